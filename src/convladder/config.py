@@ -1,0 +1,205 @@
+"""The experiment: one frozen value that says everything a trial depends on.
+
+    >>> experiment = Experiment().replace({"train.epochs": 5, "model.pooling": "max"})
+    >>> experiment.train.epochs
+    5
+    >>> difference(Experiment(), experiment)
+    {'model.pooling': ('average', 'max'), 'train.epochs': (20, 5)}
+"""
+
+from __future__ import annotations
+
+import difflib
+import tomllib
+from collections.abc import Iterable, Mapping
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from convladder.errors import ExperimentError
+
+Positive = Annotated[int, Field(gt=0)]
+Probability = Annotated[float, Field(ge=0, lt=1)]
+
+
+class Settings(BaseModel):
+    """A frozen group of settings that refuses a key it does not know."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _refuse_unknown_keys(cls, values: Any) -> Any:
+        if isinstance(values, Mapping):
+            for key in values:
+                if key not in cls.model_fields:
+                    raise ValueError(unknown_name(str(key), cls.model_fields, "setting"))
+        return values
+
+
+class Data(Settings):
+    """Which images, in which form, and how they are split."""
+
+    source: str = "digits"
+    image_size: tuple[Positive, Positive] | None = Field(
+        None, description="height, width in pixels; none: from the data"
+    )
+    channels: Literal[1, 3] | None = Field(None, description="1 grey, 3 RGB; none: from the data")
+    resize: Literal["pad", "crop", "stretch"] = "pad"
+    background: int = Field(128, ge=0, le=255, description="grey level behind transparency and padding")
+    validation: float = Field(0.15, gt=0, lt=0.5, description="share cut off where the source has none")
+    test: float = Field(0.15, gt=0, lt=0.5, description="share cut off where the source has none")
+    split_seed: int = Field(0, ge=0)
+    limit: Positive | None = Field(None, description="use a stratified subset of so many images")
+
+
+class Model(Settings):
+    """A growing convolutional network; its defaults are LeNet-5 as the notebook trains it."""
+
+    architecture: Literal["convnet"] = "convnet"
+    preprocessing: Literal["unit", "standardize"] = "unit"
+    filters: tuple[Positive, ...] = Field((6, 16), min_length=1)
+    kernel_size: Positive = 5
+    padding: Literal["valid", "same"] = "valid"
+    pooling: Literal["average", "max"] = "average"
+    batch_norm: bool = False
+    dense: tuple[Positive, ...] = (120, 84)
+    dropout_conv: tuple[Probability, ...] = Field((), description="rates after the first poolings")
+    dropout_dense: tuple[Probability, ...] = Field((), description="rates after the dense layers")
+
+    @model_validator(mode="after")
+    def _check_dropout(self) -> Self:
+        for rates, layers, name in (
+            (self.dropout_conv, self.filters, "filters"),
+            (self.dropout_dense, self.dense, "dense"),
+        ):
+            if len(rates) > len(layers):
+                raise ValueError(f"{len(rates)} dropout rates for {len(layers)} layers in {name}")
+        return self
+
+
+class Augmentation(Settings):
+    """Random changes of the training images; all off by default. Borders repeat the edge pixels."""
+
+    brightness: float = Field(0, ge=0, lt=1, description="factor between 1 - b and 1 + b")
+    rotation: float = Field(0, ge=0, le=180, description="degrees to either side")
+    shift: float = Field(0, ge=0, lt=1, description="share of the width and of the height")
+    shear: float = Field(0, ge=0, lt=1, description="tangent of the angle of shear, along x")
+    zoom: float = Field(0, ge=0, lt=1, description="factor between 1 - z and 1 + z, for each axis")
+
+
+class Train(Settings):
+    """How long, how fast, and which epoch is kept."""
+
+    epochs: Positive = 20
+    batch_size: Positive = 32
+    optimizer: Literal["adam", "sgd"] = "adam"
+    learning_rate: float = Field(1e-3, gt=0)
+    select: Literal["best", "last"] = Field("best", description="the epoch kept: best by validation loss")
+    early_stopping: Positive | None = Field(None, description="stop after so many epochs without progress")
+    plateau: Positive | None = Field(None, description="lower the rate after so many epochs without progress")
+    plateau_factor: float = Field(0.5, gt=0, lt=1)
+    class_weight: Literal["balanced"] | None = None
+
+
+class Experiment(Settings):
+    """Everything that a trial depends on: data, model, augmentation, training and seed."""
+
+    data: Data = Data()
+    model: Model = Model()
+    augmentation: Augmentation = Augmentation()
+    train: Train = Train()
+    seed: int = Field(0, ge=0)
+
+    @classmethod
+    def parse(cls, values: Mapping[str, Any] | str) -> Self:
+        """Make an experiment of nested values or of JSON text.
+
+        Raises
+        ------
+        ExperimentError
+            A key is unknown or a value is out of its range.
+        """
+        try:
+            return (
+                cls.model_validate_json(values) if isinstance(values, str) else cls.model_validate(dict(values))
+            )
+        except ValidationError as error:
+            raise ExperimentError("; ".join(map(_explain, error.errors()))) from None
+
+    def replace(self, changes: Mapping[str, Any]) -> Self:
+        """Return the experiment with the dotted keys of `changes` set to their values.
+
+        The text `none` clears a setting that may be empty. Raises ExperimentError.
+        """
+        values = self.model_dump()
+        for key, value in changes.items():
+            _set(values, key, None if value == "none" else value)
+        return self.parse(values)
+
+    def to_json(self) -> str:
+        return self.model_dump_json(indent=2)
+
+
+def flatten(experiment: Experiment) -> dict[str, Any]:
+    """Return the settings under their dotted keys, in the order of their definition."""
+    flat: dict[str, Any] = {}
+    for name, value in experiment:
+        if isinstance(value, Settings):
+            flat |= {f"{name}.{key}": item for key, item in value}
+        else:
+            flat[name] = value
+    return flat
+
+
+def difference(left: Experiment, right: Experiment) -> dict[str, tuple[Any, Any]]:
+    """Return `{dotted key: (left value, right value)}` for the settings that differ."""
+    others = flatten(right)
+    return {key: (value, others[key]) for key, value in flatten(left).items() if value != others[key]}
+
+
+def parse_assignments(assignments: Iterable[str]) -> dict[str, Any]:
+    """Read `key=value` texts; a value is TOML where it can be (`3e-4`, `true`, `[32, 64]`), else text.
+
+    >>> parse_assignments(["train.learning_rate=3e-4", "model.padding=same"])
+    {'train.learning_rate': 0.0003, 'model.padding': 'same'}
+    """
+    changes = {}
+    for assignment in assignments:
+        key, equals, text = assignment.partition("=")
+        if not equals or not key.strip():
+            raise ExperimentError(f"--set takes KEY=VALUE, such as train.learning_rate=3e-4; got {assignment!r}")
+        try:
+            value = tomllib.loads(f"value = {text}")["value"]
+        except tomllib.TOMLDecodeError:
+            value = text.strip()
+        changes[key.strip()] = value
+    return changes
+
+
+def unknown_name(name: str, valid: Iterable[str], what: str) -> str:
+    """Say that `name` is unknown, with the nearest valid name where one is near, else with all of them."""
+    names = list(valid)
+    near = difflib.get_close_matches(name, names, n=1)
+    hint = f"did you mean {near[0]!r}?" if near else f"choose from {', '.join(names)}"
+    return f"unknown {what} {name!r}: {hint}"
+
+
+def _set(values: dict[str, Any], key: str, value: Any) -> None:
+    every = list(flatten(Experiment()))
+    if key not in every:
+        matching = [name for name in every if name.rsplit(".", 1)[-1] == key.rsplit(".", 1)[-1]]
+        if len(matching) == 1:
+            raise ExperimentError(f"unknown setting {key!r}: did you mean {matching[0]!r}?")
+        raise ExperimentError(unknown_name(key, every, "setting"))
+    *groups, last = key.split(".")
+    for group in groups:
+        values = values[group]
+    values[last] = value
+
+
+def _explain(error: Any) -> str:
+    where = ".".join(str(part) for part in error["loc"])
+    message = error["msg"].removeprefix("Value error, ")
+    got = "" if error["type"] in ("value_error", "json_invalid") else f" (got {error['input']!r})"
+    return f"{where}: {message}{got}" if where else f"{message}{got}"

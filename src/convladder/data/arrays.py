@@ -1,0 +1,118 @@
+"""Arrays in an npz file as a source: `x_train`, `y_train`, `x_test`, `y_test`, … or `x`, `y`."""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from convladder.data.images import Header, ImageForm, Pixels, bring_to_form
+from convladder.data.sources import SPLIT_NAMES, Listing, Record, Source, Split
+from convladder.errors import DataError
+
+
+def open_npz(path: Path) -> Source:
+    """Open an npz file of uint8 images `(N, H, W)` or `(N, H, W, C)` and labels `(N,)` or `(N, 1)`.
+
+    Labels are integers or text; `class_names`, if there, names the integers. Raises DataError.
+    """
+    status = path.stat()
+    arrays = cache(lambda: ArraySet.from_npz(path))
+    return Source(
+        name=str(path),
+        kind="arrays",
+        fingerprint=f"{path.name} {status.st_size} {status.st_mtime_ns}",
+        listing=lambda: arrays().listing(),
+        read=lambda record, form: arrays().read(record, form),
+        headers=lambda: arrays().headers(),
+        parallel=False,
+    )
+
+
+class ArraySet:
+    """Images and labels in memory, by split (`""` where there is none).
+
+    Raises DataError where an array is not what it should be.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        parts: Mapping[Split, tuple[Any, Any]],
+        class_names: tuple[str, ...] | None = None,
+    ) -> None:
+        self._name = name
+        self._images = {split: _checked_images(name, split, images) for split, (images, _) in parts.items()}
+        labels = {split: np.asarray(values).reshape(-1) for split, (_, values) in parts.items()}
+        for split, values in labels.items():
+            if len(values) != len(self._images[split]):
+                raise DataError(f"{name}: {len(self._images[split])} images but {len(values)} labels in {split or 'x'}")
+        values, positions = np.unique(np.concatenate(list(labels.values())), return_inverse=True)
+        self._class_names = class_names or tuple(str(value) for value in values)
+        if class_names:
+            positions = _indices(name, values, class_names)[positions]
+        ends = np.cumsum([len(part) for part in labels.values()])[:-1]
+        self._labels = dict(zip(labels, np.split(positions, ends), strict=True))
+        if len(values) < 2:
+            raise DataError(f"{name} has one class only: a classifier needs two or more")
+
+    @classmethod
+    def from_npz(cls, path: Path) -> ArraySet:
+        try:
+            with np.load(path, allow_pickle=False) as file:
+                arrays = {key: file[key] for key in file.files}
+        except (OSError, ValueError, zipfile.BadZipFile) as error:
+            raise DataError(f"cannot read {path}: {error}") from None
+        names = tuple(str(name) for name in arrays.pop("class_names", ()))
+        parts: dict[Split, tuple[Any, Any]] = {}
+        for key, images in arrays.items():
+            kind, _, suffix = key.partition("_")
+            if kind == "x" and (not suffix or suffix in SPLIT_NAMES):
+                label_key = f"y_{suffix}" if suffix else "y"
+                if label_key not in arrays:
+                    raise DataError(f"{path} has {key!r} but no {label_key!r}")
+                parts[SPLIT_NAMES.get(suffix, "")] = (images, arrays[label_key])
+        if not parts or (set(parts) != {""} and "train" not in parts) or ("" in parts and len(parts) > 1):
+            raise DataError(f"{path} has {', '.join(map(repr, arrays)) or 'no arrays'}: "
+                            "expected 'x' and 'y', or 'x_train' and 'y_train' (and 'x_test', …)")  # fmt: skip
+        return cls(str(path), parts, names or None)
+
+    def listing(self) -> Listing:
+        records = [
+            Record(f"{split or 'x'}[{index}]", int(label), split)
+            for split, labels in self._labels.items()
+            for index, label in enumerate(labels)
+        ]
+        return Listing(self._class_names, tuple(records))
+
+    def read(self, record: Record, form: ImageForm) -> Pixels:
+        index = int(record.path.rpartition("[")[2].rstrip("]"))
+        return bring_to_form(self._images[record.split][index], form)
+
+    def headers(self) -> list[Header]:
+        return [
+            Header(images.shape[1], images.shape[2], images.ndim == 3 or images.shape[-1] == 1)
+            for images in self._images.values()
+            if len(images)
+        ]
+
+
+def _checked_images(name: str, split: str, images: Any) -> Pixels:
+    what = f"{name}: the images of {split!r}" if split else f"{name}: the images"
+    images = np.asarray(images)
+    if images.dtype != np.uint8:
+        raise DataError(f"{what} are {images.dtype}: expected uint8 from 0 to 255 (for values from 0 to 1: "
+                        "(255 * x).round().astype('uint8'))")  # fmt: skip
+    if images.ndim not in (3, 4) or (images.ndim == 4 and images.shape[-1] not in (1, 3)):
+        raise DataError(f"{what} have shape {images.shape}: expected (N, height, width) or (N, height, width, 1 or 3)")
+    return images
+
+
+def _indices(name: str, values: np.ndarray[Any, Any], class_names: tuple[str, ...]) -> np.ndarray[Any, Any]:
+    if values.dtype.kind not in "iu" or values.min() < 0 or values.max() >= len(class_names):
+        raise DataError(f"{name}: labels must be integers from 0 to {len(class_names) - 1}, one for each class name")
+    return values.astype(np.int64)

@@ -1,0 +1,148 @@
+"""The decoder: the one way from an image file's bytes to pixels, for training, evaluation and prediction."""
+
+from __future__ import annotations
+
+import io
+import warnings
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from convladder.errors import UnreadableImage
+
+Pixels = NDArray[np.uint8]
+
+FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF")
+MAX_PIXELS = 100_000_000  # some photographs have 50 million; a decompression bomb has billions
+
+_DEEP_MODES = ("I", "I;16", "I;16L", "I;16B", "I;16N")
+
+
+@dataclass(frozen=True)
+class ImageForm:
+    """The shape that every image is brought to, and how."""
+
+    height: int
+    width: int
+    channels: Literal[1, 3]
+    resize: Literal["pad", "crop", "stretch"] = "pad"
+    background: int = 128
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        return self.height, self.width, self.channels
+
+
+@dataclass(frozen=True)
+class Header:
+    """What a file says of its image before any pixel is decoded."""
+
+    height: int
+    width: int
+    grey: bool
+
+
+def read_header(data: bytes) -> Header:
+    """Read the size (as displayed, after EXIF orientation) and whether the image is grey.
+
+    Raises UnreadableImage.
+    """
+    with _opened(data) as image:
+        width, height = image.size
+        if image.getexif().get(0x0112, 1) >= 5:  # orientations 5 to 8 lie on their side
+            width, height = height, width
+        return Header(height, width, image.mode in ("1", "L", "LA", *_DEEP_MODES))
+
+
+def decode(data: bytes, form: ImageForm) -> Pixels:
+    """Decode one image file to uint8 pixels of shape `form.shape`.
+
+    The format is told by content. EXIF orientation is applied; of several frames the first is taken; 16-bit
+    values are scaled, not cut; transparency is laid over `form.background`.
+
+    Raises
+    ------
+    UnreadableImage
+        With reason `empty`, `unsupported`, `too-large`, `truncated` or `corrupt`.
+    """
+    with _opened(data) as image:
+        try:
+            image.load()
+            ImageOps.exif_transpose(image, in_place=True)
+            flat = _flatten(image, form)
+        except (OSError, SyntaxError, ValueError, EOFError) as error:
+            raise UnreadableImage(_reason(error), str(error)) from None
+        return _fit(flat, form)
+
+
+def bring_to_form(pixels: Pixels, form: ImageForm) -> Pixels:
+    """Bring decoded pixels `(H, W)` or `(H, W, C)` of any size to `form.shape`."""
+    if pixels.shape == form.shape:
+        return pixels
+    image = Image.fromarray(pixels.squeeze(-1) if pixels.ndim == 3 and pixels.shape[-1] == 1 else pixels)
+    return _fit(image.convert("L" if form.channels == 1 else "RGB"), form)
+
+
+def _opened(data: bytes) -> Image.Image:
+    if not data:
+        raise UnreadableImage("empty", "the file has no bytes")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # the size is judged below, and odd metadata is no fault
+            image = Image.open(io.BytesIO(data), formats=FORMATS)
+    except UnidentifiedImageError:
+        raise UnreadableImage("unsupported", f"not one of {', '.join(FORMATS)}") from None
+    except Image.DecompressionBombError as error:
+        raise UnreadableImage("too-large", str(error)) from None
+    except (OSError, SyntaxError, ValueError) as error:
+        raise UnreadableImage(_reason(error), str(error)) from None
+    if image.width * image.height > MAX_PIXELS:
+        raise UnreadableImage("too-large", f"{image.width} x {image.height} is over {MAX_PIXELS:,} pixels")
+    return image
+
+
+def _reason(error: Exception) -> str:
+    return "truncated" if "truncated" in str(error).lower() or isinstance(error, EOFError) else "corrupt"
+
+
+def _flatten(image: Image.Image, form: ImageForm) -> Image.Image:
+    mode = "L" if form.channels == 1 else "RGB"
+    if image.mode in _DEEP_MODES:
+        values = np.asarray(image).astype(np.float64) / 257  # 65,535 becomes 255
+        return Image.fromarray(np.clip(np.rint(values), 0, 255).astype(np.uint8)).convert(mode)
+    if image.mode == "F":
+        raise UnreadableImage("unsupported", "floating-point pixels have no known range")
+    if image.has_transparency_data:
+        over = image.convert("RGBA")
+        under = Image.new("RGBA", over.size, (*(form.background,) * 3, 255))
+        return Image.alpha_composite(under, over).convert(mode)
+    return image.convert(mode)
+
+
+def _fit(image: Image.Image, form: ImageForm) -> Pixels:
+    size = (form.width, form.height)
+    if image.size != size:
+        image = {"pad": _pad, "crop": _crop, "stretch": _stretch}[form.resize](image, form)
+    return np.asarray(image, dtype=np.uint8).reshape(form.shape)
+
+
+def _pad(image: Image.Image, form: ImageForm) -> Image.Image:
+    scale = min(form.width / image.width, form.height / image.height)
+    width = min(form.width, max(1, round(image.width * scale)))
+    height = min(form.height, max(1, round(image.height * scale)))
+    colour = form.background if form.channels == 1 else (form.background,) * 3
+    canvas = Image.new(image.mode, (form.width, form.height), colour)
+    inside = image.resize((width, height), Image.Resampling.BILINEAR)
+    canvas.paste(inside, ((form.width - width) // 2, (form.height - height) // 2))
+    return canvas
+
+
+def _crop(image: Image.Image, form: ImageForm) -> Image.Image:
+    return ImageOps.fit(image, (form.width, form.height), Image.Resampling.BILINEAR)
+
+
+def _stretch(image: Image.Image, form: ImageForm) -> Image.Image:
+    return image.resize((form.width, form.height), Image.Resampling.BILINEAR)

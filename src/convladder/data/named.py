@@ -1,0 +1,78 @@
+"""Data sets by name: `digits` comes with scikit-learn; the others are downloaded by Keras and cached."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+
+import numpy as np
+
+from convladder.data.arrays import ArraySet
+from convladder.data.images import Header
+from convladder.data.sources import Source
+from convladder.errors import DataError
+
+_CIFAR10 = "airplane automobile bird cat deer dog frog horse ship truck".split()
+_FASHION = "T-shirt/top,Trouser,Pullover,Dress,Coat,Sandal,Shirt,Sneaker,Bag,Ankle boot".split(",")
+_CIFAR100 = (
+    "apple aquarium_fish baby bear beaver bed bee beetle bicycle bottle bowl boy bridge bus butterfly camel "
+    "can castle caterpillar cattle chair chimpanzee clock cloud cockroach couch crab crocodile cup dinosaur "
+    "dolphin elephant flatfish forest fox girl hamster house kangaroo keyboard lamp lawn_mower leopard lion "
+    "lizard lobster man maple_tree motorcycle mountain mouse mushroom oak_tree orange orchid otter palm_tree "
+    "pear pickup_truck pine_tree plain plate poppy porcupine possum rabbit raccoon ray road rocket rose sea "
+    "seal shark shrew skunk skyscraper snail snake spider squirrel streetcar sunflower sweet_pepper table "
+    "tank telephone television tiger tractor train trout tulip turtle wardrobe whale willow_tree wolf woman "
+    "worm"
+).split()
+
+_DIGITS_HEADER = Header(8, 8, grey=True)
+_KERAS_SETS = {
+    "mnist": (Header(28, 28, grey=True), None),
+    "fashion_mnist": (Header(28, 28, grey=True), tuple(_FASHION)),
+    "cifar10": (Header(32, 32, grey=False), tuple(_CIFAR10)),
+    "cifar100": (Header(32, 32, grey=False), tuple(_CIFAR100)),
+}
+
+NAMES = ("digits", *_KERAS_SETS)
+
+
+def open_named(name: str) -> Source:
+    """Open one of NAMES. Nothing is loaded or downloaded before the listing is asked for."""
+    if name == "digits":
+        return _lazy(name, _load_digits, _DIGITS_HEADER)
+    header, class_names = _KERAS_SETS[name]
+    return _lazy(name, lambda: _load_keras_set(name, class_names), header)
+
+
+def _lazy(name: str, load: Callable[[], ArraySet], header: Header) -> Source:
+    arrays = cache(load)
+    return Source(
+        name=name,
+        kind="named set",
+        fingerprint=f"{name} 1",
+        listing=lambda: arrays().listing(),
+        read=lambda record, form: arrays().read(record, form),
+        headers=lambda: [header],
+        parallel=False,
+    )
+
+
+def _load_digits() -> ArraySet:
+    """1,797 handwritten digits of 8x8 pixels in 17 grey levels (UCI, Alpaydin and Kaynak 1998)."""
+    from sklearn.datasets import load_digits
+
+    digits = load_digits()
+    images = np.rint(digits.images * (255 / 16)).astype(np.uint8)
+    return ArraySet("digits", {"": (images, digits.target)})
+
+
+def _load_keras_set(name: str, class_names: tuple[str, ...] | None) -> ArraySet:
+    import keras
+
+    try:
+        (x_train, y_train), (x_test, y_test) = getattr(keras.datasets, name).load_data()
+    except Exception as error:  # Keras wraps every network failure in a bare Exception
+        raise DataError(
+            f"could not download {name} ({error}): check the connection, or use 'digits' or a folder of images"
+        ) from error
+    return ArraySet(name, {"train": (x_train, y_train), "test": (x_test, y_test)}, class_names)

@@ -1,0 +1,50 @@
+"""The exceptions that convladder raises for what a person can put right.
+
+    ConvladderError
+    ├── ExperimentError       a setting that does not exist, or a value that it cannot take
+    ├── LadderError           a ladder or a rung that does not exist, or a ladder file that is wrong
+    ├── DataError             a source that cannot be read, or too few images in it
+    │   └── UnreadableImage   one file that is not an image; `reason` is its code
+    ├── RunError              a folder that is no run, or holds another one
+    └── TrainingError         a training that cannot go on
+
+Each message is one line: what was expected, what came, and what to do.
+"""
+
+from __future__ import annotations
+
+
+class ConvladderError(Exception):
+    """The base of all errors that a person can put right."""
+
+
+class ExperimentError(ConvladderError):
+    """A setting that does not exist, or a value that it cannot take."""
+
+
+class LadderError(ConvladderError):
+    """A ladder or a rung that does not exist, or a ladder file that is wrong."""
+
+
+class DataError(ConvladderError):
+    """A source that cannot be read, or too few images in it."""
+
+
+class UnreadableImage(DataError):
+    """One file that is not an image. `reason` is a short code, `detail` says more."""
+
+    def __init__(self, reason: str, detail: str) -> None:
+        super().__init__(reason, detail)
+        self.reason = reason
+        self.detail = detail
+
+    def __str__(self) -> str:
+        return f"{self.reason}: {self.detail}"
+
+
+class RunError(ConvladderError):
+    """A folder that is no run, or that holds another one."""
+
+
+class TrainingError(ConvladderError):
+    """A training that cannot go on."""
