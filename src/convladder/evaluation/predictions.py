@@ -1,0 +1,89 @@
+"""The table of predictions: the one thing from which every figure is derived.
+
+A row an image: `path`, `split`, `label`, `predicted`, and a column `p:<class>` for each class.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy.special import softmax
+
+from convladder import files
+from convladder.errors import RunError
+
+PREFIX = "p:"
+_DIGITS = "%.8g"
+
+
+def make_table(
+    paths: Sequence[str],
+    splits: Sequence[str],
+    labels: Sequence[int],
+    logits: NDArray[np.float32],
+    class_names: Sequence[str],
+) -> pd.DataFrame:
+    """Make the table of logits `(N, classes)`; labels are positions in `class_names`."""
+    names = np.array(class_names, dtype=object)
+    probabilities = softmax(logits.astype(np.float64), axis=1)
+    table = pd.DataFrame(
+        {
+            "path": list(paths),
+            "split": list(splits),
+            "label": names[list(labels)],
+            "predicted": names[logits.argmax(axis=1)],
+        }
+    )
+    columns = pd.DataFrame(probabilities, columns=[PREFIX + name for name in class_names])
+    return pd.concat([table, columns], axis=1)
+
+
+def write(table: pd.DataFrame, path: Path) -> pd.DataFrame:
+    """Write the table, and return it as it will be read: figures come from what is on disk."""
+    files.write_text(path, table.to_csv(index=False, float_format=_DIGITS, lineterminator="\n"))
+    return read(path)
+
+
+def read(path: Path) -> pd.DataFrame:
+    """Read a table of predictions. Raises RunError where the file is none."""
+    try:
+        text = path.read_text(encoding="utf-8", errors="surrogateescape")
+        columns = pd.read_csv(io.StringIO(text), nrows=0).columns
+        words = {"path", "split", "label", "predicted"}
+        kinds = {name: "str" if name in words else "float64" for name in columns}
+        table = pd.read_csv(
+            io.StringIO(text), dtype=kinds, keep_default_na=False, float_precision="round_trip"
+        )
+    except (OSError, ValueError) as error:
+        raise RunError(f"cannot read the predictions in {path}: {error}") from None
+    if not words <= set(columns):
+        raise RunError(f"{path} is no table of predictions: it lacks {', '.join(sorted(words - set(columns)))}")
+    return table
+
+
+def class_names(table: pd.DataFrame) -> list[str]:
+    """Return the classes in their order."""
+    return [name.removeprefix(PREFIX) for name in table.columns if name.startswith(PREFIX)]
+
+
+def probabilities(table: pd.DataFrame) -> NDArray[np.float64]:
+    """Return the probabilities, `(N, classes)`."""
+    columns = [name for name in table.columns if name.startswith(PREFIX)]
+    values: NDArray[np.float64] = table[columns].to_numpy(dtype=np.float64)
+    return values
+
+
+def part(table: pd.DataFrame, split: str) -> pd.DataFrame:
+    """Return the rows of one split."""
+    return table[table["split"] == split].reset_index(drop=True)
+
+
+def correct(table: pd.DataFrame) -> NDArray[np.bool_]:
+    """Return which rows are predicted rightly, `(N,)`."""
+    right: NDArray[np.bool_] = (table["label"] == table["predicted"]).to_numpy(dtype=bool)
+    return right

@@ -1,0 +1,154 @@
+"""The run folder: what a finished trial leaves on disk, and how it is read.
+
+    experiment.json   the experiment; the data's provenance; versions, machine and time
+    history.csv       a row an epoch
+    predictions.csv   a row an image of validation and test
+    metrics.json      every figure, derived from predictions.csv, and the price
+    model.json        what the network is built from, beside its weights
+    weights.npz       the weights
+    samples.npz       some test images as the network saw them, right and wrong
+    report.html, plots/
+
+It becomes visible whole: a folder that has `metrics.json` is a finished trial.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import datetime
+import os
+import platform
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from convladder import files
+from convladder.config import Experiment
+from convladder.errors import RunError
+from convladder.evaluation import predictions
+
+PACKAGES = ("convladder", "keras", "tensorflow", "tensorflow-cpu", "numpy", "pillow", "scikit-learn", "pandas", "scipy")
+
+
+@dataclass(frozen=True)
+class Samples:
+    """Test images as the network saw them: pixels `(N, H, W, C)` and their rows in the test predictions."""
+
+    pixels: NDArray[np.uint8]
+    rows: NDArray[np.int64]
+
+
+class Run:
+    """A finished trial on disk. Nothing is read before it is asked for."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        if not is_finished(folder):
+            raise RunError(f"{folder} is not a finished run: it has no metrics.json")
+
+    @cached_property
+    def about(self) -> dict[str, Any]:
+        """What `experiment.json` holds beside the experiment: rung, data, environment."""
+        about: dict[str, Any] = files.read_json(self.folder / "experiment.json")
+        return about
+
+    @cached_property
+    def experiment(self) -> Experiment:
+        return Experiment.parse(self.about["experiment"])
+
+    @cached_property
+    def metrics(self) -> dict[str, Any]:
+        figures: dict[str, Any] = files.read_json(self.folder / "metrics.json")
+        return figures
+
+    @cached_property
+    def history(self) -> pd.DataFrame:
+        return pd.read_csv(self.folder / "history.csv", float_precision="round_trip")
+
+    @cached_property
+    def predictions(self) -> pd.DataFrame:
+        return predictions.read(self.folder / "predictions.csv")
+
+    @cached_property
+    def samples(self) -> Samples:
+        with np.load(self.folder / "samples.npz", allow_pickle=False) as file:
+            return Samples(file["pixels"], file["rows"])
+
+    @property
+    def rung(self) -> str:
+        return str(self.about["rung"])
+
+    @property
+    def seed(self) -> int:
+        return self.experiment.seed
+
+
+def is_finished(folder: Path) -> bool:
+    return (folder / "metrics.json").is_file()
+
+
+def new_folder(parent: str, name: str) -> Path:
+    """Return a dated path under `parent` that nothing has yet, such as `runs/2026-11-23-1405-digits`."""
+    stamp = datetime.datetime.now().strftime("%Y-%m-%d-%H%M%S")
+    clean = "".join(letter if letter.isalnum() or letter in "-_." else "-" for letter in Path(name).name)
+    base = Path(parent) / f"{stamp}-{clean or 'data'}"
+    candidate, number = base, 2
+    while candidate.exists():
+        candidate, number = Path(f"{base}-{number}"), number + 1
+    return candidate
+
+
+def check_writable(folder: Path) -> None:
+    """Make the folder if it is missing. Raises RunError where nothing can be written, before any work."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        probe = folder / f".write-test-{os.getpid()}"
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise RunError(f"cannot write to {folder} ({error.strerror}): choose another place with --out") from None
+
+
+@contextlib.contextmanager
+def writing(folder: Path) -> Iterator[Path]:
+    """Yield a temporary folder that becomes the run folder when the block ends well."""
+    with files.whole_folder(folder) as temporary:
+        yield temporary
+
+
+def write_samples(folder: Path, samples: Samples) -> None:
+    np.savez_compressed(folder / "samples.npz", pixels=samples.pixels, rows=samples.rows)
+
+
+def environment() -> dict[str, Any]:
+    """Return versions, machine and time: what a result depends on beside the experiment."""
+    versions = {}
+    for package in PACKAGES:
+        with contextlib.suppress(metadata.PackageNotFoundError):
+            versions[package] = metadata.version(package)
+    return {
+        "time": datetime.datetime.now().astimezone().isoformat(timespec="seconds"),
+        "python": platform.python_version(),
+        "system": f"{platform.system()} {platform.release()}",
+        "machine": f"{platform.machine()}, {_processor()}",
+        "cores": os.cpu_count(),
+        "threads": os.environ.get("OMP_NUM_THREADS"),
+        "versions": versions,
+        "command": " ".join([Path(sys.argv[0]).name, *sys.argv[1:]]),
+    }
+
+
+def _processor() -> str:
+    with contextlib.suppress(OSError):
+        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor()

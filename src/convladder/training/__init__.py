@@ -1,0 +1,1 @@
+"""From an experiment and a dataset to a fitted network."""

@@ -1,0 +1,180 @@
+"""One experiment, end to end, into a run folder; and a saved network back out of it."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from convladder import files, runs
+from convladder.config import Experiment
+from convladder.data.dataset import Dataset
+from convladder.data.splits import Indices
+from convladder.errors import ExperimentError, RunError
+from convladder.evaluation import metrics, predictions
+from convladder.processes import Emit
+
+if TYPE_CHECKING:
+    import keras
+
+    from convladder.models.cost import Cost
+    from convladder.training.fit import Fitted
+
+SAMPLES = 12  # of right and of wrong test images each
+WEIGHTS = "weights.npz"
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One rung with one seed, and where its run goes."""
+
+    rung: str
+    experiment: Experiment
+    folder: Path
+
+    @property
+    def seed(self) -> int:
+        return self.experiment.seed
+
+
+def run_trial(trial: Trial, dataset: Dataset, emit: Emit) -> None:
+    """Train, open the test split, and leave a run folder. Each epoch's figures go to `emit`.
+
+    Raises ConvladderError for what a person can put right; then nothing is left behind.
+    """
+    from convladder.models import cost
+    from convladder.training import fit
+
+    started = time.perf_counter()
+    fitted = fit.fit(trial.experiment, dataset, emit)
+    table = _predict(fitted.network, dataset)
+    with runs.writing(trial.folder) as folder:
+        _write_network(folder, fitted, dataset)
+        fitted.history.to_csv(folder / "history.csv", index=False, lineterminator="\n")
+        written = predictions.write(table, folder / "predictions.csv")
+        runs.write_samples(folder, _choose_samples(written, dataset))
+        files.write_json(folder / "experiment.json", _about(trial, dataset))
+        figures: dict[str, Any] = metrics.compute(written)
+        figures["kept_epoch"] = fitted.epoch
+        figures["price"] = _price(cost.measure(fitted.network), folder, fitted.history, len(dataset.splits.train))
+        figures["seconds"] = round(time.perf_counter() - started, 3)
+        files.write_json(folder / "metrics.json", figures)
+
+
+def measure_costs(experiments: list[Experiment], dataset: Dataset, emit: Emit) -> list[Cost]:
+    """Build each experiment's network and return what it costs.
+
+    Raises ExperimentError where the images are too small for one of them.
+    """
+    del emit
+    return [measure_cost(experiment, dataset.bank.form.shape, len(dataset.class_names)) for experiment in experiments]
+
+
+def measure_cost(experiment: Experiment, shape: tuple[int, int, int], classes: int) -> Cost:
+    """Return what the experiment's network costs for images of this shape `(height, width, channels)`."""
+    from convladder.models import convnet, cost
+
+    blank = convnet.Statistics((0.0,) * shape[2], (1.0,) * shape[2])
+    return cost.measure(convnet.build(experiment.model, shape, classes, blank))
+
+
+def load_network(run: runs.Run) -> keras.Model:
+    """Build the run's network again and give it its weights. Raises RunError where they do not fit."""
+    from convladder.models import convnet
+
+    about = files.read_json(run.folder / "model.json")
+    statistics = convnet.Statistics(*map(tuple, about["statistics"])) if about["statistics"] else None
+    network = convnet.build(run.experiment.model, tuple(about["shape"]), len(about["class_names"]), statistics)
+    try:
+        with np.load(run.folder / WEIGHTS, allow_pickle=False) as file:
+            network.set_weights([file[variable.path] for variable in network.weights])
+    except (OSError, KeyError, ValueError) as error:
+        raise RunError(f"the weights in {run.folder / WEIGHTS} do not fit its experiment: {error}") from None
+    return network
+
+
+def evaluate_elsewhere(run: runs.Run, dataset: Dataset, indices: Indices) -> pd.DataFrame:
+    """Predict labelled images of another source with a saved network; classes are matched by name.
+
+    Raises
+    ------
+    ExperimentError
+        The source has a class that the network does not know.
+    """
+    from convladder.training import fit
+
+    known = files.read_json(run.folder / "model.json")["class_names"]
+    unknown = [name for name in dataset.class_names if name not in known]
+    if unknown:
+        raise ExperimentError(
+            f"{dataset.bank.source} has class {unknown[0]!r}, which {run.folder} was not trained on: "
+            f"it knows {', '.join(known)}"
+        )
+    logits = fit.predict_logits(load_network(run), dataset, indices)
+    records = [dataset.bank.records[index] for index in indices]
+    labels = [known.index(dataset.class_names[record.label]) for record in records]
+    return predictions.make_table(
+        [record.path for record in records], [record.split or "all" for record in records], labels, logits, known
+    )
+
+
+def _predict(network: keras.Model, dataset: Dataset) -> pd.DataFrame:
+    from convladder.training import fit
+
+    parts = {"validation": dataset.splits.validation, "test": dataset.splits.test}
+    indices = np.concatenate(list(parts.values()))
+    return predictions.make_table(
+        [dataset.bank.records[index].path for index in indices],
+        [split for split, members in parts.items() for _ in members],
+        dataset.bank.labels[indices].tolist(),
+        fit.predict_logits(network, dataset, indices),
+        dataset.class_names,
+    )
+
+
+def _choose_samples(table: pd.DataFrame, dataset: Dataset) -> runs.Samples:
+    """Take test images at random, half of them right and half wrong as far as there are any."""
+    right = predictions.correct(predictions.part(table, "test"))
+    draw = np.random.default_rng(0)
+    chosen = [draw.permutation(np.flatnonzero(right == wanted))[:SAMPLES] for wanted in (True, False)]
+    rows = np.concatenate(chosen)
+    return runs.Samples(dataset.bank.images[dataset.bank.rows[dataset.splits.test[rows]]], rows)
+
+
+def _write_network(folder: Path, fitted: Fitted, dataset: Dataset) -> None:
+    arrays = {variable.path: np.asarray(variable.value) for variable in fitted.network.weights}
+    np.savez(folder / WEIGHTS, **arrays)
+    statistics = fitted.statistics
+    files.write_json(
+        folder / "model.json",
+        {
+            "shape": dataset.bank.form.shape,
+            "class_names": dataset.class_names,
+            "statistics": [statistics.mean, statistics.deviation] if statistics else None,
+        },
+    )
+
+
+def _price(price: Cost, folder: Path, history: pd.DataFrame, images: int) -> dict[str, float]:
+    settled = history["train_seconds"].iloc[1:] if len(history) > 1 else history["train_seconds"]
+    return {
+        "parameters": price.parameters,
+        "macs": price.macs,
+        "flops": price.flops,
+        "bytes": (folder / WEIGHTS).stat().st_size,
+        # the first epoch compiles
+        "train_milliseconds_per_image": round(1000 * float(settled.median()) / images, 6),
+    }
+
+
+def _about(trial: Trial, dataset: Dataset) -> dict[str, Any]:
+    return {
+        "rung": trial.rung,
+        "experiment": trial.experiment.model_dump(mode="json"),
+        "data": dataset.provenance(),
+        "environment": runs.environment(),
+    }
