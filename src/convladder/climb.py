@@ -2,135 +2,176 @@
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+import hashlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from convladder import files, runs
 from convladder.config import Experiment, difference
 from convladder.data.dataset import Dataset
-from convladder.errors import ConvladderError, RunError
+from convladder.errors import RunError, TrainingError
 from convladder.ladder import Ladder
-from convladder.processes import Event, Failed, Finished, Message, Started, Task, call, run_tasks
-from convladder.trial import Trial, measure_costs, run_trial
+from convladder.processes import Event, Failed, Finished, Task, call, run_tasks
+from convladder.trial import Trial, count_flops, run_trial
 
 RENEW_AFTER = 12  # trials: Keras's memory grows a little with each fit
+
+TrialKey = tuple[str, int]
+OnEvent = Callable[[Event], None]
+OnWeights = Callable[[dict[TrialKey, float]], None]
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What a climb comes to: its trials in the ladder's order, those still missing, and their weights.
-
-    `weights` says how the work of the trials compares: FLOPs of an epoch times epochs.
-    """
+    """What a climb comes to: its trials, in the ladder's order, and a hash of all that they depend on."""
 
     ladder: Ladder
-    folder: Path
     trials: tuple[Trial, ...]
-    missing: tuple[Trial, ...]
-    weights: dict[tuple[str, int], float]
+    identity: str
 
-
-OnEvent = Callable[[Event], None]
+    def moved(self, folder: Path) -> Plan:
+        """Return the plan with its runs in another folder."""
+        trials = (replace(trial, folder=trial_folder(folder, trial.rung, trial.seed)) for trial in self.trials)
+        return replace(self, trials=tuple(trials))
 
 
 def make_plan(
-    ladder: Ladder, base: Experiment, dataset: Dataset, seeds: Sequence[int], folder: Path, changes: dict[str, Any]
+    ladder: Ladder, dataset: Dataset, seeds: Sequence[int], folder: Path, changes: Mapping[str, Any]
 ) -> Plan:
-    """Resolve every trial, and see which are finished in `folder` already.
+    """Resolve the experiment of every rung and seed; `changes` apply to the start of the ladder.
+
+    Raises LadderError where a rung cannot be, or changes nothing, with these changes.
+    """
+    ladder.check(changes)
+    trials = []
+    for rung in ladder.rungs:
+        experiment = ladder.experiment(rung.name, changes).replace(dataset.settled())
+        trials += [
+            Trial(rung.name, experiment.replace({"seed": seed}), trial_folder(folder, rung.name, seed))
+            for seed in seeds
+        ]
+    return Plan(ladder, tuple(trials), _identity(trials, dataset))
+
+
+def climb(
+    plan: Plan, dataset: Dataset, folder: Path, *, jobs: int, on_weights: OnWeights, on_event: OnEvent
+) -> list[Failed]:
+    """Train the missing trials, the costliest first, in single-threaded workers; return those that failed.
+
+    A trial that fails leaves its error beside the other runs, and the others go on. `on_weights` is told
+    once how much work each missing trial is, `on_event` whatever happens to one.
 
     Raises
     ------
-    LadderError, ExperimentError
-        A rung cannot be with these changes, or the images are too small for it.
     RunError
         The folder holds another climb, or cannot be written.
+    ExperimentError
+        The images are too small for a rung's network.
     """
-    ladder.check(base, changes)
-    trials = tuple(
-        Trial(rung.name, _experiment(ladder, rung.name, base, dataset, changes, seed), _trial_folder(folder, rung.name, seed))
-        for rung in ladder.rungs
-        for seed in seeds
-    )
-    for trial in trials:
-        if runs.is_finished(trial.folder):
-            check_same(runs.Run(trial.folder), trial, dataset)
-    missing = tuple(trial for trial in trials if not runs.is_finished(trial.folder))
-    return Plan(ladder, folder, trials, missing, _weigh(missing, dataset))
-
-
-def run_plan(plan: Plan, dataset: Dataset, *, jobs: int, on_event: OnEvent) -> None:
-    """Train the missing trials, the costliest first, in single-threaded workers.
-
-    A trial that fails leaves `error.txt` in its folder's place, and the others go on.
-    """
-    runs.check_writable(plan.folder)
-    write_description(plan, dataset)
-    order = sorted(plan.missing, key=lambda trial: -plan.weights[trial.rung, trial.seed])
-    for _ in _train(order, dataset, jobs, 1, on_event):
-        pass
+    missing = missing_trials(plan, dataset)
+    runs.check_writable(folder)
+    weights = _weigh(missing, dataset)
+    on_weights(weights)
+    files.write_json(folder / "ladder.json", plan.ladder.to_json())
+    description = {
+        "identity": plan.identity,
+        "trials": [[trial.rung, trial.seed] for trial in plan.trials],
+        "data": dataset.provenance(),
+        "environment": runs.environment() | {"jobs": jobs},
+    }
+    files.write_json(folder / "climb.json", description)
+    order = sorted(missing, key=lambda trial: -weights[trial.rung, trial.seed])
+    return list(_train(order, dataset, jobs, 1, on_event))
 
 
 def train_one(trial: Trial, dataset: Dataset, *, threads: int, on_event: OnEvent) -> runs.Run:
-    """Run one trial in a worker process with many threads.
+    """Run one trial in a worker process with several threads, unless it is finished already.
 
     Raises
     ------
     RunError, TrainingError
         The folder holds another run, or the trial failed.
     """
-    if runs.is_finished(trial.folder):
-        run = runs.Run(trial.folder)
-        check_same(run, trial, dataset)
-        return run
     runs.check_writable(trial.folder.parent)
-    for failed in _train([trial], dataset, 1, threads, on_event):
-        raise ConvladderError(failed.error) if failed.expected else RuntimeError(failed.details)
+    if runs.is_finished(trial.folder):
+        check_same(runs.Run(trial.folder), trial, dataset)
+    else:
+        for failed in _train([trial], dataset, 1, threads, on_event):
+            raise TrainingError(failed.error)
     return runs.Run(trial.folder)
+
+
+def missing_trials(plan: Plan, dataset: Dataset) -> list[Trial]:
+    """Return the trials that are not finished yet.
+
+    Raises RunError where a finished one is of another experiment or other data.
+    """
+    missing = []
+    for trial in plan.trials:
+        if runs.is_finished(trial.folder):
+            check_same(runs.Run(trial.folder), trial, dataset)
+        else:
+            missing.append(trial)
+    return missing
 
 
 def check_same(run: runs.Run, trial: Trial, dataset: Dataset) -> None:
     """Raise RunError where a finished run is not of this trial, naming what differs."""
-    differing = {
-        key: pair for key, pair in difference(run.experiment, trial.experiment).items() if key != "data.source"
-    }
     if run.about["data"]["fingerprint"] != dataset.bank.fingerprint:
         raise RunError(f"{run.folder} was trained on other data ({run.about['data']['source']}): choose another --out")
+    differing = difference(run.experiment, trial.experiment)
+    differing.pop("data.source", None)  # the fingerprint speaks for the data, wherever they lie
     if differing:
         changes = "; ".join(f"{key} was {old} and is now {new}" for key, (old, new) in differing.items())
         raise RunError(f"{run.folder} is another experiment ({changes}): choose another --out")
 
 
-def find_unfinished(parent: Path, ladder: Ladder, dataset: Dataset, changes: dict[str, Any]) -> Path | None:
-    """Return the newest climb under `parent` of the same ladder, data and changes that is not finished."""
+def find_unfinished(parent: Path, plan: Plan) -> Path | None:
+    """Return the newest climb under `parent` of the same trials on the same data that is not finished."""
     for path in sorted(parent.glob("*/climb.json"), reverse=True):
         description = files.read_json(path)
-        same = description["identity"] == _identity(ladder, dataset, changes)
-        if same and not (path.parent / "results.csv").exists():
-            return path.parent
+        if description["identity"] == plan.identity:
+            trials = (trial_folder(path.parent, rung, seed) for rung, seed in description["trials"])
+            if not all(runs.is_finished(trial) for trial in trials):
+                return path.parent
     return None
 
 
-def write_description(plan: Plan, dataset: Dataset) -> None:
-    """Write `ladder.json` and `climb.json`; the results of an earlier end are no longer the end."""
-    (plan.folder / "results.csv").unlink(missing_ok=True)
-    files.write_json(plan.folder / "ladder.json", plan.ladder.to_json())
-    trials = [{"rung": trial.rung, "seed": trial.seed} for trial in plan.trials]
-    data, environment = dataset.provenance(), runs.environment()
-    files.write_json(plan.folder / "climb.json", {"trials": trials, "data": data, "environment": environment})
-
-
-def _identity(ladder: Ladder, dataset: Dataset, changes: dict[str, Any]) -> dict[str, Any]:
-    return {}
-
-
-def _experiment(
-    ladder: Ladder, rung: str, base: Experiment, dataset: Dataset, changes: dict[str, Any], seed: int
-) -> Experiment:
-    return ladder.experiment(rung, base, changes).replace({**dataset.settled(), "seed": seed})
-
-
-def _trial_folder(folder: Path, rung: str, seed: int) -> Path:
+def trial_folder(folder: Path, rung: str, seed: int) -> Path:
+    """Return where a climb keeps the run of a rung and a seed."""
     return folder / "trials" / rung / f"seed-{seed}"
+
+
+def error_file(run_folder: Path) -> Path:
+    """Return where the error of a failed trial is kept: beside the run folder that it did not become."""
+    return run_folder.with_name(run_folder.name + ".error.txt")
+
+
+def _train(
+    trials: Sequence[Trial], dataset: Dataset, jobs: int, threads: int, on_event: OnEvent
+) -> Iterator[Failed]:
+    by_key = {(trial.rung, trial.seed): trial for trial in trials}
+    tasks = [Task(key, run_trial, (trial, dataset)) for key, trial in by_key.items()]
+    for event in run_tasks(tasks, jobs=jobs, threads=threads, renew_after=RENEW_AFTER):
+        on_event(event)
+        error = error_file(by_key[event.key].folder)
+        if isinstance(event, Finished):
+            error.unlink(missing_ok=True)
+        if isinstance(event, Failed):
+            files.write_text(error, event.error + "\n" if event.expected else event.details)
+            yield event
+
+
+def _weigh(trials: Sequence[Trial], dataset: Dataset) -> dict[TrialKey, float]:
+    """Measure one network a rung, in a worker, so that this process stays without TensorFlow."""
+    by_rung = {trial.rung: trial.experiment for trial in trials}
+    counts = call(count_flops, list(by_rung.values()), dataset) if by_rung else []
+    flops = dict(zip(by_rung, counts, strict=True))
+    return {(trial.rung, trial.seed): flops[trial.rung] * trial.experiment.train.epochs for trial in trials}
+
+
+def _identity(trials: Sequence[Trial], dataset: Dataset) -> str:
+    content = [dataset.bank.fingerprint, *(f"{trial.rung} {trial.experiment.to_json()}" for trial in trials)]
+    return hashlib.sha256("\n".join(content).encode(errors="surrogateescape")).hexdigest()

@@ -84,13 +84,12 @@ class Ladder:
         names = [rung.name for rung in self.rungs]
         raise LadderError(unknown_name(name, names, "rung") + f" (convladder ladder {self.name} lists them)")
 
-    def experiment(self, name: str, base: Experiment | None = None, changes: Mapping[str, Any] | None = None) -> Experiment:
-        """Return the experiment of a rung: the base, `changes`, then each change from the start up to it."""
+    def experiment(self, name: str, changes: Mapping[str, Any] | None = None) -> Experiment:
+        """Return the experiment of a rung: the base, `changes`, then each rung's change from the start up to it."""
         rung = self.rung(name)
         if rung.parent is None:
-            start = (base or Experiment()).replace(self.base).replace(changes or {})
-            return start.replace(rung.change)
-        return self.experiment(rung.parent, base, changes).replace(rung.change)
+            return Experiment().replace(self.base).replace(changes or {}).replace(rung.change)
+        return self.experiment(rung.parent, changes).replace(rung.change)
 
     def part(self, names: Iterable[str]) -> Ladder:
         """Return the ladder with these rungs alone; each one's parent is its nearest ancestor among them.
@@ -108,14 +107,14 @@ class Ladder:
                 rungs.append(rung.model_copy(update={"parent": parent, "change": change}))
         return Ladder(self.name, self.title, self.about, self.base, tuple(rungs))
 
-    def check(self, base: Experiment | None = None, changes: Mapping[str, Any] | None = None) -> None:
+    def check(self, changes: Mapping[str, Any] | None = None) -> None:
         """Raise LadderError if a rung changes nothing, or makes an experiment that cannot be."""
         for rung in self.rungs:
             try:
-                experiment = self.experiment(rung.name, base, changes)
+                experiment = self.experiment(rung.name, changes)
             except ExperimentError as error:
                 raise LadderError(f"ladder {self.name!r}, rung {rung.name!r}: {error}") from None
-            if rung.parent and not difference(self.experiment(rung.parent, base, changes), experiment):
+            if rung.parent and not difference(self.experiment(rung.parent, changes), experiment):
                 keys = ", ".join(rung.change) or "nothing"
                 raise LadderError(
                     f"ladder {self.name!r}, rung {rung.name!r} changes {keys}, "

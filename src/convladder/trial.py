@@ -12,8 +12,8 @@ import pandas as pd
 
 from convladder import files, runs
 from convladder.config import Experiment
+from convladder.data.bank import Bank
 from convladder.data.dataset import Dataset
-from convladder.data.splits import Indices
 from convladder.errors import ExperimentError, RunError
 from convladder.evaluation import metrics, predictions
 from convladder.processes import Emit
@@ -65,13 +65,14 @@ def run_trial(trial: Trial, dataset: Dataset, emit: Emit) -> None:
         files.write_json(folder / "metrics.json", figures)
 
 
-def measure_costs(experiments: list[Experiment], dataset: Dataset, emit: Emit) -> list[Cost]:
-    """Build each experiment's network and return what it costs.
+def count_flops(experiments: list[Experiment], dataset: Dataset, emit: Emit) -> list[int]:
+    """Build each experiment's network and return its FLOPs for one image.
 
     Raises ExperimentError where the images are too small for one of them.
     """
     del emit
-    return [measure_cost(experiment, dataset.bank.form.shape, len(dataset.class_names)) for experiment in experiments]
+    shape, classes = dataset.bank.form.shape, len(dataset.class_names)
+    return [measure_cost(experiment, shape, classes).flops for experiment in experiments]
 
 
 def measure_cost(experiment: Experiment, shape: tuple[int, int, int], classes: int) -> Cost:
@@ -97,28 +98,30 @@ def load_network(run: runs.Run) -> keras.Model:
     return network
 
 
-def evaluate_elsewhere(run: runs.Run, dataset: Dataset, indices: Indices) -> pd.DataFrame:
-    """Predict labelled images of another source with a saved network; classes are matched by name.
+def predict_elsewhere(folder: Path, bank: Bank, emit: Emit) -> pd.DataFrame:
+    """Predict labelled images of another source with a run's network; classes are matched by name.
 
-    Raises
-    ------
-    ExperimentError
-        The source has a class that the network does not know.
+    Of a source that names a test split this takes the test split, else all. Raises ExperimentError where
+    the source has a class that the network does not know.
     """
+    del emit
     from convladder.training import fit
 
-    known = files.read_json(run.folder / "model.json")["class_names"]
-    unknown = [name for name in dataset.class_names if name not in known]
-    if unknown:
-        raise ExperimentError(
-            f"{dataset.bank.source} has class {unknown[0]!r}, which {run.folder} was not trained on: "
-            f"it knows {', '.join(known)}"
-        )
-    logits = fit.predict_logits(load_network(run), dataset, indices)
-    records = [dataset.bank.records[index] for index in indices]
-    labels = [known.index(dataset.class_names[record.label]) for record in records]
+    known = files.read_json(folder / "model.json")["class_names"]
+    for name in bank.class_names:
+        if name not in known:
+            raise ExperimentError(
+                f"{bank.source} has class {name!r}, which {folder} was not trained on: it knows {', '.join(known)}"
+            )
+    tested = np.flatnonzero([record.split == "test" for record in bank.records])
+    indices = tested if len(tested) else np.arange(len(bank.records))
+    records = [bank.records[index] for index in indices]
     return predictions.make_table(
-        [record.path for record in records], [record.split or "all" for record in records], labels, logits, known
+        [record.path for record in records],
+        ["test" if len(tested) else "all"] * len(records),
+        [known.index(bank.class_names[record.label]) for record in records],
+        fit.predict_logits(load_network(runs.Run(folder)), bank, indices),
+        known,
     )
 
 
@@ -131,7 +134,7 @@ def _predict(network: keras.Model, dataset: Dataset) -> pd.DataFrame:
         [dataset.bank.records[index].path for index in indices],
         [split for split, members in parts.items() for _ in members],
         dataset.bank.labels[indices].tolist(),
-        fit.predict_logits(network, dataset, indices),
+        fit.predict_logits(network, dataset.bank, indices),
         dataset.class_names,
     )
 

@@ -90,13 +90,7 @@ def load(
     """
     if isinstance(settings, str):
         settings = Data(source=settings)
-    source = open_source(settings.source)
-    form, notes = _form(source, settings)
-    bank = open_bank(source, form, limit=settings.limit, seed=settings.split_seed, progress=progress)
-    if bank.rejections:
-        notes.append(_judge_rejections(bank, allow_rejects))
-    if bank.ignored:
-        notes.append("ignored " + ", ".join(f"{count} ({rule})" for rule, count in sorted(bank.ignored.items())))
+    bank, notes = load_bank(settings, allow_rejects=allow_rejects, progress=progress)
     splits = split_records(
         bank.records,
         bank.class_names,
@@ -104,7 +98,21 @@ def load(
         test=settings.test,
         seed=settings.split_seed,
     )
-    return Dataset(bank, splits, tuple(notes))
+    return Dataset(bank, splits, notes)
+
+
+def load_bank(
+    settings: Data, *, allow_rejects: bool = False, progress: Progress | None = None
+) -> tuple[Bank, tuple[str, ...]]:
+    """Do what `load` does, short of the split; return the bank and the notes. Raises DataError."""
+    source = open_source(settings.source)
+    form, notes = _form(source, settings)
+    bank = open_bank(source, form, limit=settings.limit, seed=settings.split_seed, progress=progress)
+    if bank.rejections:
+        notes.append(_judge_rejections(bank, allow_rejects))
+    if bank.ignored:
+        notes.append("ignored " + ", ".join(f"{count} ({rule})" for rule, count in sorted(bank.ignored.items())))
+    return bank, tuple(notes)
 
 
 def _form(source: Source, settings: Data) -> tuple[ImageForm, list[str]]:

@@ -2,36 +2,39 @@
 
 The data of a rung is a table of zeros and ones, `(seeds, images)`: was this image right with this seed?
 Both axes are samples: other seeds would have been as good, and so would other test images. Seeds and
-images cross, so an interval must carry both; that is the two-way random-effects model of reader studies
-(readers are seeds, cases are images):
+images cross, so the variance of a mean has a part for each, as in reader studies (readers are seeds,
+cases are images): Gallas 2006, "One-shot estimate of MRMC variance: AUC", Academic Radiology 13. Why seeds at all:
+Bouthillier et al. 2021, "Accounting for variance in machine learning benchmarks", MLSys.
 
-- Gallas 2006, "One-shot estimate of MRMC variance: AUC", Academic Radiology 13.
-- Hillis 2007, "A comparison of denominator degrees of freedom methods for multiple observer ROC
-  analysis", Statistics in Medicine 26: degrees of freedom by Satterthwaite, none negative.
-- Bouthillier et al. 2021, "Accounting for variance in machine learning benchmarks", MLSys: why seeds.
+**Images.** All rungs are tested on the same images, so a difference is taken image by image, and its
+part of the variance is that of the images' mean differences.
 
-All rungs are tested on the same images, so a difference is taken image by image. Their seeds are
-independent draws and treated so, also where two rungs share the number of a seed: were they positively
-correlated, this would err on the side of caution. The measured correlation is reported, nothing is
-claimed from it.
+**Seeds.** Two rungs' seeds are independent draws and treated so, also where they share a number; were they
+positively correlated, this errs on the side of caution. The measured correlation is reported, and
+nothing is claimed from it. `seed_spread` says how the variance between few seeds is estimated. The degrees of
+freedom of a test are those of the seeds alone: the images, being many, would only add to them.
+
+The residual of the two-way layout is in both parts and not subtracted from either: it is small, and
+estimating it so as to subtract it cost more than it gained.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
+from convladder.evaluation.seed_spread import Correct, SeedSpread, seed_correlation
+
 LEVEL = 0.95
 ALPHA = 1 - LEVEL
 POWER = 0.8
 
-Correct = NDArray[np.bool_]
 Verdict = Literal["better", "worse", "no detectable difference", "no comparison"]
 
 
@@ -67,64 +70,63 @@ class Difference:
     verdict: Verdict = "no comparison"
 
 
-@dataclass(frozen=True)
-class _Variance:
-    """The variance of a mean, with its degrees of freedom."""
-
-    value: float
-    degrees: float
-
-
-def estimate_accuracy(correct: Correct) -> Estimate:
+def estimate(rung: Correct, spread: SeedSpread) -> Estimate:
     """Estimate the mean accuracy of a rung from `(seeds, images)`, with a 95 % interval.
 
     With two seeds or more the interval covers seeds and test images; with one, the test images alone.
     It is Wilson's interval at the effective number of images, mean (1 - mean) / variance, with Student's
     quantile (Dean and Pagano 2015, "Evaluating confidence interval methods for binomial proportions in
-    clustered surveys", Journal of Survey Statistics and Methodology 3); so it is sound near 0 and 1 too.
+    clustered surveys", Journal of Survey Statistics and Methodology 3), so it is sound near 0 and 1 too.
     """
-    seeds, images = correct.shape
-    mean = float(correct.mean())
-    variance = _variance(_components(correct))
-    spread = mean * (1 - mean)
-    # all right, or all wrong: the seeds agree, and the images alone count
-    effective = spread / variance.value if spread > 0 and variance.value > 0 else float(images)
-    low, high = _wilson(mean, effective, _quantile(1 - ALPHA / 2, variance.degrees))
+    seeds, images = rung.shape
+    mean = float(rung.mean())
+    variance, degrees = _image_variance(rung.mean(axis=0)), math.inf
+    if seeds > 1:
+        of_seeds = spread.of_mean(rung)
+        variance, degrees = variance + of_seeds.value, of_seeds.degrees
+    # where all are right, or all wrong, the seeds agree, and the images alone count
+    effective = mean * (1 - mean) / variance if variance > 0 and 0 < mean < 1 else float(images)
+    low, high = _wilson(mean, effective, _quantile(1 - ALPHA / 2, degrees))
     return Estimate(mean, low, high, seeds, images, covers_seeds=seeds > 1)
 
 
 def compare(
-    pairs: Sequence[tuple[Correct, Correct]], seeds: Sequence[tuple[Sequence[int], Sequence[int]]] | None = None
+    rungs: Mapping[str, Correct], questions: Sequence[tuple[str, str]], seeds: Mapping[str, Sequence[int]]
 ) -> list[Difference]:
-    """Compare the first with the second of each pair: one family of questions, corrected by Holm.
+    """Compare the first rung with the second of each question; the questions are one family.
 
     Parameters
     ----------
-    pairs
-        Tables `(seeds, images)` over the same images in the same order; the numbers of seeds may differ.
+    rungs
+        For each rung of the climb its table `(seeds, images)`, over the same images in the same order.
     seeds
-        Which seeds the rows of each pair's tables are, for the seed correlation.
+        For each rung, which seeds its rows are.
 
-    The variance of a difference is that of both rungs' seeds plus that of the images' differences; its
-    degrees of freedom are Satterthwaite's. To the images, two are added on which one rung is right and the other
-    wrong, once either way (Bonett and Price 2012, "Adjusted Wald confidence interval for a difference of
-    binomial proportions based on paired data", Journal of Educational and Behavioral Statistics 37): two
-    rungs that agree on every image of a small test set are then not called equal for certain.
-    Holm 1979, "A simple sequentially rejective multiple test procedure", Scandinavian Journal of Statistics 6.
+    A t-test of the mean difference (see the module for its variance). To the images two are added on which one
+    rung is right and the other wrong, once either way: two rungs that agree on every image of a small test set
+    are then not called equal for certain (Bonett and Price 2012, "Adjusted Wald confidence interval for a
+    difference of binomial proportions based on paired data", Journal of Educational and Behavioral Statistics
+    37). P-values are corrected by Holm.
 
     Raises
     ------
     ValueError
-        The tables of a pair are not over equally many images.
+        Two rungs are not over equally many images.
     """
-    raw = [_raw_difference(left, right, len(pairs)) for left, right in pairs]
-    tested = [position for position, result in enumerate(raw) if result.p_value is not None]
-    corrected = holm([raw[position].p_value or 0.0 for position in tested])
-    by_position = dict(zip(tested, corrected, strict=True))
-    return [
-        _concluded(result, by_position.get(position), _seed_correlation(*pairs[position], seeds[position] if seeds else None))
-        for position, result in enumerate(raw)
-    ]
+    spread = SeedSpread.of(rungs.values())
+    results = [_difference(rungs[left], rungs[right], spread, len(questions)) for left, right in questions]
+    tested = [position for position, result in enumerate(results) if result.p_value is not None]
+    corrected = holm([results[position].p_value or 0.0 for position in tested])
+    for position, p_corrected in zip(tested, corrected, strict=True):
+        left, right = questions[position]
+        same_seeds = list(seeds[left]) == list(seeds[right])
+        results[position] = replace(
+            results[position],
+            p_corrected=p_corrected,
+            verdict=_verdict(results[position].difference, p_corrected),
+            seed_correlation=seed_correlation(rungs[left], rungs[right]) if same_seeds else None,
+        )
+    return results
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
@@ -142,82 +144,34 @@ def holm(p_values: Sequence[float]) -> list[float]:
     return corrected
 
 
-def _components(correct: Correct) -> list[tuple[float, float]]:
-    """Return the parts of the variance of the grand mean as (value, degrees of freedom).
-
-    With mean squares of the two-way layout without replication, `MS_seed`, `MS_image` and `MS_rest`, the
-    variance is `(MS_seed + MS_image - MS_rest) / (seeds * images)`.
-    """
-    seeds, images = correct.shape
-    by_image = correct.mean(axis=0)
-    image_part = float(by_image.var(ddof=1)) / images if images > 1 else 0.0
-    parts = [(image_part, images - 1.0)]
-    if seeds > 1:
-        parts.append((_seed_part(correct), seeds - 1.0))
-    return parts
+def _image_variance(by_image: NDArray[np.float64]) -> float:
+    return float(by_image.var(ddof=1)) / len(by_image) if len(by_image) > 1 else 0.0
 
 
-def _seed_part(correct: Correct) -> float:
-    """Return the variance that the choice of seeds adds to a rung's mean, beyond what the images explain."""
-    seeds, images = correct.shape
-    by_seed, by_image = correct.mean(axis=1), correct.mean(axis=0)
-    of_seeds = float(by_seed.var(ddof=1)) / seeds
-    # residual mean square from sums of squares; for zeros and ones the sum of squares is the sum
-    total = float(correct.mean())
-    squares = total - float((by_seed**2).mean()) - float((by_image**2).mean()) + total**2
-    rest = max(0.0, squares) * seeds * images / ((seeds - 1) * max(1, images - 1))
-    return max(0.0, of_seeds - rest / (seeds * images))
-
-
-def _variance(parts: Sequence[tuple[float, float]]) -> _Variance:
-    """Add the parts up, with Satterthwaite's degrees of freedom."""
-    total = sum(value for value, _ in parts)
-    weight = sum(value**2 / degrees for value, degrees in parts if degrees > 0)
-    return _Variance(total, total**2 / weight if weight > 0 else math.inf)
-
-
-def _raw_difference(left: Correct, right: Correct, family: int) -> Difference:
+def _difference(left: Correct, right: Correct, spread: SeedSpread, family: int) -> Difference:
     if left.shape[1] != right.shape[1]:
         raise ValueError(f"the rungs were tested on {left.shape[1]} and on {right.shape[1]} images")
     difference = float(left.mean() - right.mean())
     if min(len(left), len(right)) < 2:
         return Difference(difference)
+    of_seeds = spread.of_mean(left, right)
     by_image = np.concatenate([left.mean(axis=0) - right.mean(axis=0), [1.0, -1.0]])
-    parts = [(float(by_image.var(ddof=1)) / len(by_image), len(by_image) - 1.0)]
-    parts += [(_seed_part(rung), len(rung) - 1.0) for rung in (left, right)]
-    variance = _variance(parts)
-    error = math.sqrt(variance.value)
-    reach = error * _quantile(1 - ALPHA / 2, variance.degrees)
-    p_value = 2 * float(stats.t.sf(abs(difference) / error, variance.degrees))
-    strict = _quantile(1 - ALPHA / (2 * family), variance.degrees)
+    error = math.sqrt(_image_variance(by_image) + of_seeds.value)
+    reach = error * _quantile(1 - ALPHA / 2, of_seeds.degrees)
+    strict = _quantile(1 - ALPHA / (2 * family), of_seeds.degrees)
     return Difference(
         difference,
         max(-1.0, difference - reach),
         min(1.0, difference + reach),
-        p_value,
-        detectable=min(1.0, error * (strict + _quantile(POWER, variance.degrees))),
+        p_value=2 * float(stats.t.sf(abs(difference) / error, of_seeds.degrees)),
+        detectable=min(1.0, error * (strict + _quantile(POWER, of_seeds.degrees))),
     )
 
 
-def _concluded(result: Difference, p_corrected: float | None, correlation: float | None) -> Difference:
-    verdict: Verdict = "no comparison"
-    if p_corrected is not None:
-        verdict = "no detectable difference"
-        if p_corrected < ALPHA:
-            verdict = "better" if result.difference > 0 else "worse"
-    values = vars(result) | {"p_corrected": p_corrected, "seed_correlation": correlation, "verdict": verdict}
-    return Difference(**values)
-
-
-def _seed_correlation(
-    left: Correct, right: Correct, seeds: tuple[Sequence[int], Sequence[int]] | None
-) -> float | None:
-    if seeds is None or len(left) < 3 or list(seeds[0]) != list(seeds[1]):
-        return None
-    accuracies = left.mean(axis=1), right.mean(axis=1)
-    if min(values.std() for values in accuracies) == 0:
-        return None
-    return float(np.corrcoef(*accuracies)[0, 1])
+def _verdict(difference: float, p_corrected: float) -> Verdict:
+    if p_corrected >= ALPHA:
+        return "no detectable difference"
+    return "better" if difference > 0 else "worse"
 
 
 def _wilson(mean: float, size: float, quantile: float) -> tuple[float, float]:

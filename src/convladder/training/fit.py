@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from sklearn.utils.class_weight import compute_class_weight
 
 from convladder.config import Experiment, Train
+from convladder.data.bank import Bank
 from convladder.data.dataset import Dataset
 from convladder.data.splits import Indices
 from convladder.errors import TrainingError
@@ -58,7 +59,7 @@ def fit(experiment: Experiment, dataset: Dataset, on_epoch: OnEpoch | None = Non
     feed.be_deterministic()
     statistics = channel_statistics(dataset) if experiment.model.preprocessing == "standardize" else None
     network = convnet.build(experiment.model, dataset.bank.form.shape, len(dataset.class_names), statistics)
-    model = _with_feed(network, dataset, augment.build(experiment.augmentation, experiment.seed))
+    model = _with_feed(network, dataset.bank, augment.build(experiment.augmentation, experiment.seed))
     settings = experiment.train
     model.compile(
         optimizer=_optimizer(settings),
@@ -87,12 +88,12 @@ def fit(experiment: Experiment, dataset: Dataset, on_epoch: OnEpoch | None = Non
     return Fitted(network, statistics, history, _kept_epoch(settings, history))
 
 
-def predict_logits(network: keras.Model, dataset: Dataset, indices: Indices) -> NDArray[np.float32]:
-    """Return the logits `(len(indices), classes)` of records of the dataset, in their order."""
-    model = _with_feed(network, dataset, [])
-    rows, labels = dataset.bank.rows[indices], dataset.bank.labels[indices]
+def predict_logits(network: keras.Model, bank: Bank, indices: Indices) -> NDArray[np.float32]:
+    """Return the logits `(len(indices), classes)` of records of the bank, in their order."""
+    model = _with_feed(network, bank, [])
     model.compile(jit_compile=False)
-    logits: NDArray[np.float32] = model.predict(feed.evaluation_batches(rows, labels), verbose=0)
+    batches = feed.evaluation_batches(bank.rows[indices], bank.labels[indices])
+    logits: NDArray[np.float32] = model.predict(batches, verbose=0)
     return logits
 
 
@@ -111,9 +112,9 @@ def channel_statistics(dataset: Dataset) -> convnet.Statistics:
     return convnet.Statistics(tuple(mean.tolist()), tuple(deviation.tolist()))
 
 
-def _with_feed(network: keras.Model, dataset: Dataset, augmenters: list[keras.layers.Layer]) -> keras.Model:
+def _with_feed(network: keras.Model, bank: Bank, augmenters: list[keras.layers.Layer]) -> keras.Model:
     rows = keras.Input((), dtype="int32", name="rows")
-    images = feed.Lookup(dataset.bank.images)(rows)
+    images = feed.Lookup(bank.images)(rows)
     for augmenter in augmenters:
         images = augmenter(images)
     return keras.Model(rows, network(images))
@@ -188,4 +189,5 @@ class _Recorder(keras.callbacks.Callback):
         }
         self.rows.append(row)
         if self._on_epoch:
-            self._on_epoch(row | {"images_per_second": self._images / self._trained})
+            speed = self._images / self._trained
+            self._on_epoch(row | {"epochs": self.params["epochs"], "images_per_second": speed})

@@ -1,0 +1,441 @@
+"""The command line: each command parses, calls, prints. Results go to standard output, the rest to standard error."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+from pathlib import Path
+from types import FrameType
+from typing import Annotated, Any, NoReturn
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from convladder.errors import ConvladderError, ExperimentError
+
+app = typer.Typer(
+    help="Train an image classifier on your own images, and know which technique earned its place.",
+    epilog="Example:  convladder climb digits     then open the report that it names",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+errors = Console(stderr=True, highlight=False, soft_wrap=True)
+output = Console(highlight=False)
+
+DATA_HELP = "A folder of class folders (or of train/val/test folders of them), an .npz file, or: digits, mnist, \
+fashion_mnist, cifar10, cifar100."
+
+DataArgument = Annotated[str, typer.Argument(metavar="DATA", help=DATA_HELP)]
+Out = Annotated[Path | None, typer.Option("--out", metavar="DIR", help="Where to write; default: a dated folder.")]
+Seed = Annotated[int, typer.Option("--seed", min=0, help="The seed; of several, the first.")]
+Epochs = Annotated[int | None, typer.Option("--epochs", min=1, help="Epochs of each trial; default: the ladder's, 20.")]
+LadderName = Annotated[str, typer.Option("--ladder", metavar="NAME|FILE", help="A built-in ladder or a .toml file.")]
+Changes = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="KEY=VALUE", help="Set any field of the experiment; may be repeated."),
+]
+ImageSize = Annotated[
+    str | None, typer.Option("--image-size", metavar="N|HxW", help="Size in pixels; default: from the images.")
+]
+Limit = Annotated[int | None, typer.Option("--limit", min=1, help="Use a stratified subset of so many images.")]
+ClassWeight = Annotated[str | None, typer.Option("--class-weight", metavar="balanced", help="Weigh rare classes up.")]
+AllowRejects = Annotated[
+    bool, typer.Option("--allow-rejects", help="Go on though more than 1 % of the files are unreadable.")
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
+QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")]
+
+
+@app.command(epilog="Example:  convladder climb path/to/images --rungs lenet5,max-pooling --seeds 4 --epochs 10")
+def climb(
+    data: DataArgument,
+    ladder: LadderName = "classic",
+    rungs: Annotated[
+        str | None, typer.Option("--rungs", metavar="A,B,C", help="Climb these rungs only; default: all.")
+    ] = None,
+    seeds: Annotated[int, typer.Option("--seeds", min=1, metavar="N", help="Seeds for each rung.")] = 5,
+    seed: Seed = 0,
+    epochs: Epochs = None,
+    jobs: Annotated[int | None, typer.Option("--jobs", min=1, help="Trials at a time; default: one a core.")] = None,
+    image_size: ImageSize = None,
+    limit: Limit = None,
+    class_weight: ClassWeight = None,
+    changes: Changes = None,
+    allow_rejects: AllowRejects = False,
+    out: Out = None,
+    as_json: AsJson = False,
+    quiet: QuietOption = False,
+) -> None:
+    """Train every rung of a ladder with several seeds, and report what each technique brought.
+
+    The same command after a stop goes on with the trials that are missing.
+    """
+    from convladder import climb as climbing
+    from convladder import progress, runs
+    from convladder.ladder import load_ladder
+    from convladder.processes import cores
+    from convladder.report import html
+    from convladder.results import Results
+
+    chosen = load_ladder(ladder)
+    if rungs:
+        chosen = chosen.part([name.strip() for name in rungs.split(",") if name.strip()])
+    settings = _changes(data, epochs, image_size, limit, class_weight, changes)
+    chosen.check(settings)
+    start = chosen.experiment(chosen.rungs[0].name, settings)
+    dataset = _load(start.data, allow_rejects, quiet)
+    plan = climbing.make_plan(chosen, dataset, range(seed, seed + seeds), Path(), settings)
+    folder = out or climbing.find_unfinished(Path("climbs"), plan) or runs.new_folder("climbs", data)
+    plan = plan.moved(folder)
+    _tell_resumed(len(plan.trials), len(climbing.missing_trials(plan, dataset)), folder, quiet)
+    with progress.display(errors, quiet=quiet) as display:
+        climbing.climb(
+            plan, dataset, folder, jobs=jobs or cores(), on_weights=display.expect, on_event=display.follow
+        )
+    results = Results(folder)
+    page = html.write_climb(results)
+    _print_climb(results, page, as_json)
+    if results.failures:
+        raise typer.Exit(1)
+
+
+@app.command(epilog="Example:  convladder train path/to/images --rung batch-norm --epochs 20")
+def train(
+    data: DataArgument,
+    rung: Annotated[
+        str | None, typer.Option("--rung", help="Which rung; default: the ladder's last.")
+    ] = None,
+    ladder: LadderName = "classic",
+    seed: Seed = 0,
+    epochs: Epochs = None,
+    jobs: Annotated[int | None, typer.Option("--jobs", min=1, help="Threads; default: one a core.")] = None,
+    image_size: ImageSize = None,
+    limit: Limit = None,
+    class_weight: ClassWeight = None,
+    changes: Changes = None,
+    allow_rejects: AllowRejects = False,
+    out: Out = None,
+    as_json: AsJson = False,
+    quiet: QuietOption = False,
+) -> None:
+    """Train one rung with one seed."""
+    from convladder import climb as climbing
+    from convladder import progress, runs
+    from convladder.ladder import load_ladder
+    from convladder.processes import cores
+    from convladder.report import html
+    from convladder.trial import Trial
+
+    chosen = load_ladder(ladder)
+    name = rung or chosen.rungs[-1].name
+    settings = _changes(data, epochs, image_size, limit, class_weight, changes)
+    experiment = chosen.experiment(name).replace(settings | {"seed": seed})
+    dataset = _load(experiment.data, allow_rejects, quiet)
+    trial = Trial(name, experiment.replace(dataset.settled()), out or runs.new_folder("runs", data))
+    with progress.display(errors, quiet=quiet) as display:
+        run = climbing.train_one(trial, dataset, threads=jobs or cores(), on_event=display.follow)
+    page = html.write_run(run)
+    _print_run(run, page, as_json)
+
+
+@app.command(epilog="Example:  convladder evaluate runs/2026-01-31-120000-cats --data path/to/other/images")
+def evaluate(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="The folder of a run.")],
+    data: Annotated[str | None, typer.Option("--data", metavar="DATA", help="Other labelled images.")] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="DIR", help="Write predictions.csv and metrics.json there.")
+    ] = None,
+    allow_rejects: AllowRejects = False,
+    as_json: AsJson = False,
+    quiet: QuietOption = False,
+) -> None:
+    """Show a run's figures, or evaluate its network on other labelled images.
+
+    Without --data these are the figures of its own validation and test images, from its predictions. Of
+    other data, the test split is taken where the source names one, else every image.
+    """
+    from convladder import runs
+
+    trained = runs.Run(run)
+    figures = trained.metrics if data is None else _evaluate_elsewhere(trained, data, out, allow_rejects, quiet)
+    if as_json:
+        _print_json(figures)
+        return
+    for split in ("validation", "test", "all"):
+        if split in figures:
+            _print_figures(split, figures[split])
+
+
+@app.command(epilog="Example:  convladder ladder classic     or     convladder ladder classic --toml > mine.toml")
+def ladder(
+    name: Annotated[str | None, typer.Argument(metavar="[NAME|FILE]", help="Which ladder; default: list them.")] = None,
+    image_size: Annotated[str, typer.Option("--image-size", metavar="N|HxW", help="For the costs.")] = "32",
+    channels: Annotated[int, typer.Option("--channels", min=1, max=3, help="For the costs: 1 grey, 3 RGB.")] = 3,
+    classes: Annotated[int, typer.Option("--classes", min=2, help="For the costs.")] = 10,
+    toml: Annotated[bool, typer.Option("--toml", help="Print a built-in ladder's file, to start your own.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """List the ladders, or print the rungs of one: changes, parameters and FLOPs."""
+    from convladder import ladder as ladders
+
+    if name is None:
+        _print_ladders(as_json)
+    elif toml:
+        if name not in ladders.BUILT_IN:
+            raise ExperimentError(f"--toml prints a built-in ladder ({', '.join(ladders.BUILT_IN)}); got {name!r}")
+        sys.stdout.write(ladders.built_in_text(name))
+    else:
+        _print_ladder(ladders.load_ladder(name), (*_size(image_size), channels), classes, as_json)
+
+
+@app.command(epilog="Example:  convladder report climbs/2026-01-31-120000-cats")
+def report(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="The folder of a run or of a climb.")],
+    as_json: AsJson = False,
+) -> None:
+    """Rebuild the report of a run or a climb from its folder."""
+    from convladder import results, runs
+    from convladder.report import html
+
+    if results.is_climb(folder):
+        climbed = results.Results(folder)
+        _print_climb(climbed, html.write_climb(climbed), as_json)
+    else:
+        run = runs.Run(folder)
+        _print_run(run, html.write_run(run), as_json)
+
+
+@app.command(epilog="Example:  convladder cache --clear")
+def cache(
+    clear: Annotated[bool, typer.Option("--clear", help="Delete all decoded images.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Show the decoded images that are kept, or delete them. They are made again when needed."""
+    from convladder.data import bank
+
+    if clear:
+        bank.clear_banks()
+    rows = [
+        {"source": kept.source, "images": len(kept.records), "shape": list(kept.form.shape), "bytes": size,
+         "folder": str(kept.folder)}
+        for kept, size in bank.list_banks()
+    ]  # fmt: skip
+    if as_json:
+        _print_json(rows)
+        return
+    table = Table("source", "images", "shape", "MB", box=None)
+    for row in rows:
+        shape = "x".join(map(str, row["shape"]))
+        table.add_row(row["source"], f"{row['images']:,}", shape, f"{row['bytes'] / 1e6:,.1f}")
+    if rows:
+        output.print(table)
+    output.print(f"{len(rows)} decoded data sets in {bank.cache_folder()}", soft_wrap=True)
+
+
+@app.callback(invoke_without_command=True)
+def _options(
+    version: Annotated[bool, typer.Option("--version", help="Print the version.", is_eager=True)] = False,
+) -> None:
+    if version:
+        from importlib.metadata import version as version_of
+
+        sys.stdout.write(f"convladder {version_of('convladder')}\n")
+        raise typer.Exit
+
+
+def main() -> NoReturn:
+    """Run the command line; a fault that a person can put right is one line and exit status 2."""
+    signal.signal(signal.SIGTERM, _stop)
+    try:
+        app()
+    except ConvladderError as error:
+        _say_error(str(error))
+        sys.exit(2)
+    except KeyboardInterrupt:
+        errors.print("\nstopped; the same command goes on with what is missing")
+        sys.exit(130)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)
+    sys.exit(0)
+
+
+def _stop(number: int, frame: FrameType | None) -> NoReturn:
+    del frame
+    sys.exit(128 + number)
+
+
+def _say_error(message: str) -> None:
+    one_line = " ".join(message.split())
+    errors.print(f"Error: {one_line}", style="red", markup=False)
+
+
+def _changes(
+    data: str,
+    epochs: int | None,
+    image_size: str | None,
+    limit: int | None,
+    class_weight: str | None,
+    assignments: list[str] | None,
+) -> dict[str, Any]:
+    from convladder.config import parse_assignments
+
+    changes: dict[str, Any] = {
+        "data.source": data,
+        "train.epochs": epochs,
+        "data.image_size": _size(image_size) if image_size else None,
+        "data.limit": limit,
+        "train.class_weight": class_weight,
+    }
+    given = {key: value for key, value in changes.items() if value is not None}
+    return given | parse_assignments(assignments or [])
+
+
+def _size(text: str) -> tuple[int, int]:
+    parts = text.lower().split("x")
+    if len(parts) > 2 or not all(part.isdigit() and int(part) > 0 for part in parts):
+        raise ExperimentError(f"--image-size takes N or HEIGHTxWIDTH in pixels, such as 64 or 48x64; got {text!r}")
+    return int(parts[0]), int(parts[-1])
+
+
+def _load(settings: Any, allow_rejects: bool, quiet: bool) -> Any:
+    from convladder.data.dataset import load
+
+    dataset = _with_counter(quiet, lambda progress: load(settings, allow_rejects=allow_rejects, progress=progress))
+    if not quiet:
+        sizes = ", ".join(f"{len(indices):,} {part}" for part, indices in vars(dataset.splits).items())
+        errors.print(f"{dataset.bank.source}: {len(dataset.class_names)} classes; {sizes}", markup=False)
+    _show_notes(dataset.notes, quiet)
+    return dataset
+
+
+def _with_counter(quiet: bool, work: Any) -> Any:
+    from convladder import progress
+
+    with progress.counting(errors, "reading images", quiet=quiet) as on_progress:
+        return work(on_progress)
+
+
+def _show_notes(notes: tuple[str, ...], quiet: bool) -> None:
+    for note in () if quiet else notes:
+        errors.print(note, markup=False, style="dim")
+
+
+def _tell_resumed(total: int, missing: int, folder: Path, quiet: bool) -> None:
+    if missing < total and not quiet:
+        errors.print(f"{total - missing} of {total} trials are finished already in {folder}", markup=False)
+
+
+def _evaluate_elsewhere(run: Any, data: str, out: Path | None, allow_rejects: bool, quiet: bool) -> dict[str, Any]:
+    from convladder import files, runs, trial
+    from convladder.data.dataset import load_bank
+    from convladder.evaluation import metrics, predictions
+    from convladder.processes import call, cores
+
+    settings = run.experiment.replace({"data.source": data, "data.limit": None}).data
+    bank, notes = _with_counter(quiet, lambda progress: load_bank(settings, allow_rejects=allow_rejects, progress=progress))
+    _show_notes(notes, quiet)
+    if out:
+        runs.check_writable(out)
+    table = call(trial.predict_elsewhere, run.folder, bank, threads=cores())
+    if out:
+        table = predictions.write(table, out / "predictions.csv")
+    figures = metrics.compute(table)
+    if out:
+        files.write_json(out / "metrics.json", figures)
+    return figures
+
+
+def _print_json(value: Any) -> None:
+    sys.stdout.write(json.dumps(value, indent=2) + "\n")
+
+
+def _print_ladders(as_json: bool) -> None:
+    from convladder import ladder as ladders
+
+    loaded = [ladders.load_ladder(name) for name in ladders.BUILT_IN]
+    if as_json:
+        _print_json([{"name": each.name, "title": each.title, "rungs": len(each.rungs)} for each in loaded])
+        return
+    table = Table("ladder", "rungs", "", box=None)
+    for each in loaded:
+        table.add_row(each.name, str(len(each.rungs)), each.title)
+    output.print(table)
+
+
+def _print_ladder(chosen: Any, shape: tuple[int, int, int], classes: int, as_json: bool) -> None:
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    from convladder.trial import measure_cost
+
+    rows = []
+    for rung in chosen.rungs:
+        price = measure_cost(chosen.experiment(rung.name), shape, classes)
+        rows.append({"rung": rung.name, "parent": rung.parent, "change": rung.change, **vars(price)})
+    if as_json:
+        _print_json(rows)
+        return
+    output.print(f"[bold]{chosen.name}[/]: {chosen.title}. Costs are for {shape[0]}x{shape[1]}x{shape[2]}, "
+                 f"{classes} classes, one image.")  # fmt: skip
+    table = Table("rung", "change", "parameters", "MACs", "FLOPs", box=None)
+    for column in table.columns[2:]:
+        column.justify = "right"
+    for row in rows:
+        change = "\n".join(f"{key} = {_plain(value)}" for key, value in row["change"].items()) or "the start"
+        table.add_row(row["rung"], change, *(f"{row[key]:,}" for key in ("parameters", "macs", "flops")))
+    output.print(table)
+
+
+def _plain(value: Any) -> str:
+    return json.dumps(value) if isinstance(value, list | tuple | bool) else str(value)
+
+
+def _print_climb(results: Any, page: Path, as_json: bool) -> None:
+    if as_json:
+        rows = json.loads(results.summary_table().to_json(orient="records"))
+        failed = [vars(failure) for failure in results.failures]
+        _print_json({"folder": str(results.folder), "report": str(page), "rungs": rows, "failed": failed})
+        return
+    claims = {claim.rung: claim.difference for claim in results.against_parent}
+    table = Table("rung", "test accuracy", "95 %", "against parent", "verdict", "parameters", "MFLOPs", box=None)
+    for column in (*table.columns[1:4], *table.columns[5:]):
+        column.justify = "right"
+    for name, standing in results.standings.items():
+        accuracy, claim = standing.accuracy, claims.get(name)
+        table.add_row(
+            name,
+            f"{accuracy.mean:.3f}",
+            f"{accuracy.low:.3f}–{accuracy.high:.3f}",
+            f"{100 * claim.difference:+.1f} points" if claim else "",
+            claim.verdict if claim else "",
+            f"{standing.price['parameters']:,.0f}",
+            f"{standing.price['flops'] / 1e6:,.1f}",
+        )
+    output.print(table)
+    _print_report(page)
+
+
+def _print_run(run: Any, page: Path, as_json: bool) -> None:
+    if as_json:
+        _print_json({"folder": str(run.folder), "report": str(page), "metrics": run.metrics})
+        return
+    for split in ("validation", "test"):
+        _print_figures(split, run.metrics[split])
+    _print_report(page)
+
+
+def _print_figures(split: str, figures: dict[str, Any]) -> None:
+    macro = figures["macro_average"]
+    output.print(
+        f"{split}: accuracy {figures['accuracy']:.4f}, macro F1 {macro['f1']:.4f}, log loss {figures['log_loss']:.4f} "
+        f"on {figures['images']:,} images", soft_wrap=True,
+    )  # fmt: skip
+
+
+def _print_report(page: Path) -> None:
+    output.print(f"report: {page}", soft_wrap=True)

@@ -1,0 +1,253 @@
+"""The pictures of a report, drawn by matplotlib: numbers come in, a figure goes out.
+
+Colours are those of Okabe and Ito (2008), which colour-blind people can tell apart; a verdict is never told by
+colour alone. Ink, grid and accent colours are set apart so that a page can exchange them for its theme's.
+"""
+
+from __future__ import annotations
+
+import functools
+import io
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ParamSpec
+
+import matplotlib
+import numpy as np
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+from numpy.typing import NDArray
+
+from convladder.evaluation import predictions
+from convladder.evaluation.statistics import Verdict
+from convladder.results import Results, Standing
+from convladder.runs import Run
+
+P = ParamSpec("P")
+
+INK, MUTED, GRID = "#1b1b1d", "#6a6a6e", "#dcdce0"
+BLUE, ORANGE, GREEN = "#0072b2", "#d55e00", "#009e73"
+THEME = {INK: "--ink", MUTED: "--muted", GRID: "--grid", BLUE: "--blue", ORANGE: "--orange", GREEN: "--green"}
+
+VERDICT_COLOURS: Mapping[Verdict, str] = {
+    "better": BLUE,
+    "worse": ORANGE,
+    "no detectable difference": MUTED,
+    "no comparison": MUTED,
+}
+VERDICT_SIGNS: Mapping[Verdict, str] = {
+    "better": "▲ better",
+    "worse": "▼ worse",
+    "no detectable difference": "≈ no detectable difference",
+    "no comparison": "no comparison",
+}
+
+
+
+@dataclass(frozen=True)
+class Sample:
+    """A test image as the network saw it, and what it made of it."""
+
+    pixels: NDArray[np.uint8]
+    path: str
+    label: str
+    predicted: str
+    probability: float
+
+    @property
+    def right(self) -> bool:
+        return self.label == self.predicted
+
+
+def read_samples(run: Run) -> list[Sample]:
+    """Return the run's sample images with their predictions, the right ones first."""
+    test = predictions.part(run.predictions, "test")
+    stored = run.samples
+    return [
+        Sample(pixels, row.path, row.label, row.predicted, float(test.at[place, predictions.PREFIX + row.predicted]))
+        for pixels, place, row in zip(
+            stored.pixels, stored.rows, test.iloc[stored.rows].itertuples(index=False), strict=True
+        )
+    ]
+
+
+_CHART_SIGNS: Mapping[Verdict, str] = {
+    "better": "▲ better",
+    "worse": "▼ worse",
+    "no detectable difference": "≈",
+    "no comparison": "",
+}
+
+_STYLE: dict[str, Any] = {
+    "font.size": 9.5,
+    "font.family": "sans-serif",
+    "text.color": INK,
+    "axes.edgecolor": GRID,
+    "axes.labelcolor": MUTED,
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.spines.left": False,
+    "grid.color": GRID,
+    "xtick.color": MUTED,
+    "ytick.color": MUTED,
+    "xtick.major.size": 0,
+    "ytick.major.size": 0,
+    "legend.frameon": False,
+    "legend.labelcolor": INK,
+    "figure.facecolor": "none",
+    "axes.facecolor": "none",
+    "svg.fonttype": "none",
+}
+
+_WIDTH = 5.2  # inches: readable on a phone, and two fit side by side on a desk
+_MOST_LABELS = 30
+
+
+def _styled(draw: Callable[P, Figure]) -> Callable[P, Figure]:
+    @functools.wraps(draw)
+    def drawn(*arguments: P.args, **keywords: P.kwargs) -> Figure:
+        with matplotlib.rc_context(_STYLE):
+            return draw(*arguments, **keywords)
+
+    return drawn
+
+
+@_styled
+def draw_ladder(results: Results) -> Figure:
+    """Draw each rung's accuracy on test: its interval, its mean, every seed as a dot, and its price."""
+    standings = list(results.standings.values())
+    verdicts = {claim.rung: claim.difference.verdict for claim in results.against_parent}
+    figure, axes = _axes(height=0.62 * len(standings) + 0.7)
+    beside = {"transform": axes.get_yaxis_transform(), "va": "center"}
+    for row, standing in enumerate(standings):
+        verdict = verdicts.get(standing.rung.name)
+        colour = VERDICT_COLOURS[verdict] if verdict else INK
+        _draw_rung(axes, row, standing, colour)
+        sign = _CHART_SIGNS[verdict] if verdict else ""
+        axes.text(0, row - 0.38, f"{standing.rung.name}  {sign}", weight="bold", size=9, **beside)
+        axes.text(1, row - 0.38, _price(standing), ha="right", color=MUTED, size=7.5, **beside)
+    axes.set(ylim=(len(standings) - 0.45, -0.75), yticks=[], xlabel="accuracy on test, %")
+    axes.grid(visible=False, axis="y")
+    axes.xaxis.set_major_locator(MaxNLocator(7))
+    axes.xaxis.set_major_formatter(lambda share, _: f"{100 * share:.3g}")
+    axes.tick_params(labelsize=8.5)
+    return figure
+
+
+@_styled
+def draw_curves(runs: Sequence[Run], metric: str) -> Figure:
+    """Draw a metric (`accuracy` or `loss`) over epochs, train and validation, for every seed of a rung."""
+    figure, axes = _axes(height=2.5)
+    for number, run in enumerate(runs):
+        history = run.history
+        label = (f"train{'' if len(runs) == 1 else ', each seed'}", "validation") if number == 0 else (None, None)
+        axes.plot(history["epoch"], history[metric], color=ORANGE, alpha=0.75, lw=1.1, ls="--", label=label[0])
+        axes.plot(history["epoch"], history[f"val_{metric}"], color=BLUE, alpha=0.75, lw=1.4, label=label[1])
+        kept = history[history["epoch"] == run.metrics["kept_epoch"]]
+        axes.plot(kept["epoch"], kept[f"val_{metric}"], "o", color=BLUE, ms=4,
+                  label="epoch kept" if number == 0 else None)  # fmt: skip
+    axes.set(xlabel="epoch", ylabel=metric)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    if metric == "loss":
+        axes.set_ylim(bottom=0)
+    axes.legend(loc="best", fontsize=8)
+    return figure
+
+
+@_styled
+def draw_confusion(matrix: NDArray[np.int64], class_names: Sequence[str]) -> Figure:
+    """Draw a confusion matrix, rows the true classes; shades are shares of the row, figures are counts."""
+    size = len(class_names)
+    figure, axes = _axes(height=max(2.6, min(_WIDTH, 0.36 * size + 1.2)))
+    shares = matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
+    axes.imshow(shares, cmap="Blues", vmin=0, vmax=1, aspect="auto")
+    axes.grid(visible=False)
+    axes.set(xlabel="predicted", ylabel="true class")
+    if size <= _MOST_LABELS:
+        names = [_shortened(name, 14) for name in class_names]
+        axes.set_xticks(range(size), names, rotation=45, ha="right", rotation_mode="anchor")
+        axes.set_yticks(range(size), names)
+        axes.tick_params(labelsize=8 if size <= 15 else 6)
+    if size <= 15:
+        for (row, column), count in np.ndenumerate(matrix):
+            if count:
+                colour = "white" if shares[row, column] > 0.55 else "#08306b"
+                axes.text(column, row, f"{count:,}", ha="center", va="center", size=7, color=colour)
+    return figure
+
+
+@_styled
+def draw_samples(run: Run) -> Figure:
+    """Draw the run's sample images with what is true and what was predicted: the right ones, then the wrong."""
+    samples = read_samples(run)
+    columns = 6
+    rows = max(1, -(-len(samples) // columns))
+    figure = Figure(figsize=(7.2, 1.55 * rows))
+    grid = figure.subplots(rows, columns, squeeze=False)
+    for axes in grid.flat:
+        axes.set_axis_off()
+    for axes, sample in zip(grid.flat, samples, strict=False):
+        axes.imshow(sample.pixels.squeeze(), cmap="gray", vmin=0, vmax=255)
+        title = sample.predicted if sample.right else f"{sample.predicted}\n(is {sample.label})"
+        colour = BLUE if sample.right else ORANGE
+        axes.set_title(title.replace("$", r"\$"), fontsize=7, color=colour)
+    figure.tight_layout()
+    return figure
+
+
+def to_svg(figure: Figure, name: str) -> str:
+    """Return the figure as inline SVG in the page's colours. `name` keeps the ids of two figures apart."""
+    text = io.StringIO()
+    with matplotlib.rc_context({**_STYLE, "svg.hashsalt": name}):
+        figure.savefig(text, format="svg", bbox_inches="tight", pad_inches=0.05, metadata={"Date": None})
+    svg = text.getvalue()
+    svg = svg[svg.index("<svg") :]
+    for colour, variable in THEME.items():
+        svg = svg.replace(colour, f"var({variable})")
+    return svg
+
+
+def save_png(figure: Figure, path: Path) -> None:
+    """Write the figure as PNG on white."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(path, dpi=160, bbox_inches="tight", facecolor="white", metadata={"Software": None})
+
+
+def _axes(height: float) -> tuple[Figure, Any]:
+    figure = Figure(figsize=(_WIDTH, height))
+    return figure, figure.subplots()
+
+
+def _draw_rung(axes: Any, row: int, standing: Standing, colour: str) -> None:
+    accuracy = standing.accuracy
+    axes.plot([accuracy.low, accuracy.high], [row, row], color=colour, lw=5, alpha=0.3, solid_capstyle="round")
+    axes.plot(standing.seed_accuracies, [row] * accuracy.seeds, "o", color=colour, ms=3.5, alpha=0.6, mew=0)
+    axes.plot([accuracy.mean] * 2, [row - 0.17, row + 0.17], color=colour, lw=2)
+
+
+def _price(standing: Standing) -> str:
+    price = standing.price
+    return (
+        f"{short(price['parameters'])} par. · {short(price['flops'])} FLOPs · "
+        f"{price['train_milliseconds_per_image']:.2g} ms"
+    )
+
+
+def short(number: float) -> str:
+    """Write a count with three digits and a unit.
+
+    >>> short(350_142)
+    '350k'
+    """
+    for unit, size in (("G", 1e9), ("M", 1e6), ("k", 1e3)):
+        if number >= size:
+            return f"{number / size:.3g}{unit}"
+    return f"{number:.0f}"
+
+
+def _shortened(name: str, most: int) -> str:
+    name = name.replace("$", r"\$")
+    return name if len(name) <= most else name[: most - 1] + "…"

@@ -1,0 +1,226 @@
+"""What a climb came to: read from its folder, without any deep-learning framework.
+
+Every figure here comes from the trials' `predictions.csv`; prices come from their `metrics.json`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from convladder import files, runs
+from convladder.climb import error_file, trial_folder
+from convladder.errors import RunError
+from convladder.evaluation import predictions, statistics
+from convladder.evaluation.seed_spread import SeedSpread
+from convladder.ladder import Ladder, Rung, ladder_of
+
+PRICES = ("parameters", "macs", "flops", "bytes", "train_milliseconds_per_image")
+
+
+@dataclass(frozen=True)
+class Standing:
+    """One rung: its runs by seed, its accuracy on test with an interval, on validation, and its price."""
+
+    rung: Rung
+    runs: tuple[runs.Run, ...]
+    accuracy: statistics.Estimate
+    seed_accuracies: tuple[float, ...]
+    validation_accuracy: float
+    price: dict[str, float]
+
+
+@dataclass(frozen=True)
+class Claim:
+    """One rung against another: the difference in accuracy, and in each price."""
+
+    rung: str
+    reference: str
+    difference: statistics.Difference
+    extra: dict[str, float]
+
+    def per(self, price: str, unit: float) -> float | None:
+        """Return the gain in accuracy for each `unit` more of a price; None where it costs no more."""
+        return self.difference.difference / (self.extra[price] / unit) if self.extra[price] > 0 else None
+
+
+@dataclass(frozen=True)
+class Failure:
+    rung: str
+    seed: int
+    error: str
+
+
+class Results:
+    """The results of a climb's folder. Raises RunError where it is none or nothing in it is finished."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        if not is_climb(folder):
+            raise RunError(f"{folder} is not a climb: it has no climb.json")
+        self.about: dict[str, Any] = files.read_json(folder / "climb.json")
+        self.ladder: Ladder = ladder_of(files.read_json(folder / "ladder.json"), str(folder / "ladder.json"))
+        self._keys = [(rung, seed) for rung, seed in self.about["trials"]]
+        self._runs = {
+            key: runs.Run(trial_folder(folder, *key))
+            for key in self._keys
+            if runs.is_finished(trial_folder(folder, *key))
+        }
+        if not self._runs:
+            raise RunError(f"no trial in {folder} is finished yet: run the same climb again to go on with it")
+
+    @cached_property
+    def failures(self) -> list[Failure]:
+        """The trials that failed; one that has not been tried yet is not among them."""
+        failed = []
+        for rung, seed in self._keys:
+            path = error_file(trial_folder(self.folder, rung, seed))
+            if (rung, seed) not in self._runs and path.exists():
+                lines = path.read_text(encoding="utf-8").strip().splitlines() or ["unknown"]
+                failed.append(Failure(rung, seed, lines[-1]))
+        return failed
+
+    @property
+    def missing(self) -> int:
+        """The number of trials that are neither finished nor failed."""
+        return len(self._keys) - len(self._runs) - len(self.failures)
+
+    @cached_property
+    def standings(self) -> dict[str, Standing]:
+        """The rungs that have a finished trial, in the ladder's order."""
+        spread = SeedSpread.of(self._correct.values())
+        return {name: self._standing(self.ladder.rung(name), spread) for name in self._correct}
+
+    @cached_property
+    def against_parent(self) -> list[Claim]:
+        """Each rung against its parent: one family of tests."""
+        pairs = [(rung.name, rung.parent) for rung in self.ladder.rungs if rung.parent]
+        return self._claims(pairs)
+
+    @cached_property
+    def against_start(self) -> list[Claim]:
+        """Each rung against the ladder's first: another family."""
+        start = self.ladder.rungs[0].name
+        return self._claims([(rung.name, start) for rung in self.ladder.rungs if rung.name != start])
+
+    @cached_property
+    def best(self) -> str | None:
+        """The rung of the best mean accuracy on validation; None where a rung has one seed only."""
+        if any(len(standing.runs) < 2 for standing in self.standings.values()):
+            return None
+        return max(self.standings.values(), key=lambda standing: standing.validation_accuracy).rung.name
+
+    @property
+    def shown(self) -> runs.Run:
+        """The run whose predictions are shown: of the best rung (or the last), the best seed on validation."""
+        standing = self.standings[self.best or list(self.standings)[-1]]
+        return max(standing.runs, key=lambda run: run.metrics["validation"]["accuracy"])
+
+    def trials_table(self) -> pd.DataFrame:
+        """Return a row a trial, failed ones too: what `results.csv` holds."""
+        errors = {(failure.rung, failure.seed): failure.error for failure in self.failures}
+        rows = []
+        for rung, seed in self._keys:
+            row: dict[str, Any] = {"rung": rung, "seed": seed}
+            if (rung, seed) in self._runs:
+                row |= {"status": "finished"} | _figures(self._runs[rung, seed].metrics)
+            else:
+                failed = (rung, seed) in errors
+                row |= {"status": "failed" if failed else "missing", "error": errors.get((rung, seed), "")}
+            rows.append(row)
+        return pd.DataFrame(rows)
+
+    def summary_table(self) -> pd.DataFrame:
+        """Return a row a rung, with its claims against its parent and the start: what `summary.csv` holds."""
+        against = {
+            "parent": {claim.rung: claim for claim in self.against_parent},
+            "start": {claim.rung: claim for claim in self.against_start},
+        }
+        rows = []
+        for name, standing in self.standings.items():
+            accuracy = standing.accuracy
+            row: dict[str, Any] = {
+                "rung": name,
+                "parent": standing.rung.parent,
+                "seeds": accuracy.seeds,
+                "test_images": accuracy.images,
+                "accuracy": accuracy.mean,
+                "accuracy_low": accuracy.low,
+                "accuracy_high": accuracy.high,
+                "validation_accuracy": standing.validation_accuracy,
+                **standing.price,
+            }
+            for which, claims in against.items():
+                if name in claims:
+                    row |= {f"{which}_{key}": value for key, value in vars(claims[name].difference).items()}
+            rows.append(row)
+        return pd.DataFrame(rows)
+
+    def write_tables(self) -> None:
+        """Write `results.csv` and `summary.csv`."""
+        for name, table in (("results.csv", self.trials_table()), ("summary.csv", self.summary_table())):
+            files.write_text(self.folder / name, table.to_csv(index=False, lineterminator="\n"))
+
+    @cached_property
+    def _correct(self) -> dict[str, statistics.Correct]:
+        """For each rung `(seeds, images)`: was the test image right?"""
+        tables: dict[str, list[statistics.Correct]] = {}
+        paths: list[str] | None = None
+        for (rung, _), run in self._runs.items():
+            test = predictions.part(run.predictions, "test")
+            if paths is not None and paths != test["path"].tolist():
+                raise RunError(f"{run.folder} was tested on other images than the runs beside it")
+            paths = test["path"].tolist()
+            tables.setdefault(rung, []).append(predictions.correct(test))
+        return {rung: np.stack(rows) for rung, rows in tables.items()}
+
+    def _of_rung(self, name: str) -> tuple[runs.Run, ...]:
+        return tuple(run for (rung, _), run in self._runs.items() if rung == name)
+
+    def _standing(self, rung: Rung, spread: SeedSpread) -> Standing:
+        own = self._of_rung(rung.name)
+        correct = self._correct[rung.name]
+        return Standing(
+            rung,
+            own,
+            statistics.estimate(correct, spread),
+            tuple(correct.mean(axis=1).tolist()),
+            float(np.mean([run.metrics["validation"]["accuracy"] for run in own])),
+            {price: median(run.metrics["price"][price] for run in own) for price in PRICES},
+        )
+
+    def _claims(self, pairs: list[tuple[str, str]]) -> list[Claim]:
+        known = [pair for pair in pairs if set(pair) <= set(self._correct)]
+        seeds = {name: [run.seed for run in self._of_rung(name)] for name in self._correct}
+        differences = statistics.compare(self._correct, known, seeds)
+        return [
+            Claim(rung, reference, difference, _extra(self.standings[rung].price, self.standings[reference].price))
+            for (rung, reference), difference in zip(known, differences, strict=True)
+        ]
+
+
+def is_climb(folder: Path) -> bool:
+    return (folder / "climb.json").is_file()
+
+
+def _extra(price: Mapping[str, float], reference: Mapping[str, float]) -> dict[str, float]:
+    return {name: price[name] - reference[name] for name in PRICES}
+
+
+def _figures(metrics: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "test_accuracy": metrics["test"]["accuracy"],
+        "test_log_loss": metrics["test"]["log_loss"],
+        "validation_accuracy": metrics["validation"]["accuracy"],
+        "validation_log_loss": metrics["validation"]["log_loss"],
+        "kept_epoch": metrics["kept_epoch"],
+        **{name: metrics["price"][name] for name in PRICES},
+        "seconds": metrics["seconds"],
+    }
