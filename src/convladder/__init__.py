@@ -31,7 +31,17 @@ _HOMES = {
     "load_ladder": "convladder.ladder",
 }
 
-__all__ = sorted(_HOMES)
+__all__ = [
+    "ConvladderError",
+    "Dataset",
+    "Experiment",
+    "Ladder",
+    "Results",
+    "Run",
+    "Rung",
+    "load",
+    "load_ladder",
+]
 
 
 def __getattr__(name: str) -> Any:

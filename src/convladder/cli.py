@@ -1,8 +1,7 @@
-"""The command line: each command parses, calls, prints. Results go to standard output, the rest to standard error."""
+"""The command line: a command parses, calls, and hands what came out to `show`; the rest is on standard error."""
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import sys
@@ -12,8 +11,8 @@ from typing import Annotated, Any, NoReturn
 
 import typer
 from rich.console import Console
-from rich.table import Table
 
+from convladder import show
 from convladder.errors import ConvladderError, ExperimentError
 
 app = typer.Typer(
@@ -26,7 +25,6 @@ app = typer.Typer(
 )
 
 errors = Console(stderr=True, highlight=False, soft_wrap=True)
-output = Console(highlight=False)
 
 DATA_HELP = "A folder of class folders (or of train/val/test folders of them), an .npz file, or: digits, mnist, \
 fashion_mnist, cifar10, cifar100."
@@ -34,17 +32,24 @@ fashion_mnist, cifar10, cifar100."
 DataArgument = Annotated[str, typer.Argument(metavar="DATA", help=DATA_HELP)]
 Out = Annotated[Path | None, typer.Option("--out", metavar="DIR", help="Where to write; default: a dated folder.")]
 Seed = Annotated[int, typer.Option("--seed", min=0, help="The seed; of several, the first.")]
-Epochs = Annotated[int | None, typer.Option("--epochs", min=1, help="Epochs of each trial; default: the ladder's, 20.")]
-LadderName = Annotated[str, typer.Option("--ladder", metavar="NAME|FILE", help="A built-in ladder or a .toml file.")]
+Epochs = Annotated[
+    int | None, typer.Option("--epochs", min=1, help="Epochs of each trial; default: the ladder's, 20.")
+]
+LadderName = Annotated[
+    str, typer.Option("--ladder", metavar="NAME|FILE", help="A built-in ladder or a .toml file.")
+]
 Changes = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="KEY=VALUE", help="Set any field of the experiment; may be repeated."),
 ]
 ImageSize = Annotated[
-    str | None, typer.Option("--image-size", metavar="N|HxW", help="Size in pixels; default: from the images.")
+    str | None,
+    typer.Option("--image-size", metavar="N|HxW", help="Size in pixels; default: from the images."),
 ]
 Limit = Annotated[int | None, typer.Option("--limit", min=1, help="Use a stratified subset of so many images.")]
-ClassWeight = Annotated[str | None, typer.Option("--class-weight", metavar="balanced", help="Weigh rare classes up.")]
+ClassWeight = Annotated[
+    str | None, typer.Option("--class-weight", metavar="balanced", help="Weigh rare classes up.")
+]
 AllowRejects = Annotated[
     bool, typer.Option("--allow-rejects", help="Go on though more than 1 % of the files are unreadable.")
 ]
@@ -62,7 +67,9 @@ def climb(
     seeds: Annotated[int, typer.Option("--seeds", min=1, metavar="N", help="Seeds for each rung.")] = 5,
     seed: Seed = 0,
     epochs: Epochs = None,
-    jobs: Annotated[int | None, typer.Option("--jobs", min=1, help="Trials at a time; default: one a core.")] = None,
+    jobs: Annotated[
+        int | None, typer.Option("--jobs", min=1, help="Trials at a time; default: one a core.")
+    ] = None,
     image_size: ImageSize = None,
     limit: Limit = None,
     class_weight: ClassWeight = None,
@@ -99,8 +106,7 @@ def climb(
             plan, dataset, folder, jobs=jobs or cores(), on_weights=display.expect, on_event=display.follow
         )
     results = Results(folder)
-    page = html.write_climb(results)
-    _print_climb(results, page, as_json)
+    show.climb(results, html.write_climb(results), json_wanted=as_json)
     if results.failures:
         raise typer.Exit(1)
 
@@ -108,9 +114,7 @@ def climb(
 @app.command(epilog="Example:  convladder train path/to/images --rung batch-norm --epochs 20")
 def train(
     data: DataArgument,
-    rung: Annotated[
-        str | None, typer.Option("--rung", help="Which rung; default: the ladder's last.")
-    ] = None,
+    rung: Annotated[str | None, typer.Option("--rung", help="Which rung; default: the ladder's last.")] = None,
     ladder: LadderName = "classic",
     seed: Seed = 0,
     epochs: Epochs = None,
@@ -140,8 +144,7 @@ def train(
     trial = Trial(name, experiment.replace(dataset.settled()), out or runs.new_folder("runs", data))
     with progress.display(errors, quiet=quiet) as display:
         run = climbing.train_one(trial, dataset, threads=jobs or cores(), on_event=display.follow)
-    page = html.write_run(run)
-    _print_run(run, page, as_json)
+    show.run(run, html.write_run(run), json_wanted=as_json)
 
 
 @app.command(epilog="Example:  convladder evaluate runs/2026-01-31-120000-cats --data path/to/other/images")
@@ -149,7 +152,8 @@ def evaluate(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="The folder of a run.")],
     data: Annotated[str | None, typer.Option("--data", metavar="DATA", help="Other labelled images.")] = None,
     out: Annotated[
-        Path | None, typer.Option("--out", metavar="DIR", help="Write predictions.csv and metrics.json there.")
+        Path | None,
+        typer.Option("--out", metavar="DIR", help="Write predictions.csv and metrics.json there."),
     ] = None,
     allow_rejects: AllowRejects = False,
     as_json: AsJson = False,
@@ -164,34 +168,39 @@ def evaluate(
 
     trained = runs.Run(run)
     figures = trained.metrics if data is None else _evaluate_elsewhere(trained, data, out, allow_rejects, quiet)
-    if as_json:
-        _print_json(figures)
-        return
-    for split in ("validation", "test", "all"):
-        if split in figures:
-            _print_figures(split, figures[split])
+    show.figures(figures, json_wanted=as_json)
 
 
 @app.command(epilog="Example:  convladder ladder classic     or     convladder ladder classic --toml > mine.toml")
 def ladder(
-    name: Annotated[str | None, typer.Argument(metavar="[NAME|FILE]", help="Which ladder; default: list them.")] = None,
+    name: Annotated[
+        str | None, typer.Argument(metavar="[NAME|FILE]", help="Which ladder; default: list them.")
+    ] = None,
     image_size: Annotated[str, typer.Option("--image-size", metavar="N|HxW", help="For the costs.")] = "32",
     channels: Annotated[int, typer.Option("--channels", min=1, max=3, help="For the costs: 1 grey, 3 RGB.")] = 3,
     classes: Annotated[int, typer.Option("--classes", min=2, help="For the costs.")] = 10,
-    toml: Annotated[bool, typer.Option("--toml", help="Print a built-in ladder's file, to start your own.")] = False,
+    toml: Annotated[
+        bool, typer.Option("--toml", help="Print a built-in ladder's file, to start your own.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """List the ladders, or print the rungs of one: changes, parameters and FLOPs."""
     from convladder import ladder as ladders
 
     if name is None:
-        _print_ladders(as_json)
+        show.ladders([ladders.load_ladder(each) for each in ladders.BUILT_IN], json_wanted=as_json)
     elif toml:
         if name not in ladders.BUILT_IN:
             raise ExperimentError(f"--toml prints a built-in ladder ({', '.join(ladders.BUILT_IN)}); got {name!r}")
         sys.stdout.write(ladders.built_in_text(name))
     else:
-        _print_ladder(ladders.load_ladder(name), (*_size(image_size), channels), classes, as_json)
+        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+        from convladder.trial import measure_cost
+
+        chosen, (height, width) = ladders.load_ladder(name), _size(image_size)
+        shape = (height, width, channels)
+        costs = {rung.name: measure_cost(chosen.experiment(rung.name), shape, classes) for rung in chosen.rungs}
+        show.ladder(chosen, costs, json_wanted=as_json)
 
 
 @app.command(epilog="Example:  convladder report climbs/2026-01-31-120000-cats")
@@ -203,12 +212,12 @@ def report(
     from convladder import results, runs
     from convladder.report import html
 
-    if results.is_climb(folder):
+    if runs.is_climb(folder):
         climbed = results.Results(folder)
-        _print_climb(climbed, html.write_climb(climbed), as_json)
+        show.climb(climbed, html.write_climb(climbed), json_wanted=as_json)
     else:
         run = runs.Run(folder)
-        _print_run(run, html.write_run(run), as_json)
+        show.run(run, html.write_run(run), json_wanted=as_json)
 
 
 @app.command(epilog="Example:  convladder cache --clear")
@@ -221,21 +230,7 @@ def cache(
 
     if clear:
         bank.clear_banks()
-    rows = [
-        {"source": kept.source, "images": len(kept.records), "shape": list(kept.form.shape), "bytes": size,
-         "folder": str(kept.folder)}
-        for kept, size in bank.list_banks()
-    ]  # fmt: skip
-    if as_json:
-        _print_json(rows)
-        return
-    table = Table("source", "images", "shape", "MB", box=None)
-    for row in rows:
-        shape = "x".join(map(str, row["shape"]))
-        table.add_row(row["source"], f"{row['images']:,}", shape, f"{row['bytes'] / 1e6:,.1f}")
-    if rows:
-        output.print(table)
-    output.print(f"{len(rows)} decoded data sets in {bank.cache_folder()}", soft_wrap=True)
+    show.banks(list(bank.list_banks()), bank.cache_folder(), json_wanted=as_json)
 
 
 @app.callback(invoke_without_command=True)
@@ -339,7 +334,9 @@ def _evaluate_elsewhere(run: Any, data: str, out: Path | None, allow_rejects: bo
     from convladder.processes import call, cores
 
     settings = run.experiment.replace({"data.source": data, "data.limit": None}).data
-    bank, notes = _with_counter(quiet, lambda progress: load_bank(settings, allow_rejects=allow_rejects, progress=progress))
+    bank, notes = _with_counter(
+        quiet, lambda progress: load_bank(settings, allow_rejects=allow_rejects, progress=progress)
+    )
     _show_notes(notes, quiet)
     if out:
         runs.check_writable(out)
@@ -350,92 +347,3 @@ def _evaluate_elsewhere(run: Any, data: str, out: Path | None, allow_rejects: bo
     if out:
         files.write_json(out / "metrics.json", figures)
     return figures
-
-
-def _print_json(value: Any) -> None:
-    sys.stdout.write(json.dumps(value, indent=2) + "\n")
-
-
-def _print_ladders(as_json: bool) -> None:
-    from convladder import ladder as ladders
-
-    loaded = [ladders.load_ladder(name) for name in ladders.BUILT_IN]
-    if as_json:
-        _print_json([{"name": each.name, "title": each.title, "rungs": len(each.rungs)} for each in loaded])
-        return
-    table = Table("ladder", "rungs", "", box=None)
-    for each in loaded:
-        table.add_row(each.name, str(len(each.rungs)), each.title)
-    output.print(table)
-
-
-def _print_ladder(chosen: Any, shape: tuple[int, int, int], classes: int, as_json: bool) -> None:
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    from convladder.trial import measure_cost
-
-    rows = []
-    for rung in chosen.rungs:
-        price = measure_cost(chosen.experiment(rung.name), shape, classes)
-        rows.append({"rung": rung.name, "parent": rung.parent, "change": rung.change, **vars(price)})
-    if as_json:
-        _print_json(rows)
-        return
-    output.print(f"[bold]{chosen.name}[/]: {chosen.title}. Costs are for {shape[0]}x{shape[1]}x{shape[2]}, "
-                 f"{classes} classes, one image.")  # fmt: skip
-    table = Table("rung", "change", "parameters", "MACs", "FLOPs", box=None)
-    for column in table.columns[2:]:
-        column.justify = "right"
-    for row in rows:
-        change = "\n".join(f"{key} = {_plain(value)}" for key, value in row["change"].items()) or "the start"
-        table.add_row(row["rung"], change, *(f"{row[key]:,}" for key in ("parameters", "macs", "flops")))
-    output.print(table)
-
-
-def _plain(value: Any) -> str:
-    return json.dumps(value) if isinstance(value, list | tuple | bool) else str(value)
-
-
-def _print_climb(results: Any, page: Path, as_json: bool) -> None:
-    if as_json:
-        rows = json.loads(results.summary_table().to_json(orient="records"))
-        failed = [vars(failure) for failure in results.failures]
-        _print_json({"folder": str(results.folder), "report": str(page), "rungs": rows, "failed": failed})
-        return
-    claims = {claim.rung: claim.difference for claim in results.against_parent}
-    table = Table("rung", "test accuracy", "95 %", "against parent", "verdict", "parameters", "MFLOPs", box=None)
-    for column in (*table.columns[1:4], *table.columns[5:]):
-        column.justify = "right"
-    for name, standing in results.standings.items():
-        accuracy, claim = standing.accuracy, claims.get(name)
-        table.add_row(
-            name,
-            f"{accuracy.mean:.3f}",
-            f"{accuracy.low:.3f}–{accuracy.high:.3f}",
-            f"{100 * claim.difference:+.1f} points" if claim else "",
-            claim.verdict if claim else "",
-            f"{standing.price['parameters']:,.0f}",
-            f"{standing.price['flops'] / 1e6:,.1f}",
-        )
-    output.print(table)
-    _print_report(page)
-
-
-def _print_run(run: Any, page: Path, as_json: bool) -> None:
-    if as_json:
-        _print_json({"folder": str(run.folder), "report": str(page), "metrics": run.metrics})
-        return
-    for split in ("validation", "test"):
-        _print_figures(split, run.metrics[split])
-    _print_report(page)
-
-
-def _print_figures(split: str, figures: dict[str, Any]) -> None:
-    macro = figures["macro_average"]
-    output.print(
-        f"{split}: accuracy {figures['accuracy']:.4f}, macro F1 {macro['f1']:.4f}, log loss {figures['log_loss']:.4f} "
-        f"on {figures['images']:,} images", soft_wrap=True,
-    )  # fmt: skip
-
-
-def _print_report(page: Path) -> None:
-    output.print(f"report: {page}", soft_wrap=True)

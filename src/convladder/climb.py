@@ -1,4 +1,4 @@
-"""A climb: every rung of a ladder with several seeds, over worker processes; what is finished stays finished."""
+"""A climb: every rung of a ladder with several seeds, over worker processes; what is finished stays so."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from convladder import files, runs
-from convladder.config import Experiment, difference
+from convladder.config import difference
 from convladder.data.dataset import Dataset
 from convladder.errors import RunError, TrainingError
 from convladder.ladder import Ladder
@@ -33,7 +33,9 @@ class Plan:
 
     def moved(self, folder: Path) -> Plan:
         """Return the plan with its runs in another folder."""
-        trials = (replace(trial, folder=trial_folder(folder, trial.rung, trial.seed)) for trial in self.trials)
+        trials = (
+            replace(trial, folder=runs.trial_folder(folder, trial.rung, trial.seed)) for trial in self.trials
+        )
         return replace(self, trials=tuple(trials))
 
 
@@ -49,7 +51,7 @@ def make_plan(
     for rung in ladder.rungs:
         experiment = ladder.experiment(rung.name, changes).replace(dataset.settled())
         trials += [
-            Trial(rung.name, experiment.replace({"seed": seed}), trial_folder(folder, rung.name, seed))
+            Trial(rung.name, experiment.replace({"seed": seed}), runs.trial_folder(folder, rung.name, seed))
             for seed in seeds
         ]
     return Plan(ladder, tuple(trials), _identity(trials, dataset))
@@ -120,7 +122,9 @@ def missing_trials(plan: Plan, dataset: Dataset) -> list[Trial]:
 def check_same(run: runs.Run, trial: Trial, dataset: Dataset) -> None:
     """Raise RunError where a finished run is not of this trial, naming what differs."""
     if run.about["data"]["fingerprint"] != dataset.bank.fingerprint:
-        raise RunError(f"{run.folder} was trained on other data ({run.about['data']['source']}): choose another --out")
+        raise RunError(
+            f"{run.folder} was trained on other data ({run.about['data']['source']}): choose another --out"
+        )
     differing = difference(run.experiment, trial.experiment)
     differing.pop("data.source", None)  # the fingerprint speaks for the data, wherever they lie
     if differing:
@@ -133,20 +137,10 @@ def find_unfinished(parent: Path, plan: Plan) -> Path | None:
     for path in sorted(parent.glob("*/climb.json"), reverse=True):
         description = files.read_json(path)
         if description["identity"] == plan.identity:
-            trials = (trial_folder(path.parent, rung, seed) for rung, seed in description["trials"])
+            trials = (runs.trial_folder(path.parent, rung, seed) for rung, seed in description["trials"])
             if not all(runs.is_finished(trial) for trial in trials):
                 return path.parent
     return None
-
-
-def trial_folder(folder: Path, rung: str, seed: int) -> Path:
-    """Return where a climb keeps the run of a rung and a seed."""
-    return folder / "trials" / rung / f"seed-{seed}"
-
-
-def error_file(run_folder: Path) -> Path:
-    """Return where the error of a failed trial is kept: beside the run folder that it did not become."""
-    return run_folder.with_name(run_folder.name + ".error.txt")
 
 
 def _train(
@@ -156,7 +150,7 @@ def _train(
     tasks = [Task(key, run_trial, (trial, dataset)) for key, trial in by_key.items()]
     for event in run_tasks(tasks, jobs=jobs, threads=threads, renew_after=RENEW_AFTER):
         on_event(event)
-        error = error_file(by_key[event.key].folder)
+        error = runs.error_file(by_key[event.key].folder)
         if isinstance(event, Finished):
             error.unlink(missing_ok=True)
         if isinstance(event, Failed):

@@ -1,10 +1,10 @@
 """The experiment: one frozen value that says everything a trial depends on.
 
-    >>> experiment = Experiment().replace({"train.epochs": 5, "model.pooling": "max"})
-    >>> experiment.train.epochs
-    5
-    >>> difference(Experiment(), experiment)
-    {'model.pooling': ('average', 'max'), 'train.epochs': (20, 5)}
+>>> experiment = Experiment().replace({"train.epochs": 5, "model.pooling": "max"})
+>>> experiment.train.epochs
+5
+>>> difference(Experiment(), experiment)
+{'model.pooling': ('average', 'max'), 'train.epochs': (20, 5)}
 """
 
 from __future__ import annotations
@@ -93,6 +93,9 @@ class Train(Settings):
 
     epochs: Positive = 20
     batch_size: Positive = 32
+    shuffle: Literal["each-epoch", "once"] = Field(
+        "each-epoch", description="once: every epoch in the order of the first, as a seeded Keras fit does"
+    )
     optimizer: Literal["adam", "sgd"] = "adam"
     learning_rate: float = Field(1e-3, gt=0)
     select: Literal["best", "last"] = Field("best", description="the epoch kept: best by validation loss")
@@ -121,9 +124,7 @@ class Experiment(Settings):
             A key is unknown or a value is out of its range.
         """
         try:
-            return (
-                cls.model_validate_json(values) if isinstance(values, str) else cls.model_validate(dict(values))
-            )
+            return cls.model_validate_json(values) if isinstance(values, str) else cls.model_validate(dict(values))
         except ValidationError as error:
             raise ExperimentError("; ".join(map(_explain, error.errors()))) from None
 

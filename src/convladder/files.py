@@ -68,5 +68,8 @@ def _neighbour(path: Path) -> Path:
 
 
 def _sync(file: Path) -> None:
-    with file.open("rb") as opened, contextlib.suppress(OSError):  # Windows syncs only what is open for writing
+    with (
+        file.open("rb") as opened,
+        contextlib.suppress(OSError),
+    ):  # Windows syncs only what is open for writing
         os.fsync(opened.fileno())

@@ -1,6 +1,6 @@
 """Rungs and ladders: named changes, each against its parent.
 
-A ladder is written in TOML, the built-in ones too (`convladder ladder classic --toml` prints it as a start for your own):
+A ladder is written in TOML, the built-in ones too (`convladder ladder classic --toml` prints one to start from):
 
     name = "mine"
     title = "What I want to know"
@@ -85,7 +85,7 @@ class Ladder:
         raise LadderError(unknown_name(name, names, "rung") + f" (convladder ladder {self.name} lists them)")
 
     def experiment(self, name: str, changes: Mapping[str, Any] | None = None) -> Experiment:
-        """Return the experiment of a rung: the base, `changes`, then each rung's change from the start up to it."""
+        """Return a rung's experiment: the base, `changes`, then each rung's change from the start up to it."""
         rung = self.rung(name)
         if rung.parent is None:
             return Experiment().replace(self.base).replace(changes or {}).replace(rung.change)
@@ -171,7 +171,9 @@ def ladder_of(values: Mapping[str, Any], where: str) -> Ladder:
         if rung.name in names:
             raise LadderError(f"{where}: two rungs are named {rung.name!r}")
         if rung.parent is not None and rung.parent not in names:
-            raise LadderError(f"{where}: rung {rung.name!r}: {unknown_name(rung.parent, names or ['(none above it)'], 'parent')}")
+            raise LadderError(
+                f"{where}: rung {rung.name!r}: {unknown_name(rung.parent, names or ['(none above it)'], 'parent')}"
+            )
         parent = rung.parent or (names[-1] if names else None)
         rungs.append(rung.model_copy(update={"parent": parent}))
     ladder = Ladder(text.name, text.title or text.name, text.about, text.base, tuple(rungs))

@@ -69,7 +69,8 @@ class Plain:
             accuracy = self._last.pop(event.key, {}).get("val_accuracy", float("nan"))
             rung, seed = event.key
             self._console.print(
-                f"{count} {rung} seed {seed}: validation accuracy {accuracy:.3f} in its last epoch", markup=False
+                f"{count} {rung} seed {seed}: validation accuracy {accuracy:.3f} in its last epoch",
+                markup=False,
             )
 
 

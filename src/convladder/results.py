@@ -16,10 +16,9 @@ import numpy as np
 import pandas as pd
 
 from convladder import files, runs
-from convladder.climb import error_file, trial_folder
 from convladder.errors import RunError
 from convladder.evaluation import predictions, statistics
-from convladder.evaluation.seed_spread import SeedSpread
+from convladder.evaluation.seed_spread import Correct, SeedSpread
 from convladder.ladder import Ladder, Rung, ladder_of
 
 PRICES = ("parameters", "macs", "flops", "bytes", "train_milliseconds_per_image")
@@ -63,15 +62,15 @@ class Results:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        if not is_climb(folder):
+        if not runs.is_climb(folder):
             raise RunError(f"{folder} is not a climb: it has no climb.json")
         self.about: dict[str, Any] = files.read_json(folder / "climb.json")
         self.ladder: Ladder = ladder_of(files.read_json(folder / "ladder.json"), str(folder / "ladder.json"))
         self._keys = [(rung, seed) for rung, seed in self.about["trials"]]
         self._runs = {
-            key: runs.Run(trial_folder(folder, *key))
+            key: runs.Run(runs.trial_folder(folder, *key))
             for key in self._keys
-            if runs.is_finished(trial_folder(folder, *key))
+            if runs.is_finished(runs.trial_folder(folder, *key))
         }
         if not self._runs:
             raise RunError(f"no trial in {folder} is finished yet: run the same climb again to go on with it")
@@ -81,7 +80,7 @@ class Results:
         """The trials that failed; one that has not been tried yet is not among them."""
         failed = []
         for rung, seed in self._keys:
-            path = error_file(trial_folder(self.folder, rung, seed))
+            path = runs.error_file(runs.trial_folder(self.folder, rung, seed))
             if (rung, seed) not in self._runs and path.exists():
                 lines = path.read_text(encoding="utf-8").strip().splitlines() or ["unknown"]
                 failed.append(Failure(rung, seed, lines[-1]))
@@ -169,9 +168,9 @@ class Results:
             files.write_text(self.folder / name, table.to_csv(index=False, lineterminator="\n"))
 
     @cached_property
-    def _correct(self) -> dict[str, statistics.Correct]:
+    def _correct(self) -> dict[str, Correct]:
         """For each rung `(seeds, images)`: was the test image right?"""
-        tables: dict[str, list[statistics.Correct]] = {}
+        tables: dict[str, list[Correct]] = {}
         paths: list[str] | None = None
         for (rung, _), run in self._runs.items():
             test = predictions.part(run.predictions, "test")
@@ -201,13 +200,14 @@ class Results:
         seeds = {name: [run.seed for run in self._of_rung(name)] for name in self._correct}
         differences = statistics.compare(self._correct, known, seeds)
         return [
-            Claim(rung, reference, difference, _extra(self.standings[rung].price, self.standings[reference].price))
+            Claim(
+                rung,
+                reference,
+                difference,
+                _extra(self.standings[rung].price, self.standings[reference].price),
+            )
             for (rung, reference), difference in zip(known, differences, strict=True)
         ]
-
-
-def is_climb(folder: Path) -> bool:
-    return (folder / "climb.json").is_file()
 
 
 def _extra(price: Mapping[str, float], reference: Mapping[str, float]) -> dict[str, float]:

@@ -35,7 +35,17 @@ from convladder.config import Experiment
 from convladder.errors import RunError
 from convladder.evaluation import predictions
 
-PACKAGES = ("convladder", "keras", "tensorflow", "tensorflow-cpu", "numpy", "pillow", "scikit-learn", "pandas", "scipy")
+PACKAGES = (
+    "convladder",
+    "keras",
+    "tensorflow",
+    "tensorflow-cpu",
+    "numpy",
+    "pillow",
+    "scikit-learn",
+    "pandas",
+    "scipy",
+)
 
 
 @dataclass(frozen=True)
@@ -71,7 +81,7 @@ class Run:
 
     @cached_property
     def history(self) -> pd.DataFrame:
-        return pd.read_csv(self.folder / "history.csv", float_precision="round_trip")
+        return pd.read_csv(self.folder / "history.csv")
 
     @cached_property
     def predictions(self) -> pd.DataFrame:
@@ -93,6 +103,20 @@ class Run:
 
 def is_finished(folder: Path) -> bool:
     return (folder / "metrics.json").is_file()
+
+
+def is_climb(folder: Path) -> bool:
+    return (folder / "climb.json").is_file()
+
+
+def trial_folder(climb: Path, rung: str, seed: int) -> Path:
+    """Return where a climb keeps the run of a rung and a seed."""
+    return climb / "trials" / rung / f"seed-{seed}"
+
+
+def error_file(run_folder: Path) -> Path:
+    """Return where the error of a failed trial is kept: beside the run folder that it did not become."""
+    return run_folder.with_name(run_folder.name + ".error.txt")
 
 
 def new_folder(parent: str, name: str) -> Path:

@@ -149,7 +149,7 @@ def _choose_samples(table: pd.DataFrame, dataset: Dataset) -> runs.Samples:
 
 
 def _write_network(folder: Path, fitted: Fitted, dataset: Dataset) -> None:
-    arrays = {variable.path: np.asarray(variable.value) for variable in fitted.network.weights}
+    arrays: dict[str, Any] = {each.path: np.asarray(each.value) for each in fitted.network.weights}
     np.savez(folder / WEIGHTS, **arrays)
     statistics = fitted.statistics
     files.write_json(

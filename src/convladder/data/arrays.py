@@ -50,7 +50,9 @@ class ArraySet:
         labels = {split: np.asarray(values).reshape(-1) for split, (_, values) in parts.items()}
         for split, values in labels.items():
             if len(values) != len(self._images[split]):
-                raise DataError(f"{name}: {len(self._images[split])} images but {len(values)} labels in {split or 'x'}")
+                raise DataError(
+                    f"{name}: {len(self._images[split])} images but {len(values)} labels in {split or 'x'}"
+                )
         values, positions = np.unique(np.concatenate(list(labels.values())), return_inverse=True)
         self._class_names = class_names or tuple(str(value) for value in values)
         if class_names:
@@ -91,7 +93,8 @@ class ArraySet:
 
     def read(self, record: Record, form: ImageForm) -> Pixels:
         index = int(record.path.rpartition("[")[2].rstrip("]"))
-        return bring_to_form(self._images[record.split][index], form)
+        image: Pixels = self._images[record.split][index]
+        return bring_to_form(image, form)
 
     def headers(self) -> list[Header]:
         return [
@@ -101,18 +104,23 @@ class ArraySet:
         ]
 
 
-def _checked_images(name: str, split: str, images: Any) -> Pixels:
+def _checked_images(name: str, split: str, values: Any) -> Pixels:
     what = f"{name}: the images of {split!r}" if split else f"{name}: the images"
-    images = np.asarray(images)
+    images: np.ndarray[Any, Any] = np.asarray(values)
     if images.dtype != np.uint8:
         raise DataError(f"{what} are {images.dtype}: expected uint8 from 0 to 255 (for values from 0 to 1: "
                         "(255 * x).round().astype('uint8'))")  # fmt: skip
     if images.ndim not in (3, 4) or (images.ndim == 4 and images.shape[-1] not in (1, 3)):
-        raise DataError(f"{what} have shape {images.shape}: expected (N, height, width) or (N, height, width, 1 or 3)")
-    return images
+        raise DataError(
+            f"{what} have shape {images.shape}: expected (N, height, width) or (N, height, width, 1 or 3)"
+        )
+    checked: Pixels = images
+    return checked
 
 
 def _indices(name: str, values: np.ndarray[Any, Any], class_names: tuple[str, ...]) -> np.ndarray[Any, Any]:
     if values.dtype.kind not in "iu" or values.min() < 0 or values.max() >= len(class_names):
-        raise DataError(f"{name}: labels must be integers from 0 to {len(class_names) - 1}, one for each class name")
+        raise DataError(
+            f"{name}: labels must be integers from 0 to {len(class_names) - 1}, one for each class name"
+        )
     return values.astype(np.int64)

@@ -85,13 +85,26 @@ def cache_folder() -> Path:
 
 
 def open_bank(
-    source: Source, form: ImageForm, *, limit: int | None = None, seed: int = 0, progress: Progress | None = None
+    source: Source,
+    form: ImageForm,
+    *,
+    limit: int | None = None,
+    seed: int = 0,
+    progress: Progress | None = None,
 ) -> Bank:
     """Return the bank of a source in a form, built first where the cache has none.
 
     `limit` takes a subset of so many records, stratified by class and split and drawn by `seed`.
     """
-    made_from = [VERSION, source.kind, source.name, source.fingerprint, asdict(form), limit, seed if limit else 0]
+    made_from = [
+        VERSION,
+        source.kind,
+        source.name,
+        source.fingerprint,
+        asdict(form),
+        limit,
+        seed if limit else 0,
+    ]
     key = hashlib.sha256(json.dumps(made_from).encode()).hexdigest()[:20]
     folder = cache_folder() / "banks" / key
     if not (folder / "index.json").exists():
@@ -100,7 +113,8 @@ def open_bank(
                 _build(temporary, source, form, _subset(source.listing(), limit, seed), progress)
         except PermissionError as error:
             raise DataError(
-                f"cannot write the cache {cache_folder()} ({error.strerror}): set CONVLADDER_CACHE to a folder of yours"
+                f"cannot write the cache {cache_folder()} ({error.strerror}): "
+                "set CONVLADDER_CACHE to a folder of yours"
             ) from None
     return _load(folder)
 
@@ -165,7 +179,7 @@ def _decode_all(
     progress: Progress | None,
 ) -> Iterator[tuple[int, Rejection]]:
     """Fill `images`; yield the row and the rejection of each record that could not be decoded."""
-    report = progress or (lambda done, total: None)
+    report = progress or _report_nothing
     starts = range(0, len(records), CHUNK)
     done = 0
     report(0, len(records))
@@ -177,7 +191,8 @@ def _decode_all(
             report(done, len(records))
         return
     tasks = [
-        Task(start, _decode_into, (path, source.read, form, start, records[start : start + CHUNK])) for start in starts
+        Task(start, _decode_into, (path, source.read, form, start, records[start : start + CHUNK]))
+        for start in starts
     ]
     for event in run_tasks(tasks, jobs=cores()):
         if isinstance(event, Failed):
@@ -186,6 +201,10 @@ def _decode_all(
             yield from event.value
             done += min(CHUNK, len(records) - event.key)
             report(done, len(records))
+
+
+def _report_nothing(done: int, total: int) -> None:
+    """Nobody asked."""
 
 
 def _decode_into(

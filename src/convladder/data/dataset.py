@@ -69,9 +69,7 @@ class Dataset:
         }
 
 
-def load(
-    settings: Data | str, *, allow_rejects: bool = False, progress: Progress | None = None
-) -> Dataset:
+def load(settings: Data | str, *, allow_rejects: bool = False, progress: Progress | None = None) -> Dataset:
     """Open a source, decode it into the bank (or find it there) and split it.
 
     Parameters
@@ -89,7 +87,7 @@ def load(
         The source cannot be read, has too few images in a class, or too many unreadable files.
     """
     if isinstance(settings, str):
-        settings = Data(source=settings)
+        settings = Data.model_validate({"source": settings})
     bank, notes = load_bank(settings, allow_rejects=allow_rejects, progress=progress)
     splits = split_records(
         bank.records,
@@ -134,9 +132,7 @@ def _form(source: Source, settings: Data) -> tuple[ImageForm, list[str]]:
 def _infer_size(headers: list[Header]) -> tuple[tuple[int, int], str]:
     sizes = Counter((header.height, header.width) for header in headers)
     (height, width), count = sizes.most_common(1)[0]
-    if count == len(headers) and all(
-        SMALLEST_INFERRED <= side <= LARGEST_INFERRED for side in (height, width)
-    ):
+    if count == len(headers) and all(SMALLEST_INFERRED <= side <= LARGEST_INFERRED for side in (height, width)):
         return (height, width), f"image size {height}x{width}, as the images are"
     longer = float(np.median([max(header.height, header.width) for header in headers]))
     side = int(np.clip(round(longer), SMALLEST_INFERRED, LARGEST_INFERRED))
@@ -151,7 +147,8 @@ def _judge_rejections(bank: Bank, allow: bool) -> str:
     if count > MOST_REJECTED * total and not allow:
         first = bank.rejections[0]
         raise DataError(
-            f"{count} of {total} files in {bank.source} are not readable images ({listed}; the first is {first.path}): "
+            f"{count} of {total} files in {bank.source} are not readable images "
+            f"({listed}; the first is {first.path}): "
             "mend or remove them, or go on without them with --allow-rejects"
         )
     return f"rejected {count} of {total} files ({listed})"

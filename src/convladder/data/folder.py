@@ -19,7 +19,20 @@ HEADERS_READ = 200
 
 _SYSTEM_FILES = {"thumbs.db", "desktop.ini", "icon\r"}
 _SYSTEM_FOLDERS = {"__macosx", "@eadir"}
-_SIDECARS = {".txt", ".md", ".csv", ".tsv", ".json", ".jsonl", ".xml", ".yaml", ".yml", ".html", ".py", ".ipynb"}
+_SIDECARS = {
+    ".txt",
+    ".md",
+    ".csv",
+    ".tsv",
+    ".json",
+    ".jsonl",
+    ".xml",
+    ".yaml",
+    ".yml",
+    ".html",
+    ".py",
+    ".ipynb",
+}
 
 
 @dataclass(frozen=True)
@@ -63,7 +76,9 @@ def _split_folders(root: Path) -> dict[Path, Split]:
     splits = {entry: SPLIT_NAMES[entry.name.lower()] for entry in names if entry.name.lower() in SPLIT_NAMES}
     if not splits or "train" not in splits.values():
         if splits and len(splits) == len(names):
-            raise DataError(f"{root} has {_names(splits)} but no 'train' folder: add one, or give one class folder")
+            raise DataError(
+                f"{root} has {_names(splits)} but no 'train' folder: add one, or give one class folder"
+            )
         return {}
     if len(set(splits.values())) < len(splits):
         raise DataError(f"{root} has two folders for one split ({_names(splits)}): merge them")
@@ -91,9 +106,13 @@ def _class_names(root: Path, names: list[str]) -> tuple[str, ...]:
     for name in distinct:
         twin = folded.setdefault(name.casefold(), name)
         if twin != name:
-            raise DataError(f"{root} has classes {twin!r} and {name!r}, which differ in case only: merge or rename one")
+            raise DataError(
+                f"{root} has classes {twin!r} and {name!r}, which differ in case only: merge or rename one"
+            )
     if len(distinct) < 2:
-        raise DataError(f"{root} has one class only ({distinct[0]!r}): a classifier needs two or more class folders")
+        raise DataError(
+            f"{root} has one class only ({distinct[0]!r}): a classifier needs two or more class folders"
+        )
     return distinct
 
 

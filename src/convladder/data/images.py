@@ -18,6 +18,7 @@ Pixels = NDArray[np.uint8]
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF")
 MAX_PIXELS = 100_000_000  # some photographs have 50 million; a decompression bomb has billions
 
+_PNG_END = b"IEND\xaeB`\x82"
 _DEEP_MODES = ("I", "I;16", "I;16L", "I;16B", "I;16N")
 
 
@@ -71,6 +72,8 @@ def decode(data: bytes, form: ImageForm) -> Pixels:
     with _opened(data) as image:
         try:
             image.load()
+            if image.format == "PNG" and _PNG_END not in data:  # Pillow does not mind, if no pixel is missing
+                raise UnreadableImage("truncated", "the end of the PNG file is missing")
             ImageOps.exif_transpose(image, in_place=True)
             flat = _flatten(image, form)
         except (OSError, SyntaxError, ValueError, EOFError) as error:

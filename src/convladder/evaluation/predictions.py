@@ -5,7 +5,6 @@ A row an image: `path`, `split`, `label`, `predicted`, and a column `p:<class>` 
 
 from __future__ import annotations
 
-import io
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -52,13 +51,11 @@ def write(table: pd.DataFrame, path: Path) -> pd.DataFrame:
 def read(path: Path) -> pd.DataFrame:
     """Read a table of predictions. Raises RunError where the file is none."""
     try:
-        text = path.read_text(encoding="utf-8", errors="surrogateescape")
-        columns = pd.read_csv(io.StringIO(text), nrows=0).columns
+        columns = pd.read_csv(path, nrows=0, encoding_errors="surrogateescape").columns
         words = {"path", "split", "label", "predicted"}
-        kinds = {name: "str" if name in words else "float64" for name in columns}
-        table = pd.read_csv(
-            io.StringIO(text), dtype=kinds, keep_default_na=False, float_precision="round_trip"
-        )
+        # plain objects: Arrow's strings cannot hold file names that are not UTF-8
+        kinds = {name: object if name in words else np.float64 for name in columns}
+        table = pd.read_csv(path, dtype=kinds, keep_default_na=False, encoding_errors="surrogateescape")
     except (OSError, ValueError) as error:
         raise RunError(f"cannot read the predictions in {path}: {error}") from None
     if not words <= set(columns):

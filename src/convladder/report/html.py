@@ -24,6 +24,13 @@ from convladder.runs import Run
 
 PAGE = "report.html"
 
+_SAID: Mapping[statistics.Verdict, str] = {
+    "better": "made it better than the rung before",
+    "worse": "made it worse",
+    "no detectable difference": "made no detectable difference",
+    "no comparison": "had too few seeds to compare",
+}
+
 
 def write_climb(results: Results) -> Path:
     """Write a climb's `results.csv`, `summary.csv`, `report.html` and `plots/`; return the page's path."""
@@ -73,16 +80,7 @@ def headline(results: Results) -> str:
         return "One rung alone: there is nothing to compare it with."
     if counts["no comparison"] == len(claims):
         return "With one seed for each rung, no comparison can be claimed, and no rung is the winner."
-    said = [
-        f"{counts[verdict]} {words}"
-        for verdict, words in (
-            ("better", "made it better than the rung before"),
-            ("worse", "made it worse"),
-            ("no detectable difference", "made no detectable difference"),
-            ("no comparison", "had too few seeds to compare"),
-        )
-        if counts[verdict]
-    ]
+    said = [f"{counts[verdict]} {words}" for verdict, words in _SAID.items() if counts[verdict]]
     steps = "step" if len(claims) == 1 else "steps"
     return f"Of {len(claims)} {steps}, " + "; ".join(said) + "."
 

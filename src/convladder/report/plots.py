@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 import io
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ParamSpec
@@ -44,7 +44,6 @@ VERDICT_SIGNS: Mapping[Verdict, str] = {
 }
 
 
-
 @dataclass(frozen=True)
 class Sample:
     """A test image as the network saw it, and what it made of it."""
@@ -63,13 +62,14 @@ class Sample:
 def read_samples(run: Run) -> list[Sample]:
     """Return the run's sample images with their predictions, the right ones first."""
     test = predictions.part(run.predictions, "test")
-    stored = run.samples
-    return [
-        Sample(pixels, row.path, row.label, row.predicted, float(test.at[place, predictions.PREFIX + row.predicted]))
-        for pixels, place, row in zip(
-            stored.pixels, stored.rows, test.iloc[stored.rows].itertuples(index=False), strict=True
-        )
-    ]
+    rows = test.iloc[run.samples.rows].to_dict("records")
+    return [_sample(pixels, row) for pixels, row in zip(run.samples.pixels, rows, strict=True)]
+
+
+def _sample(pixels: NDArray[np.uint8], row: Mapping[Hashable, Any]) -> Sample:
+    predicted = str(row["predicted"])
+    chance = float(row[predictions.PREFIX + predicted])
+    return Sample(pixels, str(row["path"]), str(row["label"]), predicted, chance)
 
 
 _CHART_SIGNS: Mapping[Verdict, str] = {
@@ -79,7 +79,7 @@ _CHART_SIGNS: Mapping[Verdict, str] = {
     "no comparison": "",
 }
 
-_STYLE: dict[str, Any] = {
+_STYLE: Any = {
     "font.size": 9.5,
     "font.family": "sans-serif",
     "text.color": INK,

@@ -20,6 +20,7 @@ from convladder.data.splits import Indices
 
 STEPS_PER_CALL = 64
 PREDICTION_BATCH = 256
+ALIGNMENT = 64  # bytes
 
 
 class Lookup(keras.layers.Layer):
@@ -38,8 +39,14 @@ class Lookup(keras.layers.Layer):
 
 
 def share_memory(array: Pixels) -> Any:
-    """Return a tensor over the same memory. The array must be writable, as a copy-on-write map is."""
-    return tf.experimental.dlpack.from_dlpack(np.asarray(array).__dlpack__())
+    """Return a tensor over the same memory, or over a copy where TensorFlow could not compute on it.
+
+    DLPack asks for a writable array, as a copy-on-write map is, and TensorFlow for memory aligned to 64
+    bytes, as the content of an npy file is; it would end the process otherwise.
+    """
+    if array.flags.writeable and array.flags.c_contiguous and array.ctypes.data % ALIGNMENT == 0:
+        return tf.experimental.dlpack.from_dlpack(np.asarray(array).__dlpack__())
+    return tf.constant(array)
 
 
 def be_deterministic() -> None:
@@ -55,8 +62,11 @@ def epoch_order(seed: int, epoch: int, size: int) -> NDArray[np.int64]:
 class TrainingBatches(keras.callbacks.Callback):
     """Batches of (rows, labels) in an order that `epoch_order` gives; add it to fit's callbacks."""
 
-    def __init__(self, rows: Indices, labels: NDArray[np.int32], *, batch_size: int, seed: int) -> None:
+    def __init__(
+        self, rows: Indices, labels: NDArray[np.int32], *, batch_size: int, seed: int, shuffle_once: bool = False
+    ) -> None:
         super().__init__()
+        self._shuffle_once = shuffle_once
         self._rows, self._labels, self._seed = rows.astype(np.int32), labels, seed
         self._epoch = 0
         self.steps = -(-len(rows) // batch_size)
@@ -69,7 +79,7 @@ class TrainingBatches(keras.callbacks.Callback):
         )
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
-        self._epoch = epoch
+        self._epoch = 0 if self._shuffle_once else epoch
 
     def _next_epoch(self) -> Iterator[tuple[NDArray[np.int32], NDArray[np.int32]]]:
         order = epoch_order(self._seed, self._epoch, len(self._rows))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -71,7 +70,11 @@ def fit(experiment: Experiment, dataset: Dataset, on_epoch: OnEpoch | None = Non
     bank, splits = dataset.bank, dataset.splits
     train_labels = bank.labels[splits.train]
     batches = feed.TrainingBatches(
-        bank.rows[splits.train], train_labels, batch_size=settings.batch_size, seed=experiment.seed
+        bank.rows[splits.train],
+        train_labels,
+        batch_size=settings.batch_size,
+        seed=experiment.seed,
+        shuffle_once=settings.shuffle == "once",
     )
     recorder = _Recorder(len(splits.train), on_epoch)
     model.fit(
@@ -103,8 +106,8 @@ def channel_statistics(dataset: Dataset) -> convnet.Statistics:
     rows = dataset.bank.rows[dataset.splits.train]
     for start in range(0, len(rows), 1024):
         pixels = dataset.bank.images[rows[start : start + 1024]]
-        for channel, count in enumerate(counts):
-            count += np.bincount(pixels[..., channel].ravel(), minlength=256)
+        for channel in range(len(counts)):
+            counts[channel] += np.bincount(pixels[..., channel].ravel(), minlength=256)
     levels = np.arange(256)
     mean = counts @ levels / counts.sum(axis=1)
     variance = counts @ levels**2 / counts.sum(axis=1) - mean**2
@@ -152,17 +155,18 @@ def _callbacks(settings: Train) -> list[keras.callbacks.Callback]:
 
 
 def _kept_epoch(settings: Train, history: pd.DataFrame) -> int:
-    row = history["val_loss"].idxmin() if settings.select == "best" else history.index[-1]
-    return int(history.loc[row, "epoch"])
+    row = int(history["val_loss"].to_numpy().argmin()) if settings.select == "best" else len(history) - 1
+    return int(history["epoch"].to_numpy()[row])
 
 
 def _refuse_nan(history: pd.DataFrame) -> None:
-    for row in history.itertuples():
-        if not (math.isfinite(row.loss) and math.isfinite(row.val_loss)):
-            raise TrainingError(
-                f"the loss was not a number in epoch {row.epoch}: lower train.learning_rate "
-                f"(it is {row.learning_rate:g}), or look for broken images"
-            )
+    finite = np.isfinite(history[["loss", "val_loss"]].to_numpy()).all(axis=1)
+    if not finite.all():
+        row = history.iloc[int(finite.argmin())]
+        raise TrainingError(
+            f"the loss was not a number in epoch {row['epoch']:.0f}: lower train.learning_rate "
+            f"(it is {row['learning_rate']:g}), or look for broken images"
+        )
 
 
 class _Recorder(keras.callbacks.Callback):

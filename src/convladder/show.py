@@ -1,0 +1,137 @@
+"""What a command prints as its result: a table for people, or JSON for programs, on standard output."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+if TYPE_CHECKING:
+    from convladder.data.bank import Bank
+    from convladder.ladder import Ladder
+    from convladder.models.cost import Cost
+    from convladder.results import Results
+    from convladder.runs import Run
+
+output = Console(highlight=False)
+
+
+def as_json(value: Any) -> None:
+    sys.stdout.write(json.dumps(value, indent=2) + "\n")
+
+
+def ladders(loaded: Sequence[Ladder], *, json_wanted: bool) -> None:
+    if json_wanted:
+        as_json([{"name": each.name, "title": each.title, "rungs": len(each.rungs)} for each in loaded])
+        return
+    table = _table("ladder", ">rungs", "title")
+    for each in loaded:
+        table.add_row(each.name, str(len(each.rungs)), escape(each.title))
+    output.print(table)
+
+
+def ladder(chosen: Ladder, costs: Mapping[str, Cost], *, json_wanted: bool) -> None:
+    """Print the rungs with their changes and what each costs."""
+    if json_wanted:
+        as_json([
+            {"rung": rung.name, "parent": rung.parent, "change": rung.change, **vars(costs[rung.name])}
+            for rung in chosen.rungs
+        ])  # fmt: skip
+        return
+    table = _table("rung", "change", ">parameters", ">MACs", ">FLOPs")
+    for rung in chosen.rungs:
+        cost = costs[rung.name]
+        change = "\n".join(f"{key} = {_plain(value)}" for key, value in rung.change.items()) or "the start"
+        numbers = (f"{number:,}" for number in (cost.parameters, cost.macs, cost.flops))
+        table.add_row(rung.name, escape(change), *numbers)
+    output.print(table)
+
+
+def banks(kept: Sequence[tuple[Bank, int]], cache: Path, *, json_wanted: bool) -> None:
+    """Print the decoded data sets in the cache with their sizes."""
+    if json_wanted:
+        as_json([
+            {"source": bank.source, "images": len(bank.records), "shape": list(bank.form.shape), "bytes": size,
+             "folder": str(bank.folder)}
+            for bank, size in kept
+        ])  # fmt: skip
+        return
+    table = _table("source", ">images", ">shape", ">MB")
+    for bank, size in kept:
+        shape = "x".join(map(str, bank.form.shape))
+        table.add_row(escape(bank.source), f"{len(bank.records):,}", shape, f"{size / 1e6:,.1f}")
+    if kept:
+        output.print(table)
+    output.print(f"{len(kept)} decoded data sets in {cache}", soft_wrap=True, markup=False)
+
+
+def climb(results: Results, page: Path, *, json_wanted: bool) -> None:
+    """Print each rung's accuracy, verdict and price."""
+    if json_wanted:
+        rows = json.loads(results.summary_table().to_json(orient="records"))
+        failed = [vars(failure) for failure in results.failures]
+        as_json({"folder": str(results.folder), "report": str(page), "rungs": rows, "failed": failed})
+        return
+    claims = {claim.rung: claim.difference for claim in results.against_parent}
+    table = _table("rung", ">test accuracy", ">95 % interval", ">vs. parent", "verdict", ">parameters", ">MFLOPs")
+    for name, standing in results.standings.items():
+        accuracy, claim = standing.accuracy, claims.get(name)
+        table.add_row(
+            name,
+            f"{accuracy.mean:.3f}",
+            f"{accuracy.low:.3f} to {accuracy.high:.3f}",
+            f"{100 * claim.difference:+.1f} points" if claim else "",
+            claim.verdict if claim else "",
+            f"{standing.price['parameters']:,.0f}",
+            f"{standing.price['flops'] / 1e6:,.1f}",
+        )
+    output.print(table)
+    _report(page)
+
+
+def run(finished: Run, page: Path, *, json_wanted: bool) -> None:
+    """Print a run's figures."""
+    if json_wanted:
+        as_json({"folder": str(finished.folder), "report": str(page), "metrics": finished.metrics})
+        return
+    figures(finished.metrics, json_wanted=False)
+    _report(page)
+
+
+def figures(metrics: Mapping[str, Any], *, json_wanted: bool) -> None:
+    """Print the main figures of each split."""
+    if json_wanted:
+        as_json(metrics)
+        return
+    for split in ("validation", "test", "all"):
+        if split in metrics:
+            row = metrics[split]
+            output.print(
+                f"{split}: accuracy {row['accuracy']:.4f}, macro F1 {row['macro_average']['f1']:.4f}, "
+                f"log loss {row['log_loss']:.4f} on {row['images']:,} images",
+                soft_wrap=True,
+            )
+
+
+def _table(*headings: str) -> Table:
+    """Make a table without lines; a heading that begins with `>` stands at the right."""
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
+    for heading in headings:
+        table.add_column(
+            heading.lstrip(">"), justify="right" if heading.startswith(">") else "left", overflow="fold"
+        )
+    return table
+
+
+def _plain(value: Any) -> str:
+    return json.dumps(value) if isinstance(value, list | tuple | bool) else str(value)
+
+
+def _report(page: Path) -> None:
+    output.print(f"report: {page}", soft_wrap=True, markup=False)

@@ -1,0 +1,59 @@
+"""What the tests share: a cache of their own, and small sets of images that they make."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from convladder.data.dataset import Dataset, load
+
+MakeFolder = Callable[..., Path]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Keep the decoded images of the tests out of the user's cache."""
+    folder = tmp_path_factory.mktemp("cache")
+    os.environ["CONVLADDER_CACHE"] = str(folder)
+    return folder
+
+
+@pytest.fixture
+def make_folder(tmp_path: Path) -> MakeFolder:
+    """Return a function that makes a class folder: `make_folder({"cat": 5, "dog": 7})`."""
+
+    def make(counts: Mapping[str, int], *, at: str = "images", size: int = 16, suffix: str = ".png") -> Path:
+        root = tmp_path / at
+        for level, (name, count) in enumerate(counts.items()):
+            (root / name).mkdir(parents=True, exist_ok=True)
+            for number in range(count):
+                write_image(
+                    root / name / f"{number:03}{suffix}", seed=1000 * level + number, level=level, size=size
+                )
+        return root
+
+    return make
+
+
+def write_image(path: Path, *, seed: int, level: int = 0, size: int = 16) -> None:
+    """Write a noisy RGB image whose brightness tells its class."""
+    draw = np.random.default_rng(seed)
+    pixels = draw.integers(0, 80, (size, size, 3)) + 80 * min(level, 2)
+    Image.fromarray(pixels.astype(np.uint8)).save(path)
+
+
+@pytest.fixture(scope="session")
+def few_digits(own_cache: Path) -> Dataset:
+    """300 of scikit-learn's handwritten digits, split."""
+    assert own_cache.exists()
+    from convladder.config import Data
+
+    return load(Data(source="digits", limit=300))

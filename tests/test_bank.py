@@ -1,0 +1,108 @@
+from __future__ import annotations
+
+import os
+import pickle
+import time
+from collections import Counter
+
+import numpy as np
+import pytest
+from conftest import MakeFolder, write_image
+
+from convladder.config import Data
+from convladder.data import bank as banks
+from convladder.data.dataset import load
+from convladder.data.images import ImageForm, decode
+from convladder.data.sources import open_source
+from convladder.errors import DataError
+
+
+def test_the_bank_holds_what_the_decoder_gives(make_folder: MakeFolder) -> None:
+    root = make_folder({"cat": 5, "dog": 5}, size=20)
+    bank = load(str(root)).bank
+    for record, row in zip(bank.records, bank.rows, strict=True):
+        assert np.array_equal(bank.images[row], decode((root / record.path).read_bytes(), bank.form))
+
+
+def test_processes_build_the_same_bank_as_one(make_folder: MakeFolder, monkeypatch: pytest.MonkeyPatch) -> None:
+    root = make_folder({"cat": 40, "dog": 40})
+    (root / "cat" / "bad.jpg").write_bytes(b"x")
+    source, form = open_source(root), ImageForm(16, 16, 3)
+    alone = banks.open_bank(source, form)
+    pixels, rejections = np.array(alone.images[alone.rows]), alone.rejections
+    banks.clear_banks()
+    monkeypatch.setattr(banks, "PARALLEL_FROM", 0)
+    monkeypatch.setattr(banks, "CHUNK", 7)
+    seen = []
+    together = banks.open_bank(source, form, progress=lambda done, total: seen.append((done, total)))
+    assert np.array_equal(together.images[together.rows], pixels)
+    assert together.rejections == rejections
+    assert together.fingerprint == alone.fingerprint
+    assert seen[0] == (0, 81)
+    assert seen[-1] == (81, 81)
+
+
+def test_a_bank_is_built_once_and_again_when_a_file_changes(make_folder: MakeFolder) -> None:
+    root = make_folder({"cat": 5, "dog": 5})
+    first, again = load(str(root)).bank, load(str(root)).bank
+    assert first.folder == again.folder
+    write_image(root / "cat" / "000.png", seed=99)
+    later = time.time_ns() + 10**9
+    os.utime(root / "cat" / "000.png", ns=(later, later))
+    changed = load(str(root)).bank
+    assert changed.folder != first.folder
+    assert changed.fingerprint != first.fingerprint
+
+
+def test_the_form_is_part_of_the_key(make_folder: MakeFolder) -> None:
+    source = open_source(make_folder({"cat": 5, "dog": 5}))
+    forms = [ImageForm(16, 16, 3), ImageForm(16, 16, 1), ImageForm(16, 16, 3, "crop"), ImageForm(20, 16, 3)]
+    assert len({banks.open_bank(source, form).folder for form in forms}) == 4
+
+
+def test_a_pickled_bank_carries_no_pixels(make_folder: MakeFolder) -> None:
+    bank = load(str(make_folder({"cat": 50, "dog": 50}, size=64))).bank
+    assert bank.images.nbytes > 1_000_000
+    data = pickle.dumps(bank)
+    assert len(data) < 50_000
+    assert np.array_equal(pickle.loads(data).images, bank.images)
+
+
+def test_a_limit_takes_the_same_share_of_every_class(make_folder: MakeFolder) -> None:
+    source = str(make_folder({"cat": 40, "dog": 80}))
+    bank = load(Data(source=source, limit=30)).bank
+    assert Counter(record.label for record in bank.records) == {0: 10, 1: 20}
+    assert load(Data(source=source, limit=30)).bank.records == bank.records
+    assert load(Data(source=source, limit=30, split_seed=1)).bank.records != bank.records
+    assert len(load(Data(source=source, limit=1000)).bank.records) == 120
+
+
+def test_banks_are_listed_and_cleared(make_folder: MakeFolder) -> None:
+    banks.clear_banks()
+    root = make_folder({"cat": 5, "dog": 5})
+    load(str(root))
+    ((bank, size),) = banks.list_banks()
+    assert bank.source == str(root)
+    assert size > 10 * 16 * 16 * 3
+    banks.clear_banks()
+    assert list(banks.list_banks()) == []
+
+
+def test_a_cache_that_cannot_be_written_is_a_clear_error(
+    make_folder: MakeFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(banks.files, "whole_folder", refuse)
+    with pytest.raises(DataError, match="cannot write the cache .*set CONVLADDER_CACHE"):
+        load(str(make_folder({"cat": 5, "dog": 5})))
+
+
+def test_an_edited_file_does_not_touch_an_open_bank(make_folder: MakeFolder) -> None:
+    root = make_folder({"cat": 5, "dog": 5})
+    bank = load(str(root)).bank
+    before = np.array(bank.images)
+    for path in root.glob("*/*.png"):
+        path.unlink()
+    assert np.array_equal(bank.images, before)

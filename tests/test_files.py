@@ -1,0 +1,47 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from convladder import files
+
+
+def test_a_folder_appears_whole_or_not_at_all(tmp_path: Path) -> None:
+    with pytest.raises(RuntimeError), files.whole_folder(tmp_path / "made") as folder:
+        (folder / "half").write_text("x")
+        raise RuntimeError
+    assert list(tmp_path.iterdir()) == []
+    with files.whole_folder(tmp_path / "made") as folder:
+        (folder / "whole").write_text("x")
+        assert not (tmp_path / "made").exists()
+    assert [file.name for file in (tmp_path / "made").iterdir()] == ["whole"]
+
+
+def test_whoever_makes_a_folder_first_has_won(tmp_path: Path) -> None:
+    with files.whole_folder(tmp_path / "made") as late:
+        (late / "late").touch()
+        with files.whole_folder(tmp_path / "made") as early:
+            (early / "early").touch()
+    assert [file.name for file in (tmp_path / "made").iterdir()] == ["early"]
+    assert len(list(tmp_path.iterdir())) == 1
+
+
+def test_a_failed_write_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "state.json"
+    files.write_json(path, {"state": "old"})
+
+    def fail(*_: object) -> None:
+        raise OSError("no space left on device")
+
+    monkeypatch.setattr(files.os, "fsync", fail)
+    with pytest.raises(OSError, match="no space"):
+        files.write_json(path, {"state": "new"})
+    assert files.read_json(path) == {"state": "old"}
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_json_holds_names_that_are_not_utf8(tmp_path: Path) -> None:
+    name = b"caf\xe9.jpg".decode("utf-8", errors="surrogateescape")
+    files.write_json(tmp_path / "names.json", [name])
+    assert files.read_json(tmp_path / "names.json") == [name]

@@ -1,0 +1,156 @@
+from __future__ import annotations
+
+import io
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from convladder.data.images import ImageForm, bring_to_form, decode, read_header
+from convladder.errors import UnreadableImage
+
+FORM = ImageForm(12, 16, 3)
+
+
+def gradient(height: int = 12, width: int = 16) -> Image.Image:
+    """Make an image that is different at each corner."""
+    rows, columns = np.mgrid[0:height, 0:width]
+    pixels = np.stack([rows * 255 // height, columns * 255 // width, np.full_like(rows, 60)], axis=-1)
+    return Image.fromarray(pixels.astype(np.uint8))
+
+
+def encode(image: Image.Image, kind: str = "PNG", **options: Any) -> bytes:
+    file = io.BytesIO()
+    image.save(file, format=kind, **options)
+    return file.getvalue()
+
+
+@pytest.mark.parametrize("kind", ["PNG", "WEBP", "BMP", "GIF", "TIFF", "JPEG"])
+def test_the_same_picture_in_every_format(kind: str) -> None:
+    options: dict[str, Any] = {"WEBP": {"lossless": True}, "JPEG": {"quality": 100, "subsampling": 0}}.get(
+        kind, {}
+    )
+    pixels = decode(encode(gradient(), kind, **options), FORM)
+    assert pixels.dtype == np.uint8
+    tolerance = {"JPEG": 3, "GIF": 25}.get(kind, 0)
+    assert np.abs(pixels.astype(int) - np.asarray(gradient()).astype(int)).max() <= tolerance
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_exif_orientation_is_applied(orientation: int) -> None:
+    methods = {
+        2: Image.Transpose.FLIP_LEFT_RIGHT,
+        3: Image.Transpose.ROTATE_180,
+        4: Image.Transpose.FLIP_TOP_BOTTOM,
+        5: Image.Transpose.TRANSPOSE,
+        6: Image.Transpose.ROTATE_90,
+        7: Image.Transpose.TRANSVERSE,
+        8: Image.Transpose.ROTATE_270,
+    }
+    stored = gradient() if orientation == 1 else gradient().transpose(methods[orientation])
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    data = encode(stored, "PNG", exif=exif)
+    assert np.array_equal(decode(data, FORM), np.asarray(gradient()))
+    assert (read_header(data).height, read_header(data).width) == (12, 16)
+
+
+@pytest.mark.parametrize("share", [0.1, 0.5, 0.99])
+@pytest.mark.parametrize("kind", ["PNG", "JPEG"])
+def test_a_cut_file_is_rejected_and_never_filled_with_grey(kind: str, share: float) -> None:
+    data = encode(gradient(120, 160), kind)
+    with pytest.raises(UnreadableImage) as caught:
+        decode(data[: int(share * len(data))], FORM)
+    assert caught.value.reason in ("truncated", "unsupported", "corrupt")
+
+
+@pytest.mark.parametrize(
+    ("data", "reason"),
+    [
+        (b"", "empty"),
+        (b"<html><body>not found</body></html>", "unsupported"),
+        (b"<svg xmlns='http://www.w3.org/2000/svg'/>", "unsupported"),
+        (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 10 10\n", "unsupported"),
+        (b"PK\x03\x04" + b"\0" * 60, "unsupported"),
+    ],
+)
+def test_what_is_no_image_is_rejected_with_its_reason(data: bytes, reason: str) -> None:
+    with pytest.raises(UnreadableImage) as caught:
+        decode(data, FORM)
+    assert caught.value.reason == reason
+
+
+def test_a_decompression_bomb_is_rejected_by_its_header() -> None:
+    data = encode(Image.new("1", (20_000, 20_000)))
+    with pytest.raises(UnreadableImage) as caught:
+        decode(data, FORM)
+    assert caught.value.reason == "too-large"
+
+
+def test_sixteen_bits_are_scaled_not_cut() -> None:
+    deep = Image.fromarray(np.full((12, 16), 32_768, dtype=np.uint16))
+    for kind in ("PNG", "TIFF"):
+        assert set(decode(encode(deep, kind), FORM).ravel()) <= {127, 128}
+
+
+def test_one_bit_becomes_black_and_white() -> None:
+    half = np.zeros((12, 16), dtype=bool)
+    half[:, 8:] = True
+    pixels = decode(encode(Image.fromarray(half)), FORM)
+    assert pixels[:, :8].max() == 0
+    assert pixels[:, 8:].min() == 255
+
+
+def test_cmyk_becomes_rgb() -> None:
+    red = Image.new("CMYK", (16, 12), (0, 255, 255, 0))
+    assert decode(encode(red, "TIFF"), FORM)[0, 0].tolist() == [255, 0, 0]
+
+
+@pytest.mark.parametrize("mode", ["RGBA", "LA", "P"])
+def test_transparency_is_laid_over_the_background(mode: str) -> None:
+    clear = Image.new("RGBA", (16, 12), (10, 10, 10, 0))
+    image = clear.convert("LA") if mode == "LA" else clear
+    options = {}
+    if mode == "P":
+        image = Image.new("P", (16, 12), 0)
+        image.putpalette([10, 10, 10])
+        options = {"transparency": 0}
+    pixels = decode(encode(image, **options), ImageForm(12, 16, 3, background=200))
+    assert set(pixels.ravel()) == {200}
+
+
+def test_the_first_frame_is_taken() -> None:
+    frames = [Image.new("RGB", (16, 12), colour) for colour in ("red", "blue")]
+    data = encode(frames[0], "WEBP", save_all=True, append_images=frames[1:], lossless=True)
+    assert decode(data, FORM)[0, 0].tolist() == [255, 0, 0]
+
+
+def test_grey_and_colour_are_brought_to_the_wanted_channels() -> None:
+    grey = Image.new("L", (16, 12), 90)
+    assert decode(encode(grey), FORM).shape == (12, 16, 3)
+    assert decode(encode(gradient()), ImageForm(12, 16, 1)).shape == (12, 16, 1)
+
+
+def test_pad_keeps_everything_crop_fills_stretch_distorts() -> None:
+    wide = Image.new("RGB", (40, 20), "white")
+    padded = decode(encode(wide), ImageForm(20, 20, 3, "pad", background=0))
+    assert padded[:5].max() == 0
+    assert padded[5:15].min() == 255
+    assert decode(encode(wide), ImageForm(20, 20, 3, "crop")).min() == 255
+    assert decode(encode(wide), ImageForm(20, 20, 3, "stretch")).min() == 255
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 10_000), (10_000, 1)])
+@pytest.mark.parametrize("resize", ["pad", "crop", "stretch"])
+def test_extreme_shapes_follow_the_policy(size: tuple[int, int], resize: Any) -> None:
+    pixels = decode(encode(Image.new("RGB", size, "white")), ImageForm(12, 16, 3, resize))
+    assert pixels.shape == (12, 16, 3)
+    assert pixels.max() == 255
+
+
+def test_arrays_are_brought_to_form_like_files() -> None:
+    small = np.asarray(gradient(24, 32))
+    assert np.array_equal(bring_to_form(small, FORM), decode(encode(gradient(24, 32)), FORM))
+    assert bring_to_form(small[..., 0], ImageForm(12, 16, 1)).shape == (12, 16, 1)
+    assert bring_to_form(np.asarray(gradient()), FORM).tolist() == np.asarray(gradient()).tolist()

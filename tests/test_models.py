@@ -1,0 +1,103 @@
+from __future__ import annotations
+
+import keras
+import numpy as np
+import pytest
+from keras import layers
+
+from convladder.config import Experiment, Model
+from convladder.errors import ExperimentError
+from convladder.ladder import load_ladder
+from convladder.models import convnet, cost
+from convladder.trial import measure_cost
+
+CIFAR = (32, 32, 3)
+
+CLASSIC = [62_006, 62_006, 136_886, 515_518, 350_142, 351_038, 351_038, 351_038, 351_038]
+NOTEBOOK = [62_006, 62_006, 136_886, 256_830, 122_334, 123_230, 123_230, 123_230]
+
+
+@pytest.mark.parametrize(("name", "parameters"), [("classic", CLASSIC), ("notebook", NOTEBOOK)])
+def test_the_ladders_have_the_parameters_of_the_design(name: str, parameters: list[int]) -> None:
+    ladder = load_ladder(name)
+    counted = [measure_cost(ladder.experiment(rung.name), CIFAR, 10).parameters for rung in ladder.rungs]
+    assert counted == parameters
+
+
+def test_lenet5_costs_what_one_counts_by_hand() -> None:
+    price = measure_cost(Experiment(), CIFAR, 10)
+    convolutions = 28 * 28 * 6 * (5 * 5 * 3) + 10 * 10 * 16 * (5 * 5 * 6)
+    dense = 5 * 5 * 16 * 120 + 120 * 84 + 84 * 10
+    assert price.macs == convolutions + dense
+    values = 28 * 28 * 6 + 10 * 10 * 16  # bias and ReLU for each, and each is read once by a pooling
+    others = 32 * 32 * 3 + 3 * values + 2 * (120 + 84) + 10
+    assert price.flops == 2 * price.macs + others
+
+
+def test_a_small_net_costs_what_one_counts_by_hand() -> None:
+    model = keras.Sequential([
+        keras.Input((8, 8, 2)),
+        layers.Conv2D(4, 3, padding="same", use_bias=False),
+        layers.BatchNormalization(),
+        layers.Activation("relu"),
+        layers.MaxPooling2D(2),
+        layers.Dropout(0.5),
+        layers.Flatten(),
+        layers.Dense(3),
+    ])  # fmt: skip
+    macs = 8 * 8 * 4 * (3 * 3 * 2) + (4 * 4 * 4) * 3
+    price = cost.measure(model)
+    assert price.parameters == 3 * 3 * 2 * 4 + 4 * 4 + (64 * 3 + 3)
+    assert price.macs == macs
+    assert price.flops == 2 * macs + 256 * 2 + 256 + 256 + 3
+
+
+def test_an_unknown_layer_has_no_price() -> None:
+    model = keras.Sequential([keras.Input((8, 8, 2)), layers.SeparableConv2D(4, 3)])
+    with pytest.raises(ValueError, match="SeparableConv2D"):
+        cost.measure(model)
+
+
+@pytest.mark.parametrize(
+    ("changes", "smallest"),
+    [
+        ({}, 16),
+        ({"model.padding": "same"}, 4),
+        ({"model.filters": [128, 64, 32], "model.kernel_size": 3}, 22),
+        ({"model.filters": [8]}, 6),
+    ],
+)
+def test_the_smallest_size_builds_and_one_pixel_less_says_so(changes: dict[str, object], smallest: int) -> None:
+    settings = Experiment().replace(changes).model
+    convnet.build(settings, (smallest, smallest, 1), 3)
+    with pytest.raises(ExperimentError, match=f"smallest size is {smallest}x{smallest}"):
+        convnet.build(settings, (smallest - 1, smallest + 5, 1), 3)
+
+
+def test_unit_preprocessing_divides_by_255() -> None:
+    network = convnet.build(Model(), (16, 16, 1), 2)
+    first = keras.Model(network.input, network.get_layer("preprocessing").output)
+    values = first(np.full((1, 16, 16, 1), 51.0))
+    assert np.allclose(values, 0.2)
+
+
+def test_standardizing_takes_off_the_mean_and_divides_by_the_deviation() -> None:
+    settings = Experiment().replace({"model.preprocessing": "standardize"}).model
+    network = convnet.build(settings, (16, 16, 2), 2, convnet.Statistics((100.0, 50.0), (20.0, 10.0)))
+    first = keras.Model(network.input, network.get_layer("preprocessing").output)
+    values = np.asarray(first(np.full((1, 16, 16, 2), 120.0)))
+    assert np.allclose(values[..., 0], 1)
+    assert np.allclose(values[..., 1], 7)
+
+
+def test_dropout_stands_after_poolings_and_dense_layers() -> None:
+    ladder = load_ladder("classic")
+    network = convnet.build(ladder.experiment("dropout-conv").model, CIFAR, 10)
+    names = [layer.name for layer in network.layers]
+    assert names == [
+        "pixels", "preprocessing",
+        "conv_1", "batch_norm_1", "relu_1", "pooling_1", "dropout_conv_1",
+        "conv_2", "batch_norm_2", "relu_2", "pooling_2", "dropout_conv_2",
+        "conv_3", "batch_norm_3", "relu_3", "pooling_3",
+        "flatten", "dense_1", "dropout_dense_1", "dense_2", "dropout_dense_2", "logits",
+    ]  # fmt: skip

@@ -1,0 +1,91 @@
+from __future__ import annotations
+
+import os
+import signal
+from typing import Any
+
+import pytest
+
+from convladder.errors import ConvladderError, DataError
+from convladder.processes import Event, Failed, Finished, Message, Task, call, run_tasks
+
+
+def double(number: int, emit: Any) -> int:
+    emit(f"doubling {number}")
+    print("what a library prints does not mix with the events")
+    return 2 * number
+
+
+def own_process(emit: Any) -> int:
+    del emit
+    return os.getpid()
+
+
+def raise_defect(emit: Any) -> None:
+    del emit
+    raise ZeroDivisionError("one by zero")
+
+
+def raise_fault(emit: Any) -> None:
+    del emit
+    raise DataError("no such folder")
+
+
+def die(emit: Any) -> None:
+    del emit
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def threads(emit: Any) -> str:
+    del emit
+    return os.environ["TF_NUM_INTRAOP_THREADS"]
+
+
+def results(events: list[Event]) -> dict[Any, Any]:
+    return {event.key: event.value for event in events if isinstance(event, Finished)}
+
+
+def test_tasks_give_their_values_and_messages() -> None:
+    events = list(run_tasks([Task(n, double, (n,)) for n in range(5)], jobs=2))
+    assert results(events) == {0: 0, 1: 2, 2: 4, 3: 6, 4: 8}
+    assert Message(3, "doubling 3") in events
+
+
+def test_workers_live_over_several_tasks_and_are_renewed() -> None:
+    tasks = [Task(n, own_process) for n in range(4)]
+    assert len(set(results(list(run_tasks(tasks, jobs=1))).values())) == 1
+    assert len(set(results(list(run_tasks(tasks, jobs=1, renew_after=2))).values())) == 2
+
+
+def test_a_task_that_fails_leaves_the_others_alone() -> None:
+    tasks = [
+        Task("defect", raise_defect),
+        Task("fault", raise_fault),
+        Task("death", die),
+        Task("fine", double, (1,)),
+    ]
+    events = list(run_tasks(tasks, jobs=1))
+    failed = {event.key: event for event in events if isinstance(event, Failed)}
+    assert results(events) == {"fine": 2}
+    assert failed["defect"].error == "ZeroDivisionError: one by zero"
+    assert "raise_defect" in failed["defect"].details
+    assert failed["fault"].expected
+    assert failed["fault"].error == "no such folder"
+    assert "status -9" in failed["death"].error
+
+
+def test_workers_end_when_the_caller_stops_listening() -> None:
+    events = run_tasks([Task(n, own_process) for n in range(2)], jobs=1)
+    process = next(event.value for event in events if isinstance(event, Finished))
+    events.close()
+    with pytest.raises(ProcessLookupError):
+        os.kill(process, 0)
+
+
+def test_call_returns_a_value_or_raises_the_fault() -> None:
+    assert call(double, 4) == 8
+    assert call(threads, threads=3) == "3"
+    with pytest.raises(ConvladderError, match="no such folder"):
+        call(raise_fault)
+    with pytest.raises(RuntimeError, match="one by zero"):
+        call(raise_defect)

@@ -1,0 +1,64 @@
+"""What every rung of every built-in ladder must do; a rung added is a rung tested."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from convladder import ladder as ladders
+from convladder import runs
+from convladder.config import difference
+from convladder.data.dataset import Dataset
+from convladder.training import fit
+from convladder.trial import Trial, load_network, run_trial
+
+RUNGS = [(name, rung.name) for name in ladders.BUILT_IN for rung in ladders.load_ladder(name).rungs]
+LADDER_AND_RUNG = pytest.mark.parametrize(("ladder", "rung"), RUNGS)
+
+
+@pytest.fixture(scope="module")
+def larger_digits() -> Dataset:
+    """Digits at 24x24, which every network takes; two batches of 32 in train."""
+    from convladder.config import Data
+    from convladder.data.dataset import load
+
+    dataset = load(Data(source="digits", limit=150, image_size=(24, 24)))
+    return replace(dataset, splits=replace(dataset.splits, train=dataset.splits.train[:64]))
+
+
+@LADDER_AND_RUNG
+def test_a_rung_differs_from_its_parent_in_what_it_declares_alone(ladder: str, rung: str) -> None:
+    loaded = ladders.load_ladder(ladder)
+    this = loaded.rung(rung)
+    if this.parent is None:
+        assert this is loaded.rungs[0]
+        return
+    found = difference(loaded.experiment(this.parent), loaded.experiment(rung))
+    assert set(found) == set(this.change)
+
+
+@LADDER_AND_RUNG
+def test_a_rung_has_a_card(ladder: str, rung: str) -> None:
+    card = ladders.load_ladder(ladder).rung(rung)
+    assert card.what.endswith(".")
+    assert card.why.endswith(".")
+    assert any(character.isdigit() for character in card.source), "a source has a year"
+
+
+@LADDER_AND_RUNG
+def test_a_rung_trains_two_batches_saves_loads_and_predicts(
+    ladder: str, rung: str, larger_digits: Dataset, tmp_path: Path
+) -> None:
+    experiment = ladders.load_ladder(ladder).experiment(rung, {"train.epochs": 1}).replace(larger_digits.settled())
+    losses = []
+    run_trial(Trial(rung, experiment, tmp_path / "run"), larger_digits, lambda row: losses.append(row["loss"]))
+    run = runs.Run(tmp_path / "run")
+    assert np.isfinite(losses).all()
+    assert run.experiment == experiment
+    test = run.predictions[run.predictions["split"] == "test"]
+    logits = fit.predict_logits(load_network(run), larger_digits.bank, larger_digits.splits.test)
+    names = np.array(larger_digits.class_names)
+    assert names[logits.argmax(axis=1)].tolist() == test["predicted"].tolist()
