@@ -14,7 +14,7 @@ demo: .venv/installed
 	$(BIN)/convladder climb digits --seeds 4 --epochs 20
 
 test: .venv/installed-dev
-	$(BIN)/python -m pytest -n auto --dist worksteal
+	$(BIN)/python -m pytest -n auto --dist loadgroup
 
 check: .venv/installed-dev
 	$(BIN)/ruff format --check .

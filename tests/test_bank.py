@@ -7,8 +7,8 @@ from collections import Counter
 
 import numpy as np
 import pytest
-from conftest import MakeFolder, write_image
 
+from conftest import MakeFolder, write_image
 from convladder.config import Data
 from convladder.data import bank as banks
 from convladder.data.dataset import load
@@ -95,7 +95,7 @@ def test_a_cache_that_cannot_be_written_is_a_clear_error(
         raise PermissionError(13, "Permission denied")
 
     monkeypatch.setattr(banks.files, "whole_folder", refuse)
-    with pytest.raises(DataError, match="cannot write the cache .*set CONVLADDER_CACHE"):
+    with pytest.raises(DataError, match=r"cannot write the cache .*set CONVLADDER_CACHE"):
         load(str(make_folder({"cat": 5, "dog": 5})))
 
 

@@ -8,14 +8,26 @@ from convladder import files
 
 
 def test_a_folder_appears_whole_or_not_at_all(tmp_path: Path) -> None:
-    with pytest.raises(RuntimeError), files.whole_folder(tmp_path / "made") as folder:
-        (folder / "half").write_text("x")
-        raise RuntimeError
+    def write_half() -> None:
+        with files.whole_folder(tmp_path / "made") as folder:
+            (folder / "half").write_text("x")
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        write_half()
     assert list(tmp_path.iterdir()) == []
     with files.whole_folder(tmp_path / "made") as folder:
         (folder / "whole").write_text("x")
         assert not (tmp_path / "made").exists()
     assert [file.name for file in (tmp_path / "made").iterdir()] == ["whole"]
+
+
+def test_leftovers_of_a_killed_process_are_removed(tmp_path: Path) -> None:
+    (tmp_path / "trials" / ".seed-0.12ab.tmp").mkdir(parents=True)
+    (tmp_path / ".climb.json.12ab.tmp").touch()
+    (tmp_path / "climb.json").touch()
+    files.remove_leftovers(tmp_path)
+    assert {path.name for path in tmp_path.rglob("*")} == {"trials", "climb.json"}
 
 
 def test_whoever_makes_a_folder_first_has_won(tmp_path: Path) -> None:

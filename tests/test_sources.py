@@ -5,8 +5,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import MakeFolder, write_image
 
+from conftest import MakeFolder, write_image
 from convladder.data import named
 from convladder.data.dataset import Dataset, load
 from convladder.data.sources import open_source
@@ -113,7 +113,7 @@ def test_a_folder_that_cannot_be_a_data_set_says_why(
 def test_empty_folders_and_wrong_paths_say_so(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="has no class folders"):
         open_source(tmp_path)
-    with pytest.raises(DataError, match="no data at .*nowhere.*digits"):
+    with pytest.raises(DataError, match=r"no data at .*nowhere.*digits"):
         open_source(tmp_path / "nowhere")
     (tmp_path / "file.jpg").touch()
     with pytest.raises(DataError, match="is a file"):
@@ -173,7 +173,7 @@ def test_a_wrong_npz_says_what_was_expected(tmp_path: Path, arrays: dict[str, np
 
 def test_an_npz_that_is_none_says_so(tmp_path: Path) -> None:
     (tmp_path / "set.npz").write_bytes(b"no zip")
-    with pytest.raises(DataError, match="cannot read .*set.npz"):
+    with pytest.raises(DataError, match=r"cannot read .*set.npz"):
         load(str(tmp_path / "set.npz"))
 
 
@@ -212,7 +212,7 @@ def test_a_download_that_fails_is_a_clear_error(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(keras.datasets.cifar10, "load_data", fail)
     monkeypatch.setenv("CONVLADDER_CACHE", "/nonexistent/never-written")
     source = open_source("cifar10")
-    with pytest.raises(DataError, match="could not download cifar10 .*check the connection, or use 'digits'"):
+    with pytest.raises(DataError, match=r"could not download cifar10 .*check the connection, or use 'digits'"):
         source.listing()
 
 

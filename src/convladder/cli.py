@@ -13,7 +13,7 @@ import typer
 from rich.console import Console
 
 from convladder import show
-from convladder.errors import ConvladderError, ExperimentError
+from convladder.errors import ConvladderError, ExperimentError, RunError
 
 app = typer.Typer(
     help="Train an image classifier on your own images, and know which technique earned its place.",
@@ -215,6 +215,8 @@ def report(
     if runs.is_climb(folder):
         climbed = results.Results(folder)
         show.climb(climbed, html.write_climb(climbed), json_wanted=as_json)
+    elif not runs.is_finished(folder):
+        raise RunError(f"{folder} is neither a run nor a climb: it has no metrics.json and no climb.json")
     else:
         run = runs.Run(folder)
         show.run(run, html.write_run(run), json_wanted=as_json)

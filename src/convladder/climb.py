@@ -74,6 +74,7 @@ def climb(
     """
     missing = missing_trials(plan, dataset)
     runs.check_writable(folder)
+    files.remove_leftovers(folder)
     weights = _weigh(missing, dataset)
     on_weights(weights)
     files.write_json(folder / "ladder.json", plan.ladder.to_json())
@@ -85,7 +86,16 @@ def climb(
     }
     files.write_json(folder / "climb.json", description)
     order = sorted(missing, key=lambda trial: -weights[trial.rung, trial.seed])
-    return list(_train(order, dataset, jobs, 1, on_event))
+    failed = []
+    for event in _train(order, dataset, jobs=jobs, threads=1):
+        on_event(event)
+        error = runs.error_file(runs.trial_folder(folder, *event.key))
+        if isinstance(event, Finished):
+            error.unlink(missing_ok=True)
+        if isinstance(event, Failed):
+            files.write_text(error, event.error + "\n" if event.expected else event.details)
+            failed.append(event)
+    return failed
 
 
 def train_one(trial: Trial, dataset: Dataset, *, threads: int, on_event: OnEvent) -> runs.Run:
@@ -100,8 +110,10 @@ def train_one(trial: Trial, dataset: Dataset, *, threads: int, on_event: OnEvent
     if runs.is_finished(trial.folder):
         check_same(runs.Run(trial.folder), trial, dataset)
     else:
-        for failed in _train([trial], dataset, 1, threads, on_event):
-            raise TrainingError(failed.error)
+        for event in _train([trial], dataset, jobs=1, threads=threads):
+            if isinstance(event, Failed):
+                raise TrainingError(event.error) if event.expected else RuntimeError(event.details)
+            on_event(event)
     return runs.Run(trial.folder)
 
 
@@ -143,19 +155,9 @@ def find_unfinished(parent: Path, plan: Plan) -> Path | None:
     return None
 
 
-def _train(
-    trials: Sequence[Trial], dataset: Dataset, jobs: int, threads: int, on_event: OnEvent
-) -> Iterator[Failed]:
-    by_key = {(trial.rung, trial.seed): trial for trial in trials}
-    tasks = [Task(key, run_trial, (trial, dataset)) for key, trial in by_key.items()]
-    for event in run_tasks(tasks, jobs=jobs, threads=threads, renew_after=RENEW_AFTER):
-        on_event(event)
-        error = runs.error_file(by_key[event.key].folder)
-        if isinstance(event, Finished):
-            error.unlink(missing_ok=True)
-        if isinstance(event, Failed):
-            files.write_text(error, event.error + "\n" if event.expected else event.details)
-            yield event
+def _train(trials: Sequence[Trial], dataset: Dataset, *, jobs: int, threads: int) -> Iterator[Event]:
+    tasks = [Task((trial.rung, trial.seed), run_trial, (trial, dataset)) for trial in trials]
+    return run_tasks(tasks, jobs=jobs, threads=threads, renew_after=RENEW_AFTER)
 
 
 def _weigh(trials: Sequence[Trial], dataset: Dataset) -> dict[TrialKey, float]:

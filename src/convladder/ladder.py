@@ -97,6 +97,8 @@ class Ladder:
         Raises LadderError for a name that is no rung.
         """
         wanted = {self.rung(name).name for name in names}
+        if not wanted:
+            raise LadderError(f"--rungs names no rung: choose from {', '.join(rung.name for rung in self.rungs)}")
         rungs = []
         for rung in self.rungs:
             if rung.name in wanted:
@@ -160,25 +162,29 @@ def parse_ladder(text: str, where: str) -> Ladder:
 
 
 def ladder_of(values: Mapping[str, Any], where: str) -> Ladder:
-    """Make a ladder of the values of its file; a rung without a parent stands on the one before it."""
+    """Make a ladder of the values of its file; a rung that names no parent stands on the one before it."""
     try:
         text = _Text.model_validate(values)
     except ValidationError as error:
         raise LadderError(f"{where}: " + "; ".join(_explain(part, values) for part in error.errors())) from None
     rungs: list[Rung] = []
     for rung in text.rung:
-        names = [earlier.name for earlier in rungs]
-        if rung.name in names:
-            raise LadderError(f"{where}: two rungs are named {rung.name!r}")
-        if rung.parent is not None and rung.parent not in names:
-            raise LadderError(
-                f"{where}: rung {rung.name!r}: {unknown_name(rung.parent, names or ['(none above it)'], 'parent')}"
-            )
-        parent = rung.parent or (names[-1] if names else None)
-        rungs.append(rung.model_copy(update={"parent": parent}))
+        rungs.append(_placed(rung, [earlier.name for earlier in rungs], where))
     ladder = Ladder(text.name, text.title or text.name, text.about, text.base, tuple(rungs))
     ladder.check()
     return ladder
+
+
+def _placed(rung: Rung, above: list[str], where: str) -> Rung:
+    """Return the rung with its parent, which must stand above it."""
+    if rung.name in above:
+        raise LadderError(f"{where}: two rungs are named {rung.name!r}")
+    if rung.parent is not None and rung.parent not in above:
+        problem = unknown_name(rung.parent, above, "parent") if above else "its parent must stand above it"
+        raise LadderError(f"{where}: rung {rung.name!r}: {problem}")
+    if "parent" in rung.model_fields_set or not above:
+        return rung
+    return rung.model_copy(update={"parent": above[-1]})
 
 
 def _explain(error: Any, values: Mapping[str, Any]) -> str:

@@ -19,7 +19,10 @@ if TYPE_CHECKING:
     from convladder.results import Results
     from convladder.runs import Run
 
-output = Console(highlight=False)
+_FREE_COLUMNS = ("verdict", "change", "title", "source")  # whose text may take several lines
+PIPED_WIDTH = 160  # where there is no terminal whose width could be asked
+
+output = Console(highlight=False, width=None if sys.stdout.isatty() else PIPED_WIDTH)
 
 
 def as_json(value: Any) -> None:
@@ -79,19 +82,20 @@ def climb(results: Results, page: Path, *, json_wanted: bool) -> None:
         as_json({"folder": str(results.folder), "report": str(page), "rungs": rows, "failed": failed})
         return
     claims = {claim.rung: claim.difference for claim in results.against_parent}
-    table = _table("rung", ">test accuracy", ">95 % interval", ">vs. parent", "verdict", ">parameters", ">MFLOPs")
+    table = _table("rung", ">accuracy", ">95 % interval", ">vs. parent", "verdict", ">parameters", ">MFLOPs")
     for name, standing in results.standings.items():
         accuracy, claim = standing.accuracy, claims.get(name)
         table.add_row(
             name,
             f"{accuracy.mean:.3f}",
-            f"{accuracy.low:.3f} to {accuracy.high:.3f}",
-            f"{100 * claim.difference:+.1f} points" if claim else "",
+            f"{accuracy.low:.3f}–{accuracy.high:.3f}",
+            f"{100 * claim.difference:+.1f}" if claim else "",
             claim.verdict if claim else "",
             f"{standing.price['parameters']:,.0f}",
             f"{standing.price['flops'] / 1e6:,.1f}",
         )
     output.print(table)
+    output.print("accuracy on test; differences in points", style="dim")
     _report(page)
 
 
@@ -123,8 +127,9 @@ def _table(*headings: str) -> Table:
     """Make a table without lines; a heading that begins with `>` stands at the right."""
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
     for heading in headings:
+        right, free = heading.startswith(">"), heading in _FREE_COLUMNS
         table.add_column(
-            heading.lstrip(">"), justify="right" if heading.startswith(">") else "left", overflow="fold"
+            heading.lstrip(">"), justify="right" if right else "left", no_wrap=not free, overflow="fold"
         )
     return table
 

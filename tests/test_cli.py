@@ -1,0 +1,131 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from conftest import MakeFolder
+
+COMMANDS = ["climb", "train", "evaluate", "ladder", "report", "cache"]
+
+
+def convladder(*words: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "convladder", *words]
+    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=120, check=False)
+
+
+def test_importing_the_package_imports_no_tensorflow() -> None:
+    code = "import convladder, sys; assert not {'tensorflow', 'keras'} & set(sys.modules)"
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_help_imports_no_tensorflow() -> None:
+    code = (
+        "import sys\nfrom convladder.cli import main\nsys.argv = ['convladder', 'climb', '--help']\n"
+        "try: main()\nexcept SystemExit: pass\n"
+        "assert not {'tensorflow', 'keras', 'pandas', 'matplotlib'} & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
+
+
+def test_help_names_every_command() -> None:
+    done = convladder("--help")
+    assert done.returncode == 0
+    for command in COMMANDS:
+        assert command in done.stdout
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_each_command_has_help_with_an_example(command: str) -> None:
+    done = convladder(command, "--help")
+    assert done.returncode == 0
+    assert f"Example:  convladder {command}" in done.stdout
+
+
+def test_the_version_is_told() -> None:
+    assert convladder("--version").stdout.startswith("convladder 0.")
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["climb", "nowhere"], "no data at nowhere: give a folder"),
+        (["climb", "empty"], "has no class folders"),
+        (["climb", "single"], "has one class only ('cat')"),
+        (["climb", "lonely"], "class 'dog' has 1 image"),
+        (["climb", "hollow"], "no image of class 'dog'"),
+        (["climb", "file.jpg"], "is a file: give a folder"),
+        (["climb", "digits", "--rungs", "batchnorm"], "unknown rung 'batchnorm': did you mean 'batch-norm'"),
+        (["climb", "digits", "--rungs", ","], "--rungs names no rung"),
+        (["climb", "digits", "--ladder", "clasic"], "unknown ladder 'clasic'"),
+        (["climb", "digits", "--set", "train.epoch=3"], "did you mean 'train.epochs'"),
+        (["climb", "digits", "--set", "train.epochs"], "--set takes KEY=VALUE"),
+        (["climb", "digits", "--set", "train.epochs=-1"], "train.epochs: Input should be greater than 0"),
+        (["climb", "digits", "--set", "model.pooling=max"], "there is nothing to compare"),
+        (["climb", "digits", "--image-size", "huge"], "--image-size takes N or HEIGHTxWIDTH"),
+        (["climb", "digits", "--image-size", "12"], "the smallest size is 16x16"),
+        (["climb", "digits", "--out", "file.jpg"], "cannot write to file.jpg"),
+        (["climb", "digits", "--class-weight", "heavy"], "train.class_weight"),
+        (["train", "digits", "--rung", "nothing"], "unknown rung 'nothing'"),
+        (["train", "digits", "--image-size", "8"], "the smallest size is 8x8"),
+        (["evaluate", "empty"], "is not a finished run"),
+        (["report", "empty"], "neither a run nor a climb"),
+        (["ladder", "mine.toml"], "cannot read the ladder"),
+        (["ladder", "mine.toml", "--toml"], "--toml prints a built-in ladder"),
+    ],
+)
+def test_a_fault_is_one_line_and_status_2(
+    words: list[str], said: str, make_folder: MakeFolder, tmp_path: Path
+) -> None:
+    make_folder({"cat": 5}, at="single")
+    make_folder({"cat": 5, "dog": 1}, at="lonely")
+    make_folder({"cat": 5, "dog": 0}, at="hollow")
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "file.jpg").touch()
+    if words == ["train", "digits", "--image-size", "8"]:
+        words = ["train", "digits", "--image-size", "7"]
+    done = (
+        convladder(*words, "--quiet", cwd=tmp_path)
+        if words[0] in ("climb", "train", "evaluate")
+        else convladder(*words, cwd=tmp_path)
+    )
+    assert done.returncode == 2, done.stderr
+    assert said in done.stderr
+    assert done.stderr.startswith("Error: ")
+    assert done.stderr.count("\n") == 1
+    assert done.stdout == ""
+    assert not (tmp_path / "climbs").exists() or not list((tmp_path / "climbs").rglob("*.json"))
+
+
+def test_a_wrong_option_is_status_2_without_traceback() -> None:
+    done = convladder("climb", "digits", "--sedes", "3")
+    assert done.returncode == 2
+    assert "--seeds" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_the_notebook_ladder_is_printed_with_its_parameters() -> None:
+    done = convladder("ladder", "notebook")
+    assert done.returncode == 0
+    found = [word for word in done.stdout.replace(",", "").split() if word.isdigit() and len(word) in (5, 6)]
+    expected = ["62006", "62006", "136886", "256830", "122334", "123230", "123230", "123230"]
+    assert [number for number in found if number in expected] == expected
+    assert "model.kernel_size = 3" in done.stdout
+
+
+def test_ladders_are_listed_and_can_be_copied(tmp_path: Path) -> None:
+    assert "notebook" in convladder("ladder").stdout
+    text = convladder("ladder", "classic", "--toml").stdout
+    (tmp_path / "mine.toml").write_text(text)
+    assert "augmentation" in convladder("ladder", "mine.toml", cwd=tmp_path).stdout
+
+
+def test_output_can_be_piped_into_a_reader_that_stops() -> None:
+    command = f"{sys.executable} -m convladder ladder classic --toml | head -1"
+    done = subprocess.run(
+        ["bash", "-c", f"set -o pipefail; {command}"], capture_output=True, text=True, check=False
+    )
+    assert done.stdout.startswith("# The ten steps")
+    assert "Traceback" not in done.stderr

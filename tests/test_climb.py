@@ -1,0 +1,303 @@
+"""A climb and a run from the command line to the report, on a few digits; all in one worker of the suite."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from html.parser import HTMLParser
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+from conftest import MakeFolder
+from convladder import runs
+from convladder.evaluation import metrics, predictions
+from convladder.results import Results
+
+pytestmark = pytest.mark.xdist_group("climb")
+
+SMALL = [
+    "climb",
+    "digits",
+    "--limit",
+    "200",
+    "--rungs",
+    "lenet5,max-pooling",
+    "--seeds",
+    "2",
+    "--epochs",
+    "2",
+    "--jobs",
+    "2",
+]
+
+
+def convladder(*words: str, cwd: Path, status: int = 0) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "convladder", *words]
+    done = subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == status, done.stderr
+    assert "Traceback" not in done.stderr
+    return done
+
+
+@pytest.fixture(scope="module")
+def climbed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A finished climb of two rungs with two seeds; its standard output lies beside it."""
+    folder = tmp_path_factory.mktemp("climbed")
+    done = convladder(*SMALL, "--out", "first", cwd=folder)
+    (folder / "stdout").write_text(done.stdout)
+    return folder / "first"
+
+
+def files_of(folder: Path) -> set[str]:
+    return {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_a_climb_leaves_what_the_design_says(climbed: Path) -> None:
+    trial = {
+        "experiment.json",
+        "history.csv",
+        "predictions.csv",
+        "metrics.json",
+        "model.json",
+        "weights.npz",
+        "samples.npz",
+    }
+    trials = {
+        f"trials/{rung}/seed-{seed}/{name}"
+        for rung in ("lenet5", "max-pooling")
+        for seed in (0, 1)
+        for name in trial
+    }
+    plots = {f"plots/{rung}-{metric}.png" for rung in ("lenet5", "max-pooling") for metric in ("accuracy", "loss")}
+    plots |= {f"plots/{name}.png" for name in ("ladder", "confusion", "samples")}
+    top = {"climb.json", "ladder.json", "results.csv", "summary.csv", "report.html"}
+    assert files_of(climbed) == trials | plots | top
+    printed = (climbed.parent / "stdout").read_text()
+    assert "max-pooling" in printed
+    assert printed.strip().endswith("report: first/report.html")
+
+
+def test_every_figure_comes_from_the_predictions_to_the_last_digit(climbed: Path) -> None:
+    results = pd.read_csv(climbed / "results.csv").set_index(["rung", "seed"])
+    page = (climbed / "report.html").read_text(encoding="utf-8")
+    for (rung, seed), row in results.iterrows():
+        run = runs.Run(runs.trial_folder(climbed, rung, seed))
+        figures = metrics.compute(predictions.read(run.folder / "predictions.csv"))
+        assert {split: run.metrics[split] for split in figures} == figures
+        assert row["test_accuracy"] == figures["test"]["accuracy"]
+        assert row["test_log_loss"] == figures["test"]["log_loss"]
+    shown = Results(climbed).shown
+    assert (
+        f"Accuracy {shown.metrics['test']['accuracy']:.4f}, log loss {shown.metrics['test']['log_loss']:.4f}"
+        in page
+    )
+    summary = pd.read_csv(climbed / "summary.csv").set_index("rung")
+    for rung in ("lenet5", "max-pooling"):
+        assert summary.loc[rung, "accuracy"] == pytest.approx(results.loc[rung]["test_accuracy"].mean())
+        assert f"{100 * summary.loc[rung, 'accuracy']:.1f} %" in page
+
+
+def test_the_same_command_gives_the_same_predictions_and_seeds_differ(climbed: Path) -> None:
+    convladder(*SMALL, "--out", "second", "--quiet", cwd=climbed.parent)
+    second = climbed.parent / "second"
+    contents = set()
+    for path in sorted(climbed.glob("trials/*/*/predictions.csv")):
+        content = path.read_bytes()
+        assert content == (second / path.relative_to(climbed)).read_bytes()
+        contents.add(content)
+    assert len(contents) == 4
+
+
+def test_finished_trials_are_never_trained_again(climbed: Path) -> None:
+    work = climbed.parent / "more"
+    shutil.copytree(climbed, work)
+    before = {path: path.stat().st_mtime_ns for path in work.glob("trials/*/seed-*/metrics.json")}
+    more = [*SMALL, "--out", "more"]
+    more[more.index("--seeds") + 1] = "3"
+    done = convladder(*more, cwd=climbed.parent)
+    assert "4 of 6 trials are finished already" in done.stderr
+    after = {path: path.stat().st_mtime_ns for path in work.glob("trials/*/seed-*/metrics.json")}
+    assert len(after) == 6
+    assert before.items() <= after.items()
+
+
+def test_another_experiment_in_the_same_folder_is_refused(climbed: Path) -> None:
+    other = [*SMALL, "--out", "first", "--set", "train.batch_size=16"]
+    done = convladder(*other, cwd=climbed.parent, status=2)
+    assert "train.batch_size was 32 and is now 16" in done.stderr
+    other = [*SMALL, "--out", "first", "--set", "data.split_seed=1"]
+    done = convladder(*other, cwd=climbed.parent, status=2)
+    assert "other data" in done.stderr
+
+
+def test_the_report_is_rebuilt_without_tensorflow(climbed: Path) -> None:
+    page = (climbed / "report.html").read_bytes()
+    (climbed / "report.html").unlink()
+    code = (
+        "import sys; sys.modules['tensorflow'] = sys.modules['keras'] = None\n"
+        "from convladder.cli import main; sys.argv = ['convladder', 'report', 'first']; main()"
+    )
+    subprocess.run([sys.executable, "-c", code], cwd=climbed.parent, check=True, capture_output=True)
+    assert (climbed / "report.html").read_bytes() == page
+
+
+class _Page(HTMLParser):
+    def __init__(self) -> None:
+        super().__init__()
+        self.addresses: list[str] = []
+        self.tags: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: Sequence[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        self.addresses += [value or "" for name, value in attrs if name in ("src", "href", "xlink:href", "srcset")]
+
+
+def test_the_page_needs_no_network_and_runs_no_script(climbed: Path) -> None:
+    page = _Page()
+    page.feed((climbed / "report.html").read_text(encoding="utf-8"))
+    assert "script" not in page.tags
+    assert page.tags.count("svg") == 6
+    assert page.addresses
+    assert all(address.startswith(("data:", "#")) for address in page.addresses)
+
+
+def test_a_climb_of_one_seed_claims_nothing(climbed: Path) -> None:
+    one = [*SMALL, "--out", "one", "--json"]
+    one[one.index("--seeds") + 1] = "1"
+    done = convladder(*one, cwd=climbed.parent)
+    told = json.loads(done.stdout)
+    assert [row["parent_verdict"] for row in told["rungs"]] == [None, "no comparison"]
+    page = (climbed.parent / "one/report.html").read_text()
+    assert "no comparison can be claimed, and no rung is the winner" in page
+    assert "The best rung" not in page
+
+
+def test_a_trial_that_fails_is_shown_and_the_others_go_on(climbed: Path) -> None:
+    (climbed.parent / "mine.toml").write_text(
+        'name = "mine"\n[[rung]]\nname = "fine"\n[[rung]]\nname = "wild"\n'
+        'change = { "train.optimizer" = "sgd", "train.learning_rate" = 1e12 }\n'
+    )
+    words = ["climb", "digits", "--limit", "200", "--ladder", "mine.toml", "--seeds", "2", "--epochs", "1"]
+    done = convladder(*words, "--out", "failing", cwd=climbed.parent, status=1)
+    assert "wild seed 0 failed: the loss was not a number" in done.stderr
+    results = Results(climbed.parent / "failing")
+    assert list(results.standings) == ["fine"]
+    assert [failure.rung for failure in results.failures] == ["wild", "wild"]
+    page = (climbed.parent / "failing/report.html").read_text()
+    assert "Not complete" in page
+    assert "wild, seed 0, failed" in page
+
+
+def children_of(parent: int) -> list[int]:
+    found = []
+    for status in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = status.read_text().rpartition(")")[2].split()
+        except OSError:
+            continue
+        if int(fields[1]) == parent:
+            found.append(int(status.parent.name))
+    return found
+
+
+def is_alive(process: int) -> bool:
+    try:
+        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def wait_until(condition: object, seconds: float = 120) -> bool:
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if condition():  # type: ignore[operator]
+            return True
+        time.sleep(0.05)
+    return False
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="looks for orphans in /proc")
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT, signal.SIGTERM])
+def test_a_climb_that_is_stopped_leaves_no_orphan_and_goes_on(tmp_path: Path, how: signal.Signals) -> None:
+    command = [
+        "climb", "digits", "--limit", "200", "--rungs", "lenet5,max-pooling,same-padding", "--seeds", "2",
+        "--epochs", "2", "--jobs", "2",
+    ]  # fmt: skip
+    parent = subprocess.Popen(
+        [sys.executable, "-m", "convladder", *command],
+        cwd=tmp_path,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    assert wait_until(lambda: list(tmp_path.glob("climbs/*/trials/*/seed-*/metrics.json")))
+    workers = children_of(parent.pid)
+    assert workers
+    parent.send_signal(how)
+    status = parent.wait(timeout=30)
+    assert status == {signal.SIGKILL: -9, signal.SIGINT: 130, signal.SIGTERM: 143}[how]
+    assert wait_until(lambda: not any(map(is_alive, workers)), 10)
+    (folder,) = tmp_path.glob("climbs/*")
+    finished = {path: path.stat().st_mtime_ns for path in folder.glob("trials/*/seed-*/metrics.json")}
+    assert 0 < len(finished) < 6
+    done = convladder(*command, cwd=tmp_path)
+    assert f"{len(finished)} of 6 trials are finished already" in done.stderr
+    assert list(tmp_path.glob("climbs/*")) == [folder]
+    after = {path: path.stat().st_mtime_ns for path in folder.glob("trials/*/seed-*/metrics.json")}
+    assert len(after) == 6
+    assert finished.items() <= after.items()
+    assert not list(folder.rglob("*.tmp"))
+
+
+def test_train_and_evaluate(make_folder: MakeFolder, tmp_path: Path) -> None:
+    images = make_folder({"dark": 30, "<b>bright & co": 30})
+    done = convladder("train", str(images), "--rung", "max-pooling", "--epochs", "3", "--out", "run", cwd=tmp_path)
+    assert "test: accuracy" in done.stdout
+    page = (tmp_path / "run/report.html").read_text(encoding="utf-8")
+    assert "&lt;b&gt;bright &amp; co" in page
+    assert "<b>bright" not in page
+
+    told = json.loads(convladder("evaluate", "run", "--json", cwd=tmp_path).stdout)
+    assert told == json.loads((tmp_path / "run/metrics.json").read_text())
+
+    make_folder({"dark": 4}, at="other", size=40, suffix=".jpg")
+    other = make_folder({"<b>bright & co": 4}, at="other", size=40, suffix=".jpg")
+    words = ["evaluate", "run", "--data", str(other), "--out", "elsewhere"]
+    done = convladder(*words, cwd=tmp_path)
+    assert "all: accuracy" in done.stdout
+    table = predictions.read(tmp_path / "elsewhere/predictions.csv")
+    assert len(table) == 8
+    assert predictions.class_names(table) == ["<b>bright & co", "dark"]
+
+    make_folder({"dark": 4}, at="unknown")
+    unknown = make_folder({"grey": 4}, at="unknown")
+    done = convladder("evaluate", "run", "--data", str(unknown), cwd=tmp_path, status=2)
+    assert "class 'grey', which run was not trained on" in done.stderr
+
+
+def test_evaluating_the_same_images_gives_the_same_predictions(climbed: Path) -> None:
+    from convladder.data.dataset import load
+    from convladder.training import fit
+    from convladder.trial import load_network
+
+    run = runs.Run(runs.trial_folder(climbed, "max-pooling", 1))
+    dataset = load(run.experiment.data)
+    logits = fit.predict_logits(load_network(run), dataset.bank, dataset.splits.test)
+    test = predictions.part(run.predictions, "test")
+    chances = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+    assert np.allclose(predictions.probabilities(test), chances, atol=1e-5)
+
+
+def test_the_pictures_show_something(climbed: Path) -> None:
+    for path in climbed.glob("plots/*.png"):
+        pixels = np.asarray(Image.open(path).convert("L"))
+        assert min(pixels.shape) > 200, path
+        assert pixels.std() > 10, path

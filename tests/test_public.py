@@ -1,0 +1,68 @@
+"""What others build on: the public names, the direction of imports, and what the README says."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import convladder
+
+ROOT = Path(__file__).parent.parent
+
+
+def test_the_public_names() -> None:
+    assert convladder.__all__ == [
+        "ConvladderError",
+        "Dataset",
+        "Experiment",
+        "Ladder",
+        "Results",
+        "Run",
+        "Rung",
+        "load",
+        "load_ladder",
+    ]
+    for name in convladder.__all__:
+        assert getattr(convladder, name).__name__ == name
+
+
+def test_an_unknown_name_is_an_attribute_error() -> None:
+    with pytest.raises(AttributeError, match="no attribute 'climbing'"):
+        _ = convladder.climbing
+
+
+def test_imports_go_one_way() -> None:
+    lint = Path(sys.executable).parent / "lint-imports"
+    done = subprocess.run([lint], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout
+
+
+def test_the_commands_of_the_readme_are_those_of_the_makefile() -> None:
+    readme, makefile = (ROOT / "README.md").read_text(), (ROOT / "Makefile").read_text()
+    targets = set(re.findall(r"^(\w+):", makefile, flags=re.MULTILINE))
+    named = set(re.findall(r"^make (\w+)", readme, flags=re.MULTILINE))
+    assert {"demo", "test"} <= named <= targets
+
+
+def test_every_convladder_command_in_the_docs_parses() -> None:
+    """Each command is run with --help in place of its values: an option that is gone is an error."""
+    texts = [ROOT / "README.md", *(ROOT / "docs").glob("*.md")]
+    lines = {
+        line.strip()
+        for text in texts
+        for line in re.findall(r"^    convladder .*|^convladder .*", text.read_text(), re.M)
+    }
+    assert lines
+    from typer.main import get_command
+
+    from convladder.cli import app
+
+    commands = get_command(app).commands  # type: ignore[attr-defined]
+    for line in lines:
+        words = line.partition("#")[0].split()[1:]
+        known = {option for parameter in commands[words[0]].params for option in parameter.opts}
+        assert {word for word in words if word.startswith("-")} <= known, line
