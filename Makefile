@@ -2,12 +2,13 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help demo test check format clean
+.PHONY: help demo test check docs format clean
 
 help:
 	@echo "make demo    install, climb the classic ladder on built-in data, say where the report is"
 	@echo "make test    install with test tools, run the whole test suite"
 	@echo "make check   format, lint, types, direction of imports"
+	@echo "make docs    make the tables in docs/ from the code"
 	@echo "make format  put the code in order"
 
 demo: .venv/installed
@@ -21,6 +22,9 @@ check: .venv/installed-dev
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+docs: .venv/installed-dev
+	$(BIN)/python docs/make_tables.py
 
 format: .venv/installed-dev
 	$(BIN)/ruff check --fix-only --quiet .

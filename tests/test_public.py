@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import runpy
 import subprocess
 import sys
 from pathlib import Path
@@ -39,6 +40,12 @@ def test_imports_go_one_way() -> None:
     lint = Path(sys.executable).parent / "lint-imports"
     done = subprocess.run([lint], cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout
+
+
+@pytest.mark.parametrize("page", ["settings.md", "ladders.md"])
+def test_the_tables_in_the_docs_are_those_of_the_code(page: str) -> None:
+    made = runpy.run_path(str(ROOT / "docs/make_tables.py"))["PAGES"][page]()
+    assert (ROOT / "docs" / page).read_text(encoding="utf-8") == made, "run `make docs`"
 
 
 def test_the_commands_of_the_readme_are_those_of_the_makefile() -> None:

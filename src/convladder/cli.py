@@ -31,22 +31,29 @@ fashion_mnist, cifar10, cifar100."
 
 DataArgument = Annotated[str, typer.Argument(metavar="DATA", help=DATA_HELP)]
 Out = Annotated[Path | None, typer.Option("--out", metavar="DIR", help="Where to write; default: a dated folder.")]
-Seed = Annotated[int, typer.Option("--seed", min=0, help="The seed; of several, the first.")]
+Seed = Annotated[int, typer.Option("--seed", min=0, metavar="N", help="The seed; of several, the first.")]
 Epochs = Annotated[
-    int | None, typer.Option("--epochs", min=1, help="Epochs of each trial; default: the ladder's, 20.")
+    int | None,
+    typer.Option("--epochs", min=1, metavar="N", help="Epochs of each trial; default: the ladder's, 20."),
 ]
 LadderName = Annotated[
     str, typer.Option("--ladder", metavar="NAME|FILE", help="A built-in ladder or a .toml file.")
 ]
 Changes = Annotated[
     list[str] | None,
-    typer.Option("--set", metavar="KEY=VALUE", help="Set any field of the experiment; may be repeated."),
+    typer.Option(
+        "--set",
+        metavar="KEY=VALUE",
+        help="Set any setting (docs/settings.md), such as train.learning_rate=3e-4; may be repeated.",
+    ),
 ]
 ImageSize = Annotated[
     str | None,
     typer.Option("--image-size", metavar="N|HxW", help="Size in pixels; default: from the images."),
 ]
-Limit = Annotated[int | None, typer.Option("--limit", min=1, help="Use a stratified subset of so many images.")]
+Limit = Annotated[
+    int | None, typer.Option("--limit", min=1, metavar="N", help="Use a stratified subset of so many images.")
+]
 ClassWeight = Annotated[
     str | None, typer.Option("--class-weight", metavar="balanced", help="Weigh rare classes up.")
 ]
@@ -68,7 +75,7 @@ def climb(
     seed: Seed = 0,
     epochs: Epochs = None,
     jobs: Annotated[
-        int | None, typer.Option("--jobs", min=1, help="Trials at a time; default: one a core.")
+        int | None, typer.Option("--jobs", min=1, metavar="N", help="Trials at a time; default: one a core.")
     ] = None,
     image_size: ImageSize = None,
     limit: Limit = None,
@@ -118,7 +125,9 @@ def train(
     ladder: LadderName = "classic",
     seed: Seed = 0,
     epochs: Epochs = None,
-    jobs: Annotated[int | None, typer.Option("--jobs", min=1, help="Threads; default: one a core.")] = None,
+    jobs: Annotated[
+        int | None, typer.Option("--jobs", min=1, metavar="N", help="Threads; default: one a core.")
+    ] = None,
     image_size: ImageSize = None,
     limit: Limit = None,
     class_weight: ClassWeight = None,

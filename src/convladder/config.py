@@ -40,16 +40,16 @@ class Settings(BaseModel):
 class Data(Settings):
     """Which images, in which form, and how they are split."""
 
-    source: str = "digits"
+    source: str = Field("digits", description="a folder, an npz file, or a built-in name")
     image_size: tuple[Positive, Positive] | None = Field(
         None, description="height, width in pixels; none: from the data"
     )
     channels: Literal[1, 3] | None = Field(None, description="1 grey, 3 RGB; none: from the data")
-    resize: Literal["pad", "crop", "stretch"] = "pad"
+    resize: Literal["pad", "crop", "stretch"] = Field("pad", description="how other shapes are brought to size")
     background: int = Field(128, ge=0, le=255, description="grey level behind transparency and padding")
     validation: float = Field(0.15, gt=0, lt=0.5, description="share cut off where the source has none")
     test: float = Field(0.15, gt=0, lt=0.5, description="share cut off where the source has none")
-    split_seed: int = Field(0, ge=0)
+    split_seed: int = Field(0, ge=0, description="draws the split and the subset of a limit")
     limit: Positive | None = Field(None, description="use a stratified subset of so many images")
 
 
@@ -57,13 +57,17 @@ class Model(Settings):
     """A growing convolutional network; its defaults are LeNet-5 as the notebook trains it."""
 
     architecture: Literal["convnet"] = "convnet"
-    preprocessing: Literal["unit", "standardize"] = "unit"
-    filters: tuple[Positive, ...] = Field((6, 16), min_length=1)
+    preprocessing: Literal["unit", "standardize"] = Field(
+        "unit", description="unit: divide by 255; standardize: each channel by mean and deviation over train"
+    )
+    filters: tuple[Positive, ...] = Field(
+        (6, 16), min_length=1, description="of each convolution; a pooling follows each"
+    )
     kernel_size: Positive = 5
     padding: Literal["valid", "same"] = "valid"
     pooling: Literal["average", "max"] = "average"
-    batch_norm: bool = False
-    dense: tuple[Positive, ...] = (120, 84)
+    batch_norm: bool = Field(False, description="between convolution and ReLU")
+    dense: tuple[Positive, ...] = Field((120, 84), description="units of the layers before the last")
     dropout_conv: tuple[Probability, ...] = Field((), description="rates after the first poolings")
     dropout_dense: tuple[Probability, ...] = Field((), description="rates after the dense layers")
 
@@ -101,8 +105,8 @@ class Train(Settings):
     select: Literal["best", "last"] = Field("best", description="the epoch kept: best by validation loss")
     early_stopping: Positive | None = Field(None, description="stop after so many epochs without progress")
     plateau: Positive | None = Field(None, description="lower the rate after so many epochs without progress")
-    plateau_factor: float = Field(0.5, gt=0, lt=1)
-    class_weight: Literal["balanced"] | None = None
+    plateau_factor: float = Field(0.5, gt=0, lt=1, description="what the rate is multiplied by then")
+    class_weight: Literal["balanced"] | None = Field(None, description="balanced: rare classes count for more")
 
 
 class Experiment(Settings):
@@ -112,7 +116,7 @@ class Experiment(Settings):
     model: Model = Model()
     augmentation: Augmentation = Augmentation()
     train: Train = Train()
-    seed: int = Field(0, ge=0)
+    seed: int = Field(0, ge=0, description="of initial weights, order, augmentation and dropout")
 
     @classmethod
     def parse(cls, values: Mapping[str, Any] | str) -> Self:

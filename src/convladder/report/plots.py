@@ -131,7 +131,7 @@ def draw_ladder(results: Results) -> Figure:
         axes.text(1, row - 0.38, _price(standing), ha="right", color=MUTED, size=7.5, **beside)
     axes.set(ylim=(len(standings) - 0.45, -0.75), yticks=[], xlabel="accuracy on test, %")
     axes.grid(visible=False, axis="y")
-    axes.xaxis.set_major_locator(MaxNLocator(7))
+    axes.xaxis.set_major_locator(MaxNLocator(6, steps=[1, 2, 5, 10]))
     axes.xaxis.set_major_formatter(lambda share, _: f"{100 * share:.3g}")
     axes.tick_params(labelsize=8.5)
     return figure

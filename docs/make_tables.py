@@ -1,0 +1,113 @@
+"""Make docs/settings.md and docs/ladders.md from the code: `make docs`. The test suite compares."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic_core import PydanticUndefined
+
+from convladder.config import Experiment, Settings
+from convladder.ladder import BUILT_IN, Ladder, load_ladder
+from convladder.trial import measure_cost
+
+HERE = Path(__file__).parent
+NOTE = "<!-- made by `make docs`; edit the code instead -->\n"
+
+
+def settings_page() -> str:
+    """Return a table of every setting: its dotted key, values, default and meaning."""
+    rows = [
+        NOTE,
+        "# Settings\n",
+        "Every field of an experiment, for `--set KEY=VALUE` and for the rungs of a ladder. A value is written",
+        "as in TOML (`3e-4`, `true`, `[32, 64]`, words without quotes); `none` clears a setting that may be empty.\n",
+        "| key | values | default | |",
+        "|---|---|---|---|",
+    ]
+    for name, field in Experiment.model_fields.items():
+        part = field.default
+        if isinstance(part, Settings):
+            rows += [_row(f"{name}.{key}", part, key) for key in type(part).model_fields]
+        else:
+            rows.append(_row(name, Experiment(), name))
+    return "\n".join(rows) + "\n"
+
+
+def _row(key: str, settings: Settings, name: str) -> str:
+    schema = type(settings).model_json_schema()["properties"][name]
+    default = type(settings).model_fields[name].default
+    shown = "" if default is PydanticUndefined else _plain(default)
+    return f"| `{key}` | {_values(schema)} | {shown} | {schema.get('description', '')} |"
+
+
+def _values(schema: dict[str, object]) -> str:
+    if "anyOf" in schema:
+        return " or ".join(_values(choice) for choice in schema["anyOf"])  # type: ignore[attr-defined]
+    if "enum" in schema:
+        return " or ".join(f"`{value}`" for value in schema["enum"])  # type: ignore[attr-defined]
+    if "const" in schema:
+        return f"`{schema['const']}`"
+    if schema.get("type") == "array":
+        return "a list of numbers"
+    words = {
+        "integer": "whole number",
+        "number": "number",
+        "boolean": "true, false",
+        "string": "text",
+        "null": "none",
+    }
+    bounds = {"minimum": "≥", "exclusiveMinimum": ">", "maximum": "≤", "exclusiveMaximum": "<"}
+    limits = [f"{sign} {schema[bound]:g}" for bound, sign in bounds.items() if bound in schema]
+    return " ".join([words[str(schema["type"])], ", ".join(limits)]).strip()
+
+
+def ladders_page() -> str:
+    """Return the cards of every rung of every built-in ladder, with parameters and FLOPs."""
+    rows = [
+        NOTE,
+        "# Ladders\n",
+        "Costs are for 32x32 pixels, three channels and ten classes, one image.\n",
+    ]
+    for name in BUILT_IN:
+        rows += _ladder(load_ladder(name))
+    return "\n".join(rows) + "\n"
+
+
+def _ladder(ladder: Ladder) -> list[str]:
+    rows = [f"## {ladder.name}: {ladder.title}\n", f"{ladder.about.strip()}\n"]
+    if ladder.base:
+        rows.append(
+            "Set for all its rungs: "
+            + ", ".join(f"`{key} = {_plain(v)}`" for key, v in ladder.base.items())
+            + ".\n"
+        )
+    rows += ["| rung | parent | change | parameters | MFLOPs |", "|---|---|---|---|---|"]
+    for rung in ladder.rungs:
+        price = measure_cost(ladder.experiment(rung.name), (32, 32, 3), 10)
+        change = "<br>".join(f"`{key} = {_plain(value)}`" for key, value in rung.change.items())
+        rows.append(
+            f"| {rung.name} | {rung.parent or ''} | {change} | {price.parameters:,} | {price.flops / 1e6:.2f} |"
+        )
+    rows.append("")
+    for rung in ladder.rungs:
+        rows.append(f"**{rung.name}.** {rung.what} *Why:* {rung.why}")
+        rows += [
+            f"*{title}:* {text}" for title, text in (("Cost", rung.cost), ("When it hurts", rung.hurts)) if text
+        ]
+        rows.append(f"*Source:* {rung.source}.\n")
+    return rows
+
+
+def _plain(value: object) -> str:
+    if isinstance(value, list | tuple):
+        return "[" + ", ".join(map(str, value)) + "]"
+    if value is None or isinstance(value, bool):
+        return str(value).lower()
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+PAGES = {"settings.md": settings_page, "ladders.md": ladders_page}
+
+if __name__ == "__main__":
+    for page, make in PAGES.items():
+        (HERE / page).write_text(make(), encoding="utf-8")
