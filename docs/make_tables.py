@@ -19,8 +19,9 @@ def settings_page() -> str:
     rows = [
         NOTE,
         "# Settings\n",
-        "Every field of an experiment, for `--set KEY=VALUE` and for the rungs of a ladder. A value is written",
-        "as in TOML (`3e-4`, `true`, `[32, 64]`, words without quotes); `none` clears a setting that may be empty.\n",
+        "Every field of an experiment, for `--set KEY=VALUE` and for the rungs of a ladder.",
+        "A value is written as in TOML (`3e-4`, `true`, `[32, 64]`; words need no quotes);",
+        "`none` clears a setting that may be empty.\n",
         "| key | values | default | |",
         "|---|---|---|---|",
     ]
