@@ -99,6 +99,17 @@ def test_a_cache_that_cannot_be_written_is_a_clear_error(
         load(str(make_folder({"cat": 5, "dog": 5})))
 
 
+def test_a_damaged_bank_is_made_again(make_folder: MakeFolder) -> None:
+    source = str(make_folder({"cat": 5, "dog": 5}))
+    bank = load(source).bank
+    for content in (None, "{}", "[]", "no json"):
+        (bank.folder / "index.json").unlink()
+        if content is not None:
+            (bank.folder / "index.json").write_text(content)
+        assert bank.folder not in [listed.folder for listed, _ in banks.list_banks()]
+        assert load(source).bank.fingerprint == bank.fingerprint
+
+
 def test_an_edited_file_does_not_touch_an_open_bank(make_folder: MakeFolder) -> None:
     root = make_folder({"cat": 5, "dog": 5})
     bank = load(str(root)).bank

@@ -62,6 +62,7 @@ def test_the_version_is_told() -> None:
         (["climb", "digits", "--ladder", "clasic"], "unknown ladder 'clasic'"),
         (["climb", "digits", "--set", "train.epoch=3"], "did you mean 'train.epochs'"),
         (["climb", "digits", "--set", "train.epochs"], "--set takes KEY=VALUE"),
+        (["climb", "digits", "--set", "seed=3"], "--set does not take seed: give --seed"),
         (["climb", "digits", "--set", "train.epochs=-1"], "train.epochs: Input should be greater than 0"),
         (["climb", "digits", "--set", "model.pooling=max"], "there is nothing to compare"),
         (["climb", "digits", "--image-size", "huge"], "--image-size takes N or HEIGHTxWIDTH"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import signal
 import subprocess
@@ -80,7 +81,7 @@ def test_a_climb_leaves_what_the_design_says(climbed: Path) -> None:
     plots = {f"plots/{rung}-{metric}.png" for rung in ("lenet5", "max-pooling") for metric in ("accuracy", "loss")}
     plots |= {f"plots/{name}.png" for name in ("ladder", "confusion", "samples")}
     top = {"climb.json", "ladder.json", "results.csv", "summary.csv", "report.html"}
-    assert files_of(climbed) == trials | plots | top
+    assert files_of(climbed) - {".lock"} == trials | plots | top
     printed = (climbed.parent / "stdout").read_text()
     assert "max-pooling" in printed
     assert printed.strip().endswith("report: first/report.html")
@@ -130,6 +131,18 @@ def test_finished_trials_are_never_trained_again(climbed: Path) -> None:
     assert before.items() <= after.items()
 
 
+def test_fewer_seeds_than_before_drop_none_from_sight(climbed: Path) -> None:
+    work = climbed.parent / "fewer"
+    shutil.copytree(climbed, work)
+    fewer = [*SMALL, "--out", "fewer"]
+    fewer[fewer.index("--seeds") + 1] = "1"
+    convladder(*fewer, cwd=climbed.parent)
+    assert [len(standing.runs) for standing in Results(work).standings.values()] == [2, 2]
+    fewer[fewer.index("--rungs") + 1] = "lenet5"
+    done = convladder(*fewer, cwd=climbed.parent, status=2)
+    assert "holds rungs that this command leaves out (max-pooling)" in done.stderr
+
+
 def test_another_experiment_in_the_same_folder_is_refused(climbed: Path) -> None:
     other = [*SMALL, "--out", "first", "--set", "train.batch_size=16"]
     done = convladder(*other, cwd=climbed.parent, status=2)
@@ -137,6 +150,47 @@ def test_another_experiment_in_the_same_folder_is_refused(climbed: Path) -> None
     other = [*SMALL, "--out", "first", "--set", "data.split_seed=1"]
     done = convladder(*other, cwd=climbed.parent, status=2)
     assert "other data" in done.stderr
+
+
+def test_two_climbs_do_not_work_in_one_folder(climbed: Path) -> None:
+    with runs.locked(climbed):
+        done = convladder(*SMALL, "--out", "first", cwd=climbed.parent, status=2)
+    assert "another convladder is at work in first" in done.stderr
+
+
+def test_the_command_is_the_persons(climbed: Path) -> None:
+    run = runs.Run(runs.trial_folder(climbed, "lenet5", 0))
+    assert run.about["environment"]["command"].endswith(" ".join([*SMALL, "--out", "first"]))
+    assert run.about["environment"]["threads"] == "1"
+
+
+def test_a_rung_may_change_the_form_of_the_images(climbed: Path) -> None:
+    (climbed.parent / "sizes.toml").write_text(
+        'name = "sizes"\n[[rung]]\nname = "small"\n[[rung]]\nname = "large"\n'
+        "change = { data.image_size = [24, 24] }\n"
+    )
+    words = ["climb", "digits", "--limit", "200", "--ladder", "sizes.toml", "--seeds", "2", "--epochs", "1"]
+    convladder(*words, "--out", "sizes", cwd=climbed.parent)
+    standings = Results(climbed.parent / "sizes").standings
+    shapes = [standing.runs[0].about["data"]["image_shape"] for standing in standings.values()]
+    assert shapes == [[16, 16, 1], [24, 24, 1]]
+    assert standings["large"].price["flops"] > 2 * standings["small"].price["flops"]
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ("data.limit = 100", "would be tested on other images than 'small'"),
+        ("data.split_seed = 1", "would be tested on other images than 'small'"),
+        ("seed = 7", "the seed is no change"),
+    ],
+)
+def test_a_rung_that_cannot_be_compared_is_refused(tmp_path: Path, change: str, said: str) -> None:
+    (tmp_path / "mine.toml").write_text(
+        f'name = "mine"\n[[rung]]\nname = "small"\n[[rung]]\nname = "odd"\nchange = {{ {change} }}\n'
+    )
+    done = convladder("climb", "digits", "--limit", "200", "--ladder", "mine.toml", cwd=tmp_path, status=2)
+    assert said in done.stderr
 
 
 def test_the_report_is_rebuilt_without_tensorflow(climbed: Path) -> None:
@@ -236,13 +290,16 @@ def test_a_climb_that_is_stopped_leaves_no_orphan_and_goes_on(tmp_path: Path, ho
         [sys.executable, "-m", "convladder", *command],
         cwd=tmp_path,
         stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
     )
     assert wait_until(lambda: list(tmp_path.glob("climbs/*/trials/*/seed-*/metrics.json")))
     workers = children_of(parent.pid)
     assert workers
     parent.send_signal(how)
-    status = parent.wait(timeout=30)
+    _, said = parent.communicate(timeout=30)
+    status = parent.returncode
+    assert ("the same command goes on" in said) == (how == signal.SIGINT)
     assert status == {signal.SIGKILL: -9, signal.SIGINT: 130, signal.SIGTERM: 143}[how]
     assert wait_until(lambda: not any(map(is_alive, workers)), 10)
     (folder,) = tmp_path.glob("climbs/*")
@@ -273,6 +330,11 @@ def test_train_and_evaluate(make_folder: MakeFolder, tmp_path: Path) -> None:
     words = ["evaluate", "run", "--data", str(other), "--out", "elsewhere"]
     done = convladder(*words, cwd=tmp_path)
     assert "all: accuracy" in done.stdout
+    assert files_of(tmp_path / "elsewhere") == {"predictions.csv", "evaluation.json"}
+    told = json.loads(convladder(*words[:-2], "--json", cwd=tmp_path).stdout)
+    assert told == json.loads((tmp_path / "elsewhere/evaluation.json").read_text())
+    done = convladder(*words[:-1], "run", cwd=tmp_path, status=2)
+    assert "run is there already" in done.stderr
     table = predictions.read(tmp_path / "elsewhere/predictions.csv")
     assert len(table) == 8
     assert predictions.class_names(table) == ["<b>bright & co", "dark"]
@@ -281,6 +343,28 @@ def test_train_and_evaluate(make_folder: MakeFolder, tmp_path: Path) -> None:
     unknown = make_folder({"grey": 4}, at="unknown")
     done = convladder("evaluate", "run", "--data", str(unknown), cwd=tmp_path, status=2)
     assert "class 'grey', which run was not trained on" in done.stderr
+
+
+def test_names_that_are_not_utf8_go_all_the_way(make_folder: MakeFolder, tmp_path: Path) -> None:
+    root = make_folder({"plain": 12, "odd": 12})
+    (root / "odd").rename(os.fsdecode(os.fsencode(root) + b"/caf\xe9 $x^2$ \r <i>"))
+    convladder("climb", str(root), "--rungs", "lenet5,max-pooling", "--seeds", "2", "--epochs", "1", "--out", "odd",
+               cwd=tmp_path)  # fmt: skip
+    names = Results(tmp_path / "odd").about["data"]["class_names"]
+    assert names == [os.fsdecode(b"caf\xe9 $x^2$ \r <i>"), "plain"]
+    page = (tmp_path / "odd/report.html").read_text(encoding="utf-8")
+    assert "caf? $x^2$" in page
+    assert "<i>" not in page
+
+
+def test_a_folder_that_is_no_run_is_refused_before_training(tmp_path: Path) -> None:
+    (tmp_path / "keep").mkdir()
+    (tmp_path / "keep/notes.txt").touch()
+    done = convladder(
+        "train", "digits", "--limit", "200", "--epochs", "1", "--out", "keep", cwd=tmp_path, status=2
+    )
+    assert "keep is there already and is not a finished run" in done.stderr
+    assert files_of(tmp_path) == {"keep/notes.txt"}
 
 
 def test_evaluating_the_same_images_gives_the_same_predictions(climbed: Path) -> None:

@@ -9,14 +9,14 @@ from convladder import files
 
 def test_a_folder_appears_whole_or_not_at_all(tmp_path: Path) -> None:
     def write_half() -> None:
-        with files.whole_folder(tmp_path / "made") as folder:
+        with files.whole_folder(tmp_path / "made", "whole") as folder:
             (folder / "half").write_text("x")
             raise RuntimeError
 
     with pytest.raises(RuntimeError):
         write_half()
     assert list(tmp_path.iterdir()) == []
-    with files.whole_folder(tmp_path / "made") as folder:
+    with files.whole_folder(tmp_path / "made", "whole") as folder:
         (folder / "whole").write_text("x")
         assert not (tmp_path / "made").exists()
     assert [file.name for file in (tmp_path / "made").iterdir()] == ["whole"]
@@ -31,11 +31,11 @@ def test_leftovers_of_a_killed_process_are_removed(tmp_path: Path) -> None:
 
 
 def test_whoever_makes_a_folder_first_has_won(tmp_path: Path) -> None:
-    with files.whole_folder(tmp_path / "made") as late:
+    with files.whole_folder(tmp_path / "made", "whole") as late:
         (late / "late").touch()
-        with files.whole_folder(tmp_path / "made") as early:
-            (early / "early").touch()
-    assert [file.name for file in (tmp_path / "made").iterdir()] == ["early"]
+        with files.whole_folder(tmp_path / "made", "whole") as early:
+            (early / "whole").touch()
+    assert [file.name for file in (tmp_path / "made").iterdir()] == ["whole"]
     assert len(list(tmp_path.iterdir())) == 1
 
 
@@ -57,3 +57,19 @@ def test_json_holds_names_that_are_not_utf8(tmp_path: Path) -> None:
     name = b"caf\xe9.jpg".decode("utf-8", errors="surrogateescape")
     files.write_json(tmp_path / "names.json", [name])
     assert files.read_json(tmp_path / "names.json") == [name]
+
+
+def test_a_folder_of_someone_else_is_not_replaced(tmp_path: Path) -> None:
+    (tmp_path / "made").mkdir()
+    (tmp_path / "made" / "notes.txt").touch()
+
+    def write_whole() -> None:
+        with files.whole_folder(tmp_path / "made", "whole") as folder:
+            (folder / "whole").touch()
+
+    with pytest.raises(OSError, match="made"):
+        write_whole()
+    assert [file.name for file in (tmp_path / "made").iterdir()] == ["notes.txt"]
+    (tmp_path / "made" / "notes.txt").unlink()
+    write_whole()
+    assert [file.name for file in (tmp_path / "made").iterdir()] == ["whole"]

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import io
 from typing import Any
 
@@ -79,6 +80,25 @@ def test_what_is_no_image_is_rejected_with_its_reason(data: bytes, reason: str) 
     with pytest.raises(UnreadableImage) as caught:
         decode(data, FORM)
     assert caught.value.reason == reason
+
+
+@pytest.mark.parametrize("kind", ["PNG", "WEBP", "BMP", "GIF", "TIFF", "JPEG"])
+def test_any_bytes_are_an_image_or_a_rejection(kind: str) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    whole = (
+        encode(gradient(24, 32), kind, exif=exif)
+        if kind in ("PNG", "WEBP", "JPEG", "TIFF")
+        else encode(gradient(), kind)
+    )
+    draw = np.random.default_rng(0)
+    for _ in range(150):
+        broken = np.frombuffer(whole, dtype=np.uint8).copy()
+        places = draw.integers(0, len(broken), draw.integers(1, 8))
+        broken[places] = draw.integers(0, 256, len(places))
+        for read in (read_header, lambda data: decode(data, FORM)):
+            with contextlib.suppress(UnreadableImage):
+                read(broken.tobytes())
 
 
 def test_a_decompression_bomb_is_rejected_by_its_header() -> None:

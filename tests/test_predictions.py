@@ -25,7 +25,7 @@ def make_table(count: int = 60, names: list[str] | None = None, seed: int = 0) -
 
 
 def test_the_table_survives_its_file_exactly(tmp_path: Path) -> None:
-    odd = ["<b>", 'quo"te, comma', "caf\udce9", "=cmd()", "NA", "001"]
+    odd = ["<b>", 'quo"te, comma', "caf\udce9", "=cmd()", "NA", "001", "car\rriage", "li\nne"]
     written = predictions.write(make_table(names=odd), tmp_path / "predictions.csv")
     again = predictions.read(tmp_path / "predictions.csv")
     assert written.equals(again)
@@ -64,10 +64,22 @@ def test_the_figures_are_scikit_learns() -> None:
     assert "top_5_accuracy" not in figures
 
 
-def test_top_5_is_told_where_there_are_ten_classes() -> None:
-    table = make_table(names=[f"class {n}" for n in range(12)], count=120)
+def test_top_5_is_told_where_there_are_many_classes() -> None:
+    table = make_table(names=[f"class {n}" for n in range(24)], count=240)
     figures = metrics.compute(table)["test"]
     assert figures["accuracy"] < figures["top_5_accuracy"] <= 1
+
+
+def test_the_table_of_classes_is_scikit_learns_report_whatever_they_are_called() -> None:
+    table = make_table(names=["accuracy", "macro avg", "weighted avg"])
+    test = predictions.part(table, "test")
+    figures = metrics.compute(table)["test"]
+    renamed = {"accuracy": "a", "macro avg": "b", "weighted avg": "c"}
+    report = sk.classification_report(test["label"].map(renamed), test["predicted"].map(renamed), output_dict=True)
+    for name, letter in renamed.items():
+        assert figures["classes"][name]["precision"] == pytest.approx(report[letter]["precision"])
+        assert figures["classes"][name]["images"] == report[letter]["support"]
+    assert figures["weighted_average"]["f1"] == pytest.approx(report["weighted avg"]["f1-score"])
 
 
 def test_a_class_without_images_has_figures_and_no_warning(recwarn: pytest.WarningsRecorder) -> None:

@@ -71,7 +71,14 @@ def test_a_task_that_fails_leaves_the_others_alone() -> None:
     assert "raise_defect" in failed["defect"].details
     assert failed["fault"].expected
     assert failed["fault"].error == "no such folder"
-    assert "status -9" in failed["death"].error
+    assert failed["death"].expected
+    assert "status -9 (killed: if memory ran out" in failed["death"].error
+
+
+def test_a_function_that_a_worker_cannot_find_is_a_failure_and_not_a_hang() -> None:
+    lost = type("Lost", (), {"__reduce__": lambda self: (__import__, ("no_such_module",))})()
+    with pytest.raises(RuntimeError, match="no_such_module"):
+        call(double, lost)
 
 
 def test_workers_end_when_the_caller_stops_listening() -> None:

@@ -54,7 +54,8 @@ def test_a_rung_trains_two_batches_saves_loads_and_predicts(
 ) -> None:
     experiment = ladders.load_ladder(ladder).experiment(rung, {"train.epochs": 1}).replace(larger_digits.settled())
     losses = []
-    run_trial(Trial(rung, experiment, tmp_path / "run"), larger_digits, lambda row: losses.append(row["loss"]))
+    trial = Trial(rung, experiment, larger_digits)
+    run_trial(trial, tmp_path / "run", "pytest", lambda row: losses.append(row["loss"]))
     run = runs.Run(tmp_path / "run")
     assert np.isfinite(losses).all()
     assert run.experiment == experiment

@@ -57,6 +57,7 @@ def test_what_is_no_image_is_ignored_by_a_named_rule(make_folder: MakeFolder) ->
     root = make_folder({"cat": 10, "dog": 10})
     for name in (".DS_Store", "Thumbs.db", "._000.png", "notes.txt"):
         (root / "cat" / name).write_bytes(b"x")
+    (root / "contents.png").touch()
     (root / ".ipynb_checkpoints").mkdir()
     (root / "cat" / ".ipynb_checkpoints").mkdir()
     (root / "cat" / "loop").symlink_to(root)
@@ -66,10 +67,11 @@ def test_what_is_no_image_is_ignored_by_a_named_rule(make_folder: MakeFolder) ->
     assert bank.class_names == ("cat", "dog")
     assert len(bank.records) == 20
     assert bank.ignored == {
-        "hidden": 3,
+        "hidden": 4,
         "system file": 1,
         "text beside the images": 1,
         "symbolic link": 2,
+        "beside the class folders": 1,
         "not a regular file": 1,
     }
 

@@ -2,18 +2,30 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import os
 import signal
 import sys
+import tempfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import FrameType
-from typing import Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TypeVar
 
 import typer
 from rich.console import Console
 
 from convladder import show
 from convladder.errors import ConvladderError, ExperimentError, RunError
+
+if TYPE_CHECKING:
+    from convladder.config import Data
+    from convladder.data.dataset import Dataset
+    from convladder.data.sources import Progress
+    from convladder.runs import Run
+
+T = TypeVar("T")
 
 app = typer.Typer(
     help="Train an image classifier on your own images, and know which technique earned its place.",
@@ -101,17 +113,13 @@ def climb(
     if rungs:
         chosen = chosen.part([name.strip() for name in rungs.split(",") if name.strip()])
     settings = _changes(data, epochs, image_size, limit, class_weight, changes)
-    chosen.check(settings)
-    start = chosen.experiment(chosen.rungs[0].name, settings)
-    dataset = _load(start.data, allow_rejects, quiet)
-    plan = climbing.make_plan(chosen, dataset, range(seed, seed + seeds), Path(), settings)
+    plan = climbing.make_plan(
+        chosen, range(seed, seed + seeds), settings, lambda wanted: _load(wanted, allow_rejects, quiet)
+    )
     folder = out or climbing.find_unfinished(Path("climbs"), plan) or runs.new_folder("climbs", data)
-    plan = plan.moved(folder)
-    _tell_resumed(len(plan.trials), len(climbing.missing_trials(plan, dataset)), folder, quiet)
-    with progress.display(errors, quiet=quiet) as display:
-        climbing.climb(
-            plan, dataset, folder, jobs=jobs or cores(), on_weights=display.expect, on_event=display.follow
-        )
+    _tell_resumed(len(plan.trials), len(climbing.missing_trials(plan, folder)), folder, quiet)
+    with _interruptible(folder), progress.display(errors, quiet=quiet) as display:
+        climbing.climb(plan, folder, jobs=jobs or cores(), on_weights=display.expect, on_event=display.follow)
     results = Results(folder)
     show.climb(results, html.write_climb(results), json_wanted=as_json)
     if results.failures:
@@ -149,10 +157,12 @@ def train(
     name = rung or chosen.rungs[-1].name
     settings = _changes(data, epochs, image_size, limit, class_weight, changes)
     experiment = chosen.experiment(name).replace(settings | {"seed": seed})
+    folder = out or runs.new_folder("runs", data)
+    runs.check_free(folder)
     dataset = _load(experiment.data, allow_rejects, quiet)
-    trial = Trial(name, experiment.replace(dataset.settled()), out or runs.new_folder("runs", data))
-    with progress.display(errors, quiet=quiet) as display:
-        run = climbing.train_one(trial, dataset, threads=jobs or cores(), on_event=display.follow)
+    trial = Trial(name, experiment.replace(dataset.settled()), dataset)
+    with _interruptible(folder), progress.display(errors, quiet=quiet) as display:
+        run = climbing.train_one(trial, folder, threads=jobs or cores(), on_event=display.follow)
     show.run(run, html.write_run(run), json_wanted=as_json)
 
 
@@ -162,7 +172,7 @@ def evaluate(
     data: Annotated[str | None, typer.Option("--data", metavar="DATA", help="Other labelled images.")] = None,
     out: Annotated[
         Path | None,
-        typer.Option("--out", metavar="DIR", help="Write predictions.csv and metrics.json there."),
+        typer.Option("--out", metavar="DIR", help="Write predictions.csv and evaluation.json there."),
     ] = None,
     allow_rejects: AllowRejects = False,
     as_json: AsJson = False,
@@ -201,9 +211,9 @@ def ladder(
     elif toml:
         if name not in ladders.BUILT_IN:
             raise ExperimentError(f"--toml prints a built-in ladder ({', '.join(ladders.BUILT_IN)}); got {name!r}")
-        sys.stdout.write(ladders.built_in_text(name))
+        sys.stdout.buffer.write(ladders.built_in_text(name).encode())  # UTF-8, also where a console is not
     else:
-        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+        os.environ.update(TF_CPP_MIN_LOG_LEVEL="3", KERAS_BACKEND="tensorflow")
         from convladder.trial import measure_cost
 
         chosen, (height, width) = ladders.load_ladder(name), _size(image_size)
@@ -258,18 +268,25 @@ def _options(
 def main() -> NoReturn:
     """Run the command line; a fault that a person can put right is one line and exit status 2."""
     signal.signal(signal.SIGTERM, _stop)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # file names that are not UTF-8
     try:
         app()
     except ConvladderError as error:
         _say_error(str(error))
         sys.exit(2)
-    except KeyboardInterrupt:
-        errors.print("\nstopped; the same command goes on with what is missing")
-        sys.exit(130)
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(0)
     sys.exit(0)
+
+
+@contextlib.contextmanager
+def _interruptible(folder: Path) -> Iterator[None]:
+    """On Ctrl-C, or a request to end, say how to go on."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        errors.print(f"stopped; what is finished is in {folder}, and the same command goes on", markup=False)
+        raise typer.Exit(130) from None
 
 
 def _stop(number: int, frame: FrameType | None) -> NoReturn:
@@ -300,7 +317,11 @@ def _changes(
         "train.class_weight": class_weight,
     }
     given = {key: value for key, value in changes.items() if value is not None}
-    return given | parse_assignments(assignments or [])
+    assigned = parse_assignments(assignments or [])
+    for key, option in (("seed", "--seed"), ("data.source", "the argument DATA")):
+        if key in assigned:
+            raise ExperimentError(f"--set does not take {key}: give {option}")
+    return given | assigned
 
 
 def _size(text: str) -> tuple[int, int]:
@@ -310,7 +331,7 @@ def _size(text: str) -> tuple[int, int]:
     return int(parts[0]), int(parts[-1])
 
 
-def _load(settings: Any, allow_rejects: bool, quiet: bool) -> Any:
+def _load(settings: Data, allow_rejects: bool, quiet: bool) -> Dataset:
     from convladder.data.dataset import load
 
     dataset = _with_counter(quiet, lambda progress: load(settings, allow_rejects=allow_rejects, progress=progress))
@@ -321,7 +342,7 @@ def _load(settings: Any, allow_rejects: bool, quiet: bool) -> Any:
     return dataset
 
 
-def _with_counter(quiet: bool, work: Any) -> Any:
+def _with_counter(quiet: bool, work: Callable[[Progress], T]) -> T:
     from convladder import progress
 
     with progress.counting(errors, "reading images", quiet=quiet) as on_progress:
@@ -338,23 +359,19 @@ def _tell_resumed(total: int, missing: int, folder: Path, quiet: bool) -> None:
         errors.print(f"{total - missing} of {total} trials are finished already in {folder}", markup=False)
 
 
-def _evaluate_elsewhere(run: Any, data: str, out: Path | None, allow_rejects: bool, quiet: bool) -> dict[str, Any]:
-    from convladder import files, runs, trial
+def _evaluate_elsewhere(run: Run, data: str, out: Path | None, allow_rejects: bool, quiet: bool) -> dict[str, Any]:
+    from convladder import runs, trial
     from convladder.data.dataset import load_bank
-    from convladder.evaluation import metrics, predictions
-    from convladder.processes import call, cores
+    from convladder.processes import cores
 
+    if out:
+        if out.exists() and (out.is_file() or any(out.iterdir())):
+            raise RunError(f"{out} is there already: choose another --out")
+        runs.check_writable(out)
     settings = run.experiment.replace({"data.source": data, "data.limit": None}).data
     bank, notes = _with_counter(
         quiet, lambda progress: load_bank(settings, allow_rejects=allow_rejects, progress=progress)
     )
     _show_notes(notes, quiet)
-    if out:
-        runs.check_writable(out)
-    table = call(trial.predict_elsewhere, run.folder, bank, threads=cores())
-    if out:
-        table = predictions.write(table, out / "predictions.csv")
-    figures = metrics.compute(table)
-    if out:
-        files.write_json(out / "metrics.json", figures)
-    return figures
+    with tempfile.TemporaryDirectory() as spare:
+        return trial.evaluate_elsewhere(run, bank, out or Path(spare), threads=cores())

@@ -5,13 +5,14 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 from convladder import files, runs
-from convladder.config import difference
+from convladder.config import Data, difference
 from convladder.data.dataset import Dataset
-from convladder.errors import RunError, TrainingError
+from convladder.errors import LadderError, RunError, TrainingError
 from convladder.ladder import Ladder
 from convladder.processes import Event, Failed, Finished, Task, call, run_tasks
 from convladder.trial import Trial, count_flops, run_trial
@@ -21,6 +22,7 @@ RENEW_AFTER = 12  # trials: Keras's memory grows a little with each fit
 TrialKey = tuple[str, int]
 OnEvent = Callable[[Event], None]
 OnWeights = Callable[[dict[TrialKey, float]], None]
+Load = Callable[[Data], Dataset]
 
 
 @dataclass(frozen=True)
@@ -31,35 +33,41 @@ class Plan:
     trials: tuple[Trial, ...]
     identity: str
 
-    def moved(self, folder: Path) -> Plan:
-        """Return the plan with its runs in another folder."""
-        trials = (
-            replace(trial, folder=runs.trial_folder(folder, trial.rung, trial.seed)) for trial in self.trials
-        )
-        return replace(self, trials=tuple(trials))
+    @property
+    def dataset(self) -> Dataset:
+        """The images of the ladder's start."""
+        return self.trials[0].dataset
 
 
-def make_plan(
-    ladder: Ladder, dataset: Dataset, seeds: Sequence[int], folder: Path, changes: Mapping[str, Any]
-) -> Plan:
+def make_plan(ladder: Ladder, seeds: Sequence[int], changes: Mapping[str, Any], load: Load) -> Plan:
     """Resolve the experiment of every rung and seed; `changes` apply to the start of the ladder.
 
-    Raises LadderError where a rung cannot be, or changes nothing, with these changes.
+    `load` is called once for each way in which the rungs want their images.
+
+    Raises
+    ------
+    LadderError
+        A rung cannot be, or changes nothing, with these changes; or it would be tested on other images.
+    DataError
+        The images cannot be loaded.
     """
     ladder.check(changes)
-    trials = []
+    load = cache(load)
+    trials: list[Trial] = []
     for rung in ladder.rungs:
-        experiment = ladder.experiment(rung.name, changes).replace(dataset.settled())
-        trials += [
-            Trial(rung.name, experiment.replace({"seed": seed}), runs.trial_folder(folder, rung.name, seed))
-            for seed in seeds
-        ]
-    return Plan(ladder, tuple(trials), _identity(trials, dataset))
+        experiment = ladder.experiment(rung.name, changes)
+        dataset = load(experiment.data)
+        if trials and _test_paths(dataset) != _test_paths(trials[0].dataset):
+            raise LadderError(
+                f"rung {rung.name!r} would be tested on other images than {trials[0].rung!r}, "
+                "and could not be compared: a rung must leave source, limit, split_seed and test as they are"
+            )
+        settled = experiment.replace(dataset.settled())
+        trials += [Trial(rung.name, settled.replace({"seed": seed}), dataset) for seed in seeds]
+    return Plan(ladder, tuple(trials), _identity(trials))
 
 
-def climb(
-    plan: Plan, dataset: Dataset, folder: Path, *, jobs: int, on_weights: OnWeights, on_event: OnEvent
-) -> list[Failed]:
+def climb(plan: Plan, folder: Path, *, jobs: int, on_weights: OnWeights, on_event: OnEvent) -> list[Failed]:
     """Train the missing trials, the costliest first, in single-threaded workers; return those that failed.
 
     A trial that fails leaves its error beside the other runs, and the others go on. `on_weights` is told
@@ -68,75 +76,72 @@ def climb(
     Raises
     ------
     RunError
-        The folder holds another climb, or cannot be written.
-    ExperimentError
+        The folder holds another climb or cannot be written, or another process is at work in it.
+    ConvladderError
         The images are too small for a rung's network.
     """
-    missing = missing_trials(plan, dataset)
     runs.check_writable(folder)
-    files.remove_leftovers(folder)
-    weights = _weigh(missing, dataset)
-    on_weights(weights)
-    files.write_json(folder / "ladder.json", plan.ladder.to_json())
-    description = {
-        "identity": plan.identity,
-        "trials": [[trial.rung, trial.seed] for trial in plan.trials],
-        "data": dataset.provenance(),
-        "environment": runs.environment() | {"jobs": jobs},
-    }
-    files.write_json(folder / "climb.json", description)
-    order = sorted(missing, key=lambda trial: -weights[trial.rung, trial.seed])
-    failed = []
-    for event in _train(order, dataset, jobs=jobs, threads=1):
-        on_event(event)
-        error = runs.error_file(runs.trial_folder(folder, *event.key))
-        if isinstance(event, Finished):
-            error.unlink(missing_ok=True)
-        if isinstance(event, Failed):
-            files.write_text(error, event.error + "\n" if event.expected else event.details)
-            failed.append(event)
-    return failed
+    with runs.locked(folder):
+        missing = missing_trials(plan, folder)
+        earlier = _earlier_trials(plan, folder)
+        files.remove_leftovers(folder)
+        weights = _weigh(missing)
+        on_weights(weights)
+        _describe(plan, folder, earlier, jobs)
+        order = sorted(missing, key=lambda trial: -weights[trial.key])
+        failed = []
+        for event in _train(order, folder, jobs):
+            on_event(event)
+            error = runs.error_file(runs.trial_folder(folder, *event.key))
+            if isinstance(event, Finished):
+                error.unlink(missing_ok=True)
+            if isinstance(event, Failed):
+                files.write_text(error, event.error + "\n" if event.expected else event.details)
+                failed.append(event)
+        return failed
 
 
-def train_one(trial: Trial, dataset: Dataset, *, threads: int, on_event: OnEvent) -> runs.Run:
+def train_one(trial: Trial, folder: Path, *, threads: int, on_event: OnEvent) -> runs.Run:
     """Run one trial in a worker process with several threads, unless it is finished already.
 
     Raises
     ------
     RunError, TrainingError
-        The folder holds another run, or the trial failed.
+        The folder holds something else, or the trial failed.
     """
-    runs.check_writable(trial.folder.parent)
-    if runs.is_finished(trial.folder):
-        check_same(runs.Run(trial.folder), trial, dataset)
-    else:
-        for event in _train([trial], dataset, jobs=1, threads=threads):
-            if isinstance(event, Failed):
-                raise TrainingError(event.error) if event.expected else RuntimeError(event.details)
-            on_event(event)
-    return runs.Run(trial.folder)
+    runs.check_free(folder)
+    runs.check_writable(folder.parent)
+    if runs.is_finished(folder):
+        check_same(runs.Run(folder), trial)
+        return runs.Run(folder)
+    for event in run_tasks([Task(trial.key, run_trial, (trial, folder, runs.command()))], jobs=1, threads=threads):
+        if isinstance(event, Failed):
+            raise TrainingError(event.error) if event.expected else RuntimeError(event.details)
+        on_event(event)
+    return runs.Run(folder)
 
 
-def missing_trials(plan: Plan, dataset: Dataset) -> list[Trial]:
+def missing_trials(plan: Plan, folder: Path) -> list[Trial]:
     """Return the trials that are not finished yet.
 
-    Raises RunError where a finished one is of another experiment or other data.
+    Raises RunError where one is of another experiment or other data, or something else is in its place.
     """
     missing = []
     for trial in plan.trials:
-        if runs.is_finished(trial.folder):
-            check_same(runs.Run(trial.folder), trial, dataset)
+        place = runs.trial_folder(folder, *trial.key)
+        runs.check_free(place)
+        if runs.is_finished(place):
+            check_same(runs.Run(place), trial)
         else:
             missing.append(trial)
     return missing
 
 
-def check_same(run: runs.Run, trial: Trial, dataset: Dataset) -> None:
+def check_same(run: runs.Run, trial: Trial) -> None:
     """Raise RunError where a finished run is not of this trial, naming what differs."""
-    if run.about["data"]["fingerprint"] != dataset.bank.fingerprint:
-        raise RunError(
-            f"{run.folder} was trained on other data ({run.about['data']['source']}): choose another --out"
-        )
+    if run.about["data"]["fingerprint"] != trial.dataset.bank.fingerprint:
+        source = run.about["data"]["source"]
+        raise RunError(f"{run.folder} was trained on other data ({source}): choose another --out")
     differing = difference(run.experiment, trial.experiment)
     differing.pop("data.source", None)  # the fingerprint speaks for the data, wherever they lie
     if differing:
@@ -145,29 +150,77 @@ def check_same(run: runs.Run, trial: Trial, dataset: Dataset) -> None:
 
 
 def find_unfinished(parent: Path, plan: Plan) -> Path | None:
-    """Return the newest climb under `parent` of the same trials on the same data that is not finished."""
+    """Return the newest climb under `parent` of the same trials that is not finished and nobody works on."""
     for path in sorted(parent.glob("*/climb.json"), reverse=True):
         description = files.read_json(path)
-        if description["identity"] == plan.identity:
-            trials = (runs.trial_folder(path.parent, rung, seed) for rung, seed in description["trials"])
-            if not all(runs.is_finished(trial) for trial in trials):
+        if description.get("identity") == plan.identity:
+            places = (runs.trial_folder(path.parent, rung, seed) for rung, seed in description["trials"])
+            if not all(map(runs.is_finished, places)) and not runs.is_locked(path.parent):
                 return path.parent
     return None
 
 
-def _train(trials: Sequence[Trial], dataset: Dataset, *, jobs: int, threads: int) -> Iterator[Event]:
-    tasks = [Task((trial.rung, trial.seed), run_trial, (trial, dataset)) for trial in trials]
-    return run_tasks(tasks, jobs=jobs, threads=threads, renew_after=RENEW_AFTER)
+def _earlier_trials(plan: Plan, folder: Path) -> list[TrialKey]:
+    """Return the finished trials of an earlier climb in the folder that this plan does not have.
+
+    They stay in the results: with fewer seeds than before, none is dropped from sight. Raises RunError where
+    they are of rungs that the plan leaves out.
+    """
+    if not runs.is_climb(folder):
+        return []
+    listed = [(rung, seed) for rung, seed in files.read_json(folder / "climb.json")["trials"]]
+    finished = [key for key in listed if runs.is_finished(runs.trial_folder(folder, *key))]
+    of_rung = {trial.rung: trial for trial in plan.trials}
+    left_out = sorted({rung for rung, _ in finished} - set(of_rung))
+    if left_out:
+        raise RunError(
+            f"{folder} holds rungs that this command leaves out ({', '.join(left_out)}): "
+            "name them too, or choose another --out"
+        )
+    planned = {trial.key for trial in plan.trials}
+    earlier = [key for key in finished if key not in planned]
+    for rung, seed in earlier:
+        same = replace(of_rung[rung], experiment=of_rung[rung].experiment.replace({"seed": seed}))
+        check_same(runs.Run(runs.trial_folder(folder, rung, seed)), same)
+    return earlier
 
 
-def _weigh(trials: Sequence[Trial], dataset: Dataset) -> dict[TrialKey, float]:
+def _describe(plan: Plan, folder: Path, earlier: list[TrialKey], jobs: int) -> None:
+    place = {rung.name: number for number, rung in enumerate(plan.ladder.rungs)}
+    trials = sorted([*(trial.key for trial in plan.trials), *earlier], key=lambda key: (place[key[0]], key[1]))
+    files.write_json(folder / "ladder.json", plan.ladder.to_json())
+    description = {
+        "identity": plan.identity,
+        "trials": [list(key) for key in trials],
+        "data": plan.dataset.provenance(),
+        "environment": runs.environment(runs.command()) | {"jobs": jobs},
+    }
+    files.write_json(folder / "climb.json", description)
+
+
+def _train(trials: Sequence[Trial], folder: Path, jobs: int) -> Iterator[Event]:
+    command = runs.command()
+    tasks = [
+        Task(trial.key, run_trial, (trial, runs.trial_folder(folder, *trial.key), command)) for trial in trials
+    ]
+    return run_tasks(tasks, jobs=jobs, threads=1, renew_after=RENEW_AFTER)
+
+
+def _weigh(trials: Sequence[Trial]) -> dict[TrialKey, float]:
     """Measure one network a rung, in a worker, so that this process stays without TensorFlow."""
-    by_rung = {trial.rung: trial.experiment for trial in trials}
-    counts = call(count_flops, list(by_rung.values()), dataset) if by_rung else []
-    flops = dict(zip(by_rung, counts, strict=True))
-    return {(trial.rung, trial.seed): flops[trial.rung] * trial.experiment.train.epochs for trial in trials}
+    of_rung = {trial.rung: trial for trial in trials}
+    counts = call(count_flops, list(of_rung.values())) if of_rung else []
+    flops = dict(zip(of_rung, counts, strict=True))
+    return {
+        trial.key: flops[trial.rung] * trial.experiment.train.epochs * len(trial.dataset.splits.train)
+        for trial in trials
+    }
 
 
-def _identity(trials: Sequence[Trial], dataset: Dataset) -> str:
-    content = [dataset.bank.fingerprint, *(f"{trial.rung} {trial.experiment.to_json()}" for trial in trials)]
-    return hashlib.sha256("\n".join(content).encode(errors="surrogateescape")).hexdigest()
+def _test_paths(dataset: Dataset) -> list[str]:
+    return [dataset.bank.records[index].path for index in dataset.splits.test]
+
+
+def _identity(trials: Sequence[Trial]) -> str:
+    content = [f"{trial.rung} {trial.dataset.bank.fingerprint} {trial.experiment.to_json()}" for trial in trials]
+    return hashlib.sha256("\n".join(content).encode()).hexdigest()

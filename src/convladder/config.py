@@ -10,6 +10,7 @@
 from __future__ import annotations
 
 import difflib
+import json
 import tomllib
 from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, Literal, Self
@@ -128,7 +129,9 @@ class Experiment(Settings):
             A key is unknown or a value is out of its range.
         """
         try:
-            return cls.model_validate_json(values) if isinstance(values, str) else cls.model_validate(dict(values))
+            return cls.model_validate(json.loads(values) if isinstance(values, str) else dict(values))
+        except json.JSONDecodeError as error:
+            raise ExperimentError(f"not valid JSON: {error}") from None
         except ValidationError as error:
             raise ExperimentError("; ".join(map(_explain, error.errors()))) from None
 
@@ -143,7 +146,7 @@ class Experiment(Settings):
         return self.parse(values)
 
     def to_json(self) -> str:
-        return self.model_dump_json(indent=2)
+        return json.dumps(self.model_dump(), indent=2)  # unlike pydantic's, this bears names that are not UTF-8
 
 
 def flatten(experiment: Experiment) -> dict[str, Any]:

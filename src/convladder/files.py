@@ -41,10 +41,11 @@ def write_bytes(path: Path, data: bytes) -> None:
 
 
 @contextlib.contextmanager
-def whole_folder(path: Path) -> Iterator[Path]:
+def whole_folder(path: Path, marker: str) -> Iterator[Path]:
     """Yield a temporary folder that becomes `path` if the block ends well, and vanishes if not.
 
-    A folder that stands at `path` by then is left as it is: whoever was first has won.
+    A folder that stands at `path` by then and has the file `marker` is left as it is: whoever was first has
+    won. Raises OSError where anything else stands there.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = _neighbour(path)
@@ -54,10 +55,12 @@ def whole_folder(path: Path) -> Iterator[Path]:
         for file in temporary.rglob("*"):
             if file.is_file():
                 _sync(file)
+        with contextlib.suppress(OSError):
+            path.rmdir()  # an empty folder may be replaced; Windows wants it gone first
         try:
             temporary.rename(path)
         except OSError:
-            if not path.is_dir():
+            if not (path / marker).is_file():
                 raise
     finally:
         shutil.rmtree(temporary, ignore_errors=True)

@@ -31,7 +31,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from convladder.config import Experiment, difference, unknown_name
 from convladder.errors import ExperimentError, LadderError
@@ -52,6 +52,18 @@ class Rung(BaseModel):
     cost: str = ""
     hurts: str = ""
     source: str = ""
+
+    @field_validator("change", mode="before")
+    @classmethod
+    def _flatten(cls, change: Any) -> Any:
+        """Take `model.pooling = "max"` without quotes, which TOML reads as a table in a table."""
+        if not isinstance(change, Mapping):
+            return change
+        flat: dict[str, Any] = {}
+        for key, value in change.items():
+            inner = cls._flatten(value) if isinstance(value, Mapping) else None
+            flat |= {key: value} if inner is None else {f"{key}.{name}": part for name, part in inner.items()}
+        return flat
 
 
 class _Text(BaseModel):
@@ -112,6 +124,10 @@ class Ladder:
     def check(self, changes: Mapping[str, Any] | None = None) -> None:
         """Raise LadderError if a rung changes nothing, or makes an experiment that cannot be."""
         for rung in self.rungs:
+            if "seed" in rung.change:
+                raise LadderError(
+                    f"ladder {self.name!r}, rung {rung.name!r}: the seed is no change; --seeds sets it"
+                )
             try:
                 experiment = self.experiment(rung.name, changes)
             except ExperimentError as error:
@@ -177,7 +193,7 @@ def ladder_of(values: Mapping[str, Any], where: str) -> Ladder:
 
 def _placed(rung: Rung, above: list[str], where: str) -> Rung:
     """Return the rung with its parent, which must stand above it."""
-    if rung.name in above:
+    if rung.name.casefold() in (name.casefold() for name in above):  # two folders, or one on some systems
         raise LadderError(f"{where}: two rungs are named {rung.name!r}")
     if rung.parent is not None and rung.parent not in above:
         problem = unknown_name(rung.parent, above, "parent") if above else "its parent must stand above it"
@@ -191,7 +207,9 @@ def _explain(error: Any, values: Mapping[str, Any]) -> str:
     location = list(error["loc"])
     where = ".".join(str(part) for part in location)
     if location[:1] == ["rung"] and len(location) > 1:
-        name = values["rung"][location[1]].get("name", f"number {location[1] + 1}")
+        given = values["rung"][location[1]]
+        name = given.get("name") if isinstance(given, Mapping) else None
+        name = name or f"number {location[1] + 1}"
         where = ".".join([f"rung {name!r}", *map(str, location[2:])])
     if error["type"] == "extra_forbidden":
         fields = Rung.model_fields if location[0] == "rung" else _Text.model_fields

@@ -15,6 +15,7 @@ import contextlib
 import os
 import pickle
 import queue
+import struct
 import subprocess
 import sys
 import threading
@@ -26,6 +27,8 @@ from typing import Any, BinaryIO, cast
 from convladder.errors import ConvladderError
 
 Emit = Callable[[Any], None]
+
+_LENGTH = struct.Struct(">Q")
 
 THREAD_VARIABLES = (
     "OMP_NUM_THREADS",
@@ -113,6 +116,8 @@ def run_tasks(
     finally:
         for lane in lanes:
             lane.kill()
+        for lane in lanes:
+            lane.join(timeout=10)
 
 
 def call(function: Callable[..., Any], *arguments: Any, threads: int = 1) -> Any:
@@ -171,7 +176,6 @@ class _Lane(threading.Thread):
             self._killed = True
             if self._worker is not None:
                 self._worker.kill()
-        self.join(timeout=10)
 
     def _serve(self, task: Task) -> None:
         self._events.put(Started(task.key))
@@ -180,17 +184,16 @@ class _Lane(threading.Thread):
             return
         stdin, stdout = cast(BinaryIO, worker.stdin), cast(BinaryIO, worker.stdout)
         try:
-            pickle.dump((task.function, task.arguments), stdin)
-            stdin.flush()
+            _send(stdin, (task.function, task.arguments))
             while True:
-                kind, *content = pickle.load(stdout)
+                kind, *content = pickle.loads(_receive(stdout))
                 if kind == "message":
                     self._events.put(Message(task.key, *content))
                     continue
                 self._events.put((Finished if kind == "finished" else Failed)(task.key, *content))
                 self._served += 1
                 return
-        except (EOFError, OSError, pickle.UnpicklingError):
+        except (EOFError, OSError):
             self._report_death(task, worker)
 
     def _ready_worker(self) -> subprocess.Popen[bytes] | None:
@@ -205,12 +208,12 @@ class _Lane(threading.Thread):
 
     def _report_death(self, task: Task, worker: subprocess.Popen[bytes]) -> None:
         status = worker.wait()
-        self._worker = None
+        self._end_worker()
         if not self._killed:
             error = f"its process ended with status {status}"
             if status == -9:
                 error += " (killed: if memory ran out, use fewer --jobs or a smaller train.batch_size)"
-            self._events.put(Failed(task.key, error, error))
+            self._events.put(Failed(task.key, error, error, expected=True))
 
     def _end_worker(self) -> None:
         worker, self._worker = self._worker, None
@@ -231,7 +234,7 @@ class _Lane(threading.Thread):
 def _start_worker(threads: int) -> subprocess.Popen[bytes]:
     environment = dict(os.environ) | dict.fromkeys(THREAD_VARIABLES, str(threads))
     environment.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    environment.setdefault("KERAS_BACKEND", "tensorflow")
+    environment["KERAS_BACKEND"] = "tensorflow"  # what training/feed.py speaks to
     return subprocess.Popen(
         [sys.executable, "-P", "-m", "convladder.processes"],
         stdin=subprocess.PIPE,
@@ -246,22 +249,22 @@ def serve() -> None:
     """Be a worker: run the tasks that come on standard input until it ends."""
     events = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # whatever a library prints must not mix with the events
-    tasks: queue.SimpleQueue[Any] = queue.SimpleQueue()
+    tasks: queue.SimpleQueue[bytes] = queue.SimpleQueue()
     threading.Thread(target=_read_tasks, args=(sys.stdin.buffer, tasks), daemon=True).start()
     while True:
-        function, arguments = tasks.get()
-        _write(events, _outcome(function, arguments, lambda value: _write(events, ("message", value))))
+        _send(events, _outcome(tasks.get(), lambda value: _send(events, ("message", value))))
 
 
-def _read_tasks(stream: BinaryIO, tasks: queue.SimpleQueue[Any]) -> None:
+def _read_tasks(stream: BinaryIO, tasks: queue.SimpleQueue[bytes]) -> None:
     with contextlib.suppress(EOFError, OSError):
         while True:
-            tasks.put(pickle.load(stream))
+            tasks.put(_receive(stream))
     os._exit(0)  # the parent is gone, or needs this worker no more
 
 
-def _outcome(function: Callable[..., Any], arguments: tuple[Any, ...], emit: Emit) -> tuple[Any, ...]:
+def _outcome(task: bytes, emit: Emit) -> tuple[Any, ...]:
     try:
+        function, arguments = pickle.loads(task)
         return "finished", function(*arguments, emit=emit)
     except ConvladderError as error:
         return "failed", str(error), traceback.format_exc(), True
@@ -269,9 +272,23 @@ def _outcome(function: Callable[..., Any], arguments: tuple[Any, ...], emit: Emi
         return "failed", f"{type(error).__name__}: {error}", traceback.format_exc(), False
 
 
-def _write(stream: BinaryIO, value: Any) -> None:
-    pickle.dump(value, stream)
+def _send(stream: BinaryIO, value: Any) -> None:
+    """Write a value as its length and its pickle."""
+    data = pickle.dumps(value)
+    stream.write(_LENGTH.pack(len(data)) + data)
     stream.flush()
+
+
+def _receive(stream: BinaryIO) -> bytes:
+    """Read a pickle that `_send` wrote. Raises EOFError at the end of the stream."""
+    header = stream.read(_LENGTH.size)
+    if len(header) < _LENGTH.size:
+        raise EOFError
+    (size,) = _LENGTH.unpack(header)
+    data = stream.read(size)
+    if len(data) < size:
+        raise EOFError
+    return data
 
 
 if __name__ == "__main__":

@@ -97,11 +97,15 @@ class Results:
         spread = SeedSpread.of(self._correct.values())
         return {name: self._standing(self.ladder.rung(name), spread) for name in self._correct}
 
+    @property
+    def steps(self) -> list[tuple[str, str]]:
+        """Each rung that has a parent, and the parent: the questions of a climb."""
+        return [(rung.name, rung.parent) for rung in self.ladder.rungs if rung.parent]
+
     @cached_property
     def against_parent(self) -> list[Claim]:
-        """Each rung against its parent: one family of tests."""
-        pairs = [(rung.name, rung.parent) for rung in self.ladder.rungs if rung.parent]
-        return self._claims(pairs)
+        """The claims of the steps whose two rungs have a finished trial: one family of tests."""
+        return self._claims(self.steps)
 
     @cached_property
     def against_start(self) -> list[Claim]:
@@ -111,10 +115,23 @@ class Results:
 
     @cached_property
     def best(self) -> str | None:
-        """The rung of the best mean accuracy on validation; None where a rung has one seed only."""
-        if any(len(standing.runs) < 2 for standing in self.standings.values()):
+        """The rung of the best mean accuracy on validation, of those with two seeds or more; None without any."""
+        several = [standing for standing in self.standings.values() if len(standing.runs) > 1]
+        if not several:
             return None
-        return max(self.standings.values(), key=lambda standing: standing.validation_accuracy).rung.name
+        return max(several, key=lambda standing: standing.validation_accuracy).rung.name
+
+    @property
+    def seeds(self) -> str:
+        """How many seeds the rungs have, such as `3` or `2 to 3`."""
+        counts = [len(standing.runs) for standing in self.standings.values()]
+        return str(counts[0]) if min(counts) == max(counts) else f"{min(counts)} to {max(counts)}"
+
+    @cached_property
+    def mixed_versions(self) -> list[str]:
+        """The packages of which the trials were not all trained with one version."""
+        seen = [run.about["environment"]["versions"] for run in self._runs.values()]
+        return sorted(name for name in set().union(*seen) if len({versions.get(name) for versions in seen}) > 1)
 
     @property
     def shown(self) -> runs.Run:
@@ -198,7 +215,7 @@ class Results:
     def _claims(self, pairs: list[tuple[str, str]]) -> list[Claim]:
         known = [pair for pair in pairs if set(pair) <= set(self._correct)]
         seeds = {name: [run.seed for run in self._of_rung(name)] for name in self._correct}
-        differences = statistics.compare(self._correct, known, seeds)
+        differences = statistics.compare(self._correct, known, seeds, family=len(pairs))
         return [
             Claim(
                 rung,

@@ -28,6 +28,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from filelock import FileLock, Timeout
 from numpy.typing import NDArray
 
 from convladder import files
@@ -35,6 +36,7 @@ from convladder.config import Experiment
 from convladder.errors import RunError
 from convladder.evaluation import predictions
 
+MARKER = "metrics.json"  # the last file that a run needs
 PACKAGES = (
     "convladder",
     "keras",
@@ -102,7 +104,7 @@ class Run:
 
 
 def is_finished(folder: Path) -> bool:
-    return (folder / "metrics.json").is_file()
+    return (folder / "experiment.json").is_file() and (folder / MARKER).is_file()
 
 
 def is_climb(folder: Path) -> bool:
@@ -141,18 +143,57 @@ def check_writable(folder: Path) -> None:
         raise RunError(f"cannot write to {folder} ({error.strerror}): choose another place with --out") from None
 
 
+def check_free(folder: Path) -> None:
+    """Raise RunError where a run cannot be put at `folder`, before any work: something else is there."""
+    if folder.is_file() or (folder.is_dir() and any(folder.iterdir()) and not is_finished(folder)):
+        raise RunError(f"{folder} is there already and is not a finished run: remove it, or choose another --out")
+
+
 @contextlib.contextmanager
 def writing(folder: Path) -> Iterator[Path]:
     """Yield a temporary folder that becomes the run folder when the block ends well."""
-    with files.whole_folder(folder) as temporary:
+    with files.whole_folder(folder, MARKER) as temporary:
         yield temporary
+
+
+@contextlib.contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Keep other processes from working in a folder. Raises RunError where one does.
+
+    The lock is the operating system's: it ends with the process that holds it, whatever ended that.
+    """
+    lock = FileLock(folder / ".lock")
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        raise RunError(
+            f"another convladder is at work in {folder}: wait for it, or choose another --out"
+        ) from None
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def is_locked(folder: Path) -> bool:
+    """Tell whether another process works in a folder just now."""
+    try:
+        with locked(folder):
+            return False
+    except RunError:
+        return True
 
 
 def write_samples(folder: Path, samples: Samples) -> None:
     np.savez_compressed(folder / "samples.npz", pixels=samples.pixels, rows=samples.rows)
 
 
-def environment() -> dict[str, Any]:
+def command() -> str:
+    """Return the command that this process was started with."""
+    return " ".join([Path(sys.argv[0]).name, *sys.argv[1:]])
+
+
+def environment(command: str) -> dict[str, Any]:
     """Return versions, machine and time: what a result depends on beside the experiment."""
     versions = {}
     for package in PACKAGES:
@@ -166,7 +207,7 @@ def environment() -> dict[str, Any]:
         "cores": os.cpu_count(),
         "threads": os.environ.get("OMP_NUM_THREADS"),
         "versions": versions,
-        "command": " ".join([Path(sys.argv[0]).name, *sys.argv[1:]]),
+        "command": command,
     }
 
 

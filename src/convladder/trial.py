@@ -16,7 +16,7 @@ from convladder.data.bank import Bank
 from convladder.data.dataset import Dataset
 from convladder.errors import ExperimentError, RunError
 from convladder.evaluation import metrics, predictions
-from convladder.processes import Emit
+from convladder.processes import Emit, call
 
 if TYPE_CHECKING:
     import keras
@@ -30,49 +30,62 @@ WEIGHTS = "weights.npz"
 
 @dataclass(frozen=True)
 class Trial:
-    """One rung with one seed, and where its run goes."""
+    """One rung with one seed: an experiment, and the images that it names."""
 
     rung: str
     experiment: Experiment
-    folder: Path
+    dataset: Dataset
 
     @property
-    def seed(self) -> int:
-        return self.experiment.seed
+    def key(self) -> tuple[str, int]:
+        """The rung's name and the seed."""
+        return self.rung, self.experiment.seed
 
 
-def run_trial(trial: Trial, dataset: Dataset, emit: Emit) -> None:
+def run_trial(trial: Trial, folder: Path, command: str, emit: Emit) -> None:
     """Train, open the test split, and leave a run folder. Each epoch's figures go to `emit`.
 
-    Raises ConvladderError for what a person can put right; then nothing is left behind.
+    `command` is what the person typed. Raises ConvladderError for what a person can put right; then nothing
+    is left behind.
     """
     from convladder.models import cost
     from convladder.training import fit
 
     started = time.perf_counter()
+    dataset = trial.dataset
     fitted = fit.fit(trial.experiment, dataset, emit)
     table = _predict(fitted.network, dataset)
-    with runs.writing(trial.folder) as folder:
-        _write_network(folder, fitted, dataset)
-        fitted.history.to_csv(folder / "history.csv", index=False, lineterminator="\n")
-        written = predictions.write(table, folder / "predictions.csv")
-        runs.write_samples(folder, _choose_samples(written, dataset))
-        files.write_json(folder / "experiment.json", _about(trial, dataset))
+    with runs.writing(folder) as temporary:
+        _write_network(temporary, fitted, dataset)
+        fitted.history.to_csv(temporary / "history.csv", index=False, lineterminator="\n")
+        written = predictions.write(table, temporary / "predictions.csv")
+        runs.write_samples(temporary, _choose_samples(written, dataset))
+        about = {
+            "rung": trial.rung,
+            "experiment": trial.experiment.model_dump(),
+            "data": dataset.provenance(),
+            "environment": runs.environment(command),
+        }
+        files.write_json(temporary / "experiment.json", about)
         figures: dict[str, Any] = metrics.compute(written)
         figures["kept_epoch"] = fitted.epoch
-        figures["price"] = _price(cost.measure(fitted.network), folder, fitted.history, len(dataset.splits.train))
+        figures["price"] = _price(
+            cost.measure(fitted.network), temporary, fitted.history, len(dataset.splits.train)
+        )
         figures["seconds"] = round(time.perf_counter() - started, 3)
-        files.write_json(folder / "metrics.json", figures)
+        files.write_json(temporary / runs.MARKER, figures)
 
 
-def count_flops(experiments: list[Experiment], dataset: Dataset, emit: Emit) -> list[int]:
-    """Build each experiment's network and return its FLOPs for one image.
+def count_flops(trials: list[Trial], emit: Emit) -> list[int]:
+    """Build each trial's network and return its FLOPs for one image.
 
     Raises ExperimentError where the images are too small for one of them.
     """
     del emit
-    shape, classes = dataset.bank.form.shape, len(dataset.class_names)
-    return [measure_cost(experiment, shape, classes).flops for experiment in experiments]
+    return [
+        measure_cost(trial.experiment, trial.dataset.bank.form.shape, len(trial.dataset.class_names)).flops
+        for trial in trials
+    ]
 
 
 def measure_cost(experiment: Experiment, shape: tuple[int, int, int], classes: int) -> Cost:
@@ -98,12 +111,23 @@ def load_network(run: runs.Run) -> keras.Model:
     return network
 
 
-def predict_elsewhere(folder: Path, bank: Bank, emit: Emit) -> pd.DataFrame:
-    """Predict labelled images of another source with a run's network; classes are matched by name.
+def evaluate_elsewhere(run: runs.Run, bank: Bank, folder: Path, *, threads: int) -> dict[str, Any]:
+    """Evaluate a run's network on labelled images of another source; classes are matched by name.
 
-    Of a source that names a test split this takes the test split, else all. Raises ExperimentError where
-    the source has a class that the network does not know.
+    Of a source that names a test split this takes the test split, else all. Leaves `predictions.csv` and
+    `evaluation.json` in the folder, and returns the figures. Raises ConvladderError where the source has a
+    class that the network does not know.
     """
+    table = predictions.write(
+        call(predict_elsewhere, run.folder, bank, threads=threads), folder / "predictions.csv"
+    )
+    figures = metrics.compute(table)
+    files.write_json(folder / "evaluation.json", figures)
+    return figures
+
+
+def predict_elsewhere(folder: Path, bank: Bank, emit: Emit) -> pd.DataFrame:
+    """Predict the images of a bank with the network of the run in `folder`; a task for a worker."""
     del emit
     from convladder.training import fit
 
@@ -171,13 +195,4 @@ def _price(price: Cost, folder: Path, history: pd.DataFrame, images: int) -> dic
         "bytes": (folder / WEIGHTS).stat().st_size,
         # the first epoch compiles
         "train_milliseconds_per_image": round(1000 * float(settled.median()) / images, 6),
-    }
-
-
-def _about(trial: Trial, dataset: Dataset) -> dict[str, Any]:
-    return {
-        "rung": trial.rung,
-        "experiment": trial.experiment.model_dump(mode="json"),
-        "data": dataset.provenance(),
-        "environment": runs.environment(),
     }

@@ -59,15 +59,13 @@ class ArraySet:
             positions = _indices(name, values, class_names)[positions]
         ends = np.cumsum([len(part) for part in labels.values()])[:-1]
         self._labels = dict(zip(labels, np.split(positions, ends), strict=True))
-        if len(values) < 2:
-            raise DataError(f"{name} has one class only: a classifier needs two or more")
 
     @classmethod
     def from_npz(cls, path: Path) -> ArraySet:
         try:
             with np.load(path, allow_pickle=False) as file:
                 arrays = {key: file[key] for key in file.files}
-        except (OSError, ValueError, zipfile.BadZipFile) as error:
+        except (OSError, ValueError, TypeError, EOFError, zipfile.BadZipFile) as error:
             raise DataError(f"cannot read {path}: {error}") from None
         names = tuple(str(name) for name in arrays.pop("class_names", ()))
         parts: dict[Split, tuple[Any, Any]] = {}
@@ -77,6 +75,8 @@ class ArraySet:
                 label_key = f"y_{suffix}" if suffix else "y"
                 if label_key not in arrays:
                     raise DataError(f"{path} has {key!r} but no {label_key!r}")
+                if SPLIT_NAMES.get(suffix, "") in parts:
+                    raise DataError(f"{path} has {key!r} beside another name of the same split: merge them")
                 parts[SPLIT_NAMES.get(suffix, "")] = (images, arrays[label_key])
         if not parts or (set(parts) != {""} and "train" not in parts) or ("" in parts and len(parts) > 1):
             raise DataError(f"{path} has {', '.join(map(repr, arrays)) or 'no arrays'}: "

@@ -26,6 +26,7 @@ from convladder.data.sources import Listing, Progress, Read, Record, Source
 from convladder.errors import DataError, UnreadableImage
 from convladder.processes import Emit, Failed, Finished, Task, cores, run_tasks
 
+INDEX = "index.json"
 VERSION = 1  # of what a bank holds; part of its key
 CHUNK = 512
 PARALLEL_FROM = 2_000  # fewer images are decoded sooner than processes start
@@ -107,22 +108,30 @@ def open_bank(
     ]
     key = hashlib.sha256(json.dumps(made_from).encode()).hexdigest()[:20]
     folder = cache_folder() / "banks" / key
-    if not (folder / "index.json").exists():
-        try:
-            with files.whole_folder(folder) as temporary:
-                _build(temporary, source, form, _subset(source.listing(), limit, seed), progress)
-        except PermissionError as error:
-            raise DataError(
-                f"cannot write the cache {cache_folder()} ({error.strerror}): "
-                "set CONVLADDER_CACHE to a folder of yours"
-            ) from None
-    return _load(folder)
+    bank = _load(folder)
+    if bank is not None:
+        return bank
+    try:
+        shutil.rmtree(folder, ignore_errors=True)  # what is there is damaged, and it is but a cache
+        with files.whole_folder(folder, INDEX) as temporary:
+            _build(temporary, source, form, _subset(source.listing(), limit, seed), progress)
+    except OSError as error:
+        raise DataError(
+            f"cannot write the cache {cache_folder()} ({error.strerror or error}): make room, "
+            "or set CONVLADDER_CACHE to a folder of yours"
+        ) from None
+    bank = _load(folder)
+    if bank is None:
+        raise DataError(f"the cache {folder} cannot be read back: clear it with `convladder cache --clear`")
+    return bank
 
 
 def list_banks() -> Iterator[tuple[Bank, int]]:
     """Yield the banks in the cache with their sizes in bytes."""
-    for index in sorted((cache_folder() / "banks").glob("*/index.json")):
-        yield _load(index.parent), sum(file.stat().st_size for file in index.parent.iterdir())
+    for index in sorted((cache_folder() / "banks").glob(f"[!.]*/{INDEX}")):
+        bank = _load(index.parent)
+        if bank is not None:
+            yield bank, sum(file.stat().st_size for file in index.parent.iterdir())
 
 
 def clear_banks() -> None:
@@ -130,20 +139,24 @@ def clear_banks() -> None:
     shutil.rmtree(cache_folder() / "banks", ignore_errors=True)
 
 
-def _load(folder: Path) -> Bank:
-    index = files.read_json(folder / "index.json")
-    return Bank(
-        folder=folder,
-        source=index["source"],
-        kind=index["kind"],
-        form=ImageForm(**index["form"]),
-        class_names=tuple(index["class_names"]),
-        records=tuple(Record(*record) for record in index["records"]),
-        rows=np.array(index["rows"], dtype=np.int64),
-        rejections=tuple(Rejection(*rejection) for rejection in index["rejections"]),
-        ignored=index["ignored"],
-        fingerprint=index["fingerprint"],
-    )
+def _load(folder: Path) -> Bank | None:
+    """Read a bank's index; None where there is none, or none that this version understands."""
+    try:
+        index = files.read_json(folder / INDEX)
+        return Bank(
+            folder=folder,
+            source=index["source"],
+            kind=index["kind"],
+            form=ImageForm(**index["form"]),
+            class_names=tuple(index["class_names"]),
+            records=tuple(Record(*record) for record in index["records"]),
+            rows=np.array(index["rows"], dtype=np.int64),
+            rejections=tuple(Rejection(*rejection) for rejection in index["rejections"]),
+            ignored=index["ignored"],
+            fingerprint=index["fingerprint"],
+        )
+    except (OSError, ValueError, TypeError, KeyError):
+        return None
 
 
 def _build(folder: Path, source: Source, form: ImageForm, listing: Listing, progress: Progress | None) -> None:
@@ -167,7 +180,7 @@ def _build(folder: Path, source: Source, form: ImageForm, listing: Listing, prog
         "ignored": listing.ignored,
         "fingerprint": content.hexdigest(),
     }
-    files.write_text(folder / "index.json", json.dumps(index))
+    files.write_text(folder / INDEX, json.dumps(index))
 
 
 def _decode_all(

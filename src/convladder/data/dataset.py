@@ -86,9 +86,12 @@ def load(settings: Data | str, *, allow_rejects: bool = False, progress: Progres
     DataError
         The source cannot be read, has too few images in a class, or too many unreadable files.
     """
-    if isinstance(settings, str):
-        settings = Data.model_validate({"source": settings})
+    if not isinstance(settings, Data):
+        settings = Data.model_validate({"source": str(settings)})
     bank, notes = load_bank(settings, allow_rejects=allow_rejects, progress=progress)
+    if len(bank.class_names) < 2:
+        only = bank.class_names[0]
+        raise DataError(f"{bank.source} has one class only ({only!r}): a classifier needs two or more")
     splits = split_records(
         bank.records,
         bank.class_names,

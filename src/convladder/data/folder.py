@@ -49,9 +49,9 @@ def open_folder(root: Path) -> Source:
     ignored: Counter[str] = Counter()
     splits = _split_folders(root)
     if splits:
-        parts = [(split, _classes(root, folder)) for folder, split in splits.items()]
+        parts = [(split, _classes(root, folder, ignored)) for folder, split in splits.items()]
     else:
-        parts = [("", _classes(root, root))]
+        parts = [("", _classes(root, root, ignored))]
     class_names = _class_names(root, [name for _, folders in parts for name in folders])
     records, digest = [], hashlib.sha256()
     for split, folders in parts:
@@ -88,7 +88,11 @@ def _split_folders(root: Path) -> dict[Path, Split]:
     return splits
 
 
-def _classes(root: Path, folder: Path) -> dict[str, Path]:
+def _classes(root: Path, folder: Path, ignored: Counter[str]) -> dict[str, Path]:
+    for entry in _scan(folder):
+        rule = _ignore_rule(entry) or ("beside the class folders" if entry.is_file() else None)
+        if rule:
+            ignored[rule] += 1
     classes = {entry.name: entry for entry in sorted(_folders(folder))}
     if not classes:
         raise DataError(f"{folder} has no class folders: put each class's images in a folder of its own, "
@@ -109,10 +113,6 @@ def _class_names(root: Path, names: list[str]) -> tuple[str, ...]:
             raise DataError(
                 f"{root} has classes {twin!r} and {name!r}, which differ in case only: merge or rename one"
             )
-    if len(distinct) < 2:
-        raise DataError(
-            f"{root} has one class only ({distinct[0]!r}): a classifier needs two or more class folders"
-        )
     return distinct
 
 
@@ -126,41 +126,42 @@ def _refuse_empty_classes(root: Path, class_names: tuple[str, ...], records: lis
 
 
 def _entries(root: Path, folder: Path, ignored: Counter[str]) -> Iterator[_Entry]:
-    with os.scandir(folder) as scan:
-        for entry in scan:
-            rule = _ignore_rule(entry)
-            if rule:
-                ignored[rule] += 1
-            elif entry.is_dir(follow_symlinks=False):
-                yield from _entries(root, Path(entry.path), ignored)
-            else:
-                status = entry.stat(follow_symlinks=False)
-                path = Path(entry.path).relative_to(root).as_posix()
-                yield _Entry(path, status.st_size, status.st_mtime_ns)
+    for entry in _scan(folder):
+        rule = _ignore_rule(entry)
+        if rule:
+            ignored[rule] += 1
+        elif entry.is_dir(follow_symlinks=False):
+            yield from _entries(root, Path(entry.path), ignored)
+        else:
+            status = entry.stat(follow_symlinks=False)
+            path = Path(entry.path).relative_to(root).as_posix()
+            yield _Entry(path, status.st_size, status.st_mtime_ns)
 
 
 def _ignore_rule(entry: os.DirEntry[str]) -> str | None:
     name = entry.name.lower()
+    is_file, is_folder = entry.is_file(follow_symlinks=False), entry.is_dir(follow_symlinks=False)
     rules = {
         "hidden": name.startswith("."),
         "system file": name in _SYSTEM_FILES or name in _SYSTEM_FOLDERS,
         "symbolic link": entry.is_symlink(),
-        "not a regular file": not (entry.is_file(follow_symlinks=False) or entry.is_dir(follow_symlinks=False)),
-        "text beside the images": Path(name).suffix in _SIDECARS,
+        "not a regular file": not (is_file or is_folder),
+        "text beside the images": is_file and Path(name).suffix in _SIDECARS,
     }
     return next((rule for rule, applies in rules.items() if applies), None)
 
 
-def _folders(folder: Path) -> list[Path]:
+def _scan(folder: Path) -> list[os.DirEntry[str]]:
     try:
         with os.scandir(folder) as scan:
-            return [
-                Path(entry.path)
-                for entry in scan
-                if entry.is_dir(follow_symlinks=False) and _ignore_rule(entry) is None
-            ]
+            return list(scan)
     except PermissionError:
-        raise DataError(f"no permission to read {folder}") from None
+        raise DataError(f"no permission to read the folder {folder}") from None
+
+
+def _folders(folder: Path) -> list[Path]:
+    entries = [entry for entry in _scan(folder) if entry.is_dir(follow_symlinks=False)]
+    return [Path(entry.path) for entry in entries if _ignore_rule(entry) is None]
 
 
 def _holds_folders(folder: Path) -> bool:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import warnings
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
 from convladder.errors import UnreadableImage
 
@@ -19,6 +21,15 @@ FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF")
 MAX_PIXELS = 100_000_000  # some photographs have 50 million; a decompression bomb has billions
 
 _PNG_END = b"IEND\xaeB`\x82"
+_TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
 _DEEP_MODES = ("I", "I;16", "I;16L", "I;16B", "I;16N")
 
 
@@ -51,9 +62,9 @@ def read_header(data: bytes) -> Header:
 
     Raises UnreadableImage.
     """
-    with _opened(data) as image:
+    with _rejecting(), _opened(data) as image:
         width, height = image.size
-        if image.getexif().get(0x0112, 1) >= 5:  # orientations 5 to 8 lie on their side
+        if _orientation(image) >= 5:  # these lie on their side
             width, height = height, width
         return Header(height, width, image.mode in ("1", "L", "LA", *_DEEP_MODES))
 
@@ -61,24 +72,20 @@ def read_header(data: bytes) -> Header:
 def decode(data: bytes, form: ImageForm) -> Pixels:
     """Decode one image file to uint8 pixels of shape `form.shape`.
 
-    The format is told by content. EXIF orientation is applied; of several frames the first is taken; 16-bit
-    values are scaled, not cut; transparency is laid over `form.background`.
+    The format is told by content. EXIF orientation is applied, where it can be read; of several frames the
+    first is taken; 16-bit values are scaled, not cut; transparency is laid over `form.background`.
 
     Raises
     ------
     UnreadableImage
         With reason `empty`, `unsupported`, `too-large`, `truncated` or `corrupt`.
     """
-    with _opened(data) as image:
-        try:
-            image.load()
-            if image.format == "PNG" and _PNG_END not in data:  # Pillow does not mind, if no pixel is missing
-                raise UnreadableImage("truncated", "the end of the PNG file is missing")
-            ImageOps.exif_transpose(image, in_place=True)
-            flat = _flatten(image, form)
-        except (OSError, SyntaxError, ValueError, EOFError) as error:
-            raise UnreadableImage(_reason(error), str(error)) from None
-        return _fit(flat, form)
+    with _rejecting(), _opened(data) as image:
+        image.load()
+        if image.format == "PNG" and _PNG_END not in data:  # Pillow does not mind, if no pixel is missing
+            raise UnreadableImage("truncated", "the end of the PNG file is missing")
+        turn = _TURNS.get(_orientation(image))
+        return _fit(_flatten(image.transpose(turn) if turn is not None else image, form), form)
 
 
 def bring_to_form(pixels: Pixels, form: ImageForm) -> Pixels:
@@ -89,26 +96,41 @@ def bring_to_form(pixels: Pixels, form: ImageForm) -> Pixels:
     return _fit(image.convert("L" if form.channels == 1 else "RGB"), form)
 
 
-def _opened(data: bytes) -> Image.Image:
-    if not data:
-        raise UnreadableImage("empty", "the file has no bytes")
+@contextlib.contextmanager
+def _rejecting() -> Iterator[None]:
+    """Turn whatever a decoder raises on a broken file (and that is almost anything) into UnreadableImage."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # the size is judged below, and odd metadata is no fault
-            image = Image.open(io.BytesIO(data), formats=FORMATS)
+            yield
+    except UnreadableImage:
+        raise
     except UnidentifiedImageError:
         raise UnreadableImage("unsupported", f"not one of {', '.join(FORMATS)}") from None
     except Image.DecompressionBombError as error:
         raise UnreadableImage("too-large", str(error)) from None
-    except (OSError, SyntaxError, ValueError) as error:
-        raise UnreadableImage(_reason(error), str(error)) from None
+    except Exception as error:
+        cut = isinstance(error, EOFError) or "truncated" in str(error).lower()
+        detail = str(error) or type(error).__name__
+        raise UnreadableImage("truncated" if cut else "corrupt", detail) from None
+
+
+def _opened(data: bytes) -> Image.Image:
+    if not data:
+        raise UnreadableImage("empty", "the file has no bytes")
+    image = Image.open(io.BytesIO(data), formats=FORMATS)
     if image.width * image.height > MAX_PIXELS:
         raise UnreadableImage("too-large", f"{image.width} x {image.height} is over {MAX_PIXELS:,} pixels")
     return image
 
 
-def _reason(error: Exception) -> str:
-    return "truncated" if "truncated" in str(error).lower() or isinstance(error, EOFError) else "corrupt"
+def _orientation(image: Image.Image) -> int:
+    """Return the EXIF orientation, 1 to 8; 1, which is upright, where there is none that can be read."""
+    try:
+        value = image.getexif().get(ExifTags.Base.Orientation, 1)
+    except Exception:  # a broken EXIF block takes no pixel away
+        return 1
+    return value if isinstance(value, int) and 1 <= value <= 8 else 1
 
 
 def _flatten(image: Image.Image, form: ImageForm) -> Image.Image:

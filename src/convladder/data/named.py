@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import sys
 from collections.abc import Callable
 from functools import cache
 
@@ -70,7 +72,8 @@ def _load_keras_set(name: str, class_names: tuple[str, ...] | None) -> ArraySet:
     import keras
 
     try:
-        (x_train, y_train), (x_test, y_test) = getattr(keras.datasets, name).load_data()
+        with contextlib.redirect_stdout(sys.stderr):  # the download's progress is no result
+            (x_train, y_train), (x_test, y_test) = getattr(keras.datasets, name).load_data()
     except Exception as error:  # Keras wraps every network failure in a bare Exception
         raise DataError(
             f"could not download {name} ({error}): check the connection, or use 'digits' or a folder of images"

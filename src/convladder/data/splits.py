@@ -56,8 +56,12 @@ def split_records(
 
 
 def _sizes(available: int, cuts: dict[str, float]) -> dict[str, int]:
-    most = available - len(cuts)  # leaves one for train beside one for each cut
-    return {part: min(max(1, round(share * available)), max(1, most)) for part, share in cuts.items()}
+    """Round the shares so that each cut gets one image at least, and train what is left, one at least."""
+    sizes: dict[str, int] = {}
+    for number, (part, share) in enumerate(cuts.items(), start=1):
+        reserved = 1 + len(cuts) - number
+        sizes[part] = min(max(1, round(share * available)), available - sum(sizes.values()) - reserved)
+    return sizes
 
 
 def _check_enough(name: str, available: int, cuts: dict[str, float]) -> None:

@@ -5,6 +5,7 @@ A row an image: `path`, `split`, `label`, `predicted`, and a column `p:<class>` 
 
 from __future__ import annotations
 
+import csv
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -44,8 +45,13 @@ def make_table(
 
 def write(table: pd.DataFrame, path: Path) -> pd.DataFrame:
     """Write the table, and return it as it will be read: figures come from what is on disk."""
-    files.write_text(path, table.to_csv(index=False, float_format=_DIGITS, lineterminator="\n"))
+    files.write_text(path, _to_csv(table))
     return read(path)
+
+
+def _to_csv(table: pd.DataFrame) -> str:
+    # all text is quoted, since a class or file name may hold any line break
+    return table.to_csv(index=False, float_format=_DIGITS, lineterminator="\n", quoting=csv.QUOTE_NONNUMERIC)
 
 
 def read(path: Path) -> pd.DataFrame:

@@ -14,8 +14,10 @@ positively correlated, this errs on the side of caution. The measured correlatio
 nothing is claimed from it. `seed_spread` says how the variance between few seeds is estimated. The degrees of
 freedom of a test are those of the seeds alone: the images, being many, would only add to them.
 
-The residual of the two-way layout is in both parts and not subtracted from either: it is small, and
-estimating it so as to subtract it cost more than it gained.
+The residual of the two-way layout (what is neither the image's nor the seed's) is in both parts and not
+subtracted from either. That is cautious where seeds hardly differ: in simulated ladders without an
+effect, intervals of differences covered zero in 96 to 100 % then, instead of 95. Subtracting it made up to 20 %
+of the climbs claim something false, since a small difference of two estimates is a poor estimate.
 """
 
 from __future__ import annotations
@@ -76,22 +78,27 @@ def estimate(rung: Correct, spread: SeedSpread) -> Estimate:
     With two seeds or more the interval covers seeds and test images; with one, the test images alone.
     It is Wilson's interval at the effective number of images, mean (1 - mean) / variance, with Student's
     quantile (Dean and Pagano 2015, "Evaluating confidence interval methods for binomial proportions in
-    clustered surveys", Journal of Survey Statistics and Methodology 3), so it is sound near 0 and 1 too.
+    clustered surveys", Journal of Survey Statistics and Methodology 3). Where every seed is right (or wrong)
+    on every image there is no spread to estimate: it is Wilson's interval for the images.
     """
     seeds, images = rung.shape
     mean = float(rung.mean())
-    variance, degrees = _image_variance(rung.mean(axis=0)), math.inf
-    if seeds > 1:
-        of_seeds = spread.of_mean(rung)
-        variance, degrees = variance + of_seeds.value, of_seeds.degrees
-    # where all are right, or all wrong, the seeds agree, and the images alone count
-    effective = mean * (1 - mean) / variance if variance > 0 and 0 < mean < 1 else float(images)
+    effective, degrees = float(images), math.inf
+    if 0 < mean < 1:
+        variance = _image_variance(rung.mean(axis=0))
+        if seeds > 1:
+            of_seeds = spread.of_mean(rung)
+            variance, degrees = variance + of_seeds.value, of_seeds.degrees
+        effective = mean * (1 - mean) / variance if variance > 0 else effective
     low, high = _wilson(mean, effective, _quantile(1 - ALPHA / 2, degrees))
     return Estimate(mean, low, high, seeds, images, covers_seeds=seeds > 1)
 
 
 def compare(
-    rungs: Mapping[str, Correct], questions: Sequence[tuple[str, str]], seeds: Mapping[str, Sequence[int]]
+    rungs: Mapping[str, Correct],
+    questions: Sequence[tuple[str, str]],
+    seeds: Mapping[str, Sequence[int]],
+    family: int | None = None,
 ) -> list[Difference]:
     """Compare the first rung with the second of each question; the questions are one family.
 
@@ -101,6 +108,9 @@ def compare(
         For each rung of the climb its table `(seeds, images)`, over the same images in the same order.
     seeds
         For each rung, which seeds its rows are.
+    family
+        How many questions were to be asked, where not all of them can be: p-values are corrected for so
+        many, so that they do not hang on which trials failed.
 
     A t-test of the mean difference (see the module for its variance). To the images two are added on which one
     rung is right and the other wrong, once either way: two rungs that agree on every image of a small test set
@@ -114,9 +124,10 @@ def compare(
         Two rungs are not over equally many images.
     """
     spread = SeedSpread.of(rungs.values())
-    results = [_difference(rungs[left], rungs[right], spread, len(questions)) for left, right in questions]
+    family = family or len(questions)
+    results = [_difference(rungs[left], rungs[right], spread, family) for left, right in questions]
     tested = [position for position, result in enumerate(results) if result.p_value is not None]
-    corrected = holm([results[position].p_value or 0.0 for position in tested])
+    corrected = holm([results[position].p_value or 0.0 for position in tested], family)
     for position, p_corrected in zip(tested, corrected, strict=True):
         left, right = questions[position]
         same_seeds = list(seeds[left]) == list(seeds[right])
@@ -129,8 +140,10 @@ def compare(
     return results
 
 
-def holm(p_values: Sequence[float]) -> list[float]:
+def holm(p_values: Sequence[float], family: int | None = None) -> list[float]:
     """Return the p-values corrected by Holm's step-down procedure, in the given order.
+
+    A `family` larger than the number of p-values stands for questions without an answer: their p is 1.
 
     >>> [round(value, 3) for value in holm([0.01, 0.04, 0.03])]
     [0.03, 0.06, 0.06]
@@ -139,7 +152,7 @@ def holm(p_values: Sequence[float]) -> list[float]:
     corrected = [0.0] * len(p_values)
     highest = 0.0
     for rank, position in enumerate(order):
-        highest = max(highest, min(1.0, (len(p_values) - rank) * p_values[position]))
+        highest = max(highest, min(1.0, ((family or len(p_values)) - rank) * p_values[position]))
         corrected[position] = highest
     return corrected
 

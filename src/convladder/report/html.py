@@ -76,13 +76,18 @@ def headline(results: Results) -> str:
     """Say in a sentence or two what the climb has shown."""
     claims = results.against_parent
     counts = Counter(claim.difference.verdict for claim in claims)
+    if not results.steps:
+        return "No rung stands on another one here: see the comparison with the start of the ladder."
     if not claims:
-        return "One rung alone: there is nothing to compare it with."
+        return "No step can be compared: trials of one of its rungs are missing."
     if counts["no comparison"] == len(claims):
         return "With one seed for each rung, no comparison can be claimed, and no rung is the winner."
     said = [f"{counts[verdict]} {words}" for verdict, words in _SAID.items() if counts[verdict]]
-    steps = "step" if len(claims) == 1 else "steps"
-    return f"Of {len(claims)} {steps}, " + "; ".join(said) + "."
+    untold = len(results.steps) - len(claims)
+    if untold:
+        said.append(f"{untold} could not be compared, for want of finished trials")
+    steps = "step" if len(results.steps) == 1 else "steps"
+    return f"Of {len(results.steps)} {steps}, " + "; ".join(said) + "."
 
 
 class _Pictures:

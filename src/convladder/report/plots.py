@@ -167,7 +167,7 @@ def draw_confusion(matrix: NDArray[np.int64], class_names: Sequence[str]) -> Fig
     axes.grid(visible=False)
     axes.set(xlabel="predicted", ylabel="true class")
     if size <= _MOST_LABELS:
-        names = [_shortened(name, 14) for name in class_names]
+        names = [_label(name, 14) for name in class_names]
         axes.set_xticks(range(size), names, rotation=45, ha="right", rotation_mode="anchor")
         axes.set_yticks(range(size), names)
         axes.tick_params(labelsize=8 if size <= 15 else 6)
@@ -191,9 +191,9 @@ def draw_samples(run: Run) -> Figure:
         axes.set_axis_off()
     for axes, sample in zip(grid.flat, samples, strict=False):
         axes.imshow(sample.pixels.squeeze(), cmap="gray", vmin=0, vmax=255)
-        title = sample.predicted if sample.right else f"{sample.predicted}\n(is {sample.label})"
+        title = _label(sample.predicted, 20) + ("" if sample.right else f"\n(is {_label(sample.label, 20)})")
         colour = BLUE if sample.right else ORANGE
-        axes.set_title(title.replace("$", r"\$"), fontsize=7, color=colour)
+        axes.set_title(title, fontsize=7, color=colour)
     figure.tight_layout()
     return figure
 
@@ -248,6 +248,7 @@ def short(number: float) -> str:
     return f"{number:.0f}"
 
 
-def _shortened(name: str, most: int) -> str:
-    name = name.replace("$", r"\$")
+def _label(name: str, most: int = 40) -> str:
+    """Return a name as matplotlib can draw it: no mathematics, no broken characters, not too long."""
+    name = name.encode("utf-8", errors="replace").decode().replace("$", r"\$")
     return name if len(name) <= most else name[: most - 1] + "…"

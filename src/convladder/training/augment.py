@@ -10,6 +10,7 @@ import math
 from typing import Any
 
 import keras
+import numpy as np
 from keras import ops
 
 from convladder.config import Augmentation
@@ -18,10 +19,11 @@ from convladder.config import Augmentation
 def build(settings: Augmentation, seed: int) -> list[keras.layers.Layer]:
     """Return the layers that the settings ask for: none where all are off."""
     augmenters: list[keras.layers.Layer] = []
+    affine_seed, brightness_seed = np.random.SeedSequence([seed, 1]).generate_state(2).tolist()
     if settings.rotation or settings.shift or settings.shear or settings.zoom:
-        augmenters.append(RandomAffine(settings, seed=seed))
+        augmenters.append(RandomAffine(settings, seed=affine_seed))
     if settings.brightness:
-        augmenters.append(RandomBrightness(settings.brightness, seed=seed + 1))
+        augmenters.append(RandomBrightness(settings.brightness, seed=brightness_seed))
     return augmenters
 
 
