@@ -12,7 +12,7 @@ help:
 	@echo "make format  put the code in order"
 
 demo: .venv/installed
-	$(BIN)/convladder climb digits --seeds 4 --epochs 20
+	$(BIN)/convladder climb digits
 
 test: .venv/installed-dev
 	$(BIN)/python -m pytest -n auto --dist loadgroup

@@ -348,8 +348,8 @@ def test_train_and_evaluate(make_folder: MakeFolder, tmp_path: Path) -> None:
 def test_names_that_are_not_utf8_go_all_the_way(make_folder: MakeFolder, tmp_path: Path) -> None:
     root = make_folder({"plain": 12, "odd": 12})
     (root / "odd").rename(os.fsdecode(os.fsencode(root) + b"/caf\xe9 $x^2$ \r <i>"))
-    convladder("climb", str(root), "--rungs", "lenet5,max-pooling", "--seeds", "2", "--epochs", "1", "--out", "odd",
-               cwd=tmp_path)  # fmt: skip
+    words = ["climb", str(root), "--rungs", "lenet5,max-pooling", "--seeds", "2", "--epochs", "1"]
+    convladder(*words, "--out", "odd", cwd=tmp_path)
     names = Results(tmp_path / "odd").about["data"]["class_names"]
     assert names == [os.fsdecode(b"caf\xe9 $x^2$ \r <i>"), "plain"]
     page = (tmp_path / "odd/report.html").read_text(encoding="utf-8")

@@ -5,7 +5,8 @@ Every figure here comes from the trials' `predictions.csv`; prices come from the
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence, Sized
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -20,6 +21,13 @@ from convladder.errors import RunError
 from convladder.evaluation import predictions, statistics
 from convladder.evaluation.seed_spread import Correct, SeedSpread
 from convladder.ladder import Ladder, Rung, ladder_of
+
+_SAID: Mapping[statistics.Verdict, str] = {
+    "better": "better",
+    "worse": "worse",
+    "no detectable difference": "no detectable difference",
+    "no comparison": "with too few seeds to compare",
+}
 
 PRICES = ("parameters", "macs", "flops", "bytes", "train_milliseconds_per_image")
 
@@ -139,6 +147,22 @@ class Results:
         standing = self.standings[self.best or list(self.standings)[-1]]
         return max(standing.runs, key=lambda run: run.metrics["validation"]["accuracy"])
 
+    def headline(self) -> str:
+        """Say in a few sentences what the climb has shown."""
+        if len(self.ladder.rungs) == 1:
+            return "One rung alone: there is nothing to compare it with."
+        claims = [*self.against_parent, *self.against_start]
+        if claims and all(claim.difference.verdict == "no comparison" for claim in claims):
+            return "With one seed for each rung, no comparison can be claimed, and no rung is the winner."
+        start = self.ladder.rungs[0].name
+        sentences = (
+            [_count("steps from a rung to the next", self.steps, self.against_parent)] if self.steps else []
+        )
+        others = len(self.ladder.rungs) - 1
+        if others > 1 or not self.steps:
+            sentences.append(_count(f"comparisons with {start}, the start", range(others), self.against_start))
+        return " ".join(sentences)
+
     def trials_table(self) -> pd.DataFrame:
         """Return a row a trial, failed ones too: what `results.csv` holds."""
         errors = {(failure.rung, failure.seed): failure.error for failure in self.failures}
@@ -225,6 +249,14 @@ class Results:
             )
             for (rung, reference), difference in zip(known, differences, strict=True)
         ]
+
+
+def _count(what: str, asked: Sized, claims: Sequence[Claim]) -> str:
+    counts = Counter(claim.difference.verdict for claim in claims)
+    said = [f"{counts[verdict]} {words}" for verdict, words in _SAID.items() if counts[verdict]]
+    if len(asked) > len(claims):
+        said.append(f"{len(asked) - len(claims)} could not be made, for want of finished trials")
+    return f"Of {len(asked)} {what}: " + "; ".join(said) + "."
 
 
 def _extra(price: Mapping[str, float], reference: Mapping[str, float]) -> dict[str, float]:

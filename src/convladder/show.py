@@ -96,6 +96,7 @@ def climb(results: Results, page: Path, *, json_wanted: bool) -> None:
         )
     output.print(table)
     output.print("accuracy on test; differences in points", style="dim")
+    output.print(results.headline(), soft_wrap=True, markup=False)
     _report(page)
 
 

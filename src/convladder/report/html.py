@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import io
-from collections import Counter
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -24,13 +23,6 @@ from convladder.runs import Run
 
 PAGE = "report.html"
 
-_SAID: Mapping[statistics.Verdict, str] = {
-    "better": "made it better than the rung before",
-    "worse": "made it worse",
-    "no detectable difference": "made no detectable difference",
-    "no comparison": "had too few seeds to compare",
-}
-
 
 def write_climb(results: Results) -> Path:
     """Write a climb's `results.csv`, `summary.csv`, `report.html` and `plots/`; return the page's path."""
@@ -47,8 +39,9 @@ def write_climb(results: Results) -> Path:
         results.folder,
         "climb.html",
         results=results,
-        headline=headline(results),
+        headline=results.headline(),
         changes={rung.name: rung.change for rung in results.ladder.rungs},
+        steps={rung.name: _steps(results, rung.name) for rung in results.ladder.rungs},
         signs=plots.VERDICT_SIGNS,
         ladder_chart=pictures.add("ladder", plots.draw_ladder(results)),
         curves=curves,
@@ -70,24 +63,6 @@ def write_run(run: Run) -> Path:
         environment=run.about["environment"],
         **_predictions_part(run, pictures),
     )
-
-
-def headline(results: Results) -> str:
-    """Say in a sentence or two what the climb has shown."""
-    claims = results.against_parent
-    counts = Counter(claim.difference.verdict for claim in claims)
-    if not results.steps:
-        return "No rung stands on another one here: see the comparison with the start of the ladder."
-    if not claims:
-        return "No step can be compared: trials of one of its rungs are missing."
-    if counts["no comparison"] == len(claims):
-        return "With one seed for each rung, no comparison can be claimed, and no rung is the winner."
-    said = [f"{counts[verdict]} {words}" for verdict, words in _SAID.items() if counts[verdict]]
-    untold = len(results.steps) - len(claims)
-    if untold:
-        said.append(f"{untold} could not be compared, for want of finished trials")
-    steps = "step" if len(results.steps) == 1 else "steps"
-    return f"Of {len(results.steps)} {steps}, " + "; ".join(said) + "."
 
 
 class _Pictures:
@@ -135,6 +110,12 @@ def _write(folder: Path, template: str, **values: Any) -> Path:
     page = environment.get_template(template).render(**values)
     files.write_bytes(folder / PAGE, page.encode("utf-8", errors="replace"))
     return folder / PAGE
+
+
+def _steps(results: Results, name: str) -> int:
+    """Return how many steps above its root a rung stands."""
+    parent = results.ladder.rung(name).parent
+    return 1 + _steps(results, parent) if parent else 0
 
 
 def _change(change: Mapping[str, Any]) -> str:
