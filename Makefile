@@ -2,12 +2,13 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help demo test check docs format clean
+.PHONY: help demo test check docs bench format clean
 
 help:
 	@echo "make demo    install, climb the classic ladder on built-in data, say where the report is"
 	@echo "make test    install with test tools, run the whole test suite"
 	@echo "make check   format, lint, types, direction of imports"
+	@echo "make bench   measure how often the statistics claim what is not so"
 	@echo "make docs    make the tables in docs/ from the code"
 	@echo "make format  put the code in order"
 
@@ -25,6 +26,9 @@ check: .venv/installed-dev
 
 docs: .venv/installed-dev
 	$(BIN)/python docs/make_tables.py
+
+bench: .venv/installed-dev
+	$(BIN)/python benchmarks/false_claims.py
 
 format: .venv/installed-dev
 	$(BIN)/ruff check --fix-only --quiet .

@@ -19,7 +19,6 @@ import pandas as pd
 from convladder import files, runs
 from convladder.errors import RunError
 from convladder.evaluation import predictions, statistics
-from convladder.evaluation.seed_spread import Correct, SeedSpread
 from convladder.ladder import Ladder, Rung, ladder_of
 
 _SAID: Mapping[statistics.Verdict, str] = {
@@ -81,7 +80,8 @@ class Results:
             if runs.is_finished(runs.trial_folder(folder, *key))
         }
         if not self._runs:
-            raise RunError(f"no trial in {folder} is finished yet: run the same climb again to go on with it")
+            first = f"; {self.failures[0].rung} failed: {self.failures[0].error}" if self.failures else ""
+            raise RunError(f"no trial in {folder} is finished{first} (the same climb command goes on with it)")
 
     @cached_property
     def failures(self) -> list[Failure]:
@@ -102,8 +102,7 @@ class Results:
     @cached_property
     def standings(self) -> dict[str, Standing]:
         """The rungs that have a finished trial, in the ladder's order."""
-        spread = SeedSpread.of(self._correct.values())
-        return {name: self._standing(self.ladder.rung(name), spread) for name in self._correct}
+        return {name: self._standing(self.ladder.rung(name)) for name in self._correct}
 
     @property
     def steps(self) -> list[tuple[str, str]]:
@@ -209,9 +208,9 @@ class Results:
             files.write_text(self.folder / name, table.to_csv(index=False, lineterminator="\n"))
 
     @cached_property
-    def _correct(self) -> dict[str, Correct]:
+    def _correct(self) -> dict[str, statistics.Correct]:
         """For each rung `(seeds, images)`: was the test image right?"""
-        tables: dict[str, list[Correct]] = {}
+        tables: dict[str, list[statistics.Correct]] = {}
         paths: list[str] | None = None
         for (rung, _), run in self._runs.items():
             test = predictions.part(run.predictions, "test")
@@ -224,13 +223,13 @@ class Results:
     def _of_rung(self, name: str) -> tuple[runs.Run, ...]:
         return tuple(run for (rung, _), run in self._runs.items() if rung == name)
 
-    def _standing(self, rung: Rung, spread: SeedSpread) -> Standing:
+    def _standing(self, rung: Rung) -> Standing:
         own = self._of_rung(rung.name)
         correct = self._correct[rung.name]
         return Standing(
             rung,
             own,
-            statistics.estimate(correct, spread),
+            statistics.estimate(correct),
             tuple(correct.mean(axis=1).tolist()),
             float(np.mean([run.metrics["validation"]["accuracy"] for run in own])),
             {price: median(run.metrics["price"][price] for run in own) for price in PRICES},

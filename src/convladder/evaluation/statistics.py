@@ -11,13 +11,16 @@ part of the variance is that of the images' mean differences.
 
 **Seeds.** Two rungs' seeds are independent draws and treated so, also where they share a number; were they
 positively correlated, this errs on the side of caution. The measured correlation is reported, and
-nothing is claimed from it. `seed_spread` says how the variance between few seeds is estimated. The degrees of
-freedom of a test are those of the seeds alone: the images, being many, would only add to them.
+nothing is claimed from it. Their part of the variance is each rung's own, as in Welch's test.
+
+**Degrees of freedom** are those of the seeds alone, seeds less rungs: the images, being many, would only add to
+them. Satterthwaite's formula is not used, as three seeds say too little of their own variance to weigh it by; nor
+is the variance pooled over the rungs of a climb, as one unsteady rung would then hide the effects of
+all others. `benchmarks/false_claims.py` compares these ways on ladders without any effect.
 
 The residual of the two-way layout (what is neither the image's nor the seed's) is in both parts and not
-subtracted from either. That is cautious where seeds hardly differ: in simulated ladders without an
-effect, intervals of differences covered zero in 96 to 100 % then, instead of 95. Subtracting it made up to 20 %
-of the climbs claim something false, since a small difference of two estimates is a poor estimate.
+subtracted from either. That is cautious where seeds hardly differ, and a small difference of two estimates
+would be a poor estimate.
 """
 
 from __future__ import annotations
@@ -31,12 +34,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
-from convladder.evaluation.seed_spread import Correct, SeedSpread, seed_correlation
-
 LEVEL = 0.95
 ALPHA = 1 - LEVEL
 POWER = 0.8
 
+Correct = NDArray[np.bool_]
 Verdict = Literal["better", "worse", "no detectable difference", "no comparison"]
 
 
@@ -72,7 +74,7 @@ class Difference:
     verdict: Verdict = "no comparison"
 
 
-def estimate(rung: Correct, spread: SeedSpread) -> Estimate:
+def estimate(rung: Correct) -> Estimate:
     """Estimate the mean accuracy of a rung from `(seeds, images)`, with a 95 % interval.
 
     With two seeds or more the interval covers seeds and test images; with one, the test images alone.
@@ -87,8 +89,7 @@ def estimate(rung: Correct, spread: SeedSpread) -> Estimate:
     if 0 < mean < 1:
         variance = _image_variance(rung.mean(axis=0))
         if seeds > 1:
-            of_seeds = spread.of_mean(rung)
-            variance, degrees = variance + of_seeds.value, of_seeds.degrees
+            variance, degrees = variance + _seed_variance(rung), seeds - 1.0
         effective = mean * (1 - mean) / variance if variance > 0 else effective
     low, high = _wilson(mean, effective, _quantile(1 - ALPHA / 2, degrees))
     return Estimate(mean, low, high, seeds, images, covers_seeds=seeds > 1)
@@ -123,9 +124,8 @@ def compare(
     ValueError
         Two rungs are not over equally many images.
     """
-    spread = SeedSpread.of(rungs.values())
     family = family or len(questions)
-    results = [_difference(rungs[left], rungs[right], spread, family) for left, right in questions]
+    results = [_difference(rungs[left], rungs[right], family) for left, right in questions]
     tested = [position for position, result in enumerate(results) if result.p_value is not None]
     corrected = holm([results[position].p_value or 0.0 for position in tested], family)
     for position, p_corrected in zip(tested, corrected, strict=True):
@@ -135,7 +135,7 @@ def compare(
             results[position],
             p_corrected=p_corrected,
             verdict=_verdict(results[position].difference, p_corrected),
-            seed_correlation=seed_correlation(rungs[left], rungs[right]) if same_seeds else None,
+            seed_correlation=_seed_correlation(rungs[left], rungs[right]) if same_seeds else None,
         )
     return results
 
@@ -161,23 +161,28 @@ def _image_variance(by_image: NDArray[np.float64]) -> float:
     return float(by_image.var(ddof=1)) / len(by_image) if len(by_image) > 1 else 0.0
 
 
-def _difference(left: Correct, right: Correct, spread: SeedSpread, family: int) -> Difference:
+def _seed_variance(rung: Correct) -> float:
+    """Return the part of the seeds in the variance of the mean of `(seeds, images)`."""
+    return float(rung.mean(axis=1).var(ddof=1)) / len(rung)
+
+
+def _difference(left: Correct, right: Correct, family: int) -> Difference:
     if left.shape[1] != right.shape[1]:
         raise ValueError(f"the rungs were tested on {left.shape[1]} and on {right.shape[1]} images")
     difference = float(left.mean() - right.mean())
     if min(len(left), len(right)) < 2:
         return Difference(difference)
-    of_seeds = spread.of_mean(left, right)
     by_image = np.concatenate([left.mean(axis=0) - right.mean(axis=0), [1.0, -1.0]])
-    error = math.sqrt(_image_variance(by_image) + of_seeds.value)
-    reach = error * _quantile(1 - ALPHA / 2, of_seeds.degrees)
-    strict = _quantile(1 - ALPHA / (2 * family), of_seeds.degrees)
+    error = math.sqrt(_image_variance(by_image) + _seed_variance(left) + _seed_variance(right))
+    degrees = len(left) + len(right) - 2.0
+    reach = error * _quantile(1 - ALPHA / 2, degrees)
+    strict = _quantile(1 - ALPHA / (2 * family), degrees)
     return Difference(
         difference,
         max(-1.0, difference - reach),
         min(1.0, difference + reach),
-        p_value=2 * float(stats.t.sf(abs(difference) / error, of_seeds.degrees)),
-        detectable=min(1.0, error * (strict + _quantile(POWER, of_seeds.degrees))),
+        p_value=2 * float(stats.t.sf(abs(difference) / error, degrees)),
+        detectable=min(1.0, error * (strict + _quantile(POWER, degrees))),
     )
 
 
@@ -185,6 +190,13 @@ def _verdict(difference: float, p_corrected: float) -> Verdict:
     if p_corrected >= ALPHA:
         return "no detectable difference"
     return "better" if difference > 0 else "worse"
+
+
+def _seed_correlation(left: Correct, right: Correct) -> float | None:
+    first, second = left.mean(axis=1), right.mean(axis=1)
+    if len(left) < 3 or min(first.std(), second.std()) == 0:
+        return None
+    return float(np.corrcoef(first, second)[0, 1])
 
 
 def _wilson(mean: float, size: float, quantile: float) -> tuple[float, float]:

@@ -16,7 +16,6 @@ from PIL import Image
 
 from convladder import files
 from convladder.evaluation import predictions, statistics
-from convladder.evaluation.seed_spread import SeedSpread
 from convladder.report import plots
 from convladder.results import Results
 from convladder.runs import Run
@@ -95,7 +94,7 @@ def _predictions_part(run: Run, pictures: _Pictures) -> dict[str, Any]:
 
 def _interval(run: Run) -> statistics.Estimate:
     correct = predictions.correct(predictions.part(run.predictions, "test"))[np.newaxis]
-    return statistics.estimate(correct, SeedSpread.of([correct]))
+    return statistics.estimate(correct)
 
 
 def _write(folder: Path, template: str, **values: Any) -> Path:
