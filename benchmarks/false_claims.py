@@ -52,7 +52,7 @@ def between_seeds(rung: Correct) -> float:
 
 
 def welch(rungs: list[Correct], left: Correct, right: Correct) -> tuple[float, float]:
-    """Own variances; Satterthwaite's degrees of freedom."""
+    """Own variances, Welch's degrees of freedom: what `statistics.compare` does."""
     del rungs
     parts = [between_seeds(rung) / len(rung) for rung in (left, right)]
     weight = sum(part**2 / (len(rung) - 1) for part, rung in zip(parts, (left, right), strict=True))
@@ -60,7 +60,7 @@ def welch(rungs: list[Correct], left: Correct, right: Correct) -> tuple[float, f
 
 
 def own(rungs: list[Correct], left: Correct, right: Correct) -> tuple[float, float]:
-    """Own variances, all degrees of freedom of both rungs: what `statistics.compare` does."""
+    """Own variances, all degrees of freedom of both rungs."""
     return welch(rungs, left, right)[0], len(left) + len(right) - 2
 
 
@@ -79,7 +79,7 @@ def with_images(rungs: list[Correct], left: Correct, right: Correct) -> tuple[fl
     return of_seeds, (of_seeds + of_images) ** 2 / weight if weight else math.inf
 
 
-WAYS: dict[str, Seeds] = {"ours": own, "Welch": welch, "pooled": pooled, "with images": with_images}
+WAYS: dict[str, Seeds] = {"Welch": welch, "all": own, "pooled": pooled, "with images": with_images}
 
 
 def judge(rungs: list[Correct], seeds: Seeds) -> tuple[bool, bool, float, float]:

@@ -11,12 +11,12 @@ part of the variance is that of the images' mean differences.
 
 **Seeds.** Two rungs' seeds are independent draws and treated so, also where they share a number; were they
 positively correlated, this errs on the side of caution. The measured correlation is reported, and
-nothing is claimed from it. Their part of the variance is each rung's own, as in Welch's test.
-
-**Degrees of freedom** are those of the seeds alone, seeds less rungs: the images, being many, would only add to
-them. Satterthwaite's formula is not used, as three seeds say too little of their own variance to weigh it by; nor
-is the variance pooled over the rungs of a climb, as one unsteady rung would then hide the effects of
-all others. `benchmarks/false_claims.py` compares these ways on ladders without any effect.
+nothing is claimed from it. Their part of the variance is each rung's own, and the degrees of freedom are those
+of Welch's test on the accuracies of the seeds (Welch 1947, "The generalization of Student's problem when
+several different population variances are involved", Biometrika 34). The images, being many, would add
+degrees of freedom; but three seeds say too little of their own variance to weigh it against that of the images.
+Nor is the variance pooled over the rungs of a climb: one unsteady rung would hide the effects of all others.
+`benchmarks/false_claims.py` compares these ways on ladders without any effect.
 
 The residual of the two-way layout (what is neither the image's nor the seed's) is in both parts and not
 subtracted from either. That is cautious where seeds hardly differ, and a small difference of two estimates
@@ -166,6 +166,12 @@ def _seed_variance(rung: Correct) -> float:
     return float(rung.mean(axis=1).var(ddof=1)) / len(rung)
 
 
+def _welch_degrees(left: Correct, right: Correct) -> float:
+    parts = _seed_variance(left), _seed_variance(right)
+    weight = parts[0] ** 2 / (len(left) - 1) + parts[1] ** 2 / (len(right) - 1)
+    return sum(parts) ** 2 / weight if weight > 0 else len(left) + len(right) - 2.0
+
+
 def _difference(left: Correct, right: Correct, family: int) -> Difference:
     if left.shape[1] != right.shape[1]:
         raise ValueError(f"the rungs were tested on {left.shape[1]} and on {right.shape[1]} images")
@@ -174,7 +180,7 @@ def _difference(left: Correct, right: Correct, family: int) -> Difference:
         return Difference(difference)
     by_image = np.concatenate([left.mean(axis=0) - right.mean(axis=0), [1.0, -1.0]])
     error = math.sqrt(_image_variance(by_image) + _seed_variance(left) + _seed_variance(right))
-    degrees = len(left) + len(right) - 2.0
+    degrees = _welch_degrees(left, right)
     reach = error * _quantile(1 - ALPHA / 2, degrees)
     strict = _quantile(1 - ALPHA / (2 * family), degrees)
     return Difference(
