@@ -59,6 +59,18 @@ def test_the_version_is_told() -> None:
         (["climb", "file.jpg"], "is a file: give a folder"),
         (["climb", "digits", "--rungs", "batchnorm"], "unknown rung 'batchnorm': did you mean 'batch-norm'"),
         (["climb", "digits", "--rungs", ","], "--rungs names no rung"),
+        (["climb", "digits", "--rungs", ""], "--rungs names no rung"),
+        (["climb", ""], "the name of the data is empty"),
+        (["climb", "pair", "--out", "pair/out"], "lies inside the images"),
+        (["train", "pair", "--out", "pair"], "is not a finished run"),
+        (
+            ["climb", "digits", "--epochs", "2", "--set", "train.epochs=3"],
+            "is given twice: by --set, and by --epochs",
+        ),
+        (["climb", "digits", "--set", "model.filters=(6, 16)"], "expected a list, such as [32, 64]"),
+        (["climb", "digits", "--image-size", "100000"], "less than or equal to 4096"),
+        (["ladder", "--toml"], "--toml needs the name of a ladder"),
+        (["ladder", "classic", "--channels", "2"], "--channels is 1 (grey) or 3 (RGB)"),
         (["climb", "digits", "--ladder", "clasic"], "unknown ladder 'clasic'"),
         (["climb", "digits", "--set", "train.epoch=3"], "did you mean 'train.epochs'"),
         (["climb", "digits", "--set", "train.epochs"], "--set takes KEY=VALUE"),
@@ -80,6 +92,7 @@ def test_the_version_is_told() -> None:
 def test_a_fault_is_one_line_and_status_2(
     words: list[str], said: str, make_folder: MakeFolder, tmp_path: Path
 ) -> None:
+    make_folder({"cat": 5, "dog": 5}, at="pair")
     make_folder({"cat": 5}, at="single")
     make_folder({"cat": 5, "dog": 1}, at="lonely")
     make_folder({"cat": 5, "dog": 0}, at="hollow")
@@ -110,6 +123,7 @@ def test_a_wrong_option_is_status_2_without_traceback() -> None:
 def test_the_notebook_ladder_is_printed_with_its_parameters() -> None:
     done = convladder("ladder", "notebook")
     assert done.returncode == 0
+    assert done.stderr == ""
     found = [word for word in done.stdout.replace(",", "").split() if word.isdigit() and len(word) in (5, 6)]
     expected = ["62006", "62006", "136886", "256830", "122334", "123230", "123230", "123230"]
     assert [number for number in found if number in expected] == expected
@@ -128,5 +142,5 @@ def test_output_can_be_piped_into_a_reader_that_stops() -> None:
     done = subprocess.run(
         ["bash", "-c", f"set -o pipefail; {command}"], capture_output=True, text=True, check=False
     )
-    assert done.stdout.startswith("# The ten steps")
+    assert done.stdout.startswith("# The techniques")
     assert "Traceback" not in done.stderr

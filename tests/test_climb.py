@@ -131,6 +131,16 @@ def test_finished_trials_are_never_trained_again(climbed: Path) -> None:
     assert before.items() <= after.items()
 
 
+def test_the_same_command_finds_its_finished_climb(tmp_path: Path) -> None:
+    words = [*SMALL[:4], "--rungs", "lenet5", "--seeds", "1", "--epochs", "1"]
+    convladder(*words, cwd=tmp_path)
+    again = convladder(*words, cwd=tmp_path)
+    assert "1 of 1 trials are finished already" in again.stderr
+    (folder,) = (tmp_path / "climbs").iterdir()
+    (run,) = map(runs.Run, folder.glob("trials/*/*"))
+    assert run.metrics["price"]["train_milliseconds_per_image"] is None, "one epoch compiles too"
+
+
 def test_fewer_seeds_than_before_drop_none_from_sight(climbed: Path) -> None:
     work = climbed.parent / "fewer"
     shutil.copytree(climbed, work)
@@ -231,7 +241,7 @@ def test_a_climb_of_one_seed_claims_nothing(climbed: Path) -> None:
     told = json.loads(done.stdout)
     assert [row["parent_verdict"] for row in told["rungs"]] == [None, "no comparison"]
     page = (climbed.parent / "one/report.html").read_text()
-    assert "no comparison can be claimed, and no rung is the winner" in page
+    assert "with one seed of each rung, chance cannot be told from effect" in page
     assert "The best rung" not in page
 
 

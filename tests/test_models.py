@@ -101,3 +101,9 @@ def test_dropout_stands_after_poolings_and_dense_layers() -> None:
         "conv_3", "batch_norm_3", "relu_3", "pooling_3",
         "flatten", "dense_1", "dropout_dense_1", "dense_2", "dropout_dense_2", "logits",
     ]  # fmt: skip
+
+
+def test_batch_norm_keeps_its_statistics_with_the_momentum_of_the_settings() -> None:
+    settings = Experiment().replace({"model.batch_norm": True, "model.batch_norm_momentum": 0.5}).model
+    network = convnet.build(settings, CIFAR, 10)
+    assert network.get_layer("batch_norm_1").momentum == 0.5

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import io
-import os
 import signal
 import sys
 import tempfile
@@ -110,15 +109,17 @@ def climb(
     from convladder.results import Results
 
     chosen = load_ladder(ladder)
-    if rungs:
+    if rungs is not None:
         chosen = chosen.part([name.strip() for name in rungs.split(",") if name.strip()])
     settings = _changes(data, epochs, image_size, limit, class_weight, changes)
     plan = climbing.make_plan(
         chosen, range(seed, seed + seeds), settings, lambda wanted: _load(wanted, allow_rejects, quiet)
     )
-    folder = out or climbing.find_unfinished(Path("climbs"), plan) or runs.new_folder("climbs", data)
+    folder = out or climbing.find_climb(Path("climbs"), plan) or runs.new_folder("climbs", data)
+    runs.check_outside(folder, data)
     _tell_resumed(len(plan.trials), len(climbing.missing_trials(plan, folder)), folder, quiet)
-    with _interruptible(folder), progress.display(errors, quiet=quiet) as display:
+    going_on = f"what is finished is in {folder}, and the same command goes on"
+    with _interruptible(going_on), progress.display(errors, quiet=quiet) as display:
         climbing.climb(plan, folder, jobs=jobs or cores(), on_weights=display.expect, on_event=display.follow)
     results = Results(folder)
     show.climb(results, html.write_climb(results), json_wanted=as_json)
@@ -159,9 +160,13 @@ def train(
     experiment = chosen.experiment(name).replace(settings | {"seed": seed})
     folder = out or runs.new_folder("runs", data)
     runs.check_free(folder)
+    runs.check_outside(folder, data)
     dataset = _load(experiment.data, allow_rejects, quiet)
     trial = Trial(name, experiment.replace(dataset.settled()), dataset)
-    with _interruptible(folder), progress.display(errors, quiet=quiet) as display:
+    with (
+        _interruptible("nothing is kept of a run that is not finished"),
+        progress.display(errors, quiet=quiet) as display,
+    ):
         run = climbing.train_one(trial, folder, threads=jobs or cores(), on_event=display.follow)
     show.run(run, html.write_run(run), json_wanted=as_json)
 
@@ -185,6 +190,10 @@ def evaluate(
     """
     from convladder import runs
 
+    if runs.is_climb(run):
+        raise RunError(f"{run} is a climb: give one of its runs, such as {run / 'trials' / '<rung>' / 'seed-0'}")
+    if out and data is None:
+        raise ExperimentError("--out goes with --data: a run's own predictions are in its folder already")
     trained = runs.Run(run)
     figures = trained.metrics if data is None else _evaluate_elsewhere(trained, data, out, allow_rejects, quiet)
     show.figures(figures, json_wanted=as_json)
@@ -196,7 +205,7 @@ def ladder(
         str | None, typer.Argument(metavar="[NAME|FILE]", help="Which ladder; default: list them.")
     ] = None,
     image_size: Annotated[str, typer.Option("--image-size", metavar="N|HxW", help="For the costs.")] = "32",
-    channels: Annotated[int, typer.Option("--channels", min=1, max=3, help="For the costs: 1 grey, 3 RGB.")] = 3,
+    channels: Annotated[int, typer.Option("--channels", help="For the costs: 1 grey, 3 RGB.")] = 3,
     classes: Annotated[int, typer.Option("--classes", min=2, help="For the costs.")] = 10,
     toml: Annotated[
         bool, typer.Option("--toml", help="Print a built-in ladder's file, to start your own.")
@@ -206,6 +215,10 @@ def ladder(
     """List the ladders, or print the rungs of one: changes, parameters and FLOPs."""
     from convladder import ladder as ladders
 
+    if channels not in (1, 3):
+        raise ExperimentError(f"--channels is 1 (grey) or 3 (RGB); got {channels}")
+    if toml and name is None:
+        raise ExperimentError(f"--toml needs the name of a ladder: {', '.join(ladders.BUILT_IN)}")
     if name is None:
         show.ladders([ladders.load_ladder(each) for each in ladders.BUILT_IN], json_wanted=as_json)
     elif toml:
@@ -213,12 +226,13 @@ def ladder(
             raise ExperimentError(f"--toml prints a built-in ladder ({', '.join(ladders.BUILT_IN)}); got {name!r}")
         sys.stdout.buffer.write(ladders.built_in_text(name).encode())  # UTF-8, also where a console is not
     else:
-        os.environ.update(TF_CPP_MIN_LOG_LEVEL="3", KERAS_BACKEND="tensorflow")
-        from convladder.trial import measure_cost
+        from convladder.processes import call
+        from convladder.trial import measure_ladder
 
-        chosen, (height, width) = ladders.load_ladder(name), _size(image_size)
-        shape = (height, width, channels)
-        costs = {rung.name: measure_cost(chosen.experiment(rung.name), shape, classes) for rung in chosen.rungs}
+        chosen = ladders.load_ladder(name)
+        costs = call(
+            measure_ladder, chosen, (*_size(image_size), channels), classes
+        )  # a worker keeps TensorFlow quiet
         show.ladder(chosen, costs, json_wanted=as_json)
 
 
@@ -250,7 +264,8 @@ def cache(
     from convladder.data import bank
 
     if clear:
-        bank.clear_banks()
+        count, size = bank.clear_banks()
+        errors.print(f"deleted {count} decoded data sets, {size / 1e6:,.1f} MB", markup=False)
     show.banks(list(bank.list_banks()), bank.cache_folder(), json_wanted=as_json)
 
 
@@ -280,12 +295,12 @@ def main() -> NoReturn:
 
 
 @contextlib.contextmanager
-def _interruptible(folder: Path) -> Iterator[None]:
-    """On Ctrl-C, or a request to end, say how to go on."""
+def _interruptible(what_is_left: str) -> Iterator[None]:
+    """On Ctrl-C say what is left."""
     try:
         yield
     except KeyboardInterrupt:
-        errors.print(f"stopped; what is finished is in {folder}, and the same command goes on", markup=False)
+        errors.print(f"stopped; {what_is_left}", markup=False, soft_wrap=True)
         raise typer.Exit(130) from None
 
 
@@ -321,6 +336,8 @@ def _changes(
     for key, option in (("seed", "--seed"), ("data.source", "the argument DATA")):
         if key in assigned:
             raise ExperimentError(f"--set does not take {key}: give {option}")
+    for key in given.keys() & assigned.keys():
+        raise ExperimentError(f"{key} is given twice: by --set, and by --{key.rsplit('.')[-1].replace('_', '-')}")
     return given | assigned
 
 
@@ -365,6 +382,7 @@ def _evaluate_elsewhere(run: Run, data: str, out: Path | None, allow_rejects: bo
     from convladder.processes import cores
 
     if out:
+        runs.check_outside(out, data)
         if out.exists() and (out.is_file() or any(out.iterdir())):
             raise RunError(f"{out} is there already: choose another --out")
         runs.check_writable(out)

@@ -149,14 +149,11 @@ def check_same(run: runs.Run, trial: Trial) -> None:
         raise RunError(f"{run.folder} is another experiment ({changes}): choose another --out")
 
 
-def find_unfinished(parent: Path, plan: Plan) -> Path | None:
-    """Return the newest climb under `parent` of the same trials that is not finished and nobody works on."""
+def find_climb(parent: Path, plan: Plan) -> Path | None:
+    """Return the newest climb under `parent` of the same trials, finished or not."""
     for path in sorted(parent.glob("*/climb.json"), reverse=True):
-        description = files.read_json(path)
-        if description.get("identity") == plan.identity:
-            places = (runs.trial_folder(path.parent, rung, seed) for rung, seed in description["trials"])
-            if not all(map(runs.is_finished, places)) and not runs.is_locked(path.parent):
-                return path.parent
+        if files.read_json(path).get("identity") == plan.identity:
+            return path.parent
     return None
 
 

@@ -20,6 +20,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from convladder.errors import ExperimentError
 
 Positive = Annotated[int, Field(gt=0)]
+Side = Annotated[int, Field(gt=0, le=4096)]  # pixels
+Units = Annotated[int, Field(gt=0, le=16384)]
 Probability = Annotated[float, Field(ge=0, lt=1)]
 
 
@@ -42,9 +44,7 @@ class Data(Settings):
     """Which images, in which form, and how they are split."""
 
     source: str = Field("digits", description="a folder, an npz file, or a built-in name")
-    image_size: tuple[Positive, Positive] | None = Field(
-        None, description="height, width in pixels; none: from the data"
-    )
+    image_size: tuple[Side, Side] | None = Field(None, description="height, width in pixels; none: from the data")
     channels: Literal[1, 3] | None = Field(None, description="1 grey, 3 RGB; none: from the data")
     resize: Literal["pad", "crop", "stretch"] = Field("pad", description="how other shapes are brought to size")
     background: int = Field(128, ge=0, le=255, description="grey level behind transparency and padding")
@@ -61,14 +61,17 @@ class Model(Settings):
     preprocessing: Literal["unit", "standardize"] = Field(
         "unit", description="unit: divide by 255; standardize: each channel by mean and deviation over train"
     )
-    filters: tuple[Positive, ...] = Field(
+    filters: tuple[Units, ...] = Field(
         (6, 16), min_length=1, description="of each convolution; a pooling follows each"
     )
-    kernel_size: Positive = 5
+    kernel_size: int = Field(5, gt=0, le=64)
     padding: Literal["valid", "same"] = "valid"
     pooling: Literal["average", "max"] = "average"
     batch_norm: bool = Field(False, description="between convolution and ReLU")
-    dense: tuple[Positive, ...] = Field((120, 84), description="units of the layers before the last")
+    batch_norm_momentum: float = Field(
+        0.9, ge=0, lt=1, description="share of the kept mean and variance that a step leaves; Keras's own is 0.99"
+    )
+    dense: tuple[Units, ...] = Field((120, 84), description="units of the layers before the last")
     dropout_conv: tuple[Probability, ...] = Field((), description="rates after the first poolings")
     dropout_dense: tuple[Probability, ...] = Field((), description="rates after the dense layers")
 
@@ -209,5 +212,7 @@ def _set(values: dict[str, Any], key: str, value: Any) -> None:
 def _explain(error: Any) -> str:
     where = ".".join(str(part) for part in error["loc"])
     message = error["msg"].removeprefix("Value error, ")
+    if error["type"] == "tuple_type":
+        message = "expected a list, such as [32, 64]"
     got = "" if error["type"] in ("value_error", "json_invalid") else f" (got {error['input']!r})"
     return f"{where}: {message}{got}" if where else f"{message}{got}"

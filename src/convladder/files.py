@@ -7,6 +7,7 @@ import json
 import os
 import secrets
 import shutil
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -66,9 +67,15 @@ def whole_folder(path: Path, marker: str) -> Iterator[Path]:
         shutil.rmtree(temporary, ignore_errors=True)
 
 
-def remove_leftovers(folder: Path) -> None:
-    """Remove what a killed process left half-written anywhere below a folder that no process writes to now."""
+def remove_leftovers(folder: Path, older_than: float = 0) -> None:
+    """Remove what a killed process left half-written anywhere below a folder.
+
+    Give `older_than`, in seconds, where other processes may be at work in it.
+    """
     for leftover in folder.rglob(".*.tmp"):
+        with contextlib.suppress(FileNotFoundError):
+            if time.time() - leftover.stat().st_mtime < older_than:
+                continue
         if leftover.is_dir():
             shutil.rmtree(leftover, ignore_errors=True)
         else:

@@ -133,10 +133,10 @@ class Ladder:
             except ExperimentError as error:
                 raise LadderError(f"ladder {self.name!r}, rung {rung.name!r}: {error}") from None
             if rung.parent and not difference(self.experiment(rung.parent, changes), experiment):
-                keys = ", ".join(rung.change) or "nothing"
+                keys = ", ".join(rung.change)
+                problem = f"changes {keys}, but {rung.parent!r} has that already" if keys else "has no change"
                 raise LadderError(
-                    f"ladder {self.name!r}, rung {rung.name!r} changes {keys}, "
-                    f"but {rung.parent!r} has that already: there is nothing to compare"
+                    f"ladder {self.name!r}, rung {rung.name!r} {problem}: there is nothing to compare"
                 )
 
     def to_json(self) -> dict[str, Any]:
@@ -194,10 +194,10 @@ def ladder_of(values: Mapping[str, Any], where: str) -> Ladder:
 def _placed(rung: Rung, above: list[str], where: str) -> Rung:
     """Return the rung with its parent, which must stand above it."""
     if rung.name.casefold() in (name.casefold() for name in above):  # two folders, or one on some systems
-        raise LadderError(f"{where}: two rungs are named {rung.name!r}")
+        raise LadderError(f"{where}: two rungs are named {rung.name!r} (capitals do not tell names apart)")
     if rung.parent is not None and rung.parent not in above:
-        problem = unknown_name(rung.parent, above, "parent") if above else "its parent must stand above it"
-        raise LadderError(f"{where}: rung {rung.name!r}: {problem}")
+        problem = unknown_name(rung.parent, above, "parent") if above else "no rung stands above it"
+        raise LadderError(f"{where}: rung {rung.name!r}: {problem} (a parent comes before its children)")
     if "parent" in rung.model_fields_set or not above:
         return rung
     return rung.model_copy(update={"parent": above[-1]})
@@ -214,4 +214,6 @@ def _explain(error: Any, values: Mapping[str, Any]) -> str:
     if error["type"] == "extra_forbidden":
         fields = Rung.model_fields if location[0] == "rung" else _Text.model_fields
         return f"{where}: {unknown_name(str(location[-1]), fields, 'key')}"
+    if error["type"] == "string_pattern_mismatch":
+        return f"{where}: {error['input']!r} is no name: letters, digits, '.', '_' and '-', without spaces"
     return f"{where}: {error['msg']}"

@@ -54,7 +54,7 @@ class Plain:
     def expect(self, weights: dict[TrialKey, float]) -> None:
         self._expected = len(weights)
         if weights:
-            self._console.print(f"{len(weights)} trials to train")
+            self._console.print(f"{len(weights)} trial{'' if len(weights) == 1 else 's'} to train")
 
     def follow(self, event: Event) -> None:
         if isinstance(event, Message):

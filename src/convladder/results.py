@@ -5,12 +5,11 @@ Every figure here comes from the trials' `predictions.csv`; prices come from the
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping, Sequence, Sized
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import cached_property
 from pathlib import Path
-from statistics import median
+from statistics import median_low
 from typing import Any
 
 import numpy as np
@@ -28,7 +27,21 @@ _SAID: Mapping[statistics.Verdict, str] = {
     "no comparison": "with too few seeds to compare",
 }
 
-PRICES = ("parameters", "macs", "flops", "bytes", "train_milliseconds_per_image")
+MOST_NAMED = 3  # rungs in a sentence
+
+
+@dataclass(frozen=True)
+class Price:
+    """What a rung costs, the median over seeds. The time is None where one epoch, which also compiles, was all."""
+
+    parameters: int
+    macs: int
+    flops: int
+    bytes: int
+    train_milliseconds_per_image: float | None
+
+
+PRICES = tuple(field.name for field in fields(Price))
 
 
 @dataclass(frozen=True)
@@ -40,21 +53,25 @@ class Standing:
     accuracy: statistics.Estimate
     seed_accuracies: tuple[float, ...]
     validation_accuracy: float
-    price: dict[str, float]
+    price: Price
 
 
 @dataclass(frozen=True)
 class Claim:
-    """One rung against another: the difference in accuracy, and in each price."""
+    """One rung against another: the difference in accuracy, and in each price.
+
+    extra : 0 where the prices of their seeds overlap, which only times do; None where one is not known.
+    """
 
     rung: str
     reference: str
     difference: statistics.Difference
-    extra: dict[str, float]
+    extra: dict[str, float | None]
 
     def per(self, price: str, unit: float) -> float | None:
         """Return the gain in accuracy for each `unit` more of a price; None where it costs no more."""
-        return self.difference.difference / (self.extra[price] / unit) if self.extra[price] > 0 else None
+        extra = self.extra[price]
+        return self.difference.difference / (extra / unit) if extra and extra > 0 else None
 
 
 @dataclass(frozen=True)
@@ -150,17 +167,30 @@ class Results:
         """Say in a few sentences what the climb has shown."""
         if len(self.ladder.rungs) == 1:
             return "One rung alone: there is nothing to compare it with."
-        claims = [*self.against_parent, *self.against_start]
-        if claims and all(claim.difference.verdict == "no comparison" for claim in claims):
-            return "With one seed for each rung, no comparison can be claimed, and no rung is the winner."
-        start = self.ladder.rungs[0].name
+        verdicts = {claim.difference.verdict for claim in [*self.against_parent, *self.against_start]}
+        if verdicts == {"no comparison"}:
+            return f"No comparison can be claimed, and no rung is the winner: {self._lacking()}."
         sentences = (
-            [_count("steps from a rung to the next", self.steps, self.against_parent)] if self.steps else []
+            [_count("step", "from a rung to the next", self.steps, self.against_parent)] if self.steps else []
         )
-        others = len(self.ladder.rungs) - 1
-        if others > 1 or not self.steps:
-            sentences.append(_count(f"comparisons with {start}, the start", range(others), self.against_start))
+        start, others = self.ladder.rungs[0].name, range(len(self.ladder.rungs) - 1)
+        if len(others) > 1 or not self.steps:
+            sentences.append(_count("comparison", f"with {start}, the start", others, self.against_start))
+        if self.best:
+            accuracy = self.standings[self.best].accuracy
+            low, high = (f"{100 * share:.1f}" for share in (accuracy.low, accuracy.high))
+            sentences.append(
+                f"Best on validation: {self.best}, {100 * accuracy.mean:.1f} % on test ({low} to {high})."
+            )
+        if not verdicts & {"better", "worse"}:
+            sentences.append("More seeds or more test images would show smaller differences.")
         return " ".join(sentences)
+
+    def _lacking(self) -> str:
+        single = [name for name, standing in self.standings.items() if len(standing.runs) == 1]
+        if len(single) == len(self.standings):
+            return "with one seed of each rung, chance cannot be told from effect"
+        return f"it takes two finished seeds of both rungs, and {', '.join(single) or 'a rung'} has too few"
 
     def trials_table(self) -> pd.DataFrame:
         """Return a row a trial, failed ones too: what `results.csv` holds."""
@@ -194,7 +224,7 @@ class Results:
                 "accuracy_low": accuracy.low,
                 "accuracy_high": accuracy.high,
                 "validation_accuracy": standing.validation_accuracy,
-                **standing.price,
+                **vars(standing.price),
             }
             for which, claims in against.items():
                 if name in claims:
@@ -232,7 +262,7 @@ class Results:
             statistics.estimate(correct),
             tuple(correct.mean(axis=1).tolist()),
             float(np.mean([run.metrics["validation"]["accuracy"] for run in own])),
-            {price: median(run.metrics["price"][price] for run in own) for price in PRICES},
+            Price(**{price: _median(_prices(own, price)) for price in PRICES}),
         )
 
     def _claims(self, pairs: list[tuple[str, str]]) -> list[Claim]:
@@ -244,22 +274,43 @@ class Results:
                 rung,
                 reference,
                 difference,
-                _extra(self.standings[rung].price, self.standings[reference].price),
+                {
+                    price: _extra(*(_prices(self._of_rung(name), price) for name in (rung, reference)))
+                    for price in PRICES
+                },
             )
             for (rung, reference), difference in zip(known, differences, strict=True)
         ]
 
 
-def _count(what: str, asked: Sized, claims: Sequence[Claim]) -> str:
-    counts = Counter(claim.difference.verdict for claim in claims)
-    said = [f"{counts[verdict]} {words}" for verdict, words in _SAID.items() if counts[verdict]]
+def _count(noun: str, which: str, asked: Sized, claims: Sequence[Claim]) -> str:
+    said = []
+    for verdict, words in _SAID.items():
+        names = [claim.rung for claim in claims if claim.difference.verdict == verdict]
+        named = verdict in ("better", "worse") and len(names) <= MOST_NAMED
+        if names:
+            said.append(f"{len(names)} {words}" + (f" ({', '.join(names)})" if named else ""))
     if len(asked) > len(claims):
         said.append(f"{len(asked) - len(claims)} could not be made, for want of finished trials")
-    return f"Of {len(asked)} {what}: " + "; ".join(said) + "."
+    return f"Of {len(asked)} {noun}{'' if len(asked) == 1 else 's'} {which}: " + "; ".join(said) + "."
 
 
-def _extra(price: Mapping[str, float], reference: Mapping[str, float]) -> dict[str, float]:
-    return {name: price[name] - reference[name] for name in PRICES}
+def _prices(of_rung: Sequence[runs.Run], price: str) -> list[float]:
+    """Return the price of each seed that knows it."""
+    prices = [run.metrics["price"][price] for run in of_rung]
+    return [price for price in prices if price is not None]
+
+
+def _median(values: Sequence[float]) -> Any:
+    return median_low(values) if values else None
+
+
+def _extra(own: Sequence[float], reference: Sequence[float]) -> float | None:
+    if not own or not reference:
+        return None
+    if min(own) <= max(reference) and min(reference) <= max(own):
+        return 0.0
+    return median_low(own) - median_low(reference)
 
 
 def _figures(metrics: Mapping[str, Any]) -> dict[str, Any]:

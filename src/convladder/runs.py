@@ -18,6 +18,7 @@ import contextlib
 import datetime
 import os
 import platform
+import shlex
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -124,7 +125,8 @@ def error_file(run_folder: Path) -> Path:
 def new_folder(parent: str, name: str) -> Path:
     """Return a dated path under `parent` that nothing has yet, such as `runs/2026-11-23-1405-digits`."""
     stamp = datetime.datetime.now().strftime("%Y-%m-%d-%H%M%S")
-    clean = "".join(letter if letter.isalnum() or letter in "-_." else "-" for letter in Path(name).name)
+    last = Path(name).expanduser().resolve().name
+    clean = "".join(letter if letter.isalnum() or letter in "-_." else "-" for letter in last)
     base = Path(parent) / f"{stamp}-{clean or 'data'}"
     candidate, number = base, 2
     while candidate.exists():
@@ -141,6 +143,13 @@ def check_writable(folder: Path) -> None:
         probe.unlink()
     except OSError as error:
         raise RunError(f"cannot write to {folder} ({error.strerror}): choose another place with --out") from None
+
+
+def check_outside(folder: Path, source: str) -> None:
+    """Raise RunError where `folder` lies among the images: what is written there would be read as data."""
+    data = Path(source).expanduser()
+    if data.is_dir() and folder.resolve().is_relative_to(data.resolve()):
+        raise RunError(f"{folder} lies inside the images ({data.resolve()}): choose a place outside with --out")
 
 
 def check_free(folder: Path) -> None:
@@ -175,22 +184,13 @@ def locked(folder: Path) -> Iterator[None]:
         lock.release()
 
 
-def is_locked(folder: Path) -> bool:
-    """Tell whether another process works in a folder just now."""
-    try:
-        with locked(folder):
-            return False
-    except RunError:
-        return True
-
-
 def write_samples(folder: Path, samples: Samples) -> None:
     np.savez_compressed(folder / "samples.npz", pixels=samples.pixels, rows=samples.rows)
 
 
 def command() -> str:
     """Return the command that this process was started with."""
-    return " ".join([Path(sys.argv[0]).name, *sys.argv[1:]])
+    return shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]])
 
 
 def environment(command: str) -> dict[str, Any]:

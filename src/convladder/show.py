@@ -15,7 +15,6 @@ from rich.table import Table
 if TYPE_CHECKING:
     from convladder.data.bank import Bank
     from convladder.ladder import Ladder
-    from convladder.models.cost import Cost
     from convladder.results import Results
     from convladder.runs import Run
 
@@ -39,11 +38,11 @@ def ladders(loaded: Sequence[Ladder], *, json_wanted: bool) -> None:
     output.print(table)
 
 
-def ladder(chosen: Ladder, costs: Mapping[str, Cost], *, json_wanted: bool) -> None:
+def ladder(chosen: Ladder, costs: Mapping[str, Mapping[str, int]], *, json_wanted: bool) -> None:
     """Print the rungs with their changes and what each costs."""
     if json_wanted:
         as_json([
-            {"rung": rung.name, "parent": rung.parent, "change": rung.change, **vars(costs[rung.name])}
+            {"rung": rung.name, "parent": rung.parent, "change": rung.change, **costs[rung.name]}
             for rung in chosen.rungs
         ])  # fmt: skip
         return
@@ -51,7 +50,7 @@ def ladder(chosen: Ladder, costs: Mapping[str, Cost], *, json_wanted: bool) -> N
     for rung in chosen.rungs:
         cost = costs[rung.name]
         change = "\n".join(f"{key} = {_plain(value)}" for key, value in rung.change.items()) or "the start"
-        numbers = (f"{number:,}" for number in (cost.parameters, cost.macs, cost.flops))
+        numbers = (f"{cost[name]:,}" for name in ("parameters", "macs", "flops"))
         table.add_row(rung.name, escape(change), *numbers)
     output.print(table)
 
@@ -91,8 +90,8 @@ def climb(results: Results, page: Path, *, json_wanted: bool) -> None:
             f"{accuracy.low:.3f}–{accuracy.high:.3f}",
             f"{100 * claim.difference:+.1f}" if claim else "",
             claim.verdict if claim else "",
-            f"{standing.price['parameters']:,.0f}",
-            f"{standing.price['flops'] / 1e6:,.1f}",
+            f"{standing.price.parameters:,}",
+            f"{standing.price.flops / 1e6:,.1f}",
         )
     output.print(table)
     output.print("accuracy on test; differences in points", style="dim")

@@ -16,6 +16,7 @@ from convladder.data.bank import Bank
 from convladder.data.dataset import Dataset
 from convladder.errors import ExperimentError, RunError
 from convladder.evaluation import metrics, predictions
+from convladder.ladder import Ladder
 from convladder.processes import Emit, call
 
 if TYPE_CHECKING:
@@ -94,6 +95,20 @@ def measure_cost(experiment: Experiment, shape: tuple[int, int, int], classes: i
 
     blank = convnet.Statistics((0.0,) * shape[2], (1.0,) * shape[2])
     return cost.measure(convnet.build(experiment.model, shape, classes, blank))
+
+
+def measure_ladder(
+    ladder: Ladder, shape: tuple[int, int, int], classes: int, emit: Emit
+) -> dict[str, dict[str, int]]:
+    """Return the cost (see `Cost`) of each rung for images of this shape, unless a rung names a size of its own."""
+    del emit
+    costs = {}
+    for rung in ladder.rungs:
+        experiment = ladder.experiment(rung.name)
+        height, width = experiment.data.image_size or shape[:2]
+        cost = measure_cost(experiment, (height, width, experiment.data.channels or shape[2]), classes)
+        costs[rung.name] = vars(cost)  # plain, so that the caller need not import Keras to read it
+    return costs
 
 
 def load_network(run: runs.Run) -> keras.Model:
@@ -186,13 +201,12 @@ def _write_network(folder: Path, fitted: Fitted, dataset: Dataset) -> None:
     )
 
 
-def _price(price: Cost, folder: Path, history: pd.DataFrame, images: int) -> dict[str, float]:
-    settled = history["train_seconds"].iloc[1:] if len(history) > 1 else history["train_seconds"]
+def _price(price: Cost, folder: Path, history: pd.DataFrame, images: int) -> dict[str, float | None]:
+    settled = history["train_seconds"].iloc[1:]  # the first epoch compiles
     return {
         "parameters": price.parameters,
         "macs": price.macs,
         "flops": price.flops,
         "bytes": (folder / WEIGHTS).stat().st_size,
-        # the first epoch compiles
-        "train_milliseconds_per_image": round(1000 * float(settled.median()) / images, 6),
+        "train_milliseconds_per_image": round(1000 * settled.median() / images, 6) if len(settled) else None,
     }

@@ -47,12 +47,10 @@ class ArraySet:
     ) -> None:
         self._name = name
         self._images = {split: _checked_images(name, split, images) for split, (images, _) in parts.items()}
-        labels = {split: np.asarray(values).reshape(-1) for split, (_, values) in parts.items()}
-        for split, values in labels.items():
-            if len(values) != len(self._images[split]):
-                raise DataError(
-                    f"{name}: {len(self._images[split])} images but {len(values)} labels in {split or 'x'}"
-                )
+        labels = {
+            split: _checked_labels(name, split, values, len(self._images[split]))
+            for split, (_, values) in parts.items()
+        }
         values, positions = np.unique(np.concatenate(list(labels.values())), return_inverse=True)
         self._class_names = class_names or tuple(str(value) for value in values)
         if class_names:
@@ -66,7 +64,8 @@ class ArraySet:
             with np.load(path, allow_pickle=False) as file:
                 arrays = {key: file[key] for key in file.files}
         except (OSError, ValueError, TypeError, EOFError, zipfile.BadZipFile) as error:
-            raise DataError(f"cannot read {path}: {error}") from None
+            reason = "it is no npz file, or holds Python objects" if "pickle" in str(error) else error
+            raise DataError(f"cannot read {path}: {reason}") from None
         names = tuple(str(name) for name in arrays.pop("class_names", ()))
         parts: dict[Split, tuple[Any, Any]] = {}
         for key, images in arrays.items():
@@ -108,14 +107,34 @@ def _checked_images(name: str, split: str, values: Any) -> Pixels:
     what = f"{name}: the images of {split!r}" if split else f"{name}: the images"
     images: np.ndarray[Any, Any] = np.asarray(values)
     if images.dtype != np.uint8:
-        raise DataError(f"{what} are {images.dtype}: expected uint8 from 0 to 255 (for values from 0 to 1: "
-                        "(255 * x).round().astype('uint8'))")  # fmt: skip
+        how = "x.astype('uint8')" if images.dtype.kind in "iu" else "for 0 to 1: (255 * x).round().astype('uint8')"
+        raise DataError(f"{what} are {images.dtype}: expected uint8 from 0 to 255 ({how})")
     if images.ndim not in (3, 4) or (images.ndim == 4 and images.shape[-1] not in (1, 3)):
         raise DataError(
             f"{what} have shape {images.shape}: expected (N, height, width) or (N, height, width, 1 or 3)"
         )
+    if not len(images):
+        raise DataError(f"{what} are none: the array is empty")
     checked: Pixels = images
     return checked
+
+
+def _checked_labels(name: str, split: str, values: Any, images: int) -> np.ndarray[Any, Any]:
+    """Return the labels as `(N,)` integers or texts."""
+    what = f"{name}: the labels of {split!r}" if split else f"{name}: the labels"
+    labels: np.ndarray[Any, Any] = np.asarray(values)
+    if labels.ndim == 2 and labels.shape[1] > 1:
+        raise DataError(
+            f"{what} have shape {labels.shape}: expected one for each image (one-hot: y.argmax(axis=1))"
+        )
+    labels = labels.reshape(-1)
+    if len(labels) != images:
+        raise DataError(f"{what} are {len(labels)}, but the images {images}: expected one for each")
+    if labels.dtype.kind == "f":
+        if not np.array_equal(labels, np.rint(labels)):  # not a number is unequal to itself
+            raise DataError(f"{what} are not whole numbers: expected integers or texts")
+        labels = labels.astype(np.int64)
+    return labels
 
 
 def _indices(name: str, values: np.ndarray[Any, Any], class_names: tuple[str, ...]) -> np.ndarray[Any, Any]:

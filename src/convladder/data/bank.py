@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import os
 import shutil
 import sys
@@ -30,6 +31,7 @@ INDEX = "index.json"
 VERSION = 1  # of what a bank holds; part of its key
 CHUNK = 512
 PARALLEL_FROM = 2_000  # fewer images are decoded sooner than processes start
+LEFTOVER_AGE = 86_400  # seconds: what is younger may be another process at work
 
 
 @dataclass(frozen=True)
@@ -58,8 +60,13 @@ class Bank:
 
     @cached_property
     def images(self) -> Pixels:
-        """The pixels, `(N, height, width, channels)`: a private, copy-on-write memory map."""
-        images: Pixels = np.load(self.folder / "images.npy", mmap_mode="c")
+        """The pixels, `(N, height, width, channels)`: a private, copy-on-write memory map. Raises DataError."""
+        try:
+            images: Pixels = np.load(self.folder / "images.npy", mmap_mode="c")
+        except FileNotFoundError:
+            raise DataError(
+                "the decoded images were deleted meanwhile: the same command makes them again"
+            ) from None
         return images
 
     @cached_property
@@ -113,6 +120,7 @@ def open_bank(
         return bank
     try:
         shutil.rmtree(folder, ignore_errors=True)  # what is there is damaged, and it is but a cache
+        files.remove_leftovers(folder.parent, older_than=LEFTOVER_AGE)
         with files.whole_folder(folder, INDEX) as temporary:
             _build(temporary, source, form, _subset(source.listing(), limit, seed), progress)
     except OSError as error:
@@ -134,9 +142,11 @@ def list_banks() -> Iterator[tuple[Bank, int]]:
             yield bank, sum(file.stat().st_size for file in index.parent.iterdir())
 
 
-def clear_banks() -> None:
-    """Delete every bank in the cache."""
+def clear_banks() -> tuple[int, int]:
+    """Delete every bank in the cache; return how many there were and their bytes."""
+    sizes = [size for _, size in list_banks()]
     shutil.rmtree(cache_folder() / "banks", ignore_errors=True)
+    return len(sizes), sum(sizes)
 
 
 def _load(folder: Path) -> Bank | None:
@@ -161,6 +171,13 @@ def _load(folder: Path) -> Bank | None:
 
 def _build(folder: Path, source: Source, form: ImageForm, listing: Listing, progress: Progress | None) -> None:
     path = folder / "images.npy"
+    needed, free = len(listing.records) * math.prod(form.shape), shutil.disk_usage(folder).free
+    if needed > free:
+        raise DataError(
+            f"{len(listing.records):,} images of {form.height}x{form.width} take {needed / 1e9:,.1f} GB decoded, "
+            f"and {cache_folder()} has {free / 1e9:,.1f} GB free: make room, set CONVLADDER_CACHE, "
+            "or give a smaller --image-size or a --limit"
+        )
     images = open_memmap(path, mode="w+", dtype=np.uint8, shape=(len(listing.records), *form.shape))
     rejections = dict(_decode_all(path, images, source, form, listing.records, progress))
     rows = [row for row in range(len(listing.records)) if row not in rejections]

@@ -16,6 +16,7 @@ from convladder.data.splits import Splits, split_records
 from convladder.errors import DataError
 
 MOST_REJECTED = 0.01
+MOST_NAMED = 5  # files in a message
 LARGEST_INFERRED = 96  # pixels: larger images are reduced unless a size is asked for
 SMALLEST_INFERRED = 16  # pixels: the least that LeNet-5, where the ladders start, can take
 
@@ -148,10 +149,10 @@ def _judge_rejections(bank: Bank, allow: bool) -> str:
     reasons = Counter(rejection.reason for rejection in bank.rejections)
     listed = ", ".join(f"{number} {reason}" for reason, number in reasons.most_common())
     if count > MOST_REJECTED * total and not allow:
-        first = bank.rejections[0]
+        first = ", ".join(rejection.path for rejection in bank.rejections[:MOST_NAMED])
         raise DataError(
             f"{count} of {total} files in {bank.source} are not readable images "
-            f"({listed}; the first is {first.path}): "
+            f"({listed}: {first}{', …' if count > MOST_NAMED else ''}): "
             "mend or remove them, or go on without them with --allow-rejects"
         )
     return f"rejected {count} of {total} files ({listed})"

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import cache
+from pathlib import Path
 
 import numpy as np
 
@@ -68,8 +70,23 @@ def _load_digits() -> ArraySet:
     return ArraySet("digits", {"": (images, digits.target)})
 
 
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Let no library write to standard error, not even below Python: TensorFlow greets when it is imported."""
+    sys.stderr.flush()
+    with Path(os.devnull).open("w") as nowhere:
+        kept = os.dup(2)
+        os.dup2(nowhere.fileno(), 2)
+        try:
+            yield
+        finally:
+            os.dup2(kept, 2)
+            os.close(kept)
+
+
 def _load_keras_set(name: str, class_names: tuple[str, ...] | None) -> ArraySet:
-    import keras
+    with _quiet():
+        import keras
 
     try:
         with contextlib.redirect_stdout(sys.stderr):  # the download's progress is no result

@@ -75,6 +75,8 @@ def open_source(text: str | Path) -> Source:
     """
     from convladder.data import arrays, folder, named
 
+    if not str(text):
+        raise DataError("the name of the data is empty: give a folder, an .npz file or a built-in name")
     path = Path(text).expanduser()
     if str(text) in named.NAMES:
         if path.exists():

@@ -47,7 +47,8 @@ def build(
     for number, (filters, rate) in enumerate(zip_longest(settings.filters, settings.dropout_conv), start=1):
         values = _convolution(settings, filters, number)(values)
         if settings.batch_norm:
-            values = layers.BatchNormalization(name=f"batch_norm_{number}")(values)
+            momentum = settings.batch_norm_momentum
+            values = layers.BatchNormalization(momentum=momentum, name=f"batch_norm_{number}")(values)
         values = layers.Activation("relu", name=f"relu_{number}")(values)
         values = _pooling(settings, number)(values)
         if rate:

@@ -127,7 +127,7 @@ def _short_change(change: Mapping[str, Any]) -> str:
 
 def _value(value: Any) -> str:
     if isinstance(value, list | tuple):
-        return "(" + ", ".join(map(str, value)) + ")"
+        return "[" + ", ".join(map(str, value)) + "]"
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 

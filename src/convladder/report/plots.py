@@ -6,15 +6,18 @@ colour alone. Ink, grid and accent colours are set apart so that a page can exch
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import io
-from collections.abc import Callable, Hashable, Mapping, Sequence
+import warnings
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ParamSpec
 
 import matplotlib
 import numpy as np
+from matplotlib import font_manager
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
@@ -102,6 +105,19 @@ _STYLE: Any = {
     "svg.fonttype": "none",
 }
 
+_FALLBACK_FONTS = (  # for scripts that DejaVu Sans lacks, on the usual systems
+    "Noto Sans CJK SC",
+    "Noto Sans CJK JP",
+    "Microsoft YaHei",
+    "Yu Gothic",
+    "Malgun Gothic",
+    "PingFang SC",
+    "Hiragino Sans",
+    "Arial Unicode MS",
+    "Noto Sans Devanagari",
+    "Nirmala UI",
+    "WenQuanYi Zen Hei",
+)
 _WIDTH = 5.2  # inches: readable on a phone, and two fit side by side on a desk
 _MOST_LABELS = 30
 
@@ -201,7 +217,7 @@ def draw_samples(run: Run) -> Figure:
 def to_svg(figure: Figure, name: str) -> str:
     """Return the figure as inline SVG in the page's colours. `name` keeps the ids of two figures apart."""
     text = io.StringIO()
-    with matplotlib.rc_context({**_STYLE, "svg.hashsalt": name}):
+    with matplotlib.rc_context({**_STYLE, "svg.hashsalt": name}), _any_script():
         figure.savefig(text, format="svg", bbox_inches="tight", pad_inches=0.05, metadata={"Date": None})
     svg = text.getvalue()
     svg = svg[svg.index("<svg") :]
@@ -213,7 +229,22 @@ def to_svg(figure: Figure, name: str) -> str:
 def save_png(figure: Figure, path: Path) -> None:
     """Write the figure as PNG on white."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=160, bbox_inches="tight", facecolor="white", metadata={"Software": None})
+    with _any_script():
+        figure.savefig(path, dpi=160, bbox_inches="tight", facecolor="white", metadata={"Software": None})
+
+
+@contextlib.contextmanager
+def _any_script() -> Iterator[None]:
+    """Draw names in any script with the fonts that are there; a glyph that none has is no reason to complain."""
+    with matplotlib.rc_context({"font.family": _font_families()}), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Glyph .* missing from font")
+        yield
+
+
+@functools.cache
+def _font_families() -> list[str]:
+    there = set(font_manager.get_font_names())
+    return ["DejaVu Sans", *(name for name in _FALLBACK_FONTS if name in there)]
 
 
 def _axes(height: float) -> tuple[Figure, Any]:
@@ -230,10 +261,10 @@ def _draw_rung(axes: Any, row: int, standing: Standing, colour: str) -> None:
 
 def _price(standing: Standing) -> str:
     price = standing.price
-    return (
-        f"{short(price['parameters'])} par. · {short(price['flops'])} FLOPs · "
-        f"{price['train_milliseconds_per_image']:.2g} ms"
-    )
+    parts = [f"{short(price.parameters)} par.", f"{short(price.flops)} FLOPs"]
+    if price.train_milliseconds_per_image is not None:
+        parts.append(f"{price.train_milliseconds_per_image:.2g} ms")
+    return " · ".join(parts)
 
 
 def short(number: float) -> str:
