@@ -184,7 +184,7 @@ def test_a_rung_may_change_the_form_of_the_images(climbed: Path) -> None:
     standings = Results(climbed.parent / "sizes").standings
     shapes = [standing.runs[0].about["data"]["image_shape"] for standing in standings.values()]
     assert shapes == [[16, 16, 1], [24, 24, 1]]
-    assert standings["large"].price["flops"] > 2 * standings["small"].price["flops"]
+    assert standings["large"].price.flops > 2 * standings["small"].price.flops
 
 
 @pytest.mark.parametrize(

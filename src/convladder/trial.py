@@ -100,7 +100,7 @@ def measure_cost(experiment: Experiment, shape: tuple[int, int, int], classes: i
 def measure_ladder(
     ladder: Ladder, shape: tuple[int, int, int], classes: int, emit: Emit
 ) -> dict[str, dict[str, int]]:
-    """Return the cost (see `Cost`) of each rung for images of this shape, unless a rung names a size of its own."""
+    """Return the cost (see `Cost`) of each rung for images of this shape, or of the size that it names."""
     del emit
     costs = {}
     for rung in ladder.rungs:
