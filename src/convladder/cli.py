@@ -101,8 +101,7 @@ def climb(
 
     The same command after a stop goes on with the trials that are missing.
     """
-    from convladder import climb as climbing
-    from convladder import progress, runs
+    from convladder import climbing, progress, runs
     from convladder.ladder import load_ladder
     from convladder.processes import cores
     from convladder.report import html
@@ -147,8 +146,7 @@ def train(
     quiet: QuietOption = False,
 ) -> None:
     """Train one rung with one seed."""
-    from convladder import climb as climbing
-    from convladder import progress, runs
+    from convladder import climbing, progress, runs
     from convladder.ladder import load_ladder
     from convladder.processes import cores
     from convladder.report import html

@@ -12,7 +12,7 @@ from rich.live import Live
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from convladder.climb import TrialKey
+from convladder.climbing import TrialKey
 from convladder.data.sources import Progress as OnProgress
 from convladder.processes import Event, Failed, Finished, Message, Started
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
-from matplotlib.figure import Figure
+from matplotlib.axes import Axes
 from PIL import Image
 
 from convladder import files
@@ -70,12 +70,13 @@ class _Pictures:
     def __init__(self, folder: Path) -> None:
         self._folder = folder / "plots"
 
-    def add(self, name: str, figure: Figure) -> Markup:
+    def add(self, name: str, axes: Axes) -> Markup:
+        figure = axes.figure.figure
         plots.save_png(figure, self._folder / f"{name}.png")
         return Markup(plots.to_svg(figure, name))  # matplotlib has escaped the text in it
 
-    def keep(self, name: str, figure: Figure) -> None:
-        plots.save_png(figure, self._folder / f"{name}.png")
+    def keep(self, name: str, grid: plots.Grid) -> None:
+        plots.save_png(grid.flat[0].figure, self._folder / f"{name}.png")
 
 
 def _predictions_part(run: Run, pictures: _Pictures) -> dict[str, Any]:

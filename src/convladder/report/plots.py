@@ -1,4 +1,6 @@
-"""The pictures of a report, drawn by matplotlib: numbers come in, a figure goes out.
+"""The pictures of a report, drawn by matplotlib: numbers come in, axes go out.
+
+Each function draws `into` a figure of its own (None), a figure that it sizes, or axes that it takes as they are.
 
 Colours are those of Okabe and Ito (2008), which colour-blind people can tell apart; a verdict is never told by
 colour alone. Ink, grid and accent colours are set apart so that a page can exchange them for its theme's.
@@ -13,11 +15,12 @@ import warnings
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ParamSpec
+from typing import Any, ParamSpec, TypeVar
 
 import matplotlib
 import numpy as np
 from matplotlib import font_manager
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
@@ -28,6 +31,9 @@ from convladder.results import Results, Standing
 from convladder.runs import Run
 
 P = ParamSpec("P")
+T = TypeVar("T")
+Into = Figure | Axes | None
+Grid = np.ndarray[Any, Any]  # of axes
 
 INK, MUTED, GRID = "#1b1b1d", "#6a6a6e", "#dcdce0"
 BLUE, ORANGE, GREEN = "#0072b2", "#d55e00", "#009e73"
@@ -122,9 +128,9 @@ _WIDTH = 5.2  # inches: readable on a phone, and two fit side by side on a desk
 _MOST_LABELS = 30
 
 
-def _styled(draw: Callable[P, Figure]) -> Callable[P, Figure]:
+def _styled(draw: Callable[P, T]) -> Callable[P, T]:
     @functools.wraps(draw)
-    def drawn(*arguments: P.args, **keywords: P.kwargs) -> Figure:
+    def drawn(*arguments: P.args, **keywords: P.kwargs) -> T:
         with matplotlib.rc_context(_STYLE):
             return draw(*arguments, **keywords)
 
@@ -132,12 +138,12 @@ def _styled(draw: Callable[P, Figure]) -> Callable[P, Figure]:
 
 
 @_styled
-def draw_ladder(results: Results) -> Figure:
+def draw_ladder(results: Results, into: Into = None) -> Axes:
     """Draw each rung's accuracy on test: its interval, its mean, every seed as a dot, and its price."""
     standings = list(results.standings.values())
     verdicts = {claim.rung: claim.difference.verdict for claim in results.against_parent}
-    figure, axes = _axes(height=0.62 * len(standings) + 0.7)
-    beside = {"transform": axes.get_yaxis_transform(), "va": "center"}
+    axes = _axes(into, height=0.62 * len(standings) + 0.7)
+    beside: Any = {"transform": axes.get_yaxis_transform(), "va": "center"}
     for row, standing in enumerate(standings):
         verdict = verdicts.get(standing.rung.name)
         colour = VERDICT_COLOURS[verdict] if verdict else INK
@@ -150,13 +156,13 @@ def draw_ladder(results: Results) -> Figure:
     axes.xaxis.set_major_locator(MaxNLocator(6, steps=[1, 2, 5, 10]))
     axes.xaxis.set_major_formatter(lambda share, _: f"{100 * share:.3g}")
     axes.tick_params(labelsize=8.5)
-    return figure
+    return axes
 
 
 @_styled
-def draw_curves(runs: Sequence[Run], metric: str) -> Figure:
+def draw_curves(runs: Sequence[Run], metric: str, into: Into = None) -> Axes:
     """Draw a metric (`accuracy` or `loss`) over epochs, train and validation, for every seed of a rung."""
-    figure, axes = _axes(height=2.5)
+    axes = _axes(into, height=2.5)
     for number, run in enumerate(runs):
         history = run.history
         label = (f"train{'' if len(runs) == 1 else ', each seed'}", "validation") if number == 0 else (None, None)
@@ -170,14 +176,14 @@ def draw_curves(runs: Sequence[Run], metric: str) -> Figure:
     if metric == "loss":
         axes.set_ylim(bottom=0)
     axes.legend(loc="best", fontsize=8)
-    return figure
+    return axes
 
 
 @_styled
-def draw_confusion(matrix: NDArray[np.int64], class_names: Sequence[str]) -> Figure:
+def draw_confusion(matrix: NDArray[np.int64], class_names: Sequence[str], into: Into = None) -> Axes:
     """Draw a confusion matrix, rows the true classes; shades are shares of the row, figures are counts."""
     size = len(class_names)
-    figure, axes = _axes(height=max(2.6, min(_WIDTH, 0.36 * size + 1.2)))
+    axes = _axes(into, height=max(2.6, min(_WIDTH, 0.36 * size + 1.2)))
     shares = matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
     axes.imshow(shares, cmap="Blues", vmin=0, vmax=1, aspect="auto")
     axes.grid(visible=False)
@@ -192,26 +198,44 @@ def draw_confusion(matrix: NDArray[np.int64], class_names: Sequence[str]) -> Fig
             if count:
                 colour = "white" if shares[row, column] > 0.55 else "#08306b"
                 axes.text(column, row, f"{count:,}", ha="center", va="center", size=7, color=colour)
-    return figure
+    return axes
 
 
 @_styled
-def draw_samples(run: Run) -> Figure:
+def draw_samples(run: Run, into: Figure | None = None) -> Grid:
     """Draw the run's sample images with what is true and what was predicted: the right ones, then the wrong."""
     samples = read_samples(run)
-    columns = 6
-    rows = max(1, -(-len(samples) // columns))
-    figure = Figure(figsize=(7.2, 1.55 * rows))
-    grid = figure.subplots(rows, columns, squeeze=False)
+    titles = [
+        _label(sample.predicted, 20) + ("" if sample.right else f"\n(is {_label(sample.label, 20)})")
+        for sample in samples
+    ]
+    colours = [BLUE if sample.right else ORANGE for sample in samples]
+    return draw_images([sample.pixels for sample in samples], titles, colours, into=into)
+
+
+@_styled
+def draw_images(
+    images: Sequence[NDArray[np.uint8]],
+    titles: Sequence[str],
+    colours: Sequence[str] | None = None,
+    *,
+    columns: int = 6,
+    into: Figure | None = None,
+) -> Grid:
+    """Draw images `(height, width, channels)` in a grid, each below its title; return the grid's axes."""
+    rows = max(1, -(-len(images) // columns))
+    figure = into or Figure()
+    figure.set_size_inches(1.2 * columns, 1.5 * rows)
+    grid: Grid = figure.subplots(rows, columns, squeeze=False)
     for axes in grid.flat:
         axes.set_axis_off()
-    for axes, sample in zip(grid.flat, samples, strict=False):
-        axes.imshow(sample.pixels.squeeze(), cmap="gray", vmin=0, vmax=255)
-        title = _label(sample.predicted, 20) + ("" if sample.right else f"\n(is {_label(sample.label, 20)})")
-        colour = BLUE if sample.right else ORANGE
+    for axes, pixels, title, colour in zip(
+        grid.flat, images, titles, colours or [INK] * len(images), strict=False
+    ):
+        axes.imshow(pixels.squeeze(), cmap="gray", vmin=0, vmax=255)
         axes.set_title(title, fontsize=7, color=colour)
     figure.tight_layout()
-    return figure
+    return grid
 
 
 def to_svg(figure: Figure, name: str) -> str:
@@ -247,9 +271,12 @@ def _font_families() -> list[str]:
     return ["DejaVu Sans", *(name for name in _FALLBACK_FONTS if name in there)]
 
 
-def _axes(height: float) -> tuple[Figure, Any]:
-    figure = Figure(figsize=(_WIDTH, height))
-    return figure, figure.subplots()
+def _axes(into: Into, height: float) -> Axes:
+    if isinstance(into, Axes):
+        return into
+    figure = into or Figure()
+    figure.set_size_inches(_WIDTH, height)
+    return figure.subplots()
 
 
 def _draw_rung(axes: Any, row: int, standing: Standing, colour: str) -> None:
