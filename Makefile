@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help demo test check docs bench format clean
+.PHONY: help demo test check docs notebooks bench format clean
 
 help:
 	@echo "make demo    install, climb the classic ladder on built-in data, say where the report is"
@@ -10,6 +10,7 @@ help:
 	@echo "make check   format, lint, types, direction of imports"
 	@echo "make bench   measure how often the statistics claim what is not so"
 	@echo "make docs    make the tables in docs/ from the code"
+	@echo "make notebooks  run the notebooks and keep their outputs (some minutes)"
 	@echo "make format  put the code in order"
 
 demo: .venv/installed
@@ -26,6 +27,9 @@ check: .venv/installed-dev
 
 docs: .venv/installed-dev
 	$(BIN)/python docs/make_tables.py
+
+notebooks: .venv/installed-dev
+	$(BIN)/python notebooks/run.py
 
 bench: .venv/installed-dev
 	$(BIN)/python benchmarks/false_claims.py

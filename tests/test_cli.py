@@ -8,7 +8,7 @@ import pytest
 
 from conftest import MakeFolder
 
-COMMANDS = ["climb", "train", "evaluate", "ladder", "report", "cache"]
+COMMANDS = ["climb", "train", "evaluate", "ladder", "report", "explain", "cache"]
 
 
 def convladder(*words: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
@@ -69,6 +69,8 @@ def test_the_version_is_told() -> None:
         ),
         (["climb", "digits", "--set", "model.filters=(6, 16)"], "expected a list, such as [32, 64]"),
         (["climb", "digits", "--image-size", "100000"], "less than or equal to 4096"),
+        (["explain", "empty"], "is not a finished run"),
+        (["explain", "empty", "--accuracy", "95"], "--accuracy is a share from 0 to 1"),
         (["ladder", "--toml"], "--toml needs the name of a ladder"),
         (["ladder", "classic", "--channels", "2"], "--channels is 1 (grey) or 3 (RGB)"),
         (["climb", "digits", "--ladder", "clasic"], "unknown ladder 'clasic'"),

@@ -79,7 +79,7 @@ def test_a_climb_leaves_what_the_design_says(climbed: Path) -> None:
         for name in trial
     }
     plots = {f"plots/{rung}-{metric}.png" for rung in ("lenet5", "max-pooling") for metric in ("accuracy", "loss")}
-    plots |= {f"plots/{name}.png" for name in ("ladder", "confusion", "samples")}
+    plots |= {f"plots/{name}.png" for name in ("ladder", "confusion", "samples", "reliability")}
     top = {"climb.json", "ladder.json", "results.csv", "summary.csv", "report.html"}
     assert files_of(climbed) - {".lock"} == trials | plots | top
     printed = (climbed.parent / "stdout").read_text()
@@ -229,7 +229,7 @@ def test_the_page_needs_no_network_and_runs_no_script(climbed: Path) -> None:
     page = _Page()
     page.feed((climbed / "report.html").read_text(encoding="utf-8"))
     assert "script" not in page.tags
-    assert page.tags.count("svg") == 6
+    assert page.tags.count("svg") == 7
     assert page.addresses
     assert all(address.startswith(("data:", "#")) for address in page.addresses)
 
@@ -395,3 +395,20 @@ def test_the_pictures_show_something(climbed: Path) -> None:
         pixels = np.asarray(Image.open(path).convert("L"))
         assert min(pixels.shape) > 200, path
         assert pixels.std() > 10, path
+
+
+def test_a_run_is_explained(climbed: Path) -> None:
+    folder = climbed / "trials/max-pooling/seed-0"
+    told = convladder("explain", str(folder), "--accuracy", "0.9", cwd=climbed).stdout
+    for said in (
+        "taken for",
+        "Confidence and accuracy lie",
+        "temperature",
+        "accuracy of 90%",
+        "labels in validation",
+    ):
+        assert said in told
+    figures = json.loads(convladder("explain", str(folder), "--json", cwd=climbed).stdout)
+    assert set(figures) == {"classes", "confused_pairs", "calibration", "selection", "suspected_labels"}
+    assert sum(row["images"] for row in figures["classes"].values()) == 30
+    assert "is a climb" in convladder("explain", str(climbed), cwd=climbed, status=2).stderr

@@ -17,23 +17,26 @@ ROOT = Path(__file__).parent.parent
 
 def test_the_public_names() -> None:
     assert convladder.__all__ == [
+        "Augmentation",
+        "Climb",
         "ConvladderError",
         "Dataset",
         "Experiment",
         "Ladder",
-        "Results",
         "Run",
         "Rung",
+        "climb",
         "load",
         "load_ladder",
+        "train",
     ]
     for name in convladder.__all__:
         assert getattr(convladder, name).__name__ == name
 
 
 def test_an_unknown_name_is_an_attribute_error() -> None:
-    with pytest.raises(AttributeError, match="no attribute 'climbing'"):
-        _ = convladder.climbing
+    with pytest.raises(AttributeError, match="no attribute 'tuning'"):
+        _ = convladder.tuning
 
 
 def test_imports_go_one_way() -> None:

@@ -9,38 +9,47 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from convladder.api import climb as climb
+    from convladder.api import load as load
+    from convladder.api import train as train
+    from convladder.config import Augmentation as Augmentation
     from convladder.config import Experiment as Experiment
-    from convladder.data.dataset import Dataset as Dataset
-    from convladder.data.dataset import load as load
     from convladder.errors import ConvladderError as ConvladderError
     from convladder.ladder import Ladder as Ladder
     from convladder.ladder import Rung as Rung
     from convladder.ladder import load_ladder as load_ladder
-    from convladder.results import Results as Results
-    from convladder.runs import Run as Run
+    from convladder.views.climb import Climb as Climb
+    from convladder.views.dataset import Dataset as Dataset
+    from convladder.views.run import Run as Run
 
 _HOMES = {
+    "Augmentation": "convladder.config",
+    "Climb": "convladder.views.climb",
     "ConvladderError": "convladder.errors",
-    "Dataset": "convladder.data.dataset",
+    "Dataset": "convladder.views.dataset",
     "Experiment": "convladder.config",
     "Ladder": "convladder.ladder",
-    "Results": "convladder.results",
-    "Run": "convladder.runs",
+    "Run": "convladder.views.run",
     "Rung": "convladder.ladder",
-    "load": "convladder.data.dataset",
+    "climb": "convladder.api",
+    "load": "convladder.api",
     "load_ladder": "convladder.ladder",
+    "train": "convladder.api",
 }
 
 __all__ = [
+    "Augmentation",
+    "Climb",
     "ConvladderError",
     "Dataset",
     "Experiment",
     "Ladder",
-    "Results",
     "Run",
     "Rung",
+    "climb",
     "load",
     "load_ladder",
+    "train",
 ]
 
 

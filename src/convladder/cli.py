@@ -6,25 +6,16 @@ import contextlib
 import io
 import signal
 import sys
-import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TypeVar
+from typing import Annotated, Any, NoReturn
 
 import typer
 from rich.console import Console
 
 from convladder import show
 from convladder.errors import ConvladderError, ExperimentError, RunError
-
-if TYPE_CHECKING:
-    from convladder.config import Data
-    from convladder.data.dataset import Dataset
-    from convladder.data.sources import Progress
-    from convladder.runs import Run
-
-T = TypeVar("T")
 
 app = typer.Typer(
     help="Train an image classifier on your own images, and know which technique earned its place.",
@@ -101,28 +92,24 @@ def climb(
 
     The same command after a stop goes on with the trials that are missing.
     """
-    from convladder import climbing, progress, runs
-    from convladder.ladder import load_ladder
-    from convladder.processes import cores
-    from convladder.report import html
-    from convladder.results import Results
+    from convladder import api
 
-    chosen = load_ladder(ladder)
-    if rungs is not None:
-        chosen = chosen.part([name.strip() for name in rungs.split(",") if name.strip()])
-    settings = _changes(data, epochs, image_size, limit, class_weight, changes)
-    plan = climbing.make_plan(
-        chosen, range(seed, seed + seeds), settings, lambda wanted: _load(wanted, allow_rejects, quiet)
-    )
-    folder = out or climbing.find_climb(Path("climbs"), plan) or runs.new_folder("climbs", data)
-    runs.check_outside(folder, data)
-    _tell_resumed(len(plan.trials), len(climbing.missing_trials(plan, folder)), folder, quiet)
-    going_on = f"what is finished is in {folder}, and the same command goes on"
-    with _interruptible(going_on), progress.display(errors, quiet=quiet) as display:
-        climbing.climb(plan, folder, jobs=jobs or cores(), on_weights=display.expect, on_event=display.follow)
-    results = Results(folder)
-    show.climb(results, html.write_climb(results), json_wanted=as_json)
-    if results.failures:
+    names = None if rungs is None else [name.strip() for name in rungs.split(",") if name.strip()]
+    with _interruptible():
+        climbed = api.climb(
+            data,
+            ladder,
+            rungs=names,
+            seeds=seeds,
+            seed=seed,
+            changes=_changes(epochs, image_size, limit, class_weight, changes),
+            jobs=jobs,
+            out=out,
+            allow_rejects=allow_rejects,
+            quiet=quiet,
+        )
+    show.climb(climbed, climbed.report(), json_wanted=as_json)
+    if climbed.failures:
         raise typer.Exit(1)
 
 
@@ -146,27 +133,21 @@ def train(
     quiet: QuietOption = False,
 ) -> None:
     """Train one rung with one seed."""
-    from convladder import climbing, progress, runs
-    from convladder.ladder import load_ladder
-    from convladder.processes import cores
-    from convladder.report import html
-    from convladder.trial import Trial
+    from convladder import api
 
-    chosen = load_ladder(ladder)
-    name = rung or chosen.rungs[-1].name
-    settings = _changes(data, epochs, image_size, limit, class_weight, changes)
-    experiment = chosen.experiment(name).replace(settings | {"seed": seed})
-    folder = out or runs.new_folder("runs", data)
-    runs.check_free(folder)
-    runs.check_outside(folder, data)
-    dataset = _load(experiment.data, allow_rejects, quiet)
-    trial = Trial(name, experiment.replace(dataset.settled()), dataset)
-    with (
-        _interruptible("nothing is kept of a run that is not finished"),
-        progress.display(errors, quiet=quiet) as display,
-    ):
-        run = climbing.train_one(trial, folder, threads=jobs or cores(), on_event=display.follow)
-    show.run(run, html.write_run(run), json_wanted=as_json)
+    with _interruptible():
+        trained = api.train(
+            data,
+            rung,
+            ladder=ladder,
+            seed=seed,
+            changes=_changes(epochs, image_size, limit, class_weight, changes),
+            threads=jobs,
+            out=out,
+            allow_rejects=allow_rejects,
+            quiet=quiet,
+        )
+    show.run(trained, trained.report(), json_wanted=as_json)
 
 
 @app.command(epilog="Example:  convladder evaluate runs/2026-01-31-120000-cats --data path/to/other/images")
@@ -186,14 +167,17 @@ def evaluate(
     Without --data these are the figures of its own validation and test images, from its predictions. Of
     other data, the test split is taken where the source names one, else every image.
     """
-    from convladder import runs
+    from convladder.views.run import Run
 
-    if runs.is_climb(run):
-        raise RunError(f"{run} is a climb: give one of its runs, such as {run / 'trials' / '<rung>' / 'seed-0'}")
+    _refuse_climb(run)
     if out and data is None:
         raise ExperimentError("--out goes with --data: a run's own predictions are in its folder already")
-    trained = runs.Run(run)
-    figures = trained.metrics if data is None else _evaluate_elsewhere(trained, data, out, allow_rejects, quiet)
+    trained = Run(run)
+    if data is None:
+        show.figures(trained.metrics, json_wanted=as_json)
+        return
+    with _interruptible():
+        figures = trained.evaluate(data, out=out, allow_rejects=allow_rejects, quiet=quiet)
     show.figures(figures, json_wanted=as_json)
 
 
@@ -240,17 +224,35 @@ def report(
     as_json: AsJson = False,
 ) -> None:
     """Rebuild the report of a run or a climb from its folder."""
-    from convladder import results, runs
-    from convladder.report import html
+    from convladder import runs
+    from convladder.views.climb import Climb
+    from convladder.views.run import Run
 
     if runs.is_climb(folder):
-        climbed = results.Results(folder)
-        show.climb(climbed, html.write_climb(climbed), json_wanted=as_json)
+        climbed = Climb(folder)
+        show.climb(climbed, climbed.report(), json_wanted=as_json)
     elif not runs.is_finished(folder):
         raise RunError(f"{folder} is neither a run nor a climb: it has no metrics.json and no climb.json")
     else:
-        run = runs.Run(folder)
-        show.run(run, html.write_run(run), json_wanted=as_json)
+        run = Run(folder)
+        show.run(run, run.report(), json_wanted=as_json)
+
+
+@app.command(epilog="Example:  convladder explain runs/2026-01-31-120000-cats --accuracy 0.95")
+def explain(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="The folder of a run.")],
+    accuracy: Annotated[
+        float, typer.Option("--accuracy", metavar="SHARE", help="Accuracy wanted of what is still predicted.")
+    ] = 0.95,
+    as_json: AsJson = False,
+) -> None:
+    """Say where a run's network errs, whether its probabilities can be believed, and which labels look wrong."""
+    from convladder.views.run import Run
+
+    if not 0 < accuracy <= 1:
+        raise ExperimentError(f"--accuracy is a share from 0 to 1, such as 0.95; got {accuracy:g}")
+    _refuse_climb(run)
+    show.explanation(Run(run), accuracy, json_wanted=as_json)
 
 
 @app.command(epilog="Example:  convladder cache --clear")
@@ -293,13 +295,20 @@ def main() -> NoReturn:
 
 
 @contextlib.contextmanager
-def _interruptible(what_is_left: str) -> Iterator[None]:
-    """On Ctrl-C say what is left."""
+def _interruptible() -> Iterator[None]:
+    """End with the status of Ctrl-C; what is left has been said."""
     try:
         yield
     except KeyboardInterrupt:
-        errors.print(f"stopped; {what_is_left}", markup=False, soft_wrap=True)
         raise typer.Exit(130) from None
+
+
+def _refuse_climb(folder: Path) -> None:
+    from convladder import runs
+
+    if runs.is_climb(folder):
+        example = folder / "trials" / "<rung>" / "seed-0"
+        raise RunError(f"{folder} is a climb: give one of its runs, such as {example}")
 
 
 def _stop(number: int, frame: FrameType | None) -> NoReturn:
@@ -313,7 +322,6 @@ def _say_error(message: str) -> None:
 
 
 def _changes(
-    data: str,
     epochs: int | None,
     image_size: str | None,
     limit: int | None,
@@ -323,7 +331,6 @@ def _changes(
     from convladder.config import parse_assignments
 
     changes: dict[str, Any] = {
-        "data.source": data,
         "train.epochs": epochs,
         "data.image_size": _size(image_size) if image_size else None,
         "data.limit": limit,
@@ -344,50 +351,3 @@ def _size(text: str) -> tuple[int, int]:
     if len(parts) > 2 or not all(part.isdigit() and int(part) > 0 for part in parts):
         raise ExperimentError(f"--image-size takes N or HEIGHTxWIDTH in pixels, such as 64 or 48x64; got {text!r}")
     return int(parts[0]), int(parts[-1])
-
-
-def _load(settings: Data, allow_rejects: bool, quiet: bool) -> Dataset:
-    from convladder.data.dataset import load
-
-    dataset = _with_counter(quiet, lambda progress: load(settings, allow_rejects=allow_rejects, progress=progress))
-    if not quiet:
-        sizes = ", ".join(f"{len(indices):,} {part}" for part, indices in vars(dataset.splits).items())
-        errors.print(f"{dataset.bank.source}: {len(dataset.class_names)} classes; {sizes}", markup=False)
-    _show_notes(dataset.notes, quiet)
-    return dataset
-
-
-def _with_counter(quiet: bool, work: Callable[[Progress], T]) -> T:
-    from convladder import progress
-
-    with progress.counting(errors, "reading images", quiet=quiet) as on_progress:
-        return work(on_progress)
-
-
-def _show_notes(notes: tuple[str, ...], quiet: bool) -> None:
-    for note in () if quiet else notes:
-        errors.print(note, markup=False, style="dim")
-
-
-def _tell_resumed(total: int, missing: int, folder: Path, quiet: bool) -> None:
-    if missing < total and not quiet:
-        errors.print(f"{total - missing} of {total} trials are finished already in {folder}", markup=False)
-
-
-def _evaluate_elsewhere(run: Run, data: str, out: Path | None, allow_rejects: bool, quiet: bool) -> dict[str, Any]:
-    from convladder import runs, trial
-    from convladder.data.dataset import load_bank
-    from convladder.processes import cores
-
-    if out:
-        runs.check_outside(out, data)
-        if out.exists() and (out.is_file() or any(out.iterdir())):
-            raise RunError(f"{out} is there already: choose another --out")
-        runs.check_writable(out)
-    settings = run.experiment.replace({"data.source": data, "data.limit": None}).data
-    bank, notes = _with_counter(
-        quiet, lambda progress: load_bank(settings, allow_rejects=allow_rejects, progress=progress)
-    )
-    _show_notes(notes, quiet)
-    with tempfile.TemporaryDirectory() as spare:
-        return trial.evaluate_elsewhere(run, bank, out or Path(spare), threads=cores())

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import html
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 from rich.console import Console, Group
@@ -17,6 +19,7 @@ from convladder.data.sources import Progress as OnProgress
 from convladder.processes import Event, Failed, Finished, Message, Started
 
 PLAIN_SECONDS = 10  # between plain lines of one bank
+NOTEBOOK_SECONDS = 0.2  # between two pictures of a bar
 
 
 class Display(Protocol):
@@ -73,82 +76,166 @@ class Plain:
             )
 
 
+class _Tally:
+    """Keeps count of a climb: what runs, how many trials have ended, and the share of all the work."""
+
+    def __init__(self) -> None:
+        self.running: dict[TrialKey, dict[str, float]] = {}
+        self.ended = 0
+        self._weights: dict[TrialKey, float] = {}
+        self._shares: dict[TrialKey, float] = {}
+
+    def expect(self, weights: dict[TrialKey, float]) -> None:
+        self._weights = weights
+
+    def follow(self, event: Event) -> None:
+        if isinstance(event, Started):
+            self.running[event.key] = {}
+        if isinstance(event, Message):
+            self.running[event.key] = event.value
+            self._shares[event.key] = event.value["epoch"] / event.value["epochs"]
+        if isinstance(event, Finished | Failed):
+            self.running.pop(event.key, None)
+            self._shares[event.key] = 1.0
+            self.ended += 1
+
+    @property
+    def trials(self) -> int:
+        return len(self._weights) or len(self.running) + self.ended
+
+    @property
+    def share(self) -> float:
+        """The share of the work that is done, from 0 to 1."""
+        done = sum(share * self._weights.get(key, 1.0) for key, share in self._shares.items())
+        return done / (sum(self._weights.values()) or self.trials or 1)
+
+
 class Lively:
     """One line for each running trial, above a bar over all the work with the time left."""
 
     def __init__(self, live: Live, console: Console) -> None:
-        self._live, self._console = live, console
-        self._weights: dict[TrialKey, float] = {}
-        self._running: dict[TrialKey, dict[str, float]] = {}
-        self._shares: dict[TrialKey, float] = {}
-        self._ended = 0
+        self._live, self._console, self._tally = live, console, _Tally()
         self._bar = Progress(
             TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:>3.0f} %"),
             TextColumn("time left"), TimeRemainingColumn(elapsed_when_finished=True),
             console=console, speed_estimate_period=600,
         )  # fmt: skip
-        self._task = self._bar.add_task("starting", total=None)
+        self._task = self._bar.add_task("starting", total=1.0)
 
     def expect(self, weights: dict[TrialKey, float]) -> None:
-        self._weights = weights
-        self._bar.update(self._task, total=sum(weights.values()) or None)
+        self._tally.expect(weights)
         self._redraw()
 
     def follow(self, event: Event) -> None:
-        if isinstance(event, Started):
-            self._running[event.key] = {}
-        if isinstance(event, Message):
-            self._running[event.key] = event.value
-            self._shares[event.key] = event.value["epoch"] / event.value["epochs"]
-        if isinstance(event, Finished | Failed):
-            self._running.pop(event.key, None)
-            self._shares[event.key] = 1.0
-            self._ended += 1
+        self._tally.follow(event)
         if isinstance(event, Failed):
             _show_failure(self._console, event)
         self._redraw()
 
     def _redraw(self) -> None:
-        done = sum(share * self._weights.get(key, 1.0) for key, share in self._shares.items())
-        total = len(self._weights) or len(self._running) + self._ended
-        self._bar.update(
-            self._task,
-            completed=done,
-            total=sum(self._weights.values()) or float(total) or None,
-            description=f"{self._ended} of {total} trials",
-        )
+        words = f"{self._tally.ended} of {self._tally.trials} trials"
+        self._bar.update(self._task, completed=self._tally.share, description=words)
         table = Table(box=None, pad_edge=False, header_style="dim")
         for heading in ("rung", "seed", "epoch", "val. accuracy", "images/s"):
             table.add_column(heading, justify="left" if heading == "rung" else "right", min_width=len(heading))
-        for (rung, seed), row in self._running.items():
+        for (rung, seed), row in self._tally.running.items():
             table.add_row(rung, str(seed), *_cells(row))
         self._live.update(Group(table, self._bar))
 
 
-@contextlib.contextmanager
-def display(console: Console, *, quiet: bool) -> Iterator[Display]:
-    """Yield the display that suits the console."""
-    if quiet:
-        yield Quiet(console)
-    elif not console.is_terminal:
-        yield Plain(console)
-    else:
-        with Live(console=console, refresh_per_second=4, transient=True) as live:
-            yield Lively(live, console)
+class InNotebook:
+    """A bar below the cell, renewed in place, and a line that stays when all is done."""
+
+    def __init__(self, console: Console) -> None:
+        self._console, self._tally, self._started = console, _Tally(), time.monotonic()
+        self._place = _Place()
+
+    def expect(self, weights: dict[TrialKey, float]) -> None:
+        self._tally.expect(weights)
+
+    def follow(self, event: Event) -> None:
+        self._tally.follow(event)
+        if isinstance(event, Failed):
+            _show_failure(self._console, event)
+        running = ", ".join(f"{rung} seed {seed}" for rung, seed in self._tally.running)
+        self._place.show_bar(self._tally.share, f"{self._tally.ended} of {self._tally.trials} trials; {running}")
+
+    def close(self) -> None:
+        """Leave one line: how many trials were trained, and in what time."""
+        trials, seconds = self._tally.ended, time.monotonic() - self._started
+        self._place.show(f"{trials} trial{'' if trials == 1 else 's'} in {seconds:,.0f} s" if trials else "")
 
 
-@contextlib.contextmanager
-def counting(console: Console, what: str, *, quiet: bool) -> Iterator[OnProgress]:
-    """Yield a function that takes (done, total) and shows it: a bar, or plain lines now and then."""
-    if quiet:
-        yield lambda done, total: None
-    elif not console.is_terminal:
-        yield _plain_counter(console, what)
-    else:
-        bar = Progress(TextColumn(what), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), console=console)
-        with bar:
-            task = bar.add_task(what, total=None, visible=False)
-            yield lambda done, total: bar.update(task, completed=done, total=total, visible=True)
+class _Place:
+    """A place below a notebook's cell that can be shown anew."""
+
+    def __init__(self) -> None:
+        from IPython.display import display
+
+        self._last = 0.0
+        self._handle = display({"text/plain": ""}, raw=True, display_id=True)
+
+    def show(self, text: str) -> None:
+        self._handle.update({"text/plain": text, "text/html": html.escape(text)}, raw=True)
+
+    def show_bar(self, share: float, text: str) -> None:
+        if time.monotonic() - self._last > NOTEBOOK_SECONDS:
+            self._last = time.monotonic()
+            bar = f'<progress value="{share:.3f}" max="1" style="width: 16em"></progress> {html.escape(text)}'
+            self._handle.update({"text/plain": f"{share:.0%} {text}", "text/html": bar}, raw=True)
+
+
+@dataclass(frozen=True)
+class Reporter:
+    """Tells a person what happens. A quiet one tells of failures alone."""
+
+    console: Console
+    quiet: bool = False
+
+    def say(self, text: str, *, dim: bool = False) -> None:
+        if not self.quiet:
+            self.console.print(text, markup=False, style="dim" if dim else None)
+
+    @contextlib.contextmanager
+    def trials(self) -> Iterator[Display]:
+        """Yield the display of trials that suits the console."""
+        if self.quiet:
+            yield Quiet(self.console)
+        elif self.console.is_jupyter:
+            shown = InNotebook(self.console)
+            try:
+                yield shown
+            finally:
+                shown.close()
+        elif not self.console.is_terminal:
+            yield Plain(self.console)
+        else:
+            with Live(console=self.console, refresh_per_second=4, transient=True) as live:
+                yield Lively(live, self.console)
+
+    @contextlib.contextmanager
+    def counting(self, what: str) -> Iterator[OnProgress]:
+        """Yield a function that takes (done, total) and shows it: a bar, or plain lines now and then."""
+        if self.quiet:
+            yield lambda done, total: None
+        elif self.console.is_jupyter:
+            place = _Place()
+            yield lambda done, total: place.show_bar(done / max(total, 1), f"{what}: {done:,} of {total:,}")
+            place.show("")
+        elif not self.console.is_terminal:
+            yield _plain_counter(self.console, what)
+        else:
+            bar = Progress(
+                TextColumn(what), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), console=self.console
+            )
+            with bar:
+                task = bar.add_task(what, total=None, visible=False)
+                yield lambda done, total: bar.update(task, completed=done, total=total, visible=True)
+
+
+def reporter(*, quiet: bool) -> Reporter:
+    """Return a reporter on standard error, or below the cell of a notebook."""
+    return Reporter(Console(stderr=True, highlight=False, soft_wrap=True), quiet)
 
 
 def _plain_counter(console: Console, what: str) -> OnProgress:

@@ -53,10 +53,14 @@ PACKAGES = (
 
 @dataclass(frozen=True)
 class Samples:
-    """Test images as the network saw them: pixels `(N, H, W, C)` and their rows in the test predictions."""
+    """Test images as the network saw them: pixels `(N, H, W, C)` and their rows in the test predictions.
+
+    drawn : which of them were drawn at random; the others are there to show mistakes.
+    """
 
     pixels: NDArray[np.uint8]
     rows: NDArray[np.int64]
+    drawn: NDArray[np.bool_]
 
 
 class Run:
@@ -93,7 +97,7 @@ class Run:
     @cached_property
     def samples(self) -> Samples:
         with np.load(self.folder / "samples.npz", allow_pickle=False) as file:
-            return Samples(file["pixels"], file["rows"])
+            return Samples(file["pixels"], file["rows"], file["drawn"])
 
     @property
     def rung(self) -> str:
@@ -152,6 +156,13 @@ def check_outside(folder: Path, source: str) -> None:
         raise RunError(f"{folder} lies inside the images ({data.resolve()}): choose a place outside with --out")
 
 
+def check_new(folder: Path) -> None:
+    """Make the folder. Raises RunError where it is there and not empty, or cannot be written."""
+    if folder.is_file() or (folder.is_dir() and any(folder.iterdir())):
+        raise RunError(f"{folder} is there already: choose another --out")
+    check_writable(folder)
+
+
 def check_free(folder: Path) -> None:
     """Raise RunError where a run cannot be put at `folder`, before any work: something else is there."""
     if folder.is_file() or (folder.is_dir() and any(folder.iterdir()) and not is_finished(folder)):
@@ -185,7 +196,7 @@ def locked(folder: Path) -> Iterator[None]:
 
 
 def write_samples(folder: Path, samples: Samples) -> None:
-    np.savez_compressed(folder / "samples.npz", pixels=samples.pixels, rows=samples.rows)
+    np.savez_compressed(folder / "samples.npz", pixels=samples.pixels, rows=samples.rows, drawn=samples.drawn)
 
 
 def command() -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,13 +13,18 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from convladder import readings
+
 if TYPE_CHECKING:
+    import pandas as pd
+
     from convladder.data.bank import Bank
     from convladder.ladder import Ladder
     from convladder.results import Results
-    from convladder.runs import Run
+    from convladder.views.run import Run
 
 _FREE_COLUMNS = ("verdict", "change", "title", "source")  # whose text may take several lines
+MOST_SUSPECTS = 20
 PIPED_WIDTH = 160  # where there is no terminal whose width could be asked
 
 output = Console(highlight=False, width=None if sys.stdout.isatty() else PIPED_WIDTH)
@@ -106,6 +112,48 @@ def run(finished: Run, page: Path, *, json_wanted: bool) -> None:
         return
     figures(finished.metrics, json_wanted=False)
     _report(page)
+
+
+def explanation(run: Run, accuracy: float, *, json_wanted: bool) -> None:
+    """Print where a run errs: classes, pairs, calibration, threshold and suspected labels."""
+    classes, pairs, suspects = run.class_accuracies(), run.confused_pairs(), run.suspected_labels()
+    calibration, selection = run.calibration(), run.selection(accuracy)
+    if json_wanted:
+        as_json({
+            "classes": classes.to_dict("index"),
+            "confused_pairs": pairs.to_dict("records"),
+            "calibration": asdict(calibration),
+            "selection": asdict(selection),
+            "suspected_labels": suspects.to_dict("records"),
+        })  # fmt: skip
+        return
+    table = _table("class", ">accuracy", ">95 % interval", ">test images")
+    for name, row in classes.iterrows():
+        interval = f"{row['low']:.3f}–{row['high']:.3f}"
+        table.add_row(escape(str(name)), f"{row['share']:.3f}", interval, f"{row['images']:,.0f}")
+    output.print(table)
+    if len(pairs):
+        table = _table("class", "taken for", ">images", ">share", ">95 % interval")
+        for _, row in pairs.iterrows():
+            names = (escape(row["class"]), escape(row["predicted"]))
+            table.add_row(*names, str(row["images"]), f"{row['share']:.3f}", f"{row['low']:.3f}–{row['high']:.3f}")
+        output.print(table)
+    for sentence in readings.of_calibration(calibration), readings.of_selection(selection):
+        output.print(sentence, soft_wrap=True, markup=False)
+    _suspects(suspects, len(run.predictions), run.metrics["test"]["accuracy"])
+
+
+def _suspects(suspects: pd.DataFrame, images: int, accuracy: float) -> None:
+    output.print(readings.of_suspects(len(suspects), images, accuracy), soft_wrap=True, markup=False)
+    if len(suspects):
+        table = _table("file", "label", "looks like", ">margin")
+        for _, row in suspects.head(MOST_SUSPECTS).iterrows():
+            table.add_row(
+                escape(row["path"]), escape(row["label"]), escape(row["suggested"]), f"{row['margin']:.2f}"
+            )
+        output.print(table)
+    if len(suspects) > MOST_SUSPECTS:
+        output.print(f"the first {MOST_SUSPECTS}; --json has all", style="dim")
 
 
 def figures(metrics: Mapping[str, Any], *, json_wanted: bool) -> None:

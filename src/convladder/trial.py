@@ -11,11 +11,12 @@ import numpy as np
 import pandas as pd
 
 from convladder import files, runs
-from convladder.config import Experiment
+from convladder.config import Augmentation, Experiment
 from convladder.data.bank import Bank
 from convladder.data.dataset import Dataset
+from convladder.data.images import Pixels
 from convladder.errors import ExperimentError, RunError
-from convladder.evaluation import metrics, predictions
+from convladder.evaluation import labels, metrics, mistakes, predictions
 from convladder.ladder import Ladder
 from convladder.processes import Emit, call
 
@@ -111,6 +112,32 @@ def measure_ladder(
     return costs
 
 
+def list_layers(folder: Path, emit: Emit) -> list[dict[str, Any]]:
+    """Return the name, output shape and number of parameters of each layer of a run's network."""
+    del emit
+    network = load_network(runs.Run(folder))
+    return [
+        {
+            "layer": layer.name,
+            "output": " × ".join(str(side) for side in layer.output.shape[1:]),
+            "parameters": layer.count_params(),
+        }
+        for layer in network.layers
+    ]
+
+
+def augment_images(settings: Augmentation, seed: int, images: Pixels, emit: Emit) -> Pixels:
+    """Return the images `(N, height, width, channels)` as a trial of this seed might see them in training."""
+    del emit
+    from convladder.training import augment
+
+    changed: Any = images.astype(np.float32)
+    for layer in augment.build(settings, seed):
+        changed = layer(changed, training=True)
+    pixels: Pixels = np.rint(np.asarray(changed)).astype(np.uint8)
+    return pixels
+
+
 def load_network(run: runs.Run) -> keras.Model:
     """Build the run's network again and give it its weights. Raises RunError where they do not fit."""
     from convladder.models import convnet
@@ -179,12 +206,20 @@ def _predict(network: keras.Model, dataset: Dataset) -> pd.DataFrame:
 
 
 def _choose_samples(table: pd.DataFrame, dataset: Dataset) -> runs.Samples:
-    """Take test images at random, half of them right and half wrong as far as there are any."""
-    right = predictions.correct(predictions.part(table, "test"))
+    """Take test images at random, half of them right and half wrong as far as there are any; and the mistakes."""
+    test = predictions.part(table, "test")
+    right = predictions.correct(test)
     draw = np.random.default_rng(0)
-    chosen = [draw.permutation(np.flatnonzero(right == wanted))[:SAMPLES] for wanted in (True, False)]
-    rows = np.concatenate(chosen)
-    return runs.Samples(dataset.bank.images[dataset.bank.rows[dataset.splits.test[rows]]], rows)
+    drawn = np.concatenate(
+        [draw.permutation(np.flatnonzero(right == wanted))[:SAMPLES] for wanted in (True, False)]
+    )
+    telling = [*mistakes.most_wrong(test).tolist(), *labels.suspects(test).index[:SAMPLES]]
+    for pair in mistakes.confused_pairs(test):
+        telling += pair.rows[: mistakes.OF_PAIR]
+    others = np.setdiff1d(np.array(telling, dtype=np.int64), drawn)
+    rows = np.concatenate([drawn, others])
+    pixels = dataset.bank.images[dataset.bank.rows[dataset.splits.test[rows]]]
+    return runs.Samples(pixels, rows, np.arange(len(rows)) < len(drawn))
 
 
 def _write_network(folder: Path, fitted: Fitted, dataset: Dataset) -> None:

@@ -23,8 +23,12 @@ SMALLEST_INFERRED = 16  # pixels: the least that LeNet-5, where the ladders star
 
 @dataclass(frozen=True)
 class Dataset:
-    """A bank and its split. `notes` says what was inferred or left out, in sentences for people."""
+    """A bank and its split. `notes` says what was inferred or left out, in sentences for people.
 
+    settings : what it was loaded by.
+    """
+
+    settings: Data
     bank: Bank
     splits: Splits
     notes: tuple[str, ...] = ()
@@ -100,7 +104,7 @@ def load(settings: Data | str, *, allow_rejects: bool = False, progress: Progres
         test=settings.test,
         seed=settings.split_seed,
     )
-    return Dataset(bank, splits, notes)
+    return Dataset(settings, bank, splits, notes)
 
 
 def load_bank(

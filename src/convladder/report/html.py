@@ -14,13 +14,15 @@ from markupsafe import Markup
 from matplotlib.axes import Axes
 from PIL import Image
 
-from convladder import files
-from convladder.evaluation import predictions, statistics
+from convladder import files, readings
+from convladder.evaluation import calibration, labels, mistakes, predictions, statistics
 from convladder.report import plots
 from convladder.results import Results
 from convladder.runs import Run
 
 PAGE = "report.html"
+SUSPECTS = 12  # images with suspected labels
+WANTED = (0.9, 0.95, 0.99)  # accuracies for which a threshold is shown
 
 
 def write_climb(results: Results) -> Path:
@@ -84,7 +86,18 @@ def _predictions_part(run: Run, pictures: _Pictures) -> dict[str, Any]:
     matrix = np.array(test["confusion_matrix"])
     pictures.keep("samples", plots.draw_samples(run))
     samples = plots.read_samples(run)
+    table = predictions.part(run.predictions, "test")
+    calibrated = calibration.assess(run.predictions)
     return {
+        "class_accuracies": mistakes.class_accuracies(table),
+        "pairs": [
+            (pair, plots.read_rows(run, pair.rows[: mistakes.OF_PAIR])) for pair in mistakes.confused_pairs(table)
+        ],
+        "most_wrong": plots.read_rows(run, mistakes.most_wrong(table).tolist()),
+        "suspects": plots.read_rows(run, labels.suspects(table).index[:SUSPECTS]),
+        "calibration_reading": readings.of_calibration(calibrated),
+        "reliability": pictures.add("reliability", plots.draw_reliability(calibrated.bins, calibrated.bins_after)),
+        "selections": [calibration.select(run.predictions, wanted) for wanted in WANTED],
         "shown": run,
         "test": test,
         "confusion": pictures.add("confusion", plots.draw_confusion(matrix, list(test["classes"]))),

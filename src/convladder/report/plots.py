@@ -12,7 +12,7 @@ import contextlib
 import functools
 import io
 import warnings
-from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
@@ -26,6 +26,7 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from convladder.evaluation import predictions
+from convladder.evaluation.calibration import Bin
 from convladder.evaluation.statistics import Verdict
 from convladder.results import Results, Standing
 from convladder.runs import Run
@@ -69,10 +70,21 @@ class Sample:
 
 
 def read_samples(run: Run) -> list[Sample]:
-    """Return the run's sample images with their predictions, the right ones first."""
+    """Return the run's random sample of test images with their predictions, the right ones first."""
+    return [sample for sample, drawn in zip(_all_samples(run).values(), run.samples.drawn, strict=True) if drawn]
+
+
+def read_rows(run: Run, rows: Iterable[int]) -> list[Sample]:
+    """Return those of these rows of the test predictions whose images are kept."""
+    kept = _all_samples(run)
+    return [kept[row] for row in rows if row in kept]
+
+
+def _all_samples(run: Run) -> dict[int, Sample]:
     test = predictions.part(run.predictions, "test")
     rows = test.iloc[run.samples.rows].to_dict("records")
-    return [_sample(pixels, row) for pixels, row in zip(run.samples.pixels, rows, strict=True)]
+    pairs = zip(run.samples.rows.tolist(), run.samples.pixels, rows, strict=True)
+    return {number: _sample(pixels, row) for number, pixels, row in pairs}
 
 
 def _sample(pixels: NDArray[np.uint8], row: Mapping[Hashable, Any]) -> Sample:
@@ -225,7 +237,7 @@ def draw_images(
     """Draw images `(height, width, channels)` in a grid, each below its title; return the grid's axes."""
     rows = max(1, -(-len(images) // columns))
     figure = into or Figure()
-    figure.set_size_inches(1.2 * columns, 1.5 * rows)
+    figure.set_size_inches(1.2 * columns, 1.4 * rows)
     grid: Grid = figure.subplots(rows, columns, squeeze=False)
     for axes in grid.flat:
         axes.set_axis_off()
@@ -236,6 +248,31 @@ def draw_images(
         axes.set_title(title, fontsize=7, color=colour)
     figure.tight_layout()
     return grid
+
+
+@_styled
+def draw_reliability(before: Sequence[Bin], after: Sequence[Bin], into: Into = None) -> Axes:
+    """Draw accuracy against confidence, before and after the temperature; perfect is the diagonal."""
+    axes = _axes(into, height=3.4)
+    axes.plot([0, 1], [0, 1], color=MUTED, lw=1, ls=":", label="perfectly calibrated")
+    for bins, colour, marker, label in (
+        (before, ORANGE, "s", "as trained"),
+        (after, BLUE, "o", "after temperature"),
+    ):
+        confidence = [each.confidence for each in bins]
+        share = np.array([each.accuracy.share for each in bins], dtype=np.float64)
+        spread = [share - [each.accuracy.low for each in bins], [each.accuracy.high for each in bins] - share]
+        axes.errorbar(confidence, share, spread, color=colour, fmt=f"{marker}-", ms=4, lw=1.2, elinewidth=0.9,
+                      alpha=0.85, label=label)  # fmt: skip
+    low = min([each.confidence for each in (*before, *after)] + [each.accuracy.low for each in (*before, *after)])
+    axes.set(
+        xlabel="confidence",
+        ylabel="accuracy on test",
+        xlim=(max(0, low - 0.03), 1.02),
+        ylim=(max(0, low - 0.03), 1.02),
+    )
+    axes.legend(loc="best", fontsize=8)
+    return axes
 
 
 def to_svg(figure: Figure, name: str) -> str:

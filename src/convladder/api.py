@@ -1,0 +1,215 @@
+"""What Python offers: `load`, `train` and `climb`. The command line stands on it.
+
+>>> import convladder as cl
+>>> images = cl.load("digits", limit=200)
+>>> images.counts()["test"]["7"]
+3
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from convladder import climbing, progress, runs
+from convladder.config import Data, Experiment
+from convladder.data import dataset as datasets
+from convladder.errors import ExperimentError
+from convladder.ladder import Ladder, load_ladder
+from convladder.processes import cores
+from convladder.trial import Trial
+from convladder.views.climb import Climb
+from convladder.views.dataset import Dataset
+from convladder.views.run import Run
+
+
+def load(
+    source: str | Path | Data,
+    *,
+    image_size: int | tuple[int, int] | None = None,
+    limit: int | None = None,
+    changes: Mapping[str, Any] | None = None,
+    allow_rejects: bool = False,
+    quiet: bool = False,
+) -> Dataset:
+    """Decode a source's images (or find them decoded) and split them.
+
+    Parameters
+    ----------
+    source
+        A folder of class folders (or of train/val/test folders of them), an npz file, or a built-in name.
+    image_size
+        Pixels to a side, or (height, width); None takes it from the images.
+    limit
+        Take a stratified subset of so many images.
+    changes
+        Other settings of the data under their dotted keys, such as `{"data.resize": "crop"}`.
+    allow_rejects
+        Go on although more than 1 % of the files could not be read.
+    quiet
+        Show no progress.
+
+    Raises
+    ------
+    DataError
+        The source cannot be read, has too few images in a class, or too many unreadable files.
+    """
+    given = {"data.image_size": _pair(image_size), "data.limit": limit}
+    if not isinstance(source, Data):
+        source = Experiment().replace({"data.source": str(source)}).data
+    known = {key: value for key, value in given.items() if value is not None} | dict(changes or {})
+    settings = Experiment(data=source).replace(known).data
+    return _load(settings, allow_rejects, progress.reporter(quiet=quiet))
+
+
+def train(
+    data: str | Path | Dataset,
+    rung: str | None = None,
+    *,
+    ladder: str | Ladder = "classic",
+    seed: int = 0,
+    epochs: int | None = None,
+    changes: Mapping[str, Any] | None = None,
+    threads: int | None = None,
+    out: str | Path | None = None,
+    allow_rejects: bool = False,
+    quiet: bool = False,
+) -> Run:
+    """Train one rung of a ladder with one seed; open the test images once.
+
+    Parameters
+    ----------
+    data
+        A source as `load` takes it, or what `load` returned.
+    rung
+        The rung's name; None takes the ladder's last.
+    ladder
+        A built-in ladder's name, the path of a TOML file, or a Ladder.
+    changes
+        Settings under their dotted keys, such as `{"train.learning_rate": 3e-4}`; they overrule the rung's.
+    threads
+        Threads to train with; None takes one a core.
+    out
+        The run's folder; None makes a dated one under `runs/`.
+
+    Raises
+    ------
+    ConvladderError
+        Something that a person can put right: the data, the settings, the folder, or the training itself.
+    """
+    reporter = progress.reporter(quiet=quiet)
+    chosen = _ladder(ladder)
+    name = rung or chosen.rungs[-1].name
+    settings = _changes(data, epochs, changes)
+    experiment = chosen.experiment(name).replace(settings | {"seed": seed})
+    folder = Path(out) if out else runs.new_folder("runs", experiment.data.source)
+    runs.check_free(folder)
+    runs.check_outside(folder, experiment.data.source)
+    dataset = _loader(data, allow_rejects, reporter)(experiment.data)
+    trial = Trial(name, experiment.replace(dataset.settled()), dataset)
+    with reporter.trials() as display:
+        try:
+            climbing.train_one(trial, folder, threads=threads or cores(), on_event=display.follow)
+        except KeyboardInterrupt:
+            reporter.say("stopped; nothing is kept of a run that is not finished")
+            raise
+    return Run(folder)
+
+
+def climb(
+    data: str | Path | Dataset,
+    ladder: str | Ladder = "classic",
+    *,
+    rungs: Sequence[str] | None = None,
+    seeds: int = 5,
+    seed: int = 0,
+    epochs: int | None = None,
+    changes: Mapping[str, Any] | None = None,
+    jobs: int | None = None,
+    out: str | Path | None = None,
+    allow_rejects: bool = False,
+    quiet: bool = False,
+) -> Climb:
+    """Train every rung of a ladder with several seeds; what is finished already is not trained again.
+
+    Parameters
+    ----------
+    data, ladder, changes
+        As `train` takes them; changes apply to the start of the ladder.
+    rungs
+        Climb these rungs only.
+    seeds, seed
+        How many seeds for each rung, and the first.
+    jobs
+        Trials at a time; None takes one a core.
+    out
+        The climb's folder; None takes an earlier climb of the same trials under `climbs/`, or makes a dated one.
+
+    Raises
+    ------
+    ConvladderError
+        Something that a person can put right. A trial that fails raises nothing: it is in `failures`.
+    """
+    reporter = progress.reporter(quiet=quiet)
+    chosen = _ladder(ladder)
+    if rungs is not None:
+        chosen = chosen.part(rungs)
+    settings = _changes(data, epochs, changes)
+    plan = climbing.make_plan(chosen, range(seed, seed + seeds), settings, _loader(data, allow_rejects, reporter))
+    source = settings["data.source"]
+    earlier = climbing.find_climb(Path("climbs"), plan) if out is None else Path(out)
+    folder = earlier or runs.new_folder("climbs", source)
+    runs.check_outside(folder, source)
+    missing = len(climbing.missing_trials(plan, folder))
+    if missing < len(plan.trials):
+        reporter.say(f"{len(plan.trials) - missing} of {len(plan.trials)} trials are finished already in {folder}")
+    with reporter.trials() as display:
+        try:
+            climbing.climb(plan, folder, jobs=jobs or cores(), on_weights=display.expect, on_event=display.follow)
+        except KeyboardInterrupt:
+            reporter.say(f"stopped; what is finished is in {folder}, and the same command goes on")
+            raise
+    return Climb(folder)
+
+
+def _load(settings: Data, allow_rejects: bool, reporter: progress.Reporter) -> Dataset:
+    with reporter.counting("reading images") as on_progress:
+        loaded = datasets.load(settings, allow_rejects=allow_rejects, progress=on_progress)
+    dataset = Dataset(**vars(loaded))
+    sizes = ", ".join(f"{len(indices):,} {part}" for part, indices in vars(dataset.splits).items())
+    reporter.say(f"{dataset.bank.source}: {len(dataset.class_names)} classes; {sizes}")
+    for note in dataset.notes:
+        reporter.say(note, dim=True)
+    return dataset
+
+
+def _loader(data: str | Path | Dataset, allow_rejects: bool, reporter: progress.Reporter) -> climbing.Load:
+    """Return what gives the images for settings: those that are loaded already, where the settings are theirs."""
+
+    def loader(settings: Data) -> datasets.Dataset:
+        if isinstance(data, Dataset) and settings == data.settings:
+            return data
+        return _load(settings, allow_rejects, reporter)
+
+    return loader
+
+
+def _ladder(ladder: str | Ladder) -> Ladder:
+    return ladder if isinstance(ladder, Ladder) else load_ladder(str(ladder))
+
+
+def _changes(data: str | Path | Dataset, epochs: int | None, changes: Mapping[str, Any] | None) -> dict[str, Any]:
+    given = dict(changes or {})
+    for key in ("seed", "data.source"):
+        if key in given:
+            raise ExperimentError(f"changes cannot hold {key}: it is an argument of its own")
+    if epochs is not None:
+        given["train.epochs"] = epochs
+    if isinstance(data, Dataset):
+        return {f"data.{key}": value for key, value in data.settings} | given
+    return {"data.source": str(data)} | given
+
+
+def _pair(size: int | tuple[int, int] | None) -> tuple[int, int] | None:
+    return (size, size) if isinstance(size, int) else size

@@ -1,0 +1,202 @@
+"""Does a probability mean what it says, and when had the network better say that it is unsure?
+
+The *confidence* of a prediction is the probability of the predicted class. A network is calibrated if, of the
+images with a confidence of 0.8, eight in ten are predicted rightly (Guo et al. 2017, "On calibration of modern
+neural networks", ICML). What is fitted here is fitted on validation and judged on test.
+
+None of this detects images of something else: a network can be sure of a picture of no class that it knows.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy.optimize import minimize_scalar
+from scipy.special import log_softmax, softmax
+
+from convladder.evaluation import predictions
+from convladder.evaluation.proportions import LEVEL, Proportion, proportion
+
+BINS = 10
+DRAWS = 1000  # of a resampling
+TEMPERATURES = (0.05, 20.0)
+FEWEST = 10  # validation images that must be kept for a threshold to be trusted
+
+Floats = NDArray[np.float64]
+Labels = NDArray[np.integer[Any]]
+
+
+@dataclass(frozen=True)
+class Bin:
+    """Test images of like confidence: the mean confidence, and the share that was predicted rightly."""
+
+    confidence: float
+    accuracy: Proportion
+
+
+@dataclass(frozen=True)
+class CalibrationError:
+    """The expected calibration error on test.
+
+    error : mean distance of confidence and accuracy over bins of equally many images (Guo et al. 2017). It is
+        biased upwards, since chance alone parts the two in every bin.
+    if_calibrated : what 95 % of perfectly calibrated networks with these confidences would stay below
+        (consistency resampling: Bröcker and Smith 2007, "Increasing the reliability of reliability diagrams").
+    low, high : an interval over other test images, by the basic bootstrap, which mirrors the bias away (Davison
+        and Hinkley 1997, section 5.2); from 0 where the error is not shown. Meant to cover 95 %, it covered the
+        error of networks with planted miscalibration in 84 to 99 % of 150 simulations each, with 300 and 2,000
+        images; the usual percentile bootstrap in 0 to 96 %.
+    """
+
+    error: float
+    low: float
+    high: float
+    if_calibrated: float
+
+    @property
+    def shown(self) -> bool:
+        """Whether the error is larger than chance makes that of a calibrated network."""
+        return self.error > self.if_calibrated
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """Calibration on test, before and after the temperature that was fitted on validation."""
+
+    temperature: float
+    bins: tuple[Bin, ...]
+    bins_after: tuple[Bin, ...]
+    error: CalibrationError
+    error_after: CalibrationError
+    log_loss: float
+    log_loss_after: float
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Predict only where the confidence, after temperature, reaches a threshold chosen on validation.
+
+    wanted : the accuracy that was asked for. threshold : None where no threshold reached it on validation.
+    coverage : the share of test images that are still predicted. accuracy : on these.
+    """
+
+    wanted: float
+    threshold: float | None
+    coverage: Proportion
+    accuracy: Proportion
+
+
+def assess(table: pd.DataFrame) -> Calibration:
+    """Assess a table of predictions with the splits `validation` and `test`."""
+    validation, test = (_split(table, name) for name in ("validation", "test"))
+    temperature = fit_temperature(*validation)
+    before, labels = test
+    after = heat(before, temperature)
+    return Calibration(
+        temperature,
+        reliability(before, labels),
+        reliability(after, labels),
+        calibration_error(before, labels),
+        calibration_error(after, labels),
+        _log_loss(np.log(_clipped(before)), labels),
+        _log_loss(np.log(_clipped(after)), labels),
+    )
+
+
+def select(table: pd.DataFrame, wanted: float) -> Selection:
+    """Choose the least threshold that reaches the wanted accuracy on validation; judge it on test."""
+    validation, test = (_split(table, name) for name in ("validation", "test"))
+    temperature = fit_temperature(*validation)
+    threshold = choose_threshold(*_confidence(heat(validation[0], temperature), validation[1]), wanted)
+    confidence, correct = _confidence(heat(test[0], temperature), test[1])
+    kept = confidence >= (np.inf if threshold is None else threshold)
+    coverage = proportion(int(kept.sum()), len(kept))
+    return Selection(wanted, threshold, coverage, proportion(int(correct[kept].sum()), int(kept.sum())))
+
+
+def fit_temperature(probabilities: Floats, labels: Labels) -> float:
+    """Return the temperature that gives the least log loss: above 1 the network was too sure of itself.
+
+    `probabilities` are `(N, classes)`, `labels` `(N,)`.
+    """
+    logits = np.log(_clipped(probabilities))
+
+    def loss(log_temperature: float) -> float:
+        return _log_loss(log_softmax(logits / np.exp(log_temperature), axis=1), labels)
+
+    low, high = np.log(TEMPERATURES)
+    found = minimize_scalar(loss, bounds=(low, high), method="bounded", options={"xatol": 1e-6})
+    return float(np.exp(found.x))
+
+
+def heat(probabilities: Floats, temperature: float) -> Floats:
+    """Return the probabilities `(N, classes)` after dividing their logits by a temperature."""
+    heated: Floats = softmax(np.log(_clipped(probabilities)) / temperature, axis=1)
+    return heated
+
+
+def reliability(probabilities: Floats, labels: Labels, bins: int = BINS) -> tuple[Bin, ...]:
+    """Sort the predictions by confidence into bins of equally many."""
+    confidence, correct = _confidence(probabilities, labels)
+    order = np.argsort(confidence, kind="stable")
+    parts = [part for part in np.array_split(order, bins) if len(part)]
+    return tuple(
+        Bin(float(confidence[part].mean()), proportion(int(correct[part].sum()), len(part))) for part in parts
+    )
+
+
+def calibration_error(probabilities: Floats, labels: Labels, seed: int = 0) -> CalibrationError:
+    """Return the expected calibration error with its interval; `seed` draws the resamplings."""
+    confidence, correct = _confidence(probabilities, labels)
+    order = np.argsort(confidence, kind="stable")
+    confidence, gaps = confidence[order], (confidence - correct)[order]
+    draw, size = np.random.default_rng(seed), len(gaps)
+    resampled, calibrated = np.empty(DRAWS), np.empty(DRAWS)
+    for number in range(DRAWS):
+        times_drawn = np.bincount(draw.integers(size, size=size), minlength=size)
+        resampled[number] = _error(gaps * times_drawn)
+        calibrated[number] = _error(confidence - (draw.random(size) < confidence))
+    error, if_calibrated = _error(gaps), float(np.quantile(calibrated, LEVEL))
+    low, high = (2 * error - float(np.quantile(resampled, tail)) for tail in ((1 + LEVEL) / 2, (1 - LEVEL) / 2))
+    low = max(0.0, low) if error > if_calibrated else 0.0
+    return CalibrationError(error, low, max(high, error), if_calibrated)
+
+
+def choose_threshold(confidence: Floats, correct: NDArray[np.bool_], wanted: float) -> float | None:
+    """Return the least confidence above which the share of right predictions is as wanted.
+
+    None where no threshold that keeps at least ten images reaches it.
+    """
+    order = np.argsort(-confidence, kind="stable")
+    accuracy = np.cumsum(correct[order]) / np.arange(1, len(order) + 1)
+    ends = np.append(np.diff(confidence[order]) != 0, True)  # equal confidences stay together
+    reached = np.flatnonzero(ends & (accuracy >= wanted) & (np.arange(1, len(order) + 1) >= FEWEST))
+    return float(confidence[order][reached[-1]]) if len(reached) else None
+
+
+def _split(table: pd.DataFrame, name: str) -> tuple[Floats, Labels]:
+    rows = predictions.part(table, name)
+    place = {label: number for number, label in enumerate(predictions.class_names(table))}
+    return predictions.probabilities(rows), rows["label"].map(place).to_numpy(dtype=np.int64)
+
+
+def _confidence(probabilities: Floats, labels: Labels) -> tuple[Floats, NDArray[np.bool_]]:
+    return probabilities.max(axis=1), probabilities.argmax(axis=1) == labels
+
+
+def _error(gaps: Floats) -> float:
+    """Average the distances of confidence and accuracy over bins; `gaps` are in the order of confidence."""
+    starts = np.linspace(0, len(gaps), min(BINS, len(gaps)), endpoint=False).astype(np.int64)
+    return float(np.abs(np.add.reduceat(gaps, starts)).sum() / len(gaps))
+
+
+def _clipped(probabilities: Floats) -> Floats:
+    return np.clip(probabilities, np.finfo(np.float64).tiny, 1)
+
+
+def _log_loss(log_probabilities: Floats, labels: Labels) -> float:
+    return float(-log_probabilities[np.arange(len(labels)), labels].mean())

@@ -1,0 +1,57 @@
+"""Where a network errs: classes, pairs of classes, and single images."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from convladder.evaluation import predictions
+from convladder.evaluation.proportions import Proportion, proportion
+
+OF_PAIR = 6  # images that are kept of a pair
+
+
+@dataclass(frozen=True)
+class Confusion:
+    """Images of one class that were taken for another.
+
+    rows : where they stand in the table, the surest mistake first. share : of all images of the class.
+    """
+
+    label: str
+    predicted: str
+    rows: tuple[int, ...]
+    share: Proportion
+
+
+def class_accuracies(table: pd.DataFrame) -> dict[str, Proportion]:
+    """Return for each class the share of its images that were predicted rightly."""
+    right, labels = predictions.correct(table), table["label"].to_numpy()
+    members = {name: right[labels == name] for name in predictions.class_names(table)}
+    return {name: proportion(int(hits.sum()), len(hits)) for name, hits in members.items() if len(hits)}
+
+
+def confused_pairs(table: pd.DataFrame, most: int = 5) -> list[Confusion]:
+    """Return the pairs (class, taken for) with the most images, the most frequent first."""
+    confidence = predictions.probabilities(table).max(axis=1)
+    found: dict[tuple[str, str], list[int]] = {}
+    for row in np.flatnonzero(~predictions.correct(table)).tolist():
+        found.setdefault((table["label"].iloc[row], table["predicted"].iloc[row]), []).append(row)
+    sizes = table["label"].value_counts()
+    pairs = []
+    for (label, predicted), rows in sorted(found.items()):
+        surest_first = tuple(sorted(rows, key=lambda row: -confidence[row]))
+        pairs.append(Confusion(label, predicted, surest_first, proportion(len(rows), int(sizes[label]))))
+    return sorted(pairs, key=lambda pair: -len(pair.rows))[:most]
+
+
+def most_wrong(table: pd.DataFrame, most: int = 12) -> NDArray[np.int64]:
+    """Return the wrong predictions with the least probability of the true class, the worst first."""
+    place = {name: number for number, name in enumerate(predictions.class_names(table))}
+    labels = table["label"].map(place).to_numpy(dtype=np.int64)
+    chances = predictions.probabilities(table)[np.arange(len(table)), labels]
+    wrong = np.flatnonzero(~predictions.correct(table))
+    return wrong[np.argsort(chances[wrong], kind="stable")][:most]

@@ -1,0 +1,69 @@
+"""Labelled images, with pictures of them."""
+
+from __future__ import annotations
+
+import html as escaping
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from convladder.config import Augmentation
+from convladder.data import dataset as datasets
+from convladder.processes import call
+from convladder.trial import augment_images
+from convladder.views.figures import new_figure
+
+if TYPE_CHECKING:
+    from convladder.report.plots import Grid
+
+Part = Literal["train", "validation", "test"]
+
+
+class Dataset(datasets.Dataset):
+    """Labelled images, decoded and split; with pictures of them."""
+
+    def images(self, part: Part = "train") -> NDArray[np.uint8]:
+        """Return a split's pixels, `(N, height, width, channels)` from 0 to 255."""
+        pixels: NDArray[np.uint8] = self.bank.images[self.bank.rows[getattr(self.splits, part)]]
+        return pixels
+
+    def labels(self, part: Part = "train") -> NDArray[np.int32]:
+        """Return a split's labels, `(N,)`: places in `class_names`."""
+        labels: NDArray[np.int32] = self.bank.labels[getattr(self.splits, part)]
+        return labels
+
+    def table(self) -> pd.DataFrame:
+        """Return the number of images: a row a class, a column a split."""
+        return pd.DataFrame(self.counts())
+
+    def plot_images(self, each: int = 6, classes: int = 20) -> Grid:
+        """Draw the first training images of each class, a row a class; return the axes, `(classes, each)`.
+
+        A class of fewer images shows them again.
+        """
+        from convladder.report import plots
+
+        shown = range(len(self.class_names))[:classes]
+        rows = [np.resize(np.flatnonzero(self.labels() == label), each) for label in shown]
+        chosen = np.concatenate(rows)
+        titles = [self.class_names[label] for label in self.labels()[chosen]]
+        return plots.draw_images(list(self.images()[chosen]), titles, columns=each, into=new_figure())
+
+    def plot_augmentation(self, settings: Augmentation, *, images: int = 3, each: int = 5, seed: int = 0) -> Grid:
+        """Draw some training images, each as it is and as a trial sees it in its first epochs."""
+        from convladder.report import plots
+
+        originals = self.images()[:images]
+        changed = call(augment_images, settings, seed, np.repeat(originals, each, axis=0))
+        shown, titles = [], []
+        for place, original in enumerate(originals):
+            shown += [original, *changed[place * each : (place + 1) * each]]
+            titles += ["as it is", *[""] * each]
+        return plots.draw_images(shown, titles, columns=1 + each, into=new_figure())
+
+    def _repr_html_(self) -> str:
+        form = " × ".join(map(str, self.bank.form.shape))
+        said = f"{self.bank.source}: {len(self.bank.records):,} images, {form} (height, width, channels)"
+        return f"<p>{escaping.escape(said)}</p>{self.table().to_html()}"

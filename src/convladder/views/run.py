@@ -1,0 +1,147 @@
+"""A finished trial, with its tables and plots."""
+
+from __future__ import annotations
+
+import html as escaping
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+import pandas as pd
+
+from convladder import progress, runs
+from convladder.data.dataset import load_bank
+from convladder.evaluation import calibration as calibrations
+from convladder.evaluation import labels, mistakes, predictions
+from convladder.evaluation.calibration import Calibration, Selection
+from convladder.processes import call, cores
+from convladder.trial import evaluate_elsewhere, list_layers
+from convladder.views.figures import new_figure
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from convladder.report.plots import Grid
+
+Metric = Literal["accuracy", "loss"]
+
+
+class Run(runs.Run):
+    """A finished trial: its figures as frames, its plots and its report."""
+
+    def report(self) -> Path:
+        """Write `report.html` and `plots/` into the run's folder; return the page's path."""
+        from convladder.report import html
+
+        return html.write_run(self)
+
+    def evaluate(
+        self,
+        data: str | Path,
+        *,
+        out: str | Path | None = None,
+        allow_rejects: bool = False,
+        quiet: bool = False,
+    ) -> dict[str, Any]:
+        """Evaluate the network on other labelled images; classes are matched by name.
+
+        Of a source that names a test split this takes the test split, else all. `out` keeps `predictions.csv`
+        and `evaluation.json`. Raises ConvladderError where the source cannot be read or has an unknown class.
+        """
+        reporter = progress.reporter(quiet=quiet)
+        if out is not None:
+            runs.check_outside(Path(out), str(data))
+            runs.check_new(Path(out))
+        settings = self.experiment.replace({"data.source": str(data), "data.limit": None}).data
+        with reporter.counting("reading images") as on_progress:
+            bank, notes = load_bank(settings, allow_rejects=allow_rejects, progress=on_progress)
+        for note in notes:
+            reporter.say(note, dim=True)
+        with tempfile.TemporaryDirectory() as spare:
+            return evaluate_elsewhere(self, bank, Path(out or spare), threads=cores())
+
+    def classification_report(self) -> pd.DataFrame:
+        """Return precision, recall, F1 and number of test images: a row a class, then the averages."""
+        test = self.metrics["test"]
+        averages = {"macro average": test["macro_average"], "weighted average": test["weighted_average"]}
+        return pd.DataFrame.from_dict(test["classes"] | averages, orient="index")
+
+    def architecture(self) -> pd.DataFrame:
+        """Return a row a layer: its name, the shape of its output and its number of parameters."""
+        return pd.DataFrame(call(list_layers, self.folder))
+
+    def plot_history(self, metric: Metric = "accuracy", ax: Axes | None = None) -> Axes:
+        """Draw a metric over the epochs, on train and on validation."""
+        from convladder.report import plots
+
+        return plots.draw_curves([self], metric, ax or new_figure())
+
+    def calibration(self) -> Calibration:
+        """Return how well the probabilities on test agree with the facts, before and after a temperature."""
+        return calibrations.assess(self.predictions)
+
+    def selection(self, accuracy: float = 0.95) -> Selection:
+        """Choose a least confidence on validation for a wanted accuracy; judge it on the test images."""
+        return calibrations.select(self.predictions, accuracy)
+
+    def class_accuracies(self) -> pd.DataFrame:
+        """Return the accuracy on each class's test images with its 95 % interval: a row a class."""
+        test = predictions.part(self.predictions, "test")
+        found = mistakes.class_accuracies(test)
+        return pd.DataFrame.from_dict({name: vars(share) for name, share in found.items()}, orient="index")
+
+    def confused_pairs(self, most: int = 10) -> pd.DataFrame:
+        """Return which class was taken for which on test, the most frequent first."""
+        test = predictions.part(self.predictions, "test")
+        pairs = mistakes.confused_pairs(test, most)
+        return pd.DataFrame(
+            [
+                {"class": pair.label, "predicted": pair.predicted} | vars(pair.share) | {"images": len(pair.rows)}
+                for pair in pairs
+            ]
+        )
+
+    def most_wrong(self, most: int = 12) -> pd.DataFrame:
+        """Return the test predictions with the least probability of the true class, the worst first."""
+        test = predictions.part(self.predictions, "test")
+        return test.iloc[mistakes.most_wrong(test, most)]
+
+    def suspected_labels(self) -> pd.DataFrame:
+        """Return the validation and test images whose label the network disputes, the worst first.
+
+        Look at them: where its accuracy is low, most disputes are the network's own mistakes.
+        """
+        return labels.suspects(self.predictions)
+
+    def plot_reliability(self, ax: Axes | None = None) -> Axes:
+        """Draw accuracy against confidence on test, before and after the temperature fitted on validation."""
+        from convladder.report import plots
+
+        found = self.calibration()
+        return plots.draw_reliability(found.bins, found.bins_after, ax or new_figure())
+
+    def plot_confusion(self, ax: Axes | None = None) -> Axes:
+        """Draw the confusion matrix of the test images, rows the true classes."""
+        from convladder.report import plots
+
+        test = self.metrics["test"]
+        return plots.draw_confusion(np.array(test["confusion_matrix"]), list(test["classes"]), ax or new_figure())
+
+    def plot_samples(self) -> Grid:
+        """Draw test images that were predicted rightly and wrongly; return the grid's axes."""
+        from convladder.report import plots
+
+        return plots.draw_samples(self, new_figure())
+
+    def _repr_html_(self) -> str:
+        test, validation = self.metrics["test"], self.metrics["validation"]
+        rows = {
+            "test accuracy": f"{test['accuracy']:.4f}",
+            "validation accuracy": f"{validation['accuracy']:.4f}",
+            "test log loss": f"{test['log_loss']:.4f}",
+            "parameters": f"{self.metrics['price']['parameters']:,}",
+            "folder": str(self.folder),
+        }
+        title = escaping.escape(f"{self.rung}, seed {self.seed}")
+        return f"<b>{title}</b>{pd.Series(rows).to_frame('').to_html()}"

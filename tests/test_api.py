@@ -1,0 +1,163 @@
+"""The Python interface: `load`, `train`, `climb`, and what they return."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import matplotlib as mpl
+import numpy as np
+import pytest
+from matplotlib.axes import Axes
+
+import convladder as cl
+
+mpl.use("agg")
+pytestmark = pytest.mark.xdist_group("api")
+
+
+@pytest.fixture(scope="module")
+def digits() -> cl.Dataset:
+    return cl.load("digits", limit=200, quiet=True)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("api")
+
+
+@pytest.fixture(scope="module")
+def run(digits: cl.Dataset, folder: Path) -> cl.Run:
+    return cl.train(digits, "max-pooling", epochs=2, out=folder / "run", quiet=True)
+
+
+@pytest.fixture(scope="module")
+def climb(digits: cl.Dataset, folder: Path) -> cl.Climb:
+    rungs = ["lenet5", "max-pooling"]
+    return cl.climb(digits, rungs=rungs, seeds=2, epochs=2, jobs=2, out=folder / "climb", quiet=True)
+
+
+def test_a_dataset_gives_its_pixels_and_labels(digits: cl.Dataset) -> None:
+    assert digits.images("test").shape == (30, 16, 16, 1)
+    assert digits.images().dtype == np.uint8
+    assert len(digits.images()) == len(digits.labels()) == 140
+    assert digits.table().to_numpy().sum() == 200
+    assert digits.table().loc["3", "test"] == np.sum(digits.labels("test") == 3)
+
+
+def test_a_dataset_shows_itself(digits: cl.Dataset) -> None:
+    assert "200 images, 16 × 16 × 1" in digits._repr_html_()
+    grid = digits.plot_images(each=4)
+    assert grid.shape == (10, 4)
+    assert grid[7, 0].get_title() == "7"
+    assert np.array_equal(grid[7, 1].images[0].get_array(), digits.images()[digits.labels() == 7][1].squeeze())
+
+
+def test_the_augmentation_is_shown_beside_the_image_as_it_is(digits: cl.Dataset) -> None:
+    grid = digits.plot_augmentation(cl.Augmentation(shift=0.3), images=2, each=3)
+    assert grid.shape == (2, 4)
+    pictures = [axes.images[0].get_array() for axes in grid[1]]
+    assert np.array_equal(pictures[0], digits.images()[1].squeeze())
+    assert not any(np.array_equal(pictures[0], changed) for changed in pictures[1:])
+
+
+def test_a_run_has_its_tables_and_plots(run: cl.Run) -> None:
+    assert list(run.history["epoch"]) == [1, 2]
+    assert set(run.predictions["split"]) == {"validation", "test"}
+    assert run.classification_report().loc["macro average", "images"] == 30
+    assert isinstance(run.plot_history("loss"), Axes)
+    assert run.plot_confusion().get_ylabel() == "true class"
+    assert run.plot_samples().size >= 6
+    assert "max-pooling, seed 0" in run._repr_html_()
+    architecture = run.architecture()
+    assert architecture["parameters"].sum() == run.metrics["price"]["parameters"]
+    assert architecture.iloc[0].tolist() == ["pixels", "16 × 16 × 1", 0]
+    assert run.report().name == "report.html"
+
+
+def test_plots_take_the_callers_axes(run: cl.Run, climb: cl.Climb) -> None:
+    from matplotlib import pyplot
+
+    _, axes = pyplot.subplots()
+    assert run.plot_history(ax=axes) is axes
+    assert climb.plot_ladder(ax=axes) is axes
+    pyplot.close("all")
+
+
+def test_a_run_is_evaluated_on_other_images(run: cl.Run, folder: Path) -> None:
+    figures = run.evaluate("digits", out=folder / "elsewhere", quiet=True)
+    assert figures["all"]["images"] == 1797
+    assert (folder / "elsewhere/predictions.csv").is_file()
+    with pytest.raises(cl.ConvladderError, match="is there already"):
+        run.evaluate("digits", out=folder / "elsewhere", quiet=True)
+
+
+def test_a_climb_has_its_claims_and_plots(climb: cl.Climb) -> None:
+    assert list(climb.table()["rung"]) == ["lenet5", "max-pooling"]
+    assert climb.table()["verdict"].iloc[1] in ("better", "worse", "no detectable difference")
+    assert [run.seed for run in climb.runs("lenet5")] == [0, 1]
+    assert climb.best_run.rung in ("lenet5", "max-pooling")
+    assert climb.plot_ladder().get_xlabel() == "accuracy on test, %"
+    assert isinstance(climb.plot_history("lenet5"), Axes)
+    assert climb.headline() in climb._repr_html_()
+    reading = climb.reading("max-pooling")
+    assert reading.startswith("**max-pooling** against lenet5: ")
+    assert "with 2 seeds and 30 test images" in reading or "so **" in reading
+    assert reading.endswith("The price: as many parameters, the same FLOPs.")
+    with pytest.raises(cl.ConvladderError, match="'lenet5' has no parent with"):
+        climb.reading("lenet5")
+    with pytest.raises(cl.ConvladderError, match="no finished run of 'batch-norm'"):
+        climb.runs("batch-norm")
+
+
+def test_a_climb_and_a_train_of_the_same_trial_predict_alike(run: cl.Run, climb: cl.Climb) -> None:
+    """Threads may change the last digits, the experiment may not."""
+    assert climb.runs("max-pooling")[0].experiment == run.experiment
+
+
+def test_the_settings_of_a_loaded_dataset_are_those_of_the_run(run: cl.Run) -> None:
+    assert run.experiment.data.limit == 200
+    assert run.experiment.train.epochs == 2
+
+
+def test_what_belongs_to_an_argument_is_no_change(digits: cl.Dataset) -> None:
+    with pytest.raises(cl.ConvladderError, match="changes cannot hold seed"):
+        cl.train(digits, changes={"seed": 3}, quiet=True)
+    with pytest.raises(cl.ConvladderError, match=r"did you mean 'train\.epochs'"):
+        cl.climb(digits, changes={"train.epoch": 3}, quiet=True)
+
+
+def test_a_notebook_gets_a_bar_that_is_renewed_in_place(monkeypatch: pytest.MonkeyPatch) -> None:
+    from rich.console import Console
+
+    from convladder import progress
+    from convladder.processes import Finished, Started
+
+    shown: list[str] = []
+
+    class Handle:
+        def update(self, data: dict[str, str], raw: bool) -> None:
+            assert raw
+            shown.append(data["text/html"])
+
+    monkeypatch.setattr("IPython.display.display", lambda *_, **__: Handle())
+    reporter = progress.Reporter(Console(force_jupyter=True))
+    with reporter.trials() as display:
+        display.expect({("<b>", 0): 1.0})
+        display.follow(Started(("<b>", 0)))
+        display.follow(Finished(("<b>", 0), None))
+    assert "0 of 1 trials; &lt;b&gt; seed 0" in shown[0]
+    assert shown[-1].startswith("1 trial in ")
+
+
+def test_a_run_explains_itself(run: cl.Run) -> None:
+    accuracies = run.class_accuracies()
+    assert accuracies["images"].sum() == 30
+    weighted = (accuracies["share"] * accuracies["images"]).sum() / 30
+    assert weighted == pytest.approx(run.metrics["test"]["accuracy"])
+    wrong = run.predictions.query("split == 'test' and label != predicted")
+    assert run.confused_pairs(100)["images"].sum() == len(wrong)
+    assert set(run.most_wrong(100)["path"]) == set(wrong["path"])
+    assert set(run.suspected_labels()["split"]) <= {"validation", "test"}
+    assert run.selection(0.5).wanted == 0.5
+    assert run.calibration().log_loss == pytest.approx(run.metrics["test"]["log_loss"], rel=1e-6)
+    assert run.plot_reliability().get_xlabel() == "confidence"

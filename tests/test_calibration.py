@@ -1,0 +1,113 @@
+"""Calibration: what is planted is found."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.special import log_softmax, softmax
+
+from convladder.evaluation import calibration, predictions
+
+
+def planted(temperature: float, images: int = 4000, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    """Return logits that are too sure by a temperature, and labels drawn from the true probabilities."""
+    draw = np.random.default_rng(seed)
+    true = 1.5 * draw.normal(size=(images, 5))
+    labels = (softmax(true, axis=1).cumsum(axis=1) < draw.random((images, 1))).sum(axis=1)
+    return true * temperature, labels
+
+
+def table(temperature: float, seed: int = 0) -> pd.DataFrame:
+    parts = [planted(temperature, seed=10 * seed + number) for number in (1, 2)]
+    splits = ["validation"] * 4000 + ["test"] * 4000
+    logits, labels = (np.concatenate(values) for values in zip(*parts, strict=True))
+    return predictions.make_table(["x"] * 8000, splits, labels.tolist(), logits, list("abcde"))
+
+
+@pytest.mark.parametrize("temperature", [0.5, 1.0, 3.0])
+def test_the_temperature_that_was_planted_is_found(temperature: float) -> None:
+    logits, labels = planted(temperature)
+    assert calibration.fit_temperature(softmax(logits, axis=1), labels) == pytest.approx(temperature, rel=0.08)
+
+
+def test_heating_divides_the_logits() -> None:
+    logits, _ = planted(1.0, images=5)
+    assert np.allclose(calibration.heat(softmax(logits, axis=1), 2.5), softmax(logits / 2.5, axis=1))
+
+
+def test_an_overconfident_network_is_shown_and_mended() -> None:
+    found = calibration.assess(table(3.0))
+    assert found.error.shown
+    assert found.error.low > found.error_after.high
+    assert not found.error_after.shown
+    assert found.log_loss_after < found.log_loss
+    last = found.bins[-1]
+    assert last.accuracy.share is not None
+    assert last.accuracy.share < last.confidence
+
+
+def test_the_error_of_calibrated_networks_is_seldom_called_shown() -> None:
+    shown = []
+    for seed in range(40):
+        logits, labels = planted(1.0, images=500, seed=seed)
+        shown.append(calibration.calibration_error(softmax(logits, axis=1), labels).shown)
+    assert sum(shown) <= 6  # 5 % of 40 are 2; more than 6 would be one in a hundred
+
+
+@pytest.mark.parametrize("temperature", [1.0, 1.5, 3.0])
+def test_the_interval_of_the_error_covers_it_in_most_samples(temperature: float) -> None:
+    """The truth is the error on very many images, or 0 for a calibrated network."""
+    many, labels = planted(temperature, images=100_000, seed=1000)
+    truth = calibration.calibration_error(softmax(many, axis=1), labels).error if temperature != 1 else 0.0
+    found = []
+    for seed in range(30):
+        logits, labels = planted(temperature, images=400, seed=seed)
+        found.append(calibration.calibration_error(softmax(logits, axis=1), labels))
+    assert sum(each.low <= truth <= each.high for each in found) >= 23  # of 30; at 90 %, one in 250 is fewer
+
+
+def test_the_error_is_what_one_counts_by_hand() -> None:
+    chances = np.array([[0.6, 0.4]] * 10 + [[0.9, 0.1]] * 10)
+    labels = np.array([0] * 6 + [1] * 4 + [0] * 7 + [1] * 3)
+    two = calibration.reliability(chances, labels, bins=2)
+    assert [(each.confidence, each.accuracy.share) for each in two] == [
+        (pytest.approx(0.6), 0.6),
+        (pytest.approx(0.9), 0.7),
+    ]
+
+
+def test_log_loss_is_that_of_the_softmax() -> None:
+    logits, labels = planted(1.0, images=8000)
+    found = calibration.assess(predictions.make_table(
+        ["x"] * 8000, ["validation"] * 4000 + ["test"] * 4000, labels.tolist(), logits, list("abcde")
+    ))  # fmt: skip
+    expected = -log_softmax(logits, axis=1)[np.arange(4000, 8000), labels[4000:]].mean()
+    assert found.log_loss == pytest.approx(expected, rel=1e-6)
+
+
+def test_a_threshold_gives_the_wanted_accuracy_on_images_that_it_has_not_seen() -> None:
+    reached = [calibration.select(table(2.0, seed), 0.9) for seed in range(1, 6)]
+    for selection in reached:
+        assert selection.threshold is not None
+        assert selection.accuracy.share == pytest.approx(0.9, abs=0.025)
+        assert 0 < selection.coverage.low < selection.coverage.high < 1
+
+
+def test_a_threshold_is_the_least_that_reaches_what_is_wanted() -> None:
+    confidence = np.linspace(0.5, 1, 20)
+    correct = np.array([False] * 8 + [True] * 12)
+    assert calibration.choose_threshold(confidence, correct, 1.0) == confidence[8]
+    assert calibration.choose_threshold(confidence, correct, 12 / 14) == confidence[6]
+    assert calibration.choose_threshold(confidence, ~correct, 0.99) is None
+
+
+def test_what_cannot_be_reached_keeps_no_image() -> None:
+    draw = np.random.default_rng(0)
+    guesses = predictions.make_table(
+        ["x"] * 400, ["validation", "test"] * 200, draw.integers(5, size=400).tolist(),
+        draw.normal(size=(400, 5)), list("abcde")
+    )  # fmt: skip
+    selection = calibration.select(guesses, 0.99)
+    assert selection.threshold is None
+    assert (selection.coverage.share, selection.accuracy.share) == (0.0, None)
