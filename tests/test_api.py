@@ -161,3 +161,46 @@ def test_a_run_explains_itself(run: cl.Run) -> None:
     assert run.selection(0.5).wanted == 0.5
     assert run.calibration().log_loss == pytest.approx(run.metrics["test"]["log_loss"], rel=1e-6)
     assert run.plot_reliability().get_xlabel() == "confidence"
+
+
+def test_a_run_says_how_it_bears_worse_images(run: cl.Run, climb: cl.Climb) -> None:
+    table = run.robustness()
+    assert set(table["strength"]) == {0, 1, 2, 3, 4, 5}
+    assert table["corruption"].nunique() == 7
+    assert (table.query("strength == 0")["accuracy"] == run.metrics["test"]["accuracy"]).all()
+    assert (table["low"] <= table["accuracy"]).all()
+    assert run.plot_robustness().shape == (2, 4)
+    assert climb.plot_robustness("max-pooling")[0, 0].get_title() == "Gaussian noise"
+    assert len(climb.robustness("lenet5")) == 42
+    assert [claim.name for claim in climb.corrupted_against_parent] == ["max-pooling"]
+
+
+def test_a_run_predicts_files(run: cl.Run, digits: cl.Dataset, tmp_path: Path) -> None:
+    """The files are the test images, so their predictions are those that the run has of them."""
+    from PIL import Image
+
+    paths = []
+    for number, pixels in enumerate(digits.images("test")[:5]):
+        Image.fromarray(pixels[..., 0]).save(tmp_path / f"{number}.png")
+        paths.append(tmp_path / f"{number}.png")
+    (tmp_path / "broken.png").write_bytes(b"no image")
+    table = run.predict([*paths, tmp_path / "broken.png", tmp_path / "missing.png"])
+    own = run.predictions.query("split == 'test'").head(5)
+    assert table["predicted"].head(5).tolist() == own["predicted"].tolist()
+    assert table["error"].head(5).tolist() == [""] * 5
+    assert table["confidence"].head(5).between(0.1, 1).all()
+    threshold = run.selection(0.95).threshold
+    expected = [True] * 5 if threshold is None else (table["confidence"].head(5) < threshold).tolist()
+    assert table["unsure"].tolist() == [*expected, True, True]
+    assert "not one of" in table["error"].iloc[5]
+    assert "No such file" in table["error"].iloc[6]
+    assert table["predicted"].isna().tolist() == [False] * 5 + [True] * 2
+    with pytest.raises(cl.ConvladderError, match="no files to predict"):
+        run.predict([])
+
+
+def test_runs_are_compared_and_reported(climb: cl.Climb, folder: Path) -> None:
+    found = cl.compare(climb.runs("lenet5")[0], climb.runs("max-pooling")[0])
+    assert found.plot().get_xlabel() == "accuracy on test, %"
+    assert "max-pooling" in found._repr_html_()
+    assert found.report(folder / "compared").is_file()

@@ -19,7 +19,7 @@ import pytest
 from PIL import Image
 
 from conftest import MakeFolder
-from convladder import runs
+from convladder import folders, runs
 from convladder.evaluation import metrics, predictions
 from convladder.results import Results
 
@@ -71,6 +71,9 @@ def test_a_climb_leaves_what_the_design_says(climbed: Path) -> None:
         "model.json",
         "weights.npz",
         "samples.npz",
+        "features.npz",
+        "corrupted.npz",
+        "card.md",
     }
     trials = {
         f"trials/{rung}/seed-{seed}/{name}"
@@ -78,8 +81,10 @@ def test_a_climb_leaves_what_the_design_says(climbed: Path) -> None:
         for seed in (0, 1)
         for name in trial
     }
-    plots = {f"plots/{rung}-{metric}.png" for rung in ("lenet5", "max-pooling") for metric in ("accuracy", "loss")}
-    plots |= {f"plots/{name}.png" for name in ("ladder", "confusion", "samples", "reliability")}
+    kinds = ("accuracy", "loss", "robustness")
+    plots = {f"plots/{rung}-{kind}.png" for rung in ("lenet5", "max-pooling") for kind in kinds}
+    one = ("ladder", "confusion", "samples", "reliability", "heat", "filters", "features")
+    plots |= {f"plots/{name}.png" for name in one}
     top = {"climb.json", "ladder.json", "results.csv", "summary.csv", "report.html"}
     assert files_of(climbed) - {".lock"} == trials | plots | top
     printed = (climbed.parent / "stdout").read_text()
@@ -91,7 +96,7 @@ def test_every_figure_comes_from_the_predictions_to_the_last_digit(climbed: Path
     results = pd.read_csv(climbed / "results.csv").set_index(["rung", "seed"])
     page = (climbed / "report.html").read_text(encoding="utf-8")
     for (rung, seed), row in results.iterrows():
-        run = runs.Run(runs.trial_folder(climbed, rung, seed))
+        run = runs.Run(folders.trial_folder(climbed, rung, seed))
         figures = metrics.compute(predictions.read(run.folder / "predictions.csv"))
         assert {split: run.metrics[split] for split in figures} == figures
         assert row["test_accuracy"] == figures["test"]["accuracy"]
@@ -163,13 +168,13 @@ def test_another_experiment_in_the_same_folder_is_refused(climbed: Path) -> None
 
 
 def test_two_climbs_do_not_work_in_one_folder(climbed: Path) -> None:
-    with runs.locked(climbed):
+    with folders.locked(climbed):
         done = convladder(*SMALL, "--out", "first", cwd=climbed.parent, status=2)
     assert "another convladder is at work in first" in done.stderr
 
 
 def test_the_command_is_the_persons(climbed: Path) -> None:
-    run = runs.Run(runs.trial_folder(climbed, "lenet5", 0))
+    run = runs.Run(folders.trial_folder(climbed, "lenet5", 0))
     assert run.about["environment"]["command"].endswith(" ".join([*SMALL, "--out", "first"]))
     assert run.about["environment"]["threads"] == "1"
 
@@ -229,7 +234,7 @@ def test_the_page_needs_no_network_and_runs_no_script(climbed: Path) -> None:
     page = _Page()
     page.feed((climbed / "report.html").read_text(encoding="utf-8"))
     assert "script" not in page.tags
-    assert page.tags.count("svg") == 7
+    assert page.tags.count("svg") == 9
     assert page.addresses
     assert all(address.startswith(("data:", "#")) for address in page.addresses)
 
@@ -379,10 +384,10 @@ def test_a_folder_that_is_no_run_is_refused_before_training(tmp_path: Path) -> N
 
 def test_evaluating_the_same_images_gives_the_same_predictions(climbed: Path) -> None:
     from convladder.data.dataset import load
+    from convladder.inference import load_network
     from convladder.training import fit
-    from convladder.trial import load_network
 
-    run = runs.Run(runs.trial_folder(climbed, "max-pooling", 1))
+    run = runs.Run(folders.trial_folder(climbed, "max-pooling", 1))
     dataset = load(run.experiment.data)
     logits = fit.predict_logits(load_network(run), dataset.bank, dataset.splits.test)
     test = predictions.part(run.predictions, "test")
@@ -397,18 +402,21 @@ def test_the_pictures_show_something(climbed: Path) -> None:
         assert pixels.std() > 10, path
 
 
-def test_a_run_is_explained(climbed: Path) -> None:
-    folder = climbed / "trials/max-pooling/seed-0"
+def test_a_run_is_explained(climbed: Path, tmp_path: Path) -> None:
+    folder = shutil.copytree(climbed / "trials/max-pooling/seed-0", tmp_path / "run")
     told = convladder("explain", str(folder), "--accuracy", "0.9", cwd=climbed).stdout
     for said in (
         "taken for",
         "Confidence and accuracy lie",
         "temperature",
-        "accuracy of 90%",
+        "accuracy of 90 %",
         "labels in validation",
     ):
         assert said in told
     figures = json.loads(convladder("explain", str(folder), "--json", cwd=climbed).stdout)
-    assert set(figures) == {"classes", "confused_pairs", "calibration", "selection", "suspected_labels"}
+    assert set(figures) == {
+        "classes", "confused_pairs", "calibration", "selection", "robustness", "suspected_labels", "report"
+    }  # fmt: skip
+    assert Path(figures["report"]).is_file()
     assert sum(row["images"] for row in figures["classes"].values()) == 30
     assert "is a climb" in convladder("explain", str(climbed), cwd=climbed, status=2).stderr

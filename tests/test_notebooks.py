@@ -11,7 +11,10 @@ import pytest
 
 NOTEBOOKS = Path(__file__).parent.parent / "notebooks"
 TOOL = runpy.run_path(str(NOTEBOOKS / "run.py"))
-SMALL: dict[str, dict[str, Any]] = {"CNNimageClassification": {"LIMIT": 200, "SEEDS": 2, "EPOCHS": 1}}
+SMALL: dict[str, dict[str, Any]] = {
+    "CNNimageClassification": {"LIMIT": 200, "SEEDS": 2, "EPOCHS": 1},
+    "your_own_images": {"SEEDS": 1, "EPOCHS": 1},
+}
 
 pytestmark = pytest.mark.xdist_group("notebooks")
 

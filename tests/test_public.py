@@ -19,6 +19,8 @@ def test_the_public_names() -> None:
     assert convladder.__all__ == [
         "Augmentation",
         "Climb",
+        "Comparison",
+        "ConvClassifier",
         "ConvladderError",
         "Dataset",
         "Experiment",
@@ -26,6 +28,7 @@ def test_the_public_names() -> None:
         "Run",
         "Rung",
         "climb",
+        "compare",
         "load",
         "load_ladder",
         "train",

@@ -12,8 +12,9 @@ from convladder import ladder as ladders
 from convladder import runs
 from convladder.config import difference
 from convladder.data.dataset import Dataset
+from convladder.inference import load_network
 from convladder.training import fit
-from convladder.trial import Trial, load_network, run_trial
+from convladder.trial import Trial, run_trial
 
 RUNGS = [(name, rung.name) for name in ladders.BUILT_IN for rung in ladders.load_ladder(name).rungs]
 LADDER_AND_RUNG = pytest.mark.parametrize(("ladder", "rung"), RUNGS)

@@ -10,21 +10,26 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from convladder.api import climb as climb
+    from convladder.api import compare as compare
     from convladder.api import load as load
     from convladder.api import train as train
     from convladder.config import Augmentation as Augmentation
     from convladder.config import Experiment as Experiment
     from convladder.errors import ConvladderError as ConvladderError
+    from convladder.estimator import ConvClassifier as ConvClassifier
     from convladder.ladder import Ladder as Ladder
     from convladder.ladder import Rung as Rung
     from convladder.ladder import load_ladder as load_ladder
     from convladder.views.climb import Climb as Climb
+    from convladder.views.comparison import Comparison as Comparison
     from convladder.views.dataset import Dataset as Dataset
     from convladder.views.run import Run as Run
 
 _HOMES = {
     "Augmentation": "convladder.config",
     "Climb": "convladder.views.climb",
+    "Comparison": "convladder.views.comparison",
+    "ConvClassifier": "convladder.estimator",
     "ConvladderError": "convladder.errors",
     "Dataset": "convladder.views.dataset",
     "Experiment": "convladder.config",
@@ -32,6 +37,7 @@ _HOMES = {
     "Run": "convladder.views.run",
     "Rung": "convladder.ladder",
     "climb": "convladder.api",
+    "compare": "convladder.api",
     "load": "convladder.api",
     "load_ladder": "convladder.ladder",
     "train": "convladder.api",
@@ -40,6 +46,8 @@ _HOMES = {
 __all__ = [
     "Augmentation",
     "Climb",
+    "Comparison",
+    "ConvClassifier",
     "ConvladderError",
     "Dataset",
     "Experiment",
@@ -47,6 +55,7 @@ __all__ = [
     "Run",
     "Rung",
     "climb",
+    "compare",
     "load",
     "load_ladder",
     "train",

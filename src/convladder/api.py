@@ -1,4 +1,4 @@
-"""What Python offers: `load`, `train` and `climb`. The command line stands on it.
+"""What Python offers: `load`, `train`, `climb` and `compare`. The command line stands on it.
 
 >>> import convladder as cl
 >>> images = cl.load("digits", limit=200)
@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from convladder import climbing, progress, runs
+from convladder import climbing, folders, progress
 from convladder.config import Data, Experiment
 from convladder.data import dataset as datasets
 from convladder.errors import ExperimentError
@@ -20,6 +20,7 @@ from convladder.ladder import Ladder, load_ladder
 from convladder.processes import cores
 from convladder.trial import Trial
 from convladder.views.climb import Climb
+from convladder.views.comparison import Comparison
 from convladder.views.dataset import Dataset
 from convladder.views.run import Run
 
@@ -103,9 +104,9 @@ def train(
     name = rung or chosen.rungs[-1].name
     settings = _changes(data, epochs, changes)
     experiment = chosen.experiment(name).replace(settings | {"seed": seed})
-    folder = Path(out) if out else runs.new_folder("runs", experiment.data.source)
-    runs.check_free(folder)
-    runs.check_outside(folder, experiment.data.source)
+    folder = Path(out) if out else folders.new_folder("runs", experiment.data.source)
+    folders.check_free(folder)
+    folders.check_outside(folder, experiment.data.source)
     dataset = _loader(data, allow_rejects, reporter)(experiment.data)
     trial = Trial(name, experiment.replace(dataset.settled()), dataset)
     with reporter.trials() as display:
@@ -159,8 +160,8 @@ def climb(
     plan = climbing.make_plan(chosen, range(seed, seed + seeds), settings, _loader(data, allow_rejects, reporter))
     source = settings["data.source"]
     earlier = climbing.find_climb(Path("climbs"), plan) if out is None else Path(out)
-    folder = earlier or runs.new_folder("climbs", source)
-    runs.check_outside(folder, source)
+    folder = earlier or folders.new_folder("climbs", source)
+    folders.check_outside(folder, source)
     missing = len(climbing.missing_trials(plan, folder))
     if missing < len(plan.trials):
         reporter.say(f"{len(plan.trials) - missing} of {len(plan.trials)} trials are finished already in {folder}")
@@ -171,6 +172,23 @@ def climb(
             reporter.say(f"stopped; what is finished is in {folder}, and the same command goes on")
             raise
     return Climb(folder)
+
+
+def compare(*runs: str | Path | Run) -> Comparison:
+    """Compare runs that were tested on the same images with the first of them.
+
+    Parameters
+    ----------
+    runs
+        Runs, their folders, or folders that hold runs, such as `climbs/NAME/trials/batch-norm`. Runs that differ
+        in nothing but their seed are one group.
+
+    Raises
+    ------
+    RunError
+        A folder holds no run, there are fewer than two, or they were not tested on the same images.
+    """
+    return Comparison([run.folder if isinstance(run, Run) else Path(run) for run in runs])
 
 
 def _load(settings: Data, allow_rejects: bool, reporter: progress.Reporter) -> Dataset:

@@ -224,14 +224,14 @@ def report(
     as_json: AsJson = False,
 ) -> None:
     """Rebuild the report of a run or a climb from its folder."""
-    from convladder import runs
+    from convladder import folders
     from convladder.views.climb import Climb
     from convladder.views.run import Run
 
-    if runs.is_climb(folder):
+    if folders.is_climb(folder):
         climbed = Climb(folder)
         show.climb(climbed, climbed.report(), json_wanted=as_json)
-    elif not runs.is_finished(folder):
+    elif not folders.is_finished(folder):
         raise RunError(f"{folder} is neither a run nor a climb: it has no metrics.json and no climb.json")
     else:
         run = Run(folder)
@@ -252,7 +252,31 @@ def explain(
     if not 0 < accuracy <= 1:
         raise ExperimentError(f"--accuracy is a share from 0 to 1, such as 0.95; got {accuracy:g}")
     _refuse_climb(run)
-    show.explanation(Run(run), accuracy, json_wanted=as_json)
+    explained = Run(run)
+    show.explanation(explained, explained.report(), accuracy, json_wanted=as_json)
+
+
+@app.command(
+    epilog="Example:  convladder compare climbs/NAME/trials/lenet5 climbs/NAME/trials/batch-norm"
+    "     or two runs:  convladder compare runs/FIRST runs/SECOND"
+)
+def compare(
+    runs: Annotated[
+        list[Path],
+        typer.Argument(metavar="RUN...", help="Folders of runs, or of rungs; the first is the reference."),
+    ],
+    out: Out = None,
+    as_json: AsJson = False,
+) -> None:
+    """Compare runs that were tested on the same images with the first of them.
+
+    Runs that differ in nothing but their seed are one group, compared over seeds and test images as in a
+    climb. Single runs are compared as networks, by McNemar's test.
+    """
+    from convladder import api
+
+    compared = api.compare(*runs)
+    show.comparison(compared, compared.report(out), json_wanted=as_json)
 
 
 @app.command(epilog="Example:  convladder cache --clear")
@@ -304,9 +328,9 @@ def _interruptible() -> Iterator[None]:
 
 
 def _refuse_climb(folder: Path) -> None:
-    from convladder import runs
+    from convladder import folders
 
-    if runs.is_climb(folder):
+    if folders.is_climb(folder):
         example = folder / "trials" / "<rung>" / "seed-0"
         raise RunError(f"{folder} is a climb: give one of its runs, such as {example}")
 

@@ -9,7 +9,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from convladder import files, runs
+from convladder import files, folders, provenance, runs
 from convladder.config import Data, difference
 from convladder.data.dataset import Dataset
 from convladder.errors import LadderError, RunError, TrainingError
@@ -80,8 +80,8 @@ def climb(plan: Plan, folder: Path, *, jobs: int, on_weights: OnWeights, on_even
     ConvladderError
         The images are too small for a rung's network.
     """
-    runs.check_writable(folder)
-    with runs.locked(folder):
+    folders.check_writable(folder)
+    with folders.locked(folder):
         missing = missing_trials(plan, folder)
         earlier = _earlier_trials(plan, folder)
         files.remove_leftovers(folder)
@@ -92,7 +92,7 @@ def climb(plan: Plan, folder: Path, *, jobs: int, on_weights: OnWeights, on_even
         failed = []
         for event in _train(order, folder, jobs):
             on_event(event)
-            error = runs.error_file(runs.trial_folder(folder, *event.key))
+            error = folders.error_file(folders.trial_folder(folder, *event.key))
             if isinstance(event, Finished):
                 error.unlink(missing_ok=True)
             if isinstance(event, Failed):
@@ -109,12 +109,14 @@ def train_one(trial: Trial, folder: Path, *, threads: int, on_event: OnEvent) ->
     RunError, TrainingError
         The folder holds something else, or the trial failed.
     """
-    runs.check_free(folder)
-    runs.check_writable(folder.parent)
-    if runs.is_finished(folder):
+    folders.check_free(folder)
+    folders.check_writable(folder.parent)
+    if folders.is_finished(folder):
         check_same(runs.Run(folder), trial)
         return runs.Run(folder)
-    for event in run_tasks([Task(trial.key, run_trial, (trial, folder, runs.command()))], jobs=1, threads=threads):
+    for event in run_tasks(
+        [Task(trial.key, run_trial, (trial, folder, provenance.command()))], jobs=1, threads=threads
+    ):
         if isinstance(event, Failed):
             raise TrainingError(event.error) if event.expected else RuntimeError(event.details)
         on_event(event)
@@ -128,9 +130,9 @@ def missing_trials(plan: Plan, folder: Path) -> list[Trial]:
     """
     missing = []
     for trial in plan.trials:
-        place = runs.trial_folder(folder, *trial.key)
-        runs.check_free(place)
-        if runs.is_finished(place):
+        place = folders.trial_folder(folder, *trial.key)
+        folders.check_free(place)
+        if folders.is_finished(place):
             check_same(runs.Run(place), trial)
         else:
             missing.append(trial)
@@ -163,10 +165,10 @@ def _earlier_trials(plan: Plan, folder: Path) -> list[TrialKey]:
     They stay in the results: with fewer seeds than before, none is dropped from sight. Raises RunError where
     they are of rungs that the plan leaves out.
     """
-    if not runs.is_climb(folder):
+    if not folders.is_climb(folder):
         return []
     listed = [(rung, seed) for rung, seed in files.read_json(folder / "climb.json")["trials"]]
-    finished = [key for key in listed if runs.is_finished(runs.trial_folder(folder, *key))]
+    finished = [key for key in listed if folders.is_finished(folders.trial_folder(folder, *key))]
     of_rung = {trial.rung: trial for trial in plan.trials}
     left_out = sorted({rung for rung, _ in finished} - set(of_rung))
     if left_out:
@@ -178,7 +180,7 @@ def _earlier_trials(plan: Plan, folder: Path) -> list[TrialKey]:
     earlier = [key for key in finished if key not in planned]
     for rung, seed in earlier:
         same = replace(of_rung[rung], experiment=of_rung[rung].experiment.replace({"seed": seed}))
-        check_same(runs.Run(runs.trial_folder(folder, rung, seed)), same)
+        check_same(runs.Run(folders.trial_folder(folder, rung, seed)), same)
     return earlier
 
 
@@ -190,15 +192,15 @@ def _describe(plan: Plan, folder: Path, earlier: list[TrialKey], jobs: int) -> N
         "identity": plan.identity,
         "trials": [list(key) for key in trials],
         "data": plan.dataset.provenance(),
-        "environment": runs.environment(runs.command()) | {"jobs": jobs},
+        "environment": provenance.environment(provenance.command()) | {"jobs": jobs},
     }
     files.write_json(folder / "climb.json", description)
 
 
 def _train(trials: Sequence[Trial], folder: Path, jobs: int) -> Iterator[Event]:
-    command = runs.command()
+    command = provenance.command()
     tasks = [
-        Task(trial.key, run_trial, (trial, runs.trial_folder(folder, *trial.key), command)) for trial in trials
+        Task(trial.key, run_trial, (trial, folders.trial_folder(folder, *trial.key), command)) for trial in trials
     ]
     return run_tasks(tasks, jobs=jobs, threads=1, renew_after=RENEW_AFTER)
 

@@ -1,67 +1,43 @@
-"""Results in sentences: the interval is read, not the wish."""
+"""Claims in sentences: the interval is read, not the wish."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from convladder.evaluation.calibration import Calibration, Selection
-    from convladder.evaluation.proportions import Proportion
-    from convladder.results import Claim, Standing
+    from convladder.evaluation.statistics import Verdict
+    from convladder.lineup import Claim, Standing
+
+
+_SAID: Mapping[Verdict, str] = {
+    "better": "better",
+    "worse": "worse",
+    "no detectable difference": "no detectable difference",
+    "no comparison": "with too few seeds to compare",
+}
+
+MOST_NAMED = 3  # rungs in a sentence
 
 
 def of_claim(claim: Claim, standings: Mapping[str, Standing]) -> str:
     """Say in Markdown what a claim shows, how sure that is, and what the rung costs more than its reference."""
-    own, reference = standings[claim.rung], standings[claim.reference]
-    who = f"**{claim.rung}** against {claim.reference}"
+    own, reference = standings[claim.name], standings[claim.reference]
+    who = f"**{claim.name}** against {claim.reference}"
     return f"{who}: {_difference(claim, own)} The price: {_price(own, reference)}."
 
 
-def of_calibration(found: Calibration) -> str:
-    """Say whether the confidences agree with the accuracy on test, and what a temperature brings."""
-    before, after = found.error, found.error_after
-    apart = (
-        f"Confidence and accuracy lie {_size(before.error)} points apart on average "
-        f"(95 % interval {_size(before.low)} to {_size(before.high)}); "
-        f"chance parts those of a calibrated network by up to {_size(before.if_calibrated)}."
-    )
-    kind = "too sure of itself" if found.temperature > 1 else "not sure enough"
-    verdict = f"It is {kind}." if before.shown else "No miscalibration can be shown."
-    mended = (
-        f"A temperature of {found.temperature:.2f}, fitted on validation, takes the distance to "
-        f"{_size(after.error)} points ({_size(after.low)} to {_size(after.high)}), "
-        f"and log loss from {found.log_loss:.4f} to {found.log_loss_after:.4f}."
-    )
-    return f"{apart} {verdict} {mended}"
-
-
-def of_selection(found: Selection) -> str:
-    """Say which confidence a wanted accuracy takes, and what it leaves of the test images."""
-    if found.threshold is None or found.accuracy.share is None or found.coverage.share is None:
-        return f"An accuracy of {found.wanted:.0%} was not reached on validation by any threshold."
-    coverage, accuracy = found.coverage, found.accuracy
-    return (
-        f"For an accuracy of {found.wanted:.0%}: predict where the confidence is at least {found.threshold:.3f}. "
-        f"That leaves {_percent(coverage)} of the test images, with an accuracy of {_percent(accuracy)}. "
-        "This tells hard images from easy ones; it does not detect images of something else."
-    )
-
-
-def of_suspects(suspects: int, images: int, accuracy: float) -> str:
-    """Say how many labels a network disputes, and what that is worth."""
-    return (
-        f"Of {images:,} labels in validation and test the network disputes {suspects:,}. It is right on "
-        f"{100 * accuracy:.1f} % of the test images, so many of these are its own mistakes: look at the first."
-    )
-
-
-def _percent(found: Proportion) -> str:
-    return f"{100 * (found.share or 0):.1f} % ({100 * found.low:.1f} to {100 * found.high:.1f})"
-
-
-def _size(share: float) -> str:
-    return f"{100 * share:.1f}"
+def count_verdicts(noun: str, which: str, asked: int, claims: Sequence[Claim]) -> str:
+    """Say how many of the comparisons asked for came to which verdict, and name the few that differ."""
+    said = []
+    for verdict, words in _SAID.items():
+        names = [claim.name for claim in claims if claim.difference.verdict == verdict]
+        named = verdict in ("better", "worse") and len(names) <= MOST_NAMED
+        if names:
+            said.append(f"{len(names)} {words}" + (f" ({', '.join(names)})" if named else ""))
+    if asked > len(claims):
+        said.append(f"{asked - len(claims)} could not be made, for want of finished trials")
+    return f"Of {asked} {noun}{'' if asked == 1 else 's'} {which}: " + "; ".join(said) + "."
 
 
 def _difference(claim: Claim, own: Standing) -> str:

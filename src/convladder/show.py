@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,14 +13,16 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from convladder import readings
+from convladder.evaluation import sentences
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from convladder.data.bank import Bank
     from convladder.ladder import Ladder
+    from convladder.lineup import Claim, Standing
     from convladder.results import Results
+    from convladder.views.comparison import Comparison
     from convladder.views.run import Run
 
 _FREE_COLUMNS = ("verdict", "change", "title", "source")  # whose text may take several lines
@@ -86,12 +88,33 @@ def climb(results: Results, page: Path, *, json_wanted: bool) -> None:
         failed = [vars(failure) for failure in results.failures]
         as_json({"folder": str(results.folder), "report": str(page), "rungs": rows, "failed": failed})
         return
-    claims = {claim.rung: claim.difference for claim in results.against_parent}
-    table = _table("rung", ">accuracy", ">95 % interval", ">vs. parent", "verdict", ">parameters", ">MFLOPs")
-    for name, standing in results.standings.items():
-        accuracy, claim = standing.accuracy, claims.get(name)
+    output.print(_standings(results.standings, results.against_parent, "rung", ">vs. parent"))
+    output.print("accuracy on test; differences in points", style="dim")
+    output.print(results.headline(), soft_wrap=True, markup=False)
+    _report(page)
+
+
+def comparison(compared: Comparison, page: Path, *, json_wanted: bool) -> None:
+    """Print the accuracy of each group, its verdict against the first, and its price."""
+    if json_wanted:
+        rows = json.loads(compared.summary_table().to_json(orient="records"))
+        as_json({"report": str(page), "reference": compared.reference, "groups": rows, "notes": compared.notes})
+        return
+    output.print(_standings(compared.standings, compared.claims, "name", ">vs. first"))
+    output.print("accuracy on test; differences in points", style="dim")
+    for note in compared.notes:
+        output.print(note, soft_wrap=True, markup=False)
+    output.print(compared.headline(), soft_wrap=True, markup=False)
+    _report(page)
+
+
+def _standings(standings: Mapping[str, Standing], claims: Iterable[Claim], who: str, against: str) -> Table:
+    differences = {claim.name: claim.difference for claim in claims}
+    table = _table(who, ">accuracy", ">95 % interval", against, "verdict", ">parameters", ">MFLOPs")
+    for name, standing in standings.items():
+        accuracy, claim = standing.accuracy, differences.get(name)
         table.add_row(
-            name,
+            escape(name),
             f"{accuracy.mean:.3f}",
             f"{accuracy.low:.3f}–{accuracy.high:.3f}",
             f"{100 * claim.difference:+.1f}" if claim else "",
@@ -99,10 +122,7 @@ def climb(results: Results, page: Path, *, json_wanted: bool) -> None:
             f"{standing.price.parameters:,}",
             f"{standing.price.flops / 1e6:,.1f}",
         )
-    output.print(table)
-    output.print("accuracy on test; differences in points", style="dim")
-    output.print(results.headline(), soft_wrap=True, markup=False)
-    _report(page)
+    return table
 
 
 def run(finished: Run, page: Path, *, json_wanted: bool) -> None:
@@ -114,8 +134,8 @@ def run(finished: Run, page: Path, *, json_wanted: bool) -> None:
     _report(page)
 
 
-def explanation(run: Run, accuracy: float, *, json_wanted: bool) -> None:
-    """Print where a run errs: classes, pairs, calibration, threshold and suspected labels."""
+def explanation(run: Run, page: Path, accuracy: float, *, json_wanted: bool) -> None:
+    """Print where a run errs: classes, pairs, calibration, threshold, robustness and suspected labels."""
     classes, pairs, suspects = run.class_accuracies(), run.confused_pairs(), run.suspected_labels()
     calibration, selection = run.calibration(), run.selection(accuracy)
     if json_wanted:
@@ -124,7 +144,9 @@ def explanation(run: Run, accuracy: float, *, json_wanted: bool) -> None:
             "confused_pairs": pairs.to_dict("records"),
             "calibration": asdict(calibration),
             "selection": asdict(selection),
+            "robustness": run.robustness().to_dict("records"),
             "suspected_labels": suspects.to_dict("records"),
+            "report": str(page),
         })  # fmt: skip
         return
     table = _table("class", ">accuracy", ">95 % interval", ">test images")
@@ -138,13 +160,22 @@ def explanation(run: Run, accuracy: float, *, json_wanted: bool) -> None:
             names = (escape(row["class"]), escape(row["predicted"]))
             table.add_row(*names, str(row["images"]), f"{row['share']:.3f}", f"{row['low']:.3f}–{row['high']:.3f}")
         output.print(table)
-    for sentence in readings.of_calibration(calibration), readings.of_selection(selection):
+    for sentence in sentences.of_calibration(calibration), sentences.of_selection(selection):
         output.print(sentence, soft_wrap=True, markup=False)
+    _robustness(run.robustness())
     _suspects(suspects, len(run.predictions), run.metrics["test"]["accuracy"])
+    output.print(f"with pictures of all this, and of where it looked: {page}", soft_wrap=True, markup=False)
+
+
+def _robustness(found: pd.DataFrame) -> None:
+    table = _table("images made worse", *(f">strength {strength}" for strength in sorted(set(found["strength"]))))
+    for name, rows in found.groupby("corruption", sort=False):
+        table.add_row(sentences.readable(str(name)), *(f"{share:.3f}" for share in rows["accuracy"]))
+    output.print(table)
 
 
 def _suspects(suspects: pd.DataFrame, images: int, accuracy: float) -> None:
-    output.print(readings.of_suspects(len(suspects), images, accuracy), soft_wrap=True, markup=False)
+    output.print(sentences.of_suspects(len(suspects), images, accuracy), soft_wrap=True, markup=False)
     if len(suspects):
         table = _table("file", "label", "looks like", ">margin")
         for _, row in suspects.head(MOST_SUSPECTS).iterrows():

@@ -1,4 +1,4 @@
-"""One experiment, end to end, into a run folder; and a saved network back out of it."""
+"""One experiment, end to end, into a run folder."""
 
 from __future__ import annotations
 
@@ -10,24 +10,19 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from convladder import files, runs
+from convladder import card, files, folders, insight, provenance, runs
 from convladder.config import Augmentation, Experiment
-from convladder.data.bank import Bank
 from convladder.data.dataset import Dataset
 from convladder.data.images import Pixels
-from convladder.errors import ExperimentError, RunError
-from convladder.evaluation import labels, metrics, mistakes, predictions
+from convladder.evaluation import metrics, predictions
 from convladder.ladder import Ladder
-from convladder.processes import Emit, call
+from convladder.processes import Emit
 
 if TYPE_CHECKING:
     import keras
 
     from convladder.models.cost import Cost
     from convladder.training.fit import Fitted
-
-SAMPLES = 12  # of right and of wrong test images each
-WEIGHTS = "weights.npz"
 
 
 @dataclass(frozen=True)
@@ -57,16 +52,18 @@ def run_trial(trial: Trial, folder: Path, command: str, emit: Emit) -> None:
     dataset = trial.dataset
     fitted = fit.fit(trial.experiment, dataset, emit)
     table = _predict(fitted.network, dataset)
-    with runs.writing(folder) as temporary:
+    with folders.writing(folder) as temporary:
         _write_network(temporary, fitted, dataset)
         fitted.history.to_csv(temporary / "history.csv", index=False, lineterminator="\n")
         written = predictions.write(table, temporary / "predictions.csv")
-        runs.write_samples(temporary, _choose_samples(written, dataset))
+        samples = insight.take_samples(fitted.network, written, dataset)
+        features = insight.take_features(fitted.network, samples)
+        runs.write_arrays(temporary, samples, features, insight.corrupt_and_predict(fitted.network, dataset))
         about = {
             "rung": trial.rung,
             "experiment": trial.experiment.model_dump(),
             "data": dataset.provenance(),
-            "environment": runs.environment(command),
+            "environment": provenance.environment(command),
         }
         files.write_json(temporary / "experiment.json", about)
         figures: dict[str, Any] = metrics.compute(written)
@@ -75,7 +72,8 @@ def run_trial(trial: Trial, folder: Path, command: str, emit: Emit) -> None:
             cost.measure(fitted.network), temporary, fitted.history, len(dataset.splits.train)
         )
         figures["seconds"] = round(time.perf_counter() - started, 3)
-        files.write_json(temporary / runs.MARKER, figures)
+        files.write_json(temporary / folders.MARKER, figures)
+        card.write(runs.Run(temporary))
 
 
 def count_flops(trials: list[Trial], emit: Emit) -> list[int]:
@@ -112,20 +110,6 @@ def measure_ladder(
     return costs
 
 
-def list_layers(folder: Path, emit: Emit) -> list[dict[str, Any]]:
-    """Return the name, output shape and number of parameters of each layer of a run's network."""
-    del emit
-    network = load_network(runs.Run(folder))
-    return [
-        {
-            "layer": layer.name,
-            "output": " × ".join(str(side) for side in layer.output.shape[1:]),
-            "parameters": layer.count_params(),
-        }
-        for layer in network.layers
-    ]
-
-
 def augment_images(settings: Augmentation, seed: int, images: Pixels, emit: Emit) -> Pixels:
     """Return the images `(N, height, width, channels)` as a trial of this seed might see them in training."""
     del emit
@@ -136,59 +120,6 @@ def augment_images(settings: Augmentation, seed: int, images: Pixels, emit: Emit
         changed = layer(changed, training=True)
     pixels: Pixels = np.rint(np.asarray(changed)).astype(np.uint8)
     return pixels
-
-
-def load_network(run: runs.Run) -> keras.Model:
-    """Build the run's network again and give it its weights. Raises RunError where they do not fit."""
-    from convladder.models import convnet
-
-    about = files.read_json(run.folder / "model.json")
-    statistics = convnet.Statistics(*map(tuple, about["statistics"])) if about["statistics"] else None
-    network = convnet.build(run.experiment.model, tuple(about["shape"]), len(about["class_names"]), statistics)
-    try:
-        with np.load(run.folder / WEIGHTS, allow_pickle=False) as file:
-            network.set_weights([file[variable.path] for variable in network.weights])
-    except (OSError, KeyError, ValueError) as error:
-        raise RunError(f"the weights in {run.folder / WEIGHTS} do not fit its experiment: {error}") from None
-    return network
-
-
-def evaluate_elsewhere(run: runs.Run, bank: Bank, folder: Path, *, threads: int) -> dict[str, Any]:
-    """Evaluate a run's network on labelled images of another source; classes are matched by name.
-
-    Of a source that names a test split this takes the test split, else all. Leaves `predictions.csv` and
-    `evaluation.json` in the folder, and returns the figures. Raises ConvladderError where the source has a
-    class that the network does not know.
-    """
-    table = predictions.write(
-        call(predict_elsewhere, run.folder, bank, threads=threads), folder / "predictions.csv"
-    )
-    figures = metrics.compute(table)
-    files.write_json(folder / "evaluation.json", figures)
-    return figures
-
-
-def predict_elsewhere(folder: Path, bank: Bank, emit: Emit) -> pd.DataFrame:
-    """Predict the images of a bank with the network of the run in `folder`; a task for a worker."""
-    del emit
-    from convladder.training import fit
-
-    known = files.read_json(folder / "model.json")["class_names"]
-    for name in bank.class_names:
-        if name not in known:
-            raise ExperimentError(
-                f"{bank.source} has class {name!r}, which {folder} was not trained on: it knows {', '.join(known)}"
-            )
-    tested = np.flatnonzero([record.split == "test" for record in bank.records])
-    indices = tested if len(tested) else np.arange(len(bank.records))
-    records = [bank.records[index] for index in indices]
-    return predictions.make_table(
-        [record.path for record in records],
-        ["test" if len(tested) else "all"] * len(records),
-        [known.index(bank.class_names[record.label]) for record in records],
-        fit.predict_logits(load_network(runs.Run(folder)), bank, indices),
-        known,
-    )
 
 
 def _predict(network: keras.Model, dataset: Dataset) -> pd.DataFrame:
@@ -205,26 +136,9 @@ def _predict(network: keras.Model, dataset: Dataset) -> pd.DataFrame:
     )
 
 
-def _choose_samples(table: pd.DataFrame, dataset: Dataset) -> runs.Samples:
-    """Take test images at random, half of them right and half wrong as far as there are any; and the mistakes."""
-    test = predictions.part(table, "test")
-    right = predictions.correct(test)
-    draw = np.random.default_rng(0)
-    drawn = np.concatenate(
-        [draw.permutation(np.flatnonzero(right == wanted))[:SAMPLES] for wanted in (True, False)]
-    )
-    telling = [*mistakes.most_wrong(test).tolist(), *labels.suspects(test).index[:SAMPLES]]
-    for pair in mistakes.confused_pairs(test):
-        telling += pair.rows[: mistakes.OF_PAIR]
-    others = np.setdiff1d(np.array(telling, dtype=np.int64), drawn)
-    rows = np.concatenate([drawn, others])
-    pixels = dataset.bank.images[dataset.bank.rows[dataset.splits.test[rows]]]
-    return runs.Samples(pixels, rows, np.arange(len(rows)) < len(drawn))
-
-
 def _write_network(folder: Path, fitted: Fitted, dataset: Dataset) -> None:
     arrays: dict[str, Any] = {each.path: np.asarray(each.value) for each in fitted.network.weights}
-    np.savez(folder / WEIGHTS, **arrays)
+    np.savez(folder / runs.WEIGHTS, **arrays)
     statistics = fitted.statistics
     files.write_json(
         folder / "model.json",
@@ -242,6 +156,6 @@ def _price(price: Cost, folder: Path, history: pd.DataFrame, images: int) -> dic
         "parameters": price.parameters,
         "macs": price.macs,
         "flops": price.flops,
-        "bytes": (folder / WEIGHTS).stat().st_size,
+        "bytes": (folder / runs.WEIGHTS).stat().st_size,
         "train_milliseconds_per_image": round(1000 * settled.median() / images, 6) if len(settled) else None,
     }

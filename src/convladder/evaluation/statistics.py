@@ -38,7 +38,7 @@ LEVEL = 0.95
 ALPHA = 1 - LEVEL
 POWER = 0.8
 
-Correct = NDArray[np.bool_]
+Correct = NDArray[np.bool_] | NDArray[np.float64]  # right or not, or how often of several times
 Verdict = Literal["better", "worse", "no detectable difference", "no comparison"]
 
 
@@ -134,7 +134,7 @@ def compare(
         results[position] = replace(
             results[position],
             p_corrected=p_corrected,
-            verdict=_verdict(results[position].difference, p_corrected),
+            verdict=verdict(results[position].difference, p_corrected),
             seed_correlation=_seed_correlation(rungs[left], rungs[right]) if same_seeds else None,
         )
     return results
@@ -192,7 +192,8 @@ def _difference(left: Correct, right: Correct, family: int) -> Difference:
     )
 
 
-def _verdict(difference: float, p_corrected: float) -> Verdict:
+def verdict(difference: float, p_corrected: float) -> Verdict:
+    """Return what a difference with this corrected p-value may be called, at 5 %."""
     if p_corrected >= ALPHA:
         return "no detectable difference"
     return "better" if difference > 0 else "worse"

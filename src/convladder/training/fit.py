@@ -16,6 +16,7 @@ from sklearn.utils.class_weight import compute_class_weight
 from convladder.config import Experiment, Train
 from convladder.data.bank import Bank
 from convladder.data.dataset import Dataset
+from convladder.data.images import Pixels
 from convladder.data.splits import Indices
 from convladder.errors import TrainingError
 from convladder.models import convnet
@@ -97,6 +98,14 @@ def predict_logits(network: keras.Model, bank: Bank, indices: Indices) -> NDArra
     model.compile(jit_compile=False)
     batches = feed.evaluation_batches(bank.rows[indices], bank.labels[indices])
     logits: NDArray[np.float32] = model.predict(batches, verbose=0)
+    return logits
+
+
+def predict_pixels(network: keras.Model, pixels: Pixels) -> NDArray[np.float32]:
+    """Return the logits `(N, classes)` of images `(N, height, width, channels)` from 0 to 255."""
+    model = keras.Model(network.input, network.output)
+    model.compile(jit_compile=False)
+    logits: NDArray[np.float32] = model.predict(pixels, batch_size=feed.PREDICTION_BATCH, verbose=0)
     return logits
 
 

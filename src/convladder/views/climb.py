@@ -10,13 +10,15 @@ import pandas as pd
 
 from convladder import readings
 from convladder.errors import RunError
-from convladder.evaluation.statistics import Difference
-from convladder.results import Results, Standing
+from convladder.results import Results
 from convladder.views.figures import new_figure
 from convladder.views.run import Metric, Run
+from convladder.views.tables import robustness_table, standings_table
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+
+    from convladder.report.style import Grid
 
 
 class Climb(Results):
@@ -39,7 +41,7 @@ class Climb(Results):
         Raises RunError where the rung has no parent, or either has no finished run.
         """
         self.runs(rung)
-        claims = {claim.rung: claim for claim in self.against_parent}
+        claims = {claim.name: claim for claim in self.against_parent}
         if rung not in claims:
             raise RunError(f"{rung!r} has no parent with a finished run to be compared with")
         return readings.of_claim(claims[rung], self.standings)
@@ -54,7 +56,7 @@ class Climb(Results):
         """Draw each rung's accuracy on test: interval, mean, every seed, price."""
         from convladder.report import plots
 
-        return plots.draw_ladder(self, ax or new_figure())
+        return plots.draw_standings(list(self.standings.values()), self.against_parent, ax or new_figure())
 
     def plot_history(self, rung: str, metric: Metric = "accuracy", ax: Axes | None = None) -> Axes:
         """Draw a metric over the epochs for every seed of a rung."""
@@ -62,29 +64,22 @@ class Climb(Results):
 
         return plots.draw_curves(self.runs(rung), metric, ax or new_figure())
 
+    def robustness(self, rung: str) -> pd.DataFrame:
+        """Return a rung's accuracy under each corruption: a row for each of its strengths, 0 being none at all."""
+        self.runs(rung)
+        return robustness_table(self.lineup.robustness[rung])
+
+    def plot_robustness(self, rung: str) -> Grid:
+        """Draw a rung's accuracy over the strength of each corruption, beside its parent's in grey."""
+        from convladder.report import plots
+
+        self.runs(rung)
+        found = self.lineup.robustness
+        return plots.draw_robustness(found[rung], found.get(self.ladder.rung(rung).parent or ""), new_figure())
+
     def table(self) -> pd.DataFrame:
         """Return a row a rung, as people read it; `summary_table` has every figure in full."""
-        claims = {claim.rung: claim.difference for claim in self.against_parent}
-        return pd.DataFrame([_row(standing, claims.get(name)) for name, standing in self.standings.items()])
+        return standings_table(self.standings, self.against_parent, "against its parent, points", "rung")
 
     def _repr_html_(self) -> str:
         return f"<p>{escaping.escape(self.headline())}</p>{self.table().to_html(index=False)}"
-
-
-def _row(standing: Standing, claim: Difference | None) -> dict[str, str]:
-    accuracy, price = standing.accuracy, standing.price
-    row = {
-        "rung": standing.rung.name,
-        "test accuracy, %": f"{100 * accuracy.mean:.1f}",
-        "95 % interval": f"{100 * accuracy.low:.1f} to {100 * accuracy.high:.1f}",
-        "against its parent, points": "",
-        "interval": "",
-        "verdict": "",
-        "parameters": f"{price.parameters:,}",
-        "MFLOPs": f"{price.flops / 1e6:,.1f}",
-    }
-    if claim is not None:
-        row |= {"against its parent, points": f"{100 * claim.difference:+.1f}", "verdict": claim.verdict}
-    if claim is not None and claim.low is not None and claim.high is not None:
-        row["interval"] = f"{100 * claim.low:+.1f} to {100 * claim.high:+.1f}"
-    return row

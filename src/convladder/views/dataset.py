@@ -16,7 +16,7 @@ from convladder.trial import augment_images
 from convladder.views.figures import new_figure
 
 if TYPE_CHECKING:
-    from convladder.report.plots import Grid
+    from convladder.report.style import Grid
 
 Part = Literal["train", "validation", "test"]
 
@@ -43,17 +43,17 @@ class Dataset(datasets.Dataset):
 
         A class of fewer images shows them again.
         """
-        from convladder.report import plots
+        from convladder.report import galleries
 
         shown = range(len(self.class_names))[:classes]
         rows = [np.resize(np.flatnonzero(self.labels() == label), each) for label in shown]
         chosen = np.concatenate(rows)
         titles = [self.class_names[label] for label in self.labels()[chosen]]
-        return plots.draw_images(list(self.images()[chosen]), titles, columns=each, into=new_figure())
+        return galleries.draw_images(list(self.images()[chosen]), titles, columns=each, into=new_figure())
 
     def plot_augmentation(self, settings: Augmentation, *, images: int = 3, each: int = 5, seed: int = 0) -> Grid:
         """Draw some training images, each as it is and as a trial sees it in its first epochs."""
-        from convladder.report import plots
+        from convladder.report import galleries
 
         originals = self.images()[:images]
         changed = call(augment_images, settings, seed, np.repeat(originals, each, axis=0))
@@ -61,7 +61,7 @@ class Dataset(datasets.Dataset):
         for place, original in enumerate(originals):
             shown += [original, *changed[place * each : (place + 1) * each]]
             titles += ["as it is", *[""] * each]
-        return plots.draw_images(shown, titles, columns=1 + each, into=new_figure())
+        return galleries.draw_images(shown, titles, columns=1 + each, into=new_figure())
 
     def _repr_html_(self) -> str:
         form = " × ".join(map(str, self.bank.form.shape))

@@ -4,25 +4,31 @@ from __future__ import annotations
 
 import html as escaping
 import tempfile
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import pandas as pd
+from scipy.special import softmax
 
-from convladder import progress, runs
+from convladder import folders, progress, runs
 from convladder.data.dataset import load_bank
+from convladder.errors import ExperimentError
 from convladder.evaluation import calibration as calibrations
 from convladder.evaluation import labels, mistakes, predictions
 from convladder.evaluation.calibration import Calibration, Selection
+from convladder.inference import evaluate_elsewhere, list_layers, predict_files
+from convladder.lineup import Lineup
 from convladder.processes import call, cores
-from convladder.trial import evaluate_elsewhere, list_layers
 from convladder.views.figures import new_figure
+from convladder.views.tables import robustness_table
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from convladder.report.plots import Grid
+    from convladder.evaluation.robustness import Robustness
+    from convladder.report.style import Grid
 
 Metric = Literal["accuracy", "loss"]
 
@@ -51,8 +57,8 @@ class Run(runs.Run):
         """
         reporter = progress.reporter(quiet=quiet)
         if out is not None:
-            runs.check_outside(Path(out), str(data))
-            runs.check_new(Path(out))
+            folders.check_outside(Path(out), str(data))
+            folders.check_new(Path(out))
         settings = self.experiment.replace({"data.source": str(data), "data.limit": None}).data
         with reporter.counting("reading images") as on_progress:
             bank, notes = load_bank(settings, allow_rejects=allow_rejects, progress=on_progress)
@@ -60,6 +66,29 @@ class Run(runs.Run):
             reporter.say(note, dim=True)
         with tempfile.TemporaryDirectory() as spare:
             return evaluate_elsewhere(self, bank, Path(out or spare), threads=cores())
+
+    def predict(self, paths: str | Path | Iterable[str | Path], accuracy: float = 0.95) -> pd.DataFrame:
+        """Predict image files: a row a file, in the given order.
+
+        The columns are `path`, `predicted`, `confidence` (after temperature), `unsure` (below the threshold that
+        `selection` chooses for the wanted accuracy) and `error`, the reason where a file is no image.
+        """
+        files = [Path(path) for path in ([paths] if isinstance(paths, str | Path) else paths)]
+        if not files:
+            raise ExperimentError("no files to predict: give the path of an image, or several")
+        logits, errors = call(predict_files, self.folder, files)
+        names, selection = predictions.class_names(self.predictions), self.selection(accuracy)
+        least = np.inf if selection.threshold is None else selection.threshold
+        probabilities = softmax(logits.astype(np.float64) / self.calibration().temperature, axis=1)
+        rows = []
+        for number, (path, chances) in enumerate(zip(files, probabilities, strict=True)):
+            row: dict[str, Any] = {"path": str(path), "predicted": None, "confidence": None, "unsure": True}
+            if number not in errors:
+                confidence = float(chances.max())
+                row |= {"predicted": names[chances.argmax()], "confidence": confidence}
+                row["unsure"] = confidence < least
+            rows.append(row | {"error": errors.get(number, "")})
+        return pd.DataFrame(rows)
 
     def classification_report(self) -> pd.DataFrame:
         """Return precision, recall, F1 and number of test images: a row a class, then the averages."""
@@ -130,9 +159,41 @@ class Run(runs.Run):
 
     def plot_samples(self) -> Grid:
         """Draw test images that were predicted rightly and wrongly; return the grid's axes."""
+        from convladder.report import galleries
+
+        return galleries.draw_samples(self, new_figure())
+
+    def plot_heat(self) -> Grid:
+        """Draw these test images beside where the network found evidence for what it predicted (Grad-CAM)."""
+        from convladder.report import galleries
+
+        return galleries.draw_heat(self, new_figure())
+
+    def plot_filters(self) -> Grid:
+        """Draw the filters of the first convolution; middle grey is a weight of zero."""
+        from convladder.report import galleries
+
+        return galleries.draw_filters(self, new_figure())
+
+    def plot_features(self) -> Grid:
+        """Draw a test image and what each layer makes of it; white is the layer's strongest response."""
+        from convladder.report import galleries
+
+        return galleries.draw_features(self, new_figure())
+
+    def robustness(self) -> pd.DataFrame:
+        """Return the accuracy under each corruption: a row for each of its strengths, 0 being none at all."""
+        return robustness_table(self._robustness)
+
+    def plot_robustness(self) -> Grid:
+        """Draw the accuracy over the strength of each corruption."""
         from convladder.report import plots
 
-        return plots.draw_samples(self, new_figure())
+        return plots.draw_robustness(self._robustness, into=new_figure())
+
+    @property
+    def _robustness(self) -> Robustness:
+        return Lineup({self.rung: [self]}).robustness[self.rung]
 
     def _repr_html_(self) -> str:
         test, validation = self.metrics["test"], self.metrics["validation"]

@@ -1,0 +1,96 @@
+# ---
+# jupyter:
+#   jupytext:
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # Your own images, from a folder to a classifier
+#
+# All you need is a folder with a folder for each class: `animals/cat/*.jpg`, `animals/dog/*.jpg`. Write its path below.
+# Without one, the next cell makes such a folder of handwritten digits, so that everything here runs as it is.
+
+# %% tags=["parameters"]
+FOLDER = ""  # such as "path/to/animals"
+SEEDS = 3
+EPOCHS = 15
+
+# %% tags=["hide-input"]
+from pathlib import Path
+
+from IPython.display import Markdown
+from PIL import Image
+from sklearn.datasets import load_digits
+
+if not FOLDER:
+    FOLDER = "digits-as-files"
+    digits = load_digits()
+    for number, (pixels, label) in enumerate(zip(16 * digits.images.clip(0, 15), digits.target)):
+        path = Path(FOLDER, f"digit {label}", f"{number:04}.png")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(pixels.astype("uint8")).save(path)
+
+# %% [markdown]
+# ## Look
+#
+# Files that are no images are listed with their reason. The split into training, validation and test is made here, once.
+
+# %%
+import convladder as cl
+
+images = cl.load(FOLDER)
+images
+
+# %%
+images.plot_images(each=8);
+
+# %% [markdown]
+# ## Climb
+#
+# A few rungs, each with several seeds: which technique earns its place on *these* images?
+
+# %%
+climb = cl.climb(images, rungs=["lenet5", "max-pooling", "same-padding", "batch-norm"], seeds=SEEDS, epochs=EPOCHS)
+climb
+
+# %%
+climb.plot_ladder();
+
+# %% [markdown]
+# ## Judge
+#
+# The best rung is chosen on validation, of it the best seed; the test images had no part in that. Where does it err, can its
+# probabilities be believed, and what does it look at?
+
+# %%
+run = climb.best_run
+run.class_accuracies().round(3)
+
+# %%
+run.plot_heat();
+
+# %%
+run.suspected_labels().head()
+
+# %% [markdown]
+# ## Ship
+#
+# The run's folder is the classifier: its weights, every setting, its figures, and a model card that waits for your words. It predicts
+# any image file, and says *unsure* where its confidence is below the threshold that gave 99 % accuracy on validation.
+
+# %%
+some = sorted(Path(FOLDER).rglob("*.png"))[::200] or sorted(Path(FOLDER).rglob("*.*"))[:10]
+run.predict(some, accuracy=0.99).round(3)
+
+# %%
+Markdown("\n".join((run.folder / "card.md").read_text().splitlines()[:14]))
+
+# %%
+print("the report, with everything above and more:", climb.report())
+print("the classifier:", run.folder)

@@ -1,0 +1,83 @@
+"""The model card of a run: Mitchell et al. 2019, "Model cards for model reporting", FAT*.
+
+It is Markdown. What convladder knows stands between marks and is made again; what people wrote stays.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from convladder import files
+from convladder.evaluation import calibration, mistakes, predictions, robustness, sentences
+from convladder.evaluation.proportions import proportion
+from convladder.runs import Run
+
+NAME = "card.md"
+WANTED = 0.95  # accuracy for which a threshold is named
+
+_PART = re.compile(r"<!-- convladder: (\w+) -->\n(?:(?!<!-- convladder: ).)*?<!-- end -->", re.DOTALL)
+
+
+def write(run: Run) -> None:
+    """Write the run's card, or renew the figures in the one that is there."""
+    path, made = run.folder / NAME, _make(run)
+    if path.exists():
+        made = renew(path.read_text(encoding="utf-8", errors="surrogateescape"), made)
+    files.write_text(path, made)
+
+
+def renew(kept: str, made: str) -> str:
+    """Return the kept card with the marked parts of the one just made; a part that was taken out stays out.
+
+    >>> renew(
+    ...     "Ours.<!-- convladder: use -->\\nold\\n<!-- end --> Mine.",
+    ...     "<!-- convladder: use -->\\nnew\\n<!-- end -->",
+    ... )
+    'Ours.<!-- convladder: use -->\\nnew\\n<!-- end --> Mine.'
+    """
+    parts = {part[1]: part[0] for part in _PART.finditer(made)}
+    return _PART.sub(lambda part: parts.get(part[1], part[0]), kept)
+
+
+def _make(run: Run) -> str:
+    environment = Environment(
+        loader=PackageLoader("convladder"), undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    environment.filters |= _FILTERS
+    test = predictions.part(run.predictions, "test")
+    right, trained = predictions.correct(test), run.about["data"]["counts"]["train"].values()
+    clean = right[run.corrupted.rows]
+    return environment.get_template(NAME).render(
+        run=run,
+        data=run.about["data"],
+        environment=run.about["environment"],
+        price=run.metrics["price"],
+        test=run.metrics["test"],
+        accuracy=proportion(int(right.sum()), len(right)),
+        classes=mistakes.class_accuracies(test),
+        robustness=robustness.measure([run.corrupted], clean[None]),
+        calibration=sentences.of_calibration(calibration.assess(run.predictions)),
+        selection=sentences.of_selection(calibration.select(run.predictions, WANTED)),
+        train_images=sum(trained),
+        fewest=min(trained),
+        most=max(trained),
+    )
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.1f} %"
+
+
+def _interval(estimate: Any) -> str:
+    return f"{100 * estimate.low:.1f} to {100 * estimate.high:.1f}"
+
+
+def _cell(text: str) -> str:
+    """Return text that does not break a table's row."""
+    return text.replace("|", "\\|").replace("\n", " ")
+
+
+_FILTERS = {"percent": _percent, "interval": _interval, "cell": _cell, "readable": sentences.readable}

@@ -1,0 +1,120 @@
+"""Images made worse in five strengths: noise, blur, brightness, contrast, JPEG, shift and rotation.
+
+Names and severities are those of ImageNet-C, and for images under 64 pixels a side those of CIFAR-10-C:
+Hendrycks and Dietterich 2019, "Benchmarking neural network robustness to common corruptions and perturbations",
+ICLR (github.com/hendrycks/robustness). Shift and rotation, which these have not, are our own.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+from scipy import ndimage
+
+Pixels = NDArray[np.uint8]  # (N, height, width, channels)
+Draw = np.random.Generator
+
+STRENGTHS = 5
+LARGE = 64  # pixels a side, from which ImageNet-C's severities are taken
+
+_SEVERITIES = {  # for small images, for large ones
+    "gaussian_noise": ((0.04, 0.06, 0.08, 0.09, 0.10), (0.08, 0.12, 0.18, 0.26, 0.38)),  # deviation, of 1
+    "gaussian_blur": ((0.4, 0.6, 0.7, 0.8, 1), (1, 2, 3, 4, 6)),  # deviation in pixels
+    "brightness": ((0.05, 0.1, 0.15, 0.2, 0.3), (0.1, 0.2, 0.3, 0.4, 0.5)),  # added to the value, of 1
+    "contrast": ((0.75, 0.5, 0.4, 0.3, 0.15), (0.4, 0.3, 0.2, 0.1, 0.05)),  # share that is left
+    "jpeg_compression": ((80, 65, 58, 50, 40), (25, 18, 15, 10, 7)),  # quality
+    "shift": ((1 / 16, 2 / 16, 3 / 16, 4 / 16, 5 / 16),) * 2,  # of the side
+    "rotation": ((5, 10, 15, 20, 30),) * 2,  # degrees
+}
+NAMES = tuple(_SEVERITIES)
+
+
+def corrupt(images: Pixels, name: str, strength: int, seed: int = 0) -> Pixels:
+    """Return the images `(N, height, width, channels)` made worse in a strength from 1 to 5.
+
+    What is drawn at random depends on seed, corruption and strength alone. Raises KeyError for an unknown name.
+    """
+    large = min(images.shape[1:3]) >= LARGE
+    severity = _SEVERITIES[name][large][strength - 1]
+    draw = np.random.default_rng([seed, NAMES.index(name), strength])
+    return _CORRUPTIONS[name](images, severity, draw)
+
+
+def _gaussian_noise(images: Pixels, deviation: float, draw: Draw) -> Pixels:
+    noise = draw.normal(0, 255 * deviation, images.shape)
+    return _cut(images + noise)
+
+
+def _gaussian_blur(images: Pixels, deviation: float, draw: Draw) -> Pixels:
+    del draw
+    return _cut(ndimage.gaussian_filter(images.astype(np.float64), (0, deviation, deviation, 0), mode="nearest"))
+
+
+def _brightness(images: Pixels, added: float, draw: Draw) -> Pixels:
+    """Add to the value of hue, saturation and value, which scales the channels; black becomes grey."""
+    del draw
+    value = images.max(axis=-1, keepdims=True).astype(np.float64)
+    brighter = np.minimum(value + 255 * added, 255)
+    return _cut(np.where(value > 0, images * brighter / np.maximum(value, 1), brighter))
+
+
+def _contrast(images: Pixels, left: float, draw: Draw) -> Pixels:
+    del draw
+    means = images.mean(axis=(1, 2), keepdims=True)
+    return _cut((images - means) * left + means)
+
+
+def _jpeg_compression(images: Pixels, quality: float, draw: Draw) -> Pixels:
+    del draw
+    return np.stack([_through_jpeg(image, int(quality)) for image in images])
+
+
+def _through_jpeg(image: Pixels, quality: int) -> Pixels:
+    file = io.BytesIO()
+    Image.fromarray(image.squeeze(-1) if image.shape[-1] == 1 else image).save(file, "JPEG", quality=quality)
+    return np.asarray(Image.open(file), dtype=np.uint8).reshape(image.shape)
+
+
+def _shift(images: Pixels, share: float, draw: Draw) -> Pixels:
+    """Shift each image by so much of its sides in one of eight directions; edge pixels are repeated."""
+    directions = np.array([(y, x) for y in (-1, 0, 1) for x in (-1, 0, 1) if (y, x) != (0, 0)])
+    height, width = images.shape[1:3]
+    steps = directions[draw.integers(len(directions), size=len(images))] * np.rint(
+        [share * height, share * width]
+    ).astype(int)
+    rows = np.clip(np.arange(height) - steps[:, :1], 0, height - 1)
+    columns = np.clip(np.arange(width) - steps[:, 1:], 0, width - 1)
+    shifted: Pixels = images[np.arange(len(images))[:, None, None], rows[:, :, None], columns[:, None, :]]
+    return shifted
+
+
+def _rotation(images: Pixels, degrees: float, draw: Draw) -> Pixels:
+    """Turn each image about its centre to one side or the other; edge pixels are repeated."""
+    rotated = images.astype(np.float64)
+    to_left = draw.random(len(images)) < 0.5
+    for chosen, angle in ((to_left, degrees), (~to_left, -degrees)):
+        if chosen.any():
+            rotated[chosen] = ndimage.rotate(
+                rotated[chosen], angle, axes=(1, 2), reshape=False, order=1, mode="nearest"
+            )
+    return _cut(rotated)
+
+
+def _cut(values: NDArray[np.float64]) -> Pixels:
+    pixels: Pixels = np.clip(np.rint(values), 0, 255).astype(np.uint8)
+    return pixels
+
+
+_CORRUPTIONS: dict[str, Callable[[Pixels, float, Draw], Pixels]] = {
+    "gaussian_noise": _gaussian_noise,
+    "gaussian_blur": _gaussian_blur,
+    "brightness": _brightness,
+    "contrast": _contrast,
+    "jpeg_compression": _jpeg_compression,
+    "shift": _shift,
+    "rotation": _rotation,
+}

@@ -1,0 +1,58 @@
+"""How much accuracy is left when images are made worse.
+
+The same test images are corrupted in the same way for every network, so that rungs can be compared image by image.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from convladder.evaluation import statistics
+from convladder.evaluation.statistics import Estimate
+
+Shares = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Corrupted:
+    """Which test images one network predicts rightly after they were corrupted.
+
+    rows : of the test predictions, `(N,)`. correct : `(corruptions, strengths, N)`, in the order of `names`.
+    """
+
+    names: tuple[str, ...]
+    rows: NDArray[np.int64]
+    correct: NDArray[np.bool_]
+
+    def by_image(self) -> Shares:
+        """Return for each image the share of its corrupted forms that are predicted rightly, `(N,)`."""
+        shares: Shares = self.correct.mean(axis=(0, 1))
+        return shares
+
+
+@dataclass(frozen=True)
+class Robustness:
+    """Accuracy on corrupted test images, with intervals over seeds and images.
+
+    curves : for each corruption the accuracy without it, then in its strengths. mean : over all corruptions and
+    strengths. clean : on the same images as they are.
+    """
+
+    curves: dict[str, tuple[Estimate, ...]]
+    mean: Estimate
+    clean: Estimate
+
+
+def measure(seeds: Sequence[Corrupted], clean: NDArray[np.bool_]) -> Robustness:
+    """Measure a rung on the corrupted images of each seed; `clean` is `(seeds, N)`, for the same images."""
+    correct = np.stack([seed.correct for seed in seeds])  # (seeds, corruptions, strengths, N)
+    unharmed = statistics.estimate(clean)
+    curves = {
+        name: (unharmed, *(statistics.estimate(correct[:, place, level]) for level in range(correct.shape[2])))
+        for place, name in enumerate(seeds[0].names)
+    }
+    return Robustness(curves, statistics.estimate(correct.mean(axis=(1, 2))), unharmed)

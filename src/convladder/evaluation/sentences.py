@@ -1,0 +1,67 @@
+"""Figures of one network in words."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from convladder.evaluation.calibration import Calibration, Selection
+    from convladder.evaluation.proportions import Proportion
+
+
+def of_calibration(found: Calibration) -> str:
+    """Say whether the confidences agree with the accuracy on test, and what a temperature brings."""
+    before, after = found.error, found.error_after
+    apart = (
+        f"Confidence and accuracy lie {_size(before.error)} points apart on average "
+        f"(95 % interval {_size(before.low)} to {_size(before.high)}); "
+        f"chance parts those of a calibrated network by up to {_size(before.if_calibrated)}."
+    )
+    kind = "too sure of itself" if found.temperature > 1 else "not sure enough"
+    verdict = f"It is {kind}." if before.shown else "No miscalibration can be shown."
+    mended = (
+        f"A temperature of {found.temperature:.2f}, fitted on validation, takes the distance to "
+        f"{_size(after.error)} points ({_size(after.low)} to {_size(after.high)}), "
+        f"and log loss from {found.log_loss:.4f} to {found.log_loss_after:.4f}."
+    )
+    return f"{apart} {verdict} {mended}"
+
+
+def of_selection(found: Selection) -> str:
+    """Say which confidence a wanted accuracy takes, and what it leaves of the test images."""
+    if found.threshold is None or found.accuracy.share is None or found.coverage.share is None:
+        return f"An accuracy of {100 * found.wanted:.3g} % was not reached on validation by any threshold."
+    coverage, accuracy = found.coverage, found.accuracy
+    return (
+        f"For an accuracy of {100 * found.wanted:.3g} %, "
+        f"predict where the confidence is at least {found.threshold:.3f}. "
+        f"That leaves {_percent(coverage)} of the test images, with an accuracy of {_percent(accuracy)}. "
+        "This tells hard images from easy ones; it does not detect images of something else."
+    )
+
+
+def of_suspects(suspects: int, images: int, accuracy: float) -> str:
+    """Say how many labels a network disputes, and what that is worth."""
+    if not suspects:
+        return f"Of {images:,} labels in validation and test the network disputes none."
+    return (
+        f"Of {images:,} labels in validation and test the network disputes {suspects:,}. It is right on "
+        f"{100 * accuracy:.1f} % of the test images, so many of these are its own mistakes: look at the first."
+    )
+
+
+def readable(name: str) -> str:
+    """Return a corruption's name as people write it.
+
+    >>> readable("jpeg_compression")
+    'JPEG compression'
+    """
+    return name.replace("_", " ").replace("jpeg", "JPEG").replace("gaussian", "Gaussian")
+
+
+def _percent(found: Proportion) -> str:
+    return f"{100 * (found.share or 0):.1f} % ({100 * found.low:.1f} to {100 * found.high:.1f})"
+
+
+def _size(share: float) -> str:
+    return f"{100 * share:.1f}"

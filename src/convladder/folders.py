@@ -1,0 +1,103 @@
+"""Where runs and climbs lie: their names, and what is checked before anything is written there."""
+
+from __future__ import annotations
+
+import contextlib
+import datetime
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from convladder import files
+from convladder.errors import RunError
+
+MARKER = "metrics.json"  # the last file that a run needs
+
+
+def is_finished(folder: Path) -> bool:
+    return (folder / "experiment.json").is_file() and (folder / MARKER).is_file()
+
+
+def is_climb(folder: Path) -> bool:
+    return (folder / "climb.json").is_file()
+
+
+def trial_folder(climb: Path, rung: str, seed: int) -> Path:
+    """Return where a climb keeps the run of a rung and a seed."""
+    return climb / "trials" / rung / f"seed-{seed}"
+
+
+def error_file(run_folder: Path) -> Path:
+    """Return where the error of a failed trial is kept: beside the run folder that it did not become."""
+    return run_folder.with_name(run_folder.name + ".error.txt")
+
+
+def new_folder(parent: str, name: str) -> Path:
+    """Return a dated path under `parent` that nothing has yet, such as `runs/2026-11-23-1405-digits`."""
+    stamp = datetime.datetime.now().strftime("%Y-%m-%d-%H%M%S")
+    last = Path(name).expanduser().resolve().name
+    clean = "".join(letter if letter.isalnum() or letter in "-_." else "-" for letter in last)
+    base = Path(parent) / f"{stamp}-{clean or 'data'}"
+    candidate, number = base, 2
+    while candidate.exists():
+        candidate, number = Path(f"{base}-{number}"), number + 1
+    return candidate
+
+
+def check_writable(folder: Path) -> None:
+    """Make the folder if it is missing. Raises RunError where nothing can be written, before any work."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        probe = folder / f".write-test-{os.getpid()}"
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise RunError(f"cannot write to {folder} ({error.strerror}): choose another place with --out") from None
+
+
+def check_outside(folder: Path, source: str) -> None:
+    """Raise RunError where `folder` lies among the images: what is written there would be read as data."""
+    data = Path(source).expanduser()
+    if data.is_dir() and folder.resolve().is_relative_to(data.resolve()):
+        raise RunError(f"{folder} lies inside the images ({data.resolve()}): choose a place outside with --out")
+
+
+def check_new(folder: Path) -> None:
+    """Make the folder. Raises RunError where it is there and not empty, or cannot be written."""
+    if folder.is_file() or (folder.is_dir() and any(folder.iterdir())):
+        raise RunError(f"{folder} is there already: choose another --out")
+    check_writable(folder)
+
+
+def check_free(folder: Path) -> None:
+    """Raise RunError where a run cannot be put at `folder`, before any work: something else is there."""
+    if folder.is_file() or (folder.is_dir() and any(folder.iterdir()) and not is_finished(folder)):
+        raise RunError(f"{folder} is there already and is not a finished run: remove it, or choose another --out")
+
+
+@contextlib.contextmanager
+def writing(folder: Path) -> Iterator[Path]:
+    """Yield a temporary folder that becomes the run folder when the block ends well."""
+    with files.whole_folder(folder, MARKER) as temporary:
+        yield temporary
+
+
+@contextlib.contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Keep other processes from working in a folder. Raises RunError where one does.
+
+    The lock is the operating system's: it ends with the process that holds it, whatever ended that.
+    """
+    lock = FileLock(folder / ".lock")
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        raise RunError(
+            f"another convladder is at work in {folder}: wait for it, or choose another --out"
+        ) from None
+    try:
+        yield
+    finally:
+        lock.release()

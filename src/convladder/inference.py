@@ -1,0 +1,119 @@
+"""A saved network, back out of its run folder and put to work."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from convladder import files, runs
+from convladder.data.bank import Bank
+from convladder.data.images import ImageForm, Pixels, decode
+from convladder.errors import ExperimentError, RunError, UnreadableImage
+from convladder.evaluation import metrics, predictions
+from convladder.processes import Emit, call
+
+if TYPE_CHECKING:
+    import keras
+
+CHUNK = 512  # files whose pixels are held at a time
+
+Logits = NDArray[np.float32]
+
+
+def load_network(run: runs.Run) -> keras.Model:
+    """Build the run's network again and give it its weights. Raises RunError where they do not fit."""
+    from convladder.models import convnet
+
+    about = files.read_json(run.folder / "model.json")
+    statistics = convnet.Statistics(*map(tuple, about["statistics"])) if about["statistics"] else None
+    network = convnet.build(run.experiment.model, tuple(about["shape"]), len(about["class_names"]), statistics)
+    try:
+        with np.load(run.folder / runs.WEIGHTS, allow_pickle=False) as file:
+            network.set_weights([file[variable.path] for variable in network.weights])
+    except (OSError, KeyError, ValueError) as error:
+        raise RunError(f"the weights in {run.folder / runs.WEIGHTS} do not fit its experiment: {error}") from None
+    return network
+
+
+def list_layers(folder: Path, emit: Emit) -> list[dict[str, Any]]:
+    """Return the name, output shape and number of parameters of each layer of a run's network."""
+    del emit
+    network = load_network(runs.Run(folder))
+    return [
+        {
+            "layer": layer.name,
+            "output": " × ".join(str(side) for side in layer.output.shape[1:]),
+            "parameters": layer.count_params(),
+        }
+        for layer in network.layers
+    ]
+
+
+def predict_files(folder: Path, paths: Sequence[Path], emit: Emit) -> tuple[Logits, dict[int, str]]:
+    """Predict image files with the network of the run in `folder`; a task for a worker.
+
+    Return the logits `(files, classes)`, with rows of NaN for files that are no images, and these by number with
+    their reason.
+    """
+    del emit
+    from convladder.training import fit
+
+    run = runs.Run(folder)
+    about, settings = files.read_json(folder / "model.json"), run.experiment.data
+    height, width, channels = about["shape"]
+    form = ImageForm(height, width, channels, settings.resize, settings.background)
+    network, logits = load_network(run), np.full((len(paths), len(about["class_names"])), np.nan, np.float32)
+    errors: dict[int, str] = {}
+    for start in range(0, len(paths), CHUNK):
+        pixels: dict[int, Pixels] = {}
+        for number, path in enumerate(paths[start : start + CHUNK], start):
+            try:
+                pixels[number] = decode(path.read_bytes(), form)
+            except (UnreadableImage, OSError) as error:
+                errors[number] = str(error)
+        if pixels:
+            logits[list(pixels)] = fit.predict_pixels(network, np.stack(list(pixels.values())))
+    return logits, errors
+
+
+def evaluate_elsewhere(run: runs.Run, bank: Bank, folder: Path, *, threads: int) -> dict[str, Any]:
+    """Evaluate a run's network on labelled images of another source; classes are matched by name.
+
+    Of a source that names a test split this takes the test split, else all. Leaves `predictions.csv` and
+    `evaluation.json` in the folder, and returns the figures. Raises ConvladderError where the source has a
+    class that the network does not know.
+    """
+    table = predictions.write(
+        call(predict_elsewhere, run.folder, bank, threads=threads), folder / "predictions.csv"
+    )
+    figures = metrics.compute(table)
+    files.write_json(folder / "evaluation.json", figures)
+    return figures
+
+
+def predict_elsewhere(folder: Path, bank: Bank, emit: Emit) -> pd.DataFrame:
+    """Predict the images of a bank with the network of the run in `folder`; a task for a worker."""
+    del emit
+    from convladder.training import fit
+
+    known = files.read_json(folder / "model.json")["class_names"]
+    for name in bank.class_names:
+        if name not in known:
+            raise ExperimentError(
+                f"{bank.source} has class {name!r}, which {folder} was not trained on: it knows {', '.join(known)}"
+            )
+    tested = np.flatnonzero([record.split == "test" for record in bank.records])
+    indices = tested if len(tested) else np.arange(len(bank.records))
+    records = [bank.records[index] for index in indices]
+    return predictions.make_table(
+        [record.path for record in records],
+        ["test" if len(tested) else "all"] * len(records),
+        [known.index(bank.class_names[record.label]) for record in records],
+        fit.predict_logits(load_network(runs.Run(folder)), bank, indices),
+        known,
+    )

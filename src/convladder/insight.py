@@ -1,0 +1,79 @@
+"""What a trial keeps beside its figures: images, where the network looked, its features, and how much it bears."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from convladder.data.dataset import Dataset
+from convladder.data.images import Pixels
+from convladder.evaluation import corruptions, labels, mistakes, predictions
+from convladder.evaluation.robustness import Corrupted
+from convladder.runs import Features, Samples
+
+if TYPE_CHECKING:
+    import keras
+    from numpy.typing import NDArray
+
+SAMPLES = 12  # of right and of wrong test images each
+CORRUPTED = 1000  # test images at most, each in 35 forms
+
+
+def take_samples(network: keras.Model, table: pd.DataFrame, dataset: Dataset) -> Samples:
+    """Take test images at random, half right and half wrong as far as there are any, and the telling mistakes.
+
+    `table` holds the network's predictions. With each goes where the network found evidence for what it predicted.
+    """
+    from convladder.models import gradcam
+
+    test = predictions.part(table, "test")
+    rows, drawn = _choose(test)
+    pixels = _test_pixels(dataset, rows)
+    place = {name: number for number, name in enumerate(dataset.class_names)}
+    predicted = test["predicted"].iloc[rows].map(place).to_numpy(dtype=np.int64)
+    heat = gradcam.heat_maps(network, pixels, predicted)
+    return Samples(pixels, rows, np.arange(len(rows)) < drawn, np.rint(255 * heat).astype(np.uint8))
+
+
+def take_features(network: keras.Model, samples: Samples) -> Features:
+    """Take the filters of the first convolution, and what each layer makes of the first sample."""
+    from convladder.models import features
+
+    pixels = samples.pixels[0]
+    filters = np.asarray(network.get_layer("conv_1").kernel)
+    return Features(pixels, filters, features.feature_maps(network, pixels))
+
+
+def corrupt_and_predict(network: keras.Model, dataset: Dataset) -> Corrupted:
+    """Predict test images, at most a thousand of them drawn at random, in each corruption and strength."""
+    from convladder.training import fit
+
+    test = dataset.splits.test
+    rows = np.sort(np.random.default_rng(0).permutation(len(test))[:CORRUPTED])
+    pixels, truth = _test_pixels(dataset, rows), dataset.bank.labels[test[rows]]
+    correct = []
+    for name in corruptions.NAMES:
+        worse = [corruptions.corrupt(pixels, name, level + 1) for level in range(corruptions.STRENGTHS)]
+        predicted = fit.predict_pixels(network, np.concatenate(worse)).argmax(axis=1)
+        correct.append(predicted.reshape(len(worse), -1) == truth)
+    return Corrupted(corruptions.NAMES, rows, np.stack(correct))
+
+
+def _choose(test: pd.DataFrame) -> tuple[NDArray[np.int64], int]:
+    """Return rows of the test predictions, and how many of them, the first, were drawn at random."""
+    right = predictions.correct(test)
+    draw = np.random.default_rng(0)
+    drawn = np.concatenate(
+        [draw.permutation(np.flatnonzero(right == wanted))[:SAMPLES] for wanted in (True, False)]
+    )
+    telling = [*mistakes.most_wrong(test).tolist(), *labels.suspects(test).index[:SAMPLES]]
+    for pair in mistakes.confused_pairs(test):
+        telling += pair.rows[: mistakes.OF_PAIR]
+    others = np.setdiff1d(np.array(telling, dtype=np.int64), drawn)
+    return np.concatenate([drawn, others]), len(drawn)
+
+
+def _test_pixels(dataset: Dataset, rows: NDArray[np.int64]) -> Pixels:
+    return dataset.bank.images[dataset.bank.rows[dataset.splits.test[rows]]]

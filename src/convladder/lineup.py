@@ -1,0 +1,209 @@
+"""Networks side by side: groups of runs that were tested on the same images, and what can be claimed of them.
+
+A group is a rung of a climb, or whatever else is compared; its runs are its seeds. Every figure comes from the
+runs' `predictions.csv` and `corrupted.npz`, prices from their `metrics.json`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, fields
+from functools import cached_property
+from statistics import median_low
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from convladder.errors import RunError
+from convladder.evaluation import predictions, robustness, statistics
+from convladder.evaluation.robustness import Robustness
+from convladder.evaluation.statistics import Correct, Difference
+from convladder.runs import Run
+
+Pair = tuple[str, str]
+Compare = Callable[..., list[Difference]]  # as statistics.compare
+
+
+@dataclass(frozen=True)
+class Price:
+    """What a group costs, the median over seeds.
+
+    The time is None where one epoch was all, since that compiles too.
+    """
+
+    parameters: int
+    macs: int
+    flops: int
+    bytes: int
+    train_milliseconds_per_image: float | None
+
+
+PRICES = tuple(field.name for field in fields(Price))
+
+
+@dataclass(frozen=True)
+class Standing:
+    """One group: its runs by seed, its accuracy on test with an interval, on validation, and its price."""
+
+    name: str
+    runs: tuple[Run, ...]
+    accuracy: statistics.Estimate
+    seed_accuracies: tuple[float, ...]
+    validation_accuracy: float
+    price: Price
+
+    def figures(self) -> dict[str, Any]:
+        """Return all figures under the names of their columns in `summary.csv`."""
+        return {
+            "seeds": self.accuracy.seeds,
+            "test_images": self.accuracy.images,
+            "accuracy": self.accuracy.mean,
+            "accuracy_low": self.accuracy.low,
+            "accuracy_high": self.accuracy.high,
+            "validation_accuracy": self.validation_accuracy,
+            **vars(self.price),
+        }
+
+
+@dataclass(frozen=True)
+class Claim:
+    """One group against another: the difference in accuracy, and in each price.
+
+    extra : 0 where the prices of their seeds overlap, which only times do; None where one is not known.
+    """
+
+    name: str
+    reference: str
+    difference: Difference
+    extra: dict[str, float | None]
+
+    def per(self, price: str, unit: float) -> float | None:
+        """Return the gain in accuracy for each `unit` more of a price; None where it costs no more."""
+        extra = self.extra[price]
+        return self.difference.difference / (extra / unit) if extra and extra > 0 else None
+
+
+class Lineup:
+    """Groups of runs. Raises RunError, when first asked, where they were not tested on the same images."""
+
+    def __init__(self, groups: Mapping[str, Sequence[Run]]) -> None:
+        self.groups = {name: tuple(runs) for name, runs in groups.items()}
+
+    @cached_property
+    def standings(self) -> dict[str, Standing]:
+        return {name: self._standing(name) for name in self.groups}
+
+    @cached_property
+    def correct(self) -> dict[str, Correct]:
+        """For each group `(seeds, images)`: was the test image right?"""
+        return {
+            name: np.stack([predictions.correct(table) for table in tables])
+            for name, tables in self._tables.items()
+        }
+
+    @cached_property
+    def corrupted(self) -> dict[str, Correct]:
+        """For each group `(seeds, images)`: how often was the image right when it was made worse?
+
+        Empty where the groups were not asked about the same images.
+        """
+        asked = {tuple(self._corrupted_paths(run)) for runs in self.groups.values() for run in runs}
+        if len(asked) > 1:
+            return {}
+        return {name: np.stack([run.corrupted.by_image() for run in runs]) for name, runs in self.groups.items()}
+
+    @cached_property
+    def robustness(self) -> dict[str, Robustness]:
+        """For each group its accuracy under each corruption and strength."""
+        return {name: self._robustness(runs) for name, runs in self.groups.items()}
+
+    def claims(self, pairs: Sequence[Pair], compare: Compare = statistics.compare) -> list[Claim]:
+        """Compare the first group of each pair with the second: one family of questions.
+
+        A pair of which a group has no run is left out, but counts in the family.
+        """
+        return self._claims(self.correct, pairs, compare)
+
+    def robustness_claims(self, pairs: Sequence[Pair], compare: Compare = statistics.compare) -> list[Claim]:
+        """Do what `claims` does for the accuracy on images made worse, meant over corruptions and strengths."""
+        return self._claims(self.corrupted, pairs, compare)
+
+    def _claims(self, tables: Mapping[str, Correct], pairs: Sequence[Pair], compare: Compare) -> list[Claim]:
+        known = [pair for pair in pairs if set(pair) <= set(tables)]
+        seeds = {name: [run.seed for run in runs] for name, runs in self.groups.items()}
+        differences = compare(tables, known, seeds, family=len(pairs))
+        return [
+            Claim(name, reference, difference, self._extras(name, reference))
+            for (name, reference), difference in zip(known, differences, strict=True)
+        ]
+
+    def _extras(self, name: str, reference: str) -> dict[str, float | None]:
+        groups = self.groups[name], self.groups[reference]
+        return {price: _extra(*(_prices(group, price) for group in groups)) for price in PRICES}
+
+    @cached_property
+    def _tables(self) -> dict[str, list[pd.DataFrame]]:
+        """The predictions of the test images for each run, all in the order of the first."""
+        first: pd.DataFrame | None = None
+        tables: dict[str, list[pd.DataFrame]] = {}
+        for name, runs in self.groups.items():
+            for run in runs:
+                table = predictions.part(run.predictions, "test")
+                first = table if first is None else first
+                tables.setdefault(name, []).append(_in_order(table, first, run))
+        return tables
+
+    def _standing(self, name: str) -> Standing:
+        runs, correct = self.groups[name], self.correct[name]
+        return Standing(
+            name,
+            runs,
+            statistics.estimate(correct),
+            tuple(correct.mean(axis=1).tolist()),
+            float(np.mean([run.metrics["validation"]["accuracy"] for run in runs])),
+            Price(**{price: _median(_prices(runs, price)) for price in PRICES}),
+        )
+
+    def _robustness(self, runs: Sequence[Run]) -> Robustness:
+        clean = [
+            predictions.correct(predictions.part(run.predictions, "test"))[run.corrupted.rows] for run in runs
+        ]
+        return robustness.measure([run.corrupted for run in runs], np.stack(clean))
+
+    def _corrupted_paths(self, run: Run) -> list[str]:
+        paths: list[str] = predictions.part(run.predictions, "test")["path"].iloc[run.corrupted.rows].tolist()
+        return paths
+
+
+def _in_order(table: pd.DataFrame, first: pd.DataFrame, run: Run) -> pd.DataFrame:
+    """Return the rows in the order of the first table. Raises RunError where they are of other images."""
+    if table["path"].tolist() != first["path"].tolist():
+        shared = len(set(table["path"]) & set(first["path"]))
+        if shared < max(len(table), len(first)):
+            raise RunError(
+                f"{run.folder} was tested on other images than the runs beside it: of its {len(table):,} test "
+                f"images {shared:,} are among their {len(first):,}"
+            )
+        table = table.set_index("path").loc[first["path"]].reset_index()
+    if table["label"].tolist() != first["label"].tolist():
+        raise RunError(f"{run.folder} was tested on images of the same names with other labels")
+    return table
+
+
+def _prices(runs: Sequence[Run], price: str) -> list[float]:
+    """Return the price of each seed that knows it."""
+    prices = [run.metrics["price"][price] for run in runs]
+    return [price for price in prices if price is not None]
+
+
+def _median(values: Sequence[float]) -> Any:
+    return median_low(values) if values else None
+
+
+def _extra(own: Sequence[float], reference: Sequence[float]) -> float | None:
+    if not own or not reference:
+        return None
+    if min(own) <= max(reference) and min(reference) <= max(own):
+        return 0.0
+    return median_low(own) - median_low(reference)

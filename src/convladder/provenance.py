@@ -1,0 +1,63 @@
+"""Where a result comes from: the command, the versions, the machine and the time."""
+
+from __future__ import annotations
+
+import contextlib
+import datetime
+import os
+import platform
+import shlex
+import sys
+from collections.abc import Iterable, Mapping
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+PACKAGES = (
+    "convladder",
+    "keras",
+    "tensorflow",
+    "tensorflow-cpu",
+    "numpy",
+    "pillow",
+    "scikit-learn",
+    "pandas",
+    "scipy",
+)
+
+
+def command() -> str:
+    """Return the command that this process was started with."""
+    return shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]])
+
+
+def environment(command: str) -> dict[str, Any]:
+    """Return versions, machine and time: what a result depends on beside the experiment."""
+    versions = {}
+    for package in PACKAGES:
+        with contextlib.suppress(metadata.PackageNotFoundError):
+            versions[package] = metadata.version(package)
+    return {
+        "time": datetime.datetime.now().astimezone().isoformat(timespec="seconds"),
+        "python": platform.python_version(),
+        "system": f"{platform.system()} {platform.release()}",
+        "machine": f"{platform.machine()}, {_processor()}",
+        "cores": os.cpu_count(),
+        "threads": os.environ.get("OMP_NUM_THREADS"),
+        "versions": versions,
+        "command": command,
+    }
+
+
+def mixed_versions(environments: Iterable[Mapping[str, Any]]) -> list[str]:
+    """Return the packages of which not all environments have the same version."""
+    seen = [environment["versions"] for environment in environments]
+    return sorted(name for name in set().union(*seen) if len({versions.get(name) for versions in seen}) > 1)
+
+
+def _processor() -> str:
+    with contextlib.suppress(OSError):
+        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor()

@@ -1,0 +1,44 @@
+"""Runs side by side, with their table and their page."""
+
+from __future__ import annotations
+
+import html as escaping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from convladder import comparison, folders
+from convladder.views.figures import new_figure
+from convladder.views.tables import standings_table
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+
+class Comparison(comparison.Comparison):
+    """Groups of runs against the first: claims, table, plot and report."""
+
+    def report(self, out: str | Path | None = None) -> Path:
+        """Write `report.html`, `summary.csv` and `plots/` into a new folder; return the page's path.
+
+        `out` names the folder; None makes a dated one under `comparisons/`. Raises RunError where it is not empty.
+        """
+        from convladder.report import html
+
+        folder = Path(out) if out else folders.new_folder("comparisons", self.reference)
+        folders.check_new(folder)
+        return html.write_comparison(self, folder)
+
+    def table(self) -> pd.DataFrame:
+        """Return a row a group, as people read it; `summary_table` has every figure in full."""
+        return standings_table(self.standings, self.claims, f"against {self.reference}, points")
+
+    def plot(self, ax: Axes | None = None) -> Axes:
+        """Draw the accuracy of each group on test: interval, mean, every seed, price."""
+        from convladder.report import plots
+
+        return plots.draw_standings(list(self.standings.values()), self.claims, ax or new_figure())
+
+    def _repr_html_(self) -> str:
+        return f"<p>{escaping.escape(self.headline())}</p>{self.table().to_html(index=False)}"
