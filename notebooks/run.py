@@ -46,7 +46,8 @@ def main(names: list[str]) -> None:
                 notebook = run(read(source), Path(folder))
             for cell in notebook.cells:
                 cell.metadata.pop("execution", None)  # times of day, which differ with each run
-            nbformat.write(notebook, source.with_suffix(".ipynb"))
+            text = nbformat.writes(notebook).replace(f"{folder}/", "")  # a folder that is gone by now
+            source.with_suffix(".ipynb").write_text(text + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

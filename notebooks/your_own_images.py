@@ -16,25 +16,28 @@
 # All you need is a folder with a folder for each class: `animals/cat/*.jpg`, `animals/dog/*.jpg`. Write its path below.
 # Without one, the next cell makes such a folder of handwritten digits, so that everything here runs as it is.
 
-# %% tags=["parameters"]
-FOLDER = ""  # such as "path/to/animals"
-SEEDS = 3
-EPOCHS = 15
-
-# %% tags=["hide-input"]
+# %%
 from pathlib import Path
 
 from IPython.display import Markdown
 from PIL import Image
 from sklearn.datasets import load_digits
 
+import convladder as cl
+
+# %% tags=["parameters"]
+FOLDER = ""  # such as "path/to/animals"
+SEEDS = 3
+EPOCHS = 15
+
+# %%
 if not FOLDER:
     FOLDER = "digits-as-files"
     digits = load_digits()
-    for number, (pixels, label) in enumerate(zip(16 * digits.images.clip(0, 15), digits.target)):
+    for number, label in enumerate(digits.target):
         path = Path(FOLDER, f"digit {label}", f"{number:04}.png")
         path.parent.mkdir(parents=True, exist_ok=True)
-        Image.fromarray(pixels.astype("uint8")).save(path)
+        Image.fromarray((15 * digits.images[number]).astype("uint8")).save(path)
 
 # %% [markdown]
 # ## Look
@@ -42,8 +45,6 @@ if not FOLDER:
 # Files that are no images are listed with their reason. The split into training, validation and test is made here, once.
 
 # %%
-import convladder as cl
-
 images = cl.load(FOLDER)
 images
 

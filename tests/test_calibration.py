@@ -111,3 +111,13 @@ def test_what_cannot_be_reached_keeps_no_image() -> None:
     selection = calibration.select(guesses, 0.99)
     assert selection.threshold is None
     assert (selection.coverage.share, selection.accuracy.share) == (0.0, None)
+
+
+def test_without_a_mistake_on_validation_the_temperature_stays_within_reason() -> None:
+    """The least loss would be at temperature 0, where every confidence is 1 and no threshold tells anything."""
+    labels = np.arange(200) % 4
+    draw = np.random.default_rng(0)
+    logits = 6.0 * np.eye(4)[labels] + draw.normal(size=(200, 4))
+    probabilities = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+    assert (probabilities.argmax(axis=1) == labels).all()
+    assert 0.7 < calibration.fit_temperature(probabilities, labels) < 1.5

@@ -27,7 +27,9 @@ PACKAGES = (
 
 
 def command() -> str:
-    """Return the command that this process was started with."""
+    """Return the command that this process was started with, or that it was a notebook."""
+    if "ipykernel" in sys.modules:
+        return "(in a notebook)"
     return shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]])
 
 

@@ -25,14 +25,8 @@ WANTED = (0.9, 0.95, 0.99)  # accuracies for which a threshold is shown
 
 
 def write_climb(results: Results) -> Path:
-    """Write a climb's `results.csv`, `summary.csv`, `report.html` and `plots/`; return the page's path.
-
-    The model cards of its runs are renewed.
-    """
+    """Write a climb's `results.csv`, `summary.csv`, `report.html` and `plots/`; return the page's path."""
     results.write_tables()
-    for standing in results.standings.values():
-        for run in standing.runs:
-            card.write(run)
     pictures = _Pictures(results.folder)
     ladder_chart = plots.draw_standings(list(results.standings.values()), results.against_parent)
     return write_page(
