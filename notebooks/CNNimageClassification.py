@@ -257,6 +257,24 @@ best.classification_report().round(3)
 best.plot_samples();
 
 # %% [markdown]
+# ### Where it looked
+#
+# Beside each image, bright, where the network found evidence for what it predicted (Grad-CAM). Evidence beside the object would be a
+# reason to look again at the data.
+
+# %%
+best.plot_heat();
+
+# %% [markdown]
+# ### When images get worse
+#
+# Accuracy on the test images with noise, blur and so on, in five strengths; its parent's in grey, dashed. A technique may earn its place here
+# and nowhere else.
+
+# %%
+climb.plot_robustness(best.rung);
+
+# %% [markdown]
 # # Where to go on
 #
 # Everything above, and the provenance of it all, is in one page to keep or to send:
@@ -265,7 +283,8 @@ best.plot_samples();
 print(climb.report())
 
 # %% [markdown]
-# - **Your own images**: set `DATA` above to a folder with a folder for each class, and run all cells.
+# - **Your own images**: set `DATA` above to a folder with a folder for each class, and run all cells; or take the shorter way of
+#   `your_own_images.ipynb`.
 # - **More certainty**: more `SEEDS`; what is trained already is kept.
 # - **Your own question**: any setting can be a rung. `convladder ladder classic --toml > mine.toml`, edit, and
 #   `cl.climb(images, "mine.toml")`.
