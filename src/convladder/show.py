@@ -149,42 +149,52 @@ def explanation(run: Run, page: Path, accuracy: float, *, json_wanted: bool) -> 
             "report": str(page),
         })  # fmt: skip
         return
+    blocks: list[Table | str] = [_classes(classes)]
+    blocks += [_pairs(pairs)] if len(pairs) else []
+    blocks += [sentences.of_calibration(calibration), sentences.of_selection(selection)]
+    blocks += [_robustness(run.robustness())]
+    blocks += [sentences.of_suspects(len(suspects), len(run.predictions), run.metrics["test"]["accuracy"])]
+    blocks += [_suspects(suspects)] if len(suspects) else []
+    for block in blocks:
+        output.print(block, "", sep="\n", soft_wrap=isinstance(block, str), markup=False)
+    if len(suspects) > MOST_SUSPECTS:
+        output.print(f"the first {MOST_SUSPECTS} suspects; --json has all", style="dim")
+    _report(page)
+
+
+def _classes(found: pd.DataFrame) -> Table:
     table = _table("class", ">accuracy", ">95 % interval", ">test images")
-    for name, row in classes.iterrows():
-        interval = f"{row['low']:.3f}–{row['high']:.3f}"
-        table.add_row(escape(str(name)), f"{row['share']:.3f}", interval, f"{row['images']:,.0f}")
-    output.print(table)
-    if len(pairs):
-        table = _table("class", "taken for", ">images", ">share", ">95 % interval")
-        for _, row in pairs.iterrows():
-            names = (escape(row["class"]), escape(row["predicted"]))
-            table.add_row(*names, str(row["images"]), f"{row['share']:.3f}", f"{row['low']:.3f}–{row['high']:.3f}")
-        output.print(table)
-    for sentence in sentences.of_calibration(calibration), sentences.of_selection(selection):
-        output.print(sentence, soft_wrap=True, markup=False)
-    _robustness(run.robustness())
-    _suspects(suspects, len(run.predictions), run.metrics["test"]["accuracy"])
-    output.print(f"with pictures of all this, and of where it looked: {page}", soft_wrap=True, markup=False)
+    for name, row in found.iterrows():
+        table.add_row(escape(str(name)), f"{row['share']:.3f}", _interval(row), f"{row['images']:,.0f}")
+    return table
 
 
-def _robustness(found: pd.DataFrame) -> None:
-    table = _table("images made worse", *(f">strength {strength}" for strength in sorted(set(found["strength"]))))
+def _pairs(found: pd.DataFrame) -> Table:
+    table = _table("class", "taken for", ">images", ">share", ">95 % interval")
+    for _, row in found.iterrows():
+        names = (escape(row["class"]), escape(row["predicted"]))
+        table.add_row(*names, str(row["images"]), f"{row['share']:.3f}", _interval(row))
+    return table
+
+
+def _robustness(found: pd.DataFrame) -> Table:
+    table = _table(
+        "accuracy, made worse", *(f">strength {strength}" for strength in sorted(set(found["strength"])))
+    )
     for name, rows in found.groupby("corruption", sort=False):
         table.add_row(sentences.readable(str(name)), *(f"{share:.3f}" for share in rows["accuracy"]))
-    output.print(table)
+    return table
 
 
-def _suspects(suspects: pd.DataFrame, images: int, accuracy: float) -> None:
-    output.print(sentences.of_suspects(len(suspects), images, accuracy), soft_wrap=True, markup=False)
-    if len(suspects):
-        table = _table("file", "label", "looks like", ">margin")
-        for _, row in suspects.head(MOST_SUSPECTS).iterrows():
-            table.add_row(
-                escape(row["path"]), escape(row["label"]), escape(row["suggested"]), f"{row['margin']:.2f}"
-            )
-        output.print(table)
-    if len(suspects) > MOST_SUSPECTS:
-        output.print(f"the first {MOST_SUSPECTS}; --json has all", style="dim")
+def _suspects(found: pd.DataFrame) -> Table:
+    table = _table("file", "label", "looks like", ">margin")
+    for _, row in found.head(MOST_SUSPECTS).iterrows():
+        table.add_row(escape(row["path"]), escape(row["label"]), escape(row["suggested"]), f"{row['margin']:.2f}")
+    return table
+
+
+def _interval(row: pd.Series[Any]) -> str:
+    return f"{row['low']:.3f}–{row['high']:.3f}"
 
 
 def figures(metrics: Mapping[str, Any], *, json_wanted: bool) -> None:

@@ -81,6 +81,9 @@ class TrainingBatches(keras.callbacks.Callback):
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         self._epoch = 0 if self._shuffle_once else epoch
 
+    def on_train_end(self, logs: Any = None) -> None:
+        self.set_model(None)  # TensorFlow keeps the generator, and so this, for the life of the process
+
     def _next_epoch(self) -> Iterator[tuple[NDArray[np.int32], NDArray[np.int32]]]:
         order = epoch_order(self._seed, self._epoch, len(self._rows))
         yield self._rows[order], self._labels[order]
