@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
+from convladder.evaluation import statistics
 from convladder.evaluation.statistics import ALPHA, POWER, Correct, holm
 
 SPREADS = {
@@ -51,23 +52,16 @@ def between_seeds(rung: Correct) -> float:
     return float(rung.mean(axis=1).var(ddof=1))
 
 
-def welch(rungs: list[Correct], left: Correct, right: Correct) -> tuple[float, float]:
-    """Own variances, Welch's degrees of freedom: what `statistics.compare` does."""
-    del rungs
-    parts = [between_seeds(rung) / len(rung) for rung in (left, right)]
-    weight = sum(part**2 / (len(rung) - 1) for part, rung in zip(parts, (left, right), strict=True))
-    return sum(parts), sum(parts) ** 2 / weight if weight else math.inf
-
-
 def own(rungs: list[Correct], left: Correct, right: Correct) -> tuple[float, float]:
     """Own variances, all degrees of freedom of both rungs."""
-    return welch(rungs, left, right)[0], len(left) + len(right) - 2
+    del rungs
+    return sum(between_seeds(rung) / len(rung) for rung in (left, right)), len(left) + len(right) - 2
 
 
 def pooled(rungs: list[Correct], left: Correct, right: Correct) -> tuple[float, float]:
     """The mean variance of all rungs, or the compared rungs' own where it is larger."""
     mean = float(np.mean([between_seeds(rung) for rung in rungs]))
-    value = max(mean * (1 / len(left) + 1 / len(right)), welch(rungs, left, right)[0])
+    value = max(mean * (1 / len(left) + 1 / len(right)), own(rungs, left, right)[0])
     return value, sum(len(rung) - 1 for rung in rungs)
 
 
@@ -79,7 +73,19 @@ def with_images(rungs: list[Correct], left: Correct, right: Correct) -> tuple[fl
     return of_seeds, (of_seeds + of_images) ** 2 / weight if weight else math.inf
 
 
-WAYS: dict[str, Seeds] = {"Welch": welch, "all": own, "pooled": pooled, "with images": with_images}
+WAYS: dict[str, Seeds] = {"all": own, "pooled": pooled, "with images": with_images}
+
+
+def judge_as_shipped(rungs: list[Correct]) -> tuple[bool, bool, float, float]:
+    """Ask `statistics.compare`, which takes Welch's degrees of freedom."""
+    named = {str(number): rung for number, rung in enumerate(rungs)}
+    seeds = {name: range(len(rung)) for name, rung in named.items()}
+    found = statistics.compare(named, [(str(at), str(at - 1)) for at in range(1, len(rungs))], seeds)
+    verdicts = [each.verdict for each in found]
+    claimed = [verdict in ("better", "worse") for verdict in verdicts]
+    covered = [(each.p_value or 0) >= ALPHA for each in found]
+    detectable = float(np.mean([each.detectable for each in found]))
+    return "better" in verdicts, any(claimed), float(np.mean(covered)), detectable
 
 
 def judge(rungs: list[Correct], seeds: Seeds) -> tuple[bool, bool, float, float]:
@@ -107,10 +113,12 @@ def main(climbs: int = 200, images: int = 2000) -> None:
     for seeds in (2, 3, 5):
         for name, spreads in SPREADS.items():
             draw = np.random.default_rng(1)
-            totals = dict.fromkeys(WAYS, np.zeros(4))
+            totals = dict.fromkeys(["as shipped", *WAYS], np.zeros(4))
             for _ in range(climbs):
                 rungs = simulate_ladder(draw, seeds, images, 0.6, spreads)
-                totals = {way: totals[way] + judge(rungs, rule) for way, rule in WAYS.items()}
+                judged = {"as shipped": judge_as_shipped(rungs)}
+                judged |= {way: judge(rungs, rule) for way, rule in WAYS.items()}
+                totals = {way: totals[way] + figures for way, figures in judged.items()}
             for way, total in totals.items():
                 better, claimed, covers, detectable = total / climbs
                 shares = f"{better:7.1%} {claimed:7.1%} {covers:7.1%} {100 * detectable:9.1f}"

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 from pathlib import Path
+from typing import Any
 
 import matplotlib as mpl
 import numpy as np
@@ -110,8 +113,11 @@ def test_a_climb_has_its_claims_and_plots(climb: cl.Climb) -> None:
 
 
 def test_a_climb_and_a_train_of_the_same_trial_predict_alike(run: cl.Run, climb: cl.Climb) -> None:
-    """Threads may change the last digits, the experiment may not."""
-    assert climb.runs("max-pooling")[0].experiment == run.experiment
+    """Threads may change the last digits, no more."""
+    climbed = climb.runs("max-pooling")[0]
+    assert climbed.experiment == run.experiment
+    columns = [name for name in run.predictions if name.startswith("p:")]
+    assert np.allclose(climbed.predictions[columns], run.predictions[columns], atol=1e-3)
 
 
 def test_the_settings_of_a_loaded_dataset_are_those_of_the_run(run: cl.Run) -> None:
@@ -155,7 +161,7 @@ def test_a_run_explains_itself(run: cl.Run) -> None:
     weighted = (accuracies["share"] * accuracies["images"]).sum() / 30
     assert weighted == pytest.approx(run.metrics["test"]["accuracy"])
     wrong = run.predictions.query("split == 'test' and label != predicted")
-    assert run.confused_pairs(100)["images"].sum() == len(wrong)
+    assert run.confused_pairs(100)["mistakes"].sum() == len(wrong)
     assert set(run.most_wrong(100)["path"]) == set(wrong["path"])
     assert set(run.suspected_labels()["split"]) <= {"validation", "test"}
     assert run.selection(0.5).wanted == 0.5
@@ -204,3 +210,101 @@ def test_runs_are_compared_and_reported(climb: cl.Climb, folder: Path) -> None:
     assert found.plot().get_xlabel() == "accuracy on test, %"
     assert "max-pooling" in found._repr_html_()
     assert found.report(folder / "compared").is_file()
+
+
+def test_corrupted_images_keep_their_labels(run: cl.Run, digits: cl.Dataset) -> None:
+    """One corruption, predicted by hand."""
+    from convladder.evaluation import corruptions
+    from convladder.inference import load_network
+    from convladder.insight import CHUNK
+
+    kept = run.corrupted
+    pixels, labels = digits.images("test")[kept.rows], digits.labels("test")[kept.rows]
+    assert len(labels) < CHUNK, "so that the seed of all is that of the first chunk"
+    network = load_network(run)
+    for name, strength in (("brightness", 1), ("gaussian_noise", 3), ("shift", 2)):
+        worse = corruptions.corrupt(pixels, name, strength, seed=0).astype(np.float32)
+        predicted = np.asarray(network(worse, training=False)).argmax(axis=1)
+        place = kept.names.index(name)
+        assert np.mean((predicted == labels) == kept.correct[place, strength - 1]) > 0.95
+
+
+def test_a_rung_that_changes_the_data_does_so_on_a_loaded_dataset_too(digits: cl.Dataset, tmp_path: Path) -> None:
+    ladder = tmp_path / "forms.toml"
+    ladder.write_text(
+        'name = "forms"\ntitle = "Forms"\n[[rung]]\nname = "start"\n'
+        '[[rung]]\nname = "large"\nparent = "start"\nchange = {data.image_size = [24, 24]}\n'
+    )
+    trained = cl.train(digits, "large", ladder=str(ladder), epochs=1, out=tmp_path / "run", quiet=True)
+    assert trained.experiment.data.image_size == (24, 24)
+    assert trained.experiment.data.limit == 200
+    plain = cl.train(digits, "start", ladder=str(ladder), epochs=1, out=tmp_path / "plain", quiet=True)
+    found = cl.compare(plain, trained)
+    assert not found.lineup.asked_alike("start", "large"), "severities depend on the size"
+    assert found.report(tmp_path / "page").read_text().count("<svg") == 1
+
+
+def test_results_are_opened_again_by_their_path(run: cl.Run, climb: cl.Climb) -> None:
+    assert cl.Run(str(run.folder)).metrics == run.metrics
+    assert cl.Climb(str(climb.folder)).headline() == climb.headline()
+    paths = [str(each.folder) for each in climb.runs("lenet5")]
+    assert list(cl.Comparison(paths).standings) == ["seed 0", "seed 1"]
+    assert cl.compare(climb.runs("lenet5"), climb.runs("max-pooling")).reference == "lenet5"
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"seeds": 0}, "seeds is a number from 1 on; got 0"),
+        ({"seeds": [0, 1]}, r"seeds is a number from 1 on; got \[0, 1\]"),
+        ({"jobs": -1}, "jobs is a number from 1 on; got -1"),
+        ({"rungs": "lenet5"}, r"rungs are a list of names, such as \['lenet5'\]"),
+    ],
+)
+def test_what_an_argument_cannot_be_is_said(digits: cl.Dataset, settings: dict[str, Any], said: str) -> None:
+    with pytest.raises(cl.ConvladderError, match=said):
+        cl.climb(digits, quiet=True, **settings)
+
+
+def test_a_share_is_no_percentage(run: cl.Run) -> None:
+    with pytest.raises(cl.ConvladderError, match=r"a share from 0 to 1, such as 0\.95; got 95"):
+        run.selection(95)
+
+
+def test_nothing_to_compare_is_said() -> None:
+    with pytest.raises(cl.ConvladderError, match="two runs or more: none is given"):
+        cl.compare()
+
+
+@pytest.mark.parametrize("name", ["samples.npz", "features.npz", "corrupted.npz"])
+@pytest.mark.parametrize("damage", ["cut", "empty", "other"])
+def test_a_damaged_file_is_named(run: cl.Run, tmp_path: Path, name: str, damage: str) -> None:
+    folder = shutil.copytree(run.folder, tmp_path / "run")
+    content = (folder / name).read_bytes()
+    if damage == "other":
+        np.savez(folder / name, something=np.zeros(3))
+    else:
+        (folder / name).write_bytes(content[: len(content) // 2] if damage == "cut" else b"")
+    with pytest.raises(cl.ConvladderError, match=f"cannot read .*{name}.*train the run again"):
+        cl.Run(folder).report()
+
+
+def test_odd_class_names_can_be_drawn(tmp_path: Path) -> None:
+    from PIL import Image
+
+    for name in (b"cat\xff", rb"$\frac$", b"plain"):
+        folder = tmp_path / "images" / os.fsdecode(name)
+        folder.mkdir(parents=True)
+        for number in range(6):
+            Image.new("L", (16, 16), 40 * number).save(folder / f"{number}.png")
+    grid = cl.load(tmp_path / "images", quiet=True).plot_images(each=2)
+    grid.flat[0].figure.savefig(tmp_path / "picture.png")
+    assert (tmp_path / "picture.png").stat().st_size > 1000
+
+
+def test_a_run_without_mistakes_has_a_table_of_them(run: cl.Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    right = run.predictions.assign(predicted=run.predictions["label"])
+    monkeypatch.setitem(run.__dict__, "predictions", right)
+    table = run.confused_pairs()
+    assert len(table) == 0
+    assert list(table.columns) == ["class", "predicted", "mistakes", "share", "low", "high", "images"]

@@ -7,19 +7,13 @@ import pandas as pd
 import pytest
 from scipy.special import log_softmax, softmax
 
-from convladder.evaluation import calibration, predictions
-
-
-def planted(temperature: float, images: int = 4000, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
-    """Return logits that are too sure by a temperature, and labels drawn from the true probabilities."""
-    draw = np.random.default_rng(seed)
-    true = 1.5 * draw.normal(size=(images, 5))
-    labels = (softmax(true, axis=1).cumsum(axis=1) < draw.random((images, 1))).sum(axis=1)
-    return true * temperature, labels
+from calibration_interval import plant
+from convladder.evaluation import calibration, predictions, sentences
+from convladder.evaluation.proportions import proportion
 
 
 def table(temperature: float, seed: int = 0) -> pd.DataFrame:
-    parts = [planted(temperature, seed=10 * seed + number) for number in (1, 2)]
+    parts = [plant(temperature, seed=10 * seed + number) for number in (1, 2)]
     splits = ["validation"] * 4000 + ["test"] * 4000
     logits, labels = (np.concatenate(values) for values in zip(*parts, strict=True))
     return predictions.make_table(["x"] * 8000, splits, labels.tolist(), logits, list("abcde"))
@@ -27,12 +21,12 @@ def table(temperature: float, seed: int = 0) -> pd.DataFrame:
 
 @pytest.mark.parametrize("temperature", [0.5, 1.0, 3.0])
 def test_the_temperature_that_was_planted_is_found(temperature: float) -> None:
-    logits, labels = planted(temperature)
+    logits, labels = plant(temperature)
     assert calibration.fit_temperature(softmax(logits, axis=1), labels) == pytest.approx(temperature, rel=0.08)
 
 
 def test_heating_divides_the_logits() -> None:
-    logits, _ = planted(1.0, images=5)
+    logits, _ = plant(1.0, images=5)
     assert np.allclose(calibration.heat(softmax(logits, axis=1), 2.5), softmax(logits / 2.5, axis=1))
 
 
@@ -50,7 +44,7 @@ def test_an_overconfident_network_is_shown_and_mended() -> None:
 def test_the_error_of_calibrated_networks_is_seldom_called_shown() -> None:
     shown = []
     for seed in range(40):
-        logits, labels = planted(1.0, images=500, seed=seed)
+        logits, labels = plant(1.0, images=500, seed=seed)
         shown.append(calibration.calibration_error(softmax(logits, axis=1), labels).shown)
     assert sum(shown) <= 6  # 5 % of 40 are 2; more than 6 would be one in a hundred
 
@@ -58,11 +52,11 @@ def test_the_error_of_calibrated_networks_is_seldom_called_shown() -> None:
 @pytest.mark.parametrize("temperature", [1.0, 1.5, 3.0])
 def test_the_interval_of_the_error_covers_it_in_most_samples(temperature: float) -> None:
     """The truth is the error on very many images, or 0 for a calibrated network."""
-    many, labels = planted(temperature, images=100_000, seed=1000)
+    many, labels = plant(temperature, images=100_000, seed=1000)
     truth = calibration.calibration_error(softmax(many, axis=1), labels).error if temperature != 1 else 0.0
     found = []
     for seed in range(30):
-        logits, labels = planted(temperature, images=400, seed=seed)
+        logits, labels = plant(temperature, images=400, seed=seed)
         found.append(calibration.calibration_error(softmax(logits, axis=1), labels))
     assert sum(each.low <= truth <= each.high for each in found) >= 23  # of 30; at 90 %, one in 250 is fewer
 
@@ -78,7 +72,7 @@ def test_the_error_is_what_one_counts_by_hand() -> None:
 
 
 def test_log_loss_is_that_of_the_softmax() -> None:
-    logits, labels = planted(1.0, images=8000)
+    logits, labels = plant(1.0, images=8000)
     found = calibration.assess(predictions.make_table(
         ["x"] * 8000, ["validation"] * 4000 + ["test"] * 4000, labels.tolist(), logits, list("abcde")
     ))  # fmt: skip
@@ -121,3 +115,49 @@ def test_without_a_mistake_on_validation_the_temperature_stays_within_reason() -
     probabilities = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
     assert (probabilities.argmax(axis=1) == labels).all()
     assert 0.7 < calibration.fit_temperature(probabilities, labels) < 1.5
+
+
+@pytest.mark.parametrize(("temperature", "side"), [(2.0, 1), (0.5, -1)])
+def test_overconfidence_is_told_from_the_test_images(temperature: float, side: int) -> None:
+    logits, labels = plant(temperature, 1000)
+    gap = calibration.overconfidence(softmax(logits, axis=1), labels)
+    assert gap.low < gap.mean < gap.high
+    assert side * gap.low > 0
+    assert side * gap.high > 0
+
+
+def test_the_reading_follows_the_test_images_and_not_the_temperature() -> None:
+    """Validation asks for a temperature above 1, but on test the network is not sure enough."""
+    unsure, labels = plant(0.6, 4000, seed=1)
+    sure, others = plant(2.0, 4000, seed=2)
+    splits = ["validation"] * 4000 + ["test"] * 4000
+    logits = np.concatenate([sure, unsure])
+    made = predictions.make_table(["x"] * 8000, splits, [*others, *labels], logits, list("abcde"))
+    found = calibration.assess(made)
+    assert found.temperature > 1
+    reading = sentences.of_calibration(found)
+    assert "It is not sure enough." in reading
+    assert reading.endswith("on these images it does not help.")
+
+
+def test_the_interval_stays_within_all_images() -> None:
+    sure = np.array([[0.99, 0.01]] * 3)
+    found = calibration.calibration_error(sure, np.array([0, 1, 1]))
+    assert found.high <= 1
+
+
+def test_the_bins_of_the_diagram_are_those_of_the_error() -> None:
+    logits, labels = plant(2.0, 1234)
+    probabilities = softmax(logits, axis=1)
+    bins = calibration.reliability(probabilities, labels)
+    weighted = sum(
+        each.accuracy.images * abs(each.confidence - (each.accuracy.share or 0)) for each in bins
+    ) / len(labels)
+    assert weighted == pytest.approx(calibration.calibration_error(probabilities, labels).error)
+
+
+def test_a_threshold_that_no_test_image_reaches_is_said() -> None:
+    none = calibration.Selection(0.95, 0.93, proportion(0, 8), proportion(0, 0))
+    assert "must be at least 0.930, which that of no test image is" in sentences.of_selection(none)
+    unreached = calibration.Selection(0.95, None, proportion(0, 8), proportion(0, 0))
+    assert "not reached on validation" in sentences.of_selection(unreached)

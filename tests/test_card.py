@@ -64,3 +64,26 @@ def test_a_card_of_ones_own_is_left_alone(tmp_path: Path) -> None:
     (run.folder / "card.md").write_text("All my own.")
     card.write(run)
     assert read(run.folder) == "All my own."
+
+
+def test_line_endings_and_blanks_of_an_editor_do_not_keep_a_part_from_being_renewed(tmp_path: Path) -> None:
+    run = make_run(tmp_path / "run", right=share_right(0.5, 200, 0))
+    card.write(run)
+    edited = read(run.folder).replace("figures -->", "figures -->  ").replace("\n", "\r\n")
+    (run.folder / "card.md").write_bytes(edited.encode())
+    better = make_run(tmp_path / "run", right=share_right(0.95, 200, 0))
+    card.write(better)
+    renewed = (run.folder / "card.md").read_bytes().decode()
+    assert f"| accuracy | {100 * better.metrics['test']['accuracy']:.1f} % |" in renewed
+    assert "\n" not in renewed.replace("\r\n", "")
+
+
+def test_versions_that_are_not_known_are_left_out(tmp_path: Path) -> None:
+    run = make_run(tmp_path / "run", right=share_right(0.5, 20, 0))
+    run.about["environment"]["versions"] = {"numpy": "2.0"}
+    card.write(run)
+    assert "a machine" in read(run.folder)
+
+
+def test_a_class_name_breaks_no_table() -> None:
+    assert card.cell("<a|b>\n") == "&lt;a\\|b&gt; "

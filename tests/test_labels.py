@@ -46,3 +46,14 @@ def test_a_class_without_an_image_is_never_suggested() -> None:
     table, _ = planted(0.05)
     table = table[table["label"] != "f"]
     assert "f" not in set(labels.suspects(table)["suggested"])
+
+
+def test_the_suspects_of_a_split_are_among_all_suspects() -> None:
+    table, _ = planted(0.05)
+    table["split"] = np.where(np.arange(len(table)) % 3 == 0, "test", "validation")
+    shuffled = table.sample(frac=1, random_state=0).reset_index(drop=True)
+    rows = labels.suspected_rows(shuffled, "test")
+    test = predictions.part(shuffled, "test")
+    found = labels.suspects(shuffled)
+    assert test["path"].iloc[rows].tolist() == found["path"][found["split"] == "test"].tolist()
+    assert len(rows) > 20

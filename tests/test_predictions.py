@@ -92,3 +92,11 @@ def test_a_class_without_images_has_figures_and_no_warning(recwarn: pytest.Warni
 def test_a_certain_mistake_costs_much_but_not_infinity() -> None:
     table = predictions.make_table(["a"], ["test"], [0], np.array([[-1000.0, 1000.0]], "float32"), ["x", "y"])
     assert 30 < metrics.compute(table)["test"]["log_loss"] < 40
+
+
+def test_averages_are_over_the_classes_that_occur() -> None:
+    """Of other data that lack a class, it must not count as one that was always missed."""
+    table = make_table()
+    there = table[(table["label"] == "cat") & (table["predicted"] == "cat") & (table["split"] == "test")]
+    figures = metrics.compute(pd.concat([there, there]))["test"]
+    assert figures["accuracy"] == figures["macro_average"]["f1"] == 1.0

@@ -8,6 +8,7 @@ from scipy import stats
 from sklearn.datasets import load_digits
 from sklearn.tree import DecisionTreeClassifier
 
+from convladder.evaluation.proportions import proportion
 from convladder.evaluation.statistics import Difference, compare, estimate, holm
 from false_claims import SPREADS, simulate, simulate_ladder
 
@@ -192,3 +193,9 @@ def test_tables_over_other_images_are_refused() -> None:
     rungs = {"a": np.ones((2, 10), bool), "b": np.ones((2, 11), bool)}
     with pytest.raises(ValueError, match="10 and on 11 images"):
         compare(rungs, [("a", "b")], {"a": range(2), "b": range(2)})
+
+
+def test_one_network_is_a_plain_share_of_images() -> None:
+    right = np.array([[True] * 12 + [False] * 3])
+    share, found = proportion(12, 15), estimate(right)
+    assert (found.low, found.high) == (pytest.approx(share.low), pytest.approx(share.high))

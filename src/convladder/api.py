@@ -102,8 +102,9 @@ def train(
     reporter = progress.reporter(quiet=quiet)
     chosen = _ladder(ladder)
     name = rung or chosen.rungs[-1].name
-    settings = _changes(data, epochs, changes)
-    experiment = chosen.experiment(name).replace(settings | {"seed": seed})
+    _check_counts(threads=threads)
+    given = _changes(epochs, changes)
+    experiment = chosen.experiment(name, _data_settings(data)).replace(given | {"seed": seed})
     folder = Path(out) if out else folders.new_folder("runs", experiment.data.source)
     folders.check_free(folder)
     folders.check_outside(folder, experiment.data.source)
@@ -154,9 +155,12 @@ def climb(
     """
     reporter = progress.reporter(quiet=quiet)
     chosen = _ladder(ladder)
+    _check_counts(seeds=seeds, jobs=jobs)
+    if isinstance(rungs, str):
+        raise ExperimentError(f"rungs are a list of names, such as [{rungs!r}]; got the text {rungs!r}")
     if rungs is not None:
         chosen = chosen.part(rungs)
-    settings = _changes(data, epochs, changes)
+    settings = _data_settings(data) | _changes(epochs, changes)
     plan = climbing.make_plan(chosen, range(seed, seed + seeds), settings, _loader(data, allow_rejects, reporter))
     source = settings["data.source"]
     earlier = climbing.find_climb(Path("climbs"), plan) if out is None else Path(out)
@@ -174,21 +178,30 @@ def climb(
     return Climb(folder)
 
 
-def compare(*runs: str | Path | Run) -> Comparison:
+def compare(*runs: str | Path | Run | Sequence[str | Path | Run]) -> Comparison:
     """Compare runs that were tested on the same images with the first of them.
 
     Parameters
     ----------
     runs
-        Runs, their folders, or folders that hold runs, such as `climbs/NAME/trials/batch-norm`. Runs that differ
-        in nothing but their seed are one group.
+        Runs, their folders, folders that hold runs, such as `climbs/NAME/trials/batch-norm`, or lists of these.
+        Runs that differ in nothing but their seed are one group.
 
     Raises
     ------
     RunError
         A folder holds no run, there are fewer than two, or they were not tested on the same images.
     """
-    return Comparison([run.folder if isinstance(run, Run) else Path(run) for run in runs])
+    given: list[str | Path | Run] = []
+    for run in runs:
+        given += [run] if isinstance(run, str | Path | Run) else run
+    return Comparison([run.folder if isinstance(run, Run) else run for run in given])
+
+
+def _check_counts(**counts: int | None) -> None:
+    for name, count in counts.items():
+        if count is not None and (not isinstance(count, int) or count < 1):
+            raise ExperimentError(f"{name} is a number from 1 on; got {count!r}")
 
 
 def _load(settings: Data, allow_rejects: bool, reporter: progress.Reporter) -> Dataset:
@@ -217,16 +230,21 @@ def _ladder(ladder: str | Ladder) -> Ladder:
     return ladder if isinstance(ladder, Ladder) else load_ladder(str(ladder))
 
 
-def _changes(data: str | Path | Dataset, epochs: int | None, changes: Mapping[str, Any] | None) -> dict[str, Any]:
+def _data_settings(data: str | Path | Dataset) -> dict[str, Any]:
+    """Return what the start of a ladder takes from the data: of a loaded dataset, all that it was loaded by."""
+    if isinstance(data, Dataset):
+        return {f"data.{key}": value for key, value in data.settings}
+    return {"data.source": str(data)}
+
+
+def _changes(epochs: int | None, changes: Mapping[str, Any] | None) -> dict[str, Any]:
     given = dict(changes or {})
     for key in ("seed", "data.source"):
         if key in given:
             raise ExperimentError(f"changes cannot hold {key}: it is an argument of its own")
     if epochs is not None:
         given["train.epochs"] = epochs
-    if isinstance(data, Dataset):
-        return {f"data.{key}": value for key, value in data.settings} | given
-    return {"data.source": str(data)} | given
+    return given
 
 
 def _pair(size: int | tuple[int, int] | None) -> tuple[int, int] | None:

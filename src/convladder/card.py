@@ -5,6 +5,7 @@ It is Markdown. What convladder knows stands between marks and is made again; wh
 
 from __future__ import annotations
 
+import html
 import re
 from typing import Any
 
@@ -14,23 +15,26 @@ from convladder import files
 from convladder.evaluation import calibration, mistakes, predictions, robustness, sentences
 from convladder.evaluation.proportions import proportion
 from convladder.runs import Run
+from convladder.wording import percent
 
 NAME = "card.md"
 WANTED = 0.95  # accuracy for which a threshold is named
 
-_PART = re.compile(r"<!-- convladder: (\w+) -->\n(?:(?!<!-- convladder: ).)*?<!-- end -->", re.DOTALL)
+_PART = re.compile(r"<!-- convladder: (\w+) -->[ \t]*\r?\n(?:(?!<!-- convladder: ).)*?<!-- end -->", re.DOTALL)
 
 
 def write(run: Run) -> None:
     """Write the run's card, or renew the figures in the one that is there."""
     path, made = run.folder / NAME, _make(run)
     if path.exists():
-        made = renew(path.read_text(encoding="utf-8", errors="surrogateescape"), made)
+        made = renew(path.read_bytes().decode("utf-8", errors="surrogateescape"), made)
     files.write_text(path, made)
 
 
 def renew(kept: str, made: str) -> str:
-    """Return the kept card with the marked parts of the one just made; a part that was taken out stays out.
+    """Return the kept card with the marked parts of the one just made, in the kept card's line endings.
+
+    A part that was taken out stays out.
 
     >>> renew(
     ...     "Ours.<!-- convladder: use -->\\nold\\n<!-- end --> Mine.",
@@ -38,6 +42,8 @@ def renew(kept: str, made: str) -> str:
     ... )
     'Ours.<!-- convladder: use -->\\nnew\\n<!-- end --> Mine.'
     """
+    if "\r\n" in kept:
+        made = made.replace("\n", "\r\n")
     parts = {part[1]: part[0] for part in _PART.finditer(made)}
     return _PART.sub(lambda part: parts.get(part[1], part[0]), kept)
 
@@ -67,17 +73,13 @@ def _make(run: Run) -> str:
     )
 
 
-def _percent(share: float) -> str:
-    return f"{100 * share:.1f} %"
-
-
 def _interval(estimate: Any) -> str:
     return f"{100 * estimate.low:.1f} to {100 * estimate.high:.1f}"
 
 
-def _cell(text: str) -> str:
+def cell(text: str) -> str:
     """Return text that does not break a table's row."""
-    return text.replace("|", "\\|").replace("\n", " ")
+    return html.escape(text, quote=False).replace("|", "\\|").replace("\n", " ")
 
 
-_FILTERS = {"percent": _percent, "interval": _interval, "cell": _cell, "readable": sentences.readable}
+_FILTERS = {"percent": percent, "interval": _interval, "cell": cell, "readable": sentences.readable}

@@ -15,6 +15,7 @@ from convladder.evaluation import mcnemar, statistics
 from convladder.lineup import Claim, Lineup
 from convladder.readings import count_verdicts
 from convladder.runs import Run
+from convladder.wording import points
 
 Groups = dict[str, list[Run]]
 MOST_SAID = 3  # comparisons with a sentence each
@@ -34,10 +35,11 @@ class Comparison:
         A folder is no run, there are fewer than two, or they were not tested on the same images.
     """
 
-    def __init__(self, paths: Sequence[Path]) -> None:
-        runs = find_runs(paths)
+    def __init__(self, paths: Sequence[str | Path]) -> None:
+        runs = find_runs([Path(path) for path in paths])
         if len(runs) < 2:
-            raise RunError(f"a comparison takes two runs or more: {runs[0].folder} is one")
+            given = f"{runs[0].folder} is one" if runs else "none is given"
+            raise RunError(f"a comparison takes two runs or more: {given}")
         groups = group(runs)
         seeds_alone = len(groups) == 1
         self.lineup = Lineup({f"seed {run.seed}": [run] for run in runs} if seeds_alone else groups)
@@ -60,8 +62,8 @@ class Comparison:
 
     @cached_property
     def corrupted_claims(self) -> list[Claim]:
-        """The same on images made worse; empty for single networks and where the images were not the same."""
-        if self.of_networks or not self.lineup.corrupted:
+        """The same on images made worse; of single networks none, nor where the images were not the same."""
+        if self.of_networks:
             return []
         return self.lineup.robustness_claims(self._pairs)
 
@@ -77,10 +79,12 @@ class Comparison:
         notes = []
         runs = [run for group in self.lineup.groups.values() for run in group]
         sources = list(dict.fromkeys(run.about["data"]["source"] for run in runs))
-        if len(sources) > 1:
+        used = [run.about["data"] for run in runs]
+        contents = {(str(data["image_shape"]), data["fingerprint"]) for data in used}
+        if len(contents) > len({shape for shape, _ in contents}):
             notes.append(
-                f"The runs name different data ({', '.join(sources)}): their test images are taken to be "
-                "the same, since names and labels are."
+                f"The runs were made with different data ({', '.join(sources)}): "
+                "their test images are taken to be the same, since names and labels are."
             )
         mixed = provenance.mixed_versions(run.about["environment"] for run in runs)
         if mixed:
@@ -186,8 +190,7 @@ def _free(name: str, taken: Mapping[str, object]) -> str:
 
 def _sentence(claim: Claim) -> str:
     found, who = claim.difference, f"{claim.name} against {claim.reference}"
-    points = f"{100 * found.difference:+.1f}".replace("-", "−")
+    said = f"{who}: {points(found.difference)} points"
     if found.low is None or found.high is None:
-        return f"{who}: {points} points, but one seed of either allows no comparison."
-    low, high = (f"{100 * bound:+.1f}".replace("-", "−") for bound in (found.low, found.high))
-    return f"{who}: {points} points ({low} to {high}), {found.verdict}."
+        return f"{said}, but one seed of either allows no comparison."
+    return f"{said} ({points(found.low)} to {points(found.high)}), {found.verdict}."

@@ -35,7 +35,7 @@ def error_file(run_folder: Path) -> Path:
 
 
 def new_folder(parent: str, name: str) -> Path:
-    """Return a dated path under `parent` that nothing has yet, such as `runs/2026-11-23-1405-digits`."""
+    """Return a dated path under `parent` that nothing has yet, such as `runs/2026-11-23-140500-digits`."""
     stamp = datetime.datetime.now().strftime("%Y-%m-%d-%H%M%S")
     last = Path(name).expanduser().resolve().name
     clean = "".join(letter if letter.isalnum() or letter in "-_." else "-" for letter in last)

@@ -20,7 +20,7 @@ from convladder.processes import Emit, call
 if TYPE_CHECKING:
     import keras
 
-CHUNK = 512  # files whose pixels are held at a time
+CHUNK = 64  # files whose pixels are held at a time
 
 Logits = NDArray[np.float32]
 
@@ -67,7 +67,8 @@ def predict_files(folder: Path, paths: Sequence[Path], emit: Emit) -> tuple[Logi
     about, settings = files.read_json(folder / "model.json"), run.experiment.data
     height, width, channels = about["shape"]
     form = ImageForm(height, width, channels, settings.resize, settings.background)
-    network, logits = load_network(run), np.full((len(paths), len(about["class_names"])), np.nan, np.float32)
+    logits = np.full((len(paths), len(about["class_names"])), np.nan, np.float32)
+    predict = fit.predictor(load_network(run))
     errors: dict[int, str] = {}
     for start in range(0, len(paths), CHUNK):
         pixels: dict[int, Pixels] = {}
@@ -77,7 +78,7 @@ def predict_files(folder: Path, paths: Sequence[Path], emit: Emit) -> tuple[Logi
             except (UnreadableImage, OSError) as error:
                 errors[number] = str(error)
         if pixels:
-            logits[list(pixels)] = fit.predict_pixels(network, np.stack(list(pixels.values())))
+            logits[list(pixels)] = predict(np.stack(list(pixels.values())))
     return logits, errors
 
 

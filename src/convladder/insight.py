@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 SAMPLES = 12  # of right and of wrong test images each
 CORRUPTED = 1000  # test images at most, each in 35 forms
+CORRUPTED_PIXELS = 20_000_000  # of all of them, at most: 398 images of 224x224
+CHUNK = 64  # images that are corrupted at a time
 
 
 def take_samples(network: keras.Model, table: pd.DataFrame, dataset: Dataset) -> Samples:
@@ -29,7 +31,7 @@ def take_samples(network: keras.Model, table: pd.DataFrame, dataset: Dataset) ->
     from convladder.models import gradcam
 
     test = predictions.part(table, "test")
-    rows, drawn = _choose(test)
+    rows, drawn = _choose(table)
     pixels = _test_pixels(dataset, rows)
     place = {name: number for number, name in enumerate(dataset.class_names)}
     predicted = test["predicted"].iloc[rows].map(place).to_numpy(dtype=np.int64)
@@ -47,28 +49,36 @@ def take_features(network: keras.Model, samples: Samples) -> Features:
 
 
 def corrupt_and_predict(network: keras.Model, dataset: Dataset) -> Corrupted:
-    """Predict test images, at most a thousand of them drawn at random, in each corruption and strength."""
+    """Predict test images, at most a thousand of them drawn at random, in each corruption and strength.
+
+    Which images, and what is done to them, depends on nothing but the test split and the images' form.
+    """
     from convladder.training import fit
 
-    test = dataset.splits.test
-    rows = np.sort(np.random.default_rng(0).permutation(len(test))[:CORRUPTED])
-    pixels, truth = _test_pixels(dataset, rows), dataset.bank.labels[test[rows]]
-    correct = []
-    for name in corruptions.NAMES:
-        worse = [corruptions.corrupt(pixels, name, level + 1) for level in range(corruptions.STRENGTHS)]
-        predicted = fit.predict_pixels(network, np.concatenate(worse)).argmax(axis=1)
-        correct.append(predicted.reshape(len(worse), -1) == truth)
-    return Corrupted(corruptions.NAMES, rows, np.stack(correct))
+    test, form = dataset.splits.test, dataset.bank.form
+    most = min(CORRUPTED, CORRUPTED_PIXELS // (form.height * form.width))
+    rows = np.sort(np.random.default_rng(0).permutation(len(test))[:most])
+    predict = fit.predictor(network)
+    correct = np.zeros((len(corruptions.NAMES), corruptions.STRENGTHS, len(rows)), dtype=bool)
+    for chunk, start in enumerate(range(0, len(rows), CHUNK)):
+        part = slice(start, start + CHUNK)
+        pixels, truth = _test_pixels(dataset, rows[part]), dataset.bank.labels[test[rows[part]]]
+        for place, name in enumerate(corruptions.NAMES):
+            for level in range(corruptions.STRENGTHS):
+                worse = corruptions.corrupt(pixels, name, level + 1, seed=chunk)
+                correct[place, level, part] = predict(worse).argmax(axis=1) == truth
+    return Corrupted(corruptions.NAMES, rows, correct)
 
 
-def _choose(test: pd.DataFrame) -> tuple[NDArray[np.int64], int]:
+def _choose(table: pd.DataFrame) -> tuple[NDArray[np.int64], int]:
     """Return rows of the test predictions, and how many of them, the first, were drawn at random."""
+    test = predictions.part(table, "test")
     right = predictions.correct(test)
     draw = np.random.default_rng(0)
     drawn = np.concatenate(
         [draw.permutation(np.flatnonzero(right == wanted))[:SAMPLES] for wanted in (True, False)]
     )
-    telling = [*mistakes.most_wrong(test).tolist(), *labels.suspects(test).index[:SAMPLES]]
+    telling = [*mistakes.most_wrong(test).tolist(), *labels.suspected_rows(table, "test")[:SAMPLES]]
     for pair in mistakes.confused_pairs(test):
         telling += pair.rows[: mistakes.OF_PAIR]
     others = np.setdiff1d(np.array(telling, dtype=np.int64), drawn)

@@ -104,14 +104,15 @@ class Lineup:
 
     @cached_property
     def corrupted(self) -> dict[str, Correct]:
-        """For each group `(seeds, images)`: how often was the image right when it was made worse?
-
-        Empty where the groups were not asked about the same images.
-        """
-        asked = {tuple(self._corrupted_paths(run)) for runs in self.groups.values() for run in runs}
-        if len(asked) > 1:
-            return {}
+        """For each group `(seeds, images)`: how often was the image right when it was made worse?"""
         return {name: np.stack([run.corrupted.by_image() for run in runs]) for name, runs in self.groups.items()}
+
+    def asked_alike(self, name: str, reference: str) -> bool:
+        """Whether two groups were asked about the same images made worse in the same way.
+
+        They were not where their images have another size or number of channels: severities depend on that.
+        """
+        return len({_asked(run) for run in (*self.groups[name], *self.groups[reference])}) == 1
 
     @cached_property
     def robustness(self) -> dict[str, Robustness]:
@@ -123,19 +124,25 @@ class Lineup:
 
         A pair of which a group has no run is left out, but counts in the family.
         """
-        return self._claims(self.correct, pairs, compare)
+        known = [pair for pair in pairs if set(pair) <= set(self.groups)]
+        return self._claims(self.correct, known, compare, len(pairs))
 
     def robustness_claims(self, pairs: Sequence[Pair], compare: Compare = statistics.compare) -> list[Claim]:
-        """Do what `claims` does for the accuracy on images made worse, meant over corruptions and strengths."""
-        return self._claims(self.corrupted, pairs, compare)
+        """Do what `claims` does for the accuracy on images made worse, meant over corruptions and strengths.
 
-    def _claims(self, tables: Mapping[str, Correct], pairs: Sequence[Pair], compare: Compare) -> list[Claim]:
-        known = [pair for pair in pairs if set(pair) <= set(tables)]
+        A pair that was not asked about the same images in the same way is left out too.
+        """
+        known = [pair for pair in pairs if set(pair) <= set(self.groups) and self.asked_alike(*pair)]
+        return self._claims(self.corrupted, known, compare, len(pairs))
+
+    def _claims(
+        self, tables: Mapping[str, Correct], pairs: Sequence[Pair], compare: Compare, family: int
+    ) -> list[Claim]:
         seeds = {name: [run.seed for run in runs] for name, runs in self.groups.items()}
-        differences = compare(tables, known, seeds, family=len(pairs))
+        differences = compare(tables, pairs, seeds, family=family)
         return [
             Claim(name, reference, difference, self._extras(name, reference))
-            for (name, reference), difference in zip(known, differences, strict=True)
+            for (name, reference), difference in zip(pairs, differences, strict=True)
         ]
 
     def _extras(self, name: str, reference: str) -> dict[str, float | None]:
@@ -171,9 +178,10 @@ class Lineup:
         ]
         return robustness.measure([run.corrupted for run in runs], np.stack(clean))
 
-    def _corrupted_paths(self, run: Run) -> list[str]:
-        paths: list[str] = predictions.part(run.predictions, "test")["path"].iloc[run.corrupted.rows].tolist()
-        return paths
+
+def _asked(run: Run) -> tuple[str, ...]:
+    paths = predictions.part(run.predictions, "test")["path"].iloc[run.corrupted.rows]
+    return (str(run.about["data"]["image_shape"]), *paths)
 
 
 def _in_order(table: pd.DataFrame, first: pd.DataFrame, run: Run) -> pd.DataFrame:

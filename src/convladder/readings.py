@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from convladder.wording import points
+
 if TYPE_CHECKING:
     from convladder.evaluation.statistics import Verdict
     from convladder.lineup import Claim, Standing
@@ -42,11 +44,11 @@ def count_verdicts(noun: str, which: str, asked: int, claims: Sequence[Claim]) -
 
 def _difference(claim: Claim, own: Standing) -> str:
     found = claim.difference
-    points = f"{_points(found.difference)} points"
+    by = f"{points(found.difference)} points"
     seeds, images = own.accuracy.seeds, own.accuracy.images
     if found.low is None or found.high is None or found.detectable is None:
-        return f"{points}, but **no comparison** can be claimed with {seeds} seed{'' if seeds == 1 else 's'}."
-    interval = f"{points} (95 % interval {_points(found.low)} to {_points(found.high)})"
+        return f"{by}, but **no comparison** can be claimed with {seeds} seed{'' if seeds == 1 else 's'}."
+    interval = f"{by} (95 % interval {points(found.low)} to {points(found.high)})"
     if found.verdict == "no detectable difference":
         return (
             f"{interval}, so **no detectable difference**: with {seeds} seeds and {images:,} test images, "
@@ -59,10 +61,6 @@ def _price(own: Standing, reference: Standing) -> str:
     parameters = _times(own.price.parameters, reference.price.parameters) or "as many"
     flops = _times(own.price.flops, reference.price.flops) or "the same"
     return f"{parameters} parameters, {flops} FLOPs"
-
-
-def _points(difference: float) -> str:
-    return f"{100 * difference:+.1f}".replace("-", "−")
 
 
 def _times(own: int, reference: int) -> str:

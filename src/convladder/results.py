@@ -27,8 +27,8 @@ class Failure:
 class Results:
     """The results of a climb's folder. Raises RunError where it is none or nothing in it is finished."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    def __init__(self, folder: str | Path) -> None:
+        self.folder = folder = Path(folder)
         if not folders.is_climb(folder):
             raise RunError(f"{folder} is not a climb: it has no climb.json")
         self.about: dict[str, Any] = files.read_json(folder / "climb.json")

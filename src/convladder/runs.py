@@ -17,10 +17,12 @@ It becomes visible whole: a folder that has `metrics.json` is a finished trial.
 
 from __future__ import annotations
 
+import zipfile
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -31,6 +33,8 @@ from convladder.config import Experiment
 from convladder.errors import RunError
 from convladder.evaluation import predictions
 from convladder.evaluation.robustness import Corrupted
+
+T = TypeVar("T")
 
 WEIGHTS, SAMPLES, FEATURES, CORRUPTED = "weights.npz", "samples.npz", "features.npz", "corrupted.npz"
 
@@ -65,9 +69,9 @@ class Features:
 class Run:
     """A finished trial on disk. Nothing is read before it is asked for."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        if not folders.is_finished(folder):
+    def __init__(self, folder: str | Path) -> None:
+        self.folder = Path(folder)
+        if not folders.is_finished(self.folder):
             raise RunError(f"{folder} is not a finished run: it has no metrics.json")
 
     @cached_property
@@ -95,17 +99,18 @@ class Run:
 
     @cached_property
     def samples(self) -> Samples:
-        return Samples(**self._arrays(SAMPLES))
+        return self._read(SAMPLES, lambda arrays: Samples(**arrays))
 
     @cached_property
     def features(self) -> Features:
-        arrays = self._arrays(FEATURES)
-        return Features(arrays.pop("pixels"), arrays.pop("filters"), arrays)
+        return self._read(FEATURES, lambda arrays: Features(arrays.pop("pixels"), arrays.pop("filters"), arrays))
 
     @cached_property
     def corrupted(self) -> Corrupted:
-        arrays = self._arrays(CORRUPTED)
-        return Corrupted(tuple(arrays["names"].tolist()), arrays["rows"], arrays["correct"])
+        return self._read(
+            CORRUPTED,
+            lambda arrays: Corrupted(tuple(arrays["names"].tolist()), arrays["rows"], arrays["correct"]),
+        )
 
     @property
     def rung(self) -> str:
@@ -115,12 +120,15 @@ class Run:
     def seed(self) -> int:
         return self.experiment.seed
 
-    def _arrays(self, name: str) -> dict[str, Any]:
+    def _read(self, name: str, make: Callable[[dict[str, Any]], T]) -> T:
         try:
             with np.load(self.folder / name, allow_pickle=False) as file:
-                return {key: file[key] for key in file.files}
-        except (OSError, ValueError) as error:
-            raise RunError(f"cannot read {self.folder / name}: {error}") from None
+                return make({key: file[key] for key in file.files})
+        except (OSError, ValueError, TypeError, KeyError, EOFError, zipfile.BadZipFile) as error:
+            raise RunError(
+                f"cannot read {self.folder / name} ({error}): it is damaged or of another version, "
+                "train the run again"
+            ) from None
 
 
 def write_arrays(folder: Path, samples: Samples, features: Features, corrupted: Corrupted) -> None:

@@ -170,10 +170,10 @@ def _classes(found: pd.DataFrame) -> Table:
 
 
 def _pairs(found: pd.DataFrame) -> Table:
-    table = _table("class", "taken for", ">images", ">share", ">95 % interval")
+    table = _table("class", "taken for", ">mistakes", ">share", ">95 % interval")
     for _, row in found.iterrows():
         names = (escape(row["class"]), escape(row["predicted"]))
-        table.add_row(*names, str(row["images"]), f"{row['share']:.3f}", _interval(row))
+        table.add_row(*names, str(row["mistakes"]), f"{row['share']:.3f}", _interval(row))
     return table
 
 

@@ -73,7 +73,7 @@ def run_trial(trial: Trial, folder: Path, command: str, emit: Emit) -> None:
         )
         figures["seconds"] = round(time.perf_counter() - started, 3)
         files.write_json(temporary / folders.MARKER, figures)
-        card.write(runs.Run(temporary))
+    card.write(runs.Run(folder))
 
 
 def count_flops(trials: list[Trial], emit: Emit) -> list[int]:

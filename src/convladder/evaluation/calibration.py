@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from scipy import stats
 from scipy.optimize import minimize_scalar
 from scipy.special import log_softmax, softmax
 
@@ -64,10 +65,20 @@ class CalibrationError:
 
 
 @dataclass(frozen=True)
+class Gap:
+    """Mean confidence less accuracy on test, with its 95 % interval: above 0 the network is too sure of itself."""
+
+    mean: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
 class Calibration:
     """Calibration on test, before and after the temperature that was fitted on validation."""
 
     temperature: float
+    overconfidence: Gap
     bins: tuple[Bin, ...]
     bins_after: tuple[Bin, ...]
     error: CalibrationError
@@ -98,6 +109,7 @@ def assess(table: pd.DataFrame) -> Calibration:
     after = heat(before, temperature)
     return Calibration(
         temperature,
+        overconfidence(before, labels),
         reliability(before, labels),
         reliability(after, labels),
         calibration_error(before, labels),
@@ -149,7 +161,7 @@ def reliability(probabilities: Floats, labels: Labels, bins: int = BINS) -> tupl
     """Sort the predictions by confidence into bins of equally many."""
     confidence, correct = _confidence(probabilities, labels)
     order = np.argsort(confidence, kind="stable")
-    parts = [part for part in np.array_split(order, bins) if len(part)]
+    parts = np.split(order, _bin_starts(len(order), bins)[1:])
     return tuple(
         Bin(float(confidence[part].mean()), proportion(int(correct[part].sum()), len(part))) for part in parts
     )
@@ -169,7 +181,18 @@ def calibration_error(probabilities: Floats, labels: Labels, seed: int = 0) -> C
     error, if_calibrated = _error(gaps), float(np.quantile(calibrated, LEVEL))
     low, high = (2 * error - float(np.quantile(resampled, tail)) for tail in ((1 + LEVEL) / 2, (1 - LEVEL) / 2))
     low = max(0.0, low) if error > if_calibrated else 0.0
-    return CalibrationError(error, low, max(high, error), if_calibrated)
+    return CalibrationError(error, low, min(1.0, max(high, error)), if_calibrated)
+
+
+def overconfidence(probabilities: Floats, labels: Labels) -> Gap:
+    """Return by how much the mean confidence exceeds the accuracy; Student's interval over images."""
+    confidence, correct = _confidence(probabilities, labels)
+    gaps = confidence - correct
+    mean = float(gaps.mean())
+    if len(gaps) < 2:
+        return Gap(mean, -1.0, 1.0)
+    reach = float(stats.t.ppf((1 + LEVEL) / 2, len(gaps) - 1) * gaps.std(ddof=1) / np.sqrt(len(gaps)))
+    return Gap(mean, mean - reach, mean + reach)
 
 
 def choose_threshold(confidence: Floats, correct: NDArray[np.bool_], wanted: float) -> float | None:
@@ -196,8 +219,12 @@ def _confidence(probabilities: Floats, labels: Labels) -> tuple[Floats, NDArray[
 
 def _error(gaps: Floats) -> float:
     """Average the distances of confidence and accuracy over bins; `gaps` are in the order of confidence."""
-    starts = np.linspace(0, len(gaps), min(BINS, len(gaps)), endpoint=False).astype(np.int64)
-    return float(np.abs(np.add.reduceat(gaps, starts)).sum() / len(gaps))
+    return float(np.abs(np.add.reduceat(gaps, _bin_starts(len(gaps)))).sum() / len(gaps))
+
+
+def _bin_starts(images: int, bins: int = BINS) -> NDArray[np.int64]:
+    """Return where bins of equally many images begin."""
+    return np.linspace(0, images, min(bins, images), endpoint=False).astype(np.int64)
 
 
 def _clipped(probabilities: Floats) -> Floats:

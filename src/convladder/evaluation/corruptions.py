@@ -83,9 +83,8 @@ def _shift(images: Pixels, share: float, draw: Draw) -> Pixels:
     """Shift each image by so much of its sides in one of eight directions; edge pixels are repeated."""
     directions = np.array([(y, x) for y in (-1, 0, 1) for x in (-1, 0, 1) if (y, x) != (0, 0)])
     height, width = images.shape[1:3]
-    steps = directions[draw.integers(len(directions), size=len(images))] * np.rint(
-        [share * height, share * width]
-    ).astype(int)
+    step = np.maximum(1, np.rint([share * height, share * width])).astype(int)
+    steps = step * directions[draw.integers(len(directions), size=len(images))]
     rows = np.clip(np.arange(height) - steps[:, :1], 0, height - 1)
     columns = np.clip(np.arange(width) - steps[:, 1:], 0, width - 1)
     shifted: Pixels = images[np.arange(len(images))[:, None, None], rows[:, :, None], columns[:, None, :]]

@@ -39,3 +39,11 @@ def suspects(table: pd.DataFrame) -> pd.DataFrame:
     return found.assign(
         suggested=np.array(names, dtype=object)[suggested[worst_first]], margin=margin[worst_first]
     )
+
+
+def suspected_rows(table: pd.DataFrame, split: str) -> list[int]:
+    """Return where the suspected images of one split stand among that split's rows, the worst first."""
+    found = suspects(table)
+    rows = np.flatnonzero(table["split"] == split)
+    places: list[int] = np.searchsorted(rows, found.index[found["split"] == split]).tolist()
+    return places

@@ -33,8 +33,8 @@ def _of_split(table: pd.DataFrame) -> dict[str, Any]:
         "accuracy": float(np.mean(labels == predicted)),
         "log_loss": float(-np.log(chances[np.arange(len(table)), labels]).mean()),
         "classes": dict(zip(names, _by_class(labels, predicted, classes), strict=True)),
-        "macro_average": _average("macro", labels, predicted, classes),
-        "weighted_average": _average("weighted", labels, predicted, classes),
+        "macro_average": _average("macro", labels, predicted),
+        "weighted_average": _average("weighted", labels, predicted),
         "confusion_matrix": metrics.confusion_matrix(labels, predicted, labels=classes).tolist(),
     }
     if len(names) >= TOP_5_FROM:
@@ -47,9 +47,10 @@ def _by_class(labels: Places, predicted: Places, classes: Places) -> list[Any]:
     return [_row(*values) for values in zip(*columns, strict=True)]
 
 
-def _average(kind: str, labels: Places, predicted: Places, classes: Places) -> dict[str, float]:
+def _average(kind: str, labels: Places, predicted: Places) -> dict[str, float]:
+    """Average over the classes that occur, be it as a label or as a prediction."""
     precision, recall, f1, _ = metrics.precision_recall_fscore_support(
-        labels, predicted, labels=classes, average=kind, zero_division=0.0
+        labels, predicted, average=kind, zero_division=0.0
     )
     return _row(precision, recall, f1, len(labels))
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from convladder.wording import percent
+
 if TYPE_CHECKING:
-    from convladder.evaluation.calibration import Calibration, Selection
+    from convladder.evaluation.calibration import Calibration, Gap, Selection
     from convladder.evaluation.proportions import Proportion
 
 
@@ -17,23 +19,37 @@ def of_calibration(found: Calibration) -> str:
         f"(95 % interval {_size(before.low)} to {_size(before.high)}); "
         f"chance parts those of a calibrated network by up to {_size(before.if_calibrated)}."
     )
-    kind = "too sure of itself" if found.temperature > 1 else "not sure enough"
-    verdict = f"It is {kind}." if before.shown else "No miscalibration can be shown."
+    verdict = f"It is {_kind(found.overconfidence)}." if before.shown else "No miscalibration can be shown."
     mended = (
         f"A temperature of {found.temperature:.2f}, fitted on validation, takes the distance to "
         f"{_size(after.error)} points ({_size(after.low)} to {_size(after.high)}), "
-        f"and log loss from {found.log_loss:.4f} to {found.log_loss_after:.4f}."
+        f"and log loss from {found.log_loss:.4f} to {found.log_loss_after:.4f}"
+        f"{'.' if found.log_loss_after < found.log_loss else ': on these images it does not help.'}"
     )
     return f"{apart} {verdict} {mended}"
 
 
+def _kind(overconfidence: Gap) -> str:
+    if overconfidence.low > 0:
+        return "too sure of itself"
+    if overconfidence.high < 0:
+        return "not sure enough"
+    return "too sure of some images and not sure enough of others"
+
+
 def of_selection(found: Selection) -> str:
     """Say which confidence a wanted accuracy takes, and what it leaves of the test images."""
-    if found.threshold is None or found.accuracy.share is None or found.coverage.share is None:
-        return f"An accuracy of {100 * found.wanted:.3g} % was not reached on validation by any threshold."
+    wanted = f"{100 * found.wanted:.3g} %"
+    if found.threshold is None:
+        return f"An accuracy of {wanted} was not reached on validation by any threshold."
+    if found.accuracy.share is None:
+        return (
+            f"For an accuracy of {wanted} the confidence must be at least {found.threshold:.3f}, "
+            "which that of no test image is."
+        )
     coverage, accuracy = found.coverage, found.accuracy
     return (
-        f"For an accuracy of {100 * found.wanted:.3g} %, "
+        f"For an accuracy of {wanted}, "
         f"predict where the confidence is at least {found.threshold:.3f}. "
         f"That leaves {_percent(coverage)} of the test images, with an accuracy of {_percent(accuracy)}. "
         "This tells hard images from easy ones; it does not detect images of something else."
@@ -60,7 +76,7 @@ def readable(name: str) -> str:
 
 
 def _percent(found: Proportion) -> str:
-    return f"{100 * (found.share or 0):.1f} % ({100 * found.low:.1f} to {100 * found.high:.1f})"
+    return f"{percent(found.share or 0)} ({100 * found.low:.1f} to {100 * found.high:.1f})"
 
 
 def _size(share: float) -> str:

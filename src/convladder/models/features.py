@@ -16,9 +16,9 @@ def feature_maps(network: keras.Model, pixels: NDArray[np.uint8]) -> dict[str, N
     strongest first, from 0 to 255, which is the layer's strongest response.
     """
     names = [layer.name for layer in network.layers if layer.name.startswith("relu_")]
-    layers = keras.Model(network.input, [network.get_layer(name).output for name in names])
+    layers = keras.Model(network.input, {name: network.get_layer(name).output for name in names})
     responses = layers(pixels[np.newaxis].astype(np.float32), training=False)
-    return {name: _to_pixels(np.asarray(maps)[0]) for name, maps in zip(names, responses, strict=True)}
+    return {name: _to_pixels(np.asarray(responses[name])[0]) for name in names}
 
 
 def _to_pixels(maps: NDArray[np.float32]) -> NDArray[np.uint8]:

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from convladder.report.samples import drop_grey_axis, read_samples
-from convladder.report.style import BLUE, INK, ORANGE, Grid, drawable, styled
+from convladder.report.style import BLUE, INK, ORANGE, Grid, drawable, shorten, styled
 from convladder.runs import Run
 
 
@@ -18,7 +18,7 @@ def draw_samples(run: Run, into: Figure | None = None) -> Grid:
     """Draw the run's sample images with what is true and what was predicted: the right ones, then the wrong."""
     samples = read_samples(run)
     titles = [
-        drawable(sample.predicted, 20) + ("" if sample.right else f"\n(is {drawable(sample.label, 20)})")
+        shorten(sample.predicted, 20) + ("" if sample.right else f"\n(is {shorten(sample.label, 20)})")
         for sample in samples
     ]
     colours = [BLUE if sample.right else ORANGE for sample in samples]
@@ -45,7 +45,7 @@ def draw_images(
         grid.flat, images, titles, colours or [INK] * len(images), strict=False
     ):
         axes.imshow(drop_grey_axis(pixels), cmap="gray", vmin=0, vmax=255)
-        axes.set_title(title, fontsize=7, color=colour)
+        axes.set_title(drawable(title), fontsize=7, color=colour)
     figure.tight_layout()
     return grid
 
@@ -56,7 +56,7 @@ def draw_heat(run: Run, into: Figure | None = None) -> Grid:
     pictures, titles, colours = [], [], []
     for sample in read_samples(run):
         pictures += [sample.pixels, sample.heated()]
-        titles += [drawable(sample.predicted, 20), "" if sample.right else f"(is {drawable(sample.label, 20)})"]
+        titles += [shorten(sample.predicted, 20), "" if sample.right else f"(is {shorten(sample.label, 20)})"]
         colours += [BLUE if sample.right else ORANGE] * 2
     return draw_images(pictures, titles, colours, columns=8, into=into)
 

@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 from convladder import card, files
 from convladder.comparison import Comparison
 from convladder.evaluation import calibration, labels, mistakes, predictions, sentences, statistics
+from convladder.evaluation.robustness import Robustness
 from convladder.lineup import Lineup
 from convladder.report import galleries, plots, style
 from convladder.report.render import write_page
@@ -66,11 +67,10 @@ def write_run(run: Run) -> Path:
 
 def write_comparison(comparison: Comparison, folder: Path) -> Path:
     """Write a comparison's `summary.csv`, `report.html` and `plots/`; return the page's path."""
-    table = comparison.summary_table()
+    lineup, reference = comparison.lineup, comparison.reference
+    standings, found, table = comparison.standings, lineup.robustness, comparison.summary_table()
     files.write_text(folder / "summary.csv", table.to_csv(index=False, lineterminator="\n"))
     pictures = _Pictures(folder)
-    standings = comparison.standings
-    found, reference = comparison.lineup.robustness, comparison.reference
     return write_page(
         folder,
         "comparison.html",
@@ -83,7 +83,7 @@ def write_comparison(comparison: Comparison, folder: Path) -> Path:
         bearing={
             name: pictures.add_grid(f"robustness-{number}", plots.draw_robustness(own, found[reference]))
             for number, (name, own) in enumerate(found.items())
-            if name != reference
+            if name != reference and lineup.asked_alike(name, reference)
         },
     )
 
@@ -122,11 +122,16 @@ def _bearing(results: Results, pictures: _Pictures) -> dict[str, Markup]:
     """Draw how each rung bears corruption, beside its parent."""
     found = results.lineup.robustness
     return {
-        name: pictures.add_grid(
-            f"{name}-robustness", plots.draw_robustness(own, found.get(results.ladder.rung(name).parent or ""))
-        )
+        name: pictures.add_grid(f"{name}-robustness", plots.draw_robustness(own, _beside(results, name)))
         for name, own in found.items()
     }
+
+
+def _beside(results: Results, name: str) -> Robustness | None:
+    """Return the robustness of a rung's parent, where both were asked about the same images."""
+    parent = results.ladder.rung(name).parent
+    alike = parent in results.standings and results.lineup.asked_alike(name, parent)
+    return results.lineup.robustness[parent] if alike and parent else None
 
 
 def _predictions_part(run: Run, pictures: _Pictures) -> dict[str, Any]:
@@ -147,7 +152,7 @@ def _predictions_part(run: Run, pictures: _Pictures) -> dict[str, Any]:
         "class_accuracies": mistakes.class_accuracies(table),
         "pairs": [(pair, read_rows(run, pair.rows[: mistakes.OF_PAIR])) for pair in pairs],
         "most_wrong": read_rows(run, mistakes.most_wrong(table).tolist()),
-        "suspects": read_rows(run, labels.suspects(table).index[:SUSPECTS]),
+        "suspects": read_rows(run, labels.suspected_rows(run.predictions, "test")[:SUSPECTS]),
         "calibration_reading": sentences.of_calibration(calibrated),
         "reliability": pictures.add("reliability", plots.draw_reliability(calibrated.bins, calibrated.bins_after)),
         "selections": [calibration.select(run.predictions, wanted) for wanted in WANTED],

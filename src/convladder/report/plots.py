@@ -19,7 +19,19 @@ from convladder.evaluation.robustness import Robustness
 from convladder.evaluation.sentences import readable
 from convladder.evaluation.statistics import Estimate, Verdict
 from convladder.lineup import Claim, Standing
-from convladder.report.style import BLUE, INK, MUTED, ORANGE, WIDTH, Grid, Into, drawable, new_axes, styled
+from convladder.report.style import (
+    BLUE,
+    INK,
+    MUTED,
+    ORANGE,
+    WIDTH,
+    Grid,
+    Into,
+    drawable,
+    new_axes,
+    shorten,
+    styled,
+)
 from convladder.runs import Run
 
 VERDICT_COLOURS: Mapping[Verdict, str] = {
@@ -57,7 +69,9 @@ def draw_standings(standings: Sequence[Standing], claims: Iterable[Claim], into:
         colour = VERDICT_COLOURS[verdict] if verdict else INK
         _draw_rung(axes, row, standing, colour)
         sign = _CHART_SIGNS[verdict] if verdict else ""
-        axes.text(0, row - 0.38, f"{standing.name}  {sign}", weight="bold", size=9, **beside)
+        axes.text(
+            0, row - 0.38, f"{drawable(shorten(standing.name, 40))}  {sign}", weight="bold", size=9, **beside
+        )
         axes.text(1, row - 0.38, _price(standing), ha="right", color=MUTED, size=7.5, **beside)
     axes.set(ylim=(len(standings) - 0.45, -0.75), yticks=[], xlabel="accuracy on test, %")
     axes.grid(visible=False, axis="y")
@@ -97,7 +111,7 @@ def draw_confusion(matrix: NDArray[np.int64], class_names: Sequence[str], into: 
     axes.grid(visible=False)
     axes.set(xlabel="predicted", ylabel="true class")
     if size <= _MOST_LABELS:
-        names = [drawable(name, 14) for name in class_names]
+        names = [drawable(shorten(name, 14)) for name in class_names]
         axes.set_xticks(range(size), names, rotation=45, ha="right", rotation_mode="anchor")
         axes.set_yticks(range(size), names)
         axes.tick_params(labelsize=8 if size <= 15 else 6)

@@ -16,6 +16,7 @@ from convladder import files
 from convladder.evaluation.sentences import readable
 from convladder.report import plots
 from convladder.report.samples import drop_grey_axis
+from convladder.wording import percent, points
 
 PAGE = "report.html"
 
@@ -49,12 +50,8 @@ def _value(value: Any) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def _percent(share: float) -> str:
-    return f"{100 * share:.1f} %"
-
-
 def _points(difference: float | None) -> str:
-    return "" if difference is None else f"{100 * difference:+.1f}".replace("-", "−")
+    return "" if difference is None else points(difference)
 
 
 def _p_value(value: float | None) -> str:
@@ -75,7 +72,7 @@ def _data_uri(pixels: np.ndarray[Any, Any]) -> str:
 
 
 _FILTERS: dict[str, Callable[..., str]] = {
-    "percent": _percent,
+    "percent": percent,
     "points": _points,
     "p_value": _p_value,
     "quantity": _quantity,

@@ -122,7 +122,11 @@ def new_axes(into: Into, height: float) -> Axes:
     return axes
 
 
-def drawable(name: str, most: int = 40) -> str:
-    """Return a name as matplotlib can draw it: no mathematics, no broken characters, not too long."""
-    name = name.encode("utf-8", errors="replace").decode().replace("$", r"\$")
+def shorten(name: str, most: int) -> str:
+    """Return a name with at most so many characters."""
     return name if len(name) <= most else name[: most - 1] + "…"
+
+
+def drawable(text: str) -> str:
+    """Return text as matplotlib can draw it: no mathematics, no broken characters."""
+    return text.encode("utf-8", errors="replace").decode().replace("$", r"\$")

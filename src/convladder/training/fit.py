@@ -22,6 +22,7 @@ from convladder.errors import TrainingError
 from convladder.models import convnet
 from convladder.training import augment, feed
 
+Predict = Callable[[Pixels], NDArray[np.float32]]
 OnEpoch = Callable[[dict[str, float]], None]
 
 
@@ -101,12 +102,15 @@ def predict_logits(network: keras.Model, bank: Bank, indices: Indices) -> NDArra
     return logits
 
 
-def predict_pixels(network: keras.Model, pixels: Pixels) -> NDArray[np.float32]:
-    """Return the logits `(N, classes)` of images `(N, height, width, channels)` from 0 to 255."""
+def predictor(network: keras.Model) -> Predict:
+    """Return what turns a batch of images `(N, height, width, channels)`, 0 to 255, into logits `(N, classes)`.
+
+    It compiles once for each size of batch.
+    """
     model = keras.Model(network.input, network.output)
     model.compile(jit_compile=False)
-    logits: NDArray[np.float32] = model.predict(pixels, batch_size=feed.PREDICTION_BATCH, verbose=0)
-    return logits
+    predict: Predict = model.predict_on_batch
+    return predict
 
 
 def channel_statistics(dataset: Dataset) -> convnet.Statistics:

@@ -26,7 +26,10 @@ class Climb(Results):
 
     @property
     def best_run(self) -> Run:
-        """The run that the report shows: of the best rung by validation, the best seed by validation."""
+        """The run that the report shows: of the best rung by validation, the best seed by validation.
+
+        With one seed of each no rung can be called the best: then it is the run of the last.
+        """
         return Run(self.shown.folder)
 
     def runs(self, rung: str) -> list[Run]:

@@ -44,11 +44,12 @@ class Dataset(datasets.Dataset):
         A class of fewer images shows them again.
         """
         from convladder.report import galleries
+        from convladder.report.style import shorten
 
         shown = range(len(self.class_names))[:classes]
         rows = [np.resize(np.flatnonzero(self.labels() == label), each) for label in shown]
         chosen = np.concatenate(rows)
-        titles = [self.class_names[label] for label in self.labels()[chosen]]
+        titles = [shorten(self.class_names[label], 20) for label in self.labels()[chosen]]
         return galleries.draw_images(list(self.images()[chosen]), titles, columns=each, into=new_figure())
 
     def plot_augmentation(self, settings: Augmentation, *, images: int = 3, each: int = 5, seed: int = 0) -> Grid:

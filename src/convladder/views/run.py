@@ -111,7 +111,12 @@ class Run(runs.Run):
         return calibrations.assess(self.predictions)
 
     def selection(self, accuracy: float = 0.95) -> Selection:
-        """Choose a least confidence on validation for a wanted accuracy; judge it on the test images."""
+        """Choose a least confidence on validation for a wanted accuracy; judge it on the test images.
+
+        `accuracy` is a share, above 0 and up to 1. Raises ExperimentError where it is not.
+        """
+        if not 0 < accuracy <= 1:
+            raise ExperimentError(f"the accuracy wanted is a share from 0 to 1, such as 0.95; got {accuracy:g}")
         return calibrations.select(self.predictions, accuracy)
 
     def class_accuracies(self) -> pd.DataFrame:
@@ -121,14 +126,18 @@ class Run(runs.Run):
         return pd.DataFrame.from_dict({name: vars(share) for name, share in found.items()}, orient="index")
 
     def confused_pairs(self, most: int = 10) -> pd.DataFrame:
-        """Return which class was taken for which on test, the most frequent first."""
+        """Return which class was taken for which on test, the most frequent first.
+
+        `share` is `mistakes` of the `images` of the class, with its 95 % interval from `low` to `high`.
+        """
         test = predictions.part(self.predictions, "test")
         pairs = mistakes.confused_pairs(test, most)
         return pd.DataFrame(
             [
-                {"class": pair.label, "predicted": pair.predicted} | vars(pair.share) | {"images": len(pair.rows)}
+                {"class": pair.label, "predicted": pair.predicted, "mistakes": len(pair.rows)} | vars(pair.share)
                 for pair in pairs
-            ]
+            ],
+            columns=["class", "predicted", "mistakes", "share", "low", "high", "images"],
         )
 
     def most_wrong(self, most: int = 12) -> pd.DataFrame:

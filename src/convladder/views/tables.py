@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from convladder.wording import points
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
@@ -46,7 +48,7 @@ def _row(standing: Standing, claim: Difference | None, against: str, who: str) -
         "MFLOPs": f"{price.flops / 1e6:,.1f}",
     }
     if claim is not None:
-        row |= {against: f"{100 * claim.difference:+.1f}", "verdict": claim.verdict}
+        row |= {against: points(claim.difference), "verdict": claim.verdict}
     if claim is not None and claim.low is not None and claim.high is not None:
-        row["interval"] = f"{100 * claim.low:+.1f} to {100 * claim.high:+.1f}"
+        row["interval"] = f"{points(claim.low)} to {points(claim.high)}"
     return row

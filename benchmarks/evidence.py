@@ -1,0 +1,118 @@
+"""Plant the evidence for each class at a known place, and count how often the heat maps find it.
+
+Each image is noise with one of four small marks, which tells its class, and a decoy as bright that tells nothing.
+Whoever looks for brightness finds the mark in half of the images.
+
+python benchmarks/evidence.py [RUNG ...]
+"""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.ndimage import uniform_filter
+
+import convladder as cl
+from convladder import runs
+from convladder.inference import load_network
+from convladder.models import gradcam
+from convladder.models.gradcam import LEAST_CELLS
+
+RUNGS = "lenet5 max-pooling same-padding more-conv-layers smaller-kernels batch-norm dropout-conv".split()
+SIDE, MARK = 32, 8
+LAYERS = {1: "the last convolution", LEAST_CELLS: f"the deepest with {LEAST_CELLS} cells", 12: "… with 12 cells"}
+PARTS = {"train": 3000, "validation": 400, "test": 400}
+
+Pixels = NDArray[np.uint8]
+Places = NDArray[np.int64]
+
+
+def marks(size: int) -> NDArray[np.float64]:
+    """Return a plus, a frame, a cross and stripes, `(4, size, size)`."""
+    drawn = np.zeros((4, size, size))
+    middle = slice(size // 2 - 1, size // 2 + 1)
+    drawn[0, middle, :] = drawn[0, :, middle] = 1
+    drawn[1, [0, -1], :] = drawn[1, :, [0, -1]] = 1
+    drawn[2] = np.maximum(np.eye(size), np.eye(size)[::-1])
+    drawn[3, ::2, :] = 1
+    return drawn
+
+
+def plant(images: int, seed: int, side: int = SIDE, size: int = MARK) -> tuple[Pixels, Places, Places]:
+    """Return images `(N, side, side, 1)`, their classes `(N,)`, and the mark's upper left corners `(N, 2)`."""
+    draw = np.random.default_rng(seed)
+    classes = draw.integers(0, 4, images)
+    pixels = draw.integers(0, 100, (images, side, side, 1))
+    corners = _apart(draw, images, side - size, size)
+    for image, (mark, decoy), drawn in zip(pixels, corners, marks(size)[classes], strict=True):
+        _add(image, mark, drawn)
+        _add(image, decoy, draw.permuted(drawn.ravel()).reshape(size, size))
+    return pixels.astype(np.uint8), classes, corners[:, 0]
+
+
+def on_mark(heat: NDArray[Any], corners: Places, size: int = MARK) -> NDArray[np.bool_]:
+    """Return for each image whether its hottest pixel is on the mark or next to it."""
+    hottest = np.stack(np.unravel_index(heat.reshape(len(heat), -1).argmax(axis=1), heat.shape[1:]), axis=1)
+    return ((hottest >= corners - 1) & (hottest <= corners + size)).all(axis=1)
+
+
+def share_on_mark(heat: NDArray[Any], corners: Places, size: int = MARK) -> float:
+    """Return the mean share of an image's heat that lies on its mark."""
+    shares = [
+        each[top : top + size, left : left + size].sum() / max(each.sum(), 1e-9)
+        for each, (top, left) in zip(heat, corners, strict=True)
+    ]
+    return float(np.mean(shares))
+
+
+def brightness(pixels: Pixels, size: int = MARK) -> NDArray[np.float64]:
+    """Return the mean brightness around each pixel: what one finds who looks for bright spots."""
+    return uniform_filter(pixels[..., 0].astype(np.float64), (0, size, size), mode="constant")
+
+
+def _apart(draw: np.random.Generator, images: int, last: int, size: int) -> Places:
+    """Draw two corners for each image, `(N, 2, 2)`, whose squares do not touch."""
+    corners = draw.integers(0, last + 1, (images, 2, 2))
+    while (near := (np.abs(corners[:, 0] - corners[:, 1]).max(axis=1) < size + 3)).any():
+        corners[near, 1] = draw.integers(0, last + 1, (int(near.sum()), 2))
+    return corners
+
+
+def _add(image: NDArray[Any], corner: Places, drawn: NDArray[np.float64]) -> None:
+    top, left = corner
+    image[top : top + len(drawn), left : left + len(drawn), 0] += (150 * drawn).astype(int)
+
+
+def _row(name: str, heat: NDArray[Any], corners: Places) -> str:
+    return f"{name:48} {100 * on_mark(heat, corners).mean():8.0f} % {100 * share_on_mark(heat, corners):8.0f} %"
+
+
+def main(*rungs: str) -> None:
+    pixels, classes, corners = plant(PARTS["test"], seed=2)
+    print(f"{'':48} hottest on the mark   heat on the mark")
+    chance = (MARK + 2) ** 2 / SIDE**2, MARK**2 / SIDE**2
+    print(f"{'chance, by area':48} {100 * chance[0]:8.0f} % {100 * chance[1]:8.0f} %")
+    print(_row("brightness alone", brightness(pixels), corners))
+    with tempfile.TemporaryDirectory() as folder:
+        arrays = {}
+        for seed, (part, images) in enumerate(PARTS.items()):
+            arrays[f"x_{part}"], arrays[f"y_{part}"], _ = plant(images, seed)
+        np.savez(Path(folder, "planted.npz"), **arrays)
+        for rung in rungs or RUNGS:
+            run = cl.train(f"{folder}/planted.npz", rung, out=f"{folder}/{rung}", quiet=True)
+            network = load_network(runs.Run(run.folder))
+            print(f"{rung}, test accuracy {run.metrics['test']['accuracy']:.3f}")
+            for cells, name in LAYERS.items():
+                heat = gradcam.heat_maps(network, pixels, classes, least_cells=cells)
+                print(_row(f"    {name}", heat, corners))
+            absent = gradcam.heat_maps(network, pixels, (classes + 1) % 4)
+            print(_row("    asked for a class that is not there", absent, corners), flush=True)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
