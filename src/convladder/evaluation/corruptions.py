@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -45,27 +46,27 @@ def corrupt(images: Pixels, name: str, strength: int, seed: int = 0) -> Pixels:
 
 
 def _gaussian_noise(images: Pixels, deviation: float, draw: Draw) -> Pixels:
-    noise = draw.normal(0, 255 * deviation, images.shape)
-    return _cut(images + noise)
+    noise = draw.standard_normal(images.shape, dtype=np.float32)
+    return _cut(images + np.float32(255 * deviation) * noise)
 
 
 def _gaussian_blur(images: Pixels, deviation: float, draw: Draw) -> Pixels:
     del draw
-    return _cut(ndimage.gaussian_filter(images.astype(np.float64), (0, deviation, deviation, 0), mode="nearest"))
+    return _cut(ndimage.gaussian_filter(images.astype(np.float32), (0, deviation, deviation, 0), mode="nearest"))
 
 
 def _brightness(images: Pixels, added: float, draw: Draw) -> Pixels:
     """Add to the value of hue, saturation and value, which scales the channels; black becomes grey."""
     del draw
-    value = images.max(axis=-1, keepdims=True).astype(np.float64)
+    value = images.max(axis=-1, keepdims=True).astype(np.float32)
     brighter = np.minimum(value + 255 * added, 255)
     return _cut(np.where(value > 0, images * brighter / np.maximum(value, 1), brighter))
 
 
 def _contrast(images: Pixels, left: float, draw: Draw) -> Pixels:
     del draw
-    means = images.mean(axis=(1, 2), keepdims=True)
-    return _cut((images - means) * left + means)
+    means = images.mean(axis=(1, 2), keepdims=True, dtype=np.float32)
+    return _cut((images - means) * np.float32(left) + means)
 
 
 def _jpeg_compression(images: Pixels, quality: float, draw: Draw) -> Pixels:
@@ -93,7 +94,7 @@ def _shift(images: Pixels, share: float, draw: Draw) -> Pixels:
 
 def _rotation(images: Pixels, degrees: float, draw: Draw) -> Pixels:
     """Turn each image about its centre to one side or the other; edge pixels are repeated."""
-    rotated = images.astype(np.float64)
+    rotated = images.astype(np.float32)
     to_left = draw.random(len(images)) < 0.5
     for chosen, angle in ((to_left, degrees), (~to_left, -degrees)):
         if chosen.any():
@@ -103,7 +104,7 @@ def _rotation(images: Pixels, degrees: float, draw: Draw) -> Pixels:
     return _cut(rotated)
 
 
-def _cut(values: NDArray[np.float64]) -> Pixels:
+def _cut(values: NDArray[np.floating[Any]]) -> Pixels:
     pixels: Pixels = np.clip(np.rint(values), 0, 255).astype(np.uint8)
     return pixels
 
