@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -190,7 +191,9 @@ def test_a_run_predicts_files(run: cl.Run, digits: cl.Dataset, tmp_path: Path) -
         Image.fromarray(pixels[..., 0]).save(tmp_path / f"{number}.png")
         paths.append(tmp_path / f"{number}.png")
     (tmp_path / "broken.png").write_bytes(b"no image")
-    table = run.predict([*paths, tmp_path / "broken.png", tmp_path / "missing.png"])
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # two epochs may not reach 95 %
+        table = run.predict([*paths, tmp_path / "broken.png", tmp_path / "missing.png"])
     own = run.predictions.query("split == 'test'").head(5)
     assert table["predicted"].head(5).tolist() == own["predicted"].tolist()
     assert table["error"].head(5).tolist() == [""] * 5
@@ -210,6 +213,8 @@ def test_runs_are_compared_and_reported(climb: cl.Climb, folder: Path) -> None:
     assert found.plot().get_xlabel() == "accuracy on test, %"
     assert "max-pooling" in found._repr_html_()
     assert found.report(folder / "compared").is_file()
+    with pytest.raises(cl.ConvladderError, match="compare takes runs"):
+        cl.compare(climb)  # type: ignore[arg-type]
 
 
 def test_corrupted_images_keep_their_labels(run: cl.Run, digits: cl.Dataset) -> None:
@@ -248,7 +253,7 @@ def test_results_are_opened_again_by_their_path(run: cl.Run, climb: cl.Climb) ->
     assert cl.Run(str(run.folder)).metrics == run.metrics
     assert cl.Climb(str(climb.folder)).headline() == climb.headline()
     paths = [str(each.folder) for each in climb.runs("lenet5")]
-    assert list(cl.Comparison(paths).standings) == ["seed 0", "seed 1"]
+    assert list(cl.Comparison(paths).standings) == ["lenet5, seed 0", "lenet5, seed 1"]
     assert cl.compare(climb.runs("lenet5"), climb.runs("max-pooling")).reference == "lenet5"
 
 
@@ -308,3 +313,57 @@ def test_a_run_without_mistakes_has_a_table_of_them(run: cl.Run, monkeypatch: py
     table = run.confused_pairs()
     assert len(table) == 0
     assert list(table.columns) == ["class", "predicted", "mistakes", "share", "low", "high", "images"]
+
+
+def test_a_threshold_that_was_not_reached_is_said(
+    run: cl.Run, digits: cl.Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from PIL import Image
+
+    Image.fromarray(digits.images("test")[0, ..., 0]).save(tmp_path / "0.png")
+    others = [name for name in digits.class_names if name != "0"]
+    wrong = run.predictions.assign(label=[others[len(path) % 9] for path in run.predictions["path"]])
+    monkeypatch.setitem(run.__dict__, "predictions", wrong)
+    with pytest.warns(UserWarning, match="not reached on validation by any threshold: ask for less"):
+        table = run.predict(tmp_path / "0.png")
+    assert table["unsure"].tolist() == [True]
+
+
+def test_results_print_in_a_line(run: cl.Run, climb: cl.Climb, digits: cl.Dataset) -> None:
+    assert repr(digits) == "digits: 200 images, 16 × 16 × 1 (height, width, channels)"
+    assert repr(run).startswith("<Run max-pooling, seed 0: test accuracy 0.")
+    assert repr(climb).startswith(f"<Climb in {climb.folder}: Of 1 step")
+    assert repr(cl.compare(climb.runs("lenet5"))).startswith("<Comparison: lenet5, seed 1 against")
+
+
+def test_what_is_no_part_or_metric_is_said(run: cl.Run, digits: cl.Dataset) -> None:
+    with pytest.raises(cl.ConvladderError, match="no part 'all': there are train, validation, test"):
+        digits.images("all")  # type: ignore[arg-type]
+    with pytest.raises(cl.ConvladderError, match="accuracy or loss; got 'acc'"):
+        run.plot_history("acc")  # type: ignore[arg-type]
+    with pytest.raises(cl.ConvladderError, match="predict takes paths of image files; got ndarray"):
+        run.predict(digits.images("test"))  # type: ignore[arg-type]
+
+
+def test_rungs_that_were_left_out_are_named_with_the_one_that_stands_for_them(
+    digits: cl.Dataset, tmp_path: Path
+) -> None:
+    rungs = ["lenet5", "more-conv-layers"]
+    climb = cl.climb(digits, rungs=rungs, seeds=2, epochs=1, jobs=2, out=tmp_path / "climb", quiet=True)
+    said = "more-conv-layers brings max-pooling, same-padding with it, which were left out"
+    assert said in climb.headline()
+    assert said in climb.reading("more-conv-layers")
+    assert "Two seeds say next to nothing" in climb.headline()
+    page = climb.report().read_text()
+    assert "<b>Not alone:</b> here it brings max-pooling, same-padding with it" in page
+
+
+def test_evaluating_on_its_own_images_is_remarked_upon(
+    run: cl.Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Leave out the limit, and the digits are the very images of a run on all digits."""
+    trained = cl.train("digits", "lenet5", epochs=1, out=tmp_path / "run", quiet=True)
+    trained.evaluate("digits")
+    assert "careful: these are the images that the run was made of" in capsys.readouterr().err
+    run.evaluate("digits")
+    assert "careful" not in capsys.readouterr().err, "of these only 200 are its own"

@@ -8,7 +8,7 @@ import pytest
 
 from conftest import MakeFolder
 
-COMMANDS = ["climb", "train", "evaluate", "ladder", "report", "explain", "cache"]
+COMMANDS = ["climb", "train", "evaluate", "ladder", "report", "explain", "compare", "cache"]
 
 
 def convladder(*words: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
@@ -86,7 +86,8 @@ def test_the_version_is_told() -> None:
         (["train", "digits", "--rung", "nothing"], "unknown rung 'nothing'"),
         (["train", "digits", "--image-size", "8"], "the smallest size is 8x8"),
         (["evaluate", "empty"], "is not a finished run"),
-        (["report", "empty"], "neither a run nor a climb"),
+        (["report", "empty"], "empty is not a finished run"),
+        (["report", "nowhere"], "there is no folder nowhere"),
         (["ladder", "mine.toml"], "cannot read the ladder"),
         (["ladder", "mine.toml", "--toml"], "--toml prints a built-in ladder"),
     ],
@@ -146,3 +147,12 @@ def test_output_can_be_piped_into_a_reader_that_stops() -> None:
     )
     assert done.stdout.startswith("# The techniques")
     assert "Traceback" not in done.stderr
+
+
+def test_a_rung_of_a_climb_is_told_from_its_runs(tmp_path: Path) -> None:
+    from made_runs import make_run, share_right
+
+    make_run(tmp_path / "lenet5/seed-0", right=share_right(0.5, 20, 0))
+    done = convladder("explain", "lenet5", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "lenet5 is not a run but holds 1: give one, such as lenet5/seed-0" in done.stderr

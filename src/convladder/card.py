@@ -15,7 +15,7 @@ from convladder import files
 from convladder.evaluation import calibration, mistakes, predictions, robustness, sentences
 from convladder.evaluation.proportions import proportion
 from convladder.runs import Run
-from convladder.wording import percent
+from convladder.wording import percent, short_name
 
 NAME = "card.md"
 WANTED = 0.95  # accuracy for which a threshold is named
@@ -50,7 +50,11 @@ def renew(kept: str, made: str) -> str:
 
 def _make(run: Run) -> str:
     environment = Environment(
-        loader=PackageLoader("convladder"), undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+        loader=PackageLoader("convladder"),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
     )
     environment.filters |= _FILTERS
     test = predictions.part(run.predictions, "test")
@@ -82,4 +86,10 @@ def cell(text: str) -> str:
     return html.escape(text, quote=False).replace("|", "\\|").replace("\n", " ")
 
 
-_FILTERS = {"percent": percent, "interval": _interval, "cell": cell, "readable": sentences.readable}
+_FILTERS = {
+    "percent": percent,
+    "interval": _interval,
+    "cell": cell,
+    "short_name": short_name,
+    "readable": sentences.readable,
+}

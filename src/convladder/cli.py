@@ -232,7 +232,7 @@ def report(
         climbed = Climb(folder)
         show.climb(climbed, climbed.report(), json_wanted=as_json)
     elif not folders.is_finished(folder):
-        raise RunError(f"{folder} is neither a run nor a climb: it has no metrics.json and no climb.json")
+        raise RunError(folders.why_no_run(folder))
     else:
         run = Run(folder)
         show.run(run, run.report(), json_wanted=as_json)

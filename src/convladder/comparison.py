@@ -42,7 +42,7 @@ class Comparison:
             raise RunError(f"a comparison takes two runs or more: {given}")
         groups = group(runs)
         seeds_alone = len(groups) == 1
-        self.lineup = Lineup({f"seed {run.seed}": [run] for run in runs} if seeds_alone else groups)
+        self.lineup = Lineup({f"{run.rung}, seed {run.seed}": [run] for run in runs} if seeds_alone else groups)
         self.standings = self.lineup.standings
 
     @property
@@ -123,7 +123,9 @@ def find_runs(paths: Sequence[Path]) -> list[Run]:
     """
     found: list[Path] = []
     for path in paths:
-        inside = [path] if folders.is_finished(path) else sorted(filter(folders.is_finished, _children(path)))
+        inside = [path] if folders.is_finished(path) else folders.finished_inside(path)
+        if not inside and not path.exists():
+            raise RunError(f"there is no folder {path}")
         if not inside:
             raise RunError(f"{path} is neither a run nor a folder of runs{_hint(path)}")
         found += inside
@@ -158,10 +160,6 @@ def _refuse_repeated_seeds(runs: Sequence[Run]) -> None:
             raise RunError(f"{other.folder} and {run.folder} are one experiment with one seed: leave one out")
 
 
-def _children(path: Path) -> list[Path]:
-    return list(path.iterdir()) if path.is_dir() else []
-
-
 def _hint(path: Path) -> str:
     return f": of a climb give rungs, such as {path / 'trials' / '<rung>'}" if folders.is_climb(path) else ""
 
@@ -192,5 +190,5 @@ def _sentence(claim: Claim) -> str:
     found, who = claim.difference, f"{claim.name} against {claim.reference}"
     said = f"{who}: {points(found.difference)} points"
     if found.low is None or found.high is None:
-        return f"{said}, but one seed of either allows no comparison."
+        return f"{said}, which cannot be judged: one of the two has a single seed."
     return f"{said} ({points(found.low)} to {points(found.high)}), {found.verdict}."

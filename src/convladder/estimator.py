@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import os
 import random
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Self
@@ -157,7 +158,8 @@ class ConvClassifier(ClassifierMixin, BaseEstimator):
         check_is_fitted(self, "weights_")
         rows, shape = memory.unfold(X)
         if len(shape) > 2 and memory.find_shape(shape, None) != self.image_shape_:
-            raise ValueError(f"X has shape {shape}, but fit saw images of {self.image_shape_}")
+            hint = ": one image is X[None]" if memory.is_one(shape, self.image_shape_) else ""
+            raise ValueError(f"X has shape {shape}, but fit saw images of {self.image_shape_}{hint}")
         images = self._to_images(validate_data(self, rows, reset=False))
         starts = range(0, len(images), BATCH)
         with _caller_undisturbed():
@@ -246,6 +248,7 @@ class ConvClassifier(ClassifierMixin, BaseEstimator):
 @contextlib.contextmanager
 def _caller_undisturbed() -> Iterator[None]:
     """Give Python and NumPy their random states back, and keep TensorFlow from warning of retracing."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # if it is not loaded yet
     states = random.getstate(), np.random.get_state()
     logger = logging.getLogger("tensorflow")
     level = logger.level

@@ -24,6 +24,21 @@ def is_climb(folder: Path) -> bool:
     return (folder / "climb.json").is_file()
 
 
+def finished_inside(folder: Path) -> list[Path]:
+    """Return the finished runs in a folder, such as that of a rung in a climb."""
+    return sorted(filter(is_finished, folder.iterdir())) if folder.is_dir() else []
+
+
+def why_no_run(folder: Path) -> str:
+    """Say why there is no finished run in a folder, and where one may be."""
+    if not folder.exists():
+        return f"there is no folder {folder}"
+    inside = finished_inside(folder)
+    if inside:
+        return f"{folder} is not a run but holds {len(inside)}: give one, such as {inside[0]}"
+    return f"{folder} is not a finished run: it has no {MARKER}"
+
+
 def trial_folder(climb: Path, rung: str, seed: int) -> Path:
     """Return where a climb keeps the run of a rung and a seed."""
     return climb / "trials" / rung / f"seed-{seed}"

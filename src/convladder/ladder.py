@@ -40,7 +40,10 @@ BUILT_IN = ("classic", "notebook")
 
 
 class Rung(BaseModel):
-    """A named change against a parent, and its card: what it is, why, its cost, when it hurts, its source."""
+    """A named change against a parent, and its card: what it is, why, its cost, when it hurts, its source.
+
+    takes_in : rungs that were left out between the two, whose changes are this one's too.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -52,6 +55,7 @@ class Rung(BaseModel):
     cost: str = ""
     hurts: str = ""
     source: str = ""
+    takes_in: tuple[str, ...] = ()
 
     @field_validator("change", mode="before")
     @classmethod
@@ -114,11 +118,13 @@ class Ladder:
         rungs = []
         for rung in self.rungs:
             if rung.name in wanted:
-                parent, change = rung.parent, dict(rung.change)
+                parent, change, left_out = rung.parent, dict(rung.change), list(rung.takes_in)
                 while parent is not None and parent not in wanted:
                     change = dict(self.rung(parent).change) | change
+                    left_out = [*self.rung(parent).takes_in, parent, *left_out]
                     parent = self.rung(parent).parent
-                rungs.append(rung.model_copy(update={"parent": parent, "change": change}))
+                stands = {"parent": parent, "change": change, "takes_in": tuple(left_out)}
+                rungs.append(rung.model_copy(update=stands))
         return Ladder(self.name, self.title, self.about, self.base, tuple(rungs))
 
     def check(self, changes: Mapping[str, Any] | None = None) -> None:

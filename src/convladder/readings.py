@@ -9,6 +9,7 @@ from convladder.wording import points
 
 if TYPE_CHECKING:
     from convladder.evaluation.statistics import Verdict
+    from convladder.ladder import Rung
     from convladder.lineup import Claim, Standing
 
 
@@ -27,6 +28,15 @@ def of_claim(claim: Claim, standings: Mapping[str, Standing]) -> str:
     own, reference = standings[claim.name], standings[claim.reference]
     who = f"**{claim.name}** against {claim.reference}"
     return f"{who}: {_difference(claim, own)} The price: {_price(own, reference)}."
+
+
+def taken_in(rung: Rung) -> str:
+    """Say for which rungs, left out of a climb, a rung stands too."""
+    were = "was" if len(rung.takes_in) == 1 else "were"
+    return (
+        f"{rung.name} brings {', '.join(rung.takes_in)} with it, which {were} left out: "
+        f"its difference from {rung.parent} is that of all together."
+    )
 
 
 def count_verdicts(noun: str, which: str, asked: int, claims: Sequence[Claim]) -> str:

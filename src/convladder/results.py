@@ -14,7 +14,7 @@ from convladder import files, folders, provenance, runs
 from convladder.errors import RunError
 from convladder.ladder import Ladder, ladder_of
 from convladder.lineup import PRICES, Claim, Lineup, Standing
-from convladder.readings import count_verdicts
+from convladder.readings import count_verdicts, taken_in
 
 
 @dataclass(frozen=True)
@@ -141,6 +141,9 @@ class Results:
             )
         if not verdicts & {"better", "worse"}:
             sentences.append("More seeds or more test images would show smaller differences.")
+        if any(len(standing.runs) == 2 for standing in self.standings.values()):
+            sentences.append("Two seeds say next to nothing of their own spread: give three or more.")
+        sentences += [taken_in(rung) for rung in self.ladder.rungs if rung.takes_in and rung.parent]
         return " ".join(sentences)
 
     def _lacking(self) -> str:

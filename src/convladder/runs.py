@@ -72,7 +72,7 @@ class Run:
     def __init__(self, folder: str | Path) -> None:
         self.folder = Path(folder)
         if not folders.is_finished(self.folder):
-            raise RunError(f"{folder} is not a finished run: it has no metrics.json")
+            raise RunError(folders.why_no_run(self.folder))
 
     @cached_property
     def about(self) -> dict[str, Any]:

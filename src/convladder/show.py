@@ -202,12 +202,16 @@ def figures(metrics: Mapping[str, Any], *, json_wanted: bool) -> None:
     if json_wanted:
         as_json(metrics)
         return
+    from convladder.evaluation.proportions import proportion
+
     for split in ("validation", "test", "all"):
         if split in metrics:
             row = metrics[split]
+            found = proportion(round(row["accuracy"] * row["images"]), row["images"])
             output.print(
-                f"{split}: accuracy {row['accuracy']:.4f}, macro F1 {row['macro_average']['f1']:.4f}, "
-                f"log loss {row['log_loss']:.4f} on {row['images']:,} images",
+                f"{split}: accuracy {row['accuracy']:.4f} ({found.low:.4f} to {found.high:.4f}), "
+                f"macro F1 {row['macro_average']['f1']:.4f}, log loss {row['log_loss']:.4f} "
+                f"on {row['images']:,} images",
                 soft_wrap=True,
             )
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import PurePath
+
 
 def percent(share: float) -> str:
     """Write a share in percent.
@@ -10,6 +12,15 @@ def percent(share: float) -> str:
     '97.0 %'
     """
     return f"{100 * share:.1f} %"
+
+
+def short_name(source: str) -> str:
+    """Return the last part of a path, or a name as it is.
+
+    >>> short_name("/home/me/cats"), short_name("digits")
+    ('cats', 'digits')
+    """
+    return PurePath(source).name or source
 
 
 def points(difference: float) -> str:

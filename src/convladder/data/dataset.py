@@ -152,11 +152,11 @@ def _judge_rejections(bank: Bank, allow: bool) -> str:
     count, total = len(bank.rejections), len(bank.rejections) + len(bank.records)
     reasons = Counter(rejection.reason for rejection in bank.rejections)
     listed = ", ".join(f"{number} {reason}" for reason, number in reasons.most_common())
+    first = ", ".join(rejection.path for rejection in bank.rejections[:MOST_NAMED])
+    which = f"{listed}: {first}{', …' if count > MOST_NAMED else ''}"
     if count > MOST_REJECTED * total and not allow:
-        first = ", ".join(rejection.path for rejection in bank.rejections[:MOST_NAMED])
         raise DataError(
-            f"{count} of {total} files in {bank.source} are not readable images "
-            f"({listed}: {first}{', …' if count > MOST_NAMED else ''}): "
+            f"{count} of {total} files in {bank.source} are not readable images ({which}): "
             "mend or remove them, or go on without them with --allow-rejects"
         )
-    return f"rejected {count} of {total} files ({listed})"
+    return f"rejected {count} of {total} files ({which})"

@@ -113,6 +113,11 @@ def find_shape(shape: tuple[int, ...], wanted: tuple[int, ...] | None) -> Shape:
     return named
 
 
+def is_one(shape: tuple[int, ...], of_image: Shape) -> bool:
+    """Return whether an array of this shape is a single image, without the axis of images."""
+    return shape in (of_image, of_image[:2])
+
+
 def to_images(rows: Pixels, shape: Shape) -> Pixels:
     """Return flat rows `(N, values)` as images `(N, *shape)`; pixels that a row does not fill are 0."""
     missing = math.prod(shape) - rows.shape[1]

@@ -41,7 +41,7 @@ def of_selection(found: Selection) -> str:
     """Say which confidence a wanted accuracy takes, and what it leaves of the test images."""
     wanted = f"{100 * found.wanted:.3g} %"
     if found.threshold is None:
-        return f"An accuracy of {wanted} was not reached on validation by any threshold."
+        return f"An accuracy of {wanted} was not reached on validation by any threshold: ask for less."
     if found.accuracy.share is None:
         return (
             f"For an accuracy of {wanted} the confidence must be at least {found.threshold:.3f}, "

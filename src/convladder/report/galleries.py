@@ -46,7 +46,7 @@ def draw_images(
     ):
         axes.imshow(drop_grey_axis(pixels), cmap="gray", vmin=0, vmax=255)
         axes.set_title(drawable(title), fontsize=7, color=colour)
-    figure.tight_layout()
+    figure.set_layout_engine("constrained")
     return grid
 
 

@@ -14,6 +14,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
+from convladder.errors import ExperimentError
 from convladder.evaluation.calibration import Bin
 from convladder.evaluation.robustness import Robustness
 from convladder.evaluation.sentences import readable
@@ -84,6 +85,8 @@ def draw_standings(standings: Sequence[Standing], claims: Iterable[Claim], into:
 @styled
 def draw_curves(runs: Sequence[Run], metric: str, into: Into = None) -> Axes:
     """Draw a metric (`accuracy` or `loss`) over epochs, train and validation, for every seed of a rung."""
+    if metric not in ("accuracy", "loss"):
+        raise ExperimentError(f"the metric is accuracy or loss; got {metric!r}")
     axes = new_axes(into, height=2.5)
     for number, run in enumerate(runs):
         history = run.history
@@ -165,7 +168,9 @@ def draw_robustness(own: Robustness, other: Robustness | None = None, into: Figu
         axes.set(ylabel="accuracy, %", ylim=(0, 1.02), yticks=[0, 0.5, 1], yticklabels=["0", "50", "100"])
     for axes in grid[-1]:
         axes.set(xlabel="strength", xticks=range(6))
-    figure.tight_layout()
+    for axes in grid[0, len(own.curves) - grid.shape[1] :]:  # with nothing below
+        axes.tick_params(labelbottom=True)
+    figure.set_layout_engine("constrained")
     return grid
 
 

@@ -16,7 +16,7 @@ from convladder import files
 from convladder.evaluation.sentences import readable
 from convladder.report import plots
 from convladder.report.samples import drop_grey_axis
-from convladder.wording import percent, points
+from convladder.wording import percent, points, short_name
 
 PAGE = "report.html"
 
@@ -78,6 +78,7 @@ _FILTERS: dict[str, Callable[..., str]] = {
     "quantity": _quantity,
     "data_uri": _data_uri,
     "readable": readable,
+    "short_name": short_name,
     "change": _change,
     "short_change": _short_change,
 }

@@ -47,7 +47,9 @@ class Climb(Results):
         claims = {claim.name: claim for claim in self.against_parent}
         if rung not in claims:
             raise RunError(f"{rung!r} has no parent with a finished run to be compared with")
-        return readings.of_claim(claims[rung], self.standings)
+        own = self.ladder.rung(rung)
+        said = readings.of_claim(claims[rung], self.standings)
+        return f"{said} {readings.taken_in(own)}" if own.takes_in else said
 
     def report(self) -> Path:
         """Write `report.html`, tables and `plots/` into the climb's folder; return the page's path."""
@@ -83,6 +85,9 @@ class Climb(Results):
     def table(self) -> pd.DataFrame:
         """Return a row a rung, as people read it; `summary_table` has every figure in full."""
         return standings_table(self.standings, self.against_parent, "against its parent, points", "rung")
+
+    def __repr__(self) -> str:
+        return f"<Climb in {self.folder}: {self.headline()}>"
 
     def _repr_html_(self) -> str:
         return f"<p>{escaping.escape(self.headline())}</p>{self.table().to_html(index=False)}"

@@ -40,5 +40,8 @@ class Comparison(comparison.Comparison):
 
         return plots.draw_standings(list(self.standings.values()), self.claims, ax or new_figure())
 
+    def __repr__(self) -> str:
+        return f"<Comparison: {self.headline()}>"
+
     def _repr_html_(self) -> str:
         return f"<p>{escaping.escape(self.headline())}</p>{self.table().to_html(index=False)}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html as escaping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 
 from convladder.config import Augmentation
 from convladder.data import dataset as datasets
+from convladder.errors import DataError
 from convladder.processes import call
 from convladder.trial import augment_images
 from convladder.views.figures import new_figure
@@ -21,18 +23,28 @@ if TYPE_CHECKING:
 Part = Literal["train", "validation", "test"]
 
 
+@dataclass(frozen=True, repr=False)
 class Dataset(datasets.Dataset):
     """Labelled images, decoded and split; with pictures of them."""
 
     def images(self, part: Part = "train") -> NDArray[np.uint8]:
-        """Return a split's pixels, `(N, height, width, channels)` from 0 to 255."""
-        pixels: NDArray[np.uint8] = self.bank.images[self.bank.rows[getattr(self.splits, part)]]
+        """Return a split's pixels, `(N, height, width, channels)` from 0 to 255.
+
+        `part` is `train`, `validation` or `test`; for any other it raises DataError, as `labels` does.
+        """
+        pixels: NDArray[np.uint8] = self.bank.images[self.bank.rows[self._indices(part)]]
         return pixels
 
     def labels(self, part: Part = "train") -> NDArray[np.int32]:
         """Return a split's labels, `(N,)`: places in `class_names`."""
-        labels: NDArray[np.int32] = self.bank.labels[getattr(self.splits, part)]
+        labels: NDArray[np.int32] = self.bank.labels[self._indices(part)]
         return labels
+
+    def _indices(self, part: str) -> NDArray[np.int64]:
+        splits: dict[str, NDArray[np.int64]] = vars(self.splits)
+        if part not in splits:
+            raise DataError(f"no part {part!r}: there are {', '.join(splits)}")
+        return splits[part]
 
     def table(self) -> pd.DataFrame:
         """Return the number of images: a row a class, a column a split."""
@@ -64,7 +76,9 @@ class Dataset(datasets.Dataset):
             titles += ["as it is", *[""] * each]
         return galleries.draw_images(shown, titles, columns=1 + each, into=new_figure())
 
-    def _repr_html_(self) -> str:
+    def __repr__(self) -> str:
         form = " × ".join(map(str, self.bank.form.shape))
-        said = f"{self.bank.source}: {len(self.bank.records):,} images, {form} (height, width, channels)"
-        return f"<p>{escaping.escape(said)}</p>{self.table().to_html()}"
+        return f"{self.bank.source}: {len(self.bank.records):,} images, {form} (height, width, channels)"
+
+    def _repr_html_(self) -> str:
+        return f"<p>{escaping.escape(repr(self))}</p>{self.table().to_html()}"

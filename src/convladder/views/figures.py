@@ -12,4 +12,4 @@ def new_figure() -> Figure:
     """Return a new figure that a notebook shows, white on any theme."""
     from matplotlib import pyplot
 
-    return pyplot.figure(facecolor="white", dpi=110)
+    return pyplot.figure(facecolor="white", dpi=110, layout="constrained")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html as escaping
 import tempfile
+import warnings
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -16,7 +17,7 @@ from convladder import folders, progress, runs
 from convladder.data.dataset import load_bank
 from convladder.errors import ExperimentError
 from convladder.evaluation import calibration as calibrations
-from convladder.evaluation import labels, mistakes, predictions
+from convladder.evaluation import labels, mistakes, predictions, sentences
 from convladder.evaluation.calibration import Calibration, Selection
 from convladder.inference import evaluate_elsewhere, list_layers, predict_files
 from convladder.lineup import Lineup
@@ -64,6 +65,13 @@ class Run(runs.Run):
             bank, notes = load_bank(settings, allow_rejects=allow_rejects, progress=on_progress)
         for note in notes:
             reporter.say(note, dim=True)
+        if bank.fingerprint == self.about["data"]["fingerprint"] and not any(
+            record.split for record in bank.records
+        ):
+            reporter.say(
+                "careful: these are the images that the run was made of, most of them trained on; "
+                "its figures on images that it has not seen are those without other data"
+            )
         with tempfile.TemporaryDirectory() as spare:
             return evaluate_elsewhere(self, bank, Path(out or spare), threads=cores())
 
@@ -71,13 +79,20 @@ class Run(runs.Run):
         """Predict image files: a row a file, in the given order.
 
         The columns are `path`, `predicted`, `confidence` (after temperature), `unsure` (below the threshold that
-        `selection` chooses for the wanted accuracy) and `error`, the reason where a file is no image.
+        `selection` chooses for the wanted accuracy) and `error`, the reason where a file is no image. Where no
+        threshold reaches that accuracy all are unsure, and a warning says so. Each call starts TensorFlow anew,
+        which takes seconds: give all files at once.
         """
-        files = [Path(path) for path in ([paths] if isinstance(paths, str | Path) else paths)]
+        given = [paths] if isinstance(paths, str | Path) else list(paths)
+        if not all(isinstance(path, str | Path) for path in given):
+            raise ExperimentError(f"predict takes paths of image files; got {type(given[0]).__name__}")
+        files = [Path(path) for path in given]
         if not files:
             raise ExperimentError("no files to predict: give the path of an image, or several")
         logits, errors = call(predict_files, self.folder, files)
         names, selection = predictions.class_names(self.predictions), self.selection(accuracy)
+        if selection.threshold is None:
+            warnings.warn(sentences.of_selection(selection), stacklevel=2)
         least = np.inf if selection.threshold is None else selection.threshold
         probabilities = softmax(logits.astype(np.float64) / self.calibration().temperature, axis=1)
         rows = []
@@ -101,7 +116,7 @@ class Run(runs.Run):
         return pd.DataFrame(call(list_layers, self.folder))
 
     def plot_history(self, metric: Metric = "accuracy", ax: Axes | None = None) -> Axes:
-        """Draw a metric over the epochs, on train and on validation."""
+        """Draw a metric, `accuracy` or `loss`, over the epochs, on train and on validation."""
         from convladder.report import plots
 
         return plots.draw_curves([self], metric, ax or new_figure())
@@ -173,7 +188,7 @@ class Run(runs.Run):
         return galleries.draw_samples(self, new_figure())
 
     def plot_heat(self) -> Grid:
-        """Draw these test images beside where the network found evidence for what it predicted (Grad-CAM)."""
+        """Draw the images of `plot_samples` beside where the network found evidence for what it predicted."""
         from convladder.report import galleries
 
         return galleries.draw_heat(self, new_figure())
@@ -203,6 +218,10 @@ class Run(runs.Run):
     @property
     def _robustness(self) -> Robustness:
         return Lineup({self.rung: [self]}).robustness[self.rung]
+
+    def __repr__(self) -> str:
+        accuracy = self.metrics["test"]["accuracy"]
+        return f"<Run {self.rung}, seed {self.seed}: test accuracy {accuracy:.4f}, in {self.folder}>"
 
     def _repr_html_(self) -> str:
         test, validation = self.metrics["test"], self.metrics["validation"]
