@@ -5,13 +5,16 @@ python benchmarks/label_errors.py [DATA] [SHARE FLIPPED] [IMAGES]
 
 from __future__ import annotations
 
+import importlib.util
 import sys
 import tempfile
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 
 import convladder as cl
+from convladder.evaluation import predictions
 
 SEEDS = 3
 FIRST = 20  # suspects that a person would look at
@@ -31,20 +34,35 @@ def plant(images: cl.Dataset, share: float, seed: int, path: Path) -> set[str]:
     return planted
 
 
+def find(run: cl.Run) -> dict[str, pd.Series[str]]:
+    """Return the suspected files, the worst first: ours, and cleanlab's where that is installed."""
+    table = run.predictions
+    found = {"ours": run.suspected_labels()["path"]}
+    if importlib.util.find_spec("cleanlab"):
+        from cleanlab.filter import find_label_issues
+
+        places = {name: place for place, name in enumerate(predictions.class_names(table))}
+        labels, chances = table["label"].map(places).to_numpy(), predictions.probabilities(table)
+        for way in ("confident_learning", "both"):
+            rows = find_label_issues(labels, chances, filter_by=way, return_indices_ranked_by="normalized_margin")
+            found[f"cleanlab, {way}"] = table["path"].iloc[rows]
+    return found
+
+
 def main(data: str = "digits", share: str = "0.05", limit: str = "") -> None:
     images = cl.load(data, limit=int(limit) if limit else None, quiet=True)
     print(f"{data}: {float(share):.0%} of the labels flipped at random; the classic ladder's dropout-conv")
-    print(f"seed  test accuracy  planted  suspected  precision  recall  precision of the first {FIRST}")
+    print(f"seed  {'way':28} test accuracy  planted  suspected  precision  recall  flipped of the first {FIRST}")
     for seed in range(SEEDS):
         with tempfile.TemporaryDirectory() as folder:
             planted = plant(images, float(share), seed, Path(folder) / "flipped.npz")
             run = cl.train(f"{folder}/flipped.npz", "dropout-conv", seed=seed, out=f"{folder}/run", quiet=True)
             asked = planted & set(run.predictions["path"])
-            suspects = run.suspected_labels()["path"]
-            accuracy = run.metrics["test"]["accuracy"]
-        hits = suspects.isin(asked)
-        print(f"{seed:4}  {accuracy:13.3f}  {len(asked):7}  {len(suspects):9}  {hits.mean():9.2f}  "
-              f"{hits.sum() / len(asked):6.2f}  {hits.head(FIRST).mean():.2f}", flush=True)  # fmt: skip
+            accuracy, found = run.metrics["test"]["accuracy"], find(run)
+        for way, suspects in found.items():
+            hits = suspects.isin(asked)
+            print(f"{seed:4}  {way:28} {accuracy:13.3f}  {len(asked):7}  {len(suspects):9}  {hits.mean():9.2f}  "
+                  f"{hits.sum() / len(asked):6.2f}  {hits.head(FIRST).sum()}", flush=True)  # fmt: skip
 
 
 if __name__ == "__main__":
