@@ -28,6 +28,7 @@ def test_an_experiment_is_frozen() -> None:
         ("train.epoch", "did you mean 'train.epochs'"),
         ("model.learning_rate", "did you mean 'train.learning_rate'"),
         ("epochs", "did you mean 'train.epochs'"),
+        ("train.lr", "did you mean 'train.learning_rate'"),
         ("sed", "did you mean 'seed'"),
         ("banana", "choose from data.source"),
     ],

@@ -202,11 +202,18 @@ def _set(values: dict[str, Any], key: str, value: Any) -> None:
         matching = [name for name in every if name.rsplit(".", 1)[-1] == key.rsplit(".", 1)[-1]]
         if len(matching) == 1:
             raise ExperimentError(f"unknown setting {key!r}: did you mean {matching[0]!r}?")
+        short = [name for name in every if _initials(name) == key.rsplit(".", 1)[-1]]
+        if len(short) == 1:  # lr for learning_rate
+            raise ExperimentError(f"unknown setting {key!r}: did you mean {short[0]!r}?")
         raise ExperimentError(unknown_name(key, every, "setting"))
     *groups, last = key.split(".")
     for group in groups:
         values = values[group]
     values[last] = value
+
+
+def _initials(name: str) -> str:
+    return "".join(word[0] for word in name.rsplit(".", 1)[-1].split("_"))
 
 
 def _explain(error: Any) -> str:

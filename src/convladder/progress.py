@@ -20,6 +20,7 @@ from convladder.processes import Event, Failed, Finished, Message, Started
 
 PLAIN_SECONDS = 10  # between plain lines of one bank
 NOTEBOOK_SECONDS = 0.2  # between two pictures of a bar
+TRAINING = 0.9  # share of a trial; the rest is its test, the corrupted images and the files
 
 
 class Display(Protocol):
@@ -93,7 +94,7 @@ class _Tally:
             self.running[event.key] = {}
         if isinstance(event, Message):
             self.running[event.key] = event.value
-            self._shares[event.key] = event.value["epoch"] / event.value["epochs"]
+            self._shares[event.key] = TRAINING * event.value["epoch"] / event.value["epochs"]
         if isinstance(event, Finished | Failed):
             self.running.pop(event.key, None)
             self._shares[event.key] = 1.0
@@ -117,7 +118,7 @@ class Lively:
         self._live, self._console, self._tally = live, console, _Tally()
         self._bar = Progress(
             TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:>3.0f} %"),
-            TextColumn("time left"), TimeRemainingColumn(elapsed_when_finished=True),
+            TextColumn("time left"), TimeRemainingColumn(),
             console=console, speed_estimate_period=600,
         )  # fmt: skip
         self._task = self._bar.add_task("starting", total=1.0)
