@@ -41,8 +41,7 @@ def find(run: cl.Run) -> dict[str, pd.Series[str]]:
     if importlib.util.find_spec("cleanlab"):
         from cleanlab.filter import find_label_issues
 
-        places = {name: place for place, name in enumerate(predictions.class_names(table))}
-        labels, chances = table["label"].map(places).to_numpy(), predictions.probabilities(table)
+        labels, chances = predictions.positions(table, "label"), predictions.probabilities(table)
         for way in ("confident_learning", "both"):
             rows = find_label_issues(labels, chances, filter_by=way, return_indices_ranked_by="normalized_margin")
             found[f"cleanlab, {way}"] = table["path"].iloc[rows]

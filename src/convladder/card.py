@@ -12,9 +12,9 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from convladder import files
-from convladder.evaluation import calibration, mistakes, predictions, robustness, sentences
+from convladder.evaluation import calibration, mistakes, predictions, sentences
 from convladder.evaluation.proportions import proportion
-from convladder.runs import Run
+from convladder.runs import Run, measure_robustness
 from convladder.wording import percent, short_name
 
 NAME = "card.md"
@@ -57,9 +57,8 @@ def _make(run: Run) -> str:
         keep_trailing_newline=True,
     )
     environment.filters |= _FILTERS
-    test = predictions.part(run.predictions, "test")
+    test = run.tested
     right, trained = predictions.correct(test), run.about["data"]["counts"]["train"].values()
-    clean = right[run.corrupted.rows]
     return environment.get_template(NAME).render(
         run=run,
         data=run.about["data"],
@@ -68,7 +67,7 @@ def _make(run: Run) -> str:
         test=run.metrics["test"],
         accuracy=proportion(int(right.sum()), len(right)),
         classes=mistakes.class_accuracies(test),
-        robustness=robustness.measure([run.corrupted], clean[None]),
+        robustness=measure_robustness([run]),
         calibration=sentences.of_calibration(calibration.assess(run.predictions)),
         selection=sentences.of_selection(calibration.select(run.predictions, WANTED)),
         train_images=sum(trained),

@@ -169,7 +169,6 @@ def evaluate(
     """
     from convladder.views.run import Run
 
-    _refuse_climb(run)
     if out and data is None:
         raise ExperimentError("--out goes with --data: a run's own predictions are in its folder already")
     trained = Run(run)
@@ -212,9 +211,8 @@ def ladder(
         from convladder.trial import measure_ladder
 
         chosen = ladders.load_ladder(name)
-        costs = call(
-            measure_ladder, chosen, (*_size(image_size), channels), classes
-        )  # a worker keeps TensorFlow quiet
+        shape = (*_size(image_size), channels)
+        costs = call(measure_ladder, chosen, shape, classes)  # a worker keeps TensorFlow quiet
         show.ladder(chosen, costs, json_wanted=as_json)
 
 
@@ -251,7 +249,6 @@ def explain(
 
     if not 0 < accuracy <= 1:
         raise ExperimentError(f"--accuracy is a share from 0 to 1, such as 0.95; got {accuracy:g}")
-    _refuse_climb(run)
     explained = Run(run)
     show.explanation(explained, explained.report(), accuracy, json_wanted=as_json)
 
@@ -325,14 +322,6 @@ def _interruptible() -> Iterator[None]:
         yield
     except KeyboardInterrupt:
         raise typer.Exit(130) from None
-
-
-def _refuse_climb(folder: Path) -> None:
-    from convladder import folders
-
-    if folders.is_climb(folder):
-        example = folder / "trials" / "<rung>" / "seed-0"
-        raise RunError(f"{folder} is a climb: give one of its runs, such as {example}")
 
 
 def _stop(number: int, frame: FrameType | None) -> NoReturn:

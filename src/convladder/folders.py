@@ -33,6 +33,8 @@ def why_no_run(folder: Path) -> str:
     """Say why there is no finished run in a folder, and where one may be."""
     if not folder.exists():
         return f"there is no folder {folder}"
+    if is_climb(folder):
+        return f"{folder} is a climb: give one of its runs, such as {folder / 'trials' / '<rung>' / 'seed-0'}"
     inside = finished_inside(folder)
     if inside:
         return f"{folder} is not a run but holds {len(inside)}: give one, such as {inside[0]}"

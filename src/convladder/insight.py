@@ -33,8 +33,7 @@ def take_samples(network: keras.Model, table: pd.DataFrame, dataset: Dataset) ->
     test = predictions.part(table, "test")
     rows, drawn = _choose(table)
     pixels = _test_pixels(dataset, rows)
-    place = {name: number for number, name in enumerate(dataset.class_names)}
-    predicted = test["predicted"].iloc[rows].map(place).to_numpy(dtype=np.int64)
+    predicted = predictions.positions(test, "predicted")[rows]
     heat = gradcam.heat_maps(network, pixels, predicted)
     return Samples(pixels, rows, np.arange(len(rows)) < drawn, np.rint(255 * heat).astype(np.uint8))
 

@@ -16,10 +16,10 @@ import numpy as np
 import pandas as pd
 
 from convladder.errors import RunError
-from convladder.evaluation import predictions, robustness, statistics
+from convladder.evaluation import predictions, statistics
 from convladder.evaluation.robustness import Robustness
 from convladder.evaluation.statistics import Correct, Difference
-from convladder.runs import Run
+from convladder.runs import Run, measure_robustness
 
 Pair = tuple[str, str]
 Compare = Callable[..., list[Difference]]  # as statistics.compare
@@ -112,12 +112,12 @@ class Lineup:
 
         They were not where their images have another size or number of channels: severities depend on that.
         """
-        return len({_asked(run) for run in (*self.groups[name], *self.groups[reference])}) == 1
+        return len(self._asked[name] | self._asked[reference]) == 1
 
     @cached_property
     def robustness(self) -> dict[str, Robustness]:
         """For each group its accuracy under each corruption and strength."""
-        return {name: self._robustness(runs) for name, runs in self.groups.items()}
+        return {name: measure_robustness(runs) for name, runs in self.groups.items()}
 
     def claims(self, pairs: Sequence[Pair], compare: Compare = statistics.compare) -> list[Claim]:
         """Compare the first group of each pair with the second: one family of questions.
@@ -150,13 +150,17 @@ class Lineup:
         return {price: _extra(*(_prices(group, price) for group in groups)) for price in PRICES}
 
     @cached_property
+    def _asked(self) -> dict[str, set[tuple[str, ...]]]:
+        return {name: {_asked(run) for run in runs} for name, runs in self.groups.items()}
+
+    @cached_property
     def _tables(self) -> dict[str, list[pd.DataFrame]]:
         """The predictions of the test images for each run, all in the order of the first."""
         first: pd.DataFrame | None = None
         tables: dict[str, list[pd.DataFrame]] = {}
         for name, runs in self.groups.items():
             for run in runs:
-                table = predictions.part(run.predictions, "test")
+                table = run.tested
                 first = table if first is None else first
                 tables.setdefault(name, []).append(_in_order(table, first, run))
         return tables
@@ -172,15 +176,9 @@ class Lineup:
             Price(**{price: _median(_prices(runs, price)) for price in PRICES}),
         )
 
-    def _robustness(self, runs: Sequence[Run]) -> Robustness:
-        clean = [
-            predictions.correct(predictions.part(run.predictions, "test"))[run.corrupted.rows] for run in runs
-        ]
-        return robustness.measure([run.corrupted for run in runs], np.stack(clean))
-
 
 def _asked(run: Run) -> tuple[str, ...]:
-    paths = predictions.part(run.predictions, "test")["path"].iloc[run.corrupted.rows]
+    paths = run.tested["path"].iloc[run.corrupted.rows]
     return (str(run.about["data"]["image_shape"]), *paths)
 
 

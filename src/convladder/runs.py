@@ -18,7 +18,7 @@ It becomes visible whole: a folder that has `metrics.json` is a finished trial.
 from __future__ import annotations
 
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -31,8 +31,8 @@ from numpy.typing import NDArray
 from convladder import files, folders
 from convladder.config import Experiment
 from convladder.errors import RunError
-from convladder.evaluation import predictions
-from convladder.evaluation.robustness import Corrupted
+from convladder.evaluation import predictions, robustness
+from convladder.evaluation.robustness import Corrupted, Robustness
 
 T = TypeVar("T")
 
@@ -97,6 +97,11 @@ class Run:
     def predictions(self) -> pd.DataFrame:
         return predictions.read(self.folder / "predictions.csv")
 
+    @property
+    def tested(self) -> pd.DataFrame:
+        """The predictions of the test images."""
+        return predictions.part(self.predictions, "test")
+
     @cached_property
     def samples(self) -> Samples:
         return self._read(SAMPLES, lambda arrays: Samples(**arrays))
@@ -129,6 +134,12 @@ class Run:
                 f"cannot read {self.folder / name} ({error}): it is damaged or of another version, "
                 "train the run again"
             ) from None
+
+
+def measure_robustness(seeds: Sequence[Run]) -> Robustness:
+    """Measure how much accuracy runs of one kind keep when the test images are made worse."""
+    clean = [predictions.correct(run.tested)[run.corrupted.rows] for run in seeds]
+    return robustness.measure([run.corrupted for run in seeds], np.stack(clean))
 
 
 def write_arrays(folder: Path, samples: Samples, features: Features, corrupted: Corrupted) -> None:

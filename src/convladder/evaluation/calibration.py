@@ -103,9 +103,8 @@ class Selection:
 
 def assess(table: pd.DataFrame) -> Calibration:
     """Assess a table of predictions with the splits `validation` and `test`."""
-    validation, test = (_split(table, name) for name in ("validation", "test"))
-    temperature = fit_temperature(*validation)
-    before, labels = test
+    temperature = temperature_of(table)
+    before, labels = _split(table, "test")
     after = heat(before, temperature)
     return Calibration(
         temperature,
@@ -128,6 +127,11 @@ def select(table: pd.DataFrame, wanted: float) -> Selection:
     kept = confidence >= (np.inf if threshold is None else threshold)
     coverage = proportion(int(kept.sum()), len(kept))
     return Selection(wanted, threshold, coverage, proportion(int(correct[kept].sum()), int(kept.sum())))
+
+
+def temperature_of(table: pd.DataFrame) -> float:
+    """Fit the temperature on the split `validation` of a table of predictions."""
+    return fit_temperature(*_split(table, "validation"))
 
 
 def fit_temperature(probabilities: Floats, labels: Labels) -> float:
@@ -209,8 +213,7 @@ def choose_threshold(confidence: Floats, correct: NDArray[np.bool_], wanted: flo
 
 def _split(table: pd.DataFrame, name: str) -> tuple[Floats, Labels]:
     rows = predictions.part(table, name)
-    place = {label: number for number, label in enumerate(predictions.class_names(table))}
-    return predictions.probabilities(rows), rows["label"].map(place).to_numpy(dtype=np.int64)
+    return predictions.probabilities(rows), predictions.positions(rows, "label")
 
 
 def _confidence(probabilities: Floats, labels: Labels) -> tuple[Floats, NDArray[np.bool_]]:

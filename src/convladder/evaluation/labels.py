@@ -23,7 +23,7 @@ def suspects(table: pd.DataFrame) -> pd.DataFrame:
     """
     names = predictions.class_names(table)
     chances = predictions.probabilities(table)
-    labels = table["label"].map({name: place for place, name in enumerate(names)}).to_numpy(dtype=np.int64)
+    labels = predictions.positions(table, "label")
     rows = np.arange(len(table))
     own = chances[rows, labels]
     counts = np.bincount(labels, minlength=len(names))

@@ -23,8 +23,7 @@ def compute(table: pd.DataFrame) -> dict[str, Any]:
 
 def _of_split(table: pd.DataFrame) -> dict[str, Any]:
     names = predictions.class_names(table)
-    place = {name: number for number, name in enumerate(names)}
-    labels, predicted = (table[column].map(place).to_numpy(dtype=np.int64) for column in ("label", "predicted"))
+    labels, predicted = (predictions.positions(table, column) for column in ("label", "predicted"))
     chances = predictions.probabilities(table)
     chances = np.clip(chances / chances.sum(axis=1, keepdims=True), np.finfo(np.float64).eps, 1)
     classes = np.arange(len(names))

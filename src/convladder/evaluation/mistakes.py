@@ -50,8 +50,6 @@ def confused_pairs(table: pd.DataFrame, most: int = 5) -> list[Confusion]:
 
 def most_wrong(table: pd.DataFrame, most: int = 12) -> NDArray[np.int64]:
     """Return the wrong predictions with the least probability of the true class, the worst first."""
-    place = {name: number for number, name in enumerate(predictions.class_names(table))}
-    labels = table["label"].map(place).to_numpy(dtype=np.int64)
-    chances = predictions.probabilities(table)[np.arange(len(table)), labels]
+    chances = predictions.probabilities(table)[np.arange(len(table)), predictions.positions(table, "label")]
     wrong = np.flatnonzero(~predictions.correct(table))
     return wrong[np.argsort(chances[wrong], kind="stable")][:most]

@@ -81,6 +81,12 @@ def probabilities(table: pd.DataFrame) -> NDArray[np.float64]:
     return values
 
 
+def positions(table: pd.DataFrame, column: str) -> NDArray[np.int64]:
+    """Return the classes in a column, `label` or `predicted`, as positions in `class_names`, `(N,)`."""
+    place = {name: number for number, name in enumerate(class_names(table))}
+    return np.asarray(table[column].map(place), dtype=np.int64)
+
+
 def part(table: pd.DataFrame, split: str) -> pd.DataFrame:
     """Return the rows of one split."""
     return table[table["split"] == split].reset_index(drop=True)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from scipy.stats import binomtest
 
-LEVEL = 0.95
+LEVEL = 0.95  # of every interval
 
 
 @dataclass(frozen=True)

@@ -34,7 +34,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
-LEVEL = 0.95
+from convladder.evaluation.proportions import LEVEL
+
 ALPHA = 1 - LEVEL
 POWER = 0.8
 

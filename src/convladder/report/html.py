@@ -14,12 +14,11 @@ from convladder import card, files
 from convladder.comparison import Comparison
 from convladder.evaluation import calibration, labels, mistakes, predictions, sentences, statistics
 from convladder.evaluation.robustness import Robustness
-from convladder.lineup import Lineup
 from convladder.report import galleries, plots, style
 from convladder.report.render import write_page
 from convladder.report.samples import read_rows, read_samples
 from convladder.results import Results
-from convladder.runs import Run
+from convladder.runs import Run, measure_robustness
 
 SUSPECTS = 12  # images with suspected labels
 WANTED = (0.9, 0.95, 0.99)  # accuracies for which a threshold is shown
@@ -51,7 +50,7 @@ def write_run(run: Run) -> Path:
     """Write a run's `report.html` and `plots/`, and renew its model card; return the page's path."""
     card.write(run)
     pictures = _Pictures(run.folder)
-    own = Lineup({run.rung: [run]}).robustness[run.rung]
+    own = measure_robustness([run])
     return write_page(
         run.folder,
         "run.html",
@@ -145,7 +144,7 @@ def _predictions_part(run: Run, pictures: _Pictures) -> dict[str, Any]:
     test = run.metrics["test"]
     matrix = np.array(test["confusion_matrix"])
     samples = read_samples(run)
-    table = predictions.part(run.predictions, "test")
+    table = run.tested
     pairs = mistakes.confused_pairs(table)
     calibrated = calibration.assess(run.predictions)
     return {
@@ -167,8 +166,7 @@ def _predictions_part(run: Run, pictures: _Pictures) -> dict[str, Any]:
 
 
 def _interval(run: Run) -> statistics.Estimate:
-    correct = predictions.correct(predictions.part(run.predictions, "test"))[np.newaxis]
-    return statistics.estimate(correct)
+    return statistics.estimate(predictions.correct(run.tested)[np.newaxis])
 
 
 def _steps(results: Results, name: str) -> int:

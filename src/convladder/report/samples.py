@@ -52,8 +52,7 @@ def read_rows(run: Run, rows: Iterable[int]) -> list[Sample]:
 
 
 def _all_samples(run: Run) -> dict[int, Sample]:
-    test = predictions.part(run.predictions, "test")
-    rows = test.iloc[run.samples.rows].to_dict("records")
+    rows = run.tested.iloc[run.samples.rows].to_dict("records")
     kept = zip(run.samples.rows.tolist(), run.samples.pixels, run.samples.heat, rows, strict=True)
     return {number: _sample(pixels, heat, row) for number, pixels, heat, row in kept}
 

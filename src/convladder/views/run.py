@@ -20,7 +20,6 @@ from convladder.evaluation import calibration as calibrations
 from convladder.evaluation import labels, mistakes, predictions, sentences
 from convladder.evaluation.calibration import Calibration, Selection
 from convladder.inference import evaluate_elsewhere, list_layers, predict_files
-from convladder.lineup import Lineup
 from convladder.processes import call, cores
 from convladder.views.figures import new_figure
 from convladder.views.tables import robustness_table
@@ -28,7 +27,6 @@ from convladder.views.tables import robustness_table
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from convladder.evaluation.robustness import Robustness
     from convladder.report.style import Grid
 
 Metric = Literal["accuracy", "loss"]
@@ -94,16 +92,20 @@ class Run(runs.Run):
         if selection.threshold is None:
             warnings.warn(sentences.of_selection(selection), stacklevel=2)
         least = np.inf if selection.threshold is None else selection.threshold
-        probabilities = softmax(logits.astype(np.float64) / self.calibration().temperature, axis=1)
-        rows = []
-        for number, (path, chances) in enumerate(zip(files, probabilities, strict=True)):
-            row: dict[str, Any] = {"path": str(path), "predicted": None, "confidence": None, "unsure": True}
-            if number not in errors:
-                confidence = float(chances.max())
-                row |= {"predicted": names[chances.argmax()], "confidence": confidence}
-                row["unsure"] = confidence < least
-            rows.append(row | {"error": errors.get(number, "")})
-        return pd.DataFrame(rows)
+        temperature = calibrations.temperature_of(self.predictions)
+        chances = softmax(logits.astype(np.float64) / temperature, axis=1)  # NaN where a file is no image
+        confidence = chances.max(axis=1)
+        return pd.DataFrame(
+            {
+                "path": [str(path) for path in files],
+                "predicted": [
+                    None if number in errors else names[best] for number, best in enumerate(chances.argmax(axis=1))
+                ],
+                "confidence": confidence,
+                "unsure": ~(confidence >= least),
+                "error": [errors.get(number, "") for number in range(len(files))],
+            }
+        )
 
     def classification_report(self) -> pd.DataFrame:
         """Return precision, recall, F1 and number of test images: a row a class, then the averages."""
@@ -136,8 +138,7 @@ class Run(runs.Run):
 
     def class_accuracies(self) -> pd.DataFrame:
         """Return the accuracy on each class's test images with its 95 % interval: a row a class."""
-        test = predictions.part(self.predictions, "test")
-        found = mistakes.class_accuracies(test)
+        found = mistakes.class_accuracies(self.tested)
         return pd.DataFrame.from_dict({name: vars(share) for name, share in found.items()}, orient="index")
 
     def confused_pairs(self, most: int = 10) -> pd.DataFrame:
@@ -145,8 +146,7 @@ class Run(runs.Run):
 
         `share` is `mistakes` of the `images` of the class, with its 95 % interval from `low` to `high`.
         """
-        test = predictions.part(self.predictions, "test")
-        pairs = mistakes.confused_pairs(test, most)
+        pairs = mistakes.confused_pairs(self.tested, most)
         return pd.DataFrame(
             [
                 {"class": pair.label, "predicted": pair.predicted, "mistakes": len(pair.rows)} | vars(pair.share)
@@ -157,8 +157,7 @@ class Run(runs.Run):
 
     def most_wrong(self, most: int = 12) -> pd.DataFrame:
         """Return the test predictions with the least probability of the true class, the worst first."""
-        test = predictions.part(self.predictions, "test")
-        return test.iloc[mistakes.most_wrong(test, most)]
+        return self.tested.iloc[mistakes.most_wrong(self.tested, most)]
 
     def suspected_labels(self) -> pd.DataFrame:
         """Return the validation and test images whose label the network disputes, the worst first.
@@ -207,17 +206,13 @@ class Run(runs.Run):
 
     def robustness(self) -> pd.DataFrame:
         """Return the accuracy under each corruption: a row for each of its strengths, 0 being none at all."""
-        return robustness_table(self._robustness)
+        return robustness_table(runs.measure_robustness([self]))
 
     def plot_robustness(self) -> Grid:
         """Draw the accuracy over the strength of each corruption."""
         from convladder.report import plots
 
-        return plots.draw_robustness(self._robustness, into=new_figure())
-
-    @property
-    def _robustness(self) -> Robustness:
-        return Lineup({self.rung: [self]}).robustness[self.rung]
+        return plots.draw_robustness(runs.measure_robustness([self]), into=new_figure())
 
     def __repr__(self) -> str:
         accuracy = self.metrics["test"]["accuracy"]
