@@ -18,6 +18,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
+import convladder as cl
 from conftest import MakeFolder
 from convladder import folders, runs
 from convladder.evaluation import metrics, predictions
@@ -402,6 +403,26 @@ def test_the_pictures_show_something(climbed: Path) -> None:
         pixels = np.asarray(Image.open(path).convert("L"))
         assert min(pixels.shape) > 200, path
         assert pixels.std() > 10, path
+
+
+def test_a_parent_of_other_images_is_not_drawn_beside(tmp_path: Path) -> None:
+    """Severities depend on the size, so that the two were not asked the same."""
+    from made_runs import make_run, share_right
+
+    for rung, shape in (("lenet5", [16, 16, 1]), ("larger", [24, 24, 1]), ("max-pooling", [16, 16, 1])):
+        run = make_run(tmp_path / "trials" / rung / "seed-0", rung=rung, right=share_right(0.5, 20, 0))
+        about = run.about | {"data": run.about["data"] | {"image_shape": shape}}
+        (run.folder / "experiment.json").write_text(json.dumps(about))
+    rungs = [{"name": "lenet5"}, {"name": "larger", "change": {"data.image_size": [24, 24]}}]
+    rungs += [{"name": "max-pooling", "parent": "lenet5", "change": {"model.pooling": "max"}}]
+    (tmp_path / "ladder.json").write_text(json.dumps({"name": "forms", "rung": rungs}))
+    trials = [[rung["name"], 0] for rung in rungs]
+    (tmp_path / "climb.json").write_text(json.dumps({"trials": trials}))
+    climbed = cl.Climb(tmp_path)
+    assert climbed.parent_robustness("max-pooling") is not None
+    assert climbed.parent_robustness("larger") is climbed.parent_robustness("lenet5") is None
+    lines = {rung: len(climbed.plot_robustness(rung)[0, 0].lines) for rung in ("larger", "max-pooling")}
+    assert lines == {"larger": 1, "max-pooling": 2}
 
 
 def test_a_run_is_explained(climbed: Path, tmp_path: Path) -> None:

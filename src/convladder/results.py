@@ -12,6 +12,7 @@ import pandas as pd
 
 from convladder import files, folders, provenance, runs
 from convladder.errors import RunError
+from convladder.evaluation.robustness import Robustness
 from convladder.ladder import Ladder, ladder_of
 from convladder.lineup import PRICES, Claim, Lineup, Standing
 from convladder.readings import count_verdicts, taken_in
@@ -71,6 +72,13 @@ class Results:
     def standings(self) -> dict[str, Standing]:
         """How each rung that has a finished trial stands, in the ladder's order."""
         return self.lineup.standings
+
+    def parent_robustness(self, name: str) -> Robustness | None:
+        """Return the robustness of a rung's parent; None unless both were asked about the same images."""
+        parent = self.ladder.rung(name).parent
+        if parent is None or parent not in self.standings or not self.lineup.asked_alike(name, parent):
+            return None
+        return self.lineup.robustness[parent]
 
     @property
     def steps(self) -> list[tuple[str, str]]:

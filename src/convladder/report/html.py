@@ -13,7 +13,6 @@ from matplotlib.figure import Figure
 from convladder import card, files
 from convladder.comparison import Comparison
 from convladder.evaluation import calibration, labels, mistakes, predictions, sentences, statistics
-from convladder.evaluation.robustness import Robustness
 from convladder.report import galleries, plots, style
 from convladder.report.render import write_page
 from convladder.report.samples import read_rows, read_samples
@@ -121,16 +120,9 @@ def _bearing(results: Results, pictures: _Pictures) -> dict[str, Markup]:
     """Draw how each rung bears corruption, beside its parent."""
     found = results.lineup.robustness
     return {
-        name: pictures.add_grid(f"{name}-robustness", plots.draw_robustness(own, _beside(results, name)))
+        name: pictures.add_grid(f"{name}-robustness", plots.draw_robustness(own, results.parent_robustness(name)))
         for name, own in found.items()
     }
-
-
-def _beside(results: Results, name: str) -> Robustness | None:
-    """Return the robustness of a rung's parent, where both were asked about the same images."""
-    parent = results.ladder.rung(name).parent
-    alike = parent in results.standings and results.lineup.asked_alike(name, parent)
-    return results.lineup.robustness[parent] if alike and parent else None
 
 
 def _predictions_part(run: Run, pictures: _Pictures) -> dict[str, Any]:

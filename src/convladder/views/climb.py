@@ -75,12 +75,14 @@ class Climb(Results):
         return robustness_table(self.lineup.robustness[rung])
 
     def plot_robustness(self, rung: str) -> Grid:
-        """Draw a rung's accuracy over the strength of each corruption, beside its parent's in grey."""
+        """Draw a rung's accuracy over the strength of each corruption, beside its parent's in grey.
+
+        The parent is left out where its images have another size or number of channels.
+        """
         from convladder.report import plots
 
         self.runs(rung)
-        found = self.lineup.robustness
-        return plots.draw_robustness(found[rung], found.get(self.ladder.rung(rung).parent or ""), new_figure())
+        return plots.draw_robustness(self.lineup.robustness[rung], self.parent_robustness(rung), new_figure())
 
     def table(self) -> pd.DataFrame:
         """Return a row a rung, as people read it; `summary_table` has every figure in full."""
