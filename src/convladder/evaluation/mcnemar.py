@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 
 import numpy as np
 from scipy.stats import binomtest, norm
 
-from convladder.evaluation.statistics import ALPHA, Correct, Difference, holm, verdict
+from convladder.evaluation.statistics import ALPHA, Correct, Difference, judge
 
 
 def compare(
@@ -31,11 +30,7 @@ def compare(
     """
     del seeds
     found = [_difference(networks[left][0], networks[right][0]) for left, right in questions]
-    corrected = holm([difference.p_value or 0.0 for difference in found], family or len(questions))
-    return [
-        replace(difference, p_corrected=p_corrected, verdict=verdict(difference.difference, p_corrected))
-        for difference, p_corrected in zip(found, corrected, strict=True)
-    ]
+    return judge(found, family or len(questions))
 
 
 def _difference(left: Correct, right: Correct) -> Difference:

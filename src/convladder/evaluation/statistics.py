@@ -45,7 +45,7 @@ Verdict = Literal["better", "worse", "no detectable difference", "no comparison"
 
 @dataclass(frozen=True)
 class Estimate:
-    """A mean accuracy with its interval. `covers_seeds` is false where there was one seed only."""
+    """A mean accuracy with its interval. `covers_seeds` is false where it rests on one network only."""
 
     mean: float
     low: float
@@ -61,7 +61,7 @@ class Difference:
 
     `low`, `high` and `p_value` stand for this comparison alone; `p_corrected` and `verdict` for the
     family that it was asked in. `detectable` is the least true difference that would have been called in four of
-    five such climbs. All but `difference` are None where seeds are too few. `seed_correlation` is
+    five such climbs. All but `difference` are None where seeds (or folds) are too few. `seed_correlation` is
     between the accuracies of equal seeds, where both rungs have the same three or more.
     """
 
@@ -92,7 +92,7 @@ def estimate(rung: Correct) -> Estimate:
         if seeds > 1:
             variance, degrees = variance + _seed_variance(rung), seeds - 1.0
         effective = mean * (1 - mean) / variance if variance > 0 else effective
-    low, high = _wilson(mean, effective, _quantile(1 - ALPHA / 2, degrees))
+    low, high = wilson(mean, effective, quantile(1 - ALPHA / 2, degrees))
     return Estimate(mean, low, high, seeds, images, covers_seeds=seeds > 1)
 
 
@@ -126,19 +126,34 @@ def compare(
         Two rungs are not over equally many images.
     """
     family = family or len(questions)
-    results = [_difference(rungs[left], rungs[right], family) for left, right in questions]
-    tested = [position for position, result in enumerate(results) if result.p_value is not None]
-    corrected = holm([results[position].p_value or 0.0 for position in tested], family)
+    found = [_difference(rungs[left], rungs[right], family) for left, right in questions]
+    return correlate_seeds(judge(found, family), rungs, questions, seeds)
+
+
+def judge(found: Sequence[Difference], family: int) -> list[Difference]:
+    """Return the differences with p-values corrected by Holm and verdicts; those without a p-value as they are."""
+    judged = list(found)
+    tested = [position for position, each in enumerate(found) if each.p_value is not None]
+    corrected = holm([found[position].p_value or 0.0 for position in tested], family)
     for position, p_corrected in zip(tested, corrected, strict=True):
-        left, right = questions[position]
-        same_seeds = list(seeds[left]) == list(seeds[right])
-        results[position] = replace(
-            results[position],
-            p_corrected=p_corrected,
-            verdict=verdict(results[position].difference, p_corrected),
-            seed_correlation=_seed_correlation(rungs[left], rungs[right]) if same_seeds else None,
-        )
-    return results
+        called = verdict(found[position].difference, p_corrected)
+        judged[position] = replace(found[position], p_corrected=p_corrected, verdict=called)
+    return judged
+
+
+def correlate_seeds(
+    found: Sequence[Difference],
+    rungs: Mapping[str, Correct],
+    questions: Sequence[tuple[str, str]],
+    seeds: Mapping[str, Sequence[int]],
+) -> list[Difference]:
+    """Return the differences with the correlation of the seeds, where both rungs of a question have the same."""
+    return [
+        replace(each, seed_correlation=_seed_correlation(rungs[left], rungs[right]))
+        if list(seeds[left]) == list(seeds[right])
+        else each
+        for each, (left, right) in zip(found, questions, strict=True)
+    ]
 
 
 def holm(p_values: Sequence[float], family: int | None = None) -> list[float]:
@@ -162,6 +177,12 @@ def _image_variance(by_image: NDArray[np.float64]) -> float:
     return float(by_image.var(ddof=1)) / len(by_image) if len(by_image) > 1 else 0.0
 
 
+def paired_image_variance(left: Correct, right: Correct) -> float:
+    """Return the part of the images in the variance of a mean difference, with Bonett and Price's two images."""
+    by_image = np.concatenate([left.mean(axis=0) - right.mean(axis=0), [1.0, -1.0]])
+    return _image_variance(by_image)
+
+
 def _seed_variance(rung: Correct) -> float:
     """Return the part of the seeds in the variance of the mean of `(seeds, images)`."""
     return float(rung.mean(axis=1).var(ddof=1)) / len(rung)
@@ -179,17 +200,21 @@ def _difference(left: Correct, right: Correct, family: int) -> Difference:
     difference = float(left.mean() - right.mean())
     if min(len(left), len(right)) < 2:
         return Difference(difference)
-    by_image = np.concatenate([left.mean(axis=0) - right.mean(axis=0), [1.0, -1.0]])
-    error = math.sqrt(_image_variance(by_image) + _seed_variance(left) + _seed_variance(right))
-    degrees = _welch_degrees(left, right)
-    reach = error * _quantile(1 - ALPHA / 2, degrees)
-    strict = _quantile(1 - ALPHA / (2 * family), degrees)
+    variance = paired_image_variance(left, right) + _seed_variance(left) + _seed_variance(right)
+    return t_test(difference, variance, _welch_degrees(left, right), family)
+
+
+def t_test(difference: float, variance: float, degrees: float, family: int) -> Difference:
+    """Test a difference of which the variance was estimated with so many degrees of freedom, not yet corrected."""
+    error = math.sqrt(variance)
+    reach = error * quantile(1 - ALPHA / 2, degrees)
+    strict = quantile(1 - ALPHA / (2 * family), degrees)
     return Difference(
         difference,
         max(-1.0, difference - reach),
         min(1.0, difference + reach),
         p_value=2 * float(stats.t.sf(abs(difference) / error, degrees)),
-        detectable=min(1.0, error * (strict + _quantile(POWER, degrees))),
+        detectable=min(1.0, error * (strict + quantile(POWER, degrees))),
     )
 
 
@@ -207,7 +232,7 @@ def _seed_correlation(left: Correct, right: Correct) -> float | None:
     return float(np.corrcoef(first, second)[0, 1])
 
 
-def _wilson(mean: float, size: float, quantile: float) -> tuple[float, float]:
+def wilson(mean: float, size: float, quantile: float) -> tuple[float, float]:
     """Wilson 1927, "Probable inference, the law of succession, and statistical inference", JASA 22."""
     shrink = 1 + quantile**2 / size
     centre = (mean + quantile**2 / (2 * size)) / shrink
@@ -215,5 +240,5 @@ def _wilson(mean: float, size: float, quantile: float) -> tuple[float, float]:
     return max(0.0, centre - reach), min(1.0, centre + reach)
 
 
-def _quantile(probability: float, degrees: float) -> float:
+def quantile(probability: float, degrees: float) -> float:
     return float(stats.norm.ppf(probability) if math.isinf(degrees) else stats.t.ppf(probability, degrees))
