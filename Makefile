@@ -33,6 +33,7 @@ notebooks: .venv/installed-dev
 
 bench: .venv/installed-dev
 	$(BIN)/python benchmarks/false_claims.py
+	$(BIN)/python benchmarks/fold_claims.py
 	$(BIN)/python benchmarks/calibration_interval.py
 	$(BIN)/python benchmarks/label_errors.py
 	$(BIN)/python benchmarks/evidence.py
