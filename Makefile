@@ -8,7 +8,7 @@ help:
 	@echo "make demo    install, climb the classic ladder on built-in data, say where the report is"
 	@echo "make test    install with test tools, run the whole test suite"
 	@echo "make check   format, lint, types, direction of imports"
-	@echo "make bench   measure what is claimed: false claims, planted truths, foreign images (some 20 minutes)"
+	@echo "make bench   measure what is claimed: false claims, planted truths, duplicates, foreign images (some 25 minutes)"
 	@echo "make docs    make the tables in docs/ from the code"
 	@echo "make notebooks  run the notebooks and keep their outputs (some minutes)"
 	@echo "make format  put the code in order"
@@ -38,6 +38,7 @@ bench: .venv/installed-dev
 	$(BIN)/python benchmarks/label_errors.py
 	$(BIN)/python benchmarks/evidence.py
 	$(BIN)/python benchmarks/foreign_images.py
+	$(BIN)/python benchmarks/duplicates.py
 
 format: .venv/installed-dev
 	$(BIN)/ruff check --fix-only --quiet .
