@@ -100,7 +100,8 @@ def find(images: list[Image.Image]) -> list[duplicates.Pair]:
     digests = np.array([digest(image) for image in images], dtype=np.uint64)
     thumbnails = np.stack([duplicates.make_thumbnail(image) for image in images])
     ready = time.perf_counter()
-    pairs = duplicates.find_pairs(digests, hashes[:, 0], hashes[:, 1], lambda indices: thumbnails[indices])
+    coarse = np.stack([duplicates.reduce_thumbnail(each) for each in thumbnails])
+    pairs = duplicates.find_pairs(digests, hashes[:, 0], hashes[:, 1], coarse, lambda indices: thumbnails[indices])
     took = time.perf_counter() - ready
     print(f"  {1000 * (hashed - start) / len(images):.3f} ms to hash an image, {took:.1f} s to find the pairs")
     return pairs
@@ -116,7 +117,7 @@ def count(name: str, images: list[Image.Image], every: int) -> None:
     everything, planted = plant(images, every)
     print(f"{name}: {len(images):,} images and {len(planted):,} duplicates", flush=True)
     pairs = find(everything)
-    groups = duplicates.group(pairs, len(everything))
+    groups = duplicates.group(np.array([(pair.left, pair.right) for pair in pairs]), len(everything))
     total = Counter(kind for _, _, kind in planted)
     found = Counter(kind for left, right, kind in planted if groups[left] == groups[right])
     for kind in KINDS:

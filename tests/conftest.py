@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import zlib
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
+os.environ["HF_HUB_OFFLINE"] = "1"  # read when the library is imported
 
 import numpy as np
 import pytest
@@ -35,9 +37,9 @@ def make_folder(tmp_path: Path) -> MakeFolder:
         for level, (name, count) in enumerate(counts.items()):
             (root / name).mkdir(parents=True, exist_ok=True)
             for number in range(count):
-                write_image(
-                    root / name / f"{number:03}{suffix}", seed=1000 * level + number, level=level, size=size
-                )
+                path = root / name / f"{number:03}{suffix}"
+                seed = zlib.crc32(f"{name}/{number}".encode())  # no image twice, in whatever split
+                write_image(path, seed=seed, level=level, size=size)
         return root
 
     return make

@@ -4,17 +4,21 @@ import os
 import pickle
 import time
 from collections import Counter
+from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from conftest import MakeFolder, write_image
 from convladder.config import Data
 from convladder.data import bank as banks
+from convladder.data import building
 from convladder.data.dataset import load
 from convladder.data.images import ImageForm, decode
-from convladder.data.sources import open_source
+from convladder.data.opening import open_source
 from convladder.errors import DataError
+from faults import picture
 
 
 def test_the_bank_holds_what_the_decoder_gives(make_folder: MakeFolder) -> None:
@@ -24,15 +28,64 @@ def test_the_bank_holds_what_the_decoder_gives(make_folder: MakeFolder) -> None:
         assert np.array_equal(bank.images[row], decode((root / record.path).read_bytes(), bank.form))
 
 
+LOSSLESS: dict[str, dict[str, object]] = {
+    ".png": {},
+    ".webp": {"lossless": True},
+    ".bmp": {},
+    ".tiff": {},
+    ".tif": {"compression": "tiff_lzw"},
+}
+TURNS = {  # what has to be done to an image for its orientation to undo it
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_90,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_270,
+}
+
+
+def write_as(folder: Path, suffix: str, turn: int = 1) -> Path:
+    """Write the same ten pictures in a format, stored in an orientation."""
+    for number in range(10):
+        image = picture(number, 30).resize((40, 30))
+        path = folder / "ab"[number % 2] / f"{number}{suffix}"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        exif = Image.Exif()
+        exif[0x0112] = turn
+        image = image.transpose(TURNS[turn]) if turn in TURNS else image
+        image.save(path, **LOSSLESS[suffix], **({"exif": exif} if turn > 1 else {}))  # type: ignore[arg-type]
+    return folder
+
+
+def pixels_in(folder: Path) -> np.ndarray:
+    bank = load(Data(source=str(folder), image_size=(30, 40))).bank
+    return np.array(bank.images[bank.rows])
+
+
+@pytest.mark.parametrize("suffix", LOSSLESS)
+def test_every_format_gives_the_same_bank(tmp_path: Path, suffix: str) -> None:
+    original = pixels_in(write_as(tmp_path / "original", ".png"))
+    assert np.array_equal(pixels_in(write_as(tmp_path / "other", suffix)), original)
+
+
+@pytest.mark.parametrize("turn", TURNS)
+@pytest.mark.parametrize("suffix", [".png", ".webp", ".tiff"])
+def test_every_orientation_gives_the_same_bank(tmp_path: Path, suffix: str, turn: int) -> None:
+    original = pixels_in(write_as(tmp_path / "original", ".png"))
+    assert np.array_equal(pixels_in(write_as(tmp_path / "turned", suffix, turn)), original)
+
+
 def test_processes_build_the_same_bank_as_one(make_folder: MakeFolder, monkeypatch: pytest.MonkeyPatch) -> None:
     root = make_folder({"cat": 40, "dog": 40})
     (root / "cat" / "bad.jpg").write_bytes(b"x")
-    source, form = open_source(root), ImageForm(16, 16, 3)
+    source, form = open_source(Data(source=str(root))), ImageForm(16, 16, 3)
     alone = banks.open_bank(source, form)
     pixels, rejections = np.array(alone.images[alone.rows]), alone.rejections
     banks.clear_banks()
-    monkeypatch.setattr(banks, "PARALLEL_FROM", 0)
-    monkeypatch.setattr(banks, "CHUNK", 7)
+    monkeypatch.setattr(building, "PARALLEL_FROM", 0)
+    monkeypatch.setattr(building, "CHUNK", 7)
     seen = []
     together = banks.open_bank(source, form, progress=lambda done, total: seen.append((done, total)))
     assert np.array_equal(together.images[together.rows], pixels)
@@ -55,7 +108,7 @@ def test_a_bank_is_built_once_and_again_when_a_file_changes(make_folder: MakeFol
 
 
 def test_the_form_is_part_of_the_key(make_folder: MakeFolder) -> None:
-    source = open_source(make_folder({"cat": 5, "dog": 5}))
+    source = open_source(Data(source=str(make_folder({"cat": 5, "dog": 5}))))
     forms = [ImageForm(16, 16, 3), ImageForm(16, 16, 1), ImageForm(16, 16, 3, "crop"), ImageForm(20, 16, 3)]
     assert len({banks.open_bank(source, form).folder for form in forms}) == 4
 
@@ -94,7 +147,7 @@ def test_a_cache_that_cannot_be_written_is_a_clear_error(
     def refuse(*_: object, **__: object) -> None:
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr(banks.files, "whole_folder", refuse)
+    monkeypatch.setattr(banks.files, "settle", refuse)
     with pytest.raises(DataError, match=r"cannot write the cache .*set CONVLADDER_CACHE"):
         load(str(make_folder({"cat": 5, "dog": 5})))
 

@@ -11,7 +11,7 @@ from PIL import Image, ImageDraw, ImageEnhance, ImageOps
 from scipy.ndimage import gaussian_filter
 
 from convladder.data import duplicates
-from convladder.data.duplicates import Pair, find_pairs, group, hash_image, make_thumbnail
+from convladder.data.duplicates import Pair, find_pairs, group, hash_image, make_thumbnail, reduce_thumbnail
 
 Pixels = NDArray[np.uint8]
 
@@ -42,7 +42,8 @@ def find(images: list[Image.Image]) -> list[Pair]:
     hashes = np.array([hash_image(image) for image in images], dtype=np.uint64).reshape(-1, 2)
     digests = np.array([digest(image) for image in images], dtype=np.uint64)
     thumbnails = np.array([make_thumbnail(image) for image in images]).reshape(-1, 32, 32, 3)
-    return find_pairs(digests, hashes[:, 0], hashes[:, 1], lambda indices: thumbnails[indices])
+    coarse = np.array([reduce_thumbnail(each) for each in thumbnails]).reshape(-1, 8, 8)
+    return find_pairs(digests, hashes[:, 0], hashes[:, 1], coarse, lambda indices: thumbnails[indices])
 
 
 def test_an_exact_copy_is_told_from_a_near_one() -> None:
@@ -156,7 +157,7 @@ def test_no_image_or_one_has_no_duplicates(images: int) -> None:
 
 def test_groups_join_what_is_connected() -> None:
     pairs = [Pair(0, 3, "exact", False, 0.0), Pair(3, 4, "near", False, 0.01)]
-    groups = group(pairs, 6)
+    groups = group(np.array([(pair.left, pair.right) for pair in pairs]), 6)
     assert groups[0] == groups[3] == groups[4]
     assert len(set(groups)) == 4
-    assert group([], 3).tolist() == [0, 1, 2]
+    assert group(np.empty((0, 2), np.int64), 3).tolist() == [0, 1, 2]

@@ -2,14 +2,17 @@ from __future__ import annotations
 
 import contextlib
 import io
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
+from sklearn.datasets import load_sample_images
 
-from convladder.data.images import ImageForm, bring_to_form, decode, read_header
+from convladder.data.images import ImageForm, Limits, bring_to_form, decode, open_picture, read_header
 from convladder.errors import UnreadableImage
+from faults import bomb
 
 FORM = ImageForm(12, 16, 3)
 
@@ -102,10 +105,78 @@ def test_any_bytes_are_an_image_or_a_rejection(kind: str) -> None:
 
 
 def test_a_decompression_bomb_is_rejected_by_its_header() -> None:
-    data = encode(Image.new("1", (20_000, 20_000)))
     with pytest.raises(UnreadableImage) as caught:
-        decode(data, FORM)
+        decode(bomb(30_000), FORM)
     assert caught.value.reason == "too-large"
+
+
+def test_a_bomb_takes_no_memory() -> None:
+    resource = pytest.importorskip("resource")
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    for _ in range(3):
+        with pytest.raises(UnreadableImage):
+            decode(bomb(30_000), FORM)
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 200_000  # kilobytes
+
+
+@pytest.mark.parametrize(
+    ("limits", "said"),
+    [
+        (Limits(pixels=100), "16 x 12 is over 100 pixels"),
+        (Limits(bytes=50), "over 50 bytes"),
+        (Limits(frames=1), "2 frames are over 1"),
+    ],
+)
+def test_limits_are_settings(limits: Limits, said: str) -> None:
+    frames = [gradient(), gradient().transpose(Image.Transpose.ROTATE_180)]
+    data = encode(frames[0], "WEBP", save_all=True, append_images=frames[1:])
+    assert decode(data, FORM).shape == FORM.shape
+    with pytest.raises(UnreadableImage, match=said) as caught:
+        decode(data, FORM, limits)
+    assert caught.value.reason == "too-large"
+
+
+def photograph(width: int, height: int) -> bytes:
+    """Encode a photograph (of those that come with scikit-learn) at this size."""
+    flower = Image.fromarray(load_sample_images().images[1])
+    return encode(flower.resize((width, height), Image.Resampling.BICUBIC), "JPEG", quality=90)
+
+
+@pytest.mark.parametrize("size", [(960, 640), (1707, 2560)])
+@pytest.mark.parametrize("resize", ["pad", "crop", "stretch"])
+@pytest.mark.parametrize("side", [32, 96])
+def test_a_photograph_decoded_at_a_fraction_looks_the_same(size: tuple[int, int], resize: Any, side: int) -> None:
+    data = photograph(*size)
+    form = ImageForm(side, side, 3, resize)
+    scaled, full = (decode(data, replace(form, dct_scaling=each)).astype(int) for each in (True, False))
+    difference = np.abs(scaled - full)
+    assert difference.max() > 0  # it was decoded at a fraction
+    assert difference.mean() < 1
+    assert np.quantile(difference, 0.99) <= 8
+
+
+def test_a_lying_photograph_is_scaled_by_the_sides_that_it_has_upright() -> None:
+    flower = Image.open(io.BytesIO(photograph(1280, 854)))
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    lying = encode(flower.transpose(Image.Transpose.ROTATE_90), "JPEG", quality=95, exif=exif)
+    form = ImageForm(40, 90, 3, "stretch")
+    difference = np.abs(decode(lying, form).astype(int) - decode(photograph(1280, 854), form))
+    assert difference.mean() < 2
+
+
+def test_a_cut_photograph_is_rejected_also_when_it_is_decoded_at_a_fraction() -> None:
+    data = photograph(1280, 854)
+    for share in (0.1, 0.5, 0.99):
+        with pytest.raises(UnreadableImage) as caught:
+            decode(data[: int(share * len(data))], ImageForm(32, 32, 3))
+        assert caught.value.reason == "truncated"
+
+
+def test_the_first_of_several_jpegs_in_a_file_is_an_image_that_does_not_move() -> None:
+    data = encode(gradient(), "MPO", save_all=True, append_images=[gradient()], quality=95)
+    found = open_picture(data, FORM)
+    assert (found.format, found.frames) == ("JPEG", 1)
 
 
 def test_sixteen_bits_are_scaled_not_cut() -> None:

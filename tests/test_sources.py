@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 
 from conftest import MakeFolder, write_image
+from convladder.config import Data
 from convladder.data import named
 from convladder.data.dataset import Dataset, load
-from convladder.data.sources import open_source
+from convladder.data.opening import open_source
 from convladder.errors import DataError
 
 
@@ -60,6 +61,7 @@ def test_what_is_no_image_is_ignored_by_a_named_rule(make_folder: MakeFolder) ->
     (root / "contents.png").touch()
     (root / ".ipynb_checkpoints").mkdir()
     (root / "cat" / ".ipynb_checkpoints").mkdir()
+    write_image(root / "cat" / ".ipynb_checkpoints" / "000-checkpoint.png", seed=1)
     (root / "cat" / "loop").symlink_to(root)
     (root / "dog" / "link.png").symlink_to(root / "cat" / "000.png")
     os.mkfifo(root / "dog" / "pipe.png")
@@ -67,7 +69,7 @@ def test_what_is_no_image_is_ignored_by_a_named_rule(make_folder: MakeFolder) ->
     assert bank.class_names == ("cat", "dog")
     assert len(bank.records) == 20
     assert bank.ignored == {
-        "hidden": 4,
+        "hidden": 3,
         "system file": 1,
         "text beside the images": 1,
         "symbolic link": 2,
@@ -114,12 +116,12 @@ def test_a_folder_that_cannot_be_a_data_set_says_why(
 
 def test_empty_folders_and_wrong_paths_say_so(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="has no class folders"):
-        open_source(tmp_path)
+        open_source(Data(source=str(tmp_path)))
     with pytest.raises(DataError, match=r"no data at .*nowhere.*digits"):
-        open_source(tmp_path / "nowhere")
+        open_source(Data(source=str(tmp_path / "nowhere")))
     (tmp_path / "file.jpg").touch()
     with pytest.raises(DataError, match="is a file"):
-        open_source(tmp_path / "file.jpg")
+        open_source(Data(source=str(tmp_path / "file.jpg")))
 
 
 def test_odd_names_are_read(tmp_path: Path) -> None:
@@ -149,7 +151,7 @@ def test_an_npz_with_splits(tmp_path: Path) -> None:
 
 
 def test_an_npz_with_x_and_y_in_words(tmp_path: Path) -> None:
-    images = np.zeros((20, 16, 16), dtype=np.uint8)
+    images = np.random.default_rng(0).integers(0, 255, (20, 16, 16), dtype=np.uint8)
     np.savez(tmp_path / "set.npz", x=images, y=np.array(["cat", "dog"] * 10))
     dataset = load(str(tmp_path / "set.npz"))
     assert dataset.class_names == ("cat", "dog")
@@ -217,7 +219,7 @@ def test_a_download_that_fails_is_a_clear_error(monkeypatch: pytest.MonkeyPatch)
 
     monkeypatch.setattr(keras.datasets.cifar10, "load_data", fail)
     monkeypatch.setenv("CONVLADDER_CACHE", "/nonexistent/never-written")
-    source = open_source("cifar10")
+    source = open_source(Data(source="cifar10"))
     with pytest.raises(DataError, match=r"could not download cifar10 .*check the connection, or use 'digits'"):
         source.listing()
 

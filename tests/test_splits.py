@@ -15,7 +15,7 @@ NAMES = ["a", "b", "c"]
 def split(counts: list[int], seed: int = 0, **shares: float) -> tuple[list[Record], Splits]:
     records = [Record(f"{label}/{n}", label) for label, count in enumerate(counts) for n in range(count)]
     shares = {"validation": 0.15, "test": 0.15} | shares
-    return records, split_records(records, NAMES[: len(counts)], seed=seed, **shares)
+    return records, split_records(records, NAMES[: len(counts)], np.arange(len(records)), seed=seed, **shares)
 
 
 @settings(max_examples=60, deadline=None)

@@ -11,11 +11,12 @@ from __future__ import annotations
 
 import difflib
 import json
+import re
 import tomllib
 from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from convladder.errors import ExperimentError
 
@@ -43,15 +44,57 @@ class Settings(BaseModel):
 class Data(Settings):
     """Which images, in which form, and how they are split."""
 
-    source: str = Field("digits", description="a folder, an npz file, or a built-in name")
+    source: str = Field(
+        "digits",
+        description="a folder, an archive, a table (CSV, TSV), a Parquet or npz file, hf:NAME, or a built-in name",
+    )
+    path_column: str | None = Field(None, description="of a table, the column of paths; none: the usual names")
+    label_column: str | None = Field(None, description="of a table, the column of labels; none: the usual names")
+    split_column: str | None = Field(None, description="of a table, the column of splits; none: the usual names")
+    group_column: str | None = Field(None, description="of a table, the column of groups; none: the usual names")
+    group_pattern: str | None = Field(
+        None, description="regular expression; what it finds in a path (its first bracket, if any) is the group"
+    )
+    image_root: str | None = Field(None, description="where a table's paths start; none: its own folder")
+    classes: tuple[str, ...] | None = Field(None, min_length=2, description="use these classes only; none: all")
+    min_images: Positive = Field(1, description="leave out classes of fewer images")
+    on_leak: Literal["refuse", "drop", "keep"] | None = Field(
+        None,
+        description="where copies or groups cross the splits; drop: leave them out of train; none: refuse, but "
+        "keep those of built-in sets, whose splits are what others report on",
+    )
     image_size: tuple[Side, Side] | None = Field(None, description="height, width in pixels; none: from the data")
     channels: Literal[1, 3] | None = Field(None, description="1 grey, 3 RGB; none: from the data")
     resize: Literal["pad", "crop", "stretch"] = Field("pad", description="how other shapes are brought to size")
     background: int = Field(128, ge=0, le=255, description="grey level behind transparency and padding")
+    dct_scaling: bool = Field(True, description="decode photographs far larger than needed at a fraction")
+    max_pixels: Positive = Field(100_000_000, description="larger images are rejected")
+    max_bytes: Positive = Field(256 * 2**20, description="larger files are rejected")
+    max_frames: Positive = Field(10_000, description="images of more frames are rejected; the first is taken")
     validation: float = Field(0.15, gt=0, lt=0.5, description="share cut off where the source has none")
     test: float = Field(0.15, gt=0, lt=0.5, description="share cut off where the source has none")
+    folds: int | None = Field(
+        None, ge=2, le=100, description="cross-validation: test each of so many parts in turn"
+    )
+    fold: int = Field(0, ge=0, description="which part is the test split, from 0")
     split_seed: int = Field(0, ge=0, description="draws the split and the subset of a limit")
     limit: Positive | None = Field(None, description="use a stratified subset of so many images")
+
+    @field_validator("group_pattern")
+    @classmethod
+    def _check_pattern(cls, pattern: str | None) -> str | None:
+        if pattern is not None:
+            try:
+                re.compile(pattern)
+            except re.error as error:
+                raise ValueError(f"{pattern!r} is no regular expression: {error}") from None
+        return pattern
+
+    @model_validator(mode="after")
+    def _check_fold(self) -> Self:
+        if self.fold and self.fold >= (self.folds or 1):
+            raise ValueError(f"fold {self.fold} is not among {self.folds or 1}: they count from 0")
+        return self
 
 
 class Model(Settings):

@@ -53,18 +53,23 @@ def whole_folder(path: Path, marker: str) -> Iterator[Path]:
     temporary.mkdir()
     try:
         yield temporary
-        for file in temporary.rglob("*"):
-            if file.is_file():
-                _sync(file)
-        with contextlib.suppress(OSError):
-            path.rmdir()  # an empty folder may be replaced; Windows wants it gone first
-        try:
-            temporary.rename(path)
-        except OSError:
-            if not (path / marker).is_file():
-                raise
+        settle(temporary, path, marker)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+def settle(temporary: Path, path: Path, marker: str) -> None:
+    """Sync a finished folder to the disk and give it its name, as `whole_folder` does."""
+    for file in temporary.rglob("*"):
+        if file.is_file():
+            _sync(file)
+    with contextlib.suppress(OSError):
+        path.rmdir()  # an empty folder may be replaced; Windows wants it gone first
+    try:
+        temporary.rename(path)
+    except OSError:
+        if not (path / marker).is_file():
+            raise
 
 
 def remove_leftovers(folder: Path, older_than: float = 0) -> None:

@@ -11,8 +11,10 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from convladder import files, runs
-from convladder.data.bank import Bank
-from convladder.data.images import ImageForm, Pixels, decode
+from convladder.data.bank import Bank, find_bank
+from convladder.data.dataset import form_of
+from convladder.data.images import Pixels, decode
+from convladder.data.opening import limits_of
 from convladder.errors import ExperimentError, RunError, UnreadableImage
 from convladder.evaluation import metrics, predictions
 from convladder.processes import Emit, call
@@ -66,7 +68,7 @@ def predict_files(folder: Path, paths: Sequence[Path], emit: Emit) -> tuple[Logi
     run = runs.Run(folder)
     about, settings = files.read_json(folder / "model.json"), run.experiment.data
     height, width, channels = about["shape"]
-    form = ImageForm(height, width, channels, settings.resize, settings.background)
+    form, limits = form_of(settings, height, width, channels), limits_of(settings)
     logits = np.full((len(paths), len(about["class_names"])), np.nan, np.float32)
     predict = fit.predictor(load_network(run))
     errors: dict[int, str] = {}
@@ -74,12 +76,32 @@ def predict_files(folder: Path, paths: Sequence[Path], emit: Emit) -> tuple[Logi
         pixels: dict[int, Pixels] = {}
         for number, path in enumerate(paths[start : start + CHUNK], start):
             try:
-                pixels[number] = decode(path.read_bytes(), form)
+                pixels[number] = decode(path.read_bytes(), form, limits)
             except (UnreadableImage, OSError) as error:
                 errors[number] = str(error)
         if pixels:
             logits[list(pixels)] = predict(np.stack(list(pixels.values())))
     return logits, errors
+
+
+def count_seen(run: runs.Run, bank: Bank) -> tuple[int, int] | None:
+    """Return how many of the images to be evaluated the run was trained or validated on, and of how many.
+
+    Told by their decoded pixels; None where the images that the run was made of are not in the cache any more.
+    """
+    own = find_bank(run.about["data"].get("bank", ""))
+    if own is None:
+        return None
+    tested = set(run.tested["path"])
+    seen = [position for position, record in enumerate(own.records) if record.path not in tested]
+    asked = bank.facts["digest"][evaluated(bank)]
+    return int(np.isin(asked, own.facts["digest"][seen]).sum()), len(asked)
+
+
+def evaluated(bank: Bank) -> NDArray[np.int64]:
+    """Return the records of a bank that an evaluation takes: its test split where it names one, else all."""
+    tested = np.flatnonzero([record.split == "test" for record in bank.records])
+    return tested if len(tested) else np.arange(len(bank.records))
 
 
 def evaluate_elsewhere(run: runs.Run, bank: Bank, folder: Path, *, threads: int) -> dict[str, Any]:
@@ -108,12 +130,11 @@ def predict_elsewhere(folder: Path, bank: Bank, emit: Emit) -> pd.DataFrame:
             raise ExperimentError(
                 f"{bank.source} has class {name!r}, which {folder} was not trained on: it knows {', '.join(known)}"
             )
-    tested = np.flatnonzero([record.split == "test" for record in bank.records])
-    indices = tested if len(tested) else np.arange(len(bank.records))
+    indices = evaluated(bank)
     records = [bank.records[index] for index in indices]
     return predictions.make_table(
         [record.path for record in records],
-        ["test" if len(tested) else "all"] * len(records),
+        [record.split if record.split == "test" else "all" for record in records],
         [known.index(bank.class_names[record.label]) for record in records],
         fit.predict_logits(load_network(runs.Run(folder)), bank, indices),
         known,

@@ -20,7 +20,7 @@ import subprocess
 import sys
 import threading
 import traceback
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sized
 from dataclasses import dataclass
 from typing import Any, BinaryIO, cast
 
@@ -92,15 +92,14 @@ def run_tasks(
 ) -> Iterator[Event]:
     """Run the tasks in `jobs` worker processes of `threads` threads each; yield events as they come.
 
-    Tasks start in the given order. A worker is replaced after `renew_after` tasks. When the caller stops
-    iterating, be it by an error or by Ctrl-C, the workers are killed.
+    Tasks start in the given order; each is taken from an iterator when a worker is free for it. A worker is
+    replaced after `renew_after` tasks. When the caller stops iterating, be it by an error or by Ctrl-C, the
+    workers are killed.
     """
-    waiting = list(tasks)
-    pending: queue.SimpleQueue[Task] = queue.SimpleQueue()
+    jobs = min(jobs, len(tasks)) if isinstance(tasks, Sized) else jobs
+    pending = _Pending(tasks)
     events: queue.SimpleQueue[Event | BaseException | None] = queue.SimpleQueue()
-    for task in waiting:
-        pending.put(task)
-    lanes = [_Lane(pending, events, threads, renew_after) for _ in range(max(1, min(jobs, len(waiting))))]
+    lanes = [_Lane(pending, events, threads, renew_after) for _ in range(max(1, jobs))]
     for lane in lanes:
         lane.start()
     try:
@@ -139,12 +138,25 @@ def _next(events: queue.SimpleQueue[Any]) -> Any:
             return events.get(timeout=0.5)  # Windows delivers Ctrl-C only between waits
 
 
+class _Pending:
+    """Hands out tasks to several threads."""
+
+    def __init__(self, tasks: Iterable[Task]) -> None:
+        self._tasks = iter(tasks)
+        self._lock = threading.Lock()
+
+    def take(self) -> Task | None:
+        """Return the next task; None where there is no more."""
+        with self._lock:
+            return next(self._tasks, None)
+
+
 class _Lane(threading.Thread):
     """A thread that owns one worker process at a time and hands it task after task."""
 
     def __init__(
         self,
-        pending: queue.SimpleQueue[Task],
+        pending: _Pending,
         events: queue.SimpleQueue[Any],
         threads: int,
         renew_after: int | None,
@@ -160,9 +172,8 @@ class _Lane(threading.Thread):
     def run(self) -> None:
         try:
             while not self._killed:
-                try:
-                    task = self._pending.get_nowait()
-                except queue.Empty:
+                task = self._pending.take()
+                if task is None:
                     break
                 self._serve(task)
         except Exception as error:  # a defect of ours must reach the caller, not die with the thread

@@ -15,6 +15,7 @@ from convladder.config import Augmentation, Experiment
 from convladder.data.dataset import Dataset
 from convladder.data.images import Pixels
 from convladder.evaluation import metrics, predictions
+from convladder.folders import TrialKey
 from convladder.ladder import Ladder
 from convladder.processes import Emit
 
@@ -34,9 +35,9 @@ class Trial:
     dataset: Dataset
 
     @property
-    def key(self) -> tuple[str, int]:
-        """The rung's name and the seed."""
-        return self.rung, self.experiment.seed
+    def key(self) -> TrialKey:
+        data = self.experiment.data
+        return TrialKey(self.rung, self.experiment.seed, data.fold if data.folds else None)
 
 
 def run_trial(trial: Trial, folder: Path, command: str, emit: Emit) -> None:

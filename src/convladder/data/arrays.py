@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import zipfile
 from collections.abc import Mapping
 from functools import cache
@@ -10,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from convladder.data.images import Header, ImageForm, Pixels, bring_to_form
+from convladder.data.images import Header, Pixels, read_header
 from convladder.data.sources import SPLIT_NAMES, Listing, Record, Source, Split
 from convladder.errors import DataError
 
@@ -27,9 +28,25 @@ def open_npz(path: Path) -> Source:
         kind="arrays",
         fingerprint=f"{path.name} {status.st_size} {status.st_mtime_ns}",
         listing=lambda: arrays().listing(),
-        read=lambda record, form: arrays().read(record, form),
+        fetch=lambda record: arrays().fetch(record),
         headers=lambda: arrays().headers(),
-        parallel=False,
+        picklable=False,
+    )
+
+
+def open_arrays(name: str, images: Any, labels: Any) -> Source:
+    """Open uint8 images `(N, H, W)` or `(N, H, W, C)` and labels `(N,)`, integers or texts. Raises DataError."""
+    arrays = ArraySet(name, {"": (images, labels)})
+    digest = hashlib.sha256(repr((np.shape(images), np.asarray(labels).tolist())).encode())
+    digest.update(np.asarray(images).tobytes())
+    return Source(
+        name=name,
+        kind="arrays",
+        fingerprint=digest.hexdigest(),
+        listing=arrays.listing,
+        fetch=arrays.fetch,
+        headers=arrays.headers,
+        picklable=False,
     )
 
 
@@ -84,23 +101,18 @@ class ArraySet:
 
     def listing(self) -> Listing:
         records = [
-            Record(f"{split or 'x'}[{index}]", int(label), split)
+            Record(f"{split or 'x'}[{index}]", int(label), split, place=(index,))
             for split, labels in self._labels.items()
             for index, label in enumerate(labels)
         ]
         return Listing(self._class_names, tuple(records))
 
-    def read(self, record: Record, form: ImageForm) -> Pixels:
-        index = int(record.path.rpartition("[")[2].rstrip("]"))
-        image: Pixels = self._images[record.split][index]
-        return bring_to_form(image, form)
+    def fetch(self, record: Record) -> Pixels:
+        image: Pixels = self._images[record.split][record.place[0]]
+        return image
 
     def headers(self) -> list[Header]:
-        return [
-            Header(images.shape[1], images.shape[2], images.ndim == 3 or images.shape[-1] == 1)
-            for images in self._images.values()
-            if len(images)
-        ]
+        return [read_header(images[0]) for images in self._images.values()]
 
 
 def _checked_images(name: str, split: str, values: Any) -> Pixels:

@@ -5,42 +5,41 @@ A bank is keyed by all that it was made from, and lies in the user's cache. It i
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import math
 import os
 import shutil
 import sys
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.lib.format import open_memmap
+from filelock import FileLock, Timeout
 from numpy.typing import NDArray
 
 from convladder import files
-from convladder.data.images import ImageForm, Pixels
-from convladder.data.sources import Listing, Progress, Read, Record, Source
-from convladder.errors import DataError, UnreadableImage
-from convladder.processes import Emit, Failed, Finished, Task, cores, run_tasks
+from convladder.data.building import CHUNK, Built, build, remove_traces
+from convladder.data.decoding import PIXELS, Rejection
+from convladder.data.duplicates import find_pairs
+from convladder.data.facts import Facts, thumbnails
+from convladder.data.images import LIMITS, ImageForm, Limits, Pixels
+from convladder.data.sources import Listing, Progress, Record, Source, count_ignored
+from convladder.errors import DataError
 
-INDEX = "index.json"
-VERSION = 1  # of what a bank holds; part of its key
-CHUNK = 512
-PARALLEL_FROM = 2_000  # fewer images are decoded sooner than processes start
-LEFTOVER_AGE = 86_400  # seconds: what is younger may be another process at work
+INDEX, FACTS_FILE, PAIRS_FILE = "index.json", "facts.npy", "pairs.npy"
+PAIRS = np.dtype([("left", "i8"), ("right", "i8"), ("exact", "?"), ("mirrored", "?")])
+VERSION = 2  # of what a bank holds; part of its key
+LEFTOVER_AGE = 7 * 86_400  # seconds: what is younger may be resumed, or another process may be at work
+WAIT = 1.0  # seconds between looks at what another process does
 
 
-@dataclass(frozen=True)
-class Rejection:
-    """A file that is no image, and why."""
-
-    path: str
-    reason: str
-    detail: str
+Pairs = NDArray[Any]  # of dtype PAIRS
 
 
 @dataclass(frozen=True)
@@ -61,21 +60,68 @@ class Bank:
     @cached_property
     def images(self) -> Pixels:
         """The pixels, `(N, height, width, channels)`: a private, copy-on-write memory map. Raises DataError."""
-        try:
-            images: Pixels = np.load(self.folder / "images.npy", mmap_mode="c")
-        except FileNotFoundError:
-            raise DataError(
-                "the decoded images were deleted meanwhile: the same command makes them again"
-            ) from None
+        images: Pixels = self._load(PIXELS, mmap_mode="c")
         return images
+
+    @cached_property
+    def facts(self) -> Facts:
+        """What was measured of each record's image, `(N,)` of dtype FACTS. Raises DataError."""
+        facts: Facts = self._load(FACTS_FILE)[self.rows]
+        return facts
 
     @cached_property
     def labels(self) -> NDArray[np.int32]:
         return np.array([record.label for record in self.records], dtype=np.int32)
 
+    def keep(self, positions: Sequence[int] | NDArray[np.int64]) -> Bank:
+        """Return the bank with these records alone, and the classes that they have."""
+        kept = [self.records[position] for position in positions]
+        labels = sorted({record.label for record in kept})
+        place = {label: number for number, label in enumerate(labels)}
+        records = tuple(replace(record, label=place[record.label]) for record in kept)
+        class_names = tuple(self.class_names[label] for label in labels)
+        rows = self.rows[np.asarray(positions, dtype=np.int64)]
+        contents = self.facts["content"][np.asarray(positions, dtype=np.int64)]
+        return replace(
+            self,
+            class_names=class_names,
+            records=records,
+            rows=rows,
+            fingerprint=_fingerprint(class_names, records, contents),
+        )
+
+    def relabelled(self, records: Sequence[Record]) -> Bank:
+        """Return the bank with other words on the same images."""
+        fingerprint = _fingerprint(self.class_names, records, self.facts["content"])
+        return replace(self, records=tuple(records), fingerprint=fingerprint)
+
+    @cached_property
+    def pairs(self) -> Pairs:
+        """The exact and near copies among the images, by record number, of dtype PAIRS.
+
+        They are a forest: of n images of one picture there are n - 1 pairs. Raises DataError.
+        """
+        pairs: Pairs = self._load(PAIRS_FILE)
+        position = np.full(int(self.rows.max()) + 1 if len(self.rows) else 0, -1)
+        position[self.rows] = np.arange(len(self.rows))
+        known = (pairs["right"] < len(position)) & (pairs["left"] < len(position))
+        pairs = pairs[known]
+        for side in ("left", "right"):
+            pairs[side] = position[pairs[side]]
+        return pairs[(pairs["left"] >= 0) & (pairs["right"] >= 0)]
+
+    def _load(self, name: str, mmap_mode: Any = None) -> Any:
+        try:
+            return np.load(self.folder / name, mmap_mode=mmap_mode)
+        except FileNotFoundError:
+            raise DataError(
+                "the decoded images were deleted meanwhile: the same command makes them again"
+            ) from None
+
     def __getstate__(self) -> dict[str, Any]:
         state = self.__dict__.copy()
-        state.pop("images", None)  # another process maps the file itself
+        for cached in ("images", "facts", "pairs"):
+            state.pop(cached, None)  # another process reads the files itself
         return state
 
 
@@ -95,14 +141,17 @@ def cache_folder() -> Path:
 def open_bank(
     source: Source,
     form: ImageForm,
+    limits: Limits = LIMITS,
     *,
+    classes: Sequence[str] | None = None,
     limit: int | None = None,
     seed: int = 0,
     progress: Progress | None = None,
 ) -> Bank:
     """Return the bank of a source in a form, built first where the cache has none.
 
-    `limit` takes a subset of so many records, stratified by class and split and drawn by `seed`.
+    `classes` leaves out all others. `limit` takes a subset of so many records, stratified by class and split
+    and drawn by `seed`. Of two processes that want the same bank, one builds it and the other waits.
     """
     made_from = [
         VERSION,
@@ -110,6 +159,8 @@ def open_bank(
         source.name,
         source.fingerprint,
         asdict(form),
+        asdict(limits),
+        classes,
         limit,
         seed if limit else 0,
     ]
@@ -119,19 +170,70 @@ def open_bank(
     if bank is not None:
         return bank
     try:
-        shutil.rmtree(folder, ignore_errors=True)  # what is there is damaged, and it is but a cache
-        files.remove_leftovers(folder.parent, older_than=LEFTOVER_AGE)
-        with files.whole_folder(folder, INDEX) as temporary:
-            _build(temporary, source, form, _subset(source.listing(), limit, seed), progress)
+        listing = _subset(listing_of(source, classes), limit, seed)
+        report = progress or _report_nothing
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        _remove_stale(folder.parent)
+        with _alone(folder, len(listing.records), report):
+            bank = _load(folder) or _build(folder, source, listing, form, limits, report)
     except OSError as error:
         raise DataError(
             f"cannot write the cache {cache_folder()} ({error.strerror or error}): make room, "
             "or set CONVLADDER_CACHE to a folder of yours"
         ) from None
-    bank = _load(folder)
-    if bank is None:
-        raise DataError(f"the cache {folder} cannot be read back: clear it with `convladder cache --clear`")
     return bank
+
+
+def listing_of(source: Source, classes: Sequence[str] | None) -> Listing:
+    """Return what a source holds, of these classes alone where they are given. Raises DataError."""
+    listing = source.listing()
+    if classes is None:
+        return listing
+    unknown = [name for name in classes if name not in listing.class_names]
+    if unknown:
+        known = ", ".join(listing.class_names[:20])
+        raise DataError(f"{source.name} has no class {unknown[0]!r}: it has {known}")
+    return listing.of_classes(classes)
+
+
+@contextlib.contextmanager
+def _alone(folder: Path, total: int, report: Progress) -> Iterator[None]:
+    """Wait until no other process builds this bank; meanwhile report how far it is."""
+    lock = FileLock(folder.with_name(f".{folder.name}.lock"))
+    while True:
+        try:
+            lock.acquire(timeout=WAIT)
+        except Timeout:
+            done = CHUNK * len(list(_building(folder).glob("chunk-*.npz")))
+            report(min(done, total), total)
+        else:
+            break
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _building(folder: Path) -> Path:
+    """Return where a bank is while it is not done."""
+    return folder.with_name(f".{folder.name}.building")
+
+
+def _remove_stale(banks: Path) -> None:
+    """Remove what was begun long ago and never finished."""
+    for path in banks.glob(".*"):
+        with contextlib.suppress(FileNotFoundError):
+            if time.time() - path.stat().st_mtime < LEFTOVER_AGE:
+                continue
+            if path.is_dir():
+                shutil.rmtree(path, ignore_errors=True)
+            else:
+                path.unlink()
+
+
+def find_bank(name: str) -> Bank | None:
+    """Return the bank that has this name in the cache; None where it was deleted."""
+    return _load(cache_folder() / "banks" / name) if name else None
 
 
 def list_banks() -> Iterator[tuple[Bank, int]]:
@@ -169,90 +271,74 @@ def _load(folder: Path) -> Bank | None:
         return None
 
 
-def _build(folder: Path, source: Source, form: ImageForm, listing: Listing, progress: Progress | None) -> None:
-    path = folder / "images.npy"
-    needed, free = len(listing.records) * math.prod(form.shape), shutil.disk_usage(folder).free
-    if needed > free:
-        raise DataError(
-            f"{len(listing.records):,} images of {form.height}x{form.width} take {needed / 1e9:,.1f} GB decoded, "
-            f"and {cache_folder()} has {free / 1e9:,.1f} GB free: make room, set CONVLADDER_CACHE, "
-            "or give a smaller --image-size or a --limit"
-        )
-    images = open_memmap(path, mode="w+", dtype=np.uint8, shape=(len(listing.records), *form.shape))
-    rejections = dict(_decode_all(path, images, source, form, listing.records, progress))
-    rows = [row for row in range(len(listing.records)) if row not in rejections]
-    records = [listing.records[row] for row in rows]
-    content = hashlib.sha256(json.dumps([listing.class_names, [vars(record) for record in records]]).encode())
-    for start in range(0, len(rows), CHUNK):
-        content.update(images[rows[start : start + CHUNK]].tobytes())
-    images.flush()
+def _build(
+    folder: Path, source: Source, listing: Listing, form: ImageForm, limits: Limits, report: Progress
+) -> Bank:
+    shutil.rmtree(folder, ignore_errors=True)  # what is there is damaged, and it is but a cache
+    building = _building(folder)
+    building.mkdir(exist_ok=True)
+    _check_room(building, len(listing.records), form)
+    built = build(building, source, listing.records, form, limits, report)
+    rows = [row for row in range(len(listing.records)) if row not in built.rejections]
+    records = tuple(listing.records[row] for row in rows)
+    np.save(building / FACTS_FILE, built.facts)
+    np.save(building / PAIRS_FILE, _find_pairs(building, built, form, rows))
     index = {
         "source": source.name,
         "kind": source.kind,
         "form": asdict(form),
         "class_names": listing.class_names,
-        "records": [[record.path, record.label, record.split] for record in records],
+        "records": [[record.path, record.label, record.split, record.group] for record in records],
         "rows": rows,
-        "rejections": [list(vars(rejection).values()) for rejection in rejections.values()],
-        "ignored": listing.ignored,
-        "fingerprint": content.hexdigest(),
+        "rejections": [list(vars(rejection).values()) for rejection in built.rejections.values()],
+        "ignored": count_ignored(listing.ignored),
+        "fingerprint": _fingerprint(listing.class_names, records, built.facts["content"][rows]),
     }
-    files.write_text(folder / INDEX, json.dumps(index))
+    files.write_text(building / INDEX, json.dumps(index))
+    remove_traces(building)
+    files.settle(building, folder, INDEX)
+    bank = _load(folder)
+    if bank is None:
+        raise DataError(f"the cache {folder} cannot be read back: clear it with `convladder cache --clear`")
+    return bank
 
 
-def _decode_all(
-    path: Path,
-    images: Pixels,
-    source: Source,
-    form: ImageForm,
-    records: tuple[Record, ...],
-    progress: Progress | None,
-) -> Iterator[tuple[int, Rejection]]:
-    """Fill `images`; yield the row and the rejection of each record that could not be decoded."""
-    report = progress or _report_nothing
-    starts = range(0, len(records), CHUNK)
-    done = 0
-    report(0, len(records))
-    if not source.parallel or len(records) < PARALLEL_FROM:
-        for start in starts:
-            chunk = records[start : start + CHUNK]
-            yield from _decode_chunk(images, source.read, form, start, chunk)
-            done += len(chunk)
-            report(done, len(records))
-        return
-    tasks = [
-        Task(start, _decode_into, (path, source.read, form, start, records[start : start + CHUNK]))
-        for start in starts
-    ]
-    for event in run_tasks(tasks, jobs=cores()):
-        if isinstance(event, Failed):
-            raise DataError(f"decoding the images from number {event.key} on failed: {event.error}")
-        if isinstance(event, Finished):
-            yield from event.value
-            done += min(CHUNK, len(records) - event.key)
-            report(done, len(records))
+def _find_pairs(folder: Path, built: Built, form: ImageForm, rows: list[int]) -> Pairs:
+    """Return the copies among the accepted images, by row."""
+    facts, images = built.facts[rows], np.load(folder / PIXELS, mmap_mode="r")
+    found = find_pairs(
+        facts["digest"],
+        facts["hash"],
+        facts["mirrored"],
+        facts["coarse"],
+        lambda places: thumbnails(images[np.asarray(rows)[places]], facts[places], form),
+    )
+    of_rows = [(rows[pair.left], rows[pair.right], pair.kind == "exact", pair.mirrored) for pair in found]
+    return np.array(of_rows, dtype=PAIRS)
+
+
+def _check_room(folder: Path, images: int, form: ImageForm) -> None:
+    path = folder / PIXELS
+    begun = path.stat().st_blocks * 512 if path.exists() and sys.platform != "win32" else 0
+    needed, free = images * math.prod(form.shape) - begun, shutil.disk_usage(folder).free
+    if needed > free:
+        raise DataError(
+            f"{images:,} images of {form.height}x{form.width} take {needed / 1e9:,.1f} GB decoded, "
+            f"and {cache_folder()} has {free / 1e9:,.1f} GB free: make room, set CONVLADDER_CACHE, "
+            "or give a smaller --image-size or a --limit"
+        )
+
+
+def _fingerprint(class_names: Sequence[str], records: Sequence[Record], contents: NDArray[np.uint64]) -> str:
+    """Return a digest of classes, records and the digests `(N, 2)` of their pixels."""
+    listed = [[record.path, record.label, record.split, record.group] for record in records]
+    digest = hashlib.sha256(json.dumps([list(class_names), listed]).encode())
+    digest.update(np.ascontiguousarray(contents).tobytes())
+    return digest.hexdigest()
 
 
 def _report_nothing(done: int, total: int) -> None:
     """Nobody asked."""
-
-
-def _decode_into(
-    path: Path, read: Read, form: ImageForm, start: int, records: tuple[Record, ...], emit: Emit
-) -> list[tuple[int, Rejection]]:
-    del emit
-    images = np.load(path, mmap_mode="r+")
-    return list(_decode_chunk(images, read, form, start, records))
-
-
-def _decode_chunk(
-    images: Pixels, read: Read, form: ImageForm, start: int, records: tuple[Record, ...]
-) -> Iterator[tuple[int, Rejection]]:
-    for row, record in enumerate(records, start):
-        try:
-            images[row] = read(record, form)
-        except UnreadableImage as error:
-            yield row, Rejection(record.path, error.reason, error.detail)
 
 
 def _subset(listing: Listing, limit: int | None, seed: int) -> Listing:

@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any, Literal
 
 import numpy as np
 
 from convladder.config import Data
-from convladder.data.bank import Bank, open_bank
-from convladder.data.images import Header, ImageForm
-from convladder.data.sources import Progress, Source, open_source
-from convladder.data.splits import Splits, split_records
-from convladder.errors import DataError
+from convladder.data import oddities, together
+from convladder.data.bank import Bank, listing_of, open_bank
+from convladder.data.checks import Check
+from convladder.data.images import Header, ImageForm, Limits, read_header
+from convladder.data.opening import limits_of, open_source
+from convladder.data.sources import NAMED_SET, Progress, Source
+from convladder.data.splits import Indices, Splits, fold_records, split_records
+from convladder.errors import DataError, UnreadableImage
 
+HEADERS_READ = 200
+# the settings of how an image is read, whatever source it is from
+FORM = ("image_size", "channels", "resize", "background", "dct_scaling", "max_pixels", "max_bytes", "max_frames")
 MOST_REJECTED = 0.01
 MOST_NAMED = 5  # files in a message
 LARGEST_INFERRED = 96  # pixels: larger images are reduced unless a size is asked for
@@ -25,13 +32,17 @@ SMALLEST_INFERRED = 16  # pixels: the least that LeNet-5, where the ladders star
 class Dataset:
     """A bank and its split. `notes` says what was inferred or left out, in sentences for people.
 
-    settings : what it was loaded by.
+    settings : what it was loaded by. origin : the source, where the settings' text cannot name it.
     """
 
     settings: Data
     bank: Bank
     splits: Splits
     notes: tuple[str, ...] = ()
+    origin: Source | None = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        return self.__dict__ | {"origin": None}  # another process has the bank, and needs no more
 
     @property
     def class_names(self) -> tuple[str, ...]:
@@ -50,6 +61,10 @@ class Dataset:
             for part, indices in vars(self.splits).items()
         }
 
+    def paths(self, indices: Indices) -> list[str]:
+        """Return the paths of these records."""
+        return [self.bank.records[index].path for index in indices]
+
     def settled(self) -> dict[str, Any]:
         """Return the settings that were left to the data, as changes to an experiment."""
         form = self.bank.form
@@ -57,7 +72,15 @@ class Dataset:
             "data.source": self.bank.source,
             "data.image_size": (form.height, form.width),
             "data.channels": form.channels,
+            "data.fold": self.settings.fold,
         }
+
+    def each_fold(self) -> list[Dataset]:
+        """Return the dataset with each fold as its test split in turn; itself where there are no folds."""
+        if self.settings.folds is None:
+            return [self]
+        folds = [self.settings.model_copy(update={"fold": fold}) for fold in range(self.settings.folds)]
+        return [replace(self, settings=fold, splits=_split(self.bank, fold)[0]) for fold in folds]
 
     def provenance(self) -> dict[str, Any]:
         """Return what a report says of the data."""
@@ -65,6 +88,7 @@ class Dataset:
             "source": self.bank.source,
             "kind": self.bank.kind,
             "fingerprint": self.bank.fingerprint,
+            "bank": self.bank.folder.name,
             "class_names": list(self.class_names),
             "counts": self.counts(),
             "image_shape": list(self.bank.form.shape),
@@ -74,13 +98,24 @@ class Dataset:
         }
 
 
-def load(settings: Data | str, *, allow_rejects: bool = False, progress: Progress | None = None) -> Dataset:
+def load(
+    settings: Data | str,
+    source: Source | None = None,
+    *,
+    like: Dataset | None = None,
+    allow_rejects: bool = False,
+    progress: Progress | None = None,
+) -> Dataset:
     """Open a source, decode it into the bank (or find it there) and split it.
 
     Parameters
     ----------
     settings
-        The data part of an experiment, or just the source: a folder, an npz file or a name.
+        The data part of an experiment, or just the source: a folder, a file or a name.
+    source
+        The images themselves, where the settings' text cannot name them: arrays, or a frame.
+    like
+        A dataset whose images and split are to be taken, as far as the images can be read in this form too.
     allow_rejects
         Go on although more than 1 % of the files could not be read.
     progress
@@ -93,32 +128,117 @@ def load(settings: Data | str, *, allow_rejects: bool = False, progress: Progres
     """
     if not isinstance(settings, Data):
         settings = Data.model_validate({"source": str(settings)})
-    bank, notes = load_bank(settings, allow_rejects=allow_rejects, progress=progress)
+    bank, notes = load_bank(settings, source, allow_rejects=allow_rejects, progress=progress)
+    if like is not None:
+        return _take_over(like, settings, bank, notes)
+    bank, left_out = _leave_out_small(bank, settings.min_images)
     if len(bank.class_names) < 2:
         only = bank.class_names[0]
         raise DataError(f"{bank.source} has one class only ({only!r}): a classifier needs two or more")
-    splits = split_records(
-        bank.records,
-        bank.class_names,
-        validation=settings.validation,
-        test=settings.test,
-        seed=settings.split_seed,
-    )
-    return Dataset(settings, bank, splits, notes)
+    bank = together.name_groups(bank, settings.group_pattern)
+    bank, leak_notes = _settle_leaks(bank, settings)
+    splits, split_notes = _split(bank, settings)
+    return Dataset(settings, bank, splits, (*notes, *left_out, *leak_notes, *split_notes), source)
+
+
+def differ_in_form_alone(left: Data, right: Data) -> bool:
+    """Whether two settings read the same images, and split them in the same way."""
+    return all(value == getattr(right, key) for key, value in left if key not in FORM)
+
+
+def _take_over(like: Dataset, settings: Data, bank: Bank, notes: tuple[str, ...]) -> Dataset:
+    """Split a bank as another dataset is split, though copies may look otherwise in another form."""
+    kept = {record.path for record in like.bank.records}
+    bank = bank.keep([position for position, record in enumerate(bank.records) if record.path in kept])
+    place = {record.path: position for position, record in enumerate(bank.records)}
+    parts = {
+        part: np.array(sorted(place[path] for path in like.paths(indices) if path in place), dtype=np.int64)
+        for part, indices in vars(like.splits).items()
+    }
+    return Dataset(settings, bank, Splits(**parts), notes, like.origin)
+
+
+def check(settings: Data, source: Source | None = None, progress: Progress | None = None) -> Check:
+    """Read every file of a source and say what is wrong with it. Raises DataError where it cannot be read."""
+    source = source or open_source(settings)
+    bank, _ = load_bank(settings, source, allow_rejects=True, progress=progress)
+    bank = together.name_groups(bank, settings.group_pattern)
+    return Check(bank, listing_of(source, settings.classes).ignored)
 
 
 def load_bank(
-    settings: Data, *, allow_rejects: bool = False, progress: Progress | None = None
+    settings: Data,
+    source: Source | None = None,
+    *,
+    allow_rejects: bool = False,
+    progress: Progress | None = None,
 ) -> tuple[Bank, tuple[str, ...]]:
     """Do what `load` does, short of the split; return the bank and the notes. Raises DataError."""
-    source = open_source(settings.source)
+    source = source or open_source(settings)
     form, notes = _form(source, settings)
-    bank = open_bank(source, form, limit=settings.limit, seed=settings.split_seed, progress=progress)
+    bank = open_bank(
+        source,
+        form,
+        limits_of(settings),
+        classes=settings.classes,
+        limit=settings.limit,
+        seed=settings.split_seed,
+        progress=progress,
+    )
     if bank.rejections:
         notes.append(_judge_rejections(bank, allow_rejects))
+    notes += _oddities(bank)
     if bank.ignored:
         notes.append("ignored " + ", ".join(f"{count} ({rule})" for rule, count in sorted(bank.ignored.items())))
     return bank, tuple(notes)
+
+
+def _leave_out_small(bank: Bank, least: int) -> tuple[Bank, list[str]]:
+    counts = np.bincount(bank.labels, minlength=len(bank.class_names))
+    small = [name for name, count in zip(bank.class_names, counts, strict=True) if count < least]
+    if not small:
+        return bank, []
+    if len(small) == len(bank.class_names):
+        raise DataError(f"no class in {bank.source} has {least} images: lower --min-images")
+    bank = bank.keep(np.flatnonzero(counts[bank.labels] >= least))
+    listed = ", ".join(small[:MOST_NAMED]) + (", …" if len(small) > MOST_NAMED else "")
+    return bank, [f"left out {len(small)} classes of fewer than {least} images ({listed})"]
+
+
+def _settle_leaks(bank: Bank, settings: Data) -> tuple[Bank, list[str]]:
+    """Do what the settings say where images that belong together lie in different splits of the source."""
+    if settings.folds or not any(record.split for record in bank.records):
+        return bank, []
+    leaks = together.find_leaks(bank, together.groups_of(bank))
+    if not len(leaks):
+        return bank, []
+    found = together.describe(bank, leaks)
+    on_leak = settings.on_leak or ("keep" if bank.kind == NAMED_SET else "refuse")
+    if on_leak == "refuse":
+        raise DataError(
+            f"the splits of {bank.source} leak: {found}. See them with `convladder check`; go on without them in "
+            "the lesser split with --on-leak drop, or all the same with --on-leak keep"
+        )
+    if on_leak == "keep":
+        return bank, [f"kept a leak: {found}"]
+    return together.without(bank, leaks.positions), [f"left out a leak: {found}"]
+
+
+def _split(bank: Bank, settings: Data) -> tuple[Splits, list[str]]:
+    groups = together.groups_of(bank)
+    notes = []
+    kept_together = len(groups) - len(np.unique(groups))
+    if kept_together:
+        count = int((np.bincount(np.unique(groups, return_inverse=True)[1]) > 1).sum())
+        notes.append(f"{count} groups of images that belong together (copies, or of one group) are not parted")
+    if settings.folds is None:
+        split = partial(split_records, test=settings.test)
+    else:
+        split = partial(fold_records, folds=settings.folds, fold=settings.fold)
+    splits = split(
+        bank.records, bank.class_names, groups, validation=settings.validation, seed=settings.split_seed
+    )
+    return splits, notes
 
 
 def _form(source: Source, settings: Data) -> tuple[ImageForm, list[str]]:
@@ -126,15 +246,37 @@ def _form(source: Source, settings: Data) -> tuple[ImageForm, list[str]]:
     notes = []
     size, channels = settings.image_size, settings.channels
     if size is None or channels is None:
-        headers = source.headers()
-        if not headers:
-            raise DataError(f"{source.name}: none of the files that were tried is a readable image")
+        headers = _sample_headers(source, limits_of(settings))
         if size is None:
             size, note = _infer_size(headers)
             notes.append(note)
         if channels is None:
             channels = 1 if all(header.grey for header in headers) else 3
-    return ImageForm(*size, channels, settings.resize, settings.background), notes
+    return form_of(settings, *size, channels), notes
+
+
+def form_of(settings: Data, height: int, width: int, channels: Literal[1, 3]) -> ImageForm:
+    """Return the form of these sides and channels, brought about as the settings say."""
+    return ImageForm(height, width, channels, settings.resize, settings.background, settings.dct_scaling)
+
+
+def _sample_headers(source: Source, limits: Limits) -> list[Header]:
+    """Return what the source knows of its headers, or those of some of its records. Raises DataError."""
+    if source.headers:
+        return source.headers()
+    records = source.listing().records
+    sample = records[:: max(1, len(records) // HEADERS_READ)]
+    if source.in_place_order:
+        sample = tuple(sorted(sample, key=lambda record: record.place))
+    headers, why = [], "it has none"
+    for record in sample:
+        try:
+            headers.append(read_header(source.fetch(record), limits))
+        except UnreadableImage as error:
+            why = f"{record.path} is {error}"
+    if not headers:
+        raise DataError(f"{source.name}: none of the files that were tried is a readable image ({why})")
+    return headers
 
 
 def _infer_size(headers: list[Header]) -> tuple[tuple[int, int], str]:
@@ -146,6 +288,19 @@ def _infer_size(headers: list[Header]) -> tuple[tuple[int, int], str]:
     side = int(np.clip(round(longer), SMALLEST_INFERRED, LARGEST_INFERRED))
     seen = f"all {height}x{width}" if count == len(headers) else f"of different sizes, median side {longer:.0f}"
     return (side, side), f"image size {side}x{side} (the images are {seen}; --image-size sets another)"
+
+
+def _oddities(bank: Bank) -> list[str]:
+    """Say which files were read otherwise than their names or frames suggest."""
+    misnamed = len(oddities.find_misnamed(bank.records, bank.facts))
+    animated = len(oddities.find_animated(bank.facts))
+    notes = []
+    if misnamed:
+        whose = "file whose name says" if misnamed == 1 else "files whose names say"
+        notes.append(f"{misnamed} {whose} another format: read by content")
+    if animated:
+        notes.append(f"of {animated} images of several frames the first is taken")
+    return notes
 
 
 def _judge_rejections(bank: Bank, allow: bool) -> str:

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Literal
 
@@ -28,6 +29,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from convladder.data.images import Pixels
+from convladder.processes import cores
 
 Indices = NDArray[np.int64]
 Hashes = NDArray[np.uint64]
@@ -35,7 +37,7 @@ Values = NDArray[np.float32]
 Thumbnails = Callable[[Indices], Pixels]
 Candidates = tuple[Indices, Indices]  # left and right of each pair
 
-SIDE = 32  # of a thumbnail
+SIDE, COARSE = 32, 8  # of a thumbnail, and of its grey pixels
 REDUCED_SIDE = 128  # pixels: larger images are first reduced by plain means, which is many times faster
 
 RADIUS = 14  # bits of 64
@@ -85,7 +87,16 @@ def make_thumbnail(image: Image.Image) -> Pixels:
     return np.asarray(_reduce(image).convert("RGB").resize((SIDE, SIDE), Image.Resampling.BILINEAR))
 
 
-def find_pairs(digests: Hashes, hashes: Hashes, mirrored: Hashes, thumbnails: Thumbnails) -> list[Pair]:
+def reduce_thumbnail(thumbnail: Pixels) -> Pixels:
+    """Return the 8x8 grey pixels of a thumbnail."""
+    blocks = thumbnail.reshape(COARSE, SIDE // COARSE, COARSE, SIDE // COARSE, 3)
+    reduced: Pixels = np.rint(blocks.mean((1, 3, 4))).astype(np.uint8)
+    return reduced
+
+
+def find_pairs(
+    digests: Hashes, hashes: Hashes, mirrored: Hashes, coarse: Pixels, thumbnails: Thumbnails
+) -> list[Pair]:
     """Find the duplicates among N images, as a forest: n images of one picture give n - 1 pairs.
 
     Images without a contrast of their own (blank pages) are only ever exact duplicates. Where all images of
@@ -97,25 +108,25 @@ def find_pairs(digests: Hashes, hashes: Hashes, mirrored: Hashes, thumbnails: Th
         `(N,)`: equal where the decoded pixels are equal.
     hashes, mirrored
         `(N,)` each, from `hash_image`.
+    coarse
+        `(N, 8, 8)`, from `reduce_thumbnail`.
     thumbnails
-        Returns `(n, 32, 32, 3)` for n indices; see `make_thumbnail`.
+        Returns `(n, 32, 32, 3)` for n indices; see `make_thumbnail`. Asked for few images.
     """
     first, which = np.unique(digests, return_index=True, return_inverse=True)[1:]
     copies = np.flatnonzero(first[which] != np.arange(len(digests)))
     pairs = [Pair(int(first[which[copy]]), int(copy), "exact", False, 0.0) for copy in copies]
-    kept, coarse = _sign(np.sort(first), thumbnails)
-    search = _Search(kept, coarse, thumbnails)
+    kept, signs = _sign(np.sort(first), coarse)
+    search = _Search(kept, signs, thumbnails)
     for mirror, queries in ((False, hashes[kept]), (True, mirrored[kept])):
         radius = _choose_radius(queries, hashes[kept])
-        for left, right in _batches(propose(queries, hashes[kept], radius)):
-            pairs += search.confirm(left, right, mirror)
+        pairs += search.confirm(*search.sift(propose(queries, hashes[kept], radius), mirror), mirror)
     return pairs
 
 
-def group(pairs: Iterable[Pair], size: int) -> Indices:
-    """Return the number of the group of duplicates that each of `size` images is in, `(size,)`; most are alone."""
-    ends = np.array([(pair.left, pair.right) for pair in pairs], dtype=np.int64).reshape(-1, 2)
-    graph = coo_array((np.ones(len(ends)), (ends[:, 0], ends[:, 1])), shape=(size, size))
+def group(links: NDArray[np.int64], size: int) -> Indices:
+    """Return the number of the group that each of `size` images is in, `(size,)`; links `(n, 2)` make groups."""
+    graph = coo_array((np.ones(len(links)), (links[:, 0], links[:, 1])), shape=(size, size))
     return connected_components(graph, directed=False)[1].astype(np.int64)
 
 
@@ -130,19 +141,30 @@ class _Search:
         self.parents = np.arange(len(kept))
         self.bound = self._find_bound()
 
+    def sift(self, proposed: Iterable[Candidates], mirror: bool) -> Candidates:
+        """Keep the pairs that are alike in 8x8 grey pixels; where these are very many, the most alike."""
+        nothing = np.empty(0, np.int64)
+        lefts, rights, alikes = [nothing], [nothing], [np.empty(0, np.float32)]
+        for left, right in proposed:
+            ours = self.coarse[left, :, ::-1] if mirror else self.coarse[left]
+            alike = np.einsum("nij,nij->n", ours, self.coarse[right])
+            near = alike >= LEAST_COARSE
+            lefts.append(left[near])
+            rights.append(right[near])
+            alikes.append(alike[near])
+        left, right, alike = np.concatenate(lefts), np.concatenate(rights), np.concatenate(alikes)
+        most = max(FEW_CANDIDATES, len(self.kept) // 2)
+        if len(left) > most:
+            best = np.sort(np.argpartition(alike, -most)[-most:])
+            left, right = left[best], right[best]
+        return left, right
+
     def confirm(self, left: Indices, right: Indices, mirror: bool) -> Iterator[Pair]:
         """Yield those of the pairs that are duplicates, and not connected by the pairs before them."""
         for start in range(0, len(left), BATCH):
-            part = slice(start, start + BATCH)
-            yield from self._join(*self._look(*self._sift(left[part], right[part], mirror), mirror), mirror)
-
-    def _sift(self, left: Indices, right: Indices, mirror: bool) -> Candidates:
-        """Keep the pairs that are not connected and alike in 8x8 grey pixels."""
-        roots = self._flatten()
-        left, right = _select(roots[left] != roots[right], left, right)
-        ours = self.coarse[left, :, ::-1] if mirror else self.coarse[left]
-        alike = np.einsum("nij,nij->n", ours, self.coarse[right])
-        return _select(alike >= LEAST_COARSE, left, right)
+            part, roots = slice(start, start + BATCH), self._flatten()
+            apart = roots[left[part]] != roots[right[part]]
+            yield from self._join(*self._look(*_select(apart, left[part], right[part]), mirror), mirror)
 
     def _look(self, left: Indices, right: Indices, mirror: bool) -> tuple[Indices, Indices, Values]:
         """Keep the pairs whose thumbnails are the same picture, the nearest first; and their distances."""
@@ -226,16 +248,13 @@ def _band_pass(thumbnails: Pixels) -> Values:
     return fine - broad
 
 
-def _sign(indices: Indices, thumbnails: Thumbnails) -> tuple[Indices, Values]:
+def _sign(indices: Indices, coarse: Pixels) -> tuple[Indices, Values]:
     """Return which of the images are not blank, and their 8x8 grey pixels, of mean 0 and norm 1."""
-    coarse = np.empty((len(indices), 8, 8), dtype=np.float32)
-    for start in range(0, len(indices), BATCH):
-        pixels = thumbnails(indices[start : start + BATCH])
-        coarse[start : start + BATCH] = pixels.reshape(-1, 8, SIDE // 8, 8, SIDE // 8, 3).mean((2, 4, 5))
-    coarse -= coarse.mean((1, 2), keepdims=True)
-    norms = np.linalg.norm(coarse, axis=(1, 2))
-    seen = norms >= 8 * LEAST_CONTRAST
-    return indices[seen], coarse[seen] / norms[seen, None, None]
+    signs = coarse[indices].astype(np.float32)
+    signs -= signs.mean((1, 2), keepdims=True)
+    norms = np.linalg.norm(signs, axis=(1, 2))
+    seen = norms >= COARSE * LEAST_CONTRAST
+    return indices[seen], signs[seen] / norms[seen, None, None]
 
 
 def _choose_radius(queries: Hashes, hashes: Hashes) -> int:
@@ -260,12 +279,15 @@ def propose(queries: Hashes, hashes: Hashes, radius: int) -> Iterator[Candidates
     and 0.4 for 500,000. But half of the images shifted right and down are farther than 10 bits away, and at 14
     it would have to look at a quarter of all pairs, each at ten times the cost.
     """
-    for top in range(0, len(hashes), ROWS):
+
+    def of_rows(top: int) -> Candidates:
         starts = range(top, len(hashes), COLUMNS)
         tiles = [_compare(queries, hashes, top, start, radius) for start in starts]
         left, right = (np.concatenate(ends) for ends in zip(*tiles, strict=True))
-        if len(left):
-            yield _thin(left, right)
+        return _thin(left, right)
+
+    with ThreadPoolExecutor(cores()) as threads:  # NumPy compares without holding Python's lock
+        yield from threads.map(of_rows, range(0, len(hashes), ROWS))
 
 
 def _compare(queries: Hashes, hashes: Hashes, top: int, start: int, radius: int) -> Candidates:
@@ -281,22 +303,6 @@ def _thin(left: Indices, right: Indices) -> Candidates:
     order = np.argsort(left, kind="stable")
     left, right = left[order], right[order]
     return _select(np.arange(len(left)) - np.searchsorted(left, left) < CROWD, left, right)
-
-
-def _batches(candidates: Iterable[Candidates]) -> Iterator[Candidates]:
-    """Put candidates together, until it is worth looking at them."""
-    waiting: list[Candidates] = []
-    for pair in candidates:
-        waiting.append(pair)
-        if sum(len(left) for left, _ in waiting) >= BATCH:
-            yield _concatenate(waiting)
-            waiting = []
-    if waiting:
-        yield _concatenate(waiting)
-
-
-def _concatenate(candidates: list[Candidates]) -> Candidates:
-    return np.concatenate([left for left, _ in candidates]), np.concatenate([right for _, right in candidates])
 
 
 def _select(keep: NDArray[np.bool_], left: Indices, right: Indices) -> Candidates:

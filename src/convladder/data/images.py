@@ -18,7 +18,8 @@ from convladder.errors import UnreadableImage
 Pixels = NDArray[np.uint8]
 
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF")
-MAX_PIXELS = 100_000_000  # some photographs have 50 million; a decompression bomb has billions
+ARRAY = "array"  # the format of pixels that never were a file
+OVERSAMPLING = 3  # a photograph is decoded at this multiple of the wanted size at least, then resized
 
 _PNG_END = b"IEND\xaeB`\x82"
 _TURNS = {
@@ -35,42 +36,89 @@ _DEEP_MODES = ("I", "I;16", "I;16L", "I;16B", "I;16N")
 
 @dataclass(frozen=True)
 class ImageForm:
-    """The shape that every image is brought to, and how."""
+    """The shape that every image is brought to, and how.
+
+    dct_scaling : photographs (JPEG) far larger than the form are decoded at a half, a quarter or an eighth.
+    """
 
     height: int
     width: int
     channels: Literal[1, 3]
     resize: Literal["pad", "crop", "stretch"] = "pad"
     background: int = 128
+    dct_scaling: bool = True
 
     @property
     def shape(self) -> tuple[int, int, int]:
         return self.height, self.width, self.channels
 
+    @property
+    def mode(self) -> str:
+        """Pillow's name of the colours."""
+        return "L" if self.channels == 1 else "RGB"
+
+    def inner_size(self, width: int, height: int) -> tuple[int, int]:
+        """Return the width and height that an image of this size has in the form, before it is padded or cut."""
+        if self.resize == "stretch":
+            return self.width, self.height
+        scales = self.width / width, self.height / height
+        scale = min(scales) if self.resize == "pad" else max(scales)
+        inner = max(1, round(width * scale)), max(1, round(height * scale))
+        return (min(self.width, inner[0]), min(self.height, inner[1])) if self.resize == "pad" else inner
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a file may be at most; more is rejected as `too-large`.
+
+    pixels : of its first frame. Some photographs have 50 million; a decompression bomb has billions.
+    """
+
+    pixels: int = 100_000_000
+    bytes: int = 256 * 2**20
+    frames: int = 10_000
+
+
+LIMITS = Limits()
+
 
 @dataclass(frozen=True)
 class Header:
-    """What a file says of its image before any pixel is decoded."""
+    """What a file says of its image before any pixel is decoded. `mode` is Pillow's name of its colours."""
 
     height: int
     width: int
-    grey: bool
+    mode: str
+
+    @property
+    def grey(self) -> bool:
+        return self.mode in ("1", "L", "LA", *_DEEP_MODES)
 
 
-def read_header(data: bytes) -> Header:
-    """Read the size (as displayed, after EXIF orientation) and whether the image is grey.
+@dataclass(frozen=True)
+class Picture:
+    """An image as it is meant to be seen: upright, in the colours of a form, but not brought to its size yet.
 
-    Raises UnreadableImage.
+    format : told by content, one of FORMATS or ARRAY. header : what the file says. frames : 1 unless it moves.
     """
-    with _rejecting(), _opened(data) as image:
-        width, height = image.size
-        if _orientation(image) >= 5:  # these lie on their side
-            width, height = height, width
-        return Header(height, width, image.mode in ("1", "L", "LA", *_DEEP_MODES))
+
+    image: Image.Image
+    format: str
+    header: Header
+    frames: int = 1
 
 
-def decode(data: bytes, form: ImageForm) -> Pixels:
-    """Decode one image file to uint8 pixels of shape `form.shape`.
+def read_header(content: bytes | Pixels, limits: Limits = LIMITS) -> Header:
+    """Read the size (as displayed, after EXIF orientation) and the colours. Raises UnreadableImage."""
+    if not isinstance(content, bytes):
+        height, width = content.shape[:2]
+        return Header(height, width, "L" if content.ndim == 2 or content.shape[-1] == 1 else "RGB")
+    with _rejecting(), _opened(content, limits) as image:
+        return _header(image)
+
+
+def open_picture(content: bytes | Pixels, form: ImageForm, limits: Limits = LIMITS) -> Picture:
+    """Decode one image: a file's bytes, or pixels `(H, W)` or `(H, W, C)`.
 
     The format is told by content. EXIF orientation is applied, where it can be read; of several frames the
     first is taken; 16-bit values are scaled, not cut; transparency is laid over `form.background`.
@@ -80,20 +128,30 @@ def decode(data: bytes, form: ImageForm) -> Pixels:
     UnreadableImage
         With reason `empty`, `unsupported`, `too-large`, `truncated` or `corrupt`.
     """
-    with _rejecting(), _opened(data) as image:
+    if not isinstance(content, bytes):
+        flat = content.squeeze(-1) if content.ndim == 3 and content.shape[-1] == 1 else content
+        return Picture(Image.fromarray(flat).convert(form.mode), ARRAY, read_header(content))
+    with _rejecting(), _opened(content, limits) as image:
+        kind = "JPEG" if image.format == "MPO" else image.format or ""  # phones put several JPEGs in one file
+        header, frames = _header(image), 1 if kind == "JPEG" else _count_frames(image, limits)
+        if form.dct_scaling:
+            _scale_down(image, header, form)
         image.load()
-        if image.format == "PNG" and _PNG_END not in data:  # Pillow does not mind, if no pixel is missing
+        if kind == "PNG" and _PNG_END not in content:  # Pillow does not mind, if no pixel is missing
             raise UnreadableImage("truncated", "the end of the PNG file is missing")
         turn = _TURNS.get(_orientation(image))
-        return _fit(_flatten(image.transpose(turn) if turn is not None else image, form), form)
+        upright = image.transpose(turn) if turn is not None else image
+        return Picture(_flatten(upright, form), kind, header, frames)
+
+
+def decode(content: bytes | Pixels, form: ImageForm, limits: Limits = LIMITS) -> Pixels:
+    """Decode one image, as `open_picture` does, to uint8 pixels of shape `form.shape`."""
+    return fit(open_picture(content, form, limits), form)
 
 
 def bring_to_form(pixels: Pixels, form: ImageForm) -> Pixels:
     """Bring decoded pixels `(H, W)` or `(H, W, C)` of any size to `form.shape`."""
-    if pixels.shape == form.shape:
-        return pixels
-    image = Image.fromarray(pixels.squeeze(-1) if pixels.ndim == 3 and pixels.shape[-1] == 1 else pixels)
-    return _fit(image.convert("L" if form.channels == 1 else "RGB"), form)
+    return pixels if pixels.shape == form.shape else decode(pixels, form)
 
 
 @contextlib.contextmanager
@@ -103,7 +161,7 @@ def _rejecting() -> Iterator[None]:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # the size is judged below, and odd metadata is no fault
             yield
-    except UnreadableImage:
+    except (UnreadableImage, MemoryError):  # of memory, whoever limits it says more
         raise
     except UnidentifiedImageError:
         raise UnreadableImage("unsupported", f"not one of {', '.join(FORMATS)}") from None
@@ -115,13 +173,41 @@ def _rejecting() -> Iterator[None]:
         raise UnreadableImage("truncated" if cut else "corrupt", detail) from None
 
 
-def _opened(data: bytes) -> Image.Image:
+def _opened(data: bytes, limits: Limits) -> Image.Image:
     if not data:
         raise UnreadableImage("empty", "the file has no bytes")
+    if len(data) > limits.bytes:
+        raise UnreadableImage("too-large", f"over {limits.bytes:,} bytes (data.max_bytes)")
     image = Image.open(io.BytesIO(data), formats=FORMATS)
-    if image.width * image.height > MAX_PIXELS:
-        raise UnreadableImage("too-large", f"{image.width} x {image.height} is over {MAX_PIXELS:,} pixels")
+    if image.width * image.height > limits.pixels:
+        raise UnreadableImage(
+            "too-large", f"{image.width} x {image.height} is over {limits.pixels:,} pixels (data.max_pixels)"
+        )
     return image
+
+
+def _header(image: Image.Image) -> Header:
+    width, height = image.size
+    if image.format != "TIFF" and _orientation(image) >= 5:  # these lie on their side; of TIFF, Pillow knows
+        width, height = height, width
+    return Header(height, width, image.mode)
+
+
+def _count_frames(image: Image.Image, limits: Limits) -> int:
+    if not getattr(image, "is_animated", False):
+        return 1
+    frames = int(getattr(image, "n_frames", 1))
+    if frames > limits.frames:
+        raise UnreadableImage("too-large", f"{frames:,} frames are over {limits.frames:,} (data.max_frames)")
+    image.seek(0)
+    return frames
+
+
+def _scale_down(image: Image.Image, header: Header, form: ImageForm) -> None:
+    """Let the JPEG decoder leave out detail that resizing would average away; other formats stay as they are."""
+    inner = form.inner_size(header.width, header.height)
+    wanted = inner if (header.width, header.height) == image.size else inner[::-1]
+    image.draft(None, (OVERSAMPLING * wanted[0], OVERSAMPLING * wanted[1]))
 
 
 def _orientation(image: Image.Image) -> int:
@@ -134,7 +220,7 @@ def _orientation(image: Image.Image) -> int:
 
 
 def _flatten(image: Image.Image, form: ImageForm) -> Image.Image:
-    mode = "L" if form.channels == 1 else "RGB"
+    mode = form.mode
     if image.mode in _DEEP_MODES:
         values = np.asarray(image).astype(np.float64) / 257  # 65,535 becomes 255
         return Image.fromarray(np.clip(np.rint(values), 0, 255).astype(np.uint8)).convert(mode)
@@ -147,17 +233,17 @@ def _flatten(image: Image.Image, form: ImageForm) -> Image.Image:
     return image.convert(mode)
 
 
-def _fit(image: Image.Image, form: ImageForm) -> Pixels:
-    size = (form.width, form.height)
-    if image.size != size:
-        image = {"pad": _pad, "crop": _crop, "stretch": _stretch}[form.resize](image, form)
+def fit(picture: Picture, form: ImageForm) -> Pixels:
+    """Bring an image in the form's colours to its size; return `form.shape`."""
+    image = picture.image
+    if image.size != (form.width, form.height):
+        image = {"pad": _pad, "crop": _crop, "stretch": _stretch}[form.resize](picture, form)
     return np.asarray(image, dtype=np.uint8).reshape(form.shape)
 
 
-def _pad(image: Image.Image, form: ImageForm) -> Image.Image:
-    scale = min(form.width / image.width, form.height / image.height)
-    width = min(form.width, max(1, round(image.width * scale)))
-    height = min(form.height, max(1, round(image.height * scale)))
+def _pad(picture: Picture, form: ImageForm) -> Image.Image:
+    image = picture.image
+    width, height = form.inner_size(picture.header.width, picture.header.height)  # not of what is scaled down
     colour = form.background if form.channels == 1 else (form.background,) * 3
     canvas = Image.new(image.mode, (form.width, form.height), colour)
     inside = image.resize((width, height), Image.Resampling.BILINEAR)
@@ -165,9 +251,9 @@ def _pad(image: Image.Image, form: ImageForm) -> Image.Image:
     return canvas
 
 
-def _crop(image: Image.Image, form: ImageForm) -> Image.Image:
-    return ImageOps.fit(image, (form.width, form.height), Image.Resampling.BILINEAR)
+def _crop(picture: Picture, form: ImageForm) -> Image.Image:
+    return ImageOps.fit(picture.image, (form.width, form.height), Image.Resampling.BILINEAR)
 
 
-def _stretch(image: Image.Image, form: ImageForm) -> Image.Image:
-    return image.resize((form.width, form.height), Image.Resampling.BILINEAR)
+def _stretch(picture: Picture, form: ImageForm) -> Image.Image:
+    return picture.image.resize((form.width, form.height), Image.Resampling.BILINEAR)

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from convladder.config import Data
 from convladder.data.bank import Bank
-from convladder.data.dataset import Dataset
+from convladder.data.dataset import Dataset, form_of
 from convladder.data.images import ImageForm, Pixels, bring_to_form
 from convladder.data.sources import Record
 from convladder.data.splits import Splits
@@ -133,7 +133,7 @@ def find_form(data: Data, shape: Shape, smallest: int) -> ImageForm:
     factor = max(1, -(-smallest // min(shape[:2])))
     height, width = data.image_size or (factor * shape[0], factor * shape[1])
     channels = data.channels or (1 if shape[2] == 1 else 3)
-    return ImageForm(height, width, channels, data.resize, data.background)
+    return form_of(data, height, width, channels)
 
 
 def apply_form(images: Pixels, form: ImageForm) -> Pixels:

@@ -13,7 +13,7 @@ import numpy as np
 
 from convladder.data.arrays import ArraySet
 from convladder.data.images import Header
-from convladder.data.sources import Source
+from convladder.data.sources import NAMED_SET, Source
 from convladder.errors import DataError
 
 _CIFAR10 = "airplane automobile bird cat deer dog frog horse ship truck".split()
@@ -29,12 +29,12 @@ _CIFAR100 = (
     "worm"
 ).split()
 
-_DIGITS_HEADER = Header(8, 8, grey=True)
+_DIGITS_HEADER = Header(8, 8, "L")
 _KERAS_SETS = {
-    "mnist": (Header(28, 28, grey=True), None),
-    "fashion_mnist": (Header(28, 28, grey=True), tuple(_FASHION)),
-    "cifar10": (Header(32, 32, grey=False), tuple(_CIFAR10)),
-    "cifar100": (Header(32, 32, grey=False), tuple(_CIFAR100)),
+    "mnist": (Header(28, 28, "L"), None),
+    "fashion_mnist": (Header(28, 28, "L"), tuple(_FASHION)),
+    "cifar10": (Header(32, 32, "RGB"), tuple(_CIFAR10)),
+    "cifar100": (Header(32, 32, "RGB"), tuple(_CIFAR100)),
 }
 
 NAMES = ("digits", *_KERAS_SETS)
@@ -52,12 +52,12 @@ def _lazy(name: str, load: Callable[[], ArraySet], header: Header) -> Source:
     arrays = cache(load)
     return Source(
         name=name,
-        kind="named set",
+        kind=NAMED_SET,
         fingerprint=f"{name} 1",
         listing=lambda: arrays().listing(),
-        read=lambda record, form: arrays().read(record, form),
+        fetch=lambda record: arrays().fetch(record),
         headers=lambda: [header],
-        parallel=False,
+        picklable=False,
     )
 
 

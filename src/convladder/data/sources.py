@@ -1,17 +1,18 @@
-"""What a source is, and how one is told from another by what it is."""
+"""What a source is: labelled images, before any is decoded."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
-from pathlib import Path
+from collections import Counter
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from typing import Literal
 
-from convladder.data.images import Header, ImageForm, Pixels
-from convladder.errors import DataError
+from convladder.data.images import Header, Pixels
 
 Split = Literal["", "train", "validation", "test"]
 Progress = Callable[[int, int], None]
+
+NAMED_SET = "named set"  # the kind of a built-in one
 
 SPLIT_NAMES: dict[str, Split] = {
     "train": "train",
@@ -24,69 +25,78 @@ SPLIT_NAMES: dict[str, Split] = {
 }
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Record:
-    """One labelled image of a source. `split` is empty where the source does not say."""
+    """One labelled image of a source.
+
+    split, group : empty where the source does not say. place : where the source finds it; means nothing to others.
+    """
 
     path: str
     label: int
     split: Split = ""
+    group: str = ""
+    place: tuple[int, ...] = ()
 
 
-Read = Callable[[Record, ImageForm], Pixels]
+@dataclass(frozen=True, slots=True)
+class Ignored:
+    """A file, or a row of a table, that was passed over, and by which rule."""
+
+    path: str
+    rule: str
 
 
 @dataclass(frozen=True)
 class Listing:
-    """All that a source holds: its classes and records, and how many files were passed over by which rule."""
+    """All that a source holds: its classes and records, and what was passed over."""
 
     class_names: tuple[str, ...]
     records: tuple[Record, ...]
-    ignored: dict[str, int] = field(default_factory=dict)
+    ignored: tuple[Ignored, ...] = ()
+
+    def of_classes(self, class_names: Iterable[str]) -> Listing:
+        """Return the listing with the records of these classes alone; the others count as ignored."""
+        kept = tuple(name for name in self.class_names if name in set(class_names))
+        place = {self.class_names.index(name): number for number, name in enumerate(kept)}
+        records = tuple(
+            Record(record.path, place[record.label], record.split, record.group, record.place)
+            for record in self.records
+            if record.label in place
+        )
+        others = tuple(
+            Ignored(record.path, "of a class left out") for record in self.records if record.label not in place
+        )
+        return Listing(kept, records, self.ignored + others)
+
+
+Content = bytes | Pixels
+Fetch = Callable[[Record], Content]
 
 
 @dataclass(frozen=True)
 class Source:
     """Labelled images, before any is decoded.
 
-    name : for people. kind : `class folder`, `split folder`, `arrays` or `named set`.
-    fingerprint : changes whenever what `listing` or `read` return may change.
+    name : for people. kind : `class folder`, `split folder`, `manifest`, `archive`, `arrays`, `named set`, …
+    fingerprint : changes whenever what `listing` or `fetch` return may change.
     listing : lists the records; may take long, or download.
-    read : gives the pixels of one record in a form, or raises UnreadableImage.
-    headers : gives the headers of a sample of the records.
+    fetch : gives the bytes, or the pixels, of one record, or raises UnreadableImage.
+    picklable : whether `fetch` works in another process.
+    headers : gives what is known of the images' headers without fetching any.
+    in_place_order : whether fetching in the order of `place` is far cheaper than in any other.
     """
 
     name: str
     kind: str
     fingerprint: str
     listing: Callable[[], Listing]
-    read: Read
-    headers: Callable[[], list[Header]]
-    parallel: bool = True
+    fetch: Fetch
+    picklable: bool = True
+    headers: Callable[[], list[Header]] | None = None
+    in_place_order: bool = False
 
 
-def open_source(text: str | Path) -> Source:
-    """Open a folder of class folders, a folder of split folders, an npz file, or a named data set.
-
-    Raises
-    ------
-    DataError
-        Nothing of that name is there, or it is none of these.
-    """
-    from convladder.data import arrays, folder, named
-
-    if not str(text):
-        raise DataError("the name of the data is empty: give a folder, an .npz file or a built-in name")
-    path = Path(text).expanduser()
-    if str(text) in named.NAMES:
-        if path.exists():
-            raise DataError(f"{str(text)!r} is a built-in data set and a path too: write ./{text} for the path")
-        return named.open_named(str(text))
-    if path.is_dir():
-        return folder.open_folder(path.resolve())
-    if path.is_file():
-        if path.suffix.lower() == ".npz":
-            return arrays.open_npz(path.resolve())
-        raise DataError(f"{text} is a file: give a folder of class folders, an .npz file or a built-in name")
-    raise DataError(f"no data at {text!s}: give a folder of class folders, an .npz file, or one of "
-                    f"{', '.join(named.NAMES)}")  # fmt: skip
+def count_ignored(ignored: Iterable[Ignored]) -> dict[str, int]:
+    """Return how many were passed over by each rule."""
+    return dict(sorted(Counter(each.rule for each in ignored).items()))

@@ -1,0 +1,188 @@
+"""Zip and tar archives as sources, read in place: nothing is ever extracted to the disk."""
+
+from __future__ import annotations
+
+import contextlib
+import lzma
+import posixpath
+import stat
+import tarfile
+import zipfile
+import zlib
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from functools import lru_cache, partial
+from pathlib import Path
+from typing import Protocol
+
+from convladder.data.images import Limits
+from convladder.data.layout import Entry, Kind, lay_out
+from convladder.data.sources import Ignored, Record, Source
+from convladder.errors import DataError, UnreadableImage
+
+SUFFIXES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz")
+MOST_MEMBERS = 5_000_000
+MOST_EXPANSION = 200  # times its own size that an archive may unfold to, from this on
+EXPANSION_FROM = 2**30
+
+
+class _Readable(Protocol):
+    def read(self, size: int, /) -> bytes: ...
+
+
+_BROKEN = (zipfile.BadZipFile, tarfile.TarError, lzma.LZMAError, zlib.error, EOFError, OSError, RuntimeError)
+
+
+def is_archive(path: Path) -> bool:
+    return path.name.lower().endswith(SUFFIXES)
+
+
+def open_archive(path: Path, limits: Limits) -> Source:
+    """Open an archive whose content is laid out as a folder may be; a single folder around it all is passed.
+
+    Raises
+    ------
+    DataError
+        It is damaged, names a place outside itself, or would unfold beyond all measure.
+    """
+    is_zip = path.name.lower().endswith(".zip")
+    try:
+        entries, twice = _settle(path, _zip_entries(path) if is_zip else _tar_entries(path))
+    except _BROKEN as error:
+        raise DataError(f"cannot read {path}: {error}") from None
+    layout = lay_out(str(path), _unwrap(entries))
+    listing = replace(layout.listing, ignored=layout.listing.ignored + twice)
+    status = path.stat()
+    compressed = not is_zip and _is_compressed(path)
+    fetch = _fetch_from_zip if is_zip else _fetch_from_compressed_tar if compressed else _fetch_from_tar
+    version = f"{path.name} {status.st_size} {status.st_mtime_ns}"
+    return Source(
+        name=str(path),
+        kind=f"{layout.kind} in an archive",
+        fingerprint=version,
+        listing=lambda: listing,
+        fetch=partial(fetch, path, version, limits),
+        picklable=not compressed,
+        in_place_order=compressed,
+    )
+
+
+def _settle(path: Path, found: Iterable[tuple[Entry, int]]) -> tuple[list[Entry], tuple[Ignored, ...]]:
+    """Bring the names into one form and check them; of two members of one name the later counts."""
+    entries: dict[str, Entry] = {}
+    twice, unfolded = [], 0
+    most = max(EXPANSION_FROM, MOST_EXPANSION * path.stat().st_size)
+    for number, (entry, size) in enumerate(found):
+        unfolded += size
+        if number >= MOST_MEMBERS or unfolded > most:
+            raise DataError(
+                f"{path} is not read: it has over {MOST_MEMBERS:,} members, or unfolds to over {most:,} bytes"
+            )
+        name = posixpath.normpath(entry.path)
+        if name.startswith(("/", "../")) or name == "..":
+            raise DataError(f"{path} names a place outside itself ({entry.path!r}): it is not read")
+        if name == ".":
+            continue
+        if name in entries and entry.kind != "folder":
+            twice.append(Ignored(name, "replaced later in the archive"))
+        entries[name] = replace(entry, path=name)
+    return list(entries.values()), tuple(twice)
+
+
+def _unwrap(entries: list[Entry]) -> list[Entry]:
+    """Take away the folder that is around all, as long as there is one that holds folders itself."""
+    tops = {entry.parts[0] for entry in entries}
+    visible = {name for name in tops if not name.startswith((".", "__MACOSX"))}
+    if len(visible) != 1:
+        return entries
+    (top,) = visible
+    if not any(len(entry.parts) > 2 or (len(entry.parts) == 2 and entry.kind == "folder") for entry in entries):
+        return entries
+    inside = [replace(entry, path=entry.path.removeprefix(f"{top}/")) for entry in entries if entry.path != top]
+    return _unwrap(inside)
+
+
+def _zip_entries(path: Path) -> Iterator[tuple[Entry, int]]:
+    with zipfile.ZipFile(path) as archive:
+        for number, member in enumerate(archive.infolist()):
+            mode = member.external_attr >> 16
+            kind: Kind = "folder" if member.is_dir() else "link" if stat.S_ISLNK(mode) else "file"
+            yield Entry(member.filename, kind, (number,)), member.file_size
+
+
+def _tar_entries(path: Path) -> Iterator[tuple[Entry, int]]:
+    with tarfile.open(path) as archive:
+        for member in archive:
+            kind: Kind = "other"
+            if member.isdir():
+                kind = "folder"
+            elif member.issym() or member.islnk():
+                kind = "link"
+            elif member.isreg() and not member.issparse():
+                kind = "file"
+            yield Entry(member.name, kind, (member.offset_data, member.size)), member.size
+            archive.members = []  # type: ignore[attr-defined]  # it would keep every member that it has seen
+
+
+def _is_compressed(path: Path) -> bool:
+    with contextlib.suppress(tarfile.TarError), tarfile.open(path, "r:"):
+        return False
+    return True
+
+
+@lru_cache(maxsize=1)
+def _opened_zip(path: Path, version: str) -> tuple[zipfile.ZipFile, list[zipfile.ZipInfo]]:
+    del version  # a file that was changed is opened anew
+    archive = zipfile.ZipFile(path)
+    return archive, archive.infolist()
+
+
+@lru_cache(maxsize=1)
+def _opened_tar(path: Path, version: str) -> tarfile.TarFile:
+    del version
+    return tarfile.open(path)
+
+
+def _fetch_from_zip(path: Path, version: str, limits: Limits, record: Record) -> bytes:
+    with _rejecting():
+        archive, members = _opened_zip(path, version)
+        (number,) = record.place
+        if members[number].flag_bits & 1:
+            raise UnreadableImage("encrypted", "it takes a password")
+        with archive.open(members[number]) as file:
+            return _read(file, limits.bytes + 1, limits)  # the size that is written there may be a lie
+
+
+def _fetch_from_tar(path: Path, version: str, limits: Limits, record: Record) -> bytes:
+    del version
+    offset, size = record.place
+    with _rejecting(), path.open("rb") as file:
+        file.seek(offset)
+        return _read(file, size, limits)
+
+
+def _fetch_from_compressed_tar(path: Path, version: str, limits: Limits, record: Record) -> bytes:
+    offset, size = record.place
+    with _rejecting():
+        file = _opened_tar(path, version).fileobj
+        if file is None:
+            raise UnreadableImage("unreadable", "the archive is closed")
+        file.seek(offset)
+        return _read(file, size, limits)
+
+
+def _read(file: _Readable, size: int, limits: Limits) -> bytes:
+    data = file.read(min(size, limits.bytes + 1))
+    if len(data) > limits.bytes:
+        raise UnreadableImage("too-large", f"over {limits.bytes:,} bytes (data.max_bytes)")
+    return data
+
+
+@contextlib.contextmanager
+def _rejecting() -> Iterator[None]:
+    try:
+        yield
+    except NotImplementedError as error:
+        raise UnreadableImage("unsupported", str(error)) from None
+    except _BROKEN as error:
+        raise UnreadableImage("corrupt", str(error) or type(error).__name__) from None

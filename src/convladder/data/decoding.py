@@ -1,0 +1,214 @@
+"""One chunk of a bank: decode its images into the shared array, and leave a file that says it is done.
+
+This may run in a process that can be ended: the chunk's marker says which image was at work then.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import faulthandler
+import io
+import json
+import struct
+import sys
+import zipfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from convladder import files
+from convladder.data.facts import FACTS, Facts, digest_content, measure
+from convladder.data.images import ImageForm, Limits, Pixels, fit, open_picture
+from convladder.data.sources import Content, Fetch, Record
+from convladder.errors import UnreadableImage
+from convladder.processes import Emit
+
+PIXELS = "images.npy"
+SECONDS = 60.0  # that one image may take; photographs take a tenth of one
+MEMORY = 3 * 2**30  # bytes that one image and all of its decoding may take
+
+_ROW = struct.Struct("<q")
+
+
+@dataclass(frozen=True)
+class Rejection:
+    """A file that is no image, and why."""
+
+    path: str
+    reason: str
+    detail: str
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """Some records of a bank, the rows that their pixels go to, and the folder that it is built in."""
+
+    folder: Path
+    number: int
+    rows: tuple[int, ...]
+    records: tuple[Record, ...]
+    form: ImageForm
+    limits: Limits
+
+    @property
+    def result(self) -> Path:
+        """The file that is there when the chunk is done."""
+        return self.folder / f"chunk-{self.number}.npz"
+
+    @property
+    def marker(self) -> Path:
+        """The file that holds the row that is being decoded."""
+        return self.folder / f"chunk-{self.number}.row"
+
+    @property
+    def trace(self) -> Path:
+        """The file that has content if an image took too long."""
+        return self.folder / f"chunk-{self.number}.trace"
+
+    def pixels(self) -> Pixels:
+        pixels: Pixels = np.load(self.folder / PIXELS, mmap_mode="r+")
+        return pixels
+
+    def row_at_work(self) -> int | None:
+        """Return the row at which decoding ended; None where it had not begun."""
+        try:
+            (row,) = _ROW.unpack(self.marker.read_bytes())
+        except (OSError, struct.error):
+            return None
+        return int(row)
+
+
+Contents = list[Content | UnreadableImage]
+
+
+@dataclass(frozen=True)
+class Done:
+    """The facts of a chunk's images, `(n,)`, and the rejected ones by row; their facts are zeros."""
+
+    facts: Facts
+    rejections: dict[int, Rejection]
+
+
+def decode_fetched(chunk: Chunk, fetch: Fetch, doomed: dict[int, Rejection], emit: Emit) -> None:
+    """Fetch and decode a chunk in a worker process."""
+    del emit
+    with _memory_limited(chunk):
+        decode_chunk(chunk, fetch, doomed, watched=True)
+
+
+def decode_sent(chunk: Chunk, contents: Contents, doomed: dict[int, Rejection], emit: Emit) -> None:
+    """Decode a chunk whose contents came along, in a worker process."""
+    del emit
+    by_record = dict(zip(chunk.records, contents, strict=True))
+    with _memory_limited(chunk):
+        decode_chunk(chunk, partial(_take, by_record), doomed, watched=True)
+
+
+def fetch_all(fetch: Fetch, records: Sequence[Record]) -> Contents:
+    """Return what each record's source has, or why it has nothing."""
+    contents: Contents = []
+    for record in records:
+        try:
+            contents.append(fetch(record))
+        except UnreadableImage as error:
+            contents.append(error)
+    return contents
+
+
+def decode_chunk(chunk: Chunk, fetch: Fetch, doomed: Mapping[int, Rejection], *, watched: bool = False) -> None:
+    """Decode a chunk into the bank's array and leave its result.
+
+    `doomed` rows are rejected untried. `watched` ends this process when an image takes too long.
+    """
+    pixels, facts = chunk.pixels(), np.zeros(len(chunk.rows), FACTS)
+    rejections: dict[int, Rejection] = {}
+    with _at_work(chunk, watched=watched) as begin:
+        for place, (row, record) in enumerate(zip(chunk.rows, chunk.records, strict=True)):
+            begin(row)
+            if row in doomed:
+                rejections[row] = doomed[row]
+                continue
+            try:
+                picture = open_picture(fetch(record), chunk.form, chunk.limits)
+                pixels[row] = fit(picture, chunk.form)
+                facts[place] = measure(picture, pixels[row])
+            except UnreadableImage as error:
+                rejections[row] = Rejection(record.path, error.reason, error.detail)
+            except MemoryError:
+                detail = f"decoding it took over {MEMORY / 2**30:.0f} GiB of memory"
+                rejections[row] = Rejection(record.path, "too-large", detail)
+    _write(chunk, Done(facts, rejections))
+
+
+def read_done(chunk: Chunk, pixels: Pixels | None = None) -> Done | None:
+    """Return the result of a chunk; None where it is not done, or not for these pixels, where they are given."""
+    try:
+        with np.load(chunk.result, allow_pickle=False) as file:
+            facts, listed = file["facts"], json.loads(bytes(file["rejections"]).decode())
+    except (OSError, ValueError, KeyError, zipfile.BadZipFile):
+        return None
+    rejections = {row: Rejection(*rest) for row, *rest in listed}
+    if len(facts) != len(chunk.rows) or facts.dtype != FACTS:
+        return None
+    if pixels is None:
+        return Done(facts, rejections)
+    good = [place for place, row in enumerate(chunk.rows) if row not in rejections]
+    same = all((digest_content(pixels[chunk.rows[place]]) == facts["content"][place]).all() for place in good)
+    return Done(facts, rejections) if same else None
+
+
+def _write(chunk: Chunk, done: Done) -> None:
+    listed = [[row, *vars(rejection).values()] for row, rejection in done.rejections.items()]
+    file = io.BytesIO()
+    np.savez(file, facts=done.facts, rejections=np.frombuffer(json.dumps(listed).encode(), np.uint8))
+    files.write_bytes(chunk.result, file.getvalue())
+
+
+def _take(contents: Mapping[Record, Content | UnreadableImage], record: Record) -> Content:
+    content = contents[record]
+    if isinstance(content, UnreadableImage):
+        raise content
+    return content
+
+
+@contextlib.contextmanager
+def _at_work(chunk: Chunk, *, watched: bool) -> Iterator[Callable[[int], None]]:
+    """Yield a function that notes the row where another process can read it, should this one end.
+
+    If watched, it also ends this process, even inside a decoder, unless the next row begins in SECONDS.
+    """
+    with chunk.marker.open("wb", buffering=0) as marker, chunk.trace.open("w") as trace:
+
+        def begin(row: int) -> None:
+            marker.seek(0)
+            marker.write(_ROW.pack(row))
+            if watched:
+                faulthandler.dump_traceback_later(SECONDS, exit=True, file=trace)
+
+        try:
+            yield begin
+        finally:
+            faulthandler.cancel_dump_traceback_later()
+    chunk.marker.unlink(missing_ok=True)
+    chunk.trace.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def _memory_limited(chunk: Chunk) -> Iterator[None]:
+    """Let this process take MEMORY more than it has, and the chunk's array; where the system knows how."""
+    if sys.platform != "linux":
+        yield
+        return
+    import resource
+
+    before = resource.getrlimit(resource.RLIMIT_AS)
+    has = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+    array = (chunk.folder / PIXELS).stat().st_size
+    resource.setrlimit(resource.RLIMIT_AS, (has + array + MEMORY, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_AS, before)

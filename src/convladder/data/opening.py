@@ -1,0 +1,81 @@
+"""Which kind of source a text names, told by what is there."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from convladder.config import Data
+from convladder.data.images import Limits
+from convladder.data.sources import Source
+from convladder.errors import DataError
+
+EXPECTED = "a folder of class folders, a .zip or .tar archive of it, a .csv or .tsv table of paths and labels, \
+an .npz file, a .parquet file or a folder of them, hf:NAME of the Hugging Face hub"
+
+
+def open_source(settings: Data) -> Source:
+    """Open what `settings.source` names: a folder, an archive, a table, an npz or Parquet file, a set by name.
+
+    Raises
+    ------
+    DataError
+        Nothing of that name is there, or it is none of these.
+    """
+    from convladder.data import hub, named
+
+    text, limits = settings.source, limits_of(settings)
+    if not text:
+        raise DataError("the name of the data is empty: give a folder, a file or a built-in name")
+    path = Path(text).expanduser()
+    if text in named.NAMES:
+        if path.exists():
+            raise DataError(f"{text!r} is a built-in data set and a path too: write ./{text} for the path")
+        return named.open_named(text)
+    if text.startswith(hub.PREFIX):
+        return hub.open_hub(text, settings, limits)
+    if path.is_dir():
+        return _open_folder(path.resolve(), settings, limits)
+    if path.is_file():
+        return _open_file(path.resolve(), settings, limits)
+    raise DataError(f"no data at {text}: give {EXPECTED}, or one of {', '.join(named.NAMES)}")
+
+
+def open_values(values: Any, labels: Any, settings: Data) -> Source:
+    """Open a pandas frame of paths and labels, or an array of images with their labels. Raises DataError."""
+    from convladder.data import arrays, manifest
+
+    if hasattr(values, "columns"):
+        if labels is not None:
+            raise DataError("the labels of a frame are in its column 'label' (or in data.label_column)")
+        root = Path(settings.image_root or ".").expanduser().resolve()
+        return manifest.open_table(values, settings.source, root, settings, limits_of(settings))
+    if labels is None:
+        raise DataError("an array of images needs labels: load(images, labels)")
+    return arrays.open_arrays(settings.source, values, labels)
+
+
+def limits_of(settings: Data) -> Limits:
+    """Return the limits that the settings set."""
+    return Limits(settings.max_pixels, settings.max_bytes, settings.max_frames)
+
+
+def _open_folder(root: Path, settings: Data, limits: Limits) -> Source:
+    from convladder.data import folder, parquet
+
+    shards = parquet.find_shards(root)
+    return parquet.open_parquet(str(root), shards, settings) if shards else folder.open_folder(root, limits)
+
+
+def _open_file(path: Path, settings: Data, limits: Limits) -> Source:
+    from convladder.data import archives, arrays, manifest, parquet
+
+    if archives.is_archive(path):
+        return archives.open_archive(path, limits)
+    if path.suffix.lower() in manifest.SUFFIXES:
+        return manifest.open_manifest(path, settings, limits)
+    if path.suffix.lower() == ".npz":
+        return arrays.open_npz(path)
+    if path.suffix.lower() == parquet.SUFFIX:
+        return parquet.open_parquet(str(path), parquet.Shards(path.parent, (path.name,)), settings)
+    raise DataError(f"{path} is a file of another kind: give {EXPECTED}")

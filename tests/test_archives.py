@@ -1,0 +1,178 @@
+from __future__ import annotations
+
+import io
+import tarfile
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from conftest import MakeFolder
+from convladder.config import Data
+from convladder.data import archives
+from convladder.data.bank import Bank
+from convladder.data.dataset import check, load
+from convladder.errors import DataError
+
+KINDS = ["zip", "tar", "tar.gz", "tar.bz2", "tar.xz"]
+
+
+def pack(root: Path, kind: str, inside: str = "") -> Path:
+    """Put all files below a folder into an archive beside it, in a shuffled order."""
+    path = root.parent / f"packed.{kind}"
+    found = sorted(each for each in root.rglob("*") if each.is_file())
+    found = [found[place] for place in np.random.default_rng(0).permutation(len(found))]
+    names = [f"{inside}{each.relative_to(root).as_posix()}" for each in found]
+    if kind == "zip":
+        with zipfile.ZipFile(path, "w") as archive:
+            for each, name in zip(found, names, strict=True):
+                archive.write(each, name)
+    else:
+        with tarfile.open(path, f"w:{kind.removeprefix('tar').removeprefix('.')}") as tar:
+            for each, name in zip(found, names, strict=True):
+                tar.add(each, name)
+    return path
+
+
+def pixels(bank: Bank) -> np.ndarray:
+    return np.array(bank.images[bank.rows])
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("inside", ["", "my images/", "./"])
+def test_an_archive_is_read_like_the_folder_in_it(make_folder: MakeFolder, kind: str, inside: str) -> None:
+    root = make_folder({"cat": 9, "dog": 9})
+    (root / "cat" / "bad.jpg").write_bytes(b"no image")
+    (root / "cat" / ".DS_Store").write_bytes(b"x")
+    of_folder = load(str(root), allow_rejects=True)
+    packed = load(str(pack(root, kind, inside)), allow_rejects=True)
+    assert [record.path for record in packed.bank.records] == [record.path for record in of_folder.bank.records]
+    assert np.array_equal(pixels(packed.bank), pixels(of_folder.bank))
+    assert packed.bank.fingerprint == of_folder.bank.fingerprint
+    assert np.array_equal(packed.splits.test, of_folder.splits.test)
+    assert packed.bank.rejections == of_folder.bank.rejections
+    assert packed.bank.ignored == of_folder.bank.ignored == {"hidden": 1}
+
+
+def test_split_folders_in_an_archive(make_folder: MakeFolder) -> None:
+    root = make_folder({"train/cat": 8, "train/dog": 8, "test/cat": 3, "test/dog": 3})
+    dataset = load(str(pack(root, "zip", "set/")))
+    assert len(dataset.splits.test) == 6
+    assert dataset.bank.kind == "split folder in an archive"
+
+
+def test_nothing_is_written_beside_an_archive(make_folder: MakeFolder) -> None:
+    path = pack(make_folder({"cat": 5, "dog": 5}), "zip")
+    before = sorted(path.parent.rglob("*"))
+    load(str(path))
+    assert sorted(path.parent.rglob("*")) == before
+
+
+@pytest.mark.parametrize("name", ["../outside/1.png", "/etc/1.png", "cat/../../1.png"])
+@pytest.mark.parametrize("kind", ["zip", "tar"])
+def test_a_place_outside_the_archive_is_refused(make_folder: MakeFolder, name: str, kind: str) -> None:
+    path = pack(make_folder({"cat": 5, "dog": 5}), kind)
+    if kind == "zip":
+        with zipfile.ZipFile(path, "a") as archive:
+            archive.writestr(name, b"x")
+    else:
+        with tarfile.open(path, "a") as tar:
+            member = tarfile.TarInfo(name)
+            member.size = 1
+            tar.addfile(member, io.BytesIO(b"x"))
+    with pytest.raises(DataError, match="names a place outside itself"):
+        load(str(path))
+
+
+def test_links_and_devices_in_a_tar_are_ignored(make_folder: MakeFolder) -> None:
+    path = pack(make_folder({"cat": 5, "dog": 5}), "tar")
+    with tarfile.open(path, "a") as tar:
+        for name, kind in (("cat/link.png", tarfile.SYMTYPE), ("cat/pipe", tarfile.FIFOTYPE)):
+            member = tarfile.TarInfo(name)
+            member.type, member.linkname = kind, "/etc/passwd"
+            tar.addfile(member)
+    assert load(str(path)).bank.ignored == {"not a regular file": 1, "symbolic link": 1}
+
+
+def test_a_member_given_twice_counts_as_the_later(make_folder: MakeFolder) -> None:
+    root = make_folder({"cat": 5, "dog": 5})
+    path = pack(root, "tar")
+    with tarfile.open(path, "a") as tar:
+        tar.add(root / "dog" / "000.png", "cat/000.png")
+    checked = check(Data(source=str(path)))
+    assert checked.files == {"files": 11, "accepted": 10, "rejected": 0, "ignored": 1}
+    assert [each.rule for each in checked.ignored] == ["replaced later in the archive"]
+    assert any(finding.code == "conflicting-labels" for finding in checked.findings)
+
+
+def test_an_encrypted_member_is_rejected(make_folder: MakeFolder) -> None:
+    path = pack(make_folder({"cat": 5, "dog": 5}), "zip")
+    data = bytearray(path.read_bytes())
+    entry = data.index(b"PK\x01\x02")  # the first in the central directory: its flags are at 8
+    data[entry + 8] |= 1
+    path.write_bytes(data)
+    bank = load(str(path), allow_rejects=True).bank
+    assert [each.reason for each in bank.rejections] == ["encrypted"]
+
+
+def test_a_member_with_a_wrong_checksum_is_rejected(make_folder: MakeFolder) -> None:
+    path = pack(make_folder({"cat": 5, "dog": 5}, size=40), "zip")
+    data = bytearray(path.read_bytes())
+    data[200] ^= 255  # in the first member's pixels, stored as they are
+    path.write_bytes(data)
+    bank = load(str(path), allow_rejects=True).bank
+    assert [each.reason for each in bank.rejections] == ["corrupt"]
+
+
+def test_a_member_larger_than_it_says_is_not_read_to_its_end(make_folder: MakeFolder) -> None:
+    root = make_folder({"cat": 5, "dog": 5})
+    (root / "cat" / "large.png").write_bytes(b"\0" * 100_000)
+    path = pack(root, "zip")
+    bank = load(Data(source=str(path), max_bytes=50_000), allow_rejects=True).bank
+    assert [(each.path, each.reason) for each in bank.rejections] == [("cat/large.png", "too-large")]
+
+
+@pytest.mark.parametrize("kind", ["zip", "tar.gz"])
+def test_an_archive_that_unfolds_beyond_measure_is_refused(
+    make_folder: MakeFolder, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = make_folder({"cat": 5, "dog": 5})
+    (root / "cat" / "bomb.png").write_bytes(b"\0" * 10_000_000)
+    path = root.parent / f"bomb.{kind}"
+    if kind == "zip":
+        with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+            archive.write(root / "cat" / "bomb.png", "cat/bomb.png")
+    else:
+        with tarfile.open(path, "w:gz") as tar:
+            tar.add(root / "cat" / "bomb.png", "cat/bomb.png")
+    monkeypatch.setattr(archives, "EXPANSION_FROM", 1_000_000)
+    with pytest.raises(DataError, match="unfolds to over"):
+        load(str(path))
+
+
+def damage_middle(data: bytes) -> bytes:
+    return data[: len(data) // 2]
+
+
+@pytest.mark.parametrize("kind", ["zip", "tar", "tar.gz", "tar.xz"])
+@pytest.mark.parametrize("damage", [damage_middle, lambda data: b"no archive"])
+def test_a_damaged_archive_says_so(make_folder: MakeFolder, kind: str, damage: Callable[[bytes], bytes]) -> None:
+    path = pack(make_folder({"cat": 5, "dog": 5}, size=40), kind)
+    path.write_bytes(damage(path.read_bytes()))
+    with pytest.raises(DataError, match="packed"):
+        load(str(path))
+
+
+def test_many_files_in_an_archive_are_read_by_processes(
+    make_folder: MakeFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from convladder.data import building
+
+    monkeypatch.setattr(building, "PARALLEL_FROM", 0)
+    monkeypatch.setattr(building, "CHUNK", 5)
+    root = make_folder({"cat": 12, "dog": 12})
+    expected = load(str(root)).bank.fingerprint
+    for kind in ("zip", "tar", "tar.gz"):
+        assert load(str(pack(root, kind))).bank.fingerprint == expected
