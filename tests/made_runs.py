@@ -27,12 +27,16 @@ def make_run(
     changes: Mapping[str, Any] | None = None,
     source: str = "pets",
     order: NDArray[np.int64] | None = None,
+    prefix: str = "",
 ) -> Run:
-    """Write a run that is right on these test images, `(images,)`, listed in the given order; and read it back."""
+    """Write a run that is right on these test images, `(images,)`, listed in the given order; and read it back.
+
+    `prefix` begins the images' names.
+    """
     order = np.arange(len(right)) if order is None else order
     labels = np.arange(len(right))[order] % 2
     predicted = np.where(right[order], labels, 1 - labels)
-    paths = [f"{CLASSES[number % 2]}/{number:04}.png" for number in order]
+    paths = [f"{CLASSES[number % 2]}/{prefix}{number:04}.png" for number in order]
     splits = ["test"] * len(right) + ["validation"] * 20
     logits = 4.0 * np.eye(2)[np.concatenate([predicted, np.arange(20) % 2])]
     table = predictions.make_table(

@@ -97,7 +97,7 @@ def test_every_figure_comes_from_the_predictions_to_the_last_digit(climbed: Path
     results = pd.read_csv(climbed / "results.csv").set_index(["rung", "seed"])
     page = (climbed / "report.html").read_text(encoding="utf-8")
     for (rung, seed), row in results.iterrows():
-        run = runs.Run(folders.trial_folder(climbed, rung, seed))
+        run = runs.Run(folders.trial_folder(climbed, folders.TrialKey(rung, seed)))
         figures = metrics.compute(predictions.read(run.folder / "predictions.csv"))
         assert {split: run.metrics[split] for split in figures} == figures
         assert row["test_accuracy"] == figures["test"]["accuracy"]
@@ -175,7 +175,7 @@ def test_two_climbs_do_not_work_in_one_folder(climbed: Path) -> None:
 
 
 def test_the_command_is_the_persons(climbed: Path) -> None:
-    run = runs.Run(folders.trial_folder(climbed, "lenet5", 0))
+    run = runs.Run(folders.trial_folder(climbed, folders.TrialKey("lenet5", 0)))
     assert run.about["environment"]["command"].endswith(" ".join([*SMALL, "--out", "first"]))
     assert run.about["environment"]["threads"] == "1"
 
@@ -258,10 +258,10 @@ def test_a_trial_that_fails_is_shown_and_the_others_go_on(climbed: Path) -> None
     )
     words = ["climb", "digits", "--limit", "200", "--ladder", "mine.toml", "--seeds", "2", "--epochs", "1"]
     done = convladder(*words, "--out", "failing", cwd=climbed.parent, status=1)
-    assert "wild seed 0 failed: the loss was not a number" in done.stderr
+    assert "wild, seed 0, failed: the loss was not a number" in done.stderr
     results = Results(climbed.parent / "failing")
     assert list(results.standings) == ["fine"]
-    assert [failure.rung for failure in results.failures] == ["wild", "wild"]
+    assert [failure.key.rung for failure in results.failures] == ["wild", "wild"]
     page = (climbed.parent / "failing/report.html").read_text()
     assert "Not complete" in page
     assert "wild, seed 0, failed" in page
@@ -390,7 +390,7 @@ def test_evaluating_the_same_images_gives_the_same_predictions(climbed: Path) ->
     from convladder.inference import load_network
     from convladder.training import fit
 
-    run = runs.Run(folders.trial_folder(climbed, "max-pooling", 1))
+    run = runs.Run(folders.trial_folder(climbed, folders.TrialKey("max-pooling", 1)))
     dataset = load(run.experiment.data)
     logits = fit.predict_logits(load_network(run), dataset.bank, dataset.splits.test)
     test = predictions.part(run.predictions, "test")

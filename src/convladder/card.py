@@ -14,7 +14,8 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from convladder import files
 from convladder.evaluation import calibration, mistakes, predictions, sentences
 from convladder.evaluation.proportions import proportion
-from convladder.runs import Run, measure_robustness
+from convladder.pooling import robustness_of
+from convladder.runs import Run
 from convladder.wording import percent, short_name
 
 NAME = "card.md"
@@ -67,7 +68,7 @@ def _make(run: Run) -> str:
         test=run.metrics["test"],
         accuracy=proportion(int(right.sum()), len(right)),
         classes=mistakes.class_accuracies(test),
-        robustness=measure_robustness([run]),
+        robustness=robustness_of(run),
         calibration=sentences.of_calibration(calibration.assess(run.predictions)),
         selection=sentences.of_selection(calibration.select(run.predictions, WANTED)),
         train_images=sum(trained),

@@ -13,13 +13,13 @@ from convladder import files, folders, provenance, runs
 from convladder.config import Data, difference
 from convladder.data.dataset import Dataset
 from convladder.errors import LadderError, RunError, TrainingError
+from convladder.folders import TrialKey
 from convladder.ladder import Ladder
 from convladder.processes import Event, Failed, Finished, Task, call, run_tasks
 from convladder.trial import Trial, count_flops, run_trial
 
 RENEW_AFTER = 12  # trials: Keras's memory grows a little with each fit
 
-TrialKey = tuple[str, int]
 OnEvent = Callable[[Event], None]
 OnWeights = Callable[[dict[TrialKey, float]], None]
 Load = Callable[[Data], Dataset]
@@ -59,11 +59,12 @@ def make_plan(ladder: Ladder, seeds: Sequence[int], changes: Mapping[str, Any], 
         dataset = load(experiment.data)
         if trials and _test_paths(dataset) != _test_paths(trials[0].dataset):
             raise LadderError(
-                f"rung {rung.name!r} would be tested on other images than {trials[0].rung!r}, "
-                "and could not be compared: a rung must leave source, limit, split_seed and test as they are"
+                f"rung {rung.name!r} would be tested on other images than {trials[0].rung!r}, and could not be "
+                "compared: a rung must leave source, limit, split_seed, test and folds as they are"
             )
-        settled = experiment.replace(dataset.settled())
-        trials += [Trial(rung.name, settled.replace({"seed": seed}), dataset) for seed in seeds]
+        for each in dataset.each_fold():
+            settled = experiment.replace(each.settled())
+            trials += [Trial(rung.name, settled.replace({"seed": seed}), each) for seed in seeds]
     return Plan(ladder, tuple(trials), _identity(trials))
 
 
@@ -92,7 +93,7 @@ def climb(plan: Plan, folder: Path, *, jobs: int, on_weights: OnWeights, on_even
         failed = []
         for event in _train(order, folder, jobs):
             on_event(event)
-            error = folders.error_file(folders.trial_folder(folder, *event.key))
+            error = folders.error_file(folders.trial_folder(folder, event.key))
             if isinstance(event, Finished):
                 error.unlink(missing_ok=True)
             if isinstance(event, Failed):
@@ -130,7 +131,7 @@ def missing_trials(plan: Plan, folder: Path) -> list[Trial]:
     """
     missing = []
     for trial in plan.trials:
-        place = folders.trial_folder(folder, *trial.key)
+        place = folders.trial_folder(folder, trial.key)
         folders.check_free(place)
         if folders.is_finished(place):
             check_same(runs.Run(place), trial)
@@ -167,10 +168,10 @@ def _earlier_trials(plan: Plan, folder: Path) -> list[TrialKey]:
     """
     if not folders.is_climb(folder):
         return []
-    listed = [(rung, seed) for rung, seed in files.read_json(folder / "climb.json")["trials"]]
-    finished = [key for key in listed if folders.is_finished(folders.trial_folder(folder, *key))]
-    of_rung = {trial.rung: trial for trial in plan.trials}
-    left_out = sorted({rung for rung, _ in finished} - set(of_rung))
+    listed = [TrialKey(*key) for key in files.read_json(folder / "climb.json")["trials"]]
+    finished = [key for key in listed if folders.is_finished(folders.trial_folder(folder, key))]
+    alike = {(trial.rung, trial.key.fold): trial for trial in plan.trials}
+    left_out = sorted({key.rung for key in finished} - {trial.rung for trial in plan.trials})
     if left_out:
         raise RunError(
             f"{folder} holds rungs that this command leaves out ({', '.join(left_out)}): "
@@ -178,15 +179,18 @@ def _earlier_trials(plan: Plan, folder: Path) -> list[TrialKey]:
         )
     planned = {trial.key for trial in plan.trials}
     earlier = [key for key in finished if key not in planned]
-    for rung, seed in earlier:
-        same = replace(of_rung[rung], experiment=of_rung[rung].experiment.replace({"seed": seed}))
-        check_same(runs.Run(folders.trial_folder(folder, rung, seed)), same)
+    for key in earlier:
+        if (key.rung, key.fold) not in alike:
+            raise RunError(f"{folder} was made with other --folds than this command: choose another --out")
+        own = alike[key.rung, key.fold]
+        same = replace(own, experiment=own.experiment.replace({"seed": key.seed}))
+        check_same(runs.Run(folders.trial_folder(folder, key)), same)
     return earlier
 
 
 def _describe(plan: Plan, folder: Path, earlier: list[TrialKey], jobs: int) -> None:
     place = {rung.name: number for number, rung in enumerate(plan.ladder.rungs)}
-    trials = sorted([*(trial.key for trial in plan.trials), *earlier], key=lambda key: (place[key[0]], key[1]))
+    trials = sorted([*(trial.key for trial in plan.trials), *earlier], key=lambda key: (place[key.rung], key[1:]))
     files.write_json(folder / "ladder.json", plan.ladder.to_json())
     description = {
         "identity": plan.identity,
@@ -200,7 +204,7 @@ def _describe(plan: Plan, folder: Path, earlier: list[TrialKey], jobs: int) -> N
 def _train(trials: Sequence[Trial], folder: Path, jobs: int) -> Iterator[Event]:
     command = provenance.command()
     tasks = [
-        Task(trial.key, run_trial, (trial, folders.trial_folder(folder, *trial.key), command)) for trial in trials
+        Task(trial.key, run_trial, (trial, folders.trial_folder(folder, trial.key), command)) for trial in trials
     ]
     return run_tasks(tasks, jobs=jobs, threads=1, renew_after=RENEW_AFTER)
 
@@ -217,7 +221,7 @@ def _weigh(trials: Sequence[Trial]) -> dict[TrialKey, float]:
 
 
 def _test_paths(dataset: Dataset) -> list[str]:
-    return [dataset.bank.records[index].path for index in dataset.splits.test]
+    return dataset.paths(dataset.splits.test)
 
 
 def _identity(trials: Sequence[Trial]) -> str:

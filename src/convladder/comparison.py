@@ -11,7 +11,7 @@ import pandas as pd
 from convladder import folders, provenance
 from convladder.config import Experiment, difference
 from convladder.errors import RunError
-from convladder.evaluation import mcnemar, statistics
+from convladder.evaluation import mcnemar
 from convladder.lineup import Claim, Lineup
 from convladder.readings import count_verdicts
 from convladder.runs import Run
@@ -19,7 +19,7 @@ from convladder.wording import points
 
 Groups = dict[str, list[Run]]
 MOST_SAID = 3  # comparisons with a sentence each
-_NOT_A_TECHNIQUE = ("seed", "data.source")
+_NOT_A_TECHNIQUE = ("seed", "data.source", "data.fold")
 
 
 class Comparison:
@@ -41,8 +41,14 @@ class Comparison:
             given = f"{runs[0].folder} is one" if runs else "none is given"
             raise RunError(f"a comparison takes two runs or more: {given}")
         groups = group(runs)
-        seeds_alone = len(groups) == 1
-        self.lineup = Lineup({f"{run.rung}, seed {run.seed}": [run] for run in runs} if seeds_alone else groups)
+        if len(groups) == 1:
+            groups = _by_seed(runs)
+        self.lineup = Lineup(groups)
+        lacking = [name for name in groups if name not in self.lineup.groups]
+        if lacking:
+            raise RunError(f"{lacking[0]} has no seed with a run of every fold, which a comparison takes")
+        if len(groups) == 1:
+            raise RunError("a comparison takes two or more: these are the folds of one")
         self.standings = self.lineup.standings
 
     @property
@@ -53,12 +59,12 @@ class Comparison:
     @property
     def of_networks(self) -> bool:
         """Whether single networks are compared, not techniques over seeds."""
-        return all(len(runs) == 1 for runs in self.lineup.groups.values())
+        return all(len(runs) == 1 for runs in self.lineup.groups.values()) and not self.lineup.folds
 
     @cached_property
     def claims(self) -> list[Claim]:
         """Each other group against the first: one family of tests."""
-        return self.lineup.claims(self._pairs, mcnemar.compare if self.of_networks else statistics.compare)
+        return self.lineup.claims(self._pairs, mcnemar.compare if self.of_networks else None)
 
     @cached_property
     def corrupted_claims(self) -> list[Claim]:
@@ -152,10 +158,17 @@ def group(runs: Sequence[Run]) -> Groups:
     return named
 
 
-def _refuse_repeated_seeds(runs: Sequence[Run]) -> None:
-    of_seed: dict[int, Run] = {}
+def _by_seed(runs: Sequence[Run]) -> Groups:
+    groups: Groups = {}
     for run in runs:
-        other = of_seed.setdefault(run.seed, run)
+        groups.setdefault(f"{run.rung}, seed {run.seed}", []).append(run)
+    return groups
+
+
+def _refuse_repeated_seeds(runs: Sequence[Run]) -> None:
+    of_seed: dict[tuple[int, int], Run] = {}
+    for run in runs:
+        other = of_seed.setdefault((run.seed, run.experiment.data.fold), run)
         if other is not run:
             raise RunError(f"{other.folder} and {run.folder} are one experiment with one seed: leave one out")
 
@@ -165,7 +178,7 @@ def _hint(path: Path) -> str:
 
 
 def _without_seed(run: Run) -> str:
-    settings: Experiment = run.experiment.replace({"seed": 0, "data.source": ""})
+    settings: Experiment = run.experiment.replace({"seed": 0, "data.source": "", "data.fold": 0})
     return settings.to_json()
 
 

@@ -7,6 +7,7 @@ import datetime
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 from filelock import FileLock, Timeout
 
@@ -41,9 +42,22 @@ def why_no_run(folder: Path) -> str:
     return f"{folder} is not a finished run: it has no {MARKER}"
 
 
-def trial_folder(climb: Path, rung: str, seed: int) -> Path:
-    """Return where a climb keeps the run of a rung and a seed."""
-    return climb / "trials" / rung / f"seed-{seed}"
+class TrialKey(NamedTuple):
+    """Which trial of a climb: its rung, its seed, and in cross-validation its fold."""
+
+    rung: str
+    seed: int
+    fold: int | None = None
+
+    @property
+    def name(self) -> str:
+        """The trial among those of its rung, such as `seed 0` or `fold 2, seed 0`."""
+        return f"seed {self.seed}" if self.fold is None else f"fold {self.fold}, seed {self.seed}"
+
+
+def trial_folder(climb: Path, key: TrialKey) -> Path:
+    """Return where a climb keeps the run of a trial, such as `trials/lenet5/seed-0`."""
+    return climb / "trials" / key.rung / key.name.replace(", ", "-").replace(" ", "-")
 
 
 def error_file(run_folder: Path) -> Path:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
-from functools import cached_property
+from functools import cached_property, partial
 from statistics import median_low
 from typing import Any
 
@@ -16,10 +16,12 @@ import numpy as np
 import pandas as pd
 
 from convladder.errors import RunError
-from convladder.evaluation import predictions, statistics
+from convladder.evaluation import crossvalidation, predictions, statistics
+from convladder.evaluation.crossvalidation import Folds
 from convladder.evaluation.robustness import Robustness
 from convladder.evaluation.statistics import Correct, Difference
-from convladder.runs import Run, measure_robustness
+from convladder.pooling import Pooled, measure_robustness, pool
+from convladder.runs import Run
 
 Pair = tuple[str, str]
 Compare = Callable[..., list[Difference]]  # as statistics.compare
@@ -44,11 +46,15 @@ PRICES = tuple(field.name for field in fields(Price))
 
 @dataclass(frozen=True)
 class Standing:
-    """One group: its runs by seed, its accuracy on test with an interval, on validation, and its price."""
+    """One group: its runs by seed, its accuracy on test with an interval, on validation, and its price.
+
+    accuracies : of each run on its own test images: a seed, or a fold of one. seed_accuracies : of each seed.
+    """
 
     name: str
     runs: tuple[Run, ...]
     accuracy: statistics.Estimate
+    accuracies: tuple[float, ...]
     seed_accuracies: tuple[float, ...]
     validation_accuracy: float
     price: Price
@@ -85,10 +91,30 @@ class Claim:
 
 
 class Lineup:
-    """Groups of runs. Raises RunError, when first asked, where they were not tested on the same images."""
+    """Groups of runs. Raises RunError, when first asked, where they were not tested on the same images.
+
+    In cross-validation the runs of one seed, a run a fold, count as one network that was tested on every image; a
+    seed that lacks a fold is left out, and a group without any whole seed too.
+    """
 
     def __init__(self, groups: Mapping[str, Sequence[Run]]) -> None:
-        self.groups = {name: tuple(runs) for name, runs in groups.items()}
+        self.pooled = {name: found for name, runs in groups.items() if (found := pool(runs))}
+        self.groups = {
+            name: tuple(run for each in found for run in each.runs) for name, found in self.pooled.items()
+        }
+
+    @cached_property
+    def folds(self) -> int | None:
+        """Into how many folds the images were parted; None where there is one test split."""
+        folds = {each.folds for pooled in self.pooled.values() for each in pooled}
+        if len(folds) > 1:
+            raise RunError("runs of a cross-validation cannot be compared with others")
+        return next(iter(folds), None)
+
+    @cached_property
+    def tested_in(self) -> Folds:
+        """In which fold each test image was tested, `(images,)`."""
+        return next(iter(self.pooled.values()))[0].tested_in
 
     @cached_property
     def standings(self) -> dict[str, Standing]:
@@ -105,7 +131,9 @@ class Lineup:
     @cached_property
     def corrupted(self) -> dict[str, Correct]:
         """For each group `(seeds, images)`: how often was the image right when it was made worse?"""
-        return {name: np.stack([run.corrupted.by_image() for run in runs]) for name, runs in self.groups.items()}
+        return {
+            name: np.stack([each.corrupted.by_image() for each in pooled]) for name, pooled in self.pooled.items()
+        }
 
     def asked_alike(self, name: str, reference: str) -> bool:
         """Whether two groups were asked about the same images made worse in the same way.
@@ -117,28 +145,36 @@ class Lineup:
     @cached_property
     def robustness(self) -> dict[str, Robustness]:
         """For each group its accuracy under each corruption and strength."""
-        return {name: measure_robustness(runs) for name, runs in self.groups.items()}
+        return {name: measure_robustness(pooled) for name, pooled in self.pooled.items()}
 
-    def claims(self, pairs: Sequence[Pair], compare: Compare = statistics.compare) -> list[Claim]:
+    def claims(self, pairs: Sequence[Pair], compare: Compare | None = None) -> list[Claim]:
         """Compare the first group of each pair with the second: one family of questions.
 
         A pair of which a group has no run is left out, but counts in the family.
         """
         known = [pair for pair in pairs if set(pair) <= set(self.groups)]
-        return self._claims(self.correct, known, compare, len(pairs))
+        return self._claims(self.correct, known, compare or self._comparison(self.tested_in), len(pairs))
 
-    def robustness_claims(self, pairs: Sequence[Pair], compare: Compare = statistics.compare) -> list[Claim]:
+    def robustness_claims(self, pairs: Sequence[Pair]) -> list[Claim]:
         """Do what `claims` does for the accuracy on images made worse, meant over corruptions and strengths.
 
         A pair that was not asked about the same images in the same way is left out too.
         """
         known = [pair for pair in pairs if set(pair) <= set(self.groups) and self.asked_alike(*pair)]
+        first = next(iter(self.pooled.values()))[0]
+        compare = self._comparison(first.tested_in[first.corrupted.rows])
         return self._claims(self.corrupted, known, compare, len(pairs))
+
+    def _comparison(self, tested_in: Folds) -> Compare:
+        """Return the test that fits these runs."""
+        if self.folds is None:
+            return statistics.compare
+        return partial(crossvalidation.compare, folds=tested_in)
 
     def _claims(
         self, tables: Mapping[str, Correct], pairs: Sequence[Pair], compare: Compare, family: int
     ) -> list[Claim]:
-        seeds = {name: [run.seed for run in runs] for name, runs in self.groups.items()}
+        seeds = {name: [each.seed for each in pooled] for name, pooled in self.pooled.items()}
         differences = compare(tables, pairs, seeds, family=family)
         return [
             Claim(name, reference, difference, self._extras(name, reference))
@@ -151,18 +187,18 @@ class Lineup:
 
     @cached_property
     def _asked(self) -> dict[str, set[tuple[str, ...]]]:
-        return {name: {_asked(run) for run in runs} for name, runs in self.groups.items()}
+        return {name: {_asked(each) for each in pooled} for name, pooled in self.pooled.items()}
 
     @cached_property
     def _tables(self) -> dict[str, list[pd.DataFrame]]:
         """The predictions of the test images for each run, all in the order of the first."""
         first: pd.DataFrame | None = None
         tables: dict[str, list[pd.DataFrame]] = {}
-        for name, runs in self.groups.items():
-            for run in runs:
-                table = run.tested
+        for name, pooled in self.pooled.items():
+            for each in pooled:
+                table = each.tested
                 first = table if first is None else first
-                tables.setdefault(name, []).append(_in_order(table, first, run))
+                tables.setdefault(name, []).append(_in_order(table, first, each))
         return tables
 
     def _standing(self, name: str) -> Standing:
@@ -170,30 +206,33 @@ class Lineup:
         return Standing(
             name,
             runs,
-            statistics.estimate(correct),
+            statistics.estimate(correct)
+            if self.folds is None
+            else crossvalidation.estimate(correct, self.tested_in),
+            tuple(run.metrics["test"]["accuracy"] for run in runs),
             tuple(correct.mean(axis=1).tolist()),
             float(np.mean([run.metrics["validation"]["accuracy"] for run in runs])),
             Price(**{price: _median(_prices(runs, price)) for price in PRICES}),
         )
 
 
-def _asked(run: Run) -> tuple[str, ...]:
-    paths = run.tested["path"].iloc[run.corrupted.rows]
-    return (str(run.about["data"]["image_shape"]), *paths)
+def _asked(pooled: Pooled) -> tuple[str, ...]:
+    paths = pooled.tested["path"].iloc[pooled.corrupted.rows]
+    return (str(pooled.runs[0].about["data"]["image_shape"]), *paths)
 
 
-def _in_order(table: pd.DataFrame, first: pd.DataFrame, run: Run) -> pd.DataFrame:
+def _in_order(table: pd.DataFrame, first: pd.DataFrame, pooled: Pooled) -> pd.DataFrame:
     """Return the rows in the order of the first table. Raises RunError where they are of other images."""
     if table["path"].tolist() != first["path"].tolist():
         shared = len(set(table["path"]) & set(first["path"]))
         if shared < max(len(table), len(first)):
             raise RunError(
-                f"{run.folder} was tested on other images than the runs beside it: of its {len(table):,} test "
-                f"images {shared:,} are among their {len(first):,}"
+                f"{pooled.runs[0].folder} was tested on other images than the runs beside it: of its "
+                f"{len(table):,} test images {shared:,} are among their {len(first):,}"
             )
         table = table.set_index("path").loc[first["path"]].reset_index()
     if table["label"].tolist() != first["label"].tolist():
-        raise RunError(f"{run.folder} was tested on images of the same names with other labels")
+        raise RunError(f"{pooled.runs[0].folder} was tested on images of the same names with other labels")
     return table
 
 

@@ -14,8 +14,8 @@ from rich.live import Live
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from convladder.climbing import TrialKey
 from convladder.data.sources import Progress as OnProgress
+from convladder.folders import TrialKey
 from convladder.processes import Event, Failed, Finished, Message, Started
 
 PLAIN_SECONDS = 10  # between plain lines of one bank
@@ -70,11 +70,8 @@ class Plain:
         if isinstance(event, Finished):
             count = f"[{self._ended}/{self._expected}]" if self._expected else ""
             accuracy = self._last.pop(event.key, {}).get("val_accuracy", float("nan"))
-            rung, seed = event.key
-            self._console.print(
-                f"{count} {rung} seed {seed}: validation accuracy {accuracy:.3f} in its last epoch",
-                markup=False,
-            )
+            said = f"{event.key.rung}, {event.key.name}: validation accuracy {accuracy:.3f} in its last epoch"
+            self._console.print(f"{count} {said}", markup=False)
 
 
 class _Tally:
@@ -137,10 +134,10 @@ class Lively:
         words = f"{self._tally.ended} of {self._tally.trials} trials"
         self._bar.update(self._task, completed=self._tally.share, description=words)
         table = Table(box=None, pad_edge=False, header_style="dim")
-        for heading in ("rung", "seed", "epoch", "val. accuracy", "images/s"):
+        for heading in ("rung", "trial", "epoch", "val. accuracy", "images/s"):
             table.add_column(heading, justify="left" if heading == "rung" else "right", min_width=len(heading))
-        for (rung, seed), row in self._tally.running.items():
-            table.add_row(rung, str(seed), *_cells(row))
+        for key, row in self._tally.running.items():
+            table.add_row(key.rung, key.name, *_cells(row))
         self._live.update(Group(table, self._bar))
 
 
@@ -158,7 +155,7 @@ class InNotebook:
         self._tally.follow(event)
         if isinstance(event, Failed):
             _show_failure(self._console, event)
-        running = ", ".join(f"{rung} seed {seed}" for rung, seed in self._tally.running)
+        running = ", ".join(f"{key.rung} {key.name}" for key in self._tally.running)
         self._place.show_bar(self._tally.share, f"{self._tally.ended} of {self._tally.trials} trials; {running}")
 
     def close(self) -> None:
@@ -259,5 +256,4 @@ def _cells(row: dict[str, Any]) -> list[str]:
 
 
 def _show_failure(console: Console, event: Failed) -> None:
-    rung, seed = event.key
-    console.print(f"{rung} seed {seed} failed: {event.error}", style="red", markup=False)
+    console.print(f"{event.key.rung}, {event.key.name}, failed: {event.error}", style="red", markup=False)

@@ -61,7 +61,8 @@ def _difference(claim: Claim, own: Standing) -> str:
     interval = f"{by} (95 % interval {points(found.low)} to {points(found.high)})"
     if found.verdict == "no detectable difference":
         return (
-            f"{interval}, so **no detectable difference**: with {seeds} seeds and {images:,} test images, "
+            f"{interval}, so **no detectable difference**: with {seeds} seed{'' if seeds == 1 else 's'} and "
+            f"{images:,} test images, "
             f"a true difference of less than {100 * found.detectable:.1f} points is likely to be missed."
         )
     return f"{interval}, so **{found.verdict}** on these images."

@@ -13,6 +13,7 @@ import pandas as pd
 from convladder import files, folders, provenance, runs
 from convladder.errors import RunError
 from convladder.evaluation.robustness import Robustness
+from convladder.folders import TrialKey
 from convladder.ladder import Ladder, ladder_of
 from convladder.lineup import PRICES, Claim, Lineup, Standing
 from convladder.readings import count_verdicts, taken_in
@@ -20,8 +21,7 @@ from convladder.readings import count_verdicts, taken_in
 
 @dataclass(frozen=True)
 class Failure:
-    rung: str
-    seed: int
+    key: TrialKey
     error: str
 
 
@@ -34,25 +34,26 @@ class Results:
             raise RunError(f"{folder} is not a climb: it has no climb.json")
         self.about: dict[str, Any] = files.read_json(folder / "climb.json")
         self.ladder: Ladder = ladder_of(files.read_json(folder / "ladder.json"), str(folder / "ladder.json"))
-        self._keys = [(rung, seed) for rung, seed in self.about["trials"]]
+        self._keys = [TrialKey(*key) for key in self.about["trials"]]
         self._runs = {
-            key: runs.Run(folders.trial_folder(folder, *key))
+            key: runs.Run(folders.trial_folder(folder, key))
             for key in self._keys
-            if folders.is_finished(folders.trial_folder(folder, *key))
+            if folders.is_finished(folders.trial_folder(folder, key))
         }
-        if not self._runs:
-            first = f"; {self.failures[0].rung} failed: {self.failures[0].error}" if self.failures else ""
-            raise RunError(f"no trial in {folder} is finished{first} (the same climb command goes on with it)")
+        if not self.lineup.groups:
+            first = f"; {self.failures[0].key.rung} failed: {self.failures[0].error}" if self.failures else ""
+            what = "no trial" if not self._runs else "no rung with all its folds"
+            raise RunError(f"{what} in {folder} is finished{first} (the same climb command goes on with it)")
 
     @cached_property
     def failures(self) -> list[Failure]:
         """The trials that failed; one that has not been tried yet is not among them."""
         failed = []
-        for rung, seed in self._keys:
-            path = folders.error_file(folders.trial_folder(self.folder, rung, seed))
-            if (rung, seed) not in self._runs and path.exists():
+        for key in self._keys:
+            path = folders.error_file(folders.trial_folder(self.folder, key))
+            if key not in self._runs and path.exists():
                 lines = path.read_text(encoding="utf-8").strip().splitlines() or ["unknown"]
-                failed.append(Failure(rung, seed, lines[-1]))
+                failed.append(Failure(key, lines[-1]))
         return failed
 
     @property
@@ -64,8 +65,8 @@ class Results:
     def lineup(self) -> Lineup:
         """The rungs that have a finished trial, in the ladder's order, with their runs by seed."""
         groups: dict[str, list[runs.Run]] = {}
-        for (rung, _), run in self._runs.items():
-            groups.setdefault(rung, []).append(run)
+        for key, run in self._runs.items():
+            groups.setdefault(key.rung, []).append(run)
         return Lineup(groups)
 
     @property
@@ -103,16 +104,21 @@ class Results:
 
     @cached_property
     def best(self) -> str | None:
-        """The rung of the best mean accuracy on validation, of those with two seeds or more; None without any."""
+        """The rung of the best mean accuracy on validation, of those with two runs or more; None without any."""
         several = [standing for standing in self.standings.values() if len(standing.runs) > 1]
         if not several:
             return None
         return max(several, key=lambda standing: standing.validation_accuracy).name
 
     @property
+    def folds(self) -> int | None:
+        """Into how many folds the images were parted; None without cross-validation."""
+        return self.lineup.folds
+
+    @property
     def seeds(self) -> str:
         """How many seeds the rungs have, such as `3` or `2 to 3`."""
-        counts = [len(standing.runs) for standing in self.standings.values()]
+        counts = [standing.accuracy.seeds for standing in self.standings.values()]
         return str(counts[0]) if min(counts) == max(counts) else f"{min(counts)} to {max(counts)}"
 
     @cached_property
@@ -129,7 +135,7 @@ class Results:
     def headline(self) -> str:
         """Say in a few sentences what the climb has shown."""
         if len(self.ladder.rungs) == 1:
-            return "One rung alone: there is nothing to compare it with."
+            return f"One rung alone: there is nothing to compare it with. {self._best_sentence()}".strip()
         verdicts = {claim.difference.verdict for claim in [*self.against_parent, *self.against_start]}
         if verdicts == {"no comparison"}:
             return f"No comparison can be claimed, and no rung is the winner: {self._lacking()}."
@@ -142,17 +148,23 @@ class Results:
             which = f"with {start}, the start"
             sentences.append(count_verdicts("comparison", which, others, self.against_start))
         if self.best:
-            accuracy = self.standings[self.best].accuracy
-            low, high = (f"{100 * share:.1f}" for share in (accuracy.low, accuracy.high))
-            sentences.append(
-                f"Best on validation: {self.best}, {100 * accuracy.mean:.1f} % on test ({low} to {high})."
-            )
+            sentences.append(f"Best on validation: {self._best_sentence()}")
         if not verdicts & {"better", "worse"}:
-            sentences.append("More seeds or more test images would show smaller differences.")
-        if any(len(standing.runs) == 2 for standing in self.standings.values()):
+            sentences.append(
+                f"More {'images' if self.folds else 'seeds or more test images'} would show smaller differences."
+            )
+        if any(len(standing.runs) == 2 for standing in self.standings.values()) and not self.folds:
             sentences.append("Two seeds say next to nothing of their own spread: give three or more.")
         sentences += [taken_in(rung) for rung in self.ladder.rungs if rung.takes_in and rung.parent]
         return " ".join(sentences)
+
+    def _best_sentence(self) -> str:
+        if self.best is None:
+            return ""
+        accuracy = self.standings[self.best].accuracy
+        how = f"each image tested once, in {self.folds} folds" if self.folds else "on test"
+        low, high = (f"{100 * share:.1f}" for share in (accuracy.low, accuracy.high))
+        return f"{self.best}, {100 * accuracy.mean:.1f} % {how} ({low} to {high})."
 
     def _lacking(self) -> str:
         single = [name for name, standing in self.standings.items() if len(standing.runs) == 1]
@@ -162,15 +174,15 @@ class Results:
 
     def trials_table(self) -> pd.DataFrame:
         """Return a row a trial, failed ones too: what `results.csv` holds."""
-        errors = {(failure.rung, failure.seed): failure.error for failure in self.failures}
+        errors = {failure.key: failure.error for failure in self.failures}
         rows = []
-        for rung, seed in self._keys:
-            row: dict[str, Any] = {"rung": rung, "seed": seed}
-            if (rung, seed) in self._runs:
-                row |= {"status": "finished"} | _figures(self._runs[rung, seed].metrics)
+        for key in self._keys:
+            row: dict[str, Any] = {"rung": key.rung, "seed": key.seed}
+            row |= {} if key.fold is None else {"fold": key.fold}
+            if key in self._runs:
+                row |= {"status": "finished"} | _figures(self._runs[key].metrics)
             else:
-                failed = (rung, seed) in errors
-                row |= {"status": "failed" if failed else "missing", "error": errors.get((rung, seed), "")}
+                row |= {"status": "failed" if key in errors else "missing", "error": errors.get(key, "")}
             rows.append(row)
         return pd.DataFrame(rows)
 

@@ -18,7 +18,7 @@ It becomes visible whole: a folder that has `metrics.json` is a finished trial.
 from __future__ import annotations
 
 import zipfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -31,8 +31,8 @@ from numpy.typing import NDArray
 from convladder import files, folders
 from convladder.config import Experiment
 from convladder.errors import RunError
-from convladder.evaluation import predictions, robustness
-from convladder.evaluation.robustness import Corrupted, Robustness
+from convladder.evaluation import predictions
+from convladder.evaluation.robustness import Corrupted
 
 T = TypeVar("T")
 
@@ -134,12 +134,6 @@ class Run:
                 f"cannot read {self.folder / name} ({error}): it is damaged or of another version, "
                 "train the run again"
             ) from None
-
-
-def measure_robustness(seeds: Sequence[Run]) -> Robustness:
-    """Measure how much accuracy runs of one kind keep when the test images are made worse."""
-    clean = [predictions.correct(run.tested)[run.corrupted.rows] for run in seeds]
-    return robustness.measure([run.corrupted for run in seeds], np.stack(clean))
 
 
 def write_arrays(folder: Path, samples: Samples, features: Features, corrupted: Corrupted) -> None:

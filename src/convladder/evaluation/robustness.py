@@ -5,14 +5,14 @@ The same test images are corrupted in the same way for every network, so that ru
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from convladder.evaluation import statistics
-from convladder.evaluation.statistics import Estimate
+from convladder.evaluation.statistics import Correct, Estimate
 
 Shares = NDArray[np.float64]
 
@@ -47,12 +47,19 @@ class Robustness:
     clean: Estimate
 
 
-def measure(seeds: Sequence[Corrupted], clean: NDArray[np.bool_]) -> Robustness:
-    """Measure a rung on the corrupted images of each seed; `clean` is `(seeds, N)`, for the same images."""
+def measure(
+    seeds: Sequence[Corrupted],
+    clean: NDArray[np.bool_],
+    estimate: Callable[[Correct], Estimate] = statistics.estimate,
+) -> Robustness:
+    """Measure a rung on the corrupted images of each seed; `clean` is `(seeds, N)`, for the same images.
+
+    `estimate` gives the interval of `(seeds, N)`.
+    """
     correct = np.stack([seed.correct for seed in seeds])  # (seeds, corruptions, strengths, N)
-    unharmed = statistics.estimate(clean)
+    unharmed = estimate(clean)
     curves = {
-        name: (unharmed, *(statistics.estimate(correct[:, place, level]) for level in range(correct.shape[2])))
+        name: (unharmed, *(estimate(correct[:, place, level]) for level in range(correct.shape[2])))
         for place, name in enumerate(seeds[0].names)
     }
-    return Robustness(curves, statistics.estimate(correct.mean(axis=(1, 2))), unharmed)
+    return Robustness(curves, estimate(correct.mean(axis=(1, 2))), unharmed)

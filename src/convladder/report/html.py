@@ -13,11 +13,12 @@ from matplotlib.figure import Figure
 from convladder import card, files
 from convladder.comparison import Comparison
 from convladder.evaluation import calibration, labels, mistakes, predictions, sentences, statistics
+from convladder.pooling import robustness_of
 from convladder.report import galleries, plots, style
 from convladder.report.render import write_page
 from convladder.report.samples import read_rows, read_samples
 from convladder.results import Results
-from convladder.runs import Run, measure_robustness
+from convladder.runs import Run
 
 SUSPECTS = 12  # images with suspected labels
 WANTED = (0.9, 0.95, 0.99)  # accuracies for which a threshold is shown
@@ -49,7 +50,7 @@ def write_run(run: Run) -> Path:
     """Write a run's `report.html` and `plots/`, and renew its model card; return the page's path."""
     card.write(run)
     pictures = _Pictures(run.folder)
-    own = measure_robustness([run])
+    own = robustness_of(run)
     return write_page(
         run.folder,
         "run.html",

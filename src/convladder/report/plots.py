@@ -185,7 +185,7 @@ def _draw_decline(axes: Axes, curve: Sequence[Estimate], colour: str, line: str)
 def _draw_rung(axes: Any, row: int, standing: Standing, colour: str) -> None:
     accuracy = standing.accuracy
     axes.plot([accuracy.low, accuracy.high], [row, row], color=colour, lw=5, alpha=0.3, solid_capstyle="round")
-    axes.plot(standing.seed_accuracies, [row] * accuracy.seeds, "o", color=colour, ms=3.5, alpha=0.6, mew=0)
+    axes.plot(standing.accuracies, [row] * len(standing.accuracies), "o", color=colour, ms=3.5, alpha=0.6, mew=0)
     axes.plot([accuracy.mean] * 2, [row - 0.17, row + 0.17], color=colour, lw=2)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import html as escaping
 import tempfile
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -14,12 +14,14 @@ import pandas as pd
 from scipy.special import softmax
 
 from convladder import folders, progress, runs
-from convladder.data.dataset import load_bank
+from convladder.config import Experiment
+from convladder.data.dataset import FORM, load_bank
 from convladder.errors import ExperimentError
 from convladder.evaluation import calibration as calibrations
 from convladder.evaluation import labels, mistakes, predictions, sentences
 from convladder.evaluation.calibration import Calibration, Selection
-from convladder.inference import evaluate_elsewhere, list_layers, predict_files
+from convladder.inference import count_seen, evaluate_elsewhere, list_layers, predict_files
+from convladder.pooling import robustness_of
 from convladder.processes import call, cores
 from convladder.views.figures import new_figure
 from convladder.views.tables import robustness_table
@@ -45,29 +47,31 @@ class Run(runs.Run):
         self,
         data: str | Path,
         *,
+        changes: Mapping[str, Any] | None = None,
         out: str | Path | None = None,
         allow_rejects: bool = False,
         quiet: bool = False,
     ) -> dict[str, Any]:
         """Evaluate the network on other labelled images; classes are matched by name.
 
-        Of a source that names a test split this takes the test split, else all. `out` keeps `predictions.csv`
+        `changes` are settings of the data that say how to read it, such as `{"data.label_column": "kind"}`. Of a
+        source that names a test split this takes the test split, else all. `out` keeps `predictions.csv`
         and `evaluation.json`. Raises ConvladderError where the source cannot be read or has an unknown class.
         """
         reporter = progress.reporter(quiet=quiet)
         if out is not None:
             folders.check_outside(Path(out), str(data))
             folders.check_new(Path(out))
-        settings = self.experiment.replace({"data.source": str(data), "data.limit": None}).data
+        form = {f"data.{key}": getattr(self.experiment.data, key) for key in FORM}
+        settings = Experiment().replace(form | {"data.source": str(data)} | dict(changes or {})).data
         with reporter.counting("reading images") as on_progress:
             bank, notes = load_bank(settings, allow_rejects=allow_rejects, progress=on_progress)
         for note in notes:
             reporter.say(note, dim=True)
-        if bank.fingerprint == self.about["data"]["fingerprint"] and not any(
-            record.split for record in bank.records
-        ):
+        seen = count_seen(self, bank)
+        if seen and seen[0]:
             reporter.say(
-                "careful: these are the images that the run was made of, most of them trained on; "
+                f"careful: the run was trained or validated on {seen[0]:,} of these {seen[1]:,} images; "
                 "its figures on images that it has not seen are those without other data"
             )
         with tempfile.TemporaryDirectory() as spare:
@@ -206,13 +210,13 @@ class Run(runs.Run):
 
     def robustness(self) -> pd.DataFrame:
         """Return the accuracy under each corruption: a row for each of its strengths, 0 being none at all."""
-        return robustness_table(runs.measure_robustness([self]))
+        return robustness_table(robustness_of(self))
 
     def plot_robustness(self) -> Grid:
         """Draw the accuracy over the strength of each corruption."""
         from convladder.report import plots
 
-        return plots.draw_robustness(runs.measure_robustness([self]), into=new_figure())
+        return plots.draw_robustness(robustness_of(self), into=new_figure())
 
     def __repr__(self) -> str:
         accuracy = self.metrics["test"]["accuracy"]

@@ -1,0 +1,83 @@
+"""Runs that stand for one network: a single one, or in cross-validation the folds of one seed, put together."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import pandas as pd
+
+from convladder.evaluation import crossvalidation, predictions, robustness, statistics
+from convladder.evaluation.crossvalidation import Folds
+from convladder.evaluation.robustness import Corrupted, Robustness
+from convladder.runs import Run
+
+
+@dataclass(frozen=True)
+class Pooled:
+    """The runs of one seed: one, or one for each fold, in order. Their test images together are tested once."""
+
+    runs: tuple[Run, ...]
+
+    @property
+    def seed(self) -> int:
+        return self.runs[0].seed
+
+    @property
+    def folds(self) -> int | None:
+        return self.runs[0].experiment.data.folds
+
+    @cached_property
+    def tested(self) -> pd.DataFrame:
+        """The predictions of all test images, fold after fold."""
+        tables = [run.tested for run in self.runs]
+        return pd.concat(tables, ignore_index=True) if len(tables) > 1 else tables[0]
+
+    @cached_property
+    def tested_in(self) -> Folds:
+        """The fold of each test image, `(images,)`."""
+        return np.repeat(np.arange(len(self.runs)), [len(run.tested) for run in self.runs])
+
+    @cached_property
+    def corrupted(self) -> Corrupted:
+        """Which of the test images were right when they were made worse; rows are those of `tested`."""
+        parts = [run.corrupted for run in self.runs]
+        starts = np.cumsum([0, *(len(run.tested) for run in self.runs)])[:-1]
+        rows = [part.rows + start for part, start in zip(parts, starts, strict=True)]
+        correct = np.concatenate([part.correct for part in parts], axis=-1)
+        return Corrupted(parts[0].names, np.concatenate(rows), correct)
+
+
+def pool(runs: Sequence[Run]) -> tuple[Pooled, ...]:
+    """Put the runs of each seed together, in the order of the seeds; a seed that lacks a fold is left out."""
+    by_seed: dict[int, list[Run]] = {}
+    for run in runs:
+        by_seed.setdefault(run.seed, []).append(run)
+    found = []
+    for of_seed in by_seed.values():
+        folds = of_seed[0].experiment.data.folds
+        if folds is None:
+            found += [Pooled((run,)) for run in of_seed]
+        elif len(of_seed) == folds:
+            found.append(Pooled(tuple(sorted(of_seed, key=lambda run: run.experiment.data.fold))))
+    return tuple(found)
+
+
+def robustness_of(run: Run) -> Robustness:
+    """Measure how much accuracy one run keeps on its own test images when they are made worse."""
+    right = predictions.correct(run.tested)[run.corrupted.rows]
+    return robustness.measure([run.corrupted], right[np.newaxis])
+
+
+def measure_robustness(seeds: Sequence[Pooled]) -> Robustness:
+    """Measure how much accuracy networks of one kind keep when the test images are made worse."""
+    first = seeds[0]
+    clean = np.stack([predictions.correct(each.tested)[each.corrupted.rows] for each in seeds])
+    tested_in = first.tested_in[first.corrupted.rows]
+
+    def estimate(rung: statistics.Correct) -> statistics.Estimate:
+        return statistics.estimate(rung) if first.folds is None else crossvalidation.estimate(rung, tested_in)
+
+    return robustness.measure([each.corrupted for each in seeds], clean, estimate)

@@ -1,0 +1,105 @@
+"""Cross-validation, from run folders whose figures are known."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from convladder.comparison import Comparison
+from convladder.errors import RunError
+from convladder.evaluation import crossvalidation
+from convladder.lineup import Lineup
+from convladder.pooling import pool
+from convladder.runs import Run
+from made_runs import make_run, share_right
+
+FOLDS = 5
+IMAGES = 40  # of each fold
+
+
+def make_folds(
+    folder: Path,
+    name: str,
+    right: Sequence[NDArray[np.bool_]],
+    *,
+    seed: int = 0,
+    changes: Mapping[str, object] | None = None,
+) -> list[Run]:
+    """Write a run a fold, each tested on images of its own."""
+    return [
+        make_run(
+            folder / name / f"fold-{fold}-seed-{seed}",
+            rung=name,
+            seed=seed,
+            right=correct,
+            prefix=f"{fold}-",
+            changes={"data.folds": FOLDS, "data.fold": fold} | dict(changes or {}),
+        )
+        for fold, correct in enumerate(right)
+    ]
+
+
+def shares(share: float, seed: int) -> list[NDArray[np.bool_]]:
+    return [share_right(share, IMAGES, 100 * seed + fold) for fold in range(FOLDS)]
+
+
+def test_the_folds_of_a_seed_test_every_image_once(tmp_path: Path) -> None:
+    right = shares(0.7, 1)
+    (pooled,) = pool(make_folds(tmp_path, "lenet5", right)[::-1])
+    assert len(set(pooled.tested["path"])) == FOLDS * IMAGES
+    assert pooled.tested_in.tolist() == np.repeat(range(FOLDS), IMAGES).tolist()
+    lineup = Lineup({"lenet5": pooled.runs})
+    assert lineup.correct["lenet5"].tolist() == [np.concatenate(right).tolist()]
+    assert lineup.folds == FOLDS
+
+
+def test_a_seed_that_lacks_a_fold_is_left_out(tmp_path: Path) -> None:
+    whole = make_folds(tmp_path, "lenet5", shares(0.7, 1))
+    part = make_folds(tmp_path, "lenet5", shares(0.7, 2), seed=1)[:-1]
+    assert [pooled.seed for pooled in pool([*whole, *part])] == [0]
+    assert Lineup({"lenet5": part}).groups == {}
+
+
+def test_the_interval_and_the_verdict_are_those_of_overlapping_folds(tmp_path: Path) -> None:
+    good, bad = shares(0.9, 1), shares(0.5, 2)
+    lineup = Lineup(
+        {
+            "good": make_folds(tmp_path, "good", good, changes={"model.pooling": "max"}),
+            "bad": make_folds(tmp_path, "bad", bad),
+        }
+    )
+    tables = {"good": np.concatenate(good)[np.newaxis], "bad": np.concatenate(bad)[np.newaxis]}
+    folds = np.repeat(np.arange(FOLDS), IMAGES)
+    assert lineup.standings["good"].accuracy == crossvalidation.estimate(tables["good"], folds)
+    assert lineup.standings["good"].accuracies == tuple(float(fold.mean()) for fold in good)
+    (claim,) = lineup.claims([("good", "bad")])
+    seeds = {"good": [0], "bad": [0]}
+    (expected,) = crossvalidation.compare(tables, [("good", "bad")], seeds, folds=folds)
+    assert claim.difference == expected
+    assert claim.difference.verdict == "better"
+
+
+def test_robustness_is_measured_over_all_folds(tmp_path: Path) -> None:
+    lineup = Lineup({"lenet5": make_folds(tmp_path, "lenet5", shares(0.7, 1))})
+    found = lineup.robustness["lenet5"]
+    assert found.clean.images == FOLDS * IMAGES
+    assert found.clean.mean == pytest.approx(lineup.standings["lenet5"].accuracy.mean)
+
+
+def test_folders_of_folds_are_compared(tmp_path: Path) -> None:
+    make_folds(tmp_path, "good", shares(0.9, 1), changes={"model.pooling": "max"})
+    make_folds(tmp_path, "bad", shares(0.5, 2))
+    compared = Comparison([tmp_path / "bad", tmp_path / "good"])
+    assert not compared.of_networks
+    assert [claim.difference.verdict for claim in compared.claims] == ["better"]
+
+
+def test_folds_are_not_compared_with_a_single_split(tmp_path: Path) -> None:
+    folds = make_folds(tmp_path, "lenet5", shares(0.9, 1))
+    single = make_run(tmp_path / "single", right=share_right(0.9, IMAGES, 3))
+    with pytest.raises(RunError, match="runs of a cross-validation cannot be compared with others"):
+        _ = Lineup({"a": folds, "b": [single]}).folds
