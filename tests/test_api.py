@@ -137,6 +137,7 @@ def test_a_notebook_gets_a_bar_that_is_renewed_in_place(monkeypatch: pytest.Monk
     from rich.console import Console
 
     from convladder import progress
+    from convladder.folders import TrialKey
     from convladder.processes import Finished, Started
 
     shown: list[str] = []
@@ -149,9 +150,9 @@ def test_a_notebook_gets_a_bar_that_is_renewed_in_place(monkeypatch: pytest.Monk
     monkeypatch.setattr("IPython.display.display", lambda *_, **__: Handle())
     reporter = progress.Reporter(Console(force_jupyter=True))
     with reporter.trials() as display:
-        display.expect({("<b>", 0): 1.0})
-        display.follow(Started(("<b>", 0)))
-        display.follow(Finished(("<b>", 0), None))
+        display.expect({TrialKey("<b>", 0): 1.0})
+        display.follow(Started(TrialKey("<b>", 0)))
+        display.follow(Finished(TrialKey("<b>", 0), None))
     assert "0 of 1 trials; &lt;b&gt; seed 0" in shown[0]
     assert shown[-1].startswith("1 trial in ")
 
@@ -358,12 +359,14 @@ def test_rungs_that_were_left_out_are_named_with_the_one_that_stands_for_them(
     assert "<b>Not alone:</b> here it brings max-pooling, same-padding with it" in page
 
 
-def test_evaluating_on_its_own_images_is_remarked_upon(
+def test_evaluating_on_images_that_were_trained_on_is_remarked_upon(
     run: cl.Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Leave out the limit, and the digits are the very images of a run on all digits."""
-    trained = cl.train("digits", "lenet5", epochs=1, out=tmp_path / "run", quiet=True)
-    trained.evaluate("digits")
-    assert "careful: these are the images that the run was made of" in capsys.readouterr().err
+    counts = run.about["data"]["counts"]
+    seen = sum(counts["train"].values()) + sum(counts["validation"].values())
     run.evaluate("digits")
-    assert "careful" not in capsys.readouterr().err, "of these only 200 are its own"
+    assert f"careful: the run was trained or validated on {seen} of these 1,797" in capsys.readouterr().err
+    foreign = np.random.default_rng(0).integers(0, 256, (20, 8, 8), dtype=np.uint8)
+    np.savez(tmp_path / "foreign.npz", x=foreign, y=np.tile(["3", "7"], 10))
+    run.evaluate(tmp_path / "foreign.npz")
+    assert "careful" not in capsys.readouterr().err

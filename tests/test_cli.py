@@ -8,7 +8,7 @@ import pytest
 
 from conftest import MakeFolder
 
-COMMANDS = ["climb", "train", "evaluate", "ladder", "report", "explain", "compare", "cache"]
+COMMANDS = ["check", "climb", "train", "evaluate", "ladder", "report", "explain", "compare", "cache"]
 
 
 def convladder(*words: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
@@ -56,7 +56,7 @@ def test_the_version_is_told() -> None:
         (["climb", "single"], "has one class only ('cat')"),
         (["climb", "lonely"], "class 'dog' has 1 image"),
         (["climb", "hollow"], "no image of class 'dog'"),
-        (["climb", "file.jpg"], "is a file: give a folder"),
+        (["climb", "file.jpg"], "is a file of another kind: give a folder"),
         (["climb", "digits", "--rungs", "batchnorm"], "unknown rung 'batchnorm': did you mean 'batch-norm'"),
         (["climb", "digits", "--rungs", ","], "--rungs names no rung"),
         (["climb", "digits", "--rungs", ""], "--rungs names no rung"),

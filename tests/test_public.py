@@ -18,6 +18,7 @@ ROOT = Path(__file__).parent.parent
 def test_the_public_names() -> None:
     assert convladder.__all__ == [
         "Augmentation",
+        "Check",
         "Climb",
         "Comparison",
         "ConvClassifier",
@@ -27,6 +28,7 @@ def test_the_public_names() -> None:
         "Ladder",
         "Run",
         "Rung",
+        "check",
         "climb",
         "compare",
         "load",

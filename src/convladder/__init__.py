@@ -9,6 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from convladder.api import check as check
     from convladder.api import climb as climb
     from convladder.api import compare as compare
     from convladder.api import load as load
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from convladder.ladder import Ladder as Ladder
     from convladder.ladder import Rung as Rung
     from convladder.ladder import load_ladder as load_ladder
+    from convladder.views.check import Check as Check
     from convladder.views.climb import Climb as Climb
     from convladder.views.comparison import Comparison as Comparison
     from convladder.views.dataset import Dataset as Dataset
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "Augmentation": "convladder.config",
+    "Check": "convladder.views.check",
     "Climb": "convladder.views.climb",
     "Comparison": "convladder.views.comparison",
     "ConvClassifier": "convladder.estimator",
@@ -36,6 +39,7 @@ _HOMES = {
     "Ladder": "convladder.ladder",
     "Run": "convladder.views.run",
     "Rung": "convladder.ladder",
+    "check": "convladder.api",
     "climb": "convladder.api",
     "compare": "convladder.api",
     "load": "convladder.api",
@@ -45,6 +49,7 @@ _HOMES = {
 
 __all__ = [
     "Augmentation",
+    "Check",
     "Climb",
     "Comparison",
     "ConvClassifier",
@@ -54,6 +59,7 @@ __all__ = [
     "Ladder",
     "Run",
     "Rung",
+    "check",
     "climb",
     "compare",
     "load",

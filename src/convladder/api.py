@@ -10,23 +10,34 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from convladder import climbing, folders, progress
 from convladder.config import Data, Experiment
 from convladder.data import dataset as datasets
+from convladder.data import memory, opening
+from convladder.data.sources import Source
 from convladder.errors import ExperimentError
 from convladder.ladder import Ladder, load_ladder
 from convladder.processes import cores
 from convladder.trial import Trial
+from convladder.views.check import Check
 from convladder.views.climb import Climb
 from convladder.views.comparison import Comparison
 from convladder.views.dataset import Dataset
 from convladder.views.run import Run
 
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
+    from numpy.typing import NDArray
+
+SEEDS = 5  # fewer hardly show what is there
+
 
 def load(
-    source: str | Path | Data,
+    source: str | Path | Data | pd.DataFrame | NDArray[np.uint8],
+    labels: Sequence[Any] | NDArray[Any] | None = None,
     *,
     image_size: int | tuple[int, int] | None = None,
     limit: int | None = None,
@@ -39,7 +50,11 @@ def load(
     Parameters
     ----------
     source
-        A folder of class folders (or of train/val/test folders of them), an npz file, or a built-in name.
+        A folder of class folders (or of train/val/test folders of them), an archive of it, a table of paths and
+        labels, Parquet, `hf:NAME`, an npz file, or a built-in name; or a pandas frame with columns `path` and `label`, and `split` and
+        `group` if there are; or images, `(N, height, width)` or `(N, height, width, channels)` of uint8.
+    labels
+        Of images that are given as an array, `(N,)`: integers or texts.
     image_size
         Pixels to a side, or (height, width); None takes it from the images.
     limit
@@ -57,11 +72,32 @@ def load(
         The source cannot be read, has too few images in a class, or too many unreadable files.
     """
     given = {"data.image_size": _pair(image_size), "data.limit": limit}
-    if not isinstance(source, Data):
-        source = Experiment().replace({"data.source": str(source)}).data
     known = {key: value for key, value in given.items() if value is not None} | dict(changes or {})
-    settings = Experiment(data=source).replace(known).data
-    return _load(settings, allow_rejects, progress.reporter(quiet=quiet))
+    reporter = progress.reporter(quiet=quiet)
+    if isinstance(source, str | Path | Data):
+        if labels is not None:
+            raise ExperimentError("labels go with an array of images: a folder or a table has its own")
+        return _load(_source_settings(source, known), allow_rejects, reporter)
+    settings = _source_settings(memory.NAME, known)
+    return _load(settings, allow_rejects, reporter, source=opening.open_values(source, labels, settings))
+
+
+def check(source: str | Path | Data, *, changes: Mapping[str, Any] | None = None, quiet: bool = False) -> Check:
+    """Read every file, and say what would spoil figures made from them: broken files, copies, leaks, odd images.
+
+    Parameters
+    ----------
+    source, changes, quiet
+        As `load` takes them.
+
+    Raises
+    ------
+    DataError
+        The source cannot be read.
+    """
+    settings = _source_settings(source, dict(changes or {}))
+    with progress.reporter(quiet=quiet).counting("reading images") as on_progress:
+        return Check(**vars(datasets.check(settings, progress=on_progress)))
 
 
 def train(
@@ -124,8 +160,9 @@ def climb(
     ladder: str | Ladder = "classic",
     *,
     rungs: Sequence[str] | None = None,
-    seeds: int = 5,
+    seeds: int | None = None,
     seed: int = 0,
+    folds: int | None = None,
     epochs: int | None = None,
     changes: Mapping[str, Any] | None = None,
     jobs: int | None = None,
@@ -142,7 +179,9 @@ def climb(
     rungs
         Climb these rungs only.
     seeds, seed
-        How many seeds for each rung, and the first.
+        How many seeds for each rung, and the first; None takes 5, or 1 with folds.
+    folds
+        Cross-validation: part the images into so many folds, and test each in turn. For small data.
     jobs
         Trials at a time; None takes one a core.
     out
@@ -160,7 +199,8 @@ def climb(
         raise ExperimentError(f"rungs are a list of names, such as [{rungs!r}]; got the text {rungs!r}")
     if rungs is not None:
         chosen = chosen.part(rungs)
-    settings = _data_settings(data) | _changes(epochs, changes)
+    settings = _data_settings(data) | _changes(epochs, changes) | ({"data.folds": folds} if folds else {})
+    seeds = seeds or (1 if settings.get("data.folds") else SEEDS)
     plan = climbing.make_plan(chosen, range(seed, seed + seeds), settings, _loader(data, allow_rejects, reporter))
     source = settings["data.source"]
     earlier = climbing.find_climb(Path("climbs"), plan) if out is None else Path(out)
@@ -206,24 +246,54 @@ def _check_counts(**counts: int | None) -> None:
             raise ExperimentError(f"{name} is a number from 1 on; got {count!r}")
 
 
-def _load(settings: Data, allow_rejects: bool, reporter: progress.Reporter) -> Dataset:
+def _load(
+    settings: Data,
+    allow_rejects: bool,
+    reporter: progress.Reporter,
+    *,
+    source: Source | None = None,
+    like: Dataset | None = None,
+) -> Dataset:
     with reporter.counting("reading images") as on_progress:
-        loaded = datasets.load(settings, allow_rejects=allow_rejects, progress=on_progress)
+        loaded = datasets.load(
+            settings,
+            source or (like.origin if like else None),
+            like=like,
+            allow_rejects=allow_rejects,
+            progress=on_progress,
+        )
     dataset = Dataset(**vars(loaded))
     sizes = ", ".join(f"{len(indices):,} {part}" for part, indices in vars(dataset.splits).items())
+    if settings.folds:
+        sizes += f" in the first of {settings.folds} folds"
     reporter.say(f"{dataset.bank.source}: {len(dataset.class_names)} classes; {sizes}")
     for note in dataset.notes:
         reporter.say(note, dim=True)
     return dataset
 
 
+def _source_settings(source: str | Path | Data, changes: Mapping[str, Any]) -> Data:
+    start = (
+        Experiment(data=source) if isinstance(source, Data) else Experiment().replace({"data.source": str(source)})
+    )
+    return start.replace(changes).data
+
+
 def _loader(data: str | Path | Dataset, allow_rejects: bool, reporter: progress.Reporter) -> climbing.Load:
-    """Return what gives the images for settings: those that are loaded already, where the settings are theirs."""
+    """Return what gives the images for settings: those that are loaded already, where the settings are theirs.
+
+    Where settings differ in the images' form alone, the images and their split are those of the first.
+    """
+    first = data if isinstance(data, Dataset) else None
 
     def loader(settings: Data) -> datasets.Dataset:
-        if isinstance(data, Dataset) and settings == data.settings:
-            return data
-        return _load(settings, allow_rejects, reporter)
+        nonlocal first
+        if first is not None and settings == first.settings:
+            return first
+        alike = first is not None and datasets.differ_in_form_alone(settings, first.settings)
+        loaded = _load(settings, allow_rejects, reporter, like=first if alike else None)
+        first = first or loaded
+        return loaded
 
     return loader
 

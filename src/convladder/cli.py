@@ -16,6 +16,7 @@ from rich.console import Console
 
 from convladder import show
 from convladder.errors import ConvladderError, ExperimentError, RunError
+from convladder.options import READING, SPLITTING, TABLES, data_options, parse_size
 
 app = typer.Typer(
     help="Train an image classifier on your own images, and know which technique earned its place.",
@@ -28,8 +29,12 @@ app = typer.Typer(
 
 errors = Console(stderr=True, highlight=False, soft_wrap=True)
 
-DATA_HELP = "A folder of class folders (or of train/val/test folders of them), an .npz file, or: digits, mnist, \
-fashion_mnist, cifar10, cifar100."
+DATA_HELP = (
+    "A folder of class folders (or of train/val/test folders of them), a .zip or .tar of it, a .csv of paths \
+and labels, .npz, .parquet, hf:NAME, or: digits, mnist, fashion_mnist, cifar10, cifar100."
+)
+
+Settings = dict[str, Any]
 
 DataArgument = Annotated[str, typer.Argument(metavar="DATA", help=DATA_HELP)]
 Out = Annotated[Path | None, typer.Option("--out", metavar="DIR", help="Where to write; default: a dated folder.")]
@@ -49,13 +54,6 @@ Changes = Annotated[
         help="Set any setting (docs/settings.md), such as train.learning_rate=3e-4; may be repeated.",
     ),
 ]
-ImageSize = Annotated[
-    str | None,
-    typer.Option("--image-size", metavar="N|HxW", help="Size in pixels; default: from the images."),
-]
-Limit = Annotated[
-    int | None, typer.Option("--limit", min=1, metavar="N", help="Use a stratified subset of so many images.")
-]
 ClassWeight = Annotated[
     str | None, typer.Option("--class-weight", metavar="balanced", help="Weigh rare classes up.")
 ]
@@ -66,54 +64,68 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON."
 QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")]
 
 
+@app.command(epilog="Example:  convladder check path/to/images --html check.html")
+@data_options(READING)
+def check(
+    data: DataArgument,
+    page: Annotated[
+        Path | None, typer.Option("--html", metavar="FILE", help="Write a page with pictures there.")
+    ] = None,
+    as_json: AsJson = False,
+    quiet: QuietOption = False,
+    *,
+    settings: Settings,
+) -> None:
+    """Read every file, and say what would spoil the figures: broken files, copies, leaks, odd images.
+
+    The exit status is 0 where all is well, 1 where something was found, 2 where the data cannot be read.
+    """
+    from convladder import api
+
+    with _interruptible():
+        checked = api.check(data, changes=settings, quiet=quiet)
+    show.check(checked, checked.report(page) if page else None, json_wanted=as_json)
+    if checked.findings:
+        raise typer.Exit(1)
+
+
 @app.command(epilog="Example:  convladder climb path/to/images --rungs lenet5,max-pooling --seeds 4 --epochs 10")
+@data_options(READING, SPLITTING)
 def climb(
     data: DataArgument,
     ladder: LadderName = "classic",
     rungs: Annotated[
         str | None, typer.Option("--rungs", metavar="A,B,C", help="Climb these rungs only; default: all.")
     ] = None,
-    seeds: Annotated[int, typer.Option("--seeds", min=1, metavar="N", help="Seeds for each rung.")] = 5,
+    seeds: Annotated[
+        int | None,
+        typer.Option("--seeds", min=1, metavar="N", help="Seeds for each rung; default: 5, or 1 with --folds."),
+    ] = None,
     seed: Seed = 0,
     epochs: Epochs = None,
     jobs: Annotated[
         int | None, typer.Option("--jobs", min=1, metavar="N", help="Trials at a time; default: one a core.")
     ] = None,
-    image_size: ImageSize = None,
-    limit: Limit = None,
     class_weight: ClassWeight = None,
     changes: Changes = None,
     allow_rejects: AllowRejects = False,
     out: Out = None,
     as_json: AsJson = False,
     quiet: QuietOption = False,
+    *,
+    settings: Settings,
 ) -> None:
     """Train every rung of a ladder with several seeds, and report what each technique brought.
 
     The same command after a stop goes on with the trials that are missing.
     """
-    from convladder import api
-
     names = None if rungs is None else [name.strip() for name in rungs.split(",") if name.strip()]
-    with _interruptible():
-        climbed = api.climb(
-            data,
-            ladder,
-            rungs=names,
-            seeds=seeds,
-            seed=seed,
-            changes=_changes(epochs, image_size, limit, class_weight, changes),
-            jobs=jobs,
-            out=out,
-            allow_rejects=allow_rejects,
-            quiet=quiet,
-        )
-    show.climb(climbed, climbed.report(), json_wanted=as_json)
-    if climbed.failures:
-        raise typer.Exit(1)
+    settings = _changes(settings, epochs, class_weight, changes)
+    _climb(data, ladder, names, seeds, seed, settings, jobs, out, allow_rejects, as_json, quiet)
 
 
 @app.command(epilog="Example:  convladder train path/to/images --rung batch-norm --epochs 20")
+@data_options(READING, SPLITTING)
 def train(
     data: DataArgument,
     rung: Annotated[str | None, typer.Option("--rung", help="Which rung; default: the ladder's last.")] = None,
@@ -123,25 +135,31 @@ def train(
     jobs: Annotated[
         int | None, typer.Option("--jobs", min=1, metavar="N", help="Threads; default: one a core.")
     ] = None,
-    image_size: ImageSize = None,
-    limit: Limit = None,
     class_weight: ClassWeight = None,
     changes: Changes = None,
     allow_rejects: AllowRejects = False,
     out: Out = None,
     as_json: AsJson = False,
     quiet: QuietOption = False,
+    *,
+    settings: Settings,
 ) -> None:
-    """Train one rung with one seed."""
+    """Train one rung with one seed; with --folds, once for each fold, as a climb of this rung alone."""
     from convladder import api
+    from convladder.ladder import load_ladder
 
+    settings = _changes(settings, epochs, class_weight, changes)
+    if settings.get("data.folds"):
+        names = [rung or load_ladder(ladder).rungs[-1].name]
+        _climb(data, ladder, names, 1, seed, settings, jobs, out, allow_rejects, as_json, quiet)
+        return
     with _interruptible():
         trained = api.train(
             data,
             rung,
             ladder=ladder,
             seed=seed,
-            changes=_changes(epochs, image_size, limit, class_weight, changes),
+            changes=settings,
             threads=jobs,
             out=out,
             allow_rejects=allow_rejects,
@@ -151,6 +169,7 @@ def train(
 
 
 @app.command(epilog="Example:  convladder evaluate runs/2026-01-31-120000-cats --data path/to/other/images")
+@data_options(TABLES)
 def evaluate(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="The folder of a run.")],
     data: Annotated[str | None, typer.Option("--data", metavar="DATA", help="Other labelled images.")] = None,
@@ -161,6 +180,8 @@ def evaluate(
     allow_rejects: AllowRejects = False,
     as_json: AsJson = False,
     quiet: QuietOption = False,
+    *,
+    settings: Settings,
 ) -> None:
     """Show a run's figures, or evaluate its network on other labelled images.
 
@@ -176,7 +197,7 @@ def evaluate(
         show.figures(trained.metrics, json_wanted=as_json)
         return
     with _interruptible():
-        figures = trained.evaluate(data, out=out, allow_rejects=allow_rejects, quiet=quiet)
+        figures = trained.evaluate(data, changes=settings, out=out, allow_rejects=allow_rejects, quiet=quiet)
     show.figures(figures, json_wanted=as_json)
 
 
@@ -211,7 +232,7 @@ def ladder(
         from convladder.trial import measure_ladder
 
         chosen = ladders.load_ladder(name)
-        shape = (*_size(image_size), channels)
+        shape = (*parse_size(image_size), channels)
         costs = call(measure_ladder, chosen, shape, classes)  # a worker keeps TensorFlow quiet
         show.ladder(chosen, costs, json_wanted=as_json)
 
@@ -315,6 +336,39 @@ def main() -> NoReturn:
     sys.exit(0)
 
 
+def _climb(
+    data: str,
+    ladder: str,
+    rungs: list[str] | None,
+    seeds: int | None,
+    seed: int,
+    changes: Settings,
+    jobs: int | None,
+    out: Path | None,
+    allow_rejects: bool,
+    as_json: bool,
+    quiet: bool,
+) -> None:
+    from convladder import api
+
+    with _interruptible():
+        climbed = api.climb(
+            data,
+            ladder,
+            rungs=rungs,
+            seeds=seeds,
+            seed=seed,
+            changes=changes,
+            jobs=jobs,
+            out=out,
+            allow_rejects=allow_rejects,
+            quiet=quiet,
+        )
+    show.climb(climbed, climbed.report(), json_wanted=as_json)
+    if climbed.failures:
+        raise typer.Exit(1)
+
+
 @contextlib.contextmanager
 def _interruptible() -> Iterator[None]:
     """End with the status of Ctrl-C; what is left has been said."""
@@ -335,20 +389,11 @@ def _say_error(message: str) -> None:
 
 
 def _changes(
-    epochs: int | None,
-    image_size: str | None,
-    limit: int | None,
-    class_weight: str | None,
-    assignments: list[str] | None,
-) -> dict[str, Any]:
+    settings: Settings, epochs: int | None, class_weight: str | None, assignments: list[str] | None
+) -> Settings:
     from convladder.config import parse_assignments
 
-    changes: dict[str, Any] = {
-        "train.epochs": epochs,
-        "data.image_size": _size(image_size) if image_size else None,
-        "data.limit": limit,
-        "train.class_weight": class_weight,
-    }
+    changes = settings | {"train.epochs": epochs, "train.class_weight": class_weight}
     given = {key: value for key, value in changes.items() if value is not None}
     assigned = parse_assignments(assignments or [])
     for key, option in (("seed", "--seed"), ("data.source", "the argument DATA")):
@@ -357,10 +402,3 @@ def _changes(
     for key in given.keys() & assigned.keys():
         raise ExperimentError(f"{key} is given twice: by --set, and by --{key.rsplit('.')[-1].replace('_', '-')}")
     return given | assigned
-
-
-def _size(text: str) -> tuple[int, int]:
-    parts = text.lower().split("x")
-    if len(parts) > 2 or not all(part.isdigit() and int(part) > 0 for part in parts):
-        raise ExperimentError(f"--image-size takes N or HEIGHTxWIDTH in pixels, such as 64 or 48x64; got {text!r}")
-    return int(parts[0]), int(parts[-1])

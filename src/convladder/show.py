@@ -13,20 +13,24 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from convladder.data.sources import count_ignored
 from convladder.evaluation import sentences
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from convladder.data.bank import Bank
+    from convladder.data.checks import Finding
     from convladder.ladder import Ladder
     from convladder.lineup import Claim, Standing
     from convladder.results import Results
+    from convladder.views.check import Check
     from convladder.views.comparison import Comparison
     from convladder.views.run import Run
 
 _FREE_COLUMNS = ("verdict", "change", "title", "source")  # whose text may take several lines
 MOST_SUSPECTS = 20
+MOST_PROPERTIES = 8
 PIPED_WIDTH = 160  # where there is no terminal whose width could be asked
 
 output = Console(highlight=False, width=None if sys.stdout.isatty() else PIPED_WIDTH)
@@ -81,11 +85,45 @@ def banks(kept: Sequence[tuple[Bank, int]], cache: Path, *, json_wanted: bool) -
     output.print(f"{len(kept)} decoded data sets in {cache}", soft_wrap=True, markup=False)
 
 
+def check(checked: Check, page: Path | None, *, json_wanted: bool) -> None:
+    """Print what became of the files, the images by class and split, and what was found."""
+    if json_wanted:
+        as_json(checked.as_json() | {"report": str(page) if page else None})
+        return
+    several = checked.splits != [""]
+    table = _table("class", *(f">{split or 'no split'}" for split in checked.splits if several), ">images")
+    for name, counts in checked.counts.items():
+        cells = [*counts.values()] if several else []
+        table.add_row(escape(name), *(f"{count:,}" for count in [*cells, sum(counts.values())]))
+    output.print(table)
+    for what, found in checked.properties.items():
+        listed = [f"{value} {count:,}" for value, count in list(found.items())[:MOST_PROPERTIES]]
+        more = f", and {len(found) - MOST_PROPERTIES} others" if len(found) > MOST_PROPERTIES else ""
+        output.print(f"{what}s: {', '.join(listed)}{more}", style="dim", soft_wrap=True, markup=False)
+    for rule, count in count_ignored(checked.ignored).items():
+        output.print(f"ignored: {count:,} {rule}", style="dim", soft_wrap=True, markup=False)
+    if checked.findings:
+        output.print("", _findings(checked.findings), "", sep="\n")
+    output.print(checked.headline(), soft_wrap=True, markup=False)
+    if page:
+        _report(page)
+
+
+def _findings(found: Sequence[Finding]) -> Table:
+    table = _table("found", ">count", "the first", "")
+    for finding in found:
+        row = finding.rows[0]
+        first = row.get("path") or row["label"]
+        partner = f"and {row['other_path']}" if "other_path" in row else row["detail"]
+        table.add_row(finding.title, f"{len(finding.rows):,}", escape(first), escape(partner))
+    return table
+
+
 def climb(results: Results, page: Path, *, json_wanted: bool) -> None:
     """Print each rung's accuracy, verdict and price."""
     if json_wanted:
         rows = json.loads(results.summary_table().to_json(orient="records"))
-        failed = [vars(failure) for failure in results.failures]
+        failed = [failure.key._asdict() | {"error": failure.error} for failure in results.failures]
         as_json({"folder": str(results.folder), "report": str(page), "rungs": rows, "failed": failed})
         return
     output.print(_standings(results.standings, results.against_parent, "rung", ">vs. parent"))

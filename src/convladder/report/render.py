@@ -23,6 +23,11 @@ PAGE = "report.html"
 
 def write_page(folder: Path, template: str, **values: Any) -> Path:
     """Write `report.html` of a template into a folder; return its path."""
+    return write_file(folder / PAGE, template, **values)
+
+
+def write_file(path: Path, template: str, **values: Any) -> Path:
+    """Write the page of a template; return its path."""
     environment = Environment(
         loader=PackageLoader("convladder.report"),
         autoescape=True,
@@ -32,8 +37,8 @@ def write_page(folder: Path, template: str, **values: Any) -> Path:
     )
     environment.filters.update(_FILTERS)
     page = environment.get_template(template).render(**values)
-    files.write_bytes(folder / PAGE, page.encode("utf-8", errors="replace"))
-    return folder / PAGE
+    files.write_bytes(path, page.encode("utf-8", errors="replace"))
+    return path
 
 
 def _change(change: Mapping[str, Any]) -> str:

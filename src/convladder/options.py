@@ -1,0 +1,91 @@
+"""The options about data, which several commands share: defined once, and handed over as settings."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable
+from typing import Annotated, Any, get_type_hints
+
+import typer
+
+from convladder.errors import ExperimentError
+
+PANEL = "Data"
+
+
+def _option(kind: Any, flag: str, metavar: str, text: str, **more: Any) -> Any:
+    return Annotated[kind, typer.Option(flag, metavar=metavar, help=text, rich_help_panel=PANEL, **more)]
+
+
+TABLES = {
+    "path_column": _option(str | None, "--path-column", "NAME", "Of a table: the column of paths."),
+    "label_column": _option(str | None, "--label-column", "NAME", "Of a table: the column of labels."),
+    "split_column": _option(str | None, "--split-column", "NAME", "Of a table: the column of splits."),
+    "group_column": _option(
+        str | None, "--group-column", "NAME", "Of a table: the column of groups (patient, video), never parted."
+    ),
+    "group_pattern": _option(
+        str | None, "--group-pattern", "REGEX", "What it finds in a path is the group, such as 'patient(\\d+)'."
+    ),
+    "image_root": _option(
+        str | None, "--image-root", "DIR", "Of a table: where paths start; default: its folder."
+    ),
+}
+READING = TABLES | {
+    "classes": _option(str | None, "--classes", "A,B,C", "Use these classes only."),
+    "image_size": _option(str | None, "--image-size", "N|HxW", "Size in pixels; default: from the images."),
+}
+SPLITTING = {
+    "min_images": _option(int | None, "--min-images", "N", "Leave out classes of fewer images.", min=1),
+    "on_leak": _option(
+        str | None, "--on-leak", "drop|keep|refuse", "Where copies or groups cross the splits; default: refuse."
+    ),
+    "folds": _option(int | None, "--folds", "K", "Cross-validation: test every image once, in K parts.", min=2),
+    "limit": _option(int | None, "--limit", "N", "Use a stratified subset of so many images.", min=1),
+}
+
+
+def data_options(*groups: dict[str, Any]) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Give a command the options of these groups; it gets them as `data`, `{"data.key": value}` of those given."""
+    options = {name: kind for group in groups for name, kind in group.items()}
+
+    def decorate(command: Callable[..., None]) -> Callable[..., None]:
+        @functools.wraps(command)
+        def run(**values: Any) -> None:
+            given = {name: values.pop(name) for name in options}
+            command(**values, settings=as_settings(given))
+
+        hints = get_type_hints(command, include_extras=True)
+        own = [
+            parameter.replace(annotation=hints[name])
+            for name, parameter in inspect.signature(command).parameters.items()
+            if name != "settings"
+        ]
+        shared = [
+            inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=kind)
+            for name, kind in options.items()
+        ]
+        vars(run)["__signature__"] = inspect.Signature([*own, *shared])
+        run.__annotations__ = {parameter.name: parameter.annotation for parameter in [*own, *shared]}
+        return run
+
+    return decorate
+
+
+def as_settings(given: dict[str, Any]) -> dict[str, Any]:
+    """Return the options that were given as settings under their dotted keys. Raises ExperimentError."""
+    settings = {f"data.{name}": value for name, value in given.items() if value is not None}
+    if "data.classes" in settings:
+        settings["data.classes"] = [name.strip() for name in settings["data.classes"].split(",") if name.strip()]
+    if "data.image_size" in settings:
+        settings["data.image_size"] = parse_size(settings["data.image_size"])
+    return settings
+
+
+def parse_size(text: str) -> tuple[int, int]:
+    """Read `N` or `HEIGHTxWIDTH`. Raises ExperimentError."""
+    parts = text.lower().split("x")
+    if len(parts) > 2 or not all(part.isdigit() and int(part) > 0 for part in parts):
+        raise ExperimentError(f"--image-size takes N or HEIGHTxWIDTH in pixels, such as 64 or 48x64; got {text!r}")
+    return int(parts[0]), int(parts[-1])

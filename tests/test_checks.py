@@ -1,0 +1,153 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image, ImageFilter
+
+import convladder as cl
+from conftest import MakeFolder
+from convladder.config import Data
+from convladder.data.checks import Check, Finding
+from convladder.data.dataset import check
+from faults import picture
+from test_cli import convladder
+
+
+def fill(root: Path, parts: tuple[str, ...] = ("",), images: int = 30) -> Path:
+    """Write sharp pictures of two classes into each part, no two alike."""
+    number = 0
+    for part in parts:
+        for label in ("cat", "dog"):
+            folder = root / part / label
+            folder.mkdir(parents=True)
+            for place in range(images):
+                number += 1
+                noise = np.random.default_rng(number).integers(0, 60, (64, 64, 3), dtype=np.uint8)
+                pixels = np.asarray(picture(number, 64)) // 2 + noise
+                Image.fromarray(pixels).save(folder / f"{place:02}.png")
+    return root
+
+
+def found(checked: Check) -> dict[str, Finding]:
+    return {finding.code: finding for finding in checked.findings}
+
+
+def test_nothing_is_found_where_all_is_well(tmp_path: Path) -> None:
+    root = fill(tmp_path / "images")
+    assert check(Data(source=str(root))).findings == []
+    done = convladder("check", str(root))
+    assert done.returncode == 0
+    assert "60 files: 60 accepted, 0 rejected, 0 ignored. Nothing was found" in done.stdout
+
+
+def test_images_that_stand_out_are_found(tmp_path: Path) -> None:
+    root = fill(tmp_path / "images")
+    cat = root / "cat"
+    sharp = Image.open(cat / "00.png")
+    Image.new("RGB", (64, 64), "teal").save(cat / "blank.png")
+    Image.fromarray(np.asarray(picture(501, 64)) // 8).save(cat / "dark.png")
+    Image.fromarray(225 + np.asarray(picture(502, 64)) // 9).save(cat / "bright.png")
+    Image.open(cat / "05.png").filter(ImageFilter.GaussianBlur(5)).save(cat / "blurred.png")
+    sharp.resize((400, 64)).save(cat / "long.png")
+    sharp.resize((6, 6)).save(cat / "tiny.png")
+    odd = found(check(Data(source=str(root))))
+    planted = {
+        "blank": "cat/blank.png",
+        "extremely-dark": "cat/dark.png",
+        "extremely-bright": "cat/bright.png",
+        "blurred": "cat/blurred.png",
+        "extremely-long": "cat/long.png",
+        "tiny": "cat/tiny.png",
+    }
+    for code, path in planted.items():
+        told = {row["path"] for row in odd[code].rows}
+        assert path in told
+        assert told <= set(planted.values())  # some are odd in more than one way
+
+
+def test_copies_across_splits_come_first_with_both_their_names(tmp_path: Path) -> None:
+    root = fill(tmp_path / "images", ("train", "test"))
+    (root / "train/cat/again.png").write_bytes((root / "test/cat/00.png").read_bytes())
+    Image.open(root / "test/dog/00.png").transpose(Image.Transpose.FLIP_LEFT_RIGHT).save(
+        root / "train/cat/flip.png"
+    )
+    checked = check(Data(source=str(root)))
+    first = checked.findings[0]
+    assert first.code == "copies-across-splits"
+    assert [(row["path"], row["other_path"], row["detail"]) for row in first.rows] == [
+        ("train/cat/again.png", "test/cat/00.png", "the same pixels"),
+        ("train/cat/flip.png", "test/dog/00.png", "mirrored"),
+    ]
+    (conflict,) = found(checked)["conflicting-labels"].rows
+    assert {conflict["path"], conflict["other_path"]} == {"train/cat/flip.png", "test/dog/00.png"}
+    assert checked.headline().endswith("Found: copies in different splits (2), and 1 other kind of finding.")
+
+
+def test_many_copies_of_one_picture_are_each_told_once(tmp_path: Path) -> None:
+    root = fill(tmp_path / "images", ("train", "test"), images=5)
+    for part in ("train", "train", "test", "test"):
+        for number in range(3):
+            (root / part / "cat" / f"again-{number}.png").write_bytes((root / "train/cat/00.png").read_bytes())
+    kinds = found(check(Data(source=str(root))))
+    assert len(kinds["copies-across-splits"].rows) == 4  # each of train, with one of test
+    assert len(kinds["exact-copies"].rows) == 3 + 2
+
+
+def test_groups_across_splits_are_found(tmp_path: Path) -> None:
+    root = fill(tmp_path / "images", ("train", "test"), images=4)
+    rows = found(check(Data(source=str(root), group_pattern=r"(\d+)\.png")))["groups-across-splits"].rows
+    assert len(rows) == 8
+    assert rows[0]["detail"] == "group 00"
+
+
+def test_classes_are_looked_at(make_folder: MakeFolder) -> None:
+    make_folder({"train/ape": 2, "train/cat": 40, "train/dog": 4, "test/cat": 2})
+    root = make_folder({"test/dog": 3})
+    kinds = found(check(Data(source=str(root))))
+    assert [row["label"] for row in kinds["few-images"].rows] == ["ape"]
+    assert [(row["label"], row["split"]) for row in kinds["missing-classes"].rows] == [("ape", "test")]
+    assert kinds["imbalance"].rows[0]["detail"] == "cat has 42 images, ape has 2"
+
+
+def test_the_counts_are_by_class_and_split(make_folder: MakeFolder) -> None:
+    make_folder({"train/cat": 3, "train/dog": 4})
+    checked = check(Data(source=str(make_folder({"test/cat": 2, "test/dog": 1}))))
+    assert checked.counts == {"cat": {"train": 3, "test": 2}, "dog": {"train": 4, "test": 1}}
+    assert checked.properties == {"format": {"PNG": 10}, "mode": {"RGB": 10}, "size": {"16x16": 10}}
+
+
+def test_what_is_in_memory_is_checked_too() -> None:
+    assert check(Data(source="digits")).files["accepted"] == 1797
+
+
+def test_from_python_there_are_tables_and_a_page(tmp_path: Path) -> None:
+    root = fill(tmp_path / "images", ("train", "test"), images=5)
+    (root / "train/cat/again.png").write_bytes((root / "test/cat/00.png").read_bytes())
+    (root / "train/cat/bad.png").write_bytes(b"")
+    checked = cl.check(root, quiet=True)
+    assert checked.table()["finding"].tolist() == ["copies-across-splits", "rejected"]
+    assert checked.rows("rejected")["detail"].tolist() == ["empty: the file has no bytes"]
+    with pytest.raises(cl.ConvladderError, match="nothing was found of 'blank': found was copies-across-splits"):
+        checked.rows("blank")
+    page = checked.report(tmp_path / "check.html").read_text()
+    assert "train/cat/again.png" in page
+    assert page.count("data:image/png") > 2
+    assert "22 files: 21 accepted" in checked._repr_html_()
+
+
+def test_the_page_of_the_command_names_itself(tmp_path: Path) -> None:
+    root = fill(tmp_path / "images", images=5)
+    (root / "cat" / "bad.png").write_bytes(b"")
+    done = convladder("check", str(root), "--html", "page.html", "--json", cwd=tmp_path)
+    assert done.returncode == 1
+    assert json.loads(done.stdout)["report"] == "page.html"
+    assert (tmp_path / "page.html").exists()
+
+
+def test_what_cannot_be_read_has_another_status(tmp_path: Path) -> None:
+    done = convladder("check", str(tmp_path / "nowhere"))
+    assert done.returncode == 2
+    assert "no data at" in done.stderr
