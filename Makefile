@@ -38,6 +38,7 @@ bench: .venv/installed-dev
 	$(BIN)/python benchmarks/label_errors.py
 	$(BIN)/python benchmarks/evidence.py
 	$(BIN)/python benchmarks/foreign_images.py
+	$(BIN)/python benchmarks/large_bank.py
 	$(BIN)/python benchmarks/duplicates.py
 
 format: .venv/installed-dev

@@ -162,9 +162,11 @@ class Results:
         if self.best is None:
             return ""
         accuracy = self.standings[self.best].accuracy
-        how = f"each image tested once, in {self.folds} folds" if self.folds else "on test"
         low, high = (f"{100 * share:.1f}" for share in (accuracy.low, accuracy.high))
-        return f"{self.best}, {100 * accuracy.mean:.1f} % {how} ({low} to {high})."
+        if self.folds:
+            where = f"each image tested once in {self.folds} folds"
+            return f"{self.best}, {100 * accuracy.mean:.1f} % ({low} to {high}), {where}."
+        return f"{self.best}, {100 * accuracy.mean:.1f} % on test ({low} to {high})."
 
     def _lacking(self) -> str:
         single = [name for name, standing in self.standings.items() if len(standing.runs) == 1]
