@@ -87,12 +87,13 @@ def test_processes_build_the_same_bank_as_one(make_folder: MakeFolder, monkeypat
     monkeypatch.setattr(building, "PARALLEL_FROM", 0)
     monkeypatch.setattr(building, "CHUNK", 7)
     seen = []
-    together = banks.open_bank(source, form, progress=lambda done, total: seen.append((done, total)))
+    together = banks.open_bank(source, form, progress=lambda what, done, total: seen.append((what, done, total)))
     assert np.array_equal(together.images[together.rows], pixels)
     assert together.rejections == rejections
     assert together.fingerprint == alone.fingerprint
-    assert seen[0] == (0, 81)
-    assert seen[-1] == (81, 81)
+    assert seen[0] == ("reading images", 0, 81)
+    assert ("reading images", 81, 81) in seen
+    assert seen[-1] == ("looking for copies", 160, 160)
 
 
 def test_a_bank_is_built_once_and_again_when_a_file_changes(make_folder: MakeFolder) -> None:

@@ -172,8 +172,8 @@ def test_a_waiting_process_is_told_how_far_the_other_is(monkeypatch: pytest.Monk
     first.start()
     seen: list[int] = []
 
-    def follow(done: int, total: int) -> None:
-        assert total == 40
+    def follow(what: str, done: int, total: int) -> None:
+        assert (what, total) == ("waiting for another convladder", 40)
         seen.append(done)
         if done:
             waiting.set()

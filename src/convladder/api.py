@@ -97,7 +97,7 @@ def check(source: str | Path | Data, *, changes: Mapping[str, Any] | None = None
         The source cannot be read.
     """
     settings = _source_settings(source, dict(changes or {}))
-    with progress.reporter(quiet=quiet).counting("reading images") as on_progress:
+    with progress.reporter(quiet=quiet).counting() as on_progress:
         return Check(**vars(datasets.check(settings, progress=on_progress)))
 
 
@@ -255,7 +255,7 @@ def _load(
     source: Source | None = None,
     like: Dataset | None = None,
 ) -> Dataset:
-    with reporter.counting("reading images") as on_progress:
+    with reporter.counting() as on_progress:
         loaded = datasets.load(
             settings,
             source or (like.origin if like else None),

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 from rich.console import Console, Group
 from rich.live import Live
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 from convladder.data.sources import Progress as OnProgress
@@ -212,23 +212,23 @@ class Reporter:
                 yield Lively(live, self.console)
 
     @contextlib.contextmanager
-    def counting(self, what: str) -> Iterator[OnProgress]:
-        """Yield a function that takes (done, total) and shows it: a bar, or plain lines now and then."""
+    def counting(self) -> Iterator[OnProgress]:
+        """Yield a function that takes (what, done, total) and shows it: a bar, or plain lines now and then."""
         if self.quiet:
-            yield lambda done, total: None
+            yield lambda what, done, total: None
         elif self.console.is_jupyter:
             place = _Place()
-            yield lambda done, total: place.show_bar(done / max(total, 1), f"{what}: {done:,} of {total:,}")
+            yield lambda what, done, total: place.show_bar(done / max(total, 1), f"{what}: {done:,} of {total:,}")
             place.show("")
         elif not self.console.is_terminal:
-            yield _plain_counter(self.console, what)
+            yield _plain_counter(self.console)
         else:
             bar = Progress(
-                TextColumn(what), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), console=self.console
-            )
+                TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(),
+                console=self.console,
+            )  # fmt: skip
             with bar:
-                task = bar.add_task(what, total=None, visible=False)
-                yield lambda done, total: bar.update(task, completed=done, total=total, visible=True)
+                yield _bar_counter(bar)
 
 
 def reporter(*, quiet: bool) -> Reporter:
@@ -236,12 +236,24 @@ def reporter(*, quiet: bool) -> Reporter:
     return Reporter(Console(stderr=True, highlight=False, soft_wrap=True), quiet)
 
 
-def _plain_counter(console: Console, what: str) -> OnProgress:
+def _bar_counter(bar: Progress) -> OnProgress:
+    """Show a bar for each thing that is done."""
+    tasks: dict[str, TaskID] = {}
+
+    def show(what: str, done: int, total: int) -> None:
+        if what not in tasks:
+            tasks[what] = bar.add_task(what, total=total)
+        bar.update(tasks[what], completed=done, total=total)
+
+    return show
+
+
+def _plain_counter(console: Console) -> OnProgress:
     last = time.monotonic()
 
-    def show(done: int, total: int) -> None:
+    def show(what: str, done: int, total: int) -> None:
         nonlocal last
-        if done == total or time.monotonic() - last > PLAIN_SECONDS:
+        if time.monotonic() - last > PLAIN_SECONDS:
             last = time.monotonic()
             console.print(f"{what}: {done:,} of {total:,}")
 

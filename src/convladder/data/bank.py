@@ -15,7 +15,7 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +36,7 @@ INDEX, FACTS_FILE, PAIRS_FILE = "index.json", "facts.npy", "pairs.npy"
 PAIRS = np.dtype([("left", "i8"), ("right", "i8"), ("exact", "?"), ("mirrored", "?")])
 VERSION = 2  # of what a bank holds; part of its key
 LEFTOVER_AGE = 7 * 86_400  # seconds: what is younger may be resumed, or another process may be at work
+WAITING, COMPARING = "waiting for another convladder", "looking for copies"  # for people
 WAIT = 1.0  # seconds between looks at what another process does
 
 
@@ -205,7 +206,7 @@ def _alone(folder: Path, total: int, report: Progress) -> Iterator[None]:
             lock.acquire(timeout=WAIT)
         except Timeout:
             done = CHUNK * len(list(_building(folder).glob("chunk-*.npz")))
-            report(min(done, total), total)
+            report(WAITING, min(done, total), total)
         else:
             break
     try:
@@ -282,7 +283,7 @@ def _build(
     rows = [row for row in range(len(listing.records)) if row not in built.rejections]
     records = tuple(listing.records[row] for row in rows)
     np.save(building / FACTS_FILE, built.facts)
-    np.save(building / PAIRS_FILE, _find_pairs(building, built, form, rows))
+    np.save(building / PAIRS_FILE, _find_pairs(building, built, form, rows, report))
     index = {
         "source": source.name,
         "kind": source.kind,
@@ -303,7 +304,7 @@ def _build(
     return bank
 
 
-def _find_pairs(folder: Path, built: Built, form: ImageForm, rows: list[int]) -> Pairs:
+def _find_pairs(folder: Path, built: Built, form: ImageForm, rows: list[int], report: Progress) -> Pairs:
     """Return the copies among the accepted images, by row."""
     facts, images = built.facts[rows], np.load(folder / PIXELS, mmap_mode="r")
     found = find_pairs(
@@ -312,6 +313,7 @@ def _find_pairs(folder: Path, built: Built, form: ImageForm, rows: list[int]) ->
         facts["mirrored"],
         facts["coarse"],
         lambda places: thumbnails(images[np.asarray(rows)[places]], facts[places], form),
+        partial(report, COMPARING),
     )
     of_rows = [(rows[pair.left], rows[pair.right], pair.kind == "exact", pair.mirrored) for pair in found]
     return np.array(of_rows, dtype=PAIRS)
@@ -337,7 +339,7 @@ def _fingerprint(class_names: Sequence[str], records: Sequence[Record], contents
     return digest.hexdigest()
 
 
-def _report_nothing(done: int, total: int) -> None:
+def _report_nothing(what: str, done: int, total: int) -> None:
     """Nobody asked."""
 
 

@@ -31,6 +31,7 @@ from convladder.data.sources import Content, Progress, Record, Source
 from convladder.errors import DataError, UnreadableImage
 from convladder.processes import Failed, Finished, Task, cores, run_tasks
 
+READING = "reading images"  # for people
 CHUNK = 512  # images
 PARALLEL_FROM = 2_000  # images: fewer, if they are small, are decoded sooner than processes start
 LIGHT_PIXELS, LIGHT_BYTES = 1_000_000, 2**20  # what is more is decoded in a process of its own in any case
@@ -120,11 +121,11 @@ class _Counter:
 
     def __init__(self, progress: Progress, done: int, total: int) -> None:
         self._progress, self._done, self._total = progress, done, total
-        progress(done, total)
+        progress(READING, done, total)
 
     def add(self, chunk: Chunk) -> None:
         self._done += len(chunk.rows)
-        self._progress(self._done, self._total)
+        self._progress(READING, self._done, self._total)
 
 
 class _HeavyError(Exception):

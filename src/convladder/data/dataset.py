@@ -119,7 +119,7 @@ def load(
     allow_rejects
         Go on although more than 1 % of the files could not be read.
     progress
-        Called with (images done, images in all) while the bank is built.
+        Called with (what is done, how much of it, of how much) while the bank is built.
 
     Raises
     ------

@@ -95,7 +95,12 @@ def reduce_thumbnail(thumbnail: Pixels) -> Pixels:
 
 
 def find_pairs(
-    digests: Hashes, hashes: Hashes, mirrored: Hashes, coarse: Pixels, thumbnails: Thumbnails
+    digests: Hashes,
+    hashes: Hashes,
+    mirrored: Hashes,
+    coarse: Pixels,
+    thumbnails: Thumbnails,
+    progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> list[Pair]:
     """Find the duplicates among N images, as a forest: n images of one picture give n - 1 pairs.
 
@@ -112,6 +117,8 @@ def find_pairs(
         `(N, 8, 8)`, from `reduce_thumbnail`.
     thumbnails
         Returns `(n, 32, 32, 3)` for n indices; see `make_thumbnail`. Asked for few images.
+    progress
+        Told how much of the comparing is done, of how much.
     """
     first, which = np.unique(digests, return_index=True, return_inverse=True)[1:]
     copies = np.flatnonzero(first[which] != np.arange(len(digests)))
@@ -120,8 +127,18 @@ def find_pairs(
     search = _Search(kept, signs, thumbnails)
     for mirror, queries in ((False, hashes[kept]), (True, mirrored[kept])):
         radius = _choose_radius(queries, hashes[kept])
-        pairs += search.confirm(*search.sift(propose(queries, hashes[kept], radius), mirror), mirror)
+        proposed = _counted(propose(queries, hashes[kept], radius), len(kept), mirror, progress)
+        pairs += search.confirm(*search.sift(proposed, mirror), mirror)
     return pairs
+
+
+def _counted(
+    proposed: Iterable[Candidates], images: int, second: bool, progress: Callable[[int, int], None]
+) -> Iterator[Candidates]:
+    """Tell of every image whose candidates were taken; there are two rounds."""
+    for number, candidates in enumerate(proposed, start=1):
+        progress(min(number * ROWS, images) + (images if second else 0), 2 * images)
+        yield candidates
 
 
 def group(links: NDArray[np.int64], size: int) -> Indices:

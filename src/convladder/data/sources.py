@@ -10,7 +10,7 @@ from typing import Literal
 from convladder.data.images import Header, Pixels
 
 Split = Literal["", "train", "validation", "test"]
-Progress = Callable[[int, int], None]
+Progress = Callable[[str, int, int], None]  # what is done, how much of it, of how much
 
 NAMED_SET = "named set"  # the kind of a built-in one
 

@@ -64,7 +64,7 @@ class Run(runs.Run):
             folders.check_new(Path(out))
         form = {f"data.{key}": getattr(self.experiment.data, key) for key in FORM}
         settings = Experiment().replace(form | {"data.source": str(data)} | dict(changes or {})).data
-        with reporter.counting("reading images") as on_progress:
+        with reporter.counting() as on_progress:
             bank, notes = load_bank(settings, allow_rejects=allow_rejects, progress=on_progress)
         for note in notes:
             reporter.say(note, dim=True)
