@@ -101,6 +101,7 @@ def test_too_many_bad_files_stop_and_name_the_way_on(make_folder: MakeFolder) ->
         ({"cat": 9, "dog": 0}, "no image of class 'dog'"),
         ({"cat": 9, "dog": 1}, "class 'dog' has 1 image to share out"),
         ({"cat": 9, "Cat": 9}, "differ in case only"),
+        ({"caf\u00e9": 9, "cafe\u0301": 9}, "differ in how their accents are encoded only"),
         ({"train/cat": 9, "train/dog": 9, "extra/cat": 9}, "split folders \\('train'\\) beside 'extra'"),
         ({"val/cat": 9, "val/dog": 9}, "but no 'train' folder"),
         ({"train/cat": 9, "val/cat": 9, "valid/cat": 9}, "two folders for one split"),
@@ -137,6 +138,15 @@ def test_odd_names_are_read(tmp_path: Path) -> None:
     dataset = load(str(root))
     assert sorted(dataset.class_names) == sorted(names)
     assert len(load(str(root)).bank.records) == 13
+
+
+def test_images_that_cannot_be_written_are_read(make_folder: MakeFolder) -> None:
+    root = make_folder({"cat": 5, "dog": 5})
+    for path in (*root.rglob("*.png"), *root.iterdir(), root):
+        path.chmod(0o555 if path.is_dir() else 0o444)
+    before = {path: path.stat().st_mtime_ns for path in root.rglob("*")}
+    assert len(load(str(root)).bank.records) == 10
+    assert {path: path.stat().st_mtime_ns for path in root.rglob("*")} == before
 
 
 def test_an_npz_with_splits(tmp_path: Path) -> None:
