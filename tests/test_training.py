@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import mmap
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,8 @@ from convladder.config import Augmentation, Experiment
 from convladder.data.dataset import Dataset
 from convladder.errors import TrainingError
 from convladder.training import augment, feed, fit
+
+NO_IMAGES = np.zeros((1, 2, 2, 1), dtype=np.uint8)
 
 
 def experiment(**changes: Any) -> Experiment:
@@ -96,7 +99,7 @@ def test_the_order_of_an_epoch_is_a_function_of_seed_and_epoch() -> None:
 
 def test_the_batches_of_an_epoch_follow_its_order() -> None:
     rows, labels = np.arange(10, 80), np.arange(70, dtype=np.int32)
-    batches = feed.TrainingBatches(rows, labels, batch_size=32, seed=1)
+    batches = feed.TrainingBatches(rows, labels, feed.Ahead(NO_IMAGES), batch_size=32, seed=1)
     for epoch in (0, 5):
         batches.on_epoch_begin(epoch)
         seen = [(np.asarray(x), np.asarray(y)) for x, y in batches.dataset]
@@ -108,13 +111,55 @@ def test_the_batches_of_an_epoch_follow_its_order() -> None:
 
 def test_shuffling_once_repeats_the_first_order() -> None:
     rows, labels = np.arange(40), np.zeros(40, dtype=np.int32)
-    batches = feed.TrainingBatches(rows, labels, batch_size=40, seed=1, shuffle_once=True)
+    batches = feed.TrainingBatches(rows, labels, feed.Ahead(NO_IMAGES), batch_size=40, seed=1, shuffle_once=True)
     orders = []
     for epoch in (0, 1):
         batches.on_epoch_begin(epoch)
         orders += [np.asarray(x) for x, _ in batches.dataset]
     assert np.array_equal(orders[0], feed.epoch_order(1, 0, 40))
     assert np.array_equal(orders[0], orders[1])
+
+
+@pytest.mark.skipif(not hasattr(mmap, "MADV_WILLNEED"), reason="the system cannot be asked for pages")
+def test_asking_for_images_ahead_changes_no_result(few_digits: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
+    short = experiment(train__epochs=1)
+    plain = fit.fit(short, few_digits)
+    monkeypatch.setattr(feed, "AHEAD_FROM", 1)
+    monkeypatch.setattr(feed, "STEPS_PER_CALL", 2)
+    assert feed.Ahead(few_digits.bank.images).needed
+    ahead = fit.fit(short, few_digits)
+    figures = ["loss", "accuracy", "val_loss", "val_accuracy"]
+    assert ahead.history[figures].equals(plain.history[figures])
+    test = few_digits.splits.test
+    assert np.array_equal(
+        fit.predict_logits(ahead.network, few_digits.bank, test),
+        fit.predict_logits(plain.network, few_digits.bank, test),
+    )
+
+
+def test_images_are_asked_for_by_their_pages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[tuple[int, ...]] = []
+
+    class Map:
+        def madvise(self, *words: int) -> None:
+            asked.append(words)
+
+        def __len__(self) -> int:
+            return 128 + 20 * 3000
+
+    monkeypatch.setattr(feed, "AHEAD_FROM", 1)
+    np.save(tmp_path / "images.npy", np.zeros((20, 50, 60, 1), dtype=np.uint8))
+    images = np.load(tmp_path / "images.npy", mmap_mode="c")
+    images._mmap = Map()
+    pieces = list(feed.Ahead(images).pieces(np.array([0, 5, 19], dtype=np.int32), 2))
+    assert pieces == [slice(0, 2), slice(2, 4)]
+    first, *rest = asked
+    assert first == (mmap.MADV_RANDOM,)
+    for (advice, start, length), row in zip(rest, [0, 5, 19], strict=True):
+        assert advice == mmap.MADV_WILLNEED
+        assert start % mmap.PAGESIZE == 0
+        assert start <= 128 + 3000 * row
+        assert start + length == 128 + 3000 * (row + 1)
 
 
 def test_the_lookup_reads_the_bank_without_a_copy(tmp_path: Path) -> None:

@@ -71,9 +71,11 @@ def fit(experiment: Experiment, dataset: Dataset, on_epoch: OnEpoch | None = Non
     )
     bank, splits = dataset.bank, dataset.splits
     train_labels = bank.labels[splits.train]
+    ahead = feed.Ahead(bank.images)
     batches = feed.TrainingBatches(
         bank.rows[splits.train],
         train_labels,
+        ahead,
         batch_size=settings.batch_size,
         seed=experiment.seed,
         shuffle_once=settings.shuffle == "once",
@@ -82,7 +84,9 @@ def fit(experiment: Experiment, dataset: Dataset, on_epoch: OnEpoch | None = Non
     model.fit(
         batches.dataset,
         epochs=settings.epochs,
-        validation_data=feed.evaluation_batches(bank.rows[splits.validation], bank.labels[splits.validation]),
+        validation_data=feed.evaluation_batches(
+            bank.rows[splits.validation], bank.labels[splits.validation], ahead
+        ),
         class_weight=_class_weight(settings, train_labels),
         callbacks=[batches, recorder, *_callbacks(settings)],
         shuffle=False,  # the batches are in their order already
@@ -97,7 +101,7 @@ def predict_logits(network: keras.Model, bank: Bank, indices: Indices) -> NDArra
     """Return the logits `(len(indices), classes)` of records of the bank, in their order."""
     model = _with_feed(network, bank, [])
     model.compile(jit_compile=False)
-    batches = feed.evaluation_batches(bank.rows[indices], bank.labels[indices])
+    batches = feed.evaluation_batches(bank.rows[indices], bank.labels[indices], feed.Ahead(bank.images))
     logits: NDArray[np.float32] = model.predict(batches, verbose=0)
     return logits
 
