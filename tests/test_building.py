@@ -99,9 +99,7 @@ def test_an_interrupted_build_goes_on_where_it_was(monkeypatch: pytest.MonkeyPat
     source = make_source(partial(fetch, until=21))
     with pytest.raises(KeyboardInterrupt):
         banks.open_bank(source, FORM)
-    again = Source(
-        "made", "test", source.fingerprint, source.listing, partial(fetch, until=10**9), picklable=False
-    )
+    again = Source("made", "test", source.fingerprint, source.listing, partial(fetch, until=10**9))
     fetched.clear()
     bank = banks.open_bank(again, FORM)
     assert len(fetched) == 40 - 16  # two chunks of eight were done

@@ -37,7 +37,7 @@ def test_a_size_that_is_none_says_what_is_expected(text: str) -> None:
     [
         (["--on-leak", "dorp"], "data.on_leak: Input should be 'refuse', 'drop' or 'keep'"),
         (["--group-pattern", "("], "is no regular expression"),
-        (["--classes", "cat"], "data.classes: Tuple should have at least 2 items"),
+        (["--classes", "cat"], "data.classes: expected 2 or more"),
         (["--classes", "cat,cow"], "has no class 'cow': it has cat, dog"),
         (["--folds", "12"], "class 'cat' has 9 images to share out, and each of 12 folds needs one"),
         (["--folds", "3", "--set", "data.folds=4"], "data.folds is given twice: by --set, and by --folds"),

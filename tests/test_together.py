@@ -73,7 +73,7 @@ def test_groups_from_the_path_are_never_parted(make: Make) -> None:
         "validation": 16,
         "test": 16,
     }
-    assert any("12 groups of images that belong together" in note for note in dataset.notes)
+    assert any("12 groups of images that belong together" in note for note in dataset.decisions)
 
 
 def test_a_pattern_that_finds_nothing_or_is_none_says_so(make: Make) -> None:
@@ -98,10 +98,10 @@ def test_a_leak_is_dropped_from_the_lesser_split_or_kept_as_told(make: Make) -> 
     dropped = load(Data(source=str(root), on_leak="drop"))
     assert "train/cat/again.png" not in splits_of(dropped)
     assert len(dropped.bank.records) == 40
-    assert any(note.startswith("left out a leak: 1 of train") for note in dropped.notes)
+    assert any(note.startswith("left out a leak: 1 of train") for note in dropped.decisions)
     kept = load(Data(source=str(root), on_leak="keep"))
     assert splits_of(kept)["train/cat/again.png"] in ("train", "validation")
-    assert any(note.startswith("kept a leak") for note in kept.notes)
+    assert any(note.startswith("kept a leak") for note in kept.decisions)
     assert dropped.bank.fingerprint != kept.bank.fingerprint
 
 
@@ -163,7 +163,7 @@ def test_small_classes_can_be_left_out(make: Make) -> None:
     dataset = load(Data(source=str(root), min_images=3))
     assert dataset.class_names == ("cat", "dog")
     assert set(dataset.bank.labels) == {0, 1}
-    assert "left out 2 classes of fewer than 3 images (ant, emu)" in dataset.notes
+    assert "left out 2 classes of fewer than 3 images (ant, emu)" in dataset.decisions
     with pytest.raises(DataError, match="lower --min-images"):
         load(Data(source=str(root), min_images=99))
 

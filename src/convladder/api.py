@@ -74,31 +74,32 @@ def load(
     """
     given = {"data.image_size": _pair(image_size), "data.limit": limit}
     known = {key: value for key, value in given.items() if value is not None} | dict(changes or {})
-    reporter = progress.reporter(quiet=quiet)
-    if isinstance(source, str | Path | Data):
-        if labels is not None:
-            raise ExperimentError("labels go with an array of images: a folder or a table has its own")
-        return _load(_source_settings(source, known), allow_rejects, reporter)
-    settings = _source_settings(memory.NAME, known)
-    return _load(settings, allow_rejects, reporter, source=opening.open_values(source, labels, settings))
+    settings, opened = _open(source, labels, known)
+    return _load(settings, allow_rejects, progress.reporter(quiet=quiet), source=opened)
 
 
-def check(source: str | Path | Data, *, changes: Mapping[str, Any] | None = None, quiet: bool = False) -> Check:
+def check(
+    source: str | Path | Data | Dataset | pd.DataFrame | NDArray[np.uint8],
+    labels: Sequence[Any] | NDArray[Any] | None = None,
+    *,
+    changes: Mapping[str, Any] | None = None,
+    quiet: bool = False,
+) -> Check:
     """Read every file, and say what would spoil figures made from them: broken files, copies, leaks, odd images.
 
     Parameters
     ----------
-    source, changes, quiet
-        As `load` takes them.
+    source, labels, changes, quiet
+        As `load` takes them; `source` may be what `load` returned, too.
 
     Raises
     ------
     DataError
         The source cannot be read.
     """
-    settings = _source_settings(source, dict(changes or {}))
+    settings, opened = _open(source, labels, changes or {})
     with progress.reporter(quiet=quiet).counting() as on_progress:
-        return Check(**vars(datasets.check(settings, progress=on_progress)))
+        return Check(**vars(datasets.check(settings, opened, progress=on_progress)))
 
 
 def train(
@@ -141,6 +142,7 @@ def train(
     name = rung or chosen.rungs[-1].name
     _check_counts(threads=threads)
     given = _changes(epochs, changes)
+    _check_data(given)
     experiment = chosen.experiment(name, _data_settings(data)).replace(given | {"seed": seed})
     folder = Path(out) if out else folders.new_folder("runs", experiment.data.source)
     folders.check_free(folder)
@@ -201,6 +203,7 @@ def climb(
     if rungs is not None:
         chosen = chosen.part(rungs)
     settings = _data_settings(data) | _changes(epochs, changes) | ({"data.folds": folds} if folds else {})
+    _check_data(settings)
     seeds = seeds or (1 if settings.get("data.folds") else SEEDS)
     plan = climbing.make_plan(chosen, range(seed, seed + seeds), settings, _loader(data, allow_rejects, reporter))
     source = settings["data.source"]
@@ -241,6 +244,11 @@ def compare(*runs: str | Path | Run | Sequence[str | Path | Run]) -> Comparison:
     return Comparison([run.folder if isinstance(run, Run) else run for run in given])
 
 
+def _check_data(settings: Mapping[str, Any]) -> None:
+    """Raise ExperimentError where a setting of the data cannot be, before a ladder puts it down to a rung."""
+    Experiment().replace({key: value for key, value in settings.items() if key.startswith("data.")})
+
+
 def _check_counts(**counts: int | None) -> None:
     for name, count in counts.items():
         if count is not None and (not isinstance(count, int) or count < 1):
@@ -258,7 +266,7 @@ def _load(
     with reporter.counting() as on_progress:
         loaded = datasets.load(
             settings,
-            source or (like.origin if like else None),
+            source,
             like=like,
             allow_rejects=allow_rejects,
             progress=on_progress,
@@ -266,18 +274,25 @@ def _load(
     dataset = Dataset(**vars(loaded))
     sizes = ", ".join(f"{len(indices):,} {part}" for part, indices in vars(dataset.splits).items())
     if settings.folds:
-        sizes += f" in the first of {settings.folds} folds"
+        sizes += f" in fold {settings.fold + 1} of {settings.folds}"
     reporter.say(f"{dataset.bank.source}: {len(dataset.class_names)} classes; {sizes}")
-    for note in dataset.notes:
+    for note in (*dataset.notes, *dataset.decisions):
         reporter.say(note, dim=True)
     return dataset
 
 
-def _source_settings(source: str | Path | Data, changes: Mapping[str, Any]) -> Data:
-    start = (
-        Experiment(data=source) if isinstance(source, Data) else Experiment().replace({"data.source": str(source)})
-    )
-    return start.replace(changes).data
+def _open(source: Any, labels: Any, changes: Mapping[str, Any]) -> tuple[Data, Source | None]:
+    """Return the settings of a source, and the source itself where it is in memory."""
+    if isinstance(source, Dataset):
+        return Experiment(data=source.settings).replace(changes).data, source.origin
+    if isinstance(source, Data):
+        return Experiment(data=source).replace(changes).data, None
+    if isinstance(source, str | Path):
+        if labels is not None:
+            raise ExperimentError("labels go with an array of images: a folder or a table has its own")
+        return Experiment().replace({"data.source": str(source)} | dict(changes)).data, None
+    settings = Experiment().replace({"data.source": memory.NAME} | dict(changes)).data
+    return settings, opening.open_values(source, labels, settings)
 
 
 def _loader(data: str | Path | Dataset, allow_rejects: bool, reporter: progress.Reporter) -> climbing.Load:
@@ -292,7 +307,9 @@ def _loader(data: str | Path | Dataset, allow_rejects: bool, reporter: progress.
         if first is not None and settings == first.settings:
             return first
         alike = first is not None and datasets.differ_in_form_alone(settings, first.settings)
-        loaded = _load(settings, allow_rejects, reporter, like=first if alike else None)
+        same = first is not None and settings.source == first.settings.source
+        origin = first.origin if first is not None and same else None
+        loaded = _load(settings, allow_rejects, reporter, source=origin, like=first if alike else None)
         first = first or loaded
         return loaded
 
@@ -306,7 +323,9 @@ def _ladder(ladder: str | Ladder) -> Ladder:
 def _data_settings(data: str | Path | Dataset) -> dict[str, Any]:
     """Return what the start of a ladder takes from the data: of a loaded dataset, all that it was loaded by."""
     if isinstance(data, Dataset):
-        return {f"data.{key}": value for key, value in data.settings}
+        return {f"data.{key}": value for key, value in data.settings if key != "fold" or data.settings.fold}
+    if not isinstance(data, str | Path):
+        raise ExperimentError("load images that are in memory first: give load(images, labels), or load(frame)")
     return {"data.source": str(data)}
 
 

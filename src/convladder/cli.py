@@ -71,6 +71,7 @@ def check(
     page: Annotated[
         Path | None, typer.Option("--html", metavar="FILE", help="Write a page with pictures there.")
     ] = None,
+    changes: Changes = None,
     as_json: AsJson = False,
     quiet: QuietOption = False,
     *,
@@ -80,10 +81,12 @@ def check(
 
     The exit status is 0 where all is well, 1 where something was found, 2 where the data cannot be read.
     """
-    from convladder import api
+    from convladder import api, folders
 
+    if page:
+        folders.check_file(page)
     with _interruptible():
-        checked = api.check(data, changes=settings, quiet=quiet)
+        checked = api.check(data, changes=_changes(settings, None, None, changes), quiet=quiet)
     show.check(checked, checked.report(page) if page else None, json_wanted=as_json)
     if checked.findings:
         raise typer.Exit(1)

@@ -11,8 +11,9 @@ from typing import Any
 
 from convladder import files, folders, provenance, runs
 from convladder.config import Data, difference
+from convladder.data.bank import VERSION
 from convladder.data.dataset import Dataset
-from convladder.errors import LadderError, RunError, TrainingError
+from convladder.errors import ExperimentError, LadderError, RunError, TrainingError
 from convladder.folders import TrialKey
 from convladder.ladder import Ladder
 from convladder.processes import Event, Failed, Finished, Task, call, run_tasks
@@ -53,16 +54,22 @@ def make_plan(ladder: Ladder, seeds: Sequence[int], changes: Mapping[str, Any], 
     """
     ladder.check(changes)
     load = cache(load)
+    if "data.fold" in changes:
+        raise ExperimentError("a climb tests every fold in turn: leave data.fold out")
     trials: list[Trial] = []
+    first: list[list[str]] = []
     for rung in ladder.rungs:
         experiment = ladder.experiment(rung.name, changes)
         dataset = load(experiment.data)
-        if trials and _test_paths(dataset) != _test_paths(trials[0].dataset):
+        folds = dataset.each_fold()
+        tested = [each.paths(each.splits.test) for each in folds]
+        first = first or tested
+        if tested != first:
             raise LadderError(
                 f"rung {rung.name!r} would be tested on other images than {trials[0].rung!r}, and could not be "
                 "compared: a rung must leave source, limit, split_seed, test and folds as they are"
             )
-        for each in dataset.each_fold():
+        for each in folds:
             settled = experiment.replace(each.settled())
             trials += [Trial(rung.name, settled.replace({"seed": seed}), each) for seed in seeds]
     return Plan(ladder, tuple(trials), _identity(trials))
@@ -142,6 +149,11 @@ def missing_trials(plan: Plan, folder: Path) -> list[Trial]:
 
 def check_same(run: runs.Run, trial: Trial) -> None:
     """Raise RunError where a finished run is not of this trial, naming what differs."""
+    if run.about["data"].get("bank_version") != VERSION:
+        raise RunError(
+            f"{run.folder} was made by another version of convladder, which read images otherwise: "
+            "choose another --out"
+        )
     if run.about["data"]["fingerprint"] != trial.dataset.bank.fingerprint:
         source = run.about["data"]["source"]
         raise RunError(f"{run.folder} was trained on other data ({source}): choose another --out")
@@ -218,10 +230,6 @@ def _weigh(trials: Sequence[Trial]) -> dict[TrialKey, float]:
         trial.key: flops[trial.rung] * trial.experiment.train.epochs * len(trial.dataset.splits.train)
         for trial in trials
     }
-
-
-def _test_paths(dataset: Dataset) -> list[str]:
-    return dataset.paths(dataset.splits.test)
 
 
 def _identity(trials: Sequence[Trial]) -> str:

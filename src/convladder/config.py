@@ -94,6 +94,8 @@ class Data(Settings):
     def _check_fold(self) -> Self:
         if self.fold and self.fold >= (self.folds or 1):
             raise ValueError(f"fold {self.fold} is not among {self.folds or 1}: they count from 0")
+        if self.group_column and self.group_pattern:
+            raise ValueError("group_column and group_pattern exclude each other: give one")
         return self
 
 
@@ -264,5 +266,7 @@ def _explain(error: Any) -> str:
     message = error["msg"].removeprefix("Value error, ")
     if error["type"] == "tuple_type":
         message = "expected a list, such as [32, 64]"
+    if error["type"] == "too_short":
+        message = f"expected {error['ctx']['min_length']} or more"
     got = "" if error["type"] in ("value_error", "json_invalid") else f" (got {error['input']!r})"
     return f"{where}: {message}{got}" if where else f"{message}{got}"

@@ -88,6 +88,16 @@ def check_writable(folder: Path) -> None:
         raise RunError(f"cannot write to {folder} ({error.strerror}): choose another place with --out") from None
 
 
+def check_file(path: Path) -> None:
+    """Raise RunError where a file cannot be written, before any work."""
+    if path.is_dir():
+        raise RunError(f"{path} is a folder: give the name of a file, such as {path / 'check.html'}")
+    if not path.parent.is_dir():
+        raise RunError(f"there is no folder {path.parent} to write {path.name} into")
+    if not os.access(path if path.exists() else path.parent, os.W_OK):
+        raise RunError(f"cannot write {path}: choose another place")
+
+
 def check_outside(folder: Path, source: str) -> None:
     """Raise RunError where `folder` lies among the images: what is written there would be read as data."""
     data = Path(source).expanduser()

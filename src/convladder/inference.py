@@ -90,10 +90,10 @@ def count_seen(run: runs.Run, bank: Bank) -> tuple[int, int] | None:
     Told by their decoded pixels; None where the images that the run was made of are not in the cache any more.
     """
     own = find_bank(run.about["data"].get("bank", ""))
-    if own is None:
+    if own is None or not (run.folder / runs.SPLITS).exists():
         return None
-    tested = set(run.tested["path"])
-    seen = [position for position, record in enumerate(own.records) if record.path not in tested]
+    trained = set(run.splits.loc[run.splits["split"] != "test", "path"])
+    seen = [position for position, record in enumerate(own.records) if record.path in trained]
     asked = bank.facts["digest"][evaluated(bank)]
     return int(np.isin(asked, own.facts["digest"][seen]).sum()), len(asked)
 

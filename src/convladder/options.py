@@ -22,18 +22,18 @@ TABLES = {
     "path_column": _option(str | None, "--path-column", "NAME", "Of a table: the column of paths."),
     "label_column": _option(str | None, "--label-column", "NAME", "Of a table: the column of labels."),
     "split_column": _option(str | None, "--split-column", "NAME", "Of a table: the column of splits."),
+    "image_root": _option(
+        str | None, "--image-root", "DIR", "Of a table: where its paths start; default: its folder."
+    ),
+    "classes": _option(str | None, "--classes", "A,B,C", "Use these classes only."),
+}
+READING = TABLES | {
     "group_column": _option(
         str | None, "--group-column", "NAME", "Of a table: the column of groups (patient, video), never parted."
     ),
     "group_pattern": _option(
         str | None, "--group-pattern", "REGEX", "What it finds in a path is the group, such as 'patient(\\d+)'."
     ),
-    "image_root": _option(
-        str | None, "--image-root", "DIR", "Of a table: where paths start; default: its folder."
-    ),
-}
-READING = TABLES | {
-    "classes": _option(str | None, "--classes", "A,B,C", "Use these classes only."),
     "image_size": _option(str | None, "--image-size", "N|HxW", "Size in pixels; default: from the images."),
 }
 SPLITTING = {

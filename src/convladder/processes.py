@@ -286,7 +286,8 @@ def _outcome(task: bytes, emit: Emit) -> tuple[Any, ...]:
 def _send(stream: BinaryIO, value: Any) -> None:
     """Write a value as its length and its pickle."""
     data = pickle.dumps(value)
-    stream.write(_LENGTH.pack(len(data)) + data)
+    stream.write(_LENGTH.pack(len(data)))
+    stream.write(data)
     stream.flush()
 
 

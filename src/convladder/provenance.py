@@ -30,7 +30,9 @@ def command() -> str:
     """Return the command that this process was started with, or that it was a notebook."""
     if "ipykernel" in sys.modules:
         return "(in a notebook)"
-    return shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]])
+    program = Path(sys.argv[0])
+    name = program.parent.name if program.name == "__main__.py" else program.name
+    return shlex.join([name, *sys.argv[1:]])
 
 
 def environment(command: str) -> dict[str, Any]:

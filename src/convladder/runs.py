@@ -2,6 +2,7 @@
 
     experiment.json   the experiment; the data's provenance; versions, machine and time
     history.csv       a row an epoch
+    splits.csv.gz     a row an image: its path, and in which split it was
     predictions.csv   a row an image of validation and test
     metrics.json      every figure, derived from predictions.csv, and the price
     model.json        what the network is built from, beside its weights
@@ -17,6 +18,8 @@ It becomes visible whole: a folder that has `metrics.json` is a finished trial.
 
 from __future__ import annotations
 
+import csv
+import gzip
 import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -37,6 +40,7 @@ from convladder.evaluation.robustness import Corrupted
 T = TypeVar("T")
 
 WEIGHTS, SAMPLES, FEATURES, CORRUPTED = "weights.npz", "samples.npz", "features.npz", "corrupted.npz"
+SPLITS = "splits.csv.gz"
 
 
 @dataclass(frozen=True)
@@ -97,6 +101,17 @@ class Run:
     def predictions(self) -> pd.DataFrame:
         return predictions.read(self.folder / "predictions.csv")
 
+    @cached_property
+    def splits(self) -> pd.DataFrame:
+        """The path and the split of every image that the run was made of. Raises RunError."""
+        path = self.folder / SPLITS
+        try:
+            return pd.read_csv(
+                path, dtype=object, keep_default_na=False, encoding_errors="surrogateescape", compression="gzip"
+            )
+        except (OSError, ValueError) as error:
+            raise RunError(f"cannot read {path} ({error}): the run is of another version") from None
+
     @property
     def tested(self) -> pd.DataFrame:
         """The predictions of the test images."""
@@ -134,6 +149,14 @@ class Run:
                 f"cannot read {self.folder / name} ({error}): it is damaged or of another version, "
                 "train the run again"
             ) from None
+
+
+def write_splits(folder: Path, rows: list[tuple[str, str]]) -> None:
+    """Write what `Run` reads back as `splits`: the path and the split of each image."""
+    table = pd.DataFrame(rows, columns=["path", "split"])
+    text = table.to_csv(index=False, lineterminator="\n", quoting=csv.QUOTE_NONNUMERIC)
+    data = text.encode("utf-8", errors="surrogateescape")
+    files.write_bytes(folder / SPLITS, gzip.compress(data, mtime=0))
 
 
 def write_arrays(folder: Path, samples: Samples, features: Features, corrupted: Corrupted) -> None:

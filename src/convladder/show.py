@@ -101,12 +101,17 @@ def check(checked: Check, page: Path | None, *, json_wanted: bool) -> None:
         more = f", and {len(found) - MOST_PROPERTIES} others" if len(found) > MOST_PROPERTIES else ""
         output.print(f"{what}s: {', '.join(listed)}{more}", style="dim", soft_wrap=True, markup=False)
     for rule, count in count_ignored(checked.ignored).items():
-        output.print(f"ignored: {count:,} {rule}", style="dim", soft_wrap=True, markup=False)
+        first = next(each.path for each in checked.ignored if each.rule == rule)
+        output.print(f"ignored: {count:,} {rule} ({first})", style="dim", soft_wrap=True, markup=False)
+    if checked.groups:
+        output.print(checked.groups, style="dim", soft_wrap=True, markup=False)
     if checked.findings:
         output.print("", _findings(checked.findings), "", sep="\n")
     output.print(checked.headline(), soft_wrap=True, markup=False)
     if page:
         _report(page)
+    elif checked.findings:
+        output.print("--html FILE shows them in pictures, --json lists them all", style="dim")
 
 
 def _findings(found: Sequence[Finding]) -> Table:

@@ -57,6 +57,7 @@ def run_trial(trial: Trial, folder: Path, command: str, emit: Emit) -> None:
         _write_network(temporary, fitted, dataset)
         fitted.history.to_csv(temporary / "history.csv", index=False, lineterminator="\n")
         written = predictions.write(table, temporary / "predictions.csv")
+        runs.write_splits(temporary, dataset.split_table())
         samples = insight.take_samples(fitted.network, written, dataset)
         features = insight.take_features(fitted.network, samples)
         runs.write_arrays(temporary, samples, features, insight.corrupt_and_predict(fitted.network, dataset))

@@ -23,6 +23,16 @@ def short_name(source: str) -> str:
     return PurePath(source).name or source
 
 
+def plural(count: int, noun: str) -> str:
+    """Write a count with its noun.
+
+    >>> plural(1, "class"), plural(2_000, "class"), plural(3, "image")
+    ('1 class', '2,000 classes', '3 images')
+    """
+    ending = "" if count == 1 else "es" if noun.endswith("s") else "s"
+    return f"{count:,} {noun}{ending}"
+
+
 def points(difference: float) -> str:
     """Write a difference of two shares in points, with its sign.
 

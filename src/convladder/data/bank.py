@@ -26,10 +26,11 @@ from numpy.typing import NDArray
 from convladder import files
 from convladder.data.building import CHUNK, Built, build, remove_traces
 from convladder.data.decoding import PIXELS, Rejection
-from convladder.data.duplicates import find_pairs
+from convladder.data.duplicates import find_pairs, group
 from convladder.data.facts import Facts, thumbnails
 from convladder.data.images import LIMITS, ImageForm, Limits, Pixels
 from convladder.data.sources import Listing, Progress, Record, Source, count_ignored
+from convladder.data.subsets import listing_of, take_subset
 from convladder.errors import DataError
 
 INDEX, FACTS_FILE, PAIRS_FILE = "index.json", "facts.npy", "pairs.npy"
@@ -97,10 +98,20 @@ class Bank:
         return replace(self, records=tuple(records), fingerprint=fingerprint)
 
     @cached_property
-    def pairs(self) -> Pairs:
-        """The exact and near copies among the images, by record number, of dtype PAIRS.
+    def copies(self) -> NDArray[np.int64]:
+        """The number of the picture that each image is a copy of, exact or near, `(N,)`. Raises DataError.
 
-        They are a forest: of n images of one picture there are n - 1 pairs. Raises DataError.
+        Two are copies also where both are of a third that is not among the records any more.
+        """
+        pairs: Pairs = self._load(PAIRS_FILE)
+        links = np.stack([pairs["left"], pairs["right"]], axis=1)
+        return group(links, len(self._load(FACTS_FILE, mmap_mode="r")))[self.rows]
+
+    @cached_property
+    def pairs(self) -> Pairs:
+        """The copies that were found, by record number, of dtype PAIRS: of n images of a picture n - 1 pairs.
+
+        Raises DataError.
         """
         pairs: Pairs = self._load(PAIRS_FILE)
         position = np.full(int(self.rows.max()) + 1 if len(self.rows) else 0, -1)
@@ -121,7 +132,7 @@ class Bank:
 
     def __getstate__(self) -> dict[str, Any]:
         state = self.__dict__.copy()
-        for cached in ("images", "facts", "pairs"):
+        for cached in ("images", "facts", "pairs", "copies"):
             state.pop(cached, None)  # another process reads the files itself
         return state
 
@@ -161,20 +172,22 @@ def open_bank(
         source.fingerprint,
         asdict(form),
         asdict(limits),
-        classes,
+        sorted(classes) if classes else None,
         limit,
         seed if limit else 0,
     ]
     key = hashlib.sha256(json.dumps(made_from).encode()).hexdigest()[:20]
     folder = cache_folder() / "banks" / key
     bank = _load(folder)
-    if bank is not None:
+    if bank is not None and not source.at_hand:
         return bank
+    listing = take_subset(listing_of(source, classes), limit, seed)
+    if bank is not None:
+        return replace(bank, ignored=count_ignored(listing.ignored))
+    report = progress or _report_nothing
     try:
-        listing = _subset(listing_of(source, classes), limit, seed)
-        report = progress or _report_nothing
         folder.parent.mkdir(parents=True, exist_ok=True)
-        _remove_stale(folder.parent)
+        _remove_begun(folder.parent, LEFTOVER_AGE)
         with _alone(folder, len(listing.records), report):
             bank = _load(folder) or _build(folder, source, listing, form, limits, report)
     except OSError as error:
@@ -183,18 +196,6 @@ def open_bank(
             "or set CONVLADDER_CACHE to a folder of yours"
         ) from None
     return bank
-
-
-def listing_of(source: Source, classes: Sequence[str] | None) -> Listing:
-    """Return what a source holds, of these classes alone where they are given. Raises DataError."""
-    listing = source.listing()
-    if classes is None:
-        return listing
-    unknown = [name for name in classes if name not in listing.class_names]
-    if unknown:
-        known = ", ".join(listing.class_names[:20])
-        raise DataError(f"{source.name} has no class {unknown[0]!r}: it has {known}")
-    return listing.of_classes(classes)
 
 
 @contextlib.contextmanager
@@ -220,16 +221,13 @@ def _building(folder: Path) -> Path:
     return folder.with_name(f".{folder.name}.building")
 
 
-def _remove_stale(banks: Path) -> None:
-    """Remove what was begun long ago and never finished."""
-    for path in banks.glob(".*"):
-        with contextlib.suppress(FileNotFoundError):
-            if time.time() - path.stat().st_mtime < LEFTOVER_AGE:
-                continue
-            if path.is_dir():
-                shutil.rmtree(path, ignore_errors=True)
-            else:
-                path.unlink()
+def _remove_begun(banks: Path, older_than: float) -> None:
+    """Remove what was begun so long ago, in seconds, and is not finished, unless a process is at work on it."""
+    for path in banks.glob(".*.building"):
+        with contextlib.suppress(FileNotFoundError, Timeout):
+            if time.time() - path.stat().st_mtime >= older_than:
+                with FileLock(path.with_suffix(".lock"), timeout=0):
+                    shutil.rmtree(path, ignore_errors=True)
 
 
 def find_bank(name: str) -> Bank | None:
@@ -247,9 +245,12 @@ def list_banks() -> Iterator[tuple[Bank, int]]:
 
 def clear_banks() -> tuple[int, int]:
     """Delete every bank in the cache; return how many there were and their bytes."""
-    sizes = [size for _, size in list_banks()]
-    shutil.rmtree(cache_folder() / "banks", ignore_errors=True)
-    return len(sizes), sum(sizes)
+    kept = [(bank.folder, size) for bank, size in list_banks()]
+    banks = cache_folder() / "banks"
+    for folder in (path for path in banks.glob("[!.]*") if path.is_dir()):
+        shutil.rmtree(folder, ignore_errors=True)
+    _remove_begun(banks, older_than=0)
+    return len(kept), sum(size for _, size in kept)
 
 
 def _load(folder: Path) -> Bank | None:
@@ -341,22 +342,3 @@ def _fingerprint(class_names: Sequence[str], records: Sequence[Record], contents
 
 def _report_nothing(what: str, done: int, total: int) -> None:
     """Nobody asked."""
-
-
-def _subset(listing: Listing, limit: int | None, seed: int) -> Listing:
-    """Take a share of each (split, class), by largest remainder."""
-    total = len(listing.records)
-    if limit is None or limit >= total:
-        return listing
-    groups: dict[tuple[str, int], list[int]] = {}
-    for position, record in enumerate(listing.records):
-        groups.setdefault((record.split, record.label), []).append(position)
-    shares = {group: limit * len(members) / total for group, members in groups.items()}
-    sizes = {group: int(share) for group, share in shares.items()}
-    by_remainder = sorted(shares, key=lambda group: (sizes[group] - shares[group], group))
-    for group in by_remainder[: limit - sum(sizes.values())]:
-        sizes[group] += 1
-    draw = np.random.default_rng([seed, limit])
-    chosen = np.concatenate([draw.permutation(members)[: sizes[group]] for group, members in groups.items()])
-    records = tuple(listing.records[position] for position in np.sort(chosen))
-    return Listing(listing.class_names, records, listing.ignored)

@@ -7,6 +7,8 @@ decoder that hangs, crashes or takes too much memory costs one file.
 from __future__ import annotations
 
 import contextlib
+import errno
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,8 +35,14 @@ from convladder.processes import Failed, Finished, Task, cores, run_tasks
 
 READING = "reading images"  # for people
 CHUNK = 512  # images
+SAMPLE = 8  # images
+SENT_BYTES = 32 * 2**20  # of a chunk that is fetched here and sent to a worker
 PARALLEL_FROM = 2_000  # images: fewer, if they are small, are decoded sooner than processes start
 LIGHT_PIXELS, LIGHT_BYTES = 1_000_000, 2**20  # what is more is decoded in a process of its own in any case
+LIGHT_SCANS = 20  # of a progressive JPEG: each is decoded over all of the image
+
+_START_OF_SCAN = b"\xff\xda"
+_NO_SUCH_CALL = (errno.EINVAL, errno.EOPNOTSUPP, errno.ENOSYS)
 
 
 @dataclass(frozen=True)
@@ -64,18 +72,27 @@ def build(
     count = _Counter(progress, done, len(records))
     if len(records) < PARALLEL_FROM:
         missing = _decode_here(missing, source, count)
+    suspects: set[int] = set()
     doomed: dict[int, Rejection] = {}
     while missing:
-        missing = _decode_in_processes(missing, source, doomed, count)
+        missing = _decode_in_processes(missing, source, suspects, doomed, count)
     return _gather(chunks, len(records))
 
 
 def _make_array(path: Path, shape: tuple[int, ...]) -> None:
-    """Make the array, unless one of this shape is there."""
+    """Make the array with all of its room on the disk, unless one of this shape is there. Raises OSError."""
     with contextlib.suppress(OSError, ValueError):
         if np.load(path, mmap_mode="r").shape == shape:
             return
     open_memmap(path, mode="w+", dtype=np.uint8, shape=shape).flush()
+    if hasattr(os, "posix_fallocate"):  # to write into a hole of a full disk would end the process
+        with path.open("r+b") as file:
+            try:
+                os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
+            except OSError as error:
+                if error.errno not in _NO_SUCH_CALL:
+                    path.unlink()
+                    raise
 
 
 def _cut(
@@ -84,9 +101,17 @@ def _cut(
     order = list(range(len(records)))
     if source.in_place_order:
         order.sort(key=lambda row: records[row].place)
-    for number, start in enumerate(range(0, len(records), CHUNK)):
-        rows = tuple(order[start : start + CHUNK])
+    size = CHUNK if source.picklable else _fit_to_send(source, [records[row] for row in order[:SAMPLE]])
+    for number, start in enumerate(range(0, len(records), size)):
+        rows = tuple(order[start : start + size])
         yield Chunk(folder, number, rows, tuple(records[row] for row in rows), form, limits)
+
+
+def _fit_to_send(source: Source, sample: Sequence[Record]) -> int:
+    """Return how many images may be held at once, as large as the first are."""
+    contents = [each for each in fetch_all(source.fetch, sample) if not isinstance(each, UnreadableImage)]
+    sizes = [len(each) if isinstance(each, bytes) else each.nbytes for each in contents]
+    return min(CHUNK, max(1, SENT_BYTES // max(1, max(sizes, default=0))))
 
 
 def _missing(chunks: Sequence[Chunk]) -> list[Chunk]:
@@ -151,7 +176,7 @@ def _decode_here(missing: list[Chunk], source: Source, count: _Counter) -> list[
 
 
 def _is_heavy(content: bytes, limits: Limits) -> bool:
-    if len(content) > LIGHT_BYTES:
+    if len(content) > LIGHT_BYTES or content.count(_START_OF_SCAN) > LIGHT_SCANS:
         return True
     with contextlib.suppress(UnreadableImage):
         header = read_header(content, limits)
@@ -160,18 +185,28 @@ def _is_heavy(content: bytes, limits: Limits) -> bool:
 
 
 def _decode_in_processes(
-    missing: Sequence[Chunk], source: Source, doomed: dict[int, Rejection], count: _Counter
+    missing: Sequence[Chunk], source: Source, suspects: set[int], doomed: dict[int, Rejection], count: _Counter
 ) -> list[Chunk]:
-    """Decode chunks in worker processes; return those whose process ended, and add the culprits to `doomed`."""
+    """Decode chunks in worker processes; return those whose process ended.
+
+    The image that was at work then is added to `suspects`, as another program may have been to blame; the second
+    time to `doomed`.
+    """
+    for chunk in missing:
+        chunk.marker.unlink(missing_ok=True)
     of_number = {chunk.number: chunk for chunk in missing}
     again = []
     for event in run_tasks(_tasks(missing, source, doomed), jobs=min(cores(), len(missing))):
         if isinstance(event, Failed):
             chunk = of_number[event.key]
             row = chunk.row_at_work()
+            if "No space left on device" in event.error:
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
             if row is None or row in doomed:
                 raise DataError(f"decoding {chunk.records[0].path} and what follows it failed: {event.error}")
-            doomed[row] = _why(chunk, row, event)
+            if row in suspects:
+                doomed[row] = _why(chunk, row, event)
+            suspects.add(row)
             again.append(chunk)
         if isinstance(event, Finished):
             count.add(of_number[event.key])

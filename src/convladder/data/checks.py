@@ -14,6 +14,7 @@ from convladder.data import oddities, together
 from convladder.data.bank import Bank
 from convladder.data.sources import Ignored, Split
 from convladder.data.splits import Indices
+from convladder.wording import plural
 
 UNEVEN = 10  # times the smallest class that the largest may have
 FEWEST = 3  # images of a class that can be in train, validation and test
@@ -75,6 +76,15 @@ class Check:
             "mode": dict(Counter(value.decode() for value in facts["mode"]).most_common()),
             "size": dict(Counter(sizes).most_common()),
         }
+
+    @property
+    def groups(self) -> str:
+        """How many groups the source names, in words; empty where it names none."""
+        sizes = Counter(record.group for record in self.bank.records)
+        alone = sizes.pop("", 0)
+        if not sizes:
+            return ""
+        return f"groups: {len(sizes):,}, of up to {plural(max(sizes.values()), 'image')}; {alone:,} images in none"
 
     @cached_property
     def findings(self) -> list[Finding]:
@@ -148,7 +158,7 @@ class Check:
 
     @cached_property
     def _copies_of(self) -> Indices:
-        return together.copies_of(self.bank)
+        return self.bank.copies
 
     def _rows(self, left: Indices, right: Indices) -> tuple[dict[str, Any], ...]:
         ends = zip(left.tolist(), right.tolist(), strict=True)
@@ -210,6 +220,13 @@ class Check:
 
     def _classes(self) -> Iterator[Finding]:
         totals = {name: sum(counts.values()) for name, counts in self.counts.items()}
+        only = totals if len(totals) == 1 else {}
+        yield Finding(
+            "one-class",
+            "one class only",
+            "A classifier needs two or more.",
+            tuple({"label": name, "detail": plural(count, "image")} for name, count in only.items()),
+        )
         yield Finding(
             "few-images",
             "classes of too few images",

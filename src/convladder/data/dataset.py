@@ -4,20 +4,22 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import Any, Literal
 
 import numpy as np
 
 from convladder.config import Data
 from convladder.data import oddities, together
-from convladder.data.bank import Bank, listing_of, open_bank
+from convladder.data.bank import VERSION, Bank, open_bank
 from convladder.data.checks import Check
 from convladder.data.images import Header, ImageForm, Limits, read_header
 from convladder.data.opening import limits_of, open_source
 from convladder.data.sources import NAMED_SET, Progress, Source
 from convladder.data.splits import Indices, Splits, fold_records, split_records
+from convladder.data.subsets import listing_of
+from convladder.data.together import RANK
 from convladder.errors import DataError, UnreadableImage
+from convladder.wording import plural
 
 HEADERS_READ = 200
 # the settings of how an image is read, whatever source it is from
@@ -30,15 +32,18 @@ SMALLEST_INFERRED = 16  # pixels: the least that LeNet-5, where the ladders star
 
 @dataclass(frozen=True)
 class Dataset:
-    """A bank and its split. `notes` says what was inferred or left out, in sentences for people.
+    """A bank and its split. `notes` and `decisions` say what was inferred or left out, in sentences for people.
 
-    settings : what it was loaded by. origin : the source, where the settings' text cannot name it.
+    settings : what it was loaded by. groups : the number of the group of each record, which is never parted.
+    origin : the source, where the settings' text cannot name it.
     """
 
     settings: Data
     bank: Bank
     splits: Splits
     notes: tuple[str, ...] = ()
+    decisions: tuple[str, ...] = ()
+    groups: Indices | None = None
     origin: Source | None = None
 
     def __getstate__(self) -> dict[str, Any]:
@@ -65,6 +70,13 @@ class Dataset:
         """Return the paths of these records."""
         return [self.bank.records[index].path for index in indices]
 
+    def split_table(self) -> list[tuple[str, str]]:
+        """Return the path and the split of each record, in their order."""
+        split = np.full(len(self.bank.records), "", dtype=object)
+        for part, indices in vars(self.splits).items():
+            split[indices] = part
+        return [(record.path, str(part)) for record, part in zip(self.bank.records, split, strict=True)]
+
     def settled(self) -> dict[str, Any]:
         """Return the settings that were left to the data, as changes to an experiment."""
         form = self.bank.form
@@ -79,8 +91,13 @@ class Dataset:
         """Return the dataset with each fold as its test split in turn; itself where there are no folds."""
         if self.settings.folds is None:
             return [self]
-        folds = [self.settings.model_copy(update={"fold": fold}) for fold in range(self.settings.folds)]
-        return [replace(self, settings=fold, splits=_split(self.bank, fold)[0]) for fold in folds]
+        if self.groups is None:
+            raise DataError("images in memory cannot be folded: give them to load")
+        splits = _fold(self.bank, self.groups, self.settings, self.settings.folds)
+        return [
+            replace(self, settings=self.settings.model_copy(update={"fold": fold}), splits=each)
+            for fold, each in enumerate(splits)
+        ]
 
     def provenance(self) -> dict[str, Any]:
         """Return what a report says of the data."""
@@ -94,7 +111,8 @@ class Dataset:
             "image_shape": list(self.bank.form.shape),
             "rejected": [vars(rejection) for rejection in self.bank.rejections],
             "ignored": self.bank.ignored,
-            "notes": list(self.notes),
+            "notes": [*self.notes, *self.decisions],
+            "bank_version": VERSION,
         }
 
 
@@ -131,14 +149,17 @@ def load(
     bank, notes = load_bank(settings, source, allow_rejects=allow_rejects, progress=progress)
     if like is not None:
         return _take_over(like, settings, bank, notes)
-    bank, left_out = _leave_out_small(bank, settings.min_images)
+    _refuse_empty_classes(bank, settings)
+    bank, decisions = _leave_out_small(bank, settings.min_images)
     if len(bank.class_names) < 2:
         only = bank.class_names[0]
         raise DataError(f"{bank.source} has one class only ({only!r}): a classifier needs two or more")
-    bank = together.name_groups(bank, settings.group_pattern)
-    bank, leak_notes = _settle_leaks(bank, settings)
-    splits, split_notes = _split(bank, settings)
-    return Dataset(settings, bank, splits, (*notes, *left_out, *leak_notes, *split_notes), source)
+    bank, of_groups = together.name_groups(bank, settings.group_pattern)
+    bank, of_leaks = _settle_leaks(bank, settings)
+    of_leaks += _told_conflicts(bank)
+    groups = together.groups_of(bank)
+    splits, of_splits = _split(bank, groups, settings)
+    return Dataset(settings, bank, splits, notes, (*decisions, *of_groups, *of_leaks, *of_splits), groups, source)
 
 
 def differ_in_form_alone(left: Data, right: Data) -> bool:
@@ -147,22 +168,21 @@ def differ_in_form_alone(left: Data, right: Data) -> bool:
 
 
 def _take_over(like: Dataset, settings: Data, bank: Bank, notes: tuple[str, ...]) -> Dataset:
-    """Split a bank as another dataset is split, though copies may look otherwise in another form."""
-    kept = {record.path for record in like.bank.records}
-    bank = bank.keep([position for position, record in enumerate(bank.records) if record.path in kept])
-    place = {record.path: position for position, record in enumerate(bank.records)}
-    parts = {
-        part: np.array(sorted(place[path] for path in like.paths(indices) if path in place), dtype=np.int64)
-        for part, indices in vars(like.splits).items()
-    }
-    return Dataset(settings, bank, Splits(**parts), notes, like.origin)
+    """Take the images and groups of another dataset, though copies may look otherwise in another form."""
+    known = {record.path: position for position, record in enumerate(like.bank.records)}
+    kept = [position for position, record in enumerate(bank.records) if record.path in known]
+    bank, _ = together.name_groups(bank.keep(kept), settings.group_pattern)
+    of_like = [known[record.path] for record in bank.records]
+    groups = together.groups_of(bank) if like.groups is None else like.groups[of_like]
+    splits, _ = _split(bank, groups, settings)
+    return Dataset(settings, bank, splits, notes, like.decisions, groups, like.origin)
 
 
 def check(settings: Data, source: Source | None = None, progress: Progress | None = None) -> Check:
     """Read every file of a source and say what is wrong with it. Raises DataError where it cannot be read."""
     source = source or open_source(settings)
-    bank, _ = load_bank(settings, source, allow_rejects=True, progress=progress)
-    bank = together.name_groups(bank, settings.group_pattern)
+    bank, _ = load_bank(settings, source, lenient=True, progress=progress)
+    bank, _ = together.name_groups(bank, settings.group_pattern)
     return Check(bank, listing_of(source, settings.classes).ignored)
 
 
@@ -171,11 +191,15 @@ def load_bank(
     source: Source | None = None,
     *,
     allow_rejects: bool = False,
+    lenient: bool = False,
     progress: Progress | None = None,
 ) -> tuple[Bank, tuple[str, ...]]:
-    """Do what `load` does, short of the split; return the bank and the notes. Raises DataError."""
+    """Do what `load` does, short of the split; return the bank and the notes. Raises DataError.
+
+    `lenient` goes on whatever is rejected, also if nothing is left.
+    """
     source = source or open_source(settings)
-    form, notes = _form(source, settings)
+    form, notes = _form(source, settings, lenient=lenient)
     bank = open_bank(
         source,
         form,
@@ -186,11 +210,22 @@ def load_bank(
         progress=progress,
     )
     if bank.rejections:
-        notes.append(_judge_rejections(bank, allow_rejects))
+        notes.append(_judge_rejections(bank, allow_rejects or lenient))
     notes += _oddities(bank)
     if bank.ignored:
         notes.append("ignored " + ", ".join(f"{count} ({rule})" for rule, count in sorted(bank.ignored.items())))
     return bank, tuple(notes)
+
+
+def _refuse_empty_classes(bank: Bank, settings: Data) -> None:
+    """Raise DataError where none of a class's files could be read, unless small classes are to be left out."""
+    counts = np.bincount(bank.labels, minlength=len(bank.class_names))
+    empty = [name for name, count in zip(bank.class_names, counts, strict=True) if not count]
+    if empty and settings.min_images == 1:
+        raise DataError(
+            f"{bank.source} has no readable image of class {empty[0]!r}: mend its files (or raise --limit), or "
+            "leave it out with --min-images or --classes"
+        )
 
 
 def _leave_out_small(bank: Bank, least: int) -> tuple[Bank, list[str]]:
@@ -199,10 +234,10 @@ def _leave_out_small(bank: Bank, least: int) -> tuple[Bank, list[str]]:
     if not small:
         return bank, []
     if len(small) == len(bank.class_names):
-        raise DataError(f"no class in {bank.source} has {least} images: lower --min-images")
+        raise DataError(f"no class in {bank.source} has {least} images: lower --min-images (or raise --limit)")
     bank = bank.keep(np.flatnonzero(counts[bank.labels] >= least))
     listed = ", ".join(small[:MOST_NAMED]) + (", …" if len(small) > MOST_NAMED else "")
-    return bank, [f"left out {len(small)} classes of fewer than {least} images ({listed})"]
+    return bank, [f"left out {plural(len(small), 'class')} of fewer than {least} images ({listed})"]
 
 
 def _settle_leaks(bank: Bank, settings: Data) -> tuple[Bank, list[str]]:
@@ -224,29 +259,71 @@ def _settle_leaks(bank: Bank, settings: Data) -> tuple[Bank, list[str]]:
     return together.without(bank, leaks.positions), [f"left out a leak: {found}"]
 
 
-def _split(bank: Bank, settings: Data) -> tuple[Splits, list[str]]:
-    groups = together.groups_of(bank)
-    notes = []
-    kept_together = len(groups) - len(np.unique(groups))
-    if kept_together:
-        count = int((np.bincount(np.unique(groups, return_inverse=True)[1]) > 1).sum())
-        notes.append(f"{count} groups of images that belong together (copies, or of one group) are not parted")
-    if settings.folds is None:
-        split = partial(split_records, test=settings.test)
-    else:
-        split = partial(fold_records, folds=settings.folds, fold=settings.fold)
-    splits = split(
-        bank.records, bank.class_names, groups, validation=settings.validation, seed=settings.split_seed
+def _split(bank: Bank, groups: Indices, settings: Data) -> tuple[Splits, list[str]]:
+    named = any(record.split for record in bank.records)
+    if settings.folds is not None:
+        notes = ["the splits of the source are not kept: cross-validation makes its own"] if named else []
+        return _fold(bank, groups, settings, settings.folds)[settings.fold], notes + _told_groups(groups)
+    splits = split_records(
+        bank.records,
+        bank.class_names,
+        groups,
+        validation=settings.validation,
+        test=settings.test,
+        seed=settings.split_seed,
     )
-    return splits, notes
+    cut = np.array([record.split in ("", "train") for record in bank.records])
+    whole = {record.split for record in bank.records} >= set(RANK)
+    return splits, [] if whole else [*_told_groups(groups[cut]), *_told_lacking(bank, splits)]
 
 
-def _form(source: Source, settings: Data) -> tuple[ImageForm, list[str]]:
-    """Take the form that the settings ask for, and the rest from a sample of the images."""
+def _fold(bank: Bank, groups: Indices, settings: Data, folds: int) -> list[Splits]:
+    share, seed = settings.validation, settings.split_seed
+    return fold_records(bank.records, bank.class_names, groups, folds=folds, validation=share, seed=seed)
+
+
+def _told_conflicts(bank: Bank) -> list[str]:
+    """Say how many images are copies of one with another label."""
+    others, firsts = together.pair_up(bank.copies)
+    differ = np.flatnonzero(bank.labels[others] != bank.labels[firsts])
+    if not len(differ):
+        return []
+    first = f"{bank.records[others[differ[0]]].path} and {bank.records[firsts[differ[0]]].path}"
+    more = ", …" if len(differ) > 1 else ""
+    return [f"copies with different labels: {len(differ):,} ({first}{more}); `convladder check` shows them"]
+
+
+def _told_groups(groups: Indices) -> list[str]:
+    """Say how many groups have more than one image."""
+    _, sizes = np.unique(groups, return_counts=True)
+    several = int((sizes > 1).sum())
+    many = plural(several, "group")
+    return [f"{many} of images that belong together (copies, or of one group) kept together"] if several else []
+
+
+def _told_lacking(bank: Bank, splits: Splits) -> list[str]:
+    """Say which classes a split lacks because their groups could not be shared out."""
+    notes = []
+    for part, indices in vars(splits).items():
+        counts = np.bincount(bank.labels[indices], minlength=len(bank.class_names))
+        lacking = [name for name, count in zip(bank.class_names, counts, strict=True) if not count]
+        if lacking:
+            notes.append(f"{part} has no image of {', '.join(lacking[:MOST_NAMED])}")
+    return notes
+
+
+def _form(source: Source, settings: Data, *, lenient: bool) -> tuple[ImageForm, list[str]]:
+    """Take the form that the settings ask for, and the rest from a sample of the images.
+
+    If `lenient`, no image need be readable. Raises DataError.
+    """
     notes = []
     size, channels = settings.image_size, settings.channels
     if size is None or channels is None:
-        headers = _sample_headers(source, limits_of(settings))
+        headers, why = _sample_headers(source, limits_of(settings))
+        if not headers and not lenient:
+            raise DataError(f"{source.name}: none of the files that were tried is a readable image ({why})")
+        headers = headers or [Header(LARGEST_INFERRED, LARGEST_INFERRED, "RGB")]
         if size is None:
             size, note = _infer_size(headers)
             notes.append(note)
@@ -260,10 +337,10 @@ def form_of(settings: Data, height: int, width: int, channels: Literal[1, 3]) ->
     return ImageForm(height, width, channels, settings.resize, settings.background, settings.dct_scaling)
 
 
-def _sample_headers(source: Source, limits: Limits) -> list[Header]:
-    """Return what the source knows of its headers, or those of some of its records. Raises DataError."""
+def _sample_headers(source: Source, limits: Limits) -> tuple[list[Header], str]:
+    """Return what the source knows of its headers, or those of some of its records, and why one has none."""
     if source.headers:
-        return source.headers()
+        return source.headers(), ""
     records = source.listing().records
     sample = records[:: max(1, len(records) // HEADERS_READ)]
     if source.in_place_order:
@@ -274,9 +351,7 @@ def _sample_headers(source: Source, limits: Limits) -> list[Header]:
             headers.append(read_header(source.fetch(record), limits))
         except UnreadableImage as error:
             why = f"{record.path} is {error}"
-    if not headers:
-        raise DataError(f"{source.name}: none of the files that were tried is a readable image ({why})")
-    return headers
+    return headers, why
 
 
 def _infer_size(headers: list[Header]) -> tuple[tuple[int, int], str]:

@@ -84,6 +84,7 @@ class Source:
     fetch : gives the bytes, or the pixels, of one record, or raises UnreadableImage.
     picklable : whether `fetch` works in another process.
     headers : gives what is known of the images' headers without fetching any.
+    at_hand : whether the listing was made already, so that asking for it costs nothing.
     in_place_order : whether fetching in the order of `place` is far cheaper than in any other.
     """
 
@@ -94,6 +95,7 @@ class Source:
     fetch: Fetch
     picklable: bool = True
     headers: Callable[[], list[Header]] | None = None
+    at_hand: bool = False
     in_place_order: bool = False
 
 

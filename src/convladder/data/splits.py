@@ -61,11 +61,10 @@ def fold_records(
     groups: Indices,
     *,
     folds: int,
-    fold: int,
     validation: float,
     seed: int,
-) -> Splits:
-    """Test the images of one fold, and cut the share `validation` of the others; each image is in one fold.
+) -> list[Splits]:
+    """For each fold test its images, and cut the share `validation` of the others; each image is in one fold.
 
     Splits that the records name are not kept: cross-validation makes its own.
 
@@ -80,10 +79,14 @@ def fold_records(
         _check_enough(name, groups[labels == label], folds, f"each of {folds} folds")
     quotas = np.tile(np.bincount(labels, minlength=number_of_classes) / folds, (folds, 1))
     part = _share_out(labels, groups, quotas, seed)
-    everything = np.arange(len(records))
-    rest, tested = everything[part != fold], everything[part == fold]
-    cut = _cut(rest, labels, class_names, groups, {"validation": validation}, seed)
-    return Splits(test=tested, **cut)
+    cuts = {"validation": validation}
+    return [
+        Splits(
+            test=np.flatnonzero(part == fold),
+            **_cut(np.flatnonzero(part != fold), labels, class_names, groups, cuts, seed),
+        )
+        for fold in range(folds)
+    ]
 
 
 def _cut(

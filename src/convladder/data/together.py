@@ -40,36 +40,47 @@ class Leaks:
         return len(self.positions)
 
 
-def name_groups(bank: Bank, pattern: str | None) -> Bank:
-    """Return the bank with the groups that a regular expression finds in the paths.
+def name_groups(bank: Bank, pattern: str | None) -> tuple[Bank, list[str]]:
+    """Return the bank with the groups that a regular expression finds in the paths, and notes.
 
-    The group is the first bracket of what is found, or all of it. An image in whose path nothing is found has
-    no group. Raises DataError where nothing is found in any path.
+    The group is the first bracket of what is found, or all of it. An image in whose path nothing is found keeps
+    the group that its source says, if any. Raises DataError where nothing is found in any path.
     """
     if pattern is None:
-        return bank
+        return bank, []
     compiled = re.compile(pattern)
     found = [compiled.search(record.path) for record in bank.records]
     if not any(found):
         raise DataError(f"the group pattern {pattern!r} is found in no path, such as {bank.records[0].path!r}")
     names = [(match.group(1) if compiled.groups else match.group()) if match else "" for match in found]
-    records = tuple(replace(record, group=name or "") for record, name in zip(bank.records, names, strict=True))
-    return bank.relabelled(records)
+    records = [
+        replace(record, group=name or record.group) for record, name in zip(bank.records, names, strict=True)
+    ]
+    alone = sum(not record.group for record in records)
+    first = next((record.path for record in records if not record.group), "")
+    notes = [f"{alone} images are in no group: the pattern finds none in their paths, such as {first}"]
+    return bank.relabelled(records), notes if alone else []
 
 
 def groups_of(bank: Bank) -> Indices:
     """Return the number of the group of each image, `(N,)`; an image alone has a number of its own."""
-    return group(np.concatenate([_named_links(bank), _copy_links(bank)]), len(bank.records))
+    size = len(bank.records)
+    named, copies = named_groups_of(bank), bank.copies
+    links = [np.stack([others, firsts], axis=1) for others, firsts in (pair_up(named), pair_up(copies))]
+    return group(np.concatenate(links), size)
 
 
 def named_groups_of(bank: Bank) -> Indices:
     """Do what `groups_of` does for what the source calls a group alone."""
-    return group(_named_links(bank), len(bank.records))
-
-
-def copies_of(bank: Bank) -> Indices:
-    """Do what `groups_of` does for exact and near copies alone."""
-    return group(_copy_links(bank), len(bank.records))
+    numbers: dict[str, int] = {}
+    size = len(bank.records)
+    return np.array(
+        [
+            numbers.setdefault(record.group, len(numbers)) if record.group else size + position
+            for position, record in enumerate(bank.records)
+        ],
+        dtype=np.int64,
+    )
 
 
 def pair_up(*keys: Indices) -> tuple[Indices, Indices]:
@@ -80,35 +91,17 @@ def pair_up(*keys: Indices) -> tuple[Indices, Indices]:
     return others, partners[others]
 
 
-def _copy_links(bank: Bank) -> NDArray[np.int64]:
-    return np.stack([bank.pairs["left"], bank.pairs["right"]], axis=1)
-
-
-def _named_links(bank: Bank) -> NDArray[np.int64]:
-    """Link each image of a named group with the group's first, `(n, 2)`."""
-    first: dict[str, int] = {}
-    links = [
-        (first.setdefault(record.group, position), position)
-        for position, record in enumerate(bank.records)
-        if record.group
-    ]
-    return np.array(links, dtype=np.int64).reshape(-1, 2)
-
-
 def find_leaks(bank: Bank, groups: Indices) -> Leaks:
     """Find the images whose group also has one in a split that matters more. All must name their split."""
     ranks = np.array([RANK[record.split or "train"] for record in bank.records])
-    best = np.full(groups.max() + 1 if len(groups) else 0, len(RANK))
+    best = np.full(groups.max(initial=-1) + 1, len(RANK))
     np.minimum.at(best, groups, ranks)
     positions = np.flatnonzero(ranks > best[groups])
     first: dict[int, int] = {}
     for position in np.flatnonzero(ranks == best[groups]).tolist():
         first.setdefault(int(groups[position]), position)
     partners = np.array([first[int(groups[position])] for position in positions], dtype=np.int64)
-    copied = np.zeros(len(groups), dtype=bool)
-    for side in ("left", "right"):
-        copied[bank.pairs[side]] = True
-    return Leaks(positions, partners, int(copied[positions].sum()))
+    return Leaks(positions, partners, int((bank.copies[positions] == bank.copies[partners]).sum()))
 
 
 def describe(bank: Bank, leaks: Leaks) -> str:

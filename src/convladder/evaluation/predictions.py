@@ -16,6 +16,9 @@ from scipy.special import softmax
 
 from convladder import files
 from convladder.errors import RunError
+from convladder.frames import keep_any_text
+
+keep_any_text()
 
 PREFIX = "p:"
 _DIGITS = "%.8g"

@@ -28,7 +28,7 @@ def write_check(check: Check, path: Path) -> Path:
         check=check,
         headline=check.headline(),
         ignored=count_ignored(check.ignored),
-        largest=max(sum(counts.values()) for counts in check.counts.values()),
+        largest=max(1, *(sum(counts.values()) for counts in check.counts.values())),
         examples=_examples(check),
         galleries={finding.code: _gallery(check, finding) for finding in check.findings},
         most_rows=MOST_ROWS,
