@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import subprocess
@@ -18,7 +19,7 @@ import pytest
 from conftest import MakeFolder
 from convladder.data import bank as banks
 from convladder.data import building, decoding
-from convladder.data.images import ImageForm, Pixels
+from convladder.data.images import LIMITS, ImageForm, Pixels
 from convladder.data.sources import Listing, Record, Source
 from convladder.errors import DataError
 
@@ -181,6 +182,45 @@ def test_a_waiting_process_is_told_how_far_the_other_is(monkeypatch: pytest.Monk
     first.join()
     assert len(bank.records) == 40
     assert max(seen) > 0
+
+
+def test_a_full_disk_is_told_before_anything_is_decoded(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "posix_fallocate", fail)
+    with pytest.raises(DataError, match=r"No space left on device.*make room"):
+        banks.open_bank(make_source(pixels_of), FORM)
+
+
+def test_large_contents_are_sent_in_small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(building, "CHUNK", 512)
+    monkeypatch.setattr(building, "SENT_BYTES", 5 * 16 * 16 * 3)
+    held = []
+    fetch_all = building.fetch_all
+    monkeypatch.setattr(
+        building, "fetch_all", lambda fetch, records: held.append(len(records)) or fetch_all(fetch, records)
+    )
+    bank = banks.open_bank(make_source(pixels_of, picklable=False), FORM)
+    assert len(bank.records) == 40
+    assert max(held) <= building.SAMPLE
+
+
+def test_a_file_of_many_scans_is_no_light_one() -> None:
+    assert not building._is_heavy(b"\xff\xd8" + b"\xff\xda" * 10, LIMITS)
+    assert building._is_heavy(b"\xff\xd8" + b"\xff\xda" * 1000, LIMITS)
+
+
+def test_clearing_the_cache_leaves_a_build_at_work_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(building, "PARALLEL_FROM", 10**9)
+
+    def fetch(record: Record) -> Pixels:
+        if record.path.endswith("/20"):
+            banks.clear_banks()
+        return pixels_of(record)
+
+    bank = banks.open_bank(make_source(fetch, picklable=False), FORM)
+    assert all(np.array_equal(bank.images[row], pixels_of(bank.records[row])) for row in bank.rows)
 
 
 def test_a_source_that_fails_says_so() -> None:

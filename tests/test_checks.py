@@ -147,6 +147,41 @@ def test_the_page_of_the_command_names_itself(tmp_path: Path) -> None:
     assert (tmp_path / "page.html").exists()
 
 
+@pytest.mark.parametrize(
+    ("page", "said"),
+    [("nowhere/check.html", "there is no folder nowhere"), (".", "is a folder: give the name of a file")],
+)
+def test_a_page_that_cannot_be_written_is_told_before_reading(tmp_path: Path, page: str, said: str) -> None:
+    done = convladder("check", "digits", "--html", page, cwd=tmp_path)
+    assert done.returncode == 2
+    assert said in done.stderr
+
+
+def test_any_setting_of_the_data_can_be_set(tmp_path: Path) -> None:
+    root = fill(tmp_path / "images", images=3)
+    done = convladder("check", str(root), "--set", "data.max_pixels=1000", "--json")
+    assert json.loads(done.stdout)["files"] == {"files": 6, "accepted": 0, "rejected": 6, "ignored": 0}
+
+
+def test_a_folder_without_a_readable_image_is_listed(tmp_path: Path) -> None:
+    for name in ("cat", "dog"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "1.heic").write_bytes(b"\0\0\0\x18ftypheic")
+    checked = check(Data(source=str(tmp_path)))
+    assert {each.path for each in checked.bank.rejections} == {"cat/1.heic", "dog/1.heic"}
+    assert checked.headline().startswith("2 files: 0 accepted, 2 rejected")
+
+
+def test_one_class_and_groups_are_told(tmp_path: Path) -> None:
+    root = fill(tmp_path / "images", images=6)
+    alone = check(Data(source=str(root), group_pattern=r"0[0-3]"))
+    assert alone.groups == "groups: 4, of up to 2 images; 4 images in none"
+    for path in (root / "dog").iterdir():
+        path.unlink()
+    (root / "dog").rmdir()
+    assert "one-class" in found(check(Data(source=str(root))))
+
+
 def test_what_cannot_be_read_has_another_status(tmp_path: Path) -> None:
     done = convladder("check", str(tmp_path / "nowhere"))
     assert done.returncode == 2

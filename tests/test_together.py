@@ -7,9 +7,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
+import convladder as cl
+from convladder import api, climbing, progress
 from convladder.config import Data, Experiment
 from convladder.data.dataset import Dataset, load
 from convladder.errors import DataError, ExperimentError
+from convladder.ladder import Ladder, Rung
 from faults import picture
 
 Make = Callable[..., Path]
@@ -175,3 +178,106 @@ def test_classes_can_be_chosen(make: Make) -> None:
     assert dataset.bank.ignored == {"of a class left out": 10}
     with pytest.raises(DataError, match="no class 'cow': it has cat, dog, emu"):
         load(Data(source=str(root), classes=("cow", "cat")))
+
+
+def test_copies_of_an_image_that_is_left_out_stay_together(make: Make) -> None:
+    """The first of twelve equal images, with which the others were compared, is in a class that is left out."""
+    copies = {"ant/only.png": 70} | {f"cat/copy-{number:02}.png": 70 for number in range(11)}
+    dataset = load(Data(source=str(make(filled() | copies)), min_images=3, split_seed=2))
+    split = splits_of(dataset)
+    assert dataset.class_names == ("cat", "dog")
+    assert len({split[f"cat/copy-{number:02}.png"] for number in range(11)}) == 1
+
+
+def test_a_leak_is_found_also_where_the_image_between_is_left_out(make: Make) -> None:
+    copies = {"train/ant/only.png": 70, "train/cat/copy.png": 70, "test/cat/copy.png": 70}
+    root = make(filled(("train/", "test/")) | copies)
+    with pytest.raises(DataError, match="1 of train are copies of images of test"):
+        load(Data(source=str(root), min_images=3))
+
+
+def test_a_class_of_which_no_file_can_be_read_stops_the_training(make: Make) -> None:
+    root = make(filled(images=200))
+    (root / "rare").mkdir()
+    for name in ("a.jpg", "b.jpg"):
+        (root / "rare" / name).write_bytes(b"broken")
+    with pytest.raises(DataError, match=r"no readable image of class 'rare': .*--min-images or --classes"):
+        load(str(root))
+    assert load(Data(source=str(root), min_images=2)).class_names == ("cat", "dog")
+    assert load(Data(source=str(root), classes=("cat", "dog"))).class_names == ("cat", "dog")
+
+
+def test_a_pattern_and_a_column_of_groups_exclude_each_other() -> None:
+    with pytest.raises(ExperimentError, match="group_column and group_pattern exclude each other"):
+        Experiment().replace({"data.group_pattern": "x", "data.group_column": "y"})
+
+
+def test_images_in_no_group_are_told(make: Make) -> None:
+    root = make(filled() | {"cat/patient7.png": 90})
+    dataset = load(Data(source=str(root), group_pattern=r"patient\d"))
+    assert any(note.startswith("20 images are in no group") for note in dataset.decisions)
+
+
+def test_named_splits_are_not_kept_in_folds_and_that_is_told(make: Make) -> None:
+    dataset = load(Data(source=str(make(filled(("train/", "test/")))), folds=4))
+    assert "the splits of the source are not kept: cross-validation makes its own" in dataset.decisions
+
+
+def test_rungs_of_another_form_keep_images_groups_folds_and_what_was_decided(make: Make) -> None:
+    pictures = {
+        f"{label}/p{number // 3:02}-{number}.png": 100 * level + number
+        for level, label in enumerate(("cat", "dog"))
+        for number in range(30)
+    }
+    root = make(pictures | {"cat/p99-copy.png": 0})
+    ladder = Ladder(
+        "forms",
+        "Forms",
+        "",
+        {},
+        (
+            Rung(name="small", what="", why=""),
+            Rung(name="big", parent="small", what="", why="", change={"data.image_size": (60, 60)}),
+            Rung(name="grey", parent="big", what="", why="", change={"data.channels": 1}),
+        ),
+    )
+    quiet = progress.reporter(quiet=True)
+    for more in ({"data.folds": 3}, {}):
+        changes = {"data.source": str(root), "data.group_pattern": r"(p\d+)-"} | more
+        plan = climbing.make_plan(ladder, [0], changes, api._loader(str(root), False, quiet))
+        of_fold: dict[int | None, set[tuple[str, ...]]] = {}
+        for trial in plan.trials:
+            split = splits_of(trial.dataset)
+            patients: dict[str, set[str]] = {}
+            for path, part in split.items():
+                patients.setdefault(path.split("/")[1][:3], set()).add(part)
+            assert all(len(parts) == 1 for parts in patients.values())
+            assert trial.dataset.decisions == plan.dataset.decisions != ()
+            tested = trial.dataset.paths(trial.dataset.splits.test)
+            of_fold.setdefault(trial.key.fold, set()).add(tuple(tested))
+        assert all(len(tested) == 1 for tested in of_fold.values())
+
+
+def test_what_is_in_memory_can_be_folded_and_loaded_in_another_way(make: Make) -> None:
+    images = np.random.default_rng(0).integers(0, 256, (40, 20, 20), dtype=np.uint8)
+    loaded = cl.load(images, ["cat", "dog"] * 20, quiet=True)
+    loader = api._loader(loaded, False, progress.reporter(quiet=True))
+    folded = loader(loaded.settings.model_copy(update={"folds": 4}))
+    assert sorted(len(each.splits.test) for each in folded.each_fold()) == [10, 10, 10, 10]
+    assert len(loader(loaded.settings.model_copy(update={"limit": 30})).bank.records) == 30
+    assert cl.check(loaded, quiet=True).files["accepted"] == 40
+    assert cl.check(images, ["cat", "dog"] * 20, quiet=True).files["accepted"] == 40
+    with pytest.raises(
+        ExperimentError, match=r"load images that are in memory first: give load\(images, labels\)"
+    ):
+        cl.climb(images, quiet=True)  # type: ignore[arg-type]
+
+
+def test_a_climb_cannot_have_one_fold() -> None:
+    with pytest.raises(ExperimentError, match=r"a climb tests every fold in turn: leave data\.fold out"):
+        cl.climb("digits", changes={"data.folds": 3, "data.fold": 1}, quiet=True)
+
+
+def test_what_a_limit_leaves_out_is_counted() -> None:
+    checked = cl.check("digits", changes={"data.limit": 100}, quiet=True)
+    assert checked.files == {"files": 1797, "accepted": 100, "rejected": 0, "ignored": 1697}

@@ -16,7 +16,7 @@ from convladder.data.images import Header, ImageForm, Limits, read_header
 from convladder.data.opening import limits_of, open_source
 from convladder.data.sources import NAMED_SET, Progress, Source
 from convladder.data.splits import Indices, Splits, fold_records, split_records
-from convladder.data.subsets import listing_of
+from convladder.data.subsets import listing_of, take_subset
 from convladder.data.together import RANK
 from convladder.errors import DataError, UnreadableImage
 from convladder.wording import plural
@@ -183,7 +183,8 @@ def check(settings: Data, source: Source | None = None, progress: Progress | Non
     source = source or open_source(settings)
     bank, _ = load_bank(settings, source, lenient=True, progress=progress)
     bank, _ = together.name_groups(bank, settings.group_pattern)
-    return Check(bank, listing_of(source, settings.classes).ignored)
+    listing = take_subset(listing_of(source, settings.classes), settings.limit, settings.split_seed)
+    return Check(bank, listing.ignored)
 
 
 def load_bank(
