@@ -59,6 +59,11 @@ class Standing:
     validation_accuracy: float
     price: Price
 
+    @property
+    def folds(self) -> int | None:
+        """Into how many folds its images were parted; None where there is one test split."""
+        return self.runs[0].experiment.data.folds
+
     def figures(self) -> dict[str, Any]:
         """Return all figures under the names of their columns in `summary.csv`."""
         return {
