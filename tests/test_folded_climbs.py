@@ -96,6 +96,15 @@ def test_a_run_is_named_with_its_fold(one_rung: Path) -> None:
     assert repr(cl.Run(alone.folder)).startswith("<Run lenet5, seed 0: ")
 
 
+def test_the_page_of_a_comparison_speaks_of_folds(tmp_path: Path) -> None:
+    climbed = fold_up(tmp_path / "climb", "lenet5", "max-pooling")
+    compared = cl.compare(climbed / "trials/lenet5", climbed / "trials/max-pooling")
+    text = words_of(compared.report(tmp_path / "out"))
+    assert "A dot is a fold" in text
+    assert "A t-test over the 3 folds" in text
+    assert "seeds and test images" not in text
+
+
 def test_the_json_of_a_climb_has_its_folds(one_rung: Path, capsys: pytest.CaptureFixture[str]) -> None:
     show.climb(Results(one_rung), one_rung / "report.html", json_wanted=True)
     assert json.loads(capsys.readouterr().out)["folds"] == FOLDS

@@ -51,9 +51,9 @@ class Pooled:
 
     @property
     def not_trained_on(self) -> pd.DataFrame:
-        """Predictions of images that no network was trained on which predicts them, for each image once.
+        """Predictions by networks that were not trained on the image, for each image once.
 
-        Of folds these are the test images, which are all there are; of a single run those of validation too.
+        Of folds these are of the test images, which are all images; of a single run of those of validation too.
         """
         return self.runs[0].predictions if len(self.runs) == 1 else self.tested
 
