@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from convladder import files
+from convladder import files, folders
 from convladder.config import Experiment
 from convladder.evaluation import metrics, predictions
 from convladder.evaluation.robustness import Corrupted
-from convladder.runs import CORRUPTED, Run
+from convladder.folders import TrialKey
+from convladder.ladder import Ladder
+from convladder.runs import Features, Run, Samples, write_arrays
 
 CLASSES = ("cat", "dog")
 
@@ -53,18 +55,58 @@ def make_run(
         "rung": rung,
         "experiment": Experiment().replace(settings).model_dump(),
         "data": {"source": source, "fingerprint": f"of {source}", "class_names": list(CLASSES), "counts": counts,
-                 "image_shape": [16, 16, 1], "rejected": []},
+                 "image_shape": [16, 16, 1], "rejected": [], "kind": "folder", "notes": []},
         "environment": {"versions": {"keras": "3.15", "convladder": "0.1"}, "time": "2026-11-23T12:00:00",
-                        "machine": "a machine", "command": "convladder train pets"},
+                        "machine": "a machine", "cores": 1, "system": "a system", "python": "3.12",
+                        "command": "convladder train pets"},
     }  # fmt: skip
     files.write_json(folder / "experiment.json", about)
     correct = np.tile(right[order], (7, 5, 1))
-    np.savez(folder / CORRUPTED, **vars(Corrupted(tuple("abcdefg"), np.arange(len(right)), correct)))
+    corrupted = Corrupted(tuple("abcdefg"), np.arange(len(right)), correct)
+    write_arrays(folder, _make_samples(len(right)), _make_features(), corrupted)
+    files.write_text(folder / "history.csv", "epoch,accuracy,loss,val_accuracy,val_loss\n1,0.5,0.7,0.5,0.7\n")
     price = {"parameters": 1000, "macs": 1, "flops": 2000, "bytes": 4000, "train_milliseconds_per_image": 0.1}
     files.write_json(
         folder / "metrics.json", metrics.compute(written) | {"price": price, "kept_epoch": 1, "seconds": 1.0}
     )
     return Run(folder)
+
+
+def _make_samples(images: int) -> Samples:
+    """Keep every test image, the first four as drawn at random."""
+    rows = np.arange(images)
+    pixels = np.zeros((images, 16, 16, 1), np.uint8)
+    return Samples(pixels, rows, rows < 4, pixels[..., 0])
+
+
+def _make_features() -> Features:
+    maps = {"conv": np.zeros((8, 8, 2), np.uint8)}
+    return Features(np.zeros((16, 16, 1), np.uint8), np.ones((3, 3, 1, 2), np.float32), maps)
+
+
+def make_climb(folder: Path, runs: Mapping[TrialKey, Sequence[bool] | NDArray[np.bool_]], ladder: Ladder) -> Path:
+    """Write a climb of these trials, each right on these of its test images; those without any are missing.
+
+    In cross-validation each fold has test images of its own.
+    """
+    folds = {key.fold for key in runs if key.fold is not None}
+    data: Any = {}
+    for key, right in runs.items():
+        own = {"data.folds": len(folds), "data.fold": key.fold} if folds else {}
+        if len(right):
+            run = make_run(
+                folders.trial_folder(folder, key),
+                rung=key.rung,
+                seed=key.seed,
+                right=np.array(right),
+                prefix="" if key.fold is None else f"{key.fold}-",
+                changes=dict(ladder.rung(key.rung).change) | own,
+            )
+            data = run.about["data"]
+    files.write_json(folder / "ladder.json", ladder.to_json())
+    about = {"trials": [list(key) for key in runs], "data": data, "environment": run.about["environment"]}
+    files.write_json(folder / "climb.json", about)
+    return folder
 
 
 def share_right(share: float, images: int, seed: int) -> NDArray[np.bool_]:

@@ -80,7 +80,7 @@ def test_training_with_folds_is_a_climb_of_one_rung(make_folder: MakeFolder, tmp
     assert done.returncode == 0, done.stderr
     (rung,) = json.loads(done.stdout)["rungs"]
     assert rung["test_images"] == 18
-    runs = sorted(path.name for path in (tmp_path / "out/trials/lenet5").iterdir())
+    runs = sorted(path.name for path in (tmp_path / "out/trials/lenet5").glob("fold-*"))
     assert runs == ["fold-0-seed-0", "fold-1-seed-0", "fold-2-seed-0"]
     page = (tmp_path / "out/report.html").read_text()
     assert "each image tested once in 3 folds" in page

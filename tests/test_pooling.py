@@ -28,16 +28,17 @@ def make_folds(
     *,
     seed: int = 0,
     changes: Mapping[str, object] | None = None,
+    images_of: Sequence[int] | None = None,
 ) -> list[Run]:
-    """Write a run a fold, each tested on images of its own."""
+    """Write a run a fold, each tested on images of its own; `images_of` gives each those of another fold."""
     return [
         make_run(
             folder / name / f"fold-{fold}-seed-{seed}",
             rung=name,
             seed=seed,
             right=correct,
-            prefix=f"{fold}-",
-            changes={"data.folds": FOLDS, "data.fold": fold} | dict(changes or {}),
+            prefix=f"{images_of[fold] if images_of else fold}-",
+            changes={"data.folds": len(right), "data.fold": fold} | dict(changes or {}),
         )
         for fold, correct in enumerate(right)
     ]
@@ -102,4 +103,19 @@ def test_folds_are_not_compared_with_a_single_split(tmp_path: Path) -> None:
     folds = make_folds(tmp_path, "lenet5", shares(0.9, 1))
     single = make_run(tmp_path / "single", right=share_right(0.9, IMAGES, 3))
     with pytest.raises(RunError, match="runs of a cross-validation cannot be compared with others"):
-        _ = Lineup({"a": folds, "b": [single]}).folds
+        _ = Lineup({"a": folds, "b": [single]}).standings
+
+
+def test_the_same_images_in_other_folds_are_not_compared(tmp_path: Path) -> None:
+    make_folds(tmp_path, "first", shares(0.9, 1))
+    otherwise = {"data.split_seed": 1}
+    make_folds(tmp_path, "second", shares(0.5, 2), changes=otherwise, images_of=[1, 0, 2, 3, 4])
+    with pytest.raises(RunError, match=r"second.* were folded otherwise .*: choose the same data.split_seed and"):
+        Comparison([tmp_path / "first", tmp_path / "second"])
+
+
+def test_five_folds_are_not_compared_with_ten(tmp_path: Path) -> None:
+    five = make_folds(tmp_path, "five", shares(0.9, 1))
+    ten = make_folds(tmp_path, "ten", [share_right(0.9, IMAGES // 2, fold) for fold in range(10)])
+    with pytest.raises(RunError, match=r"ten.* were folded otherwise"):
+        _ = Lineup({"five": five, "ten": ten}).standings

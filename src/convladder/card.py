@@ -14,7 +14,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from convladder import files
 from convladder.evaluation import calibration, mistakes, predictions, sentences
 from convladder.evaluation.proportions import proportion
-from convladder.pooling import robustness_of
+from convladder.pooling import robustness_of, trial_name
 from convladder.runs import Run
 from convladder.wording import percent, short_name
 
@@ -62,6 +62,7 @@ def _make(run: Run) -> str:
     right, trained = predictions.correct(test), run.about["data"]["counts"]["train"].values()
     return environment.get_template(NAME).render(
         run=run,
+        trial=trial_name(run),
         data=run.about["data"],
         environment=run.about["environment"],
         price=run.metrics["price"],

@@ -174,7 +174,8 @@ def _refuse_repeated_seeds(runs: Sequence[Run]) -> None:
 
 
 def _hint(path: Path) -> str:
-    return f": of a climb give rungs, such as {path / 'trials' / '<rung>'}" if folders.is_climb(path) else ""
+    runs = folders.finished_runs(path) if folders.is_climb(path) else []
+    return f": of a climb give rungs, such as {runs[0].parent}" if runs else ""
 
 
 def _without_seed(run: Run) -> str:

@@ -30,12 +30,20 @@ def finished_inside(folder: Path) -> list[Path]:
     return sorted(filter(is_finished, folder.iterdir())) if folder.is_dir() else []
 
 
+def finished_runs(climb: Path) -> list[Path]:
+    """Return the finished runs of a climb."""
+    rungs = sorted((climb / "trials").glob("*"))
+    return [run for rung in rungs for run in finished_inside(rung)]
+
+
 def why_no_run(folder: Path) -> str:
     """Say why there is no finished run in a folder, and where one may be."""
     if not folder.exists():
         return f"there is no folder {folder}"
     if is_climb(folder):
-        return f"{folder} is a climb: give one of its runs, such as {folder / 'trials' / '<rung>' / 'seed-0'}"
+        runs = finished_runs(folder)
+        named = f": give one of its runs, such as {runs[0]}" if runs else " without a finished run"
+        return f"{folder} is a climb{named}"
     inside = finished_inside(folder)
     if inside:
         return f"{folder} is not a run but holds {len(inside)}: give one, such as {inside[0]}"
@@ -57,7 +65,12 @@ class TrialKey(NamedTuple):
 
 def trial_folder(climb: Path, key: TrialKey) -> Path:
     """Return where a climb keeps the run of a trial, such as `trials/lenet5/seed-0`."""
-    return climb / "trials" / key.rung / key.name.replace(", ", "-").replace(" ", "-")
+    return rung_folder(climb, key.rung) / key.name.replace(", ", "-").replace(" ", "-")
+
+
+def rung_folder(climb: Path, rung: str) -> Path:
+    """Return where a climb keeps the runs of a rung."""
+    return climb / "trials" / rung
 
 
 def error_file(run_folder: Path) -> Path:

@@ -59,6 +59,11 @@ class Standing:
     validation_accuracy: float
     price: Price
 
+    @property
+    def folds(self) -> int | None:
+        """Into how many folds its images were parted; None where there is one test split."""
+        return self.runs[0].experiment.data.folds
+
     def figures(self) -> dict[str, Any]:
         """Return all figures under the names of their columns in `summary.csv`."""
         return {
@@ -106,10 +111,12 @@ class Lineup:
     @cached_property
     def folds(self) -> int | None:
         """Into how many folds the images were parted; None where there is one test split."""
-        folds = {each.folds for pooled in self.pooled.values() for each in pooled}
-        if len(folds) > 1:
+        counts = {each.folds: each for pooled in self.pooled.values() for each in pooled}
+        if None in counts and len(counts) > 1:
             raise RunError("runs of a cross-validation cannot be compared with others")
-        return next(iter(folds), None)
+        if len(counts) > 1:
+            raise _folded_otherwise(list(counts.values())[1])
+        return next(iter(counts), None)
 
     @cached_property
     def tested_in(self) -> Folds:
@@ -192,14 +199,9 @@ class Lineup:
     @cached_property
     def _tables(self) -> dict[str, list[pd.DataFrame]]:
         """The predictions of the test images for each run, all in the order of the first."""
-        first: pd.DataFrame | None = None
-        tables: dict[str, list[pd.DataFrame]] = {}
-        for name, pooled in self.pooled.items():
-            for each in pooled:
-                table = each.tested
-                first = table if first is None else first
-                tables.setdefault(name, []).append(_in_order(table, first, each))
-        return tables
+        _ = self.folds  # raises where some have folds and others none, which is the plainer reason
+        first = next(iter(self.pooled.values()))[0]
+        return {name: [_in_order(each, first) for each in pooled] for name, pooled in self.pooled.items()}
 
     def _standing(self, name: str) -> Standing:
         runs, correct = self.groups[name], self.correct[name]
@@ -221,19 +223,29 @@ def _asked(pooled: Pooled) -> tuple[str, ...]:
     return (str(pooled.runs[0].about["data"]["image_shape"]), *paths)
 
 
-def _in_order(table: pd.DataFrame, first: pd.DataFrame, pooled: Pooled) -> pd.DataFrame:
-    """Return the rows in the order of the first table. Raises RunError where they are of other images."""
-    if table["path"].tolist() != first["path"].tolist():
-        shared = len(set(table["path"]) & set(first["path"]))
-        if shared < max(len(table), len(first)):
+def _in_order(own: Pooled, first: Pooled) -> pd.DataFrame:
+    """Return the rows in the order of the first. Raises RunError where they are of other images or folds."""
+    table, wanted = own.tested.assign(fold=own.tested_in), first.tested
+    if table["path"].tolist() != wanted["path"].tolist():
+        shared = len(set(table["path"]) & set(wanted["path"]))
+        if shared < max(len(table), len(wanted)):
             raise RunError(
-                f"{pooled.runs[0].folder} was tested on other images than the runs beside it: of its "
-                f"{len(table):,} test images {shared:,} are among their {len(first):,}"
+                f"{own.runs[0].folder} was tested on other images than the runs beside it: of its "
+                f"{len(table):,} test images {shared:,} are among their {len(wanted):,}"
             )
-        table = table.set_index("path").loc[first["path"]].reset_index()
-    if table["label"].tolist() != first["label"].tolist():
-        raise RunError(f"{pooled.runs[0].folder} was tested on images of the same names with other labels")
+        table = table.set_index("path").loc[wanted["path"]].reset_index()
+    if table["label"].tolist() != wanted["label"].tolist():
+        raise RunError(f"{own.runs[0].folder} was tested on images of the same names with other labels")
+    if table["fold"].tolist() != first.tested_in.tolist():
+        raise _folded_otherwise(own)
     return table
+
+
+def _folded_otherwise(pooled: Pooled) -> RunError:
+    return RunError(
+        f"the images of {pooled.runs[0].folder} were folded otherwise than those of the runs beside it, "
+        "so that the networks were trained on other images: choose the same data.split_seed and folds"
+    )
 
 
 def _prices(runs: Sequence[Run], price: str) -> list[float]:

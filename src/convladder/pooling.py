@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from convladder.evaluation import crossvalidation, predictions, robustness, statistics
+from convladder.evaluation import crossvalidation, metrics, predictions, robustness, statistics
 from convladder.evaluation.crossvalidation import Folds
 from convladder.evaluation.robustness import Corrupted, Robustness
+from convladder.folders import TrialKey
 from convladder.runs import Run
 
 
@@ -29,11 +31,31 @@ class Pooled:
     def folds(self) -> int | None:
         return self.runs[0].experiment.data.folds
 
+    @property
+    def validation_accuracy(self) -> float:
+        """The mean of the runs' accuracies on validation."""
+        return float(np.mean([run.metrics["validation"]["accuracy"] for run in self.runs]))
+
     @cached_property
     def tested(self) -> pd.DataFrame:
         """The predictions of all test images, fold after fold."""
         tables = [run.tested for run in self.runs]
         return pd.concat(tables, ignore_index=True) if len(tables) > 1 else tables[0]
+
+    @property
+    def figures(self) -> dict[str, Any]:
+        """What `metrics.json` says of the test images: of all together."""
+        if len(self.runs) == 1:
+            return dict(self.runs[0].metrics["test"])
+        return dict(metrics.compute(self.tested)["test"])
+
+    @property
+    def not_trained_on(self) -> pd.DataFrame:
+        """Predictions by networks that were not trained on the image, for each image once.
+
+        Of folds these are of the test images, which are all images; of a single run of those of validation too.
+        """
+        return self.runs[0].predictions if len(self.runs) == 1 else self.tested
 
     @cached_property
     def tested_in(self) -> Folds:
@@ -63,6 +85,12 @@ def pool(runs: Sequence[Run]) -> tuple[Pooled, ...]:
         elif len(of_seed) == folds:
             found.append(Pooled(tuple(sorted(of_seed, key=lambda run: run.experiment.data.fold))))
     return tuple(found)
+
+
+def trial_name(run: Run) -> str:
+    """Return which run of its rung it is, such as `seed 0` or `fold 2, seed 0`."""
+    settings = run.experiment.data
+    return TrialKey(run.rung, run.seed, settings.fold if settings.folds else None).name
 
 
 def robustness_of(run: Run) -> Robustness:

@@ -57,15 +57,19 @@ def _difference(claim: Claim, own: Standing) -> str:
     by = f"{points(found.difference)} points"
     seeds, images = own.accuracy.seeds, own.accuracy.images
     if found.low is None or found.high is None or found.detectable is None:
-        return f"{by}, but **no comparison** can be claimed with {seeds} seed{'' if seeds == 1 else 's'}."
+        return f"{by}, but **no comparison** can be claimed with {_count(seeds, 'seed')}."
     interval = f"{by} (95 % interval {points(found.low)} to {points(found.high)})"
     if found.verdict == "no detectable difference":
+        tested = f"{own.folds} folds" if own.folds else _count(seeds, "seed")
         return (
-            f"{interval}, so **no detectable difference**: with {seeds} seed{'' if seeds == 1 else 's'} and "
-            f"{images:,} test images, "
+            f"{interval}, so **no detectable difference**: with {tested} and {images:,} test images, "
             f"a true difference of less than {100 * found.detectable:.1f} points is likely to be missed."
         )
     return f"{interval}, so **{found.verdict}** on these images."
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 def _price(own: Standing, reference: Standing) -> str:

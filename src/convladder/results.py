@@ -12,10 +12,12 @@ import pandas as pd
 
 from convladder import files, folders, provenance, runs
 from convladder.errors import RunError
+from convladder.evaluation import predictions
 from convladder.evaluation.robustness import Robustness
 from convladder.folders import TrialKey
 from convladder.ladder import Ladder, ladder_of
 from convladder.lineup import PRICES, Claim, Lineup, Standing
+from convladder.pooling import Pooled
 from convladder.readings import count_verdicts, taken_in
 
 
@@ -60,6 +62,12 @@ class Results:
     def missing(self) -> int:
         """The number of trials that are neither finished nor failed."""
         return len(self._keys) - len(self._runs) - len(self.failures)
+
+    @cached_property
+    def left_out(self) -> dict[tuple[str, int], int]:
+        """The rungs and seeds that lack a fold, and how many they lack: nothing is said of them."""
+        lacking = [(key.rung, key.seed) for key in self._keys if key.fold is not None and key not in self._runs]
+        return {each: lacking.count(each) for each in lacking}
 
     @cached_property
     def lineup(self) -> Lineup:
@@ -126,16 +134,37 @@ class Results:
         """The packages of which the trials were not all trained with one version."""
         return provenance.mixed_versions(run.about["environment"] for run in self._runs.values())
 
+    @cached_property
+    def shown_seed(self) -> Pooled:
+        """The runs whose predictions are shown: of the best rung (or the last), the best seed on validation."""
+        pooled = self.lineup.pooled[self.best or list(self.standings)[-1]]
+        return max(pooled, key=lambda each: each.validation_accuracy)
+
     @property
     def shown(self) -> runs.Run:
-        """The run whose predictions are shown: of the best rung (or the last), the best seed on validation."""
-        standing = self.standings[self.best or list(self.standings)[-1]]
-        return max(standing.runs, key=lambda run: run.metrics["validation"]["accuracy"])
+        """The one of them that is shown where it takes a single network: the best fold on validation."""
+        return max(self.shown_seed.runs, key=lambda run: run.metrics["validation"]["accuracy"])
+
+    def predictions(self, rung: str) -> pd.DataFrame:
+        """Return what the networks of a rung made of the test images: a row for each image and seed.
+
+        With folds an image has been predicted by the one network of a seed that was not trained on it, and `fold`
+        says which that is. The other columns are `seed`, `path`, `split`, `label`, `predicted` and the probability
+        of each class, `p:<class>`. Raises RunError where the rung has no finished run.
+        """
+        if rung not in self.standings:
+            raise RunError(f"no finished run of {rung!r}: there are {', '.join(self.standings)}")
+        tables = []
+        for each in self.lineup.pooled[rung]:
+            table = each.tested.assign(seed=each.seed, fold=each.tested_in)
+            first = ["seed", "fold"] if self.folds else ["seed"]
+            tables.append(table[[*first, *each.tested.columns]])
+        return pd.concat(tables, ignore_index=True)
 
     def headline(self) -> str:
         """Say in a few sentences what the climb has shown."""
         if len(self.ladder.rungs) == 1:
-            return f"One rung alone: there is nothing to compare it with. {self._best_sentence()}".strip()
+            return self._sentence(self.ladder.rungs[0].name)
         verdicts = {claim.difference.verdict for claim in [*self.against_parent, *self.against_start]}
         if verdicts == {"no comparison"}:
             return f"No comparison can be claimed, and no rung is the winner: {self._lacking()}."
@@ -148,7 +177,7 @@ class Results:
             which = f"with {start}, the start"
             sentences.append(count_verdicts("comparison", which, others, self.against_start))
         if self.best:
-            sentences.append(f"Best on validation: {self._best_sentence()}")
+            sentences.append(f"Best on validation: {self._sentence(self.best)}")
         if not verdicts & {"better", "worse"}:
             sentences.append(
                 f"More {'images' if self.folds else 'seeds or more test images'} would show smaller differences."
@@ -158,15 +187,14 @@ class Results:
         sentences += [taken_in(rung) for rung in self.ladder.rungs if rung.takes_in and rung.parent]
         return " ".join(sentences)
 
-    def _best_sentence(self) -> str:
-        if self.best is None:
-            return ""
-        accuracy = self.standings[self.best].accuracy
+    def _sentence(self, name: str) -> str:
+        accuracy = self.standings[name].accuracy
         low, high = (f"{100 * share:.1f}" for share in (accuracy.low, accuracy.high))
         if self.folds:
             where = f"each image tested once in {self.folds} folds"
-            return f"{self.best}, {100 * accuracy.mean:.1f} % ({low} to {high}), {where}."
-        return f"{self.best}, {100 * accuracy.mean:.1f} % on test ({low} to {high})."
+            return f"{name}, {100 * accuracy.mean:.1f} % ({low} to {high}), {where}."
+        alone = "" if accuracy.covers_seeds else ": with one seed the interval covers the test images alone"
+        return f"{name}, {100 * accuracy.mean:.1f} % on test ({low} to {high}){alone}."
 
     def _lacking(self) -> str:
         single = [name for name, standing in self.standings.items() if len(standing.runs) == 1]
@@ -204,9 +232,12 @@ class Results:
         return pd.DataFrame(rows)
 
     def write_tables(self) -> None:
-        """Write `results.csv` and `summary.csv`."""
+        """Write `results.csv` and `summary.csv`, and with folds `trials/<rung>/predictions.csv` of all folds."""
         for name, table in (("results.csv", self.trials_table()), ("summary.csv", self.summary_table())):
             files.write_text(self.folder / name, table.to_csv(index=False, lineterminator="\n"))
+        for rung in self.standings if self.folds else ():
+            place = folders.rung_folder(self.folder, rung) / "predictions.csv"
+            predictions.write(self.predictions(rung), place)
 
 
 def _figures(metrics: Mapping[str, Any]) -> dict[str, Any]:

@@ -129,10 +129,17 @@ def climb(results: Results, page: Path, *, json_wanted: bool) -> None:
     if json_wanted:
         rows = json.loads(results.summary_table().to_json(orient="records"))
         failed = [failure.key._asdict() | {"error": failure.error} for failure in results.failures]
-        as_json({"folder": str(results.folder), "report": str(page), "rungs": rows, "failed": failed})
+        as_json({
+            "folder": str(results.folder),
+            "report": str(page),
+            "folds": results.folds,
+            "rungs": rows,
+            "failed": failed,
+        })  # fmt: skip
         return
     output.print(_standings(results.standings, results.against_parent, "rung", ">vs. parent"))
-    output.print("accuracy on test; differences in points", style="dim")
+    alone = len(results.ladder.rungs) == 1
+    output.print(f"accuracy on test{'' if alone else '; differences in points'}", style="dim")
     output.print(results.headline(), soft_wrap=True, markup=False)
     _report(page)
 
@@ -153,15 +160,15 @@ def comparison(compared: Comparison, page: Path, *, json_wanted: bool) -> None:
 
 def _standings(standings: Mapping[str, Standing], claims: Iterable[Claim], who: str, against: str) -> Table:
     differences = {claim.name: claim.difference for claim in claims}
-    table = _table(who, ">accuracy", ">95 % interval", against, "verdict", ">parameters", ">MFLOPs")
+    compared = (against, "verdict") if differences else ()
+    table = _table(who, ">accuracy", ">95 % interval", *compared, ">parameters", ">MFLOPs")
     for name, standing in standings.items():
         accuracy, claim = standing.accuracy, differences.get(name)
         table.add_row(
             escape(name),
             f"{accuracy.mean:.3f}",
             f"{accuracy.low:.3f}–{accuracy.high:.3f}",
-            f"{100 * claim.difference:+.1f}" if claim else "",
-            claim.verdict if claim else "",
+            *((f"{100 * claim.difference:+.1f}", claim.verdict) if claim else ("",) * len(compared)),
             f"{standing.price.parameters:,}",
             f"{standing.price.flops / 1e6:,.1f}",
         )

@@ -101,13 +101,18 @@ class Selection:
     accuracy: Proportion
 
 
-def assess(table: pd.DataFrame) -> Calibration:
-    """Assess a table of predictions with the splits `validation` and `test`."""
-    temperature = temperature_of(table)
-    before, labels = _split(table, "test")
-    after = heat(before, temperature)
+def assess(*tables: pd.DataFrame) -> Calibration:
+    """Assess a table of predictions with the splits `validation` and `test`.
+
+    Of several networks, such as those of folds, give a table each: they are judged together on all their test
+    images, each after the temperature of its own validation images. `temperature` is the geometric mean of these.
+    """
+    temperatures = [temperature_of(table) for table in tables]
+    tested = [_split(table, "test") for table in tables]
+    before, labels = (np.concatenate(parts) for parts in zip(*tested, strict=True))
+    after = np.concatenate([heat(part, own) for (part, _), own in zip(tested, temperatures, strict=True)])
     return Calibration(
-        temperature,
+        float(np.exp(np.log(temperatures).mean())),
         overconfidence(before, labels),
         reliability(before, labels),
         reliability(after, labels),

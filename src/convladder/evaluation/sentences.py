@@ -11,8 +11,11 @@ if TYPE_CHECKING:
     from convladder.evaluation.proportions import Proportion
 
 
-def of_calibration(found: Calibration) -> str:
-    """Say whether the confidences agree with the accuracy on test, and what a temperature brings."""
+def of_calibration(found: Calibration, networks: int = 1) -> str:
+    """Say whether the confidences agree with the accuracy on test, and what a temperature brings.
+
+    Several networks, such as those of folds, have a temperature each.
+    """
     before, after = found.error, found.error_after
     apart = (
         f"Confidence and accuracy lie {_size(before.error)} points apart on average "
@@ -20,8 +23,9 @@ def of_calibration(found: Calibration) -> str:
         f"chance parts those of a calibrated network by up to {_size(before.if_calibrated)}."
     )
     verdict = f"It is {_kind(found.overconfidence)}." if before.shown else "No miscalibration can be shown."
+    own = "A temperature of" if networks == 1 else f"A temperature for each of the {networks} networks, on average"
     mended = (
-        f"A temperature of {found.temperature:.2f}, fitted on validation, takes the distance to "
+        f"{own} {found.temperature:.2f}, fitted on validation, takes the distance to "
         f"{_size(after.error)} points ({_size(after.low)} to {_size(after.high)}), "
         f"and log loss from {found.log_loss:.4f} to {found.log_loss_after:.4f}"
         f"{'.' if found.log_loss_after < found.log_loss else ': on these images it does not help.'}"

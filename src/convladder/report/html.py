@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +14,10 @@ from matplotlib.figure import Figure
 from convladder import card, files
 from convladder.comparison import Comparison
 from convladder.evaluation import calibration, labels, mistakes, predictions, sentences, statistics
-from convladder.pooling import robustness_of
+from convladder.pooling import Pooled, robustness_of, trial_name
 from convladder.report import galleries, plots, style
 from convladder.report.render import write_page
-from convladder.report.samples import read_rows, read_samples
+from convladder.report.samples import Sample, read_kept, read_samples
 from convladder.results import Results
 from convladder.runs import Run
 
@@ -40,9 +41,11 @@ def write_climb(results: Results) -> Path:
         ladder_chart=pictures.add("ladder", ladder_chart),
         curves=_curves(results, pictures),
         bearing=_bearing(results, pictures),
+        alone=results.ladder.rungs[0].name if len(results.ladder.rungs) == 1 else None,
         data=results.about["data"],
+        in_all=_in_all(results.about["data"]),
         environment=results.about["environment"],
-        **_predictions_part(results.shown, pictures),
+        **_predictions_part(results.shown_seed, results.shown, pictures),
     )
 
 
@@ -60,7 +63,7 @@ def write_run(run: Run) -> Path:
         bearing=pictures.add_grid("robustness", plots.draw_robustness(own)),
         data=run.about["data"],
         environment=run.about["environment"],
-        **_predictions_part(run, pictures),
+        **_predictions_part(Pooled((run,)), run, pictures),
     )
 
 
@@ -126,7 +129,8 @@ def _bearing(results: Results, pictures: _Pictures) -> dict[str, Markup]:
     }
 
 
-def _predictions_part(run: Run, pictures: _Pictures) -> dict[str, Any]:
+def _predictions_part(pooled: Pooled, run: Run, pictures: _Pictures) -> dict[str, Any]:
+    """Return what `predictions.html` shows: figures of all test images together, and what one run sees."""
     for name, draw in (
         ("samples", galleries.draw_samples),
         ("heat", galleries.draw_heat),
@@ -134,21 +138,25 @@ def _predictions_part(run: Run, pictures: _Pictures) -> dict[str, Any]:
         ("features", galleries.draw_features),
     ):
         pictures.keep(name, draw(run))
-    test = run.metrics["test"]
+    table, test, kept = pooled.tested, pooled.figures, read_kept(pooled)
     matrix = np.array(test["confusion_matrix"])
     samples = read_samples(run)
-    table = run.tested
-    pairs = mistakes.confused_pairs(table)
-    calibrated = calibration.assess(run.predictions)
+    calibrated = calibration.assess(*(each.predictions for each in pooled.runs))
+
+    def pick(rows: Iterable[int]) -> list[Sample]:
+        return [kept[row] for row in rows if row in kept]
+
     return {
         "class_accuracies": mistakes.class_accuracies(table),
-        "pairs": [(pair, read_rows(run, pair.rows[: mistakes.OF_PAIR])) for pair in pairs],
-        "most_wrong": read_rows(run, mistakes.most_wrong(table).tolist()),
-        "suspects": read_rows(run, labels.suspected_rows(run.predictions, "test")[:SUSPECTS]),
-        "calibration_reading": sentences.of_calibration(calibrated),
+        "pairs": [(pair, pick(pair.rows)[: mistakes.OF_PAIR]) for pair in mistakes.confused_pairs(table)],
+        "most_wrong": pick(mistakes.most_wrong(table).tolist()),
+        "suspects": pick(labels.suspected_rows(pooled.not_trained_on, "test"))[:SUSPECTS],
+        "calibration_reading": sentences.of_calibration(calibrated, len(pooled.runs)),
         "reliability": pictures.add("reliability", plots.draw_reliability(calibrated.bins, calibrated.bins_after)),
         "selections": [calibration.select(run.predictions, wanted) for wanted in WANTED],
         "shown": run,
+        "shown_as": trial_name(run),
+        "networks": len(pooled.runs),
         "test": test,
         "confusion": pictures.add("confusion", plots.draw_confusion(matrix, list(test["classes"]))),
         "right_samples": [sample for sample in samples if sample.right],
@@ -156,6 +164,11 @@ def _predictions_part(run: Run, pictures: _Pictures) -> dict[str, Any]:
         "filters": galleries.filter_pictures(run),
         "features": run.features,
     }
+
+
+def _in_all(data: Mapping[str, Any]) -> dict[str, int]:
+    """Return for each class how many images it has in all splits together."""
+    return {name: sum(part[name] for part in data["counts"].values()) for name in data["class_names"]}
 
 
 def _interval(run: Run) -> statistics.Estimate:

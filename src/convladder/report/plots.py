@@ -84,13 +84,14 @@ def draw_standings(standings: Sequence[Standing], claims: Iterable[Claim], into:
 
 @styled
 def draw_curves(runs: Sequence[Run], metric: str, into: Into = None) -> Axes:
-    """Draw a metric (`accuracy` or `loss`) over epochs, train and validation, for every seed of a rung."""
+    """Draw a metric (`accuracy` or `loss`) over epochs, train and validation, for every seed (fold) of a rung."""
     if metric not in ("accuracy", "loss"):
         raise ExperimentError(f"the metric is accuracy or loss; got {metric!r}")
     axes = new_axes(into, height=2.5)
+    each = "" if len(runs) == 1 else ", each fold" if runs[0].experiment.data.folds else ", each seed"
     for number, run in enumerate(runs):
         history = run.history
-        label = (f"train{'' if len(runs) == 1 else ', each seed'}", "validation") if number == 0 else (None, None)
+        label = (f"train{each}", "validation") if number == 0 else (None, None)
         axes.plot(history["epoch"], history[metric], color=ORANGE, alpha=0.75, lw=1.1, ls="--", label=label[0])
         axes.plot(history["epoch"], history[f"val_{metric}"], color=BLUE, alpha=0.75, lw=1.4, label=label[1])
         kept = history[history["epoch"] == run.metrics["kept_epoch"]]
@@ -100,7 +101,7 @@ def draw_curves(runs: Sequence[Run], metric: str, into: Into = None) -> Axes:
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     if metric == "loss":
         axes.set_ylim(bottom=0)
-    axes.legend(loc="best", fontsize=8)
+    axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=3, fontsize=8, borderaxespad=0)  # above all curves
     return axes
 
 

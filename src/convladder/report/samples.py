@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +11,7 @@ from matplotlib import colormaps
 from numpy.typing import NDArray
 
 from convladder.evaluation import predictions
+from convladder.pooling import Pooled
 from convladder.runs import Run
 
 
@@ -45,10 +46,14 @@ def read_samples(run: Run) -> list[Sample]:
     return [sample for sample, drawn in zip(_all_samples(run).values(), run.samples.drawn, strict=True) if drawn]
 
 
-def read_rows(run: Run, rows: Iterable[int]) -> list[Sample]:
-    """Return those of these rows of the test predictions whose images are kept."""
-    kept = _all_samples(run)
-    return [kept[row] for row in rows if row in kept]
+def read_kept(pooled: Pooled) -> dict[int, Sample]:
+    """Return all images that are kept, by their row in the test predictions of all runs."""
+    starts = np.cumsum([0, *(len(run.tested) for run in pooled.runs)]).tolist()
+    return {
+        start + row: sample
+        for start, run in zip(starts, pooled.runs, strict=False)
+        for row, sample in _all_samples(run).items()
+    }
 
 
 def _all_samples(run: Run) -> dict[int, Sample]:

@@ -26,7 +26,7 @@ class Climb(Results):
 
     @property
     def best_run(self) -> Run:
-        """The run that the report shows: of the best rung by validation, the best seed by validation.
+        """The run that the report shows: of the best rung by validation, the best seed (and fold) by validation.
 
         With one seed of each no rung can be called the best: then it is the run of the last.
         """
@@ -58,13 +58,13 @@ class Climb(Results):
         return html.write_climb(self)
 
     def plot_ladder(self, ax: Axes | None = None) -> Axes:
-        """Draw each rung's accuracy on test: interval, mean, every seed, price."""
+        """Draw each rung's accuracy on test: interval, mean, every seed (or fold), price."""
         from convladder.report import plots
 
         return plots.draw_standings(list(self.standings.values()), self.against_parent, ax or new_figure())
 
     def plot_history(self, rung: str, metric: Metric = "accuracy", ax: Axes | None = None) -> Axes:
-        """Draw a metric over the epochs for every seed of a rung."""
+        """Draw a metric over the epochs for every seed (and fold) of a rung."""
         from convladder.report import plots
 
         return plots.draw_curves(self.runs(rung), metric, ax or new_figure())

@@ -21,7 +21,7 @@ from convladder.evaluation import calibration as calibrations
 from convladder.evaluation import labels, mistakes, predictions, sentences
 from convladder.evaluation.calibration import Calibration, Selection
 from convladder.inference import count_seen, evaluate_elsewhere, list_layers, predict_files
-from convladder.pooling import robustness_of
+from convladder.pooling import robustness_of, trial_name
 from convladder.processes import call, cores
 from convladder.views.figures import new_figure
 from convladder.views.tables import robustness_table
@@ -220,7 +220,7 @@ class Run(runs.Run):
 
     def __repr__(self) -> str:
         accuracy = self.metrics["test"]["accuracy"]
-        return f"<Run {self.rung}, seed {self.seed}: test accuracy {accuracy:.4f}, in {self.folder}>"
+        return f"<Run {self.rung}, {trial_name(self)}: test accuracy {accuracy:.4f}, in {self.folder}>"
 
     def _repr_html_(self) -> str:
         test, validation = self.metrics["test"], self.metrics["validation"]
@@ -231,5 +231,5 @@ class Run(runs.Run):
             "parameters": f"{self.metrics['price']['parameters']:,}",
             "folder": str(self.folder),
         }
-        title = escaping.escape(f"{self.rung}, seed {self.seed}")
+        title = escaping.escape(f"{self.rung}, {trial_name(self)}")
         return f"<b>{title}</b>{pd.Series(rows).to_frame('').to_html()}"
