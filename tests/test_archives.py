@@ -93,7 +93,10 @@ def test_links_and_devices_in_a_tar_are_ignored(make_folder: MakeFolder) -> None
             member = tarfile.TarInfo(name)
             member.type, member.linkname = kind, "/etc/passwd"
             tar.addfile(member)
-    assert load(str(path)).bank.ignored == {"not a regular file": 1, "symbolic link": 1}
+        member = tarfile.TarInfo("dog/again.png")
+        member.type, member.linkname = tarfile.LNKTYPE, "cat/000.png"
+        tar.addfile(member)
+    assert load(str(path)).bank.ignored == {"hard link": 1, "not a regular file": 1, "symbolic link": 1}
 
 
 def test_a_member_given_twice_counts_as_the_later(make_folder: MakeFolder) -> None:
@@ -105,6 +108,60 @@ def test_a_member_given_twice_counts_as_the_later(make_folder: MakeFolder) -> No
     assert checked.files == {"files": 11, "accepted": 10, "rejected": 0, "ignored": 1}
     assert [each.rule for each in checked.ignored] == ["replaced later in the archive"]
     assert any(finding.code == "conflicting-labels" for finding in checked.findings)
+
+
+@pytest.mark.parametrize("beside", ["README.md", "LICENSE", "contents.png"])
+def test_files_beside_the_folder_around_all_are_ignored(make_folder: MakeFolder, beside: str) -> None:
+    path = pack(make_folder({"cat": 5, "dog": 5}), "zip", "data/")
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.writestr(beside, b"x")
+    checked = check(Data(source=str(path)))
+    assert checked.bank.class_names == ("cat", "dog")
+    assert checked.files == {"files": 11, "accepted": 10, "rejected": 0, "ignored": 1}
+
+
+def test_the_folder_of_a_split_is_no_folder_around_all(make_folder: MakeFolder) -> None:
+    path = pack(make_folder({"test/cat": 5, "test/dog": 5}), "zip")
+    with pytest.raises(DataError, match="no 'train' folder"):
+        load(str(path))
+
+
+def test_backslashes_in_a_zip_part_folders(make_folder: MakeFolder) -> None:
+    root = make_folder({"cat": 5, "dog": 5})
+    path = root.parent / "windows.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        for each in root.rglob("*.png"):
+            archive.write(each, f"{each.parent.name}\\{each.name}")
+    assert load(str(path)).bank.records[0].path == "cat/000.png"
+
+
+@pytest.mark.parametrize("folder_first", [True, False])
+def test_a_file_and_a_folder_of_one_name_are_both_accounted_for(
+    make_folder: MakeFolder, folder_first: bool
+) -> None:
+    path = pack(make_folder({"cat": 5, "dog": 5}), "tar")
+    folder, file = tarfile.TarInfo("cat/odd"), tarfile.TarInfo("cat/odd")
+    folder.type = tarfile.DIRTYPE
+    with tarfile.open(path, "a") as tar:
+        for member in (folder, file) if folder_first else (file, folder):
+            tar.addfile(member)
+    checked = check(Data(source=str(path)))
+    lost = {"rejected": 1, "ignored": 0} if folder_first else {"rejected": 0, "ignored": 1}
+    assert checked.files == {"files": 11, "accepted": 10, **lost}
+
+
+@pytest.mark.parametrize("kind", ["zip", "tar"])
+def test_folders_in_folders_without_end_are_refused(make_folder: MakeFolder, kind: str) -> None:
+    path = pack(make_folder({"cat": 2, "dog": 2}), kind, "a/" * 3000)
+    with pytest.raises(DataError, match="in over 16 others, one in the other: pack the class folders"):
+        load(str(path))
+
+
+def test_a_name_that_is_not_in_the_encoding_that_it_says_is_a_clear_error(make_folder: MakeFolder) -> None:
+    path = pack(make_folder({"cät": 5, "dog": 5}), "zip")
+    path.write_bytes(path.read_bytes().replace("ä".encode(), b"\xe4\xe4"))
+    with pytest.raises(DataError, match=r"cannot read .*packed.zip: it is damaged or cut \('utf-8' codec"):
+        load(str(path))
 
 
 def test_an_encrypted_member_is_rejected(make_folder: MakeFolder) -> None:
@@ -161,7 +218,7 @@ def damage_middle(data: bytes) -> bytes:
 def test_a_damaged_archive_says_so(make_folder: MakeFolder, kind: str, damage: Callable[[bytes], bytes]) -> None:
     path = pack(make_folder({"cat": 5, "dog": 5}, size=40), kind)
     path.write_bytes(damage(path.read_bytes()))
-    with pytest.raises(DataError, match="packed"):
+    with pytest.raises(DataError, match=r"cannot read .*packed.*: it is damaged or cut \("):
         load(str(path))
 
 

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import os
+import shutil
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +12,7 @@ from conftest import MakeFolder, write_image
 from convladder.config import Data
 from convladder.data import named
 from convladder.data.dataset import Dataset, load
+from convladder.data.folder import walk
 from convladder.data.opening import open_source
 from convladder.errors import DataError
 
@@ -105,6 +108,7 @@ def test_too_many_bad_files_stop_and_name_the_way_on(make_folder: MakeFolder) ->
         ({"train/cat": 9, "train/dog": 9, "extra/cat": 9}, "split folders \\('train'\\) beside 'extra'"),
         ({"val/cat": 9, "val/dog": 9}, "but no 'train' folder"),
         ({"train/cat": 9, "val/cat": 9, "valid/cat": 9}, "two folders for one split"),
+        ({"train1/cat": 9, "Testing/cat": 9}, "'Testing' but no 'train': did you mean 'train1'"),
         ({"inner/cat": 9, "inner/dog": 9}, "did you mean .*inner"),
     ],
 )
@@ -116,13 +120,61 @@ def test_a_folder_that_cannot_be_a_data_set_says_why(
 
 
 def test_empty_folders_and_wrong_paths_say_so(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="has no class folders"):
+    with pytest.raises(DataError, match="is empty: it has no class folders"):
         open_source(Data(source=str(tmp_path)))
     with pytest.raises(DataError, match=r"no data at .*nowhere.*digits"):
         open_source(Data(source=str(tmp_path / "nowhere")))
     (tmp_path / "file.jpg").touch()
     with pytest.raises(DataError, match="is a file"):
         open_source(Data(source=str(tmp_path / "file.jpg")))
+
+
+def test_the_folder_of_one_class_says_that_its_parent_may_be_meant(make_folder: MakeFolder) -> None:
+    root = make_folder({"cat": 3, "dog": 3})
+    said = rf"holds images, but it has no class folders \(did you mean {root}, of which this is one class\?\)"
+    with pytest.raises(DataError, match=said):
+        load(str(root / "cat"))
+
+
+def test_folders_deeper_than_calls_can_be_are_read(make_folder: MakeFolder) -> None:
+    root = make_folder({"cat": 5, "dog": 5})
+    deep = [root / "cat" / "/".join("d" * depth) for depth in range(1, 1501)]
+    for folder in deep:
+        folder.mkdir()
+    write_image(deep[-1] / "1.png", seed=9)
+    assert len(load(str(root)).bank.records) == 11
+    (deep[-1] / "1.png").unlink()
+    for folder in reversed(deep):  # what removes the folders of tests does call itself
+        folder.rmdir()
+
+
+def test_what_is_deleted_while_a_folder_is_read_is_passed_over(make_folder: MakeFolder) -> None:
+    root = make_folder({"cat": 3, "dog": 3})
+    found = []
+    for entry, _ in walk(root, ""):
+        found.append(entry.path)
+        if entry.path == "cat":
+            (root / "cat" / "001.png").unlink()
+            shutil.rmtree(root / "dog")
+    assert found == ["cat", "cat/000.png", "cat/002.png"]
+
+
+def test_an_ignored_file_leaves_the_fingerprint_as_it_is(make_folder: MakeFolder) -> None:
+    root = make_folder({"cat": 5, "dog": 5})
+    before = open_source(Data(source=str(root))).fingerprint
+    (root / "cat" / ".DS_Store").write_bytes(b"x")
+    source = open_source(Data(source=str(root)))
+    assert source.fingerprint == before
+    assert [each.path for each in source.listing().ignored] == ["cat/.DS_Store"]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems refuse such a name")
+def test_a_class_folder_that_is_not_utf8_has_a_name_that_can_be_written(make_folder: MakeFolder) -> None:
+    root = make_folder({"cat": 5, "dog": 5})
+    (root / "cat").rename(os.fsdecode(os.fsencode(root) + b"/caf\xe9"))
+    dataset = load(str(root))
+    assert dataset.class_names == (r"caf\xe9", "dog")
+    assert dataset.bank.records[0].path == os.fsdecode(b"caf\xe9/000.png")
 
 
 def test_odd_names_are_read(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import contextlib
 import lzma
 import posixpath
 import stat
+import struct
 import tarfile
 import zipfile
 import zlib
@@ -16,21 +17,33 @@ from pathlib import Path
 from typing import Protocol
 
 from convladder.data.images import Limits
-from convladder.data.layout import Entry, Kind, lay_out
-from convladder.data.sources import Ignored, Record, Source
+from convladder.data.layout import Entry, Kind, ignore_rule, lay_out
+from convladder.data.sources import SPLIT_NAMES, Ignored, Record, Source
 from convladder.errors import DataError, UnreadableImage
 
 SUFFIXES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz")
 MOST_MEMBERS = 5_000_000
 MOST_EXPANSION = 200  # times its own size that an archive may unfold to, from this on
 EXPANSION_FROM = 2**30
+MOST_AROUND = 16  # folders, each alone in the other, around the class folders
 
 
 class _Readable(Protocol):
     def read(self, size: int, /) -> bytes: ...
 
 
-_BROKEN = (zipfile.BadZipFile, tarfile.TarError, lzma.LZMAError, zlib.error, EOFError, OSError, RuntimeError)
+_BROKEN = (
+    zipfile.BadZipFile,
+    tarfile.TarError,
+    lzma.LZMAError,
+    zlib.error,
+    struct.error,
+    EOFError,
+    OSError,
+    ValueError,  # names that are not in the encoding that they say, too
+    OverflowError,
+    RuntimeError,
+)
 
 
 def is_archive(path: Path) -> bool:
@@ -49,8 +62,10 @@ def open_archive(path: Path, limits: Limits) -> Source:
     try:
         entries, twice = _settle(path, _zip_entries(path) if is_zip else _tar_entries(path))
     except _BROKEN as error:
-        raise DataError(f"cannot read {path}: {error}") from None
-    layout = lay_out(str(path), _unwrap(entries))
+        said = isinstance(error, OSError) and error.strerror
+        why = said or f"it is damaged or cut ({error or type(error).__name__})"
+        raise DataError(f"cannot read {path}: {why}") from None
+    layout = lay_out(str(path), _unwrap(path, entries))
     listing = replace(layout.listing, ignored=layout.listing.ignored + twice)
     status = path.stat()
     compressed = not is_zip and _is_compressed(path)
@@ -83,31 +98,48 @@ def _settle(path: Path, found: Iterable[tuple[Entry, int]]) -> tuple[list[Entry]
             raise DataError(f"{path} names a place outside itself ({entry.path!r}): it is not read")
         if name == ".":
             continue
-        if name in entries and entry.kind != "folder":
+        if name in entries and entries[name].kind != "folder":
             twice.append(Ignored(name, "replaced later in the archive"))
         entries[name] = replace(entry, path=name)
     return list(entries.values()), tuple(twice)
 
 
-def _unwrap(entries: list[Entry]) -> list[Entry]:
-    """Take away the folder that is around all, as long as there is one that holds folders itself."""
-    tops = {entry.parts[0] for entry in entries}
-    visible = {name for name in tops if not name.startswith((".", "__MACOSX"))}
-    if len(visible) != 1:
-        return entries
-    (top,) = visible
-    if not any(len(entry.parts) > 2 or (len(entry.parts) == 2 and entry.kind == "folder") for entry in entries):
-        return entries
-    inside = [replace(entry, path=entry.path.removeprefix(f"{top}/")) for entry in entries if entry.path != top]
-    return _unwrap(inside)
+def _unwrap(path: Path, entries: list[Entry]) -> list[Entry]:
+    """Take away the folder that is around all others, as long as there is one that holds folders itself."""
+    for _ in range(MOST_AROUND):
+        top = _around(entries)
+        if top is None:
+            return entries
+        entries = [
+            replace(entry, path=entry.path.removeprefix(f"{top}/"))
+            for entry in entries
+            if entry.path != top or entry.kind != "folder"
+        ]
+    raise DataError(
+        f"{path} has its folders in over {MOST_AROUND} others, one in the other: pack the class folders themselves"
+    )
+
+
+def _around(entries: list[Entry]) -> str | None:
+    """Return the name of the folder that is around all others; plain files may lie beside it."""
+    seen = [(entry, entry.path.split("/", 2)) for entry in entries if ignore_rule(entry) is None]
+    folders = {parts[0] for entry, parts in seen if len(parts) > 1 or entry.kind == "folder"}
+    holds = any(len(parts) > 2 or (len(parts) == 2 and entry.kind == "folder") for entry, parts in seen)
+    if len(folders) != 1 or not holds:
+        return None
+    (top,) = folders
+    return None if top.lower() in SPLIT_NAMES else top
 
 
 def _zip_entries(path: Path) -> Iterator[tuple[Entry, int]]:
     with zipfile.ZipFile(path) as archive:
         for number, member in enumerate(archive.infolist()):
-            mode = member.external_attr >> 16
-            kind: Kind = "folder" if member.is_dir() else "link" if stat.S_ISLNK(mode) else "file"
-            yield Entry(member.filename, kind, (number,)), member.file_size
+            name = member.filename
+            if "/" not in name:  # some programs on Windows write the other
+                name = name.replace("\\", "/")
+            link = stat.S_ISLNK(member.external_attr >> 16)
+            kind: Kind = "folder" if name.endswith("/") else "link" if link else "file"
+            yield Entry(name, kind, (number,)), member.file_size
 
 
 def _tar_entries(path: Path) -> Iterator[tuple[Entry, int]]:
@@ -116,8 +148,10 @@ def _tar_entries(path: Path) -> Iterator[tuple[Entry, int]]:
             kind: Kind = "other"
             if member.isdir():
                 kind = "folder"
-            elif member.issym() or member.islnk():
+            elif member.issym():
                 kind = "link"
+            elif member.islnk():
+                kind = "hard link"
             elif member.isreg() and not member.issparse():
                 kind = "file"
             yield Entry(member.name, kind, (member.offset_data, member.size)), member.size

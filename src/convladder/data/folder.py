@@ -14,13 +14,15 @@ from convladder.data.layout import Entry, Kind, lay_out
 from convladder.data.sources import Record, Source
 from convladder.errors import DataError, UnreadableImage
 
+LONGEST_NAMED = 500  # characters of a path in a message
+
 
 def open_folder(root: Path, limits: Limits) -> Source:
     """Open a class folder or a split folder. Raises DataError where it is neither."""
     found = dict(walk(root, ""))
-    layout = lay_out(str(root), found)
+    layout = lay_out(str(root), found, within=str(root.parent))
     status = {entry.path: found[entry] for entry in found}
-    digest = hashlib.sha256(repr((layout.listing.class_names, layout.listing.ignored)).encode())
+    digest = hashlib.sha256(repr(layout.listing.class_names).encode())  # what is ignored is not in the bank
     for record in layout.listing.records:
         of_file = status[record.path]
         digest.update(repr((record, of_file.st_size, of_file.st_mtime_ns)).encode())
@@ -36,6 +38,19 @@ def open_folder(root: Path, limits: Limits) -> Source:
 def fetch_file(root: Path, limits: Limits, record: Record) -> bytes:
     """Return the bytes of a regular file below `root`; nothing else is opened. Raises UnreadableImage."""
     return read_file(root / record.path, limits)
+
+
+def fetch_within(root: Path, limits: Limits, record: Record) -> bytes:
+    """Do what `fetch_file` does, but follow no link that leads out of `root`, which is no link itself.
+
+    Raises UnreadableImage.
+    """
+    real = os.path.realpath(root / record.path)
+    if not Path(real).is_relative_to(root):
+        raise UnreadableImage("not-a-file", f"it is a link that leads out of {root}")
+    if not os.path.lexists(real):
+        raise UnreadableImage("missing", f"there is no such file below {root}")
+    return fetch_file(root, limits, record)
 
 
 def read_file(path: Path, limits: Limits) -> bytes:
@@ -54,20 +69,40 @@ def read_file(path: Path, limits: Limits) -> bytes:
 
 
 def walk(root: Path, inside: str) -> Iterator[tuple[Entry, os.stat_result]]:
-    """Yield all that lies below a folder, in the order of names; links are not followed."""
+    """Yield all that lies below a folder, in the order of names; links are not followed. Raises DataError.
+
+    What is deleted meanwhile is passed over.
+    """
+    waiting = [_scan(root, inside)]  # a stack, for folders may lie deeper than calls can
+    while waiting:
+        found = next(waiting[-1], None)
+        if found is None:
+            waiting.pop()
+            continue
+        yield found
+        if found[0].kind == "folder":
+            waiting.append(_scan(root, found[0].path))
+
+
+def _scan(root: Path, inside: str) -> Iterator[tuple[Entry, os.stat_result]]:
     folder = root / inside
     try:
         with os.scandir(folder) as scan:
             found = sorted(scan, key=lambda each: each.name)
+    except (FileNotFoundError, NotADirectoryError):
+        return
     except PermissionError:
         raise DataError(f"no permission to read the folder {folder}") from None
+    except OSError as error:
+        raise DataError(f"cannot read the folder {str(folder)[:LONGEST_NAMED]}: {error.strerror}") from None
     for each in found:
-        path = f"{inside}/{each.name}" if inside else each.name
-        status = each.stat(follow_symlinks=False)
-        entry = Entry(path, _kind(status.st_mode))
-        yield entry, status
-        if entry.kind == "folder":
-            yield from walk(root, path)
+        try:
+            status = each.stat(follow_symlinks=False)
+        except FileNotFoundError:
+            continue
+        except OSError as error:
+            raise DataError(f"cannot read {each.path[:LONGEST_NAMED]}: {error.strerror}") from None
+        yield Entry(f"{inside}/{each.name}" if inside else each.name, _kind(status.st_mode)), status
 
 
 def _kind(mode: int) -> Kind:

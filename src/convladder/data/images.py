@@ -164,7 +164,7 @@ def _rejecting() -> Iterator[None]:
     except (UnreadableImage, MemoryError):  # of memory, whoever limits it says more
         raise
     except UnidentifiedImageError:
-        raise UnreadableImage("unsupported", f"not one of {', '.join(FORMATS)}") from None
+        raise UnreadableImage("unsupported", f"not one of {', '.join(FORMATS)}: convert it") from None
     except Image.DecompressionBombError as error:
         raise UnreadableImage("too-large", str(error)) from None
     except Exception as error:

@@ -32,7 +32,9 @@ _SIDECARS = {
     ".ipynb",
 }
 
-Kind = Literal["file", "folder", "link", "other"]
+_IMAGES = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff"}
+
+Kind = Literal["file", "folder", "link", "hard link", "other"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +56,11 @@ class Layout:
     listing: Listing
 
 
-def lay_out(root: str, entries: Iterable[Entry]) -> Layout:
-    """Read the entries below `root` as class folders or split folders. Raises DataError where they are neither."""
+def lay_out(root: str, entries: Iterable[Entry], within: str = "") -> Layout:
+    """Read the entries below `root` as class folders or split folders. Raises DataError where they are neither.
+
+    within : the folder that `root` is in, where it could be given in its place.
+    """
     seen: list[Entry] = []
     ignored: list[Ignored] = []
     for entry in entries:
@@ -65,6 +70,7 @@ def lay_out(root: str, entries: Iterable[Entry]) -> Layout:
         elif entry.kind != "folder":
             ignored.append(Ignored(entry.path, rule))
     tree = _Tree(root, seen)
+    _refuse_flat(tree, within, empty=not seen and not ignored)
     splits = tree.splits()
     listing = _list(tree, splits, ignored)
     return Layout("split folder" if splits else "class folder", listing)
@@ -82,7 +88,7 @@ def _list(tree: _Tree, splits: dict[str, Split], ignored: list[Ignored]) -> List
             ignored.append(Ignored(entry.path, "beside the class folders"))
         else:
             split = splits[parts[0]] if splits else ""
-            records.append(Record(entry.path, label[parts[depth - 1]], split, place=entry.place))
+            records.append(Record(entry.path, label[readable(parts[depth - 1])], split, place=entry.place))
     _refuse_empty_classes(tree.root, class_names, records)
     return Listing(class_names, tuple(records), tuple(ignored))
 
@@ -113,6 +119,11 @@ class _Tree:
                 raise DataError(
                     f"{self.root} has {_quoted(splits)} but no 'train' folder: add one, or give one class folder"
                 )
+            near = [name for name in names if name.lower().startswith("train")]
+            if splits and near:
+                raise DataError(
+                    f"{self.root} has {_quoted(splits)} but no 'train': did you mean {_quoted(near)}? Rename it"
+                )
             return {}
         if len(set(splits.values())) < len(splits):
             raise DataError(f"{self.root} has two folders for one split ({_quoted(splits)}): merge them")
@@ -128,13 +139,32 @@ class _Tree:
         names = self.inside(folder)
         place = f"{self.root}/{folder}" if folder else self.root
         if not names:
-            raise DataError(f"{place} has no class folders: put each class's images in a folder of its own, "
-                            f"such as {place}/cat/1.jpg")  # fmt: skip
+            raise DataError(f"{place} has no class folders: {_advice(place)}")
         if len(names) == 1 and not folder and self.inside(names[0]):
             raise DataError(
                 f"{self.root} holds one folder that has folders itself: did you mean {self.root}/{names[0]}?"
             )
         return names
+
+
+def _refuse_flat(tree: _Tree, within: str, *, empty: bool) -> None:
+    """Raise DataError where there is no folder."""
+    if tree.inside(""):
+        return
+    if empty:
+        raise DataError(f"{tree.root} is empty: it has no class folders and no images")
+    pictured = any(PurePosixPath(entry.path).suffix.lower() in _IMAGES for entry in tree.files)
+    hint = f" (did you mean {within}, of which this is one class?)" if within and pictured else ""
+    holds = (
+        f"{tree.root} holds images, but it has no class folders"
+        if pictured
+        else f"{tree.root} has no class folders"
+    )
+    raise DataError(f"{holds}{hint}: {_advice(tree.root)}")
+
+
+def _advice(place: str) -> str:
+    return f"put each class's images in a folder of its own, such as {place}/cat/1.jpg"
 
 
 def _parents(path: str) -> list[str]:
@@ -144,11 +174,11 @@ def _parents(path: str) -> list[str]:
 
 
 def name_classes(root: str, names: Iterable[str]) -> tuple[str, ...]:
-    """Return the distinct names in order. Raises DataError where two differ in case or in encoding only."""
+    """Return the distinct names in order, readable. Raises DataError where two differ in case or encoding only."""
     distinct = tuple(sorted(set(names)))
     folded: dict[str, str] = {}
     for name in distinct:
-        twin = folded.setdefault(fold(name), name)
+        twin = folded.setdefault(fold(readable(name)), name)
         if twin != name:
             how = (
                 "case"
@@ -159,7 +189,21 @@ their accents are encoded"
             raise DataError(
                 f"{root} has classes {twin!r} and {name!r}, which differ in {how} only: merge or rename one"
             )
-    return distinct
+    return tuple(sorted(map(readable, distinct)))
+
+
+def is_unicode(text: str) -> bool:
+    """Whether a text can be written; not where bytes of another encoding were read into it."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def readable(name: str) -> str:
+    """Return a name that can be written: bytes that are not UTF-8 become escapes, such as `\\xe9`."""
+    return name if is_unicode(name) else name.encode(errors="backslashreplace").decode().replace("\\udc", "\\x")
 
 
 def fold(name: str) -> str:
@@ -183,6 +227,7 @@ def ignore_rule(entry: Entry) -> str | None:
         "hidden": any(name.startswith(".") for name in names),
         "system file": names[-1] in _SYSTEM_FILES or not _SYSTEM_FOLDERS.isdisjoint(names),
         "symbolic link": entry.kind == "link",
+        "hard link": entry.kind == "hard link",
         "not a regular file": entry.kind == "other",
         "text beside the images": entry.kind == "file" and PurePosixPath(names[-1]).suffix in _SIDECARS,
     }

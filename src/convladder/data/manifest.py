@@ -6,27 +6,39 @@ Every row ends as a record or as ignored; a row whose file is missing is a recor
 from __future__ import annotations
 
 import hashlib
+import os
 import posixpath
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from convladder.config import Data
-from convladder.data.folder import fetch_file
+from convladder.data.cells import Cells, cells_of, read_cells
+from convladder.data.folder import fetch_within
 from convladder.data.images import Limits
-from convladder.data.layout import name_classes
+from convladder.data.layout import is_unicode, name_classes, readable
 from convladder.data.sources import SPLIT_NAMES, Ignored, Listing, Record, Source, Split
 from convladder.errors import DataError
 
 if TYPE_CHECKING:
     import pandas as pd
 
-SUFFIXES = {".csv": ",", ".tsv": "\t"}
 MOST_NAMED = 10  # rows in a message
+SAVE_AS_UTF8 = "save the table as 'CSV UTF-8'"
 USUAL_NAMES = {
-    "path": ("path", "file", "filename", "file_name", "filepath", "file_path", "image", "image_path"),
+    "path": (
+        "path",
+        "file",
+        "filename",
+        "file_name",
+        "filepath",
+        "file_path",
+        "image",
+        "image_name",
+        "image_path",
+    ),
     "label": ("label", "class", "class_name", "category", "target"),
     "split": ("split", "set", "subset", "partition"),
     "group": ("group", "group_id"),
@@ -35,7 +47,7 @@ USUAL_NAMES = {
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A row of the table; `number` is for people: the line of a file without line breaks in its cells."""
+    """A row of the table; `number` is for people: the line of a file, the place in a frame."""
 
     number: int
     path: str
@@ -47,62 +59,47 @@ class Row:
 def open_manifest(path: Path, settings: Data, limits: Limits) -> Source:
     """Open a CSV or TSV file whose paths are relative to it, or to `image_root`. Raises DataError."""
     root = Path(settings.image_root).expanduser() if settings.image_root else path.parent
-    return open_table(_read(path), str(path), root.resolve(), settings, limits)
+    return _open(read_cells(path), str(path), root.resolve(), settings, limits)
 
 
 def open_table(table: pd.DataFrame, name: str, root: Path, settings: Data, limits: Limits) -> Source:
-    """Open a frame of paths and labels; `name` is for people. Raises DataError."""
-    listing = _list(_rows(table, name, settings), name, root)
-    digest = hashlib.sha256(repr(listing).encode(errors="surrogateescape"))
-    for record in listing.records:
-        digest.update(_state(root / record.path).encode())
+    """Open a frame of paths and labels; `name` is the source's. Raises DataError."""
+    return _open(cells_of(table), name, root.resolve(), settings, limits)
+
+
+def _open(cells: Cells, name: str, root: Path, settings: Data, limits: Limits) -> Source:
+    listing = _list(_rows(cells, settings), cells, root)
+    states = [_state(root / record.path) for record in listing.records]
+    if not any(states):
+        raise DataError(
+            f"{cells.name}: none of its files is below {root}, such as {readable(listing.records[0].path)}: "
+            "give the folder where the paths start with --image-root (data.image_root)"
+        )
+    digest = hashlib.sha256(repr((str(root), listing, states)).encode(errors="surrogateescape"))
     return Source(
         name=name,
         kind="table",
         fingerprint=digest.hexdigest(),
         listing=lambda: listing,
-        fetch=partial(fetch_file, root, limits),
+        fetch=partial(fetch_within, root, limits),
     )
 
 
-def _read(path: Path) -> pd.DataFrame:
-    import pandas as pd
-
-    try:
-        return pd.read_csv(
-            path,
-            sep=_separator(path),
-            dtype=object,  # Arrow's text cannot hold file names that are not UTF-8
-            keep_default_na=False,
-            encoding="utf-8-sig",
-            encoding_errors="surrogateescape",
-            skipinitialspace=True,
-        )
-    except (OSError, ValueError) as error:
-        raise DataError(f"cannot read {path} as a table: {error}") from None
-
-
-def _separator(path: Path) -> str:
-    """Return what separates the cells: a table named .csv may use semicolons or tabs."""
-    with path.open(encoding="utf-8-sig", errors="surrogateescape") as file:
-        heading = file.readline()
-    usual = SUFFIXES[path.suffix.lower()]
-    return next((each for each in (usual, ";", "\t", ",") if each in heading), usual)
-
-
-def _rows(table: pd.DataFrame, name: str, settings: Data) -> list[Row]:
-    names = [str(column) for column in table.columns]
-    columns = {
-        "path": find_column(names, name, "path", settings.path_column, needed=True),
-        "label": find_column(names, name, "label", settings.label_column, needed=True),
-        "split": find_column(names, name, "split", settings.split_column),
-        "group": find_column(names, name, "group", settings.group_column),
+def _rows(cells: Cells, settings: Data) -> list[Row]:
+    strange = [column for column in cells.columns if not is_unicode(column)]
+    if strange:
+        raise DataError(f"{cells.name}: the column name {readable(strange[0])} is not UTF-8: {SAVE_AS_UTF8}")
+    wanted = {
+        "path": settings.path_column,
+        "label": settings.label_column,
+        "split": settings.split_column,
+        "group": settings.group_column,
     }
-    cells = [
-        [str(value).strip() for value in table[column]] if column else [""] * len(table)
-        for column in columns.values()
-    ]
-    return [Row(number, *row) for number, row in enumerate(zip(*cells, strict=True), start=2)]
+    texts = []
+    for role, name in wanted.items():
+        column = find_column(cells.columns, cells.name, role, name, needed=role in ("path", "label"))
+        texts.append([""] * len(cells.numbers) if column is None else cells.column(cells.columns.index(column)))
+    return [Row(*row) for row in zip(cells.numbers, *texts, strict=True)]
 
 
 def find_column(
@@ -113,39 +110,67 @@ def find_column(
         if wanted not in columns:
             raise DataError(f"{name} has no column {wanted!r}: it has {', '.join(map(repr, columns))}")
         return wanted
-    lowered = {column.strip().lower(): column for column in reversed(columns)}
+    lowered = {column.strip().lower().replace(" ", "_"): column for column in reversed(columns)}
     found = next((lowered[usual] for usual in USUAL_NAMES[role] if usual in lowered), None)
     if found is None and needed:
         raise DataError(
             f"{name} has no column for the {role} (it has {', '.join(map(repr, columns))}): "
-            f"name one {role!r}, or give --{role}-column"
+            f"name one {role!r}, or give --{role}-column (data.{role}_column)"
         )
     return found
 
 
-def _list(rows: Sequence[Row], name: str, root: Path) -> Listing:
+def _list(rows: Sequence[Row], cells: Cells, root: Path) -> Listing:
+    name = cells.name
     if not rows:
         raise DataError(f"{name} has no rows")
-    _refuse(name, [row for row in rows if not row.path or not row.label], "have no path or no label")
-    placed = {row.number: _place(row.path, root) for row in rows}
-    outside = [row for row in rows if placed[row.number] is None]
-    _refuse(name, outside, f"lead out of {root} (give --image-root if the images lie elsewhere)")
+    _refuse_texts(name, rows, root)
+    placed = [_place(row.path, root) for row in rows]
+    outside = [row for row, place in zip(rows, placed, strict=True) if place is None]
+    where = f"the path leads out of {root} (give --image-root (data.image_root) if the images lie elsewhere)"
+    _refuse(name, outside, where)
     class_names = name_classes(name, (row.label for row in rows))
     label = {each: number for number, each in enumerate(class_names)}
-    splits = _splits(name, rows)
     records: dict[str, Record] = {}
-    ignored, conflicts = [], []
-    for row, split in zip(rows, splits, strict=True):
-        record = Record(placed[row.number] or "", label[row.label], split, row.group)
-        earlier = records.setdefault(record.path, record)
-        if earlier is record:
-            continue
-        if (earlier.label, earlier.split, earlier.group) == (record.label, split, row.group):
-            ignored.append(Ignored(f"{record.path} (row {row.number})", "row given twice"))
+    first: dict[str, Row] = {}
+    again = []
+    for row, place, split in zip(rows, placed, _splits(name, rows), strict=True):
+        record = Record(place or "", label[row.label], split, row.group)
+        if records.setdefault(record.path, record) is record:
+            first[record.path] = row
+        elif records[record.path] == record:
+            again.append(Ignored(f"{record.path} (row {row.number})", "row given twice"))
         else:
-            conflicts.append(row)
-    _refuse(name, conflicts, "name a file again with another label, split or group")
-    return Listing(class_names, tuple(records.values()), tuple(ignored))
+            raise DataError(f"{name}: {_contradiction(row, first[record.path])}")
+    blank = [Ignored(f"row {number}", "empty row") for number in cells.blank]
+    return Listing(class_names, tuple(records.values()), (*again, *blank))
+
+
+def _refuse_texts(name: str, rows: Sequence[Row], root: Path) -> None:
+    """Raise DataError where a row lacks its path or label, or holds what is no text."""
+    for what in ("path", "label"):
+        _refuse(name, [row for row in rows if not getattr(row, what)], f"the {what} is missing")
+    for what in ("label", "split", "group"):
+        strange = [row for row in rows if not is_unicode(getattr(row, what))]
+        _refuse(name, strange, f"the {what} is not UTF-8: {SAVE_AS_UTF8}")
+    _refuse(name, [row for row in rows if "\0" in row.path], "the path holds a null byte")
+    strange = [row for row in rows if not is_unicode(row.path) and not _state(root / row.path)]
+    _refuse(name, strange, f"the path is not UTF-8, and there is no file of these very bytes: {SAVE_AS_UTF8}")
+
+
+def _contradiction(row: Row, earlier: Row) -> str:
+    """Say in what two rows of one file differ; two words for one split do not."""
+    pairs = {what: (getattr(row, what), getattr(earlier, what)) for what in ("label", "split", "group")}
+    what = next(
+        what
+        for what, (now, then) in pairs.items()
+        if (SPLIT_NAMES.get(now.lower()) != SPLIT_NAMES.get(then.lower()) if what == "split" else now != then)
+    )
+    now, then = pairs[what]
+    return (
+        f"row {row.number} ({readable(row.path)}): the {what} is {now!r}, but {then!r} in row {earlier.number}: "
+        "leave one of them out"
+    )
 
 
 def _splits(name: str, rows: Sequence[Row]) -> list[Split]:
@@ -153,7 +178,7 @@ def _splits(name: str, rows: Sequence[Row]) -> list[Split]:
     if not any(row.split for row in rows):
         return [""] * len(rows)
     unknown = [row for row in rows if row.split.lower() not in SPLIT_NAMES]
-    _refuse(name, unknown, f"have no known split (known are {', '.join(SPLIT_NAMES)})")
+    _refuse(name, unknown, f"no known split (known are {', '.join(SPLIT_NAMES)})")
     splits = [SPLIT_NAMES[row.split.lower()] for row in rows]
     if "train" not in splits:
         raise DataError(f"{name} has splits but none is 'train': add one, or leave the column out")
@@ -165,23 +190,41 @@ def _place(path: str, root: Path) -> str | None:
     if "\\" in path and not (root / path).exists():
         path = path.replace("\\", "/")  # as a table written on Windows has it
     if path.startswith("/") or Path(path).is_absolute():
-        if not PurePosixPath(path).is_relative_to(root.as_posix()):
+        below = _below(path, root) or _below(
+            posixpath.join(_real(posixpath.dirname(path)), path.split("/")[-1]), root
+        )
+        if below is None:
             return None
-        path = PurePosixPath(path).relative_to(root.as_posix()).as_posix()
+        path = below
     normal = posixpath.normpath(path)
     return None if normal == ".." or normal.startswith("../") else normal
 
 
+def _below(path: str, root: Path) -> str | None:
+    whole = PurePosixPath(path)
+    return whole.relative_to(root.as_posix()).as_posix() if whole.is_relative_to(root.as_posix()) else None
+
+
+@lru_cache(maxsize=1024)
+def _real(folder: str) -> str:
+    """Return where a folder is; on macOS, /tmp is a link."""
+    return Path(os.path.realpath(folder)).as_posix()
+
+
 def _refuse(name: str, rows: Sequence[Row], what: str) -> None:
     if rows:
-        listed = ", ".join(f"{row.number} ({row.path or row.label or 'empty'})" for row in rows[:MOST_NAMED])
+        noun = "row" if len(rows) == 1 else "rows"
+        listed = ", ".join(
+            f"{row.number} ({readable(row.path or row.label) or 'empty'})" for row in rows[:MOST_NAMED]
+        )
         more = f" and {len(rows) - MOST_NAMED} more" if len(rows) > MOST_NAMED else ""
-        raise DataError(f"{name}: rows {listed}{more} {what}")
+        raise DataError(f"{name}: {noun} {listed}{more}: {what}")
 
 
 def _state(path: Path) -> str:
+    """Return what changes with a file; nothing where there is none."""
     try:
         status = path.stat()
     except (OSError, ValueError):
-        return "missing"
+        return ""
     return f"{status.st_size} {status.st_mtime_ns}"

@@ -68,11 +68,11 @@ def _open_folder(root: Path, settings: Data, limits: Limits) -> Source:
 
 
 def _open_file(path: Path, settings: Data, limits: Limits) -> Source:
-    from convladder.data import archives, arrays, manifest, parquet
+    from convladder.data import archives, arrays, cells, manifest, parquet
 
     if archives.is_archive(path):
         return archives.open_archive(path, limits)
-    if path.suffix.lower() in manifest.SUFFIXES:
+    if path.suffix.lower() in cells.SUFFIXES:
         return manifest.open_manifest(path, settings, limits)
     if path.suffix.lower() == ".npz":
         return arrays.open_npz(path)
