@@ -75,6 +75,7 @@ def test_a_climb_leaves_what_the_design_says(climbed: Path) -> None:
         "features.npz",
         "corrupted.npz",
         "card.md",
+        "splits.csv.gz",
     }
     trials = {
         f"trials/{rung}/seed-{seed}/{name}"

@@ -201,7 +201,7 @@ def test_a_class_of_which_no_file_can_be_read_stops_the_training(make: Make) -> 
     (root / "rare").mkdir()
     for name in ("a.jpg", "b.jpg"):
         (root / "rare" / name).write_bytes(b"broken")
-    with pytest.raises(DataError, match=r"no readable image of class 'rare': .*--min-images or --classes"):
+    with pytest.raises(DataError, match=r"no image of class 'rare' that can be read: .*--min-images or --classes"):
         load(str(root))
     assert load(Data(source=str(root), min_images=2)).class_names == ("cat", "dog")
     assert load(Data(source=str(root), classes=("cat", "dog"))).class_names == ("cat", "dog")

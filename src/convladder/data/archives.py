@@ -78,6 +78,7 @@ def open_archive(path: Path, limits: Limits) -> Source:
         listing=lambda: listing,
         fetch=partial(fetch, path, version, limits),
         picklable=not compressed,
+        at_hand=True,
         in_place_order=compressed,
     )
 

@@ -224,8 +224,8 @@ def _refuse_empty_classes(bank: Bank, settings: Data) -> None:
     empty = [name for name, count in zip(bank.class_names, counts, strict=True) if not count]
     if empty and settings.min_images == 1:
         raise DataError(
-            f"{bank.source} has no readable image of class {empty[0]!r}: mend its files (or raise --limit), or "
-            "leave it out with --min-images or --classes"
+            f"{bank.source} has no image of class {empty[0]!r} that can be read: add or mend files (or raise "
+            "--limit), or leave the class out with --min-images or --classes"
         )
 
 

@@ -25,14 +25,20 @@ def open_folder(root: Path, limits: Limits) -> Source:
     digest = hashlib.sha256(repr(layout.listing.class_names).encode())  # what is ignored is not in the bank
     for record in layout.listing.records:
         of_file = status[record.path]
-        digest.update(repr((record, of_file.st_size, of_file.st_mtime_ns)).encode())
+        digest.update(repr((record, *state_of(of_file))).encode())
     return Source(
         name=str(root),
         kind=layout.kind,
         fingerprint=digest.hexdigest(),
         listing=lambda: layout.listing,
         fetch=partial(fetch_file, root, limits),
+        at_hand=True,
     )
+
+
+def state_of(status: os.stat_result) -> tuple[int, ...]:
+    """Return what changes with a file's content, or with who may read it."""
+    return status.st_size, status.st_mtime_ns, status.st_mode, status.st_uid
 
 
 def fetch_file(root: Path, limits: Limits, record: Record) -> bytes:

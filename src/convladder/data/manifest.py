@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from convladder.config import Data
 from convladder.data.cells import Cells, cells_of, read_cells
-from convladder.data.folder import fetch_within
+from convladder.data.folder import fetch_within, state_of
 from convladder.data.images import Limits
 from convladder.data.layout import is_unicode, name_classes, readable
 from convladder.data.sources import SPLIT_NAMES, Ignored, Listing, Record, Source, Split
@@ -82,6 +82,7 @@ def _open(cells: Cells, name: str, root: Path, settings: Data, limits: Limits) -
         fingerprint=digest.hexdigest(),
         listing=lambda: listing,
         fetch=partial(fetch_within, root, limits),
+        at_hand=True,
     )
 
 
@@ -227,4 +228,4 @@ def _state(path: Path) -> str:
         status = path.stat()
     except (OSError, ValueError):
         return ""
-    return f"{status.st_size} {status.st_mtime_ns}"
+    return repr(state_of(status))

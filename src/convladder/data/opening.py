@@ -13,6 +13,9 @@ from convladder.errors import DataError
 EXPECTED = "a folder of class folders, a .zip or .tar archive of it, a .csv or .tsv table of paths and labels, \
 an .npz file, a .parquet file or a folder of them, hf:NAME of the Hugging Face hub"
 
+OF_PATHS = ("path_column", "image_root")  # what only tables of paths have
+TABLE_OPTIONS = (*OF_PATHS, "label_column", "split_column", "group_column")
+
 
 def open_source(settings: Data) -> Source:
     """Open what `settings.source` names: a folder, an archive, a table, an npz or Parquet file, a set by name.
@@ -31,8 +34,10 @@ def open_source(settings: Data) -> Source:
     if text in named.NAMES:
         if path.exists():
             raise DataError(f"{text!r} is a built-in data set and a path too: write ./{text} for the path")
+        _refuse_table_options(settings, TABLE_OPTIONS)
         return named.open_named(text)
     if text.startswith(hub.PREFIX):
+        _refuse_table_options(settings, OF_PATHS)
         return hub.open_hub(text, settings, limits)
     if path.is_dir():
         return _open_folder(path.resolve(), settings, limits)
@@ -55,6 +60,14 @@ def open_values(values: Any, labels: Any, settings: Data) -> Source:
     return arrays.open_arrays(settings.source, values, labels)
 
 
+def _refuse_table_options(settings: Data, names: tuple[str, ...]) -> None:
+    """Raise DataError where an option is given that only tables have: it would do nothing."""
+    given = [name for name in names if getattr(settings, name) is not None]
+    if given:
+        option = given[0].replace("_", "-")
+        raise DataError(f"--{option} goes with a table, and {settings.source} is none: leave it out")
+
+
 def limits_of(settings: Data) -> Limits:
     """Return the limits that the settings set."""
     return Limits(settings.max_pixels, settings.max_bytes, settings.max_frames)
@@ -64,16 +77,18 @@ def _open_folder(root: Path, settings: Data, limits: Limits) -> Source:
     from convladder.data import folder, parquet
 
     shards = parquet.find_shards(root)
+    _refuse_table_options(settings, OF_PATHS if shards else TABLE_OPTIONS)
     return parquet.open_parquet(str(root), shards, settings) if shards else folder.open_folder(root, limits)
 
 
 def _open_file(path: Path, settings: Data, limits: Limits) -> Source:
     from convladder.data import archives, arrays, cells, manifest, parquet
 
-    if archives.is_archive(path):
-        return archives.open_archive(path, limits)
     if path.suffix.lower() in cells.SUFFIXES:
         return manifest.open_manifest(path, settings, limits)
+    _refuse_table_options(settings, OF_PATHS if path.suffix.lower() == parquet.SUFFIX else TABLE_OPTIONS)
+    if archives.is_archive(path):
+        return archives.open_archive(path, limits)
     if path.suffix.lower() == ".npz":
         return arrays.open_npz(path)
     if path.suffix.lower() == parquet.SUFFIX:
