@@ -82,7 +82,8 @@ def test_odd_names_are_escaped_on_the_page(checked: Check, tmp_path: Path) -> No
     from convladder.report.check import write_check
 
     page = write_check(checked, tmp_path / "check.html").read_text()
-    assert "<img src=x onerror" not in page
+    assert "dog/&lt;img src=x onerror=alert(1)&gt;.png" in page
+    assert "<img src=x" not in page
 
 
 def test_training_stops_at_so_many_rejections_and_names_the_way_on(faults: Faults) -> None:

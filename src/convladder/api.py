@@ -52,7 +52,8 @@ def load(
     source
         A folder of class folders (or of train/val/test folders of them), an archive of it, a table of paths and
         labels, Parquet, `hf:NAME`, an npz file, or a built-in name; or a pandas frame with columns `path` and
-        `label`, and `split` and `group` if there are; or images, `(N, height, width)` or `(N, height, width,
+        `label`, and `split` and `group` if there are, whose paths start in the working folder or in
+        `data.image_root`; or images, `(N, height, width)` or `(N, height, width,
         channels)` of uint8.
     labels
         Of images that are given as an array, `(N,)`: integers or texts.
