@@ -87,7 +87,7 @@ def _list(tree: _Tree, splits: dict[str, Split], ignored: list[Ignored]) -> List
             ignored.append(Ignored(entry.path, "beside the class folders"))
         else:
             split = splits[parts[0]] if splits else ""
-            records.append(Record(entry.path, label[readable(parts[depth - 1])], split, place=entry.place))
+            records.append(Record(entry.path, label[parts[depth - 1]], split, place=entry.place))
     if not records:
         some = ", ".join(class_names[:5])
         raise DataError(f"{tree.root} has class folders ({some}) but no image in any of them")
@@ -175,22 +175,18 @@ def _parents(path: str) -> list[str]:
 
 
 def name_classes(root: str, names: Iterable[str]) -> tuple[str, ...]:
-    """Return the distinct names in order, readable. Raises DataError where two differ in case or encoding only."""
+    """Return the distinct names in order. Raises DataError where two differ in case or encoding only."""
     distinct = tuple(sorted(set(names)))
     folded: dict[str, str] = {}
     for name in distinct:
-        twin = folded.setdefault(fold(readable(name)), name)
+        twin = folded.setdefault(fold(name), name)
         if twin != name:
-            how = (
-                "case"
-                if unicodedata.normalize("NFC", twin) != unicodedata.normalize("NFC", name)
-                else "how \
-their accents are encoded"
-            )
+            same_letters = unicodedata.normalize("NFC", twin) == unicodedata.normalize("NFC", name)
+            how = "how their accents are encoded" if same_letters else "case"
             raise DataError(
                 f"{root} has classes {twin!r} and {name!r}, which differ in {how} only: merge or rename one"
             )
-    return tuple(sorted(map(readable, distinct)))
+    return distinct
 
 
 def is_unicode(text: str) -> bool:
