@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from convladder import files, runs
 from convladder.data.bank import Bank, find_bank
-from convladder.data.dataset import form_of
+from convladder.data.forms import form_of
 from convladder.data.images import Pixels, decode
 from convladder.data.opening import limits_of
 from convladder.errors import ExperimentError, RunError, UnreadableImage

@@ -2,32 +2,25 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
 from convladder.config import Data
-from convladder.data import oddities, together
+from convladder.data import remarks, together
 from convladder.data.bank import VERSION, Bank, open_bank
 from convladder.data.checks import Check
-from convladder.data.images import Header, ImageForm, Limits, read_header
+from convladder.data.forms import FORM, infer_form
 from convladder.data.opening import limits_of, open_source
 from convladder.data.sources import NAMED_SET, Progress, Source
 from convladder.data.splits import Indices, Splits, fold_records, split_records
 from convladder.data.subsets import listing_of, take_subset
 from convladder.data.together import RANK
-from convladder.errors import DataError, UnreadableImage
+from convladder.errors import DataError
 from convladder.wording import plural
 
-HEADERS_READ = 200
-# the settings of how an image is read, whatever source it is from
-FORM = ("image_size", "channels", "resize", "background", "dct_scaling", "max_pixels", "max_bytes", "max_frames")
-MOST_REJECTED = 0.01
-MOST_NAMED = 5  # files in a message
-LARGEST_INFERRED = 96  # pixels: larger images are reduced unless a size is asked for
-SMALLEST_INFERRED = 16  # pixels: the least that LeNet-5, where the ladders start, can take
+MOST_NAMED = 5  # classes in a message
 
 
 @dataclass(frozen=True)
@@ -156,7 +149,7 @@ def load(
         raise DataError(f"{bank.source} has one class only ({only!r}): a classifier needs two or more")
     bank, of_groups = together.name_groups(bank, settings.group_pattern)
     bank, of_leaks = _settle_leaks(bank, settings)
-    of_leaks += _told_conflicts(bank)
+    of_leaks += remarks.of_conflicts(bank)
     groups = together.groups_of(bank)
     splits, of_splits = _split(bank, groups, settings)
     return Dataset(settings, bank, splits, notes, (*decisions, *of_groups, *of_leaks, *of_splits), groups, source)
@@ -200,7 +193,7 @@ def load_bank(
     `lenient` goes on whatever is rejected, also if nothing is left.
     """
     source = source or open_source(settings)
-    form, notes = _form(source, settings, lenient=lenient)
+    form, notes = infer_form(source, settings, lenient=lenient)
     bank = open_bank(
         source,
         form,
@@ -211,8 +204,8 @@ def load_bank(
         progress=progress,
     )
     if bank.rejections:
-        notes.append(_judge_rejections(bank, allow_rejects or lenient))
-    notes += _oddities(bank)
+        notes.append(remarks.of_rejections(bank, allow_rejects or lenient))
+    notes += remarks.of_oddities(bank)
     if bank.ignored:
         notes.append("ignored " + ", ".join(f"{count} ({rule})" for rule, count in sorted(bank.ignored.items())))
     return bank, tuple(notes)
@@ -264,7 +257,7 @@ def _split(bank: Bank, groups: Indices, settings: Data) -> tuple[Splits, list[st
     named = any(record.split for record in bank.records)
     if settings.folds is not None:
         notes = ["the splits of the source are not kept: cross-validation makes its own"] if named else []
-        return _fold(bank, groups, settings, settings.folds)[settings.fold], notes + _told_groups(groups)
+        return _fold(bank, groups, settings, settings.folds)[settings.fold], notes + remarks.of_groups(groups)
     splits = split_records(
         bank.records,
         bank.class_names,
@@ -275,119 +268,9 @@ def _split(bank: Bank, groups: Indices, settings: Data) -> tuple[Splits, list[st
     )
     cut = np.array([record.split in ("", "train") for record in bank.records])
     whole = {record.split for record in bank.records} >= set(RANK)
-    return splits, [] if whole else [*_told_groups(groups[cut]), *_told_lacking(bank, splits)]
+    return splits, [] if whole else [*remarks.of_groups(groups[cut]), *remarks.of_lacking(bank, splits)]
 
 
 def _fold(bank: Bank, groups: Indices, settings: Data, folds: int) -> list[Splits]:
     share, seed = settings.validation, settings.split_seed
     return fold_records(bank.records, bank.class_names, groups, folds=folds, validation=share, seed=seed)
-
-
-def _told_conflicts(bank: Bank) -> list[str]:
-    """Say how many images are copies of one with another label."""
-    others, firsts = together.pair_up(bank.copies)
-    differ = np.flatnonzero(bank.labels[others] != bank.labels[firsts])
-    if not len(differ):
-        return []
-    first = f"{bank.records[others[differ[0]]].path} and {bank.records[firsts[differ[0]]].path}"
-    more = ", …" if len(differ) > 1 else ""
-    return [f"copies with different labels: {len(differ):,} ({first}{more}); `convladder check` shows them"]
-
-
-def _told_groups(groups: Indices) -> list[str]:
-    """Say how many groups have more than one image."""
-    _, sizes = np.unique(groups, return_counts=True)
-    several = int((sizes > 1).sum())
-    many = plural(several, "group")
-    return [f"{many} of images that belong together (copies, or of one group) kept together"] if several else []
-
-
-def _told_lacking(bank: Bank, splits: Splits) -> list[str]:
-    """Say which classes a split lacks because their groups could not be shared out."""
-    notes = []
-    for part, indices in vars(splits).items():
-        counts = np.bincount(bank.labels[indices], minlength=len(bank.class_names))
-        lacking = [name for name, count in zip(bank.class_names, counts, strict=True) if not count]
-        if lacking:
-            notes.append(f"{part} has no image of {', '.join(lacking[:MOST_NAMED])}")
-    return notes
-
-
-def _form(source: Source, settings: Data, *, lenient: bool) -> tuple[ImageForm, list[str]]:
-    """Take the form that the settings ask for, and the rest from a sample of the images.
-
-    If `lenient`, no image need be readable. Raises DataError.
-    """
-    notes = []
-    size, channels = settings.image_size, settings.channels
-    if size is None or channels is None:
-        headers, why = _sample_headers(source, limits_of(settings))
-        if not headers and not lenient:
-            raise DataError(f"{source.name}: none of the files that were tried is a readable image ({why})")
-        headers = headers or [Header(LARGEST_INFERRED, LARGEST_INFERRED, "RGB")]
-        if size is None:
-            size, note = _infer_size(headers)
-            notes.append(note)
-        if channels is None:
-            channels = 1 if all(header.grey for header in headers) else 3
-    return form_of(settings, *size, channels), notes
-
-
-def form_of(settings: Data, height: int, width: int, channels: Literal[1, 3]) -> ImageForm:
-    """Return the form of these sides and channels, brought about as the settings say."""
-    return ImageForm(height, width, channels, settings.resize, settings.background, settings.dct_scaling)
-
-
-def _sample_headers(source: Source, limits: Limits) -> tuple[list[Header], str]:
-    """Return what the source knows of its headers, or those of some of its records, and why one has none."""
-    if source.headers:
-        return source.headers(), ""
-    records = source.listing().records
-    sample = records[:: max(1, len(records) // HEADERS_READ)]
-    if source.in_place_order:
-        sample = tuple(sorted(sample, key=lambda record: record.place))
-    headers, why = [], "it has none"
-    for record in sample:
-        try:
-            headers.append(read_header(source.fetch(record), limits))
-        except UnreadableImage as error:
-            why = f"{record.path} is {error}"
-    return headers, why
-
-
-def _infer_size(headers: list[Header]) -> tuple[tuple[int, int], str]:
-    sizes = Counter((header.height, header.width) for header in headers)
-    (height, width), count = sizes.most_common(1)[0]
-    if count == len(headers) and all(SMALLEST_INFERRED <= side <= LARGEST_INFERRED for side in (height, width)):
-        return (height, width), f"image size {height}x{width}, as the images are"
-    longer = float(np.median([max(header.height, header.width) for header in headers]))
-    side = int(np.clip(round(longer), SMALLEST_INFERRED, LARGEST_INFERRED))
-    seen = f"all {height}x{width}" if count == len(headers) else f"of different sizes, median side {longer:.0f}"
-    return (side, side), f"image size {side}x{side} (the images are {seen}; --image-size sets another)"
-
-
-def _oddities(bank: Bank) -> list[str]:
-    """Say which files were read otherwise than their names or frames suggest."""
-    misnamed = len(oddities.find_misnamed(bank.records, bank.facts))
-    animated = len(oddities.find_animated(bank.facts))
-    notes = []
-    if misnamed:
-        whose = "file whose name says" if misnamed == 1 else "files whose names say"
-        notes.append(f"{misnamed} {whose} another format: read by content")
-    if animated:
-        notes.append(f"of {animated} images of several frames the first is taken")
-    return notes
-
-
-def _judge_rejections(bank: Bank, allow: bool) -> str:
-    count, total = len(bank.rejections), len(bank.rejections) + len(bank.records)
-    reasons = Counter(rejection.reason for rejection in bank.rejections)
-    listed = ", ".join(f"{number} {reason}" for reason, number in reasons.most_common())
-    first = ", ".join(rejection.path for rejection in bank.rejections[:MOST_NAMED])
-    which = f"{listed}: {first}{', …' if count > MOST_NAMED else ''}"
-    if count > MOST_REJECTED * total and not allow:
-        raise DataError(
-            f"{count} of {total} files in {bank.source} are not readable images ({which}): "
-            "mend or remove them, or go on without them with --allow-rejects"
-        )
-    return f"rejected {count} of {total} files ({which})"

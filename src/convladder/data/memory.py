@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 
 from convladder.config import Data
 from convladder.data.bank import Bank
-from convladder.data.dataset import Dataset, form_of
+from convladder.data.dataset import Dataset
+from convladder.data.forms import form_of
 from convladder.data.images import ImageForm, Pixels, bring_to_form
 from convladder.data.sources import Record
 from convladder.data.splits import Splits

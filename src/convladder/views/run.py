@@ -15,7 +15,8 @@ from scipy.special import softmax
 
 from convladder import folders, progress, runs
 from convladder.config import Experiment
-from convladder.data.dataset import FORM, load_bank
+from convladder.data.dataset import load_bank
+from convladder.data.forms import FORM
 from convladder.errors import ExperimentError
 from convladder.evaluation import calibration as calibrations
 from convladder.evaluation import labels, mistakes, predictions, sentences

@@ -1,0 +1,75 @@
+"""What a person should know of the images before they are trained on, in sentences."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import numpy as np
+
+from convladder.data import oddities
+from convladder.data.bank import Bank
+from convladder.data.splits import Indices, Splits
+from convladder.data.together import pair_up
+from convladder.errors import DataError
+from convladder.wording import plural
+
+MOST_REJECTED = 0.01
+MOST_NAMED = 5  # files or classes in a message
+
+
+def of_oddities(bank: Bank) -> list[str]:
+    """Say which files were read otherwise than their names or frames suggest."""
+    misnamed = len(oddities.find_misnamed(bank.records, bank.facts))
+    animated = len(oddities.find_animated(bank.facts))
+    notes = []
+    if misnamed:
+        whose = "file whose name says" if misnamed == 1 else "files whose names say"
+        notes.append(f"{misnamed} {whose} another format: read by content")
+    if animated:
+        notes.append(f"of {animated} images of several frames the first is taken")
+    return notes
+
+
+def of_rejections(bank: Bank, allow: bool) -> str:
+    """Say which files were rejected. Raises DataError where they are too many, unless they are allowed."""
+    count, total = len(bank.rejections), len(bank.rejections) + len(bank.records)
+    reasons = Counter(rejection.reason for rejection in bank.rejections)
+    listed = ", ".join(f"{number} {reason}" for reason, number in reasons.most_common())
+    first = ", ".join(rejection.path for rejection in bank.rejections[:MOST_NAMED])
+    which = f"{listed}: {first}{', …' if count > MOST_NAMED else ''}"
+    if count > MOST_REJECTED * total and not allow:
+        raise DataError(
+            f"{count} of {total} files in {bank.source} are not readable images ({which}): "
+            "mend or remove them, or go on without them with --allow-rejects"
+        )
+    return f"rejected {count} of {total} files ({which})"
+
+
+def of_conflicts(bank: Bank) -> list[str]:
+    """Say how many images are copies of one with another label."""
+    others, firsts = pair_up(bank.copies)
+    differ = np.flatnonzero(bank.labels[others] != bank.labels[firsts])
+    if not len(differ):
+        return []
+    first = f"{bank.records[others[differ[0]]].path} and {bank.records[firsts[differ[0]]].path}"
+    more = ", …" if len(differ) > 1 else ""
+    return [f"copies with different labels: {len(differ):,} ({first}{more}); `convladder check` shows them"]
+
+
+def of_groups(groups: Indices) -> list[str]:
+    """Say how many groups have more than one image."""
+    _, sizes = np.unique(groups, return_counts=True)
+    several = int((sizes > 1).sum())
+    many = plural(several, "group")
+    return [f"{many} of images that belong together (copies, or of one group) kept together"] if several else []
+
+
+def of_lacking(bank: Bank, splits: Splits) -> list[str]:
+    """Say which classes a split lacks because their groups could not be shared out."""
+    notes = []
+    for part, indices in vars(splits).items():
+        counts = np.bincount(bank.labels[indices], minlength=len(bank.class_names))
+        lacking = [name for name, count in zip(bank.class_names, counts, strict=True) if not count]
+        if lacking:
+            notes.append(f"{part} has no image of {', '.join(lacking[:MOST_NAMED])}")
+    return notes
