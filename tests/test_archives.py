@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gzip
 import io
 import tarfile
 import zipfile
@@ -219,6 +220,38 @@ def test_a_damaged_archive_says_so(make_folder: MakeFolder, kind: str, damage: C
     path = pack(make_folder({"cat": 5, "dog": 5}, size=40), kind)
     path.write_bytes(damage(path.read_bytes()))
     with pytest.raises(DataError, match=r"cannot read .*packed.*: it is damaged or cut \("):
+        load(str(path))
+
+
+def cut_between(data: bytearray, header: int) -> None:
+    del data[header:]
+
+
+def cut_inside(data: bytearray, header: int) -> None:
+    del data[header + 100 :]
+
+
+def blank(data: bytearray, header: int) -> None:
+    data[header : header + 512] = bytes(512)
+
+
+def flip(data: bytearray, header: int) -> None:
+    data[header + 150] ^= 8  # in its checksum
+
+
+@pytest.mark.parametrize("kind", ["tar", "tar.gz"])
+@pytest.mark.parametrize("harm", [cut_between, cut_inside, blank, flip])
+def test_a_damaged_tar_loses_nothing_without_a_word(
+    make_folder: MakeFolder, kind: str, harm: Callable[[bytearray, int], None]
+) -> None:
+    whole = pack(make_folder({"cat": 6, "dog": 6}), "tar")
+    with tarfile.open(whole) as tar:
+        header = tar.getmembers()[7].offset
+    data = bytearray(whole.read_bytes())
+    harm(data, header)
+    path = whole.with_name(f"broken.{kind}")
+    path.write_bytes(gzip.compress(bytes(data)) if kind == "tar.gz" else bytes(data))
+    with pytest.raises(DataError, match=r"cannot read .*damaged or cut"):
         load(str(path))
 
 

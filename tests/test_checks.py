@@ -112,6 +112,15 @@ def test_classes_are_looked_at(make_folder: MakeFolder) -> None:
     assert kinds["imbalance"].rows[0]["detail"] == "cat has 42 images, ape has 2"
 
 
+def test_a_class_of_few_groups_and_one_without_images_are_found(tmp_path: Path) -> None:
+    root = fill(tmp_path / "images", images=6)
+    (root / "ant").mkdir()
+    checked = check(Data(source=str(root), group_pattern="cat"))
+    details = [(row["label"], row["detail"]) for row in found(checked)["few-images"].rows]
+    assert details == [("ant", "0 images"), ("cat", "6 images, in 1 group")]
+    assert "missing-classes" not in found(checked)
+
+
 def test_the_counts_are_by_class_and_split(make_folder: MakeFolder) -> None:
     make_folder({"train/cat": 3, "train/dog": 4})
     checked = check(Data(source=str(make_folder({"test/cat": 2, "test/dog": 1}))))

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import os
 import signal
 from typing import Any
@@ -29,6 +30,14 @@ def raise_defect(emit: Any) -> None:
 def raise_fault(emit: Any) -> None:
     del emit
     raise DataError("no such folder")
+
+
+def fill_the_disk(emit: Any) -> None:
+    del emit
+    try:
+        raise OSError(errno.ENOSPC, "No space left on device")
+    except OSError as error:
+        raise RuntimeError("the archive could not be closed") from error
 
 
 def die(emit: Any) -> None:
@@ -96,3 +105,9 @@ def test_call_returns_a_value_or_raises_the_fault() -> None:
         call(raise_fault)
     with pytest.raises(RuntimeError, match="one by zero"):
         call(raise_defect)
+
+
+def test_a_full_disk_is_something_that_a_person_can_put_right() -> None:
+    (failed,) = [each for each in run_tasks([Task(0, fill_the_disk)], jobs=1) if isinstance(each, Failed)]
+    assert failed.expected
+    assert "make room" in failed.error

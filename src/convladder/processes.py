@@ -12,6 +12,7 @@ standard input and writes pickled events to its standard output. Three things fo
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import pickle
 import queue
@@ -280,7 +281,19 @@ def _outcome(task: bytes, emit: Emit) -> tuple[Any, ...]:
     except ConvladderError as error:
         return "failed", str(error), traceback.format_exc(), True
     except Exception as error:
-        return "failed", f"{type(error).__name__}: {error}", traceback.format_exc(), False
+        said = f"{type(error).__name__}: {error}"
+        if _is_full_disk(error):
+            said = f"{os.strerror(errno.ENOSPC)}: make room, or choose another place ({said})"
+        return "failed", said, traceback.format_exc(), _is_full_disk(error)
+
+
+def _is_full_disk(error: BaseException | None) -> bool:
+    """Whether an error comes of a full disk, which a person can put right."""
+    while error is not None:
+        if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+            return True
+        error = error.__cause__ or error.__context__
+    return False
 
 
 def _send(stream: BinaryIO, value: Any) -> None:

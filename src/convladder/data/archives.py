@@ -157,6 +157,25 @@ def _tar_entries(path: Path) -> Iterator[tuple[Entry, int]]:
                 kind = "file"
             yield Entry(member.name, kind, (member.offset_data, member.size)), member.size
             archive.members = []  # type: ignore[attr-defined]  # it would keep every member that it has seen
+        _check_end(archive)
+
+
+def _check_end(archive: tarfile.TarFile) -> None:
+    """Raise TarError unless a tar ends with zeros where its last member does.
+
+    Python stops without a word at a header that is cut or damaged, and so would lose all that follows.
+    """
+    file = archive.fileobj
+    if file is None:
+        raise tarfile.ReadError("it is closed")
+    file.seek(archive.offset)
+    end = file.read(tarfile.BLOCKSIZE)
+    if len(end) < tarfile.BLOCKSIZE:
+        raise tarfile.ReadError("its end is missing")
+    while end:
+        if end.count(0) < len(end):
+            raise tarfile.ReadError("it goes on after its end, or a header in it is wrong")
+        end = file.read(2**20)
 
 
 def _is_compressed(path: Path) -> bool:

@@ -200,7 +200,7 @@ def _decode_in_processes(
         if isinstance(event, Failed):
             chunk = of_number[event.key]
             row = chunk.row_at_work()
-            if "No space left on device" in event.error:
+            if os.strerror(errno.ENOSPC) in event.error:
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
             if row is None or row in doomed:
                 raise DataError(f"decoding {chunk.records[0].path} and what follows it failed: {event.error}")

@@ -230,8 +230,9 @@ class Check:
         yield Finding(
             "few-images",
             "classes of too few images",
-            f"A class needs {FEWEST} to be split. Add images, or leave it out with --min-images or --classes.",
-            tuple({"label": name, "detail": f"{count}"} for name, count in totals.items() if count < FEWEST),
+            f"A class needs {FEWEST} to be split, in groups of their own. Add images, or leave it out with "
+            "--min-images or --classes.",
+            tuple(self._few(totals)),
         )
         yield Finding(
             "missing-classes",
@@ -241,7 +242,7 @@ class Check:
                 {"label": name, "split": split, "detail": f"none in {split}"}
                 for name, counts in self.counts.items()
                 for split, count in counts.items()
-                if not count
+                if split and not count
             ),
         )
         least, most = min(totals, key=totals.__getitem__), max(totals, key=totals.__getitem__)
@@ -253,6 +254,14 @@ class Check:
             "Rare classes are learned worse: look at their rows, or try --class-weight balanced.",
             ({"label": least, "detail": sentence},) if uneven else (),
         )
+
+    def _few(self, totals: dict[str, int]) -> Iterator[dict[str, Any]]:
+        groups = together.groups_of(self.bank)
+        for label, (name, count) in enumerate(totals.items()):
+            apart = len(np.unique(groups[self.bank.labels == label]))
+            if apart < FEWEST:
+                together_in = f", in {plural(apart, 'group')}" if apart < count else ""
+                yield {"label": name, "detail": plural(count, "image") + together_in}
 
     def _odd(self) -> Iterator[Finding]:
         for kind, positions in oddities.find_oddities(self.bank.facts).items():
