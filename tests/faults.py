@@ -24,6 +24,16 @@ WEIRD_NAMES = (
     "=cmd().png",
 )
 
+TURNS = {  # what has to be done to an image for its orientation to undo it
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_90,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_270,
+}
+
 
 @dataclass(frozen=True)
 class Faults:

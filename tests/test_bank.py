@@ -18,7 +18,7 @@ from convladder.data.dataset import load
 from convladder.data.images import ImageForm, decode
 from convladder.data.opening import open_source
 from convladder.errors import DataError
-from faults import picture
+from faults import TURNS, picture
 
 
 def test_the_bank_holds_what_the_decoder_gives(make_folder: MakeFolder) -> None:
@@ -34,15 +34,6 @@ LOSSLESS: dict[str, dict[str, object]] = {
     ".bmp": {},
     ".tiff": {},
     ".tif": {"compression": "tiff_lzw"},
-}
-TURNS = {  # what has to be done to an image for its orientation to undo it
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_90,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_270,
 }
 
 

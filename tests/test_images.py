@@ -12,7 +12,7 @@ from sklearn.datasets import load_sample_images
 
 from convladder.data.images import ImageForm, Limits, bring_to_form, decode, open_picture, read_header
 from convladder.errors import UnreadableImage
-from faults import bomb
+from faults import TURNS, bomb
 
 FORM = ImageForm(12, 16, 3)
 
@@ -43,16 +43,7 @@ def test_the_same_picture_in_every_format(kind: str) -> None:
 
 @pytest.mark.parametrize("orientation", range(1, 9))
 def test_exif_orientation_is_applied(orientation: int) -> None:
-    methods = {
-        2: Image.Transpose.FLIP_LEFT_RIGHT,
-        3: Image.Transpose.ROTATE_180,
-        4: Image.Transpose.FLIP_TOP_BOTTOM,
-        5: Image.Transpose.TRANSPOSE,
-        6: Image.Transpose.ROTATE_90,
-        7: Image.Transpose.TRANSVERSE,
-        8: Image.Transpose.ROTATE_270,
-    }
-    stored = gradient() if orientation == 1 else gradient().transpose(methods[orientation])
+    stored = gradient() if orientation == 1 else gradient().transpose(TURNS[orientation])
     exif = Image.Exif()
     exif[0x0112] = orientation
     data = encode(stored, "PNG", exif=exif)

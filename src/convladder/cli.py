@@ -124,7 +124,19 @@ def climb(
     """
     names = None if rungs is None else [name.strip() for name in rungs.split(",") if name.strip()]
     settings = _changes(settings, epochs, class_weight, changes)
-    _climb(data, ladder, names, seeds, seed, settings, jobs, out, allow_rejects, as_json, quiet)
+    _climb(
+        data,
+        ladder=ladder,
+        rungs=names,
+        seeds=seeds,
+        seed=seed,
+        changes=settings,
+        jobs=jobs,
+        out=out,
+        allow_rejects=allow_rejects,
+        quiet=quiet,
+        as_json=as_json,
+    )
 
 
 @app.command(epilog="Example:  convladder train path/to/images --rung batch-norm --epochs 20")
@@ -152,22 +164,19 @@ def train(
     from convladder.ladder import load_ladder
 
     settings = _changes(settings, epochs, class_weight, changes)
+    how: dict[str, Any] = {
+        "ladder": ladder,
+        "seed": seed,
+        "changes": settings,
+        "out": out,
+        "allow_rejects": allow_rejects,
+    }
     if settings.get("data.folds"):
         names = [rung or load_ladder(ladder).rungs[-1].name]
-        _climb(data, ladder, names, 1, seed, settings, jobs, out, allow_rejects, as_json, quiet)
+        _climb(data, rungs=names, seeds=1, jobs=jobs, quiet=quiet, as_json=as_json, **how)
         return
     with _interruptible():
-        trained = api.train(
-            data,
-            rung,
-            ladder=ladder,
-            seed=seed,
-            changes=settings,
-            threads=jobs,
-            out=out,
-            allow_rejects=allow_rejects,
-            quiet=quiet,
-        )
+        trained = api.train(data, rung, threads=jobs, quiet=quiet, **how)
     show.run(trained, trained.report(), json_wanted=as_json)
 
 
@@ -339,34 +348,12 @@ def main() -> NoReturn:
     sys.exit(0)
 
 
-def _climb(
-    data: str,
-    ladder: str,
-    rungs: list[str] | None,
-    seeds: int | None,
-    seed: int,
-    changes: Settings,
-    jobs: int | None,
-    out: Path | None,
-    allow_rejects: bool,
-    as_json: bool,
-    quiet: bool,
-) -> None:
+def _climb(data: str, *, as_json: bool, **how: Any) -> None:
+    """Climb as `api.climb` takes it, and show what came out."""
     from convladder import api
 
     with _interruptible():
-        climbed = api.climb(
-            data,
-            ladder,
-            rungs=rungs,
-            seeds=seeds,
-            seed=seed,
-            changes=changes,
-            jobs=jobs,
-            out=out,
-            allow_rejects=allow_rejects,
-            quiet=quiet,
-        )
+        climbed = api.climb(data, **how)
     show.climb(climbed, climbed.report(), json_wanted=as_json)
     if climbed.failures:
         raise typer.Exit(1)

@@ -12,6 +12,7 @@ from typing import NamedTuple
 from filelock import FileLock, Timeout
 
 from convladder import files
+from convladder.config import Experiment
 from convladder.errors import RunError
 
 MARKER = "metrics.json"  # the last file that a run needs
@@ -56,6 +57,12 @@ class TrialKey(NamedTuple):
     rung: str
     seed: int
     fold: int | None = None
+
+    @classmethod
+    def of(cls, rung: str, experiment: Experiment) -> TrialKey:
+        """Return the key of a rung's experiment."""
+        data = experiment.data
+        return cls(rung, experiment.seed, data.fold if data.folds else None)
 
     @property
     def name(self) -> str:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from convladder.evaluation import crossvalidation, metrics, predictions, robustness, statistics
+from convladder.evaluation import crossvalidation, metrics, predictions, robustness
 from convladder.evaluation.crossvalidation import Folds
 from convladder.evaluation.robustness import Corrupted, Robustness
 from convladder.folders import TrialKey
@@ -89,23 +89,17 @@ def pool(runs: Sequence[Run]) -> tuple[Pooled, ...]:
 
 def trial_name(run: Run) -> str:
     """Return which run of its rung it is, such as `seed 0` or `fold 2, seed 0`."""
-    settings = run.experiment.data
-    return TrialKey(run.rung, run.seed, settings.fold if settings.folds else None).name
+    return TrialKey.of(run.rung, run.experiment).name
 
 
 def robustness_of(run: Run) -> Robustness:
     """Measure how much accuracy one run keeps on its own test images when they are made worse."""
-    right = predictions.correct(run.tested)[run.corrupted.rows]
-    return robustness.measure([run.corrupted], right[np.newaxis])
+    return measure_robustness([Pooled((run,))])
 
 
 def measure_robustness(seeds: Sequence[Pooled]) -> Robustness:
     """Measure how much accuracy networks of one kind keep when the test images are made worse."""
     first = seeds[0]
     clean = np.stack([predictions.correct(each.tested)[each.corrupted.rows] for each in seeds])
-    tested_in = first.tested_in[first.corrupted.rows]
-
-    def estimate(rung: statistics.Correct) -> statistics.Estimate:
-        return statistics.estimate(rung) if first.folds is None else crossvalidation.estimate(rung, tested_in)
-
+    estimate = partial(crossvalidation.estimate, folds=first.tested_in[first.corrupted.rows])
     return robustness.measure([each.corrupted for each in seeds], clean, estimate)

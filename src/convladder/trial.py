@@ -36,8 +36,7 @@ class Trial:
 
     @property
     def key(self) -> TrialKey:
-        data = self.experiment.data
-        return TrialKey(self.rung, self.experiment.seed, data.fold if data.folds else None)
+        return TrialKey.of(self.rung, self.experiment)
 
 
 def run_trial(trial: Trial, folder: Path, command: str, emit: Emit) -> None:

@@ -75,6 +75,10 @@ class Bank:
     def labels(self) -> NDArray[np.int32]:
         return np.array([record.label for record in self.records], dtype=np.int32)
 
+    def count_classes(self) -> NDArray[np.int64]:
+        """Return the number of images of each class, `(classes,)`."""
+        return np.bincount(self.labels, minlength=len(self.class_names))
+
     def keep(self, positions: Sequence[int] | NDArray[np.int64]) -> Bank:
         """Return the bank with these records alone, and the classes that they have."""
         kept = [self.records[position] for position in positions]

@@ -11,6 +11,7 @@ import errno
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -29,7 +30,7 @@ from convladder.data.decoding import (
 )
 from convladder.data.facts import FACTS, Facts
 from convladder.data.images import ImageForm, Limits, read_header
-from convladder.data.sources import Content, Progress, Record, Source
+from convladder.data.sources import Content, Fetch, Progress, Record, Source
 from convladder.errors import DataError, UnreadableImage
 from convladder.processes import Failed, Finished, Task, cores, run_tasks
 
@@ -71,7 +72,7 @@ def build(
     done = len(records) - sum(len(chunk.rows) for chunk in missing)
     count = _Counter(progress, done, len(records))
     if len(records) < PARALLEL_FROM:
-        missing = _decode_here(missing, source, count)
+        missing = _decode_here(missing, partial(_fetch_light, source.fetch, limits), count)
     suspects: set[int] = set()
     doomed: dict[int, Rejection] = {}
     while missing:
@@ -157,22 +158,22 @@ class _HeavyError(Exception):
     """An image that had better be decoded in a process that can be ended."""
 
 
-def _decode_here(missing: list[Chunk], source: Source, count: _Counter) -> list[Chunk]:
+def _decode_here(missing: list[Chunk], fetch: Fetch, count: _Counter) -> list[Chunk]:
     """Decode small images in this process; return the chunks that are left because one was not small."""
     for number, chunk in enumerate(missing):
-
-        def fetch_light(record: Record, limits: Limits = chunk.limits) -> Content:
-            content = source.fetch(record)
-            if isinstance(content, bytes) and _is_heavy(content, limits):
-                raise _HeavyError
-            return content
-
         try:
-            decode_chunk(chunk, fetch_light, {})
+            decode_chunk(chunk, fetch, {})
         except _HeavyError:
             return missing[number:]
         count.add(chunk)
     return []
+
+
+def _fetch_light(fetch: Fetch, limits: Limits, record: Record) -> Content:
+    content = fetch(record)
+    if isinstance(content, bytes) and _is_heavy(content, limits):
+        raise _HeavyError
+    return content
 
 
 def _is_heavy(content: bytes, limits: Limits) -> bool:

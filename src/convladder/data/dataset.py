@@ -213,8 +213,7 @@ def load_bank(
 
 def _refuse_empty_classes(bank: Bank, settings: Data) -> None:
     """Raise DataError where none of a class's files could be read, unless small classes are to be left out."""
-    counts = np.bincount(bank.labels, minlength=len(bank.class_names))
-    empty = [name for name, count in zip(bank.class_names, counts, strict=True) if not count]
+    empty = [name for name, count in zip(bank.class_names, bank.count_classes(), strict=True) if not count]
     if empty and settings.min_images == 1:
         raise DataError(
             f"{bank.source} has no image of class {empty[0]!r} that can be read: add or mend files (or raise "
@@ -223,7 +222,7 @@ def _refuse_empty_classes(bank: Bank, settings: Data) -> None:
 
 
 def _leave_out_small(bank: Bank, least: int) -> tuple[Bank, list[str]]:
-    counts = np.bincount(bank.labels, minlength=len(bank.class_names))
+    counts = bank.count_classes()
     small = [name for name, count in zip(bank.class_names, counts, strict=True) if count < least]
     if not small:
         return bank, []

@@ -18,6 +18,17 @@ from convladder.errors import UnreadableImage
 Pixels = NDArray[np.uint8]
 
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF")
+SUFFIXES = {  # by which a name says a format, also one that cannot be read
+    "JPEG": (".jpg", ".jpeg", ".jpe", ".jfif", ".mpo"),
+    "PNG": (".png", ".apng"),
+    "WEBP": (".webp",),
+    "BMP": (".bmp", ".dib"),
+    "GIF": (".gif",),
+    "TIFF": (".tif", ".tiff"),
+    "HEIF": (".heic", ".heif", ".avif"),
+    "SVG": (".svg",),
+    "PDF": (".pdf",),
+}
 ARRAY = "array"  # the format of pixels that never were a file
 OVERSAMPLING = 3  # a photograph is decoded at this multiple of the wanted size at least, then resized
 

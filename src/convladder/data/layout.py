@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Literal
 
+from convladder.data.images import FORMATS, SUFFIXES
 from convladder.data.sources import SPLIT_NAMES, Ignored, Listing, Record, Split
 from convladder.errors import DataError
 
@@ -31,7 +32,7 @@ _SIDECARS = {
     ".ipynb",
 }
 
-_IMAGES = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff"}
+_IMAGES = {suffix for name in FORMATS for suffix in SUFFIXES[name]}
 
 Kind = Literal["file", "folder", "link", "hard link", "other"]
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convladder.data.facts import Facts
-from convladder.data.images import ARRAY
+from convladder.data.images import ARRAY, SUFFIXES
 from convladder.data.sources import Record
 
 Positions = NDArray[np.int64]
@@ -20,18 +20,7 @@ BLURRED = 5.0  # robust standard deviations below the data set's median, of the 
 LONG = 3.0  # longer side to shorter, and twice what is usual in the data set
 TINY = 8  # pixels, where the usual image has twice as many
 
-_FORMATS = {
-    "JPEG": (".jpg", ".jpeg", ".jpe", ".jfif", ".mpo"),
-    "PNG": (".png", ".apng"),
-    "WEBP": (".webp",),
-    "BMP": (".bmp", ".dib"),
-    "GIF": (".gif",),
-    "TIFF": (".tif", ".tiff"),
-    "HEIF": (".heic", ".heif", ".avif"),
-    "SVG": (".svg",),
-    "PDF": (".pdf",),
-}
-_OF_SUFFIX = {suffix: name for name, suffixes in _FORMATS.items() for suffix in suffixes}
+_OF_SUFFIX = {suffix: name for name, suffixes in SUFFIXES.items() for suffix in suffixes}
 
 
 def find_oddities(facts: Facts) -> dict[str, Positions]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from convladder.data.images import Header, Pixels
@@ -57,12 +57,12 @@ class Listing:
 
     def of_classes(self, class_names: Iterable[str]) -> Listing:
         """Return the listing with the records of these classes alone; the others count as ignored."""
-        kept = tuple(name for name in self.class_names if name in set(class_names))
-        place = {self.class_names.index(name): number for number, name in enumerate(kept)}
+        wanted = set(class_names)
+        labels = [label for label, name in enumerate(self.class_names) if name in wanted]
+        kept = tuple(self.class_names[label] for label in labels)
+        place = {label: number for number, label in enumerate(labels)}
         records = tuple(
-            Record(record.path, place[record.label], record.split, record.group, record.place)
-            for record in self.records
-            if record.label in place
+            replace(record, label=place[record.label]) for record in self.records if record.label in place
         )
         others = tuple(
             Ignored(record.path, "of a class left out") for record in self.records if record.label not in place
@@ -78,7 +78,7 @@ Fetch = Callable[[Record], Content]
 class Source:
     """Labelled images, before any is decoded.
 
-    name : for people. kind : `class folder`, `split folder`, `manifest`, `archive`, `arrays`, `named set`, …
+    name : for people. kind : `class folder`, `split folder`, `table`, `parquet`, `hub`, `arrays`, `named set`, …
     fingerprint : changes whenever what `listing` or `fetch` return may change.
     listing : lists the records; may take long, or download.
     fetch : gives the bytes, or the pixels, of one record, or raises UnreadableImage.
