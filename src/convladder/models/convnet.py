@@ -10,6 +10,7 @@ from keras import layers
 
 from convladder.config import Model
 from convladder.errors import ExperimentError
+from convladder.models.normalization import BatchNormalization
 
 POOL = 2
 
@@ -48,7 +49,7 @@ def build(
         values = _convolution(settings, filters, number)(values)
         if settings.batch_norm:
             momentum = settings.batch_norm_momentum
-            values = layers.BatchNormalization(momentum=momentum, name=f"batch_norm_{number}")(values)
+            values = BatchNormalization(momentum=momentum, name=f"batch_norm_{number}")(values)
         values = layers.Activation("relu", name=f"relu_{number}")(values)
         values = _pooling(settings, number)(values)
         if rate:
