@@ -26,10 +26,15 @@ def open_generated(images: int, side: int) -> Source:
 
 
 def make_image(record: Record) -> Pixels:
-    """Make noise over a wave whose direction is that of the image's class."""
+    """Make the image of a record of `open_generated`."""
     number, side = record.place
+    return draw_image(number, record.label, side)
+
+
+def draw_image(number: int, label: int, side: int) -> Pixels:
+    """Make noise over a wave whose direction is that of the image's class."""
     draw = np.random.default_rng(number)
-    angle = np.pi * record.label / CLASSES
+    angle = np.pi * label / CLASSES
     rows, columns = np.mgrid[0:side, 0:side] * (2 * np.pi * draw.uniform(2, 4) / side)
     wave = np.sin(np.cos(angle) * columns + np.sin(angle) * rows + draw.uniform(0, 2 * np.pi))
     pixels: NDArray[np.float64] = 128 + 40 * wave[..., np.newaxis] + draw.normal(0, 25, (side, side, 3))

@@ -1,4 +1,4 @@
-"""Batch normalisation by TensorFlow's fused operation, which reads the values far less often than Keras's layer."""
+"""Batch normalisation by TensorFlow's fused operation, which reads the values less often than Keras's layer."""
 
 from __future__ import annotations
 
