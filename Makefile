@@ -1,14 +1,16 @@
 # `make demo` and `make test` are all that a new machine needs; both make .venv here.
 PYTHON ?= python3
 BIN := .venv/bin
+SIZE ?= usual
 
-.PHONY: help demo test check docs notebooks bench format clean
+.PHONY: help demo test check docs notebooks bench claims format clean
 
 help:
 	@echo "make demo    install, climb the classic ladder on built-in data, say where the report is"
 	@echo "make test    install with test tools, run the whole test suite"
 	@echo "make check   format, lint, types, direction of imports"
-	@echo "make bench   measure what is claimed: false claims, planted truths, duplicates, foreign images (some 25 minutes)"
+	@echo "make bench   measure speed beside other programs (some 20 minutes; ONLY=trial measures one row, SIZE=full all of it)"
+	@echo "make claims  measure what is claimed: false claims, planted truths, duplicates, foreign images (some 25 minutes)"
 	@echo "make docs    make the tables in docs/ from the code"
 	@echo "make notebooks  run the notebooks and keep their outputs (some minutes)"
 	@echo "make format  put the code in order"
@@ -32,6 +34,9 @@ notebooks: .venv/installed-dev
 	$(BIN)/python notebooks/run.py
 
 bench: .venv/installed-dev
+	$(BIN)/python benchmarks/bench.py $(ONLY) --size $(SIZE)
+
+claims: .venv/installed-dev
 	$(BIN)/python benchmarks/false_claims.py
 	$(BIN)/python benchmarks/fold_claims.py
 	$(BIN)/python benchmarks/calibration_interval.py

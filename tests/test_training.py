@@ -239,3 +239,17 @@ def test_class_weights_make_rare_classes_count(few_digits: Dataset) -> None:
     plain = fit.fit(experiment(), skewed).history["loss"].iloc[0]
     weighted = fit.fit(experiment(train__class_weight="balanced"), skewed).history["loss"].iloc[0]
     assert plain != weighted
+
+
+def test_bfloat16_trains_otherwise_and_predicts_in_float32(few_digits: Dataset) -> None:
+    changes = {"model__batch_norm": True, "model__filters": (4,), "train__epochs": 4}
+    full = fit.fit(experiment(**changes), few_digits)
+    half = fit.fit(experiment(**changes, train__precision="bfloat16"), few_digits)
+    assert half.history["loss"].tolist() != full.history["loss"].tolist()
+    assert np.allclose(half.history["loss"], full.history["loss"], rtol=0.05)
+    for network in (full.network, half.network):
+        assert {layer.compute_dtype for layer in network.layers} == {"float32"}
+        assert {weight.dtype for weight in network.weights} == {"float32"}
+    test = few_digits.splits.test
+    logits = fit.predict_logits(half.network, few_digits.bank, test)
+    assert (logits.argmax(axis=1) == few_digits.bank.labels[test]).mean() > 0.5

@@ -149,6 +149,9 @@ class Train(Settings):
     shuffle: Literal["each-epoch", "once"] = Field(
         "each-epoch", description="once: every epoch in the order of the first, as a seeded Keras fit does"
     )
+    precision: Literal["float32", "bfloat16"] = Field(
+        "float32", description="bfloat16: layers compute with 8 bits of fraction; weights and results stay float32"
+    )
     optimizer: Literal["adam", "sgd"] = "adam"
     learning_rate: float = Field(1e-3, gt=0)
     select: Literal["best", "last"] = Field("best", description="the epoch kept: best by validation loss")

@@ -29,7 +29,7 @@ def build(
     """Build the network from pixels to logits.
 
     The input is `(batch, height, width, channels)` with values from 0 to 255; preprocessing is inside. The
-    output is `(batch, classes)`, before softmax. `statistics` is needed by `preprocessing="standardize"`.
+    output is `(batch, classes)`, before softmax. These two are float32 under any dtype policy. `statistics` is needed by `preprocessing="standardize"`.
 
     Raises
     ------
@@ -59,7 +59,8 @@ def build(
         values = layers.Dense(units, activation="relu", name=f"dense_{number}")(values)
         if rate:
             values = layers.Dropout(rate, name=f"dropout_dense_{number}")(values)
-    return keras.Model(inputs, layers.Dense(classes, name="logits")(values), name=settings.architecture)
+    logits = layers.Dense(classes, name="logits", dtype="float32")(values)
+    return keras.Model(inputs, logits, name=settings.architecture)
 
 
 def smallest_side(settings: Model) -> int:
@@ -74,11 +75,13 @@ def smallest_side(settings: Model) -> int:
 
 def _preprocessing(settings: Model, statistics: Statistics | None) -> layers.Layer:
     if settings.preprocessing == "unit":
-        return layers.Rescaling(1 / 255, name="preprocessing")
+        return layers.Rescaling(1 / 255, name="preprocessing", dtype="float32")
     if statistics is None:
         raise ValueError("preprocessing 'standardize' needs the statistics of the training pixels")
     variance = [deviation**2 for deviation in statistics.deviation]
-    return layers.Normalization(mean=list(statistics.mean), variance=variance, name="preprocessing")
+    return layers.Normalization(
+        mean=list(statistics.mean), variance=variance, name="preprocessing", dtype="float32"
+    )
 
 
 def _convolution(settings: Model, filters: int, number: int) -> layers.Layer:

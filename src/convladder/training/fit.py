@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import keras
@@ -30,7 +32,7 @@ OnEpoch = Callable[[dict[str, float]], None]
 class Fitted:
     """A trained network and how it got there.
 
-    network : from pixels 0 to 255 to logits.
+    network : from pixels 0 to 255 to logits, in float32 whatever it was trained in.
     history : a row an epoch: `epoch` (from 1), `loss`, `accuracy`, `val_loss`, `val_accuracy`,
         `learning_rate`, `train_seconds`. The training figures are means over the epoch while it ran.
     epoch : the one whose weights the network has.
@@ -59,7 +61,9 @@ def fit(experiment: Experiment, dataset: Dataset, on_epoch: OnEpoch | None = Non
     keras.utils.set_random_seed(experiment.seed)
     feed.be_deterministic()
     statistics = channel_statistics(dataset) if experiment.model.preprocessing == "standardize" else None
-    network = convnet.build(experiment.model, dataset.bank.form.shape, len(dataset.class_names), statistics)
+    build = partial(convnet.build, experiment.model, dataset.bank.form.shape, len(dataset.class_names), statistics)
+    with _computing_in(experiment.train.precision):
+        network = build()
     model = _with_feed(network, dataset.bank, augment.build(experiment.augmentation, experiment.seed))
     settings = experiment.train
     model.compile(
@@ -94,6 +98,8 @@ def fit(experiment: Experiment, dataset: Dataset, on_epoch: OnEpoch | None = Non
     )
     history = pd.DataFrame(recorder.rows)
     _refuse_nan(history)
+    if settings.precision != "float32":
+        network = _copy_weights(network, build())
     return Fitted(network, statistics, history, _kept_epoch(settings, history))
 
 
@@ -138,6 +144,22 @@ def _with_feed(network: keras.Model, bank: Bank, augmenters: list[keras.layers.L
     for augmenter in augmenters:
         images = augmenter(images)
     return keras.Model(rows, network(images))
+
+
+@contextlib.contextmanager
+def _computing_in(precision: str) -> Iterator[None]:
+    """Let layers that are built meanwhile compute so; their weights are float32 (Micikevicius et al. 2018)."""
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy("float32" if precision == "float32" else f"mixed_{precision}")
+    try:
+        yield
+    finally:
+        keras.config.set_dtype_policy(before)
+
+
+def _copy_weights(network: keras.Model, copy: keras.Model) -> keras.Model:
+    copy.set_weights(network.get_weights())
+    return copy
 
 
 def _optimizer(settings: Train) -> keras.optimizers.Optimizer:

@@ -1,0 +1,57 @@
+"""Measure convladder beside other programs, in turn on the same work; print the ratios and keep what was measured.
+
+python benchmarks/bench.py [ROW ...] [--size usual|full|smallest] [--rounds N] [--out benchmarks/results]
+
+`usual` takes some 20 minutes on four cores, `full` some hours. What a row needs (images, a climb) is made once and
+kept in convladder's cache. `growth` and `precision` are programs of their own, which can be named too.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import growth
+import precision
+from convladder.data.bank import cache_folder
+from speed import results
+from speed.harness import measure_row
+from speed.rows import ROWS, SIZES
+
+
+def main(arguments: list[str]) -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("rows", nargs="*", metavar="ROW", help=f"of {', '.join(ROWS)}; default: all")
+    parser.add_argument("--size", choices=SIZES, default="usual")
+    parser.add_argument("--rounds", type=int, help="how often each side is run; default: by size")
+    parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results")
+    asked = parser.parse_args(arguments)
+    if asked.rows in (["growth"], ["precision"]):
+        others = {"growth": growth.main, "precision": precision.main}
+        return others[asked.rows[0]](["--out", str(asked.out)])
+    unknown = set(asked.rows) - set(ROWS)
+    if unknown:
+        parser.error(f"unknown row {', '.join(sorted(unknown))}: choose from {', '.join(ROWS)}")
+    size = SIZES[asked.size]
+    workspace = cache_folder() / "benchmarks"
+    workspace.mkdir(parents=True, exist_ok=True)
+    for name in asked.rows or ROWS:
+        row = ROWS[name](size, workspace)
+        row = replace(row, rounds=asked.rounds or row.rounds)
+        if not size.same_accuracy:
+            row = replace(row, accuracy_within=None)
+        say(f"{name}: {row.work}")
+        measured = measure_row(row, workspace, say)
+        summary = results.summarise(measured, asked.size)
+        results.write_json(asked.out / f"{name}.json", summary)
+        print(results.as_table([summary]), flush=True)
+
+
+def say(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

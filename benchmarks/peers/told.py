@@ -1,0 +1,41 @@
+"""What the peers share: arguments, the arrays that are there before they start, what they tell at their end."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+ARRAYS = "arrays.npz"
+
+
+def arguments(doc: str | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=doc)
+    parser.add_argument("folder", type=Path, help="of train/ and test/, and arrays.npz of the same images")
+    parser.add_argument("--network", default="lenet5")
+    parser.add_argument("--epochs", type=int, default=2)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--validation", type=float, default=0.15)
+    parser.add_argument("--target", type=float, default=0.7, help="accuracy at which to stop")
+    parser.add_argument("--kinds", help="of augmentation, parted by commas")
+    parser.add_argument("--images", type=int, help="train on so many only")
+    asked = parser.parse_args()
+    asked.size = Image.open(next((asked.folder / "test").rglob("*.jpg"))).size[::-1]
+    return asked
+
+
+def load_arrays(folder: Path) -> tuple[Any, Any, Any, Any]:
+    """Return x_train, y_train, x_test, y_test in uint8, as from keras.datasets."""
+    with np.load(folder / ARRAYS) as file:
+        return file["x_train"], file["y_train"], file["x_test"], file["y_test"]
+
+
+def tell(images: int, parameters: int, epochs: list[float], accuracy: float) -> None:
+    """Print a line of JSON for the harness. The steady speed is that of the median epoch after the first."""
+    steady = float(np.median(epochs[1:] or epochs))
+    figures = {"images": images, "parameters": parameters, "epochs": len(epochs), "accuracy": accuracy}
+    print(json.dumps(figures | {"images_per_second": images / steady}))

@@ -1,0 +1,88 @@
+"""What bfloat16 brings: speed and accuracy of each rung of the classic ladder, beside float32.
+
+python benchmarks/precision.py [--images 12000] [--epochs 4] [--seeds 4] [--out benchmarks/results]
+
+Half an hour on four cores. CIFAR-10 as in bench.py; a stratified subset of so many of its images.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import convladder as cl
+from convladder.data.bank import cache_folder
+from convladder.results import Results
+from speed import imageset, results
+
+HALVED = "-bfloat16"
+
+
+def in_pairs(ladder: cl.Ladder) -> cl.Ladder:
+    """Return the ladder with a rung beside each that computes in bfloat16."""
+    pairs = []
+    for rung in ladder.rungs:
+        change = {"train.precision": "bfloat16"}
+        pairs += [rung, cl.Rung(name=rung.name + HALVED, parent=rung.name, change=change)]
+    return replace(ladder, name="precision", rungs=tuple(pairs))
+
+
+def compare(folder: Path) -> list[dict[str, Any]]:
+    """Return for each rung how many times as fast it was, and the difference in accuracy with its interval."""
+    found = Results(folder)
+    names = [name for name in found.standings if not name.endswith(HALVED)]
+    claims = found.lineup.claims([(name + HALVED, name) for name in names])
+    return [
+        {
+            "rung": name,
+            "speed": _time(found, name) / _time(found, name + HALVED),
+            "accuracy": found.standings[name].accuracy.mean,
+            "difference": claim.difference.difference,
+            "low": claim.difference.low,
+            "high": claim.difference.high,
+            "verdict": claim.difference.verdict,
+        }
+        for name, claim in zip(names, claims, strict=True)
+    ]
+
+
+def _time(found: Results, name: str) -> float:
+    return found.standings[name].price.train_milliseconds_per_image or float("nan")
+
+
+def main(arguments: list[str]) -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--images", type=int, default=12_000)
+    parser.add_argument("--epochs", type=int, default=4)
+    parser.add_argument("--seeds", type=int, default=4)
+    parser.add_argument("--smallest", action="store_true", help="a few images, two rungs, one seed: to try it")
+    parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results")
+    asked = parser.parse_args(arguments)
+    workspace = cache_folder() / "benchmarks"
+    ladder = cl.load_ladder("classic")
+    folder, images, epochs, seeds = imageset.cifar10, asked.images, asked.epochs, asked.seeds
+    if asked.smallest:
+        ladder, folder, images, epochs, seeds = ladder.part(["lenet5"]), imageset.few, 300, 2, 1
+    with tempfile.TemporaryDirectory() as temporary:
+        out = Path(temporary) / "climb"
+        cl.climb(
+            folder(workspace),
+            in_pairs(ladder),
+            seeds=seeds,
+            epochs=epochs,
+            out=out,
+            changes={"data.limit": images, "data.on_leak": "keep"},
+        )
+        rows = compare(out)
+    told = {"images": images, "epochs": epochs, "seeds": seeds, "rungs": rows, **results.circumstances()}
+    results.write_json(asked.out / "precision.json", told)
+    print(json.dumps(rows, indent=2))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,100 @@
+"""The images that the speed benchmarks share: a folder of train/ and test/, and the same pixels in arrays.npz.
+
+CIFAR-10 where CONVLADDER_CIFAR10 names a folder of it, else downloaded once by Keras and written as JPEG files.
+The test suite takes a few images made by a formula instead.
+"""
+
+from __future__ import annotations
+
+import os
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+from sklearn.datasets import load_sample_images
+
+from generated import CLASSES, draw_image
+
+ARRAYS = "arrays.npz"
+QUALITY = 90  # of the JPEG files
+PHOTOGRAPH = (4000, 3000)  # width and height: 12 megapixels
+
+
+def cifar10(workspace: Path) -> Path:
+    """Return a folder with train/, test/ and arrays.npz of CIFAR-10."""
+    folder = workspace / "cifar10"
+    if not (folder / ARRAYS).exists():
+        named = os.environ.get("CONVLADDER_CIFAR10")
+        origin = Path(named).resolve() if named else _download(workspace / "cifar10-jpeg")
+        folder.mkdir(parents=True, exist_ok=True)
+        for part in ("train", "test"):
+            (folder / part).unlink(missing_ok=True)
+            (folder / part).symlink_to(origin / part, target_is_directory=True)
+        _write_arrays(folder)
+    return folder
+
+
+def few(workspace: Path, per_class: int = 20, side: int = 32) -> Path:
+    """Return such a folder of few images made by a formula: so many of each class to train on, half to test."""
+    folder = workspace / "few"
+    size = CLASSES * per_class
+    for part, numbers in (("train", range(size)), ("test", range(size, size + size // 2))):
+        for number in numbers:
+            path = folder / part / f"class-{number % CLASSES}" / f"{number}.jpg"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(draw_image(number, number % CLASSES, side)).save(path, quality=QUALITY)
+    _write_arrays(folder)
+    return folder
+
+
+def photographs(workspace: Path, count: int) -> Path:
+    """Return a folder of so many JPEG photographs of 12 megapixels, in two classes."""
+    folder = workspace / f"photographs-{count}"
+    if not folder.exists():
+        made = folder.with_name("making")
+        for name in ("china", "flower"):
+            (made / name).mkdir(parents=True, exist_ok=True)
+        with ProcessPoolExecutor() as pool:
+            list(pool.map(partial(_write_photograph, made), range(count)))
+        made.rename(folder)
+    return folder
+
+
+def _write_photograph(folder: Path, number: int) -> None:
+    """Enlarge a part of one of scikit-learn's two photographs, and add the noise of a camera."""
+    draw = np.random.default_rng(number)
+    name = ("china", "flower")[number % 2]
+    image = Image.fromarray(load_sample_images().images[number % 2])
+    left, top = draw.uniform(0, 0.3, 2)
+    box = (left * image.width, top * image.height, (left + 0.7) * image.width, (top + 0.7) * image.height)
+    large = np.asarray(image.resize(PHOTOGRAPH, Image.Resampling.BICUBIC, box=box), dtype=np.int16)
+    noisy = large + draw.integers(-6, 7, large.shape, dtype=np.int16)
+    Image.fromarray(noisy.clip(0, 255).astype(np.uint8)).save(folder / name / f"{number:04}.jpg", quality=QUALITY)
+
+
+def _write_arrays(folder: Path) -> None:
+    arrays: dict[str, Any] = {}
+    for part in ("train", "test"):
+        paths = sorted((folder / part).rglob("*.jpg"))
+        names = sorted({path.parent.name for path in paths})
+        arrays[f"x_{part}"] = np.stack([np.asarray(Image.open(path).convert("RGB")) for path in paths])
+        arrays[f"y_{part}"] = np.array([names.index(path.parent.name) for path in paths], np.int32)
+    np.savez(folder / ARRAYS, **arrays)
+
+
+def _download(folder: Path) -> Path:
+    if not folder.exists():
+        import keras
+
+        made = folder.with_name("downloading")
+        parts = zip(("train", "test"), keras.datasets.cifar10.load_data(), strict=True)
+        for part, (images, labels) in parts:
+            for number, (pixels, label) in enumerate(zip(images, labels.ravel(), strict=True)):
+                path = made / part / str(label) / f"{number:05}.jpg"
+                path.parent.mkdir(parents=True, exist_ok=True)
+                Image.fromarray(pixels).save(path, quality=QUALITY)
+        made.rename(folder)
+    return folder

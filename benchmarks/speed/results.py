@@ -1,0 +1,87 @@
+"""What was measured, as JSON files and as tables."""
+
+from __future__ import annotations
+
+import json
+import platform
+import statistics
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from convladder import processes
+from speed.harness import Measured
+
+VERSIONS = ("convladder", "keras", "tensorflow-cpu", "tensorflow", "torch", "numpy", "pillow")
+
+
+def write_json(path: Path, value: Any) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(value, indent=2) + "\n")
+
+
+def summarise(measured: Measured, size: str) -> dict[str, Any]:
+    """Return the row's ratios with their spread, what each side told, and where and when it was measured."""
+    row = measured.row
+    ratios = []
+    for ratio in row.ratios:
+        values = measured.ratios(ratio)
+        spread = {"median": statistics.median(values), "low": min(values), "high": max(values)} if values else {}
+        ratios.append({"name": ratio.name, "wanted": ratio.wanted, "rounds": len(values), **spread})
+    return {
+        "row": row.name,
+        "work": row.work,
+        "kind": row.kind,
+        "size": size,
+        "ratios": ratios,
+        "differences": measured.differences,
+        "rounds": measured.rounds,
+        **circumstances(),
+    }
+
+
+def circumstances() -> dict[str, Any]:
+    """Return where, with what and when something was measured."""
+    when = datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
+    return {"machine": machine(), "versions": versions(), "measured": when}
+
+
+def as_table(summaries: Iterable[dict[str, Any]]) -> str:
+    """Return a Markdown table of the ratios."""
+    lines = ["| row | beside | ratio | range | wanted | |", "|---|---|---|---|---|---|"]
+    for summary in summaries:
+        for ratio in summary["ratios"]:
+            lines.append(_line(summary, ratio))
+        lines += [f"| {summary['row']} | not the same work: {each} | | | | |" for each in summary["differences"]]
+    return "\n".join(lines)
+
+
+def _line(summary: dict[str, Any], ratio: dict[str, Any]) -> str:
+    if "median" not in ratio:
+        return f"| {summary['row']} | {ratio['name']} | not run | | {ratio['wanted']:g} | |"
+    reached = "reached" if ratio["median"] >= ratio["wanted"] else ""
+    return (
+        f"| {summary['row']} | {ratio['name']} | {ratio['median']:.2f} "
+        f"| {ratio['low']:.2f} to {ratio['high']:.2f} | {ratio['wanted']:g} | {reached} |"
+    )
+
+
+def machine() -> dict[str, Any]:
+    """Return what the measurements depend on, as far as the system tells."""
+    model = platform.processor() or platform.machine()
+    if Path("/proc/cpuinfo").exists():
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        model = next((line.split(":")[1].strip() for line in lines if line.startswith("model name")), model)
+    return {"processor": model, "cores": processes.cores(), "system": platform.platform(terse=True)}
+
+
+def versions() -> dict[str, str]:
+    found = {"Python": platform.python_version()}
+    for name in VERSIONS:
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+    return found

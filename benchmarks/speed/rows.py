@@ -1,0 +1,313 @@
+"""What is measured: each row some work of users, our way to do it, and the programs that they have now."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from convladder import processes
+from speed import imageset
+from speed.harness import Ratio, Row, Side
+
+OURS = "convladder"
+DIRECTORY, ARRAYS, TORCH = "Keras, image_dataset_from_directory", "Keras, fit(x, y)", "PyTorch loop"
+MAPPED, PILLOW, ONE_PASS = (
+    "Keras layers in tf.data",
+    "Pillow, one process",
+    "image_dataset_from_directory, one pass",
+)
+IMPORT = "import keras"
+NOTEBOOK = "the notebook's last network, fit(x, y)"
+AUGMENTATIONS = ("brightness", "rotation", "shift", "shear", "zoom")
+
+
+@dataclass(frozen=True)
+class Size:
+    """How much of each work is done.
+
+    seeds : of a climb that has eight at full size. kinds : of augmentation, each on so many `augmented` images.
+    same_accuracy : whether it can be compared.
+    """
+
+    images: Callable[[Path], Path]
+    rounds: int
+    seeds: int = 8
+    epochs: int = 2
+    steady_epochs: int = 3
+    kinds: tuple[str, ...] = AUGMENTATIONS
+    augmented: int = 4_000
+    photographs: int = 60
+    target: float = 0.6
+    target_epochs: int = 3
+    same_accuracy: bool = True
+
+
+SIZES = {
+    "smallest": Size(
+        imageset.few,
+        1,
+        1,
+        1,
+        2,
+        kinds=AUGMENTATIONS[:1],
+        augmented=64,
+        photographs=6,
+        target=0,
+        target_epochs=1,
+        same_accuracy=False,
+    ),
+    "usual": Size(imageset.cifar10, 2),
+    "full": Size(
+        imageset.cifar10, 5, steady_epochs=5, augmented=10_000, photographs=500, target=0.7, target_epochs=5
+    ),
+}
+
+
+def time_of(peer: str, wanted: float, figure: str = "seconds") -> Ratio:
+    return Ratio(peer, (peer, figure), (OURS, figure), wanted)
+
+
+def speed_over(peer: str, wanted: float) -> Ratio:
+    return Ratio(peer, (OURS, "images_per_second"), (peer, "images_per_second"), wanted)
+
+
+def climb(size: Size, workspace: Path) -> Row:
+    folder, epochs = str(size.images(workspace)), ("--epochs", str(size.epochs))
+    return Row(
+        "climb",
+        f"{size.seeds} seeds of LeNet-5, {size.epochs} epochs each, from a folder, with nothing in the cache",
+        (
+            Side(
+                OURS,
+                "ours/climb.py",
+                (folder, "--rungs", "lenet5", "--seeds", str(size.seeds), *epochs),
+                cache="fresh",
+            ),
+            Side(DIRECTORY, "peers/keras_directory.py", (folder, *epochs), times=size.seeds),
+        ),
+        (time_of(DIRECTORY, 3),),
+        rounds=size.rounds,
+        accuracy_within=0.05,
+    )
+
+
+def climb_again(size: Size, workspace: Path) -> Row:
+    folder, epochs = str(size.images(workspace)), ("--epochs", str(size.epochs))
+    return Row(
+        "climb-again",
+        f"the same, {size.epochs} epochs each, with the images decoded before",
+        (
+            Side(OURS, "ours/climb.py", (folder, "--rungs", "lenet5", "--seeds", str(size.seeds), *epochs)),
+            Side(ARRAYS, "peers/keras_arrays.py", (folder, *epochs), times=size.seeds),
+        ),
+        (time_of(ARRAYS, 7),),
+        rounds=size.rounds,
+        accuracy_within=0.05,
+        first=(decode(folder),),
+    )
+
+
+def trial(size: Size, workspace: Path) -> Row:
+    folder, epochs = str(size.images(workspace)), ("--epochs", str(size.steady_epochs))
+    return Row(
+        "trial",
+        "one LeNet-5 trial on all cores, images per second after the first epoch",
+        (
+            Side(OURS, "ours/train.py", (folder, "--rung", "lenet5", *epochs)),
+            Side(ARRAYS, "peers/keras_arrays.py", (folder, *epochs)),
+            Side(DIRECTORY, "peers/keras_directory.py", (folder, *epochs)),
+            Side(TORCH, "peers/torch_loop.py", (folder, *epochs)),
+        ),
+        (speed_over(ARRAYS, 3.5), speed_over(DIRECTORY, 1.2), speed_over(TORCH, 1)),
+        rounds=size.rounds,
+        accuracy_within=0.05,
+        first=(decode(folder),),
+    )
+
+
+def batch_norm(size: Size, workspace: Path) -> Row:
+    folder, epochs = str(size.images(workspace)), ("--epochs", str(size.epochs))
+    ours = (folder, "--ladder", "notebook", "--rungs", "batch-norm", "--seeds", str(of_four(size)), *epochs)
+    theirs = (folder, "--network", "batch-norm", *epochs)
+    return Row(
+        "batch-norm",
+        f"{of_four(size)} seeds of the notebook's batch-norm network, {size.epochs} epochs each, to the end",
+        (
+            Side(OURS, "ours/climb.py", (*ours, "--set", "data.validation=0.15")),
+            Side(ARRAYS, "peers/keras_arrays.py", theirs, times=of_four(size)),
+            Side(TORCH, "peers/torch_loop.py", theirs, times=of_four(size)),
+        ),
+        (time_of(ARRAYS, 2), time_of(TORCH, 1.2)),
+        rounds=size.rounds,
+        accuracy_within=0.1,
+        first=(decode(folder),),
+    )
+
+
+def augmentation(size: Size, workspace: Path) -> Row:
+    folder, images = (
+        str(size.images(workspace)),
+        ("--images", str(size.augmented), "--kinds", ",".join(size.kinds)),
+    )
+    epochs = ("--epochs", str(size.steady_epochs))
+    slowed = [
+        Ratio(f"{kind}: ours with it / without", (OURS, kind), (OURS, "none"), 0.7) for kind in AUGMENTATIONS
+    ]
+    beside = [Ratio(f"{kind}: {MAPPED}", (OURS, kind), (MAPPED, kind), 2) for kind in size.kinds]
+    return Row(
+        "augmentation",
+        "each augmentation of the classic ladder on its network, images per second",
+        (
+            Side(OURS, "ours/augmentation.py", (folder, *images, *epochs)),
+            Side(MAPPED, "peers/keras_augmentation.py", (folder, *images, *epochs)),
+        ),
+        (*slowed, *beside),
+        rounds=size.rounds,
+        first=(decode(folder),),
+    )
+
+
+def decoding(size: Size, workspace: Path) -> Row:
+    folder, cores = size.images(workspace), processes.cores()
+    parts = tuple(str(folder / part) for part in ("train", "test"))
+    return Row(
+        "decoding",
+        "a folder of small JPEG files to a bank, with the search for copies",
+        (
+            Side(OURS, "ours/bank.py", (str(folder),), cache="fresh"),
+            Side(PILLOW, "peers/pillow_decode.py", (*parts, "--size", "32")),
+            Side(ONE_PASS, "peers/keras_decode.py", (*parts, "--size", "32")),
+        ),
+        (time_of(PILLOW, 0.8 * cores), time_of(ONE_PASS, 1)),
+        rounds=size.rounds,
+        same=("images",),
+    )
+
+
+def photographs(size: Size, workspace: Path) -> Row:
+    folder = str(imageset.photographs(workspace, size.photographs))
+    return Row(
+        "photographs",
+        f"{size.photographs} photographs of 12 megapixels to 224 pixels",
+        (
+            Side(OURS, "ours/bank.py", (folder, "--size", "224"), cache="fresh"),
+            Side(PILLOW, "peers/pillow_decode.py", (folder, "--size", "224")),
+            Side(ONE_PASS, "peers/keras_decode.py", (folder, "--size", "224")),
+        ),
+        (time_of(PILLOW, 0.8 * processes.cores()), time_of(ONE_PASS, 3.5)),
+        rounds=size.rounds,
+        same=("images",),
+    )
+
+
+def second_start(size: Size, workspace: Path) -> Row:
+    folder = str(size.images(workspace))
+    return Row(
+        "second-start",
+        "until the images are ready, the program's own start included",
+        (
+            Side("first start", "ours/bank.py", (folder,), cache="fresh"),
+            Side("second start", "ours/bank.py", (folder,)),
+        ),
+        (Ratio("first / second", ("first start", "seconds"), ("second start", "seconds"), 20),),
+        rounds=size.rounds,
+        same=("images",),
+        first=(decode(folder),),
+    )
+
+
+def commands(size: Size, workspace: Path) -> Row:
+    folder, epochs = str(size.images(workspace)), ("--epochs", str(size.epochs))
+    made = str(workspace / f"climb-for-report-{os.getpid()}")
+    return Row(
+        "commands",
+        "what a person waits for at the command line",
+        (
+            Side("--help", "-m", ("convladder", "--help")),
+            Side("report", "-m", ("convladder", "report", made)),
+            Side(IMPORT, "-c", ("import keras",)),
+        ),
+        (
+            Ratio("import keras / --help", (IMPORT, "seconds"), ("--help", "seconds"), 15),
+            Ratio("import keras / report", (IMPORT, "seconds"), ("report", "seconds"), 3),
+        ),
+        rounds=size.rounds,
+        first=(
+            Side(
+                "climb",
+                "ours/climb.py",
+                (folder, "--out", made, "--rungs", "lenet5", "--seeds", str(size.seeds), *epochs),
+            ),
+        ),
+    )
+
+
+def memory(size: Size, workspace: Path) -> Row:
+    folder = str(size.images(workspace))
+    climb_of_four = (
+        folder,
+        "--rungs",
+        "lenet5",
+        "--seeds",
+        str(of_four(size)),
+        "--jobs",
+        str(of_four(size)),
+        "--epochs",
+        "1",
+    )
+    return Row(
+        "memory",
+        f"{of_four(size)} LeNet-5 trials at a time, memory at its peak (proportional set sizes of all processes)",
+        (
+            Side(OURS, "ours/climb.py", climb_of_four),
+            Side(ARRAYS, "peers/keras_arrays.py", (folder, "--epochs", "1"), together=of_four(size)),
+        ),
+        (time_of(ARRAYS, 2, figure="peak_bytes"),),
+        rounds=size.rounds,
+        accuracy_within=0.1,
+        first=(decode(folder),),
+        memory=True,
+    )
+
+
+def target(size: Size, workspace: Path) -> Row:
+    folder = str(size.images(workspace))
+    ours = ("--rung", "batch-norm", "--set", "train.precision=bfloat16", "--epochs", str(size.target_epochs))
+    return Row(
+        "target",
+        f"from a folder to a test accuracy of {size.target}, a seed a round",
+        (
+            Side(OURS, "ours/train.py", (folder, *ours, "--seed", "{round}"), cache="fresh"),
+            Side(NOTEBOOK, "peers/notebook.py", (folder, "--target", str(size.target), "--seed", "{round}")),
+        ),
+        (Ratio(NOTEBOOK, (NOTEBOOK, "seconds"), (OURS, "seconds"), 3),),
+        kind="accuracy",
+        rounds=1 if size.rounds == 2 else size.rounds,
+        same=(),
+        at_least=size.target,
+    )
+
+
+def decode(folder: str) -> Side:
+    return Side("decode", "ours/bank.py", (folder,))
+
+
+def of_four(size: Size) -> int:
+    return max(1, size.seeds // 2)
+
+
+ROWS: dict[str, Callable[[Size, Path], Row]] = {
+    "climb": climb,
+    "climb-again": climb_again,
+    "trial": trial,
+    "batch-norm": batch_norm,
+    "augmentation": augmentation,
+    "decoding": decoding,
+    "photographs": photographs,
+    "second-start": second_start,
+    "commands": commands,
+    "memory": memory,
+    "target": target,
+}

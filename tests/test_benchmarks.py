@@ -1,0 +1,98 @@
+"""The benchmarks run, at their smallest, and compare what they say that they compare. Nothing here is timed."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+import bench
+import growth
+import precision
+from speed import results
+from speed.harness import Measured, Ratio, Row, Side, find_differences, measure_row, run
+from speed.rows import ROWS
+
+TELLS = """
+import json, sys
+print("noise")
+print(json.dumps({"images": int(sys.argv[1]), "speed": float(sys.argv[2])}))
+"""
+
+
+def telling(name: str, images: int, speed: float) -> Side:
+    return Side(name, "-c", (TELLS, str(images), str(speed)))
+
+
+@pytest.mark.parametrize("name", ROWS)
+def test_every_row_runs_at_its_smallest_and_does_the_same_work(name: str, tmp_path: Path) -> None:
+    bench.main([name, "--size", "smallest", "--out", str(tmp_path)])
+    summary = json.loads((tmp_path / f"{name}.json").read_text())
+    assert summary["differences"] == []
+    measured = [ratio for ratio in summary["ratios"] if ratio["rounds"]]
+    assert measured
+    assert all(ratio["median"] > 0 for ratio in measured)
+
+
+def test_growth_is_measured_and_drawn(tmp_path: Path) -> None:
+    growth.main(["--images", "200", "--jobs", "1", "--trials", "1", "--out", str(tmp_path)])
+    told = json.loads((tmp_path / "growth.json").read_text())
+    assert [each["what"] for each in told["images"]] == ["bank", "trial", "climb"]
+    assert all(each["peak_bytes"] > 0 for each in told["images"] + told["jobs"])
+    assert (tmp_path / "growth.png").stat().st_size > 10_000
+
+
+def test_precision_compares_each_rung_with_its_half(tmp_path: Path) -> None:
+    precision.main(["--smallest", "--out", str(tmp_path)])
+    (told,) = json.loads((tmp_path / "precision.json").read_text())["rungs"]
+    assert told["rung"] == "lenet5"
+    assert told["speed"] > 0
+
+
+def test_sides_take_turns_and_ratios_are_of_one_round(tmp_path: Path) -> None:
+    said: list[str] = []
+    ratio = Ratio("b over a", ("b", "speed"), ("a", "speed"), wanted=2)
+    row = Row("row", "work", (telling("a", 5, 2.0), telling("b", 5, 3.0)), (ratio,), rounds=3, same=("images",))
+    measured = measure_row(row, tmp_path, said.append)
+    assert [line.split(":")[0].strip() for line in said] == ["a", "b", "b", "a", "a", "b"]
+    assert measured.ratios(ratio) == [1.5] * 3
+    summary = results.summarise(measured, "usual")
+    assert summary["ratios"] == [
+        {"name": "b over a", "wanted": 2, "rounds": 3, "median": 1.5, "low": 1.5, "high": 1.5}
+    ]
+    assert "| row | b over a | 1.50 | 1.50 to 1.50 | 2 |  |" in results.as_table([summary])
+
+
+def test_other_work_and_other_accuracy_are_said() -> None:
+    row = Row("row", "work", (telling("a", 5, 1), telling("b", 5, 1)), (), same=("images",), accuracy_within=0.05)
+    alike = [{"a": {"images": 5, "accuracy": 0.5}, "b": {"images": 5, "accuracy": 0.54}}]
+    assert find_differences(row, alike) == []
+    unlike = [{"a": {"images": 5, "accuracy": 0.5}, "b": {"images": 6, "accuracy": 0.6}}]
+    assert find_differences(row, unlike) == ["images: a 5, b 6", "accuracy: a 0.500, b 0.600"]
+
+
+def test_a_side_whose_library_is_missing_is_left_out_and_one_that_fails_is_not(tmp_path: Path) -> None:
+    said: list[str] = []
+    absent = Side("absent", "-c", ("import no_such_library",))
+    ratio = Ratio("ratio", ("absent", "seconds"), ("a", "seconds"), wanted=1)
+    measured = measure_row(Row("row", "work", (telling("a", 5, 1), absent), (ratio,)), tmp_path, said.append)
+    assert "absent: left out" in said[1]
+    assert "not run" in results.as_table([results.summarise(measured, "usual")])
+    with pytest.raises(RuntimeError, match="no such luck"):
+        run(Side("broken", "-c", ("raise ValueError('no such luck')",)), tmp_path)
+
+
+def test_memory_and_repeated_runs_are_counted(tmp_path: Path) -> None:
+    holds = "import time; held = bytearray(200_000_000); held[::4096] = b'x' * len(held[::4096]); time.sleep(1)"
+    two = run(Side("holds", "-c", (holds,), together=2, times=3), tmp_path, memory=True)
+    assert two is not None
+    assert 400e6 < two["peak_bytes"] < 600e6
+    assert two["seconds"] > 3
+
+
+def test_an_unknown_row_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        bench.main(["trail"])
+    assert "unknown row trail" in capsys.readouterr().err
+    assert Measured(Row("row", "work", (), ())).ratios(Ratio("r", ("a", "x"), ("b", "x"), 1)) == []
