@@ -12,6 +12,7 @@ import argparse
 import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import growth
 import precision
@@ -21,6 +22,9 @@ from speed.harness import measure_row
 from speed.rows import ROWS, SIZES
 
 
+OTHERS = {"growth": growth.main, "precision": precision.main}
+
+
 def main(arguments: list[str]) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("rows", nargs="*", metavar="ROW", help=f"of {', '.join(ROWS)}; default: all")
@@ -28,25 +32,30 @@ def main(arguments: list[str]) -> None:
     parser.add_argument("--rounds", type=int, help="how often each side is run; default: by size")
     parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results")
     asked = parser.parse_args(arguments)
-    if asked.rows in (["growth"], ["precision"]):
-        others = {"growth": growth.main, "precision": precision.main}
-        return others[asked.rows[0]](["--out", str(asked.out)])
-    unknown = set(asked.rows) - set(ROWS)
-    if unknown:
-        parser.error(f"unknown row {', '.join(sorted(unknown))}: choose from {', '.join(ROWS)}")
+    for name in asked.rows:
+        if name not in ROWS | OTHERS:
+            parser.error(f"unknown row {name}: choose from {', '.join(ROWS | OTHERS)}")
+    summaries = [measure(name, asked) for name in asked.rows or ROWS if name in ROWS]
+    if summaries:
+        print(results.as_table(summaries), results.as_line(summaries[-1]), sep="\n\n")
+    for name in asked.rows:
+        if name in OTHERS:
+            OTHERS[name](["--out", str(asked.out)])
+
+
+def measure(name: str, asked: argparse.Namespace) -> dict[str, Any]:
+    """Measure a row, keep what was measured, and return it."""
     size = SIZES[asked.size]
     workspace = cache_folder() / "benchmarks"
     workspace.mkdir(parents=True, exist_ok=True)
-    for name in asked.rows or ROWS:
-        row = ROWS[name](size, workspace)
-        row = replace(row, rounds=asked.rounds or row.rounds)
-        if not size.same_accuracy:
-            row = replace(row, accuracy_within=None)
-        say(f"{name}: {row.work}")
-        measured = measure_row(row, workspace, say)
-        summary = results.summarise(measured, asked.size)
-        results.write_json(asked.out / f"{name}.json", summary)
-        print(results.as_table([summary]), flush=True)
+    row = ROWS[name](size, workspace)
+    row = replace(row, rounds=asked.rounds or row.rounds)
+    if not size.same_accuracy:
+        row = replace(row, accuracy_within=None)
+    say(f"{name}: {row.work}")
+    summary = results.summarise(measure_row(row, workspace, say), asked.size)
+    results.write_json(asked.out / f"{name}.json", summary)
+    return summary
 
 
 def say(line: str) -> None:

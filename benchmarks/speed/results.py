@@ -58,6 +58,15 @@ def as_table(summaries: Iterable[dict[str, Any]]) -> str:
     return "\n".join(lines)
 
 
+def as_line(told: dict[str, Any]) -> str:
+    """Return where, with what and when it was measured, in a line."""
+    machine = told["machine"]
+    versions = ", ".join(f"{name} {version}" for name, version in told["versions"].items())
+    return (
+        f"{told['measured']}, {machine['cores']} cores of {machine['processor']}, {machine['system']}; {versions}"
+    )
+
+
 def _line(summary: dict[str, Any], ratio: dict[str, Any]) -> str:
     if "median" not in ratio:
         return f"| {summary['row']} | {ratio['name']} | not run | | {ratio['wanted']:g} | |"

@@ -28,8 +28,9 @@ def build(
 ) -> keras.Model:
     """Build the network from pixels to logits.
 
-    The input is `(batch, height, width, channels)` with values from 0 to 255; preprocessing is inside. The
-    output is `(batch, classes)`, before softmax. These two are float32 under any dtype policy. `statistics` is needed by `preprocessing="standardize"`.
+    The input is `(batch, height, width, channels)` with values from 0 to 255; preprocessing is inside, and needs
+    `statistics` where it is "standardize". The output is `(batch, classes)`, before softmax. Both are float32
+    whatever the dtype policy is.
 
     Raises
     ------
