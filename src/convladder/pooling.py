@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from convladder.evaluation import crossvalidation, metrics, predictions, robustness
+from convladder.evaluation import crossvalidation, predictions, robustness
 from convladder.evaluation.crossvalidation import Folds
 from convladder.evaluation.robustness import Corrupted, Robustness
 from convladder.folders import TrialKey
@@ -47,6 +47,8 @@ class Pooled:
         """What `metrics.json` says of the test images: of all together."""
         if len(self.runs) == 1:
             return dict(self.runs[0].metrics["test"])
+        from convladder.evaluation import metrics  # with scikit-learn, which takes long to import
+
         return dict(metrics.compute(self.tested)["test"])
 
     @property

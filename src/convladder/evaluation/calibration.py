@@ -15,12 +15,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy import stats
-from scipy.optimize import minimize_scalar
 from scipy.special import log_softmax, softmax
 
 from convladder.evaluation import predictions
 from convladder.evaluation.proportions import LEVEL, Proportion, proportion
+from convladder.evaluation.statistics import quantile
 
 BINS = 10
 DRAWS = 1000  # of a resampling
@@ -146,6 +145,8 @@ def fit_temperature(probabilities: Floats, labels: Labels) -> float:
     the other classes, as if one more image might have been wrong: without a single mistake the least loss would
     be at temperature 0 (Platt 1999, "Probabilistic outputs for support vector machines", section 2.2).
     """
+    from scipy.optimize import minimize_scalar
+
     logits = np.log(_clipped(probabilities))
     images, classes = logits.shape
     spared = 1 / (images + 2)
@@ -200,7 +201,7 @@ def overconfidence(probabilities: Floats, labels: Labels) -> Gap:
     mean = float(gaps.mean())
     if len(gaps) < 2:
         return Gap(mean, -1.0, 1.0)
-    reach = float(stats.t.ppf((1 + LEVEL) / 2, len(gaps) - 1) * gaps.std(ddof=1) / np.sqrt(len(gaps)))
+    reach = float(quantile((1 + LEVEL) / 2, len(gaps) - 1) * gaps.std(ddof=1) / np.sqrt(len(gaps)))
     return Gap(mean, mean - reach, mean + reach)
 
 
