@@ -15,7 +15,8 @@ from convladder import card, files
 from convladder.comparison import Comparison
 from convladder.evaluation import calibration, labels, mistakes, predictions, sentences, statistics
 from convladder.pooling import Pooled, robustness_of, trial_name
-from convladder.report import galleries, plots, style
+from convladder.report import galleries, mosaic, plots, style
+from convladder.report.galleries import Gallery
 from convladder.report.render import write_page
 from convladder.report.samples import Sample, read_kept, read_samples
 from convladder.results import Results
@@ -102,12 +103,13 @@ class _Pictures:
     def add_grid(self, name: str, grid: style.Grid) -> Markup:
         return self._add(name, grid.flat[0].figure)
 
-    def keep(self, name: str, grid: style.Grid) -> None:
-        style.save_png(grid.flat[0].figure, self._folder / f"{name}.png")
+    def keep(self, name: str, gallery: Gallery) -> None:
+        mosaic.save_gallery(gallery, self._folder / f"{name}.png")
 
     def _add(self, name: str, figure: Figure) -> Markup:
-        style.save_png(figure, self._folder / f"{name}.png")
-        return Markup(style.to_svg(figure, name))  # matplotlib has escaped the text in it
+        box = style.lay_out(figure)
+        style.save_png(figure, self._folder / f"{name}.png", box)
+        return Markup(style.to_svg(figure, name, box))  # matplotlib has escaped the text in it
 
 
 def _curves(results: Results, pictures: _Pictures) -> dict[str, dict[str, Markup]]:
@@ -131,13 +133,13 @@ def _bearing(results: Results, pictures: _Pictures) -> dict[str, Markup]:
 
 def _predictions_part(pooled: Pooled, run: Run, pictures: _Pictures) -> dict[str, Any]:
     """Return what `predictions.html` shows: figures of all test images together, and what one run sees."""
-    for name, draw in (
-        ("samples", galleries.draw_samples),
-        ("heat", galleries.draw_heat),
-        ("filters", galleries.draw_filters),
-        ("features", galleries.draw_features),
+    for name, gallery in (
+        ("samples", galleries.samples_of(run)),
+        ("heat", galleries.heat_of(run)),
+        ("filters", galleries.filters_of(run)),
+        ("features", galleries.features_of(run)),
     ):
-        pictures.keep(name, draw(run))
+        pictures.keep(name, gallery)
     table, test, kept = pooled.tested, pooled.figures, read_kept(pooled)
     matrix = np.array(test["confusion_matrix"])
     samples = read_samples(run)

@@ -57,6 +57,8 @@ _CHART_SIGNS: Mapping[Verdict, str] = {
 }
 
 _MOST_LABELS = 30
+# given, since finding them takes longer than drawing
+_ROBUSTNESS_MARGINS = {"left": 0.08, "right": 0.99, "bottom": 0.13, "top": 0.94, "wspace": 0.05, "hspace": 0.32}
 
 
 @styled
@@ -157,7 +159,10 @@ def draw_robustness(own: Robustness, other: Robustness | None = None, into: Figu
     """Draw accuracy over the strength of each corruption, in a panel each, beside that of another in grey."""
     figure = into or Figure()
     figure.set_size_inches(1.55 * WIDTH, 0.72 * WIDTH)
-    grid: Grid = figure.subplots(2, -(-len(own.curves) // 2), sharex=True, sharey=True, squeeze=False)
+    columns = -(-len(own.curves) // 2)
+    grid: Grid = figure.subplots(
+        2, columns, sharex=True, sharey=True, squeeze=False, gridspec_kw=_ROBUSTNESS_MARGINS
+    )
     for axes in grid.flat[len(own.curves) :]:
         axes.set_axis_off()
     for axes, (name, curve) in zip(grid.flat, own.curves.items(), strict=False):
@@ -171,7 +176,6 @@ def draw_robustness(own: Robustness, other: Robustness | None = None, into: Figu
         axes.set(xlabel="strength", xticks=range(6))
     for axes in grid[0, len(own.curves) - grid.shape[1] :]:  # with nothing below
         axes.tick_params(labelbottom=True)
-    figure.set_layout_engine("constrained")
     return grid
 
 

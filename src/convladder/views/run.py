@@ -195,25 +195,25 @@ class Run(runs.Run):
         """Draw test images that were predicted rightly and wrongly; return the grid's axes."""
         from convladder.report import galleries
 
-        return galleries.draw_samples(self, new_figure())
+        return galleries.draw_gallery(galleries.samples_of(self), new_figure())
 
     def plot_heat(self) -> Grid:
         """Draw the images of `plot_samples` beside where the network found evidence for what it predicted."""
         from convladder.report import galleries
 
-        return galleries.draw_heat(self, new_figure())
+        return galleries.draw_gallery(galleries.heat_of(self), new_figure())
 
     def plot_filters(self) -> Grid:
         """Draw the filters of the first convolution; middle grey is a weight of zero."""
         from convladder.report import galleries
 
-        return galleries.draw_filters(self, new_figure())
+        return galleries.draw_gallery(galleries.filters_of(self), new_figure())
 
     def plot_features(self) -> Grid:
         """Draw a test image and what each layer makes of it; white is the layer's strongest response."""
         from convladder.report import galleries
 
-        return galleries.draw_features(self, new_figure())
+        return galleries.draw_gallery(galleries.features_of(self), new_figure())
 
     def robustness(self) -> pd.DataFrame:
         """Return the accuracy under each corruption: a row for each of its strengths, 0 being none at all."""
