@@ -182,13 +182,13 @@ def calibration_error(probabilities: Floats, labels: Labels, seed: int = 0) -> C
     confidence, correct = _confidence(probabilities, labels)
     order = np.argsort(confidence, kind="stable")
     confidence, gaps = confidence[order], (confidence - correct)[order]
-    draw, size = np.random.default_rng(seed), len(gaps)
+    draw, size, starts = np.random.default_rng(seed), len(gaps), _bin_starts(len(gaps))
     resampled, calibrated = np.empty(DRAWS), np.empty(DRAWS)
     for number in range(DRAWS):
         times_drawn = np.bincount(draw.integers(size, size=size), minlength=size)
-        resampled[number] = _error(gaps * times_drawn)
-        calibrated[number] = _error(confidence - (draw.random(size) < confidence))
-    error, if_calibrated = _error(gaps), float(np.quantile(calibrated, LEVEL))
+        resampled[number] = _error(gaps * times_drawn, starts)
+        calibrated[number] = _error(confidence - (draw.random(size) < confidence), starts)
+    error, if_calibrated = _error(gaps, starts), float(np.quantile(calibrated, LEVEL))
     low, high = (2 * error - float(np.quantile(resampled, tail)) for tail in ((1 + LEVEL) / 2, (1 - LEVEL) / 2))
     low = max(0.0, low) if error > if_calibrated else 0.0
     return CalibrationError(error, low, min(1.0, max(high, error)), if_calibrated)
@@ -226,9 +226,9 @@ def _confidence(probabilities: Floats, labels: Labels) -> tuple[Floats, NDArray[
     return probabilities.max(axis=1), probabilities.argmax(axis=1) == labels
 
 
-def _error(gaps: Floats) -> float:
+def _error(gaps: Floats, starts: NDArray[np.int64]) -> float:
     """Average the distances of confidence and accuracy over bins; `gaps` are in the order of confidence."""
-    return float(np.abs(np.add.reduceat(gaps, _bin_starts(len(gaps)))).sum() / len(gaps))
+    return float(np.abs(np.add.reduceat(gaps, starts)).sum() / len(gaps))
 
 
 def _bin_starts(images: int, bins: int = BINS) -> NDArray[np.int64]:

@@ -10,6 +10,7 @@ import numpy as np
 from markupsafe import Markup
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.transforms import Bbox
 
 from convladder import card, files
 from convladder.comparison import Comparison
@@ -98,16 +99,18 @@ class _Pictures:
         self._folder = folder / "plots"
 
     def add(self, name: str, axes: Axes) -> Markup:
-        return self._add(name, axes.figure.figure)
+        figure = axes.figure.figure
+        return self._add(name, figure, style.find_edges(figure))
 
     def add_grid(self, name: str, grid: style.Grid) -> Markup:
-        return self._add(name, grid.flat[0].figure)
+        """Take a figure whose margins are given."""
+        figure = grid.flat[0].figure
+        return self._add(name, figure, figure.bbox_inches)
 
     def keep(self, name: str, gallery: Gallery) -> None:
         mosaic.save_gallery(gallery, self._folder / f"{name}.png")
 
-    def _add(self, name: str, figure: Figure) -> Markup:
-        box = style.lay_out(figure)
+    def _add(self, name: str, figure: Figure, box: Bbox) -> Markup:
         style.save_png(figure, self._folder / f"{name}.png", box)
         return Markup(style.to_svg(figure, name, box))  # matplotlib has escaped the text in it
 

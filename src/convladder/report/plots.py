@@ -57,8 +57,7 @@ _CHART_SIGNS: Mapping[Verdict, str] = {
 }
 
 _MOST_LABELS = 30
-# given, since finding them takes longer than drawing
-_ROBUSTNESS_MARGINS = {"left": 0.08, "right": 0.99, "bottom": 0.13, "top": 0.94, "wspace": 0.05, "hspace": 0.32}
+_GRID_MARGINS = {"left": 0.073, "right": 0.992, "bottom": 0.12, "top": 0.935, "wspace": 0.05, "hspace": 0.32}
 
 
 @styled
@@ -160,9 +159,7 @@ def draw_robustness(own: Robustness, other: Robustness | None = None, into: Figu
     figure = into or Figure()
     figure.set_size_inches(1.55 * WIDTH, 0.72 * WIDTH)
     columns = -(-len(own.curves) // 2)
-    grid: Grid = figure.subplots(
-        2, columns, sharex=True, sharey=True, squeeze=False, gridspec_kw=_ROBUSTNESS_MARGINS
-    )
+    grid: Grid = figure.subplots(2, columns, sharex=True, sharey=True, squeeze=False, gridspec_kw=_GRID_MARGINS)
     for axes in grid.flat[len(own.curves) :]:
         axes.set_axis_off()
     for axes, (name, curve) in zip(grid.flat, own.curves.items(), strict=False):

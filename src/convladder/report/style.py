@@ -83,11 +83,10 @@ def styled(draw: Callable[P, T]) -> Callable[P, T]:
 
 
 @styled
-def lay_out(figure: Figure) -> Bbox:
-    """Lay the figure out once for all formats; return what it takes of the paper, in inches."""
+def find_edges(figure: Figure) -> Bbox:
+    """Return what a figure takes of the paper, in inches: once, since it takes as long as drawing it."""
     with any_script():
         figure.draw_without_rendering()
-        figure.set_layout_engine(None)  # it would be asked again for each format
         return figure.get_tightbbox().padded(PADDING)
 
 
