@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from convladder.evaluation import crossvalidation, predictions, robustness
+from convladder.evaluation import calibration, crossvalidation, predictions, robustness
+from convladder.evaluation.calibration import Calibration
 from convladder.evaluation.crossvalidation import Folds
 from convladder.evaluation.robustness import Corrupted, Robustness
 from convladder.folders import TrialKey
@@ -63,6 +64,11 @@ class Pooled:
     def tested_in(self) -> Folds:
         """The fold of each test image, `(images,)`."""
         return np.repeat(np.arange(len(self.runs)), [len(run.tested) for run in self.runs])
+
+    @cached_property
+    def calibrated(self) -> Calibration:
+        """How well the probabilities on test agree with the facts, each network after its own temperature."""
+        return calibration.assess(*(run.predictions for run in self.runs))
 
     @cached_property
     def corrupted(self) -> Corrupted:

@@ -53,7 +53,8 @@ def write_climb(results: Results) -> Path:
 
 def write_run(run: Run) -> Path:
     """Write a run's `report.html` and `plots/`, and renew its model card; return the page's path."""
-    card.write(run)
+    pooled = Pooled((run,))
+    card.write(run, pooled.calibrated)
     pictures = _Pictures(run.folder)
     own = robustness_of(run)
     return write_page(
@@ -65,7 +66,7 @@ def write_run(run: Run) -> Path:
         bearing=pictures.add_grid("robustness", plots.draw_robustness(own)),
         data=run.about["data"],
         environment=run.about["environment"],
-        **_predictions_part(Pooled((run,)), run, pictures),
+        **_predictions_part(pooled, run, pictures),
     )
 
 
@@ -146,7 +147,6 @@ def _predictions_part(pooled: Pooled, run: Run, pictures: _Pictures) -> dict[str
     table, test, kept = pooled.tested, pooled.figures, read_kept(pooled)
     matrix = np.array(test["confusion_matrix"])
     samples = read_samples(run)
-    calibrated = calibration.assess(*(each.predictions for each in pooled.runs))
 
     def pick(rows: Iterable[int]) -> list[Sample]:
         return [kept[row] for row in rows if row in kept]
@@ -156,8 +156,10 @@ def _predictions_part(pooled: Pooled, run: Run, pictures: _Pictures) -> dict[str
         "pairs": [(pair, pick(pair.rows)[: mistakes.OF_PAIR]) for pair in mistakes.confused_pairs(table)],
         "most_wrong": pick(mistakes.most_wrong(table).tolist()),
         "suspects": pick(labels.suspected_rows(pooled.not_trained_on, "test"))[:SUSPECTS],
-        "calibration_reading": sentences.of_calibration(calibrated, len(pooled.runs)),
-        "reliability": pictures.add("reliability", plots.draw_reliability(calibrated.bins, calibrated.bins_after)),
+        "calibration_reading": sentences.of_calibration(pooled.calibrated, len(pooled.runs)),
+        "reliability": pictures.add(
+            "reliability", plots.draw_reliability(pooled.calibrated.bins, pooled.calibrated.bins_after)
+        ),
         "selections": [calibration.select(run.predictions, wanted) for wanted in WANTED],
         "shown": run,
         "shown_as": trial_name(run),
