@@ -159,7 +159,8 @@ def draw_robustness(own: Robustness, other: Robustness | None = None, into: Figu
     figure = into or Figure()
     figure.set_size_inches(1.55 * WIDTH, 0.72 * WIDTH)
     columns = -(-len(own.curves) // 2)
-    grid: Grid = figure.subplots(2, columns, sharex=True, sharey=True, squeeze=False, gridspec_kw=_GRID_MARGINS)
+    margins = None if figure.get_layout_engine() else _GRID_MARGINS  # an engine finds its own
+    grid: Grid = figure.subplots(2, columns, sharex=True, sharey=True, squeeze=False, gridspec_kw=margins)
     for axes in grid.flat[len(own.curves) :]:
         axes.set_axis_off()
     for axes, (name, curve) in zip(grid.flat, own.curves.items(), strict=False):
