@@ -40,8 +40,7 @@ class Pooled:
     @cached_property
     def tested(self) -> pd.DataFrame:
         """The predictions of all test images, fold after fold."""
-        tables = [run.tested for run in self.runs]
-        return pd.concat(tables, ignore_index=True) if len(tables) > 1 else tables[0]
+        return pd.concat(self._tested, ignore_index=True) if len(self._tested) > 1 else self._tested[0]
 
     @property
     def figures(self) -> dict[str, Any]:
@@ -63,7 +62,7 @@ class Pooled:
     @cached_property
     def tested_in(self) -> Folds:
         """The fold of each test image, `(images,)`."""
-        return np.repeat(np.arange(len(self.runs)), [len(run.tested) for run in self.runs])
+        return np.repeat(np.arange(len(self.runs)), [len(table) for table in self._tested])
 
     @cached_property
     def calibrated(self) -> Calibration:
@@ -74,10 +73,15 @@ class Pooled:
     def corrupted(self) -> Corrupted:
         """Which of the test images were right when they were made worse; rows are those of `tested`."""
         parts = [run.corrupted for run in self.runs]
-        starts = np.cumsum([0, *(len(run.tested) for run in self.runs)])[:-1]
+        starts = np.cumsum([0, *(len(table) for table in self._tested)])[:-1]
         rows = [part.rows + start for part, start in zip(parts, starts, strict=True)]
         correct = np.concatenate([part.correct for part in parts], axis=-1)
         return Corrupted(parts[0].names, np.concatenate(rows), correct)
+
+    @cached_property
+    def _tested(self) -> list[pd.DataFrame]:
+        """The predictions of each run's test images: cut out once."""
+        return [run.tested for run in self.runs]
 
 
 def pool(runs: Sequence[Run]) -> tuple[Pooled, ...]:

@@ -112,7 +112,7 @@ class Run:
         except (OSError, ValueError) as error:
             raise RunError(f"cannot read {path} ({error}): the run is of another version") from None
 
-    @cached_property
+    @property
     def tested(self) -> pd.DataFrame:
         """The predictions of the test images."""
         return predictions.part(self.predictions, "test")
