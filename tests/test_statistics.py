@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 from scipy import stats
@@ -9,7 +11,7 @@ from sklearn.datasets import load_digits
 from sklearn.tree import DecisionTreeClassifier
 
 from convladder.evaluation.proportions import proportion
-from convladder.evaluation.statistics import Difference, compare, estimate, holm
+from convladder.evaluation.statistics import Difference, compare, estimate, holm, quantile
 from false_claims import SPREADS, simulate, simulate_ladder
 
 
@@ -199,3 +201,14 @@ def test_one_network_is_a_plain_share_of_images() -> None:
     right = np.array([[True] * 12 + [False] * 3])
     share, found = proportion(12, 15), estimate(right)
     assert (found.low, found.high) == (pytest.approx(share.low), pytest.approx(share.high))
+
+
+@pytest.mark.parametrize(("hits", "images"), [(0, 1), (0, 40), (1, 3), (97, 250), (9999, 10000), (40, 40)])
+def test_a_share_has_the_interval_that_scipy_gives_it(hits: int, images: int) -> None:
+    found, wilson = proportion(hits, images), stats.binomtest(hits, images).proportion_ci(method="wilson")
+    assert (found.low, found.high) == pytest.approx((wilson.low, wilson.high), rel=1e-12, abs=0)
+
+
+def test_quantiles_are_those_of_scipy() -> None:
+    assert quantile(0.975, 7.3) == stats.t.ppf(0.975, 7.3)
+    assert quantile(0.8, math.inf) == stats.norm.ppf(0.8)

@@ -13,6 +13,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from convladder import files
 from convladder.evaluation import calibration, mistakes, predictions, sentences
+from convladder.evaluation.calibration import Calibration
 from convladder.evaluation.proportions import proportion
 from convladder.pooling import robustness_of, trial_name
 from convladder.runs import Run
@@ -24,9 +25,9 @@ WANTED = 0.95  # accuracy for which a threshold is named
 _PART = re.compile(r"<!-- convladder: (\w+) -->[ \t]*\r?\n(?:(?!<!-- convladder: ).)*?<!-- end -->", re.DOTALL)
 
 
-def write(run: Run) -> None:
-    """Write the run's card, or renew the figures in the one that is there."""
-    path, made = run.folder / NAME, _make(run)
+def write(run: Run, calibrated: Calibration | None = None) -> None:
+    """Write the run's card, or renew the figures in the one that is there; `calibrated` where that is known."""
+    path, made = run.folder / NAME, _make(run, calibrated or calibration.assess(run.predictions))
     if path.exists():
         made = renew(path.read_bytes().decode("utf-8", errors="surrogateescape"), made)
     files.write_text(path, made)
@@ -49,7 +50,7 @@ def renew(kept: str, made: str) -> str:
     return _PART.sub(lambda part: parts.get(part[1], part[0]), kept)
 
 
-def _make(run: Run) -> str:
+def _make(run: Run, calibrated: Calibration) -> str:
     environment = Environment(
         loader=PackageLoader("convladder"),
         undefined=StrictUndefined,
@@ -70,7 +71,7 @@ def _make(run: Run) -> str:
         accuracy=proportion(int(right.sum()), len(right)),
         classes=mistakes.class_accuracies(test),
         robustness=robustness_of(run),
-        calibration=sentences.of_calibration(calibration.assess(run.predictions)),
+        calibration=sentences.of_calibration(calibrated),
         selection=sentences.of_selection(calibration.select(run.predictions, WANTED)),
         train_images=sum(trained),
         fewest=min(trained),

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from convladder.evaluation import crossvalidation, metrics, predictions, robustness
+from convladder.evaluation import calibration, crossvalidation, predictions, robustness
+from convladder.evaluation.calibration import Calibration
 from convladder.evaluation.crossvalidation import Folds
 from convladder.evaluation.robustness import Corrupted, Robustness
 from convladder.folders import TrialKey
@@ -39,14 +40,15 @@ class Pooled:
     @cached_property
     def tested(self) -> pd.DataFrame:
         """The predictions of all test images, fold after fold."""
-        tables = [run.tested for run in self.runs]
-        return pd.concat(tables, ignore_index=True) if len(tables) > 1 else tables[0]
+        return pd.concat(self._tested, ignore_index=True) if len(self._tested) > 1 else self._tested[0]
 
     @property
     def figures(self) -> dict[str, Any]:
         """What `metrics.json` says of the test images: of all together."""
         if len(self.runs) == 1:
             return dict(self.runs[0].metrics["test"])
+        from convladder.evaluation import metrics  # with scikit-learn, which takes long to import
+
         return dict(metrics.compute(self.tested)["test"])
 
     @property
@@ -60,16 +62,26 @@ class Pooled:
     @cached_property
     def tested_in(self) -> Folds:
         """The fold of each test image, `(images,)`."""
-        return np.repeat(np.arange(len(self.runs)), [len(run.tested) for run in self.runs])
+        return np.repeat(np.arange(len(self.runs)), [len(table) for table in self._tested])
+
+    @cached_property
+    def calibrated(self) -> Calibration:
+        """How well the probabilities on test agree with the facts, each network after its own temperature."""
+        return calibration.assess(*(run.predictions for run in self.runs))
 
     @cached_property
     def corrupted(self) -> Corrupted:
         """Which of the test images were right when they were made worse; rows are those of `tested`."""
         parts = [run.corrupted for run in self.runs]
-        starts = np.cumsum([0, *(len(run.tested) for run in self.runs)])[:-1]
+        starts = np.cumsum([0, *(len(table) for table in self._tested)])[:-1]
         rows = [part.rows + start for part, start in zip(parts, starts, strict=True)]
         correct = np.concatenate([part.correct for part in parts], axis=-1)
         return Corrupted(parts[0].names, np.concatenate(rows), correct)
+
+    @cached_property
+    def _tested(self) -> list[pd.DataFrame]:
+        """The predictions of each run's test images: cut out once."""
+        return [run.tested for run in self.runs]
 
 
 def pool(runs: Sequence[Run]) -> tuple[Pooled, ...]:

@@ -13,7 +13,6 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from convladder.data.sources import count_ignored
 from convladder.evaluation import sentences
 
 if TYPE_CHECKING:
@@ -87,6 +86,8 @@ def banks(kept: Sequence[tuple[Bank, int]], cache: Path, *, json_wanted: bool) -
 
 def check(checked: Check, page: Path | None, *, json_wanted: bool) -> None:
     """Print what became of the files, the images by class and split, and what was found."""
+    from convladder.data.sources import count_ignored  # with NumPy, which `--help` does without
+
     if json_wanted:
         as_json(checked.as_json() | {"report": str(page) if page else None})
         return

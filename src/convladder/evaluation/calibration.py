@@ -15,12 +15,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy import stats
-from scipy.optimize import minimize_scalar
 from scipy.special import log_softmax, softmax
 
 from convladder.evaluation import predictions
 from convladder.evaluation.proportions import LEVEL, Proportion, proportion
+from convladder.evaluation.statistics import quantile
 
 BINS = 10
 DRAWS = 1000  # of a resampling
@@ -146,6 +145,8 @@ def fit_temperature(probabilities: Floats, labels: Labels) -> float:
     the other classes, as if one more image might have been wrong: without a single mistake the least loss would
     be at temperature 0 (Platt 1999, "Probabilistic outputs for support vector machines", section 2.2).
     """
+    from scipy.optimize import minimize_scalar
+
     logits = np.log(_clipped(probabilities))
     images, classes = logits.shape
     spared = 1 / (images + 2)
@@ -181,13 +182,13 @@ def calibration_error(probabilities: Floats, labels: Labels, seed: int = 0) -> C
     confidence, correct = _confidence(probabilities, labels)
     order = np.argsort(confidence, kind="stable")
     confidence, gaps = confidence[order], (confidence - correct)[order]
-    draw, size = np.random.default_rng(seed), len(gaps)
+    draw, size, starts = np.random.default_rng(seed), len(gaps), _bin_starts(len(gaps))
     resampled, calibrated = np.empty(DRAWS), np.empty(DRAWS)
     for number in range(DRAWS):
         times_drawn = np.bincount(draw.integers(size, size=size), minlength=size)
-        resampled[number] = _error(gaps * times_drawn)
-        calibrated[number] = _error(confidence - (draw.random(size) < confidence))
-    error, if_calibrated = _error(gaps), float(np.quantile(calibrated, LEVEL))
+        resampled[number] = _error(gaps * times_drawn, starts)
+        calibrated[number] = _error(confidence - (draw.random(size) < confidence), starts)
+    error, if_calibrated = _error(gaps, starts), float(np.quantile(calibrated, LEVEL))
     low, high = (2 * error - float(np.quantile(resampled, tail)) for tail in ((1 + LEVEL) / 2, (1 - LEVEL) / 2))
     low = max(0.0, low) if error > if_calibrated else 0.0
     return CalibrationError(error, low, min(1.0, max(high, error)), if_calibrated)
@@ -200,7 +201,7 @@ def overconfidence(probabilities: Floats, labels: Labels) -> Gap:
     mean = float(gaps.mean())
     if len(gaps) < 2:
         return Gap(mean, -1.0, 1.0)
-    reach = float(stats.t.ppf((1 + LEVEL) / 2, len(gaps) - 1) * gaps.std(ddof=1) / np.sqrt(len(gaps)))
+    reach = float(quantile((1 + LEVEL) / 2, len(gaps) - 1) * gaps.std(ddof=1) / np.sqrt(len(gaps)))
     return Gap(mean, mean - reach, mean + reach)
 
 
@@ -225,9 +226,9 @@ def _confidence(probabilities: Floats, labels: Labels) -> tuple[Floats, NDArray[
     return probabilities.max(axis=1), probabilities.argmax(axis=1) == labels
 
 
-def _error(gaps: Floats) -> float:
+def _error(gaps: Floats, starts: NDArray[np.int64]) -> float:
     """Average the distances of confidence and accuracy over bins; `gaps` are in the order of confidence."""
-    return float(np.abs(np.add.reduceat(gaps, _bin_starts(len(gaps)))).sum() / len(gaps))
+    return float(np.abs(np.add.reduceat(gaps, starts)).sum() / len(gaps))
 
 
 def _bin_starts(images: int, bins: int = BINS) -> NDArray[np.int64]:

@@ -10,9 +10,8 @@ import math
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-from scipy.stats import binomtest, norm
 
-from convladder.evaluation.statistics import ALPHA, Correct, Difference, judge
+from convladder.evaluation.statistics import ALPHA, Correct, Difference, judge, quantile
 
 
 def compare(
@@ -34,10 +33,12 @@ def compare(
 
 
 def _difference(left: Correct, right: Correct) -> Difference:
+    from scipy.stats import binomtest  # which takes longer to import than most pages to make
+
     images = len(left)
     gained, lost = int(np.sum(left > right)), int(np.sum(left < right))
     p_value = float(binomtest(gained, gained + lost).pvalue) if gained + lost else 1.0
     up, down = (gained + 1) / (images + 2), (lost + 1) / (images + 2)
-    reach = float(norm.ppf(1 - ALPHA / 2)) * math.sqrt((up + down - (up - down) ** 2) / (images + 2))
+    reach = quantile(1 - ALPHA / 2, math.inf) * math.sqrt((up + down - (up - down) ** 2) / (images + 2))
     low, high = max(-1.0, up - down - reach), min(1.0, up - down + reach)
     return Difference((gained - lost) / images, low, high, p_value=p_value)

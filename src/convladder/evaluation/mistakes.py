@@ -37,9 +37,10 @@ def class_accuracies(table: pd.DataFrame) -> dict[str, Proportion]:
 def confused_pairs(table: pd.DataFrame, most: int = 5) -> list[Confusion]:
     """Return the pairs (class, taken for) with the most images, the most frequent first."""
     confidence = predictions.probabilities(table).max(axis=1)
+    labels, answers = table["label"].tolist(), table["predicted"].tolist()
     found: dict[tuple[str, str], list[int]] = {}
     for row in np.flatnonzero(~predictions.correct(table)).tolist():
-        found.setdefault((table["label"].iloc[row], table["predicted"].iloc[row]), []).append(row)
+        found.setdefault((labels[row], answers[row]), []).append(row)
     sizes = table["label"].value_counts()
     pairs = []
     for (label, predicted), rows in sorted(found.items()):

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
-from scipy.stats import binomtest
+from scipy.special import ndtri
 
 LEVEL = 0.95  # of every interval
+_QUANTILE = float(ndtri((1 + LEVEL) / 2))
 
 
 @dataclass(frozen=True)
 class Proportion:
-    """A share of images, and its 95 % interval (Wilson 1927, by SciPy). Without images the share is None."""
+    """A share of images, and its 95 % interval (Wilson 1927). Without images the share is None."""
 
     share: float | None
     low: float
@@ -28,5 +30,9 @@ def proportion(hits: int, images: int) -> Proportion:
     """
     if images == 0:
         return Proportion(None, 0.0, 1.0, 0)
-    interval = binomtest(hits, images).proportion_ci(LEVEL, method="wilson")
-    return Proportion(hits / images, float(interval.low), float(interval.high), images)
+    share = hits / images
+    shrink = 2 * (images + _QUANTILE**2)
+    centre = (2 * images * share + _QUANTILE**2) / shrink
+    reach = _QUANTILE / shrink * math.sqrt(4 * images * share * (1 - share) + _QUANTILE**2)
+    low, high = 0.0 if hits == 0 else centre - reach, 1.0 if hits == images else centre + reach
+    return Proportion(share, low, high, images)

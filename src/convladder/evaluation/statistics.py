@@ -32,7 +32,7 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
+from scipy.special import ndtri, stdtr, stdtrit
 
 from convladder.evaluation.proportions import LEVEL
 
@@ -213,7 +213,7 @@ def t_test(difference: float, variance: float, degrees: float, family: int) -> D
         difference,
         max(-1.0, difference - reach),
         min(1.0, difference + reach),
-        p_value=2 * float(stats.t.sf(abs(difference) / error, degrees)),
+        p_value=2 * float(stdtr(degrees, -abs(difference) / error)),
         detectable=min(1.0, error * (strict + quantile(POWER, degrees))),
     )
 
@@ -241,4 +241,5 @@ def wilson(mean: float, size: float, quantile: float) -> tuple[float, float]:
 
 
 def quantile(probability: float, degrees: float) -> float:
-    return float(stats.norm.ppf(probability) if math.isinf(degrees) else stats.t.ppf(probability, degrees))
+    """Return Student's quantile; with infinitely many degrees of freedom that of the normal distribution."""
+    return float(ndtri(probability) if math.isinf(degrees) else stdtrit(degrees, probability))

@@ -10,12 +10,14 @@ import numpy as np
 from markupsafe import Markup
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.transforms import Bbox
 
 from convladder import card, files
 from convladder.comparison import Comparison
 from convladder.evaluation import calibration, labels, mistakes, predictions, sentences, statistics
 from convladder.pooling import Pooled, robustness_of, trial_name
-from convladder.report import galleries, plots, style
+from convladder.report import galleries, mosaic, plots, style
+from convladder.report.galleries import Gallery
 from convladder.report.render import write_page
 from convladder.report.samples import Sample, read_kept, read_samples
 from convladder.results import Results
@@ -51,7 +53,8 @@ def write_climb(results: Results) -> Path:
 
 def write_run(run: Run) -> Path:
     """Write a run's `report.html` and `plots/`, and renew its model card; return the page's path."""
-    card.write(run)
+    pooled = Pooled((run,))
+    card.write(run, pooled.calibrated)
     pictures = _Pictures(run.folder)
     own = robustness_of(run)
     return write_page(
@@ -63,7 +66,7 @@ def write_run(run: Run) -> Path:
         bearing=pictures.add_grid("robustness", plots.draw_robustness(own)),
         data=run.about["data"],
         environment=run.about["environment"],
-        **_predictions_part(Pooled((run,)), run, pictures),
+        **_predictions_part(pooled, run, pictures),
     )
 
 
@@ -97,17 +100,20 @@ class _Pictures:
         self._folder = folder / "plots"
 
     def add(self, name: str, axes: Axes) -> Markup:
-        return self._add(name, axes.figure.figure)
+        figure = axes.figure.figure
+        return self._add(name, figure, style.find_edges(figure))
 
     def add_grid(self, name: str, grid: style.Grid) -> Markup:
-        return self._add(name, grid.flat[0].figure)
+        """Take a figure whose margins are given."""
+        figure = grid.flat[0].figure
+        return self._add(name, figure, figure.bbox_inches)
 
-    def keep(self, name: str, grid: style.Grid) -> None:
-        style.save_png(grid.flat[0].figure, self._folder / f"{name}.png")
+    def keep(self, name: str, gallery: Gallery) -> None:
+        mosaic.save_gallery(gallery, self._folder / f"{name}.png")
 
-    def _add(self, name: str, figure: Figure) -> Markup:
-        style.save_png(figure, self._folder / f"{name}.png")
-        return Markup(style.to_svg(figure, name))  # matplotlib has escaped the text in it
+    def _add(self, name: str, figure: Figure, box: Bbox) -> Markup:
+        style.save_png(figure, self._folder / f"{name}.png", box)
+        return Markup(style.to_svg(figure, name, box))  # matplotlib has escaped the text in it
 
 
 def _curves(results: Results, pictures: _Pictures) -> dict[str, dict[str, Markup]]:
@@ -131,17 +137,16 @@ def _bearing(results: Results, pictures: _Pictures) -> dict[str, Markup]:
 
 def _predictions_part(pooled: Pooled, run: Run, pictures: _Pictures) -> dict[str, Any]:
     """Return what `predictions.html` shows: figures of all test images together, and what one run sees."""
-    for name, draw in (
-        ("samples", galleries.draw_samples),
-        ("heat", galleries.draw_heat),
-        ("filters", galleries.draw_filters),
-        ("features", galleries.draw_features),
+    for name, gallery in (
+        ("samples", galleries.samples_of(run)),
+        ("heat", galleries.heat_of(run)),
+        ("filters", galleries.filters_of(run)),
+        ("features", galleries.features_of(run)),
     ):
-        pictures.keep(name, draw(run))
+        pictures.keep(name, gallery)
     table, test, kept = pooled.tested, pooled.figures, read_kept(pooled)
     matrix = np.array(test["confusion_matrix"])
     samples = read_samples(run)
-    calibrated = calibration.assess(*(each.predictions for each in pooled.runs))
 
     def pick(rows: Iterable[int]) -> list[Sample]:
         return [kept[row] for row in rows if row in kept]
@@ -151,8 +156,10 @@ def _predictions_part(pooled: Pooled, run: Run, pictures: _Pictures) -> dict[str
         "pairs": [(pair, pick(pair.rows)[: mistakes.OF_PAIR]) for pair in mistakes.confused_pairs(table)],
         "most_wrong": pick(mistakes.most_wrong(table).tolist()),
         "suspects": pick(labels.suspected_rows(pooled.not_trained_on, "test"))[:SUSPECTS],
-        "calibration_reading": sentences.of_calibration(calibrated, len(pooled.runs)),
-        "reliability": pictures.add("reliability", plots.draw_reliability(calibrated.bins, calibrated.bins_after)),
+        "calibration_reading": sentences.of_calibration(pooled.calibrated, len(pooled.runs)),
+        "reliability": pictures.add(
+            "reliability", plots.draw_reliability(pooled.calibrated.bins, pooled.calibrated.bins_after)
+        ),
         "selections": [calibration.select(run.predictions, wanted) for wanted in WANTED],
         "shown": run,
         "shown_as": trial_name(run),

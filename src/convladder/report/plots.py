@@ -57,6 +57,7 @@ _CHART_SIGNS: Mapping[Verdict, str] = {
 }
 
 _MOST_LABELS = 30
+_GRID_MARGINS = {"left": 0.073, "right": 0.992, "bottom": 0.12, "top": 0.935, "wspace": 0.05, "hspace": 0.32}
 
 
 @styled
@@ -157,7 +158,9 @@ def draw_robustness(own: Robustness, other: Robustness | None = None, into: Figu
     """Draw accuracy over the strength of each corruption, in a panel each, beside that of another in grey."""
     figure = into or Figure()
     figure.set_size_inches(1.55 * WIDTH, 0.72 * WIDTH)
-    grid: Grid = figure.subplots(2, -(-len(own.curves) // 2), sharex=True, sharey=True, squeeze=False)
+    columns = -(-len(own.curves) // 2)
+    margins = None if figure.get_layout_engine() else _GRID_MARGINS  # an engine finds its own
+    grid: Grid = figure.subplots(2, columns, sharex=True, sharey=True, squeeze=False, gridspec_kw=margins)
     for axes in grid.flat[len(own.curves) :]:
         axes.set_axis_off()
     for axes, (name, curve) in zip(grid.flat, own.curves.items(), strict=False):
@@ -171,7 +174,6 @@ def draw_robustness(own: Robustness, other: Robustness | None = None, into: Figu
         axes.set(xlabel="strength", xticks=range(6))
     for axes in grid[0, len(own.curves) - grid.shape[1] :]:  # with nothing below
         axes.tick_params(labelbottom=True)
-    figure.set_layout_engine("constrained")
     return grid
 
 

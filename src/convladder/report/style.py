@@ -19,6 +19,7 @@ import numpy as np
 from matplotlib import font_manager
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.transforms import Bbox
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -65,6 +66,8 @@ _FALLBACK_FONTS = (  # for scripts that DejaVu Sans lacks, on the usual systems
     "Nirmala UI",
     "WenQuanYi Zen Hei",
 )
+DPI = 160  # of PNG files
+PADDING = 0.05  # inches around a picture
 WIDTH = 5.2  # inches: readable on a phone, and two fit side by side on a desk
 
 
@@ -79,11 +82,19 @@ def styled(draw: Callable[P, T]) -> Callable[P, T]:
     return drawn
 
 
-def to_svg(figure: Figure, name: str) -> str:
-    """Return the figure as inline SVG in the page's colours. `name` keeps the ids of two figures apart."""
+@styled
+def find_edges(figure: Figure) -> Bbox:
+    """Return what a figure takes of the paper, in inches: once, since it takes as long as drawing it."""
+    with any_script():
+        figure.draw_without_rendering()
+        return figure.get_tightbbox().padded(PADDING)
+
+
+def to_svg(figure: Figure, name: str, box: Bbox) -> str:
+    """Return this part of a figure as inline SVG in the page's colours; `name` keeps the ids of two apart."""
     text = io.StringIO()
-    with matplotlib.rc_context({**_STYLE, "svg.hashsalt": name}), _any_script():
-        figure.savefig(text, format="svg", bbox_inches="tight", pad_inches=0.05, metadata={"Date": None})
+    with matplotlib.rc_context({**_STYLE, "svg.hashsalt": name}), any_script():
+        figure.savefig(text, format="svg", bbox_inches=box, metadata={"Date": None})
     svg = text.getvalue()
     svg = svg[svg.index("<svg") :]
     for colour, variable in THEME.items():
@@ -91,15 +102,15 @@ def to_svg(figure: Figure, name: str) -> str:
     return svg
 
 
-def save_png(figure: Figure, path: Path) -> None:
-    """Write the figure as PNG on white."""
+def save_png(figure: Figure, path: Path, box: Bbox | None = None) -> None:
+    """Write the figure, or this part of it, as PNG on white."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    with _any_script():
-        figure.savefig(path, dpi=160, bbox_inches="tight", facecolor="white", metadata={"Software": None})
+    with any_script():
+        figure.savefig(path, dpi=DPI, bbox_inches=box, facecolor="white", metadata={"Software": None})
 
 
 @contextlib.contextmanager
-def _any_script() -> Iterator[None]:
+def any_script() -> Iterator[None]:
     """Draw names in any script with the fonts that are there; a glyph that none has is no reason to complain."""
     with matplotlib.rc_context({"font.family": _font_families()}), warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Glyph .* missing from font")

@@ -58,11 +58,12 @@ class Dataset(datasets.Dataset):
         from convladder.report import galleries
         from convladder.report.style import shorten
 
-        shown = range(len(self.class_names))[:classes]
-        rows = [np.resize(np.flatnonzero(self.labels() == label), each) for label in shown]
+        labels = range(len(self.class_names))[:classes]
+        rows = [np.resize(np.flatnonzero(self.labels() == label), each) for label in labels]
         chosen = np.concatenate(rows)
         titles = [shorten(self.class_names[label], 20) for label in self.labels()[chosen]]
-        return galleries.draw_images(list(self.images()[chosen]), titles, columns=each, into=new_figure())
+        shown = galleries.Gallery(list(self.images()[chosen]), titles, columns=each)
+        return galleries.draw_gallery(shown, new_figure())
 
     def plot_augmentation(self, settings: Augmentation, *, images: int = 3, each: int = 5, seed: int = 0) -> Grid:
         """Draw some training images, each as it is and as a trial sees it in its first epochs."""
@@ -74,7 +75,7 @@ class Dataset(datasets.Dataset):
         for place, original in enumerate(originals):
             shown += [original, *changed[place * each : (place + 1) * each]]
             titles += ["as it is", *[""] * each]
-        return galleries.draw_images(shown, titles, columns=1 + each, into=new_figure())
+        return galleries.draw_gallery(galleries.Gallery(shown, titles, columns=1 + each), new_figure())
 
     def __repr__(self) -> str:
         form = " × ".join(map(str, self.bank.form.shape))

@@ -13,15 +13,12 @@ import numpy as np
 import pandas as pd
 from scipy.special import softmax
 
-from convladder import folders, progress, runs
+from convladder import folders, runs
 from convladder.config import Experiment
-from convladder.data.dataset import load_bank
-from convladder.data.forms import FORM
 from convladder.errors import ExperimentError
 from convladder.evaluation import calibration as calibrations
 from convladder.evaluation import labels, mistakes, predictions, sentences
 from convladder.evaluation.calibration import Calibration, Selection
-from convladder.inference import count_seen, evaluate_elsewhere, list_layers, predict_files
 from convladder.pooling import robustness_of, trial_name
 from convladder.processes import call, cores
 from convladder.views.figures import new_figure
@@ -59,6 +56,11 @@ class Run(runs.Run):
         source that names a test split this takes the test split, else all. `out` keeps `predictions.csv`
         and `evaluation.json`. Raises ConvladderError where the source cannot be read or has an unknown class.
         """
+        from convladder import progress
+        from convladder.data.dataset import load_bank
+        from convladder.data.forms import FORM
+        from convladder.inference import count_seen, evaluate_elsewhere
+
         reporter = progress.reporter(quiet=quiet)
         if out is not None:
             folders.check_outside(Path(out), str(data))
@@ -86,6 +88,8 @@ class Run(runs.Run):
         threshold reaches that accuracy all are unsure, and a warning says so. Each call starts TensorFlow anew,
         which takes seconds: give all files at once.
         """
+        from convladder.inference import predict_files
+
         given = [paths] if isinstance(paths, str | Path) else list(paths)
         if not all(isinstance(path, str | Path) for path in given):
             raise ExperimentError(f"predict takes paths of image files; got {type(given[0]).__name__}")
@@ -120,6 +124,8 @@ class Run(runs.Run):
 
     def architecture(self) -> pd.DataFrame:
         """Return a row a layer: its name, the shape of its output and its number of parameters."""
+        from convladder.inference import list_layers
+
         return pd.DataFrame(call(list_layers, self.folder))
 
     def plot_history(self, metric: Metric = "accuracy", ax: Axes | None = None) -> Axes:
@@ -189,25 +195,25 @@ class Run(runs.Run):
         """Draw test images that were predicted rightly and wrongly; return the grid's axes."""
         from convladder.report import galleries
 
-        return galleries.draw_samples(self, new_figure())
+        return galleries.draw_gallery(galleries.samples_of(self), new_figure())
 
     def plot_heat(self) -> Grid:
         """Draw the images of `plot_samples` beside where the network found evidence for what it predicted."""
         from convladder.report import galleries
 
-        return galleries.draw_heat(self, new_figure())
+        return galleries.draw_gallery(galleries.heat_of(self), new_figure())
 
     def plot_filters(self) -> Grid:
         """Draw the filters of the first convolution; middle grey is a weight of zero."""
         from convladder.report import galleries
 
-        return galleries.draw_filters(self, new_figure())
+        return galleries.draw_gallery(galleries.filters_of(self), new_figure())
 
     def plot_features(self) -> Grid:
         """Draw a test image and what each layer makes of it; white is the layer's strongest response."""
         from convladder.report import galleries
 
-        return galleries.draw_features(self, new_figure())
+        return galleries.draw_gallery(galleries.features_of(self), new_figure())
 
     def robustness(self) -> pd.DataFrame:
         """Return the accuracy under each corruption: a row for each of its strengths, 0 being none at all."""
