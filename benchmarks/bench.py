@@ -21,7 +21,6 @@ from speed import results
 from speed.harness import measure_row
 from speed.rows import ROWS, SIZES
 
-
 OTHERS = {"growth": growth.main, "precision": precision.main}
 
 

@@ -1,0 +1,71 @@
+"""Put what was measured into docs/speed.md, between its markers: `make docs`, and at the end of `make bench`.
+
+A table stands between `<!-- table: NAME -->` and `<!-- end -->`; whatever else is on the page is written by hand.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+from speed import results
+from speed.rows import ROWS
+
+PAGE = Path(__file__).parents[1] / "docs/speed.md"
+RESULTS = Path(__file__).parent / "results"
+
+_TABLE = re.compile(r"(<!-- table: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
+
+
+def fill(text: str, folder: Path) -> str:
+    """Return the page's text with the tables made from the results in a folder."""
+    return _TABLE.sub(lambda found: f"{found[1]}\n{MAKERS[found[2]](folder)}\n\n{found[3]}", text)
+
+
+def of_rows(folder: Path) -> str:
+    found = [_read(folder, name) for name in ROWS if (folder / f"{name}.json").exists()]
+    where = sorted({results.as_line(each) for each in found})
+    return "\n\n".join([results.as_table(found), *where])
+
+
+def of_precision(folder: Path) -> str:
+    told = _read(folder, "precision")
+    lines = ["| rung | accuracy in float32 | bfloat16: difference, interval | | times as fast |", "|---|---|---|---|---|"]
+    lines += [
+        f"| {each['rung']} | {each['accuracy']:.3f} | {_interval(each)} | {each['verdict']} | {each['speed']:.2f} |"
+        for each in told["rungs"]
+    ]
+    return "\n".join(lines) + f"\n\n{results.as_line(told)}"
+
+
+def of_growth(folder: Path) -> str:
+    told = _read(folder, "growth")
+    lines = ["| images | bank | trial | climb |", "|---|---|---|---|"]
+    for images in sorted({each["images"] for each in told["images"]}):
+        cells = {each["what"]: _cost(each) for each in told["images"] if each["images"] == images}
+        lines.append(f"| {images:,} | {cells['bank']} | {cells['trial']} | {cells['climb']} |")
+    lines += ["", f"| jobs | climb of {told['trials']} |", "|---|---|"]
+    lines += [f"| {each['jobs']} | {_cost(each)} |" for each in told["jobs"]]
+    return "\n".join(lines) + f"\n\n{results.as_line(told)}"
+
+
+def _cost(told: dict[str, Any]) -> str:
+    return f"{told['seconds']:,.0f} s, {told['peak_bytes'] / 1e9:.2f} GB"
+
+
+def _interval(told: dict[str, Any]) -> str:
+    if told["low"] is None:
+        return f"{told['difference']:+.3f}"
+    return f"{told['difference']:+.3f} ({told['low']:+.3f} to {told['high']:+.3f})"
+
+
+def _read(folder: Path, name: str) -> Any:
+    return json.loads((folder / f"{name}.json").read_text())
+
+
+MAKERS = {"rows": of_rows, "precision": of_precision, "growth": of_growth}
+
+if __name__ == "__main__":
+    PAGE.write_text(fill(PAGE.read_text(), RESULTS))
