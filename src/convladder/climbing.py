@@ -16,8 +16,9 @@ from convladder.data.dataset import Dataset
 from convladder.errors import ExperimentError, LadderError, RunError, TrainingError
 from convladder.folders import TrialKey
 from convladder.ladder import Ladder
-from convladder.processes import Event, Failed, Finished, Task, call, run_tasks
-from convladder.trial import Trial, count_flops, run_trial
+from convladder.models import sizes
+from convladder.processes import Event, Failed, Finished, Task, run_tasks
+from convladder.trial import Trial, run_trial
 
 RENEW_AFTER = 12  # trials: Keras's memory grows a little with each fit
 
@@ -85,7 +86,7 @@ def climb(plan: Plan, folder: Path, *, jobs: int, on_weights: OnWeights, on_even
     ------
     RunError
         The folder holds another climb or cannot be written, or another process is at work in it.
-    ConvladderError
+    ExperimentError
         The images are too small for a rung's network.
     """
     folders.check_writable(folder)
@@ -222,14 +223,17 @@ def _train(trials: Sequence[Trial], folder: Path, jobs: int) -> Iterator[Event]:
 
 
 def _weigh(trials: Sequence[Trial]) -> dict[TrialKey, float]:
-    """Measure one network a rung, in a worker, so that this process stays without TensorFlow."""
-    of_rung = {trial.rung: trial for trial in trials}
-    counts = call(count_flops, list(of_rung.values())) if of_rung else []
-    flops = dict(zip(of_rung, counts, strict=True))
+    """Return how much work each trial is. Raises ExperimentError where images are too small for a network."""
     return {
-        trial.key: flops[trial.rung] * trial.experiment.train.epochs * len(trial.dataset.splits.train)
+        trial.key: _flops(trial) * trial.experiment.train.epochs * len(trial.dataset.splits.train)
         for trial in trials
     }
+
+
+def _flops(trial: Trial) -> int:
+    shape, model = trial.dataset.bank.form.shape, trial.experiment.model
+    sizes.check_size(model, *shape[:2])
+    return sizes.count_flops(model, shape, len(trial.dataset.class_names))
 
 
 def _identity(trials: Sequence[Trial]) -> str:

@@ -77,18 +77,6 @@ def run_trial(trial: Trial, folder: Path, command: str, emit: Emit) -> None:
     card.write(runs.Run(folder))
 
 
-def count_flops(trials: list[Trial], emit: Emit) -> list[int]:
-    """Build each trial's network and return its FLOPs for one image.
-
-    Raises ExperimentError where the images are too small for one of them.
-    """
-    del emit
-    return [
-        measure_cost(trial.experiment, trial.dataset.bank.form.shape, len(trial.dataset.class_names)).flops
-        for trial in trials
-    ]
-
-
 def measure_cost(experiment: Experiment, shape: tuple[int, int, int], classes: int) -> Cost:
     """Return what the experiment's network costs for images of this shape `(height, width, channels)`."""
     from convladder.models import convnet, cost
