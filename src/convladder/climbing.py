@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
@@ -14,11 +15,13 @@ from convladder.config import Data, difference
 from convladder.data.bank import VERSION
 from convladder.data.dataset import Dataset
 from convladder.errors import ExperimentError, LadderError, RunError, TrainingError
+from convladder.evaluation import corruptions
 from convladder.folders import TrialKey
 from convladder.ladder import Ladder
 from convladder.models import sizes
 from convladder.processes import Event, Failed, Finished, Task, run_tasks
 from convladder.trial import Trial, run_trial
+from convladder.worsened import Worsened
 
 RENEW_AFTER = 12  # trials: Keras's memory grows a little with each fit
 
@@ -215,11 +218,25 @@ def _describe(plan: Plan, folder: Path, earlier: list[TrialKey], jobs: int) -> N
 
 
 def _train(trials: Sequence[Trial], folder: Path, jobs: int) -> Iterator[Event]:
+    """Run the trials, and before them what makes the corrupted images that they share."""
     command = provenance.command()
+    shared = folder / ".shared.tmp"  # where this is killed, the next climb removes it as a leftover
+    shared.mkdir()
+    of_images = {(trial.dataset.bank.folder, trial.key.fold): trial.dataset for trial in trials}
     tasks = [
-        Task(trial.key, run_trial, (trial, folders.trial_folder(folder, trial.key), command)) for trial in trials
+        Task(None, Worsened.of(dataset, shared).keep, (name,))
+        for dataset in of_images.values()
+        for name in corruptions.NAMES
     ]
-    return run_tasks(tasks, jobs=jobs, threads=1, renew_after=RENEW_AFTER)
+    for trial in trials:
+        place = folders.trial_folder(folder, trial.key)
+        tasks.append(Task(trial.key, run_trial, (replace(trial, shared=shared), place, command)))
+    try:
+        for event in run_tasks(tasks, jobs=jobs, threads=1, renew_after=RENEW_AFTER):
+            if event.key is not None:  # what is not shared, a trial makes for itself
+                yield event
+    finally:
+        shutil.rmtree(shared, ignore_errors=True)
 
 
 def _weigh(trials: Sequence[Trial]) -> dict[TrialKey, float]:
