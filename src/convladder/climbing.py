@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -23,7 +24,7 @@ from convladder.processes import Event, Failed, Finished, Task, run_tasks
 from convladder.trial import Trial, run_trial
 from convladder.worsened import Worsened
 
-RENEW_AFTER = 12  # trials: Keras's memory grows a little with each fit
+RENEW_AFTER = 12  # tasks: Keras's memory grows a little with each fit
 
 OnEvent = Callable[[Event], None]
 OnWeights = Callable[[dict[TrialKey, float]], None]
@@ -102,14 +103,15 @@ def climb(plan: Plan, folder: Path, *, jobs: int, on_weights: OnWeights, on_even
         _describe(plan, folder, earlier, jobs)
         order = sorted(missing, key=lambda trial: -weights[trial.key])
         failed = []
-        for event in _train(order, folder, jobs):
-            on_event(event)
-            error = folders.error_file(folders.trial_folder(folder, event.key))
-            if isinstance(event, Finished):
-                error.unlink(missing_ok=True)
-            if isinstance(event, Failed):
-                files.write_text(error, event.error + "\n" if event.expected else event.details)
-                failed.append(event)
+        with _shared_folder(folder) as shared:
+            for event in _train(order, folder, shared, jobs):
+                on_event(event)
+                error = folders.error_file(folders.trial_folder(folder, event.key))
+                if isinstance(event, Finished):
+                    error.unlink(missing_ok=True)
+                if isinstance(event, Failed):
+                    files.write_text(error, event.error + "\n" if event.expected else event.details)
+                    failed.append(event)
         return failed
 
 
@@ -217,11 +219,20 @@ def _describe(plan: Plan, folder: Path, earlier: list[TrialKey], jobs: int) -> N
     files.write_json(folder / "climb.json", description)
 
 
-def _train(trials: Sequence[Trial], folder: Path, jobs: int) -> Iterator[Event]:
+@contextlib.contextmanager
+def _shared_folder(folder: Path) -> Iterator[Path]:
+    """Yield a folder for what trials share; where this is killed, the next climb removes it as a leftover."""
+    shared = folder / ".shared.tmp"
+    shared.mkdir()
+    try:
+        yield shared
+    finally:
+        shutil.rmtree(shared, ignore_errors=True)
+
+
+def _train(trials: Sequence[Trial], folder: Path, shared: Path, jobs: int) -> Iterator[Event]:
     """Run the trials, and before them what makes the corrupted images that they share."""
     command = provenance.command()
-    shared = folder / ".shared.tmp"  # where this is killed, the next climb removes it as a leftover
-    shared.mkdir()
     of_images = {(trial.dataset.bank.folder, trial.key.fold): trial.dataset for trial in trials}
     tasks = [
         Task(None, Worsened.of(dataset, shared).keep, (name,))
@@ -231,12 +242,9 @@ def _train(trials: Sequence[Trial], folder: Path, jobs: int) -> Iterator[Event]:
     for trial in trials:
         place = folders.trial_folder(folder, trial.key)
         tasks.append(Task(trial.key, run_trial, (replace(trial, shared=shared), place, command)))
-    try:
-        for event in run_tasks(tasks, jobs=jobs, threads=1, renew_after=RENEW_AFTER):
-            if event.key is not None:  # what is not shared, a trial makes for itself
-                yield event
-    finally:
-        shutil.rmtree(shared, ignore_errors=True)
+    for event in run_tasks(tasks, jobs=jobs, threads=1, renew_after=RENEW_AFTER):
+        if event.key is not None:  # what could not be shared, each trial makes for itself
+            yield event
 
 
 def _weigh(trials: Sequence[Trial]) -> dict[TrialKey, float]:
