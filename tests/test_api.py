@@ -222,7 +222,7 @@ def test_corrupted_images_keep_their_labels(run: cl.Run, digits: cl.Dataset) -> 
     """One corruption, predicted by hand."""
     from convladder.evaluation import corruptions
     from convladder.inference import load_network
-    from convladder.insight import CHUNK
+    from convladder.worsened import CHUNK
 
     kept = run.corrupted
     pixels, labels = digits.images("test")[kept.rows], digits.labels("test")[kept.rows]

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Any
+
 import keras
 import numpy as np
 import pytest
@@ -8,7 +10,7 @@ from keras import layers
 from convladder.config import Experiment, Model
 from convladder.errors import ExperimentError
 from convladder.ladder import load_ladder
-from convladder.models import convnet, cost
+from convladder.models import convnet, cost, sizes
 from convladder.trial import measure_cost
 
 CIFAR = (32, 32, 3)
@@ -32,6 +34,24 @@ def test_lenet5_costs_what_one_counts_by_hand() -> None:
     values = 28 * 28 * 6 + 10 * 10 * 16  # bias and ReLU for each, and each is read once by a pooling
     others = 32 * 32 * 3 + 3 * values + 2 * (120 + 84) + 10
     assert price.flops == 2 * price.macs + others
+
+
+@pytest.mark.parametrize("shape", [CIFAR, (47, 61, 1)])
+@pytest.mark.parametrize("name", ["classic", "notebook"])
+def test_the_flops_are_the_same_before_a_network_is_built(name: str, shape: tuple[int, int, int]) -> None:
+    for rung in load_ladder(name).rungs:
+        experiment = load_ladder(name).experiment(rung.name)
+        built = measure_cost(experiment, shape, 7).flops
+        assert sizes.count_flops(experiment.model, shape, 7) == built, rung.name
+
+
+@pytest.mark.parametrize(
+    "model", [{"dense": ()}, {"kernel_size": 4, "padding": "same"}, {"filters": (3, 5, 7, 9)}]
+)
+def test_the_flops_are_the_same_for_other_settings(model: dict[str, Any]) -> None:
+    experiment = Experiment(model=Model(**model))
+    shape = (128, 100, 3)
+    assert sizes.count_flops(experiment.model, shape, 2) == measure_cost(experiment, shape, 2).flops
 
 
 def test_a_small_net_costs_what_one_counts_by_hand() -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
+import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
@@ -14,12 +16,15 @@ from convladder.config import Data, difference
 from convladder.data.bank import VERSION
 from convladder.data.dataset import Dataset
 from convladder.errors import ExperimentError, LadderError, RunError, TrainingError
+from convladder.evaluation import corruptions
 from convladder.folders import TrialKey
 from convladder.ladder import Ladder
-from convladder.processes import Event, Failed, Finished, Task, call, run_tasks
-from convladder.trial import Trial, count_flops, run_trial
+from convladder.models import sizes
+from convladder.processes import Event, Failed, Finished, Task, run_tasks
+from convladder.trial import Trial, run_trial
+from convladder.worsened import Worsened
 
-RENEW_AFTER = 12  # trials: Keras's memory grows a little with each fit
+RENEW_AFTER = 12  # tasks: Keras's memory grows a little with each fit
 
 OnEvent = Callable[[Event], None]
 OnWeights = Callable[[dict[TrialKey, float]], None]
@@ -85,7 +90,7 @@ def climb(plan: Plan, folder: Path, *, jobs: int, on_weights: OnWeights, on_even
     ------
     RunError
         The folder holds another climb or cannot be written, or another process is at work in it.
-    ConvladderError
+    ExperimentError
         The images are too small for a rung's network.
     """
     folders.check_writable(folder)
@@ -98,14 +103,15 @@ def climb(plan: Plan, folder: Path, *, jobs: int, on_weights: OnWeights, on_even
         _describe(plan, folder, earlier, jobs)
         order = sorted(missing, key=lambda trial: -weights[trial.key])
         failed = []
-        for event in _train(order, folder, jobs):
-            on_event(event)
-            error = folders.error_file(folders.trial_folder(folder, event.key))
-            if isinstance(event, Finished):
-                error.unlink(missing_ok=True)
-            if isinstance(event, Failed):
-                files.write_text(error, event.error + "\n" if event.expected else event.details)
-                failed.append(event)
+        with _shared_folder(folder) as shared:
+            for event in _train(order, folder, shared, jobs):
+                on_event(event)
+                error = folders.error_file(folders.trial_folder(folder, event.key))
+                if isinstance(event, Finished):
+                    error.unlink(missing_ok=True)
+                if isinstance(event, Failed):
+                    files.write_text(error, event.error + "\n" if event.expected else event.details)
+                    failed.append(event)
         return failed
 
 
@@ -213,23 +219,46 @@ def _describe(plan: Plan, folder: Path, earlier: list[TrialKey], jobs: int) -> N
     files.write_json(folder / "climb.json", description)
 
 
-def _train(trials: Sequence[Trial], folder: Path, jobs: int) -> Iterator[Event]:
+@contextlib.contextmanager
+def _shared_folder(folder: Path) -> Iterator[Path]:
+    """Yield a folder for what trials share; where this is killed, the next climb removes it as a leftover."""
+    shared = folder / ".shared.tmp"
+    shared.mkdir()
+    try:
+        yield shared
+    finally:
+        shutil.rmtree(shared, ignore_errors=True)
+
+
+def _train(trials: Sequence[Trial], folder: Path, shared: Path, jobs: int) -> Iterator[Event]:
+    """Run the trials, and before them what makes the corrupted images that they share."""
     command = provenance.command()
+    of_images = {(trial.dataset.bank.folder, trial.key.fold): trial.dataset for trial in trials}
     tasks = [
-        Task(trial.key, run_trial, (trial, folders.trial_folder(folder, trial.key), command)) for trial in trials
+        Task(None, Worsened.of(dataset, shared).keep, (name,))
+        for dataset in of_images.values()
+        for name in corruptions.NAMES
     ]
-    return run_tasks(tasks, jobs=jobs, threads=1, renew_after=RENEW_AFTER)
+    for trial in trials:
+        place = folders.trial_folder(folder, trial.key)
+        tasks.append(Task(trial.key, run_trial, (replace(trial, shared=shared), place, command)))
+    for event in run_tasks(tasks, jobs=jobs, threads=1, renew_after=RENEW_AFTER):
+        if event.key is not None:  # what could not be shared, each trial makes for itself
+            yield event
 
 
 def _weigh(trials: Sequence[Trial]) -> dict[TrialKey, float]:
-    """Measure one network a rung, in a worker, so that this process stays without TensorFlow."""
-    of_rung = {trial.rung: trial for trial in trials}
-    counts = call(count_flops, list(of_rung.values())) if of_rung else []
-    flops = dict(zip(of_rung, counts, strict=True))
+    """Return how much work each trial is. Raises ExperimentError where images are too small for a network."""
     return {
-        trial.key: flops[trial.rung] * trial.experiment.train.epochs * len(trial.dataset.splits.train)
+        trial.key: _flops(trial) * trial.experiment.train.epochs * len(trial.dataset.splits.train)
         for trial in trials
     }
+
+
+def _flops(trial: Trial) -> int:
+    shape, model = trial.dataset.bank.form.shape, trial.experiment.model
+    sizes.check_size(model, *shape[:2])
+    return sizes.count_flops(model, shape, len(trial.dataset.class_names))
 
 
 def _identity(trials: Sequence[Trial]) -> str:

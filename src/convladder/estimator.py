@@ -22,6 +22,7 @@ from convladder.data import memory
 from convladder.data.images import ImageForm, Pixels
 from convladder.errors import ExperimentError
 from convladder.ladder import Ladder, load_ladder
+from convladder.models import sizes
 
 if TYPE_CHECKING:
     import keras
@@ -207,9 +208,7 @@ class ConvClassifier(ClassifierMixin, BaseEstimator):
 
     def _settle(self, experiment: Experiment, *, validated: bool) -> Experiment:
         """Return the experiment with all that the images decide."""
-        from convladder.models import convnet
-
-        form = memory.find_form(experiment.data, self.image_shape_, convnet.smallest_side(experiment.model))
+        form = memory.find_form(experiment.data, self.image_shape_, sizes.smallest_side(experiment.model))
         settled = {
             "data.source": memory.NAME,
             "data.image_size": (form.height, form.width),

@@ -12,15 +12,13 @@ from convladder.data.images import Pixels
 from convladder.evaluation import corruptions, labels, mistakes, predictions
 from convladder.evaluation.robustness import Corrupted
 from convladder.runs import Features, Samples
+from convladder.worsened import Worsened
 
 if TYPE_CHECKING:
     import keras
     from numpy.typing import NDArray
 
 SAMPLES = 12  # of right and of wrong test images each
-CORRUPTED = 1000  # test images at most, each in 35 forms
-CORRUPTED_PIXELS = 20_000_000  # of all of them, at most: 398 images of 224x224
-CHUNK = 64  # images that are corrupted at a time
 
 
 def take_samples(network: keras.Model, table: pd.DataFrame, dataset: Dataset) -> Samples:
@@ -47,26 +45,18 @@ def take_features(network: keras.Model, samples: Samples) -> Features:
     return Features(pixels, filters, features.feature_maps(network, pixels))
 
 
-def corrupt_and_predict(network: keras.Model, dataset: Dataset) -> Corrupted:
-    """Predict test images, at most a thousand of them drawn at random, in each corruption and strength.
-
-    Which images, and what is done to them, depends on nothing but the test split and the images' form.
-    """
+def predict_worsened(network: keras.Model, dataset: Dataset, worsened: Worsened) -> Corrupted:
+    """Predict the dataset's test images in each corruption and strength."""
     from convladder.training import fit
 
-    test, form = dataset.splits.test, dataset.bank.form
-    most = min(CORRUPTED, CORRUPTED_PIXELS // (form.height * form.width))
-    rows = np.sort(np.random.default_rng(0).permutation(len(test))[:most])
+    truth = dataset.bank.labels[dataset.splits.test[worsened.rows]]
     predict = fit.predictor(network)
-    correct = np.zeros((len(corruptions.NAMES), corruptions.STRENGTHS, len(rows)), dtype=bool)
-    for chunk, start in enumerate(range(0, len(rows), CHUNK)):
-        part = slice(start, start + CHUNK)
-        pixels, truth = _test_pixels(dataset, rows[part]), dataset.bank.labels[test[rows[part]]]
-        for place, name in enumerate(corruptions.NAMES):
-            for level in range(corruptions.STRENGTHS):
-                worse = corruptions.corrupt(pixels, name, level + 1, seed=chunk)
-                correct[place, level, part] = predict(worse).argmax(axis=1) == truth
-    return Corrupted(corruptions.NAMES, rows, correct)
+    correct = np.zeros((len(corruptions.NAMES), corruptions.STRENGTHS, len(truth)), dtype=bool)
+    for place, name in enumerate(corruptions.NAMES):
+        for level in range(corruptions.STRENGTHS):
+            for part, pixels in worsened.batches(name, level + 1):
+                correct[place, level, part] = predict(pixels).argmax(axis=1) == truth[part]
+    return Corrupted(corruptions.NAMES, worsened.rows, correct)
 
 
 def _choose(table: pd.DataFrame) -> tuple[NDArray[np.int64], int]:

@@ -18,6 +18,7 @@ from convladder.evaluation import metrics, predictions
 from convladder.folders import TrialKey
 from convladder.ladder import Ladder
 from convladder.processes import Emit
+from convladder.worsened import Worsened
 
 if TYPE_CHECKING:
     import keras
@@ -28,11 +29,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Trial:
-    """One rung with one seed: an experiment, and the images that it names."""
+    """One rung with one seed: an experiment, and the images that it names.
+
+    shared : where a climb keeps what its trials share.
+    """
 
     rung: str
     experiment: Experiment
     dataset: Dataset
+    shared: Path | None = None
 
     @property
     def key(self) -> TrialKey:
@@ -59,7 +64,9 @@ def run_trial(trial: Trial, folder: Path, command: str, emit: Emit) -> None:
         runs.write_splits(temporary, dataset.split_table())
         samples = insight.take_samples(fitted.network, written, dataset)
         features = insight.take_features(fitted.network, samples)
-        runs.write_arrays(temporary, samples, features, insight.corrupt_and_predict(fitted.network, dataset))
+        worsened = Worsened.of(dataset, trial.shared)
+        corrupted = insight.predict_worsened(fitted.network, dataset, worsened)
+        runs.write_arrays(temporary, samples, features, corrupted)
         about = {
             "rung": trial.rung,
             "experiment": trial.experiment.model_dump(),
@@ -75,18 +82,6 @@ def run_trial(trial: Trial, folder: Path, command: str, emit: Emit) -> None:
         figures["seconds"] = round(time.perf_counter() - started, 3)
         files.write_json(temporary / folders.MARKER, figures)
     card.write(runs.Run(folder))
-
-
-def count_flops(trials: list[Trial], emit: Emit) -> list[int]:
-    """Build each trial's network and return its FLOPs for one image.
-
-    Raises ExperimentError where the images are too small for one of them.
-    """
-    del emit
-    return [
-        measure_cost(trial.experiment, trial.dataset.bank.form.shape, len(trial.dataset.class_names)).flops
-        for trial in trials
-    ]
 
 
 def measure_cost(experiment: Experiment, shape: tuple[int, int, int], classes: int) -> Cost:

@@ -37,16 +37,18 @@ def class_accuracies(table: pd.DataFrame) -> dict[str, Proportion]:
 def confused_pairs(table: pd.DataFrame, most: int = 5) -> list[Confusion]:
     """Return the pairs (class, taken for) with the most images, the most frequent first."""
     confidence = predictions.probabilities(table).max(axis=1)
-    labels, answers = table["label"].tolist(), table["predicted"].tolist()
+    wrong = np.flatnonzero(~predictions.correct(table))
+    surest_first = wrong[np.argsort(-confidence[wrong], kind="stable")]
+    labels, taken_for = table["label"].tolist(), table["predicted"].tolist()
     found: dict[tuple[str, str], list[int]] = {}
-    for row in np.flatnonzero(~predictions.correct(table)).tolist():
-        found.setdefault((labels[row], answers[row]), []).append(row)
+    for row in surest_first.tolist():
+        found.setdefault((labels[row], taken_for[row]), []).append(row)
+    pairs = sorted(sorted(found.items()), key=lambda pair: -len(pair[1]))[:most]
     sizes = table["label"].value_counts()
-    pairs = []
-    for (label, predicted), rows in sorted(found.items()):
-        surest_first = tuple(sorted(rows, key=lambda row: -confidence[row]))
-        pairs.append(Confusion(label, predicted, surest_first, proportion(len(rows), int(sizes[label]))))
-    return sorted(pairs, key=lambda pair: -len(pair.rows))[:most]
+    return [
+        Confusion(label, predicted, tuple(rows), proportion(len(rows), int(sizes[label])))
+        for (label, predicted), rows in pairs
+    ]
 
 
 def most_wrong(table: pd.DataFrame, most: int = 12) -> NDArray[np.int64]:

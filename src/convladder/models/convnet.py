@@ -9,10 +9,8 @@ import keras
 from keras import layers
 
 from convladder.config import Model
-from convladder.errors import ExperimentError
+from convladder.models import sizes
 from convladder.models.normalization import BatchNormalization
-
-POOL = 2
 
 
 @dataclass(frozen=True)
@@ -37,13 +35,7 @@ def build(
     ExperimentError
         The images are too small for so many convolutions and poolings.
     """
-    smallest = smallest_side(settings)
-    if min(shape[:2]) < smallest:
-        raise ExperimentError(
-            f"images of {shape[0]}x{shape[1]} are too small for {len(settings.filters)} convolutions of "
-            f"{settings.kernel_size}x{settings.kernel_size} with {settings.padding} padding: "
-            f"the smallest size is {smallest}x{smallest} (--image-size {smallest})"
-        )
+    sizes.check_size(settings, *shape[:2])
     inputs = keras.Input(shape, name="pixels")
     values = _preprocessing(settings, statistics)(inputs)
     for number, (filters, rate) in enumerate(zip_longest(settings.filters, settings.dropout_conv), start=1):
@@ -64,16 +56,6 @@ def build(
     return keras.Model(inputs, logits, name=settings.architecture)
 
 
-def smallest_side(settings: Model) -> int:
-    """Return the least height and width that leave one pixel after the last pooling."""
-    side = 1
-    for _ in settings.filters:
-        side *= POOL
-        if settings.padding == "valid":
-            side += settings.kernel_size - 1
-    return side
-
-
 def _preprocessing(settings: Model, statistics: Statistics | None) -> layers.Layer:
     if settings.preprocessing == "unit":
         return layers.Rescaling(1 / 255, name="preprocessing", dtype="float32")
@@ -91,4 +73,4 @@ def _convolution(settings: Model, filters: int, number: int) -> layers.Layer:
 
 def _pooling(settings: Model, number: int) -> layers.Layer:
     kind = layers.MaxPooling2D if settings.pooling == "max" else layers.AveragePooling2D
-    return kind(POOL, name=f"pooling_{number}")
+    return kind(sizes.POOL, name=f"pooling_{number}")

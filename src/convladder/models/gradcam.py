@@ -15,7 +15,7 @@ import tensorflow as tf
 from keras import ops
 from numpy.typing import NDArray
 
-from convladder.models.convnet import POOL
+from convladder.models.sizes import POOL
 
 LEAST_CELLS = 10  # to a side
 BATCH = 64

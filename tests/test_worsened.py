@@ -1,0 +1,48 @@
+"""Test images in every corruption: the same whether a climb keeps them or a trial makes them."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from convladder.data.dataset import Dataset
+from convladder.evaluation import corruptions
+from convladder.worsened import CHUNK, Worsened
+
+
+def pixels(worsened: Worsened, name: str, strength: int) -> np.ndarray:
+    return np.concatenate([images for _, images in worsened.batches(name, strength)])
+
+
+@pytest.mark.parametrize("name", corruptions.NAMES)
+def test_what_is_kept_is_what_is_made(few_digits: Dataset, tmp_path: Path, name: str) -> None:
+    kept, made = Worsened.of(few_digits, tmp_path), Worsened.of(few_digits)
+    kept.keep(name, emit=print)
+    assert [path.name for path in tmp_path.glob("*/*")] == [name]
+    _, images = next(kept.batches(name, 1))
+    assert isinstance(images, np.memmap)
+    for strength in range(1, corruptions.STRENGTHS + 1):
+        assert (pixels(kept, name, strength) == pixels(made, name, strength)).all()
+
+
+def test_each_chunk_has_a_draw_of_its_own(few_digits: Dataset) -> None:
+    everything = np.arange(len(few_digits.bank.records))
+    dataset = replace(few_digits, splits=replace(few_digits.splits, test=everything))
+    worsened = Worsened.of(dataset)
+    images = dataset.bank.images[dataset.bank.rows]
+    found = pixels(worsened, "gaussian_noise", 2)
+    assert len(found) == len(images) == 300
+    for chunk in range(5):
+        part = slice(chunk * CHUNK, (chunk + 1) * CHUNK)
+        expected = corruptions.corrupt(images[part], "gaussian_noise", 2, seed=chunk)
+        assert (found[part] == expected).all()
+
+
+def test_a_full_disk_keeps_nothing(few_digits: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shutil, "disk_usage", lambda folder: shutil._ntuple_diskusage(1, 1, 0))
+    Worsened.of(few_digits, tmp_path).keep("shift", emit=print)
+    assert not list(tmp_path.iterdir())
