@@ -9,8 +9,10 @@ import contextlib
 import faulthandler
 import io
 import json
+import math
 import struct
 import sys
+import time
 import zipfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -178,15 +180,19 @@ def _take(contents: Mapping[Record, Content | UnreadableImage], record: Record) 
 def _at_work(chunk: Chunk, *, watched: bool) -> Iterator[Callable[[int], None]]:
     """Yield a function that notes the row where another process can read it, should this one end.
 
-    If watched, it also ends this process, even inside a decoder, unless the next row begins in SECONDS.
+    If watched, it also ends this process, even inside a decoder, unless the next row begins in about SECONDS.
     """
     with chunk.marker.open("wb", buffering=0) as marker, chunk.trace.open("w") as trace:
+        armed = -math.inf
 
         def begin(row: int) -> None:
+            nonlocal armed
             marker.seek(0)
             marker.write(_ROW.pack(row))
-            if watched:
+            now = time.monotonic()
+            if watched and now - armed > SECONDS / 20:  # each time, a thread ends and another starts
                 faulthandler.dump_traceback_later(SECONDS, exit=True, file=trace)
+                armed = now
 
         try:
             yield begin
