@@ -23,13 +23,14 @@ import numpy as np
 
 from convladder import files
 from convladder.data.facts import FACTS, Facts, digest_content, measure
-from convladder.data.images import ImageForm, Limits, Pixels, fit, open_picture
+from convladder.data.images import ImageForm, Limits, Picture, Pixels, fit, open_picture
 from convladder.data.sources import Content, Fetch, Record
 from convladder.errors import UnreadableImage
 from convladder.processes import Emit
 
 PIXELS = "images.npy"
 SECONDS = 60.0  # that one image may take; photographs take a tenth of one
+SMALL = 128 * 128  # pixels: so many may be held for all of a chunk
 MEMORY = 3 * 2**30  # bytes that one image and all of its decoding may take
 
 _ROW = struct.Struct("<q")
@@ -127,6 +128,7 @@ def decode_chunk(chunk: Chunk, fetch: Fetch, doomed: Mapping[int, Rejection], *,
     """
     pixels, facts = chunk.pixels(), np.zeros(len(chunk.rows), FACTS)
     rejections: dict[int, Rejection] = {}
+    held: dict[int, Picture] = {}  # small ones, by place, to be measured together
     with _at_work(chunk, watched=watched) as begin:
         for place, (row, record) in enumerate(zip(chunk.rows, chunk.records, strict=True)):
             begin(row)
@@ -136,12 +138,16 @@ def decode_chunk(chunk: Chunk, fetch: Fetch, doomed: Mapping[int, Rejection], *,
             try:
                 picture = open_picture(fetch(record), chunk.form, chunk.limits)
                 pixels[row] = fit(picture, chunk.form)
-                facts[place] = measure(picture, pixels[row])
+                if picture.image.width * picture.image.height > SMALL:
+                    facts[place] = measure([picture], [pixels[row]])[0]
+                else:
+                    held[place] = picture
             except UnreadableImage as error:
                 rejections[row] = Rejection(record.path, error.reason, error.detail)
             except MemoryError:
                 detail = f"decoding it took over {MEMORY / 2**30:.0f} GiB of memory"
                 rejections[row] = Rejection(record.path, "too-large", detail)
+        facts[list(held)] = measure(list(held.values()), [pixels[chunk.rows[place]] for place in held])
     _write(chunk, Done(facts, rejections))
 
 

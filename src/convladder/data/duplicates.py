@@ -1,8 +1,8 @@
 """Exact and near duplicates among many images: perceptual hashes propose, pixels decide.
 
 An image is a near duplicate of another if it is the same picture, recompressed, resized, brightened, shifted by
-a pixel or mirrored. The hash is pHash (Zauner 2010, "Implementation and benchmarking of perceptual image hash
-functions"); two thumbnails are compared by their correlation after a band-pass, colour by colour.
+a pixel or mirrored. The hashes are those of `thumbnails.py`; two thumbnails are compared by their correlation
+after a band-pass, colour by colour.
 
 What the bounds below rest on (`benchmarks/duplicates.py`): among the 60,000 images of CIFAR-10, with one planted
 duplicate of every eighth, all exact, resized and mirrored ones were found, at least 0.99 of those recompressed
@@ -23,22 +23,18 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps
 from scipy.ndimage import gaussian_filter
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from convladder.data.images import Pixels
+from convladder.data.thumbnails import COARSE, SIDE, Hashes
 from convladder.processes import cores
 
 Indices = NDArray[np.int64]
-Hashes = NDArray[np.uint64]
 Values = NDArray[np.float32]
 Thumbnails = Callable[[Indices], Pixels]
 Candidates = tuple[Indices, Indices]  # left and right of each pair
-
-SIDE, COARSE = 32, 8  # of a thumbnail, and of its grey pixels
-REDUCED_SIDE = 128  # pixels: larger images are first reduced by plain means, which is many times faster
 
 RADIUS = 14  # bits of 64
 CANDIDATES = 8  # an image, on average; where there would be more, the radius is reduced
@@ -74,26 +70,6 @@ class Pair:
     distance: float
 
 
-def hash_image(image: Image.Image) -> tuple[int, int]:
-    """Return the 64-bit perceptual hashes of an upright image and of its mirror image."""
-    from imagehash import phash  # which imports what scipy has for wavelets and signals
-
-    small = _reduce(image).convert("L")
-    return _as_number(phash(small).hash), _as_number(phash(ImageOps.mirror(small)).hash)
-
-
-def make_thumbnail(image: Image.Image) -> Pixels:
-    """Return the whole image stretched to `(32, 32, 3)`."""
-    return np.asarray(_reduce(image).convert("RGB").resize((SIDE, SIDE), Image.Resampling.BILINEAR))
-
-
-def reduce_thumbnail(thumbnail: Pixels) -> Pixels:
-    """Return the 8x8 grey pixels of a thumbnail."""
-    blocks = thumbnail.reshape(COARSE, SIDE // COARSE, COARSE, SIDE // COARSE, 3)
-    reduced: Pixels = np.rint(blocks.mean((1, 3, 4))).astype(np.uint8)
-    return reduced
-
-
 def find_pairs(
     digests: Hashes,
     hashes: Hashes,
@@ -112,11 +88,11 @@ def find_pairs(
     digests
         `(N,)`: equal where the decoded pixels are equal.
     hashes, mirrored
-        `(N,)` each, from `hash_image`.
+        `(N,)` each, from `hash_images`.
     coarse
-        `(N, 8, 8)`, from `reduce_thumbnail`.
+        `(N, 8, 8)`, from `reduce_thumbnails`.
     thumbnails
-        Returns `(n, 32, 32, 3)` for n indices; see `make_thumbnail`. Asked for few images.
+        Returns `(n, 32, 32, 3)` for n indices; see `make_thumbnails`. Asked for few images.
     progress
         Told how much of the comparing is done, of how much.
     """
@@ -324,13 +300,3 @@ def _thin(left: Indices, right: Indices) -> Candidates:
 
 def _select(keep: NDArray[np.bool_], left: Indices, right: Indices) -> Candidates:
     return left[keep], right[keep]
-
-
-def _reduce(image: Image.Image) -> Image.Image:
-    """Divide the sides of a large image by a whole number."""
-    factor = min(image.size) // REDUCED_SIDE
-    return image.reduce(factor) if factor > 1 and image.mode not in ("P", "1") else image
-
-
-def _as_number(bits: NDArray[np.bool_]) -> int:
-    return int.from_bytes(np.packbits(bits).tobytes(), "big")
