@@ -19,11 +19,12 @@ import math
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import gaussian_filter
+from scipy.ndimage import gaussian_filter1d
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
@@ -42,6 +43,7 @@ FEW_CANDIDATES = 200_000  # in all, for which it is not
 CROWD = 200  # candidates of one image: those that share a hash are compared with the next ones only
 LEAST_COARSE = 0.8  # correlation of 8x8 grey pixels
 BAND = (1.0, 3.0)  # pixels of a thumbnail: finer is noise of compression, coarser is light and sky
+BLURS = [gaussian_filter1d(np.eye(SIDE, dtype=np.float32), sigma, axis=0, truncate=2.5) for sigma in BAND]
 FARTHEST, NEAREST = 0.08, 0.007  # bounds of one less the correlation
 SPREADS = 7  # by which a near duplicate must be more alike than images that are drawn at random
 LARGEST_GAIN = 1.5  # ratio of contrasts
@@ -52,7 +54,8 @@ SAMPLE = 2_000  # pairs drawn to see how alike the images are by chance
 FEWEST = 100  # images for that
 SAMPLED_ROWS = 256  # hashes
 ROWS, COLUMNS = 32, 4096  # hashes compared at once: half a megabyte stays in the cache
-BATCH = 2048  # pairs or images whose pixels are compared at once
+BATCH = 2048  # pairs that are joined, the nearest first, before the next are looked at
+PART = 128  # pairs whose pixels are compared at once
 SHIFTS = [(down, right) for down in (0, -1, 1) for right in (0, -1, 1)]
 
 
@@ -103,8 +106,9 @@ def find_pairs(
     search = _Search(kept, signs, thumbnails)
     for mirror, queries in ((False, hashes[kept]), (True, mirrored[kept])):
         radius = _choose_radius(queries, hashes[kept])
-        proposed = _counted(propose(queries, hashes[kept], radius), len(kept), mirror, progress)
-        pairs += search.confirm(*search.sift(proposed, mirror), mirror)
+        proposed = propose(queries, hashes[kept], radius, partial(search.sift, mirror=mirror))
+        counted = _counted(proposed, len(kept), mirror, progress)
+        pairs += search.confirm(*search.choose(counted, mirror), mirror)
     return pairs
 
 
@@ -134,23 +138,25 @@ class _Search:
         self.parents = np.arange(len(kept))
         self.bound = self._find_bound()
 
-    def sift(self, proposed: Iterable[Candidates], mirror: bool) -> Candidates:
-        """Keep the pairs that are alike in 8x8 grey pixels; where these are very many, the most alike."""
+    def sift(self, left: Indices, right: Indices, mirror: bool) -> Candidates:
+        """Keep the pairs that are alike in 8x8 grey pixels."""
+        return _select(self._correlate(left, right, mirror) >= LEAST_COARSE, left, right)
+
+    def choose(self, sifted: Iterable[Candidates], mirror: bool) -> Candidates:
+        """Gather the pairs; where these are very many, the most alike."""
         nothing = np.empty(0, np.int64)
-        lefts, rights, alikes = [nothing], [nothing], [np.empty(0, np.float32)]
-        for left, right in proposed:
-            ours = self.coarse[left, :, ::-1] if mirror else self.coarse[left]
-            alike = np.einsum("nij,nij->n", ours, self.coarse[right])
-            near = alike >= LEAST_COARSE
-            lefts.append(left[near])
-            rights.append(right[near])
-            alikes.append(alike[near])
-        left, right, alike = np.concatenate(lefts), np.concatenate(rights), np.concatenate(alikes)
+        left, right = (np.concatenate(ends) for ends in zip((nothing, nothing), *sifted, strict=True))
         most = max(FEW_CANDIDATES, len(self.kept) // 2)
         if len(left) > most:
+            alike = self._correlate(left, right, mirror)
             best = np.sort(np.argpartition(alike, -most)[-most:])
             left, right = left[best], right[best]
         return left, right
+
+    def _correlate(self, left: Indices, right: Indices, mirror: bool) -> Values:
+        ours = self.coarse[left, :, ::-1] if mirror else self.coarse[left]
+        alike: Values = np.einsum("nij,nij->n", ours, self.coarse[right])
+        return alike
 
     def confirm(self, left: Indices, right: Indices, mirror: bool) -> Iterator[Pair]:
         """Yield those of the pairs that are duplicates, and not connected by the pairs before them."""
@@ -167,10 +173,17 @@ class _Search:
         return left[order], right[order], distances[order]
 
     def _measure(self, left: Indices, right: Indices, mirror: bool) -> Values:
-        used, places = np.unique(np.concatenate([left, right]), return_inverse=True)
-        bands = _band_pass(self.thumbnails(self.kept[used]))
-        ours, theirs = bands[places[: len(left)]], bands[places[len(left) :]]
-        return measure(ours[:, :, ::-1] if mirror else ours, theirs)
+        """Return the distances of the pairs, measured in several threads."""
+
+        def of_part(start: int) -> Values:
+            ours, theirs = left[start : start + PART], right[start : start + PART]
+            used, places = np.unique(np.concatenate([ours, theirs]), return_inverse=True)
+            bands = _band_pass(self.thumbnails(self.kept[used]))
+            here, there = bands[places[: len(ours)]], bands[places[len(ours) :]]
+            return measure(here[..., ::-1] if mirror else here, there)
+
+        with ThreadPoolExecutor(cores()) as threads:
+            return np.concatenate([np.empty(0, np.float32), *threads.map(of_part, range(0, len(left), PART))])
 
     def _join(self, left: Indices, right: Indices, distances: Values, mirror: bool) -> Iterator[Pair]:
         for ours, theirs, distance in zip(left, right, distances, strict=True):
@@ -208,7 +221,7 @@ class _Search:
 
 
 def measure(ours: Values, theirs: Values) -> Values:
-    """Return the distances of band-passed thumbnails `(n, 32, 32, 3)` in pairs: one less the best correlation.
+    """Return the distances of band-passed thumbnails `(n, 3, 32, 32)` in pairs: one less the best correlation.
 
     Either may be shifted by a pixel. Pairs of too little or too different contrast are at distance 1.
     """
@@ -219,10 +232,10 @@ def measure(ours: Values, theirs: Values) -> Values:
 
 
 def _shifted(ours: Values, theirs: Values, shifts: list[tuple[int, int]]) -> Values:
-    inner = np.ascontiguousarray(ours[:, 1:-1, 1:-1])
+    inner = np.ascontiguousarray(ours[:, :, 1:-1, 1:-1])
     contrast, best = _contrast(inner), np.zeros(len(ours), dtype=np.float32)
     for down, right in shifts:
-        moved = theirs[:, 1 + down : SIDE - 1 + down, 1 + right : SIDE - 1 + right]
+        moved = theirs[:, :, 1 + down : SIDE - 1 + down, 1 + right : SIDE - 1 + right]
         other = _contrast(moved)
         low, high = np.minimum(contrast, other), np.maximum(contrast, other)
         fair = (low >= LEAST_CONTRAST) & (high <= LARGEST_GAIN * low)
@@ -237,7 +250,9 @@ def _contrast(bands: Values) -> Values:
 
 
 def _band_pass(thumbnails: Pixels) -> Values:
-    fine, broad = (gaussian_filter(thumbnails, (0, s, s, 0), output=np.float32, truncate=2.5) for s in BAND)
+    """Return what is neither fine nor coarse in thumbnails `(n, 32, 32, 3)`, as `(n, 3, 32, 32)`."""
+    colours = np.ascontiguousarray(thumbnails.transpose(0, 3, 1, 2), dtype=np.float32)
+    fine, broad = (blur @ (colours @ blur.T) for blur in BLURS)
     return fine - broad
 
 
@@ -264,8 +279,10 @@ def _choose_radius(queries: Hashes, hashes: Hashes) -> int:
     return int(min(few.max(initial=0), RADIUS))
 
 
-def propose(queries: Hashes, hashes: Hashes, radius: int) -> Iterator[Candidates]:
-    """Yield the pairs `left < right` whose query and hash differ in at most so many bits.
+def propose(
+    queries: Hashes, hashes: Hashes, radius: int, sift: Callable[[Indices, Indices], Candidates] | None = None
+) -> Iterator[Candidates]:
+    """Yield the pairs `left < right` whose query and hash differ in at most so many bits, if `sift` keeps them.
 
     All are compared with all, in under a nanosecond a pair. Multi-index hashing (Norouzi, Punjani and Fleet 2012,
     "Fast search in Hamming space with multi-index hashing") at radius 11 took 0.7 of that time for 60,000 hashes
@@ -277,7 +294,8 @@ def propose(queries: Hashes, hashes: Hashes, radius: int) -> Iterator[Candidates
         starts = range(top, len(hashes), COLUMNS)
         tiles = [_compare(queries, hashes, top, start, radius) for start in starts]
         left, right = (np.concatenate(ends) for ends in zip(*tiles, strict=True))
-        return _thin(left, right)
+        near = _thin(left, right)
+        return sift(*near) if sift else near
 
     with ThreadPoolExecutor(cores()) as threads:  # NumPy compares without holding Python's lock
         yield from threads.map(of_rows, range(0, len(hashes), ROWS))
