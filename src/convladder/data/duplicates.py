@@ -19,12 +19,11 @@ import math
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import gaussian_filter1d
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
@@ -43,7 +42,6 @@ FEW_CANDIDATES = 200_000  # in all, for which it is not
 CROWD = 200  # candidates of one image: those that share a hash are compared with the next ones only
 LEAST_COARSE = 0.8  # correlation of 8x8 grey pixels
 BAND = (1.0, 3.0)  # pixels of a thumbnail: finer is noise of compression, coarser is light and sky
-BLURS = [gaussian_filter1d(np.eye(SIDE, dtype=np.float32), sigma, axis=0, truncate=2.5) for sigma in BAND]
 FARTHEST, NEAREST = 0.08, 0.007  # bounds of one less the correlation
 SPREADS = 7  # by which a near duplicate must be more alike than images that are drawn at random
 LARGEST_GAIN = 1.5  # ratio of contrasts
@@ -252,8 +250,16 @@ def _contrast(bands: Values) -> Values:
 def _band_pass(thumbnails: Pixels) -> Values:
     """Return what is neither fine nor coarse in thumbnails `(n, 32, 32, 3)`, as `(n, 3, 32, 32)`."""
     colours = np.ascontiguousarray(thumbnails.transpose(0, 3, 1, 2), dtype=np.float32)
-    fine, broad = (blur @ (colours @ blur.T) for blur in BLURS)
+    fine, broad = (blur @ (colours @ blur.T) for blur in _blurs())
     return fine - broad
+
+
+@cache
+def _blurs() -> list[Values]:
+    """Return what blurs the columns of a thumbnail, by as much as each end of the band, `(32, 32)`."""
+    from scipy.ndimage import gaussian_filter1d  # a fifth of a second, and a bank that is there needs none of it
+
+    return [gaussian_filter1d(np.eye(SIDE, dtype=np.float32), sigma, axis=0, truncate=2.5) for sigma in BAND]
 
 
 def _sign(indices: Indices, coarse: Pixels) -> tuple[Indices, Values]:
