@@ -72,8 +72,7 @@ class Chunk:
         return self.folder / f"chunk-{self.number}.trace"
 
     def pixels(self) -> Pixels:
-        pixels: Pixels = np.load(self.folder / PIXELS, mmap_mode="r+")
-        return pixels
+        return np.asarray(np.load(self.folder / PIXELS, mmap_mode="r+"))  # rows of a plain array cost less
 
     def row_at_work(self) -> int | None:
         """Return the row at which decoding ended; None where it had not begun."""
