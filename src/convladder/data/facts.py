@@ -81,11 +81,14 @@ def _measure_greys(facts: Facts, greys: Sequence[Image.Image]) -> None:
         same = [greys[place] for place in places]
         levels = np.array([np.asarray(grey) for grey in same])
         flat = np.sort(levels.reshape(len(places), -1), axis=1, kind="stable")  # of bytes, a radix sort
-        shares = np.arange(1, flat.shape[1] + 1) / flat.shape[1]
-        facts["low"][places] = flat[:, np.searchsorted(shares, 0.01)]
-        facts["high"][places] = flat[:, np.searchsorted(shares, 0.99)]
+        facts["low"][places], facts["high"][places] = (flat[:, _place(share, flat.shape[1])] for share in (1, 99))
         facts["deviation"][places] = levels.std((1, 2), dtype=np.float32)
         facts["sharpness"][places] = measure_sharpness(same)
+
+
+def _place(percent: int, size: int) -> int:
+    """Return the place of the value, of so many in order, that this share of them does not exceed."""
+    return -(-percent * size // 100) - 1
 
 
 def measure_sharpness(greys: Sequence[Image.Image]) -> NDArray[np.float32]:

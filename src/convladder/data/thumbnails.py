@@ -2,7 +2,7 @@
 
 The hash is pHash (Zauner 2010, "Implementation and benchmarking of perceptual image hash functions"): which of
 the 8x8 lowest frequencies of a cosine transform exceed their median. It is bit for bit that of the package
-imagehash, but for images of one colour, where it is chance.
+imagehash, but where only rounding tells a frequency from the median, as in images of one colour.
 """
 
 from __future__ import annotations
