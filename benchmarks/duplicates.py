@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageEnhance, ImageOps
 from sklearn.datasets import load_digits, load_sample_images
 
-from convladder.data import duplicates
+from convladder.data import duplicates, thumbnails
 
 Change = Callable[[Image.Image], Image.Image]
 Hashes = NDArray[np.uint64]
@@ -95,13 +95,13 @@ def plant(images: list[Image.Image], every: int) -> tuple[list[Image.Image], lis
 def find(images: list[Image.Image]) -> list[duplicates.Pair]:
     """Find the duplicates; say what it took."""
     start = time.perf_counter()
-    hashes = np.array([duplicates.hash_image(image) for image in images], dtype=np.uint64)
+    hashes = thumbnails.hash_images(images)
     hashed = time.perf_counter()
     digests = np.array([digest(image) for image in images], dtype=np.uint64)
-    thumbnails = np.stack([duplicates.make_thumbnail(image) for image in images])
+    small = thumbnails.make_thumbnails(images)
     ready = time.perf_counter()
-    coarse = np.stack([duplicates.reduce_thumbnail(each) for each in thumbnails])
-    pairs = duplicates.find_pairs(digests, hashes[:, 0], hashes[:, 1], coarse, lambda indices: thumbnails[indices])
+    coarse = thumbnails.reduce_thumbnails(small)
+    pairs = duplicates.find_pairs(digests, *hashes, coarse, lambda indices: small[indices])
     took = time.perf_counter() - ready
     print(f"  {1000 * (hashed - start) / len(images):.3f} ms to hash an image, {took:.1f} s to find the pairs")
     return pairs

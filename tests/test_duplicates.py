@@ -11,7 +11,8 @@ from PIL import Image, ImageDraw, ImageEnhance, ImageOps
 from scipy.ndimage import gaussian_filter
 
 from convladder.data import duplicates
-from convladder.data.duplicates import Pair, find_pairs, group, hash_image, make_thumbnail, reduce_thumbnail
+from convladder.data.duplicates import Pair, find_pairs, group
+from convladder.data.thumbnails import hash_images, make_thumbnails, reduce_thumbnails
 
 Pixels = NDArray[np.uint8]
 
@@ -39,11 +40,10 @@ def digest(image: Image.Image) -> int:
 
 
 def find(images: list[Image.Image]) -> list[Pair]:
-    hashes = np.array([hash_image(image) for image in images], dtype=np.uint64).reshape(-1, 2)
     digests = np.array([digest(image) for image in images], dtype=np.uint64)
-    thumbnails = np.array([make_thumbnail(image) for image in images]).reshape(-1, 32, 32, 3)
-    coarse = np.array([reduce_thumbnail(each) for each in thumbnails]).reshape(-1, 8, 8)
-    return find_pairs(digests, hashes[:, 0], hashes[:, 1], coarse, lambda indices: thumbnails[indices])
+    thumbnails = make_thumbnails(images)
+    coarse = reduce_thumbnails(thumbnails)
+    return find_pairs(digests, *hash_images(images), coarse, lambda indices: thumbnails[indices])
 
 
 def test_an_exact_copy_is_told_from_a_near_one() -> None:
@@ -113,7 +113,7 @@ def test_n_copies_of_one_picture_make_n_minus_one_pairs() -> None:
 
 def test_many_different_pictures_of_one_hash_do_not_explode(monkeypatch: pytest.MonkeyPatch) -> None:
     looked = []
-    thumbnails = np.stack([make_thumbnail(picture(seed)) for seed in range(60)])
+    thumbnails = make_thumbnails([picture(seed) for seed in range(60)])
     many = np.tile(thumbnails, (50, 1, 1, 1))
     hashes = np.full(len(many), 12345, dtype=np.uint64)
     monkeypatch.setattr(duplicates, "CROWD", 20)
@@ -134,20 +134,6 @@ def test_all_hashes_within_the_radius_are_proposed(monkeypatch: pytest.MonkeyPat
         for ours, theirs in zip(left, right, strict=True)
     }
     assert proposed == {(place, place + 100) for place in range(50)}
-
-
-def test_the_mirror_hash_is_the_hash_of_the_mirror_image() -> None:
-    upright, mirrored = hash_image(picture(0))
-    assert hash_image(ImageOps.mirror(picture(0))) == (mirrored, upright)
-    assert 0 <= upright < 2**64
-
-
-@pytest.mark.parametrize(
-    "image", [Image.new("L", (1, 1)), Image.new("RGB", (1, 3000)), Image.new("P", (900, 700))]
-)
-def test_any_image_has_a_hash_and_a_thumbnail(image: Image.Image) -> None:
-    assert len(hash_image(image)) == 2
-    assert make_thumbnail(image).shape == (32, 32, 3)
 
 
 @pytest.mark.parametrize("images", [0, 1])

@@ -9,8 +9,10 @@ import contextlib
 import faulthandler
 import io
 import json
+import math
 import struct
 import sys
+import time
 import zipfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -21,13 +23,14 @@ import numpy as np
 
 from convladder import files
 from convladder.data.facts import FACTS, Facts, digest_content, measure
-from convladder.data.images import ImageForm, Limits, Pixels, fit, open_picture
+from convladder.data.images import ImageForm, Limits, Picture, Pixels, fit, open_picture
 from convladder.data.sources import Content, Fetch, Record
 from convladder.errors import UnreadableImage
 from convladder.processes import Emit
 
 PIXELS = "images.npy"
 SECONDS = 60.0  # that one image may take; photographs take a tenth of one
+SMALL = 128 * 128  # pixels: so many may be held for all of a chunk
 MEMORY = 3 * 2**30  # bytes that one image and all of its decoding may take
 
 _ROW = struct.Struct("<q")
@@ -69,8 +72,7 @@ class Chunk:
         return self.folder / f"chunk-{self.number}.trace"
 
     def pixels(self) -> Pixels:
-        pixels: Pixels = np.load(self.folder / PIXELS, mmap_mode="r+")
-        return pixels
+        return np.asarray(np.load(self.folder / PIXELS, mmap_mode="r+"))  # rows of a plain array cost less
 
     def row_at_work(self) -> int | None:
         """Return the row at which decoding ended; None where it had not begun."""
@@ -125,6 +127,7 @@ def decode_chunk(chunk: Chunk, fetch: Fetch, doomed: Mapping[int, Rejection], *,
     """
     pixels, facts = chunk.pixels(), np.zeros(len(chunk.rows), FACTS)
     rejections: dict[int, Rejection] = {}
+    held: dict[int, Picture] = {}  # small ones, by place, to be measured together
     with _at_work(chunk, watched=watched) as begin:
         for place, (row, record) in enumerate(zip(chunk.rows, chunk.records, strict=True)):
             begin(row)
@@ -134,12 +137,16 @@ def decode_chunk(chunk: Chunk, fetch: Fetch, doomed: Mapping[int, Rejection], *,
             try:
                 picture = open_picture(fetch(record), chunk.form, chunk.limits)
                 pixels[row] = fit(picture, chunk.form)
-                facts[place] = measure(picture, pixels[row])
+                if picture.image.width * picture.image.height > SMALL:
+                    facts[place] = measure([picture], [pixels[row]])[0]
+                else:
+                    held[place] = picture
             except UnreadableImage as error:
                 rejections[row] = Rejection(record.path, error.reason, error.detail)
             except MemoryError:
                 detail = f"decoding it took over {MEMORY / 2**30:.0f} GiB of memory"
                 rejections[row] = Rejection(record.path, "too-large", detail)
+        facts[list(held)] = measure(list(held.values()), [pixels[chunk.rows[place]] for place in held])
     _write(chunk, Done(facts, rejections))
 
 
@@ -178,15 +185,19 @@ def _take(contents: Mapping[Record, Content | UnreadableImage], record: Record) 
 def _at_work(chunk: Chunk, *, watched: bool) -> Iterator[Callable[[int], None]]:
     """Yield a function that notes the row where another process can read it, should this one end.
 
-    If watched, it also ends this process, even inside a decoder, unless the next row begins in SECONDS.
+    If watched, it also ends this process, even inside a decoder, unless the next row begins in about SECONDS.
     """
     with chunk.marker.open("wb", buffering=0) as marker, chunk.trace.open("w") as trace:
+        armed = -math.inf
 
         def begin(row: int) -> None:
+            nonlocal armed
             marker.seek(0)
             marker.write(_ROW.pack(row))
-            if watched:
+            now = time.monotonic()
+            if watched and now - armed > SECONDS / 20:  # each time, a thread ends and another starts
                 faulthandler.dump_traceback_later(SECONDS, exit=True, file=trace)
+                armed = now
 
         try:
             yield begin

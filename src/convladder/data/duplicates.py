@@ -1,8 +1,8 @@
 """Exact and near duplicates among many images: perceptual hashes propose, pixels decide.
 
 An image is a near duplicate of another if it is the same picture, recompressed, resized, brightened, shifted by
-a pixel or mirrored. The hash is pHash (Zauner 2010, "Implementation and benchmarking of perceptual image hash
-functions"); two thumbnails are compared by their correlation after a band-pass, colour by colour.
+a pixel or mirrored. The hashes are those of `thumbnails.py`; two thumbnails are compared by their correlation
+after a band-pass, colour by colour.
 
 What the bounds below rest on (`benchmarks/duplicates.py`): among the 60,000 images of CIFAR-10, with one planted
 duplicate of every eighth, all exact, resized and mirrored ones were found, at least 0.99 of those recompressed
@@ -19,26 +19,20 @@ import math
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cache, partial
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps
-from scipy.ndimage import gaussian_filter
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
 from convladder.data.images import Pixels
+from convladder.data.thumbnails import COARSE, SIDE, Hashes
 from convladder.processes import cores
 
 Indices = NDArray[np.int64]
-Hashes = NDArray[np.uint64]
 Values = NDArray[np.float32]
 Thumbnails = Callable[[Indices], Pixels]
 Candidates = tuple[Indices, Indices]  # left and right of each pair
-
-SIDE, COARSE = 32, 8  # of a thumbnail, and of its grey pixels
-REDUCED_SIDE = 128  # pixels: larger images are first reduced by plain means, which is many times faster
 
 RADIUS = 14  # bits of 64
 CANDIDATES = 8  # an image, on average; where there would be more, the radius is reduced
@@ -55,8 +49,9 @@ LEAST_UNSHIFTED = 0.5  # correlation, for a shift by a pixel to be tried
 SAMPLE = 2_000  # pairs drawn to see how alike the images are by chance
 FEWEST = 100  # images for that
 SAMPLED_ROWS = 256  # hashes
-ROWS, COLUMNS = 32, 4096  # hashes compared at once: half a megabyte stays in the cache
-BATCH = 2048  # pairs or images whose pixels are compared at once
+ROWS, COLUMNS = 128, 8192  # hashes compared at once: of fewer, threads wait for each other; 9 MB a thread
+BATCH = 2048  # pairs that are joined, the nearest first, before the next are looked at
+PART = 128  # pairs whose pixels are compared at once
 SHIFTS = [(down, right) for down in (0, -1, 1) for right in (0, -1, 1)]
 
 
@@ -72,26 +67,6 @@ class Pair:
     kind: Literal["exact", "near"]
     mirrored: bool
     distance: float
-
-
-def hash_image(image: Image.Image) -> tuple[int, int]:
-    """Return the 64-bit perceptual hashes of an upright image and of its mirror image."""
-    from imagehash import phash  # which imports what scipy has for wavelets and signals
-
-    small = _reduce(image).convert("L")
-    return _as_number(phash(small).hash), _as_number(phash(ImageOps.mirror(small)).hash)
-
-
-def make_thumbnail(image: Image.Image) -> Pixels:
-    """Return the whole image stretched to `(32, 32, 3)`."""
-    return np.asarray(_reduce(image).convert("RGB").resize((SIDE, SIDE), Image.Resampling.BILINEAR))
-
-
-def reduce_thumbnail(thumbnail: Pixels) -> Pixels:
-    """Return the 8x8 grey pixels of a thumbnail."""
-    blocks = thumbnail.reshape(COARSE, SIDE // COARSE, COARSE, SIDE // COARSE, 3)
-    reduced: Pixels = np.rint(blocks.mean((1, 3, 4))).astype(np.uint8)
-    return reduced
 
 
 def find_pairs(
@@ -112,11 +87,11 @@ def find_pairs(
     digests
         `(N,)`: equal where the decoded pixels are equal.
     hashes, mirrored
-        `(N,)` each, from `hash_image`.
+        `(N,)` each, from `hash_images`.
     coarse
-        `(N, 8, 8)`, from `reduce_thumbnail`.
+        `(N, 8, 8)`, from `reduce_thumbnails`.
     thumbnails
-        Returns `(n, 32, 32, 3)` for n indices; see `make_thumbnail`. Asked for few images.
+        Returns `(n, 32, 32, 3)` for n indices; see `make_thumbnails`. Asked for few images.
     progress
         Told how much of the comparing is done, of how much.
     """
@@ -127,8 +102,9 @@ def find_pairs(
     search = _Search(kept, signs, thumbnails)
     for mirror, queries in ((False, hashes[kept]), (True, mirrored[kept])):
         radius = _choose_radius(queries, hashes[kept])
-        proposed = _counted(propose(queries, hashes[kept], radius), len(kept), mirror, progress)
-        pairs += search.confirm(*search.sift(proposed, mirror), mirror)
+        proposed = propose(queries, hashes[kept], radius, partial(search.sift, mirror=mirror))
+        counted = _counted(proposed, len(kept), mirror, progress)
+        pairs += search.confirm(*search.choose(counted, mirror), mirror)
     return pairs
 
 
@@ -142,9 +118,24 @@ def _counted(
 
 
 def group(links: NDArray[np.int64], size: int) -> Indices:
-    """Return the number of the group that each of `size` images is in, `(size,)`; links `(n, 2)` make groups."""
-    graph = coo_array((np.ones(len(links)), (links[:, 0], links[:, 1])), shape=(size, size))
-    return connected_components(graph, directed=False)[1].astype(np.int64)
+    """Return the number of the group that each of `size` images is in, `(size,)`; links `(n, 2)` make groups.
+
+    SciPy does this too, but to import its graphs takes a fifth of a second, also where the bank is in the cache.
+    """
+    roots = np.arange(size)
+    while True:
+        ends = roots[links]
+        if (ends[:, 0] == ends[:, 1]).all():
+            return np.unique(roots, return_inverse=True)[1].astype(np.int64)
+        np.minimum.at(roots, ends.max(axis=1), ends.min(axis=1))
+        roots = _flatten(roots)
+
+
+def _flatten(parents: Indices) -> Indices:
+    """Return the root of each image, where each has a parent before it, or is a root and its own parent."""
+    while (parents[parents] != parents).any():
+        parents = parents[parents]
+    return parents
 
 
 class _Search:
@@ -158,28 +149,31 @@ class _Search:
         self.parents = np.arange(len(kept))
         self.bound = self._find_bound()
 
-    def sift(self, proposed: Iterable[Candidates], mirror: bool) -> Candidates:
-        """Keep the pairs that are alike in 8x8 grey pixels; where these are very many, the most alike."""
+    def sift(self, left: Indices, right: Indices, mirror: bool) -> Candidates:
+        """Keep the pairs that are alike in 8x8 grey pixels."""
+        return _select(self._correlate(left, right, mirror) >= LEAST_COARSE, left, right)
+
+    def choose(self, sifted: Iterable[Candidates], mirror: bool) -> Candidates:
+        """Gather the pairs; where these are very many, the most alike."""
         nothing = np.empty(0, np.int64)
-        lefts, rights, alikes = [nothing], [nothing], [np.empty(0, np.float32)]
-        for left, right in proposed:
-            ours = self.coarse[left, :, ::-1] if mirror else self.coarse[left]
-            alike = np.einsum("nij,nij->n", ours, self.coarse[right])
-            near = alike >= LEAST_COARSE
-            lefts.append(left[near])
-            rights.append(right[near])
-            alikes.append(alike[near])
-        left, right, alike = np.concatenate(lefts), np.concatenate(rights), np.concatenate(alikes)
+        left, right = (np.concatenate(ends) for ends in zip((nothing, nothing), *sifted, strict=True))
         most = max(FEW_CANDIDATES, len(self.kept) // 2)
         if len(left) > most:
+            alike = self._correlate(left, right, mirror)
             best = np.sort(np.argpartition(alike, -most)[-most:])
             left, right = left[best], right[best]
         return left, right
 
+    def _correlate(self, left: Indices, right: Indices, mirror: bool) -> Values:
+        ours = self.coarse[left, :, ::-1] if mirror else self.coarse[left]
+        alike: Values = np.einsum("nij,nij->n", ours, self.coarse[right])
+        return alike
+
     def confirm(self, left: Indices, right: Indices, mirror: bool) -> Iterator[Pair]:
         """Yield those of the pairs that are duplicates, and not connected by the pairs before them."""
         for start in range(0, len(left), BATCH):
-            part, roots = slice(start, start + BATCH), self._flatten()
+            part = slice(start, start + BATCH)
+            self.parents = roots = _flatten(self.parents)
             apart = roots[left[part]] != roots[right[part]]
             yield from self._join(*self._look(*_select(apart, left[part], right[part]), mirror), mirror)
 
@@ -191,10 +185,17 @@ class _Search:
         return left[order], right[order], distances[order]
 
     def _measure(self, left: Indices, right: Indices, mirror: bool) -> Values:
-        used, places = np.unique(np.concatenate([left, right]), return_inverse=True)
-        bands = _band_pass(self.thumbnails(self.kept[used]))
-        ours, theirs = bands[places[: len(left)]], bands[places[len(left) :]]
-        return measure(ours[:, :, ::-1] if mirror else ours, theirs)
+        """Return the distances of the pairs, measured in several threads."""
+
+        def of_part(start: int) -> Values:
+            ours, theirs = left[start : start + PART], right[start : start + PART]
+            used, places = np.unique(np.concatenate([ours, theirs]), return_inverse=True)
+            bands = _band_pass(self.thumbnails(self.kept[used]))
+            here, there = bands[places[: len(ours)]], bands[places[len(ours) :]]
+            return measure(here[..., ::-1] if mirror else here, there)
+
+        with ThreadPoolExecutor(cores()) as threads:
+            return np.concatenate([np.empty(0, np.float32), *threads.map(of_part, range(0, len(left), PART))])
 
     def _join(self, left: Indices, right: Indices, distances: Values, mirror: bool) -> Iterator[Pair]:
         for ours, theirs, distance in zip(left, right, distances, strict=True):
@@ -207,12 +208,6 @@ class _Search:
         while self.parents[place] != place:
             place = int(self.parents[place])
         return place
-
-    def _flatten(self) -> Indices:
-        """Return the root of each image."""
-        while (self.parents[self.parents] != self.parents).any():
-            self.parents = self.parents[self.parents]
-        return self.parents
 
     def _find_bound(self) -> float:
         """Return the largest distance of near duplicates in this set.
@@ -232,7 +227,7 @@ class _Search:
 
 
 def measure(ours: Values, theirs: Values) -> Values:
-    """Return the distances of band-passed thumbnails `(n, 32, 32, 3)` in pairs: one less the best correlation.
+    """Return the distances of band-passed thumbnails `(n, 3, 32, 32)` in pairs: one less the best correlation.
 
     Either may be shifted by a pixel. Pairs of too little or too different contrast are at distance 1.
     """
@@ -243,10 +238,10 @@ def measure(ours: Values, theirs: Values) -> Values:
 
 
 def _shifted(ours: Values, theirs: Values, shifts: list[tuple[int, int]]) -> Values:
-    inner = np.ascontiguousarray(ours[:, 1:-1, 1:-1])
+    inner = np.ascontiguousarray(ours[:, :, 1:-1, 1:-1])
     contrast, best = _contrast(inner), np.zeros(len(ours), dtype=np.float32)
     for down, right in shifts:
-        moved = theirs[:, 1 + down : SIDE - 1 + down, 1 + right : SIDE - 1 + right]
+        moved = theirs[:, :, 1 + down : SIDE - 1 + down, 1 + right : SIDE - 1 + right]
         other = _contrast(moved)
         low, high = np.minimum(contrast, other), np.maximum(contrast, other)
         fair = (low >= LEAST_CONTRAST) & (high <= LARGEST_GAIN * low)
@@ -261,8 +256,18 @@ def _contrast(bands: Values) -> Values:
 
 
 def _band_pass(thumbnails: Pixels) -> Values:
-    fine, broad = (gaussian_filter(thumbnails, (0, s, s, 0), output=np.float32, truncate=2.5) for s in BAND)
+    """Return what is neither fine nor coarse in thumbnails `(n, 32, 32, 3)`, as `(n, 3, 32, 32)`."""
+    colours = np.ascontiguousarray(thumbnails.transpose(0, 3, 1, 2), dtype=np.float32)
+    fine, broad = (blur @ (colours @ blur.T) for blur in _blurs())
     return fine - broad
+
+
+@cache
+def _blurs() -> list[Values]:
+    """Return what blurs the columns of a thumbnail, by as much as each end of the band, `(32, 32)`."""
+    from scipy.ndimage import gaussian_filter1d  # a fifth of a second, and a bank that is there needs none of it
+
+    return [gaussian_filter1d(np.eye(SIDE, dtype=np.float32), sigma, axis=0, truncate=2.5) for sigma in BAND]
 
 
 def _sign(indices: Indices, coarse: Pixels) -> tuple[Indices, Values]:
@@ -288,8 +293,10 @@ def _choose_radius(queries: Hashes, hashes: Hashes) -> int:
     return int(min(few.max(initial=0), RADIUS))
 
 
-def propose(queries: Hashes, hashes: Hashes, radius: int) -> Iterator[Candidates]:
-    """Yield the pairs `left < right` whose query and hash differ in at most so many bits.
+def propose(
+    queries: Hashes, hashes: Hashes, radius: int, sift: Callable[[Indices, Indices], Candidates] | None = None
+) -> Iterator[Candidates]:
+    """Yield the pairs `left < right` whose query and hash differ in at most so many bits, if `sift` keeps them.
 
     All are compared with all, in under a nanosecond a pair. Multi-index hashing (Norouzi, Punjani and Fleet 2012,
     "Fast search in Hamming space with multi-index hashing") at radius 11 took 0.7 of that time for 60,000 hashes
@@ -301,7 +308,8 @@ def propose(queries: Hashes, hashes: Hashes, radius: int) -> Iterator[Candidates
         starts = range(top, len(hashes), COLUMNS)
         tiles = [_compare(queries, hashes, top, start, radius) for start in starts]
         left, right = (np.concatenate(ends) for ends in zip(*tiles, strict=True))
-        return _thin(left, right)
+        near = _thin(left, right)
+        return sift(*near) if sift else near
 
     with ThreadPoolExecutor(cores()) as threads:  # NumPy compares without holding Python's lock
         yield from threads.map(of_rows, range(0, len(hashes), ROWS))
@@ -324,13 +332,3 @@ def _thin(left: Indices, right: Indices) -> Candidates:
 
 def _select(keep: NDArray[np.bool_], left: Indices, right: Indices) -> Candidates:
     return left[keep], right[keep]
-
-
-def _reduce(image: Image.Image) -> Image.Image:
-    """Divide the sides of a large image by a whole number."""
-    factor = min(image.size) // REDUCED_SIDE
-    return image.reduce(factor) if factor > 1 and image.mode not in ("P", "1") else image
-
-
-def _as_number(bits: NDArray[np.bool_]) -> int:
-    return int.from_bytes(np.packbits(bits).tobytes(), "big")

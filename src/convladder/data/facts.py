@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from convladder.data.duplicates import COARSE, SIDE, hash_image, make_thumbnail, reduce_thumbnail
 from convladder.data.images import ImageForm, Picture, Pixels
+from convladder.data.thumbnails import COARSE, SIDE, hash_images, make_thumbnails, reduce_thumbnails
 
 FACTS = np.dtype(
     [
@@ -36,28 +37,26 @@ Facts = NDArray[Any]  # of dtype FACTS
 SHARPNESS_SIDE = 256
 
 
-def measure(picture: Picture, pixels: Pixels) -> tuple[Any, ...]:
-    """Return the facts of an image, in the order of FACTS; `pixels` are what the bank keeps of it."""
-    image, header = picture.image, picture.header
-    grey = image.convert("L")
-    shares = np.cumsum(grey.histogram()) / (grey.width * grey.height)
-    own, mirrored = hash_image(image)
-    return (
-        picture.format,
-        header.mode,
-        header.height,
-        header.width,
-        picture.frames,
-        digest_pixels(image),
-        digest_content(pixels),
-        own,
-        mirrored,
-        reduce_thumbnail(make_thumbnail(image)),
-        np.searchsorted(shares, 0.01),
-        np.searchsorted(shares, 0.99),
-        _deviation(grey),
-        measure_sharpness(grey),
-    )
+def measure(pictures: Sequence[Picture], pixels: Sequence[Pixels]) -> Facts:
+    """Return the facts of N images, `(N,)`; `pixels` are what the bank keeps of each.
+
+    Many small images together take a third of the time that they take one by one.
+    """
+    facts = np.zeros(len(pictures), FACTS)
+    if not len(facts):
+        return facts
+    images = [picture.image for picture in pictures]
+    facts["format"] = [picture.format for picture in pictures]
+    facts["mode"] = [picture.header.mode for picture in pictures]
+    facts["height"] = [picture.header.height for picture in pictures]
+    facts["width"] = [picture.header.width for picture in pictures]
+    facts["frames"] = [picture.frames for picture in pictures]
+    facts["digest"] = [digest_pixels(image) for image in images]
+    facts["content"] = [digest_content(each) for each in pixels]
+    facts["hash"], facts["mirrored"] = hash_images(images)
+    facts["coarse"] = reduce_thumbnails(make_thumbnails(images))
+    _measure_greys(facts, [image if image.mode == "L" else image.convert("L") for image in images])
+    return facts
 
 
 def digest_content(pixels: Pixels) -> NDArray[np.uint64]:
@@ -73,34 +72,55 @@ def digest_pixels(image: Image.Image) -> int:
     return int.from_bytes(digest.digest(), "little")
 
 
-def measure_sharpness(grey: Image.Image) -> float:
-    """Return the variance of the Laplacian of a grey image; 0 where it is less than 3 pixels to a side.
+def _measure_greys(facts: Facts, greys: Sequence[Image.Image]) -> None:
+    """Fill in what is measured of the grey images; those of one size are measured together."""
+    of_size: dict[tuple[int, int], list[int]] = {}
+    for place, grey in enumerate(greys):
+        of_size.setdefault(grey.size, []).append(place)
+    for places in of_size.values():
+        same = [greys[place] for place in places]
+        levels = np.array([np.asarray(grey) for grey in same])
+        flat = np.sort(levels.reshape(len(places), -1), axis=1, kind="stable")  # of bytes, a radix sort
+        facts["low"][places], facts["high"][places] = (flat[:, _place(share, flat.shape[1])] for share in (1, 99))
+        facts["deviation"][places] = levels.std((1, 2), dtype=np.float32)
+        facts["sharpness"][places] = measure_sharpness(same)
+
+
+def _place(percent: int, size: int) -> int:
+    """Return the place of the value, of so many in order, that this share of them does not exceed."""
+    return -(-percent * size // 100) - 1
+
+
+def measure_sharpness(greys: Sequence[Image.Image]) -> NDArray[np.float32]:
+    """Return the variances of the Laplacian, `(N,)`, of N grey images of one size; 0 below 3 pixels to a side.
 
     Pech-Pacheco et al. 2000, "Diatom autofocusing in brightfield microscopy: a comparative study", ICPR.
     """
-    if max(grey.size) > SHARPNESS_SIDE:
-        grey = grey.copy()
-        grey.thumbnail((SHARPNESS_SIDE, SHARPNESS_SIDE))
-    if min(grey.size) < 3:
-        return 0.0
-    levels = np.asarray(grey, dtype=np.float32)
-    inner = levels[1:-1, 1:-1]
-    around = levels[:-2, 1:-1] + levels[2:, 1:-1] + levels[1:-1, :-2] + levels[1:-1, 2:]
-    return float((around - 4 * inner).var())
-
-
-def _deviation(grey: Image.Image) -> float:
-    return float(np.asarray(grey, dtype=np.float32).std())
+    if max(greys[0].size) > SHARPNESS_SIDE:
+        greys = [grey.copy() for grey in greys]
+        for grey in greys:
+            grey.thumbnail((SHARPNESS_SIDE, SHARPNESS_SIDE))
+    if min(greys[0].size) < 3:
+        return np.zeros(len(greys), dtype=np.float32)
+    levels = np.array([np.asarray(grey) for grey in greys], dtype=np.float32)
+    inner = levels[:, 1:-1, 1:-1]
+    around = levels[:, :-2, 1:-1] + levels[:, 2:, 1:-1] + levels[:, 1:-1, :-2] + levels[:, 1:-1, 2:]
+    variances: NDArray[np.float32] = (around - 4 * inner).var((1, 2))
+    return variances
 
 
 def thumbnails(pixels: Pixels, facts: Facts, form: ImageForm) -> Pixels:
     """Return images of a bank, `(N, height, width, channels)`, without their padding, as `(N, 32, 32, 3)`."""
-    small = np.empty((len(pixels), SIDE, SIDE, 3), dtype=np.uint8)
-    for place, (image, fact) in enumerate(zip(pixels, facts, strict=True)):
-        inside = Image.fromarray(image.squeeze(-1) if image.shape[-1] == 1 else image)
-        if form.resize == "pad":
-            width, height = form.inner_size(int(fact["width"]), int(fact["height"]))
-            left, top = (form.width - width) // 2, (form.height - height) // 2
-            inside = inside.crop((left, top, left + width, top + height))
-        small[place] = make_thumbnail(inside)
-    return small
+    if pixels.shape[1:] == (SIDE, SIDE, 3) and (form.resize != "pad" or (facts["height"] == facts["width"]).all()):
+        return pixels
+    return make_thumbnails([_inside(*each, form) for each in zip(pixels, facts, strict=True)])
+
+
+def _inside(pixels: Pixels, fact: Any, form: ImageForm) -> Image.Image:
+    """Return an image of a bank without its padding."""
+    image = Image.fromarray(pixels.squeeze(-1) if pixels.shape[-1] == 1 else pixels)
+    if form.resize != "pad":
+        return image
+    width, height = form.inner_size(int(fact["width"]), int(fact["height"]))
+    left, top = (form.width - width) // 2, (form.height - height) // 2
+    return image.crop((left, top, left + width, top + height))

@@ -16,16 +16,17 @@ from convladder.errors import DataError, UnreadableImage
 
 LONGEST_NAMED = 500  # characters of a path in a message
 
+_KINDS: dict[int, Kind] = {stat.S_IFREG: "file", stat.S_IFDIR: "folder", stat.S_IFLNK: "link"}
+
 
 def open_folder(root: Path, limits: Limits) -> Source:
     """Open a class folder or a split folder. Raises DataError where it is neither."""
-    found = dict(walk(root, ""))
-    layout = lay_out(str(root), found, within=str(root.parent))
-    status = {entry.path: found[entry] for entry in found}
+    found = list(walk(root, ""))
+    layout = lay_out(str(root), [entry for entry, _ in found], within=str(root.parent))
+    status = {entry.path: of_file for entry, of_file in found}
     digest = hashlib.sha256(repr(layout.listing.class_names).encode())  # what is ignored is not in the bank
     for record in layout.listing.records:
-        of_file = status[record.path]
-        digest.update(repr((record, *state_of(of_file))).encode())
+        digest.update(repr((record, *state_of(status[record.path]))).encode())
     return Source(
         name=str(root),
         kind=layout.kind,
@@ -112,5 +113,4 @@ def _scan(root: Path, inside: str) -> Iterator[tuple[Entry, os.stat_result]]:
 
 
 def _kind(mode: int) -> Kind:
-    kinds: dict[int, Kind] = {stat.S_IFREG: "file", stat.S_IFDIR: "folder", stat.S_IFLNK: "link"}
-    return kinds.get(stat.S_IFMT(mode), "other")
+    return _KINDS.get(stat.S_IFMT(mode), "other")

@@ -5,10 +5,10 @@ The tree may lie on a disk or in an archive. Every entry that is no folder ends 
 
 from __future__ import annotations
 
+import posixpath
 import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from pathlib import PurePosixPath
 from typing import Literal
 
 from convladder.data.images import FORMATS, SUFFIXES
@@ -35,6 +35,8 @@ _SIDECARS = {
 _IMAGES = {suffix for name in FORMATS for suffix in SUFFIXES[name]}
 
 Kind = Literal["file", "folder", "link", "hard link", "other"]
+
+_NO_FILES: dict[Kind, str] = {"link": "symbolic link", "hard link": "hard link", "other": "not a regular file"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +85,7 @@ def _list(tree: _Tree, splits: dict[str, Split], ignored: list[Ignored]) -> List
     label = {name: number for number, name in enumerate(class_names)}
     records = []
     for entry in tree.files:
-        parts = entry.parts
+        parts = entry.path.split("/", depth)
         if len(parts) <= depth:
             ignored.append(Ignored(entry.path, "beside the class folders"))
         else:
@@ -102,7 +104,8 @@ class _Tree:
         self.root = root
         self.files = sorted((entry for entry in entries if entry.kind == "file"), key=lambda entry: entry.parts)
         folders = {entry.path for entry in entries if entry.kind == "folder"}
-        folders |= {parent for entry in self.files for parent in _parents(entry.path)}
+        holders = {entry.path.rpartition("/")[0] for entry in self.files}
+        folders |= {parent for holder in holders for parent in _first_two(holder)}
         self._inside: dict[str, list[str]] = {}
         for folder in sorted(folders, key=lambda path: path.split("/")):
             parent, _, name = folder.rpartition("/")
@@ -155,7 +158,7 @@ def _refuse_flat(tree: _Tree, within: str, *, empty: bool) -> None:
         return
     if empty:
         raise DataError(f"{tree.root} is empty: it has no class folders and no images")
-    pictured = any(PurePosixPath(entry.path).suffix.lower() in _IMAGES for entry in tree.files)
+    pictured = any(suffix_of(entry.path) in _IMAGES for entry in tree.files)
     hint = f" (did you mean {within}, of which this is one class?)" if within and pictured else ""
     holds = (
         f"{tree.root} holds images, but it has no class folders"
@@ -169,10 +172,10 @@ def _advice(place: str) -> str:
     return f"put each class's images in a folder of its own, such as {place}/cat/1.jpg"
 
 
-def _parents(path: str) -> list[str]:
-    """Return the first two folders on the way to a file."""
-    parts = path.split("/")[:-1]
-    return ["/".join(parts[:depth]) for depth in range(1, min(len(parts), 2) + 1)]
+def _first_two(folder: str) -> list[str]:
+    """Return the folders at the first two levels that are a folder or hold it; the root, "", is none."""
+    parts = folder.split("/")
+    return ["/".join(parts[:depth]) for depth in range(1, min(len(parts), 2) + 1) if folder]
 
 
 def name_classes(root: str, names: Iterable[str]) -> tuple[str, ...]:
@@ -211,16 +214,19 @@ def fold(name: str) -> str:
 
 def ignore_rule(entry: Entry) -> str | None:
     """Return why an entry is passed over, whatever it holds; None where it is not."""
-    names = [part.lower() for part in entry.parts]
-    rules = {
-        "hidden": any(name.startswith(".") for name in names),
-        "system file": names[-1] in _SYSTEM_FILES or not _SYSTEM_FOLDERS.isdisjoint(names),
-        "symbolic link": entry.kind == "link",
-        "hard link": entry.kind == "hard link",
-        "not a regular file": entry.kind == "other",
-        "text beside the images": entry.kind == "file" and PurePosixPath(names[-1]).suffix in _SIDECARS,
-    }
-    return next((rule for rule, applies in rules.items() if applies), None)
+    names = entry.path.lower().split("/")
+    if "/." in f"/{entry.path}":
+        return "hidden"
+    if names[-1] in _SYSTEM_FILES or not _SYSTEM_FOLDERS.isdisjoint(names):
+        return "system file"
+    if entry.kind == "file":
+        return "text beside the images" if suffix_of(names[-1]) in _SIDECARS else None
+    return _NO_FILES.get(entry.kind)
+
+
+def suffix_of(path: str) -> str:
+    """Return what follows the last dot of a path's name, with the dot, in small letters."""
+    return posixpath.splitext(path)[1].lower()
 
 
 def _quoted(names: Iterable[str]) -> str:

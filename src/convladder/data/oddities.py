@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from pathlib import PurePosixPath
 
 import numpy as np
 from numpy.typing import NDArray
 
 from convladder.data.facts import Facts
 from convladder.data.images import ARRAY, SUFFIXES
+from convladder.data.layout import suffix_of
 from convladder.data.sources import Record
 
 Positions = NDArray[np.int64]
@@ -42,8 +42,8 @@ def find_oddities(facts: Facts) -> dict[str, Positions]:
 
 def find_misnamed(records: Sequence[Record], facts: Facts) -> Positions:
     """Return the positions of the files whose name says another format than their content is."""
-    said = [_OF_SUFFIX.get(PurePosixPath(record.path).suffix.lower()) for record in records]
-    are = [value.decode() for value in facts["format"]]
+    said = [_OF_SUFFIX.get(suffix_of(record.path)) for record in records]
+    are = facts["format"].astype(str).tolist()
     return np.array(
         [
             position
