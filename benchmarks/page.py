@@ -32,7 +32,7 @@ def of_rows(folder: Path) -> str:
 
 def of_precision(folder: Path) -> str:
     told = _read(folder, "precision")
-    lines = ["| rung | accuracy in float32 | bfloat16: difference, interval | | times as fast |", "|---|---|---|---|---|"]
+    lines = ["| rung | accuracy in float32 | difference in bfloat16 | | times as fast |", "|---|---|---|---|---|"]
     lines += [
         f"| {each['rung']} | {each['accuracy']:.3f} | {_interval(each)} | {each['verdict']} | {each['speed']:.2f} |"
         for each in told["rungs"]
