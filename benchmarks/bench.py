@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import growth
+import page
 import precision
 from convladder.data.bank import cache_folder
 from speed import results
@@ -29,7 +30,7 @@ def main(arguments: list[str]) -> None:
     parser.add_argument("rows", nargs="*", metavar="ROW", help=f"of {', '.join(ROWS)}; default: all")
     parser.add_argument("--size", choices=SIZES, default="usual")
     parser.add_argument("--rounds", type=int, help="how often each side is run; default: by size")
-    parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results")
+    parser.add_argument("--out", type=Path, default=page.RESULTS)
     asked = parser.parse_args(arguments)
     for name in asked.rows:
         if name not in ROWS | OTHERS:
@@ -40,6 +41,8 @@ def main(arguments: list[str]) -> None:
     for name in asked.rows:
         if name in OTHERS:
             OTHERS[name](["--out", str(asked.out)])
+    if asked.out == page.RESULTS:
+        page.write()
 
 
 def measure(name: str, asked: argparse.Namespace) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Put what was measured into docs/speed.md, between its markers: `make docs`, and at the end of `make bench`.
+"""Put what was measured into docs/speed.md: at the end of `make bench`, or `python benchmarks/page.py`.
 
 A table stands between `<!-- table: NAME -->` and `<!-- end -->`; whatever else is on the page is written by hand.
 """
@@ -21,7 +21,13 @@ _TABLE = re.compile(r"(<!-- table: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 def fill(text: str, folder: Path) -> str:
     """Return the page's text with the tables made from the results in a folder."""
-    return _TABLE.sub(lambda found: f"{found[1]}\n{MAKERS[found[2]](folder)}\n\n{found[3]}", text)
+    return _TABLE.sub(lambda found: f"{found[1]}\n{_table(found[2], folder)}\n\n{found[3]}", text)
+
+
+def _table(name: str, folder: Path) -> str:
+    if name != "rows" and not (folder / f"{name}.json").exists():
+        return f"Not measured yet (`make bench ONLY={name}`)."
+    return MAKERS[name](folder)
 
 
 def of_rows(folder: Path) -> str:
@@ -34,7 +40,8 @@ def of_precision(folder: Path) -> str:
     told = _read(folder, "precision")
     lines = ["| rung | accuracy in float32 | difference in bfloat16 | | times as fast |", "|---|---|---|---|---|"]
     lines += [
-        f"| {each['rung']} | {each['accuracy']:.3f} | {_interval(each)} | {each['verdict']} | {each['speed']:.2f} |"
+        f"| {each['rung']} | {each['accuracy']:.3f} | {_interval(each)} | {each['verdict']} "
+        f"| {each['speed']:.2f} |"
         for each in told["rungs"]
     ]
     return "\n".join(lines) + f"\n\n{results.as_line(told)}"
@@ -67,5 +74,10 @@ def _read(folder: Path, name: str) -> Any:
 
 MAKERS = {"rows": of_rows, "precision": of_precision, "growth": of_growth}
 
+
+def write() -> None:
+    PAGE.write_text(fill(PAGE.read_text(encoding="utf-8"), RESULTS), encoding="utf-8")
+
+
 if __name__ == "__main__":
-    PAGE.write_text(fill(PAGE.read_text(), RESULTS))
+    write()

@@ -9,6 +9,7 @@ import pytest
 
 import bench
 import growth
+import page
 import precision
 from speed import results
 from speed.harness import Measured, Ratio, Row, Side, find_differences, measure_row, run
@@ -48,6 +49,18 @@ def test_precision_compares_each_rung_with_its_half(tmp_path: Path) -> None:
     (told,) = json.loads((tmp_path / "precision.json").read_text())["rungs"]
     assert told["rung"] == "lenet5"
     assert told["speed"] > 0
+
+
+def test_the_page_holds_what_was_measured() -> None:
+    text = page.PAGE.read_text(encoding="utf-8")
+    assert page.fill(text, page.RESULTS) == text, "python benchmarks/page.py makes it anew"
+    assert all(f"| {name} |" in text for name in ROWS)
+
+
+def test_what_was_not_measured_is_said(tmp_path: Path) -> None:
+    assert "Not measured yet (`make bench ONLY=growth`)" in page.fill(
+        "<!-- table: growth -->\n<!-- end -->", tmp_path
+    )
 
 
 def test_sides_take_turns_and_ratios_are_of_one_round(tmp_path: Path) -> None:

@@ -36,7 +36,8 @@ def lenet5(classes: int) -> nn.Sequential:
 def batch_norm(classes: int) -> nn.Sequential:
     blocks: list[nn.Module] = []
     for before, filters in ((3, 128), (128, 64), (64, 32)):
-        blocks += [nn.Conv2d(before, filters, 3), nn.BatchNorm2d(filters), nn.ReLU(), nn.MaxPool2d(2)]
+        normalise = nn.BatchNorm2d(filters, eps=1e-3, momentum=0.01)  # Keras's own
+        blocks += [nn.Conv2d(before, filters, 3), normalise, nn.ReLU(), nn.MaxPool2d(2)]
     dense = [nn.LazyLinear(120), nn.ReLU(), nn.Linear(120, 84), nn.ReLU(), nn.Linear(84, classes)]
     return nn.Sequential(*blocks, nn.Flatten(), *dense)
 

@@ -7,6 +7,7 @@ The test suite takes a few images made by a formula instead.
 from __future__ import annotations
 
 import os
+import shutil
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -29,10 +30,8 @@ def cifar10(workspace: Path) -> Path:
     if not (folder / ARRAYS).exists():
         named = os.environ.get("CONVLADDER_CIFAR10")
         origin = Path(named).resolve() if named else _download(workspace / "cifar10-jpeg")
-        folder.mkdir(parents=True, exist_ok=True)
         for part in ("train", "test"):
-            (folder / part).unlink(missing_ok=True)
-            (folder / part).symlink_to(origin / part, target_is_directory=True)
+            shutil.copytree(origin / part, folder / part, dirs_exist_ok=True)
         _write_arrays(folder)
     return folder
 
@@ -89,9 +88,14 @@ def _download(folder: Path) -> Path:
     if not folder.exists():
         import keras
 
+        try:
+            parts = keras.datasets.cifar10.load_data()
+        except Exception as error:  # Keras wraps every network failure in a bare Exception
+            raise SystemExit(
+                f"{error}: let CONVLADDER_CIFAR10 name a folder of its images in train/ and test/"
+            ) from error
         made = folder.with_name("downloading")
-        parts = zip(("train", "test"), keras.datasets.cifar10.load_data(), strict=True)
-        for part, (images, labels) in parts:
+        for part, (images, labels) in zip(("train", "test"), parts, strict=True):
             for number, (pixels, label) in enumerate(zip(images, labels.ravel(), strict=True)):
                 path = made / part / str(label) / f"{number:05}.jpg"
                 path.parent.mkdir(parents=True, exist_ok=True)

@@ -24,7 +24,7 @@ from filelock import FileLock, Timeout
 from numpy.typing import NDArray
 
 from convladder import files
-from convladder.data.building import CHUNK, Built, build, remove_traces
+from convladder.data.building import Built, build, chunk_size, remove_traces
 from convladder.data.decoding import PIXELS, Rejection
 from convladder.data.duplicates import find_pairs, group
 from convladder.data.facts import Facts, thumbnails
@@ -210,7 +210,7 @@ def _alone(folder: Path, total: int, report: Progress) -> Iterator[None]:
         try:
             lock.acquire(timeout=WAIT)
         except Timeout:
-            done = CHUNK * len(list(_building(folder).glob("chunk-*.npz")))
+            done = chunk_size(total) * len(list(_building(folder).glob("chunk-*.npz")))
             report(WAITING, min(done, total), total)
         else:
             break

@@ -35,7 +35,8 @@ from convladder.errors import DataError, UnreadableImage
 from convladder.processes import Failed, Finished, Task, cores, run_tasks
 
 READING = "reading images"  # for people
-CHUNK = 512  # images
+CHUNK, LEAST_CHUNK = 512, 8  # images
+CHUNKS = 64  # at least, where there are images enough
 SAMPLE = 8  # images
 SENT_BYTES = 32 * 2**20  # of a chunk that is fetched here and sent to a worker
 PARALLEL_FROM = 2_000  # images: fewer, if they are small, are decoded sooner than processes start
@@ -102,10 +103,17 @@ def _cut(
     order = list(range(len(records)))
     if source.in_place_order:
         order.sort(key=lambda row: records[row].place)
-    size = CHUNK if source.picklable else _fit_to_send(source, [records[row] for row in order[:SAMPLE]])
+    size = chunk_size(len(records))
+    if not source.picklable:
+        size = min(size, _fit_to_send(source, [records[row] for row in order[:SAMPLE]]))
     for number, start in enumerate(range(0, len(records), size)):
         rows = tuple(order[start : start + size])
         yield Chunk(folder, number, rows, tuple(records[row] for row in rows), form, limits)
+
+
+def chunk_size(images: int) -> int:
+    """Return how many images a chunk has, at most; of few images, chunks are small enough for all processes."""
+    return min(CHUNK, max(LEAST_CHUNK, images // CHUNKS))
 
 
 def _fit_to_send(source: Source, sample: Sequence[Record]) -> int:
