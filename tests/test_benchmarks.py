@@ -54,7 +54,7 @@ def test_precision_compares_each_rung_with_its_half(tmp_path: Path) -> None:
 def test_the_page_holds_what_was_measured() -> None:
     text = page.PAGE.read_text(encoding="utf-8")
     assert page.fill(text, page.RESULTS) == text, "python benchmarks/page.py makes it anew"
-    assert all(f"| {name} |" in text for name in ROWS)
+    assert all(f"**{name}**: " in text for name in ROWS)
 
 
 def test_what_was_not_measured_is_said(tmp_path: Path) -> None:
@@ -74,7 +74,7 @@ def test_sides_take_turns_and_ratios_are_of_one_round(tmp_path: Path) -> None:
     assert summary["ratios"] == [
         {"name": "b over a", "wanted": 2, "rounds": 3, "median": 1.5, "low": 1.5, "high": 1.5}
     ]
-    assert "| row | b over a | 1.50 | 1.50 to 1.50 | 2 |  |" in results.as_table([summary])
+    assert "| **row**: work | b over a | 1.50 | 1.50 to 1.50 | 2 |  |" in results.as_table([summary])
 
 
 def test_other_work_and_other_accuracy_are_said() -> None:

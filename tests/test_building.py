@@ -229,3 +229,7 @@ def test_a_source_that_fails_says_so() -> None:
 
     with pytest.raises(DataError, match="the server is gone"):
         banks.open_bank(make_source(fetch, picklable=False), FORM)
+
+
+def test_few_images_are_cut_into_small_chunks_so_that_all_processes_have_some() -> None:
+    assert [building.chunk_size(images) for images in (5, 60, 6_400, 1_000_000)] == [8, 8, 100, 512]

@@ -49,12 +49,12 @@ def circumstances() -> dict[str, Any]:
 
 
 def as_table(summaries: Iterable[dict[str, Any]]) -> str:
-    """Return a Markdown table of the ratios."""
-    lines = ["| row | beside | ratio | range | wanted | |", "|---|---|---|---|---|---|"]
+    """Return a Markdown table of the ratios; a row's work stands at its first."""
+    lines = ["| work | beside | ratio | range | wanted | |", "|---|---|---|---|---|---|"]
     for summary in summaries:
-        for ratio in summary["ratios"]:
-            lines.append(_line(summary, ratio))
-        lines += [f"| {summary['row']} | not the same work: {each} | | | | |" for each in summary["differences"]]
+        works = [f"**{summary['row']}**: {summary['work']}", *[""] * len(summary["ratios"])]
+        lines += [f"| {work} | {_cells(ratio)} |" for work, ratio in zip(works, summary["ratios"], strict=False)]
+        lines += [f"| | not the same work: {each} | | | | |" for each in summary["differences"]]
     return "\n".join(lines)
 
 
@@ -67,14 +67,12 @@ def as_line(told: dict[str, Any]) -> str:
     )
 
 
-def _line(summary: dict[str, Any], ratio: dict[str, Any]) -> str:
+def _cells(ratio: dict[str, Any]) -> str:
     if "median" not in ratio:
-        return f"| {summary['row']} | {ratio['name']} | not run | | {ratio['wanted']:g} | |"
+        return f"{ratio['name']} | not run | | {ratio['wanted']:g} | "
     reached = "reached" if ratio["median"] >= ratio["wanted"] else ""
-    return (
-        f"| {summary['row']} | {ratio['name']} | {ratio['median']:.2f} "
-        f"| {ratio['low']:.2f} to {ratio['high']:.2f} | {ratio['wanted']:g} | {reached} |"
-    )
+    spread = f"{ratio['low']:.2f} to {ratio['high']:.2f}" if ratio["rounds"] > 1 else "one round"
+    return f"{ratio['name']} | {ratio['median']:.2f} | {spread} | {ratio['wanted']:g} | {reached}"
 
 
 def machine() -> dict[str, Any]:
