@@ -231,5 +231,8 @@ def test_a_source_that_fails_says_so() -> None:
         banks.open_bank(make_source(fetch, picklable=False), FORM)
 
 
-def test_few_images_are_cut_into_small_chunks_so_that_all_processes_have_some() -> None:
+def test_few_images_are_cut_into_small_chunks_so_that_all_processes_have_some(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(building, "CHUNK", 512)
     assert [building.chunk_size(images) for images in (5, 60, 6_400, 1_000_000)] == [8, 8, 100, 512]

@@ -62,9 +62,8 @@ def as_line(told: dict[str, Any]) -> str:
     """Return where, with what and when it was measured, in a line."""
     machine = told["machine"]
     versions = ", ".join(f"{name} {version}" for name, version in told["versions"].items())
-    return (
-        f"{told['measured']}, {machine['cores']} cores of {machine['processor']}, {machine['system']}; {versions}"
-    )
+    where = f"{machine['cores']} cores of {machine['processor']}, {machine['system']}"
+    return f"{told['measured'][:10]}, {where}; {versions}"
 
 
 def _cells(ratio: dict[str, Any]) -> str:
