@@ -163,9 +163,7 @@ def augmentation(size: Size, workspace: Path) -> Row:
         ("--images", str(size.augmented), "--kinds", ",".join(size.kinds)),
     )
     epochs = ("--epochs", str(size.steady_epochs))
-    slowed = [
-        Ratio(f"{kind}: ours with it / without", (OURS, kind), (OURS, "none"), 0.7) for kind in AUGMENTATIONS
-    ]
+    slowed = [Ratio(f"{kind}: ours with it / without", (OURS, kind), (OURS, "none"), 0.7) for kind in size.kinds]
     beside = [Ratio(f"{kind}: {MAPPED}", (OURS, kind), (MAPPED, kind), 2) for kind in size.kinds]
     return Row(
         "augmentation",
