@@ -9,6 +9,7 @@ from typing import Any
 import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import StrMethodFormatter
 
 COLOURS = {"bank": "#0072B2", "trial": "#E69F00", "climb": "#009E73"}  # Okabe and Ito 2008
 MARKERS = {"bank": "o", "trial": "s", "climb": "^"}
@@ -32,6 +33,8 @@ def draw(told: dict[str, Any], path: Path) -> None:
         for axes in (of_time, of_memory):
             axes.set(xscale="log", yscale="log", xlabel="images")
             axes.grid(alpha=0.3)
+            axes.xaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
+            axes.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
         of_time.set(title="Time by images", ylabel="seconds")
         of_memory.set(title="Memory by images (peak, all processes)", ylabel="GB")
         images = told["jobs"][0]["images"]
@@ -44,9 +47,7 @@ def draw(told: dict[str, Any], path: Path) -> None:
 def _line(
     axes: Axes, points: Sequence[dict[str, Any]], along: str, what: str, values: Sequence[float], label: str
 ) -> None:
-    axes.plot(
-        [each[along] for each in points], values, color=COLOURS[what], marker=MARKERS[what], label=NAMES[what]
-    )
+    axes.plot([each[along] for each in points], values, color=COLOURS[what], marker=MARKERS[what], label=label)
 
 
 def _seconds(points: Sequence[dict[str, Any]]) -> list[float]:
