@@ -17,8 +17,7 @@ from typing import Any
 import growth
 import page
 import precision
-from convladder.data.bank import cache_folder
-from speed import results
+from speed import imageset, results
 from speed.harness import measure_row
 from speed.rows import ROWS, SIZES
 
@@ -30,7 +29,7 @@ def main(arguments: list[str]) -> None:
     parser.add_argument("rows", nargs="*", metavar="ROW", help=f"of {', '.join(ROWS)}; default: all")
     parser.add_argument("--size", choices=SIZES, default="usual")
     parser.add_argument("--rounds", type=int, help="how often each side is run; default: by size")
-    parser.add_argument("--out", type=Path, default=page.RESULTS)
+    parser.add_argument("--out", type=Path, default=results.RESULTS)
     asked = parser.parse_args(arguments)
     for name in asked.rows:
         if name not in ROWS | OTHERS:
@@ -41,15 +40,14 @@ def main(arguments: list[str]) -> None:
     for name in asked.rows:
         if name in OTHERS:
             OTHERS[name](["--out", str(asked.out)])
-    if asked.out == page.RESULTS:
+    if asked.out == results.RESULTS:
         page.write()
 
 
 def measure(name: str, asked: argparse.Namespace) -> dict[str, Any]:
     """Measure a row, keep what was measured, and return it."""
     size = SIZES[asked.size]
-    workspace = cache_folder() / "benchmarks"
-    workspace.mkdir(parents=True, exist_ok=True)
+    workspace = imageset.workspace()
     row = ROWS[name](size, workspace)
     row = replace(row, rounds=asked.rounds or row.rounds)
     if not size.same_accuracy:

@@ -10,7 +10,6 @@ images.
 from __future__ import annotations
 
 import argparse
-import io
 import sys
 import tempfile
 import zipfile
@@ -18,16 +17,12 @@ from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from PIL import Image
-
-from convladder.data.bank import cache_folder
-from generated import CLASSES, draw_image
-from speed import growth_plot, results
+from generated import CLASSES
+from speed import growth_plot, imageset, results
 from speed.harness import Side, run
+from speed.rows import decode, lenet5
 
 OF_JOBS = 10_000  # images
-SIDE = 32  # pixels
-LENET5 = ("--rungs", "lenet5", "--epochs", "2")
 
 
 def make_zip(images: int, folder: Path) -> Path:
@@ -36,25 +31,19 @@ def make_zip(images: int, folder: Path) -> Path:
     if not path.exists():
         made = path.with_suffix(".part")
         with ProcessPoolExecutor() as pool, zipfile.ZipFile(made, "w") as archive:
-            for number, content in enumerate(pool.map(_encode, range(images), chunksize=500)):
+            for number, content in enumerate(pool.map(imageset.encode, range(images), chunksize=500)):
                 archive.writestr(f"class-{number % CLASSES}/{number}.jpg", content)
         made.rename(path)
     return path
-
-
-def _encode(number: int) -> bytes:
-    file = io.BytesIO()
-    Image.fromarray(draw_image(number, number % CLASSES, SIDE)).save(file, format="JPEG", quality=90)
-    return file.getvalue()
 
 
 def measure_images(images: int, trials: int, workspace: Path) -> list[dict[str, Any]]:
     """Return the time and the memory of a bank, of a trial on it and of a climb of so many trials."""
     path = str(make_zip(images, workspace))
     sides = {
-        "bank": Side("bank", "ours/bank.py", (path,)),
+        "bank": decode(path),
         "trial": Side("trial", "ours/train.py", (path, "--rung", "lenet5", "--epochs", "2")),
-        "climb": Side("climb", "ours/climb.py", (path, *LENET5, "--seeds", str(trials))),
+        "climb": Side("climb", "ours/climb.py", lenet5(path, trials, epochs=2)),
     }
     with tempfile.TemporaryDirectory(dir=workspace) as kept:
         return [_measure(side, Path(kept), what=what, images=images) for what, side in sides.items()]
@@ -64,10 +53,10 @@ def measure_jobs(jobs: list[int], images: int, trials: int, workspace: Path) -> 
     """Return the time and the memory of such a climb by the number of its jobs."""
     path = str(make_zip(images, workspace))
     with tempfile.TemporaryDirectory(dir=workspace) as kept:
-        run(Side("bank", "ours/bank.py", (path,)), Path(kept))
+        run(decode(path), Path(kept))
         return [
             _measure(
-                Side("climb", "ours/climb.py", (path, *LENET5, "--seeds", str(trials), "--jobs", str(number))),
+                Side("climb", "ours/climb.py", (*lenet5(path, trials, epochs=2), "--jobs", str(number))),
                 Path(kept),
                 what="jobs",
                 jobs=number,
@@ -89,10 +78,9 @@ def main(arguments: list[str]) -> None:
     parser.add_argument("--images", type=int, nargs="+", default=[1_000, 10_000, 50_000, 500_000])
     parser.add_argument("--jobs", type=int, nargs="+", default=[1, 2, 4, 8])
     parser.add_argument("--trials", type=int, default=8, help="of the climb by jobs; half of it by images")
-    parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results")
+    parser.add_argument("--out", type=Path, default=results.RESULTS)
     asked = parser.parse_args(arguments)
-    workspace = cache_folder() / "benchmarks"
-    workspace.mkdir(parents=True, exist_ok=True)
+    workspace = imageset.workspace()
     by_images = [
         each for images in asked.images for each in measure_images(images, max(1, asked.trials // 2), workspace)
     ]

@@ -14,7 +14,6 @@ from speed import results
 from speed.rows import ROWS
 
 PAGE = Path(__file__).parents[1] / "docs/speed.md"
-RESULTS = Path(__file__).parent / "results"
 
 _TABLE = re.compile(r"(<!-- table: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
@@ -76,7 +75,7 @@ MAKERS = {"rows": of_rows, "precision": of_precision, "growth": of_growth}
 
 
 def write() -> None:
-    PAGE.write_text(fill(PAGE.read_text(encoding="utf-8"), RESULTS), encoding="utf-8")
+    PAGE.write_text(fill(PAGE.read_text(encoding="utf-8"), results.RESULTS), encoding="utf-8")
 
 
 if __name__ == "__main__":

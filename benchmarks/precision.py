@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any
 
 import convladder as cl
-from convladder.data.bank import cache_folder
 from convladder.results import Results
 from speed import imageset, results
 
@@ -61,9 +60,8 @@ def main(arguments: list[str]) -> None:
     parser.add_argument("--epochs", type=int, default=4)
     parser.add_argument("--seeds", type=int, default=4)
     parser.add_argument("--smallest", action="store_true", help="a few images, two rungs, one seed: to try it")
-    parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results")
+    parser.add_argument("--out", type=Path, default=results.RESULTS)
     asked = parser.parse_args(arguments)
-    workspace = cache_folder() / "benchmarks"
     ladder = cl.load_ladder("classic")
     folder, images, epochs, seeds = imageset.cifar10, asked.images, asked.epochs, asked.seeds
     if asked.smallest:
@@ -71,7 +69,7 @@ def main(arguments: list[str]) -> None:
     with tempfile.TemporaryDirectory() as temporary:
         out = Path(temporary) / "climb"
         cl.climb(
-            folder(workspace),
+            folder(imageset.workspace()),
             in_pairs(ladder),
             seeds=seeds,
             epochs=epochs,

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import argparse
 import json
-import subprocess
-import sys
 import tempfile
 from pathlib import Path
 
+import command
 import pandas as pd
 
 parser = argparse.ArgumentParser(description=__doc__)
@@ -16,12 +15,10 @@ parser.add_argument("folder")
 asked, options = parser.parse_known_args()
 with tempfile.TemporaryDirectory() as temporary:
     out = Path(temporary) / "run"
-    command = [sys.executable, "-m", "convladder", "train", asked.folder, "--quiet", "--on-leak", "keep"]
-    subprocess.run([*command, "--out", str(out), *options], check=True, stdout=sys.stderr)
+    command.run("train", asked.folder, out, options)
+    images = command.count_trained(out / "experiment.json")
     history = pd.read_csv(out / "history.csv")
-    about = json.loads((out / "experiment.json").read_text())
     metrics = json.loads((out / "metrics.json").read_text())
-images = sum(about["data"]["counts"]["train"].values())
 figures = {
     "images": images,
     "parameters": metrics["price"]["parameters"],

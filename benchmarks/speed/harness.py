@@ -89,11 +89,10 @@ class Row:
 
 @dataclass
 class Measured:
-    """What each side of a row told in each round, and what did not agree."""
+    """What each side of a row told in each round."""
 
     row: Row
     rounds: list[dict[str, Figures]] = field(default_factory=list)
-    differences: list[str] = field(default_factory=list)
 
     def ratios(self, ratio: Ratio) -> list[float]:
         """Return the ratio in each round in which both sides were run."""
@@ -120,7 +119,6 @@ def measure_row(row: Row, workspace: Path, say: Callable[[str], None]) -> Measur
                 told[side.name] = figures
                 say(f"  {side.name}: " + ", ".join(f"{name} {_short(value)}" for name, value in figures.items()))
             measured.rounds.append(told)
-    measured.differences = find_differences(row, measured.rounds)
     return measured
 
 

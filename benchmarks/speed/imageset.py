@@ -6,6 +6,7 @@ The test suite takes a few images made by a formula instead.
 
 from __future__ import annotations
 
+import io
 import os
 import shutil
 from concurrent.futures import ProcessPoolExecutor
@@ -17,11 +18,20 @@ import numpy as np
 from PIL import Image
 from sklearn.datasets import load_sample_images
 
+from convladder.data.bank import cache_folder
 from generated import CLASSES, draw_image
 
 ARRAYS = "arrays.npz"
 QUALITY = 90  # of the JPEG files
+SIDE = 32  # pixels
 PHOTOGRAPH = (4000, 3000)  # width and height: 12 megapixels
+
+
+def workspace() -> Path:
+    """Return the folder for what the benchmarks make once, in convladder's cache."""
+    folder = cache_folder() / "benchmarks"
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
 
 
 def cifar10(workspace: Path) -> Path:
@@ -36,17 +46,24 @@ def cifar10(workspace: Path) -> Path:
     return folder
 
 
-def few(workspace: Path, per_class: int = 20, side: int = 32) -> Path:
-    """Return such a folder of few images made by a formula: so many of each class to train on, half to test."""
+def few(workspace: Path) -> Path:
+    """Return such a folder of few images made by a formula: 20 of each class to train on, 10 to test."""
     folder = workspace / "few"
-    size = CLASSES * per_class
-    for part, numbers in (("train", range(size)), ("test", range(size, size + size // 2))):
-        for number in numbers:
-            path = folder / part / f"class-{number % CLASSES}" / f"{number}.jpg"
-            path.parent.mkdir(parents=True, exist_ok=True)
-            Image.fromarray(draw_image(number, number % CLASSES, side)).save(path, quality=QUALITY)
-    _write_arrays(folder)
+    if not (folder / ARRAYS).exists():
+        for part, numbers in (("train", range(20 * CLASSES)), ("test", range(20 * CLASSES, 30 * CLASSES))):
+            for number in numbers:
+                path = folder / part / f"class-{number % CLASSES}" / f"{number}.jpg"
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_bytes(encode(number))
+        _write_arrays(folder)
     return folder
+
+
+def encode(number: int) -> bytes:
+    """Return an image of 32 x 32 that is made by a formula, as a JPEG file."""
+    file = io.BytesIO()
+    Image.fromarray(draw_image(number, number % CLASSES, SIDE)).save(file, format="JPEG", quality=QUALITY)
+    return file.getvalue()
 
 
 def photographs(workspace: Path, count: int) -> Path:

@@ -7,14 +7,14 @@ import platform
 import statistics
 from collections.abc import Iterable
 from datetime import UTC, datetime
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from convladder import processes
-from speed.harness import Measured
+from convladder import processes, provenance
+from speed.harness import Measured, find_differences
 
-VERSIONS = ("convladder", "keras", "tensorflow-cpu", "tensorflow", "torch", "numpy", "pillow")
+RESULTS = Path(__file__).parents[1] / "results"
+PACKAGES = ("convladder", "keras", "tensorflow-cpu", "tensorflow", "torch", "numpy", "pillow")
 
 
 def write_json(path: Path, value: Any) -> None:
@@ -36,7 +36,7 @@ def summarise(measured: Measured, size: str) -> dict[str, Any]:
         "kind": row.kind,
         "size": size,
         "ratios": ratios,
-        "differences": measured.differences,
+        "differences": find_differences(row, measured.rounds),
         "rounds": measured.rounds,
         **circumstances(),
     }
@@ -44,8 +44,15 @@ def summarise(measured: Measured, size: str) -> dict[str, Any]:
 
 def circumstances() -> dict[str, Any]:
     """Return where, with what and when something was measured."""
-    when = datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
-    return {"machine": machine(), "versions": versions(), "measured": when}
+    return {
+        "machine": {
+            "processor": provenance.processor(),
+            "cores": processes.cores(),
+            "system": platform.platform(terse=True),
+        },
+        "versions": {"Python": platform.python_version(), **provenance.versions(PACKAGES)},
+        "measured": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
+    }
 
 
 def as_table(summaries: Iterable[dict[str, Any]]) -> str:
@@ -72,22 +79,3 @@ def _cells(ratio: dict[str, Any]) -> str:
     reached = "reached" if ratio["median"] >= ratio["wanted"] else ""
     spread = f"{ratio['low']:.2f} to {ratio['high']:.2f}" if ratio["rounds"] > 1 else "one round"
     return f"{ratio['name']} | {ratio['median']:.2f} | {spread} | {ratio['wanted']:g} | {reached}"
-
-
-def machine() -> dict[str, Any]:
-    """Return what the measurements depend on, as far as the system tells."""
-    model = platform.processor() or platform.machine()
-    if Path("/proc/cpuinfo").exists():
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-        model = next((line.split(":")[1].strip() for line in lines if line.startswith("model name")), model)
-    return {"processor": model, "cores": processes.cores(), "system": platform.platform(terse=True)}
-
-
-def versions() -> dict[str, str]:
-    found = {"Python": platform.python_version()}
-    for name in VERSIONS:
-        try:
-            found[name] = metadata.version(name)
-        except metadata.PackageNotFoundError:
-            continue
-    return found

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -89,12 +88,7 @@ def climb(size: Size, workspace: Path) -> Row:
         "climb",
         f"{size.seeds} seeds of LeNet-5, {size.epochs} epochs each, from a folder, with nothing in the cache",
         (
-            Side(
-                OURS,
-                "ours/climb.py",
-                (folder, "--rungs", "lenet5", "--seeds", str(size.seeds), *epochs),
-                cache="fresh",
-            ),
+            Side(OURS, "ours/climb.py", lenet5(folder, size.seeds, size.epochs), cache="fresh"),
             Side(DIRECTORY, "peers/keras_directory.py", (folder, *epochs), times=size.seeds),
         ),
         (time_of(DIRECTORY, 3),),
@@ -109,7 +103,7 @@ def climb_again(size: Size, workspace: Path) -> Row:
         "climb-again",
         f"the same, {size.epochs} epochs each, with the images decoded before",
         (
-            Side(OURS, "ours/climb.py", (folder, "--rungs", "lenet5", "--seeds", str(size.seeds), *epochs)),
+            Side(OURS, "ours/climb.py", lenet5(folder, size.seeds, size.epochs)),
             Side(ARRAYS, "peers/keras_arrays.py", (folder, *epochs), times=size.seeds),
         ),
         (time_of(ARRAYS, 7),),
@@ -158,23 +152,20 @@ def batch_norm(size: Size, workspace: Path) -> Row:
 
 
 def augmentation(size: Size, workspace: Path) -> Row:
-    folder, images = (
-        str(size.images(workspace)),
-        ("--images", str(size.augmented), "--kinds", ",".join(size.kinds)),
-    )
-    epochs = ("--epochs", str(size.steady_epochs))
+    images = ("--images", str(size.augmented), "--epochs", str(size.steady_epochs))
+    asked = (str(size.images(workspace)), *images, "--kinds", ",".join(size.kinds))
     slowed = [Ratio(f"{kind}: ours with it / without", (OURS, kind), (OURS, "none"), 0.7) for kind in size.kinds]
     beside = [Ratio(f"{kind}: {MAPPED}", (OURS, kind), (MAPPED, kind), 2) for kind in size.kinds]
     return Row(
         "augmentation",
         "each augmentation of the classic ladder on its network, images per second",
         (
-            Side(OURS, "ours/augmentation.py", (folder, *images, *epochs)),
-            Side(MAPPED, "peers/keras_augmentation.py", (folder, *images, *epochs)),
+            Side(OURS, "ours/augmentation.py", asked),
+            Side(MAPPED, "peers/keras_augmentation.py", asked),
         ),
         (*slowed, *beside),
         rounds=size.rounds,
-        first=(decode(folder),),
+        first=(decode(asked[0]),),
     )
 
 
@@ -228,8 +219,7 @@ def second_start(size: Size, workspace: Path) -> Row:
 
 
 def commands(size: Size, workspace: Path) -> Row:
-    folder, epochs = str(size.images(workspace)), ("--epochs", str(size.epochs))
-    made = str(workspace / f"climb-for-report-{os.getpid()}")
+    folder, made = str(size.images(workspace)), "climb"  # where all of the row's programs start
     return Row(
         "commands",
         "what a person waits for at the command line",
@@ -243,34 +233,18 @@ def commands(size: Size, workspace: Path) -> Row:
             Ratio("import keras / report", (IMPORT, "seconds"), ("report", "seconds"), 3),
         ),
         rounds=size.rounds,
-        first=(
-            Side(
-                "climb",
-                "ours/climb.py",
-                (folder, "--out", made, "--rungs", "lenet5", "--seeds", str(size.seeds), *epochs),
-            ),
-        ),
+        first=(Side("climb", "ours/climb.py", (*lenet5(folder, size.seeds, size.epochs), "--out", made)),),
     )
 
 
 def memory(size: Size, workspace: Path) -> Row:
     folder = str(size.images(workspace))
-    climb_of_four = (
-        folder,
-        "--rungs",
-        "lenet5",
-        "--seeds",
-        str(of_four(size)),
-        "--jobs",
-        str(of_four(size)),
-        "--epochs",
-        "1",
-    )
+    ours = (*lenet5(folder, of_four(size), epochs=1), "--jobs", str(of_four(size)))
     return Row(
         "memory",
         f"{of_four(size)} LeNet-5 trials at a time, memory at its peak (proportional set sizes of all processes)",
         (
-            Side(OURS, "ours/climb.py", climb_of_four),
+            Side(OURS, "ours/climb.py", ours),
             Side(ARRAYS, "peers/keras_arrays.py", (folder, "--epochs", "1"), together=of_four(size)),
         ),
         (time_of(ARRAYS, 2, figure="peak_bytes"),),
@@ -301,6 +275,11 @@ def target(size: Size, workspace: Path) -> Row:
 
 def decode(folder: str) -> Side:
     return Side("decode", "ours/bank.py", (folder,))
+
+
+def lenet5(folder: str, seeds: int, epochs: int) -> tuple[str, ...]:
+    """Return what ours/climb.py takes for so many seeds of LeNet-5."""
+    return folder, "--rungs", "lenet5", "--seeds", str(seeds), "--epochs", str(epochs)
 
 
 def of_four(size: Size) -> int:

@@ -37,29 +37,35 @@ def command() -> str:
 
 def environment(command: str) -> dict[str, Any]:
     """Return versions, machine and time: what a result depends on beside the experiment."""
-    versions = {}
-    for package in PACKAGES:
-        with contextlib.suppress(metadata.PackageNotFoundError):
-            versions[package] = metadata.version(package)
     return {
         "time": datetime.datetime.now().astimezone().isoformat(timespec="seconds"),
         "python": platform.python_version(),
         "system": f"{platform.system()} {platform.release()}",
-        "machine": f"{platform.machine()}, {_processor()}",
+        "machine": f"{platform.machine()}, {processor()}",
         "cores": os.cpu_count(),
         "threads": os.environ.get("OMP_NUM_THREADS"),
-        "versions": versions,
+        "versions": versions(),
         "command": command,
     }
+
+
+def versions(packages: Iterable[str] = PACKAGES) -> dict[str, str]:
+    """Return the versions of those of the packages that are installed."""
+    found = {}
+    for package in packages:
+        with contextlib.suppress(metadata.PackageNotFoundError):
+            found[package] = metadata.version(package)
+    return found
 
 
 def mixed_versions(environments: Iterable[Mapping[str, Any]]) -> list[str]:
     """Return the packages of which not all environments have the same version."""
     seen = [environment["versions"] for environment in environments]
-    return sorted(name for name in set().union(*seen) if len({versions.get(name) for versions in seen}) > 1)
+    return sorted(name for name in set().union(*seen) if len({each.get(name) for each in seen}) > 1)
 
 
-def _processor() -> str:
+def processor() -> str:
+    """Return the name of the processor, as far as the system tells."""
     with contextlib.suppress(OSError):
         for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
             if line.startswith("model name"):

@@ -40,6 +40,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convladder.evaluation import statistics
+from convladder.evaluation.proportions import wilson
 from convladder.evaluation.statistics import ALPHA, Correct, Difference, Estimate
 
 LEAST_RATIO = 1 / 9  # of test to training images, that of ten folds
@@ -69,7 +70,7 @@ def estimate(rung: Correct, folds: Folds) -> Estimate:
     variance = _corrected_variance(by_fold)
     effective = min(images, mean * (1 - mean) / variance) if variance > 0 else images
     quantile = statistics.quantile(1 - ALPHA / 2, len(by_fold) - 1)
-    low, high = statistics.wilson(mean, effective, quantile)
+    low, high = wilson(mean, effective, quantile)
     return Estimate(mean, low, high, seeds, images, covers_seeds=True)
 
 

@@ -31,8 +31,13 @@ def proportion(hits: int, images: int) -> Proportion:
     if images == 0:
         return Proportion(None, 0.0, 1.0, 0)
     share = hits / images
-    shrink = 2 * (images + _QUANTILE**2)
-    centre = (2 * images * share + _QUANTILE**2) / shrink
-    reach = _QUANTILE / shrink * math.sqrt(4 * images * share * (1 - share) + _QUANTILE**2)
-    low, high = 0.0 if hits == 0 else centre - reach, 1.0 if hits == images else centre + reach
-    return Proportion(share, low, high, images)
+    low, high = wilson(share, images, _QUANTILE)
+    return Proportion(share, 0.0 if hits == 0 else low, 1.0 if hits == images else high, images)
+
+
+def wilson(mean: float, size: float, quantile: float) -> tuple[float, float]:
+    """Wilson 1927, "Probable inference, the law of succession, and statistical inference", JASA 22."""
+    shrink = 1 + quantile**2 / size
+    centre = (mean + quantile**2 / (2 * size)) / shrink
+    reach = quantile / shrink * math.sqrt(mean * (1 - mean) / size + quantile**2 / (4 * size**2))
+    return max(0.0, centre - reach), min(1.0, centre + reach)

@@ -34,7 +34,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtri, stdtr, stdtrit
 
-from convladder.evaluation.proportions import LEVEL
+from convladder.evaluation.proportions import LEVEL, wilson
 
 ALPHA = 1 - LEVEL
 POWER = 0.8
@@ -230,14 +230,6 @@ def _seed_correlation(left: Correct, right: Correct) -> float | None:
     if len(left) < 3 or min(first.std(), second.std()) == 0:
         return None
     return float(np.corrcoef(first, second)[0, 1])
-
-
-def wilson(mean: float, size: float, quantile: float) -> tuple[float, float]:
-    """Wilson 1927, "Probable inference, the law of succession, and statistical inference", JASA 22."""
-    shrink = 1 + quantile**2 / size
-    centre = (mean + quantile**2 / (2 * size)) / shrink
-    reach = quantile / shrink * math.sqrt(mean * (1 - mean) / size + quantile**2 / (4 * size**2))
-    return max(0.0, centre - reach), min(1.0, centre + reach)
 
 
 def quantile(probability: float, degrees: float) -> float:

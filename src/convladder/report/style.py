@@ -102,8 +102,8 @@ def to_svg(figure: Figure, name: str, box: Bbox) -> str:
     return svg
 
 
-def save_png(figure: Figure, path: Path, box: Bbox | None = None) -> None:
-    """Write the figure, or this part of it, as PNG on white."""
+def save_png(figure: Figure, path: Path, box: Bbox) -> None:
+    """Write this part of a figure as PNG on white."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with any_script():
         figure.savefig(path, dpi=DPI, bbox_inches=box, facecolor="white", metadata={"Software": None})

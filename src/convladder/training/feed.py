@@ -1,6 +1,6 @@
 """The feed: `fit` is given batches of indices; the gather and the cast happen inside the compiled graph.
 
-The one module that speaks to TensorFlow by name. The bank's memory map is handed to TensorFlow without
+It speaks to TensorFlow by name. The bank's memory map is handed to TensorFlow without
 a copy, so that all trials on a machine share one set of pixels.
 """
 

@@ -99,7 +99,8 @@ def fit(experiment: Experiment, dataset: Dataset, on_epoch: OnEpoch | None = Non
     history = pd.DataFrame(recorder.rows)
     _refuse_nan(history)
     if settings.precision != "float32":
-        network = _copy_weights(network, build())
+        trained, network = network, build()
+        network.set_weights(trained.get_weights())
     return Fitted(network, statistics, history, _kept_epoch(settings, history))
 
 
@@ -155,11 +156,6 @@ def _computing_in(precision: str) -> Iterator[None]:
         yield
     finally:
         keras.config.set_dtype_policy(before)
-
-
-def _copy_weights(network: keras.Model, copy: keras.Model) -> keras.Model:
-    copy.set_weights(network.get_weights())
-    return copy
 
 
 def _optimizer(settings: Train) -> keras.optimizers.Optimizer:
