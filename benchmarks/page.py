@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from speed import results
+from speed.harness import KINDS, Kind
 from speed.rows import ROWS
 
 PAGE = Path(__file__).parents[1] / "docs/speed.md"
@@ -24,13 +25,17 @@ def fill(text: str, folder: Path) -> str:
 
 
 def _table(name: str, folder: Path) -> str:
-    if name != "rows" and not (folder / f"{name}.json").exists():
+    if name in KINDS:
+        return of_rows(folder, name)
+    if not (folder / f"{name}.json").exists():
         return f"Not measured yet (`make bench ONLY={name}`)."
     return MAKERS[name](folder)
 
 
-def of_rows(folder: Path) -> str:
-    found = [_read(folder, name) for name in ROWS if (folder / f"{name}.json").exists()]
+def of_rows(folder: Path, kind: Kind) -> str:
+    """Return the table of the rows of a kind, and where and when they were measured."""
+    every = [_read(folder, name) for name in ROWS if (folder / f"{name}.json").exists()]
+    found = [each for each in every if each["kind"] == kind]
     where = sorted({results.as_line(each) for each in found})
     return "\n\n".join([results.as_table(found), *where])
 
@@ -71,7 +76,7 @@ def _read(folder: Path, name: str) -> Any:
     return json.loads((folder / f"{name}.json").read_text())
 
 
-MAKERS = {"rows": of_rows, "precision": of_precision, "growth": of_growth}
+MAKERS = {"precision": of_precision, "growth": of_growth}
 
 
 def write() -> None:

@@ -17,7 +17,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args
 
 import psutil
 
@@ -25,6 +25,8 @@ HERE = Path(__file__).parents[1]
 LOOK_EVERY = 0.25  # seconds, at the memory of a program
 
 Figures = dict[str, Any]
+Kind = Literal["recipe", "accuracy"]
+KINDS: tuple[Kind, ...] = get_args(Kind)
 
 
 @dataclass(frozen=True)
@@ -78,7 +80,7 @@ class Row:
     work: str
     sides: tuple[Side, ...]
     ratios: tuple[Ratio, ...]
-    kind: str = "recipe"
+    kind: Kind = "recipe"
     rounds: int = 3
     same: tuple[str, ...] = ("images", "parameters", "epochs")
     accuracy_within: float | None = None
