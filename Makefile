@@ -9,7 +9,7 @@ help:
 	@echo "make demo    install, climb the classic ladder on built-in data, say where the report is"
 	@echo "make test    install with test tools, run the whole test suite"
 	@echo "make check   format, lint, types, direction of imports"
-	@echo "make bench   measure speed beside other programs (some 20 minutes; ONLY=trial measures one row, SIZE=full all of it)"
+	@echo "make bench   measure speed beside other programs (some 20 minutes; ONLY=trial: one row; SIZE=full: larger, some hours)"
 	@echo "make claims  measure what is claimed: false claims, planted truths, duplicates, foreign images (some 25 minutes)"
 	@echo "make docs    make the tables in docs/ from the code"
 	@echo "make notebooks  run the notebooks and keep their outputs (some minutes)"

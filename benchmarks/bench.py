@@ -28,34 +28,45 @@ def main(arguments: list[str]) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("rows", nargs="*", metavar="ROW", help=f"of {', '.join(ROWS)}; default: all")
     parser.add_argument("--size", choices=SIZES, default="usual")
-    parser.add_argument("--rounds", type=int, help="how often each side is run; default: by size")
+    parser.add_argument("--rounds", type=_count, help="how often each side is run; default: by size")
     parser.add_argument("--out", type=Path, default=results.RESULTS)
     asked = parser.parse_args(arguments)
     for name in asked.rows:
         if name not in ROWS | OTHERS:
             parser.error(f"unknown row {name}: choose from {', '.join(ROWS | OTHERS)}")
-    summaries = [measure(name, asked) for name in asked.rows or ROWS if name in ROWS]
+    out = asked.out.resolve()
+    if asked.size == "smallest" and out == results.RESULTS:
+        parser.error("what is measured at the smallest size says nothing: give another --out")
+    summaries = []
+    for name in asked.rows or ROWS:
+        if name in ROWS:
+            summaries.append(measure(name, asked.size, asked.rounds, out))
+        else:
+            OTHERS[name](["--out", str(out)])
+        if out == results.RESULTS:
+            page.write()
     if summaries:
         print(results.as_table(summaries), results.as_line(summaries[-1]), sep="\n\n")
-    for name in asked.rows:
-        if name in OTHERS:
-            OTHERS[name](["--out", str(asked.out)])
-    if asked.out == results.RESULTS:
-        page.write()
 
 
-def measure(name: str, asked: argparse.Namespace) -> dict[str, Any]:
+def measure(name: str, size_name: str, rounds: int | None, out: Path) -> dict[str, Any]:
     """Measure a row, keep what was measured, and return it."""
-    size = SIZES[asked.size]
+    size = SIZES[size_name]
     workspace = imageset.workspace()
     row = ROWS[name](size, workspace)
-    row = replace(row, rounds=asked.rounds or row.rounds)
+    row = replace(row, rounds=row.rounds if rounds is None else rounds)
     if not size.same_accuracy:
         row = replace(row, accuracy_within=None)
     say(f"{name}: {row.work}")
-    summary = results.summarise(measure_row(row, workspace, say), asked.size)
-    results.write_json(asked.out / f"{name}.json", summary)
+    summary = results.summarise(measure_row(row, workspace, say), size_name)
+    results.write_json(out / f"{name}.json", summary)
     return summary
+
+
+def _count(text: str) -> int:
+    if int(text) < 1:
+        raise ValueError
+    return int(text)
 
 
 def say(line: str) -> None:

@@ -67,7 +67,7 @@ def measure_jobs(jobs: list[int], images: int, trials: int, workspace: Path) -> 
 
 
 def _measure(side: Side, kept: Path, **about: Any) -> dict[str, Any]:
-    figures = run(side, kept, memory=True) or {}
+    figures = run(side, kept, memory=True)
     told = about | {"seconds": figures["seconds"], "peak_bytes": figures["peak_bytes"]}
     print(told, file=sys.stderr, flush=True)
     return told

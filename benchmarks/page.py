@@ -10,6 +10,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+from convladder.wording import plural
 from speed import results
 from speed.harness import KINDS, Kind
 from speed.rows import ROWS
@@ -36,19 +37,29 @@ def of_rows(folder: Path, kind: Kind) -> str:
     """Return the table of the rows of a kind, and where and when they were measured."""
     every = [_read(folder, name) for name in ROWS if (folder / f"{name}.json").exists()]
     found = [each for each in every if each["kind"] == kind]
-    where = sorted({results.as_line(each) for each in found})
-    return "\n\n".join([results.as_table(found), *where])
+    return "\n\n".join([results.as_table(found), *_circumstances(found)])
+
+
+def _circumstances(found: list[dict[str, Any]]) -> list[str]:
+    """Return where and when the rows were measured; with their names, where that is not the same for all."""
+    rows: dict[str, list[str]] = {}
+    for each in found:
+        rows.setdefault(results.as_line(each), []).append(each["row"])
+    return list(rows) if len(rows) == 1 else [f"{', '.join(names)}: {line}" for line, names in rows.items()]
 
 
 def of_precision(folder: Path) -> str:
     told = _read(folder, "precision")
-    lines = ["| rung | accuracy in float32 | difference in bfloat16 | | times as fast |", "|---|---|---|---|---|"]
+    heads = ("rung", "accuracy in float32", "difference in bfloat16", "", "times as fast", "by seed")
+    lines = [f"| {' | '.join(heads)} |", "|---" * len(heads) + "|"]
     lines += [
         f"| {each['rung']} | {each['accuracy']:.3f} | {_interval(each)} | {each['verdict']} "
-        f"| {each['speed']:.2f} |"
+        f"| {each['speed']:.2f} | {each['slowest']:.2f} to {each['fastest']:.2f} |"
         for each in told["rungs"]
     ]
-    return "\n".join(lines) + f"\n\n{results.as_line(told)}"
+    size = f"{told['images']:,} images, {told['epochs']} epochs, {told['seeds']} seeds"
+    design = f"{size}; {plural(told['jobs'], 'trial')} at a time"
+    return "\n".join(lines) + f"\n\n{design}. {results.as_line(told)}"
 
 
 def of_growth(folder: Path) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import statistics
 import sys
 import tempfile
 from dataclasses import replace
@@ -16,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import convladder as cl
+from convladder import processes
 from convladder.results import Results
 from speed import imageset, results
 
@@ -39,7 +41,7 @@ def compare(folder: Path) -> list[dict[str, Any]]:
     return [
         {
             "rung": name,
-            "speed": _time(found, name) / _time(found, name + HALVED),
+            **_speed(found, name),
             "accuracy": found.standings[name].accuracy.mean,
             "difference": claim.difference.difference,
             "low": claim.difference.low,
@@ -50,8 +52,16 @@ def compare(folder: Path) -> list[dict[str, Any]]:
     ]
 
 
-def _time(found: Results, name: str) -> float:
-    return found.standings[name].price.train_milliseconds_per_image or float("nan")
+def _speed(found: Results, name: str) -> dict[str, float]:
+    """Return how many times as fast the rung trains in bfloat16: the median over seeds, and the range."""
+    full, half = (found.standings[each].runs for each in (name, name + HALVED))
+    ratios = [_time(one) / _time(other) for one, other in zip(full, half, strict=True)]
+    return {"speed": statistics.median(ratios), "slowest": min(ratios), "fastest": max(ratios)}
+
+
+def _time(run: Any) -> float:
+    """Return the milliseconds for an image in the run's median epoch after the first."""
+    return float(run.metrics["price"]["train_milliseconds_per_image"])
 
 
 def main(arguments: list[str]) -> None:
@@ -66,6 +76,7 @@ def main(arguments: list[str]) -> None:
     folder, images, epochs, seeds = imageset.cifar10, asked.images, asked.epochs, asked.seeds
     if asked.smallest:
         ladder, folder, images, epochs, seeds = ladder.part(["lenet5"]), imageset.few, 300, 2, 1
+    jobs = max(1, processes.cores() // 2)  # so that trials do not slow each other down
     with tempfile.TemporaryDirectory() as temporary:
         out = Path(temporary) / "climb"
         cl.climb(
@@ -73,11 +84,19 @@ def main(arguments: list[str]) -> None:
             in_pairs(ladder),
             seeds=seeds,
             epochs=epochs,
+            jobs=jobs,
             out=out,
             changes={"data.limit": images, "data.on_leak": "keep"},
         )
         rows = compare(out)
-    told = {"images": images, "epochs": epochs, "seeds": seeds, "rungs": rows, **results.circumstances()}
+    told = {
+        "images": images,
+        "epochs": epochs,
+        "seeds": seeds,
+        "jobs": jobs,
+        "rungs": rows,
+        **results.circumstances(),
+    }
     results.write_json(asked.out / "precision.json", told)
     print(json.dumps(rows, indent=2))
 

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import json
+import time
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+import psutil
 import pytest
 
 import bench
 import growth
 import page
 import precision
-from speed import results
+from speed import harness, imageset, results
 from speed.harness import Measured, Ratio, Row, Side, find_differences, measure_row, run
-from speed.rows import ROWS
+from speed.rows import ROWS, SIZES
 
 TELLS = """
 import json, sys
@@ -85,23 +89,61 @@ def test_other_work_and_other_accuracy_are_said() -> None:
     assert find_differences(row, unlike) == ["images: a 5, b 6", "accuracy: a 0.500, b 0.600"]
 
 
+def test_what_a_side_does_not_tell_and_what_it_does_not_reach_is_said() -> None:
+    row = Row("row", "work", (telling("a", 5, 1), telling("b", 5, 1)), (), same=("images",), at_least=0.5)
+    rounds = [{"a": {"images": 5, "accuracy": 0.9}, "b": {"accuracy": 0.6}}, {"a": {"images": 5, "accuracy": 0.4}}]
+    assert find_differences(row, rounds) == ["images: a 5, b not told", "accuracy: a did not reach 0.5"]
+
+
 def test_a_side_whose_library_is_missing_is_left_out_and_one_that_fails_is_not(tmp_path: Path) -> None:
     said: list[str] = []
-    absent = Side("absent", "-c", ("import no_such_library",))
+    absent = Side("absent", "-c", ("print()",), needs="no_such_library")
     ratio = Ratio("ratio", ("absent", "seconds"), ("a", "seconds"), wanted=1)
     measured = measure_row(Row("row", "work", (telling("a", 5, 1), absent), (ratio,)), tmp_path, said.append)
-    assert "absent: left out" in said[1]
+    assert "absent: left out, no_such_library is missing" in said[0]
     assert "not run" in results.as_table([results.summarise(measured, "usual")])
-    with pytest.raises(RuntimeError, match="no such luck"):
-        run(Side("broken", "-c", ("raise ValueError('no such luck')",)), tmp_path)
+    with pytest.raises(RuntimeError, match="no_such_library"):
+        run(Side("broken", "-c", ("import no_such_library",)), tmp_path)
 
 
-def test_memory_and_repeated_runs_are_counted(tmp_path: Path) -> None:
+def test_memory_of_programs_together_is_counted(tmp_path: Path) -> None:
     holds = "import time; held = bytearray(200_000_000); held[::4096] = b'x' * len(held[::4096]); time.sleep(1)"
-    two = run(Side("holds", "-c", (holds,), together=2, times=3), tmp_path, memory=True)
-    assert two is not None
+    two = run(Side("holds", "-c", (holds,), together=2), tmp_path, memory=True)
     assert 400e6 < two["peak_bytes"] < 600e6
-    assert two["seconds"] > 3
+
+
+def test_trainings_that_are_not_made_count_as_the_second_that_was(tmp_path: Path) -> None:
+    tells = "import sys; assert sys.argv[1:] == ['--seeds', '2']; print('{\"each\": [9, 100]}')"
+    assert 300 < run(Side("tells", "-c", (tells,), times=5), tmp_path)["seconds"] < 310
+
+
+def test_no_program_outlives_its_row(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    sleeps = "import os, pathlib, time; pathlib.Path(f'{os.getpid()}.pid').touch(); time.sleep(60)"
+
+    def interrupt(processes: Any) -> int:
+        while len(list(tmp_path.glob("*.pid"))) < 2:
+            time.sleep(0.05)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(harness, "_watch", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        run(Side("sleeps", "-c", (sleeps,), together=2), tmp_path, memory=True)
+    assert not any(psutil.pid_exists(int(path.stem)) for path in tmp_path.glob("*.pid"))
+
+
+def test_what_was_measured_is_what_is_measured_now(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(imageset, "photographs", lambda workspace, count: workspace)
+    for name, make in ROWS.items():
+        told = json.loads((results.RESULTS / f"{name}.json").read_text())
+        row = make(replace(SIZES[told["size"]], images=lambda workspace: workspace), tmp_path)
+        assert (told["work"], told["kind"]) == (row.work, row.kind), f"make bench ONLY={name} measures it anew"
+        assert [ratio["name"] for ratio in told["ratios"]] == [ratio.name for ratio in row.ratios]
+
+
+def test_nothing_is_published_of_the_smallest_size(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        bench.main(["trial", "--size", "smallest"])
+    assert "give another --out" in capsys.readouterr().err
 
 
 def test_an_unknown_row_is_refused(capsys: pytest.CaptureFixture[str]) -> None:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import errno
 import shutil
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from convladder.data.dataset import Dataset
 from convladder.evaluation import corruptions
-from convladder.worsened import CHUNK, Worsened
+from convladder.worsened import CHUNK, Worsened, worth_keeping
 
 
 def pixels(worsened: Worsened, name: str, strength: int) -> np.ndarray:
@@ -42,7 +44,30 @@ def test_each_chunk_has_a_draw_of_its_own(few_digits: Dataset) -> None:
         assert (found[part] == expected).all()
 
 
-def test_a_full_disk_keeps_nothing(few_digits: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(shutil, "disk_usage", lambda folder: shutil._ntuple_diskusage(1, 1, 0))
-    Worsened.of(few_digits, tmp_path).keep("shift", emit=print)
-    assert not list(tmp_path.iterdir())
+def test_a_climb_keeps_what_there_is_room_for(
+    few_digits: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    each = Worsened.of(few_digits, tmp_path)
+    for units, kept in ((0, 0), (9, 2), (1000, 3)):
+        free = units * each.bytes
+        monkeypatch.setattr(shutil, "disk_usage", lambda folder, free=free: shutil._ntuple_diskusage(1, 1, free))
+        assert len(worth_keeping([each] * 3, tmp_path)) == kept
+
+
+def test_a_disk_that_fills_keeps_nothing_half(
+    few_digits: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = []
+
+    def fill(self: Worsened, *how: Any) -> Any:
+        if made:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        made.append(how)
+        return np.zeros(1, np.uint8)
+
+    monkeypatch.setattr(Worsened, "_make", fill)
+    worsened = Worsened.of(few_digits, tmp_path)
+    with pytest.raises(OSError, match="No space"):
+        worsened.keep("shift", emit=print)
+    assert worsened.kept is not None
+    assert not list(worsened.kept.iterdir())

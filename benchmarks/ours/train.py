@@ -19,11 +19,12 @@ with tempfile.TemporaryDirectory() as temporary:
     images = command.count_trained(out / "experiment.json")
     history = pd.read_csv(out / "history.csv")
     metrics = json.loads((out / "metrics.json").read_text())
+speed = images / history["train_seconds"].iloc[1:].median() if len(history) > 1 else None
 figures = {
     "images": images,
     "parameters": metrics["price"]["parameters"],
     "epochs": len(history),
     "accuracy": metrics["test"]["accuracy"],
-    "images_per_second": images / history["train_seconds"].iloc[1:].median(),
+    "images_per_second": speed,
 }
 print(json.dumps(figures))

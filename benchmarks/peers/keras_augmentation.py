@@ -40,4 +40,5 @@ for kind in ("none", *asked.kinds.split(",")):
         batches.prefetch(tf.data.AUTOTUNE), validation_data=few, epochs=asked.epochs, callbacks=[times], verbose=0
     )
     speeds[kind] = len(rows) / float(np.median(times.seconds[1:] or times.seconds))
-print(json.dumps({"images": len(rows), "parameters": model.count_params(), "epochs": asked.epochs, **speeds}))
+figures = {"images": len(rows), "parameters": model.count_params(), "epochs": len(times.seconds)}
+print(json.dumps(figures | speeds))

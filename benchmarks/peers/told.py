@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import argparse
 import json
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +22,7 @@ def arguments(doc: str | None) -> argparse.Namespace:
     parser.add_argument("--network", default="lenet5")
     parser.add_argument("--epochs", type=int, default=2)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--seeds", type=int, default=1, help="train with so many, one after another")
     parser.add_argument("--validation", type=float, default=0.15)
     parser.add_argument("--target", type=float, default=0.7, help="accuracy at which to stop")
     parser.add_argument("--kinds", help="of augmentation, parted by commas")
@@ -34,8 +38,28 @@ def load_arrays(folder: Path) -> tuple[Any, Any, Any, Any]:
         return file["x_train"], file["y_train"], file["x_test"], file["y_test"]
 
 
-def tell(images: int, parameters: int, epochs: list[float], accuracy: float) -> None:
-    """Print a line of JSON for the harness. The steady speed is that of the median epoch after the first."""
-    steady = float(np.median(epochs[1:] or epochs))
-    figures = {"images": images, "parameters": parameters, "epochs": len(epochs), "accuracy": accuracy}
-    print(json.dumps(figures | {"images_per_second": images / steady}))
+@dataclass(frozen=True)
+class Trained:
+    """What a training came to; `epochs` are the seconds of each."""
+
+    images: int
+    parameters: int
+    epochs: list[float]
+    accuracy: float
+
+
+def train_with_seeds(train: Callable[[int], Trained], asked: argparse.Namespace) -> None:
+    """Train with each seed, and print a line of JSON for the harness.
+
+    The steady speed is that of the median epoch after the first of a training.
+    """
+    runs, each = [], []
+    for seed in range(asked.seed, asked.seed + asked.seeds):
+        began = time.perf_counter()
+        runs.append(train(seed))
+        each.append(time.perf_counter() - began)
+    one = runs[0]
+    steady = float(np.median([seconds for run in runs for seconds in run.epochs[1:] or run.epochs]))
+    figures = {"images": one.images, "parameters": one.parameters, "epochs": len(one.epochs)}
+    accuracy = float(np.mean([run.accuracy for run in runs]))
+    print(json.dumps(figures | {"accuracy": accuracy, "images_per_second": one.images / steady, "each": each}))

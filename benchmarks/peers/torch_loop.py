@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import time
 
+import numpy as np
 import torch
 from sklearn.model_selection import train_test_split
-from told import arguments, load_arrays, tell
+from told import Trained, arguments, load_arrays, train_with_seeds
 from torch import nn
 
 asked = arguments(__doc__)
-torch.manual_seed(asked.seed)
 
 
 def lenet5(classes: int) -> nn.Sequential:
@@ -42,35 +42,45 @@ def batch_norm(classes: int) -> nn.Sequential:
     return nn.Sequential(*blocks, nn.Flatten(), *dense)
 
 
-x_train, y_train, x_test, y_test = load_arrays(asked.folder)
-x_train, _, y_train, _ = train_test_split(
-    x_train, y_train, test_size=asked.validation, random_state=0, stratify=y_train
-)
-images, labels = torch.tensor(x_train).permute(0, 3, 1, 2).contiguous(), torch.tensor(y_train).long()
-tested, truth = torch.tensor(x_test).permute(0, 3, 1, 2).contiguous(), torch.tensor(y_test).long()
+x, y, x_test, y_test = load_arrays(asked.folder)
+x_train, x_val, y_train, y_val = train_test_split(x, y, test_size=asked.validation, random_state=0, stratify=y)
 
-model = {"lenet5": lenet5, "batch-norm": batch_norm}[asked.network](int(labels.max()) + 1)
-model(images[:1] / 255)  # the lazy layer learns its size
-optimizer = torch.optim.Adam(model.parameters(), lr=1e-3, eps=1e-7)
-loss_of = nn.CrossEntropyLoss()
-seconds = []
-for _ in range(asked.epochs):
-    began = time.perf_counter()
-    order = torch.randperm(len(images))
-    for batch in order.split(32):
-        optimizer.zero_grad()
-        loss = loss_of(model(images[batch].float() / 255), labels[batch])
-        loss.backward()
-        optimizer.step()
-    seconds.append(time.perf_counter() - began)
 
-model.eval()
-with torch.no_grad():
-    hits = sum(
-        int((model(batch.float() / 255).argmax(1) == right).sum())
-        for batch, right in zip(tested.split(256), truth.split(256), strict=True)
-    )
-weights = [
-    each for each in model.state_dict().values() if each.is_floating_point()
-]  # moving means among them, as Keras counts
-tell(len(images), sum(each.numel() for each in weights), seconds, hits / len(truth))
+def tensors(pixels: np.ndarray, labels: np.ndarray) -> tuple[torch.Tensor, torch.Tensor]:
+    return torch.tensor(pixels).permute(0, 3, 1, 2).contiguous(), torch.tensor(labels).long()
+
+
+train_set, validation_set, test_set = tensors(x_train, y_train), tensors(x_val, y_val), tensors(x_test, y_test)
+
+
+@torch.no_grad()
+def evaluate(model: nn.Module, images: torch.Tensor, labels: torch.Tensor) -> float:
+    model.eval()
+    parts = zip(images.split(256), labels.split(256), strict=True)
+    hits = sum(int((model(batch.float() / 255).argmax(1) == right).sum()) for batch, right in parts)
+    model.train()
+    return hits / len(labels)
+
+
+def train(seed: int) -> Trained:
+    torch.manual_seed(seed)
+    images, labels = train_set
+    model = {"lenet5": lenet5, "batch-norm": batch_norm}[asked.network](int(labels.max()) + 1)
+    model(images[:1] / 255)  # the lazy layer learns its size
+    optimizer = torch.optim.Adam(model.parameters(), lr=1e-3, eps=1e-7)
+    loss_of = nn.CrossEntropyLoss()
+    seconds = []
+    for _ in range(asked.epochs):
+        began = time.perf_counter()
+        for batch in torch.randperm(len(images)).split(32):
+            optimizer.zero_grad()
+            loss = loss_of(model(images[batch].float() / 255), labels[batch])
+            loss.backward()
+            optimizer.step()
+        seconds.append(time.perf_counter() - began)
+        evaluate(model, *validation_set)
+    kept = [each for each in model.state_dict().values() if each.is_floating_point()]  # moving means too
+    return Trained(len(images), sum(each.numel() for each in kept), seconds, evaluate(model, *test_set))
+
+
+train_with_seeds(train, asked)

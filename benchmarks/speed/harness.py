@@ -6,6 +6,8 @@ it says that it `paused`.
 
 from __future__ import annotations
 
+import contextlib
+import importlib.util
 import json
 import os
 import shutil
@@ -14,7 +16,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -23,9 +25,11 @@ import psutil
 
 HERE = Path(__file__).parents[1]
 LOOK_EVERY = 0.25  # seconds, at the memory of a program
+LIMIT = 3600  # seconds that a program may take
+RUN_OF_TIMES = 2  # trainings that a program makes that has to make many
 
 Figures = dict[str, Any]
-Kind = Literal["recipe", "accuracy"]
+Kind = Literal["recipe", "wait", "accuracy"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 
 
@@ -35,30 +39,39 @@ class Side:
 
     program : a file under benchmarks/, or Python's `-c` or `-m`. arguments : "{round}" stands for the round.
     cache : fresh: convladder's cache is empty at each start; kept: as the run before left it.
-    times : the work is so many runs like this one, one after another; only one is made.
+    times : the work is so many trainings, one after another in one process. The program is asked for two
+        (`--seeds`), and tells the seconds of `each`: every further one is counted as long as the second.
     together : so many at the same time.
+    needs : a package; where it is not installed, the side is left out.
     """
 
     name: str
     program: str
     arguments: tuple[str, ...] = ()
-    cache: str = "kept"
+    cache: Literal["kept", "fresh"] = "kept"
     times: int = 1
     together: int = 1
+    needs: str | None = None
+
+    @property
+    def absent(self) -> bool:
+        """Whether it cannot be run here."""
+        return self.needs is not None and importlib.util.find_spec(self.needs) is None
 
     def command(self, number: int) -> list[str]:
         start = [self.program] if self.program.startswith("-") else [str(HERE / self.program)]
-        return [sys.executable, *start, *(each.replace("{round}", str(number)) for each in self.arguments)]
+        seeds = ["--seeds", str(min(self.times, RUN_OF_TIMES))] if self.times > 1 else []
+        return [sys.executable, *start, *(each.replace("{round}", str(number)) for each in self.arguments), *seeds]
 
 
 @dataclass(frozen=True)
 class Ratio:
-    """A figure of one side over a figure of another, and what it should come to at least."""
+    """A figure of one side over a figure of another, and what we set out to reach, if anything."""
 
     name: str
     top: tuple[str, str]
     bottom: tuple[str, str]
-    wanted: float
+    wanted: float | None = None
 
     def of(self, told: dict[str, Figures]) -> float:
         (top, above), (bottom, below) = self.top, self.bottom
@@ -69,9 +82,10 @@ class Ratio:
 class Row:
     """Some work, who does it, and how they are compared.
 
-    kind : recipe: all do the same, and only the system differs; accuracy: each does what it finds best.
-    same : figures in which all sides that tell them must agree.
-    accuracy_within : how far apart the sides' mean accuracies may be. at_least : what each must reach.
+    kind : recipe: all train the same network in the same way, or make the same images; accuracy: each does what it
+        finds best; wait: what a person waits for, beside something that takes as long as people are used to.
+    same : figures in which all sides must agree, in each round.
+    accuracy_within : how far apart the sides' mean accuracies may be. at_least : what each must reach each time.
     first : run once before, untimed, with the kept cache.
     memory : look at how much memory each side takes, all of its processes together.
     """
@@ -104,31 +118,25 @@ class Measured:
 
 def measure_row(row: Row, workspace: Path, say: Callable[[str], None]) -> Measured:
     """Run the sides of a row in turn, every other round backwards; leave out those that cannot run here."""
+    sides = [side for side in row.sides if not side.absent]
+    for side in row.sides:
+        if side.absent:
+            say(f"  {side.name}: left out, {side.needs} is missing (pip install 'convladder[bench]')")
+    measured = Measured(row)
     with tempfile.TemporaryDirectory(dir=workspace) as kept:
         for side in row.first:
             run(side, Path(kept))
-        measured, absent = Measured(row), set[str]()
         for number in range(row.rounds):
             told: dict[str, Figures] = {}
-            for side in row.sides[:: -1 if number % 2 else 1]:
-                if side.name in absent:
-                    continue
-                figures = run(side, Path(kept), number, memory=row.memory)
-                if figures is None:
-                    absent.add(side.name)
-                    say(f"  {side.name}: left out, a library is missing (pip install 'convladder[bench]')")
-                    continue
-                told[side.name] = figures
+            for side in sides[:: -1 if number % 2 else 1]:
+                told[side.name] = figures = run(side, Path(kept), number, memory=row.memory)
                 say(f"  {side.name}: " + ", ".join(f"{name} {_short(value)}" for name, value in figures.items()))
             measured.rounds.append(told)
     return measured
 
 
-def run(side: Side, kept: Path, number: int = 0, *, memory: bool = False) -> Figures | None:
-    """Run a program and return what it told; None where a library that it needs is not installed.
-
-    Raises RuntimeError where it fails.
-    """
+def run(side: Side, kept: Path, number: int = 0, *, memory: bool = False) -> Figures:
+    """Run a program and return what it told. Raises RuntimeError where it fails or takes an hour."""
     cache = kept / "fresh" if side.cache == "fresh" else kept / "cache"
     shutil.rmtree(kept / "fresh", ignore_errors=True)
     environment = os.environ | {
@@ -139,37 +147,55 @@ def run(side: Side, kept: Path, number: int = 0, *, memory: bool = False) -> Fig
     command = side.command(number)
     with tempfile.TemporaryFile("w+") as told, tempfile.TemporaryFile("w+") as said:
         began = time.perf_counter()
-        processes = [
-            subprocess.Popen(command, stdout=told, stderr=said, env=environment, cwd=kept)
-            for _ in range(side.together)
-        ]
-        peak = _watch(processes) if memory else None
-        failed = [process for process in processes if process.wait()]
+        with _running(side.together, command, stdout=told, stderr=said, env=environment, cwd=kept) as processes:
+            peak = _watch(processes) if memory else None
+            failed = [process for process in processes if process.wait(LIMIT - (time.perf_counter() - began))]
         seconds = time.perf_counter() - began
         told.seek(0), said.seek(0)
         lines, errors = told.read().strip().splitlines(), said.read()
-    if failed and "ModuleNotFoundError" in errors:
-        return None
     if failed:
         raise RuntimeError(f"{' '.join(command)} failed:\n{errors[-2000:]}")
     figures: Figures = json.loads(lines[-1]) if lines and lines[-1].startswith("{") else {}
-    seconds = (seconds - figures.get("paused", 0)) * side.times
-    return figures | {"seconds": seconds} | ({"peak_bytes": peak} if memory else {})
+    figures["seconds"] = seconds - figures.get("paused", 0) + _of_those_not_run(side, figures)
+    return figures | ({"peak_bytes": peak} if memory else {})
+
+
+@contextlib.contextmanager
+def _running(count: int, command: list[str], **how: Any) -> Iterator[list[subprocess.Popen[bytes]]]:
+    """Yield so many processes of a command; none outlives the block."""
+    processes: list[subprocess.Popen[bytes]] = []
+    try:
+        for _ in range(count):
+            processes.append(subprocess.Popen(command, **how))
+        yield processes
+    finally:
+        for process in processes:
+            process.kill()
+            process.wait()
+
+
+def _of_those_not_run(side: Side, figures: Figures) -> float:
+    """Return the seconds of the trainings that were not made: each is counted as long as the last that was."""
+    missing = side.times - min(side.times, RUN_OF_TIMES)
+    return float(missing * figures["each"][-1]) if missing else 0.0
 
 
 def find_differences(row: Row, rounds: Sequence[dict[str, Figures]]) -> list[str]:
     """Say in which figures the sides do not agree, though they should."""
     found = []
     for name in row.same:
-        values = {side: figures[name] for told in rounds for side, figures in told.items() if name in figures}
-        if len(set(values.values())) > 1:
-            found.append(f"{name}: " + ", ".join(f"{side} {value}" for side, value in values.items()))
+        for told in rounds:
+            values = {side: figures.get(name, "not told") for side, figures in told.items()}
+            if len(set(values.values())) > 1:
+                found.append(f"{name}: " + ", ".join(f"{side} {value}" for side, value in values.items()))
+                break
     means = _mean_accuracies(row, rounds)
     apart = max(means.values(), default=0) - min(means.values(), default=0)
-    low = min(means.values(), default=1) < (row.at_least or 0)
-    if low or (row.accuracy_within is not None and apart > row.accuracy_within):
+    if row.accuracy_within is not None and apart > row.accuracy_within:
         found.append("accuracy: " + ", ".join(f"{side} {mean:.3f}" for side, mean in means.items()))
-    return found
+    least = row.at_least or 0
+    missed = {side for told in rounds for side, each in told.items() if each.get("accuracy", 1) < least}
+    return found + [f"accuracy: {side} did not reach {row.at_least}" for side in sorted(missed)]
 
 
 def _mean_accuracies(row: Row, rounds: Sequence[dict[str, Figures]]) -> dict[str, float]:
@@ -184,21 +210,21 @@ def _mean_accuracies(row: Row, rounds: Sequence[dict[str, Figures]]) -> dict[str
 def _watch(processes: Sequence[subprocess.Popen[bytes]]) -> int:
     """Return the most bytes that the processes and their children hold at a time; shared pages count in parts."""
     most = 0
-    while any(process.poll() is None for process in processes):
-        most = max(most, sum(_held(process.pid) for process in processes))
-        time.sleep(LOOK_EVERY)
+    while running := [process for process in processes if process.poll() is None]:
+        most = max(most, sum(_held(process.pid) for process in running))
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            running[0].wait(LOOK_EVERY)
     return most
 
 
 def _held(pid: int) -> int:
     """Return the proportional set size of a process and its children."""
     total = 0
-    try:
+    with contextlib.suppress(psutil.NoSuchProcess):
         parent = psutil.Process(pid)
         for each in [parent, *parent.children(recursive=True)]:
-            total += each.memory_full_info().pss
-    except psutil.Error:  # one has ended meanwhile
-        pass
+            with contextlib.suppress(psutil.Error):  # it has ended meanwhile
+                total += each.memory_full_info().pss
     return total
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 import os
 import shutil
+from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -29,34 +30,61 @@ PHOTOGRAPH = (4000, 3000)  # width and height: 12 megapixels
 
 def workspace() -> Path:
     """Return the folder for what the benchmarks make once, in convladder's cache."""
-    folder = cache_folder() / "benchmarks"
+    folder = cache_folder().resolve() / "benchmarks"
     folder.mkdir(parents=True, exist_ok=True)
     return folder
 
 
 def cifar10(workspace: Path) -> Path:
     """Return a folder with train/, test/ and arrays.npz of CIFAR-10."""
-    folder = workspace / "cifar10"
-    if not (folder / ARRAYS).exists():
-        named = os.environ.get("CONVLADDER_CIFAR10")
-        origin = Path(named).resolve() if named else _download(workspace / "cifar10-jpeg")
-        for part in ("train", "test"):
-            shutil.copytree(origin / part, folder / part, dirs_exist_ok=True)
-        _write_arrays(folder)
-    return folder
+    return _once(workspace / "cifar10", _write_cifar10)
 
 
 def few(workspace: Path) -> Path:
     """Return such a folder of few images made by a formula: 20 of each class to train on, 10 to test."""
-    folder = workspace / "few"
-    if not (folder / ARRAYS).exists():
-        for part, numbers in (("train", range(20 * CLASSES)), ("test", range(20 * CLASSES, 30 * CLASSES))):
-            for number in numbers:
-                path = folder / part / f"class-{number % CLASSES}" / f"{number}.jpg"
-                path.parent.mkdir(parents=True, exist_ok=True)
-                path.write_bytes(encode(number))
-        _write_arrays(folder)
+    return _once(workspace / "few", _write_few)
+
+
+def photographs(workspace: Path, count: int) -> Path:
+    """Return a folder of so many JPEG photographs of 12 megapixels, in two classes."""
+    return _once(workspace / f"photographs-{count}", partial(_write_photographs, count))
+
+
+def _once(folder: Path, write: Callable[[Path], None]) -> Path:
+    """Return the folder, which `write` fills if it is not there; it is there whole or not at all."""
+    if not folder.exists():
+        made = folder.with_name(f"{folder.name}.part")
+        shutil.rmtree(made, ignore_errors=True)
+        made.mkdir()
+        write(made)
+        made.rename(folder)
     return folder
+
+
+def _write_cifar10(folder: Path) -> None:
+    named = os.environ.get("CONVLADDER_CIFAR10")
+    if named:
+        for part in ("train", "test"):
+            shutil.copytree(Path(named) / part, folder / part)
+    else:
+        _download(folder)
+    _write_arrays(folder)
+
+
+def _write_few(folder: Path) -> None:
+    for part, numbers in (("train", range(20 * CLASSES)), ("test", range(20 * CLASSES, 30 * CLASSES))):
+        for number in numbers:
+            path = folder / part / f"class-{number % CLASSES}" / f"{number}.jpg"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(encode(number))
+    _write_arrays(folder)
+
+
+def _write_photographs(count: int, folder: Path) -> None:
+    for name in ("china", "flower"):
+        (folder / name).mkdir()
+    with ProcessPoolExecutor() as pool:
+        list(pool.map(partial(_write_photograph, folder), range(count)))
 
 
 def encode(number: int) -> bytes:
@@ -64,19 +92,6 @@ def encode(number: int) -> bytes:
     file = io.BytesIO()
     Image.fromarray(draw_image(number, number % CLASSES, SIDE)).save(file, format="JPEG", quality=QUALITY)
     return file.getvalue()
-
-
-def photographs(workspace: Path, count: int) -> Path:
-    """Return a folder of so many JPEG photographs of 12 megapixels, in two classes."""
-    folder = workspace / f"photographs-{count}"
-    if not folder.exists():
-        made = folder.with_name("making")
-        for name in ("china", "flower"):
-            (made / name).mkdir(parents=True, exist_ok=True)
-        with ProcessPoolExecutor() as pool:
-            list(pool.map(partial(_write_photograph, made), range(count)))
-        made.rename(folder)
-    return folder
 
 
 def _write_photograph(folder: Path, number: int) -> None:
@@ -95,27 +110,25 @@ def _write_arrays(folder: Path) -> None:
     arrays: dict[str, Any] = {}
     for part in ("train", "test"):
         paths = sorted((folder / part).rglob("*.jpg"))
+        if not paths:
+            raise SystemExit(f"there is no .jpg file in {part}/ of CONVLADDER_CIFAR10")
         names = sorted({path.parent.name for path in paths})
         arrays[f"x_{part}"] = np.stack([np.asarray(Image.open(path).convert("RGB")) for path in paths])
         arrays[f"y_{part}"] = np.array([names.index(path.parent.name) for path in paths], np.int32)
     np.savez(folder / ARRAYS, **arrays)
 
 
-def _download(folder: Path) -> Path:
-    if not folder.exists():
-        import keras
+def _download(folder: Path) -> None:
+    import keras
 
-        try:
-            parts = keras.datasets.cifar10.load_data()
-        except Exception as error:  # Keras wraps every network failure in a bare Exception
-            raise SystemExit(
-                f"{error}: let CONVLADDER_CIFAR10 name a folder of its images in train/ and test/"
-            ) from error
-        made = folder.with_name("downloading")
-        for part, (images, labels) in zip(("train", "test"), parts, strict=True):
-            for number, (pixels, label) in enumerate(zip(images, labels.ravel(), strict=True)):
-                path = made / part / str(label) / f"{number:05}.jpg"
-                path.parent.mkdir(parents=True, exist_ok=True)
-                Image.fromarray(pixels).save(path, quality=QUALITY)
-        made.rename(folder)
-    return folder
+    try:
+        parts = keras.datasets.cifar10.load_data()
+    except Exception as error:  # Keras wraps every network failure in a bare Exception
+        raise SystemExit(
+            f"{error}: let CONVLADDER_CIFAR10 name a folder of its images in train/ and test/"
+        ) from error
+    for part, (images, labels) in zip(("train", "test"), parts, strict=True):
+        for number, (pixels, label) in enumerate(zip(images, labels.ravel(), strict=True)):
+            path = folder / part / str(label) / f"{number:05}.jpg"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(pixels).save(path, quality=QUALITY)

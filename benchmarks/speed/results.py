@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import math
 import platform
 import statistics
+import subprocess
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,7 +21,7 @@ PACKAGES = ("convladder", "keras", "tensorflow-cpu", "tensorflow", "torch", "num
 
 def write_json(path: Path, value: Any) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(value, indent=2) + "\n")
+    path.write_text(json.dumps(value, indent=2, allow_nan=False) + "\n")
 
 
 def summarise(measured: Measured, size: str) -> dict[str, Any]:
@@ -52,7 +54,16 @@ def circumstances() -> dict[str, Any]:
         },
         "versions": {"Python": platform.python_version(), **provenance.versions(PACKAGES)},
         "measured": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
+        "commit": _commit(),
     }
+
+
+def _commit() -> str | None:
+    """Return the commit that was measured, with a + where the code was changed since; None outside a checkout."""
+    git = ["git", "-C", str(Path(__file__).parent)]
+    head = subprocess.run([*git, "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False)
+    changed = subprocess.run([*git, "diff", "--quiet", "HEAD", "--", ":/src", ":/benchmarks/*.py"], check=False)
+    return head.stdout.strip() + ("+" if changed.returncode else "") if head.returncode == 0 else None
 
 
 def as_table(summaries: Iterable[dict[str, Any]]) -> str:
@@ -60,7 +71,9 @@ def as_table(summaries: Iterable[dict[str, Any]]) -> str:
     lines = ["| work | beside | ratio | range | wanted | |", "|---|---|---|---|---|---|"]
     for summary in summaries:
         works = [f"**{summary['row']}**: {summary['work']}", *[""] * len(summary["ratios"])]
-        lines += [f"| {work} | {_cells(ratio)} |" for work, ratio in zip(works, summary["ratios"], strict=False)]
+        same = not summary["differences"]
+        cells = [_cells(ratio, same) for ratio in summary["ratios"]]
+        lines += [f"| {work} | {each} |" for work, each in zip(works, cells, strict=False)]
         lines += [f"| | not the same work: {each} | | | | |" for each in summary["differences"]]
     return "\n".join(lines)
 
@@ -70,12 +83,14 @@ def as_line(told: dict[str, Any]) -> str:
     machine = told["machine"]
     versions = ", ".join(f"{name} {version}" for name, version in told["versions"].items())
     where = f"{machine['cores']} cores of {machine['processor']}, {machine['system']}"
-    return f"{told['measured'][:10]}, {where}; {versions}"
+    commit = f"commit {told['commit']}; " if told["commit"] else ""
+    return f"{told['measured'][:10]}, {commit}{where}; {versions}"
 
 
-def _cells(ratio: dict[str, Any]) -> str:
+def _cells(ratio: dict[str, Any], same: bool) -> str:
+    wanted = "" if ratio["wanted"] is None else f"{ratio['wanted']:g}"
     if "median" not in ratio:
-        return f"{ratio['name']} | not run | | {ratio['wanted']:g} | "
-    reached = "reached" if ratio["median"] >= ratio["wanted"] else ""
+        return f"{ratio['name']} | not run | | {wanted} | "
+    reached = "reached" if same and ratio["low"] >= (ratio["wanted"] or math.inf) else ""
     spread = f"{ratio['low']:.2f} to {ratio['high']:.2f}" if ratio["rounds"] > 1 else "one round"
-    return f"{ratio['name']} | {ratio['median']:.2f} | {spread} | {ratio['wanted']:g} | {reached}"
+    return f"{ratio['name']} | {ratio['median']:.2f} | {spread} | {wanted} | {reached}"

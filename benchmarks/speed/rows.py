@@ -37,7 +37,7 @@ class Size:
     seeds: int = 8
     epochs: int = 2
     steady_epochs: int = 2
-    batch_norm_epochs: int = 1
+    batch_norm_epochs: int = 2
     kinds: tuple[str, ...] = AUGMENTATIONS
     augmented: int = 2_000
     photographs: int = 60
@@ -52,6 +52,7 @@ SIZES = {
         rounds=1,
         seeds=1,
         epochs=1,
+        batch_norm_epochs=1,
         kinds=AUGMENTATIONS[:1],
         augmented=64,
         photographs=6,
@@ -65,7 +66,6 @@ SIZES = {
         rounds=5,
         long_rounds=5,
         steady_epochs=5,
-        batch_norm_epochs=2,
         augmented=10_000,
         photographs=500,
         target=0.7,
@@ -74,7 +74,7 @@ SIZES = {
 }
 
 
-def time_of(peer: str, wanted: float, figure: str = "seconds") -> Ratio:
+def time_of(peer: str, wanted: float | None, figure: str = "seconds") -> Ratio:
     return Ratio(peer, (peer, figure), (OURS, figure), wanted)
 
 
@@ -122,11 +122,11 @@ def trial(size: Size, workspace: Path) -> Row:
             Side(OURS, "ours/train.py", (folder, "--rung", "lenet5", *epochs)),
             Side(ARRAYS, "peers/keras_arrays.py", (folder, *epochs)),
             Side(DIRECTORY, "peers/keras_directory.py", (folder, *epochs)),
-            Side(TORCH, "peers/torch_loop.py", (folder, *epochs)),
+            Side(TORCH, "peers/torch_loop.py", (folder, *epochs), needs="torch"),
         ),
         (speed_over(ARRAYS, 3.5), speed_over(DIRECTORY, 1.2), speed_over(TORCH, 1)),
         rounds=size.rounds,
-        accuracy_within=0.05,
+        accuracy_within=0.1,
         first=(decode(folder),),
     )
 
@@ -142,7 +142,7 @@ def batch_norm(size: Size, workspace: Path) -> Row:
         (
             Side(OURS, "ours/climb.py", (*ours, "--set", "data.validation=0.15")),
             Side(ARRAYS, "peers/keras_arrays.py", theirs, times=of_four(size)),
-            Side(TORCH, "peers/torch_loop.py", theirs, times=of_four(size)),
+            Side(TORCH, "peers/torch_loop.py", theirs, times=of_four(size), needs="torch"),
         ),
         (time_of(ARRAYS, 2), time_of(TORCH, 1.2)),
         rounds=size.long_rounds,
@@ -155,6 +155,8 @@ def augmentation(size: Size, workspace: Path) -> Row:
     images = ("--images", str(size.augmented), "--epochs", str(size.steady_epochs))
     asked = (str(size.images(workspace)), *images, "--kinds", ",".join(size.kinds))
     slowed = [Ratio(f"{kind}: ours with it / without", (OURS, kind), (OURS, "none"), 0.7) for kind in size.kinds]
+    theirs = [Ratio(f"{kind}: Keras's with it / without", (MAPPED, kind), (MAPPED, "none")) for kind in size.kinds]
+    plain = Ratio("none: Keras in tf.data", (OURS, "none"), (MAPPED, "none"))
     beside = [Ratio(f"{kind}: {MAPPED}", (OURS, kind), (MAPPED, kind), 2) for kind in size.kinds]
     return Row(
         "augmentation",
@@ -163,7 +165,7 @@ def augmentation(size: Size, workspace: Path) -> Row:
             Side(OURS, "ours/augmentation.py", asked),
             Side(MAPPED, "peers/keras_augmentation.py", asked),
         ),
-        (*slowed, *beside),
+        (*slowed, *theirs, plain, *beside),
         rounds=size.rounds,
         first=(decode(asked[0]),),
     )
@@ -212,6 +214,7 @@ def second_start(size: Size, workspace: Path) -> Row:
             Side("second start", "ours/bank.py", (folder,)),
         ),
         (Ratio("first / second", ("first start", "seconds"), ("second start", "seconds"), 20),),
+        kind="wait",
         rounds=size.rounds,
         same=("images",),
         first=(decode(folder),),
@@ -232,6 +235,8 @@ def commands(size: Size, workspace: Path) -> Row:
             Ratio("import keras / --help", (IMPORT, "seconds"), ("--help", "seconds"), 15),
             Ratio("import keras / report", (IMPORT, "seconds"), ("report", "seconds"), 3),
         ),
+        kind="wait",
+        same=(),
         rounds=size.rounds,
         first=(Side("climb", "ours/climb.py", (*lenet5(folder, size.seeds, size.epochs), "--out", made)),),
     )

@@ -22,7 +22,7 @@ from convladder.ladder import Ladder
 from convladder.models import sizes
 from convladder.processes import Event, Failed, Finished, Task, run_tasks
 from convladder.trial import Trial, run_trial
-from convladder.worsened import Worsened
+from convladder.worsened import Worsened, worth_keeping
 
 RENEW_AFTER = 12  # tasks: Keras's memory grows a little with each fit
 
@@ -234,11 +234,8 @@ def _train(trials: Sequence[Trial], folder: Path, shared: Path, jobs: int) -> It
     """Run the trials, and before them what makes the corrupted images that they share."""
     command = provenance.command()
     of_images = {(trial.dataset.bank.folder, trial.key.fold): trial.dataset for trial in trials}
-    tasks = [
-        Task(None, Worsened.of(dataset, shared).keep, (name,))
-        for dataset in of_images.values()
-        for name in corruptions.NAMES
-    ]
+    sets = worth_keeping((Worsened.of(dataset, shared) for dataset in of_images.values()), shared)
+    tasks = [Task(None, each.keep, (name,)) for each in sets for name in corruptions.NAMES]
     for trial in trials:
         place = folders.trial_folder(folder, trial.key)
         tasks.append(Task(trial.key, run_trial, (replace(trial, shared=shared), place, command)))

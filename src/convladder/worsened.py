@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -24,7 +24,8 @@ IMAGES = 1000  # test images at most, each in 35 forms
 PIXELS = 20_000_000  # of all of them, at most: 398 images of 224x224
 CHUNK = 64  # images that are corrupted at a time, with a draw of their own
 BATCH = 4 * CHUNK
-ROOM = 4  # times what a corruption takes must be free on the disk, or it is not kept
+KEPT = 4e9  # bytes that a climb keeps of them, at most
+ROOM = 4  # times as much must be free on the disk
 
 
 @dataclass(frozen=True)
@@ -56,18 +57,26 @@ class Worsened:
             part = slice(start, start + BATCH)
             yield part, self._make(name, strength, part) if kept is None else kept[strength - 1, part]
 
+    @property
+    def bytes(self) -> int:
+        """How much they take on the disk in all corruptions."""
+        return len(corruptions.NAMES) * math.prod(self._shape)
+
     def keep(self, name: str, emit: Emit) -> None:
-        """Put one corruption on the disk, unless there is little room; a task for a worker."""
+        """Put one corruption on the disk; a task for a worker. Raises OSError where there is no room."""
         del emit
-        if self.kept is None or shutil.disk_usage(self.kept.parent).free < ROOM * math.prod(self._shape):
+        if self.kept is None:
             return
         self.kept.mkdir(exist_ok=True)
         temporary = self.kept / f"{name}.tmp"
-        with temporary.open("wb") as file:
-            for strength in range(1, corruptions.STRENGTHS + 1):
-                for start in range(0, len(self.rows), BATCH):
-                    self._make(name, strength, slice(start, start + BATCH)).tofile(file)
-        temporary.rename(self.kept / name)
+        try:
+            with temporary.open("wb") as file:
+                for strength in range(1, corruptions.STRENGTHS + 1):
+                    for start in range(0, len(self.rows), BATCH):
+                        self._make(name, strength, slice(start, start + BATCH)).tofile(file)
+            temporary.rename(self.kept / name)
+        finally:
+            temporary.unlink(missing_ok=True)
 
     def _make(self, name: str, strength: int, part: slice) -> Pixels:
         starts = range(len(self.rows))[part][::CHUNK]
@@ -86,3 +95,15 @@ class Worsened:
     @property
     def _shape(self) -> tuple[int, ...]:
         return corruptions.STRENGTHS, len(self.rows), *self.bank.form.shape
+
+
+def worth_keeping(sets: Iterable[Worsened], folder: Path) -> list[Worsened]:
+    """Return the first of the sets that a climb can keep on the disk; each trial makes the others for itself."""
+    room = min(KEPT, shutil.disk_usage(folder).free / ROOM)
+    kept = []
+    for worsened in sets:
+        room -= worsened.bytes
+        if room < 0:
+            break
+        kept.append(worsened)
+    return kept
