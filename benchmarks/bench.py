@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+import tempfile
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -38,29 +39,28 @@ def main(arguments: list[str]) -> None:
     if asked.size == "smallest" and out == results.RESULTS:
         parser.error("what is measured at the smallest size says nothing: give another --out")
     summaries = []
-    for name in asked.rows or ROWS:
-        if name in ROWS:
-            summaries.append(measure(name, asked.size, asked.rounds, out))
-        else:
-            OTHERS[name](["--out", str(out)])
-        if out == results.RESULTS:
-            page.write()
+    with tempfile.TemporaryDirectory(dir=imageset.workspace()) as kept:
+        for name in asked.rows or ROWS:
+            if name in ROWS:
+                summaries.append(measure(name, asked, Path(kept)))
+                results.write_json(out / f"{name}.json", summaries[-1])
+            else:
+                OTHERS[name](["--out", str(out)])
+            if out == results.RESULTS:
+                page.write()
     if summaries:
         print(results.as_table(summaries), results.as_line(summaries[-1]), sep="\n\n")
 
 
-def measure(name: str, size_name: str, rounds: int | None, out: Path) -> dict[str, Any]:
-    """Measure a row, keep what was measured, and return it."""
-    size = SIZES[size_name]
-    workspace = imageset.workspace()
-    row = ROWS[name](size, workspace)
-    row = replace(row, rounds=row.rounds if rounds is None else rounds)
+def measure(name: str, asked: argparse.Namespace, kept: Path) -> dict[str, Any]:
+    """Measure a row, with what earlier ones have left in the folder, and return what came out."""
+    size = SIZES[asked.size]
+    row = ROWS[name](size, imageset.workspace())
+    row = replace(row, rounds=asked.rounds or row.rounds)
     if not size.same_accuracy:
         row = replace(row, accuracy_within=None)
     say(f"{name}: {row.work}")
-    summary = results.summarise(measure_row(row, workspace, say), size_name)
-    results.write_json(out / f"{name}.json", summary)
-    return summary
+    return results.summarise(measure_row(row, kept, say), asked.size)
 
 
 def _count(text: str) -> int:

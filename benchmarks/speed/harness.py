@@ -26,7 +26,6 @@ import psutil
 HERE = Path(__file__).parents[1]
 LOOK_EVERY = 0.25  # seconds, at the memory of a program
 LIMIT = 3600  # seconds that a program may take
-RUN_OF_TIMES = 2  # trainings that a program makes that has to make many
 
 Figures = dict[str, Any]
 Kind = Literal["recipe", "wait", "accuracy"]
@@ -39,8 +38,8 @@ class Side:
 
     program : a file under benchmarks/, or Python's `-c` or `-m`. arguments : "{round}" stands for the round.
     cache : fresh: convladder's cache is empty at each start; kept: as the run before left it.
-    times : the work is so many trainings, one after another in one process. The program is asked for two
-        (`--seeds`), and tells the seconds of `each`: every further one is counted as long as the second.
+    times : the work is so many trainings, one after another in one process. The program is asked for `made` of
+        them (`--seeds`), and tells the seconds of `each`: every further one is counted as long as the last.
     together : so many at the same time.
     needs : a package; where it is not installed, the side is left out.
     """
@@ -50,6 +49,7 @@ class Side:
     arguments: tuple[str, ...] = ()
     cache: Literal["kept", "fresh"] = "kept"
     times: int = 1
+    made: int = 2
     together: int = 1
     needs: str | None = None
 
@@ -60,7 +60,7 @@ class Side:
 
     def command(self, number: int) -> list[str]:
         start = [self.program] if self.program.startswith("-") else [str(HERE / self.program)]
-        seeds = ["--seeds", str(min(self.times, RUN_OF_TIMES))] if self.times > 1 else []
+        seeds = ["--seeds", str(min(self.times, self.made))] if self.times > 1 else []
         return [sys.executable, *start, *(each.replace("{round}", str(number)) for each in self.arguments), *seeds]
 
 
@@ -116,22 +116,24 @@ class Measured:
         return [ratio.of(told) for told in self.rounds if sides <= told.keys()]
 
 
-def measure_row(row: Row, workspace: Path, say: Callable[[str], None]) -> Measured:
-    """Run the sides of a row in turn, every other round backwards; leave out those that cannot run here."""
+def measure_row(row: Row, kept: Path, say: Callable[[str], None]) -> Measured:
+    """Run the sides of a row in turn, every other round backwards; leave out those that cannot run here.
+
+    kept : the folder in which they run, with the cache that is kept from run to run.
+    """
     sides = [side for side in row.sides if not side.absent]
     for side in row.sides:
         if side.absent:
             say(f"  {side.name}: left out, {side.needs} is missing (pip install 'convladder[bench]')")
     measured = Measured(row)
-    with tempfile.TemporaryDirectory(dir=workspace) as kept:
-        for side in row.first:
-            run(side, Path(kept))
-        for number in range(row.rounds):
-            told: dict[str, Figures] = {}
-            for side in sides[:: -1 if number % 2 else 1]:
-                told[side.name] = figures = run(side, Path(kept), number, memory=row.memory)
-                say(f"  {side.name}: " + ", ".join(f"{name} {_short(value)}" for name, value in figures.items()))
-            measured.rounds.append(told)
+    for side in row.first:
+        run(side, kept)
+    for number in range(row.rounds):
+        told: dict[str, Figures] = {}
+        for side in sides[:: -1 if number % 2 else 1]:
+            told[side.name] = figures = run(side, kept, number, memory=row.memory)
+            say(f"  {side.name}: " + ", ".join(f"{name} {_short(value)}" for name, value in figures.items()))
+        measured.rounds.append(told)
     return measured
 
 
@@ -176,7 +178,7 @@ def _running(count: int, command: list[str], **how: Any) -> Iterator[list[subpro
 
 def _of_those_not_run(side: Side, figures: Figures) -> float:
     """Return the seconds of the trainings that were not made: each is counted as long as the last that was."""
-    missing = side.times - min(side.times, RUN_OF_TIMES)
+    missing = side.times - min(side.times, side.made)
     return float(missing * figures["each"][-1]) if missing else 0.0
 
 
