@@ -22,7 +22,8 @@ import numpy as np
 from convladder.config import Data, Experiment
 from convladder.data.dataset import Dataset, load
 from convladder.data.memory import MemoryBank
-from convladder.processes import Emit, call, cores
+from convladder.processes import call, cores
+from convladder.worker import Emit
 from generated import open_generated
 
 IMAGES, SIDE = 50_000, 64

@@ -45,12 +45,9 @@ SMALL: dict[str, Any] = {
 
 
 @pytest.fixture(autouse=True)
-def quick_start(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Compile one step a call, and spare what is there already from the collection before each fit: most fits
-    here are of 20 images, and nearly all of their time is their start."""
-    from convladder.training import feed
-
-    monkeypatch.setattr(feed, "STEPS_PER_CALL", 1)
+def quick_start() -> Iterator[None]:
+    """Spare what is there already from the collection before each fit: most fits here are of 20 images, and nearly
+    all of their time is their start."""
     gc.freeze()
     yield
     gc.unfreeze()

@@ -26,6 +26,7 @@ def test_the_public_names() -> None:
         "Dataset",
         "Experiment",
         "Ladder",
+        "Reproduction",
         "Run",
         "Rung",
         "check",
@@ -33,6 +34,7 @@ def test_the_public_names() -> None:
         "compare",
         "load",
         "load_ladder",
+        "reproduce",
         "train",
     ]
     for name in convladder.__all__:

@@ -13,8 +13,9 @@ from convladder import runs
 from convladder.config import difference
 from convladder.data.dataset import Dataset
 from convladder.inference import load_network
-from convladder.training import fit
+from convladder.training import fit, steps
 from convladder.trial import Trial, run_trial
+from stops import train_with_stops
 
 RUNGS = [(name, rung.name) for name in ladders.BUILT_IN for rung in ladders.load_ladder(name).rungs]
 LADDER_AND_RUNG = pytest.mark.parametrize(("ladder", "rung"), RUNGS)
@@ -50,10 +51,11 @@ def test_a_rung_has_a_card(ladder: str, rung: str) -> None:
 
 
 @LADDER_AND_RUNG
-def test_a_rung_trains_two_batches_saves_loads_and_predicts(
-    ladder: str, rung: str, larger_digits: Dataset, tmp_path: Path
+def test_a_rung_trains_goes_on_saves_loads_and_predicts(
+    ladder: str, rung: str, larger_digits: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    experiment = ladders.load_ladder(ladder).experiment(rung, {"train.epochs": 1}).replace(larger_digits.settled())
+    monkeypatch.setattr(steps, "MOST_STEPS", 1)
+    experiment = ladders.load_ladder(ladder).experiment(rung, {"train.epochs": 2}).replace(larger_digits.settled())
     losses = []
     trial = Trial(rung, experiment, larger_digits)
     run_trial(trial, tmp_path / "run", "pytest", lambda row: losses.append(row["loss"]))
@@ -64,3 +66,10 @@ def test_a_rung_trains_two_batches_saves_loads_and_predicts(
     logits = fit.predict_logits(load_network(run), larger_digits.bank, larger_digits.splits.test)
     names = np.array(larger_digits.class_names)
     assert names[logits.argmax(axis=1)].tolist() == test["predicted"].tolist()
+
+    stopped, stops = train_with_stops(experiment, larger_digits, tmp_path / "stopped", calls=4)
+    assert stops == 1, "after the first step of the second epoch"
+    assert stopped.history.drop(columns="train_seconds").equals(run.history.drop(columns="train_seconds"))
+    assert np.array_equal(
+        fit.predict_logits(stopped.network, larger_digits.bank, larger_digits.splits.test), logits
+    )

@@ -1,17 +1,23 @@
 from __future__ import annotations
 
 import mmap
+import re
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import keras
 import numpy as np
 import pytest
+from keras import ops
 
 from convladder.config import Augmentation, Experiment
 from convladder.data.dataset import Dataset
 from convladder.errors import TrainingError
-from convladder.training import augment, feed, fit
+from convladder.training import augment, feed, fit, steps
+from convladder.training.course import Course, lowers_rate
+from stops import assert_same_state, train_at_once, train_with_stops
 
 NO_IMAGES = np.zeros((1, 2, 2, 1), dtype=np.uint8)
 
@@ -97,27 +103,26 @@ def test_the_order_of_an_epoch_is_a_function_of_seed_and_epoch() -> None:
     assert not np.array_equal(order, feed.epoch_order(5, 2, 1000))
 
 
-def test_the_batches_of_an_epoch_follow_its_order() -> None:
-    rows, labels = np.arange(10, 80), np.arange(70, dtype=np.int32)
-    batches = feed.TrainingBatches(rows, labels, feed.Ahead(NO_IMAGES), batch_size=32, seed=1)
-    for epoch in (0, 5):
-        batches.on_epoch_begin(epoch)
-        seen = [(np.asarray(x), np.asarray(y)) for x, y in batches.dataset]
-        assert [len(x) for x, _ in seen] == [32, 32, 6]
-        order = feed.epoch_order(1, epoch, 70)
-        assert np.array_equal(np.concatenate([x for x, _ in seen]), rows[order])
-        assert np.array_equal(np.concatenate([y for _, y in seen]), labels[order])
+def test_batches_are_whole_but_for_the_last_and_so_many_a_call() -> None:
+    rows = np.arange(10, 80, dtype=np.int32)
+    calls = list(steps.batches(rows, rows + 100, feed.Ahead(NO_IMAGES), batch_size=16, steps=3))
+    assert [part.shape for part, _ in calls] == [(3, 16), (1, 16), (1, 6)]
+    assert np.array_equal(np.concatenate([part.ravel() for part, _ in calls]), rows)
+    assert np.array_equal(np.concatenate([part.ravel() for _, part in calls]), rows + 100)
 
 
-def test_shuffling_once_repeats_the_first_order() -> None:
-    rows, labels = np.arange(40), np.zeros(40, dtype=np.int32)
-    batches = feed.TrainingBatches(rows, labels, feed.Ahead(NO_IMAGES), batch_size=40, seed=1, shuffle_once=True)
-    orders = []
-    for epoch in (0, 1):
-        batches.on_epoch_begin(epoch)
-        orders += [np.asarray(x) for x, _ in batches.dataset]
-    assert np.array_equal(orders[0], feed.epoch_order(1, 0, 40))
-    assert np.array_equal(orders[0], orders[1])
+@pytest.mark.parametrize("skip", range(7))
+def test_what_is_left_of_an_epoch_is_what_follows(skip: int) -> None:
+    rows = np.arange(70, dtype=np.int32)
+    calls = list(steps.batches(rows, rows, feed.Ahead(NO_IMAGES), batch_size=16, steps=2, skip=skip))
+    left = [part.ravel() for part, _ in calls]
+    assert np.array_equal(np.concatenate([*left, np.array([], np.int32)]), rows[16 * skip :])
+
+
+def test_calls_of_large_networks_are_short() -> None:
+    assert steps.steps_per_call(flops=1_000_000, batch_size=32) == steps.MOST_STEPS
+    assert 1 < steps.steps_per_call(flops=100_000_000, batch_size=32) < steps.MOST_STEPS
+    assert steps.steps_per_call(flops=10**12, batch_size=32) == 1
 
 
 @pytest.mark.skipif(not hasattr(mmap, "MADV_WILLNEED"), reason="the system cannot be asked for pages")
@@ -125,8 +130,7 @@ def test_asking_for_images_ahead_changes_no_result(few_digits: Dataset, monkeypa
     short = experiment(train__epochs=1)
     plain = fit.fit(short, few_digits)
     monkeypatch.setattr(feed, "AHEAD_FROM", 1)
-    monkeypatch.setattr(feed, "STEPS_PER_CALL", 2)
-    assert feed.Ahead(few_digits.bank.images).needed
+    monkeypatch.setattr(steps, "MOST_STEPS", 2)
     ahead = fit.fit(short, few_digits)
     figures = ["loss", "accuracy", "val_loss", "val_accuracy"]
     assert ahead.history[figures].equals(plain.history[figures])
@@ -151,8 +155,10 @@ def test_images_are_asked_for_by_their_pages(tmp_path: Path, monkeypatch: pytest
     np.save(tmp_path / "images.npy", np.zeros((20, 50, 60, 1), dtype=np.uint8))
     images = np.load(tmp_path / "images.npy", mmap_mode="c")
     images._mmap = Map()
-    pieces = list(feed.Ahead(images).pieces(np.array([0, 5, 19], dtype=np.int32), 2))
-    assert pieces == [slice(0, 2), slice(2, 4)]
+    pieces = feed.Ahead(images).pieces(np.array([0, 5, 19], dtype=np.int32), [0, 2, 3])
+    assert next(pieces) == slice(0, 2)
+    assert len(asked) == 1 + 3, "the second slice is asked for before the first is used"
+    assert list(pieces) == [slice(2, 3)]
     first, *rest = asked
     assert first == (mmap.MADV_RANDOM,)
     for (advice, start, length), row in zip(rest, [0, 5, 19], strict=True):
@@ -223,9 +229,91 @@ def test_early_stopping_stops_and_the_plateau_lowers_the_rate(few_digits: Datase
     assert lowered.history["learning_rate"].iloc[-1] < 0.05
 
 
-def test_a_loss_that_is_no_number_says_what_to_do(few_digits: Dataset) -> None:
-    with pytest.raises(TrainingError, match=r"not a number in epoch 1: lower train\.learning_rate"):
-        fit.fit(experiment(train__optimizer="sgd", train__learning_rate=1e12), few_digits)
+def keras_says(callback: keras.callbacks.Callback, losses: list[float]) -> Iterator[None]:
+    """Show a callback of Keras these epochs, one after the other."""
+    model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
+    model.compile(optimizer=keras.optimizers.SGD(1.0), loss="mse")
+    model.stop_training = False
+    callback.set_model(model)
+    callback.on_train_begin()
+    for epoch, loss in enumerate(losses):
+        callback.on_epoch_end(epoch, {"val_loss": loss})
+        yield
+
+
+@pytest.mark.parametrize("patience", [1, 2, 3])
+def test_the_rules_of_the_end_are_those_of_keras(patience: int) -> None:
+    draw = np.random.default_rng(patience)
+    for _ in range(20):
+        losses = np.round(draw.uniform(0, 1, 12), 1).tolist()
+        settings = experiment(train__epochs=12, train__early_stopping=patience).train
+        stopping = keras.callbacks.EarlyStopping(patience=patience, restore_best_weights=True)
+        lowering = keras.callbacks.ReduceLROnPlateau(patience=patience, factor=0.5)
+        course, rate = Course(), 1.0
+        shown = zip(losses, keras_says(stopping, losses), keras_says(lowering, losses), strict=True)
+        for epoch, (loss, *_) in enumerate(shown, start=1):
+            course.end_epoch({"val_loss": loss})
+            rate *= 0.5 if lowers_rate(course.losses, patience) else 1
+            assert rate == pytest.approx(float(lowering.model.optimizer.learning_rate))
+            assert course.best_epoch == stopping.best_epoch + 1
+            assert course.is_over(settings) == (stopping.model.stop_training or epoch == 12)
+            if stopping.model.stop_training:
+                break
+
+
+def test_a_loss_that_is_no_number_stops_at_its_step_and_names_files(few_digits: Dataset, tmp_path: Path) -> None:
+    exploding = experiment(train__optimizer="sgd", train__learning_rate=1e12)
+    with pytest.raises(
+        TrainingError, match=r"not a number in epoch 1, step \d: lower train\.learning_rate"
+    ) as told:
+        fit.fit(exploding, few_digits)
+    step = int(re.search(r"step (\d)", str(told.value))[1])  # type: ignore[index]
+    order = few_digits.splits.train[feed.epoch_order(0, 0, len(few_digits.splits.train))]
+    batch = few_digits.paths(order[32 * (step - 1) : 32 * step])
+    assert f"{', '.join(batch[:3])} and {len(batch) - 3} more" in str(told.value)
+    assert step > 1, "this test needs a loss that is a number at first"
+
+
+def test_a_loss_that_is_no_number_keeps_the_state_before(
+    few_digits: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    train_at_once(experiment(train__epochs=1), few_digits, tmp_path)
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    nan = float("nan")
+    monkeypatch.setattr(steps.Steps, "_weights_of", lambda self, labels: ops.full(ops.shape(labels), nan))
+    for _ in range(5):
+        with pytest.raises(TrainingError, match="not a number in epoch 2, step 1:"):
+            train_at_once(experiment(train__epochs=2), few_digits, tmp_path)
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"train__plateau": 1, "train__learning_rate": 0.05},
+        {"train__early_stopping": 2, "train__learning_rate": 0.05, "train__select": "last"},
+        {"train__optimizer": "sgd", "train__shuffle": "once", "train__class_weight": "balanced"},
+        {"train__precision": "bfloat16", "model__batch_norm": True, "model__preprocessing": "standardize"},
+        {
+            "model__dropout_dense": [0.2], "model__dropout_conv": [0.1],
+            **{f"augmentation__{kind}": 0.1 for kind in ("brightness", "rotation", "shift", "shear", "zoom")},
+        },
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("calls", [3, 5])
+def test_a_training_that_is_stopped_goes_on_to_the_same_bits(
+    few_digits: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, changes: dict[str, Any], calls: int
+) -> None:
+    monkeypatch.setattr(steps, "MOST_STEPS", 2)  # four calls an epoch, and one of validation
+    same = experiment(train__epochs=3, **changes)
+    whole = train_at_once(same, few_digits, tmp_path / "whole")
+    parts, stops = train_with_stops(same, few_digits, tmp_path / "parts", calls)
+    assert stops > 1
+    assert_same_state(tmp_path / "whole", tmp_path / "parts")
+    assert parts.epoch == whole.epoch
+    test = few_digits.splits.test
+    logits = [fit.predict_logits(each.network, few_digits.bank, test) for each in (whole, parts)]
+    assert np.array_equal(*logits)
 
 
 def test_class_weights_make_rare_classes_count(few_digits: Dataset) -> None:
@@ -233,9 +321,9 @@ def test_class_weights_make_rare_classes_count(few_digits: Dataset) -> None:
     rare = np.concatenate([np.flatnonzero(labels == 1), np.flatnonzero(labels == 0)[:2]])
     splits = replace(few_digits.splits, train=few_digits.splits.train[rare])
     skewed = replace(few_digits, splits=splits)
-    weights = fit._class_weight(experiment(train__class_weight="balanced").train, labels[rare])
+    weights = fit.class_weights(experiment(train__class_weight="balanced").train, labels[rare], 3)
     count = int((labels == 1).sum())
-    assert weights == pytest.approx({0: (count + 2) / 4, 1: (count + 2) / (2 * count)})
+    assert weights == pytest.approx([(count + 2) / 4, (count + 2) / (2 * count), 0])
     plain = fit.fit(experiment(), skewed).history["loss"].iloc[0]
     weighted = fit.fit(experiment(train__class_weight="balanced"), skewed).history["loss"].iloc[0]
     assert plain != weighted

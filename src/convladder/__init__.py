@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from convladder.api import climb as climb
     from convladder.api import compare as compare
     from convladder.api import load as load
+    from convladder.api import reproduce as reproduce
     from convladder.api import train as train
     from convladder.config import Augmentation as Augmentation
     from convladder.config import Experiment as Experiment
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from convladder.ladder import Ladder as Ladder
     from convladder.ladder import Rung as Rung
     from convladder.ladder import load_ladder as load_ladder
+    from convladder.reproduction import Reproduction as Reproduction
     from convladder.views.check import Check as Check
     from convladder.views.climb import Climb as Climb
     from convladder.views.comparison import Comparison as Comparison
@@ -37,6 +39,7 @@ _HOMES = {
     "Dataset": "convladder.views.dataset",
     "Experiment": "convladder.config",
     "Ladder": "convladder.ladder",
+    "Reproduction": "convladder.reproduction",
     "Run": "convladder.views.run",
     "Rung": "convladder.ladder",
     "check": "convladder.api",
@@ -44,6 +47,7 @@ _HOMES = {
     "compare": "convladder.api",
     "load": "convladder.api",
     "load_ladder": "convladder.ladder",
+    "reproduce": "convladder.api",
     "train": "convladder.api",
 }
 
@@ -57,6 +61,7 @@ __all__ = [
     "Dataset",
     "Experiment",
     "Ladder",
+    "Reproduction",
     "Run",
     "Rung",
     "check",
@@ -64,6 +69,7 @@ __all__ = [
     "compare",
     "load",
     "load_ladder",
+    "reproduce",
     "train",
 ]
 

@@ -8,11 +8,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import contextlib
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from convladder import climbing, folders, progress
+from convladder import climbing, folders, progress, reproduction, resuming
 from convladder.config import Data, Experiment
 from convladder.data import dataset as datasets
 from convladder.data import memory, opening
@@ -20,6 +22,8 @@ from convladder.data.sources import Source
 from convladder.errors import ExperimentError
 from convladder.ladder import Ladder, load_ladder
 from convladder.processes import cores
+from convladder.reproduction import Reproduction
+from convladder.resuming import HowToGoOn
 from convladder.trial import Trial
 from convladder.views.check import Check
 from convladder.views.climb import Climb
@@ -113,10 +117,14 @@ def train(
     changes: Mapping[str, Any] | None = None,
     threads: int | None = None,
     out: str | Path | None = None,
+    fresh: bool = False,
+    allow_changed: bool = False,
     allow_rejects: bool = False,
     quiet: bool = False,
 ) -> Run:
     """Train one rung of a ladder with one seed; open the test images once.
+
+    A training that was stopped, by whatever, goes on where it was, and comes to the same bits as one that was not.
 
     Parameters
     ----------
@@ -129,9 +137,13 @@ def train(
     changes
         Settings under their dotted keys, such as `{"train.learning_rate": 3e-4}`; they overrule the rung's.
     threads
-        Threads to train with; None takes one a core.
+        Threads to train with; None takes one a core, or as many as the training was begun with.
     out
-        The run's folder; None makes a dated one under `runs/`.
+        The run's folder; None takes that of an unfinished run of the same, or makes a dated one, under `runs/`.
+    fresh
+        Start over where an unfinished run would go on; a finished run is never replaced.
+    allow_changed
+        Go on with an unfinished run although settings, data or versions differ, and keep a record of that.
 
     Raises
     ------
@@ -145,17 +157,17 @@ def train(
     given = _changes(epochs, changes)
     _check_data(given)
     experiment = chosen.experiment(name, _data_settings(data)).replace(given | {"seed": seed})
-    folder = Path(out) if out else folders.new_folder("runs", experiment.data.source)
-    folders.check_free(folder)
-    folders.check_outside(folder, experiment.data.source)
+    if out:
+        folders.check_free(Path(out))
+        folders.check_outside(Path(out), experiment.data.source)
+        folders.check_unlocked(folders.unfinished(Path(out)))
     dataset = _loader(data, allow_rejects, reporter)(experiment.data)
     trial = Trial(name, experiment.replace(dataset.settled()), dataset)
-    with reporter.trials() as display:
-        try:
-            climbing.train_one(trial, folder, threads=threads or cores(), on_event=display.follow)
-        except KeyboardInterrupt:
-            reporter.say("stopped; nothing is kept of a run that is not finished")
-            raise
+    how = HowToGoOn(fresh=fresh, allow_changed=allow_changed)
+    folder = Path(out) if out else how.find(Path("runs"), trial) or folders.new_folder("runs", dataset.bank.source)
+    folders.check_outside(folder, experiment.data.source)
+    with _going_on(reporter, folders.unfinished(folder)), reporter.trials() as display:
+        climbing.train_one(trial, folder, threads=threads, how=how, on_event=display.follow)
     return Run(folder)
 
 
@@ -171,10 +183,14 @@ def climb(
     changes: Mapping[str, Any] | None = None,
     jobs: int | None = None,
     out: str | Path | None = None,
+    fresh: bool = False,
+    allow_changed: bool = False,
     allow_rejects: bool = False,
     quiet: bool = False,
 ) -> Climb:
     """Train every rung of a ladder with several seeds; what is finished already is not trained again.
+
+    A trial that was stopped, by whatever, goes on where it was, and comes to the same bits as one that was not.
 
     Parameters
     ----------
@@ -190,6 +206,10 @@ def climb(
         Trials at a time; None takes one a core.
     out
         The climb's folder; None takes an earlier climb of the same trials under `climbs/`, or makes a dated one.
+    fresh
+        Start over: without `out` in a new folder; unfinished trials begin anew, finished ones are never replaced.
+    allow_changed
+        Go on with unfinished trials although settings, data or versions differ, and keep a record of that.
 
     Raises
     ------
@@ -206,21 +226,63 @@ def climb(
     settings = _data_settings(data) | _changes(epochs, changes) | ({"data.folds": folds} if folds else {})
     _check_data(settings)
     seeds = seeds or (1 if settings.get("data.folds") else SEEDS)
+    if out:
+        folders.check_unlocked(Path(out))
     plan = climbing.make_plan(chosen, range(seed, seed + seeds), settings, _loader(data, allow_rejects, reporter))
     source = settings["data.source"]
-    earlier = climbing.find_climb(Path("climbs"), plan) if out is None else Path(out)
-    folder = earlier or folders.new_folder("climbs", source)
+    earlier = climbing.find_climb(Path("climbs"), plan) if out is None and not fresh else out
+    folder = Path(earlier) if earlier else folders.new_folder("climbs", source)
     folders.check_outside(folder, source)
-    missing = len(climbing.missing_trials(plan, folder))
-    if missing < len(plan.trials):
-        reporter.say(f"{len(plan.trials) - missing} of {len(plan.trials)} trials are finished already in {folder}")
-    with reporter.trials() as display:
-        try:
-            climbing.climb(plan, folder, jobs=jobs or cores(), on_weights=display.expect, on_event=display.follow)
-        except KeyboardInterrupt:
-            reporter.say(f"stopped; what is finished is in {folder}, and the same command goes on")
-            raise
+    finished = climbing.count_finished(plan, folder)
+    if finished:
+        reporter.say(f"{finished} of {len(plan.trials)} trials are finished already in {folder}")
+    how = HowToGoOn(fresh=fresh, allow_changed=allow_changed)
+    with _going_on(reporter, folder), reporter.trials() as display:
+        climbing.climb(
+            plan, folder, jobs=jobs or cores(), how=how, on_weights=display.expect, on_event=display.follow
+        )
     return Climb(folder)
+
+
+def reproduce(
+    run: str | Path | Run,
+    data: str | Path | Dataset | None = None,
+    *,
+    out: str | Path | None = None,
+    quiet: bool = False,
+) -> Reproduction:
+    """Train a run again from its `experiment.json`, and say whether its predictions come out the same.
+
+    Parameters
+    ----------
+    run
+        A run, or its folder.
+    data
+        Where its images are now; None takes where they were.
+    out
+        Keep the new run there; None keeps nothing.
+
+    Raises
+    ------
+    DataError
+        The images are not those that the run was made of.
+    RunError, TrainingError
+        The folder holds no run, or the training failed.
+    """
+    reporter = progress.reporter(quiet=quiet)
+    first = run if isinstance(run, Run) else Run(run)
+    if first.experiment.data.source == memory.NAME and not isinstance(data, Dataset):
+        raise ExperimentError("the run was made of images in memory: give them, as load returns them, as data")
+    settings = first.experiment.data
+    if data is not None and not isinstance(data, Dataset):
+        settings = first.experiment.replace({"data.source": str(data)}).data
+    dataset = data if isinstance(data, Dataset) else _load(settings, True, reporter)
+    trial = Trial(first.rung, first.experiment, reproduction.with_splits_of(first, dataset))
+    with tempfile.TemporaryDirectory() as spare, reporter.trials() as display:
+        folder = Path(out) if out else Path(spare) / "run"
+        threads = resuming.threads_of(first.folder)
+        again = climbing.train_one(trial, folder, threads=threads, how=HowToGoOn(), on_event=display.follow)
+        return reproduction.compare(first, again)
 
 
 def compare(*runs: str | Path | Run | Sequence[str | Path | Run]) -> Comparison:
@@ -243,6 +305,17 @@ def compare(*runs: str | Path | Run | Sequence[str | Path | Run]) -> Comparison:
             raise ExperimentError("compare takes runs: of a climb, such as climb.runs('batch-norm')")
         given += [run] if isinstance(run, str | Path | Run) else run
     return Comparison([run.folder if isinstance(run, Run) else run for run in given])
+
+
+@contextlib.contextmanager
+def _going_on(reporter: progress.Reporter, folder: Path) -> Iterator[None]:
+    """Say, where the block is stopped, how to go on."""
+    try:
+        yield
+    except (KeyboardInterrupt, SystemExit):
+        kept = f"what is there is kept in {folder}, and" if folder.exists() else "nothing was done yet:"
+        reporter.say(f"stopped; {kept} the same command goes on")
+        raise
 
 
 def _check_data(settings: Mapping[str, Any]) -> None:

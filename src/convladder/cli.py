@@ -60,6 +60,13 @@ ClassWeight = Annotated[
 AllowRejects = Annotated[
     bool, typer.Option("--allow-rejects", help="Go on though more than 1 % of the files are unreadable.")
 ]
+Fresh = Annotated[
+    bool, typer.Option("--fresh", help="Start over where an unfinished run would go on; finished ones stay.")
+]
+AllowChanged = Annotated[
+    bool,
+    typer.Option("--allow-changed", help="Go on though settings, data or versions changed; it is recorded."),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")]
 
@@ -113,6 +120,8 @@ def climb(
     changes: Changes = None,
     allow_rejects: AllowRejects = False,
     out: Out = None,
+    fresh: Fresh = False,
+    allow_changed: AllowChanged = False,
     as_json: AsJson = False,
     quiet: QuietOption = False,
     *,
@@ -120,7 +129,7 @@ def climb(
 ) -> None:
     """Train every rung of a ladder with several seeds, and report what each technique brought.
 
-    The same command after a stop goes on with the trials that are missing.
+    After a stop, whatever stopped it, the same command goes on where it was.
     """
     names = None if rungs is None else [name.strip() for name in rungs.split(",") if name.strip()]
     settings = _changes(settings, epochs, class_weight, changes)
@@ -133,6 +142,8 @@ def climb(
         changes=settings,
         jobs=jobs,
         out=out,
+        fresh=fresh,
+        allow_changed=allow_changed,
         allow_rejects=allow_rejects,
         quiet=quiet,
         as_json=as_json,
@@ -154,12 +165,17 @@ def train(
     changes: Changes = None,
     allow_rejects: AllowRejects = False,
     out: Out = None,
+    fresh: Fresh = False,
+    allow_changed: AllowChanged = False,
     as_json: AsJson = False,
     quiet: QuietOption = False,
     *,
     settings: Settings,
 ) -> None:
-    """Train one rung with one seed; with --folds, once for each fold, as a climb of this rung alone."""
+    """Train one rung with one seed; with --folds, once for each fold, as a climb of this rung alone.
+
+    After a stop, whatever stopped it, the same command goes on where it was.
+    """
     from convladder import api
     from convladder.ladder import load_ladder
 
@@ -169,6 +185,8 @@ def train(
         "seed": seed,
         "changes": settings,
         "out": out,
+        "fresh": fresh,
+        "allow_changed": allow_changed,
         "allow_rejects": allow_rejects,
     }
     if settings.get("data.folds"):
@@ -211,6 +229,30 @@ def evaluate(
     with _interruptible():
         figures = trained.evaluate(data, changes=settings, out=out, allow_rejects=allow_rejects, quiet=quiet)
     show.figures(figures, json_wanted=as_json)
+
+
+@app.command(epilog="Example:  convladder reproduce runs/2026-01-31-120000-cats")
+def reproduce(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="The folder of a run.")],
+    data: Annotated[
+        str | None,
+        typer.Option("--data", metavar="DATA", help="Where its images are now."),
+    ] = None,
+    out: Annotated[Path | None, typer.Option("--out", metavar="DIR", help="Keep the new run there.")] = None,
+    as_json: AsJson = False,
+    quiet: QuietOption = False,
+) -> None:
+    """Train a run again from its experiment.json, and say whether its predictions come out the same.
+
+    The exit status is 0 where predictions.csv is the same, byte for byte, and 1 where it is not.
+    """
+    from convladder import api
+
+    with _interruptible():
+        reproduced = api.reproduce(run, data, out=out, quiet=quiet)
+    show.reproduction(reproduced, json_wanted=as_json)
+    if not reproduced.equal:
+        raise typer.Exit(1)
 
 
 @app.command(epilog="Example:  convladder ladder classic     or     convladder ladder classic --toml > mine.toml")

@@ -11,16 +11,16 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from convladder import files, folders, provenance, runs
-from convladder.config import Data, difference
-from convladder.data.bank import VERSION
+from convladder import files, folders, provenance, resuming, runs, signals
+from convladder.config import Data, Train
 from convladder.data.dataset import Dataset
 from convladder.errors import ExperimentError, LadderError, RunError, TrainingError
 from convladder.evaluation import corruptions
 from convladder.folders import TrialKey
 from convladder.ladder import Ladder
 from convladder.models import sizes
-from convladder.processes import Event, Failed, Finished, Task, run_tasks
+from convladder.processes import Event, Failed, Finished, Pool, Stopping, Task, cores
+from convladder.resuming import HowToGoOn
 from convladder.trial import Trial, run_trial
 from convladder.worsened import Worsened, worth_keeping
 
@@ -80,7 +80,9 @@ def make_plan(ladder: Ladder, seeds: Sequence[int], changes: Mapping[str, Any], 
     return Plan(ladder, tuple(trials), _identity(trials))
 
 
-def climb(plan: Plan, folder: Path, *, jobs: int, on_weights: OnWeights, on_event: OnEvent) -> list[Failed]:
+def climb(
+    plan: Plan, folder: Path, *, jobs: int, how: HowToGoOn, on_weights: OnWeights, on_event: OnEvent
+) -> list[Failed]:
     """Train the missing trials, the costliest first, in single-threaded workers; return those that failed.
 
     A trial that fails leaves its error beside the other runs, and the others go on. `on_weights` is told
@@ -93,9 +95,8 @@ def climb(plan: Plan, folder: Path, *, jobs: int, on_weights: OnWeights, on_even
     ExperimentError
         The images are too small for a rung's network.
     """
-    folders.check_writable(folder)
     with folders.locked(folder):
-        missing = missing_trials(plan, folder)
+        missing = missing_trials(plan, folder, how)
         earlier = _earlier_trials(plan, folder)
         files.remove_leftovers(folder)
         weights = _weigh(missing)
@@ -104,40 +105,44 @@ def climb(plan: Plan, folder: Path, *, jobs: int, on_weights: OnWeights, on_even
         order = sorted(missing, key=lambda trial: -weights[trial.key])
         failed = []
         with _shared_folder(folder) as shared:
-            for event in _train(order, folder, shared, jobs):
-                on_event(event)
-                error = folders.error_file(folders.trial_folder(folder, event.key))
-                if isinstance(event, Finished):
-                    error.unlink(missing_ok=True)
-                if isinstance(event, Failed):
-                    files.write_text(error, event.error + "\n" if event.expected else event.details)
-                    failed.append(event)
+            pool = Pool(_tasks(order, folder, shared), jobs=jobs, renew_after=RENEW_AFTER)
+            with signals.answered_gently(pool.stop):
+                for event in pool.events():
+                    failed += _take(event, folder, on_event)
         return failed
 
 
-def train_one(trial: Trial, folder: Path, *, threads: int, on_event: OnEvent) -> runs.Run:
+def train_one(trial: Trial, folder: Path, *, threads: int | None, how: HowToGoOn, on_event: OnEvent) -> runs.Run:
     """Run one trial in a worker process with several threads, unless it is finished already.
 
     Raises
     ------
     RunError, TrainingError
-        The folder holds something else, or the trial failed.
+        The folder holds something else, another process is at work in it, or the trial failed.
     """
     folders.check_free(folder)
-    folders.check_writable(folder.parent)
     if folders.is_finished(folder):
-        check_same(runs.Run(folder), trial)
+        how.take_finished(runs.Run(folder), trial)
         return runs.Run(folder)
-    for event in run_tasks(
-        [Task(trial.key, run_trial, (trial, folder, provenance.command()))], jobs=1, threads=threads
-    ):
-        if isinstance(event, Failed):
-            raise TrainingError(event.error) if event.expected else RuntimeError(event.details)
-        on_event(event)
+    unfinished = folders.unfinished(folder)
+    try:
+        with folders.locked(unfinished):
+            ready = how.prepare(trial, folder)
+            threads = threads or resuming.threads_of(unfinished) or cores()
+            pool = Pool(
+                [Task(trial.key, run_trial, (ready, folder, provenance.command()))], jobs=1, threads=threads
+            )
+            with signals.answered_gently(pool.stop):
+                for event in pool.events():
+                    if isinstance(event, Failed):
+                        raise TrainingError(event.error) if event.expected else RuntimeError(event.details)
+                    on_event(event)
+    finally:
+        resuming.remove_if_empty(unfinished)
     return runs.Run(folder)
 
 
-def missing_trials(plan: Plan, folder: Path) -> list[Trial]:
+def missing_trials(plan: Plan, folder: Path, how: HowToGoOn) -> list[Trial]:
     """Return the trials that are not finished yet.
 
     Raises RunError where one is of another experiment or other data, or something else is in its place.
@@ -147,27 +152,15 @@ def missing_trials(plan: Plan, folder: Path) -> list[Trial]:
         place = folders.trial_folder(folder, trial.key)
         folders.check_free(place)
         if folders.is_finished(place):
-            check_same(runs.Run(place), trial)
+            how.take_finished(runs.Run(place), trial)
         else:
-            missing.append(trial)
+            missing.append(how.prepare(trial, place))
     return missing
 
 
-def check_same(run: runs.Run, trial: Trial) -> None:
-    """Raise RunError where a finished run is not of this trial, naming what differs."""
-    if run.about["data"].get("bank_version") != VERSION:
-        raise RunError(
-            f"{run.folder} was made by another version of convladder, which read images otherwise: "
-            "choose another --out"
-        )
-    if run.about["data"]["fingerprint"] != trial.dataset.bank.fingerprint:
-        source = run.about["data"]["source"]
-        raise RunError(f"{run.folder} was trained on other data ({source}): choose another --out")
-    differing = difference(run.experiment, trial.experiment)
-    differing.pop("data.source", None)  # the fingerprint speaks for the data, wherever they lie
-    if differing:
-        changes = "; ".join(f"{key} was {old} and is now {new}" for key, (old, new) in differing.items())
-        raise RunError(f"{run.folder} is another experiment ({changes}): choose another --out")
+def count_finished(plan: Plan, folder: Path) -> int:
+    """Return how many of the trials are finished."""
+    return sum(folders.is_finished(folders.trial_folder(folder, trial.key)) for trial in plan.trials)
 
 
 def find_climb(parent: Path, plan: Plan) -> Path | None:
@@ -202,7 +195,7 @@ def _earlier_trials(plan: Plan, folder: Path) -> list[TrialKey]:
             raise RunError(f"{folder} was made with other --folds than this command: choose another --out")
         own = alike[key.rung, key.fold]
         same = replace(own, experiment=own.experiment.replace({"seed": key.seed}))
-        check_same(runs.Run(folders.trial_folder(folder, key)), same)
+        resuming.check_finished(runs.Run(folders.trial_folder(folder, key)), same)
     return earlier
 
 
@@ -230,8 +223,8 @@ def _shared_folder(folder: Path) -> Iterator[Path]:
         shutil.rmtree(shared, ignore_errors=True)
 
 
-def _train(trials: Sequence[Trial], folder: Path, shared: Path, jobs: int) -> Iterator[Event]:
-    """Run the trials, and before them what makes the corrupted images that they share."""
+def _tasks(trials: Sequence[Trial], folder: Path, shared: Path) -> list[Task]:
+    """Return what makes the corrupted images that the trials share, and then the trials."""
     command = provenance.command()
     of_images = {(trial.dataset.bank.folder, trial.key.fold): trial.dataset for trial in trials}
     sets = worth_keeping((Worsened.of(dataset, shared) for dataset in of_images.values()), shared)
@@ -239,9 +232,22 @@ def _train(trials: Sequence[Trial], folder: Path, shared: Path, jobs: int) -> It
     for trial in trials:
         place = folders.trial_folder(folder, trial.key)
         tasks.append(Task(trial.key, run_trial, (replace(trial, shared=shared), place, command)))
-    for event in run_tasks(tasks, jobs=jobs, threads=1, renew_after=RENEW_AFTER):
-        if event.key is not None:  # what could not be shared, each trial makes for itself
-            yield event
+    return tasks
+
+
+def _take(event: Event, folder: Path, on_event: OnEvent) -> list[Failed]:
+    """Take what happened: keep the error of a trial that failed, and return it."""
+    if event.key is None and not isinstance(event, Stopping):
+        return []  # what could not be shared, each trial makes for itself
+    on_event(event)
+    if isinstance(event, Finished | Failed):
+        error = folders.error_file(folders.trial_folder(folder, event.key))
+        if isinstance(event, Failed):
+            resuming.remove_if_empty(folders.unfinished(folders.trial_folder(folder, event.key)))
+            files.write_text(error, event.error + "\n" if event.expected else event.details)
+            return [event]
+        error.unlink(missing_ok=True)
+    return []
 
 
 def _weigh(trials: Sequence[Trial]) -> dict[TrialKey, float]:
@@ -259,5 +265,9 @@ def _flops(trial: Trial) -> int:
 
 
 def _identity(trials: Sequence[Trial]) -> str:
-    content = [f"{trial.rung} {trial.dataset.bank.fingerprint} {trial.experiment.to_json()}" for trial in trials]
+    same = {"train.checkpoint_seconds": Train().checkpoint_seconds}  # however often they are kept
+    content = [
+        f"{trial.rung} {trial.dataset.bank.fingerprint} {trial.experiment.replace(same).to_json()}"
+        for trial in trials
+    ]
     return hashlib.sha256("\n".join(content).encode()).hexdigest()

@@ -159,6 +159,8 @@ class Train(Settings):
     plateau: Positive | None = Field(None, description="lower the rate after so many epochs without progress")
     plateau_factor: float = Field(0.5, gt=0, lt=1, description="what the rate is multiplied by then")
     class_weight: Literal["balanced"] | None = Field(None, description="balanced: rare classes count for more")
+    deterministic: bool = Field(True, description="the same seed gives the same bits, on the same kind of machine")
+    checkpoint_seconds: Positive = Field(60, description="between checkpoints within an epoch")
 
 
 class Experiment(Settings):

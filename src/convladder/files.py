@@ -28,17 +28,30 @@ def read_json(path: Path) -> Any:
 
 
 def write_bytes(path: Path, data: bytes) -> None:
-    """Write `data` to `path` atomically."""
+    """Write `data` to `path` atomically: after a crash or a power loss there is the old content or the new."""
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = _neighbour(path)
     try:
-        with temporary.open("wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
+        _write_synced(temporary, data)
+        _rename(temporary, path)
+        sync_folder(path.parent)
     finally:
-        temporary.unlink(missing_ok=True)
+        remove(temporary)
+
+
+def remove(path: Path) -> None:
+    """Remove a file, if it is there."""
+    path.unlink(missing_ok=True)
+
+
+def sync_folder(folder: Path) -> None:
+    """See to it that the names in a folder are on the disk: what was renamed or removed there."""
+    with contextlib.suppress(OSError):  # Windows opens no folders, and keeps names by itself
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
 
 
 @contextlib.contextmanager
@@ -60,9 +73,12 @@ def whole_folder(path: Path, marker: str) -> Iterator[Path]:
 
 def settle(temporary: Path, path: Path, marker: str) -> None:
     """Sync a finished folder to the disk and give it its name, as `whole_folder` does."""
-    for file in temporary.rglob("*"):
-        if file.is_file():
-            _sync(file)
+    for inside in temporary.rglob("*"):
+        if inside.is_file():
+            _sync(inside)
+        else:
+            sync_folder(inside)
+    sync_folder(temporary)
     with contextlib.suppress(OSError):
         path.rmdir()  # an empty folder may be replaced; Windows wants it gone first
     try:
@@ -70,6 +86,7 @@ def settle(temporary: Path, path: Path, marker: str) -> None:
     except OSError:
         if not (path / marker).is_file():
             raise
+    sync_folder(path.parent)
 
 
 def remove_leftovers(folder: Path, older_than: float = 0) -> None:
@@ -85,6 +102,17 @@ def remove_leftovers(folder: Path, older_than: float = 0) -> None:
             shutil.rmtree(leftover, ignore_errors=True)
         else:
             leftover.unlink(missing_ok=True)
+
+
+def _write_synced(path: Path, data: bytes) -> None:
+    with path.open("wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _rename(source: Path, target: Path) -> None:
+    source.replace(target)
 
 
 def _neighbour(path: Path) -> Path:

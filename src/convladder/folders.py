@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import datetime
 import os
+import platform
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -15,11 +16,13 @@ from convladder import files
 from convladder.config import Experiment
 from convladder.errors import RunError
 
+ABOUT = "experiment.json"
 MARKER = "metrics.json"  # the last file that a run needs
+UNFINISHED = ".unfinished"
 
 
 def is_finished(folder: Path) -> bool:
-    return (folder / "experiment.json").is_file() and (folder / MARKER).is_file()
+    return (folder / ABOUT).is_file() and (folder / MARKER).is_file()
 
 
 def is_climb(folder: Path) -> bool:
@@ -39,7 +42,7 @@ def finished_runs(climb: Path) -> list[Path]:
 
 def why_no_run(folder: Path) -> str:
     """Say why there is no finished run in a folder, and where one may be."""
-    if not folder.exists():
+    if not folder.exists() and not unfinished(folder).exists():
         return f"there is no folder {folder}"
     if is_climb(folder):
         runs = finished_runs(folder)
@@ -48,7 +51,19 @@ def why_no_run(folder: Path) -> str:
     inside = finished_inside(folder)
     if inside:
         return f"{folder} is not a run but holds {len(inside)}: give one, such as {inside[0]}"
+    if unfinished(folder).is_dir() or folder.name.endswith(UNFINISHED):
+        return f"{folder} is not finished: the same command goes on with it"
     return f"{folder} is not a finished run: it has no {MARKER}"
+
+
+def unfinished(run_folder: Path) -> Path:
+    """Return where a run is kept until it is finished: beside its place, as `NAME.unfinished`."""
+    return run_folder.with_name(run_folder.name + UNFINISHED)
+
+
+def finished(unfinished_folder: Path) -> Path:
+    """Return where an unfinished run is to be put."""
+    return unfinished_folder.with_name(unfinished_folder.name.removesuffix(UNFINISHED))
 
 
 class TrialKey(NamedTuple):
@@ -92,7 +107,7 @@ def new_folder(parent: str, name: str) -> Path:
     clean = "".join(letter if letter.isalnum() or letter in "-_." else "-" for letter in last)
     base = Path(parent) / f"{stamp}-{clean or 'data'}"
     candidate, number = base, 2
-    while candidate.exists():
+    while candidate.exists() or unfinished(candidate).exists():
         candidate, number = Path(f"{base}-{number}"), number + 1
     return candidate
 
@@ -146,19 +161,37 @@ def writing(folder: Path) -> Iterator[Path]:
 
 
 @contextlib.contextmanager
-def locked(folder: Path) -> Iterator[None]:
-    """Keep other processes from working in a folder. Raises RunError where one does.
+def locked(folder: Path, name: str = ".lock", *, wait: float = 0) -> Iterator[None]:
+    """Keep other processes from working in a folder, which is made. Raises RunError where one does, and names it.
 
-    The lock is the operating system's: it ends with the process that holds it, whatever ended that.
+    The lock is the operating system's: it ends with the process that holds it, whatever ended that. `wait` is for
+    how many seconds another may still hold it.
     """
-    lock = FileLock(folder / ".lock")
+    check_writable(folder)
+    lock, holder = FileLock(folder / name), folder / f"{name}-holder"
     try:
-        lock.acquire(timeout=0)
+        lock.acquire(timeout=wait)
     except Timeout:
         raise RunError(
-            f"another convladder is at work in {folder}: wait for it, or choose another --out"
+            f"another convladder is at work in {folder}{_named(holder)}: wait for it, or choose another --out"
         ) from None
     try:
+        holder.write_text(f"process {os.getpid()} on {platform.node()}")
         yield
     finally:
+        holder.unlink(missing_ok=True)
         lock.release()
+
+
+def check_unlocked(folder: Path) -> None:
+    """Raise RunError where another process is at work in the folder."""
+    if folder.is_dir():
+        with locked(folder):
+            pass
+
+
+def _named(holder: Path) -> str:
+    try:
+        return f" ({holder.read_text()})"
+    except OSError:
+        return ""

@@ -17,7 +17,8 @@ from convladder.data.images import Pixels, decode
 from convladder.data.opening import limits_of
 from convladder.errors import ExperimentError, RunError, UnreadableImage
 from convladder.evaluation import metrics, predictions
-from convladder.processes import Emit, call
+from convladder.processes import call
+from convladder.worker import Emit
 
 if TYPE_CHECKING:
     import keras

@@ -16,7 +16,7 @@ from rich.table import Table
 
 from convladder.data.sources import Progress as OnProgress
 from convladder.folders import TrialKey
-from convladder.processes import Event, Failed, Finished, Message, Started
+from convladder.processes import Event, Failed, Finished, Message, Started, Stopping
 
 PLAIN_SECONDS = 10  # between plain lines of one bank
 NOTEBOOK_SECONDS = 0.2  # between two pictures of a bar
@@ -43,8 +43,7 @@ class Quiet:
         """Nothing is shown."""
 
     def follow(self, event: Event) -> None:
-        if isinstance(event, Failed):
-            _show_failure(self._console, event)
+        _show_at_once(self._console, event)
 
 
 class Plain:
@@ -65,8 +64,7 @@ class Plain:
             self._last[event.key] = event.value
         if isinstance(event, Finished | Failed):
             self._ended += 1
-        if isinstance(event, Failed):
-            _show_failure(self._console, event)
+        _show_at_once(self._console, event)
         if isinstance(event, Finished):
             count = f"[{self._ended}/{self._expected}]" if self._expected else ""
             accuracy = self._last.pop(event.key, {}).get("val_accuracy", float("nan"))
@@ -126,8 +124,7 @@ class Lively:
 
     def follow(self, event: Event) -> None:
         self._tally.follow(event)
-        if isinstance(event, Failed):
-            _show_failure(self._console, event)
+        _show_at_once(self._console, event)
         self._redraw()
 
     def _redraw(self) -> None:
@@ -153,8 +150,7 @@ class InNotebook:
 
     def follow(self, event: Event) -> None:
         self._tally.follow(event)
-        if isinstance(event, Failed):
-            _show_failure(self._console, event)
+        _show_at_once(self._console, event)
         running = ", ".join(f"{key.rung} {key.name}" for key in self._tally.running)
         self._place.show_bar(self._tally.share, f"{self._tally.ended} of {self._tally.trials} trials; {running}")
 
@@ -265,6 +261,13 @@ def _cells(row: dict[str, Any]) -> list[str]:
         return ["starting", "", ""]
     epoch = f"{row['epoch']:.0f}/{row['epochs']:.0f}"
     return [epoch, f"{row['val_accuracy']:.3f}", f"{row['images_per_second']:,.0f}"]
+
+
+def _show_at_once(console: Console, event: Event) -> None:
+    if isinstance(event, Failed):
+        _show_failure(console, event)
+    if isinstance(event, Stopping):
+        console.print("stopping: what is trained is being saved (once more, and it is not)")
 
 
 def _show_failure(console: Console, event: Failed) -> None:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from convladder.data.checks import Finding
     from convladder.ladder import Ladder
     from convladder.lineup import Claim, Standing
+    from convladder.reproduction import Reproduction
     from convladder.results import Results
     from convladder.views.check import Check
     from convladder.views.comparison import Comparison
@@ -183,6 +184,22 @@ def run(finished: Run, page: Path, *, json_wanted: bool) -> None:
         return
     figures(finished.metrics, json_wanted=False)
     _report(page)
+
+
+def reproduction(reproduced: Reproduction, *, json_wanted: bool) -> None:
+    """Print whether a run came out the same again."""
+    if json_wanted:
+        as_json(asdict(reproduced))
+        return
+    if reproduced.equal:
+        output.print(f"the same: the predictions of all {reproduced.images:,} images are equal, byte for byte")
+    else:
+        output.print(
+            f"not the same: {reproduced.otherwise:,} of {reproduced.images:,} images are predicted otherwise, "
+            f"and probabilities differ by up to {reproduced.apart:.2g}"
+        )
+    for each in reproduced.circumstances:
+        output.print(each, markup=False, style="dim")
 
 
 def explanation(run: Run, page: Path, accuracy: float, *, json_wanted: bool) -> None:

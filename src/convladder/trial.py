@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,14 +11,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from convladder import card, files, folders, insight, provenance, runs
+from convladder import card, files, folders, insight, provenance, runs, worker
 from convladder.config import Augmentation, Experiment
 from convladder.data.dataset import Dataset
 from convladder.data.images import Pixels
 from convladder.evaluation import metrics, predictions
 from convladder.folders import TrialKey
 from convladder.ladder import Ladder
-from convladder.processes import Emit
+from convladder.worker import Emit
 from convladder.worsened import Worsened
 
 if TYPE_CHECKING:
@@ -26,18 +27,21 @@ if TYPE_CHECKING:
     from convladder.models.cost import Cost
     from convladder.training.fit import Fitted
 
+ORPHAN_SECONDS = 10  # that the worker of a killed climb may need to notice
+
 
 @dataclass(frozen=True)
 class Trial:
     """One rung with one seed: an experiment, and the images that it names.
 
-    shared : where a climb keeps what its trials share.
+    shared : where a climb keeps what its trials share. changed : what is otherwise than when it was begun.
     """
 
     rung: str
     experiment: Experiment
     dataset: Dataset
     shared: Path | None = None
+    changed: tuple[str, ...] = ()
 
     @property
     def key(self) -> TrialKey:
@@ -47,41 +51,63 @@ class Trial:
 def run_trial(trial: Trial, folder: Path, command: str, emit: Emit) -> None:
     """Train, open the test split, and leave a run folder. Each epoch's figures go to `emit`.
 
-    `command` is what the person typed. Raises ConvladderError for what a person can put right; then nothing
-    is left behind.
+    Until it is finished it is kept beside that folder, and goes on from there; so too where it is asked to stop.
+    `command` is what the person typed. Raises ConvladderError for what a person can put right.
     """
-    from convladder.models import cost
     from convladder.training import fit
+    from convladder.training.keeper import CheckpointKeeper
 
-    started = time.perf_counter()
-    dataset = trial.dataset
-    fitted = fit.fit(trial.experiment, dataset, emit)
-    table = _predict(fitted.network, dataset)
-    with folders.writing(folder) as temporary:
-        _write_network(temporary, fitted, dataset)
-        fitted.history.to_csv(temporary / "history.csv", index=False, lineterminator="\n")
-        written = predictions.write(table, temporary / "predictions.csv")
-        runs.write_splits(temporary, dataset.split_table())
-        samples = insight.take_samples(fitted.network, written, dataset)
-        features = insight.take_features(fitted.network, samples)
-        worsened = Worsened.of(dataset, trial.shared)
-        corrupted = insight.predict_worsened(fitted.network, dataset, worsened)
-        runs.write_arrays(temporary, samples, features, corrupted)
-        about = {
-            "rung": trial.rung,
-            "experiment": trial.experiment.model_dump(),
-            "data": dataset.provenance(),
-            "environment": provenance.environment(command),
-        }
-        files.write_json(temporary / "experiment.json", about)
-        figures: dict[str, Any] = metrics.compute(written)
-        figures["kept_epoch"] = fitted.epoch
-        figures["price"] = _price(
-            cost.measure(fitted.network), temporary, fitted.history, len(dataset.splits.train)
+    started, unfinished = time.perf_counter(), folders.unfinished(folder)
+    with folders.locked(unfinished, ".training-lock", wait=ORPHAN_SECONDS):
+        about = _begin(trial, unfinished, command)
+        keeper = CheckpointKeeper(
+            unfinished, every=trial.experiment.train.checkpoint_seconds, asked_to_stop=worker.stop_asked
         )
-        figures["seconds"] = round(time.perf_counter() - started, 3)
-        files.write_json(temporary / folders.MARKER, figures)
-    card.write(runs.Run(folder))
+        with worker.saves_when_stopped():
+            fitted = fit.fit(trial.experiment, trial.dataset, emit, keeper)
+        with folders.writing(folder) as temporary:
+            figures = _leave(trial, fitted, temporary)
+            files.write_json(temporary / folders.ABOUT, about)
+            figures["seconds"] = round(time.perf_counter() - started, 3)
+            files.write_json(temporary / folders.MARKER, figures)
+            card.write(runs.Run(temporary))
+    shutil.rmtree(unfinished, ignore_errors=True)
+
+
+def _begin(trial: Trial, unfinished: Path, command: str) -> dict[str, Any]:
+    """Say in the unfinished run's folder what it is of, and when it went on; return that."""
+    path, environment = unfinished / folders.ABOUT, provenance.environment(command)
+    earlier = files.read_json(path) if path.exists() else None
+    about: dict[str, Any] = {
+        "rung": trial.rung,
+        "experiment": trial.experiment.model_dump(),
+        "data": trial.dataset.provenance(),
+        "environment": environment,
+    }
+    if earlier is not None:
+        resumed = {"time": environment["time"], "machine": environment["machine"], "changed": trial.changed}
+        about["resumed"] = [*earlier.get("resumed", []), resumed]
+    files.write_json(path, about)
+    return about
+
+
+def _leave(trial: Trial, fitted: Fitted, folder: Path) -> dict[str, Any]:
+    """Open the test split; leave all but two files of a run in the folder, and return its figures."""
+    from convladder.models import cost
+
+    dataset = trial.dataset
+    _write_network(folder, fitted, dataset)
+    fitted.history.to_csv(folder / "history.csv", index=False, lineterminator="\n")
+    written = predictions.write(_predict(fitted.network, dataset), folder / "predictions.csv")
+    runs.write_splits(folder, dataset.split_table())
+    samples = insight.take_samples(fitted.network, written, dataset)
+    features = insight.take_features(fitted.network, samples)
+    corrupted = insight.predict_worsened(fitted.network, dataset, Worsened.of(dataset, trial.shared))
+    runs.write_arrays(folder, samples, features, corrupted)
+    figures: dict[str, Any] = metrics.compute(written)
+    figures["kept_epoch"] = fitted.epoch
+    figures["price"] = _price(cost.measure(fitted.network), folder, fitted.history, len(dataset.splits.train))
+    return figures
 
 
 def measure_cost(experiment: Experiment, shape: tuple[int, int, int], classes: int) -> Cost:

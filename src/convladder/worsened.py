@@ -18,7 +18,7 @@ from convladder.data.bank import Bank
 from convladder.data.dataset import Dataset
 from convladder.data.images import Pixels
 from convladder.evaluation import corruptions
-from convladder.processes import Emit
+from convladder.worker import Emit
 
 IMAGES = 1000  # test images at most, each in 35 forms
 PIXELS = 20_000_000  # of all of them, at most: 398 images of 224x224

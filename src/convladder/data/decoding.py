@@ -26,7 +26,7 @@ from convladder.data.facts import FACTS, Facts, digest_content, measure
 from convladder.data.images import ImageForm, Limits, Picture, Pixels, fit, open_picture
 from convladder.data.sources import Content, Fetch, Record
 from convladder.errors import UnreadableImage
-from convladder.processes import Emit
+from convladder.worker import Emit
 
 PIXELS = "images.npy"
 SECONDS = 60.0  # that one image may take; photographs take a tenth of one

@@ -1,4 +1,4 @@
-"""The feed: `fit` is given batches of indices; the gather and the cast happen inside the compiled graph.
+"""The feed: a model is given batches of indices; the gather and the cast happen inside the compiled graph.
 
 It speaks to TensorFlow by name. The bank's memory map is handed to TensorFlow without
 a copy, so that all trials on a machine share one set of pixels.
@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import math
 import mmap
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from itertools import pairwise, zip_longest
 from typing import Any
 
 import keras
@@ -18,13 +19,11 @@ from keras import ops
 from numpy.typing import NDArray
 
 from convladder.data.images import Pixels
-from convladder.data.splits import Indices
 
-STEPS_PER_CALL = 64
-PREDICTION_BATCH = 256
 ALIGNMENT = 64  # bytes
 AHEAD_FROM = 2**30  # bytes of a bank; a smaller one stays in memory once it was read
-EVALUATION_AHEAD = 8  # batches
+
+Rows = NDArray[np.int32]
 
 
 class Lookup(keras.layers.Layer):
@@ -76,77 +75,21 @@ class Ahead:
         if self._map is not None:
             self._map.madvise(mmap.MADV_RANDOM)
 
-    @property
-    def needed(self) -> bool:
-        return self._map is not None
+    def ask(self, rows: Rows) -> None:
+        """Ask for the images of these rows."""
+        if self._map is None:
+            return
+        for row in rows.tolist():
+            start = self._offset + row * self._size
+            page = start - start % mmap.PAGESIZE
+            self._map.madvise(mmap.MADV_WILLNEED, page, min(start + self._size, len(self._map)) - page)
 
-    def pieces(self, rows: NDArray[np.int32], size: int) -> Iterator[slice]:
-        """Yield slices of so many rows each, having asked for their images."""
-        for start in range(0, len(rows), size):
-            if self._map is not None:
-                for row in rows[start : start + size].tolist():
-                    self._ask(self._map, self._offset + row * self._size)
-            yield slice(start, start + size)
-
-    def _ask(self, mapped: mmap.mmap, start: int) -> None:
-        page = start - start % mmap.PAGESIZE
-        mapped.madvise(mmap.MADV_WILLNEED, page, min(start + self._size, len(mapped)) - page)
-
-
-class TrainingBatches(keras.callbacks.Callback):
-    """Batches of (rows, labels) in an order that `epoch_order` gives; add it to fit's callbacks."""
-
-    def __init__(
-        self,
-        rows: Indices,
-        labels: NDArray[np.int32],
-        ahead: Ahead,
-        *,
-        batch_size: int,
-        seed: int,
-        shuffle_once: bool = False,
-    ) -> None:
-        super().__init__()
-        self._shuffle_once = shuffle_once
-        self._rows, self._labels, self._seed = rows.astype(np.int32), labels, seed
-        self._ahead, self._piece = ahead, STEPS_PER_CALL * batch_size
-        self._epoch = 0
-        self.steps = -(-len(rows) // batch_size)
-        self.dataset = (
-            tf.data.Dataset.from_generator(self._next_epoch, output_signature=_pairs_of_vectors())
-            .unbatch()
-            .batch(batch_size)
-            .apply(tf.data.experimental.assert_cardinality(self.steps))
-            .prefetch(STEPS_PER_CALL)
-        )
-
-    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
-        self._epoch = 0 if self._shuffle_once else epoch
-
-    def on_train_end(self, logs: Any = None) -> None:
-        self.set_model(None)  # TensorFlow keeps the generator, and so this, for the life of the process
-
-    def _next_epoch(self) -> Iterator[tuple[NDArray[np.int32], NDArray[np.int32]]]:
-        order = epoch_order(self._seed, self._epoch, len(self._rows))
-        rows, labels = self._rows[order], self._labels[order]
-        for piece in self._ahead.pieces(rows, self._piece):
-            yield rows[piece], labels[piece]
-
-
-def evaluation_batches(rows: Indices, labels: NDArray[np.int32], ahead: Ahead) -> Any:
-    """Return batches of (rows, labels) in their own order."""
-    numbers = rows.astype(np.int32)
-    if not ahead.needed:  # TensorFlow keeps generators, and what they hold, for the life of the process
-        return tf.data.Dataset.from_tensor_slices((numbers, labels)).batch(PREDICTION_BATCH)
-
-    def in_pieces() -> Iterator[tuple[NDArray[np.int32], NDArray[np.int32]]]:
-        for piece in ahead.pieces(numbers, PREDICTION_BATCH):
-            yield numbers[piece], labels[piece]
-
-    batches = tf.data.Dataset.from_generator(in_pieces, output_signature=_pairs_of_vectors())
-    steps = -(-len(rows) // PREDICTION_BATCH)
-    return batches.apply(tf.data.experimental.assert_cardinality(steps)).prefetch(EVALUATION_AHEAD)
-
-
-def _pairs_of_vectors() -> tuple[Any, Any]:
-    return tf.TensorSpec((None,), tf.int32), tf.TensorSpec((None,), tf.int32)
+    def pieces(self, rows: Rows, bounds: Iterable[int]) -> Iterator[slice]:
+        """Yield a slice of rows from each bound to the next; the images of a slice are asked for one ahead."""
+        slices = [slice(start, stop) for start, stop in pairwise(bounds) if start < stop]
+        for one, following in zip_longest(slices, slices[1:]):
+            if one is slices[0]:
+                self.ask(rows[one])
+            if following is not None:
+                self.ask(rows[following])
+            yield one

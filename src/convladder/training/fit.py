@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
 import keras
 import numpy as np
@@ -20,12 +18,13 @@ from convladder.data.bank import Bank
 from convladder.data.dataset import Dataset
 from convladder.data.images import Pixels
 from convladder.data.splits import Indices
-from convladder.errors import TrainingError
 from convladder.models import convnet
-from convladder.training import augment, feed
+from convladder.training import augment, feed, steps
+from convladder.training.course import Row
+from convladder.training.keeper import Keeper
+from convladder.training.loop import OnEpoch, Training
 
 Predict = Callable[[Pixels], NDArray[np.float32]]
-OnEpoch = Callable[[dict[str, float]], None]
 
 
 @dataclass(frozen=True)
@@ -44,73 +43,51 @@ class Fitted:
     epoch: int
 
 
-def fit(experiment: Experiment, dataset: Dataset, on_epoch: OnEpoch | None = None) -> Fitted:
+def fit(
+    experiment: Experiment, dataset: Dataset, on_epoch: OnEpoch | None = None, keeper: Keeper | None = None
+) -> Fitted:
     """Train the experiment's network on the dataset's train split; choose the epoch on validation.
 
-    The experiment's seed fixes initial weights, order, augmentation and dropout. `on_epoch` is called
-    with each row of the history.
+    The experiment's seed fixes initial weights, order, augmentation and dropout. `on_epoch` is called with each
+    row of the history, and with `epochs`, their number, and `images_per_second`. Training goes on from the
+    keeper's newest checkpoint, to the same bits as if it had never stopped.
 
     Raises
     ------
     ExperimentError
         The images are too small for the network.
     TrainingError
-        The loss stopped being a number.
+        The loss stopped being a number, memory ran out, or the checkpoint is of another network.
+    Stopped
+        The keeper was asked to stop.
     """
+    settings = experiment.train
     keras.backend.clear_session(free_memory=True)
     keras.utils.set_random_seed(experiment.seed)
-    feed.be_deterministic()
+    if settings.deterministic:
+        feed.be_deterministic()
     statistics = channel_statistics(dataset) if experiment.model.preprocessing == "standardize" else None
     build = partial(convnet.build, experiment.model, dataset.bank.form.shape, len(dataset.class_names), statistics)
-    with _computing_in(experiment.train.precision):
+    with _computing_in(settings.precision):
         network = build()
     model = _with_feed(network, dataset.bank, augment.build(experiment.augmentation, experiment.seed))
-    settings = experiment.train
-    model.compile(
-        optimizer=_optimizer(settings),
-        loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
-        metrics=["accuracy"],
-        steps_per_execution=feed.STEPS_PER_CALL,
-        jit_compile=False,  # on a CPU, XLA made the batch-norm network twice as slow
-    )
-    bank, splits = dataset.bank, dataset.splits
-    train_labels = bank.labels[splits.train]
-    ahead = feed.Ahead(bank.images)
-    batches = feed.TrainingBatches(
-        bank.rows[splits.train],
-        train_labels,
-        ahead,
-        batch_size=settings.batch_size,
-        seed=experiment.seed,
-        shuffle_once=settings.shuffle == "once",
-    )
-    recorder = _Recorder(len(splits.train), on_epoch)
-    model.fit(
-        batches.dataset,
-        epochs=settings.epochs,
-        validation_data=feed.evaluation_batches(
-            bank.rows[splits.validation], bank.labels[splits.validation], ahead
-        ),
-        class_weight=_class_weight(settings, train_labels),
-        callbacks=[batches, recorder, *_callbacks(settings)],
-        shuffle=False,  # the batches are in their order already
-        verbose=0,
-    )
-    history = pd.DataFrame(recorder.rows)
-    _refuse_nan(history)
+    weights = class_weights(settings, dataset.bank.labels[dataset.splits.train], len(dataset.class_names))
+    training = Training(experiment, dataset, network, steps.Steps(model, _optimizer(settings), weights))
+    training.run(partial(_tell, on_epoch, experiment, dataset), keeper or Keeper())
+    if settings.select == "best":
+        network.set_weights(training.best)
     if settings.precision != "float32":
         trained, network = network, build()
         network.set_weights(trained.get_weights())
-    return Fitted(network, statistics, history, _kept_epoch(settings, history))
+    course = training.course
+    kept = course.best_epoch if settings.select == "best" else course.epoch
+    return Fitted(network, statistics, pd.DataFrame(course.history), kept)
 
 
 def predict_logits(network: keras.Model, bank: Bank, indices: Indices) -> NDArray[np.float32]:
     """Return the logits `(len(indices), classes)` of records of the bank, in their order."""
-    model = _with_feed(network, bank, [])
-    model.compile(jit_compile=False)
-    batches = feed.evaluation_batches(bank.rows[indices], bank.labels[indices], feed.Ahead(bank.images))
-    logits: NDArray[np.float32] = model.predict(batches, verbose=0)
-    return logits
+    rows = bank.rows[indices].astype(np.int32)
+    return steps.predict(_with_feed(network, bank, []), rows, feed.Ahead(bank.images))
 
 
 def predictor(network: keras.Model) -> Predict:
@@ -163,70 +140,17 @@ def _optimizer(settings: Train) -> keras.optimizers.Optimizer:
     return kinds[settings.optimizer](settings.learning_rate)
 
 
-def _class_weight(settings: Train, labels: NDArray[np.int32]) -> dict[int, float] | None:
+def class_weights(settings: Train, labels: NDArray[np.int32], classes: int) -> NDArray[np.float32] | None:
+    """Return what the loss of an image of each class counts, `(classes,)`; None where all count the same."""
     if settings.class_weight is None:
         return None
-    classes = np.unique(labels)
-    weights = compute_class_weight(settings.class_weight, classes=classes, y=labels)
-    return dict(zip(classes.tolist(), weights.tolist(), strict=True))
+    found = np.unique(labels)
+    weights = np.zeros(classes, np.float32)
+    weights[found] = compute_class_weight(settings.class_weight, classes=found, y=labels)
+    return weights
 
 
-def _callbacks(settings: Train) -> list[keras.callbacks.Callback]:
-    callbacks = [
-        keras.callbacks.TerminateOnNaN(),
-        keras.callbacks.EarlyStopping(
-            monitor="val_loss",
-            patience=settings.early_stopping or settings.epochs,
-            restore_best_weights=settings.select == "best",
-        ),
-    ]
-    if settings.plateau:
-        callbacks.append(
-            keras.callbacks.ReduceLROnPlateau(
-                monitor="val_loss", patience=settings.plateau, factor=settings.plateau_factor
-            )
-        )
-    return callbacks
-
-
-def _kept_epoch(settings: Train, history: pd.DataFrame) -> int:
-    row = int(history["val_loss"].to_numpy().argmin()) if settings.select == "best" else len(history) - 1
-    return int(history["epoch"].to_numpy()[row])
-
-
-def _refuse_nan(history: pd.DataFrame) -> None:
-    finite = np.isfinite(history[["loss", "val_loss"]].to_numpy()).all(axis=1)
-    if not finite.all():
-        row = history.iloc[int(finite.argmin())]
-        raise TrainingError(
-            f"the loss was not a number in epoch {row['epoch']:.0f}: lower train.learning_rate "
-            f"(it is {row['learning_rate']:g}), or look for broken images"
-        )
-
-
-class _Recorder(keras.callbacks.Callback):
-    """Keeps the history and times the training part of each epoch."""
-
-    def __init__(self, images: int, on_epoch: OnEpoch | None) -> None:
-        super().__init__()
-        self.rows: list[dict[str, float]] = []
-        self._images, self._on_epoch = images, on_epoch
-        self._begun = self._trained = 0.0
-
-    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
-        self._begun = time.perf_counter()
-
-    def on_test_begin(self, logs: Any = None) -> None:
-        self._trained = time.perf_counter() - self._begun
-
-    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-        row = {
-            "epoch": epoch + 1,
-            **{name: logs[name] for name in ("loss", "accuracy", "val_loss", "val_accuracy")},
-            "learning_rate": float(self.model.optimizer.learning_rate),
-            "train_seconds": self._trained,
-        }
-        self.rows.append(row)
-        if self._on_epoch:
-            speed = self._images / self._trained
-            self._on_epoch(row | {"epochs": self.params["epochs"], "images_per_second": speed})
+def _tell(on_epoch: OnEpoch | None, experiment: Experiment, dataset: Dataset, row: Row) -> None:
+    if on_epoch:
+        speed = len(dataset.splits.train) / row["train_seconds"]
+        on_epoch(row | {"epochs": experiment.train.epochs, "images_per_second": speed})

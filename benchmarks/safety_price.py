@@ -1,0 +1,91 @@
+"""What do checkpoints and determinism cost? The same training with and without, in turn, in a process of its own.
+
+    python benchmarks/safety_price.py [--rounds 5] [--epochs 4] [--rung lenet5] [--images N]
+
+Printed as JSON: how many times as long a training took with checkpoints (and how many it wrote), and with
+deterministic operations, each as the median over rounds with its range. CIFAR-10 as in bench.py.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from convladder.config import Experiment
+from convladder.data.dataset import Dataset, load
+from convladder.ladder import load_ladder
+from convladder.processes import call
+from convladder.worker import Emit
+from speed import imageset, results
+
+WAYS: dict[str, dict[str, Any]] = {
+    "plain": {"kept": False, "deterministic": False},
+    "checkpoints": {"kept": True, "deterministic": False},
+    "deterministic": {"kept": False, "deterministic": True},
+}
+
+
+def train(experiment: Experiment, dataset: Dataset, kept: bool, emit: Emit) -> tuple[float, int]:
+    """Return the seconds of a training after its first epoch, and how many checkpoints it wrote; a task."""
+    from convladder.training import checkpoint, fit
+    from convladder.training.keeper import CheckpointKeeper, Keeper
+
+    written = _counted(checkpoint)
+    ends: list[float] = []
+    with tempfile.TemporaryDirectory(dir=imageset.workspace()) as folder:
+        keeper = CheckpointKeeper(Path(folder), every=experiment.train.checkpoint_seconds) if kept else Keeper()
+        fit.fit(experiment, dataset, lambda row: ends.append(time.perf_counter()), keeper)
+        return time.perf_counter() - ends[0], len(written)
+
+
+def _counted(checkpoint: Any) -> list[Any]:
+    """Return a list to which every checkpoint is added that is written from now on."""
+    written: list[Any] = []
+    write: Callable[..., None] = checkpoint.write
+
+    def counting(*arguments: Any) -> None:
+        write(*arguments)
+        written.append(arguments)
+
+    checkpoint.write = counting
+    return written
+
+
+def measure(experiment: Experiment, dataset: Dataset, rounds: int) -> dict[str, Any]:
+    told: dict[str, list[tuple[float, int]]] = {name: [] for name in WAYS}
+    for number in range(rounds):
+        for name in list(WAYS)[:: -1 if number % 2 else 1]:
+            how = WAYS[name]
+            changed = experiment.replace({"train.deterministic": how["deterministic"]})
+            told[name].append(call(train, changed, dataset, how["kept"]))
+            print(f"{name}: {told[name][-1]}", file=sys.stderr, flush=True)
+    figures: dict[str, Any] = {"checkpoints written": told["checkpoints"][0][1]}
+    for name in ("checkpoints", "deterministic"):
+        ratios = [own / plain for (own, _), (plain, _) in zip(told[name], told["plain"], strict=True)]
+        figures[name] = {"median": statistics.median(ratios), "low": min(ratios), "high": max(ratios)}
+    return figures
+
+
+def main(arguments: list[str]) -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--epochs", type=int, default=4)
+    parser.add_argument("--rung", default="lenet5")
+    parser.add_argument("--images", type=int, help="of the train split; default: all")
+    asked = parser.parse_args(arguments)
+    source = {"data.source": str(imageset.cifar10(imageset.workspace())), "data.on_leak": "keep"}
+    changes = source | {"train.epochs": asked.epochs, "data.limit": asked.images}
+    experiment = load_ladder("classic").experiment(asked.rung).replace(changes)
+    figures = measure(experiment, load(experiment.data), asked.rounds)
+    print(json.dumps(figures | results.circumstances(), indent=2))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

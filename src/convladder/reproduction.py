@@ -1,0 +1,67 @@
+"""A run beside the same experiment trained again: are the predictions equal, and if not, what else differs?"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from convladder.data.dataset import Dataset
+from convladder.data.splits import Splits
+from convladder.errors import DataError
+from convladder.evaluation import predictions
+from convladder.runs import Run
+
+
+@dataclass(frozen=True)
+class Reproduction:
+    """What came of training a run again.
+
+    equal : whether `predictions.csv` is the same, byte for byte. images : of validation and test; otherwise : how
+    many of them are of another class now. apart : the largest difference of a probability.
+    circumstances : what is otherwise than when the run was made, of versions, machine and threads.
+    """
+
+    equal: bool
+    images: int
+    otherwise: int
+    apart: float
+    circumstances: tuple[str, ...]
+
+
+def compare(run: Run, again: Run) -> Reproduction:
+    """Compare a run with another of the same experiment."""
+    first, second = (np.asarray(predictions.probabilities(each.predictions)) for each in (run, again))
+    return Reproduction(
+        equal=_content(run) == _content(again),
+        images=len(first),
+        otherwise=int((run.predictions["predicted"] != again.predictions["predicted"]).sum()),
+        apart=float(np.abs(first - second).max()),
+        circumstances=tuple(_differences(run.about["environment"], again.about["environment"])),
+    )
+
+
+def with_splits_of(run: Run, dataset: Dataset) -> Dataset:
+    """Return the dataset split as the run's was. Raises DataError where it is not of the same images."""
+    if dataset.bank.fingerprint != run.about["data"]["fingerprint"]:
+        raise DataError(f"{dataset.bank.source} does not hold the images that {run.folder} was trained on")
+    named = dict(zip(run.splits["path"], run.splits["split"], strict=True))
+    splits = np.array([named[record.path] for record in dataset.bank.records], dtype=object)
+    return replace(
+        dataset, splits=Splits(*(np.flatnonzero(splits == part) for part in ("train", "validation", "test")))
+    )
+
+
+def _content(run: Run) -> bytes:
+    return (run.folder / "predictions.csv").read_bytes()
+
+
+def _differences(then: dict[str, Any], now: dict[str, Any]) -> list[str]:
+    before = then["versions"] | {key: then[key] for key in ("python", "machine", "threads")}
+    after = now["versions"] | {key: now[key] for key in ("python", "machine", "threads")}
+    return [
+        f"{name} was {before.get(name)} and is now {after.get(name)}"
+        for name in sorted(before.keys() | after.keys())
+        if before.get(name) != after.get(name)
+    ]

@@ -1,0 +1,46 @@
+"""Signals that ask a process to end: the first is answered by saving, the second at once."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from types import FrameType
+
+ENDING = (signal.SIGINT, signal.SIGTERM)
+
+
+@contextlib.contextmanager
+def answered_gently(on_first: Callable[[], None]) -> Iterator[None]:
+    """While the block runs, call `on_first` at the first signal to end, which acts when the block is over.
+
+    A second signal acts at once. Elsewhere than in the main thread, signals act as they would without this.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {number: signal.getsignal(number) for number in ENDING}
+    asked: list[int] = []
+
+    def restore() -> None:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+    def answer(number: int, frame: FrameType | None) -> None:
+        del frame
+        if asked:
+            restore()
+            signal.raise_signal(number)
+        else:
+            asked.append(number)
+            on_first()
+
+    for number in ENDING:
+        signal.signal(number, answer)
+    try:
+        yield
+    finally:
+        restore()
+        if asked:
+            signal.raise_signal(asked[0])

@@ -1,0 +1,124 @@
+"""Checkpoints: all that a training is between two of its steps, in files that are whole or not there.
+
+    checkpoint-0003-000128.safetensors   the tensors: after three epochs and 128 steps
+    checkpoint-0003-000128.json          the rest, with the SHA-256 sums of both
+
+The JSON file is written last, when the tensors are on the disk, and counts only if both sums are right. So a crash
+at any moment, and a disk that forgets what was not synced, leave the newest checkpoint or the one before it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors import SafetensorError
+from safetensors.numpy import load, save
+
+from convladder import files
+
+KEPT = 2
+FORMAT = 1
+
+_NAME = re.compile(r"checkpoint-(\d{4,})-(\d{6,})\.json")
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A training between two steps.
+
+    epoch, step : how many epochs are over, and how many steps of the next.
+    course : of the training, as `Course.to_json` gives it.
+    """
+
+    epoch: int
+    step: int
+    course: dict[str, Any]
+    tensors: Mapping[str, NDArray[Any]]
+
+    @property
+    def name(self) -> str:
+        return f"checkpoint-{self.epoch:04}-{self.step:06}"
+
+
+class DamagedCheckpointError(Exception):
+    """A checkpoint whose files are not as they were written."""
+
+
+def write(folder: Path, checkpoint: Checkpoint) -> None:
+    """Write a checkpoint, then remove all but the newest two.
+
+    Raises OSError where it cannot be written, as on a full disk; those before it are still there then.
+    """
+    tensors = save({name: np.asarray(tensor, order="C") for name, tensor in checkpoint.tensors.items()})
+    content = {
+        "format": FORMAT,
+        "epoch": checkpoint.epoch,
+        "step": checkpoint.step,
+        "course": checkpoint.course,
+        "tensors": {"bytes": len(tensors), "sha256": hashlib.sha256(tensors).hexdigest()},
+    }
+    files.write_bytes(folder / f"{checkpoint.name}.safetensors", tensors)
+    files.write_json(folder / f"{checkpoint.name}.json", {"sha256": _sum_of(content), "checkpoint": content})
+    _remove_older(folder)
+
+
+def read_newest(folder: Path) -> tuple[Checkpoint | None, list[Path]]:
+    """Return the newest checkpoint that is whole, if there is one, and the files of newer ones, which are not."""
+    damaged: list[Path] = []
+    for path in _descriptions(folder):
+        try:
+            return read(path), damaged
+        except DamagedCheckpointError:
+            damaged.append(path)
+    return None, damaged
+
+
+def read(path: Path) -> Checkpoint:
+    """Read a checkpoint from its JSON file. Raises DamagedCheckpointError."""
+    try:
+        told = json.loads(path.read_bytes())
+        content, expected = told["checkpoint"], told["sha256"]
+        data = path.with_suffix(".safetensors").read_bytes()
+        if _sum_of(content) != expected:
+            raise DamagedCheckpointError("its sum is wrong")
+        if hashlib.sha256(data).hexdigest() != content["tensors"]["sha256"]:
+            raise DamagedCheckpointError("the sum of its tensors is wrong")
+        if content["format"] != FORMAT:
+            raise DamagedCheckpointError(f"its format is {content['format']}, and {FORMAT} is known")
+        return Checkpoint(content["epoch"], content["step"], content["course"], load(data))
+    except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
+        raise DamagedCheckpointError(str(error)) from None
+
+
+def remove(path: Path) -> None:
+    """Remove a checkpoint, given its JSON file, which goes first."""
+    files.remove(path)
+    files.remove(path.with_suffix(".safetensors"))
+
+
+def _descriptions(folder: Path) -> list[Path]:
+    """Return the JSON files of checkpoints, by epoch and step, the newest first; the clock has no say."""
+    found = [(match, path) for path in folder.glob("checkpoint-*.json") if (match := _NAME.fullmatch(path.name))]
+    return [path for _, path in sorted(found, key=lambda each: tuple(map(int, each[0].groups())), reverse=True)]
+
+
+def _remove_older(folder: Path) -> None:
+    kept = _descriptions(folder)
+    for path in kept[KEPT:]:
+        remove(path)
+    stems = {path.stem for path in kept[:KEPT]}
+    for path in folder.glob("checkpoint-*.safetensors"):  # of a crash between the two files
+        if path.stem not in stems:
+            files.remove(path)
+
+
+def _sum_of(content: Mapping[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()

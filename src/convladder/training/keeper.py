@@ -1,0 +1,81 @@
+"""When a training is kept: at epochs' ends, every so often in long epochs, and when it is asked to stop."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pandas as pd
+
+from convladder import files
+from convladder.training import checkpoint
+from convladder.training.checkpoint import Checkpoint
+from convladder.worker import Stopped
+
+HISTORY = "history.csv"
+PRICE = 0.01  # at most this share of the time goes into checkpoints, but for the last
+
+Snapshot = Callable[[], Checkpoint]
+
+
+class Keeper:
+    """Keeps nothing, for a training that is begun anew each time."""
+
+    def newest(self) -> Checkpoint | None:
+        """Return where to go on."""
+        return None
+
+    def after_call(self, snapshot: Snapshot) -> None:
+        """Keep the training if it is time. Raises Stopped, having kept it, where it should end."""
+
+    def after_epoch(self, snapshot: Snapshot) -> None:
+        """Keep the training, unless that was done a moment ago and epochs are short."""
+
+    def keep(self, snapshot: Snapshot) -> None:
+        """Keep the training as it is now."""
+
+
+class CheckpointKeeper(Keeper):
+    """Keeps the checkpoints of a training in a folder, and its history beside them for people to read.
+
+    every : seconds between checkpoints within an epoch. asked_to_stop : whether training should end now.
+    """
+
+    def __init__(self, folder: Path, *, every: float, asked_to_stop: Callable[[], bool] = lambda: False) -> None:
+        self._folder, self._every, self._asked_to_stop = folder, every, asked_to_stop
+        self._last, self._cost = time.monotonic(), 0.0
+        self._kept: str | None = None
+
+    def newest(self) -> Checkpoint | None:
+        found, damaged = checkpoint.read_newest(self._folder)
+        for path in damaged:
+            checkpoint.remove(path)
+        self._kept = found.name if found else None
+        return found
+
+    def after_call(self, snapshot: Snapshot) -> None:
+        if self._asked_to_stop():
+            self.keep(snapshot)
+            raise Stopped
+        if self._waited() >= self._every:
+            self.after_epoch(snapshot)
+
+    def after_epoch(self, snapshot: Snapshot) -> None:
+        if self._cost <= PRICE * self._waited():
+            self.keep(snapshot)
+
+    def keep(self, snapshot: Snapshot) -> None:
+        started = time.monotonic()
+        taken = snapshot()
+        if taken.name != self._kept:
+            checkpoint.write(self._folder, taken)
+            if taken.epoch:
+                history = pd.DataFrame(taken.course["history"])
+                files.write_text(self._folder / HISTORY, history.to_csv(index=False, lineterminator="\n"))
+            self._kept = taken.name
+        self._last = time.monotonic()
+        self._cost = self._last - started
+
+    def _waited(self) -> float:
+        return time.monotonic() - self._last

@@ -1,0 +1,156 @@
+"""The training loop: epochs of training and validation, which may stop between two calls and go on from there."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import keras
+import numpy as np
+from numpy.typing import NDArray
+
+from convladder.config import Experiment
+from convladder.data.dataset import Dataset
+from convladder.data.splits import Indices
+from convladder.errors import TrainingError
+from convladder.models import sizes
+from convladder.training import steps
+from convladder.training.checkpoint import Checkpoint
+from convladder.training.course import Course, Row, lowers_rate
+from convladder.training.feed import Ahead, Rows, epoch_order
+from convladder.training.keeper import Keeper
+
+OnEpoch = Callable[[Row], None]
+
+NAMED = 3  # files of a batch, in a message
+
+
+@dataclass
+class Training:
+    """A network on its way; `course` says how far, `best` are its weights after the best epoch so far."""
+
+    experiment: Experiment
+    dataset: Dataset
+    network: keras.Model
+    steps: steps.Steps
+    course: Course = field(default_factory=Course)
+    best: list[NDArray[Any]] = field(default_factory=list)
+
+    def run(self, on_epoch: OnEpoch, keeper: Keeper) -> None:
+        """Train to the end.
+
+        Raises Stopped where the keeper says so, TrainingError where the loss is no number any more.
+        """
+        kept = keeper.newest()
+        if kept:
+            self._go_on_from(kept)
+        while not self.course.is_over(self.experiment.train):
+            if self.course.trained is None:
+                self._train_epoch(keeper)
+            self._end_epoch(self._validate(keeper))
+            on_epoch(self.course.history[-1])
+            keeper.after_epoch(self.snapshot)
+        keeper.keep(self.snapshot)
+
+    def snapshot(self) -> Checkpoint:
+        """Return all that the training is now; the tensors are copies."""
+        tensors = {name: steps.read(variable) for name, variable in self.steps.variables().items()}
+        best = {f"best/{number}": weights for number, weights in enumerate(self.best)}
+        return Checkpoint(self.course.epoch, self.course.step, self.course.to_json(), tensors | best)
+
+    def _go_on_from(self, checkpoint: Checkpoint) -> None:
+        """Be where the checkpoint was taken."""
+        variables = self.steps.variables()
+        kept = {name: tensor for name, tensor in checkpoint.tensors.items() if not name.startswith("best/")}
+        if {name: tensor.shape for name, tensor in kept.items()} != {
+            name: tuple(variable.shape) for name, variable in variables.items()
+        }:
+            raise TrainingError("its checkpoint is of another network: start over with --fresh")
+        for name, variable in variables.items():
+            variable.assign(kept[name])
+        self.course = Course(**checkpoint.course)
+        self.best = [checkpoint.tensors[f"best/{number}"] for number in range(len(checkpoint.tensors) - len(kept))]
+
+    def _train_epoch(self, keeper: Keeper) -> None:
+        course = self.course
+        if course.step == 0:
+            self.steps.reset_means()
+        for rows, labels in self._training_batches():
+            started = time.perf_counter()
+            try:
+                self.steps.train(rows, labels)
+            except steps.NotFiniteError as error:
+                raise self._not_finite(course.step + error.step) from None
+            course.seconds += time.perf_counter() - started
+            course.step += len(rows)
+            keeper.after_call(self.snapshot)
+        course.trained = self.steps.means()
+
+    def _validate(self, keeper: Keeper) -> dict[str, float]:
+        """Return mean loss and accuracy over the validation split."""
+        bank, members = self.dataset.bank, self.dataset.splits.validation
+        self.steps.reset_means()
+        for rows, labels in steps.batches(
+            bank.rows[members].astype(np.int32),
+            bank.labels[members],
+            Ahead(bank.images),
+            batch_size=steps.PREDICTION_BATCH,
+            steps=self._steps_per_call(steps.PREDICTION_BATCH),
+        ):
+            self.steps.validate(rows, labels)
+            keeper.after_call(self.snapshot)
+        return self.steps.means()
+
+    def _end_epoch(self, validated: dict[str, float]) -> None:
+        course, settings, rate = self.course, self.experiment.train, self.steps.optimizer.learning_rate
+        assert course.trained is not None
+        row: Row = {
+            "epoch": course.epoch + 1,
+            **course.trained,
+            **{f"val_{name}": value for name, value in validated.items()},
+            "learning_rate": float(rate),
+            "train_seconds": course.seconds,
+        }
+        if not np.isfinite(row["val_loss"]):
+            raise self._not_finite(course.step)
+        course.end_epoch(row)
+        if settings.select == "best" and course.best_epoch == course.epoch:
+            self.best = [steps.read(weights) for weights in self.network.weights]
+        if settings.plateau and lowers_rate(course.losses, settings.plateau):
+            rate.assign(rate * settings.plateau_factor)
+
+    def _training_batches(self) -> Iterator[tuple[Rows, Rows]]:
+        """Yield what is left of the running epoch."""
+        bank, members, batch_size = self.dataset.bank, self._order(), self.experiment.train.batch_size
+        return steps.batches(
+            bank.rows[members].astype(np.int32),
+            bank.labels[members],
+            Ahead(bank.images),
+            batch_size=batch_size,
+            steps=self._steps_per_call(batch_size),
+            skip=self.course.step,
+        )
+
+    def _order(self) -> Indices:
+        """Return the train split in the order of the running epoch."""
+        members = self.dataset.splits.train
+        epoch = 0 if self.experiment.train.shuffle == "once" else self.course.epoch
+        return members[epoch_order(self.experiment.seed, epoch, len(members))]
+
+    def _steps_per_call(self, batch_size: int) -> int:
+        form, classes = self.dataset.bank.form, len(self.dataset.class_names)
+        flops = sizes.count_flops(self.experiment.model, form.shape, classes)
+        return steps.steps_per_call(flops, batch_size)
+
+    def _not_finite(self, step: int) -> TrainingError:
+        """Return the error of a step of the running epoch whose loss was no number, with files of its batch."""
+        size = self.experiment.train.batch_size
+        paths = self.dataset.paths(self._order()[step * size :][:size])
+        named = ", ".join(paths[:NAMED]) + (f" and {len(paths) - NAMED} more" if len(paths) > NAMED else "")
+        rate = float(self.steps.optimizer.learning_rate)
+        return TrainingError(
+            f"the loss was not a number in epoch {self.course.epoch + 1}, step {step + 1}: lower "
+            f"train.learning_rate (it is {rate:g}), or look for broken images in its batch: {named}"
+        )

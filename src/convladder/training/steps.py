@@ -1,0 +1,165 @@
+"""Training and validation as compiled graphs that take several batches a call. They speak to TensorFlow by name.
+
+A loop of our own and not Keras's `fit`, since training must be able to stop and go on between any two calls: `fit`
+begins with whole epochs, and keeps what its callbacks have seen where nobody can save it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from functools import partial
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+from numpy.typing import NDArray
+
+from convladder.errors import TrainingError
+from convladder.training.feed import Ahead, Rows
+
+MOST_STEPS = 64  # a call; with one step a call, LeNet-5 trained at four fifths of the speed
+PREDICTION_BATCH = 256
+CALL_FLOPS = 5e10  # a second or two on one core: so long may a request to stop wait
+
+NOT_FINITE = "the loss is not finite"
+NO_MEMORY = "memory ran out: use a smaller train.batch_size (and fewer --jobs), or smaller images"
+
+
+class NotFiniteError(Exception):
+    """The loss of a batch was not a finite number; `step` is the batch's place in the call."""
+
+    def __init__(self, step: int) -> None:
+        super().__init__(NOT_FINITE)
+        self.step = step
+
+
+class Steps:
+    """Graphs that train and validate a model on rows of its bank, and the means of what they saw.
+
+    model : from rows `(batch,)` of a bank to logits `(batch, classes)`.
+    class_weights : what the loss of an image of each class counts, `(classes,)`; None: all the same.
+    """
+
+    def __init__(
+        self,
+        model: keras.Model,
+        optimizer: keras.optimizers.Optimizer,
+        class_weights: NDArray[np.float32] | None = None,
+    ) -> None:
+        optimizer.build(model.trainable_variables)
+        self.model, self.optimizer = model, optimizer
+        self._weights = None if class_weights is None else tf.constant(class_weights)
+        self._loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+        self._metrics = {
+            "loss": keras.metrics.Mean(name="loss"),
+            "accuracy": keras.metrics.SparseCategoricalAccuracy(name="accuracy"),
+        }
+        self._done = tf.Variable(0, trainable=False)  # steps of a call
+        batches = tf.TensorSpec((None, None), tf.int32)
+        self._train = tf.function(self._train_batches, input_signature=(batches, batches))
+        self._validate = tf.function(self._validate_batches, input_signature=(batches, batches))
+
+    def train(self, rows: Rows, labels: Rows) -> None:
+        """Train on batches `(steps, batch)`, one after another.
+
+        Raises NotFiniteError at the first batch whose loss is not finite, by which the weights are not changed;
+        TrainingError where memory runs out.
+        """
+        self._done.assign(0)
+        try:
+            self._train(rows, labels)
+        except tf.errors.InvalidArgumentError as error:
+            if NOT_FINITE not in error.message:
+                raise
+            raise NotFiniteError(int(self._done)) from None
+        except (tf.errors.ResourceExhaustedError, MemoryError) as error:
+            raise TrainingError(NO_MEMORY) from error
+
+    def validate(self, rows: Rows, labels: Rows) -> None:
+        """Take batches `(steps, batch)` into the means, without training on them."""
+        self._validate(rows, labels)
+
+    def means(self) -> dict[str, float]:
+        """Return mean loss and accuracy of the images since `reset_means`."""
+        return {name: float(metric.result()) for name, metric in self._metrics.items()}
+
+    def reset_means(self) -> None:
+        for metric in self._metrics.values():
+            metric.reset_state()
+
+    def variables(self) -> dict[str, keras.Variable]:
+        """Return all that a step reads or writes, by name: weights, seeds, the optimizer's state, the means."""
+        groups: Mapping[str, list[keras.Variable]] = {
+            "model": self.model.variables,
+            "optimizer": self.optimizer.variables,
+            **{name: metric.variables for name, metric in self._metrics.items()},
+        }
+        return {
+            f"{group}/{number}/{variable.name}": variable  # paths depend on what was built before
+            for group, members in groups.items()
+            for number, variable in enumerate(members)
+        }
+
+    def _train_batches(self, rows: Any, labels: Any) -> None:
+        for step in tf.range(tf.shape(rows)[0]):
+            with tf.GradientTape() as tape:
+                logits = self.model(rows[step], training=True)
+                loss = self._loss(labels[step], logits, sample_weight=self._weights_of(labels[step]))
+                loss = self._checked(loss)
+            weights = self.model.trainable_variables
+            self.optimizer.apply(tape.gradient(loss, weights), weights)
+            self._take(loss, labels[step], logits)
+
+    def _validate_batches(self, rows: Any, labels: Any) -> None:
+        for step in tf.range(tf.shape(rows)[0]):
+            logits = self.model(rows[step], training=False)
+            self._take(self._loss(labels[step], logits), labels[step], logits)
+
+    def _checked(self, loss: Any) -> Any:
+        """Return the loss, having counted its step; a step waits for the count of the one before it."""
+        with tf.control_dependencies([self._done.read_value()]):
+            finite = tf.debugging.check_numerics(loss, NOT_FINITE)
+        with tf.control_dependencies([finite]):
+            self._done.assign_add(1)
+        return finite
+
+    def _take(self, loss: Any, labels: Any, logits: Any) -> None:
+        self._metrics["loss"].update_state(loss, sample_weight=tf.cast(tf.shape(labels)[0], tf.float32))
+        self._metrics["accuracy"].update_state(labels, logits)
+
+    def _weights_of(self, labels: Any) -> Any:
+        return None if self._weights is None else tf.gather(self._weights, labels)
+
+
+def read(variable: keras.Variable) -> NDArray[Any]:
+    """Return a copy of what a variable holds."""
+    return np.array(variable.value.numpy())
+
+
+def steps_per_call(flops: int, batch_size: int) -> int:
+    """Return how many batches a call takes, of a network with so many FLOPs for an image."""
+    backward_too = 3
+    return int(np.clip(CALL_FLOPS // (backward_too * flops * batch_size), 1, MOST_STEPS))
+
+
+def batches(
+    rows: Rows, labels: Rows, ahead: Ahead, *, batch_size: int, steps: int = MOST_STEPS, skip: int = 0
+) -> Iterator[tuple[Rows, Rows]]:
+    """Yield rows and their labels as batches `(steps, batch)`, so many steps at a time; a short last one alone.
+
+    skip : so many batches are left out at the start.
+    """
+    whole = len(rows) // batch_size * batch_size
+    first = min(skip * batch_size, len(rows))
+    for piece in ahead.pieces(rows, [*range(first, whole, steps * batch_size), max(first, whole), len(rows)]):
+        size = min(batch_size, piece.stop - piece.start)
+        yield rows[piece].reshape(-1, size), labels[piece].reshape(-1, size)
+
+
+def predict(model: keras.Model, rows: Rows, ahead: Ahead) -> NDArray[np.float32]:
+    """Return the logits `(len(rows), classes)` that a model from rows gives."""
+    graph = tf.function(partial(model, training=False), input_signature=(tf.TensorSpec((None,), tf.int32),))
+    bounds = [*range(0, len(rows), PREDICTION_BATCH), len(rows)]
+    logits = [np.asarray(graph(rows[piece])) for piece in ahead.pieces(rows, bounds)]
+    return np.concatenate(logits) if logits else np.empty((0, model.output_shape[-1]), np.float32)

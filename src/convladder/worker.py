@@ -1,0 +1,129 @@
+"""The worker's side of `processes`: run the tasks that come on standard input, until it ends or says to stop.
+
+What goes through the pipes is pickled, with its length before it. A request to stop ends the process at once, but
+for a task within `saves_when_stopped`: it looks at `stop_asked`, saves what it is at, and raises Stopped.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import pickle
+import queue
+import struct
+import sys
+import threading
+import traceback
+from collections.abc import Callable, Iterator
+from typing import Any, BinaryIO
+
+from convladder.errors import ConvladderError
+
+Emit = Callable[[Any], None]
+
+STOP = b""  # in the place of a pickled task
+
+_LENGTH = struct.Struct(">Q")
+
+_lock = threading.Lock()
+_asked, _saves = threading.Event(), threading.Event()
+
+
+class Stopped(Exception):
+    """What a task raises that was asked to stop, and has saved what it was at."""
+
+
+def stop_asked() -> bool:
+    """Whether this process was asked to stop."""
+    return _asked.is_set()
+
+
+@contextlib.contextmanager
+def saves_when_stopped() -> Iterator[None]:
+    """Leave a request to stop to the block, which asks `stop_asked`; what comes after the block can be lost."""
+    _saves.set()
+    try:
+        yield
+    finally:
+        with _lock:
+            _saves.clear()
+            over = _asked.is_set() and not isinstance(sys.exception(), Stopped)
+        if over:
+            os._exit(0)
+
+
+def serve() -> None:
+    """Be a worker."""
+    events = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)  # whatever a library prints must not mix with the events
+    tasks: queue.SimpleQueue[bytes] = queue.SimpleQueue()
+    threading.Thread(target=_read_tasks, args=(sys.stdin.buffer, tasks), daemon=True).start()
+    while True:
+        send(events, _outcome(tasks.get(), lambda value: send(events, ("message", value))))
+
+
+def send(stream: BinaryIO, value: Any) -> None:
+    """Write a value as its length and its pickle."""
+    write(stream, pickle.dumps(value))
+
+
+def write(stream: BinaryIO, data: bytes) -> None:
+    """Write bytes with their length before them."""
+    stream.write(_LENGTH.pack(len(data)))
+    stream.write(data)
+    stream.flush()
+
+
+def receive(stream: BinaryIO) -> bytes:
+    """Read what `write` wrote. Raises EOFError at the end of the stream."""
+    header = stream.read(_LENGTH.size)
+    if len(header) < _LENGTH.size:
+        raise EOFError
+    (size,) = _LENGTH.unpack(header)
+    data = stream.read(size)
+    if len(data) < size:
+        raise EOFError
+    return data
+
+
+def _read_tasks(stream: BinaryIO, tasks: queue.SimpleQueue[bytes]) -> None:
+    with contextlib.suppress(EOFError, OSError):
+        while True:
+            data = receive(stream)
+            if data == STOP:
+                _take_stop()
+            else:
+                tasks.put(data)
+    os._exit(0)  # the parent is gone, or needs this worker no more
+
+
+def _take_stop() -> None:
+    with _lock:
+        _asked.set()
+        if not _saves.is_set():
+            os._exit(0)
+
+
+def _outcome(task: bytes, emit: Emit) -> tuple[Any, ...]:
+    try:
+        function, arguments = pickle.loads(task)
+        return "finished", function(*arguments, emit=emit)
+    except Stopped:
+        return ("stopped",)
+    except ConvladderError as error:
+        return "failed", str(error), traceback.format_exc(), True
+    except Exception as error:
+        said = f"{type(error).__name__}: {error}"
+        if _is_full_disk(error):
+            said = f"{os.strerror(errno.ENOSPC)}: make room, or choose another place ({said})"
+        return "failed", said, traceback.format_exc(), _is_full_disk(error)
+
+
+def _is_full_disk(error: BaseException | None) -> bool:
+    """Whether an error comes of a full disk, which a person can put right."""
+    while error is not None:
+        if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+            return True
+        error = error.__cause__ or error.__context__
+    return False

@@ -1,0 +1,45 @@
+"""Trainings that are stopped on their way, for tests: in this process, after so many calls of a graph."""
+
+from __future__ import annotations
+
+from itertools import count
+from pathlib import Path
+
+import numpy as np
+
+from convladder.config import Experiment
+from convladder.data.dataset import Dataset
+from convladder.training import checkpoint, fit
+from convladder.training.keeper import CheckpointKeeper
+from convladder.worker import Stopped
+
+HOURS = 1e6
+
+
+def train_with_stops(experiment: Experiment, dataset: Dataset, folder: Path, calls: int) -> tuple[fit.Fitted, int]:
+    """Train, stopping after every so many calls and going on; return what came out, and the number of stops."""
+    for stops in count():
+        asked = iter([False] * (calls - 1))
+        keeper = CheckpointKeeper(folder, every=HOURS, asked_to_stop=lambda asked=asked: next(asked, True))
+        try:
+            return fit.fit(experiment, dataset, keeper=keeper), stops
+        except Stopped:
+            continue
+    raise AssertionError
+
+
+def train_at_once(experiment: Experiment, dataset: Dataset, folder: Path) -> fit.Fitted:
+    return fit.fit(experiment, dataset, keeper=CheckpointKeeper(folder, every=HOURS))
+
+
+def assert_same_state(folder: Path, other: Path) -> None:
+    """Hold the last checkpoints of two trainings to be equal: every tensor, and the history but for its times."""
+    (one, _), (two, _) = checkpoint.read_newest(folder), checkpoint.read_newest(other)
+    assert one is not None
+    assert two is not None
+    assert one.tensors.keys() == two.tensors.keys()
+    for name, tensor in one.tensors.items():
+        assert np.array_equal(tensor, two.tensors[name]), name
+    assert len(one.course["history"]) == len(two.course["history"]) > 0
+    for row, same in zip(one.course["history"], two.course["history"], strict=True):
+        assert row | {"train_seconds": 0} == same | {"train_seconds": 0}

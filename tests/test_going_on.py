@@ -1,0 +1,212 @@
+"""A run that was stopped goes on, to the same bits; what has changed since is refused; a folder has one worker."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import convladder as cl
+import kill
+from convladder import files, folders, provenance, resuming, runs, worker
+from convladder.config import Experiment
+from convladder.data.dataset import Dataset
+from convladder.errors import RunError
+from convladder.resuming import HowToGoOn
+from convladder.training import checkpoint
+from convladder.trial import Trial, run_trial
+from convladder.worker import Stopped
+
+TRAIN = ["train", "digits", "--limit", "300", "--rung", "lenet5", "--epochs", "300", "--jobs", "1"]
+
+
+def start(*command: str, cwd: Path) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "convladder", *command],
+        cwd=cwd,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        # a shell's background jobs ignore Ctrl-C, and so would what they start
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509
+    )
+
+
+def finish(process: subprocess.Popen[str]) -> str:
+    _, said = process.communicate(timeout=120)
+    return said
+
+
+def wait_for(folder: Path, pattern: str) -> Path:
+    for _ in range(2400):
+        found = sorted(folder.glob(pattern))
+        if found:
+            return found[0]
+        time.sleep(0.05)
+    raise AssertionError(f"no {pattern}")
+
+
+def test_killed_trainings_come_out_equal(tmp_path: Path) -> None:
+    told = kill.measure(kills=4, jobs=2, seed=1, folder=tmp_path)
+    assert told["differences"] == []
+    assert told["equal"] == 4
+    assert told["kills"] >= 3
+    assert told["in the writing of a checkpoint"] >= 1
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such signals")
+@pytest.mark.parametrize(("how", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_saves_and_ends_and_the_same_command_goes_on(
+    tmp_path: Path, how: signal.Signals, status: int
+) -> None:
+    first = start(*TRAIN, cwd=tmp_path)
+    unfinished = wait_for(tmp_path, "runs/*.unfinished/checkpoint-*.json").parent
+    refused = start(*TRAIN, cwd=tmp_path)
+    assert f"(process {first.pid} on " in finish(refused)
+    assert refused.returncode == 2
+    first.send_signal(how)
+    said = finish(first)
+    assert first.returncode == status
+    assert "stopping: what is trained is being saved" in said
+    assert f"kept in runs/{unfinished.name}, and the same command goes on" in said
+    stopped, _ = checkpoint.read_newest(unfinished)
+    assert stopped is not None
+    again = start(*TRAIN, cwd=tmp_path)
+    assert finish(again) is not None
+    assert again.returncode == 0
+    (folder,) = (tmp_path / "runs").iterdir()
+    assert folder == folders.finished(unfinished)
+    assert len(runs.Run(folder).about["resumed"]) == 1
+    whole = start(*TRAIN, "--out", "whole", cwd=tmp_path)
+    finish(whole)
+    assert (folder / "predictions.csv").read_bytes() == (tmp_path / "whole/predictions.csv").read_bytes()
+    histories = [runs.Run(each).history.drop(columns="train_seconds") for each in (folder, tmp_path / "whole")]
+    assert histories[0].equals(histories[1])
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such signals")
+def test_a_second_signal_quits_at_once(tmp_path: Path) -> None:
+    process = start(*TRAIN, "--epochs", "100000", cwd=tmp_path)
+    wait_for(tmp_path, "runs/*.unfinished/checkpoint-*.json")
+    process.send_signal(signal.SIGINT)
+    process.send_signal(signal.SIGTERM)
+    finish(process)
+    assert process.returncode in (130, 143)
+
+
+@pytest.fixture
+def begun(few_digits: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Trial, Path]:
+    """A trial that was stopped in its second epoch, and the folder of its run to be."""
+    experiment = Experiment().replace({"train.epochs": 2}).replace(few_digits.settled())
+    trial, folder = Trial("lenet5", experiment, few_digits), tmp_path / "runs/run"
+    folder.parent.mkdir()
+    asked = iter([False] * 3)  # two calls of training, one of validation
+    with monkeypatch.context() as stopping:
+        stopping.setattr(worker, "stop_asked", lambda: next(asked, True))
+        with pytest.raises(Stopped):
+            run_trial(trial, folder, "pytest", print)
+    return trial, folder
+
+
+def test_an_unfinished_run_can_be_read_and_is_found(begun: tuple[Trial, Path]) -> None:
+    trial, folder = begun
+    unfinished = folders.unfinished(folder)
+    assert files.read_json(unfinished / "experiment.json")["rung"] == "lenet5"
+    assert len((unfinished / "history.csv").read_text().splitlines()) == 2
+    assert HowToGoOn().find(folder.parent, trial) == folder
+    assert HowToGoOn(fresh=True).find(folder.parent, trial) is None
+    other = replace(trial, experiment=trial.experiment.replace({"seed": 1}))
+    assert HowToGoOn().find(folder.parent, other) is None
+    with pytest.raises(RunError, match="is not finished: the same command goes on"):
+        runs.Run(folder)
+
+
+def test_what_has_changed_is_refused_or_recorded(
+    begun: tuple[Trial, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trial, folder = begun
+    assert HowToGoOn().prepare(trial, folder).changed == ()
+    often = replace(trial, experiment=trial.experiment.replace({"train.checkpoint_seconds": 1}))
+    assert HowToGoOn().prepare(often, folder).changed == ()
+    longer = replace(trial, experiment=trial.experiment.replace({"train.epochs": 3}))
+    with pytest.raises(RunError, match=r"train\.epochs was 2 and is now 3.*--fresh.*--allow-changed"):
+        HowToGoOn().prepare(longer, folder)
+    now = provenance.versions(resuming.DECISIVE)
+    monkeypatch.setattr(provenance, "versions", lambda *_: now | {"keras": "99.0"})
+    with pytest.raises(RunError, match=rf"keras was {now['keras']} and is now 99\.0"):
+        HowToGoOn().prepare(trial, folder)
+    monkeypatch.undo()
+    allowed = HowToGoOn(allow_changed=True).prepare(longer, folder)
+    run_trial(allowed, folder, "pytest", print)
+    about = runs.Run(folder).about
+    assert [each["changed"] for each in about["resumed"]] == [["train.epochs was 2 and is now 3"]]
+    assert about["experiment"]["train"]["epochs"] == 3
+    assert not folders.unfinished(folder).exists()
+
+
+def test_other_images_are_refused(begun: tuple[Trial, Path]) -> None:
+    trial, folder = begun
+    bank = replace(trial.dataset.bank, fingerprint="other")
+    with pytest.raises(RunError, match="it is of other data, from digits"):
+        HowToGoOn().prepare(replace(trial, dataset=replace(trial.dataset, bank=bank)), folder)
+
+
+def test_fresh_begins_anew_and_replaces_nothing_finished(begun: tuple[Trial, Path]) -> None:
+    trial, folder = begun
+    fresh = HowToGoOn(fresh=True)
+    assert fresh.prepare(trial, folder).changed == ()
+    assert not list(folders.unfinished(folder).glob("[!.]*"))
+    run_trial(trial, folder, "pytest", print)
+    assert "resumed" not in runs.Run(folder).about
+    with pytest.raises(RunError, match="is finished: to start over, remove it"):
+        fresh.take_finished(runs.Run(folder), trial)
+
+
+def test_a_checkpoint_that_is_damaged_is_not_gone_on_from(begun: tuple[Trial, Path], tmp_path: Path) -> None:
+    trial, folder = begun
+    newest = max(folders.unfinished(folder).glob("checkpoint-*.safetensors"))
+    newest.write_bytes(newest.read_bytes()[:-1])
+    run_trial(trial, folder, "pytest", print)
+    run_trial(trial, tmp_path / "whole", "pytest", print)
+    assert (folder / "predictions.csv").read_bytes() == (tmp_path / "whole/predictions.csv").read_bytes()
+
+
+def test_a_lock_names_its_holder_and_ends_with_it(tmp_path: Path) -> None:
+    holds = (
+        "import sys, time; from pathlib import Path; from convladder import folders\n"
+        "with folders.locked(Path(sys.argv[1])):\n    print(flush=True); time.sleep(60)"
+    )
+    holder = subprocess.Popen([sys.executable, "-c", holds, str(tmp_path)], stdout=subprocess.PIPE)
+    assert holder.stdout is not None
+    holder.stdout.readline()
+    with pytest.raises(RunError, match=rf"another convladder is at work in .* \(process {holder.pid} on "):
+        folders.check_unlocked(tmp_path)
+    holder.kill()
+    holder.wait()
+    folders.check_unlocked(tmp_path)
+
+
+def test_a_run_is_reproduced_or_it_is_said_how_far_it_is_not(tmp_path: Path) -> None:
+    run = cl.train(
+        "digits", "lenet5", epochs=1, changes={"data.limit": 200}, threads=1, out=tmp_path / "run", quiet=True
+    )
+    same = cl.reproduce(run, quiet=True)
+    assert same.equal
+    assert (same.otherwise, same.apart, same.circumstances) == (0, 0, ())
+    table = run.predictions
+    table.loc[0, "predicted"] = "other"
+    table.to_csv(run.folder / "predictions.csv", index=False)
+    about: dict[str, Any] = run.about
+    about["environment"]["versions"]["keras"] = "1.0"
+    files.write_json(run.folder / "experiment.json", about)
+    other = cl.reproduce(tmp_path / "run", out=tmp_path / "again", quiet=True)
+    assert not other.equal
+    assert (other.otherwise, other.apart) == (1, pytest.approx(0, abs=1e-7))
+    assert other.circumstances == (f"keras was 1.0 and is now {provenance.versions(['keras'])['keras']}",)
+    assert runs.Run(tmp_path / "again").seed == 0
