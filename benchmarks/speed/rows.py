@@ -42,7 +42,7 @@ class Size:
     augmented: int = 2_000
     photographs: int = 60
     target: float = 0.5
-    target_epochs: int = 1
+    target_epochs: int = 2
     same_accuracy: bool = True
 
 
