@@ -10,11 +10,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 import convladder as cl
 import kill
-from convladder import files, folders, provenance, resuming, runs, worker
+from convladder import climbing, files, folders, provenance, resuming, runs, worker
 from convladder.config import Experiment
 from convladder.data.dataset import Dataset
 from convladder.errors import RunError
@@ -91,13 +92,39 @@ def test_a_signal_saves_and_ends_and_the_same_command_goes_on(
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such signals")
-def test_a_second_signal_quits_at_once(tmp_path: Path) -> None:
+def test_a_signal_to_every_process_saves_as_well(tmp_path: Path) -> None:
     process = start(*TRAIN, "--epochs", "100000", cwd=tmp_path)
-    wait_for(tmp_path, "runs/*.unfinished/checkpoint-*.json")
-    process.send_signal(signal.SIGINT)
-    process.send_signal(signal.SIGTERM)
+    unfinished = wait_for(tmp_path, "runs/*.unfinished/checkpoint-*.json").parent
+    for child in psutil.Process(process.pid).children(recursive=True):
+        child.terminate()
+    process.terminate()
     finish(process)
-    assert process.returncode in (130, 143)
+    assert process.returncode == 143
+    assert not list(tmp_path.glob("runs/*.error.txt"))
+    found, _ = checkpoint.read_newest(unfinished)
+    assert found is not None
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such signals")
+def test_a_second_signal_quits_at_once(tmp_path: Path) -> None:
+    waits = (
+        "import signal, sys\nfrom convladder import processes, signals\nfrom test_processes import sleep_on\n"
+        "pool = processes.Pool([processes.Task(0, sleep_on)], jobs=1)\n"
+        "with signals.answered_gently(pool.stop):\n"
+        "    for event in pool.events():\n        print(event, flush=True)"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-c", waits], stdout=subprocess.PIPE, cwd=Path(__file__).parent, text=True
+    )
+    assert process.stdout is not None
+    assert "Started" in process.stdout.readline()
+    assert "Message" in process.stdout.readline(), "the task is within saves_when_stopped, and does not end"
+    process.send_signal(signal.SIGTERM)
+    assert "Stopping" in process.stdout.readline()
+    assert process.poll() is None
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(10) == -signal.SIGTERM
+    process.stdout.close()
 
 
 @pytest.fixture
@@ -157,22 +184,62 @@ def test_other_images_are_refused(begun: tuple[Trial, Path]) -> None:
         HowToGoOn().prepare(replace(trial, dataset=replace(trial.dataset, bank=bank)), folder)
 
 
+def test_what_the_checkpoint_holds_cannot_be_changed_on_the_way(begun: tuple[Trial, Path]) -> None:
+    trial, folder = begun
+    for changes in ({"train.learning_rate": 0.1}, {"train.select": "last"}, {"seed": 1}):
+        other = replace(trial, experiment=trial.experiment.replace(changes))
+        with pytest.raises(RunError, match=r"cannot go on .* is now .*: --fresh starts over$"):
+            HowToGoOn(allow_changed=True).prepare(other, folder)
+
+
+def test_checkpoints_that_do_not_say_what_they_are_of_are_refused(begun: tuple[Trial, Path]) -> None:
+    trial, folder = begun
+    (folders.unfinished(folder) / "experiment.json").unlink()
+    with pytest.raises(RunError, match=r"experiment\.json is missing"):
+        HowToGoOn(allow_changed=True).prepare(trial, folder)
+    assert HowToGoOn().find(folder.parent, trial) is None
+
+
+def test_what_cannot_be_read_is_not_found(begun: tuple[Trial, Path]) -> None:
+    trial, folder = begun
+    for name, text in (("a", "{"), ("b", "{}"), ("c", '{"rung": "lenet5", "data": {}, "experiment": {"no": 1}}')):
+        files.write_text(folder.parent / f"z-{name}.unfinished" / "experiment.json", text)
+    assert HowToGoOn().find(folder.parent, trial) == folder
+
+
 def test_fresh_begins_anew_and_replaces_nothing_finished(begun: tuple[Trial, Path]) -> None:
     trial, folder = begun
-    fresh = HowToGoOn(fresh=True)
-    assert fresh.prepare(trial, folder).changed == ()
+    assert HowToGoOn(fresh=True).prepare(trial, folder).changed == ()
     assert not list(folders.unfinished(folder).glob("[!.]*"))
     run_trial(trial, folder, "pytest", print)
     assert "resumed" not in runs.Run(folder).about
     with pytest.raises(RunError, match="is finished: to start over, remove it"):
-        fresh.take_finished(runs.Run(folder), trial)
+        climbing.train_one(trial, folder, threads=1, how=HowToGoOn(fresh=True), on_event=print)
 
 
-def test_a_checkpoint_that_is_damaged_is_not_gone_on_from(begun: tuple[Trial, Path], tmp_path: Path) -> None:
+def test_a_command_that_is_refused_leaves_the_run_alone(begun: tuple[Trial, Path]) -> None:
+    trial, folder = begun
+    unfinished = folders.unfinished(folder)
+    for path in unfinished.glob("checkpoint-*"):
+        path.unlink()  # as before the first checkpoint
+    with folders.locked(unfinished):
+        before = sorted(unfinished.iterdir())
+        with pytest.raises(RunError, match="another convladder is at work"):
+            climbing.train_one(trial, folder, threads=1, how=HowToGoOn(), on_event=print)
+        assert sorted(unfinished.iterdir()) == before
+
+
+def test_a_checkpoint_that_is_damaged_is_not_gone_on_from_and_that_is_said(
+    begun: tuple[Trial, Path], tmp_path: Path
+) -> None:
     trial, folder = begun
     newest = max(folders.unfinished(folder).glob("checkpoint-*.safetensors"))
     newest.write_bytes(newest.read_bytes()[:-1])
-    run_trial(trial, folder, "pytest", print)
+    said: list[Any] = []
+    run_trial(trial, folder, "pytest", said.append)
+    assert said[:2] == [f"damaged, and not used: {newest.stem}.json", "goes on after 1 epoch and 0 steps"]
+    (resumed,) = runs.Run(folder).about["resumed"]
+    assert (resumed["epoch"], resumed["step"], resumed["damaged"]) == (1, 0, [f"{newest.stem}.json"])
     run_trial(trial, tmp_path / "whole", "pytest", print)
     assert (folder / "predictions.csv").read_bytes() == (tmp_path / "whole/predictions.csv").read_bytes()
 

@@ -3,12 +3,14 @@ from __future__ import annotations
 import errno
 import os
 import signal
+import time
 from typing import Any
 
 import pytest
 
 from convladder.errors import ConvladderError, DataError
 from convladder.processes import Event, Failed, Finished, Message, Task, call, run_tasks
+from convladder.worker import saves_when_stopped
 
 
 def double(number: int, emit: Any) -> int:
@@ -54,6 +56,12 @@ def results(events: list[Event]) -> dict[Any, Any]:
     return {event.key: event.value for event in events if isinstance(event, Finished)}
 
 
+def sleep_on(emit: Any) -> None:
+    with saves_when_stopped():
+        emit("asleep")
+        time.sleep(60)
+
+
 def test_tasks_give_their_values_and_messages() -> None:
     events = list(run_tasks([Task(n, double, (n,)) for n in range(5)], jobs=2))
     assert results(events) == {0: 0, 1: 2, 2: 4, 3: 6, 4: 8}
@@ -81,7 +89,7 @@ def test_a_task_that_fails_leaves_the_others_alone() -> None:
     assert failed["fault"].expected
     assert failed["fault"].error == "no such folder"
     assert failed["death"].expected
-    assert "status -9 (killed: if memory ran out" in failed["death"].error
+    assert "status -9 (killed: perhaps memory ran out" in failed["death"].error
 
 
 def test_a_function_that_a_worker_cannot_find_is_a_failure_and_not_a_hang() -> None:

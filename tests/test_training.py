@@ -3,7 +3,7 @@ from __future__ import annotations
 import mmap
 import re
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from keras import ops
 
 from convladder.config import Augmentation, Experiment
 from convladder.data.dataset import Dataset
+from convladder.data.memory import MemoryBank
 from convladder.errors import TrainingError
 from convladder.training import augment, feed, fit, steps
 from convladder.training.course import Course, lowers_rate
@@ -204,6 +205,22 @@ def test_the_same_seed_gives_the_same_run_and_another_another(few_digits: Datase
     logits = [fit.predict_logits(run.network, few_digits.bank, indices) for run in runs]
     assert np.array_equal(logits[0], logits[1])
     assert not np.array_equal(logits[0], logits[2])
+
+
+def test_the_test_images_have_no_say_in_training(few_digits: Dataset) -> None:
+    bank, test = few_digits.bank, set(few_digits.splits.test.tolist())
+    pixels = np.array(bank.images)
+    pixels[bank.rows[few_digits.splits.test]] ^= 255
+    records = tuple(
+        replace(record, label=0) if number in test else record for number, record in enumerate(bank.records)
+    )
+    kept = {each.name: getattr(bank, each.name) for each in fields(bank)}
+    other = replace(few_digits, bank=MemoryBank(**kept | {"records": records}, pixels=pixels))
+    changes = {"model__batch_norm": True, "model__preprocessing": "standardize", "train__epochs": 3}
+    fits = [fit.fit(experiment(**changes), dataset) for dataset in (few_digits, other)]
+    histories = [fitted.history.drop(columns="train_seconds") for fitted in fits]
+    assert histories[0].equals(histories[1])
+    assert all(map(np.array_equal, *(fitted.network.get_weights() for fitted in fits)))
 
 
 def test_the_best_epoch_by_validation_is_kept_or_the_last(few_digits: Dataset) -> None:

@@ -122,23 +122,27 @@ def train_one(trial: Trial, folder: Path, *, threads: int | None, how: HowToGoOn
     """
     folders.check_free(folder)
     if folders.is_finished(folder):
-        how.take_finished(runs.Run(folder), trial)
+        if how.fresh:
+            raise RunError(f"{folder} is finished: to start over, remove it or choose another --out")
+        resuming.take_finished(runs.Run(folder), trial)
         return runs.Run(folder)
     unfinished = folders.unfinished(folder)
-    try:
-        with folders.locked(unfinished):
-            ready = how.prepare(trial, folder)
-            threads = threads or resuming.threads_of(unfinished) or cores()
-            pool = Pool(
-                [Task(trial.key, run_trial, (ready, folder, provenance.command()))], jobs=1, threads=threads
-            )
+    with folders.locked(unfinished):
+        files.remove_leftovers(unfinished)
+        files.remove_leftovers_of(folder)
+        ready = how.prepare(trial, folder)
+        threads = threads or resuming.threads_of(unfinished) or cores()
+        task = Task(trial.key, run_trial, (ready, folder, provenance.command()))
+        pool = Pool([task], jobs=1, threads=threads)
+        try:
             with signals.answered_gently(pool.stop):
                 for event in pool.events():
                     if isinstance(event, Failed):
                         raise TrainingError(event.error) if event.expected else RuntimeError(event.details)
                     on_event(event)
-    finally:
-        resuming.remove_if_empty(unfinished)
+        finally:
+            resuming.forget_if_empty(unfinished)
+    folders.remove_if_empty(unfinished)
     return runs.Run(folder)
 
 
@@ -152,10 +156,10 @@ def missing_trials(plan: Plan, folder: Path, how: HowToGoOn) -> list[Trial]:
         place = folders.trial_folder(folder, trial.key)
         folders.check_free(place)
         if folders.is_finished(place):
-            how.take_finished(runs.Run(place), trial)
+            resuming.take_finished(runs.Run(place), trial)
         else:
-            missing.append(how.prepare(trial, place))
-    return missing
+            missing.append(trial)
+    return [how.prepare(trial, folders.trial_folder(folder, trial.key)) for trial in missing]
 
 
 def count_finished(plan: Plan, folder: Path) -> int:
@@ -243,7 +247,9 @@ def _take(event: Event, folder: Path, on_event: OnEvent) -> list[Failed]:
     if isinstance(event, Finished | Failed):
         error = folders.error_file(folders.trial_folder(folder, event.key))
         if isinstance(event, Failed):
-            resuming.remove_if_empty(folders.unfinished(folders.trial_folder(folder, event.key)))
+            unfinished = folders.unfinished(folders.trial_folder(folder, event.key))
+            resuming.forget_if_empty(unfinished)
+            folders.remove_if_empty(unfinished)
             files.write_text(error, event.error + "\n" if event.expected else event.details)
             return [event]
         error.unlink(missing_ok=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import glob
 import json
 import os
 import secrets
@@ -98,10 +99,20 @@ def remove_leftovers(folder: Path, older_than: float = 0) -> None:
         with contextlib.suppress(FileNotFoundError):
             if time.time() - leftover.stat().st_mtime < older_than:
                 continue
-        if leftover.is_dir():
-            shutil.rmtree(leftover, ignore_errors=True)
-        else:
-            leftover.unlink(missing_ok=True)
+        _remove_any(leftover)
+
+
+def remove_leftovers_of(path: Path) -> None:
+    """Remove what a killed process left of a file or folder that it wrote at this place."""
+    for leftover in path.parent.glob(f".{glob.escape(path.name[:100])}.*.tmp"):
+        _remove_any(leftover)
+
+
+def _remove_any(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
 
 
 def _write_synced(path: Path, data: bytes) -> None:

@@ -27,6 +27,7 @@ from typing import Any, BinaryIO, cast
 from convladder import worker
 from convladder.errors import ConvladderError
 
+MEMORY_STATUSES = (-9, -6)  # killed by the system, or by itself where C++ got no memory
 STOP_SECONDS = 30  # that workers have to save what they are at
 
 THREAD_VARIABLES = (
@@ -256,8 +257,8 @@ class _Lane(threading.Thread):
         self._end_worker()
         if not self._ending:
             error = f"its process ended with status {status}"
-            if status == -9:
-                error += " (killed: if memory ran out, use fewer --jobs or a smaller train.batch_size)"
+            if status in MEMORY_STATUSES:
+                error += f" (killed: perhaps {worker.NO_MEMORY})"
             self._events.put(Failed(task.key, error, error, expected=True))
 
     def _end_worker(self) -> None:

@@ -60,7 +60,7 @@ class Plain:
             self._console.print(f"{len(weights)} trial{'' if len(weights) == 1 else 's'} to train")
 
     def follow(self, event: Event) -> None:
-        if isinstance(event, Message):
+        if isinstance(event, Message) and isinstance(event.value, dict):
             self._last[event.key] = event.value
         if isinstance(event, Finished | Failed):
             self._ended += 1
@@ -87,7 +87,7 @@ class _Tally:
     def follow(self, event: Event) -> None:
         if isinstance(event, Started):
             self.running[event.key] = {}
-        if isinstance(event, Message):
+        if isinstance(event, Message) and isinstance(event.value, dict):
             self.running[event.key] = event.value
             self._shares[event.key] = TRAINING * event.value["epoch"] / event.value["epochs"]
         if isinstance(event, Finished | Failed):
@@ -264,6 +264,8 @@ def _cells(row: dict[str, Any]) -> list[str]:
 
 
 def _show_at_once(console: Console, event: Event) -> None:
+    if isinstance(event, Message) and isinstance(event.value, str):
+        console.print(f"{event.key.rung}, {event.key.name}: {event.value}", markup=False)
     if isinstance(event, Failed):
         _show_failure(console, event)
     if isinstance(event, Stopping):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -11,10 +12,11 @@ from typing import Any
 from convladder import files, folders, provenance, runs
 from convladder.config import Experiment, difference
 from convladder.data.bank import VERSION
-from convladder.errors import RunError
+from convladder.errors import ConvladderError, RunError
 from convladder.trial import Trial
 
 DECISIVE = ("convladder", "keras", "tensorflow", "tensorflow-cpu", "numpy")  # packages that results depend on
+CHANGEABLE = ("train.epochs", "train.early_stopping", "train.plateau", "train.plateau_factor")  # on the way
 INDIFFERENT = ("data.source", "train.checkpoint_seconds")  # the fingerprint speaks for the data, wherever they lie
 
 
@@ -29,23 +31,16 @@ class HowToGoOn:
     fresh: bool = False
     allow_changed: bool = False
 
-    def take_finished(self, run: runs.Run, trial: Trial) -> None:
-        """Let a finished run stand for the trial, and remove what a kill may have left of its checkpoints.
-
-        Raises RunError where it may not.
-        """
-        if self.fresh:
-            raise RunError(f"{run.folder} is finished: to start over, remove it or choose another --out")
-        check_finished(run, trial)
-        shutil.rmtree(folders.unfinished(run.folder), ignore_errors=True)
-
     def find(self, parent: Path, trial: Trial) -> Path | None:
         """Return where the newest unfinished run of this trial under `parent` is to be put, if there is one."""
         every = [] if self.fresh else parent.glob(f"*{folders.UNFINISHED}/{folders.ABOUT}")
         for path in sorted(every, reverse=True):
-            about = files.read_json(path)
-            if about["rung"] == trial.rung and not _changes(about, trial):
-                return folders.finished(path.parent)
+            with contextlib.suppress(
+                OSError, ValueError, KeyError, ConvladderError
+            ):  # gone, or of another version
+                about = files.read_json(path)
+                if about["rung"] == trial.rung and not _changes(about, trial):
+                    return folders.finished(path.parent)
         return None
 
     def prepare(self, trial: Trial, run_folder: Path) -> Trial:
@@ -56,26 +51,39 @@ class HowToGoOn:
         unfinished = folders.unfinished(run_folder)
         if self.fresh:
             remove_unfinished(unfinished)
-        changes = _changes_since(unfinished, trial)
-        if changes and not self.allow_changed:
+        lasting, others = _changes_since(unfinished, trial)
+        if lasting:
             raise RunError(
-                f"{unfinished} was begun otherwise ({'; '.join(changes)}): --fresh starts over, --allow-changed "
+                f"{unfinished} was begun otherwise, and cannot go on ({'; '.join(lasting)}): --fresh starts over"
+            )
+        if others and not self.allow_changed:
+            raise RunError(
+                f"{unfinished} was begun otherwise ({'; '.join(others)}): --fresh starts over, --allow-changed "
                 "goes on from where it is, and keeps a record of that"
             )
-        return replace(trial, changed=tuple(changes))
+        return replace(trial, changed=tuple(others))
+
+
+def take_finished(run: runs.Run, trial: Trial) -> None:
+    """Let a finished run stand for the trial, and remove what a kill may have left of its checkpoints.
+
+    Raises RunError where it is not of this trial.
+    """
+    check_finished(run, trial)
+    shutil.rmtree(folders.unfinished(run.folder), ignore_errors=True)
 
 
 def check_finished(run: runs.Run, trial: Trial) -> None:
     """Raise RunError where a finished run is not of this trial, naming what differs."""
     changes = _changes(run.about, trial)
     if changes:
-        raise RunError(f"{run.folder} is another run ({'; '.join(changes)}): choose another --out")
+        raise RunError(f"{run.folder} is another run ({'; '.join(changes.values())}): choose another --out")
 
 
 def remove_unfinished(folder: Path) -> None:
-    """Remove all of an unfinished run but its locks, which this process may hold."""
-    for path in folder.glob("[!.]*"):
-        path.unlink()
+    """Remove all of an unfinished run but its locks; what it is of goes last, so that no checkpoint is without."""
+    for path in sorted(folder.glob("[!.]*"), key=lambda path: path.name == folders.ABOUT):
+        path.unlink(missing_ok=True)
 
 
 def threads_of(unfinished: Path) -> int | None:
@@ -85,29 +93,35 @@ def threads_of(unfinished: Path) -> int | None:
     return int(threads) if threads else None
 
 
-def remove_if_empty(folder: Path) -> None:
-    """Remove the folder of an unfinished run that has no checkpoint, so that nothing is lost."""
+def forget_if_empty(folder: Path) -> None:
+    """Forget an unfinished run that has no checkpoint: there is nothing to go on with."""
     if not any(folder.glob("checkpoint-*.json")):
-        shutil.rmtree(folder, ignore_errors=True)
+        remove_unfinished(folder)
 
 
-def _changes_since(unfinished: Path, trial: Trial) -> list[str]:
-    """Say what has changed since an unfinished run was begun, if there is one."""
+def _changes_since(unfinished: Path, trial: Trial) -> tuple[list[str], list[str]]:
+    """Say what has changed since an unfinished run was begun: what it cannot go on with, and the rest."""
     path = unfinished / folders.ABOUT
     if not path.exists():
-        return []
+        kept = any(unfinished.glob("checkpoint-*.json"))
+        return [f"{folders.ABOUT} is missing"] if kept else [], []
     about = files.read_json(path)
-    return _changes(about, trial) + _changed_versions(about["environment"]["versions"])
+    changes = _changes(about, trial)
+    lasting = [text for key, text in changes.items() if not key.startswith("data") and key not in CHANGEABLE]
+    others = [text for text in changes.values() if text not in lasting]
+    return lasting, others + _changed_versions(about["environment"]["versions"])
 
 
-def _changes(about: Mapping[str, Any], trial: Trial) -> list[str]:
-    """Say what of the data and of the experiment differs from what a run was begun with."""
+def _changes(about: Mapping[str, Any], trial: Trial) -> dict[str, str]:
+    """Say what of the data and of the experiment differs from what a run was begun with, by the setting's key."""
     if about["data"].get("bank_version") != VERSION:
-        return ["images are read otherwise by this version of convladder"]
+        return {"data": "images are read otherwise by this version of convladder"}
     if about["data"]["fingerprint"] != trial.dataset.bank.fingerprint:
-        return [f"it is of other data, from {about['data']['source']}"]
+        return {"data": f"it is of other data, from {about['data']['source']}"}
     differing = difference(Experiment.parse(about["experiment"]), trial.experiment)
-    return [f"{key} was {old} and is now {new}" for key, (old, new) in differing.items() if key not in INDIFFERENT]
+    return {
+        key: f"{key} was {old} and is now {new}" for key, (old, new) in differing.items() if key not in INDIFFERENT
+    }
 
 
 def _changed_versions(before: Mapping[str, str]) -> list[str]:

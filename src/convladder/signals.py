@@ -20,7 +20,8 @@ def answered_gently(on_first: Callable[[], None]) -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = {number: signal.getsignal(number) for number in ENDING}
+    handlers = {number: signal.getsignal(number) for number in ENDING}
+    before = {number: each for number, each in handlers.items() if each not in (signal.SIG_IGN, None)}
     asked: list[int] = []
 
     def restore() -> None:
@@ -36,7 +37,7 @@ def answered_gently(on_first: Callable[[], None]) -> Iterator[None]:
             asked.append(number)
             on_first()
 
-    for number in ENDING:
+    for number in before:
         signal.signal(number, answer)
     try:
         yield
@@ -44,3 +45,4 @@ def answered_gently(on_first: Callable[[], None]) -> Iterator[None]:
         restore()
         if asked:
             signal.raise_signal(asked[0])
+            raise KeyboardInterrupt  # whoever handles the signal otherwise must not take this for the end

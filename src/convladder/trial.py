@@ -18,6 +18,7 @@ from convladder.data.images import Pixels
 from convladder.evaluation import metrics, predictions
 from convladder.folders import TrialKey
 from convladder.ladder import Ladder
+from convladder.wording import plural
 from convladder.worker import Emit
 from convladder.worsened import Worsened
 
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
     from convladder.models.cost import Cost
     from convladder.training.fit import Fitted
+    from convladder.training.keeper import CheckpointKeeper
 
 ORPHAN_SECONDS = 10  # that the worker of a killed climb may need to notice
 
@@ -49,7 +51,7 @@ class Trial:
 
 
 def run_trial(trial: Trial, folder: Path, command: str, emit: Emit) -> None:
-    """Train, open the test split, and leave a run folder. Each epoch's figures go to `emit`.
+    """Train, open the test split, and leave a run folder. Each epoch's figures go to `emit`, and texts for people.
 
     Until it is finished it is kept beside that folder, and goes on from there; so too where it is asked to stop.
     `command` is what the person typed. Raises ConvladderError for what a person can put right.
@@ -59,36 +61,54 @@ def run_trial(trial: Trial, folder: Path, command: str, emit: Emit) -> None:
 
     started, unfinished = time.perf_counter(), folders.unfinished(folder)
     with folders.locked(unfinished, ".training-lock", wait=ORPHAN_SECONDS):
-        about = _begin(trial, unfinished, command)
         keeper = CheckpointKeeper(
             unfinished, every=trial.experiment.train.checkpoint_seconds, asked_to_stop=worker.stop_asked
         )
+        about = _begin(trial, unfinished, keeper, command)
+        _tell(keeper, emit)
         with worker.saves_when_stopped():
             fitted = fit.fit(trial.experiment, trial.dataset, emit, keeper)
         with folders.writing(folder) as temporary:
             figures = _leave(trial, fitted, temporary)
             files.write_json(temporary / folders.ABOUT, about)
-            figures["seconds"] = round(time.perf_counter() - started, 3)
+            figures["seconds"] = round(time.perf_counter() - started + keeper.seconds_before, 3)
             files.write_json(temporary / folders.MARKER, figures)
             card.write(runs.Run(temporary))
     shutil.rmtree(unfinished, ignore_errors=True)
 
 
-def _begin(trial: Trial, unfinished: Path, command: str) -> dict[str, Any]:
-    """Say in the unfinished run's folder what it is of, and when it went on; return that."""
+def _begin(trial: Trial, unfinished: Path, keeper: CheckpointKeeper, command: str) -> dict[str, Any]:
+    """Say in the unfinished run's folder what it is of, and when and from where it went on; return that."""
     path, environment = unfinished / folders.ABOUT, provenance.environment(command)
-    earlier = files.read_json(path) if path.exists() else None
     about: dict[str, Any] = {
         "rung": trial.rung,
         "experiment": trial.experiment.model_dump(),
         "data": trial.dataset.provenance(),
         "environment": environment,
     }
-    if earlier is not None:
-        resumed = {"time": environment["time"], "machine": environment["machine"], "changed": trial.changed}
-        about["resumed"] = [*earlier.get("resumed", []), resumed]
+    if path.exists():
+        found = keeper.newest()
+        resumed = {
+            "time": environment["time"],
+            "machine": environment["machine"],
+            "epoch": found.epoch if found else 0,
+            "step": found.step if found else 0,
+            "changed": trial.changed,
+            "damaged": keeper.damaged,
+        }
+        about["resumed"] = [*files.read_json(path).get("resumed", []), resumed]
     files.write_json(path, about)
     return about
+
+
+def _tell(keeper: CheckpointKeeper, emit: Emit) -> None:
+    """Tell where training goes on, and what is damaged."""
+    found = keeper.newest()
+    where = f"after {plural(found.epoch, 'epoch')} and {plural(found.step, 'step')}" if found else "from its start"
+    if keeper.damaged:
+        emit(f"damaged, and not used: {', '.join(keeper.damaged)}")
+    if found or keeper.damaged:
+        emit(f"goes on {where}")
 
 
 def _leave(trial: Trial, fitted: Fitted, folder: Path) -> dict[str, Any]:

@@ -11,6 +11,7 @@ import errno
 import os
 import pickle
 import queue
+import signal
 import struct
 import sys
 import threading
@@ -23,6 +24,7 @@ from convladder.errors import ConvladderError
 Emit = Callable[[Any], None]
 
 STOP = b""  # in the place of a pickled task
+NO_MEMORY = "memory ran out: use fewer --jobs, a smaller train.batch_size or smaller images"
 
 _LENGTH = struct.Struct(">Q")
 
@@ -48,13 +50,15 @@ def saves_when_stopped() -> Iterator[None]:
     finally:
         with _lock:
             _saves.clear()
-            over = _asked.is_set() and not isinstance(sys.exception(), Stopped)
+            over = _asked.is_set() and sys.exception() is None
         if over:
             os._exit(0)
 
 
 def serve() -> None:
-    """Be a worker."""
+    """Be a worker. It ends with its parent, or as that says: a queue that signals every process is not for it."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
     events = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # whatever a library prints must not mix with the events
     tasks: queue.SimpleQueue[bytes] = queue.SimpleQueue()
@@ -113,6 +117,8 @@ def _outcome(task: bytes, emit: Emit) -> tuple[Any, ...]:
         return ("stopped",)
     except ConvladderError as error:
         return "failed", str(error), traceback.format_exc(), True
+    except MemoryError:
+        return "failed", NO_MEMORY, traceback.format_exc(), True
     except Exception as error:
         said = f"{type(error).__name__}: {error}"
         if _is_full_disk(error):

@@ -9,6 +9,7 @@ at any moment, and a disk that forgets what was not synced, leave the newest che
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import re
@@ -42,6 +43,11 @@ class Checkpoint:
     step: int
     course: dict[str, Any]
     tensors: Mapping[str, NDArray[Any]]
+
+    @property
+    def is_finite(self) -> bool:
+        """Whether all numbers are: weights that an update has spoilt are not worth keeping."""
+        return all(np.isfinite(tensor).all() for tensor in self.tensors.values())
 
     @property
     def name(self) -> str:
@@ -94,8 +100,15 @@ def read(path: Path) -> Checkpoint:
         if content["format"] != FORMAT:
             raise DamagedCheckpointError(f"its format is {content['format']}, and {FORMAT} is known")
         return Checkpoint(content["epoch"], content["step"], content["course"], load(data))
-    except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
+    except (FileNotFoundError, ValueError, KeyError, TypeError, SafetensorError) as error:
         raise DamagedCheckpointError(str(error)) from None
+
+
+def put_aside(path: Path) -> None:
+    """Give the files of a damaged checkpoint another name."""
+    for each in (path, path.with_suffix(".safetensors")):
+        with contextlib.suppress(FileNotFoundError):
+            each.replace(each.with_name(f"damaged-{each.name}"))
 
 
 def remove(path: Path) -> None:

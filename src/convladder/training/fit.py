@@ -57,7 +57,7 @@ def fit(
     ExperimentError
         The images are too small for the network.
     TrainingError
-        The loss stopped being a number, memory ran out, or the checkpoint is of another network.
+        The loss stopped being a number, or the checkpoint is of another network.
     Stopped
         The keeper was asked to stop.
     """

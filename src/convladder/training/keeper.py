@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -40,19 +42,28 @@ class CheckpointKeeper(Keeper):
     """Keeps the checkpoints of a training in a folder, and its history beside them for people to read.
 
     every : seconds between checkpoints within an epoch. asked_to_stop : whether training should end now.
+    damaged : the names of checkpoints that were newer than the newest whole one; they are put aside.
     """
 
     def __init__(self, folder: Path, *, every: float, asked_to_stop: Callable[[], bool] = lambda: False) -> None:
         self._folder, self._every, self._asked_to_stop = folder, every, asked_to_stop
         self._last, self._cost = time.monotonic(), 0.0
-        self._kept: str | None = None
+        self._found, damaged = checkpoint.read_newest(folder)
+        self._kept = self._found.name if self._found else None
+        self.damaged = [path.name for path in damaged]
+        for path in damaged:
+            checkpoint.put_aside(path)
 
     def newest(self) -> Checkpoint | None:
-        found, damaged = checkpoint.read_newest(self._folder)
-        for path in damaged:
-            checkpoint.remove(path)
-        self._kept = found.name if found else None
-        return found
+        return self._found
+
+    @property
+    def seconds_before(self) -> float:
+        """The seconds of training that went before, as far as they were kept."""
+        if self._found is None:
+            return 0.0
+        course = self._found.course
+        return float(course["seconds"] + sum(row["train_seconds"] for row in course["history"]))
 
     def after_call(self, snapshot: Snapshot) -> None:
         if self._asked_to_stop():
@@ -68,14 +79,18 @@ class CheckpointKeeper(Keeper):
     def keep(self, snapshot: Snapshot) -> None:
         started = time.monotonic()
         taken = snapshot()
-        if taken.name != self._kept:
+        if taken.name != self._kept and taken.is_finite:
             checkpoint.write(self._folder, taken)
             if taken.epoch:
-                history = pd.DataFrame(taken.course["history"])
-                files.write_text(self._folder / HISTORY, history.to_csv(index=False, lineterminator="\n"))
+                self._write_history(taken.course["history"])
             self._kept = taken.name
         self._last = time.monotonic()
         self._cost = self._last - started
+
+    def _write_history(self, rows: list[dict[str, Any]]) -> None:
+        with contextlib.suppress(OSError):  # it is for people to read; somebody may have it open
+            text = pd.DataFrame(rows).to_csv(index=False, lineterminator="\n")
+            files.write_text(self._folder / HISTORY, text)
 
     def _waited(self) -> float:
         return time.monotonic() - self._last

@@ -113,8 +113,11 @@ class Training:
             "learning_rate": float(rate),
             "train_seconds": course.seconds,
         }
-        if not np.isfinite(row["val_loss"]):
-            raise self._not_finite(course.step)
+        if not np.isfinite([row["loss"], row["val_loss"]]).all():
+            raise TrainingError(
+                f"the loss was not a number after epoch {course.epoch + 1}, on validation: lower "
+                f"train.learning_rate (it is {float(rate):g})"
+            )
         course.end_epoch(row)
         if settings.select == "best" and course.best_epoch == course.epoch:
             self.best = [steps.read(weights) for weights in self.network.weights]

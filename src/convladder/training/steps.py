@@ -15,7 +15,6 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from convladder.errors import TrainingError
 from convladder.training.feed import Ahead, Rows
 
 MOST_STEPS = 64  # a call; with one step a call, LeNet-5 trained at four fifths of the speed
@@ -23,7 +22,6 @@ PREDICTION_BATCH = 256
 CALL_FLOPS = 5e10  # a second or two on one core: so long may a request to stop wait
 
 NOT_FINITE = "the loss is not finite"
-NO_MEMORY = "memory ran out: use a smaller train.batch_size (and fewer --jobs), or smaller images"
 
 
 class NotFiniteError(Exception):
@@ -63,8 +61,8 @@ class Steps:
     def train(self, rows: Rows, labels: Rows) -> None:
         """Train on batches `(steps, batch)`, one after another.
 
-        Raises NotFiniteError at the first batch whose loss is not finite, by which the weights are not changed;
-        TrainingError where memory runs out.
+        Raises NotFiniteError at the first batch whose loss is not finite, by which the weights are not changed,
+        and MemoryError.
         """
         self._done.assign(0)
         try:
@@ -73,8 +71,8 @@ class Steps:
             if NOT_FINITE not in error.message:
                 raise
             raise NotFiniteError(int(self._done)) from None
-        except (tf.errors.ResourceExhaustedError, MemoryError) as error:
-            raise TrainingError(NO_MEMORY) from error
+        except tf.errors.ResourceExhaustedError as error:
+            raise MemoryError from error
 
     def validate(self, rows: Rows, labels: Rows) -> None:
         """Take batches `(steps, batch)` into the means, without training on them."""
