@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 SIZE ?= usual
 
-.PHONY: help demo test check docs notebooks bench claims format clean
+.PHONY: help demo test check docs notebooks bench claims safety format clean
 
 help:
 	@echo "make demo    install, climb the classic ladder on built-in data, say where the report is"
@@ -11,6 +11,7 @@ help:
 	@echo "make check   format, lint, types, direction of imports"
 	@echo "make bench   measure speed beside other programs (some 20 minutes; ONLY=trial: one row; SIZE=full: larger, some hours)"
 	@echo "make claims  measure what is claimed: false claims, planted truths, duplicates, foreign images (some 25 minutes)"
+	@echo "make safety  kill 200 trainings and see whether they come out the same; the price of checkpoints (some 30 minutes)"
 	@echo "make docs    make the tables in docs/ from the code"
 	@echo "make notebooks  run the notebooks and keep their outputs (some minutes)"
 	@echo "make format  put the code in order"
@@ -45,6 +46,10 @@ claims: .venv/installed-dev
 	$(BIN)/python benchmarks/foreign_images.py
 	$(BIN)/python benchmarks/large_bank.py
 	$(BIN)/python benchmarks/duplicates.py
+
+safety: .venv/installed-dev
+	$(BIN)/python benchmarks/kill.py
+	$(BIN)/python benchmarks/safety_price.py
 
 format: .venv/installed-dev
 	$(BIN)/ruff check --fix-only --quiet .

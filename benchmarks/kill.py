@@ -116,7 +116,7 @@ def _kill_at_random(run: Path, draw: random.Random) -> bool:
     process = start(run)
     while process.poll() is None and not (folders.unfinished(run) / folders.ABOUT).exists():
         time.sleep(0.01)
-    time.sleep(draw.uniform(0, 6))
+    time.sleep(draw.uniform(0, 3))
     process.kill()
     return process.wait() == -signal.SIGKILL
 
@@ -127,7 +127,7 @@ def start(run: Path, operation: int | None = None) -> subprocess.Popen[bytes]:
         command += ["--operation", str(operation)]
     quiet = {"TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "-1"}
     one_thread = dict.fromkeys(processes.THREAD_VARIABLES, "1")
-    return subprocess.Popen(command, env=os.environ | quiet | one_thread)
+    return subprocess.Popen(command, env=os.environ | quiet | one_thread, stderr=subprocess.DEVNULL)
 
 
 def compare(run: Path, reference: Path) -> list[str]:

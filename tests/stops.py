@@ -1,7 +1,10 @@
-"""Trainings that are stopped on their way, for tests: in this process, after so many calls of a graph."""
+"""Trainings that are stopped on their way, for tests: here after so many calls of a graph, or as a command."""
 
 from __future__ import annotations
 
+import signal
+import subprocess
+import sys
 from itertools import count
 from pathlib import Path
 
@@ -14,6 +17,19 @@ from convladder.training.keeper import CheckpointKeeper
 from convladder.worker import Stopped
 
 HOURS = 1e6
+
+
+def start_command(*command: str, cwd: Path) -> subprocess.Popen[str]:
+    """Start convladder in a process that can be sent signals, and whose standard error can be read."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "convladder", *command],
+        cwd=cwd,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        # a shell's background jobs ignore Ctrl-C, and so would what they start
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509
+    )
 
 
 def train_with_stops(experiment: Experiment, dataset: Dataset, folder: Path, calls: int) -> tuple[fit.Fitted, int]:

@@ -23,6 +23,7 @@ from conftest import MakeFolder
 from convladder import folders, runs
 from convladder.evaluation import metrics, predictions
 from convladder.results import Results
+from stops import start_command
 
 pytestmark = pytest.mark.xdist_group("climb")
 
@@ -303,15 +304,7 @@ def test_a_climb_that_is_stopped_leaves_no_orphan_and_goes_on(tmp_path: Path, ho
         "climb", "digits", "--limit", "200", "--rungs", "lenet5,max-pooling,same-padding", "--seeds", "2",
         "--epochs", "2", "--jobs", "2",
     ]  # fmt: skip
-    parent = subprocess.Popen(
-        [sys.executable, "-m", "convladder", *command],
-        cwd=tmp_path,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
-        # a shell's background jobs ignore Ctrl-C, and so would what they start
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509
-    )
+    parent = start_command(*command, cwd=tmp_path)
     assert wait_until(lambda: list(tmp_path.glob("climbs/*/trials/*/seed-*/metrics.json")))
     workers = children_of(parent.pid)
     assert workers

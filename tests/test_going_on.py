@@ -23,20 +23,9 @@ from convladder.resuming import HowToGoOn
 from convladder.training import checkpoint
 from convladder.trial import Trial, run_trial
 from convladder.worker import Stopped
+from stops import start_command
 
 TRAIN = ["train", "digits", "--limit", "300", "--rung", "lenet5", "--epochs", "300", "--jobs", "1"]
-
-
-def start(*command: str, cwd: Path) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [sys.executable, "-m", "convladder", *command],
-        cwd=cwd,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
-        # a shell's background jobs ignore Ctrl-C, and so would what they start
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509
-    )
 
 
 def finish(process: subprocess.Popen[str]) -> str:
@@ -66,25 +55,31 @@ def test_killed_trainings_come_out_equal(tmp_path: Path) -> None:
 def test_a_signal_saves_and_ends_and_the_same_command_goes_on(
     tmp_path: Path, how: signal.Signals, status: int
 ) -> None:
-    first = start(*TRAIN, cwd=tmp_path)
+    first = start_command(*TRAIN, cwd=tmp_path)
     unfinished = wait_for(tmp_path, "runs/*.unfinished/checkpoint-*.json").parent
-    refused = start(*TRAIN, cwd=tmp_path)
+    workers = psutil.Process(first.pid).children(recursive=True)
+    for each in workers:
+        each.suspend()  # it might be done before the other command has begun
+    refused = start_command(*TRAIN, cwd=tmp_path)
     assert f"(process {first.pid} on " in finish(refused)
     assert refused.returncode == 2
     first.send_signal(how)
+    time.sleep(0.5)
+    for each in workers:
+        each.resume()
     said = finish(first)
     assert first.returncode == status
     assert "stopping: what is trained is being saved" in said
     assert f"kept in runs/{unfinished.name}, and the same command goes on" in said
     stopped, _ = checkpoint.read_newest(unfinished)
     assert stopped is not None
-    again = start(*TRAIN, cwd=tmp_path)
+    again = start_command(*TRAIN, cwd=tmp_path)
     assert finish(again) is not None
     assert again.returncode == 0
     (folder,) = (tmp_path / "runs").iterdir()
     assert folder == folders.finished(unfinished)
     assert len(runs.Run(folder).about["resumed"]) == 1
-    whole = start(*TRAIN, "--out", "whole", cwd=tmp_path)
+    whole = start_command(*TRAIN, "--out", "whole", cwd=tmp_path)
     finish(whole)
     assert (folder / "predictions.csv").read_bytes() == (tmp_path / "whole/predictions.csv").read_bytes()
     histories = [runs.Run(each).history.drop(columns="train_seconds") for each in (folder, tmp_path / "whole")]
@@ -93,7 +88,7 @@ def test_a_signal_saves_and_ends_and_the_same_command_goes_on(
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such signals")
 def test_a_signal_to_every_process_saves_as_well(tmp_path: Path) -> None:
-    process = start(*TRAIN, "--epochs", "100000", cwd=tmp_path)
+    process = start_command(*TRAIN, "--epochs", "100000", cwd=tmp_path)
     unfinished = wait_for(tmp_path, "runs/*.unfinished/checkpoint-*.json").parent
     for child in psutil.Process(process.pid).children(recursive=True):
         child.terminate()
@@ -108,14 +103,13 @@ def test_a_signal_to_every_process_saves_as_well(tmp_path: Path) -> None:
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such signals")
 def test_a_second_signal_quits_at_once(tmp_path: Path) -> None:
     waits = (
-        "import signal, sys\nfrom convladder import processes, signals\nfrom test_processes import sleep_on\n"
+        f"import sys\nsys.path.insert(0, {str(Path(__file__).parent)!r})\n"
+        "from convladder import processes, signals\nfrom test_processes import sleep_on\n"
         "pool = processes.Pool([processes.Task(0, sleep_on)], jobs=1)\n"
         "with signals.answered_gently(pool.stop):\n"
         "    for event in pool.events():\n        print(event, flush=True)"
     )
-    process = subprocess.Popen(
-        [sys.executable, "-c", waits], stdout=subprocess.PIPE, cwd=Path(__file__).parent, text=True
-    )
+    process = subprocess.Popen([sys.executable, "-c", waits], stdout=subprocess.PIPE, cwd=tmp_path, text=True)
     assert process.stdout is not None
     assert "Started" in process.stdout.readline()
     assert "Message" in process.stdout.readline(), "the task is within saves_when_stopped, and does not end"
