@@ -24,7 +24,7 @@ SAVES = [(0, 64), (1, 0), (1, 64), (2, 0), (2, 64), (3, 0)]  # epochs and steps
 
 def made(epoch: int, step: int) -> Checkpoint:
     course = {"history": [{"epoch": number + 1, "loss": 0.1 * number} for number in range(epoch)], "step": step}
-    return Checkpoint(epoch, step, course, {"model/0/kernel": np.full((40, 5), epoch + step / 1000, np.float32)})
+    return Checkpoint(course, {"model/0/kernel": np.full((40, 5), epoch + step / 1000, np.float32)})
 
 
 def position(found: Checkpoint | None) -> tuple[int, int] | None:
@@ -44,11 +44,12 @@ def test_a_checkpoint_is_read_as_it_was_written(tmp_path: Path) -> None:
         "steps": np.array(12, np.int64),
         "fortran": np.asfortranarray(np.arange(6.0).reshape(2, 3)),
     }
-    checkpoint.write(tmp_path, Checkpoint(3, 7, {"seconds": 0.1 + 0.2, "step": 7}, tensors))
+    course = {"history": [{"epoch": 1.0}, {"epoch": 2.0}, {"epoch": 3.0}], "seconds": 0.1 + 0.2, "step": 7}
+    checkpoint.write(tmp_path, Checkpoint(course, tensors))
     found, damaged = checkpoint.read_newest(tmp_path)
     assert found is not None
     assert damaged == []
-    assert (found.epoch, found.step, found.course) == (3, 7, {"seconds": 0.1 + 0.2, "step": 7})
+    assert (found.epoch, found.step, found.course) == (3, 7, course)
     for name, tensor in tensors.items():
         assert found.tensors[name].dtype == tensor.dtype
         assert found.tensors[name].shape == tensor.shape

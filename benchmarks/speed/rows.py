@@ -74,7 +74,7 @@ SIZES = {
 }
 
 
-def time_of(peer: str, wanted: float | None, figure: str = "seconds") -> Ratio:
+def time_of(peer: str, wanted: float, figure: str = "seconds") -> Ratio:
     return Ratio(peer, (peer, figure), (OURS, figure), wanted)
 
 

@@ -273,10 +273,8 @@ def reproduce(
     first = run if isinstance(run, Run) else Run(run)
     if first.experiment.data.source == memory.NAME and not isinstance(data, Dataset):
         raise ExperimentError("the run was made of images in memory: give them, as load returns them, as data")
-    settings = first.experiment.data
-    if data is not None and not isinstance(data, Dataset):
-        settings = first.experiment.replace({"data.source": str(data)}).data
-    dataset = data if isinstance(data, Dataset) else _load(settings, True, reporter)
+    where = {} if data is None else {"data.source": str(data)}
+    dataset = data if isinstance(data, Dataset) else _load(first.experiment.replace(where).data, True, reporter)
     trial = Trial(first.rung, first.experiment, reproduction.with_splits_of(first, dataset))
     with tempfile.TemporaryDirectory() as spare, reporter.trials() as display:
         folder = Path(out) if out else Path(spare) / "run"

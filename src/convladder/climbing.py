@@ -127,22 +127,21 @@ def train_one(trial: Trial, folder: Path, *, threads: int | None, how: HowToGoOn
         resuming.take_finished(runs.Run(folder), trial)
         return runs.Run(folder)
     unfinished = folders.unfinished(folder)
-    with folders.locked(unfinished):
-        files.remove_leftovers(unfinished)
-        files.remove_leftovers_of(folder)
-        ready = how.prepare(trial, folder)
-        threads = threads or resuming.threads_of(unfinished) or cores()
-        task = Task(trial.key, run_trial, (ready, folder, provenance.command()))
-        pool = Pool([task], jobs=1, threads=threads)
-        try:
+    try:
+        with folders.locked(unfinished):
+            files.remove_leftovers(unfinished)
+            files.remove_leftovers_of(folder)
+            ready = how.prepare(trial, folder)
+            threads = threads or resuming.threads_of(unfinished) or cores()
+            task = Task(trial.key, run_trial, (ready, folder, provenance.command()))
+            pool = Pool([task], jobs=1, threads=threads)
             with signals.answered_gently(pool.stop):
                 for event in pool.events():
                     if isinstance(event, Failed):
                         raise TrainingError(event.error) if event.expected else RuntimeError(event.details)
                     on_event(event)
-        finally:
-            resuming.forget_if_empty(unfinished)
-    folders.remove_if_empty(unfinished)
+    finally:
+        resuming.forget_if_empty(unfinished)
     return runs.Run(folder)
 
 
@@ -245,11 +244,10 @@ def _take(event: Event, folder: Path, on_event: OnEvent) -> list[Failed]:
         return []  # what could not be shared, each trial makes for itself
     on_event(event)
     if isinstance(event, Finished | Failed):
-        error = folders.error_file(folders.trial_folder(folder, event.key))
+        place = folders.trial_folder(folder, event.key)
+        error = folders.error_file(place)
         if isinstance(event, Failed):
-            unfinished = folders.unfinished(folders.trial_folder(folder, event.key))
-            resuming.forget_if_empty(unfinished)
-            folders.remove_if_empty(unfinished)
+            resuming.forget_if_empty(folders.unfinished(place))
             files.write_text(error, event.error + "\n" if event.expected else event.details)
             return [event]
         error.unlink(missing_ok=True)

@@ -6,7 +6,6 @@ import contextlib
 import datetime
 import os
 import platform
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -182,13 +181,6 @@ def locked(folder: Path, name: str = ".lock", *, wait: float = 0) -> Iterator[No
     finally:
         holder.unlink(missing_ok=True)
         lock.release()
-
-
-def remove_if_empty(unfinished_folder: Path) -> None:
-    """Remove the folder of an unfinished run in which nothing is left but locks that nobody holds."""
-    if not any(unfinished_folder.glob("[!.]*")):
-        with contextlib.suppress(RunError), locked(unfinished_folder):
-            shutil.rmtree(unfinished_folder, ignore_errors=True)
 
 
 def check_unlocked(folder: Path) -> None:

@@ -35,9 +35,8 @@ class HowToGoOn:
         """Return where the newest unfinished run of this trial under `parent` is to be put, if there is one."""
         every = [] if self.fresh else parent.glob(f"*{folders.UNFINISHED}/{folders.ABOUT}")
         for path in sorted(every, reverse=True):
-            with contextlib.suppress(
-                OSError, ValueError, KeyError, ConvladderError
-            ):  # gone, or of another version
+            # it may be gone meanwhile, or of another version
+            with contextlib.suppress(OSError, ValueError, KeyError, ConvladderError):
                 about = files.read_json(path)
                 if about["rung"] == trial.rung and not _changes(about, trial):
                     return folders.finished(path.parent)
@@ -94,17 +93,22 @@ def threads_of(unfinished: Path) -> int | None:
 
 
 def forget_if_empty(folder: Path) -> None:
-    """Forget an unfinished run that has no checkpoint: there is nothing to go on with."""
-    if not any(folder.glob("checkpoint-*.json")):
-        remove_unfinished(folder)
+    """Remove an unfinished run that has no checkpoint to go on with, unless another process is at work in it."""
+    if folder.is_dir():
+        with contextlib.suppress(RunError), folders.locked(folder):
+            if not _checkpoints(folder):
+                shutil.rmtree(folder, ignore_errors=True)
+
+
+def _checkpoints(folder: Path) -> bool:
+    return any(folder.glob("checkpoint-*.json"))
 
 
 def _changes_since(unfinished: Path, trial: Trial) -> tuple[list[str], list[str]]:
     """Say what has changed since an unfinished run was begun: what it cannot go on with, and the rest."""
     path = unfinished / folders.ABOUT
     if not path.exists():
-        kept = any(unfinished.glob("checkpoint-*.json"))
-        return [f"{folders.ABOUT} is missing"] if kept else [], []
+        return [f"{folders.ABOUT} is missing"] if _checkpoints(unfinished) else [], []
     about = files.read_json(path)
     changes = _changes(about, trial)
     lasting = [text for key, text in changes.items() if not key.startswith("data") and key not in CHANGEABLE]

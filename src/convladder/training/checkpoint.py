@@ -33,16 +33,20 @@ _NAME = re.compile(r"checkpoint-(\d{4,})-(\d{6,})\.json")
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A training between two steps.
+    """A training between two steps; `course` is as `Course.to_json` gives it."""
 
-    epoch, step : how many epochs are over, and how many steps of the next.
-    course : of the training, as `Course.to_json` gives it.
-    """
-
-    epoch: int
-    step: int
     course: dict[str, Any]
     tensors: Mapping[str, NDArray[Any]]
+
+    @property
+    def epoch(self) -> int:
+        """How many epochs are over."""
+        return len(self.course["history"])
+
+    @property
+    def step(self) -> int:
+        """How many steps of the next are done."""
+        return int(self.course["step"])
 
     @property
     def is_finite(self) -> bool:
@@ -66,10 +70,8 @@ def write(folder: Path, checkpoint: Checkpoint) -> None:
     tensors = save({name: np.asarray(tensor, order="C") for name, tensor in checkpoint.tensors.items()})
     content = {
         "format": FORMAT,
-        "epoch": checkpoint.epoch,
-        "step": checkpoint.step,
         "course": checkpoint.course,
-        "tensors": {"bytes": len(tensors), "sha256": hashlib.sha256(tensors).hexdigest()},
+        "tensors": hashlib.sha256(tensors).hexdigest(),
     }
     files.write_bytes(folder / f"{checkpoint.name}.safetensors", tensors)
     files.write_json(folder / f"{checkpoint.name}.json", {"sha256": _sum_of(content), "checkpoint": content})
@@ -90,16 +92,19 @@ def read_newest(folder: Path) -> tuple[Checkpoint | None, list[Path]]:
 def read(path: Path) -> Checkpoint:
     """Read a checkpoint from its JSON file. Raises DamagedCheckpointError."""
     try:
-        told = json.loads(path.read_bytes())
+        text = path.read_bytes()
+        if not text.endswith(b"}\n"):  # a cut so small that it is JSON still
+            raise DamagedCheckpointError("it is cut")
+        told = json.loads(text)
         content, expected = told["checkpoint"], told["sha256"]
         data = path.with_suffix(".safetensors").read_bytes()
         if _sum_of(content) != expected:
             raise DamagedCheckpointError("its sum is wrong")
-        if hashlib.sha256(data).hexdigest() != content["tensors"]["sha256"]:
+        if hashlib.sha256(data).hexdigest() != content["tensors"]:
             raise DamagedCheckpointError("the sum of its tensors is wrong")
         if content["format"] != FORMAT:
             raise DamagedCheckpointError(f"its format is {content['format']}, and {FORMAT} is known")
-        return Checkpoint(content["epoch"], content["step"], content["course"], load(data))
+        return Checkpoint(content["course"], load(data))
     except (FileNotFoundError, ValueError, KeyError, TypeError, SafetensorError) as error:
         raise DamagedCheckpointError(str(error)) from None
 

@@ -58,7 +58,7 @@ class Training:
         """Return all that the training is now; the tensors are copies."""
         tensors = {name: steps.read(variable) for name, variable in self.steps.variables().items()}
         best = {f"best/{number}": weights for number, weights in enumerate(self.best)}
-        return Checkpoint(self.course.epoch, self.course.step, self.course.to_json(), tensors | best)
+        return Checkpoint(self.course.to_json(), tensors | best)
 
     def _go_on_from(self, checkpoint: Checkpoint) -> None:
         """Be where the checkpoint was taken."""
@@ -77,7 +77,7 @@ class Training:
         course = self.course
         if course.step == 0:
             self.steps.reset_means()
-        for rows, labels in self._training_batches():
+        for rows, labels in self._batches(self._order(), self.experiment.train.batch_size, skip=course.step):
             started = time.perf_counter()
             try:
                 self.steps.train(rows, labels)
@@ -90,15 +90,8 @@ class Training:
 
     def _validate(self, keeper: Keeper) -> dict[str, float]:
         """Return mean loss and accuracy over the validation split."""
-        bank, members = self.dataset.bank, self.dataset.splits.validation
         self.steps.reset_means()
-        for rows, labels in steps.batches(
-            bank.rows[members].astype(np.int32),
-            bank.labels[members],
-            Ahead(bank.images),
-            batch_size=steps.PREDICTION_BATCH,
-            steps=self._steps_per_call(steps.PREDICTION_BATCH),
-        ):
+        for rows, labels in self._batches(self.dataset.splits.validation, steps.PREDICTION_BATCH):
             self.steps.validate(rows, labels)
             keeper.after_call(self.snapshot)
         return self.steps.means()
@@ -124,16 +117,17 @@ class Training:
         if settings.plateau and lowers_rate(course.losses, settings.plateau):
             rate.assign(rate * settings.plateau_factor)
 
-    def _training_batches(self) -> Iterator[tuple[Rows, Rows]]:
-        """Yield what is left of the running epoch."""
-        bank, members, batch_size = self.dataset.bank, self._order(), self.experiment.train.batch_size
+    def _batches(self, members: Indices, batch_size: int, skip: int = 0) -> Iterator[tuple[Rows, Rows]]:
+        """Yield the rows and labels of these records as the graphs take them, without the first batches."""
+        bank, model = self.dataset.bank, self.experiment.model
+        flops = sizes.count_flops(model, bank.form.shape, len(self.dataset.class_names))
         return steps.batches(
             bank.rows[members].astype(np.int32),
             bank.labels[members],
             Ahead(bank.images),
             batch_size=batch_size,
-            steps=self._steps_per_call(batch_size),
-            skip=self.course.step,
+            steps=steps.steps_per_call(flops, batch_size),
+            skip=skip,
         )
 
     def _order(self) -> Indices:
@@ -141,11 +135,6 @@ class Training:
         members = self.dataset.splits.train
         epoch = 0 if self.experiment.train.shuffle == "once" else self.course.epoch
         return members[epoch_order(self.experiment.seed, epoch, len(members))]
-
-    def _steps_per_call(self, batch_size: int) -> int:
-        form, classes = self.dataset.bank.form, len(self.dataset.class_names)
-        flops = sizes.count_flops(self.experiment.model, form.shape, classes)
-        return steps.steps_per_call(flops, batch_size)
 
     def _not_finite(self, step: int) -> TrainingError:
         """Return the error of a step of the running epoch whose loss was no number, with files of its batch."""
