@@ -1,4 +1,4 @@
-"""Train the notebook's last network as the notebook does, until it reaches an accuracy on test, or for 20 epochs.
+"""Train the notebook's last network as the notebook does, until it reaches an accuracy on test, or for 40 epochs.
 
 The time for looking at the test images is told as `paused`.
 """
@@ -14,7 +14,7 @@ from keras_networks import NETWORKS
 from sklearn.model_selection import train_test_split
 from told import arguments, load_arrays
 
-EPOCHS = 20
+EPOCHS = 40
 
 asked = arguments(__doc__)
 keras.utils.set_random_seed(asked.seed)
