@@ -11,7 +11,7 @@ help:
 	@echo "make check   format, lint, types, direction of imports"
 	@echo "make bench   measure speed beside other programs (some 20 minutes; ONLY=trial: one row; SIZE=full: larger, some hours)"
 	@echo "make claims  measure what is claimed: false claims, planted truths, duplicates, foreign images (some 25 minutes)"
-	@echo "make safety  kill 200 trainings and see whether they come out the same; the price of checkpoints (some 30 minutes)"
+	@echo "make safety  kill 200 trainings and a climb, and see whether they come out the same; the price of checkpoints (some 45 minutes)"
 	@echo "make docs    make the tables in docs/ from the code"
 	@echo "make notebooks  run the notebooks and keep their outputs (some minutes)"
 	@echo "make format  put the code in order"
@@ -35,7 +35,7 @@ notebooks: .venv/installed-dev
 	$(BIN)/python notebooks/run.py
 
 bench: .venv/installed-dev
-	$(BIN)/python benchmarks/bench.py $(ONLY) --size $(SIZE)
+	$(BIN)/python benchmarks/bench.py $(ONLY) --size $(SIZE) $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(OUT),--out $(OUT))
 
 claims: .venv/installed-dev
 	$(BIN)/python benchmarks/false_claims.py
@@ -48,8 +48,10 @@ claims: .venv/installed-dev
 	$(BIN)/python benchmarks/duplicates.py
 
 safety: .venv/installed-dev
-	$(BIN)/python benchmarks/kill.py
 	$(BIN)/python benchmarks/safety_price.py
+	$(BIN)/python benchmarks/kill.py
+	$(BIN)/python benchmarks/killed_climb.py
+	$(BIN)/python benchmarks/page.py
 
 format: .venv/installed-dev
 	$(BIN)/ruff check --fix-only --quiet .

@@ -9,8 +9,10 @@ kept in convladder's cache. `growth` and `precision` are programs of their own, 
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
 import tempfile
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -42,8 +44,9 @@ def main(arguments: list[str]) -> None:
     with tempfile.TemporaryDirectory(dir=imageset.workspace()) as kept:
         for name in asked.rows or ROWS:
             if name in ROWS:
-                summaries.append(measure(name, asked, Path(kept)))
-                results.write_json(out / f"{name}.json", summaries[-1])
+                for summary in measure(name, asked, Path(kept)):
+                    results.write_json(out / f"{name}.json", summary)
+                summaries.append(summary)
             else:
                 OTHERS[name](["--out", str(out)])
             if out == results.RESULTS:
@@ -52,15 +55,16 @@ def main(arguments: list[str]) -> None:
         print(results.as_table(summaries), results.as_line(summaries[-1]), sep="\n\n")
 
 
-def measure(name: str, asked: argparse.Namespace, kept: Path) -> dict[str, Any]:
-    """Measure a row, with what earlier ones have left in the folder, and return what came out."""
+def measure(name: str, asked: argparse.Namespace, kept: Path) -> Iterator[dict[str, Any]]:
+    """Measure a row, with what earlier ones have left in the folder, and yield what came out after each round."""
     size = SIZES[asked.size]
     row = ROWS[name](size, imageset.workspace())
     row = replace(row, rounds=asked.rounds or row.rounds)
     if not size.same_accuracy:
         row = replace(row, accuracy_within=None)
     say(f"{name}: {row.work}")
-    return results.summarise(measure_row(row, kept, say), asked.size)
+    for measured in measure_row(row, kept, say):
+        yield results.summarise(measured, asked.size)
 
 
 def _count(text: str) -> int:
@@ -74,4 +78,5 @@ def say(line: str) -> None:
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))  # so that no program outlives it
     main(sys.argv[1:])

@@ -1,42 +1,55 @@
 """Is a training that was killed, at any moment, the same in the end as one that was not?
 
-    python benchmarks/kill.py [--kills 200] [--jobs N] [--seed 0]
+    python benchmarks/kill.py [--trainings 200] [--jobs N] [--seed 0]
 
-Each kill is a training of its own (digits; batch normalisation, dropout and all augmentation; a checkpoint every
-few steps), ended by SIGKILL: half of them at a random moment, half inside the writing of a checkpoint, within or
-after a random one of its operations on the disk. It is then started again, and compared with one that nothing
-happened to: every tensor of the last checkpoint (weights, optimizer, seeds, best weights), the history but for its
-times, every byte of predictions.csv, and the weights of the run. Printed is JSON: the kills, how many hit the
-writing of a checkpoint, how many came too late, and how many trainings came out equal.
+Trainings (digits; batch normalisation, dropout and all augmentation) are ended by SIGKILL and started again:
+
+- half of them inside the writing of a checkpoint, of which there is one every few steps: within or after a random
+  one of its operations on the disk;
+- a third at a random moment;
+- a sixth are `convladder train` itself, killed three times each at random moments: it, its worker, or both.
+
+Each is then compared with one that nothing happened to: every tensor of the last checkpoint (weights, optimizer,
+seeds, best weights; of the command no checkpoint is left), the history but for its times, every byte of
+predictions.csv, and the weights of the run. Kept is: the kills of each kind, how many came too late, how many
+trainings went on from a checkpoint, how many workers outlived their command, and how many trainings came out
+equal.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
 import random
 import shutil
-import signal
 import subprocess
 import sys
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import psutil
 
 from convladder import files, folders, processes, runs
 from convladder.config import Experiment
 from convladder.training import checkpoint
+from speed import results
 
 OPERATIONS = ("_write_synced", "_rename", "sync_folder", "remove")
 EPOCHS, STEPS_PER_CALL = 4, 2
+COMMAND_EPOCHS, COMMAND_KILLS = 100, 3
+ORPHAN_SECONDS = 10  # that a worker may outlive its command
 TIME = "train_seconds"
+WRITING, MOMENT, COMMAND = "in the writing of a checkpoint", "at a random moment", "of the command or its worker"
+KINDS = (COMMAND, WRITING, MOMENT, WRITING, MOMENT, WRITING)
 CHANGES: dict[str, Any] = {
     "data.source": "digits",
     "data.limit": 300,
@@ -48,17 +61,39 @@ CHANGES: dict[str, Any] = {
 }
 
 
-@dataclass(frozen=True)
+@dataclass
 class Outcome:
-    """What came of a kill: whether it hit a training, and the writing of a checkpoint; what differs in the end."""
+    """What came of a training's kills: how many hit it, and of what kind they were; what differs in the end.
 
-    hit: bool
-    writing: bool
-    differences: list[str]
+    went_on : whether it went on from a checkpoint, and was not begun anew.
+    """
+
+    kind: str
+    hits: int = 0
+    misses: int = 0
+    orphans: int = 0
+    went_on: bool = False
+    differences: list[str] = field(default_factory=list)
+
+    def count(self, *, hit: bool) -> None:
+        self.hits += hit
+        self.misses += not hit
 
 
-def train(run: Path, operation: int | None) -> None:
-    """Train and test into a run folder, keeping all checkpoints' folder; be killed at an operation on the disk."""
+@dataclass(frozen=True)
+class Reference:
+    """A training that nothing happened to, how long it took, and how many operations on checkpoints it made."""
+
+    run: Path
+    seconds: float
+    operations: int
+
+
+def train(run: Path, fatal: float) -> None:
+    """Train and test into a run folder, keeping all checkpoints' folder; be killed at an operation on one.
+
+    Prints how many such operations there were.
+    """
     from convladder import trial
     from convladder.data.dataset import load
     from convladder.training import keeper, steps
@@ -68,77 +103,124 @@ def train(run: Path, operation: int | None) -> None:
     trial.shutil.rmtree = lambda *_, **__: None  # type: ignore[attr-defined]
     experiment = Experiment().replace(CHANGES)
     dataset = load(experiment.data)
-    if operation is not None:
-        _die_at(operation)
+    counted = _die_at(fatal, folders.unfinished(run))
     trial.run_trial(trial.Trial("lenet5", experiment, dataset), run, "kill.py", emit=lambda row: None)
+    sys.stdout.write(f"{sum(counted.values())}\n")
 
 
-def _die_at(fatal: int) -> None:
-    """Kill this process at so-manieth of its operations on the disk: a write in its middle, any other after it."""
-    done = 0
+def _die_at(fatal: float, folder: Path) -> Counter[str]:
+    """Kill this process at so-manieth operation on a checkpoint: a write in its middle, any other after it.
+
+    Returns what counts them.
+    """
+    done: Counter[str] = Counter()
 
     def counted(real: Callable[..., None]) -> Callable[..., None]:
         def call(*arguments: Any) -> None:
-            nonlocal done
-            done += 1
-            if done < fatal:
+            if "checkpoint-" not in arguments[0].name and arguments[0] != folder:
+                real(*arguments)
+                return
+            done[real.__name__] += 1
+            if sum(done.values()) < fatal:
                 real(*arguments)
                 return
             if len(arguments) == 2 and isinstance(arguments[1], bytes):
                 arguments[0].write_bytes(arguments[1][: len(arguments[1]) // 2])
             else:
                 real(*arguments)
-            os.kill(os.getpid(), signal.SIGKILL)
+            psutil.Process().kill()
 
         return call
 
     for name in OPERATIONS:
         setattr(files, name, counted(getattr(files, name)))
+    return done
 
 
-def kill(folder: Path, reference: Path, number: int, seed: int) -> Outcome:
-    """Kill a training and go on with it; compare it with the reference."""
+def kill(folder: Path, references: Mapping[str, Reference], number: int, seed: int) -> Outcome:
+    """Kill a training and go on with it; compare it with the one of its kind that was not killed."""
     draw, run = random.Random(f"{seed}/{number}"), folder / f"run-{number}"
-    if number % 2:
-        hit = start(run, draw.randint(1, 250)).wait() == -signal.SIGKILL
-        writing = hit
+    outcome = Outcome(KINDS[number % len(KINDS)])
+    reference, begin = references[outcome.kind], start_command if outcome.kind == COMMAND else start
+    if outcome.kind == WRITING:
+        outcome.count(hit=start(run, draw.randint(1, reference.operations)).wait() < 0)
+    elif outcome.kind == MOMENT:
+        outcome.count(hit=_kill_at_random(run, reference, draw))
     else:
-        hit, writing = _kill_at_random(run, draw), False
-    status = start(run).wait()
-    differences = [f"the second start ended with status {status}"] if status else compare(run, reference)
+        for _ in range(COMMAND_KILLS):
+            if not folders.is_finished(run):
+                _kill_command(run, reference, draw, outcome)
+    status = begin(run).wait()
+    outcome.differences = [f"the last start ended with status {status}"] if status else compare(run, reference.run)
+    resumed = [] if status else runs.Run(run).about.get("resumed", [])
+    outcome.went_on = any(each["epoch"] or each["step"] for each in resumed)
     shutil.rmtree(run, ignore_errors=True)
     shutil.rmtree(folders.unfinished(run), ignore_errors=True)
-    return Outcome(hit, writing, differences)
+    return outcome
 
 
-def _kill_at_random(run: Path, draw: random.Random) -> bool:
-    """Kill a training at a random moment from its start on."""
+def _kill_at_random(run: Path, reference: Reference, draw: random.Random) -> bool:
+    """Kill a training at a random moment from its start on; return whether it was still there."""
     process = start(run)
+    _wait_for_start(process, run)
+    time.sleep(draw.uniform(0, reference.seconds))
+    process.kill()
+    return process.wait() < 0
+
+
+def _kill_command(run: Path, reference: Reference, draw: random.Random, outcome: Outcome) -> None:
+    """Kill the command, its worker or both at a random moment; see whether the worker ends."""
+    process = start_command(run)
+    command = psutil.Process(process.pid)
+    _wait_for_start(process, run)
+    time.sleep(draw.uniform(0, reference.seconds / 2))
+    outcome.count(hit=process.poll() is None)
+    workers = command.children(recursive=True) if process.poll() is None else []
+    for each in draw.choice([[command], workers, [command, *workers]]):
+        with contextlib.suppress(psutil.NoSuchProcess):
+            each.kill()
+    process.wait()
+    outcome.orphans += len(psutil.wait_procs(workers, ORPHAN_SECONDS)[1])
+
+
+def _wait_for_start(process: subprocess.Popen[str], run: Path) -> None:
     while process.poll() is None and not (folders.unfinished(run) / folders.ABOUT).exists():
         time.sleep(0.01)
-    time.sleep(draw.uniform(0, 3))
-    process.kill()
-    return process.wait() == -signal.SIGKILL
 
 
-def start(run: Path, operation: int | None = None) -> subprocess.Popen[bytes]:
-    command = [sys.executable, __file__, "--train", str(run)]
-    if operation:
-        command += ["--operation", str(operation)]
+def start(run: Path, fatal: float = float("inf")) -> subprocess.Popen[str]:
+    return _start(__file__, "--train", str(run), "--fatal", str(fatal))
+
+
+def start_command(run: Path) -> subprocess.Popen[str]:
+    changes = CHANGES | {"train.epochs": COMMAND_EPOCHS, "train.checkpoint_seconds": 1}
+    settings = [f"--set={key}={json.dumps(value)}" for key, value in changes.items() if key != "data.source"]
+    return _start(
+        "-m", "convladder", "train", "digits", "--rung", "lenet5", "--jobs", "1", "--out", str(run), *settings
+    )
+
+
+def _start(*arguments: str) -> subprocess.Popen[str]:
     quiet = {"TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "-1"}
     one_thread = dict.fromkeys(processes.THREAD_VARIABLES, "1")
-    return subprocess.Popen(command, env=os.environ | quiet | one_thread, stderr=subprocess.DEVNULL)
+    return subprocess.Popen(
+        [sys.executable, *arguments],
+        env=os.environ | quiet | one_thread,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
 
 
 def compare(run: Path, reference: Path) -> list[str]:
-    """Return what is not equal in two finished runs and their last checkpoints."""
+    """Return what is not equal in two finished runs and in their last checkpoints, as far as these are left."""
     (one, _), (two, _) = (checkpoint.read_newest(folders.unfinished(each)) for each in (run, reference))
-    if one is None or two is None:
-        return ["there is no checkpoint"]
-    found = _unequal(one.tensors, two.tensors)
+    if (one is None) != (two is None):
+        return ["one of them has no checkpoint"]
+    found = _unequal(one.tensors, two.tensors) if one and two else []
     with np.load(run / runs.WEIGHTS) as weights, np.load(reference / runs.WEIGHTS) as others:
         found += _unequal(weights, others)
-    if _without_times(one) != _without_times(two):
+    if one and two and _without_times(one) != _without_times(two):
         found.append("the history")
     if not runs.Run(run).history.drop(columns=TIME).equals(runs.Run(reference).history.drop(columns=TIME)):
         found.append("history.csv")
@@ -159,16 +241,31 @@ def _without_times(kept: checkpoint.Checkpoint) -> list[dict[str, Any]]:
     return [{name: value for name, value in row.items() if name != TIME} for row in kept.course["history"]]
 
 
-def measure(kills: int, jobs: int, seed: int, folder: Path) -> dict[str, Any]:
-    reference = folder / "reference"
-    if start(reference).wait():
-        raise SystemExit("the training that is not killed failed")
+def refer(begin: Callable[[Path], subprocess.Popen[str]], run: Path) -> Reference:
+    """Train without a kill. Raises RuntimeError where that fails."""
+    process = begin(run)
+    _wait_for_start(process, run)
+    began = time.monotonic()
+    told, _ = process.communicate()
+    if process.returncode:
+        raise RuntimeError("the training that is not killed failed")
+    last = told.strip().splitlines()[-1]
+    return Reference(run, time.monotonic() - began, int(last) if last.isdigit() else 0)
+
+
+def measure(trainings: int, jobs: int, seed: int, folder: Path) -> dict[str, Any]:
+    alone = refer(start, folder / "reference")
+    command = refer(start_command, folder / "command")
+    references = {WRITING: alone, MOMENT: alone, COMMAND: command}
     with ThreadPoolExecutor(jobs) as pool:
-        outcomes = list(pool.map(lambda number: kill(folder, reference, number, seed), range(kills)))
+        outcomes = list(pool.map(lambda number: kill(folder, references, number, seed), range(trainings)))
     return {
-        "kills": sum(each.hit for each in outcomes),
-        "in the writing of a checkpoint": sum(each.writing for each in outcomes),
-        "too late": sum(not each.hit for each in outcomes),
+        "trainings": len(outcomes),
+        "kills": sum(each.hits for each in outcomes),
+        "kinds": {kind: sum(each.hits for each in outcomes if each.kind == kind) for kind in sorted(set(KINDS))},
+        "went_on": sum(each.went_on for each in outcomes),
+        "too_late": sum(each.misses for each in outcomes),
+        "orphans": sum(each.orphans for each in outcomes),
         "equal": sum(not each.differences for each in outcomes),
         "differences": [each.differences for each in outcomes if each.differences],
     }
@@ -176,17 +273,19 @@ def measure(kills: int, jobs: int, seed: int, folder: Path) -> dict[str, Any]:
 
 def main(arguments: list[str]) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--kills", type=int, default=200)
+    parser.add_argument("--trainings", type=int, default=200)
     parser.add_argument("--jobs", type=int, default=processes.cores())
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--out", type=Path, default=results.RESULTS)
     parser.add_argument("--train", type=Path, help=argparse.SUPPRESS)
-    parser.add_argument("--operation", type=int, help=argparse.SUPPRESS)
+    parser.add_argument("--fatal", type=float, help=argparse.SUPPRESS)
     asked = parser.parse_args(arguments)
     if asked.train:
-        train(asked.train, asked.operation)
+        train(asked.train, asked.fatal)
         return
     with tempfile.TemporaryDirectory() as folder:
-        print(json.dumps(measure(asked.kills, asked.jobs, asked.seed, Path(folder)), indent=2))
+        told = measure(asked.trainings, asked.jobs, asked.seed, Path(folder))
+    results.write_json(asked.out / "kills.json", told | results.circumstances())
 
 
 if __name__ == "__main__":

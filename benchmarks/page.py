@@ -1,4 +1,4 @@
-"""Put what was measured into docs/speed.md: at the end of `make bench`, or `python benchmarks/page.py`.
+"""Put what was measured into docs/: at the end of `make bench` and `make safety`, or `python benchmarks/page.py`.
 
 A table stands between `<!-- table: NAME -->` and `<!-- end -->`; whatever else is on the page is written by hand.
 """
@@ -15,9 +15,10 @@ from speed import results
 from speed.harness import KINDS, Kind
 from speed.rows import ROWS
 
-PAGE = Path(__file__).parents[1] / "docs/speed.md"
+DOCS = Path(__file__).parents[1] / "docs"
+PAGES = (DOCS / "speed.md", DOCS / "reproducibility.md")
 
-_TABLE = re.compile(r"(<!-- table: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
+_TABLE = re.compile(r"(<!-- table: ([\w-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 
 def fill(text: str, folder: Path) -> str:
@@ -29,7 +30,7 @@ def _table(name: str, folder: Path) -> str:
     if name in KINDS:
         return of_rows(folder, name)
     if not (folder / f"{name}.json").exists():
-        return f"Not measured yet (`make bench ONLY={name}`)."
+        return f"Not measured yet (`{COMMANDS.get(name, f'make bench ONLY={name}')}`)."
     return MAKERS[name](folder)
 
 
@@ -73,6 +74,42 @@ def of_growth(folder: Path) -> str:
     return "\n".join(lines) + f"\n\n{results.as_line(told)}"
 
 
+def of_kills(folder: Path) -> str:
+    told = _read(folder, "kills")
+    lines = ["| kills | |", "|---|---|"]
+    lines += [f"| {kind} | {count} |" for kind, count in told["kinds"].items()]
+    lines += [f"| **all** | **{told['kills']}** |", f"| too late: the training was over | {told['too_late']} |"]
+    lines += [f"| workers that outlived their command by ten seconds | {told['orphans']} |"]
+    lines += [f"| trainings that went on from a checkpoint, and were not begun anew | {told['went_on']} |"]
+    lines += [f"| trainings that came out equal | **{told['equal']} of {told['trainings']}** |"]
+    return "\n".join(lines) + f"\n\n{results.as_line(told)}"
+
+
+def of_killed_climb(folder: Path) -> str:
+    told = _read(folder, "killed-climb")
+    lines = ["| ended by | trials finished then | checkpoints of others |", "|---|---|---|"]
+    lines += [
+        f"| {each['way']} | {each['finished']} of {told['trials']} | {each['checkpoints']} |"
+        for each in told["kills"]
+    ]
+    differs = ", ".join(told["differences"]) or "nothing"
+    went_on = f"{plural(len(told['went_on']), 'trial')} went on from a checkpoint"
+    return "\n".join(lines) + f"\n\n{went_on}; in the end there differs: **{differs}**. {results.as_line(told)}"
+
+
+def of_price(folder: Path) -> str:
+    told = _read(folder, "safety-price")
+    lines = ["| | times as long | range |", "|---|---|---|"]
+    for name, words in (
+        ("checkpoints", f"with checkpoints ({told['written']} written)"),
+        ("deterministic", "deterministic"),
+    ):
+        each = told[name]
+        lines.append(f"| {words} | {each['median']:.3f} | {each['low']:.3f} to {each['high']:.3f} |")
+    design = f"{told['rung']}, {told['epochs']} epochs, {told['rounds']} rounds in turn"
+    return "\n".join(lines) + f"\n\n{design}. {results.as_line(told)}"
+
+
 def _cost(told: dict[str, Any]) -> str:
     return f"{told['seconds']:,.0f} s, {told['peak_bytes'] / 1e9:.2f} GB"
 
@@ -87,11 +124,19 @@ def _read(folder: Path, name: str) -> Any:
     return json.loads((folder / f"{name}.json").read_text())
 
 
-MAKERS = {"precision": of_precision, "growth": of_growth}
+MAKERS = {
+    "precision": of_precision,
+    "growth": of_growth,
+    "kills": of_kills,
+    "killed-climb": of_killed_climb,
+    "safety-price": of_price,
+}
+COMMANDS = dict.fromkeys(("kills", "killed-climb", "safety-price"), "make safety")
 
 
 def write() -> None:
-    PAGE.write_text(fill(PAGE.read_text(encoding="utf-8"), results.RESULTS), encoding="utf-8")
+    for path in PAGES:
+        path.write_text(fill(path.read_text(encoding="utf-8"), results.RESULTS), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """What bfloat16 brings: speed and accuracy of each rung of the classic ladder, beside float32.
 
-python benchmarks/precision.py [--images 12000] [--epochs 4] [--seeds 4] [--out benchmarks/results]
+python benchmarks/precision.py [--images 10000] [--epochs 4] [--seeds 4] [--out benchmarks/results]
 
 Half an hour on four cores. CIFAR-10 as in bench.py; a stratified subset of so many of its images.
 """
@@ -66,7 +66,7 @@ def _time(run: Any) -> float:
 
 def main(arguments: list[str]) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--images", type=int, default=12_000)
+    parser.add_argument("--images", type=int, default=10_000)
     parser.add_argument("--epochs", type=int, default=4)
     parser.add_argument("--seeds", type=int, default=4)
     parser.add_argument("--smallest", action="store_true", help="a few images, two rungs, one seed: to try it")

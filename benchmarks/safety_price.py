@@ -2,14 +2,13 @@
 
     python benchmarks/safety_price.py [--rounds 5] [--epochs 4] [--rung lenet5] [--images N]
 
-Printed as JSON: how many times as long a training took with checkpoints (and how many it wrote), and with
+Kept is: how many times as long a training took with checkpoints (and how many it wrote), and with
 deterministic operations, each as the median over rounds with its range. CIFAR-10 as in bench.py.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import statistics
 import sys
 import tempfile
@@ -66,7 +65,7 @@ def measure(experiment: Experiment, dataset: Dataset, rounds: int) -> dict[str, 
             changed = experiment.replace({"train.deterministic": how["deterministic"]})
             told[name].append(call(train, changed, dataset, how["kept"]))
             print(f"{name}: {told[name][-1]}", file=sys.stderr, flush=True)
-    figures: dict[str, Any] = {"checkpoints written": told["checkpoints"][0][1]}
+    figures: dict[str, Any] = {"written": told["checkpoints"][0][1]}
     for name in ("checkpoints", "deterministic"):
         ratios = [own / plain for (own, _), (plain, _) in zip(told[name], told["plain"], strict=True)]
         figures[name] = {"median": statistics.median(ratios), "low": min(ratios), "high": max(ratios)}
@@ -79,12 +78,20 @@ def main(arguments: list[str]) -> None:
     parser.add_argument("--epochs", type=int, default=4)
     parser.add_argument("--rung", default="lenet5")
     parser.add_argument("--images", type=int, help="of the train split; default: all")
+    parser.add_argument("--data", help="default: CIFAR-10")
+    parser.add_argument("--out", type=Path, default=results.RESULTS)
     asked = parser.parse_args(arguments)
-    source = {"data.source": str(imageset.cifar10(imageset.workspace())), "data.on_leak": "keep"}
-    changes = source | {"train.epochs": asked.epochs, "data.limit": asked.images}
+    data = asked.data or str(imageset.cifar10(imageset.workspace()))
+    changes = {
+        "data.source": data,
+        "data.on_leak": "keep",
+        "train.epochs": asked.epochs,
+        "data.limit": asked.images,
+    }
     experiment = load_ladder("classic").experiment(asked.rung).replace(changes)
     figures = measure(experiment, load(experiment.data), asked.rounds)
-    print(json.dumps(figures | results.circumstances(), indent=2))
+    design = {"rung": asked.rung, "epochs": asked.epochs, "rounds": asked.rounds}
+    results.write_json(asked.out / "safety-price.json", design | figures | results.circumstances())
 
 
 if __name__ == "__main__":

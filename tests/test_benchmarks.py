@@ -13,8 +13,10 @@ import pytest
 
 import bench
 import growth
+import killed_climb
 import page
 import precision
+import safety_price
 from speed import harness, imageset, results
 from speed.harness import Measured, Ratio, Row, Side, find_differences, measure_row, run
 from speed.rows import ROWS, SIZES
@@ -55,30 +57,62 @@ def test_precision_compares_each_rung_with_its_half(tmp_path: Path) -> None:
     assert told["speed"] > 0
 
 
+def test_what_is_safe_is_killed_and_priced(tmp_path: Path) -> None:
+    killed_climb.main(
+        [
+            "--data",
+            "digits",
+            "--rungs",
+            "lenet5",
+            "--seeds",
+            "1",
+            "--epochs",
+            "1",
+            "--kills",
+            "1",
+            "--out",
+            str(tmp_path),
+        ]
+    )
+    climb = json.loads((tmp_path / "killed-climb.json").read_text())
+    assert (len(climb["kills"]), climb["trials"], climb["status"], climb["differences"]) == (1, 1, 0, [])
+    safety_price.main(
+        ["--data", "digits", "--images", "300", "--epochs", "2", "--rounds", "1", "--out", str(tmp_path)]
+    )
+    price = json.loads((tmp_path / "safety-price.json").read_text())
+    assert price["written"] >= 1
+    assert price["checkpoints"]["median"] > 0
+    for name in ("killed-climb", "safety-price"):
+        assert "|---|" in page.fill(f"<!-- table: {name} -->\n<!-- end -->", tmp_path)
+
+
 def test_the_page_holds_what_was_measured() -> None:
-    text = page.PAGE.read_text(encoding="utf-8")
-    assert page.fill(text, results.RESULTS) == text, "python benchmarks/page.py makes it anew"
-    assert all(f"**{name}**: " in text for name in ROWS)
+    texts = [path.read_text(encoding="utf-8") for path in page.PAGES]
+    assert [page.fill(text, results.RESULTS) for text in texts] == texts, "python benchmarks/page.py makes it anew"
+    assert all(f"**{name}**: " in texts[0] for name in ROWS)
+    assert all(f"<!-- table: {name} -->" in "".join(texts) for name in page.MAKERS)
 
 
 def test_what_was_not_measured_is_said(tmp_path: Path) -> None:
-    assert "Not measured yet (`make bench ONLY=growth`)" in page.fill(
-        "<!-- table: growth -->\n<!-- end -->", tmp_path
-    )
+    for name, command in (("growth", "make bench ONLY=growth"), ("kills", "make safety")):
+        said = page.fill(f"<!-- table: {name} -->\n<!-- end -->", tmp_path)
+        assert f"Not measured yet (`{command}`)" in said
 
 
 def test_sides_take_turns_and_ratios_are_of_one_round(tmp_path: Path) -> None:
     said: list[str] = []
     ratio = Ratio("b over a", ("b", "speed"), ("a", "speed"), wanted=2)
     row = Row("row", "work", (telling("a", 5, 2.0), telling("b", 5, 3.0)), (ratio,), rounds=3, same=("images",))
-    measured = measure_row(row, tmp_path, said.append)
+    (*_, measured) = measure_row(row, tmp_path, said.append)
     assert [line.split(":")[0].strip() for line in said] == ["a", "b", "b", "a", "a", "b"]
     assert measured.ratios(ratio) == [1.5] * 3
     summary = results.summarise(measured, "usual")
     assert summary["ratios"] == [
         {"name": "b over a", "wanted": 2, "rounds": 3, "median": 1.5, "low": 1.5, "high": 1.5}
     ]
-    assert "| **row**: work | b over a | 1.50 | 1.50 to 1.50 | 2 |  |" in results.as_table([summary])
+    assert "| **row**: work | b over a | 1.50 | 1.50 to 1.50 (3) | 2 | not reached |" in results.as_table(
+        [summary]
+    )
 
 
 def test_other_work_and_other_accuracy_are_said() -> None:
@@ -99,7 +133,7 @@ def test_a_side_whose_library_is_missing_is_left_out_and_one_that_fails_is_not(t
     said: list[str] = []
     absent = Side("absent", "-c", ("print()",), needs="no_such_library")
     ratio = Ratio("ratio", ("absent", "seconds"), ("a", "seconds"), wanted=1)
-    measured = measure_row(Row("row", "work", (telling("a", 5, 1), absent), (ratio,)), tmp_path, said.append)
+    (*_, measured) = measure_row(Row("row", "work", (telling("a", 5, 1), absent), (ratio,)), tmp_path, said.append)
     assert "absent: left out, no_such_library is missing" in said[0]
     assert "not run" in results.as_table([results.summarise(measured, "usual")])
     with pytest.raises(RuntimeError, match="no_such_library"):

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 from pathlib import Path
 
 import pytest
@@ -28,6 +29,36 @@ def test_leftovers_of_a_killed_process_are_removed(tmp_path: Path) -> None:
     (tmp_path / "climb.json").touch()
     files.remove_leftovers(tmp_path)
     assert {path.name for path in tmp_path.rglob("*")} == {"trials", "climb.json"}
+
+
+def test_leftovers_of_one_place_are_not_those_of_its_neighbours(tmp_path: Path) -> None:
+    (tmp_path / ".lr0.0123abcd.tmp").mkdir()
+    (tmp_path / ".lr0.1.0123abcd.tmp").mkdir()
+    files.remove_leftovers_of(tmp_path / "lr0")
+    assert [path.name for path in tmp_path.iterdir()] == [".lr0.1.0123abcd.tmp"]
+
+
+def test_a_disk_that_cannot_be_synced_keeps_no_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(handle: int) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    def write() -> None:
+        with files.whole_folder(tmp_path / "made", "whole") as folder:
+            (folder / "whole").touch()
+
+    with monkeypatch.context() as failing:
+        failing.setattr(files.os, "fsync", fail)
+        with pytest.raises(OSError, match="Input/output error"):
+            write()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_new_folders_are_named_on_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    synced: list[Path] = []
+    monkeypatch.setattr(files, "sync_folder", synced.append)
+    files.make_folder(tmp_path / "climbs/mine")
+    files.make_folder(tmp_path / "climbs/mine")
+    assert synced == [tmp_path, tmp_path / "climbs"]
 
 
 def test_whoever_makes_a_folder_first_has_won(tmp_path: Path) -> None:

@@ -15,10 +15,11 @@ import pytest
 
 import convladder as cl
 import kill
-from convladder import climbing, files, folders, provenance, resuming, runs, worker
+from convladder import climbing, files, folders, provenance, reproduction, resuming, runs, worker
 from convladder.config import Experiment
 from convladder.data.dataset import Dataset
 from convladder.errors import RunError
+from convladder.processes import Failed, Started
 from convladder.resuming import HowToGoOn
 from convladder.training import checkpoint
 from convladder.trial import Trial, run_trial
@@ -42,12 +43,19 @@ def wait_for(folder: Path, pattern: str) -> Path:
     raise AssertionError(f"no {pattern}")
 
 
+def position(found: checkpoint.Checkpoint | None) -> tuple[int, int]:
+    assert found is not None
+    return found.epoch, found.step
+
+
 def test_killed_trainings_come_out_equal(tmp_path: Path) -> None:
-    told = kill.measure(kills=4, jobs=2, seed=1, folder=tmp_path)
+    told = kill.measure(trainings=4, jobs=2, seed=1, folder=tmp_path)
     assert told["differences"] == []
     assert told["equal"] == 4
-    assert told["kills"] >= 3
-    assert told["in the writing of a checkpoint"] >= 1
+    assert told["kinds"][kill.WRITING] == 2
+    assert told["kinds"][kill.COMMAND] >= 1
+    assert told["orphans"] == 0
+    assert told["went_on"] >= 1
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such signals")
@@ -60,6 +68,7 @@ def test_a_signal_saves_and_ends_and_the_same_command_goes_on(
     workers = psutil.Process(first.pid).children(recursive=True)
     for each in workers:
         each.suspend()  # it might be done before the other command has begun
+    before, _ = checkpoint.read_newest(unfinished)
     refused = start_command(*TRAIN, cwd=tmp_path)
     assert f"(process {first.pid} on " in finish(refused)
     assert refused.returncode == 2
@@ -72,7 +81,7 @@ def test_a_signal_saves_and_ends_and_the_same_command_goes_on(
     assert "stopping: what is trained is being saved" in said
     assert f"kept in runs/{unfinished.name}, and the same command goes on" in said
     stopped, _ = checkpoint.read_newest(unfinished)
-    assert stopped is not None
+    assert position(stopped) > position(before)
     again = start_command(*TRAIN, cwd=tmp_path)
     assert finish(again) is not None
     assert again.returncode == 0
@@ -90,14 +99,21 @@ def test_a_signal_saves_and_ends_and_the_same_command_goes_on(
 def test_a_signal_to_every_process_saves_as_well(tmp_path: Path) -> None:
     process = start_command(*TRAIN, "--epochs", "100000", cwd=tmp_path)
     unfinished = wait_for(tmp_path, "runs/*.unfinished/checkpoint-*.json").parent
-    for child in psutil.Process(process.pid).children(recursive=True):
-        child.terminate()
+    workers = psutil.Process(process.pid).children(recursive=True)
+    for each in workers:
+        each.suspend()
+    before, _ = checkpoint.read_newest(unfinished)
+    for each in workers:
+        each.terminate()
     process.terminate()
-    finish(process)
+    time.sleep(0.5)
+    for each in workers:
+        each.resume()
+    said = finish(process)
     assert process.returncode == 143
-    assert not list(tmp_path.glob("runs/*.error.txt"))
+    assert "failed" not in said
     found, _ = checkpoint.read_newest(unfinished)
-    assert found is not None
+    assert position(found) > position(before)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such signals")
@@ -121,9 +137,24 @@ def test_a_second_signal_quits_at_once(tmp_path: Path) -> None:
     process.stdout.close()
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such signals")
+def test_from_python_it_is_said_where_things_stand_too(tmp_path: Path) -> None:
+    trains = (
+        "import convladder as cl\n"
+        "cl.train('digits', 'lenet5', epochs=100000, changes={'data.limit': 300}, threads=1, quiet=True)"
+    )
+    process = subprocess.Popen([sys.executable, "-c", trains], stderr=subprocess.PIPE, cwd=tmp_path, text=True)
+    wait_for(tmp_path, "runs/*.unfinished/checkpoint-*.json")
+    process.terminate()
+    said = finish(process)
+    assert process.returncode == 143
+    assert "and the same command goes on" in said, "a quiet one says that, too"
+
+
 @pytest.fixture
 def begun(few_digits: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Trial, Path]:
     """A trial that was stopped in its second epoch, and the folder of its run to be."""
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")  # as in a worker
     experiment = Experiment().replace({"train.epochs": 2}).replace(few_digits.settled())
     trial, folder = Trial("lenet5", experiment, few_digits), tmp_path / "runs/run"
     folder.parent.mkdir()
@@ -144,6 +175,10 @@ def test_an_unfinished_run_can_be_read_and_is_found(begun: tuple[Trial, Path]) -
     assert HowToGoOn(fresh=True).find(folder.parent, trial) is None
     other = replace(trial, experiment=trial.experiment.replace({"seed": 1}))
     assert HowToGoOn().find(folder.parent, other) is None
+    assert HowToGoOn(allow_changed=True).find(folder.parent, other) is None
+    longer = replace(trial, experiment=trial.experiment.replace({"train.epochs": 9}))
+    assert HowToGoOn().find(folder.parent, longer) is None
+    assert HowToGoOn(allow_changed=True).find(folder.parent, longer) == folder
     with pytest.raises(RunError, match="is not finished: the same command goes on"):
         runs.Run(folder)
 
@@ -163,6 +198,8 @@ def test_what_has_changed_is_refused_or_recorded(
     with pytest.raises(RunError, match=rf"keras was {now['keras']} and is now 99\.0"):
         HowToGoOn().prepare(trial, folder)
     monkeypatch.undo()
+    with pytest.raises(RunError, match=r"threads were 1 and are now 2.*--allow-changed"):
+        HowToGoOn().prepare(trial, folder, threads=2)
     allowed = HowToGoOn(allow_changed=True).prepare(longer, folder)
     run_trial(allowed, folder, "pytest", print)
     about = runs.Run(folder).about
@@ -171,11 +208,67 @@ def test_what_has_changed_is_refused_or_recorded(
     assert not folders.unfinished(folder).exists()
 
 
+def test_the_first_environment_stays_and_the_last_is_compared(
+    begun: tuple[Trial, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trial, folder = begun
+    first = files.read_json(folders.unfinished(folder) / "experiment.json")["environment"]
+    now = provenance.versions()
+    monkeypatch.setattr(provenance, "versions", lambda *_: now | {"keras": "99.0"})
+    monkeypatch.setattr(provenance, "processor", lambda: "another")
+    said: list[Any] = []
+    allowed = HowToGoOn(allow_changed=True).prepare(trial, folder)
+    with monkeypatch.context() as stopping:
+        stopping.setattr(worker, "stop_asked", lambda: True)
+        with pytest.raises(Stopped):
+            run_trial(allowed, folder, "pytest", said.append)
+    assert said[0].startswith("goes on after 1 epoch and")
+    assert said[1] == f"changed since it was begun: keras was {now['keras']} and is now 99.0"
+    assert said[2].startswith(f"changed since it was begun: the machine was {first['machine']} and is now ")
+    assert HowToGoOn().prepare(trial, folder).changed == (), "what was allowed once is not refused"
+    about = files.read_json(folders.unfinished(folder) / "experiment.json")
+    assert about["environment"] == first
+    assert provenance.last_environment(about)["versions"]["keras"] == "99.0"
+
+
+@pytest.mark.parametrize("damage", ["", "{", "[]", '{"experiment": {}, "environment": {"versions": {}}}'])
+def test_an_unfinished_run_that_does_not_say_what_it_is_of_is_refused(
+    begun: tuple[Trial, Path], damage: str
+) -> None:
+    trial, folder = begun
+    (folders.unfinished(folder) / "experiment.json").write_text(damage)
+    with pytest.raises(RunError, match=r"experiment\.json is damaged or of another version .*--fresh starts over"):
+        HowToGoOn(allow_changed=True).prepare(trial, folder)
+
+
 def test_other_images_are_refused(begun: tuple[Trial, Path]) -> None:
     trial, folder = begun
     bank = replace(trial.dataset.bank, fingerprint="other")
-    with pytest.raises(RunError, match="it is of other data, from digits"):
-        HowToGoOn().prepare(replace(trial, dataset=replace(trial.dataset, bank=bank)), folder)
+    other = replace(trial, dataset=replace(trial.dataset, bank=bank))
+    for how in (HowToGoOn(), HowToGoOn(allow_changed=True)):
+        with pytest.raises(
+            RunError, match=r"cannot go on \(it is of other data, from digits.*--fresh starts over$"
+        ):
+            how.prepare(other, folder)
+    faster = replace(other, experiment=trial.experiment.replace({"train.learning_rate": 0.1}))
+    with pytest.raises(RunError, match=r"other data.*train\.learning_rate was 0\.001 and is now 0\.1"):
+        HowToGoOn(allow_changed=True).prepare(faster, folder)
+
+
+def test_another_split_is_refused_as_weights_have_seen_what_would_be_tested(begun: tuple[Trial, Path]) -> None:
+    trial, folder = begun
+    for changes in ({"data.split_seed": 1}, {"data.validation": 0.2}, {"data.folds": 2}):
+        other = replace(trial, experiment=trial.experiment.replace(changes))
+        with pytest.raises(RunError, match="cannot go on"):
+            HowToGoOn(allow_changed=True).prepare(other, folder)
+
+
+def test_nothing_has_changed_where_nothing_is_kept(begun: tuple[Trial, Path]) -> None:
+    trial, folder = begun
+    for path in folders.unfinished(folder).glob("checkpoint-*"):
+        path.unlink()
+    other = replace(trial, experiment=trial.experiment.replace({"train.learning_rate": 0.1}))
+    assert HowToGoOn().prepare(other, folder) == other
 
 
 def test_what_the_checkpoint_holds_cannot_be_changed_on_the_way(begun: tuple[Trial, Path]) -> None:
@@ -203,7 +296,12 @@ def test_what_cannot_be_read_is_not_found(begun: tuple[Trial, Path]) -> None:
 
 def test_fresh_begins_anew_and_replaces_nothing_finished(begun: tuple[Trial, Path]) -> None:
     trial, folder = begun
+    before = sorted(folders.unfinished(folder).iterdir())
     assert HowToGoOn(fresh=True).prepare(trial, folder).changed == ()
+    assert sorted(folders.unfinished(folder).iterdir()) == before, "nothing is removed before all is checked"
+    HowToGoOn().clear(folder)
+    assert sorted(folders.unfinished(folder).iterdir()) == before
+    HowToGoOn(fresh=True).clear(folder)
     assert not list(folders.unfinished(folder).glob("[!.]*"))
     run_trial(trial, folder, "pytest", print)
     assert "resumed" not in runs.Run(folder).about
@@ -236,6 +334,68 @@ def test_a_checkpoint_that_is_damaged_is_not_gone_on_from_and_that_is_said(
     assert (resumed["epoch"], resumed["step"], resumed["damaged"]) == (1, 0, [f"{newest.stem}.json"])
     run_trial(trial, tmp_path / "whole", "pytest", print)
     assert (folder / "predictions.csv").read_bytes() == (tmp_path / "whole/predictions.csv").read_bytes()
+
+
+def test_what_is_damaged_is_put_aside_once_it_is_written_down(
+    begun: tuple[Trial, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trial, folder = begun
+    newest = max(folders.unfinished(folder).glob("checkpoint-*.safetensors"))
+    newest.write_bytes(b"")
+
+    def die(*_: Any) -> None:
+        raise ZeroDivisionError
+
+    with monkeypatch.context() as dying:
+        dying.setattr(files, "write_json", die)
+        with pytest.raises(ZeroDivisionError):
+            run_trial(trial, folder, "pytest", print)
+    assert newest.exists()
+    run_trial(trial, folder, "pytest", print)
+    assert runs.Run(folder).about["resumed"][0]["damaged"] == [f"{newest.stem}.json"]
+
+
+def test_what_changed_on_the_way_is_on_the_card_and_versions_count_as_mixed(begun: tuple[Trial, Path]) -> None:
+    trial, folder = begun
+    run_trial(replace(trial, changed=("keras was 1.0 and is now 2.0",)), folder, "pytest", print)
+    run = runs.Run(folder)
+    assert "although keras was 1.0 and is now 2.0" in (folder / "card.md").read_text()
+    assert provenance.mixed_versions([run.about]) == []
+    run.about["resumed"][0]["environment"]["versions"]["keras"] = "99.0"
+    assert provenance.mixed_versions([run.about]) == ["keras"]
+
+
+def test_what_is_being_written_is_no_run_yet(begun: tuple[Trial, Path]) -> None:
+    trial, folder = begun
+    run_trial(trial, folder, "pytest", print)
+    folder.rename(folder.with_name(".run.0123abcd.tmp"))
+    assert folders.finished_inside(folder.parent) == []
+
+
+def test_an_error_of_before_is_forgotten_when_its_trial_is_begun_again(tmp_path: Path) -> None:
+    key = folders.TrialKey("lenet5", 0)
+    error = folders.error_file(folders.trial_folder(tmp_path, key))
+    climbing._take(Failed(key, "no memory", "", expected=True), tmp_path, print)
+    assert error.exists()
+    climbing._take(Started(key), tmp_path, print)
+    assert not error.exists()
+
+
+def test_a_climb_that_cannot_be_read_is_not_found(tmp_path: Path) -> None:
+    files.write_text(tmp_path / "a/climb.json", "{")
+    files.write_text(tmp_path / "b/climb.json", '{"identity": "this"}')
+    files.write_text(tmp_path / "c/climb.json", "[]")
+    assert climbing.find_climb(tmp_path, climbing.Plan(None, (), "this")) == tmp_path / "b"
+
+
+@pytest.mark.parametrize("call", [cl.train, cl.climb])
+def test_allow_changed_says_where_nothing_is_to_be_gone_on_with(
+    call: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(RunError, match=r"--allow-changed found no .* say with --out which is meant"):
+        call("digits", allow_changed=True, quiet=True)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_lock_names_its_holder_and_ends_with_it(tmp_path: Path) -> None:
@@ -271,3 +431,14 @@ def test_a_run_is_reproduced_or_it_is_said_how_far_it_is_not(tmp_path: Path) -> 
     assert (other.otherwise, other.apart) == (1, pytest.approx(0, abs=1e-7))
     assert other.circumstances == (f"keras was 1.0 and is now {provenance.versions(['keras'])['keras']}",)
     assert runs.Run(tmp_path / "again").seed == 0
+    with pytest.raises(RunError, match="run is the run itself: choose another --out"):
+        cl.reproduce(run, out=run.folder, quiet=True)
+
+
+def test_what_cannot_be_made_again_is_said(begun: tuple[Trial, Path]) -> None:
+    trial, folder = begun
+    run_trial(replace(trial, changed=("train.epochs was 1 and is now 2",)), folder, "pytest", print)
+    run = runs.Run(folder)
+    assert reproduction.compare(run, run).circumstances == (
+        "it was gone on with although train.epochs was 1 and is now 2",
+    )

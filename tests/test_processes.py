@@ -8,8 +8,20 @@ from typing import Any
 
 import pytest
 
+from convladder import processes
 from convladder.errors import ConvladderError, DataError
-from convladder.processes import Event, Failed, Finished, Message, Task, call, run_tasks
+from convladder.processes import (
+    Event,
+    Failed,
+    Finished,
+    Message,
+    Overdue,
+    Started,
+    Stopping,
+    Task,
+    call,
+    run_tasks,
+)
 from convladder.worker import saves_when_stopped
 
 
@@ -89,7 +101,7 @@ def test_a_task_that_fails_leaves_the_others_alone() -> None:
     assert failed["fault"].expected
     assert failed["fault"].error == "no such folder"
     assert failed["death"].expected
-    assert "status -9 (killed: perhaps memory ran out" in failed["death"].error
+    assert "status -9 (perhaps memory ran out" in failed["death"].error
 
 
 def test_a_function_that_a_worker_cannot_find_is_a_failure_and_not_a_hang() -> None:
@@ -104,6 +116,35 @@ def test_workers_end_when_the_caller_stops_listening() -> None:
     events.close()
     with pytest.raises(ProcessLookupError):
         os.kill(process, 0)
+
+
+def test_a_worker_that_cannot_be_started_costs_its_task(monkeypatch: pytest.MonkeyPatch) -> None:
+    real = processes._start_worker
+    starts = iter([OSError(errno.EAGAIN, "Resource temporarily unavailable"), None])
+
+    def start(threads: int) -> Any:
+        error = next(starts)
+        if error:
+            raise error
+        return real(threads)
+
+    monkeypatch.setattr(processes, "_start_worker", start)
+    events = list(run_tasks([Task(0, double, (1,)), Task(1, double, (1,))], jobs=1))
+    (failed,) = [each for each in events if isinstance(each, Failed)]
+    assert failed.expected
+    assert "no worker could be started" in failed.error
+    assert results(events) == {1: 2}
+
+
+def test_what_is_not_saved_in_time_is_said_and_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(processes, "STOP_SECONDS", 0.5)
+    pool = processes.Pool([Task("slow", sleep_on), Task("later", own_process)], jobs=1)
+    events = []
+    for event in pool.events():
+        events.append(event)
+        if isinstance(event, Message):
+            pool.stop()
+    assert events == [Started("slow"), Message("slow", "asleep"), Stopping(), Overdue("slow")]
 
 
 def test_call_returns_a_value_or_raises_the_fault() -> None:

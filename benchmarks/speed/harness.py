@@ -116,8 +116,10 @@ class Measured:
         return [ratio.of(told) for told in self.rounds if sides <= told.keys()]
 
 
-def measure_row(row: Row, kept: Path, say: Callable[[str], None]) -> Measured:
+def measure_row(row: Row, kept: Path, say: Callable[[str], None]) -> Iterator[Measured]:
     """Run the sides of a row in turn, every other round backwards; leave out those that cannot run here.
+
+    Yields what was measured so far after each round: some take hours, and what is done is not lost.
 
     kept : the folder in which they run, with the cache that is kept from run to run.
     """
@@ -134,7 +136,7 @@ def measure_row(row: Row, kept: Path, say: Callable[[str], None]) -> Measured:
             told[side.name] = figures = run(side, kept, number, memory=row.memory)
             say(f"  {side.name}: " + ", ".join(f"{name} {_short(value)}" for name, value in figures.items()))
         measured.rounds.append(told)
-    return measured
+        yield measured
 
 
 def run(side: Side, kept: Path, number: int = 0, *, memory: bool = False) -> Figures:

@@ -68,7 +68,7 @@ def _commit() -> str | None:
 
 def as_table(summaries: Iterable[dict[str, Any]]) -> str:
     """Return a Markdown table of the ratios; a row's work stands at its first."""
-    lines = ["| work | beside | ratio | range | wanted | |", "|---|---|---|---|---|---|"]
+    lines = ["| work | beside | ratio | range (rounds) | wanted | |", "|---|---|---|---|---|---|"]
     for summary in summaries:
         works = [f"**{summary['row']}**: {summary['work']}", *[""] * len(summary["ratios"])]
         same = not summary["differences"]
@@ -91,6 +91,10 @@ def _cells(ratio: dict[str, Any], same: bool) -> str:
     wanted = "" if ratio["wanted"] is None else f"{ratio['wanted']:g}"
     if "median" not in ratio:
         return f"{ratio['name']} | not run | | {wanted} | "
-    reached = "reached" if same and ratio["low"] >= (ratio["wanted"] or math.inf) else ""
-    spread = f"{ratio['low']:.2f} to {ratio['high']:.2f}" if ratio["rounds"] > 1 else "one round"
+    reached = (
+        "reached" if same and ratio["low"] >= (ratio["wanted"] or math.inf) else "not reached" if wanted else ""
+    )
+    spread = (
+        f"{ratio['low']:.2f} to {ratio['high']:.2f} ({ratio['rounds']})" if ratio["rounds"] > 1 else "one round"
+    )
     return f"{ratio['name']} | {ratio['median']:.2f} | {spread} | {wanted} | {reached}"

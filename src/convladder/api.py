@@ -19,7 +19,7 @@ from convladder.config import Data, Experiment
 from convladder.data import dataset as datasets
 from convladder.data import memory, opening
 from convladder.data.sources import Source
-from convladder.errors import ExperimentError
+from convladder.errors import ExperimentError, RunError
 from convladder.ladder import Ladder, load_ladder
 from convladder.processes import cores
 from convladder.reproduction import Reproduction
@@ -143,7 +143,8 @@ def train(
     fresh
         Start over where an unfinished run would go on; a finished run is never replaced.
     allow_changed
-        Go on with an unfinished run although settings, data or versions differ, and keep a record of that.
+        Go on with an unfinished run although versions, threads or the number of epochs differ, and keep a record
+        of that.
 
     Raises
     ------
@@ -164,9 +165,14 @@ def train(
     dataset = _loader(data, allow_rejects, reporter)(experiment.data)
     trial = Trial(name, experiment.replace(dataset.settled()), dataset)
     how = HowToGoOn(fresh=fresh, allow_changed=allow_changed)
-    folder = Path(out) if out else how.find(Path("runs"), trial) or folders.new_folder("runs", dataset.bank.source)
+    found = Path(out) if out else how.find(Path("runs"), trial)
+    if allow_changed and not found:
+        raise RunError(
+            "--allow-changed found no unfinished run of this under runs/: say with --out which is meant"
+        )
+    folder = found or folders.new_folder("runs", dataset.bank.source)
     folders.check_outside(folder, experiment.data.source)
-    with _going_on(reporter, folders.unfinished(folder)), reporter.trials() as display:
+    with _going_on(reporter, folders.unfinished(folder), fresh, run=folder), reporter.trials() as display:
         climbing.train_one(trial, folder, threads=threads, how=how, on_event=display.follow)
     return Run(folder)
 
@@ -209,7 +215,7 @@ def climb(
     fresh
         Start over: without `out` in a new folder; unfinished trials begin anew, finished ones are never replaced.
     allow_changed
-        Go on with unfinished trials although settings, data or versions differ, and keep a record of that.
+        Go on with unfinished trials although versions or the number of epochs differ, and keep a record of that.
 
     Raises
     ------
@@ -231,13 +237,17 @@ def climb(
     plan = climbing.make_plan(chosen, range(seed, seed + seeds), settings, _loader(data, allow_rejects, reporter))
     source = settings["data.source"]
     earlier = climbing.find_climb(Path("climbs"), plan) if out is None and not fresh else out
+    if allow_changed and not earlier:
+        raise RunError(
+            "--allow-changed found no climb of these trials under climbs/: say with --out which is meant"
+        )
     folder = Path(earlier) if earlier else folders.new_folder("climbs", source)
     folders.check_outside(folder, source)
     finished = climbing.count_finished(plan, folder)
     if finished:
         reporter.say(f"{finished} of {len(plan.trials)} trials are finished already in {folder}")
     how = HowToGoOn(fresh=fresh, allow_changed=allow_changed)
-    with _going_on(reporter, folder), reporter.trials() as display:
+    with _going_on(reporter, folder, fresh), reporter.trials() as display:
         climbing.climb(
             plan, folder, jobs=jobs or cores(), how=how, on_weights=display.expect, on_event=display.follow
         )
@@ -260,26 +270,32 @@ def reproduce(
     data
         Where its images are now; None takes where they were.
     out
-        Keep the new run there; None keeps nothing.
+        Keep the new run there, and go on with it if that was stopped; None keeps nothing.
 
     Raises
     ------
     DataError
         The images are not those that the run was made of.
     RunError, TrainingError
-        The folder holds no run, or the training failed.
+        The folder holds no run, there is one at `out` already, or the training failed.
     """
     reporter = progress.reporter(quiet=quiet)
     first = run if isinstance(run, Run) else Run(run)
+    if out and Path(out).resolve() == first.folder.resolve():
+        raise RunError(f"{out} is the run itself: choose another --out for the new one")
     if first.experiment.data.source == memory.NAME and not isinstance(data, Dataset):
         raise ExperimentError("the run was made of images in memory: give them, as load returns them, as data")
     where = {} if data is None else {"data.source": str(data)}
     dataset = data if isinstance(data, Dataset) else _load(first.experiment.replace(where).data, True, reporter)
     trial = Trial(first.rung, first.experiment, reproduction.with_splits_of(first, dataset))
-    with tempfile.TemporaryDirectory() as spare, reporter.trials() as display:
+    with tempfile.TemporaryDirectory() as spare:
         folder = Path(out) if out else Path(spare) / "run"
-        threads = resuming.threads_of(first.folder)
-        again = climbing.train_one(trial, folder, threads=threads, how=HowToGoOn(), on_event=display.follow)
+        with (
+            _going_on(reporter, folders.unfinished(folder) if out else None, run=folder),
+            reporter.trials() as display,
+        ):
+            threads = resuming.threads_of(first.folder)
+            again = climbing.train_one(trial, folder, threads=threads, how=HowToGoOn(), on_event=display.follow)
         return reproduction.compare(first, again)
 
 
@@ -306,13 +322,23 @@ def compare(*runs: str | Path | Run | Sequence[str | Path | Run]) -> Comparison:
 
 
 @contextlib.contextmanager
-def _going_on(reporter: progress.Reporter, folder: Path) -> Iterator[None]:
-    """Say, where the block is stopped, how to go on."""
+def _going_on(
+    reporter: progress.Reporter, kept: Path | None, fresh: bool = False, *, run: Path | None = None
+) -> Iterator[None]:
+    """Say, where the block is stopped, how to go on: from what is kept, unless the run is finished."""
     try:
         yield
     except (KeyboardInterrupt, SystemExit):
-        kept = f"what is there is kept in {folder}, and" if folder.exists() else "nothing was done yet:"
-        reporter.say(f"stopped; {kept} the same command goes on")
+        if run and folders.is_finished(run):
+            said = f"{run} is finished"
+        elif kept is None:
+            said = "nothing is kept: with --out, the same command would go on"
+        elif kept.exists():
+            same = "the same command without --fresh" if fresh else "the same command"
+            said = f"what is there is kept in {kept}, and {same} goes on"
+        else:
+            said = "nothing was done yet: the same command begins anew"
+        reporter.console.print(f"stopped; {said}", markup=False)
         raise
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from convladder import files
+from convladder import files, provenance
 from convladder.evaluation import calibration, mistakes, predictions, sentences
 from convladder.evaluation.calibration import Calibration
 from convladder.evaluation.proportions import proportion
@@ -66,6 +66,7 @@ def _make(run: Run, calibrated: Calibration) -> str:
         trial=trial_name(run),
         data=run.about["data"],
         environment=run.about["environment"],
+        changes=provenance.changes_on_the_way(run.about),
         price=run.metrics["price"],
         test=run.metrics["test"],
         accuracy=proportion(int(right.sum()), len(right)),

@@ -15,7 +15,7 @@ import typer
 from rich.console import Console
 
 from convladder import show
-from convladder.errors import ConvladderError, ExperimentError, RunError
+from convladder.errors import ConvladderError, ExperimentError, RunError, is_full_disk
 from convladder.options import READING, SPLITTING, TABLES, data_options, parse_size
 
 app = typer.Typer(
@@ -65,7 +65,7 @@ Fresh = Annotated[
 ]
 AllowChanged = Annotated[
     bool,
-    typer.Option("--allow-changed", help="Go on though settings, data or versions changed; it is recorded."),
+    typer.Option("--allow-changed", help="Go on though versions, threads or epochs changed; it is recorded."),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")]
@@ -386,6 +386,11 @@ def main() -> NoReturn:
         app()
     except ConvladderError as error:
         _say_error(str(error))
+        sys.exit(2)
+    except OSError as error:
+        if not is_full_disk(error):
+            raise
+        _say_error(f"{error}: make room, and the same command goes on")
         sys.exit(2)
     sys.exit(0)
 

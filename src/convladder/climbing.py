@@ -19,7 +19,7 @@ from convladder.evaluation import corruptions
 from convladder.folders import TrialKey
 from convladder.ladder import Ladder
 from convladder.models import sizes
-from convladder.processes import Event, Failed, Finished, Pool, Stopping, Task, cores
+from convladder.processes import Event, Failed, Pool, Started, Stopping, Task, cores
 from convladder.resuming import HowToGoOn
 from convladder.trial import Trial, run_trial
 from convladder.worsened import Worsened, worth_keeping
@@ -101,6 +101,8 @@ def climb(
         files.remove_leftovers(folder)
         weights = _weigh(missing)
         on_weights(weights)
+        for trial in missing:
+            how.clear(folders.trial_folder(folder, trial.key))
         _describe(plan, folder, earlier, jobs)
         order = sorted(missing, key=lambda trial: -weights[trial.key])
         failed = []
@@ -120,24 +122,27 @@ def train_one(trial: Trial, folder: Path, *, threads: int | None, how: HowToGoOn
     RunError, TrainingError
         The folder holds something else, another process is at work in it, or the trial failed.
     """
-    folders.check_free(folder)
-    if folders.is_finished(folder):
-        if how.fresh:
-            raise RunError(f"{folder} is finished: to start over, remove it or choose another --out")
-        resuming.take_finished(runs.Run(folder), trial)
-        return runs.Run(folder)
     unfinished = folders.unfinished(folder)
     try:
         with folders.locked(unfinished):
+            folders.check_free(folder)
+            if folders.is_finished(folder):
+                if how.fresh:
+                    raise RunError(f"{folder} is finished: to start over, remove it or choose another --out")
+                resuming.take_finished(runs.Run(folder), trial)
+                return runs.Run(folder)
             files.remove_leftovers(unfinished)
             files.remove_leftovers_of(folder)
-            ready = how.prepare(trial, folder)
+            ready = how.prepare(trial, folder, threads)
+            how.clear(folder)
             threads = threads or resuming.threads_of(unfinished) or cores()
             task = Task(trial.key, run_trial, (ready, folder, provenance.command()))
             pool = Pool([task], jobs=1, threads=threads)
             with signals.answered_gently(pool.stop):
+                stopping = False
                 for event in pool.events():
-                    if isinstance(event, Failed):
+                    stopping = stopping or isinstance(event, Stopping)
+                    if isinstance(event, Failed) and not stopping:
                         raise TrainingError(event.error) if event.expected else RuntimeError(event.details)
                     on_event(event)
     finally:
@@ -169,8 +174,9 @@ def count_finished(plan: Plan, folder: Path) -> int:
 def find_climb(parent: Path, plan: Plan) -> Path | None:
     """Return the newest climb under `parent` of the same trials, finished or not."""
     for path in sorted(parent.glob("*/climb.json"), reverse=True):
-        if files.read_json(path).get("identity") == plan.identity:
-            return path.parent
+        with contextlib.suppress(OSError, ValueError, AttributeError):  # it is damaged
+            if files.read_json(path).get("identity") == plan.identity:
+                return path.parent
     return None
 
 
@@ -243,15 +249,25 @@ def _take(event: Event, folder: Path, on_event: OnEvent) -> list[Failed]:
     if event.key is None and not isinstance(event, Stopping):
         return []  # what could not be shared, each trial makes for itself
     on_event(event)
-    if isinstance(event, Finished | Failed):
+    if isinstance(event, Started | Failed):
         place = folders.trial_folder(folder, event.key)
         error = folders.error_file(place)
         if isinstance(event, Failed):
             resuming.forget_if_empty(folders.unfinished(place))
-            files.write_text(error, event.error + "\n" if event.expected else event.details)
+            _keep_error(error, event)
             return [event]
         error.unlink(missing_ok=True)
     return []
+
+
+def _keep_error(path: Path, failed: Failed) -> None:
+    """Write the error of a trial. Raises RunError where the disk is full, as the next trials would find too."""
+    try:
+        files.write_text(path, failed.error + "\n" if failed.expected else failed.details)
+    except OSError as error:
+        raise RunError(
+            f"cannot write {path} ({error.strerror}): make room, and the same command goes on"
+        ) from None
 
 
 def _weigh(trials: Sequence[Trial]) -> dict[TrialKey, float]:

@@ -92,7 +92,7 @@ class Comparison:
                 f"The runs were made with different data ({', '.join(sources)}): "
                 "their test images are taken to be the same, since names and labels are."
             )
-        mixed = provenance.mixed_versions(run.about["environment"] for run in runs)
+        mixed = provenance.mixed_versions(run.about for run in runs)
         if mixed:
             notes.append(f"The runs were not all made with the same {', '.join(mixed)}.")
         return notes

@@ -13,6 +13,8 @@ Each message is one line: what was expected, what came, and what to do.
 
 from __future__ import annotations
 
+import errno
+
 
 class ConvladderError(Exception):
     """The base of all errors that a person can put right."""
@@ -48,3 +50,12 @@ class RunError(ConvladderError):
 
 class TrainingError(ConvladderError):
     """A training that cannot go on."""
+
+
+def is_full_disk(error: BaseException | None) -> bool:
+    """Whether an error comes of a full disk, or of a quota, which a person can put right."""
+    while error is not None:
+        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+            return True
+        error = error.__cause__ or error.__context__
+    return False

@@ -8,6 +8,7 @@ import json
 import os
 import secrets
 import shutil
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -30,7 +31,7 @@ def read_json(path: Path) -> Any:
 
 def write_bytes(path: Path, data: bytes) -> None:
     """Write `data` to `path` atomically: after a crash or a power loss there is the old content or the new."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(path.parent)
     temporary = _neighbour(path)
     try:
         _write_synced(temporary, data)
@@ -40,6 +41,14 @@ def write_bytes(path: Path, data: bytes) -> None:
         remove(temporary)
 
 
+def make_folder(folder: Path) -> None:
+    """Make a folder and those that it lies in, as far as they are missing, and see to it that they last."""
+    if not folder.is_dir():
+        make_folder(folder.parent)
+        folder.mkdir(exist_ok=True)
+        sync_folder(folder.parent)
+
+
 def remove(path: Path) -> None:
     """Remove a file, if it is there."""
     path.unlink(missing_ok=True)
@@ -47,12 +56,13 @@ def remove(path: Path) -> None:
 
 def sync_folder(folder: Path) -> None:
     """See to it that the names in a folder are on the disk: what was renamed or removed there."""
-    with contextlib.suppress(OSError):  # Windows opens no folders, and keeps names by itself
-        handle = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
+    if sys.platform == "win32":  # it opens no folders, and keeps names by itself
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 @contextlib.contextmanager
@@ -62,7 +72,7 @@ def whole_folder(path: Path, marker: str) -> Iterator[Path]:
     A folder that stands at `path` by then and has the file `marker` is left as it is: whoever was first has
     won. Raises OSError where anything else stands there.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(path.parent)
     temporary = _neighbour(path)
     temporary.mkdir()
     try:
@@ -104,7 +114,7 @@ def remove_leftovers(folder: Path, older_than: float = 0) -> None:
 
 def remove_leftovers_of(path: Path) -> None:
     """Remove what a killed process left of a file or folder that it wrote at this place."""
-    for leftover in path.parent.glob(f".{glob.escape(path.name[:100])}.*.tmp"):
+    for leftover in path.parent.glob(f".{glob.escape(path.name[:100])}.{'[0-9a-f]' * 8}.tmp"):
         _remove_any(leftover)
 
 
@@ -119,7 +129,7 @@ def _write_synced(path: Path, data: bytes) -> None:
     with path.open("wb") as file:
         file.write(data)
         file.flush()
-        os.fsync(file.fileno())
+        _sync_to_disk(file.fileno())
 
 
 def _rename(source: Path, target: Path) -> None:
@@ -131,8 +141,16 @@ def _neighbour(path: Path) -> Path:
 
 
 def _sync(file: Path) -> None:
-    with (
-        file.open("rb") as opened,
-        contextlib.suppress(OSError),
-    ):  # Windows syncs only what is open for writing
-        os.fsync(opened.fileno())
+    with file.open("r+b") as opened:  # Windows syncs only what is open for writing
+        _sync_to_disk(opened.fileno())
+
+
+def _sync_to_disk(handle: int) -> None:
+    """Have what was written on the disk itself: macOS syncs only as far as the disk's own memory (`man fsync`)."""
+    if sys.platform == "darwin":
+        import fcntl
+
+        with contextlib.suppress(OSError):  # not every file system there knows it
+            fcntl.fcntl(handle, fcntl.F_FULLFSYNC)
+            return
+    os.fsync(handle)

@@ -19,6 +19,7 @@ from convladder.errors import RunError
 ABOUT = "experiment.json"
 MARKER = "metrics.json"  # the last file that a run needs
 UNFINISHED = ".unfinished"
+MOMENT = 0.5  # seconds
 
 
 def is_finished(folder: Path) -> bool:
@@ -31,7 +32,8 @@ def is_climb(folder: Path) -> bool:
 
 def finished_inside(folder: Path) -> list[Path]:
     """Return the finished runs in a folder, such as that of a rung in a climb."""
-    return sorted(filter(is_finished, folder.iterdir())) if folder.is_dir() else []
+    inside = folder.glob("[!.]*") if folder.is_dir() else []  # what is being written has a dot before its name
+    return sorted(filter(is_finished, inside))
 
 
 def finished_runs(climb: Path) -> list[Path]:
@@ -115,7 +117,7 @@ def new_folder(parent: str, name: str) -> Path:
 def check_writable(folder: Path) -> None:
     """Make the folder if it is missing. Raises RunError where nothing can be written, before any work."""
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        files.make_folder(folder)
         probe = folder / f".write-test-{os.getpid()}"
         probe.touch()
         probe.unlink()
@@ -161,11 +163,11 @@ def writing(folder: Path) -> Iterator[Path]:
 
 
 @contextlib.contextmanager
-def locked(folder: Path, name: str = ".lock", *, wait: float = 0) -> Iterator[None]:
+def locked(folder: Path, name: str = ".lock", *, wait: float = MOMENT) -> Iterator[None]:
     """Keep other processes from working in a folder, which is made. Raises RunError where one does, and names it.
 
     The lock is the operating system's: it ends with the process that holds it, whatever ended that. `wait` is for
-    how many seconds another may still hold it.
+    how many seconds another may still hold it: a moment, since to see whether it is free is to hold it.
     """
     check_writable(folder)
     lock, holder = FileLock(folder / name), folder / f"{name}-holder"
@@ -175,8 +177,11 @@ def locked(folder: Path, name: str = ".lock", *, wait: float = 0) -> Iterator[No
         raise RunError(
             f"another convladder is at work in {folder}{_named(holder)}: wait for it, or choose another --out"
         ) from None
+    except OSError as error:
+        raise RunError(f"cannot lock {folder / name} ({error.strerror}): choose another --out") from None
     try:
-        holder.write_text(f"process {os.getpid()} on {platform.node()}")
+        with contextlib.suppress(OSError):  # of a full disk the work itself will tell
+            files.write_text(holder, f"process {os.getpid()} on {platform.node()}")
         yield
     finally:
         holder.unlink(missing_ok=True)

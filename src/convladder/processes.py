@@ -27,7 +27,7 @@ from typing import Any, BinaryIO, cast
 from convladder import worker
 from convladder.errors import ConvladderError
 
-MEMORY_STATUSES = (-9, -6)  # killed by the system, or by itself where C++ got no memory
+MEMORY_STATUSES = (-9, -6, -11)  # killed by the system, or by itself where C++ got no memory, or did not ask
 STOP_SECONDS = 30  # that workers have to save what they are at
 
 THREAD_VARIABLES = (
@@ -84,7 +84,14 @@ class Stopping:
     key: None = None
 
 
-Event = Started | Message | Finished | Failed | Stopping
+@dataclass(frozen=True)
+class Overdue:
+    """A task that had not saved what it was at in time, and is ended."""
+
+    key: Any
+
+
+Event = Started | Message | Finished | Failed | Stopping | Overdue
 
 
 _Events = queue.SimpleQueue[Event | BaseException | None]
@@ -152,6 +159,9 @@ class Pool:
                 deadline = time.monotonic() + STOP_SECONDS
                 for lane in self._lanes:
                     lane.stop()
+        for lane in self._lanes:
+            if lane.task is not None:
+                yield Overdue(lane.task.key)
 
 
 def call(function: Callable[..., Any], *arguments: Any, threads: int = 1) -> Any:
@@ -188,6 +198,7 @@ class _Lane(threading.Thread):
         self._pending, self._events = pending, events
         self._threads, self._renew_after = threads, renew_after
         self._worker: subprocess.Popen[bytes] | None = None
+        self.task: Task | None = None  # that is being served
         self._served = 0
         self._ending = False
         self._lock, self._sending = threading.Lock(), threading.Lock()
@@ -198,7 +209,9 @@ class _Lane(threading.Thread):
                 task = self._pending.take()
                 if task is None:
                     break
+                self.task = task
                 self._serve(task)
+                self.task = None
         except Exception as error:  # a defect of ours must reach the caller, not die with the thread
             self._events.put(error)
         finally:
@@ -221,7 +234,12 @@ class _Lane(threading.Thread):
 
     def _serve(self, task: Task) -> None:
         self._events.put(Started(task.key))
-        process = self._hand_over(task)
+        try:
+            process = self._hand_over(task)
+        except OSError as error:  # no memory, or too many processes
+            said = f"no worker could be started ({error}): use fewer --jobs"
+            self._events.put(Failed(task.key, said, said, expected=True))
+            return
         if process is None:
             return
         stdout = cast(BinaryIO, process.stdout)
@@ -258,7 +276,7 @@ class _Lane(threading.Thread):
         if not self._ending:
             error = f"its process ended with status {status}"
             if status in MEMORY_STATUSES:
-                error += f" (killed: perhaps {worker.NO_MEMORY})"
+                error += f" (perhaps {worker.NO_MEMORY})"
             self._events.put(Failed(task.key, error, error, expected=True))
 
     def _end_worker(self) -> None:

@@ -16,7 +16,7 @@ from rich.table import Table
 
 from convladder.data.sources import Progress as OnProgress
 from convladder.folders import TrialKey
-from convladder.processes import Event, Failed, Finished, Message, Started, Stopping
+from convladder.processes import Event, Failed, Finished, Message, Overdue, Started, Stopping
 
 PLAIN_SECONDS = 10  # between plain lines of one bank
 NOTEBOOK_SECONDS = 0.2  # between two pictures of a bar
@@ -34,7 +34,7 @@ class Display(Protocol):
 
 
 class Quiet:
-    """Shows nothing but failures."""
+    """Shows nothing but failures, and that it stops."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
@@ -43,7 +43,8 @@ class Quiet:
         """Nothing is shown."""
 
     def follow(self, event: Event) -> None:
-        _show_at_once(self._console, event)
+        if not isinstance(event, Message):
+            _show_at_once(self._console, event)
 
 
 class Plain:
@@ -181,7 +182,7 @@ class _Place:
 
 @dataclass(frozen=True)
 class Reporter:
-    """Tells a person what happens. A quiet one tells of failures alone."""
+    """Tells a person what happens. A quiet one tells of failures and stops alone."""
 
     console: Console
     quiet: bool = False
@@ -268,6 +269,9 @@ def _show_at_once(console: Console, event: Event) -> None:
         console.print(f"{event.key.rung}, {event.key.name}: {event.value}", markup=False)
     if isinstance(event, Failed):
         _show_failure(console, event)
+    if isinstance(event, Overdue):
+        said = "took too long to save, and was ended: it goes on from the checkpoint before"
+        console.print(f"{event.key.rung}, {event.key.name}, {said}", markup=False)
     if isinstance(event, Stopping):
         console.print("stopping: what is trained is being saved (once more, and it is not)")
 

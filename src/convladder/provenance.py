@@ -49,6 +49,12 @@ def environment(command: str) -> dict[str, Any]:
     }
 
 
+def last_environment(about: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the environment of the last command that was at work on a run, of which `about` tells."""
+    environment: Mapping[str, Any] = [about, *about.get("resumed", [])][-1]["environment"]
+    return environment
+
+
 def versions(packages: Iterable[str] = PACKAGES) -> dict[str, str]:
     """Return the versions of those of the packages that are installed."""
     found = {}
@@ -58,9 +64,14 @@ def versions(packages: Iterable[str] = PACKAGES) -> dict[str, str]:
     return found
 
 
-def mixed_versions(environments: Iterable[Mapping[str, Any]]) -> list[str]:
-    """Return the packages of which not all environments have the same version."""
-    seen = [environment["versions"] for environment in environments]
+def changes_on_the_way(about: Mapping[str, Any]) -> list[str]:
+    """Say what had changed whenever a run was gone on with, of which `about` tells."""
+    return [change for each in about.get("resumed", []) for change in each["changed"]]
+
+
+def mixed_versions(abouts: Iterable[Mapping[str, Any]]) -> list[str]:
+    """Return the packages of which not all runs had the same version all the time, given what tells of them."""
+    seen = [each["environment"]["versions"] for about in abouts for each in (about, *about.get("resumed", []))]
     return sorted(name for name in set().union(*seen) if len({each.get(name) for each in seen}) > 1)
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from convladder import provenance
 from convladder.data.dataset import Dataset
 from convladder.data.splits import Splits
 from convladder.errors import DataError
@@ -20,7 +21,8 @@ class Reproduction:
 
     equal : whether `predictions.csv` is the same, byte for byte. images : of validation and test; otherwise : how
     many of them are of another class now. apart : the largest difference of a probability.
-    circumstances : what is otherwise than when the run was made, of versions, machine and threads.
+    circumstances : what may explain a difference: versions, machine or threads are otherwise than when the run was
+    made, or were so when it was gone on with; or its operations were not deterministic.
     """
 
     equal: bool
@@ -38,7 +40,7 @@ def compare(run: Run, again: Run) -> Reproduction:
         images=len(first),
         otherwise=int((run.predictions["predicted"] != again.predictions["predicted"]).sum()),
         apart=float(np.abs(first - second).max()),
-        circumstances=tuple(_differences(run.about["environment"], again.about["environment"])),
+        circumstances=(*_differences(run.about["environment"], again.about["environment"]), *_of_its_making(run)),
     )
 
 
@@ -51,6 +53,13 @@ def with_splits_of(run: Run, dataset: Dataset) -> Dataset:
     return replace(
         dataset, splits=Splits(*(np.flatnonzero(splits == part) for part in ("train", "validation", "test")))
     )
+
+
+def _of_its_making(run: Run) -> list[str]:
+    """Say what a run was made of that cannot be made again."""
+    changes = [f"it was gone on with although {each}" for each in provenance.changes_on_the_way(run.about)]
+    free = [] if run.experiment.train.deterministic else ["it was trained with train.deterministic=false"]
+    return changes + free
 
 
 def _content(run: Run) -> bytes:

@@ -132,7 +132,7 @@ class Results:
     @cached_property
     def mixed_versions(self) -> list[str]:
         """The packages of which the trials were not all trained with one version."""
-        return provenance.mixed_versions(run.about["environment"] for run in self._runs.values())
+        return provenance.mixed_versions(run.about for run in self._runs.values())
 
     @cached_property
     def shown_seed(self) -> Pooled:

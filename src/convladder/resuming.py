@@ -17,6 +17,7 @@ from convladder.trial import Trial
 
 DECISIVE = ("convladder", "keras", "tensorflow", "tensorflow-cpu", "numpy")  # packages that results depend on
 CHANGEABLE = ("train.epochs", "train.early_stopping", "train.plateau", "train.plateau_factor")  # on the way
+# other images, or another split of them, are not: weights may have seen what would be tested then
 INDIFFERENT = ("data.source", "train.checkpoint_seconds")  # the fingerprint speaks for the data, wherever they lie
 
 
@@ -32,25 +33,28 @@ class HowToGoOn:
     allow_changed: bool = False
 
     def find(self, parent: Path, trial: Trial) -> Path | None:
-        """Return where the newest unfinished run of this trial under `parent` is to be put, if there is one."""
-        every = [] if self.fresh else parent.glob(f"*{folders.UNFINISHED}/{folders.ABOUT}")
-        for path in sorted(every, reverse=True):
-            # it may be gone meanwhile, or of another version
-            with contextlib.suppress(OSError, ValueError, KeyError, ConvladderError):
-                about = files.read_json(path)
-                if about["rung"] == trial.rung and not _changes(about, trial):
-                    return folders.finished(path.parent)
+        """Return where the newest unfinished run of this trial under `parent` is to be put, if there is one.
+
+        What may be changed on the way does not count where that is allowed.
+        """
+        every = [] if self.fresh else parent.glob(f"*{folders.UNFINISHED}")
+        for folder in sorted(every, reverse=True):
+            with contextlib.suppress(RunError):  # it is of another version
+                about = read_about(folder)
+                ignored = CHANGEABLE if self.allow_changed else ()
+                if about and about.get("rung") == trial.rung and not _changes(about, trial).keys() - {*ignored}:
+                    return folders.finished(folder)
         return None
 
-    def prepare(self, trial: Trial, run_folder: Path) -> Trial:
-        """Return the trial, knowing what has changed since it was begun; or with nothing left of that.
+    def prepare(self, trial: Trial, run_folder: Path, threads: int | None = None) -> Trial:
+        """Return the trial, knowing what has changed since it was begun. Nothing is removed yet.
 
-        Raises RunError where something has changed that may not.
+        threads : those that a person asked for. Raises RunError where something has changed that may not.
         """
         unfinished = folders.unfinished(run_folder)
         if self.fresh:
-            remove_unfinished(unfinished)
-        lasting, others = _changes_since(unfinished, trial)
+            return trial
+        lasting, others = _changes_since(unfinished, trial, threads)
         if lasting:
             raise RunError(
                 f"{unfinished} was begun otherwise, and cannot go on ({'; '.join(lasting)}): --fresh starts over"
@@ -61,6 +65,14 @@ class HowToGoOn:
                 "goes on from where it is, and keeps a record of that"
             )
         return replace(trial, changed=tuple(others))
+
+    def clear(self, run_folder: Path) -> None:
+        """Remove what lies unfinished of a run that is to begin anew: all but its locks."""
+        if self.fresh:
+            # what it is of goes last, so that no checkpoint is without
+            inside = folders.unfinished(run_folder).glob("[!.]*")
+            for path in sorted(inside, key=lambda path: path.name == folders.ABOUT):
+                path.unlink(missing_ok=True)
 
 
 def take_finished(run: runs.Run, trial: Trial) -> None:
@@ -79,17 +91,26 @@ def check_finished(run: runs.Run, trial: Trial) -> None:
         raise RunError(f"{run.folder} is another run ({'; '.join(changes.values())}): choose another --out")
 
 
-def remove_unfinished(folder: Path) -> None:
-    """Remove all of an unfinished run but its locks; what it is of goes last, so that no checkpoint is without."""
-    for path in sorted(folder.glob("[!.]*"), key=lambda path: path.name == folders.ABOUT):
-        path.unlink(missing_ok=True)
-
-
-def threads_of(unfinished: Path) -> int | None:
-    """Return how many threads an unfinished run was begun with: with others, its bits would be others."""
-    path = unfinished / folders.ABOUT
-    threads = files.read_json(path)["environment"]["threads"] if path.exists() else None
+def threads_of(folder: Path) -> int | None:
+    """Return how many threads a run was trained with last: with others, its bits would be others."""
+    about = read_about(folder)
+    threads = about and provenance.last_environment(about)["threads"]
     return int(threads) if threads else None
+
+
+def read_about(folder: Path) -> dict[str, Any] | None:
+    """Return what a run is of; None where that was not written. Raises RunError where it cannot be read."""
+    path = folder / folders.ABOUT
+    if not path.exists():
+        return None
+    try:
+        about: dict[str, Any] = files.read_json(path)
+        Experiment.parse(about["experiment"])
+        provenance.last_environment(about)["versions"]
+        about["data"]["fingerprint"]
+    except (OSError, ValueError, KeyError, TypeError, ConvladderError) as error:
+        raise RunError(f"{path} is damaged or of another version ({error}): --fresh starts over") from None
+    return about
 
 
 def forget_if_empty(folder: Path) -> None:
@@ -104,26 +125,31 @@ def _checkpoints(folder: Path) -> bool:
     return any(folder.glob("checkpoint-*.json"))
 
 
-def _changes_since(unfinished: Path, trial: Trial) -> tuple[list[str], list[str]]:
+def _changes_since(unfinished: Path, trial: Trial, threads: int | None) -> tuple[list[str], list[str]]:
     """Say what has changed since an unfinished run was begun: what it cannot go on with, and the rest."""
-    path = unfinished / folders.ABOUT
-    if not path.exists():
-        return [f"{folders.ABOUT} is missing"] if _checkpoints(unfinished) else [], []
-    about = files.read_json(path)
+    if not _checkpoints(unfinished):
+        return [], []
+    about = read_about(unfinished)
+    if about is None:
+        return [f"{folders.ABOUT} is missing"], []
     changes = _changes(about, trial)
-    lasting = [text for key, text in changes.items() if not key.startswith("data") and key not in CHANGEABLE]
-    others = [text for text in changes.values() if text not in lasting]
-    return lasting, others + _changed_versions(about["environment"]["versions"])
+    lasting = [text for key, text in changes.items() if key not in CHANGEABLE]
+    others = [text for key, text in changes.items() if key in CHANGEABLE]
+    before = provenance.last_environment(about)
+    if threads and before["threads"] not in (None, str(threads)):
+        others.append(f"threads were {before['threads']} and are now {threads}")
+    return lasting, others + _changed_versions(before["versions"])
 
 
 def _changes(about: Mapping[str, Any], trial: Trial) -> dict[str, str]:
     """Say what of the data and of the experiment differs from what a run was begun with, by the setting's key."""
+    changes = {}
     if about["data"].get("bank_version") != VERSION:
-        return {"data": "images are read otherwise by this version of convladder"}
-    if about["data"]["fingerprint"] != trial.dataset.bank.fingerprint:
-        return {"data": f"it is of other data, from {about['data']['source']}"}
+        changes["data"] = "images are read otherwise by this version of convladder"
+    elif about["data"]["fingerprint"] != trial.dataset.bank.fingerprint:
+        changes["data"] = f"it is of other data, from {about['data']['source']}"
     differing = difference(Experiment.parse(about["experiment"]), trial.experiment)
-    return {
+    return changes | {
         key: f"{key} was {old} and is now {new}" for key, (old, new) in differing.items() if key not in INDIFFERENT
     }
 

@@ -200,6 +200,8 @@ def reproduction(reproduced: Reproduction, *, json_wanted: bool) -> None:
         )
     for each in reproduced.circumstances:
         output.print(each, markup=False, style="dim")
+    if not (reproduced.equal or reproduced.circumstances):
+        output.print("versions, machine and threads are as they were: this should not be; please report it")
 
 
 def explanation(run: Run, page: Path, accuracy: float, *, json_wanted: bool) -> None:

@@ -22,7 +22,7 @@ def answered_gently(on_first: Callable[[], None]) -> Iterator[None]:
         return
     handlers = {number: signal.getsignal(number) for number in ENDING}
     before = {number: each for number, each in handlers.items() if each not in (signal.SIG_IGN, None)}
-    asked: list[int] = []
+    asked: list[signal.Signals] = []
 
     def restore() -> None:
         for number, handler in before.items():
@@ -34,7 +34,7 @@ def answered_gently(on_first: Callable[[], None]) -> Iterator[None]:
             restore()
             signal.raise_signal(number)
         else:
-            asked.append(number)
+            asked.append(signal.Signals(number))
             on_first()
 
     for number in before:
@@ -43,6 +43,8 @@ def answered_gently(on_first: Callable[[], None]) -> Iterator[None]:
         yield
     finally:
         restore()
+        if asked and before[asked[0]] is signal.SIG_DFL:
+            raise SystemExit(128 + asked[0])  # what is around this can still say where things stand
         if asked:
             signal.raise_signal(asked[0])
             raise KeyboardInterrupt  # whoever handles the signal otherwise must not take this for the end

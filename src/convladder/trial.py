@@ -56,16 +56,17 @@ def run_trial(trial: Trial, folder: Path, command: str, emit: Emit) -> None:
     Until it is finished it is kept beside that folder, and goes on from there; so too where it is asked to stop.
     `command` is what the person typed. Raises ConvladderError for what a person can put right.
     """
-    from convladder.training import fit
+    from convladder.training import fit, steps
     from convladder.training.keeper import CheckpointKeeper
 
     started, unfinished = time.perf_counter(), folders.unfinished(folder)
-    with folders.locked(unfinished, ".training-lock", wait=ORPHAN_SECONDS):
+    with folders.locked(unfinished, ".training-lock", wait=ORPHAN_SECONDS), steps.memory_errors():
         keeper = CheckpointKeeper(
             unfinished, every=trial.experiment.train.checkpoint_seconds, asked_to_stop=worker.stop_asked
         )
         about = _begin(trial, unfinished, keeper, command)
-        _tell(keeper, emit)
+        keeper.put_damaged_aside()
+        _tell(about, emit)
         with worker.saves_when_stopped():
             fitted = fit.fit(trial.experiment, trial.dataset, emit, keeper)
         with folders.writing(folder) as temporary:
@@ -79,36 +80,43 @@ def run_trial(trial: Trial, folder: Path, command: str, emit: Emit) -> None:
 
 def _begin(trial: Trial, unfinished: Path, keeper: CheckpointKeeper, command: str) -> dict[str, Any]:
     """Say in the unfinished run's folder what it is of, and when and from where it went on; return that."""
-    path, environment = unfinished / folders.ABOUT, provenance.environment(command)
+    path, environment, found = unfinished / folders.ABOUT, provenance.environment(command), keeper.newest()
     about: dict[str, Any] = {
         "rung": trial.rung,
         "experiment": trial.experiment.model_dump(),
         "data": trial.dataset.provenance(),
         "environment": environment,
     }
-    if path.exists():
-        found = keeper.newest()
+    if path.exists() and (found or keeper.damaged):
+        earlier = files.read_json(path)
+        changed, before = list(trial.changed), provenance.last_environment(earlier)["machine"]
+        if environment["machine"] != before:
+            changed.append(f"the machine was {before} and is now {environment['machine']}")
         resumed = {
-            "time": environment["time"],
-            "machine": environment["machine"],
             "epoch": found.epoch if found else 0,
             "step": found.step if found else 0,
-            "changed": trial.changed,
+            "changed": changed,
             "damaged": keeper.damaged,
+            "environment": environment,
         }
-        about["resumed"] = [*files.read_json(path).get("resumed", []), resumed]
+        about["environment"] = earlier["environment"]
+        about["resumed"] = [*earlier.get("resumed", []), resumed]
     files.write_json(path, about)
     return about
 
 
-def _tell(keeper: CheckpointKeeper, emit: Emit) -> None:
-    """Tell where training goes on, and what is damaged."""
-    found = keeper.newest()
-    where = f"after {plural(found.epoch, 'epoch')} and {plural(found.step, 'step')}" if found else "from its start"
-    if keeper.damaged:
-        emit(f"damaged, and not used: {', '.join(keeper.damaged)}")
-    if found or keeper.damaged:
-        emit(f"goes on {where}")
+def _tell(about: dict[str, Any], emit: Emit) -> None:
+    """Tell where training goes on, what is damaged, and what has changed since."""
+    if "resumed" not in about:
+        return
+    resumed = about["resumed"][-1]
+    epoch, step = resumed["epoch"], resumed["step"]
+    where = f"after {plural(epoch, 'epoch')} and {plural(step, 'step')}" if epoch or step else "from its start"
+    if resumed["damaged"]:
+        emit(f"damaged, and not used: {', '.join(resumed['damaged'])}")
+    emit(f"goes on {where}")
+    for change in resumed["changed"]:
+        emit(f"changed since it was begun: {change}")
 
 
 def _leave(trial: Trial, fitted: Fitted, folder: Path) -> dict[str, Any]:

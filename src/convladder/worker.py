@@ -19,7 +19,7 @@ import traceback
 from collections.abc import Callable, Iterator
 from typing import Any, BinaryIO
 
-from convladder.errors import ConvladderError
+from convladder.errors import ConvladderError, is_full_disk
 
 Emit = Callable[[Any], None]
 
@@ -117,19 +117,16 @@ def _outcome(task: bytes, emit: Emit) -> tuple[Any, ...]:
         return ("stopped",)
     except ConvladderError as error:
         return "failed", str(error), traceback.format_exc(), True
-    except MemoryError:
-        return "failed", NO_MEMORY, traceback.format_exc(), True
     except Exception as error:
         said = f"{type(error).__name__}: {error}"
-        if _is_full_disk(error):
-            said = f"{os.strerror(errno.ENOSPC)}: make room, or choose another place ({said})"
-        return "failed", said, traceback.format_exc(), _is_full_disk(error)
+        advice = _advice(error, said)
+        return "failed", advice or said, traceback.format_exc(), advice is not None
 
 
-def _is_full_disk(error: BaseException | None) -> bool:
-    """Whether an error comes of a full disk, which a person can put right."""
-    while error is not None:
-        if isinstance(error, OSError) and error.errno == errno.ENOSPC:
-            return True
-        error = error.__cause__ or error.__context__
-    return False
+def _advice(error: Exception, said: str) -> str | None:
+    """Return what a person can do about an error that is not ours; None where nothing is known."""
+    if is_full_disk(error):
+        return f"{os.strerror(errno.ENOSPC)}: make room, or choose another place ({said})"
+    if isinstance(error, MemoryError) or (isinstance(error, OSError) and error.errno == errno.ENOMEM):
+        return NO_MEMORY
+    return None

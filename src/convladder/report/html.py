@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.transforms import Bbox
 
-from convladder import card, files
+from convladder import card, files, provenance
 from convladder.comparison import Comparison
 from convladder.evaluation import calibration, labels, mistakes, predictions, sentences, statistics
 from convladder.pooling import Pooled, robustness_of, trial_name
@@ -66,6 +66,7 @@ def write_run(run: Run) -> Path:
         bearing=pictures.add_grid("robustness", plots.draw_robustness(own)),
         data=run.about["data"],
         environment=run.about["environment"],
+        changes=provenance.changes_on_the_way(run.about),
         **_predictions_part(pooled, run, pictures),
     )
 

@@ -105,7 +105,7 @@ def read(path: Path) -> Checkpoint:
         if content["format"] != FORMAT:
             raise DamagedCheckpointError(f"its format is {content['format']}, and {FORMAT} is known")
         return Checkpoint(content["course"], load(data))
-    except (FileNotFoundError, ValueError, KeyError, TypeError, SafetensorError) as error:
+    except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
         raise DamagedCheckpointError(str(error)) from None
 
 

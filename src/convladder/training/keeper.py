@@ -16,7 +16,7 @@ from convladder.training.checkpoint import Checkpoint
 from convladder.worker import Stopped
 
 HISTORY = "history.csv"
-PRICE = 0.01  # at most this share of the time goes into checkpoints, but for the last
+PRICE = 0.01  # at most this share of the time goes into checkpoints, but for the first and the last
 
 Snapshot = Callable[[], Checkpoint]
 
@@ -42,7 +42,7 @@ class CheckpointKeeper(Keeper):
     """Keeps the checkpoints of a training in a folder, and its history beside them for people to read.
 
     every : seconds between checkpoints within an epoch. asked_to_stop : whether training should end now.
-    damaged : the names of checkpoints that were newer than the newest whole one; they are put aside.
+    damaged : the names of checkpoints that were newer than the newest whole one.
     """
 
     def __init__(self, folder: Path, *, every: float, asked_to_stop: Callable[[], bool] = lambda: False) -> None:
@@ -51,8 +51,11 @@ class CheckpointKeeper(Keeper):
         self._found, damaged = checkpoint.read_newest(folder)
         self._kept = self._found.name if self._found else None
         self.damaged = [path.name for path in damaged]
-        for path in damaged:
-            checkpoint.put_aside(path)
+
+    def put_damaged_aside(self) -> None:
+        """Give checkpoints that are damaged other names, once it is written down which they are."""
+        for name in self.damaged:
+            checkpoint.put_aside(self._folder / name)
 
     def newest(self) -> Checkpoint | None:
         return self._found

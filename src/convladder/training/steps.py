@@ -6,6 +6,7 @@ begins with whole epochs, and keeps what its callbacks have seen where nobody ca
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator, Mapping
 from functools import partial
 from typing import Any
@@ -21,7 +22,19 @@ MOST_STEPS = 64  # a call; with one step a call, LeNet-5 trained at four fifths 
 PREDICTION_BATCH = 256
 CALL_FLOPS = 5e10  # a second or two on one core: so long may a request to stop wait
 
+ONEDNN_NO_MEMORY = "Status: 1,"  # dnnl_out_of_memory
 NOT_FINITE = "the loss is not finite"
+
+
+@contextlib.contextmanager
+def memory_errors() -> Iterator[None]:
+    """Raise MemoryError where TensorFlow finds no memory in the block."""
+    try:
+        yield
+    except (tf.errors.ResourceExhaustedError, tf.errors.AbortedError) as error:
+        if isinstance(error, tf.errors.AbortedError) and ONEDNN_NO_MEMORY not in error.message:
+            raise
+        raise MemoryError from error
 
 
 class NotFiniteError(Exception):
@@ -61,8 +74,7 @@ class Steps:
     def train(self, rows: Rows, labels: Rows) -> None:
         """Train on batches `(steps, batch)`, one after another.
 
-        Raises NotFiniteError at the first batch whose loss is not finite, by which the weights are not changed,
-        and MemoryError.
+        Raises NotFiniteError at the first batch whose loss is not finite, by which the weights are not changed.
         """
         self._done.assign(0)
         try:
@@ -71,8 +83,6 @@ class Steps:
             if NOT_FINITE not in error.message:
                 raise
             raise NotFiniteError(int(self._done)) from None
-        except tf.errors.ResourceExhaustedError as error:
-            raise MemoryError from error
 
     def validate(self, rows: Rows, labels: Rows) -> None:
         """Take batches `(steps, batch)` into the means, without training on them."""
