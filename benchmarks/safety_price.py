@@ -95,4 +95,6 @@ def main(arguments: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    import safety_price  # workers find the task under this name
+
+    safety_price.main(sys.argv[1:])
