@@ -106,6 +106,7 @@ def of_price(folder: Path) -> str:
     ):
         each = told[name]
         lines.append(f"| {words} | {each['median']:.3f} | {each['low']:.3f} to {each['high']:.3f} |")
+    lines += [f"| share of the time that went into checkpoints | {100 * told['share']:.1f} % | |"]
     design = f"{told['rung']}, {told['epochs']} epochs, {told['rounds']} rounds in turn"
     return "\n".join(lines) + f"\n\n{design}. {results.as_line(told)}"
 

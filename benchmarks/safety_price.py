@@ -1,9 +1,10 @@
 """What do checkpoints and determinism cost? The same training with and without, in turn, in a process of its own.
 
-    python benchmarks/safety_price.py [--rounds 5] [--epochs 4] [--rung lenet5] [--images N]
+    python benchmarks/safety_price.py [--rounds 3] [--epochs 10] [--rung lenet5] [--images N]
 
-Kept is: how many times as long a training took with checkpoints (and how many it wrote), and with
-deterministic operations, each as the median over rounds with its range. CIFAR-10 as in bench.py.
+Kept is: how many times as long a training took with checkpoints, and with deterministic operations, each as the median
+over rounds with its range; how many checkpoints it wrote, and which share of its time went into them, which is known
+better than the difference of two trainings. CIFAR-10 as in bench.py.
 """
 
 from __future__ import annotations
@@ -31,17 +32,21 @@ WAYS: dict[str, dict[str, Any]] = {
 }
 
 
-def train(experiment: Experiment, dataset: Dataset, kept: bool, emit: Emit) -> tuple[float, int]:
-    """Return the seconds of a training after its first epoch, and how many checkpoints it wrote; a task."""
+def train(experiment: Experiment, dataset: Dataset, kept: bool, emit: Emit) -> tuple[float, int, float]:
+    """Return the seconds of a training after its first epoch; how many checkpoints it wrote, in how many seconds.
+
+    A task; the checkpoints are those of the whole training.
+    """
     from convladder.training import checkpoint, fit
     from convladder.training.keeper import CheckpointKeeper, Keeper
 
     written = _counted(checkpoint)
+    keeping = _timed(CheckpointKeeper)
     ends: list[float] = []
     with tempfile.TemporaryDirectory(dir=imageset.workspace()) as folder:
         keeper = CheckpointKeeper(Path(folder), every=experiment.train.checkpoint_seconds) if kept else Keeper()
         fit.fit(experiment, dataset, lambda row: ends.append(time.perf_counter()), keeper)
-        return time.perf_counter() - ends[0], len(written)
+        return time.perf_counter() - ends[0], len(written), sum(keeping)
 
 
 def _counted(checkpoint: Any) -> list[Any]:
@@ -57,25 +62,43 @@ def _counted(checkpoint: Any) -> list[Any]:
     return written
 
 
+def _timed(keeper: Any) -> list[float]:
+    """Return a list to which the seconds are added of every time that a training is kept from now on."""
+    seconds: list[float] = []
+    keep: Callable[..., None] = keeper.keep
+
+    def timed(*arguments: Any) -> None:
+        began = time.perf_counter()
+        keep(*arguments)
+        seconds.append(time.perf_counter() - began)
+
+    keeper.keep = timed
+    return seconds
+
+
 def measure(experiment: Experiment, dataset: Dataset, rounds: int) -> dict[str, Any]:
-    told: dict[str, list[tuple[float, int]]] = {name: [] for name in WAYS}
+    told: dict[str, list[tuple[float, int, float]]] = {name: [] for name in WAYS}
     for number in range(rounds):
         for name in list(WAYS)[:: -1 if number % 2 else 1]:
             how = WAYS[name]
             changed = experiment.replace({"train.deterministic": how["deterministic"]})
             told[name].append(call(train, changed, dataset, how["kept"]))
             print(f"{name}: {told[name][-1]}", file=sys.stderr, flush=True)
-    figures: dict[str, Any] = {"written": told["checkpoints"][0][1]}
+    kept = told["checkpoints"]
+    figures: dict[str, Any] = {
+        "written": kept[0][1],
+        "share": statistics.median(keeping / seconds for seconds, _, keeping in kept),
+    }
     for name in ("checkpoints", "deterministic"):
-        ratios = [own / plain for (own, _), (plain, _) in zip(told[name], told["plain"], strict=True)]
+        ratios = [own / plain for (own, *_), (plain, *_) in zip(told[name], told["plain"], strict=True)]
         figures[name] = {"median": statistics.median(ratios), "low": min(ratios), "high": max(ratios)}
     return figures
 
 
 def main(arguments: list[str]) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--epochs", type=int, default=4)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--epochs", type=int, default=10)
     parser.add_argument("--rung", default="lenet5")
     parser.add_argument("--images", type=int, help="of the train split; default: all")
     parser.add_argument("--data", help="default: CIFAR-10")
