@@ -2,9 +2,9 @@
 
     python benchmarks/safety_price.py [--rounds 3] [--epochs 10] [--rung lenet5] [--images N]
 
-Kept is: how many times as long a training took with checkpoints, and with deterministic operations, each as the median
-over rounds with its range; how many checkpoints it wrote, and which share of its time went into them, which is known
-better than the difference of two trainings. CIFAR-10 as in bench.py.
+Kept is: how many times as long a training took with checkpoints, and with deterministic operations, each as the
+median over rounds with its range; how many checkpoints it wrote, and which share of its time went into them, which
+is known better than the difference of two trainings. CIFAR-10 as in bench.py.
 """
 
 from __future__ import annotations
