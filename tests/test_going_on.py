@@ -26,7 +26,7 @@ from convladder.trial import Trial, run_trial
 from convladder.worker import Stopped
 from stops import start_command
 
-TRAIN = ["train", "digits", "--limit", "300", "--rung", "lenet5", "--epochs", "300", "--jobs", "1"]
+TRAIN = ["train", "digits", "--limit", "300", "--rung", "lenet5", "--epochs", "80", "--jobs", "1"]
 
 
 def finish(process: subprocess.Popen[str]) -> str:
@@ -48,7 +48,9 @@ def position(found: checkpoint.Checkpoint | None) -> tuple[int, int]:
     return found.epoch, found.step
 
 
-def test_killed_trainings_come_out_equal(tmp_path: Path) -> None:
+def test_killed_trainings_come_out_equal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(kill, "COMMAND_KILLS", 1)
+    monkeypatch.setattr(kill, "COMMAND_EPOCHS", 40)
     told = kill.measure(trainings=4, jobs=2, seed=1, folder=tmp_path)
     assert told["differences"] == []
     assert told["equal"] == 4

@@ -37,7 +37,7 @@ def test_lenet5_costs_what_one_counts_by_hand() -> None:
 
 
 @pytest.mark.parametrize("shape", [CIFAR, (47, 61, 1)])
-@pytest.mark.parametrize("name", ["classic", "notebook"])
+@pytest.mark.parametrize("name", ["classic", "modern", "notebook"])
 def test_the_flops_are_the_same_before_a_network_is_built(name: str, shape: tuple[int, int, int]) -> None:
     for rung in load_ladder(name).rungs:
         experiment = load_ladder(name).experiment(rung.name)
@@ -46,7 +46,17 @@ def test_the_flops_are_the_same_before_a_network_is_built(name: str, shape: tupl
 
 
 @pytest.mark.parametrize(
-    "model", [{"dense": ()}, {"kernel_size": 4, "padding": "same"}, {"filters": (3, 5, 7, 9)}]
+    "model",
+    [
+        {"dense": ()},
+        {"kernel_size": 4, "padding": "same"},
+        {"filters": (3, 5, 7, 9)},
+        {"head": "average"},
+        {"residual": (2, 0), "batch_norm": True},
+        {"squeeze": 4, "filters": (3, 8)},
+        {"residual": (0, 3), "squeeze": 2, "head": "average", "dense": ()},
+        {"whitening": True},
+    ],
 )
 def test_the_flops_are_the_same_for_other_settings(model: dict[str, Any]) -> None:
     experiment = Experiment(model=Model(**model))

@@ -10,13 +10,13 @@ from typing import Any
 import keras
 import numpy as np
 import pytest
-from keras import ops
+from numpy.typing import NDArray
 
 from convladder.config import Augmentation, Experiment
 from convladder.data.dataset import Dataset
 from convladder.data.memory import MemoryBank
-from convladder.errors import TrainingError
-from convladder.training import augment, feed, fit, steps
+from convladder.errors import ExperimentError, TrainingError
+from convladder.training import augment, feed, fit, losses, optimizer, pixels, steps
 from convladder.training.course import Course, lowers_rate
 from stops import assert_same_state, train_at_once, train_with_stops
 
@@ -187,12 +187,31 @@ def test_memory_that_tensorflow_cannot_share_is_copied() -> None:
     assert images.shape == (2, 3, 3, 1)
 
 
+@pytest.mark.parametrize("preprocessing", ["unit", "standardize"])
+def test_a_whitening_layer_whitens_patches_of_train_and_is_not_trained(
+    few_digits: Dataset, preprocessing: str
+) -> None:
+    settings = experiment(model__whitening=True, model__preprocessing=preprocessing)
+    network = fit.fit(settings, few_digits).network
+    layer = network.get_layer("whitening")
+    statistics = pixels.channel_statistics(few_digits) if preprocessing == "standardize" else None
+    assert np.array_equal(layer.kernel, pixels.whitening_kernel(few_digits, statistics))
+    images = few_digits.bank.images[few_digits.bank.rows[few_digits.splits.train]]
+    inside = np.asarray(keras.Model(network.input, layer.output)(images))[:, :-1, :-1]  # where nothing is padded
+    seen = inside[..., : inside.shape[-1] // 2].reshape(-1, inside.shape[-1] // 2)
+    assert np.array_equal(inside[..., inside.shape[-1] // 2 :].reshape(seen.shape), -seen)
+    found = np.cov(seen.T)
+    assert np.allclose(found, np.diag(np.diag(found)), atol=1e-4)
+    assert np.diag(found) == pytest.approx(1, abs=0.4), "less where there is next to no variance"
+    assert np.diag(found).max() > 0.99
+
+
 def test_channel_statistics_are_those_of_train_alone(few_digits: Dataset) -> None:
-    statistics = fit.channel_statistics(few_digits)
+    statistics = pixels.channel_statistics(few_digits)
     bank = few_digits.bank
-    pixels = bank.images[bank.rows[few_digits.splits.train]].astype(float)
-    assert statistics.mean == pytest.approx([pixels.mean()])
-    assert statistics.deviation == pytest.approx([pixels.std()])
+    seen = bank.images[bank.rows[few_digits.splits.train]].astype(float)
+    assert statistics.mean == pytest.approx([seen.mean()])
+    assert statistics.deviation == pytest.approx([seen.std()])
 
 
 def test_the_same_seed_gives_the_same_run_and_another_another(few_digits: Dataset) -> None:
@@ -262,12 +281,12 @@ def keras_says(callback: keras.callbacks.Callback, losses: list[float]) -> Itera
 def test_the_rules_of_the_end_are_those_of_keras(patience: int) -> None:
     draw = np.random.default_rng(patience)
     for _ in range(20):
-        losses = np.round(draw.uniform(0, 1, 12), 1).tolist()
+        values = np.round(draw.uniform(0, 1, 12), 1).tolist()
         settings = experiment(train__epochs=12, train__early_stopping=patience).train
         stopping = keras.callbacks.EarlyStopping(patience=patience, restore_best_weights=True)
         lowering = keras.callbacks.ReduceLROnPlateau(patience=patience, factor=0.5)
         course, rate = Course(), 1.0
-        shown = zip(losses, keras_says(stopping, losses), keras_says(lowering, losses), strict=True)
+        shown = zip(values, keras_says(stopping, values), keras_says(lowering, values), strict=True)
         for epoch, (loss, *_) in enumerate(shown, start=1):
             course.end_epoch({"val_loss": loss})
             rate *= 0.5 if lowers_rate(course.losses, patience) else 1
@@ -296,8 +315,8 @@ def test_a_loss_that_is_no_number_keeps_the_state_before(
 ) -> None:
     train_at_once(experiment(train__epochs=1), few_digits, tmp_path)
     before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
-    nan = float("nan")
-    monkeypatch.setattr(steps.Steps, "_weights_of", lambda self, labels: ops.full(ops.shape(labels), nan))
+    real = losses.TrainingLoss.__call__
+    monkeypatch.setattr(losses.TrainingLoss, "__call__", lambda *given: real(*given) * float("nan"))
     for _ in range(5):
         with pytest.raises(TrainingError, match="not a number in epoch 2, step 1:"):
             train_at_once(experiment(train__epochs=2), few_digits, tmp_path)
@@ -305,19 +324,21 @@ def test_a_loss_that_is_no_number_keeps_the_state_before(
 
 
 @pytest.mark.parametrize(
-    "changes",
+    ("calls", "changes"),
     [
-        {"train__plateau": 1, "train__learning_rate": 0.05},
-        {"train__early_stopping": 2, "train__learning_rate": 0.05, "train__select": "last"},
-        {"train__optimizer": "sgd", "train__shuffle": "once", "train__class_weight": "balanced"},
-        {"train__precision": "bfloat16", "model__batch_norm": True, "model__preprocessing": "standardize"},
-        {
-            "model__dropout_dense": [0.2], "model__dropout_conv": [0.1],
-            **{f"augmentation__{kind}": 0.1 for kind in ("brightness", "rotation", "shift", "shear", "zoom")},
-        },
+        (3, {"train__plateau": 1, "train__learning_rate": 0.05}),
+        (5, {"train__early_stopping": 2, "train__learning_rate": 0.05, "train__select": "last"}),
+        (5, {"train__optimizer": "sgd", "train__shuffle": "once", "train__class_weight": "balanced"}),
+        (5, {"train__precision": "bfloat16", "model__batch_norm": True, "model__preprocessing": "standardize"}),
+        (5, {"train__optimizer": "sgd", "train__momentum": 0.9, "train__nesterov": True,
+             "train__weight_decay": 0.01, "train__schedule": "cosine", "train__warmup": 0.3}),
+        (5, {"augmentation__flip": True, "augmentation__mixup": 0.4, "train__class_weight": "balanced"}),
+        (4, {"train__average_epochs": 1.5, "train__optimizer": "adamw", "model__batch_norm": True}),
+        (5, {"train__average_epochs": 0.5, "train__precision": "bfloat16", "train__select": "last"}),
+        (3, {"model__dropout_dense": [0.2], "model__dropout_conv": [0.1],
+             **{f"augmentation__{kind}": 0.1 for kind in ("brightness", "rotation", "shift", "shear", "zoom")}}),
     ],
 )  # fmt: skip
-@pytest.mark.parametrize("calls", [3, 5])
 def test_a_training_that_is_stopped_goes_on_to_the_same_bits(
     few_digits: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, changes: dict[str, Any], calls: int
 ) -> None:
@@ -333,12 +354,127 @@ def test_a_training_that_is_stopped_goes_on_to_the_same_bits(
     assert np.array_equal(*logits)
 
 
+def test_the_rate_rises_to_its_largest_and_falls_to_nothing(few_digits: Dataset) -> None:
+    settings = experiment(train__schedule="cosine", train__warmup=0.25, train__learning_rate=0.1, train__epochs=4)
+    rates = [float(optimizer._rate(settings.train, 40)(step)) for step in range(41)]
+    assert rates[0] == pytest.approx(0.01)
+    assert np.argmax(rates) == 10
+    assert rates[10] == pytest.approx(0.1)
+    assert rates[25] == pytest.approx(0.05)
+    assert rates[40] == pytest.approx(0, abs=1e-9)
+    assert np.all(np.diff(rates[:11]) > 0)
+    assert np.all(np.diff(rates[10:]) < 0)
+    history = fit.fit(settings, few_digits).history
+    assert history["learning_rate"].iloc[-1] == pytest.approx(0, abs=1e-9)
+    assert history["learning_rate"].iloc[0] == pytest.approx(0.1)
+
+
+def test_weights_are_averaged_as_by_hand(few_digits: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(steps, "MOST_STEPS", 1)
+    seen: list[NDArray[np.float32]] = []
+    real = steps.Steps.train
+
+    def train(self: steps.Steps, *batch: Any) -> None:
+        real(self, *batch)
+        seen.append(steps.read(self.network.trainable_weights[0]))
+
+    monkeypatch.setattr(steps.Steps, "train", train)
+    fitted = fit.fit(experiment(train__average_epochs=0.5, train__select="last"), few_digits)
+    momentum = 1 - 1 / (0.5 * len(seen) / 2)
+    average = seen[0]
+    for weights in seen[1:]:
+        average = momentum * average + (1 - momentum) * weights
+    assert np.allclose(fitted.network.trainable_weights[0], average, atol=1e-6)
+    assert not np.allclose(fitted.network.trainable_weights[0], seen[-1], atol=1e-6)
+
+
+def test_a_smoothed_label_costs_what_its_definition_says() -> None:
+    logits = np.array([[2.0, 0.0, -1.0], [0.0, 1.0, 0.0]], np.float32)
+    labels = np.array([0, 2])
+    shares = np.eye(3)[labels] * 0.9 + 0.1 / 3
+    logs = logits - np.log(np.exp(logits).sum(axis=1, keepdims=True))
+    expected = -(shares * logs).sum(axis=1)
+    loss = losses.TrainingLoss(3, label_smoothing=0.1)
+    assert float(loss(loss.targets(labels), logits)) == pytest.approx(expected.mean())
+    weights = np.array([1.0, 1.0, 3.0], np.float32)
+    loss = losses.TrainingLoss(3, weights, label_smoothing=0.1)
+    assert float(loss(loss.targets(labels), logits)) == pytest.approx((expected * [1, 3]).mean())
+
+
+def test_a_crop_is_cut_from_the_mirrored_image_of_each_by_itself() -> None:
+    images = np.arange(6 * 5 * 4, dtype=np.float32).reshape(6, 5, 4, 1)
+    cropped = np.asarray(augment.RandomCrop(2, seed=1)(images, training=True))
+    widened = np.pad(images, ((0, 0), (2, 2), (2, 2), (0, 0)), mode="reflect")
+    found = set()
+    for image, wide in zip(cropped, widened, strict=True):
+        places = [(y, x) for y in range(5) for x in range(5) if np.array_equal(image, wide[y : y + 5, x : x + 4])]
+        assert len(places) == 1
+        found.update(places)
+    assert len(found) > 2
+
+
+@pytest.mark.parametrize(
+    "changes", [{"flip": True}, {"crop": 2}, {"erasing": 0.25}, {"mixup": 0.5}, {"cutmix": 0.5}]
+)
+def test_each_image_is_changed_by_itself_and_each_time_anew(changes: dict[str, Any]) -> None:
+    """Images of a batch are alike here but for a constant, so that what is done to them can be told apart."""
+    one = np.random.default_rng(0).uniform(0, 255, (8, 8, 3)).astype(np.float32)
+    images, labels = np.stack([one] * 16), np.eye(16, dtype=np.float32)
+    settings = Augmentation(**changes)
+    mixing = augment.build_mixing(settings, seed=3)
+
+    def apply() -> NDArray[np.float32]:
+        if mixing is None:
+            (layer,) = augment.build(settings, seed=3)
+            layer(images, training=True)
+            return np.asarray(layer(images, training=True)).reshape(16, -1)
+        mixed = mixing({"images": images, "labels": labels}, training=True)
+        assert np.allclose(np.sum(mixed["labels"], axis=1), 1, atol=1e-5)
+        return np.asarray(mixed["labels"])
+
+    once = apply()
+    if "erasing" in changes:
+        grey = np.mean(once.reshape(images.shape) == augment.GREY, axis=(1, 2, 3))
+        assert np.all((grey >= 0.14) & (grey <= 0.4)), "a quarter of every image, cut at whole pixels"
+    assert len(np.unique(once.round(3), axis=0)) >= (2 if "flip" in changes else 5)
+    if mixing is not None:
+        assert not np.array_equal(apply(), once)
+    else:
+        assert np.array_equal(augment.build(settings, seed=3)[0](images, training=False), images)
+
+
+@pytest.mark.parametrize("name", ["adamw", "sgd"])
+def test_kernels_decay_and_biases_do_not(name: str) -> None:
+    settings = experiment(train__optimizer=name, train__weight_decay=0.5, train__learning_rate=0.1).train
+    weights = [keras.Variable(np.ones(2), name=each) for each in ("kernel", "bias", "gamma")]
+    built = optimizer.build(settings, steps=10)
+    built.build(weights)
+    built.apply([np.zeros(2, np.float32)] * 3, weights)
+    assert [each.numpy().tolist() for each in weights] == [[pytest.approx(0.95)] * 2, [1, 1], [1, 1]]
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"train__momentum": 0.9}, "momentum and nesterov are of optimizer sgd; got adam"),
+        ({"train__optimizer": "sgd", "train__nesterov": True}, "nesterov looks ahead along the momentum"),
+        ({"train__weight_decay": 0.1}, "Adam with weight decay is optimizer adamw"),
+        ({"augmentation__mixup": 0.2, "augmentation__cutmix": 0.2}, "mixup and cutmix exclude each other"),
+        ({"train__warmup": 0.1}, "warmup goes before schedule cosine"),
+        ({"train__schedule": "cosine", "train__plateau": 2}, "would both lower the rate"),
+    ],
+)
+def test_settings_that_exclude_each_other_are_refused(changes: dict[str, Any], said: str) -> None:
+    with pytest.raises(ExperimentError, match=said):
+        experiment(**changes)
+
+
 def test_class_weights_make_rare_classes_count(few_digits: Dataset) -> None:
     labels = few_digits.bank.labels[few_digits.splits.train]
     rare = np.concatenate([np.flatnonzero(labels == 1), np.flatnonzero(labels == 0)[:2]])
     splits = replace(few_digits.splits, train=few_digits.splits.train[rare])
     skewed = replace(few_digits, splits=splits)
-    weights = fit.class_weights(experiment(train__class_weight="balanced").train, labels[rare], 3)
+    weights = losses.class_weights(experiment(train__class_weight="balanced").train, labels[rare], 3)
     count = int((labels == 1).sum())
     assert weights == pytest.approx([(count + 2) / 4, (count + 2) / (2 * count), 0])
     plain = fit.fit(experiment(), skewed).history["loss"].iloc[0]

@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +25,7 @@ from convladder.ladder import Ladder, load_ladder
 from convladder.processes import cores
 from convladder.reproduction import Reproduction
 from convladder.resuming import HowToGoOn
+from convladder.tracking import Tracking, following
 from convladder.trial import Trial
 from convladder.views.check import Check
 from convladder.views.climb import Climb
@@ -120,6 +122,8 @@ def train(
     fresh: bool = False,
     allow_changed: bool = False,
     allow_rejects: bool = False,
+    tensorboard: bool = False,
+    mlflow: str | None = None,
     quiet: bool = False,
 ) -> Run:
     """Train one rung of a ladder with one seed; open the test images once.
@@ -145,6 +149,10 @@ def train(
     allow_changed
         Go on with an unfinished run although versions, threads or the number of epochs differ, and keep a record
         of that.
+    tensorboard
+        Write the figures of each epoch for TensorBoard, to `OUT.tensorboard`; takes the extra `tensorboard`.
+    mlflow
+        The address of an MLflow server, or of its database, to tell of the run; takes the extra `mlflow`.
 
     Raises
     ------
@@ -155,6 +163,7 @@ def train(
     chosen = _ladder(ladder)
     name = rung or chosen.rungs[-1].name
     _check_counts(threads=threads)
+    tracking = Tracking(tensorboard, mlflow)
     given = _changes(epochs, changes)
     _check_data(given)
     experiment = chosen.experiment(name, _data_settings(data)).replace(given | {"seed": seed})
@@ -172,8 +181,14 @@ def train(
         )
     folder = found or folders.new_folder("runs", dataset.bank.source)
     folders.check_outside(folder, experiment.data.source)
-    with _going_on(reporter, folders.unfinished(folder), fresh, run=folder), reporter.trials() as display:
-        climbing.train_one(trial, folder, threads=threads, how=how, on_event=display.follow)
+    events = folder.with_name(f"{folder.name}.tensorboard")
+    trackers = tracking.trackers(folder, events, {trial.key: trial.experiment}, lambda key: folder)
+    with (
+        _going_on(reporter, folders.unfinished(folder), fresh, run=folder),
+        reporter.trials() as display,
+        following(display.follow, trackers, reporter.say) as on_event,
+    ):
+        climbing.train_one(trial, folder, threads=threads, how=how, on_event=on_event)
     return Run(folder)
 
 
@@ -192,6 +207,8 @@ def climb(
     fresh: bool = False,
     allow_changed: bool = False,
     allow_rejects: bool = False,
+    tensorboard: bool = False,
+    mlflow: str | None = None,
     quiet: bool = False,
 ) -> Climb:
     """Train every rung of a ladder with several seeds; what is finished already is not trained again.
@@ -216,6 +233,8 @@ def climb(
         Start over: without `out` in a new folder; unfinished trials begin anew, finished ones are never replaced.
     allow_changed
         Go on with unfinished trials although versions or the number of epochs differ, and keep a record of that.
+    tensorboard, mlflow
+        As `train` takes them; TensorBoard's files go to `OUT/tensorboard`, and each trial is an MLflow run.
 
     Raises
     ------
@@ -225,6 +244,7 @@ def climb(
     reporter = progress.reporter(quiet=quiet)
     chosen = _ladder(ladder)
     _check_counts(seeds=seeds, jobs=jobs)
+    tracking = Tracking(tensorboard, mlflow)
     if isinstance(rungs, str):
         raise ExperimentError(f"rungs are a list of names, such as [{rungs!r}]; got the text {rungs!r}")
     if rungs is not None:
@@ -247,10 +267,15 @@ def climb(
     if finished:
         reporter.say(f"{finished} of {len(plan.trials)} trials are finished already in {folder}")
     how = HowToGoOn(fresh=fresh, allow_changed=allow_changed)
-    with _going_on(reporter, folder, fresh), reporter.trials() as display:
-        climbing.climb(
-            plan, folder, jobs=jobs or cores(), how=how, on_weights=display.expect, on_event=display.follow
-        )
+    experiments = {trial.key: trial.experiment for trial in plan.trials}
+    place = partial(folders.trial_folder, folder)
+    trackers = tracking.trackers(folder, folder / "tensorboard", experiments, place)
+    with (
+        _going_on(reporter, folder, fresh),
+        reporter.trials() as display,
+        following(display.follow, trackers, reporter.say) as on_event,
+    ):
+        climbing.climb(plan, folder, jobs=jobs or cores(), how=how, on_weights=display.expect, on_event=on_event)
     return Climb(folder)
 
 

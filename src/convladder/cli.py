@@ -67,6 +67,12 @@ AllowChanged = Annotated[
     bool,
     typer.Option("--allow-changed", help="Go on though versions, threads or epochs changed; it is recorded."),
 ]
+TensorBoardOption = Annotated[
+    bool, typer.Option("--tensorboard", help="Write each epoch's figures for TensorBoard (an extra).")
+]
+MLflowOption = Annotated[
+    str | None, typer.Option("--mlflow", metavar="URI", help="Tell an MLflow server or database (an extra).")
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")]
 
@@ -122,6 +128,8 @@ def climb(
     out: Out = None,
     fresh: Fresh = False,
     allow_changed: AllowChanged = False,
+    tensorboard: TensorBoardOption = False,
+    mlflow: MLflowOption = None,
     as_json: AsJson = False,
     quiet: QuietOption = False,
     *,
@@ -145,6 +153,8 @@ def climb(
         fresh=fresh,
         allow_changed=allow_changed,
         allow_rejects=allow_rejects,
+        tensorboard=tensorboard,
+        mlflow=mlflow,
         quiet=quiet,
         as_json=as_json,
     )
@@ -167,6 +177,8 @@ def train(
     out: Out = None,
     fresh: Fresh = False,
     allow_changed: AllowChanged = False,
+    tensorboard: TensorBoardOption = False,
+    mlflow: MLflowOption = None,
     as_json: AsJson = False,
     quiet: QuietOption = False,
     *,
@@ -188,6 +200,8 @@ def train(
         "fresh": fresh,
         "allow_changed": allow_changed,
         "allow_rejects": allow_rejects,
+        "tensorboard": tensorboard,
+        "mlflow": mlflow,
     }
     if settings.get("data.folds"):
         names = [rung or load_ladder(ladder).rungs[-1].name]

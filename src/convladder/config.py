@@ -106,6 +106,7 @@ class Model(Settings):
     preprocessing: Literal["unit", "standardize"] = Field(
         "unit", description="unit: divide by 255; standardize: each channel by mean and deviation over train"
     )
+    whitening: bool = Field(False, description="a fixed first layer that whitens patches of 2x2 pixels")
     filters: tuple[Units, ...] = Field(
         (6, 16), min_length=1, description="of each convolution; a pooling follows each"
     )
@@ -115,6 +116,13 @@ class Model(Settings):
     batch_norm: bool = Field(False, description="between convolution and ReLU")
     batch_norm_momentum: float = Field(
         0.9, ge=0, lt=1, description="share of the kept mean and variance that a step leaves; Keras's own is 0.99"
+    )
+    residual: tuple[int, ...] = Field((), description="residual blocks of two 3x3 convolutions after each pooling")
+    squeeze: Positive | None = Field(
+        None, description="squeeze and excitation: weigh maps by their means, over so many times fewer units"
+    )
+    head: Literal["flatten", "average"] = Field(
+        "flatten", description="how maps become a vector: all their values, or the mean of each (global average)"
     )
     dense: tuple[Units, ...] = Field((120, 84), description="units of the layers before the last")
     dropout_conv: tuple[Probability, ...] = Field((), description="rates after the first poolings")
@@ -128,6 +136,8 @@ class Model(Settings):
         ):
             if len(rates) > len(layers):
                 raise ValueError(f"{len(rates)} dropout rates for {len(layers)} layers in {name}")
+        if len(self.residual) > len(self.filters):
+            raise ValueError(f"residual blocks after {len(self.residual)} of {len(self.filters)} convolutions")
         return self
 
 
@@ -139,6 +149,27 @@ class Augmentation(Settings):
     shift: float = Field(0, ge=0, lt=1, description="share of the width and of the height")
     shear: float = Field(0, ge=0, lt=1, description="tangent of the angle of shear, along x")
     zoom: float = Field(0, ge=0, lt=1, description="factor between 1 - z and 1 + z, for each axis")
+    flip: bool = Field(
+        False, description="mirror left and right half of the time; not where that is another class"
+    )
+    crop: int = Field(
+        0, ge=0, le=256, description="widen by so many mirrored pixels on each side, cut back anywhere"
+    )
+    erasing: float = Field(0, ge=0, lt=1, description="share of the area that a grey rectangle covers")
+    randaugment: float = Field(0, ge=0, le=1, description="strength of two operations out of fourteen, drawn anew")
+    augmix: float = Field(0, ge=0, le=1, description="strength of chains of operations that are mixed")
+    mixup: float = Field(
+        0, ge=0, le=1, description="mix pairs of images and labels; alpha of the Beta distribution"
+    )
+    cutmix: float = Field(
+        0, ge=0, le=1, description="paste a piece of another image and of its label; alpha as well"
+    )
+
+    @model_validator(mode="after")
+    def _check_mixing(self) -> Self:
+        if self.mixup and self.cutmix:
+            raise ValueError("mixup and cutmix exclude each other: give one")
+        return self
 
 
 class Train(Settings):
@@ -152,8 +183,21 @@ class Train(Settings):
     precision: Literal["float32", "bfloat16"] = Field(
         "float32", description="bfloat16: layers compute with 8 bits of fraction; weights and results stay float32"
     )
-    optimizer: Literal["adam", "sgd"] = "adam"
-    learning_rate: float = Field(1e-3, gt=0)
+    optimizer: Literal["adam", "adamw", "sgd"] = "adam"
+    learning_rate: float = Field(1e-3, gt=0, description="the largest one, where a schedule changes it")
+    momentum: float = Field(0, ge=0, lt=1, description="of sgd")
+    nesterov: bool = Field(False, description="of sgd with momentum: look ahead along it")
+    weight_decay: float = Field(
+        0, ge=0, lt=1, description="of adamw and sgd: times the rate, the share that a step takes off kernels"
+    )
+    schedule: Literal["constant", "cosine"] = Field("constant", description="cosine: down to 0 at the last step")
+    warmup: float = Field(0, ge=0, lt=1, description="share of all steps in which the rate rises, before cosine")
+    label_smoothing: float = Field(
+        0, ge=0, lt=1, description="share of each label that is spread over all classes"
+    )
+    average_epochs: float | None = Field(
+        None, gt=0, description="predict with weights averaged over about so many epochs, the last ones the most"
+    )
     select: Literal["best", "last"] = Field("best", description="the epoch kept: best by validation loss")
     early_stopping: Positive | None = Field(None, description="stop after so many epochs without progress")
     plateau: Positive | None = Field(None, description="lower the rate after so many epochs without progress")
@@ -161,6 +205,24 @@ class Train(Settings):
     class_weight: Literal["balanced"] | None = Field(None, description="balanced: rare classes count for more")
     deterministic: bool = Field(True, description="the same seed gives the same bits, on the same kind of machine")
     checkpoint_seconds: Positive = Field(60, description="between checkpoints within an epoch")
+
+    @model_validator(mode="after")
+    def _check_optimizer(self) -> Self:
+        if self.optimizer != "sgd" and (self.momentum or self.nesterov):
+            raise ValueError(f"momentum and nesterov are of optimizer sgd; got {self.optimizer}")
+        if self.nesterov and not self.momentum:
+            raise ValueError("nesterov looks ahead along the momentum: give one, such as 0.9")
+        if self.optimizer == "adam" and self.weight_decay:
+            raise ValueError("Adam with weight decay is optimizer adamw")
+        return self
+
+    @model_validator(mode="after")
+    def _check_schedule(self) -> Self:
+        if self.warmup and self.schedule == "constant":
+            raise ValueError("warmup goes before schedule cosine")
+        if self.plateau and self.schedule != "constant":
+            raise ValueError(f"plateau and schedule {self.schedule} would both lower the rate: give one")
+        return self
 
 
 class Experiment(Settings):

@@ -89,7 +89,12 @@ class TrialKey(NamedTuple):
 
 def trial_folder(climb: Path, key: TrialKey) -> Path:
     """Return where a climb keeps the run of a trial, such as `trials/lenet5/seed-0`."""
-    return rung_folder(climb, key.rung) / key.name.replace(", ", "-").replace(" ", "-")
+    return climb / "trials" / place_of(key)
+
+
+def place_of(key: TrialKey) -> Path:
+    """Return where a trial is among all of a climb, such as `lenet5/seed-0`."""
+    return Path(key.rung) / key.name.replace(", ", "-").replace(" ", "-")
 
 
 def rung_folder(climb: Path, rung: str) -> Path:

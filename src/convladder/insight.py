@@ -41,8 +41,7 @@ def take_features(network: keras.Model, samples: Samples) -> Features:
     from convladder.models import features
 
     pixels = samples.pixels[0]
-    filters = np.asarray(network.get_layer("conv_1").kernel)
-    return Features(pixels, filters, features.feature_maps(network, pixels))
+    return Features(pixels, features.first_filters(network), features.feature_maps(network, pixels))
 
 
 def predict_worsened(network: keras.Model, dataset: Dataset, worsened: Worsened) -> Corrupted:

@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from itertools import zip_longest
 
 import keras
+import numpy as np
 from keras import layers
+from numpy.typing import NDArray
 
 from convladder.config import Model
 from convladder.models import sizes
@@ -22,13 +24,18 @@ class Statistics:
 
 
 def build(
-    settings: Model, shape: tuple[int, int, int], classes: int, statistics: Statistics | None = None
+    settings: Model,
+    shape: tuple[int, int, int],
+    classes: int,
+    statistics: Statistics | None = None,
+    whitening: NDArray[np.float32] | None = None,
 ) -> keras.Model:
     """Build the network from pixels to logits.
 
     The input is `(batch, height, width, channels)` with values from 0 to 255; preprocessing is inside, and needs
     `statistics` where it is "standardize". The output is `(batch, classes)`, before softmax. Both are float32
-    whatever the dtype policy is.
+    whatever the dtype policy is. `whitening` is the kernel `(2, 2, channels, 8 * channels)` of a first layer that
+    whitens.
 
     Raises
     ------
@@ -38,16 +45,21 @@ def build(
     sizes.check_size(settings, *shape[:2])
     inputs = keras.Input(shape, name="pixels")
     values = _preprocessing(settings, statistics)(inputs)
-    for number, (filters, rate) in enumerate(zip_longest(settings.filters, settings.dropout_conv), start=1):
-        values = _convolution(settings, filters, number)(values)
-        if settings.batch_norm:
-            momentum = settings.batch_norm_momentum
-            values = BatchNormalization(momentum=momentum, name=f"batch_norm_{number}")(values)
+    if settings.whitening:
+        values = _whitened(values, whitening)
+    stages = zip_longest(settings.filters, settings.dropout_conv, settings.residual, fillvalue=0)
+    for number, (filters, rate, blocks) in enumerate(stages, start=1):
+        values = _convolution(settings, int(filters), number)(values)
+        values = _normalized(settings, values, str(number))
         values = layers.Activation("relu", name=f"relu_{number}")(values)
         values = _pooling(settings, number)(values)
+        if settings.squeeze and not settings.residual:
+            values = _excited(values, settings.squeeze, str(number))
         if rate:
             values = layers.Dropout(rate, name=f"dropout_conv_{number}")(values)
-    values = layers.Flatten(name="flatten")(values)
+        for block in range(1, int(blocks) + 1):
+            values = _residual(settings, values, f"{number}_{block}")
+    values = _HEADS[settings.head](name=settings.head)(values)
     for number, (units, rate) in enumerate(zip_longest(settings.dense, settings.dropout_dense), start=1):
         values = layers.Dense(units, activation="relu", name=f"dense_{number}")(values)
         if rate:
@@ -67,6 +79,51 @@ def _preprocessing(settings: Model, statistics: Statistics | None) -> layers.Lay
     )
 
 
+def _whitened(values: keras.KerasTensor, kernel: NDArray[np.float32] | None) -> keras.KerasTensor:
+    """Look at the values through fixed filters; without a kernel they are blank, as before weights are loaded."""
+    initial = "zeros" if kernel is None else keras.initializers.Constant(kernel.tolist())
+    filters = 2 * sizes.PATCH**2 * values.shape[-1]
+    whitening = layers.Conv2D(
+        filters,
+        sizes.PATCH,
+        padding="same",
+        use_bias=False,
+        kernel_initializer=initial,
+        name="whitening",
+        trainable=False,
+    )
+    return layers.Activation("relu", name="whitened")(whitening(values))
+
+
+def _normalized(settings: Model, values: keras.KerasTensor, name: str) -> keras.KerasTensor:
+    if not settings.batch_norm:
+        return values
+    return BatchNormalization(momentum=settings.batch_norm_momentum, name=f"batch_norm_{name}")(values)
+
+
+def _residual(settings: Model, values: keras.KerasTensor, name: str) -> keras.KerasTensor:
+    """Add to the values what two convolutions make of them (He et al. 2015, figure 2)."""
+    filters, added = values.shape[-1], values
+    for half in ("a", "b"):
+        added = layers.Conv2D(filters, 3, padding="same", name=f"residual_{name}{half}")(added)
+        added = _normalized(settings, added, f"{name}{half}")
+        if half == "a":
+            added = layers.Activation("relu", name=f"inner_relu_{name}")(added)
+    if settings.squeeze:
+        added = _excited(added, settings.squeeze, name)
+    return layers.Activation("relu", name=f"relu_{name}")(layers.Add(name=f"add_{name}")([values, added]))
+
+
+def _excited(values: keras.KerasTensor, ratio: int, name: str) -> keras.KerasTensor:
+    """Weigh each map by what two dense layers make of the means of all (Hu et al. 2018)."""
+    maps = values.shape[-1]
+    weights = layers.GlobalAveragePooling2D(keepdims=True, name=f"squeeze_{name}")(values)
+    weights = layers.Dense(max(1, maps // ratio), activation="relu", name=f"reduce_{name}")(weights)
+    weights = layers.Dense(maps, name=f"expand_{name}")(weights)
+    weights = layers.Activation("sigmoid", name=f"excite_{name}")(weights)
+    return layers.Multiply(name=f"weigh_{name}")([values, weights])
+
+
 def _convolution(settings: Model, filters: int, number: int) -> layers.Layer:
     return layers.Conv2D(filters, settings.kernel_size, padding=settings.padding, name=f"conv_{number}")
 
@@ -74,3 +131,6 @@ def _convolution(settings: Model, filters: int, number: int) -> layers.Layer:
 def _pooling(settings: Model, number: int) -> layers.Layer:
     kind = layers.MaxPooling2D if settings.pooling == "max" else layers.AveragePooling2D
     return kind(sizes.POOL, name=f"pooling_{number}")
+
+
+_HEADS = {"flatten": layers.Flatten, "average": layers.GlobalAveragePooling2D}

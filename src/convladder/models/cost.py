@@ -1,8 +1,8 @@
 """The price of a network: parameters, multiply-accumulates and FLOPs for one image.
 
 A multiply-accumulate is one product added to a sum, in a convolution or a dense layer. FLOPs count every
-arithmetic operation of one prediction: two for each multiply-accumulate, one for each added bias, ReLU and
-rescaled value, two for each batch-normalised value (its four constants fold into a factor and a
+arithmetic operation of one prediction: two for each multiply-accumulate, one for each added bias, ReLU, sigmoid,
+sum, product and rescaled value, two for each batch-normalised value (its four constants fold into a factor and a
 summand), and one for each value that a pooling window reads. Dropout costs nothing when predicting.
 """
 
@@ -60,6 +60,10 @@ def _pooling(layer: Any) -> tuple[int, int]:
     return 0, _values(layer.output.shape) * math.prod(layer.pool_size)
 
 
+def _global_pooling(layer: Any) -> tuple[int, int]:
+    return 0, _values(layer.input.shape)
+
+
 def _each_value(operations: int) -> Callable[[Any], tuple[int, int]]:
     return lambda layer: (0, operations * _values(layer.output.shape))
 
@@ -67,7 +71,8 @@ def _each_value(operations: int) -> Callable[[Any], tuple[int, int]]:
 _COUNTERS: dict[tuple[type, ...], Callable[[Any], tuple[int, int]]] = {
     (layers.Conv2D, layers.Dense): _weighted,
     (layers.MaxPooling2D, layers.AveragePooling2D): _pooling,
+    (layers.GlobalAveragePooling2D,): _global_pooling,
     (layers.BatchNormalization, layers.Normalization): _each_value(2),
-    (layers.Activation, layers.Rescaling): _each_value(1),
+    (layers.Activation, layers.Rescaling, layers.Add, layers.Multiply): _each_value(1),
     (layers.InputLayer, layers.Flatten, layers.Dropout): _each_value(0),
 }

@@ -9,6 +9,12 @@ from numpy.typing import NDArray
 MOST_MAPS = 16  # of a layer
 
 
+def first_filters(network: keras.Model) -> NDArray[np.float32]:
+    """Return the kernel of the first convolution, `(height, width, channels, filters)`."""
+    first = next(layer for layer in network.layers if isinstance(layer, keras.layers.Conv2D))
+    return np.asarray(first.kernel)
+
+
 def feature_maps(network: keras.Model, pixels: NDArray[np.uint8]) -> dict[str, NDArray[np.uint8]]:
     """Return what each convolution, after its ReLU, makes of one image `(height, width, channels)`.
 

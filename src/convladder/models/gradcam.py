@@ -49,8 +49,9 @@ def heat_maps(
     both = keras.Model(network.input, [chosen.output, network.output])
     starts = range(0, len(pixels), BATCH)
     coarse = [_heat(both, pixels[at : at + BATCH], classes[at : at + BATCH]) for at in starts]
-    number = int(chosen.name.removeprefix("relu_"))
-    heat = _spread(np.concatenate(coarse), pixels.shape[1:3], POOL ** (number - 1), _border(network, number))
+    number, *block = map(int, chosen.name.removeprefix("relu_").split("_"))  # a block comes after the pooling
+    cell = POOL ** (number if block else number - 1)
+    heat = _spread(np.concatenate(coarse), pixels.shape[1:3], cell, _border(network, number))
     hottest = heat.max(axis=(1, 2), keepdims=True)
     scaled: Heat = np.divide(heat, hottest, out=np.zeros_like(heat), where=hottest > 0)
     return scaled

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from itertools import zip_longest
+
 from convladder.config import Model
 from convladder.errors import ExperimentError
 
 POOL = 2
+PATCH = 2  # pixels to a side that a whitening first layer looks at
 
 
 def smallest_side(settings: Model) -> int:
@@ -34,15 +37,30 @@ def count_flops(settings: Model, shape: tuple[int, int, int], classes: int) -> i
     height, width, channels = shape
     flops = height * width * channels * (1 if settings.preprocessing == "unit" else 2)
     lost = settings.kernel_size - 1 if settings.padding == "valid" else 0
-    for filters in settings.filters:
+    if settings.whitening:
+        seen, channels = PATCH**2 * channels, 2 * PATCH**2 * channels
+        flops += height * width * channels * (2 * seen + 1)
+    normalized = 2 if settings.batch_norm else 0
+    for filters, blocks in zip_longest(settings.filters, settings.residual, fillvalue=0):
         height, width = height - lost, width - lost
         products = settings.kernel_size**2 * channels
-        of_value = 2 * products + 1 + 1 + (2 if settings.batch_norm else 0)  # with bias and ReLU
-        flops += height * width * filters * of_value
+        flops += height * width * filters * (2 * products + 1 + normalized + 1)  # with bias and ReLU
         height, width, channels = height // POOL, width // POOL, filters
-        flops += height * width * channels * POOL**2
+        values = height * width * channels
+        flops += values * POOL**2
+        excited = _excited(values, channels, settings.squeeze) if settings.squeeze else 0
+        block = 2 * values * (2 * 9 * channels + 1 + normalized) + 3 * values + excited  # two ReLU, and the sum
+        flops += excited * (not settings.residual) + blocks * block
     inputs = height * width * channels
+    if settings.head == "average":
+        flops, inputs = flops + inputs, channels
     for units in settings.dense:
         flops += units * (2 * inputs + 1 + 1)
         inputs = units
     return flops + classes * (2 * inputs + 1)
+
+
+def _excited(values: int, channels: int, ratio: int) -> int:
+    """Return the FLOPs of squeeze and excitation: means, two dense layers, a sigmoid, and weighing."""
+    units = max(1, channels // ratio)
+    return values + units * (2 * channels + 2) + channels * (2 * units + 1 + 1) + values

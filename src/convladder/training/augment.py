@@ -1,7 +1,7 @@
 """Random changes of training images, inside the compiled graph.
 
 Rotation, shear, zoom and shift are composed into one affine map for each image, so that its pixels are
-interpolated once and not once for each change.
+interpolated once and not once for each change. Keras's layers serve where they draw for each image by itself.
 """
 
 from __future__ import annotations
@@ -14,17 +14,86 @@ import numpy as np
 from keras import ops
 
 from convladder.config import Augmentation
+from convladder.training import operations
+
+GREY = 128
+OPERATIONS = 2  # of RandAugment, as in the paper
+SEEDED = ("affine", "brightness", "flip", "crop", "erasing", "mixing", "randaugment", "augmix")
 
 
 def build(settings: Augmentation, seed: int) -> list[keras.layers.Layer]:
     """Return the layers that the settings ask for: none where all are off."""
     augmenters: list[keras.layers.Layer] = []
-    affine_seed, brightness_seed = np.random.SeedSequence([seed, 1]).generate_state(2).tolist()
+    seeds = _seeds(seed)
+    if settings.flip:
+        augmenters.append(keras.layers.RandomFlip("horizontal", seed=seeds["flip"]))
+    if settings.crop:
+        augmenters.append(RandomCrop(settings.crop, seed=seeds["crop"]))
     if settings.rotation or settings.shift or settings.shear or settings.zoom:
-        augmenters.append(RandomAffine(settings, seed=affine_seed))
+        augmenters.append(RandomAffine(settings, seed=seeds["affine"]))
     if settings.brightness:
-        augmenters.append(RandomBrightness(settings.brightness, seed=brightness_seed))
+        augmenters.append(RandomBrightness(settings.brightness, seed=seeds["brightness"]))
+    if settings.randaugment:
+        names = (*operations.GEOMETRIC, *operations.COLOURS, "nothing")
+        augmenters.append(
+            operations.RandomOperations(
+                names, OPERATIONS, settings.randaugment, seed=seeds["randaugment"], name="randaugment"
+            )
+        )
+    if settings.augmix:
+        augmenters.append(operations.AugMix(settings.augmix, seed=seeds["augmix"]))
+    if settings.erasing:
+        scale = (settings.erasing, settings.erasing)
+        augmenters.append(keras.layers.RandomErasing((1.0, 1.0), scale, fill_value=GREY, seed=seeds["erasing"]))
     return augmenters
+
+
+def build_mixing(settings: Augmentation, seed: int) -> keras.layers.Layer | None:
+    """Return what mixes `{"images": ..., "labels": shares of each class}` of a batch; None where nothing does.
+
+    MixUp (Zhang et al. 2017) or CutMix (Yun et al. 2019).
+    """
+    mixing_seed = _seeds(seed)["mixing"]
+    if settings.mixup:
+        return keras.layers.MixUp(settings.mixup, seed=mixing_seed)
+    if settings.cutmix:
+        return keras.layers.CutMix((settings.cutmix, settings.cutmix), seed=mixing_seed)
+    return None
+
+
+def _seeds(seed: int) -> dict[str, int]:
+    """Return a seed for each of SEEDED; one that is added at its end leaves the others as they are."""
+    state = np.random.SeedSequence([seed, 1]).generate_state(len(SEEDED))
+    return dict(zip(SEEDED, state.tolist(), strict=True))
+
+
+class RandomCrop(keras.layers.Layer):
+    """Widen each image by `pixels` on each side, as in a mirror, and cut its size out anywhere.
+
+    Keras's own layer cuts all images of a batch at the same place.
+    """
+
+    def __init__(self, pixels: int, *, seed: int) -> None:
+        super().__init__(name="random_crop", trainable=False)
+        self.pixels = pixels
+        self.seed_generator = keras.random.SeedGenerator(seed)
+
+    def call(self, images: Any, training: bool = False) -> Any:
+        if not training:
+            return images
+        for axis in (1, 2):
+            images = ops.take_along_axis(images, self._places(images, axis), axis=axis)
+        return images
+
+    def _places(self, images: Any, axis: int) -> Any:
+        """Return where along an axis each pixel of a crop is taken from: `(batch, height, 1, 1)` or with width."""
+        size = images.shape[axis]
+        shift = keras.random.randint(
+            (ops.shape(images)[0], 1), -self.pixels, self.pixels + 1, dtype="int32", seed=self.seed_generator
+        )
+        places = ops.abs(ops.arange(size, dtype="int32") + shift)  # mirrored at the first pixel
+        places = (size - 1) - ops.abs((size - 1) - places)  # and at the last
+        return ops.expand_dims(ops.expand_dims(places, 3 - axis), 3)
 
 
 class RandomBrightness(keras.layers.Layer):
@@ -58,18 +127,12 @@ class RandomAffine(keras.layers.Layer):
     def call(self, images: Any, training: bool = False) -> Any:
         if not training:
             return images
-        return ops.image.affine_transform(
-            images, self._transforms(images), interpolation="bilinear", fill_mode="nearest"
-        )
+        return operations.transform(images, self._transforms(images))
 
     def _draw(self, batch: Any, amount: float) -> Any:
         return keras.random.uniform((batch,), -amount, amount, seed=self.seed_generator)
 
     def _transforms(self, images: Any) -> Any:
-        """Return `(batch, 8)`: for each output pixel (x, y), where in the input to look.
-
-        The matrix is rotation · shear · zoom; the offset keeps the centre in place, then shifts.
-        """
         batch = ops.shape(images)[0]
         height, width = images.shape[1:3]
         angle = self._draw(batch, math.radians(self.settings.rotation))
@@ -78,11 +141,6 @@ class RandomAffine(keras.layers.Layer):
         zoom_y = 1 + self._draw(batch, self.settings.zoom)
         shift_x = width * self._draw(batch, self.settings.shift)
         shift_y = height * self._draw(batch, self.settings.shift)
-        cosine, sine = ops.cos(angle), ops.sin(angle)
-        xx, xy = zoom_x * cosine, zoom_y * (shear * cosine - sine)
-        yx, yy = zoom_x * sine, zoom_y * (shear * sine + cosine)
-        centre_x, centre_y = (width - 1) / 2, (height - 1) / 2
-        offset_x = centre_x - xx * centre_x - xy * centre_y + shift_x
-        offset_y = centre_y - yx * centre_x - yy * centre_y + shift_y
-        zero = ops.zeros_like(xx)
-        return ops.stack([xx, xy, offset_x, yx, yy, offset_y, zero, zero], axis=-1)
+        return operations.affine(
+            (height, width), angle=angle, shear=(shear, 0.0), shift=(shift_x, shift_y), zoom=(zoom_x, zoom_y)
+        )

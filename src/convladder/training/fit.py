@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -11,15 +12,14 @@ import keras
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from sklearn.utils.class_weight import compute_class_weight
 
-from convladder.config import Experiment, Train
+from convladder.config import Experiment
 from convladder.data.bank import Bank
 from convladder.data.dataset import Dataset
 from convladder.data.images import Pixels
 from convladder.data.splits import Indices
 from convladder.models import convnet
-from convladder.training import augment, feed, steps
+from convladder.training import augment, feed, losses, optimizer, pixels, steps
 from convladder.training.course import Row
 from convladder.training.keeper import Keeper
 from convladder.training.loop import OnEpoch, Training
@@ -66,19 +66,21 @@ def fit(
     keras.utils.set_random_seed(experiment.seed)
     if settings.deterministic:
         feed.be_deterministic()
-    statistics = channel_statistics(dataset) if experiment.model.preprocessing == "standardize" else None
-    build = partial(convnet.build, experiment.model, dataset.bank.form.shape, len(dataset.class_names), statistics)
+    statistics = pixels.channel_statistics(dataset) if experiment.model.preprocessing == "standardize" else None
+    kernel = pixels.whitening_kernel(dataset, statistics) if experiment.model.whitening else None
+    shape, classes = dataset.bank.form.shape, len(dataset.class_names)
+    build = partial(convnet.build, experiment.model, shape, classes, statistics, kernel)
     with _computing_in(settings.precision):
-        network = build()
-    model = _with_feed(network, dataset.bank, augment.build(experiment.augmentation, experiment.seed))
-    weights = class_weights(settings, dataset.bank.labels[dataset.splits.train], len(dataset.class_names))
-    training = Training(experiment, dataset, network, steps.Steps(model, _optimizer(settings), weights))
+        trained = build()
+        network = build() if settings.average_epochs else trained
+    averaged = None if network is trained else network
+    training = Training(experiment, dataset, network, _steps(experiment, dataset, trained, averaged))
     training.run(partial(_tell, on_epoch, experiment, dataset), keeper or Keeper())
     if settings.select == "best":
         network.set_weights(training.best)
     if settings.precision != "float32":
-        trained, network = network, build()
-        network.set_weights(trained.get_weights())
+        in_few_bits, network = network, build()
+        network.set_weights(in_few_bits.get_weights())
     course = training.course
     kept = course.best_epoch if settings.select == "best" else course.epoch
     return Fitted(network, statistics, pd.DataFrame(course.history), kept)
@@ -87,7 +89,8 @@ def fit(
 def predict_logits(network: keras.Model, bank: Bank, indices: Indices) -> NDArray[np.float32]:
     """Return the logits `(len(indices), classes)` of records of the bank, in their order."""
     rows = bank.rows[indices].astype(np.int32)
-    return steps.predict(_with_feed(network, bank, []), rows, feed.Ahead(bank.images))
+    images = _images_of(bank, [])
+    return steps.predict(keras.Model(images.input, network(images.output)), rows, feed.Ahead(bank.images))
 
 
 def predictor(network: keras.Model) -> Predict:
@@ -101,27 +104,13 @@ def predictor(network: keras.Model) -> Predict:
     return predict
 
 
-def channel_statistics(dataset: Dataset) -> convnet.Statistics:
-    """Return mean and standard deviation of each channel over the pixels of the train split alone."""
-    counts = np.zeros((dataset.bank.form.channels, 256), dtype=np.int64)
-    rows = dataset.bank.rows[dataset.splits.train]
-    for start in range(0, len(rows), 1024):
-        pixels = dataset.bank.images[rows[start : start + 1024]]
-        for channel in range(len(counts)):
-            counts[channel] += np.bincount(pixels[..., channel].ravel(), minlength=256)
-    levels = np.arange(256)
-    mean = counts @ levels / counts.sum(axis=1)
-    variance = counts @ levels**2 / counts.sum(axis=1) - mean**2
-    deviation = np.sqrt(np.maximum(variance, 1.0))  # a channel of one value is centred, not blown up
-    return convnet.Statistics(tuple(mean.tolist()), tuple(deviation.tolist()))
-
-
-def _with_feed(network: keras.Model, bank: Bank, augmenters: list[keras.layers.Layer]) -> keras.Model:
+def _images_of(bank: Bank, augmenters: list[keras.layers.Layer]) -> keras.Model:
+    """Return what turns rows of a bank into its images, changed at random where training."""
     rows = keras.Input((), dtype="int32", name="rows")
     images = feed.Lookup(bank.images)(rows)
     for augmenter in augmenters:
         images = augmenter(images)
-    return keras.Model(rows, network(images))
+    return keras.Model(rows, images)
 
 
 @contextlib.contextmanager
@@ -135,19 +124,21 @@ def _computing_in(precision: str) -> Iterator[None]:
         keras.config.set_dtype_policy(before)
 
 
-def _optimizer(settings: Train) -> keras.optimizers.Optimizer:
-    kinds = {"adam": keras.optimizers.Adam, "sgd": keras.optimizers.SGD}
-    return kinds[settings.optimizer](settings.learning_rate)
-
-
-def class_weights(settings: Train, labels: NDArray[np.int32], classes: int) -> NDArray[np.float32] | None:
-    """Return what the loss of an image of each class counts, `(classes,)`; None where all count the same."""
-    if settings.class_weight is None:
-        return None
-    found = np.unique(labels)
-    weights = np.zeros(classes, np.float32)
-    weights[found] = compute_class_weight(settings.class_weight, classes=found, y=labels)
-    return weights
+def _steps(
+    experiment: Experiment, dataset: Dataset, network: keras.Model, averaged: keras.Model | None
+) -> steps.Steps:
+    """Return the graphs that train a network, and validate it or the one that has its averages."""
+    settings, train, classes = experiment.train, dataset.splits.train, len(dataset.class_names)
+    weights = losses.class_weights(settings, dataset.bank.labels[train], classes)
+    mixing = augment.build_mixing(experiment.augmentation, experiment.seed)
+    return steps.Steps(
+        _images_of(dataset.bank, augment.build(experiment.augmentation, experiment.seed)),
+        network,
+        optimizer.build(settings, math.ceil(len(train) / settings.batch_size)),
+        losses.TrainingLoss(classes, weights, label_smoothing=settings.label_smoothing, shares=mixing is not None),
+        averaged=averaged,
+        mixing=mixing,
+    )
 
 
 def _tell(on_epoch: OnEpoch | None, experiment: Experiment, dataset: Dataset, row: Row) -> None:

@@ -29,7 +29,10 @@ NAMED = 3  # files of a batch, in a message
 
 @dataclass
 class Training:
-    """A network on its way; `course` says how far, `best` are its weights after the best epoch so far."""
+    """A network on its way; `course` says how far, `best` are its weights after the best epoch so far.
+
+    network : the one that is validated; `steps` knows the one that is trained, if that is another.
+    """
 
     experiment: Experiment
     dataset: Dataset
@@ -53,6 +56,7 @@ class Training:
             on_epoch(self.course.history[-1])
             keeper.after_epoch(self.snapshot)
         keeper.keep(self.snapshot)
+        self.steps.settle()
 
     def snapshot(self) -> Checkpoint:
         """Return all that the training is now; the tensors are copies."""
@@ -91,6 +95,7 @@ class Training:
     def _validate(self, keeper: Keeper) -> dict[str, float]:
         """Return mean loss and accuracy over the validation split."""
         self.steps.reset_means()
+        self.steps.settle()
         for rows, labels in self._batches(self.dataset.splits.validation, steps.PREDICTION_BATCH):
             self.steps.validate(rows, labels)
             keeper.after_call(self.snapshot)

@@ -17,6 +17,7 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from convladder.training.feed import Ahead, Rows
+from convladder.training.losses import TrainingLoss
 
 MOST_STEPS = 64  # a call; with one step a call, LeNet-5 trained at four fifths of the speed
 PREDICTION_BATCH = 256
@@ -46,21 +47,27 @@ class NotFiniteError(Exception):
 
 
 class Steps:
-    """Graphs that train and validate a model on rows of its bank, and the means of what they saw.
+    """Graphs that train and validate a network on rows of a bank, and the means of what they saw.
 
-    model : from rows `(batch,)` of a bank to logits `(batch, classes)`.
-    class_weights : what the loss of an image of each class counts, `(classes,)`; None: all the same.
+    images : from rows `(batch,)` of a bank to its images, changed at random where training.
+    network : from images to logits `(batch, classes)`.
+    averaged : another such network, which is validated with averages of the weights; None: the trained one is.
+    mixing : what mixes the images of a batch and their shares of each class; None: nothing.
     """
 
     def __init__(
         self,
-        model: keras.Model,
+        images: keras.Model,
+        network: keras.Model,
         optimizer: keras.optimizers.Optimizer,
-        class_weights: NDArray[np.float32] | None = None,
+        loss: TrainingLoss,
+        *,
+        averaged: keras.Model | None = None,
+        mixing: keras.layers.Layer | None = None,
     ) -> None:
-        optimizer.build(model.trainable_variables)
-        self.model, self.optimizer = model, optimizer
-        self._weights = None if class_weights is None else tf.constant(class_weights)
+        optimizer.build(network.trainable_variables)
+        self.network, self.optimizer = network, optimizer
+        self._images, self._training_loss, self._averaged, self._mixing = images, loss, averaged, mixing
         self._loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
         self._metrics = {
             "loss": keras.metrics.Mean(name="loss"),
@@ -88,6 +95,14 @@ class Steps:
         """Take batches `(steps, batch)` into the means, without training on them."""
         self._validate(rows, labels)
 
+    def settle(self) -> None:
+        """Let the averaged network be what the training has come to: its weights' averages, its statistics."""
+        if self._averaged is not None:
+            self.optimizer.finalize_variable_values(self._averaged.trainable_weights)
+            pairs = zip(self._averaged.non_trainable_weights, self.network.non_trainable_weights, strict=True)
+            for own, trained in pairs:
+                own.assign(trained)
+
     def means(self) -> dict[str, float]:
         """Return mean loss and accuracy of the images since `reset_means`."""
         return {name: float(metric.result()) for name, metric in self._metrics.items()}
@@ -99,7 +114,9 @@ class Steps:
     def variables(self) -> dict[str, keras.Variable]:
         """Return all that a step reads or writes, by name: weights, seeds, the optimizer's state, the means."""
         groups: Mapping[str, list[keras.Variable]] = {
-            "model": self.model.variables,
+            "images": self._images.variables,
+            "mixing": self._mixing.variables if self._mixing else [],
+            "network": self.network.variables,
             "optimizer": self.optimizer.variables,
             **{name: metric.variables for name, metric in self._metrics.items()},
         }
@@ -112,17 +129,25 @@ class Steps:
     def _train_batches(self, rows: Any, labels: Any) -> None:
         for step in tf.range(tf.shape(rows)[0]):
             with tf.GradientTape() as tape:
-                logits = self.model(rows[step], training=True)
-                loss = self._loss(labels[step], logits, sample_weight=self._weights_of(labels[step]))
-                loss = self._checked(loss)
-            weights = self.model.trainable_variables
+                images, targets = self._batch(rows[step], labels[step])
+                logits = self.network(images, training=True)
+                loss = self._checked(self._training_loss(targets, logits))
+            weights = self.network.trainable_variables
             self.optimizer.apply(tape.gradient(loss, weights), weights)
             self._take(loss, labels[step], logits)
 
     def _validate_batches(self, rows: Any, labels: Any) -> None:
         for step in tf.range(tf.shape(rows)[0]):
-            logits = self.model(rows[step], training=False)
+            logits = (self._averaged or self.network)(self._images(rows[step], training=False), training=False)
             self._take(self._loss(labels[step], logits), labels[step], logits)
+
+    def _batch(self, rows: Any, labels: Any) -> tuple[Any, Any]:
+        """Return the images of a batch, changed and mixed, and what the network is to say of them."""
+        images, targets = self._images(rows, training=True), self._training_loss.targets(labels)
+        if self._mixing is not None:
+            mixed = self._mixing({"images": images, "labels": targets}, training=True)
+            images, targets = mixed["images"], mixed["labels"]
+        return images, targets
 
     def _checked(self, loss: Any) -> Any:
         """Return the loss, having counted its step; a step waits for the count of the one before it."""
@@ -135,9 +160,6 @@ class Steps:
     def _take(self, loss: Any, labels: Any, logits: Any) -> None:
         self._metrics["loss"].update_state(loss, sample_weight=tf.cast(tf.shape(labels)[0], tf.float32))
         self._metrics["accuracy"].update_state(labels, logits)
-
-    def _weights_of(self, labels: Any) -> Any:
-        return None if self._weights is None else tf.gather(self._weights, labels)
 
 
 def read(variable: keras.Variable) -> NDArray[Any]:

@@ -1,0 +1,177 @@
+"""What is trained, told to TensorBoard or MLflow while it happens. Both are extras, and off unless asked for."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Any, Protocol
+
+from convladder import files, folders
+from convladder.config import Experiment, flatten
+from convladder.errors import ExperimentError
+from convladder.folders import TrialKey
+from convladder.processes import Event, Failed, Finished, Message, Started
+
+EPOCH_FIGURES = ("loss", "accuracy", "val_loss", "val_accuracy", "learning_rate", "images_per_second")
+TESTED = ("accuracy", "log_loss")
+
+OnEvent = Callable[[Event], None]
+
+
+@dataclass(frozen=True)
+class Tracking:
+    """Who is to be told: TensorBoard or not, and MLflow at an address.
+
+    Raises ExperimentError where one is not installed.
+    """
+
+    tensorboard: bool = False
+    mlflow: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.tensorboard:
+            require("tensorboardX", "tensorboard")
+        if self.mlflow:
+            require("mlflow", "mlflow")
+
+    def trackers(
+        self,
+        folder: Path,
+        events: Path,
+        experiments: Mapping[TrialKey, Experiment],
+        place: Callable[[TrialKey], Path],
+    ) -> list[Tracker]:
+        """Return those who are told of what is put into a folder; `events` is where TensorBoard's files go."""
+        told: list[Tracker] = [TensorBoard(events)] if self.tensorboard else []
+        return told + ([MLflow(self.mlflow, folder.name, experiments, place)] if self.mlflow else [])
+
+
+class Tracker(Protocol):
+    """Follows trials, as a display does, and tells another program of them."""
+
+    def follow(self, event: Event) -> None:
+        """Tell what happened to a trial."""
+
+    def close(self) -> None:
+        """Tell that nothing more will happen."""
+
+
+class TensorBoard:
+    """Writes the figures of each epoch as event files: `FOLDER/RUNG/seed-0/`."""
+
+    def __init__(self, folder: Path) -> None:
+        self._writer = require("tensorboardX", "tensorboard").SummaryWriter
+        self._folder, self._open = folder, dict[TrialKey, Any]()
+
+    def follow(self, event: Event) -> None:
+        if isinstance(event, Message) and isinstance(event.value, dict):
+            if event.key not in self._open:
+                self._open[event.key] = self._writer(str(self._folder / folders.place_of(event.key)))
+            for name in EPOCH_FIGURES:
+                self._open[event.key].add_scalar(name, event.value[name], int(event.value["epoch"]))
+            self._open[event.key].flush()
+        if isinstance(event, Finished | Failed) and event.key in self._open:
+            self._open.pop(event.key).close()
+
+    def close(self) -> None:
+        for writer in self._open.values():
+            writer.close()
+
+
+class MLflow:
+    """Makes an MLflow run of each trial, with its settings, the figures of each epoch, and those of the test.
+
+    A trial that is gone on with goes on in its run. experiments : of the trials that may be told of.
+    place : where their run folders are, given their keys.
+    """
+
+    def __init__(
+        self,
+        uri: str,
+        name: str,
+        experiments: Mapping[TrialKey, Experiment],
+        place: Callable[[TrialKey], Path],
+    ) -> None:
+        client = require("mlflow", "mlflow").MlflowClient
+        self._experiments, self._place = experiments, place
+        try:
+            self._client = client(tracking_uri=uri)
+            found = self._client.get_experiment_by_name(name)
+            self._id = found.experiment_id if found else self._client.create_experiment(name)
+        except Exception as error:
+            raise ExperimentError(f"cannot use MLflow at {uri} ({error})") from None
+        self._open: dict[TrialKey, str] = {}
+
+    def follow(self, event: Event) -> None:
+        if isinstance(event, Started) and event.key in self._experiments:
+            self._open[event.key] = self._begin(event.key)
+        if event.key not in self._open:
+            return
+        run = self._open[event.key]
+        if isinstance(event, Message) and isinstance(event.value, dict):
+            for name in EPOCH_FIGURES:
+                self._client.log_metric(run, name, event.value[name], step=int(event.value["epoch"]))
+        if isinstance(event, Finished):
+            tested = files.read_json(self._place(event.key) / folders.MARKER)["test"]
+            for name in TESTED:
+                self._client.log_metric(run, f"test_{name}", tested[name])
+            self._client.set_terminated(self._open.pop(event.key), "FINISHED")
+        if isinstance(event, Failed):
+            self._client.set_tag(run, "error", event.error)
+            self._client.set_terminated(self._open.pop(event.key), "FAILED")
+
+    def close(self) -> None:
+        for run in self._open.values():
+            self._client.set_terminated(run, "KILLED")
+
+    def _begin(self, key: TrialKey) -> str:
+        """Return the run of a trial: a new one, or the one of a command before this one."""
+        place = str(self._place(key).resolve())
+        earlier = self._client.search_runs([self._id], f"tags.folder = '{place}'", max_results=1)
+        if earlier:
+            run = str(earlier[0].info.run_id)
+            self._client.update_run(run, "RUNNING")
+            return run
+        name = f"{key.rung}, {key.name}"
+        run = str(self._client.create_run(self._id, run_name=name, tags={"folder": place}).info.run_id)
+        for setting, value in flatten(self._experiments[key]).items():
+            self._client.log_param(run, setting, value)
+        return run
+
+
+def require(module: str, extra: str) -> ModuleType:
+    """Import a module of an extra. Raises ExperimentError with what to install."""
+    try:
+        return importlib.import_module(module)
+    except ModuleNotFoundError:
+        raise ExperimentError(f"{module} is not installed: pip install 'convladder[{extra}]'") from None
+
+
+@contextlib.contextmanager
+def following(first: OnEvent, trackers: Sequence[Tracker], say: Callable[[str], None]) -> Iterator[OnEvent]:
+    """Yield what tells `first` and all trackers of an event.
+
+    A tracker that fails is told nothing more, and that is said: training goes on.
+    """
+    listening = list(trackers)
+
+    def tell(what: Callable[[Tracker], None]) -> None:
+        for tracker in list(listening):
+            try:
+                what(tracker)
+            except Exception as error:
+                listening.remove(tracker)
+                say(f"{type(tracker).__name__} is told nothing more ({type(error).__name__}: {error})")
+
+    def on_event(event: Event) -> None:
+        first(event)
+        tell(lambda tracker: tracker.follow(event))
+
+    try:
+        yield on_event
+    finally:
+        tell(lambda tracker: tracker.close())

@@ -1,0 +1,50 @@
+"""The optimizer of an experiment, and how its learning rate changes from step to step."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+
+from convladder.config import Train
+
+NOT_DECAYED = ["bias", "gamma", "beta"]  # Loshchilov and Hutter decay all; biases and scales are better left
+
+
+def build(settings: Train, steps: int) -> keras.optimizers.Optimizer:
+    """Return the optimizer for a training of so many steps an epoch.
+
+    Where weights are averaged, it keeps their moving average (Polyak and Juditsky 1992).
+    """
+    rate = _rate(settings, settings.epochs * steps)
+    common: dict[str, Any] = {"weight_decay": settings.weight_decay or None}
+    if settings.average_epochs:
+        common |= {"use_ema": True, "ema_momentum": _momentum(settings.average_epochs, steps)}
+    optimizer: keras.optimizers.Optimizer
+    if settings.optimizer == "sgd":
+        optimizer = keras.optimizers.SGD(rate, settings.momentum, nesterov=settings.nesterov, **common)
+    else:  # Keras's Adam is AdamW where weights decay
+        optimizer = keras.optimizers.Adam(rate, **common)
+    if settings.weight_decay:
+        optimizer.exclude_from_weight_decay(var_names=NOT_DECAYED)
+    return optimizer
+
+
+def _momentum(epochs: float, steps: int) -> float:
+    """Return the momentum of a moving average whose mean age is so many epochs."""
+    return 1 - 1 / max(1.0, epochs * steps)
+
+
+def _rate(settings: Train, steps: int) -> float | keras.optimizers.schedules.LearningRateSchedule:
+    """Return the learning rate, or what gives it for each of so many steps (Loshchilov and Hutter 2016)."""
+    if settings.schedule == "constant":
+        return settings.learning_rate
+    rising = min(round(settings.warmup * steps), steps - 1)
+    if not rising:
+        return keras.optimizers.schedules.CosineDecay(settings.learning_rate, steps)
+    return keras.optimizers.schedules.CosineDecay(
+        settings.learning_rate / rising,
+        steps - rising,
+        warmup_target=settings.learning_rate,
+        warmup_steps=rising,
+    )
