@@ -19,7 +19,7 @@ from convladder.errors import RunError
 ABOUT = "experiment.json"
 MARKER = "metrics.json"  # the last file that a run needs
 UNFINISHED = ".unfinished"
-MOMENT = 0.5  # seconds
+MOMENT = 0.2  # seconds
 
 
 def is_finished(folder: Path) -> bool:
