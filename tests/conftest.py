@@ -19,6 +19,16 @@ from convladder.data.dataset import Dataset, load
 
 MakeFolder = Callable[..., Path]
 
+COSTLY = {"climbed", "climb", "run", "network", "fitted"}  # fixtures of a module that take seconds to make
+
+
+@pytest.hookimpl(tryfirst=True)  # before xdist looks for groups
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let tests that share something costly run in one process, which then makes it once."""
+    for item in items:
+        if COSTLY & set(getattr(item, "fixturenames", ())) and not item.get_closest_marker("xdist_group"):
+            item.add_marker(pytest.mark.xdist_group(item.path.stem))
+
 
 @pytest.fixture(scope="session", autouse=True)
 def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
