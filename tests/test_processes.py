@@ -14,6 +14,7 @@ from convladder.processes import (
     Event,
     Failed,
     Finished,
+    Halted,
     Message,
     Overdue,
     Started,
@@ -22,7 +23,7 @@ from convladder.processes import (
     call,
     run_tasks,
 )
-from convladder.worker import saves_when_stopped
+from convladder.worker import Stopped, saves_when_stopped, stop_asked
 
 
 def double(number: int, emit: Any) -> int:
@@ -145,6 +146,27 @@ def test_what_is_not_saved_in_time_is_said_and_ended(monkeypatch: pytest.MonkeyP
         if isinstance(event, Message):
             pool.stop()
     assert events == [Started("slow"), Message("slow", "asleep"), Stopping(), Overdue("slow")]
+
+
+def wait_for_the_end(emit: Any) -> None:
+    emit("waiting")
+    while not stop_asked():
+        time.sleep(0.01)
+    raise Stopped
+
+
+def test_a_task_that_is_halted_ends_and_the_next_is_begun_in_its_worker() -> None:
+    pool = processes.Pool([Task("long", wait_for_the_end), Task("next", own_process)], jobs=1)
+    events = []
+    for event in pool.events():
+        events.append(event)
+        if event == Message("long", "waiting"):
+            pool.halt("next")  # which is not running: nothing happens
+            pool.halt("long")
+        if event == Halted("long"):
+            pool.halt("long")  # once more, too late: the next is left alone
+    assert events[:3] == [Started("long"), Message("long", "waiting"), Halted("long")]
+    assert "next" in results(events)
 
 
 def test_call_returns_a_value_or_raises_the_fault() -> None:

@@ -78,6 +78,13 @@ class Failed:
 
 
 @dataclass(frozen=True)
+class Halted:
+    """A task that was asked to end before its time, and has saved what it was at."""
+
+    key: Any
+
+
+@dataclass(frozen=True)
 class Stopping:
     """The process got a signal to end, and waits for its workers to save what they are at."""
 
@@ -91,7 +98,7 @@ class Overdue:
     key: Any
 
 
-Event = Started | Message | Finished | Failed | Stopping | Overdue
+Event = Started | Message | Finished | Failed | Halted | Stopping | Overdue
 
 
 _Events = queue.SimpleQueue[Event | BaseException | None]
@@ -141,6 +148,11 @@ class Pool:
     def stop(self) -> None:
         """Begin no task more, and let running ones save what they are at; a signal handler may call this."""
         self._events.put(Stopping())
+
+    def halt(self, key: Any) -> None:
+        """Let the running task of this key save what it is at and end; one that has ended is left alone."""
+        for lane in self._lanes:
+            lane.halt(key)
 
     def _until_all_have_ended(self) -> Iterator[Event]:
         running, deadline = len(self._lanes), math.inf
@@ -226,6 +238,14 @@ class _Lane(threading.Thread):
             with self._sending, contextlib.suppress(OSError, ValueError):  # it may have ended meanwhile
                 worker.write(cast(BinaryIO, process.stdin), worker.STOP)
 
+    def halt(self, key: Any) -> None:
+        """Let the worker end the task of this key, if that is the one it is at, and go on with the next."""
+        with self._sending:  # so that no other task is sent meanwhile
+            task, process = self.task, self._worker
+            if process is not None and task is not None and task.key == key:
+                with contextlib.suppress(OSError, ValueError):
+                    worker.write(cast(BinaryIO, process.stdin), worker.HALT)
+
     def kill(self) -> None:
         with self._lock:
             self._ending = True
@@ -251,6 +271,8 @@ class _Lane(threading.Thread):
                     continue
                 if kind != "stopped":
                     self._events.put((Finished if kind == "finished" else Failed)(task.key, *content))
+                elif not self._ending:
+                    self._events.put(Halted(task.key))
                 self._served += 1
                 return
         except (EOFError, OSError):

@@ -1,7 +1,8 @@
 """The worker's side of `processes`: run the tasks that come on standard input, until it ends or says to stop.
 
 What goes through the pipes is pickled, with its length before it. A request to stop ends the process at once, but
-for a task within `saves_when_stopped`: it looks at `stop_asked`, saves what it is at, and raises Stopped.
+for a task within `saves_when_stopped`: it looks at `stop_asked`, saves what it is at, and raises Stopped. A request
+to halt is for the running task alone: one that looks at `stop_asked` ends so too, any other is not interrupted.
 """
 
 from __future__ import annotations
@@ -23,13 +24,13 @@ from convladder.errors import ConvladderError, is_full_disk
 
 Emit = Callable[[Any], None]
 
-STOP = b""  # in the place of a pickled task
+STOP, HALT = b"", b"halt"  # in the place of a pickled task
 NO_MEMORY = "memory ran out: use fewer --jobs, a smaller train.batch_size or smaller images"
 
 _LENGTH = struct.Struct(">Q")
 
 _lock = threading.Lock()
-_asked, _saves = threading.Event(), threading.Event()
+_asked, _halted, _saves = threading.Event(), threading.Event(), threading.Event()
 
 
 class Stopped(Exception):
@@ -37,8 +38,8 @@ class Stopped(Exception):
 
 
 def stop_asked() -> bool:
-    """Whether this process was asked to stop."""
-    return _asked.is_set()
+    """Whether this process, or the task that it is at, was asked to end."""
+    return _asked.is_set() or _halted.is_set()
 
 
 @contextlib.contextmanager
@@ -97,7 +98,10 @@ def _read_tasks(stream: BinaryIO, tasks: queue.SimpleQueue[bytes]) -> None:
             data = receive(stream)
             if data == STOP:
                 _take_stop()
+            elif data == HALT:
+                _halted.set()
             else:
+                _halted.clear()
                 tasks.put(data)
     os._exit(0)  # the parent is gone, or needs this worker no more
 
