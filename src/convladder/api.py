@@ -160,18 +160,18 @@ def train(
         Something that a person can put right: the data, the settings, the folder, or the training itself.
     """
     reporter = progress.reporter(quiet=quiet)
-    chosen = _ladder(ladder)
+    chosen = ladder_of(ladder)
     name = rung or chosen.rungs[-1].name
-    _check_counts(threads=threads)
+    check_counts(threads=threads)
     tracking = Tracking(tensorboard, mlflow)
-    given = _changes(epochs, changes)
+    given = changes_of(epochs, changes)
     _check_data(given)
-    experiment = chosen.experiment(name, _data_settings(data)).replace(given | {"seed": seed})
+    experiment = chosen.experiment(name, data_settings(data)).replace(given | {"seed": seed})
     if out:
         folders.check_free(Path(out))
         folders.check_outside(Path(out), experiment.data.source)
         folders.check_unlocked(folders.unfinished(Path(out)))
-    dataset = _loader(data, allow_rejects, reporter)(experiment.data)
+    dataset = loader(data, allow_rejects, reporter)(experiment.data)
     trial = Trial(name, experiment.replace(dataset.settled()), dataset)
     how = HowToGoOn(fresh=fresh, allow_changed=allow_changed)
     found = Path(out) if out else how.find(Path("runs"), trial)
@@ -184,7 +184,7 @@ def train(
     events = folder.with_name(f"{folder.name}.tensorboard")
     trackers = tracking.trackers(folder, events, {trial.key: trial.experiment}, lambda key: folder)
     with (
-        _going_on(reporter, folders.unfinished(folder), fresh, run=folder),
+        going_on(reporter, folders.unfinished(folder), fresh, run=folder),
         reporter.trials() as display,
         following(display.follow, trackers, reporter.say) as on_event,
     ):
@@ -242,19 +242,19 @@ def climb(
         Something that a person can put right. A trial that fails raises nothing: it is in `failures`.
     """
     reporter = progress.reporter(quiet=quiet)
-    chosen = _ladder(ladder)
-    _check_counts(seeds=seeds, jobs=jobs)
+    chosen = ladder_of(ladder)
+    check_counts(seeds=seeds, jobs=jobs)
     tracking = Tracking(tensorboard, mlflow)
     if isinstance(rungs, str):
         raise ExperimentError(f"rungs are a list of names, such as [{rungs!r}]; got the text {rungs!r}")
     if rungs is not None:
         chosen = chosen.part(rungs)
-    settings = _data_settings(data) | _changes(epochs, changes) | ({"data.folds": folds} if folds else {})
+    settings = data_settings(data) | changes_of(epochs, changes) | ({"data.folds": folds} if folds else {})
     _check_data(settings)
     seeds = seeds or (1 if settings.get("data.folds") else SEEDS)
     if out:
         folders.check_unlocked(Path(out))
-    plan = climbing.make_plan(chosen, range(seed, seed + seeds), settings, _loader(data, allow_rejects, reporter))
+    plan = climbing.make_plan(chosen, range(seed, seed + seeds), settings, loader(data, allow_rejects, reporter))
     source = settings["data.source"]
     earlier = climbing.find_climb(Path("climbs"), plan) if out is None and not fresh else out
     if allow_changed and not earlier:
@@ -271,7 +271,7 @@ def climb(
     place = partial(folders.trial_folder, folder)
     trackers = tracking.trackers(folder, folder / "tensorboard", experiments, place)
     with (
-        _going_on(reporter, folder, fresh),
+        going_on(reporter, folder, fresh),
         reporter.trials() as display,
         following(display.follow, trackers, reporter.say) as on_event,
     ):
@@ -316,7 +316,7 @@ def reproduce(
     with tempfile.TemporaryDirectory() as spare:
         folder = Path(out) if out else Path(spare) / "run"
         with (
-            _going_on(reporter, folders.unfinished(folder) if out else None, run=folder),
+            going_on(reporter, folders.unfinished(folder) if out else None, run=folder),
             reporter.trials() as display,
         ):
             threads = resuming.threads_of(first.folder)
@@ -347,7 +347,7 @@ def compare(*runs: str | Path | Run | Sequence[str | Path | Run]) -> Comparison:
 
 
 @contextlib.contextmanager
-def _going_on(
+def going_on(
     reporter: progress.Reporter, kept: Path | None, fresh: bool = False, *, run: Path | None = None
 ) -> Iterator[None]:
     """Say, where the block is stopped, how to go on: from what is kept, unless the run is finished."""
@@ -372,7 +372,8 @@ def _check_data(settings: Mapping[str, Any]) -> None:
     Experiment().replace({key: value for key, value in settings.items() if key.startswith("data.")})
 
 
-def _check_counts(**counts: int | None) -> None:
+def check_counts(**counts: int | None) -> None:
+    """Raise ExperimentError where a count is none."""
     for name, count in counts.items():
         if count is not None and (not isinstance(count, int) or count < 1):
             raise ExperimentError(f"{name} is a number from 1 on; got {count!r}")
@@ -418,14 +419,14 @@ def _open(source: Any, labels: Any, changes: Mapping[str, Any]) -> tuple[Data, S
     return settings, opening.open_values(source, labels, settings)
 
 
-def _loader(data: str | Path | Dataset, allow_rejects: bool, reporter: progress.Reporter) -> climbing.Load:
+def loader(data: str | Path | Dataset, allow_rejects: bool, reporter: progress.Reporter) -> climbing.Load:
     """Return what gives the images for settings: those that are loaded already, where the settings are theirs.
 
     Where settings differ in the images' form alone, the images and their split are those of the first.
     """
     first = data if isinstance(data, Dataset) else None
 
-    def loader(settings: Data) -> datasets.Dataset:
+    def load(settings: Data) -> datasets.Dataset:
         nonlocal first
         if first is not None and settings == first.settings:
             return first
@@ -436,14 +437,15 @@ def _loader(data: str | Path | Dataset, allow_rejects: bool, reporter: progress.
         first = first or loaded
         return loaded
 
-    return loader
+    return load
 
 
-def _ladder(ladder: str | Ladder) -> Ladder:
+def ladder_of(ladder: str | Ladder) -> Ladder:
+    """Return a ladder that is given by itself, by its name or by its file."""
     return ladder if isinstance(ladder, Ladder) else load_ladder(str(ladder))
 
 
-def _data_settings(data: str | Path | Dataset) -> dict[str, Any]:
+def data_settings(data: str | Path | Dataset) -> dict[str, Any]:
     """Return what the start of a ladder takes from the data: of a loaded dataset, all that it was loaded by."""
     if isinstance(data, Dataset):
         return {f"data.{key}": value for key, value in data.settings if key != "fold" or data.settings.fold}
@@ -452,7 +454,8 @@ def _data_settings(data: str | Path | Dataset) -> dict[str, Any]:
     return {"data.source": str(data)}
 
 
-def _changes(epochs: int | None, changes: Mapping[str, Any] | None) -> dict[str, Any]:
+def changes_of(epochs: int | None, changes: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Return all settings that are given. Raises ExperimentError where one is an argument of its own."""
     given = dict(changes or {})
     for key in ("seed", "data.source"):
         if key in given:

@@ -77,7 +77,7 @@ def make_plan(ladder: Ladder, seeds: Sequence[int], changes: Mapping[str, Any], 
         for each in folds:
             settled = experiment.replace(each.settled())
             trials += [Trial(rung.name, settled.replace({"seed": seed}), each) for seed in seeds]
-    return Plan(ladder, tuple(trials), _identity(trials))
+    return Plan(ladder, tuple(trials), identity_of(trials))
 
 
 def climb(
@@ -284,7 +284,7 @@ def _flops(trial: Trial) -> int:
     return sizes.count_flops(model, shape, len(trial.dataset.class_names))
 
 
-def _identity(trials: Sequence[Trial]) -> str:
+def identity_of(trials: Sequence[Trial]) -> str:
     same = {"train.checkpoint_seconds": Train().checkpoint_seconds}  # however often they are kept
     content = [
         f"{trial.rung} {trial.dataset.bank.fingerprint} {trial.experiment.replace(same).to_json()}"

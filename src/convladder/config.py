@@ -14,7 +14,7 @@ import json
 import re
 import tomllib
 from collections.abc import Iterable, Mapping
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
@@ -279,6 +279,14 @@ def difference(left: Experiment, right: Experiment) -> dict[str, tuple[Any, Any]
     """Return `{dotted key: (left value, right value)}` for the settings that differ."""
     others = flatten(right)
     return {key: (value, others[key]) for key, value in flatten(left).items() if value != others[key]}
+
+
+def takes_fractions(key: str) -> bool:
+    """Whether the setting under a dotted key may be a number that is not whole."""
+    group, _, name = key.rpartition(".")
+    settings = Experiment.model_fields[group].annotation if group else Experiment
+    annotation = settings.model_fields[name].annotation  # type: ignore[union-attr]
+    return float in (annotation, *get_args(annotation))
 
 
 def parse_assignments(assignments: Iterable[str]) -> dict[str, Any]:

@@ -3,6 +3,7 @@
     ConvladderError
     ├── ExperimentError       a setting that does not exist, or a value that it cannot take
     ├── LadderError           a ladder or a rung that does not exist, or a ladder file that is wrong
+    ├── SearchError           a search space that is wrong, or a search that found nothing
     ├── DataError             a source that cannot be read, or too few images in it
     │   └── UnreadableImage   one file that is not an image; `reason` is its code
     ├── RunError              a folder that is no run, or holds another one
@@ -26,6 +27,10 @@ class ExperimentError(ConvladderError):
 
 class LadderError(ConvladderError):
     """A ladder or a rung that does not exist, or a ladder file that is wrong."""
+
+
+class SearchError(ConvladderError):
+    """A search space that is wrong, or a search that found nothing."""
 
 
 class DataError(ConvladderError):

@@ -30,6 +30,10 @@ def is_climb(folder: Path) -> bool:
     return (folder / "climb.json").is_file()
 
 
+def is_search(folder: Path) -> bool:
+    return (folder / "tune.json").is_file()
+
+
 def finished_inside(folder: Path) -> list[Path]:
     """Return the finished runs in a folder, such as that of a rung in a climb."""
     inside = folder.glob("[!.]*") if folder.is_dir() else []  # what is being written has a dot before its name

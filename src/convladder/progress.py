@@ -16,18 +16,22 @@ from rich.table import Table
 
 from convladder.data.sources import Progress as OnProgress
 from convladder.folders import TrialKey
-from convladder.processes import Event, Failed, Finished, Message, Overdue, Started, Stopping
+from convladder.processes import Event, Failed, Finished, Halted, Message, Overdue, Started, Stopping
+from convladder.wording import plural
 
 PLAIN_SECONDS = 10  # between plain lines of one bank
 NOTEBOOK_SECONDS = 0.2  # between two pictures of a bar
 TRAINING = 0.9  # share of a trial; the rest is its test, the corrupted images and the files
 
 
+ENDED = (Finished, Failed, Halted)
+
+
 class Display(Protocol):
     """Follows the trials of a climb."""
 
-    def expect(self, weights: dict[TrialKey, float]) -> None:
-        """Take note of the trials to come and how much work each is."""
+    def expect(self, weights: dict[TrialKey, float], seconds: float | None = None) -> None:
+        """Take note of the trials to come and how much work each is, and in how many seconds all will end."""
 
     def follow(self, event: Event) -> None:
         """Show what happened to a trial."""
@@ -39,7 +43,7 @@ class Quiet:
     def __init__(self, console: Console) -> None:
         self._console = console
 
-    def expect(self, weights: dict[TrialKey, float]) -> None:
+    def expect(self, weights: dict[TrialKey, float], seconds: float | None = None) -> None:
         """Nothing is shown."""
 
     def follow(self, event: Event) -> None:
@@ -55,22 +59,26 @@ class Plain:
         self._expected = self._ended = 0
         self._last: dict[TrialKey, dict[str, float]] = {}
 
-    def expect(self, weights: dict[TrialKey, float]) -> None:
-        self._expected = len(weights)
-        if weights:
-            self._console.print(f"{len(weights)} trial{'' if len(weights) == 1 else 's'} to train")
+    def expect(self, weights: dict[TrialKey, float], seconds: float | None = None) -> None:
+        self._expected, self._ended = len(weights), 0
+        within = f" within {seconds:,.0f} s" if seconds else ""
+        if weights or seconds:
+            self._console.print(f"{plural(len(weights), 'trial') if weights else 'trials'} to train{within}")
 
     def follow(self, event: Event) -> None:
         if isinstance(event, Message) and isinstance(event.value, dict):
             self._last[event.key] = event.value
-        if isinstance(event, Finished | Failed):
+        if isinstance(event, ENDED):
             self._ended += 1
         _show_at_once(self._console, event)
-        if isinstance(event, Finished):
+        if isinstance(event, Finished | Halted):
             count = f"[{self._ended}/{self._expected}]" if self._expected else ""
-            accuracy = self._last.pop(event.key, {}).get("val_accuracy", float("nan"))
-            said = f"{event.key.rung}, {event.key.name}: validation accuracy {accuracy:.3f} in its last epoch"
-            self._console.print(f"{count} {said}", markup=False)
+            row = self._last.pop(event.key, {})
+            accuracy, epoch = row.get("val_accuracy", float("nan")), row.get("epoch", 0)
+            when = "in its last epoch" if isinstance(event, Finished) else f"when it was ended, after epoch {epoch:.0f}"
+            self._console.print(
+                f"{count} {event.key.rung}, {event.key.name}: validation accuracy {accuracy:.3f} {when}", markup=False
+            )
 
 
 class _Tally:
@@ -81,9 +89,12 @@ class _Tally:
         self.ended = 0
         self._weights: dict[TrialKey, float] = {}
         self._shares: dict[TrialKey, float] = {}
+        self._seconds: float | None = None
+        self._started = 0.0
 
-    def expect(self, weights: dict[TrialKey, float]) -> None:
-        self._weights = weights
+    def expect(self, weights: dict[TrialKey, float], seconds: float | None = None) -> None:
+        self._weights, self._shares, self.ended = weights, {}, 0
+        self._seconds, self._started = seconds, time.monotonic()
 
     def follow(self, event: Event) -> None:
         if isinstance(event, Started):
@@ -91,7 +102,7 @@ class _Tally:
         if isinstance(event, Message) and isinstance(event.value, dict):
             self.running[event.key] = event.value
             self._shares[event.key] = TRAINING * event.value["epoch"] / event.value["epochs"]
-        if isinstance(event, Finished | Failed):
+        if isinstance(event, ENDED):
             self.running.pop(event.key, None)
             self._shares[event.key] = 1.0
             self.ended += 1
@@ -104,7 +115,11 @@ class _Tally:
     def share(self) -> float:
         """The share of the work that is done, from 0 to 1."""
         done = sum(share * self._weights.get(key, 1.0) for key, share in self._shares.items())
-        return done / (sum(self._weights.values()) or self.trials or 1)
+        share = done / (sum(self._weights.values()) or self.trials or 1)
+        if self._seconds is None:
+            return share
+        in_time = min(1.0, (time.monotonic() - self._started) / self._seconds)
+        return max(in_time, share) if self._weights else in_time
 
 
 class Lively:
@@ -119,8 +134,8 @@ class Lively:
         )  # fmt: skip
         self._task = self._bar.add_task("starting", total=1.0)
 
-    def expect(self, weights: dict[TrialKey, float]) -> None:
-        self._tally.expect(weights)
+    def expect(self, weights: dict[TrialKey, float], seconds: float | None = None) -> None:
+        self._tally.expect(weights, seconds)
         self._redraw()
 
     def follow(self, event: Event) -> None:
@@ -146,8 +161,8 @@ class InNotebook:
         self._console, self._tally, self._started = console, _Tally(), time.monotonic()
         self._place = _Place()
 
-    def expect(self, weights: dict[TrialKey, float]) -> None:
-        self._tally.expect(weights)
+    def expect(self, weights: dict[TrialKey, float], seconds: float | None = None) -> None:
+        self._tally.expect(weights, seconds)
 
     def follow(self, event: Event) -> None:
         self._tally.follow(event)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -56,10 +58,27 @@ def run_trial(trial: Trial, folder: Path, command: str, emit: Emit) -> None:
     Until it is finished it is kept beside that folder, and goes on from there; so too where it is asked to stop.
     `command` is what the person typed. Raises ConvladderError for what a person can put right.
     """
+    started, unfinished = time.perf_counter(), folders.unfinished(folder)
+    with trained(trial, unfinished, command, emit) as (fitted, about, seconds_before), folders.writing(folder) as new:
+        figures = _leave(trial, fitted, new)
+        files.write_json(new / folders.ABOUT, about)
+        figures["seconds"] = round(time.perf_counter() - started + seconds_before, 3)
+        files.write_json(new / folders.MARKER, figures)
+        card.write(runs.Run(new))
+    shutil.rmtree(unfinished, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def trained(
+    trial: Trial, unfinished: Path, command: str, emit: Emit
+) -> Iterator[tuple[Fitted, dict[str, Any], float]]:
+    """Train, or go on from what lies in `unfinished`, which nobody else works in until the block ends.
+
+    Yields the trained network, what it is of, and the seconds of training that went before.
+    """
     from convladder.training import fit, steps
     from convladder.training.keeper import CheckpointKeeper
 
-    started, unfinished = time.perf_counter(), folders.unfinished(folder)
     with folders.locked(unfinished, ".training-lock", wait=ORPHAN_SECONDS), steps.memory_errors():
         keeper = CheckpointKeeper(
             unfinished, every=trial.experiment.train.checkpoint_seconds, asked_to_stop=worker.stop_asked
@@ -69,13 +88,7 @@ def run_trial(trial: Trial, folder: Path, command: str, emit: Emit) -> None:
         _tell(about, emit)
         with worker.saves_when_stopped():
             fitted = fit.fit(trial.experiment, trial.dataset, emit, keeper)
-        with folders.writing(folder) as temporary:
-            figures = _leave(trial, fitted, temporary)
-            files.write_json(temporary / folders.ABOUT, about)
-            figures["seconds"] = round(time.perf_counter() - started + keeper.seconds_before, 3)
-            files.write_json(temporary / folders.MARKER, figures)
-            card.write(runs.Run(temporary))
-    shutil.rmtree(unfinished, ignore_errors=True)
+        yield fitted, about, keeper.seconds_before
 
 
 def _begin(trial: Trial, unfinished: Path, keeper: CheckpointKeeper, command: str) -> dict[str, Any]:

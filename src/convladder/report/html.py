@@ -8,16 +8,13 @@ from typing import Any
 
 import numpy as np
 from markupsafe import Markup
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from matplotlib.transforms import Bbox
 
 from convladder import card, files, provenance
 from convladder.comparison import Comparison
 from convladder.evaluation import calibration, labels, mistakes, predictions, sentences, statistics
 from convladder.pooling import Pooled, robustness_of, trial_name
-from convladder.report import galleries, mosaic, plots, style
-from convladder.report.galleries import Gallery
+from convladder.report import galleries, plots
+from convladder.report.pictures import Pictures
 from convladder.report.render import write_page
 from convladder.report.samples import Sample, read_kept, read_samples
 from convladder.results import Results
@@ -30,7 +27,7 @@ WANTED = (0.9, 0.95, 0.99)  # accuracies for which a threshold is shown
 def write_climb(results: Results) -> Path:
     """Write a climb's `results.csv`, `summary.csv`, `report.html` and `plots/`; return the page's path."""
     results.write_tables()
-    pictures = _Pictures(results.folder)
+    pictures = Pictures(results.folder)
     ladder_chart = plots.draw_standings(list(results.standings.values()), results.against_parent)
     return write_page(
         results.folder,
@@ -55,7 +52,7 @@ def write_run(run: Run) -> Path:
     """Write a run's `report.html` and `plots/`, and renew its model card; return the page's path."""
     pooled = Pooled((run,))
     card.write(run, pooled.calibrated)
-    pictures = _Pictures(run.folder)
+    pictures = Pictures(run.folder)
     own = robustness_of(run)
     return write_page(
         run.folder,
@@ -76,7 +73,7 @@ def write_comparison(comparison: Comparison, folder: Path) -> Path:
     lineup, reference = comparison.lineup, comparison.reference
     standings, found, table = comparison.standings, lineup.robustness, comparison.summary_table()
     files.write_text(folder / "summary.csv", table.to_csv(index=False, lineterminator="\n"))
-    pictures = _Pictures(folder)
+    pictures = Pictures(folder)
     return write_page(
         folder,
         "comparison.html",
@@ -94,30 +91,7 @@ def write_comparison(comparison: Comparison, folder: Path) -> Path:
     )
 
 
-class _Pictures:
-    """Takes figures, keeps each as a PNG file and gives it back as inline SVG."""
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder / "plots"
-
-    def add(self, name: str, axes: Axes) -> Markup:
-        figure = axes.figure.figure
-        return self._add(name, figure, style.find_edges(figure))
-
-    def add_grid(self, name: str, grid: style.Grid) -> Markup:
-        """Take a figure whose margins are given."""
-        figure = grid.flat[0].figure
-        return self._add(name, figure, figure.bbox_inches)
-
-    def keep(self, name: str, gallery: Gallery) -> None:
-        mosaic.save_gallery(gallery, self._folder / f"{name}.png")
-
-    def _add(self, name: str, figure: Figure, box: Bbox) -> Markup:
-        style.save_png(figure, self._folder / f"{name}.png", box)
-        return Markup(style.to_svg(figure, name, box))  # matplotlib has escaped the text in it
-
-
-def _curves(results: Results, pictures: _Pictures) -> dict[str, dict[str, Markup]]:
+def _curves(results: Results, pictures: Pictures) -> dict[str, dict[str, Markup]]:
     return {
         name: {
             metric: pictures.add(f"{name}-{metric}", plots.draw_curves(standing.runs, metric))
@@ -127,7 +101,7 @@ def _curves(results: Results, pictures: _Pictures) -> dict[str, dict[str, Markup
     }
 
 
-def _bearing(results: Results, pictures: _Pictures) -> dict[str, Markup]:
+def _bearing(results: Results, pictures: Pictures) -> dict[str, Markup]:
     """Draw how each rung bears corruption, beside its parent."""
     found = results.lineup.robustness
     return {
@@ -136,7 +110,7 @@ def _bearing(results: Results, pictures: _Pictures) -> dict[str, Markup]:
     }
 
 
-def _predictions_part(pooled: Pooled, run: Run, pictures: _Pictures) -> dict[str, Any]:
+def _predictions_part(pooled: Pooled, run: Run, pictures: Pictures) -> dict[str, Any]:
     """Return what `predictions.html` shows: figures of all test images together, and what one run sees."""
     for name, gallery in (
         ("samples", galleries.samples_of(run)),

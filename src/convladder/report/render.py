@@ -85,5 +85,6 @@ _FILTERS: dict[str, Callable[..., str]] = {
     "readable": readable,
     "short_name": short_name,
     "change": _change,
+    "value": _value,
     "short_change": _short_change,
 }

@@ -42,6 +42,10 @@ class Course:
         """The epoch of least validation loss, from 1; the first of several."""
         return self.losses.index(min(self.losses)) + 1
 
+    def kept_epoch(self, settings: Train) -> int:
+        """The epoch, from 1, whose weights are kept if there is no other."""
+        return self.best_epoch if settings.select == "best" else self.epoch
+
     def end_epoch(self, row: Row) -> None:
         self.history.append(row)
         self.step, self.seconds, self.trained = 0, 0.0, None

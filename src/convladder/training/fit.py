@@ -49,7 +49,8 @@ def fit(
     """Train the experiment's network on the dataset's train split; choose the epoch on validation.
 
     The experiment's seed fixes initial weights, order, augmentation and dropout. `on_epoch` is called with each
-    row of the history, and with `epochs`, their number, and `images_per_second`. Training goes on from the
+    row of the history, and with `epochs`, their number, `kept_accuracy`, the validation accuracy of the epoch that would
+    be kept if this were the last, and `images_per_second`. Training goes on from the
     keeper's newest checkpoint, to the same bits as if it had never stopped.
 
     Raises
@@ -82,8 +83,7 @@ def fit(
         in_few_bits, network = network, build()
         network.set_weights(in_few_bits.get_weights())
     course = training.course
-    kept = course.best_epoch if settings.select == "best" else course.epoch
-    return Fitted(network, statistics, pd.DataFrame(course.history), kept)
+    return Fitted(network, statistics, pd.DataFrame(course.history), course.kept_epoch(settings))
 
 
 def predict_logits(network: keras.Model, bank: Bank, indices: Indices) -> NDArray[np.float32]:

@@ -53,10 +53,15 @@ class Training:
             if self.course.trained is None:
                 self._train_epoch(keeper)
             self._end_epoch(self._validate(keeper))
-            on_epoch(self.course.history[-1])
+            on_epoch(self.course.history[-1] | {"kept_accuracy": self.kept["val_accuracy"]})
             keeper.after_epoch(self.snapshot)
         keeper.keep(self.snapshot)
         self.steps.settle()
+
+    @property
+    def kept(self) -> Row:
+        """The row of the history that is of the epoch kept."""
+        return self.course.history[self.course.kept_epoch(self.experiment.train) - 1]
 
     def snapshot(self) -> Checkpoint:
         """Return all that the training is now; the tensors are copies."""

@@ -1,0 +1,22 @@
+"""One candidate of a search: an experiment that is trained and validated. Its test images stay closed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from convladder import files, folders
+from convladder.trial import Trial, trained
+from convladder.worker import Emit
+
+HISTORY = "history.csv"
+
+
+def run_candidate(trial: Trial, folder: Path, command: str, emit: Emit) -> float:
+    """Train the trial, and return the validation accuracy of the epoch kept: a task for a worker.
+
+    Leaves its experiment and its history in the folder. As `trial.run_trial` does, it goes on from where it was.
+    """
+    with trained(trial, folders.unfinished(folder), command, emit) as (fitted, about, _):
+        files.write_text(folder / HISTORY, fitted.history.to_csv(index=False, lineterminator="\n"))
+        files.write_json(folder / folders.ABOUT, about)
+    return float(fitted.history["val_accuracy"].iloc[fitted.epoch - 1])

@@ -1,0 +1,99 @@
+"""What a search keeps on disk: Optuna's journal, a line for whatever happened, from which its study is made again."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import optuna
+from optuna.importance import get_param_importances
+from optuna.storages import JournalStorage
+from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
+from optuna.trial import FrozenTrial, TrialState
+
+from convladder.errors import RunError
+
+STUDY = "search"
+REDUCTION = 3  # of a bracket's candidates one in so many goes on, for so many times the epochs
+SHUFFLED = 100  # times that accuracies are shuffled, to see what importances chance gives
+LEAST_FINISHED = 10  # candidates from which importances are estimated
+CHANCE = 0.95  # share of shuffled importances below the mark
+
+
+class _FolderIsLocked(JournalFileOpenLock):
+    """No lock: who opens the journal holds that of its folder. Optuna's own would outlive a killed process."""
+
+    def acquire(self) -> bool:
+        return True
+
+    def release(self) -> None:
+        pass
+
+
+def open_study(path: Path, epochs: int) -> optuna.Study:
+    """Open the study in a journal, or begin one, whose trials are pruned as by Hyperband (Li et al. 2018).
+
+    The caller holds the folder's lock. What a kill or a loss of power has left of a line at its end is cut off.
+    Raises RunError where the journal is damaged elsewhere.
+    """
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    _cut_torn_line(path)
+    pruner = optuna.pruners.HyperbandPruner(
+        min_resource=max(1, epochs // REDUCTION**2), max_resource=epochs, reduction_factor=REDUCTION
+    )
+    try:
+        storage = JournalStorage(JournalFileBackend(str(path), _FolderIsLocked(str(path))))
+        return optuna.create_study(
+            study_name=STUDY, storage=storage, direction="maximize", pruner=pruner, load_if_exists=True
+        )
+    except (ValueError, KeyError, TypeError) as error:
+        raise RunError(f"{path} is damaged ({error}): choose another --out, or --fresh") from None
+
+
+def sampler(seed: int, number: int) -> optuna.samplers.BaseSampler:
+    """Return what draws the settings of this candidate: a function of the seed, its number and what came before.
+
+    Tree-structured Parzen estimators (Bergstra et al. 2011). A sampler that lived on would hold random numbers
+    that nobody saves, and a search that was stopped would go on to another end.
+    """
+    own_seed = int(np.random.SeedSequence([seed, number]).generate_state(1)[0])
+    return optuna.samplers.TPESampler(seed=own_seed)
+
+
+def importances(study: optuna.Study) -> dict[str, tuple[float, float]]:
+    """Estimate each setting's share in how well finished candidates did, and what share chance gives.
+
+    PED-ANOVA (Watanabe, Bansal and Hutter 2023). Chance is the 95th percentile of the same shares after the
+    accuracies are shuffled among the candidates. Empty where fewer than ten are finished, or all did equally well.
+    """
+    finished = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
+    values = [float(trial.values[0]) for trial in finished]
+    if len(finished) < LEAST_FINISHED or len(set(values)) == 1:
+        return {}
+    draw = np.random.default_rng(len(finished))
+    found = _importances(finished, values)
+    shuffled = [_importances(finished, draw.permutation(values).tolist()) for _ in range(SHUFFLED)]
+    chance = {key: float(np.quantile([each.get(key, 0.0) for each in shuffled], CHANCE)) for key in found}
+    return {key: (share, chance[key]) for key, share in found.items()}
+
+
+def _importances(trials: Sequence[FrozenTrial], values: Sequence[float]) -> dict[str, float]:
+    study = optuna.create_study(direction="maximize")
+    study.add_trials(
+        optuna.trial.create_trial(params=trial.params, distributions=trial.distributions, value=value)
+        for trial, value in zip(trials, values, strict=True)
+    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # that few trials say little is what chance is there to tell
+        return dict(get_param_importances(study))
+
+
+def _cut_torn_line(path: Path) -> None:
+    if path.exists():
+        with path.open("r+b") as file:
+            content = file.read()
+            file.truncate(content.rfind(b"\n") + 1)

@@ -1,0 +1,172 @@
+"""The charts of a search, drawn by matplotlib: numbers come in, axes go out, as in `plots`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.ticker import MaxNLocator
+from numpy.typing import NDArray
+
+from convladder.report.style import BLUE, INK, MUTED, ORANGE, WIDTH, Into, new_axes, styled
+from convladder.search_results import Importance
+
+MOST_AXES = 8  # of the parallel coordinates: more cannot be read
+BELOW = -0.12  # where a setting that was not searched lies on its axis
+LEADING = 0.25  # share of the finished candidates that is drawn in colour
+
+Dimensions = Mapping[str, Mapping[str, Any]]  # as a space writes them
+
+
+@styled
+def draw_search(candidates: pd.DataFrame, winner: int | None, default: float | None, into: Into = None) -> Axes:
+    """Draw the validation accuracy of each candidate in its turn, and the best so far.
+
+    default : the default's accuracy, for a line beside them.
+    """
+    axes = new_axes(into, height=2.7)
+    finished = candidates[candidates["state"] == "finished"]
+    others = candidates[candidates["state"] != "finished"].dropna(subset="validation_accuracy")
+    if len(others):
+        axes.plot(others["candidate"], others["validation_accuracy"], "o", mfc="none", color=MUTED, ms=4, mew=0.9,
+                  label="ended early, at its last epoch")  # fmt: skip
+    if len(finished):
+        best = finished["validation_accuracy"].cummax()
+        axes.step(finished["candidate"], best, where="post", color=INK, lw=0.9, label="best so far")
+        axes.plot(finished["candidate"], finished["validation_accuracy"], "o", color=BLUE, ms=4.5, mew=0,
+                  label="trained to the end")  # fmt: skip
+    if default is not None:
+        axes.axhline(default, color=ORANGE, lw=1.1, ls="--", label="the default")
+    if winner is not None:
+        row = finished.set_index("candidate").loc[winner]
+        axes.plot([winner], [row["validation_accuracy"]], "o", mfc="none", color=BLUE, ms=10, mew=1.4)
+    axes.set(xlabel="candidate", ylabel="accuracy on validation, %")
+    _as_percent(axes)
+    axes.xaxis.set_major_locator(MaxNLocator(8, integer=True))
+    axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=2, fontsize=8, borderaxespad=0)
+    return axes
+
+
+@styled
+def draw_candidate_curves(
+    histories: Mapping[int, pd.DataFrame], winner: int | None, default: int | None, into: Into = None
+) -> Axes:
+    """Draw the validation accuracy of each candidate, by its number, over the epochs."""
+    axes = new_axes(into, height=2.7)
+    label: str | None = "a candidate"
+    for number, history in histories.items():
+        if number not in (winner, default):
+            axes.plot(history["epoch"], history["val_accuracy"], color=MUTED, lw=0.8, alpha=0.6, label=label)
+            label = None
+    for named, colour, line, text in ((default, ORANGE, "--", "the default"), (winner, BLUE, "-", "the winner")):
+        if named is not None and named in histories:
+            history = histories[named]
+            axes.plot(history["epoch"], history["val_accuracy"], line, color=colour, lw=1.6, label=text)
+    axes.set(xlabel="epoch", ylabel="accuracy on validation, %")
+    _as_percent(axes)
+    axes.xaxis.set_major_locator(MaxNLocator(8, integer=True))
+    axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=3, fontsize=8, borderaxespad=0)
+    return axes
+
+
+@styled
+def draw_importances(importances: Mapping[str, Importance], into: Into = None) -> Axes:
+    """Draw each setting's share as a bar, and a mark at what chance alone reaches one time in twenty."""
+    axes = new_axes(into, height=0.3 * len(importances) + 0.9)
+    for row, (key, found) in enumerate(importances.items()):
+        colour = BLUE if found.share > found.chance else MUTED
+        axes.barh(row, found.share, height=0.6, color=colour, alpha=0.85)
+        axes.plot([found.chance] * 2, [row - 0.38, row + 0.38], color=INK, lw=1.4,
+                  label="chance reaches this one time in twenty" if row == 0 else None)  # fmt: skip
+    axes.set_yticks(range(len(importances)), list(importances), fontsize=8.5)
+    axes.set(ylim=(len(importances) - 0.5, -0.5), xlabel="share in how well candidates did, %")
+    axes.grid(visible=False, axis="y")
+    _as_percent(axes, which="x")
+    axes.legend(loc="lower left", bbox_to_anchor=(0, 1), fontsize=8, borderaxespad=0)
+    return axes
+
+
+@styled
+def draw_parallel(
+    candidates: pd.DataFrame, space: Dimensions, winner: int | None, first: Sequence[str] = (), into: Into = None
+) -> Axes:
+    """Draw each finished candidate as a line over its settings and its accuracy; the best quarter is blue.
+
+    first : the settings that are shown first, of which there are eight at most. A setting that was not searched for
+    a candidate lies below its axis.
+    """
+    axes = new_axes(into, height=3.4)
+    if not isinstance(into, Axes):
+        axes.figure.set_size_inches(1.55 * WIDTH, 3.4)  # type: ignore[union-attr]
+    keys = sorted(space, key=lambda key: [*first, key].index(key))[:MOST_AXES]
+    finished = candidates[candidates["state"] == "finished"].sort_values("validation_accuracy")
+    accuracy = finished["validation_accuracy"].to_numpy(float)
+    places = [_places(finished[key], space[key]) for key in keys] + [_scaled(accuracy)]
+    leading = len(finished) - max(1, round(LEADING * len(finished)))
+    for row, number in enumerate(finished["candidate"]):
+        is_winner, leads = number == winner, row >= leading
+        axes.plot(
+            range(len(places)),
+            [place[row] for place in places],
+            color=BLUE if leads else MUTED,
+            alpha=1 if is_winner else 0.55 if leads else 0.35,
+            lw=2.4 if is_winner else 1.1,
+        )
+    for column, key in enumerate(keys):
+        _draw_axis(axes, column, _ticks(space[key]))
+    if len(accuracy):
+        ends = {0.0: f"{100 * accuracy.min():.1f}", 1.0: f"{100 * accuracy.max():.1f}"}
+        _draw_axis(axes, len(keys), ends if accuracy.min() < accuracy.max() else {0.5: ends[1.0]})
+    names = [*(key.replace(".", ".\n") for key in keys), "accuracy on\nvalidation, %"]
+    axes.set_xticks(range(len(places)), names, fontsize=8)
+    axes.set(yticks=[], xlim=(-0.2, len(places) - 0.4), ylim=(BELOW - 0.06, 1.08))
+    axes.grid(visible=False)
+    axes.spines["bottom"].set_visible(False)
+    return axes
+
+
+def _draw_axis(axes: Axes, column: int, ticks: Mapping[float, str]) -> None:
+    axes.plot([column, column], [0, 1], color=MUTED, lw=0.8)
+    for place, text in ticks.items():
+        axes.text(column + 0.05, place, text, size=7, color=INK, va="center")
+
+
+def _places(values: pd.Series[Any], dimension: Mapping[str, Any]) -> NDArray[np.float64]:
+    """Return where values lie on the axis of their setting, from 0 to 1."""
+    if "choices" in dimension:
+        names = [json.dumps(choice) for choice in dimension["choices"]]
+        at = {name: number / (len(names) - 1) for number, name in enumerate(names)}
+        return np.array([BELOW if value is None else at[json.dumps(value)] for value in values])
+    scale = np.log if dimension.get("log") else np.asarray
+    low, high = scale(dimension["low"]), scale(dimension["high"])
+    return np.array([BELOW if value is None else (scale(value) - low) / (high - low) for value in values])
+
+
+def _ticks(dimension: Mapping[str, Any]) -> dict[float, str]:
+    if "choices" not in dimension:
+        return {0.0: f"{dimension['low']:g}", 1.0: f"{dimension['high']:g}"}
+    names = [_short(choice) for choice in dimension["choices"]]
+    return {number / (len(names) - 1): name for number, name in enumerate(names)}
+
+
+def _short(value: Any) -> str:
+    if isinstance(value, list | tuple):
+        return ", ".join(map(_short, value)) or "none"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _scaled(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    if not len(values) or values.min() == values.max():
+        return np.full(len(values), 0.5)
+    return (values - values.min()) / (values.max() - values.min())
+
+
+def _as_percent(axes: Axes, which: str = "y") -> None:
+    axis = axes.yaxis if which == "y" else axes.xaxis
+    axis.set_major_formatter(lambda share, _: f"{100 * share:.3g}")

@@ -1,0 +1,189 @@
+"""`tune`: a search for better settings, and an honest claim about what it found."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from convladder import api, climbing, files, folders, progress, provenance
+from convladder.climbing import Plan
+from convladder.config import Experiment, difference
+from convladder.errors import ExperimentError, RunError, SearchError
+from convladder.ladder import Ladder, Rung
+from convladder.processes import cores
+from convladder.resuming import HowToGoOn
+from convladder.search_results import DEFAULT, TUNED
+from convladder.space import Space, load_space, space_of
+from convladder.trial import Trial
+from convladder.views.dataset import Dataset
+from convladder.views.tuning import Tuning
+
+if TYPE_CHECKING:
+    from convladder.searching import Budget, Search, SearchPlan
+
+TRIALS = 30  # candidates, where neither their number nor a time is given
+
+
+def tune(
+    data: str | Path | Dataset,
+    rung: str | None = None,
+    *,
+    ladder: str | Ladder = "classic",
+    space: str | Path | Mapping[str, Any] | None = None,
+    trials: int | None = None,
+    seconds: float | None = None,
+    seeds: int = api.SEEDS,
+    seed: int = 0,
+    epochs: int | None = None,
+    changes: Mapping[str, Any] | None = None,
+    jobs: int | None = None,
+    out: str | Path | None = None,
+    fresh: bool = False,
+    allow_changed: bool = False,
+    allow_rejects: bool = False,
+    quiet: bool = False,
+) -> Tuning:
+    """Search for better settings by validation alone; then test what was found once, beside the default.
+
+    Candidates are drawn by Optuna, and those that fall behind are ended early. The best on validation is trained
+    afresh with other seeds than it was found with, and so is the default: the difference on test is a claim like
+    that of a rung. A search that was stopped, by whatever, goes on where it was.
+
+    Parameters
+    ----------
+    data, ladder, rung, changes, epochs
+        As `train` takes them: the experiment that the search begins with, the default.
+    space
+        The path of a TOML file, or `{setting: choices or range}`; None takes the built-in one.
+    trials, seconds
+        How many candidates are tried, and for how long at most, stops not counted; None for both takes 30 candidates.
+    seeds, seed
+        With how many seeds the winner and the default are trained afresh, and the seed of the search. Theirs are
+        those that follow it.
+    jobs
+        Candidates, and then trials, at a time; None takes one a core.
+    out
+        The search's folder; None takes an earlier search of the same under `tunes/`, or makes a dated one.
+    fresh
+        Start over in a new folder.
+    allow_changed
+        Go on with unfinished trials of the winner and the default although versions differ.
+
+    Raises
+    ------
+    SearchError
+        The space is wrong, or the winner has been tested already, and more candidates would be chosen after that.
+    ConvladderError
+        Something else that a person can put right.
+    """
+    reporter = progress.reporter(quiet=quiet)
+    api.check_counts(trials=trials, seeds=seeds, jobs=jobs)
+    searched = _space(space)
+    settings = api.data_settings(data) | api.changes_of(epochs, changes)
+    _refuse_folds(settings)
+    chosen = api.ladder_of(ladder)
+    start = chosen.experiment(rung or chosen.rungs[-1].name, settings).replace({"seed": seed})
+    searched.check(start)
+    load = api.loader(data, allow_rejects, reporter)
+    dataset = load(start.data)
+    default = start.replace(dataset.settled())
+    from convladder.searching import Budget, SearchPlan, find_search  # with Optuna, which takes a second
+
+    plan = SearchPlan(Trial(DEFAULT, default, dataset), searched)
+    budget = Budget(trials or (None if seconds else TRIALS), seconds)
+    earlier = find_search(Path("tunes"), plan) if out is None and not fresh else out
+    folder = Path(earlier) if earlier else folders.new_folder("tunes", start.data.source)
+    folders.check_outside(folder, start.data.source)
+    how = HowToGoOn(allow_changed=allow_changed)
+    with api.going_on(reporter, folder, fresh), folders.locked(folder):
+        _check_same(folder, plan, fresh)
+        search = _search(plan, folder, budget, how, jobs or cores(), reporter)
+        if search.outcome()["changes"]:
+            final = climbing.make_plan(_ladder(start, search), range(seed + 1, seed + 1 + seeds), {}, load)
+            _test(final, folder / "climb", how, jobs or cores(), reporter)
+    return Tuning(folder)
+
+
+def _space(space: str | Path | Mapping[str, Any] | None) -> Space:
+    return space_of(space, "space") if isinstance(space, Mapping) else load_space(space)
+
+
+def _refuse_folds(settings: Mapping[str, Any]) -> None:
+    if settings.get("data.folds"):
+        raise ExperimentError(
+            "a search cannot be cross-validated: in another fold its winner would be tested on images that chose it"
+        )
+
+
+def _check_same(folder: Path, plan: SearchPlan, fresh: bool) -> None:
+    """Raise SearchError where the folder holds something else, or has been searched where a fresh start is wanted."""
+    from convladder.searching import ABOUT
+
+    if not folders.is_search(folder):
+        if any(folder.glob("[!.]*")):
+            raise RunError(f"{folder} is there already and holds no search: choose another --out")
+    elif fresh:
+        raise SearchError(f"{folder} holds a search: to start over, remove it or choose another --out")
+    elif files.read_json(folder / ABOUT)["identity"] != plan.identity:
+        raise SearchError(f"{folder} holds a search of something else: choose another --out")
+
+
+def _search(
+    plan: SearchPlan, folder: Path, budget: Budget, how: HowToGoOn, jobs: int, reporter: progress.Reporter
+) -> Search:
+    """Try candidates, if there is room for more, and keep what came out."""
+    from convladder.searching import ABOUT, Search
+
+    about = {
+        "identity": plan.identity,
+        "rung": plan.default.rung,
+        "default": plan.default.experiment.model_dump(),
+        "space": plan.space.to_json(),
+        "space_from": plan.space.where,
+        "budget": asdict(budget),
+        "data": plan.default.dataset.provenance(),
+        "environment": provenance.environment(provenance.command()) | {"jobs": jobs},
+    }
+    search = Search(plan, folder, how)
+    room, tested = search.has_room(budget), folders.is_climb(folder / "climb")
+    if room and tested:
+        raise SearchError(
+            f"the winner of {folder} has been tested: candidates that are tried now would be chosen with "
+            "knowledge of the test images; choose another --out for another search"
+        )
+    files.write_json(folder / ABOUT, about | search.outcome())
+    try:
+        if room:
+            with reporter.trials() as display:
+                display.expect(search.expected(budget), budget.seconds and budget.seconds - search.seconds)
+                search.run(budget, jobs=jobs, on_event=display.follow)
+    finally:
+        search.write_tables()
+        files.write_json(folder / ABOUT, about | search.outcome())
+    return search
+
+
+def _ladder(start: Experiment, search: Search) -> Ladder:
+    """Return the ladder of two rungs that a search ends with."""
+    base = {key: new for key, (_, new) in difference(Experiment(), start).items() if key != "seed"}
+    assert search.winner is not None
+    tuned = Rung(
+        name=TUNED,
+        parent=DEFAULT,
+        what=f"Candidate {search.winner.number} of the search, the best on validation.",
+        why="It was the best of all that were tried, by images that it was not trained on.",
+        hurts="Where the best of many was so by luck: that is why it is trained afresh here, with other seeds.",
+        change=search.changes(search.winner),
+    )
+    default = Rung(name=DEFAULT, what="What the search began with.")
+    return Ladder("tune", "What the search found, against the default", "", base, (default, tuned))
+
+
+def _test(plan: Plan, folder: Path, how: HowToGoOn, jobs: int, reporter: progress.Reporter) -> None:
+    """Train the winner and the default afresh, and open the test images."""
+    with reporter.trials() as display:
+        climbing.climb(plan, folder, jobs=jobs, how=how, on_weights=display.expect, on_event=display.follow)
+
+
