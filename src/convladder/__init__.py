@@ -23,11 +23,13 @@ if TYPE_CHECKING:
     from convladder.ladder import Rung as Rung
     from convladder.ladder import load_ladder as load_ladder
     from convladder.reproduction import Reproduction as Reproduction
+    from convladder.tuning import tune as tune
     from convladder.views.check import Check as Check
     from convladder.views.climb import Climb as Climb
     from convladder.views.comparison import Comparison as Comparison
     from convladder.views.dataset import Dataset as Dataset
     from convladder.views.run import Run as Run
+    from convladder.views.tuning import Tuning as Tuning
 
 _HOMES = {
     "Augmentation": "convladder.config",
@@ -42,6 +44,7 @@ _HOMES = {
     "Reproduction": "convladder.reproduction",
     "Run": "convladder.views.run",
     "Rung": "convladder.ladder",
+    "Tuning": "convladder.views.tuning",
     "check": "convladder.api",
     "climb": "convladder.api",
     "compare": "convladder.api",
@@ -49,6 +52,7 @@ _HOMES = {
     "load_ladder": "convladder.ladder",
     "reproduce": "convladder.api",
     "train": "convladder.api",
+    "tune": "convladder.tuning",
 }
 
 __all__ = [
@@ -64,6 +68,7 @@ __all__ = [
     "Reproduction",
     "Run",
     "Rung",
+    "Tuning",
     "check",
     "climb",
     "compare",
@@ -71,6 +76,7 @@ __all__ = [
     "load_ladder",
     "reproduce",
     "train",
+    "tune",
 ]
 
 

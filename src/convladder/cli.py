@@ -16,7 +16,7 @@ from rich.console import Console
 
 from convladder import show
 from convladder.errors import ConvladderError, ExperimentError, RunError, is_full_disk
-from convladder.options import READING, SPLITTING, TABLES, data_options, parse_size
+from convladder.options import READING, SPLITTING, TABLES, data_options, parse_size, parse_time
 
 app = typer.Typer(
     help="Train an image classifier on your own images, and know which technique earned its place.",
@@ -53,6 +53,9 @@ Changes = Annotated[
         metavar="KEY=VALUE",
         help="Set any setting (docs/settings.md), such as train.learning_rate=3e-4; may be repeated.",
     ),
+]
+Jobs = Annotated[
+    int | None, typer.Option("--jobs", min=1, metavar="N", help="Trials at a time; default: one a core.")
 ]
 ClassWeight = Annotated[
     str | None, typer.Option("--class-weight", metavar="balanced", help="Weigh rare classes up.")
@@ -119,9 +122,7 @@ def climb(
     ] = None,
     seed: Seed = 0,
     epochs: Epochs = None,
-    jobs: Annotated[
-        int | None, typer.Option("--jobs", min=1, metavar="N", help="Trials at a time; default: one a core.")
-    ] = None,
+    jobs: Jobs = None,
     class_weight: ClassWeight = None,
     changes: Changes = None,
     allow_rejects: AllowRejects = False,
@@ -210,6 +211,92 @@ def train(
     with _interruptible():
         trained = api.train(data, rung, threads=jobs, quiet=quiet, **how)
     show.run(trained, trained.report(), json_wanted=as_json)
+
+
+def _print_space(wanted: bool) -> None:
+    if wanted:
+        from convladder.space import built_in_text
+
+        sys.stdout.buffer.write(built_in_text().encode())  # UTF-8, also where a console is not
+        raise typer.Exit
+
+
+@app.command(
+    epilog="Example:  convladder tune path/to/images --time 30m     or, where you choose what is searched:  "
+    "convladder tune --print-space > mine.toml     then  convladder tune path/to/images --space mine.toml"
+)
+@data_options(READING, SPLITTING)
+def tune(
+    data: DataArgument,
+    space: Annotated[
+        str | None, typer.Option("--space", metavar="FILE", help="Where to search, a .toml; default: built in.")
+    ] = None,
+    print_space: Annotated[
+        bool,
+        typer.Option(
+            "--print-space",
+            help="Print the built-in space, to start your own.",
+            callback=_print_space,
+            is_eager=True,
+        ),
+    ] = False,
+    trials: Annotated[
+        int | None, typer.Option("--trials", min=1, metavar="N", help="Candidates to try; default: 30.")
+    ] = None,
+    time: Annotated[
+        str | None, typer.Option("--time", metavar="TIME", help="How long to search, such as 30m or 2h.")
+    ] = None,
+    rung: Annotated[
+        str | None, typer.Option("--rung", help="Where the search begins; default: the ladder's last.")
+    ] = None,
+    ladder: LadderName = "classic",
+    seeds: Annotated[
+        int, typer.Option("--seeds", min=1, metavar="N", help="Seeds of the winner and the default at the end.")
+    ] = 5,
+    seed: Annotated[int, typer.Option("--seed", min=0, metavar="N", help="The seed of the search.")] = 0,
+    epochs: Epochs = None,
+    jobs: Jobs = None,
+    class_weight: ClassWeight = None,
+    changes: Changes = None,
+    allow_rejects: AllowRejects = False,
+    out: Out = None,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Start over in a new folder.")] = False,
+    allow_changed: AllowChanged = False,
+    as_json: AsJson = False,
+    quiet: QuietOption = False,
+    *,
+    settings: Settings,
+) -> None:
+    """Search for better settings, then test once whether what was found is better.
+
+    Validation alone steers it; candidates that fall behind are ended early. The best is trained afresh with some
+    seeds beside the default, and compared on test as a rung with its parent. After a stop, whatever stopped it,
+    the same command goes on where it was.
+    """
+    from convladder.tuning import tune as search
+
+    del print_space
+    with _interruptible():
+        tuned = search(
+            data,
+            rung,
+            ladder=ladder,
+            space=space,
+            trials=trials,
+            seconds=None if time is None else parse_time(time),
+            seeds=seeds,
+            seed=seed,
+            changes=_changes(settings, epochs, class_weight, changes),
+            jobs=jobs,
+            out=out,
+            fresh=fresh,
+            allow_changed=allow_changed,
+            allow_rejects=allow_rejects,
+            quiet=quiet,
+        )
+    show.tuning(tuned, tuned.report(), json_wanted=as_json)
+    if tuned.climb and tuned.climb.failures:
+        raise typer.Exit(1)
 
 
 @app.command(epilog="Example:  convladder evaluate runs/2026-01-31-120000-cats --data path/to/other/images")
@@ -307,15 +394,19 @@ def ladder(
 
 @app.command(epilog="Example:  convladder report climbs/2026-01-31-120000-cats")
 def report(
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="The folder of a run or of a climb.")],
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="The folder of a run, a climb or a search.")],
     as_json: AsJson = False,
 ) -> None:
-    """Rebuild the report of a run or a climb from its folder."""
+    """Rebuild the report of a run, a climb or a search from its folder."""
     from convladder import folders
     from convladder.views.climb import Climb
     from convladder.views.run import Run
+    from convladder.views.tuning import Tuning
 
-    if folders.is_climb(folder):
+    if folders.is_search(folder):
+        tuned = Tuning(folder)
+        show.tuning(tuned, tuned.report(), json_wanted=as_json)
+    elif folders.is_climb(folder):
         climbed = Climb(folder)
         show.climb(climbed, climbed.report(), json_wanted=as_json)
     elif not folders.is_finished(folder):

@@ -1,12 +1,10 @@
-"""What a search keeps on disk: Optuna's journal, a line for whatever happened, from which its study is made again."""
+"""What a search keeps on disk: Optuna's journal, a line for whatever happened, which its study is made from."""
 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import optuna

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import re
 from collections.abc import Callable
 from typing import Annotated, Any, get_type_hints
 
@@ -89,3 +90,17 @@ def parse_size(text: str) -> tuple[int, int]:
     if len(parts) > 2 or not all(part.isdigit() and int(part) > 0 for part in parts):
         raise ExperimentError(f"--image-size takes N or HEIGHTxWIDTH in pixels, such as 64 or 48x64; got {text!r}")
     return int(parts[0]), int(parts[-1])
+
+
+def parse_time(text: str) -> float:
+    """Read a time such as `90s`, `30m` or `1h30m` as seconds; a number alone is seconds. Raises ExperimentError.
+
+    >>> parse_time("1h30m"), parse_time("90")
+    (5400.0, 90.0)
+    """
+    match = re.fullmatch(r"(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s?)?", text.strip().lower())
+    hours, minutes, seconds = (int(part or 0) for part in match.groups()) if match else (0, 0, 0)
+    total = 3600 * hours + 60 * minutes + seconds
+    if not total:
+        raise ExperimentError(f"--time takes a time such as 90s, 30m or 1h30m; got {text!r}")
+    return float(total)

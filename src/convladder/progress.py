@@ -75,9 +75,14 @@ class Plain:
             count = f"[{self._ended}/{self._expected}]" if self._expected else ""
             row = self._last.pop(event.key, {})
             accuracy, epoch = row.get("val_accuracy", float("nan")), row.get("epoch", 0)
-            when = "in its last epoch" if isinstance(event, Finished) else f"when it was ended, after epoch {epoch:.0f}"
+            when = (
+                "in its last epoch"
+                if isinstance(event, Finished)
+                else f"when it was ended, after epoch {epoch:.0f}"
+            )
             self._console.print(
-                f"{count} {event.key.rung}, {event.key.name}: validation accuracy {accuracy:.3f} {when}", markup=False
+                f"{count} {event.key.rung}, {event.key.name}: validation accuracy {accuracy:.3f} {when}",
+                markup=False,
             )
 
 

@@ -43,8 +43,8 @@ class SearchResults:
     def candidates(self) -> pd.DataFrame:
         """A row a candidate: number, state, validation accuracy, epochs, FLOPs, error, and a column a setting.
 
-        The state is finished, pruned (ended early, since others did better), failed or unfinished; a setting that was
-        not searched for this candidate is None.
+        The state is finished, pruned (ended early, since others did better), failed or unfinished; a setting that
+        was not searched for this candidate is None.
         """
         texts = dict.fromkeys([*self.settings, "error"], object)
         table = pd.read_csv(
@@ -124,7 +124,8 @@ class SearchResults:
 
     def accuracy(self, candidate: int) -> float | None:
         """Return the validation accuracy of a candidate; None unless it is finished."""
-        row = self.candidates.set_index("candidate").loc[candidate]
+        rows = self.candidates[self.candidates["candidate"] == candidate]
+        row: dict[str, Any] = rows.to_dict("records")[0]  # type: ignore[assignment]
         return float(row["validation_accuracy"]) if row["state"] == "finished" else None
 
     def headline(self) -> str:
@@ -161,11 +162,10 @@ class SearchResults:
     def _claim(self) -> str:
         assert self.climb is not None
         claims = self.climb.against_parent
-        if not claims or claims[0].difference.low is None or claims[0].difference.high is None:
-            return "too few of its trials are finished for a claim."
-        found = claims[0].difference
-        by, low, high = points(found.difference), points(found.low), points(found.high)
-        verdict = {"better": "better", "worse": "worse"}.get(found.verdict)
-        if verdict:
-            return f"it is {verdict} on test by {by} points (95 % interval {low} to {high})."
-        return f"no difference on test can be detected: {by} points (95 % interval {low} to {high})."
+        found = claims[0].difference if claims else None
+        if found is None or found.low is None or found.high is None:
+            return "nothing can be claimed: too few of its trials are finished."
+        by = f"{points(found.difference)} points (95 % interval {points(found.low)} to {points(found.high)})"
+        if found.verdict in ("better", "worse"):
+            return f"it is {found.verdict} on test than the default: {by}."
+        return f"no difference from the default on test can be detected: {by}."

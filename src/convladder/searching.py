@@ -1,6 +1,6 @@
 """A search: candidates over worker processes, steered by validation alone; the test images stay closed.
 
-Optuna draws the settings of each candidate from a space and says, epoch by epoch, which are not worth going on with.
+Optuna draws the settings of each candidate from a space and says, epoch by epoch, which to go on with.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import json
 import shutil
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -40,7 +40,13 @@ STATES = {
     TrialState.RUNNING: "unfinished",
 }
 MOST_SKIPPED = 100  # draws in a row that give no new candidate, before a search gives up
-SECONDS, EXHAUSTED, SETTINGS, ERROR, SKIPPED = "seconds", "exhausted", "settings", "error", "skipped"  # kept besides
+SECONDS, EXHAUSTED, SETTINGS, ERROR, SKIPPED = (
+    "seconds",
+    "exhausted",
+    "settings",
+    "error",
+    "skipped",
+)  # kept besides
 
 OnEvent = Callable[[Event], None]
 
@@ -89,7 +95,7 @@ class Search:
         return in_time and not self._is_exhausted and (bool(self._unfinished) or self._lacks(budget))
 
     def expected(self, budget: Budget) -> dict[TrialKey, float]:
-        """Return the candidates that are still to be tried, and that each is as much work; empty where no one knows."""
+        """Return the candidates that are still to be tried, each as much work; none where the number is open."""
         over = len(self.candidates) - len(self._unfinished)
         known = len(self._trials())
         wanted = range(known, known + budget.trials - over) if budget.trials else ()
@@ -148,7 +154,7 @@ class Search:
         files.write_json(self._folder / IMPORTANCES, found)
 
     def outcome(self) -> dict[str, Any]:
-        """Return what the search has come to so far: the winner, how it differs from the default, and which that is."""
+        """Return what the search has come to: the winner, how it differs from the default, and which that is."""
         winner = self.winner
         alike = [trial.number for trial in self.candidates if not self.changes(trial)]
         return {

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from convladder.views.check import Check
     from convladder.views.comparison import Comparison
     from convladder.views.run import Run
+    from convladder.views.tuning import Tuning
 
 _FREE_COLUMNS = ("verdict", "change", "title", "source")  # whose text may take several lines
 MOST_SUSPECTS = 20
@@ -143,6 +144,31 @@ def climb(results: Results, page: Path, *, json_wanted: bool) -> None:
     alone = len(results.ladder.rungs) == 1
     output.print(f"accuracy on test{'' if alone else '; differences in points'}", style="dim")
     output.print(results.headline(), soft_wrap=True, markup=False)
+    _report(page)
+
+
+def tuning(tuned: Tuning, page: Path, *, json_wanted: bool) -> None:
+    """Print in what the winner of a search differs from the default, and whether it is better."""
+    if json_wanted:
+        rows = json.loads(tuned.climb.summary_table().to_json(orient="records")) if tuned.climb else []
+        as_json({
+            "folder": str(tuned.folder),
+            "report": str(page),
+            "winner": tuned.winner,
+            "changes": {key: new for key, (_, new) in tuned.changes.items()},
+            "candidates": json.loads(tuned.candidates.to_json(orient="records")),
+            "rungs": rows,
+        })  # fmt: skip
+        return
+    if tuned.changes:
+        table = _table("setting", "default", "found")
+        for key, values in tuned.changes.items():
+            table.add_row(key, *(escape(_plain(value)) for value in values))
+        output.print(table, "", sep="\n")
+    if tuned.climb:
+        output.print(_standings(tuned.climb.standings, tuned.climb.against_parent, "", ">vs. default"))
+        output.print("accuracy on test; differences in points", style="dim")
+    output.print(tuned.headline(), soft_wrap=True, markup=False)
     _report(page)
 
 

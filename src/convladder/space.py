@@ -190,7 +190,7 @@ def space_of(values: Mapping[str, Any], where: str) -> Space:
 
 
 def _flattened(values: Mapping[str, Any], known: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, Any]]:
-    """Yield dotted keys with what is given for them; `train.optimizer = [...]` without quotes is a table in one."""
+    """Yield dotted keys with what is given for them; without quotes they are tables in tables."""
     groups = {name.partition(".")[0] for name in known if "." in name}
     for name, given in values.items():
         if not above and name in groups and isinstance(given, Mapping):

@@ -59,7 +59,10 @@ def run_trial(trial: Trial, folder: Path, command: str, emit: Emit) -> None:
     `command` is what the person typed. Raises ConvladderError for what a person can put right.
     """
     started, unfinished = time.perf_counter(), folders.unfinished(folder)
-    with trained(trial, unfinished, command, emit) as (fitted, about, seconds_before), folders.writing(folder) as new:
+    with (
+        trained(trial, unfinished, command, emit) as (fitted, about, seconds_before),
+        folders.writing(folder) as new,
+    ):
         figures = _leave(trial, fitted, new)
         files.write_json(new / folders.ABOUT, about)
         figures["seconds"] = round(time.perf_counter() - started + seconds_before, 3)

@@ -58,7 +58,7 @@ def tune(
     space
         The path of a TOML file, or `{setting: choices or range}`; None takes the built-in one.
     trials, seconds
-        How many candidates are tried, and for how long at most, stops not counted; None for both takes 30 candidates.
+        How many candidates are tried, and for how long at most, stops not counted; None for both takes 30.
     seeds, seed
         With how many seeds the winner and the default are trained afresh, and the seed of the search. Theirs are
         those that follow it.
@@ -113,12 +113,12 @@ def _space(space: str | Path | Mapping[str, Any] | None) -> Space:
 def _refuse_folds(settings: Mapping[str, Any]) -> None:
     if settings.get("data.folds"):
         raise ExperimentError(
-            "a search cannot be cross-validated: in another fold its winner would be tested on images that chose it"
+            "a search has no folds: in another fold its winner would be tested on images that it was chosen by"
         )
 
 
 def _check_same(folder: Path, plan: SearchPlan, fresh: bool) -> None:
-    """Raise SearchError where the folder holds something else, or has been searched where a fresh start is wanted."""
+    """Raise ConvladderError where the folder holds something else, or a search though a fresh start is wanted."""
     from convladder.searching import ABOUT
 
     if not folders.is_search(folder):
@@ -185,5 +185,3 @@ def _test(plan: Plan, folder: Path, how: HowToGoOn, jobs: int, reporter: progres
     """Train the winner and the default afresh, and open the test images."""
     with reporter.trials() as display:
         climbing.climb(plan, folder, jobs=jobs, how=how, on_weights=display.expect, on_event=display.follow)
-
-

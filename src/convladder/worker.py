@@ -1,8 +1,8 @@
 """The worker's side of `processes`: run the tasks that come on standard input, until it ends or says to stop.
 
 What goes through the pipes is pickled, with its length before it. A request to stop ends the process at once, but
-for a task within `saves_when_stopped`: it looks at `stop_asked`, saves what it is at, and raises Stopped. A request
-to halt is for the running task alone: one that looks at `stop_asked` ends so too, any other is not interrupted.
+for a task within `saves_when_stopped`: it looks at `stop_asked`, saves what it is at, and raises Stopped. A
+request to halt is for the running task alone: one that looks at `stop_asked` ends so, any other goes on.
 """
 
 from __future__ import annotations

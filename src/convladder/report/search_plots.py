@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -77,7 +78,7 @@ def draw_candidate_curves(
 def draw_importances(importances: Mapping[str, Importance], into: Into = None) -> Axes:
     """Draw each setting's share as a bar, and a mark at what chance alone reaches one time in twenty."""
     axes = new_axes(into, height=0.3 * len(importances) + 0.9)
-    for row, (key, found) in enumerate(importances.items()):
+    for row, found in enumerate(importances.values()):
         colour = BLUE if found.share > found.chance else MUTED
         axes.barh(row, found.share, height=0.6, color=colour, alpha=0.85)
         axes.plot([found.chance] * 2, [row - 0.38, row + 0.38], color=INK, lw=1.4,
@@ -96,14 +97,17 @@ def draw_parallel(
 ) -> Axes:
     """Draw each finished candidate as a line over its settings and its accuracy; the best quarter is blue.
 
-    first : the settings that are shown first, of which there are eight at most. A setting that was not searched for
-    a candidate lies below its axis.
+    first : the settings that are shown first; there are eight at most. Where a setting was not searched, the line
+    goes below its axis.
     """
     axes = new_axes(into, height=3.4)
     if not isinstance(into, Axes):
         axes.figure.set_size_inches(1.55 * WIDTH, 3.4)  # type: ignore[union-attr]
     keys = sorted(space, key=lambda key: [*first, key].index(key))[:MOST_AXES]
-    finished = candidates[candidates["state"] == "finished"].sort_values("validation_accuracy")
+    finished = candidates[candidates["state"] == "finished"]
+    finished = finished.sort_values(
+        ["validation_accuracy", "candidate"], ascending=[True, False]
+    )  # the winner last
     accuracy = finished["validation_accuracy"].to_numpy(float)
     places = [_places(finished[key], space[key]) for key in keys] + [_scaled(accuracy)]
     leading = len(finished) - max(1, round(LEADING * len(finished)))
@@ -141,7 +145,7 @@ def _places(values: pd.Series[Any], dimension: Mapping[str, Any]) -> NDArray[np.
         names = [json.dumps(choice) for choice in dimension["choices"]]
         at = {name: number / (len(names) - 1) for number, name in enumerate(names)}
         return np.array([BELOW if value is None else at[json.dumps(value)] for value in values])
-    scale = np.log if dimension.get("log") else np.asarray
+    scale = math.log if dimension.get("log") else float
     low, high = scale(dimension["low"]), scale(dimension["high"])
     return np.array([BELOW if value is None else (scale(value) - low) / (high - low) for value in values])
 
@@ -164,7 +168,7 @@ def _short(value: Any) -> str:
 def _scaled(values: NDArray[np.float64]) -> NDArray[np.float64]:
     if not len(values) or values.min() == values.max():
         return np.full(len(values), 0.5)
-    return (values - values.min()) / (values.max() - values.min())
+    return np.asarray((values - values.min()) / (values.max() - values.min()))
 
 
 def _as_percent(axes: Axes, which: str = "y") -> None:

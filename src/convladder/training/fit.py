@@ -49,9 +49,9 @@ def fit(
     """Train the experiment's network on the dataset's train split; choose the epoch on validation.
 
     The experiment's seed fixes initial weights, order, augmentation and dropout. `on_epoch` is called with each
-    row of the history, and with `epochs`, their number, `kept_accuracy`, the validation accuracy of the epoch that would
-    be kept if this were the last, and `images_per_second`. Training goes on from the
-    keeper's newest checkpoint, to the same bits as if it had never stopped.
+    row of the history, and with `epochs`, their number, `images_per_second`, and `kept_accuracy`, the validation
+    accuracy of the epoch that would be kept if this were the last. Training goes on from the keeper's newest
+    checkpoint, to the same bits as if it had never stopped.
 
     Raises
     ------
