@@ -316,7 +316,8 @@ def unknown_name(name: str, valid: Iterable[str], what: str) -> str:
     return f"unknown {what} {name!r}: {hint}"
 
 
-def _set(values: dict[str, Any], key: str, value: Any) -> None:
+def check_setting(key: str) -> None:
+    """Raise ExperimentError where a dotted key is no setting, and name the one that may be meant."""
     every = list(flatten(Experiment()))
     if key not in every:
         matching = [name for name in every if name.rsplit(".", 1)[-1] == key.rsplit(".", 1)[-1]]
@@ -326,6 +327,10 @@ def _set(values: dict[str, Any], key: str, value: Any) -> None:
         if len(short) == 1:  # lr for learning_rate
             raise ExperimentError(f"unknown setting {key!r}: did you mean {short[0]!r}?")
         raise ExperimentError(unknown_name(key, every, "setting"))
+
+
+def _set(values: dict[str, Any], key: str, value: Any) -> None:
+    check_setting(key)
     *groups, last = key.split(".")
     for group in groups:
         values = values[group]

@@ -17,6 +17,7 @@ from convladder.errors import RunError
 
 STUDY = "search"
 REDUCTION = 3  # of a bracket's candidates one in so many goes on, for so many times the epochs
+FIRST_LOOK = 0.2  # of the epochs: earlier, on few images, all are still at chance
 SHUFFLED = 100  # times that accuracies are shuffled, to see what importances chance gives
 LEAST_FINISHED = 10  # candidates from which importances are estimated
 CHANCE = 0.95  # share of shuffled importances below the mark
@@ -41,7 +42,7 @@ def open_study(path: Path, epochs: int) -> optuna.Study:
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     _cut_torn_line(path)
     pruner = optuna.pruners.HyperbandPruner(
-        min_resource=max(1, epochs // REDUCTION**2), max_resource=epochs, reduction_factor=REDUCTION
+        min_resource=max(1, round(FIRST_LOOK * epochs)), max_resource=epochs, reduction_factor=REDUCTION
     )
     try:
         storage = JournalStorage(JournalFileBackend(str(path), _FolderIsLocked(str(path))))

@@ -84,15 +84,14 @@ class Search:
         self._lock = threading.Lock()  # tasks are asked for in other threads than events are taken in
         self._before = float(self._study.user_attrs.get(SECONDS, 0.0))
         self._started: float | None = None
-        self._time_is_up = False
         files.remove_leftovers(folder)
         if not self._study.get_trials(deepcopy=False):
             self._begin()
 
     def has_room(self, budget: Budget) -> bool:
         """Whether candidates can still be tried."""
-        in_time = budget.seconds is None or self.seconds < budget.seconds
-        return in_time and not self._is_exhausted and (bool(self._unfinished) or self._lacks(budget))
+        wants = bool(self._unfinished) or self._lacks(budget)
+        return wants and self._is_in_time(budget) and not self._is_exhausted
 
     def expected(self, budget: Budget) -> dict[TrialKey, float]:
         """Return the candidates that are still to be tried, each as much work; none where the number is open."""
@@ -197,7 +196,7 @@ class Search:
             if task is not None:
                 yield task
         skipped = 0
-        while self._lacks(budget) and not self._time_is_up and skipped < MOST_SKIPPED:
+        while self._lacks(budget) and self._is_in_time(budget) and skipped < MOST_SKIPPED:
             task = self._ask()
             skipped = 0 if task else skipped + 1
             if task is not None:
@@ -210,6 +209,9 @@ class Search:
 
     def _lacks(self, budget: Budget) -> bool:
         return budget.trials is None or len(self.candidates) < budget.trials
+
+    def _is_in_time(self, budget: Budget) -> bool:
+        return budget.seconds is None or self.seconds < budget.seconds
 
     @property
     def _is_exhausted(self) -> bool:
@@ -333,7 +335,6 @@ class Search:
             return
 
         def end() -> None:
-            self._time_is_up = True
             for trial in self._unfinished:
                 pool.halt(self.key(trial.number))
 

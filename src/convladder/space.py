@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from convladder.config import Experiment, flatten, takes_fractions, unknown_name
+from convladder.config import Experiment, check_setting, flatten, takes_fractions
 from convladder.errors import ExperimentError, SearchError
 
 if TYPE_CHECKING:
@@ -167,11 +167,10 @@ def parse_space(text: str, where: str) -> Space:
 
 def space_of(values: Mapping[str, Any], where: str) -> Space:
     """Make a space of `{setting: choices or range}`. Raises SearchError."""
-    known = flatten(Experiment())
+    known = list(flatten(Experiment()))
     dimensions: dict[str, Dimension] = {}
     for key, given in _flattened(values, known):
-        if key not in known:
-            raise SearchError(f"{where}: {unknown_name(key, known, 'setting')}")
+        _check_name(key, where)
         reason = "images stay as they are" if key.startswith("data.") else _SET_OTHERWISE.get(key)
         if reason:
             raise SearchError(f"{where}: {key} cannot be searched: {reason}")
@@ -181,7 +180,8 @@ def space_of(values: Mapping[str, Any], where: str) -> Space:
             problem = error.errors()[0]
             place = ".".join(map(str, (key, *problem["loc"])))
             raise SearchError(f"{where}: {place}: {problem['msg'].removeprefix('Value error, ')}") from None
-        _check_conditions(key, dimensions, set(map(str, known)), where)
+        for name in dimensions[key].when:
+            _check_name(name, f"{where}: {key}: when")
     if not dimensions:
         raise SearchError(f"{where} names no setting to search")
     for name in {name for dimension in dimensions.values() for name in dimension.when}:
@@ -189,7 +189,7 @@ def space_of(values: Mapping[str, Any], where: str) -> Space:
     return Space(where, dimensions)
 
 
-def _flattened(values: Mapping[str, Any], known: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, Any]]:
+def _flattened(values: Mapping[str, Any], known: list[str], above: str = "") -> Iterator[tuple[str, Any]]:
     """Yield dotted keys with what is given for them; without quotes they are tables in tables."""
     groups = {name.partition(".")[0] for name in known if "." in name}
     for name, given in values.items():
@@ -199,10 +199,11 @@ def _flattened(values: Mapping[str, Any], known: Mapping[str, Any], above: str =
             yield f"{above}{name}", given
 
 
-def _check_conditions(key: str, dimensions: Mapping[str, Dimension], known: set[str], where: str) -> None:
-    for name in dimensions[key].when:
-        if name not in known:
-            raise SearchError(f"{where}: {key}: when: {unknown_name(name, known, 'setting')}")
+def _check_name(key: str, where: str) -> None:
+    try:
+        check_setting(key)
+    except ExperimentError as error:
+        raise SearchError(f"{where}: {error}") from None
 
 
 def _check_order(name: str, dimensions: Mapping[str, Dimension], where: str) -> None:

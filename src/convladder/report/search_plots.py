@@ -125,7 +125,7 @@ def draw_parallel(
     if len(accuracy):
         ends = {0.0: f"{100 * accuracy.min():.1f}", 1.0: f"{100 * accuracy.max():.1f}"}
         _draw_axis(axes, len(keys), ends if accuracy.min() < accuracy.max() else {0.5: ends[1.0]})
-    names = [*(key.replace(".", ".\n") for key in keys), "accuracy on\nvalidation, %"]
+    names = [*(key.rpartition(".")[2].replace("_", "\n") for key in keys), "accuracy on\nvalidation, %"]
     axes.set_xticks(range(len(places)), names, fontsize=8)
     axes.set(yticks=[], xlim=(-0.2, len(places) - 0.4), ylim=(BELOW - 0.06, 1.08))
     axes.grid(visible=False)

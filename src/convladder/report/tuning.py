@@ -19,7 +19,8 @@ def write_search(results: SearchResults) -> Path:
     histories = {
         number: history for number in table["candidate"] if (history := results.history(int(number))) is not None
     }
-    finished = table[table["state"] == "finished"].sort_values("validation_accuracy", ascending=False)
+    finished = table[table["state"] == "finished"]
+    finished = finished.sort_values(["validation_accuracy", "candidate"], ascending=[False, True])
     charts = {"search": search_plots.draw_search(table, results.winner, results.default_accuracy)}
     if histories:
         default = results.about["default_candidate"]

@@ -5,9 +5,15 @@ from __future__ import annotations
 import html as escaping
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from convladder.errors import SearchError
 from convladder.search_results import SearchResults
 from convladder.views.climb import Climb
+from convladder.views.figures import new_figure
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 
 class Tuning(SearchResults):
@@ -26,6 +32,32 @@ class Tuning(SearchResults):
         if self.climb:
             self.climb.report()
         return tuning.write_search(self)
+
+    def plot_search(self, ax: Axes | None = None) -> Axes:
+        """Draw the validation accuracy of each candidate in its turn, and the best so far."""
+        from convladder.report import search_plots
+
+        return search_plots.draw_search(self.candidates, self.winner, self.default_accuracy, ax or new_figure())
+
+    def plot_importances(self, ax: Axes | None = None) -> Axes:
+        """Draw how much each setting mattered, and what chance alone reaches.
+
+        Raises SearchError where fewer than ten candidates are finished.
+        """
+        from convladder.report import search_plots
+
+        if not self.importances:
+            raise SearchError(
+                f"it takes ten finished candidates to see what mattered: {self.count('finished')} are"
+            )
+        return search_plots.draw_importances(self.importances, ax or new_figure())
+
+    def plot_parallel(self, ax: Axes | None = None) -> Axes:
+        """Draw each finished candidate as a line over its settings and its accuracy."""
+        from convladder.report import search_plots
+
+        first, space = list(self.importances), self.about["space"]
+        return search_plots.draw_parallel(self.candidates, space, self.winner, first, ax or new_figure())
 
     def __repr__(self) -> str:
         return f"<Tuning in {self.folder}: {self.headline()}>"
