@@ -127,7 +127,7 @@ def test_a_space_that_is_wrong_says_where_and_what_to_do(text: str, said: str) -
 def test_values_that_a_setting_cannot_take_are_found_before_anything_is_trained(
     values: dict[str, Any], said: str
 ) -> None:
-    with pytest.raises(SearchError, match="mine.toml") as raised:
+    with pytest.raises(SearchError, match=r"mine\.toml") as raised:
         space_of(values, "mine.toml").check(Experiment())
     assert said in str(raised.value)
 
