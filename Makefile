@@ -35,7 +35,7 @@ notebooks: .venv/installed-dev
 	$(BIN)/python notebooks/run.py
 
 bench: .venv/installed-dev
-	$(BIN)/python benchmarks/bench.py $(ONLY) --size $(SIZE) $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(OUT),--out $(OUT))
+	$(BIN)/python benchmarks/bench.py $(ONLY) --size $(SIZE) $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(MORE),--more) $(if $(OUT),--out $(OUT))
 
 claims: .venv/installed-dev
 	$(BIN)/python benchmarks/false_claims.py

@@ -32,6 +32,7 @@ def main(arguments: list[str]) -> None:
     parser.add_argument("rows", nargs="*", metavar="ROW", help=f"of {', '.join(ROWS)}; default: all")
     parser.add_argument("--size", choices=SIZES, default="usual")
     parser.add_argument("--rounds", type=_count, help="how often each side is run; default: by size")
+    parser.add_argument("--more", action="store_true", help="go on from the rounds that the results have")
     parser.add_argument("--out", type=Path, default=results.RESULTS)
     asked = parser.parse_args(arguments)
     for name in asked.rows:
@@ -44,7 +45,7 @@ def main(arguments: list[str]) -> None:
     with tempfile.TemporaryDirectory(dir=imageset.workspace()) as kept:
         for name in asked.rows or ROWS:
             if name in ROWS:
-                for summary in measure(name, asked, Path(kept)):
+                for summary in measure(name, asked, Path(kept), out / f"{name}.json"):
                     results.write_json(out / f"{name}.json", summary)
                 summaries.append(summary)
             else:
@@ -55,16 +56,23 @@ def main(arguments: list[str]) -> None:
         print(results.as_table(summaries), results.as_line(summaries[-1]), sep="\n\n")
 
 
-def measure(name: str, asked: argparse.Namespace, kept: Path) -> Iterator[dict[str, Any]]:
-    """Measure a row, with what earlier ones have left in the folder, and yield what came out after each round."""
+def measure(name: str, asked: argparse.Namespace, kept: Path, path: Path) -> Iterator[dict[str, Any]]:
+    """Measure a row, with what earlier ones have left in the folder, and yield what came out after each round.
+
+    path : where its results are, if it has any.
+    """
     size = SIZES[asked.size]
     row = ROWS[name](size, imageset.workspace())
     row = replace(row, rounds=asked.rounds or row.rounds)
     if not size.same_accuracy:
         row = replace(row, accuracy_within=None)
     say(f"{name}: {row.work}")
-    for measured in measure_row(row, kept, say):
-        yield results.summarise(measured, asked.size)
+    earlier = results.read_earlier(path, row, asked.size) if asked.more else None
+    if earlier and len(earlier["rounds"]) >= row.rounds:
+        yield earlier
+        return
+    for measured in measure_row(row, kept, say, earlier["rounds"] if earlier else ()):
+        yield results.summarise(measured, asked.size, earlier)
 
 
 def _count(text: str) -> int:

@@ -115,6 +115,24 @@ def test_sides_take_turns_and_ratios_are_of_one_round(tmp_path: Path) -> None:
     )
 
 
+def test_rounds_may_be_measured_at_several_times(tmp_path: Path) -> None:
+    ratio = Ratio("b over a", ("b", "speed"), ("a", "speed"))
+    row = Row("row", "work", (telling("a", 5, 2.0), telling("b", 5, 3.0)), (ratio,), rounds=2, same=("images",))
+    (*_, measured) = measure_row(row, tmp_path, [].append)
+    first = results.summarise(measured, "full")
+    results.write_json(tmp_path / "row.json", first)
+    assert results.read_earlier(tmp_path / "row.json", replace(row, work="other work"), "full") is None
+    assert results.read_earlier(tmp_path / "row.json", row, "usual") is None
+    earlier, said = results.read_earlier(tmp_path / "row.json", row, "full"), list[str]()
+    assert earlier == first
+    (*_, measured) = measure_row(replace(row, rounds=3), tmp_path, said.append, earlier["rounds"])
+    assert len(said) == 2  # both sides of the third round
+    summary = results.summarise(measured, "full", earlier)
+    assert summary["ratios"][0]["rounds"] == 3
+    assert [each["rounds"] for each in summary["earlier"]] == [2]
+    assert "; 2 rounds before that: " in results.as_line(summary)
+
+
 def test_other_work_and_other_accuracy_are_said() -> None:
     row = Row("row", "work", (telling("a", 5, 1), telling("b", 5, 1)), (), same=("images",), accuracy_within=0.05)
     alike = [{"a": {"images": 5, "accuracy": 0.5}, "b": {"images": 5, "accuracy": 0.54}}]

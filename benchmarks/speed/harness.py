@@ -116,21 +116,24 @@ class Measured:
         return [ratio.of(told) for told in self.rounds if sides <= told.keys()]
 
 
-def measure_row(row: Row, kept: Path, say: Callable[[str], None]) -> Iterator[Measured]:
+def measure_row(
+    row: Row, kept: Path, say: Callable[[str], None], earlier: Sequence[dict[str, Figures]] = ()
+) -> Iterator[Measured]:
     """Run the sides of a row in turn, every other round backwards; leave out those that cannot run here.
 
     Yields what was measured so far after each round: some take hours, and what is done is not lost.
 
     kept : the folder in which they run, with the cache that is kept from run to run.
+    earlier : what was told in the row's first rounds, which are not run again.
     """
     sides = [side for side in row.sides if not side.absent]
     for side in row.sides:
         if side.absent:
             say(f"  {side.name}: left out, {side.needs} is missing (pip install 'convladder[bench]')")
-    measured = Measured(row)
+    measured = Measured(row, list(earlier))
     for side in row.first:
         run(side, kept)
-    for number in range(row.rounds):
+    for number in range(len(earlier), row.rounds):
         told: dict[str, Figures] = {}
         for side in sides[:: -1 if number % 2 else 1]:
             told[side.name] = figures = run(side, kept, number, memory=row.memory)

@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from convladder import processes, provenance
-from speed.harness import Measured, find_differences
+from convladder.wording import plural
+from speed.harness import Measured, Row, find_differences
 
 RESULTS = Path(__file__).parents[1] / "results"
 PACKAGES = ("convladder", "keras", "tensorflow-cpu", "tensorflow", "torch", "numpy", "pillow")
@@ -24,8 +25,20 @@ def write_json(path: Path, value: Any) -> None:
     path.write_text(json.dumps(value, indent=2, allow_nan=False) + "\n")
 
 
-def summarise(measured: Measured, size: str) -> dict[str, Any]:
-    """Return the row's ratios with their spread, what each side told, and where and when it was measured."""
+def read_earlier(path: Path, row: Row, size: str) -> dict[str, Any] | None:
+    """Return what was measured of a row before; None where that was of another size or another definition."""
+    if not path.exists():
+        return None
+    told: dict[str, Any] = json.loads(path.read_text())
+    same = (told["work"], told["kind"], told["size"]) == (row.work, row.kind, size)
+    return told if same else None
+
+
+def summarise(measured: Measured, size: str, earlier: dict[str, Any] | None = None) -> dict[str, Any]:
+    """Return the row's ratios with their spread, what each side told, and where and when it was measured.
+
+    earlier : what the first rounds had come to, elsewhere or at another time.
+    """
     row = measured.row
     ratios = []
     for ratio in row.ratios:
@@ -40,8 +53,18 @@ def summarise(measured: Measured, size: str) -> dict[str, Any]:
         "ratios": ratios,
         "differences": find_differences(row, measured.rounds),
         "rounds": measured.rounds,
+        "earlier": _sessions(earlier),
         **circumstances(),
     }
+
+
+def _sessions(told: dict[str, Any] | None) -> list[dict[str, Any]]:
+    """Return of how many rounds what was measured is, and where and when, for each time that it went on."""
+    if told is None:
+        return []
+    before: list[dict[str, Any]] = told.get("earlier", [])
+    own = {name: told[name] for name in ("machine", "versions", "measured", "commit")}
+    return [*before, {"rounds": len(told["rounds"]) - sum(each["rounds"] for each in before), **own}]
 
 
 def circumstances() -> dict[str, Any]:
@@ -84,7 +107,10 @@ def as_line(told: dict[str, Any]) -> str:
     versions = ", ".join(f"{name} {version}" for name, version in told["versions"].items())
     where = f"{machine['cores']} cores of {machine['processor']}, {machine['system']}"
     commit = f"commit {told['commit']}; " if told["commit"] else ""
-    return f"{told['measured'][:10]}, {commit}{where}; {versions}"
+    before = [
+        f"; {plural(each['rounds'], 'round')} before that: {as_line(each)}" for each in told.get("earlier", [])
+    ]
+    return f"{told['measured'][:10]}, {commit}{where}; {versions}{''.join(before)}"
 
 
 def _cells(ratio: dict[str, Any], same: bool) -> str:
