@@ -3,8 +3,8 @@
 python benchmarks/modern.py [--images 50000] [--epochs 20] [--seeds 3] [--rungs A,B] [--out benchmarks/results]
 
 The ladder `modern` on the CIFAR-10 folder (see speed/imageset.py), and the notebook's last network on the same
-images, trained as the notebook trains it: the line to beat. Hours; what is trained is kept in the cache, and a later
-call goes on.
+images, trained as the notebook trains it: the line to beat. Hours; what is trained is kept in the cache, and a
+later call goes on.
 """
 
 from __future__ import annotations
