@@ -72,22 +72,19 @@ def study_of(effect: float, seed: int) -> optuna.Study:
 
 
 def test_a_setting_that_matters_stands_above_chance_and_one_that_does_not_below() -> None:
-    found = journal.importances(study_of(effect=1.0, seed=1))
-    share, chance = found["matters"]
-    assert share > chance
-    share, chance = found["idle"]
-    assert share < chance
+    shares, chance = journal.importances(study_of(effect=1.0, seed=1))
+    assert shares["matters"] > chance > shares["idle"]
 
 
 def test_settings_without_any_effect_rarely_stand_above_chance() -> None:
-    claims = [
-        share > chance for seed in range(4) for share, chance in journal.importances(study_of(0, seed)).values()
-    ]
-    assert sum(claims) <= 2  # of eight, of which one in twenty may
+    found = [journal.importances(study_of(effect=0, seed=seed)) for seed in range(6)]
+    assert (
+        sum(any(share > chance for share in shares.values()) for shares, chance in found) <= 1
+    )  # of six searches
 
 
 def test_too_few_candidates_say_nothing_of_what_mattered() -> None:
     study = optuna.create_study(direction="maximize")
     for value in (0.1, 0.2, 0.3):
         tell(study, value)
-    assert journal.importances(study) == {}
+    assert journal.importances(study) == ({}, 0.0)

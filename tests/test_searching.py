@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import math
+import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +15,7 @@ import pandas as pd
 import pytest
 from optuna.storages.journal import JournalFileBackend
 
-from convladder import searching
+from convladder import files, folders, provenance, searching
 from convladder.config import Experiment
 from convladder.data.dataset import Dataset
 from convladder.errors import SearchError
@@ -21,12 +24,15 @@ from convladder.resuming import HowToGoOn
 from convladder.searching import Budget, Search
 from convladder.space import space_of
 from convladder.study import SearchPlan
+from convladder.training import checkpoint
+from convladder.training.checkpoint import Checkpoint
+from convladder.training.course import Course
 from convladder.trial import Trial
 
 EPOCHS = 9
 SPACE = {"train.learning_rate": {"low": 1e-4, "high": 1e-1, "log": True}, "model.pooling": ["average", "max"]}
 
-Formula = Callable[[Experiment], float]
+Formula = Callable[[Experiment], float | str]
 
 
 class KilledError(Exception):
@@ -63,7 +69,7 @@ class OneWorker:
         except ArithmeticError as error:
             yield Failed(key, str(error), "", expected=True)
             return
-        for epoch in range(1, EPOCHS + 1):
+        for epoch in range(1, EPOCHS + 1 if isinstance(final, float) else 1):
             yield Message(key, {"epoch": epoch, "kept_accuracy": final * epoch / EPOCHS})
             if key in self._halted:
                 yield Halted(key)
@@ -85,6 +91,14 @@ def plan_of(dataset: Dataset, space: Mapping[str, Any] | None = None) -> SearchP
     return SearchPlan(Trial("default", experiment, dataset), space_of(space or SPACE, "mine.toml"))
 
 
+def about_of(plan: SearchPlan) -> dict[str, Any]:
+    """Return what an unfinished candidate's folder says that it is of."""
+    trial = plan.default
+    environment = provenance.environment("")
+    data = trial.dataset.provenance()
+    return {"rung": "0000", "experiment": trial.experiment.model_dump(), "data": data, "environment": environment}
+
+
 def search(
     folder: Path,
     plan: SearchPlan,
@@ -104,7 +118,7 @@ def search(
             raise KilledError
 
     opened.run(Budget(trials, seconds), jobs=1, on_event=count)
-    opened.write_tables()
+    opened.write_table()
     return opened
 
 
@@ -117,7 +131,7 @@ def test_it_tries_as_many_candidates_as_wanted_and_the_default_first(tmp_path: P
     rows = table(tmp_path)
     assert len(rows) == 20
     assert rows.loc[0, "train.learning_rate"] == 0.001
-    assert found.candidates.outcome()["default_candidate"] == 0
+    assert found.candidates.experiment(found.candidates.tried[0]) == plan_of(few_digits).default.experiment
 
 
 def test_those_that_fall_behind_are_ended_early_and_the_winner_is_the_best_that_is_finished(
@@ -160,9 +174,9 @@ def test_a_search_that_was_killed_between_any_two_lines_of_its_journal_comes_to_
     tmp_path: Path, few_digits: Dataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     plan, append = plan_of(few_digits), JournalFileBackend.append_logs
-    search(tmp_path / "whole", plan, trials=5)
+    search(tmp_path / "whole", plan, trials=13)
     lines = len((tmp_path / "whole/journal.log").read_bytes().splitlines())
-    for last in range(lines):
+    for last in [*range(0, 24), *range(24, lines, 11)]:
         written = itertools.count()
 
         def die_after(self: Any, logs: Any, last: int = last, written: Any = written) -> None:
@@ -171,10 +185,10 @@ def test_a_search_that_was_killed_between_any_two_lines_of_its_journal_comes_to_
             append(self, logs)
 
         monkeypatch.setattr(JournalFileBackend, "append_logs", die_after)
-        with pytest.raises(KilledError):
-            search(tmp_path / f"{last}", plan, trials=5)
+        with contextlib.suppress(KilledError):
+            search(tmp_path / f"{last}", plan, trials=13)
         monkeypatch.setattr(JournalFileBackend, "append_logs", append)
-        search(tmp_path / f"{last}", plan, trials=5)
+        search(tmp_path / f"{last}", plan, trials=13)
         assert table(tmp_path / f"{last}").equals(table(tmp_path / "whole")), f"killed after line {last}"
 
 
@@ -186,11 +200,33 @@ def test_more_candidates_go_on_from_those_that_were_tried(tmp_path: Path, few_di
     assert table(tmp_path / "parts").equals(table(tmp_path / "whole"))
 
 
+def test_the_default_is_tried_as_it_is_and_to_its_end_whatever_the_space(
+    tmp_path: Path, few_digits: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    give(monkeypatch, lambda experiment: experiment.train.learning_rate)  # the default is the worst
+    plan = plan_of(few_digits, {"train.learning_rate": {"low": 0.01, "high": 0.1, "log": True}})
+    default = plan.default.experiment.replace({"train.learning_rate": 0.0012345})
+    plan = replace(plan, default=replace(plan.default, experiment=default))
+    found = search(tmp_path, plan)
+    first = table(tmp_path).iloc[0]
+    assert (first["state"], first["validation_accuracy"]) == ("finished", 0.0012345)
+    assert found.candidates.experiment(found.candidates.tried[0]) == default
+
+
 def test_a_space_that_is_exhausted_ends_the_search(tmp_path: Path, few_digits: Dataset) -> None:
-    plan = plan_of(few_digits, {"model.pooling": ["average", "max"], "train.batch_size": [16, 32]})
+    plan = plan_of(few_digits, {"model.pooling": ["average", "max"], "train.batch_size": [8, 16, 32, 48, 64, 128]})
     found = search(tmp_path, plan, trials=30)
-    assert len(table(tmp_path)) == 4
+    assert len(table(tmp_path)) == 12
+    assert found.candidates.are_exhausted
     assert not found.has_room(Budget(30, None))
+
+
+def test_what_is_open_is_not_forgotten_when_the_space_is_exhausted(tmp_path: Path, few_digits: Dataset) -> None:
+    plan = plan_of(few_digits, {"model.pooling": ["average", "max"]})
+    search(tmp_path, plan, trials=30)
+    again = Search(plan, tmp_path, HowToGoOn())
+    again._study.ask()  # as one that a kill has left
+    assert again.has_room(Budget(30, None))
 
 
 def test_what_cannot_be_is_left_out_and_not_counted(tmp_path: Path, few_digits: Dataset) -> None:
@@ -201,39 +237,112 @@ def test_what_cannot_be_is_left_out_and_not_counted(tmp_path: Path, few_digits: 
     assert set(rows["train.momentum"]) == {0.0}
 
 
-def test_a_space_that_holds_nothing_that_can_be_says_why(tmp_path: Path, few_digits: Dataset) -> None:
-    plan = plan_of(few_digits, {"model.kernel_size": [31, 33]})
-    with pytest.raises(SearchError, match=r"mine.toml: .* none can be: images of 16x16 are too small"):
-        search(tmp_path, plan)
+def test_where_nothing_else_can_be_the_default_is_alone(tmp_path: Path, few_digits: Dataset) -> None:
+    found = search(tmp_path, plan_of(few_digits, {"model.kernel_size": [31, 33]}))
+    assert len(table(tmp_path)) == 1
+    assert "images of 16x16 are too small" in found.candidates.last_refusal
 
 
-def test_a_candidate_that_fails_is_told_and_the_others_go_on(
+def test_a_candidate_that_cannot_be_trained_is_told_and_the_others_go_on(
     tmp_path: Path, few_digits: Dataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fails_when_fast(experiment: Experiment) -> float:
+    def diverges_when_fast(experiment: Experiment) -> float | str:
         if experiment.train.learning_rate > 0.01:
-            raise ArithmeticError("the loss was not a number")
+            return "the loss was not a number"
         return best_at_a_hundredth(experiment)
 
-    give(monkeypatch, fails_when_fast)
+    give(monkeypatch, diverges_when_fast)
     found = search(tmp_path, plan_of(few_digits))
     rows = table(tmp_path)
     failed = rows[rows["error"] == "the loss was not a number"]
-    assert len(failed) > 0
     assert set(failed["state"]) == {"failed"}
     assert (failed["train.learning_rate"] > 0.01).all()
     assert found.candidates.winner is not None
     assert found.candidates.experiment(found.candidates.winner).train.learning_rate <= 0.01
 
 
+def test_what_the_machine_fails_is_tried_again_and_stops_the_search_if_it_goes_on(
+    tmp_path: Path, few_digits: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan = plan_of(few_digits)
+
+    def out_of_memory(experiment: Experiment) -> float:
+        raise ArithmeticError("memory ran out")
+
+    search(tmp_path, plan, trials=4)
+    give(monkeypatch, out_of_memory)
+    with pytest.raises(SearchError, match="3 candidates in a row could not be trained: memory ran out"):
+        search(tmp_path, plan)
+    give(monkeypatch, best_at_a_hundredth)
+    found = search(tmp_path, plan)
+    assert not found.candidates.open
+    assert len(table(tmp_path)) == 20
+    assert "failed" not in set(table(tmp_path)["state"])
+
+
+def test_closing_ends_what_is_open_and_leaves_no_checkpoint(tmp_path: Path, few_digits: Dataset) -> None:
+    plan = plan_of(few_digits)
+    with pytest.raises(KilledError):
+        search(tmp_path, plan, dies_at=15)
+    begun = Search(plan, tmp_path, HowToGoOn())
+    (left,) = begun.candidates.open
+    unfinished = tmp_path / f"candidates/{left.number:04}.unfinished"
+    unfinished.mkdir(parents=True)
+    begun.close()
+    assert not begun.candidates.open
+    assert not unfinished.exists()
+    assert table(tmp_path).set_index("candidate").loc[left.number, "state"] == "failed"
+
+
 def test_when_the_time_is_up_it_ends_and_what_was_running_can_go_on(
     tmp_path: Path, few_digits: Dataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(Search, "seconds", property(lambda self: 10.0 * len(self.candidates.tried)))
-    found = search(tmp_path, plan_of(few_digits), trials=None, seconds=50)
-    assert len(table(tmp_path)) == 5
-    assert not found.has_room(Budget(None, 50))
-    assert found.has_room(Budget(None, 80))
+    plan, looks = plan_of(few_digits), itertools.count()
+    monkeypatch.setattr(Search, "seconds", property(lambda self: self._before + 0.1 * next(looks)))
+    found = search(tmp_path, plan, trials=None, seconds=20)
+    (running,) = found.candidates.open
+    assert not found.has_room(Budget(None, 20))
+    longer = Search(plan, tmp_path, HowToGoOn())
+    assert longer._before >= 20, "the time of all sessions together"
+    assert longer.has_room(Budget(None, 100))
+    search(tmp_path, plan, trials=len(table(tmp_path)))
+    assert table(tmp_path).set_index("candidate").loc[running.number, "state"] in ("finished", "pruned")
+
+
+def test_the_clock_ends_what_is_silent(
+    tmp_path: Path, few_digits: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    halted = threading.Event()
+
+    class Silent(OneWorker):
+        def _run(self, key: Any, experiment: Experiment) -> Iterator[Event]:
+            yield Started(key)
+            assert halted.wait(timeout=30)
+            yield Halted(key)
+
+        def halt(self, key: Any) -> None:
+            halted.set()
+
+    monkeypatch.setattr(searching, "Pool", Silent)
+    found = search(tmp_path, plan_of(few_digits), trials=None, seconds=0.2)
+    assert len(found.candidates.open) == 1
+
+
+def test_an_epoch_that_the_journal_missed_is_taken_from_the_checkpoint(
+    tmp_path: Path, few_digits: Dataset
+) -> None:
+    plan = plan_of(few_digits)
+    with pytest.raises(KilledError):
+        search(tmp_path, plan, dies_at=3)  # after the first epoch of the default
+    rows = [{"epoch": epoch, "val_loss": -epoch, "val_accuracy": epoch / 10} for epoch in range(1, 5)]
+    folder = tmp_path / "candidates/0000.unfinished"
+    checkpoint.write(folder, Checkpoint(Course(rows).to_json(), {}))
+    files.write_json(folder / folders.ABOUT, about_of(plan))
+    opened = Search(plan, tmp_path, HowToGoOn())
+    assert next(opened._tasks(Budget(20, None))).key.rung == "candidate 0"
+    (trial,) = opened.candidates.open
+    assert list(trial.intermediate_values) == [1, 2, 3, 4]
+    assert trial.intermediate_values[4] == 0.4
 
 
 def test_the_default_is_not_beaten_by_what_is_as_good(

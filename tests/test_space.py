@@ -23,10 +23,22 @@ def draw(space: Space, base: Experiment, count: int = 40) -> list[dict[str, Any]
     return [space.draw(study.ask(), base) for _ in range(count)]
 
 
+RUNGS = [
+    (name, rung.name)
+    for name in ("classic", "modern", "notebook")
+    for rung in load_ladder(name).rungs
+    if rung.name != "sgd-nesterov"  # whose momentum Adam does not take
+]
+
+
+@pytest.mark.parametrize(("ladder", "rung"), RUNGS)
+def test_the_built_in_space_may_be_searched_around_every_rung(ladder: str, rung: str) -> None:
+    load_space().check(load_ladder(ladder).experiment(rung))
+
+
 def test_the_built_in_space_surrounds_the_default_and_holds_nothing_that_cannot_be() -> None:
     space, default = load_space(), load_ladder("classic").experiment("augmentation")
-    space.check(default)
-    assert space.locate(default) is not None
+    assert space.nearest(default).keys() == space.dimensions.keys()
     for settings in draw(space, default):
         assert default.replace(settings) != default
 
@@ -69,13 +81,43 @@ def test_a_setting_without_its_condition_is_as_in_a_plain_experiment() -> None:
     base = Experiment().replace({"train.optimizer": "adamw", "train.weight_decay": 0.01})
     for settings in draw(space, base):
         base.replace(settings)  # adam would refuse the weight decay of the base
-    assert space.locate(base) == {"train.optimizer": '"adamw"', "train.weight_decay": 0.01}
 
 
-def test_an_experiment_outside_the_space_has_no_place_in_it() -> None:
-    space = space_of({"train.learning_rate": {"low": 0.01, "high": 0.1}}, "here")
-    assert space.locate(Experiment()) is None
-    assert space.locate(Experiment().replace({"train.learning_rate": 0.05})) == {"train.learning_rate": 0.05}
+def test_what_is_nearest_to_an_experiment() -> None:
+    space = space_of(
+        {
+            "train.learning_rate": {"low": 0.01, "high": 0.1},
+            "augmentation.mixup": [0, 0.2],
+            "model.squeeze": ["none", 4],
+            "model.filters": [[6, 16], [8, 16]],
+            "model.pooling": ["max", "average"],
+        },
+        "here",
+    )
+    base = Experiment().replace({"model.pooling": "max", "model.filters": [1, 2]})
+    assert space.nearest(base) == {
+        "train.learning_rate": 0.01,
+        "augmentation.mixup": "0",
+        "model.squeeze": '"none"',
+        "model.pooling": '"max"',
+    }
+
+
+@pytest.mark.parametrize(
+    ("when", "filters", "searched"),
+    [
+        ({"model.filters": [8, 16]}, [8, 16], True),
+        ({"model.filters": [8, 16]}, [6, 16], False),
+        ({"model.filters": [[8, 16], [6, 16]]}, [6, 16], True),
+        ({"model.residual": []}, [6, 16], True),
+        ({"augmentation.mixup": 0}, [6, 16], True),
+        ({"train.optimizer": ["adam", "adamw"]}, [6, 16], True),
+    ],
+)
+def test_conditions_on_lists_and_numbers(when: dict[str, Any], filters: list[int], searched: bool) -> None:
+    space = space_of({"train.batch_size": {"low": 8, "high": 64, "when": when}}, "here")
+    base = Experiment().replace({"model.filters": filters})
+    assert any("train.batch_size" in each for each in draw(space, base, 3)) == searched
 
 
 def test_keys_may_stand_without_quotes() -> None:
@@ -120,6 +162,14 @@ def test_a_space_that_is_wrong_says_where_and_what_to_do(text: str, said: str) -
     ("values", "said"),
     [
         ({"train.optimizer": ["adam", "adagrad"]}, "train.optimizer: train.optimizer: Input should be"),
+        (
+            {"train.momentum": [0.5, 0.9]},
+            "train.momentum: train: momentum and",
+        ),
+        (
+            {"train.warmup": {"low": 0.0, "high": 0.2, "when": {"train.schedule": "cosine"}}},
+            'train.warmup is never searched: when train.schedule = "cosine" never holds',
+        ),
         ({"train.batch_size": {"low": 0, "high": 64}}, "train.batch_size: Input should be greater than 0"),
         ({"augmentation.shift": {"low": 0.0, "high": 1.5}}, "augmentation.shift: Input should be less than 1"),
     ],

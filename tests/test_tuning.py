@@ -19,6 +19,7 @@ from convladder.candidate import run_candidate
 from convladder.config import Experiment
 from convladder.data.dataset import Dataset
 from convladder.errors import ExperimentError, RunError, SearchError
+from convladder.ladder import parse_ladder
 from convladder.trial import Trial
 from convladder.views.tuning import Tuning
 from stops import start_command
@@ -28,6 +29,7 @@ SPACE = """
 "train.learning_rate" = { low = 1e-4, high = 3e-2, log = true }
 "model.pooling" = ["average", "max"]
 """
+FOLDED = parse_ladder('name = "mine"\n[base]\n"data.folds" = 3\n[[rung]]\nname = "start"', "mine.toml")
 TRIALS, EPOCHS, SEEDS = 4, 3, 2
 HOW = {"limit": 200, "rung": "lenet5", "trials": TRIALS, "epochs": EPOCHS, "seeds": SEEDS, "jobs": 1}
 
@@ -111,6 +113,12 @@ def test_more_candidates_are_refused_once_the_winner_was_tested(climbed: Path) -
     assert "has been tested: candidates that are tried now would be chosen with knowledge" in done.stderr
 
 
+def test_more_seeds_are_refused_once_the_winner_was_tested(climbed: Path) -> None:
+    done = convladder(*command(climbed, seeds=SEEDS + 1), cwd=climbed)
+    assert done.returncode == 2
+    assert f"give --seeds {SEEDS}" in done.stderr
+
+
 def test_another_search_is_refused_in_its_folder(climbed: Path) -> None:
     done = convladder(*command(climbed, epochs=EPOCHS + 1), cwd=climbed)
     assert done.returncode == 2
@@ -157,9 +165,11 @@ def test_where_nothing_is_better_the_test_images_stay_closed(tmp_path: Path) -> 
         trials=2,
         epochs=2,
         changes={"data.limit": 300},
+        jobs=2,
         out=tmp_path / "tuned",
         quiet=True,
     )
+    assert list(found.candidates["state"]) == ["finished", "finished"]
     assert found.changes == {}
     assert found.climb is None
     assert "the test images were not opened" in found.headline()
@@ -170,7 +180,10 @@ def test_where_nothing_is_better_the_test_images_stay_closed(tmp_path: Path) -> 
     ("how", "error", "said"),
     [
         ({"trials": 0}, ExperimentError, "trials is a number from 1 on; got 0"),
+        ({"seconds": -1}, ExperimentError, "seconds is a time above 0; got -1"),
         ({"changes": {"data.folds": 3}}, ExperimentError, "a search has no folds"),
+        ({"ladder": FOLDED}, ExperimentError, "a search has no folds"),
+        ({"changes": {"data.limit": 300, "data.image_size": (4, 4)}}, ExperimentError, "too small"),
         ({"space": {"train.optimizer": ["adam", "rmsprop"]}}, SearchError, "space: train.optimizer: "),
         ({"rung": "lenet"}, cl.ConvladderError, "unknown rung 'lenet'"),
     ],

@@ -5,18 +5,23 @@ from __future__ import annotations
 from pathlib import Path
 
 from convladder import files, folders
+from convladder.errors import TrainingError
 from convladder.trial import Trial, trained
 from convladder.worker import Emit
 
 HISTORY = "history.csv"
 
 
-def run_candidate(trial: Trial, folder: Path, command: str, emit: Emit) -> float:
-    """Train the trial, and return the validation accuracy of the epoch kept: a task for a worker.
+def run_candidate(trial: Trial, folder: Path, command: str, emit: Emit) -> float | str:
+    """Train the trial, and return the validation accuracy of the epoch kept, or why it cannot be trained.
 
-    Leaves its experiment and its history in the folder. As `trial.run_trial` does, it goes on from where it was.
+    A task for a worker. Leaves experiment and history in the folder. As `trial.run_trial` does, it goes on from
+    where it was.
     """
-    with trained(trial, folders.unfinished(folder), command, emit) as (fitted, about, _):
-        files.write_text(folder / HISTORY, fitted.history.to_csv(index=False, lineterminator="\n"))
-        files.write_json(folder / folders.ABOUT, about)
+    try:
+        with trained(trial, folders.unfinished(folder), command, emit) as (fitted, about, _):
+            files.write_text(folder / HISTORY, fitted.history.to_csv(index=False, lineterminator="\n"))
+            files.write_json(folder / folders.ABOUT, about)
+    except TrainingError as error:
+        return str(error)
     return float(fitted.history["val_accuracy"].iloc[fitted.epoch - 1])

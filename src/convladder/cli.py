@@ -244,7 +244,10 @@ def tune(
         int | None, typer.Option("--trials", min=1, metavar="N", help="Candidates to try; default: 30.")
     ] = None,
     time: Annotated[
-        str | None, typer.Option("--time", metavar="TIME", help="How long to search, such as 30m or 2h.")
+        str | None,
+        typer.Option(
+            "--time", metavar="TIME", help="How long to search, such as 30m or 2h; the test comes after it."
+        ),
     ] = None,
     rung: Annotated[
         str | None, typer.Option("--rung", help="Where the search begins; default: the ladder's last.")
@@ -269,9 +272,9 @@ def tune(
 ) -> None:
     """Search for better settings, then test once whether what was found is better.
 
-    Validation alone steers it; candidates that fall behind are ended early. The best is trained afresh with some
-    seeds beside the default, and compared on test as a rung with its parent. After a stop, whatever stopped it,
-    the same command goes on where it was.
+    Validation alone steers it; candidates that fall behind are ended early. The best is then trained afresh with
+    several seeds beside the default, which takes its time too, and compared on test as a rung with its parent.
+    After a stop, whatever stopped it, the same command goes on where it was.
     """
     from convladder.tuning import tune as search
 
@@ -295,7 +298,7 @@ def tune(
             quiet=quiet,
         )
     show.tuning(tuned, tuned.report(), json_wanted=as_json)
-    if tuned.climb and tuned.climb.failures:
+    if tuned.winner is None or tuned.test_failure:
         raise typer.Exit(1)
 
 

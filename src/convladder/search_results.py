@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -20,14 +19,6 @@ DEFAULT, TUNED = "default", "tuned"  # the rungs of the climb that a search ends
 FIXED_COLUMNS = ("candidate", "state", "validation_accuracy", "epochs", "flops", "error")
 
 
-@dataclass(frozen=True)
-class Importance:
-    """A setting's share in how well candidates did, and the share that chance reaches one time in twenty."""
-
-    share: float
-    chance: float
-
-
 class SearchResults:
     """The results of a search's folder. Raises RunError where it is none, or nothing was tried yet."""
 
@@ -37,7 +28,7 @@ class SearchResults:
             raise RunError(f"{folder} is not a search: it has no tune.json")
         self.about: dict[str, Any] = files.read_json(folder / "tune.json")
         if not (folder / "candidates.csv").exists():
-            raise RunError(f"no candidate in {folder} was tried yet (the same tune command goes on with it)")
+            raise RunError(f"no candidate in {folder} is over yet (the same tune command goes on with it)")
 
     @cached_property
     def candidates(self) -> pd.DataFrame:
@@ -73,10 +64,20 @@ class SearchResults:
         return flatten(self.default)[setting]
 
     @cached_property
-    def importances(self) -> dict[str, Importance]:
-        """How much each setting mattered, the most first; empty where fewer than ten candidates are finished."""
-        found = files.read_json(self.folder / "importances.json")
-        return {key: Importance(**each) for key, each in found.items()}
+    def importances(self) -> dict[str, float]:
+        """Each setting's share in how well candidates did, the largest first; empty where too few are finished."""
+        return dict(self._importances["shares"])
+
+    @property
+    def chance(self) -> float:
+        """The largest share that chance gives, but for one search in twenty: a share below it says nothing."""
+        return float(self._importances["chance"])
+
+    @cached_property
+    def _importances(self) -> dict[str, Any]:
+        path = self.folder / "importances.json"  # written when a search ends
+        found: dict[str, Any] = files.read_json(path) if path.exists() else {"shares": {}, "chance": 0.0}
+        return found
 
     @property
     def winner(self) -> int | None:
@@ -118,19 +119,26 @@ class SearchResults:
 
     @property
     def default_accuracy(self) -> float | None:
-        """The validation accuracy of the default in the search; None where it was not among those finished."""
-        number = self.about["default_candidate"]
-        return None if number is None else self.accuracy(number)
+        """The validation accuracy of the default, which is the first candidate; None unless it is finished."""
+        return self.accuracy(0)
 
     def accuracy(self, candidate: int) -> float | None:
         """Return the validation accuracy of a candidate; None unless it is finished."""
-        rows = self.candidates[self.candidates["candidate"] == candidate]
-        row: dict[str, Any] = rows.to_dict("records")[0]  # type: ignore[assignment]
-        return float(row["validation_accuracy"]) if row["state"] == "finished" else None
+        for row in self.candidates.to_dict("records"):
+            if row["candidate"] == candidate and row["state"] == "finished":
+                return float(row["validation_accuracy"])
+        return None
+
+    @property
+    def test_failure(self) -> str | None:
+        """Why the winner and the default could not be tested; None unless a trial of theirs failed."""
+        for path in sorted((self.folder / "climb" / "trials").glob("*/*.error.txt")):
+            return (path.read_text(encoding="utf-8").strip().splitlines() or ["unknown"])[-1]
+        return None
 
     def headline(self) -> str:
         """Say in a few sentences what the search has shown."""
-        return " ".join([self._of_candidates(), self._of_the_winner()])
+        return " ".join(filter(None, [self._of_candidates(), self._of_the_winner(), self._of_other_searches()]))
 
     def _of_candidates(self) -> str:
         tried = len(self.candidates)
@@ -138,34 +146,45 @@ class SearchResults:
             "trained to the end": self.count("finished"),
             "ended early, others being ahead": self.count("pruned"),
             "failed": self.count("failed"),
-            "not ended yet": self.count("unfinished"),
+            "not ended": self.count("unfinished"),
         }
         listed = ", ".join(f"{count} {what}" for what, count in parts.items() if count)
-        return f"{plural(tried, 'candidate')}: {listed}."
+        all_there_are = ", all that the space holds" if self.about["exhausted"] else ""
+        return f"{plural(tried, 'candidate')}{all_there_are}: {listed or 'none'}."
 
     def _of_the_winner(self) -> str:
         if self.winner is None:
-            return "None is finished, so there is no winner yet."
-        best = percent(self.accuracy(self.winner) or 0.0)
+            return "None could be trained to the end, so there is no winner."
+        best, default = percent(self.accuracy(self.winner) or 0.0), self.default_accuracy
         if self.tuned is None:
             return (
                 f"None was better on validation than the default ({best}): there is nothing to claim, "
                 "and the test images were not opened."
             )
-        default = self.default_accuracy
         beside = "" if default is None else f", the default {percent(default)}"
         chosen = f"Best on validation: candidate {self.winner}, {best}{beside}."
         if self.climb is None:
-            return f"{chosen} It is still to be tested."
-        return f"{chosen} Trained afresh with {self.climb.seeds} other seeds, {self._claim()}"
+            failed = f"its test failed ({self.test_failure})" if self.test_failure else "it is still to be tested"
+            return f"{chosen} But {failed}: the same command goes on."
+        seeds = "another seed" if self.climb.seeds == "1" else f"{self.climb.seeds} other seeds"
+        return f"{chosen} Trained afresh with {seeds}, {self._claim()}"
 
     def _claim(self) -> str:
         assert self.climb is not None
-        claims = self.climb.against_parent
-        found = claims[0].difference if claims else None
-        if found is None or found.low is None or found.high is None:
-            return "nothing can be claimed: too few of its trials are finished."
+        if self.climb.failures or self.climb.missing:
+            return "it is not tested to the end: the same command goes on."
+        (claim,) = self.climb.against_parent
+        found = claim.difference
+        if found.low is None or found.high is None:
+            return f"{points(found.difference)} points on test; but with one seed nothing can be claimed."
         by = f"{points(found.difference)} points (95 % interval {points(found.low)} to {points(found.high)})"
         if found.verdict in ("better", "worse"):
             return f"it is {found.verdict} on test than the default: {by}."
         return f"no difference from the default on test can be detected: {by}."
+
+    def _of_other_searches(self) -> str:
+        others = self.about["tested_before"]
+        if not others or self.climb is None:
+            return ""
+        had = f"{plural(others, 'other search')} had been tested on these test images"
+        return f"Mind that {had}: who looks often finds a difference some day."

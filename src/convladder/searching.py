@@ -6,32 +6,30 @@ Optuna draws the settings of each candidate from a space and says, epoch by epoc
 from __future__ import annotations
 
 import contextlib
-import shutil
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
-from functools import cached_property
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import optuna
-import pandas as pd
-from optuna.trial import TrialState
+from optuna.trial import FrozenTrial, TrialState
 
-from convladder import files, folders, journal, provenance, signals
-from convladder.candidate import run_candidate
+from convladder import files, folders, journal, signals
 from convladder.climbing import RENEW_AFTER
-from convladder.errors import ExperimentError, RunError, SearchError
+from convladder.drawing import DEFAULT, Drawing
+from convladder.errors import SearchError
 from convladder.folders import TrialKey
-from convladder.models import sizes
 from convladder.processes import Event, Failed, Finished, Halted, Message, Pool, Task
 from convladder.resuming import HowToGoOn
-from convladder.study import ERROR, EXHAUSTED, SECONDS, SETTINGS, SKIPPED, Candidates, SearchPlan
-from convladder.trial import Trial
+from convladder.study import ERROR, EXHAUSTED, SECONDS, SETTINGS, Candidates, SearchPlan
+from convladder.training import checkpoint
+from convladder.training.course import Course
 
 ABOUT, JOURNAL, TABLE, IMPORTANCES = "tune.json", "journal.log", "candidates.csv", "importances.json"
-MOST_SKIPPED = 100  # draws in a row that give no new candidate, before a search gives up
+MOST_SKIPPED = 100  # draws in a row that give no new candidate: the space has no other
+MOST_FAULTS = 3  # candidates in a row that the machine fails, before a search stops
+KEEP_TIME = 30  # seconds, after which the time that was searched is written down again
 
 OnEvent = Callable[[Event], None]
 
@@ -48,32 +46,32 @@ class Search:
     """A search in its folder, which the caller has locked. What is there already is gone on with."""
 
     def __init__(self, plan: SearchPlan, folder: Path, how: HowToGoOn) -> None:
-        self._plan, self._folder, self._how = plan, folder, how
-        self._default = plan.default.experiment
-        self._study = journal.open_study(folder / JOURNAL, self._default.train.epochs)
+        self._folder, self._train = folder, plan.default.experiment.train
+        self._study = journal.open_study(folder / JOURNAL, self._train.epochs)
         self.candidates = Candidates(plan, self._study)
-        self._asked: dict[int, optuna.Trial] = {}
+        self._drawing = Drawing(plan, folder, self._study, self.candidates, how)
         self._lock = threading.Lock()  # tasks are asked for in other threads than events are taken in
-        self._before = float(self._study.user_attrs.get(SECONDS, 0.0))
+        self._before = self._kept = float(self._study.user_attrs.get(SECONDS, 0.0))
         self._started: float | None = None
+        self._faults = 0
         files.remove_leftovers(folder)
         if not self._study.get_trials(deepcopy=False):
-            self._let_the_default_be_first()
+            self._study.enqueue_trial(plan.space.nearest(plan.default.experiment))
         for trial in self.candidates.tried:
             if trial.state is not TrialState.RUNNING:
-                self._put_away(trial.number)  # which a kill may have come before
+                self._drawing.put_away(trial.number)  # which a kill may have come before
 
     def has_room(self, budget: Budget) -> bool:
         """Whether candidates can still be tried."""
-        wants = bool(self.candidates.open) or self._lacks(budget)
-        return wants and self._is_in_time(budget) and not self._study.user_attrs.get(EXHAUSTED)
+        lacks = self._lacks(budget) and not self.candidates.are_exhausted
+        return (bool(self.candidates.open) or lacks) and self._is_in_time(budget)
 
     def expected(self, budget: Budget) -> dict[TrialKey, float]:
         """Return the candidates that are still to be tried, each as much work; none where the number is open."""
         over = len(self.candidates.tried) - len(self.candidates.open)
         known = len(self.candidates.drawn)
         wanted = range(known, known + budget.trials - over) if budget.trials else ()
-        return {self.key(number): 1.0 for number in wanted}
+        return {self._drawing.key(number): 1.0 for number in wanted}
 
     @property
     def seconds(self) -> float:
@@ -83,43 +81,38 @@ class Search:
     def run(self, budget: Budget, *, jobs: int, on_event: OnEvent) -> None:
         """Try candidates until the budget is spent.
 
-        Raises SearchError where the space holds none that can be trained.
+        Raises SearchError where the machine fails several in a row.
         """
         self._started = time.monotonic()
         pool = Pool(self._tasks(budget), jobs=jobs, renew_after=RENEW_AFTER)
-        with signals.answered_gently(pool.stop), self._ending_in_time(budget, pool):
-            for event in pool.events():
-                self._take(event, pool)
-                on_event(event)
-        self._keep_time()
+        try:
+            with signals.answered_gently(pool.stop), self._ending_in_time(budget, pool):
+                for event in pool.events():
+                    self._take(event, pool)
+                    if isinstance(event, Message) and not self._is_in_time(budget):
+                        pool.halt(event.key)
+                    on_event(event)
+        finally:
+            with self._lock:  # not between the lines of a draw
+                self._keep_time()
 
-    def write_tables(self) -> None:
-        """Write what reports are made of, without Optuna: `candidates.csv` and `importances.json`."""
-        table = pd.DataFrame(self.candidates.table())
-        files.write_text(self._folder / TABLE, table.to_csv(index=False, lineterminator="\n"))
-        found = {
-            key: {"share": share, "chance": chance}
-            for key, (share, chance) in journal.importances(self._study).items()
-        }
-        files.write_json(self._folder / IMPORTANCES, found)
+    def close(self) -> None:
+        """End what is still open: the winner is to be tested, and nothing can be tried after that."""
+        for trial in self.candidates.open:
+            self._study.tell(trial.number, state=TrialState.FAIL)
+            if SETTINGS in trial.user_attrs:
+                self._drawing.put_away(trial.number)
+        self.write_table()
 
-    def key(self, number: int) -> TrialKey:
-        """Return the key under which the events of a candidate come."""
-        return TrialKey(f"candidate {number}", self._default.seed)
+    def write_table(self) -> None:
+        """Write `candidates.csv`, from which reports are made without Optuna."""
+        text = self.candidates.table().to_csv(index=False, lineterminator="\n")
+        files.write_text(self._folder / TABLE, text)
 
-    def place(self, number: int) -> Path:
-        """Return where a candidate's history is."""
-        return self._folder / "candidates" / f"{number:04}"
-
-    @cached_property
-    def _command(self) -> str:
-        return provenance.command()
-
-    def _let_the_default_be_first(self) -> None:
-        """Let the default be the first candidate, where it lies in the space."""
-        place = self._plan.space.locate(self._default)
-        if place is not None:
-            self._study.enqueue_trial(place)
+    def write_importances(self) -> None:
+        """Write `importances.json`: each setting's share, and the largest by chance."""
+        shares, chance = journal.importances(self._study)
+        files.write_json(self._folder / IMPORTANCES, {"shares": shares, "chance": chance})
 
     def _lacks(self, budget: Budget) -> bool:
         return budget.trials is None or len(self.candidates.tried) < budget.trials
@@ -130,117 +123,102 @@ class Search:
     def _tasks(self, budget: Budget) -> Iterator[Task]:
         """Yield candidates as workers become free: first those that an earlier session was at."""
         for trial in self.candidates.open:
-            task = self._resume(trial.number, trial._trial_id)
+            task = self._resume(trial) if self._is_in_time(budget) else None
             if task is not None:
                 yield task
         skipped = 0
         while self._lacks(budget) and self._is_in_time(budget) and skipped < MOST_SKIPPED:
-            task = self._ask()
+            with self._lock:
+                task = self._drawing.draw()
             skipped = 0 if task else skipped + 1
             if task is not None:
                 yield task
         if skipped == MOST_SKIPPED:
             self._study.set_user_attr(EXHAUSTED, True)
-            if not self.candidates.tried:
-                reason = self.candidates.drawn[-1].user_attrs[SKIPPED]
-                raise SearchError(f"{self._plan.space.where}: of {MOST_SKIPPED} candidates none can be: {reason}")
 
-    def _ask(self) -> Task | None:
+    def _resume(self, trial: FrozenTrial) -> Task | None:
+        """Return the task of a candidate that an earlier session was at; None where it is over."""
         with self._lock:
-            self._study.sampler = journal.sampler(self._default.seed, len(self.candidates.drawn))
-            return self._draw(self._study.ask())
-
-    def _resume(self, number: int, trial_id: int) -> Task | None:
-        """Return the task of a candidate that was running, or being drawn, when the search was stopped."""
-        with self._lock:
-            self._study.sampler = journal.sampler(self._default.seed, number)
-            task = self._draw(optuna.Trial(self._study, trial_id))
-            if task is not None and self._falls_behind(number):
-                self._put_away(number)
+            task = self._drawing.resume(trial)
+            if task is not None and self._turns_out_behind(trial.number):
+                self._drawing.put_away(trial.number)
                 return None
             return task
 
-    def _draw(self, asked: optuna.Trial) -> Task | None:
-        """Return the task of a candidate; None where there cannot be such a one, or has been."""
-        settings = self._plan.space.draw(asked, self._default)
-        if self.candidates.has_been(settings, before=asked.number):
-            self._skip(asked, "it has been tried already", TrialState.FAIL)
-            return None
-        try:
-            experiment = self._default.replace(settings)
-            sizes.check_size(experiment.model, *self._plan.default.dataset.bank.form.shape[:2])
-        except ExperimentError as error:
-            self._skip(asked, str(error), TrialState.PRUNED)  # from which the sampler learns, unlike from FAIL
-            return None
-        asked.set_user_attr(SETTINGS, settings)
-        self._asked[asked.number] = asked
-        place = self.place(asked.number)
-        trial = replace(self._plan.default, rung=place.name, experiment=experiment)
-        self._clear_if_begun_otherwise(trial, place)
-        return Task(self.key(asked.number), run_candidate, (trial, place, self._command))
-
-    def _skip(self, asked: optuna.Trial, reason: str, state: TrialState) -> None:
-        asked.set_user_attr(SKIPPED, reason)
-        self._study.tell(asked, state=state)
-
-    def _clear_if_begun_otherwise(self, trial: Trial, place: Path) -> None:
-        """Begin a candidate anew that was begun by other versions: it only steers, and no figure rests on it."""
-        try:
-            self._how.prepare(trial, place)
-        except RunError:
-            replace(self._how, fresh=True).clear(place)
-
     def _take(self, event: Event, pool: Pool) -> None:
-        """Take what happened to a candidate into the journal."""
+        """Take what happened to a candidate into the journal. Raises SearchError where the machine fails many."""
         if not isinstance(event, Message | Finished | Failed | Halted):
             return
-        number = int(event.key.rung.rpartition(" ")[2])
+        number = self._drawing.numbers[event.key]
         with self._lock:
             if isinstance(event, Message):
                 if isinstance(event.value, dict) and self._report(number, event.value):
                     pool.halt(event.key)
+                if self.seconds - self._kept > KEEP_TIME:
+                    self._keep_time()
                 return
-            if isinstance(event, Finished):
+            if isinstance(event, Failed):  # it stays open, and the same command tries it again
+                self._count_fault(event)
+                return
+            self._faults = 0
+            if isinstance(event, Finished) and isinstance(event.value, str):
+                self._drawing.asked[number].set_user_attr(ERROR, event.value)
+                self._tell(number, state=TrialState.PRUNED)
+            elif isinstance(event, Finished):
                 self._tell(number, event.value)
-            if isinstance(event, Failed):
-                self._asked[number].set_user_attr(ERROR, event.error)
-                self._tell(number, state=TrialState.PRUNED if event.expected else TrialState.FAIL)
             if self.candidates.state(number) is not TrialState.RUNNING:
-                self._put_away(number)
-            self._keep_time()
+                self._drawing.put_away(number)
+                self.write_table()
+
+    def _count_fault(self, failed: Failed) -> None:
+        if not failed.expected:
+            raise RuntimeError(failed.details)
+        self._faults += 1
+        if self._faults == MOST_FAULTS:
+            raise SearchError(f"{MOST_FAULTS} candidates in a row could not be trained: {failed.error}")
 
     def _report(self, number: int, row: Mapping[str, Any]) -> bool:
         """Report an epoch, and return whether the candidate is to be ended before its time."""
         if self.candidates.state(number) is not TrialState.RUNNING:
             return False
-        asked, epoch = self._asked[number], int(row["epoch"])
-        if epoch not in self._study.get_trials(deepcopy=False)[number].intermediate_values:
-            asked.report(row["kept_accuracy"], epoch)
+        epoch = int(row["epoch"])
+        if epoch not in self._reported(number):
+            self._drawing.asked[number].report(row["kept_accuracy"], epoch)
         return self._falls_behind(number)
 
+    def _turns_out_behind(self, number: int) -> bool:
+        """Report what the checkpoint knows and the journal does not, and return whether the candidate is over."""
+        if self._falls_behind(number):
+            return True
+        found, _ = checkpoint.read_newest(folders.unfinished(self._drawing.place(number)))
+        rows = found.course["history"] if found else []
+        for epoch in range(1, len(rows) + 1):
+            kept = Course(rows[:epoch]).kept_epoch(self._train)
+            known = epoch in self._reported(number)
+            if not known and self._report(
+                number, {"epoch": epoch, "kept_accuracy": rows[kept - 1]["val_accuracy"]}
+            ):
+                return True
+        return False
+
     def _falls_behind(self, number: int) -> bool:
-        """Whether a candidate is behind others that came as far; it is over then."""
-        reported = self._study.get_trials(deepcopy=False)[number].intermediate_values
-        if max(reported, default=0) >= self._default.train.epochs or not self._asked[number].should_prune():
+        """Whether a candidate is behind others that came as far; it is over then. The default never is."""
+        last = max(self._reported(number), default=0)
+        if number == DEFAULT or last >= self._train.epochs or not self._drawing.asked[number].should_prune():
             return False
         self._tell(number, state=TrialState.PRUNED)
         return True
 
+    def _reported(self, number: int) -> Mapping[int, float]:
+        return self._study.get_trials(deepcopy=False)[number].intermediate_values
+
     def _tell(self, number: int, value: float | None = None, *, state: TrialState | None = None) -> None:
         if self.candidates.state(number) is TrialState.RUNNING:  # it may have ended while it was being halted
-            self._study.tell(self._asked[number], value, state=state)
-
-    def _put_away(self, number: int) -> None:
-        """Keep the history of a candidate that is over, and nothing else."""
-        place = self.place(number)
-        unfinished = folders.unfinished(place)
-        for name in ("history.csv", folders.ABOUT):
-            if (unfinished / name).exists() and not (place / name).exists():
-                files.write_bytes(place / name, (unfinished / name).read_bytes())
-        shutil.rmtree(unfinished, ignore_errors=True)
+            self._study.tell(self._drawing.asked[number], value, state=state)
 
     def _keep_time(self) -> None:
-        self._study.set_user_attr(SECONDS, round(self.seconds, 3))
+        self._kept = self.seconds
+        self._study.set_user_attr(SECONDS, round(self._kept, 3))
 
     @contextlib.contextmanager
     def _ending_in_time(self, budget: Budget, pool: Pool) -> Iterator[None]:
@@ -251,7 +229,7 @@ class Search:
 
         def end() -> None:
             for trial in self.candidates.open:
-                pool.halt(self.key(trial.number))
+                pool.halt(self._drawing.key(trial.number))
 
         timer = threading.Timer(max(0.0, budget.seconds - self.seconds), end)
         timer.daemon = True

@@ -9,6 +9,7 @@ A space is written in TOML, the built-in one too (`convladder tune --print-space
 
 from __future__ import annotations
 
+import contextlib
 import json
 import tomllib
 from collections.abc import Iterator, Mapping
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     import optuna
 
 USUAL = "usual"
+DRAWN_TO_CHECK = 200
 DIGITS = 3  # of a number that is drawn: more would tell nobody anything
 
 _SET_OTHERWISE = {
@@ -63,6 +65,11 @@ class Dimension(BaseModel):
             raise ValueError("log needs a range whose low is above 0")
         return self
 
+    def is_searched(self, values: Mapping[str, Any], settings: Mapping[str, Any]) -> bool:
+        """Whether its conditions hold: by the values so far, or else by the settings."""
+        here = {name: values.get(name, settings[name]) for name in self.when}
+        return all(any(_same(here[name], each) for each in _alternatives(name, self.when[name])) for name in here)
+
     @property
     def ends(self) -> tuple[Any, ...]:
         """Its choices, or both ends of its range."""
@@ -80,23 +87,29 @@ class Space:
     dimensions: Mapping[str, Dimension]
 
     def check(self, base: Experiment) -> None:
-        """Raise SearchError where a setting cannot take one of its values, all others being as in `base`."""
+        """Raise SearchError where a setting cannot take its values, or is never searched, around `base`."""
+        drawn = self._drawn_at_random(base)
         for key, dimension in self.dimensions.items():
-            for value in dimension.ends:
-                try:
-                    base.replace(_first_of_each(dimension.when) | {key: _fitting(key, value)})
-                except ExperimentError as error:
-                    raise SearchError(f"{self.where}: {key}: {error}") from None
+            refusals = [_refusal(base, key, value) for value in dimension.ends]
+            alone = [each for each in refusals if each.startswith(f"{key}:")]  # not for what else it stands beside
+            if alone or (all(refusals) and not any(key in each for each in drawn)):
+                raise SearchError(f"{self.where}: {key}: {(alone or refusals)[0]}")
+            if drawn and not any(key in each for each in drawn):
+                raise SearchError(
+                    f"{self.where}: {key} is never searched: when {_written(dimension.when)} never holds"
+                )
+        if not drawn:
+            raise SearchError(f"{self.where}: of {DRAWN_TO_CHECK} candidates around this start none can be")
 
-    def draw(self, trial: optuna.trial.Trial, base: Experiment) -> dict[str, Any]:
+    def draw(self, trial: optuna.trial.BaseTrial, base: Experiment) -> dict[str, Any]:
         """Let a trial of Optuna's choose a value for each setting that is searched; return `{setting: value}`.
 
         A setting that is not searched for want of its condition is as in a plain experiment, whatever `base` has.
         """
         plain, settings = flatten(Experiment()), flatten(base)
         values: dict[str, Any] = {}
-        for key, dimension, active in self._in_turn(values, settings):
-            if not active:
+        for key, dimension in self.dimensions.items():
+            if not dimension.is_searched(values, settings):
                 values |= {} if settings[key] == plain[key] else {key: plain[key]}
             elif dimension.choices is not None:
                 names = {_name(choice): choice for choice in dimension.choices}
@@ -108,34 +121,48 @@ class Space:
                 values[key] = trial.suggest_int(key, low, high, log=dimension.log)
         return values
 
-    def locate(self, experiment: Experiment) -> dict[str, Any] | None:
-        """Return what Optuna's trial would choose for it to be this experiment; None where that is outside."""
-        plain, settings = flatten(Experiment()), flatten(experiment)
+    def nearest(self, experiment: Experiment) -> dict[str, Any]:
+        """Return what Optuna's trial would choose to come near to an experiment; what is not near is left out."""
+        settings = flatten(experiment)
         place: dict[str, Any] = {}
-        for key, dimension, active in self._in_turn(settings, settings):
+        for key, dimension in self.dimensions.items():
             value = settings[key]
-            if not active:
-                inside = value == plain[key]
-            elif dimension.choices is not None:
-                place[key] = _name(value)
-                inside = place[key] in map(_name, dimension.choices)
-            else:
-                place[key] = value
-                inside = value is not None and dimension.ends[0] <= value <= dimension.ends[1]
-            if not inside:
-                return None
+            if dimension.choices is not None:
+                found = [choice for choice in dimension.choices if _same(choice, value)]
+                place |= {key: _name(found[0])} if found else {}
+            elif isinstance(value, int | float):
+                place[key] = min(max(value, dimension.ends[0]), dimension.ends[1])
         return place
 
     def to_json(self) -> dict[str, Any]:
         return {key: dimension.model_dump(exclude_defaults=True) for key, dimension in self.dimensions.items()}
 
-    def _in_turn(
-        self, values: Mapping[str, Any], settings: Mapping[str, Any]
-    ) -> Iterator[tuple[str, Dimension, bool]]:
-        """Yield each dimension, and whether its conditions hold: by the values so far, or else by the settings."""
-        for key, dimension in self.dimensions.items():
-            here = {name: _name(values.get(name, settings[name])) for name in dimension.when}
-            yield key, dimension, all(here[name] in map(_name, _listed(dimension.when[name])) for name in here)
+    def _drawn_at_random(self, base: Experiment) -> list[dict[str, Any]]:
+        """Return the settings of such candidates as can be, of so many that are drawn at random."""
+        import optuna  # here, where a search begins: it takes a second
+
+        sampler, found = optuna.samplers.RandomSampler(seed=0), []
+        with quiet():
+            study = optuna.create_study(sampler=sampler)
+        for _ in range(DRAWN_TO_CHECK):
+            settings = self.draw(study.ask(), base)
+            with contextlib.suppress(ExperimentError):
+                base.replace(settings)
+                found.append(settings)
+        return found
+
+
+@contextlib.contextmanager
+def quiet() -> Iterator[None]:
+    """Let Optuna tell of errors alone meanwhile."""
+    import optuna
+
+    before = optuna.logging.get_verbosity()
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    try:
+        yield
+    finally:
+        optuna.logging.set_verbosity(before)
 
 
 def load_space(name: str | Path | None = None) -> Space:
@@ -214,12 +241,33 @@ def _check_order(name: str, dimensions: Mapping[str, Dimension], where: str) -> 
             raise SearchError(f"{where}: {key} looks at {name}, which must stand above it")
 
 
-def _listed(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else [value]
+def _alternatives(key: str, wanted: Any) -> list[Any]:
+    """Return the values with which a condition holds: of a setting that is a list itself, lists in a list."""
+    if not isinstance(wanted, list):
+        return [wanted]
+    is_a_list = isinstance(flatten(Experiment())[key], tuple)
+    return [wanted] if is_a_list and not any(isinstance(each, list) for each in wanted) else wanted
 
 
-def _first_of_each(conditions: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: _listed(value)[0] for key, value in conditions.items()}
+def _same(one: Any, other: Any) -> bool:
+    """Whether two values of a setting are the same, however written: 0 and 0.0, lists and tuples, none."""
+    one, other = (None if value == "none" else value for value in (one, other))
+    if isinstance(one, list | tuple) and isinstance(other, list | tuple):
+        return len(one) == len(other) and all(map(_same, one, other))
+    return isinstance(one, bool) == isinstance(other, bool) and bool(one == other)
+
+
+def _written(conditions: Mapping[str, Any]) -> str:
+    return ", ".join(f"{key} = {json.dumps(value)}" for key, value in conditions.items())
+
+
+def _refusal(base: Experiment, key: str, value: Any) -> str:
+    """Return why a setting cannot take a value, all others being as in `base`; empty where it can."""
+    try:
+        base.replace({key: _fitting(key, value)})
+    except ExperimentError as error:
+        return str(error)
+    return ""
 
 
 def _fitting(key: str, value: Any) -> Any:

@@ -1,4 +1,7 @@
-"""What a search knows: the trials of Optuna's study as candidates, experiments with their validation accuracy."""
+"""What a search knows: the trials of Optuna's study as candidates, experiments with their validation accuracy.
+
+The first candidate is the default, whatever the space.
+"""
 
 from __future__ import annotations
 
@@ -8,16 +11,19 @@ from dataclasses import dataclass
 from typing import Any
 
 import optuna
+import pandas as pd
 from optuna.trial import FrozenTrial, TrialState
 
 from convladder import climbing
-from convladder.config import Experiment, difference
+from convladder.config import Experiment, difference, flatten
 from convladder.models import sizes
 from convladder.space import Space
 from convladder.trial import Trial
 
 SETTINGS, ERROR, SKIPPED = "settings", "error", "skipped"  # what is kept of a trial beside what Optuna keeps
 SECONDS, EXHAUSTED = "seconds", "exhausted"  # and of the study
+
+COLUMNS = ("candidate", "state", "validation_accuracy", "epochs", "flops", "error")  # and then the settings
 
 _STATES = {
     TrialState.COMPLETE: "finished",
@@ -85,35 +91,44 @@ class Candidates:
         found = difference(self._default, self.experiment(trial))
         return {key: list(new) if isinstance(new, tuple) else new for key, (_, new) in found.items()}
 
-    def has_been(self, settings: dict[str, Any], before: int) -> bool:
-        """Whether a candidate of a lower number has these settings."""
-        return any(trial.user_attrs[SETTINGS] == settings for trial in self.tried if trial.number < before)
+    def has_been(self, experiment: Experiment, before: int) -> bool:
+        """Whether a candidate of a lower number is this experiment."""
+        return any(self.experiment(trial) == experiment for trial in self.tried if trial.number < before)
+
+    @property
+    def last_refusal(self) -> str:
+        """Why the last one that was drawn could not be tried; empty where it was."""
+        drawn = self.drawn
+        return str(drawn[-1].user_attrs.get(SKIPPED, "")) if drawn else ""
+
+    @property
+    def are_exhausted(self) -> bool:
+        """Whether the space has none that was not tried."""
+        return bool(self._study.user_attrs.get(EXHAUSTED))
 
     def outcome(self) -> dict[str, Any]:
-        """Return the winner, how it differs from the default, and which candidate is the default."""
+        """Return the winner, how it differs from the default, and whether the space is exhausted."""
         winner = self.winner
-        alike = [trial.number for trial in self.tried if not self.changes(trial)]
         return {
             "winner": winner.number if winner else None,
             "changes": self.changes(winner) if winner else {},
-            "default_candidate": alike[0] if alike else None,
+            "exhausted": self.are_exhausted,
         }
 
-    def table(self) -> list[dict[str, Any]]:
-        """Return a row a candidate; a setting that its conditions left out is None."""
-        return [self._row(trial) for trial in self.tried]
+    def table(self) -> pd.DataFrame:
+        """Return a row a candidate; a setting that its conditions left out is empty."""
+        columns = [*COLUMNS, *self._plan.space.dimensions]
+        return pd.DataFrame([self._row(trial) for trial in self.tried], columns=columns)
 
     def _row(self, trial: FrozenTrial) -> dict[str, Any]:
         epochs = max(trial.intermediate_values, default=0)
-        dataset, settings = self._plan.default.dataset, trial.user_attrs[SETTINGS]
-        model, error = self.experiment(trial).model, trial.user_attrs.get(ERROR, "")
-        row: dict[str, Any] = {
-            "candidate": trial.number,
-            "state": "failed" if error else _STATES[trial.state],
-            "validation_accuracy": trial.intermediate_values.get(epochs),
-            "epochs": epochs,
-            "flops": sizes.count_flops(model, dataset.bank.form.shape, len(dataset.class_names)),
-            "error": error,
-        }
-        searched = self._plan.space.dimensions
-        return row | {key: json.dumps(settings[key]) if key in trial.params else None for key in searched}
+        finished = trial.state is TrialState.COMPLETE
+        accuracy = trial.values[0] if finished else trial.intermediate_values.get(epochs)
+        dataset, experiment = self._plan.default.dataset, self.experiment(trial)
+        flops = sizes.count_flops(experiment.model, dataset.bank.form.shape, len(dataset.class_names))
+        error = trial.user_attrs.get(ERROR, "")
+        state = "failed" if error else _STATES[trial.state]
+        figures = (trial.number, state, accuracy, epochs, flops, error)
+        settings = flatten(experiment)
+        searched = [key for key in self._plan.space.dimensions if key in trial.params]
+        return dict(zip(COLUMNS, figures, strict=True)) | {key: json.dumps(settings[key]) for key in searched}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import sys
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -12,6 +14,7 @@ from convladder.climbing import Plan
 from convladder.config import Experiment, difference
 from convladder.errors import ExperimentError, RunError, SearchError
 from convladder.ladder import Ladder, Rung
+from convladder.models import sizes
 from convladder.processes import cores
 from convladder.resuming import HowToGoOn
 from convladder.search_results import DEFAULT, TUNED
@@ -19,6 +22,7 @@ from convladder.space import Space, load_space, space_of
 from convladder.trial import Trial
 from convladder.views.dataset import Dataset
 from convladder.views.tuning import Tuning
+from convladder.wording import plural
 
 if TYPE_CHECKING:
     from convladder.searching import Budget, Search
@@ -81,15 +85,18 @@ def tune(
     """
     reporter = progress.reporter(quiet=quiet)
     api.check_counts(trials=trials, seeds=seeds, jobs=jobs)
+    if seconds is not None and seconds <= 0:
+        raise ExperimentError(f"seconds is a time above 0; got {seconds!r}")
     searched = _space(space)
     settings = api.data_settings(data) | api.changes_of(epochs, changes)
-    _refuse_folds(settings)
     chosen = api.ladder_of(ladder)
     start = chosen.experiment(rung or chosen.rungs[-1].name, settings).replace({"seed": seed})
+    _refuse_folds(start)
     searched.check(start)
     load = api.loader(data, allow_rejects, reporter)
     dataset = load(start.data)
     default = start.replace(dataset.settled())
+    sizes.check_size(default.model, *dataset.bank.form.shape[:2])
     from convladder.searching import Budget, find_search  # with Optuna, which takes a second
     from convladder.study import SearchPlan
 
@@ -100,9 +107,11 @@ def tune(
     folders.check_outside(folder, start.data.source)
     how = HowToGoOn(allow_changed=allow_changed)
     with api.going_on(reporter, folder, fresh), folders.locked(folder):
-        _check_same(folder, plan, fresh)
-        search = _search(plan, folder, budget, how, jobs or cores(), reporter)
+        about = _begin(folder, plan, budget, fresh=fresh, jobs=jobs or cores())
+        search = _search(about, plan, folder, budget, how, reporter)
         if search.candidates.outcome()["changes"]:
+            search.close()
+            about.fix_seeds(seeds)
             final = climbing.make_plan(_ladder(start, search), range(seed + 1, seed + 1 + seeds), {}, load)
             _test(final, folder / "climb", how, jobs or cores(), reporter)
     return Tuning(folder)
@@ -112,59 +121,112 @@ def _space(space: str | Path | Mapping[str, Any] | None) -> Space:
     return space_of(space, "space") if isinstance(space, Mapping) else load_space(space)
 
 
-def _refuse_folds(settings: Mapping[str, Any]) -> None:
-    if settings.get("data.folds"):
+def _refuse_folds(start: Experiment) -> None:
+    if start.data.folds:
         raise ExperimentError(
             "a search has no folds: in another fold its winner would be tested on images that it was chosen by"
         )
 
 
-def _check_same(folder: Path, plan: SearchPlan, fresh: bool) -> None:
-    """Raise ConvladderError where the folder holds something else, or a search though a fresh start is wanted."""
+class _About:
+    """What `tune.json` says of a search: what it is of, and what it has come to."""
+
+    def __init__(self, path: Path, about: dict[str, Any]) -> None:
+        self._path, self._about = path, about
+
+    @property
+    def jobs(self) -> int:
+        return int(self._about["environment"]["jobs"])
+
+    def write(self, **more: Any) -> None:
+        self._about |= more
+        files.write_json(self._path, self._about)
+
+    def fix_seeds(self, seeds: int) -> None:
+        """Settle with how many seeds the winner is tested. Raises SearchError where that was with others."""
+        before = self._about["seeds"]
+        if before not in (None, seeds):
+            raise SearchError(
+                f"the winner of {self._path.parent} is tested with {before} seeds, as was settled before the test "
+                f"images were opened: give --seeds {before}"
+            )
+        self.write(seeds=seeds)
+
+
+def _begin(folder: Path, plan: SearchPlan, budget: Budget, *, fresh: bool, jobs: int) -> _About:
+    """Say in the folder what is searched there. Raises ConvladderError where it holds something else."""
     from convladder.searching import ABOUT
 
-    if not folders.is_search(folder):
-        if any(folder.glob("[!.]*")):
-            raise RunError(f"{folder} is there already and holds no search: choose another --out")
-    elif fresh:
-        raise SearchError(f"{folder} holds a search: to start over, remove it or choose another --out")
-    elif files.read_json(folder / ABOUT)["identity"] != plan.identity:
-        raise SearchError(f"{folder} holds a search of something else: choose another --out")
+    path, before = folder / ABOUT, dict[str, Any]()
+    if folders.is_search(folder):
+        before = files.read_json(path)
+        if fresh:
+            raise SearchError(f"{folder} holds a search: to start over, remove it or choose another --out")
+        if before["identity"] != plan.identity:
+            raise SearchError(f"{folder} holds a search of something else: choose another --out")
+    elif any(folder.glob("[!.]*")):
+        raise RunError(f"{folder} is there already and holds no search: choose another --out")
+    data = plan.default.dataset.provenance()
+    about = _About(
+        path, {"winner": None, "changes": {}, "exhausted": False, "seconds": 0.0, "seeds": None} | before
+    )
+    about.write(
+        identity=plan.identity,
+        default=plan.default.experiment.model_dump(),
+        space=plan.space.to_json(),
+        space_from=plan.space.where,
+        budget=asdict(budget),
+        tested_before=_count_tested(folder, data["fingerprint"]),
+        data=data,
+        environment=provenance.environment(provenance.command()) | {"jobs": jobs},
+    )
+    return about
+
+
+def _count_tested(folder: Path, fingerprint: str) -> int:
+    """Return how many other searches beside this one have been tested on the same images."""
+    count = 0
+    for path in folder.parent.glob("*/tune.json"):
+        other = path.parent.resolve() != folder.resolve() and folders.is_climb(path.parent / "climb")
+        with contextlib.suppress(OSError, ValueError, KeyError, TypeError):  # it is damaged
+            count += other and files.read_json(path)["data"]["fingerprint"] == fingerprint
+    return count
 
 
 def _search(
-    plan: SearchPlan, folder: Path, budget: Budget, how: HowToGoOn, jobs: int, reporter: progress.Reporter
+    about: _About, plan: SearchPlan, folder: Path, budget: Budget, how: HowToGoOn, reporter: progress.Reporter
 ) -> Search:
     """Try candidates, if there is room for more, and keep what came out."""
-    from convladder.searching import ABOUT, Search
+    from convladder.searching import Search
 
-    about = {
-        "identity": plan.identity,
-        "rung": plan.default.rung,
-        "default": plan.default.experiment.model_dump(),
-        "space": plan.space.to_json(),
-        "space_from": plan.space.where,
-        "budget": asdict(budget),
-        "data": plan.default.dataset.provenance(),
-        "environment": provenance.environment(provenance.command()) | {"jobs": jobs},
-    }
     search = Search(plan, folder, how)
     room, tested = search.has_room(budget), folders.is_climb(folder / "climb")
     if room and tested:
         raise SearchError(
             f"the winner of {folder} has been tested: candidates that are tried now would be chosen with "
-            "knowledge of the test images; choose another --out for another search"
+            "knowledge of the test images; settle how long to search before they are opened"
         )
-    files.write_json(folder / ABOUT, about | search.candidates.outcome() | {"seconds": search.seconds})
     try:
         if room:
             with reporter.trials() as display:
                 display.expect(search.expected(budget), budget.seconds and budget.seconds - search.seconds)
-                search.run(budget, jobs=jobs, on_event=display.follow)
+                search.run(budget, jobs=about.jobs, on_event=display.follow)
     finally:
-        search.write_tables()
-        files.write_json(folder / ABOUT, about | search.candidates.outcome() | {"seconds": search.seconds})
+        _keep(about, search)
+    if search.candidates.are_exhausted:
+        tried, refusal = plural(len(search.candidates.tried), "candidate"), search.candidates.last_refusal
+        reporter.say(f"the space holds no others than the {tried} tried (the last draw: {refusal})")
     return search
+
+
+def _keep(about: _About, search: Search) -> None:
+    """Keep what a search has come to; what has ended it must not be hidden by a disk that is full."""
+    with contextlib.ExitStack() as stack:
+        if sys.exception() is not None:
+            stack.enter_context(contextlib.suppress(OSError))
+        search.write_table()
+        search.write_importances()
+        about.write(**search.candidates.outcome(), seconds=round(search.seconds, 1))
 
 
 def _ladder(start: Experiment, search: Search) -> Ladder:

@@ -14,7 +14,6 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from convladder.report.style import BLUE, INK, MUTED, ORANGE, WIDTH, Into, new_axes, styled
-from convladder.search_results import Importance
 
 MOST_AXES = 8  # of the parallel coordinates: more cannot be read
 BELOW = -0.12  # where a setting that was not searched lies on its axis
@@ -31,10 +30,12 @@ def draw_search(candidates: pd.DataFrame, winner: int | None, default: float | N
     """
     axes = new_axes(into, height=2.7)
     finished = candidates[candidates["state"] == "finished"]
-    others = candidates[candidates["state"] != "finished"].dropna(subset="validation_accuracy")
-    if len(others):
-        axes.plot(others["candidate"], others["validation_accuracy"], "o", mfc="none", color=MUTED, ms=4, mew=0.9,
-                  label="ended early, at its last epoch")  # fmt: skip
+    for state, marker, label in (("pruned", "o", "ended early, at its last epoch"), ("failed", "x", "failed"),
+                                 ("unfinished", "s", "not ended")):  # fmt: skip
+        others = candidates[candidates["state"] == state].dropna(subset="validation_accuracy")
+        if len(others):
+            axes.plot(others["candidate"], others["validation_accuracy"], marker, mfc="none", color=MUTED, ms=4,
+                      mew=0.9, label=label)  # fmt: skip
     if len(finished):
         best = finished["validation_accuracy"].cummax()
         axes.step(finished["candidate"], best, where="post", color=INK, lw=0.9, label="best so far")
@@ -48,15 +49,15 @@ def draw_search(candidates: pd.DataFrame, winner: int | None, default: float | N
     axes.set(xlabel="candidate", ylabel="accuracy on validation, %")
     _as_percent(axes)
     axes.xaxis.set_major_locator(MaxNLocator(8, integer=True))
-    axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=2, fontsize=8, borderaxespad=0)
+    if axes.get_legend_handles_labels()[0]:
+        axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=2, fontsize=8, borderaxespad=0)
     return axes
 
 
 @styled
-def draw_candidate_curves(
-    histories: Mapping[int, pd.DataFrame], winner: int | None, default: int | None, into: Into = None
-) -> Axes:
-    """Draw the validation accuracy of each candidate, by its number, over the epochs."""
+def draw_candidate_curves(histories: Mapping[int, pd.DataFrame], winner: int | None, into: Into = None) -> Axes:
+    """Draw the validation accuracy of each candidate, by its number, over the epochs; the first is the default."""
+    default = 0
     axes = new_axes(into, height=2.7)
     label: str | None = "a candidate"
     for number, history in histories.items():
@@ -75,16 +76,14 @@ def draw_candidate_curves(
 
 
 @styled
-def draw_importances(importances: Mapping[str, Importance], into: Into = None) -> Axes:
-    """Draw each setting's share as a bar, and a mark at what chance alone reaches one time in twenty."""
-    axes = new_axes(into, height=0.3 * len(importances) + 0.9)
-    for row, found in enumerate(importances.values()):
-        colour = BLUE if found.share > found.chance else MUTED
-        axes.barh(row, found.share, height=0.6, color=colour, alpha=0.85)
-        axes.plot([found.chance] * 2, [row - 0.38, row + 0.38], color=INK, lw=1.4,
-                  label="chance reaches this one time in twenty" if row == 0 else None)  # fmt: skip
-    axes.set_yticks(range(len(importances)), list(importances), fontsize=8.5)
-    axes.set(ylim=(len(importances) - 0.5, -0.5), xlabel="share in how well candidates did, %")
+def draw_importances(shares: Mapping[str, float], chance: float, into: Into = None) -> Axes:
+    """Draw each setting's share as a bar, and a line at the largest share that chance gives."""
+    axes = new_axes(into, height=0.3 * len(shares) + 0.9)
+    for row, share in enumerate(shares.values()):
+        axes.barh(row, share, height=0.6, color=BLUE if share > chance else MUTED, alpha=0.85)
+    axes.axvline(chance, color=INK, lw=1.2, ls="--", label="the largest by chance, but for one search in twenty")
+    axes.set_yticks(range(len(shares)), list(shares), fontsize=8.5)
+    axes.set(ylim=(len(shares) - 0.5, -0.5), xlabel="share in how well candidates did, %")
     axes.grid(visible=False, axis="y")
     _as_percent(axes, which="x")
     axes.legend(loc="lower left", bbox_to_anchor=(0, 1), fontsize=8, borderaxespad=0)

@@ -23,10 +23,9 @@ def write_search(results: SearchResults) -> Path:
     finished = finished.sort_values(["validation_accuracy", "candidate"], ascending=[False, True])
     charts = {"search": search_plots.draw_search(table, results.winner, results.default_accuracy)}
     if histories:
-        default = results.about["default_candidate"]
-        charts["curves"] = search_plots.draw_candidate_curves(histories, results.winner, default)
+        charts["curves"] = search_plots.draw_candidate_curves(histories, results.winner)
     if results.importances:
-        charts["importances"] = search_plots.draw_importances(results.importances)
+        charts["importances"] = search_plots.draw_importances(results.importances, results.chance)
     if len(finished) > 1:
         first = list(results.importances)
         charts["parallel"] = search_plots.draw_parallel(table, results.about["space"], results.winner, first)

@@ -50,7 +50,7 @@ class Tuning(SearchResults):
             raise SearchError(
                 f"it takes ten finished candidates to see what mattered: {self.count('finished')} are"
             )
-        return search_plots.draw_importances(self.importances, ax or new_figure())
+        return search_plots.draw_importances(self.importances, self.chance, ax or new_figure())
 
     def plot_parallel(self, ax: Axes | None = None) -> Axes:
         """Draw each finished candidate as a line over its settings and its accuracy."""
