@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from convladder import searching
+from convladder.cluster import Engine
 from convladder.config import Experiment
 from convladder.data.dataset import Dataset
 from convladder.errors import SearchError
@@ -68,11 +68,6 @@ class OneWorker:
         yield Finished(key, final)
 
 
-@pytest.fixture(autouse=True)
-def one_worker(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(searching, "Pool", OneWorker)
-
-
 def give(monkeypatch: pytest.MonkeyPatch, formula: Formula) -> None:
     monkeypatch.setattr(OneWorker, "formula", staticmethod(formula))
 
@@ -100,7 +95,7 @@ def search(
         if events >= dies_at:
             raise KilledError
 
-    opened.run(Budget(trials, seconds), jobs=1, on_event=count)
+    opened.run(Budget(trials, seconds), engine=Engine(OneWorker, jobs=1), on_event=count)
     opened.write_tables()
     return opened
 

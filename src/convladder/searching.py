@@ -23,6 +23,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from convladder import climbing, files, folders, journal, provenance, signals
 from convladder.candidate import run_candidate
+from convladder.cluster import Engine
 from convladder.config import Experiment, difference
 from convladder.errors import ExperimentError, RunError, SearchError
 from convladder.folders import TrialKey
@@ -129,13 +130,13 @@ class Search:
         found = difference(self._default, self.experiment(trial))
         return {key: list(new) if isinstance(new, tuple) else new for key, (_, new) in found.items()}
 
-    def run(self, budget: Budget, *, jobs: int, on_event: OnEvent) -> None:
+    def run(self, budget: Budget, *, engine: Engine, on_event: OnEvent) -> None:
         """Try candidates until the budget is spent.
 
         Raises SearchError where the space holds none that can be trained.
         """
         self._started = time.monotonic()
-        pool = Pool(self._tasks(budget), jobs=jobs, renew_after=climbing.RENEW_AFTER)
+        pool = engine.pool(self._tasks(budget), renew_after=climbing.RENEW_AFTER)
         with signals.answered_gently(pool.stop), self._ending_in_time(budget, pool):
             for event in pool.events():
                 self._take(event, pool)

@@ -7,12 +7,12 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from convladder import api, climbing, files, folders, progress, provenance
+from convladder import api, climbing, connecting, files, folders, progress, provenance
 from convladder.climbing import Plan
+from convladder.cluster import Engine, engine_at
 from convladder.config import Experiment, difference
 from convladder.errors import ExperimentError, RunError, SearchError
 from convladder.ladder import Ladder, Rung
-from convladder.processes import cores
 from convladder.resuming import HowToGoOn
 from convladder.search_results import DEFAULT, TUNED
 from convladder.space import Space, load_space, space_of
@@ -39,6 +39,7 @@ def tune(
     epochs: int | None = None,
     changes: Mapping[str, Any] | None = None,
     jobs: int | None = None,
+    cluster: str | None = None,
     out: str | Path | None = None,
     fresh: bool = False,
     allow_changed: bool = False,
@@ -64,6 +65,8 @@ def tune(
         those that follow it.
     jobs
         Candidates, and then trials, at a time; None takes one a core.
+    cluster
+        The address of a Ray cluster to train on, as `climb` takes it.
     out
         The search's folder; None takes an earlier search of the same under `tunes/`, or makes a dated one.
     fresh
@@ -80,6 +83,8 @@ def tune(
     """
     reporter = progress.reporter(quiet=quiet)
     api.check_counts(trials=trials, seeds=seeds, jobs=jobs)
+    if cluster:
+        connecting.check_address(cluster)
     searched = _space(space)
     settings = api.data_settings(data) | api.changes_of(epochs, changes)
     _refuse_folds(settings)
@@ -97,12 +102,16 @@ def tune(
     folder = Path(earlier) if earlier else folders.new_folder("tunes", start.data.source)
     folders.check_outside(folder, start.data.source)
     how = HowToGoOn(allow_changed=allow_changed)
-    with api.going_on(reporter, folder, fresh), folders.locked(folder):
+    with (
+        api.going_on(reporter, folder, fresh),
+        folders.locked(folder),
+        engine_at(cluster, jobs) as engine,
+    ):
         _check_same(folder, plan, fresh)
-        search = _search(plan, folder, budget, how, jobs or cores(), reporter)
+        search = _search(plan, folder, budget, how, engine, reporter)
         if search.outcome()["changes"]:
             final = climbing.make_plan(_ladder(start, search), range(seed + 1, seed + 1 + seeds), {}, load)
-            _test(final, folder / "climb", how, jobs or cores(), reporter)
+            _test(final, folder / "climb", how, engine, reporter)
     return Tuning(folder)
 
 
@@ -131,7 +140,7 @@ def _check_same(folder: Path, plan: SearchPlan, fresh: bool) -> None:
 
 
 def _search(
-    plan: SearchPlan, folder: Path, budget: Budget, how: HowToGoOn, jobs: int, reporter: progress.Reporter
+    plan: SearchPlan, folder: Path, budget: Budget, how: HowToGoOn, engine: Engine, reporter: progress.Reporter
 ) -> Search:
     """Try candidates, if there is room for more, and keep what came out."""
     from convladder.searching import ABOUT, Search
@@ -144,7 +153,7 @@ def _search(
         "space_from": plan.space.where,
         "budget": asdict(budget),
         "data": plan.default.dataset.provenance(),
-        "environment": provenance.environment(provenance.command()) | {"jobs": jobs},
+        "environment": provenance.environment(provenance.command()) | engine.about | {"jobs": engine.jobs},
     }
     search = Search(plan, folder, how)
     room, tested = search.has_room(budget), folders.is_climb(folder / "climb")
@@ -158,7 +167,7 @@ def _search(
         if room:
             with reporter.trials() as display:
                 display.expect(search.expected(budget), budget.seconds and budget.seconds - search.seconds)
-                search.run(budget, jobs=jobs, on_event=display.follow)
+                search.run(budget, engine=engine, on_event=display.follow)
     finally:
         search.write_tables()
         files.write_json(folder / ABOUT, about | search.outcome())
@@ -181,7 +190,7 @@ def _ladder(start: Experiment, search: Search) -> Ladder:
     return Ladder("tune", "What the search found, against the default", "", base, (default, tuned))
 
 
-def _test(plan: Plan, folder: Path, how: HowToGoOn, jobs: int, reporter: progress.Reporter) -> None:
+def _test(plan: Plan, folder: Path, how: HowToGoOn, engine: Engine, reporter: progress.Reporter) -> None:
     """Train the winner and the default afresh, and open the test images."""
     with reporter.trials() as display:
-        climbing.climb(plan, folder, jobs=jobs, how=how, on_weights=display.expect, on_event=display.follow)
+        climbing.climb(plan, folder, engine=engine, how=how, on_weights=display.expect, on_event=display.follow)
