@@ -72,7 +72,13 @@ def engine_at(address: str | None, jobs: int | None = None) -> Iterator[Engine]:
         yield Engine(Pool, jobs or cores())
         return
     with connecting.connected(address) as found:
-        about = {"cluster": {"address": address, "nodes": sorted(found.nodes.values())}}
+        about = {
+            "cluster": {
+                "address": address,
+                "nodes": sorted(found.nodes.values()),
+                "ray": found.ray.__version__,
+            }
+        }
         make_pool = partial(RayPool, found)
         yield Engine(make_pool, jobs or found.processors, shares_disk=False, about=about)
 

@@ -91,15 +91,14 @@ def teller() -> Callable[[tuple[str, ...]], dict[str, str]]:
     """Return a function that says which versions there are where it runs, also where convladder is not."""
 
     def tell(packages: tuple[str, ...]) -> dict[str, str]:  # pickled by value, since it has no name in a module
+        import contextlib
         import platform
         from importlib import metadata
 
         found = {"python": platform.python_version()}
         for package in packages:
-            try:
+            with contextlib.suppress(metadata.PackageNotFoundError):
                 found[package] = metadata.version(package)
-            except metadata.PackageNotFoundError:
-                pass
         return found
 
     return tell
@@ -136,8 +135,8 @@ def _why_not(address: str, said: str) -> str:
         return f"the cluster at {address} has another version of Ray or Python ({said}): install the same on all"
     if "No node info found" in said:
         return (
-            f"this machine is no node of the cluster at {address}: let it join with `ray start --address={address}`, "
-            "or connect from outside with ray://HOST:10001"
+            f"this machine is no node of the cluster at {address}: let it join with "
+            f"`ray start --address={address}`, or connect from outside with ray://HOST:10001"
         )
     first = said.strip().partition("\n")[0]
     return f"cannot connect to a Ray cluster at {address} ({first}): start one with `ray start --head`"
