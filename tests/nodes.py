@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -15,7 +16,7 @@ STORE = 80 * 2**20  # bytes of shared memory a node, about the least that Ray ta
 
 @dataclass
 class Nodes:
-    """A head without a processor, which the driver joins, and nodes of one processor each with a cache of its own."""
+    """A head without a processor, which the driver joins, and nodes of one processor and one cache each."""
 
     folder: Path
     cluster: Any
@@ -31,7 +32,10 @@ class Nodes:
             num_cpus=1,
             object_store_memory=STORE,
             node_ip_address=f"127.0.0.{number + 3}",
-            env_vars={"CONVLADDER_CACHE": str(self.cache(number))},
+            env_vars={
+                "CONVLADDER_CACHE": str(self.cache(number)),
+                "PYTHONPATH": os.pathsep.join(filter(None, sys.path)),  # so that a node finds `die` here
+            },
         )
         self.by_id[node.node_id] = node
 

@@ -242,7 +242,7 @@ def _shared_folder(folder: Path) -> Iterator[Path]:
 
 
 def _tasks(trials: Sequence[Trial], folder: Path, shared: Path | None) -> list[Task]:
-    """Return what makes the corrupted images that the trials share, where they share a disk, and then the trials."""
+    """Return what makes the corrupted images that trials on one disk share, and then the trials."""
     command = provenance.command()
     tasks = _sharing(trials, shared) if shared else []
     for trial in trials:

@@ -1,8 +1,8 @@
 """Trials on a Ray cluster, behind what `processes.Pool` offers; see `node` for the other side.
 
-Ray finds a processor that is free, says when a node has died, and carries what goes to and fro: a trial and what is
-unfinished of it there; what it says, a checkpoint now and then, and the run folder back. The bank goes to each node
-once, in pieces. A trial that is lost with its node is begun again elsewhere, from the last checkpoint that came.
+Ray finds a processor that is free, says when a node has died, and carries what goes to and fro: a trial and what
+is unfinished of it there; what it says, a checkpoint now and then, and the run folder back. The bank goes to each
+node once, in pieces. A trial that is lost with its node goes on elsewhere, from the last checkpoint that came.
 """
 
 from __future__ import annotations

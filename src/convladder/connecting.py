@@ -63,8 +63,8 @@ def check_address(address: str) -> None:
         raise ClusterError(f"--cluster takes auto, HOST:PORT or ray://HOST:PORT; got {address!r}")
     if not _answers(found["host"].strip("[]"), int(found["port"])):
         raise ClusterError(
-            f"no Ray cluster answers at {address}: start one with `ray start --head`, and give the address that it "
-            "names"
+            f"no Ray cluster answers at {address}: start one with `ray start --head`, and give the address "
+            "that it names"
         )
 
 
