@@ -3,7 +3,7 @@
 python benchmarks/bench.py [ROW ...] [--size usual|full|smallest] [--rounds N] [--out benchmarks/results]
 
 `usual` takes some 20 minutes on four cores, `full` some hours. What a row needs (images, a climb) is made once and
-kept in convladder's cache. `growth` and `precision` are programs of their own, which can be named too.
+kept in convladder's cache. `growth`, `modern` and `precision` are programs of their own, which can be named too.
 """
 
 from __future__ import annotations
@@ -18,13 +18,14 @@ from pathlib import Path
 from typing import Any
 
 import growth
+import modern
 import page
 import precision
 from speed import imageset, results
 from speed.harness import measure_row
 from speed.rows import ROWS, SIZES
 
-OTHERS = {"growth": growth.main, "precision": precision.main}
+OTHERS = {"growth": growth.main, "modern": modern.main, "precision": precision.main}
 
 
 def main(arguments: list[str]) -> None:

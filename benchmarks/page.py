@@ -16,7 +16,7 @@ from speed.harness import KINDS, Kind
 from speed.rows import ROWS
 
 DOCS = Path(__file__).parents[1] / "docs"
-PAGES = (DOCS / "speed.md", DOCS / "reproducibility.md")
+PAGES = (DOCS / "speed.md", DOCS / "reproducibility.md", DOCS / "modern.md")
 
 _TABLE = re.compile(r"(<!-- table: ([\w-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
@@ -74,6 +74,21 @@ def of_growth(folder: Path) -> str:
     return "\n".join(lines) + f"\n\n{results.as_line(told)}"
 
 
+def of_modern(folder: Path) -> str:
+    told = _read(folder, "modern")
+    heads = ("rung", "against", "test accuracy", "difference", "", "parameters", "MFLOPs", "seconds of training")
+    lines = [f"| {' | '.join(heads)} |", "|---" * len(heads) + "|"]
+    for each in [*told["rungs"], *told["notebook"]]:
+        claim = each["difference"]
+        difference = (_interval(claim), claim["verdict"]) if claim else ("", "")
+        accuracy = f"{each['accuracy']:.3f} ({each['low']:.3f} to {each['high']:.3f})"
+        price = (f"{each['parameters']:,}", f"{each['flops'] / 1e6:,.1f}", f"{each['seconds']:,.0f}")
+        name = each["rung"] if each in told["rungs"] else "**the notebook's last network**"
+        lines.append(f"| {' | '.join((name, each['parent'] or '', accuracy, *difference, *price))} |")
+    design = f"{told['images']:,} images, {plural(told['epochs'], 'epoch')}, {plural(told['seeds'], 'seed')} each"
+    return "\n".join(lines) + f"\n\n{design}. {results.as_line(told)}"
+
+
 def of_kills(folder: Path) -> str:
     told = _read(folder, "kills")
     lines = ["| kills | |", "|---|---|"]
@@ -128,6 +143,7 @@ def _read(folder: Path, name: str) -> Any:
 MAKERS = {
     "precision": of_precision,
     "growth": of_growth,
+    "modern": of_modern,
     "kills": of_kills,
     "killed-climb": of_killed_climb,
     "safety-price": of_price,

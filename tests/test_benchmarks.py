@@ -14,6 +14,7 @@ import pytest
 import bench
 import growth
 import killed_climb
+import modern
 import page
 import precision
 import safety_price
@@ -55,6 +56,16 @@ def test_precision_compares_each_rung_with_its_half(tmp_path: Path) -> None:
     (told,) = json.loads((tmp_path / "precision.json").read_text())["rungs"]
     assert told["rung"] == "lenet5"
     assert told["speed"] > 0
+
+
+def test_the_modern_ladder_is_measured_against_the_notebook(tmp_path: Path) -> None:
+    modern.main(["--smallest", "--out", str(tmp_path)])
+    told = json.loads((tmp_path / "modern.json").read_text())
+    assert [each["rung"] for each in told["rungs"]] == ["classic-top", "cosine"]
+    assert [each["rung"] for each in told["notebook"]] == ["dropout-conv"]
+    assert all(len(each["curve"]) == 2 for each in told["rungs"])
+    assert (tmp_path / "modern.png").stat().st_size > 10_000
+    assert "| cosine | classic-top | " in page.fill("<!-- table: modern -->\n<!-- end -->", tmp_path)
 
 
 def test_what_is_safe_is_killed_and_priced(tmp_path: Path) -> None:

@@ -28,7 +28,7 @@ def test_a_journal_that_was_cut_anywhere_opens_with_what_was_whole(tmp_path: Pat
     content = path.read_bytes()
     lines = content.splitlines(keepends=True)
     lasts = range(len(content) - len(lines[-1]) - len(lines[-2]), len(content))
-    for size in lasts:
+    for size in lasts[::7]:
         path.write_bytes(content[:size])
         opened = journal.open_study(path, EPOCHS)
         tell(opened, 0.9)
@@ -81,9 +81,9 @@ def test_a_setting_that_matters_stands_above_chance_and_one_that_does_not_below(
 
 def test_settings_without_any_effect_rarely_stand_above_chance() -> None:
     claims = [
-        share > chance for seed in range(8) for share, chance in journal.importances(study_of(0, seed)).values()
+        share > chance for seed in range(4) for share, chance in journal.importances(study_of(0, seed)).values()
     ]
-    assert sum(claims) <= 4  # of sixteen, of which one in twenty may
+    assert sum(claims) <= 2  # of eight, of which one in twenty may
 
 
 def test_too_few_candidates_say_nothing_of_what_mattered() -> None:

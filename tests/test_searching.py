@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
+from optuna.storages.journal import JournalFileBackend
 
 from convladder.cluster import Engine
 from convladder.config import Experiment
@@ -16,8 +18,9 @@ from convladder.data.dataset import Dataset
 from convladder.errors import SearchError
 from convladder.processes import Event, Failed, Finished, Halted, Message, Started, Task
 from convladder.resuming import HowToGoOn
-from convladder.searching import Budget, Search, SearchPlan
+from convladder.searching import Budget, Search
 from convladder.space import space_of
+from convladder.study import SearchPlan
 from convladder.trial import Trial
 
 EPOCHS = 9
@@ -109,7 +112,7 @@ def test_it_tries_as_many_candidates_as_wanted_and_the_default_first(tmp_path: P
     rows = table(tmp_path)
     assert len(rows) == 20
     assert rows.loc[0, "train.learning_rate"] == 0.001
-    assert found.outcome()["default_candidate"] == 0
+    assert found.candidates.outcome()["default_candidate"] == 0
 
 
 def test_those_that_fall_behind_are_ended_early_and_the_winner_is_the_best_that_is_finished(
@@ -122,15 +125,15 @@ def test_those_that_fall_behind_are_ended_early_and_the_winner_is_the_best_that_
     assert set(pruned["epochs"]) <= {2, 6}  # where it is looked at who is behind
     assert set(finished["epochs"]) == {EPOCHS}
     best = finished.loc[finished["validation_accuracy"].idxmax()]
-    assert found.winner is not None
-    assert found.winner.number == best["candidate"]
-    assert found.changes(found.winner)["train.learning_rate"] == best["train.learning_rate"]
+    assert found.candidates.winner is not None
+    assert found.candidates.winner.number == best["candidate"]
+    assert found.candidates.changes(found.candidates.winner)["train.learning_rate"] == best["train.learning_rate"]
 
 
 def test_it_finds_what_is_better(tmp_path: Path, few_digits: Dataset) -> None:
     found = search(tmp_path, plan_of(few_digits), trials=40)
-    assert found.winner is not None
-    experiment = found.experiment(found.winner)
+    assert found.candidates.winner is not None
+    experiment = found.candidates.experiment(found.candidates.winner)
     assert experiment.model.pooling == "max"
     assert 0.003 < experiment.train.learning_rate < 0.03
 
@@ -146,6 +149,28 @@ def test_a_search_that_was_killed_anywhere_comes_to_the_same_end(
     again = search(tmp_path / "killed", plan)
     assert (tmp_path / "killed/candidates.csv").read_bytes() == (tmp_path / "whole/candidates.csv").read_bytes()
     assert not again.has_room(Budget(20, None))
+
+
+def test_a_search_that_was_killed_between_any_two_lines_of_its_journal_comes_to_the_same_end(
+    tmp_path: Path, few_digits: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan, append = plan_of(few_digits), JournalFileBackend.append_logs
+    search(tmp_path / "whole", plan, trials=5)
+    lines = len((tmp_path / "whole/journal.log").read_bytes().splitlines())
+    for last in range(lines):
+        written = itertools.count()
+
+        def die_after(self: Any, logs: Any, last: int = last, written: Any = written) -> None:
+            if next(written) == last:
+                raise KilledError
+            append(self, logs)
+
+        monkeypatch.setattr(JournalFileBackend, "append_logs", die_after)
+        with pytest.raises(KilledError):
+            search(tmp_path / f"{last}", plan, trials=5)
+        monkeypatch.setattr(JournalFileBackend, "append_logs", append)
+        search(tmp_path / f"{last}", plan, trials=5)
+        assert table(tmp_path / f"{last}").equals(table(tmp_path / "whole")), f"killed after line {last}"
 
 
 def test_more_candidates_go_on_from_those_that_were_tried(tmp_path: Path, few_digits: Dataset) -> None:
@@ -190,15 +215,16 @@ def test_a_candidate_that_fails_is_told_and_the_others_go_on(
     rows = table(tmp_path)
     failed = rows[rows["error"] == "the loss was not a number"]
     assert len(failed) > 0
+    assert set(failed["state"]) == {"failed"}
     assert (failed["train.learning_rate"] > 0.01).all()
-    assert found.winner is not None
-    assert found.experiment(found.winner).train.learning_rate <= 0.01
+    assert found.candidates.winner is not None
+    assert found.candidates.experiment(found.candidates.winner).train.learning_rate <= 0.01
 
 
 def test_when_the_time_is_up_it_ends_and_what_was_running_can_go_on(
     tmp_path: Path, few_digits: Dataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(Search, "seconds", property(lambda self: 10.0 * len(self.candidates)))
+    monkeypatch.setattr(Search, "seconds", property(lambda self: 10.0 * len(self.candidates.tried)))
     found = search(tmp_path, plan_of(few_digits), trials=None, seconds=50)
     assert len(table(tmp_path)) == 5
     assert not found.has_room(Budget(None, 50))
@@ -210,5 +236,5 @@ def test_the_default_is_not_beaten_by_what_is_as_good(
 ) -> None:
     give(monkeypatch, lambda experiment: 0.5)
     found = search(tmp_path, plan_of(few_digits))
-    assert found.outcome()["winner"] == 0
-    assert found.outcome()["changes"] == {}
+    assert found.candidates.outcome()["winner"] == 0
+    assert found.candidates.outcome()["changes"] == {}

@@ -41,7 +41,7 @@ from convladder.trial import ORPHAN_SECONDS, Trial
 LOSSES = 3  # times that a trial may be lost with its node, or its process, until it has failed
 LISTEN = 5.0  # seconds that a host waits for something to say
 SENDING = 30  # seconds more than on one machine, to send what was saved
-WAIT = 0.5  # seconds between looks at what others do
+WAIT = 1.0  # seconds between looks at what others do
 DESERTED = 60.0  # seconds without any processor, after which no more are waited for
 
 
@@ -166,36 +166,40 @@ class _NodeLane(Lane):
         self._leave()
 
     def _is_ready(self) -> bool:
-        """Wait for a place, until there is nothing left to take."""
-        deserted: float | None = None
-        while self._host is None and not self._ending and not self._pending.is_over:
-            if self._settle():
-                break
-            if self._common.connection.has_processors:
-                deserted = None
-            else:
-                deserted = deserted or time.monotonic()
-                if time.monotonic() - deserted > DESERTED:
-                    raise ClusterError("no node of the cluster is left: add nodes, and the same command goes on")
+        """See to it that there is a place, unless there is nothing left to take."""
+        if self._host is None:
+            self._settle()
         return self._host is not None and not self._ending
 
-    def _settle(self) -> bool:
-        """Ask for a place, and return whether there is one."""
-        host = self._make_host()
-        greeting = host.greet.remote()
-        asked = time.monotonic()
-        while not self._ending and not self._pending.is_over and time.monotonic() - asked < DESERTED:
+    def _settle(self) -> None:
+        """Wait for a place, until there is nothing left to take. Raises ClusterError where nodes have none."""
+        for _ in range(LOSSES):
+            host = self._make_host()
+            greeting = host.greet.remote()
+            if not self._comes(greeting):
+                self._ray.kill(host)
+                return
+            try:
+                node_id, name, versions = self._get(greeting)
+            except self._losses as error:  # of a node that has just died, or cannot run convladder
+                why = _last_line(error)
+                continue
+            self._common.connection.check_node(name, versions)
+            with self._lock:
+                self._host, self._node = host, node_id
+            return
+        raise ClusterError(f"the nodes of the cluster cannot take trials ({why}): try `import convladder` there")
+
+    def _comes(self, greeting: Any) -> bool:
+        """Wait for a greeting; return whether it came before there was nothing left to take."""
+        seen = time.monotonic()
+        while not self._ending and not self._pending.is_over:
             if self._ray.wait([greeting], timeout=WAIT)[0]:
-                try:
-                    node_id, name, versions = self._get(greeting)
-                except self._losses:
-                    time.sleep(WAIT)
-                    break
-                self._common.connection.check_node(name, versions)
-                with self._lock:
-                    self._host, self._node = host, node_id
                 return True
-        self._ray.kill(host)
+            if self._common.connection.has_processors:
+                seen = time.monotonic()
+            elif time.monotonic() - seen > DESERTED:
+                raise ClusterError("no node of the cluster is left: add nodes, and the same command goes on")
         return False
 
     def _serve(self, task: Task) -> None:
@@ -211,6 +215,7 @@ class _NodeLane(Lane):
             self._leave()
             event = self._give_back(task, f"{name} was lost ({_first_line(error)})")
         except Exception as error:
+            self._leave()  # what goes on there is of no use any more
             event = Failed(task.key, *worker.describe(error))
         if isinstance(event, Finished):
             shutil.rmtree(unfinished, ignore_errors=True)
@@ -338,3 +343,8 @@ def _put_in_place(folder: Path, contents: node.Contents) -> None:
 
 def _first_line(error: Exception) -> str:
     return str(error).strip().partition("\n")[0]
+
+
+def _last_line(error: Exception) -> str:
+    """Return what a traceback within the text ends with."""
+    return str(error).strip().rpartition("\n")[2]

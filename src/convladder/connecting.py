@@ -57,6 +57,8 @@ def check_address(address: str) -> None:
     """Raise ConvladderError where Ray is not installed, or no cluster answers there; it takes seconds at most."""
     _import_ray()
     if address == "auto":
+        address = os.environ.get("RAY_ADDRESS") or address  # as Ray does
+    if address == "auto":
         return
     found = _ADDRESS.fullmatch(address)
     if not found:
@@ -133,6 +135,8 @@ def _connect(ray: Any, address: str) -> None:
 def _why_not(address: str, said: str) -> str:
     if "Version mismatch" in said:
         return f"the cluster at {address} has another version of Ray or Python ({said}): install the same on all"
+    if "Could not find any running Ray" in said:
+        return "no Ray cluster runs on this machine: start one with `ray start --head`"
     if "No node info found" in said:
         return (
             f"this machine is no node of the cluster at {address}: let it join with "

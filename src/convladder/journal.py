@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,6 +12,7 @@ import optuna
 from optuna.importance import get_param_importances
 from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
+from optuna.storages.journal._storage import JournalOperation
 from optuna.trial import FrozenTrial, TrialState
 
 from convladder.errors import RunError
@@ -18,7 +20,8 @@ from convladder.errors import RunError
 STUDY = "search"
 REDUCTION = 3  # of a bracket's candidates one in so many goes on, for so many times the epochs
 FIRST_LOOK = 0.2  # of the epochs: earlier, on few images, all are still at chance
-SHUFFLED = 100  # times that accuracies are shuffled, to see what importances chance gives
+PRUNER_MARK = "completed_rung_"  # by which Optuna's pruner knows that it has looked at a trial
+SHUFFLED = 50  # times that accuracies are shuffled, to see what importances chance gives
 LEAST_FINISHED = 10  # candidates from which importances are estimated
 CHANCE = 0.95  # share of shuffled importances below the mark
 
@@ -36,11 +39,11 @@ class _FolderIsLocked(JournalFileOpenLock):
 def open_study(path: Path, epochs: int) -> optuna.Study:
     """Open the study in a journal, or begin one, whose trials are pruned as by Hyperband (Li et al. 2018).
 
-    The caller holds the folder's lock. What a kill or a loss of power has left of a line at its end is cut off.
+    The caller holds the folder's lock. What a kill or a loss of power has left undone at its end is cut off.
     Raises RunError where the journal is damaged elsewhere.
     """
     optuna.logging.set_verbosity(optuna.logging.ERROR)
-    _cut_torn_line(path)
+    _cut_what_is_undone(path)
     pruner = optuna.pruners.HyperbandPruner(
         min_resource=max(1, round(FIRST_LOOK * epochs)), max_resource=epochs, reduction_factor=REDUCTION
     )
@@ -91,8 +94,32 @@ def _importances(trials: Sequence[FrozenTrial], values: Sequence[float]) -> dict
         return dict(get_param_importances(study))
 
 
-def _cut_torn_line(path: Path) -> None:
-    if path.exists():
-        with path.open("r+b") as file:
-            content = file.read()
-            file.truncate(content.rfind(b"\n") + 1)
+def _cut_what_is_undone(path: Path) -> None:
+    """Cut off a torn last line, a candidate whose settings were being drawn, and a look at one without a decision.
+
+    Each is done anew then, from the same random numbers.
+    """
+    if not path.exists():
+        return
+    with path.open("r+b") as file:
+        lines = file.read().splitlines(keepends=True)
+        while lines and _is_undone(lines[-1]):
+            lines.pop()
+        file.truncate(sum(map(len, lines)))
+
+
+def _is_undone(line: bytes) -> bool:
+    """Whether a line of the journal, being its last, is the beginning of something."""
+    if not line.endswith(b"\n"):
+        return True
+    try:
+        told = json.loads(line)
+    except ValueError:
+        return False  # damage, which is told when the journal is read
+    begins = told.get("state", TrialState.RUNNING) == TrialState.RUNNING
+    looked_at = any(key.startswith(PRUNER_MARK) for key in told.get("system_attr", {}))
+    return (
+        told["op_code"] == JournalOperation.SET_TRIAL_PARAM
+        or (told["op_code"] in (JournalOperation.CREATE_TRIAL, JournalOperation.SET_TRIAL_STATE_VALUES) and begins)
+        or (told["op_code"] == JournalOperation.SET_TRIAL_SYSTEM_ATTR and looked_at)
+    )

@@ -8,10 +8,12 @@ node's cache, and what it leaves there is read into memory and goes back.
 from __future__ import annotations
 
 import contextlib
+import os
 import platform
 import queue
 import secrets
 import shutil
+import sys
 import threading
 import time
 from collections.abc import Set
@@ -21,7 +23,7 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from convladder import files, folders
+from convladder import files, folders, worker
 from convladder.connecting import PACKAGES, teller
 from convladder.data.bank import cache_folder
 from convladder.data.sending import Bytes, Receiver, Waybill
@@ -171,7 +173,11 @@ class Host:
         bank = replace(trial.dataset.bank, folder=cache_folder() / "banks" / trial.dataset.bank.folder.name)
         here = replace(trial, dataset=replace(trial.dataset, bank=bank))
         errand = _Errand(task, every)
-        write_unfinished(folders.unfinished(errand.folder), unfinished)
+        try:
+            write_unfinished(folders.unfinished(errand.folder), unfinished)
+        except BaseException:
+            errand.close()
+            raise
         self._errand = errand
         self._tasks.put(replace(task, arguments=(here, errand.folder, *others)))
 
@@ -209,9 +215,9 @@ class Host:
                 elif isinstance(event, Halted):
                     self._end(HALTED, None)
             self._end(STOPPED, None)
-        except Exception as error:  # nobody else would hear of it
-            text = f"{type(error).__name__}: {error}"
-            self._said.put((FAILED, Failed(None, text, text), {}))
+        finally:
+            if sys.exception():
+                os._exit(1)  # the driver, which would wait for ever, takes this place for lost
 
     def _end(self, kind: str, value: Any) -> None:
         """Say how the task ended, with what it left."""
@@ -219,6 +225,9 @@ class Host:
         if errand is None:
             return
         folder = errand.folder if kind == FINISHED else folders.unfinished(errand.folder)
-        contents = read_folder(folder)
+        try:
+            said = kind, value, read_folder(folder)
+        except OSError as error:
+            said = FAILED, Failed(errand.task.key, *worker.describe(error)), {}
         errand.close()
-        self._said.put((kind, value, contents))
+        self._said.put(said)

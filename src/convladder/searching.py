@@ -6,8 +6,6 @@ Optuna draws the settings of each candidate from a space and says, epoch by epoc
 from __future__ import annotations
 
 import contextlib
-import hashlib
-import json
 import shutil
 import threading
 import time
@@ -19,51 +17,24 @@ from typing import Any
 
 import optuna
 import pandas as pd
-from optuna.trial import FrozenTrial, TrialState
+from optuna.trial import TrialState
 
-from convladder import climbing, files, folders, journal, provenance, signals
+from convladder import files, folders, journal, provenance, signals
 from convladder.candidate import run_candidate
+from convladder.climbing import RENEW_AFTER
 from convladder.cluster import Engine
-from convladder.config import Experiment, difference
 from convladder.errors import ExperimentError, RunError, SearchError
 from convladder.folders import TrialKey
 from convladder.models import sizes
 from convladder.processes import Event, Failed, Finished, Halted, Message, Pool, Task
 from convladder.resuming import HowToGoOn
-from convladder.space import Space
+from convladder.study import ERROR, EXHAUSTED, SECONDS, SETTINGS, SKIPPED, Candidates, SearchPlan
 from convladder.trial import Trial
 
 ABOUT, JOURNAL, TABLE, IMPORTANCES = "tune.json", "journal.log", "candidates.csv", "importances.json"
-STATES = {
-    TrialState.COMPLETE: "finished",
-    TrialState.PRUNED: "pruned",
-    TrialState.FAIL: "failed",
-    TrialState.RUNNING: "unfinished",
-}
 MOST_SKIPPED = 100  # draws in a row that give no new candidate, before a search gives up
-SECONDS, EXHAUSTED, SETTINGS, ERROR, SKIPPED = (
-    "seconds",
-    "exhausted",
-    "settings",
-    "error",
-    "skipped",
-)  # kept besides
 
 OnEvent = Callable[[Event], None]
-
-
-@dataclass(frozen=True)
-class SearchPlan:
-    """What a search is of: the experiment that it begins with, on its images, and the space around it."""
-
-    default: Trial
-    space: Space
-
-    @property
-    def identity(self) -> str:
-        """A hash of all that the candidates depend on, their number aside."""
-        content = json.dumps([climbing.identity_of([self.default]), self.space.to_json()])
-        return hashlib.sha256(content.encode()).hexdigest()
 
 
 @dataclass(frozen=True)
@@ -81,23 +52,27 @@ class Search:
         self._plan, self._folder, self._how = plan, folder, how
         self._default = plan.default.experiment
         self._study = journal.open_study(folder / JOURNAL, self._default.train.epochs)
+        self.candidates = Candidates(plan, self._study)
         self._asked: dict[int, optuna.Trial] = {}
         self._lock = threading.Lock()  # tasks are asked for in other threads than events are taken in
         self._before = float(self._study.user_attrs.get(SECONDS, 0.0))
         self._started: float | None = None
         files.remove_leftovers(folder)
         if not self._study.get_trials(deepcopy=False):
-            self._begin()
+            self._let_the_default_be_first()
+        for trial in self.candidates.tried:
+            if trial.state is not TrialState.RUNNING:
+                self._put_away(trial.number)  # which a kill may have come before
 
     def has_room(self, budget: Budget) -> bool:
         """Whether candidates can still be tried."""
-        wants = bool(self._unfinished) or self._lacks(budget)
-        return wants and self._is_in_time(budget) and not self._is_exhausted
+        wants = bool(self.candidates.open) or self._lacks(budget)
+        return wants and self._is_in_time(budget) and not self._study.user_attrs.get(EXHAUSTED)
 
     def expected(self, budget: Budget) -> dict[TrialKey, float]:
         """Return the candidates that are still to be tried, each as much work; none where the number is open."""
-        over = len(self.candidates) - len(self._unfinished)
-        known = len(self._trials())
+        over = len(self.candidates.tried) - len(self.candidates.open)
+        known = len(self.candidates.drawn)
         wanted = range(known, known + budget.trials - over) if budget.trials else ()
         return {self.key(number): 1.0 for number in wanted}
 
@@ -106,37 +81,13 @@ class Search:
         """How long has been searched, in all sessions."""
         return self._before + (time.monotonic() - self._started if self._started is not None else 0.0)
 
-    @property
-    def candidates(self) -> list[FrozenTrial]:
-        """All that was drawn and could be trained."""
-        return [trial for trial in self._trials() if SKIPPED not in trial.user_attrs]
-
-    @property
-    def finished(self) -> list[FrozenTrial]:
-        """The candidates that were trained to their end."""
-        return [trial for trial in self.candidates if trial.state is TrialState.COMPLETE]
-
-    @property
-    def winner(self) -> FrozenTrial | None:
-        """The finished candidate of the best validation accuracy, the first of several; None without any."""
-        return max(self.finished, key=lambda trial: (trial.values[0], -trial.number), default=None)
-
-    def experiment(self, trial: FrozenTrial) -> Experiment:
-        """Return the experiment of a candidate."""
-        return self._default.replace(trial.user_attrs[SETTINGS])
-
-    def changes(self, trial: FrozenTrial) -> dict[str, Any]:
-        """Return `{setting: value}` of all in which a candidate is not the default."""
-        found = difference(self._default, self.experiment(trial))
-        return {key: list(new) if isinstance(new, tuple) else new for key, (_, new) in found.items()}
-
     def run(self, budget: Budget, *, engine: Engine, on_event: OnEvent) -> None:
         """Try candidates until the budget is spent.
 
         Raises SearchError where the space holds none that can be trained.
         """
         self._started = time.monotonic()
-        pool = engine.pool(self._tasks(budget), renew_after=climbing.RENEW_AFTER)
+        pool = engine.pool(self._tasks(budget), renew_after=RENEW_AFTER)
         with signals.answered_gently(pool.stop), self._ending_in_time(budget, pool):
             for event in pool.events():
                 self._take(event, pool)
@@ -145,24 +96,13 @@ class Search:
 
     def write_tables(self) -> None:
         """Write what reports are made of, without Optuna: `candidates.csv` and `importances.json`."""
-        rows = [self._row(trial) for trial in self.candidates]
-        files.write_text(self._folder / TABLE, pd.DataFrame(rows).to_csv(index=False, lineterminator="\n"))
+        table = pd.DataFrame(self.candidates.table())
+        files.write_text(self._folder / TABLE, table.to_csv(index=False, lineterminator="\n"))
         found = {
             key: {"share": share, "chance": chance}
             for key, (share, chance) in journal.importances(self._study).items()
         }
         files.write_json(self._folder / IMPORTANCES, found)
-
-    def outcome(self) -> dict[str, Any]:
-        """Return what the search has come to: the winner, how it differs from the default, and which that is."""
-        winner = self.winner
-        alike = [trial.number for trial in self.candidates if not self.changes(trial)]
-        return {
-            "winner": winner.number if winner else None,
-            "changes": self.changes(winner) if winner else {},
-            "default_candidate": alike[0] if alike else None,
-            "seconds": round(self.seconds, 1),
-        }
 
     def key(self, number: int) -> TrialKey:
         """Return the key under which the events of a candidate come."""
@@ -176,23 +116,21 @@ class Search:
     def _command(self) -> str:
         return provenance.command()
 
-    def _begin(self) -> None:
+    def _let_the_default_be_first(self) -> None:
         """Let the default be the first candidate, where it lies in the space."""
         place = self._plan.space.locate(self._default)
         if place is not None:
             self._study.enqueue_trial(place)
 
-    def _trials(self) -> list[FrozenTrial]:
-        every = self._study.get_trials(deepcopy=False)
-        return [trial for trial in every if trial.state is not TrialState.WAITING]
+    def _lacks(self, budget: Budget) -> bool:
+        return budget.trials is None or len(self.candidates.tried) < budget.trials
 
-    @property
-    def _unfinished(self) -> list[FrozenTrial]:
-        return [trial for trial in self.candidates if trial.state is TrialState.RUNNING]
+    def _is_in_time(self, budget: Budget) -> bool:
+        return budget.seconds is None or self.seconds < budget.seconds
 
     def _tasks(self, budget: Budget) -> Iterator[Task]:
         """Yield candidates as workers become free: first those that an earlier session was at."""
-        for trial in self._unfinished:
+        for trial in self.candidates.open:
             task = self._resume(trial.number, trial._trial_id)
             if task is not None:
                 yield task
@@ -204,36 +142,29 @@ class Search:
                 yield task
         if skipped == MOST_SKIPPED:
             self._study.set_user_attr(EXHAUSTED, True)
-            if not self.candidates:
-                reason = self._trials()[-1].user_attrs[SKIPPED]
+            if not self.candidates.tried:
+                reason = self.candidates.drawn[-1].user_attrs[SKIPPED]
                 raise SearchError(f"{self._plan.space.where}: of {MOST_SKIPPED} candidates none can be: {reason}")
-
-    def _lacks(self, budget: Budget) -> bool:
-        return budget.trials is None or len(self.candidates) < budget.trials
-
-    def _is_in_time(self, budget: Budget) -> bool:
-        return budget.seconds is None or self.seconds < budget.seconds
-
-    @property
-    def _is_exhausted(self) -> bool:
-        """Whether the space has no candidate that was not tried."""
-        return bool(self._study.user_attrs.get(EXHAUSTED))
-
-    def _resume(self, number: int, trial_id: int) -> Task | None:
-        with self._lock:
-            self._study.sampler = journal.sampler(self._default.seed, number)
-            return self._draw(optuna.Trial(self._study, trial_id))
 
     def _ask(self) -> Task | None:
         with self._lock:
-            number = len(self._trials())
-            self._study.sampler = journal.sampler(self._default.seed, number)
+            self._study.sampler = journal.sampler(self._default.seed, len(self.candidates.drawn))
             return self._draw(self._study.ask())
+
+    def _resume(self, number: int, trial_id: int) -> Task | None:
+        """Return the task of a candidate that was running, or being drawn, when the search was stopped."""
+        with self._lock:
+            self._study.sampler = journal.sampler(self._default.seed, number)
+            task = self._draw(optuna.Trial(self._study, trial_id))
+            if task is not None and self._falls_behind(number):
+                self._put_away(number)
+                return None
+            return task
 
     def _draw(self, asked: optuna.Trial) -> Task | None:
         """Return the task of a candidate; None where there cannot be such a one, or has been."""
         settings = self._plan.space.draw(asked, self._default)
-        if any(each.user_attrs.get(SETTINGS) == settings for each in self._trials() if each.number < asked.number):
+        if self.candidates.has_been(settings, before=asked.number):
             self._skip(asked, "it has been tried already", TrialState.FAIL)
             return None
         try:
@@ -249,16 +180,16 @@ class Search:
         self._clear_if_begun_otherwise(trial, place)
         return Task(self.key(asked.number), run_candidate, (trial, place, self._command))
 
+    def _skip(self, asked: optuna.Trial, reason: str, state: TrialState) -> None:
+        asked.set_user_attr(SKIPPED, reason)
+        self._study.tell(asked, state=state)
+
     def _clear_if_begun_otherwise(self, trial: Trial, place: Path) -> None:
         """Begin a candidate anew that was begun by other versions: it only steers, and no figure rests on it."""
         try:
             self._how.prepare(trial, place)
         except RunError:
             replace(self._how, fresh=True).clear(place)
-
-    def _skip(self, asked: optuna.Trial, reason: str, state: TrialState) -> None:
-        asked.set_user_attr(SKIPPED, reason)
-        self._study.tell(asked, state=state)
 
     def _take(self, event: Event, pool: Pool) -> None:
         """Take what happened to a candidate into the journal."""
@@ -274,47 +205,31 @@ class Search:
                 self._tell(number, event.value)
             if isinstance(event, Failed):
                 self._asked[number].set_user_attr(ERROR, event.error)
-                state = TrialState.PRUNED if event.expected else TrialState.FAIL
-                self._tell(number, state=state)
-            if self._state(number) is not TrialState.RUNNING:
+                self._tell(number, state=TrialState.PRUNED if event.expected else TrialState.FAIL)
+            if self.candidates.state(number) is not TrialState.RUNNING:
                 self._put_away(number)
             self._keep_time()
 
     def _report(self, number: int, row: Mapping[str, Any]) -> bool:
         """Report an epoch, and return whether the candidate is to be ended before its time."""
-        if self._state(number) is not TrialState.RUNNING:
+        if self.candidates.state(number) is not TrialState.RUNNING:
             return False
         asked, epoch = self._asked[number], int(row["epoch"])
         if epoch not in self._study.get_trials(deepcopy=False)[number].intermediate_values:
             asked.report(row["kept_accuracy"], epoch)
-        if epoch >= self._default.train.epochs or not asked.should_prune():
+        return self._falls_behind(number)
+
+    def _falls_behind(self, number: int) -> bool:
+        """Whether a candidate is behind others that came as far; it is over then."""
+        reported = self._study.get_trials(deepcopy=False)[number].intermediate_values
+        if max(reported, default=0) >= self._default.train.epochs or not self._asked[number].should_prune():
             return False
         self._tell(number, state=TrialState.PRUNED)
         return True
 
     def _tell(self, number: int, value: float | None = None, *, state: TrialState | None = None) -> None:
-        if self._state(number) is TrialState.RUNNING:  # it may have ended while it was being halted
+        if self.candidates.state(number) is TrialState.RUNNING:  # it may have ended while it was being halted
             self._study.tell(self._asked[number], value, state=state)
-
-    def _state(self, number: int) -> TrialState:
-        return self._study.get_trials(deepcopy=False)[number].state
-
-    def _row(self, trial: FrozenTrial) -> dict[str, Any]:
-        """Return a candidate's row of the table; a setting that its conditions left out is empty."""
-        epochs = max(trial.intermediate_values, default=0)
-        experiment, form = self.experiment(trial), self._plan.default.dataset.bank.form
-        classes = len(self._plan.default.dataset.class_names)
-        settings = trial.user_attrs[SETTINGS]
-        return {
-            "candidate": trial.number,
-            "state": STATES[trial.state],
-            "validation_accuracy": trial.intermediate_values.get(epochs),
-            "epochs": epochs,
-            "flops": sizes.count_flops(experiment.model, form.shape, classes),
-            "error": trial.user_attrs.get(ERROR, ""),
-        } | {
-            key: json.dumps(settings[key]) if key in trial.params else None for key in self._plan.space.dimensions
-        }
 
     def _put_away(self, number: int) -> None:
         """Keep the history of a candidate that is over, and nothing else."""
@@ -336,7 +251,7 @@ class Search:
             return
 
         def end() -> None:
-            for trial in self._unfinished:
+            for trial in self.candidates.open:
                 pool.halt(self.key(trial.number))
 
         timer = threading.Timer(max(0.0, budget.seconds - self.seconds), end)

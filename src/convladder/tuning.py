@@ -21,7 +21,8 @@ from convladder.views.dataset import Dataset
 from convladder.views.tuning import Tuning
 
 if TYPE_CHECKING:
-    from convladder.searching import Budget, Search, SearchPlan
+    from convladder.searching import Budget, Search
+    from convladder.study import SearchPlan
 
 TRIALS = 30  # candidates, where neither their number nor a time is given
 
@@ -94,7 +95,8 @@ def tune(
     load = api.loader(data, allow_rejects, reporter)
     dataset = load(start.data)
     default = start.replace(dataset.settled())
-    from convladder.searching import Budget, SearchPlan, find_search  # with Optuna, which takes a second
+    from convladder.searching import Budget, find_search  # with Optuna, which takes a second
+    from convladder.study import SearchPlan
 
     plan = SearchPlan(Trial(DEFAULT, default, dataset), searched)
     budget = Budget(trials or (None if seconds else TRIALS), seconds)
@@ -109,7 +111,7 @@ def tune(
     ):
         _check_same(folder, plan, fresh)
         search = _search(plan, folder, budget, how, engine, reporter)
-        if search.outcome()["changes"]:
+        if search.candidates.outcome()["changes"]:
             final = climbing.make_plan(_ladder(start, search), range(seed + 1, seed + 1 + seeds), {}, load)
             _test(final, folder / "climb", how, engine, reporter)
     return Tuning(folder)
@@ -162,7 +164,7 @@ def _search(
             f"the winner of {folder} has been tested: candidates that are tried now would be chosen with "
             "knowledge of the test images; choose another --out for another search"
         )
-    files.write_json(folder / ABOUT, about | search.outcome())
+    files.write_json(folder / ABOUT, about | search.candidates.outcome() | {"seconds": search.seconds})
     try:
         if room:
             with reporter.trials() as display:
@@ -170,21 +172,22 @@ def _search(
                 search.run(budget, engine=engine, on_event=display.follow)
     finally:
         search.write_tables()
-        files.write_json(folder / ABOUT, about | search.outcome())
+        files.write_json(folder / ABOUT, about | search.candidates.outcome() | {"seconds": search.seconds})
     return search
 
 
 def _ladder(start: Experiment, search: Search) -> Ladder:
     """Return the ladder of two rungs that a search ends with."""
     base = {key: new for key, (_, new) in difference(Experiment(), start).items() if key != "seed"}
-    assert search.winner is not None
+    winner = search.candidates.winner
+    assert winner is not None
     tuned = Rung(
         name=TUNED,
         parent=DEFAULT,
-        what=f"Candidate {search.winner.number} of the search, the best on validation.",
+        what=f"Candidate {winner.number} of the search, the best on validation.",
         why="It was the best of all that were tried, by images that it was not trained on.",
         hurts="Where the best of many was so by luck: that is why it is trained afresh here, with other seeds.",
-        change=search.changes(search.winner),
+        change=search.candidates.changes(winner),
     )
     default = Rung(name=DEFAULT, what="What the search began with.")
     return Ladder("tune", "What the search found, against the default", "", base, (default, tuned))

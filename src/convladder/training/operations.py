@@ -88,7 +88,8 @@ class RandomOperations(keras.layers.Layer):
     """Do several operations to each image, each drawn for it from `names`, in the same strength to either side.
 
     names : of COLOURS and of GEOMETRIC; whatever else is named leaves an image as it is. All that is geometric is
-    done first and at once, so that pixels are interpolated once.
+    done first and at once, so that pixels are interpolated once; then the others in the order of `names`, in which
+    each is computed once for a batch. What is drawn twice is done once, in the sum of both strengths.
     """
 
     def __init__(self, names: Sequence[str], count: int, strength: float, *, seed: int, name: str) -> None:
@@ -102,13 +103,14 @@ class RandomOperations(keras.layers.Layer):
         shape = (self.count, ops.shape(images)[0])
         chosen = keras.random.randint(shape, 0, len(self.names), seed=self.seed_generator)
         signs = 2.0 * ops.cast(keras.random.randint(shape, 0, 2, seed=self.seed_generator), "float32") - 1
-        images = self._transformed(images, chosen, self.strength * signs)
-        for step in range(self.count):
-            for number, name in enumerate(self.names):
-                if name in COLOURS:
-                    strength = ops.reshape(self.strength * signs[step], (-1, 1, 1, 1))
-                    here = ops.reshape(chosen[step] == number, (-1, 1, 1, 1))
-                    images = ops.where(here, COLOURS[name](images, strength), images)
+        strengths = self.strength * signs
+        images = self._transformed(images, chosen, strengths)
+        for number, name in enumerate(self.names):
+            if name in COLOURS:
+                here = chosen == number
+                strength = ops.clip(ops.sum(ops.where(here, strengths, 0.0), axis=0), -1, 1)
+                changed = COLOURS[name](images, _for_each(strength))
+                images = ops.where(_for_each(ops.any(here, axis=0)), changed, images)
         return images
 
     def _transformed(self, images: Any, chosen: Any, strengths: Any) -> Any:
@@ -183,6 +185,11 @@ def affine(
 def transform(images: Any, matrices: Any) -> Any:
     """Move the pixels of each image as `affine` says; edge pixels are repeated."""
     return ops.image.affine_transform(images, matrices, interpolation="bilinear", fill_mode="nearest")
+
+
+def _for_each(values: Any) -> Any:
+    """Return a value for each image, `(batch,)`, as it goes with pixels: `(batch, 1, 1, 1)`."""
+    return ops.reshape(values, (-1, 1, 1, 1))
 
 
 def _grey(images: Any) -> Any:

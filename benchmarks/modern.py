@@ -1,0 +1,92 @@
+"""What each technique past the notebook brings, and when: accuracy against seconds of training, rung by rung.
+
+python benchmarks/modern.py [--images 50000] [--epochs 20] [--seeds 3] [--rungs A,B] [--out benchmarks/results]
+
+The ladder `modern` on the CIFAR-10 folder (see speed/imageset.py), and the notebook's last network on the same
+images, trained as the notebook trains it: the line to beat. Hours; what is trained is kept in the cache, and a
+later call goes on.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import convladder as cl
+from convladder.lineup import Claim, Standing
+from speed import imageset, modern_plot, results
+
+NOTEBOOK = "dropout-conv"  # its last network
+NOTEBOOK_EPOCHS = 20
+
+
+def describe(standing: Standing, claim: Claim | None, parent: str | None) -> dict[str, Any]:
+    """Return what a rung came to, what it costs, and how it got there: the means over its seeds."""
+    histories = [run.history for run in standing.runs]
+    epochs = min(map(len, histories))
+    seconds = np.mean([history["train_seconds"][:epochs].cumsum() for history in histories], axis=0)
+    validated = np.mean([history["val_accuracy"][:epochs] for history in histories], axis=0)
+    accuracy, difference = standing.accuracy, claim.difference if claim else None
+    return {
+        "rung": standing.name,
+        "parent": parent,
+        "accuracy": accuracy.mean,
+        "low": accuracy.low,
+        "high": accuracy.high,
+        "difference": vars(difference) if difference else None,
+        "parameters": standing.price.parameters,
+        "flops": standing.price.flops,
+        "seconds": seconds[-1],
+        "curve": np.stack([seconds, validated], axis=1).round(4).tolist(),
+    }
+
+
+def climb(folder: Path, ladder: str, rungs: list[str] | None, kept: Path, **how: Any) -> list[dict[str, Any]]:
+    """Climb, or go on with what is kept, and return a row a rung."""
+    changes = how.pop("changes")
+    climbed = cl.climb(folder, ladder, rungs=rungs, changes=changes, out=kept, **how)
+    claims = {claim.name: claim for claim in climbed.against_parent}
+    return [
+        describe(standing, claims.get(name), climbed.ladder.rung(name).parent)
+        for name, standing in climbed.standings.items()
+    ]
+
+
+def main(arguments: list[str]) -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--images", type=int, default=50_000, help="to train and validate on; all are tested on")
+    parser.add_argument("--epochs", type=int, default=20)
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--rungs", type=lambda text: text.split(","), help="of the ladder modern; default: all")
+    parser.add_argument("--smallest", action="store_true", help="a few images, two rungs, one seed: to try it")
+    parser.add_argument("--out", type=Path, default=results.RESULTS)
+    asked = parser.parse_args(arguments)
+    workspace, make = imageset.workspace(), imageset.cifar10
+    rungs, epochs, seeds, notebook_epochs = asked.rungs, asked.epochs, asked.seeds, NOTEBOOK_EPOCHS
+    changes: dict[str, Any] = {"data.on_leak": "keep"}
+    if asked.images < 50_000:
+        changes["data.limit"] = asked.images
+    if asked.smallest:
+        make, rungs, epochs, seeds, notebook_epochs = imageset.few, ["classic-top", "cosine"], 2, 1, 1
+    folder, kept = make(workspace), asked.out if asked.smallest else workspace
+    how = {"seeds": seeds, "changes": changes}
+    told = {
+        "images": asked.images,
+        "epochs": epochs,
+        "seeds": seeds,
+        "rungs": climb(folder, "modern", rungs, kept / f"modern-{asked.images}-{epochs}", epochs=epochs, **how),
+        "notebook": climb(
+            folder, "notebook", [NOTEBOOK], kept / f"notebook-{asked.images}", epochs=notebook_epochs, **how
+        ),
+        **results.circumstances(),
+    }
+    results.write_json(asked.out / "modern.json", told)
+    modern_plot.draw(told, asked.out / "modern.png")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
