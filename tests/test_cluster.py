@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-import nodes
+import loopback
 from convladder import climbing, cluster, connecting, folders, runs
 from convladder.climbing import Plan
 from convladder.cluster import Engine, engine_at
@@ -26,7 +26,8 @@ from convladder.ladder import load_ladder
 from convladder.processes import Event, Failed, Finished, Message, Pool, Started, Task
 from convladder.results import Results
 from convladder.resuming import HowToGoOn
-from nodes import Nodes, die
+from deadly import die
+from loopback import Nodes
 
 pytest.importorskip("ray", reason="the extra 'cluster' is not installed")
 pytestmark = [
@@ -40,7 +41,7 @@ TIMES = ["seconds", "train_milliseconds_per_image"]
 
 @pytest.fixture(scope="module")
 def two_nodes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nodes]:
-    with nodes.started(tmp_path_factory.mktemp("nodes"), 2) as started:
+    with loopback.started(tmp_path_factory.mktemp("nodes"), 2) as started:
         yield started
 
 

@@ -1,9 +1,8 @@
-"""A Ray cluster of several nodes on the loopback, for tests; and a task that is to be run there."""
+"""A Ray cluster of several nodes on the loopback, for tests and measurements."""
 
 from __future__ import annotations
 
 import os
-import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-STORE = 80 * 2**20  # bytes of shared memory a node, about the least that Ray takes
+STORE = 128 * 2**20  # bytes of shared memory a node
 
 
 @dataclass
@@ -34,7 +33,7 @@ class Nodes:
             node_ip_address=f"127.0.0.{number + 3}",
             env_vars={
                 "CONVLADDER_CACHE": str(self.cache(number)),
-                "PYTHONPATH": os.pathsep.join(filter(None, sys.path)),  # so that a node finds `die` here
+                "PYTHONPATH": os.pathsep.join(filter(None, sys.path)),  # a node finds what this finds
             },
         )
         self.by_id[node.node_id] = node
@@ -64,9 +63,3 @@ def started(folder: Path, nodes: int) -> Iterator[Nodes]:
         yield cluster
     finally:
         cluster.cluster.shutdown()
-
-
-def die(trial: Any, folder: Path, emit: Any) -> None:
-    """Be a task whose process dies each time."""
-    del trial, folder, emit
-    os.kill(os.getpid(), signal.SIGKILL)
