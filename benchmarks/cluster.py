@@ -3,9 +3,9 @@
     python benchmarks/cluster.py [--rounds 5] [--seeds 4] [--epochs 30] [--images 60000]
 
 A climb of the digits with two jobs, as a command on this machine and on two Ray nodes of one processor each, on
-the loopback: the same processors and no network, so what is seen is what the cluster itself costs. Kept is how many
-times as long it took, as the median over rounds with its range. Then a bank of so many random images of 32x32x3 is
-sent to a node, several times.
+the loopback: the same processors and no network, so what is seen is what the cluster itself costs. Kept is how
+many times as long it took, as the median over rounds with its range. Then a bank of so many random images of
+32x32x3 is sent to a node, several times.
 """
 
 from __future__ import annotations

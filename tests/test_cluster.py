@@ -152,8 +152,8 @@ def test_an_address_at_which_nothing_answers_is_said_at_once() -> None:
 
 def test_something_else_than_a_cluster_is_told_from_one(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(connecting, "ANSWER_SECONDS", 0.1)
-    with socket.create_server(("127.0.0.1", 0)) as silent:
-        address = f"127.0.0.1:{silent.getsockname()[1]}"
+    with socket.create_server(("127.0.0.2", 0)) as silent:
+        address = f"127.0.0.2:{silent.getsockname()[1]}"
         with pytest.raises(ClusterError, match="no Ray cluster answers"):
             connecting.check_address(address)
 

@@ -22,6 +22,7 @@ EXTRA = "cluster"
 PACKAGES = (*provenance.DECISIVE, "ray")
 ANSWER_SECONDS = 5.0
 VERSIONS_SECONDS = 120.0  # a node under load may take a while to start a worker
+LOCAL = ("localhost", "127.0.0.1", "::1")
 JOINED_SECONDS = 10  # until Ray gives up finding this machine among the nodes
 
 _ADDRESS = re.compile(r"(?P<client>ray://)?(?P<host>[\w.-]+|\[[\da-fA-F:]+\]):(?P<port>\d+)")
@@ -55,7 +56,7 @@ class Connection:
 
 def check_address(address: str) -> None:
     """Raise ConvladderError where Ray is not installed, or no cluster answers there; it takes seconds at most."""
-    _import_ray()
+    ray = _import_ray()
     if address == "auto":
         address = os.environ.get("RAY_ADDRESS") or address  # as Ray does
     if address == "auto":
@@ -63,7 +64,10 @@ def check_address(address: str) -> None:
     found = _ADDRESS.fullmatch(address)
     if not found:
         raise ClusterError(f"--cluster takes auto, HOST:PORT or ray://HOST:PORT; got {address!r}")
-    if not _answers(found["host"].strip("[]"), int(found["port"])):
+    host = found["host"].strip("[]")
+    if host in LOCAL and not found["client"]:
+        host = ray.util.get_node_ip_address()  # so Ray takes it
+    if not _answers(host, int(found["port"])):
         raise ClusterError(
             f"no Ray cluster answers at {address}: start one with `ray start --head`, and give the address "
             "that it names"
