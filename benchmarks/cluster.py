@@ -27,8 +27,9 @@ import numpy as np
 import convladder as cl
 import loopback
 from convladder import climbing, folders
-from convladder.cluster import Engine, _NodeLane, engine_at
+from convladder.cluster import _NodeLane
 from convladder.data.sending import Waybill
+from convladder.engines import Engine, engine_at
 from convladder.ladder import load_ladder
 from convladder.processes import Task
 from convladder.trial import run_trial

@@ -16,16 +16,17 @@ import pytest
 import loopback
 from convladder import climbing, cluster, connecting, folders, runs
 from convladder.climbing import Plan
-from convladder.cluster import Engine, engine_at
 from convladder.config import Data
 from convladder.data.dataset import Dataset, load
 from convladder.data.sending import Waybill, pieces
-from convladder.errors import ClusterError, ExperimentError
+from convladder.engines import Engine, engine_at
+from convladder.errors import ClusterError, DataError, ExperimentError
 from convladder.folders import TrialKey
 from convladder.ladder import load_ladder
-from convladder.processes import Event, Failed, Finished, Message, Pool, Started, Task
+from convladder.processes import Event, Failed, Finished, Halted, Message, Pool, Started, Task
 from convladder.results import Results
 from convladder.resuming import HowToGoOn
+from convladder.trial import run_trial
 from deadly import die
 from loopback import Nodes
 
@@ -190,6 +191,33 @@ def test_a_trial_whose_process_dies_again_and_again_has_failed(
     (failed,) = of_kind(events, Failed)
     assert failed.expected
     assert "status -9" in failed.error
+
+
+def test_a_node_that_cannot_take_the_images_is_named(
+    two_nodes: Nodes, plan: Plan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def deliver(self: Any, folder: Path) -> bool:
+        raise DataError("make room there")
+
+    monkeypatch.setattr(cluster._NodeLane, "_deliver", deliver)
+    task = Task("any", run_trial, (plan.trials[0], tmp_path / "run", "a command"))
+    with engine_at(two_nodes.address) as engine, pytest.raises(ClusterError, match=r"127\.0\.0\.\d.*make room"):
+        list(engine.pool([task], renew_after=12).events())
+
+
+def test_a_trial_that_is_halted_ends_and_brings_home_what_it_has(
+    two_nodes: Nodes, plan: Plan, tmp_path: Path
+) -> None:
+    task = Task("halted", run_trial, (plan.trials[0], tmp_path / "run", "a command"))
+    events = []
+    with engine_at(two_nodes.address) as engine:
+        pool = engine.pool([task], renew_after=12)
+        for event in pool.events():
+            events.append(event)
+            if isinstance(event, Message):
+                pool.halt("halted")
+    assert events[-1] == Halted("halted")
+    assert list((tmp_path / "run.unfinished").glob("checkpoint-*.json"))
 
 
 def test_a_stop_brings_the_checkpoint_home_and_this_machine_goes_on_to_the_same_bits(

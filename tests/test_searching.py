@@ -12,9 +12,9 @@ import pandas as pd
 import pytest
 from optuna.storages.journal import JournalFileBackend
 
-from convladder.cluster import Engine
 from convladder.config import Experiment
 from convladder.data.dataset import Dataset
+from convladder.engines import Engine
 from convladder.errors import SearchError
 from convladder.processes import Event, Failed, Finished, Halted, Message, Started, Task
 from convladder.resuming import HowToGoOn

@@ -16,11 +16,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from convladder import climbing, connecting, folders, progress, reproduction, resuming
-from convladder.cluster import engine_at
 from convladder.config import Data, Experiment
 from convladder.data import dataset as datasets
 from convladder.data import memory, opening
 from convladder.data.sources import Source
+from convladder.engines import engine_at
 from convladder.errors import ExperimentError, RunError
 from convladder.ladder import Ladder, load_ladder
 from convladder.reproduction import Reproduction

@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from convladder import files, folders, provenance, resuming, runs, signals
-from convladder.cluster import Engine
 from convladder.config import Data, Train
 from convladder.data.dataset import Dataset
+from convladder.engines import Engine
 from convladder.errors import ExperimentError, LadderError, RunError, TrainingError
 from convladder.evaluation import corruptions
 from convladder.folders import TrialKey

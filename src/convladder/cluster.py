@@ -7,22 +7,21 @@ node once, in pieces. A trial that is lost with its node goes on elsewhere, from
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import shutil
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from convladder import connecting, files, folders, node, worker
+from convladder import folders, node, worker
 from convladder.connecting import Connection
 from convladder.data.sending import BUSY, WANTED, Waybill, pieces
-from convladder.errors import ClusterError
+from convladder.errors import ClusterError, ConvladderError
 from convladder.processes import (
     Events,
     Failed,
@@ -34,7 +33,6 @@ from convladder.processes import (
     Pool,
     Started,
     Task,
-    cores,
 )
 from convladder.trial import ORPHAN_SECONDS, Trial
 
@@ -43,44 +41,6 @@ LISTEN = 5.0  # seconds that a host waits for something to say
 SENDING = 30  # seconds more than on one machine, to send what was saved
 WAIT = 1.0  # seconds between looks at what others do
 DESERTED = 60.0  # seconds without any processor, after which no more are waited for
-
-
-@dataclass(frozen=True)
-class Engine:
-    """What runs tasks, so many `jobs` at a time: the processes of this machine, or those of a cluster.
-
-    make_pool : takes what Pool takes. shares_disk : whether tasks see the folders of this process. about : what is
-    kept of it.
-    """
-
-    make_pool: Callable[..., Pool]
-    jobs: int
-    shares_disk: bool = True
-    about: dict[str, Any] = field(default_factory=dict)
-
-    def pool(self, tasks: Iterable[Task], *, renew_after: int) -> Pool:
-        return self.make_pool(tasks, jobs=self.jobs, renew_after=renew_after)
-
-
-@contextlib.contextmanager
-def engine_at(address: str | None, jobs: int | None = None) -> Iterator[Engine]:
-    """Yield what runs tasks: the cluster at an address, or else this machine. None as `jobs` takes one a core.
-
-    Raises ConvladderError where Ray is not installed, no cluster is there, or its versions differ.
-    """
-    if address is None:
-        yield Engine(Pool, jobs or cores())
-        return
-    with connecting.connected(address) as found:
-        about = {
-            "cluster": {
-                "address": address,
-                "nodes": sorted(found.nodes.values()),
-                "ray": found.ray.__version__,
-            }
-        }
-        make_pool = partial(RayPool, found)
-        yield Engine(make_pool, jobs or found.processors, shares_disk=False, about=about)
 
 
 class RayPool(Pool):
@@ -147,7 +107,7 @@ class _NodeLane(Lane):
         hosts = self._ray.remote(num_cpus=1, max_concurrency=8, scheduling_strategy="SPREAD")(node.Host)
         self._make_host = partial(hosts.remote, threads, renew_after)
         self._host: Any = None
-        self._node = ""
+        self._node = self._name = ""
         self._lock = threading.Lock()
 
     def stop(self) -> None:
@@ -181,12 +141,13 @@ class _NodeLane(Lane):
                 return
             try:
                 node_id, name, versions = self._get(greeting)
+                name = self._common.connection.nodes.get(node_id, name)
             except self._losses as error:  # of a node that has just died, or cannot run convladder
-                why = _last_line(error)
+                why = _lines(error)[-1]  # of a traceback
                 continue
             self._common.connection.check_node(name, versions)
             with self._lock:
-                self._host, self._node = host, node_id
+                self._host, self._node, self._name = host, node_id, name
             return
         raise ClusterError(f"the nodes of the cluster cannot take trials ({why}): try `import convladder` there")
 
@@ -211,9 +172,10 @@ class _NodeLane(Lane):
             with folders.locked(unfinished, ".training-lock", wait=ORPHAN_SECONDS):
                 event = self._train(task)
         except self._losses as error:
-            name = self._common.connection.nodes.get(self._node, "a node")
             self._leave()
-            event = self._give_back(task, f"{name} was lost ({_first_line(error)})")
+            event = self._give_back(task, f"{self._name} was lost ({_lines(error)[0]})")
+        except ClusterError:
+            raise
         except Exception as error:
             self._leave()  # what goes on there is of no use any more
             event = Failed(task.key, *worker.describe(error))
@@ -248,7 +210,7 @@ class _NodeLane(Lane):
         """Put what the task has left into its place, and return what became of it."""
         folder = task.arguments[1]
         if kind == node.FINISHED:
-            _put_in_place(folder, contents)
+            node.write_finished(folder, contents)
             return Finished(task.key, value)
         node.write_unfinished(folders.unfinished(folder), contents)
         if kind == node.HALTED:
@@ -272,7 +234,10 @@ class _NodeLane(Lane):
         return Message(task.key, f"{why}; it is trained again, from the last checkpoint that came")
 
     def _send_bank(self, trial: Trial) -> None:
-        """See to it that the node has the images: the first lane that needs them there sends them."""
+        """See to it that the node has the images: the first lane that needs them there sends them.
+
+        Raises ClusterError where it cannot take them: it would fail all trials that it is given.
+        """
         folder = trial.dataset.bank.folder
         lock = self._common.sending(self._node, folder.name)
         while not lock.acquire(timeout=WAIT):
@@ -281,6 +246,8 @@ class _NodeLane(Lane):
         try:
             if (self._node, folder.name) not in self._common.sent and self._deliver(folder):
                 self._common.sent.add((self._node, folder.name))
+        except (ConvladderError, OSError) as error:
+            raise ClusterError(f"{self._name} cannot take the images: {error}") from error
         finally:
             lock.release()
 
@@ -318,7 +285,7 @@ class _NodeLane(Lane):
     def _losses(self) -> tuple[type[Exception], ...]:
         """How Ray says that a place is lost, or what was on its way from there."""
         known = self._ray.exceptions
-        return known.RayActorError, known.ObjectLostError, known.WorkerCrashedError
+        return known.RayActorError, known.ObjectLostError, known.WorkerCrashedError, known.OutOfMemoryError
 
     def _leave(self) -> None:
         with self._lock:
@@ -330,21 +297,5 @@ class _NodeLane(Lane):
         self._leave()
 
 
-def _put_in_place(folder: Path, contents: node.Contents) -> None:
-    """Put what a task has left into its folder: a run as a whole, and anything else file by file."""
-    if folders.MARKER not in contents:
-        for name, content in contents.items():
-            files.write_bytes(folder / name, content)
-        return
-    with folders.writing(folder) as new:
-        for name, content in contents.items():
-            (new / name).write_bytes(content)
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).strip().partition("\n")[0]
-
-
-def _last_line(error: Exception) -> str:
-    """Return what a traceback within the text ends with."""
-    return str(error).strip().rpartition("\n")[2]
+def _lines(error: Exception) -> list[str]:
+    return str(error).strip().splitlines() or [type(error).__name__]

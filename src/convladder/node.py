@@ -57,6 +57,17 @@ def write_unfinished(folder: Path, contents: Contents) -> None:
         files.remove(path)
 
 
+def write_finished(folder: Path, contents: Contents) -> None:
+    """Put what a task has left into its folder: a run as a whole, and anything else file by file."""
+    if folders.MARKER not in contents:
+        for name, content in contents.items():
+            files.write_bytes(folder / name, content)
+        return
+    with folders.writing(folder) as new:
+        for name, content in contents.items():
+            (new / name).write_bytes(content)
+
+
 def newest_checkpoint(folder: Path) -> Contents:
     """Return the newest checkpoint in a folder, and what it is of; nothing where there is none."""
     for path in descriptions(folder)[:1]:

@@ -22,7 +22,7 @@ from optuna.trial import TrialState
 from convladder import files, folders, journal, provenance, signals
 from convladder.candidate import run_candidate
 from convladder.climbing import RENEW_AFTER
-from convladder.cluster import Engine
+from convladder.engines import Engine
 from convladder.errors import ExperimentError, RunError, SearchError
 from convladder.folders import TrialKey
 from convladder.models import sizes

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from convladder import api, climbing, connecting, files, folders, progress, provenance
 from convladder.climbing import Plan
-from convladder.cluster import Engine, engine_at
 from convladder.config import Experiment, difference
+from convladder.engines import Engine, engine_at
 from convladder.errors import ExperimentError, RunError, SearchError
 from convladder.ladder import Ladder, Rung
 from convladder.resuming import HowToGoOn
