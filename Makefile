@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 SIZE ?= usual
 
-.PHONY: help demo test check docs notebooks bench claims safety format clean
+.PHONY: help demo test check docs notebooks bench claims safety cluster format clean
 
 help:
 	@echo "make demo    install, climb the classic ladder on built-in data, say where the report is"
@@ -12,6 +12,7 @@ help:
 	@echo "make bench   measure speed beside other programs (some 20 minutes; ONLY=trial: one row; SIZE=full: larger, some hours)"
 	@echo "make claims  measure what is claimed: false claims, planted truths, duplicates, foreign images (some 25 minutes)"
 	@echo "make safety  kill 200 trainings and a climb, and see whether they come out the same; the price of checkpoints (some 45 minutes)"
+	@echo "make cluster measure what a Ray cluster costs beside one machine, on the loopback (some 10 minutes)"
 	@echo "make docs    make the tables in docs/ from the code"
 	@echo "make notebooks  run the notebooks and keep their outputs (some minutes)"
 	@echo "make format  put the code in order"
@@ -51,6 +52,10 @@ safety: .venv/installed-dev
 	$(BIN)/python benchmarks/safety_price.py
 	$(BIN)/python benchmarks/kill.py
 	$(BIN)/python benchmarks/killed_climb.py
+	$(BIN)/python benchmarks/page.py
+
+cluster: .venv/installed-dev
+	$(BIN)/python benchmarks/cluster.py
 	$(BIN)/python benchmarks/page.py
 
 format: .venv/installed-dev

@@ -16,7 +16,7 @@ from speed.harness import KINDS, Kind
 from speed.rows import ROWS
 
 DOCS = Path(__file__).parents[1] / "docs"
-PAGES = (DOCS / "speed.md", DOCS / "reproducibility.md", DOCS / "modern.md")
+PAGES = (DOCS / "speed.md", DOCS / "reproducibility.md", DOCS / "modern.md", DOCS / "scaling.md")
 
 _TABLE = re.compile(r"(<!-- table: ([\w-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
@@ -126,6 +126,33 @@ def of_price(folder: Path) -> str:
     return "\n".join(lines) + f"\n\n{design}. {results.as_line(told)}"
 
 
+def of_cluster(folder: Path) -> str:
+    told = _read(folder, "cluster")
+    times, more, sent = told["times_as_long"], told["more_seconds"], told["bank_seconds"]
+    rate = told["bank_bytes"] / sent["median"] / 1e6
+    sizes = [told[name] / 1e6 for name in ("bank_bytes", "task_bytes", "run_bytes")]
+    lines = [
+        "| | median | range |",
+        "|---|---|---|",
+        f"| the climb, times as long as on this machine | {times['median']:.2f} | {_range(times, 2)} |",
+        f"| seconds more | {more['median']:.1f} | {_range(more, 1)} |",
+        f"| seconds to send a bank of {sizes[0]:,.0f} MB to a node ({rate:,.0f} MB a second) | "
+        f"{sent['median']:.1f} | {_range(sent, 1)} |",
+        f"| MB of one trial there, of a data set of {told['images']:,} images | {sizes[1]:.1f} | |",
+        f"| MB of one run back, of the climb | {sizes[2]:.1f} | |",
+        f"| trials whose predictions differ | {len(told['differences'])} of {told['trials']} | |",
+    ]
+    design = (
+        f"The digits, {len(told['rungs'])} rungs, {plural(told['seeds'], 'seed')}, {told['epochs']} epochs: two "
+        f"jobs here, and two nodes of one processor each on the loopback; {told['rounds']} rounds in turn"
+    )
+    return "\n".join(lines) + f"\n\n{design}. {results.as_line(told)}"
+
+
+def _range(told: dict[str, float], digits: int) -> str:
+    return f"{told['low']:.{digits}f} to {told['high']:.{digits}f}"
+
+
 def _cost(told: dict[str, Any]) -> str:
     return f"{told['seconds']:,.0f} s, {told['peak_bytes'] / 1e9:.2f} GB"
 
@@ -147,8 +174,9 @@ MAKERS = {
     "kills": of_kills,
     "killed-climb": of_killed_climb,
     "safety-price": of_price,
+    "cluster": of_cluster,
 }
-COMMANDS = dict.fromkeys(("kills", "killed-climb", "safety-price"), "make safety")
+COMMANDS = dict.fromkeys(("kills", "killed-climb", "safety-price"), "make safety") | {"cluster": "make cluster"}
 
 
 def write() -> None:

@@ -15,9 +15,10 @@ import pandas as pd
 import pytest
 from optuna.storages.journal import JournalFileBackend
 
-from convladder import files, folders, provenance, searching
+from convladder import files, folders, provenance
 from convladder.config import Experiment
 from convladder.data.dataset import Dataset
+from convladder.engines import Engine
 from convladder.errors import SearchError
 from convladder.processes import Event, Failed, Finished, Halted, Message, Started, Task
 from convladder.resuming import HowToGoOn
@@ -77,11 +78,6 @@ class OneWorker:
         yield Finished(key, final)
 
 
-@pytest.fixture(autouse=True)
-def one_worker(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(searching, "Pool", OneWorker)
-
-
 def give(monkeypatch: pytest.MonkeyPatch, formula: Formula) -> None:
     monkeypatch.setattr(OneWorker, "formula", staticmethod(formula))
 
@@ -106,6 +102,7 @@ def search(
     trials: int | None = 20,
     seconds: float | None = None,
     dies_at: float = math.inf,
+    pool: type[OneWorker] = OneWorker,
 ) -> Search:
     """Search in the folder, or go on there, until the budget is spent or so many events have come."""
     folder.mkdir(exist_ok=True)
@@ -117,7 +114,7 @@ def search(
         if events >= dies_at:
             raise KilledError
 
-    opened.run(Budget(trials, seconds), jobs=1, on_event=count)
+    opened.run(Budget(trials, seconds), engine=Engine(pool, jobs=1), on_event=count)
     opened.write_table()
     return opened
 
@@ -323,8 +320,7 @@ def test_the_clock_ends_what_is_silent(
         def halt(self, key: Any) -> None:
             halted.set()
 
-    monkeypatch.setattr(searching, "Pool", Silent)
-    found = search(tmp_path, plan_of(few_digits), trials=None, seconds=0.2)
+    found = search(tmp_path, plan_of(few_digits), trials=None, seconds=0.2, pool=Silent)
     assert len(found.candidates.open) == 1
 
 

@@ -15,14 +15,14 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from convladder import climbing, folders, progress, reproduction, resuming
+from convladder import climbing, connecting, folders, progress, reproduction, resuming
 from convladder.config import Data, Experiment
 from convladder.data import dataset as datasets
 from convladder.data import memory, opening
 from convladder.data.sources import Source
+from convladder.engines import engine_at
 from convladder.errors import ExperimentError, RunError
 from convladder.ladder import Ladder, load_ladder
-from convladder.processes import cores
 from convladder.reproduction import Reproduction
 from convladder.resuming import HowToGoOn
 from convladder.tracking import Tracking, following
@@ -203,6 +203,7 @@ def climb(
     epochs: int | None = None,
     changes: Mapping[str, Any] | None = None,
     jobs: int | None = None,
+    cluster: str | None = None,
     out: str | Path | None = None,
     fresh: bool = False,
     allow_changed: bool = False,
@@ -227,6 +228,9 @@ def climb(
         Cross-validation: part the images into so many folds, and test each in turn. For small data.
     jobs
         Trials at a time; None takes one a core.
+    cluster
+        Train on the Ray cluster at this address: `auto`, `HOST:PORT` or `ray://HOST:PORT`; takes the extra
+        `cluster`. None trains on this machine.
     out
         The climb's folder; None takes an earlier climb of the same trials under `climbs/`, or makes a dated one.
     fresh
@@ -244,6 +248,8 @@ def climb(
     reporter = progress.reporter(quiet=quiet)
     chosen = ladder_of(ladder)
     check_counts(seeds=seeds, jobs=jobs)
+    if cluster:
+        connecting.check_address(cluster)
     tracking = Tracking(tensorboard, mlflow)
     if isinstance(rungs, str):
         raise ExperimentError(f"rungs are a list of names, such as [{rungs!r}]; got the text {rungs!r}")
@@ -274,8 +280,9 @@ def climb(
         going_on(reporter, folder, fresh),
         reporter.trials() as display,
         following(display.follow, trackers, reporter.say) as on_event,
+        engine_at(cluster, jobs) as engine,
     ):
-        climbing.climb(plan, folder, jobs=jobs or cores(), how=how, on_weights=display.expect, on_event=on_event)
+        climbing.climb(plan, folder, engine=engine, how=how, on_weights=display.expect, on_event=on_event)
     return Climb(folder)
 
 

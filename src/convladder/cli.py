@@ -57,6 +57,14 @@ Changes = Annotated[
 Jobs = Annotated[
     int | None, typer.Option("--jobs", min=1, metavar="N", help="Trials at a time; default: one a core.")
 ]
+ClusterOption = Annotated[
+    str | None,
+    typer.Option(
+        "--cluster",
+        metavar="ADDRESS",
+        help="Train on a Ray cluster (an extra): auto, HOST:PORT or ray://HOST:PORT. Default: on this machine.",
+    ),
+]
 ClassWeight = Annotated[
     str | None, typer.Option("--class-weight", metavar="balanced", help="Weigh rare classes up.")
 ]
@@ -108,7 +116,10 @@ def check(
         raise typer.Exit(1)
 
 
-@app.command(epilog="Example:  convladder climb path/to/images --rungs lenet5,max-pooling --seeds 4 --epochs 10")
+@app.command(
+    epilog="Example:  convladder climb path/to/images --rungs lenet5,max-pooling --seeds 4 --epochs 10"
+    "     or on many machines:  convladder climb path/to/images --cluster auto"
+)
 @data_options(READING, SPLITTING)
 def climb(
     data: DataArgument,
@@ -123,6 +134,7 @@ def climb(
     seed: Seed = 0,
     epochs: Epochs = None,
     jobs: Jobs = None,
+    cluster: ClusterOption = None,
     class_weight: ClassWeight = None,
     changes: Changes = None,
     allow_rejects: AllowRejects = False,
@@ -150,6 +162,7 @@ def climb(
         seed=seed,
         changes=settings,
         jobs=jobs,
+        cluster=cluster,
         out=out,
         fresh=fresh,
         allow_changed=allow_changed,
@@ -259,6 +272,7 @@ def tune(
     seed: Annotated[int, typer.Option("--seed", min=0, metavar="N", help="The seed of the search.")] = 0,
     epochs: Epochs = None,
     jobs: Jobs = None,
+    cluster: ClusterOption = None,
     class_weight: ClassWeight = None,
     changes: Changes = None,
     allow_rejects: AllowRejects = False,
@@ -291,6 +305,7 @@ def tune(
             seed=seed,
             changes=_changes(settings, epochs, class_weight, changes),
             jobs=jobs,
+            cluster=cluster,
             out=out,
             fresh=fresh,
             allow_changed=allow_changed,

@@ -14,6 +14,7 @@ from typing import Any
 from convladder import files, folders, provenance, resuming, runs, signals
 from convladder.config import Data, Train
 from convladder.data.dataset import Dataset
+from convladder.engines import Engine
 from convladder.errors import ExperimentError, LadderError, RunError, TrainingError
 from convladder.evaluation import corruptions
 from convladder.folders import TrialKey
@@ -81,7 +82,13 @@ def make_plan(ladder: Ladder, seeds: Sequence[int], changes: Mapping[str, Any], 
 
 
 def climb(
-    plan: Plan, folder: Path, *, jobs: int, how: HowToGoOn, on_weights: OnWeights, on_event: OnEvent
+    plan: Plan,
+    folder: Path,
+    *,
+    engine: Engine,
+    how: HowToGoOn,
+    on_weights: OnWeights,
+    on_event: OnEvent,
 ) -> list[Failed]:
     """Train the missing trials, the costliest first, in single-threaded workers; return those that failed.
 
@@ -94,6 +101,8 @@ def climb(
         The folder holds another climb or cannot be written, or another process is at work in it.
     ExperimentError
         The images are too small for a rung's network.
+    ClusterError
+        The engine is a cluster, and has lost all of its nodes.
     """
     with folders.locked(folder):
         missing = missing_trials(plan, folder, how)
@@ -103,11 +112,11 @@ def climb(
         on_weights(weights)
         for trial in missing:
             how.clear(folders.trial_folder(folder, trial.key))
-        _describe(plan, folder, earlier, jobs)
+        _describe(plan, folder, earlier, engine)
         order = sorted(missing, key=lambda trial: -weights[trial.key])
         failed = []
-        with _shared_folder(folder) as shared:
-            pool = Pool(_tasks(order, folder, shared), jobs=jobs, renew_after=RENEW_AFTER)
+        with _shared_folder(folder) if engine.shares_disk else contextlib.nullcontext() as shared:
+            pool = engine.pool(_tasks(order, folder, shared), renew_after=RENEW_AFTER)
             with signals.answered_gently(pool.stop):
                 for event in pool.events():
                     failed += _take(event, folder, on_event)
@@ -208,7 +217,7 @@ def _earlier_trials(plan: Plan, folder: Path) -> list[TrialKey]:
     return earlier
 
 
-def _describe(plan: Plan, folder: Path, earlier: list[TrialKey], jobs: int) -> None:
+def _describe(plan: Plan, folder: Path, earlier: list[TrialKey], engine: Engine) -> None:
     place = {rung.name: number for number, rung in enumerate(plan.ladder.rungs)}
     trials = sorted([*(trial.key for trial in plan.trials), *earlier], key=lambda key: (place[key.rung], key[1:]))
     files.write_json(folder / "ladder.json", plan.ladder.to_json())
@@ -216,7 +225,7 @@ def _describe(plan: Plan, folder: Path, earlier: list[TrialKey], jobs: int) -> N
         "identity": plan.identity,
         "trials": [list(key) for key in trials],
         "data": plan.dataset.provenance(),
-        "environment": provenance.environment(provenance.command()) | {"jobs": jobs},
+        "environment": provenance.environment(provenance.command()) | engine.about | {"jobs": engine.jobs},
     }
     files.write_json(folder / "climb.json", description)
 
@@ -232,16 +241,20 @@ def _shared_folder(folder: Path) -> Iterator[Path]:
         shutil.rmtree(shared, ignore_errors=True)
 
 
-def _tasks(trials: Sequence[Trial], folder: Path, shared: Path) -> list[Task]:
-    """Return what makes the corrupted images that the trials share, and then the trials."""
+def _tasks(trials: Sequence[Trial], folder: Path, shared: Path | None) -> list[Task]:
+    """Return what makes the corrupted images that trials on one disk share, and then the trials."""
     command = provenance.command()
-    of_images = {(trial.dataset.bank.folder, trial.key.fold): trial.dataset for trial in trials}
-    sets = worth_keeping((Worsened.of(dataset, shared) for dataset in of_images.values()), shared)
-    tasks = [Task(None, each.keep, (name,)) for each in sets for name in corruptions.NAMES]
+    tasks = _sharing(trials, shared) if shared else []
     for trial in trials:
         place = folders.trial_folder(folder, trial.key)
         tasks.append(Task(trial.key, run_trial, (replace(trial, shared=shared), place, command)))
     return tasks
+
+
+def _sharing(trials: Sequence[Trial], shared: Path) -> list[Task]:
+    of_images = {(trial.dataset.bank.folder, trial.key.fold): trial.dataset for trial in trials}
+    sets = worth_keeping((Worsened.of(dataset, shared) for dataset in of_images.values()), shared)
+    return [Task(None, each.keep, (name,)) for each in sets for name in corruptions.NAMES]
 
 
 def _take(event: Event, folder: Path, on_event: OnEvent) -> list[Failed]:

@@ -7,7 +7,8 @@
     ├── DataError             a source that cannot be read, or too few images in it
     │   └── UnreadableImage   one file that is not an image; `reason` is its code
     ├── RunError              a folder that is no run, or holds another one
-    └── TrainingError         a training that cannot go on
+    ├── TrainingError         a training that cannot go on
+    └── ClusterError          a cluster that is not there, or whose nodes are of other versions
 
 Each message is one line: what was expected, what came, and what to do.
 """
@@ -55,6 +56,10 @@ class RunError(ConvladderError):
 
 class TrainingError(ConvladderError):
     """A training that cannot go on."""
+
+
+class ClusterError(ConvladderError):
+    """A cluster that is not there, or whose nodes are of other versions."""
 
 
 def is_full_disk(error: BaseException | None) -> bool:

@@ -20,6 +20,8 @@ import subprocess
 import sys
 import threading
 import time
+from abc import ABC, abstractmethod
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sized
 from dataclasses import dataclass
 from typing import Any, BinaryIO, cast
@@ -69,12 +71,17 @@ class Finished:
 
 @dataclass(frozen=True)
 class Failed:
-    """A task that raised, or whose process died. `expected`: a person can put it right."""
+    """A task that raised. `expected`: a person can put it right."""
 
     key: Any
     error: str
     details: str
     expected: bool = False
+
+
+@dataclass(frozen=True)
+class Died(Failed):
+    """A task whose process died, which may have been the machine's fault and not its own."""
 
 
 @dataclass(frozen=True)
@@ -101,7 +108,7 @@ class Overdue:
 Event = Started | Message | Finished | Failed | Halted | Stopping | Overdue
 
 
-_Events = queue.SimpleQueue[Event | BaseException | None]
+Events = queue.SimpleQueue[Event | BaseException | None]
 
 
 def cores() -> int:
@@ -129,9 +136,9 @@ class Pool:
         self, tasks: Iterable[Task], *, jobs: int, threads: int = 1, renew_after: int | None = None
     ) -> None:
         jobs = min(jobs, len(tasks)) if isinstance(tasks, Sized) else jobs
-        pending = _Pending(tasks)
-        self._events: _Events = queue.SimpleQueue()
-        self._lanes = [_Lane(pending, self._events, threads, renew_after) for _ in range(max(1, jobs))]
+        pending = Pending(tasks)
+        self._events: Events = queue.SimpleQueue()
+        self._lanes = [self._make_lane(pending, self._events, threads, renew_after) for _ in range(max(1, jobs))]
 
     def events(self) -> Iterator[Event]:
         """Run the tasks and yield what happens. When the caller stops iterating, the workers are killed."""
@@ -154,6 +161,14 @@ class Pool:
         for lane in self._lanes:
             lane.halt(key)
 
+    def _make_lane(self, pending: Pending, events: Events, threads: int, renew_after: int | None) -> Lane:
+        return _ProcessLane(pending, events, threads, renew_after)
+
+    @property
+    def _patience(self) -> float:
+        """For how many seconds running tasks may save what they are at, once the process was asked to end."""
+        return STOP_SECONDS
+
     def _until_all_have_ended(self) -> Iterator[Event]:
         running, deadline = len(self._lanes), math.inf
         while running and time.monotonic() < deadline:
@@ -168,7 +183,7 @@ class Pool:
             else:
                 yield event
             if isinstance(event, Stopping):
-                deadline = time.monotonic() + STOP_SECONDS
+                deadline = time.monotonic() + self._patience
                 for lane in self._lanes:
                     lane.stop()
         for lane in self._lanes:
@@ -189,35 +204,46 @@ def call(function: Callable[..., Any], *arguments: Any, threads: int = 1) -> Any
     raise RuntimeError("the worker ended without a result")
 
 
-class _Pending:
+class Pending:
     """Hands out tasks to several threads."""
 
     def __init__(self, tasks: Iterable[Task]) -> None:
         self._tasks = iter(tasks)
         self._lock = threading.Lock()
+        self._returned: deque[Task] = deque()
+        self._is_exhausted = False
 
     def take(self) -> Task | None:
-        """Return the next task; None where there is no more."""
+        """Return the next task, those that were given back first; None where there is no more."""
+        with contextlib.suppress(IndexError):
+            return self._returned.popleft()
         with self._lock:
-            return next(self._tasks, None)
+            task = next(self._tasks, None)
+            self._is_exhausted = task is None
+            return task
+
+    def give_back(self, task: Task) -> None:
+        """Let another have a task that could not be done."""
+        self._returned.append(task)
+
+    @property
+    def is_over(self) -> bool:
+        """Whether there is no task more, as far as is known without asking for the next."""
+        return self._is_exhausted and not self._returned
 
 
-class _Lane(threading.Thread):
-    """A thread that owns one worker process at a time and hands it task after task."""
+class Lane(threading.Thread, ABC):
+    """A thread that serves task after task; what becomes of them goes to `events`, and None at its end."""
 
-    def __init__(self, pending: _Pending, events: _Events, threads: int, renew_after: int | None) -> None:
+    def __init__(self, pending: Pending, events: Events) -> None:
         super().__init__(daemon=True)
         self._pending, self._events = pending, events
-        self._threads, self._renew_after = threads, renew_after
-        self._worker: subprocess.Popen[bytes] | None = None
         self.task: Task | None = None  # that is being served
-        self._served = 0
         self._ending = False
-        self._lock, self._sending = threading.Lock(), threading.Lock()
 
     def run(self) -> None:
         try:
-            while not self._ending:
+            while self._is_ready():
                 task = self._pending.take()
                 if task is None:
                     break
@@ -230,8 +256,42 @@ class _Lane(threading.Thread):
             self._end_worker()
             self._events.put(None)
 
+    def _is_ready(self) -> bool:
+        """Return whether to take a task, or else to end; it may wait."""
+        return not self._ending
+
+    @abstractmethod
     def stop(self) -> None:
         """Take no more tasks, and let the worker save what it is at."""
+
+    @abstractmethod
+    def halt(self, key: Any) -> None:
+        """Let the worker end the task of this key, if that is the one it is at, and go on with the next."""
+
+    @abstractmethod
+    def kill(self) -> None:
+        """End at once."""
+
+    @abstractmethod
+    def _serve(self, task: Task) -> None:
+        """Run a task, and tell what becomes of it."""
+
+    @abstractmethod
+    def _end_worker(self) -> None:
+        """Let go of what has run the tasks."""
+
+
+class _ProcessLane(Lane):
+    """A lane that owns one worker process at a time."""
+
+    def __init__(self, pending: Pending, events: Events, threads: int, renew_after: int | None) -> None:
+        super().__init__(pending, events)
+        self._threads, self._renew_after = threads, renew_after
+        self._worker: subprocess.Popen[bytes] | None = None
+        self._served = 0
+        self._lock, self._sending = threading.Lock(), threading.Lock()
+
+    def stop(self) -> None:
         with self._lock:
             self._ending, process = True, self._worker
         if process is not None:
@@ -239,7 +299,6 @@ class _Lane(threading.Thread):
                 worker.write(cast(BinaryIO, process.stdin), worker.STOP)
 
     def halt(self, key: Any) -> None:
-        """Let the worker end the task of this key, if that is the one it is at, and go on with the next."""
         with self._sending:  # so that no other task is sent meanwhile
             task, process = self.task, self._worker
             if process is not None and task is not None and task.key == key:
@@ -299,7 +358,7 @@ class _Lane(threading.Thread):
             error = f"its process ended with status {status}"
             if status in MEMORY_STATUSES:
                 error += f" (perhaps {worker.NO_MEMORY})"
-            self._events.put(Failed(task.key, error, error, expected=True))
+            self._events.put(Died(task.key, error, error, expected=True))
 
     def _end_worker(self) -> None:
         with self._lock:

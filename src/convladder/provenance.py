@@ -25,6 +25,7 @@ PACKAGES = (
     "scipy",
     "optuna",
 )
+DECISIVE = ("convladder", "keras", "tensorflow", "tensorflow-cpu", "numpy")  # those that results depend on
 
 
 def command() -> str:

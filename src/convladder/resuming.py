@@ -13,9 +13,9 @@ from convladder import files, folders, provenance, runs
 from convladder.config import Experiment, difference
 from convladder.data.bank import VERSION
 from convladder.errors import ConvladderError, RunError
+from convladder.provenance import DECISIVE
 from convladder.trial import Trial
 
-DECISIVE = ("convladder", "keras", "tensorflow", "tensorflow-cpu", "numpy")  # packages that results depend on
 CHANGEABLE = ("train.epochs", "train.early_stopping", "train.plateau", "train.plateau_factor")  # on the way
 # other images, or another split of them, are not: weights may have seen what would be tested then
 INDIFFERENT = ("data.source", "train.checkpoint_seconds")  # the fingerprint speaks for the data, wherever they lie

@@ -18,6 +18,7 @@ from optuna.trial import FrozenTrial, TrialState
 from convladder import files, folders, journal, signals
 from convladder.climbing import RENEW_AFTER
 from convladder.drawing import DEFAULT, Drawing
+from convladder.engines import Engine
 from convladder.errors import SearchError
 from convladder.folders import TrialKey
 from convladder.processes import Event, Failed, Finished, Halted, Message, Pool, Task
@@ -78,13 +79,13 @@ class Search:
         """How long has been searched, in all sessions."""
         return self._before + (time.monotonic() - self._started if self._started is not None else 0.0)
 
-    def run(self, budget: Budget, *, jobs: int, on_event: OnEvent) -> None:
+    def run(self, budget: Budget, *, engine: Engine, on_event: OnEvent) -> None:
         """Try candidates until the budget is spent.
 
         Raises SearchError where the machine fails several in a row.
         """
         self._started = time.monotonic()
-        pool = Pool(self._tasks(budget), jobs=jobs, renew_after=RENEW_AFTER)
+        pool = engine.pool(self._tasks(budget), renew_after=RENEW_AFTER)
         try:
             with signals.answered_gently(pool.stop), self._ending_in_time(budget, pool):
                 for event in pool.events():

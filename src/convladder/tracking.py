@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import contextlib
-import importlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from types import ModuleType
 from typing import Any, Protocol
 
 from convladder import files, folders
 from convladder.config import Experiment, flatten
 from convladder.errors import ExperimentError
+from convladder.extras import require
 from convladder.folders import TrialKey
 from convladder.processes import Event, Failed, Finished, Message, Started
 
@@ -141,14 +140,6 @@ class MLflow:
         for setting, value in flatten(self._experiments[key]).items():
             self._client.log_param(run, setting, value)
         return run
-
-
-def require(module: str, extra: str) -> ModuleType:
-    """Import a module of an extra. Raises ExperimentError with what to install."""
-    try:
-        return importlib.import_module(module)
-    except ModuleNotFoundError:
-        raise ExperimentError(f"{module} is not installed: pip install 'convladder[{extra}]'") from None
 
 
 @contextlib.contextmanager

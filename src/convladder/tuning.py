@@ -9,13 +9,13 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from convladder import api, climbing, files, folders, progress, provenance
+from convladder import api, climbing, connecting, files, folders, progress, provenance
 from convladder.climbing import Plan
 from convladder.config import Experiment, difference
+from convladder.engines import Engine, engine_at
 from convladder.errors import ExperimentError, RunError, SearchError
 from convladder.ladder import Ladder, Rung
 from convladder.models import sizes
-from convladder.processes import cores
 from convladder.resuming import HowToGoOn
 from convladder.search_results import DEFAULT, TUNED
 from convladder.space import Space, load_space, space_of
@@ -44,6 +44,7 @@ def tune(
     epochs: int | None = None,
     changes: Mapping[str, Any] | None = None,
     jobs: int | None = None,
+    cluster: str | None = None,
     out: str | Path | None = None,
     fresh: bool = False,
     allow_changed: bool = False,
@@ -69,6 +70,8 @@ def tune(
         those that follow it.
     jobs
         Candidates, and then trials, at a time; None takes one a core.
+    cluster
+        The address of a Ray cluster to train on, as `climb` takes it.
     out
         The search's folder; None takes an earlier search of the same under `tunes/`, or makes a dated one.
     fresh
@@ -87,6 +90,8 @@ def tune(
     api.check_counts(trials=trials, seeds=seeds, jobs=jobs)
     if seconds is not None and seconds <= 0:
         raise ExperimentError(f"seconds is a time above 0; got {seconds!r}")
+    if cluster:
+        connecting.check_address(cluster)
     searched = _space(space)
     settings = api.data_settings(data) | api.changes_of(epochs, changes)
     chosen = api.ladder_of(ladder)
@@ -106,14 +111,18 @@ def tune(
     folder = Path(earlier) if earlier else folders.new_folder("tunes", start.data.source)
     folders.check_outside(folder, start.data.source)
     how = HowToGoOn(allow_changed=allow_changed)
-    with api.going_on(reporter, folder, fresh), folders.locked(folder):
-        about = _begin(folder, plan, budget, fresh=fresh, jobs=jobs or cores())
-        search = _search(about, plan, folder, budget, how, reporter)
+    with (
+        api.going_on(reporter, folder, fresh),
+        folders.locked(folder),
+        engine_at(cluster, jobs) as engine,
+    ):
+        about = _begin(folder, plan, budget, fresh=fresh, engine=engine)
+        search = _search(about, plan, folder, budget, how, engine, reporter)
         if search.candidates.outcome()["changes"]:
             search.close()
             about.fix_seeds(seeds)
             final = climbing.make_plan(_ladder(start, search), range(seed + 1, seed + 1 + seeds), {}, load)
-            _test(final, folder / "climb", how, jobs or cores(), reporter)
+            _test(final, folder / "climb", how, engine, reporter)
     return Tuning(folder)
 
 
@@ -134,10 +143,6 @@ class _About:
     def __init__(self, path: Path, about: dict[str, Any]) -> None:
         self._path, self._about = path, about
 
-    @property
-    def jobs(self) -> int:
-        return int(self._about["environment"]["jobs"])
-
     def write(self, **more: Any) -> None:
         self._about |= more
         files.write_json(self._path, self._about)
@@ -153,7 +158,7 @@ class _About:
         self.write(seeds=seeds)
 
 
-def _begin(folder: Path, plan: SearchPlan, budget: Budget, *, fresh: bool, jobs: int) -> _About:
+def _begin(folder: Path, plan: SearchPlan, budget: Budget, *, fresh: bool, engine: Engine) -> _About:
     """Say in the folder what is searched there. Raises ConvladderError where it holds something else."""
     from convladder.searching import ABOUT
 
@@ -178,7 +183,7 @@ def _begin(folder: Path, plan: SearchPlan, budget: Budget, *, fresh: bool, jobs:
         budget=asdict(budget),
         tested_before=_count_tested(folder, data["fingerprint"]),
         data=data,
-        environment=provenance.environment(provenance.command()) | {"jobs": jobs},
+        environment=provenance.environment(provenance.command()) | engine.about | {"jobs": engine.jobs},
     )
     return about
 
@@ -194,7 +199,13 @@ def _count_tested(folder: Path, fingerprint: str) -> int:
 
 
 def _search(
-    about: _About, plan: SearchPlan, folder: Path, budget: Budget, how: HowToGoOn, reporter: progress.Reporter
+    about: _About,
+    plan: SearchPlan,
+    folder: Path,
+    budget: Budget,
+    how: HowToGoOn,
+    engine: Engine,
+    reporter: progress.Reporter,
 ) -> Search:
     """Try candidates, if there is room for more, and keep what came out."""
     from convladder.searching import Search
@@ -210,7 +221,7 @@ def _search(
         if room:
             with reporter.trials() as display:
                 display.expect(search.expected(budget), budget.seconds and budget.seconds - search.seconds)
-                search.run(budget, jobs=about.jobs, on_event=display.follow)
+                search.run(budget, engine=engine, on_event=display.follow)
     finally:
         _keep(about, search)
     if search.candidates.are_exhausted:
@@ -246,7 +257,7 @@ def _ladder(start: Experiment, search: Search) -> Ladder:
     return Ladder("tune", "What the search found, against the default", "", base, (default, tuned))
 
 
-def _test(plan: Plan, folder: Path, how: HowToGoOn, jobs: int, reporter: progress.Reporter) -> None:
+def _test(plan: Plan, folder: Path, how: HowToGoOn, engine: Engine, reporter: progress.Reporter) -> None:
     """Train the winner and the default afresh, and open the test images."""
     with reporter.trials() as display:
-        climbing.climb(plan, folder, jobs=jobs, how=how, on_weights=display.expect, on_event=display.follow)
+        climbing.climb(plan, folder, engine=engine, how=how, on_weights=display.expect, on_event=display.follow)

@@ -119,12 +119,18 @@ def _outcome(task: bytes, emit: Emit) -> tuple[Any, ...]:
         return "finished", function(*arguments, emit=emit)
     except Stopped:
         return ("stopped",)
-    except ConvladderError as error:
-        return "failed", str(error), traceback.format_exc(), True
     except Exception as error:
-        said = f"{type(error).__name__}: {error}"
-        advice = _advice(error, said)
-        return "failed", advice or said, traceback.format_exc(), advice is not None
+        return "failed", *describe(error)
+
+
+def describe(error: Exception) -> tuple[str, str, bool]:
+    """Return what to say of an error, its details, and whether a person can put it right."""
+    details = "".join(traceback.format_exception(error))
+    if isinstance(error, ConvladderError):
+        return str(error), details, True
+    said = f"{type(error).__name__}: {error}"
+    advice = _advice(error, said)
+    return advice or said, details, advice is not None
 
 
 def _advice(error: Exception, said: str) -> str | None:

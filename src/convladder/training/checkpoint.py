@@ -81,7 +81,7 @@ def write(folder: Path, checkpoint: Checkpoint) -> None:
 def read_newest(folder: Path) -> tuple[Checkpoint | None, list[Path]]:
     """Return the newest checkpoint that is whole, if there is one, and the files of newer ones, which are not."""
     damaged: list[Path] = []
-    for path in _descriptions(folder):
+    for path in descriptions(folder):
         try:
             return read(path), damaged
         except DamagedCheckpointError:
@@ -122,14 +122,14 @@ def remove(path: Path) -> None:
     files.remove(path.with_suffix(".safetensors"))
 
 
-def _descriptions(folder: Path) -> list[Path]:
+def descriptions(folder: Path) -> list[Path]:
     """Return the JSON files of checkpoints, by epoch and step, the newest first; the clock has no say."""
     found = [(match, path) for path in folder.glob("checkpoint-*.json") if (match := _NAME.fullmatch(path.name))]
     return [path for _, path in sorted(found, key=lambda each: tuple(map(int, each[0].groups())), reverse=True)]
 
 
 def _remove_older(folder: Path) -> None:
-    kept = _descriptions(folder)
+    kept = descriptions(folder)
     for path in kept[KEPT:]:
         remove(path)
     stems = {path.stem for path in kept[:KEPT]}

@@ -1,0 +1,301 @@
+"""Trials on a Ray cluster, behind what `processes.Pool` offers; see `node` for the other side.
+
+Ray finds a processor that is free, says when a node has died, and carries what goes to and fro: a trial and what
+is unfinished of it there; what it says, a checkpoint now and then, and the run folder back. The bank goes to each
+node once, in pieces. A trial that is lost with its node goes on elsewhere, from the last checkpoint that came.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from convladder import folders, node, worker
+from convladder.connecting import Connection
+from convladder.data.sending import BUSY, WANTED, Waybill, pieces
+from convladder.errors import ClusterError, ConvladderError
+from convladder.processes import (
+    Events,
+    Failed,
+    Finished,
+    Halted,
+    Lane,
+    Message,
+    Pending,
+    Pool,
+    Started,
+    Task,
+)
+from convladder.trial import ORPHAN_SECONDS, Trial
+
+LOSSES = 3  # times that a trial may be lost with its node, or its process, until it has failed
+LISTEN = 5.0  # seconds that a host waits for something to say
+SENDING = 30  # seconds more than on one machine, to send what was saved
+WAIT = 1.0  # seconds between looks at what others do
+DESERTED = 60.0  # seconds without any processor, after which no more are waited for
+
+
+class RayPool(Pool):
+    """Tasks on a cluster: each is a function of a trial, its run folder, and others, such as `trial.run_trial`.
+
+    A task that is lost `LOSSES` times with its node, or with its process, has failed.
+    """
+
+    def __init__(
+        self,
+        connection: Connection,
+        tasks: Iterable[Task],
+        *,
+        jobs: int,
+        threads: int = 1,
+        renew_after: int | None = None,
+    ) -> None:
+        self._common = _Common(connection)
+        super().__init__(tasks, jobs=jobs, threads=threads, renew_after=renew_after)
+
+    def _make_lane(self, pending: Pending, events: Events, threads: int, renew_after: int | None) -> Lane:
+        return _NodeLane(self._common, pending, events, threads, renew_after)
+
+    @property
+    def _patience(self) -> float:
+        return super()._patience + SENDING
+
+
+@dataclass
+class _Common:
+    """What the lanes of a pool share.
+
+    sent : the banks that nodes have, as (node, bank). losses : of each task, by its key.
+    """
+
+    connection: Connection
+    sent: set[tuple[str, str]] = field(default_factory=set)
+    losses: Counter[Any] = field(default_factory=Counter)
+    _sending: dict[tuple[str, str], threading.Lock] = field(default_factory=dict)
+    _waybills: dict[Path, Waybill] = field(default_factory=dict)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def sending(self, node_id: str, bank: str) -> threading.Lock:
+        """Return what only one lane may hold, which sends this bank to this node."""
+        with self._lock:
+            return self._sending.setdefault((node_id, bank), threading.Lock())
+
+    def waybill(self, bank: Path) -> Waybill:
+        """Describe a bank. Raises DataError where it was deleted."""
+        with self._lock:
+            if bank not in self._waybills:
+                self._waybills[bank] = Waybill.of(bank)
+            return self._waybills[bank]
+
+
+class _NodeLane(Lane):
+    """A lane that owns one place on a node at a time, and takes tasks when it has one."""
+
+    def __init__(
+        self, common: _Common, pending: Pending, events: Events, threads: int, renew_after: int | None
+    ) -> None:
+        super().__init__(pending, events)
+        self._common, self._ray = common, common.connection.ray
+        hosts = self._ray.remote(num_cpus=1, max_concurrency=8, scheduling_strategy="SPREAD")(node.Host)
+        self._make_host = partial(hosts.remote, threads, renew_after)
+        self._host: Any = None
+        self._node = self._name = ""
+        self._lock = threading.Lock()
+
+    def stop(self) -> None:
+        with self._lock:
+            self._ending, host = True, self._host
+            if host is not None:
+                host.stop.remote()
+
+    def halt(self, key: Any) -> None:
+        with self._lock:
+            if self.task is not None and self.task.key == key and self._host is not None:
+                self._host.halt.remote(key)
+
+    def kill(self) -> None:
+        self._ending = True
+        self._leave()
+
+    def _is_ready(self) -> bool:
+        """See to it that there is a place, unless there is nothing left to take."""
+        if self._host is None:
+            self._settle()
+        return self._host is not None and not self._ending
+
+    def _settle(self) -> None:
+        """Wait for a place, until there is nothing left to take. Raises ClusterError where nodes have none."""
+        for _ in range(LOSSES):
+            host = self._make_host()
+            greeting = host.greet.remote()
+            if not self._comes(greeting):
+                self._ray.kill(host)
+                return
+            try:
+                node_id, name, versions = self._get(greeting)
+                name = self._common.connection.nodes.get(node_id, name)
+            except self._losses as error:  # of a node that has just died, or cannot run convladder
+                why = _lines(error)[-1]  # of a traceback
+                continue
+            self._common.connection.check_node(name, versions)
+            with self._lock:
+                self._host, self._node, self._name = host, node_id, name
+            return
+        raise ClusterError(f"the nodes of the cluster cannot take trials ({why}): try `import convladder` there")
+
+    def _comes(self, greeting: Any) -> bool:
+        """Wait for a greeting; return whether it came before there was nothing left to take."""
+        seen = time.monotonic()
+        while not self._ending and not self._pending.is_over:
+            if self._ray.wait([greeting], timeout=WAIT)[0]:
+                return True
+            if self._common.connection.has_processors:
+                seen = time.monotonic()
+            elif time.monotonic() - seen > DESERTED:
+                raise ClusterError("no node of the cluster is left: add nodes, and the same command goes on")
+        return False
+
+    def _serve(self, task: Task) -> None:
+        if not self._common.losses[task.key]:
+            self._events.put(Started(task.key))
+        _, folder, *_ = task.arguments
+        unfinished = folders.unfinished(folder)
+        try:
+            with folders.locked(unfinished, ".training-lock", wait=ORPHAN_SECONDS):
+                event = self._train(task)
+        except self._losses as error:
+            self._leave()
+            event = self._give_back(task, f"{self._name} was lost ({_lines(error)[0]})")
+        except ClusterError:
+            raise
+        except Exception as error:
+            self._leave()  # what goes on there is of no use any more
+            event = Failed(task.key, *worker.describe(error))
+        if isinstance(event, Finished):
+            shutil.rmtree(unfinished, ignore_errors=True)
+        if event is not None:
+            self._events.put(event)
+
+    def _train(self, task: Task) -> Finished | Failed | Halted | Message | None:
+        """Have the task done at the place that this lane has; None where it was stopped."""
+        trial, folder, *_ = task.arguments
+        unfinished = folders.unfinished(folder)
+        self._send_bank(trial)
+        with self._lock:
+            if self._ending:
+                return None
+            every = trial.experiment.train.checkpoint_seconds
+            begun = self._host.run.remote(task, node.read_folder(unfinished), every)
+        self._get(begun)
+        while True:
+            for kind, *content in self._get(self._host.listen.remote(LISTEN)):
+                if kind == node.MESSAGE:
+                    self._events.put(Message(task.key, *content))
+                elif kind == node.KEPT:
+                    node.write_unfinished(unfinished, *content)
+                else:
+                    return self._take_end(task, kind, *content)
+
+    def _take_end(
+        self, task: Task, kind: str, value: Any, contents: node.Contents
+    ) -> Finished | Failed | Halted | Message | None:
+        """Put what the task has left into its place, and return what became of it."""
+        folder = task.arguments[1]
+        if kind == node.FINISHED:
+            node.write_finished(folder, contents)
+            return Finished(task.key, value)
+        node.write_unfinished(folders.unfinished(folder), contents)
+        if kind == node.HALTED:
+            return Halted(task.key)
+        if kind == node.DIED:
+            return self._give_back(task, value.error)
+        if kind == node.FAILED:
+            return Failed(task.key, value.error, value.details, value.expected)
+        return None
+
+    def _give_back(self, task: Task, why: str) -> Failed | Message | None:
+        """Let another place have a task that was lost, and say so; one that is lost again and again has failed."""
+        if self._ending:
+            return None
+        self._common.losses[task.key] += 1
+        lost = self._common.losses[task.key]
+        if lost >= LOSSES:
+            said = f"{why}; it was lost {lost} times, and is not begun again"
+            return Failed(task.key, said, said, expected=True)
+        self._pending.give_back(task)
+        return Message(task.key, f"{why}; it is trained again, from the last checkpoint that came")
+
+    def _send_bank(self, trial: Trial) -> None:
+        """See to it that the node has the images: the first lane that needs them there sends them.
+
+        Raises ClusterError where it cannot take them: it would fail all trials that it is given.
+        """
+        folder = trial.dataset.bank.folder
+        lock = self._common.sending(self._node, folder.name)
+        while not lock.acquire(timeout=WAIT):
+            if self._ending:
+                return
+        try:
+            if (self._node, folder.name) not in self._common.sent and self._deliver(folder):
+                self._common.sent.add((self._node, folder.name))
+        except (ConvladderError, OSError) as error:
+            raise ClusterError(f"{self._name} cannot take the images: {error}") from error
+        finally:
+            lock.release()
+
+    def _deliver(self, folder: Path) -> bool:
+        """Send a bank, unless it is there; return whether it is now, and not where this lane is ended."""
+        waybill = self._common.waybill(folder)
+        while (state := self._get(self._host.begin_receiving.remote(waybill))) == BUSY:
+            time.sleep(WAIT)
+            if self._ending:
+                return False
+        if state != WANTED:
+            return True
+        sums = {name: hashlib.sha256() for name in waybill.sizes}
+        under_way = None
+        for name, piece in pieces(folder, waybill):
+            sums[name].update(piece.data)
+            ready = self._ray.put(piece)  # while the one before is written there
+            if under_way is not None:
+                self._get(under_way)
+            if self._ending:
+                return False
+            under_way = self._host.receive.remote(name, ready)
+        self._get(under_way)
+        self._get(self._host.finish_receiving.remote({name: each.hexdigest() for name, each in sums.items()}))
+        return True
+
+    def _get(self, reference: Any) -> Any:
+        """Return what a host answers, or raise what it has raised."""
+        try:
+            return self._ray.get(reference)
+        except self._ray.exceptions.RayTaskError as error:
+            raise error.cause from error
+
+    @property
+    def _losses(self) -> tuple[type[Exception], ...]:
+        """How Ray says that a place is lost, or what was on its way from there."""
+        known = self._ray.exceptions
+        return known.RayActorError, known.ObjectLostError, known.WorkerCrashedError, known.OutOfMemoryError
+
+    def _leave(self) -> None:
+        with self._lock:
+            host, self._host = self._host, None
+        if host is not None:
+            self._ray.kill(host)
+
+    def _end_worker(self) -> None:
+        self._leave()
+
+
+def _lines(error: Exception) -> list[str]:
+    return str(error).strip().splitlines() or [type(error).__name__]

@@ -1,0 +1,61 @@
+"""What a node does by itself: unfinished runs that can be gone on with at any moment, and nothing left behind."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from convladder import files, folders, node
+from convladder.node import newest_checkpoint, read_folder, remove_abandoned, write_unfinished
+from convladder.processes import Task
+
+OLD, NEW = "checkpoint-0001-000000", "checkpoint-0002-000000"
+
+
+def checkpoint(name: str) -> node.Contents:
+    return {f"{name}.json": name.encode(), f"{name}.safetensors": name.encode()}
+
+
+ABOUT = {folders.ABOUT: b"{}", "history.csv": b"epoch"}
+
+
+def test_an_unfinished_run_can_be_gone_on_with_while_it_is_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_unfinished(tmp_path, ABOUT | checkpoint(OLD))
+    seen: list[node.Contents] = []
+    write = files.write_bytes
+
+    def noting(path: Path, data: bytes) -> None:
+        write(path, data)
+        seen.append(newest_checkpoint(tmp_path))
+
+    monkeypatch.setattr(files, "write_bytes", noting)
+    write_unfinished(tmp_path, ABOUT | checkpoint(NEW))
+    assert seen == 3 * [ABOUT | checkpoint(OLD)] + [ABOUT | checkpoint(NEW)]
+    assert read_folder(tmp_path) == ABOUT | checkpoint(NEW)
+
+
+def test_a_checkpoint_that_is_half_there_is_not_sent(tmp_path: Path) -> None:
+    write_unfinished(tmp_path, ABOUT | checkpoint(NEW))
+    (tmp_path / f"{NEW}.safetensors").unlink()
+    assert newest_checkpoint(tmp_path) == {}
+
+
+def test_locks_stay_where_they_are(tmp_path: Path) -> None:
+    with folders.locked(tmp_path, ".training-lock"):
+        assert read_folder(tmp_path) == {}
+
+
+def test_what_a_killed_host_has_left_is_removed_and_what_another_is_at_is_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CONVLADDER_CACHE", str(tmp_path))
+    running = node._Errand(Task("running", print), every=60)
+    killed = node._Errand(Task("killed", print), every=60)
+    killed._lock.release()
+    remove_abandoned()
+    assert list((tmp_path / "trials").iterdir()) == [running.place]
+    running.close()
+    assert list((tmp_path / "trials").iterdir()) == []
