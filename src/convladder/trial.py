@@ -56,11 +56,11 @@ def run_trial(trial: Trial, folder: Path, command: str, emit: Emit) -> None:
     Until it is finished it is kept beside that folder, and goes on from there; so too where it is asked to stop.
     `command` is what the person typed. Raises ConvladderError for what a person can put right.
     """
-    from convladder.training import fit, steps
+    from convladder.training import backend, fit
     from convladder.training.keeper import CheckpointKeeper
 
     started, unfinished = time.perf_counter(), folders.unfinished(folder)
-    with folders.locked(unfinished, ".training-lock", wait=ORPHAN_SECONDS), steps.memory_errors():
+    with folders.locked(unfinished, ".training-lock", wait=ORPHAN_SECONDS), backend.memory_errors():
         keeper = CheckpointKeeper(
             unfinished, every=trial.experiment.train.checkpoint_seconds, asked_to_stop=worker.stop_asked
         )

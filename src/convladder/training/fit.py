@@ -19,9 +19,10 @@ from convladder.data.dataset import Dataset
 from convladder.data.images import Pixels
 from convladder.data.splits import Indices
 from convladder.models import convnet
-from convladder.training import augment, feed, losses, optimizer, pixels, steps
+from convladder.training import augment, backend, feed, losses, optimizer, pixels, steps
 from convladder.training.course import Row
 from convladder.training.keeper import Keeper
+from convladder.training.lookup import Lookup
 from convladder.training.loop import OnEpoch, Training
 
 Predict = Callable[[Pixels], NDArray[np.float32]]
@@ -63,9 +64,9 @@ def fit(
     """
     settings = experiment.train
     keras.backend.clear_session(free_memory=True)
-    keras.utils.set_random_seed(experiment.seed)
+    backend.set_seed(experiment.seed)
     if settings.deterministic:
-        feed.be_deterministic()
+        backend.be_deterministic()
     statistics = pixels.channel_statistics(dataset) if experiment.model.preprocessing == "standardize" else None
     kernel = pixels.whitening_kernel(dataset, statistics) if experiment.model.whitening else None
     shape, classes = dataset.bank.form.shape, len(dataset.class_names)
@@ -90,24 +91,21 @@ def predict_logits(network: keras.Model, bank: Bank, indices: Indices) -> NDArra
     """Return the logits `(len(indices), classes)` of records of the bank, in their order."""
     rows = bank.rows[indices].astype(np.int32)
     images = _images_of(bank, [])
-    return steps.predict(keras.Model(images.input, network(images.output)), rows, feed.Ahead(bank.images))
+    return backend.predict(keras.Model(images.input, network(images.output)), rows, feed.Ahead(bank.images))
 
 
 def predictor(network: keras.Model) -> Predict:
     """Return what turns a batch of images `(N, height, width, channels)`, 0 to 255, into logits `(N, classes)`.
 
-    It compiles once for each size of batch.
+    It compiles once for each size of batch, or for a few.
     """
-    model = keras.Model(network.input, network.output)
-    model.compile(jit_compile=False)
-    predict: Predict = model.predict_on_batch
-    return predict
+    return backend.predictor(network)
 
 
 def _images_of(bank: Bank, augmenters: list[keras.layers.Layer]) -> keras.Model:
     """Return what turns rows of a bank into its images, changed at random where training."""
     rows = keras.Input((), dtype="int32", name="rows")
-    images = feed.Lookup(bank.images)(rows)
+    images = Lookup(bank.images)(rows)
     for augmenter in augmenters:
         images = augmenter(images)
     return keras.Model(rows, images)
@@ -131,7 +129,7 @@ def _steps(
     settings, train, classes = experiment.train, dataset.splits.train, len(dataset.class_names)
     weights = losses.class_weights(settings, dataset.bank.labels[train], classes)
     mixing = augment.build_mixing(experiment.augmentation, experiment.seed)
-    return steps.Steps(
+    return backend.Steps(
         _images_of(dataset.bank, augment.build(experiment.augmentation, experiment.seed)),
         network,
         optimizer.build(settings, math.ceil(len(train) / settings.batch_size)),

@@ -1,0 +1,41 @@
+"""Which library Keras computes with: TensorFlow, or JAX where the environment says `KERAS_BACKEND=jax`.
+
+It imports neither. What speaks to one of them by name is chosen in `models/backend.py` and `training/backend.py`.
+"""
+
+from __future__ import annotations
+
+import os
+from importlib.util import find_spec
+
+from convladder.errors import ExperimentError
+
+VARIABLE = "KERAS_BACKEND"
+TENSORFLOW, JAX = NAMES = ("tensorflow", "jax")
+PACKAGES = {TENSORFLOW: ("tensorflow", "tensorflow-cpu"), JAX: ("jax", "jaxlib")}
+
+_THREADS = {
+    TENSORFLOW: ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"),
+    JAX: ("PJRT_NPROC",),  # of XLA's pool on a processor
+}
+
+
+def chosen() -> str:
+    """Return the name of the backend. Raises ExperimentError where the environment names none that there is."""
+    name = os.environ.get(VARIABLE) or TENSORFLOW
+    if name not in NAMES:
+        raise ExperimentError(f"{VARIABLE} is {TENSORFLOW} (the default) or {JAX}; got {name!r}")
+    if name == JAX and not (find_spec("jax") and find_spec("jaxlib")):
+        raise ExperimentError(f"{VARIABLE}={JAX}, but jax is not installed: pip install 'convladder[jax]'")
+    return name
+
+
+def environment(threads: int) -> dict[str, str]:
+    """Return what the environment of a process that computes is to say, beside what it says already."""
+    name = chosen()
+    settings = {VARIABLE: name} | dict.fromkeys(_THREADS[name], str(threads))
+    if name == TENSORFLOW:
+        return {"TF_CPP_MIN_LOG_LEVEL": os.environ.get("TF_CPP_MIN_LOG_LEVEL", "3")} | settings
+    flags = f"{os.environ.get('XLA_FLAGS', '')} --xla_gpu_deterministic_ops=true"  # read when a process starts
+    sharing = os.environ.get("XLA_PYTHON_CLIENT_PREALLOCATE", "false")  # several workers may share an accelerator
+    return settings | {"XLA_FLAGS": flags.strip(), "XLA_PYTHON_CLIENT_PREALLOCATE": sharing}
