@@ -138,6 +138,9 @@ def _changes_since(unfinished: Path, trial: Trial, threads: int | None) -> tuple
     before = provenance.last_environment(about)
     if threads and before["threads"] not in (None, str(threads)):
         others.append(f"threads were {before['threads']} and are now {threads}")
+    devices = before.get("devices", 1)
+    if devices != trial.parallel.total:
+        others.append(f"devices were {devices} and are now {trial.parallel.total}")
     return lasting, others + _changed_backend(before)
 
 

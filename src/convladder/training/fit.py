@@ -19,6 +19,7 @@ from convladder.data.dataset import Dataset
 from convladder.data.images import Pixels
 from convladder.data.splits import Indices
 from convladder.models import convnet
+from convladder.parallel import ALONE, Parallel
 from convladder.training import augment, backend, feed, losses, optimizer, pixels, steps
 from convladder.training.course import Row
 from convladder.training.keeper import Keeper
@@ -45,18 +46,23 @@ class Fitted:
 
 
 def fit(
-    experiment: Experiment, dataset: Dataset, on_epoch: OnEpoch | None = None, keeper: Keeper | None = None
+    experiment: Experiment,
+    dataset: Dataset,
+    on_epoch: OnEpoch | None = None,
+    keeper: Keeper | None = None,
+    parallel: Parallel = ALONE,
 ) -> Fitted:
     """Train the experiment's network on the dataset's train split; choose the epoch on validation.
 
     The experiment's seed fixes initial weights, order, augmentation and dropout. `on_epoch` is called with each
     row of the history, and with `epochs`, their number, and `images_per_second`. Training goes on from the
-    keeper's newest checkpoint, to the same bits as if it had never stopped.
+    keeper's newest checkpoint, to the same bits as if it had never stopped. Of several processes, all call this at
+    the same time.
 
     Raises
     ------
     ExperimentError
-        The images are too small for the network.
+        The images are too small for the network, or there are not so many devices.
     TrainingError
         The loss stopped being a number, or the checkpoint is of another network.
     Stopped
@@ -71,17 +77,18 @@ def fit(
     kernel = pixels.whitening_kernel(dataset, statistics) if experiment.model.whitening else None
     shape, classes = dataset.bank.form.shape, len(dataset.class_names)
     build = partial(convnet.build, experiment.model, shape, classes, statistics, kernel)
-    with _computing_in(settings.precision):
-        trained = build()
-        network = build() if settings.average_epochs else trained
-    averaged = None if network is trained else network
-    training = Training(experiment, dataset, network, _steps(experiment, dataset, trained, averaged))
-    training.run(partial(_tell, on_epoch, experiment, dataset), keeper or Keeper())
-    if settings.select == "best":
-        network.set_weights(training.best)
-    if settings.precision != "float32":
-        in_few_bits, network = network, build()
-        network.set_weights(in_few_bits.get_weights())
+    with _spread_over(parallel):
+        with _computing_in(settings.precision):
+            trained = build()
+            network = build() if settings.average_epochs else trained
+        averaged = None if network is trained else network
+        training = Training(experiment, dataset, network, _steps(experiment, dataset, trained, averaged))
+        training.run(partial(_tell, on_epoch, experiment, dataset), keeper or Keeper())
+        if settings.select == "best":
+            network.set_weights(training.best)
+    if settings.precision != "float32" or parallel.total > 1:
+        in_training, network = network, build()  # in all bits, and on one device
+        network.set_weights(in_training.get_weights())
     course = training.course
     kept = course.best_epoch if settings.select == "best" else course.epoch
     return Fitted(network, statistics, pd.DataFrame(course.history), kept)
@@ -109,6 +116,15 @@ def _images_of(bank: Bank, augmenters: list[keras.layers.Layer]) -> keras.Model:
     for augmenter in augmenters:
         images = augmenter(images)
     return keras.Model(rows, images)
+
+
+def _spread_over(parallel: Parallel) -> contextlib.AbstractContextManager[None]:
+    """Let variables that are made meanwhile be on every device, and batches be spread over them."""
+    if parallel.total == 1:
+        return contextlib.nullcontext()
+    from convladder.training import spread
+
+    return spread.data_parallel(parallel.devices).scope()  # type: ignore[no-any-return]
 
 
 @contextlib.contextmanager

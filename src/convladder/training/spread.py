@@ -9,6 +9,20 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
+from convladder.errors import ExperimentError
+
+
+def data_parallel(count: int) -> keras.distribution.DataParallel:
+    """Return Keras's distribution over so many devices of each process. Raises ExperimentError where it has fewer."""
+    chosen: list[jax.Device] = []
+    for process in range(jax.process_count()):
+        own = [device for device in jax.devices() if device.process_index == process]
+        if len(own) < count:
+            raise ExperimentError(f"--devices {count}, but process {process} has {len(own)}: {own}")
+        chosen += own[:count]
+    names = [f"{device.platform}:{device.id}" for device in chosen]
+    return keras.distribution.DataParallel(devices=names, auto_shard_dataset=False)
+
 
 def everywhere() -> jax.sharding.Sharding:
     """Return where all devices of the distribution have the same; the first device, where none is set."""
