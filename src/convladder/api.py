@@ -15,7 +15,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from convladder import climbing, folders, progress, reproduction, resuming
+from convladder import backend, climbing, folders, progress, reproduction, resuming
 from convladder.config import Data, Experiment
 from convladder.data import dataset as datasets
 from convladder.data import memory, opening
@@ -228,7 +228,9 @@ def assist(
     name, experiment = _experiment(data, rung, ladder, _changes(epochs, changes) | {"seed": seed}, parallel)
     dataset = _loader(data, allow_rejects, reporter)(experiment.data)
     trial = Trial(name, experiment.replace(dataset.settled()), dataset, parallel=parallel)
-    reporter.say(f"process {parallel.process_id} of {parallel.processes} computes for process 0, which tells how it goes")
+    reporter.say(
+        f"process {parallel.process_id} of {parallel.processes} computes for process 0, which tells how it goes"
+    )
     climbing.assist(trial, threads=threads, on_event=lambda event: None)
 
 
@@ -282,6 +284,7 @@ def climb(
         Something that a person can put right. A trial that fails raises nothing: it is in `failures`.
     """
     reporter = progress.reporter(quiet=quiet)
+    backend.chosen()
     chosen = _ladder(ladder)
     _check_counts(seeds=seeds, jobs=jobs)
     tracking = Tracking(tensorboard, mlflow)
@@ -345,6 +348,7 @@ def reproduce(
         The folder holds no run, there is one at `out` already, or the training failed.
     """
     reporter = progress.reporter(quiet=quiet)
+    backend.chosen()
     first = run if isinstance(run, Run) else Run(run)
     if out and Path(out).resolve() == first.folder.resolve():
         raise RunError(f"{out} is the run itself: choose another --out for the new one")
@@ -411,6 +415,7 @@ def _experiment(
     data: str | Path | Dataset, rung: str | None, ladder: str | Ladder, changes: dict[str, Any], parallel: Parallel
 ) -> tuple[str, Experiment]:
     """Return the rung that is to be trained, and its experiment, before the data are looked at."""
+    backend.chosen()
     chosen = _ladder(ladder)
     name = rung or chosen.rungs[-1].name
     _check_data(changes)

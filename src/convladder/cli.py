@@ -79,7 +79,11 @@ Devices = Annotated[
 Processes = Annotated[
     int,
     typer.Option(
-        "--processes", min=1, metavar="N", envvar="CONVLADDER_PROCESSES", help="Of several hosts that share it: how many."
+        "--processes",
+        min=1,
+        metavar="N",
+        envvar="CONVLADDER_PROCESSES",
+        help="Of several hosts that share it: how many.",
     ),
 ]
 ProcessId = Annotated[

@@ -139,7 +139,9 @@ def train_one(trial: Trial, folder: Path, *, threads: int | None, how: HowToGoOn
             task = Task(trial.key, run_trial, (ready, folder, provenance.command()))
             _run_one(task, threads, on_event)
             if trial.parallel.processes > 1 and not folders.is_finished(folder):
-                raise TrainingError("another process was stopped: the same commands go on from the newest checkpoint")
+                raise TrainingError(
+                    "another process was stopped: the same commands go on from the newest checkpoint"
+                )
     finally:
         resuming.forget_if_empty(unfinished)
     return runs.Run(folder)

@@ -13,8 +13,8 @@ from convladder.errors import ExperimentError
 class Parallel:
     """One network over several devices, each of which takes its share of every batch; on JAX.
 
-    devices : of each process. processes : on one machine or several, each started with the same command but for its
-    own `process_id`, from 0. coordinator : `HOST:PORT`, where the others find process 0.
+    devices : of each process. processes : on one machine or several, each started with the same command but for
+    its own `process_id`, from 0. coordinator : `HOST:PORT`, where the others find process 0.
 
     Raises ExperimentError where that cannot be.
     """
@@ -29,7 +29,9 @@ class Parallel:
             if count < 1:
                 raise ExperimentError(f"{name} is a number from 1 on; got {count}")
         if not 0 <= self.process_id < self.processes:
-            raise ExperimentError(f"the id of one of {self.processes} processes is below that; got {self.process_id}")
+            raise ExperimentError(
+                f"the id of one of {self.processes} processes is below that; got {self.process_id}"
+            )
         if self.processes > 1 and not re.fullmatch(r".+:\d+", self.coordinator or ""):
             raise ExperimentError(
                 f"{self.processes} processes need a coordinator, the HOST:PORT of process 0, such as "

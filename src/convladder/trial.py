@@ -98,11 +98,11 @@ def _fit(trial: Trial, emit: Emit, keeper: Keeper) -> Fitted:
 
         with worker.saves_when_stopped():
             return fit.fit(trial.experiment, trial.dataset, emit, keeper)
-    from convladder.training import fit, together
+    from convladder.training import fit, group
 
-    with together.joined(trial.parallel, _alike(trial)):
+    with group.joined(trial.parallel, _alike(trial)):
         if trial.parallel.processes > 1:
-            keeper = together.SharedKeeper(keeper, worker.stop_asked)
+            keeper = group.SharedKeeper(keeper, worker.stop_asked)
         with worker.saves_when_stopped():
             return fit.fit(trial.experiment, trial.dataset, emit, keeper, trial.parallel)
 

@@ -67,8 +67,8 @@ class Steps(steps.Steps):
     """Training and validation as functions of JAX, from the values of all variables to their new values.
 
     A call takes as many steps as there are, up to `steps.MOST_STEPS`, and is compiled once for each size of batch.
-    Where a distribution is set, the images of a batch are spread over its devices; those of a short last batch that
-    cannot be, every device has.
+    Where a distribution is set, the images of a batch are spread over its devices; those of a short last batch
+    that cannot be, every device has.
     """
 
     def __init__(self, *given: Any, **named: Any) -> None:
@@ -127,7 +127,9 @@ class Steps(steps.Steps):
     def _validated(self) -> keras.Model:
         return self._averaged or self.network
 
-    def _train_batches(self, fixed: Values, state: Any, rows: Any, labels: Any, count: Any) -> tuple[Any, Any, Any]:
+    def _train_batches(
+        self, fixed: Values, state: Any, rows: Any, labels: Any, count: Any
+    ) -> tuple[Any, Any, Any]:
         """Return how many steps went well, whether all did, and the state after them."""
 
         def one_more(carried: tuple[Any, Any, Any]) -> tuple[Any, Any, Any]:
@@ -148,7 +150,9 @@ class Steps(steps.Steps):
         weights, optimizer = self.optimizer.stateless_apply(optimizer, gradients, weights)
         return loss, [weights, optimizer, others]
 
-    def _loss_of(self, weights: Values, others: Values, fixed: Values, rows: Any, labels: Any) -> tuple[Any, Values]:
+    def _loss_of(
+        self, weights: Values, others: Values, fixed: Values, rows: Any, labels: Any
+    ) -> tuple[Any, Values]:
         """Return the loss of a batch, and what becomes of all variables but the weights."""
         named = [
             *zip(self.network.trainable_variables, weights, strict=True),
@@ -200,7 +204,8 @@ def predictor(network: keras.Model) -> Any:
     graph = _compiled(network)
 
     def predict_batch(images: Pixels) -> NDArray[np.float32]:
-        return graph(_filled(images, 1 << (len(images) - 1).bit_length()))[: len(images)]
+        logits: NDArray[np.float32] = graph(_filled(images, 1 << (len(images) - 1).bit_length()))
+        return logits[: len(images)]
 
     return predict_batch
 
@@ -208,12 +213,12 @@ def predictor(network: keras.Model) -> Any:
 def _compiled(model: keras.Model) -> Any:
     """Return the model as a function of its inputs alone, which is compiled."""
 
-    @jax.jit
     def call(values: Values, inputs: Any) -> Any:
         with keras.StatelessScope(list(zip(model.variables, values, strict=True))):
             return model(inputs, training=False)
 
-    return lambda inputs: np.asarray(call(_values(model.variables), inputs))
+    compiled = jax.jit(call)
+    return lambda inputs: np.asarray(compiled(_values(model.variables), inputs))
 
 
 def _values(variables: list[keras.Variable]) -> Values:

@@ -13,7 +13,10 @@ from convladder.errors import ExperimentError
 
 
 def data_parallel(count: int) -> keras.distribution.DataParallel:
-    """Return Keras's distribution over so many devices of each process. Raises ExperimentError where it has fewer."""
+    """Return Keras's distribution over so many devices of each process.
+
+    Raises ExperimentError where one has fewer.
+    """
     chosen: list[jax.Device] = []
     for process in range(jax.process_count()):
         own = [device for device in jax.devices() if device.process_index == process]

@@ -9,7 +9,6 @@ import contextlib
 import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any
 
 import jax
 import numpy as np
@@ -33,8 +32,8 @@ _LARGE = 2**30
 def joined(parallel: Parallel, alike: Mapping[str, str]) -> Iterator[None]:
     """Compute with the other processes in the block, once it is seen that what they say of `alike` is the same.
 
-    To be called before JAX has computed anything. Raises TrainingError where they do not come, are not alike, or are
-    lost.
+    To be called before JAX has computed anything. Raises TrainingError where they do not come, are not alike, or
+    are lost.
     """
     jax.config.update("jax_num_cpu_devices", parallel.devices)  # a processor is as many devices as are asked for
     if parallel.processes == 1:
@@ -49,8 +48,8 @@ def joined(parallel: Parallel, alike: Mapping[str, str]) -> Iterator[None]:
         raise
     except jax.errors.JaxRuntimeError as error:
         raise TrainingError(
-            f"another of the {parallel.processes} processes is gone, or failed ({_first_line(error)}): start all of "
-            "them again, and they go on from the newest checkpoint"
+            f"another of the {parallel.processes} processes is gone, or failed ({_first_line(error)}): start all "
+            "of them again, and they go on from the newest checkpoint"
         ) from error
     _leave()
 
@@ -81,6 +80,7 @@ class SharedKeeper(Keeper):
 
 
 def _meet(parallel: Parallel) -> None:
+    jax.config.update("jax_enable_preemption_service", False)  # it would take signals from us
     try:
         jax.distributed.initialize(
             parallel.coordinator,
@@ -93,8 +93,8 @@ def _meet(parallel: Parallel) -> None:
         )
     except jax.errors.JaxRuntimeError as error:
         raise TrainingError(
-            f"the {parallel.processes} processes did not meet at {parallel.coordinator} ({_first_line(error)}): is "
-            "it the address of process 0, and are all started?"
+            f"the {parallel.processes} processes did not meet at {parallel.coordinator} ({_first_line(error)}): "
+            "is it the address of process 0, and are all started?"
         ) from error
 
 
