@@ -14,11 +14,6 @@ VARIABLE = "KERAS_BACKEND"
 TENSORFLOW, JAX = NAMES = ("tensorflow", "jax")
 PACKAGES = {TENSORFLOW: ("tensorflow", "tensorflow-cpu"), JAX: ("jax", "jaxlib")}
 
-_THREADS = {
-    TENSORFLOW: ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"),
-    JAX: ("PJRT_NPROC",),  # of XLA's pool on a processor
-}
-
 
 def chosen() -> str:
     """Return the name of the backend. Raises ExperimentError where the environment names none that there is."""
@@ -30,12 +25,11 @@ def chosen() -> str:
     return name
 
 
-def environment(threads: int) -> dict[str, str]:
+def environment() -> dict[str, str]:
     """Return what the environment of a process that computes is to say, beside what it says already."""
     name = chosen()
-    settings = {VARIABLE: name} | dict.fromkeys(_THREADS[name], str(threads))
     if name == TENSORFLOW:
-        return {"TF_CPP_MIN_LOG_LEVEL": os.environ.get("TF_CPP_MIN_LOG_LEVEL", "3")} | settings
+        return {VARIABLE: name, "TF_CPP_MIN_LOG_LEVEL": os.environ.get("TF_CPP_MIN_LOG_LEVEL", "3")}
     flags = f"{os.environ.get('XLA_FLAGS', '')} --xla_gpu_deterministic_ops=true"  # read when a process starts
     sharing = os.environ.get("XLA_PYTHON_CLIENT_PREALLOCATE", "false")  # several workers may share an accelerator
-    return settings | {"XLA_FLAGS": flags.strip(), "XLA_PYTHON_CLIENT_PREALLOCATE": sharing}
+    return {VARIABLE: name, "XLA_FLAGS": flags.strip(), "XLA_PYTHON_CLIENT_PREALLOCATE": sharing}

@@ -8,6 +8,9 @@ from dataclasses import dataclass
 from convladder import backend
 from convladder.errors import ExperimentError
 
+COMING = 300  # seconds that the others have to come
+SILENT = 60  # seconds after which a process that says nothing is given up
+
 
 @dataclass(frozen=True)
 class Parallel:
@@ -50,6 +53,15 @@ class Parallel:
     def described(self) -> dict[str, int]:
         """Return what of it belongs to the environment of a run, on which its bits depend."""
         return {} if self.total == 1 else {"devices": self.total, "processes": self.processes}
+
+    def explain(self, error: str) -> str:
+        """Return an error of the process that computes, with what it may come of: one that waits in vain dies."""
+        if self.processes == 1 or "ended with status" not in error:
+            return error
+        return (
+            f"{error}; or another of the {self.processes} processes did not come to {self.coordinator} within "
+            f"{COMING} s, or was silent for {SILENT} s: start all of them again"
+        )
 
     def check_batch(self, size: int) -> None:
         """Raise ExperimentError where a batch of this size cannot be parted evenly."""

@@ -30,7 +30,14 @@ from convladder.errors import ConvladderError
 MEMORY_STATUSES = (-9, -6, -11)  # killed by the system, or by itself where C++ got no memory, or did not ask
 STOP_SECONDS = 30  # that workers have to save what they are at
 
-THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+THREAD_VARIABLES = (
+    "OMP_NUM_THREADS",
+    "OPENBLAS_NUM_THREADS",
+    "MKL_NUM_THREADS",
+    "TF_NUM_INTRAOP_THREADS",
+    "TF_NUM_INTEROP_THREADS",
+    "PJRT_NPROC",  # JAX's, on a processor
+)
 
 
 @dataclass(frozen=True)
@@ -292,7 +299,7 @@ class _Lane(threading.Thread):
 
 def _start_worker(threads: int) -> subprocess.Popen[bytes]:
     environment = dict(os.environ) | dict.fromkeys(THREAD_VARIABLES, str(threads))
-    environment |= backend.environment(threads)
+    environment |= backend.environment()
     return subprocess.Popen(
         [sys.executable, "-P", "-c", "from convladder.worker import serve; serve()"],
         stdin=subprocess.PIPE,

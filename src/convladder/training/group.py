@@ -16,14 +16,14 @@ from jax.experimental import multihost_utils
 from safetensors.numpy import load, save
 
 from convladder.errors import TrainingError
-from convladder.parallel import Parallel
+from convladder.parallel import COMING, SILENT, Parallel
 from convladder.training.checkpoint import Checkpoint
 from convladder.training.keeper import Keeper, Snapshot
 from convladder.worker import Stopped
 
-COMING = 300  # seconds that the others have to come
-SILENT = 60  # seconds after which a process that says nothing is given up
 LEAVING = 60  # seconds that are waited for the others in the end
+
+LOST = ("Gloo", "NCCL", "UNAVAILABLE", "DEADLINE_EXCEEDED", "CANCELLED")  # in errors, where another is gone
 
 _LARGE = 2**30
 
@@ -46,7 +46,9 @@ def joined(parallel: Parallel, alike: Mapping[str, str]) -> Iterator[None]:
     except (Stopped, TrainingError):  # as in all others
         _leave()
         raise
-    except jax.errors.JaxRuntimeError as error:
+    except (jax.errors.JaxRuntimeError, ValueError) as error:  # an array that did not come is a ValueError
+        if not any(sign in str(error) for sign in LOST):
+            raise
         raise TrainingError(
             f"another of the {parallel.processes} processes is gone, or failed ({_first_line(error)}): start all "
             "of them again, and they go on from the newest checkpoint"

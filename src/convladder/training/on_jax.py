@@ -11,7 +11,6 @@ import jax
 import jax.numpy as jnp
 import keras
 import numpy as np
-from jax import lax
 from numpy.typing import NDArray
 
 from convladder.data.images import Pixels
@@ -66,7 +65,8 @@ def set_seed(seed: int) -> None:
 class Steps(steps.Steps):
     """Training and validation as functions of JAX, from the values of all variables to their new values.
 
-    A call takes as many steps as there are, up to `steps.MOST_STEPS`, and is compiled once for each size of batch.
+    A step is a call, compiled once for each size of batch: in a compiled loop XLA's convolutions are a hundred times
+    as slow on a processor. Nothing waits for a step but the end of several.
     Where a distribution is set, the images of a batch are spread over its devices; those of a short last batch
     that cannot be, every device has.
     """
@@ -76,8 +76,8 @@ class Steps(steps.Steps):
         self._losses = keras.losses.SparseCategoricalCrossentropy(from_logits=True, reduction=None)
         self._widest = 0  # batch that was validated
         where = spread.everywhere()
-        self._train_graph = jax.jit(self._train_batches, in_shardings=where, out_shardings=where, donate_argnums=1)
-        self._validate_graph = jax.jit(self._validate_batches, in_shardings=where, out_shardings=where)
+        self._train_graph = jax.jit(self._train_on, in_shardings=where, out_shardings=where, donate_argnums=1)
+        self._validate_graph = jax.jit(self._validate_on, in_shardings=where, out_shardings=where)
 
     def settle(self) -> None:
         super().settle()
@@ -89,7 +89,9 @@ class Steps(steps.Steps):
 
     def _train(self, rows: Rows, labels: Rows) -> None:
         fixed, state = _values(self._fixed()), [_values(group) for group in self._state()]
-        done, finite, state = self._train_graph(fixed, state, _lengthened(rows), _lengthened(labels), len(rows))
+        done, finite = np.int32(0), np.bool_(True)
+        for batch in zip(rows, labels, strict=True):  # each waits for the one before, and this for none
+            done, finite, state = self._train_graph(fixed, state, done, finite, *batch)
         for variables, values in zip(self._state(), state, strict=True):
             _assign(variables, values)
         if not finite:
@@ -99,15 +101,11 @@ class Steps(steps.Steps):
         size = rows.shape[1]
         self._widest = max(self._widest, size)  # one size is compiled, and what fills it up does not count
         places = ((0, 0), (0, self._widest - size))
-        means = self._validate_graph(
-            [_values(self._validated().variables), _values(self._fixed())],
-            _values(self._figures()),
-            _lengthened(np.pad(rows, places)),
-            _lengthened(np.pad(labels, places)),
-            np.arange(self._widest) < size,
-            len(rows),
-        )
-        _assign(self._figures(), means)
+        given = [_values(self._validated().variables), _values(self._fixed())]
+        counts, means = np.arange(self._widest) < size, _values(self._figures())
+        for batch in zip(np.pad(rows, places), np.pad(labels, places), strict=True):
+            means = self._validate_graph(given, means, counts, *batch)
+        _assign(self._figures(), jax.block_until_ready(means))  # several processes do one thing at a time
 
     def _fixed(self) -> list[keras.Variable]:
         """Return what steps read and never write: the bank."""
@@ -127,21 +125,14 @@ class Steps(steps.Steps):
     def _validated(self) -> keras.Model:
         return self._averaged or self.network
 
-    def _train_batches(
-        self, fixed: Values, state: Any, rows: Any, labels: Any, count: Any
+    def _train_on(
+        self, fixed: Values, state: Any, done: Any, finite: Any, rows: Any, labels: Any
     ) -> tuple[Any, Any, Any]:
-        """Return how many steps went well, whether all did, and the state after them."""
-
-        def one_more(carried: tuple[Any, Any, Any]) -> tuple[Any, Any, Any]:
-            done, _, before = carried
-            loss, after = self._train_batch(fixed, before, rows[done], labels[done])
-            finite = jnp.isfinite(loss)
-            kept = jax.tree.map(lambda new, old: jnp.where(finite, new, old), after, before)
-            return done + finite, finite, spread.the_same(kept)
-
-        return lax.while_loop(  # type: ignore[no-any-return]
-            lambda carried: (carried[0] < count) & carried[1], one_more, (jnp.int32(0), jnp.bool(True), state)
-        )
+        """Return how many steps went well, whether all did, and the state after them: that before what did not."""
+        loss, after = self._train_batch(fixed, state, rows, labels)
+        finite = finite & jnp.isfinite(loss)
+        kept = jax.tree.map(lambda new, old: jnp.where(finite, new, old), after, state)
+        return done + finite, finite, kept
 
     def _train_batch(self, fixed: Values, state: Any, rows: Any, labels: Any) -> tuple[Any, Any]:
         weights, optimizer, others = state
@@ -167,27 +158,20 @@ class Steps(steps.Steps):
             self._metrics["accuracy"].update_state(labels, logits)
             return loss, [scope.get_current_value(variable) for variable in self._others()]
 
-    def _validate_batches(
-        self, given: list[Values], means: Values, rows: Any, labels: Any, counts: Any, steps: Any
-    ) -> Values:
-        """Return the means with the images that count of so many batches."""
-
-        def one_more(step: Any, means: Values) -> Values:
-            network, fixed = given
-            named = [
-                *zip(self._validated().variables, network, strict=True),
-                *zip(self._fixed(), fixed, strict=True),
-                *zip(self._figures(), means, strict=True),
-            ]
-            with keras.StatelessScope(named) as scope:
-                images = self._images(spread.over_devices(rows[step]), training=False)
-                logits = self._validated()(images, training=False)
-                losses = self._losses(labels[step], logits)
-                self._metrics["loss"].update_state(losses, sample_weight=counts)
-                self._metrics["accuracy"].update_state(labels[step], logits, sample_weight=counts)
-                return [spread.the_same(scope.get_current_value(variable)) for variable in self._figures()]
-
-        return lax.fori_loop(0, steps, one_more, means)  # type: ignore[no-any-return]
+    def _validate_on(self, given: list[Values], means: Values, counts: Any, rows: Any, labels: Any) -> Values:
+        """Return the means with those images of a batch that count."""
+        network, fixed = given
+        named = [
+            *zip(self._validated().variables, network, strict=True),
+            *zip(self._fixed(), fixed, strict=True),
+            *zip(self._figures(), means, strict=True),
+        ]
+        with keras.StatelessScope(named) as scope:
+            images = self._images(spread.over_devices(rows), training=False)
+            logits = self._validated()(images, training=False)
+            self._metrics["loss"].update_state(self._losses(labels, logits), sample_weight=counts)
+            self._metrics["accuracy"].update_state(labels, logits, sample_weight=counts)
+            return [scope.get_current_value(variable) for variable in self._figures()]
 
 
 def predict(model: keras.Model, rows: Rows, ahead: Ahead) -> NDArray[np.float32]:
@@ -228,11 +212,6 @@ def _values(variables: list[keras.Variable]) -> Values:
 def _assign(variables: list[keras.Variable], values: Values) -> None:
     for variable, value in zip(variables, values, strict=True):
         variable.assign(value)
-
-
-def _lengthened(batches: Rows) -> Rows:
-    """Return batches `(steps, batch)` with as many more as a call may take, which are not looked at."""
-    return _filled(batches, max(steps.MOST_STEPS, len(batches)))
 
 
 def _filled(array: NDArray[Any], length: int) -> NDArray[Any]:

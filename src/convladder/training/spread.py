@@ -46,10 +46,3 @@ def over_devices(batch: Any) -> Any:
     if distribution is None or len(batch) % distribution.device_mesh.devices.size:
         return batch
     return keras.distribution.distribute_tensor(batch, distribution.get_data_layout(batch.shape))
-
-
-def the_same(values: Any) -> Any:
-    """Let each device have all of these values."""
-    if keras.distribution.distribution() is None:
-        return values
-    return jax.lax.with_sharding_constraint(values, everywhere())
