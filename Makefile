@@ -28,7 +28,8 @@ JAX_TESTS := tests/test_backend.py tests/test_several_processes.py tests/test_tr
 	tests/test_going_on.py tests/test_climb.py tests/test_gradcam.py tests/test_operations.py tests/test_models.py
 
 test-jax: .venv/installed-dev
-	KERAS_BACKEND=jax JAX_PLATFORMS=cpu $(BIN)/python -m pytest -n auto --dist loadgroup $(JAX_TESTS)
+	KERAS_BACKEND=jax JAX_PLATFORMS=cpu JAX_COMPILATION_CACHE_DIR=$(CURDIR)/.venv/compiled JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS=0.1 \
+		$(BIN)/python -m pytest -n auto --dist loadgroup $(JAX_TESTS)
 
 check: .venv/installed-dev
 	$(BIN)/ruff format --check .

@@ -65,10 +65,9 @@ def set_seed(seed: int) -> None:
 class Steps(steps.Steps):
     """Training and validation as functions of JAX, from the values of all variables to their new values.
 
-    A step is a call, compiled once for each size of batch: in a compiled loop XLA's convolutions are a hundred times
-    as slow on a processor. Nothing waits for a step but the end of several.
-    Where a distribution is set, the images of a batch are spread over its devices; those of a short last batch
-    that cannot be, every device has.
+    A step is a call, compiled once for each size of batch: in a compiled loop XLA's convolutions are a hundred
+    times as slow on a processor. Nothing waits for a step but the end of several. Where a distribution is set, the
+    images of a batch are spread over its devices; those of a short last batch that cannot be, every device has.
     """
 
     def __init__(self, *given: Any, **named: Any) -> None:
