@@ -1,7 +1,7 @@
 """One process of those that train a network together, for tests: `one_of_several.py FOLDER COUNT ID HOST:PORT`.
 
-Of several processes each trains without and with random changes, and once more with a stop on the way that the
-last of them alone was asked for. A single process trains the same on one device, and on two.
+Of several processes each trains twice, the second time with a stop on the way that the last of them alone was asked
+for. A single process trains the same on one device, and on two.
 """
 
 from __future__ import annotations
@@ -30,15 +30,16 @@ SMALL: dict[str, Any] = {
     "model.filters": (4,),
     "model.dense": (8,),
     "model.batch_norm": True,
+    "model.dropout_dense": [0.2],
+    "augmentation.brightness": 0.2,
 }
-RANDOM: dict[str, Any] = {"model.dropout_dense": [0.2], "augmentation.brightness": 0.2}
 
 
-def train(folder: Path, parallel: Parallel, keeper: Keeper, changes: dict[str, Any]) -> None:
+def train(folder: Path, parallel: Parallel, keeper: Keeper) -> None:
     """Train on 75 images: four batches of 16, and one of 11, which two devices cannot part."""
     dataset = load(Data(source="digits", limit=150))
     few = replace(dataset, splits=replace(dataset.splits, train=dataset.splits.train[:75]))
-    fitted = fit.fit(Experiment().replace(SMALL | changes), few, keeper=keeper, parallel=parallel)
+    fitted = fit.fit(Experiment().replace(SMALL), few, keeper=keeper, parallel=parallel)
     folder.mkdir(parents=True, exist_ok=True)
     np.savez(folder / "weights.npz", *fitted.network.get_weights())
     fitted.history.drop(columns="train_seconds").to_csv(folder / "history.csv", index=False)
@@ -53,18 +54,16 @@ def keeper_of(folder: Path, parallel: Parallel, calls: int) -> Keeper:
 
 
 def train_on_devices(folder: Path, parallel: Parallel) -> None:
-    train(folder / "plain-one", ALONE, Keeper(), {})
-    train(folder / "random-one", ALONE, Keeper(), RANDOM)
-    train(folder / "random-devices", parallel, Keeper(), RANDOM)
+    train(folder / "one", ALONE, Keeper())
+    train(folder / "devices", parallel, Keeper())
 
 
 def train_in_several(folder: Path, parallel: Parallel) -> None:
     own = parallel.process_id
-    train(folder / f"plain-{own}", parallel, keeper_of(folder / "plain", parallel, NEVER), {})
-    train(folder / f"random-{own}", parallel, keeper_of(folder / "random", parallel, NEVER), RANDOM)
+    train(folder / f"whole-{own}", parallel, keeper_of(folder / "whole", parallel, NEVER))
     with contextlib.suppress(Stopped):
-        train(folder / "never", parallel, keeper_of(folder / "stopped", parallel, 2), RANDOM)
-    train(folder / f"stopped-{own}", parallel, keeper_of(folder / "stopped", parallel, NEVER), RANDOM)
+        train(folder / "never", parallel, keeper_of(folder / "stopped", parallel, 2))
+    train(folder / f"stopped-{own}", parallel, keeper_of(folder / "stopped", parallel, NEVER))
 
 
 if __name__ == "__main__":

@@ -18,6 +18,8 @@ FEW = ["--limit", "200", "--epochs", "1", "--quiet"]
 
 def convladder(*words: str, cwd: Path, keras_backend: str = "jax") -> subprocess.CompletedProcess[str]:
     environment = os.environ | {"KERAS_BACKEND": keras_backend, "JAX_PLATFORMS": "cpu"}
+    environment |= {"JAX_COMPILATION_CACHE_DIR": str(cwd / "compiled")}
+    environment |= {"JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0.1"}
     command = [sys.executable, "-m", "convladder", *words]
     return subprocess.run(
         command, cwd=cwd, env=environment, capture_output=True, text=True, timeout=600, check=False
