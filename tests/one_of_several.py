@@ -1,7 +1,7 @@
 """One process of those that train a network together, for tests: `one_of_several.py FOLDER COUNT ID HOST:PORT`.
 
-Of several processes each trains twice, the second time with a stop on the way that the last of them alone was asked
-for. A single process trains the same on one device, and on two.
+Of several processes each trains twice, the second time with a stop on the way that the last of them alone was
+asked for. A single process trains the same on one device, and on two.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import numpy as np
 
 from convladder.config import Data, Experiment
 from convladder.data.dataset import load
+from convladder.models import gradcam
 from convladder.parallel import ALONE, Parallel
 from convladder.training import fit, group
 from convladder.training.keeper import CheckpointKeeper, Keeper
@@ -40,6 +41,8 @@ def train(folder: Path, parallel: Parallel, keeper: Keeper) -> None:
     dataset = load(Data(source="digits", limit=150))
     few = replace(dataset, splits=replace(dataset.splits, train=dataset.splits.train[:75]))
     fitted = fit.fit(Experiment().replace(SMALL), few, keeper=keeper, parallel=parallel)
+    gradcam.heat_maps(fitted.network, few.bank.images[:2], np.array([0, 1]))
+    fit.predictor(fitted.network)(few.bank.images[:2])
     folder.mkdir(parents=True, exist_ok=True)
     np.savez(folder / "weights.npz", *fitted.network.get_weights())
     fitted.history.drop(columns="train_seconds").to_csv(folder / "history.csv", index=False)
@@ -56,6 +59,8 @@ def keeper_of(folder: Path, parallel: Parallel, calls: int) -> Keeper:
 def train_on_devices(folder: Path, parallel: Parallel) -> None:
     train(folder / "one", ALONE, Keeper())
     train(folder / "devices", parallel, Keeper())
+    modules = {name.partition(".")[0] for name in sys.modules}
+    (folder / "modules.txt").write_text("\n".join(sorted(modules)))
 
 
 def train_in_several(folder: Path, parallel: Parallel) -> None:

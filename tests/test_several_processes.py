@@ -76,6 +76,12 @@ def test_what_one_process_was_asked_to_stop_goes_on_in_all_to_the_same_bits(trai
         assert np.array_equal(one, other)
 
 
+def test_training_and_prediction_on_jax_import_no_tensorflow(trained: Path) -> None:
+    modules = (trained / "modules.txt").read_text().splitlines()
+    assert "jax" in modules
+    assert "tensorflow" not in modules
+
+
 @pytest.mark.parametrize(
     ("given", "said"),
     [
