@@ -15,7 +15,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from convladder import climbing, connecting, folders, progress, reproduction, resuming
+from convladder import backend, climbing, connecting, folders, progress, reproduction, resuming
 from convladder.config import Data, Experiment
 from convladder.data import dataset as datasets
 from convladder.data import memory, opening
@@ -23,6 +23,7 @@ from convladder.data.sources import Source
 from convladder.engines import engine_at
 from convladder.errors import ExperimentError, RunError
 from convladder.ladder import Ladder, load_ladder
+from convladder.parallel import ALONE, Parallel
 from convladder.reproduction import Reproduction
 from convladder.resuming import HowToGoOn
 from convladder.tracking import Tracking, following
@@ -124,6 +125,7 @@ def train(
     allow_rejects: bool = False,
     tensorboard: bool = False,
     mlflow: str | None = None,
+    parallel: Parallel = ALONE,
     quiet: bool = False,
 ) -> Run:
     """Train one rung of a ladder with one seed; open the test images once.
@@ -153,6 +155,8 @@ def train(
         Write the figures of each epoch for TensorBoard, to `OUT.tensorboard`; takes the extra `tensorboard`.
     mlflow
         The address of an MLflow server, or of its database, to tell of the run; takes the extra `mlflow`.
+    parallel
+        Train on several devices, or as process 0 of several (on JAX alone); the others call `assist`.
 
     Raises
     ------
@@ -160,19 +164,17 @@ def train(
         Something that a person can put right: the data, the settings, the folder, or the training itself.
     """
     reporter = progress.reporter(quiet=quiet)
-    chosen = ladder_of(ladder)
-    name = rung or chosen.rungs[-1].name
+    if parallel.process_id:
+        raise ExperimentError(f"process 0 trains, and process {parallel.process_id} calls assist")
     check_counts(threads=threads)
     tracking = Tracking(tensorboard, mlflow)
-    given = changes_of(epochs, changes)
-    _check_data(given)
-    experiment = chosen.experiment(name, data_settings(data)).replace(given | {"seed": seed})
+    name, experiment = _experiment(data, rung, ladder, changes_of(epochs, changes) | {"seed": seed}, parallel)
     if out:
         folders.check_free(Path(out))
         folders.check_outside(Path(out), experiment.data.source)
         folders.check_unlocked(folders.unfinished(Path(out)))
     dataset = loader(data, allow_rejects, reporter)(experiment.data)
-    trial = Trial(name, experiment.replace(dataset.settled()), dataset)
+    trial = Trial(name, experiment.replace(dataset.settled()), dataset, parallel=parallel)
     how = HowToGoOn(fresh=fresh, allow_changed=allow_changed)
     found = Path(out) if out else how.find(Path("runs"), trial)
     if allow_changed and not found:
@@ -190,6 +192,46 @@ def train(
     ):
         climbing.train_one(trial, folder, threads=threads, how=how, on_event=on_event)
     return Run(folder)
+
+
+def assist(
+    data: str | Path | Dataset,
+    rung: str | None = None,
+    *,
+    parallel: Parallel,
+    ladder: str | Ladder = "classic",
+    seed: int = 0,
+    epochs: int | None = None,
+    changes: Mapping[str, Any] | None = None,
+    threads: int | None = None,
+    allow_rejects: bool = False,
+    quiet: bool = False,
+) -> None:
+    """Compute in one of several processes that train one network, of which process 0 calls `train` meanwhile.
+
+    Nothing is written here; images, settings and versions must be those of process 0. Ends when the training does.
+
+    Parameters
+    ----------
+    data, rung, ladder, seed, epochs, changes, threads, parallel
+        As `train` takes them; `data` may lie elsewhere.
+
+    Raises
+    ------
+    ConvladderError
+        Something that a person can put right, and TrainingError where the training was stopped in another process.
+    """
+    reporter = progress.reporter(quiet=quiet)
+    if not parallel.process_id:
+        raise ExperimentError("process 0 calls train, and the others assist")
+    check_counts(threads=threads)
+    name, experiment = _experiment(data, rung, ladder, changes_of(epochs, changes) | {"seed": seed}, parallel)
+    dataset = loader(data, allow_rejects, reporter)(experiment.data)
+    trial = Trial(name, experiment.replace(dataset.settled()), dataset, parallel=parallel)
+    reporter.say(
+        f"process {parallel.process_id} of {parallel.processes} computes for process 0, which tells how it goes"
+    )
+    climbing.assist(trial, threads=threads, on_event=lambda event: None)
 
 
 def climb(
@@ -246,6 +288,7 @@ def climb(
         Something that a person can put right. A trial that fails raises nothing: it is in `failures`.
     """
     reporter = progress.reporter(quiet=quiet)
+    backend.chosen()
     chosen = ladder_of(ladder)
     check_counts(seeds=seeds, jobs=jobs)
     if cluster:
@@ -312,6 +355,7 @@ def reproduce(
         The folder holds no run, there is one at `out` already, or the training failed.
     """
     reporter = progress.reporter(quiet=quiet)
+    backend.chosen()
     first = run if isinstance(run, Run) else Run(run)
     if out and Path(out).resolve() == first.folder.resolve():
         raise RunError(f"{out} is the run itself: choose another --out for the new one")
@@ -372,6 +416,19 @@ def going_on(
             said = "nothing was done yet: the same command begins anew"
         reporter.console.print(f"stopped; {said}", markup=False)
         raise
+
+
+def _experiment(
+    data: str | Path | Dataset, rung: str | None, ladder: str | Ladder, changes: dict[str, Any], parallel: Parallel
+) -> tuple[str, Experiment]:
+    """Return the rung that is to be trained, and its experiment, before the data are looked at."""
+    backend.chosen()
+    chosen = ladder_of(ladder)
+    name = rung or chosen.rungs[-1].name
+    _check_data(changes)
+    experiment = chosen.experiment(name, data_settings(data)).replace(changes)
+    parallel.check_batch(experiment.train.batch_size)
+    return name, experiment
 
 
 def _check_data(settings: Mapping[str, Any]) -> None:

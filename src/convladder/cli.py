@@ -84,6 +84,31 @@ TensorBoardOption = Annotated[
 MLflowOption = Annotated[
     str | None, typer.Option("--mlflow", metavar="URI", help="Tell an MLflow server or database (an extra).")
 ]
+Devices = Annotated[
+    int, typer.Option("--devices", min=1, metavar="N", help="Devices that share every batch (docs/scaling.md).")
+]
+Processes = Annotated[
+    int,
+    typer.Option(
+        "--processes",
+        min=1,
+        metavar="N",
+        envvar="CONVLADDER_PROCESSES",
+        help="Of several hosts that share it: how many.",
+    ),
+]
+ProcessId = Annotated[
+    int,
+    typer.Option(
+        "--process-id", min=0, metavar="N", envvar="CONVLADDER_PROCESS_ID", help="Which of them this is, from 0."
+    ),
+]
+Coordinator = Annotated[
+    str | None,
+    typer.Option(
+        "--coordinator", metavar="HOST:PORT", envvar="CONVLADDER_COORDINATOR", help="Where process 0 is found."
+    ),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")]
 
@@ -193,6 +218,10 @@ def train(
     allow_changed: AllowChanged = False,
     tensorboard: TensorBoardOption = False,
     mlflow: MLflowOption = None,
+    devices: Devices = 1,
+    processes: Processes = 1,
+    process_id: ProcessId = 0,
+    coordinator: Coordinator = None,
     as_json: AsJson = False,
     quiet: QuietOption = False,
     *,
@@ -204,25 +233,30 @@ def train(
     """
     from convladder import api
     from convladder.ladder import load_ladder
+    from convladder.parallel import Parallel
 
     settings = _changes(settings, epochs, class_weight, changes)
-    how: dict[str, Any] = {
-        "ladder": ladder,
-        "seed": seed,
-        "changes": settings,
+    same: dict[str, Any] = {"ladder": ladder, "seed": seed, "changes": settings, "allow_rejects": allow_rejects}
+    how = same | {
         "out": out,
         "fresh": fresh,
         "allow_changed": allow_changed,
-        "allow_rejects": allow_rejects,
         "tensorboard": tensorboard,
         "mlflow": mlflow,
     }
+    parallel = Parallel(devices, processes, process_id, coordinator)
     if settings.get("data.folds"):
+        if parallel.total > 1:
+            raise ExperimentError("--folds trains one network on one device: leave out --devices and --processes")
         names = [rung or load_ladder(ladder).rungs[-1].name]
         _climb(data, rungs=names, seeds=1, jobs=jobs, quiet=quiet, as_json=as_json, **how)
         return
+    if process_id:
+        with _interruptible():
+            api.assist(data, rung, parallel=parallel, threads=jobs, quiet=quiet, **same)
+        return
     with _interruptible():
-        trained = api.train(data, rung, threads=jobs, quiet=quiet, **how)
+        trained = api.train(data, rung, threads=jobs, parallel=parallel, quiet=quiet, **how)
     show.run(trained, trained.report(), json_wanted=as_json)
 
 

@@ -20,9 +20,10 @@ from convladder.evaluation import corruptions
 from convladder.folders import TrialKey
 from convladder.ladder import Ladder
 from convladder.models import sizes
-from convladder.processes import Event, Failed, Pool, Started, Stopping, Task, cores
+from convladder.parallel import Parallel
+from convladder.processes import Event, Failed, Finished, Pool, Started, Stopping, Task, cores
 from convladder.resuming import HowToGoOn
-from convladder.trial import Trial, run_trial
+from convladder.trial import Trial, assist_trial, run_trial
 from convladder.worsened import Worsened, worth_keeping
 
 RENEW_AFTER = 12  # tasks: Keras's memory grows a little with each fit
@@ -146,17 +147,35 @@ def train_one(trial: Trial, folder: Path, *, threads: int | None, how: HowToGoOn
             how.clear(folder)
             threads = threads or resuming.threads_of(unfinished) or cores()
             task = Task(trial.key, run_trial, (ready, folder, provenance.command()))
-            pool = Pool([task], jobs=1, threads=threads)
-            with signals.answered_gently(pool.stop):
-                stopping = False
-                for event in pool.events():
-                    stopping = stopping or isinstance(event, Stopping)
-                    if isinstance(event, Failed) and not stopping:
-                        raise TrainingError(event.error) if event.expected else RuntimeError(event.details)
-                    on_event(event)
+            _run_one(task, trial.parallel, threads, on_event)
+            if trial.parallel.processes > 1 and not folders.is_finished(folder):
+                raise TrainingError(
+                    "another process was stopped: the same commands go on from the newest checkpoint"
+                )
     finally:
         resuming.forget_if_empty(unfinished)
     return runs.Run(folder)
+
+
+def assist(trial: Trial, *, threads: int | None, on_event: OnEvent) -> None:
+    """Compute in a worker process for a trial that process 0 of several runs. Raises TrainingError."""
+    task = Task(trial.key, assist_trial, (trial,))
+    if not _run_one(task, trial.parallel, threads or cores(), on_event):
+        raise TrainingError("another process was stopped: the same commands go on from the newest checkpoint")
+
+
+def _run_one(task: Task, parallel: Parallel, threads: int, on_event: OnEvent) -> bool:
+    """Run a task in a worker of its own, and return whether it was finished."""
+    pool = Pool([task], jobs=1, threads=threads)
+    stopping = finished = False
+    with signals.answered_gently(pool.stop):
+        for event in pool.events():
+            stopping, finished = stopping or isinstance(event, Stopping), finished or isinstance(event, Finished)
+            if isinstance(event, Failed) and not stopping:
+                said = parallel.explain(event.error)
+                raise TrainingError(said) if event.expected else RuntimeError(event.details)
+            on_event(event)
+    return finished
 
 
 def missing_trials(plan: Plan, folder: Path, how: HowToGoOn) -> list[Trial]:

@@ -17,6 +17,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted
 
+from convladder import backend
 from convladder.config import Experiment
 from convladder.data import memory
 from convladder.data.images import ImageForm, Pixels
@@ -239,7 +240,7 @@ class ConvClassifier(ClassifierMixin, BaseEstimator):
             statistics = convnet.Statistics(*self._statistics) if self._statistics else None
             shape = self._form().shape
             network = convnet.build(self.experiment_.model, shape, len(self.classes_), statistics)
-            network.compile(jit_compile=False)
+            network.compile(jit_compile=backend.chosen() == backend.JAX)
             network.set_weights(self.weights_)
         return network
 

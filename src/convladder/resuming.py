@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from convladder import files, folders, provenance, runs
+from convladder import backend, files, folders, provenance, runs
 from convladder.config import Experiment, difference
 from convladder.data.bank import VERSION
 from convladder.errors import ConvladderError, RunError
@@ -138,7 +138,10 @@ def _changes_since(unfinished: Path, trial: Trial, threads: int | None) -> tuple
     before = provenance.last_environment(about)
     if threads and before["threads"] not in (None, str(threads)):
         others.append(f"threads were {before['threads']} and are now {threads}")
-    return lasting, others + _changed_versions(before["versions"])
+    devices = before.get("devices", 1)
+    if devices != trial.parallel.total:
+        others.append(f"devices were {devices} and are now {trial.parallel.total}")
+    return lasting, others + _changed_backend(before)
 
 
 def _changes(about: Mapping[str, Any], trial: Trial) -> dict[str, str]:
@@ -154,10 +157,14 @@ def _changes(about: Mapping[str, Any], trial: Trial) -> dict[str, str]:
     }
 
 
-def _changed_versions(before: Mapping[str, str]) -> list[str]:
-    now = provenance.versions(DECISIVE)
-    return [
+def _changed_backend(environment: Mapping[str, Any]) -> list[str]:
+    """Say what differs of backend and packages; of another backend, the packages are others anyway."""
+    then, chosen = provenance.backend_of(environment), backend.chosen()
+    packages = (*DECISIVE, *backend.PACKAGES[chosen]) if then == chosen else DECISIVE
+    before, now = environment["versions"], provenance.versions(packages)
+    changed = [
         f"{name} was {before.get(name, 'not there')} and is now {now.get(name, 'not there')}"
-        for name in DECISIVE
+        for name in packages
         if before.get(name) != now.get(name)
     ]
+    return changed if then == chosen else [f"the backend was {then} and is now {chosen}", *changed]

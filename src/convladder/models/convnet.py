@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from convladder.config import Model
 from convladder.models import sizes
-from convladder.models.normalization import BatchNormalization
+from convladder.models.backend import BatchNormalization
 
 
 @dataclass(frozen=True)

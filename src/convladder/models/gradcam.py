@@ -11,10 +11,10 @@ from typing import Any
 
 import keras
 import numpy as np
-import tensorflow as tf
 from keras import ops
 from numpy.typing import NDArray
 
+from convladder.models.backend import gradient
 from convladder.models.sizes import POOL
 
 LEAST_CELLS = 10  # to a side
@@ -46,9 +46,9 @@ def heat_maps(
     the class.
     """
     chosen = _layer(network, least_cells)
-    both = keras.Model(network.input, [chosen.output, network.output])
+    before, after = keras.Model(network.input, chosen.output), keras.Model(chosen.output, network.output)
     starts = range(0, len(pixels), BATCH)
-    coarse = [_heat(both, pixels[at : at + BATCH], classes[at : at + BATCH]) for at in starts]
+    coarse = [_heat(before, after, pixels[at : at + BATCH], classes[at : at + BATCH]) for at in starts]
     number, *block = map(int, chosen.name.removeprefix("relu_").split("_"))  # a block comes after the pooling
     cell = POOL ** (number if block else number - 1)
     heat = _spread(np.concatenate(coarse), pixels.shape[1:3], cell, _border(network, number))
@@ -73,13 +73,17 @@ def _border(network: keras.Model, number: int) -> int:
     return round(sum(lost))
 
 
-def _heat(both: keras.Model, pixels: NDArray[np.uint8], classes: NDArray[np.integer[Any]]) -> Heat:
+def _heat(
+    before: keras.Model, after: keras.Model, pixels: NDArray[np.uint8], classes: NDArray[np.integer[Any]]
+) -> Heat:
     """Return the sum of the maps, each weighted by its mean gradient, where it is positive."""
-    with tf.GradientTape() as tape:
-        maps, logits = both(ops.cast(pixels, "float32"), training=False)
-        tape.watch(maps)
-        score = tf.gather(logits, classes, axis=1, batch_dims=1)
-    weights = ops.mean(tape.gradient(score, maps), axis=(1, 2), keepdims=True)
+
+    def score(maps: Any) -> Any:
+        logits = after(maps, training=False)
+        return ops.take_along_axis(logits, ops.reshape(ops.cast(classes, "int32"), (-1, 1)), axis=1)
+
+    maps = before(ops.cast(pixels, "float32"), training=False)
+    weights = ops.mean(gradient(score, maps), axis=(1, 2), keepdims=True)
     heat: Heat = np.asarray(ops.relu(ops.sum(weights * maps, axis=-1)))
     return heat
 

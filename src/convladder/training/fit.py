@@ -19,9 +19,11 @@ from convladder.data.dataset import Dataset
 from convladder.data.images import Pixels
 from convladder.data.splits import Indices
 from convladder.models import convnet
-from convladder.training import augment, feed, losses, optimizer, pixels, steps
+from convladder.parallel import ALONE, Parallel
+from convladder.training import augment, backend, feed, losses, optimizer, pixels, steps
 from convladder.training.course import Row
 from convladder.training.keeper import Keeper
+from convladder.training.lookup import Lookup
 from convladder.training.loop import OnEpoch, Training
 
 Predict = Callable[[Pixels], NDArray[np.float32]]
@@ -44,19 +46,23 @@ class Fitted:
 
 
 def fit(
-    experiment: Experiment, dataset: Dataset, on_epoch: OnEpoch | None = None, keeper: Keeper | None = None
+    experiment: Experiment,
+    dataset: Dataset,
+    on_epoch: OnEpoch | None = None,
+    keeper: Keeper | None = None,
+    parallel: Parallel = ALONE,
 ) -> Fitted:
     """Train the experiment's network on the dataset's train split; choose the epoch on validation.
 
     The experiment's seed fixes initial weights, order, augmentation and dropout. `on_epoch` is called with each
     row of the history, and with `epochs`, their number, `images_per_second`, and `kept_accuracy`, the validation
     accuracy of the epoch that would be kept if this were the last. Training goes on from the keeper's newest
-    checkpoint, to the same bits as if it had never stopped.
+    checkpoint, to the same bits as if it had never stopped. Of several processes, all call this at the same time.
 
     Raises
     ------
     ExperimentError
-        The images are too small for the network.
+        The images are too small for the network, or there are not so many devices.
     TrainingError
         The loss stopped being a number, or the checkpoint is of another network.
     Stopped
@@ -64,24 +70,25 @@ def fit(
     """
     settings = experiment.train
     keras.backend.clear_session(free_memory=True)
-    keras.utils.set_random_seed(experiment.seed)
+    backend.set_seed(experiment.seed)
     if settings.deterministic:
-        feed.be_deterministic()
+        backend.be_deterministic()
     statistics = pixels.channel_statistics(dataset) if experiment.model.preprocessing == "standardize" else None
     kernel = pixels.whitening_kernel(dataset, statistics) if experiment.model.whitening else None
     shape, classes = dataset.bank.form.shape, len(dataset.class_names)
     build = partial(convnet.build, experiment.model, shape, classes, statistics, kernel)
-    with _computing_in(settings.precision):
-        trained = build()
-        network = build() if settings.average_epochs else trained
-    averaged = None if network is trained else network
-    training = Training(experiment, dataset, network, _steps(experiment, dataset, trained, averaged))
-    training.run(partial(_tell, on_epoch, experiment, dataset), keeper or Keeper())
-    if settings.select == "best":
-        network.set_weights(training.best)
-    if settings.precision != "float32":
-        in_few_bits, network = network, build()
-        network.set_weights(in_few_bits.get_weights())
+    with _spread_over(parallel):
+        with _computing_in(settings.precision):
+            trained = build()
+            network = build() if settings.average_epochs else trained
+        averaged = None if network is trained else network
+        training = Training(experiment, dataset, network, _steps(experiment, dataset, trained, averaged))
+        training.run(partial(_tell, on_epoch, experiment, dataset), keeper or Keeper())
+        if settings.select == "best":
+            network.set_weights(training.best)
+    if settings.precision != "float32" or parallel.total > 1:
+        in_training, network = network, build()  # in all bits, and on one device
+        network.set_weights(in_training.get_weights())
     course = training.course
     return Fitted(network, statistics, pd.DataFrame(course.history), course.kept_epoch(settings))
 
@@ -90,27 +97,33 @@ def predict_logits(network: keras.Model, bank: Bank, indices: Indices) -> NDArra
     """Return the logits `(len(indices), classes)` of records of the bank, in their order."""
     rows = bank.rows[indices].astype(np.int32)
     images = _images_of(bank, [])
-    return steps.predict(keras.Model(images.input, network(images.output)), rows, feed.Ahead(bank.images))
+    return backend.predict(keras.Model(images.input, network(images.output)), rows, feed.Ahead(bank.images))
 
 
 def predictor(network: keras.Model) -> Predict:
     """Return what turns a batch of images `(N, height, width, channels)`, 0 to 255, into logits `(N, classes)`.
 
-    It compiles once for each size of batch.
+    It compiles once for each size of batch, or for a few.
     """
-    model = keras.Model(network.input, network.output)
-    model.compile(jit_compile=False)
-    predict: Predict = model.predict_on_batch
-    return predict
+    return backend.predictor(network)
 
 
 def _images_of(bank: Bank, augmenters: list[keras.layers.Layer]) -> keras.Model:
     """Return what turns rows of a bank into its images, changed at random where training."""
     rows = keras.Input((), dtype="int32", name="rows")
-    images = feed.Lookup(bank.images)(rows)
+    images = Lookup(bank.images)(rows)
     for augmenter in augmenters:
         images = augmenter(images)
     return keras.Model(rows, images)
+
+
+def _spread_over(parallel: Parallel) -> contextlib.AbstractContextManager[None]:
+    """Let variables that are made meanwhile be on every device, and batches be spread over them."""
+    if parallel.total == 1:
+        return contextlib.nullcontext()
+    from convladder.training import spread
+
+    return spread.data_parallel(parallel.devices).scope()  # type: ignore[no-any-return]
 
 
 @contextlib.contextmanager
@@ -131,7 +144,7 @@ def _steps(
     settings, train, classes = experiment.train, dataset.splits.train, len(dataset.class_names)
     weights = losses.class_weights(settings, dataset.bank.labels[train], classes)
     mixing = augment.build_mixing(experiment.augmentation, experiment.seed)
-    return steps.Steps(
+    return backend.Steps(
         _images_of(dataset.bank, augment.build(experiment.augmentation, experiment.seed)),
         network,
         optimizer.build(settings, math.ceil(len(train) / settings.batch_size)),

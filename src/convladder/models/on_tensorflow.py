@@ -1,7 +1,8 @@
-"""Batch normalisation by TensorFlow's fused operation, which reads the values less often than Keras's layer."""
+"""What networks ask of TensorFlow by name: its fused batch normalisation, and gradients."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import keras
@@ -35,3 +36,11 @@ class BatchNormalization(keras.layers.BatchNormalization):
 
     def _move(self, moving: keras.Variable, value: Any) -> None:
         moving.assign(moving * self.momentum + value * (1 - self.momentum))
+
+
+def gradient(function: Callable[[Any], Any], values: Any) -> Any:
+    """Return the gradient of what a function makes of values, summed, at these values."""
+    with tf.GradientTape() as tape:
+        tape.watch(values)
+        made = function(values)
+    return tape.gradient(made, values)
