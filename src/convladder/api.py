@@ -15,7 +15,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from convladder import climbing, folders, progress, reproduction, resuming
+from convladder import backbones, climbing, folders, progress, reproduction, resuming
 from convladder.config import Data, Experiment
 from convladder.data import dataset as datasets
 from convladder.data import memory, opening
@@ -113,9 +113,11 @@ def train(
     data: str | Path | Dataset,
     rung: str | None = None,
     *,
-    ladder: str | Ladder = "classic",
+    ladder: str | Ladder | None = None,
     seed: int = 0,
     epochs: int | None = None,
+    pretrained: str | Path | None = None,
+    weights: str | Path | None = None,
     changes: Mapping[str, Any] | None = None,
     threads: int | None = None,
     out: str | Path | None = None,
@@ -137,7 +139,13 @@ def train(
     rung
         The rung's name; None takes the ladder's last.
     ladder
-        A built-in ladder's name, the path of a TOML file, or a Ladder.
+        A built-in ladder's name, the path of a TOML file, or a Ladder; None takes "classic", or "transfer" with
+        `pretrained`.
+    pretrained
+        The backbone that the ladder starts from: the name of a network of keras.applications, whose ImageNet
+        weights are downloaded once, or the folder of a run.
+    weights
+        A file (.h5) of weights for that network, instead of ImageNet's.
     changes
         Settings under their dotted keys, such as `{"train.learning_rate": 3e-4}`; they overrule the rung's.
     threads
@@ -160,18 +168,21 @@ def train(
         Something that a person can put right: the data, the settings, the folder, or the training itself.
     """
     reporter = progress.reporter(quiet=quiet)
-    chosen = _ladder(ladder)
+    chosen = _ladder(ladder, pretrained)
     name = rung or chosen.rungs[-1].name
     _check_counts(threads=threads)
     tracking = Tracking(tensorboard, mlflow)
     given = _changes(epochs, changes)
     _check_data(given)
-    experiment = chosen.experiment(name, _data_settings(data)).replace(given | {"seed": seed})
+    begun = _data_settings(data) | _backbone(pretrained, weights, given)
+    experiment = chosen.experiment(name, begun).replace(given | {"seed": seed})
+    experiment = backbones.with_backbone(experiment, reporter.say)
     if out:
         folders.check_free(Path(out))
         folders.check_outside(Path(out), experiment.data.source)
         folders.check_unlocked(folders.unfinished(Path(out)))
     dataset = _loader(data, allow_rejects, reporter)(experiment.data)
+    dataset = backbones.check_unseen(experiment.model, dataset, reporter.say)
     trial = Trial(name, experiment.replace(dataset.settled()), dataset)
     how = HowToGoOn(fresh=fresh, allow_changed=allow_changed)
     found = Path(out) if out else how.find(Path("runs"), trial)
@@ -194,13 +205,15 @@ def train(
 
 def climb(
     data: str | Path | Dataset,
-    ladder: str | Ladder = "classic",
+    ladder: str | Ladder | None = None,
     *,
     rungs: Sequence[str] | None = None,
     seeds: int | None = None,
     seed: int = 0,
     folds: int | None = None,
     epochs: int | None = None,
+    pretrained: str | Path | None = None,
+    weights: str | Path | None = None,
     changes: Mapping[str, Any] | None = None,
     jobs: int | None = None,
     out: str | Path | None = None,
@@ -217,7 +230,7 @@ def climb(
 
     Parameters
     ----------
-    data, ladder, changes
+    data, ladder, pretrained, weights, changes
         As `train` takes them; changes apply to the start of the ladder.
     rungs
         Climb these rungs only.
@@ -242,19 +255,27 @@ def climb(
         Something that a person can put right. A trial that fails raises nothing: it is in `failures`.
     """
     reporter = progress.reporter(quiet=quiet)
-    chosen = _ladder(ladder)
+    chosen = _ladder(ladder, pretrained)
     _check_counts(seeds=seeds, jobs=jobs)
     tracking = Tracking(tensorboard, mlflow)
     if isinstance(rungs, str):
         raise ExperimentError(f"rungs are a list of names, such as [{rungs!r}]; got the text {rungs!r}")
     if rungs is not None:
         chosen = chosen.part(rungs)
-    settings = _data_settings(data) | _changes(epochs, changes) | ({"data.folds": folds} if folds else {})
+    given = _changes(epochs, changes)
+    settings = _data_settings(data) | _backbone(pretrained, weights, given) | given
+    settings |= {"data.folds": folds} if folds else {}
     _check_data(settings)
     seeds = seeds or (1 if settings.get("data.folds") else SEEDS)
     if out:
         folders.check_unlocked(Path(out))
-    plan = climbing.make_plan(chosen, range(seed, seed + seeds), settings, _loader(data, allow_rejects, reporter))
+    plan = climbing.make_plan(
+        chosen,
+        range(seed, seed + seeds),
+        settings,
+        _loader(data, allow_rejects, reporter),
+        reporter.say,
+    )
     source = settings["data.source"]
     earlier = climbing.find_climb(Path("climbs"), plan) if out is None and not fresh else out
     if allow_changed and not earlier:
@@ -312,7 +333,8 @@ def reproduce(
         raise ExperimentError("the run was made of images in memory: give them, as load returns them, as data")
     where = {} if data is None else {"data.source": str(data)}
     dataset = data if isinstance(data, Dataset) else _load(first.experiment.replace(where).data, True, reporter)
-    trial = Trial(first.rung, first.experiment, reproduction.with_splits_of(first, dataset))
+    experiment = backbones.with_backbone(first.experiment, reporter.say)
+    trial = Trial(first.rung, experiment, reproduction.with_splits_of(first, dataset))
     with tempfile.TemporaryDirectory() as spare:
         folder = Path(out) if out else Path(spare) / "run"
         with (
@@ -439,8 +461,18 @@ def _loader(data: str | Path | Dataset, allow_rejects: bool, reporter: progress.
     return loader
 
 
-def _ladder(ladder: str | Ladder) -> Ladder:
+def _ladder(ladder: str | Ladder | None, pretrained: str | Path | None) -> Ladder:
+    if ladder is None:
+        ladder = backbones.LADDER if pretrained else "classic"
     return ladder if isinstance(ladder, Ladder) else load_ladder(str(ladder))
+
+
+def _backbone(
+    pretrained: str | Path | None, weights: str | Path | None, given: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Return what the start of a ladder takes from a backbone."""
+    named, file = (None if each is None else str(each) for each in (pretrained, weights))
+    return backbones.changes(named, file, given)
 
 
 def _data_settings(data: str | Path | Dataset) -> dict[str, Any]:

@@ -44,7 +44,24 @@ Epochs = Annotated[
     typer.Option("--epochs", min=1, metavar="N", help="Epochs of each trial; default: the ladder's, 20."),
 ]
 LadderName = Annotated[
-    str, typer.Option("--ladder", metavar="NAME|FILE", help="A built-in ladder or a .toml file.")
+    str | None,
+    typer.Option(
+        "--ladder",
+        metavar="NAME|FILE",
+        help="A built-in ladder or a .toml file; default: classic, or transfer with --pretrained.",
+    ),
+]
+Pretrained = Annotated[
+    str | None,
+    typer.Option(
+        "--pretrained",
+        metavar="NAME|RUN",
+        help="Start from a network of keras.applications (docs/transfer.md), or from a run's.",
+    ),
+]
+Weights = Annotated[
+    Path | None,
+    typer.Option("--weights", metavar="FILE", help="Of --pretrained NAME: a .h5 file instead of the download."),
 ]
 Changes = Annotated[
     list[str] | None,
@@ -109,7 +126,7 @@ def check(
 @data_options(READING, SPLITTING)
 def climb(
     data: DataArgument,
-    ladder: LadderName = "classic",
+    ladder: LadderName = None,
     rungs: Annotated[
         str | None, typer.Option("--rungs", metavar="A,B,C", help="Climb these rungs only; default: all.")
     ] = None,
@@ -119,6 +136,8 @@ def climb(
     ] = None,
     seed: Seed = 0,
     epochs: Epochs = None,
+    pretrained: Pretrained = None,
+    weights: Weights = None,
     jobs: Annotated[
         int | None, typer.Option("--jobs", min=1, metavar="N", help="Trials at a time; default: one a core.")
     ] = None,
@@ -147,6 +166,8 @@ def climb(
         rungs=names,
         seeds=seeds,
         seed=seed,
+        pretrained=pretrained,
+        weights=weights,
         changes=settings,
         jobs=jobs,
         out=out,
@@ -165,9 +186,11 @@ def climb(
 def train(
     data: DataArgument,
     rung: Annotated[str | None, typer.Option("--rung", help="Which rung; default: the ladder's last.")] = None,
-    ladder: LadderName = "classic",
+    ladder: LadderName = None,
     seed: Seed = 0,
     epochs: Epochs = None,
+    pretrained: Pretrained = None,
+    weights: Weights = None,
     jobs: Annotated[
         int | None, typer.Option("--jobs", min=1, metavar="N", help="Threads; default: one a core.")
     ] = None,
@@ -195,6 +218,8 @@ def train(
     how: dict[str, Any] = {
         "ladder": ladder,
         "seed": seed,
+        "pretrained": pretrained,
+        "weights": weights,
         "changes": settings,
         "out": out,
         "fresh": fresh,
@@ -204,7 +229,8 @@ def train(
         "mlflow": mlflow,
     }
     if settings.get("data.folds"):
-        names = [rung or load_ladder(ladder).rungs[-1].name]
+        named = ladder or ("transfer" if pretrained else "classic")
+        names = [rung or load_ladder(named).rungs[-1].name]
         _climb(data, rungs=names, seeds=1, jobs=jobs, quiet=quiet, as_json=as_json, **how)
         return
     with _interruptible():

@@ -11,7 +11,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from convladder import files, folders, provenance, resuming, runs, signals
+from convladder import backbones, files, folders, provenance, resuming, runs, signals
+from convladder.backbones import Say, silent
 from convladder.config import Data, Train
 from convladder.data.dataset import Dataset
 from convladder.errors import ExperimentError, LadderError, RunError, TrainingError
@@ -45,10 +46,17 @@ class Plan:
         return self.trials[0].dataset
 
 
-def make_plan(ladder: Ladder, seeds: Sequence[int], changes: Mapping[str, Any], load: Load) -> Plan:
+def make_plan(
+    ladder: Ladder,
+    seeds: Sequence[int],
+    changes: Mapping[str, Any],
+    load: Load,
+    say: Say = silent,
+) -> Plan:
     """Resolve the experiment of every rung and seed; `changes` apply to the start of the ladder.
 
-    `load` is called once for each way in which the rungs want their images.
+    `load` is called once for each way in which the rungs want their images. `say` is told of what is fetched
+    for a backbone, and of what that has seen.
 
     Raises
     ------
@@ -58,15 +66,15 @@ def make_plan(ladder: Ladder, seeds: Sequence[int], changes: Mapping[str, Any], 
         The images cannot be loaded.
     """
     ladder.check(changes)
-    load = cache(load)
+    load, say = cache(load), cache(say)  # each thing is said once
     if "data.fold" in changes:
         raise ExperimentError("a climb tests every fold in turn: leave data.fold out")
     trials: list[Trial] = []
     first: list[list[str]] = []
     for rung in ladder.rungs:
-        experiment = ladder.experiment(rung.name, changes)
+        experiment = backbones.with_backbone(ladder.experiment(rung.name, changes), say)
         dataset = load(experiment.data)
-        folds = dataset.each_fold()
+        folds = [backbones.check_unseen(experiment.model, each, say) for each in dataset.each_fold()]
         tested = [each.paths(each.splits.test) for each in folds]
         first = first or tested
         if tested != first:
@@ -273,9 +281,17 @@ def _keep_error(path: Path, failed: Failed) -> None:
 def _weigh(trials: Sequence[Trial]) -> dict[TrialKey, float]:
     """Return how much work each trial is. Raises ExperimentError where images are too small for a network."""
     return {
-        trial.key: _flops(trial) * trial.experiment.train.epochs * len(trial.dataset.splits.train)
+        trial.key: _flops(trial) * _passes(trial.experiment.train) * len(trial.dataset.splits.train)
         for trial in trials
     }
+
+
+def _passes(settings: Train) -> float:
+    """Return how much work an image is in all epochs, beside a training without frozen layers for one epoch.
+
+    The way back through a network takes about twice as long as the way through it; of frozen layers there is none.
+    """
+    return settings.epochs * (1 - settings.frozen_share * 2 / 3)
 
 
 def _flops(trial: Trial) -> int:

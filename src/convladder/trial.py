@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from convladder import card, files, folders, insight, provenance, runs, worker
+from convladder import backbones, card, files, folders, insight, provenance, runs, worker
 from convladder.config import Augmentation, Experiment
 from convladder.data.dataset import Dataset
 from convladder.data.images import Pixels
@@ -67,8 +67,9 @@ def run_trial(trial: Trial, folder: Path, command: str, emit: Emit) -> None:
         about = _begin(trial, unfinished, keeper, command)
         keeper.put_damaged_aside()
         _tell(about, emit)
+        backbone = backbones.load(trial.experiment.model)
         with worker.saves_when_stopped():
-            fitted = fit.fit(trial.experiment, trial.dataset, emit, keeper)
+            fitted = fit.fit(trial.experiment, trial.dataset, emit, keeper, backbone)
         with folders.writing(folder) as temporary:
             figures = _leave(trial, fitted, temporary)
             files.write_json(temporary / folders.ABOUT, about)
@@ -140,20 +141,29 @@ def _leave(trial: Trial, fitted: Fitted, folder: Path) -> dict[str, Any]:
 
 def measure_cost(experiment: Experiment, shape: tuple[int, int, int], classes: int) -> Cost:
     """Return what the experiment's network costs for images of this shape `(height, width, channels)`."""
-    from convladder.models import convnet, cost
+    from convladder.models import convnet, cost, networks
 
-    blank = convnet.Statistics((0.0,) * shape[2], (1.0,) * shape[2])
-    return cost.measure(convnet.build(experiment.model, shape, classes, blank))
+    channels = experiment.model.channels or shape[2]
+    blank = convnet.Statistics((0.0,) * channels, (1.0,) * channels)
+    network = networks.build(experiment.model, shape, classes, blank)
+    networks.freeze(network, experiment.train.frozen_share == 1)
+    return cost.measure(network)
 
 
 def measure_ladder(
     ladder: Ladder, shape: tuple[int, int, int], classes: int, emit: Emit
 ) -> dict[str, dict[str, int]]:
-    """Return the cost (see `Cost`) of each rung for images of this shape, or of the size that it names."""
+    """Return the cost (see `Cost`) of each rung for images of this shape, or of the size that it names.
+
+    It is empty where it depends on a backbone that is not named.
+    """
     del emit
-    costs = {}
+    costs: dict[str, dict[str, int]] = {}
     for rung in ladder.rungs:
         experiment = ladder.experiment(rung.name)
+        if experiment.model.architecture == backbones.AS_BACKBONE:
+            costs[rung.name] = {}
+            continue
         height, width = experiment.data.image_size or shape[:2]
         cost = measure_cost(experiment, (height, width, experiment.data.channels or shape[2]), classes)
         costs[rung.name] = vars(cost)  # plain, so that the caller need not import Keras to read it
@@ -204,6 +214,7 @@ def _price(price: Cost, folder: Path, history: pd.DataFrame, images: int) -> dic
     settled = history["train_seconds"].iloc[1:]  # the first epoch compiles
     return {
         "parameters": price.parameters,
+        "trained_parameters": price.trained,
         "macs": price.macs,
         "flops": price.flops,
         "bytes": (folder / runs.WEIGHTS).stat().st_size,
