@@ -54,7 +54,8 @@ def changes(pretrained: str | None, weights: str | None, given: Mapping[str, Any
     for key in ("model.backbone", "model.weights"):
         if key in given:
             raise ExperimentError(f"{key} and --pretrained say the same: give one")
-    named: dict[str, Any] = {"model.backbone": _place(pretrained), "model.weights": weights}
+    file = None if weights is None else str(Path(weights).expanduser().absolute())
+    named: dict[str, Any] = {"model.backbone": _place(pretrained), "model.weights": file}
     if pretrained in FAMILIES:
         return named | {"model.architecture": pretrained}
     model = _read_run(pretrained).experiment.model
@@ -152,9 +153,7 @@ def fetch(name: str, weights: str | None, emit: Emit) -> str:
         known = _known(index)
         if known:
             return known
-        if weights is None:
-            emit(f"downloading the ImageNet weights of {name}, {FAMILIES[name].megabytes:.0f} MB or more")
-        arrays = published.download(name) if weights is None else published.read(name, Path(weights))
+        arrays = published.download(name, emit) if weights is None else published.read(name, Path(weights))
         sha256 = _sum_of(arrays, {})
         _keep(arrays, sha256)
         files.write_json(index, {"sha256": sha256})
@@ -230,7 +229,7 @@ def _find(model: Model, say: Say) -> str | None:
     if model.weights is None:
         size = FAMILIES[model.backbone].megabytes
         say(f"the ImageNet weights of {model.backbone}, some {size:.0f} MB, are fetched")
-    sha256: str = call(fetch, model.backbone, model.weights)
+    sha256: str = call(fetch, model.backbone, model.weights, on_message=say)
     return sha256
 
 

@@ -297,6 +297,7 @@ def _passes(settings: Train) -> float:
 def _flops(trial: Trial) -> int:
     shape, model = trial.dataset.bank.form.shape, trial.experiment.model
     sizes.check_size(model, *shape[:2])
+    sizes.check_channels(model, shape[2])
     return sizes.count_flops(model, shape, len(trial.dataset.class_names))
 
 

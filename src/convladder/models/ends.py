@@ -9,7 +9,7 @@ import keras
 from keras import layers
 
 from convladder.config import Model
-from convladder.errors import ExperimentError
+from convladder.models import sizes
 
 WHITENING = "whitening"  # the name of the layer that is never trained
 
@@ -23,11 +23,10 @@ def open_pixels(settings: Model, shape: tuple[int, int, int]) -> tuple[keras.Ker
     Raises ExperimentError where they want grey images and these have colours.
     """
     inputs = keras.Input(shape, name="pixels")
+    sizes.check_channels(settings, shape[2])
     wanted = settings.channels or shape[2]
     if wanted == shape[2]:
         return inputs, inputs
-    if shape[2] != 1:
-        raise ExperimentError("the backbone saw grey images, and these have colours: --set data.channels=1")
     return inputs, layers.Concatenate(name="repeated")([inputs] * wanted)
 
 

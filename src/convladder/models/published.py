@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import threading
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,22 +16,31 @@ from numpy.typing import NDArray
 
 from convladder.errors import ExperimentError
 from convladder.models import applications
+from convladder.models.families import find
 
+TELL_SECONDS = 3
 SIDE = 224  # pixels to a side of the network that is given the weights; they are the same for all sizes
 MEAN, DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of ImageNet, on the scale 0 to 1
 
 Arrays = dict[str, NDArray[Any]]
 
 
-def download(name: str) -> Arrays:
+def download(name: str, emit: Callable[[str], None]) -> Arrays:
     """Return the ImageNet weights of a network without its top, which Keras downloads once and keeps.
 
-    Raises ExperimentError where they cannot be had, with what to do.
+    `emit` is told every few seconds how much is there. Raises ExperimentError where they cannot be had, with what
+    to do.
     """
+    kept = Path(keras.config.keras_home()) / "models"
     try:
-        network = getattr(keras.applications, name)(include_top=False, weights="imagenet")
-    except Exception as error:  # Keras raises a bare Exception where it cannot download
-        kept = Path(keras.config.keras_home()) / "models"
+        with _telling(kept, find(name).megabytes, emit):
+            network = getattr(keras.applications, name)(include_top=False, weights="imagenet")
+    except OSError as error:  # of the file: what the network says, Keras makes a bare Exception of
+        raise ExperimentError(
+            f"a file of weights of {name} in {kept} is damaged: remove it, and the same command fetches it again "
+            f"({error})"
+        ) from None
+    except Exception as error:
         said = " ".join(str(error).split())
         raise ExperimentError(
             f"cannot get the ImageNet weights of {name} ({said}): offline, download the file elsewhere and "
@@ -52,6 +65,25 @@ def read(name: str, path: Path) -> Arrays:
             f"save_weights wrote of it with include_top=False ({said})"
         ) from None
     return _named(network)
+
+
+@contextlib.contextmanager
+def _telling(folder: Path, megabytes: float, emit: Callable[[str], None]) -> Iterator[None]:
+    """Tell now and then how large what is written in the folder meanwhile has become."""
+    done, began = threading.Event(), time.time()
+
+    def tell() -> None:
+        while not done.wait(TELL_SECONDS):
+            sizes = [path.stat().st_size for path in folder.glob("*.h5") if path.stat().st_mtime >= began]
+            emit(f"{sum(sizes) / 1e6:.0f} of some {megabytes:.0f} MB")
+
+    teller = threading.Thread(target=tell, daemon=True)
+    teller.start()
+    try:
+        yield
+    finally:
+        done.set()
+        teller.join()
 
 
 def _named(network: keras.Model) -> Arrays:

@@ -40,6 +40,12 @@ def check_size(settings: Model, height: int, width: int) -> None:
         )
 
 
+def check_channels(settings: Model, channels: int) -> None:
+    """Raise ExperimentError where images have colours and the layers are made for grey ones."""
+    if settings.channels == 1 and channels != 1:
+        raise ExperimentError("the backbone saw grey images, and these have colours: --set data.channels=1")
+
+
 def count_flops(settings: Model, shape: tuple[int, int, int], classes: int) -> int:
     """Return the FLOPs for one image `(height, width, channels)`, as `cost.measure` counts a network's.
 
