@@ -16,7 +16,7 @@ from speed.harness import KINDS, Kind
 from speed.rows import ROWS
 
 DOCS = Path(__file__).parents[1] / "docs"
-PAGES = (DOCS / "speed.md", DOCS / "reproducibility.md")
+PAGES = (DOCS / "speed.md", DOCS / "reproducibility.md", DOCS / "transfer.md")
 
 _TABLE = re.compile(r"(<!-- table: ([\w-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
@@ -111,6 +111,26 @@ def of_price(folder: Path) -> str:
     return "\n".join(lines) + f"\n\n{design}. {results.as_line(told)}"
 
 
+def of_transfer(folder: Path) -> str:
+    told = _read(folder, "transfer")
+    lines = [
+        "| images a class | rung | accuracy | 95 % interval | over from-scratch | |",
+        "|---|---|---|---|---|---|",
+    ]
+    for row in told["rows"]:
+        gain = f"{_interval(row['gain'])} | {row['gain']['verdict']}" if row["gain"] else " | "
+        interval = f"{row['low']:.3f} to {row['high']:.3f}"
+        lines.append(f"| {row['images']} | {row['rung']} | {row['mean']:.3f} | {interval} | {gain} |")
+    before, epochs = told["pretraining"], told["epochs"]
+    each = ", ".join(f"{count} with {images} images a class" for images, count in epochs.items())
+    design = (
+        f"Backbone: `{told['rung']}`, {before['images']:,} images of eight classes, "
+        f"{plural(before['epochs'], 'epoch')}, test accuracy {before['accuracy']:.3f} on them. "
+        f"{told['tested']:,} test images, {plural(told['seeds'], 'seed')}; epochs: {each}."
+    )
+    return "\n".join(lines) + f"\n\n{design} {results.as_line(told)}"
+
+
 def _cost(told: dict[str, Any]) -> str:
     return f"{told['seconds']:,.0f} s, {told['peak_bytes'] / 1e9:.2f} GB"
 
@@ -131,8 +151,11 @@ MAKERS = {
     "kills": of_kills,
     "killed-climb": of_killed_climb,
     "safety-price": of_price,
+    "transfer": of_transfer,
 }
-COMMANDS = dict.fromkeys(("kills", "killed-climb", "safety-price"), "make safety")
+COMMANDS = dict.fromkeys(("kills", "killed-climb", "safety-price"), "make safety") | {
+    "transfer": "python benchmarks/transfer.py"
+}
 
 
 def write() -> None:

@@ -14,7 +14,7 @@ class FixedBatchNormalization(keras.layers.BatchNormalization):
 
     `base(inputs, training=False)` in a functional model, which Keras's guide to transfer learning advises, does
     not do that in Keras 3.15: where the model around it is called with `training=True`, as by `fit`, all of its
-    layers are given that, and the statistics move (a test shows it).
+    layers are given that, and the statistics move (a test shows it; keras-team/keras issue 20285).
     """
 
     def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
