@@ -105,10 +105,9 @@ def load(model: Model) -> Backbone | None:
 def check_unseen(model: Model, dataset: Dataset, say: Say = silent) -> Dataset:
     """Raise DataError where the backbone has seen test images of the dataset; return that, with what was found.
 
-    Told by their pixels, of the backbone's run and of those that it began with.
+    Told by their pixels, of the backbone's run and of those that it began with. Also where its weights are not taken:
+    what is said of a climb's images is said at its start.
     """
-    if not model.pretrained:
-        return dataset
     asked = dataset.bank.facts["digest"][dataset.splits.test]
     remarks = []
     for run in _ancestors(model):

@@ -60,7 +60,7 @@ def build(settings: Model, shape: tuple[int, int, int], classes: int) -> keras.M
         include_top=False, weights=None, input_tensor=_preprocessed(family.mode, values)
     )
     body = renamed(made, fixed=settings.pretrained)
-    return keras.Model(body.input, ends.add_head(settings, body.output, classes), name=name)
+    return keras.Model(body.inputs[0], ends.add_head(settings, body.outputs[0], classes), name=name)
 
 
 def renamed(network: keras.Model, *, fixed: bool) -> keras.Model:

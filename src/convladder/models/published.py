@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import threading
 import time
+import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -31,7 +33,7 @@ def download(name: str, emit: Callable[[str], None]) -> Arrays:
     `emit` is told every few seconds how much is there. Raises ExperimentError where they cannot be had, with what
     to do.
     """
-    kept = Path(keras.config.keras_home()) / "models"
+    kept = Path(os.environ.get("KERAS_HOME", "~/.keras")).expanduser() / "models"
     try:
         with _telling(kept, find(name).megabytes, emit):
             network = getattr(keras.applications, name)(include_top=False, weights="imagenet")
@@ -57,8 +59,10 @@ def read(name: str, path: Path) -> Arrays:
     _check(path)
     network = getattr(keras.applications, name)(include_top=False, weights=None, input_shape=(SIDE, SIDE, 3))
     try:
-        network.load_weights(path)
-    except (ValueError, KeyError, OSError, AttributeError, TypeError) as error:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")  # Keras only warns of layers that the file does not have
+            network.load_weights(path)
+    except (ValueError, KeyError, OSError, AttributeError, TypeError, UserWarning) as error:
         said = " ".join(str(error).split())[:200]
         raise ExperimentError(
             f"the weights in {path} are not those of {name} without its top: expected its ..._notop.h5, or what "
