@@ -118,7 +118,7 @@ def of_transfer(folder: Path) -> str:
         "|---|---|---|---|---|---|",
     ]
     for row in told["rows"]:
-        gain = f"{_interval(row['gain'])} | {row['gain']['verdict']}" if row["gain"] else " | "
+        gain = f"{_interval(row['gain'])} | {row['gain']['verdict'] or ''}" if row["gain"] else " | "
         interval = f"{row['low']:.3f} to {row['high']:.3f}"
         lines.append(f"| {row['images']} | {row['rung']} | {row['mean']:.3f} | {interval} | {gain} |")
     before, epochs = told["pretraining"], told["epochs"]

@@ -1,6 +1,6 @@
 """What the weights of another network bring, by the number of images: no download, a run is the backbone.
 
-    python benchmarks/transfer.py [--size usual|smallest] [--jobs N] [--out benchmarks/results]
+    python benchmarks/transfer.py [--size usual|middle|smallest] [--jobs N] [--out benchmarks/results]
 
 A network is trained on eight classes of CIFAR-10. For the other two, cats and dogs, which are the hardest to tell
 apart, each rung of the ladder `transfer` is trained on 20, 100 and 500 images a class: from scratch, with the
@@ -56,7 +56,8 @@ class Size:
 
 SIZES = {
     "usual": Size(imageset.cifar10, "dropout-conv", (16_000, 15), {20: 150, 100: 60, 500: 30}, 5),
-    "smallest": Size(imageset.few, "batch-norm", (100, 1), {8: 2}, 2),
+    "middle": Size(imageset.cifar10, "batch-norm", (8_000, 8), {20: 60, 100: 30, 500: 15}, 2),
+    "smallest": Size(imageset.few, "batch-norm", (100, 1), {8: 2}, 1),
 }
 
 
@@ -141,9 +142,8 @@ def summarise(right: dict[tuple[str, int], NDArray[np.bool_]], seeds: int) -> li
         for rung in RUNGS:
             estimate = asdict(statistics.estimate(tables[rung]))
             each = [float(table.mean()) for table in tables[rung]]
-            rows.append(
-                {"rung": rung, "images": images, **estimate, "each": sorted(each), "gain": gains.get(rung)}
-            )
+            about = {"rung": rung, "images": images, "each": sorted(each), "gain": gains.get(rung)}
+            rows.append(estimate | about)
     return rows
 
 
@@ -153,8 +153,8 @@ def main(arguments: list[str]) -> None:
     parser.add_argument("--jobs", type=int, default=processes.cores())
     parser.add_argument("--out", type=Path, default=results.RESULTS)
     asked = parser.parse_args(arguments)
-    if asked.size == "smallest" and asked.out == results.RESULTS:
-        parser.error("nothing is published of the smallest size: give another --out")
+    if asked.size != "usual" and asked.out == results.RESULTS:
+        parser.error(f"nothing is published of the {asked.size} size: give another --out")
     size, source = SIZES[asked.size], SIZES[asked.size].folder(imageset.workspace())
     with tempfile.TemporaryDirectory() as name, np.load(source / imageset.ARRAYS) as file:
         folder, arrays = Path(name), dict(file)
@@ -181,4 +181,6 @@ def main(arguments: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    import transfer  # workers find the task under this name
+
+    transfer.main(sys.argv[1:])

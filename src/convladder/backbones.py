@@ -105,8 +105,8 @@ def load(model: Model) -> Backbone | None:
 def check_unseen(model: Model, dataset: Dataset, say: Say = silent) -> Dataset:
     """Raise DataError where the backbone has seen test images of the dataset; return that, with what was found.
 
-    Told by their pixels, of the backbone's run and of those that it began with. Also where its weights are not taken:
-    what is said of a climb's images is said at its start.
+    Told by their pixels, of the backbone's run and of those that it began with. Also where its weights are not
+    taken, since what is said of a climb's images is said of its start.
     """
     asked = dataset.bank.facts["digest"][dataset.splits.test]
     remarks = []
