@@ -12,7 +12,7 @@ import pytest
 from keras.src.utils import file_utils
 
 import convladder as cl
-from convladder import backbones, files
+from convladder import backbones, files, published_weights
 from convladder.config import Experiment, Model
 from convladder.errors import ExperimentError, RunError
 from convladder.ladder import load_ladder
@@ -119,12 +119,12 @@ def test_where_it_looked_and_what_it_sees_can_be_shown() -> None:
 def test_weights_from_a_file_are_kept_under_their_sum(weights: Path, arrays: dict[str, Any]) -> None:
     start = backbones.changes(SMALL, str(weights), {})
     experiment = load_ladder("transfer").experiment("transfer-frozen", start)
-    settled = experiment.replace({"model.backbone_sha256": backbones.fetch(SMALL, str(weights), print)})
+    settled = experiment.replace({"model.backbone_sha256": published_weights.fetch(SMALL, str(weights), print)})
     backbone = backbones.load(settled.model)
     assert backbone is not None
     assert set(backbone.weights) == set(arrays)
     assert backbones.with_backbone(experiment) == settled, "it is not read again"
-    (kept,) = backbones._folder().glob(f"{settled.model.backbone_sha256}*")
+    (kept,) = published_weights._folder().glob(f"{settled.model.backbone_sha256}*")
     kept.write_bytes(kept.read_bytes()[:-4] + b"\0\0\0\1")
     with pytest.raises(RunError, match="damaged"):
         backbones.load(settled.model)
@@ -138,13 +138,13 @@ def test_imagenet_weights_are_downloaded_once(weights: Path, monkeypatch: pytest
         return str(weights)
 
     monkeypatch.setattr(file_utils, "get_file", get_file)
-    first = backbones.fetch(SMALL, None, print)
-    assert backbones.fetch(SMALL, None, print) == first
+    first = published_weights.fetch(SMALL, None, print)
+    assert published_weights.fetch(SMALL, None, print) == first
     assert len(asked) == 1
     assert "no_top" in asked[0]
     model = Experiment().replace({"model.backbone": SMALL, "model.architecture": SMALL, "model.pretrained": True})
     assert backbones.settled(model.model)["model.backbone_sha256"] == first
-    files.remove(backbones._index(SMALL, None))
+    files.remove(published_weights._index(SMALL, None))
 
 
 def test_offline_the_error_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,25 +6,21 @@ are found: what its layers are, and the SHA-256 of what is taken. A trained netw
 
 from __future__ import annotations
 
-import hashlib
-import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from filelock import FileLock
 from numpy.typing import NDArray
 
-from convladder import files, folders, runs
+from convladder import files, folders, published_weights, runs
 from convladder.config import Experiment, Model, unknown_name
-from convladder.data.bank import cache_folder, find_bank
+from convladder.data.bank import find_bank
 from convladder.data.dataset import Dataset
 from convladder.errors import DataError, ExperimentError, RunError
 from convladder.models.families import FAMILIES, OWN
-from convladder.processes import call
-from convladder.worker import Emit
+from convladder.published_weights import Say, silent
 
 if TYPE_CHECKING:
     from convladder.models.networks import Backbone
@@ -34,12 +30,6 @@ LADDER = "transfer"
 HEAD = ("head", "dense", "dropout_dense")
 OF_BACKBONE = ("backbone", "pretrained", "weights", "backbone_sha256")
 BODY = tuple(key for key in Model.model_fields if key not in (*HEAD, *OF_BACKBONE))
-
-Say = Callable[[str], None]
-
-
-def silent(text: str) -> None:
-    """Say nothing."""
 
 
 def changes(pretrained: str | None, weights: str | None, given: Mapping[str, Any]) -> dict[str, Any]:
@@ -95,9 +85,9 @@ def load(model: Model) -> Backbone | None:
     if model.backbone is None:
         return None
     if model.backbone in FAMILIES:
-        return Backbone(_read_kept(model.backbone_sha256) if model.backbone_sha256 else {})
+        return Backbone(published_weights.read(model.backbone_sha256) if model.backbone_sha256 else {})
     arrays, about = _read_arrays(_read_run(model.backbone))
-    _check_same(model, _sum_of(arrays, about))
+    _check_same(model, published_weights.sum_of(arrays, about))
     statistics = about["statistics"]
     return Backbone(arrays, Statistics(*map(tuple, statistics)) if statistics else None)
 
@@ -141,22 +131,6 @@ def count_seen(run: runs.Run, digests: NDArray[np.uint64]) -> int | None:
     trained = set(run.splits.loc[run.splits["split"] != "test", "path"])
     seen = [position for position, record in enumerate(own.records) if record.path in trained]
     return int(np.isin(digests, own.facts["digest"][seen]).sum())
-
-
-def fetch(name: str, weights: str | None, emit: Emit) -> str:
-    """Keep the published weights of a network in the cache and return their SHA-256; a task for a worker."""
-    from convladder.models import published
-
-    index = _index(name, weights)
-    with FileLock(index.with_suffix(".lock")):  # others wait, and find them
-        known = _known(index)
-        if known:
-            return known
-        arrays = published.download(name, emit) if weights is None else published.read(name, Path(weights))
-        sha256 = _sum_of(arrays, {})
-        _keep(arrays, sha256)
-        files.write_json(index, {"sha256": sha256})
-        return sha256
 
 
 def _taken(model: Model) -> dict[str, Any]:
@@ -219,17 +193,10 @@ def _find(model: Model, say: Say) -> str | None:
     """Return the SHA-256 of what is taken; None where that is nothing but the name of a network."""
     assert model.backbone is not None
     if model.backbone not in FAMILIES:
-        return _sum_of(*_read_arrays(_read_run(model.backbone)))
+        return published_weights.sum_of(*_read_arrays(_read_run(model.backbone)))
     if not model.pretrained:
         return None
-    known = _known(_index(model.backbone, model.weights))
-    if known:
-        return known
-    if model.weights is None:
-        size = FAMILIES[model.backbone].megabytes
-        say(f"the ImageNet weights of {model.backbone}, some {size:.0f} MB, are fetched")
-    sha256: str = call(fetch, model.backbone, model.weights, on_message=say)
-    return sha256
+    return published_weights.find(model.backbone, model.weights, say)
 
 
 def _check_same(model: Model, sha256: str | None) -> None:
@@ -250,69 +217,6 @@ def _read_arrays(run: runs.Run) -> tuple[dict[str, NDArray[Any]], dict[str, Any]
         raise RunError(
             f"cannot read the network of {run.folder} ({error}): it is damaged, train it again"
         ) from None
-
-
-def _sum_of(arrays: Mapping[str, NDArray[Any]], about: Mapping[str, Any]) -> str:
-    digest = hashlib.sha256(json.dumps(about, sort_keys=True).encode())
-    for name in sorted(arrays):
-        digest.update(repr((name, arrays[name].shape, arrays[name].dtype.str)).encode())
-        digest.update(np.ascontiguousarray(arrays[name]).tobytes())
-    return digest.hexdigest()
-
-
-def _folder() -> Path:
-    folder = cache_folder() / "backbones"
-    files.make_folder(folder)
-    return folder
-
-
-def _index(name: str, weights: str | None) -> Path:
-    """Return the file that says which weights are those of a network, published or from a file."""
-    if weights is None:
-        return _folder() / f"{name}.json"
-    path = Path(weights).expanduser()
-    try:
-        with path.open("rb") as file:
-            content = hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError as error:
-        raise ExperimentError(f"cannot read the weights {path} ({error.strerror}): give a .h5 file") from None
-    return _folder() / f"{name}-{content[:16]}.json"
-
-
-def _known(index: Path) -> str | None:
-    """Return the SHA-256 of weights that are in the cache."""
-    try:
-        sha256 = str(files.read_json(index)["sha256"])
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
-    return sha256 if _kept(sha256).is_file() else None
-
-
-def _kept(sha256: str) -> Path:
-    return _folder() / f"{sha256}.safetensors"
-
-
-def _keep(arrays: Mapping[str, NDArray[Any]], sha256: str) -> None:
-    from safetensors.numpy import save
-
-    files.write_bytes(_kept(sha256), save({name: np.ascontiguousarray(each) for name, each in arrays.items()}))
-
-
-def _read_kept(sha256: str) -> dict[str, NDArray[Any]]:
-    from safetensors import SafetensorError
-    from safetensors.numpy import load_file
-
-    path = _kept(sha256)
-    try:
-        arrays: dict[str, NDArray[Any]] = load_file(path)
-    except (OSError, SafetensorError) as error:
-        raise RunError(
-            f"cannot read the weights of the backbone in {path} ({error}): the same command fetches them"
-        ) from None
-    if _sum_of(arrays, {}) != sha256:
-        path.unlink(missing_ok=True)
-        raise RunError(f"the weights of the backbone in {path} were damaged: the same command fetches them again")
-    return arrays
 
 
 def with_backbone(experiment: Experiment, say: Say = silent) -> Experiment:

@@ -303,6 +303,7 @@ def ladder(
     image_size: Annotated[str, typer.Option("--image-size", metavar="N|HxW", help="For the costs.")] = "32",
     channels: Annotated[int, typer.Option("--channels", help="For the costs: 1 grey, 3 RGB.")] = 3,
     classes: Annotated[int, typer.Option("--classes", min=2, help="For the costs.")] = 10,
+    pretrained: Pretrained = None,
     toml: Annotated[
         bool, typer.Option("--toml", help="Print a built-in ladder's file, to start your own.")
     ] = False,
@@ -322,12 +323,14 @@ def ladder(
             raise ExperimentError(f"--toml prints a built-in ladder ({', '.join(ladders.BUILT_IN)}); got {name!r}")
         sys.stdout.buffer.write(ladders.built_in_text(name).encode())  # UTF-8, also where a console is not
     else:
+        from convladder import backbones
         from convladder.processes import call
         from convladder.trial import measure_ladder
 
         chosen = ladders.load_ladder(name)
         shape = (*parse_size(image_size), channels)
-        costs = call(measure_ladder, chosen, shape, classes)  # a worker keeps TensorFlow quiet
+        start = backbones.changes(pretrained, None, {})
+        costs = call(measure_ladder, chosen, shape, classes, start)  # a worker keeps TensorFlow quiet
         show.ladder(chosen, costs, json_wanted=as_json)
 
 
@@ -393,13 +396,17 @@ def compare(
 
 @app.command(epilog="Example:  convladder cache --clear")
 def cache(
-    clear: Annotated[bool, typer.Option("--clear", help="Delete all decoded images.")] = False,
+    clear: Annotated[
+        bool, typer.Option("--clear", help="Delete all decoded images, and weights of backbones.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Show the decoded images that are kept, or delete them. They are made again when needed."""
+    from convladder import published_weights
     from convladder.data import bank
 
     if clear:
+        published_weights.clear()
         count, size = bank.clear_banks()
         errors.print(f"deleted {count} decoded data sets, {size / 1e6:,.1f} MB", markup=False)
     show.banks(list(bank.list_banks()), bank.cache_folder(), json_wanted=as_json)

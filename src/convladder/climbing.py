@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 from convladder import backbones, files, folders, provenance, resuming, runs, signals
-from convladder.backbones import Say, silent
 from convladder.config import Data, Train
 from convladder.data.dataset import Dataset
 from convladder.errors import ExperimentError, LadderError, RunError, TrainingError
@@ -21,6 +20,7 @@ from convladder.folders import TrialKey
 from convladder.ladder import Ladder
 from convladder.models import sizes
 from convladder.processes import Event, Failed, Pool, Started, Stopping, Task, cores
+from convladder.published_weights import Say, silent
 from convladder.resuming import HowToGoOn
 from convladder.trial import Trial, run_trial
 from convladder.worsened import Worsened, worth_keeping

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -151,16 +152,16 @@ def measure_cost(experiment: Experiment, shape: tuple[int, int, int], classes: i
 
 
 def measure_ladder(
-    ladder: Ladder, shape: tuple[int, int, int], classes: int, emit: Emit
+    ladder: Ladder, shape: tuple[int, int, int], classes: int, changes: Mapping[str, Any], emit: Emit
 ) -> dict[str, dict[str, int]]:
     """Return the cost (see `Cost`) of each rung for images of this shape, or of the size that it names.
 
-    It is empty where it depends on a backbone that is not named.
+    `changes` apply to the start of the ladder. The cost is empty where it depends on a backbone that is not named.
     """
     del emit
     costs: dict[str, dict[str, int]] = {}
     for rung in ladder.rungs:
-        experiment = ladder.experiment(rung.name)
+        experiment = ladder.experiment(rung.name, changes)
         if experiment.model.architecture == backbones.AS_BACKBONE:
             costs[rung.name] = {}
             continue
