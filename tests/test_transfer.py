@@ -26,7 +26,7 @@ from convladder.models.convnet import Statistics
 from convladder.models.normalization import FixedBatchNormalization
 from convladder.resuming import HowToGoOn
 from convladder.training import fit, steps
-from convladder.training.course import Course
+from convladder.training.course import Course, frozen_epochs
 from convladder.training.keeper import CheckpointKeeper, Snapshot
 from convladder.worker import Stopped
 from stops import assert_same_state, train_at_once, train_with_stops
@@ -187,6 +187,11 @@ def test_averages_of_weights_hold_what_is_frozen_and_what_is_trained(
     found = train(settle("transfer-finetuned", averaged), other_digits)
     assert len(changed(found, run)) == 8
     assert all(np.abs(each).max() < 10 for each in found.values())
+
+
+def test_a_share_of_the_epochs_leaves_one_that_is_not_frozen() -> None:
+    shares = {share: frozen_epochs(Train(epochs=10, frozen_share=share)) for share in (0.0, 0.04, 0.5, 0.99, 1.0)}
+    assert shares == {0.0: 0, 0.04: 0, 0.5: 5, 0.99: 9, 1.0: 10}
 
 
 def test_patience_counts_from_where_the_backbone_is_no_longer_frozen() -> None:

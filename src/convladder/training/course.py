@@ -72,8 +72,9 @@ class Course:
 
 
 def frozen_epochs(settings: Train) -> int:
-    """Return in how many epochs, from the first on, the backbone stays as it is."""
-    return round(settings.frozen_share * settings.epochs)
+    """Return in how many epochs, from the first on, the backbone stays as it is: all, or all but one or more."""
+    most = settings.epochs if settings.frozen_share == 1 else settings.epochs - 1
+    return min(round(settings.frozen_share * settings.epochs), most)
 
 
 def lowers_rate(losses: Sequence[float], patience: int) -> bool:

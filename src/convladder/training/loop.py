@@ -46,6 +46,7 @@ class Training:
     steps: steps.Steps = field(init=False)
 
     def __post_init__(self) -> None:
+        self._flops = cost.measure(self.network).flops
         self._begin_phase()
 
     def run(self, on_epoch: OnEpoch, keeper: Keeper) -> None:
@@ -139,13 +140,13 @@ class Training:
 
     def _batches(self, members: Indices, batch_size: int, skip: int = 0) -> Iterator[tuple[Rows, Rows]]:
         """Yield the rows and labels of these records as the graphs take them, without the first batches."""
-        bank, flops = self.dataset.bank, cost.measure(self.network).flops
+        bank = self.dataset.bank
         return steps.batches(
             bank.rows[members].astype(np.int32),
             bank.labels[members],
             Ahead(bank.images),
             batch_size=batch_size,
-            steps=steps.steps_per_call(flops, batch_size),
+            steps=steps.steps_per_call(self._flops, batch_size),
             skip=skip,
         )
 
