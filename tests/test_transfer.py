@@ -300,6 +300,7 @@ def test_settings_that_cannot_be_together_are_refused(changes: dict[str, Any], s
         ({"pretrained": "MobileNetV4"}, "did you mean 'MobileNetV2'"),
         ({"pretrained": "no/such/run"}, "there is no folder"),
         ({"weights": "a.h5"}, "give --pretrained NAME too"),
+        ({"pretrained": "VGG16", "weights": "a.h5"}, "there is no file"),
     ],
 )
 def test_a_climb_without_a_backbone_says_what_to_give(given: dict[str, Any], said: str) -> None:

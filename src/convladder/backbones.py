@@ -45,6 +45,8 @@ def changes(pretrained: str | None, weights: str | None, given: Mapping[str, Any
         if key in given:
             raise ExperimentError(f"{key} and --pretrained say the same: give one")
     file = None if weights is None else str(Path(weights).expanduser().absolute())
+    if file is not None and pretrained in FAMILIES and not Path(file).is_file():
+        raise ExperimentError(f"there is no file {file}: --weights names a .h5 file of weights")
     named: dict[str, Any] = {"model.backbone": _place(pretrained), "model.weights": file}
     if pretrained in FAMILIES:
         return named | {"model.architecture": pretrained}
