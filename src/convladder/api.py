@@ -15,7 +15,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from convladder import backend, climbing, connecting, folders, progress, reproduction, resuming
+from convladder import backbones, backend, climbing, connecting, folders, progress, reproduction, resuming
 from convladder.config import Data, Experiment
 from convladder.data import dataset as datasets
 from convladder.data import memory, opening
@@ -24,6 +24,7 @@ from convladder.engines import engine_at
 from convladder.errors import ExperimentError, RunError
 from convladder.ladder import Ladder, load_ladder
 from convladder.parallel import ALONE, Parallel
+from convladder.published_weights import Say
 from convladder.reproduction import Reproduction
 from convladder.resuming import HowToGoOn
 from convladder.tracking import Tracking, following
@@ -114,9 +115,11 @@ def train(
     data: str | Path | Dataset,
     rung: str | None = None,
     *,
-    ladder: str | Ladder = "classic",
+    ladder: str | Ladder | None = None,
     seed: int = 0,
     epochs: int | None = None,
+    pretrained: str | Path | None = None,
+    weights: str | Path | None = None,
     changes: Mapping[str, Any] | None = None,
     threads: int | None = None,
     out: str | Path | None = None,
@@ -139,7 +142,13 @@ def train(
     rung
         The rung's name; None takes the ladder's last.
     ladder
-        A built-in ladder's name, the path of a TOML file, or a Ladder.
+        A built-in ladder's name, the path of a TOML file, or a Ladder; None takes "classic", or "transfer" with
+        `pretrained`.
+    pretrained
+        The backbone that the ladder starts from: the name of a network of keras.applications, whose ImageNet
+        weights are downloaded once, or the folder of a run.
+    weights
+        A file (.h5) of weights for that network, instead of ImageNet's.
     changes
         Settings under their dotted keys, such as `{"train.learning_rate": 3e-4}`; they overrule the rung's.
     threads
@@ -168,12 +177,22 @@ def train(
         raise ExperimentError(f"process 0 trains, and process {parallel.process_id} calls assist")
     check_counts(threads=threads)
     tracking = Tracking(tensorboard, mlflow)
-    name, experiment = _experiment(data, rung, ladder, changes_of(epochs, changes) | {"seed": seed}, parallel)
+    given = changes_of(epochs, changes) | {"seed": seed}
+    name, experiment = _experiment(
+        data,
+        rung,
+        ladder_of(ladder, pretrained),
+        given,
+        parallel,
+        backbone=_backbone(pretrained, weights, given),
+        say=reporter.say,
+    )
     if out:
         folders.check_free(Path(out))
         folders.check_outside(Path(out), experiment.data.source)
         folders.check_unlocked(folders.unfinished(Path(out)))
     dataset = loader(data, allow_rejects, reporter)(experiment.data)
+    dataset = backbones.check_unseen(experiment.model, dataset, reporter.say)
     trial = Trial(name, experiment.replace(dataset.settled()), dataset, parallel=parallel)
     how = HowToGoOn(fresh=fresh, allow_changed=allow_changed)
     found = Path(out) if out else how.find(Path("runs"), trial)
@@ -199,9 +218,11 @@ def assist(
     rung: str | None = None,
     *,
     parallel: Parallel,
-    ladder: str | Ladder = "classic",
+    ladder: str | Ladder | None = None,
     seed: int = 0,
     epochs: int | None = None,
+    pretrained: str | Path | None = None,
+    weights: str | Path | None = None,
     changes: Mapping[str, Any] | None = None,
     threads: int | None = None,
     allow_rejects: bool = False,
@@ -213,7 +234,7 @@ def assist(
 
     Parameters
     ----------
-    data, rung, ladder, seed, epochs, changes, threads, parallel
+    data, rung, ladder, seed, epochs, pretrained, weights, changes, threads, parallel
         As `train` takes them; `data` may lie elsewhere.
 
     Raises
@@ -225,7 +246,16 @@ def assist(
     if not parallel.process_id:
         raise ExperimentError("process 0 calls train, and the others assist")
     check_counts(threads=threads)
-    name, experiment = _experiment(data, rung, ladder, changes_of(epochs, changes) | {"seed": seed}, parallel)
+    given = changes_of(epochs, changes) | {"seed": seed}
+    name, experiment = _experiment(
+        data,
+        rung,
+        ladder_of(ladder, pretrained),
+        given,
+        parallel,
+        backbone=_backbone(pretrained, weights, given),
+        say=reporter.say,
+    )
     dataset = loader(data, allow_rejects, reporter)(experiment.data)
     trial = Trial(name, experiment.replace(dataset.settled()), dataset, parallel=parallel)
     reporter.say(
@@ -236,13 +266,15 @@ def assist(
 
 def climb(
     data: str | Path | Dataset,
-    ladder: str | Ladder = "classic",
+    ladder: str | Ladder | None = None,
     *,
     rungs: Sequence[str] | None = None,
     seeds: int | None = None,
     seed: int = 0,
     folds: int | None = None,
     epochs: int | None = None,
+    pretrained: str | Path | None = None,
+    weights: str | Path | None = None,
     changes: Mapping[str, Any] | None = None,
     jobs: int | None = None,
     cluster: str | None = None,
@@ -260,7 +292,7 @@ def climb(
 
     Parameters
     ----------
-    data, ladder, changes
+    data, ladder, pretrained, weights, changes
         As `train` takes them; changes apply to the start of the ladder.
     rungs
         Climb these rungs only.
@@ -289,7 +321,7 @@ def climb(
     """
     reporter = progress.reporter(quiet=quiet)
     backend.chosen()
-    chosen = ladder_of(ladder)
+    chosen = ladder_of(ladder, pretrained)
     check_counts(seeds=seeds, jobs=jobs)
     if cluster:
         connecting.check_address(cluster)
@@ -298,12 +330,15 @@ def climb(
         raise ExperimentError(f"rungs are a list of names, such as [{rungs!r}]; got the text {rungs!r}")
     if rungs is not None:
         chosen = chosen.part(rungs)
-    settings = data_settings(data) | changes_of(epochs, changes) | ({"data.folds": folds} if folds else {})
+    given = changes_of(epochs, changes)
+    settings = data_settings(data) | _backbone(pretrained, weights, given) | given
+    settings |= {"data.folds": folds} if folds else {}
     _check_data(settings)
     seeds = seeds or (1 if settings.get("data.folds") else SEEDS)
     if out:
         folders.check_unlocked(Path(out))
-    plan = climbing.make_plan(chosen, range(seed, seed + seeds), settings, loader(data, allow_rejects, reporter))
+    load, seed_range = loader(data, allow_rejects, reporter), range(seed, seed + seeds)
+    plan = climbing.make_plan(chosen, seed_range, settings, load, reporter.say)
     source = settings["data.source"]
     earlier = climbing.find_climb(Path("climbs"), plan) if out is None and not fresh else out
     if allow_changed and not earlier:
@@ -363,7 +398,8 @@ def reproduce(
         raise ExperimentError("the run was made of images in memory: give them, as load returns them, as data")
     where = {} if data is None else {"data.source": str(data)}
     dataset = data if isinstance(data, Dataset) else _load(first.experiment.replace(where).data, True, reporter)
-    trial = Trial(first.rung, first.experiment, reproduction.with_splits_of(first, dataset))
+    experiment = backbones.with_backbone(first.experiment, reporter.say)
+    trial = Trial(first.rung, experiment, reproduction.with_splits_of(first, dataset))
     with tempfile.TemporaryDirectory() as spare:
         folder = Path(out) if out else Path(spare) / "run"
         with (
@@ -419,14 +455,25 @@ def going_on(
 
 
 def _experiment(
-    data: str | Path | Dataset, rung: str | None, ladder: str | Ladder, changes: dict[str, Any], parallel: Parallel
+    data: str | Path | Dataset,
+    rung: str | None,
+    ladder: Ladder,
+    given: dict[str, Any],
+    parallel: Parallel,
+    *,
+    backbone: dict[str, Any],
+    say: Say,
 ) -> tuple[str, Experiment]:
-    """Return the rung that is to be trained, and its experiment, before the data are looked at."""
+    """Return the rung that is to be trained, and its experiment, before the data are looked at.
+
+    `backbone` is what the start of the ladder takes from one, `given` what overrules the rung.
+    """
     backend.chosen()
-    chosen = ladder_of(ladder)
-    name = rung or chosen.rungs[-1].name
-    _check_data(changes)
-    experiment = chosen.experiment(name, data_settings(data)).replace(changes)
+    name = rung or ladder.rungs[-1].name
+    _check_data(given)
+    experiment = backbones.with_backbone(
+        ladder.experiment(name, data_settings(data) | backbone).replace(given), say
+    )
     parallel.check_batch(experiment.train.batch_size)
     return name, experiment
 
@@ -504,9 +551,19 @@ def loader(data: str | Path | Dataset, allow_rejects: bool, reporter: progress.R
     return load
 
 
-def ladder_of(ladder: str | Ladder) -> Ladder:
-    """Return a ladder that is given by itself, by its name or by its file."""
+def ladder_of(ladder: str | Ladder | None, pretrained: str | Path | None = None) -> Ladder:
+    """Return a ladder that is given by itself, by its name or by its file; None is the usual one."""
+    if ladder is None:
+        ladder = backbones.LADDER if pretrained else "classic"
     return ladder if isinstance(ladder, Ladder) else load_ladder(str(ladder))
+
+
+def _backbone(
+    pretrained: str | Path | None, weights: str | Path | None, given: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Return what the start of a ladder takes from a backbone."""
+    named, file = (None if each is None else str(each) for each in (pretrained, weights))
+    return backbones.changes(named, file, given)
 
 
 def data_settings(data: str | Path | Dataset) -> dict[str, Any]:

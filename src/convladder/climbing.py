@@ -11,7 +11,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from convladder import files, folders, provenance, resuming, runs, signals
+from convladder import backbones, files, folders, provenance, resuming, runs, signals
 from convladder.config import Data, Train
 from convladder.data.dataset import Dataset
 from convladder.engines import Engine
@@ -22,6 +22,7 @@ from convladder.ladder import Ladder
 from convladder.models import sizes
 from convladder.parallel import Parallel
 from convladder.processes import Event, Failed, Finished, Pool, Started, Stopping, Task, cores
+from convladder.published_weights import Say, silent
 from convladder.resuming import HowToGoOn
 from convladder.trial import Trial, assist_trial, run_trial
 from convladder.worsened import Worsened, worth_keeping
@@ -47,10 +48,17 @@ class Plan:
         return self.trials[0].dataset
 
 
-def make_plan(ladder: Ladder, seeds: Sequence[int], changes: Mapping[str, Any], load: Load) -> Plan:
+def make_plan(
+    ladder: Ladder,
+    seeds: Sequence[int],
+    changes: Mapping[str, Any],
+    load: Load,
+    say: Say = silent,
+) -> Plan:
     """Resolve the experiment of every rung and seed; `changes` apply to the start of the ladder.
 
-    `load` is called once for each way in which the rungs want their images.
+    `load` is called once for each way in which the rungs want their images. `say` is told of what is fetched
+    for a backbone, and of what that has seen.
 
     Raises
     ------
@@ -60,15 +68,15 @@ def make_plan(ladder: Ladder, seeds: Sequence[int], changes: Mapping[str, Any], 
         The images cannot be loaded.
     """
     ladder.check(changes)
-    load = cache(load)
+    load, say = cache(load), cache(say)  # each thing is said once
     if "data.fold" in changes:
         raise ExperimentError("a climb tests every fold in turn: leave data.fold out")
     trials: list[Trial] = []
     first: list[list[str]] = []
     for rung in ladder.rungs:
-        experiment = ladder.experiment(rung.name, changes)
+        experiment = backbones.with_backbone(ladder.experiment(rung.name, changes), say)
         dataset = load(experiment.data)
-        folds = dataset.each_fold()
+        folds = [backbones.check_unseen(experiment.model, each, say) for each in dataset.each_fold()]
         tested = [each.paths(each.splits.test) for each in folds]
         first = first or tested
         if tested != first:
@@ -105,6 +113,11 @@ def climb(
     ClusterError
         The engine is a cluster, and has lost all of its nodes.
     """
+    backbone = next(
+        (trial.experiment.model.backbone for trial in plan.trials if trial.experiment.model.backbone), None
+    )
+    if backbone and not engine.shares_disk:
+        raise ExperimentError(f"the backbone {backbone} is on this machine's disk alone: leave out --cluster")
     with folders.locked(folder):
         missing = missing_trials(plan, folder, how)
         earlier = _earlier_trials(plan, folder)
@@ -305,14 +318,23 @@ def _keep_error(path: Path, failed: Failed) -> None:
 def _weigh(trials: Sequence[Trial]) -> dict[TrialKey, float]:
     """Return how much work each trial is. Raises ExperimentError where images are too small for a network."""
     return {
-        trial.key: _flops(trial) * trial.experiment.train.epochs * len(trial.dataset.splits.train)
+        trial.key: _flops(trial) * _passes(trial.experiment.train) * len(trial.dataset.splits.train)
         for trial in trials
     }
+
+
+def _passes(settings: Train) -> float:
+    """Return how much work an image is in all epochs, beside a training without frozen layers for one epoch.
+
+    The way back through a network takes about twice as long as the way through it; of frozen layers there is none.
+    """
+    return settings.epochs * (1 - settings.frozen_share * 2 / 3)
 
 
 def _flops(trial: Trial) -> int:
     shape, model = trial.dataset.bank.form.shape, trial.experiment.model
     sizes.check_size(model, *shape[:2])
+    sizes.check_channels(model, shape[2])
     return sizes.count_flops(model, shape, len(trial.dataset.class_names))
 
 

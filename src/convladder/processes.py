@@ -192,12 +192,19 @@ class Pool:
                 yield Overdue(lane.task.key)
 
 
-def call(function: Callable[..., Any], *arguments: Any, threads: int = 1) -> Any:
-    """Call the function in a worker process of its own and return its value.
+def call(
+    function: Callable[..., Any],
+    *arguments: Any,
+    threads: int = 1,
+    on_message: Callable[[Any], None] = lambda value: None,
+) -> Any:
+    """Call the function in a worker process of its own and return its value; what it emits goes to `on_message`.
 
     Raises ConvladderError with the message of the one that the function raised, RuntimeError for any other.
     """
     for event in run_tasks([Task(None, function, arguments)], jobs=1, threads=threads):
+        if isinstance(event, Message):
+            on_message(event.value)
         if isinstance(event, Finished):
             return event.value
         if isinstance(event, Failed):

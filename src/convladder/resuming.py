@@ -18,7 +18,8 @@ from convladder.trial import Trial
 
 CHANGEABLE = ("train.epochs", "train.early_stopping", "train.plateau", "train.plateau_factor")  # on the way
 # other images, or another split of them, are not: weights may have seen what would be tested then
-INDIFFERENT = ("data.source", "train.checkpoint_seconds")  # the fingerprint speaks for the data, wherever they lie
+# the fingerprint speaks for the data, wherever they lie, and the sum for the weights of the backbone
+INDIFFERENT = ("data.source", "train.checkpoint_seconds", "model.backbone", "model.weights")
 
 
 @dataclass(frozen=True)
@@ -133,8 +134,11 @@ def _changes_since(unfinished: Path, trial: Trial, threads: int | None) -> tuple
     if about is None:
         return [f"{folders.ABOUT} is missing"], []
     changes = _changes(about, trial)
-    lasting = [text for key, text in changes.items() if key not in CHANGEABLE]
-    others = [text for key, text in changes.items() if key in CHANGEABLE]
+    changeable = set(CHANGEABLE)
+    if 0 < trial.experiment.train.frozen_share < 1:
+        changeable.remove("train.epochs")  # the backbone is frozen for a share of them
+    lasting = [text for key, text in changes.items() if key not in changeable]
+    others = [text for key, text in changes.items() if key in changeable]
     before = provenance.last_environment(about)
     if threads and before["threads"] not in (None, str(threads)):
         others.append(f"threads were {before['threads']} and are now {threads}")

@@ -6,7 +6,7 @@ import contextlib
 import hashlib
 import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from convladder import card, files, folders, insight, provenance, runs, worker
+from convladder import backbones, card, files, folders, insight, provenance, runs, worker
 from convladder.config import Augmentation, Experiment
 from convladder.data.dataset import Dataset
 from convladder.data.images import Pixels
@@ -108,18 +108,19 @@ def assist_trial(trial: Trial, emit: Emit) -> None:
 
 def _fit(trial: Trial, emit: Emit, keeper: Keeper) -> Fitted:
     """Train, alone or as one of several processes; a request to stop is answered by saving meanwhile."""
-    if trial.parallel.total == 1:
-        from convladder.training import fit
+    from convladder.training import fit
 
+    backbone = backbones.load(trial.experiment.model)
+    if trial.parallel.total == 1:
         with worker.saves_when_stopped():
-            return fit.fit(trial.experiment, trial.dataset, emit, keeper)
-    from convladder.training import fit, group
+            return fit.fit(trial.experiment, trial.dataset, emit, keeper, backbone)
+    from convladder.training import group
 
     with group.joined(trial.parallel, _alike(trial)):
         if trial.parallel.processes > 1:
             keeper = group.SharedKeeper(keeper, worker.stop_asked)
         with worker.saves_when_stopped():
-            return fit.fit(trial.experiment, trial.dataset, emit, keeper, trial.parallel)
+            return fit.fit(trial.experiment, trial.dataset, emit, keeper, backbone, trial.parallel)
 
 
 def _alike(trial: Trial) -> dict[str, str]:
@@ -203,20 +204,29 @@ def _leave(trial: Trial, fitted: Fitted, folder: Path) -> dict[str, Any]:
 
 def measure_cost(experiment: Experiment, shape: tuple[int, int, int], classes: int) -> Cost:
     """Return what the experiment's network costs for images of this shape `(height, width, channels)`."""
-    from convladder.models import convnet, cost
+    from convladder.models import convnet, cost, networks
 
-    blank = convnet.Statistics((0.0,) * shape[2], (1.0,) * shape[2])
-    return cost.measure(convnet.build(experiment.model, shape, classes, blank))
+    channels = experiment.model.channels or shape[2]
+    blank = convnet.Statistics((0.0,) * channels, (1.0,) * channels)
+    network = networks.build(experiment.model, shape, classes, blank)
+    networks.freeze(network, experiment.train.frozen_share == 1)
+    return cost.measure(network)
 
 
 def measure_ladder(
-    ladder: Ladder, shape: tuple[int, int, int], classes: int, emit: Emit
+    ladder: Ladder, shape: tuple[int, int, int], classes: int, changes: Mapping[str, Any], emit: Emit
 ) -> dict[str, dict[str, int]]:
-    """Return the cost (see `Cost`) of each rung for images of this shape, or of the size that it names."""
+    """Return the cost (see `Cost`) of each rung for images of this shape, or of the size that it names.
+
+    `changes` apply to the start of the ladder. The cost is empty where it depends on a backbone that is not named.
+    """
     del emit
-    costs = {}
+    costs: dict[str, dict[str, int]] = {}
     for rung in ladder.rungs:
-        experiment = ladder.experiment(rung.name)
+        experiment = ladder.experiment(rung.name, changes)
+        if experiment.model.architecture == backbones.AS_BACKBONE:
+            costs[rung.name] = {}
+            continue
         height, width = experiment.data.image_size or shape[:2]
         cost = measure_cost(experiment, (height, width, experiment.data.channels or shape[2]), classes)
         costs[rung.name] = vars(cost)  # plain, so that the caller need not import Keras to read it
@@ -267,6 +277,7 @@ def _price(price: Cost, folder: Path, history: pd.DataFrame, images: int) -> dic
     settled = history["train_seconds"].iloc[1:]  # the first epoch compiles
     return {
         "parameters": price.parameters,
+        "trained_parameters": price.trained,
         "macs": price.macs,
         "flops": price.flops,
         "bytes": (folder / runs.WEIGHTS).stat().st_size,

@@ -79,11 +79,12 @@ class Steps(steps.Steps):
 
     def _train_batches(self, rows: Any, labels: Any) -> None:
         for step in tf.range(tf.shape(rows)[0]):
-            with tf.GradientTape() as tape:
+            weights = self.network.trainable_variables
+            with tf.GradientTape(watch_accessed_variables=False) as tape:  # what is frozen needs no gradients
+                tape.watch([each.value for each in weights])
                 images, targets = self._batch(rows[step], labels[step])
                 logits = self.network(images, training=True)
                 loss = self._checked(self._training_loss(targets, logits))
-            weights = self.network.trainable_variables
             self.optimizer.apply(tape.gradient(loss, weights), weights)
             self._take(loss, labels[step], logits)
 
