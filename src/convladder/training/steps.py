@@ -120,7 +120,7 @@ class Steps(ABC):
 
 def read(variable: keras.Variable) -> NDArray[Any]:
     """Return a copy of what a variable holds."""
-    return np.array(variable.value)
+    return np.array(np.asarray(variable.value))
 
 
 def steps_per_call(flops: int, batch_size: int) -> int:
