@@ -1,0 +1,1 @@
+"""The commands, one function each: it parses, calls, and hands what came out to `show`."""

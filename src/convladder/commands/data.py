@@ -1,0 +1,65 @@
+"""What looks at images, and at those that are decoded already."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from convladder import show
+from convladder.commands.arguments import (
+    AsJson,
+    Changes,
+    DataArgument,
+    QuietOption,
+    Settings,
+    errors,
+    given_settings,
+    interruptible,
+)
+from convladder.options import READING, data_options
+
+
+@data_options(READING)
+def check(
+    data: DataArgument,
+    page: Annotated[
+        Path | None, typer.Option("--html", metavar="FILE", help="Write a page with pictures there.")
+    ] = None,
+    changes: Changes = None,
+    as_json: AsJson = False,
+    quiet: QuietOption = False,
+    *,
+    settings: Settings,
+) -> None:
+    """Read every file, and say what would spoil the figures: broken files, copies, leaks, odd images.
+
+    The exit status is 0 where all is well, 1 where something was found, 2 where the data cannot be read.
+    """
+    from convladder import api, folders
+
+    if page:
+        folders.check_file(page)
+    with interruptible():
+        checked = api.check(data, changes=given_settings(settings, None, None, changes), quiet=quiet)
+    show.check(checked, checked.report(page) if page else None, json_wanted=as_json)
+    if checked.findings:
+        raise typer.Exit(1)
+
+
+def cache(
+    clear: Annotated[
+        bool, typer.Option("--clear", help="Delete all decoded images, and weights of backbones.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Show the decoded images that are kept, or delete them. They are made again when needed."""
+    from convladder import published_weights
+    from convladder.data import bank
+
+    if clear:
+        published_weights.clear()
+        count, size = bank.clear_banks()
+        errors.print(f"deleted {count} decoded data sets, {size / 1e6:,.1f} MB", markup=False)
+    show.banks(list(bank.list_banks()), bank.cache_folder(), json_wanted=as_json)
