@@ -8,23 +8,20 @@
 
 from __future__ import annotations
 
-import contextlib
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from convladder import backbones, backend, climbing, connecting, folders, progress, reproduction, resuming
-from convladder.config import Data, Experiment
+from convladder import backbones, backend, climbing, connecting, folders, intake, progress, reproduction, resuming
+from convladder.config import Data
 from convladder.data import dataset as datasets
-from convladder.data import memory, opening
-from convladder.data.sources import Source
+from convladder.data import memory
 from convladder.engines import engine_at
 from convladder.errors import ExperimentError, RunError
-from convladder.ladder import Ladder, load_ladder
+from convladder.ladder import Ladder
 from convladder.parallel import ALONE, Parallel
-from convladder.published_weights import Say
 from convladder.reproduction import Reproduction
 from convladder.resuming import HowToGoOn
 from convladder.tracking import Tracking, following
@@ -81,10 +78,10 @@ def load(
     DataError
         The source cannot be read, has too few images in a class, or too many unreadable files.
     """
-    given = {"data.image_size": _pair(image_size), "data.limit": limit}
+    given = {"data.image_size": intake.pair(image_size), "data.limit": limit}
     known = {key: value for key, value in given.items() if value is not None} | dict(changes or {})
-    settings, opened = _open(source, labels, known)
-    return _load(settings, allow_rejects, progress.reporter(quiet=quiet), source=opened)
+    settings, opened = intake.source_of(source, labels, known)
+    return intake.load_dataset(settings, allow_rejects, progress.reporter(quiet=quiet), source=opened)
 
 
 def check(
@@ -106,7 +103,7 @@ def check(
     DataError
         The source cannot be read.
     """
-    settings, opened = _open(source, labels, changes or {})
+    settings, opened = intake.source_of(source, labels, changes or {})
     with progress.reporter(quiet=quiet).counting() as on_progress:
         return Check(**vars(datasets.check(settings, opened, progress=on_progress)))
 
@@ -175,23 +172,23 @@ def train(
     reporter = progress.reporter(quiet=quiet)
     if parallel.process_id:
         raise ExperimentError(f"process 0 trains, and process {parallel.process_id} calls assist")
-    check_counts(threads=threads)
+    intake.check_counts(threads=threads)
     tracking = Tracking(tensorboard, mlflow)
-    given = changes_of(epochs, changes) | {"seed": seed}
-    name, experiment = _experiment(
+    given = intake.changes_of(epochs, changes) | {"seed": seed}
+    name, experiment = intake.experiment_of(
         data,
         rung,
-        ladder_of(ladder, pretrained),
+        intake.ladder_of(ladder, pretrained),
         given,
         parallel,
-        backbone=_backbone(pretrained, weights, given),
+        backbone=intake.backbone_of(pretrained, weights, given),
         say=reporter.say,
     )
     if out:
         folders.check_free(Path(out))
         folders.check_outside(Path(out), experiment.data.source)
         folders.check_unlocked(folders.unfinished(Path(out)))
-    dataset = loader(data, allow_rejects, reporter)(experiment.data)
+    dataset = intake.loader(data, allow_rejects, reporter)(experiment.data)
     dataset = backbones.check_unseen(experiment.model, dataset, reporter.say)
     trial = Trial(name, experiment.replace(dataset.settled()), dataset, parallel=parallel)
     how = HowToGoOn(fresh=fresh, allow_changed=allow_changed)
@@ -205,7 +202,7 @@ def train(
     events = folder.with_name(f"{folder.name}.tensorboard")
     trackers = tracking.trackers(folder, events, {trial.key: trial.experiment}, lambda key: folder)
     with (
-        going_on(reporter, folders.unfinished(folder), fresh, run=folder),
+        intake.going_on(reporter, folders.unfinished(folder), fresh, run=folder),
         reporter.trials() as display,
         following(display.follow, trackers, reporter.say) as on_event,
     ):
@@ -245,18 +242,18 @@ def assist(
     reporter = progress.reporter(quiet=quiet)
     if not parallel.process_id:
         raise ExperimentError("process 0 calls train, and the others assist")
-    check_counts(threads=threads)
-    given = changes_of(epochs, changes) | {"seed": seed}
-    name, experiment = _experiment(
+    intake.check_counts(threads=threads)
+    given = intake.changes_of(epochs, changes) | {"seed": seed}
+    name, experiment = intake.experiment_of(
         data,
         rung,
-        ladder_of(ladder, pretrained),
+        intake.ladder_of(ladder, pretrained),
         given,
         parallel,
-        backbone=_backbone(pretrained, weights, given),
+        backbone=intake.backbone_of(pretrained, weights, given),
         say=reporter.say,
     )
-    dataset = loader(data, allow_rejects, reporter)(experiment.data)
+    dataset = intake.loader(data, allow_rejects, reporter)(experiment.data)
     trial = Trial(name, experiment.replace(dataset.settled()), dataset, parallel=parallel)
     reporter.say(
         f"process {parallel.process_id} of {parallel.processes} computes for process 0, which tells how it goes"
@@ -321,8 +318,8 @@ def climb(
     """
     reporter = progress.reporter(quiet=quiet)
     backend.chosen()
-    chosen = ladder_of(ladder, pretrained)
-    check_counts(seeds=seeds, jobs=jobs)
+    chosen = intake.ladder_of(ladder, pretrained)
+    intake.check_counts(seeds=seeds, jobs=jobs)
     if cluster:
         connecting.check_address(cluster)
     tracking = Tracking(tensorboard, mlflow)
@@ -330,14 +327,14 @@ def climb(
         raise ExperimentError(f"rungs are a list of names, such as [{rungs!r}]; got the text {rungs!r}")
     if rungs is not None:
         chosen = chosen.part(rungs)
-    given = changes_of(epochs, changes)
-    settings = data_settings(data) | _backbone(pretrained, weights, given) | given
+    given = intake.changes_of(epochs, changes)
+    settings = intake.data_settings(data) | intake.backbone_of(pretrained, weights, given) | given
     settings |= {"data.folds": folds} if folds else {}
-    _check_data(settings)
+    intake.check_data(settings)
     seeds = seeds or (1 if settings.get("data.folds") else SEEDS)
     if out:
         folders.check_unlocked(Path(out))
-    load, seed_range = loader(data, allow_rejects, reporter), range(seed, seed + seeds)
+    load, seed_range = intake.loader(data, allow_rejects, reporter), range(seed, seed + seeds)
     plan = climbing.make_plan(chosen, seed_range, settings, load, reporter.say)
     source = settings["data.source"]
     earlier = climbing.find_climb(Path("climbs"), plan) if out is None and not fresh else out
@@ -355,7 +352,7 @@ def climb(
     place = partial(folders.trial_folder, folder)
     trackers = tracking.trackers(folder, folder / "tensorboard", experiments, place)
     with (
-        going_on(reporter, folder, fresh),
+        intake.going_on(reporter, folder, fresh),
         reporter.trials() as display,
         following(display.follow, trackers, reporter.say) as on_event,
         engine_at(cluster, jobs) as engine,
@@ -397,13 +394,17 @@ def reproduce(
     if first.experiment.data.source == memory.NAME and not isinstance(data, Dataset):
         raise ExperimentError("the run was made of images in memory: give them, as load returns them, as data")
     where = {} if data is None else {"data.source": str(data)}
-    dataset = data if isinstance(data, Dataset) else _load(first.experiment.replace(where).data, True, reporter)
+    dataset = (
+        data
+        if isinstance(data, Dataset)
+        else intake.load_dataset(first.experiment.replace(where).data, True, reporter)
+    )
     experiment = backbones.with_backbone(first.experiment, reporter.say)
     trial = Trial(first.rung, experiment, reproduction.with_splits_of(first, dataset))
     with tempfile.TemporaryDirectory() as spare:
         folder = Path(out) if out else Path(spare) / "run"
         with (
-            going_on(reporter, folders.unfinished(folder) if out else None, run=folder),
+            intake.going_on(reporter, folders.unfinished(folder) if out else None, run=folder),
             reporter.trials() as display,
         ):
             threads = resuming.threads_of(first.folder)
@@ -431,160 +432,3 @@ def compare(*runs: str | Path | Run | Sequence[str | Path | Run]) -> Comparison:
             raise ExperimentError("compare takes runs: of a climb, such as climb.runs('batch-norm')")
         given += [run] if isinstance(run, str | Path | Run) else run
     return Comparison([run.folder if isinstance(run, Run) else run for run in given])
-
-
-@contextlib.contextmanager
-def going_on(
-    reporter: progress.Reporter, kept: Path | None, fresh: bool = False, *, run: Path | None = None
-) -> Iterator[None]:
-    """Say, where the block is stopped, how to go on: from what is kept, unless the run is finished."""
-    try:
-        yield
-    except (KeyboardInterrupt, SystemExit):
-        if run and folders.is_finished(run):
-            said = f"{run} is finished"
-        elif kept is None:
-            said = "nothing is kept: with --out, the same command would go on"
-        elif kept.exists():
-            same = "the same command without --fresh" if fresh else "the same command"
-            said = f"what is there is kept in {kept}, and {same} goes on"
-        else:
-            said = "nothing was done yet: the same command begins anew"
-        reporter.console.print(f"stopped; {said}", markup=False)
-        raise
-
-
-def _experiment(
-    data: str | Path | Dataset,
-    rung: str | None,
-    ladder: Ladder,
-    given: dict[str, Any],
-    parallel: Parallel,
-    *,
-    backbone: dict[str, Any],
-    say: Say,
-) -> tuple[str, Experiment]:
-    """Return the rung that is to be trained, and its experiment, before the data are looked at.
-
-    `backbone` is what the start of the ladder takes from one, `given` what overrules the rung.
-    """
-    backend.chosen()
-    name = rung or ladder.rungs[-1].name
-    _check_data(given)
-    experiment = backbones.with_backbone(
-        ladder.experiment(name, data_settings(data) | backbone).replace(given), say
-    )
-    parallel.check_batch(experiment.train.batch_size)
-    return name, experiment
-
-
-def _check_data(settings: Mapping[str, Any]) -> None:
-    """Raise ExperimentError where a setting of the data cannot be, before a ladder puts it down to a rung."""
-    Experiment().replace({key: value for key, value in settings.items() if key.startswith("data.")})
-
-
-def check_counts(**counts: int | None) -> None:
-    """Raise ExperimentError where a count is none."""
-    for name, count in counts.items():
-        if count is not None and (not isinstance(count, int) or count < 1):
-            raise ExperimentError(f"{name} is a number from 1 on; got {count!r}")
-
-
-def _load(
-    settings: Data,
-    allow_rejects: bool,
-    reporter: progress.Reporter,
-    *,
-    source: Source | None = None,
-    like: Dataset | None = None,
-) -> Dataset:
-    with reporter.counting() as on_progress:
-        loaded = datasets.load(
-            settings,
-            source,
-            like=like,
-            allow_rejects=allow_rejects,
-            progress=on_progress,
-        )
-    dataset = Dataset(**vars(loaded))
-    sizes = ", ".join(f"{len(indices):,} {part}" for part, indices in vars(dataset.splits).items())
-    if settings.folds:
-        sizes += f" in fold {settings.fold + 1} of {settings.folds}"
-    reporter.say(f"{dataset.bank.source}: {len(dataset.class_names)} classes; {sizes}")
-    for note in (*dataset.notes, *dataset.decisions):
-        reporter.say(note, dim=True)
-    return dataset
-
-
-def _open(source: Any, labels: Any, changes: Mapping[str, Any]) -> tuple[Data, Source | None]:
-    """Return the settings of a source, and the source itself where it is in memory."""
-    if isinstance(source, Dataset):
-        return Experiment(data=source.settings).replace(changes).data, source.origin
-    if isinstance(source, Data):
-        return Experiment(data=source).replace(changes).data, None
-    if isinstance(source, str | Path):
-        if labels is not None:
-            raise ExperimentError("labels go with an array of images: a folder or a table has its own")
-        return Experiment().replace({"data.source": str(source)} | dict(changes)).data, None
-    settings = Experiment().replace({"data.source": memory.NAME} | dict(changes)).data
-    return settings, opening.open_values(source, labels, settings)
-
-
-def loader(data: str | Path | Dataset, allow_rejects: bool, reporter: progress.Reporter) -> climbing.Load:
-    """Return what gives the images for settings: those that are loaded already, where the settings are theirs.
-
-    Where settings differ in the images' form alone, the images and their split are those of the first.
-    """
-    first = data if isinstance(data, Dataset) else None
-
-    def load(settings: Data) -> datasets.Dataset:
-        nonlocal first
-        if first is not None and settings == first.settings:
-            return first
-        alike = first is not None and datasets.differ_in_form_alone(settings, first.settings)
-        same = first is not None and settings.source == first.settings.source
-        origin = first.origin if first is not None and same else None
-        loaded = _load(settings, allow_rejects, reporter, source=origin, like=first if alike else None)
-        first = first or loaded
-        return loaded
-
-    return load
-
-
-def ladder_of(ladder: str | Ladder | None, pretrained: str | Path | None = None) -> Ladder:
-    """Return a ladder that is given by itself, by its name or by its file; None is the usual one."""
-    if ladder is None:
-        ladder = backbones.LADDER if pretrained else "classic"
-    return ladder if isinstance(ladder, Ladder) else load_ladder(str(ladder))
-
-
-def _backbone(
-    pretrained: str | Path | None, weights: str | Path | None, given: Mapping[str, Any]
-) -> dict[str, Any]:
-    """Return what the start of a ladder takes from a backbone."""
-    named, file = (None if each is None else str(each) for each in (pretrained, weights))
-    return backbones.changes(named, file, given)
-
-
-def data_settings(data: str | Path | Dataset) -> dict[str, Any]:
-    """Return what the start of a ladder takes from the data: of a loaded dataset, all that it was loaded by."""
-    if isinstance(data, Dataset):
-        return {f"data.{key}": value for key, value in data.settings if key != "fold" or data.settings.fold}
-    if not isinstance(data, str | Path):
-        raise ExperimentError("load images that are in memory first: give load(images, labels), or load(frame)")
-    return {"data.source": str(data)}
-
-
-def changes_of(epochs: int | None, changes: Mapping[str, Any] | None) -> dict[str, Any]:
-    """Return all settings that are given. Raises ExperimentError where one is an argument of its own."""
-    given = dict(changes or {})
-    for key in ("seed", "data.source"):
-        if key in given:
-            raise ExperimentError(f"changes cannot hold {key}: it is an argument of its own")
-    if epochs is not None:
-        given["train.epochs"] = epochs
-    return given
-
-
-def _pair(size: int | tuple[int, int] | None) -> tuple[int, int] | None:
-    return (size, size) if isinstance(size, int) else size

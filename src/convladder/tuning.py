@@ -9,7 +9,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from convladder import api, backbones, climbing, connecting, files, folders, progress, provenance
+from convladder import api, backbones, climbing, connecting, files, folders, intake, progress, provenance
 from convladder.climbing import Plan
 from convladder.config import Experiment, difference
 from convladder.engines import Engine, engine_at
@@ -87,19 +87,19 @@ def tune(
         Something else that a person can put right.
     """
     reporter = progress.reporter(quiet=quiet)
-    api.check_counts(trials=trials, seeds=seeds, jobs=jobs)
+    intake.check_counts(trials=trials, seeds=seeds, jobs=jobs)
     if seconds is not None and seconds <= 0:
         raise ExperimentError(f"seconds is a time above 0; got {seconds!r}")
     if cluster:
         connecting.check_address(cluster)
     searched = _space(space)
-    settings = api.data_settings(data) | api.changes_of(epochs, changes)
-    chosen = api.ladder_of(ladder)
+    settings = intake.data_settings(data) | intake.changes_of(epochs, changes)
+    chosen = intake.ladder_of(ladder)
     start = chosen.experiment(rung or chosen.rungs[-1].name, settings).replace({"seed": seed})
     _refuse_folds(start)
     searched.check(start)
     start = backbones.with_backbone(start, reporter.say)
-    load = api.loader(data, allow_rejects, reporter)
+    load = intake.loader(data, allow_rejects, reporter)
     dataset = backbones.check_unseen(start.model, load(start.data), reporter.say)
     default = start.replace(dataset.settled())
     sizes.check_size(default.model, *dataset.bank.form.shape[:2])
@@ -113,7 +113,7 @@ def tune(
     folders.check_outside(folder, start.data.source)
     how = HowToGoOn(allow_changed=allow_changed)
     with (
-        api.going_on(reporter, folder, fresh),
+        intake.going_on(reporter, folder, fresh),
         folders.locked(folder),
         engine_at(cluster, jobs) as engine,
     ):
