@@ -3,11 +3,12 @@ PYTHON ?= python3
 BIN := .venv/bin
 SIZE ?= usual
 
-.PHONY: help demo test check docs notebooks bench claims safety cluster format clean
+.PHONY: help demo test test-jax check docs notebooks bench claims safety cluster format clean
 
 help:
 	@echo "make demo    install, climb the classic ladder on built-in data, say where the report is"
 	@echo "make test    install with test tools, run the whole test suite"
+	@echo "make test-jax  run what trains and predicts with JAX in the place of TensorFlow"
 	@echo "make check   format, lint, types, direction of imports"
 	@echo "make bench   measure speed beside other programs (some 20 minutes; ONLY=trial: one row; SIZE=full: larger, some hours)"
 	@echo "make claims  measure what is claimed: false claims, planted truths, duplicates, foreign images (some 25 minutes)"
@@ -22,6 +23,14 @@ demo: .venv/installed
 
 test: .venv/installed-dev
 	$(BIN)/python -m pytest -n auto --dist loadgroup
+
+# what speaks of TensorFlow by name, or does not train, is left out
+JAX_TESTS := tests/test_backend.py tests/test_several_processes.py tests/test_training.py tests/test_rungs.py \
+	tests/test_going_on.py tests/test_climb.py tests/test_gradcam.py tests/test_operations.py tests/test_models.py
+
+test-jax: .venv/installed-dev
+	KERAS_BACKEND=jax JAX_PLATFORMS=cpu JAX_COMPILATION_CACHE_DIR=$(CURDIR)/.venv/compiled JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS=0.1 \
+		$(BIN)/python -m pytest -n auto --dist loadgroup $(JAX_TESTS)
 
 check: .venv/installed-dev
 	$(BIN)/ruff format --check .

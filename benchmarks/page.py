@@ -16,7 +16,7 @@ from speed.harness import KINDS, Kind
 from speed.rows import ROWS
 
 DOCS = Path(__file__).parents[1] / "docs"
-PAGES = (DOCS / "speed.md", DOCS / "reproducibility.md", DOCS / "modern.md", DOCS / "scaling.md")
+PAGES = tuple(DOCS / f"{name}.md" for name in ("speed", "reproducibility", "modern", "scaling", "transfer"))
 
 _TABLE = re.compile(r"(<!-- table: ([\w-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
@@ -153,6 +153,26 @@ def _range(told: dict[str, float], digits: int) -> str:
     return f"{told['low']:.{digits}f} to {told['high']:.{digits}f}"
 
 
+def of_transfer(folder: Path) -> str:
+    told = _read(folder, "transfer")
+    lines = [
+        "| images a class | rung | accuracy | 95 % interval | over from-scratch | |",
+        "|---|---|---|---|---|---|",
+    ]
+    for row in told["rows"]:
+        gain = f"{_interval(row['gain'])} | {row['gain']['verdict'] or ''}" if row["gain"] else " | "
+        interval = f"{row['low']:.3f} to {row['high']:.3f}"
+        lines.append(f"| {row['images']} | {row['rung']} | {row['mean']:.3f} | {interval} | {gain} |")
+    before, epochs = told["pretraining"], told["epochs"]
+    each = ", ".join(f"{count} with {images} images a class" for images, count in epochs.items())
+    design = (
+        f"Backbone: `{told['rung']}`, {before['images']:,} images of eight classes, "
+        f"{plural(before['epochs'], 'epoch')}, test accuracy {before['accuracy']:.3f} on them. "
+        f"{told['tested']:,} test images, {plural(told['seeds'], 'seed')}; epochs: {each}."
+    )
+    return "\n".join(lines) + f"\n\n{design} {results.as_line(told)}"
+
+
 def _cost(told: dict[str, Any]) -> str:
     return f"{told['seconds']:,.0f} s, {told['peak_bytes'] / 1e9:.2f} GB"
 
@@ -175,8 +195,12 @@ MAKERS = {
     "killed-climb": of_killed_climb,
     "safety-price": of_price,
     "cluster": of_cluster,
+    "transfer": of_transfer,
 }
-COMMANDS = dict.fromkeys(("kills", "killed-climb", "safety-price"), "make safety") | {"cluster": "make cluster"}
+COMMANDS = dict.fromkeys(("kills", "killed-climb", "safety-price"), "make safety") | {
+    "cluster": "make cluster",
+    "transfer": "python benchmarks/transfer.py",
+}
 
 
 def write() -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from pydantic_core import PydanticUndefined
 
+from convladder.backbones import AS_BACKBONE
 from convladder.config import Experiment, Settings
 from convladder.ladder import BUILT_IN, Ladder, load_ladder
 from convladder.trial import measure_cost
@@ -84,11 +85,12 @@ def _ladder(ladder: Ladder) -> list[str]:
         )
     rows += ["| rung | parent | change | parameters | MFLOPs |", "|---|---|---|---|---|"]
     for rung in ladder.rungs:
-        price = measure_cost(ladder.experiment(rung.name), (32, 32, 3), 10)
+        experiment = ladder.experiment(rung.name)
+        priced = experiment.model.architecture != AS_BACKBONE
+        price = measure_cost(experiment, (32, 32, 3), 10) if priced else None
+        cost = f"{price.parameters:,} | {price.flops / 1e6:.2f}" if price else "the backbone's |"
         change = "<br>".join(f"`{key} = {_plain(value)}`" for key, value in rung.change.items())
-        rows.append(
-            f"| {rung.name} | {rung.parent or ''} | {change} | {price.parameters:,} | {price.flops / 1e6:.2f} |"
-        )
+        rows.append(f"| {rung.name} | {rung.parent or ''} | {change} | {cost} |")
     rows.append("")
     for rung in ladder.rungs:
         rows.append(f"**{rung.name}.** {rung.what} *Why:* {rung.why}")

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from convladder import backbones
 from convladder.config import Experiment
 from convladder.data.dataset import Dataset
 from convladder.training import checkpoint, fit
@@ -38,14 +39,15 @@ def train_with_stops(experiment: Experiment, dataset: Dataset, folder: Path, cal
         asked = iter([False] * (calls - 1))
         keeper = CheckpointKeeper(folder, every=HOURS, asked_to_stop=lambda asked=asked: next(asked, True))
         try:
-            return fit.fit(experiment, dataset, keeper=keeper), stops
+            return fit.fit(experiment, dataset, None, keeper, backbones.load(experiment.model)), stops
         except Stopped:
             continue
     raise AssertionError
 
 
 def train_at_once(experiment: Experiment, dataset: Dataset, folder: Path) -> fit.Fitted:
-    return fit.fit(experiment, dataset, keeper=CheckpointKeeper(folder, every=HOURS))
+    keeper = CheckpointKeeper(folder, every=HOURS)
+    return fit.fit(experiment, dataset, None, keeper, backbones.load(experiment.model))
 
 
 def assert_same_state(folder: Path, other: Path) -> None:

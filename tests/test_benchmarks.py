@@ -18,6 +18,7 @@ import modern
 import page
 import precision
 import safety_price
+import transfer
 from speed import harness, imageset, results
 from speed.harness import Measured, Ratio, Row, Side, find_differences, measure_row, run
 from speed.rows import ROWS, SIZES
@@ -95,6 +96,15 @@ def test_what_is_safe_is_killed_and_priced(tmp_path: Path) -> None:
     assert price["checkpoints"]["median"] > 0
     for name in ("killed-climb", "safety-price"):
         assert "|---|" in page.fill(f"<!-- table: {name} -->\n<!-- end -->", tmp_path)
+
+
+def test_transfer_is_measured_and_drawn(tmp_path: Path) -> None:
+    transfer.main(["--size", "smallest", "--jobs", "1", "--out", str(tmp_path)])
+    rows = json.loads((tmp_path / "transfer.json").read_text())["rows"]
+    assert [row["rung"] for row in rows] == list(transfer.RUNGS)
+    assert all(len(row["each"]) == 1 and 0 <= row["low"] <= row["mean"] <= row["high"] <= 1 for row in rows)
+    assert (tmp_path / "transfer.png").stat().st_size > 10_000
+    assert "| 8 | transfer-frozen |" in page.fill("<!-- table: transfer -->\n<!-- end -->", tmp_path)
 
 
 def test_the_page_holds_what_was_measured() -> None:

@@ -84,6 +84,7 @@ def test_the_version_is_told() -> None:
         (["climb", "digits", "--out", "file.jpg"], "cannot write to file.jpg"),
         (["climb", "digits", "--class-weight", "heavy"], "train.class_weight"),
         (["train", "digits", "--rung", "nothing"], "unknown rung 'nothing'"),
+        (["train", "digits", "--devices", "2"], "train on JAX alone: set KERAS_BACKEND=jax"),
         (["train", "digits", "--image-size", "8"], "the smallest size is 8x8"),
         (["evaluate", "empty"], "is not a finished run"),
         (["report", "empty"], "empty is not a finished run"),

@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from convladder import backbones, runs
 from convladder import ladder as ladders
-from convladder import runs
-from convladder.config import difference
+from convladder.config import Experiment, difference
 from convladder.data.dataset import Dataset
 from convladder.inference import load_network
 from convladder.training import fit, steps
@@ -29,6 +29,16 @@ def larger_digits() -> Dataset:
 
     dataset = load(Data(source="digits", limit=150, image_size=(24, 24)))
     return replace(dataset, splits=replace(dataset.splits, train=dataset.splits.train[:64]))
+
+
+@pytest.fixture(scope="module")
+def backbone(larger_digits: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run of a small network with batch normalisation, on these digits."""
+    folder = tmp_path_factory.mktemp("backbone") / "run"
+    settings = {"model.filters": [4, 8], "model.kernel_size": 3, "model.batch_norm": True, "train.epochs": 1}
+    experiment = Experiment().replace(settings).replace(larger_digits.settled())
+    run_trial(Trial("backbone", experiment, larger_digits), folder, "pytest", lambda row: None)
+    return folder
 
 
 @LADDER_AND_RUNG
@@ -52,10 +62,12 @@ def test_a_rung_has_a_card(ladder: str, rung: str) -> None:
 
 @LADDER_AND_RUNG
 def test_a_rung_trains_goes_on_saves_loads_and_predicts(
-    ladder: str, rung: str, larger_digits: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ladder: str, rung: str, larger_digits: Dataset, backbone: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(steps, "MOST_STEPS", 1)
-    experiment = ladders.load_ladder(ladder).experiment(rung, {"train.epochs": 2}).replace(larger_digits.settled())
+    start = backbones.changes(str(backbone), None, {}) if ladder == backbones.LADDER else {}
+    changed = ladders.load_ladder(ladder).experiment(rung, start | {"train.epochs": 2})
+    experiment = backbones.with_backbone(changed.replace(larger_digits.settled()))
     losses = []
     trial = Trial(rung, experiment, larger_digits)
     run_trial(trial, tmp_path / "run", "pytest", lambda row: losses.append(row["loss"]))

@@ -16,7 +16,7 @@ from convladder.config import Augmentation, Experiment
 from convladder.data.dataset import Dataset
 from convladder.data.memory import MemoryBank
 from convladder.errors import ExperimentError, TrainingError
-from convladder.training import augment, feed, fit, losses, optimizer, pixels, steps
+from convladder.training import augment, feed, fit, lookup, losses, optimizer, pixels, steps
 from convladder.training.course import Course, lowers_rate
 from stops import assert_same_state, train_at_once, train_with_stops
 
@@ -172,18 +172,18 @@ def test_images_are_asked_for_by_their_pages(tmp_path: Path, monkeypatch: pytest
 def test_the_lookup_reads_the_bank_without_a_copy(tmp_path: Path) -> None:
     np.save(tmp_path / "images.npy", np.arange(2 * 3 * 3 * 1, dtype=np.uint8).reshape(2, 3, 3, 1))
     bank = np.load(tmp_path / "images.npy", mmap_mode="c")
-    lookup = feed.Lookup(bank)
+    layer = lookup.Lookup(bank)
     bank[1] = 200
-    images = np.asarray(lookup(np.array([1, 0, 1])))
+    images = np.asarray(layer(np.array([1, 0, 1])))
     assert images.dtype == np.float32
     assert np.array_equal(images[0], np.full((3, 3, 1), 200))
     assert np.array_equal(images[1], np.arange(9).reshape(3, 3, 1))
 
 
-def test_memory_that_tensorflow_cannot_share_is_copied() -> None:
+def test_memory_that_the_backend_cannot_share_is_copied() -> None:
     aligned = np.zeros(512, dtype=np.uint8)
     odd = aligned[1 : 1 + 18].reshape(2, 3, 3, 1)
-    images = np.asarray(feed.Lookup(odd)(np.array([0, 1])))
+    images = np.asarray(lookup.Lookup(odd)(np.array([0, 1])))
     assert images.shape == (2, 3, 3, 1)
 
 

@@ -9,6 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from convladder.api import assist as assist
     from convladder.api import check as check
     from convladder.api import climb as climb
     from convladder.api import compare as compare
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from convladder.ladder import Ladder as Ladder
     from convladder.ladder import Rung as Rung
     from convladder.ladder import load_ladder as load_ladder
+    from convladder.parallel import Parallel as Parallel
     from convladder.reproduction import Reproduction as Reproduction
     from convladder.tuning import tune as tune
     from convladder.views.check import Check as Check
@@ -41,10 +43,12 @@ _HOMES = {
     "Dataset": "convladder.views.dataset",
     "Experiment": "convladder.config",
     "Ladder": "convladder.ladder",
+    "Parallel": "convladder.parallel",
     "Reproduction": "convladder.reproduction",
     "Run": "convladder.views.run",
     "Rung": "convladder.ladder",
     "Tuning": "convladder.views.tuning",
+    "assist": "convladder.api",
     "check": "convladder.api",
     "climb": "convladder.api",
     "compare": "convladder.api",
@@ -65,10 +69,12 @@ __all__ = [
     "Dataset",
     "Experiment",
     "Ladder",
+    "Parallel",
     "Reproduction",
     "Run",
     "Rung",
     "Tuning",
+    "assist",
     "check",
     "climb",
     "compare",

@@ -15,7 +15,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from convladder import climbing, connecting, folders, progress, reproduction, resuming
+from convladder import backbones, backend, climbing, connecting, folders, progress, reproduction, resuming
 from convladder.config import Data, Experiment
 from convladder.data import dataset as datasets
 from convladder.data import memory, opening
@@ -23,6 +23,8 @@ from convladder.data.sources import Source
 from convladder.engines import engine_at
 from convladder.errors import ExperimentError, RunError
 from convladder.ladder import Ladder, load_ladder
+from convladder.parallel import ALONE, Parallel
+from convladder.published_weights import Say
 from convladder.reproduction import Reproduction
 from convladder.resuming import HowToGoOn
 from convladder.tracking import Tracking, following
@@ -113,9 +115,11 @@ def train(
     data: str | Path | Dataset,
     rung: str | None = None,
     *,
-    ladder: str | Ladder = "classic",
+    ladder: str | Ladder | None = None,
     seed: int = 0,
     epochs: int | None = None,
+    pretrained: str | Path | None = None,
+    weights: str | Path | None = None,
     changes: Mapping[str, Any] | None = None,
     threads: int | None = None,
     out: str | Path | None = None,
@@ -124,6 +128,7 @@ def train(
     allow_rejects: bool = False,
     tensorboard: bool = False,
     mlflow: str | None = None,
+    parallel: Parallel = ALONE,
     quiet: bool = False,
 ) -> Run:
     """Train one rung of a ladder with one seed; open the test images once.
@@ -137,7 +142,13 @@ def train(
     rung
         The rung's name; None takes the ladder's last.
     ladder
-        A built-in ladder's name, the path of a TOML file, or a Ladder.
+        A built-in ladder's name, the path of a TOML file, or a Ladder; None takes "classic", or "transfer" with
+        `pretrained`.
+    pretrained
+        The backbone that the ladder starts from: the name of a network of keras.applications, whose ImageNet
+        weights are downloaded once, or the folder of a run.
+    weights
+        A file (.h5) of weights for that network, instead of ImageNet's.
     changes
         Settings under their dotted keys, such as `{"train.learning_rate": 3e-4}`; they overrule the rung's.
     threads
@@ -153,6 +164,8 @@ def train(
         Write the figures of each epoch for TensorBoard, to `OUT.tensorboard`; takes the extra `tensorboard`.
     mlflow
         The address of an MLflow server, or of its database, to tell of the run; takes the extra `mlflow`.
+    parallel
+        Train on several devices, or as process 0 of several (on JAX alone); the others call `assist`.
 
     Raises
     ------
@@ -160,19 +173,27 @@ def train(
         Something that a person can put right: the data, the settings, the folder, or the training itself.
     """
     reporter = progress.reporter(quiet=quiet)
-    chosen = ladder_of(ladder)
-    name = rung or chosen.rungs[-1].name
+    if parallel.process_id:
+        raise ExperimentError(f"process 0 trains, and process {parallel.process_id} calls assist")
     check_counts(threads=threads)
     tracking = Tracking(tensorboard, mlflow)
-    given = changes_of(epochs, changes)
-    _check_data(given)
-    experiment = chosen.experiment(name, data_settings(data)).replace(given | {"seed": seed})
+    given = changes_of(epochs, changes) | {"seed": seed}
+    name, experiment = _experiment(
+        data,
+        rung,
+        ladder_of(ladder, pretrained),
+        given,
+        parallel,
+        backbone=_backbone(pretrained, weights, given),
+        say=reporter.say,
+    )
     if out:
         folders.check_free(Path(out))
         folders.check_outside(Path(out), experiment.data.source)
         folders.check_unlocked(folders.unfinished(Path(out)))
     dataset = loader(data, allow_rejects, reporter)(experiment.data)
-    trial = Trial(name, experiment.replace(dataset.settled()), dataset)
+    dataset = backbones.check_unseen(experiment.model, dataset, reporter.say)
+    trial = Trial(name, experiment.replace(dataset.settled()), dataset, parallel=parallel)
     how = HowToGoOn(fresh=fresh, allow_changed=allow_changed)
     found = Path(out) if out else how.find(Path("runs"), trial)
     if allow_changed and not found:
@@ -192,15 +213,68 @@ def train(
     return Run(folder)
 
 
+def assist(
+    data: str | Path | Dataset,
+    rung: str | None = None,
+    *,
+    parallel: Parallel,
+    ladder: str | Ladder | None = None,
+    seed: int = 0,
+    epochs: int | None = None,
+    pretrained: str | Path | None = None,
+    weights: str | Path | None = None,
+    changes: Mapping[str, Any] | None = None,
+    threads: int | None = None,
+    allow_rejects: bool = False,
+    quiet: bool = False,
+) -> None:
+    """Compute in one of several processes that train one network, of which process 0 calls `train` meanwhile.
+
+    Nothing is written here; images, settings and versions must be those of process 0. Ends when the training does.
+
+    Parameters
+    ----------
+    data, rung, ladder, seed, epochs, pretrained, weights, changes, threads, parallel
+        As `train` takes them; `data` may lie elsewhere.
+
+    Raises
+    ------
+    ConvladderError
+        Something that a person can put right, and TrainingError where the training was stopped in another process.
+    """
+    reporter = progress.reporter(quiet=quiet)
+    if not parallel.process_id:
+        raise ExperimentError("process 0 calls train, and the others assist")
+    check_counts(threads=threads)
+    given = changes_of(epochs, changes) | {"seed": seed}
+    name, experiment = _experiment(
+        data,
+        rung,
+        ladder_of(ladder, pretrained),
+        given,
+        parallel,
+        backbone=_backbone(pretrained, weights, given),
+        say=reporter.say,
+    )
+    dataset = loader(data, allow_rejects, reporter)(experiment.data)
+    trial = Trial(name, experiment.replace(dataset.settled()), dataset, parallel=parallel)
+    reporter.say(
+        f"process {parallel.process_id} of {parallel.processes} computes for process 0, which tells how it goes"
+    )
+    climbing.assist(trial, threads=threads, on_event=lambda event: None)
+
+
 def climb(
     data: str | Path | Dataset,
-    ladder: str | Ladder = "classic",
+    ladder: str | Ladder | None = None,
     *,
     rungs: Sequence[str] | None = None,
     seeds: int | None = None,
     seed: int = 0,
     folds: int | None = None,
     epochs: int | None = None,
+    pretrained: str | Path | None = None,
+    weights: str | Path | None = None,
     changes: Mapping[str, Any] | None = None,
     jobs: int | None = None,
     cluster: str | None = None,
@@ -218,7 +292,7 @@ def climb(
 
     Parameters
     ----------
-    data, ladder, changes
+    data, ladder, pretrained, weights, changes
         As `train` takes them; changes apply to the start of the ladder.
     rungs
         Climb these rungs only.
@@ -246,7 +320,8 @@ def climb(
         Something that a person can put right. A trial that fails raises nothing: it is in `failures`.
     """
     reporter = progress.reporter(quiet=quiet)
-    chosen = ladder_of(ladder)
+    backend.chosen()
+    chosen = ladder_of(ladder, pretrained)
     check_counts(seeds=seeds, jobs=jobs)
     if cluster:
         connecting.check_address(cluster)
@@ -255,12 +330,15 @@ def climb(
         raise ExperimentError(f"rungs are a list of names, such as [{rungs!r}]; got the text {rungs!r}")
     if rungs is not None:
         chosen = chosen.part(rungs)
-    settings = data_settings(data) | changes_of(epochs, changes) | ({"data.folds": folds} if folds else {})
+    given = changes_of(epochs, changes)
+    settings = data_settings(data) | _backbone(pretrained, weights, given) | given
+    settings |= {"data.folds": folds} if folds else {}
     _check_data(settings)
     seeds = seeds or (1 if settings.get("data.folds") else SEEDS)
     if out:
         folders.check_unlocked(Path(out))
-    plan = climbing.make_plan(chosen, range(seed, seed + seeds), settings, loader(data, allow_rejects, reporter))
+    load, seed_range = loader(data, allow_rejects, reporter), range(seed, seed + seeds)
+    plan = climbing.make_plan(chosen, seed_range, settings, load, reporter.say)
     source = settings["data.source"]
     earlier = climbing.find_climb(Path("climbs"), plan) if out is None and not fresh else out
     if allow_changed and not earlier:
@@ -312,6 +390,7 @@ def reproduce(
         The folder holds no run, there is one at `out` already, or the training failed.
     """
     reporter = progress.reporter(quiet=quiet)
+    backend.chosen()
     first = run if isinstance(run, Run) else Run(run)
     if out and Path(out).resolve() == first.folder.resolve():
         raise RunError(f"{out} is the run itself: choose another --out for the new one")
@@ -319,7 +398,8 @@ def reproduce(
         raise ExperimentError("the run was made of images in memory: give them, as load returns them, as data")
     where = {} if data is None else {"data.source": str(data)}
     dataset = data if isinstance(data, Dataset) else _load(first.experiment.replace(where).data, True, reporter)
-    trial = Trial(first.rung, first.experiment, reproduction.with_splits_of(first, dataset))
+    experiment = backbones.with_backbone(first.experiment, reporter.say)
+    trial = Trial(first.rung, experiment, reproduction.with_splits_of(first, dataset))
     with tempfile.TemporaryDirectory() as spare:
         folder = Path(out) if out else Path(spare) / "run"
         with (
@@ -372,6 +452,30 @@ def going_on(
             said = "nothing was done yet: the same command begins anew"
         reporter.console.print(f"stopped; {said}", markup=False)
         raise
+
+
+def _experiment(
+    data: str | Path | Dataset,
+    rung: str | None,
+    ladder: Ladder,
+    given: dict[str, Any],
+    parallel: Parallel,
+    *,
+    backbone: dict[str, Any],
+    say: Say,
+) -> tuple[str, Experiment]:
+    """Return the rung that is to be trained, and its experiment, before the data are looked at.
+
+    `backbone` is what the start of the ladder takes from one, `given` what overrules the rung.
+    """
+    backend.chosen()
+    name = rung or ladder.rungs[-1].name
+    _check_data(given)
+    experiment = backbones.with_backbone(
+        ladder.experiment(name, data_settings(data) | backbone).replace(given), say
+    )
+    parallel.check_batch(experiment.train.batch_size)
+    return name, experiment
 
 
 def _check_data(settings: Mapping[str, Any]) -> None:
@@ -447,9 +551,19 @@ def loader(data: str | Path | Dataset, allow_rejects: bool, reporter: progress.R
     return load
 
 
-def ladder_of(ladder: str | Ladder) -> Ladder:
-    """Return a ladder that is given by itself, by its name or by its file."""
+def ladder_of(ladder: str | Ladder | None, pretrained: str | Path | None = None) -> Ladder:
+    """Return a ladder that is given by itself, by its name or by its file; None is the usual one."""
+    if ladder is None:
+        ladder = backbones.LADDER if pretrained else "classic"
     return ladder if isinstance(ladder, Ladder) else load_ladder(str(ladder))
+
+
+def _backbone(
+    pretrained: str | Path | None, weights: str | Path | None, given: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Return what the start of a ladder takes from a backbone."""
+    named, file = (None if each is None else str(each) for each in (pretrained, weights))
+    return backbones.changes(named, file, given)
 
 
 def data_settings(data: str | Path | Dataset) -> dict[str, Any]:

@@ -44,7 +44,24 @@ Epochs = Annotated[
     typer.Option("--epochs", min=1, metavar="N", help="Epochs of each trial; default: the ladder's, 20."),
 ]
 LadderName = Annotated[
-    str, typer.Option("--ladder", metavar="NAME|FILE", help="A built-in ladder or a .toml file.")
+    str | None,
+    typer.Option(
+        "--ladder",
+        metavar="NAME|FILE",
+        help="A built-in ladder or a .toml file; default: classic, or transfer with --pretrained.",
+    ),
+]
+Pretrained = Annotated[
+    str | None,
+    typer.Option(
+        "--pretrained",
+        metavar="NAME|RUN",
+        help="Start from a network of keras.applications (docs/transfer.md), or from a run's.",
+    ),
+]
+Weights = Annotated[
+    Path | None,
+    typer.Option("--weights", metavar="FILE", help="Of --pretrained NAME: a .h5 file instead of the download."),
 ]
 Changes = Annotated[
     list[str] | None,
@@ -83,6 +100,31 @@ TensorBoardOption = Annotated[
 ]
 MLflowOption = Annotated[
     str | None, typer.Option("--mlflow", metavar="URI", help="Tell an MLflow server or database (an extra).")
+]
+Devices = Annotated[
+    int, typer.Option("--devices", min=1, metavar="N", help="Devices that share every batch (docs/scaling.md).")
+]
+Processes = Annotated[
+    int,
+    typer.Option(
+        "--processes",
+        min=1,
+        metavar="N",
+        envvar="CONVLADDER_PROCESSES",
+        help="Of several hosts that share it: how many.",
+    ),
+]
+ProcessId = Annotated[
+    int,
+    typer.Option(
+        "--process-id", min=0, metavar="N", envvar="CONVLADDER_PROCESS_ID", help="Which of them this is, from 0."
+    ),
+]
+Coordinator = Annotated[
+    str | None,
+    typer.Option(
+        "--coordinator", metavar="HOST:PORT", envvar="CONVLADDER_COORDINATOR", help="Where process 0 is found."
+    ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")]
@@ -123,7 +165,7 @@ def check(
 @data_options(READING, SPLITTING)
 def climb(
     data: DataArgument,
-    ladder: LadderName = "classic",
+    ladder: LadderName = None,
     rungs: Annotated[
         str | None, typer.Option("--rungs", metavar="A,B,C", help="Climb these rungs only; default: all.")
     ] = None,
@@ -133,6 +175,8 @@ def climb(
     ] = None,
     seed: Seed = 0,
     epochs: Epochs = None,
+    pretrained: Pretrained = None,
+    weights: Weights = None,
     jobs: Jobs = None,
     cluster: ClusterOption = None,
     class_weight: ClassWeight = None,
@@ -160,6 +204,8 @@ def climb(
         rungs=names,
         seeds=seeds,
         seed=seed,
+        pretrained=pretrained,
+        weights=weights,
         changes=settings,
         jobs=jobs,
         cluster=cluster,
@@ -179,9 +225,11 @@ def climb(
 def train(
     data: DataArgument,
     rung: Annotated[str | None, typer.Option("--rung", help="Which rung; default: the ladder's last.")] = None,
-    ladder: LadderName = "classic",
+    ladder: LadderName = None,
     seed: Seed = 0,
     epochs: Epochs = None,
+    pretrained: Pretrained = None,
+    weights: Weights = None,
     jobs: Annotated[
         int | None, typer.Option("--jobs", min=1, metavar="N", help="Threads; default: one a core.")
     ] = None,
@@ -193,6 +241,10 @@ def train(
     allow_changed: AllowChanged = False,
     tensorboard: TensorBoardOption = False,
     mlflow: MLflowOption = None,
+    devices: Devices = 1,
+    processes: Processes = 1,
+    process_id: ProcessId = 0,
+    coordinator: Coordinator = None,
     as_json: AsJson = False,
     quiet: QuietOption = False,
     *,
@@ -204,25 +256,38 @@ def train(
     """
     from convladder import api
     from convladder.ladder import load_ladder
+    from convladder.parallel import Parallel
 
     settings = _changes(settings, epochs, class_weight, changes)
-    how: dict[str, Any] = {
+    same: dict[str, Any] = {
         "ladder": ladder,
         "seed": seed,
+        "pretrained": pretrained,
+        "weights": weights,
         "changes": settings,
+        "allow_rejects": allow_rejects,
+    }
+    how = same | {
         "out": out,
         "fresh": fresh,
         "allow_changed": allow_changed,
-        "allow_rejects": allow_rejects,
         "tensorboard": tensorboard,
         "mlflow": mlflow,
     }
+    parallel = Parallel(devices, processes, process_id, coordinator)
     if settings.get("data.folds"):
-        names = [rung or load_ladder(ladder).rungs[-1].name]
+        if parallel.total > 1:
+            raise ExperimentError("--folds trains one network on one device: leave out --devices and --processes")
+        named = ladder or ("transfer" if pretrained else "classic")
+        names = [rung or load_ladder(named).rungs[-1].name]
         _climb(data, rungs=names, seeds=1, jobs=jobs, quiet=quiet, as_json=as_json, **how)
         return
+    if process_id:
+        with _interruptible():
+            api.assist(data, rung, parallel=parallel, threads=jobs, quiet=quiet, **same)
+        return
     with _interruptible():
-        trained = api.train(data, rung, threads=jobs, quiet=quiet, **how)
+        trained = api.train(data, rung, threads=jobs, parallel=parallel, quiet=quiet, **how)
     show.run(trained, trained.report(), json_wanted=as_json)
 
 
@@ -382,6 +447,7 @@ def ladder(
     image_size: Annotated[str, typer.Option("--image-size", metavar="N|HxW", help="For the costs.")] = "32",
     channels: Annotated[int, typer.Option("--channels", help="For the costs: 1 grey, 3 RGB.")] = 3,
     classes: Annotated[int, typer.Option("--classes", min=2, help="For the costs.")] = 10,
+    pretrained: Pretrained = None,
     toml: Annotated[
         bool, typer.Option("--toml", help="Print a built-in ladder's file, to start your own.")
     ] = False,
@@ -401,12 +467,14 @@ def ladder(
             raise ExperimentError(f"--toml prints a built-in ladder ({', '.join(ladders.BUILT_IN)}); got {name!r}")
         sys.stdout.buffer.write(ladders.built_in_text(name).encode())  # UTF-8, also where a console is not
     else:
+        from convladder import backbones
         from convladder.processes import call
         from convladder.trial import measure_ladder
 
         chosen = ladders.load_ladder(name)
         shape = (*parse_size(image_size), channels)
-        costs = call(measure_ladder, chosen, shape, classes)  # a worker keeps TensorFlow quiet
+        start = backbones.changes(pretrained, None, {})
+        costs = call(measure_ladder, chosen, shape, classes, start)  # a worker keeps TensorFlow quiet
         show.ladder(chosen, costs, json_wanted=as_json)
 
 
@@ -476,13 +544,17 @@ def compare(
 
 @app.command(epilog="Example:  convladder cache --clear")
 def cache(
-    clear: Annotated[bool, typer.Option("--clear", help="Delete all decoded images.")] = False,
+    clear: Annotated[
+        bool, typer.Option("--clear", help="Delete all decoded images, and weights of backbones.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Show the decoded images that are kept, or delete them. They are made again when needed."""
+    from convladder import published_weights
     from convladder.data import bank
 
     if clear:
+        published_weights.clear()
         count, size = bank.clear_banks()
         errors.print(f"deleted {count} decoded data sets, {size / 1e6:,.1f} MB", markup=False)
     show.banks(list(bank.list_banks()), bank.cache_folder(), json_wanted=as_json)

@@ -11,7 +11,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from convladder import files, folders, provenance, resuming, runs, signals
+from convladder import backbones, files, folders, provenance, resuming, runs, signals
 from convladder.config import Data, Train
 from convladder.data.dataset import Dataset
 from convladder.engines import Engine
@@ -20,9 +20,11 @@ from convladder.evaluation import corruptions
 from convladder.folders import TrialKey
 from convladder.ladder import Ladder
 from convladder.models import sizes
-from convladder.processes import Event, Failed, Pool, Started, Stopping, Task, cores
+from convladder.parallel import Parallel
+from convladder.processes import Event, Failed, Finished, Pool, Started, Stopping, Task, cores
+from convladder.published_weights import Say, silent
 from convladder.resuming import HowToGoOn
-from convladder.trial import Trial, run_trial
+from convladder.trial import Trial, assist_trial, run_trial
 from convladder.worsened import Worsened, worth_keeping
 
 RENEW_AFTER = 12  # tasks: Keras's memory grows a little with each fit
@@ -46,10 +48,17 @@ class Plan:
         return self.trials[0].dataset
 
 
-def make_plan(ladder: Ladder, seeds: Sequence[int], changes: Mapping[str, Any], load: Load) -> Plan:
+def make_plan(
+    ladder: Ladder,
+    seeds: Sequence[int],
+    changes: Mapping[str, Any],
+    load: Load,
+    say: Say = silent,
+) -> Plan:
     """Resolve the experiment of every rung and seed; `changes` apply to the start of the ladder.
 
-    `load` is called once for each way in which the rungs want their images.
+    `load` is called once for each way in which the rungs want their images. `say` is told of what is fetched
+    for a backbone, and of what that has seen.
 
     Raises
     ------
@@ -59,15 +68,15 @@ def make_plan(ladder: Ladder, seeds: Sequence[int], changes: Mapping[str, Any], 
         The images cannot be loaded.
     """
     ladder.check(changes)
-    load = cache(load)
+    load, say = cache(load), cache(say)  # each thing is said once
     if "data.fold" in changes:
         raise ExperimentError("a climb tests every fold in turn: leave data.fold out")
     trials: list[Trial] = []
     first: list[list[str]] = []
     for rung in ladder.rungs:
-        experiment = ladder.experiment(rung.name, changes)
+        experiment = backbones.with_backbone(ladder.experiment(rung.name, changes), say)
         dataset = load(experiment.data)
-        folds = dataset.each_fold()
+        folds = [backbones.check_unseen(experiment.model, each, say) for each in dataset.each_fold()]
         tested = [each.paths(each.splits.test) for each in folds]
         first = first or tested
         if tested != first:
@@ -104,6 +113,11 @@ def climb(
     ClusterError
         The engine is a cluster, and has lost all of its nodes.
     """
+    backbone = next(
+        (trial.experiment.model.backbone for trial in plan.trials if trial.experiment.model.backbone), None
+    )
+    if backbone and not engine.shares_disk:
+        raise ExperimentError(f"the backbone {backbone} is on this machine's disk alone: leave out --cluster")
     with folders.locked(folder):
         missing = missing_trials(plan, folder, how)
         earlier = _earlier_trials(plan, folder)
@@ -146,17 +160,35 @@ def train_one(trial: Trial, folder: Path, *, threads: int | None, how: HowToGoOn
             how.clear(folder)
             threads = threads or resuming.threads_of(unfinished) or cores()
             task = Task(trial.key, run_trial, (ready, folder, provenance.command()))
-            pool = Pool([task], jobs=1, threads=threads)
-            with signals.answered_gently(pool.stop):
-                stopping = False
-                for event in pool.events():
-                    stopping = stopping or isinstance(event, Stopping)
-                    if isinstance(event, Failed) and not stopping:
-                        raise TrainingError(event.error) if event.expected else RuntimeError(event.details)
-                    on_event(event)
+            _run_one(task, trial.parallel, threads, on_event)
+            if trial.parallel.processes > 1 and not folders.is_finished(folder):
+                raise TrainingError(
+                    "another process was stopped: the same commands go on from the newest checkpoint"
+                )
     finally:
         resuming.forget_if_empty(unfinished)
     return runs.Run(folder)
+
+
+def assist(trial: Trial, *, threads: int | None, on_event: OnEvent) -> None:
+    """Compute in a worker process for a trial that process 0 of several runs. Raises TrainingError."""
+    task = Task(trial.key, assist_trial, (trial,))
+    if not _run_one(task, trial.parallel, threads or cores(), on_event):
+        raise TrainingError("another process was stopped: the same commands go on from the newest checkpoint")
+
+
+def _run_one(task: Task, parallel: Parallel, threads: int, on_event: OnEvent) -> bool:
+    """Run a task in a worker of its own, and return whether it was finished."""
+    pool = Pool([task], jobs=1, threads=threads)
+    stopping = finished = False
+    with signals.answered_gently(pool.stop):
+        for event in pool.events():
+            stopping, finished = stopping or isinstance(event, Stopping), finished or isinstance(event, Finished)
+            if isinstance(event, Failed) and not stopping:
+                said = parallel.explain(event.error)
+                raise TrainingError(said) if event.expected else RuntimeError(event.details)
+            on_event(event)
+    return finished
 
 
 def missing_trials(plan: Plan, folder: Path, how: HowToGoOn) -> list[Trial]:
@@ -286,14 +318,23 @@ def _keep_error(path: Path, failed: Failed) -> None:
 def _weigh(trials: Sequence[Trial]) -> dict[TrialKey, float]:
     """Return how much work each trial is. Raises ExperimentError where images are too small for a network."""
     return {
-        trial.key: _flops(trial) * trial.experiment.train.epochs * len(trial.dataset.splits.train)
+        trial.key: _flops(trial) * _passes(trial.experiment.train) * len(trial.dataset.splits.train)
         for trial in trials
     }
+
+
+def _passes(settings: Train) -> float:
+    """Return how much work an image is in all epochs, beside a training without frozen layers for one epoch.
+
+    The way back through a network takes about twice as long as the way through it; of frozen layers there is none.
+    """
+    return settings.epochs * (1 - settings.frozen_share * 2 / 3)
 
 
 def _flops(trial: Trial) -> int:
     shape, model = trial.dataset.bank.form.shape, trial.experiment.model
     sizes.check_size(model, *shape[:2])
+    sizes.check_channels(model, shape[2])
     return sizes.count_flops(model, shape, len(trial.dataset.class_names))
 
 

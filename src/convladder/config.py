@@ -100,9 +100,30 @@ class Data(Settings):
 
 
 class Model(Settings):
-    """A growing convolutional network; its defaults are LeNet-5 as the notebook trains it."""
+    """A growing convolutional network, or a known one; its defaults are LeNet-5 as the notebook trains it."""
 
-    architecture: Literal["convnet"] = "convnet"
+    architecture: str = Field(
+        "convnet",
+        description="convnet, which the settings below describe; or a network of keras.applications, such as "
+        "MobileNetV2, of which they describe the head alone: head, dense and dropout_dense",
+    )
+    backbone: str | None = Field(
+        None,
+        description="whose layers up to the head are taken: a network of keras.applications, or the folder of a "
+        "run; --pretrained sets it, and with it what the run says of these layers",
+    )
+    pretrained: bool = Field(
+        False, description="begin with the trained weights of the backbone; its moving statistics stay as they are"
+    )
+    weights: str | None = Field(
+        None, description="a file of weights (.h5) for a backbone of keras.applications, instead of ImageNet's"
+    )
+    backbone_sha256: str | None = Field(
+        None, description="of what is taken from the backbone; found when it is read"
+    )
+    channels: Literal[1, 3] | None = Field(
+        None, description="that the layers see; grey images are repeated; none: those of the images"
+    )
     preprocessing: Literal["unit", "standardize"] = Field(
         "unit", description="unit: divide by 255; standardize: each channel by mean and deviation over train"
     )
@@ -202,6 +223,15 @@ class Train(Settings):
     early_stopping: Positive | None = Field(None, description="stop after so many epochs without progress")
     plateau: Positive | None = Field(None, description="lower the rate after so many epochs without progress")
     plateau_factor: float = Field(0.5, gt=0, lt=1, description="what the rate is multiplied by then")
+    frozen_share: float = Field(
+        0,
+        ge=0,
+        le=1,
+        description="share of the epochs, from the first on, in which a trained backbone stays as it is",
+    )
+    finetune_factor: float = Field(
+        0.1, gt=0, le=1, description="what the rate is multiplied by in the epochs that change a trained backbone"
+    )
     class_weight: Literal["balanced"] | None = Field(None, description="balanced: rare classes count for more")
     deterministic: bool = Field(True, description="the same seed gives the same bits, on the same kind of machine")
     checkpoint_seconds: Positive = Field(60, description="between checkpoints within an epoch")
@@ -233,6 +263,14 @@ class Experiment(Settings):
     augmentation: Augmentation = Augmentation()
     train: Train = Train()
     seed: int = Field(0, ge=0, description="of initial weights, order, augmentation and dropout")
+
+    @model_validator(mode="after")
+    def _check_backbone(self) -> Self:
+        if self.train.frozen_share and not self.model.pretrained:
+            raise ValueError("train.frozen_share freezes trained weights: it takes model.pretrained = true")
+        if self.model.weights and not self.model.backbone:
+            raise ValueError("model.weights are of a backbone: name its network too (--pretrained)")
+        return self
 
     @classmethod
     def parse(cls, values: Mapping[str, Any] | str) -> Self:

@@ -17,6 +17,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted
 
+from convladder import backbones, backend
 from convladder.config import Experiment
 from convladder.data import memory
 from convladder.data.images import ImageForm, Pixels
@@ -138,7 +139,7 @@ class ConvClassifier(ClassifierMixin, BaseEstimator):
         with made as dataset, _caller_undisturbed():
             from convladder.training import fit
 
-            self._keep(fit.fit(self.experiment_, dataset))
+            self._keep(fit.fit(self.experiment_, dataset, backbone=backbones.load(self.experiment_.model)))
         return self
 
     def predict(self, X: ArrayLike) -> NDArray[Any]:
@@ -196,7 +197,8 @@ class ConvClassifier(ClassifierMixin, BaseEstimator):
         changes["seed"] = int(check_random_state(self.random_state).randint(2**31 - 1))
         if self.validation_fraction is not None:
             changes["data.validation"] = self.validation_fraction
-        return ladder.experiment(self.rung or ladder.rungs[-1].name).replace(changes)
+        experiment = ladder.experiment(self.rung or ladder.rungs[-1].name).replace(changes)
+        return backbones.with_backbone(experiment)
 
     def _read_labels(self, y: NDArray[Any]) -> NDArray[np.int64]:
         """Set `classes_` and return the place of each label in it."""
@@ -234,12 +236,12 @@ class ConvClassifier(ClassifierMixin, BaseEstimator):
 
     def _build(self) -> keras.Model:
         with _caller_undisturbed():  # Keras draws the weights that are overwritten here
-            from convladder.models import convnet
+            from convladder.models import convnet, networks
 
             statistics = convnet.Statistics(*self._statistics) if self._statistics else None
             shape = self._form().shape
-            network = convnet.build(self.experiment_.model, shape, len(self.classes_), statistics)
-            network.compile(jit_compile=False)
+            network = networks.build(self.experiment_.model, shape, len(self.classes_), statistics)
+            network.compile(jit_compile=backend.chosen() == backend.JAX)
             network.set_weights(self.weights_)
         return network
 

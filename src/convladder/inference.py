@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from convladder import files, runs
-from convladder.data.bank import Bank, find_bank
+from convladder import backbones, files, runs
+from convladder.data.bank import Bank
 from convladder.data.forms import form_of
 from convladder.data.images import Pixels, decode
 from convladder.data.opening import limits_of
@@ -30,11 +30,11 @@ Logits = NDArray[np.float32]
 
 def load_network(run: runs.Run) -> keras.Model:
     """Build the run's network again and give it its weights. Raises RunError where they do not fit."""
-    from convladder.models import convnet
+    from convladder.models import convnet, networks
 
     about = files.read_json(run.folder / "model.json")
     statistics = convnet.Statistics(*map(tuple, about["statistics"])) if about["statistics"] else None
-    network = convnet.build(run.experiment.model, tuple(about["shape"]), len(about["class_names"]), statistics)
+    network = networks.build(run.experiment.model, tuple(about["shape"]), len(about["class_names"]), statistics)
     try:
         with np.load(run.folder / runs.WEIGHTS, allow_pickle=False) as file:
             network.set_weights([file[variable.path] for variable in network.weights])
@@ -90,13 +90,9 @@ def count_seen(run: runs.Run, bank: Bank) -> tuple[int, int] | None:
 
     Told by their decoded pixels; None where the images that the run was made of are not in the cache any more.
     """
-    own = find_bank(run.about["data"].get("bank", ""))
-    if own is None or not (run.folder / runs.SPLITS).exists():
-        return None
-    trained = set(run.splits.loc[run.splits["split"] != "test", "path"])
-    seen = [position for position, record in enumerate(own.records) if record.path in trained]
     asked = bank.facts["digest"][evaluated(bank)]
-    return int(np.isin(asked, own.facts["digest"][seen]).sum()), len(asked)
+    seen = backbones.count_seen(run, asked)
+    return None if seen is None else (seen, len(asked))
 
 
 def evaluated(bank: Bank) -> NDArray[np.int64]:

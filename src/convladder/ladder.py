@@ -36,7 +36,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from convladder.config import Experiment, difference, unknown_name
 from convladder.errors import ExperimentError, LadderError
 
-BUILT_IN = ("classic", "modern", "notebook")
+BUILT_IN = ("classic", "modern", "notebook", "transfer")
 
 
 class Rung(BaseModel):

@@ -26,7 +26,7 @@ from collections.abc import Callable, Iterable, Iterator, Sized
 from dataclasses import dataclass
 from typing import Any, BinaryIO, cast
 
-from convladder import worker
+from convladder import backend, worker
 from convladder.errors import ConvladderError
 
 MEMORY_STATUSES = (-9, -6, -11)  # killed by the system, or by itself where C++ got no memory, or did not ask
@@ -38,6 +38,7 @@ THREAD_VARIABLES = (
     "MKL_NUM_THREADS",
     "TF_NUM_INTRAOP_THREADS",
     "TF_NUM_INTEROP_THREADS",
+    "PJRT_NPROC",  # JAX's, on a processor
 )
 
 
@@ -191,12 +192,19 @@ class Pool:
                 yield Overdue(lane.task.key)
 
 
-def call(function: Callable[..., Any], *arguments: Any, threads: int = 1) -> Any:
-    """Call the function in a worker process of its own and return its value.
+def call(
+    function: Callable[..., Any],
+    *arguments: Any,
+    threads: int = 1,
+    on_message: Callable[[Any], None] = lambda value: None,
+) -> Any:
+    """Call the function in a worker process of its own and return its value; what it emits goes to `on_message`.
 
     Raises ConvladderError with the message of the one that the function raised, RuntimeError for any other.
     """
     for event in run_tasks([Task(None, function, arguments)], jobs=1, threads=threads):
+        if isinstance(event, Message):
+            on_message(event.value)
         if isinstance(event, Finished):
             return event.value
         if isinstance(event, Failed):
@@ -379,8 +387,7 @@ class _ProcessLane(Lane):
 
 def _start_worker(threads: int) -> subprocess.Popen[bytes]:
     environment = dict(os.environ) | dict.fromkeys(THREAD_VARIABLES, str(threads))
-    environment.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    environment["KERAS_BACKEND"] = "tensorflow"  # what training/feed.py speaks to
+    environment |= backend.environment()
     return subprocess.Popen(
         [sys.executable, "-P", "-c", "from convladder.worker import serve; serve()"],
         stdin=subprocess.PIPE,

@@ -13,19 +13,19 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from convladder import backend
+
 PACKAGES = (
     "convladder",
     "keras",
-    "tensorflow",
-    "tensorflow-cpu",
     "numpy",
     "pillow",
     "scikit-learn",
     "pandas",
     "scipy",
     "optuna",
-)
-DECISIVE = ("convladder", "keras", "tensorflow", "tensorflow-cpu", "numpy")  # those that results depend on
+)  # and that of Keras
+DECISIVE = ("convladder", "keras", "numpy")  # those that results depend on, and the backend's
 
 
 def command() -> str:
@@ -46,6 +46,7 @@ def environment(command: str) -> dict[str, Any]:
         "machine": f"{platform.machine()}, {processor()}",
         "cores": os.cpu_count(),
         "threads": os.environ.get("OMP_NUM_THREADS"),
+        "backend": backend.chosen(),
         "versions": versions(),
         "command": command,
     }
@@ -57,10 +58,15 @@ def last_environment(about: Mapping[str, Any]) -> Mapping[str, Any]:
     return environment
 
 
+def backend_of(environment: Mapping[str, Any]) -> str:
+    """Return the backend of an environment; before there was a choice, it was TensorFlow."""
+    return str(environment.get("backend", backend.TENSORFLOW))
+
+
 def versions(packages: Iterable[str] = PACKAGES) -> dict[str, str]:
-    """Return the versions of those of the packages that are installed."""
+    """Return the versions of those of the packages that are installed, and of those of the backend."""
     found = {}
-    for package in packages:
+    for package in (*packages, *backend.PACKAGES[backend.chosen()]):
         with contextlib.suppress(metadata.PackageNotFoundError):
             found[package] = metadata.version(package)
     return found

@@ -67,8 +67,12 @@ def _content(run: Run) -> bytes:
 
 
 def _differences(then: dict[str, Any], now: dict[str, Any]) -> list[str]:
-    before = then["versions"] | {key: then[key] for key in ("python", "machine", "threads")}
-    after = now["versions"] | {key: now[key] for key in ("python", "machine", "threads")}
+    before, after = (
+        each["versions"]
+        | {key: each[key] for key in ("python", "machine", "threads")}
+        | {"backend": provenance.backend_of(each), "devices": each.get("devices", 1)}
+        for each in (then, now)
+    )
     return [
         f"{name} was {before.get(name)} and is now {after.get(name)}"
         for name in sorted(before.keys() | after.keys())

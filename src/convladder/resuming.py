@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from convladder import files, folders, provenance, runs
+from convladder import backend, files, folders, provenance, runs
 from convladder.config import Experiment, difference
 from convladder.data.bank import VERSION
 from convladder.errors import ConvladderError, RunError
@@ -18,7 +18,8 @@ from convladder.trial import Trial
 
 CHANGEABLE = ("train.epochs", "train.early_stopping", "train.plateau", "train.plateau_factor")  # on the way
 # other images, or another split of them, are not: weights may have seen what would be tested then
-INDIFFERENT = ("data.source", "train.checkpoint_seconds")  # the fingerprint speaks for the data, wherever they lie
+# the fingerprint speaks for the data, wherever they lie, and the sum for the weights of the backbone
+INDIFFERENT = ("data.source", "train.checkpoint_seconds", "model.backbone", "model.weights")
 
 
 @dataclass(frozen=True)
@@ -133,12 +134,18 @@ def _changes_since(unfinished: Path, trial: Trial, threads: int | None) -> tuple
     if about is None:
         return [f"{folders.ABOUT} is missing"], []
     changes = _changes(about, trial)
-    lasting = [text for key, text in changes.items() if key not in CHANGEABLE]
-    others = [text for key, text in changes.items() if key in CHANGEABLE]
+    changeable = set(CHANGEABLE)
+    if 0 < trial.experiment.train.frozen_share < 1:
+        changeable.remove("train.epochs")  # the backbone is frozen for a share of them
+    lasting = [text for key, text in changes.items() if key not in changeable]
+    others = [text for key, text in changes.items() if key in changeable]
     before = provenance.last_environment(about)
     if threads and before["threads"] not in (None, str(threads)):
         others.append(f"threads were {before['threads']} and are now {threads}")
-    return lasting, others + _changed_versions(before["versions"])
+    devices = before.get("devices", 1)
+    if devices != trial.parallel.total:
+        others.append(f"devices were {devices} and are now {trial.parallel.total}")
+    return lasting, others + _changed_backend(before)
 
 
 def _changes(about: Mapping[str, Any], trial: Trial) -> dict[str, str]:
@@ -154,10 +161,14 @@ def _changes(about: Mapping[str, Any], trial: Trial) -> dict[str, str]:
     }
 
 
-def _changed_versions(before: Mapping[str, str]) -> list[str]:
-    now = provenance.versions(DECISIVE)
-    return [
+def _changed_backend(environment: Mapping[str, Any]) -> list[str]:
+    """Say what differs of backend and packages; of another backend, the packages are others anyway."""
+    then, chosen = provenance.backend_of(environment), backend.chosen()
+    packages = (*DECISIVE, *backend.PACKAGES[chosen]) if then == chosen else DECISIVE
+    before, now = environment["versions"], provenance.versions(packages)
+    changed = [
         f"{name} was {before.get(name, 'not there')} and is now {now.get(name, 'not there')}"
-        for name in DECISIVE
+        for name in packages
         if before.get(name) != now.get(name)
     ]
+    return changed if then == chosen else [f"the backend was {then} and is now {chosen}", *changed]

@@ -63,9 +63,11 @@ def ladder(chosen: Ladder, costs: Mapping[str, Mapping[str, int]], *, json_wante
     for rung in chosen.rungs:
         cost = costs[rung.name]
         change = "\n".join(f"{key} = {_plain(value)}" for key, value in rung.change.items()) or "the start"
-        numbers = (f"{cost[name]:,}" for name in ("parameters", "macs", "flops"))
+        numbers = (f"{cost[name]:,}" if cost else "" for name in ("parameters", "macs", "flops"))
         table.add_row(rung.name, escape(change), *numbers)
     output.print(table)
+    if not all(costs.values()):
+        output.print("What has no costs here depends on the backbone (--pretrained).", markup=False)
 
 
 def banks(kept: Sequence[tuple[Bank, int]], cache: Path, *, json_wanted: bool) -> None:

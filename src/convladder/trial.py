@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,13 +14,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from convladder import card, files, folders, insight, provenance, runs, worker
+from convladder import backbones, card, files, folders, insight, provenance, runs, worker
 from convladder.config import Augmentation, Experiment
 from convladder.data.dataset import Dataset
 from convladder.data.images import Pixels
 from convladder.evaluation import metrics, predictions
 from convladder.folders import TrialKey
 from convladder.ladder import Ladder
+from convladder.parallel import ALONE, Parallel
 from convladder.wording import plural
 from convladder.worker import Emit
 from convladder.worsened import Worsened
@@ -29,7 +31,7 @@ if TYPE_CHECKING:
 
     from convladder.models.cost import Cost
     from convladder.training.fit import Fitted
-    from convladder.training.keeper import CheckpointKeeper
+    from convladder.training.keeper import CheckpointKeeper, Keeper
 
 ORPHAN_SECONDS = 10  # that the worker of a killed climb may need to notice
 
@@ -39,6 +41,7 @@ class Trial:
     """One rung with one seed: an experiment, and the images that it names.
 
     shared : where a climb keeps what its trials share. changed : what is otherwise than when it was begun.
+    parallel : the devices and processes that train it.
     """
 
     rung: str
@@ -46,6 +49,7 @@ class Trial:
     dataset: Dataset
     shared: Path | None = None
     changed: tuple[str, ...] = ()
+    parallel: Parallel = ALONE
 
     @property
     def key(self) -> TrialKey:
@@ -79,24 +83,68 @@ def trained(
 
     Yields the trained network, what it is of, and the seconds of training that went before.
     """
-    from convladder.training import fit, steps
+    from convladder.training import backend
     from convladder.training.keeper import CheckpointKeeper
 
-    with folders.locked(unfinished, ".training-lock", wait=ORPHAN_SECONDS), steps.memory_errors():
+    with folders.locked(unfinished, ".training-lock", wait=ORPHAN_SECONDS), backend.memory_errors():
         keeper = CheckpointKeeper(
-            unfinished, every=trial.experiment.train.checkpoint_seconds, asked_to_stop=worker.stop_asked
+            unfinished, every=trial.experiment.train.checkpoint_seconds, asked_to_stop=_stops_alone(trial)
         )
         about = _begin(trial, unfinished, keeper, command)
         keeper.put_damaged_aside()
         _tell(about, emit)
-        with worker.saves_when_stopped():
-            fitted = fit.fit(trial.experiment, trial.dataset, emit, keeper)
+        fitted = _fit(trial, emit, keeper)
         yield fitted, about, keeper.seconds_before
+
+
+def assist_trial(trial: Trial, emit: Emit) -> None:
+    """Compute as another process than the first of several that train one network; nothing is written here."""
+    from convladder.training import backend
+    from convladder.training.keeper import Keeper
+
+    with backend.memory_errors():
+        _fit(trial, emit, Keeper())
+
+
+def _fit(trial: Trial, emit: Emit, keeper: Keeper) -> Fitted:
+    """Train, alone or as one of several processes; a request to stop is answered by saving meanwhile."""
+    from convladder.training import fit
+
+    backbone = backbones.load(trial.experiment.model)
+    if trial.parallel.total == 1:
+        with worker.saves_when_stopped():
+            return fit.fit(trial.experiment, trial.dataset, emit, keeper, backbone)
+    from convladder.training import group
+
+    with group.joined(trial.parallel, _alike(trial)):
+        if trial.parallel.processes > 1:
+            keeper = group.SharedKeeper(keeper, worker.stop_asked)
+        with worker.saves_when_stopped():
+            return fit.fit(trial.experiment, trial.dataset, emit, keeper, backbone, trial.parallel)
+
+
+def _alike(trial: Trial) -> dict[str, str]:
+    """Return what must be the same in all processes that train one network."""
+    bank, splits = trial.dataset.bank, trial.dataset.splits
+    digest = hashlib.sha256(b"|".join(part.tobytes() for part in vars(splits).values())).hexdigest()
+    somewhere = {"data.source": "", "train.checkpoint_seconds": 1}  # these may be otherwise
+    return {
+        "settings": f"{trial.rung} {trial.experiment.replace(somewhere).to_json()}",
+        "images": f"{bank.fingerprint} {digest}",
+        "versions": str(provenance.versions()),
+        "devices": str(trial.parallel.devices),
+    }
+
+
+def _stops_alone(trial: Trial) -> Callable[[], bool]:
+    """Return what tells whether to stop; several processes ask each other."""
+    return worker.stop_asked if trial.parallel.processes == 1 else lambda: False
 
 
 def _begin(trial: Trial, unfinished: Path, keeper: CheckpointKeeper, command: str) -> dict[str, Any]:
     """Say in the unfinished run's folder what it is of, and when and from where it went on; return that."""
-    path, environment, found = unfinished / folders.ABOUT, provenance.environment(command), keeper.newest()
+    path, found = unfinished / folders.ABOUT, keeper.newest()
+    environment = provenance.environment(command) | trial.parallel.described()
     about: dict[str, Any] = {
         "rung": trial.rung,
         "experiment": trial.experiment.model_dump(),
@@ -156,20 +204,29 @@ def _leave(trial: Trial, fitted: Fitted, folder: Path) -> dict[str, Any]:
 
 def measure_cost(experiment: Experiment, shape: tuple[int, int, int], classes: int) -> Cost:
     """Return what the experiment's network costs for images of this shape `(height, width, channels)`."""
-    from convladder.models import convnet, cost
+    from convladder.models import convnet, cost, networks
 
-    blank = convnet.Statistics((0.0,) * shape[2], (1.0,) * shape[2])
-    return cost.measure(convnet.build(experiment.model, shape, classes, blank))
+    channels = experiment.model.channels or shape[2]
+    blank = convnet.Statistics((0.0,) * channels, (1.0,) * channels)
+    network = networks.build(experiment.model, shape, classes, blank)
+    networks.freeze(network, experiment.train.frozen_share == 1)
+    return cost.measure(network)
 
 
 def measure_ladder(
-    ladder: Ladder, shape: tuple[int, int, int], classes: int, emit: Emit
+    ladder: Ladder, shape: tuple[int, int, int], classes: int, changes: Mapping[str, Any], emit: Emit
 ) -> dict[str, dict[str, int]]:
-    """Return the cost (see `Cost`) of each rung for images of this shape, or of the size that it names."""
+    """Return the cost (see `Cost`) of each rung for images of this shape, or of the size that it names.
+
+    `changes` apply to the start of the ladder. The cost is empty where it depends on a backbone that is not named.
+    """
     del emit
-    costs = {}
+    costs: dict[str, dict[str, int]] = {}
     for rung in ladder.rungs:
-        experiment = ladder.experiment(rung.name)
+        experiment = ladder.experiment(rung.name, changes)
+        if experiment.model.architecture == backbones.AS_BACKBONE:
+            costs[rung.name] = {}
+            continue
         height, width = experiment.data.image_size or shape[:2]
         cost = measure_cost(experiment, (height, width, experiment.data.channels or shape[2]), classes)
         costs[rung.name] = vars(cost)  # plain, so that the caller need not import Keras to read it
@@ -220,6 +277,7 @@ def _price(price: Cost, folder: Path, history: pd.DataFrame, images: int) -> dic
     settled = history["train_seconds"].iloc[1:]  # the first epoch compiles
     return {
         "parameters": price.parameters,
+        "trained_parameters": price.trained,
         "macs": price.macs,
         "flops": price.flops,
         "bytes": (folder / runs.WEIGHTS).stat().st_size,

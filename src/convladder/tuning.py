@@ -9,7 +9,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from convladder import api, climbing, connecting, files, folders, progress, provenance
+from convladder import api, backbones, climbing, connecting, files, folders, progress, provenance
 from convladder.climbing import Plan
 from convladder.config import Experiment, difference
 from convladder.engines import Engine, engine_at
@@ -35,7 +35,7 @@ def tune(
     data: str | Path | Dataset,
     rung: str | None = None,
     *,
-    ladder: str | Ladder = "classic",
+    ladder: str | Ladder | None = None,
     space: str | Path | Mapping[str, Any] | None = None,
     trials: int | None = None,
     seconds: float | None = None,
@@ -98,8 +98,9 @@ def tune(
     start = chosen.experiment(rung or chosen.rungs[-1].name, settings).replace({"seed": seed})
     _refuse_folds(start)
     searched.check(start)
+    start = backbones.with_backbone(start, reporter.say)
     load = api.loader(data, allow_rejects, reporter)
-    dataset = load(start.data)
+    dataset = backbones.check_unseen(start.model, load(start.data), reporter.say)
     default = start.replace(dataset.settled())
     sizes.check_size(default.model, *dataset.bank.form.shape[:2])
     from convladder.searching import Budget, find_search  # with Optuna, which takes a second

@@ -11,8 +11,9 @@ from keras import layers
 from numpy.typing import NDArray
 
 from convladder.config import Model
-from convladder.models import sizes
-from convladder.models.normalization import BatchNormalization
+from convladder.models import ends, sizes
+from convladder.models.backend import BatchNormalization
+from convladder.models.normalization import FixedBatchNormalization
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,8 @@ def build(
     The input is `(batch, height, width, channels)` with values from 0 to 255; preprocessing is inside, and needs
     `statistics` where it is "standardize". The output is `(batch, classes)`, before softmax. Both are float32
     whatever the dtype policy is. `whitening` is the kernel `(2, 2, channels, 8 * channels)` of a first layer that
-    whitens.
+    whitens. Of a backbone that was trained the layers before the head are as in prediction, also in training: no
+    dropout, and moving statistics that stay.
 
     Raises
     ------
@@ -43,8 +45,18 @@ def build(
         The images are too small for so many convolutions and poolings.
     """
     sizes.check_size(settings, *shape[:2])
-    inputs = keras.Input(shape, name="pixels")
-    values = _preprocessing(settings, statistics)(inputs)
+    inputs, values = ends.open_pixels(settings, shape)
+    maps = _body(settings, values, statistics, whitening)
+    return keras.Model(inputs, ends.add_head(settings, maps, classes), name=settings.architecture)
+
+
+def _body(
+    settings: Model,
+    values: keras.KerasTensor,
+    statistics: Statistics | None,
+    whitening: NDArray[np.float32] | None,
+) -> keras.KerasTensor:
+    values = _preprocessing(settings, statistics)(values)
     if settings.whitening:
         values = _whitened(values, whitening)
     stages = zip_longest(settings.filters, settings.dropout_conv, settings.residual, fillvalue=0)
@@ -55,17 +67,11 @@ def build(
         values = _pooling(settings, number)(values)
         if settings.squeeze and not settings.residual:
             values = _excited(values, settings.squeeze, str(number))
-        if rate:
+        if rate and not settings.pretrained:
             values = layers.Dropout(rate, name=f"dropout_conv_{number}")(values)
         for block in range(1, int(blocks) + 1):
             values = _residual(settings, values, f"{number}_{block}")
-    values = _HEADS[settings.head](name=settings.head)(values)
-    for number, (units, rate) in enumerate(zip_longest(settings.dense, settings.dropout_dense), start=1):
-        values = layers.Dense(units, activation="relu", name=f"dense_{number}")(values)
-        if rate:
-            values = layers.Dropout(rate, name=f"dropout_dense_{number}")(values)
-    logits = layers.Dense(classes, name="logits", dtype="float32")(values)
-    return keras.Model(inputs, logits, name=settings.architecture)
+    return values
 
 
 def _preprocessing(settings: Model, statistics: Statistics | None) -> layers.Layer:
@@ -89,7 +95,7 @@ def _whitened(values: keras.KerasTensor, kernel: NDArray[np.float32] | None) -> 
         padding="same",
         use_bias=False,
         kernel_initializer=initial,
-        name="whitening",
+        name=ends.WHITENING,
         trainable=False,
     )
     return layers.Activation("relu", name="whitened")(whitening(values))
@@ -98,7 +104,8 @@ def _whitened(values: keras.KerasTensor, kernel: NDArray[np.float32] | None) -> 
 def _normalized(settings: Model, values: keras.KerasTensor, name: str) -> keras.KerasTensor:
     if not settings.batch_norm:
         return values
-    return BatchNormalization(momentum=settings.batch_norm_momentum, name=f"batch_norm_{name}")(values)
+    kind = FixedBatchNormalization if settings.pretrained else BatchNormalization
+    return kind(momentum=settings.batch_norm_momentum, name=f"batch_norm_{name}")(values)
 
 
 def _residual(settings: Model, values: keras.KerasTensor, name: str) -> keras.KerasTensor:
@@ -131,6 +138,3 @@ def _convolution(settings: Model, filters: int, number: int) -> layers.Layer:
 def _pooling(settings: Model, number: int) -> layers.Layer:
     kind = layers.MaxPooling2D if settings.pooling == "max" else layers.AveragePooling2D
     return kind(sizes.POOL, name=f"pooling_{number}")
-
-
-_HEADS = {"flatten": layers.Flatten, "average": layers.GlobalAveragePooling2D}

@@ -7,14 +7,17 @@ The maps of the last convolutions here are coarse (8×8 or 2×2), so the heat is
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any
 
 import keras
 import numpy as np
-import tensorflow as tf
 from keras import ops
 from numpy.typing import NDArray
 
+from convladder.models import families
+from convladder.models.backend import gradient
+from convladder.models.features import activations
 from convladder.models.sizes import POOL
 
 LEAST_CELLS = 10  # to a side
@@ -45,22 +48,39 @@ def heat_maps(
     `(N, height, width)` from 0 to 1, the hottest pixel of each image being 1; all 0 where nothing speaks for
     the class.
     """
-    chosen = _layer(network, least_cells)
-    both = keras.Model(network.input, [chosen.output, network.output])
+    chosen, before, after = _part(network, least_cells)
     starts = range(0, len(pixels), BATCH)
-    coarse = [_heat(both, pixels[at : at + BATCH], classes[at : at + BATCH]) for at in starts]
-    number, *block = map(int, chosen.name.removeprefix("relu_").split("_"))  # a block comes after the pooling
-    cell = POOL ** (number if block else number - 1)
-    heat = _spread(np.concatenate(coarse), pixels.shape[1:3], cell, _border(network, number))
+    coarse = [_heat(before, after, pixels[at : at + BATCH], classes[at : at + BATCH]) for at in starts]
+    cell, border = _place(network, chosen)
+    heat = _spread(np.concatenate(coarse), pixels.shape[1:3], cell, border)
     hottest = heat.max(axis=(1, 2), keepdims=True)
     scaled: Heat = np.divide(heat, hottest, out=np.zeros_like(heat), where=hottest > 0)
     return scaled
 
 
-def _layer(network: keras.Model, least_cells: int) -> keras.layers.Layer:
-    activations = [layer for layer in network.layers if layer.name.startswith("relu_")]
-    fine = [layer for layer in activations if min(layer.output.shape[1:3]) >= least_cells]
-    return (fine or activations[:1])[-1]
+def _part(network: keras.Model, least_cells: int) -> tuple[keras.layers.Layer, keras.Model, keras.Model]:
+    """Return the layer whose map is looked at, and the network up to it and from there on.
+
+    The deepest that is fine enough and that all of the network goes through: no connection leads around it.
+    """
+    active = activations(network)
+    fine = [layer for layer in active if min(layer.output.shape[1:3]) >= least_cells]
+    for layer in (*reversed(fine), *active):
+        with contextlib.suppress(ValueError):  # the way around it begins before it
+            after = keras.Model(layer.output, network.output)
+            return layer, keras.Model(network.input, layer.output), after
+    raise ValueError(f"every layer of maps in {network.name} has a way around it")
+
+
+def _place(network: keras.Model, layer: keras.layers.Layer) -> tuple[float, int]:
+    """Return how many pixels to a side a cell of the layer's map stands for, and how many lie before the first.
+
+    In a network of keras.applications the map is laid over the whole image.
+    """
+    if network.name != families.OWN:
+        return network.input.shape[1] / layer.output.shape[1], 0
+    number, *block = map(int, layer.name.removeprefix("relu_").split("_"))  # a block comes after the pooling
+    return POOL ** (number if block else number - 1), _border(network, number)
 
 
 def _border(network: keras.Model, number: int) -> int:
@@ -73,20 +93,24 @@ def _border(network: keras.Model, number: int) -> int:
     return round(sum(lost))
 
 
-def _heat(both: keras.Model, pixels: NDArray[np.uint8], classes: NDArray[np.integer[Any]]) -> Heat:
+def _heat(
+    before: keras.Model, after: keras.Model, pixels: NDArray[np.uint8], classes: NDArray[np.integer[Any]]
+) -> Heat:
     """Return the sum of the maps, each weighted by its mean gradient, where it is positive."""
-    with tf.GradientTape() as tape:
-        maps, logits = both(ops.cast(pixels, "float32"), training=False)
-        tape.watch(maps)
-        score = tf.gather(logits, classes, axis=1, batch_dims=1)
-    weights = ops.mean(tape.gradient(score, maps), axis=(1, 2), keepdims=True)
+
+    def score(maps: Any) -> Any:
+        logits = after(maps, training=False)
+        return ops.take_along_axis(logits, ops.reshape(ops.cast(classes, "int32"), (-1, 1)), axis=1)
+
+    maps = before(ops.cast(pixels, "float32"), training=False)
+    weights = ops.mean(gradient(score, maps), axis=(1, 2), keepdims=True)
     heat: Heat = np.asarray(ops.relu(ops.sum(weights * maps, axis=-1)))
     return heat
 
 
-def _spread(heat: Heat, size: tuple[int, int], stride: int, border: int) -> Heat:
+def _spread(heat: Heat, size: tuple[int, int], stride: float, border: int) -> Heat:
     """Lay maps `(N, h, w)` of cells of `stride` pixels where they lie in the image; the rest stays cold."""
-    height, width = (cells * stride for cells in heat.shape[1:])
+    height, width = (round(cells * stride) for cells in heat.shape[1:])
     large = np.asarray(ops.image.resize(heat[..., np.newaxis], (height, width), interpolation="bilinear")[..., 0])
     spread: Heat = np.zeros((len(heat), *size), dtype=heat.dtype)
     inside = large[:, : size[0] - border, : size[1] - border]

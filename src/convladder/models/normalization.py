@@ -1,37 +1,19 @@
-"""Batch normalisation by TensorFlow's fused operation, which reads the values less often than Keras's layer."""
+"""Batch normalisation whose moving statistics stay as they are."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import keras
-import tensorflow as tf
-from keras import ops
 
 
-class BatchNormalization(keras.layers.BatchNormalization):
-    """Keras's layer over the last axis of images `(batch, height, width, channels)`, with the same weights.
+class FixedBatchNormalization(keras.layers.BatchNormalization):
+    """Keras's layer with moving statistics that stay as they are, while its scale and shift may be trained.
 
-    In training, Keras 3 computes it from a dozen operations on all values, which on a CPU took longer than the
-    convolutions around it; the results differ in rounding alone (Ioffe and Szegedy 2015, "Batch normalization").
+    `base(inputs, training=False)` in a functional model, which Keras's guide to transfer learning advises, does
+    not do that in Keras 3.15: where the model around it is called with `training=True`, as by `fit`, all of its
+    layers are given that, and the statistics move (a test shows it; keras-team/keras issue 20285).
     """
 
     def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
-        if not training:
-            return super().call(inputs, training=training, mask=mask)
-        outputs, mean, variance, *_ = tf.raw_ops.FusedBatchNormV3(
-            x=inputs,
-            scale=self.gamma,
-            offset=self.beta,
-            mean=[],
-            variance=[],
-            epsilon=self.epsilon,
-            is_training=True,
-        )
-        values = ops.cast(ops.prod(ops.shape(inputs)[:-1]), "float32")
-        self._move(self.moving_mean, mean)
-        self._move(self.moving_variance, variance * (values - 1) / values)  # the operation gives the sample's
-        return outputs
-
-    def _move(self, moving: keras.Variable, value: Any) -> None:
-        moving.assign(moving * self.momentum + value * (1 - self.momentum))
+        return super().call(inputs, training=False, mask=mask)

@@ -6,6 +6,7 @@ from itertools import zip_longest
 
 from convladder.config import Model
 from convladder.errors import ExperimentError
+from convladder.models import families
 
 POOL = 2
 PATCH = 2  # pixels to a side that a whitening first layer looks at
@@ -13,6 +14,8 @@ PATCH = 2  # pixels to a side that a whitening first layer looks at
 
 def smallest_side(settings: Model) -> int:
     """Return the least height and width that leave one pixel after the last pooling."""
+    if settings.architecture != families.OWN:
+        return families.find(settings.architecture).least_side
     side = 1
     for _ in settings.filters:
         side *= POOL
@@ -25,6 +28,11 @@ def check_size(settings: Model, height: int, width: int) -> None:
     """Raise ExperimentError where images are too small for so many convolutions and poolings."""
     smallest = smallest_side(settings)
     if min(height, width) < smallest:
+        if settings.architecture != families.OWN:
+            raise ExperimentError(
+                f"images of {height}x{width} are too small for {settings.architecture}: the smallest size is "
+                f"{smallest}x{smallest} (--image-size {smallest})"
+            )
         raise ExperimentError(
             f"images of {height}x{width} are too small for {len(settings.filters)} convolutions of "
             f"{settings.kernel_size}x{settings.kernel_size} with {settings.padding} padding: "
@@ -32,9 +40,21 @@ def check_size(settings: Model, height: int, width: int) -> None:
         )
 
 
+def check_channels(settings: Model, channels: int) -> None:
+    """Raise ExperimentError where images have colours and the layers are made for grey ones."""
+    if settings.channels == 1 and channels != 1:
+        raise ExperimentError("the backbone saw grey images, and these have colours: --set data.channels=1")
+
+
 def count_flops(settings: Model, shape: tuple[int, int, int], classes: int) -> int:
-    """Return the FLOPs for one image `(height, width, channels)`, as `cost.measure` counts a network's."""
+    """Return the FLOPs for one image `(height, width, channels)`, as `cost.measure` counts a network's.
+
+    Of a network of keras.applications this is an estimate, from its FLOPs at another size.
+    """
     height, width, channels = shape
+    if settings.architecture != families.OWN:
+        return families.find(settings.architecture).estimate_flops(height, width)
+    channels = settings.channels or channels
     flops = height * width * channels * (1 if settings.preprocessing == "unit" else 2)
     lost = settings.kernel_size - 1 if settings.padding == "valid" else 0
     if settings.whitening:

@@ -46,17 +46,39 @@ class Course:
         """The epoch, from 1, whose weights are kept if there is no other."""
         return self.best_epoch if settings.select == "best" else self.epoch
 
+    def is_frozen(self, settings: Train) -> bool:
+        """Whether the backbone stays as it is: to the first step after the epochs for which that holds."""
+        frozen = frozen_epochs(settings)
+        at_border = self.epoch == frozen and self.step == 0 and self.trained is None
+        return self.epoch < frozen or (at_border and frozen > 0)
+
+    def losses_of_phase(self, settings: Train) -> list[float]:
+        """The validation loss of each epoch since the backbone is no longer frozen, or while it still is."""
+        frozen = frozen_epochs(settings)
+        return self.losses[frozen:] if self.epoch > frozen else self.losses
+
     def end_epoch(self, row: Row) -> None:
         self.history.append(row)
         self.step, self.seconds, self.trained = 0, 0.0, None
 
     def is_over(self, settings: Train) -> bool:
-        """Whether there are epochs enough, or too many without progress."""
-        waited = self.epoch - self.best_epoch if self.history else 0
+        """Whether there are epochs enough, or too many without progress.
+
+        Where a backbone is first frozen and then not, the epochs without progress count from there on.
+        """
+        frozen = frozen_epochs(settings)
+        since = frozen if frozen < settings.epochs else 0
+        waited = self.epoch - max(self.best_epoch, since) if self.history else 0
         return self.epoch >= settings.epochs or waited >= (settings.early_stopping or math.inf)
 
     def to_json(self) -> dict[str, Any]:
         return dict(vars(self))
+
+
+def frozen_epochs(settings: Train) -> int:
+    """Return in how many epochs, from the first on, the backbone stays as it is: all, or all but one or more."""
+    most = settings.epochs if settings.frozen_share == 1 else settings.epochs - 1
+    return min(round(settings.frozen_share * settings.epochs), most)
 
 
 def lowers_rate(losses: Sequence[float], patience: int) -> bool:

@@ -13,16 +13,19 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from convladder.config import Experiment
+from convladder.config import Experiment, Model
 from convladder.data.bank import Bank
 from convladder.data.dataset import Dataset
 from convladder.data.images import Pixels
 from convladder.data.splits import Indices
-from convladder.models import convnet
-from convladder.training import augment, feed, losses, optimizer, pixels, steps
-from convladder.training.course import Row
+from convladder.models import convnet, families, networks
+from convladder.models.networks import Backbone
+from convladder.parallel import ALONE, Parallel
+from convladder.training import augment, backend, feed, losses, optimizer, pixels, steps
+from convladder.training.course import Row, frozen_epochs
 from convladder.training.keeper import Keeper
-from convladder.training.loop import OnEpoch, Training
+from convladder.training.lookup import Lookup
+from convladder.training.loop import MakeSteps, OnEpoch, Training
 
 Predict = Callable[[Pixels], NDArray[np.float32]]
 
@@ -44,19 +47,25 @@ class Fitted:
 
 
 def fit(
-    experiment: Experiment, dataset: Dataset, on_epoch: OnEpoch | None = None, keeper: Keeper | None = None
+    experiment: Experiment,
+    dataset: Dataset,
+    on_epoch: OnEpoch | None = None,
+    keeper: Keeper | None = None,
+    backbone: Backbone | None = None,
+    parallel: Parallel = ALONE,
 ) -> Fitted:
     """Train the experiment's network on the dataset's train split; choose the epoch on validation.
 
     The experiment's seed fixes initial weights, order, augmentation and dropout. `on_epoch` is called with each
     row of the history, and with `epochs`, their number, `images_per_second`, and `kept_accuracy`, the validation
     accuracy of the epoch that would be kept if this were the last. Training goes on from the keeper's newest
-    checkpoint, to the same bits as if it had never stopped.
+    checkpoint, to the same bits as if it had never stopped. `backbone` is what the experiment's backbone gives,
+    where it has one. Of several processes, all call this at the same time.
 
     Raises
     ------
     ExperimentError
-        The images are too small for the network.
+        The images are too small for the network, the backbone is of another, or there are not so many devices.
     TrainingError
         The loss stopped being a number, or the checkpoint is of another network.
     Stopped
@@ -64,24 +73,28 @@ def fit(
     """
     settings = experiment.train
     keras.backend.clear_session(free_memory=True)
-    keras.utils.set_random_seed(experiment.seed)
+    backend.set_seed(experiment.seed)
     if settings.deterministic:
-        feed.be_deterministic()
-    statistics = pixels.channel_statistics(dataset) if experiment.model.preprocessing == "standardize" else None
-    kernel = pixels.whitening_kernel(dataset, statistics) if experiment.model.whitening else None
-    shape, classes = dataset.bank.form.shape, len(dataset.class_names)
-    build = partial(convnet.build, experiment.model, shape, classes, statistics, kernel)
-    with _computing_in(settings.precision):
-        trained = build()
-        network = build() if settings.average_epochs else trained
-    averaged = None if network is trained else network
-    training = Training(experiment, dataset, network, _steps(experiment, dataset, trained, averaged))
-    training.run(partial(_tell, on_epoch, experiment, dataset), keeper or Keeper())
-    if settings.select == "best":
-        network.set_weights(training.best)
-    if settings.precision != "float32":
-        in_few_bits, network = network, build()
-        network.set_weights(in_few_bits.get_weights())
+        backend.be_deterministic()
+    model, shape, classes = experiment.model, dataset.bank.form.shape, len(dataset.class_names)
+    statistics, kernel = _seen_before(model, dataset) if backbone is None else (backbone.statistics, None)
+    build = partial(networks.build, model, shape, classes, statistics, kernel)
+    with _spread_over(parallel):
+        with _computing_in(settings.precision):
+            trained = build()
+            network = build() if settings.average_epochs else trained
+        if backbone is not None:
+            networks.take(trained, model, backbone)
+            networks.take(network, model, backbone)
+        averaged = None if network is trained else network
+        training = Training(experiment, dataset, network, _phases(experiment, dataset, trained, averaged))
+        training.run(partial(_tell, on_epoch, experiment, dataset), keeper or Keeper())
+        if settings.select == "best":
+            network.set_weights(training.best)
+    if settings.precision != "float32" or parallel.total > 1:
+        in_training, network = network, build()  # in all bits, and on one device
+        networks.freeze(network, settings.frozen_share == 1)
+        network.set_weights(in_training.get_weights())
     course = training.course
     return Fitted(network, statistics, pd.DataFrame(course.history), course.kept_epoch(settings))
 
@@ -90,27 +103,33 @@ def predict_logits(network: keras.Model, bank: Bank, indices: Indices) -> NDArra
     """Return the logits `(len(indices), classes)` of records of the bank, in their order."""
     rows = bank.rows[indices].astype(np.int32)
     images = _images_of(bank, [])
-    return steps.predict(keras.Model(images.input, network(images.output)), rows, feed.Ahead(bank.images))
+    return backend.predict(keras.Model(images.input, network(images.output)), rows, feed.Ahead(bank.images))
 
 
 def predictor(network: keras.Model) -> Predict:
     """Return what turns a batch of images `(N, height, width, channels)`, 0 to 255, into logits `(N, classes)`.
 
-    It compiles once for each size of batch.
+    It compiles once for each size of batch, or for a few.
     """
-    model = keras.Model(network.input, network.output)
-    model.compile(jit_compile=False)
-    predict: Predict = model.predict_on_batch
-    return predict
+    return backend.predictor(network)
 
 
 def _images_of(bank: Bank, augmenters: list[keras.layers.Layer]) -> keras.Model:
     """Return what turns rows of a bank into its images, changed at random where training."""
     rows = keras.Input((), dtype="int32", name="rows")
-    images = feed.Lookup(bank.images)(rows)
+    images = Lookup(bank.images)(rows)
     for augmenter in augmenters:
         images = augmenter(images)
     return keras.Model(rows, images)
+
+
+def _spread_over(parallel: Parallel) -> contextlib.AbstractContextManager[None]:
+    """Let variables that are made meanwhile be on every device, and batches be spread over them."""
+    if parallel.total == 1:
+        return contextlib.nullcontext()
+    from convladder.training import spread
+
+    return spread.data_parallel(parallel.devices).scope()  # type: ignore[no-any-return]
 
 
 @contextlib.contextmanager
@@ -124,21 +143,46 @@ def _computing_in(precision: str) -> Iterator[None]:
         keras.config.set_dtype_policy(before)
 
 
-def _steps(
+def _seen_before(model: Model, dataset: Dataset) -> tuple[convnet.Statistics | None, NDArray[np.float32] | None]:
+    """Return what the pixels tell the network before it is trained: statistics, and a kernel that whitens."""
+    if model.architecture != families.OWN:
+        return None, None
+    statistics = pixels.channel_statistics(dataset) if model.preprocessing == "standardize" else None
+    return statistics, pixels.whitening_kernel(dataset, statistics) if model.whitening else None
+
+
+def _phases(
     experiment: Experiment, dataset: Dataset, network: keras.Model, averaged: keras.Model | None
-) -> steps.Steps:
-    """Return the graphs that train a network, and validate it or the one that has its averages."""
+) -> MakeSteps:
+    """Return what makes the graphs that train a network, and validate it or the one that has its averages."""
     settings, train, classes = experiment.train, dataset.splits.train, len(dataset.class_names)
     weights = losses.class_weights(settings, dataset.bank.labels[train], classes)
     mixing = augment.build_mixing(experiment.augmentation, experiment.seed)
-    return steps.Steps(
-        _images_of(dataset.bank, augment.build(experiment.augmentation, experiment.seed)),
-        network,
-        optimizer.build(settings, math.ceil(len(train) / settings.batch_size)),
-        losses.TrainingLoss(classes, weights, label_smoothing=settings.label_smoothing, shares=mixing is not None),
-        averaged=averaged,
-        mixing=mixing,
-    )
+    images = _images_of(dataset.bank, augment.build(experiment.augmentation, experiment.seed))
+    steps_per_epoch = math.ceil(len(train) / settings.batch_size)
+
+    def make(frozen: bool) -> steps.Steps:
+        for each in (network, averaged):
+            if each is not None and experiment.model.pretrained:
+                networks.freeze(each, frozen)
+        tunes = experiment.model.pretrained and not frozen
+        return backend.Steps(
+            images,
+            network,
+            optimizer.build(
+                settings,
+                steps_per_epoch,
+                after=frozen_epochs(settings) if tunes else 0,
+                factor=settings.finetune_factor if tunes else 1.0,
+            ),
+            losses.TrainingLoss(
+                classes, weights, label_smoothing=settings.label_smoothing, shares=mixing is not None
+            ),
+            averaged=averaged,
+            mixing=mixing,
+        )
+
+    return make
 
 
 def _tell(on_epoch: OnEpoch | None, experiment: Experiment, dataset: Dataset, row: Row) -> None:

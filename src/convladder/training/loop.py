@@ -15,14 +15,15 @@ from convladder.config import Experiment
 from convladder.data.dataset import Dataset
 from convladder.data.splits import Indices
 from convladder.errors import TrainingError
-from convladder.models import sizes
+from convladder.models import cost
 from convladder.training import steps
 from convladder.training.checkpoint import Checkpoint
-from convladder.training.course import Course, Row, lowers_rate
+from convladder.training.course import Course, Row, frozen_epochs, lowers_rate
 from convladder.training.feed import Ahead, Rows, epoch_order
 from convladder.training.keeper import Keeper
 
 OnEpoch = Callable[[Row], None]
+MakeSteps = Callable[[bool], steps.Steps]  # given whether the backbone is frozen
 
 NAMED = 3  # files of a batch, in a message
 
@@ -32,14 +33,21 @@ class Training:
     """A network on its way; `course` says how far, `best` are its weights after the best epoch so far.
 
     network : the one that is validated; `steps` knows the one that is trained, if that is another.
+    make_steps : makes the graphs for the time in which the backbone is frozen, or is not. They begin anew at that
+        border, since what is trained is other weights then.
     """
 
     experiment: Experiment
     dataset: Dataset
     network: keras.Model
-    steps: steps.Steps
+    make_steps: MakeSteps
     course: Course = field(default_factory=Course)
     best: list[NDArray[Any]] = field(default_factory=list)
+    steps: steps.Steps = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._flops = cost.measure(self.network).flops
+        self._begin_phase()
 
     def run(self, on_epoch: OnEpoch, keeper: Keeper) -> None:
         """Train to the end.
@@ -71,6 +79,8 @@ class Training:
 
     def _go_on_from(self, checkpoint: Checkpoint) -> None:
         """Be where the checkpoint was taken."""
+        self.course = Course(**checkpoint.course)
+        self._begin_phase()
         variables = self.steps.variables()
         kept = {name: tensor for name, tensor in checkpoint.tensors.items() if not name.startswith("best/")}
         if {name: tensor.shape for name, tensor in kept.items()} != {
@@ -79,11 +89,17 @@ class Training:
             raise TrainingError("its checkpoint is of another network: start over with --fresh")
         for name, variable in variables.items():
             variable.assign(kept[name])
-        self.course = Course(**checkpoint.course)
         self.best = [checkpoint.tensors[f"best/{number}"] for number in range(len(checkpoint.tensors) - len(kept))]
+
+    def _begin_phase(self) -> None:
+        self._frozen = self.course.is_frozen(self.experiment.train)
+        self.steps = self.make_steps(self._frozen)
 
     def _train_epoch(self, keeper: Keeper) -> None:
         course = self.course
+        if self._frozen and course.epoch == frozen_epochs(self.experiment.train):
+            self._frozen = False
+            self.steps = self.make_steps(False)
         if course.step == 0:
             self.steps.reset_means()
         for rows, labels in self._batches(self._order(), self.experiment.train.batch_size, skip=course.step):
@@ -124,19 +140,18 @@ class Training:
         course.end_epoch(row)
         if settings.select == "best" and course.best_epoch == course.epoch:
             self.best = [steps.read(weights) for weights in self.network.weights]
-        if settings.plateau and lowers_rate(course.losses, settings.plateau):
+        if settings.plateau and lowers_rate(course.losses_of_phase(settings), settings.plateau):
             rate.assign(rate * settings.plateau_factor)
 
     def _batches(self, members: Indices, batch_size: int, skip: int = 0) -> Iterator[tuple[Rows, Rows]]:
         """Yield the rows and labels of these records as the graphs take them, without the first batches."""
-        bank, model = self.dataset.bank, self.experiment.model
-        flops = sizes.count_flops(model, bank.form.shape, len(self.dataset.class_names))
+        bank = self.dataset.bank
         return steps.batches(
             bank.rows[members].astype(np.int32),
             bank.labels[members],
             Ahead(bank.images),
             batch_size=batch_size,
-            steps=steps.steps_per_call(flops, batch_size),
+            steps=steps.steps_per_call(self._flops, batch_size),
             skip=skip,
         )
 

@@ -11,12 +11,38 @@ from convladder.config import Train
 NOT_DECAYED = ["bias", "gamma", "beta"]  # Loshchilov and Hutter decay all; biases and scales are better left
 
 
-def build(settings: Train, steps: int) -> keras.optimizers.Optimizer:
+class Later(keras.optimizers.schedules.LearningRateSchedule):
+    """A schedule for an optimizer that begins after so many of its steps, times a factor."""
+
+    def __init__(
+        self, schedule: keras.optimizers.schedules.LearningRateSchedule, steps: int, factor: float
+    ) -> None:
+        super().__init__()
+        self._schedule, self._steps, self._factor = schedule, steps, factor
+
+    def __call__(self, step: Any) -> Any:
+        return self._factor * self._schedule(step + self._steps)
+
+
+def build(settings: Train, steps: int, *, after: int = 0, factor: float = 1.0) -> keras.optimizers.Optimizer:
     """Return the optimizer for a training of so many steps an epoch.
 
     Where weights are averaged, it keeps their moving average (Polyak and Juditsky 1992).
+
+    Parameters
+    ----------
+    after
+        How many epochs were trained before, with another: schedules count them. What that kept of gradients is not
+        taken over: Adam allows for how long it has kept it, and takes steps that are three times too large where
+        that and what it keeps disagree.
+    factor
+        What the learning rate is multiplied by.
     """
     rate = _rate(settings, settings.epochs * steps)
+    if isinstance(rate, float):
+        rate *= factor
+    elif after or factor != 1:
+        rate = Later(rate, after * steps, factor)
     common: dict[str, Any] = {"weight_decay": settings.weight_decay or None}
     if settings.average_epochs:
         common |= {"use_ema": True, "ema_momentum": _momentum(settings.average_epochs, steps)}

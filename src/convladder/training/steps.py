@@ -1,4 +1,4 @@
-"""Training and validation as compiled graphs that take several batches a call. They speak to TensorFlow by name.
+"""What trains and validates a network, several batches a call; `backend` has it for TensorFlow and for JAX.
 
 A loop of our own and not Keras's `fit`, since training must be able to stop and go on between any two calls: `fit`
 begins with whole epochs, and keeps what its callbacks have seen where nobody can save it.
@@ -6,14 +6,12 @@ begins with whole epochs, and keeps what its callbacks have seen where nobody ca
 
 from __future__ import annotations
 
-import contextlib
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
-from functools import partial
 from typing import Any
 
 import keras
 import numpy as np
-import tensorflow as tf
 from numpy.typing import NDArray
 
 from convladder.training.feed import Ahead, Rows
@@ -23,30 +21,16 @@ MOST_STEPS = 64  # a call; with one step a call, LeNet-5 trained at four fifths 
 PREDICTION_BATCH = 256
 CALL_FLOPS = 5e10  # a second or two on one core: so long may a request to stop wait
 
-ONEDNN_NO_MEMORY = "Status: 1,"  # dnnl_out_of_memory
-NOT_FINITE = "the loss is not finite"
-
-
-@contextlib.contextmanager
-def memory_errors() -> Iterator[None]:
-    """Raise MemoryError where TensorFlow finds no memory in the block."""
-    try:
-        yield
-    except (tf.errors.ResourceExhaustedError, tf.errors.AbortedError) as error:
-        if isinstance(error, tf.errors.AbortedError) and ONEDNN_NO_MEMORY not in error.message:
-            raise
-        raise MemoryError from error
-
 
 class NotFiniteError(Exception):
     """The loss of a batch was not a finite number; `step` is the batch's place in the call."""
 
     def __init__(self, step: int) -> None:
-        super().__init__(NOT_FINITE)
+        super().__init__("the loss is not finite")
         self.step = step
 
 
-class Steps:
+class Steps(ABC):
     """Graphs that train and validate a network on rows of a bank, and the means of what they saw.
 
     images : from rows `(batch,)` of a bank to its images, changed at random where training.
@@ -68,32 +52,27 @@ class Steps:
         optimizer.build(network.trainable_variables)
         self.network, self.optimizer = network, optimizer
         self._images, self._training_loss, self._averaged, self._mixing = images, loss, averaged, mixing
-        self._loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
         self._metrics = {
             "loss": keras.metrics.Mean(name="loss"),
             "accuracy": keras.metrics.SparseCategoricalAccuracy(name="accuracy"),
         }
-        self._done = tf.Variable(0, trainable=False)  # steps of a call
-        batches = tf.TensorSpec((None, None), tf.int32)
-        self._train = tf.function(self._train_batches, input_signature=(batches, batches))
-        self._validate = tf.function(self._validate_batches, input_signature=(batches, batches))
 
     def train(self, rows: Rows, labels: Rows) -> None:
         """Train on batches `(steps, batch)`, one after another.
 
         Raises NotFiniteError at the first batch whose loss is not finite, by which the weights are not changed.
         """
-        self._done.assign(0)
-        try:
-            self._train(rows, labels)
-        except tf.errors.InvalidArgumentError as error:
-            if NOT_FINITE not in error.message:
-                raise
-            raise NotFiniteError(int(self._done)) from None
+        self._train(rows, labels)
 
     def validate(self, rows: Rows, labels: Rows) -> None:
         """Take batches `(steps, batch)` into the means, without training on them."""
         self._validate(rows, labels)
+
+    @abstractmethod
+    def _train(self, rows: Rows, labels: Rows) -> None: ...
+
+    @abstractmethod
+    def _validate(self, rows: Rows, labels: Rows) -> None: ...
 
     def settle(self) -> None:
         """Let the averaged network be what the training has come to: its weights' averages, its statistics."""
@@ -114,7 +93,7 @@ class Steps:
     def variables(self) -> dict[str, keras.Variable]:
         """Return all that a step reads or writes, by name: weights, seeds, the optimizer's state, the means."""
         groups: Mapping[str, list[keras.Variable]] = {
-            "images": self._images.variables,
+            "images": self._drawing(),
             "mixing": self._mixing.variables if self._mixing else [],
             "network": self.network.variables,
             "optimizer": self.optimizer.variables,
@@ -126,21 +105,6 @@ class Steps:
             for number, variable in enumerate(members)
         }
 
-    def _train_batches(self, rows: Any, labels: Any) -> None:
-        for step in tf.range(tf.shape(rows)[0]):
-            with tf.GradientTape() as tape:
-                images, targets = self._batch(rows[step], labels[step])
-                logits = self.network(images, training=True)
-                loss = self._checked(self._training_loss(targets, logits))
-            weights = self.network.trainable_variables
-            self.optimizer.apply(tape.gradient(loss, weights), weights)
-            self._take(loss, labels[step], logits)
-
-    def _validate_batches(self, rows: Any, labels: Any) -> None:
-        for step in tf.range(tf.shape(rows)[0]):
-            logits = (self._averaged or self.network)(self._images(rows[step], training=False), training=False)
-            self._take(self._loss(labels[step], logits), labels[step], logits)
-
     def _batch(self, rows: Any, labels: Any) -> tuple[Any, Any]:
         """Return the images of a batch, changed and mixed, and what the network is to say of them."""
         images, targets = self._images(rows, training=True), self._training_loss.targets(labels)
@@ -149,22 +113,14 @@ class Steps:
             images, targets = mixed["images"], mixed["labels"]
         return images, targets
 
-    def _checked(self, loss: Any) -> Any:
-        """Return the loss, having counted its step; a step waits for the count of the one before it."""
-        with tf.control_dependencies([self._done.read_value()]):
-            finite = tf.debugging.check_numerics(loss, NOT_FINITE)
-        with tf.control_dependencies([finite]):
-            self._done.assign_add(1)
-        return finite
-
-    def _take(self, loss: Any, labels: Any, logits: Any) -> None:
-        self._metrics["loss"].update_state(loss, sample_weight=tf.cast(tf.shape(labels)[0], tf.float32))
-        self._metrics["accuracy"].update_state(labels, logits)
+    def _drawing(self) -> list[keras.Variable]:
+        """Return what the images' random changes keep between batches."""
+        return list(self._images.variables)
 
 
 def read(variable: keras.Variable) -> NDArray[Any]:
     """Return a copy of what a variable holds."""
-    return np.array(variable.value.numpy())
+    return np.array(np.asarray(variable.value))
 
 
 def steps_per_call(flops: int, batch_size: int) -> int:
@@ -185,11 +141,3 @@ def batches(
     for piece in ahead.pieces(rows, [*range(first, whole, steps * batch_size), max(first, whole), len(rows)]):
         size = min(batch_size, piece.stop - piece.start)
         yield rows[piece].reshape(-1, size), labels[piece].reshape(-1, size)
-
-
-def predict(model: keras.Model, rows: Rows, ahead: Ahead) -> NDArray[np.float32]:
-    """Return the logits `(len(rows), classes)` that a model from rows gives."""
-    graph = tf.function(partial(model, training=False), input_signature=(tf.TensorSpec((None,), tf.int32),))
-    bounds = [*range(0, len(rows), PREDICTION_BATCH), len(rows)]
-    logits = [np.asarray(graph(rows[piece])) for piece in ahead.pieces(rows, bounds)]
-    return np.concatenate(logits) if logits else np.empty((0, model.output_shape[-1]), np.float32)

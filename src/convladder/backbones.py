@@ -1,0 +1,226 @@
+"""The backbone of an experiment: another network whose layers, up to the head, it begins with.
+
+It is a network of keras.applications or one that was trained here. An experiment has it settled when the weights
+are found: what its layers are, and the SHA-256 of what is taken. A trained network needs its backbone no more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from convladder import files, folders, published_weights, runs
+from convladder.config import Experiment, Model, unknown_name
+from convladder.data.bank import find_bank
+from convladder.data.dataset import Dataset
+from convladder.errors import DataError, ExperimentError, RunError
+from convladder.models.families import FAMILIES, OWN
+from convladder.published_weights import Say, silent
+
+if TYPE_CHECKING:
+    from convladder.models.networks import Backbone
+
+AS_BACKBONE = "backbone"  # the architecture of a ladder that is for any
+LADDER = "transfer"
+HEAD = ("head", "dense", "dropout_dense")
+OF_BACKBONE = ("backbone", "pretrained", "weights", "backbone_sha256")
+BODY = tuple(key for key in Model.model_fields if key not in (*HEAD, *OF_BACKBONE))
+
+
+def changes(pretrained: str | None, weights: str | None, given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what `--pretrained` and `--weights` set at the start of a ladder, beside what is `given`.
+
+    Of a run these are its model's settings; the head's may be given otherwise. Raises ConvladderError.
+    """
+    if pretrained is None:
+        if weights is not None:
+            raise ExperimentError("--weights are of a network of keras.applications: give --pretrained NAME too")
+        return {}
+    for key in ("model.backbone", "model.weights"):
+        if key in given:
+            raise ExperimentError(f"{key} and --pretrained say the same: give one")
+    file = None if weights is None else str(Path(weights).expanduser().absolute())
+    if file is not None and pretrained in FAMILIES and not Path(file).is_file():
+        raise ExperimentError(f"there is no file {file}: --weights names a .h5 file of weights")
+    named: dict[str, Any] = {"model.backbone": _place(pretrained), "model.weights": file}
+    if pretrained in FAMILIES:
+        return named | {"model.architecture": pretrained}
+    model = _read_run(pretrained).experiment.model
+    taken = _body(model, pretrained)
+    _refuse_others(pretrained, taken, {key.removeprefix("model."): value for key, value in given.items()})
+    head = {key: getattr(model, key) for key in HEAD}
+    return named | {f"model.{key}": value for key, value in (taken | head).items()}
+
+
+def settled(model: Model, say: Say = silent) -> dict[str, Any]:
+    """Return what an experiment takes from its backbone, as changes to it: its layers, a SHA-256 of its weights.
+
+    ImageNet weights are downloaded where they are not there yet; `say` is told. Raises ConvladderError where
+    there is no such backbone, or another than the experiment says.
+    """
+    if model.backbone is None:
+        if model.pretrained or model.architecture == AS_BACKBONE:
+            raise ExperimentError(
+                "there is no backbone to start from: give --pretrained NAME (of keras.applications, such as "
+                "MobileNetV2) or --pretrained RUN (the folder of a run)"
+            )
+        return {}
+    taken = _taken(model)
+    if model.architecture != AS_BACKBONE:
+        _refuse_others(model.backbone, taken, dict(model))
+    sha256 = _find(model, say)
+    _check_same(model, sha256)
+    found = {"backbone": _place(model.backbone), "backbone_sha256": sha256}
+    return {f"model.{key}": value for key, value in (taken | found).items()}
+
+
+def load(model: Model) -> Backbone | None:
+    """Return what a settled experiment's backbone gives it; None without one. Raises ConvladderError."""
+    from convladder.models.convnet import Statistics
+    from convladder.models.networks import Backbone
+
+    if model.backbone is None:
+        return None
+    if model.backbone in FAMILIES:
+        return Backbone(published_weights.read(model.backbone_sha256) if model.backbone_sha256 else {})
+    arrays, about = _read_arrays(_read_run(model.backbone))
+    _check_same(model, published_weights.sum_of(arrays, about))
+    statistics = about["statistics"]
+    return Backbone(arrays, Statistics(*map(tuple, statistics)) if statistics else None)
+
+
+def check_unseen(model: Model, dataset: Dataset, say: Say = silent) -> Dataset:
+    """Raise DataError where the backbone has seen test images of the dataset; return that, with what was found.
+
+    Told by their pixels, of the backbone's run and of those that it began with. Also where its weights are not
+    taken, since what is said of a climb's images is said of its start.
+    """
+    asked = dataset.bank.facts["digest"][dataset.splits.test]
+    remarks = []
+    for run in _ancestors(model):
+        count = count_seen(run, asked)
+        if count is None:
+            remarks.append(
+                f"cannot tell what {run.folder} was trained on: its images are not in the cache any more"
+            )
+        elif count:
+            seen = f"{count:,} of the {len(asked):,} test images"
+            found = f"the backbone {run.folder} was trained or validated on {seen}"
+            if dataset.settings.on_leak != "keep":
+                raise DataError(
+                    f"{found}, and figures on them would be too good: take other images, train the "
+                    "backbone without them, or go on all the same with --on-leak keep"
+                )
+            remarks.append(f"kept a leak: {found}")
+    for remark in remarks:
+        say(remark)
+    return replace(dataset, notes=(*dataset.notes, *remarks))
+
+
+def count_seen(run: runs.Run, digests: NDArray[np.uint64]) -> int | None:
+    """Return how many of the images with these digests of their pixels a run was trained or validated on.
+
+    None where the images that the run was made of are not in the cache any more.
+    """
+    own = find_bank(run.about["data"].get("bank", ""))
+    if own is None or not (run.folder / runs.SPLITS).exists():
+        return None
+    trained = set(run.splits.loc[run.splits["split"] != "test", "path"])
+    seen = [position for position, record in enumerate(own.records) if record.path in trained]
+    return int(np.isin(digests, own.facts["digest"][seen]).sum())
+
+
+def _taken(model: Model) -> dict[str, Any]:
+    """Return the settings of the layers that a backbone gives."""
+    assert model.backbone is not None
+    if model.backbone in FAMILIES:
+        return {"architecture": model.backbone}
+    if model.weights:
+        raise ExperimentError("--weights are of a network of keras.applications: a run has weights of its own")
+    return _body(_read_run(model.backbone).experiment.model, model.backbone)
+
+
+def _body(model: Model, folder: str) -> dict[str, Any]:
+    """Return the settings of the layers of a run's network before its head."""
+    taken = {key: getattr(model, key) for key in BODY}
+    if model.architecture == OWN:
+        taken["channels"] = model.channels or _channels(Path(folder))
+    return taken
+
+
+def _channels(folder: Path) -> int:
+    return int(files.read_json(folder / "model.json")["shape"][2])
+
+
+def _refuse_others(backbone: str, taken: Mapping[str, Any], given: Mapping[str, Any]) -> None:
+    """Raise ExperimentError where a setting of the backbone's layers is given otherwise."""
+    for key, value in taken.items():
+        own = tuple(given[key]) if isinstance(given.get(key), list) else given.get(key)
+        if key in given and own != value:
+            raise ExperimentError(
+                f"model.{key} is {own} here, and {value} in the backbone {backbone}, whose layers are taken as "
+                f"they are: leave it out (--pretrained {backbone} sets it)"
+            )
+
+
+def _place(backbone: str) -> str:
+    """Return a name as it is, and the path of a folder from the root."""
+    return backbone if backbone in FAMILIES else str(Path(backbone).expanduser().absolute())
+
+
+def _read_run(folder: str) -> runs.Run:
+    """Return the run of a backbone. Raises RunError, or ExperimentError for what may be a name."""
+    path = Path(folder).expanduser()
+    if not path.exists() and path.name == folder:
+        raise ExperimentError(unknown_name(folder, FAMILIES, "backbone") + ", or give the folder of a run")
+    return runs.Run(path)
+
+
+def _ancestors(model: Model) -> Iterator[runs.Run]:
+    """Yield the run of the backbone, that of its backbone, and so on as far as they are still there."""
+    place = model.backbone
+    while place is not None and place not in FAMILIES and folders.is_finished(Path(place)):
+        run = runs.Run(place)
+        yield run
+        begun = run.experiment.model
+        place = begun.backbone if begun.pretrained else None
+
+
+def _find(model: Model, say: Say) -> str | None:
+    """Return the SHA-256 of what is taken; None where that is nothing but the name of a network."""
+    assert model.backbone is not None
+    if model.backbone not in FAMILIES:
+        return published_weights.sum_of(*_read_arrays(_read_run(model.backbone)))
+    if not model.pretrained:
+        return None
+    return published_weights.find(model.backbone, model.weights, say)
+
+
+def _check_same(model: Model, sha256: str | None) -> None:
+    if model.backbone_sha256 is not None and sha256 != model.backbone_sha256:
+        raise RunError(
+            f"the weights of the backbone {model.backbone} are others than when this was begun: bring those back, "
+            "or begin anew with these (--fresh, or another --out)"
+        )
+
+
+def _read_arrays(run: runs.Run) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
+    """Return the weights of a run's network by their paths, and its statistics. Raises RunError."""
+    try:
+        with np.load(run.folder / runs.WEIGHTS, allow_pickle=False) as file:
+            arrays = {name: file[name] for name in file.files}
+        return arrays, {"statistics": files.read_json(run.folder / "model.json")["statistics"]}
+    except (OSError, ValueError, KeyError) as error:
+        raise RunError(
+            f"cannot read the network of {run.folder} ({error}): it is damaged, train it again"
+        ) from None
+
+
+def with_backbone(experiment: Experiment, say: Say = silent) -> Experiment:
+    """Return the experiment with what it takes from its backbone. Raises ConvladderError."""
+    return experiment.replace(settled(experiment.model, say))

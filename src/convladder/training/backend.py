@@ -1,0 +1,50 @@
+"""What training asks of the library that Keras computes with; which of the two modules has it is chosen here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from typing import Any, Protocol, cast
+
+import keras
+import numpy as np
+from numpy.typing import NDArray
+
+from convladder.backend import JAX, NAMES, VARIABLE
+from convladder.data.images import Pixels
+from convladder.errors import ExperimentError
+from convladder.training import steps
+from convladder.training.feed import Ahead, Rows
+
+
+class Backend(Protocol):
+    """What each of the two modules offers."""
+
+    Steps: type[steps.Steps]
+
+    def predict(self, model: keras.Model, rows: Rows, ahead: Ahead) -> NDArray[np.float32]: ...
+    def predictor(self, network: keras.Model) -> Callable[[Pixels], NDArray[np.float32]]: ...
+    def share_memory(self, array: Pixels) -> Any: ...
+    def memory_errors(self) -> AbstractContextManager[None]: ...
+    def be_deterministic(self) -> None: ...
+    def set_seed(self, seed: int) -> None: ...
+
+
+def _chosen() -> Backend:
+    name = keras.backend.backend()
+    if name not in NAMES:
+        raise ExperimentError(f"Keras computes with {name}, but {' or '.join(NAMES)} is needed: set {VARIABLE}")
+    if name == JAX:
+        from convladder.training import on_jax
+
+        return cast(Backend, on_jax)
+    from convladder.training import on_tensorflow
+
+    return cast(Backend, on_tensorflow)
+
+
+_backend = _chosen()
+Steps = _backend.Steps
+predict, predictor = _backend.predict, _backend.predictor
+share_memory, memory_errors = _backend.share_memory, _backend.memory_errors
+be_deterministic, set_seed = _backend.be_deterministic, _backend.set_seed

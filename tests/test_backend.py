@@ -1,0 +1,61 @@
+"""On JAX, what a person types works, without TensorFlow, and is not mixed up with what that has trained."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from convladder import backend, resuming, runs
+from convladder.errors import ExperimentError
+
+FEW = ["--limit", "200", "--epochs", "1", "--quiet"]
+
+
+def convladder(*words: str, cwd: Path, keras_backend: str = "jax") -> subprocess.CompletedProcess[str]:
+    environment = os.environ | {"KERAS_BACKEND": keras_backend, "JAX_PLATFORMS": "cpu"}
+    command = [sys.executable, "-m", "convladder", *words]
+    return subprocess.run(
+        command, cwd=cwd, env=environment, capture_output=True, text=True, timeout=600, check=False
+    )
+
+
+def test_a_run_trains_and_reports_on_jax(tmp_path: Path) -> None:
+    pytest.importorskip("jax")
+    done = convladder("train", "digits", "--rung", "lenet5", *FEW, "--out", "run", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    run = runs.Run(tmp_path / "run")
+    assert run.about["environment"]["backend"] == "jax"
+    assert "jaxlib" in run.about["environment"]["versions"]
+    assert not {"tensorflow", "tensorflow-cpu"} & set(run.about["environment"]["versions"])
+    assert run.samples.heat.max() == 255
+    assert (tmp_path / "run/report.html").exists()
+
+
+def test_a_backend_that_is_unknown_is_named_with_those_that_are_known(tmp_path: Path) -> None:
+    done = convladder("climb", "digits", *FEW, cwd=tmp_path, keras_backend="torch")
+    assert done.returncode == 2
+    assert done.stderr == "Error: KERAS_BACKEND is tensorflow (the default) or jax; got 'torch'\n"
+
+
+def test_jax_that_is_missing_is_named_with_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KERAS_BACKEND", "jax")
+    monkeypatch.setattr(backend, "find_spec", lambda name: None)
+    with pytest.raises(ExperimentError, match=r"jax is not installed: pip install 'convladder\[jax\]'"):
+        backend.chosen()
+
+
+def test_a_run_of_the_other_backend_is_not_gone_on_with(monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("jax")
+    monkeypatch.delenv("KERAS_BACKEND", raising=False)
+    from convladder import provenance
+
+    before = provenance.environment("pytest")
+    assert resuming._changed_backend(before) == []
+    del before["backend"]  # as before there was a choice
+    assert resuming._changed_backend(before) == []
+    monkeypatch.setenv("KERAS_BACKEND", "jax")
+    assert resuming._changed_backend(before) == ["the backend was tensorflow and is now jax"]

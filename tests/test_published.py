@@ -1,0 +1,214 @@
+"""The networks of keras.applications: their pixels, their weights by download or from a file, their cost."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import h5py
+import keras
+import numpy as np
+import pytest
+from keras.src.utils import file_utils
+
+import convladder as cl
+from convladder import backbones, files, published_weights
+from convladder.config import Experiment, Model
+from convladder.errors import ExperimentError, RunError
+from convladder.ladder import load_ladder
+from convladder.models import applications, cost, features, gradcam, networks, published, sizes
+from convladder.models.families import FAMILIES, find
+from convladder.models.normalization import FixedBatchNormalization
+
+SMALL = "MobileNetV3Small"
+ON_TOP: dict[str, Any] = {"head": "average", "dense": ()}
+
+
+def of(name: str, **settings: Any) -> Model:
+    return Model(architecture=name, **ON_TOP | settings)
+
+
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A file of weights of a small network, as one would download it."""
+    keras.utils.set_random_seed(1)
+    path = tmp_path_factory.mktemp("weights") / "small.weights.h5"
+    keras.applications.MobileNetV3Small(include_top=False, weights=None).save_weights(path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def arrays(weights: Path) -> dict[str, Any]:
+    return published.read(SMALL, weights)
+
+
+def test_every_network_of_keras_is_known() -> None:
+    assert set(FAMILIES) == {name for name in dir(keras.applications) if name[0].isupper()}
+    with pytest.raises(ExperimentError, match="did you mean 'MobileNetV2'"):
+        find("MobilNetV2")
+
+
+@pytest.mark.parametrize(
+    ("name", "theirs"),
+    [
+        ("VGG16", keras.applications.vgg16),
+        ("MobileNet", keras.applications.mobilenet),
+        ("DenseNet121", keras.applications.densenet),
+        ("EfficientNetB0", keras.applications.efficientnet),
+    ],
+)
+def test_pixels_are_preprocessed_as_the_network_wants_them(name: str, theirs: Any) -> None:
+    inputs = keras.Input((4, 4, 3))
+    inside = keras.Model(inputs, applications._preprocessed(find(name).mode, inputs))
+    pixels = np.random.default_rng(0).integers(0, 256, (2, 4, 4, 3)).astype(np.float32)
+    assert np.allclose(inside(pixels), theirs.preprocess_input(pixels.copy()), atol=1e-4)
+
+
+def test_a_network_is_the_one_of_keras_with_another_head(weights: Path, arrays: dict[str, Any]) -> None:
+    network = networks.build(of(SMALL, pretrained=True), (32, 40, 3), 5)
+    networks.take(network, of(SMALL, pretrained=True), networks.Backbone(arrays))
+    theirs = keras.applications.MobileNetV3Small(include_top=False, weights=None, input_shape=(32, 40, 3))
+    theirs.load_weights(weights)
+    pixels = np.random.default_rng(0).integers(0, 256, (2, 32, 40, 3)).astype(np.float32)
+    maps = keras.Model(network.input, network.get_layer("average").input)
+    assert np.allclose(maps(pixels, training=True), theirs(pixels, training=False), atol=1e-5)
+    fixed = [layer for layer in network.layers if isinstance(layer, keras.layers.BatchNormalization)]
+    assert all(isinstance(layer, FixedBatchNormalization) for layer in fixed)
+    again = networks.build(of(SMALL), (32, 40, 3), 5)
+    assert [each.path for each in again.weights] == [each.path for each in network.weights]
+
+
+def test_grey_images_are_repeated_and_small_ones_refused() -> None:
+    network = networks.build(of(SMALL), (32, 32, 1), 2)
+    assert network(np.zeros((1, 32, 32, 1))).shape == (1, 2)
+    with pytest.raises(ExperimentError, match=r"smallest size is 32x32 \(--image-size 32\)"):
+        networks.build(of(SMALL), (31, 40, 3), 2)
+
+
+def test_its_cost_is_counted_and_estimated_before() -> None:
+    network = networks.build(of(SMALL), (128, 128, 3), 2)
+    networks.freeze(network, True)
+    price = cost.measure(network)
+    assert price.parameters == network.count_params()
+    assert price.trained == 576 * 2 + 2
+    assert sizes.count_flops(of(SMALL), (128, 128, 3), 2) == pytest.approx(price.flops, rel=0.3)
+
+
+def test_convolutions_of_one_channel_each_cost_what_one_counts_by_hand() -> None:
+    inputs = keras.Input((8, 8, 3))
+    values = keras.layers.DepthwiseConv2D(3, padding="same", use_bias=False)(inputs)
+    values = keras.layers.ReLU(6.0)(values)
+    values = keras.layers.ZeroPadding2D(1)(values)
+    model = keras.Model(inputs, keras.layers.SeparableConv2D(5, 3, activation="silu")(values))
+    price = cost.measure(model)
+    assert price.macs == 8 * 8 * 3 * 9 + 8 * 8 * (3 * 9 + 3 * 5)
+    assert price.flops == 2 * price.macs + 2 * 8 * 8 * 3 + 8 * 8 * 5 * (1 + 2)
+
+
+def test_where_it_looked_and_what_it_sees_can_be_shown() -> None:
+    network = networks.build(of(SMALL), (48, 48, 3), 2)
+    pixels = np.random.default_rng(0).integers(0, 256, (2, 48, 48, 3)).astype(np.uint8)
+    heat = gradcam.heat_maps(network, pixels, np.array([0, 1]))
+    assert heat.shape == (2, 48, 48)
+    assert np.isfinite(heat).all()
+    maps = features.feature_maps(network, pixels[0])
+    assert [each.shape[0] for each in maps.values()] == [24, 12, 6, 3, 2]
+    assert features.first_filters(network).shape == (3, 3, 3, 16)
+
+
+def test_weights_from_a_file_are_kept_under_their_sum(weights: Path, arrays: dict[str, Any]) -> None:
+    start = backbones.changes(SMALL, str(weights), {})
+    experiment = load_ladder("transfer").experiment("transfer-frozen", start)
+    settled = experiment.replace({"model.backbone_sha256": published_weights.fetch(SMALL, str(weights), print)})
+    backbone = backbones.load(settled.model)
+    assert backbone is not None
+    assert set(backbone.weights) == set(arrays)
+    assert backbones.with_backbone(experiment) == settled, "it is not read again"
+    (kept,) = published_weights._folder().glob(f"{settled.model.backbone_sha256}*")
+    kept.write_bytes(kept.read_bytes()[:-4] + b"\0\0\0\1")
+    with pytest.raises(RunError, match="damaged"):
+        backbones.load(settled.model)
+
+
+def test_imagenet_weights_are_downloaded_once(weights: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+
+    def get_file(name: str, *args: Any, **kwargs: Any) -> str:
+        asked.append(name)
+        return str(weights)
+
+    monkeypatch.setattr(file_utils, "get_file", get_file)
+    first = published_weights.fetch(SMALL, None, print)
+    assert published_weights.fetch(SMALL, None, print) == first
+    assert len(asked) == 1
+    assert "no_top" in asked[0]
+    model = Experiment().replace({"model.backbone": SMALL, "model.architecture": SMALL, "model.pretrained": True})
+    assert backbones.settled(model.model)["model.backbone_sha256"] == first
+    files.remove(published_weights._index(SMALL, None))
+
+
+def test_offline_the_error_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    def get_file(*args: Any, **kwargs: Any) -> str:
+        raise Exception("URL fetch failure on https://there: None -- no route")
+
+    monkeypatch.setattr(file_utils, "get_file", get_file)
+    with pytest.raises(ExperimentError, match=r"no route.*--weights FILE") as caught:
+        published.download(SMALL, print)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        ("a.npz", b"PK", r"expected \.h5"),
+        ("a.keras", b"PK", r"expected \.h5"),
+        ("a.h5", b"\x80\x04 a pickle", "not an HDF5 file"),
+    ],
+)
+def test_what_is_no_file_of_weights_is_refused(name: str, content: bytes, said: str, tmp_path: Path) -> None:
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(ExperimentError, match=said):
+        published.read(SMALL, tmp_path / name)
+
+
+def test_a_file_that_points_elsewhere_or_is_of_another_network_is_refused(tmp_path: Path, weights: Path) -> None:
+    with h5py.File(tmp_path / "link.h5", "w") as file:
+        file.create_group("inside")["there"] = h5py.ExternalLink("/etc/passwd", "/")
+    with h5py.File(tmp_path / "raw.h5", "w") as file:
+        file.create_dataset("there", (4,), "u1", external=[("/etc/passwd", 0, 4)])
+    for name in ("link.h5", "raw.h5"):
+        with pytest.raises(ExperimentError, match="points at other places"):
+            published.read(SMALL, tmp_path / name)
+    with pytest.raises(ExperimentError, match="not those of MobileNet without its top"):
+        published.read("MobileNet", weights)
+
+
+def test_weights_that_were_made_for_pixels_divided_by_the_variance_give_the_same() -> None:
+    normalization = keras.layers.Normalization(axis=3)
+    inputs = keras.Input((4, 4, 3))
+    begun = keras.Model(inputs, normalization(keras.layers.Rescaling(1 / 255)(inputs)))  # as EfficientNet begins
+    normalization.set_weights([np.array(published.MEAN), np.square(published.DEVIATION), np.array(1)])
+    ours = applications.renamed(begun, fixed=True)
+    named = published._named(begun)
+    for each in ours.weights:
+        each.assign(named[each.path])
+    pixels = np.random.default_rng(0).integers(0, 256, (2, 4, 4, 3)).astype(np.float32)
+    expected = (pixels / 255 - published.MEAN) / published.DEVIATION / np.sqrt(published.DEVIATION)
+    assert np.allclose(ours(pixels), expected, atol=1e-4)
+
+
+def test_a_network_of_keras_is_trained_and_reported(
+    weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    run = cl.train(
+        "digits",
+        "transfer-frozen",
+        pretrained=SMALL,
+        weights=weights,
+        epochs=1,
+        changes={"data.limit": 40, "data.image_size": (32, 32)},
+        quiet=True,
+    )
+    assert run.metrics["price"]["trained_parameters"] == 576 * 10 + 10
+    assert run.report().exists()

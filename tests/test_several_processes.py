@@ -1,0 +1,109 @@
+"""One network over two processes on the loopback, and over two devices of one: it comes out as on one device."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from numpy.typing import NDArray
+
+from convladder.errors import ExperimentError
+from convladder.parallel import Parallel
+
+pytest.importorskip("jax")
+pytestmark = pytest.mark.xdist_group("several_processes")
+
+HERE = Path(__file__).parent
+
+
+def free_port() -> int:
+    with socket.socket() as bound:
+        bound.bind(("127.0.0.1", 0))
+        return int(bound.getsockname()[1])
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of what `one_of_several.py` leaves, of two processes and of one."""
+    folder = tmp_path_factory.mktemp("several")
+    environment = os.environ | {"KERAS_BACKEND": "jax", "PJRT_NPROC": "1", "JAX_PLATFORMS": "cpu"}
+    environment |= {"JAX_COMPILATION_CACHE_DIR": str(folder / "compiled")}  # the second training is the first's
+    environment |= {"JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0.1"}
+    meeting = f"127.0.0.1:{free_port()}"
+    started = [
+        subprocess.Popen(
+            [sys.executable, HERE / "one_of_several.py", folder, count, number, meeting],
+            env=environment,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for count, number in (("2", "0"), ("2", "1"), ("1", "0"))
+    ]
+    said = [process.communicate(timeout=600)[1] for process in started]
+    assert [process.returncode for process in started] == [0, 0, 0], said
+    return folder
+
+
+def weights(trained: Path, name: str) -> list[NDArray[np.float32]]:
+    with np.load(trained / name / "weights.npz") as file:
+        return [file[key] for key in file.files]
+
+
+@pytest.mark.parametrize("kind", ["whole", "stopped"])
+def test_both_processes_end_with_equal_weights(trained: Path, kind: str) -> None:
+    for one, other in zip(weights(trained, f"{kind}-0"), weights(trained, f"{kind}-1"), strict=True):
+        assert np.array_equal(one, other)
+
+
+@pytest.mark.parametrize("kind", ["whole-0", "devices"])
+def test_it_comes_out_as_on_one_device_with_the_same_batches_but_for_rounding(trained: Path, kind: str) -> None:
+    """So the statistics of batch normalisation are of whole batches, and all draw the same at random."""
+    for one, alone in zip(weights(trained, kind), weights(trained, "one"), strict=True):
+        assert np.allclose(one, alone, rtol=1e-3, atol=1e-4)
+    histories = [pd.read_csv(trained / name / "history.csv") for name in (kind, "one")]
+    assert np.allclose(*histories, rtol=1e-3)
+
+
+def test_what_one_process_was_asked_to_stop_goes_on_in_all_to_the_same_bits(trained: Path) -> None:
+    assert not (trained / "never").exists()
+    for one, other in zip(weights(trained, "stopped-0"), weights(trained, "whole-0"), strict=True):
+        assert np.array_equal(one, other)
+
+
+def test_training_and_prediction_on_jax_import_no_tensorflow(trained: Path) -> None:
+    modules = (trained / "modules.txt").read_text().splitlines()
+    assert "jax" in modules
+    assert "tensorflow" not in modules
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"devices": 2}, "train on JAX alone: set KERAS_BACKEND=jax"),
+        ({"processes": 2}, "2 processes need a coordinator, the HOST:PORT of process 0"),
+        (
+            {"processes": 2, "process_id": 2, "coordinator": "a:1"},
+            "the id of one of 2 processes is below that; got 2",
+        ),
+        ({"coordinator": "a:1"}, "coordinator a:1 is for several processes"),
+        ({"devices": 0}, "devices is a number from 1 on; got 0"),
+    ],
+)
+def test_devices_that_cannot_be_are_refused(
+    given: dict[str, int], said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("KERAS_BACKEND", raising=False)
+    with pytest.raises(ExperimentError, match=said):
+        Parallel(**given)  # type: ignore[arg-type]
+
+
+def test_a_batch_must_be_a_multiple_of_the_devices(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KERAS_BACKEND", "jax")
+    with pytest.raises(ExperimentError, match=r"train\.batch_size 32 cannot be parted among 3 devices"):
+        Parallel(devices=3).check_batch(32)

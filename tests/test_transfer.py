@@ -1,0 +1,317 @@
+"""A network that begins with the layers of another: what is taken, what stays frozen, and what is refused."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+from keras import layers
+
+import convladder as cl
+from convladder import backbones, files, runs, trial
+from convladder.climbing import make_plan
+from convladder.config import Data, Experiment, Train
+from convladder.data.dataset import Dataset, load
+from convladder.errors import ConvladderError, DataError, ExperimentError, RunError
+from convladder.inference import load_network
+from convladder.ladder import load_ladder
+from convladder.models import networks, sizes
+from convladder.models.convnet import Statistics
+from convladder.models.normalization import FixedBatchNormalization
+from convladder.resuming import HowToGoOn
+from convladder.training import fit, steps
+from convladder.training.course import Course, frozen_epochs
+from convladder.training.keeper import CheckpointKeeper, Snapshot
+from convladder.worker import Stopped
+from stops import assert_same_state, train_at_once, train_with_stops
+
+SMALL = {"model.filters": [4, 8], "model.kernel_size": 3, "model.batch_norm": True, "model.dropout_conv": [0.2]}
+SIDE = 16
+
+Settle = Callable[..., Experiment]
+
+
+@pytest.fixture(scope="module")
+def first_digits() -> Dataset:
+    """The digits 0 to 7, two batches of them to train on."""
+    return few(load(Data(source="digits", limit=140, image_size=(SIDE, SIDE), classes=tuple("01234567"))))
+
+
+@pytest.fixture(scope="module")
+def other_digits() -> Dataset:
+    """The digits 8 and 9, two batches of them to train on."""
+    return few(load(Data(source="digits", limit=140, image_size=(SIDE, SIDE), classes=("8", "9"))))
+
+
+def few(dataset: Dataset) -> Dataset:
+    return replace(dataset, splits=replace(dataset.splits, train=dataset.splits.train[:64]))
+
+
+def run_of(experiment: Experiment, dataset: Dataset, folder: Path) -> runs.Run:
+    """Leave a run without what it keeps for people to look at."""
+    fitted = fit.fit(experiment, dataset, backbone=backbones.load(experiment.model))
+    folder.mkdir()
+    figures = {"test": {"accuracy": 0.0}}
+    trial._write_network(folder, fitted, dataset)
+    runs.write_splits(folder, dataset.split_table())
+    about = {"rung": "r", "experiment": experiment.model_dump(), "data": dataset.provenance()}
+    files.write_json(folder / "experiment.json", about)
+    files.write_json(folder / "metrics.json", figures)
+    return runs.Run(folder)
+
+
+@pytest.fixture(scope="module")
+def run(first_digits: Dataset, tmp_path_factory: pytest.TempPathFactory) -> runs.Run:
+    """A run on the digits 0 to 7 of a small network, standardised and with batch normalisation."""
+    settings = SMALL | {"model.preprocessing": "standardize", "model.dense": [6], "train.epochs": 2}
+    experiment = Experiment().replace(settings).replace(first_digits.settled())
+    return run_of(experiment, first_digits, tmp_path_factory.mktemp("first") / "run")
+
+
+@pytest.fixture
+def settle(run: runs.Run, other_digits: Dataset) -> Settle:
+    """Return what makes the experiment of a rung of the ladder, on the other digits."""
+
+    def make(rung: str, changes: dict[str, Any] | None = None, backbone: Path = run.folder) -> Experiment:
+        start = backbones.changes(str(backbone), None, {}) | {"train.epochs": 4}
+        experiment = load_ladder("transfer").experiment(rung, start).replace(changes or {})
+        return backbones.with_backbone(experiment.replace(other_digits.settled()))
+
+    return make
+
+
+def train(experiment: Experiment, dataset: Dataset) -> dict[str, Any]:
+    """Return the weights of a trained network by their paths."""
+    fitted = fit.fit(experiment, dataset, backbone=backbones.load(experiment.model))
+    return {each.path: steps.read(each) for each in fitted.network.weights}
+
+
+def changed(weights: dict[str, Any], run: runs.Run) -> set[str]:
+    """Return which of the layers' weights are others than the run's."""
+    before = {each.path: steps.read(each) for each in load_network(run).weights}
+    return {path for path in weights if "conv" in path or "norm" in path if (weights[path] != before[path]).any()}
+
+
+def test_a_frozen_backbone_stays_as_it_was(settle: Settle, other_digits: Dataset, run: runs.Run) -> None:
+    decay = {"train.optimizer": "adamw", "train.weight_decay": 0.5}
+    weights = train(settle("transfer-frozen", decay), other_digits)
+    assert changed(weights, run) == set()
+    assert weights["logits/bias"].any(), "the head is trained"
+    assert weights["logits/kernel"].shape == (6, 2), "as wide as that of the run, for the new classes"
+
+
+def test_a_finetuned_backbone_changes_all_but_its_moving_statistics(
+    settle: Settle, other_digits: Dataset, run: runs.Run
+) -> None:
+    found = changed(train(settle("transfer-finetuned", {"train.select": "last"}), other_digits), run)
+    assert {path.split("/")[1] for path in found} == {"kernel", "bias", "gamma", "beta"}
+    assert len(found) == 8
+
+
+def test_from_scratch_the_weights_are_new_and_the_preprocessing_is_the_backbones(
+    settle: Settle, other_digits: Dataset, run: runs.Run
+) -> None:
+    experiment = settle("from-scratch", {"train.epochs": 1})
+    fitted = fit.fit(experiment, other_digits, backbone=backbones.load(experiment.model))
+    assert changed({each.path: steps.read(each) for each in fitted.network.weights}, run)
+    about = files.read_json(run.folder / "model.json")
+    assert fitted.statistics is not None
+    assert list(fitted.statistics.mean) == about["statistics"][0]
+    assert fitted.network.get_layer("dropout_conv_1").rate == 0.2
+    assert not isinstance(fitted.network.get_layer("batch_norm_1"), FixedBatchNormalization)
+
+
+def test_calling_keras_with_training_false_does_not_keep_moving_statistics_and_our_layer_does() -> None:
+    inputs, values = keras.Input((4, 4, 3)), np.random.default_rng(0).random((8, 4, 4, 3), np.float32)
+    theirs, ours = layers.BatchNormalization(), FixedBatchNormalization()
+    for layer in (theirs, ours):
+        keras.Model(inputs, layer(inputs, training=False))(values, training=True)
+    assert np.any(theirs.moving_mean.numpy()), "else this layer is not needed any more"
+    assert not np.any(ours.moving_mean.numpy())
+
+
+class StopsAtBorder(CheckpointKeeper):
+    """Keeps the training when its first epoch is over, and stops it there, but for the second time."""
+
+    def after_epoch(self, snapshot: Snapshot) -> None:
+        self.keep(snapshot)
+        if self.newest() is None:
+            raise Stopped
+
+
+def test_a_training_that_stops_at_the_border_comes_to_the_same_bits(
+    settle: Settle, other_digits: Dataset, tmp_path: Path
+) -> None:
+    experiment = settle("transfer-finetuned", {"train.epochs": 2})
+    train_at_once(experiment, other_digits, tmp_path / "once")
+    backbone = backbones.load(experiment.model)
+    with pytest.raises(Stopped):
+        fit.fit(experiment, other_digits, None, StopsAtBorder(tmp_path / "stopped", every=1e6), backbone)
+    (kept,) = (tmp_path / "stopped").glob("checkpoint-*.json")
+    assert kept.stem == "checkpoint-0001-000000"
+    fit.fit(experiment, other_digits, None, StopsAtBorder(tmp_path / "stopped", every=1e6), backbone)
+    assert_same_state(tmp_path / "once", tmp_path / "stopped")
+
+
+def test_a_training_that_stops_before_and_after_the_border_comes_to_the_same_bits(
+    settle: Settle, other_digits: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(steps, "MOST_STEPS", 1)
+    changes = {"train.average_epochs": 1.0, "train.optimizer": "sgd", "train.momentum": 0.9, "train.epochs": 2}
+    experiment = settle("transfer-finetuned", changes)
+    train_at_once(experiment, other_digits, tmp_path / "once")
+    _, stops = train_with_stops(experiment, other_digits, tmp_path / "stopped", calls=2)
+    assert stops == 3
+    assert_same_state(tmp_path / "once", tmp_path / "stopped")
+
+
+def test_the_rate_is_lower_once_the_backbone_is_trained_and_schedules_count_all_steps(
+    settle: Settle, other_digits: Dataset
+) -> None:
+    experiment = settle("transfer-finetuned", {"train.schedule": "cosine"})
+    fitted = fit.fit(experiment, other_digits, backbone=backbones.load(experiment.model))
+    assert fitted.history["learning_rate"].to_numpy() / 1e-3 == pytest.approx([0.854, 0.5, 0.0146, 0], abs=1e-3)
+
+
+def test_averages_of_weights_hold_what_is_frozen_and_what_is_trained(
+    settle: Settle, other_digits: Dataset, run: runs.Run
+) -> None:
+    averaged = {"train.average_epochs": 0.5, "train.select": "last", "train.epochs": 2}
+    assert changed(train(settle("transfer-frozen", averaged), other_digits), run) == set()
+    found = train(settle("transfer-finetuned", averaged), other_digits)
+    assert len(changed(found, run)) == 8
+    assert all(np.abs(each).max() < 10 for each in found.values())
+
+
+def test_a_share_of_the_epochs_leaves_one_that_is_not_frozen() -> None:
+    shares = {share: frozen_epochs(Train(epochs=10, frozen_share=share)) for share in (0.0, 0.04, 0.5, 0.99, 1.0)}
+    assert shares == {0.0: 0, 0.04: 0, 0.5: 5, 0.99: 9, 1.0: 10}
+
+
+def test_patience_counts_from_where_the_backbone_is_no_longer_frozen() -> None:
+    settings = Train(epochs=10, frozen_share=0.5, early_stopping=2, plateau=2)
+    course = Course(history=[{"val_loss": loss} for loss in (1.0, 2.0, 2.0, 2.0, 2.0)])
+    assert not course.is_over(settings), "what comes next is another training"
+    course.history += [{"val_loss": 2.0}]
+    assert not course.is_over(settings)
+    assert course.losses_of_phase(settings) == [2.0]
+    course.history += [{"val_loss": 2.0}]
+    assert course.is_over(settings)
+
+
+def test_a_run_bears_that_its_backbone_is_gone_and_can_be_one_itself(
+    settle: Settle, other_digits: Dataset, run: runs.Run, tmp_path: Path
+) -> None:
+    shutil.copytree(run.folder, tmp_path / "lent")
+    experiment = settle("transfer-finetuned", {"train.epochs": 2}, backbone=tmp_path / "lent")
+    second = run_of(experiment, other_digits, tmp_path / "second")
+    shutil.rmtree(tmp_path / "lent")
+    kept = {each.path: steps.read(each) for each in load_network(second).weights}
+    frozen = settle("transfer-frozen", {"train.epochs": 1}, backbone=second.folder)
+    third = train(frozen, other_digits)
+    assert all((third[path] == kept[path]).all() for path in kept if "conv" in path or "norm" in path)
+
+
+def test_a_backbone_that_was_trained_again_is_refused(
+    settle: Settle, other_digits: Dataset, run: runs.Run, tmp_path: Path
+) -> None:
+    folder = tmp_path / "lent"
+    shutil.copytree(run.folder, folder)
+    experiment = settle("transfer-frozen", backbone=folder)
+    begun = trial.Trial("transfer-frozen", experiment, other_digits)
+    with np.load(folder / runs.WEIGHTS) as file:
+        arrays = {name: file[name] for name in file.files}
+    arrays["conv_1/bias"] += 1
+    np.savez(folder / runs.WEIGHTS, **arrays)
+    with pytest.raises(RunError, match="others than when this was begun"):
+        backbones.load(experiment.model)
+    with pytest.raises(RunError, match="others than when this was begun"):
+        backbones.with_backbone(experiment)
+    anew = replace(begun, experiment=settle("transfer-frozen", backbone=folder))
+    files.write_json(
+        tmp_path / "run.unfinished" / "experiment.json",
+        {
+            "rung": "transfer-frozen",
+            "experiment": experiment.model_dump(),
+            "data": other_digits.provenance(),
+            "environment": {"versions": {}, "threads": None},
+        },
+    )
+    (tmp_path / "run.unfinished" / "checkpoint-0001-000000.json").touch()
+    with pytest.raises(RunError, match="backbone_sha256 was"):
+        HowToGoOn().prepare(anew, tmp_path / "run")
+
+
+def test_a_backbone_that_has_seen_the_test_images_is_refused(run: runs.Run) -> None:
+    start = backbones.changes(str(run.folder), None, {}) | {
+        "data.source": "digits",
+        "data.limit": 140,
+        "data.image_size": (SIDE, SIDE),
+        "data.classes": tuple("01234567"),
+    }
+    said: list[str] = []
+    other_split = {"data.test": 0.4}  # of what was trained on, too
+    with pytest.raises(DataError, match=r"trained or validated on \d+ of the \d+ test images.*--on-leak keep"):
+        make_plan(load_ladder("transfer"), [0], start | other_split, load, said.append)
+    plan = make_plan(
+        load_ladder("transfer"), [0], start | other_split | {"data.on_leak": "keep"}, load, said.append
+    )
+    assert len([text for text in said if text.startswith("kept a leak: the backbone")]) == 1
+    assert any("kept a leak" in note for note in plan.trials[-1].dataset.provenance()["notes"])
+    make_plan(load_ladder("transfer"), [0], start, load)  # its own split
+
+
+def test_images_of_another_size_are_taken_and_of_other_channels_where_they_can_be(run: runs.Run) -> None:
+    model = Experiment().replace(backbones.changes(str(run.folder), None, {})).model
+    arrays, _ = backbones._read_arrays(run)
+    statistics = Statistics((1.0,), (1.0,))
+    larger = networks.build(model, (40, 24, 1), 2, statistics)
+    networks.take(larger, model.model_copy(update={"pretrained": True}), networks.Backbone(arrays))
+    with pytest.raises(ExperimentError, match=r"data\.channels=1"):
+        sizes.check_channels(model, 3)
+    of_colours = model.model_copy(update={"channels": 3, "preprocessing": "unit"})
+    repeated = networks.build(of_colours, (SIDE, SIDE, 1), 2)
+    assert repeated.get_layer("conv_1").kernel.shape == (3, 3, 3, 4)
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"train.frozen_share": 0.5}, "takes model.pretrained"),
+        ({"model.weights": "a.h5"}, "name its network too"),
+        ({"train.frozen_share": 1.5}, "frozen_share"),
+    ],
+)
+def test_settings_that_cannot_be_together_are_refused(changes: dict[str, Any], said: str) -> None:
+    with pytest.raises(ExperimentError, match=said):
+        Experiment().replace(changes)
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"ladder": "transfer"}, "--pretrained NAME"),
+        ({"pretrained": "MobileNetV4"}, "did you mean 'MobileNetV2'"),
+        ({"pretrained": "no/such/run"}, "there is no folder"),
+        ({"weights": "a.h5"}, "give --pretrained NAME too"),
+        ({"pretrained": "VGG16", "weights": "a.h5"}, "there is no file"),
+    ],
+)
+def test_a_climb_without_a_backbone_says_what_to_give(given: dict[str, Any], said: str) -> None:
+    with pytest.raises(ConvladderError, match=said):
+        cl.climb("digits", quiet=True, **given)
+
+
+def test_what_is_taken_from_a_run_is_not_set_otherwise(run: runs.Run) -> None:
+    with pytest.raises(ExperimentError, match=r"model\.padding is same here, and valid in the backbone"):
+        cl.climb("digits", pretrained=run.folder, changes={"model.padding": "same"}, quiet=True)
+    with pytest.raises(ExperimentError, match="a run has weights of its own"):
+        cl.climb("digits", pretrained=run.folder, weights="a.h5", quiet=True)
+    wider = backbones.changes(str(run.folder), None, {"model.dense": [9]}) | {"model.dense": [9]}
+    assert backbones.with_backbone(Experiment().replace(wider)).model.dense == (9,)
