@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 STORE = 128 * 2**20  # bytes of shared memory a node
+HEAD = "127.0.0.2"  # 127.0.0.1 Ray takes for the address by which others see this machine
 
 
 @dataclass
@@ -19,11 +21,17 @@ class Nodes:
 
     folder: Path
     cluster: Any
+    client_port: int
     by_id: dict[str, Any] = field(default_factory=dict)
 
     @property
     def address(self) -> str:
         return str(self.cluster.address)
+
+    @property
+    def address_from_outside(self) -> str:
+        """The address for a driver that is on no node."""
+        return f"ray://{HEAD}:{self.client_port}"
 
     def add(self) -> None:
         number = len(self.by_id)
@@ -31,10 +39,7 @@ class Nodes:
             num_cpus=1,
             object_store_memory=STORE,
             node_ip_address=f"127.0.0.{number + 3}",
-            env_vars={
-                "CONVLADDER_CACHE": str(self.cache(number)),
-                "PYTHONPATH": os.pathsep.join(filter(None, sys.path)),  # a node finds what this finds
-            },
+            env_vars={"CONVLADDER_CACHE": str(self.cache(number))},
         )
         self.by_id[node.node_id] = node
 
@@ -48,18 +53,29 @@ class Nodes:
 
 @contextmanager
 def started(folder: Path, nodes: int) -> Iterator[Nodes]:
+    """Start a cluster of so many nodes, whose processes find the modules that this one finds."""
     from ray.cluster_utils import Cluster
 
+    with socket.create_server((HEAD, 0)) as free:
+        client_port = free.getsockname()[1]
     head = {
         "num_cpus": 0,
         "object_store_memory": STORE,
         "include_dashboard": False,
-        "node_ip_address": "127.0.0.2",  # 127.0.0.1 Ray takes for the address by which others see this machine
+        "node_ip_address": HEAD,
+        "ray_client_server_port": client_port,
     }
-    cluster = Nodes(folder, Cluster(initialize_head=True, head_node_args=head))
+    before = os.environ.get("PYTHONPATH")
+    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, sys.path))
     try:
-        for _ in range(nodes):
-            cluster.add()
-        yield cluster
+        cluster = Nodes(folder, Cluster(initialize_head=True, head_node_args=head), client_port)
+        try:
+            for _ in range(nodes):
+                cluster.add()
+            yield cluster
+        finally:
+            cluster.cluster.shutdown()
     finally:
-        cluster.cluster.shutdown()
+        del os.environ["PYTHONPATH"]
+        if before is not None:
+            os.environ["PYTHONPATH"] = before

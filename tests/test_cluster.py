@@ -180,11 +180,11 @@ def test_a_node_with_other_versions_is_named_before_anything_trains(
         pass
 
 
-def test_a_trial_whose_process_dies_again_and_again_has_failed(
+def test_a_trial_from_outside_the_cluster_whose_process_dies_again_and_again_has_failed(
     two_nodes: Nodes, plan: Plan, tmp_path: Path
 ) -> None:
     task = Task("deadly", die, (plan.trials[0], tmp_path / "run"))
-    with engine_at(two_nodes.address) as engine:
+    with engine_at(two_nodes.address_from_outside) as engine:
         events = list(engine.pool([task], renew_after=12).events())
     assert len(of_kind(events, Started)) == 1
     assert len(of_kind(events, Message)) == cluster.LOSSES - 1

@@ -12,7 +12,7 @@ import shutil
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -23,6 +23,7 @@ from convladder.connecting import Connection
 from convladder.data.sending import BUSY, WANTED, Waybill, pieces
 from convladder.errors import ClusterError, ConvladderError
 from convladder.processes import (
+    Event,
     Events,
     Failed,
     Finished,
@@ -63,6 +64,15 @@ class RayPool(Pool):
 
     def _make_lane(self, pending: Pending, events: Events, threads: int, renew_after: int | None) -> Lane:
         return _NodeLane(self._common, pending, events, threads, renew_after)
+
+    def events(self) -> Iterator[Event]:
+        """Run the tasks as `Pool` does. Raises ClusterError where the connection is lost, or all nodes are."""
+        try:
+            yield from super().events()
+        except ConnectionError as error:
+            raise ClusterError(
+                f"the connection to the cluster is lost ({_lines(error)[0]}): the same command goes on"
+            ) from None
 
     @property
     def _patience(self) -> float:
@@ -105,7 +115,7 @@ class _NodeLane(Lane):
         super().__init__(pending, events)
         self._common, self._ray = common, common.connection.ray
         hosts = self._ray.remote(num_cpus=1, max_concurrency=8, scheduling_strategy="SPREAD")(node.Host)
-        self._make_host = partial(hosts.remote, threads, renew_after)
+        self._make_host = partial(hosts.remote, threads, renew_after, node.environment())
         self._host: Any = None
         self._node = self._name = ""
         self._lock = threading.Lock()
@@ -174,7 +184,7 @@ class _NodeLane(Lane):
         except self._losses as error:
             self._leave()
             event = self._give_back(task, f"{self._name} was lost ({_lines(error)[0]})")
-        except ClusterError:
+        except (ClusterError, ConnectionError):  # no other trial would fare better
             raise
         except Exception as error:
             self._leave()  # what goes on there is of no use any more
@@ -246,6 +256,8 @@ class _NodeLane(Lane):
         try:
             if (self._node, folder.name) not in self._common.sent and self._deliver(folder):
                 self._common.sent.add((self._node, folder.name))
+        except ConnectionError:
+            raise
         except (ConvladderError, OSError) as error:
             raise ClusterError(f"{self._name} cannot take the images: {error}") from error
         finally:

@@ -16,7 +16,7 @@ import shutil
 import sys
 import threading
 import time
-from collections.abc import Set
+from collections.abc import Mapping, Set
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -121,6 +121,11 @@ class _Errand:
         shutil.rmtree(self.place, ignore_errors=True)
 
 
+def environment() -> dict[str, str]:
+    """Return what of this process's environment holds for workers, wherever they are."""
+    return {name: os.environ[name] for name in ("KERAS_BACKEND",) if name in os.environ}
+
+
 def _places() -> Path:
     return cache_folder() / "trials"
 
@@ -138,7 +143,8 @@ class Host:
     Its methods are called in several threads: `listen` waits while others come.
     """
 
-    def __init__(self, threads: int, renew_after: int | None) -> None:
+    def __init__(self, threads: int, renew_after: int | None, environment: Mapping[str, str]) -> None:
+        os.environ.update(environment)
         remove_abandoned()
         self._said: queue.SimpleQueue[Said] = queue.SimpleQueue()
         self._tasks: queue.SimpleQueue[Task | None] = queue.SimpleQueue()
