@@ -2,11 +2,11 @@
 
     python benchmarks/transfer.py [--apart CLASS CLASS] [--size usual|middle|smallest] [--jobs N] [--out FOLDER]
 
-A network is trained on eight classes of CIFAR-10. For the other two, automobiles and trucks if no others are asked
-for, each rung of the ladder `transfer` is trained on 20, 100 and 500 images a class: from scratch, with the backbone
-frozen, and with it fine-tuned. Each of five seeds draws images of its own, 15 % of which are for validation; all are
-tested on the same 2,000 images. The number of epochs is fixed in advance, and the last one is kept. Some quarter of
-an hour on two cores. CIFAR-10 as in bench.py.
+A network is trained on eight classes of CIFAR-10. For the other two, automobiles and trucks if no others are
+asked for, each rung of the ladder `transfer` is trained on 20, 100 and 500 images a class: from scratch, with
+the backbone frozen, and with it fine-tuned. Each of five seeds draws images of its own, 15 % of which are for
+validation; all are tested on the same 2,000 images. The number of epochs is fixed in advance, and the last
+one is kept. Some quarter of an hour on two cores. CIFAR-10 as in bench.py.
 """
 
 from __future__ import annotations
