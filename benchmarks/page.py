@@ -166,7 +166,7 @@ def of_transfer(folder: Path) -> str:
     before, epochs = told["pretraining"], told["epochs"]
     each = ", ".join(f"{count} with {images} images a class" for images, count in epochs.items())
     design = (
-        f"Backbone: `{told['rung']}`, {before['images']:,} images of eight classes, "
+        f"{' and '.join(told['apart'])}. Backbone: `{told['rung']}`, {before['images']:,} images of the others, "
         f"{plural(before['epochs'], 'epoch')}, test accuracy {before['accuracy']:.3f} on them. "
         f"{told['tested']:,} test images, {plural(told['seeds'], 'seed')}; epochs: {each}."
     )
