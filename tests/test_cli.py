@@ -8,7 +8,19 @@ import pytest
 
 from conftest import MakeFolder
 
-COMMANDS = ["check", "climb", "train", "evaluate", "ladder", "report", "explain", "compare", "cache"]
+COMMANDS = [
+    "check",
+    "climb",
+    "train",
+    "tune",
+    "evaluate",
+    "reproduce",
+    "ladder",
+    "report",
+    "explain",
+    "compare",
+    "cache",
+]
 
 
 def convladder(*words: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:

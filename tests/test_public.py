@@ -30,6 +30,7 @@ def test_the_public_names() -> None:
         "Reproduction",
         "Run",
         "Rung",
+        "Tuning",
         "assist",
         "check",
         "climb",
@@ -38,14 +39,15 @@ def test_the_public_names() -> None:
         "load_ladder",
         "reproduce",
         "train",
+        "tune",
     ]
     for name in convladder.__all__:
         assert getattr(convladder, name).__name__ == name
 
 
 def test_an_unknown_name_is_an_attribute_error() -> None:
-    with pytest.raises(AttributeError, match="no attribute 'tuning'"):
-        _ = convladder.tuning
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        _ = convladder.nothing
 
 
 def test_imports_go_one_way() -> None:
