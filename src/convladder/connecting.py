@@ -14,12 +14,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from convladder import provenance
+from convladder import backend, provenance
 from convladder.errors import ClusterError
 from convladder.extras import require
 
 EXTRA = "cluster"
-PACKAGES = (*provenance.DECISIVE, "ray")
 ANSWER_SECONDS = 5.0
 VERSIONS_SECONDS = 120.0  # a node under load may take a while to start a worker
 LOCAL = ("localhost", "127.0.0.1", "::1")
@@ -110,6 +109,11 @@ def teller() -> Callable[[tuple[str, ...]], dict[str, str]]:
     return tell
 
 
+def packages() -> tuple[str, ...]:
+    """Return those whose versions must be the same on all nodes."""
+    return (*provenance.DECISIVE, *backend.PACKAGES[backend.chosen()], "ray")
+
+
 def _import_ray() -> Any:
     # read when Ray is imported: for how long it looks for this machine among the nodes
     os.environ.setdefault("RAY_gcs_server_request_timeout_seconds", str(JOINED_SECONDS))
@@ -166,7 +170,7 @@ def _ask_versions(ray: Any, nodes: list[str]) -> dict[str, Versions]:
     """Ask each node; one that is lost meanwhile is left out."""
     there = ray.util.scheduling_strategies.NodeAffinitySchedulingStrategy
     tell = ray.remote(num_cpus=0, max_retries=0)(teller())
-    asked = {tell.options(scheduling_strategy=there(each, soft=False)).remote(PACKAGES): each for each in nodes}
+    asked = {tell.options(scheduling_strategy=there(each, soft=False)).remote(packages()): each for each in nodes}
     done, late = ray.wait(list(asked), num_returns=len(asked), timeout=VERSIONS_SECONDS)
     if late:
         raise ClusterError(f"{len(late)} of {len(asked)} nodes of the cluster do not answer: see `ray status`")
@@ -179,7 +183,7 @@ def _ask_versions(ray: Any, nodes: list[str]) -> dict[str, Versions]:
 
 def _refuse_others(found: Mapping[str, Versions]) -> None:
     """Raise ClusterError where versions differ from this machine's: results could not be compared."""
-    own = teller()(PACKAGES)
+    own = teller()(packages())
     differing = [
         f"{node} has {name} {versions.get(name, 'not installed')}, this machine {own.get(name, 'not installed')}"
         for node, versions in found.items()

@@ -24,7 +24,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from convladder import files, folders, worker
-from convladder.connecting import PACKAGES, teller
+from convladder.connecting import packages, teller
 from convladder.data.bank import cache_folder
 from convladder.data.sending import Bytes, Receiver, Waybill
 from convladder.processes import Died, Failed, Finished, Halted, Message, Pool, Task
@@ -158,7 +158,7 @@ class Host:
         """Return the id and the name of the node that this is on, and its versions."""
         import ray
 
-        return ray.get_runtime_context().get_node_id(), platform.node(), teller()(PACKAGES)
+        return ray.get_runtime_context().get_node_id(), platform.node(), teller()(packages())
 
     def begin_receiving(self, waybill: Waybill) -> str:
         """Return how it stands with a bank (see `Receiver.begin`)."""
