@@ -170,7 +170,8 @@ def of_transfer(folder: Path) -> str:
         f"{plural(before['epochs'], 'epoch')}, test accuracy {before['accuracy']:.3f} on them. "
         f"{told['tested']:,} test images, {plural(told['seeds'], 'seed')}; epochs: {each}."
     )
-    return "\n".join(lines) + f"\n\n{design} {results.as_line(told)}"
+    picture = "![Accuracy of each rung by the number of images a class](../benchmarks/results/transfer.png)"
+    return "\n".join(lines) + f"\n\n{design} {results.as_line(told)}\n\n{picture}"
 
 
 def _cost(told: dict[str, Any]) -> str:
