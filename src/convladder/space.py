@@ -68,7 +68,9 @@ class Dimension(BaseModel):
     def is_searched(self, values: Mapping[str, Any], settings: Mapping[str, Any]) -> bool:
         """Whether its conditions hold: by the values so far, or else by the settings."""
         here = {name: values.get(name, settings[name]) for name in self.when}
-        return all(any(_same(here[name], each) for each in _alternatives(name, self.when[name])) for name in here)
+        return all(
+            any(is_same(here[name], each) for each in _alternatives(name, self.when[name])) for name in here
+        )
 
     @property
     def ends(self) -> tuple[Any, ...]:
@@ -128,7 +130,7 @@ class Space:
         for key, dimension in self.dimensions.items():
             value = settings[key]
             if dimension.choices is not None:
-                found = [choice for choice in dimension.choices if _same(choice, value)]
+                found = [choice for choice in dimension.choices if is_same(choice, value)]
                 place |= {key: _name(found[0])} if found else {}
             elif isinstance(value, int | float):
                 place[key] = min(max(value, dimension.ends[0]), dimension.ends[1])
@@ -249,11 +251,11 @@ def _alternatives(key: str, wanted: Any) -> list[Any]:
     return [wanted] if is_a_list and not any(isinstance(each, list) for each in wanted) else wanted
 
 
-def _same(one: Any, other: Any) -> bool:
+def is_same(one: Any, other: Any) -> bool:
     """Whether two values of a setting are the same, however written: 0 and 0.0, lists and tuples, none."""
     one, other = (None if value == "none" else value for value in (one, other))
     if isinstance(one, list | tuple) and isinstance(other, list | tuple):
-        return len(one) == len(other) and all(map(_same, one, other))
+        return len(one) == len(other) and all(map(is_same, one, other))
     return isinstance(one, bool) == isinstance(other, bool) and bool(one == other)
 
 

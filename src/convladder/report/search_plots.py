@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -14,9 +13,10 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from convladder.report.style import BLUE, INK, MUTED, ORANGE, WIDTH, Into, new_axes, styled
+from convladder.space import is_same
 
 MOST_AXES = 8  # of the parallel coordinates: more cannot be read
-BELOW = -0.12  # where a setting that was not searched lies on its axis
+BELOW = -0.12  # where what was not searched lies on its axis
 LEADING = 0.25  # share of the finished candidates that is drawn in colour
 
 Dimensions = Mapping[str, Mapping[str, Any]]  # as a space writes them
@@ -139,14 +139,23 @@ def _draw_axis(axes: Axes, column: int, ticks: Mapping[float, str]) -> None:
 
 
 def _places(values: pd.Series[Any], dimension: Mapping[str, Any]) -> NDArray[np.float64]:
-    """Return where values lie on the axis of their setting, from 0 to 1."""
+    """Return where values lie on the axis of their setting, from 0 to 1, or below where they are not of it."""
     if "choices" in dimension:
-        names = [json.dumps(choice) for choice in dimension["choices"]]
-        at = {name: number / (len(names) - 1) for number, name in enumerate(names)}
-        return np.array([BELOW if value is None else at[json.dumps(value)] for value in values])
+        return np.array([_place_among(dimension["choices"], value) for value in values])
     scale = math.log if dimension.get("log") else float
     low, high = scale(dimension["low"]), scale(dimension["high"])
-    return np.array([BELOW if value is None else (scale(value) - low) / (high - low) for value in values])
+    inside = [value is not None and dimension["low"] <= value <= dimension["high"] for value in values]
+    return np.array(
+        [
+            (scale(value) - low) / (high - low) if is_inside else BELOW
+            for value, is_inside in zip(values, inside, strict=True)
+        ]
+    )
+
+
+def _place_among(choices: Sequence[Any], value: Any) -> float:
+    found = [number for number, choice in enumerate(choices) if value is not None and is_same(choice, value)]
+    return found[0] / (len(choices) - 1) if found else BELOW
 
 
 def _ticks(dimension: Mapping[str, Any]) -> dict[float, str]:
