@@ -220,6 +220,15 @@ def test_a_trial_that_is_halted_ends_and_brings_home_what_it_has(
     assert list((tmp_path / "run.unfinished").glob("checkpoint-*.json"))
 
 
+@pytest.fixture
+def heeds_ctrl_c() -> Iterator[None]:
+    """Answer Ctrl-C as Python does: a shell's background jobs ignore it, and so would what they start."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("heeds_ctrl_c")
 def test_a_stop_brings_the_checkpoint_home_and_this_machine_goes_on_to_the_same_bits(
     two_nodes: Nodes, plan: Plan, here: Path, tmp_path: Path
 ) -> None:
