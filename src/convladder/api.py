@@ -175,15 +175,8 @@ def train(
     intake.check_counts(threads=threads)
     tracking = Tracking(tensorboard, mlflow)
     given = intake.changes_of(epochs, changes) | {"seed": seed}
-    name, experiment = intake.experiment_of(
-        data,
-        rung,
-        intake.ladder_of(ladder, pretrained),
-        given,
-        parallel,
-        backbone=intake.backbone_of(pretrained, weights, given),
-        say=reporter.say,
-    )
+    begun = intake.Start(data, rung, ladder, pretrained, weights)
+    name, experiment = begun.experiment(given, parallel, reporter.say)
     if out:
         folders.check_free(Path(out))
         folders.check_outside(Path(out), experiment.data.source)
@@ -244,15 +237,8 @@ def assist(
         raise ExperimentError("process 0 calls train, and the others assist")
     intake.check_counts(threads=threads)
     given = intake.changes_of(epochs, changes) | {"seed": seed}
-    name, experiment = intake.experiment_of(
-        data,
-        rung,
-        intake.ladder_of(ladder, pretrained),
-        given,
-        parallel,
-        backbone=intake.backbone_of(pretrained, weights, given),
-        say=reporter.say,
-    )
+    begun = intake.Start(data, rung, ladder, pretrained, weights)
+    name, experiment = begun.experiment(given, parallel, reporter.say)
     dataset = intake.loader(data, allow_rejects, reporter)(experiment.data)
     trial = Trial(name, experiment.replace(dataset.settled()), dataset, parallel=parallel)
     reporter.say(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -40,28 +41,29 @@ def going_on(
         raise
 
 
-def experiment_of(
-    data: str | Path | Dataset,
-    rung: str | None,
-    ladder: Ladder,
-    given: dict[str, Any],
-    parallel: Parallel,
-    *,
-    backbone: dict[str, Any],
-    say: Say,
-) -> tuple[str, Experiment]:
-    """Return the rung that is to be trained, and its experiment, before the data are looked at.
+@dataclass(frozen=True)
+class Start:
+    """What a single training is of, as a person gives it: see `api.train`."""
 
-    `backbone` is what the start of the ladder takes from one, `given` what overrules the rung.
-    """
-    backend.chosen()
-    name = rung or ladder.rungs[-1].name
-    check_data(given)
-    experiment = backbones.with_backbone(
-        ladder.experiment(name, data_settings(data) | backbone).replace(given), say
-    )
-    parallel.check_batch(experiment.train.batch_size)
-    return name, experiment
+    data: str | Path | Dataset
+    rung: str | None
+    ladder: str | Ladder | None
+    pretrained: str | Path | None
+    weights: str | Path | None
+
+    def experiment(self, given: dict[str, Any], parallel: Parallel, say: Say) -> tuple[str, Experiment]:
+        """Return the rung that is to be trained, and its experiment, before the data are looked at.
+
+        `given` overrules the rung. Raises ConvladderError.
+        """
+        backend.chosen()
+        ladder = ladder_of(self.ladder, self.pretrained)
+        name = self.rung or ladder.rungs[-1].name
+        check_data(given)
+        begun = data_settings(self.data) | backbone_of(self.pretrained, self.weights, given)
+        experiment = backbones.with_backbone(ladder.experiment(name, begun).replace(given), say)
+        parallel.check_batch(experiment.train.batch_size)
+        return name, experiment
 
 
 def check_data(settings: Mapping[str, Any]) -> None:
