@@ -122,6 +122,14 @@ def check_unseen(model: Model, dataset: Dataset, say: Say = silent) -> Dataset:
     return replace(dataset, notes=(*dataset.notes, *remarks))
 
 
+def check_at_hand(model: Model, *, shares_disk: bool) -> None:
+    """Raise ExperimentError where trials run on machines that do not have the weights of the backbone."""
+    if model.backbone and not shares_disk:
+        raise ExperimentError(
+            f"the backbone {model.backbone} is on this machine's disk alone: leave out --cluster"
+        )
+
+
 def count_seen(run: runs.Run, digests: NDArray[np.uint64]) -> int | None:
     """Return how many of the images with these digests of their pixels a run was trained or validated on.
 

@@ -113,11 +113,8 @@ def climb(
     ClusterError
         The engine is a cluster, and has lost all of its nodes.
     """
-    backbone = next(
-        (trial.experiment.model.backbone for trial in plan.trials if trial.experiment.model.backbone), None
-    )
-    if backbone and not engine.shares_disk:
-        raise ExperimentError(f"the backbone {backbone} is on this machine's disk alone: leave out --cluster")
+    for trial in plan.trials:
+        backbones.check_at_hand(trial.experiment.model, shares_disk=engine.shares_disk)
     with folders.locked(folder):
         missing = missing_trials(plan, folder, how)
         earlier = _earlier_trials(plan, folder)
