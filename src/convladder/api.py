@@ -240,6 +240,7 @@ def assist(
     begun = intake.Start(data, rung, ladder, pretrained, weights)
     name, experiment = begun.experiment(given, parallel, reporter.say)
     dataset = intake.loader(data, allow_rejects, reporter)(experiment.data)
+    dataset = backbones.check_unseen(experiment.model, dataset, reporter.say)
     trial = Trial(name, experiment.replace(dataset.settled()), dataset, parallel=parallel)
     reporter.say(
         f"process {parallel.process_id} of {parallel.processes} computes for process 0, which tells how it goes"

@@ -23,7 +23,7 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from convladder import files, folders, worker
+from convladder import backend, files, folders, worker
 from convladder.connecting import packages, teller
 from convladder.data.bank import cache_folder
 from convladder.data.sending import Bytes, Receiver, Waybill
@@ -52,6 +52,8 @@ def write_unfinished(folder: Path, contents: Contents) -> None:
     """Put an unfinished run into a folder, in such an order that it can be gone on with at any moment."""
     for name in sorted(contents, key=_rank):
         files.write_bytes(folder / name, contents[name])
+    if not any(name.startswith("checkpoint-") and name.endswith(".json") for name in contents):
+        return  # no newer one has come: those that are here stay
     others = [path for path in folder.glob("checkpoint-*") if path.name not in contents]
     for path in sorted(others, key=lambda path: -_rank(path.name)):
         files.remove(path)
@@ -123,7 +125,7 @@ class _Errand:
 
 def environment() -> dict[str, str]:
     """Return what of this process's environment holds for workers, wherever they are."""
-    return {name: os.environ[name] for name in ("KERAS_BACKEND",) if name in os.environ}
+    return {backend.VARIABLE: backend.chosen()}  # whatever the shell says in which a node was started
 
 
 def _places() -> Path:
