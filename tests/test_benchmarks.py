@@ -136,6 +136,18 @@ def test_sides_take_turns_and_ratios_are_of_one_round(tmp_path: Path) -> None:
     )
 
 
+def test_a_ratio_to_one_that_gave_up_is_a_bound(tmp_path: Path) -> None:
+    gave_up = 'print(\'{"speed": 12, "accuracy": 0.4, "gave_up": true}\')'
+    reached = 'print(\'{"speed": 2, "accuracy": 0.7}\')'
+    ratio = Ratio("b", ("b", "speed"), ("a", "speed"), wanted=3)
+    sides = (Side("a", "-c", (reached,)), Side("b", "-c", (gave_up,)))
+    row = Row("row", "work", sides, (ratio,), rounds=2, same=(), at_least=0.7)
+    (*_, measured) = measure_row(row, tmp_path, lambda said: None)
+    summary = results.summarise(measured, "full")
+    assert (summary["ratios"][0]["bounds"], summary["differences"]) == (2, [])
+    assert "| at least 6.00 | 6.00 to 6.00 (2) | 3 | reached |" in results.as_table([summary])
+
+
 def test_rounds_may_be_measured_at_several_times(tmp_path: Path) -> None:
     ratio = Ratio("b over a", ("b", "speed"), ("a", "speed"))
     row = Row("row", "work", (telling("a", 5, 2.0), telling("b", 5, 3.0)), (ratio,), rounds=2, same=("images",))

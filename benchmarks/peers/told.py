@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -25,6 +26,9 @@ def arguments(doc: str | None) -> argparse.Namespace:
     parser.add_argument("--seeds", type=int, default=1, help="train with so many, one after another")
     parser.add_argument("--validation", type=float, default=0.15)
     parser.add_argument("--target", type=float, default=0.7, help="accuracy at which to stop")
+    parser.add_argument(
+        "--limit", type=float, default=math.inf, help="seconds of training, after which to give up"
+    )
     parser.add_argument("--kinds", help="of augmentation, parted by commas")
     parser.add_argument("--images", type=int, help="train on so many only")
     asked = parser.parse_args()

@@ -77,6 +77,10 @@ class Ratio:
         (top, above), (bottom, below) = self.top, self.bottom
         return float(told[top][above] / told[bottom][below])
 
+    def is_bound(self, told: dict[str, Figures]) -> bool:
+        """Whether the ratio is at least that much: the upper side gave up before it had reached its goal."""
+        return bool(told[self.top[0]].get("gave_up"))
+
 
 @dataclass(frozen=True)
 class Row:
@@ -85,7 +89,8 @@ class Row:
     kind : recipe: all train the same network in the same way, or make the same images; accuracy: each does what it
         finds best; wait: what a person waits for, beside something that takes as long as people are used to.
     same : figures in which all sides must agree, in each round.
-    accuracy_within : how far apart the sides' mean accuracies may be. at_least : what each must reach each time.
+    accuracy_within : how far apart the sides' mean accuracies may be. at_least : what each must reach each time,
+        unless it says that it gave up.
     first : run once before, untimed, with the kept cache.
     memory : look at how much memory each side takes, all of its processes together.
     """
@@ -110,10 +115,14 @@ class Measured:
     row: Row
     rounds: list[dict[str, Figures]] = field(default_factory=list)
 
-    def ratios(self, ratio: Ratio) -> list[float]:
-        """Return the ratio in each round in which both sides were run."""
+    def rounds_of(self, ratio: Ratio) -> list[dict[str, Figures]]:
+        """Return the rounds in which both of its sides were run."""
         sides = {ratio.top[0], ratio.bottom[0]}
-        return [ratio.of(told) for told in self.rounds if sides <= told.keys()]
+        return [told for told in self.rounds if sides <= told.keys()]
+
+    def ratios(self, ratio: Ratio) -> list[float]:
+        """Return the ratio in each of those rounds."""
+        return [ratio.of(told) for told in self.rounds_of(ratio)]
 
 
 def measure_row(
@@ -201,7 +210,12 @@ def find_differences(row: Row, rounds: Sequence[dict[str, Figures]]) -> list[str
     if row.accuracy_within is not None and apart > row.accuracy_within:
         found.append("accuracy: " + ", ".join(f"{side} {mean:.3f}" for side, mean in means.items()))
     least = row.at_least or 0
-    missed = {side for told in rounds for side, each in told.items() if each.get("accuracy", 1) < least}
+    missed = {
+        side
+        for told in rounds
+        for side, each in told.items()
+        if each.get("accuracy", 1) < least and not each.get("gave_up")
+    }
     return found + [f"accuracy: {side} did not reach {row.at_least}" for side in sorted(missed)]
 
 

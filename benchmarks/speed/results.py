@@ -45,6 +45,8 @@ def summarise(measured: Measured, size: str, earlier: dict[str, Any] | None = No
         values = measured.ratios(ratio)
         spread = {"median": statistics.median(values), "low": min(values), "high": max(values)} if values else {}
         ratios.append({"name": ratio.name, "wanted": ratio.wanted, "rounds": len(values), **spread})
+        if bounds := sum(map(ratio.is_bound, measured.rounds_of(ratio))):
+            ratios[-1]["bounds"] = bounds
     return {
         "row": row.name,
         "work": row.work,
@@ -123,4 +125,5 @@ def _cells(ratio: dict[str, Any], same: bool) -> str:
     spread = (
         f"{ratio['low']:.2f} to {ratio['high']:.2f} ({ratio['rounds']})" if ratio["rounds"] > 1 else "one round"
     )
-    return f"{ratio['name']} | {ratio['median']:.2f} | {spread} | {wanted} | {reached}"
+    given_up = "at least " if ratio.get("bounds") else ""
+    return f"{ratio['name']} | {given_up}{ratio['median']:.2f} | {spread} | {wanted} | {reached}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -43,6 +44,7 @@ class Size:
     photographs: int = 60
     target: float = 0.5
     target_epochs: int = 2
+    patience: float = math.inf  # seconds that the other side may train for the target
     same_accuracy: bool = True
 
 
@@ -69,7 +71,8 @@ SIZES = {
         augmented=10_000,
         photographs=500,
         target=0.7,
-        target_epochs=5,
+        target_epochs=4,
+        patience=600,
     ),
 }
 
@@ -262,13 +265,15 @@ def memory(size: Size, workspace: Path) -> Row:
 
 def target(size: Size, workspace: Path) -> Row:
     folder = str(size.images(workspace))
-    ours = ("--rung", "batch-norm", "--set", "train.precision=bfloat16", "--epochs", str(size.target_epochs))
+    recipe = ("train.precision=bfloat16", "train.schedule=cosine", "train.warmup=0.1")
+    ours = ("--rung", "batch-norm", "--epochs", str(size.target_epochs), *(f"--set={each}" for each in recipe))
+    goal = ("--target", str(size.target), "--limit", str(size.patience))
     return Row(
         "target",
         f"from a folder to a test accuracy of {size.target}, a seed a round",
         (
             Side(OURS, "ours/train.py", (folder, *ours, "--seed", "{round}"), cache="fresh"),
-            Side(NOTEBOOK, "peers/notebook.py", (folder, "--target", str(size.target), "--seed", "{round}")),
+            Side(NOTEBOOK, "peers/notebook.py", (folder, *goal, "--seed", "{round}")),
         ),
         (Ratio(NOTEBOOK, (NOTEBOOK, "seconds"), (OURS, "seconds"), 3),),
         kind="accuracy",
