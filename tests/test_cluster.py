@@ -6,7 +6,7 @@ import signal
 import socket
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,7 @@ from convladder.engines import Engine, engine_at
 from convladder.errors import ClusterError, DataError, ExperimentError
 from convladder.folders import TrialKey
 from convladder.ladder import load_ladder
-from convladder.processes import Event, Failed, Finished, Halted, Message, Pool, Started, Task
+from convladder.processes import Event, Failed, Finished, Halted, Message, Notice, Pool, Started, Task
 from convladder.results import Results
 from convladder.resuming import HowToGoOn
 from convladder.trial import run_trial
@@ -191,6 +191,25 @@ def test_a_trial_from_outside_the_cluster_whose_process_dies_again_and_again_has
     (failed,) = of_kind(events, Failed)
     assert failed.expected
     assert "status -9" in failed.error
+
+
+def test_a_node_that_joins_with_other_versions_is_left_out_and_the_other_does_the_work(
+    two_nodes: Nodes, plan: Plan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    newcomer = list(two_nodes.by_id.values())[1]
+
+    def compare(self: connecting.Connection, name: str, versions: connecting.Versions) -> list[str]:
+        return [f"{name} has keras 2"] if newcomer.node_ip_address in name else []
+
+    monkeypatch.setattr(connecting.Connection, "compare", compare)
+    short = [replace(trial, experiment=trial.experiment.replace({"train.epochs": 1})) for trial in plan.trials]
+    tasks = [Task(trial.key, run_trial, (trial, tmp_path / trial.key.name, "a command")) for trial in short]
+    with engine_at(two_nodes.address, jobs=2) as engine:
+        events = list(engine.pool(tasks, renew_after=12).events())
+    assert [event.key for event in of_kind(events, Finished)] == [task.key for task in tasks]
+    (notice,) = of_kind(events, Notice)
+    assert "is left out, since results could not be compared: " in notice.text
+    assert newcomer.node_ip_address in notice.text
 
 
 def test_a_node_that_cannot_take_the_images_is_named(

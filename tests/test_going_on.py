@@ -19,6 +19,7 @@ from convladder import climbing, files, folders, provenance, reproduction, resum
 from convladder.config import Experiment
 from convladder.data.dataset import Dataset
 from convladder.errors import RunError
+from convladder.parallel import Parallel
 from convladder.processes import Failed, Started
 from convladder.resuming import HowToGoOn
 from convladder.training import checkpoint
@@ -202,6 +203,11 @@ def test_what_has_changed_is_refused_or_recorded(
     monkeypatch.undo()
     with pytest.raises(RunError, match=r"threads were 1 and are now 2.*--allow-changed"):
         HowToGoOn().prepare(trial, folder, threads=2)
+    with monkeypatch.context() as jax:
+        jax.setenv("KERAS_BACKEND", "jax")
+        two = replace(trial, parallel=Parallel(processes=2, coordinator="there:1"))
+    with pytest.raises(RunError, match="devices were 1 and are now 2; processes were 1 and are now 2"):
+        HowToGoOn().prepare(two, folder)
     allowed = HowToGoOn(allow_changed=True).prepare(longer, folder)
     run_trial(allowed, folder, "pytest", print)
     about = runs.Run(folder).about

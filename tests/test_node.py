@@ -7,8 +7,11 @@ from pathlib import Path
 import pytest
 
 from convladder import files, folders, node
+from convladder.config import Data, Experiment
+from convladder.data.dataset import load
 from convladder.node import newest_checkpoint, read_folder, remove_abandoned, write_unfinished
 from convladder.processes import Task
+from convladder.trial import Trial
 
 OLD, NEW = "checkpoint-0001-000000", "checkpoint-0002-000000"
 
@@ -59,3 +62,15 @@ def test_what_a_killed_host_has_left_is_removed_and_what_another_is_at_is_not(
     assert list((tmp_path / "trials").iterdir()) == [running.place]
     running.close()
     assert list((tmp_path / "trials").iterdir()) == []
+
+
+def test_a_task_that_comes_after_a_stop_is_given_back_as_it_came(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dataset = load(Data(source="digits", limit=200))
+    monkeypatch.setenv("CONVLADDER_CACHE", str(tmp_path))
+    host = node.Host(threads=1, renew_after=None, environment={})
+    host.stop()
+    begun = ABOUT | checkpoint(OLD)
+    host.run(Task("late", print, (Trial("lenet5", Experiment(), dataset), Path("anywhere"))), begun, every=60)
+    assert host.listen(10) == [(node.STOPPED, None, begun)]

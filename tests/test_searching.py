@@ -6,6 +6,7 @@ import contextlib
 import itertools
 import math
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -289,6 +290,21 @@ def test_closing_ends_what_is_open_and_leaves_no_checkpoint(tmp_path: Path, few_
     assert not begun.candidates.open
     assert not unfinished.exists()
     assert table(tmp_path).set_index("candidate").loc[left.number, "state"] == "failed"
+
+
+def test_a_candidate_that_is_over_and_trains_on_is_halted_again(tmp_path: Path, few_digits: Dataset) -> None:
+    """As on a node that died when it was asked to end: another goes on, from the last checkpoint."""
+
+    asked: Counter[Any] = Counter()
+
+    class LosesTheFirst(OneWorker):
+        def halt(self, key: Any) -> None:
+            asked[key] += 1
+            if asked[key] > 1:
+                super().halt(key)
+
+    search(tmp_path, plan_of(few_digits), trials=8, pool=LosesTheFirst)
+    assert set(asked.values()) == {2}
 
 
 def test_when_the_time_is_up_it_ends_and_what_was_running_can_go_on(

@@ -7,12 +7,16 @@ import socket
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 from numpy.typing import NDArray
 
+from convladder import trial
+from convladder.config import Data, Experiment
+from convladder.data.dataset import load
 from convladder.errors import ExperimentError
 from convladder.parallel import Parallel
 
@@ -80,6 +84,18 @@ def test_training_and_prediction_on_jax_import_no_tensorflow(trained: Path) -> N
     modules = (trained / "modules.txt").read_text().splitlines()
     assert "jax" in modules
     assert "tensorflow" not in modules
+
+
+def test_processes_may_have_the_images_and_the_backbone_elsewhere_and_nothing_else() -> None:
+    dataset = load(Data(source="digits", limit=100))
+    here = Experiment().replace({"model.backbone": "runs/a", "model.backbone_sha256": "0" * 64})
+
+    def said(changes: dict[str, Any]) -> dict[str, str]:
+        return trial._alike(trial.Trial("lenet5", here.replace(changes), dataset))
+
+    assert said({"data.source": "/mnt/images", "model.backbone": "/mnt/a"}) == said({})
+    for other in ({"train.learning_rate": 0.1}, {"model.backbone_sha256": "1" * 64}):
+        assert said(other)["settings"] != said({})["settings"]
 
 
 @pytest.mark.parametrize(

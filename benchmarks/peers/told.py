@@ -26,9 +26,7 @@ def arguments(doc: str | None) -> argparse.Namespace:
     parser.add_argument("--seeds", type=int, default=1, help="train with so many, one after another")
     parser.add_argument("--validation", type=float, default=0.15)
     parser.add_argument("--target", type=float, default=0.7, help="accuracy at which to stop")
-    parser.add_argument(
-        "--limit", type=float, default=math.inf, help="seconds of training, after which to give up"
-    )
+    parser.add_argument("--limit", type=float, default=math.inf, help="seconds of training; then it gives up")
     parser.add_argument("--kinds", help="of augmentation, parted by commas")
     parser.add_argument("--images", type=int, help="train on so many only")
     asked = parser.parse_args()

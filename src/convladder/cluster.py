@@ -14,12 +14,11 @@ import time
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 from convladder import folders, node, worker
-from convladder.connecting import Connection
+from convladder.connecting import Connection, Versions
 from convladder.data.sending import BUSY, WANTED, Waybill, pieces
 from convladder.errors import ClusterError, ConvladderError
 from convladder.processes import (
@@ -30,6 +29,7 @@ from convladder.processes import (
     Halted,
     Lane,
     Message,
+    Notice,
     Pending,
     Pool,
     Started,
@@ -41,6 +41,7 @@ LOSSES = 3  # times that a trial may be lost with its node, or its process, unti
 LISTEN = 5.0  # seconds that a host waits for something to say
 SENDING = 30  # seconds more than on one machine, to send what was saved
 WAIT = 1.0  # seconds between looks at what others do
+NODE_LABEL = "ray.io/node-id"  # which Ray gives each node
 DESERTED = 60.0  # seconds without any processor, after which no more are waited for
 
 
@@ -83,12 +84,14 @@ class RayPool(Pool):
 class _Common:
     """What the lanes of a pool share.
 
-    sent : the banks that nodes have, as (node, bank). losses : of each task, by its key.
+    sent : the banks that nodes have, as (node, bank). losses : of each task, by its key. unfit : the ids of nodes
+    that have joined with other versions.
     """
 
     connection: Connection
     sent: set[tuple[str, str]] = field(default_factory=set)
     losses: Counter[Any] = field(default_factory=Counter)
+    unfit: set[str] = field(default_factory=set)
     _sending: dict[tuple[str, str], threading.Lock] = field(default_factory=dict)
     _waybills: dict[Path, Waybill] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -115,7 +118,7 @@ class _NodeLane(Lane):
         super().__init__(pending, events)
         self._common, self._ray = common, common.connection.ray
         hosts = self._ray.remote(num_cpus=1, max_concurrency=8, scheduling_strategy="SPREAD")(node.Host)
-        self._make_host = partial(hosts.remote, threads, renew_after, node.environment())
+        self._hosts, self._settings = hosts, (threads, renew_after, node.environment())
         self._host: Any = None
         self._node = self._name = ""
         self._lock = threading.Lock()
@@ -143,7 +146,8 @@ class _NodeLane(Lane):
 
     def _settle(self) -> None:
         """Wait for a place, until there is nothing left to take. Raises ClusterError where nodes have none."""
-        for _ in range(LOSSES):
+        lost = 0
+        while lost < LOSSES:
             host = self._make_host()
             greeting = host.greet.remote()
             if not self._comes(greeting):
@@ -154,12 +158,30 @@ class _NodeLane(Lane):
                 name = self._common.connection.nodes.get(node_id, name)
             except self._losses as error:  # of a node that has just died, or cannot run convladder
                 why = _lines(error)[-1]  # of a traceback
+                lost += 1
                 continue
-            self._common.connection.check_node(name, versions)
+            if not self._is_fit(node_id, name, versions):
+                self._ray.kill(host)
+                continue
             with self._lock:
                 self._host, self._node, self._name = host, node_id, name
             return
         raise ClusterError(f"the nodes of the cluster cannot take trials ({why}): try `import convladder` there")
+
+    def _make_host(self) -> Any:
+        """Ask for a place, on any node but those that are unfit."""
+        unfit = self._common.unfit
+        where = {"label_selector": {NODE_LABEL: f"!in({','.join(sorted(unfit))})"}} if unfit else {}
+        return self._hosts.options(**where).remote(*self._settings)
+
+    def _is_fit(self, node_id: str, name: str, versions: Versions) -> bool:
+        """Whether a node has what this machine has; one that has joined with something else is left out."""
+        differing = self._common.connection.compare(name, versions)
+        if differing and node_id not in self._common.unfit:
+            self._common.unfit.add(node_id)
+            said = f"{name} is left out, since results could not be compared: {'; '.join(differing)}"
+            self._events.put(Notice(said))
+        return not differing
 
     def _comes(self, greeting: Any) -> bool:
         """Wait for a greeting; return whether it came before there was nothing left to take."""
@@ -167,7 +189,7 @@ class _NodeLane(Lane):
         while not self._ending and not self._pending.is_over:
             if self._ray.wait([greeting], timeout=WAIT)[0]:
                 return True
-            if self._common.connection.has_processors:
+            if self._common.connection.has_processors(besides=self._common.unfit):
                 seen = time.monotonic()
             elif time.monotonic() - seen > DESERTED:
                 raise ClusterError("no node of the cluster is left: add nodes, and the same command goes on")
@@ -189,7 +211,7 @@ class _NodeLane(Lane):
         except Exception as error:
             self._leave()  # what goes on there is of no use any more
             event = Failed(task.key, *worker.describe(error))
-        if isinstance(event, Finished):
+        if isinstance(event, Finished) and folders.is_finished(folder):  # a candidate's stays until it is told
             shutil.rmtree(unfinished, ignore_errors=True)
         if event is not None:
             self._events.put(event)

@@ -9,7 +9,7 @@ import re
 import signal
 import socket
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -43,14 +43,13 @@ class Connection:
     nodes: Mapping[str, str]
     processors: int
 
-    def check_node(self, name: str, versions: Versions) -> None:
-        """Raise ClusterError where a node that has joined meanwhile differs from this machine."""
-        _refuse_others({name: versions})
+    def compare(self, name: str, versions: Versions) -> list[str]:
+        """Say in what a node differs from this machine, which may have joined meanwhile."""
+        return _differences({name: versions})
 
-    @property
-    def has_processors(self) -> bool:
-        """Whether there is any processor now, free or not."""
-        return bool(self.ray.cluster_resources().get("CPU", 0) >= 1)
+    def has_processors(self, besides: Container[str]) -> bool:
+        """Whether there is any processor now, free or not, on another node than these."""
+        return any(each["NodeID"] not in besides for each in _able_nodes(self.ray))
 
 
 def check_address(address: str) -> None:
@@ -156,12 +155,13 @@ def _why_not(address: str, said: str) -> str:
 
 def _look_around(ray: Any, address: str) -> Connection:
     """Return the connection, once every node that can run a trial was asked for its versions."""
-    alive = [each for each in ray.nodes() if each["Alive"] and each["Resources"].get("CPU", 0) >= 1]
+    alive = _able_nodes(ray)
     if not alive:
         raise ClusterError(f"the cluster at {address} has no processors: add nodes with `ray start --address=...`")
     nodes = {each["NodeID"]: f"{each['NodeManagerHostname']} ({each['NodeManagerAddress']})" for each in alive}
     found = _ask_versions(ray, list(nodes))
-    _refuse_others({nodes[each]: versions for each, versions in found.items()})
+    if differing := _differences({nodes[each]: versions for each, versions in found.items()}):
+        raise ClusterError(f"results could not be compared: {'; '.join(differing)}. Install the same on all nodes")
     processors = sum(int(each["Resources"]["CPU"]) for each in alive)
     return Connection(ray, address, nodes, processors)
 
@@ -181,17 +181,20 @@ def _ask_versions(ray: Any, nodes: list[str]) -> dict[str, Versions]:
     return found
 
 
-def _refuse_others(found: Mapping[str, Versions]) -> None:
-    """Raise ClusterError where versions differ from this machine's: results could not be compared."""
+def _able_nodes(ray: Any) -> list[dict[str, Any]]:
+    """Return what Ray says of each node that is alive and has a processor."""
+    return [each for each in ray.nodes() if each["Alive"] and each["Resources"].get("CPU", 0) >= 1]
+
+
+def _differences(found: Mapping[str, Versions]) -> list[str]:
+    """Say in which versions nodes differ from this machine: results could not be compared."""
     own = teller()(packages())
-    differing = [
+    return [
         f"{node} has {name} {versions.get(name, 'not installed')}, this machine {own.get(name, 'not installed')}"
         for node, versions in found.items()
         for name in sorted({*own, *versions})
         if versions.get(name) != own.get(name)
     ]
-    if differing:
-        raise ClusterError(f"results could not be compared: {'; '.join(differing)}. Install the same on all nodes")
 
 
 @contextlib.contextmanager

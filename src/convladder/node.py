@@ -153,6 +153,7 @@ class Host:
         tasks = iter(self._tasks.get, None)
         self._pool = Pool(tasks, jobs=1, threads=threads, renew_after=renew_after)
         self._errand: _Errand | None = None
+        self._lock, self._is_stopped = threading.Lock(), False
         self._receiver: Receiver | None = None
         threading.Thread(target=self._follow, daemon=True).start()
 
@@ -197,8 +198,12 @@ class Host:
         except BaseException:
             errand.close()
             raise
-        self._errand = errand
-        self._tasks.put(replace(task, arguments=(here, errand.folder, *others)))
+        with self._lock:
+            self._errand = errand
+            if self._is_stopped:  # meanwhile: nobody would take the task
+                self._end(STOPPED, None)
+            else:
+                self._tasks.put(replace(task, arguments=(here, errand.folder, *others)))
 
     def listen(self, seconds: float) -> list[Said]:
         """Return what the task has said since the last time; wait for so long at most."""
@@ -217,8 +222,10 @@ class Host:
 
     def stop(self) -> None:
         """Let the running task save what it is at, and take no more."""
-        self._pool.stop()
-        self._tasks.put(None)
+        with self._lock:
+            self._is_stopped = True
+            self._pool.stop()
+            self._tasks.put(None)
 
     def _follow(self) -> None:
         try:

@@ -106,7 +106,15 @@ class Overdue:
     key: Any
 
 
-Event = Started | Message | Finished | Failed | Halted | Stopping | Overdue
+@dataclass(frozen=True)
+class Notice:
+    """What a person should know, of no task."""
+
+    text: str
+    key: None = None
+
+
+Event = Started | Message | Finished | Failed | Halted | Stopping | Overdue | Notice
 
 
 Events = queue.SimpleQueue[Event | BaseException | None]

@@ -16,7 +16,7 @@ from rich.table import Table
 
 from convladder.data.sources import Progress as OnProgress
 from convladder.folders import TrialKey
-from convladder.processes import Event, Failed, Finished, Halted, Message, Overdue, Started, Stopping
+from convladder.processes import Event, Failed, Finished, Halted, Message, Notice, Overdue, Started, Stopping
 from convladder.wording import plural
 
 PLAIN_SECONDS = 10  # between plain lines of one bank
@@ -287,6 +287,8 @@ def _cells(row: dict[str, Any]) -> list[str]:
 def _show_at_once(console: Console, event: Event) -> None:
     if isinstance(event, Message) and isinstance(event.value, str):
         console.print(f"{event.key.rung}, {event.key.name}: {event.value}", markup=False)
+    if isinstance(event, Notice):
+        console.print(event.text, markup=False)
     if isinstance(event, Failed):
         _show_failure(console, event)
     if isinstance(event, Overdue):

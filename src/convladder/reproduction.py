@@ -70,7 +70,8 @@ def _differences(then: dict[str, Any], now: dict[str, Any]) -> list[str]:
     before, after = (
         each["versions"]
         | {key: each[key] for key in ("python", "machine", "threads")}
-        | {"backend": provenance.backend_of(each), "devices": each.get("devices", 1)}
+        | {"backend": provenance.backend_of(each)}
+        | {count: each.get(count, 1) for count in ("devices", "processes")}
         for each in (then, now)
     )
     return [

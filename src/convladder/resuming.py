@@ -14,12 +14,10 @@ from convladder.config import Experiment, difference
 from convladder.data.bank import VERSION
 from convladder.errors import ConvladderError, RunError
 from convladder.provenance import DECISIVE
-from convladder.trial import Trial
+from convladder.trial import INDIFFERENT, Trial
 
 CHANGEABLE = ("train.epochs", "train.early_stopping", "train.plateau", "train.plateau_factor")  # on the way
 # other images, or another split of them, are not: weights may have seen what would be tested then
-# the fingerprint speaks for the data, wherever they lie, and the sum for the weights of the backbone
-INDIFFERENT = ("data.source", "train.checkpoint_seconds", "model.backbone", "model.weights")
 
 
 @dataclass(frozen=True)
@@ -142,9 +140,9 @@ def _changes_since(unfinished: Path, trial: Trial, threads: int | None) -> tuple
     before = provenance.last_environment(about)
     if threads and before["threads"] not in (None, str(threads)):
         others.append(f"threads were {before['threads']} and are now {threads}")
-    devices = before.get("devices", 1)
-    if devices != trial.parallel.total:
-        others.append(f"devices were {devices} and are now {trial.parallel.total}")
+    for what, now in (("devices", trial.parallel.total), ("processes", trial.parallel.processes)):
+        if before.get(what, 1) != now:
+            others.append(f"{what} were {before.get(what, 1)} and are now {now}")
     return lasting, others + _changed_backend(before)
 
 

@@ -179,9 +179,9 @@ class Search:
             raise SearchError(f"{MOST_FAULTS} candidates in a row could not be trained: {failed.error}")
 
     def _report(self, number: int, row: Mapping[str, Any]) -> bool:
-        """Report an epoch, and return whether the candidate is to be ended before its time."""
+        """Report an epoch, and return whether the candidate is to be ended, or trains on though it is over."""
         if self.candidates.state(number) is not TrialState.RUNNING:
-            return False
+            return True  # on a node, say, that was lost when it was asked to end
         epoch = int(row["epoch"])
         if epoch not in self._reported(number):
             self._drawing.asked[number].report(row["kept_accuracy"], epoch)

@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from convladder import backbones, card, files, folders, insight, provenance, runs, worker
-from convladder.config import Augmentation, Experiment
+from convladder.config import Augmentation, Experiment, flatten
 from convladder.data.dataset import Dataset
 from convladder.data.images import Pixels
 from convladder.evaluation import metrics, predictions
@@ -34,6 +34,9 @@ if TYPE_CHECKING:
     from convladder.training.keeper import CheckpointKeeper, Keeper
 
 ORPHAN_SECONDS = 10  # that the worker of a killed climb may need to notice
+# settings that change nothing of what comes out: the fingerprint speaks for the data, wherever they lie, and the
+# sum for the weights of the backbone
+INDIFFERENT = ("data.source", "train.checkpoint_seconds", "model.backbone", "model.weights")
 
 
 @dataclass(frozen=True)
@@ -127,9 +130,9 @@ def _alike(trial: Trial) -> dict[str, str]:
     """Return what must be the same in all processes that train one network."""
     bank, splits = trial.dataset.bank, trial.dataset.splits
     digest = hashlib.sha256(b"|".join(part.tobytes() for part in vars(splits).values())).hexdigest()
-    somewhere = {"data.source": "", "train.checkpoint_seconds": 1}  # these may be otherwise
+    settings = {key: value for key, value in flatten(trial.experiment).items() if key not in INDIFFERENT}
     return {
-        "settings": f"{trial.rung} {trial.experiment.replace(somewhere).to_json()}",
+        "settings": f"{trial.rung} {settings}",
         "images": f"{bank.fingerprint} {digest}",
         "versions": str(provenance.versions()),
         "devices": str(trial.parallel.devices),
