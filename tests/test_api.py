@@ -37,7 +37,7 @@ def run(digits: cl.Dataset, folder: Path) -> cl.Run:
 @pytest.fixture(scope="module")
 def climb(digits: cl.Dataset, folder: Path) -> cl.Climb:
     rungs = ["lenet5", "max-pooling"]
-    return cl.climb(digits, rungs=rungs, seeds=2, epochs=2, jobs=2, out=folder / "climb", quiet=True)
+    return cl.climb(digits, rungs=rungs, seeds=2, epochs=2, jobs=1, out=folder / "climb", quiet=True)
 
 
 def test_a_dataset_gives_its_pixels_and_labels(digits: cl.Dataset) -> None:
@@ -350,7 +350,7 @@ def test_rungs_that_were_left_out_are_named_with_the_one_that_stands_for_them(
     digits: cl.Dataset, tmp_path: Path
 ) -> None:
     rungs = ["lenet5", "more-conv-layers"]
-    climb = cl.climb(digits, rungs=rungs, seeds=2, epochs=1, jobs=2, out=tmp_path / "climb", quiet=True)
+    climb = cl.climb(digits, rungs=rungs, seeds=2, epochs=1, jobs=1, out=tmp_path / "climb", quiet=True)
     said = "more-conv-layers brings max-pooling, same-padding with it, which were left out"
     assert said in climb.headline()
     assert said in climb.reading("more-conv-layers")

@@ -14,9 +14,9 @@ from typing import Any
 import pytest
 
 import loopback
-from convladder import climbing, cluster, connecting, folders, runs
+from convladder import backbones, climbing, cluster, connecting, folders, runs
 from convladder.climbing import Plan
-from convladder.config import Data
+from convladder.config import Data, Experiment
 from convladder.data.dataset import Dataset, load
 from convladder.data.sending import Waybill, pieces
 from convladder.engines import Engine, engine_at
@@ -26,7 +26,7 @@ from convladder.ladder import load_ladder
 from convladder.processes import Event, Failed, Finished, Halted, Message, Notice, Pool, Started, Task
 from convladder.results import Results
 from convladder.resuming import HowToGoOn
-from convladder.trial import run_trial
+from convladder.trial import Trial, run_trial
 from deadly import die
 from loopback import Nodes
 
@@ -237,6 +237,30 @@ def test_a_trial_that_is_halted_ends_and_brings_home_what_it_has(
                 pool.halt("halted")
     assert events[-1] == Halted("halted")
     assert list((tmp_path / "run.unfinished").glob("checkpoint-*.json"))
+
+
+def test_a_backbone_goes_to_a_node_that_does_not_have_it(
+    two_nodes: Nodes, digits: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    small = {"model.filters": [4], "train.epochs": 1}
+    begun = Trial("own", Experiment().replace(small | digits.settled()), digits)
+
+    def run(engine: Engine, trial: Trial, folder: str) -> list[Event]:
+        task = Task(folder, run_trial, (trial, Path(folder), "a command"))
+        return of_kind(list(engine.pool([task], renew_after=12).events()), Failed)
+
+    with engine_at(None, jobs=1) as engine:
+        assert run(engine, begun, "own") == []
+        start = backbones.changes("own", None, {}) | {"model.pretrained": True, "train.frozen_share": 1}
+        transferred = replace(begun, experiment=backbones.with_backbone(begun.experiment.replace(start)))
+        assert run(engine, transferred, "here") == []
+    with engine_at(two_nodes.address, jobs=1) as engine:
+        assert run(engine, transferred, "there") == []
+    sha256 = transferred.experiment.model.backbone_sha256
+    kept = [two_nodes.cache(number) / "backbones" / f"{sha256}.safetensors" for number in range(2)]
+    assert sum(path.is_file() for path in kept) == 1
+    assert Path("there/predictions.csv").read_bytes() == Path("here/predictions.csv").read_bytes()
 
 
 @pytest.fixture

@@ -61,10 +61,19 @@ def test_killed_trainings_come_out_equal(tmp_path: Path, monkeypatch: pytest.Mon
     assert told["went_on"] >= 1
 
 
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The run of a command that nothing happened to."""
+    folder = tmp_path_factory.mktemp("whole")
+    finish(start_command(*TRAIN, "--out", "run", cwd=folder))
+    return folder / "run"
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such signals")
+@pytest.mark.xdist_group("going_on")
 @pytest.mark.parametrize(("how", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_a_signal_saves_and_ends_and_the_same_command_goes_on(
-    tmp_path: Path, how: signal.Signals, status: int
+    tmp_path: Path, whole: Path, how: signal.Signals, status: int
 ) -> None:
     first = start_command(*TRAIN, cwd=tmp_path)
     unfinished = wait_for(tmp_path, "runs/*.unfinished/checkpoint-*.json").parent
@@ -91,10 +100,8 @@ def test_a_signal_saves_and_ends_and_the_same_command_goes_on(
     (folder,) = (tmp_path / "runs").iterdir()
     assert folder == folders.finished(unfinished)
     assert len(runs.Run(folder).about["resumed"]) == 1
-    whole = start_command(*TRAIN, "--out", "whole", cwd=tmp_path)
-    finish(whole)
-    assert (folder / "predictions.csv").read_bytes() == (tmp_path / "whole/predictions.csv").read_bytes()
-    histories = [runs.Run(each).history.drop(columns="train_seconds") for each in (folder, tmp_path / "whole")]
+    assert (folder / "predictions.csv").read_bytes() == (whole / "predictions.csv").read_bytes()
+    histories = [runs.Run(each).history.drop(columns="train_seconds") for each in (folder, whole)]
     assert histories[0].equals(histories[1])
 
 

@@ -12,7 +12,7 @@ import pytest
 from keras.src.utils import file_utils
 
 import convladder as cl
-from convladder import backbones, files, published_weights
+from convladder import backbones, files, kept_weights, published_weights
 from convladder.config import Experiment, Model
 from convladder.errors import ExperimentError, RunError
 from convladder.ladder import load_ladder
@@ -124,7 +124,7 @@ def test_weights_from_a_file_are_kept_under_their_sum(weights: Path, arrays: dic
     assert backbone is not None
     assert set(backbone.weights) == set(arrays)
     assert backbones.with_backbone(experiment) == settled, "it is not read again"
-    (kept,) = published_weights._folder().glob(f"{settled.model.backbone_sha256}*")
+    (kept,) = kept_weights.folder().glob(f"{settled.model.backbone_sha256}*")
     kept.write_bytes(kept.read_bytes()[:-4] + b"\0\0\0\1")
     with pytest.raises(RunError, match="damaged"):
         backbones.load(settled.model)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from convladder import files, folders, published_weights, runs
+from convladder import files, folders, kept_weights, published_weights, runs
 from convladder.config import Experiment, Model, unknown_name
 from convladder.data.bank import find_bank
 from convladder.data.dataset import Dataset
@@ -86,12 +86,14 @@ def load(model: Model) -> Backbone | None:
 
     if model.backbone is None:
         return None
-    if model.backbone in FAMILIES:
-        return Backbone(published_weights.read(model.backbone_sha256) if model.backbone_sha256 else {})
-    arrays, about = _read_arrays(_read_run(model.backbone))
-    _check_same(model, published_weights.sum_of(arrays, about))
-    statistics = about["statistics"]
+    arrays, about = _weights(model)
+    statistics = about.get("statistics")
     return Backbone(arrays, Statistics(*map(tuple, statistics)) if statistics else None)
+
+
+def packed(model: Model) -> bytes:
+    """Return the weights that a settled experiment takes, for the cache of another machine. Raises RunError."""
+    return kept_weights.packed(*_weights(model))
 
 
 def check_unseen(model: Model, dataset: Dataset, say: Say = silent) -> Dataset:
@@ -120,14 +122,6 @@ def check_unseen(model: Model, dataset: Dataset, say: Say = silent) -> Dataset:
     for remark in remarks:
         say(remark)
     return replace(dataset, notes=(*dataset.notes, *remarks))
-
-
-def check_at_hand(model: Model, *, shares_disk: bool) -> None:
-    """Raise ExperimentError where trials run on machines that do not have the weights of the backbone."""
-    if model.backbone and not shares_disk:
-        raise ExperimentError(
-            f"the backbone {model.backbone} is on this machine's disk alone: leave out --cluster"
-        )
 
 
 def count_seen(run: runs.Run, digests: NDArray[np.uint64]) -> int | None:
@@ -203,10 +197,23 @@ def _find(model: Model, say: Say) -> str | None:
     """Return the SHA-256 of what is taken; None where that is nothing but the name of a network."""
     assert model.backbone is not None
     if model.backbone not in FAMILIES:
-        return published_weights.sum_of(*_read_arrays(_read_run(model.backbone)))
+        return kept_weights.sum_of(*_read_arrays(_read_run(model.backbone)))
     if not model.pretrained:
         return None
     return published_weights.find(model.backbone, model.weights, say)
+
+
+def _weights(model: Model) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
+    """Return what a settled experiment takes from its backbone: from the cache, or from the backbone's run."""
+    assert model.backbone is not None
+    sha256 = model.backbone_sha256
+    if sha256 is None and model.backbone in FAMILIES:
+        return {}, {}
+    if sha256 is not None and (model.backbone in FAMILIES or kept_weights.path_of(sha256).is_file()):
+        return kept_weights.read(sha256)
+    arrays, about = _read_arrays(_read_run(model.backbone))
+    _check_same(model, kept_weights.sum_of(arrays, about))
+    return arrays, about
 
 
 def _check_same(model: Model, sha256: str | None) -> None:

@@ -113,8 +113,6 @@ def climb(
     ClusterError
         The engine is a cluster, and has lost all of its nodes.
     """
-    for trial in plan.trials:
-        backbones.check_at_hand(trial.experiment.model, shares_disk=engine.shares_disk)
     with folders.locked(folder):
         missing = missing_trials(plan, folder, how)
         earlier = _earlier_trials(plan, folder)

@@ -12,12 +12,16 @@ import shutil
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from convladder import folders, node, worker
+import numpy as np
+
+from convladder import backbones, folders, node, worker
+from convladder.config import Model
 from convladder.connecting import Connection, Versions
 from convladder.data.sending import BUSY, WANTED, Waybill, pieces
 from convladder.errors import ClusterError, ConvladderError
@@ -35,7 +39,7 @@ from convladder.processes import (
     Started,
     Task,
 )
-from convladder.trial import ORPHAN_SECONDS, Trial
+from convladder.trial import ORPHAN_SECONDS
 
 LOSSES = 3  # times that a trial may be lost with its node, or its process, until it has failed
 LISTEN = 5.0  # seconds that a host waits for something to say
@@ -84,8 +88,8 @@ class RayPool(Pool):
 class _Common:
     """What the lanes of a pool share.
 
-    sent : the banks that nodes have, as (node, bank). losses : of each task, by its key. unfit : the ids of nodes
-    that have joined with other versions.
+    sent : the banks and backbones that nodes have, as (node, name). losses : of each task, by its key.
+    unfit : the ids of nodes that have joined with other versions.
     """
 
     connection: Connection
@@ -96,10 +100,10 @@ class _Common:
     _waybills: dict[Path, Waybill] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def sending(self, node_id: str, bank: str) -> threading.Lock:
-        """Return what only one lane may hold, which sends this bank to this node."""
+    def sending(self, node_id: str, name: str) -> threading.Lock:
+        """Return what only one lane may hold, which sends this to this node."""
         with self._lock:
-            return self._sending.setdefault((node_id, bank), threading.Lock())
+            return self._sending.setdefault((node_id, name), threading.Lock())
 
     def waybill(self, bank: Path) -> Waybill:
         """Describe a bank. Raises DataError where it was deleted."""
@@ -220,7 +224,10 @@ class _NodeLane(Lane):
         """Have the task done at the place that this lane has; None where it was stopped."""
         trial, folder, *_ = task.arguments
         unfinished = folders.unfinished(folder)
-        self._send_bank(trial)
+        self._send(trial.dataset.bank.folder.name, partial(self._deliver, trial.dataset.bank.folder))
+        model = trial.experiment.model
+        if model.backbone_sha256:
+            self._send(model.backbone_sha256, partial(self._deliver_weights, model))
         with self._lock:
             if self._ending:
                 return None
@@ -265,23 +272,22 @@ class _NodeLane(Lane):
         self._pending.give_back(task)
         return Message(task.key, f"{why}; it is trained again, from the last checkpoint that came")
 
-    def _send_bank(self, trial: Trial) -> None:
-        """See to it that the node has the images: the first lane that needs them there sends them.
+    def _send(self, name: str, deliver: Callable[[], bool]) -> None:
+        """See to it that the node has what trials need there: the first lane that needs it sends it.
 
-        Raises ClusterError where it cannot take them: it would fail all trials that it is given.
+        Raises ClusterError where it cannot take that: it would fail all trials that it is given.
         """
-        folder = trial.dataset.bank.folder
-        lock = self._common.sending(self._node, folder.name)
+        lock = self._common.sending(self._node, name)
         while not lock.acquire(timeout=WAIT):
             if self._ending:
                 return
         try:
-            if (self._node, folder.name) not in self._common.sent and self._deliver(folder):
-                self._common.sent.add((self._node, folder.name))
+            if (self._node, name) not in self._common.sent and deliver():
+                self._common.sent.add((self._node, name))
         except ConnectionError:
             raise
         except (ConvladderError, OSError) as error:
-            raise ClusterError(f"{self._name} cannot take the images: {error}") from error
+            raise ClusterError(f"cannot send {self._name} what its trials need: {error}") from error
         finally:
             lock.release()
 
@@ -306,6 +312,14 @@ class _NodeLane(Lane):
             under_way = self._host.receive.remote(name, ready)
         self._get(under_way)
         self._get(self._host.finish_receiving.remote({name: each.hexdigest() for name, each in sums.items()}))
+        return True
+
+    def _deliver_weights(self, model: Model) -> bool:
+        """Send the weights of a backbone, unless they are there."""
+        assert model.backbone_sha256 is not None
+        if not self._get(self._host.has_weights.remote(model.backbone_sha256)):
+            content = self._ray.put(np.frombuffer(backbones.packed(model), np.uint8))
+            self._get(self._host.keep_weights.remote(model.backbone_sha256, content))
         return True
 
     def _get(self, reference: Any) -> Any:

@@ -23,7 +23,7 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from convladder import backend, files, folders, worker
+from convladder import backend, files, folders, kept_weights, worker
 from convladder.connecting import packages, teller
 from convladder.data.bank import cache_folder
 from convladder.data.sending import Bytes, Receiver, Waybill
@@ -183,6 +183,14 @@ class Host:
             raise
         finally:
             self._receiver = None
+
+    def has_weights(self, sha256: str) -> bool:
+        """Whether this machine has the weights of a backbone."""
+        return kept_weights.path_of(sha256).is_file()
+
+    def keep_weights(self, sha256: str, content: Bytes) -> None:
+        """Take the weights of a backbone."""
+        kept_weights.keep(sha256, content.tobytes())
 
     def run(self, task: Task, unfinished: Contents, every: float) -> None:
         """Begin a task whose arguments are a trial, its run folder, and others; or go on from what is unfinished.

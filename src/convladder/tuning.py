@@ -117,7 +117,6 @@ def tune(
         folders.locked(folder),
         engine_at(cluster, jobs) as engine,
     ):
-        backbones.check_at_hand(start.model, shares_disk=engine.shares_disk)
         about = _begin(folder, plan, budget, fresh=fresh, engine=engine)
         search = _search(about, plan, folder, budget, how, engine, reporter)
         if search.candidates.outcome()["changes"]:
