@@ -14,11 +14,12 @@ import pandas as pd
 import pytest
 from numpy.typing import NDArray
 
-from convladder import trial
+from convladder import runs, trial
 from convladder.config import Data, Experiment
 from convladder.data.dataset import load
 from convladder.errors import ExperimentError
 from convladder.parallel import Parallel
+from stops import start_command
 
 pytest.importorskip("jax")
 pytestmark = pytest.mark.xdist_group("several_processes")
@@ -84,6 +85,25 @@ def test_training_and_prediction_on_jax_import_no_tensorflow(trained: Path) -> N
     modules = (trained / "modules.txt").read_text().splitlines()
     assert "jax" in modules
     assert "tensorflow" not in modules
+
+
+def test_the_same_command_in_each_process_trains_one_network(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KERAS_BACKEND", "jax")
+    monkeypatch.setenv("JAX_PLATFORMS", "cpu")
+    words = ["train", "digits", "--limit", "100", "--rung", "lenet5", "--epochs", "1", "--jobs", "1"]
+    words += ["--out", "run", "--processes", "2", "--coordinator", f"127.0.0.1:{free_port()}", "--process-id"]
+    places = [tmp_path / "first", tmp_path / "second"]
+    for place in places:
+        place.mkdir()
+    started = [start_command(*words, str(number), cwd=place) for number, place in enumerate(places)]
+    said = [process.communicate(timeout=300)[1] for process in started]
+    assert [process.returncode for process in started] == [0, 0], said
+    assert "process 1 of 2 computes for process 0" in said[1]
+    environment = runs.Run(places[0] / "run").about["environment"]
+    assert (environment["processes"], environment["devices"]) == (2, 2)
+    assert list(places[1].iterdir()) == []
 
 
 def test_processes_may_have_the_images_and_the_backbone_elsewhere_and_nothing_else() -> None:
