@@ -61,6 +61,7 @@ def main(arguments: list[str]) -> None:
     parser.add_argument("--images", type=int, default=50_000, help="to train and validate on; all are tested on")
     parser.add_argument("--epochs", type=int, default=20)
     parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--precision", default="bfloat16", help="of the ladder; the notebook's is float32")
     parser.add_argument("--rungs", type=lambda text: text.split(","), help="of the ladder modern; default: all")
     parser.add_argument("--smallest", action="store_true", help="a few images, two rungs, one seed: to try it")
     parser.add_argument("--out", type=Path, default=results.RESULTS)
@@ -73,14 +74,17 @@ def main(arguments: list[str]) -> None:
     if asked.smallest:
         make, rungs, epochs, seeds, notebook_epochs = imageset.few, ["classic-top", "cosine"], 2, 1, 1
     folder, kept = make(workspace), asked.out if asked.smallest else workspace
-    how = {"seeds": seeds, "changes": changes}
+    ours = {"epochs": epochs, "changes": changes | {"train.precision": asked.precision}}
+    notebook = {"epochs": notebook_epochs, "changes": changes}
     told = {
         "images": asked.images,
         "epochs": epochs,
+        "notebook_epochs": notebook_epochs,
         "seeds": seeds,
-        "rungs": climb(folder, "modern", rungs, kept / f"modern-{asked.images}-{epochs}", epochs=epochs, **how),
+        "precision": asked.precision,
+        "rungs": climb(folder, "modern", rungs, kept / f"modern-{asked.images}-{epochs}", seeds=seeds, **ours),
         "notebook": climb(
-            folder, "notebook", [NOTEBOOK], kept / f"notebook-{asked.images}", epochs=notebook_epochs, **how
+            folder, "notebook", [NOTEBOOK], kept / f"notebook-{asked.images}", seeds=seeds, **notebook
         ),
         **results.circumstances(),
     }

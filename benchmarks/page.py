@@ -85,8 +85,13 @@ def of_modern(folder: Path) -> str:
         price = (f"{each['parameters']:,}", f"{each['flops'] / 1e6:,.1f}", f"{each['seconds']:,.0f}")
         name = each["rung"] if each in told["rungs"] else "**the notebook's last network**"
         lines.append(f"| {' | '.join((name, each['parent'] or '', accuracy, *difference, *price))} |")
-    design = f"{told['images']:,} images, {plural(told['epochs'], 'epoch')}, {plural(told['seeds'], 'seed')} each"
-    return "\n".join(lines) + f"\n\n{design}. {results.as_line(told)}"
+    design = (
+        f"{told['images']:,} images to train and validate on, {plural(told['seeds'], 'seed')} each; "
+        f"{plural(told['epochs'], 'epoch')} in {told['precision']}, the notebook's network "
+        f"{plural(told['notebook_epochs'], 'epoch')} in float32"
+    )
+    picture = "![Accuracy on validation by seconds of training](../benchmarks/results/modern.png)"
+    return "\n".join(lines) + f"\n\n{design}. {results.as_line(told)}\n\n{picture}"
 
 
 def of_kills(folder: Path) -> str:
