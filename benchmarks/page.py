@@ -86,7 +86,8 @@ def of_modern(folder: Path) -> str:
         name = each["rung"] if each in told["rungs"] else "**the notebook's last network**"
         lines.append(f"| {' | '.join((name, each['parent'] or '', accuracy, *difference, *price))} |")
     design = (
-        f"{told['images']:,} images to train and validate on, {plural(told['seeds'], 'seed')} each; "
+        f"{told['images']['train']:,} images to train on, {told['images']['validation']:,} to validate and "
+        f"{told['images']['test']:,} to test; {plural(told['seeds'], 'seed')} each; "
         f"{plural(told['epochs'], 'epoch')} in {told['precision']}, the notebook's network "
         f"{plural(told['notebook_epochs'], 'epoch')} in float32"
     )
