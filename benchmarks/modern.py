@@ -18,7 +18,8 @@ import numpy as np
 
 import convladder as cl
 from convladder.lineup import Claim, Standing
-from speed import imageset, modern_plot, results
+from speed import curves, imageset, results
+from speed.curves import Curve
 
 NOTEBOOK = "dropout-conv"  # its last network
 NOTEBOOK_EPOCHS = 20
@@ -53,6 +54,17 @@ def describe_all(climbed: cl.Climb) -> list[dict[str, Any]]:
         describe(standing, claims.get(name), climbed.ladder.rung(name).parent)
         for name, standing in climbed.standings.items()
     ]
+
+
+def curves_of(told: dict[str, Any]) -> list[Curve]:
+    """Return a curve a rung, of which the first and the best can be told apart, and the notebook's."""
+    rungs, (notebook,) = told["rungs"], told["notebook"]
+    start, best = rungs[0], max(rungs, key=lambda rung: rung["accuracy"])
+    found = [Curve(rung["curve"], width=0.9) for rung in rungs]
+    found.append(Curve(start["curve"], f"{start['rung']}, the start", curves.INK))
+    if best is not start:
+        found.append(Curve(best["curve"], f"{best['rung']}, the best", curves.BLUE))
+    return [*found, Curve(notebook["curve"], "the notebook's last network", curves.ORANGE, "--")]
 
 
 def main(arguments: list[str]) -> None:
@@ -103,7 +115,7 @@ def main(arguments: list[str]) -> None:
         **results.circumstances(),
     }
     results.write_json(asked.out / "modern.json", told)
-    modern_plot.draw(told, asked.out / "modern.png")
+    curves.draw(curves_of(told), "seconds of training, one core a trial", asked.out / "modern.png")
 
 
 if __name__ == "__main__":

@@ -18,6 +18,8 @@ from speed.rows import ROWS
 DOCS = Path(__file__).parents[1] / "docs"
 PAGES = tuple(DOCS / f"{name}.md" for name in ("speed", "reproducibility", "modern", "scaling", "transfer"))
 
+NETWORKS = {"best": "**the best of an hour**", "notebook": "the notebook's last network"}
+
 _TABLE = re.compile(r"(<!-- table: ([\w-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 
@@ -93,6 +95,21 @@ def of_modern(folder: Path) -> str:
     )
     picture = "![Accuracy on validation by seconds of training](../benchmarks/results/modern.png)"
     return "\n".join(lines) + f"\n\n{design}. {results.as_line(told)}\n\n{picture}"
+
+
+def of_hour(folder: Path) -> str:
+    told = _read(folder, "hour")
+    heads = ("", "test accuracy", "parameters", "MFLOPs", "epochs", "seconds of training, all cores")
+    lines = [f"| {' | '.join(heads)} |", "|---" * len(heads) + "|"]
+    for name in ("best", "notebook"):
+        each = told[name]
+        accuracy = f"{each['accuracy']:.3f} ({each['low']:.3f} to {each['high']:.3f})"
+        price = f"{each['parameters']:,} | {each['flops'] / 1e6:,.1f} | {each['epochs']} | {each['seconds']:,.0f}"
+        lines.append(f"| {NETWORKS[name]} | {accuracy} | {price} |")
+    lines.append(f"| difference | {_interval(told['difference'])} | | | | |")
+    recipe = ", ".join(f"`{key}={json.dumps(value)}`" for key, value in told["recipe"].items())
+    picture = "![Accuracy on validation by seconds of training](../benchmarks/results/hour.png)"
+    return "\n".join(lines) + f"\n\nThe recipe: {recipe}. {results.as_line(told)}\n\n{picture}"
 
 
 def of_kills(folder: Path) -> str:
@@ -198,6 +215,7 @@ MAKERS = {
     "precision": of_precision,
     "growth": of_growth,
     "modern": of_modern,
+    "hour": of_hour,
     "kills": of_kills,
     "killed-climb": of_killed_climb,
     "safety-price": of_price,
@@ -206,6 +224,7 @@ MAKERS = {
 }
 COMMANDS = dict.fromkeys(("kills", "killed-climb", "safety-price"), "make safety") | {
     "cluster": "make cluster",
+    "hour": "python benchmarks/hour.py",
     "transfer": "python benchmarks/transfer.py",
 }
 

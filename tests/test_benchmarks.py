@@ -13,6 +13,7 @@ import pytest
 
 import bench
 import growth
+import hour
 import killed_climb
 import modern
 import page
@@ -67,6 +68,16 @@ def test_the_modern_ladder_is_measured_against_the_notebook(tmp_path: Path) -> N
     assert all(len(each["curve"]) == 2 for each in told["rungs"])
     assert (tmp_path / "modern.png").stat().st_size > 10_000
     assert "| cosine | classic-top | " in page.fill("<!-- table: modern -->\n<!-- end -->", tmp_path)
+
+
+def test_the_best_of_an_hour_is_measured_against_the_notebook(tmp_path: Path) -> None:
+    hour.main(["--smallest", "--minutes", "0", "--out", str(tmp_path)])
+    told = json.loads((tmp_path / "hour.json").read_text())
+    assert len(told["best"]["curve"]) == told["best"]["epochs"] == 1
+    gained = told["best"]["accuracy"] - told["notebook"]["accuracy"]
+    assert told["difference"]["difference"] == pytest.approx(gained)
+    assert (tmp_path / "hour.png").stat().st_size > 10_000
+    assert "| difference | " in page.fill("<!-- table: hour -->\n<!-- end -->", tmp_path)
 
 
 def test_what_is_safe_is_killed_and_priced(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ import pandas as pd
 import pytest
 
 import convladder as cl
-from convladder import folders
+from convladder import files, folders
 from convladder.candidate import run_candidate
 from convladder.config import Experiment
 from convladder.data.dataset import Dataset
@@ -149,8 +149,11 @@ def test_a_search_that_was_killed_comes_to_the_same_candidates(climbed: Path, tm
     process.send_signal(signal.SIGKILL)
     process.communicate(timeout=60)
     assert not folders.is_climb(tmp_path / "tuned/climb")
+    about = files.read_json(tmp_path / "tuned/tune.json")
+    files.write_json(tmp_path / "tuned/tune.json", about | {"optuna": "4.9"})
     done = convladder(*command(tmp_path), cwd=tmp_path)
     assert done.returncode == 0, done.stderr
+    assert f"Optuna was 4.9 and is now {about['optuna']}: the candidates" in done.stderr
     killed, whole = tmp_path / "tuned", climbed / "tuned"
     assert (killed / "candidates.csv").read_bytes() == (whole / "candidates.csv").read_bytes()
     place = "climb/trials/tuned/seed-1/predictions.csv"

@@ -6,6 +6,7 @@ import contextlib
 import sys
 from collections.abc import Mapping
 from dataclasses import asdict
+from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,7 @@ from convladder.engines import Engine, engine_at
 from convladder.errors import ExperimentError, RunError, SearchError
 from convladder.ladder import Ladder, Rung
 from convladder.models import sizes
+from convladder.published_weights import Say
 from convladder.resuming import HowToGoOn
 from convladder.search_results import DEFAULT, TUNED
 from convladder.space import Space, load_space, space_of
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
     from convladder.searching import Budget, Search
     from convladder.study import SearchPlan
 
+SAMPLER = "optuna"  # what draws the candidates; the name of its package
 TRIALS = 30  # candidates, where neither their number nor a time is given
 
 
@@ -148,6 +151,13 @@ class _About:
         self._about |= more
         files.write_json(self._path, self._about)
 
+    def settle_sampler(self, say: Say) -> None:
+        """Keep which Optuna draws the candidates, and say where another has drawn those before."""
+        before, now = self._about.get(SAMPLER), metadata.version(SAMPLER)
+        if before not in (None, now):
+            say(f"Optuna was {before} and is now {now}: the candidates from here on may be others than they were")
+        self.write(**{SAMPLER: now})
+
     def fix_seeds(self, seeds: int) -> None:
         """Settle with how many seeds the winner is tested. Raises SearchError where that was with others."""
         before = self._about["seeds"]
@@ -220,6 +230,7 @@ def _search(
         )
     try:
         if room:
+            about.settle_sampler(reporter.say)
             with reporter.trials() as display:
                 display.expect(search.expected(budget), budget.seconds and budget.seconds - search.seconds)
                 search.run(budget, engine=engine, on_event=display.follow)
