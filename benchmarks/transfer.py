@@ -118,7 +118,7 @@ def draw(labels: NDArray[np.int32], apart: Apart, images: int, seed: int) -> NDA
 
 def run(found: list[tuple[int, Trial]], jobs: int) -> dict[tuple[str, int], NDArray[np.bool_]]:
     """Train all, and return by rung and number of images which test images each seed has right."""
-    right: dict[tuple[str, int], list[NDArray[np.bool_]]] = {}
+    right: dict[tuple[str, int], dict[int, NDArray[np.bool_]]] = {}
     keys = {(trial.rung, images, trial.experiment.seed): trial for images, trial in found}
     tasks = [Task(key, measure_correct, (trial,)) for key, trial in keys.items()]
     for event in Pool(tasks, jobs=jobs, renew_after=RENEW_AFTER).events():
@@ -126,9 +126,9 @@ def run(found: list[tuple[int, Trial]], jobs: int) -> dict[tuple[str, int], NDAr
             raise SystemExit(event.details)
         if isinstance(event, Finished):
             rung, images, seed = event.key
-            right.setdefault((rung, images), []).append(event.value)
+            right.setdefault((rung, images), {})[seed] = event.value
             print(f"{rung}, {images} images, seed {seed}: {event.value.mean():.3f}", file=sys.stderr, flush=True)
-    return {key: np.stack(each) for key, each in right.items()}
+    return {key: np.stack([each[seed] for seed in sorted(each)]) for key, each in right.items()}
 
 
 def summarise(right: dict[tuple[str, int], NDArray[np.bool_]], seeds: int) -> list[dict[str, Any]]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -46,22 +48,31 @@ def test_every_network_of_keras_is_known() -> None:
     assert set(FAMILIES) == {name for name in dir(keras.applications) if name[0].isupper()}
     with pytest.raises(ExperimentError, match="did you mean 'MobileNetV2'"):
         find("MobilNetV2")
+    with pytest.raises(ExperimentError, match="did you mean 'VGG16'"):
+        find("vgg16")
 
 
-@pytest.mark.parametrize(
-    ("name", "theirs"),
-    [
-        ("VGG16", keras.applications.vgg16),
-        ("MobileNet", keras.applications.mobilenet),
-        ("DenseNet121", keras.applications.densenet),
-        ("EfficientNetB0", keras.applications.efficientnet),
-    ],
-)
-def test_pixels_are_preprocessed_as_the_network_wants_them(name: str, theirs: Any) -> None:
+@pytest.mark.parametrize("name", [name for name, family in FAMILIES.items() if family.mode != "inside"])
+def test_pixels_are_preprocessed_as_the_network_wants_them(name: str) -> None:
+    theirs = sys.modules[getattr(keras.applications, name).__module__]
     inputs = keras.Input((4, 4, 3))
     inside = keras.Model(inputs, applications._preprocessed(find(name).mode, inputs))
     pixels = np.random.default_rng(0).integers(0, 256, (2, 4, 4, 3)).astype(np.float32)
     assert np.allclose(inside(pixels), theirs.preprocess_input(pixels.copy()), atol=1e-4)
+
+
+def test_weights_have_the_same_names_whatever_was_built_before() -> None:
+    """A family may have layers whose weights Keras numbers; what it may do, its smallest member does."""
+    smallest = ("ConvNeXtTiny", "DenseNet121", "EfficientNetB0", "EfficientNetV2B0", "MobileNetV2", "NASNetMobile")
+    for name in smallest:
+        first, second = (networks.build(of(name), (32, 32, 3), 2) for _ in range(2))
+        assert [each.path for each in first.weights] == [each.path for each in second.weights]
+
+
+def test_where_a_network_looked_is_found_in_one_whose_layers_all_have_a_way_around() -> None:
+    network = networks.build(of("ConvNeXtTiny"), (64, 64, 3), 2)
+    pixels = np.random.default_rng(0).integers(0, 256, (1, 64, 64, 3)).astype(np.uint8)
+    assert gradcam.heat_maps(network, pixels, np.array([1])).shape == (1, 64, 64)
 
 
 def test_a_network_is_the_one_of_keras_with_another_head(weights: Path, arrays: dict[str, Any]) -> None:
@@ -125,9 +136,17 @@ def test_weights_from_a_file_are_kept_under_their_sum(weights: Path, arrays: dic
     assert set(backbone.weights) == set(arrays)
     assert backbones.with_backbone(experiment) == settled, "it is not read again"
     (kept,) = kept_weights.folder().glob(f"{settled.model.backbone_sha256}*")
-    kept.write_bytes(kept.read_bytes()[:-4] + b"\0\0\0\1")
-    with pytest.raises(RunError, match="damaged"):
-        backbones.load(settled.model)
+    whole = kept.read_bytes()
+    for damaged in (whole[:-4] + b"\0\0\0\1", whole[:1000], b"\0" * 8 + whole[8:], b""):
+        kept.write_bytes(damaged)
+        with pytest.raises(RunError, match="damaged"):
+            backbones.load(settled.model)
+        assert published_weights.fetch(SMALL, str(weights), print) == settled.model.backbone_sha256
+        assert kept.read_bytes() == whole, "the same command fetches them again"
+    weights_by_name = experiment.model.weights
+    assert weights_by_name is not None
+    elsewhere = settled.replace({"model.weights": "/moved.h5"})
+    assert backbones.with_backbone(elsewhere) == elsewhere, "they are kept, wherever the file is by now"
 
 
 def test_imagenet_weights_are_downloaded_once(weights: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -158,10 +177,37 @@ def test_offline_the_error_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 @pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (ConnectionResetError(104, "reset"), "cannot get the ImageNet weights"),
+        (TimeoutError("timed out"), "cannot get the ImageNet weights"),
+        (PermissionError(13, "no"), "cannot get the ImageNet weights"),
+        (
+            OSError("Unable to synchronously open file (truncated file)"),
+            "is damaged: remove .*/half.h5, and",
+        ),
+    ],
+)
+def test_a_download_that_fails_is_told_from_a_file_that_is_damaged(
+    error: OSError, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def get_file(*args: Any, **kwargs: Any) -> str:
+        raise error
+
+    monkeypatch.setattr(file_utils, "get_file", get_file)
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path))
+    (tmp_path / "models").mkdir()
+    (tmp_path / "models" / "half.h5").write_bytes(b"\x89HDF")
+    with pytest.raises(ExperimentError, match=said):
+        published.download(SMALL, print)
+
+
+@pytest.mark.parametrize(
     ("name", "content", "said"),
     [
         ("a.npz", b"PK", r"expected \.h5"),
         ("a.keras", b"PK", r"expected \.h5"),
+        ("a.H5", b"PK", r"expected \.h5"),
         ("a.h5", b"\x80\x04 a pickle", "not an HDF5 file"),
     ],
 )
@@ -176,25 +222,36 @@ def test_a_file_that_points_elsewhere_or_is_of_another_network_is_refused(tmp_pa
         file.create_group("inside")["there"] = h5py.ExternalLink("/etc/passwd", "/")
     with h5py.File(tmp_path / "raw.h5", "w") as file:
         file.create_dataset("there", (4,), "u1", external=[("/etc/passwd", 0, 4)])
-    for name in ("link.h5", "raw.h5"):
+    with h5py.File(tmp_path / "circle.h5", "w") as file:
+        file["inside"] = file["/"]
+    for name in ("link.h5", "raw.h5", "circle.h5"):
         with pytest.raises(ExperimentError, match="points at other places"):
             published.read(SMALL, tmp_path / name)
+    shutil.copy(weights, tmp_path / "nan.weights.h5")
+    with h5py.File(tmp_path / "nan.weights.h5", "r+") as file:
+        file["layers/batch_normalization/vars/0"][...] = np.nan
+    with pytest.raises(ExperimentError, match="not all numbers"):
+        published.read(SMALL, tmp_path / "nan.weights.h5")
     with pytest.raises(ExperimentError, match="not those of MobileNet without its top"):
         published.read("MobileNet", weights)
 
 
-def test_weights_that_were_made_for_pixels_divided_by_the_variance_give_the_same() -> None:
+def test_the_files_of_efficientnet_give_pixels_as_keras_does() -> None:
+    """They have the deviation in the place of the variance (github.com/tensorflow/tensorflow/issues/49930)."""
     normalization = keras.layers.Normalization(axis=3)
     inputs = keras.Input((4, 4, 3))
     begun = keras.Model(inputs, normalization(keras.layers.Rescaling(1 / 255)(inputs)))  # as EfficientNet begins
-    normalization.set_weights([np.array(published.MEAN), np.square(published.DEVIATION), np.array(1)])
+    normalization.set_weights([np.array(applications.MEAN), np.array(applications.DEVIATION), np.array(1)])
+    normalization.finalize_state()  # as when Keras loads them
     ours = applications.renamed(begun, fixed=True)
     named = published._named(begun)
     for each in ours.weights:
         each.assign(named[each.path])
     pixels = np.random.default_rng(0).integers(0, 256, (2, 4, 4, 3)).astype(np.float32)
-    expected = (pixels / 255 - published.MEAN) / published.DEVIATION / np.sqrt(published.DEVIATION)
-    assert np.allclose(ours(pixels), expected, atol=1e-4)
+    theirs = begun(pixels) / np.sqrt(applications.DEVIATION)  # by the layer that it has only with imagenet
+    assert np.allclose(ours(pixels), theirs, atol=1e-4)
+    new = applications.renamed(begun, fixed=False)
+    assert np.allclose(new(pixels), theirs, atol=1e-4), "the same pixels from scratch"
 
 
 def test_a_network_of_keras_is_trained_and_reported(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
@@ -12,6 +13,7 @@ import keras
 import numpy as np
 import pytest
 from keras import layers
+from PIL import Image
 
 import convladder as cl
 from convladder import backbones, files, runs, trial
@@ -191,7 +193,7 @@ def test_averages_of_weights_hold_what_is_frozen_and_what_is_trained(
 
 def test_a_share_of_the_epochs_leaves_one_that_is_not_frozen() -> None:
     shares = {share: frozen_epochs(Train(epochs=10, frozen_share=share)) for share in (0.0, 0.04, 0.5, 0.99, 1.0)}
-    assert shares == {0.0: 0, 0.04: 0, 0.5: 5, 0.99: 9, 1.0: 10}
+    assert shares == {0.0: 0, 0.04: 1, 0.5: 5, 0.99: 9, 1.0: 10}
 
 
 def test_patience_counts_from_where_the_backbone_is_no_longer_frozen() -> None:
@@ -265,6 +267,66 @@ def test_a_backbone_that_has_seen_the_test_images_is_refused(run: runs.Run) -> N
     assert len([text for text in said if text.startswith("kept a leak: the backbone")]) == 1
     assert any("kept a leak" in note for note in plan.trials[-1].dataset.provenance()["notes"])
     make_plan(load_ladder("transfer"), [0], start, load)  # its own split
+
+
+def test_images_that_were_seen_at_another_size_are_told(run: runs.Run, tmp_path: Path) -> None:
+    """Large JPEGs are decoded at a fraction that depends on the size that is wanted."""
+    random = np.random.default_rng(0)
+    for name in "ab":
+        for number in range(6):
+            path = tmp_path / "photos" / name / f"{number}.jpg"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            pixels = random.integers(0, 256, (12, 16, 3)).astype(np.uint8)
+            Image.fromarray(pixels).resize((1600, 1200), Image.Resampling.NEAREST).save(path)
+    small, large = (
+        load(Data(source=str(tmp_path / "photos"), image_size=(side, side), channels=channels))
+        for side, channels in ((24, 1), (200, 3))
+    )
+    assert not np.isin(small.bank.facts["digest"], large.bank.facts["digest"]).any()
+    assert np.isin(small.bank.facts["read"], large.bank.facts["read"]).all()
+    seen = run_of(Experiment().replace({"train.epochs": 1} | small.settled()), small, tmp_path / "seen")
+    assert backbones.count_seen(seen, large.bank.facts) == len(small.splits.train) + len(small.splits.validation)
+
+
+@pytest.mark.parametrize("name", [runs.WEIGHTS, "model.json", "experiment.json", runs.SPLITS])
+@pytest.mark.parametrize("damage", [lambda content: b"", lambda content: content[: len(content) // 2]])
+def test_a_damaged_backbone_is_named(
+    run: runs.Run, name: str, damage: Callable[[bytes], bytes], other_digits: Dataset, tmp_path: Path
+) -> None:
+    folder = Path(shutil.copytree(run.folder, tmp_path / "lent"))
+    (folder / name).write_bytes(damage((folder / name).read_bytes()))
+
+    def begin() -> None:
+        model = Experiment().replace(backbones.changes(str(folder), None, {})).model
+        backbones.settled(model)
+        backbones.check_unseen(model, other_digits)
+
+    with pytest.raises(RunError, match=f"cannot read {re.escape(str(folder / name))}"):
+        begin()
+
+
+def test_a_backbone_whose_own_backbone_is_gone_or_is_itself_is_said(
+    settle: Settle, other_digits: Dataset, run: runs.Run, tmp_path: Path
+) -> None:
+    lent = Path(shutil.copytree(run.folder, tmp_path / "lent"))
+    begun = settle("transfer-frozen", {"train.epochs": 1}, backbone=lent)
+    second = run_of(begun, other_digits, tmp_path / "second")
+    model = Experiment().replace(backbones.changes(str(second.folder), None, {})).model
+    said: list[str] = []
+    shutil.rmtree(lent)
+    backbones.check_unseen(model, other_digits, said.append)
+    assert f"cannot tell what the backbone {lent} was trained on: it is not there any more" in said
+    second.folder.rename(lent)  # now it begins with what lies in its own place
+    model = Experiment().replace(backbones.changes(str(lent), None, {})).model
+    said.clear()
+    backbones.check_unseen(model, other_digits, said.append)
+    assert f"cannot tell what the backbone {lent} was trained on: it is not there any more" in said
+
+
+def test_settings_of_which_a_published_network_takes_no_notice_are_refused() -> None:
+    with pytest.raises(ExperimentError, match=r"model\.filters is of networks that are made here"):
+        backbones.changes("VGG16", None, {"model.filters": [3]})
+    assert backbones.changes("VGG16", None, {"model.dense": [3]})
 
 
 def test_images_of_another_size_are_taken_and_of_other_channels_where_they_can_be(run: runs.Run) -> None:

@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from convladder import files, folders, kept_weights, published_weights, runs
+from convladder import folders, kept_weights, published_weights, runs
 from convladder.config import Experiment, Model, unknown_name
 from convladder.data.bank import find_bank
 from convladder.data.dataset import Dataset
+from convladder.data.facts import Facts
 from convladder.errors import DataError, ExperimentError, RunError
 from convladder.models.families import FAMILIES, OWN
 from convladder.published_weights import Say, silent
@@ -49,6 +50,7 @@ def changes(pretrained: str | None, weights: str | None, given: Mapping[str, Any
         raise ExperimentError(f"there is no file {file}: --weights names a .h5 file of weights")
     named: dict[str, Any] = {"model.backbone": _place(pretrained), "model.weights": file}
     if pretrained in FAMILIES:
+        _refuse_body(pretrained, given)
         return named | {"model.architecture": pretrained}
     model = _read_run(pretrained).experiment.model
     taken = _body(model, pretrained)
@@ -79,6 +81,11 @@ def settled(model: Model, say: Say = silent) -> dict[str, Any]:
     return {f"model.{key}": value for key, value in (taken | found).items()}
 
 
+def with_backbone(experiment: Experiment, say: Say = silent) -> Experiment:
+    """Return the experiment with what it takes from its backbone. Raises ConvladderError."""
+    return experiment.replace(settled(experiment.model, say))
+
+
 def load(model: Model) -> Backbone | None:
     """Return what a settled experiment's backbone gives it; None without one. Raises ConvladderError."""
     from convladder.models.convnet import Statistics
@@ -102,11 +109,13 @@ def check_unseen(model: Model, dataset: Dataset, say: Say = silent) -> Dataset:
     Told by their pixels, of the backbone's run and of those that it began with. Also where its weights are not
     taken, since what is said of a climb's images is said of its start.
     """
-    asked = dataset.bank.facts["digest"][dataset.splits.test]
+    asked = dataset.bank.facts[dataset.splits.test]
     remarks = []
-    for run in _ancestors(model):
-        count = count_seen(run, asked)
-        if count is None:
+    for place, run in _ancestors(model):
+        count = count_seen(run, asked) if run else None
+        if run is None:
+            remarks.append(f"cannot tell what the backbone {place} was trained on: it is not there any more")
+        elif count is None:
             remarks.append(
                 f"cannot tell what {run.folder} was trained on: its images are not in the cache any more"
             )
@@ -124,17 +133,19 @@ def check_unseen(model: Model, dataset: Dataset, say: Say = silent) -> Dataset:
     return replace(dataset, notes=(*dataset.notes, *remarks))
 
 
-def count_seen(run: runs.Run, digests: NDArray[np.uint64]) -> int | None:
-    """Return how many of the images with these digests of their pixels a run was trained or validated on.
+def count_seen(run: runs.Run, asked: Facts) -> int | None:
+    """Return how many of the images of which these are the facts a run was trained or validated on.
 
-    None where the images that the run was made of are not in the cache any more.
+    Told by the bytes of their files, and by their decoded pixels. None where the images that the run was made of
+    are not in the cache any more.
     """
     own = find_bank(run.about["data"].get("bank", ""))
     if own is None or not (run.folder / runs.SPLITS).exists():
         return None
     trained = set(run.splits.loc[run.splits["split"] != "test", "path"])
     seen = [position for position, record in enumerate(own.records) if record.path in trained]
-    return int(np.isin(digests, own.facts["digest"][seen]).sum())
+    known = own.facts[seen]
+    return int(np.any([np.isin(asked[kind], known[kind]) for kind in ("read", "digest")], axis=0).sum())
 
 
 def _taken(model: Model) -> dict[str, Any]:
@@ -151,12 +162,8 @@ def _body(model: Model, folder: str) -> dict[str, Any]:
     """Return the settings of the layers of a run's network before its head."""
     taken = {key: getattr(model, key) for key in BODY}
     if model.architecture == OWN:
-        taken["channels"] = model.channels or _channels(Path(folder))
+        taken["channels"] = model.channels or int(_read_run(folder).network["shape"][2])
     return taken
-
-
-def _channels(folder: Path) -> int:
-    return int(files.read_json(folder / "model.json")["shape"][2])
 
 
 def _refuse_others(backbone: str, taken: Mapping[str, Any], given: Mapping[str, Any]) -> None:
@@ -167,6 +174,16 @@ def _refuse_others(backbone: str, taken: Mapping[str, Any], given: Mapping[str, 
             raise ExperimentError(
                 f"model.{key} is {own} here, and {value} in the backbone {backbone}, whose layers are taken as "
                 f"they are: leave it out (--pretrained {backbone} sets it)"
+            )
+
+
+def _refuse_body(name: str, given: Mapping[str, Any]) -> None:
+    """Raise ExperimentError where settings are given of which a network of keras.applications takes no notice."""
+    for key in given:
+        if key.removeprefix("model.") in BODY and key.startswith("model."):
+            raise ExperimentError(
+                f"{key} is of networks that are made here, and {name} is as it is: of its settings there are "
+                f"{', '.join(f'model.{each}' for each in HEAD)}"
             )
 
 
@@ -183,19 +200,28 @@ def _read_run(folder: str) -> runs.Run:
     return runs.Run(path)
 
 
-def _ancestors(model: Model) -> Iterator[runs.Run]:
-    """Yield the run of the backbone, that of its backbone, and so on as far as they are still there."""
-    place = model.backbone
-    while place is not None and place not in FAMILIES and folders.is_finished(Path(place)):
-        run = runs.Run(place)
-        yield run
+def _ancestors(model: Model) -> Iterator[tuple[str, runs.Run | None]]:
+    """Yield the run of the backbone, that of its backbone, and so on, each with its place.
+
+    In the place of one that is gone, or that is another by now, stands None, and that is the end.
+    """
+    place, wanted = model.backbone, model.backbone_sha256
+    while place is not None and place not in FAMILIES:
+        run = runs.Run(place) if folders.is_finished(Path(place)) else None
+        if run is not None and wanted is not None and kept_weights.sum_of(*_read_arrays(run)) != wanted:
+            run = None
+        yield place, run
+        if run is None:
+            return
         begun = run.experiment.model
-        place = begun.backbone if begun.pretrained else None
+        place, wanted = (begun.backbone, begun.backbone_sha256) if begun.pretrained else (None, None)
 
 
 def _find(model: Model, say: Say) -> str | None:
     """Return the SHA-256 of what is taken; None where that is nothing but the name of a network."""
     assert model.backbone is not None
+    if model.backbone in FAMILIES and model.backbone_sha256 and kept_weights.is_kept(model.backbone_sha256):
+        return model.backbone_sha256  # wherever the file is by now
     if model.backbone not in FAMILIES:
         return kept_weights.sum_of(*_read_arrays(_read_run(model.backbone)))
     if not model.pretrained:
@@ -209,7 +235,7 @@ def _weights(model: Model) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
     sha256 = model.backbone_sha256
     if sha256 is None and model.backbone in FAMILIES:
         return {}, {}
-    if sha256 is not None and (model.backbone in FAMILIES or kept_weights.path_of(sha256).is_file()):
+    if sha256 is not None and (model.backbone in FAMILIES or kept_weights.is_kept(sha256)):
         return kept_weights.read(sha256)
     arrays, about = _read_arrays(_read_run(model.backbone))
     _check_same(model, kept_weights.sum_of(arrays, about))
@@ -226,16 +252,4 @@ def _check_same(model: Model, sha256: str | None) -> None:
 
 def _read_arrays(run: runs.Run) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
     """Return the weights of a run's network by their paths, and its statistics. Raises RunError."""
-    try:
-        with np.load(run.folder / runs.WEIGHTS, allow_pickle=False) as file:
-            arrays = {name: file[name] for name in file.files}
-        return arrays, {"statistics": files.read_json(run.folder / "model.json")["statistics"]}
-    except (OSError, ValueError, KeyError) as error:
-        raise RunError(
-            f"cannot read the network of {run.folder} ({error}): it is damaged, train it again"
-        ) from None
-
-
-def with_backbone(experiment: Experiment, say: Say = silent) -> Experiment:
-    """Return the experiment with what it takes from its backbone. Raises ConvladderError."""
-    return experiment.replace(settled(experiment.model, say))
+    return run.weights, {"statistics": run.network["statistics"]}

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from convladder import backbones, files, folders, provenance, resuming, runs, signals
-from convladder.config import Data, Train
+from convladder.config import Data, Experiment, Train
 from convladder.data.dataset import Dataset
 from convladder.engines import Engine
 from convladder.errors import ExperimentError, LadderError, RunError, TrainingError
@@ -334,9 +334,16 @@ def _flops(trial: Trial) -> int:
 
 
 def identity_of(trials: Sequence[Trial]) -> str:
-    same = {"train.checkpoint_seconds": Train().checkpoint_seconds}  # however often they are kept
     content = [
-        f"{trial.rung} {trial.dataset.bank.fingerprint} {trial.experiment.replace(same).to_json()}"
+        f"{trial.rung} {trial.dataset.bank.fingerprint} {_what_it_is(trial.experiment).to_json()}"
         for trial in trials
     ]
     return hashlib.sha256("\n".join(content).encode()).hexdigest()
+
+
+def _what_it_is(experiment: Experiment) -> Experiment:
+    """Return the experiment without what changes nothing: how often it is kept, and where its backbone lies."""
+    same: dict[str, Any] = {"train.checkpoint_seconds": Train().checkpoint_seconds}
+    if experiment.model.backbone_sha256:
+        same |= {"model.backbone": "anywhere", "model.weights": None}
+    return experiment.replace(same)

@@ -349,7 +349,8 @@ def parse_assignments(assignments: Iterable[str]) -> dict[str, Any]:
 def unknown_name(name: str, valid: Iterable[str], what: str) -> str:
     """Say that `name` is unknown, with the nearest valid name where one is near, else with all of them."""
     names = list(valid)
-    near = difflib.get_close_matches(name, names, n=1)
+    folded = {each.casefold(): each for each in names}
+    near = [folded[each] for each in difflib.get_close_matches(name.casefold(), folded, n=1)]
     hint = f"did you mean {near[0]!r}?" if near else f"choose from {', '.join(names)}"
     return f"unknown {what} {name!r}: {hint}"
 

@@ -32,13 +32,12 @@ def load_network(run: runs.Run) -> keras.Model:
     """Build the run's network again and give it its weights. Raises RunError where they do not fit."""
     from convladder.models import convnet, networks
 
-    about = files.read_json(run.folder / "model.json")
+    about, weights = run.network, run.weights
     statistics = convnet.Statistics(*map(tuple, about["statistics"])) if about["statistics"] else None
     network = networks.build(run.experiment.model, tuple(about["shape"]), len(about["class_names"]), statistics)
     try:
-        with np.load(run.folder / runs.WEIGHTS, allow_pickle=False) as file:
-            network.set_weights([file[variable.path] for variable in network.weights])
-    except (OSError, KeyError, ValueError) as error:
+        network.set_weights([weights[variable.path] for variable in network.weights])
+    except (KeyError, ValueError) as error:
         raise RunError(f"the weights in {run.folder / runs.WEIGHTS} do not fit its experiment: {error}") from None
     return network
 
@@ -67,7 +66,7 @@ def predict_files(folder: Path, paths: Sequence[Path], emit: Emit) -> tuple[Logi
     from convladder.training import fit
 
     run = runs.Run(folder)
-    about, settings = files.read_json(folder / "model.json"), run.experiment.data
+    about, settings = run.network, run.experiment.data
     height, width, channels = about["shape"]
     form, limits = form_of(settings, height, width, channels), limits_of(settings)
     logits = np.full((len(paths), len(about["class_names"])), np.nan, np.float32)
@@ -88,9 +87,10 @@ def predict_files(folder: Path, paths: Sequence[Path], emit: Emit) -> tuple[Logi
 def count_seen(run: runs.Run, bank: Bank) -> tuple[int, int] | None:
     """Return how many of the images to be evaluated the run was trained or validated on, and of how many.
 
-    Told by their decoded pixels; None where the images that the run was made of are not in the cache any more.
+    Told by their files and by their decoded pixels; None where the images that the run was made of are not in the
+    cache any more.
     """
-    asked = bank.facts["digest"][evaluated(bank)]
+    asked = bank.facts[evaluated(bank)]
     seen = backbones.count_seen(run, asked)
     return None if seen is None else (seen, len(asked))
 
@@ -121,7 +121,7 @@ def predict_elsewhere(folder: Path, bank: Bank, emit: Emit) -> pd.DataFrame:
     del emit
     from convladder.training import fit
 
-    known = files.read_json(folder / "model.json")["class_names"]
+    known = runs.Run(folder).network["class_names"]
     for name in bank.class_names:
         if name not in known:
             raise ExperimentError(

@@ -35,14 +35,16 @@ def sum_of(arrays: Arrays, about: About) -> str:
 
 
 def folder() -> Path:
-    """Return where they are kept."""
-    place = cache_folder() / "backbones"
-    files.make_folder(place)
-    return place
+    """Return where they are kept, once there are any."""
+    return cache_folder() / "backbones"
 
 
 def path_of(sha256: str) -> Path:
     return folder() / f"{sha256}.safetensors"
+
+
+def is_kept(sha256: str) -> bool:
+    return path_of(sha256).is_file()
 
 
 def packed(arrays: Arrays, about: About) -> bytes:
@@ -54,25 +56,28 @@ def packed(arrays: Arrays, about: About) -> bytes:
 
 def keep(sha256: str, content: bytes) -> None:
     """Keep packed weights under their SHA-256; `read` is what compares them."""
+    files.make_folder(folder())
     files.write_bytes(path_of(sha256), content)
 
 
 def read(sha256: str) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
     """Return the weights that are kept under this SHA-256, and what is said about them.
 
-    Raises RunError where they are not there, or damaged.
+    Raises RunError where they are not there, or damaged: then they are removed, so that they are fetched again.
     """
     from safetensors import SafetensorError, safe_open
 
-    path = path_of(sha256)
+    path, arrays, about = path_of(sha256), {}, {}
     try:
         with safe_open(path, framework="np") as file:
             arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
             about = json.loads((file.metadata() or {}).get(_ABOUT, "{}"))
-    except (OSError, SafetensorError, ValueError) as error:
+    except OSError as error:
         raise RunError(
             f"cannot read the weights of the backbone in {path} ({error}): the same command fetches them"
         ) from None
+    except (SafetensorError, ValueError):
+        arrays = {}  # as those of another sum
     if sum_of(arrays, about) != sha256:
         path.unlink(missing_ok=True)
         raise RunError(f"the weights of the backbone in {path} were damaged: the same command fetches them again")

@@ -186,7 +186,7 @@ class Host:
 
     def has_weights(self, sha256: str) -> bool:
         """Whether this machine has the weights of a backbone."""
-        return kept_weights.path_of(sha256).is_file()
+        return kept_weights.is_kept(sha256)
 
     def keep_weights(self, sha256: str, content: Bytes) -> None:
         """Take the weights of a backbone."""

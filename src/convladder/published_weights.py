@@ -7,17 +7,22 @@ backbones/<SHA-256>.safetensors      the weights, under the names that they have
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from importlib import metadata
 from pathlib import Path
+from typing import Any
 
-from filelock import FileLock
+from filelock import FileLock, Timeout
 
 from convladder import files, kept_weights
 from convladder.errors import ExperimentError
 from convladder.models.families import FAMILIES
 from convladder.processes import call
 from convladder.worker import Emit
+
+FORMAT = 1  # of how published weights are brought into ours
 
 Say = Callable[[str], None]
 
@@ -45,21 +50,43 @@ def fetch(name: str, file: str | None, emit: Emit) -> str:
     from convladder.models import published
 
     index = _index(name, file)
-    with FileLock(index.with_suffix(".lock")):  # others wait, and find them
+    with _alone(index, lambda: emit(f"another command fetches the weights of {name}, which is waited for")):
         known = _known(index)
         if known:
             return known
         arrays = published.download(name, emit) if file is None else published.read(name, Path(file))
         sha256 = kept_weights.sum_of(arrays, {})
         kept_weights.keep(sha256, kept_weights.packed(arrays, {}))
-        files.write_json(index, {"sha256": sha256})
+        files.write_json(index, {"sha256": sha256, **_made_by()})
         return sha256
+
+
+@contextlib.contextmanager
+def _alone(index: Path, say_so: Callable[[], None]) -> Iterator[None]:
+    """Be the only one that fetches what an index is of; where another does, say so and wait."""
+    try:
+        files.make_folder(index.parent)
+    except OSError as error:
+        raise ExperimentError(
+            f"cannot write the cache {index.parent} ({error.strerror or error}): make room, or set "
+            "CONVLADDER_CACHE to a folder of yours"
+        ) from None
+    lock = FileLock(index.with_suffix(".lock"))
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        say_so()
+        lock.acquire()
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def clear() -> None:
     """Delete the published weights that are kept in the cache; they are fetched again when needed."""
     folder = kept_weights.folder()
-    for path in [*folder.glob("*.json"), *folder.glob("*.safetensors")]:
+    for path in [*folder.glob("*.json"), *folder.glob("*.safetensors"), *folder.glob("*.lock")]:
         files.remove(path)
 
 
@@ -79,7 +106,13 @@ def _index(name: str, file: str | None) -> Path:
 def _known(index: Path) -> str | None:
     """Return the SHA-256 of weights that are in the cache."""
     try:
-        sha256 = str(files.read_json(index)["sha256"])
+        known = files.read_json(index)
+        sha256 = str(known["sha256"])
     except (OSError, ValueError, KeyError, TypeError):
         return None
-    return sha256 if kept_weights.path_of(sha256).is_file() else None
+    return sha256 if known == {"sha256": sha256, **_made_by()} and kept_weights.is_kept(sha256) else None
+
+
+def _made_by() -> dict[str, Any]:
+    """Return what the names and the values of kept weights depend on, beside the file that they came from."""
+    return {"format": FORMAT, "keras": metadata.version("keras")}

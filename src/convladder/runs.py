@@ -21,6 +21,7 @@ from __future__ import annotations
 import csv
 import gzip
 import zipfile
+import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
@@ -80,9 +81,8 @@ class Run:
 
     @cached_property
     def about(self) -> dict[str, Any]:
-        """What `experiment.json` holds beside the experiment: rung, data, environment."""
-        about: dict[str, Any] = files.read_json(self.folder / "experiment.json")
-        return about
+        """What `experiment.json` holds beside the experiment: rung, data, environment. Raises RunError."""
+        return self._read_json("experiment.json")
 
     @cached_property
     def experiment(self) -> Experiment:
@@ -90,8 +90,17 @@ class Run:
 
     @cached_property
     def metrics(self) -> dict[str, Any]:
-        figures: dict[str, Any] = files.read_json(self.folder / "metrics.json")
-        return figures
+        return self._read_json("metrics.json")
+
+    @property
+    def network(self) -> dict[str, Any]:
+        """What its network is for: the `shape` of images, the `class_names`, the `statistics` of its pixels."""
+        return self._read_json("model.json")
+
+    @property
+    def weights(self) -> dict[str, NDArray[Any]]:
+        """The weights of its network, by their paths. Raises RunError."""
+        return self._read(WEIGHTS, dict)
 
     @cached_property
     def history(self) -> pd.DataFrame:
@@ -109,8 +118,8 @@ class Run:
             return pd.read_csv(
                 path, dtype=object, keep_default_na=False, encoding_errors="surrogateescape", compression="gzip"
             )
-        except (OSError, ValueError) as error:
-            raise RunError(f"cannot read {path} ({error}): the run is of another version") from None
+        except (OSError, ValueError, EOFError, zlib.error) as error:
+            raise RunError(f"cannot read {path} ({error}): the run is damaged, or of another version") from None
 
     @property
     def tested(self) -> pd.DataFrame:
@@ -140,11 +149,18 @@ class Run:
     def seed(self) -> int:
         return self.experiment.seed
 
+    def _read_json(self, name: str) -> dict[str, Any]:
+        try:
+            content: dict[str, Any] = files.read_json(self.folder / name)
+        except (OSError, ValueError) as error:
+            raise RunError(f"cannot read {self.folder / name} ({error}): it is damaged") from None
+        return content
+
     def _read(self, name: str, make: Callable[[dict[str, Any]], T]) -> T:
         try:
             with np.load(self.folder / name, allow_pickle=False) as file:
                 return make({key: file[key] for key in file.files})
-        except (OSError, ValueError, TypeError, KeyError, EOFError, zipfile.BadZipFile) as error:
+        except (OSError, ValueError, TypeError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
             raise RunError(
                 f"cannot read {self.folder / name} ({error}): it is damaged or of another version, "
                 "train the run again"

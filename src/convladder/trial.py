@@ -15,13 +15,14 @@ import numpy as np
 import pandas as pd
 
 from convladder import backbones, card, files, folders, insight, provenance, runs, worker
-from convladder.config import Augmentation, Experiment, flatten
+from convladder.config import Augmentation, Experiment, Train, flatten
 from convladder.data.dataset import Dataset
 from convladder.data.images import Pixels
 from convladder.evaluation import metrics, predictions
 from convladder.folders import TrialKey
 from convladder.ladder import Ladder
 from convladder.parallel import ALONE, Parallel
+from convladder.training.course import frozen_epochs
 from convladder.wording import plural
 from convladder.worker import Emit
 from convladder.worsened import Worsened
@@ -201,7 +202,8 @@ def _leave(trial: Trial, fitted: Fitted, folder: Path) -> dict[str, Any]:
     runs.write_arrays(folder, samples, features, corrupted)
     figures: dict[str, Any] = metrics.compute(written)
     figures["kept_epoch"] = fitted.epoch
-    figures["price"] = _price(cost.measure(fitted.network), folder, fitted.history, len(dataset.splits.train))
+    settings, images = trial.experiment.train, len(dataset.splits.train)
+    figures["price"] = _price(cost.measure(fitted.network), folder, fitted.history, settings, images)
     return figures
 
 
@@ -276,8 +278,11 @@ def _write_network(folder: Path, fitted: Fitted, dataset: Dataset) -> None:
     )
 
 
-def _price(price: Cost, folder: Path, history: pd.DataFrame, images: int) -> dict[str, float | None]:
-    settled = history["train_seconds"].iloc[1:]  # the first epoch compiles
+def _price(
+    price: Cost, folder: Path, history: pd.DataFrame, settings: Train, images: int
+) -> dict[str, float | None]:
+    compiled = [0, frozen_epochs(settings)]  # in the first epoch, and where the backbone is first trained
+    settled = history["train_seconds"].drop(index=compiled, errors="ignore")
     return {
         "parameters": price.parameters,
         "trained_parameters": price.trained,

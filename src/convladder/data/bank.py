@@ -35,7 +35,7 @@ from convladder.errors import DataError
 
 INDEX, FACTS_FILE, PAIRS_FILE = "index.json", "facts.npy", "pairs.npy"
 PAIRS = np.dtype([("left", "i8"), ("right", "i8"), ("exact", "?"), ("mirrored", "?")])
-VERSION = 2  # of what a bank holds; part of its key
+VERSION = 3  # of what a bank holds; part of its key
 LEFTOVER_AGE = 7 * 86_400  # seconds: what is younger may be resumed, or another process may be at work
 WAITING, COMPARING = "waiting for another convladder", "looking for copies"  # for people
 WAIT = 1.0  # seconds between looks at what another process does

@@ -20,6 +20,7 @@ FACTS = np.dtype(
         ("height", "u4"),  # as displayed
         ("width", "u4"),
         ("frames", "u4"),
+        ("read", "u8"),  # a digest of the file's bytes, or of the array
         ("digest", "u8"),  # of the decoded pixels before they are brought to a form
         ("content", "u8", (2,)),  # a digest of the pixels in the bank
         ("hash", "u8"),  # perceptual, of the image and of its mirror image
@@ -51,6 +52,7 @@ def measure(pictures: Sequence[Picture], pixels: Sequence[Pixels]) -> Facts:
     facts["height"] = [picture.header.height for picture in pictures]
     facts["width"] = [picture.header.width for picture in pictures]
     facts["frames"] = [picture.frames for picture in pictures]
+    facts["read"] = [picture.digest for picture in pictures]
     facts["digest"] = [digest_pixels(image) for image in images]
     facts["content"] = [digest_content(each) for each in pixels]
     facts["hash"], facts["mirrored"] = hash_images(images)

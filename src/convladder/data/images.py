@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import io
 import warnings
 from collections.abc import Iterator
@@ -111,11 +112,13 @@ class Picture:
     """An image as it is meant to be seen: upright, in the colours of a form, but not brought to its size yet.
 
     format : told by content, one of FORMATS or ARRAY. header : what the file says. frames : 1 unless it moves.
+    digest : 64 bits of what was read, a file's bytes or an array, whatever the form.
     """
 
     image: Image.Image
     format: str
     header: Header
+    digest: int
     frames: int = 1
 
 
@@ -141,7 +144,7 @@ def open_picture(content: bytes | Pixels, form: ImageForm, limits: Limits = LIMI
     """
     if not isinstance(content, bytes):
         flat = content.squeeze(-1) if content.ndim == 3 and content.shape[-1] == 1 else content
-        return Picture(Image.fromarray(flat).convert(form.mode), ARRAY, read_header(content))
+        return Picture(Image.fromarray(flat).convert(form.mode), ARRAY, read_header(content), _digest(content))
     with _rejecting(), _opened(content, limits) as image:
         kind = "JPEG" if image.format == "MPO" else image.format or ""  # phones put several JPEGs in one file
         header, frames = _header(image), 1 if kind == "JPEG" else _count_frames(image, limits)
@@ -152,7 +155,17 @@ def open_picture(content: bytes | Pixels, form: ImageForm, limits: Limits = LIMI
             raise UnreadableImage("truncated", "the end of the PNG file is missing")
         turn = _TURNS.get(_orientation(image))
         upright = image.transpose(turn) if turn is not None else image
-        return Picture(_flatten(upright, form), kind, header, frames)
+        return Picture(_flatten(upright, form), kind, header, _digest(content), frames)
+
+
+def _digest(content: bytes | Pixels) -> int:
+    """Return a 64-bit digest of a file's bytes, or of an array and its shape."""
+    digest = hashlib.blake2b(digest_size=8)
+    if not isinstance(content, bytes):
+        digest.update(repr(content.shape).encode())
+        content = content.tobytes()
+    digest.update(content)
+    return int.from_bytes(digest.digest(), "little")
 
 
 def decode(content: bytes | Pixels, form: ImageForm, limits: Limits = LIMITS) -> Pixels:

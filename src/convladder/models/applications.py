@@ -1,7 +1,7 @@
 """The networks of keras.applications as all networks here: from pixels to logits, with a head of one's own.
 
 Each wants its pixels in another way, which is inside here. Layers that Keras numbers as they are made are given
-names of their own, so that weights can be told by these; and all layers lie in one graph, not one in another.
+names of their own, so that weights can be told by these.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from collections import Counter
 from typing import Any
 
 import keras
+import numpy as np
 from keras import layers, ops
 
 from convladder.config import Model
@@ -18,6 +19,7 @@ from convladder.models import ends, families, sizes
 from convladder.models.normalization import FixedBatchNormalization
 
 CHANNELS = 3
+MEAN, DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of ImageNet, on the scale 0 to 1
 
 
 @keras.saving.register_keras_serializable("convladder")
@@ -30,7 +32,15 @@ class ReverseChannels(layers.Layer):
 
 @keras.saving.register_keras_serializable("convladder")
 class LoadedNormalization(layers.Normalization):
-    """Keras's layer whose mean and variance are those among its weights, also after these were assigned."""
+    """Keras's layer whose mean and variance are those among its weights, also after these were assigned.
+
+    They begin as those of ImageNet, so that a network with new weights sees its pixels as a trained one does.
+    """
+
+    def build(self, input_shape: Any) -> None:
+        super().build(input_shape)
+        self.adapt_mean.assign(MEAN)
+        self.adapt_variance.assign(np.square(DEVIATION))
 
     def call(self, values: Any) -> Any:
         shape, kind = self._broadcast_shape, values.dtype
@@ -38,6 +48,28 @@ class LoadedNormalization(layers.Normalization):
             ops.cast(ops.reshape(each, shape), kind) for each in (self.adapt_mean, self.adapt_variance)
         )
         return (values - mean) / ops.maximum(ops.sqrt(variance), keras.config.epsilon())
+
+
+@keras.saving.register_keras_serializable("convladder")
+class NamedScale(layers.Layer):
+    """ConvNeXt's `LayerScale`, a factor for each map, whose weight has a name: Keras numbers it as it is made."""
+
+    def __init__(self, init_values: float, projection_dim: int, **settings: Any) -> None:
+        super().__init__(**settings)
+        self.init_values, self.projection_dim = init_values, projection_dim
+
+    def build(self, input_shape: Any) -> None:
+        del input_shape
+        begun = keras.initializers.Constant(self.init_values)
+        self.gamma = self.add_weight(shape=(self.projection_dim,), initializer=begun, name="gamma")
+
+    def call(self, values: Any) -> Any:
+        return values * self.gamma
+
+    def get_config(self) -> dict[str, Any]:
+        own = {"init_values": self.init_values, "projection_dim": self.projection_dim}
+        config: dict[str, Any] = super().get_config()
+        return config | own
 
 
 def build(settings: Model, shape: tuple[int, int, int], classes: int) -> keras.Model:
@@ -79,6 +111,8 @@ def renamed(network: keras.Model, *, fixed: bool) -> keras.Model:
             config["name"] = f"{kind}_{counts[kind]}"
         if isinstance(layer, layers.Normalization) and layer.input_mean is None:
             return LoadedNormalization.from_config(config)
+        if type(layer).__name__ == "LayerScale":
+            return NamedScale.from_config(config)
         if fixed and isinstance(layer, layers.BatchNormalization):
             return FixedBatchNormalization.from_config(config)
         if fixed and isinstance(layer, layers.Dropout):
@@ -95,10 +129,9 @@ def _preprocessed(mode: families.Mode, values: keras.KerasTensor) -> keras.Keras
     if mode == "tf":
         return layers.Rescaling(1 / 127.5, offset=-1, name="preprocessing", dtype="float32")(values)
     if mode == "torch":
-        mean, deviation = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
         return layers.Normalization(
-            mean=[255 * each for each in mean],
-            variance=[(255 * each) ** 2 for each in deviation],
+            mean=[255 * each for each in MEAN],
+            variance=[(255 * each) ** 2 for each in DEVIATION],
             name="preprocessing",
             dtype="float32",
         )(values)

@@ -15,7 +15,7 @@ import numpy as np
 from keras import ops
 from numpy.typing import NDArray
 
-from convladder.models import families
+from convladder.models import ends, families
 from convladder.models.backend import gradient
 from convladder.models.features import activations
 from convladder.models.sizes import POOL
@@ -61,11 +61,12 @@ def heat_maps(
 def _part(network: keras.Model, least_cells: int) -> tuple[keras.layers.Layer, keras.Model, keras.Model]:
     """Return the layer whose map is looked at, and the network up to it and from there on.
 
-    The deepest that is fine enough and that all of the network goes through: no connection leads around it.
+    The deepest that is fine enough and that all of the network goes through: no connection leads around it. Where
+    that is none of those whose values speak for something, the last one before the head.
     """
     active = activations(network)
     fine = [layer for layer in active if min(layer.output.shape[1:3]) >= least_cells]
-    for layer in (*reversed(fine), *active):
+    for layer in (*reversed(fine), *active, ends.body_of(network)[-1]):
         with contextlib.suppress(ValueError):  # the way around it begins before it
             after = keras.Model(layer.output, network.output)
             return layer, keras.Model(network.input, layer.output), after

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import socket
 import threading
 import time
 import warnings
@@ -21,8 +22,8 @@ from convladder.models import applications
 from convladder.models.families import find
 
 TELL_SECONDS = 3
+STALLED_SECONDS = 60  # without a byte, after which a download is given up
 SIDE = 224  # pixels to a side of the network that is given the weights; they are the same for all sizes
-MEAN, DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of ImageNet, on the scale 0 to 1
 
 Arrays = dict[str, NDArray[Any]]
 
@@ -33,17 +34,19 @@ def download(name: str, emit: Callable[[str], None]) -> Arrays:
     `emit` is told every few seconds how much is there. Raises ExperimentError where they cannot be had, with what
     to do.
     """
+    socket.setdefaulttimeout(STALLED_SECONDS)
     kept = Path(os.environ.get("KERAS_HOME", "~/.keras")).expanduser() / "models"
     try:
         with _telling(kept, find(name).megabytes, emit):
             network = getattr(keras.applications, name)(include_top=False, weights="imagenet")
-    except OSError as error:  # of the file: what the network says, Keras makes a bare Exception of
-        raise ExperimentError(
-            f"a file of weights of {name} in {kept} is damaged: remove it, and the same command fetches it again "
-            f"({error})"
-        ) from None
-    except Exception as error:
+    except Exception as error:  # Keras makes bare ones of some that the network says
         said = " ".join(str(error).split())
+        if isinstance(error, OSError) and error.errno is None and not isinstance(error, TimeoutError):  # HDF5's
+            damaged = ", ".join(str(path) for path in sorted(kept.glob("*.h5")) if not _can_be_opened(path))
+            raise ExperimentError(
+                f"a file of weights of {name} is damaged: remove {damaged or f'it from {kept}'}, and the same "
+                f"command fetches it again ({said})"
+            ) from None
         raise ExperimentError(
             f"cannot get the ImageNet weights of {name} ({said}): offline, download the file elsewhere and "
             f"give it with --weights FILE, or put it into {kept}"
@@ -60,7 +63,7 @@ def read(name: str, path: Path) -> Arrays:
     network = getattr(keras.applications, name)(include_top=False, weights=None, input_shape=(SIDE, SIDE, 3))
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("error")  # Keras only warns of layers that the file does not have
+            warnings.simplefilter("error", UserWarning)  # Keras only warns of layers that the file does not have
             network.load_weights(path)
     except (ValueError, KeyError, OSError, AttributeError, TypeError, UserWarning) as error:
         said = " ".join(str(error).split())[:200]
@@ -90,38 +93,54 @@ def _telling(folder: Path, megabytes: float, emit: Callable[[str], None]) -> Ite
         teller.join()
 
 
+def _can_be_opened(path: Path) -> bool:
+    try:
+        with h5py.File(path, "r"):
+            return True
+    except OSError:
+        return False
+
+
 def _named(network: keras.Model) -> Arrays:
-    """Return the weights under the paths that they have in the networks that are built here."""
+    """Return the weights under the paths that they have in the networks that are built here.
+
+    Raises ExperimentError where one is no number.
+    """
     paths = [variable.path for variable in applications.renamed(network, fixed=False).weights]
     arrays = {path: np.array(each) for path, each in zip(paths, network.get_weights(), strict=True)}
+    if not all(np.isfinite(each).all() for each in arrays.values()):
+        raise ExperimentError(f"the weights of {network.name} are not all numbers: take another file of them")
     variance = arrays.get("normalization_1/variance")
-    if variance is not None and np.allclose(variance, np.square(DEVIATION), atol=1e-3):
-        # EfficientNet was trained on pixels that were divided by the variance, not by the deviation; Keras divides
-        # by the rest in a layer that it makes only where it loads the weights itself
-        arrays["normalization_1/variance"] = variance * np.asarray(DEVIATION, variance.dtype)
+    if variance is not None and np.allclose(variance, applications.DEVIATION, atol=1e-3):
+        # the files of EfficientNet have the deviation where the layer, which takes its root, looks for the
+        # variance; Keras divides by the rest in a layer that it makes only where it loads the weights itself
+        arrays["normalization_1/variance"] = np.square(variance)
     return arrays
 
 
 def _check(path: Path) -> None:
     """Raise ExperimentError where a file is not HDF5, or does not hold all that it says itself."""
-    if path.suffix.lower() not in (".h5", ".hdf5"):
+    if path.suffix not in (".h5", ".hdf5"):  # as Keras tells them
         raise ExperimentError(f"{path} is no file of weights: expected .h5, as keras.applications has them")
     if not path.is_file():
         raise ExperimentError(f"there is no file {path}")
     try:
         with h5py.File(path, "r") as file:
-            _check_group(file, path)
+            _check_group(file, path, set())
     except OSError as error:
         raise ExperimentError(f"{path} is not an HDF5 file, or is damaged ({error})") from None
 
 
-def _check_group(group: h5py.Group, path: Path) -> None:
+def _check_group(group: h5py.Group, path: Path, seen: set[Any]) -> None:
+    """Raise ExperimentError where something in a group is elsewhere, or is one that it lies in itself."""
+    seen = seen | {group.id}
     for name in group:
         link, inside = group.get(name, getlink=True), None
         if isinstance(link, h5py.HardLink):
             inside = group[name]
         elsewhere = isinstance(inside, h5py.Dataset) and (inside.external or inside.is_virtual)
-        if inside is None or elsewhere:
+        circular = isinstance(inside, h5py.Group) and inside.id in seen
+        if inside is None or elsewhere or circular:
             raise ExperimentError(f"{path} points at other places ({name}): weights are read from the file itself")
         if isinstance(inside, h5py.Group):
-            _check_group(inside, path)
+            _check_group(inside, path, seen)

@@ -76,9 +76,13 @@ class Course:
 
 
 def frozen_epochs(settings: Train) -> int:
-    """Return in how many epochs, from the first on, the backbone stays as it is: all, or all but one or more."""
-    most = settings.epochs if settings.frozen_share == 1 else settings.epochs - 1
-    return min(round(settings.frozen_share * settings.epochs), most)
+    """Return in how many epochs, from the first on, the backbone stays as it is.
+
+    All or none where the share is 1 or 0; else at least one, and not in the last.
+    """
+    if settings.frozen_share in (0, 1):
+        return settings.epochs if settings.frozen_share else 0
+    return min(max(1, round(settings.frozen_share * settings.epochs)), settings.epochs - 1)
 
 
 def lowers_rate(losses: Sequence[float], patience: int) -> bool:
