@@ -220,6 +220,18 @@ def test_a_run_bears_that_its_backbone_is_gone_and_can_be_one_itself(
     assert all((third[path] == kept[path]).all() for path in kept if "conv" in path or "norm" in path)
 
 
+def test_where_a_backbone_is_now_can_be_said(settle: Settle, run: runs.Run, tmp_path: Path) -> None:
+    model = settle("transfer-frozen").model
+    lent = shutil.copytree(run.folder, tmp_path / "lent")
+    there = model.model_copy(update={"backbone": "gone"})
+    with pytest.raises(ConvladderError, match="gone"):
+        backbones.settled(there)
+    changes = backbones.moved(there, lent, None)
+    assert backbones.settled(Experiment(model=there).replace(changes).model)["model.backbone"] == str(lent)
+    with pytest.raises(ExperimentError, match="did not begin with a file of weights of its own"):
+        backbones.moved(there, None, "a.h5")
+
+
 def test_a_backbone_that_was_trained_again_is_refused(
     settle: Settle, other_digits: Dataset, run: runs.Run, tmp_path: Path
 ) -> None:

@@ -352,6 +352,8 @@ def reproduce(
     run: str | Path | Run,
     data: str | Path | Dataset | None = None,
     *,
+    pretrained: str | Path | None = None,
+    weights: str | Path | None = None,
     out: str | Path | None = None,
     quiet: bool = False,
 ) -> Reproduction:
@@ -363,6 +365,8 @@ def reproduce(
         A run, or its folder.
     data
         Where its images are now; None takes where they were.
+    pretrained, weights
+        Where the run is now that it began with, or the file of weights; None takes where they were.
     out
         Keep the new run there, and go on with it if that was stopped; None keeps nothing.
 
@@ -386,7 +390,8 @@ def reproduce(
         if isinstance(data, Dataset)
         else intake.load_dataset(first.experiment.replace(where).data, True, reporter)
     )
-    experiment = backbones.with_backbone(first.experiment, reporter.say)
+    moved = first.experiment.replace(backbones.moved(first.experiment.model, pretrained, weights))
+    experiment = backbones.with_backbone(moved, reporter.say)
     trial = Trial(first.rung, experiment, reproduction.with_splits_of(first, dataset))
     with tempfile.TemporaryDirectory() as spare:
         folder = Path(out) if out else Path(spare) / "run"

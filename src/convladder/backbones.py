@@ -59,6 +59,21 @@ def changes(pretrained: str | None, weights: str | None, given: Mapping[str, Any
     return named | {f"model.{key}": value for key, value in (taken | head).items()}
 
 
+def moved(model: Model, pretrained: str | Path | None, weights: str | Path | None) -> dict[str, Any]:
+    """Return the changes to a settled experiment whose backbone, or file of weights, lies elsewhere now.
+
+    Raises ExperimentError where it has none.
+    """
+    places: dict[str, Any] = {}
+    for key, place in (("backbone", pretrained), ("weights", weights)):
+        if place is not None:
+            if getattr(model, key) in (None, *FAMILIES):
+                what = "run" if key == "backbone" else "file of weights"
+                raise ExperimentError(f"it did not begin with a {what} of its own: leave out {place}")
+            places[f"model.{key}"] = str(Path(place).expanduser().absolute())
+    return places
+
+
 def settled(model: Model, say: Say = silent) -> dict[str, Any]:
     """Return what an experiment takes from its backbone, as changes to it: its layers, a SHA-256 of its weights.
 

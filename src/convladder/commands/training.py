@@ -261,6 +261,14 @@ def reproduce(
         str | None,
         typer.Option("--data", metavar="DATA", help="Where its images are now."),
     ] = None,
+    pretrained: Annotated[
+        Path | None,
+        typer.Option("--pretrained", metavar="RUN", help="Where the run is now that it began with."),
+    ] = None,
+    weights: Annotated[
+        Path | None,
+        typer.Option("--weights", metavar="FILE", help="Where the file of weights is now that it began with."),
+    ] = None,
     out: Annotated[Path | None, typer.Option("--out", metavar="DIR", help="Keep the new run there.")] = None,
     as_json: AsJson = False,
     quiet: QuietOption = False,
@@ -272,7 +280,7 @@ def reproduce(
     from convladder import api
 
     with interruptible():
-        reproduced = api.reproduce(run, data, out=out, quiet=quiet)
+        reproduced = api.reproduce(run, data, pretrained=pretrained, weights=weights, out=out, quiet=quiet)
     show.reproduction(reproduced, json_wanted=as_json)
     if not reproduced.equal:
         raise typer.Exit(1)
