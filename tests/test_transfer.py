@@ -16,7 +16,7 @@ from keras import layers
 from PIL import Image
 
 import convladder as cl
-from convladder import backbones, files, runs, trial
+from convladder import backbones, files, lineage, runs, trial
 from convladder.climbing import make_plan
 from convladder.config import Data, Experiment, Train
 from convladder.data.dataset import Dataset, load
@@ -297,7 +297,7 @@ def test_images_that_were_seen_at_another_size_are_told(run: runs.Run, tmp_path:
     assert not np.isin(small.bank.facts["digest"], large.bank.facts["digest"]).any()
     assert np.isin(small.bank.facts["read"], large.bank.facts["read"]).all()
     seen = run_of(Experiment().replace({"train.epochs": 1} | small.settled()), small, tmp_path / "seen")
-    assert backbones.count_seen(seen, large.bank.facts) == len(small.splits.train) + len(small.splits.validation)
+    assert lineage.count_seen(seen, large.bank.facts) == len(small.splits.train) + len(small.splits.validation)
 
 
 @pytest.mark.parametrize("name", [runs.WEIGHTS, "model.json", "experiment.json", runs.SPLITS])
@@ -311,14 +311,14 @@ def test_a_damaged_backbone_is_named(
     def begin() -> None:
         model = Experiment().replace(backbones.changes(str(folder), None, {})).model
         backbones.settled(model)
-        backbones.check_unseen(model, other_digits)
+        lineage.check_unseen(model, other_digits)
 
     with pytest.raises(RunError, match=f"cannot read {re.escape(str(folder / name))}"):
         begin()
 
 
 def test_a_backbone_whose_own_backbone_is_gone_or_is_itself_is_said(
-    settle: Settle, other_digits: Dataset, run: runs.Run, tmp_path: Path
+    settle: Settle, first_digits: Dataset, other_digits: Dataset, run: runs.Run, tmp_path: Path
 ) -> None:
     lent = Path(shutil.copytree(run.folder, tmp_path / "lent"))
     begun = settle("transfer-frozen", {"train.epochs": 1}, backbone=lent)
@@ -326,12 +326,17 @@ def test_a_backbone_whose_own_backbone_is_gone_or_is_itself_is_said(
     model = Experiment().replace(backbones.changes(str(second.folder), None, {})).model
     said: list[str] = []
     shutil.rmtree(lent)
-    backbones.check_unseen(model, other_digits, said.append)
+    lineage.check_unseen(model, other_digits, said.append)
     assert f"cannot tell what the backbone {lent} was trained on: it is not there any more" in said
+    shutil.copytree(run.folder, lent)
+    first = np.concatenate([first_digits.splits.train, first_digits.splits.validation])
+    facts = first_digits.bank.facts[first]
+    assert lineage.count_seen(second, facts) == lineage.count_seen(run, facts) > 0, "by what it began with"
+    shutil.rmtree(lent)
     second.folder.rename(lent)  # now it begins with what lies in its own place
     model = Experiment().replace(backbones.changes(str(lent), None, {})).model
     said.clear()
-    backbones.check_unseen(model, other_digits, said.append)
+    lineage.check_unseen(model, other_digits, said.append)
     assert f"cannot tell what the backbone {lent} was trained on: it is not there any more" in said
 
 
@@ -343,7 +348,7 @@ def test_settings_of_which_a_published_network_takes_no_notice_are_refused() -> 
 
 def test_images_of_another_size_are_taken_and_of_other_channels_where_they_can_be(run: runs.Run) -> None:
     model = Experiment().replace(backbones.changes(str(run.folder), None, {})).model
-    arrays, _ = backbones._read_arrays(run)
+    arrays, _ = backbones.read_arrays(run)
     statistics = Statistics((1.0,), (1.0,))
     larger = networks.build(model, (40, 24, 1), 2, statistics)
     networks.take(larger, model.model_copy(update={"pretrained": True}), networks.Backbone(arrays))

@@ -14,7 +14,18 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from convladder import backbones, backend, climbing, connecting, folders, intake, progress, reproduction, resuming
+from convladder import (
+    backbones,
+    backend,
+    climbing,
+    connecting,
+    folders,
+    intake,
+    lineage,
+    progress,
+    reproduction,
+    resuming,
+)
 from convladder.config import Data
 from convladder.data import dataset as datasets
 from convladder.data import memory
@@ -182,7 +193,7 @@ def train(
         folders.check_outside(Path(out), experiment.data.source)
         folders.check_unlocked(folders.unfinished(Path(out)))
     dataset = intake.loader(data, allow_rejects, reporter)(experiment.data)
-    dataset = backbones.check_unseen(experiment.model, dataset, reporter.say)
+    dataset = lineage.check_unseen(experiment.model, dataset, reporter.say)
     trial = Trial(name, experiment.replace(dataset.settled()), dataset, parallel=parallel)
     how = HowToGoOn(fresh=fresh, allow_changed=allow_changed)
     found = Path(out) if out else how.find(Path("runs"), trial)
@@ -240,7 +251,7 @@ def assist(
     begun = intake.Start(data, rung, ladder, pretrained, weights)
     name, experiment = begun.experiment(given, parallel, reporter.say)
     dataset = intake.loader(data, allow_rejects, reporter)(experiment.data)
-    dataset = backbones.check_unseen(experiment.model, dataset, reporter.say)
+    dataset = lineage.check_unseen(experiment.model, dataset, reporter.say)
     trial = Trial(name, experiment.replace(dataset.settled()), dataset, parallel=parallel)
     reporter.say(
         f"process {parallel.process_id} of {parallel.processes} computes for process 0, which tells how it goes"

@@ -6,20 +6,15 @@ are found: what its layers are, and the SHA-256 of what is taken. A trained netw
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import replace
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 from numpy.typing import NDArray
 
-from convladder import folders, kept_weights, published_weights, runs
+from convladder import kept_weights, published_weights, runs
 from convladder.config import Experiment, Model, unknown_name
-from convladder.data.bank import find_bank
-from convladder.data.dataset import Dataset
-from convladder.data.facts import Facts
-from convladder.errors import DataError, ExperimentError, RunError
+from convladder.errors import ExperimentError, RunError
 from convladder.models.families import FAMILIES, OWN
 from convladder.published_weights import Say, silent
 
@@ -118,49 +113,9 @@ def packed(model: Model) -> bytes:
     return kept_weights.packed(*_weights(model))
 
 
-def check_unseen(model: Model, dataset: Dataset, say: Say = silent) -> Dataset:
-    """Raise DataError where the backbone has seen test images of the dataset; return that, with what was found.
-
-    Told by their pixels, of the backbone's run and of those that it began with. Also where its weights are not
-    taken, since what is said of a climb's images is said of its start.
-    """
-    asked = dataset.bank.facts[dataset.splits.test]
-    remarks = []
-    for place, run in _ancestors(model):
-        count = count_seen(run, asked) if run else None
-        if run is None:
-            remarks.append(f"cannot tell what the backbone {place} was trained on: it is not there any more")
-        elif count is None:
-            remarks.append(
-                f"cannot tell what {run.folder} was trained on: its images are not in the cache any more"
-            )
-        elif count:
-            seen = f"{count:,} of the {len(asked):,} test images"
-            found = f"the backbone {run.folder} was trained or validated on {seen}"
-            if dataset.settings.on_leak != "keep":
-                raise DataError(
-                    f"{found}, and figures on them would be too good: take other images, train the "
-                    "backbone without them, or go on all the same with --on-leak keep"
-                )
-            remarks.append(f"kept a leak: {found}")
-    for remark in remarks:
-        say(remark)
-    return replace(dataset, notes=(*dataset.notes, *remarks))
-
-
-def count_seen(run: runs.Run, asked: Facts) -> int | None:
-    """Return how many of the images of which these are the facts a run was trained or validated on.
-
-    Told by the bytes of their files, and by their decoded pixels. None where the images that the run was made of
-    are not in the cache any more.
-    """
-    own = find_bank(run.about["data"].get("bank", ""))
-    if own is None or not (run.folder / runs.SPLITS).exists():
-        return None
-    trained = set(run.splits.loc[run.splits["split"] != "test", "path"])
-    seen = [position for position, record in enumerate(own.records) if record.path in trained]
-    known = own.facts[seen]
-    return int(np.any([np.isin(asked[kind], known[kind]) for kind in ("read", "digest")], axis=0).sum())
+def read_arrays(run: runs.Run) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
+    """Return the weights of a run's network by their paths, and its statistics. Raises RunError."""
+    return run.weights, {"statistics": run.network["statistics"]}
 
 
 def _taken(model: Model) -> dict[str, Any]:
@@ -215,30 +170,13 @@ def _read_run(folder: str) -> runs.Run:
     return runs.Run(path)
 
 
-def _ancestors(model: Model) -> Iterator[tuple[str, runs.Run | None]]:
-    """Yield the run of the backbone, that of its backbone, and so on, each with its place.
-
-    In the place of one that is gone, or that is another by now, stands None, and that is the end.
-    """
-    place, wanted = model.backbone, model.backbone_sha256
-    while place is not None and place not in FAMILIES:
-        run = runs.Run(place) if folders.is_finished(Path(place)) else None
-        if run is not None and wanted is not None and kept_weights.sum_of(*_read_arrays(run)) != wanted:
-            run = None
-        yield place, run
-        if run is None:
-            return
-        begun = run.experiment.model
-        place, wanted = (begun.backbone, begun.backbone_sha256) if begun.pretrained else (None, None)
-
-
 def _find(model: Model, say: Say) -> str | None:
     """Return the SHA-256 of what is taken; None where that is nothing but the name of a network."""
     assert model.backbone is not None
     if model.backbone in FAMILIES and model.backbone_sha256 and kept_weights.is_kept(model.backbone_sha256):
         return model.backbone_sha256  # wherever the file is by now
     if model.backbone not in FAMILIES:
-        return kept_weights.sum_of(*_read_arrays(_read_run(model.backbone)))
+        return kept_weights.sum_of(*read_arrays(_read_run(model.backbone)))
     if not model.pretrained:
         return None
     return published_weights.find(model.backbone, model.weights, say)
@@ -252,7 +190,7 @@ def _weights(model: Model) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
         return {}, {}
     if sha256 is not None and (model.backbone in FAMILIES or kept_weights.is_kept(sha256)):
         return kept_weights.read(sha256)
-    arrays, about = _read_arrays(_read_run(model.backbone))
+    arrays, about = read_arrays(_read_run(model.backbone))
     _check_same(model, kept_weights.sum_of(arrays, about))
     return arrays, about
 
@@ -263,8 +201,3 @@ def _check_same(model: Model, sha256: str | None) -> None:
             f"the weights of the backbone {model.backbone} are others than when this was begun: bring those back, "
             "or begin anew with these (--fresh, or another --out)"
         )
-
-
-def _read_arrays(run: runs.Run) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
-    """Return the weights of a run's network by their paths, and its statistics. Raises RunError."""
-    return run.weights, {"statistics": run.network["statistics"]}

@@ -11,7 +11,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from convladder import backbones, files, folders, provenance, resuming, runs, signals
+from convladder import backbones, files, folders, lineage, provenance, resuming, runs, signals
 from convladder.config import Data, Experiment, Train
 from convladder.data.dataset import Dataset
 from convladder.engines import Engine
@@ -76,7 +76,7 @@ def make_plan(
     for rung in ladder.rungs:
         experiment = backbones.with_backbone(ladder.experiment(rung.name, changes), say)
         dataset = load(experiment.data)
-        folds = [backbones.check_unseen(experiment.model, each, say) for each in dataset.each_fold()]
+        folds = [lineage.check_unseen(experiment.model, each, say) for each in dataset.each_fold()]
         tested = [each.paths(each.splits.test) for each in folds]
         first = first or tested
         if tested != first:

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from convladder import backbones, files, runs
+from convladder import files, lineage, runs
 from convladder.data.bank import Bank
 from convladder.data.forms import form_of
 from convladder.data.images import Pixels, decode
@@ -91,7 +91,7 @@ def count_seen(run: runs.Run, bank: Bank) -> tuple[int, int] | None:
     cache any more.
     """
     asked = bank.facts[evaluated(bank)]
-    seen = backbones.count_seen(run, asked)
+    seen = lineage.count_seen(run, asked)
     return None if seen is None else (seen, len(asked))
 
 

@@ -10,7 +10,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from convladder import api, backbones, climbing, connecting, files, folders, intake, progress, provenance
+from convladder import api, backbones, climbing, connecting, files, folders, intake, lineage, progress, provenance
 from convladder.climbing import Plan
 from convladder.config import Experiment, difference
 from convladder.engines import Engine, engine_at
@@ -103,7 +103,7 @@ def tune(
     searched.check(start)
     start = backbones.with_backbone(start, reporter.say)
     load = intake.loader(data, allow_rejects, reporter)
-    dataset = backbones.check_unseen(start.model, load(start.data), reporter.say)
+    dataset = lineage.check_unseen(start.model, load(start.data), reporter.say)
     default = start.replace(dataset.settled())
     sizes.check_size(default.model, *dataset.bank.form.shape[:2])
     from convladder.searching import Budget, find_search  # with Optuna, which takes a second
