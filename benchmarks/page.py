@@ -5,20 +5,19 @@ A table stands between `<!-- table: NAME -->` and `<!-- end -->`; whatever else 
 
 from __future__ import annotations
 
-import json
 import re
 from pathlib import Path
 from typing import Any
 
-from convladder.wording import plural
+import tables
 from speed import results
 from speed.harness import KINDS, Kind
 from speed.rows import ROWS
 
 DOCS = Path(__file__).parents[1] / "docs"
-PAGES = tuple(DOCS / f"{name}.md" for name in ("speed", "reproducibility", "modern", "scaling", "transfer"))
-
-NETWORKS = {"best": "**the best of an hour**", "notebook": "the notebook's last network"}
+PAGES = tuple(
+    DOCS / f"{name}.md" for name in ("speed", "reproducibility", "modern", "scaling", "transfer", "tune")
+)
 
 _TABLE = re.compile(r"(<!-- table: ([\w-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
@@ -33,12 +32,12 @@ def _table(name: str, folder: Path) -> str:
         return of_rows(folder, name)
     if not (folder / f"{name}.json").exists():
         return f"Not measured yet (`{COMMANDS.get(name, f'make bench ONLY={name}')}`)."
-    return MAKERS[name](folder)
+    return tables.MAKERS[name](folder)
 
 
 def of_rows(folder: Path, kind: Kind) -> str:
     """Return the table of the rows of a kind, and where and when they were measured."""
-    every = [_read(folder, name) for name in ROWS if (folder / f"{name}.json").exists()]
+    every = [tables.read(folder, name) for name in ROWS if (folder / f"{name}.json").exists()]
     found = [each for each in every if each["kind"] == kind]
     return "\n\n".join([results.as_table(found), *_circumstances(found)])
 
@@ -51,180 +50,10 @@ def _circumstances(found: list[dict[str, Any]]) -> list[str]:
     return list(rows) if len(rows) == 1 else [f"{', '.join(names)}: {line}" for line, names in rows.items()]
 
 
-def of_precision(folder: Path) -> str:
-    told = _read(folder, "precision")
-    heads = ("rung", "accuracy in float32", "difference in bfloat16", "", "times as fast", "by seed")
-    lines = [f"| {' | '.join(heads)} |", "|---" * len(heads) + "|"]
-    lines += [
-        f"| {each['rung']} | {each['accuracy']:.3f} | {_interval(each)} | {each['verdict']} "
-        f"| {each['speed']:.2f} | {each['slowest']:.2f} to {each['fastest']:.2f} |"
-        for each in told["rungs"]
-    ]
-    size = f"{told['images']:,} images, {told['epochs']} epochs, {told['seeds']} seeds"
-    design = f"{size}; {plural(told['jobs'], 'trial')} at a time"
-    return "\n".join(lines) + f"\n\n{design}. {results.as_line(told)}"
-
-
-def of_growth(folder: Path) -> str:
-    told = _read(folder, "growth")
-    lines = ["| images | bank | trial | climb |", "|---|---|---|---|"]
-    for images in sorted({each["images"] for each in told["images"]}):
-        cells = {each["what"]: _cost(each) for each in told["images"] if each["images"] == images}
-        lines.append(f"| {images:,} | {cells['bank']} | {cells['trial']} | {cells['climb']} |")
-    lines += ["", f"| jobs | climb of {told['trials']} |", "|---|---|"]
-    lines += [f"| {each['jobs']} | {_cost(each)} |" for each in told["jobs"]]
-    return "\n".join(lines) + f"\n\n{results.as_line(told)}"
-
-
-def of_modern(folder: Path) -> str:
-    told = _read(folder, "modern")
-    heads = ("rung", "against", "test accuracy", "difference", "", "parameters", "MFLOPs", "seconds of training")
-    lines = [f"| {' | '.join(heads)} |", "|---" * len(heads) + "|"]
-    for each in [*told["rungs"], *told["notebook"]]:
-        claim = each["difference"]
-        difference = (_interval(claim), claim["verdict"]) if claim else ("", "")
-        accuracy = f"{each['accuracy']:.3f} ({each['low']:.3f} to {each['high']:.3f})"
-        price = (f"{each['parameters']:,}", f"{each['flops'] / 1e6:,.1f}", f"{each['seconds']:,.0f}")
-        name = each["rung"] if each in told["rungs"] else "**the notebook's last network**"
-        lines.append(f"| {' | '.join((name, each['parent'] or '', accuracy, *difference, *price))} |")
-    design = (
-        f"{told['images']['train']:,} images to train on, {told['images']['validation']:,} to validate and "
-        f"{told['images']['test']:,} to test; {plural(told['seeds'], 'seed')} each; "
-        f"{plural(told['epochs'], 'epoch')} in {told['precision']}, the notebook's network "
-        f"{plural(told['notebook_epochs'], 'epoch')} in float32"
-    )
-    picture = "![Accuracy on validation by seconds of training](../benchmarks/results/modern.png)"
-    return "\n".join(lines) + f"\n\n{design}. {results.as_line(told)}\n\n{picture}"
-
-
-def of_hour(folder: Path) -> str:
-    told = _read(folder, "hour")
-    heads = ("", "test accuracy", "parameters", "MFLOPs", "epochs", "seconds of training, all cores")
-    lines = [f"| {' | '.join(heads)} |", "|---" * len(heads) + "|"]
-    for name in ("best", "notebook"):
-        each = told[name]
-        accuracy = f"{each['accuracy']:.3f} ({each['low']:.3f} to {each['high']:.3f})"
-        price = f"{each['parameters']:,} | {each['flops'] / 1e6:,.1f} | {each['epochs']} | {each['seconds']:,.0f}"
-        lines.append(f"| {NETWORKS[name]} | {accuracy} | {price} |")
-    lines.append(f"| difference | {_interval(told['difference'])} | | | | |")
-    recipe = ", ".join(f"`{key}={json.dumps(value)}`" for key, value in told["recipe"].items())
-    picture = "![Accuracy on validation by seconds of training](../benchmarks/results/hour.png)"
-    return "\n".join(lines) + f"\n\nThe recipe: {recipe}. {results.as_line(told)}\n\n{picture}"
-
-
-def of_kills(folder: Path) -> str:
-    told = _read(folder, "kills")
-    lines = ["| kills | |", "|---|---|"]
-    lines += [f"| {kind} | {count} |" for kind, count in told["kinds"].items()]
-    lines += [f"| **all** | **{told['kills']}** |", f"| too late: the training was over | {told['too_late']} |"]
-    lines += [f"| workers that outlived their command by ten seconds | {told['orphans']} |"]
-    lines += [f"| trainings that went on from a checkpoint, and were not begun anew | {told['went_on']} |"]
-    lines += [f"| trainings that came out equal | **{told['equal']} of {told['trainings']}** |"]
-    return "\n".join(lines) + f"\n\n{results.as_line(told)}"
-
-
-def of_killed_climb(folder: Path) -> str:
-    told = _read(folder, "killed-climb")
-    lines = ["| ended by | trials finished then | checkpoints of others |", "|---|---|---|"]
-    lines += [
-        f"| {each['way']} | {each['finished']} of {told['trials']} | {each['checkpoints']} |"
-        for each in told["kills"]
-    ]
-    differs = ", ".join(told["differences"]) or "nothing"
-    went_on = f"{plural(len(told['went_on']), 'trial')} went on from a checkpoint"
-    return "\n".join(lines) + f"\n\n{went_on}; in the end there differs: **{differs}**. {results.as_line(told)}"
-
-
-def of_price(folder: Path) -> str:
-    told = _read(folder, "safety-price")
-    lines = ["| | times as long | range |", "|---|---|---|"]
-    for name, words in (
-        ("checkpoints", f"with checkpoints ({told['written']} written)"),
-        ("deterministic", "deterministic"),
-    ):
-        each = told[name]
-        lines.append(f"| {words} | {each['median']:.3f} | {each['low']:.3f} to {each['high']:.3f} |")
-    lines += [f"| share of the time that went into checkpoints | {100 * told['share']:.1f} % | |"]
-    design = f"{told['rung']}, {told['epochs']} epochs, {told['rounds']} rounds in turn"
-    return "\n".join(lines) + f"\n\n{design}. {results.as_line(told)}"
-
-
-def of_cluster(folder: Path) -> str:
-    told = _read(folder, "cluster")
-    times, more, sent = told["times_as_long"], told["more_seconds"], told["bank_seconds"]
-    rate = told["bank_bytes"] / sent["median"] / 1e6
-    sizes = [told[name] / 1e6 for name in ("bank_bytes", "task_bytes", "run_bytes")]
-    lines = [
-        "| | median | range |",
-        "|---|---|---|",
-        f"| the climb, times as long as on this machine | {times['median']:.2f} | {_range(times, 2)} |",
-        f"| seconds more | {more['median']:.1f} | {_range(more, 1)} |",
-        f"| seconds to send a bank of {sizes[0]:,.0f} MB to a node ({rate:,.0f} MB a second) | "
-        f"{sent['median']:.1f} | {_range(sent, 1)} |",
-        f"| MB of one trial there, of a data set of {told['images']:,} images | {sizes[1]:.1f} | |",
-        f"| MB of one run back, of the climb | {sizes[2]:.1f} | |",
-        f"| trials whose predictions differ | {len(told['differences'])} of {told['trials']} | |",
-    ]
-    design = (
-        f"The digits, {len(told['rungs'])} rungs, {plural(told['seeds'], 'seed')}, {told['epochs']} epochs: two "
-        f"jobs here, and two nodes of one processor each on the loopback; {told['rounds']} rounds in turn"
-    )
-    return "\n".join(lines) + f"\n\n{design}. {results.as_line(told)}"
-
-
-def _range(told: dict[str, float], digits: int) -> str:
-    return f"{told['low']:.{digits}f} to {told['high']:.{digits}f}"
-
-
-def of_transfer(folder: Path) -> str:
-    told = _read(folder, "transfer")
-    lines = [
-        "| images a class | rung | accuracy | 95 % interval | over from-scratch | |",
-        "|---|---|---|---|---|---|",
-    ]
-    for row in told["rows"]:
-        gain = f"{_interval(row['gain'])} | {row['gain']['verdict'] or ''}" if row["gain"] else " | "
-        interval = f"{row['low']:.3f} to {row['high']:.3f}"
-        lines.append(f"| {row['images']} | {row['rung']} | {row['mean']:.3f} | {interval} | {gain} |")
-    before, epochs = told["pretraining"], told["epochs"]
-    each = ", ".join(f"{count} with {images} images a class" for images, count in epochs.items())
-    design = (
-        f"{' and '.join(told['apart'])}. Backbone: `{told['rung']}`, {before['images']:,} images of the others, "
-        f"{plural(before['epochs'], 'epoch')}, test accuracy {before['accuracy']:.3f} on them. "
-        f"{told['tested']:,} test images, {plural(told['seeds'], 'seed')}; epochs: {each}."
-    )
-    picture = "![Accuracy of each rung by the number of images a class](../benchmarks/results/transfer.png)"
-    return "\n".join(lines) + f"\n\n{design} {results.as_line(told)}\n\n{picture}"
-
-
-def _cost(told: dict[str, Any]) -> str:
-    return f"{told['seconds']:,.0f} s, {told['peak_bytes'] / 1e9:.2f} GB"
-
-
-def _interval(told: dict[str, Any]) -> str:
-    if told["low"] is None:
-        return f"{told['difference']:+.3f}"
-    return f"{told['difference']:+.3f} ({told['low']:+.3f} to {told['high']:+.3f})"
-
-
-def _read(folder: Path, name: str) -> Any:
-    return json.loads((folder / f"{name}.json").read_text())
-
-
-MAKERS = {
-    "precision": of_precision,
-    "growth": of_growth,
-    "modern": of_modern,
-    "hour": of_hour,
-    "kills": of_kills,
-    "killed-climb": of_killed_climb,
-    "safety-price": of_price,
-    "cluster": of_cluster,
-    "transfer": of_transfer,
-}
 COMMANDS = dict.fromkeys(("kills", "killed-climb", "safety-price"), "make safety") | {
     "cluster": "make cluster",
     "hour": "python benchmarks/hour.py",
+    "tuned": "python benchmarks/tuned.py",
     "transfer": "python benchmarks/transfer.py",
 }
 

@@ -19,6 +19,7 @@ import modern
 import page
 import precision
 import safety_price
+import tables
 import transfer
 from speed import harness, imageset, results
 from speed.harness import Measured, Ratio, Row, Side, find_differences, measure_row, run
@@ -122,7 +123,7 @@ def test_the_page_holds_what_was_measured() -> None:
     texts = [path.read_text(encoding="utf-8") for path in page.PAGES]
     assert [page.fill(text, results.RESULTS) for text in texts] == texts, "python benchmarks/page.py makes it anew"
     assert all(f"**{name}**: " in texts[0] for name in ROWS)
-    assert all(f"<!-- table: {name} -->" in "".join(texts) for name in page.MAKERS)
+    assert all(f"<!-- table: {name} -->" in "".join(texts) for name in tables.MAKERS)
 
 
 def test_what_was_not_measured_is_said(tmp_path: Path) -> None:

@@ -14,6 +14,8 @@ import pandas as pd
 import pytest
 
 import convladder as cl
+import page
+import tuned as tuned_benchmark
 from convladder import files, folders
 from convladder.candidate import run_candidate
 from convladder.config import Experiment
@@ -22,6 +24,7 @@ from convladder.errors import ExperimentError, RunError, SearchError
 from convladder.ladder import parse_ladder
 from convladder.trial import Trial
 from convladder.views.tuning import Tuning
+from speed import results
 from stops import start_command
 from test_cli import convladder
 
@@ -64,6 +67,15 @@ def test_the_winner_is_claimed_against_the_default_with_other_seeds_on_test(tune
     best = tuned.candidates[tuned.candidates["state"] == "finished"]["validation_accuracy"].max()
     assert tuned.winner is not None
     assert tuned.accuracy(tuned.winner) == best
+
+
+def test_what_a_search_was_worth_can_be_published(tuned: Tuning, tmp_path: Path) -> None:
+    told = tuned_benchmark.describe(tuned) | {"epochs": EPOCHS, **results.circumstances()}
+    results.write_json(tmp_path / "tuned.json", told)
+    said = page.fill("<!-- table: tuned -->\n<!-- end -->", tmp_path)
+    assert tuned.headline() in said
+    assert tuned.climb is not None
+    assert f": {tuned.climb.against_parent[0].difference.verdict} | | | |" in said
 
 
 def test_what_was_trained_afresh_is_what_was_found(tuned: Tuning) -> None:
