@@ -11,6 +11,7 @@ import h5py
 import keras
 import numpy as np
 import pytest
+from filelock import FileLock
 from keras.src.utils import file_utils
 
 import convladder as cl
@@ -164,6 +165,29 @@ def test_imagenet_weights_are_downloaded_once(weights: Path, monkeypatch: pytest
     model = Experiment().replace({"model.backbone": SMALL, "model.architecture": SMALL, "model.pretrained": True})
     assert backbones.settled(model.model)["model.backbone_sha256"] == first
     files.remove(published_weights._index(SMALL, None))
+
+
+def test_another_command_that_fetches_is_waited_for(weights: Path) -> None:
+    index = published_weights._index(SMALL, str(weights))
+    files.make_folder(index.parent)
+    fetching = FileLock(index.with_suffix(".lock"), thread_local=False)
+    fetching.acquire()
+
+    def say(text: str) -> None:
+        assert "which is waited for" in text
+        fetching.release()
+
+    assert published_weights.fetch(SMALL, str(weights), say)
+    assert not fetching.is_locked
+
+
+def test_a_cache_that_cannot_be_written_is_said(
+    weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("CONVLADDER_CACHE", str(tmp_path / "file" / "cache"))
+    with pytest.raises(ExperimentError, match=r"cannot write the cache .*CONVLADDER_CACHE"):
+        published_weights.fetch(SMALL, str(weights), print)
 
 
 def test_offline_the_error_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
