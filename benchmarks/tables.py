@@ -88,7 +88,9 @@ def of_tuned(folder: Path) -> str:
     if told["claim"]:
         lines.append(f"| difference | {_interval(told['claim'])}: {told['claim']['verdict']} | | | |")
     counts = ", ".join(f"{count} {state}" for state, count in told["candidates"].items())
-    found = ", ".join(f"`{key}={json.dumps(value)}`" for key, value in told["changes"].items())
+    found = ", ".join(
+        f"`{key}` {json.dumps(new)} (default {json.dumps(old)})" for key, (old, new) in told["changes"].items()
+    )
     design = (
         f"Candidates: {counts}, {plural(told['epochs'], 'epoch')} each, {told['search_seconds'] / 60:,.0f} minutes"
     )
