@@ -63,9 +63,7 @@ def test_pixels_are_preprocessed_as_the_network_wants_them(name: str) -> None:
 
 
 def test_weights_have_the_same_names_whatever_was_built_before() -> None:
-    """A family may have layers whose weights Keras numbers; what it may do, its smallest member does."""
-    smallest = ("ConvNeXtTiny", "DenseNet121", "EfficientNetB0", "EfficientNetV2B0", "MobileNetV2", "NASNetMobile")
-    for name in smallest:
+    for name in ("ConvNeXtTiny", "EfficientNetB0", "MobileNetV2"):
         first, second = (networks.build(of(name), (32, 32, 3), 2) for _ in range(2))
         assert [each.path for each in first.weights] == [each.path for each in second.weights]
 
