@@ -76,7 +76,7 @@ def main(arguments: list[str]) -> None:
 
 def epochs_in(seconds: float, timed: cl.Run, folder: Path) -> int:
     """Return how many epochs of all images there is time for, by how long one of a part of them took."""
-    counts = {part: sum(each.values()) for part, each in timed.about["data"]["counts"].items()}
+    counts = results.count_images(timed.about)
     share = counts["train"] / (counts["train"] + counts["validation"])
     images = share * sum(1 for _ in (folder / "train").glob("*/*"))
     epoch = timed.history["train_seconds"].iloc[-1] * images / counts["train"]

@@ -105,7 +105,7 @@ def main(arguments: list[str]) -> None:
         **how,
     )
     told = {
-        "images": {part: sum(counts.values()) for part, counts in modern.about["data"]["counts"].items()},
+        "images": results.count_images(modern.about),
         "epochs": epochs,
         "notebook_epochs": notebook_epochs,
         "seeds": seeds,

@@ -48,7 +48,7 @@ def of_modern(folder: Path) -> str:
     for each in [*told["rungs"], *told["notebook"]]:
         claim = each["difference"]
         difference = (_interval(claim), claim["verdict"]) if claim else ("", "")
-        accuracy = f"{each['accuracy']:.3f} ({each['low']:.3f} to {each['high']:.3f})"
+        accuracy = _accuracy(each)
         price = (f"{each['parameters']:,}", f"{each['flops'] / 1e6:,.1f}", f"{each['seconds']:,.0f}")
         name = each["rung"] if each in told["rungs"] else "**the notebook's last network**"
         lines.append(f"| {' | '.join((name, each['parent'] or '', accuracy, *difference, *price))} |")
@@ -68,7 +68,7 @@ def of_hour(folder: Path) -> str:
     lines = [f"| {' | '.join(heads)} |", "|---" * len(heads) + "|"]
     for name in ("best", "notebook"):
         each = told[name]
-        accuracy = f"{each['accuracy']:.3f} ({each['low']:.3f} to {each['high']:.3f})"
+        accuracy = _accuracy(each)
         price = f"{each['parameters']:,} | {each['flops'] / 1e6:,.1f} | {each['epochs']} | {each['seconds']:,.0f}"
         lines.append(f"| {NETWORKS[name]} | {accuracy} | {price} |")
     lines.append(f"| difference | {_interval(told['difference'])} | | | | |")
@@ -82,7 +82,7 @@ def of_tuned(folder: Path) -> str:
     heads = ("", "test accuracy", "parameters", "MFLOPs", "seconds a training")
     lines = [told["headline"], "", f"| {' | '.join(heads)} |", "|---" * len(heads) + "|"]
     for each in told["rungs"]:
-        accuracy = f"{each['accuracy']:.3f} ({each['low']:.3f} to {each['high']:.3f})"
+        accuracy = _accuracy(each)
         price = f"{each['parameters']:,} | {each['flops'] / 1e6:,.1f} | {each['seconds']:,.0f}"
         lines.append(f"| {each['rung']} | {accuracy} | {price} |")
     if told["claim"]:
@@ -185,6 +185,10 @@ def of_transfer(folder: Path) -> str:
     )
     picture = "![Accuracy of each rung by the number of images a class](../benchmarks/results/transfer.png)"
     return "\n".join(lines) + f"\n\n{design} {results.as_line(told)}\n\n{picture}"
+
+
+def _accuracy(told: dict[str, Any]) -> str:
+    return f"{told['accuracy']:.3f} ({told['low']:.3f} to {told['high']:.3f})"
 
 
 def _cost(told: dict[str, Any]) -> str:

@@ -44,9 +44,7 @@ def describe(found: cl.Tuning) -> dict[str, Any]:
             }
         )
     (claim,) = found.climb.against_parent
-    counts = found.climb.about["data"]["counts"]
-    images = {part: sum(each.values()) for part, each in counts.items()}
-    return told | {"claim": vars(claim.difference), "images": images}
+    return told | {"claim": vars(claim.difference), "images": results.count_images(found.climb.about)}
 
 
 def main(arguments: list[str]) -> None:

@@ -69,6 +69,11 @@ def _sessions(told: dict[str, Any] | None) -> list[dict[str, Any]]:
     return [*before, {"rounds": len(told["rounds"]) - sum(each["rounds"] for each in before), **own}]
 
 
+def count_images(about: dict[str, Any]) -> dict[str, int]:
+    """Return how many images each part has, of a climb's or a run's description."""
+    return {part: sum(counts.values()) for part, counts in about["data"]["counts"].items()}
+
+
 def circumstances() -> dict[str, Any]:
     """Return where, with what and when something was measured."""
     return {

@@ -47,8 +47,8 @@ def changes(pretrained: str | None, weights: str | None, given: Mapping[str, Any
     if pretrained in FAMILIES:
         _refuse_body(pretrained, given)
         return named | {"model.architecture": pretrained}
-    model = _read_run(pretrained).experiment.model
-    taken = _body(model, pretrained)
+    run = _read_run(pretrained)
+    model, taken = run.experiment.model, _body(run)
     _refuse_others(pretrained, taken, {key.removeprefix("model."): value for key, value in given.items()})
     head = {key: getattr(model, key) for key in HEAD}
     return named | {f"model.{key}": value for key, value in (taken | head).items()}
@@ -118,6 +118,11 @@ def read_arrays(run: runs.Run) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]
     return run.weights, {"statistics": run.network["statistics"]}
 
 
+def sum_of(run: runs.Run) -> str:
+    """Return the SHA-256 of what may be taken from a run. Raises RunError."""
+    return kept_weights.sum_of(*read_arrays(run))
+
+
 def _taken(model: Model) -> dict[str, Any]:
     """Return the settings of the layers that a backbone gives."""
     assert model.backbone is not None
@@ -125,14 +130,15 @@ def _taken(model: Model) -> dict[str, Any]:
         return {"architecture": model.backbone}
     if model.weights:
         raise ExperimentError("--weights are of a network of keras.applications: a run has weights of its own")
-    return _body(_read_run(model.backbone).experiment.model, model.backbone)
+    return _body(_read_run(model.backbone))
 
 
-def _body(model: Model, folder: str) -> dict[str, Any]:
+def _body(run: runs.Run) -> dict[str, Any]:
     """Return the settings of the layers of a run's network before its head."""
+    model = run.experiment.model
     taken = {key: getattr(model, key) for key in BODY}
     if model.architecture == OWN:
-        taken["channels"] = model.channels or int(_read_run(folder).network["shape"][2])
+        taken["channels"] = model.channels or int(run.network["shape"][2])
     return taken
 
 
@@ -176,7 +182,7 @@ def _find(model: Model, say: Say) -> str | None:
     if model.backbone in FAMILIES and model.backbone_sha256 and kept_weights.is_kept(model.backbone_sha256):
         return model.backbone_sha256  # wherever the file is by now
     if model.backbone not in FAMILIES:
-        return kept_weights.sum_of(*read_arrays(_read_run(model.backbone)))
+        return sum_of(_read_run(model.backbone))
     if not model.pretrained:
         return None
     return published_weights.find(model.backbone, model.weights, say)

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from convladder import backbones, folders, kept_weights, runs
+from convladder import backbones, folders, runs
 from convladder.config import Model
 from convladder.data.bank import find_bank
 from convladder.data.dataset import Dataset
@@ -85,7 +85,7 @@ def _ancestors(model: Model) -> Iterator[tuple[str, runs.Run | None]]:
     place, wanted = model.backbone, model.backbone_sha256
     while place is not None and place not in FAMILIES:
         run = runs.Run(place) if folders.is_finished(Path(place)) else None
-        if run is not None and wanted is not None and kept_weights.sum_of(*backbones.read_arrays(run)) != wanted:
+        if run is not None and wanted is not None and backbones.sum_of(run) != wanted:
             run = None
         yield place, run
         if run is None:
