@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import Any
 
 STORE = 128 * 2**20  # bytes of shared memory a node
+# for the process that serves a driver from outside the head waits so long; 30 are too few beside other tests
+PATIENCE = {"RAY_CLIENT_SERVER_CHECK_CHANNEL_TIMEOUT_S": "240"}
 HEAD = "127.0.0.2"  # 127.0.0.1 Ray takes for the address by which others see this machine
 
 
@@ -65,9 +67,7 @@ def started(folder: Path, nodes: int) -> Iterator[Nodes]:
         "node_ip_address": HEAD,
         "ray_client_server_port": client_port,
     }
-    before = os.environ.get("PYTHONPATH")
-    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, sys.path))
-    try:
+    with _environment(PYTHONPATH=os.pathsep.join(filter(None, sys.path)), **PATIENCE):
         cluster = Nodes(folder, Cluster(initialize_head=True, head_node_args=head), client_port)
         try:
             for _ in range(nodes):
@@ -75,7 +75,17 @@ def started(folder: Path, nodes: int) -> Iterator[Nodes]:
             yield cluster
         finally:
             cluster.cluster.shutdown()
+
+
+@contextmanager
+def _environment(**variables: str) -> Iterator[None]:
+    """Give what is started in the block these variables."""
+    before = {name: os.environ.get(name) for name in variables}
+    os.environ.update(variables)
+    try:
+        yield
     finally:
-        del os.environ["PYTHONPATH"]
-        if before is not None:
-            os.environ["PYTHONPATH"] = before
+        for name, value in before.items():
+            os.environ.pop(name)
+            if value is not None:
+                os.environ[name] = value

@@ -170,6 +170,21 @@ def test_without_ray_the_error_says_what_to_install(monkeypatch: pytest.MonkeyPa
         connecting.check_address("auto")
 
 
+def test_of_a_traceback_that_the_head_sends_the_reason_is_passed_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    import ray
+
+    def init(**settings: Any) -> None:
+        raise ConnectionAbortedError(
+            "Initialization failure:\nTraceback\n  File\nRuntimeError: no room for a server\n"
+        )
+
+    monkeypatch.setattr(ray, "init", init)
+    monkeypatch.setattr(connecting, "check_address", lambda address: None)
+    passed_on = r"\(RuntimeError: no room for a server\): see `ray status`"
+    with pytest.raises(ClusterError, match=passed_on), connecting.connected("ray://10.0.0.1:10001"):
+        pass
+
+
 def test_a_node_with_other_versions_is_named_before_anything_trains(
     two_nodes: Nodes, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -149,8 +149,11 @@ def _why_not(address: str, said: str) -> str:
             f"this machine is no node of the cluster at {address}: let it join with "
             f"`ray start --address={address}`, or connect from outside with ray://HOST:10001"
         )
-    first = said.strip().partition("\n")[0]
-    return f"cannot connect to a Ray cluster at {address} ({first}): start one with `ray start --head`"
+    reason = said.strip().rpartition("\n")[2]  # of the server's traceback, what was raised
+    return (
+        f"cannot connect to the Ray cluster at {address}, although something answers there ({reason}): see "
+        "`ray status` on its head node, which may be too busy, and try again"
+    )
 
 
 def _look_around(ray: Any, address: str) -> Connection:
