@@ -3,8 +3,8 @@
 python benchmarks/hour.py [--minutes 60] [--seed 0] [--out benchmarks/results]
 
 One network made of the parts that the ladder `modern` adds, trained on all cores for as many epochs as there is
-time for, on the CIFAR-10 folder (see speed/imageset.py); then the notebook's, trained as the notebook trains it.
-What is trained is kept in the cache, and a later call goes on.
+time for, on the CIFAR-10 folder (see speed/imageset.py), in bfloat16 where the machine has that; then the
+notebook's, trained as the notebook trains it. What is trained is kept in the cache, and a later call goes on.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from typing import Any
 
 import convladder as cl
 from convladder.evaluation.proportions import proportion
+from convladder.training.precision import is_imitated
 from modern import NOTEBOOK, NOTEBOOK_EPOCHS
 from speed import curves, imageset, results
 from speed.curves import Curve
 
 START = ("modern", "crop")  # the ladder and the rung that it begins with
 RECIPE: dict[str, Any] = {
-    "train.precision": "bfloat16",
     "train.batch_size": 128,
     "train.learning_rate": 2e-3,
     "model.filters": [64, 128, 256],
@@ -46,9 +46,10 @@ def main(arguments: list[str]) -> None:
     parser.add_argument("--smallest", action="store_true", help="a few images, a small network: to try it")
     parser.add_argument("--out", type=Path, default=results.RESULTS)
     asked = parser.parse_args(arguments)
-    workspace, make, recipe, notebook_epochs = imageset.workspace(), imageset.cifar10, RECIPE, NOTEBOOK_EPOCHS
+    workspace, make, notebook_epochs = imageset.workspace(), imageset.cifar10, NOTEBOOK_EPOCHS
+    recipe = RECIPE | {"train.precision": "float32" if is_imitated("bfloat16") else "bfloat16"}
     if asked.smallest:
-        make, recipe, notebook_epochs = imageset.few, RECIPE | SMALLEST, 1
+        make, recipe, notebook_epochs = imageset.few, recipe | SMALLEST, 1
     folder, kept = make(workspace), asked.out if asked.smallest else workspace
     ladder, rung = START
     with tempfile.TemporaryDirectory() as temporary:

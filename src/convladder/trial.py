@@ -87,7 +87,7 @@ def trained(
 
     Yields the trained network, what it is of, and the seconds of training that went before.
     """
-    from convladder.training import backend
+    from convladder.training import backend, precision
     from convladder.training.keeper import CheckpointKeeper
 
     with folders.locked(unfinished, ".training-lock", wait=ORPHAN_SECONDS), backend.memory_errors():
@@ -97,6 +97,7 @@ def trained(
         about = _begin(trial, unfinished, keeper, command)
         keeper.put_damaged_aside()
         _tell(about, emit)
+        precision.warn(trial.experiment.train.precision, emit)
         fitted = _fit(trial, emit, keeper)
         yield fitted, about, keeper.seconds_before
 

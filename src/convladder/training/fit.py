@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
@@ -26,6 +26,7 @@ from convladder.training.course import Row, frozen_epochs
 from convladder.training.keeper import Keeper
 from convladder.training.lookup import Lookup
 from convladder.training.loop import MakeSteps, OnEpoch, Training
+from convladder.training.precision import computing_in
 
 Predict = Callable[[Pixels], NDArray[np.float32]]
 
@@ -80,7 +81,7 @@ def fit(
     statistics, kernel = _seen_before(model, dataset) if backbone is None else (backbone.statistics, None)
     build = partial(networks.build, model, shape, classes, statistics, kernel)
     with _spread_over(parallel):
-        with _computing_in(settings.precision):
+        with computing_in(settings.precision):
             trained = build()
             network = build() if settings.average_epochs else trained
         if backbone is not None:
@@ -130,17 +131,6 @@ def _spread_over(parallel: Parallel) -> contextlib.AbstractContextManager[None]:
     from convladder.training import spread
 
     return spread.data_parallel(parallel.devices).scope()  # type: ignore[no-any-return]
-
-
-@contextlib.contextmanager
-def _computing_in(precision: str) -> Iterator[None]:
-    """Let layers that are built meanwhile compute so; their weights are float32 (Micikevicius et al. 2018)."""
-    before = keras.config.dtype_policy()
-    keras.config.set_dtype_policy("float32" if precision == "float32" else f"mixed_{precision}")
-    try:
-        yield
-    finally:
-        keras.config.set_dtype_policy(before)
 
 
 def _seen_before(model: Model, dataset: Dataset) -> tuple[convnet.Statistics | None, NDArray[np.float32] | None]:

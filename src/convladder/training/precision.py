@@ -1,0 +1,51 @@
+"""In how many bits layers compute, and whether the processor can."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import keras
+
+PROCESSOR = Path("/proc/cpuinfo")  # Linux's
+IN_HARDWARE = {"avx512_bf16", "amx_bf16", "bf16"}  # how x86 and Arm say that they multiply in bfloat16
+SLOW = "bfloat16 is many times slower than float32 on this processor, which has no instructions for it"
+
+_told: set[str] = set()
+
+
+@contextlib.contextmanager
+def computing_in(precision: str) -> Iterator[None]:
+    """Let layers that are built meanwhile compute so; their weights are float32 (Micikevicius et al. 2018)."""
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy("float32" if precision == "float32" else f"mixed_{precision}")
+    try:
+        yield
+    finally:
+        keras.config.set_dtype_policy(before)
+
+
+def warn(precision: str, say: Callable[[str], None]) -> None:
+    """Tell a person, once in a process, that its processor has to imitate what it is to compute in."""
+    if precision not in _told and is_imitated(precision):
+        say(SLOW)
+    _told.add(precision)
+
+
+def is_imitated(precision: str) -> bool:
+    """Whether a processor is to compute so, in many steps, that has no instructions for it as its system says."""
+    if precision == "float32" or not all(each.startswith("cpu") for each in keras.distribution.list_devices()):
+        return False
+    able = _abilities()
+    return bool(able) and not able & IN_HARDWARE
+
+
+def _abilities() -> set[str]:
+    """Return the processor's abilities, by the names that the system gives them."""
+    with contextlib.suppress(OSError):
+        for line in PROCESSOR.read_text(encoding="utf-8").splitlines():
+            name, _, said = line.partition(":")
+            if name.strip() in ("flags", "Features"):
+                return set(said.split())
+    return set()
