@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import runpy
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -43,19 +41,6 @@ def test_the_kept_notebook_is_its_source_with_outputs(name: str) -> None:
     assert output_of(kept)
 
 
-@pytest.fixture
-def one_core() -> Iterator[None]:
-    """Let what is started see one core: a climb a step would start two workers, and import TensorFlow in both."""
-    if not hasattr(os, "sched_setaffinity"):
-        yield
-        return
-    before = os.sched_getaffinity(0)
-    os.sched_setaffinity(0, {min(before)})
-    yield
-    os.sched_setaffinity(0, before)
-
-
-@pytest.mark.usefixtures("one_core")
 @pytest.mark.parametrize("name", sorted(SMALL))
 def test_the_notebook_runs(name: str, tmp_path: Path) -> None:
     notebook = TOOL["run"](TOOL["read"](NOTEBOOKS / f"{name}.py", SMALL[name]), tmp_path)
