@@ -31,7 +31,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_configure() -> None:
-    """Give each process that runs tests a core of its own: one more worker of a climb costs it an import of Keras."""
+    """Give each process that runs tests a core of its own: a second worker of a climb costs an import of Keras."""
     number = os.environ.get("PYTEST_XDIST_WORKER", "").removeprefix("gw")
     if number and hasattr(os, "sched_setaffinity"):
         cores = sorted(os.sched_getaffinity(0))

@@ -101,6 +101,8 @@ def test_one_that_fails_is_told_nothing_more_and_training_goes_on() -> None:
     seen: list[Any] = []
 
     class Broken:
+        where = "nowhere"
+
         def follow(self, event: Any) -> None:
             raise ConnectionError("no server")
 
@@ -111,7 +113,7 @@ def test_one_that_fails_is_told_nothing_more_and_training_goes_on() -> None:
         on_event(Started("a"))
         on_event(Started("b"))
     assert seen == [Started("a"), Started("b")]
-    assert said == ["Broken is told nothing more (ConnectionError: no server)"]
+    assert said == ["nowhere", "Broken is told nothing more (ConnectionError: no server)"]
 
 
 @pytest.mark.parametrize(
@@ -125,6 +127,13 @@ def test_an_extra_that_is_missing_is_named_before_anything_is_done(
     with pytest.raises(ExperimentError, match=rf"{module} is not installed: pip install 'convladder\[{extra}\]'"):
         cl.train("digits", "lenet5", out=tmp_path / "run", quiet=True, **asked)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_gets_a_database_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    told = MLflow("kept/here", "climb", {}, lambda key: tmp_path)
+    assert (tmp_path / "kept/here/mlflow.db").is_file()
+    assert told.where.endswith(f"--backend-store-uri sqlite:///{tmp_path / 'kept/here/mlflow.db'}")
 
 
 def test_an_address_that_is_none_is_said(tmp_path: Path) -> None:

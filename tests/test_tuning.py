@@ -122,7 +122,7 @@ def test_the_same_command_again_trains_nothing(climbed: Path) -> None:
 def test_more_candidates_are_refused_once_the_winner_was_tested(climbed: Path) -> None:
     done = convladder(*command(climbed, trials=TRIALS + 2), cwd=climbed)
     assert done.returncode == 2
-    assert "has been tested: candidates that are tried now would be chosen with knowledge" in done.stderr
+    assert "has begun: candidates that are tried now would be chosen with knowledge" in done.stderr
 
 
 def test_more_seeds_are_refused_once_the_winner_was_tested(climbed: Path) -> None:
@@ -134,7 +134,7 @@ def test_more_seeds_are_refused_once_the_winner_was_tested(climbed: Path) -> Non
 def test_another_search_is_refused_in_its_folder(climbed: Path) -> None:
     done = convladder(*command(climbed, epochs=EPOCHS + 1), cwd=climbed)
     assert done.returncode == 2
-    assert "holds a search of something else" in done.stderr
+    assert f"holds another search (train.epochs was {EPOCHS} and is now {EPOCHS + 1}): choose" in done.stderr
 
 
 def test_the_page_is_rebuilt_without_optuna_and_tensorflow(climbed: Path) -> None:

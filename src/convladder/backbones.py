@@ -17,6 +17,7 @@ from convladder.config import Experiment, Model, unknown_name
 from convladder.errors import ExperimentError, RunError
 from convladder.models.families import FAMILIES, OWN
 from convladder.published_weights import Say, silent
+from convladder.wording import written
 
 if TYPE_CHECKING:
     from convladder.models.networks import Backbone
@@ -148,8 +149,8 @@ def _refuse_others(backbone: str, taken: Mapping[str, Any], given: Mapping[str, 
         own = tuple(given[key]) if isinstance(given.get(key), list) else given.get(key)
         if key in given and own != value:
             raise ExperimentError(
-                f"model.{key} is {own} here, and {value} in the backbone {backbone}, whose layers are taken as "
-                f"they are: leave it out (--pretrained {backbone} sets it)"
+                f"model.{key} is {written(own)} here, and {written(value)} in the backbone {backbone}, whose "
+                f"layers are taken as they are: leave out what sets it, an option or the ladder (not {LADDER})"
             )
 
 
@@ -172,7 +173,7 @@ def _read_run(folder: str) -> runs.Run:
     """Return the run of a backbone. Raises RunError, or ExperimentError for what may be a name."""
     path = Path(folder).expanduser()
     if not path.exists() and path.name == folder:
-        raise ExperimentError(unknown_name(folder, FAMILIES, "backbone") + ", or give the folder of a run")
+        raise ExperimentError(unknown_name(folder, FAMILIES, "backbone") + " (a run is given by its folder)")
     return runs.Run(path)
 
 

@@ -119,7 +119,7 @@ def climb(
         on_weights(weights)
         for trial in missing:
             how.clear(folders.trial_folder(folder, trial.key))
-        _describe(plan, folder, earlier, engine)
+        _describe(plan, folder, earlier, engine, trains=bool(missing))
         order = sorted(missing, key=lambda trial: -weights[trial.key])
         failed = []
         with _shared_folder(folder) if engine.shares_disk else contextlib.nullcontext() as shared:
@@ -243,15 +243,19 @@ def _earlier_trials(plan: Plan, folder: Path) -> list[TrialKey]:
     return earlier
 
 
-def _describe(plan: Plan, folder: Path, earlier: list[TrialKey], engine: Engine) -> None:
+def _describe(plan: Plan, folder: Path, earlier: list[TrialKey], engine: Engine, *, trains: bool) -> None:
+    """Say what the climb is of; a command that trains nothing leaves where its figures come from as it is."""
     place = {rung.name: number for number, rung in enumerate(plan.ladder.rungs)}
     trials = sorted([*(trial.key for trial in plan.trials), *earlier], key=lambda key: (place[key.rung], key[1:]))
     files.write_json(folder / "ladder.json", plan.ladder.to_json())
+    environment = provenance.environment(provenance.command()) | engine.about | {"jobs": engine.jobs}
+    if not trains and folders.is_climb(folder):
+        environment = files.read_json(folder / "climb.json")["environment"]
     description = {
         "identity": plan.identity,
         "trials": [list(key) for key in trials],
         "data": plan.dataset.provenance(),
-        "environment": provenance.environment(provenance.command()) | engine.about | {"jobs": engine.jobs},
+        "environment": environment,
     }
     files.write_json(folder / "climb.json", description)
 

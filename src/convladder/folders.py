@@ -54,6 +54,10 @@ def why_no_run(folder: Path) -> str:
         runs = finished_runs(folder)
         named = f": give one of its runs, such as {runs[0]}" if runs else " without a finished run"
         return f"{folder} is a climb{named}"
+    if is_search(folder):
+        tested = finished_runs(folder / "climb")
+        named = f"give a run of its test, such as {tested[-1]}" if tested else "its winner has not been tested yet"
+        return f"{folder} is a search: {named}"
     inside = finished_inside(folder)
     if inside:
         return f"{folder} is not a run but holds {len(inside)}: give one, such as {inside[0]}"

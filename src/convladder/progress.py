@@ -72,18 +72,9 @@ class Plain:
             self._ended += 1
         _show_at_once(self._console, event)
         if isinstance(event, Finished | Halted):
-            count = f"[{self._ended}/{self._expected}]" if self._expected else ""
-            row = self._last.pop(event.key, {})
-            accuracy, epoch = row.get("val_accuracy", float("nan")), row.get("epoch", 0)
-            when = (
-                "in its last epoch"
-                if isinstance(event, Finished)
-                else f"when it was ended, after epoch {epoch:.0f}"
-            )
-            self._console.print(
-                f"{count} {event.key.rung}, {event.key.name}: validation accuracy {accuracy:.3f} {when}",
-                markup=False,
-            )
+            count = f"[{self._ended}/{self._expected}] " if self._expected else ""
+            came_to = _came_to(event, self._last.pop(event.key, {}))
+            self._console.print(f"{count}{event.key.rung}, {event.key.name}: {came_to}", markup=False)
 
 
 class _Tally:
@@ -282,6 +273,16 @@ def _cells(row: dict[str, Any]) -> list[str]:
         return ["starting", "", ""]
     epoch = f"{row['epoch']:.0f}/{row['epochs']:.0f}"
     return [epoch, f"{row['val_accuracy']:.3f}", f"{row['images_per_second']:,.0f}"]
+
+
+def _came_to(event: Finished | Halted, last: dict[str, float]) -> str:
+    """Say what became of a trial: its figure is of the epoch that is kept, which need not be the last."""
+    if isinstance(event, Halted):
+        so_far = f" after epoch {last['epoch']:.0f}, at {last['kept_accuracy']:.3f} on validation" if last else ""
+        return f"ended{so_far}"
+    if isinstance(event.value, float):
+        return f"validation accuracy {event.value:.3f}"
+    return f"cannot be trained: {event.value}"
 
 
 def _show_at_once(console: Console, event: Event) -> None:

@@ -79,8 +79,22 @@ def changes_on_the_way(about: Mapping[str, Any]) -> list[str]:
 
 def mixed_versions(abouts: Iterable[Mapping[str, Any]]) -> list[str]:
     """Return the packages of which not all runs had the same version all the time, given what tells of them."""
-    seen = [each["environment"]["versions"] for about in abouts for each in (about, *about.get("resumed", []))]
+    seen = _versions_of(abouts)
     return sorted(name for name in set().union(*seen) if len({each.get(name) for each in seen}) > 1)
+
+
+def all_versions(abouts: Iterable[Mapping[str, Any]]) -> dict[str, str]:
+    """Return the versions that runs had, several of a package in the order in which they came."""
+    found: dict[str, list[str]] = {}
+    for versions in _versions_of(abouts):
+        for name, version in versions.items():
+            known = found.setdefault(name, [])
+            known += [version] if version not in known else []
+    return {name: " and ".join(each) for name, each in found.items()}
+
+
+def _versions_of(abouts: Iterable[Mapping[str, Any]]) -> list[Mapping[str, str]]:
+    return [each["environment"]["versions"] for about in abouts for each in (about, *about.get("resumed", []))]
 
 
 def processor() -> str:

@@ -134,6 +134,12 @@ class Results:
         """The packages of which the trials were not all trained with one version."""
         return provenance.mixed_versions(run.about for run in self._runs.values())
 
+    @property
+    def environment(self) -> dict[str, Any]:
+        """That of the last command that trained, with all versions that there were on the way."""
+        about: dict[str, Any] = self.about["environment"]
+        return about | {"versions": provenance.all_versions(run.about for run in self._runs.values())}
+
     @cached_property
     def shown_seed(self) -> Pooled:
         """The runs whose predictions are shown: of the best rung (or the last), the best seed on validation."""

@@ -15,6 +15,7 @@ from convladder.data.bank import VERSION
 from convladder.errors import ConvladderError, RunError
 from convladder.provenance import DECISIVE
 from convladder.trial import INDIFFERENT, Trial
+from convladder.wording import written
 
 CHANGEABLE = ("train.epochs", "train.early_stopping", "train.plateau", "train.plateau_factor")  # on the way
 # other images, or another split of them, are not: weights may have seen what would be tested then
@@ -143,23 +144,30 @@ def _changes_since(unfinished: Path, trial: Trial, threads: int | None) -> tuple
     for what, now in (("devices", trial.parallel.total), ("processes", trial.parallel.processes)):
         if before.get(what, 1) != now:
             others.append(f"{what} were {before.get(what, 1)} and are now {now}")
-    return lasting, others + _changed_backend(before)
+    return lasting, others + changed_backend(before)
 
 
 def _changes(about: Mapping[str, Any], trial: Trial) -> dict[str, str]:
     """Say what of the data and of the experiment differs from what a run was begun with, by the setting's key."""
+    return changes_of(about["data"], Experiment.parse(about["experiment"]), trial)
+
+
+def changes_of(data: Mapping[str, Any], begun: Experiment, trial: Trial) -> dict[str, str]:
+    """Say in what a trial differs from an experiment that was begun on some data, by the setting's key."""
     changes = {}
-    if about["data"].get("bank_version") != VERSION:
+    if data.get("bank_version") != VERSION:
         changes["data"] = "images are read otherwise by this version of convladder"
-    elif about["data"]["fingerprint"] != trial.dataset.bank.fingerprint:
-        changes["data"] = f"it is of other data, from {about['data']['source']}"
-    differing = difference(Experiment.parse(about["experiment"]), trial.experiment)
+    elif data["fingerprint"] != trial.dataset.bank.fingerprint:
+        changes["data"] = f"it is of other data, from {data['source']}"
+    differing = difference(begun, trial.experiment)
     return changes | {
-        key: f"{key} was {old} and is now {new}" for key, (old, new) in differing.items() if key not in INDIFFERENT
+        key: f"{key} was {written(old)} and is now {written(new)}"
+        for key, (old, new) in differing.items()
+        if key not in INDIFFERENT
     }
 
 
-def _changed_backend(environment: Mapping[str, Any]) -> list[str]:
+def changed_backend(environment: Mapping[str, Any]) -> list[str]:
     """Say what differs of backend and packages; of another backend, the packages are others anyway."""
     then, chosen = provenance.backend_of(environment), backend.chosen()
     packages = (*DECISIVE, *backend.PACKAGES[chosen]) if then == chosen else DECISIVE

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -12,8 +13,9 @@ import pandas as pd
 from convladder import files, folders
 from convladder.config import Experiment, difference, flatten
 from convladder.errors import RunError
+from convladder.evaluation.proportions import Proportion, proportion
 from convladder.results import Results
-from convladder.wording import percent, plural, points
+from convladder.wording import percent, plural, points, written
 
 DEFAULT, TUNED = "default", "tuned"  # the rungs of the climb that a search ends with
 FIXED_COLUMNS = ("candidate", "state", "validation_accuracy", "epochs", "flops", "error")
@@ -85,6 +87,11 @@ class SearchResults:
         number: int | None = self.about["winner"]
         return number
 
+    @property
+    def found(self) -> int | None:
+        """The number of the winner where that is not the default; None where the default was not beaten."""
+        return self.winner if self.about["changes"] else None
+
     @cached_property
     def tuned(self) -> Experiment | None:
         """The winner's experiment; None where the default was not beaten."""
@@ -96,6 +103,25 @@ class SearchResults:
     def changes(self) -> dict[str, tuple[Any, Any]]:
         """In which settings the winner differs from the default: `{setting: (default, winner)}`."""
         return difference(self.default, self.tuned) if self.tuned else {}
+
+    @property
+    def assignments(self) -> str:
+        """The winner's settings as other commands take them: `--set model.padding=same --set ...`."""
+        return " ".join(f"--set {shlex.quote(f'{key}={written(new)}')}" for key, (_, new) in self.changes.items())
+
+    @property
+    def tuned_run(self) -> Path | None:
+        """A run of the winner; None where it has none yet."""
+        found = folders.finished_inside(self.folder / "climb" / "trials" / TUNED)
+        return found[0] if found else None
+
+    @property
+    def best_share(self) -> Proportion | None:
+        """The best accuracy on validation with its interval; None where none is finished."""
+        if self.winner is None:
+            return None
+        images = sum(self.about["data"]["counts"]["validation"].values())
+        return proportion(round((self.accuracy(self.winner) or 0.0) * images), images)
 
     @cached_property
     def climb(self) -> Results | None:
@@ -154,8 +180,13 @@ class SearchResults:
 
     def _of_the_winner(self) -> str:
         if self.winner is None:
-            return "None could be trained to the end, so there is no winner."
+            seconds = self.about["budget"]["seconds"]
+            if seconds and self.about["seconds"] >= seconds:
+                return "The time was up before one was trained to the end: with a longer --time it goes on."
+            return "None was trained to the end, so there is no winner."
         best, default = percent(self.accuracy(self.winner) or 0.0), self.default_accuracy
+        if self.tuned is None and len(self.candidates) == 1:
+            return f"It is the default ({best} on validation): there is nothing to compare it with."
         if self.tuned is None:
             return (
                 f"None was better on validation than the default ({best}): there is nothing to claim, "

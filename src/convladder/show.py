@@ -14,6 +14,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from convladder.evaluation import sentences
+from convladder.wording import written
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -62,7 +63,7 @@ def ladder(chosen: Ladder, costs: Mapping[str, Mapping[str, int]], *, json_wante
     table = _table("rung", "change", ">parameters", ">MACs", ">FLOPs")
     for rung in chosen.rungs:
         cost = costs[rung.name]
-        change = "\n".join(f"{key} = {_plain(value)}" for key, value in rung.change.items()) or "the start"
+        change = "\n".join(f"{key} = {written(value)}" for key, value in rung.change.items()) or "the start"
         numbers = (f"{cost[name]:,}" if cost else "" for name in ("parameters", "macs", "flops"))
         table.add_row(rung.name, escape(change), *numbers)
     output.print(table)
@@ -158,6 +159,7 @@ def tuning(tuned: Tuning, page: Path, *, json_wanted: bool) -> None:
             "report": str(page),
             "winner": tuned.winner,
             "changes": {key: new for key, (_, new) in tuned.changes.items()},
+            "run": str(tuned.tuned_run) if tuned.tuned_run else None,
             "candidates": json.loads(tuned.candidates.to_json(orient="records")),
             "rungs": rows,
         })  # fmt: skip
@@ -165,12 +167,14 @@ def tuning(tuned: Tuning, page: Path, *, json_wanted: bool) -> None:
     if tuned.changes:
         table = _table("setting", "default", "found")
         for key, values in tuned.changes.items():
-            table.add_row(key, *(escape(_plain(value)) for value in values))
-        output.print(table, "", sep="\n")
+            table.add_row(key, *(escape(written(value)) for value in values))
+        output.print(table, f"for other commands: {escape(tuned.assignments)}", "", sep="\n", soft_wrap=True)
     if tuned.climb:
         output.print(_standings(tuned.climb.standings, tuned.climb.against_parent, "", ">vs. default"))
         output.print("accuracy on test; differences in points", style="dim")
     output.print(tuned.headline(), soft_wrap=True, markup=False)
+    if tuned.tuned_run:
+        output.print(f"a network of what was found: {tuned.tuned_run}", soft_wrap=True, markup=False)
     _report(page)
 
 
@@ -323,10 +327,6 @@ def _table(*headings: str) -> Table:
             heading.lstrip(">"), justify="right" if right else "left", no_wrap=not free, overflow="fold"
         )
     return table
-
-
-def _plain(value: Any) -> str:
-    return json.dumps(value) if isinstance(value, list | tuple | bool) else str(value)
 
 
 def _report(page: Path) -> None:

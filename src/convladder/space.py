@@ -18,15 +18,15 @@ from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
-from convladder.config import Experiment, check_setting, flatten, takes_fractions
+from convladder.config import Experiment, check_setting, flatten, takes_fractions, unknown_name
 from convladder.errors import ExperimentError, SearchError
 
 if TYPE_CHECKING:
     import optuna
 
-USUAL = "usual"
+USUAL, TRANSFER = BUILT_IN = "usual", "transfer"  # the second is for what begins with a backbone
 DRAWN_TO_CHECK = 200
 DIGITS = 3  # of a number that is drawn: more would tell nobody anything
 
@@ -43,7 +43,7 @@ class Dimension(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
-    choices: tuple[Any, ...] | None = Field(None, min_length=2)
+    choices: tuple[Any, ...] | None = None
     low: float | None = None
     high: float | None = None
     log: bool = False
@@ -59,6 +59,8 @@ class Dimension(BaseModel):
         ranged = self.low is not None and self.high is not None
         if (self.choices is None) != ranged or (self.choices and (self.low is not None or self.high is not None)):
             raise ValueError("give a list of choices, or low and high")
+        if self.choices is not None and len(self.choices) < 2:
+            raise ValueError(f"give two choices or more; got {len(self.choices)}")
         if self.low is not None and self.high is not None and self.low >= self.high:
             raise ValueError(f"low must be below high; got {self.low:g} and {self.high:g}")
         if self.log and (self.low is None or self.low <= 0):
@@ -95,7 +97,8 @@ class Space:
             refusals = [_refusal(base, key, value) for value in dimension.ends]
             alone = [each for each in refusals if each.startswith(f"{key}:")]  # not for what else it stands beside
             if alone or (all(refusals) and not any(key in each for each in drawn)):
-                raise SearchError(f"{self.where}: {key}: {(alone or refusals)[0]}")
+                said = (alone or refusals)[0].removeprefix(f"{key}: ")
+                raise SearchError(f"{self.where}: {key}: {said}")
             if drawn and not any(key in each for each in drawn):
                 raise SearchError(
                     f"{self.where}: {key} is never searched: when {_written(dimension.when)} never holds"
@@ -167,22 +170,23 @@ def quiet() -> Iterator[None]:
         optuna.logging.set_verbosity(before)
 
 
-def load_space(name: str | Path | None = None) -> Space:
-    """Load a space from the path of its TOML file; None loads the built-in one. Raises SearchError."""
+def load_space(name: str | Path | None = None, built_in: str = USUAL) -> Space:
+    """Load a space from the path of its TOML file; None loads the built-in one of a name. Raises SearchError."""
     if name is None:
-        return parse_space(built_in_text(), USUAL)
+        return parse_space(built_in_text(built_in), built_in)
     try:
         text = Path(name).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
         raise SearchError(
-            f"cannot read the space {name}: {error} (convladder tune --print-space prints one to start from)"
+            f"cannot read the space {name} ({reason}): convladder tune --print-space prints one to start from"
         ) from None
     return parse_space(text, str(name))
 
 
-def built_in_text() -> str:
-    """Return the TOML of the built-in space."""
-    return (resources.files("convladder") / "spaces" / f"{USUAL}.toml").read_text(encoding="utf-8")
+def built_in_text(name: str = USUAL) -> str:
+    """Return the TOML of a built-in space."""
+    return (resources.files("convladder") / "spaces" / f"{name}.toml").read_text(encoding="utf-8")
 
 
 def parse_space(text: str, where: str) -> Space:
@@ -206,9 +210,7 @@ def space_of(values: Mapping[str, Any], where: str) -> Space:
         try:
             dimensions[key] = Dimension.model_validate(given)
         except ValidationError as error:
-            problem = error.errors()[0]
-            place = ".".join(map(str, (key, *problem["loc"])))
-            raise SearchError(f"{where}: {place}: {problem['msg'].removeprefix('Value error, ')}") from None
+            raise SearchError(f"{where}: {key}: {_problem(error, given)}") from None
         for name in dimensions[key].when:
             _check_name(name, f"{where}: {key}: when")
     if not dimensions:
@@ -216,6 +218,18 @@ def space_of(values: Mapping[str, Any], where: str) -> Space:
     for name in {name for dimension in dimensions.values() for name in dimension.when}:
         _check_order(name, dimensions, where)
     return Space(where, dimensions)
+
+
+def _problem(error: ValidationError, given: Any) -> str:
+    """Say what is wrong with the line of a setting."""
+    if not isinstance(given, Mapping | list):
+        return f"give a list of choices, or {{ low = ..., high = ... }}; got {json.dumps(given, default=str)}"
+    problem = error.errors()[0]
+    place = ".".join(map(str, problem["loc"]))
+    if problem["type"] == "extra_forbidden":
+        return unknown_name(place, Dimension.model_fields, "word")
+    said = problem["msg"].removeprefix("Value error, ")
+    return f"{place}: {said}" if place else said
 
 
 def _flattened(values: Mapping[str, Any], known: list[str], above: str = "") -> Iterator[tuple[str, Any]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,7 @@ from convladder.processes import Event, Failed, Finished, Message, Started
 
 EPOCH_FIGURES = ("loss", "accuracy", "val_loss", "val_accuracy", "learning_rate", "images_per_second")
 TESTED = ("accuracy", "log_loss")
+REASON = 160  # characters of why MLflow cannot be used: it tells of its retries at length
 
 OnEvent = Callable[[Event], None]
 
@@ -50,7 +52,9 @@ class Tracking:
 
 
 class Tracker(Protocol):
-    """Follows trials, as a display does, and tells another program of them."""
+    """Follows trials, as a display does, and tells another program of them. where : a person finds it there."""
+
+    where: str
 
     def follow(self, event: Event) -> None:
         """Tell what happened to a trial."""
@@ -64,6 +68,7 @@ class TensorBoard:
 
     def __init__(self, folder: Path) -> None:
         self._writer = require("tensorboardX", "tensorboard").SummaryWriter
+        self.where = f"each epoch for TensorBoard: tensorboard --logdir {folder}"
         self._folder, self._open = folder, dict[TrialKey, Any]()
 
     def follow(self, event: Event) -> None:
@@ -84,8 +89,8 @@ class TensorBoard:
 class MLflow:
     """Makes an MLflow run of each trial, with its settings, the figures of each epoch, and those of the test.
 
-    A trial that is gone on with goes on in its run. experiments : of the trials that may be told of.
-    place : where their run folders are, given their keys.
+    A trial that is gone on with goes on in its run. uri : a server, a database, or a folder, in which a database
+    is made. experiments : of the trials that may be told of. place : where their run folders are, by their keys.
     """
 
     def __init__(
@@ -98,11 +103,20 @@ class MLflow:
         client = require("mlflow", "mlflow").MlflowClient
         self._experiments, self._place = experiments, place
         try:
+            uri = _database_in(uri) if _is_folder(uri) else uri
+            self.where = f"each epoch for MLflow: mlflow ui --backend-store-uri {uri}"
+            logging.getLogger("mlflow").setLevel(logging.WARNING)  # it tells of each step of making a database
+            logging.getLogger("alembic").setLevel(logging.WARNING)
             self._client = client(tracking_uri=uri)
             found = self._client.get_experiment_by_name(name)
             self._id = found.experiment_id if found else self._client.create_experiment(name)
         except Exception as error:
-            raise ExperimentError(f"cannot use MLflow at {uri} ({error})") from None
+            reason = (str(error).splitlines() or [type(error).__name__])[0]
+            reason = reason if len(reason) <= REASON else f"{reason[:REASON]}..."
+            raise ExperimentError(
+                f"cannot use MLflow at {uri} ({reason}): give http://HOST:PORT where its server runs, "
+                "sqlite:///FILE, or a folder"
+            ) from None
         self._open: dict[TrialKey, str] = {}
 
     def follow(self, event: Event) -> None:
@@ -142,6 +156,17 @@ class MLflow:
         return run
 
 
+def _is_folder(uri: str) -> bool:
+    return "://" not in uri and not uri.startswith(("databricks", "file:", "sqlite:"))
+
+
+def _database_in(folder: str) -> str:
+    """Return the address of a database in a folder: MLflow writes to no plain files any more."""
+    place = Path(folder).resolve()
+    place.mkdir(parents=True, exist_ok=True)
+    return f"sqlite:///{place / 'mlflow.db'}"
+
+
 @contextlib.contextmanager
 def following(first: OnEvent, trackers: Sequence[Tracker], say: Callable[[str], None]) -> Iterator[OnEvent]:
     """Yield what tells `first` and all trackers of an event.
@@ -149,6 +174,8 @@ def following(first: OnEvent, trackers: Sequence[Tracker], say: Callable[[str], 
     A tracker that fails is told nothing more, and that is said: training goes on.
     """
     listening = list(trackers)
+    for tracker in trackers:
+        say(tracker.where)
 
     def tell(what: Callable[[Tracker], None]) -> None:
         for tracker in list(listening):

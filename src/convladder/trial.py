@@ -60,9 +60,10 @@ class Trial:
         return TrialKey.of(self.rung, self.experiment)
 
 
-def run_trial(trial: Trial, folder: Path, command: str, emit: Emit) -> None:
-    """Train, open the test split, and leave a run folder. Each epoch's figures go to `emit`, and texts for people.
+def run_trial(trial: Trial, folder: Path, command: str, emit: Emit) -> float:
+    """Train, open the test split, and leave a run folder; return the accuracy on validation.
 
+    Each epoch's figures go to `emit`, and texts for people.
     Until it is finished it is kept beside that folder, and goes on from there; so too where it is asked to stop.
     `command` is what the person typed. Raises ConvladderError for what a person can put right.
     """
@@ -77,6 +78,7 @@ def run_trial(trial: Trial, folder: Path, command: str, emit: Emit) -> None:
         files.write_json(new / folders.MARKER, figures)
         card.write(runs.Run(new))
     shutil.rmtree(unfinished, ignore_errors=True)
+    return float(figures["validation"]["accuracy"])
 
 
 @contextlib.contextmanager

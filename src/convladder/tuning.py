@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import sys
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -10,17 +11,29 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from convladder import api, backbones, climbing, connecting, files, folders, intake, lineage, progress, provenance
+from convladder import (
+    api,
+    climbing,
+    connecting,
+    files,
+    folders,
+    intake,
+    lineage,
+    progress,
+    provenance,
+    resuming,
+)
 from convladder.climbing import Plan
 from convladder.config import Experiment, difference
 from convladder.engines import Engine, engine_at
 from convladder.errors import ExperimentError, RunError, SearchError
 from convladder.ladder import Ladder, Rung
 from convladder.models import sizes
+from convladder.parallel import ALONE
 from convladder.published_weights import Say
 from convladder.resuming import HowToGoOn
 from convladder.search_results import DEFAULT, TUNED
-from convladder.space import Space, load_space, space_of
+from convladder.space import TRANSFER, USUAL, Space, load_space, space_of
 from convladder.trial import Trial
 from convladder.views.dataset import Dataset
 from convladder.views.tuning import Tuning
@@ -40,6 +53,8 @@ def tune(
     *,
     ladder: str | Ladder | None = None,
     space: str | Path | Mapping[str, Any] | None = None,
+    pretrained: str | Path | None = None,
+    weights: str | Path | None = None,
     trials: int | None = None,
     seconds: float | None = None,
     seeds: int = api.SEEDS,
@@ -65,7 +80,10 @@ def tune(
     data, ladder, rung, changes, epochs
         As `train` takes them: the experiment that the search begins with, the default.
     space
-        The path of a TOML file, or `{setting: choices or range}`; None takes the built-in one.
+        The path of a TOML file, or `{setting: choices or range}`; None takes the built-in one, of which
+        `pretrained` has its own.
+    pretrained, weights
+        As `train` takes them: what is searched then is how to train on a backbone, whose layers stay as they are.
     trials, seconds
         How many candidates are tried, and for how long at most, stops not counted; None for both takes 30.
     seeds, seed
@@ -95,13 +113,13 @@ def tune(
         raise ExperimentError(f"seconds is a time above 0; got {seconds!r}")
     if cluster:
         connecting.check_address(cluster)
-    searched = _space(space)
-    settings = intake.data_settings(data) | intake.changes_of(epochs, changes)
-    chosen = intake.ladder_of(ladder)
-    start = chosen.experiment(rung or chosen.rungs[-1].name, settings).replace({"seed": seed})
+    searched = _space(space, USUAL if pretrained is None else TRANSFER)
+    given = intake.changes_of(epochs, changes)
+    begun = intake.Start(data, rung, ladder, pretrained, weights)
+    _, start = begun.experiment(given, ALONE, reporter.say)
+    start = start.replace({"seed": seed})
     _refuse_folds(start)
     searched.check(start)
-    start = backbones.with_backbone(start, reporter.say)
     load = intake.loader(data, allow_rejects, reporter)
     dataset = lineage.check_unseen(start.model, load(start.data), reporter.say)
     default = start.replace(dataset.settled())
@@ -120,7 +138,7 @@ def tune(
         folders.locked(folder),
         engine_at(cluster, jobs) as engine,
     ):
-        about = _begin(folder, plan, budget, fresh=fresh, engine=engine)
+        about = _begin(folder, plan, budget, fresh=fresh)
         search = _search(about, plan, folder, budget, how, engine, reporter)
         if search.candidates.outcome()["changes"]:
             search.close()
@@ -130,8 +148,10 @@ def tune(
     return Tuning(folder)
 
 
-def _space(space: str | Path | Mapping[str, Any] | None) -> Space:
-    return space_of(space, "space") if isinstance(space, Mapping) else load_space(space)
+def _space(space: str | Path | Mapping[str, Any] | None, built_in: str) -> Space:
+    if isinstance(space, Mapping):
+        return space_of(space, "space")
+    return load_space(space, built_in)
 
 
 def _refuse_folds(start: Experiment) -> None:
@@ -158,6 +178,15 @@ class _About:
             say(f"Optuna was {before} and is now {now}: the candidates from here on may be others than they were")
         self.write(**{SAMPLER: now})
 
+    def settle_environment(self, engine: Engine, say: Say) -> None:
+        """Keep where what comes is trained, and say in what that is otherwise than before."""
+        before, changed = self._about.get("environment"), list(self._about.get("changed", []))
+        for change in resuming.changed_backend(before) if before else []:
+            say(f"{change}: candidates of both are compared in this search")
+            changed += [change] if change not in changed else []
+        environment = provenance.environment(provenance.command()) | engine.about | {"jobs": engine.jobs}
+        self.write(environment=environment, changed=changed)
+
     def fix_seeds(self, seeds: int) -> None:
         """Settle with how many seeds the winner is tested. Raises SearchError where that was with others."""
         before = self._about["seeds"]
@@ -169,7 +198,7 @@ class _About:
         self.write(seeds=seeds)
 
 
-def _begin(folder: Path, plan: SearchPlan, budget: Budget, *, fresh: bool, engine: Engine) -> _About:
+def _begin(folder: Path, plan: SearchPlan, budget: Budget, *, fresh: bool) -> _About:
     """Say in the folder what is searched there. Raises ConvladderError where it holds something else."""
     from convladder.searching import ABOUT
 
@@ -179,7 +208,8 @@ def _begin(folder: Path, plan: SearchPlan, budget: Budget, *, fresh: bool, engin
         if fresh:
             raise SearchError(f"{folder} holds a search: to start over, remove it or choose another --out")
         if before["identity"] != plan.identity:
-            raise SearchError(f"{folder} holds a search of something else: choose another --out")
+            differing = "; ".join(_differences(before, plan)) or "it is of another version of convladder"
+            raise SearchError(f"{folder} holds another search ({differing}): choose another --out")
     elif any(folder.glob("[!.]*")):
         raise RunError(f"{folder} is there already and holds no search: choose another --out")
     data = plan.default.dataset.provenance()
@@ -194,9 +224,16 @@ def _begin(folder: Path, plan: SearchPlan, budget: Budget, *, fresh: bool, engin
         budget=asdict(budget),
         tested_before=_count_tested(folder, data["fingerprint"]),
         data=data,
-        environment=provenance.environment(provenance.command()) | engine.about | {"jobs": engine.jobs},
     )
     return about
+
+
+def _differences(before: Mapping[str, Any], plan: SearchPlan) -> list[str]:
+    """Say in what a search differs from the one that a folder holds."""
+    changes = resuming.changes_of(before["data"], Experiment.parse(before["default"]), plan.default)
+    then, now = before["space"], plan.space.to_json()
+    searched = [key for key in {**then, **now} if json.dumps(then.get(key)) != json.dumps(now.get(key))]
+    return [*changes.values(), *(f"the space has another line for {key}" for key in searched)]
 
 
 def _count_tested(folder: Path, fingerprint: str) -> int:
@@ -225,12 +262,13 @@ def _search(
     room, tested = search.has_room(budget), folders.is_climb(folder / "climb")
     if room and tested:
         raise SearchError(
-            f"the winner of {folder} has been tested: candidates that are tried now would be chosen with "
+            f"the test of the winner of {folder} has begun: candidates that are tried now would be chosen with "
             "knowledge of the test images; settle how long to search before they are opened"
         )
     try:
         if room:
             about.settle_sampler(reporter.say)
+            about.settle_environment(engine, reporter.say)
             with reporter.trials() as display:
                 display.expect(search.expected(budget), budget.seconds and budget.seconds - search.seconds)
                 search.run(budget, engine=engine, on_event=display.follow)

@@ -1,8 +1,10 @@
-"""Numbers as people read them."""
+"""Numbers and values as people read them."""
 
 from __future__ import annotations
 
+import json
 from pathlib import PurePath
+from typing import Any
 
 
 def percent(share: float) -> str:
@@ -31,6 +33,17 @@ def plural(count: int, noun: str) -> str:
     """
     ending = "" if count == 1 else "es" if noun.endswith("s") else "s"
     return f"{count:,} {noun}{ending}"
+
+
+def written(value: Any) -> str:
+    """Write the value of a setting as --set takes it.
+
+    >>> written((32, 64)), written(True), written("same"), written(None)
+    ('[32, 64]', 'true', 'same', 'none')
+    """
+    if value is None:
+        return "none"
+    return json.dumps(value) if isinstance(value, list | tuple | bool) else str(value)
 
 
 def points(difference: float) -> str:

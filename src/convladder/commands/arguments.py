@@ -33,7 +33,7 @@ LadderName = Annotated[
     typer.Option(
         "--ladder",
         metavar="NAME|FILE",
-        help="A built-in ladder or a .toml file; default: classic, or transfer with --pretrained.",
+        help="A built-in ladder or a .toml file. Default: classic, or transfer with --pretrained.",
     ),
 ]
 Pretrained = Annotated[
@@ -84,7 +84,10 @@ TensorBoardOption = Annotated[
     bool, typer.Option("--tensorboard", help="Write each epoch's figures for TensorBoard (an extra).")
 ]
 MLflowOption = Annotated[
-    str | None, typer.Option("--mlflow", metavar="URI", help="Tell an MLflow server or database (an extra).")
+    str | None,
+    typer.Option(
+        "--mlflow", metavar="URI", help="Tell MLflow (an extra): http://HOST:PORT, sqlite:///FILE or a folder."
+    ),
 ]
 Devices = Annotated[
     int, typer.Option("--devices", min=1, metavar="N", help="Devices that share every batch (docs/scaling.md).")

@@ -203,7 +203,9 @@ def tune(
     rung: Annotated[
         str | None, typer.Option("--rung", help="Where the search begins; default: the ladder's last.")
     ] = None,
-    ladder: LadderName = "classic",
+    ladder: LadderName = None,
+    pretrained: Pretrained = None,
+    weights: Weights = None,
     seeds: Annotated[
         int, typer.Option("--seeds", min=1, metavar="N", help="Seeds of the winner and the default at the end.")
     ] = 5,
@@ -237,6 +239,8 @@ def tune(
             rung,
             ladder=ladder,
             space=space,
+            pretrained=pretrained,
+            weights=weights,
             trials=trials,
             seconds=None if time is None else parse_time(time),
             seeds=seeds,

@@ -43,7 +43,7 @@ def write_climb(results: Results) -> Path:
         alone=results.ladder.rungs[0].name if len(results.ladder.rungs) == 1 else None,
         data=results.about["data"],
         in_all=_in_all(results.about["data"]),
-        environment=results.about["environment"],
+        environment=results.environment,
         **_predictions_part(results.shown_seed, results.shown, pictures),
     )
 

@@ -16,7 +16,7 @@ from convladder import files
 from convladder.evaluation.sentences import readable
 from convladder.report import plots
 from convladder.report.samples import drop_grey_axis
-from convladder.wording import percent, points, short_name
+from convladder.wording import percent, plural, points, short_name, written
 
 PAGE = "report.html"
 
@@ -42,17 +42,11 @@ def write_file(path: Path, template: str, **values: Any) -> Path:
 
 
 def _change(change: Mapping[str, Any]) -> str:
-    return ", ".join(f"{key} = {_value(value)}" for key, value in change.items())
+    return ", ".join(f"{key} = {written(value)}" for key, value in change.items())
 
 
 def _short_change(change: Mapping[str, Any]) -> str:
     return _change({key.rsplit(".", 1)[-1]: value for key, value in change.items()})
-
-
-def _value(value: Any) -> str:
-    if isinstance(value, list | tuple):
-        return "[" + ", ".join(map(str, value)) + "]"
-    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _points(difference: float | None) -> str:
@@ -78,6 +72,7 @@ def _data_uri(pixels: np.ndarray[Any, Any]) -> str:
 
 _FILTERS: dict[str, Callable[..., str]] = {
     "percent": percent,
+    "plural": plural,
     "points": _points,
     "p_value": _p_value,
     "quantity": _quantity,
@@ -85,6 +80,6 @@ _FILTERS: dict[str, Callable[..., str]] = {
     "readable": readable,
     "short_name": short_name,
     "change": _change,
-    "value": _value,
+    "value": written,
     "short_change": _short_change,
 }

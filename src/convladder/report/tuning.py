@@ -21,14 +21,16 @@ def write_search(results: SearchResults) -> Path:
     }
     finished = table[table["state"] == "finished"]
     finished = finished.sort_values(["validation_accuracy", "candidate"], ascending=[False, True])
-    charts = {"search": search_plots.draw_search(table, results.winner, results.default_accuracy)}
+    charts = {}
+    if table["validation_accuracy"].notna().any():
+        charts["search"] = search_plots.draw_search(table, results.found, results.default_accuracy)
     if histories:
-        charts["curves"] = search_plots.draw_candidate_curves(histories, results.winner)
+        charts["curves"] = search_plots.draw_candidate_curves(histories, results.found)
     if results.importances:
         charts["importances"] = search_plots.draw_importances(results.importances, results.chance)
     if len(finished) > 1:
         first = list(results.importances)
-        charts["parallel"] = search_plots.draw_parallel(table, results.about["space"], results.winner, first)
+        charts["parallel"] = search_plots.draw_parallel(table, results.about["space"], results.found, first)
     if climb:
         charts["tuned"] = plots.draw_standings(list(climb.standings.values()), climb.against_parent)
     return write_page(

@@ -37,7 +37,7 @@ class Tuning(SearchResults):
         """Draw the validation accuracy of each candidate in its turn, and the best so far."""
         from convladder.report import search_plots
 
-        return search_plots.draw_search(self.candidates, self.winner, self.default_accuracy, ax or new_figure())
+        return search_plots.draw_search(self.candidates, self.found, self.default_accuracy, ax or new_figure())
 
     def plot_importances(self, ax: Axes | None = None) -> Axes:
         """Draw how much each setting mattered, and what chance alone reaches.
@@ -57,7 +57,7 @@ class Tuning(SearchResults):
         from convladder.report import search_plots
 
         first, space = list(self.importances), self.about["space"]
-        return search_plots.draw_parallel(self.candidates, space, self.winner, first, ax or new_figure())
+        return search_plots.draw_parallel(self.candidates, space, self.found, first, ax or new_figure())
 
     def __repr__(self) -> str:
         return f"<Tuning in {self.folder}: {self.headline()}>"
