@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import html as escaping
 import json
+import shlex
 import signal
 import subprocess
 import sys
@@ -18,7 +20,7 @@ import page
 import tuned as tuned_benchmark
 from convladder import files, folders
 from convladder.candidate import run_candidate
-from convladder.config import Experiment
+from convladder.config import Experiment, parse_assignments
 from convladder.data.dataset import Dataset
 from convladder.errors import ExperimentError, RunError, SearchError
 from convladder.ladder import parse_ladder
@@ -34,6 +36,7 @@ SPACE = """
 """
 FOLDED = parse_ladder('name = "mine"\n[base]\n"data.folds" = 3\n[[rung]]\nname = "start"', "mine.toml")
 TRIALS, EPOCHS, SEEDS = 4, 3, 2
+ABOUTS = ("tune.json", "climb/climb.json")
 HOW = {"limit": 200, "rung": "lenet5", "trials": TRIALS, "epochs": EPOCHS, "seeds": SEEDS, "jobs": 1}
 
 
@@ -109,14 +112,44 @@ def test_a_candidate_does_not_depend_on_the_test_images(few_digits: Dataset, tmp
     assert histories[0].equals(histories[1])
 
 
-def test_the_same_command_again_trains_nothing(climbed: Path) -> None:
+def test_what_was_found_is_told_as_other_commands_take_it(tuned: Tuning) -> None:
+    changes = tuned.default.replace(parse_assignments(shlex.split(tuned.assignments)[1::2]))
+    assert changes == tuned.tuned
+    assert tuned.tuned_run is not None
+    assert cl.Run(tuned.tuned_run).experiment.replace({"seed": 0}) == tuned.tuned
+    page = tuned.report().read_text()
+    assert escaping.escape(tuned.assignments) in page
+    validated = sum(tuned.about["data"]["counts"]["validation"].values())
+    assert f"of {validated} images on validation right" in page
+    with pytest.raises(RunError, match=r"is a search: give a run of its test, such as .*seed-2"):
+        cl.Run(tuned.folder)
+
+
+def test_where_time_was_up_before_anything_was_trained_a_longer_one_is_named(
+    tuned: Tuning, tmp_path: Path
+) -> None:
+    late = tmp_path / "late"
+    late.mkdir()
+    about = {"winner": None, "changes": {}, "budget": {"trials": None, "seconds": 5.0}, "seconds": 5.1}
+    files.write_json(late / "tune.json", tuned.about | about)
+    rows = pd.read_csv(tuned.folder / "candidates.csv", dtype=object)
+    row = rows.iloc[[0]].assign(state="unfinished", validation_accuracy=None, epochs=0)
+    row.to_csv(late / "candidates.csv", index=False)
+    found = Tuning(late)
+    assert "with a longer --time it goes on" in found.headline()
+    assert "No candidate has come to the end of an epoch yet." in found.report().read_text()
+
+
+def test_the_same_command_again_trains_nothing_and_leaves_where_it_was_trained(climbed: Path) -> None:
     before = (climbed / "tuned/candidates.csv").read_bytes()
+    trained = [files.read_json(climbed / "tuned" / each)["environment"] for each in ABOUTS]
     done = convladder(*command(climbed), "--json", cwd=climbed)
     told = json.loads(done.stdout)
     assert "to train" not in done.stderr
     assert len(told["candidates"]) == TRIALS
     assert [row["rung"] for row in told["rungs"]] == ["default", "tuned"]
     assert (climbed / "tuned/candidates.csv").read_bytes() == before
+    assert [files.read_json(climbed / "tuned" / each)["environment"] for each in ABOUTS] == trained
 
 
 def test_more_candidates_are_refused_once_the_winner_was_tested(climbed: Path) -> None:
@@ -162,10 +195,14 @@ def test_a_search_that_was_killed_comes_to_the_same_candidates(climbed: Path, tm
     process.communicate(timeout=60)
     assert not folders.is_climb(tmp_path / "tuned/climb")
     about = files.read_json(tmp_path / "tuned/tune.json")
-    files.write_json(tmp_path / "tuned/tune.json", about | {"optuna": "4.9"})
+    elsewhere = about["environment"] | {"backend": "jax"}
+    files.write_json(tmp_path / "tuned/tune.json", about | {"optuna": "4.9", "environment": elsewhere})
     done = convladder(*command(tmp_path), cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert f"Optuna was 4.9 and is now {about['optuna']}: the candidates" in done.stderr
+    changed = "the backend was jax and is now tensorflow"
+    assert f"{changed}: candidates of both are compared" in done.stderr
+    assert changed in (tmp_path / "tuned/report.html").read_text()
     killed, whole = tmp_path / "tuned", climbed / "tuned"
     assert (killed / "candidates.csv").read_bytes() == (whole / "candidates.csv").read_bytes()
     place = "climb/trials/tuned/seed-1/predictions.csv"
