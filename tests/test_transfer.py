@@ -394,3 +394,15 @@ def test_what_is_taken_from_a_run_is_not_set_otherwise(run: runs.Run) -> None:
         cl.climb("digits", pretrained=run.folder, weights="a.h5", quiet=True)
     wider = backbones.changes(str(run.folder), None, {"model.dense": [9]}) | {"model.dense": [9]}
     assert backbones.with_backbone(Experiment().replace(wider)).model.dense == (9,)
+
+
+def test_how_to_train_on_a_backbone_can_be_searched(run: runs.Run, tmp_path: Path) -> None:
+    changes = {"data.limit": 140, "data.image_size": (SIDE, SIDE), "data.classes": ["8", "9"]}
+    how: dict[str, Any] = {"trials": 2, "seeds": 1, "epochs": 2, "jobs": 1, "changes": changes, "quiet": True}
+    found = cl.tune("digits", pretrained=run.folder, out=tmp_path / "tuned", **how)
+    assert found.default.model.backbone == str(run.folder)
+    assert found.default.train.frozen_share == 0.5
+    assert (found.about["space_from"], len(found.candidates)) == ("transfer", 2)
+    assert "train.frozen_share" in found.settings
+    with pytest.raises(cl.ConvladderError, match="transfer: train.frozen_share: .* it takes model.pretrained"):
+        cl.tune("digits", "from-scratch", pretrained=run.folder, out=tmp_path / "none", **how)
