@@ -38,6 +38,13 @@ def pytest_configure() -> None:
         os.sched_setaffinity(0, {cores[int(number) % len(cores)]})
 
 
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Refuse a pytest with which xdist parts the tests of a group: each process would make what they share."""
+    grouped = [item for item in session.items if item.get_closest_marker("xdist_group")]
+    if getattr(session.config.option, "loadgroup", False) and not all("@" in item.nodeid for item in grouped):
+        raise pytest.UsageError("this pytest and this pytest-xdist do not keep groups of tests together")
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_fixture_setup() -> None:
     _forget_current_test()
