@@ -17,7 +17,7 @@ import sys
 import time
 from typing import Any
 
-from convladder import backend, workers
+from convladder import backend, processes
 
 SPEED = {"data.limit": 600, "data.image_size": (32, 32), "data.channels": 3, "train.epochs": 3}
 ACCURACY = {"data.limit": 600, "train.epochs": 15}
@@ -44,7 +44,7 @@ def measure(rung: str, changes: dict[str, Any]) -> dict[str, float]:
 
 def in_process(name: str, rung: str, changes: dict[str, Any]) -> dict[str, float]:
     environment = os.environ | {backend.VARIABLE: name, "TF_CPP_MIN_LOG_LEVEL": "3"}
-    environment |= dict.fromkeys(workers.THREAD_VARIABLES, "1")
+    environment |= dict.fromkeys(processes.THREAD_VARIABLES, "1")
     command = [sys.executable, __file__, "--one", rung, json.dumps(changes)]
     done = subprocess.run(command, env=environment, check=True, stdout=subprocess.PIPE, text=True)
     told: dict[str, float] = json.loads(done.stdout)

@@ -38,7 +38,7 @@ from typing import Any
 import numpy as np
 import psutil
 
-from convladder import files, folders, processes, runs, workers
+from convladder import files, folders, processes, runs
 from convladder.config import Experiment
 from convladder.training import checkpoint
 from speed import results
@@ -202,7 +202,7 @@ def start_command(run: Path) -> subprocess.Popen[str]:
 
 def _start(*arguments: str) -> subprocess.Popen[str]:
     quiet = {"TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "-1"}
-    one_thread = dict.fromkeys(workers.THREAD_VARIABLES, "1")
+    one_thread = dict.fromkeys(processes.THREAD_VARIABLES, "1")
     return subprocess.Popen(
         [sys.executable, *arguments],
         env=os.environ | quiet | one_thread,

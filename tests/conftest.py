@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+import cores
 from convladder.data.dataset import Dataset, load
 
 MakeFolder = Callable[..., Path]
@@ -32,10 +33,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 def pytest_configure() -> None:
     """Give each process that runs tests a core of its own: a second worker of a climb costs an import of Keras."""
-    number = os.environ.get("PYTEST_XDIST_WORKER", "").removeprefix("gw")
-    if number and hasattr(os, "sched_setaffinity"):
-        cores = sorted(os.sched_getaffinity(0))
-        os.sched_setaffinity(0, {cores[int(number) % len(cores)]})
+    cores.pin(os.environ.get("PYTEST_XDIST_WORKER", ""))
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
@@ -43,21 +41,6 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     grouped = [item for item in session.items if item.get_closest_marker("xdist_group")]
     if getattr(session.config.option, "loadgroup", False) and not all("@" in item.nodeid for item in grouped):
         raise pytest.UsageError("this pytest and this pytest-xdist do not keep groups of tests together")
-
-
-@pytest.hookimpl(tryfirst=True)
-def pytest_fixture_setup() -> None:
-    _forget_current_test()
-
-
-@pytest.hookimpl(tryfirst=True)
-def pytest_pyfunc_call() -> None:
-    _forget_current_test()
-
-
-def _forget_current_test() -> None:
-    """Let the environment be as before, so that a test may have the worker that one before it began."""
-    os.environ.pop("PYTEST_CURRENT_TEST", None)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -94,6 +94,8 @@ def test_what_is_safe_is_killed_and_priced(tmp_path: Path) -> None:
             "1",
             "--kills",
             "1",
+            "--seed",
+            "1",  # of which the first moment is an early one
             "--out",
             str(tmp_path),
         ]

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+import cores
 import loopback
 from convladder import backbones, climbing, cluster, connecting, folders, runs
 from convladder.climbing import Plan
@@ -42,7 +43,7 @@ TIMES = ["seconds", "train_milliseconds_per_image"]
 
 @pytest.fixture(scope="module")
 def two_nodes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nodes]:
-    with loopback.started(tmp_path_factory.mktemp("nodes"), 2) as started:
+    with cores.every(), loopback.started(tmp_path_factory.mktemp("nodes"), 2) as started:
         yield started
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from convladder import processes, workers
+from convladder import processes
 from convladder.errors import ConvladderError, DataError
 from convladder.processes import (
     Event,
@@ -120,16 +120,16 @@ def test_workers_end_when_the_caller_stops_listening() -> None:
 
 
 def test_a_worker_that_cannot_be_started_costs_its_task(monkeypatch: pytest.MonkeyPatch) -> None:
-    real = workers.start
+    real = processes._start_worker
     starts = iter([OSError(errno.EAGAIN, "Resource temporarily unavailable"), None])
 
-    def start(terms: workers.Terms) -> workers.Worker:
+    def start(threads: int) -> Any:
         error = next(starts)
         if error:
             raise error
-        return real(terms)
+        return real(threads)
 
-    monkeypatch.setattr(workers, "start", start)
+    monkeypatch.setattr(processes, "_start_worker", start)
     events = list(run_tasks([Task(0, double, (1,)), Task(1, double, (1,))], jobs=1))
     (failed,) = [each for each in events if isinstance(each, Failed)]
     assert failed.expected

@@ -21,11 +21,13 @@ from convladder.folders import TrialKey
 from convladder.ladder import Ladder
 from convladder.models import sizes
 from convladder.parallel import Parallel
-from convladder.processes import RENEW_AFTER, Event, Failed, Finished, Pool, Started, Stopping, Task, cores
+from convladder.processes import Event, Failed, Finished, Pool, Started, Stopping, Task, cores
 from convladder.published_weights import Say, silent
 from convladder.resuming import HowToGoOn
 from convladder.trial import Trial, assist_trial, run_trial
 from convladder.worsened import Worsened, worth_keeping
+
+RENEW_AFTER = 12  # tasks: Keras's memory grows a little with each fit
 
 OnEvent = Callable[[Event], None]
 OnWeights = Callable[[dict[TrialKey, float]], None]
@@ -172,8 +174,7 @@ def assist(trial: Trial, *, threads: int | None, on_event: OnEvent) -> None:
 
 def _run_one(task: Task, parallel: Parallel, threads: int, on_event: OnEvent) -> bool:
     """Run a task in a worker of its own, and return whether it was finished."""
-    renew_after = RENEW_AFTER if parallel.total == 1 else None  # one of several is of no use to others
-    pool = Pool([task], jobs=1, threads=threads, renew_after=renew_after)
+    pool = Pool([task], jobs=1, threads=threads)
     stopping = finished = False
     with signals.answered_gently(pool.stop):
         for event in pool.events():

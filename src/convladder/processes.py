@@ -7,8 +7,6 @@ pickled events to its standard output. Three things follow:
   module is imported again, as `multiprocessing` would.
 - A worker whose parent is gone, however it went, reads the end of its input and ends.
 - A worker that crashes loses its running task alone: the next task gets a new worker.
-
-Workers that are renewed after so many tasks outlive their pool for a while, for the next (see `workers`).
 """
 
 from __future__ import annotations
@@ -18,20 +16,30 @@ import math
 import os
 import pickle
 import queue
+import subprocess
+import sys
 import threading
 import time
 from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sized
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, BinaryIO, cast
 
-from convladder import worker, workers
+from convladder import backend, worker
 from convladder.errors import ConvladderError
 
 MEMORY_STATUSES = (-9, -6, -11)  # killed by the system, or by itself where C++ got no memory, or did not ask
 STOP_SECONDS = 30  # that workers have to save what they are at
-RENEW_AFTER = 12  # tasks: Keras's memory grows a little with each fit
+
+THREAD_VARIABLES = (
+    "OMP_NUM_THREADS",
+    "OPENBLAS_NUM_THREADS",
+    "MKL_NUM_THREADS",
+    "TF_NUM_INTRAOP_THREADS",
+    "TF_NUM_INTEROP_THREADS",
+    "PJRT_NPROC",  # JAX's, on a processor
+)
 
 
 @dataclass(frozen=True)
@@ -130,7 +138,7 @@ class Pool:
     """Tasks in `jobs` worker processes of `threads` threads each.
 
     Tasks start in the given order; each is taken from an iterator when a worker is free for it. A worker is
-    replaced after `renew_after` tasks, which it may have served for other pools.
+    replaced after `renew_after` tasks.
     """
 
     def __init__(
@@ -202,16 +210,13 @@ def call(
 
     Raises ConvladderError with the message of the one that the function raised, RuntimeError for any other.
     """
-    outcome: Event | None = None
-    for event in run_tasks([Task(None, function, arguments)], jobs=1, threads=threads, renew_after=RENEW_AFTER):
+    for event in run_tasks([Task(None, function, arguments)], jobs=1, threads=threads):
         if isinstance(event, Message):
             on_message(event.value)
-        if isinstance(event, Finished | Failed):
-            outcome = event
-    if isinstance(outcome, Finished):
-        return outcome.value
-    if isinstance(outcome, Failed):
-        raise ConvladderError(outcome.error) if outcome.expected else RuntimeError(outcome.details)
+        if isinstance(event, Finished):
+            return event.value
+        if isinstance(event, Failed):
+            raise ConvladderError(event.error) if event.expected else RuntimeError(event.details)
     raise RuntimeError("the worker ended without a result")
 
 
@@ -293,98 +298,109 @@ class Lane(threading.Thread, ABC):
 
 
 class _ProcessLane(Lane):
-    """A lane that has one worker process at a time."""
+    """A lane that owns one worker process at a time."""
 
     def __init__(self, pending: Pending, events: Events, threads: int, renew_after: int | None) -> None:
         super().__init__(pending, events)
         self._threads, self._renew_after = threads, renew_after
-        self._worker: workers.Worker | None = None
+        self._worker: subprocess.Popen[bytes] | None = None
+        self._served = 0
         self._lock, self._sending = threading.Lock(), threading.Lock()
 
     def stop(self) -> None:
         with self._lock:
-            self._ending, asked = True, self._worker
-        if asked is not None:
+            self._ending, process = True, self._worker
+        if process is not None:
             with self._sending, contextlib.suppress(OSError, ValueError):  # it may have ended meanwhile
-                worker.write(asked.tasks, worker.STOP)
+                worker.write(cast(BinaryIO, process.stdin), worker.STOP)
 
     def halt(self, key: Any) -> None:
         with self._sending:  # so that no other task is sent meanwhile
-            task, asked = self.task, self._worker
-            if asked is not None and task is not None and task.key == key:
+            task, process = self.task, self._worker
+            if process is not None and task is not None and task.key == key:
                 with contextlib.suppress(OSError, ValueError):
-                    worker.write(asked.tasks, worker.HALT)
+                    worker.write(cast(BinaryIO, process.stdin), worker.HALT)
 
     def kill(self) -> None:
         with self._lock:
             self._ending = True
             if self._worker is not None:
-                self._worker.process.kill()
+                self._worker.kill()
 
     def _serve(self, task: Task) -> None:
         self._events.put(Started(task.key))
         try:
-            at_work = self._hand_over(task)
+            process = self._hand_over(task)
         except OSError as error:  # no memory, or too many processes
             said = f"no worker could be started ({error}): use fewer --jobs"
             self._events.put(Failed(task.key, said, said, expected=True))
             return
-        if at_work is None:
+        if process is None:
             return
+        stdout = cast(BinaryIO, process.stdout)
         try:
             while True:
-                kind, *content = pickle.loads(worker.receive(at_work.events))
+                kind, *content = pickle.loads(worker.receive(stdout))
                 if kind == "message":
                     self._events.put(Message(task.key, *content))
                     continue
-                at_work.served += 1
-                at_work.is_sound &= kind == "finished"
                 if kind != "stopped":
                     self._events.put((Finished if kind == "finished" else Failed)(task.key, *content))
                 elif not self._ending:
                     self._events.put(Halted(task.key))
+                self._served += 1
                 return
         except (EOFError, OSError):
-            self._report_death(task, at_work)
+            self._report_death(task, process)
 
-    def _hand_over(self, task: Task) -> workers.Worker | None:
+    def _hand_over(self, task: Task) -> subprocess.Popen[bytes] | None:
         """Send the task to a worker, and return that; None where the lane ends."""
-        if self._worker is not None and self._worker.served == self._renew_after:
-            self._end(self._worker)
+        if self._worker is not None and self._served == self._renew_after:
+            self._end_worker()
         with self._lock:
             if self._ending:
                 return None
             if self._worker is None:
-                self._worker = workers.hire(self._threads, self._renew_after)
-            at_work = self._worker
+                self._worker, self._served = _start_worker(self._threads), 0
+            process = self._worker
         with self._sending, contextlib.suppress(OSError):  # a dead one is found out by reading from it
-            worker.send(at_work.tasks, (task.function, task.arguments))
-        return at_work
+            worker.send(cast(BinaryIO, process.stdin), (task.function, task.arguments))
+        return process
 
-    def _report_death(self, task: Task, dead: workers.Worker) -> None:
-        status = dead.process.wait()
-        self._end(dead)
+    def _report_death(self, task: Task, process: subprocess.Popen[bytes]) -> None:
+        status = process.wait()
+        self._end_worker()
         if not self._ending:
             error = f"its process ended with status {status}"
             if status in MEMORY_STATUSES:
                 error += f" (perhaps {worker.NO_MEMORY})"
             self._events.put(Died(task.key, error, error, expected=True))
 
-    def _may_serve(self, served: workers.Worker) -> bool:
-        return self._renew_after is None or served.served < self._renew_after
-
     def _end_worker(self) -> None:
-        """Keep the worker for another pool, if it is as good as new."""
         with self._lock:
-            idle, self._worker = self._worker, None
-        if idle is None:
+            process, self._worker = self._worker, None
+        if process is None:
             return
-        if idle.is_sound and self._renew_after is not None and not self._ending:
-            workers.keep(idle)
-        else:
-            idle.end()
+        with contextlib.suppress(OSError):
+            if process.stdin:
+                process.stdin.close()
+        try:
+            process.wait(timeout=5)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+        if process.stdout:
+            process.stdout.close()
 
-    def _end(self, ended: workers.Worker) -> None:
-        with self._lock:
-            self._worker = None
-        ended.end()
+
+def _start_worker(threads: int) -> subprocess.Popen[bytes]:
+    environment = dict(os.environ) | dict.fromkeys(THREAD_VARIABLES, str(threads))
+    environment |= backend.environment()
+    return subprocess.Popen(
+        [sys.executable, "-P", "-c", "from convladder.worker import serve; serve()"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=None if os.environ.get("CONVLADDER_DEBUG") else subprocess.DEVNULL,
+        env=environment | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+        start_new_session=True,  # a terminal's Ctrl-C is for the parent to act on
+    )

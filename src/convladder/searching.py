@@ -16,11 +16,12 @@ from typing import Any
 from optuna.trial import FrozenTrial, TrialState
 
 from convladder import files, folders, journal, signals
+from convladder.climbing import RENEW_AFTER
 from convladder.drawing import DEFAULT, Drawing
 from convladder.engines import Engine
 from convladder.errors import SearchError
 from convladder.folders import TrialKey
-from convladder.processes import RENEW_AFTER, Event, Failed, Finished, Halted, Message, Pool, Task
+from convladder.processes import Event, Failed, Finished, Halted, Message, Pool, Task
 from convladder.resuming import HowToGoOn
 from convladder.study import ERROR, EXHAUSTED, SECONDS, SETTINGS, Candidates, SearchPlan
 from convladder.training import checkpoint
