@@ -93,7 +93,17 @@ def test_the_same_command_in_each_process_trains_one_network(
     monkeypatch.setenv("KERAS_BACKEND", "jax")
     monkeypatch.setenv("JAX_PLATFORMS", "cpu")
     words = ["train", "digits", "--limit", "100", "--rung", "lenet5", "--epochs", "1", "--jobs", "1"]
-    words += ["--out", "run", "--processes", "2", "--coordinator", f"127.0.0.1:{free_port()}", "--process-id"]
+    words += [
+        "--set",
+        "train.precision=bfloat16",
+        "--out",
+        "run",
+        "--processes",
+        "2",
+        "--coordinator",
+        f"127.0.0.1:{free_port()}",
+        "--process-id",
+    ]
     places = [tmp_path / "first", tmp_path / "second"]
     for place in places:
         place.mkdir()

@@ -136,6 +136,33 @@ def test_a_folder_gets_a_database_of_its_own(tmp_path: Path, monkeypatch: pytest
     assert told.where.endswith(f"--backend-store-uri sqlite:///{tmp_path / 'kept/here/mlflow.db'}")
 
 
-def test_an_address_that_is_none_is_said(tmp_path: Path) -> None:
-    with pytest.raises(ExperimentError, match="cannot use MLflow at nowhere://"):
-        MLflow("nowhere://", "climb", {}, lambda key: tmp_path)
+@pytest.mark.parametrize(
+    ("uri", "said"),
+    [
+        ("nowhere://", "cannot use MLflow at nowhere://"),
+        ("localhost:5000", r"did you mean http://localhost:5000\?"),
+        ("mine.db", r"did you mean sqlite:///mine.db\?"),
+        (".", "holds plain files of MLflow's"),
+    ],
+)
+def test_an_address_that_is_none_is_said(
+    uri: str, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "0").mkdir()
+    (tmp_path / "0/meta.yaml").touch()
+    with pytest.raises(ExperimentError, match=said):
+        MLflow(uri, "climb", {}, lambda key: tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["0"]
+
+
+@pytest.mark.parametrize(
+    ("uri", "where"),
+    [
+        ("http://me:secret@host:5000", "http://host:5000"),
+        ("postgresql://me:secret@host/db", "mlflow ui --backend-store-uri postgresql://me:...@host/db"),
+        ("sqlite:////a b/mlflow.db", "mlflow ui --backend-store-uri 'sqlite:////a b/mlflow.db'"),
+    ],
+)
+def test_where_to_look_tells_no_password(uri: str, where: str) -> None:
+    assert tracking._to_look_at(uri) == where

@@ -404,5 +404,9 @@ def test_how_to_train_on_a_backbone_can_be_searched(run: runs.Run, tmp_path: Pat
     assert found.default.train.frozen_share == 0.5
     assert (found.about["space_from"], len(found.candidates)) == ("transfer", 2)
     assert "train.frozen_share" in found.settings
+    with pytest.raises(
+        cl.ConvladderError, match=r"model\.padding cannot be searched: the layers are those of the"
+    ):
+        cl.tune("digits", pretrained=run.folder, space={"model.padding": ["same", "valid"]}, **how)
     with pytest.raises(cl.ConvladderError, match=r"transfer: train.frozen_share: .* it takes model\.pretrained"):
         cl.tune("digits", "from-scratch", pretrained=run.folder, out=tmp_path / "none", **how)

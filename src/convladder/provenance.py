@@ -84,7 +84,7 @@ def mixed_versions(abouts: Iterable[Mapping[str, Any]]) -> list[str]:
 
 
 def all_versions(abouts: Iterable[Mapping[str, Any]]) -> dict[str, str]:
-    """Return the versions that runs had, several of a package in the order in which they came."""
+    """Return the versions that runs had: of a package all that there were."""
     found: dict[str, list[str]] = {}
     for versions in _versions_of(abouts):
         for name, version in versions.items():

@@ -181,7 +181,7 @@ class SearchResults:
     def _of_the_winner(self) -> str:
         if self.winner is None:
             seconds = self.about["budget"]["seconds"]
-            if seconds and self.about["seconds"] >= seconds:
+            if seconds and self.about["seconds"] >= seconds and self.count("unfinished"):
                 return "The time was up before one was trained to the end: with a longer --time it goes on."
             return "None was trained to the end, so there is no winner."
         best, default = percent(self.accuracy(self.winner) or 0.0), self.default_accuracy

@@ -168,7 +168,13 @@ def tuning(tuned: Tuning, page: Path, *, json_wanted: bool) -> None:
         table = _table("setting", "default", "found")
         for key, values in tuned.changes.items():
             table.add_row(key, *(escape(written(value)) for value in values))
-        output.print(table, f"for other commands: {escape(tuned.assignments)}", "", sep="\n", soft_wrap=True)
+        output.print(
+            table,
+            f"for other commands, beside the options of this one: {escape(tuned.assignments)}",
+            "",
+            sep="\n",
+            soft_wrap=True,
+        )
     if tuned.climb:
         output.print(_standings(tuned.climb.standings, tuned.climb.against_parent, "", ">vs. default"))
         output.print("accuracy on test; differences in points", style="dim")

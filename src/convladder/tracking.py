@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import re
+import shlex
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +21,8 @@ from convladder.processes import Event, Failed, Finished, Message, Started
 EPOCH_FIGURES = ("loss", "accuracy", "val_loss", "val_accuracy", "learning_rate", "images_per_second")
 TESTED = ("accuracy", "log_loss")
 REASON = 160  # characters of why MLflow cannot be used: it tells of its retries at length
+
+_HOST = re.compile(r"[\w.-]{2,}:\d+")  # and its port
 
 OnEvent = Callable[[Event], None]
 
@@ -68,7 +72,7 @@ class TensorBoard:
 
     def __init__(self, folder: Path) -> None:
         self._writer = require("tensorboardX", "tensorboard").SummaryWriter
-        self.where = f"each epoch for TensorBoard: tensorboard --logdir {folder}"
+        self.where = f"each epoch for TensorBoard: tensorboard --logdir {shlex.quote(str(folder))}"
         self._folder, self._open = folder, dict[TrialKey, Any]()
 
     def follow(self, event: Event) -> None:
@@ -103,13 +107,14 @@ class MLflow:
         client = require("mlflow", "mlflow").MlflowClient
         self._experiments, self._place = experiments, place
         try:
-            uri = _database_in(uri) if _is_folder(uri) else uri
-            self.where = f"each epoch for MLflow: mlflow ui --backend-store-uri {uri}"
-            logging.getLogger("mlflow").setLevel(logging.WARNING)  # it tells of each step of making a database
-            logging.getLogger("alembic").setLevel(logging.WARNING)
-            self._client = client(tracking_uri=uri)
-            found = self._client.get_experiment_by_name(name)
-            self._id = found.experiment_id if found else self._client.create_experiment(name)
+            uri = _address(uri)
+            self.where = f"each epoch for MLflow: {_to_look_at(uri)}"
+            with _hushed("mlflow", "alembic"):  # they tell of each step of making a database
+                self._client = client(tracking_uri=uri)
+                found = self._client.get_experiment_by_name(name)
+                self._id = found.experiment_id if found else self._client.create_experiment(name)
+        except ExperimentError:
+            raise
         except Exception as error:
             reason = (str(error).splitlines() or [type(error).__name__])[0]
             reason = reason if len(reason) <= REASON else f"{reason[:REASON]}..."
@@ -156,15 +161,44 @@ class MLflow:
         return run
 
 
-def _is_folder(uri: str) -> bool:
-    return "://" not in uri and not uri.startswith(("databricks", "file:", "sqlite:"))
+def _address(given: str) -> str:
+    """Return what MLflow takes: of a folder a database in it, since plain files are no more kept.
+
+    Raises ExperimentError where it may be meant otherwise.
+    """
+    if _HOST.fullmatch(given):
+        raise ExperimentError(f"--mlflow {given} is neither a folder nor an address: did you mean http://{given}?")
+    if given.endswith((".db", ".sqlite")) and "://" not in given:
+        raise ExperimentError(f"--mlflow {given} looks like a database: did you mean sqlite:///{given}?")
+    folder = Path(given).resolve()
+    if (":" in given and not folder.drive) or given == "databricks":
+        return given
+    if any(folder.glob("*/meta.yaml")):
+        raise ExperimentError(
+            f"{folder} holds plain files of MLflow's, which it keeps no more: give another folder"
+        )
+    folder.mkdir(parents=True, exist_ok=True)
+    return f"sqlite:///{folder / 'mlflow.db'}"
 
 
-def _database_in(folder: str) -> str:
-    """Return the address of a database in a folder: MLflow writes to no plain files any more."""
-    place = Path(folder).resolve()
-    place.mkdir(parents=True, exist_ok=True)
-    return f"sqlite:///{place / 'mlflow.db'}"
+def _to_look_at(uri: str) -> str:
+    """Return where, or by which command, a person looks at what is there; without a password."""
+    if uri.startswith("http"):
+        return re.sub(r"//[^/@]*@", "//", uri)
+    return f"mlflow ui --backend-store-uri {shlex.quote(re.sub(r':[^/:@]*@', ':...@', uri))}"
+
+
+@contextlib.contextmanager
+def _hushed(*names: str) -> Iterator[None]:
+    """Let these loggers tell of warnings alone meanwhile."""
+    loggers = {logging.getLogger(name): logging.getLogger(name).level for name in names}
+    for logger in loggers:
+        logger.setLevel(logging.WARNING)
+    try:
+        yield
+    finally:
+        for logger, level in loggers.items():
+            logger.setLevel(level)
 
 
 @contextlib.contextmanager

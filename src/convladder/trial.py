@@ -89,7 +89,7 @@ def trained(
 
     Yields the trained network, what it is of, and the seconds of training that went before.
     """
-    from convladder.training import backend, precision
+    from convladder.training import backend
     from convladder.training.keeper import CheckpointKeeper
 
     with folders.locked(unfinished, ".training-lock", wait=ORPHAN_SECONDS), backend.memory_errors():
@@ -99,7 +99,6 @@ def trained(
         about = _begin(trial, unfinished, keeper, command)
         keeper.put_damaged_aside()
         _tell(about, emit)
-        precision.warn(trial.experiment.train.precision, emit)
         fitted = _fit(trial, emit, keeper)
         yield fitted, about, keeper.seconds_before
 
@@ -115,10 +114,11 @@ def assist_trial(trial: Trial, emit: Emit) -> None:
 
 def _fit(trial: Trial, emit: Emit, keeper: Keeper) -> Fitted:
     """Train, alone or as one of several processes; a request to stop is answered by saving meanwhile."""
-    from convladder.training import fit
+    from convladder.training import fit, precision
 
     backbone = backbones.load(trial.experiment.model)
     if trial.parallel.total == 1:
+        precision.warn(trial.experiment.train.precision, emit)
         with worker.saves_when_stopped():
             return fit.fit(trial.experiment, trial.dataset, emit, keeper, backbone)
     from convladder.training import group
@@ -126,6 +126,7 @@ def _fit(trial: Trial, emit: Emit, keeper: Keeper) -> Fitted:
     with group.joined(trial.parallel, _alike(trial)):
         if trial.parallel.processes > 1:
             keeper = group.SharedKeeper(keeper, worker.stop_asked)
+        precision.warn(trial.experiment.train.precision, emit)  # not before: it asks for the devices
         with worker.saves_when_stopped():
             return fit.fit(trial.experiment, trial.dataset, emit, keeper, backbone, trial.parallel)
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from convladder import (
     api,
+    backbones,
     climbing,
     connecting,
     files,
@@ -119,6 +120,7 @@ def tune(
     _, start = begun.experiment(given, ALONE, reporter.say)
     start = start.replace({"seed": seed})
     _refuse_folds(start)
+    _refuse_layers(searched, start)
     searched.check(start)
     load = intake.loader(data, allow_rejects, reporter)
     dataset = lineage.check_unseen(start.model, load(start.data), reporter.say)
@@ -161,6 +163,13 @@ def _refuse_folds(start: Experiment) -> None:
         )
 
 
+def _refuse_layers(space: Space, start: Experiment) -> None:
+    """Raise SearchError where layers are to be searched that a backbone gives."""
+    for key in space.dimensions:
+        if start.model.backbone and key in {f"model.{name}" for name in backbones.BODY}:
+            raise SearchError(f"{space.where}: {key} cannot be searched: the layers are those of the backbone")
+
+
 class _About:
     """What `tune.json` says of a search: what it is of, and what it has come to."""
 
@@ -178,10 +187,10 @@ class _About:
             say(f"Optuna was {before} and is now {now}: the candidates from here on may be others than they were")
         self.write(**{SAMPLER: now})
 
-    def settle_environment(self, engine: Engine, say: Say) -> None:
-        """Keep where what comes is trained, and say in what that is otherwise than before."""
-        before, changed = self._about.get("environment"), list(self._about.get("changed", []))
-        for change in resuming.changed_backend(before) if before else []:
+    def settle_environment(self, engine: Engine, tried: bool, say: Say) -> None:
+        """Keep where what comes is trained, and say in what that is otherwise than what was tried before."""
+        before, changed = self._about["environment"], list(self._about.get("changed", []))
+        for change in resuming.changed_backend(before) if tried else []:
             say(f"{change}: candidates of both are compared in this search")
             changed += [change] if change not in changed else []
         environment = provenance.environment(provenance.command()) | engine.about | {"jobs": engine.jobs}
@@ -213,9 +222,9 @@ def _begin(folder: Path, plan: SearchPlan, budget: Budget, *, fresh: bool) -> _A
     elif any(folder.glob("[!.]*")):
         raise RunError(f"{folder} is there already and holds no search: choose another --out")
     data = plan.default.dataset.provenance()
-    about = _About(
-        path, {"winner": None, "changes": {}, "exhausted": False, "seconds": 0.0, "seeds": None} | before
-    )
+    begun: dict[str, Any] = {"winner": None, "changes": {}, "exhausted": False, "seconds": 0.0, "seeds": None}
+    begun["environment"] = provenance.environment(provenance.command())
+    about = _About(path, begun | before)
     about.write(
         identity=plan.identity,
         default=plan.default.experiment.model_dump(),
@@ -230,10 +239,16 @@ def _begin(folder: Path, plan: SearchPlan, budget: Budget, *, fresh: bool) -> _A
 
 def _differences(before: Mapping[str, Any], plan: SearchPlan) -> list[str]:
     """Say in what a search differs from the one that a folder holds."""
-    changes = resuming.changes_of(before["data"], Experiment.parse(before["default"]), plan.default)
+    try:
+        changes = resuming.changes_of(before["data"], Experiment.parse(before["default"]), plan.default)
+    except ExperimentError:  # it has settings that there are no more
+        return []
     then, now = before["space"], plan.space.to_json()
     searched = [key for key in {**then, **now} if json.dumps(then.get(key)) != json.dumps(now.get(key))]
-    return [*changes.values(), *(f"the space has another line for {key}" for key in searched)]
+    others = [f"the space has another line for {key}" for key in searched]
+    if not searched and list(then) != list(now):
+        others = ["the lines of the space are in another order"]
+    return [*changes.values(), *others]
 
 
 def _count_tested(folder: Path, fingerprint: str) -> int:
@@ -268,7 +283,7 @@ def _search(
     try:
         if room:
             about.settle_sampler(reporter.say)
-            about.settle_environment(engine, reporter.say)
+            about.settle_environment(engine, bool(search.candidates.tried), reporter.say)
             with reporter.trials() as display:
                 display.expect(search.expected(budget), budget.seconds and budget.seconds - search.seconds)
                 search.run(budget, engine=engine, on_event=display.follow)

@@ -35,10 +35,10 @@ def warn(precision: str, say: Callable[[str], None]) -> None:
 
 def is_imitated(precision: str) -> bool:
     """Whether a processor is to compute so, in many steps, that has no instructions for it as its system says."""
-    if precision == "float32" or not all(each.startswith("cpu") for each in keras.distribution.list_devices()):
-        return False
     able = _abilities()
-    return bool(able) and not able & IN_HARDWARE
+    if precision == "float32" or not able or able & IN_HARDWARE:
+        return False
+    return all(device.startswith("cpu") for device in keras.distribution.list_devices())
 
 
 def _abilities() -> set[str]:
