@@ -54,8 +54,8 @@ def test_a_run_of_the_other_backend_is_not_gone_on_with(monkeypatch: pytest.Monk
     from convladder import provenance
 
     before = provenance.environment("pytest")
-    assert resuming._changed_backend(before) == []
+    assert resuming.changed_backend(before) == []
     del before["backend"]  # as before there was a choice
-    assert resuming._changed_backend(before) == []
+    assert resuming.changed_backend(before) == []
     monkeypatch.setenv("KERAS_BACKEND", "jax")
-    assert resuming._changed_backend(before) == ["the backend was tensorflow and is now jax"]
+    assert resuming.changed_backend(before) == ["the backend was tensorflow and is now jax"]
