@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
-from convladder.report.style import BLUE, INK, MUTED, ORANGE, WIDTH, Into, new_axes, styled
+from convladder.report.style import BLUE, INK, MUTED, ORANGE, PAGE, WIDTH, Into, new_axes, styled
 from convladder.space import is_same
 
 MOST_AXES = 8  # of the parallel coordinates: more cannot be read
@@ -135,7 +135,8 @@ def draw_parallel(
 def _draw_axis(axes: Axes, column: int, ticks: Mapping[float, str]) -> None:
     axes.plot([column, column], [0, 1], color=MUTED, lw=0.8)
     for place, text in ticks.items():
-        axes.text(column + 0.05, place, text, size=7, color=INK, va="center")
+        free = {"facecolor": PAGE, "edgecolor": "none", "pad": 0.8}  # no line runs through it
+        axes.text(column + 0.05, place, text, size=7, color=INK, va="center", bbox=free, zorder=3)
 
 
 def _places(values: pd.Series[Any], dimension: Mapping[str, Any]) -> NDArray[np.float64]:

@@ -26,9 +26,17 @@ T = TypeVar("T")
 Into = Figure | Axes | None
 Grid = np.ndarray[Any, Any]  # of axes
 
-INK, MUTED, GRID = "#1b1b1d", "#6a6a6e", "#dcdce0"
+INK, MUTED, GRID, PAGE = "#1b1b1d", "#6a6a6e", "#dcdce0", "#fefefe"
 BLUE, ORANGE, GREEN = "#0072b2", "#d55e00", "#009e73"
-THEME = {INK: "--ink", MUTED: "--muted", GRID: "--grid", BLUE: "--blue", ORANGE: "--orange", GREEN: "--green"}
+THEME = {
+    INK: "--ink",
+    MUTED: "--muted",
+    GRID: "--grid",
+    PAGE: "--page",
+    BLUE: "--blue",
+    ORANGE: "--orange",
+    GREEN: "--green",
+}
 
 _STYLE: Any = {
     "font.size": 9.5,
