@@ -75,5 +75,5 @@ if __name__ == "__main__":
     place, count, number, coordinator = sys.argv[1:]
     several = int(count) > 1
     here = Parallel(1 if several else 2, int(count), int(number), coordinator if several else None)
-    with group.joined(here, {"images": "digits"}):
+    with group.joined(here, {"images": "digits"}, {}):
         (train_in_several if several else train_on_devices)(Path(place), here)

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from convladder import runs, trial
 from convladder.config import Data, Experiment
 from convladder.data.dataset import load
-from convladder.errors import ExperimentError
+from convladder.errors import ExperimentError, TrainingError
 from convladder.parallel import Parallel
 from stops import start_command
 
@@ -126,6 +126,26 @@ def test_processes_may_have_the_images_and_the_backbone_elsewhere_and_nothing_el
     assert said({"data.source": "/mnt/images", "model.backbone": "/mnt/a"}) == said({})
     for other in ({"train.learning_rate": 0.1}, {"model.backbone_sha256": "1" * 64}):
         assert said(other)["settings"] != said({})["settings"]
+
+
+def test_in_which_settings_processes_differ_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    from convladder.training import group  # which imports JAX
+
+    dataset = load(Data(source="digits", limit=100))
+    first, other = (
+        trial.Trial("lenet5", Experiment().replace({"train.epochs": epochs, "seed": epochs}), dataset)
+        for epochs in (1, 2)
+    )
+    sums: list[Any] = []
+    monkeypatch.setattr(
+        group.multihost_utils, "process_allgather", lambda own: sums.append(own) or np.stack([own])
+    )
+    for each in (trial._alike(first), trial._settings(first)):
+        assert group._differing(each) == []
+    firsts = iter(sums)
+    monkeypatch.setattr(group.multihost_utils, "process_allgather", lambda own: np.stack([next(firsts), own]))
+    with pytest.raises(TrainingError, match=r"^process 1 has other seed, train\.epochs than process 0: give all"):
+        group._check_alike(trial._alike(other), trial._settings(other))
 
 
 @pytest.mark.parametrize(

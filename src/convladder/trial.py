@@ -123,7 +123,7 @@ def _fit(trial: Trial, emit: Emit, keeper: Keeper) -> Fitted:
             return fit.fit(trial.experiment, trial.dataset, emit, keeper, backbone)
     from convladder.training import group
 
-    with group.joined(trial.parallel, _alike(trial)):
+    with group.joined(trial.parallel, _alike(trial), _settings(trial)):
         if trial.parallel.processes > 1:
             keeper = group.SharedKeeper(keeper, worker.stop_asked)
         precision.warn(trial.experiment.train.precision, emit)  # not before: it asks for the devices
@@ -135,13 +135,18 @@ def _alike(trial: Trial) -> dict[str, str]:
     """Return what must be the same in all processes that train one network."""
     bank, splits = trial.dataset.bank, trial.dataset.splits
     digest = hashlib.sha256(b"|".join(part.tobytes() for part in vars(splits).values())).hexdigest()
-    settings = {key: value for key, value in flatten(trial.experiment).items() if key not in INDIFFERENT}
     return {
-        "settings": f"{trial.rung} {settings}",
-        "images": f"{bank.fingerprint} {digest}",
-        "versions": str(provenance.versions()),
+        "versions": str(provenance.versions()),  # first: others may have other settings
         "devices": str(trial.parallel.devices),
+        "images": f"{bank.fingerprint} {digest}",
+        "settings": str(_settings(trial)),
     }
+
+
+def _settings(trial: Trial) -> dict[str, str]:
+    """Return the settings that matter, as text."""
+    settings = {key: str(value) for key, value in flatten(trial.experiment).items() if key not in INDIFFERENT}
+    return {"rung": trial.rung} | settings
 
 
 def _stops_alone(trial: Trial) -> Callable[[], bool]:

@@ -29,8 +29,10 @@ _LARGE = 2**30
 
 
 @contextlib.contextmanager
-def joined(parallel: Parallel, alike: Mapping[str, str]) -> Iterator[None]:
+def joined(parallel: Parallel, alike: Mapping[str, str], settings: Mapping[str, str]) -> Iterator[None]:
     """Compute with the other processes in the block, once it is seen that what they say of `alike` is the same.
+
+    `settings` are looked at one by one where what stands under that name there is not.
 
     To be called before JAX has computed anything. Raises TrainingError where they do not come, are not alike, or
     are lost.
@@ -41,7 +43,7 @@ def joined(parallel: Parallel, alike: Mapping[str, str]) -> Iterator[None]:
         return
     _meet(parallel)
     try:
-        _check_alike(alike)
+        _check_alike(alike, settings)
         yield
     except (Stopped, TrainingError):  # as in all others
         _leave()
@@ -105,14 +107,24 @@ def _leave() -> None:
         jax.distributed.shutdown()
 
 
-def _check_alike(alike: Mapping[str, str]) -> None:
+def _check_alike(alike: Mapping[str, str], settings: Mapping[str, str]) -> None:
     """Raise TrainingError, in all processes, where one says something else of a name than process 0."""
+    for process, name in _differing(alike):
+        others = {key for which, key in _differing(settings) if which == process} if name == "settings" else {name}
+        named = ", ".join(sorted(others)) or name
+        raise TrainingError(f"process {process} has other {named} than process 0: give all the same")
+
+
+def _differing(alike: Mapping[str, str]) -> list[tuple[int, str]]:
+    """Return in which processes what is said of which names is not what process 0 says. All are to ask at once."""
     sums = [list(hashlib.sha256(text.encode()).digest()) for text in alike.values()]
     told = multihost_utils.process_allgather(np.array(sums, np.int32))  # (processes, names, 32)
-    for process, each in enumerate(told):
-        for name, own, first in zip(alike, each, told[0], strict=True):
-            if (own != first).any():
-                raise TrainingError(f"process {process} has other {name} than process 0: give all the same")
+    return [
+        (process, name)
+        for process, each in enumerate(told)
+        for name, own, first in zip(alike, each, told[0], strict=True)
+        if (own != first).any()
+    ]
 
 
 def _shared(checkpoint: Checkpoint | None) -> Checkpoint | None:
