@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 STORE = 128 * 2**20  # bytes of shared memory a node
 # for the process that serves a driver from outside the head waits so long; 30 are too few beside other tests
@@ -67,7 +68,8 @@ def started(folder: Path, nodes: int) -> Iterator[Nodes]:
         "node_ip_address": HEAD,
         "ray_client_server_port": client_port,
     }
-    with _environment(PYTHONPATH=os.pathsep.join(filter(None, sys.path)), **PATIENCE):
+    path = {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    with mock.patch.dict(os.environ, path | PATIENCE):
         cluster = Nodes(folder, Cluster(initialize_head=True, head_node_args=head), client_port)
         try:
             for _ in range(nodes):
@@ -75,17 +77,3 @@ def started(folder: Path, nodes: int) -> Iterator[Nodes]:
             yield cluster
         finally:
             cluster.cluster.shutdown()
-
-
-@contextmanager
-def _environment(**variables: str) -> Iterator[None]:
-    """Give what is started in the block these variables."""
-    before = {name: os.environ.get(name) for name in variables}
-    os.environ.update(variables)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            os.environ.pop(name)
-            if value is not None:
-                os.environ[name] = value

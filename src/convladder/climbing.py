@@ -249,9 +249,8 @@ def _describe(plan: Plan, folder: Path, earlier: list[TrialKey], engine: Engine,
     place = {rung.name: number for number, rung in enumerate(plan.ladder.rungs)}
     trials = sorted([*(trial.key for trial in plan.trials), *earlier], key=lambda key: (place[key.rung], key[1:]))
     files.write_json(folder / "ladder.json", plan.ladder.to_json())
-    environment = provenance.environment(provenance.command()) | engine.about | {"jobs": engine.jobs}
-    if not trains and folders.is_climb(folder):
-        environment = files.read_json(folder / "climb.json")["environment"]
+    kept = not trains and folders.is_climb(folder)
+    environment = files.read_json(folder / "climb.json")["environment"] if kept else engine.environment()
     description = {
         "identity": plan.identity,
         "trials": [list(key) for key in trials],

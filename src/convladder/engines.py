@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-from convladder import connecting
+from convladder import connecting, provenance
 from convladder.cluster import RayPool
 from convladder.processes import Pool, Task, cores
 
@@ -25,6 +25,10 @@ class Engine:
     jobs: int
     shares_disk: bool = True
     about: dict[str, Any] = field(default_factory=dict)
+
+    def environment(self) -> dict[str, Any]:
+        """Return where this command computes: versions, machine, time, and what there is to say of the engine."""
+        return provenance.environment(provenance.command()) | self.about | {"jobs": self.jobs}
 
     def pool(self, tasks: Iterable[Task], *, renew_after: int) -> Pool:
         return self.make_pool(tasks, jobs=self.jobs, renew_after=renew_after)

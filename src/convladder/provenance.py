@@ -85,11 +85,10 @@ def mixed_versions(abouts: Iterable[Mapping[str, Any]]) -> list[str]:
 
 def all_versions(abouts: Iterable[Mapping[str, Any]]) -> dict[str, str]:
     """Return the versions that runs had: of a package all that there were."""
-    found: dict[str, list[str]] = {}
+    found: dict[str, dict[str, None]] = {}
     for versions in _versions_of(abouts):
         for name, version in versions.items():
-            known = found.setdefault(name, [])
-            known += [version] if version not in known else []
+            found.setdefault(name, {})[version] = None
     return {name: " and ".join(each) for name, each in found.items()}
 
 

@@ -185,9 +185,9 @@ class SearchResults:
                 return "The time was up before one was trained to the end: with a longer --time it goes on."
             return "None was trained to the end, so there is no winner."
         best, default = percent(self.accuracy(self.winner) or 0.0), self.default_accuracy
-        if self.tuned is None and len(self.candidates) == 1:
-            return f"It is the default ({best} on validation): there is nothing to compare it with."
         if self.tuned is None:
+            if len(self.candidates) == 1:
+                return f"It is the default ({best} on validation): there is nothing to compare it with."
             return (
                 f"None was better on validation than the default ({best}): there is nothing to claim, "
                 "and the test images were not opened."

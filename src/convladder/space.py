@@ -26,7 +26,7 @@ from convladder.errors import ExperimentError, SearchError
 if TYPE_CHECKING:
     import optuna
 
-USUAL, TRANSFER = BUILT_IN = "usual", "transfer"  # the second is for what begins with a backbone
+USUAL, TRANSFER = "usual", "transfer"  # the second is for what begins with a backbone
 DRAWN_TO_CHECK = 200
 DIGITS = 3  # of a number that is drawn: more would tell nobody anything
 

@@ -193,8 +193,7 @@ class _About:
         for change in resuming.changed_backend(before) if tried else []:
             say(f"{change}: candidates of both are compared in this search")
             changed += [change] if change not in changed else []
-        environment = provenance.environment(provenance.command()) | engine.about | {"jobs": engine.jobs}
-        self.write(environment=environment, changed=changed)
+        self.write(environment=engine.environment(), changed=changed)
 
     def fix_seeds(self, seeds: int) -> None:
         """Settle with how many seeds the winner is tested. Raises SearchError where that was with others."""

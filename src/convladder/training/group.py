@@ -109,21 +109,27 @@ def _leave() -> None:
 
 def _check_alike(alike: Mapping[str, str], settings: Mapping[str, str]) -> None:
     """Raise TrainingError, in all processes, where one says something else of a name than process 0."""
-    for process, name in _differing(alike):
-        others = {key for which, key in _differing(settings) if which == process} if name == "settings" else {name}
-        named = ", ".join(sorted(others)) or name
-        raise TrainingError(f"process {process} has other {named} than process 0: give all the same")
+    differing = _differing(alike)
+    if not differing:
+        return
+    process, name = differing[0]
+    if name == "settings":
+        name = ", ".join(sorted(key for which, key in _differing(settings) if which == process))
+    raise TrainingError(f"process {process} has other {name} than process 0: give all the same")
 
 
 def _differing(alike: Mapping[str, str]) -> list[tuple[int, str]]:
-    """Return in which processes what is said of which names is not what process 0 says. All are to ask at once."""
+    """Return in which processes what is said of which names is not what process 0 says: the first name first.
+
+    All are to ask at once.
+    """
     sums = [list(hashlib.sha256(text.encode()).digest()) for text in alike.values()]
     told = multihost_utils.process_allgather(np.array(sums, np.int32))  # (processes, names, 32)
     return [
         (process, name)
-        for process, each in enumerate(told)
-        for name, own, first in zip(alike, each, told[0], strict=True)
-        if (own != first).any()
+        for place, name in enumerate(alike)
+        for process, own in enumerate(told[:, place])
+        if (own != told[0, place]).any()
     ]
 
 
