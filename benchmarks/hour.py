@@ -2,8 +2,8 @@
 
 python benchmarks/hour.py [--minutes 60] [--seed 0] [--out benchmarks/results]
 
-One network made of the parts that the ladder `modern` adds, trained on all cores for as many epochs as there is
-time for, on the CIFAR-10 folder (see speed/imageset.py), in bfloat16 where the machine has that; then the
+One network made of the parts that the ladder `modern` adds, as wide as leaves time for enough epochs, trained on all
+cores for as many as there is time for, on the CIFAR-10 folder (see speed/imageset.py), in bfloat16 where the machine has that; then the
 notebook's, trained as the notebook trains it. What is trained is kept in the cache, and a later call goes on.
 """
 
@@ -26,7 +26,6 @@ START = ("modern", "crop")  # the ladder and the rung that it begins with
 RECIPE: dict[str, Any] = {
     "train.batch_size": 128,
     "train.learning_rate": 2e-3,
-    "model.filters": [64, 128, 256],
     "model.residual": [0, 1, 1],
     "model.dropout_conv": [],
     "augmentation.brightness": 0,
@@ -36,7 +35,9 @@ RECIPE: dict[str, Any] = {
     "augmentation.zoom": 0,
 }
 PROBE, PROBE_EPOCHS = {"data.limit": 6_000}, 2  # timed before, to see how many epochs there is time for
-SMALLEST: dict[str, Any] = {"model.filters": [4, 8], "model.residual": [0, 1], "train.batch_size": 32}
+WIDTHS = (64, 48, 32)  # filters of the first stage, each later has twice as many; of a slow machine the narrowest
+ENOUGH = 24  # epochs that a network needs: a wider one with fewer comes to less
+SMALLEST: dict[str, Any] = {"model.residual": [0, 1], "train.batch_size": 32}
 
 
 def main(arguments: list[str]) -> None:
@@ -47,15 +48,14 @@ def main(arguments: list[str]) -> None:
     parser.add_argument("--out", type=Path, default=results.RESULTS)
     asked = parser.parse_args(arguments)
     workspace, make, notebook_epochs = imageset.workspace(), imageset.cifar10, NOTEBOOK_EPOCHS
+    widths = WIDTHS
     recipe = RECIPE | {"train.precision": "float32" if is_imitated("bfloat16") else "bfloat16"}
     if asked.smallest:
-        make, recipe, notebook_epochs = imageset.few, recipe | SMALLEST, 1
+        make, recipe, notebook_epochs, widths = imageset.few, recipe | SMALLEST, 1, (4,)
     folder, kept = make(workspace), asked.out if asked.smallest else workspace
-    ladder, rung = START
-    with tempfile.TemporaryDirectory() as temporary:
-        timed = _train(folder, ladder, rung, PROBE_EPOCHS, Path(temporary) / "run", recipe | PROBE)
-        epochs = epochs_in(60 * asked.minutes, timed, folder)
-    best = _train(folder, ladder, rung, epochs, kept / f"hour-{epochs}-{asked.seed}", recipe, asked.seed)
+    width, epochs = choose_width(60 * asked.minutes, widths, recipe, folder)
+    recipe |= _filters(width)
+    best = _train(folder, *START, epochs, kept / f"hour-{width}-{epochs}-{asked.seed}", recipe, asked.seed)
     place = kept / f"hour-notebook-{asked.seed}"
     notebook = _train(folder, "notebook", NOTEBOOK, notebook_epochs, place, {}, asked.seed)
     (claim,) = cl.compare(notebook, best).claims
@@ -73,6 +73,24 @@ def main(arguments: list[str]) -> None:
         Curve(told["notebook"]["curve"], "the notebook's last network", curves.ORANGE, "--"),
     ]
     curves.draw(lines, "seconds of training, on all cores", asked.out / "hour.png")
+
+
+def choose_width(
+    seconds: float, widths: tuple[int, ...], recipe: dict[str, Any], folder: Path
+) -> tuple[int, int]:
+    """Return the widest that leaves time for enough epochs, or else the narrowest, and its epochs."""
+    for width in widths:
+        with tempfile.TemporaryDirectory() as temporary:
+            changes = recipe | PROBE | _filters(width)
+            timed = _train(folder, *START, PROBE_EPOCHS, Path(temporary) / "run", changes)
+            epochs = epochs_in(seconds, timed, folder)
+        if epochs >= ENOUGH:
+            break
+    return width, epochs
+
+
+def _filters(width: int) -> dict[str, Any]:
+    return {"model.filters": [width, 2 * width, 4 * width]}
 
 
 def epochs_in(seconds: float, timed: cl.Run, folder: Path) -> int:

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from convladder.api import load as load
     from convladder.api import reproduce as reproduce
     from convladder.api import train as train
+    from convladder.bundle.predictor import Predictor as Predictor
+    from convladder.bundle.reading import Bundle as Bundle
     from convladder.config import Augmentation as Augmentation
     from convladder.config import Experiment as Experiment
     from convladder.errors import ConvladderError as ConvladderError
@@ -35,6 +37,7 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "Augmentation": "convladder.config",
+    "Bundle": "convladder.bundle.reading",
     "Check": "convladder.views.check",
     "Climb": "convladder.views.climb",
     "Comparison": "convladder.views.comparison",
@@ -44,6 +47,7 @@ _HOMES = {
     "Experiment": "convladder.config",
     "Ladder": "convladder.ladder",
     "Parallel": "convladder.parallel",
+    "Predictor": "convladder.bundle.predictor",
     "Reproduction": "convladder.reproduction",
     "Run": "convladder.views.run",
     "Rung": "convladder.ladder",
@@ -61,6 +65,7 @@ _HOMES = {
 
 __all__ = [
     "Augmentation",
+    "Bundle",
     "Check",
     "Climb",
     "Comparison",
@@ -70,6 +75,7 @@ __all__ = [
     "Experiment",
     "Ladder",
     "Parallel",
+    "Predictor",
     "Reproduction",
     "Run",
     "Rung",

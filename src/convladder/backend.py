@@ -33,3 +33,8 @@ def environment() -> dict[str, str]:
     flags = f"{os.environ.get('XLA_FLAGS', '')} --xla_gpu_deterministic_ops=true"  # read when a process starts
     sharing = os.environ.get("XLA_PYTHON_CLIENT_PREALLOCATE", "false")  # several workers may share an accelerator
     return {VARIABLE: name, "XLA_FLAGS": flags.strip(), "XLA_PYTHON_CLIENT_PREALLOCATE": sharing}
+
+
+def use_tensorflow() -> None:
+    """Have Keras compute with TensorFlow in this process, which must not have imported Keras yet."""
+    os.environ[VARIABLE] = TENSORFLOW

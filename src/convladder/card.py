@@ -33,6 +33,12 @@ def write(run: Run, calibrated: Calibration | None = None) -> None:
     files.write_text(path, made)
 
 
+def without_paths(run: Run) -> str:
+    """Return the run's card, with what people wrote in it, but without the places of files on this machine."""
+    path, made = run.folder / NAME, _make(run, calibration.assess(run.predictions), ships=True)
+    return renew(path.read_text(encoding="utf-8", errors="replace"), made) if path.exists() else made
+
+
 def renew(kept: str, made: str) -> str:
     """Return the kept card with the marked parts of the one just made, in the kept card's line endings.
 
@@ -50,7 +56,7 @@ def renew(kept: str, made: str) -> str:
     return _PART.sub(lambda part: parts.get(part[1], part[0]), kept)
 
 
-def _make(run: Run, calibrated: Calibration) -> str:
+def _make(run: Run, calibrated: Calibration, *, ships: bool = False) -> str:
     environment = Environment(
         loader=PackageLoader("convladder"),
         undefined=StrictUndefined,
@@ -63,6 +69,7 @@ def _make(run: Run, calibrated: Calibration) -> str:
     right, trained = predictions.correct(test), run.about["data"]["counts"]["train"].values()
     return environment.get_template(NAME).render(
         run=run,
+        ships=ships,
         trial=trial_name(run),
         data=run.about["data"],
         environment=run.about["environment"],

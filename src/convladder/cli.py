@@ -10,7 +10,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from convladder.commands import data, ladders, results, training
+from convladder.commands import data, ladders, results, shipping, training
 from convladder.commands.arguments import errors
 from convladder.errors import ConvladderError, is_full_disk
 
@@ -47,6 +47,11 @@ app.command(
     epilog="Example:  convladder compare climbs/NAME/trials/lenet5 climbs/NAME/trials/batch-norm"
     "     or two runs:  convladder compare runs/FIRST runs/SECOND"
 )(results.compare)
+app.command(epilog="Example:  convladder bundle runs/2026-01-31-120000-cats -o cats.convladder")(shipping.bundle)
+app.command(
+    epilog="Example:  convladder predict cats.convladder new/ --top 3     or     "
+    "find . -name '*.jpg' | convladder predict cats.convladder - --csv > found.csv"
+)(shipping.predict)
 app.command(epilog="Example:  convladder cache --clear")(data.cache)
 
 

@@ -7,6 +7,7 @@
     ├── DataError             a source that cannot be read, or too few images in it
     │   └── UnreadableImage   one file that is not an image; `reason` is its code
     ├── RunError              a folder that is no run, or holds another one
+    ├── BundleError           a file that is no bundle, or has something in it that a bundle does not have
     ├── TrainingError         a training that cannot go on
     └── ClusterError          a cluster that is not there, or whose nodes are of other versions
 
@@ -52,6 +53,10 @@ class UnreadableImage(DataError):
 
 class RunError(ConvladderError):
     """A folder that is no run, or that holds another one."""
+
+
+class BundleError(ConvladderError):
+    """A file that is no bundle, is damaged, or has something in it that a bundle does not have."""
 
 
 class TrainingError(ConvladderError):

@@ -53,3 +53,12 @@ def points(difference: float) -> str:
     '−2.1'
     """
     return f"{100 * difference:+.1f}".replace("-", "−")
+
+
+def printable(text: str) -> str:
+    """Return text that a terminal shows as it is: what would control it is written as an escape.
+
+    >>> printable("cat\x1b[2J.png")
+    'cat\\x1b[2J.png'
+    """
+    return "".join(each if each.isprintable() else ascii(each)[1:-1] for each in text)

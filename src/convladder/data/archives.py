@@ -18,7 +18,7 @@ from typing import Protocol
 
 from convladder.data.images import Limits
 from convladder.data.layout import Entry, Kind, ignore_rule, lay_out
-from convladder.data.sources import SPLIT_NAMES, Ignored, Record, Source
+from convladder.data.sources import SPLIT_NAMES, Fetch, Ignored, Record, Source
 from convladder.errors import DataError, UnreadableImage
 
 SUFFIXES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz")
@@ -58,29 +58,54 @@ def open_archive(path: Path, limits: Limits) -> Source:
     DataError
         It is damaged, names a place outside itself, or would unfold beyond all measure.
     """
-    is_zip = path.name.lower().endswith(".zip")
-    try:
-        entries, twice = _settle(path, _zip_entries(path) if is_zip else _tar_entries(path))
-    except _BROKEN as error:
-        said = isinstance(error, OSError) and error.strerror
-        why = said or f"it is damaged or cut ({error or type(error).__name__})"
-        raise DataError(f"cannot read {path}: {why}") from None
+    entries, twice = _read_entries(path)
     layout = lay_out(str(path), _unwrap(path, entries))
     listing = replace(layout.listing, ignored=layout.listing.ignored + twice)
-    status = path.stat()
-    compressed = not is_zip and _is_compressed(path)
-    fetch = _fetch_from_zip if is_zip else _fetch_from_compressed_tar if compressed else _fetch_from_tar
-    version = f"{path.name} {status.st_size} {status.st_mtime_ns}"
+    compressed = not _is_zip(path) and _is_compressed(path)
     return Source(
         name=str(path),
         kind=f"{layout.kind} in an archive",
-        fingerprint=version,
+        fingerprint=_version(path),
         listing=lambda: listing,
-        fetch=partial(fetch, path, version, limits),
+        fetch=_fetch_from(path, compressed, limits),
         picklable=not compressed,
         at_hand=True,
         in_place_order=compressed,
     )
+
+
+def open_files(path: Path, limits: Limits) -> tuple[list[Record], Fetch]:
+    """Return the files of an archive, whatever folders they are in, and what fetches them. Raises DataError.
+
+    They come in the order in which they lie; what `lay_out` passes over is left out.
+    """
+    entries, _ = _read_entries(path)
+    files = [entry for entry in entries if entry.kind == "file" and ignore_rule(entry) is None]
+    records = [Record(entry.path, 0, place=entry.place) for entry in sorted(files, key=lambda each: each.place)]
+    return records, _fetch_from(path, not _is_zip(path) and _is_compressed(path), limits)
+
+
+def _read_entries(path: Path) -> tuple[list[Entry], tuple[Ignored, ...]]:
+    try:
+        return _settle(path, _zip_entries(path) if _is_zip(path) else _tar_entries(path))
+    except _BROKEN as error:
+        said = isinstance(error, OSError) and error.strerror
+        why = said or f"it is damaged or cut ({error or type(error).__name__})"
+        raise DataError(f"cannot read {path}: {why}") from None
+
+
+def _fetch_from(path: Path, compressed: bool, limits: Limits) -> Fetch:
+    fetch = _fetch_from_zip if _is_zip(path) else _fetch_from_compressed_tar if compressed else _fetch_from_tar
+    return partial(fetch, path, _version(path), limits)
+
+
+def _version(path: Path) -> str:
+    status = path.stat()
+    return f"{path.name} {status.st_size} {status.st_mtime_ns}"
+
+
+def _is_zip(path: Path) -> bool:
+    return path.name.lower().endswith(".zip")
 
 
 def _settle(path: Path, found: Iterable[tuple[Entry, int]]) -> tuple[list[Entry], tuple[Ignored, ...]]:

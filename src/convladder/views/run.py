@@ -41,6 +41,16 @@ class Run(runs.Run):
 
         return html.write_run(self)
 
+    def bundle(self, out: str | Path | None = None, accuracy: float = 0.95) -> Path:
+        """Write the run's bundle, one file that predicts anywhere; return its path.
+
+        `accuracy` is wanted of what is predicted surely: it sets the bundle's threshold. Raises RunError where
+        `out` is there already; by default the file gets the run's name.
+        """
+        from convladder.ship import making
+
+        return making.write(self, None if out is None else Path(out), accuracy)
+
     def evaluate(
         self,
         data: str | Path,

@@ -1,0 +1,107 @@
+"""Predict with a bundle: ONNX Runtime, and the same decoder as in training."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from convladder.bundle.graph import IMAGES, PROBABILITIES
+from convladder.bundle.reading import Bundle
+from convladder.data.images import Pixels, decode
+from convladder.errors import ExperimentError
+
+BATCH = 64  # images that are computed together, and whose pixels are held
+
+Probabilities = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What a bundle says of an image.
+
+    top : the most probable classes with their probabilities, the first of them predicted. unsure : whether that
+    is below the bundle's threshold.
+    """
+
+    top: tuple[tuple[str, float], ...]
+    unsure: bool
+
+    @property
+    def class_name(self) -> str:
+        return self.top[0][0]
+
+    @property
+    def confidence(self) -> float:
+        return self.top[0][1]
+
+
+class Predictor:
+    """A bundle at work: its `class_names`, and probabilities of images."""
+
+    def __init__(self, bundle: Bundle, threads: int | None = None) -> None:
+        """Make ready; `threads` that compute are one a core by default."""
+        import onnxruntime
+
+        options = onnxruntime.SessionOptions()
+        options.log_severity_level = 3  # errors
+        options.intra_op_num_threads = threads or 0
+        self.bundle = bundle
+        self.contents = bundle.contents
+        self.class_names = bundle.contents.class_names
+        self.form = bundle.contents.image_form
+        self._session = onnxruntime.InferenceSession(bundle.graph, options, providers=["CPUExecutionProvider"])
+
+    @classmethod
+    def open(cls, path: str | Path, threads: int | None = None) -> Self:
+        """Open the bundle in a file. Raises BundleError."""
+        return cls(Bundle(path), threads)
+
+    def decode(self, content: bytes | Pixels) -> Pixels:
+        """Decode an image file's bytes as training did, `(height, width, channels)`. Raises UnreadableImage."""
+        return decode(content, self.form, self.contents.limits)
+
+    def probabilities(self, images: Pixels | Sequence[Pixels]) -> Probabilities:
+        """Return the probabilities `(N, classes)` of images, after temperature.
+
+        `images` are uint8 `(N, H, W)`, `(N, H, W, 1)` or `(N, H, W, 3)` of any size, which the graph brings to the
+        form that the network wants, or a sequence of such without N. Raises ExperimentError where they are not.
+        """
+        if isinstance(images, np.ndarray):
+            return self._run(images)
+        sizes = {np.shape(image)[:2] for image in images}
+        if len(sizes) > 1:
+            return np.concatenate([self._run(np.asarray(image)[np.newaxis]) for image in images])
+        return self._run(np.stack(images)) if len(images) else self._none()
+
+    def read(self, probabilities: Probabilities, top: int = 1) -> list[Prediction]:
+        """Say what probabilities `(N, classes)` mean, with so many of the most probable classes each."""
+        threshold = self.contents.selection.threshold
+        order = np.argsort(-probabilities, axis=1, kind="stable")[:, :top]
+        found = []
+        for row, best in zip(probabilities, order, strict=True):
+            named = tuple((self.class_names[place], float(row[place])) for place in best)
+            found.append(Prediction(named, threshold is None or bool(row[best[0]] < threshold)))
+        return found
+
+    def _run(self, images: NDArray[Any]) -> Probabilities:
+        batch = np.asarray(images)
+        if batch.ndim == 3:
+            batch = batch[..., np.newaxis]
+        if batch.dtype != np.uint8 or batch.ndim != 4 or batch.shape[3] not in (1, 3) or not all(batch.shape[1:3]):
+            raise ExperimentError(
+                "images are uint8 of the shape (N, height, width), (N, height, width, 1) or (N, height, width, "
+                f"3); got {batch.dtype} {batch.shape}"
+            )
+        if not len(batch):
+            return self._none()
+        coloured = np.ascontiguousarray(np.broadcast_to(batch, (*batch.shape[:3], 3)))
+        parts = [coloured[start : start + BATCH] for start in range(0, len(coloured), BATCH)]
+        return np.concatenate([self._session.run([PROBABILITIES], {IMAGES: part})[0] for part in parts])
+
+    def _none(self) -> Probabilities:
+        return np.zeros((0, len(self.class_names)), np.float32)

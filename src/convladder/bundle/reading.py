@@ -1,0 +1,56 @@
+"""A bundle, opened: all of it was checked, and nothing of it was run."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from convladder.bundle import graph, tensors
+from convladder.bundle.container import CARD, CONTENTS, MODEL, WEIGHTS, Container
+from convladder.bundle.schema import Contents
+from convladder.errors import BundleError, ExperimentError
+
+SUFFIX = ".convladder"
+
+
+class Bundle:
+    """What ships of a run. `contents` says all of it that is no array.
+
+    Raises BundleError where a file is no bundle, is damaged, or has anything in it that a bundle does not have.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
+        with Container(self.path) as container:
+            self.contents = _read_contents(container)
+            self.card = container.read(CARD).decode("utf-8", errors="replace")
+            tensors.check(container, self.contents.tensors)
+            container.check(WEIGHTS)
+            self.graph = container.read(MODEL)
+            self.sha256 = {name: part.sha256 for name, part in container.manifest.files.items()}
+        try:
+            graph.check(self.graph, len(self.contents.class_names))
+        except ValueError as error:
+            raise BundleError(f"{self.path} is no bundle that can be used: {MODEL}: {error}") from None
+
+    @cached_property
+    def weights(self) -> tensors.Arrays:
+        """The weights by their paths in the network. Raises BundleError."""
+        with Container(self.path) as container:
+            if container.manifest.files[WEIGHTS].sha256 != self.sha256[WEIGHTS]:
+                raise BundleError(f"{self.path} was replaced by another bundle meanwhile: open it anew")
+            return tensors.read(container, self.contents.tensors)
+
+
+def _read_contents(container: Container) -> Contents:
+    content = container.read(CONTENTS)
+    try:
+        return Contents.model_validate_json(content)
+    except ValidationError as error:
+        first = error.errors()[0]
+        why = f"{'.'.join(map(str, first['loc']))}: {first['msg'].removeprefix('Value error, ')}"
+    except ExperimentError as error:
+        why = f"experiment: {error}"
+    raise BundleError(f"{container.path} is no bundle that can be used: {CONTENTS}: {why}")

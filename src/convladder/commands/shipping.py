@@ -1,0 +1,77 @@
+"""What ships: bundles, and what is done with them."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from convladder.commands.arguments import AsJson, QuietOption, errors, interruptible
+from convladder.errors import ExperimentError, UnreadableImage
+
+BundleArgument = Annotated[
+    Path, typer.Argument(metavar="BUNDLE", help="A .convladder file, or the folder of a run.")
+]
+
+
+def bundle(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="The folder of a run.")],
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", metavar="FILE", help="Default: the run's name, .convladder.")
+    ] = None,
+    accuracy: Annotated[
+        float,
+        typer.Option("--accuracy", metavar="SHARE", help="Wanted of what is not unsure: it sets the threshold."),
+    ] = 0.95,
+    as_json: AsJson = False,
+) -> None:
+    """Make one file of a run that predicts anywhere: the network, its preprocessing, classes, figures and card."""
+    from convladder import runs
+    from convladder.ship import making, printing
+
+    if not 0 < accuracy <= 1:
+        raise ExperimentError(f"--accuracy is a share from 0 to 1, such as 0.95; got {accuracy:g}")
+    with interruptible():
+        made = making.write(runs.Run(run), out, accuracy)
+    printing.bundle(made, json_wanted=as_json)
+
+
+def predict(
+    bundle: BundleArgument,
+    paths: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="PATHS...", help="Images, folders, patterns, .zip or .tar archives; - is standard input."
+        ),
+    ],
+    top: Annotated[int, typer.Option("--top", min=1, metavar="K", help="The K most probable classes.")] = 1,
+    as_csv: Annotated[bool, typer.Option("--csv", help="Print a table for programs.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print a line of JSON an image.")] = False,
+    jobs: Annotated[
+        int | None, typer.Option("--jobs", min=1, metavar="N", help="Threads; default: one a core.")
+    ] = None,
+    quiet: QuietOption = False,
+) -> None:
+    """Predict images with a bundle; needs no TensorFlow.
+
+    The exit status is 0 where all were predicted, 1 where files could not be read (they are named, with the
+    reason), 2 where nothing could be done.
+    """
+    from convladder.ship import predicting, printing
+
+    if as_csv and as_json:
+        raise ExperimentError("--csv and --json exclude each other: give one")
+    kind: printing.Format = "csv" if as_csv else "json" if as_json else "lines"
+    with interruptible():
+        predictor = predicting.open_place(bundle, jobs, None if quiet else errors)
+        pictures = predicting.find(paths, predictor, sys.stdin.buffer)
+        write = printing.writer(kind, sys.stdout, [picture.name for picture in pictures], top)
+        failed = 0
+        for picture, outcome in predicting.predict(predictor, pictures, top, jobs, None if quiet else errors):
+            write(picture.name, outcome)
+            failed += isinstance(outcome, UnreadableImage)
+    if failed:
+        errors.print(f"{failed:,} of {len(pictures):,} could not be read", style="red", markup=False)
+        raise typer.Exit(1)

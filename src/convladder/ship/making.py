@@ -1,0 +1,184 @@
+"""A bundle, made of a run: its network as one graph with what is before and behind it, and what is known of it."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path, PurePath
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from convladder import backend, card, files, runs
+from convladder.bundle import container, graph, reading, schema, tensors
+from convladder.config import Experiment
+from convladder.data.forms import form_of
+from convladder.errors import RunError
+from convladder.evaluation import calibration, predictions
+from convladder.evaluation.proportions import Proportion, proportion
+from convladder.models.families import FAMILIES
+from convladder.processes import call
+from convladder.ship import preprocessing
+from convladder.worker import Emit
+
+if TYPE_CHECKING:
+    import keras
+    from onnx import ModelProto
+
+KEPT = f"bundle{reading.SUFFIX}"  # beside the run's other files
+ACCURACY = 0.95  # for which a threshold is chosen
+
+
+def bundle_of(place: str | Path) -> Path:
+    """Return the file of a bundle: `place` itself, or what is kept in a run's folder, made if need be.
+
+    Raises RunError where a folder is no run, or is damaged.
+    """
+    path = Path(place)
+    if not path.is_dir():
+        return path
+    run, kept = runs.Run(path), path / KEPT
+    if not is_made(path):
+        files.write_bytes(kept, make(run))
+    return kept
+
+
+def is_made(folder: Path) -> bool:
+    """Whether a run's folder has its bundle already."""
+    return (folder / KEPT).is_file()
+
+
+def write(run: runs.Run, out: Path | None = None, accuracy: float = ACCURACY) -> Path:
+    """Write a run's bundle to a file, by default one of the run's name in this folder; return its path.
+
+    Raises RunError where the file is there already, or where the run is damaged.
+    """
+    name = run.folder.resolve().name
+    path = out or Path(f"{name}{reading.SUFFIX}")
+    if path.is_dir():
+        path /= f"{name}{reading.SUFFIX}"
+    if path.exists():
+        raise RunError(f"{path} is there already: name another with -o, or remove it")
+    files.write_bytes(path, make(run, accuracy))
+    return path
+
+
+def make(run: runs.Run, accuracy: float = ACCURACY) -> bytes:
+    """Return the file of a run's bundle; the threshold is that for the wanted accuracy. Raises RunError."""
+    temperature = calibration.temperature_of(run.predictions)
+    selection = calibration.select(run.predictions, accuracy)
+    network = call(convert, run.folder, temperature)
+    arrays = run.weights
+    contents = _contents(run, temperature, selection, arrays)
+    return container.pack(
+        {
+            container.CONTENTS: contents.model_dump_json(indent=2).encode(),
+            container.CARD: card.without_paths(run).encode(),
+            container.WEIGHTS: tensors.pack(arrays),
+            container.MODEL: network,
+        }
+    )
+
+
+def convert(folder: Path, temperature: float, emit: Emit) -> bytes:
+    """Return the graph of a run's bundle; a task for a worker."""
+    del emit
+    backend.use_tensorflow()  # whatever trained it: the others' graphs are of one batch size
+    from convladder.inference import load_network
+
+    run = runs.Run(folder)
+    shape = run.network["shape"]
+    network = with_probabilities(load_network(run), temperature)
+    form = form_of(run.experiment.data, *shape)
+    content: bytes = joined(preprocessing.build(form), as_graph(network)).SerializeToString()
+    return content
+
+
+def with_probabilities(network: keras.Model, temperature: float) -> keras.Model:
+    """Return a network from pixels to probabilities, of one from pixels to logits."""
+    import keras
+    from keras import layers
+
+    cooled = layers.Rescaling(1 / temperature, name="temperature", dtype="float32")(network.output)
+    return keras.Model(network.input, layers.Softmax(name=graph.PROBABILITIES, dtype="float32")(cooled))
+
+
+def as_graph(network: keras.Model) -> ModelProto:
+    """Return an ONNX graph of a network from `pixels` to `probabilities`, whatever the size of a batch."""
+    from onnx import compose, load
+
+    network(np.zeros((1, *network.input.shape[1:]), np.float32))  # Keras exports what was called
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "network.onnx"
+        network.export(path, format="onnx", opset_version=preprocessing.OPSET, verbose=False)
+        made = load(path)
+    return compose.add_prefix(made, "network/")
+
+
+def joined(before: ModelProto, network: ModelProto) -> ModelProto:
+    """Return the graph from `images` to `probabilities`: what comes before a network, then the network."""
+    from onnx import checker, compose, helper
+
+    network.ir_version = before.ir_version
+    ends = network.graph.input[0].name, network.graph.output[0].name
+    whole = compose.merge_models(before, network, io_map=[(preprocessing.PIXELS, ends[0])])
+    behind = helper.make_node("Identity", [ends[1]], [graph.PROBABILITIES])
+    whole.graph.node.append(behind)
+    whole.graph.output[0].name = graph.PROBABILITIES
+    del whole.opset_import[:]  # among them those of functions that are no more
+    whole.opset_import.append(helper.make_opsetid("", preprocessing.OPSET))
+    whole.graph.name, whole.producer_name, whole.producer_version = "convladder", "convladder", ""
+    for end in (*whole.graph.input, *whole.graph.output):
+        end.type.tensor_type.shape.dim[0].dim_param = "N"
+    checker.check_model(whole)
+    return whole
+
+
+def _contents(
+    run: runs.Run, temperature: float, selection: calibration.Selection, arrays: dict[str, Any]
+) -> schema.Contents:
+    network, test = run.network, run.tested
+    right = predictions.correct(test)
+    statistics = network["statistics"]
+    return schema.Contents(
+        version=run.about["environment"]["versions"]["convladder"],
+        trained=run.about["environment"]["time"],
+        rung=run.rung,
+        class_names=tuple(network["class_names"]),
+        form=schema.Form(**vars(form_of(run.experiment.data, *network["shape"]))),
+        temperature=temperature,
+        selection=schema.Selection(
+            wanted=selection.wanted,
+            threshold=selection.threshold,
+            coverage=_measured(selection.coverage),
+            accuracy=_measured(selection.accuracy),
+        ),
+        figures=schema.Figures(
+            accuracy=_measured(proportion(int(right.sum()), len(right))),
+            log_loss=run.metrics["test"]["log_loss"],
+            parameters=run.metrics["price"]["parameters"],
+            flops=run.metrics["price"]["flops"],
+        ),
+        statistics=schema.Statistics(mean=statistics[0], deviation=statistics[1]) if statistics else None,
+        tensors=tensors.describe(arrays),
+        experiment=_without_paths(run.experiment),
+    )
+
+
+def _measured(share: Proportion) -> schema.Measured:
+    return schema.Measured(**vars(share))
+
+
+def _without_paths(experiment: Experiment) -> Experiment:
+    """Return the experiment with the names of files and folders in the place of their paths."""
+    data, model = experiment.data, experiment.model
+    backbone = model.backbone
+    if backbone and backbone not in FAMILIES:
+        backbone = PurePath(backbone).name
+    return experiment.replace(
+        {
+            "data.source": PurePath(data.source).name,
+            "data.image_root": None,
+            "model.backbone": backbone,
+            "model.weights": None,
+        }
+    )

@@ -1,0 +1,63 @@
+"""Predict pictures, wherever they lie, batch by batch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import BinaryIO
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from convladder.bundle.predictor import BATCH, Prediction, Predictor
+from convladder.errors import UnreadableImage
+from convladder.processes import cores
+from convladder.ship import pictures
+from convladder.ship.pictures import Picture
+
+Outcome = Prediction | UnreadableImage
+
+MANY = 4 * BATCH  # pictures for which there is a bar
+
+
+def open_place(place: Path, threads: int | None = None, console: Console | None = None) -> Predictor:
+    """Make a bundle ready, or that of a run's folder; `console` is told where it must be made first.
+
+    Raises ConvladderError.
+    """
+    if place.is_dir():
+        from convladder.ship import making
+
+        if console and not making.is_made(place):
+            console.print(f"making the bundle of {place}, once", markup=False, style="dim")
+        place = making.bundle_of(place)
+    return Predictor.open(place, threads)
+
+
+def find(places: Sequence[str], predictor: Predictor, stdin: BinaryIO) -> list[Picture]:
+    """Return the pictures at these places (see `pictures.find`) that are not the bundle itself."""
+    return pictures.find(places, predictor.contents.limits, stdin)
+
+
+def predict(
+    predictor: Predictor,
+    found: Sequence[Picture],
+    top: int = 1,
+    threads: int | None = None,
+    console: Console | None = None,
+) -> Iterator[tuple[Picture, Outcome]]:
+    """Yield each picture with what is predicted, or why it could not be read; a `console` shows how far it is."""
+    with _bar(console, len(found)) as bar:
+        task = bar.add_task("predicting", total=len(found))
+        for batch in pictures.decode_all(found, predictor.decode, BATCH, threads or cores()):
+            pixels = [each for _, each in batch if not isinstance(each, UnreadableImage)]
+            read = iter(predictor.read(predictor.probabilities(pixels), top))
+            for picture, each in batch:
+                yield picture, each if isinstance(each, UnreadableImage) else next(read)
+            bar.advance(task, len(batch))
+
+
+def _bar(console: Console | None, count: int) -> Progress:
+    shown = console is not None and console.is_terminal and count >= MANY
+    columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
+    return Progress(*columns, console=console, disable=not shown, transient=True)

@@ -1,0 +1,105 @@
+"""What `bundle` and `predict` print: predictions as they come, as lines for people, CSV, or JSON lines."""
+
+from __future__ import annotations
+
+import csv
+import json
+import shlex
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, Literal, TextIO
+
+from convladder.bundle.predictor import Prediction
+from convladder.bundle.reading import Bundle
+from convladder.errors import UnreadableImage
+from convladder.wording import printable
+
+Format = Literal["lines", "csv", "json"]
+Outcome = Prediction | UnreadableImage
+Write = Callable[[str, Outcome], None]
+
+LONGEST = 60  # characters that a name is given room for
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+
+
+def bundle(path: Path, *, json_wanted: bool) -> None:
+    """Print what a bundle is, and how to use it."""
+    opened = Bundle(path)
+    contents, size = opened.contents, path.stat().st_size
+    if json_wanted:
+        told = contents.model_dump(mode="json", exclude={"tensors", "experiment"}) | {
+            "path": str(path),
+            "bytes": size,
+        }
+        sys.stdout.write(json.dumps(told, indent=2) + "\n")
+        return
+    accuracy, selection = contents.figures.accuracy, contents.selection
+    form = contents.form
+    lines = [
+        f"{path}: {size / 1e6:.1f} MB, {len(contents.class_names)} classes, images of {form.height}x{form.width}",
+        f"test: accuracy {accuracy.share:.4f} ({accuracy.low:.4f} to {accuracy.high:.4f}) "
+        f"on {accuracy.images:,} images",
+    ]
+    if selection.threshold is None:
+        lines.append(f"no threshold reached an accuracy of {selection.wanted:g} on validation: all will be unsure")
+    else:
+        lines.append(
+            f"unsure below a probability of {selection.threshold:.3f}, for an accuracy of {selection.wanted:g}"
+        )
+    lines.append(f"predict with it: convladder predict {shlex.quote(str(path))} IMAGES")
+    sys.stdout.write("\n".join(lines) + "\n")
+
+
+def writer(kind: Format, stream: TextIO, names: Sequence[str], top: int) -> Write:
+    """Return what writes a picture's name and what became of it. `names` are all that will come."""
+    if kind == "json":
+        return lambda name, outcome: _write_json(stream, name, outcome)
+    if kind == "csv":
+        return _csv_writer(stream, top)
+    width = min(LONGEST, max((len(printable(name)) for name in names), default=0))
+    return lambda name, outcome: _write_line(stream, name.ljust(width), outcome)
+
+
+def neutral(cell: str) -> str:
+    """Return a cell that no spreadsheet takes for a formula (https://owasp.org/www-community/attacks/CSV_Injection).
+
+    >>> neutral("=cmd()"), neutral("cat")
+    ("'=cmd()", 'cat')
+    """
+    return f"'{cell}" if cell.startswith(_FORMULA) else cell
+
+
+def _write_line(stream: TextIO, name: str, outcome: Outcome) -> None:
+    if isinstance(outcome, UnreadableImage):
+        said = f"not read: {outcome}"
+    else:
+        said = ", ".join(f"{class_name} {share:.3f}" for class_name, share in outcome.top)
+        said += "  unsure" if outcome.unsure else ""
+    stream.write(f"{printable(name)}  {printable(said)}\n")
+
+
+def _write_json(stream: TextIO, name: str, outcome: Outcome) -> None:
+    row: dict[str, Any] = {"path": name}
+    if isinstance(outcome, UnreadableImage):
+        row |= {"error": outcome.reason, "detail": outcome.detail}
+    else:
+        top = [{"class": class_name, "probability": round(share, 6)} for class_name, share in outcome.top]
+        row |= {"class": outcome.class_name, "probability": round(outcome.confidence, 6)}
+        row |= {"unsure": outcome.unsure, "top": top}
+    stream.write(json.dumps(row) + "\n")
+
+
+def _csv_writer(stream: TextIO, top: int) -> Write:
+    rows = csv.writer(stream, lineterminator="\n")
+    others = [f"{column}_{place}" for place in range(2, top + 1) for column in ("class", "probability")]
+    rows.writerow(["path", "class", "probability", "unsure", "error", *others])
+
+    def write(name: str, outcome: Outcome) -> None:
+        if isinstance(outcome, UnreadableImage):
+            rows.writerow([neutral(name), "", "", "", neutral(str(outcome)), *[""] * len(others)])
+            return
+        cells = [cell for named, share in outcome.top for cell in (neutral(named), f"{share:.6f}")]
+        rows.writerow([neutral(name), *cells[:2], str(outcome.unsure).lower(), "", *cells[2:]])
+
+    return write
