@@ -1,6 +1,6 @@
 """A bundle that is stored, so that later versions are known to read those of this one; and how it was made.
 
-python tests/stored_bundle.py     makes it anew: only where the format changes, and then beside those that are there
+python tests/stored_bundle.py     makes it anew: only where the format changes, and then beside those there
 """
 
 from __future__ import annotations

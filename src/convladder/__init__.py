@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from convladder.config import Experiment as Experiment
     from convladder.errors import ConvladderError as ConvladderError
     from convladder.estimator import ConvClassifier as ConvClassifier
+    from convladder.exports import export as export
     from convladder.ladder import Ladder as Ladder
     from convladder.ladder import Rung as Rung
     from convladder.ladder import load_ladder as load_ladder
@@ -56,6 +57,7 @@ _HOMES = {
     "check": "convladder.api",
     "climb": "convladder.api",
     "compare": "convladder.api",
+    "export": "convladder.exports",
     "load": "convladder.api",
     "load_ladder": "convladder.ladder",
     "reproduce": "convladder.api",
@@ -84,6 +86,7 @@ __all__ = [
     "check",
     "climb",
     "compare",
+    "export",
     "load",
     "load_ladder",
     "reproduce",

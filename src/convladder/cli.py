@@ -49,6 +49,10 @@ app.command(
 )(results.compare)
 app.command(epilog="Example:  convladder bundle runs/2026-01-31-120000-cats -o cats.convladder")(shipping.bundle)
 app.command(
+    epilog="Example:  convladder export runs/2026-01-31-120000-cats --format litert --int8     or, of a bundle:  "
+    "convladder export cats.convladder --format onnx --data path/to/images"
+)(shipping.export)
+app.command(
     epilog="Example:  convladder predict cats.convladder new/ --top 3     or     "
     "find . -name '*.jpg' | convladder predict cats.convladder - --csv > found.csv"
 )(shipping.predict)

@@ -8,6 +8,7 @@
     │   └── UnreadableImage   one file that is not an image; `reason` is its code
     ├── RunError              a folder that is no run, or holds another one
     ├── BundleError           a file that is no bundle, or has something in it that a bundle does not have
+    ├── ExportError           an export that does not predict what the network predicts
     ├── TrainingError         a training that cannot go on
     └── ClusterError          a cluster that is not there, or whose nodes are of other versions
 
@@ -57,6 +58,10 @@ class RunError(ConvladderError):
 
 class BundleError(ConvladderError):
     """A file that is no bundle, is damaged, or has something in it that a bundle does not have."""
+
+
+class ExportError(ConvladderError):
+    """An export that does not predict what the network predicts."""
 
 
 class TrainingError(ConvladderError):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from convladder import files, lineage, runs
+from convladder.config import Model
 from convladder.data.bank import Bank
 from convladder.data.forms import form_of
 from convladder.data.images import Pixels, decode
@@ -30,15 +31,36 @@ Logits = NDArray[np.float32]
 
 def load_network(run: runs.Run) -> keras.Model:
     """Build the run's network again and give it its weights. Raises RunError where they do not fit."""
-    from convladder.models import convnet, networks
-
-    about, weights = run.network, run.weights
-    statistics = convnet.Statistics(*map(tuple, about["statistics"])) if about["statistics"] else None
-    network = networks.build(run.experiment.model, tuple(about["shape"]), len(about["class_names"]), statistics)
+    about = run.network
     try:
-        network.set_weights([weights[variable.path] for variable in network.weights])
+        return restore(
+            run.experiment.model,
+            tuple(about["shape"]),
+            len(about["class_names"]),
+            about["statistics"],
+            run.weights,
+        )
     except (KeyError, ValueError) as error:
         raise RunError(f"the weights in {run.folder / runs.WEIGHTS} do not fit its experiment: {error}") from None
+
+
+def restore(
+    model: Model,
+    shape: tuple[int, int, int],
+    classes: int,
+    statistics: Sequence[Sequence[float]] | None,
+    weights: Mapping[str, NDArray[Any]],
+) -> keras.Model:
+    """Build a trained network again, from pixels to logits.
+
+    `statistics` are mean and deviation of each channel; `weights` go by their paths. Raises KeyError or ValueError
+    where they do not fit.
+    """
+    from convladder.models import convnet, networks
+
+    pixels = convnet.Statistics(*map(tuple, statistics)) if statistics else None
+    network = networks.build(model, shape, classes, pixels)
+    network.set_weights([weights[variable.path] for variable in network.weights])
     return network
 
 

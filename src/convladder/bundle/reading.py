@@ -29,7 +29,7 @@ class Bundle:
             tensors.check(container, self.contents.tensors)
             container.check(WEIGHTS)
             self.graph = container.read(MODEL)
-            self.sha256 = {name: part.sha256 for name, part in container.manifest.files.items()}
+            self.parts = container.manifest.files
         try:
             graph.check(self.graph, len(self.contents.class_names))
         except ValueError as error:
@@ -39,7 +39,7 @@ class Bundle:
     def weights(self) -> tensors.Arrays:
         """The weights by their paths in the network. Raises BundleError."""
         with Container(self.path) as container:
-            if container.manifest.files[WEIGHTS].sha256 != self.sha256[WEIGHTS]:
+            if container.manifest.files[WEIGHTS] != self.parts[WEIGHTS]:
                 raise BundleError(f"{self.path} was replaced by another bundle meanwhile: open it anew")
             return tensors.read(container, self.contents.tensors)
 

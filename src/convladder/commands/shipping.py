@@ -38,6 +38,45 @@ def bundle(
     printing.bundle(made, json_wanted=as_json)
 
 
+def export(
+    bundle: BundleArgument,
+    kind: Annotated[
+        str, typer.Option("--format", metavar="onnx|litert|savedmodel|keras", help="For which runtime.")
+    ],
+    data: Annotated[
+        str | None,
+        typer.Option("--data", metavar="DATA", help="The images it was trained with; a run knows where they are."),
+    ] = None,
+    int8: Annotated[
+        bool, typer.Option("--int8", help="Reckon in whole numbers of 8 bits (onnx, litert): smaller.")
+    ] = False,
+    bound: Annotated[
+        float | None,
+        typer.Option(
+            "--bound",
+            metavar="SHARE",
+            help="Largest difference of a probability; default: 1e-4, --int8: mean 0.05.",
+        ),
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", metavar="DIR", help="Default: a name of its own in this folder.")
+    ] = None,
+    as_json: AsJson = False,
+    quiet: QuietOption = False,
+) -> None:
+    """Export for another runtime, and measure on a thousand real images that it predicts the same.
+
+    Leaves a folder with the model, its class names, an example that loads it, and the parity report. Where
+    predictions differ by more than the bound nothing is left, and the exit status is 2.
+    """
+    from convladder import exports
+    from convladder.ship import printing
+
+    with interruptible():
+        exported = exports.export(bundle, kind, data, out=out, int8=int8, bound=bound, quiet=quiet)
+    printing.export(exported, json_wanted=as_json)
+
+
 def predict(
     bundle: BundleArgument,
     paths: Annotated[

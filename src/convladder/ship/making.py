@@ -12,6 +12,7 @@ from convladder import backend, card, files, runs
 from convladder.bundle import container, graph, reading, schema, tensors
 from convladder.config import Experiment
 from convladder.data.forms import form_of
+from convladder.data.images import ImageForm
 from convladder.errors import RunError
 from convladder.evaluation import calibration, predictions
 from convladder.evaluation.proportions import Proportion, proportion
@@ -86,10 +87,13 @@ def convert(folder: Path, temperature: float, emit: Emit) -> bytes:
     from convladder.inference import load_network
 
     run = runs.Run(folder)
-    shape = run.network["shape"]
-    network = with_probabilities(load_network(run), temperature)
-    form = form_of(run.experiment.data, *shape)
-    content: bytes = joined(preprocessing.build(form), as_graph(network)).SerializeToString()
+    return graph_of(load_network(run), form_of(run.experiment.data, *run.network["shape"]), temperature)
+
+
+def graph_of(network: keras.Model, form: ImageForm, temperature: float) -> bytes:
+    """Return the graph from images to probabilities, of a network from the pixels of a form to logits."""
+    whole = joined(preprocessing.build(form), as_graph(with_probabilities(network, temperature)))
+    content: bytes = whole.SerializeToString()
     return content
 
 

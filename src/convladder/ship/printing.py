@@ -8,12 +8,15 @@ import shlex
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, Literal, TextIO
+from typing import TYPE_CHECKING, Any, Literal, TextIO
 
 from convladder.bundle.predictor import Prediction
 from convladder.bundle.reading import Bundle
 from convladder.errors import UnreadableImage
 from convladder.wording import printable
+
+if TYPE_CHECKING:
+    from convladder.ship.exporting import Exported
 
 Format = Literal["lines", "csv", "json"]
 Outcome = Prediction | UnreadableImage
@@ -48,6 +51,26 @@ def bundle(path: Path, *, json_wanted: bool) -> None:
             f"unsure below a probability of {selection.threshold:.3f}, for an accuracy of {selection.wanted:g}"
         )
     lines.append(f"predict with it: convladder predict {shlex.quote(str(path))} IMAGES")
+    sys.stdout.write("\n".join(lines) + "\n")
+
+
+def export(exported: Exported, *, json_wanted: bool) -> None:
+    """Print where an export is, and how near it comes to the network."""
+    found = exported.parity
+    if json_wanted:
+        told = {"folder": str(exported.folder), "format": exported.kind} | found.as_json()
+        sys.stdout.write(json.dumps(told, indent=2) + "\n")
+        return
+    lost = found.accuracy_lost
+    lines = [
+        f"{exported.model}: {found.bytes / 1e6:.2f} MB (weights: {found.original_bytes / 1e6:.2f} MB)",
+        f"parity on {found.images:,} images: largest difference of a probability {found.largest:.2g}, mean "
+        f"{found.mean:.2g}; {100 * (found.same.share or 0):.2f} % equal predictions",
+        f"accuracy lost on {found.accuracy.images:,} test images: {lost.difference:+.4f} "
+        f"({lost.low:+.4f} to {lost.high:+.4f})",
+        f"{found.milliseconds:.3g} ms an image in batches of 64; Keras: {found.original_milliseconds:.3g}",
+        f"try it: python {shlex.quote(str(exported.folder / 'example.py'))} IMAGE",
+    ]
     sys.stdout.write("\n".join(lines) + "\n")
 
 

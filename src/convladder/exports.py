@@ -1,0 +1,98 @@
+"""Export a run or a bundle for other runtimes, and measure on real images that it predicts the same."""
+
+from __future__ import annotations
+
+import contextlib
+from pathlib import Path
+
+from convladder import folders, intake, progress, reproduction
+from convladder.bundle.reading import SUFFIX, Bundle
+from convladder.errors import ExperimentError
+from convladder.ship import exporting, making
+from convladder.ship.exporting import Exported
+from convladder.views.dataset import Dataset
+from convladder.views.run import Run
+
+
+def export(
+    place: str | Path | Run | Bundle,
+    kind: str,
+    data: str | Path | Dataset | None = None,
+    *,
+    out: str | Path | None = None,
+    int8: bool = False,
+    bound: float | None = None,
+    quiet: bool = False,
+) -> Exported:
+    """Export a network for another runtime, with a parity report.
+
+    Parameters
+    ----------
+    place
+        A run, its folder, or a bundle.
+    kind
+        `onnx`, `litert`, `savedmodel` or `keras`.
+    data
+        The images that it was trained with: a thousand of them, those for testing first, go through the network
+        and through the export. None takes them from where the run found them; a bundle does not know that.
+    out
+        The folder to write; None gives it a name of its own.
+    int8
+        Reckon in whole numbers of 8 bits, calibrated on validation images (`onnx` and `litert`).
+    bound
+        The difference of probabilities from which on the export fails: the largest (1e-4), in int8 the mean of the
+        predicted class (0.05).
+
+    Raises
+    ------
+    ExportError
+        The export does not predict what the network predicts; nothing is kept then.
+    ConvladderError
+        The bundle or the images cannot be read, are of others, or an extra is missing.
+    """
+    exporting.check(kind, int8)
+    reporter = progress.reporter(quiet=quiet)
+    run = place if isinstance(place, Run) else None
+    if isinstance(place, str | Path) and Path(place).is_dir():
+        run = Run(place)
+    if run is None and data is None:
+        raise ExperimentError(
+            "a bundle does not know where its images are: give --data, the images it was trained with"
+        )
+    bundle = (
+        place if isinstance(place, Bundle) else Bundle(making.bundle_of(run.folder if run else Path(str(place))))
+    )
+    folder = Path(out) if out else Path(_name(bundle, run, kind, int8))
+    folders.check_new(folder)
+    try:
+        sample = exporting.draw(bundle, _images(bundle, run, data, reporter))
+        return exporting.export(bundle, kind, folder, sample, int8=int8, bound=bound)
+    finally:
+        with contextlib.suppress(OSError):
+            folder.rmdir()  # where nothing came of it
+
+
+def _images(
+    bundle: Bundle, run: Run | None, data: str | Path | Dataset | None, reporter: progress.Reporter
+) -> Dataset:
+    """Return the images of a run or a bundle, in its form and split as they were."""
+    if isinstance(data, Dataset):
+        return data
+    form = bundle.contents.form
+    settings = (run.experiment if run else bundle.contents.experiment).replace(
+        ({"data.source": str(data)} if data else {})
+        | {
+            "data.image_size": (form.height, form.width),
+            "data.channels": form.channels,
+            "data.on_leak": "keep",
+        }
+    )
+    dataset = intake.load_dataset(settings.data, True, reporter)
+    if run and dataset.bank.fingerprint == run.about["data"]["fingerprint"]:
+        return Dataset(**vars(reproduction.with_splits_of(run, dataset)))
+    return dataset
+
+
+def _name(bundle: Bundle, run: Run | None, kind: str, int8: bool) -> str:
+    stem = run.folder.resolve().name if run else bundle.path.name.removesuffix(SUFFIX)
+    return f"{stem}-{kind}{'-int8' if int8 else ''}"

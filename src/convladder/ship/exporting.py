@@ -1,0 +1,112 @@
+"""Export a bundle: made, compared with the network on real images, and only then given its place."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from convladder import extras, files
+from convladder.bundle.container import WEIGHTS
+from convladder.bundle.reading import Bundle
+from convladder.config import unknown_name
+from convladder.data.dataset import Dataset
+from convladder.data.images import Pixels
+from convladder.errors import DataError, ExperimentError, ExportError
+from convladder.processes import call
+from convladder.ship import examples, formats, parity
+from convladder.ship.formats import FORMATS
+from convladder.ship.parity import Parity
+
+PARITY, CLASSES, EXAMPLE = "parity.json", "classes.json", "example.py"
+CALIBRATION = 200  # validation images that tell int8 which values occur
+
+
+@dataclass(frozen=True)
+class Sample:
+    """Real images `(N, height, width, channels)`, labels of the first, which test, and others to calibrate on."""
+
+    images: Pixels
+    labels: NDArray[np.int64]
+    calibration: Pixels
+
+
+@dataclass(frozen=True)
+class Exported:
+    """What an export is, and where: a folder with the model, its class names, an example and the parity."""
+
+    folder: Path
+    kind: str
+    parity: Parity
+
+    @property
+    def model(self) -> Path:
+        return self.folder / FORMATS[self.kind].file
+
+
+def check(kind: str, int8: bool) -> None:
+    """Raise ExperimentError where there is no such format, or no int8 of it, or where its runtime is missing."""
+    if kind not in FORMATS:
+        raise ExperimentError(unknown_name(kind, FORMATS, "--format"))
+    if int8 and not FORMATS[kind].int8:
+        with_it = ", ".join(name for name, each in FORMATS.items() if each.int8)
+        raise ExperimentError(f"--int8 is of {with_it}; {kind} is in float32")
+    needed = FORMATS[kind].extra
+    if needed:
+        extras.require(*needed)
+
+
+def draw(bundle: Bundle, dataset: Dataset) -> Sample:
+    """Take real images of a dataset: of test, then of validation and train up to `parity.IMAGES`.
+
+    Raises DataError where its classes or its images' form are not the bundle's.
+    """
+    contents, bank = bundle.contents, dataset.bank
+    if dataset.class_names != contents.class_names:
+        raise DataError(
+            f"{bank.source} has the classes {', '.join(dataset.class_names)}, and the bundle "
+            f"{', '.join(contents.class_names)}: give the images that it was trained with"
+        )
+    splits = dataset.splits
+    test = splits.test[: parity.IMAGES]
+    chosen = np.concatenate([test, splits.validation, splits.train])[: parity.IMAGES]
+    calibration = splits.validation[:: max(1, len(splits.validation) // CALIBRATION)][:CALIBRATION]
+    pixels = [np.asarray(bank.images[bank.rows[each]]) for each in (chosen, calibration)]
+    return Sample(pixels[0], bank.labels[test].astype(np.int64), pixels[1])
+
+
+def export(
+    bundle: Bundle, kind: str, folder: Path, sample: Sample, *, int8: bool = False, bound: float | None = None
+) -> Exported:
+    """Export a bundle in a format of FORMATS into a folder, which is there in the end or not at all.
+
+    Raises ExportError where the export does not predict what the network predicts, with what differs.
+    """
+    check(kind, int8)
+    with files.whole_folder(folder, PARITY) as made:
+        model = made / FORMATS[kind].file
+        calibration = sample.calibration if int8 else None
+        original = call(formats.make, kind, bundle.path.absolute(), model, calibration, sample.images)
+        exported = call(formats.predict_exported, kind, model, sample.images)
+        sizes = formats.size_of(model), bundle.parts[WEIGHTS].bytes
+        found = parity.measure(original, exported, sample.labels, sizes=sizes, bound=bound, int8=int8)
+        if not found.holds:
+            raise ExportError(_complaint(kind, found))
+        _write_beside(made, bundle, kind, found)
+    return Exported(folder, kind, found)
+
+
+def _write_beside(folder: Path, bundle: Bundle, kind: str, found: Parity) -> None:
+    files.write_json(folder / CLASSES, bundle.contents.class_names)
+    files.write_text(folder / EXAMPLE, examples.example(kind, bundle.contents.form))
+    files.write_json(folder / PARITY, found.as_json())
+
+
+def _complaint(kind: str, found: Parity) -> str:
+    what, value = ("mean", found.mean) if found.int8 else ("largest", found.largest)
+    return (
+        f"the export as {kind} does not predict what the network predicts: the {what} difference of a "
+        f"probability is {value:.2g} on {found.images:,} images, over {found.bound:g} (--bound); nothing is kept"
+    )

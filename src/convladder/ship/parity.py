@@ -1,0 +1,90 @@
+"""Does an export predict what the network predicts? Measured on real images, and judged."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from convladder.evaluation import mcnemar
+from convladder.evaluation.proportions import Proportion, proportion
+from convladder.evaluation.statistics import Difference
+from convladder.ship.formats import Predicted
+
+IMAGES = 1000
+BOUND = 1e-4  # of the largest difference of a probability, in float32
+BOUND_INT8 = 0.05  # of the mean difference of the largest probability, in int8
+
+
+@dataclass(frozen=True)
+class Parity:
+    """An export beside the network that it was made of, on the same images.
+
+    largest, mean : difference of a probability; the mean is of the largest one of each image. same : the share of
+    equal predictions. accuracy_lost : of the original less that of the export, on labelled test images.
+    bytes, original_bytes : of the export, and of the network's weights. milliseconds : for an image, in batches.
+    """
+
+    images: int
+    largest: float
+    mean: float
+    same: Proportion
+    original_accuracy: Proportion
+    accuracy: Proportion
+    accuracy_lost: Difference
+    bytes: int
+    original_bytes: int
+    milliseconds: float
+    original_milliseconds: float
+    bound: float
+    int8: bool
+
+    @property
+    def holds(self) -> bool:
+        """Whether the difference is within the bound: the largest, or in int8 the mean."""
+        return (self.mean if self.int8 else self.largest) <= self.bound
+
+    def as_json(self) -> dict[str, Any]:
+        """Return it as plain values."""
+        return {key: vars(value) if hasattr(value, "__dict__") else value for key, value in vars(self).items()} | {
+            "holds": self.holds
+        }
+
+
+def measure(
+    original: Predicted,
+    exported: Predicted,
+    labels: NDArray[np.integer[Any]],
+    *,
+    sizes: tuple[int, int],
+    bound: float | None,
+    int8: bool,
+) -> Parity:
+    """Compare what both predict of the same images; `labels` are those of the first of them, which test.
+
+    `sizes` are the bytes of the export, and of the weights.
+    """
+    here, there = original.probabilities.astype(np.float64), exported.probabilities.astype(np.float64)
+    predicted, again = here.argmax(axis=1), there.argmax(axis=1)
+    rows = np.arange(len(here))
+    tested = slice(len(labels))
+    right, right_again = predicted[tested] == labels, again[tested] == labels
+    networks = {"original": right[np.newaxis], "export": right_again[np.newaxis]}
+    (lost,) = mcnemar.compare(networks, [("original", "export")])
+    return Parity(
+        images=len(here),
+        largest=float(np.abs(here - there).max()),
+        mean=float(np.abs(here - there)[rows, predicted].mean()),
+        same=proportion(int((predicted == again).sum()), len(here)),
+        original_accuracy=proportion(int(right.sum()), len(right)),
+        accuracy=proportion(int(right_again.sum()), len(right)),
+        accuracy_lost=lost,
+        bytes=sizes[0],
+        original_bytes=sizes[1],
+        milliseconds=exported.milliseconds,
+        original_milliseconds=original.milliseconds,
+        bound=bound if bound is not None else BOUND_INT8 if int8 else BOUND,
+        int8=int8,
+    )

@@ -1,0 +1,67 @@
+"""Bundles of any network, with weights that were drawn: nothing is trained."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from convladder.bundle import container, schema, tensors
+from convladder.bundle.reading import Bundle
+from convladder.config import Experiment
+from convladder.data.images import ImageForm, Pixels
+from convladder.ship import making
+
+CLASSES = ("bird", "cat", "dog")
+TEMPERATURE = 0.5
+
+
+def make_bundle(path: Path, model: Mapping[str, Any], form: ImageForm, seen: Pixels | None = None) -> Bundle:
+    """Write the bundle of a network with these settings for images of this form, and open it.
+
+    Its moving statistics are those of the images `seen`, so that it tells them apart.
+    """
+    from convladder.models import convnet, networks
+
+    experiment = Experiment().replace({f"model.{key}": value for key, value in model.items()})
+    channels = experiment.model.channels or form.channels
+    statistics = convnet.Statistics((120.0,) * channels, (60.0,) * channels)
+    network = networks.build(experiment.model, form.shape, len(CLASSES), statistics)
+    draw = np.random.default_rng(0)
+    whitening = [each for each in network.weights if "whitening" in each.path]
+    for variable in (*network.trainable_weights, *whitening):  # so that no part of it does nothing
+        variable.assign(np.asarray(variable) + draw.normal(0, 0.05, variable.shape))
+    if seen is not None:
+        _normalise(network, seen)
+    arrays = {variable.path: np.asarray(variable) for variable in network.weights}
+    some = schema.Measured(share=0.9, low=0.8, high=0.95, images=100)
+    contents = schema.Contents(
+        version="0.1.0",
+        trained="2026-11-27T12:00:00",
+        rung="lenet5",
+        class_names=CLASSES,
+        form=schema.Form(**vars(form)),
+        temperature=TEMPERATURE,
+        selection=schema.Selection(wanted=0.95, threshold=0.5, coverage=some, accuracy=some),
+        figures=schema.Figures(accuracy=some, log_loss=0.3, parameters=network.count_params(), flops=1),
+        statistics=schema.Statistics(mean=statistics.mean, deviation=statistics.deviation),
+        tensors=tensors.describe(arrays),
+        experiment=experiment,
+    )
+    parts = {
+        container.CONTENTS: contents.model_dump_json().encode(),
+        container.CARD: b"# A card\n",
+        container.WEIGHTS: tensors.pack(arrays),
+        container.MODEL: making.graph_of(network, form, TEMPERATURE),
+    }
+    path.write_bytes(container.pack(parts))
+    return Bundle(path)
+
+
+def _normalise(network: Any, images: Pixels) -> None:
+    for layer in network.layers:
+        if hasattr(layer, "moving_mean"):
+            layer.momentum = 0.0
+    network(images.astype(np.float32), training=True)

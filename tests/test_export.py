@@ -1,0 +1,174 @@
+"""Exports predict what the network predicts, in their own runtimes, for every kind of network there is."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import convladder as cl
+from convladder.config import Experiment, flatten
+from convladder.data.images import ImageForm
+from convladder.errors import DataError, ExperimentError, ExportError
+from convladder.ladder import BUILT_IN, load_ladder
+from convladder.models.plain import plain
+from convladder.ship import exporting, formats, parity
+from convladder.ship.formats import FORMATS, Predicted
+from made_bundles import make_bundle
+from stored_bundle import STORED, make_folder
+
+ALIKE = ("dropout_conv", "dropout_dense", "batch_norm_momentum", "backbone", "pretrained", "weights")
+
+
+def networks() -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield the settings of each kind of network in the built-in ladders, made small."""
+    seen = set()
+    for ladder in map(load_ladder, BUILT_IN):
+        for rung in ladder.rungs:
+            experiment = ladder.experiment(rung.name, {})
+            model = {
+                key.removeprefix("model."): value for key, value in flatten(experiment).items() if "model." in key
+            }
+            if model["architecture"] == "backbone":
+                continue
+            model["filters"] = (4, 6, 8)[: min(2, len(model["filters"]))]
+            model["dense"] = model["dense"][:1] and (16,)
+            model["kernel_size"] = 3
+            model |= {key: getattr(Experiment().model, key) for key in ALIKE}
+            model |= dict.fromkeys(("dropout_conv", "dropout_dense"), ())
+            model["residual"] = model["residual"][-1:]
+            if str(model) not in seen:
+                seen.add(str(model))
+                yield f"{ladder.name}-{rung.name}", model
+    head = {"head": "average", "dense": (), "dropout_dense": ()}
+    yield "transfer-MobileNetV2", head | {"architecture": "MobileNetV2"}
+
+
+NETWORKS = dict(networks())
+
+
+@pytest.fixture(scope="module")
+def images() -> Any:
+    draw = np.random.default_rng(0)
+    return draw.integers(0, 256, (16, 4, 4, 3), dtype=np.uint8).repeat(8, axis=1).repeat(8, axis=2)
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_every_network_of_the_ladders_predicts_the_same_in_every_format(
+    name: str, images: Any, tmp_path: Path
+) -> None:
+    side = 32 if name.startswith("transfer") else 20
+    form = ImageForm(side, side, 3)
+    seen = images[:, :side, :side]
+    bundle = make_bundle(tmp_path / "x.convladder", NETWORKS[name], form, seen)
+    expected = formats.network_of(bundle).predict_on_batch(seen.astype(np.float32))
+    assert np.ptp(expected, axis=0).max() > 1e-3  # it looks at the images
+    for kind, each in FORMATS.items():
+        out = tmp_path / each.file
+        each.write(bundle, out, None)
+        np.testing.assert_allclose(each.load(out)(seen), expected, atol=parity.BOUND, err_msg=kind)
+    if name.startswith("transfer"):
+        return  # of 53 layers with weights that were drawn, whole numbers leave nothing
+    for kind in ("onnx", "litert"):
+        small = tmp_path / f"int8-{FORMATS[kind].file}"
+        FORMATS[kind].write(bundle, small, seen)
+        assert np.abs(FORMATS[kind].load(small)(seen) - expected).mean() < 0.05, kind
+
+
+@pytest.mark.parametrize("architecture", ["ResNet50", "EfficientNetB0", "ConvNeXtTiny"])
+def test_what_keras_saves_is_of_its_own_layers(architecture: str) -> None:
+    from convladder.config import Model
+    from convladder.models import networks as any_network
+
+    settings = Model(architecture=architecture, head="average", dense=(), dropout_dense=())
+    network = any_network.build(settings, (32, 32, 3), 3)
+    for variable in network.weights:
+        if str(variable.dtype) == "float32" and len(variable.shape) == 1:
+            variable.assign(np.random.default_rng(0).uniform(0.5, 1.5, variable.shape))
+    made = plain(network)
+    pixels = np.random.default_rng(1).uniform(0, 255, (2, 32, 32, 3)).astype(np.float32)
+    np.testing.assert_allclose(
+        made.predict_on_batch(pixels), network.predict_on_batch(pixels), rtol=1e-4, atol=1e-4
+    )
+    assert not [layer for layer in made.layers if type(layer).__module__.startswith("convladder")]
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_folder(tmp_path_factory.mktemp("data") / "colours")
+
+
+@pytest.mark.parametrize("kind", FORMATS)
+def test_an_export_comes_with_an_example_that_runs_and_its_parity(kind: str, data: Path, tmp_path: Path) -> None:
+    exported = cl.export(STORED, kind, data, out=tmp_path / kind, quiet=True)
+    assert exported.parity.images == 300
+    assert exported.parity.largest <= 1e-5
+    assert exported.parity.same.share == 1
+    assert exported.parity.accuracy_lost.difference == 0
+    told = json.loads((exported.folder / "parity.json").read_text())
+    assert told["holds"]
+    assert told["bytes"] == exported.parity.bytes > 1000
+    picture = data / "green" / "000.png"
+    example = [sys.executable, exported.folder / "example.py", picture]
+    done = subprocess.run(example, capture_output=True, text=True, timeout=120, check=True, cwd=tmp_path)
+    name, probability = done.stdout.split()[-2:]
+    predictor = cl.Predictor.open(STORED)
+    found = predictor.probabilities([predictor.decode(picture.read_bytes())])[0]
+    assert name == predictor.class_names[found.argmax()] == "green"
+    assert float(probability) == pytest.approx(found.max(), abs=1e-5)
+
+
+def test_int8_is_calibrated_and_its_loss_measured(data: Path, tmp_path: Path) -> None:
+    exported = cl.export(STORED, "litert", data, out=tmp_path / "int8", int8=True, quiet=True)
+    lost = exported.parity.accuracy_lost
+    assert lost.low is not None
+    assert lost.high is not None
+    assert lost.low <= lost.difference <= lost.high
+    assert exported.parity.accuracy.images == 45
+    assert 0 < exported.parity.mean < 0.05
+
+
+def test_an_export_that_predicts_otherwise_is_not_kept(data: Path, tmp_path: Path) -> None:
+    with pytest.raises(ExportError, match=r"mean difference .* over 1e-09 .*nothing is kept"):
+        cl.export(STORED, "onnx", data, out=tmp_path / "strict", int8=True, bound=1e-9, quiet=True)
+    assert not list(tmp_path.iterdir())
+
+
+def test_what_cannot_be_exported_is_said(data: Path, tmp_path: Path, make_folder: Any) -> None:
+    with pytest.raises(ExperimentError, match="did you mean 'onnx'"):
+        cl.export(STORED, "onx", data)
+    with pytest.raises(ExperimentError, match="--int8 is of onnx, litert"):
+        cl.export(STORED, "keras", data, int8=True)
+    with pytest.raises(ExperimentError, match="--data"):
+        cl.export(STORED, "onnx")
+    with pytest.raises(DataError, match="has the classes cat, dog"):
+        cl.export(STORED, "onnx", make_folder({"cat": 20, "dog": 20}), out=tmp_path / "x", quiet=True)
+
+
+def test_a_missing_runtime_names_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "ai_edge_litert", None)
+    with pytest.raises(ExperimentError, match=r"pip install 'convladder\[export\]'"):
+        exporting.check("litert", int8=False)
+
+
+def test_parity_is_judged_by_the_largest_difference() -> None:
+    here = np.array([[0.6, 0.4], [0.3, 0.7], [0.51, 0.49]], np.float32)
+    there = np.array([[0.6, 0.4], [0.3, 0.7], [0.49, 0.51]], np.float32)
+    found = parity.measure(
+        Predicted(here, 2.0), Predicted(there, 1.0), np.array([0, 1]), sizes=(10, 20), bound=None, int8=False
+    )
+    assert found.largest == pytest.approx(0.02)
+    assert found.mean == pytest.approx(0.02 / 3)
+    assert found.same.share == pytest.approx(2 / 3)
+    assert not found.holds
+    assert (found.accuracy.share, found.accuracy.images) == (1, 2)
+    rounded = parity.measure(
+        Predicted(here, 2.0), Predicted(there, 1.0), np.array([0, 1]), sizes=(10, 20), bound=None, int8=True
+    )
+    assert rounded.holds

@@ -1,0 +1,200 @@
+"""`predict`: the same pixels and probabilities as in training, from wherever pictures lie (FAULTS D20, W9)."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tarfile
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import convladder as cl
+from convladder.errors import BundleError, ExperimentError, RunError
+from convladder.evaluation import predictions
+from convladder.ship import printing
+from stored_bundle import CLASSES, STORED, coloured, make_folder
+
+HEAVY = [
+    "keras",
+    "tensorflow",
+    "pandas",
+    "scipy",
+    "sklearn",
+    "matplotlib",
+    "jinja2",
+    "safetensors",
+    "optuna",
+    "h5py",
+]
+
+
+def predict(*words: object, stdin: bytes = b"") -> subprocess.CompletedProcess[bytes]:
+    """Run the command where no more can be imported than prediction needs."""
+    code = (
+        "import sys\n"
+        f"sys.modules.update(dict.fromkeys({HEAVY!r}))\n"
+        "from convladder.cli import main\nsys.argv = ['convladder', 'predict', *sys.argv[1:]]\nmain()"
+    )
+    command = [sys.executable, "-c", code, *map(str, words)]
+    return subprocess.run(command, input=stdin, capture_output=True, timeout=120, check=False)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Images of three classes, one of another size, and a file that is none."""
+    root = make_folder(tmp_path_factory.mktemp("pictures") / "new", images=3)
+    Image.fromarray(coloured(np.random.default_rng(5), 2, size=50)).save(root / "large.jpg", quality=95)
+    (root / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\n")
+    (root / "notes.txt").write_text("not a picture")
+    return root
+
+
+def test_every_picture_gets_a_line_and_a_broken_one_its_reason(folder: Path) -> None:
+    done = predict(STORED, folder)
+    lines = done.stdout.decode().splitlines()
+    assert done.returncode == 1
+    assert len(lines) == 11
+    assert "not read: " in next(line for line in lines if "broken" in line)
+    assert b"1 of 11 could not be read" in done.stderr
+    right = [
+        line for line in lines for name in CLASSES if f"{os.sep}{name}{os.sep}" in line and f"  {name} " in line
+    ]
+    assert len(right) == 9
+
+
+def test_rows_for_programs(folder: Path) -> None:
+    done = predict(STORED, folder / "red", "--csv", "--top", 2)
+    rows = list(csv.DictReader(io.StringIO(done.stdout.decode())))
+    assert done.returncode == 0
+    assert [row["class"] for row in rows] == ["red"] * 3
+    assert float(rows[0]["probability"]) > float(rows[0]["probability_2"])
+    lines = predict(STORED, folder / "red", "--json").stdout.decode().splitlines()
+    assert [json.loads(line)["path"] for line in lines] == [row["path"] for row in rows]
+    assert json.loads(lines[0])["probability"] == pytest.approx(float(rows[0]["probability"]))
+
+
+def test_archives_patterns_and_standard_input(folder: Path, tmp_path: Path) -> None:
+    expected = predict(STORED, folder / "blue", "--csv").stdout.decode().splitlines()[1:]
+
+    def found(*words: object, stdin: bytes = b"") -> list[str]:
+        done = predict(STORED, *words, "--csv", stdin=stdin)
+        assert done.returncode == 0, done.stderr
+        return [line.split(",", 1)[1] for line in done.stdout.decode().splitlines()[1:]]
+
+    wanted = [line.split(",", 1)[1] for line in expected]
+    shutil.make_archive(str(tmp_path / "zipped"), "zip", folder / "blue")
+    shutil.make_archive(str(tmp_path / "packed"), "gztar", folder / "blue")
+    assert sorted(found(tmp_path / "zipped.zip")) == sorted(wanted)
+    assert sorted(found(tmp_path / "packed.tar.gz")) == sorted(wanted)
+    assert found(f"{folder}/blue/*.png") == wanted
+    assert found("-", stdin="\n".join(line.split(",")[0] for line in expected).encode()) == wanted
+    assert found("-", stdin=(folder / "blue" / "000.png").read_bytes()) == wanted[:1]
+
+
+def test_a_place_without_pictures_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    done = predict(STORED, tmp_path / "empty")
+    assert done.returncode == 2
+    assert b"no picture in" in done.stderr
+    assert predict(STORED, tmp_path / "missing.png").returncode == 1
+    assert predict(tmp_path / "missing.convladder", tmp_path).returncode == 2
+    assert predict(STORED, tmp_path, "--csv", "--json").returncode == 2
+
+
+def test_names_that_are_formulas_or_control_a_terminal_are_neutralised(folder: Path, tmp_path: Path) -> None:
+    for name in ("=cmd()", "\x1b[2Jgone"):
+        shutil.copy(folder / "red" / "000.png", tmp_path / f"{name}.png")
+    os.chdir(tmp_path)
+    rows = predict(STORED, "=cmd().png", "--csv").stdout.decode().splitlines()
+    assert rows[1].startswith("'=cmd().png,")
+    assert b"\x1b" not in predict(STORED, tmp_path).stdout
+    assert printing.neutral("@x") == "'@x"
+
+
+def test_an_archive_that_reaches_outside_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "evil.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("../../outside.png", b"x")
+    done = predict(STORED, path)
+    assert done.returncode == 2
+    assert b"outside itself" in done.stderr
+    with tarfile.open(tmp_path / "evil.tar", "w") as packed:
+        link = tarfile.TarInfo("link.png")
+        link.type, link.linkname = tarfile.SYMTYPE, "/etc/passwd"
+        packed.addfile(link)
+    assert b"no picture in" in predict(STORED, tmp_path / "evil.tar").stderr
+
+
+def test_images_in_memory() -> None:
+    predictor = cl.Predictor.open(STORED)
+    draw = np.random.default_rng(0)
+    grey = draw.integers(0, 256, (2, 12, 12), dtype=np.uint8)
+    same = predictor.probabilities(np.repeat(grey[..., np.newaxis], 3, axis=3))
+    np.testing.assert_array_equal(predictor.probabilities(grey), same)
+    np.testing.assert_array_equal(predictor.probabilities(grey[..., np.newaxis]), same)
+    assert predictor.probabilities([]).shape == (0, 3)
+    mixed = [grey[0], draw.integers(0, 256, (30, 20, 3), dtype=np.uint8)]
+    np.testing.assert_allclose(predictor.probabilities(mixed)[0], same[0], atol=1e-6)
+    for wrong in (grey.astype(np.float32), np.zeros((1, 12, 12, 4), np.uint8), np.zeros((1, 0, 5), np.uint8)):
+        with pytest.raises(ExperimentError, match="images are uint8 of the shape"):
+            predictor.probabilities(wrong)
+    assert predictor.read(same, top=3)[0].top[0] == (
+        predictor.read(same)[0].class_name,
+        pytest.approx(same[0].max()),
+    )
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> cl.Run:
+    """A short training on images of several sizes, some of them photographs to a network of this size."""
+    root = make_folder(tmp_path_factory.mktemp("trained") / "images", images=20)
+    draw = np.random.default_rng(9)
+    for label, name in enumerate(CLASSES):
+        for number in range(20):
+            side = [(40, 90), (200, 31), (9, 9)][number % 3]
+            pixels = np.asarray(Image.fromarray(coloured(draw, label, size=16)).resize(side))
+            Image.fromarray(pixels).save(root / name / f"photograph-{number:02}.jpg", quality=90)
+    changes = {"data.image_size": [16, 16], "model.filters": [4, 6], "train.batch_size": 16}
+    out = tmp_path_factory.mktemp("run") / "run"
+    return cl.train(root, "lenet5", epochs=2, changes=changes, out=out, quiet=True)
+
+
+def test_a_bundle_predicts_what_the_evaluation_predicted(run: cl.Run, tmp_path: Path) -> None:
+    path = run.bundle(tmp_path / "run.convladder")
+    predictor = cl.Predictor.open(path)
+    root = Path(run.experiment.data.source)
+    tested = run.tested
+    pixels = [predictor.decode((root / name).read_bytes()) for name in tested["path"]]
+    bank = cl.load(root, changes={"data.image_size": [16, 16]}, quiet=True).bank
+    rows = {record.path: row for record, row in zip(bank.records, bank.rows, strict=True)}
+    for name, decoded in zip(tested["path"], pixels, strict=True):
+        np.testing.assert_array_equal(decoded, bank.images[rows[name]])
+    cooled = np.log(predictions.probabilities(tested)) / predictor.contents.temperature
+    expected = np.exp(cooled) / np.exp(cooled).sum(axis=1, keepdims=True)
+    np.testing.assert_allclose(predictor.probabilities(pixels), expected, atol=1e-5)
+    frame = run.predict([root / name for name in tested["path"]])
+    np.testing.assert_allclose(frame["confidence"], predictor.probabilities(pixels).max(axis=1), atol=1e-5)
+
+
+def test_a_run_is_as_good_as_its_bundle(run: cl.Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    path = run.bundle()
+    assert path == Path(f"{run.folder.name}.convladder")
+    with pytest.raises(RunError, match="is there already"):
+        run.bundle()
+    with pytest.raises(BundleError, match="cannot open"):
+        cl.Bundle(tmp_path / "other.convladder")
+    bundle = cl.Bundle(path)
+    assert bundle.contents.class_names == tuple(run.network["class_names"])
+    assert str(run.folder) not in bundle.card
+    assert bundle.card.startswith("# Model card")
+    assert bundle.contents.figures.accuracy.share == pytest.approx(run.metrics["test"]["accuracy"])
