@@ -15,7 +15,7 @@ from convladder.data.images import ImageForm, Pixels
 from convladder.ship import making
 
 CLASSES = ("bird", "cat", "dog")
-TEMPERATURE = 0.5
+TEMPERATURE = 1.5
 
 
 def make_bundle(path: Path, model: Mapping[str, Any], form: ImageForm, seen: Pixels | None = None) -> Bundle:
@@ -23,8 +23,11 @@ def make_bundle(path: Path, model: Mapping[str, Any], form: ImageForm, seen: Pix
 
     Its moving statistics are those of the images `seen`, so that it tells them apart.
     """
+    import keras
+
     from convladder.models import convnet, networks
 
+    keras.utils.set_random_seed(0)
     experiment = Experiment().replace({f"model.{key}": value for key, value in model.items()})
     channels = experiment.model.channels or form.channels
     statistics = convnet.Statistics((120.0,) * channels, (60.0,) * channels)

@@ -18,6 +18,9 @@ COMMANDS = [
     "ladder",
     "report",
     "explain",
+    "bundle",
+    "export",
+    "predict",
     "compare",
     "cache",
 ]

@@ -69,10 +69,11 @@ def test_every_network_of_the_ladders_predicts_the_same_in_every_format(
     bundle = make_bundle(tmp_path / "x.convladder", NETWORKS[name], form, seen)
     expected = formats.network_of(bundle).predict_on_batch(seen.astype(np.float32))
     assert np.ptp(expected, axis=0).max() > 1e-3  # it looks at the images
+    bound = parity.BOUND if name.startswith("transfer") else 1e-5
     for kind, each in FORMATS.items():
         out = tmp_path / each.file
         each.write(bundle, out, None)
-        np.testing.assert_allclose(each.load(out)(seen), expected, atol=parity.BOUND, err_msg=kind)
+        np.testing.assert_allclose(each.load(out)(seen), expected, atol=bound, err_msg=kind)
     if name.startswith("transfer"):
         return  # of 53 layers with weights that were drawn, whole numbers leave nothing
     for kind in ("onnx", "litert"):

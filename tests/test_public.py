@@ -18,6 +18,7 @@ ROOT = Path(__file__).parent.parent
 def test_the_public_names() -> None:
     assert convladder.__all__ == [
         "Augmentation",
+        "Bundle",
         "Check",
         "Climb",
         "Comparison",
@@ -27,6 +28,7 @@ def test_the_public_names() -> None:
         "Experiment",
         "Ladder",
         "Parallel",
+        "Predictor",
         "Reproduction",
         "Run",
         "Rung",
@@ -35,6 +37,7 @@ def test_the_public_names() -> None:
         "check",
         "climb",
         "compare",
+        "export",
         "load",
         "load_ladder",
         "reproduce",

@@ -81,6 +81,11 @@ def main() -> NoReturn:
     except ConvladderError as error:
         _say_error(str(error))
         sys.exit(2)
+    except ModuleNotFoundError as error:
+        if (error.name or "").startswith("convladder"):
+            raise
+        _say_error(f"{error.name} is not installed: here is what predicts alone. For all: pip install convladder")
+        sys.exit(2)
     except OSError as error:
         if not is_full_disk(error):
             raise
