@@ -18,6 +18,7 @@ import pytest
 from PIL import Image
 
 import convladder as cl
+from convladder import donors
 from convladder.errors import BundleError, ExperimentError, RunError
 from convladder.evaluation import predictions
 from convladder.ship import printing
@@ -198,3 +199,21 @@ def test_a_run_is_as_good_as_its_bundle(run: cl.Run, tmp_path: Path, monkeypatch
     assert str(run.folder) not in bundle.card
     assert bundle.card.startswith("# Model card")
     assert bundle.contents.figures.accuracy.share == pytest.approx(run.metrics["test"]["accuracy"])
+
+
+def test_a_backbone_may_be_a_bundle(run: cl.Run, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    path = run.bundle(tmp_path / "run.convladder")
+    assert donors.open_donor(path).sum() == donors.open_donor(run.folder).sum()
+    begun = cl.train(
+        make_folder(tmp_path / "few", images=12),
+        "transfer-frozen",
+        pretrained=path,
+        epochs=1,
+        out=tmp_path / "begun",
+    )
+    model = begun.experiment.model
+    assert (model.backbone, model.filters) == (str(path), (4, 6))
+    np.testing.assert_array_equal(begun.weights["conv_1/kernel"], run.weights["conv_1/kernel"])
+    assert "a bundle does not say" in " ".join(capfd.readouterr().err.split())
+    with pytest.raises(BundleError, match="cannot open"):
+        cl.train("digits", pretrained="missing.convladder", quiet=True)

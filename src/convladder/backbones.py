@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 from numpy.typing import NDArray
 
-from convladder import kept_weights, published_weights, runs
+from convladder import donors, kept_weights, published_weights
 from convladder.config import Experiment, Model, unknown_name
+from convladder.donors import Donor
 from convladder.errors import ExperimentError, RunError
 from convladder.models.families import FAMILIES, OWN
 from convladder.published_weights import Say, silent
@@ -48,8 +49,8 @@ def changes(pretrained: str | None, weights: str | None, given: Mapping[str, Any
     if pretrained in FAMILIES:
         _refuse_body(pretrained, given)
         return named | {"model.architecture": pretrained}
-    run = _read_run(pretrained)
-    model, taken = run.experiment.model, _body(run)
+    donor = _open_donor(pretrained)
+    model, taken = donor.model, _body(donor)
     _refuse_others(pretrained, taken, {key.removeprefix("model."): value for key, value in given.items()})
     head = {key: getattr(model, key) for key in HEAD}
     return named | {f"model.{key}": value for key, value in (taken | head).items()}
@@ -80,7 +81,7 @@ def settled(model: Model, say: Say = silent) -> dict[str, Any]:
         if model.pretrained or model.architecture == AS_BACKBONE:
             raise ExperimentError(
                 "there is no backbone to start from: give --pretrained NAME (of keras.applications, such as "
-                "MobileNetV2) or --pretrained RUN (the folder of a run)"
+                "MobileNetV2) or --pretrained RUN (the folder of a run, or a bundle)"
             )
         return {}
     taken = _taken(model)
@@ -114,16 +115,6 @@ def packed(model: Model) -> bytes:
     return kept_weights.packed(*_weights(model))
 
 
-def read_arrays(run: runs.Run) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
-    """Return the weights of a run's network by their paths, and its statistics. Raises RunError."""
-    return run.weights, {"statistics": run.network["statistics"]}
-
-
-def sum_of(run: runs.Run) -> str:
-    """Return the SHA-256 of what may be taken from a run. Raises RunError."""
-    return kept_weights.sum_of(*read_arrays(run))
-
-
 def _taken(model: Model) -> dict[str, Any]:
     """Return the settings of the layers that a backbone gives."""
     assert model.backbone is not None
@@ -131,15 +122,15 @@ def _taken(model: Model) -> dict[str, Any]:
         return {"architecture": model.backbone}
     if model.weights:
         raise ExperimentError("--weights are of a network of keras.applications: a run has weights of its own")
-    return _body(_read_run(model.backbone))
+    return _body(_open_donor(model.backbone))
 
 
-def _body(run: runs.Run) -> dict[str, Any]:
-    """Return the settings of the layers of a run's network before its head."""
-    model = run.experiment.model
+def _body(donor: Donor) -> dict[str, Any]:
+    """Return the settings of the layers of a trained network before its head."""
+    model = donor.model
     taken = {key: getattr(model, key) for key in BODY}
     if model.architecture == OWN:
-        taken["channels"] = model.channels or int(run.network["shape"][2])
+        taken["channels"] = model.channels or donor.channels
     return taken
 
 
@@ -165,16 +156,16 @@ def _refuse_body(name: str, given: Mapping[str, Any]) -> None:
 
 
 def _place(backbone: str) -> str:
-    """Return a name as it is, and the path of a folder from the root."""
+    """Return a name as it is, and the path of a run or a bundle from the root."""
     return backbone if backbone in FAMILIES else str(Path(backbone).expanduser().absolute())
 
 
-def _read_run(folder: str) -> runs.Run:
-    """Return the run of a backbone. Raises RunError, or ExperimentError for what may be a name."""
-    path = Path(folder).expanduser()
-    if not path.exists() and path.name == folder:
-        raise ExperimentError(unknown_name(folder, FAMILIES, "backbone") + " (a run is given by its folder)")
-    return runs.Run(path)
+def _open_donor(place: str) -> Donor:
+    """Return what a run or a bundle gives. Raises RunError, BundleError, or ExperimentError for a wrong name."""
+    path = Path(place).expanduser()
+    if not path.exists() and path.name == place and not donors.is_bundle(path):
+        raise ExperimentError(unknown_name(place, FAMILIES, "backbone") + " (a run is given by its folder)")
+    return donors.open_donor(path)
 
 
 def _find(model: Model, say: Say) -> str | None:
@@ -183,7 +174,7 @@ def _find(model: Model, say: Say) -> str | None:
     if model.backbone in FAMILIES and model.backbone_sha256 and kept_weights.is_kept(model.backbone_sha256):
         return model.backbone_sha256  # wherever the file is by now
     if model.backbone not in FAMILIES:
-        return sum_of(_read_run(model.backbone))
+        return _open_donor(model.backbone).sum()
     if not model.pretrained:
         return None
     return published_weights.find(model.backbone, model.weights, say)
@@ -197,7 +188,7 @@ def _weights(model: Model) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
         return {}, {}
     if sha256 is not None and (model.backbone in FAMILIES or kept_weights.is_kept(sha256)):
         return kept_weights.read(sha256)
-    arrays, about = read_arrays(_read_run(model.backbone))
+    arrays, about = map(dict, _open_donor(model.backbone).read())
     _check_same(model, kept_weights.sum_of(arrays, about))
     return arrays, about
 

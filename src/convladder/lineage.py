@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from convladder import backbones, folders, runs
+from convladder import donors, folders, runs
 from convladder.config import Model
 from convladder.data.bank import find_bank
 from convladder.data.dataset import Dataset
@@ -33,7 +33,8 @@ def check_unseen(model: Model, dataset: Dataset, say: Say = silent) -> Dataset:
     for place, run in _ancestors(model):
         seen = _seen_by(run, asked) if run else None
         if run is None:
-            remarks.append(f"cannot tell what the backbone {place} was trained on: it is not there any more")
+            why = "a bundle does not say" if donors.is_bundle(place) else "it is not there any more"
+            remarks.append(f"cannot tell what the backbone {place} was trained on: {why}")
         elif seen is None:
             remarks.append(
                 f"cannot tell what {run.folder} was trained on: its images are not in the cache any more"
@@ -85,7 +86,7 @@ def _ancestors(model: Model) -> Iterator[tuple[str, runs.Run | None]]:
     place, wanted = model.backbone, model.backbone_sha256
     while place is not None and place not in FAMILIES:
         run = runs.Run(place) if folders.is_finished(Path(place)) else None
-        if run is not None and wanted is not None and backbones.sum_of(run) != wanted:
+        if run is not None and wanted is not None and donors.of_run(run).sum() != wanted:
             run = None
         yield place, run
         if run is None:

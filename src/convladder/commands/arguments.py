@@ -41,7 +41,7 @@ Pretrained = Annotated[
     typer.Option(
         "--pretrained",
         metavar="NAME|RUN",
-        help="Start from a network of keras.applications (docs/transfer.md), or from a run's.",
+        help="Start from a network of keras.applications (docs/transfer.md), or from that of a run or a bundle.",
     ),
 ]
 Weights = Annotated[
