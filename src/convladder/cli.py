@@ -56,6 +56,9 @@ app.command(
     epilog="Example:  convladder predict cats.convladder new/ --top 3     or     "
     "find . -name '*.jpg' | convladder predict cats.convladder - --csv > found.csv"
 )(shipping.predict)
+app.command(
+    epilog="Example:  convladder serve cats.convladder --corrections corrected     then open http://127.0.0.1:8000"
+)(shipping.serve)
 app.command(epilog="Example:  convladder cache --clear")(data.cache)
 
 

@@ -114,3 +114,40 @@ def predict(
     if failed:
         errors.print(f"{failed:,} of {len(pictures):,} could not be read", style="red", markup=False)
         raise typer.Exit(1)
+
+
+def serve(
+    bundle: BundleArgument,
+    host: Annotated[str, typer.Option("--host", help="Where to listen; 0.0.0.0 is everywhere.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option("--port", min=0, max=65535, help="0 takes a free one.")] = 8000,
+    allow_host: Annotated[
+        list[str] | None,
+        typer.Option("--allow-host", metavar="NAME", help="By which names it may be asked, beside localhost."),
+    ] = None,
+    token_file: Annotated[
+        Path | None, typer.Option("--token-file", metavar="FILE", help="Ask for the token that this file holds.")
+    ] = None,
+    corrections: Annotated[
+        Path | None,
+        typer.Option(
+            "--corrections", metavar="DIR", help="Collect corrected images there, for the next training."
+        ),
+    ] = None,
+    jobs: Annotated[
+        int | None, typer.Option("--jobs", min=1, metavar="N", help="Threads that compute; default: one a core.")
+    ] = None,
+    log: Annotated[bool, typer.Option("--log", help="Print a line a request.")] = False,
+) -> None:
+    """Answer predictions over HTTP, and show a page that takes pictures (an extra: serve)."""
+    from convladder.ship import predicting, serving
+
+    serving.serve(
+        predicting.open_place(bundle, jobs, errors),
+        host=host,
+        port=port,
+        hosts=tuple(allow_host or ()),
+        token_file=token_file,
+        corrections=corrections,
+        log=log,
+        say=lambda text: errors.print(text, markup=False),
+    )

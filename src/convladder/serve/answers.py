@@ -1,0 +1,112 @@
+"""The answers, as OpenAPI describes them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from convladder.bundle.predictor import Prediction
+from convladder.bundle.reading import Bundle
+from convladder.bundle.schema import Figures, Form, Selection
+from convladder.errors import UnreadableImage
+
+PROBLEMS: dict[int | str, dict[str, Any]] = {
+    400: {"description": "The body, or the form, cannot be read."},
+    401: {"description": "The token is missing or wrong."},
+    403: {"description": "A foreign host or origin."},
+    413: {"description": "More bytes or images than the limit."},
+    422: {"description": "No image among what was sent, or a value out of its range."},
+    503: {"description": "Busy: try again after the seconds in Retry-After."},
+}
+
+
+class Answer(BaseModel):
+    model_config = ConfigDict(populate_by_name=True, serialize_by_alias=True)
+
+
+class Share(Answer):
+    """A class and its probability, from 0 to 1."""
+
+    class_name: str = Field(alias="class")
+    probability: float
+
+
+class OfImage(Answer):
+    """What an image is, or why it cannot be read. `unsure`: its probability is below the bundle's threshold."""
+
+    name: str = ""
+    class_name: str | None = Field(None, alias="class")
+    probability: float | None = None
+    unsure: bool | None = None
+    top: list[Share] = []
+    error: str | None = None
+
+
+class Predictions(Answer):
+    """A prediction an image, in their order."""
+
+    predictions: list[OfImage]
+
+
+class Heat(Answer):
+    """Where the evidence for the class lies, from 0 to 1: a row of cells after the other, from the top."""
+
+    class_name: str = Field(alias="class")
+    cells: list[list[float]]
+
+
+class Corrected(Answer):
+    """Where in the folder of corrections the image is, and how many there are."""
+
+    saved: str
+    count: int
+
+
+class About(Answer):
+    """What a bundle is."""
+
+    version: str
+    trained: str
+    rung: str
+    class_names: tuple[str, ...]
+    form: Form
+    selection: Selection
+    figures: Figures
+    temperature: float
+    card: str
+    corrections: bool
+
+
+def prediction(name: str, found: Prediction) -> OfImage:
+    """Return what is predicted of an image."""
+    top = [Share(class_name=each, probability=round(share, 6)) for each, share in found.top]
+    return OfImage(
+        name=name,
+        class_name=found.class_name,
+        probability=round(found.confidence, 6),
+        unsure=found.unsure,
+        top=top,
+    )
+
+
+def failure(name: str, error: UnreadableImage) -> OfImage:
+    """Return why there is no prediction."""
+    return OfImage(name=name, error=str(error))
+
+
+def about(bundle: Bundle, *, corrections: bool) -> About:
+    """Return what a bundle is."""
+    contents = bundle.contents
+    return About(
+        version=contents.version,
+        trained=contents.trained,
+        rung=contents.rung,
+        class_names=contents.class_names,
+        form=contents.form,
+        selection=contents.selection,
+        figures=contents.figures,
+        temperature=contents.temperature,
+        card=bundle.card,
+        corrections=corrections,
+    )

@@ -1,0 +1,265 @@
+"""The application: what is asked of a bundle by HTTP, and how it answers."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Any
+
+from fastapi import FastAPI, Query, Request
+from fastapi.responses import FileResponse, JSONResponse, PlainTextResponse, Response
+
+from convladder.bundle.occlusion import occlusion_map
+from convladder.bundle.predictor import Predictor
+from convladder.data.images import Pixels
+from convladder.errors import UnreadableImage
+from convladder.processes import cores
+from convladder.serve import answers
+from convladder.serve.batching import QUEUED, Batcher, Busy
+from convladder.serve.bodies import Budget, Limits, Sent, read_images
+from convladder.serve.corrections import Corrections
+from convladder.serve.guard import Guard, Rules
+from convladder.serve.measures import Measures
+from convladder.serve.problems import RETRY_SECONDS, Problem
+
+STATIC = Path(__file__).parent / "static"
+ASSETS = {"app.js": "text/javascript", "style.css": "text/css", "icon.svg": "image/svg+xml"}
+BODY = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "image/*": {"schema": {"type": "string", "format": "binary"}},
+            "multipart/form-data": {
+                "schema": {
+                    "type": "object",
+                    "properties": {"images": {"type": "array", "items": {"type": "string", "format": "binary"}}},
+                }
+            },
+        },
+    }
+}
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How a bundle is served. `seconds` an answer may take, `at_once` how many requests may be at work."""
+
+    rules: Rules = field(default_factory=Rules)
+    limits: Limits = field(default_factory=Limits)
+    corrections: Path | None = None
+    queued: int = QUEUED
+    at_once: int = 512
+    seconds: float = 30.0
+
+
+@dataclass
+class Service:
+    """A bundle at work, and whether it may be asked."""
+
+    predictor: Predictor
+    settings: Settings
+    batcher: Batcher
+    measures: Measures
+    budget: Budget
+    corrections: Corrections | None
+    decoders: ThreadPoolExecutor
+    ready: bool = False
+    at_work: int = field(default=0)
+
+    async def decode(self, images: list[Sent]) -> list[Pixels | UnreadableImage]:
+        """Decode images at the same time, as many as there are cores."""
+        loop = asyncio.get_running_loop()
+        return list(
+            await asyncio.gather(*(loop.run_in_executor(self.decoders, self._decoded, each) for each in images))
+        )
+
+    def _decoded(self, image: Sent) -> Pixels | UnreadableImage:
+        try:
+            return self.predictor.decode(image.content)
+        except UnreadableImage as error:
+            return error
+        except MemoryError:
+            return UnreadableImage("too-large", "there is not enough memory for it")
+
+
+def create_app(predictor: Predictor, settings: Settings | None = None) -> FastAPI:
+    """Return the application that serves a bundle; its `state.service` says whether it is ready."""
+    settings = settings or Settings()
+    service = Service(
+        predictor,
+        settings,
+        Batcher(predictor, settings.queued),
+        Measures(),
+        Budget(settings.limits.in_flight),
+        Corrections(settings.corrections) if settings.corrections else None,
+        ThreadPoolExecutor(cores()),
+    )
+
+    @contextlib.asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        async with service.batcher.running():
+            service.ready = True
+            yield
+            service.ready = False
+        service.decoders.shutdown(wait=False, cancel_futures=True)
+
+    contents = predictor.contents
+    app = FastAPI(
+        title="convladder",
+        version=contents.version,
+        summary=f"Tells {len(contents.class_names)} classes of images apart.",
+        lifespan=lifespan,
+        docs_url=None,  # their pages load scripts from elsewhere
+        redoc_url=None,
+    )
+    app.state.service = service
+    app.add_middleware(Guard, rules=settings.rules)
+    _add_predictions(app, service)
+    _add_corrections(app, service)
+    _add_state(app, service)
+    _add_page(app)
+    app.add_exception_handler(Problem, _answer_problem)  # type: ignore[arg-type]
+    return app
+
+
+async def _answer_problem(request: Request, problem: Problem) -> JSONResponse:
+    """Say what is wrong; the connection ends where some of the body was not read."""
+    headers = {"Retry-After": str(RETRY_SECONDS)} if problem.retry else {}
+    if problem.status in (413, 503):
+        headers["Connection"] = "close"
+    return JSONResponse({"error": problem.why}, problem.status, headers)
+
+
+@contextlib.asynccontextmanager
+async def _at_work(service: Service, request: Request) -> AsyncIterator[list[Sent]]:
+    """Yield the images of a request, as one of those that are at work. Raises Problem."""
+    if not service.ready:
+        raise Problem(503, "not ready", retry=True)
+    if service.at_work >= service.settings.at_once:
+        raise Problem(503, "too many requests at a time: try again", retry=True)
+    service.at_work += 1
+    held = 0
+    try:
+        async with asyncio.timeout(service.settings.seconds):
+            images = await read_images(request, service.settings.limits, service.budget)
+            held = sum(len(image.content) for image in images)
+            yield images
+    except TimeoutError:
+        raise Problem(
+            503, f"no answer within {service.settings.seconds:g} seconds: try again", retry=True
+        ) from None
+    except Busy:
+        raise Problem(503, "too many images wait: try again", retry=True) from None
+    finally:
+        service.at_work -= 1
+        service.budget.give_back(held)
+
+
+def _add_predictions(app: FastAPI, service: Service) -> None:
+    predictor = service.predictor
+
+    @app.post("/v1/predict", openapi_extra=BODY, responses=answers.PROBLEMS, response_model_exclude_none=True)
+    async def predict(
+        request: Request, top: Annotated[int, Query(ge=1, le=1000, description="classes of each image")] = 5
+    ) -> answers.Predictions:
+        """Predict one image, the body, or several, the files of a form; an image that cannot be read says why."""
+        begun = time.perf_counter()
+        async with _at_work(service, request) as images:
+            decoded = await service.decode(images)
+            pixels = [each for each in decoded if not isinstance(each, UnreadableImage)]
+            read = iter(predictor.read(await service.batcher.predict(pixels), top) if pixels else [])
+            found = [
+                answers.failure(image.name, each)
+                if isinstance(each, UnreadableImage)
+                else answers.prediction(image.name, next(read))
+                for image, each in zip(images, decoded, strict=True)
+            ]
+        service.measures.predicted(len(pixels), len(images) - len(pixels), time.perf_counter() - begun)
+        if not pixels:
+            raise Problem(422, "; ".join(filter(None, (each.error for each in found))))
+        return answers.Predictions(predictions=found)
+
+    @app.post("/v1/heat", openapi_extra=BODY, responses=answers.PROBLEMS)
+    async def heat(request: Request) -> answers.Heat:
+        """Say where in an image the evidence for its class lies: what is lost when that part is covered."""
+        async with _at_work(service, request) as images:
+            (pixels,) = await service.decode(images[:1])
+            if isinstance(pixels, UnreadableImage):
+                raise Problem(422, str(pixels))
+            label = int((await service.batcher.predict([pixels]))[0].argmax())
+            loop = asyncio.get_running_loop()
+            cells = await loop.run_in_executor(service.decoders, occlusion_map, predictor, pixels, label)
+        return answers.Heat(
+            class_name=predictor.class_names[label],
+            cells=[[round(each, 4) for each in row] for row in cells.tolist()],
+        )
+
+
+def _add_corrections(app: FastAPI, service: Service) -> None:
+    @app.post("/v1/corrections", openapi_extra=BODY, responses=answers.PROBLEMS)
+    async def correct(
+        request: Request, class_name: Annotated[str, Query(alias="class", description="what it is")]
+    ) -> answers.Corrected:
+        """Keep an image under its right class, for the next training."""
+        if service.corrections is None:
+            raise Problem(404, "corrections are not collected here: serve with --corrections DIR")
+        if class_name not in service.predictor.class_names:
+            raise Problem(422, "there is no such class")
+        form, limits = service.predictor.form, service.predictor.contents.limits
+        async with _at_work(service, request) as images:
+            add, loop = service.corrections.add, asyncio.get_running_loop()
+            try:
+                path = await loop.run_in_executor(
+                    service.decoders, add, images[0].content, form, class_name, limits
+                )
+            except UnreadableImage as error:
+                raise Problem(422, str(error)) from None
+        saved = path.relative_to(service.corrections.folder).as_posix()
+        return answers.Corrected(saved=saved, count=service.corrections.count)
+
+
+def _add_state(app: FastAPI, service: Service) -> None:
+    @app.get("/v1/model")
+    async def model() -> answers.About:
+        """Say what the bundle is: classes, form, figures with their intervals, threshold, model card."""
+        return answers.about(service.predictor.bundle, corrections=service.corrections is not None)
+
+    @app.get("/healthz", response_class=PlainTextResponse)
+    async def health() -> str:
+        """Answer as long as the process lives."""
+        return "alive\n"
+
+    @app.get("/readyz", response_class=PlainTextResponse)
+    async def readiness() -> Response:
+        """Answer 200 from the first prediction on until the end is near, else 503."""
+        return PlainTextResponse("ready\n" if service.ready else "not ready\n", 200 if service.ready else 503)
+
+    @app.get("/metrics", response_class=PlainTextResponse)
+    async def metrics() -> Response:
+        """Counts and times, as Prometheus reads them."""
+        batcher = service.batcher
+        text = service.measures.text(batcher.waiting, service.at_work, batcher.batches, batcher.largest)
+        return Response(text, media_type="text/plain; version=0.0.4")
+
+
+def _add_page(app: FastAPI) -> None:
+    @app.get("/", include_in_schema=False)
+    async def page() -> FileResponse:
+        return FileResponse(STATIC / "index.html", media_type="text/html")
+
+    @app.get("/static/{name}", include_in_schema=False)
+    async def asset(name: str) -> Response:
+        if name not in ASSETS:
+            return JSONResponse({"error": "there is no such file"}, 404)
+        return FileResponse(STATIC / name, media_type=ASSETS[name])
+
+
+def service_of(app: Any) -> Service:
+    """Return the service of an application."""
+    service: Service = app.state.service
+    return service

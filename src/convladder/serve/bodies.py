@@ -1,0 +1,130 @@
+"""What a request brings, read no further than its limits: images, raw or in parts, compressed or not."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from convladder.serve.problems import Problem
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
+
+FORM = "multipart/form-data"
+
+
+@dataclass(frozen=True)
+class Limits:
+    """bytes : of a body, unpacked. images : of a request. in_flight : bytes of all requests that are at work."""
+
+    bytes: int = 32 * 2**20
+    images: int = 64
+    in_flight: int = 256 * 2**20
+
+
+class Budget:
+    """The bytes of all bodies that are held at a time."""
+
+    def __init__(self, most: int) -> None:
+        self.held, self._most = 0, most
+
+    def take(self, size: int) -> None:
+        """Raise Problem where no more can be held."""
+        if self.held + size > self._most:
+            raise Problem(503, "too much is being sent at a time: try again", retry=True)
+        self.held += size
+
+    def give_back(self, size: int) -> None:
+        self.held -= size
+
+
+@dataclass(frozen=True)
+class Sent:
+    """An image file that was sent: its name, "" where it has none, and its bytes."""
+
+    name: str
+    content: bytes
+
+
+async def read_images(request: Request, limits: Limits, budget: Budget) -> list[Sent]:
+    """Return the images of a request: its body, or the files of a form. Raises Problem.
+
+    The caller gives their bytes back to the budget.
+    """
+    body = await read_body(request, limits, budget)
+    try:
+        kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+        images = await _files(request, body, limits) if kind == FORM else [Sent("", body)]
+        if not any(image.content for image in images):
+            raise Problem(400, "no image was sent: send one as the body, or several as a form's files")
+        if len(images) > limits.images:
+            raise Problem(413, f"over {limits.images} images in a request")
+    except BaseException:
+        budget.give_back(len(body))
+        raise
+    budget.give_back(len(body) - sum(len(image.content) for image in images))
+    return images
+
+
+async def read_body(request: Request, limits: Limits, budget: Budget) -> bytes:
+    """Return the body, unpacked; its bytes are taken from the budget. Raises Problem."""
+    announced = request.headers.get("content-length", "")
+    if announced.isdigit() and int(announced) > limits.bytes:
+        raise _too_large(limits)
+    taken, parts = 0, []
+    try:
+        async for part in _unpacked(request, limits):
+            if taken + len(part) > limits.bytes:
+                raise _too_large(limits)
+            budget.take(len(part))
+            taken += len(part)
+            parts.append(part)
+    except BaseException:
+        budget.give_back(taken)
+        raise
+    return b"".join(parts)
+
+
+async def _unpacked(request: Request, limits: Limits) -> AsyncIterator[bytes]:
+    coding = request.headers.get("content-encoding", "identity").strip().lower()
+    if coding == "identity":
+        async for part in request.stream():
+            yield part
+        return
+    if coding not in ("gzip", "deflate"):
+        raise Problem(415, f"bodies come as they are, or in gzip or deflate; got {coding!r}")
+    unpacker = zlib.decompressobj(wbits=zlib.MAX_WBITS | 32 if coding == "gzip" else zlib.MAX_WBITS)
+    try:
+        async for part in request.stream():
+            yield unpacker.decompress(part, limits.bytes + 1)
+            if unpacker.unconsumed_tail:
+                raise _too_large(limits)
+        if not unpacker.eof:
+            raise Problem(400, "the compressed body is cut")
+    except zlib.error:
+        raise Problem(400, "the compressed body is damaged") from None
+
+
+async def _files(request: Request, body: bytes, limits: Limits) -> list[Sent]:
+    from starlette.datastructures import UploadFile
+    from starlette.exceptions import HTTPException
+    from starlette.requests import Request as Read
+
+    async def receive() -> dict[str, object]:
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    again = Read(request.scope, receive)
+    try:
+        async with again.form(max_files=limits.images, max_fields=limits.images) as form:
+            files = [value for _, value in form.multi_items() if isinstance(value, UploadFile)]
+            return [Sent(file.filename or "", await file.read()) for file in files]
+    except HTTPException as error:
+        raise Problem(400, f"the form cannot be read: {error.detail}") from None
+    except (ValueError, KeyError, AssertionError) as error:
+        raise Problem(400, f"the form cannot be read: {error}") from None
+
+
+def _too_large(limits: Limits) -> Problem:
+    return Problem(413, f"over {limits.bytes:,} bytes")

@@ -1,0 +1,219 @@
+"use strict";
+
+// Everything from the server and from file names is put in as text, never as markup.
+
+const TOP = 5;
+const SHOWN = 50; // entries that are kept
+const find = (selector, within = document) => within.querySelector(selector);
+const status = (text) => { find("#status").textContent = text; };
+const percent = (share) => `${(100 * share).toFixed(1)} %`;
+
+let model = null;
+let token = sessionStorage.getItem("token");
+let stream = null;
+
+async function ask(path, options = {}) {
+  const headers = { ...options.headers, ...(token ? { Authorization: `Bearer ${token}` } : {}) };
+  let answer;
+  try {
+    answer = await fetch(path, { ...options, headers });
+  } catch {
+    throw new Error("The server does not answer: is it still running?");
+  }
+  if (answer.status === 401) find("#access").hidden = false;
+  const said = await answer.json();
+  if (!answer.ok) throw new Error(said.error ?? "The server could not answer.");
+  return said;
+}
+
+const send = (path, file) => ask(path, { method: "POST", body: file, headers: { "Content-Type": "application/octet-stream" } });
+
+async function begin() {
+  try {
+    model = await ask("/v1/model");
+  } catch (error) {
+    status(error.message);
+    return;
+  }
+  find("#access").hidden = true;
+  status("");
+  const { accuracy } = model.figures;
+  const range = `${percent(accuracy.low)} to ${percent(accuracy.high)}`;
+  find("#about").textContent =
+    `It tells ${model.class_names.length} classes apart, and was right on ${percent(accuracy.share)} ` +
+    `(95 % interval ${range}) of ${accuracy.images.toLocaleString()} test images. It knows nothing else.`;
+  find("#card").textContent = model.card.replace(/<!--[\s\S]*?-->\n?/g, "");
+}
+
+async function predictAll(files) {
+  const pictures = [...files].filter((file) => file.size > 0);
+  for (const [place, file] of pictures.entries()) {
+    status(pictures.length > 1 ? `Looking at ${place + 1} of ${pictures.length} …` : "Looking …");
+    await predictOne(file);
+  }
+  if (pictures.length > 1) status(`${pictures.length} pictures are below.`);
+}
+
+async function predictOne(file) {
+  try {
+    const { predictions } = await send(`/v1/predict?top=${TOP}`, file);
+    const found = predictions[0];
+    add(file, found);
+    status(`${file.name || "The picture"}: ${found.class}, ${percent(found.probability)}${found.unsure ? ", unsure" : ""}`);
+  } catch (error) {
+    add(file, null, error.message);
+    status(error.message);
+  }
+}
+
+function add(file, found, problem = "") {
+  const entry = find("#entry").content.firstElementChild.cloneNode(true);
+  const picture = find("img", entry);
+  picture.src = URL.createObjectURL(file);
+  picture.alt = file.name ? `The picture ${file.name}` : "The picture";
+  find(".name", entry).textContent = file.name || "from the clipboard or the camera";
+  if (found) {
+    find(".class", entry).textContent = found.class;
+    find(".unsure", entry).hidden = !found.unsure;
+    find(".bars", entry).append(...found.top.map(bar));
+    find(".look", entry).addEventListener("click", () => look(entry, file));
+    if (model?.corrections) offerCorrection(entry, file, found.class);
+  } else {
+    entry.classList.add("failed");
+    find(".class", entry).textContent = "Not a picture that can be read";
+    find(".note", entry).textContent = problem;
+    find(".buttons", entry).remove();
+  }
+  const history = find("#history");
+  history.prepend(entry);
+  while (history.children.length > SHOWN) remove(history.lastElementChild);
+  find("#nothing").hidden = true;
+  find("#clear").hidden = false;
+}
+
+function bar({ class: name, probability }) {
+  const row = document.createElement("li");
+  const [label, share] = ["label", "share"].map((kind) => Object.assign(document.createElement("span"), { className: kind }));
+  const meter = Object.assign(document.createElement("meter"), { min: 0, max: 1, value: probability });
+  label.textContent = label.title = name;
+  meter.setAttribute("aria-hidden", "true");
+  share.textContent = percent(probability);
+  row.append(label, meter, share);
+  return row;
+}
+
+async function look(entry, file) {
+  const [canvas, button, note] = [".heat", ".look", ".note"].map((each) => find(each, entry));
+  if (!canvas.hidden) {
+    canvas.hidden = true;
+    button.setAttribute("aria-pressed", "false");
+    note.textContent = "";
+    return;
+  }
+  button.disabled = true;
+  try {
+    const { cells, class: name } = await send("/v1/heat", file);
+    draw(canvas, cells);
+    canvas.hidden = false;
+    button.setAttribute("aria-pressed", "true");
+    const any = cells.flat().some((cell) => cell > 0);
+    note.textContent = any
+      ? `Bright: covering this part lowers the probability of ${name} most.`
+      : `No single part decides: covering any of it does not lower the probability of ${name}.`;
+  } catch (error) {
+    note.textContent = error.message;
+  } finally {
+    button.disabled = false;
+  }
+}
+
+// Where there is no evidence the picture is darkened, so that no colour has to be told from another.
+function draw(canvas, cells) {
+  const [high, wide] = [cells.length, cells[0].length];
+  const small = Object.assign(document.createElement("canvas"), { width: wide, height: high });
+  const pixels = new ImageData(wide, high);
+  cells.flat().forEach((cell, place) => pixels.data.set([0, 0, 0, Math.round(215 * (1 - cell))], 4 * place));
+  small.getContext("2d").putImageData(pixels, 0, 0);
+  Object.assign(canvas, { width: 16 * wide, height: 16 * high });
+  const context = canvas.getContext("2d");
+  context.imageSmoothingQuality = "high";
+  context.drawImage(small, 0, 0, canvas.width, canvas.height);
+}
+
+function offerCorrection(entry, file, predicted) {
+  const [place, select, save, note] = [".correct", "select", ".save", ".note"].map((each) => find(each, entry));
+  for (const name of model.class_names) select.add(new Option(name, name, false, name === predicted));
+  place.hidden = false;
+  save.addEventListener("click", async () => {
+    save.disabled = true;
+    try {
+      const { count } = await send(`/v1/corrections?class=${encodeURIComponent(select.value)}`, file);
+      note.textContent = `Kept as ${select.value}: ${count} ${count === 1 ? "picture waits" : "pictures wait"} for the next training.`;
+    } catch (error) {
+      note.textContent = error.message;
+    } finally {
+      save.disabled = false;
+    }
+  });
+}
+
+function remove(entry) {
+  URL.revokeObjectURL(find("img", entry).src);
+  entry.remove();
+}
+
+async function openCamera() {
+  try {
+    stream = await navigator.mediaDevices.getUserMedia({ video: { facingMode: "environment" } });
+  } catch {
+    status("The camera is not there, or may not be used. (Browsers allow it on localhost and with https.)");
+    return;
+  }
+  find("#video").srcObject = stream;
+  find("#viewfinder").hidden = false;
+  find("#take").focus();
+}
+
+function closeCamera() {
+  stream?.getTracks().forEach((track) => track.stop());
+  stream = null;
+  find("#viewfinder").hidden = true;
+  find("#camera").focus();
+}
+
+function takePicture() {
+  const video = find("#video");
+  const canvas = Object.assign(document.createElement("canvas"), { width: video.videoWidth, height: video.videoHeight });
+  canvas.getContext("2d").drawImage(video, 0, 0);
+  canvas.toBlob((blob) => { if (blob) predictAll([new File([blob], "camera.png", { type: "image/png" })]); });
+}
+
+const files = find("#files");
+find("#choose").addEventListener("click", () => files.click());
+files.addEventListener("change", () => { predictAll(files.files).finally(() => { files.value = ""; }); });
+find("#camera").addEventListener("click", openCamera);
+find("#close").addEventListener("click", closeCamera);
+find("#take").addEventListener("click", takePicture);
+find("#clear").addEventListener("click", () => {
+  [...find("#history").children].forEach(remove);
+  find("#nothing").hidden = false;
+  find("#clear").hidden = true;
+  status("Cleared.");
+  find("#choose").focus();
+});
+find("#access").addEventListener("submit", (event) => {
+  event.preventDefault();
+  token = find("#token").value.trim();
+  sessionStorage.setItem("token", token);
+  begin();
+});
+document.addEventListener("paste", (event) => predictAll(event.clipboardData.files));
+const drop = find("#drop");
+document.addEventListener("dragover", (event) => { event.preventDefault(); drop.classList.add("over"); });
+document.addEventListener("dragleave", (event) => { if (!event.relatedTarget) drop.classList.remove("over"); });
+document.addEventListener("drop", (event) => {
+  event.preventDefault();
+  drop.classList.remove("over");
+  predictAll(event.dataTransfer.files);
+});
+begin();

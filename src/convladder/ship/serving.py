@@ -1,0 +1,68 @@
+"""A bundle served as a person asks for it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from convladder import extras, files
+from convladder.bundle.predictor import Predictor
+from convladder.errors import ExperimentError
+
+LEAST_TOKEN = 16  # characters
+EXTRA = "serve"
+
+
+def serve(
+    predictor: Predictor,
+    *,
+    host: str,
+    port: int,
+    hosts: tuple[str, ...],
+    token_file: Path | None,
+    corrections: Path | None,
+    log: bool,
+    say: Callable[[str], None],
+) -> None:
+    """Serve a bundle until a signal says otherwise; `say` is told where.
+
+    Raises ExperimentError where the extra is missing, the place is taken, or the token's file holds none.
+    """
+    for module in ("fastapi", "uvicorn", "python_multipart", "prometheus_client"):
+        extras.require(module, EXTRA)
+    from convladder.serve import server
+    from convladder.serve.app import Settings, create_app, service_of
+    from convladder.serve.guard import LOCAL, Rules
+
+    token = None if token_file is None else read_token(token_file)
+    if corrections is not None:
+        files.make_folder(corrections)
+    own = () if host in ("0.0.0.0", "::") else (f"[{host}]" if ":" in host else host,)
+    rules = Rules((*LOCAL, *own, *(each.lower() for each in hosts)), token)
+    app = create_app(predictor, Settings(rules=rules, corrections=corrections))
+    service = service_of(app)
+
+    def stop() -> None:
+        service.ready = False
+
+    with server.listening(host, port) as opened:
+        place = f"http://{own[0] if own else '127.0.0.1'}:{opened.getsockname()[1]}"
+        if token is None and host not in ("127.0.0.1", "localhost", "::1"):
+            say(f"careful: anybody who reaches {host} may ask; --token-file asks for a token")
+        server.run(
+            app, opened, stop, lambda: say(f"serving {predictor.bundle.path} on {place} (Ctrl-C ends it)"), log
+        )
+
+
+def read_token(path: Path) -> str:
+    """Return the token that a file holds. Raises ExperimentError."""
+    try:
+        token = path.read_text(encoding="ascii").strip()
+    except (OSError, ValueError) as error:
+        raise ExperimentError(f"cannot read the token in {path}: {error}") from None
+    if len(token) < LEAST_TOKEN or not token.isprintable() or " " in token:
+        raise ExperimentError(
+            f"{path} holds no token: {LEAST_TOKEN} characters or more without a space, such as "
+            "python -c 'import secrets; print(secrets.token_urlsafe())' prints"
+        )
+    return token
