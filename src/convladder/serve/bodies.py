@@ -12,6 +12,7 @@ from convladder.serve.problems import Problem
 if TYPE_CHECKING:
     from starlette.requests import Request
 
+LINGER = 2**20  # bytes that are read after a refusal
 FORM = "multipart/form-data"
 
 
@@ -73,31 +74,42 @@ async def read_body(request: Request, limits: Limits, budget: Budget) -> bytes:
     announced = request.headers.get("content-length", "")
     if announced.isdigit() and int(announced) > limits.bytes:
         raise _too_large(limits)
-    taken, parts = 0, []
+    taken, parts, stream = 0, [], request.stream()
     try:
-        async for part in _unpacked(request, limits):
+        async for part in _unpacked(request, stream, limits):
             if taken + len(part) > limits.bytes:
                 raise _too_large(limits)
             budget.take(len(part))
             taken += len(part)
             parts.append(part)
-    except BaseException:
+    except BaseException as error:
         budget.give_back(taken)
+        if isinstance(error, Problem):
+            await _discard(stream)
         raise
     return b"".join(parts)
 
 
-async def _unpacked(request: Request, limits: Limits) -> AsyncIterator[bytes]:
+async def _discard(stream: AsyncIterator[bytes]) -> None:
+    """Read a little on: a connection that is closed with bytes unread is reset, and the answer with it."""
+    left = LINGER
+    async for part in stream:
+        left -= len(part)
+        if left < 0:
+            return
+
+
+async def _unpacked(request: Request, stream: AsyncIterator[bytes], limits: Limits) -> AsyncIterator[bytes]:
     coding = request.headers.get("content-encoding", "identity").strip().lower()
     if coding == "identity":
-        async for part in request.stream():
+        async for part in stream:
             yield part
         return
     if coding not in ("gzip", "deflate"):
         raise Problem(415, f"bodies come as they are, or in gzip or deflate; got {coding!r}")
     unpacker = zlib.decompressobj(wbits=zlib.MAX_WBITS | 32 if coding == "gzip" else zlib.MAX_WBITS)
     try:
-        async for part in request.stream():
+        async for part in stream:
             yield unpacker.decompress(part, limits.bytes + 1)
             if unpacker.unconsumed_tail:
                 raise _too_large(limits)

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 OPEN = ("/healthz", "/readyz", "/", "/static/app.js", "/static/style.css", "/static/icon.svg")  # without a token
+LARGEST_HEAD = 16 * 1024  # bytes of a request's headers
 LOCAL = ("127.0.0.1", "localhost", "[::1]")
 HEADERS = (
     (
@@ -50,7 +51,8 @@ class Guard:
             await send(message)
 
         headers = {name.lower(): value.decode("latin-1") for name, value in scope["headers"]}
-        refusal = self._refusal(scope["path"], headers)
+        large = sum(len(name) + len(value) for name, value in scope["headers"]) > LARGEST_HEAD
+        refusal = (431, "the headers are too large") if large else self._refusal(scope["path"], headers)
         if refusal is None:
             await self._app(scope, receive, send_with_headers)
             return

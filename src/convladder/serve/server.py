@@ -15,10 +15,10 @@ import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from convladder.errors import ExperimentError
+from convladder.serve.guard import LARGEST_HEAD
 
 ARRIVAL_SECONDS = 8.0  # that a request may take to arrive, and
 ARRIVAL_RATE = 50_000  # for each so many bytes of it another second
-LARGEST_HEAD = 16 * 1024  # bytes of a request's headers
 
 
 class PatientProtocol(H11Protocol):

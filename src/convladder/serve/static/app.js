@@ -83,6 +83,7 @@ function add(file, found, problem = "") {
     find(".class", entry).textContent = "Not a picture that can be read";
     find(".note", entry).textContent = problem;
     find(".buttons", entry).remove();
+    find(".picture", entry).remove();
   }
   const history = find("#history");
   history.prepend(entry);
@@ -93,12 +94,13 @@ function add(file, found, problem = "") {
 
 function bar({ class: name, probability }) {
   const row = document.createElement("li");
-  const [label, share] = ["label", "share"].map((kind) => Object.assign(document.createElement("span"), { className: kind }));
-  const meter = Object.assign(document.createElement("meter"), { min: 0, max: 1, value: probability });
+  const [label, track, fill, share] = ["label", "track", "fill", "share"].map((kind) =>
+    Object.assign(document.createElement("span"), { className: kind }));
   label.textContent = label.title = name;
-  meter.setAttribute("aria-hidden", "true");
+  fill.style.width = `${100 * probability}%`;
+  track.append(fill);
   share.textContent = percent(probability);
-  row.append(label, meter, share);
+  row.append(label, track, share);
   return row;
 }
 
@@ -158,7 +160,8 @@ function offerCorrection(entry, file, predicted) {
 }
 
 function remove(entry) {
-  URL.revokeObjectURL(find("img", entry).src);
+  const picture = find("img", entry);
+  if (picture) URL.revokeObjectURL(picture.src);
   entry.remove();
 }
 

@@ -1,0 +1,362 @@
+"""The server: what it answers, and what it bears (FAULTS W1 to W8, D20)."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import gzip
+import io
+import signal
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import numpy as np
+import psutil
+import pytest
+from PIL import Image
+
+import convladder as cl
+from convladder.bundle.occlusion import CELLS, occlusion_map
+from convladder.errors import ExperimentError
+from convladder.serve.app import Settings, create_app
+from convladder.serve.bodies import Limits
+from convladder.serve.guard import Rules
+from convladder.serve.server import ARRIVAL_SECONDS
+from convladder.ship.serving import read_token
+from served import Served, served
+from stored_bundle import STORED, coloured
+
+LIMIT = Limits().bytes
+
+
+def picture(label: int = 2, kind: str = "PNG", seed: int = 0) -> bytes:
+    content = io.BytesIO()
+    Image.fromarray(coloured(np.random.default_rng(seed), label)).save(content, kind)
+    return content.getvalue()
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    with served(STORED, "--corrections", tmp_path_factory.mktemp("corrections") / "corrected") as running:
+        yield running
+
+
+@pytest.fixture
+def client(server: Served) -> Iterator[httpx.Client]:
+    with httpx.Client(base_url=server.url, timeout=60) as client:
+        yield client
+
+
+def test_one_image_is_predicted_as_the_bundle_does(client: httpx.Client) -> None:
+    predictor = cl.Predictor.open(STORED)
+    found = client.post("/v1/predict?top=3", content=picture()).json()["predictions"][0]
+    expected = predictor.probabilities([predictor.decode(picture())])[0]
+    assert found["class"] == "red"
+    assert found["unsure"] is bool(expected.max() < (predictor.contents.selection.threshold or 2))
+    by_name = {each["class"]: each["probability"] for each in found["top"]}
+    np.testing.assert_allclose([by_name[name] for name in predictor.class_names], expected, atol=1e-5)
+
+
+def test_several_images_come_as_files_of_a_form(client: httpx.Client) -> None:
+    files = [("images", (f"{place}.jpg", picture(place, "JPEG"))) for place in range(3)]
+    found = client.post("/v1/predict", files=[*files, ("images", ("no.jpg", b"no image"))]).json()["predictions"]
+    assert [each["name"] for each in found] == ["0.jpg", "1.jpg", "2.jpg", "no.jpg"]
+    assert [each.get("class") for each in found] == ["blue", "green", "red", None]
+    assert "unsupported" in found[3]["error"]
+
+
+def test_what_is_no_image_is_said(client: httpx.Client) -> None:
+    answer = client.post("/v1/predict", content=b"no image")
+    assert answer.status_code == 422
+    assert "unsupported" in answer.json()["error"]
+    assert client.post("/v1/predict").status_code == 400
+    assert client.post("/v1/predict?top=0", content=picture()).status_code == 422
+    assert client.get("/v1/predict").status_code == 405
+    assert client.get("/nowhere").status_code == 404
+
+
+def test_the_model_its_health_and_its_measures(client: httpx.Client) -> None:
+    model = client.get("/v1/model").json()
+    assert model["class_names"] == ["blue", "green", "red"]
+    assert model["figures"]["accuracy"]["low"] < 1
+    assert model["card"].startswith("# Model card")
+    assert client.get("/healthz").text == "alive\n"
+    assert client.get("/readyz").status_code == 200
+    client.post("/v1/predict", content=picture())
+    measures = client.get("/metrics").text
+    assert 'convladder_images_total{outcome="predicted"}' in measures
+    assert "convladder_request_seconds_bucket" in measures
+    paths = client.get("/openapi.json").json()["paths"]
+    assert {"/v1/predict", "/v1/heat", "/v1/corrections", "/v1/model", "/healthz", "/readyz", "/metrics"} == set(
+        paths
+    )
+
+
+def test_where_the_evidence_lies(client: httpx.Client) -> None:
+    pixels = np.full((12, 12, 3), 128, np.uint8)
+    pixels[6:, 6:] = (255, 0, 0)
+    predictor = cl.Predictor.open(STORED)
+    heat = occlusion_map(predictor, pixels, predictor.class_names.index("red"))
+    assert heat.shape == (CELLS, CELLS)
+    assert heat[CELLS // 2 :, CELLS // 2 :].mean() > 3 * heat[: CELLS // 2, : CELLS // 2].mean()
+    content = io.BytesIO()
+    Image.fromarray(pixels).save(content, "PNG")
+    found = client.post("/v1/heat", content=content.getvalue()).json()
+    assert found["class"] == "red"
+    np.testing.assert_allclose(found["cells"], heat, atol=1e-3)
+
+
+def test_corrections_become_a_class_folder(client: httpx.Client, tmp_path: Path) -> None:
+    with served(STORED, "--corrections", tmp_path / "corrected") as own:
+        first = httpx.post(f"{own.url}/v1/corrections?class=red", content=picture(0)).json()
+        assert first["count"] == 1
+        again = httpx.post(f"{own.url}/v1/corrections?class=green", content=picture(0)).json()
+        assert again["count"] == 1  # what was put right anew is there once
+        assert httpx.post(f"{own.url}/v1/corrections?class=red", content=picture(1, "JPEG")).json()["count"] == 2
+        assert httpx.post(f"{own.url}/v1/corrections?class=red", content=b"no image").status_code == 422
+    found = sorted(path.relative_to(tmp_path / "corrected").as_posix() for path in tmp_path.rglob("*.*"))
+    assert [path.split("/")[0] for path in found] == ["green", "red"]
+    assert (tmp_path / "corrected" / found[0]).read_bytes() == picture(0)
+
+
+@pytest.mark.parametrize("class_name", ["../outside", "/etc", "red\0", "http://127.0.0.1:1/", "", "rot"])
+def test_w8_a_class_that_is_none_writes_nothing(client: httpx.Client, class_name: str) -> None:
+    answer = client.post("/v1/corrections", params={"class": class_name}, content=picture())
+    assert answer.status_code == 422
+
+
+@pytest.mark.parametrize("path", [
+    "/static/../app.py", "/static/%2e%2e/app.py", "/static/..%2fapp.py", "/static//etc/passwd", "/static/%00",
+    "//etc/passwd", "/static/http://127.0.0.1:1/", "/..%5c..%5cetc", "/static/index.html",
+])  # fmt: skip
+def test_w8_nothing_outside_is_read(server: Served, path: str) -> None:
+    answer = raw(server, f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n".encode())
+    assert answer.startswith(b"HTTP/1.1 4")
+
+
+def raw(server: Served, content: bytes) -> bytes:
+    """Send bytes as they are, and return all that comes back."""
+    with socket.create_connection(("127.0.0.1", server.port), timeout=60) as connection:
+        connection.sendall(content)
+        return b"".join(iter(lambda: connection.recv(65536), b""))
+
+
+def head(*lines: str) -> bytes:
+    return "\r\n".join(["POST /v1/predict HTTP/1.1", "Host: 127.0.0.1", *lines, "", ""]).encode()
+
+
+def test_w1_a_body_over_the_limit_is_refused_as_soon_as_it_is_announced(server: Served) -> None:
+    assert raw(server, head(f"Content-Length: {LIMIT + 1}")).startswith(b"HTTP/1.1 413")
+
+
+def test_w1_a_body_that_is_not_announced_is_read_no_further_than_the_limit(server: Served) -> None:
+    sent, piece = 0, b"10000\r\n" + bytes(65536) + b"\r\n"
+    with socket.create_connection(("127.0.0.1", server.port), timeout=60) as connection:
+        connection.sendall(head("Transfer-Encoding: chunked"))
+        with contextlib.suppress(OSError):  # it closes
+            while sent < 4 * LIMIT:
+                connection.sendall(piece)
+                sent += 65536
+    assert LIMIT <= sent < 2 * LIMIT
+
+
+def test_w1_a_compressed_body_is_unpacked_no_further_than_the_limit(server: Served) -> None:
+    bomb = gzip.compress(bytes(20 * LIMIT), 9)
+    assert len(bomb) < 1e6
+    before = psutil.Process(server.process.pid).memory_info().rss
+    answer = raw(
+        server, head("Content-Encoding: gzip", f"Content-Length: {len(bomb)}", "Connection: close") + bomb
+    )
+    assert answer.startswith(b"HTTP/1.1 413")
+    assert psutil.Process(server.process.pid).memory_info().rss - before < 4 * LIMIT
+
+
+def test_w1_a_compressed_image_is_taken(client: httpx.Client) -> None:
+    for coding, packed in (("gzip", gzip.compress(picture())), ("identity", picture())):
+        assert client.post("/v1/predict", content=packed, headers={"Content-Encoding": coding}).status_code == 200
+    assert client.post("/v1/predict", content=picture(), headers={"Content-Encoding": "br"}).status_code == 415
+    broken = gzip.compress(picture())[:-9]
+    assert client.post("/v1/predict", content=broken, headers={"Content-Encoding": "gzip"}).status_code == 400
+
+
+@pytest.mark.parametrize("body", [
+    b"", b"--x", b"--x\r\n\r\n", b"--x\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\nvalue\r\n--x--\r\n",
+    b"--x\r\nContent-Disposition: form-data\r\n\r\n\r\n--x--", b"nothing of a form",
+    b"--x\r\n" + b"A: b\r\n" * 5000,
+])  # fmt: skip
+def test_w2_a_broken_form_is_refused(client: httpx.Client, body: bytes) -> None:
+    for kind in ("multipart/form-data; boundary=x", "multipart/form-data", "multipart/form-data; boundary="):
+        answer = client.post("/v1/predict", content=body, headers={"Content-Type": kind})
+        assert 400 <= answer.status_code < 500
+
+
+def test_w2_ten_thousand_parts_and_giant_headers_are_refused(server: Served, client: httpx.Client) -> None:
+    files = [("images", (f"{place}.png", b"x")) for place in range(10_000)]
+    assert client.post("/v1/predict", files=files).status_code in (400, 413)
+    answer = raw(server, b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nX: " + b"x" * 100_000 + b"\r\n\r\n")
+    assert answer.startswith(b"HTTP/1.1 4")
+    assert client.get("/healthz").status_code == 200
+
+
+def test_w3_connections_that_hardly_move_are_closed_and_others_are_unharmed(server: Served) -> None:
+    slow = [socket.create_connection(("127.0.0.1", server.port)) for _ in range(500)]
+    begun, done = time.monotonic(), threading.Event()
+    request = head("Content-Length: 1000")
+
+    def trickle() -> None:
+        for place in range(60):
+            for connection in slow:
+                with contextlib.suppress(OSError):
+                    connection.send(request[place : place + 1])
+            if done.wait(1):
+                return
+
+    thread = threading.Thread(target=trickle)
+    thread.start()
+    try:
+        assert httpx.post(f"{server.url}/v1/predict", content=picture(), timeout=10).status_code == 200
+        for connection in slow:
+            connection.settimeout(max(1, ARRIVAL_SECONDS + 30 - (time.monotonic() - begun)))
+            with contextlib.suppress(ConnectionResetError):
+                assert connection.recv(1) == b""
+        assert time.monotonic() - begun > ARRIVAL_SECONDS / 2
+    finally:
+        done.set()
+        thread.join()
+        for connection in slow:
+            connection.close()
+
+
+class Slow(cl.Predictor):
+    """A bundle that takes its time."""
+
+    calls = 0
+
+    def probabilities(self, images: Any) -> Any:
+        self.calls += 1
+        time.sleep(0.05)
+        return super().probabilities(images)
+
+
+def in_process(app: Any) -> httpx.AsyncClient:
+    return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://localhost", timeout=60)
+
+
+def test_w4_under_ten_times_its_load_some_are_told_to_come_back_and_none_is_lost() -> None:
+    async def overload() -> list[httpx.Response]:
+        app = create_app(Slow.open(STORED), Settings(queued=8, at_once=16))
+        async with app.router.lifespan_context(app), in_process(app) as client:
+            return list(await asyncio.gather(*(client.post("/v1/predict", content=picture()) for _ in range(300))))
+
+    answers = asyncio.run(overload())
+    statuses = [answer.status_code for answer in answers]
+    assert set(statuses) == {200, 503}
+    assert statuses.count(200) >= 8
+    assert all(answer.headers["retry-after"] == "1" for answer in answers if answer.status_code == 503)
+
+
+def test_requests_at_the_same_time_share_a_batch() -> None:
+    async def ask() -> tuple[list[httpx.Response], str]:
+        app = create_app(Slow.open(STORED))
+        async with app.router.lifespan_context(app), in_process(app) as client:
+            asked = (client.post("/v1/predict", content=picture(place % 3, seed=place)) for place in range(40))
+            return list(await asyncio.gather(*asked)), (await client.get("/metrics")).text
+
+    answers, measures = asyncio.run(ask())
+    classes = [answer.json()["predictions"][0]["class"] for answer in answers]
+    assert classes == [("blue", "green", "red")[place % 3] for place in range(40)]
+    batches = next(line for line in measures.splitlines() if line.startswith("convladder_batches "))
+    assert float(batches.split()[1]) < 40
+
+
+def test_an_answer_that_takes_too_long_is_given_up() -> None:
+    async def ask() -> httpx.Response:
+        app = create_app(Slow.open(STORED), Settings(seconds=0.01))
+        async with app.router.lifespan_context(app), in_process(app) as client:
+            return await client.post("/v1/predict", content=picture())
+
+    answer = asyncio.run(ask())
+    assert answer.status_code == 503
+    assert "Retry-After" in answer.headers
+
+
+def test_w5_a_request_in_flight_is_answered_when_the_end_is_asked_for() -> None:
+    body = picture()
+    with served(STORED) as own, socket.create_connection(("127.0.0.1", own.port), timeout=60) as connection:
+        connection.sendall(head(f"Content-Length: {len(body)}") + body[:20])
+        time.sleep(0.3)
+        own.process.send_signal(signal.SIGTERM)
+        time.sleep(0.5)
+        with pytest.raises(httpx.TransportError):  # not ready any more
+            httpx.get(f"{own.url}/readyz", timeout=10)
+        connection.sendall(body[20:])
+        answer = b"".join(iter(lambda: connection.recv(65536), b""))
+        assert answer.startswith(b"HTTP/1.1 200")
+        assert own.process.wait(60) == 0
+
+
+def test_w6_it_is_ready_after_a_first_prediction_and_not_before() -> None:
+    async def ask() -> None:
+        predictor = Slow.open(STORED)
+        app = create_app(predictor)
+        async with in_process(app) as client:
+            assert (await client.get("/readyz")).status_code == 503
+            assert (await client.post("/v1/predict", content=picture())).status_code == 503
+            async with app.router.lifespan_context(app):
+                assert predictor.calls == 1
+                assert (await client.get("/readyz")).status_code == 200
+            assert (await client.get("/readyz")).status_code == 503
+
+    asyncio.run(ask())
+
+
+@pytest.mark.parametrize("headers", [
+    {"Host": "evil.example"}, {"Host": ""}, {"Host": "127.0.0.1.evil.example"}, {"Origin": "null"},
+    {"Origin": "http://evil.example"}, {"Origin": "http://127.0.0.1:1"}, {"Sec-Fetch-Site": "cross-site"},
+    {"Origin": "http://evil.example", "Content-Type": "application/x-www-form-urlencoded"},
+])  # fmt: skip
+def test_w7_a_page_of_another_site_may_not_ask(client: httpx.Client, headers: dict[str, str]) -> None:
+    assert client.post("/v1/predict", content=picture(), headers=headers).status_code == 403
+
+
+def test_w7_its_own_page_may_ask(server: Served, client: httpx.Client) -> None:
+    for host in ("127.0.0.1", "localhost"):
+        headers = {"Host": f"{host}:{server.port}", "Origin": f"http://{host}:{server.port}"}
+        assert client.post("/v1/predict", content=picture(), headers=headers).status_code == 200
+    page = client.get("/")
+    assert "script-src 'self'" in page.headers["content-security-policy"]
+    assert page.headers["x-content-type-options"] == "nosniff"
+
+
+def test_a_token_is_asked_for_where_one_is_set(tmp_path: Path) -> None:
+    token = "a-token-of-some-length"
+
+    async def ask(headers: dict[str, str], path: str = "/v1/model") -> int:
+        app = create_app(cl.Predictor.open(STORED), Settings(rules=Rules(token=token)))
+        async with app.router.lifespan_context(app), in_process(app) as client:
+            return (await client.get(path, headers=headers)).status_code
+
+    assert asyncio.run(ask({})) == 401
+    assert asyncio.run(ask({"Authorization": "Bearer wrong"})) == 401
+    assert asyncio.run(ask({"Authorization": f"Basic {token}"})) == 401
+    assert asyncio.run(ask({"Authorization": f"Bearer {token}"})) == 200
+    assert asyncio.run(ask({}, "/healthz")) == 200
+    file = tmp_path / "token"
+    file.write_text(token + "\n")
+    assert read_token(file) == token
+    for wrong in ("short", "with a space in the middle", ""):
+        file.write_text(wrong)
+        with pytest.raises(ExperimentError, match="holds no token"):
+            read_token(file)
+    with pytest.raises(ExperimentError, match="cannot read the token"):
+        read_token(tmp_path / "missing")
+
+
+def test_a_port_that_is_taken_is_said(server: Served) -> None:
+    with pytest.raises(AssertionError, match="cannot listen on"), served(STORED, "--port", server.port):
+        pass
