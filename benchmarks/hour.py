@@ -2,9 +2,10 @@
 
 python benchmarks/hour.py [--minutes 60] [--seed 0] [--out benchmarks/results]
 
-One network made of the parts that the ladder `modern` adds, as wide as leaves time for enough epochs, trained on all
-cores for as many as there is time for, on the CIFAR-10 folder (see speed/imageset.py), in bfloat16 where the machine has that; then the
-notebook's, trained as the notebook trains it. What is trained is kept in the cache, and a later call goes on.
+One network made of the parts that the ladder `modern` adds, as wide as leaves time for enough epochs, trained on
+all cores for as many as there is time for, on the CIFAR-10 folder (see speed/imageset.py), in bfloat16 where the
+machine has that; then the notebook's, trained as the notebook trains it. What is trained is kept in the cache, and
+a later call goes on.
 """
 
 from __future__ import annotations
@@ -75,9 +76,7 @@ def main(arguments: list[str]) -> None:
     curves.draw(lines, "seconds of training, on all cores", asked.out / "hour.png")
 
 
-def choose_width(
-    seconds: float, widths: tuple[int, ...], recipe: dict[str, Any], folder: Path
-) -> tuple[int, int]:
+def choose_width(seconds: float, widths: tuple[int, ...], recipe: dict[str, Any], folder: Path) -> tuple[int, int]:
     """Return the widest that leaves time for enough epochs, or else the narrowest, and its epochs."""
     for width in widths:
         with tempfile.TemporaryDirectory() as temporary:

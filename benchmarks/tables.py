@@ -201,7 +201,42 @@ def _interval(told: dict[str, Any]) -> str:
     return f"{told['difference']:+.3f} ({told['low']:+.3f} to {told['high']:+.3f})"
 
 
+def of_load(folder: Path) -> str:
+    told = read(folder, "load")
+    heads = ("server", "connections", "answers a second", "half within", "99 % within", "refused")
+    lines = [f"| {' | '.join(heads)} |", "|---" * len(heads) + "|"]
+    for name, server in told["servers"].items():
+        for connections, each in server["closed"].items():
+            lines.append(f"| {name} | {connections} | {_answers(each)} | {_refused(*each['statuses'])} |")
+        beyond = server["beyond"]
+        rate = f"{server['rate']:,.0f} a second"
+        lines.append(f"| {name} | asked {rate} | {_answers(beyond)} | {_refused(beyond['statuses'])} |")
+    ours, peer = told["servers"].values()
+    best = [max(each["answers_per_second"] for each in server["closed"].values()) for server in (ours, peer)]
+    grown = (ours["bytes_after"] - ours["bytes_before"]) / 1e6
+    said = (
+        f"{best[0] / best[1]:.0f} times as many answers at most; beyond what it bears its memory grew by "
+        f"{grown:.0f} MB. A LeNet-5, one picture of 32 × 32 a request, client and server on one machine, "
+        f"{told['seconds']:g} seconds each"
+    )
+    return "\n".join(lines) + f"\n\n{said}. {results.as_line(told)}"
+
+
+def _answers(each: dict[str, Any]) -> str:
+    times = (each["p50_milliseconds"], each["p99_milliseconds"])
+    return " | ".join([f"{each['answers_per_second']:,.0f}", *(f"{time:,.1f} ms" for time in times)])
+
+
+def _refused(*statuses: dict[str, int]) -> str:
+    """Say how many of those that were sent got another answer than 200, and how many were not sent."""
+    sent = sum(count for each in statuses for status, count in each.items() if status != "not sent")
+    others = sent - sum(each.get("200", 0) for each in statuses)
+    unsent = sum(each.get("not sent", 0) for each in statuses)
+    return f"{others:,} of {sent:,}" + (f", and {unsent:,} could not be sent" if unsent else "")
+
+
 MAKERS = {
+    "load": of_load,
     "precision": of_precision,
     "growth": of_growth,
     "modern": of_modern,

@@ -25,10 +25,14 @@ class Served:
         return f"http://127.0.0.1:{self.port}"
 
 
-@contextlib.contextmanager
-def served(bundle: Path, *options: object) -> Iterator[Served]:
+def served(bundle: Path, *options: object) -> contextlib.AbstractContextManager[Served]:
     """Serve a bundle on a free port as long as the block runs."""
-    command = [sys.executable, "-m", "convladder", "serve", str(bundle), "--port", "0", *map(str, options)]
+    return serving([sys.executable, "-m", "convladder", "serve", str(bundle), "--port", "0", *map(str, options)])
+
+
+@contextlib.contextmanager
+def serving(command: list[str]) -> Iterator[Served]:
+    """Run a command that serves, as long as the block runs."""
     environment = os.environ | {"PYTHONUNBUFFERED": "1"}
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environment) as process:
         assert process.stderr is not None

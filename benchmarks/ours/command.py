@@ -15,6 +15,11 @@ def run(name: str, folder: str, out: Path, options: list[str]) -> None:
     subprocess.run([*command, *options], check=True, stdout=sys.stderr)
 
 
+def run_plainly(name: str, *words: str) -> None:
+    """Run `convladder NAME WORDS`."""
+    subprocess.run([sys.executable, "-m", "convladder", name, *words], check=True, stdout=sys.stderr)
+
+
 def count_trained(about: Path) -> int:
     """Return the number of training images, of a climb's or a run's description."""
     counts: dict[str, Any] = json.loads(about.read_text())["data"]["counts"]["train"]

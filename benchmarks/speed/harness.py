@@ -159,6 +159,7 @@ def run(side: Side, kept: Path, number: int = 0, *, memory: bool = False) -> Fig
         "CONVLADDER_CACHE": str(cache),
         "TF_CPP_MIN_LOG_LEVEL": "3",
         "KERAS_BACKEND": "tensorflow",
+        "PYTHONPATH": os.pathsep.join(filter(None, [str(HERE / "speed"), os.environ.get("PYTHONPATH")])),
     }
     command = side.command(number)
     with tempfile.TemporaryFile("w+") as told, tempfile.TemporaryFile("w+") as said:

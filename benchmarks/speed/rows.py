@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from convladder import processes
@@ -20,6 +20,7 @@ MAPPED, PILLOW, ONE_PASS = (
     "image_dataset_from_directory, one pass",
 )
 IMPORT = "import keras"
+PREDICT, COMPILED, BY_HAND = "Keras, model.predict", "TensorFlow, a compiled call", "ONNX Runtime by hand"
 NOTEBOOK = "the notebook's last network, fit(x, y)"
 AUGMENTATIONS = ("brightness", "rotation", "shift", "shear", "zoom")
 
@@ -42,6 +43,7 @@ class Size:
     kinds: tuple[str, ...] = AUGMENTATIONS
     augmented: int = 2_000
     photographs: int = 60
+    predicted: int = 1_000
     target: float = 0.5
     target_epochs: int = 2
     patience: float = math.inf  # seconds that the other side may train for the target
@@ -58,6 +60,7 @@ SIZES = {
         kinds=AUGMENTATIONS[:1],
         augmented=64,
         photographs=6,
+        predicted=40,
         target=0,
         target_epochs=1,
         same_accuracy=False,
@@ -283,6 +286,51 @@ def target(size: Size, workspace: Path) -> Row:
     )
 
 
+def predict(size: Size, workspace: Path) -> Row:
+    same = Ratio(BY_HAND, (OURS, "images_per_second"), (BY_HAND, "images_per_second"), 1)
+    return Row(
+        "predict",
+        f"a trained LeNet-5 on {size.predicted} test images: one at a time, and in batches of 64",
+        (
+            Side(OURS, "ours/predict.py"),
+            Side(PREDICT, "peers/keras_predict.py"),
+            Side(COMPILED, "peers/keras_call.py"),
+            Side(BY_HAND, "peers/onnx_predict.py"),
+        ),
+        (
+            replace(time_of(PREDICT, 50, figure="milliseconds"), name=f"one image: {PREDICT}"),
+            replace(speed_over(PREDICT, 1), name=f"batches: {PREDICT}"),
+            replace(speed_over(COMPILED, 1), name=f"batches: {COMPILED}"),
+            replace(same, name=f"batches: {BY_HAND}"),
+        ),
+        rounds=size.rounds,
+        same=("images", "predicted"),
+        first=(bundle(size, workspace),),
+    )
+
+
+def predict_cold(size: Size, workspace: Path) -> Row:
+    return Row(
+        "predict-cold",
+        "one picture, from the start of the program to its class",
+        (
+            Side(OURS, "-m", ("convladder", "predict", "made.convladder", "picture.jpg")),
+            Side(PREDICT, "peers/keras_predict.py", ("--picture", "picture.jpg")),
+        ),
+        (time_of(PREDICT, 8),),
+        kind="wait",
+        rounds=size.rounds,
+        same=(),
+        first=(bundle(size, workspace),),
+    )
+
+
+def bundle(size: Size, workspace: Path) -> Side:
+    """Return what leaves a bundle, a .keras file and images where the row's programs start."""
+    images = ("--images", str(size.predicted), "--epochs", "1")
+    return Side("bundle", "ours/bundle.py", (str(size.images(workspace)), "--rung", "lenet5", *images))
+
+
 def decode(folder: str) -> Side:
     return Side("decode", "ours/bank.py", (folder,))
 
@@ -307,5 +355,7 @@ ROWS: dict[str, Callable[[Size, Path], Row]] = {
     "second-start": second_start,
     "commands": commands,
     "memory": memory,
+    "predict": predict,
+    "predict-cold": predict_cold,
     "target": target,
 }

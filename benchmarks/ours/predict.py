@@ -1,0 +1,12 @@
+"""Predict test images with a bundle: one by one, and in batches."""
+
+from __future__ import annotations
+
+import numpy as np
+import timed
+
+import convladder as cl
+
+images = np.load("images.npy")
+predictor = cl.Predictor.open("made.convladder")
+timed.tell(images, predictor.probabilities)

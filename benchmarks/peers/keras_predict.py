@@ -1,0 +1,20 @@
+"""Load a .keras file and predict with `model.predict`: one picture (--picture), or many images, timed."""
+
+from __future__ import annotations
+
+import argparse
+
+import keras
+import numpy as np
+import timed
+from PIL import Image
+
+parser = argparse.ArgumentParser(description=__doc__)
+parser.add_argument("--picture")
+asked = parser.parse_args()
+model = keras.saving.load_model("made.keras")
+if asked.picture:
+    pixels = np.asarray(Image.open(asked.picture).convert("RGB"))
+    print(model.predict(pixels[None], verbose=0)[0].argmax())
+else:
+    timed.tell(np.load("images.npy"), lambda images: model.predict(images, batch_size=64, verbose=0))
