@@ -16,6 +16,7 @@ import pytest
 from PIL import Image
 
 import cores
+import turns
 from convladder.data.dataset import Dataset, load
 
 MakeFolder = Callable[..., Path]
@@ -25,7 +26,8 @@ COSTLY = {"climbed", "climb", "run", "network", "fitted"}  # fixtures of a modul
 
 @pytest.hookimpl(tryfirst=True)  # before xdist looks for groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Let tests that share something costly run in one process, which then makes it once."""
+    """Skip costly tests out of turn; let those that share something costly run in one process, to make it once."""
+    turns.skip_others(items)
     for item in items:
         if COSTLY & set(getattr(item, "fixturenames", ())) and not item.get_closest_marker("xdist_group"):
             item.add_marker(pytest.mark.xdist_group(item.path.stem))

@@ -31,10 +31,10 @@ def served(bundle: Path, *options: object) -> contextlib.AbstractContextManager[
 
 
 @contextlib.contextmanager
-def serving(command: list[str]) -> Iterator[Served]:
+def serving(command: list[str], cwd: Path | None = None) -> Iterator[Served]:
     """Run a command that serves, as long as the block runs."""
     environment = os.environ | {"PYTHONUNBUFFERED": "1"}
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environment) as process:
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environment, cwd=cwd) as process:
         assert process.stderr is not None
         try:
             said = []

@@ -59,6 +59,7 @@ def images() -> Any:
     return draw.integers(0, 256, (16, 4, 4, 3), dtype=np.uint8).repeat(8, axis=1).repeat(8, axis=2)
 
 
+@pytest.mark.in_turn
 @pytest.mark.parametrize("name", NETWORKS)
 def test_every_network_of_the_ladders_predicts_the_same_in_every_format(
     name: str, images: Any, tmp_path: Path
@@ -82,6 +83,7 @@ def test_every_network_of_the_ladders_predicts_the_same_in_every_format(
         assert np.abs(FORMATS[kind].load(small)(seen) - expected).mean() < 0.05, kind
 
 
+@pytest.mark.in_turn
 @pytest.mark.parametrize("architecture", ["ResNet50", "EfficientNetB0", "ConvNeXtTiny"])
 def test_what_keras_saves_is_of_its_own_layers(architecture: str) -> None:
     from convladder.config import Model

@@ -120,7 +120,7 @@ async function look(entry, file) {
     button.setAttribute("aria-pressed", "true");
     const any = cells.flat().some((cell) => cell > 0);
     note.textContent = any
-      ? `Bright: covering this part lowers the probability of ${name} most.`
+      ? `Orange: covering this part lowers the probability of ${name} most.`
       : `No single part decides: covering any of it does not lower the probability of ${name}.`;
   } catch (error) {
     note.textContent = error.message;
@@ -129,12 +129,12 @@ async function look(entry, file) {
   }
 }
 
-// Where there is no evidence the picture is darkened, so that no colour has to be told from another.
+// One colour, which is seen on dark and on light pictures: nobody has to tell it from another.
 function draw(canvas, cells) {
   const [high, wide] = [cells.length, cells[0].length];
   const small = Object.assign(document.createElement("canvas"), { width: wide, height: high });
   const pixels = new ImageData(wide, high);
-  cells.flat().forEach((cell, place) => pixels.data.set([0, 0, 0, Math.round(215 * (1 - cell))], 4 * place));
+  cells.flat().forEach((cell, place) => pixels.data.set([230, 130, 0, Math.round(200 * cell)], 4 * place));
   small.getContext("2d").putImageData(pixels, 0, 0);
   Object.assign(canvas, { width: 16 * wide, height: 16 * high });
   const context = canvas.getContext("2d");
