@@ -17,7 +17,6 @@ from convladder.config import Experiment, flatten
 from convladder.data.images import ImageForm
 from convladder.errors import DataError, ExperimentError, ExportError
 from convladder.ladder import BUILT_IN, load_ladder
-from convladder.models.plain import plain
 from convladder.ship import exporting, formats, parity
 from convladder.ship.formats import FORMATS, Predicted
 from made_bundles import make_bundle
@@ -88,6 +87,7 @@ def test_every_network_of_the_ladders_predicts_the_same_in_every_format(
 def test_what_keras_saves_is_of_its_own_layers(architecture: str) -> None:
     from convladder.config import Model
     from convladder.models import networks as any_network
+    from convladder.models.plain import plain
 
     settings = Model(architecture=architecture, head="average", dense=(), dropout_dense=())
     network = any_network.build(settings, (32, 32, 3), 3)
