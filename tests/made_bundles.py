@@ -44,6 +44,7 @@ def make_bundle(path: Path, model: Mapping[str, Any], form: ImageForm, seen: Pix
         version="0.1.0",
         trained="2026-11-27T12:00:00",
         rung="lenet5",
+        images="of none",
         class_names=CLASSES,
         form=schema.Form(**vars(form)),
         temperature=TEMPERATURE,

@@ -130,7 +130,7 @@ def test_one_part_more_is_refused(tmp_path: Path, parts: Parts) -> None:
 
 
 def test_parts_in_another_order_are_refused(tmp_path: Path, parts: Parts) -> None:
-    refused(zipped(tmp_path / "order.convladder", parts | {container.MANIFEST: b"{}"}), "should be")
+    refused(zipped(tmp_path / "order.convladder", parts | {container.MANIFEST: b"{}"}), "in the place of")
 
 
 @pytest.mark.parametrize("more", [b"#!/bin/sh\n", bytes(100)])
@@ -177,6 +177,31 @@ def test_a_part_that_is_not_what_the_manifest_says_is_refused(tmp_path: Path, pa
         changed = {container.MANIFEST: manifest} | parts
         changed[name] = changed[name][:-1] + bytes([changed[name][-1] ^ 1])
         refused(zipped(tmp_path / "changed.convladder", changed), "damaged or changed")
+
+
+@pytest.mark.parametrize("name", container.PARTS)
+def test_a_header_that_differs_from_the_list_is_refused(tmp_path: Path, name: str) -> None:
+    sound = STORED.read_bytes()
+    with zipfile.ZipFile(STORED) as archive:
+        start = archive.getinfo(name).header_offset
+    path = tmp_path / "header.convladder"
+    for byte in range(30):
+        content = bytearray(sound)
+        content[start + byte] ^= 1
+        path.write_bytes(content)
+        with pytest.raises(BundleError):
+            cl.Bundle(path)
+
+
+def test_nothing_hides_between_the_list_and_the_end(tmp_path: Path) -> None:
+    content = STORED.read_bytes()
+    end = content[-22:]
+    path = tmp_path / "hidden.convladder"
+    path.write_bytes(content[:-22] + bytes(76) + end)
+    refused(path, "not where it should be")
+    longer = struct.pack("<4s4H2LH", *[*struct.unpack("<4s4H2LH", end)[:5], len(content), 0, 0])
+    path.write_bytes(content[:-22] + longer)
+    refused(path, "not where it should be")
 
 
 def test_a_later_format_is_named(tmp_path: Path, parts: Parts, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -328,6 +353,32 @@ def test_a_graph_that_could_do_more_is_refused(
     write: Callable[..., Path], parts: Parts, change: Callable[[onnx.ModelProto], None], why: str
 ) -> None:
     refused(write(model=changed_graph(parts, change)), why)
+
+
+def test_a_graph_that_another_parser_would_take_is_read_as_what_was_checked(
+    write: Callable[..., Path], parts: Parts
+) -> None:
+    marked = b"\x12\x06abORTM" + parts[container.MODEL]  # by content, ONNX Runtime takes it for its own format
+    predictor = cl.Predictor.open(write(model=marked))
+    np.testing.assert_allclose(predictor.probabilities(pictures()), json.loads(EXPECTED.read_text()), atol=1e-5)
+
+
+def lost_input(model: onnx.ModelProto) -> None:
+    model.graph.node[0].input[0] = "nowhere"
+
+
+def no_numbers(model: onnx.ModelProto) -> None:
+    for tensor in model.graph.initializer:
+        if tensor.data_type == TensorProto.FLOAT and tensor.raw_data:
+            tensor.raw_data = np.full(len(tensor.raw_data) // 4, np.nan, np.float32).tobytes()
+
+
+def test_a_graph_that_cannot_be_computed_is_said(write: Callable[..., Path], parts: Parts) -> None:
+    with pytest.raises(BundleError, match="ONNX Runtime says"):
+        cl.Predictor.open(write(model=changed_graph(parts, lost_input)))
+    predictor = cl.Predictor.open(write(model=changed_graph(parts, no_numbers)))
+    with pytest.raises(BundleError, match="does not give every image its probabilities"):
+        predictor.probabilities(pictures())
 
 
 def test_a_graph_that_is_none_is_refused(write: Callable[..., Path]) -> None:

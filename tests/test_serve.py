@@ -11,6 +11,7 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -25,11 +26,12 @@ from convladder.bundle.occlusion import CELLS, occlusion_map
 from convladder.errors import ExperimentError
 from convladder.serve.app import Settings, create_app
 from convladder.serve.bodies import Limits
+from convladder.serve.corrections import Corrections
 from convladder.serve.guard import Rules
 from convladder.serve.server import ARRIVAL_SECONDS
 from convladder.ship.serving import read_token
 from served import Served, served
-from stored_bundle import STORED, coloured
+from stored_bundle import CLASSES, STORED, coloured
 
 LIMIT = Limits().bytes
 
@@ -176,6 +178,20 @@ def test_w1_a_compressed_body_is_unpacked_no_further_than_the_limit(server: Serv
     assert psutil.Process(server.process.pid).memory_info().rss - before < 4 * LIMIT
 
 
+def test_w1_nothing_is_kept_of_what_lies_behind_a_compressed_body(server: Served) -> None:
+    packed, more = gzip.compress(picture()), bytes(LIMIT)
+    before = psutil.Process(server.process.pid).memory_info().rss
+    length = len(packed) + 8 * len(more)
+    with socket.create_connection(("127.0.0.1", server.port), timeout=60) as connection:
+        with contextlib.suppress(OSError):
+            connection.sendall(head("Content-Encoding: gzip", f"Content-Length: {length}") + packed)
+            for _ in range(8):
+                connection.sendall(more)
+        with contextlib.suppress(OSError):
+            assert connection.recv(100).startswith(b"HTTP/1.1 4")
+    assert psutil.Process(server.process.pid).memory_info().rss - before < 2 * LIMIT
+
+
 def test_w1_a_compressed_image_is_taken(client: httpx.Client) -> None:
     for coding, packed in (("gzip", gzip.compress(picture())), ("identity", picture())):
         assert client.post("/v1/predict", content=packed, headers={"Content-Encoding": coding}).status_code == 200
@@ -197,7 +213,7 @@ def test_w2_a_broken_form_is_refused(client: httpx.Client, body: bytes) -> None:
 
 def test_w2_ten_thousand_parts_and_giant_headers_are_refused(server: Served, client: httpx.Client) -> None:
     files = [("images", (f"{place}.png", b"x")) for place in range(10_000)]
-    assert client.post("/v1/predict", files=files).status_code in (400, 413)
+    assert client.post("/v1/predict", files=files).status_code == 413
     answer = raw(server, b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nX: " + b"x" * 100_000 + b"\r\n\r\n")
     assert answer.startswith(b"HTTP/1.1 4")
     assert client.get("/healthz").status_code == 200
@@ -272,6 +288,37 @@ def test_requests_at_the_same_time_share_a_batch() -> None:
     assert classes == [("blue", "green", "red")[place % 3] for place in range(40)]
     batches = next(line for line in measures.splitlines() if line.startswith("convladder_batches "))
     assert float(batches.split()[1]) < 40
+
+
+class Wrong(Slow):
+    """A bundle whose graph does not give every image its own."""
+
+    def probabilities(self, images: Any) -> Any:
+        return super().probabilities(images)[:1]
+
+
+def test_a_batch_that_fails_does_not_end_the_server() -> None:
+    async def ask() -> list[int]:
+        app = create_app(Wrong.open(STORED))
+        transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+        async with (
+            app.router.lifespan_context(app),
+            httpx.AsyncClient(transport=transport, base_url="http://localhost", timeout=60) as client,
+        ):
+            many = await asyncio.gather(*(client.post("/v1/predict", content=picture()) for _ in range(9)))
+            alone = await client.post("/v1/predict", content=picture())
+            return [*(answer.status_code for answer in many), alone.status_code]
+
+    *many, alone = asyncio.run(ask())
+    assert 500 in many
+    assert alone == 200
+
+
+def test_a_picture_is_kept_once_whoever_corrects_it_at_the_same_time(tmp_path: Path) -> None:
+    corrections = Corrections(tmp_path)
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda place: corrections.add(picture(), "PNG", CLASSES[place % 3]), range(60)))
+    assert len(list(tmp_path.glob("*/*"))) == corrections.count == 1
 
 
 def test_an_answer_that_takes_too_long_is_given_up() -> None:

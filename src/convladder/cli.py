@@ -13,6 +13,7 @@ import typer
 from convladder.commands import data, ladders, results, shipping, training
 from convladder.commands.arguments import errors
 from convladder.errors import ConvladderError, is_full_disk
+from convladder.wording import printable
 
 app = typer.Typer(
     help="Train an image classifier on your own images, and know which technique earned its place.",
@@ -103,5 +104,5 @@ def _stop(number: int, frame: FrameType | None) -> NoReturn:
 
 
 def _say_error(message: str) -> None:
-    one_line = " ".join(message.split())
+    one_line = printable(" ".join(message.split()))  # what it quotes may be made to control a terminal
     errors.print(f"Error: {one_line}", style="red", markup=False)

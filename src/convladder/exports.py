@@ -63,13 +63,15 @@ def export(
         place if isinstance(place, Bundle) else Bundle(making.bundle_of(run.folder if run else Path(str(place))))
     )
     folder = Path(out) if out else Path(_name(bundle, run, kind, int8))
+    was_there = folder.is_dir()
     folders.check_new(folder)
     try:
         sample = exporting.draw(bundle, _images(bundle, run, data, reporter))
         return exporting.export(bundle, kind, folder, sample, int8=int8, bound=bound)
     finally:
-        with contextlib.suppress(OSError):
-            folder.rmdir()  # where nothing came of it
+        if not was_there:
+            with contextlib.suppress(OSError):
+                folder.rmdir()  # where nothing came of it
 
 
 def _images(
@@ -88,6 +90,11 @@ def _images(
         }
     )
     dataset = intake.load_dataset(settings.data, True, reporter)
+    if not run and dataset.bank.fingerprint != bundle.contents.images:
+        reporter.say(
+            "careful: these are not the images that it was trained with, as they were: some of those for testing "
+            "may have been for training"
+        )
     if run and dataset.bank.fingerprint == run.about["data"]["fingerprint"]:
         return Dataset(**vars(reproduction.with_splits_of(run, dataset)))
     return dataset

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from pathlib import PurePath
+from pathlib import PurePath, PureWindowsPath
 from typing import Any
 
 
@@ -22,7 +22,8 @@ def short_name(source: str) -> str:
     >>> short_name("/home/me/cats"), short_name("digits")
     ('cats', 'digits')
     """
-    return PurePath(source).name or source
+    kind = PureWindowsPath if "\\" in source else PurePath  # a run of another system, too
+    return kind(source).name or source
 
 
 def plural(count: int, noun: str) -> str:

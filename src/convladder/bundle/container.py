@@ -27,8 +27,9 @@ LARGEST = {MANIFEST: 2**16, CONTENTS: 2**24, CARD: 2**22, WEIGHTS: 2**31 - 2**24
 
 _NO_DATE = (1980, 1, 1, 0, 0, 0)
 _END = struct.Struct("<4s4H2LH")  # of a zip file: PKWARE's APPNOTE 4.3.16
-_LARGEST_LIST = 4096  # bytes of the zip file's list of parts, which has five names
-_LOCAL_HEADER = 30  # bytes before a part's name
+_LISTED = struct.Struct("<4s24x3H12x")  # a part in its list, up to the name: 4.3.12
+_LOCAL = struct.Struct("<4s5H3L2H")  # and before its content: 4.3.7
+_LIST_BYTES = sum(_LISTED.size + len(name) for name in PARTS)
 _BLOCK = 2**20
 
 
@@ -76,7 +77,7 @@ class Container:
         try:
             _check_end(self._file)
             self._archive = zipfile.ZipFile(self._file)
-            _check_parts(self._archive)
+            _check_parts(self._archive, self._file)
             self.manifest = self._read_manifest()
         except (ValueError, OSError, zipfile.BadZipFile, NotImplementedError) as error:
             self._file.close()
@@ -96,8 +97,11 @@ class Container:
 
     def head(self, name: str, size: int) -> bytes:
         """Return the first bytes of a part, which are not compared with any sum."""
-        with self._archive.open(name) as part:
-            return part.read(size)
+        try:
+            with self._archive.open(name) as part:
+                return part.read(size)
+        except (OSError, EOFError, zipfile.BadZipFile) as error:
+            raise self._refusal(error) from None
 
     def _blocks(self, name: str) -> Iterator[bytes]:
         digest = hashlib.sha256()
@@ -137,7 +141,11 @@ class Container:
 
 
 def _check_end(file: BinaryIO) -> None:
-    """Raise ValueError unless a file ends as a zip file of so few parts does: before Python reads their list."""
+    """Raise ValueError unless a file ends as `pack` ends it, before Python reads the list of its parts.
+
+    That is, in a list of just so many parts without extra fields, then the end record: nothing that says otherwise
+    (zip64) lies between.
+    """
     size = file.seek(0, os.SEEK_END)
     file.seek(max(0, size - _END.size))
     last = file.read(_END.size)
@@ -146,11 +154,18 @@ def _check_end(file: BinaryIO) -> None:
     _, disk, list_disk, parts_here, parts, length, start, comment = _END.unpack(last)
     if (disk, list_disk, parts_here, parts, comment) != (0, 0, len(PARTS), len(PARTS), 0):
         raise ValueError(f"it has other parts than {', '.join(PARTS)}")
-    if length > _LARGEST_LIST or start + length + _END.size != size:
-        raise ValueError("its list of parts is not where it should be")
+    if length != _LIST_BYTES or start + length + _END.size != size:
+        raise ValueError("its list of parts is not where it should be, or of another length")
+    file.seek(start)
+    listed = file.read(length)
+    for name in PARTS:
+        head, listed = listed[: _LISTED.size], listed[_LISTED.size + len(name) :]
+        signature, name_bytes, extra_bytes, comment_bytes = _LISTED.unpack(head)
+        if (signature, name_bytes, extra_bytes, comment_bytes) != (b"PK\1\2", len(name), 0, 0):
+            raise ValueError(f"what it lists in the place of {name} is something else")
 
 
-def _check_parts(archive: zipfile.ZipFile) -> None:
+def _check_parts(archive: zipfile.ZipFile, file: BinaryIO) -> None:
     """Raise ValueError unless a bundle's parts lie one after the other, uncompressed, none too large."""
     place = 0
     for name, part in zip(PARTS, archive.infolist(), strict=True):
@@ -162,6 +177,17 @@ def _check_parts(archive: zipfile.ZipFile) -> None:
             raise ValueError(f"{name} has {part.file_size:,} bytes, over {LARGEST[name]:,}")
         if part.header_offset != place:
             raise ValueError(f"{name} does not begin where the part before it ends")
-        place += _LOCAL_HEADER + len(name) + part.file_size
+        file.seek(place)
+        if file.read(_LOCAL.size) != _local_header(part):
+            raise ValueError(f"the header of {name} is another than the list says")
+        place += _LOCAL.size + len(name) + part.file_size
     if archive.start_dir != place:
         raise ValueError("something lies between its parts and their list")
+
+
+def _local_header(part: zipfile.ZipInfo) -> bytes:
+    """Return the header that stands before a part, up to its name: PKWARE's APPNOTE 4.3.7."""
+    date = zipfile.ZipInfo(part.filename, _NO_DATE)
+    day = (date.date_time[0] - 1980) << 9 | date.date_time[1] << 5 | date.date_time[2]
+    sizes = (part.CRC, part.compress_size, part.file_size)
+    return _LOCAL.pack(b"PK\3\4", part.extract_version, 0, 0, 0, day, *sizes, len(part.filename), 0)

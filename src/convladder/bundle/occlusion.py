@@ -9,31 +9,39 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convladder.bundle.predictor import Predictor
-from convladder.data.images import Pixels
+from convladder.data.images import ImageForm, Pixels
 
 CELLS = 12  # to a side of the map
 PATCH = 0.25  # of a side is covered at a time
 
+Map = NDArray[np.float32]
 
-def occlusion_map(predictor: Predictor, pixels: Pixels, label: int) -> NDArray[np.float32]:
+
+def occlusion_map(predictor: Predictor, pixels: Pixels, label: int) -> Map:
     """Return where the evidence for a class lies in an image `(height, width, channels)` of the bundle's form.
 
-    Each cell of `(CELLS, CELLS)` is by how much the log probability of the class falls when a grey patch around
-    the cell's middle covers a quarter of each side, as a share of the largest fall: from 0 to 1, all 0 where none
-    falls.
+    Each cell of `(CELLS, CELLS)` is by how much the log probability of the class falls when a patch in the form's
+    background, around the cell's middle, covers a quarter of each side, as a share of the largest fall: from 0 to
+    1, all 0 where none falls.
     """
-    height, width = pixels.shape[:2]
-    covered = np.repeat(pixels[np.newaxis], CELLS**2, axis=0)
-    for cell in range(CELLS**2):
-        rows, columns = (
-            _span(place, side) for place, side in zip(divmod(cell, CELLS), (height, width), strict=True)
-        )
-        covered[cell, rows, columns] = predictor.form.background
-    chances = np.log(np.maximum(predictor.probabilities(covered)[:, label], np.finfo(np.float32).tiny))
-    whole = np.log(max(predictor.probabilities(pixels[np.newaxis])[0, label], np.finfo(np.float32).tiny))
-    falls = np.maximum(whole - chances, 0).reshape(CELLS, CELLS)
+    rows = [_covered(pixels, row, predictor.form) for row in range(CELLS)]
+    chances = np.stack([_log(predictor.probabilities(each)[:, label]) for each in rows])
+    falls = np.maximum(_log(predictor.probabilities(pixels[np.newaxis])[:, label]) - chances, 0)
     most = falls.max()
     return np.zeros_like(falls) if most <= 0 else falls / most
+
+
+def _covered(pixels: Pixels, row: int, form: ImageForm) -> Pixels:
+    """Return a copy of the image for each cell of a row, with the patch around it covered."""
+    covered = np.repeat(pixels[np.newaxis], CELLS, axis=0)
+    for column in range(CELLS):
+        covered[column, _span(row, form.height), _span(column, form.width)] = form.background
+    return covered
+
+
+def _log(chances: Map) -> Map:
+    logarithms: Map = np.log(np.maximum(chances, np.finfo(np.float32).tiny))
+    return logarithms
 
 
 def _span(cell: int, side: int) -> slice:

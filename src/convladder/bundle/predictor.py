@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from convladder.bundle.graph import IMAGES, PROBABILITIES
 from convladder.bundle.reading import Bundle
 from convladder.data.images import Pixels, decode
-from convladder.errors import ExperimentError
+from convladder.errors import BundleError, ExperimentError
+from convladder.processes import cores
 
 BATCH = 64  # images that are computed together, and whose pixels are held
 
@@ -40,25 +41,34 @@ class Prediction:
         return self.top[0][1]
 
 
+def open_session(graph: bytes, threads: int, name: str) -> Any:
+    """Return ONNX Runtime's session of a graph that was checked. Raises BundleError where that refuses it."""
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3  # errors
+    options.intra_op_num_threads = threads
+    options.add_session_config_entry("session.load_model_format", "ONNX")  # by content it may take another
+    try:
+        return onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # its exceptions have no base of their own
+        raise BundleError(f"{name} is no bundle that can be used: ONNX Runtime says {error}") from None
+
+
 class Predictor:
     """A bundle at work: its `class_names`, and probabilities of images."""
 
     def __init__(self, bundle: Bundle, threads: int | None = None) -> None:
         """Make ready; `threads` that compute are one a core by default."""
-        import onnxruntime
-
-        options = onnxruntime.SessionOptions()
-        options.log_severity_level = 3  # errors
-        options.intra_op_num_threads = threads or 0
         self.bundle = bundle
         self.contents = bundle.contents
         self.class_names = bundle.contents.class_names
         self.form = bundle.contents.image_form
-        self._session = onnxruntime.InferenceSession(bundle.graph, options, providers=["CPUExecutionProvider"])
+        self._session = open_session(bundle.graph, threads or cores(), str(bundle.path))
 
     @classmethod
     def open(cls, path: str | Path, threads: int | None = None) -> Self:
-        """Open the bundle in a file. Raises BundleError."""
+        """Open the bundle in a file; `threads` as above. Raises BundleError."""
         return cls(Bundle(path), threads)
 
     def decode(self, content: bytes | Pixels) -> Pixels:
@@ -85,7 +95,7 @@ class Predictor:
         found = []
         for row, best in zip(probabilities, order, strict=True):
             named = tuple((self.class_names[place], float(row[place])) for place in best)
-            found.append(Prediction(named, threshold is None or bool(row[best[0]] < threshold)))
+            found.append(Prediction(named, threshold is None or not row[best[0]] >= threshold))
         return found
 
     def _run(self, images: NDArray[Any]) -> Probabilities:
@@ -101,7 +111,17 @@ class Predictor:
             return self._none()
         coloured = np.ascontiguousarray(np.broadcast_to(batch, (*batch.shape[:3], 3)))
         parts = [coloured[start : start + BATCH] for start in range(0, len(coloured), BATCH)]
-        return np.concatenate([self._session.run([PROBABILITIES], {IMAGES: part})[0] for part in parts])
+        return np.concatenate([self._compute(part) for part in parts])
+
+    def _compute(self, part: Pixels) -> Probabilities:
+        """Return what the graph makes of images. Raises BundleError where these are no probabilities."""
+        try:
+            found: Probabilities = self._session.run([PROBABILITIES], {IMAGES: part})[0]
+        except Exception as error:  # ONNX Runtime's have no base of their own
+            raise BundleError(f"the graph of {self.bundle.path} cannot be computed: {error}") from None
+        if found.shape != (len(part), len(self.class_names)) or not np.isfinite(found).all():
+            raise BundleError(f"the graph of {self.bundle.path} does not give every image its probabilities")
+        return found
 
     def _none(self) -> Probabilities:
         return np.zeros((0, len(self.class_names)), np.float32)

@@ -80,13 +80,14 @@ class Statistics(Strict):
 class Contents(Strict):
     """All of a bundle that is not an array.
 
-    version : of convladder that made it. trained : when, as ISO 8601. tensors : the weights by their paths in the
-    network, in its order.
+    version : of convladder that made it. trained : when, as ISO 8601. images : the fingerprint of those it was
+    trained with. tensors : the weights by their paths in the network, in its order.
     """
 
     version: str = Field(max_length=100)
     trained: str = Field(max_length=40)
     rung: str = Field(max_length=200)
+    images: str = Field(max_length=200)
     class_names: tuple[Annotated[str, Field(max_length=1000)], ...] = Field(min_length=2, max_length=100_000)
     form: Form
     temperature: float = Field(gt=0, le=1000)

@@ -131,6 +131,12 @@ def read_header(content: bytes | Pixels, limits: Limits = LIMITS) -> Header:
         return _header(image)
 
 
+def format_of(content: bytes) -> str:
+    """Return the format of an image file, one of FORMATS, told by its content. Raises UnreadableImage."""
+    with _rejecting(), _opened(content, LIMITS) as image:
+        return "JPEG" if image.format == "MPO" else image.format or ""
+
+
 def open_picture(content: bytes | Pixels, form: ImageForm, limits: Limits = LIMITS) -> Picture:
     """Decode one image: a file's bytes, or pixels `(H, W)` or `(H, W, C)`.
 

@@ -4,19 +4,25 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import threading
 import time
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, Any
 
+import numpy as np
 from fastapi import FastAPI, Query, Request
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import FileResponse, JSONResponse, PlainTextResponse, Response
+from numpy.typing import NDArray
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 
 from convladder.bundle.occlusion import occlusion_map
 from convladder.bundle.predictor import Predictor
-from convladder.data.images import Pixels
+from convladder.data.images import Pixels, decode, format_of, read_header
 from convladder.errors import UnreadableImage
 from convladder.processes import cores
 from convladder.serve import answers
@@ -26,6 +32,9 @@ from convladder.serve.corrections import Corrections
 from convladder.serve.guard import Guard, Rules
 from convladder.serve.measures import Measures
 from convladder.serve.problems import RETRY_SECONDS, Problem
+
+LARGE = 4_000_000  # pixels: of larger images one is decoded at a time
+MOST_MAPS = 8  # of evidence, that may wait
 
 STATIC = Path(__file__).parent / "static"
 ASSETS = {"app.js": "text/javascript", "style.css": "text/css", "icon.svg": "image/svg+xml"}
@@ -68,8 +77,11 @@ class Service:
     budget: Budget
     corrections: Corrections | None
     decoders: ThreadPoolExecutor
+    mapper: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1))
+    large: threading.Lock = field(default_factory=threading.Lock)
     ready: bool = False
-    at_work: int = field(default=0)
+    at_work: int = 0
+    maps_waiting: int = 0
 
     async def decode(self, images: list[Sent]) -> list[Pixels | UnreadableImage]:
         """Decode images at the same time, as many as there are cores."""
@@ -79,12 +91,28 @@ class Service:
         )
 
     def _decoded(self, image: Sent) -> Pixels | UnreadableImage:
+        """Decode an image; of large ones one after the other, since each takes hundreds of megabytes."""
+        own = self.predictor.contents.limits
+        limits = replace(own, pixels=min(own.pixels, self.settings.limits.pixels))
         try:
-            return self.predictor.decode(image.content)
+            header = read_header(image.content, limits)
+            with self.large if header.height * header.width > LARGE else contextlib.nullcontext():
+                return decode(image.content, self.predictor.form, limits)
         except UnreadableImage as error:
             return error
         except MemoryError:
             return UnreadableImage("too-large", "there is not enough memory for it")
+
+    async def map_evidence(self, pixels: Pixels, label: int) -> NDArray[np.float32]:
+        """Say where the evidence for a class lies: one map at a time, beside the decoders. Raises Busy."""
+        if self.maps_waiting >= MOST_MAPS:
+            raise Busy
+        self.maps_waiting += 1
+        try:
+            loop = asyncio.get_running_loop()
+            return await loop.run_in_executor(self.mapper, occlusion_map, self.predictor, pixels, label)
+        finally:
+            self.maps_waiting -= 1
 
 
 def create_app(predictor: Predictor, settings: Settings | None = None) -> FastAPI:
@@ -106,7 +134,8 @@ def create_app(predictor: Predictor, settings: Settings | None = None) -> FastAP
             service.ready = True
             yield
             service.ready = False
-        service.decoders.shutdown(wait=False, cancel_futures=True)
+        for pool in (service.decoders, service.mapper):
+            pool.shutdown(wait=False, cancel_futures=True)
 
     contents = predictor.contents
     app = FastAPI(
@@ -124,7 +153,19 @@ def create_app(predictor: Predictor, settings: Settings | None = None) -> FastAP
     _add_state(app, service)
     _add_page(app)
     app.add_exception_handler(Problem, _answer_problem)  # type: ignore[arg-type]
+    app.add_exception_handler(RequestValidationError, _answer_invalid)  # type: ignore[arg-type]
+    app.add_exception_handler(HTTPException, _answer_other)  # type: ignore[arg-type]
     return app
+
+
+async def _answer_invalid(request: Request, error: RequestValidationError) -> JSONResponse:
+    """Say which value is wrong, as all problems are said."""
+    first = error.errors()[0]
+    return JSONResponse({"error": f"{first['loc'][-1]}: {first['msg']}"}, 422)
+
+
+async def _answer_other(request: Request, error: HTTPException) -> JSONResponse:
+    return JSONResponse({"error": str(error.detail)}, error.status_code, error.headers)
 
 
 async def _answer_problem(request: Request, problem: Problem) -> JSONResponse:
@@ -145,10 +186,12 @@ async def _at_work(service: Service, request: Request) -> AsyncIterator[list[Sen
     service.at_work += 1
     held = 0
     try:
+        images = await read_images(request, service.settings.limits, service.budget)
+        held = sum(len(image.content) for image in images)
         async with asyncio.timeout(service.settings.seconds):
-            images = await read_images(request, service.settings.limits, service.budget)
-            held = sum(len(image.content) for image in images)
             yield images
+    except ClientDisconnect:
+        raise Problem(400, "the request was not finished") from None
     except TimeoutError:
         raise Problem(
             503, f"no answer within {service.settings.seconds:g} seconds: try again", retry=True
@@ -192,8 +235,7 @@ def _add_predictions(app: FastAPI, service: Service) -> None:
             if isinstance(pixels, UnreadableImage):
                 raise Problem(422, str(pixels))
             label = int((await service.batcher.predict([pixels]))[0].argmax())
-            loop = asyncio.get_running_loop()
-            cells = await loop.run_in_executor(service.decoders, occlusion_map, predictor, pixels, label)
+            cells = await service.map_evidence(pixels, label)
         return answers.Heat(
             class_name=predictor.class_names[label],
             cells=[[round(each, 4) for each in row] for row in cells.tolist()],
@@ -210,15 +252,14 @@ def _add_corrections(app: FastAPI, service: Service) -> None:
             raise Problem(404, "corrections are not collected here: serve with --corrections DIR")
         if class_name not in service.predictor.class_names:
             raise Problem(422, "there is no such class")
-        form, limits = service.predictor.form, service.predictor.contents.limits
         async with _at_work(service, request) as images:
-            add, loop = service.corrections.add, asyncio.get_running_loop()
-            try:
-                path = await loop.run_in_executor(
-                    service.decoders, add, images[0].content, form, class_name, limits
-                )
-            except UnreadableImage as error:
-                raise Problem(422, str(error)) from None
+            if len(images) > 1:
+                raise Problem(400, "one image at a time")
+            (pixels,) = await service.decode(images)  # what could not be read would stop the next training
+            if isinstance(pixels, UnreadableImage):
+                raise Problem(422, str(pixels))
+            add, loop, content = service.corrections.add, asyncio.get_running_loop(), images[0].content
+            path = await loop.run_in_executor(service.decoders, add, content, format_of(content), class_name)
         saved = path.relative_to(service.corrections.folder).as_posix()
         return answers.Corrected(saved=saved, count=service.corrections.count)
 

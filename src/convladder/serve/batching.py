@@ -76,15 +76,14 @@ class Batcher:
             try:
                 pixels = np.stack([image for image, _ in batch])
                 found = await loop.run_in_executor(thread, self._predictor.probabilities, pixels)
+                for (_, future), row in zip(batch, found, strict=True):
+                    if not future.done():
+                        future.set_result(row)
             except Exception as error:  # every request of the batch is told, and the next batch goes on
                 _settle(batch, error)
-                continue
-            for (_, future), row in zip(batch, found, strict=True):
-                if not future.cancelled():
-                    future.set_result(row)
 
 
 def _settle(batch: list[tuple[Pixels, asyncio.Future[NDArray[np.float32]]]], error: Exception) -> None:
     for _, future in batch:
-        if not future.cancelled():
+        if not future.done():
             future.set_exception(error)

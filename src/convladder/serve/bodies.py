@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import zlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -12,17 +14,21 @@ from convladder.serve.problems import Problem
 if TYPE_CHECKING:
     from starlette.requests import Request
 
-LINGER = 2**20  # bytes that are read after a refusal
+LINGER, LINGER_SECONDS = 2**20, 0.5  # bytes that are read after a refusal, and for how long
 FORM = "multipart/form-data"
 
 
 @dataclass(frozen=True)
 class Limits:
-    """bytes : of a body, unpacked. images : of a request. in_flight : bytes of all requests that are at work."""
+    """bytes : of a body, unpacked. images : of a request. in_flight : bytes of all requests that are at work.
+
+    pixels : of an image, where the bundle does not say less.
+    """
 
     bytes: int = 32 * 2**20
     images: int = 64
     in_flight: int = 256 * 2**20
+    pixels: int = 64_000_000
 
 
 class Budget:
@@ -60,8 +66,6 @@ async def read_images(request: Request, limits: Limits, budget: Budget) -> list[
         images = await _files(request, body, limits) if kind == FORM else [Sent("", body)]
         if not any(image.content for image in images):
             raise Problem(400, "no image was sent: send one as the body, or several as a form's files")
-        if len(images) > limits.images:
-            raise Problem(413, f"over {limits.images} images in a request")
     except BaseException:
         budget.give_back(len(body))
         raise
@@ -72,10 +76,10 @@ async def read_images(request: Request, limits: Limits, budget: Budget) -> list[
 async def read_body(request: Request, limits: Limits, budget: Budget) -> bytes:
     """Return the body, unpacked; its bytes are taken from the budget. Raises Problem."""
     announced = request.headers.get("content-length", "")
-    if announced.isdigit() and int(announced) > limits.bytes:
-        raise _too_large(limits)
     taken, parts, stream = 0, [], request.stream()
     try:
+        if announced.isdigit() and int(announced) > limits.bytes:
+            raise _too_large(limits)
         async for part in _unpacked(request, stream, limits):
             if taken + len(part) > limits.bytes:
                 raise _too_large(limits)
@@ -93,10 +97,12 @@ async def read_body(request: Request, limits: Limits, budget: Budget) -> bytes:
 async def _discard(stream: AsyncIterator[bytes]) -> None:
     """Read a little on: a connection that is closed with bytes unread is reset, and the answer with it."""
     left = LINGER
-    async for part in stream:
-        left -= len(part)
-        if left < 0:
-            return
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(LINGER_SECONDS):
+            async for part in stream:
+                left -= len(part)
+                if left < 0:
+                    return
 
 
 async def _unpacked(request: Request, stream: AsyncIterator[bytes], limits: Limits) -> AsyncIterator[bytes]:
@@ -113,6 +119,8 @@ async def _unpacked(request: Request, stream: AsyncIterator[bytes], limits: Limi
             yield unpacker.decompress(part, limits.bytes + 1)
             if unpacker.unconsumed_tail:
                 raise _too_large(limits)
+            if unpacker.unused_data:
+                raise Problem(400, "something lies behind the end of the compressed body")
         if not unpacker.eof:
             raise Problem(400, "the compressed body is cut")
     except zlib.error:
@@ -121,19 +129,20 @@ async def _unpacked(request: Request, stream: AsyncIterator[bytes], limits: Limi
 
 async def _files(request: Request, body: bytes, limits: Limits) -> list[Sent]:
     from starlette.datastructures import UploadFile
-    from starlette.exceptions import HTTPException
-    from starlette.requests import Request as Read
+    from starlette.formparsers import MultiPartException, MultiPartParser
 
-    async def receive() -> dict[str, object]:
-        return {"type": "http.request", "body": body, "more_body": False}
+    async def stream() -> AsyncGenerator[bytes, None]:
+        yield body
 
-    again = Read(request.scope, receive)
+    parser = MultiPartParser(request.headers, stream(), max_files=limits.images, max_fields=limits.images)
+    parser.spool_max_size = limits.bytes + 1  # nothing goes to the disk
     try:
-        async with again.form(max_files=limits.images, max_fields=limits.images) as form:
-            files = [value for _, value in form.multi_items() if isinstance(value, UploadFile)]
-            return [Sent(file.filename or "", await file.read()) for file in files]
-    except HTTPException as error:
-        raise Problem(400, f"the form cannot be read: {error.detail}") from None
+        form = await parser.parse()
+        files = [value for _, value in form.multi_items() if isinstance(value, UploadFile)]
+        return [Sent(file.filename or "", await file.read()) for file in files]
+    except MultiPartException as error:
+        status = 413 if error.message.startswith("Too many") else 400
+        raise Problem(status, f"the form cannot be read: {error.message}") from None
     except (ValueError, KeyError, AssertionError) as error:
         raise Problem(400, f"the form cannot be read: {error}") from None
 

@@ -66,7 +66,7 @@ class Guard:
 
     def _refusal(self, path: str, headers: dict[bytes, str]) -> tuple[int, str] | None:
         host = headers.get(b"host", "")
-        if _name(host) not in self._rules.hosts:
+        if name_of(host) not in self._rules.hosts:
             return 403, "this server is not asked by that host name (--allow-host)"
         origin = headers.get(b"origin")
         if origin is not None and origin.partition("://")[2] != host:
@@ -83,11 +83,11 @@ class Guard:
         return kind.lower() == "bearer" and hmac.compare_digest(token.strip().encode(), wanted)
 
 
-def _name(host: str) -> str:
+def name_of(host: str) -> str:
     """Return a host without its port.
 
-    >>> _name("localhost:8000"), _name("[::1]:8000"), _name("127.0.0.1")
-    ('localhost', '[::1]', '127.0.0.1')
+    >>> name_of("localhost:8000"), name_of("[::1]:8000"), name_of("Cats.local")
+    ('localhost', '[::1]', 'cats.local')
     """
     name, colon, port = host.rpartition(":")
     return name.lower() if colon and port.isdigit() else host.lower()

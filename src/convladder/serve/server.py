@@ -92,7 +92,7 @@ def listening(host: str, port: int) -> Iterator[socket.socket]:
         except OSError as error:
             why = error.strerror or error
             raise ExperimentError(f"cannot listen on {host}:{port} ({why}): give another --port") from None
-        opened.listen(BACKLOG)
+        opened.listen(BACKLOG)  # uvicorn does it again
         yield opened
 
 
@@ -110,6 +110,7 @@ def run(
         access_log=log,
         log_level="info" if log else "error",
         lifespan="on",
+        backlog=BACKLOG,
         timeout_keep_alive=5,
         timeout_graceful_shutdown=30,
     )

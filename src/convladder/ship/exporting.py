@@ -69,6 +69,11 @@ def draw(bundle: Bundle, dataset: Dataset) -> Sample:
             f"{bank.source} has the classes {', '.join(dataset.class_names)}, and the bundle "
             f"{', '.join(contents.class_names)}: give the images that it was trained with"
         )
+    if bank.images.shape[1:] != contents.image_form.shape:
+        raise DataError(
+            f"the images are {bank.images.shape[1:]}, and the bundle takes {contents.image_form.shape}: give "
+            "their folder, or load them in its form"
+        )
     splits = dataset.splits
     test = splits.test[: parity.IMAGES]
     chosen = np.concatenate([test, splits.validation, splits.train])[: parity.IMAGES]

@@ -5,7 +5,6 @@ All of it runs in worker processes, one for making and one for predicting, so th
 
 from __future__ import annotations
 
-import shutil
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -18,16 +17,16 @@ from numpy.typing import NDArray
 
 from convladder import backend, inference
 from convladder.bundle.graph import IMAGES, PROBABILITIES
+from convladder.bundle.predictor import BATCH, open_session
 from convladder.bundle.reading import Bundle
 from convladder.data.images import Pixels
 from convladder.errors import BundleError
+from convladder.processes import cores
 from convladder.ship.making import with_probabilities
 from convladder.worker import Emit
 
 if TYPE_CHECKING:
     import keras
-
-BATCH = 64
 
 Probabilities = NDArray[np.float32]
 Predict = Callable[[Pixels], Probabilities]
@@ -146,9 +145,7 @@ class _Calibration:
 
 
 def _load_onnx(path: Path) -> Predict:
-    import onnxruntime
-
-    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    session = open_session(path.read_bytes(), cores(), str(path))
 
     def predict(images: Pixels) -> Probabilities:
         coloured = np.ascontiguousarray(np.broadcast_to(images, (*images.shape[:3], 3)))
@@ -214,11 +211,6 @@ def size_of(path: Path) -> int:
         if path.is_dir()
         else path.stat().st_size
     )
-
-
-def copy(source: Path, target: Path) -> None:
-    """Copy a file or a folder."""
-    (shutil.copytree if source.is_dir() else shutil.copyfile)(source, target)
 
 
 FORMATS: Mapping[str, Format] = {

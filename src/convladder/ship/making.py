@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from pathlib import Path, PurePath
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,6 +19,7 @@ from convladder.evaluation.proportions import Proportion, proportion
 from convladder.models.families import FAMILIES
 from convladder.processes import call
 from convladder.ship import preprocessing
+from convladder.wording import short_name
 from convladder.worker import Emit
 
 if TYPE_CHECKING:
@@ -39,7 +40,14 @@ def bundle_of(place: str | Path) -> Path:
         return path
     run, kept = runs.Run(path), path / KEPT
     if not is_made(path):
-        files.write_bytes(kept, make(run))
+        content = make(run)
+        try:
+            files.write_bytes(kept, content)
+        except OSError as error:
+            raise RunError(
+                f"the bundle cannot be kept in {path} ({error.strerror}): write it elsewhere, by "
+                f"convladder bundle {path} -o FILE"
+            ) from None
     return kept
 
 
@@ -147,6 +155,7 @@ def _contents(
         version=run.about["environment"]["versions"]["convladder"],
         trained=run.about["environment"]["time"],
         rung=run.rung,
+        images=run.about["data"]["fingerprint"],
         class_names=tuple(network["class_names"]),
         form=schema.Form(**vars(form_of(run.experiment.data, *network["shape"]))),
         temperature=temperature,
@@ -177,10 +186,10 @@ def _without_paths(experiment: Experiment) -> Experiment:
     data, model = experiment.data, experiment.model
     backbone = model.backbone
     if backbone and backbone not in FAMILIES:
-        backbone = PurePath(backbone).name
+        backbone = short_name(backbone)
     return experiment.replace(
         {
-            "data.source": PurePath(data.source).name,
+            "data.source": short_name(data.source),
             "data.image_root": None,
             "model.backbone": backbone,
             "model.weights": None,

@@ -85,14 +85,15 @@ def _decoded(decode: Callable[[Content], Pixels], content: Content | UnreadableI
 
 
 def _at(place: str, limits: Limits) -> list[Picture]:
-    path = Path(place).expanduser()
+    path = Path(os.path.expanduser(place))  # noqa: PTH111 -- pathlib's raises where there is no such user
     if path.is_dir():
         return list(_in_folder(path, limits))
     if archives.is_archive(path) and path.is_file():
         return list(_in_archive(path, limits))
     if not os.path.lexists(path) and glob.has_magic(place):
         matching = sorted(glob.glob(str(path), recursive=True))  # noqa: PTH207
-        return [picture for each in matching for picture in _at(each, limits)]
+        found = (picture for each in matching for picture in _at(each, limits))
+        return list({picture.name: picture for picture in found}.values())  # `new/**` matches folders and files
     return [Picture(str(path), partial(read_file, path, limits))]
 
 
@@ -116,11 +117,11 @@ def _from_stdin(stdin: BinaryIO, limits: Limits) -> list[Picture]:
     except UnreadableImage as error:
         lines = _lines(content) if error.reason == "unsupported" else []
         if lines:
-            return [picture for line in lines for picture in _at(line, limits)]
+            return [Picture(line, partial(read_file, Path(line), limits)) for line in lines]
     return [Picture(STDIN_NAME, lambda: content)] if content else []
 
 
 def _lines(content: bytes) -> list[str]:
     """Return the lines of a text; none where it is no text."""
     text = os.fsdecode(content)
-    return [] if "\0" in text else [line for line in text.splitlines() if line]
+    return [] if "\0" in text else [line.rstrip("\r") for line in text.split("\n") if line]

@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from convladder.bundle.predictor import BATCH, Prediction, Predictor
+from convladder.bundle.reading import SUFFIX
 from convladder.errors import UnreadableImage
 from convladder.processes import cores
 from convladder.ship import pictures
@@ -35,8 +36,9 @@ def open_place(place: Path, threads: int | None = None, console: Console | None 
 
 
 def find(places: Sequence[str], predictor: Predictor, stdin: BinaryIO) -> list[Picture]:
-    """Return the pictures at these places (see `pictures.find`) that are not the bundle itself."""
-    return pictures.find(places, predictor.contents.limits, stdin)
+    """Return the pictures at these places (see `pictures.find`), but for bundles that lie among them."""
+    found = pictures.find(places, predictor.contents.limits, stdin)
+    return [picture for picture in found if not picture.name.endswith(SUFFIX)]
 
 
 def predict(

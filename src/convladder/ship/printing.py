@@ -23,7 +23,7 @@ Outcome = Prediction | UnreadableImage
 Write = Callable[[str, Outcome], None]
 
 LONGEST = 60  # characters that a name is given room for
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 
 
 def bundle(path: Path, *, json_wanted: bool) -> None:

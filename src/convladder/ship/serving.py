@@ -32,13 +32,13 @@ def serve(
         extras.require(module, EXTRA)
     from convladder.serve import server
     from convladder.serve.app import Settings, create_app, service_of
-    from convladder.serve.guard import LOCAL, Rules
+    from convladder.serve.guard import LOCAL, Rules, name_of
 
     token = None if token_file is None else read_token(token_file)
     if corrections is not None:
         files.make_folder(corrections)
     own = () if host in ("0.0.0.0", "::") else (f"[{host}]" if ":" in host else host,)
-    rules = Rules((*LOCAL, *own, *(each.lower() for each in hosts)), token)
+    rules = Rules((*LOCAL, *map(name_of, (*own, *hosts))), token)
     app = create_app(predictor, Settings(rules=rules, corrections=corrections))
     service = service_of(app)
 

@@ -21,7 +21,7 @@ async function ask(path, options = {}) {
     throw new Error("The server does not answer: is it still running?");
   }
   if (answer.status === 401) find("#access").hidden = false;
-  const said = await answer.json();
+  const said = await answer.json().catch(() => ({}));
   if (!answer.ok) throw new Error(said.error ?? "The server could not answer.");
   return said;
 }
@@ -166,6 +166,7 @@ function remove(entry) {
 }
 
 async function openCamera() {
+  if (stream) closeCamera();
   try {
     stream = await navigator.mediaDevices.getUserMedia({ video: { facingMode: "environment" } });
   } catch {
