@@ -29,7 +29,7 @@ from speed.rows import SIZES, bundle
 
 OURS, PEER = "convladder", "FastAPI, model.predict"
 CONNECTIONS = (1, 8, 64)
-MOST = 256  # connections of the open loop at a time: what a client may hold
+MOST = 900  # connections of the open loop at a time: what a client may hold
 HERE = Path(__file__).parent
 
 

@@ -21,6 +21,7 @@ COMMANDS = [
     "bundle",
     "export",
     "predict",
+    "serve",
     "compare",
     "cache",
 ]
