@@ -13,11 +13,13 @@ import numpy as np
 import pytest
 
 import convladder as cl
+from convladder.bundle import graph
+from convladder.bundle.predictor import open_session
 from convladder.config import Experiment, flatten
 from convladder.data.images import ImageForm
 from convladder.errors import DataError, ExperimentError, ExportError
 from convladder.ladder import BUILT_IN, load_ladder
-from convladder.ship import exporting, formats, parity
+from convladder.ship import exporting, formats, making, parity
 from convladder.ship.formats import FORMATS, Predicted
 from made_bundles import make_bundle
 from stored_bundle import STORED, make_folder
@@ -45,6 +47,7 @@ def networks() -> Iterator[tuple[str, dict[str, Any]]]:
             if str(model) not in seen:
                 seen.add(str(model))
                 yield f"{ladder.name}-{rung.name}", model
+    yield "own-standardized", {"preprocessing": "standardize", "filters": (4,), "kernel_size": 3}
     head = {"head": "average", "dense": (), "dropout_dense": ()}
     yield "transfer-MobileNetV2", head | {"architecture": "MobileNetV2"}
 
@@ -84,7 +87,7 @@ def test_every_network_of_the_ladders_predicts_the_same_in_every_format(
 
 @pytest.mark.in_turn
 @pytest.mark.parametrize("architecture", ["ResNet50", "EfficientNetB0", "ConvNeXtTiny"])
-def test_what_keras_saves_is_of_its_own_layers(architecture: str) -> None:
+def test_what_others_read_is_of_layers_that_they_have(architecture: str) -> None:
     from convladder.config import Model
     from convladder.models import networks as any_network
     from convladder.models.plain import plain
@@ -100,6 +103,9 @@ def test_what_keras_saves_is_of_its_own_layers(architecture: str) -> None:
         made.predict_on_batch(pixels), network.predict_on_batch(pixels), rtol=1e-4, atol=1e-4
     )
     assert not [layer for layer in made.layers if type(layer).__module__.startswith("convladder")]
+    content = making.graph_of(network, ImageForm(32, 32, 3), 1.0)
+    graph.check(content, classes=3)
+    open_session(content, 1, "the graph").run(None, {"images": np.zeros((2, 40, 32, 3), np.uint8)})
 
 
 @pytest.fixture(scope="module")

@@ -34,7 +34,7 @@ def pack(arrays: Mapping[str, NDArray[Any]]) -> bytes:
     """Return a safetensors file of arrays."""
     from safetensors.numpy import save
 
-    return save({name: np.ascontiguousarray(array) for name, array in arrays.items()})
+    return save({name: np.array(array, order="C") for name, array in arrays.items()})  # a scalar stays one
 
 
 def describe(arrays: Mapping[str, NDArray[Any]]) -> dict[str, Tensor]:

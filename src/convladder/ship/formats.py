@@ -156,8 +156,10 @@ def _load_onnx(path: Path) -> Predict:
 
 
 def _write_saved_model(bundle: Bundle, out: Path, calibration: Pixels | None) -> None:
+    from convladder.models.plain import plain
+
     del calibration
-    network_of(bundle).export(out, format="tf_saved_model", verbose=False)
+    plain(network_of(bundle)).export(out, format="tf_saved_model", verbose=False)
 
 
 def _load_saved_model(path: Path) -> Predict:
