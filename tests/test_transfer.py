@@ -16,7 +16,7 @@ from keras import layers
 from PIL import Image
 
 import convladder as cl
-from convladder import backbones, files, lineage, runs, trial
+from convladder import backbones, donors, files, lineage, runs, trial
 from convladder.climbing import make_plan
 from convladder.config import Data, Experiment, Train
 from convladder.data.dataset import Dataset, load
@@ -348,7 +348,7 @@ def test_settings_of_which_a_published_network_takes_no_notice_are_refused() -> 
 
 def test_images_of_another_size_are_taken_and_of_other_channels_where_they_can_be(run: runs.Run) -> None:
     model = Experiment().replace(backbones.changes(str(run.folder), None, {})).model
-    arrays, _ = backbones.read_arrays(run)
+    arrays, _ = donors.of_run(run).read()
     statistics = Statistics((1.0,), (1.0,))
     larger = networks.build(model, (40, 24, 1), 2, statistics)
     networks.take(larger, model.model_copy(update={"pretrained": True}), networks.Backbone(arrays))
