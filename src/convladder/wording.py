@@ -57,7 +57,7 @@ def points(difference: float) -> str:
 
 
 def printable(text: str) -> str:
-    """Return text that a terminal shows as it is: what would control it is written as an escape.
+    r"""Return text that a terminal shows as it is: what would control it is written as an escape.
 
     >>> printable("cat\x1b[2J.png")
     'cat\\x1b[2J.png'
