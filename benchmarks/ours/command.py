@@ -11,8 +11,7 @@ from typing import Any
 
 def run(name: str, folder: str, out: Path, options: list[str]) -> None:
     """Run `convladder NAME FOLDER --out OUT` with these options; what it prints is not the figures."""
-    command = [sys.executable, "-m", "convladder", name, folder, "--quiet", "--on-leak", "keep", "--out", str(out)]
-    subprocess.run([*command, *options], check=True, stdout=sys.stderr)
+    run_plainly(name, folder, "--quiet", "--on-leak", "keep", "--out", str(out), *options)
 
 
 def run_plainly(name: str, *words: str) -> None:

@@ -42,10 +42,10 @@ def open_donor(place: Path) -> Donor:
     if is_bundle(place):
         bundle = Bundle(place)
         contents = bundle.contents
-        pixels = contents.statistics
-        statistics = [list(pixels.mean), list(pixels.deviation)] if pixels else None
         return Donor(
-            contents.experiment.model, contents.form.channels, lambda: (bundle.weights, {"statistics": statistics})
+            contents.experiment.model,
+            contents.form.channels,
+            lambda: (bundle.weights, {"statistics": contents.pixel_statistics}),
         )
     return of_run(runs.Run(place))
 

@@ -51,6 +51,11 @@ class Manifest(BaseModel):
     files: dict[str, Part]
 
 
+def refusal(path: object, why: object) -> BundleError:
+    """Return the error that says why a file is not taken."""
+    return BundleError(f"{path} is no bundle that can be used: {why}")
+
+
 def pack(parts: Mapping[str, bytes]) -> bytes:
     """Return a bundle's file of its parts but the manifest, which is made here."""
     files = {
@@ -81,7 +86,7 @@ class Container:
             self.manifest = self._read_manifest()
         except (ValueError, OSError, zipfile.BadZipFile, NotImplementedError) as error:
             self._file.close()
-            raise self._refusal(error) from None
+            raise refusal(self.path, error) from None
         except BundleError:
             self._file.close()
             raise
@@ -101,7 +106,7 @@ class Container:
             with self._archive.open(name) as part:
                 return part.read(size)
         except (OSError, EOFError, zipfile.BadZipFile) as error:
-            raise self._refusal(error) from None
+            raise refusal(self.path, error) from None
 
     def _blocks(self, name: str) -> Iterator[bytes]:
         digest = hashlib.sha256()
@@ -111,9 +116,9 @@ class Container:
                     digest.update(block)
                     yield block
         except (OSError, EOFError, zipfile.BadZipFile) as error:
-            raise self._refusal(error) from None
+            raise refusal(self.path, error) from None
         if digest.hexdigest() != self.manifest.files[name].sha256:
-            raise self._refusal(f"{name} is not what the manifest says: it was damaged or changed")
+            raise refusal(self.path, f"{name} is not what the manifest says: it was damaged or changed")
 
     def _read_manifest(self) -> Manifest:
         try:
@@ -129,9 +134,6 @@ class Container:
         if {name: part.bytes for name, part in manifest.files.items()} != found:
             raise ValueError("its manifest names other parts, or other sizes")
         return manifest
-
-    def _refusal(self, why: object) -> BundleError:
-        return BundleError(f"{self.path} is no bundle that can be used: {why}")
 
     def __enter__(self) -> Self:
         return self

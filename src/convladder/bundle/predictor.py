@@ -10,10 +10,11 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from convladder.bundle.container import refusal
 from convladder.bundle.graph import IMAGES, PROBABILITIES
 from convladder.bundle.reading import Bundle
-from convladder.data.images import Pixels, decode
-from convladder.errors import BundleError, ExperimentError
+from convladder.data.images import Limits, Pixels, decode
+from convladder.errors import BundleError, ExperimentError, UnreadableImage
 from convladder.processes import cores
 
 BATCH = 64  # images that are computed together, and whose pixels are held
@@ -52,7 +53,10 @@ def open_session(graph: bytes, threads: int, name: str) -> Any:
     try:
         return onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # its exceptions have no base of their own
-        raise BundleError(f"{name} is no bundle that can be used: ONNX Runtime says {error}") from None
+        raise refusal(name, f"ONNX Runtime says {error}") from None
+
+
+Outcome = Prediction | UnreadableImage  # of an image file
 
 
 class Predictor:
@@ -74,6 +78,15 @@ class Predictor:
     def decode(self, content: bytes | Pixels) -> Pixels:
         """Decode an image file's bytes as training did, `(height, width, channels)`. Raises UnreadableImage."""
         return decode(content, self.form, self.contents.limits)
+
+    def try_to_decode(self, content: bytes | Pixels, limits: Limits | None = None) -> Pixels | UnreadableImage:
+        """Decode as `decode` does, or return what stands in the way; `limits` may be narrower than its own."""
+        try:
+            return decode(content, self.form, limits or self.contents.limits)
+        except UnreadableImage as error:
+            return error
+        except MemoryError:
+            return UnreadableImage("too-large", "there is not enough memory for it")
 
     def probabilities(self, images: Pixels | Sequence[Pixels]) -> Probabilities:
         """Return the probabilities `(N, classes)` of images, after temperature.

@@ -8,7 +8,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from convladder.bundle import graph, tensors
-from convladder.bundle.container import CARD, CONTENTS, MODEL, WEIGHTS, Container
+from convladder.bundle.container import CARD, CONTENTS, MODEL, WEIGHTS, Container, refusal
 from convladder.bundle.schema import Contents
 from convladder.errors import BundleError, ExperimentError
 
@@ -33,7 +33,7 @@ class Bundle:
         try:
             graph.check(self.graph, len(self.contents.class_names))
         except ValueError as error:
-            raise BundleError(f"{self.path} is no bundle that can be used: {MODEL}: {error}") from None
+            raise refusal(self.path, f"{MODEL}: {error}") from None
 
     @cached_property
     def weights(self) -> tensors.Arrays:
@@ -53,4 +53,4 @@ def _read_contents(container: Container) -> Contents:
         why = f"{'.'.join(map(str, first['loc']))}: {first['msg'].removeprefix('Value error, ')}"
     except ExperimentError as error:
         why = f"experiment: {error}"
-    raise BundleError(f"{container.path} is no bundle that can be used: {CONTENTS}: {why}")
+    raise refusal(container.path, f"{CONTENTS}: {why}")

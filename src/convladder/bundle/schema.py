@@ -119,6 +119,11 @@ class Contents(Strict):
         return ImageForm(**dict(self.form))
 
     @property
+    def pixel_statistics(self) -> list[list[float]] | None:
+        """Mean and deviation of each channel, as a run's `model.json` has them."""
+        return [list(self.statistics.mean), list(self.statistics.deviation)] if self.statistics else None
+
+    @property
     def limits(self) -> Limits:
         """What an image file may be at most."""
         data = self.experiment.data

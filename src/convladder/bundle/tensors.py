@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from convladder.bundle.container import WEIGHTS, Container
+from convladder.bundle.container import WEIGHTS, Container, refusal
 from convladder.bundle.schema import Tensor
 from convladder.errors import BundleError
 
@@ -51,7 +51,7 @@ def read(container: Container, wanted: Mapping[str, Tensor]) -> Arrays:
     try:
         arrays = load(container.read(WEIGHTS))
     except (SafetensorError, ValueError, KeyError) as error:
-        raise _refusal(container, error) from None
+        raise _refused(container, error) from None
     return {name: arrays[name] for name in wanted}
 
 
@@ -60,28 +60,28 @@ def check(container: Container, wanted: Mapping[str, Tensor]) -> None:
     size = container.manifest.files[WEIGHTS].bytes
     length = int.from_bytes(container.head(WEIGHTS, 8), "little")
     if size < 8 or length > min(LARGEST_HEADER, size - 8):
-        raise _refusal(container, f"a header of {length:,} bytes, in a file of {size:,}")
+        raise _refused(container, f"a header of {length:,} bytes, in a file of {size:,}")
     try:
         header = json.loads(container.head(WEIGHTS, 8 + length)[8:])
         found = {
             name: (tuple(each["shape"]), each["dtype"], *each["data_offsets"]) for name, each in header.items()
         }
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
-        raise _refusal(container, "its header cannot be read") from None
+        raise _refused(container, "its header cannot be read") from None
     if {name: each[:2] for name, each in found.items()} != {
         name: (t.shape, t.dtype) for name, t in wanted.items()
     }:
-        raise _refusal(container, "its arrays have other names, shapes or types than bundle.json says")
+        raise _refused(container, "its arrays have other names, shapes or types than bundle.json says")
     place = 0
     for name, (shape, dtype, start, end) in sorted(found.items(), key=lambda item: item[1][2:]):
         if (start, end) != (place, place + math.prod(shape) * ITEM_BYTES[dtype]):
-            raise _refusal(
+            raise _refused(
                 container, f"{name!r} does not begin where the array before it ends, or is of another size"
             )
         place = end
     if 8 + length + place != size:
-        raise _refusal(container, "something lies behind its arrays")
+        raise _refused(container, "something lies behind its arrays")
 
 
-def _refusal(container: Container, why: object) -> BundleError:
-    return BundleError(f"{container.path} is no bundle that can be used: {WEIGHTS}: {why}")
+def _refused(container: Container, why: object) -> BundleError:
+    return refusal(container.path, f"{WEIGHTS}: {why}")

@@ -59,6 +59,7 @@ Changes = Annotated[
 Jobs = Annotated[
     int | None, typer.Option("--jobs", min=1, metavar="N", help="Trials at a time; default: one a core.")
 ]
+Threads = Annotated[int | None, typer.Option("--jobs", min=1, metavar="N", help="Threads; default: one a core.")]
 ClusterOption = Annotated[
     str | None,
     typer.Option(

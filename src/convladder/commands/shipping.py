@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from convladder.commands.arguments import AsJson, QuietOption, errors, interruptible
+from convladder.commands.arguments import AsJson, QuietOption, Threads, errors, interruptible
 from convladder.errors import ExperimentError, UnreadableImage
 
 BundleArgument = Annotated[
@@ -88,9 +88,7 @@ def predict(
     top: Annotated[int, typer.Option("--top", min=1, metavar="K", help="The K most probable classes.")] = 1,
     as_csv: Annotated[bool, typer.Option("--csv", help="Print a table for programs.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print a line of JSON an image.")] = False,
-    jobs: Annotated[
-        int | None, typer.Option("--jobs", min=1, metavar="N", help="Threads; default: one a core.")
-    ] = None,
+    jobs: Threads = None,
     quiet: QuietOption = False,
 ) -> None:
     """Predict images with a bundle; needs no TensorFlow.
@@ -133,9 +131,7 @@ def serve(
             "--corrections", metavar="DIR", help="Collect corrected images there, for the next training."
         ),
     ] = None,
-    jobs: Annotated[
-        int | None, typer.Option("--jobs", min=1, metavar="N", help="Threads that compute; default: one a core.")
-    ] = None,
+    jobs: Threads = None,
     log: Annotated[bool, typer.Option("--log", help="Print a line a request.")] = False,
 ) -> None:
     """Answer predictions over HTTP, and show a page that takes pictures (an extra: serve)."""

@@ -32,6 +32,7 @@ from convladder.commands.arguments import (
     Seed,
     Settings,
     TensorBoardOption,
+    Threads,
     Weights,
     given_settings,
     interruptible,
@@ -107,9 +108,7 @@ def train(
     epochs: Epochs = None,
     pretrained: Pretrained = None,
     weights: Weights = None,
-    jobs: Annotated[
-        int | None, typer.Option("--jobs", min=1, metavar="N", help="Threads; default: one a core.")
-    ] = None,
+    jobs: Threads = None,
     class_weight: ClassWeight = None,
     changes: Changes = None,
     allow_rejects: AllowRejects = False,

@@ -134,7 +134,7 @@ def read_header(content: bytes | Pixels, limits: Limits = LIMITS) -> Header:
 def format_of(content: bytes) -> str:
     """Return the format of an image file, one of FORMATS, told by its content. Raises UnreadableImage."""
     with _rejecting(), _opened(content, LIMITS) as image:
-        return "JPEG" if image.format == "MPO" else image.format or ""
+        return _kind_of(image)
 
 
 def open_picture(content: bytes | Pixels, form: ImageForm, limits: Limits = LIMITS) -> Picture:
@@ -152,7 +152,7 @@ def open_picture(content: bytes | Pixels, form: ImageForm, limits: Limits = LIMI
         flat = content.squeeze(-1) if content.ndim == 3 and content.shape[-1] == 1 else content
         return Picture(Image.fromarray(flat).convert(form.mode), ARRAY, read_header(content), _digest(content))
     with _rejecting(), _opened(content, limits) as image:
-        kind = "JPEG" if image.format == "MPO" else image.format or ""  # phones put several JPEGs in one file
+        kind = _kind_of(image)
         header, frames = _header(image), 1 if kind == "JPEG" else _count_frames(image, limits)
         if form.dct_scaling:
             _scale_down(image, header, form)
@@ -214,6 +214,10 @@ def _opened(data: bytes, limits: Limits) -> Image.Image:
             "too-large", f"{image.width} x {image.height} is over {limits.pixels:,} pixels (data.max_pixels)"
         )
     return image
+
+
+def _kind_of(image: Image.Image) -> str:
+    return "JPEG" if image.format == "MPO" else image.format or ""  # phones put several JPEGs in one file
 
 
 def _header(image: Image.Image) -> Header:

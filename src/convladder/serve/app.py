@@ -22,10 +22,10 @@ from starlette.requests import ClientDisconnect
 
 from convladder.bundle.occlusion import occlusion_map
 from convladder.bundle.predictor import Predictor
-from convladder.data.images import Pixels, decode, format_of, read_header
+from convladder.data.images import Pixels, format_of, read_header
 from convladder.errors import UnreadableImage
 from convladder.processes import cores
-from convladder.serve import answers
+from convladder.serve import answers, assets
 from convladder.serve.batching import QUEUED, Batcher, Busy
 from convladder.serve.bodies import Budget, Limits, Sent, read_images
 from convladder.serve.corrections import Corrections
@@ -36,8 +36,6 @@ from convladder.serve.problems import RETRY_SECONDS, Problem
 LARGE = 4_000_000  # pixels: of larger images one is decoded at a time
 MOST_MAPS = 8  # of evidence, that may wait
 
-STATIC = Path(__file__).parent / "static"
-ASSETS = {"app.js": "text/javascript", "style.css": "text/css", "icon.svg": "image/svg+xml"}
 BODY = {
     "requestBody": {
         "required": True,
@@ -96,12 +94,10 @@ class Service:
         limits = replace(own, pixels=min(own.pixels, self.settings.limits.pixels))
         try:
             header = read_header(image.content, limits)
-            with self.large if header.height * header.width > LARGE else contextlib.nullcontext():
-                return decode(image.content, self.predictor.form, limits)
         except UnreadableImage as error:
             return error
-        except MemoryError:
-            return UnreadableImage("too-large", "there is not enough memory for it")
+        with self.large if header.height * header.width > LARGE else contextlib.nullcontext():
+            return self.predictor.try_to_decode(image.content, limits)
 
     async def map_evidence(self, pixels: Pixels, label: int) -> NDArray[np.float32]:
         """Say where the evidence for a class lies: one map at a time, beside the decoders. Raises Busy."""
@@ -291,13 +287,13 @@ def _add_state(app: FastAPI, service: Service) -> None:
 def _add_page(app: FastAPI) -> None:
     @app.get("/", include_in_schema=False)
     async def page() -> FileResponse:
-        return FileResponse(STATIC / "index.html", media_type="text/html")
+        return FileResponse(assets.PAGE, media_type="text/html")
 
     @app.get("/static/{name}", include_in_schema=False)
     async def asset(name: str) -> Response:
-        if name not in ASSETS:
+        if name not in assets.KINDS:
             return JSONResponse({"error": "there is no such file"}, 404)
-        return FileResponse(STATIC / name, media_type=ASSETS[name])
+        return FileResponse(assets.FOLDER / name, media_type=assets.KINDS[name])
 
 
 def service_of(app: Any) -> Service:

@@ -6,10 +6,12 @@ import hmac
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from convladder.serve import assets
+
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-OPEN = ("/healthz", "/readyz", "/", "/static/app.js", "/static/style.css", "/static/icon.svg")  # without a token
+OPEN = ("/healthz", "/readyz", "/", *(f"/static/{name}" for name in assets.KINDS))  # without a token
 LARGEST_HEAD = 16 * 1024  # bytes of a request's headers
 LOCAL = ("127.0.0.1", "localhost", "[::1]")
 HEADERS = (

@@ -74,13 +74,12 @@ def predict_exported(kind: str, path: Path, images: Pixels, emit: Emit) -> Predi
 def network_of(bundle: Bundle) -> keras.Model:
     """Build a bundle's network, from pixels to probabilities. Raises BundleError where its weights do not fit."""
     contents = bundle.contents
-    pixels = contents.statistics
     try:
         network = inference.restore(
             contents.experiment.model,
             contents.image_form.shape,
             len(contents.class_names),
-            (pixels.mean, pixels.deviation) if pixels else None,
+            contents.pixel_statistics,
             bundle.weights,
         )
     except (KeyError, ValueError) as error:

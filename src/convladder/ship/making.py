@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from onnx import ModelProto
 
 KEPT = f"bundle{reading.SUFFIX}"  # beside the run's other files
-ACCURACY = 0.95  # for which a threshold is chosen
 
 
 def bundle_of(place: str | Path) -> Path:
@@ -56,7 +55,7 @@ def is_made(folder: Path) -> bool:
     return (folder / KEPT).is_file()
 
 
-def write(run: runs.Run, out: Path | None = None, accuracy: float = ACCURACY) -> Path:
+def write(run: runs.Run, out: Path | None = None, accuracy: float = card.WANTED) -> Path:
     """Write a run's bundle to a file, by default one of the run's name in this folder; return its path.
 
     Raises RunError where the file is there already, or where the run is damaged.
@@ -71,7 +70,7 @@ def write(run: runs.Run, out: Path | None = None, accuracy: float = ACCURACY) ->
     return path
 
 
-def make(run: runs.Run, accuracy: float = ACCURACY) -> bytes:
+def make(run: runs.Run, accuracy: float = card.WANTED) -> bytes:
     """Return the file of a run's bundle; the threshold is that for the wanted accuracy. Raises RunError."""
     temperature = calibration.temperature_of(run.predictions)
     selection = calibration.select(run.predictions, accuracy)

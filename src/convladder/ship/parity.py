@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
@@ -48,9 +48,7 @@ class Parity:
 
     def as_json(self) -> dict[str, Any]:
         """Return it as plain values."""
-        return {key: vars(value) if hasattr(value, "__dict__") else value for key, value in vars(self).items()} | {
-            "holds": self.holds
-        }
+        return asdict(self) | {"holds": self.holds}
 
 
 def measure(

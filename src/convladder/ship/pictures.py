@@ -50,7 +50,7 @@ def find(places: Sequence[str], limits: Limits, stdin: BinaryIO) -> list[Picture
 
 
 def decode_all(
-    pictures: Iterable[Picture], decode: Callable[[Content], Pixels], batch: int, threads: int
+    pictures: Iterable[Picture], decode: Callable[[Content], Decoded], batch: int, threads: int
 ) -> Iterator[list[tuple[Picture, Decoded]]]:
     """Yield batches of pictures with their pixels, or why they have none; the next is decoded meanwhile."""
     with ThreadPoolExecutor(threads) as pool:
@@ -73,15 +73,8 @@ def _fetched(picture: Picture) -> Content | UnreadableImage:
         return error
 
 
-def _decoded(decode: Callable[[Content], Pixels], content: Content | UnreadableImage) -> Decoded:
-    if isinstance(content, UnreadableImage):
-        return content
-    try:
-        return decode(content)
-    except UnreadableImage as error:
-        return error
-    except MemoryError:
-        return UnreadableImage("too-large", "there is not enough memory for it")
+def _decoded(decode: Callable[[Content], Decoded], content: Content | UnreadableImage) -> Decoded:
+    return content if isinstance(content, UnreadableImage) else decode(content)
 
 
 def _at(place: str, limits: Limits) -> list[Picture]:

@@ -9,14 +9,12 @@ from typing import BinaryIO
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from convladder.bundle.predictor import BATCH, Prediction, Predictor
+from convladder.bundle.predictor import BATCH, Outcome, Predictor
 from convladder.bundle.reading import SUFFIX
 from convladder.errors import UnreadableImage
 from convladder.processes import cores
 from convladder.ship import pictures
 from convladder.ship.pictures import Picture
-
-Outcome = Prediction | UnreadableImage
 
 MANY = 4 * BATCH  # pictures for which there is a bar
 
@@ -51,7 +49,7 @@ def predict(
     """Yield each picture with what is predicted, or why it could not be read; a `console` shows how far it is."""
     with _bar(console, len(found)) as bar:
         task = bar.add_task("predicting", total=len(found))
-        for batch in pictures.decode_all(found, predictor.decode, BATCH, threads or cores()):
+        for batch in pictures.decode_all(found, predictor.try_to_decode, BATCH, threads or cores()):
             pixels = [each for _, each in batch if not isinstance(each, UnreadableImage)]
             read = iter(predictor.read(predictor.probabilities(pixels), top))
             for picture, each in batch:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TextIO
 
-from convladder.bundle.predictor import Prediction
+from convladder.bundle.predictor import BATCH, Outcome
 from convladder.bundle.reading import Bundle
 from convladder.errors import UnreadableImage
 from convladder.wording import printable
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from convladder.ship.exporting import Exported
 
 Format = Literal["lines", "csv", "json"]
-Outcome = Prediction | UnreadableImage
 Write = Callable[[str, Outcome], None]
 
 LONGEST = 60  # characters that a name is given room for
@@ -61,6 +60,8 @@ def export(exported: Exported, *, json_wanted: bool) -> None:
         told = {"folder": str(exported.folder), "format": exported.kind} | found.as_json()
         sys.stdout.write(json.dumps(told, indent=2) + "\n")
         return
+    from convladder.ship.exporting import EXAMPLE
+
     lost = found.accuracy_lost
     lines = [
         f"{exported.model}: {found.bytes / 1e6:.2f} MB (weights: {found.original_bytes / 1e6:.2f} MB)",
@@ -68,8 +69,8 @@ def export(exported: Exported, *, json_wanted: bool) -> None:
         f"{found.mean:.2g}; {100 * (found.same.share or 0):.2f} % equal predictions",
         f"accuracy lost on {found.accuracy.images:,} test images: {lost.difference:+.4f} "
         f"({lost.low:+.4f} to {lost.high:+.4f})",
-        f"{found.milliseconds:.3g} ms an image in batches of 64; Keras: {found.original_milliseconds:.3g}",
-        f"try it: python {shlex.quote(str(exported.folder / 'example.py'))} IMAGE",
+        f"{found.milliseconds:.3g} ms an image in batches of {BATCH}; Keras: {found.original_milliseconds:.3g}",
+        f"try it: python {shlex.quote(str(exported.folder / EXAMPLE))} IMAGE",
     ]
     sys.stdout.write("\n".join(lines) + "\n")
 
