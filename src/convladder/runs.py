@@ -12,6 +12,7 @@
     corrupted.npz     which test images it predicts rightly when they are made worse
     card.md           the model card; a person's own words in it stay
     report.html, plots/
+    bundle.convladder what ships of it, once that was wanted
 
 It becomes visible whole: a folder that has `metrics.json` is a finished trial.
 """
