@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 import socket
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from importlib import metadata
 from pathlib import Path
@@ -171,19 +171,49 @@ def test_without_ray_the_error_says_what_to_install(monkeypatch: pytest.MonkeyPa
         connecting.check_address("auto")
 
 
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connecting, "check_address", lambda address: None)
+    monkeypatch.setattr(connecting, "PAUSE_SECONDS", 0)
+
+
+def refuse(times: int, said: str, tried: list[str]) -> Callable[..., None]:
+    """Return what answers `ray.init` so, as often as told."""
+
+    def init(address: str, **settings: Any) -> None:
+        tried.append(address)
+        if len(tried) <= times:
+            raise ConnectionAbortedError(said)
+
+    return init
+
+
+@pytest.mark.usefixtures("impatient")
 def test_of_a_traceback_that_the_head_sends_the_reason_is_passed_on(monkeypatch: pytest.MonkeyPatch) -> None:
     import ray
 
-    def init(**settings: Any) -> None:
-        raise ConnectionAbortedError(
-            "Initialization failure:\nTraceback\n  File\nRuntimeError: no room for a server\n"
-        )
-
-    monkeypatch.setattr(ray, "init", init)
-    monkeypatch.setattr(connecting, "check_address", lambda address: None)
+    said = "Initialization failure:\nTraceback\n  File\nRuntimeError: no room for a server\n"
+    monkeypatch.setattr(ray, "init", refuse(99, said, tried := []))
     passed_on = r"\(RuntimeError: no room for a server\): see `ray status`"
     with pytest.raises(ClusterError, match=passed_on), connecting.connected("ray://10.0.0.1:10001"):
         pass
+    assert len(tried) == connecting.ATTEMPTS
+
+
+@pytest.mark.usefixtures("impatient")
+def test_a_head_that_fails_at_first_is_asked_again_and_one_of_another_version_is_not(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    import ray
+
+    monkeypatch.setattr(connecting, "_look_around", lambda ray, address: address)
+    monkeypatch.setattr(ray, "init", refuse(1, "RuntimeError: Starting Ray client server failed", tried := []))
+    with connecting.connected("ray://10.0.0.1:10001"):
+        assert len(tried) == 2
+    monkeypatch.setattr(ray, "init", refuse(1, "Version mismatch: 1.0", tried := []))
+    with pytest.raises(ClusterError, match="another version"), connecting.connected("ray://10.0.0.1:10001"):
+        pass
+    assert len(tried) == 1
 
 
 def test_a_node_with_other_versions_is_named_before_anything_trains(

@@ -9,6 +9,7 @@ import re
 import signal
 import socket
 import threading
+import time
 from collections.abc import Callable, Container, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +24,7 @@ ANSWER_SECONDS = 5.0
 VERSIONS_SECONDS = 120.0  # a node under load may take a while to start a worker
 LOCAL = ("localhost", "127.0.0.1", "::1")
 JOINED_SECONDS = 10  # until Ray gives up finding this machine among the nodes
+ATTEMPTS, PAUSE_SECONDS = 3, 5.0  # a head under load fails at times to start what serves a driver from outside
 
 _ADDRESS = re.compile(r"(?P<client>ray://)?(?P<host>[\w.-]+|\[[\da-fA-F:]+\]):(?P<port>\d+)")
 # HTTP/2, which gRPC speaks: how a client begins, an empty frame of settings, and the kind of frame that answers
@@ -131,15 +133,29 @@ def _answers(host: str, port: int) -> bool:
 
 
 def _connect(ray: Any, address: str) -> None:
+    for attempt in range(1, ATTEMPTS + 1):
+        said = _try_to_connect(ray, address)
+        if said is None:
+            return
+        known = _known_reason(address, said)
+        if known or attempt == ATTEMPTS:
+            raise ClusterError(known or _other_reason(address, said))
+        time.sleep(PAUSE_SECONDS)
+
+
+def _try_to_connect(ray: Any, address: str) -> str | None:
+    """Return what Ray says where it cannot, None once it is connected."""
     with _signals_as_they_are():
         try:
             ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
         except Exception as error:
             ray.shutdown()
-            raise ClusterError(_why_not(address, str(error))) from None
+            return str(error)
+    return None
 
 
-def _why_not(address: str, said: str) -> str:
+def _known_reason(address: str, said: str) -> str | None:
+    """Return what to do about it, where another attempt would end the same."""
     if "Version mismatch" in said:
         return f"the cluster at {address} has another version of Ray or Python ({said}): install the same on all"
     if "Could not find any running Ray" in said:
@@ -149,6 +165,10 @@ def _why_not(address: str, said: str) -> str:
             f"this machine is no node of the cluster at {address}: let it join with "
             f"`ray start --address={address}`, or connect from outside with ray://HOST:10001"
         )
+    return None
+
+
+def _other_reason(address: str, said: str) -> str:
     reason = said.strip().rpartition("\n")[2]  # of the server's traceback, what was raised
     return (
         f"cannot connect to the Ray cluster at {address}, although something answers there ({reason}): see "
