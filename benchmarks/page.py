@@ -17,7 +17,7 @@ from speed.rows import ROWS
 DOCS = Path(__file__).parents[1] / "docs"
 PAGES = tuple(
     DOCS / f"{name}.md"
-    for name in ("speed", "reproducibility", "modern", "scaling", "transfer", "tune", "serving")
+    for name in ("speed", "reproducibility", "modern", "scaling", "transfer", "tune", "serving", "shipping")
 )
 
 _TABLE = re.compile(r"(<!-- table: ([\w-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
@@ -53,6 +53,7 @@ def _circumstances(found: list[dict[str, Any]]) -> list[str]:
 
 COMMANDS = dict.fromkeys(("kills", "killed-climb", "safety-price"), "make safety") | {
     "cluster": "make cluster",
+    "parity": "python benchmarks/parity.py",
     "load": "python benchmarks/load.py",
     "hour": "python benchmarks/hour.py",
     "tuned": "python benchmarks/tuned.py",

@@ -235,7 +235,31 @@ def _refused(*statuses: dict[str, int]) -> str:
     return f"{others:,} of {sent:,}" + (f", and {unsent:,} could not be sent" if unsent else "")
 
 
+def of_parity(folder: Path) -> str:
+    told = read(folder, "parity")
+    kinds = list(dict.fromkeys((row["format"], row["int8"]) for rows in told["networks"].values() for row in rows))
+    kinds.sort(key=lambda kind: kind[1])
+    heads = ("network", *(f"{kind} in int8" if int8 else kind for kind, int8 in kinds))
+    lines = [f"| {' | '.join(heads)} |", "|---" * len(heads) + "|"]
+    for name, rows in told["networks"].items():
+        cells = {(row["format"], row["int8"]): _parity(row) for row in rows}
+        lines.append(f"| {name} | {' | '.join(cells.get(kind, '') for kind in kinds)} |")
+    return "\n".join(lines) + f"\n\n{told['images']:,} images each. {results.as_line(told)}"
+
+
+def _parity(row: dict[str, Any]) -> str:
+    if "failed" in row:
+        return f"**fails**: {row['failed'][:60]}"
+    if row["int8"]:
+        said = f"{row['mean']:.3f}; {_interval(row['accuracy_lost'])}"
+    else:
+        others = row["images"] - row["same"]["count"]
+        said = f"{row['largest']:.0e}" + (f", {plural(others, 'other label')}" if others else "")
+    return said if row["holds"] else f"**{said}**"
+
+
 MAKERS = {
+    "parity": of_parity,
     "load": of_load,
     "precision": of_precision,
     "growth": of_growth,

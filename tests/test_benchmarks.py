@@ -18,6 +18,7 @@ import killed_climb
 import load
 import modern
 import page
+import parity
 import precision
 import safety_price
 import tables
@@ -126,6 +127,16 @@ def test_the_server_is_loaded_beside_keras(tmp_path: Path) -> None:
     assert list(told) == [load.OURS, load.PEER]
     assert all(each["answers_per_second"] > 0 for server in told.values() for each in server["closed"].values())
     assert "| convladder | 64 |" in page.fill("<!-- table: load -->\n<!-- end -->", tmp_path)
+
+
+@pytest.mark.in_turn
+def test_parity_is_measured_of_a_trained_network_and_of_a_family(tmp_path: Path) -> None:
+    networks = ["classic/lenet5", "MobileNetV3Small"]
+    parity.main(["--smallest", "--out", str(tmp_path), "--only", *networks])
+    told = json.loads((tmp_path / "parity.json").read_text())["networks"]
+    assert [len(told[name]) for name in networks] == [6, 4]
+    assert all(each["holds"] for rows in told.values() for each in rows)
+    assert "| classic/lenet5 |" in page.fill("<!-- table: parity -->\n<!-- end -->", tmp_path)
 
 
 @pytest.mark.in_turn

@@ -18,7 +18,13 @@ CLASSES = ("bird", "cat", "dog")
 TEMPERATURE = 1.5
 
 
-def make_bundle(path: Path, model: Mapping[str, Any], form: ImageForm, seen: Pixels | None = None) -> Bundle:
+def make_bundle(
+    path: Path,
+    model: Mapping[str, Any],
+    form: ImageForm,
+    seen: Pixels | None = None,
+    class_names: tuple[str, ...] = CLASSES,
+) -> Bundle:
     """Write the bundle of a network with these settings for images of this form, and open it.
 
     Its moving statistics are those of the images `seen`, so that it tells them apart.
@@ -31,11 +37,12 @@ def make_bundle(path: Path, model: Mapping[str, Any], form: ImageForm, seen: Pix
     experiment = Experiment().replace({f"model.{key}": value for key, value in model.items()})
     channels = experiment.model.channels or form.channels
     statistics = convnet.Statistics((120.0,) * channels, (60.0,) * channels)
-    network = networks.build(experiment.model, form.shape, len(CLASSES), statistics)
+    network = networks.build(experiment.model, form.shape, len(class_names), statistics)
     draw = np.random.default_rng(0)
     whitening = [each for each in network.weights if "whitening" in each.path]
     for variable in (*network.trainable_weights, *whitening):  # so that no part of it does nothing
-        variable.assign(np.asarray(variable) + draw.normal(0, 0.05, variable.shape))
+        drawn = np.asarray(variable)
+        variable.assign(drawn + draw.normal(0, min(0.05, drawn.std() or 0.05), drawn.shape))
     if seen is not None:
         _normalise(network, seen)
     arrays = {variable.path: np.asarray(variable) for variable in network.weights}
@@ -45,7 +52,7 @@ def make_bundle(path: Path, model: Mapping[str, Any], form: ImageForm, seen: Pix
         trained="2026-11-27T12:00:00",
         rung="lenet5",
         images="of none",
-        class_names=CLASSES,
+        class_names=class_names,
         form=schema.Form(**vars(form)),
         temperature=TEMPERATURE,
         selection=schema.Selection(wanted=0.95, threshold=0.5, coverage=some, accuracy=some),
