@@ -253,7 +253,7 @@ def _parity(row: dict[str, Any]) -> str:
     if row["int8"]:
         said = f"{row['mean']:.3f}; {_interval(row['accuracy_lost'])}"
     else:
-        others = row["images"] - row["same"]["count"]
+        others = round(row["images"] * (1 - row["same"]["share"]))
         said = f"{row['largest']:.0e}" + (f", {plural(others, 'other label')}" if others else "")
     return said if row["holds"] else f"**{said}**"
 

@@ -23,6 +23,7 @@ def convladder(*words: str, cwd: Path, keras_backend: str = "jax") -> subprocess
     )
 
 
+@pytest.mark.in_turn
 def test_a_run_trains_and_reports_on_jax(tmp_path: Path) -> None:
     pytest.importorskip("jax")
     done = convladder("train", "digits", "--rung", "lenet5", *FEW, "--out", "run", cwd=tmp_path)

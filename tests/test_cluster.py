@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import signal
-import socket
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from importlib import metadata
 from pathlib import Path
@@ -21,7 +20,7 @@ from convladder.config import Data, Experiment
 from convladder.data.dataset import Dataset, load
 from convladder.data.sending import Waybill, pieces
 from convladder.engines import Engine, engine_at
-from convladder.errors import ClusterError, DataError, ExperimentError
+from convladder.errors import ClusterError, DataError
 from convladder.folders import TrialKey
 from convladder.ladder import load_ladder
 from convladder.processes import Event, Failed, Finished, Halted, Message, Notice, Pool, Started, Task
@@ -34,6 +33,7 @@ from loopback import Nodes
 pytest.importorskip("ray", reason="the extra 'cluster' is not installed")
 pytestmark = [
     pytest.mark.xdist_group("cluster"),
+    pytest.mark.in_turn("cluster"),
     pytest.mark.skipif(sys.platform != "linux", reason="other systems have one address on the loopback"),
 ]
 
@@ -145,75 +145,6 @@ def predictions(folder: Path, plan: Plan) -> list[bytes]:
 
 def of_kind(events: Sequence[Event], kind: type) -> list[Any]:
     return [event for event in events if isinstance(event, kind)]
-
-
-def test_an_address_at_which_nothing_answers_is_said_at_once() -> None:
-    with pytest.raises(ClusterError, match=r"answers at 127\.0\.0\.1:9"):
-        connecting.check_address("127.0.0.1:9")
-
-
-def test_something_else_than_a_cluster_is_told_from_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(connecting, "ANSWER_SECONDS", 0.1)
-    with socket.create_server(("127.0.0.2", 0)) as silent:
-        address = f"127.0.0.2:{silent.getsockname()[1]}"
-        with pytest.raises(ClusterError, match="no Ray cluster answers"):
-            connecting.check_address(address)
-
-
-def test_an_address_of_another_form_is_refused() -> None:
-    with pytest.raises(ClusterError, match="takes auto, HOST:PORT or ray://HOST:PORT; got 'local'"):
-        connecting.check_address("local")
-
-
-def test_without_ray_the_error_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "ray", None)
-    with pytest.raises(ExperimentError, match=r"pip install 'convladder\[cluster\]'"):
-        connecting.check_address("auto")
-
-
-@pytest.fixture
-def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(connecting, "check_address", lambda address: None)
-    monkeypatch.setattr(connecting, "PAUSE_SECONDS", 0)
-
-
-def refuse(times: int, said: str, tried: list[str]) -> Callable[..., None]:
-    """Return what answers `ray.init` so, as often as told."""
-
-    def init(address: str, **settings: Any) -> None:
-        tried.append(address)
-        if len(tried) <= times:
-            raise ConnectionAbortedError(said)
-
-    return init
-
-
-@pytest.mark.usefixtures("impatient")
-def test_of_a_traceback_that_the_head_sends_the_reason_is_passed_on(monkeypatch: pytest.MonkeyPatch) -> None:
-    import ray
-
-    said = "Initialization failure:\nTraceback\n  File\nRuntimeError: no room for a server\n"
-    monkeypatch.setattr(ray, "init", refuse(99, said, tried := []))
-    passed_on = r"\(RuntimeError: no room for a server\): see `ray status`"
-    with pytest.raises(ClusterError, match=passed_on), connecting.connected("ray://10.0.0.1:10001"):
-        pass
-    assert len(tried) == connecting.ATTEMPTS
-
-
-@pytest.mark.usefixtures("impatient")
-def test_a_head_that_fails_at_first_is_asked_again_and_one_of_another_version_is_not(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    import ray
-
-    monkeypatch.setattr(connecting, "_look_around", lambda ray, address: address)
-    monkeypatch.setattr(ray, "init", refuse(1, "RuntimeError: Starting Ray client server failed", tried := []))
-    with connecting.connected("ray://10.0.0.1:10001"):
-        assert len(tried) == 2
-    monkeypatch.setattr(ray, "init", refuse(1, "Version mismatch: 1.0", tried := []))
-    with pytest.raises(ClusterError, match="another version"), connecting.connected("ray://10.0.0.1:10001"):
-        pass
-    assert len(tried) == 1
 
 
 def test_a_node_with_other_versions_is_named_before_anything_trains(

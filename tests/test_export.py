@@ -113,6 +113,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return make_folder(tmp_path_factory.mktemp("data") / "colours")
 
 
+@pytest.mark.in_turn
 @pytest.mark.parametrize("kind", FORMATS)
 def test_an_export_comes_with_an_example_that_runs_and_its_parity(kind: str, data: Path, tmp_path: Path) -> None:
     exported = cl.export(STORED, kind, data, out=tmp_path / kind, quiet=True)

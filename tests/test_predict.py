@@ -201,6 +201,7 @@ def test_a_run_is_as_good_as_its_bundle(run: cl.Run, tmp_path: Path, monkeypatch
     assert bundle.contents.figures.accuracy.share == pytest.approx(run.metrics["test"]["accuracy"])
 
 
+@pytest.mark.in_turn
 def test_a_backbone_may_be_a_bundle(run: cl.Run, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     path = run.bundle(tmp_path / "run.convladder")
     assert donors.open_donor(path).sum() == donors.open_donor(run.folder).sum()

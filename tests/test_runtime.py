@@ -17,6 +17,8 @@ from stored_bundle import STORED, make_folder
 ROOT = Path(__file__).parents[1]
 ABSENT = ("keras", "tensorflow", "pandas", "scipy", "sklearn", "matplotlib", "jinja2")
 
+pytestmark = pytest.mark.xdist_group("runtime")  # one environment for all
+
 
 @pytest.fixture(scope="module")
 def python(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -41,6 +43,7 @@ def install_lines(dockerfile: str) -> list[list[str]]:
     return [shlex.split(part) for part in run.split("&&")]
 
 
+@pytest.mark.in_turn("runtime")
 def test_it_predicts_and_serves_without_tensorflow(python: Path, tmp_path: Path) -> None:
     picture = make_folder(tmp_path / "new", images=1) / "red" / "000.png"
     code = f"import importlib.util as u; assert not [n for n in {ABSENT!r} if u.find_spec(n)]"
@@ -58,6 +61,7 @@ def test_it_predicts_and_serves_without_tensorflow(python: Path, tmp_path: Path)
     assert "pip install convladder" in climbed.stderr
 
 
+@pytest.mark.in_turn("runtime")
 def test_its_size_is_what_the_docs_say(python: Path) -> None:
     installed = python.parents[1] / "lib"
     megabytes = sum(path.stat().st_size for path in installed.rglob("*") if path.is_file()) / 1e6

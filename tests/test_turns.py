@@ -8,15 +8,19 @@ import pytest
 import turns
 
 
-def skipped(count: int) -> list[bool]:
-    """Return which of so many costly tests are skipped, and whether a cheap one beside them is, at the end."""
+def skipped(count: int, *name: str) -> list[bool]:
+    """Return which of so many costly tests (of a name) are skipped, and at the end whether a cheap one is."""
 
     class Item(SimpleNamespace):
         def add_marker(self, marker: Any) -> None:
             assert turns.VARIABLE in marker.kwargs["reason"]
             self.skipped = True
 
-    costly = [Item(nodeid=f"test_{place}@group", skipped=False, get_closest_marker=str) for place in range(count)]
+    marker = SimpleNamespace(args=name)
+    costly = [
+        Item(nodeid=f"test_{place}@group", skipped=False, get_closest_marker=lambda name: marker)
+        for place in range(count)
+    ]
     cheap = Item(nodeid="cheap", skipped=False, get_closest_marker=lambda name: None)
     turns.skip_others([*costly, cheap])  # type: ignore[list-item]
     return [item.skipped for item in (*costly, cheap)]
@@ -30,6 +34,12 @@ def test_every_costly_test_has_one_turn_and_a_cheap_one_has_all(monkeypatch: pyt
     assert [sum(each) for each in zip(*ran, strict=True)] == [1] * 40 + [turns.TURNS]
     monkeypatch.setenv(turns.VARIABLE, "all")
     assert not any(skipped(40))
+
+
+def test_each_turn_has_about_as_many_tests_and_those_of_a_name_share_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(turns.VARIABLE, "1")
+    assert skipped(40).count(False) - 1 == 40 // turns.TURNS + 1
+    assert len(set(skipped(40, "cluster")[:-1])) == 1
 
 
 def test_without_a_commit_all_run(monkeypatch: pytest.MonkeyPatch) -> None:

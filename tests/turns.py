@@ -2,19 +2,18 @@
 
 `CONVLADDER_TURN=all make test`, which is `make test-all`, runs every one, `CONVLADDER_TURN=2` those of turn 2.
 Without it the commit decides, so that whoever tests a commit tests the same; where there is none to be asked, all
-run.
+run. Tests that share what is costly share a turn: `@pytest.mark.in_turn("cluster")`.
 """
 
 from __future__ import annotations
 
 import os
 import subprocess
-import zlib
 from pathlib import Path
 
 import pytest
 
-TURNS = 4
+TURNS = 8
 VARIABLE = "CONVLADDER_TURN"
 
 
@@ -34,10 +33,12 @@ def chosen() -> int | None:
 def skip_others(items: list[pytest.Item]) -> None:
     """Mark the costly tests whose turn it is not as skipped."""
     turn = chosen()
+    turns: dict[str, int] = {}  # of each name or test: one after the other, so that each has as many
     for item in items:
-        if turn is None or item.get_closest_marker("in_turn") is None:
+        marker = item.get_closest_marker("in_turn")
+        if marker is None:
             continue
-        own = zlib.crc32(item.nodeid.partition("@")[0].encode()) % TURNS
-        if own != turn:
+        own = turns.setdefault(marker.args[0] if marker.args else item.nodeid, len(turns) % TURNS)
+        if turn not in (None, own):
             reason = f"its turn is {own} of {TURNS}, and this is {turn} ({VARIABLE}=all runs all)"
             item.add_marker(pytest.mark.skip(reason=reason))
