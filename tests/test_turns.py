@@ -38,7 +38,7 @@ def test_every_costly_test_has_one_turn_and_a_cheap_one_has_all(monkeypatch: pyt
 
 def test_each_turn_has_about_as_many_tests_and_those_of_a_name_share_one(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(turns.VARIABLE, "1")
-    assert skipped(40).count(False) - 1 == 40 // turns.TURNS + 1
+    assert abs(skipped(40).count(False) - 1 - 40 / turns.TURNS) < 1
     assert len(set(skipped(40, "cluster")[:-1])) == 1
 
 
