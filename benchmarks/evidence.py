@@ -19,6 +19,9 @@ from scipy.ndimage import uniform_filter
 
 import convladder as cl
 from convladder import runs
+from convladder.bundle.occlusion import CELLS, occlusion_map
+from convladder.bundle.predictor import Predictor
+from convladder.bundle.reading import Bundle
 from convladder.inference import load_network
 from convladder.models import gradcam
 from convladder.models.gradcam import LEAST_CELLS
@@ -75,6 +78,14 @@ def brightness(pixels: Pixels, size: int = MARK) -> NDArray[np.float64]:
     return uniform_filter(pixels[..., 0].astype(np.float64), (0, size, size), mode="constant")
 
 
+def occluded(bundle: Bundle, pixels: Pixels, classes: Places) -> NDArray[Any]:
+    """Return the occlusion map of each image, as large as the image."""
+    predictor = Predictor(bundle)
+    side = np.arange(SIDE) * CELLS // SIDE
+    maps = np.stack([occlusion_map(predictor, image, label) for image, label in zip(pixels, classes, strict=True)])
+    return maps[:, side][:, :, side]
+
+
 def _apart(draw: np.random.Generator, images: int, last: int, size: int) -> Places:
     """Draw two corners for each image, `(N, 2, 2)`, whose squares do not touch."""
     corners = draw.integers(0, last + 1, (images, 2, 2))
@@ -111,7 +122,9 @@ def main(*rungs: str) -> None:
                 heat = gradcam.heat_maps(network, pixels, classes, least_cells=cells)
                 print(_row(f"    {name}", heat, corners))
             absent = gradcam.heat_maps(network, pixels, (classes + 1) % 4)
-            print(_row("    asked for a class that is not there", absent, corners), flush=True)
+            print(_row("    asked for a class that is not there", absent, corners))
+            covered = occluded(Bundle(run.bundle(f"{folder}/{rung}.convladder")), pixels, classes)
+            print(_row("    occlusion, as the page of serve", covered, corners), flush=True)
 
 
 if __name__ == "__main__":
