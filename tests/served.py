@@ -19,6 +19,11 @@ class Served:
 
     port: int
     process: subprocess.Popen[str]
+    lines: list[str]
+
+    def said(self) -> str:
+        """Return what it has printed so far."""
+        return "".join(self.lines)
 
     @property
     def url(self) -> str:
@@ -42,9 +47,9 @@ def serving(command: list[str], cwd: Path | None = None) -> Iterator[Served]:
                 said.append(line)
                 found = re.search(r"on http://\S+:(\d+)", line)
                 if found:
-                    drain = threading.Thread(target=process.stderr.read, daemon=True)
+                    drain = threading.Thread(target=said.extend, args=(process.stderr,), daemon=True)
                     drain.start()
-                    yield Served(int(found[1]), process)
+                    yield Served(int(found[1]), process, said)
                     return
             raise AssertionError("".join(said))
         finally:

@@ -182,3 +182,14 @@ def test_parity_is_judged_by_the_largest_difference() -> None:
         Predicted(here, 2.0), Predicted(there, 1.0), np.array([0, 1]), sizes=(10, 20), bound=None, int8=True
     )
     assert rounded.holds
+
+
+def test_of_images_that_were_moved_the_option_is_named(tmp_path: Path, make_folder: Any) -> None:
+    images = make_folder({"cat": 20, "dog": 20}, at="pets")
+    settings = {"model.filters": [4], "model.kernel_size": 3, "train.epochs": 1}
+    run = cl.train(images, "lenet5", changes=settings, out=tmp_path / "run", quiet=True)
+    images.rename(tmp_path / "moved")
+    with pytest.raises(DataError, match=r"not where they were .*: give --data"):
+        cl.export(run, "onnx", out=tmp_path / "x", quiet=True)
+    with pytest.raises(DataError, match="has the classes cow, dog, and the bundle cat, dog"):
+        cl.export(run, "onnx", make_folder({"cow": 20, "dog": 20}, at="others"), out=tmp_path / "x", quiet=True)

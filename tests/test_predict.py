@@ -111,6 +111,13 @@ def test_a_place_without_pictures_is_an_error(tmp_path: Path) -> None:
     assert predict(STORED, tmp_path, "--csv", "--json").returncode == 2
 
 
+def test_who_has_read_enough_is_not_told_of_failed_files(folder: Path) -> None:
+    pipe = 'set -o pipefail; "$0" -m convladder predict "$1" "$2" --json | true'
+    done = subprocess.run(["bash", "-c", pipe, sys.executable, STORED, folder], capture_output=True, check=False)
+    assert done.returncode == 141  # of SIGPIPE
+    assert b"Error" not in done.stderr
+
+
 def test_names_that_are_formulas_or_control_a_terminal_are_neutralised(folder: Path, tmp_path: Path) -> None:
     for name in ("=cmd()", "\x1b[2Jgone"):
         shutil.copy(folder / "red" / "000.png", tmp_path / f"{name}.png")

@@ -10,7 +10,7 @@ import signal
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -24,10 +24,10 @@ from PIL import Image
 import convladder as cl
 from convladder.bundle.occlusion import CELLS, occlusion_map
 from convladder.errors import ExperimentError
-from convladder.serve.app import Settings, create_app
+from convladder.serve.app import Settings, create_app, service_of
 from convladder.serve.bodies import Limits
 from convladder.serve.corrections import Corrections
-from convladder.serve.guard import Rules
+from convladder.serve.guard import LOCAL, Rules
 from convladder.serve.server import ARRIVAL_SECONDS
 from convladder.ship.serving import read_token
 from served import Served, served
@@ -356,6 +356,25 @@ def test_w5_a_request_in_flight_is_answered_when_the_end_is_asked_for() -> None:
         assert own.process.wait(60) == 0
 
 
+def test_who_ends_it_twice_is_told_what_is_waited_for_and_sees_no_traceback() -> None:
+    with served(STORED) as own, socket.create_connection(("127.0.0.1", own.port), timeout=60) as connection:
+        connection.sendall(head("Content-Length: 1000") + b"a beginning")
+        while "convladder_requests_at_work 1" not in httpx.get(f"{own.url}/metrics").text:
+            time.sleep(0.05)
+        own.process.send_signal(signal.SIGINT)
+        wait_until(lambda: "1 request will be answered first" in own.said())
+        own.process.send_signal(signal.SIGINT)
+        own.process.wait(60)
+        assert "Traceback" not in own.said()
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    until = time.monotonic() + 30
+    while not condition():
+        assert time.monotonic() < until
+        time.sleep(0.05)
+
+
 def test_w6_it_is_ready_after_a_first_prediction_and_not_before() -> None:
     async def ask() -> None:
         predictor = Slow.open(STORED)
@@ -389,6 +408,49 @@ def test_w7_its_own_page_may_ask(server: Served, client: httpx.Client) -> None:
     assert page.headers["x-content-type-options"] == "nosniff"
 
 
+def test_w7_for_others_it_is_asked_by_address_and_by_the_names_that_are_given() -> None:
+    async def ask(rules: Rules, host: str) -> int:
+        app = create_app(cl.Predictor.open(STORED), Settings(rules=rules))
+        async with app.router.lifespan_context(app), in_process(app) as client:
+            return (await client.get("/v1/model", headers={"Host": host})).status_code
+
+    everywhere = Rules((*LOCAL, "cats.local"), addresses=True)
+    asked = ("192.0.2.2:8000", "[2001:db8::1]:8000", "cats.local", "evil.example", "192.0.2.2.evil.example")
+    assert [asyncio.run(ask(everywhere, host)) for host in asked] == [200, 200, 200, 403, 403]
+    assert asyncio.run(ask(Rules(), "192.0.2.2")) == 403
+
+
+def test_where_it_can_be_asked_is_said() -> None:
+    with served(STORED, "--host", "0.0.0.0") as own:
+        assert httpx.get(f"{own.url}/v1/model", headers={"Host": "192.0.2.2"}).status_code == 200
+        own.process.send_signal(signal.SIGTERM)
+        assert own.process.wait(60) == 0
+    assert "anybody who reaches 0.0.0.0 may ask" in own.said()
+    assert "by this machine's address" in own.said()
+
+
+def test_probes_may_ask_for_the_head_alone(client: httpx.Client) -> None:
+    assert [client.head(path).status_code for path in ("/", "/healthz", "/readyz")] == [200] * 3
+
+
+def test_a_small_image_does_not_wait_behind_large_ones() -> None:
+    async def ask() -> int:
+        app = create_app(cl.Predictor.open(STORED))
+        held = threading.Event()
+        async with app.router.lifespan_context(app), in_process(app) as client:
+            service_of(app).large.submit(held.wait)
+            large = io.BytesIO()
+            Image.new("L", (2100, 2100)).save(large, "PNG")
+            late = [asyncio.create_task(client.post("/v1/predict", content=large.getvalue())) for _ in range(9)]
+            status = (await client.post("/v1/predict", content=picture())).status_code
+            assert not any(each.done() for each in late)
+            held.set()
+            assert {(await each).status_code for each in late} == {200}
+            return status
+
+    assert asyncio.run(ask()) == 200
+
+
 def test_a_token_is_asked_for_where_one_is_set(tmp_path: Path) -> None:
     token = "a-token-of-some-length"
 
@@ -415,4 +477,12 @@ def test_a_token_is_asked_for_where_one_is_set(tmp_path: Path) -> None:
 
 def test_a_port_that_is_taken_is_said(server: Served) -> None:
     with pytest.raises(AssertionError, match="cannot listen on"), served(STORED, "--port", server.port):
+        pass
+
+
+def test_a_place_for_corrections_that_is_a_file_is_said() -> None:
+    with (
+        pytest.raises(AssertionError, match="another place with --corrections"),
+        served(STORED, "--corrections", STORED),
+    ):
         pass

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
+from selenium.webdriver.support.ui import Select
 
 from served import serving
 from stored_bundle import coloured, make_folder
@@ -63,6 +64,7 @@ def test_the_story_comes_out_as_it_is_told(place: Path, browser: Any) -> None:
         drop(browser, place / "new" / "unknown-1.png")
         (entry,) = entries(browser, 1)
         assert entry.find_element("tag name", "h3").text.startswith("red")
+        Select(entry.find_element("tag name", "select")).select_by_visible_text("red")
         entry.find_element("class name", "save").click()
         wait(browser, lambda: "Kept as red" in entry.find_element("class name", "note").text)
     assert len(list((place / "corrected" / "red").iterdir())) == 1

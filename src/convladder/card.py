@@ -22,6 +22,7 @@ from convladder.wording import percent, short_name
 NAME = "card.md"
 WANTED = 0.95  # accuracy for which a threshold is named
 
+_BLANK = re.compile(r"(?<!\*)\*[^*\n]+[.?]\*(?!\*)")  # what the template asks, in italics
 _PART = re.compile(r"<!-- convladder: (\w+) -->[ \t]*\r?\n(?:(?!<!-- convladder: ).)*?<!-- end -->", re.DOTALL)
 
 
@@ -37,6 +38,15 @@ def without_paths(run: Run) -> str:
     """Return the run's card, with what people wrote in it, but without the places of files on this machine."""
     path, made = run.folder / NAME, _make(run, calibration.assess(run.predictions), ships=True)
     return renew(path.read_text(encoding="utf-8", errors="replace"), made) if path.exists() else made
+
+
+def blanks(text: str) -> int:
+    """Return how many questions of a card nobody has answered yet.
+
+    >>> blanks("Made by: *who, and whom to ask.* Licence: Apache 2.0.")
+    1
+    """
+    return len(_BLANK.findall(text))
 
 
 def renew(kept: str, made: str) -> str:

@@ -7,7 +7,10 @@ from pathlib import Path
 
 from convladder import folders, intake, progress, reproduction
 from convladder.bundle.reading import SUFFIX, Bundle
-from convladder.errors import ExperimentError
+from convladder.config import Data
+from convladder.data import opening
+from convladder.data.sources import Source
+from convladder.errors import DataError, ExperimentError
 from convladder.ship import exporting, making
 from convladder.ship.exporting import Exported
 from convladder.views.dataset import Dataset
@@ -89,7 +92,14 @@ def _images(
             "data.on_leak": "keep",
         }
     )
-    dataset = intake.load_dataset(settings.data, True, reporter)
+    try:
+        source = opening.open_source(settings.data)
+        exporting.check_classes(bundle, source.name, _class_names(source, settings.data))  # before all is decoded
+        dataset = intake.load_dataset(settings.data, True, reporter, source=source)
+    except DataError as error:
+        if data is None:
+            raise DataError(f"the images of the run are not where they were ({error}): give --data") from None
+        raise
     if not run and dataset.bank.fingerprint != bundle.contents.images:
         reporter.say(
             "careful: these are not the images that it was trained with, as they were: some of those for testing "
@@ -98,6 +108,11 @@ def _images(
     if run and dataset.bank.fingerprint == run.about["data"]["fingerprint"]:
         return Dataset(**vars(reproduction.with_splits_of(run, dataset)))
     return dataset
+
+
+def _class_names(source: Source, settings: Data) -> tuple[str, ...]:
+    listing = source.listing()
+    return (listing.of_classes(settings.classes) if settings.classes else listing).class_names
 
 
 def _name(bundle: Bundle, run: Run | None, kind: str, int8: bool) -> str:

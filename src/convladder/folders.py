@@ -127,15 +127,20 @@ def new_folder(parent: str, name: str) -> Path:
     return candidate
 
 
-def check_writable(folder: Path) -> None:
-    """Make the folder if it is missing. Raises RunError where nothing can be written, before any work."""
+def check_writable(folder: Path, option: str = "--out") -> None:
+    """Make the folder if it is missing. Raises RunError where nothing can be written, before any work.
+
+    `option` is how the folder was given.
+    """
     try:
         files.make_folder(folder)
         probe = folder / f".write-test-{os.getpid()}"
         probe.touch()
         probe.unlink()
     except OSError as error:
-        raise RunError(f"cannot write to {folder} ({error.strerror}): choose another place with --out") from None
+        raise RunError(
+            f"cannot write to {folder} ({error.strerror}): choose another place with {option}"
+        ) from None
 
 
 def check_file(path: Path) -> None:

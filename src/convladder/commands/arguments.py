@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any
@@ -141,5 +143,9 @@ def interruptible() -> Iterator[None]:
     """End with the status of Ctrl-C; what is left has been said."""
     try:
         yield
+        sys.stdout.flush()
     except KeyboardInterrupt:
         raise typer.Exit(130) from None
+    except BrokenPipeError:  # who reads has enough, as `head` has: the status of SIGPIPE, and nothing is said
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise typer.Exit(141) from None

@@ -23,7 +23,11 @@ def bundle(
     ] = None,
     accuracy: Annotated[
         float,
-        typer.Option("--accuracy", metavar="SHARE", help="Wanted of what is not unsure: it sets the threshold."),
+        typer.Option(
+            "--accuracy",
+            metavar="SHARE",
+            help="Wanted of the answers that are not marked unsure; sets the threshold.",
+        ),
     ] = 0.95,
     as_json: AsJson = False,
 ) -> None:
@@ -33,9 +37,11 @@ def bundle(
 
     if not 0 < accuracy <= 1:
         raise ExperimentError(f"--accuracy is a share from 0 to 1, such as 0.95; got {accuracy:g}")
+    if run.is_file():
+        raise ExperimentError(f"{run} is a file, perhaps a bundle already: give the folder of a run")
     with interruptible():
         made = making.write(runs.Run(run), out, accuracy)
-    printing.bundle(made, json_wanted=as_json)
+    printing.bundle(made, run, json_wanted=as_json)
 
 
 def export(
@@ -116,8 +122,8 @@ def predict(
 
 def serve(
     bundle: BundleArgument,
-    host: Annotated[str, typer.Option("--host", help="Where to listen; 0.0.0.0 is everywhere.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option("--port", min=0, max=65535, help="0 takes a free one.")] = 8000,
+    host: Annotated[str, typer.Option("--host", help="Where to listen; 0.0.0.0: for others too.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option("--port", "-p", min=0, max=65535, help="0 takes a free one.")] = 8000,
     allow_host: Annotated[
         list[str] | None,
         typer.Option("--allow-host", metavar="NAME", help="By which names it may be asked, beside localhost."),

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import threading
 import time
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -22,6 +22,7 @@ from starlette.requests import ClientDisconnect
 
 from convladder.bundle.occlusion import occlusion_map
 from convladder.bundle.predictor import Predictor
+from convladder.data.images import Limits as ImageLimits
 from convladder.data.images import Pixels, format_of, read_header
 from convladder.errors import UnreadableImage
 from convladder.processes import cores
@@ -76,28 +77,43 @@ class Service:
     corrections: Corrections | None
     decoders: ThreadPoolExecutor
     mapper: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1))
-    large: threading.Lock = field(default_factory=threading.Lock)
+    large: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1))
     ready: bool = False
     at_work: int = 0
     maps_waiting: int = 0
 
+    @cached_property
+    def image_limits(self) -> ImageLimits:
+        """What an image may be at most: the less of the bundle's and the server's."""
+        own = self.predictor.contents.limits
+        return replace(own, pixels=min(own.pixels, self.settings.limits.pixels))
+
     async def decode(self, images: list[Sent]) -> list[Pixels | UnreadableImage]:
         """Decode images at the same time, as many as there are cores."""
-        loop = asyncio.get_running_loop()
-        return list(
-            await asyncio.gather(*(loop.run_in_executor(self.decoders, self._decoded, each) for each in images))
-        )
+        return list(await asyncio.gather(*map(self._decoded, images)))
 
-    def _decoded(self, image: Sent) -> Pixels | UnreadableImage:
-        """Decode an image; of large ones one after the other, since each takes hundreds of megabytes."""
-        own = self.predictor.contents.limits
-        limits = replace(own, pixels=min(own.pixels, self.settings.limits.pixels))
+    async def _decoded(self, image: Sent) -> Pixels | UnreadableImage:
+        """Decode an image; large ones one after the other, since each takes hundreds of megabytes.
+
+        Those wait by themselves: small ones of others go past them.
+        """
+        loop = asyncio.get_running_loop()
+        found = await loop.run_in_executor(self.decoders, self._decode_small, image.content)
+        if found is None:
+            found = await loop.run_in_executor(
+                self.large, self.predictor.try_to_decode, image.content, self.image_limits
+            )
+        return found
+
+    def _decode_small(self, content: bytes) -> Pixels | UnreadableImage | None:
+        """Decode an image, or return None where it is large."""
         try:
-            header = read_header(image.content, limits)
+            header = read_header(content, self.image_limits)
         except UnreadableImage as error:
             return error
-        with self.large if header.height * header.width > LARGE else contextlib.nullcontext():
-            return self.predictor.try_to_decode(image.content, limits)
+        if header.height * header.width > LARGE:
+            return None
+        return self.predictor.try_to_decode(content, self.image_limits)
 
     async def map_evidence(self, pixels: Pixels, label: int) -> NDArray[np.float32]:
         """Say where the evidence for a class lies: one map at a time, beside the decoders. Raises Busy."""
@@ -130,7 +146,7 @@ def create_app(predictor: Predictor, settings: Settings | None = None) -> FastAP
             service.ready = True
             yield
             service.ready = False
-        for pool in (service.decoders, service.mapper):
+        for pool in (service.decoders, service.large, service.mapper):
             pool.shutdown(wait=False, cancel_futures=True)
 
     contents = predictor.contents
@@ -266,11 +282,13 @@ def _add_state(app: FastAPI, service: Service) -> None:
         """Say what the bundle is: classes, form, figures with their intervals, threshold, model card."""
         return answers.about(service.predictor.bundle, corrections=service.corrections is not None)
 
+    @app.head("/healthz", include_in_schema=False)
     @app.get("/healthz", response_class=PlainTextResponse)
     async def health() -> str:
         """Answer as long as the process lives."""
         return "alive\n"
 
+    @app.head("/readyz", include_in_schema=False)
     @app.get("/readyz", response_class=PlainTextResponse)
     async def readiness() -> Response:
         """Answer 200 from the first prediction on until the end is near, else 503."""
@@ -285,6 +303,7 @@ def _add_state(app: FastAPI, service: Service) -> None:
 
 
 def _add_page(app: FastAPI) -> None:
+    @app.head("/", include_in_schema=False)
     @app.get("/", include_in_schema=False)
     async def page() -> FileResponse:
         return FileResponse(assets.PAGE, media_type="text/html")

@@ -148,4 +148,4 @@ async def _files(request: Request, body: bytes, limits: Limits) -> list[Sent]:
 
 
 def _too_large(limits: Limits) -> Problem:
-    return Problem(413, f"over {limits.bytes:,} bytes")
+    return Problem(413, f"what was sent is larger than {limits.bytes // 2**20} MiB")

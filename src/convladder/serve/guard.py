@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hmac
+import ipaddress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -30,9 +31,13 @@ HEADERS = (
 
 @dataclass(frozen=True)
 class Rules:
-    """hosts : names by which this server is asked, without a port. token : what a request must bring, if any."""
+    """hosts : names by which this server is asked, without a port. token : what a request must bring, if any.
+
+    addresses : whether it may be asked by any address too: names alone can be pointed here by another site.
+    """
 
     hosts: tuple[str, ...] = LOCAL
+    addresses: bool = False
     token: str | None = None
 
 
@@ -68,8 +73,8 @@ class Guard:
 
     def _refusal(self, path: str, headers: dict[bytes, str]) -> tuple[int, str] | None:
         host = headers.get(b"host", "")
-        if name_of(host) not in self._rules.hosts:
-            return 403, "this server is not asked by that host name (--allow-host)"
+        if not self._is_own(name_of(host)):
+            return 403, "this server is not asked by that host name: start it with --allow-host and the name"
         origin = headers.get(b"origin")
         if origin is not None and origin.partition("://")[2] != host:
             return 403, "a page of another site may not ask"
@@ -79,10 +84,26 @@ class Guard:
             return 401, "the token is missing or wrong: Authorization: Bearer TOKEN"
         return None
 
+    def _is_own(self, name: str) -> bool:
+        return name in self._rules.hosts or (self._rules.addresses and is_address(name))
+
     def _has_token(self, authorization: str) -> bool:
         kind, _, token = authorization.partition(" ")
         wanted = (self._rules.token or "").encode()
         return kind.lower() == "bearer" and hmac.compare_digest(token.strip().encode(), wanted)
+
+
+def is_address(name: str) -> bool:
+    """Whether a host is given by its address.
+
+    >>> is_address("192.0.2.2"), is_address("[::1]"), is_address("cats.local")
+    (True, True, False)
+    """
+    try:
+        ipaddress.ip_address(name.removeprefix("[").removesuffix("]"))
+    except ValueError:
+        return False
+    return True
 
 
 def name_of(host: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import signal
 import socket
 import sys
@@ -72,9 +73,12 @@ class GracefulServer(uvicorn.Server):
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         del frame
+        if self.should_exit:
+            if sig == signal.SIGINT:
+                self.force_exit = True
+                logging.disable()  # of what is broken off uvicorn would print where it stood
+            return
         self._on_stop()
-        if self.should_exit and sig == signal.SIGINT:
-            self.force_exit = True
         self.should_exit = True
 
 
@@ -90,8 +94,9 @@ def listening(host: str, port: int) -> Iterator[socket.socket]:
         try:
             opened.bind((host, port))
         except OSError as error:
+            other = "--host" if isinstance(error, socket.gaierror) else "--port"
             why = error.strerror or error
-            raise ExperimentError(f"cannot listen on {host}:{port} ({why}): give another --port") from None
+            raise ExperimentError(f"cannot listen on {host}:{port} ({why}): give another {other}") from None
         opened.listen(BACKLOG)  # uvicorn does it again
         yield opened
 

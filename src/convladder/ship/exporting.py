@@ -58,17 +58,23 @@ def check(kind: str, int8: bool) -> None:
         extras.require(*needed)
 
 
+def check_classes(bundle: Bundle, source: str, class_names: tuple[str, ...]) -> None:
+    """Raise DataError where a source has other classes than a bundle."""
+    own = bundle.contents.class_names
+    if class_names != own:
+        raise DataError(
+            f"{source} has the classes {', '.join(class_names)}, and the bundle {', '.join(own)}: give the images "
+            "that it was trained with"
+        )
+
+
 def draw(bundle: Bundle, dataset: Dataset) -> Sample:
     """Take real images of a dataset: of test, then of validation and train up to `parity.IMAGES`.
 
     Raises DataError where its classes or its images' form are not the bundle's.
     """
     contents, bank = bundle.contents, dataset.bank
-    if dataset.class_names != contents.class_names:
-        raise DataError(
-            f"{bank.source} has the classes {', '.join(dataset.class_names)}, and the bundle "
-            f"{', '.join(contents.class_names)}: give the images that it was trained with"
-        )
+    check_classes(bundle, bank.source, dataset.class_names)
     if bank.images.shape[1:] != contents.image_form.shape:
         raise DataError(
             f"the images are {bank.images.shape[1:]}, and the bundle takes {contents.image_form.shape}: give "

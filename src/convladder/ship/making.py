@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from convladder import backend, card, files, runs
+from convladder import backend, card, files, folders, runs
 from convladder.bundle import container, graph, reading, schema, tensors
 from convladder.config import Experiment
 from convladder.data.forms import form_of
@@ -66,6 +66,7 @@ def write(run: runs.Run, out: Path | None = None, accuracy: float = card.WANTED)
         path /= f"{name}{reading.SUFFIX}"
     if path.exists():
         raise RunError(f"{path} is there already: name another with -o, or remove it")
+    folders.check_writable(path.absolute().parent)
     files.write_bytes(path, make(run, accuracy))
     return path
 

@@ -43,6 +43,8 @@ def find(places: Sequence[str], limits: Limits, stdin: BinaryIO) -> list[Picture
     found: list[Picture] = []
     for place in places:
         pictures = _from_stdin(stdin, limits) if place == STDIN else _at(place, limits)
+        if not pictures and place == STDIN:
+            raise DataError("standard input is empty: give it an image, or the paths of some, one a line")
         if not pictures:
             raise DataError(f"no picture in {place}: give image files, folders, patterns or archives")
         found += pictures

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO
@@ -25,8 +26,10 @@ def open_place(place: Path, threads: int | None = None, console: Console | None 
     Raises ConvladderError.
     """
     if place.is_dir():
+        from convladder import runs
         from convladder.ship import making
 
+        runs.Run(place)
         if console and not making.is_made(place):
             console.print(f"making the bundle of {place}, once", markup=False, style="dim")
         place = making.bundle_of(place)
@@ -58,6 +61,7 @@ def predict(
 
 
 def _bar(console: Console | None, count: int) -> Progress:
-    shown = console is not None and console.is_terminal and count >= MANY
+    between_lines = sys.stdout.isatty()  # which show by themselves how far it is
+    shown = console is not None and console.is_terminal and count >= MANY and not between_lines
     columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
     return Progress(*columns, console=console, disable=not shown, transient=True)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal, TextIO
 from convladder.bundle.predictor import BATCH, Outcome
 from convladder.bundle.reading import Bundle
 from convladder.errors import UnreadableImage
-from convladder.wording import printable
+from convladder.wording import plural, printable
 
 if TYPE_CHECKING:
     from convladder.ship.exporting import Exported
@@ -25,8 +25,10 @@ LONGEST = 60  # characters that a name is given room for
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 
 
-def bundle(path: Path, *, json_wanted: bool) -> None:
-    """Print what a bundle is, and how to use it."""
+def bundle(path: Path, run: Path, *, json_wanted: bool) -> None:
+    """Print what the bundle of a run is, and how to use it."""
+    from convladder import card
+
     opened = Bundle(path)
     contents, size = opened.contents, path.stat().st_size
     if json_wanted:
@@ -48,6 +50,11 @@ def bundle(path: Path, *, json_wanted: bool) -> None:
     else:
         lines.append(
             f"unsure below a probability of {selection.threshold:.3f}, for an accuracy of {selection.wanted:g}"
+        )
+    if open_questions := card.blanks(opened.card):
+        lines.append(
+            f"its model card leaves {plural(open_questions, 'question')} open: answer them in "
+            f"{shlex.quote(str(run / card.NAME))}, and bundle again"
         )
     lines.append(f"predict with it: convladder predict {shlex.quote(str(path))} IMAGES")
     sys.stdout.write("\n".join(lines) + "\n")

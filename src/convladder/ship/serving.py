@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from convladder import extras, files
+from convladder import extras, folders
 from convladder.bundle.predictor import Predictor
 from convladder.errors import ExperimentError
+from convladder.wording import plural
 
+EVERYWHERE = ("0.0.0.0", "::")  # as --host: on all addresses of this machine
 LEAST_TOKEN = 16  # characters
 EXTRA = "serve"
 
@@ -36,22 +38,28 @@ def serve(
 
     token = None if token_file is None else read_token(token_file)
     if corrections is not None:
-        files.make_folder(corrections)
-    own = () if host in ("0.0.0.0", "::") else (f"[{host}]" if ":" in host else host,)
-    rules = Rules((*LOCAL, *map(name_of, (*own, *hosts))), token)
+        folders.check_writable(corrections, "--corrections")
+    everywhere = host in EVERYWHERE
+    own = () if everywhere else (f"[{host}]" if ":" in host else host,)
+    rules = Rules((*LOCAL, *map(name_of, (*own, *hosts))), everywhere, token)
     app = create_app(predictor, Settings(rules=rules, corrections=corrections))
     service = service_of(app)
 
     def stop() -> None:
         service.ready = False
+        if service.at_work:
+            say(f"{plural(service.at_work, 'request')} will be answered first (Ctrl-C again ends at once)")
+
+    def begun() -> None:
+        where = f"http://{own[0] if own else '127.0.0.1'}:{opened.getsockname()[1]}"
+        say(f"serving {predictor.bundle.path} on {where} (Ctrl-C ends it)")
+        if everywhere:
+            say("from elsewhere: by this machine's address, or by a name that --allow-host gives")
 
     with server.listening(host, port) as opened:
-        place = f"http://{own[0] if own else '127.0.0.1'}:{opened.getsockname()[1]}"
         if token is None and host not in ("127.0.0.1", "localhost", "::1"):
             say(f"careful: anybody who reaches {host} may ask; --token-file asks for a token")
-        server.run(
-            app, opened, stop, lambda: say(f"serving {predictor.bundle.path} on {place} (Ctrl-C ends it)"), log
-        )
+        server.run(app, opened, stop, begun, log)
 
 
 def read_token(path: Path) -> str:
@@ -59,7 +67,8 @@ def read_token(path: Path) -> str:
     try:
         token = path.read_text(encoding="ascii").strip()
     except (OSError, ValueError) as error:
-        raise ExperimentError(f"cannot read the token in {path}: {error}") from None
+        why = error.strerror if isinstance(error, OSError) else "it is not plain text"
+        raise ExperimentError(f"cannot read the token in {path} ({why})") from None
     if len(token) < LEAST_TOKEN or not token.isprintable() or " " in token:
         raise ExperimentError(
             f"{path} holds no token: {LEAST_TOKEN} characters or more without a space, such as "

@@ -3,7 +3,8 @@
 // Everything from the server and from file names is put in as text, never as markup.
 
 const TOP = 5;
-const SHOWN = 50; // entries that are kept
+const SHOWN = 100; // entries that are kept
+const NAMED = 12; // classes that are listed
 const find = (selector, within = document) => within.querySelector(selector);
 const status = (text) => { find("#status").textContent = text; };
 const percent = (share) => `${(100 * share).toFixed(1)} %`;
@@ -18,12 +19,22 @@ async function ask(path, options = {}) {
   try {
     answer = await fetch(path, { ...options, headers });
   } catch {
-    throw new Error("The server does not answer: is it still running?");
+    throw new Refused(0, "The server does not answer: is it still running?");
   }
-  if (answer.status === 401) find("#access").hidden = false;
   const said = await answer.json().catch(() => ({}));
-  if (!answer.ok) throw new Error(said.error ?? "The server could not answer.");
+  if (answer.status === 401) {
+    find("#access").hidden = false;
+    throw new Refused(401, token ? "The server does not take this token." : "");
+  }
+  if (!answer.ok) throw new Refused(answer.status, said.error ?? "The server could not answer.");
   return said;
+}
+
+class Refused extends Error {
+  constructor(code, message) {
+    super(message);
+    this.isOfPicture = code === 422;
+  }
 }
 
 const send = (path, file) => ask(path, { method: "POST", body: file, headers: { "Content-Type": "application/octet-stream" } });
@@ -39,8 +50,10 @@ async function begin() {
   status("");
   const { accuracy } = model.figures;
   const range = `${percent(accuracy.low)} to ${percent(accuracy.high)}`;
+  const names = model.class_names;
+  const listed = names.slice(0, NAMED).join(", ") + (names.length > NAMED ? ", …" : "");
   find("#about").textContent =
-    `It tells ${model.class_names.length} classes apart, and was right on ${percent(accuracy.share)} ` +
+    `It tells ${names.length} classes apart (${listed}), and was right on ${percent(accuracy.share)} ` +
     `(95 % interval ${range}) of ${accuracy.images.toLocaleString()} test images. It knows nothing else.`;
   find("#card").textContent = model.card.replace(/<!--[\s\S]*?-->\n?/g, "");
 }
@@ -51,7 +64,9 @@ async function predictAll(files) {
     status(pictures.length > 1 ? `Looking at ${place + 1} of ${pictures.length} …` : "Looking …");
     await predictOne(file);
   }
-  if (pictures.length > 1) status(`${pictures.length} pictures are below.`);
+  if (pictures.length <= 1) return;
+  const lost = pictures.length > SHOWN ? `, the last ${SHOWN} of them below` : "";
+  status(`${pictures.length} files were looked at${lost}.`);
 }
 
 async function predictOne(file) {
@@ -61,12 +76,12 @@ async function predictOne(file) {
     add(file, found);
     status(`${file.name || "The picture"}: ${found.class}, ${percent(found.probability)}${found.unsure ? ", unsure" : ""}`);
   } catch (error) {
-    add(file, null, error.message);
+    add(file, null, error);
     status(error.message);
   }
 }
 
-function add(file, found, problem = "") {
+function add(file, found, problem = null) {
   const entry = find("#entry").content.firstElementChild.cloneNode(true);
   const picture = find("img", entry);
   picture.src = URL.createObjectURL(file);
@@ -77,11 +92,11 @@ function add(file, found, problem = "") {
     find(".unsure", entry).hidden = !found.unsure;
     find(".bars", entry).append(...found.top.map(bar));
     find(".look", entry).addEventListener("click", () => look(entry, file));
-    if (model?.corrections) offerCorrection(entry, file, found.class);
+    if (model?.corrections) offerCorrection(entry, file);
   } else {
     entry.classList.add("failed");
-    find(".class", entry).textContent = "Not a picture that can be read";
-    find(".note", entry).textContent = problem;
+    find(".class", entry).textContent = problem.isOfPicture ? "Not a picture that can be read" : "No answer";
+    find(".note", entry).textContent = problem.message || "This server asks for a token, above.";
     find(".buttons", entry).remove();
     find(".picture", entry).remove();
   }
@@ -142,15 +157,18 @@ function draw(canvas, cells) {
   context.drawImage(small, 0, 0, canvas.width, canvas.height);
 }
 
-function offerCorrection(entry, file, predicted) {
+function offerCorrection(entry, file) {
   const [place, select, save, note] = [".correct", "select", ".save", ".note"].map((each) => find(each, entry));
-  for (const name of model.class_names) select.add(new Option(name, name, false, name === predicted));
+  select.add(new Option("What is it?", ""));
+  for (const name of model.class_names) select.add(new Option(name, name));
+  select.addEventListener("change", () => { save.disabled = !select.value; });
+  save.disabled = true; // what was predicted is no answer
   place.hidden = false;
   save.addEventListener("click", async () => {
     save.disabled = true;
     try {
       const { count } = await send(`/v1/corrections?class=${encodeURIComponent(select.value)}`, file);
-      note.textContent = `Kept as ${select.value}: ${count} ${count === 1 ? "picture waits" : "pictures wait"} for the next training.`;
+      note.textContent = `Kept as ${select.value}: ${count} ${count === 1 ? "picture" : "pictures"} to add to the images of the next training.`;
     } catch (error) {
       note.textContent = error.message;
     } finally {
