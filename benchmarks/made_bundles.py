@@ -12,7 +12,7 @@ from convladder.bundle import container, schema, tensors
 from convladder.bundle.reading import Bundle
 from convladder.config import Experiment
 from convladder.data.images import ImageForm, Pixels
-from convladder.ship import making
+from convladder.ship import conversion
 
 CLASSES = ("bird", "cat", "dog")
 TEMPERATURE = 1.5
@@ -65,7 +65,7 @@ def make_bundle(
         container.CONTENTS: contents.model_dump_json().encode(),
         container.CARD: b"# A card\n",
         container.WEIGHTS: tensors.pack(arrays),
-        container.MODEL: making.graph_of(network, form, TEMPERATURE),
+        container.MODEL: conversion.graph_of(network, form, TEMPERATURE),
     }
     path.write_bytes(container.pack(parts))
     return Bundle(path)

@@ -19,7 +19,7 @@ from convladder.config import Experiment, flatten
 from convladder.data.images import ImageForm
 from convladder.errors import DataError, ExperimentError, ExportError
 from convladder.ladder import BUILT_IN, load_ladder
-from convladder.ship import exporting, formats, making, parity
+from convladder.ship import conversion, exporting, formats, parity
 from convladder.ship.formats import FORMATS, Predicted
 from made_bundles import make_bundle
 from stored_bundle import STORED, make_folder
@@ -103,7 +103,7 @@ def test_what_others_read_is_of_layers_that_they_have(architecture: str) -> None
         made.predict_on_batch(pixels), network.predict_on_batch(pixels), rtol=1e-4, atol=1e-4
     )
     assert not [layer for layer in made.layers if type(layer).__module__.startswith("convladder")]
-    content = making.graph_of(network, ImageForm(32, 32, 3), 1.0)
+    content = conversion.graph_of(network, ImageForm(32, 32, 3), 1.0)
     graph.check(content, classes=3)
     open_session(content, 1, "the graph").run(None, {"images": np.zeros((2, 40, 32, 3), np.uint8)})
 

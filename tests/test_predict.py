@@ -201,6 +201,7 @@ def test_a_run_is_as_good_as_its_bundle(run: cl.Run, tmp_path: Path, monkeypatch
         run.bundle()
     with pytest.raises(BundleError, match="cannot open"):
         cl.Bundle(tmp_path / "other.convladder")
+    assert run.bundle(tmp_path / "again.convladder").read_bytes() == path.read_bytes()
     bundle = cl.Bundle(path)
     assert bundle.contents.class_names == tuple(run.network["class_names"])
     assert str(run.folder) not in bundle.card

@@ -22,7 +22,7 @@ from convladder.bundle.reading import Bundle
 from convladder.data.images import Pixels
 from convladder.errors import BundleError
 from convladder.processes import cores
-from convladder.ship.making import with_probabilities
+from convladder.ship.conversion import with_probabilities
 from convladder.worker import Emit
 
 if TYPE_CHECKING:

@@ -2,29 +2,20 @@
 
 from __future__ import annotations
 
-import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-import numpy as np
+from typing import Any
 
 from convladder import backend, card, files, folders, runs
-from convladder.bundle import container, graph, reading, schema, tensors
+from convladder.bundle import container, reading, schema, tensors
 from convladder.config import Experiment
 from convladder.data.forms import form_of
-from convladder.data.images import ImageForm
 from convladder.errors import RunError
 from convladder.evaluation import calibration, predictions
 from convladder.evaluation.proportions import Proportion, proportion
 from convladder.models.families import FAMILIES
 from convladder.processes import call
-from convladder.ship import preprocessing
 from convladder.wording import short_name
 from convladder.worker import Emit
-
-if TYPE_CHECKING:
-    import keras
-    from onnx import ModelProto
 
 KEPT = f"bundle{reading.SUFFIX}"  # beside the run's other files
 
@@ -93,84 +84,10 @@ def convert(folder: Path, temperature: float, emit: Emit) -> bytes:
     del emit
     backend.use_tensorflow()  # whatever trained it: the others' graphs are of one batch size
     from convladder.inference import load_network
+    from convladder.ship.conversion import graph_of
 
     run = runs.Run(folder)
     return graph_of(load_network(run), form_of(run.experiment.data, *run.network["shape"]), temperature)
-
-
-def graph_of(network: keras.Model, form: ImageForm, temperature: float) -> bytes:
-    """Return the graph from images to probabilities, of a network from the pixels of a form to logits."""
-    from convladder.models.plain import plain
-
-    shipped = with_probabilities(plain(network), temperature)
-    whole = joined(preprocessing.build(form), as_graph(shipped), int(network.output.shape[-1]))
-    content: bytes = whole.SerializeToString()
-    return content
-
-
-def with_probabilities(network: keras.Model, temperature: float) -> keras.Model:
-    """Return a network from pixels to probabilities, of one from pixels to logits."""
-    import keras
-    from keras import layers
-
-    cooled = layers.Rescaling(1 / temperature, name="temperature", dtype="float32")(network.output)
-    return keras.Model(network.input, layers.Softmax(name=graph.PROBABILITIES, dtype="float32")(cooled))
-
-
-def as_graph(network: keras.Model) -> ModelProto:
-    """Return an ONNX graph of a network from `pixels` to `probabilities`, whatever the size of a batch."""
-    from onnx import compose, load
-
-    network(np.zeros((1, *network.input.shape[1:]), np.float32))  # Keras exports what was called
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "network.onnx"
-        network.export(path, format="onnx", opset_version=preprocessing.OPSET, verbose=False)
-        made = load(path)
-    _mend(made)
-    return compose.add_prefix(made, "network/")
-
-
-def _mend(made: ModelProto) -> None:
-    """Write what ONNX has no operator for with those that it has. Raises ValueError where values are missing."""
-    from onnx import helper, numpy_helper
-
-    network = made.graph
-    if len(network.input) != 1:
-        raise ValueError(f"the graph lost the values of {', '.join(each.name for each in network.input[1:])}")
-    nodes = list(network.node)
-    for node in network.node:
-        if node.op_type == "Erfc":  # of the exact GELU: tf2onnx leaves TensorFlow's
-            found, half = node.output[0], f"{node.output[0]}/erf"
-            place = nodes.index(node)
-            erf = helper.make_node("Erf", list(node.input), [half], name=node.name)
-            nodes[place : place + 1] = [
-                erf,
-                helper.make_node("Sub", ["one", half], [found], name=f"{node.name}/erfc"),
-            ]
-    if len(nodes) > len(network.node):
-        network.initializer.append(numpy_helper.from_array(np.array(1, np.float32), "one"))
-        del network.node[:]
-        network.node.extend(nodes)
-
-
-def joined(before: ModelProto, network: ModelProto, classes: int) -> ModelProto:
-    """Return the graph from `images` to `probabilities`: what comes before a network, then the network."""
-    from onnx import TensorProto, checker, compose, helper
-
-    network.ir_version = before.ir_version
-    ends = network.graph.input[0].name, network.graph.output[0].name
-    whole = compose.merge_models(before, network, io_map=[(preprocessing.PIXELS, ends[0])])
-    behind = helper.make_node("Identity", [ends[1]], [graph.PROBABILITIES])
-    whole.graph.node.append(behind)
-    del whole.graph.output[:]  # whose shape some networks lose on the way
-    found = helper.make_tensor_value_info(graph.PROBABILITIES, TensorProto.FLOAT, ["N", classes])
-    whole.graph.output.append(found)
-    del whole.opset_import[:]  # among them those of functions that are no more
-    whole.opset_import.append(helper.make_opsetid("", preprocessing.OPSET))
-    whole.graph.name, whole.producer_name, whole.producer_version = "convladder", "convladder", ""
-    whole.graph.input[0].type.tensor_type.shape.dim[0].dim_param = "N"
-    checker.check_model(whole)
-    return whole
 
 
 def _contents(
