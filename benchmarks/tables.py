@@ -254,7 +254,7 @@ def _parity(row: dict[str, Any]) -> str:
         said = f"{row['mean']:.3f}; {_interval(row['accuracy_lost'])}"
     else:
         others = round(row["images"] * (1 - row["same"]["share"]))
-        said = f"{row['largest']:.0e}" + (f", {plural(others, 'other label')}" if others else "")
+        said = f"{row['largest']:.0e}, {row['mean']:.0e}" + (f", {plural(others, 'label')}" if others else "")
     return said if row["holds"] else f"**{said}**"
 
 
