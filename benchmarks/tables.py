@@ -254,7 +254,8 @@ def _parity(row: dict[str, Any]) -> str:
         said = f"{row['mean']:.3f}; {_interval(row['accuracy_lost'])}"
     else:
         others = round(row["images"] * (1 - row["same"]["share"]))
-        said = f"{row['largest']:.0e}, {row['mean']:.0e}" + (f", {plural(others, 'label')}" if others else "")
+        differs = f"{row['largest']:.0e}, {row['mean']:.0e}" if row["largest"] else "0"
+        said = differs + (f", {plural(others, 'label')}" if others else "")
     return said if row["holds"] else f"**{said}**"
 
 
