@@ -10,7 +10,7 @@ import signal
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -359,7 +359,7 @@ def test_w5_a_request_in_flight_is_answered_when_the_end_is_asked_for() -> None:
 def test_who_ends_it_twice_is_told_what_is_waited_for_and_sees_no_traceback() -> None:
     with served(STORED) as own, socket.create_connection(("127.0.0.1", own.port), timeout=60) as connection:
         connection.sendall(head("Content-Length: 1000") + b"a beginning")
-        while "convladder_requests_at_work 1" not in httpx.get(f"{own.url}/metrics").text:
+        while "convladder_requests_arriving 1" not in httpx.get(f"{own.url}/metrics").text:
             time.sleep(0.05)
         own.process.send_signal(signal.SIGINT)
         wait_until(lambda: "1 request will be answered first" in own.said())
@@ -431,6 +431,28 @@ def test_where_it_can_be_asked_is_said() -> None:
 
 def test_probes_may_ask_for_the_head_alone(client: httpx.Client) -> None:
     assert [client.head(path).status_code for path in ("/", "/healthz", "/readyz")] == [200] * 3
+
+
+def test_who_sends_slowly_takes_no_place_from_others() -> None:
+    async def ask() -> int:
+        app = create_app(cl.Predictor.open(STORED), Settings(at_once=1))
+        moving = asyncio.Event()
+
+        async def slowly() -> AsyncIterator[bytes]:
+            yield picture()[:20]
+            await moving.wait()
+            yield picture()[20:]
+
+        async with app.router.lifespan_context(app), in_process(app) as client:
+            slow = [asyncio.create_task(client.post("/v1/predict", content=slowly())) for _ in range(9)]
+            while service_of(app).arriving < len(slow):
+                await asyncio.sleep(0.01)
+            status = (await client.post("/v1/predict", content=picture())).status_code
+            moving.set()
+            assert 200 in [(await each).status_code for each in slow]
+            return status
+
+    assert asyncio.run(ask()) == 200
 
 
 def test_a_small_image_does_not_wait_behind_large_ones() -> None:

@@ -79,6 +79,7 @@ class Service:
     mapper: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1))
     large: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1))
     ready: bool = False
+    arriving: int = 0
     at_work: int = 0
     maps_waiting: int = 0
 
@@ -87,6 +88,11 @@ class Service:
         """What an image may be at most: the less of the bundle's and the server's."""
         own = self.predictor.contents.limits
         return replace(own, pixels=min(own.pixels, self.settings.limits.pixels))
+
+    def check_room(self) -> None:
+        """Raise Problem where as many requests are at work as may be."""
+        if self.at_work >= self.settings.at_once:
+            raise Problem(503, "too many requests at a time: try again", retry=True)
 
     async def decode(self, images: list[Sent]) -> list[Pixels | UnreadableImage]:
         """Decode images at the same time, as many as there are cores."""
@@ -193,17 +199,16 @@ async def _at_work(service: Service, request: Request) -> AsyncIterator[list[Sen
     """Yield the images of a request, as one of those that are at work. Raises Problem."""
     if not service.ready:
         raise Problem(503, "not ready", retry=True)
-    if service.at_work >= service.settings.at_once:
-        raise Problem(503, "too many requests at a time: try again", retry=True)
-    service.at_work += 1
-    held = 0
+    service.check_room()
+    images = await _arrived(service, request)
     try:
-        images = await read_images(request, service.settings.limits, service.budget)
-        held = sum(len(image.content) for image in images)
-        async with asyncio.timeout(service.settings.seconds):
-            yield images
-    except ClientDisconnect:
-        raise Problem(400, "the request was not finished") from None
+        service.check_room()  # which others may have taken meanwhile
+        service.at_work += 1
+        try:
+            async with asyncio.timeout(service.settings.seconds):
+                yield images
+        finally:
+            service.at_work -= 1
     except TimeoutError:
         raise Problem(
             503, f"no answer within {service.settings.seconds:g} seconds: try again", retry=True
@@ -211,8 +216,18 @@ async def _at_work(service: Service, request: Request) -> AsyncIterator[list[Sen
     except Busy:
         raise Problem(503, "too many images wait: try again", retry=True) from None
     finally:
-        service.at_work -= 1
-        service.budget.give_back(held)
+        service.budget.give_back(sum(len(image.content) for image in images))
+
+
+async def _arrived(service: Service, request: Request) -> list[Sent]:
+    """Return the images of a request once they are here; slow senders keep no place from others meanwhile."""
+    service.arriving += 1
+    try:
+        return await read_images(request, service.settings.limits, service.budget)
+    except ClientDisconnect:
+        raise Problem(400, "the request was not finished") from None
+    finally:
+        service.arriving -= 1
 
 
 def _add_predictions(app: FastAPI, service: Service) -> None:
@@ -298,7 +313,9 @@ def _add_state(app: FastAPI, service: Service) -> None:
     async def metrics() -> Response:
         """Counts and times, as Prometheus reads them."""
         batcher = service.batcher
-        text = service.measures.text(batcher.waiting, service.at_work, batcher.batches, batcher.largest)
+        text = service.measures.text(
+            batcher.waiting, service.arriving, service.at_work, batcher.batches, batcher.largest
+        )
         return Response(text, media_type="text/plain; version=0.0.4")
 
 

@@ -22,6 +22,9 @@ class Measures:
             registry=self._registry,
         )
         self._waiting = Gauge("convladder_images_waiting", "Images that wait", registry=self._registry)
+        self._arriving = Gauge(
+            "convladder_requests_arriving", "Requests that are being sent", registry=self._registry
+        )
         self._at_work = Gauge("convladder_requests_at_work", "Requests at work", registry=self._registry)
         self._batches = Gauge("convladder_batches", "Batches since the start", registry=self._registry)
         self._largest = Gauge("convladder_largest_batch", "Images in the largest batch", registry=self._registry)
@@ -34,10 +37,11 @@ class Measures:
         self._images.labels("unreadable").inc(unreadable)
         self._seconds.observe(seconds)
 
-    def text(self, waiting: int, at_work: int, batches: int, largest: int) -> bytes:
+    def text(self, waiting: int, arriving: int, at_work: int, batches: int, largest: int) -> bytes:
         """Return all of it in Prometheus's format."""
         for gauge, value in (
-            (self._waiting, waiting), (self._at_work, at_work), (self._batches, batches), (self._largest, largest),
+            (self._waiting, waiting), (self._arriving, arriving), (self._at_work, at_work),
+            (self._batches, batches), (self._largest, largest),
         ):  # fmt: skip
             gauge.set(value)
         return generate_latest(self._registry)

@@ -47,10 +47,10 @@ def serve(
 
     def stop() -> None:
         service.ready = False
-        if service.at_work:
-            say(f"{plural(service.at_work, 'request')} will be answered first (Ctrl-C again ends at once)")
+        if begun := service.arriving + service.at_work:
+            say(f"{plural(begun, 'request')} will be answered first (Ctrl-C again ends at once)")
 
-    def begun() -> None:
+    def tell_where() -> None:
         where = f"http://{own[0] if own else '127.0.0.1'}:{opened.getsockname()[1]}"
         say(f"serving {predictor.bundle.path} on {where} (Ctrl-C ends it)")
         if everywhere:
@@ -59,7 +59,7 @@ def serve(
     with server.listening(host, port) as opened:
         if token is None and host not in ("127.0.0.1", "localhost", "::1"):
             say(f"careful: anybody who reaches {host} may ask; --token-file asks for a token")
-        server.run(app, opened, stop, begun, log)
+        server.run(app, opened, stop, tell_where, log)
 
 
 def read_token(path: Path) -> str:
