@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convladder.bundle.predictor import Predictor
-from convladder.data.images import ImageForm, Pixels
+from convladder.data.images import Pixels
 
 CELLS = 12  # to a side of the map
 PATCH = 0.25  # of a side is covered at a time
@@ -20,22 +20,28 @@ Map = NDArray[np.float32]
 def occlusion_map(predictor: Predictor, pixels: Pixels, label: int) -> Map:
     """Return where the evidence for a class lies in an image `(height, width, channels)` of the bundle's form.
 
-    Each cell of `(CELLS, CELLS)` is by how much the log probability of the class falls when a patch in the form's
-    background, around the cell's middle, covers a quarter of each side, as a share of the largest fall: from 0 to
-    1, all 0 where none falls.
+    Each cell of `(CELLS, CELLS)` is by how much the log probability of the class falls when a grey patch, as
+    bright as the image on average, covers a quarter of each side around the cell's middle, as a share of the
+    largest fall: from 0 to 1, all 0 where none falls.
     """
-    rows = [_covered(pixels, row, predictor.form) for row in range(CELLS)]
+    rows = [_covered(pixels, row) for row in range(CELLS)]
     chances = np.stack([_log(predictor.probabilities(each)[:, label]) for each in rows])
     falls = np.maximum(_log(predictor.probabilities(pixels[np.newaxis])[:, label]) - chances, 0)
     most = falls.max()
     return np.zeros_like(falls) if most <= 0 else falls / most
 
 
-def _covered(pixels: Pixels, row: int, form: ImageForm) -> Pixels:
-    """Return a copy of the image for each cell of a row, with the patch around it covered."""
+def _covered(pixels: Pixels, row: int) -> Pixels:
+    """Return a copy of the image for each cell of a row, with the patch around it covered.
+
+    One that is brighter or darker would be something to see itself: on planted evidence this puts more on it
+    (`benchmarks/evidence.py`). The mean colour would be evidence where colours are.
+    """
+    height, width = pixels.shape[:2]
+    grey = round(float(pixels.mean()))
     covered = np.repeat(pixels[np.newaxis], CELLS, axis=0)
     for column in range(CELLS):
-        covered[column, _span(row, form.height), _span(column, form.width)] = form.background
+        covered[column, _span(row, height), _span(column, width)] = grey
     return covered
 
 
