@@ -8,7 +8,7 @@ SIZE ?= usual
 help:
 	@echo "make demo    install, climb the classic ladder on built-in data, say where the report is"
 	@echo "make test    install with test tools, run the whole test suite"
-	@echo "make test-all  the same with all of the costly tests, of which each commit has a sixth (tests/turns.py)"
+	@echo "make test-all  the same with all of the costly tests, of which each commit has an eighth (tests/turns.py)"
 	@echo "make test-jax  run what trains and predicts with JAX in the place of TensorFlow"
 	@echo "make check   format, lint, types, direction of imports"
 	@echo "make bench   measure speed beside other programs (some 20 minutes; ONLY=trial: one row; SIZE=full: larger, some hours)"

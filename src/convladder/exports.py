@@ -94,7 +94,8 @@ def _images(
     )
     try:
         source = opening.open_source(settings.data)
-        exporting.check_classes(bundle, source.name, _class_names(source, settings.data))  # before all is decoded
+        if source.at_hand:  # else it is found out once all is decoded
+            exporting.check_classes(bundle, source.name, _class_names(source, settings.data))
         dataset = intake.load_dataset(settings.data, True, reporter, source=source)
     except DataError as error:
         if data is None:

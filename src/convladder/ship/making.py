@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -20,16 +21,18 @@ from convladder.worker import Emit
 KEPT = f"bundle{reading.SUFFIX}"  # beside the run's other files
 
 
-def bundle_of(place: str | Path) -> Path:
+def bundle_of(place: str | Path, on_making: Callable[[], None] = lambda: None) -> Path:
     """Return the file of a bundle: `place` itself, or what is kept in a run's folder, made if need be.
 
-    Raises RunError where a folder is no run, or is damaged.
+    `on_making` is called before it is made, which takes a while. Raises RunError where a folder is no run, or is
+    damaged.
     """
     path = Path(place)
     if not path.is_dir():
         return path
     run, kept = runs.Run(path), path / KEPT
-    if not is_made(path):
+    if not kept.is_file():
+        on_making()
         content = make(run)
         try:
             files.write_bytes(kept, content)
@@ -39,11 +42,6 @@ def bundle_of(place: str | Path) -> Path:
                 f"convladder bundle {path} -o FILE"
             ) from None
     return kept
-
-
-def is_made(folder: Path) -> bool:
-    """Whether a run's folder has its bundle already."""
-    return (folder / KEPT).is_file()
 
 
 def write(run: runs.Run, out: Path | None = None, accuracy: float = card.WANTED) -> Path:

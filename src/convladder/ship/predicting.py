@@ -26,13 +26,12 @@ def open_place(place: Path, threads: int | None = None, console: Console | None 
     Raises ConvladderError.
     """
     if place.is_dir():
-        from convladder import runs
         from convladder.ship import making
 
-        runs.Run(place)
-        if console and not making.is_made(place):
-            console.print(f"making the bundle of {place}, once", markup=False, style="dim")
-        place = making.bundle_of(place)
+        said = f"making the bundle of {place}, once"
+        place = making.bundle_of(
+            place, lambda: console.print(said, markup=False, style="dim") if console else None
+        )
     return Predictor.open(place, threads)
 
 
