@@ -53,6 +53,7 @@ def _circumstances(found: list[dict[str, Any]]) -> list[str]:
 
 COMMANDS = dict.fromkeys(("kills", "killed-climb", "safety-price"), "make safety") | {
     "cluster": "make cluster",
+    "accelerator": "python benchmarks/accelerator.py",
     "parity": "python benchmarks/parity.py",
     "load": "python benchmarks/load.py",
     "hour": "python benchmarks/hour.py",

@@ -259,7 +259,35 @@ def _parity(row: dict[str, Any]) -> str:
     return said if row["holds"] else f"**{said}**"
 
 
+def of_accelerator(folder: Path) -> str:
+    told = read(folder, "accelerator")
+    sides = {"accelerator": told["accelerator"], "processor": "processor", "PyTorch loop": "PyTorch's loop on it"}
+    lines = [f"| images a second | {' | '.join(sides.values())} |", "|---" * (1 + len(sides)) + "|"]
+    for each in told["trainings"]:
+        cells = [_speed(each["sides"].get(name)) for name in sides]
+        lines.append(f"| {each['training']} | {' | '.join(cells)} |")
+    if told["climbs"]:
+        lines += ["", f"| climb of {plural(told['seeds'], 'seed')} | jobs | |", "|---|---|---|"]
+        lines += [f"| on the {each['where']} | {each['jobs']} | {_whole(each)} |" for each in told["climbs"]]
+    design = (
+        f"{plural(told['rounds'], 'round')}; after the first epoch; in brackets the whole program. The "
+        f"processor had a part of the data, {told['limit']:,} images"
+    )
+    return "\n".join(lines) + f"\n\n{design}. {results.as_line(told)}"
+
+
+def _speed(told: dict[str, Any] | None) -> str:
+    if told is None:
+        return ""
+    return _whole(told) if "failed" in told else f"{told['images_per_second']:,.0f} ({_whole(told)})"
+
+
+def _whole(told: dict[str, Any]) -> str:
+    return f"**fails**: {told['failed'][:60]}" if "failed" in told else f"{told['seconds']:.0f} s"
+
+
 MAKERS = {
+    "accelerator": of_accelerator,
     "parity": of_parity,
     "load": of_load,
     "precision": of_precision,

@@ -9,14 +9,17 @@ from pathlib import Path
 
 import pytest
 
-from convladder import backend, resuming, runs
+from convladder import backend, provenance, resuming, runs, trial
 from convladder.errors import ExperimentError
+from convladder.parallel import ALONE
 
 FEW = ["--limit", "200", "--epochs", "1", "--quiet"]
 
 
-def convladder(*words: str, cwd: Path, keras_backend: str = "jax") -> subprocess.CompletedProcess[str]:
-    environment = os.environ | {"KERAS_BACKEND": keras_backend, "JAX_PLATFORMS": "cpu"}
+def convladder(
+    *words: str, cwd: Path, keras_backend: str = "jax", platform: str = "cpu"
+) -> subprocess.CompletedProcess[str]:
+    environment = os.environ | {"KERAS_BACKEND": keras_backend, "JAX_PLATFORMS": platform}
     command = [sys.executable, "-m", "convladder", *words]
     return subprocess.run(
         command, cwd=cwd, env=environment, capture_output=True, text=True, timeout=600, check=False
@@ -36,6 +39,25 @@ def test_a_run_trains_and_reports_on_jax(tmp_path: Path) -> None:
     assert (tmp_path / "run/report.html").exists()
 
 
+@pytest.mark.in_turn
+def test_an_accelerator_that_cannot_be_used_is_told_with_what_to_do(tmp_path: Path) -> None:
+    pytest.importorskip("jax")
+    done = convladder("train", "digits", "--rung", "lenet5", *FEW, cwd=tmp_path, platform="rocm")
+    assert done.returncode == 2
+    assert done.stderr.startswith("Error: JAX cannot use this machine's accelerator (")
+    assert "JAX_PLATFORMS=cpu computes on the processor" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_run_says_which_accelerator_trained_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    from convladder.training import backend as computing
+
+    processor = provenance.environment("pytest")["machine"]
+    assert trial._environment(ALONE, "pytest")["machine"] == processor
+    monkeypatch.setattr(computing, "accelerator", lambda: "NVIDIA H200")
+    assert trial._environment(ALONE, "pytest")["machine"] == f"{processor}, NVIDIA H200"
+
+
 def test_a_backend_that_is_unknown_is_named_with_those_that_are_known(tmp_path: Path) -> None:
     done = convladder("climb", "digits", *FEW, cwd=tmp_path, keras_backend="torch")
     assert done.returncode == 2
@@ -52,8 +74,6 @@ def test_jax_that_is_missing_is_named_with_what_to_install(monkeypatch: pytest.M
 def test_a_run_of_the_other_backend_is_not_gone_on_with(monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("jax")
     monkeypatch.delenv("KERAS_BACKEND", raising=False)
-    from convladder import provenance
-
     before = provenance.environment("pytest")
     assert resuming.changed_backend(before) == []
     del before["backend"]  # as before there was a choice

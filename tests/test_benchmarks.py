@@ -11,6 +11,7 @@ from typing import Any
 import psutil
 import pytest
 
+import accelerator
 import bench
 import growth
 import hour
@@ -137,6 +138,22 @@ def test_parity_is_measured_of_a_trained_network_and_of_a_family(tmp_path: Path)
     assert [len(told[name]) for name in networks] == [6, 4]
     assert all(each["holds"] for rows in told.values() for each in rows)
     assert "| classic/lenet5 |" in page.fill("<!-- table: parity -->\n<!-- end -->", tmp_path)
+
+
+@pytest.mark.in_turn
+def test_an_accelerator_is_measured_beside_the_processor(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("jax")
+    monkeypatch.setenv("JAX_PLATFORMS", "cpu")
+    monkeypatch.setenv("KERAS_BACKEND", "jax")  # as it will be, and is put back
+    accelerator.main(["--smallest", "--out", str(tmp_path)])
+    told = json.loads((tmp_path / "accelerator.json").read_text())
+    sides = told["trainings"][0]["sides"]
+    assert {"accelerator", "processor"} <= sides.keys()
+    assert all(side["images_per_second"] > 0 for side in sides.values())
+    assert told["climbs"][0]["seconds"] > 0
+    told["climbs"].append({"where": "accelerator", "jobs": 9, "failed": "memory ran out"})
+    (tmp_path / "accelerator.json").write_text(json.dumps(told))
+    assert "| on the accelerator | 9 | **fails**: memory ran out |" in tables.of_accelerator(tmp_path)
 
 
 @pytest.mark.in_turn

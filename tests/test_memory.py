@@ -67,11 +67,11 @@ def test_a_training_that_needs_too_much_fails_with_advice_and_the_next_is_traine
     ],
 )
 def test_what_tensorflow_and_onednn_say_of_memory_is_known(error: Exception) -> None:
-    with pytest.raises(MemoryError), on_tensorflow.memory_errors():
+    with pytest.raises(MemoryError), on_tensorflow.device_errors():
         raise error
 
 
 def test_other_errors_are_left_as_they_are() -> None:
     error = tf.errors.AbortedError(None, None, "Status: 2, message: could not create a primitive")
-    with pytest.raises(tf.errors.AbortedError), on_tensorflow.memory_errors():
+    with pytest.raises(tf.errors.AbortedError), on_tensorflow.device_errors():
         raise error

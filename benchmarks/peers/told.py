@@ -22,6 +22,7 @@ def arguments(doc: str | None) -> argparse.Namespace:
     parser.add_argument("folder", type=Path, help="of train/ and test/, and arrays.npz of the same images")
     parser.add_argument("--network", default="lenet5")
     parser.add_argument("--epochs", type=int, default=2)
+    parser.add_argument("--batch", type=int, default=32)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--seeds", type=int, default=1, help="train with so many, one after another")
     parser.add_argument("--validation", type=float, default=0.15)

@@ -1,6 +1,7 @@
 """Train with a plain PyTorch loop over tensors in memory, as its tutorial does, with the batches cut by hand.
 
 A DataLoader that collates images one by one is several times as slow: whoever has them in memory leaves it out.
+Where there is a GPU, all of them are on it.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from told import Trained, arguments, load_arrays, train_with_seeds
 from torch import nn
 
 asked = arguments(__doc__)
+device = "cuda" if torch.cuda.is_available() else "cpu"
 
 
 def lenet5(classes: int) -> nn.Sequential:
@@ -47,7 +49,8 @@ x_train, x_val, y_train, y_val = train_test_split(x, y, test_size=asked.validati
 
 
 def tensors(pixels: np.ndarray, labels: np.ndarray) -> tuple[torch.Tensor, torch.Tensor]:
-    return torch.tensor(pixels).permute(0, 3, 1, 2).contiguous(), torch.tensor(labels).long()
+    images = torch.tensor(pixels).permute(0, 3, 1, 2).contiguous()
+    return images.to(device), torch.tensor(labels).long().to(device)
 
 
 train_set, validation_set, test_set = tensors(x_train, y_train), tensors(x_val, y_val), tensors(x_test, y_test)
@@ -65,18 +68,19 @@ def evaluate(model: nn.Module, images: torch.Tensor, labels: torch.Tensor) -> fl
 def train(seed: int) -> Trained:
     torch.manual_seed(seed)
     images, labels = train_set
-    model = {"lenet5": lenet5, "batch-norm": batch_norm}[asked.network](int(labels.max()) + 1)
+    model = {"lenet5": lenet5, "batch-norm": batch_norm}[asked.network](int(labels.max()) + 1).to(device)
     model(images[:1] / 255)  # the lazy layer learns its size
     optimizer = torch.optim.Adam(model.parameters(), lr=1e-3, eps=1e-7)
     loss_of = nn.CrossEntropyLoss()
     seconds = []
     for _ in range(asked.epochs):
         began = time.perf_counter()
-        for batch in torch.randperm(len(images)).split(32):
+        for batch in torch.randperm(len(images), device=device).split(asked.batch):
             optimizer.zero_grad()
             loss = loss_of(model(images[batch].float() / 255), labels[batch])
             loss.backward()
             optimizer.step()
+        loss.item()  # a GPU is done with all of them
         seconds.append(time.perf_counter() - began)
         evaluate(model, *validation_set)
     kept = [each for each in model.state_dict().values() if each.is_floating_point()]  # moving means too

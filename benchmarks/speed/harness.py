@@ -16,7 +16,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -42,6 +42,7 @@ class Side:
         them (`--seeds`), and tells the seconds of `each`: every further one is counted as long as the last.
     together : so many at the same time.
     needs : a package; where it is not installed, the side is left out.
+    environment : variables that it finds beside what all have.
     """
 
     name: str
@@ -52,6 +53,7 @@ class Side:
     made: int = 2
     together: int = 1
     needs: str | None = None
+    environment: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def absent(self) -> bool:
@@ -160,6 +162,7 @@ def run(side: Side, kept: Path, number: int = 0, *, memory: bool = False) -> Fig
         "TF_CPP_MIN_LOG_LEVEL": "3",
         "KERAS_BACKEND": "tensorflow",
         "PYTHONPATH": os.pathsep.join(filter(None, [str(HERE / "speed"), os.environ.get("PYTHONPATH")])),
+        **side.environment,
     }
     command = side.command(number)
     with tempfile.TemporaryFile("w+") as told, tempfile.TemporaryFile("w+") as said:

@@ -32,7 +32,12 @@ def environment() -> dict[str, str]:
         return {VARIABLE: name, "TF_CPP_MIN_LOG_LEVEL": os.environ.get("TF_CPP_MIN_LOG_LEVEL", "3")}
     flags = f"{os.environ.get('XLA_FLAGS', '')} --xla_gpu_deterministic_ops=true"  # read when a process starts
     sharing = os.environ.get("XLA_PYTHON_CLIENT_PREALLOCATE", "false")  # several workers may share an accelerator
-    return {VARIABLE: name, "XLA_FLAGS": flags.strip(), "XLA_PYTHON_CLIENT_PREALLOCATE": sharing}
+    return {
+        VARIABLE: name,
+        "XLA_FLAGS": flags.strip(),
+        "XLA_PYTHON_CLIENT_PREALLOCATE": sharing,
+        "JAX_TRACEBACK_FILTERING": "off",  # else the last line of an error tells of the filter
+    }
 
 
 def use_tensorflow() -> None:

@@ -92,7 +92,7 @@ def trained(
     from convladder.training import backend
     from convladder.training.keeper import CheckpointKeeper
 
-    with folders.locked(unfinished, ".training-lock", wait=ORPHAN_SECONDS), backend.memory_errors():
+    with folders.locked(unfinished, ".training-lock", wait=ORPHAN_SECONDS), backend.device_errors():
         keeper = CheckpointKeeper(
             unfinished, every=trial.experiment.train.checkpoint_seconds, asked_to_stop=_stops_alone(trial)
         )
@@ -108,7 +108,7 @@ def assist_trial(trial: Trial, emit: Emit) -> None:
     from convladder.training import backend
     from convladder.training.keeper import Keeper
 
-    with backend.memory_errors():
+    with backend.device_errors():
         _fit(trial, emit, Keeper())
 
 
@@ -157,7 +157,7 @@ def _stops_alone(trial: Trial) -> Callable[[], bool]:
 def _begin(trial: Trial, unfinished: Path, keeper: CheckpointKeeper, command: str) -> dict[str, Any]:
     """Say in the unfinished run's folder what it is of, and when and from where it went on; return that."""
     path, found = unfinished / folders.ABOUT, keeper.newest()
-    environment = provenance.environment(command) | trial.parallel.described()
+    environment = _environment(trial.parallel, command)
     about: dict[str, Any] = {
         "rung": trial.rung,
         "experiment": trial.experiment.model_dump(),
@@ -180,6 +180,17 @@ def _begin(trial: Trial, unfinished: Path, keeper: CheckpointKeeper, command: st
         about["resumed"] = [*earlier.get("resumed", []), resumed]
     files.write_json(path, about)
     return about
+
+
+def _environment(parallel: Parallel, command: str) -> dict[str, Any]:
+    """Return what a result depends on beside the experiment; where one device trains it, that too."""
+    from convladder.training import backend
+
+    environment = provenance.environment(command) | parallel.described()
+    device = backend.accelerator() if parallel.total == 1 else None  # several are made ready before one asks
+    if device is not None:
+        environment["machine"] += f", {device}"
+    return environment
 
 
 def _tell(about: dict[str, Any], emit: Emit) -> None:

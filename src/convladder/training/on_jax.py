@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import random
 from collections.abc import Iterator
 from typing import Any
@@ -14,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convladder.data.images import Pixels
+from convladder.errors import TrainingError
 from convladder.training import spread, steps
 from convladder.training.feed import Ahead, Rows
 from convladder.training.steps import PREDICTION_BATCH, NotFiniteError
@@ -26,14 +28,33 @@ Values = list[Any]
 
 
 @contextlib.contextmanager
-def memory_errors() -> Iterator[None]:
-    """Raise MemoryError where JAX finds no memory in the block."""
+def device_errors() -> Iterator[None]:
+    """Raise MemoryError where JAX finds no memory in the block, TrainingError where it has no device at all."""
     try:
         yield
-    except jax.errors.JaxRuntimeError as error:
-        if NO_MEMORY not in str(error):
-            raise
-        raise MemoryError from error
+    except (RuntimeError, AssertionError) as error:  # the latter where the environment names a device alone
+        if isinstance(error, jax.errors.JaxRuntimeError) and NO_MEMORY in str(error):
+            raise MemoryError from error
+        _check_devices()
+        raise
+
+
+def _check_devices() -> None:
+    """Raise TrainingError where JAX does not come by the devices that it is to compute on."""
+    try:
+        jax.local_devices()
+    except (RuntimeError, AssertionError) as error:
+        said = str(error) or f"JAX_PLATFORMS is {os.environ.get('JAX_PLATFORMS')}"
+        raise TrainingError(
+            f"JAX cannot use this machine's accelerator ({said}): another program, or too many --jobs, may have "
+            "all of its memory; JAX_PLATFORMS=cpu computes on the processor"
+        ) from error
+
+
+def accelerator() -> str | None:
+    """Return the name of the device that trains one network; None where that is the processor."""
+    device = jax.local_devices()[0]
+    return None if device.platform == "cpu" else str(device.device_kind)
 
 
 def share_memory(array: Pixels) -> keras.Variable:

@@ -23,7 +23,7 @@ NOT_FINITE = "the loss is not finite"
 
 
 @contextlib.contextmanager
-def memory_errors() -> Iterator[None]:
+def device_errors() -> Iterator[None]:
     """Raise MemoryError where TensorFlow finds no memory in the block."""
     try:
         yield
@@ -31,6 +31,12 @@ def memory_errors() -> Iterator[None]:
         if isinstance(error, tf.errors.AbortedError) and ONEDNN_NO_MEMORY not in error.message:
             raise
         raise MemoryError from error
+
+
+def accelerator() -> str | None:
+    """Return the name of the device that trains one network; None where that is the processor."""
+    found = tf.config.list_physical_devices("GPU")
+    return tf.config.experimental.get_device_details(found[0]).get("device_name", "GPU") if found else None
 
 
 def share_memory(array: Pixels) -> Any:
