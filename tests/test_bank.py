@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gc
 import os
 import pickle
 import time
@@ -85,6 +86,16 @@ def test_processes_build_the_same_bank_as_one(make_folder: MakeFolder, monkeypat
     assert seen[0] == ("reading images", 0, 81)
     assert ("reading images", 81, 81) in seen
     assert seen[-1] == ("looking for copies", 160, 160)
+
+
+def test_garbage_is_looked_for_as_before_when_a_set_is_loaded(make_folder: MakeFolder) -> None:
+    root, before = make_folder({"cat": 30, "dog": 30}), gc.get_threshold()
+    seen: set[int] = set()
+    load(str(root), progress=lambda what, done, total: seen.add(gc.get_threshold()[0]))
+    assert seen == {100_000}
+    with pytest.raises(DataError):
+        load(str(root / "none"))
+    assert gc.get_threshold() == before
 
 
 def test_a_bank_is_built_once_and_again_when_a_file_changes(make_folder: MakeFolder) -> None:

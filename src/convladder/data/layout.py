@@ -5,7 +5,6 @@ The tree may lie on a disk or in an archive. Every entry that is no folder ends 
 
 from __future__ import annotations
 
-import posixpath
 import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -225,8 +224,9 @@ def ignore_rule(entry: Entry) -> str | None:
 
 
 def suffix_of(path: str) -> str:
-    """Return what follows the last dot of a path's name, with the dot, in small letters."""
-    return posixpath.splitext(path)[1].lower()
+    """Return what follows the last dot of a path's name, with the dot, in small letters; nothing of `.name`."""
+    name, dot, suffix = path.rpartition("/")[2].rpartition(".")
+    return f".{suffix}".lower() if dot and name.strip(".") else ""
 
 
 def _quoted(names: Iterable[str]) -> str:
