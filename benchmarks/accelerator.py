@@ -2,7 +2,7 @@
 
 python benchmarks/accelerator.py [--rounds 1] [--out benchmarks/results]
 
-Some six minutes on a GPU with sixteen cores. Where PyTorch is installed, its plain loop is measured on the same
+Some ten minutes on a GPU with sixteen cores. Where PyTorch is installed, its plain loop is measured on the same
 device. CIFAR-10 as in bench.py; on the processor trainings are of fewer images. What fails, as memory may run out,
 is a result too.
 """
@@ -46,7 +46,7 @@ class Training:
 
     def sides(self, folder: Path, limit: int, epochs: int) -> list[Side]:
         """Return the programs that train it; on the processor with so many images."""
-        settings = (f"train.batch_size={self.batch}", f"train.precision={self.precision}")
+        settings = (f"train.batch_size={self.batch}", f"train.precision={self.precision}", "data.validation=0.15")
         ours = ("--ladder", self.ladder, "--rung", self.rung, "--epochs", str(epochs))
         ours = (str(folder), *ours, *(f"--set={each}" for each in settings))
         sides = [Side(ACCELERATOR, "ours/train.py", ours, environment=JAX)]
@@ -74,12 +74,20 @@ def climb(folder: Path, where: str, jobs: int, seeds: int) -> Side:
     return Side(where, "ours/climb.py", asked, environment=JAX if where == ACCELERATOR else ON_PROCESSOR)
 
 
-def measure(side: Side, workspace: Path, rounds: int) -> dict[str, Any]:
-    """Return the medians of what a side told; what went wrong, where it failed."""
-    try:
-        told = [harness.run(side, workspace, number) for number in range(rounds)]
-    except RuntimeError as error:
-        return {"failed": str(error).strip().splitlines()[-1]}
+def measure(sides: list[Side], workspace: Path, rounds: int) -> dict[str, dict[str, Any]]:
+    """Return the medians of what the sides told, which take turns; of one that failed, what went wrong."""
+    told: dict[str, list[dict[str, Any]]] = {side.name: [] for side in sides}
+    failed: dict[str, dict[str, Any]] = {}
+    for number in range(rounds):
+        for side in sides:
+            try:
+                told[side.name].append(harness.run(side, workspace, number))
+            except RuntimeError as error:
+                failed[side.name] = {"failed": str(error).strip().splitlines()[-1]}
+    return {name: _medians(each) for name, each in told.items() if name not in failed} | failed
+
+
+def _medians(told: list[dict[str, Any]]) -> dict[str, Any]:
     numbers = [name for name, value in told[0].items() if isinstance(value, int | float)]
     return {name: statistics.median(each[name] for each in told) for name in numbers}
 
@@ -88,19 +96,27 @@ def measure_all(asked: argparse.Namespace, folder: Path, workspace: Path) -> Ite
     """Yield all that was measured so far, after each training and climb."""
     trainings, climbs, epochs = (TRAININGS[:1], CLIMBS[:1], 2) if asked.smallest else (TRAININGS, CLIMBS, 3)
     seeds, limit = (1, 200) if asked.smallest else (SEEDS, 6_000)
-    name = harness.run(Side("name", "-c", (NAME,), environment=JAX), workspace)["name"]
-    found: dict[str, Any] = {ACCELERATOR: name, "rounds": asked.rounds, "seeds": seeds, "limit": limit}
+    found: dict[str, Any] = {
+        ACCELERATOR: name_accelerator(workspace),
+        "rounds": asked.rounds,
+        "seeds": seeds,
+        "limit": limit,
+    }
     found |= {"trainings": [], "climbs": []}
     harness.run(Side("decode", "ours/bank.py", (str(folder),)), workspace)
     for training in trainings:
         sides = [side for side in training.sides(folder, limit, epochs) if not side.absent]
-        told = {side.name: measure(side, workspace, asked.rounds) for side in sides}
+        told = measure(sides, workspace, asked.rounds)
         found["trainings"].append({"training": training.words, "sides": told})
         yield found
     for where, jobs in climbs:
-        told = measure(climb(folder, where, jobs, seeds), workspace, asked.rounds)
-        found["climbs"].append({"where": where, "jobs": jobs, **told})
+        told = measure([climb(folder, where, jobs, seeds)], workspace, asked.rounds)
+        found["climbs"].append({"where": where, "jobs": jobs, **told[where]})
         yield found
+
+
+def name_accelerator(workspace: Path) -> str:
+    return str(harness.run(Side("name", "-c", (NAME,), environment=JAX), workspace)["name"])
 
 
 def say(found: dict[str, Any]) -> None:
@@ -114,8 +130,10 @@ def main(arguments: list[str]) -> None:
     parser.add_argument("--smallest", action="store_true", help="a few images, one training, one climb: to try it")
     parser.add_argument("--out", type=Path, default=results.RESULTS)
     asked = parser.parse_args(arguments)
-    os.environ |= JAX  # whose versions are told
     workspace = imageset.workspace()
+    if asked.out.resolve() == results.RESULTS and (asked.smallest or name_accelerator(workspace) == "cpu"):
+        parser.error("this is not of an accelerator: give another --out")
+    os.environ |= JAX  # whose versions are told
     folder = (imageset.few if asked.smallest else imageset.cifar10)(workspace)
     for found in measure_all(asked, folder, workspace):
         say(found)

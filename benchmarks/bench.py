@@ -2,8 +2,9 @@
 
 python benchmarks/bench.py [ROW ...] [--size usual|full|smallest] [--rounds N] [--out benchmarks/results]
 
-`usual` takes some 20 minutes on four cores, `full` some hours. What a row needs (images, a climb) is made once and
-kept in convladder's cache. `growth`, `modern` and `precision` are programs of their own, which can be named too.
+`usual` takes some 20 minutes on four cores, `full` some hours; what was measured at full size is not replaced by
+less. What a row needs (images, a climb) is made once and kept in convladder's cache. `growth`, `modern` and
+`precision` are programs of their own, which can be named too.
 """
 
 from __future__ import annotations
@@ -42,19 +43,37 @@ def main(arguments: list[str]) -> None:
     out = asked.out.resolve()
     if asked.size == "smallest" and out == results.RESULTS:
         parser.error("what is measured at the smallest size says nothing: give another --out")
+    results.commit()  # that is measured
     summaries = []
     with tempfile.TemporaryDirectory(dir=imageset.workspace()) as kept:
         for name in asked.rows or ROWS:
             if name in ROWS:
-                for summary in measure(name, asked, Path(kept), out / f"{name}.json"):
-                    results.write_json(out / f"{name}.json", summary)
-                summaries.append(summary)
+                summaries.append(keep(name, asked, Path(kept), out))
             else:
                 OTHERS[name](["--out", str(out)])
-            if out == results.RESULTS:
-                page.write()
+                publish(out)
     if summaries:
         print(results.as_table(summaries), results.as_line(summaries[-1]), sep="\n\n")
+
+
+def keep(name: str, asked: argparse.Namespace, kept: Path, out: Path) -> dict[str, Any]:
+    """Measure a row, and keep what has come out after each round, unless a larger size is there."""
+    path = out / f"{name}.json"
+    before = results.size_of(path)
+    is_less = before is not None and list(SIZES).index(asked.size) < list(SIZES).index(before)
+    if is_less:
+        say(f"{path} was measured at the size {before}, and is kept: give another --out for this one")
+    for summary in measure(name, asked, kept, path):
+        if not is_less:
+            results.write_json(path, summary)
+            publish(out)
+    return summary
+
+
+def publish(out: Path) -> None:
+    """Put the results into docs/, if they are those that it shows."""
+    if out == results.RESULTS:
+        page.write()
 
 
 def measure(name: str, asked: argparse.Namespace, kept: Path, path: Path) -> Iterator[dict[str, Any]]:

@@ -21,7 +21,7 @@ from convladder import processes
 from convladder.results import Results
 from speed import imageset, results
 
-HALVED = "-bfloat16"
+BFLOAT16 = "-bfloat16"
 
 
 def in_pairs(ladder: cl.Ladder) -> cl.Ladder:
@@ -29,15 +29,15 @@ def in_pairs(ladder: cl.Ladder) -> cl.Ladder:
     pairs = []
     for rung in ladder.rungs:
         change = {"train.precision": "bfloat16"}
-        pairs += [rung, cl.Rung(name=rung.name + HALVED, parent=rung.name, change=change)]
+        pairs += [rung, cl.Rung(name=rung.name + BFLOAT16, parent=rung.name, change=change)]
     return replace(ladder, name="precision", rungs=tuple(pairs))
 
 
 def compare(folder: Path) -> list[dict[str, Any]]:
     """Return for each rung how many times as fast it was, and the difference in accuracy with its interval."""
     found = Results(folder)
-    names = [name for name in found.standings if not name.endswith(HALVED)]
-    claims = found.lineup.claims([(name + HALVED, name) for name in names])
+    names = [name for name in found.standings if not name.endswith(BFLOAT16)]
+    claims = found.lineup.claims([(name + BFLOAT16, name) for name in names])
     return [
         {
             "rung": name,
@@ -54,7 +54,7 @@ def compare(folder: Path) -> list[dict[str, Any]]:
 
 def _speed(found: Results, name: str) -> dict[str, float]:
     """Return how many times as fast the rung trains in bfloat16: the median over seeds, and the range."""
-    full, half = (found.standings[each].runs for each in (name, name + HALVED))
+    full, half = (found.standings[each].runs for each in (name, name + BFLOAT16))
     ratios = [_time(one) / _time(other) for one, other in zip(full, half, strict=True)]
     return {"speed": statistics.median(ratios), "slowest": min(ratios), "fastest": max(ratios)}
 

@@ -261,7 +261,8 @@ def _parity(row: dict[str, Any]) -> str:
 
 def of_accelerator(folder: Path) -> str:
     told = read(folder, "accelerator")
-    sides = {"accelerator": told["accelerator"], "processor": "processor", "PyTorch loop": "PyTorch's loop on it"}
+    name = told["accelerator"]
+    sides = {"accelerator": name, "processor": "JAX on its processor", "PyTorch loop": f"PyTorch's loop, {name}"}
     lines = [f"| images a second | {' | '.join(sides.values())} |", "|---" * (1 + len(sides)) + "|"]
     for each in told["trainings"]:
         cells = [_speed(each["sides"].get(name)) for name in sides]
@@ -269,17 +270,18 @@ def of_accelerator(folder: Path) -> str:
     if told["climbs"]:
         lines += ["", f"| climb of {plural(told['seeds'], 'seed')} | jobs | |", "|---|---|---|"]
         lines += [f"| on the {each['where']} | {each['jobs']} | {_whole(each)} |" for each in told["climbs"]]
-    design = (
-        f"{plural(told['rounds'], 'round')}; after the first epoch; in brackets the whole program. The "
-        f"processor had a part of the data, {told['limit']:,} images"
-    )
+    design = f"{plural(told['rounds'], 'round')}; after the first epoch; in brackets images and seconds of it all"
     return "\n".join(lines) + f"\n\n{design}. {results.as_line(told)}"
 
 
 def _speed(told: dict[str, Any] | None) -> str:
     if told is None:
         return ""
-    return _whole(told) if "failed" in told else f"{told['images_per_second']:,.0f} ({_whole(told)})"
+    return (
+        _whole(told)
+        if "failed" in told
+        else f"{told['images_per_second']:,.0f} ({told['images']:,.0f}; {_whole(told)})"
+    )
 
 
 def _whole(told: dict[str, Any]) -> str:

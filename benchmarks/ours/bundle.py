@@ -14,11 +14,12 @@ from PIL import Image
 from convladder.processes import call
 from convladder.ship import formats
 
-BUNDLE, KERAS, IMAGES, PICTURE = (
+BUNDLE, KERAS, IMAGES, PICTURE, CLASSES = (
     Path("made.convladder"),
     Path("made.keras"),
     Path("images.npy"),
     Path("picture.jpg"),
+    Path("classes.json"),
 )
 
 parser = argparse.ArgumentParser(description=__doc__)
@@ -34,5 +35,6 @@ if not BUNDLE.exists():
     pixels = np.stack([np.asarray(Image.open(path).convert("RGB")) for path in paths])
     np.save(IMAGES, pixels)
     PICTURE.write_bytes(paths[0].read_bytes())
+    CLASSES.write_text(json.dumps(sorted(path.name for path in (asked.folder / "test").iterdir())))
     call(formats.make, "keras", BUNDLE.absolute(), KERAS.absolute(), None, pixels[:64])
 print(json.dumps({"bytes": BUNDLE.stat().st_size}))

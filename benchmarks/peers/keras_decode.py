@@ -18,4 +18,4 @@ for folder in asked.folders:
     )
     for images, _ in dataset:
         read += len(images)
-print(json.dumps({"images": read}))
+print(json.dumps({"images": read, "shape": images.shape[1:].as_list()}))

@@ -11,25 +11,28 @@ from told import Trained, arguments, train_with_seeds
 asked = arguments(__doc__)
 
 
-def read(part: str, seed: int, **options: Any) -> Any:
+def read(part: str, **options: Any) -> Any:
     return keras.utils.image_dataset_from_directory(
-        asked.folder / part, image_size=asked.size, batch_size=32, seed=seed, verbose=False, **options
+        asked.folder / part, image_size=asked.size, batch_size=32, seed=asked.seed, verbose=False, **options
     )
+
+
+train = read("train", validation_split=asked.validation, subset="training")
+validation = read("train", validation_split=asked.validation, subset="validation")
+test = read("test", shuffle=False)
+to_train_on, to_validate_on = train.cache().prefetch(2), validation.cache()  # decoded once, for all seeds
 
 
 def train_on_folder(seed: int) -> Trained:
     keras.utils.set_random_seed(seed)
-    train = read("train", seed, validation_split=asked.validation, subset="training")
-    validation = read("train", seed, validation_split=asked.validation, subset="validation")
-    test = read("test", seed, shuffle=False)
     shape = (*asked.size, 3)
     network = NETWORKS[asked.network](shape, len(train.class_names))
     model = keras.Sequential([keras.Input(shape), keras.layers.Rescaling(1 / 255), network])
     model.compile(optimizer="adam", loss="sparse_categorical_crossentropy", metrics=["accuracy"])
     times = EpochTimes()
     model.fit(
-        train.cache().prefetch(2),
-        validation_data=validation.cache(),
+        to_train_on,
+        validation_data=to_validate_on,
         epochs=asked.epochs,
         callbacks=[times],
         verbose=0,

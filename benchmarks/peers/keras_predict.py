@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import json
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -15,6 +17,7 @@ asked = parser.parse_args()
 model = keras.saving.load_model("made.keras")
 if asked.picture:
     pixels = np.asarray(Image.open(asked.picture).convert("RGB"))
-    print(model.predict(pixels[None], verbose=0)[0].argmax())
+    names = json.loads(Path("classes.json").read_text())
+    print(json.dumps({"class": names[model.predict(pixels[None], verbose=0)[0].argmax()]}))
 else:
     timed.tell(np.load("images.npy"), lambda images: model.predict(images, batch_size=64, verbose=0))

@@ -18,4 +18,4 @@ images = np.empty((len(paths), asked.size, asked.size, 3), np.uint8)
 for row, path in enumerate(paths):
     with Image.open(path) as image:
         images[row] = np.asarray(image.convert("RGB").resize((asked.size, asked.size), Image.Resampling.BILINEAR))
-print(json.dumps({"images": len(images)}))
+print(json.dumps({"images": len(images), "shape": images.shape[1:]}))

@@ -168,16 +168,24 @@ def run(side: Side, kept: Path, number: int = 0, *, memory: bool = False) -> Fig
     with tempfile.TemporaryFile("w+") as told, tempfile.TemporaryFile("w+") as said:
         began = time.perf_counter()
         with _running(side.together, command, stdout=told, stderr=said, env=environment, cwd=kept) as processes:
-            peak = _watch(processes) if memory else None
-            failed = [process for process in processes if process.wait(LIMIT - (time.perf_counter() - began))]
+            peak = _watch(processes, began + LIMIT) if memory else None
+            failed = [process for process in processes if _ends_badly(process, began + LIMIT)]
         seconds = time.perf_counter() - began
         told.seek(0), said.seek(0)
         lines, errors = told.read().strip().splitlines(), said.read()
     if failed:
-        raise RuntimeError(f"{' '.join(command)} failed:\n{errors[-2000:]}")
+        raise RuntimeError(f"{' '.join(command)} failed, or took over {LIMIT} s:\n{errors[-2000:]}")
     figures: Figures = json.loads(lines[-1]) if lines and lines[-1].startswith("{") else {}
     figures["seconds"] = seconds - figures.get("paused", 0) + _of_those_not_run(side, figures)
     return figures | ({"peak_bytes": peak} if memory else {})
+
+
+def _ends_badly(process: subprocess.Popen[bytes], deadline: float) -> bool:
+    """Whether a process ends with an error, or not in time."""
+    try:
+        return process.wait(max(0, deadline - time.perf_counter())) != 0
+    except subprocess.TimeoutExpired:
+        return True
 
 
 @contextlib.contextmanager
@@ -206,9 +214,12 @@ def find_differences(row: Row, rounds: Sequence[dict[str, Figures]]) -> list[str
     for name in row.same:
         for told in rounds:
             values = {side: figures.get(name, "not told") for side, figures in told.items()}
-            if len(set(values.values())) > 1:
+            if len({json.dumps(value) for value in values.values()}) > 1:
                 found.append(f"{name}: " + ", ".join(f"{side} {value}" for side, value in values.items()))
                 break
+    if row.accuracy_within is not None or row.at_least is not None:
+        silent = {side for told in rounds for side, each in told.items() if "accuracy" not in each}
+        found += [f"accuracy: {side} not told" for side in sorted(silent)]
     means = _mean_accuracies(row, rounds)
     apart = max(means.values(), default=0) - min(means.values(), default=0)
     if row.accuracy_within is not None and apart > row.accuracy_within:
@@ -232,10 +243,10 @@ def _mean_accuracies(row: Row, rounds: Sequence[dict[str, Figures]]) -> dict[str
     }
 
 
-def _watch(processes: Sequence[subprocess.Popen[bytes]]) -> int:
+def _watch(processes: Sequence[subprocess.Popen[bytes]], deadline: float) -> int:
     """Return the most bytes that the processes and their children hold at a time; shared pages count in parts."""
     most = 0
-    while running := [process for process in processes if process.poll() is None]:
+    while (running := [each for each in processes if each.poll() is None]) and time.perf_counter() < deadline:
         most = max(most, sum(_held(process.pid) for process in running))
         with contextlib.suppress(subprocess.TimeoutExpired):
             running[0].wait(LOOK_EVERY)

@@ -9,6 +9,7 @@ import statistics
 import subprocess
 from collections.abc import Iterable
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +18,27 @@ from convladder.wording import plural
 from speed.harness import Measured, Row, find_differences
 
 RESULTS = Path(__file__).parents[1] / "results"
-PACKAGES = ("convladder", "keras", "tensorflow-cpu", "tensorflow", "torch", "numpy", "pillow")
+PACKAGES = (
+    "convladder",
+    "keras",
+    "tensorflow-cpu",
+    "tensorflow",
+    "torch",
+    "onnxruntime",
+    "numpy",
+    "scikit-learn",
+    "pillow",
+)
 
 
 def write_json(path: Path, value: Any) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(value, indent=2, allow_nan=False) + "\n")
+
+
+def size_of(path: Path) -> str | None:
+    """Return the size that a row was measured at; None where it was not."""
+    return str(json.loads(path.read_text())["size"]) if path.exists() else None
 
 
 def read_earlier(path: Path, row: Row, size: str) -> dict[str, Any] | None:
@@ -84,16 +100,26 @@ def circumstances() -> dict[str, Any]:
         },
         "versions": {"Python": platform.python_version(), **provenance.versions(PACKAGES)},
         "measured": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
-        "commit": _commit(),
+        "commit": commit(),
     }
 
 
-def _commit() -> str | None:
-    """Return the commit that was measured, with a + where the code was changed since; None outside a checkout."""
-    git = ["git", "-C", str(Path(__file__).parent)]
-    head = subprocess.run([*git, "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False)
-    changed = subprocess.run([*git, "diff", "--quiet", "HEAD", "--", ":/src", ":/benchmarks/*.py"], check=False)
-    return head.stdout.strip() + ("+" if changed.returncode else "") if head.returncode == 0 else None
+@cache
+def commit() -> str | None:
+    """Return the commit that was there when this was first asked, with a + where the code differs from it.
+
+    None outside a checkout.
+    """
+    head = _git("rev-parse", "--short", "HEAD")
+    changed = _git("status", "--porcelain", "--", ":/src", ":/benchmarks/*.py")
+    return head and head + ("+" if changed else "")
+
+
+def _git(*words: str) -> str | None:
+    """Return what git says; None where it fails."""
+    command = ["git", "-C", str(Path(__file__).parent), *words]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    return done.stdout.strip() if done.returncode == 0 else None
 
 
 def as_table(summaries: Iterable[dict[str, Any]]) -> str:
@@ -127,8 +153,11 @@ def _cells(ratio: dict[str, Any], same: bool) -> str:
     reached = (
         "reached" if same and ratio["low"] >= (ratio["wanted"] or math.inf) else "not reached" if wanted else ""
     )
-    spread = (
-        f"{ratio['low']:.2f} to {ratio['high']:.2f} ({ratio['rounds']})" if ratio["rounds"] > 1 else "one round"
-    )
-    given_up = "at least " if ratio.get("bounds") else ""
-    return f"{ratio['name']} | {given_up}{ratio['median']:.2f} | {spread} | {wanted} | {reached}"
+    if ratio["rounds"] == 1:
+        figures = f"{ratio['median']:.2f} | one round"
+        reached = reached and f"{reached}, once"
+    elif ratio.get("bounds"):  # how high it is nobody knows
+        figures = f"at least {ratio['low']:.2f} | ({ratio['rounds']})"
+    else:
+        figures = f"{ratio['median']:.2f} | {ratio['low']:.2f} to {ratio['high']:.2f} ({ratio['rounds']})"
+    return f"{ratio['name']} | {figures} | {wanted} | {reached}"

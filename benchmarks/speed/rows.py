@@ -65,7 +65,7 @@ SIZES = {
         target_epochs=1,
         same_accuracy=False,
     ),
-    "usual": Size(imageset.cifar10, rounds=2),
+    "usual": Size(imageset.cifar10, rounds=2, long_rounds=2, batch_norm_epochs=1),
     "full": Size(
         imageset.cifar10,
         rounds=5,
@@ -138,17 +138,17 @@ def trial(size: Size, workspace: Path) -> Row:
 
 
 def batch_norm(size: Size, workspace: Path) -> Row:
-    folder, number = str(size.images(workspace)), size.batch_norm_epochs
+    folder, number, seeds = str(size.images(workspace)), size.batch_norm_epochs, half_the_seeds(size)
     epochs = ("--epochs", str(number))
-    ours = (folder, "--ladder", "notebook", "--rungs", "batch-norm", "--seeds", str(of_four(size)), *epochs)
+    ours = (folder, "--ladder", "notebook", "--rungs", "batch-norm", "--seeds", str(seeds), *epochs)
     theirs = (folder, "--network", "batch-norm", *epochs)
     return Row(
         "batch-norm",
-        f"{of_four(size)} seeds of the notebook's batch-norm network, {plural(number, 'epoch')} each, to the end",
+        f"{seeds} seeds of the notebook's batch-norm network, {plural(number, 'epoch')} each, to the end",
         (
             Side(OURS, "ours/climb.py", (*ours, "--set", "data.validation=0.15")),
-            Side(ARRAYS, "peers/keras_arrays.py", theirs, times=of_four(size), made=1),
-            Side(TORCH, "peers/torch_loop.py", theirs, times=of_four(size), made=1, needs="torch"),
+            Side(ARRAYS, "peers/keras_arrays.py", theirs, times=seeds, made=1),
+            Side(TORCH, "peers/torch_loop.py", theirs, times=seeds, made=1, needs="torch"),
         ),
         (time_of(ARRAYS, 2), time_of(TORCH, 1.2)),
         rounds=size.long_rounds,
@@ -190,7 +190,7 @@ def decoding(size: Size, workspace: Path) -> Row:
         ),
         (time_of(PILLOW, 0.8 * cores), time_of(ONE_PASS, 1)),
         rounds=size.rounds,
-        same=("images",),
+        same=("images", "shape"),
     )
 
 
@@ -206,7 +206,7 @@ def photographs(size: Size, workspace: Path) -> Row:
         ),
         (time_of(PILLOW, 0.8 * processes.cores()), time_of(ONE_PASS, 3.5)),
         rounds=size.rounds,
-        same=("images",),
+        same=("images", "shape"),
     )
 
 
@@ -249,14 +249,14 @@ def commands(size: Size, workspace: Path) -> Row:
 
 
 def memory(size: Size, workspace: Path) -> Row:
-    folder = str(size.images(workspace))
-    ours = (*lenet5(folder, of_four(size), epochs=1), "--jobs", str(of_four(size)))
+    folder, trials = str(size.images(workspace)), half_the_seeds(size)
+    ours = (*lenet5(folder, trials, epochs=1), "--jobs", str(trials))
     return Row(
         "memory",
-        f"{of_four(size)} LeNet-5 trials at a time, memory at its peak (proportional set sizes of all processes)",
+        f"{trials} LeNet-5 trials at a time, memory at its peak (proportional set sizes of all processes)",
         (
             Side(OURS, "ours/climb.py", ours),
-            Side(ARRAYS, "peers/keras_arrays.py", (folder, "--epochs", "1"), together=of_four(size)),
+            Side(ARRAYS, "peers/keras_arrays.py", (folder, "--epochs", "1"), together=trials),
         ),
         (time_of(ARRAYS, 2, figure="peak_bytes"),),
         rounds=size.long_rounds,
@@ -299,6 +299,8 @@ def predict(size: Size, workspace: Path) -> Row:
         ),
         (
             replace(time_of(PREDICT, 50, figure="milliseconds"), name=f"one image: {PREDICT}"),
+            one_image(COMPILED),
+            one_image(BY_HAND),
             replace(speed_over(PREDICT, 1), name=f"batches: {PREDICT}"),
             replace(speed_over(COMPILED, 1), name=f"batches: {COMPILED}"),
             replace(same, name=f"batches: {BY_HAND}"),
@@ -309,18 +311,22 @@ def predict(size: Size, workspace: Path) -> Row:
     )
 
 
+def one_image(peer: str) -> Ratio:
+    return Ratio(f"one image: {peer}", (peer, "milliseconds"), (OURS, "milliseconds"))
+
+
 def predict_cold(size: Size, workspace: Path) -> Row:
     return Row(
         "predict-cold",
         "one picture, from the start of the program to its class",
         (
-            Side(OURS, "-m", ("convladder", "predict", "made.convladder", "picture.jpg")),
+            Side(OURS, "-m", ("convladder", "predict", "made.convladder", "picture.jpg", "--json")),
             Side(PREDICT, "peers/keras_predict.py", ("--picture", "picture.jpg")),
         ),
         (time_of(PREDICT, 8),),
         kind="wait",
         rounds=size.rounds,
-        same=(),
+        same=("class",),
         first=(bundle(size, workspace),),
     )
 
@@ -340,7 +346,7 @@ def lenet5(folder: str, seeds: int, epochs: int) -> tuple[str, ...]:
     return folder, "--rungs", "lenet5", "--seeds", str(seeds), "--epochs", str(epochs)
 
 
-def of_four(size: Size) -> int:
+def half_the_seeds(size: Size) -> int:
     return max(1, size.seeds // 2)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import statistics
 import time
@@ -11,19 +12,18 @@ from typing import Any
 ALONE, ROUNDS = 200, 5
 
 
-def tell(images: Any, predict: Callable[[Any], Any], alone: Callable[[Any], Any] | None = None) -> None:
-    """Print the median milliseconds of one image, and the images a second of all; `alone` predicts one."""
-    one = alone or predict
+def tell(images: Any, predict: Callable[[Any], Any]) -> None:
+    """Print the median milliseconds of one image, and the images a second of all."""
     for image in images[:10]:
-        one(image[None])
-    each = [_seconds(one, image[None]) for image in images[:ALONE]]
+        predict(image[None])
+    each = [_seconds(predict, image[None]) for image in images[:ALONE]]
     predict(images)
     together = statistics.median(_seconds(predict, images) for _ in range(ROUNDS))
     figures = {
         "images": len(images),
         "milliseconds": 1000 * statistics.median(each),
         "images_per_second": len(images) / together,
-        "predicted": "".join(str(row.argmax()) for row in predict(images[:ALONE])),
+        "predicted": hashlib.sha256(predict(images).argmax(axis=1).astype("int64").tobytes()).hexdigest()[:16],
     }
     print(json.dumps(figures))
 

@@ -100,16 +100,19 @@ class Training:
         if self._frozen and course.epoch == frozen_epochs(self.experiment.train):
             self._frozen = False
             self.steps = self.make_steps(False)
+        started = time.perf_counter()
         if course.step == 0:
             self.steps.reset_means()
         for rows, labels in self._batches(self._order(), self.experiment.train.batch_size, skip=course.step):
-            started = time.perf_counter()
             try:
                 self.steps.train(rows, labels)
             except steps.NotFiniteError as error:
                 raise self._not_finite(course.step + error.step) from None
-            course.seconds += time.perf_counter() - started
             course.step += len(rows)
+            began, started = started, time.perf_counter()
+            course.seconds += (
+                started - began
+            )  # with what an epoch takes besides: its order, its images, checkpoints
             keeper.after_call(self.snapshot)
         course.trained = self.steps.means()
 
