@@ -361,6 +361,7 @@ def test_rungs_that_were_left_out_are_named_with_the_one_that_stands_for_them(
     assert "<b>Not alone:</b> here it brings max-pooling, same-padding with it" in page
 
 
+@pytest.mark.in_turn
 def test_evaluating_on_images_that_were_trained_on_is_remarked_upon(
     run: cl.Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -71,6 +71,14 @@ def test_jax_that_is_missing_is_named_with_what_to_install(monkeypatch: pytest.M
         backend.chosen()
 
 
+def test_workers_convolve_with_onednn_unless_they_are_told_otherwise(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("KERAS_BACKEND", raising=False)
+    monkeypatch.delenv(backend.ONEDNN, raising=False)
+    assert backend.environment()[backend.ONEDNN] == "1"
+    monkeypatch.setenv(backend.ONEDNN, "0")
+    assert backend.environment()[backend.ONEDNN] == "0"
+
+
 def test_a_run_of_the_other_backend_is_not_gone_on_with(monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("jax")
     monkeypatch.delenv("KERAS_BACKEND", raising=False)

@@ -119,6 +119,7 @@ def test_the_same_command_gives_the_same_predictions_with_other_jobs_and_seeds_d
     assert len(contents) == 4
 
 
+@pytest.mark.in_turn
 def test_finished_trials_are_never_trained_again(climbed: Path) -> None:
     work = climbed.parent / "more"
     shutil.copytree(climbed, work)
@@ -132,6 +133,7 @@ def test_finished_trials_are_never_trained_again(climbed: Path) -> None:
     assert before.items() <= after.items()
 
 
+@pytest.mark.in_turn
 def test_the_same_command_finds_its_finished_climb(tmp_path: Path) -> None:
     words = [*SMALL[:4], "--rungs", "lenet5", "--seeds", "1", "--epochs", "1"]
     convladder(*words, cwd=tmp_path)

@@ -184,6 +184,7 @@ def test_parity_is_judged_by_the_largest_difference() -> None:
     assert rounded.holds
 
 
+@pytest.mark.in_turn
 def test_of_images_that_were_moved_the_option_is_named(tmp_path: Path, make_folder: Any) -> None:
     images = make_folder({"cat": 20, "dog": 20}, at="pets")
     settings = {"model.filters": [4], "model.kernel_size": 3, "train.epochs": 1}

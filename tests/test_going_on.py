@@ -107,6 +107,7 @@ def test_a_signal_saves_and_ends_and_the_same_command_goes_on(
     assert histories[0].equals(histories[1])
 
 
+@pytest.mark.in_turn
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such signals")
 def test_a_signal_to_every_process_saves_as_well(tmp_path: Path) -> None:
     process = start_command(*TRAIN, "--epochs", "100000", cwd=tmp_path)

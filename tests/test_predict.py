@@ -193,6 +193,7 @@ def test_a_bundle_predicts_what_the_evaluation_predicted(run: cl.Run, tmp_path: 
     np.testing.assert_allclose(frame["confidence"], predictor.probabilities(pixels).max(axis=1), atol=1e-5)
 
 
+@pytest.mark.in_turn
 def test_a_run_is_as_good_as_its_bundle(run: cl.Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     path = run.bundle()

@@ -65,7 +65,7 @@ SIZES = {
         target_epochs=1,
         same_accuracy=False,
     ),
-    "usual": Size(imageset.cifar10, rounds=2, long_rounds=2, batch_norm_epochs=1),
+    "usual": Size(imageset.cifar10, rounds=2),
     "full": Size(
         imageset.cifar10,
         rounds=5,
@@ -172,7 +172,7 @@ def augmentation(size: Size, workspace: Path) -> Row:
             Side(MAPPED, "peers/keras_augmentation.py", asked),
         ),
         (*slowed, *theirs, plain, *beside),
-        rounds=size.long_rounds,
+        rounds=size.rounds,
         first=(decode(asked[0]),),
     )
 
@@ -259,7 +259,7 @@ def memory(size: Size, workspace: Path) -> Row:
             Side(ARRAYS, "peers/keras_arrays.py", (folder, "--epochs", "1"), together=trials),
         ),
         (time_of(ARRAYS, 2, figure="peak_bytes"),),
-        rounds=size.long_rounds,
+        rounds=size.rounds,
         accuracy_within=0.1,
         first=(decode(folder),),
         memory=True,

@@ -11,6 +11,9 @@ from importlib.util import find_spec
 from convladder.errors import ExperimentError
 
 VARIABLE = "KERAS_BACKEND"
+ONEDNN = (
+    "TF_ENABLE_ONEDNN_OPTS"  # TensorFlow's: unset, it uses oneDNN with AVX-512 VNNI alone; others gain as well
+)
 TENSORFLOW, JAX = NAMES = ("tensorflow", "jax")
 PACKAGES = {TENSORFLOW: ("tensorflow", "tensorflow-cpu"), JAX: ("jax", "jaxlib")}
 
@@ -29,7 +32,11 @@ def environment() -> dict[str, str]:
     """Return what the environment of a process that computes is to say, beside what it says already."""
     name = chosen()
     if name == TENSORFLOW:
-        return {VARIABLE: name, "TF_CPP_MIN_LOG_LEVEL": os.environ.get("TF_CPP_MIN_LOG_LEVEL", "3")}
+        return {
+            VARIABLE: name,
+            "TF_CPP_MIN_LOG_LEVEL": os.environ.get("TF_CPP_MIN_LOG_LEVEL", "3"),
+            ONEDNN: os.environ.get(ONEDNN, "1"),
+        }
     flags = f"{os.environ.get('XLA_FLAGS', '')} --xla_gpu_deterministic_ops=true"  # read when a process starts
     sharing = os.environ.get("XLA_PYTHON_CLIENT_PREALLOCATE", "false")  # several workers may share an accelerator
     return {
