@@ -22,6 +22,7 @@ from convladder import backend
 from convladder.wording import plural
 from speed import harness, imageset, results
 from speed.harness import Side
+from speed.rows import lenet5
 
 ACCELERATOR, PROCESSOR, TORCH = "accelerator", "processor", "PyTorch loop"
 JAX = {backend.VARIABLE: backend.JAX}
@@ -70,7 +71,7 @@ CLIMBS = ((ACCELERATOR, SEEDS), (PROCESSOR, SEEDS), (ACCELERATOR, 1))  # and how
 
 def climb(folder: Path, where: str, jobs: int, seeds: int) -> Side:
     """Return a climb of so many seeds of LeNet-5, two epochs each."""
-    asked = (str(folder), "--rungs", "lenet5", "--seeds", str(seeds), "--epochs", "2", "--jobs", str(jobs))
+    asked = (*lenet5(str(folder), seeds, epochs=2), "--jobs", str(jobs))
     return Side(where, "ours/climb.py", asked, environment=JAX if where == ACCELERATOR else ON_PROCESSOR)
 
 
@@ -92,16 +93,11 @@ def _medians(told: list[dict[str, Any]]) -> dict[str, Any]:
     return {name: statistics.median(each[name] for each in told) for name in numbers}
 
 
-def measure_all(asked: argparse.Namespace, folder: Path, workspace: Path) -> Iterator[dict[str, Any]]:
-    """Yield all that was measured so far, after each training and climb."""
+def measure_all(name: str, asked: argparse.Namespace, folder: Path, workspace: Path) -> Iterator[dict[str, Any]]:
+    """Yield all that was measured so far on the accelerator of this name, after each training and climb."""
     trainings, climbs, epochs = (TRAININGS[:1], CLIMBS[:1], 2) if asked.smallest else (TRAININGS, CLIMBS, 3)
     seeds, limit = (1, 200) if asked.smallest else (SEEDS, 6_000)
-    found: dict[str, Any] = {
-        ACCELERATOR: name_accelerator(workspace),
-        "rounds": asked.rounds,
-        "seeds": seeds,
-        "limit": limit,
-    }
+    found: dict[str, Any] = {ACCELERATOR: name, "rounds": asked.rounds, "seeds": seeds, "limit": limit}
     found |= {"trainings": [], "climbs": []}
     harness.run(Side("decode", "ours/bank.py", (str(folder),)), workspace)
     for training in trainings:
@@ -131,14 +127,15 @@ def main(arguments: list[str]) -> None:
     parser.add_argument("--out", type=Path, default=results.RESULTS)
     asked = parser.parse_args(arguments)
     workspace = imageset.workspace()
-    if asked.out.resolve() == results.RESULTS and (asked.smallest or name_accelerator(workspace) == "cpu"):
+    name = name_accelerator(workspace)
+    if asked.out.resolve() == results.RESULTS and (asked.smallest or name == "cpu"):
         parser.error("this is not of an accelerator: give another --out")
     os.environ |= JAX  # whose versions are told
     folder = (imageset.few if asked.smallest else imageset.cifar10)(workspace)
-    for found in measure_all(asked, folder, workspace):
+    for found in measure_all(name, asked, folder, workspace):
         say(found)
         results.write_json(asked.out / "accelerator.json", found | results.circumstances())
-    print(f"{plural(asked.rounds, 'round')} on {found[ACCELERATOR]}: {asked.out / 'accelerator.json'}")
+    print(f"{plural(asked.rounds, 'round')} on {name}: {asked.out / 'accelerator.json'}")
 
 
 if __name__ == "__main__":

@@ -109,10 +109,9 @@ class Training:
             except steps.NotFiniteError as error:
                 raise self._not_finite(course.step + error.step) from None
             course.step += len(rows)
-            began, started = started, time.perf_counter()
-            course.seconds += (
-                started - began
-            )  # with what an epoch takes besides: its order, its images, checkpoints
+            now = time.perf_counter()
+            course.seconds += now - started  # also what an epoch takes besides: its order, its images, checkpoints
+            started = now
             keeper.after_call(self.snapshot)
         course.trained = self.steps.means()
 
