@@ -20,7 +20,7 @@ from PIL import Image
 
 import convladder as cl
 from conftest import MakeFolder
-from convladder import folders, runs
+from convladder import folders, locks, runs
 from convladder.evaluation import metrics, predictions
 from convladder.results import Results
 from stops import start_command
@@ -166,7 +166,7 @@ def test_another_experiment_in_the_same_folder_is_refused(climbed: Path) -> None
 
 
 def test_two_climbs_do_not_work_in_one_folder(climbed: Path) -> None:
-    with folders.locked(climbed):
+    with locks.locked(climbed):
         done = convladder(*SMALL, "--out", "first", cwd=climbed.parent, status=2)
     assert "another convladder is at work in first" in done.stderr
 

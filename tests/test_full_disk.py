@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from convladder import api, cli, climbing, files, folders, runs
+from convladder import api, cli, climbing, files, folders, locks, runs
 from convladder.config import Experiment
 from convladder.data.dataset import Dataset
 from convladder.errors import RunError
@@ -124,8 +124,8 @@ def test_a_lock_is_held_also_where_its_holder_cannot_be_named(
         raise OSError(errno.EDQUOT, os.strerror(errno.EDQUOT))
 
     monkeypatch.setattr(files, "_write_synced", fail)
-    with folders.locked(tmp_path), pytest.raises(RunError, match=r"another convladder is at work in [^(]*: wait"):
-        folders.check_unlocked(tmp_path)
+    with locks.locked(tmp_path), pytest.raises(RunError, match=r"another convladder is at work in [^(]*: wait"):
+        locks.check_unlocked(tmp_path)
 
 
 def test_the_command_line_says_it_in_a_line(

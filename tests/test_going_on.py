@@ -15,7 +15,7 @@ import pytest
 
 import convladder as cl
 import kill
-from convladder import climbing, files, folders, provenance, reproduction, resuming, runs, worker
+from convladder import climbing, files, folders, locks, provenance, reproduction, resuming, runs, worker
 from convladder.config import Experiment
 from convladder.data.dataset import Dataset
 from convladder.errors import RunError
@@ -333,7 +333,7 @@ def test_a_command_that_is_refused_leaves_the_run_alone(begun: tuple[Trial, Path
     unfinished = folders.unfinished(folder)
     for path in unfinished.glob("checkpoint-*"):
         path.unlink()  # as before the first checkpoint
-    with folders.locked(unfinished):
+    with locks.locked(unfinished):
         before = sorted(unfinished.iterdir())
         with pytest.raises(RunError, match="another convladder is at work"):
             climbing.train_one(trial, folder, threads=1, how=HowToGoOn(), on_event=print)
@@ -419,17 +419,17 @@ def test_allow_changed_says_where_nothing_is_to_be_gone_on_with(
 
 def test_a_lock_names_its_holder_and_ends_with_it(tmp_path: Path) -> None:
     holds = (
-        "import sys, time; from pathlib import Path; from convladder import folders\n"
-        "with folders.locked(Path(sys.argv[1])):\n    print(flush=True); time.sleep(60)"
+        "import sys, time; from pathlib import Path; from convladder import locks\n"
+        "with locks.locked(Path(sys.argv[1])):\n    print(flush=True); time.sleep(60)"
     )
     holder = subprocess.Popen([sys.executable, "-c", holds, str(tmp_path)], stdout=subprocess.PIPE)
     assert holder.stdout is not None
     holder.stdout.readline()
     with pytest.raises(RunError, match=rf"another convladder is at work in .* \(process {holder.pid} on "):
-        folders.check_unlocked(tmp_path)
+        locks.check_unlocked(tmp_path)
     holder.kill()
     holder.wait()
-    folders.check_unlocked(tmp_path)
+    locks.check_unlocked(tmp_path)
 
 
 @pytest.mark.in_turn

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from convladder import files, folders, node
+from convladder import files, folders, locks, node
 from convladder.config import Data, Experiment
 from convladder.data.dataset import load
 from convladder.node import newest_checkpoint, read_folder, remove_abandoned, write_unfinished
@@ -47,7 +47,7 @@ def test_a_checkpoint_that_is_half_there_is_not_sent(tmp_path: Path) -> None:
 
 
 def test_locks_stay_where_they_are(tmp_path: Path) -> None:
-    with folders.locked(tmp_path, ".training-lock"):
+    with locks.locked(tmp_path, ".training-lock"):
         assert read_folder(tmp_path) == {}
 
 

@@ -22,6 +22,7 @@ from convladder import (
     folders,
     intake,
     lineage,
+    locks,
     progress,
     reproduction,
     resuming,
@@ -191,7 +192,7 @@ def train(
     if out:
         folders.check_free(Path(out))
         folders.check_outside(Path(out), experiment.data.source)
-        folders.check_unlocked(folders.unfinished(Path(out)))
+        locks.check_unlocked(folders.unfinished(Path(out)))
     dataset = intake.loader(data, allow_rejects, reporter)(experiment.data)
     dataset = lineage.check_unseen(experiment.model, dataset, reporter.say)
     trial = Trial(name, experiment.replace(dataset.settled()), dataset, parallel=parallel)
@@ -331,7 +332,7 @@ def climb(
     intake.check_data(settings)
     seeds = seeds or (1 if settings.get("data.folds") else SEEDS)
     if out:
-        folders.check_unlocked(Path(out))
+        locks.check_unlocked(Path(out))
     load, seed_range = intake.loader(data, allow_rejects, reporter), range(seed, seed + seeds)
     plan = climbing.make_plan(chosen, seed_range, settings, load, reporter.say)
     source = settings["data.source"]

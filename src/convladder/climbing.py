@@ -11,7 +11,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from convladder import backbones, files, folders, lineage, provenance, resuming, runs, signals
+from convladder import backbones, files, folders, lineage, locks, provenance, resuming, runs, signals
 from convladder.config import Data, Experiment, Train
 from convladder.data.dataset import Dataset
 from convladder.engines import Engine
@@ -113,7 +113,7 @@ def climb(
     ClusterError
         The engine is a cluster, and has lost all of its nodes.
     """
-    with folders.locked(folder):
+    with locks.locked(folder):
         missing = missing_trials(plan, folder, how)
         earlier = _earlier_trials(plan, folder)
         files.remove_leftovers(folder)
@@ -142,7 +142,7 @@ def train_one(trial: Trial, folder: Path, *, threads: int | None, how: HowToGoOn
     """
     unfinished = folders.unfinished(folder)
     try:
-        with folders.locked(unfinished):
+        with locks.locked(unfinished):
             folders.check_free(folder)
             if folders.is_finished(folder):
                 if how.fresh:

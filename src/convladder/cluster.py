@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 
-from convladder import backbones, folders, node, worker
+from convladder import backbones, folders, locks, node, worker
 from convladder.config import Model
 from convladder.connecting import Connection, Versions
 from convladder.data.sending import BUSY, WANTED, Waybill, pieces
@@ -205,7 +205,7 @@ class _NodeLane(Lane):
         _, folder, *_ = task.arguments
         unfinished = folders.unfinished(folder)
         try:
-            with folders.locked(unfinished, ".training-lock", wait=ORPHAN_SECONDS):
+            with locks.locked(unfinished, ".training-lock", wait=ORPHAN_SECONDS):
                 event = self._train(task)
         except self._losses as error:
             self._leave()

@@ -5,12 +5,9 @@ from __future__ import annotations
 import contextlib
 import datetime
 import os
-import platform
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
-
-from filelock import FileLock, Timeout
 
 from convladder import files
 from convladder.config import Experiment
@@ -19,7 +16,6 @@ from convladder.errors import RunError
 ABOUT = "experiment.json"
 MARKER = "metrics.json"  # the last file that a run needs
 UNFINISHED = ".unfinished"
-MOMENT = 0.2  # seconds
 
 
 def is_finished(folder: Path) -> bool:
@@ -178,43 +174,3 @@ def writing(folder: Path) -> Iterator[Path]:
     """Yield a temporary folder that becomes the run folder when the block ends well."""
     with files.whole_folder(folder, MARKER) as temporary:
         yield temporary
-
-
-@contextlib.contextmanager
-def locked(folder: Path, name: str = ".lock", *, wait: float = MOMENT) -> Iterator[None]:
-    """Keep other processes from working in a folder, which is made. Raises RunError where one does, and names it.
-
-    The lock is the operating system's: it ends with the process that holds it, whatever ended that. `wait` is for
-    how many seconds another may still hold it: a moment, since to see whether it is free is to hold it.
-    """
-    check_writable(folder)
-    lock, holder = FileLock(folder / name), folder / f"{name}-holder"
-    try:
-        lock.acquire(timeout=wait)
-    except Timeout:
-        raise RunError(
-            f"another convladder is at work in {folder}{_named(holder)}: wait for it, or choose another --out"
-        ) from None
-    except OSError as error:
-        raise RunError(f"cannot lock {folder / name} ({error.strerror}): choose another --out") from None
-    try:
-        with contextlib.suppress(OSError):  # of a full disk the work itself will tell
-            files.write_text(holder, f"process {os.getpid()} on {platform.node()}")
-        yield
-    finally:
-        holder.unlink(missing_ok=True)
-        lock.release()
-
-
-def check_unlocked(folder: Path) -> None:
-    """Raise RunError where another process is at work in the folder."""
-    if folder.is_dir():
-        with locked(folder):
-            pass
-
-
-def _named(holder: Path) -> str:
-    try:
-        return f" ({holder.read_text()})"
-    except OSError:
-        return ""

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from convladder import backend, files, folders, provenance, runs
+from convladder import backend, files, folders, locks, provenance, runs
 from convladder.config import Experiment, difference
 from convladder.data.bank import VERSION
 from convladder.errors import ConvladderError, RunError
@@ -116,7 +116,7 @@ def read_about(folder: Path) -> dict[str, Any] | None:
 def forget_if_empty(folder: Path) -> None:
     """Remove an unfinished run that has no checkpoint to go on with, unless another process is at work in it."""
     if folder.is_dir():
-        with contextlib.suppress(RunError), folders.locked(folder):
+        with contextlib.suppress(RunError), locks.locked(folder):
             if not _checkpoints(folder):
                 shutil.rmtree(folder, ignore_errors=True)
 

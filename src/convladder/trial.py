@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from convladder import backbones, card, files, folders, insight, provenance, runs, worker
+from convladder import backbones, card, files, folders, insight, locks, provenance, runs, worker
 from convladder.config import Augmentation, Experiment, Train, flatten
 from convladder.data.dataset import Dataset
 from convladder.data.images import Pixels
@@ -92,7 +92,7 @@ def trained(
     from convladder.training import backend
     from convladder.training.keeper import CheckpointKeeper
 
-    with folders.locked(unfinished, ".training-lock", wait=ORPHAN_SECONDS), backend.device_errors():
+    with locks.locked(unfinished, ".training-lock", wait=ORPHAN_SECONDS), backend.device_errors():
         keeper = CheckpointKeeper(
             unfinished, every=trial.experiment.train.checkpoint_seconds, asked_to_stop=_stops_alone(trial)
         )

@@ -20,6 +20,7 @@ from convladder import (
     folders,
     intake,
     lineage,
+    locks,
     progress,
     provenance,
     resuming,
@@ -137,7 +138,7 @@ def tune(
     how = HowToGoOn(allow_changed=allow_changed)
     with (
         intake.going_on(reporter, folder, fresh),
-        folders.locked(folder),
+        locks.locked(folder),
         engine_at(cluster, jobs) as engine,
     ):
         about = _begin(folder, plan, budget, fresh=fresh)
