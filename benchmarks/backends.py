@@ -26,6 +26,7 @@ SPEED_RUNGS, SEEDS = ("lenet5", "batch-norm"), 5
 
 def measure(rung: str, changes: dict[str, Any]) -> dict[str, float]:
     """Train in this process; return the seconds of its first epoch, its speed after that, and its accuracy."""
+    os.environ.update(backend.environment())  # as a worker has it
     from convladder.config import Experiment
     from convladder.data.dataset import load
     from convladder.ladder import load_ladder
@@ -43,7 +44,7 @@ def measure(rung: str, changes: dict[str, Any]) -> dict[str, float]:
 
 
 def in_process(name: str, rung: str, changes: dict[str, Any]) -> dict[str, float]:
-    environment = os.environ | {backend.VARIABLE: name, "TF_CPP_MIN_LOG_LEVEL": "3"}
+    environment = os.environ | {backend.VARIABLE: name}
     environment |= dict.fromkeys(processes.THREAD_VARIABLES, "1")
     command = [sys.executable, __file__, "--one", rung, json.dumps(changes)]
     done = subprocess.run(command, env=environment, check=True, stdout=subprocess.PIPE, text=True)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from convladder import processes
+from convladder import backend, processes
 from convladder.wording import plural
 from speed import imageset
 from speed.harness import Ratio, Row, Side
@@ -168,7 +168,7 @@ def augmentation(size: Size, workspace: Path) -> Row:
         "augmentation",
         "each augmentation of the classic ladder on its network, images per second",
         (
-            Side(OURS, "ours/augmentation.py", asked),
+            Side(OURS, "ours/augmentation.py", asked, environment=backend.environment()),  # as a worker has it
             Side(MAPPED, "peers/keras_augmentation.py", asked),
         ),
         (*slowed, *theirs, plain, *beside),
