@@ -168,7 +168,7 @@ def augmentation(size: Size, workspace: Path) -> Row:
         "augmentation",
         "each augmentation of the classic ladder on its network, images per second",
         (
-            Side(OURS, "ours/augmentation.py", asked, environment=backend.environment()),  # as a worker has it
+            Side(OURS, "ours/augmentation.py", asked, environment={backend.ONEDNN: "1"}),  # as workers have it
             Side(MAPPED, "peers/keras_augmentation.py", asked),
         ),
         (*slowed, *theirs, plain, *beside),
