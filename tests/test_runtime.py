@@ -45,7 +45,8 @@ def check_predictions(convladder: list[str], tmp_path: Path) -> None:
     picture = make_folder(tmp_path / "new", images=1) / "red" / "000.png"
     command = [*convladder, "predict", STORED, picture]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False, cwd=tmp_path)
-    assert "red" in done.stdout, done.stderr
+    assert done.returncode == 0, done.stderr
+    assert "red" in done.stdout
     with serving([*convladder, "serve", str(STORED), "--port", "0"]) as own:
         answer = httpx.post(f"{own.url}/v1/predict", content=picture.read_bytes()).json()
         assert answer["predictions"][0]["class"] == "red"

@@ -11,9 +11,7 @@ from importlib.util import find_spec
 from convladder.errors import ExperimentError
 
 VARIABLE = "KERAS_BACKEND"
-ONEDNN = (
-    "TF_ENABLE_ONEDNN_OPTS"  # TensorFlow's: unset, it uses oneDNN with AVX-512 VNNI alone; others gain as well
-)
+ONEDNN = "TF_ENABLE_ONEDNN_OPTS"  # unset, TensorFlow uses oneDNN with AVX-512 VNNI alone; others gain as well
 TENSORFLOW, JAX = NAMES = ("tensorflow", "jax")
 PACKAGES = {TENSORFLOW: ("tensorflow", "tensorflow-cpu"), JAX: ("jax", "jaxlib")}
 
