@@ -13,6 +13,7 @@ Split = Literal["", "train", "validation", "test"]
 Progress = Callable[[str, int, int], None]  # what is done, how much of it, of how much
 
 NAMED_SET = "named set"  # the kind of a built-in one
+PACKED = " in an archive"  # what the kinds of those in archives end with
 
 SPLIT_NAMES: dict[str, Split] = {
     "train": "train",
@@ -20,8 +21,11 @@ SPLIT_NAMES: dict[str, Split] = {
     "val": "validation",
     "valid": "validation",
     "validation": "validation",
+    "dev": "validation",
     "test": "test",
     "testing": "test",
+    "eval": "test",  # these are the words of Hugging Face's imagefolder
+    "evaluation": "test",
 }
 
 
@@ -86,6 +90,7 @@ class Source:
     headers : gives what is known of the images' headers without fetching any.
     at_hand : whether the listing was made already, so that asking for it costs nothing.
     in_place_order : whether fetching in the order of `place` is far cheaper than in any other.
+    notes : what was made of what lies there, in sentences for people.
     """
 
     name: str
@@ -97,6 +102,7 @@ class Source:
     headers: Callable[[], list[Header]] | None = None
     at_hand: bool = False
     in_place_order: bool = False
+    notes: tuple[str, ...] = ()
 
 
 def count_ignored(ignored: Iterable[Ignored]) -> dict[str, int]:
