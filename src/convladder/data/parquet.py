@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Any
 
 from convladder.config import Data
 from convladder.data.embedded import Columns, Part, Row, find_columns, import_extra, list_rows, read_rows
-from convladder.data.folder import walk
 from convladder.data.entries import ignore_rule
+from convladder.data.folder import walk
 from convladder.data.sources import SPLIT_NAMES, Ignored, Listing, Record, Source
 from convladder.errors import DataError, UnreadableImage
 
