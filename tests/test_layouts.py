@@ -157,7 +157,7 @@ def test_images_beside_labels_in_text_say_what_is_needed(make_folder: MakeFolder
     root = make_folder({"images": 5})
     (root / "labels").mkdir()
     (root / "labels" / "000.txt").write_text("0 0.5 0.5 1 1")
-    with pytest.raises(DataError, match="has 'images' beside 'labels', and no class folders.*give a table"):
+    with pytest.raises(DataError, match=r"has 'images' beside 'labels', and no class folders.*give a table"):
         read(str(root))
 
 
@@ -194,7 +194,7 @@ def test_a_second_copy_of_all_is_not_read(make_folder: MakeFolder, place: Place)
     assert found.bank.ignored == {"in a second copy of all": 18}
     assert "'pets' holds the folders 'test', 'train' once more" in said(found)
     write_image(inner / "train" / "cat" / "new.png", seed=5)
-    with pytest.raises(DataError, match="'pets' holds folders of the same names: give .*pets, or move it away"):
+    with pytest.raises(DataError, match=r"'pets' holds folders of the same names: give .*pets, or move it away"):
         read(place(root))
 
 
@@ -209,7 +209,7 @@ def test_a_second_copy_of_the_class_folders_is_no_class(make_folder: MakeFolder)
 def test_a_class_that_train_lacks_is_refused(make_folder: MakeFolder, splits: tuple[str, ...]) -> None:
     shared = {f"{split}/{kind}": 6 for split in splits for kind in ("cat", "dog")}
     root = make_folder(shared | {"val/owl": 4, "train/fox": 6})
-    with pytest.raises(DataError, match="no image of class 'owl' in train: .*leave the class out with --classes"):
+    with pytest.raises(DataError, match=r"no image of class 'owl' in train: .*leave the class out with --classes"):
         read(str(root))
     assert read(str(root), classes=("cat", "dog", "fox")).counts()["validation"]["fox"] == 0
 
@@ -251,7 +251,7 @@ def test_classes_in_the_names_of_files_of_split_folders(make_folder: MakeFolder)
 
 def test_a_label_pattern_that_finds_nothing_or_is_none_says_so(make_folder: MakeFolder) -> None:
     root = make_folder({"cat": 3, "dog": 3})
-    with pytest.raises(DataError, match="label pattern 'bird' is found in no path, such as 'cat/000.png'"):
+    with pytest.raises(DataError, match=r"label pattern 'bird' is found in no path, such as 'cat/000.png'"):
         read(str(root), label_pattern="bird")
     with pytest.raises(ValueError, match="is no regular expression"):
         Data(label_pattern="(")
@@ -273,7 +273,7 @@ def test_a_folder_of_test_images_alone_can_be_evaluated_on(make_folder: MakeFold
     bank, notes = load_bank(Data(source=source))
     assert len(evaluated(bank)) == 9
     assert any("no 'train' folder ('test')" in note for note in notes)
-    with pytest.raises(DataError, match="no 'train' folder or split.*convladder evaluate"):
+    with pytest.raises(DataError, match=r"no 'train' folder or split.*convladder evaluate"):
         read(source)
 
 

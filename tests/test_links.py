@@ -228,7 +228,7 @@ def test_a_link_in_a_tar_is_never_followed_and_said_so(store: Path) -> None:
 @pytest.mark.parametrize("target", ["dog", "../set/dog", "/elsewhere/fox"])
 def test_a_class_folder_in_a_tar_that_is_a_link_is_refused(store: Path, target: str) -> None:
     path = tar_with_links(store, {"fox": target})
-    with pytest.raises(DataError, match="fox in .*tar is a link to a folder.*never followed.*--dereference"):
+    with pytest.raises(DataError, match=r"fox in .*tar is a link to a folder.*never followed.*--dereference"):
         load(following(path))
 
 
@@ -244,7 +244,7 @@ def test_a_split_folder_in_a_zip_that_is_a_link_is_refused(tmp_path: Path) -> No
         link = zipfile.ZipInfo("valid")
         link.external_attr = 0o120777 << 16
         archive.writestr(link, "more")
-    with pytest.raises(DataError, match="valid in .*zip is a link to a folder"):
+    with pytest.raises(DataError, match=r"valid in .*zip is a link to a folder"):
         load(str(path))
 
 
@@ -256,7 +256,7 @@ def test_a_tar_of_hard_links_says_why_images_are_missing(store: Path) -> None:
             member = tarfile.TarInfo(f"dog/{number}.png")
             member.type, member.linkname = tarfile.LNKTYPE, f"cat/{number:03}.png"
             tar.addfile(member)
-    with pytest.raises(DataError, match="3 links were passed over.*--hard-dereference"):
+    with pytest.raises(DataError, match=r"3 links were passed over.*--hard-dereference"):
         load(str(path))
 
 

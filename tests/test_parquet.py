@@ -162,7 +162,7 @@ def test_settings_name_columns(tmp_path: Path) -> None:
     path = write(
         tmp_path / "set.parquet",
         [0, 1, 0],
-        more={"breed": ["b", "a", "b"], "use": ["train", "test", "dev"], "patient": [7, 8, None]},
+        more={"breed": ["b", "a", "b"], "use": ["train", "test", "spare"], "patient": [7, 8, None]},
     )
     listing = listed(path, label_column="breed", split_column="use", group_column="patient")
     assert listing.class_names == ("a", "b")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import signal
 import sys
+from pathlib import Path
 from types import FrameType
 from typing import Annotated, NoReturn
 
@@ -14,6 +15,8 @@ from convladder.commands import data, ladders, results, shipping, training
 from convladder.commands.arguments import errors
 from convladder.errors import ConvladderError, is_full_disk
 from convladder.wording import printable
+
+GONE = "The folder that you are in was deleted: change to another (cd), and try again"
 
 app = typer.Typer(
     help="Train an image classifier on your own images, and know which technique earned its place.",
@@ -83,7 +86,7 @@ def main() -> NoReturn:
     try:
         app()
     except ConvladderError as error:
-        _say_error(str(error))
+        _say_error(f"{error}{f'. {GONE}' if _working_folder_is_gone() else ''}")
         sys.exit(2)
     except ModuleNotFoundError as error:
         if (error.name or "").startswith("convladder"):
@@ -91,11 +94,22 @@ def main() -> NoReturn:
         _say_error(f"{error.name} is not installed: here is what predicts alone. For all: pip install convladder")
         sys.exit(2)
     except OSError as error:
-        if not is_full_disk(error):
+        if is_full_disk(error):
+            _say_error(f"{error}: make room, and the same command goes on")
+        elif _working_folder_is_gone():
+            _say_error(GONE)
+        else:
             raise
-        _say_error(f"{error}: make room, and the same command goes on")
         sys.exit(2)
     sys.exit(0)
+
+
+def _working_folder_is_gone() -> bool:
+    """Whether paths that are relative lead nowhere, as in a terminal whose folder was deleted elsewhere."""
+    try:
+        return not Path.cwd().exists()
+    except OSError:
+        return True
 
 
 def _stop(number: int, frame: FrameType | None) -> NoReturn:

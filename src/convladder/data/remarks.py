@@ -102,6 +102,6 @@ def refuse_untrained(bank: Bank) -> None:
         )
     classes = "class" if len(lacking) == 1 else "classes"
     raise DataError(
-        f"{bank.source} has no image of {classes} {listed} in train: add images there (or raise --limit), or leave "
-        f"the {classes} out with --classes"
+        f"{bank.source} has no image of {classes} {listed} in train: add images there (or raise --limit), or "
+        f"leave the {classes} out with --classes"
     )
