@@ -203,7 +203,7 @@ def test_a_run_predicts_files(run: cl.Run, digits: cl.Dataset, tmp_path: Path) -
     expected = [True] * 5 if threshold is None else (table["confidence"].head(5) < threshold).tolist()
     assert table["unsure"].tolist() == [*expected, True, True]
     assert "not one of" in table["error"].iloc[5]
-    assert "No such file" in table["error"].iloc[6]
+    assert "there is no such file" in table["error"].iloc[6]
     assert table["predicted"].isna().tolist() == [False] * 5 + [True] * 2
     with pytest.raises(cl.ConvladderError, match="no files to predict"):
         run.predict([])

@@ -94,7 +94,7 @@ class ArraySet:
                 if SPLIT_NAMES.get(suffix, "") in parts:
                     raise DataError(f"{path} has {key!r} beside another name of the same split: merge them")
                 parts[SPLIT_NAMES.get(suffix, "")] = (images, arrays[label_key])
-        if not parts or (set(parts) != {""} and "train" not in parts) or ("" in parts and len(parts) > 1):
+        if not parts or ("" in parts and len(parts) > 1):
             raise DataError(f"{path} has {', '.join(map(repr, arrays)) or 'no arrays'}: "
                             "expected 'x' and 'y', or 'x_train' and 'y_train' (and 'x_test', …)")  # fmt: skip
         return cls(str(path), parts, names or None)

@@ -104,6 +104,8 @@ def _unlabelled(name: str, count: int) -> str:
 def put_copies_aside(tree: Tree, names: Sequence[str], others: Iterable[str], aside: Aside) -> None:
     """Pass over a folder that holds all of the others once more. Raises DataError where it holds other images."""
     for other in others:
+        if len(tree.inside(other)) < len(names) - 1:  # of many classes, each is looked at
+            continue
         rest = [name for name in names if name != other]
         if len(rest) < 2 or set(tree.inside(other)) != set(rest):
             continue

@@ -17,7 +17,7 @@ from convladder.data.checks import Check
 from convladder.data.forms import FORM, infer_form
 from convladder.data.links import hint, hinting
 from convladder.data.opening import limits_of, open_source
-from convladder.data.sources import NAMED_SET, PACKED, Progress, Source
+from convladder.data.sources import NAMED_SET, PACKED, Progress, Source, count_ignored
 from convladder.data.splits import Indices, Splits, fold_records, split_records
 from convladder.data.subsets import listing_of, take_subset
 from convladder.data.together import RANK
@@ -224,8 +224,10 @@ def load_bank(
     `lenient` goes on whatever is rejected, also if nothing is left.
     """
     source = source or open_source(settings)
-    form, notes = infer_form(source, settings, lenient=lenient)
-    notes = [*source.notes, *notes]
+    ignored = count_ignored(source.listing().ignored) if source.at_hand else {}
+    with hinting(hint(ignored, packed=source.kind.endswith(PACKED))):
+        form, of_form = infer_form(source, settings, lenient=lenient)
+    notes = [*source.notes, *of_form]
     bank = open_bank(
         source,
         form,

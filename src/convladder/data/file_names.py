@@ -15,6 +15,7 @@ from convladder.wording import plural
 NO_LABEL = "no label in its path"
 NUMBERED = r"([^/]+?)[ _.-]*\d+\.\w+$"  # cat.12.jpg, great_pyrenees_7.jpg: the class and a number
 MOST_NAMED = 5
+SAMPLE = 500  # paths that are looked at
 
 Named = tuple[Entry, tuple[str, Split]]  # a file with its class and split
 
@@ -50,9 +51,10 @@ def find_labels(tree: Tree, pattern: str) -> tuple[list[Named], list[Ignored], l
 
 def hint(paths: Sequence[str]) -> str:
     """Say how classes that are in the names of files may be read; nothing where the names do not look so."""
-    found = [match.group(1) if (match := re.search(NUMBERED, path)) else "" for path in paths]
+    sample = paths[:: max(1, len(paths) // SAMPLE)]
+    found = [match.group(1) if (match := re.search(NUMBERED, path)) else "" for path in sample]
     prefixes = set(found)
-    if "" in prefixes or not 1 < len(prefixes) <= len(paths) / 2:
+    if "" in prefixes or not 1 < len(prefixes) <= len(sample) / 2:
         return ""
     return (
         f"are the classes in the names of the files ({some(prefixes)})? Then give --label-pattern '{NUMBERED}' "

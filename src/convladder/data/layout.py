@@ -157,10 +157,12 @@ def _tell_of_words(names: Sequence[str], aside: Aside) -> None:
 def _lay_out(tree: Tree, order: _Order, aside: Aside, settings: Data) -> Layout:
     named: list[Named] = []
     ignored = list(tree.ignored)
+    known: dict[str, tuple[str | None, Words | None]] = {}  # of each folder
     for entry in tree.files:
-        parts = entry.parts[:-1]
-        rule = next((aside.rules[each] for each in _first_two(parts) if each in aside.rules), None)
-        found = None if rule or not parts else order.name(parts)
+        folder = entry.path.rpartition("/")[0]
+        if folder not in known:
+            known[folder] = _named(folder, order, aside)
+        rule, found = known[folder]
         if found is None:
             ignored.append(Ignored(entry.path, rule or NO_CLASS))
         else:
@@ -177,8 +179,14 @@ def _lay_out(tree: Tree, order: _Order, aside: Aside, settings: Data) -> Layout:
     return Layout(order.kind, listing, tuple(aside.notes))
 
 
-def _first_two(parts: Sequence[str]) -> list[str]:
-    return ["/".join(parts[:depth]) for depth in range(1, min(len(parts), 2) + 1)]
+def _named(folder: str, order: _Order, aside: Aside) -> tuple[str | None, Words | None]:
+    """Return the rule by which a folder is passed over, if any, or the class and split that it stands for."""
+    if not folder:
+        return None, None
+    parts = folder.split("/")
+    outer = ("/".join(parts[:depth]) for depth in (1, 2))
+    rule = next((aside.rules[each] for each in outer if each in aside.rules), None)
+    return rule, None if rule else order.name(parts)
 
 
 def _shorten(named: list[Named], aside: Aside) -> list[Named]:

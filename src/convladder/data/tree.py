@@ -37,18 +37,18 @@ class Tree:
 
     def _pass_over(self, entry: Entry, rule: str) -> None:
         self.ignored.append(Ignored(entry.path, rule))
+        parent = entry.path.rpartition("/")[0]
         if rule == TEXT:
-            self._texts.update(_around(entry.path))
+            self._texts.update(_levels(parent))
         if entry.kind == "link" or rule in (LINK, HARD_LINK):
-            self._links.update(_around(entry.path))
+            self._links.update(_levels(parent))
             self.links.append(entry)
 
     def _count_files(self) -> None:
+        self._direct = Counter(entry.path.rpartition("/")[0] for entry in self.files)
         self._below: Counter[str] = Counter()
-        self._direct: Counter[str] = Counter()
-        for entry in self.files:
-            self._below.update(_around(entry.path))
-            self._direct[entry.path.rpartition("/")[0]] += 1
+        for folder, count in self._direct.items():  # far fewer than files
+            self._below.update(dict.fromkeys(_levels(folder), count))
 
     def inside(self, folder: str) -> list[str]:
         """Return the names of the folders in a folder of the first levels."""
@@ -72,15 +72,15 @@ class Tree:
         return {entry.path.removeprefix(start) for entry in self.files if entry.path.startswith(start)}
 
 
-def _around(path: str) -> list[str]:
-    """Return the folders of the first levels that a file is in."""
-    parts = path.split("/")[:-1][:LEVELS]
+def _levels(folder: str) -> list[str]:
+    """Return those of the first levels that are a folder or hold it; the root, "", is none."""
+    parts = folder.split("/")[:LEVELS] if folder else []
     return ["/".join(parts[:depth]) for depth in range(1, len(parts) + 1)]
 
 
 def _nest(folders: Sequence[str], holders: Iterable[str]) -> dict[str, list[str]]:
     """Return the names in each folder of the first levels; archives name few folders, but files in them."""
-    every = {known for folder in folders for known in _around(f"{folder}/")} | set(holders)
+    every = {known for folder in folders for known in _levels(folder)} | set(holders)
     inside: dict[str, list[str]] = {}
     for folder in sorted(every, key=lambda path: path.split("/")):
         parent, _, name = folder.rpartition("/")
