@@ -194,6 +194,26 @@ def test_a_table_of_links_that_lead_elsewhere(store: Path, tmp_path: Path) -> No
     pickle.dumps(open_source(following(root / "labels.csv")).fetch)  # workers get it
 
 
+@pytest.mark.parametrize("name", ["set.zip", "labels.csv"])
+def test_a_file_that_is_a_link_to_one_without_its_suffix(store: Path, tmp_path: Path, name: str) -> None:
+    if name == "set.zip":
+        with zipfile.ZipFile(tmp_path / "blob", "w") as archive:
+            for file in sorted(store.rglob("*.png")):
+                archive.write(file, file.relative_to(store).as_posix())
+    else:
+        rows = [f"{kind}/{number:03}.png,{kind}" for kind in ("cat", "dog") for number in range(8)]
+        (tmp_path / "blob").write_text("\n".join(["path,label", *rows]))
+    (store / name).symlink_to(tmp_path / "blob")
+    assert len(load(str(store / name)).bank.records) == 16
+
+
+def test_a_table_that_is_linked_from_elsewhere_finds_its_images(store: Path, tmp_path: Path) -> None:
+    rows = [f"{kind}/{number:03}.png,{kind}" for kind in ("cat", "dog") for number in range(8)]
+    (store / "labels.csv").write_text("\n".join(["path,label", *rows]))
+    (tmp_path / "mine.csv").symlink_to(store / "labels.csv")
+    assert len(load(str(tmp_path / "mine.csv")).bank.records) == 16
+
+
 def test_links_to_parquet_files_are_followed(tmp_path: Path) -> None:
     pytest.importorskip("pyarrow")
     from convladder.data.parquet import find_shards

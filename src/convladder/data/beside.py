@@ -10,7 +10,13 @@ from convladder.data.tree import Tree
 from convladder.errors import DataError
 from convladder.wording import plural
 
-HOLDERS = {"images", "image", "imgs", "img", "jpegimages"}  # usual names of what annotations lie beside
+HOLDERS = {
+    "images",
+    "image",
+    "imgs",
+    "img",
+    "jpegimages",
+}  # usual names of what annotations lie beside
 COMPANIONS = {
     "annotation",
     "annotations",
@@ -56,7 +62,11 @@ def put_text_aside(tree: Tree, aside: Aside, parent: str = "") -> None:
     texts = [folder for folder in folders if tree.has_text_alone(folder)]
     if texts:
         verb = "holds" if len(texts) == 1 else "hold"
-        aside.put(texts, TEXT_ALONE, f"{quoted(texts)} {verb} text but no images, and {_are(texts)} no class")
+        aside.put(
+            texts,
+            TEXT_ALONE,
+            f"{quoted(texts)} {verb} text but no images, and {_are(texts)} no class",
+        )
 
 
 def put_companions_aside(tree: Tree, names: Sequence[str], aside: Aside) -> str | None:

@@ -56,7 +56,12 @@ class _Order:
 
 
 def lay_out(
-    root: str, entries: Iterable[Entry], settings: Data | None = None, within: str = "", *, packed: bool = False
+    root: str,
+    entries: Iterable[Entry],
+    settings: Data | None = None,
+    within: str = "",
+    *,
+    packed: bool = False,
 ) -> Layout:
     """Read the entries below `root` as images of classes. Raises DataError where they are none.
 
@@ -119,7 +124,11 @@ def _order_of_classes(tree: Tree, names: list[str], aside: Aside, *, leaf: bool)
     aside.notes.append(f"the folders {quoted(splits)} in the class folders are taken as splits")
     parents = ("", *names)
     if leaf:
-        return _Order("class folder with splits", parents, lambda parts: ("/".join(parts[:-1]), splits[parts[-1]]))
+        return _Order(
+            "class folder with splits",
+            parents,
+            lambda parts: ("/".join(parts[:-1]), splits[parts[-1]]),
+        )
     return _Order("class folder with splits", parents, lambda parts: _around_split(parts, splits))
 
 

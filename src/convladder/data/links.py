@@ -45,7 +45,10 @@ class Links:
         """Return the entry of the link at `place`, and the status of what it leads to, if it is followed."""
         try:
             status = place.stat()
-        except (OSError, ValueError):  # it leads nowhere, in a circle of links, or to where nobody may look
+        except (
+            OSError,
+            ValueError,
+        ):  # it leads nowhere, in a circle of links, or to where nobody may look
             return self._broken(path), None
         if stat.S_ISDIR(status.st_mode):
             return self._folder(place, path, status)

@@ -50,8 +50,17 @@ def open_source(settings: Data) -> Source:
     if path.is_dir():
         return _open_folder(path.resolve(), settings, limits)
     if path.is_file():
-        return _open_file(path.resolve(), settings, limits)
+        return _open_file(_place_of(path), settings, limits)
     raise DataError(f"no data at {text}: give {EXPECTED}, or one of {', '.join(named.NAMES)}")
+
+
+def _place_of(path: Path) -> Path:
+    """Return where a file is, without links, unless what a link leads to says less of its kind than the link.
+
+    Of a download, huggingface_hub keeps each file under a number, and links to it by its name.
+    """
+    real = path.resolve()
+    return real if real.suffix.lower() == path.suffix.lower() else path.parent.resolve() / path.name
 
 
 def open_values(values: Any, labels: Any, settings: Data) -> Source:
