@@ -162,6 +162,16 @@ def test_images_beside_labels_in_text_say_what_is_needed(make_folder: MakeFolder
 
 
 @EVERYWHERE
+def test_sets_for_object_detection_say_what_is_needed(make_folder: MakeFolder, place: Place) -> None:
+    root = make_folder({"train/images": 5, "valid/images": 3})
+    for split in ("train", "valid"):
+        (root / split / "labels").mkdir()
+        (root / split / "labels" / "000.txt").write_text("0 0.5 0.5 1 1")
+    with pytest.raises(DataError, match="with 'images' and no class folders, as sets for object detection do"):
+        read(place(root))
+
+
+@EVERYWHERE
 def test_dev_and_eval_are_splits(make_folder: MakeFolder, place: Place) -> None:
     root = make_folder({f"{split}/{kind}": 6 for split in ("train", "dev", "eval") for kind in ("cat", "dog")})
     sizes = {part: len(indices) for part, indices in vars(read(place(root)).splits).items()}

@@ -13,6 +13,7 @@ from typing import Literal
 from convladder.config import Data
 from convladder.data import links
 from convladder.data.beside import (
+    HOLDERS,
     Aside,
     put_companions_aside,
     put_copies_aside,
@@ -100,7 +101,7 @@ def _order(tree: Tree, settings: Data, aside: Aside) -> _Order:
             aside.notes.append(f"there is no 'train' folder ({quoted(splits)}): this can test, but not train")
         for split in splits:
             put_text_aside(tree, aside, split)
-            _refuse_no_classes(tree, split)
+        _refuse_detection(tree, splits, aside)
         return _Order("split folder", tuple(splits), lambda parts: _in_split(parts, splits, leaf=leaf))
     return _order_of_classes(tree, names, aside, leaf=leaf)
 
@@ -244,11 +245,15 @@ def _refuse_links(tree: Tree, parents: Iterable[str], *, packed: bool) -> None:
             links.refuse_folder(tree.root, entry.path, entry.leads_to, packed=packed)
 
 
-def _refuse_no_classes(tree: Tree, folder: str) -> None:
-    """Raise DataError where the folder of a split has no folders."""
-    if not tree.inside(folder):
-        place = f"{tree.root}/{folder}"
-        raise DataError(f"{place} has no class folders: {_advice(place)}")
+def _refuse_detection(tree: Tree, splits: Iterable[str], aside: Aside) -> None:
+    """Raise DataError where each split has one folder of images and no classes, as sets of boxes do."""
+    names = {name for split in splits for name in aside.leave(tree.inside(split), split)}
+    if len(names) == 1 and names <= HOLDERS:
+        raise DataError(
+            f"{tree.root} has split folders with {quoted(names)} and no class folders, as sets for object "
+            "detection do: put each class's images in a folder of its own, or give a table with a path and a label "
+            "for each image"
+        )
 
 
 def _refuse_flat(tree: Tree, within: str) -> None:
