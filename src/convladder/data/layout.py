@@ -251,8 +251,8 @@ def _refuse_detection(tree: Tree, splits: Iterable[str], aside: Aside) -> None:
     if len(names) == 1 and names <= HOLDERS:
         raise DataError(
             f"{tree.root} has split folders with {quoted(names)} and no class folders, as sets for object "
-            "detection do: put each class's images in a folder of its own, or give a table with a path and a label "
-            "for each image"
+            "detection do: put each class's images in a folder of its own, or give a table with a path and a "
+            "label for each image"
         )
 
 
