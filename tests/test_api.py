@@ -192,19 +192,21 @@ def test_a_run_predicts_files(run: cl.Run, digits: cl.Dataset, tmp_path: Path) -
         Image.fromarray(pixels[..., 0]).save(tmp_path / f"{number}.png")
         paths.append(tmp_path / f"{number}.png")
     (tmp_path / "broken.png").write_bytes(b"no image")
+    os.mkfifo(tmp_path / "pipe.png")  # to open it would wait for ever
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # two epochs may not reach 95 %
-        table = run.predict([*paths, tmp_path / "broken.png", tmp_path / "missing.png"])
+        table = run.predict([*paths, *(tmp_path / name for name in ("broken.png", "missing.png", "pipe.png"))])
     own = run.predictions.query("split == 'test'").head(5)
     assert table["predicted"].head(5).tolist() == own["predicted"].tolist()
     assert table["error"].head(5).tolist() == [""] * 5
     assert table["confidence"].head(5).between(0.1, 1).all()
     threshold = run.selection(0.95).threshold
     expected = [True] * 5 if threshold is None else (table["confidence"].head(5) < threshold).tolist()
-    assert table["unsure"].tolist() == [*expected, True, True]
+    assert table["unsure"].tolist() == [*expected, True, True, True]
     assert "not one of" in table["error"].iloc[5]
     assert "there is no such file" in table["error"].iloc[6]
-    assert table["predicted"].isna().tolist() == [False] * 5 + [True] * 2
+    assert "no regular file" in table["error"].iloc[7]
+    assert table["predicted"].isna().tolist() == [False] * 5 + [True] * 3
     with pytest.raises(cl.ConvladderError, match="no files to predict"):
         run.predict([])
 
