@@ -8,6 +8,7 @@ import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from conftest import MakeFolder, write_image
@@ -296,3 +297,12 @@ def test_the_check_says_what_was_made_of_the_folders(make_folder: MakeFolder, tm
     leaf = convladder("check", str(root), "--quiet", "--class-level", "leaf")
     assert "tulip" in leaf.stdout
     assert "--class-level" not in leaf.stdout
+
+
+def test_an_npz_of_test_images_alone_can_be_evaluated_on(tmp_path: Path) -> None:
+    pixels = np.random.default_rng(0).integers(0, 255, (8, 16, 16), dtype=np.uint8)
+    np.savez(tmp_path / "set.npz", x_test=pixels, y_test=np.tile([0, 1], 4))
+    bank, _ = load_bank(Data(source=str(tmp_path / "set.npz")))
+    assert len(evaluated(bank)) == 8
+    with pytest.raises(DataError, match="no 'train' folder or split"):
+        read(str(tmp_path / "set.npz"))
