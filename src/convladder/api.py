@@ -331,6 +331,7 @@ def climb(
     settings |= {"data.folds": folds} if folds else {}
     intake.check_data(settings)
     seeds = seeds or (1 if settings.get("data.folds") else SEEDS)
+    intake.check_seeds(seed, seeds)
     if out:
         locks.check_unlocked(Path(out))
     load, seed_range = intake.loader(data, allow_rejects, reporter), range(seed, seed + seeds)
