@@ -19,6 +19,7 @@ from typing import Protocol
 from convladder.data.images import Limits
 from convladder.data.layout import Entry, Kind, ignore_rule, lay_out
 from convladder.data.sources import SPLIT_NAMES, Fetch, Ignored, Record, Source
+from convladder.data.table_names import table_in
 from convladder.errors import DataError, UnreadableImage
 
 SUFFIXES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz")
@@ -59,6 +60,11 @@ def open_archive(path: Path, limits: Limits) -> Source:
         It is damaged, names a place outside itself, or would unfold beyond all measure.
     """
     entries, twice = _read_entries(path)
+    table = table_in(entry.path for entry in entries if entry.kind == "file")
+    if table:
+        raise DataError(
+            f"{path} holds a table of the classes ({table}): extract the archive, and give the folder in its place"
+        )
     layout = lay_out(str(path), _unwrap(path, entries))
     listing = replace(layout.listing, ignored=layout.listing.ignored + twice)
     compressed = not _is_zip(path) and _is_compressed(path)

@@ -39,6 +39,7 @@ class Check:
 
     bank: Bank
     ignored: tuple[Ignored, ...]
+    notes: tuple[str, ...] = ()  # what was made of the folders and links, in sentences for people
 
     @property
     def files(self) -> dict[str, int]:
@@ -112,6 +113,7 @@ class Check:
             "rejected": [vars(rejection) for rejection in self.bank.rejections],
             "classes": self.counts,
             **{f"{name}s": found for name, found in self.properties.items()},
+            "notes": list(self.notes),
             "findings": [_plain(finding) for finding in self.findings],
         }
 

@@ -193,7 +193,7 @@ def check(settings: Data, source: Source | None = None, progress: Progress | Non
     bank, _ = load_bank(settings, source, lenient=True, progress=progress)
     bank, _ = together.name_groups(bank, settings.group_pattern)
     listing = take_subset(listing_of(source, settings.classes), settings.limit, settings.split_seed)
-    return Check(bank, listing.ignored)
+    return Check(bank, listing.ignored, source.notes)
 
 
 @_rarely_collecting()
@@ -211,6 +211,7 @@ def load_bank(
     """
     source = source or open_source(settings)
     form, notes = infer_form(source, settings, lenient=lenient)
+    notes = [*source.notes, *notes]
     bank = open_bank(
         source,
         form,

@@ -10,8 +10,9 @@ from convladder.data.images import Limits
 from convladder.data.sources import Source
 from convladder.errors import DataError
 
-EXPECTED = "a folder of class folders, a .zip or .tar archive of it, a .csv or .tsv table of paths and labels, \
-an .npz file, a .parquet file or a folder of them, hf:NAME of the Hugging Face hub"
+EXPECTED = "a folder of class folders, a .zip or .tar archive of it, a table of paths and labels (.csv, .tsv, \
+.jsonl, .json, .xml or .txt; see docs/data.md), an .npz file, a .parquet file or a folder of them, hf:NAME of the \
+Hugging Face hub"
 
 OF_PATHS = ("path_column", "image_root")  # what only tables of paths have
 TABLE_OPTIONS = (*OF_PATHS, "label_column", "split_column", "group_column")
@@ -74,17 +75,26 @@ def limits_of(settings: Data) -> Limits:
 
 
 def _open_folder(root: Path, settings: Data, limits: Limits) -> Source:
-    from convladder.data import folder, parquet
+    from convladder.data import folder, parquet, table_folders
 
     shards = parquet.find_shards(root)
-    _refuse_table_options(settings, OF_PATHS if shards else TABLE_OPTIONS)
-    return parquet.open_parquet(str(root), shards, settings) if shards else folder.open_folder(root, limits)
+    if shards:
+        _refuse_table_options(settings, OF_PATHS)
+        return parquet.open_parquet(str(root), shards, settings)
+    opened, why_not = table_folders.open_tables(root, settings, limits)
+    _refuse_table_options(settings, ("image_root",) if opened else TABLE_OPTIONS)
+    if opened:
+        return opened
+    try:
+        return folder.open_folder(root, limits)
+    except DataError as error:
+        raise DataError(f"{error} ({why_not})" if why_not else str(error)) from None
 
 
 def _open_file(path: Path, settings: Data, limits: Limits) -> Source:
-    from convladder.data import archives, arrays, cells, manifest, parquet
+    from convladder.data import archives, arrays, manifest, parquet, table_files
 
-    if path.suffix.lower() in cells.SUFFIXES:
+    if path.suffix.lower() in table_files.SUFFIXES:
         return manifest.open_manifest(path, settings, limits)
     _refuse_table_options(settings, OF_PATHS if path.suffix.lower() == parquet.SUFFIX else TABLE_OPTIONS)
     if archives.is_archive(path):

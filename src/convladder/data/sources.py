@@ -86,6 +86,7 @@ class Source:
     headers : gives what is known of the images' headers without fetching any.
     at_hand : whether the listing was made already, so that asking for it costs nothing.
     in_place_order : whether fetching in the order of `place` is far cheaper than in any other.
+    notes : what was made of what lies there, in sentences for people.
     """
 
     name: str
@@ -97,6 +98,7 @@ class Source:
     headers: Callable[[], list[Header]] | None = None
     at_hand: bool = False
     in_place_order: bool = False
+    notes: tuple[str, ...] = ()
 
 
 def count_ignored(ignored: Iterable[Ignored]) -> dict[str, int]:
