@@ -51,7 +51,7 @@ class Data(Settings):
 
     source: str = Field(
         "digits",
-        description="a folder, an archive, a table (CSV, JSON, ...), a Parquet or npz file, hf:NAME, or a built-in name",
+        description="a folder, an archive, a table, a Parquet or npz file, hf:NAME, or a built-in name",
     )
     path_column: str | None = Field(None, description="of a table, the column of paths; none: the usual names")
     label_column: str | None = Field(None, description="of a table, the column of labels; none: the usual names")
