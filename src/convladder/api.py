@@ -331,10 +331,10 @@ def climb(
     settings |= {"data.folds": folds} if folds else {}
     intake.check_data(settings)
     seeds = seeds or (1 if settings.get("data.folds") else SEEDS)
-    intake.check_seeds(seed, seeds)
     if out:
         locks.check_unlocked(Path(out))
     load, seed_range = intake.loader(data, allow_rejects, reporter), range(seed, seed + seeds)
+    intake.check_seeds(seed, seeds)
     plan = climbing.make_plan(chosen, seed_range, settings, load, reporter.say)
     source = settings["data.source"]
     earlier = climbing.find_climb(Path("climbs"), plan) if out is None and not fresh else out
