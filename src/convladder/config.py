@@ -61,6 +61,17 @@ class Data(Settings):
         None, description="regular expression; what it finds in a path (its first bracket, if any) is the group"
     )
     image_root: str | None = Field(None, description="where a table's paths start; none: its own folder")
+    follow_links: bool = Field(
+        False, description="read what symbolic links lead to; each file counts once in a class of a split"
+    )
+    class_level: Literal["top", "leaf"] | None = Field(
+        None,
+        description="of folders in class folders: top: the outer ones are classes, leaf: those that hold the "
+        "images; none: top, and it is said",
+    )
+    label_pattern: str | None = Field(
+        None, description="regular expression; what it finds in a path (its first bracket, if any) is the class"
+    )
     classes: tuple[str, ...] | None = Field(None, min_length=2, description="use these classes only; none: all")
     min_images: Positive = Field(1, description="leave out classes of fewer images")
     on_leak: Literal["refuse", "drop", "keep"] | None = Field(
@@ -85,7 +96,7 @@ class Data(Settings):
     split_seed: int = Field(0, ge=0, le=2**63 - 1, description="draws the split and the subset of a limit")
     limit: Positive | None = Field(None, description="use a stratified subset of so many images")
 
-    @field_validator("group_pattern")
+    @field_validator("group_pattern", "label_pattern")
     @classmethod
     def _check_pattern(cls, pattern: str | None) -> str | None:
         if pattern is not None:
@@ -101,6 +112,8 @@ class Data(Settings):
             raise ValueError(f"fold {self.fold} is not among {self.folds or 1}: they count from 0")
         if self.group_column and self.group_pattern:
             raise ValueError("group_column and group_pattern exclude each other: give one")
+        if self.class_level and self.label_pattern:
+            raise ValueError("class_level and label_pattern exclude each other: give one")
         return self
 
 

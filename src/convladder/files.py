@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import glob
 import json
 import os
@@ -44,6 +45,8 @@ def write_bytes(path: Path, data: bytes) -> None:
 def make_folder(folder: Path) -> None:
     """Make a folder and those that it lies in, as far as they are missing, and see to it that they last."""
     if not folder.is_dir():
+        if folder.parent == folder:  # a drive that is not there, or a working folder that was deleted
+            raise FileNotFoundError(errno.ENOENT, "there is no such drive or folder", str(folder))
         make_folder(folder.parent)
         folder.mkdir(exist_ok=True)
         sync_folder(folder.parent)

@@ -16,6 +16,7 @@ from convladder.errors import RunError
 ABOUT = "experiment.json"
 MARKER = "metrics.json"  # the last file that a run needs
 UNFINISHED = ".unfinished"
+LONGEST_NAME = 120  # bytes of the data's name in that of a run
 
 
 def is_finished(folder: Path) -> bool:
@@ -112,11 +113,15 @@ def error_file(run_folder: Path) -> Path:
 
 
 def new_folder(parent: str, name: str) -> Path:
-    """Return a dated path under `parent` that nothing has yet, such as `runs/2026-11-23-140500-digits`."""
+    """Return a dated path under `parent` that nothing has yet, such as `runs/2026-11-23-140500-digits`.
+
+    A long name is cut: names have 255 bytes at most, and what is written beside the folder takes some of them.
+    """
     stamp = datetime.datetime.now().strftime("%Y-%m-%d-%H%M%S")
     last = Path(name).expanduser().resolve().name
     clean = "".join(letter if letter.isalnum() or letter in "-_." else "-" for letter in last)
-    base = Path(parent) / f"{stamp}-{clean or 'data'}"
+    short = clean.encode(errors="replace")[:LONGEST_NAME].decode(errors="ignore")
+    base = Path(parent) / f"{stamp}-{short or 'data'}"
     candidate, number = base, 2
     while candidate.exists() or unfinished(candidate).exists():
         candidate, number = Path(f"{base}-{number}"), number + 1

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from convladder import files, lineage, runs
 from convladder.config import Model
 from convladder.data.bank import Bank
+from convladder.data.folder import read_file
 from convladder.data.forms import form_of
 from convladder.data.images import Pixels, decode
 from convladder.data.opening import limits_of
@@ -98,8 +99,8 @@ def predict_files(folder: Path, paths: Sequence[Path], emit: Emit) -> tuple[Logi
         pixels: dict[int, Pixels] = {}
         for number, path in enumerate(paths[start : start + CHUNK], start):
             try:
-                pixels[number] = decode(path.read_bytes(), form, limits)
-            except (UnreadableImage, OSError) as error:
+                pixels[number] = decode(read_file(path, limits), form, limits)
+            except UnreadableImage as error:
                 errors[number] = str(error)
         if pixels:
             logits[list(pixels)] = predict(np.stack(list(pixels.values())))

@@ -27,6 +27,16 @@ TABLES = {
     "image_root": _option(
         str | None, "--image-root", "DIR", "Of a table: the folder of its images; default: its own folder."
     ),
+    "follow_links": Annotated[
+        bool | None,
+        typer.Option("--follow-links", help="Read what symbolic links lead to.", rich_help_panel=PANEL),
+    ],
+    "class_level": _option(
+        str | None, "--class-level", "top|leaf", "Of folders in folders: which are classes; default: the top ones."
+    ),
+    "label_pattern": _option(
+        str | None, "--label-pattern", "REGEX", "What it finds in a path is the class, of files named by class."
+    ),
     "classes": _option(
         str | None,
         "--classes",

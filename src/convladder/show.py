@@ -115,6 +115,9 @@ def check(checked: Check, page: Path | None, *, json_wanted: bool) -> None:
         output.print(checked.groups, style="dim", soft_wrap=True, markup=False)
     if checked.findings:
         output.print("", _findings(checked.findings), "", sep="\n")
+    for finding in checked.findings:
+        if finding.code == "links":
+            output.print(finding.advice, soft_wrap=True, markup=False)
     output.print(checked.headline(), soft_wrap=True, markup=False)
     if page:
         _report(page)

@@ -92,6 +92,9 @@ def predict(
         ),
     ],
     top: Annotated[int, typer.Option("--top", min=1, metavar="K", help="The K most probable classes.")] = 1,
+    follow_links: Annotated[
+        bool, typer.Option("--follow-links", help="Follow links in folders; one given itself is followed anyway.")
+    ] = False,
     as_csv: Annotated[bool, typer.Option("--csv", help="Print a table for programs.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print a line of JSON an image.")] = False,
     jobs: Threads = None,
@@ -109,7 +112,13 @@ def predict(
     kind: printing.Format = "csv" if as_csv else "json" if as_json else "lines"
     with interruptible():
         predictor = predicting.open_place(bundle, jobs, None if quiet else errors)
-        pictures = predicting.find(paths, predictor, sys.stdin.buffer)
+        pictures = predicting.find(
+            paths,
+            predictor,
+            sys.stdin.buffer,
+            follow=follow_links,
+            say=lambda text: errors.print(text, markup=False),
+        )
         write = printing.writer(kind, sys.stdout, [picture.name for picture in pictures], top)
         failed = 0
         for picture, outcome in predicting.predict(predictor, pictures, top, jobs, None if quiet else errors):

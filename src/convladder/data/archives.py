@@ -16,9 +16,12 @@ from functools import lru_cache, partial
 from pathlib import Path
 from typing import Protocol
 
+from convladder.config import Data
+from convladder.data.beside import BESIDE, COMPANIONS, HOLDERS
+from convladder.data.entries import HARD_LINK, LINK, TEXT, Entry, Kind, LeadsTo, ignore_rule
 from convladder.data.images import Limits
-from convladder.data.layout import Entry, Kind, ignore_rule, lay_out
-from convladder.data.sources import SPLIT_NAMES, Fetch, Ignored, Record, Source
+from convladder.data.layout import lay_out
+from convladder.data.sources import PACKED, SPLIT_NAMES, Fetch, Ignored, Record, Source
 from convladder.data.table_names import table_in
 from convladder.errors import DataError, UnreadableImage
 
@@ -26,7 +29,11 @@ SUFFIXES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", "
 MOST_MEMBERS = 5_000_000
 MOST_EXPANSION = 200  # times its own size that an archive may unfold to, from this on
 EXPANSION_FROM = 2**30
+LONGEST_TARGET = 4096  # bytes of a link, which a zip has as the content of a file
 MOST_AROUND = 16  # folders, each alone in the other, around the class folders
+
+
+_Member = tuple[Entry, int, str]  # with its size, and what a link in a tar or zip names
 
 
 class _Readable(Protocol):
@@ -51,7 +58,7 @@ def is_archive(path: Path) -> bool:
     return path.name.lower().endswith(SUFFIXES)
 
 
-def open_archive(path: Path, limits: Limits) -> Source:
+def open_archive(path: Path, settings: Data, limits: Limits) -> Source:
     """Open an archive whose content is laid out as a folder may be; a single folder around it all is passed.
 
     Raises
@@ -65,30 +72,34 @@ def open_archive(path: Path, limits: Limits) -> Source:
         raise DataError(
             f"{path} holds a table of the classes ({table}): extract the archive, and give the folder in its place"
         )
-    layout = lay_out(str(path), _unwrap(path, entries))
-    listing = replace(layout.listing, ignored=layout.listing.ignored + twice)
+    unwrapped, beside = _unwrap(path, entries)
+    notes = sorted({each.path.partition("/")[0] for each in beside})
+    layout = lay_out(str(path), unwrapped, settings, packed=True)
+    listing = replace(layout.listing, ignored=(*layout.listing.ignored, *beside, *twice))
     compressed = not _is_zip(path) and _is_compressed(path)
     return Source(
         name=str(path),
-        kind=f"{layout.kind} in an archive",
+        kind=f"{layout.kind}{PACKED}",
         fingerprint=_version(path),
         listing=lambda: listing,
         fetch=_fetch_from(path, compressed, limits),
         picklable=not compressed,
         at_hand=True,
         in_place_order=compressed,
+        notes=(*(f"{name!r} lies beside the folder of images and is not read" for name in notes), *layout.notes),
     )
 
 
-def open_files(path: Path, limits: Limits) -> tuple[list[Record], Fetch]:
-    """Return the files of an archive, whatever folders they are in, and what fetches them. Raises DataError.
+def open_files(path: Path, limits: Limits) -> tuple[list[Record], Fetch, int]:
+    """Return the files of an archive, whatever folders they are in, what fetches them, and the number of links.
 
-    They come in the order in which they lie; what `lay_out` passes over is left out.
+    They come in the order in which they lie; what `lay_out` passes over is left out. Raises DataError.
     """
     entries, _ = _read_entries(path)
+    links = sum(entry.kind in ("link", "hard link") and "/." not in f"/{entry.path}" for entry in entries)
     files = [entry for entry in entries if entry.kind == "file" and ignore_rule(entry) is None]
     records = [Record(entry.path, 0, place=entry.place) for entry in sorted(files, key=lambda each: each.place)]
-    return records, _fetch_from(path, not _is_zip(path) and _is_compressed(path), limits)
+    return records, _fetch_from(path, not _is_zip(path) and _is_compressed(path), limits), links
 
 
 def _read_entries(path: Path) -> tuple[list[Entry], tuple[Ignored, ...]]:
@@ -114,12 +125,13 @@ def _is_zip(path: Path) -> bool:
     return path.name.lower().endswith(".zip")
 
 
-def _settle(path: Path, found: Iterable[tuple[Entry, int]]) -> tuple[list[Entry], tuple[Ignored, ...]]:
+def _settle(path: Path, found: Iterable[_Member]) -> tuple[list[Entry], tuple[Ignored, ...]]:
     """Bring the names into one form and check them; of two members of one name the later counts."""
     entries: dict[str, Entry] = {}
+    targets: dict[str, str] = {}
     twice, unfolded = [], 0
     most = max(EXPANSION_FROM, MOST_EXPANSION * path.stat().st_size)
-    for number, (entry, size) in enumerate(found):
+    for number, (entry, size, target) in enumerate(found):
         unfolded += size
         if number >= MOST_MEMBERS or unfolded > most:
             raise DataError(
@@ -133,37 +145,85 @@ def _settle(path: Path, found: Iterable[tuple[Entry, int]]) -> tuple[list[Entry]
         if name in entries and entries[name].kind != "folder":
             twice.append(Ignored(name, "replaced later in the archive"))
         entries[name] = replace(entry, path=name)
-    return list(entries.values()), tuple(twice)
+        if entry.kind == "link":
+            targets[name] = posixpath.normpath(posixpath.join(posixpath.dirname(name), target))
+    return _aim(entries, targets), tuple(twice)
 
 
-def _unwrap(path: Path, entries: list[Entry]) -> list[Entry]:
-    """Take away the folder that is around all others, as long as there is one that holds folders itself."""
+def _aim(entries: dict[str, Entry], targets: dict[str, str]) -> list[Entry]:
+    """Say what each link leads to, as far as that is in the archive too."""
+    if not targets:
+        return list(entries.values())
+    folders = {name for name, entry in entries.items() if entry.kind == "folder"}
+    for name in entries:
+        parent = posixpath.dirname(name)
+        while parent and parent not in folders:
+            folders.add(parent)
+            parent = posixpath.dirname(parent)
+    for name, target in targets.items():
+        if entries[name].kind != "link":  # a later member of this name is none
+            continue
+        above = f"{name}/".startswith(f"{target}/") or target == "."
+        leads_to: LeadsTo = "nothing"
+        if above or target in folders:
+            leads_to = "above" if above else "folder"
+        elif target in entries:
+            leads_to = "file"
+        entries[name] = replace(entries[name], leads_to=leads_to)
+    return list(entries.values())
+
+
+def _unwrap(path: Path, entries: list[Entry]) -> tuple[list[Entry], list[Ignored]]:
+    """Take away the folder that is around all others, as long as there is one that holds folders itself.
+
+    Annotations and masks beside a folder of images are passed over, and returned as such.
+    """
+    ignored: list[Ignored] = []
     for _ in range(MOST_AROUND):
-        top = _around(entries)
+        top, beside = _around(entries)
         if top is None:
-            return entries
+            return entries, ignored
+        extras = [each for each in entries if each.path.split("/", 1)[0] in beside]
+        ignored += [Ignored(each.path, ignore_rule(each) or BESIDE) for each in extras if each.kind != "folder"]
         entries = [
             replace(entry, path=entry.path.removeprefix(f"{top}/"))
             for entry in entries
-            if entry.path != top or entry.kind != "folder"
+            if (entry.path != top or entry.kind != "folder") and entry.path.split("/", 1)[0] not in beside
         ]
     raise DataError(
         f"{path} has its folders in over {MOST_AROUND} others, one in the other: pack the class folders themselves"
     )
 
 
-def _around(entries: list[Entry]) -> str | None:
-    """Return the name of the folder that is around all others; plain files may lie beside it."""
-    seen = [(entry, entry.path.split("/", 2)) for entry in entries if ignore_rule(entry) is None]
-    folders = {parts[0] for entry, parts in seen if len(parts) > 1 or entry.kind == "folder"}
-    holds = any(len(parts) > 2 or (len(parts) == 2 and entry.kind == "folder") for entry, parts in seen)
-    if len(folders) != 1 or not holds:
-        return None
+def _around(entries: list[Entry]) -> tuple[str | None, set[str]]:
+    """Return the folder that is around all others, or None, and those that are beside it and hold no classes.
+
+    Plain files and folders of text may lie beside it, and annotations beside one of images.
+    """
+    placed = [(ignore_rule(entry), entry, entry.path.split("/", 2)) for entry in entries]
+    seen = [
+        (parts, entry.kind == "folder" or entry.leads_to == "folder")
+        for rule, entry, parts in placed
+        if rule is None or rule in (LINK, HARD_LINK)
+    ]
+    filled = {parts[0] for parts, is_folder in seen if len(parts) > 1 and not is_folder}
+    texts = {parts[0] for rule, _, parts in placed if rule == TEXT and len(parts) > 1} - filled
+    folders = {parts[0] for parts, is_folder in seen if len(parts) > 1 or is_folder} - texts
+    holders = {name for name in folders if name.lower() in HOLDERS}
+    beside = folders - holders
+    if len(holders) == 1 and all(name.lower() in COMPANIONS for name in beside):
+        folders = holders
+    else:
+        beside = set()
+    if len(folders) != 1:
+        return None, set()
     (top,) = folders
-    return None if top.lower() in SPLIT_NAMES else top
+    below = [(len(parts), is_folder) for parts, is_folder in seen if parts[0] == top]
+    holds = any(depth > 2 or (depth == 2 and is_folder) for depth, is_folder in below)
+    return (None, set()) if top.lower() in SPLIT_NAMES or not holds else (top, beside)
 
 
-def _zip_entries(path: Path) -> Iterator[tuple[Entry, int]]:
+def _zip_entries(path: Path) -> Iterator[_Member]:
     with zipfile.ZipFile(path) as archive:
         for number, member in enumerate(archive.infolist()):
             name = member.filename
@@ -171,10 +231,12 @@ def _zip_entries(path: Path) -> Iterator[tuple[Entry, int]]:
                 name = name.replace("\\", "/")
             link = stat.S_ISLNK(member.external_attr >> 16)
             kind: Kind = "folder" if name.endswith("/") else "link" if link else "file"
-            yield Entry(name, kind, (number,)), member.file_size
+            short = link and member.file_size <= LONGEST_TARGET and not member.flag_bits & 1
+            target = archive.read(member).decode(errors="surrogateescape") if short else ""
+            yield Entry(name, kind, (number,)), member.file_size, target
 
 
-def _tar_entries(path: Path) -> Iterator[tuple[Entry, int]]:
+def _tar_entries(path: Path) -> Iterator[_Member]:
     with tarfile.open(path) as archive:
         for member in archive:
             kind: Kind = "other"
@@ -186,7 +248,7 @@ def _tar_entries(path: Path) -> Iterator[tuple[Entry, int]]:
                 kind = "hard link"
             elif member.isreg() and not member.issparse():
                 kind = "file"
-            yield Entry(member.name, kind, (member.offset_data, member.size)), member.size
+            yield Entry(member.name, kind, (member.offset_data, member.size)), member.size, member.linkname
             archive.members = []  # type: ignore[attr-defined]  # it would keep every member that it has seen
         _check_end(archive)
 

@@ -12,7 +12,9 @@ import numpy as np
 
 from convladder.data import oddities, together
 from convladder.data.bank import Bank
-from convladder.data.sources import Ignored, Split
+from convladder.data.entries import HARD_LINK, LINK
+from convladder.data.links import hint
+from convladder.data.sources import PACKED, Ignored, Split, count_ignored
 from convladder.data.splits import Indices
 from convladder.wording import plural
 
@@ -94,6 +96,7 @@ class Check:
             *self._leaks(),
             *self._conflicts(),
             self._rejected(),
+            self._links(),
             *self._classes(),
             *self._copies(),
             *self._odd(),
@@ -219,6 +222,17 @@ class Check:
             for each in self.bank.rejections
         ]
         return Finding("rejected", "files that are no readable images", "Mend or remove them.", tuple(rows))
+
+    def _links(self) -> Finding:
+        ignored = count_ignored(self.ignored)
+        packed = self.bank.kind.endswith(PACKED)
+        rows = [
+            {"path": each.path, "label": "", "split": "", "detail": each.rule}
+            for each in self.ignored
+            if each.rule in (LINK, HARD_LINK)
+        ]
+        said = hint(ignored, packed=packed)
+        return Finding("links", "links that were passed over", f"{said}.", tuple(rows))
 
     def _classes(self) -> Iterator[Finding]:
         totals = {name: sum(counts.values()) for name, counts in self.counts.items()}

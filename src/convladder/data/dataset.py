@@ -15,8 +15,9 @@ from convladder.data import remarks, together
 from convladder.data.bank import VERSION, Bank, open_bank
 from convladder.data.checks import Check
 from convladder.data.forms import FORM, infer_form
+from convladder.data.links import hint, hinting
 from convladder.data.opening import limits_of, open_source
-from convladder.data.sources import NAMED_SET, Progress, Source
+from convladder.data.sources import NAMED_SET, PACKED, Progress, Source
 from convladder.data.splits import Indices, Splits, fold_records, split_records
 from convladder.data.subsets import listing_of, take_subset
 from convladder.data.together import RANK
@@ -155,20 +156,32 @@ def load(
     """
     if not isinstance(settings, Data):
         settings = Data.model_validate({"source": str(settings)})
-    bank, notes = load_bank(settings, source, allow_rejects=allow_rejects, progress=progress)
+    opened = source or open_source(settings)
+    if opened.at_hand:  # else it is found out once all is decoded
+        remarks.refuse_no_train(opened.name, opened.listing().records)
+    bank, notes = load_bank(settings, opened, allow_rejects=allow_rejects, progress=progress)
     if like is not None:
         return _take_over(like, settings, bank, notes)
+    with hinting(hint(bank.ignored, packed=bank.kind.endswith(PACKED))):
+        return _split_up(settings, bank, notes, source)
+
+
+def _split_up(settings: Data, bank: Bank, notes: tuple[str, ...], source: Source | None) -> Dataset:
+    """Leave out what the settings say, settle what belongs together, and split the rest. Raises DataError."""
+    remarks.refuse_no_train(bank.source, bank.records)
     _refuse_empty_classes(bank, settings)
     bank, decisions = _leave_out_small(bank, settings.min_images)
     if len(bank.class_names) < 2:
         only = bank.class_names[0]
         raise DataError(f"{bank.source} has one class only ({only!r}): a classifier needs two or more")
     bank, of_groups = together.name_groups(bank, settings.group_pattern)
+    of_untrained = remarks.of_untrained(bank)
     bank, of_leaks = _settle_leaks(bank, settings)
     of_leaks += remarks.of_conflicts(bank)
     groups = together.groups_of(bank)
     splits, of_splits = _split(bank, groups, settings)
-    return Dataset(settings, bank, splits, notes, (*decisions, *of_groups, *of_leaks, *of_splits), groups, source)
+    said = (*decisions, *of_groups, *of_untrained, *of_leaks, *of_splits)
+    return Dataset(settings, bank, splits, notes, said, groups, source)
 
 
 def differ_in_form_alone(left: Data, right: Data) -> bool:
@@ -226,6 +239,9 @@ def load_bank(
     notes += remarks.of_oddities(bank)
     if bank.ignored:
         notes.append("ignored " + ", ".join(f"{count} ({rule})" for rule, count in sorted(bank.ignored.items())))
+    of_links = hint(bank.ignored, packed=bank.kind.endswith(PACKED))
+    if of_links:
+        notes.append(of_links)
     return bank, tuple(notes)
 
 

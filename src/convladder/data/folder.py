@@ -9,8 +9,11 @@ from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
+from convladder.config import Data
+from convladder.data.entries import Entry, Kind
 from convladder.data.images import Limits
-from convladder.data.layout import Entry, Kind, lay_out
+from convladder.data.layout import lay_out
+from convladder.data.links import OPTION, Links, identity, is_link, take_once
 from convladder.data.sources import Record, Source
 from convladder.errors import DataError, UnreadableImage
 
@@ -19,21 +22,28 @@ LONGEST_NAMED = 500  # characters of a path in a message
 _KINDS: dict[int, Kind] = {stat.S_IFREG: "file", stat.S_IFDIR: "folder", stat.S_IFLNK: "link"}
 
 
-def open_folder(root: Path, limits: Limits) -> Source:
+def open_folder(root: Path, settings: Data, limits: Limits) -> Source:
     """Open a class folder or a split folder. Raises DataError where it is neither."""
-    found = list(walk(root, ""))
-    layout = lay_out(str(root), [entry for entry, _ in found], within=str(root.parent))
+    found = list(walk(root, "", follow=settings.follow_links))
+    layout = lay_out(str(root), [entry for entry, _ in found], settings, within=str(root.parent))
     status = {entry.path: of_file for entry, of_file in found}
-    digest = hashlib.sha256(repr(layout.listing.class_names).encode())  # what is ignored is not in the bank
-    for record in layout.listing.records:
+    listing, notes = layout.listing, list(layout.notes)
+    if settings.follow_links:
+        entries = {entry.path: entry for entry, _ in found}
+        identities = {path: identity(each) for path, each in status.items()}
+        listing, told = take_once(listing, entries, identities)
+        notes += told
+    digest = hashlib.sha256(repr(listing.class_names).encode())  # what is ignored is not in the bank
+    for record in listing.records:
         digest.update(repr((record, *state_of(status[record.path]))).encode())
     return Source(
         name=str(root),
         kind=layout.kind,
         fingerprint=digest.hexdigest(),
-        listing=lambda: layout.listing,
+        listing=lambda: listing,
         fetch=partial(fetch_file, root, limits),
         at_hand=True,
+        notes=tuple(notes),
     )
 
 
@@ -47,14 +57,14 @@ def fetch_file(root: Path, limits: Limits, record: Record) -> bytes:
     return read_file(root / record.path, limits)
 
 
-def fetch_within(root: Path, limits: Limits, record: Record) -> bytes:
-    """Do what `fetch_file` does, but follow no link that leads out of `root`, which is no link itself.
+def fetch_within(root: Path, limits: Limits, record: Record, *, follow: bool = False) -> bytes:
+    """Do what `fetch_file` does, but follow no link that leads out of `root`, unless `follow` says so.
 
-    Raises UnreadableImage.
+    `root` is no link itself. Raises UnreadableImage.
     """
     real = os.path.realpath(root / record.path)
-    if not Path(real).is_relative_to(root):
-        raise UnreadableImage("not-a-file", f"it is a link that leads out of {root}")
+    if not follow and not Path(real).is_relative_to(root):
+        raise UnreadableImage("not-a-file", f"it is a link that leads out of {root}: {OPTION} follows it")
     if not os.path.lexists(real):
         raise UnreadableImage("missing", f"there is no such file below {root}")
     return fetch_file(root, limits, record)
@@ -75,12 +85,14 @@ def read_file(path: Path, limits: Limits) -> bytes:
         raise UnreadableImage("unreadable", getattr(error, "strerror", None) or str(error)) from None
 
 
-def walk(root: Path, inside: str) -> Iterator[tuple[Entry, os.stat_result]]:
-    """Yield all that lies below a folder, in the order of names; links are not followed. Raises DataError.
+def walk(root: Path, inside: str, *, follow: bool = False) -> Iterator[tuple[Entry, os.stat_result]]:
+    """Yield all that lies below a folder, in the order of names, with what is known of each file.
 
-    What is deleted meanwhile is passed over.
+    Links are followed where `follow` says so. What is deleted meanwhile is passed over. Raises DataError.
     """
-    waiting = [_scan(root, inside)]  # a stack, for folders may lie deeper than calls can
+    links = Links(follow=follow)
+    top = Entry(inside, "folder")
+    waiting = [_scan(root, top, links)]  # a stack, for folders may lie deeper than calls can
     while waiting:
         found = next(waiting[-1], None)
         if found is None:
@@ -88,28 +100,34 @@ def walk(root: Path, inside: str) -> Iterator[tuple[Entry, os.stat_result]]:
             continue
         yield found
         if found[0].kind == "folder":
-            waiting.append(_scan(root, found[0].path))
+            waiting.append(_scan(root, found[0], links))
 
 
-def _scan(root: Path, inside: str) -> Iterator[tuple[Entry, os.stat_result]]:
-    folder = root / inside
+def _scan(root: Path, inside: Entry, links: Links) -> Iterator[tuple[Entry, os.stat_result]]:
+    folder = root / inside.path
     try:
         with os.scandir(folder) as scan:
-            found = sorted(scan, key=lambda each: each.name)
+            found = sorted(each.name for each in scan)
     except (FileNotFoundError, NotADirectoryError):
         return
     except PermissionError:
         raise DataError(f"no permission to read the folder {folder}") from None
     except OSError as error:
         raise DataError(f"cannot read the folder {str(folder)[:LONGEST_NAMED]}: {error.strerror}") from None
-    for each in found:
+    for name in found:
+        place = folder / name
         try:
-            status = each.stat(follow_symlinks=False)
+            status = place.lstat()
         except FileNotFoundError:
             continue
         except OSError as error:
-            raise DataError(f"cannot read {each.path[:LONGEST_NAMED]}: {error.strerror}") from None
-        yield Entry(f"{inside}/{each.name}" if inside else each.name, _kind(status.st_mode)), status
+            raise DataError(f"cannot read {str(place)[:LONGEST_NAMED]}: {error.strerror}") from None
+        path = f"{inside.path}/{name}" if inside.path else name
+        if is_link(status):
+            entry, of_target = links.resolve(place, path)
+            yield entry, of_target or status
+        else:
+            yield Entry(path, _kind(status.st_mode), linked=inside.linked), status
 
 
 def _kind(mode: int) -> Kind:

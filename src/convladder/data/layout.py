@@ -1,4 +1,4 @@
-"""What a tree of files means: class folders, split folders of them, and what is passed over by which rule.
+"""What a tree of files means: class folders, folders of splits around or in them, and what is passed over.
 
 The tree may lie on a disk or in an archive. Every entry that is no folder ends as a record or as ignored.
 """
@@ -6,175 +6,248 @@ The tree may lie on a disk or in an archive. Every entry that is no folder ends 
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from convladder.data.images import FORMATS, SUFFIXES
-from convladder.data.sources import SPLIT_NAMES, Ignored, Listing, Record, Split
+from convladder.config import Data
+from convladder.data import links
+from convladder.data.beside import (
+    Aside,
+    put_companions_aside,
+    put_copies_aside,
+    put_extras_aside,
+    put_text_aside,
+    quoted,
+)
+from convladder.data.entries import Entry, is_picture
+from convladder.data.file_names import Named, find_labels, hint, some
+from convladder.data.sources import Ignored, Listing, Record, Split, count_ignored
+from convladder.data.split_folders import inner_splits, of_names, outer_splits
+from convladder.data.tree import Tree
 from convladder.errors import DataError
 
-_SYSTEM_FILES = {"thumbs.db", "desktop.ini", "icon\r"}
-_SYSTEM_FOLDERS = {"__macosx", "@eadir"}
-_SIDECARS = {
-    ".txt",
-    ".md",
-    ".csv",
-    ".tsv",
-    ".json",
-    ".jsonl",
-    ".xml",
-    ".yaml",
-    ".yml",
-    ".html",
-    ".py",
-    ".ipynb",
-}
+NO_CLASS = "beside the class folders"  # the rule by which files are passed over
 
-_IMAGES = {suffix for name in FORMATS for suffix in SUFFIXES[name]}
-
-Kind = Literal["file", "folder", "link", "hard link", "other"]
-
-_NO_FILES: dict[Kind, str] = {"link": "symbolic link", "hard link": "hard link", "other": "not a regular file"}
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """A place in a tree: its path below the root with `/`, what it is, and where its content is found."""
-
-    path: str
-    kind: Kind = "file"
-    place: tuple[int, ...] = ()
-
-    @property
-    def parts(self) -> list[str]:
-        return self.path.split("/")
+LayoutKind = Literal["class folder", "split folder", "class folder with splits", "names with labels"]
+Words = tuple[str, Split]  # a class and a split
 
 
 @dataclass(frozen=True)
 class Layout:
-    kind: Literal["class folder", "split folder"]
+    """What a tree holds, and what was decided of it, in sentences for people."""
+
+    kind: LayoutKind
     listing: Listing
+    notes: tuple[str, ...] = ()
 
 
-def lay_out(root: str, entries: Iterable[Entry], within: str = "") -> Layout:
-    """Read the entries below `root` as class folders or split folders. Raises DataError where they are neither.
+@dataclass(frozen=True)
+class _Order:
+    """How the folders name classes and splits.
 
-    within : the folder that `root` is in, where it could be given in its place.
+    parents : the folders whose folders are classes. name : gives the class and the split of the folders that a file
+    is in, None where they name no class.
     """
-    seen: list[Entry] = []
-    ignored: list[Ignored] = []
-    for entry in entries:
-        rule = ignore_rule(entry)
-        if rule is None:
-            seen.append(entry)
-        elif entry.kind != "folder":
-            ignored.append(Ignored(entry.path, rule))
-    tree = _Tree(root, seen)
-    _refuse_flat(tree, within, empty=not seen and not ignored)
-    splits = tree.splits()
-    listing = _list(tree, splits, ignored)
-    return Layout("split folder" if splits else "class folder", listing)
+
+    kind: LayoutKind
+    parents: tuple[str, ...]
+    name: Callable[[Sequence[str]], Words | None]
 
 
-def _list(tree: _Tree, splits: dict[str, Split], ignored: list[Ignored]) -> Listing:
-    depth = 2 if splits else 1  # of the folders that name classes
-    folders = {part: tree.classes(part) for part in splits} if splits else {"": tree.classes("")}
-    class_names = name_classes(tree.root, [name for names in folders.values() for name in names])
-    label = {name: number for number, name in enumerate(class_names)}
-    records = []
+def lay_out(
+    root: str, entries: Iterable[Entry], settings: Data | None = None, within: str = "", *, packed: bool = False
+) -> Layout:
+    """Read the entries below `root` as images of classes. Raises DataError where they are none.
+
+    within : the folder that `root` is in, where it could be given in its place. packed : whether this is an archive.
+    """
+    settings = settings or Data()
+    tree = Tree(root, entries)
+    with links.hinting(links.hint(count_ignored(tree.ignored), packed=packed)):
+        if settings.label_pattern is not None:
+            named, ignored, notes = find_labels(tree, settings.label_pattern)
+            return Layout("names with labels", _list(root, named, (), ignored), tuple(notes))
+        _refuse_links(tree, ("",), packed=packed)
+        _refuse_flat(tree, within)
+        aside = Aside()
+        put_text_aside(tree, aside)
+        order = _order(tree, settings, aside)
+        every = ("*",) if settings.class_level == "leaf" else order.parents
+        _refuse_links(tree, every, packed=packed)
+        return _lay_out(tree, order, aside, settings)
+
+
+def _order(tree: Tree, settings: Data, aside: Aside) -> _Order:
+    """Decide which folders are splits and which are classes; put aside what is neither. Raises DataError."""
+    names = aside.leave(tree.inside(""))
+    splits = outer_splits(tree, names, hint)
+    leaf = settings.class_level == "leaf"
+    if splits:
+        others = [name for name in names if name not in splits]
+        unknown = put_extras_aside(tree, splits, others, aside)
+        if unknown:
+            raise DataError(
+                f"{tree.root} has split folders ({quoted(splits)}) beside {quoted(unknown)}: move one kind away"
+            )
+        if "train" not in splits.values():
+            aside.notes.append(f"there is no 'train' folder ({quoted(splits)}): this can test, but not train")
+        for split in splits:
+            put_text_aside(tree, aside, split)
+            _refuse_no_classes(tree, split)
+        return _Order("split folder", tuple(splits), lambda parts: _in_split(parts, splits, leaf=leaf))
+    return _order_of_classes(tree, names, aside, leaf=leaf)
+
+
+def _order_of_classes(tree: Tree, names: list[str], aside: Aside, *, leaf: bool) -> _Order:
+    holder = put_companions_aside(tree, names, aside)
+    put_copies_aside(tree, names, names, aside)
+    names = aside.leave(names)
+    if len(names) == 1 and tree.inside(names[0]):
+        beside = f" (beside {quoted(aside.rules)})" if holder and aside.rules else ""
+        raise DataError(
+            f"{tree.root} holds one folder that has folders itself{beside}: did you mean {tree.root}/{names[0]}?"
+        )
+    splits = _leaf_splits(tree, aside) if leaf else inner_splits(tree, names)
+    if not splits:
+        _tell_of_words(names, aside)
+        return _Order("class folder", ("",), lambda parts: _in_class(parts, leaf=leaf))
+    aside.notes.append(f"the folders {quoted(splits)} in the class folders are taken as splits")
+    parents = ("", *names)
+    if leaf:
+        return _Order("class folder with splits", parents, lambda parts: ("/".join(parts[:-1]), splits[parts[-1]]))
+    return _Order("class folder with splits", parents, lambda parts: _around_split(parts, splits))
+
+
+def _in_split(parts: Sequence[str], splits: dict[str, Split], *, leaf: bool) -> Words | None:
+    found = _in_class(parts[1:], leaf=leaf)
+    return found and (found[0], splits[parts[0]])
+
+
+def _in_class(parts: Sequence[str], *, leaf: bool) -> Words | None:
+    if not parts:
+        return None
+    return ("/".join(parts) if leaf else parts[0]), ""
+
+
+def _around_split(parts: Sequence[str], splits: dict[str, Split]) -> Words | None:
+    return (parts[0], splits[parts[1]]) if len(parts) > 1 else None
+
+
+def _leaf_splits(tree: Tree, aside: Aside) -> dict[str, Split]:
+    """Return the folders that hold the images, in folders of classes, where all of them are named for splits."""
+    holders = {entry.path.rpartition("/")[0] for entry in tree.files}
+    holders = {folder for folder in holders if folder.split("/")[0] not in aside.rules}
+    splits = of_names({folder.rpartition("/")[2] for folder in holders})
+    every = all("/" in folder and folder.rpartition("/")[2] in splits for folder in holders)
+    return splits if every and "train" in splits.values() else {}
+
+
+def _tell_of_words(names: Sequence[str], aside: Aside) -> None:
+    words = of_names(names)
+    if words and len(words) < len(names):
+        verb = "is a class" if len(words) == 1 else "are classes"
+        aside.notes.append(f"{quoted(words)} {verb} here, beside other class folders, and no split")
+
+
+def _lay_out(tree: Tree, order: _Order, aside: Aside, settings: Data) -> Layout:
+    named: list[Named] = []
+    ignored = list(tree.ignored)
     for entry in tree.files:
-        parts = entry.path.split("/", depth)
-        if len(parts) <= depth:
-            ignored.append(Ignored(entry.path, "beside the class folders"))
+        parts = entry.parts[:-1]
+        rule = next((aside.rules[each] for each in _first_two(parts) if each in aside.rules), None)
+        found = None if rule or not parts else order.name(parts)
+        if found is None:
+            ignored.append(Ignored(entry.path, rule or NO_CLASS))
         else:
-            split = splits[parts[0]] if splits else ""
-            records.append(Record(entry.path, label[parts[depth - 1]], split, place=entry.place))
+            named.append((entry, found))
+    if settings.class_level == "leaf":
+        named = _shorten(named, aside)
+        empty: list[str] = []
+    else:
+        parents = ("",) if order.kind == "class folder with splits" else order.parents
+        empty = [name for parent in parents for name in aside.leave(tree.inside(parent), parent)]
+        if settings.class_level is None:
+            _tell_of_level(tree, order, aside, empty)
+    listing = _list(tree.root, named, empty, ignored)
+    return Layout(order.kind, listing, tuple(aside.notes))
+
+
+def _first_two(parts: Sequence[str]) -> list[str]:
+    return ["/".join(parts[:depth]) for depth in range(1, min(len(parts), 2) + 1)]
+
+
+def _shorten(named: list[Named], aside: Aside) -> list[Named]:
+    """Call classes by the folder that holds their images, unless two folders would then be one class."""
+    paths = {name for _, (name, _) in named}
+    short = {path: path.rpartition("/")[2] for path in paths}
+    twins: dict[str, str] = {}
+    for path in sorted(paths):
+        if twins.setdefault(fold(short[path]), path) != path:
+            first = twins[fold(short[path])]
+            aside.notes.append(f"classes are called by their paths, for {first} and {path} end alike")
+            return named
+    return [(entry, (short[name], split)) for entry, (name, split) in named]
+
+
+def _tell_of_level(tree: Tree, order: _Order, aside: Aside, classes: Sequence[str]) -> None:
+    """Say which folders are taken as classes where there are folders of images in them."""
+    if order.kind == "class folder with splits":
+        return
+    places = [f"{parent}/{name}" if parent else name for parent in order.parents for name in classes]
+    inner = {each for place in places for each in tree.inside(place) if tree.files_below(f"{place}/{each}")}
+    if inner:
+        outer = sorted(set(classes))
+        aside.notes.append(
+            f"the outer folders are taken as classes ({some(outer)}), and not those in them ({some(inner)}): "
+            "--class-level leaf (data.class_level) takes the folders that hold the images"
+        )
+
+
+def _list(root: str, named: Sequence[Named], empty: Iterable[str], ignored: Sequence[Ignored]) -> Listing:
+    class_names = name_classes(root, [*empty, *(name for _, (name, _) in named)])
+    label = {name: number for number, name in enumerate(class_names)}
+    records = [Record(entry.path, label[name], split, place=entry.place) for entry, (name, split) in named]
     if not records:
-        some = ", ".join(class_names[:5])
-        raise DataError(f"{tree.root} has class folders ({some}) but no image in any of them")
+        raise DataError(f"{root} has class folders ({some(class_names)}) but no image in any of them")
     return Listing(class_names, tuple(records), tuple(ignored))
 
 
-class _Tree:
-    """The entries that are not ignored: files, sorted by path, and the folders at the first two levels."""
-
-    def __init__(self, root: str, entries: Sequence[Entry]) -> None:
-        self.root = root
-        self.files = sorted((entry for entry in entries if entry.kind == "file"), key=lambda entry: entry.parts)
-        folders = {entry.path for entry in entries if entry.kind == "folder"}
-        holders = {entry.path.rpartition("/")[0] for entry in self.files}
-        folders |= {parent for holder in holders for parent in _first_two(holder)}
-        self._inside: dict[str, list[str]] = {}
-        for folder in sorted(folders, key=lambda path: path.split("/")):
-            parent, _, name = folder.rpartition("/")
-            self._inside.setdefault(parent, []).append(name)
-
-    def inside(self, folder: str) -> list[str]:
-        """Return the names of the folders in a folder; "" is the root."""
-        return self._inside.get(folder, [])
-
-    def splits(self) -> dict[str, Split]:
-        """Return the folders that stand for splits; none where the tree has class folders. Raises DataError."""
-        names = [name for name in self.inside("") if self.inside(name)]
-        splits = {name: SPLIT_NAMES[name.lower()] for name in names if name.lower() in SPLIT_NAMES}
-        if not splits or "train" not in splits.values():
-            if splits and len(splits) == len(names):
-                raise DataError(
-                    f"{self.root} has {_quoted(splits)} but no 'train' folder: add one, or give one class folder"
-                )
-            near = [name for name in names if name.lower().startswith("train")]
-            if splits and near:
-                raise DataError(
-                    f"{self.root} has {_quoted(splits)} but no 'train': did you mean {_quoted(near)}? Rename it"
-                )
-            return {}
-        if len(set(splits.values())) < len(splits):
-            raise DataError(f"{self.root} has two folders for one split ({_quoted(splits)}): merge them")
-        others = [name for name in self.inside("") if name not in splits]
-        if others:
-            raise DataError(
-                f"{self.root} has split folders ({_quoted(splits)}) beside {_quoted(others)}: move one kind away"
-            )
-        return splits
-
-    def classes(self, folder: str) -> list[str]:
-        """Return the class folders in the root or in a split's folder. Raises DataError where there are none."""
-        names = self.inside(folder)
-        place = f"{self.root}/{folder}" if folder else self.root
-        if not names:
-            raise DataError(f"{place} has no class folders: {_advice(place)}")
-        if len(names) == 1 and not folder and self.inside(names[0]):
-            raise DataError(
-                f"{self.root} holds one folder that has folders itself: did you mean {self.root}/{names[0]}?"
-            )
-        return names
+def _refuse_links(tree: Tree, parents: Iterable[str], *, packed: bool) -> None:
+    """Raise DataError where a link that is not followed stands for a folder in one of these; `*` is any."""
+    wanted = set(parents)
+    for entry in tree.links:
+        parent = entry.path.rpartition("/")[0]
+        folder = entry.leads_to == "folder" or (entry.leads_to == "nothing" and "." not in entry.parts[-1])
+        if folder and (parent in wanted or "*" in wanted):
+            links.refuse_folder(tree.root, entry.path, entry.leads_to, packed=packed)
 
 
-def _refuse_flat(tree: _Tree, within: str, *, empty: bool) -> None:
+def _refuse_no_classes(tree: Tree, folder: str) -> None:
+    """Raise DataError where the folder of a split has no folders."""
+    if not tree.inside(folder):
+        place = f"{tree.root}/{folder}"
+        raise DataError(f"{place} has no class folders: {_advice(place)}")
+
+
+def _refuse_flat(tree: Tree, within: str) -> None:
     """Raise DataError where there is no folder."""
     if tree.inside(""):
         return
-    if empty:
+    if tree.is_empty:
         raise DataError(f"{tree.root} is empty: it has no class folders and no images")
-    pictured = any(suffix_of(entry.path) in _IMAGES for entry in tree.files)
-    hint = f" (did you mean {within}, of which this is one class?)" if within and pictured else ""
-    holds = (
-        f"{tree.root} holds images, but it has no class folders"
-        if pictured
-        else f"{tree.root} has no class folders"
-    )
-    raise DataError(f"{holds}{hint}: {_advice(tree.root)}")
+    pictured = [entry.path for entry in tree.files if is_picture(entry.path)]
+    if not pictured:
+        raise DataError(f"{tree.root} has no class folders: {_advice(tree.root)}")
+    said = hint(pictured)
+    if said:
+        raise DataError(f"{tree.root} holds images, but it has no class folders: {said}")
+    meant = f" (did you mean {within}, of which this is one class?)" if within else ""
+    raise DataError(f"{tree.root} holds images, but it has no class folders{meant}: {_advice(tree.root)}")
 
 
 def _advice(place: str) -> str:
     return f"put each class's images in a folder of its own, such as {place}/cat/1.jpg"
-
-
-def _first_two(folder: str) -> list[str]:
-    """Return the folders at the first two levels that are a folder or hold it; the root, "", is none."""
-    parts = folder.split("/")
-    return ["/".join(parts[:depth]) for depth in range(1, min(len(parts), 2) + 1) if folder]
 
 
 def name_classes(root: str, names: Iterable[str]) -> tuple[str, ...]:
@@ -209,25 +282,3 @@ def readable(name: str) -> str:
 def fold(name: str) -> str:
     """Return what two names share that people, or some file systems, would take for one."""
     return unicodedata.normalize("NFC", name).casefold()
-
-
-def ignore_rule(entry: Entry) -> str | None:
-    """Return why an entry is passed over, whatever it holds; None where it is not."""
-    names = entry.path.lower().split("/")
-    if "/." in f"/{entry.path}":
-        return "hidden"
-    if names[-1] in _SYSTEM_FILES or not _SYSTEM_FOLDERS.isdisjoint(names):
-        return "system file"
-    if entry.kind == "file":
-        return "text beside the images" if suffix_of(names[-1]) in _SIDECARS else None
-    return _NO_FILES.get(entry.kind)
-
-
-def suffix_of(path: str) -> str:
-    """Return what follows the last dot of a path's name, with the dot, in small letters; nothing of `.name`."""
-    name, dot, suffix = path.rpartition("/")[2].rpartition(".")
-    return f".{suffix}".lower() if dot and name.strip(".") else ""
-
-
-def _quoted(names: Iterable[str]) -> str:
-    return ", ".join(repr(name) for name in sorted(names))

@@ -7,9 +7,9 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from convladder.data.entries import suffix_of
 from convladder.data.facts import Facts
 from convladder.data.images import ARRAY, SUFFIXES
-from convladder.data.layout import suffix_of
 from convladder.data.sources import Record
 
 Positions = NDArray[np.int64]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,7 @@ Hugging Face hub"
 
 OF_PATHS = ("path_column", "image_root")  # what only tables of paths have
 TABLE_OPTIONS = (*OF_PATHS, "label_column", "split_column", "group_column")
+TREE_OPTIONS = ("class_level", "label_pattern")  # what only folders and archives of them have
 
 
 def open_source(settings: Data) -> Source:
@@ -36,9 +39,11 @@ def open_source(settings: Data) -> Source:
         if path.exists():
             raise DataError(f"{text!r} is a built-in data set and a path too: write ./{text} for the path")
         _refuse_table_options(settings, TABLE_OPTIONS)
+        _refuse_tree_options(settings)
         return named.open_named(text)
     if text.startswith(hub.PREFIX):
         _refuse_table_options(settings, OF_PATHS)
+        _refuse_tree_options(settings)
         return hub.open_hub(text, settings, limits)
     if path.is_dir():
         return _open_folder(path.resolve(), settings, limits)
@@ -55,7 +60,9 @@ def open_values(values: Any, labels: Any, settings: Data) -> Source:
         if labels is not None:
             raise DataError("the labels of a frame are in its column 'label' (or in data.label_column)")
         root = Path(settings.image_root or ".").expanduser().resolve()
-        return manifest.open_table(values, settings.source, root, settings, limits_of(settings))
+        return _following(
+            manifest.open_table(values, settings.source, root, settings, limits_of(settings)), settings
+        )
     if labels is None:
         raise DataError("an array of images needs labels: load(images, labels)")
     return arrays.open_arrays(settings.source, values, labels)
@@ -63,10 +70,18 @@ def open_values(values: Any, labels: Any, settings: Data) -> Source:
 
 def _refuse_table_options(settings: Data, names: tuple[str, ...]) -> None:
     """Raise DataError where an option is given that only tables have: it would do nothing."""
+    _refuse_options(settings, names, "a table")
+
+
+def _refuse_options(settings: Data, names: tuple[str, ...], goes_with: str) -> None:
     given = [name for name in names if getattr(settings, name) is not None]
     if given:
         option = given[0].replace("_", "-")
-        raise DataError(f"--{option} goes with a table, and {settings.source} is none: leave it out")
+        raise DataError(f"--{option} goes with {goes_with}, and {settings.source} is none: leave it out")
+
+
+def _refuse_tree_options(settings: Data) -> None:
+    _refuse_options(settings, TREE_OPTIONS, "a folder of images or an archive of it")
 
 
 def limits_of(settings: Data) -> Limits:
@@ -77,28 +92,40 @@ def limits_of(settings: Data) -> Limits:
 def _open_folder(root: Path, settings: Data, limits: Limits) -> Source:
     from convladder.data import folder, parquet, table_folders
 
-    shards = parquet.find_shards(root)
+    shards = parquet.find_shards(root, follow=settings.follow_links)
     if shards:
         _refuse_table_options(settings, OF_PATHS)
+        _refuse_tree_options(settings)
         return parquet.open_parquet(str(root), shards, settings)
-    opened, why_not = table_folders.open_tables(root, settings, limits)
+    by_folders = any(getattr(settings, name) is not None for name in TREE_OPTIONS)
+    opened, why_not = (None, "") if by_folders else table_folders.open_tables(root, settings, limits)
     _refuse_table_options(settings, ("image_root",) if opened else TABLE_OPTIONS)
     if opened:
-        return opened
+        return _following(opened, settings)
     try:
-        return folder.open_folder(root, limits)
+        return folder.open_folder(root, settings, limits)
     except DataError as error:
         raise DataError(f"{error} ({why_not})" if why_not else str(error)) from None
+
+
+def _following(table: Source, settings: Data) -> Source:
+    """Return a table of paths that follows links also where they lead out of its folder, if the settings say so."""
+    if not settings.follow_links:
+        return table
+    fetch = partial(table.fetch, follow=True)
+    return replace(table, fetch=fetch, fingerprint=f"{table.fingerprint} links followed")
 
 
 def _open_file(path: Path, settings: Data, limits: Limits) -> Source:
     from convladder.data import archives, arrays, manifest, parquet, table_files
 
     if path.suffix.lower() in table_files.SUFFIXES:
-        return manifest.open_manifest(path, settings, limits)
+        _refuse_tree_options(settings)
+        return _following(manifest.open_manifest(path, settings, limits), settings)
     _refuse_table_options(settings, OF_PATHS if path.suffix.lower() == parquet.SUFFIX else TABLE_OPTIONS)
     if archives.is_archive(path):
-        return archives.open_archive(path, limits)
+        return archives.open_archive(path, settings, limits)
+    _refuse_tree_options(settings)
     if path.suffix.lower() == ".npz":
         return arrays.open_npz(path)
     if path.suffix.lower() == parquet.SUFFIX:

@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Any
 
 from convladder.config import Data
 from convladder.data.embedded import Columns, Part, Row, find_columns, import_extra, list_rows, read_rows
+from convladder.data.entries import ignore_rule
 from convladder.data.folder import walk
-from convladder.data.layout import ignore_rule
 from convladder.data.sources import SPLIT_NAMES, Ignored, Listing, Record, Source
 from convladder.errors import DataError, UnreadableImage
 
@@ -46,7 +46,7 @@ class Shards:
         return [(path, status.st_size, status.st_mtime_ns) for path, status in statuses]
 
 
-def find_shards(root: Path) -> Shards | None:
+def find_shards(root: Path, *, follow: bool = False) -> Shards | None:
     """Return the Parquet files in a folder; None where it has other data, or has none of them.
 
     Raises
@@ -55,7 +55,7 @@ def find_shards(root: Path) -> Shards | None:
         They lie in several folders, and not one a split: they would be several sets.
     """
     paths, ignored = [], []
-    for entry, _ in walk(root, ""):
+    for entry, _ in walk(root, "", follow=follow):
         rule = ignore_rule(entry)
         if entry.kind == "folder":
             continue

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 
 import numpy as np
 
 from convladder.data import oddities
 from convladder.data.bank import Bank
+from convladder.data.sources import Record
 from convladder.data.splits import Indices, Splits
 from convladder.data.together import pair_up
 from convladder.errors import DataError
@@ -73,3 +75,33 @@ def of_lacking(bank: Bank, splits: Splits) -> list[str]:
         if lacking:
             notes.append(f"{part} has no image of {', '.join(lacking[:MOST_NAMED])}")
     return notes
+
+
+def refuse_no_train(source: str, records: Sequence[Record]) -> None:
+    """Raise DataError where the images are in named splits, and none is for training."""
+    splits = {record.split for record in records}
+    if splits and splits.isdisjoint({"", "train"}):
+        named = " and ".join(sorted(splits))
+        raise DataError(
+            f"{source} has {named} images but no 'train' folder or split: add one to train, or give one class folder "
+            "around all images; `convladder evaluate RUN --data` takes it as it is"
+        )
+
+
+def of_untrained(bank: Bank) -> list[str]:
+    """Say which classes the split for training lacks. Raises DataError where it has fewer than two."""
+    of_train = [record.label for record in bank.records if record.split in ("", "train")]
+    counts = np.bincount(of_train, minlength=len(bank.class_names))
+    lacking = [name for name, count in zip(bank.class_names, counts, strict=True) if not count]
+    if not lacking:
+        return []
+    listed = ", ".join(lacking[:MOST_NAMED]) + (", …" if len(lacking) > MOST_NAMED else "")
+    if len(bank.class_names) - len(lacking) < 2:
+        raise DataError(
+            f"{bank.source} has fewer than two classes in train (none of {listed}): a classifier learns from examples of "
+            "each class, so move some of them to train"
+        )
+    return [
+        f"train has no image of {listed}: a class that is not trained is never predicted; leave it out with "
+        "--classes, or add images"
+    ]

@@ -13,6 +13,7 @@ Split = Literal["", "train", "validation", "test"]
 Progress = Callable[[str, int, int], None]  # what is done, how much of it, of how much
 
 NAMED_SET = "named set"  # the kind of a built-in one
+PACKED = " in an archive"  # what the kinds of those in archives end with
 
 SPLIT_NAMES: dict[str, Split] = {
     "train": "train",
@@ -20,8 +21,11 @@ SPLIT_NAMES: dict[str, Split] = {
     "val": "validation",
     "valid": "validation",
     "validation": "validation",
+    "dev": "validation",
     "test": "test",
     "testing": "test",
+    "eval": "test",  # these are the words of Hugging Face's imagefolder
+    "evaluation": "test",
 }
 
 

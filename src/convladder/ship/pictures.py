@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import glob
 import itertools
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -13,11 +12,13 @@ from pathlib import Path
 from typing import BinaryIO
 
 from convladder.data import archives
+from convladder.data.entries import LINK, ignore_rule
 from convladder.data.folder import read_file, walk
 from convladder.data.images import Limits, Pixels, read_header
-from convladder.data.layout import ignore_rule
+from convladder.data.links import hint, identity
 from convladder.data.sources import Content
 from convladder.errors import DataError, UnreadableImage
+from convladder.ship.patterns import is_pattern, matching
 
 STDIN = "-"
 STDIN_NAME = "standard input"
@@ -31,23 +32,43 @@ class Picture:
     fetch: Callable[[], Content]
 
 
+@dataclass(frozen=True)
+class Found:
+    """The pictures at a place, and what is said of links that were passed over there."""
+
+    pictures: list[Picture]
+    links: str = ""
+
+
 Decoded = Pixels | UnreadableImage
 
 
-def find(places: Sequence[str], limits: Limits, stdin: BinaryIO) -> list[Picture]:
+def find(
+    places: Sequence[str],
+    limits: Limits,
+    stdin: BinaryIO,
+    *,
+    follow: bool = False,
+    say: Callable[[str], None] = lambda text: None,
+) -> list[Picture]:
     """Return the pictures at these places, in their order.
 
     A place is a file, a folder with all below it, a pattern such as `new/*.jpg`, a .zip or .tar archive, or `-`:
-    an image on standard input, or the paths of some, one a line. Raises DataError where a place has none.
+    an image on standard input, or the paths of some, one a line. Links in folders are followed if `follow` says so,
+    else `say` is told of them; a link that is given itself is always followed. Raises DataError where a place has
+    none.
     """
     found: list[Picture] = []
     for place in places:
-        pictures = _from_stdin(stdin, limits) if place == STDIN else _at(place, limits)
-        if not pictures and place == STDIN:
+        at = _from_stdin(stdin, limits) if place == STDIN else _at(place, limits, follow=follow)
+        if not at.pictures and place == STDIN:
             raise DataError("standard input is empty: give it an image, or the paths of some, one a line")
-        if not pictures:
-            raise DataError(f"no picture in {place}: give image files, folders, patterns or archives")
-        found += pictures
+        if not at.pictures:
+            passed = f". {at.links}" if at.links else ""
+            raise DataError(f"no picture in {place}: give image files, folders, patterns or archives{passed}")
+        if at.links:
+            say(f"{place}: {at.links}")
+        found += at.pictures
     return found
 
 
@@ -79,41 +100,49 @@ def _decoded(decode: Callable[[Content], Decoded], content: Content | Unreadable
     return content if isinstance(content, UnreadableImage) else decode(content)
 
 
-def _at(place: str, limits: Limits) -> list[Picture]:
+def _at(place: str, limits: Limits, *, follow: bool) -> Found:
     path = Path(os.path.expanduser(place))  # noqa: PTH111 -- pathlib's raises where there is no such user
     if path.is_dir():
-        return list(_in_folder(path, limits))
+        return _in_folder(path, limits, follow=follow)
     if archives.is_archive(path) and path.is_file():
-        return list(_in_archive(path, limits))
-    if not os.path.lexists(path) and glob.has_magic(place):
-        matching = sorted(glob.glob(str(path), recursive=True))  # noqa: PTH207
-        found = (picture for each in matching for picture in _at(each, limits))
-        return list({picture.name: picture for picture in found}.values())  # `new/**` matches folders and files
-    return [Picture(str(path), partial(read_file, path, limits))]
+        return _in_archive(path, limits)
+    if not os.path.lexists(path) and is_pattern(place):
+        found = [_at(str(each), limits, follow=follow) for each in matching(path, follow=follow)]
+        named = {picture.name: picture for at in found for picture in at.pictures}  # a folder, and what is in it
+        return Found(list(named.values()), "; ".join(dict.fromkeys(at.links for at in found if at.links)))
+    return Found([Picture(str(path), partial(read_file, path, limits))])
 
 
-def _in_folder(folder: Path, limits: Limits) -> Iterator[Picture]:
-    for entry, _ in walk(folder, ""):
-        if entry.kind == "file" and ignore_rule(entry) is None:
-            path = folder / entry.path
-            yield Picture(str(path), partial(read_file, path, limits))
+def _in_folder(folder: Path, limits: Limits, *, follow: bool) -> Found:
+    every = list(walk(folder, "", follow=follow))
+    found = [(entry, status) for entry, status in every if entry.kind == "file" and ignore_rule(entry) is None]
+    read = {identity(status) for entry, status in found if not entry.linked}
+    pictures = []
+    for entry, status in found:
+        if entry.linked and identity(status) in read:
+            continue
+        read.add(identity(status))
+        path = folder / entry.path
+        pictures.append(Picture(str(path), partial(read_file, path, limits)))
+    links = sum(entry.kind == "link" and ignore_rule(entry) == LINK for entry, _ in every)
+    return Found(pictures, hint({LINK: links}, packed=False))
 
 
-def _in_archive(path: Path, limits: Limits) -> Iterator[Picture]:
-    records, fetch = archives.open_files(path, limits)
-    for record in records:
-        yield Picture(f"{path}/{record.path}", partial(fetch, record))
+def _in_archive(path: Path, limits: Limits) -> Found:
+    records, fetch, links = archives.open_files(path, limits)
+    pictures = [Picture(f"{path}/{record.path}", partial(fetch, record)) for record in records]
+    return Found(pictures, hint({LINK: links}, packed=True))
 
 
-def _from_stdin(stdin: BinaryIO, limits: Limits) -> list[Picture]:
+def _from_stdin(stdin: BinaryIO, limits: Limits) -> Found:
     content = stdin.read(limits.bytes + 1)
     try:
         read_header(content, limits)
     except UnreadableImage as error:
         lines = _lines(content) if error.reason == "unsupported" else []
         if lines:
-            return [Picture(line, partial(read_file, Path(line), limits)) for line in lines]
-    return [Picture(STDIN_NAME, lambda: content)] if content else []
+            return Found([Picture(line, partial(read_file, Path(line), limits)) for line in lines])
+    return Found([Picture(STDIN_NAME, lambda: content)] if content else [])
 
 
 def _lines(content: bytes) -> list[str]:

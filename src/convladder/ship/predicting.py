@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
@@ -35,9 +35,16 @@ def open_place(place: Path, threads: int | None = None, console: Console | None 
     return Predictor.open(place, threads)
 
 
-def find(places: Sequence[str], predictor: Predictor, stdin: BinaryIO) -> list[Picture]:
+def find(
+    places: Sequence[str],
+    predictor: Predictor,
+    stdin: BinaryIO,
+    *,
+    follow: bool = False,
+    say: Callable[[str], None] = lambda text: None,
+) -> list[Picture]:
     """Return the pictures at these places (see `pictures.find`), but for bundles that lie among them."""
-    found = pictures.find(places, predictor.contents.limits, stdin)
+    found = pictures.find(places, predictor.contents.limits, stdin, follow=follow, say=say)
     return [picture for picture in found if not picture.name.endswith(SUFFIX)]
 
 
