@@ -158,6 +158,22 @@ def test_addresses_and_foreign_paths_are_found_by_name_or_say_what_to_do(place: 
         opened(table)
 
 
+def test_addresses_that_are_none_are_missing_like_others(place: Write) -> None:
+    odd = [
+        "http://[/b.jpg",
+        "https://host/%00.jpg",
+        "https://host/..%2f..%2fetc",
+        "https://host",
+        "s3://",
+        "x://%",
+    ]
+    lines = "".join(f"{each},dog\n" for each in odd)
+    root = place("1.jpg", set_dot_csv="path,label\nhttps://host/1.jpg,cat\n" + lines)
+    checked = check(Data(source=str(root / "set.csv")))
+    assert [record.path for record in checked.bank.records] == ["1.jpg"]
+    assert {each.reason for each in checked.bank.rejections} == {"missing"}
+
+
 def test_an_address_among_files_is_refused(place: Write) -> None:
     root = place("a.jpg", set_dot_csv="path,label\na.jpg,cat\nhttps://host/b.jpg,dog\n")
     with pytest.raises(
