@@ -13,6 +13,7 @@ import pytest
 
 from conftest import write_image
 from convladder.config import Data
+from convladder.data import table_files
 from convladder.data.dataset import check, load
 from convladder.data.opening import open_source, open_values
 from convladder.data.sources import Source
@@ -626,3 +627,9 @@ def test_a_text_file_that_is_no_list_says_what_is_expected(place: Write) -> None
     root = place("1.jpg", notes_dot_txt="hello\n")
     with pytest.raises(DataError, match=r"which has synsets\.txt beside it"):
         opened(root / "notes.txt")
+
+
+def test_every_form_of_file_is_in_the_docs() -> None:
+    text = (Path(__file__).parents[1] / "docs" / "data.md").read_text(encoding="utf-8")
+    for suffix in table_files.SUFFIXES:
+        assert suffix in text
