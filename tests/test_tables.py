@@ -13,6 +13,7 @@ import pytest
 
 from conftest import write_image
 from convladder.config import Data
+from convladder.data import table_files
 from convladder.data.dataset import check, load
 from convladder.data.opening import open_source, open_values
 from convladder.data.sources import Source
@@ -156,6 +157,22 @@ def test_addresses_and_foreign_paths_are_found_by_name_or_say_what_to_do(place: 
     said = "leads out of" if written.startswith("..") else said
     with pytest.raises(DataError, match=rf"rows 2 \(.*{said}.*--image-root"):
         opened(table)
+
+
+def test_addresses_that_are_none_are_missing_like_others(place: Write) -> None:
+    odd = [
+        "http://[/b.jpg",
+        "https://host/%00.jpg",
+        "https://host/..%2f..%2fetc",
+        "https://host",
+        "s3://",
+        "x://%",
+    ]
+    lines = "".join(f"{each},dog\n" for each in odd)
+    root = place("1.jpg", set_dot_csv="path,label\nhttps://host/1.jpg,cat\n" + lines)
+    checked = check(Data(source=str(root / "set.csv")))
+    assert [record.path for record in checked.bank.records] == ["1.jpg"]
+    assert {each.reason for each in checked.bank.rejections} == {"missing"}
 
 
 def test_an_address_among_files_is_refused(place: Write) -> None:
@@ -610,3 +627,9 @@ def test_a_text_file_that_is_no_list_says_what_is_expected(place: Write) -> None
     root = place("1.jpg", notes_dot_txt="hello\n")
     with pytest.raises(DataError, match=r"which has synsets\.txt beside it"):
         opened(root / "notes.txt")
+
+
+def test_every_form_of_file_is_in_the_docs() -> None:
+    text = (Path(__file__).parents[1] / "docs" / "data.md").read_text(encoding="utf-8")
+    for suffix in table_files.SUFFIXES:
+        assert suffix in text

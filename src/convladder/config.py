@@ -22,9 +22,10 @@ from convladder.errors import ExperimentError
 
 LARGEST_SEED = 2**32 - 1  # that NumPy and Keras take
 LARGEST = 2**31 - 1  # of a count: TensorFlow's and NumPy's counters have 32 bits in places
+LARGEST_AMOUNT = 2**63 - 1  # of what is counted in 64 bits
 
 Positive = Annotated[int, Field(gt=0, le=LARGEST)]
-Amount = Annotated[int, Field(gt=0, le=2**63 - 1)]  # of pixels or bytes
+Amount = Annotated[int, Field(gt=0, le=LARGEST_AMOUNT)]  # of pixels or bytes
 Blocks = Annotated[int, Field(ge=0, le=1000)]
 Side = Annotated[int, Field(gt=0, le=4096)]  # pixels
 Units = Annotated[int, Field(gt=0, le=16384)]
@@ -93,7 +94,7 @@ class Data(Settings):
         None, ge=2, le=100, description="cross-validation: test each of so many parts in turn"
     )
     fold: int = Field(0, ge=0, lt=100, description="which part is the test split, from 0")
-    split_seed: int = Field(0, ge=0, le=2**63 - 1, description="draws the split and the subset of a limit")
+    split_seed: int = Field(0, ge=0, le=LARGEST_AMOUNT, description="draws the split and the subset of a limit")
     limit: Positive | None = Field(None, description="use a stratified subset of so many images")
 
     @field_validator("group_pattern", "label_pattern")

@@ -113,12 +113,9 @@ def why_foreign(paths: Sequence[str]) -> str:
 
 def _tails(path: str) -> list[Tail]:
     """Return what the path of an image may end in, the likeliest first."""
-    if ADDRESS.match(path):
-        parts = _parts(unquote(urlsplit(path).path)) or _parts(path)
-        return [Tail(parts, 1)] if parts else []
-    if "/data/local-files/" in path and "d" in (query := parse_qs(urlsplit(path).query)):
-        parts = _parts(query["d"][0])  # as Label Studio serves files of its own machine
-        return [Tail(parts, 1)] if parts else []
+    parts = _parts_of_address(path)
+    if parts:
+        return [Tail(parts, 1)]
     parts = _parts(path)
     foreign = is_foreign(path) or ".." in path.replace("\\", "/").split("/")
     tails = [Tail(parts, 1 if foreign else len(parts))] if parts else []
@@ -128,8 +125,20 @@ def _tails(path: str) -> list[Tail]:
     return tails
 
 
+def _parts_of_address(path: str) -> tuple[str, ...]:
+    """Return the parts of the path in an address, also of one that Label Studio serves; none where it is none."""
+    try:
+        address = urlsplit(path)
+    except ValueError:  # such as http://[
+        return ()
+    served = parse_qs(address.query).get("d", [""])[0] if "/data/local-files/" in path else ""
+    if served or not ADDRESS.match(path):
+        return _parts(served)
+    return _parts(unquote(address.path))
+
+
 def _parts(path: str) -> tuple[str, ...]:
-    path = _DRIVE.sub("/", path, count=1).replace("\\", "/")
+    path = _DRIVE.sub("/", path, count=1).replace("\\", "/").replace("\0", "")
     return tuple(part for part in path.split("/") if part not in ("", ".", ".."))
 
 

@@ -97,29 +97,30 @@ def rows_of(cells: Cells, settings: Data) -> Rows:
     strange = [column for column in cells.columns if not is_unicode(column)]
     if strange:
         raise DataError(f"{cells.name}: the column name {readable(strange[0])} is not UTF-8: {SAVE_AS_UTF8}")
-    wanted = {
-        "path": settings.path_column,
-        "split": settings.split_column,
-        "group": settings.group_column,
-    }
-    columns = {
-        role: find_column(cells.columns, cells.name, role, name, needed=role == "path")
-        for role, name in wanted.items()
-    }
+    columns = _columns(cells, settings)
+    paths, splits, groups = (_texts(cells, columns[role]) for role in ("path", "split", "group"))
     taken = {column for column in columns.values() if column is not None}
-    texts = {
-        role: [""] * len(cells.numbers) if column is None else cells.column(cells.columns.index(column))
-        for role, column in columns.items()
-    }
-    labels = find_labels(cells, texts["path"], taken, settings.label_column)
-    values = zip(cells.numbers, texts["path"], labels.texts, texts["split"], texts["group"], strict=True)
-    rows = [Row(*each) for each in values]
-    without = [row for row in rows if labels.optional and not row.label]
-    passed = [Ignored(f"{row.path} (row {row.number})", UNLABELLED) for row in without]
+    labels = find_labels(cells, paths, taken, settings.label_column)
+    rows = [Row(*each) for each in zip(cells.numbers, paths, labels.texts, splits, groups, strict=True)]
+    unlabelled = [row for row in rows if labels.optional and not row.label]
+    passed = [Ignored(f"{row.path} (row {row.number})", UNLABELLED) for row in unlabelled]
     passed += [Ignored(f"row {number}", "empty row") for number in cells.blank]
     kept = [row for row in rows if row.label or not labels.optional]
     notes = (labels.note,) if labels.note else ()
     return Rows(cells.name, tuple(kept), (*cells.passed, *passed), notes)
+
+
+def _columns(cells: Cells, settings: Data) -> dict[str, str | None]:
+    """Return the columns of paths, splits and groups. Raises DataError where there are no paths."""
+    wanted = {"path": settings.path_column, "split": settings.split_column, "group": settings.group_column}
+    return {
+        role: find_column(cells.columns, cells.name, role, name, needed=role == "path")
+        for role, name in wanted.items()
+    }
+
+
+def _texts(cells: Cells, column: str | None) -> list[str]:
+    return [""] * len(cells.numbers) if column is None else cells.column(cells.columns.index(column))
 
 
 def _list(table: Rows, root: Path) -> tuple[Listing, str]:
