@@ -268,7 +268,7 @@ def test_a_file_named_again_with_another_split_or_group_says_which(write: Write)
         ("path,label\n", "has no rows"),
         ("path,label,split\n" + rows(extra=lambda number: ",holdout"), "no known split"),
         ("path,label,split\n" + rows(extra=lambda number: ",train" if number else ","), "no known split"),
-        ("path,label,split\n" + rows(extra=lambda number: ",test"), "none is 'train'"),
+        ("path,label,split\n" + rows(extra=lambda number: ",test"), "no 'train' folder or split"),
     ],
 )
 def test_a_table_that_cannot_be_one_says_why(write: Write, text: str, said: str) -> None:

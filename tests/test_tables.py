@@ -629,6 +629,13 @@ def test_a_text_file_that_is_no_list_says_what_is_expected(place: Write) -> None
         opened(root / "notes.txt")
 
 
+def test_a_table_of_test_images_alone_can_be_checked(place: Write) -> None:
+    root = place("1.png", "2.png", set_dot_csv="path,label,split\n1.png,cat,test\n2.png,dog,eval\n")
+    assert check(Data(source=str(root / "set.csv"))).splits == ["test"]
+    with pytest.raises(DataError, match="no 'train' folder or split"):
+        load(str(root / "set.csv"))
+
+
 def test_every_form_of_file_is_in_the_docs() -> None:
     text = (Path(__file__).parents[1] / "docs" / "data.md").read_text(encoding="utf-8")
     for suffix in table_files.SUFFIXES:
