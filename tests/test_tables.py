@@ -344,6 +344,11 @@ def test_metadata_at_the_root_names_the_splits_by_the_folders_of_its_paths(place
 def test_metadata_without_a_class_leaves_class_folders_as_they_are(place: Write) -> None:
     root = place("cat/1.png", "dog/2.png", metadata_dot_csv="file_name,text,width\ncat/1.png,a cat,3\n")
     assert found(root) == {"cat/1.png": "cat", "dog/2.png": "dog"}
+    assert "metadata.csv has no column for the label" in opened(root).notes[-1]
+    (root / "metadata.csv").write_text("file_name,label\ncat/1.png,a, cat\n")
+    assert found(root) == {"cat/1.png": "cat", "dog/2.png": "dog"}
+    assert "the classes are those of the folders, not of a table: cannot read" in opened(root).notes[-1]
+    (root / "metadata.csv").write_text("file_name,text,width\n1.png,a cat,3\n")
     shutil.move(root / "cat/1.png", root / "1.png")
     shutil.rmtree(root / "cat")
     shutil.rmtree(root / "dog")
@@ -369,6 +374,12 @@ def test_an_archive_of_class_folders_may_hold_metadata_too(place: Write) -> None
     (root / "set/metadata.csv").write_text("file_name,text\ntrain/cat/1.png,a cat\n")
     packed = shutil.make_archive(str(root / "packed"), "zip", root / "set")
     assert found(Path(packed)) == {"train/cat/1.png": "cat", "train/dog/2.png": "dog"}
+
+
+def test_metadata_that_cannot_be_read_is_no_reason_to_take_splits_for_classes(place: Write) -> None:
+    root = place("train/1.png", "test/2.png", metadata_dot_csv="file_name,a,b\ntrain/1.png,1,1\ntest/2.png,0,1\n")
+    with pytest.raises(DataError, match="1 row has more than one class"):
+        opened(root)
 
 
 # Label Studio

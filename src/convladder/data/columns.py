@@ -32,6 +32,10 @@ USUAL_NAMES = {
 }
 
 
+class NoColumn(DataError):
+    """A table has no column that can be what is needed, and none was named."""
+
+
 def find_column(
     columns: Sequence[str], name: str, role: str, wanted: str | None, *, needed: bool = False
 ) -> str | None:
@@ -43,7 +47,7 @@ def find_column(
     lowered = {column.strip().lower().replace(" ", "_"): column for column in reversed(columns)}
     found = next((lowered[usual] for usual in USUAL_NAMES[role] if usual in lowered), None)
     if found is None and needed:
-        raise DataError(
+        raise NoColumn(
             f"{name} has no column for the {role} (it has {list_names(columns)}): "
             f"name one {role!r}, or give --{role}-column (data.{role}_column)"
         )

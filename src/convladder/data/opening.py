@@ -102,10 +102,15 @@ def _open_folder(root: Path, settings: Data, limits: Limits) -> Source:
     _refuse_table_options(settings, ("image_root",) if opened else TABLE_OPTIONS)
     if opened:
         return _following(opened, settings)
-    try:
+    if not why_not:
         return folder.open_folder(root, settings, limits)
+    try:
+        opened = folder.open_folder(root, settings, limits)
     except DataError as error:
-        raise DataError(f"{error} ({why_not})" if why_not else str(error)) from None
+        raise DataError(f"{error} ({why_not})") from None
+    return replace(
+        opened, notes=(*opened.notes, f"the classes are those of the folders, not of a table: {why_not}")
+    )
 
 
 def _following(table: Source, settings: Data) -> Source:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from convladder.config import Data
 from convladder.data import table_files
+from convladder.data.columns import NoColumn
 from convladder.data.cvat import CLASS_LIST
 from convladder.data.entries import ignore_rule
 from convladder.data.folder import walk
@@ -20,7 +21,7 @@ from convladder.data.images import Limits
 from convladder.data.layout import readable
 from convladder.data.manifest import Row, Rows, open_rows, rows_of
 from convladder.data.sources import SPLIT_NAMES, Source
-from convladder.data.table_names import CLASSES, CVAT_IMAGES, CVAT_XML, METADATA, is_image
+from convladder.data.table_names import CLASSES, CVAT_IMAGES, CVAT_XML, METADATA, has_class_folders, is_image
 from convladder.errors import DataError
 
 
@@ -34,21 +35,21 @@ class Part:
 
 
 def open_tables(root: Path, settings: Data, limits: Limits) -> tuple[Source | None, str]:
-    """Open a folder by its tables; None, and why, where it has none, or where they say no class.
+    """Open a folder by its tables; None, and why, where it has none, or where its folders may be the classes.
 
-    Raises DataError where they do, and cannot be read.
+    Raises DataError.
     """
     parts = _find(root)
     if not parts:
         return None, ""
     try:
         tables = [rows_of(table_files.read(part.file), settings) for part in parts]
-    except DataError as error:
-        if parts[0].file.name not in METADATA:
+        return open_rows(_join(str(root), parts, tables), str(root), root, limits, beside=_images(root)), ""
+    except DataError as error:  # metadata may be captions, and lie beside folders that are classes
+        captions = isinstance(error, NoColumn) or has_class_folders(list(_images(root)))
+        if parts[0].file.name not in METADATA or not captions:
             raise
-        return None, str(error)  # such metadata may be captions, beside folders that are classes
-    joined = _join(str(root), parts, tables)
-    return open_rows(joined, str(root), root, limits, beside=_images(root)), ""
+        return None, str(error)
 
 
 def _find(root: Path) -> list[Part]:

@@ -35,11 +35,12 @@ def table_in(paths: Iterable[str]) -> str | None:
             return path
         if name == CVAT_XML and images and all(each.startswith(f"{CVAT_IMAGES}/") for each in images):
             return path
-        if name in METADATA and images and not _has_class_folders(images):
+        if name in METADATA and images and not has_class_folders(images):
             return path
     return None
 
 
-def _has_class_folders(images: Sequence[str]) -> bool:
+def has_class_folders(images: Sequence[str]) -> bool:
+    """Whether images lie in two folders or more whose names may be classes."""
     holders = {image.split("/")[-2].lower() for image in images if "/" in image}
     return len(holders - _NO_CLASSES) > 1
