@@ -106,18 +106,17 @@ def check(checked: Check, page: Path | None, *, json_wanted: bool) -> None:
         listed = [f"{value} {count:,}" for value, count in list(found.items())[:MOST_PROPERTIES]]
         more = f", and {len(found) - MOST_PROPERTIES} others" if len(found) > MOST_PROPERTIES else ""
         output.print(f"{what}s: {', '.join(listed)}{more}", style="dim", soft_wrap=True, markup=False)
-    for rule, count in count_ignored(checked.ignored).items():
-        first = next(each.path for each in checked.ignored if each.rule == rule)
-        output.print(f"ignored: {count:,} {rule} ({first})", style="dim", soft_wrap=True, markup=False)
-    for note in checked.notes:
-        output.print(note, style="dim", soft_wrap=True, markup=False)
-    if checked.groups:
-        output.print(checked.groups, style="dim", soft_wrap=True, markup=False)
+    ignored = [
+        f"ignored: {count:,} {rule} ({next(each.path for each in checked.ignored if each.rule == rule)})"
+        for rule, count in count_ignored(checked.ignored).items()
+    ]
+    for line in (*ignored, *checked.notes, *filter(None, [checked.groups])):
+        output.print(line, style="dim", soft_wrap=True, markup=False)
     if checked.findings:
         output.print("", _findings(checked.findings), "", sep="\n")
-    for finding in checked.findings:
-        if finding.code == "links":
-            output.print(finding.advice, soft_wrap=True, markup=False)
+    of_links = [finding.advice for finding in checked.findings if finding.code == "links"]
+    if of_links:
+        output.print(of_links[0], soft_wrap=True, markup=False)
     output.print(checked.headline(), soft_wrap=True, markup=False)
     if page:
         _report(page)

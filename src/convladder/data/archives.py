@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import lzma
 import posixpath
 import stat
@@ -21,7 +22,7 @@ from convladder.data.beside import BESIDE, COMPANIONS, HOLDERS
 from convladder.data.entries import HARD_LINK, LINK, TEXT, Entry, Kind, LeadsTo, ignore_rule
 from convladder.data.images import Limits
 from convladder.data.layout import lay_out
-from convladder.data.sources import PACKED, SPLIT_NAMES, Fetch, Ignored, Record, Source
+from convladder.data.sources import PACKED, SPLIT_NAMES, Fetch, Ignored, Listing, Record, Source
 from convladder.data.table_names import table_in
 from convladder.errors import DataError, UnreadableImage
 
@@ -80,7 +81,7 @@ def open_archive(path: Path, settings: Data, limits: Limits) -> Source:
     return Source(
         name=str(path),
         kind=f"{layout.kind}{PACKED}",
-        fingerprint=_version(path),
+        fingerprint=_fingerprint(path, listing),
         listing=lambda: listing,
         fetch=_fetch_from(path, compressed, limits),
         picklable=not compressed,
@@ -119,6 +120,14 @@ def _fetch_from(path: Path, compressed: bool, limits: Limits) -> Fetch:
 def _version(path: Path) -> str:
     status = path.stat()
     return f"{path.name} {status.st_size} {status.st_mtime_ns}"
+
+
+def _fingerprint(path: Path, listing: Listing) -> str:
+    """Return what changes with the file, and with how its folders are read."""
+    digest = hashlib.sha256(f"{_version(path)} {listing.class_names!r}".encode(errors="surrogateescape"))
+    for record in listing.records:
+        digest.update(repr(record).encode(errors="surrogateescape"))
+    return digest.hexdigest()
 
 
 def _is_zip(path: Path) -> bool:

@@ -60,7 +60,10 @@ def put_text_aside(tree: Tree, aside: Aside, parent: str = "") -> None:
 
 
 def put_companions_aside(tree: Tree, names: Sequence[str], aside: Aside) -> str | None:
-    """Pass over annotations and masks beside the one folder of images; return its name, None where there is none."""
+    """Pass over annotations and masks beside the one folder of images; return its name.
+
+    None where there is no such folder. Raises DataError where it has no class folders.
+    """
     holders = [name for name in names if name.lower() in HOLDERS]
     others = [name for name in names if name not in holders]
     told = others or aside.rules

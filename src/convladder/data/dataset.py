@@ -175,12 +175,13 @@ def _split_up(settings: Data, bank: Bank, notes: tuple[str, ...], source: Source
         only = bank.class_names[0]
         raise DataError(f"{bank.source} has one class only ({only!r}): a classifier needs two or more")
     bank, of_groups = together.name_groups(bank, settings.group_pattern)
-    of_untrained = remarks.of_untrained(bank)
+    if settings.folds is None:
+        remarks.refuse_untrained(bank)
     bank, of_leaks = _settle_leaks(bank, settings)
     of_leaks += remarks.of_conflicts(bank)
     groups = together.groups_of(bank)
     splits, of_splits = _split(bank, groups, settings)
-    said = (*decisions, *of_groups, *of_untrained, *of_leaks, *of_splits)
+    said = (*decisions, *of_groups, *of_leaks, *of_splits)
     return Dataset(settings, bank, splits, notes, said, groups, source)
 
 

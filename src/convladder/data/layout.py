@@ -46,8 +46,8 @@ class Layout:
 class _Order:
     """How the folders name classes and splits.
 
-    parents : the folders whose folders are classes. name : gives the class and the split of the folders that a file
-    is in, None where they name no class.
+    parents : the folders whose folders are classes.
+    name : gives the class and the split of the folders that a file is in, None where they name no class.
     """
 
     kind: LayoutKind
@@ -60,7 +60,8 @@ def lay_out(
 ) -> Layout:
     """Read the entries below `root` as images of classes. Raises DataError where they are none.
 
-    within : the folder that `root` is in, where it could be given in its place. packed : whether this is an archive.
+    within : the folder that `root` is in, where it could be given in its place.
+    packed : whether this is an archive.
     """
     settings = settings or Data()
     tree = Tree(root, entries)
@@ -108,6 +109,9 @@ def _order_of_classes(tree: Tree, names: list[str], aside: Aside, *, leaf: bool)
         raise DataError(
             f"{tree.root} holds one folder that has folders itself{beside}: did you mean {tree.root}/{names[0]}?"
         )
+    said = hint(sorted(tree.paths_below(names[0]))) if len(names) == 1 else ""
+    if said:
+        raise DataError(f"{tree.root} has one class folder only ({names[0]!r}): {said}")
     splits = _leaf_splits(tree, aside) if leaf else inner_splits(tree, names)
     if not splits:
         _tell_of_words(names, aside)

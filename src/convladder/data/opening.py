@@ -5,12 +5,15 @@ from __future__ import annotations
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 from convladder.config import Data
 from convladder.data.images import Limits
-from convladder.data.sources import Source
+from convladder.data.sources import Content, Source
 from convladder.errors import DataError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 EXPECTED = "a folder of class folders, a .zip or .tar archive of it, a table of paths and labels (.csv, .tsv, \
 .jsonl, .json, .xml or .txt; see docs/data.md), an .npz file, a .parquet file or a folder of them, hf:NAME of the \
@@ -114,10 +117,10 @@ def _open_folder(root: Path, settings: Data, limits: Limits) -> Source:
 
 
 def _following(table: Source, settings: Data) -> Source:
-    """Return a table of paths that follows links also where they lead out of its folder, if the settings say so."""
+    """Return a table of paths that, if the settings say so, follows links that lead out of its folder, too."""
     if not settings.follow_links:
         return table
-    fetch = partial(table.fetch, follow=True)
+    fetch = partial(cast("Callable[..., Content]", table.fetch), follow=True)  # `folder.fetch_within`
     return replace(table, fetch=fetch, fingerprint=f"{table.fingerprint} links followed")
 
 

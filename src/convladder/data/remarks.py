@@ -83,25 +83,25 @@ def refuse_no_train(source: str, records: Sequence[Record]) -> None:
     if splits and splits.isdisjoint({"", "train"}):
         named = " and ".join(sorted(splits))
         raise DataError(
-            f"{source} has {named} images but no 'train' folder or split: add one to train, or give one class folder "
+            f"{source} has {named} images but no 'train' folder or split: add one, or give one class folder "
             "around all images; `convladder evaluate RUN --data` takes it as it is"
         )
 
 
-def of_untrained(bank: Bank) -> list[str]:
-    """Say which classes the split for training lacks. Raises DataError where it has fewer than two."""
-    of_train = [record.label for record in bank.records if record.split in ("", "train")]
-    counts = np.bincount(of_train, minlength=len(bank.class_names))
-    lacking = [name for name, count in zip(bank.class_names, counts, strict=True) if not count]
+def refuse_untrained(bank: Bank) -> None:
+    """Raise DataError where named splits leave a class without images to train on."""
+    labels = {record.label for record in bank.records if record.split in ("", "train")}
+    lacking = [name for label, name in enumerate(bank.class_names) if label not in labels]
     if not lacking:
-        return []
-    listed = ", ".join(lacking[:MOST_NAMED]) + (", …" if len(lacking) > MOST_NAMED else "")
-    if len(bank.class_names) - len(lacking) < 2:
+        return
+    listed = ", ".join(map(repr, lacking[:MOST_NAMED])) + (", …" if len(lacking) > MOST_NAMED else "")
+    if len(labels) < 2:
         raise DataError(
-            f"{bank.source} has fewer than two classes in train (none of {listed}): a classifier learns from examples of "
-            "each class, so move some of them to train"
+            f"{bank.source} has fewer than two classes in train (none of {listed}): a classifier learns from "
+            "examples of each class, so move some of them to train"
         )
-    return [
-        f"train has no image of {listed}: a class that is not trained is never predicted; leave it out with "
-        "--classes, or add images"
-    ]
+    classes = "class" if len(lacking) == 1 else "classes"
+    raise DataError(
+        f"{bank.source} has no image of {classes} {listed} in train: add images there (or raise --limit), or leave "
+        f"the {classes} out with --classes"
+    )

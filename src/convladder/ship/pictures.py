@@ -54,9 +54,9 @@ def find(
     """Return the pictures at these places, in their order.
 
     A place is a file, a folder with all below it, a pattern such as `new/*.jpg`, a .zip or .tar archive, or `-`:
-    an image on standard input, or the paths of some, one a line. Links in folders are followed if `follow` says so,
-    else `say` is told of them; a link that is given itself is always followed. Raises DataError where a place has
-    none.
+    an image on standard input, or the paths of some, one a line. Links in folders are followed if `follow` says
+    so, else `say` is told of them; a link that is given itself is always followed. Raises DataError where a place
+    has none.
     """
     found: list[Picture] = []
     for place in places:
