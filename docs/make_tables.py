@@ -7,7 +7,7 @@ from pathlib import Path
 from pydantic_core import PydanticUndefined
 
 from convladder.backbones import AS_BACKBONE
-from convladder.config import Experiment, Settings
+from convladder.config import LARGEST, LARGEST_AMOUNT, Experiment, Settings
 from convladder.ladder import BUILT_IN, Ladder, load_ladder
 from convladder.trial import measure_cost
 
@@ -50,7 +50,8 @@ def _values(schema: dict[str, object]) -> str:
     if "const" in schema:
         return f"`{schema['const']}`"
     if schema.get("type") == "array":
-        return "a list of numbers"
+        item = schema.get("items", {})
+        return "a list of texts" if item.get("type") == "string" else "a list of numbers"  # type: ignore[attr-defined]
     words = {
         "integer": "whole number",
         "number": "number",
@@ -59,8 +60,13 @@ def _values(schema: dict[str, object]) -> str:
         "null": "none",
     }
     bounds = {"minimum": "≥", "exclusiveMinimum": ">", "maximum": "≤", "exclusiveMaximum": "<"}
-    limits = [f"{sign} {schema[bound]:g}" for bound, sign in bounds.items() if bound in schema]
+    told = {bound: schema[bound] for bound in bounds if schema.get(bound) not in (None, LARGEST, LARGEST_AMOUNT)}
+    limits = [f"{bounds[bound]} {_number(value)}" for bound, value in told.items()]
     return " ".join([words[str(schema["type"])], ", ".join(limits)]).strip()
+
+
+def _number(value: object) -> str:
+    return f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def ladders_page() -> str:

@@ -1,9 +1,17 @@
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import keras
+import numpy as np
 import pytest
 
-from convladder.config import Experiment, difference, flatten, parse_assignments
+import convladder as cl
+from convladder.config import LARGEST_SEED, Experiment, Settings, difference, flatten, parse_assignments
 from convladder.errors import ExperimentError
+from convladder.training import augment
+from convladder.training.feed import epoch_order
 
 
 def test_json_round_trip() -> None:
@@ -51,6 +59,9 @@ def test_an_unknown_key_in_json_is_refused_with_the_nearest_name() -> None:
         ("model.dropout_dense", [0.1, 0.1, 0.1], "3 dropout rates for 2 layers"),
         ("data.test", 0.9, "data.test.*less than 0.5"),
         ("model.filters", [], "model.filters"),
+        ("seed", 2**32, r"seed: .*less than or equal to 4294967295 \(got 4294967296\)"),
+        ("train.epochs", 10**20, r"train.epochs: .*less than or equal to 2147483647"),
+        ("model.residual", [-1, 1], "model.residual.*greater than or equal to 0.*got -1"),
     ],
 )
 def test_a_value_out_of_range_is_refused_by_name(key: str, value: object, said: str) -> None:
@@ -85,3 +96,45 @@ def test_flatten_lists_every_setting_once() -> None:
     assert flat["train.batch_size"] == 32
     assert "seed" in flat
     assert "train" not in flat
+
+
+def integers(settings: type[Settings], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Yield the dotted key and the schema of every setting that is a whole number, or a list of them."""
+    for name, schema in settings.model_json_schema(mode="validation")["properties"].items():
+        field = settings.model_fields[name].annotation
+        if isinstance(field, type) and issubclass(field, Settings):
+            yield from integers(field, f"{prefix}{name}.")
+        for each in schema.get("anyOf", [schema]):
+            for one in (each, each.get("items", {}), *each.get("prefixItems", [])):
+                if one.get("type") == "integer" and "enum" not in one:
+                    yield f"{prefix}{name}", one
+
+
+def test_every_whole_number_has_a_largest_one() -> None:
+    found = dict(integers(Experiment))
+    assert {"seed", "data.split_seed", "data.image_size", "model.filters", "train.epochs"} <= found.keys()
+    for key, schema in found.items():
+        least, most = schema.get("minimum", schema.get("exclusiveMinimum")), schema.get("maximum")
+        most = schema.get("exclusiveMaximum") if most is None else most
+        assert least is not None, key
+        assert most is not None, key
+        assert 0 <= least < most < 2**63, key
+
+
+def test_the_largest_seed_can_be_trained_with() -> None:
+    largest = Experiment().replace({"seed": LARGEST_SEED, "augmentation.flip": True})
+    keras.utils.set_random_seed(largest.seed)
+    (layer,) = augment.build(largest.augmentation, largest.seed)
+    assert layer(np.zeros((2, 4, 4, 1), np.float32), training=True).shape == (2, 4, 4, 1)
+    assert sorted(epoch_order(largest.seed, 0, 3)) == [0, 1, 2]
+
+
+@pytest.mark.parametrize("run", [cl.train, cl.climb, cl.tune])
+def test_a_seed_that_is_too_large_is_said_before_images_are_read(run: Callable[..., Any]) -> None:
+    with pytest.raises(ExperimentError, match="4294967295"):
+        run("no such folder", seed=2**32, quiet=True)
+    with pytest.raises(ExperimentError, match=r"seed.*(equal to|from) 0.*got -1"):
+        run("no such folder", seed=-1, quiet=True)
+    if run is not cl.train:
+        with pytest.raises(ExperimentError, match=r"(3|4) from 4294967294 on"):
+            run("no such folder", seed=2**32 - 2, seeds=3, quiet=True)

@@ -11,8 +11,8 @@ import pytest
 import convladder as cl
 from conftest import MakeFolder, write_image
 from convladder.config import Data
+from convladder.data.columns import USUAL_NAMES
 from convladder.data.dataset import check, load
-from convladder.data.manifest import USUAL_NAMES
 from convladder.data.opening import open_source, open_values
 from convladder.errors import DataError
 
@@ -188,9 +188,19 @@ def test_a_link_is_followed_only_below_the_root(write: Write, tmp_path: Path) ->
 
 
 def test_where_all_files_are_missing_the_folder_that_was_tried_is_named(write: Write, tmp_path: Path) -> None:
-    path = write("path,label\n" + rows().replace("images/", ""))
-    said = rf"none of its files is below {tmp_path}, such as a/000.png: .*--image-root \(data.image_root\)"
+    path = write("path,label\n" + rows().replace("images/a", "elsewhere/a").replace("images/b", "elsewhere/b"))
+    said = (
+        rf"none of its files is below {tmp_path}, such as elsewhere/a/000.png: .*--image-root \(data.image_root\)"
+    )
     with pytest.raises(DataError, match=said):
+        load(str(path))
+
+
+def test_paths_whose_folder_lies_deeper_are_found_there(write: Write, tmp_path: Path) -> None:
+    path = write("path,label\n" + rows().replace("images/", ""))
+    assert load(str(path)).bank.records[0].path == "images/a/000.png"
+    shutil.copytree(tmp_path / "images", tmp_path / "others")
+    with pytest.raises(DataError, match=r"may be images/a/000.png or others/a/000.png: .*--image-root"):
         load(str(path))
 
 
@@ -258,7 +268,7 @@ def test_a_file_named_again_with_another_split_or_group_says_which(write: Write)
         ("path,label\n", "has no rows"),
         ("path,label,split\n" + rows(extra=lambda number: ",holdout"), "no known split"),
         ("path,label,split\n" + rows(extra=lambda number: ",train" if number else ","), "no known split"),
-        ("path,label,split\n" + rows(extra=lambda number: ",test"), "none is 'train'"),
+        ("path,label,split\n" + rows(extra=lambda number: ",test"), "no 'train' folder or split"),
     ],
 )
 def test_a_table_that_cannot_be_one_says_why(write: Write, text: str, said: str) -> None:

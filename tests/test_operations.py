@@ -111,6 +111,20 @@ def test_operations_are_drawn_for_each_image_by_itself() -> None:
     assert np.array_equal(layer(images, training=False), images)
 
 
+@pytest.mark.parametrize("name", sorted(operations.COLOURS))
+def test_what_has_no_direction_is_not_undone_by_a_second_draw(name: str) -> None:
+    images = np.stack([pictures(1)[0]] * 40)
+    made = np.asarray(RandomOperations((name,), 2, 0.4, seed=0, name="x")(images, training=True))
+    same = sum(np.array_equal(each, images[0]) for each in made)
+    directed = name in ("brightness", "contrast", "colour", "sharpness")
+    assert (same > 0) == directed, (
+        "two draws of other signs cancel where a sign means a direction, and there alone"
+    )
+    if name in operations.UNDIRECTED:
+        twice = operations.COLOURS[name](images, np.full((40, 1, 1, 1), 0.8, np.float32))
+        assert np.array_equal(made, twice)
+
+
 def test_augmix_stays_near_to_the_image_and_is_anew_for_each() -> None:
     images = np.stack([pictures(1)[0]] * 50)
     layer = AugMix(0.3, seed=1)

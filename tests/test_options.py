@@ -8,6 +8,7 @@ import pytest
 from conftest import MakeFolder
 from convladder.errors import ExperimentError
 from convladder.options import READING, SPLITTING, as_settings
+from convladder.wording import listed
 from test_cli import convladder
 
 
@@ -18,6 +19,20 @@ def test_options_become_settings_of_the_data() -> None:
         "data.image_size": (48, 64),
         "data.folds": 5,
     }
+
+
+def test_a_class_name_that_holds_a_comma_takes_double_quotes(make_folder: MakeFolder) -> None:
+    names = ["tench, Tinca tinca", '5" nail', "cat"]
+    assert as_settings({"classes": '"tench, Tinca tinca", 5" nail,cat,'})["data.classes"] == names
+    assert as_settings({"classes": listed(names)})["data.classes"] == names, "as a message writes them"
+    with pytest.raises(ExperimentError, match="in double quotes where a name holds one"):
+        as_settings({"classes": '"tench, Tinca'})
+    root = make_folder(dict.fromkeys(names, 3))
+    done = convladder("check", str(root), "--classes", '"tench, Tinca tinca",cat', "--json")
+    assert json.loads(done.stdout)["classes"] == {"cat": {"": 3}, "tench, Tinca tinca": {"": 3}}
+    done = convladder("check", str(root), "--classes", "tench, Tinca tinca")
+    assert done.returncode == 2
+    assert """has no class 'tench': it has 5" nail, cat, "tench, Tinca tinca\"""" in done.stderr
 
 
 def test_each_option_is_a_setting() -> None:

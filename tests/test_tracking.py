@@ -59,13 +59,14 @@ def test_both_are_told_of_a_climb_and_of_a_training(tmp_path: Path) -> None:
             assert [(each.step, each.value) for each in logged] == list(enumerate(figures, start=1))
 
 
-def test_a_trial_that_is_gone_on_with_goes_on_in_its_mlflow_run(tmp_path: Path) -> None:
+@pytest.mark.parametrize("folder", ["seed-0", "Anna's \"best\" \\' run % _"])
+def test_a_trial_that_is_gone_on_with_goes_on_in_its_mlflow_run(tmp_path: Path, folder: str) -> None:
     uri, key = f"sqlite:///{tmp_path / 'mlflow.db'}", TrialKey("lenet5", 0)
     experiments = {key: cl.Experiment()}
     client = MlflowClient(tracking_uri=uri)
 
     def listen() -> MLflow:
-        return MLflow(uri, "climb", experiments, lambda key: tmp_path / "seed-0")
+        return MLflow(uri, "climb", experiments, lambda key: tmp_path / folder)
 
     def the_run() -> Any:
         experiment = client.get_experiment_by_name("climb")

@@ -2,22 +2,24 @@ from __future__ import annotations
 
 import mmap
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import fields, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import keras
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from convladder.config import Augmentation, Experiment
+from convladder.config import Augmentation, Experiment, Model, Train
 from convladder.data.dataset import Dataset
 from convladder.data.memory import MemoryBank
 from convladder.errors import ExperimentError, TrainingError
+from convladder.models import convnet
 from convladder.training import augment, feed, fit, lookup, losses, optimizer, pixels, steps
 from convladder.training.course import Course, lowers_rate
+from convladder.training.precision import computing_in
 from stops import assert_same_state, train_at_once, train_with_stops
 
 NO_IMAGES = np.zeros((1, 2, 2, 1), dtype=np.uint8)
@@ -94,6 +96,44 @@ def test_augmentation_depends_on_the_seed() -> None:
     settings = {"shift": 0.2, "brightness": 0.2}
     assert np.array_equal(apply(settings, probe(), seed=1), apply(settings, probe(), seed=1))
     assert not np.array_equal(apply(settings, probe(), seed=1), apply(settings, probe(), seed=2))
+
+
+def test_a_crop_may_be_wider_than_the_image() -> None:
+    images = probe(height=5, width=3)
+    cropped = apply({"crop": 9}, images)
+    assert cropped.shape == images.shape
+    for each, image in zip(cropped, images, strict=True):
+        assert set(each.ravel().tolist()) <= set(image.ravel().tolist()), "each pixel is one of the image's own"
+    assert np.array_equal(apply({"crop": 4}, probe(height=1, width=1)), probe(height=1, width=1))
+
+
+@pytest.mark.parametrize("name", get_args(Train.model_fields["optimizer"].annotation))
+def test_each_optimizer_is_the_one_of_its_name(name: str) -> None:
+    decay = 0 if name == "adam" else 0.1
+    made = optimizer.build(Train.model_validate({"optimizer": name, "weight_decay": decay}), steps=3)
+    assert type(made).__name__ == {"adam": "Adam", "adamw": "Adam", "sgd": "SGD"}[name]
+    assert made.weight_decay == (decay or None)
+
+
+@pytest.mark.parametrize(
+    ("setting", "use"),
+    [
+        ("optimizer", lambda settings: optimizer.build(settings, 3)),
+        ("schedule", lambda settings: optimizer.build(settings, 3)),
+        ("select", lambda settings: Course().kept_epoch(settings)),
+        ("precision", lambda settings: computing_in(settings.precision).__enter__()),
+    ],
+)
+def test_a_name_that_is_not_known_here_stands_for_nothing_else(setting: str, use: Callable[[Train], Any]) -> None:
+    with pytest.raises((AssertionError, KeyError), match="lion"):
+        use(Train.model_construct(**(dict(Train()) | {setting: "lion"})))
+
+
+@pytest.mark.parametrize("setting", ["preprocessing", "pooling", "head"])
+def test_a_name_of_a_layer_that_is_not_known_stands_for_no_other(setting: str) -> None:
+    model = Model.model_construct(**(dict(Model()) | {setting: "lion"}))
+    with pytest.raises((AssertionError, KeyError), match="lion"):
+        convnet.build(model, (28, 28, 1), 3)
 
 
 def test_the_order_of_an_epoch_is_a_function_of_seed_and_epoch() -> None:

@@ -334,6 +334,7 @@ def climb(
     if out:
         locks.check_unlocked(Path(out))
     load, seed_range = intake.loader(data, allow_rejects, reporter), range(seed, seed + seeds)
+    intake.check_seeds(seed, seeds)
     plan = climbing.make_plan(chosen, seed_range, settings, load, reporter.say)
     source = settings["data.source"]
     earlier = climbing.find_climb(Path("climbs"), plan) if out is None and not fresh else out

@@ -20,7 +20,13 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from convladder.errors import ExperimentError
 
-Positive = Annotated[int, Field(gt=0)]
+LARGEST_SEED = 2**32 - 1  # that NumPy and Keras take
+LARGEST = 2**31 - 1  # of a count: TensorFlow's and NumPy's counters have 32 bits in places
+LARGEST_AMOUNT = 2**63 - 1  # of what is counted in 64 bits
+
+Positive = Annotated[int, Field(gt=0, le=LARGEST)]
+Amount = Annotated[int, Field(gt=0, le=LARGEST_AMOUNT)]  # of pixels or bytes
+Blocks = Annotated[int, Field(ge=0, le=1000)]
 Side = Annotated[int, Field(gt=0, le=4096)]  # pixels
 Units = Annotated[int, Field(gt=0, le=16384)]
 Probability = Annotated[float, Field(ge=0, lt=1)]
@@ -46,7 +52,7 @@ class Data(Settings):
 
     source: str = Field(
         "digits",
-        description="a folder, an archive, a table (CSV, TSV), a Parquet or npz file, hf:NAME, or a built-in name",
+        description="a folder, an archive, a table, a Parquet or npz file, hf:NAME, or a built-in name",
     )
     path_column: str | None = Field(None, description="of a table, the column of paths; none: the usual names")
     label_column: str | None = Field(None, description="of a table, the column of labels; none: the usual names")
@@ -79,16 +85,16 @@ class Data(Settings):
     resize: Literal["pad", "crop", "stretch"] = Field("pad", description="how other shapes are brought to size")
     background: int = Field(128, ge=0, le=255, description="grey level behind transparency and padding")
     dct_scaling: bool = Field(True, description="decode photographs far larger than needed at a fraction")
-    max_pixels: Positive = Field(100_000_000, description="larger images are rejected")
-    max_bytes: Positive = Field(256 * 2**20, description="larger files are rejected")
+    max_pixels: Amount = Field(100_000_000, description="larger images are rejected")
+    max_bytes: Amount = Field(256 * 2**20, description="larger files are rejected")
     max_frames: Positive = Field(10_000, description="images of more frames are rejected; the first is taken")
     validation: float = Field(0.15, gt=0, lt=0.5, description="share cut off where the source has none")
     test: float = Field(0.15, gt=0, lt=0.5, description="share cut off where the source has none")
     folds: int | None = Field(
         None, ge=2, le=100, description="cross-validation: test each of so many parts in turn"
     )
-    fold: int = Field(0, ge=0, description="which part is the test split, from 0")
-    split_seed: int = Field(0, ge=0, description="draws the split and the subset of a limit")
+    fold: int = Field(0, ge=0, lt=100, description="which part is the test split, from 0")
+    split_seed: int = Field(0, ge=0, le=LARGEST_AMOUNT, description="draws the split and the subset of a limit")
     limit: Positive | None = Field(None, description="use a stratified subset of so many images")
 
     @field_validator("group_pattern", "label_pattern")
@@ -151,7 +157,9 @@ class Model(Settings):
     batch_norm_momentum: float = Field(
         0.9, ge=0, lt=1, description="share of the kept mean and variance that a step leaves; Keras's own is 0.99"
     )
-    residual: tuple[int, ...] = Field((), description="residual blocks of two 3x3 convolutions after each pooling")
+    residual: tuple[Blocks, ...] = Field(
+        (), description="residual blocks of two 3x3 convolutions after each pooling"
+    )
     squeeze: Positive | None = Field(
         None, description="squeeze and excitation: weigh maps by their means, over so many times fewer units"
     )
@@ -275,7 +283,7 @@ class Experiment(Settings):
     model: Model = Model()
     augmentation: Augmentation = Augmentation()
     train: Train = Train()
-    seed: int = Field(0, ge=0, description="of initial weights, order, augmentation and dropout")
+    seed: int = Field(0, ge=0, le=LARGEST_SEED, description="of initial weights, order, augmentation and dropout")
 
     @model_validator(mode="after")
     def _check_backbone(self) -> Self:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from convladder import backbones, backend, climbing, folders, progress
-from convladder.config import Data, Experiment
+from convladder.config import LARGEST_SEED, Data, Experiment
 from convladder.data import dataset as datasets
 from convladder.data import memory, opening
 from convladder.data.sources import Source
@@ -76,6 +76,17 @@ def check_counts(**counts: int | None) -> None:
     for name, count in counts.items():
         if count is not None and (not isinstance(count, int) or count < 1):
             raise ExperimentError(f"{name} is a number from 1 on; got {count!r}")
+
+
+def check_seeds(first: int, count: int) -> None:
+    """Raise ExperimentError where one of so many seeds cannot be: before any of them is trained."""
+    if not isinstance(first, int) or first < 0:
+        raise ExperimentError(f"a seed is a whole number from 0 to {LARGEST_SEED}; got {first!r}")
+    last = first + count - 1
+    if last > LARGEST_SEED:
+        raise ExperimentError(
+            f"the largest seed is {LARGEST_SEED}, and {count} from {first} on end at {last}: give a smaller --seed"
+        )
 
 
 def load_dataset(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import functools
 import inspect
 import re
@@ -24,7 +25,7 @@ TABLES = {
     "label_column": _option(str | None, "--label-column", "NAME", "Of a table: the column of labels."),
     "split_column": _option(str | None, "--split-column", "NAME", "Of a table: the column of splits."),
     "image_root": _option(
-        str | None, "--image-root", "DIR", "Of a table: where its paths start; default: its folder."
+        str | None, "--image-root", "DIR", "Of a table: the folder of its images; default: its own folder."
     ),
     "follow_links": Annotated[
         bool | None,
@@ -36,7 +37,12 @@ TABLES = {
     "label_pattern": _option(
         str | None, "--label-pattern", "REGEX", "What it finds in a path is the class, of files named by class."
     ),
-    "classes": _option(str | None, "--classes", "A,B,C", "Use these classes only."),
+    "classes": _option(
+        str | None,
+        "--classes",
+        "A,B,C",
+        "Use these classes only; a name that holds a comma in double quotes: '\"tench, Tinca tinca\",cat'.",
+    ),
 }
 READING = TABLES | {
     "group_column": _option(
@@ -88,10 +94,26 @@ def as_settings(given: dict[str, Any]) -> dict[str, Any]:
     """Return the options that were given as settings under their dotted keys. Raises ExperimentError."""
     settings = {f"data.{name}": value for name, value in given.items() if value is not None}
     if "data.classes" in settings:
-        settings["data.classes"] = [name.strip() for name in settings["data.classes"].split(",") if name.strip()]
+        settings["data.classes"] = parse_names(settings["data.classes"])
     if "data.image_size" in settings:
         settings["data.image_size"] = parse_size(settings["data.image_size"])
     return settings
+
+
+def parse_names(text: str) -> list[str]:
+    """Read names with commas between, as in a line of CSV. Raises ExperimentError.
+
+    >>> parse_names('cat, "tench, Tinca tinca"')
+    ['cat', 'tench, Tinca tinca']
+    """
+    try:
+        rows = list(csv.reader([text], skipinitialspace=True, strict=True))
+    except csv.Error as error:
+        raise ExperimentError(
+            f"--classes takes names with commas between, in double quotes where a name holds one, such as "
+            f"'\"tench, Tinca tinca\",cat'; got {text!r} ({error})"
+        ) from None
+    return [name.strip() for row in rows for name in row if name.strip()]
 
 
 def parse_size(text: str) -> tuple[int, int]:

@@ -113,6 +113,7 @@ class MLflow:
                 self._client = client(tracking_uri=uri)
                 found = self._client.get_experiment_by_name(name)
                 self._id = found.experiment_id if found else self._client.create_experiment(name)
+                self._earlier = self._runs_of_folders() if found else {}
         except ExperimentError:
             raise
         except Exception as error:
@@ -149,16 +150,33 @@ class MLflow:
     def _begin(self, key: TrialKey) -> str:
         """Return the run of a trial: a new one, or the one of a command before this one."""
         place = str(self._place(key).resolve())
-        earlier = self._client.search_runs([self._id], f"tags.folder = '{place}'", max_results=1)
+        earlier = self._earlier.get(place)
         if earlier:
-            run = str(earlier[0].info.run_id)
-            self._client.update_run(run, "RUNNING")
-            return run
+            self._client.update_run(earlier, "RUNNING")
+            return earlier
         name = f"{key.rung}, {key.name}"
         run = str(self._client.create_run(self._id, run_name=name, tags={"folder": place}).info.run_id)
+        self._earlier[place] = run
         for setting, value in flatten(self._experiments[key]).items():
             self._client.log_param(run, setting, value)
         return run
+
+    def _runs_of_folders(self) -> dict[str, str]:
+        """Return the newest run of each run folder, of commands before this one.
+
+        MLflow is not asked for a folder by name: its filters have no way to write every path, such as one with
+        an apostrophe.
+        """
+        newest: dict[str, str] = {}
+        token: str | None = None
+        while True:
+            page = self._client.search_runs([self._id], page_token=token)  # the newest first
+            for run in page:
+                if "folder" in run.data.tags:
+                    newest.setdefault(run.data.tags["folder"], str(run.info.run_id))
+            token = page.token
+            if not token:
+                return newest
 
 
 def _address(given: str) -> str:

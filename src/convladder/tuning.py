@@ -111,6 +111,7 @@ def tune(
     """
     reporter = progress.reporter(quiet=quiet)
     intake.check_counts(trials=trials, seeds=seeds, jobs=jobs)
+    intake.check_seeds(seed, seeds + 1)  # the winner's come after that of the search
     if seconds is not None and seconds <= 0:
         raise ExperimentError(f"seconds is a time above 0; got {seconds!r}")
     if cluster:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from pathlib import PurePath, PureWindowsPath
 from typing import Any
 
@@ -34,6 +35,19 @@ def plural(count: int, noun: str) -> str:
     """
     ending = "" if count == 1 else "es" if noun.endswith("s") else "s"
     return f"{count:,} {noun}{ending}"
+
+
+def listed(names: Iterable[str]) -> str:
+    """Write names with commas between as --classes takes them: in double quotes where a name holds one.
+
+    >>> print(listed(["cat", "tench, Tinca tinca"]))
+    cat, "tench, Tinca tinca"
+    """
+    return ", ".join(_quoted(name) if "," in name or name.startswith('"') else name for name in names)
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
 
 
 def written(value: Any) -> str:

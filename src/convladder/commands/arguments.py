@@ -17,8 +17,8 @@ from convladder.errors import ExperimentError
 errors = Console(stderr=True, highlight=False, soft_wrap=True)
 
 DATA_HELP = (
-    "A folder of class folders (or of train/val/test folders of them), a .zip or .tar of it, a .csv of paths \
-and labels, .npz, .parquet, hf:NAME, or: digits, mnist, fashion_mnist, cifar10, cifar100."
+    "A folder of class folders (or of train/val/test folders of them), a .zip or .tar of it, a table of paths \
+and labels (.csv, .jsonl, ...), .npz, .parquet, hf:NAME, or: digits, mnist, fashion_mnist, cifar10, cifar100."
 )
 
 Settings = dict[str, Any]

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import codecs
 import csv
+import json
+import math
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
+from convladder.data.sources import Ignored
 from convladder.errors import DataError
 
 if TYPE_CHECKING:
@@ -26,6 +29,7 @@ class Cells:
 
     name : for people. numbers : of the rows that hold anything: the lines of a file, the places in a frame.
     blank : the numbers of the rows that hold nothing. column : gives the texts of the column at a place.
+    passed : what else of the file is no row, and by which rule.
     """
 
     name: str
@@ -33,12 +37,13 @@ class Cells:
     numbers: tuple[int, ...]
     blank: tuple[int, ...]
     column: Callable[[int], list[str]]
+    passed: tuple[Ignored, ...] = ()
 
 
 def read_cells(path: Path) -> Cells:
     """Read a CSV or TSV file: UTF-8, or UTF-16 that says so by its byte-order mark. Raises DataError."""
     try:
-        with path.open(encoding=_encoding(path), errors="surrogateescape", newline="") as file:
+        with path.open(encoding=encoding_of(path), errors="surrogateescape", newline="") as file:
             return _read(file, path)
     except (OSError, ValueError, csv.Error) as error:
         raise DataError(f"cannot read {path} as a table: {error}") from None
@@ -57,7 +62,42 @@ def cells_of(table: pd.DataFrame) -> Cells:
     )
 
 
-def _encoding(path: Path) -> str:
+def cells_of_rows(
+    name: str,
+    rows: Sequence[tuple[int, Mapping[str, Any]]],
+    *,
+    passed: tuple[Ignored, ...] = (),
+    columns: Sequence[str] | None = None,
+) -> Cells:
+    """Take the cells of numbered rows, each with the values of its columns, of whatever kind they are."""
+    names = columns or tuple(dict.fromkeys(str(key) for _, row in rows for key in row))
+    texts = [(number, {str(key): text_of(value) for key, value in row.items()}) for number, row in rows]
+    held = [row for _, row in texts if any(row.values())]
+    return Cells(
+        name=name,
+        columns=tuple(names),
+        numbers=tuple(number for number, row in texts if any(row.values())),
+        blank=tuple(number for number, row in texts if not any(row.values())),
+        column=lambda place: [row.get(names[place], "") for row in held],
+        passed=passed,
+    )
+
+
+def text_of(value: Any) -> str:
+    """Return a value of a JSON document as a cell; what is no single value as JSON.
+
+    >>> text_of(None), text_of(" cat "), text_of(7), text_of(["cat"])
+    ('', 'cat', '7', '["cat"]')
+    """
+    if value is None or (isinstance(value, float) and math.isnan(value)):
+        return ""
+    if isinstance(value, list | dict):
+        return json.dumps(value, ensure_ascii=False)
+    return str(value).strip()
+
+
+def encoding_of(path: Path) -> str:
+    """Return the encoding of a table: UTF-16 where a byte-order mark says so. Raises OSError."""
     with path.open("rb") as file:
         mark = file.read(2)
     return "utf-16" if mark in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE) else "utf-8-sig"

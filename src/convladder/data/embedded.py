@@ -14,8 +14,8 @@ from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
 from convladder.config import Data
+from convladder.data.columns import MOST_NAMED, find_column
 from convladder.data.layout import name_classes
-from convladder.data.manifest import MOST_NAMED, find_column
 from convladder.data.sources import SPLIT_NAMES, Ignored, Listing, Record, Split
 from convladder.errors import DataError
 

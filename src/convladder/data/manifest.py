@@ -1,4 +1,4 @@
-"""Tables as sources: `path,label[,split][,group]`, in a CSV or TSV file or a pandas frame.
+"""Tables as sources: a row an image, with its path and its class, in files of several forms or a pandas frame.
 
 Every row ends as a record or as ignored; a row whose file is missing is a record that will be rejected.
 """
@@ -8,16 +8,21 @@ from __future__ import annotations
 import hashlib
 import os
 import posixpath
-from collections.abc import Sequence
-from dataclasses import dataclass
+import stat
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from convladder.config import Data
-from convladder.data.cells import Cells, cells_of, read_cells
+from convladder.data import locating, table_files
+from convladder.data.cells import Cells, cells_of
+from convladder.data.columns import MOST_NAMED, find_column
 from convladder.data.folder import fetch_within, state_of
 from convladder.data.images import Limits
+from convladder.data.label_studio import UNLABELLED
+from convladder.data.labels import find_labels
 from convladder.data.layout import is_unicode, name_classes, readable
 from convladder.data.sources import SPLIT_NAMES, Ignored, Listing, Record, Source, Split
 from convladder.errors import DataError
@@ -25,24 +30,7 @@ from convladder.errors import DataError
 if TYPE_CHECKING:
     import pandas as pd
 
-MOST_NAMED = 10  # rows in a message
 SAVE_AS_UTF8 = "save the table as 'CSV UTF-8'"
-USUAL_NAMES = {
-    "path": (
-        "path",
-        "file",
-        "filename",
-        "file_name",
-        "filepath",
-        "file_path",
-        "image",
-        "image_name",
-        "image_path",
-    ),
-    "label": ("label", "class", "class_name", "category", "target"),
-    "split": ("split", "set", "subset", "partition"),
-    "group": ("group", "group_id"),
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,23 +44,40 @@ class Row:
     group: str
 
 
+@dataclass(frozen=True)
+class Rows:
+    """The rows of a table, what of it is no row, and what a person should know of how it was read."""
+
+    name: str
+    rows: tuple[Row, ...]
+    passed: tuple[Ignored, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
 def open_manifest(path: Path, settings: Data, limits: Limits) -> Source:
-    """Open a CSV or TSV file whose paths are relative to it, or to `image_root`. Raises DataError."""
+    """Open a table whose paths are relative to it, or to `image_root`. Raises DataError."""
     root = Path(settings.image_root).expanduser() if settings.image_root else path.parent
-    return _open(read_cells(path), str(path), root.resolve(), settings, limits)
+    return open_rows(rows_of(table_files.read(path), settings), str(path), root.resolve(), limits)
 
 
 def open_table(table: pd.DataFrame, name: str, root: Path, settings: Data, limits: Limits) -> Source:
     """Open a frame of paths and labels; `name` is the source's. Raises DataError."""
-    return _open(cells_of(table), name, root.resolve(), settings, limits)
+    return open_rows(rows_of(cells_of(table), settings), name, root.resolve(), limits)
 
 
-def _open(cells: Cells, name: str, root: Path, settings: Data, limits: Limits) -> Source:
-    listing = _list(_rows(cells, settings), cells, root)
+def open_rows(table: Rows, name: str, root: Path, limits: Limits, beside: Iterable[str] = ()) -> Source:
+    """Open rows whose paths are relative to `root`; `beside` are the images there, listed or not.
+
+    Raises DataError.
+    """
+    listing, note = _list(table, root)
+    listed = {record.path for record in listing.records}
+    unlisted = tuple(Ignored(path, "not in the table") for path in beside if path not in listed)
+    listing = replace(listing, ignored=listing.ignored + unlisted)
     states = [_state(root / record.path) for record in listing.records]
     if not any(states):
         raise DataError(
-            f"{cells.name}: none of its files is below {root}, such as {readable(listing.records[0].path)}: "
+            f"{table.name}: none of its files is below {root}, such as {readable(listing.records[0].path)}: "
             "give the folder where the paths start with --image-root (data.image_root)"
         )
     digest = hashlib.sha256(repr((str(root), listing, states)).encode(errors="surrogateescape"))
@@ -83,68 +88,77 @@ def _open(cells: Cells, name: str, root: Path, settings: Data, limits: Limits) -
         listing=lambda: listing,
         fetch=partial(fetch_within, root, limits),
         at_hand=True,
+        notes=(*table.notes, *([note] if note else [])),
     )
 
 
-def _rows(cells: Cells, settings: Data) -> list[Row]:
+def rows_of(cells: Cells, settings: Data) -> Rows:
+    """Return what the cells of a table say of each image. Raises DataError."""
     strange = [column for column in cells.columns if not is_unicode(column)]
     if strange:
         raise DataError(f"{cells.name}: the column name {readable(strange[0])} is not UTF-8: {SAVE_AS_UTF8}")
-    wanted = {
-        "path": settings.path_column,
-        "label": settings.label_column,
-        "split": settings.split_column,
-        "group": settings.group_column,
+    columns = _columns(cells, settings)
+    paths, splits, groups = (_texts(cells, columns[role]) for role in ("path", "split", "group"))
+    taken = {column for column in columns.values() if column is not None}
+    labels = find_labels(cells, paths, taken, settings.label_column)
+    rows = [Row(*each) for each in zip(cells.numbers, paths, labels.texts, splits, groups, strict=True)]
+    unlabelled = [row for row in rows if labels.optional and not row.label]
+    passed = [Ignored(f"{row.path} (row {row.number})", UNLABELLED) for row in unlabelled]
+    passed += [Ignored(f"row {number}", "empty row") for number in cells.blank]
+    kept = [row for row in rows if row.label or not labels.optional]
+    notes = (labels.note,) if labels.note else ()
+    return Rows(cells.name, tuple(kept), (*cells.passed, *passed), notes)
+
+
+def _columns(cells: Cells, settings: Data) -> dict[str, str | None]:
+    """Return the columns of paths, splits and groups. Raises DataError where there are no paths."""
+    wanted = {"path": settings.path_column, "split": settings.split_column, "group": settings.group_column}
+    return {
+        role: find_column(cells.columns, cells.name, role, name, needed=role == "path")
+        for role, name in wanted.items()
     }
-    texts = []
-    for role, name in wanted.items():
-        column = find_column(cells.columns, cells.name, role, name, needed=role in ("path", "label"))
-        texts.append([""] * len(cells.numbers) if column is None else cells.column(cells.columns.index(column)))
-    return [Row(*row) for row in zip(cells.numbers, *texts, strict=True)]
 
 
-def find_column(
-    columns: Sequence[str], name: str, role: str, wanted: str | None, *, needed: bool = False
-) -> str | None:
-    """Return the column for a role: the wanted one, or one of a usual name, in any case. Raises DataError."""
-    if wanted is not None:
-        if wanted not in columns:
-            raise DataError(f"{name} has no column {wanted!r}: it has {', '.join(map(repr, columns))}")
-        return wanted
-    lowered = {column.strip().lower().replace(" ", "_"): column for column in reversed(columns)}
-    found = next((lowered[usual] for usual in USUAL_NAMES[role] if usual in lowered), None)
-    if found is None and needed:
-        raise DataError(
-            f"{name} has no column for the {role} (it has {', '.join(map(repr, columns))}): "
-            f"name one {role!r}, or give --{role}-column (data.{role}_column)"
-        )
-    return found
+def _texts(cells: Cells, column: str | None) -> list[str]:
+    return [""] * len(cells.numbers) if column is None else cells.column(cells.columns.index(column))
 
 
-def _list(rows: Sequence[Row], cells: Cells, root: Path) -> Listing:
-    name = cells.name
+def _list(table: Rows, root: Path) -> tuple[Listing, str]:
+    """Return the rows as a listing, and how their images were found if not where the paths say."""
+    name, rows = table.name, table.rows
     if not rows:
         raise DataError(f"{name} has no rows")
     _refuse_texts(name, rows, root)
-    placed = [_place(row.path, root) for row in rows]
-    outside = [row for row, place in zip(rows, placed, strict=True) if place is None]
-    where = f"the path leads out of {root} (give --image-root (data.image_root) if the images lie elsewhere)"
-    _refuse(name, outside, where)
+    places, note = _find_places(name, rows, root)
     class_names = name_classes(name, (row.label for row in rows))
     label = {each: number for number, each in enumerate(class_names)}
     records: dict[str, Record] = {}
     first: dict[str, Row] = {}
     again = []
-    for row, place, split in zip(rows, placed, _splits(name, rows), strict=True):
-        record = Record(place or "", label[row.label], split, row.group)
+    for row, place, split in zip(rows, places, _splits(name, rows), strict=True):
+        record = Record(place, label[row.label], split, row.group)
         if records.setdefault(record.path, record) is record:
             first[record.path] = row
         elif records[record.path] == record:
             again.append(Ignored(f"{record.path} (row {row.number})", "row given twice"))
         else:
             raise DataError(f"{name}: {_contradiction(row, first[record.path])}")
-    blank = [Ignored(f"row {number}", "empty row") for number in cells.blank]
-    return Listing(class_names, tuple(records.values()), (*again, *blank))
+    return Listing(class_names, tuple(records.values()), (*again, *table.passed)), note
+
+
+def _find_places(name: str, rows: Sequence[Row], root: Path) -> tuple[list[str], str]:
+    """Return where the image of each row is below `root`, and how it was found if not where its path says."""
+    placed = [_place(row.path, root) for row in rows]
+    if not any(place is not None and _is_file(root / place) for place in placed):
+        located = locating.locate(name, [(row.number, row.path) for row in rows], root)
+        if located is not None:
+            return located.places, located.note
+    outside = [row for row, place in zip(rows, placed, strict=True) if place is None]
+    foreign = [row for row in outside if not _is_here(row.path)]
+    _refuse(name, foreign, locating.why_foreign([row.path for row in foreign]))
+    where = f"the path leads out of {root} (give --image-root (data.image_root) if the images lie elsewhere)"
+    _refuse(name, outside, where)
+    return [place or "" for place in placed], ""
 
 
 def _refuse_texts(name: str, rows: Sequence[Row], root: Path) -> None:
@@ -180,15 +194,21 @@ def _splits(name: str, rows: Sequence[Row]) -> list[Split]:
         return [""] * len(rows)
     unknown = [row for row in rows if row.split.lower() not in SPLIT_NAMES]
     _refuse(name, unknown, f"no known split (known are {', '.join(SPLIT_NAMES)})")
-    splits = [SPLIT_NAMES[row.split.lower()] for row in rows]
-    if "train" not in splits:
-        raise DataError(f"{name} has splits but none is 'train': add one, or leave the column out")
-    return splits
+    return [SPLIT_NAMES[row.split.lower()] for row in rows]
+
+
+def _is_here(path: str) -> bool:
+    """Whether a path that leads out of the root may be meant for this machine."""
+    return not locating.is_foreign(path) or bool(_state(Path(path.replace("\\", "/")).parent))
 
 
 def _place(path: str, root: Path) -> str | None:
-    """Return the path below `root`, with `/`; None where it leads out of it."""
-    if "\\" in path and not (root / path).exists():
+    """Return the path below `root`, with `/`; None where it leads out of it, or is an address."""
+    if locating.ADDRESS.match(path):
+        return None
+    if "\\" in path and not _state(root / path):
+        if locating.has_drive(path) and not Path(path).is_absolute():
+            return None  # a file of Windows, elsewhere
         path = path.replace("\\", "/")  # as a table written on Windows has it
     if path.startswith("/") or Path(path).is_absolute():
         below = _below(path, root) or _below(
@@ -220,6 +240,13 @@ def _refuse(name: str, rows: Sequence[Row], what: str) -> None:
         )
         more = f" and {len(rows) - MOST_NAMED} more" if len(rows) > MOST_NAMED else ""
         raise DataError(f"{name}: {noun} {listed}{more}: {what}")
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return stat.S_ISREG(path.stat().st_mode)
+    except (OSError, ValueError):  # of a name that is too long, too
+        return False
 
 
 def _state(path: Path) -> str:

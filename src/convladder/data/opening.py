@@ -15,8 +15,9 @@ from convladder.errors import DataError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-EXPECTED = "a folder of class folders, a .zip or .tar archive of it, a .csv or .tsv table of paths and labels, \
-an .npz file, a .parquet file or a folder of them, hf:NAME of the Hugging Face hub"
+EXPECTED = "a folder of class folders, a .zip or .tar archive of it, a table of paths and labels (.csv, .tsv, \
+.jsonl, .json, .xml or .txt; see docs/data.md), an .npz file, a .parquet file or a folder of them, hf:NAME of the \
+Hugging Face hub"
 
 OF_PATHS = ("path_column", "image_root")  # what only tables of paths have
 TABLE_OPTIONS = (*OF_PATHS, "label_column", "split_column", "group_column")
@@ -101,14 +102,27 @@ def limits_of(settings: Data) -> Limits:
 
 
 def _open_folder(root: Path, settings: Data, limits: Limits) -> Source:
-    from convladder.data import folder, parquet
+    from convladder.data import folder, parquet, table_folders
 
     shards = parquet.find_shards(root, follow=settings.follow_links)
-    _refuse_table_options(settings, OF_PATHS if shards else TABLE_OPTIONS)
-    if not shards:
+    if shards:
+        _refuse_table_options(settings, OF_PATHS)
+        _refuse_tree_options(settings)
+        return parquet.open_parquet(str(root), shards, settings)
+    by_folders = any(getattr(settings, name) is not None for name in TREE_OPTIONS)
+    opened, why_not = (None, "") if by_folders else table_folders.open_tables(root, settings, limits)
+    _refuse_table_options(settings, ("image_root",) if opened else TABLE_OPTIONS)
+    if opened:
+        return _following(opened, settings)
+    if not why_not:
         return folder.open_folder(root, settings, limits)
-    _refuse_tree_options(settings)
-    return parquet.open_parquet(str(root), shards, settings)
+    try:
+        opened = folder.open_folder(root, settings, limits)
+    except DataError as error:
+        raise DataError(f"{error} ({why_not})") from None
+    return replace(
+        opened, notes=(*opened.notes, f"the classes are those of the folders, not of a table: {why_not}")
+    )
 
 
 def _following(table: Source, settings: Data) -> Source:
@@ -120,9 +134,9 @@ def _following(table: Source, settings: Data) -> Source:
 
 
 def _open_file(path: Path, settings: Data, limits: Limits) -> Source:
-    from convladder.data import archives, arrays, cells, manifest, parquet
+    from convladder.data import archives, arrays, manifest, parquet, table_files
 
-    if path.suffix.lower() in cells.SUFFIXES:
+    if path.suffix.lower() in table_files.SUFFIXES:
         _refuse_tree_options(settings)
         return _following(manifest.open_manifest(path, settings, limits), settings)
     _refuse_table_options(settings, OF_PATHS if path.suffix.lower() == parquet.SUFFIX else TABLE_OPTIONS)

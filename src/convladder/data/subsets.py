@@ -8,6 +8,7 @@ import numpy as np
 
 from convladder.data.sources import Ignored, Listing, Source
 from convladder.errors import DataError
+from convladder.wording import listed
 
 
 def listing_of(source: Source, classes: Sequence[str] | None) -> Listing:
@@ -17,7 +18,7 @@ def listing_of(source: Source, classes: Sequence[str] | None) -> Listing:
         return listing
     unknown = [name for name in classes if name not in listing.class_names]
     if unknown:
-        known = ", ".join(listing.class_names[:20])
+        known = listed(listing.class_names[:20])
         raise DataError(f"{source.name} has no class {unknown[0]!r}: it has {known}")
     return listing.of_classes(classes)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import zip_longest
+from typing import assert_never
 
 import keras
 import numpy as np
@@ -14,6 +15,8 @@ from convladder.config import Model
 from convladder.models import ends, sizes
 from convladder.models.backend import BatchNormalization
 from convladder.models.normalization import FixedBatchNormalization
+
+POOLINGS = {"average": layers.AveragePooling2D, "max": layers.MaxPooling2D}
 
 
 @dataclass(frozen=True)
@@ -75,8 +78,16 @@ def _body(
 
 
 def _preprocessing(settings: Model, statistics: Statistics | None) -> layers.Layer:
-    if settings.preprocessing == "unit":
-        return layers.Rescaling(1 / 255, name="preprocessing", dtype="float32")
+    match settings.preprocessing:
+        case "unit":
+            return layers.Rescaling(1 / 255, name="preprocessing", dtype="float32")
+        case "standardize":
+            return _standardizing(statistics)
+        case unknown:
+            assert_never(unknown)
+
+
+def _standardizing(statistics: Statistics | None) -> layers.Layer:
     if statistics is None:
         raise ValueError("preprocessing 'standardize' needs the statistics of the training pixels")
     variance = [deviation**2 for deviation in statistics.deviation]
@@ -136,5 +147,4 @@ def _convolution(settings: Model, filters: int, number: int) -> layers.Layer:
 
 
 def _pooling(settings: Model, number: int) -> layers.Layer:
-    kind = layers.MaxPooling2D if settings.pooling == "max" else layers.AveragePooling2D
-    return kind(sizes.POOL, name=f"pooling_{number}")
+    return POOLINGS[settings.pooling](sizes.POOL, name=f"pooling_{number}")

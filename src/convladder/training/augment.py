@@ -91,8 +91,12 @@ class RandomCrop(keras.layers.Layer):
         shift = keras.random.randint(
             (ops.shape(images)[0], 1), -self.pixels, self.pixels + 1, dtype="int32", seed=self.seed_generator
         )
-        places = ops.abs(ops.arange(size, dtype="int32") + shift)  # mirrored at the first pixel
-        places = (size - 1) - ops.abs((size - 1) - places)  # and at the last
+        places = ops.arange(size, dtype="int32") + shift
+        if size > 1:  # mirrored at both ends, and again where the margin is wider than the image
+            places = ops.mod(places, 2 * (size - 1))
+            places = (size - 1) - ops.abs((size - 1) - places)
+        else:
+            places = ops.zeros_like(places)
         return ops.expand_dims(ops.expand_dims(places, 3 - axis), 3)
 
 

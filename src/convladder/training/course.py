@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, assert_never
 
 from convladder.config import Train
 
@@ -44,7 +44,13 @@ class Course:
 
     def kept_epoch(self, settings: Train) -> int:
         """The epoch, from 1, whose weights are kept if there is no other."""
-        return self.best_epoch if settings.select == "best" else self.epoch
+        match settings.select:
+            case "best":
+                return self.best_epoch
+            case "last":
+                return self.epoch
+            case unknown:
+                assert_never(unknown)
 
     def is_frozen(self, settings: Train) -> bool:
         """Whether the backbone stays as it is: to the first step after the epochs for which that holds."""

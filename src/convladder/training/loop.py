@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, assert_never
 
 import keras
 import numpy as np
@@ -160,8 +160,17 @@ class Training:
     def _order(self) -> Indices:
         """Return the train split in the order of the running epoch."""
         members = self.dataset.splits.train
-        epoch = 0 if self.experiment.train.shuffle == "once" else self.course.epoch
-        return members[epoch_order(self.experiment.seed, epoch, len(members))]
+        return members[epoch_order(self.experiment.seed, self._order_epoch(), len(members))]
+
+    def _order_epoch(self) -> int:
+        """Return the epoch whose order the running one takes."""
+        match self.experiment.train.shuffle:
+            case "each-epoch":
+                return self.course.epoch
+            case "once":
+                return 0
+            case unknown:
+                assert_never(unknown)
 
     def _not_finite(self, step: int) -> TrainingError:
         """Return the error of a step of the running epoch whose loss was no number, with files of its batch."""

@@ -84,12 +84,17 @@ COLOURS: dict[str, Operation] = {
 }
 
 
+# Their strength has no sign: of two draws of one of these the second cannot undo the first
+UNDIRECTED = frozenset({"posterize", "solarize"})
+
+
 class RandomOperations(keras.layers.Layer):
     """Do several operations to each image, each drawn for it from `names`, in the same strength to either side.
 
     names : of COLOURS and of GEOMETRIC; whatever else is named leaves an image as it is. All that is geometric is
     done first and at once, so that pixels are interpolated once; then the others in the order of `names`, in which
-    each is computed once for a batch. What is drawn twice is done once, in the sum of both strengths.
+    each is computed once for a batch. What is drawn twice is done once, in the sum of both strengths; where a
+    strength has no direction, without their signs, so that the second draw does not undo the first.
     """
 
     def __init__(self, names: Sequence[str], count: int, strength: float, *, seed: int, name: str) -> None:
@@ -108,7 +113,8 @@ class RandomOperations(keras.layers.Layer):
         for number, name in enumerate(self.names):
             if name in COLOURS:
                 here = chosen == number
-                strength = ops.clip(ops.sum(ops.where(here, strengths, 0.0), axis=0), -1, 1)
+                drawn = ops.abs(strengths) if name in UNDIRECTED else strengths
+                strength = ops.clip(ops.sum(ops.where(here, drawn, 0.0), axis=0), -1, 1)
                 changed = COLOURS[name](images, _for_each(strength))
                 images = ops.where(_for_each(ops.any(here, axis=0)), changed, images)
         return images

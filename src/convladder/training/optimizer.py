@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, assert_never
 
 import keras
 
@@ -46,14 +46,20 @@ def build(settings: Train, steps: int, *, after: int = 0, factor: float = 1.0) -
     common: dict[str, Any] = {"weight_decay": settings.weight_decay or None}
     if settings.average_epochs:
         common |= {"use_ema": True, "ema_momentum": _momentum(settings.average_epochs, steps)}
-    optimizer: keras.optimizers.Optimizer
-    if settings.optimizer == "sgd":
-        optimizer = keras.optimizers.SGD(rate, settings.momentum, nesterov=settings.nesterov, **common)
-    else:  # Keras's Adam is AdamW where weights decay
-        optimizer = keras.optimizers.Adam(rate, **common)
+    optimizer = _named(settings, rate, common)
     if settings.weight_decay:
         optimizer.exclude_from_weight_decay(var_names=NOT_DECAYED)
     return optimizer
+
+
+def _named(settings: Train, rate: Any, common: dict[str, Any]) -> keras.optimizers.Optimizer:
+    match settings.optimizer:
+        case "sgd":
+            return keras.optimizers.SGD(rate, float(settings.momentum), nesterov=settings.nesterov, **common)
+        case "adam" | "adamw":  # Keras's Adam is AdamW where weights decay
+            return keras.optimizers.Adam(rate, **common)
+        case unknown:
+            assert_never(unknown)
 
 
 def _momentum(epochs: float, steps: int) -> float:
@@ -63,8 +69,16 @@ def _momentum(epochs: float, steps: int) -> float:
 
 def _rate(settings: Train, steps: int) -> float | keras.optimizers.schedules.LearningRateSchedule:
     """Return the learning rate, or what gives it for each of so many steps (Loshchilov and Hutter 2016)."""
-    if settings.schedule == "constant":
-        return settings.learning_rate
+    match settings.schedule:
+        case "constant":
+            return settings.learning_rate
+        case "cosine":
+            return _cosine(settings, steps)
+        case unknown:
+            assert_never(unknown)
+
+
+def _cosine(settings: Train, steps: int) -> keras.optimizers.schedules.LearningRateSchedule:
     rising = min(round(settings.warmup * steps), steps - 1)
     if not rising:
         return keras.optimizers.schedules.CosineDecay(settings.learning_rate, steps)

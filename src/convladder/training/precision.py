@@ -5,9 +5,11 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Literal
 
 import keras
 
+POLICIES = {"float32": "float32", "bfloat16": "mixed_bfloat16"}  # Keras's names
 PROCESSOR = Path("/proc/cpuinfo")  # Linux's
 IN_HARDWARE = {"avx512_bf16", "amx_bf16", "bf16"}  # how x86 and Arm say that they multiply in bfloat16
 SLOW = "bfloat16 is many times slower than float32 on this processor, which has no instructions for it"
@@ -16,10 +18,10 @@ _told: set[str] = set()
 
 
 @contextlib.contextmanager
-def computing_in(precision: str) -> Iterator[None]:
+def computing_in(precision: Literal["float32", "bfloat16"]) -> Iterator[None]:
     """Let layers that are built meanwhile compute so; their weights are float32 (Micikevicius et al. 2018)."""
     before = keras.config.dtype_policy()
-    keras.config.set_dtype_policy("float32" if precision == "float32" else f"mixed_{precision}")
+    keras.config.set_dtype_policy(POLICIES[precision])
     try:
         yield
     finally:

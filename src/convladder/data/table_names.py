@@ -1,0 +1,46 @@
+"""By which names a tree of files holds a table of its classes, and is no tree of class folders."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from convladder.data.entries import suffix_of
+from convladder.data.images import FORMATS, SUFFIXES
+from convladder.data.sources import SPLIT_NAMES
+
+METADATA = ("metadata.csv", "metadata.jsonl")  # of the `datasets` library, which wants a column file_name
+CLASSES = ("_classes.csv",)  # of Roboflow's multi-label export, a column a class
+CVAT_XML, CVAT_IMAGES = "annotations.xml", "images"
+
+DEEPEST = 2  # folders that such a table lies in: one around it all, and one of a split
+
+_READ = {suffix for name in FORMATS for suffix in SUFFIXES[name]}
+_NO_CLASSES = {CVAT_IMAGES, "data", *SPLIT_NAMES}
+
+
+def is_image(path: str) -> bool:
+    """Whether a file is named as an image that can be read."""
+    return suffix_of(path) in _READ
+
+
+def table_in(paths: Iterable[str]) -> str | None:
+    """Return the table among the files of a tree that says their classes, where folders do not; else None."""
+    files, tables = list(paths), {*METADATA, *CLASSES, CVAT_XML}
+    near = [each for each in files if each.count("/") <= DEEPEST and each.rpartition("/")[2] in tables]
+    for path in sorted(near):
+        folder, _, name = path.rpartition("/")
+        inside = f"{folder}/" if folder else ""
+        images = [each.removeprefix(inside) for each in files if each.startswith(inside) and is_image(each)]
+        if name in CLASSES:
+            return path
+        if name == CVAT_XML and images and all(each.startswith(f"{CVAT_IMAGES}/") for each in images):
+            return path
+        if name in METADATA and images and not has_class_folders(images):
+            return path
+    return None
+
+
+def has_class_folders(images: Sequence[str]) -> bool:
+    """Whether images lie in two folders or more whose names may be classes."""
+    holders = {image.split("/")[-2].lower() for image in images if "/" in image}
+    return len(holders - _NO_CLASSES) > 1
