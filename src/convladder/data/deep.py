@@ -18,6 +18,7 @@ from PIL import Image, ImageFile
 from convladder.data import intensity
 from convladder.data.intensity import IntensityRange, Pixels, Stretch, UnknownRange, Values
 from convladder.errors import UnreadableImage
+from convladder.wording import plural
 
 Opened = Callable[[], ImageFile.ImageFile]  # opens the same file again
 
@@ -133,10 +134,8 @@ def say_bands(content: bytes) -> str | None:
     except Exception:  # whatever is wrong with it, it is no image that can be read
         return None
     kind = {1: "", 2: ", signed", 3: ", floating-point"}.get(tags.get(_SIGNED, (1,))[0], "")
-    return (
-        f"a TIFF file of {bands} {'band' if bands == 1 else 'bands'} of {np.max(bits)} bits{kind}; grey and RGB are "
-        "read, with opacity or without: save the bands that matter as such"
-    )
+    found = f"{plural(bands, 'band')} of {np.max(bits)} bits{kind}"
+    return f"a TIFF file of {found}: save those that matter as grey or RGB"
 
 
 def _is_sixteen(image: ImageFile.ImageFile) -> bool:
