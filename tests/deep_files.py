@@ -45,7 +45,10 @@ def tiff(
     data = zlib.compress(data) if deflated else data
     offsets, sizes = (8,), (len(data),)
     if planes:
-        offsets, sizes = tuple(8 + number * len(data) // bands for number in range(bands)), (len(data) // bands,) * bands
+        offsets, sizes = (
+            tuple(8 + number * len(data) // bands for number in range(bands)),
+            (len(data) // bands,) * bands,
+        )
     colour = 2 if bands - len(extra) == 3 else 1
     tags = [
         (256, 4, (width,)), (257, 4, (height,)), (258, 3, (bits,) * bands), (259, 3, (8 if deflated else 1,)),
@@ -83,7 +86,9 @@ def stripes(number: int, *, lying: bool, side: int = 16) -> NDArray[np.int64]:
     return values
 
 
-def write_stripes(root: Path, scale: float = 1, kind: Any = np.uint16, count: int = 24, suffix: str = "tif") -> Path:
+def write_stripes(
+    root: Path, scale: float = 1, kind: Any = np.uint16, count: int = 24, suffix: str = "tif"
+) -> Path:
     """Write a set of stripes, times a scale; return its folder."""
     for name in ("lying", "standing"):
         (root / name).mkdir(parents=True, exist_ok=True)
