@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -191,3 +192,17 @@ def test_arrays_are_read_as_files_are(run: Run, bundle: Path) -> None:
     file = decode(encode(values.astype(np.uint16)), form)
     for kind in (np.uint16, np.int64, np.float32):
         assert np.array_equal(decode(values.astype(kind), form), file)
+
+
+def test_a_run_of_an_earlier_version_goes_on_reading_all_sixteen_bits(run: Run, odd: dict[str, Path]) -> None:
+    copied = run.folder.with_name("earlier")
+    shutil.copytree(run.folder, copied)
+    network = json.loads((copied / "model.json").read_text())
+    del network["intensity"]
+    (copied / "model.json").write_text(json.dumps(network))
+    earlier = Run(copied)
+    assert "more than 8 bits" in earlier.predict(odd["sixteen"])["warning"][0]
+    found = Bundle(earlier.bundle(copied.with_suffix(".convladder")))
+    assert found.contents.image_form.intensity is None
+    dataset = exports._images(found, earlier, None, progress.reporter(quiet=True))
+    assert dataset.bank.images.max() <= 8  # 12 bits of 16, as they were trained on then

@@ -96,7 +96,7 @@ def opacity_of(values: Values) -> Pixels | None:
     known = np.isfinite(values).reshape(*values.shape[:2], -1).all(axis=2)
     if not known.any():
         raise UnreadableImage("unsupported", "none of its values is a number")
-    return None if known.all() else np.where(known, 255, 0).astype(np.uint8)
+    return None if known.all() else known.astype(np.uint8) * np.uint8(255)
 
 
 def to_eight_bits(
@@ -168,8 +168,10 @@ def _colour_values(image: ImageFile.ImageFile, mode: str, content: bytes, again:
     names = [_raw_mode(each) for each in turned.tile]
     others = [name[:-1] + _OTHER_ORDER[name[-1]] for name in names]
     turned.tile = [_with_raw_mode(*each) for each in zip(turned.tile, others, strict=True)]
-    lower, upper = np.asarray(turned).astype(np.uint16), np.asarray(image).astype(np.uint16)
-    return upper << 8 | lower
+    values = np.asarray(image).astype(np.uint16)
+    values <<= 8  # in its place: such images may be large
+    values |= np.asarray(turned)
+    return values
 
 
 def _binary_values(size: tuple[int, int], tile: Any, content: bytes) -> NDArray[np.uint16]:

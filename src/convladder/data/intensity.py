@@ -105,7 +105,8 @@ def find_extremes_of_all(images: Values) -> list[Extremes]:
     found: list[Extremes] = []
     for band in _bands(images):
         ends, whole = _extremes_of(band)
-        found += [Extremes(*each, are) for each, are in zip(ends.T.tolist(), whole.tolist(), strict=True)]
+        columns = zip(*ends.tolist(), whole.tolist(), strict=True)
+        found += [Extremes(*each) for each in columns]
     return found
 
 
@@ -139,12 +140,12 @@ def find_range(extremes: Sequence[Extremes], *, mixed: bool) -> IntensityRange:
 
 def stretch(values: Values, intensity: IntensityRange) -> Pixels:
     """Return values as pixels of the same shape, from 0 at the low end of the range to 255 at the high one."""
+    table = None
     if values.dtype.kind == "u" and values.dtype.itemsize == 2:
         table = _scaled(np.arange(DEEPEST + 1), intensity)
-        return table[values]
     pixels = np.empty(values.shape, np.uint8)
     for start, band in zip(_starts(values), _bands(values), strict=True):
-        pixels[start : start + len(band)] = _scaled(band, intensity)
+        pixels[start : start + len(band)] = _scaled(band, intensity) if table is None else table[band]
     return pixels
 
 
