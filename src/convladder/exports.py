@@ -9,6 +9,7 @@ from convladder import folders, intake, progress, reproduction
 from convladder.bundle.reading import SUFFIX, Bundle
 from convladder.config import Data
 from convladder.data import opening
+from convladder.data.forms import range_setting
 from convladder.data.sources import Source
 from convladder.errors import DataError, ExperimentError
 from convladder.ship import exporting, making
@@ -83,9 +84,12 @@ def _images(
     """Return the images of a run or a bundle, in its form and split as they were."""
     if isinstance(data, Dataset):
         return data
-    form = bundle.contents.form
+    form = bundle.contents.image_form
+    told = run is None or "intensity" in run.network  # else it is of an earlier version, which took all as full
+    chosen = {} if told and not data else {"data.range": range_setting(form)}
     settings = (run.experiment if run else bundle.contents.experiment).replace(
         ({"data.source": str(data)} if data else {})
+        | chosen
         | {
             "data.image_size": (form.height, form.width),
             "data.channels": form.channels,

@@ -166,6 +166,7 @@ def open_bank(
 ) -> Bank:
     """Return the bank of a source in a form, built first where the cache has none.
 
+    The form of the bank says the range of its deep images; where the given one says none, it is found from them.
     `classes` leaves out all others. `limit` takes a subset of so many records, stratified by class and split
     and drawn by `seed`. Of two processes that want the same bank, one builds it and the other waits.
     """
@@ -265,7 +266,7 @@ def _load(folder: Path) -> Bank | None:
             folder=folder,
             source=index["source"],
             kind=index["kind"],
-            form=ImageForm(**index["form"]),
+            form=ImageForm.read(index["form"]),
             class_names=tuple(index["class_names"]),
             records=tuple(Record(*record) for record in index["records"]),
             rows=np.array(index["rows"], dtype=np.int64),
@@ -285,6 +286,7 @@ def _build(
     building.mkdir(exist_ok=True)
     _check_room(building, len(listing.records), form)
     built = build(building, source, listing.records, form, limits, report)
+    form = replace(form, intensity=built.intensity)
     rows = [row for row in range(len(listing.records)) if row not in built.rejections]
     records = tuple(listing.records[row] for row in rows)
     np.save(building / FACTS_FILE, built.facts)

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from convladder.data import oddities, together
+from convladder.data import depth, oddities, together
 from convladder.data.bank import Bank
 from convladder.data.entries import HARD_LINK, LINK
 from convladder.data.links import hint
@@ -41,7 +41,7 @@ class Check:
 
     bank: Bank
     ignored: tuple[Ignored, ...]
-    notes: tuple[str, ...] = ()  # what was made of the folders and links, in sentences for people
+    notes: tuple[str, ...] = ()  # what was made of folders, links and deep pixels, in sentences
 
     @property
     def files(self) -> dict[str, int]:
@@ -288,6 +288,12 @@ class Check:
                 tuple(self.row(int(position)) for position in positions),
             )
         facts = self.bank.facts
+        yield Finding(
+            "unlike-depth",
+            "images of another bit depth",
+            "The range of the others does not suit them: convert them, or set data.range.",
+            tuple(self.row(position, why) for position, why in depth.find_unlike(facts).items()),
+        )
         yield Finding(
             "misnamed",
             "files whose name says another format",

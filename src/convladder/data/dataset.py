@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from convladder.config import Data
-from convladder.data import remarks, together
+from convladder.data import depth, remarks, together
 from convladder.data.bank import VERSION, Bank, open_bank
 from convladder.data.checks import Check
 from convladder.data.forms import FORM, infer_form
@@ -107,6 +107,7 @@ class Dataset:
             "class_names": list(self.class_names),
             "counts": self.counts(),
             "image_shape": list(self.bank.form.shape),
+            "intensity": self.bank.form.intensity and vars(self.bank.form.intensity),
             "rejected": [vars(rejection) for rejection in self.bank.rejections],
             "ignored": self.bank.ignored,
             "notes": [*self.notes, *self.decisions],
@@ -207,7 +208,7 @@ def check(settings: Data, source: Source | None = None, progress: Progress | Non
     bank, _ = load_bank(settings, source, lenient=True, progress=progress)
     bank, _ = together.name_groups(bank, settings.group_pattern)
     listing = take_subset(listing_of(source, settings.classes), settings.limit, settings.split_seed)
-    return Check(bank, listing.ignored, source.notes)
+    return Check(bank, listing.ignored, (*source.notes, *depth.describe(bank)))
 
 
 @_rarely_collecting()
@@ -239,7 +240,7 @@ def load_bank(
     )
     if bank.rejections:
         notes.append(remarks.of_rejections(bank, allow_rejects or lenient))
-    notes += remarks.of_oddities(bank)
+    notes += [*depth.describe(bank), *remarks.of_oddities(bank)]
     if bank.ignored:
         notes.append("ignored " + ", ".join(f"{count} ({rule})" for rule, count in sorted(bank.ignored.items())))
     of_links = hint(bank.ignored, packed=bank.kind.endswith(PACKED))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from convladder.data.images import FORMATS, SUFFIXES
+from convladder.data.formats import FORMATS, SUFFIXES
 
 IMAGE_SUFFIXES = {suffix for name in FORMATS for suffix in SUFFIXES[name]}
 TEXT = "text beside the images"  # the rule by which these are passed over

@@ -39,7 +39,7 @@ def bundle(path: Path, run: Path, *, json_wanted: bool) -> None:
         sys.stdout.write(json.dumps(told, indent=2) + "\n")
         return
     accuracy, selection = contents.figures.accuracy, contents.selection
-    form = contents.form
+    form = contents.image_form
     lines = [
         f"{path}: {size / 1e6:.1f} MB, {len(contents.class_names)} classes, images of {form.height}x{form.width}",
         f"test: accuracy {accuracy.share:.4f} ({accuracy.low:.4f} to {accuracy.high:.4f}) "
@@ -51,6 +51,8 @@ def bundle(path: Path, run: Path, *, json_wanted: bool) -> None:
         lines.append(
             f"unsure below a probability of {selection.threshold:.3f}, for an accuracy of {selection.wanted:g}"
         )
+    if form.intensity is not None:
+        lines.append(f"of more than 8 bits, values {form.intensity} become black to white")
     if open_questions := card.blanks(opened.card):
         lines.append(
             f"its model card leaves {plural(open_questions, 'question')} open: answer them in "
@@ -107,6 +109,7 @@ def _write_line(stream: TextIO, name: str, outcome: Outcome) -> None:
     else:
         said = ", ".join(f"{class_name} {share:.3f}" for class_name, share in outcome.top)
         said += "  unsure" if outcome.unsure else ""
+        said += f"  warning: {outcome.warning}" if outcome.warning else ""
     stream.write(f"{printable(name)}  {printable(said)}\n")
 
 
@@ -117,20 +120,22 @@ def _write_json(stream: TextIO, name: str, outcome: Outcome) -> None:
     else:
         top = [{"class": class_name, "probability": round(share, 6)} for class_name, share in outcome.top]
         row |= {"class": outcome.class_name, "probability": round(outcome.confidence, 6)}
-        row |= {"unsure": outcome.unsure, "top": top}
+        row |= {"unsure": outcome.unsure, "top": top} | ({"warning": outcome.warning} if outcome.warning else {})
     stream.write(json.dumps(row) + "\n")
 
 
 def _csv_writer(stream: TextIO, top: int) -> Write:
     rows = csv.writer(stream, lineterminator="\n")
     others = [f"{column}_{place}" for place in range(2, top + 1) for column in ("class", "probability")]
-    rows.writerow(["path", "class", "probability", "unsure", "error", *others])
+    rows.writerow(["path", "class", "probability", "unsure", "error", *others, "warning"])
 
     def write(name: str, outcome: Outcome) -> None:
         if isinstance(outcome, UnreadableImage):
-            rows.writerow([neutral(name), "", "", "", neutral(str(outcome)), *[""] * len(others)])
+            rows.writerow([neutral(name), "", "", "", neutral(str(outcome)), *[""] * len(others), ""])
             return
         cells = [cell for named, share in outcome.top for cell in (neutral(named), f"{share:.6f}")]
-        rows.writerow([neutral(name), *cells[:2], str(outcome.unsure).lower(), "", *cells[2:]])
+        rows.writerow(
+            [neutral(name), *cells[:2], str(outcome.unsure).lower(), "", *cells[2:], outcome.warning or ""]
+        )
 
     return write
