@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import io
-import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
@@ -14,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
+from convladder.data.pillow import unhindered
 from convladder.errors import UnreadableImage
 
 Pixels = NDArray[np.uint8]
@@ -127,13 +127,13 @@ def read_header(content: bytes | Pixels, limits: Limits = LIMITS) -> Header:
     if not isinstance(content, bytes):
         height, width = content.shape[:2]
         return Header(height, width, "L" if content.ndim == 2 or content.shape[-1] == 1 else "RGB")
-    with _rejecting(), _opened(content, limits) as image:
+    with _rejecting(limits), _opened(content, limits) as image:
         return _header(image)
 
 
 def format_of(content: bytes) -> str:
     """Return the format of an image file, one of FORMATS, told by its content. Raises UnreadableImage."""
-    with _rejecting(), _opened(content, LIMITS) as image:
+    with _rejecting(LIMITS), _opened(content, LIMITS) as image:
         return _kind_of(image)
 
 
@@ -151,7 +151,7 @@ def open_picture(content: bytes | Pixels, form: ImageForm, limits: Limits = LIMI
     if not isinstance(content, bytes):
         flat = content.squeeze(-1) if content.ndim == 3 and content.shape[-1] == 1 else content
         return Picture(Image.fromarray(flat).convert(form.mode), ARRAY, read_header(content), _digest(content))
-    with _rejecting(), _opened(content, limits) as image:
+    with _rejecting(limits), _opened(content, limits) as image:
         kind = _kind_of(image)
         header, frames = _header(image), 1 if kind == "JPEG" else _count_frames(image, limits)
         if form.dct_scaling:
@@ -185,18 +185,17 @@ def bring_to_form(pixels: Pixels, form: ImageForm) -> Pixels:
 
 
 @contextlib.contextmanager
-def _rejecting() -> Iterator[None]:
+def _rejecting(limits: Limits) -> Iterator[None]:
     """Turn whatever a decoder raises on a broken file (and that is almost anything) into UnreadableImage."""
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # the size is judged below, and odd metadata is no fault
+        with unhindered(limits.pixels):  # the size is judged below, and odd metadata is no fault
             yield
     except (UnreadableImage, MemoryError):  # of memory, whoever limits it says more
         raise
     except UnidentifiedImageError:
         raise UnreadableImage("unsupported", f"not one of {', '.join(FORMATS)}: convert it") from None
-    except Image.DecompressionBombError as error:
-        raise UnreadableImage("too-large", str(error)) from None
+    except Image.DecompressionBombError:
+        raise UnreadableImage("too-large", f"over {limits.pixels:,} pixels (data.max_pixels)") from None
     except Exception as error:
         cut = isinstance(error, EOFError) or "truncated" in str(error).lower()
         detail = str(error) or type(error).__name__
