@@ -18,6 +18,7 @@ import convladder as cl
 from convladder.bundle import graph
 from convladder.bundle.predictor import Predictor, open_session
 from convladder.config import Experiment, flatten
+from convladder.data import images as images_module
 from convladder.data.images import ImageForm
 from convladder.errors import DataError, ExperimentError, ExportError
 from convladder.ladder import BUILT_IN, load_ladder
@@ -190,11 +191,17 @@ def decode(content, form, limits):
 """
 
 
+def change_decoder(monkeypatch: pytest.MonkeyPatch, added: str) -> None:
+    """Let exports carry another decoder than the product's."""
+    texts = standalone.modules()
+    texts["images"] += added
+    monkeypatch.setattr(standalone, "modules", lambda: texts)
+
+
 def test_an_example_that_reads_files_otherwise_is_not_kept(
     data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    text = standalone.decoder()
-    monkeypatch.setattr(standalone, "decoder", lambda: text + OTHERWISE)
+    change_decoder(monkeypatch, "import io" + OTHERWISE)
     with pytest.raises(ExportError, match=r"does not read .*0-half-transparent.png.* nothing is kept"):
         cl.export(STORED, "onnx", data, out=tmp_path / "other", quiet=True)
     assert not list(tmp_path.iterdir())
@@ -210,18 +217,24 @@ def test_an_example_with_another_threshold_is_not_kept(
 
 
 def test_an_example_that_does_not_run_is_said(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(standalone, "decoder", lambda: "import convladder")
+    change_decoder(monkeypatch, "import convladder")
     with pytest.raises(ExportError, match=r"example does not run: .*convladder"):
         cl.export(STORED, "onnx", data, out=tmp_path / "other", quiet=True)
 
 
-def test_the_decoder_of_exports_needs_numpy_and_pillow_alone() -> None:
-    imported = set()
-    for node in ast.walk(ast.parse(standalone.decoder())):
-        if isinstance(node, ast.Import | ast.ImportFrom):
-            name = node.module if isinstance(node, ast.ImportFrom) else node.names[0].name
-            imported.add((name or "").partition(".")[0])
+def test_the_decoder_of_exports_is_the_products_and_needs_numpy_and_pillow_alone() -> None:
+    imported, texts = set(), standalone.modules()
+    for node in (node for text in texts.values() for node in ast.walk(ast.parse(text))):
+        if isinstance(node, ast.Import):
+            imported |= {name.name.partition(".")[0] for name in node.names}
+        elif isinstance(node, ast.ImportFrom) and not node.level:
+            imported.add((node.module or "").partition(".")[0])
+        elif isinstance(node, ast.ImportFrom):
+            assert {node.module} & {None, *texts}
     assert imported - set(sys.stdlib_module_names) == {"numpy", "PIL"}
+    own = Path(images_module.__file__).read_text().splitlines()
+    changed = [line for line in own if line not in texts["images"].splitlines()]
+    assert all(line.startswith("from convladder.") for line in changed)
 
 
 def test_int8_is_calibrated_and_its_loss_measured(data: Path, tmp_path: Path) -> None:

@@ -128,6 +128,14 @@ def serve(
         list[str] | None,
         typer.Option("--allow-host", metavar="NAME", help="By which names it may be asked, beside localhost."),
     ] = None,
+    allow_origin: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--allow-origin",
+            metavar="ORIGIN",
+            help="Let pages of this site ask (CORS), such as https://app.example.org; * lets all.",
+        ),
+    ] = None,
     token_file: Annotated[
         Path | None, typer.Option("--token-file", metavar="FILE", help="Ask for the token that this file holds.")
     ] = None,
@@ -148,6 +156,7 @@ def serve(
         host=host,
         port=port,
         hosts=tuple(allow_host or ()),
+        origins=tuple(allow_origin or ()),
         token_file=token_file,
         corrections=corrections,
         log=log,

@@ -1,6 +1,6 @@
 """The example beside each export: it loads the export and predicts image files, without convladder.
 
-Its rules are the product's own: `decode.py` reads files (see `standalone`), `export.json` has the
+Its rules are the product's own: the folder `decoder` reads files (see `standalone`), `export.json` has the
 form of images, the classes, and the threshold below which an answer is *unsure*.
 """
 
@@ -14,7 +14,7 @@ FORMAT = 1  # of export.json
 
 _HEAD = '''"""Predict image files:  python example.py cat.jpg dog.png     needs  pip install {needs} numpy pillow
 
-It reads files by the rules of training (decode.py), and says `unsure` below the threshold (export.json).
+It reads files by the rules of training (folder decoder), and says `unsure` below the threshold (export.json).
 """
 
 import json
@@ -24,7 +24,8 @@ from pathlib import Path
 import numpy as np
 {imports}
 
-from decode import ImageForm, Limits, UnreadableImage, decode
+from decoder.errors import UnreadableImage
+from decoder.images import ImageForm, Limits, decode
 
 here = Path(__file__).parent
 export = json.loads((here / "export.json").read_text("utf-8"))

@@ -126,7 +126,7 @@ def write_beside(folder: Path, bundle: Bundle, kind: str) -> None:
     """Write what makes a model predict image files as the product does."""
     files.write_json(folder / CLASSES, bundle.contents.class_names)
     files.write_json(folder / SETTINGS, examples.settings(bundle.contents))
-    files.write_text(folder / standalone.FILE, standalone.decoder())
+    standalone.write(folder)
     files.write_text(folder / EXAMPLE, examples.example(kind))
 
 

@@ -1,62 +1,79 @@
-"""The decoder as one file that needs neither convladder nor anything but numpy and Pillow.
+"""The decoder as a package of its own, which needs neither convladder nor more than numpy and Pillow.
 
-Exports carry it, so that files are read there by the very rules of training. It is put together
-from the sources of the package: there is no second text that could come to differ.
+Exports carry it, so that files are read there by the very rules of training. Its modules are those
+of convladder, word for word but for the places that they import each other from: there is no
+second text that could come to differ.
 """
 
 from __future__ import annotations
 
-import ast
-import inspect
-import sys
+import importlib.util
+import re
+from collections.abc import Iterator
 from pathlib import Path
-from types import ModuleType
 
-from convladder.data import images, pillow
-from convladder.errors import UnreadableImage
+from convladder import files
 
-FILE = "decode.py"
-PARTS: tuple[ModuleType, ...] = (pillow, images)  # in the order in which they import each other
+PACKAGE = "decoder"
+ENTRY = "convladder.data.images"
 
-_HEAD = '''"""Read image files as the network was trained to see them: `decode(content, form, limits)`.
+_OWN = re.compile(r"^( *)from convladder((?:\.\w+)*) import (.+)$", re.MULTILINE)
+_ABOUT = '''"""Reads image files as convladder did for training: `images.decode(content, form, limits)`.
 
-Copied from the decoder of convladder (MIT licence), and best left as it is. It needs numpy and Pillow.
+Its modules are copies of convladder's (MIT licence), and best left as they are.
 """
-
-from __future__ import annotations
-
 '''
 
 
-def decoder() -> str:
-    """Return the text of the module."""
-    errors = [each for each in reversed(UnreadableImage.__mro__) if issubclass(each, Exception)]
-    own = [inspect.getsource(each) for each in errors if each is not Exception]
-    modules: list[str] = []  # that are imported whole
-    names: dict[str, set[str]] = {}  # what is imported of others
-    bodies = [_body(Path(inspect.getfile(part)).read_text("utf-8"), modules, names) for part in PARTS]
-    lines = [*modules, *(f"from {name} import {', '.join(sorted(names[name]))}" for name in names)]
-    imports = "\n".join(sorted(dict.fromkeys(lines), key=_place))
-    return _HEAD + "\n\n\n".join(each.strip("\n") for each in (imports, *own, *bodies)) + "\n"
+def write(folder: Path) -> None:
+    """Write the package below a folder."""
+    inside = folder / PACKAGE
+    inside.mkdir()
+    files.write_text(inside / "__init__.py", _ABOUT)
+    for name, text in modules().items():
+        files.write_text(inside / f"{name}.py", text)
 
 
-def _body(source: str, modules: list[str], names: dict[str, set[str]]) -> str:
-    """Return a module without its docstring and its imports, which are added to what is imported."""
-    lines = source.splitlines()
-    for node in reversed(ast.parse(source).body):
-        if isinstance(node, ast.Import):
-            modules.append(ast.unparse(node))
-        elif isinstance(node, ast.ImportFrom):
-            name = node.module or ""
-            if name.partition(".")[0] not in ("__future__", "convladder"):  # these are in the file itself
-                names.setdefault(name, set()).update(map(ast.unparse, node.names))
-        elif not (isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)):
+def modules() -> dict[str, str]:
+    """Return the texts of the modules by their names: the decoder, and all of convladder that it imports."""
+    found: dict[str, str] = {}
+    waiting = [ENTRY]
+    while waiting:
+        module = waiting.pop()
+        name = module.rpartition(".")[2]
+        if name in found:
             continue
-        del lines[node.lineno - 1 : node.end_lineno]
-    return "\n".join(lines)
+        source = _source(module)
+        found[name] = _OWN.sub(_moved, source)
+        waiting += _imported(source)
+    return found
 
 
-def _place(line: str) -> tuple[bool, bool, str]:
-    """Order imports as people do: Python's own first."""
-    module = line.split()[1].partition(".")[0]
-    return module not in sys.stdlib_module_names, line.startswith("from"), line
+def _source(module: str) -> str:
+    found = importlib.util.find_spec(module)
+    if found is None or found.origin is None:
+        raise ModuleNotFoundError(module)
+    return Path(found.origin).read_text("utf-8")
+
+
+def _imported(source: str) -> Iterator[str]:
+    """Yield the modules of convladder that a module imports."""
+    for match in _OWN.finditer(source):
+        package = f"convladder{match[2]}"
+        if _is_package(package):
+            yield from (f"{package}.{name.strip()}" for name in match[3].split(","))
+        else:
+            yield package
+
+
+def _moved(match: re.Match[str]) -> str:
+    """Return an import as it is where all modules lie side by side."""
+    indent, inner, names = match.groups()
+    if _is_package(f"convladder{inner}"):
+        return f"{indent}from . import {names}"
+    return f"{indent}from .{inner.rpartition('.')[2]} import {names}"
+
+
+def _is_package(name: str) -> bool:
+    found = importlib.util.find_spec(name)
+    return found is not None and found.submodule_search_locations is not None
