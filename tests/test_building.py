@@ -143,8 +143,8 @@ def test_two_processes_build_a_bank_once(make_folder: MakeFolder, tmp_path: Path
     code = (
         "import sys, time\nfrom convladder.data import decoding\nfrom convladder.data.dataset import load\n"
         "decode = decoding.open_picture\n"
-        "def slowly(*words):\n"
-        "    time.sleep(0.02)\n    print('decoded', flush=True)\n    return decode(*words)\n"
+        "def slowly(*words, **options):\n"
+        "    time.sleep(0.02)\n    print('decoded', flush=True)\n    return decode(*words, **options)\n"
         "decoding.open_picture = slowly\n"
         "print(load(sys.argv[1]).bank.fingerprint)\n"
     )

@@ -53,7 +53,7 @@ SEEDS = 5  # fewer hardly show what is there
 
 
 def load(
-    source: str | Path | Data | pd.DataFrame | NDArray[np.uint8],
+    source: str | Path | Data | pd.DataFrame | NDArray[Any],
     labels: Sequence[Any] | NDArray[Any] | None = None,
     *,
     image_size: int | tuple[int, int] | None = None,
@@ -71,7 +71,7 @@ def load(
         labels, Parquet, `hf:NAME`, an npz file, or a built-in name; or a pandas frame with columns `path` and
         `label`, and `split` and `group` if there are, whose paths start in the working folder or in
         `data.image_root`; or images, `(N, height, width)` or `(N, height, width,
-        channels)` of uint8.
+        channels)` of uint8, or of other numbers, which are brought to 8 bits as `data.range` says.
     labels
         Of images that are given as an array, `(N,)`: integers or texts.
     image_size

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import difflib
 import json
+import math
 import re
 import tomllib
 from collections.abc import Iterable, Mapping
@@ -67,6 +68,11 @@ class Data(Settings):
     channels: Literal[1, 3] | None = Field(None, description="1 grey, 3 RGB; none: from the data")
     resize: Literal["pad", "crop", "stretch"] = Field("pad", description="how other shapes are brought to size")
     background: int = Field(128, ge=0, le=255, description="grey level behind transparency and padding")
+    range: Literal["auto", "full"] | tuple[float, float] = Field(
+        "auto",
+        description="values of images of more than 8 bits that become black and white, such as 0,4095; auto: one "
+        "range for all, found from them; full: 0,65535",
+    )
     dct_scaling: bool = Field(True, description="decode photographs far larger than needed at a fraction")
     max_pixels: Positive = Field(100_000_000, description="larger images are rejected")
     max_bytes: Positive = Field(256 * 2**20, description="larger files are rejected")
@@ -89,6 +95,21 @@ class Data(Settings):
             except re.error as error:
                 raise ValueError(f"{pattern!r} is no regular expression: {error}") from None
         return pattern
+
+    @field_validator("range", mode="before")
+    @classmethod
+    def _read_range(cls, value: Any) -> Any:
+        if isinstance(value, str) and value not in ("auto", "full"):
+            value = value.split(",")
+        if isinstance(value, str):
+            return value
+        try:
+            low, high = (float(end) for end in value)
+        except (TypeError, ValueError):
+            raise ValueError("expected auto, full, or two numbers, such as 0,4095") from None
+        if not low < high or not math.isfinite(high - low):
+            raise ValueError(f"the first number is that of black and the lesser; got {low:g},{high:g}")
+        return low, high
 
     @model_validator(mode="after")
     def _check_fold(self) -> Self:

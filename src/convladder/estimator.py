@@ -6,6 +6,7 @@ import contextlib
 import logging
 import os
 import random
+import warnings
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Self
 
@@ -19,7 +20,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from convladder import backbones, backend
 from convladder.config import Experiment
-from convladder.data import memory
+from convladder.data import forms, memory
 from convladder.data.images import ImageForm, Pixels
 from convladder.errors import ExperimentError
 from convladder.ladder import Ladder, load_ladder
@@ -44,8 +45,9 @@ class ConvClassifier(ClassifierMixin, BaseEstimator):
 
     `X` is images `(N, height, width)` or `(N, height, width, channels)` with 1 or 3 channels, or flat rows
     `(N, values)`; see `image_shape`. The network sees pixels of 8 bits: uint8 is taken as it is, and of any
-    other numeric type the lowest value that `fit` saw becomes 0 and the highest 255; what lies outside later
-    is clipped. Images too small for the network are enlarged by the least whole factor, bilinearly.
+    other numeric type the lowest value that `fit` saw becomes 0 and the highest 255, but for outliers such as a
+    hot pixel; what lies outside is clipped, and images that do not fit that range are warned of. `changes` may set
+    it as `data.range`. Images too small for the network are enlarged by the least whole factor, bilinearly.
 
     Parameters
     ----------
@@ -131,7 +133,9 @@ class ConvClassifier(ClassifierMixin, BaseEstimator):
         values, targets = validate_data(self, rows, y)
         labels = self._read_labels(targets)
         self.image_shape_ = memory.find_shape(shape, self.image_shape)
-        self.pixel_range_ = memory.PixelRange.of(values)
+        wanted = forms.range_of(experiment.data)
+        ends = (wanted.low, wanted.high) if wanted else None
+        self.pixel_range_ = memory.PixelRange.of(values, self.image_shape_, ends)
         splits = memory.cut_validation(labels, self.validation_fraction, experiment.seed)
         self.experiment_ = self._settle(experiment, validated=len(splits.train) < len(labels))
         images, names = self._to_images(values), tuple(map(str, self.classes_))
@@ -162,7 +166,9 @@ class ConvClassifier(ClassifierMixin, BaseEstimator):
         if len(shape) > 2 and memory.find_shape(shape, None) != self.image_shape_:
             hint = ": one image is X[None]" if memory.is_one(shape, self.image_shape_) else ""
             raise ValueError(f"X has shape {shape}, but fit saw images of {self.image_shape_}{hint}")
-        images = self._to_images(validate_data(self, rows, reset=False))
+        values = validate_data(self, rows, reset=False)
+        images = self._to_images(values)
+        self._warn_of_misfits(values)
         starts = range(0, len(images), BATCH)
         with _caller_undisturbed():
             logits = [self.network_.predict_on_batch(images[start : start + BATCH]) for start in starts]
@@ -226,6 +232,14 @@ class ConvClassifier(ClassifierMixin, BaseEstimator):
     def _to_images(self, values: NDArray[Any]) -> Pixels:
         rows = self.pixel_range_.pixels(values)
         return memory.apply_form(memory.to_images(rows, self.image_shape_), self._form())
+
+    def _warn_of_misfits(self, values: NDArray[Any]) -> None:
+        """Warn of images whose values are of another range than those of `fit`."""
+        count, known = int(self.pixel_range_.misfits(values).sum()), self.pixel_range_
+        if count:
+            said = f"{count} of {len(values)} images do not fit the range that fit saw"
+            asked = "are they of another bit depth or scale?"
+            warnings.warn(f"{said}, {known.low:g} to {known.high:g}: {asked}", stacklevel=4)
 
     def _keep(self, fitted: Fitted) -> None:
         """Keep numbers, and build the network anew: the trained one refers to the training images."""

@@ -10,6 +10,7 @@ from convladder import folders, intake, progress, reproduction
 from convladder.bundle.reading import SUFFIX, Bundle
 from convladder.config import Data
 from convladder.data import opening
+from convladder.data.forms import range_setting
 from convladder.data.sources import Source
 from convladder.errors import DataError, ExperimentError, UnreadableImage
 from convladder.ship import exporting, making
@@ -87,9 +88,9 @@ def _sample(
     """Take images of a run or a bundle, in its form and split as they were, and some of their files."""
     if isinstance(data, Dataset):
         return exporting.draw(bundle, data)
-    form = bundle.contents.form
+    form = bundle.contents.image_form
     settings = (run.experiment if run else bundle.contents.experiment).replace(
-        ({"data.source": str(data)} if data else {})
+        ({"data.source": str(data), "data.range": range_setting(form)} if data else {})
         | {
             "data.image_size": (form.height, form.width),
             "data.channels": form.channels,

@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 from convladder import files, lineage, runs
 from convladder.config import Model
 from convladder.data.bank import Bank
-from convladder.data.forms import form_of
-from convladder.data.images import Pixels, decode
+from convladder.data.forms import form_of_network
+from convladder.data.images import Pixels, open_picture
+from convladder.data.images import fit as fit_to
 from convladder.data.opening import limits_of
 from convladder.errors import ExperimentError, RunError, UnreadableImage
 from convladder.evaluation import metrics, predictions
@@ -78,32 +79,36 @@ def list_layers(folder: Path, emit: Emit) -> list[dict[str, Any]]:
     ]
 
 
-def predict_files(folder: Path, paths: Sequence[Path], emit: Emit) -> tuple[Logits, dict[int, str]]:
+def predict_files(
+    folder: Path, paths: Sequence[Path], emit: Emit
+) -> tuple[Logits, dict[int, str], dict[int, str]]:
     """Predict image files with the network of the run in `folder`; a task for a worker.
 
     Return the logits `(files, classes)`, with rows of NaN for files that are no images, and these by number with
-    their reason.
+    their reason; then those that do not fit the images that the network was trained on, likewise.
     """
     del emit
     from convladder.training import fit
 
     run = runs.Run(folder)
     about, settings = run.network, run.experiment.data
-    height, width, channels = about["shape"]
-    form, limits = form_of(settings, height, width, channels), limits_of(settings)
+    form, limits = form_of_network(settings, about), limits_of(settings)
     logits = np.full((len(paths), len(about["class_names"])), np.nan, np.float32)
     predict = fit.predictor(load_network(run))
     errors: dict[int, str] = {}
+    misfits: dict[int, str] = {}
     for start in range(0, len(paths), CHUNK):
         pixels: dict[int, Pixels] = {}
         for number, path in enumerate(paths[start : start + CHUNK], start):
             try:
-                pixels[number] = decode(path.read_bytes(), form, limits)
+                picture = open_picture(path.read_bytes(), form, limits)
+                pixels[number] = fit_to(picture, form)
+                misfits |= {number: why} if (why := picture.misfit(form)) else {}
             except (UnreadableImage, OSError) as error:
                 errors[number] = str(error)
         if pixels:
             logits[list(pixels)] = predict(np.stack(list(pixels.values())))
-    return logits, errors
+    return logits, errors, misfits
 
 
 def count_seen(run: runs.Run, bank: Bank) -> tuple[int, int] | None:

@@ -294,6 +294,7 @@ def _write_network(folder: Path, fitted: Fitted, dataset: Dataset) -> None:
             "shape": dataset.bank.form.shape,
             "class_names": dataset.class_names,
             "statistics": [statistics.mean, statistics.deviation] if statistics else None,
+            "intensity": dataset.bank.form.intensity and vars(dataset.bank.form.intensity),
         },
     )
 

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from convladder.bundle.container import refusal
 from convladder.bundle.graph import IMAGES, PROBABILITIES
 from convladder.bundle.reading import Bundle
-from convladder.data.images import Limits, Pixels, decode
+from convladder.data.images import Limits, Pixels, decode, fit, open_picture
+from convladder.data.intensity import Values
 from convladder.errors import BundleError, ExperimentError, UnreadableImage
 from convladder.processes import cores
 
@@ -27,11 +28,12 @@ class Prediction:
     """What a bundle says of an image.
 
     top : the most probable classes with their probabilities, the first of them predicted. unsure : whether that
-    is below the bundle's threshold.
+    is below the bundle's threshold. warning : why the image does not fit those that the network was trained on.
     """
 
     top: tuple[tuple[str, float], ...]
     unsure: bool
+    warning: str | None = None
 
     @property
     def class_name(self) -> str:
@@ -59,6 +61,14 @@ def open_session(graph: bytes, threads: int, name: str) -> Any:
 Outcome = Prediction | UnreadableImage  # of an image file
 
 
+@dataclass(frozen=True)
+class Decoded:
+    """An image's pixels in the bundle's form, and why they may not fit those that the network was trained on."""
+
+    pixels: Pixels
+    warning: str | None = None
+
+
 class Predictor:
     """A bundle at work: its `class_names`, and probabilities of images."""
 
@@ -75,14 +85,15 @@ class Predictor:
         """Open the bundle in a file; `threads` as above. Raises BundleError."""
         return cls(Bundle(path), threads)
 
-    def decode(self, content: bytes | Pixels) -> Pixels:
+    def decode(self, content: bytes | Values) -> Pixels:
         """Decode an image file's bytes as training did, `(height, width, channels)`. Raises UnreadableImage."""
         return decode(content, self.form, self.contents.limits)
 
-    def try_to_decode(self, content: bytes | Pixels, limits: Limits | None = None) -> Pixels | UnreadableImage:
+    def try_to_decode(self, content: bytes | Values, limits: Limits | None = None) -> Decoded | UnreadableImage:
         """Decode as `decode` does, or return what stands in the way; `limits` may be narrower than its own."""
         try:
-            return decode(content, self.form, limits or self.contents.limits)
+            picture = open_picture(content, self.form, limits or self.contents.limits)
+            return Decoded(fit(picture, self.form), picture.misfit(self.form))
         except UnreadableImage as error:
             return error
         except MemoryError:
@@ -101,14 +112,19 @@ class Predictor:
             return np.concatenate([self._run(np.asarray(image)[np.newaxis]) for image in images])
         return self._run(np.stack(images)) if len(images) else self._none()
 
-    def read(self, probabilities: Probabilities, top: int = 1) -> list[Prediction]:
-        """Say what probabilities `(N, classes)` mean, with so many of the most probable classes each."""
+    def read(
+        self, probabilities: Probabilities, top: int = 1, warnings: Sequence[str | None] | None = None
+    ) -> list[Prediction]:
+        """Say what probabilities `(N, classes)` mean, with so many of the most probable classes each.
+
+        `warnings` are those of the images, as they were decoded.
+        """
         threshold = self.contents.selection.threshold
         order = np.argsort(-probabilities, axis=1, kind="stable")[:, :top]
         found = []
-        for row, best in zip(probabilities, order, strict=True):
+        for row, best, warning in zip(probabilities, order, warnings or [None] * len(order), strict=True):
             named = tuple((self.class_names[place], float(row[place])) for place in best)
-            found.append(Prediction(named, threshold is None or not row[best[0]] >= threshold))
+            found.append(Prediction(named, threshold is None or not row[best[0]] >= threshold, warning))
         return found
 
     def _run(self, images: NDArray[Any]) -> Probabilities:

@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 
 from convladder.config import Experiment
 from convladder.data.images import ImageForm, Limits
+from convladder.data.intensity import IntensityRange
 from convladder.models.families import FAMILIES, OWN
 
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -22,6 +23,22 @@ class Strict(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
+class Intensity(Strict):
+    """The values of deep images that become black and white: see `data.intensity.IntensityRange`."""
+
+    low: float
+    high: float
+    mixed: bool
+    outside: Share
+    levels: int = Field(ge=0, le=255)
+
+    @model_validator(mode="after")
+    def _check_order(self) -> Self:
+        if not self.low < self.high:
+            raise ValueError("its low end is not below its high end")
+        return self
+
+
 class Form(Strict):
     """The shape that images are brought to, and how: see `data.images.ImageForm`."""
 
@@ -31,6 +48,18 @@ class Form(Strict):
     resize: Literal["pad", "crop", "stretch"]
     background: int = Field(ge=0, le=255)
     dct_scaling: bool
+    intensity: Intensity | None = None  # of bundles that say none, and of those of images of 8 bits
+
+    @classmethod
+    def of(cls, form: ImageForm) -> Self:
+        """Return what a bundle says of a form."""
+        found = form.intensity and Intensity(**vars(form.intensity))
+        return cls(**vars(form) | {"intensity": found})
+
+    def image_form(self) -> ImageForm:
+        """Return the form that it says."""
+        found = self.intensity and IntensityRange(**dict(self.intensity))
+        return ImageForm(**dict(self) | {"intensity": found})
 
 
 class Measured(Strict):
@@ -116,7 +145,7 @@ class Contents(Strict):
 
     @property
     def image_form(self) -> ImageForm:
-        return ImageForm(**dict(self.form))
+        return self.form.image_form()
 
     @property
     def pixel_statistics(self) -> list[list[float]] | None:

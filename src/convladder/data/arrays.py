@@ -11,13 +11,14 @@ from typing import Any
 
 import numpy as np
 
-from convladder.data.images import Header, Pixels, read_header
+from convladder.data.images import Header, read_header
+from convladder.data.intensity import Values
 from convladder.data.sources import SPLIT_NAMES, Listing, Record, Source, Split
 from convladder.errors import DataError
 
 
 def open_npz(path: Path) -> Source:
-    """Open an npz file of uint8 images `(N, H, W)` or `(N, H, W, C)` and labels `(N,)` or `(N, 1)`.
+    """Open an npz file of images `(N, H, W)` or `(N, H, W, C)` and labels `(N,)` or `(N, 1)`.
 
     Labels are integers or text; `class_names`, if there, names the integers. Raises DataError.
     """
@@ -35,9 +36,14 @@ def open_npz(path: Path) -> Source:
 
 
 def open_arrays(name: str, images: Any, labels: Any) -> Source:
-    """Open uint8 images `(N, H, W)` or `(N, H, W, C)` and labels `(N,)`, integers or texts. Raises DataError."""
+    """Open images `(N, H, W)` or `(N, H, W, C)` and labels `(N,)`, integers or texts. Raises DataError.
+
+    Those of uint8 are taken as they are; of others one range is brought to 8 bits, as of deep image files.
+    """
     arrays = ArraySet(name, {"": (images, labels)})
-    digest = hashlib.sha256(repr((np.shape(images), np.asarray(labels).tolist())).encode())
+    kind = np.asarray(images).dtype
+    told = (np.shape(images), np.asarray(labels).tolist(), *([] if kind == np.uint8 else [kind.str]))
+    digest = hashlib.sha256(repr(told).encode())
     digest.update(np.asarray(images).tobytes())
     return Source(
         name=name,
@@ -107,28 +113,26 @@ class ArraySet:
         ]
         return Listing(self._class_names, tuple(records))
 
-    def fetch(self, record: Record) -> Pixels:
-        image: Pixels = self._images[record.split][record.place[0]]
+    def fetch(self, record: Record) -> Values:
+        image: Values = self._images[record.split][record.place[0]]
         return image
 
     def headers(self) -> list[Header]:
         return [read_header(images[0]) for images in self._images.values()]
 
 
-def _checked_images(name: str, split: str, values: Any) -> Pixels:
+def _checked_images(name: str, split: str, values: Any) -> Values:
     what = f"{name}: the images of {split!r}" if split else f"{name}: the images"
     images: np.ndarray[Any, Any] = np.asarray(values)
-    if images.dtype != np.uint8:
-        how = "x.astype('uint8')" if images.dtype.kind in "iu" else "for 0 to 1: (255 * x).round().astype('uint8')"
-        raise DataError(f"{what} are {images.dtype}: expected uint8 from 0 to 255 ({how})")
+    if images.dtype.kind not in "iuf":
+        raise DataError(f"{what} are {images.dtype}: expected numbers, such as uint8 from 0 to 255")
     if images.ndim not in (3, 4) or (images.ndim == 4 and images.shape[-1] not in (1, 3)):
         raise DataError(
             f"{what} have shape {images.shape}: expected (N, height, width) or (N, height, width, 1 or 3)"
         )
     if not len(images):
         raise DataError(f"{what} are none: the array is empty")
-    checked: Pixels = images
-    return checked
+    return images
 
 
 def _checked_labels(name: str, split: str, values: Any, images: int) -> np.ndarray[Any, Any]:

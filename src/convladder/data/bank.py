@@ -29,6 +29,7 @@ from convladder.data.decoding import PIXELS, Rejection
 from convladder.data.duplicates import find_pairs, group
 from convladder.data.facts import Facts, thumbnails
 from convladder.data.images import LIMITS, ImageForm, Limits, Pixels
+from convladder.data.intensity import IntensityRange
 from convladder.data.sources import Listing, Progress, Record, Source, count_ignored
 from convladder.data.subsets import listing_of, take_subset
 from convladder.errors import DataError
@@ -166,6 +167,7 @@ def open_bank(
 ) -> Bank:
     """Return the bank of a source in a form, built first where the cache has none.
 
+    The form of the bank says the range of its deep images; where the given one says none, it is found from them.
     `classes` leaves out all others. `limit` takes a subset of so many records, stratified by class and split
     and drawn by `seed`. Of two processes that want the same bank, one builds it and the other waits.
     """
@@ -265,7 +267,7 @@ def _load(folder: Path) -> Bank | None:
             folder=folder,
             source=index["source"],
             kind=index["kind"],
-            form=ImageForm(**index["form"]),
+            form=_read_form(index["form"]),
             class_names=tuple(index["class_names"]),
             records=tuple(Record(*record) for record in index["records"]),
             rows=np.array(index["rows"], dtype=np.int64),
@@ -277,6 +279,11 @@ def _load(folder: Path) -> Bank | None:
         return None
 
 
+def _read_form(values: dict[str, Any]) -> ImageForm:
+    found = values.get("intensity")
+    return ImageForm(**values | {"intensity": IntensityRange(**found) if found else None})
+
+
 def _build(
     folder: Path, source: Source, listing: Listing, form: ImageForm, limits: Limits, report: Progress
 ) -> Bank:
@@ -285,6 +292,7 @@ def _build(
     building.mkdir(exist_ok=True)
     _check_room(building, len(listing.records), form)
     built = build(building, source, listing.records, form, limits, report)
+    form = replace(form, intensity=built.intensity)
     rows = [row for row in range(len(listing.records)) if row not in built.rejections]
     records = tuple(listing.records[row] for row in rows)
     np.save(building / FACTS_FILE, built.facts)

@@ -9,14 +9,15 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 from numpy.lib.format import open_memmap
 
+from convladder.data import deep, intensity
 from convladder.data.decoding import (
     PIXELS,
     SECONDS,
@@ -30,11 +31,13 @@ from convladder.data.decoding import (
 )
 from convladder.data.facts import FACTS, Facts
 from convladder.data.images import ImageForm, Limits, read_header
+from convladder.data.intensity import Extremes, IntensityRange
 from convladder.data.sources import Content, Fetch, Progress, Record, Source
 from convladder.errors import DataError, UnreadableImage
 from convladder.processes import Failed, Finished, Task, cores, run_tasks
 
-READING = "reading images"  # for people
+READING, STRETCHING = "reading images", "reading images of more than 8 bits"  # for people
+TRAINED_ON = ("", "train")  # splits of a source whose images a range of intensities is found from
 CHUNK, LEAST_CHUNK = 512, 8  # images
 CHUNKS = 64  # at least, where there are images enough
 SAMPLE = 8  # images
@@ -49,10 +52,14 @@ _NO_SUCH_CALL = (errno.EINVAL, errno.EOPNOTSUPP, errno.ENOSYS)
 
 @dataclass(frozen=True)
 class Built:
-    """The facts of all records, `(N,)`, and the rejected ones by row; their facts are zeros."""
+    """The facts of all records, `(N,)`, and the rejected ones by row; their facts are zeros.
+
+    intensity : the range of the deep images; None where there are none.
+    """
 
     facts: Facts
     rejections: dict[int, Rejection]
+    intensity: IntensityRange | None = None
 
 
 def build(
@@ -65,20 +72,51 @@ def build(
 ) -> Built:
     """Decode the records into `images.npy` in the folder, which may hold what an earlier build has done.
 
+    Where the form says no range for deep images, these are measured first, and then decoded with one range for all.
     Raises DataError where a source cannot give its images.
     """
     _make_array(folder / PIXELS, (len(records), *form.shape))
     chunks = list(_cut(folder, source, records, form, limits))
-    missing = _missing(chunks)
-    done = len(records) - sum(len(chunk.rows) for chunk in missing)
-    count = _Counter(progress, done, len(records))
-    if len(records) < PARALLEL_FROM:
+    _decode(chunks, source, limits, partial(progress, READING))
+    built, extremes = _gather(chunks, len(records))
+    if extremes:
+        form = replace(form, intensity=_choose_range(records, extremes))
+        again = list(_cut(folder, source, records, form, limits, sorted(extremes), len(chunks)))
+        _decode(again, source, limits, partial(progress, STRETCHING))
+        built, _ = _gather(chunks + again, len(records))
+    return replace(built, intensity=form.intensity and _describe(form.intensity, records, built))
+
+
+def _choose_range(records: Sequence[Record], extremes: dict[int, Extremes]) -> IntensityRange:
+    """Return one range for all deep images, from those that are not set apart for validation or test."""
+    own = [row for row in extremes if records[row].split in TRAINED_ON] or list(extremes)
+    return intensity.find_range([extremes[row] for row in own])
+
+
+def _describe(chosen: IntensityRange, records: Sequence[Record], built: Built) -> IntensityRange | None:
+    """Add to a range what is usual in this set; return None where no image is deep."""
+    kept = [row for row in range(len(records)) if row not in built.rejections]
+    is_deep = {row: deep.is_deep(built.facts["mode"][row].decode()) for row in kept}
+    rows = [row for row in kept if is_deep[row] and records[row].split in TRAINED_ON]
+    rows = rows or [row for row in kept if is_deep[row]]
+    if not rows:
+        return None
+    facts = built.facts[rows]
+    levels = np.quantile(facts["high"].astype(int) - facts["low"], intensity.RARE, method="lower")
+    outside = float(facts["outside"].max())
+    return replace(chosen, mixed=not all(is_deep.values()), outside=round(outside, 4), levels=int(levels))
+
+
+def _decode(chunks: Sequence[Chunk], source: Source, limits: Limits, progress: Callable[[int, int], None]) -> None:
+    """Decode the chunks that are not done: small images here, the others in processes."""
+    missing, total = _missing(chunks), sum(len(chunk.rows) for chunk in chunks)
+    count = _Counter(progress, total - sum(len(chunk.rows) for chunk in missing), total)
+    if total < PARALLEL_FROM:
         missing = _decode_here(missing, partial(_fetch_light, source.fetch, limits), count)
     suspects: set[int] = set()
     doomed: dict[int, Rejection] = {}
     while missing:
         missing = _decode_in_processes(missing, source, suspects, doomed, count)
-    return _gather(chunks, len(records))
 
 
 def _make_array(path: Path, shape: tuple[int, ...]) -> None:
@@ -98,17 +136,25 @@ def _make_array(path: Path, shape: tuple[int, ...]) -> None:
 
 
 def _cut(
-    folder: Path, source: Source, records: Sequence[Record], form: ImageForm, limits: Limits
+    folder: Path,
+    source: Source,
+    records: Sequence[Record],
+    form: ImageForm,
+    limits: Limits,
+    rows: Sequence[int] | None = None,
+    first: int = 0,
 ) -> Iterator[Chunk]:
-    order = list(range(len(records)))
+    """Yield chunks of all records, or of those of these rows, numbered from `first` on."""
+    order = list(range(len(records)) if rows is None else rows)
     if source.in_place_order:
         order.sort(key=lambda row: records[row].place)
-    size = chunk_size(len(records))
+    size = chunk_size(len(order))
     if not source.picklable:
         size = min(size, _fit_to_send(source, [records[row] for row in order[:SAMPLE]]))
-    for number, start in enumerate(range(0, len(records), size)):
-        rows = tuple(order[start : start + size])
-        yield Chunk(folder, number, rows, tuple(records[row] for row in rows), form, limits)
+    for number, start in enumerate(range(0, len(order), size), first):
+        own = tuple(order[start : start + size])
+        of_rows = tuple(records[row] for row in own)
+        yield Chunk(folder, number, own, of_rows, form, limits, measuring=form.intensity is None)
 
 
 def chunk_size(images: int) -> int:
@@ -132,16 +178,19 @@ def _missing(chunks: Sequence[Chunk]) -> list[Chunk]:
     return [chunk for chunk in chunks if chunk.number not in done]
 
 
-def _gather(chunks: Sequence[Chunk], size: int) -> Built:
+def _gather(chunks: Sequence[Chunk], size: int) -> tuple[Built, dict[int, Extremes]]:
+    """Return what the chunks came to, and the extremes of the deep images that were measured."""
     facts = np.zeros(size, FACTS)
     rejections: dict[int, Rejection] = {}
+    extremes: dict[int, Extremes] = {}
     for chunk in chunks:
         done = read_done(chunk)
         if done is None:
             raise DataError(f"what was decoded into {chunk.folder} was changed meanwhile: try again")
         facts[list(chunk.rows)] = done.facts
         rejections |= done.rejections
-    return Built(facts, dict(sorted(rejections.items())))
+        extremes |= done.extremes
+    return Built(facts, dict(sorted(rejections.items()))), extremes
 
 
 def remove_traces(folder: Path) -> None:
@@ -153,13 +202,13 @@ def remove_traces(folder: Path) -> None:
 class _Counter:
     """Tells how many images are done."""
 
-    def __init__(self, progress: Progress, done: int, total: int) -> None:
+    def __init__(self, progress: Callable[[int, int], None], done: int, total: int) -> None:
         self._progress, self._done, self._total = progress, done, total
-        progress(READING, done, total)
+        progress(done, total)
 
     def add(self, chunk: Chunk) -> None:
         self._done += len(chunk.rows)
-        self._progress(READING, self._done, self._total)
+        self._progress(self._done, self._total)
 
 
 class _HeavyError(Exception):

@@ -106,6 +106,7 @@ class Dataset:
             "class_names": list(self.class_names),
             "counts": self.counts(),
             "image_shape": list(self.bank.form.shape),
+            "intensity": self.bank.form.intensity and vars(self.bank.form.intensity),
             "rejected": [vars(rejection) for rejection in self.bank.rejections],
             "ignored": self.bank.ignored,
             "notes": [*self.notes, *self.decisions],
@@ -222,7 +223,7 @@ def load_bank(
     )
     if bank.rejections:
         notes.append(remarks.of_rejections(bank, allow_rejects or lenient))
-    notes += remarks.of_oddities(bank)
+    notes += [*remarks.of_depth(bank), *remarks.of_oddities(bank)]
     if bank.ignored:
         notes.append("ignored " + ", ".join(f"{count} ({rule})" for rule, count in sorted(bank.ignored.items())))
     return bank, tuple(notes)

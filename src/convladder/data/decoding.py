@@ -24,6 +24,7 @@ import numpy as np
 from convladder import files
 from convladder.data.facts import FACTS, Facts, digest_content, measure
 from convladder.data.images import ImageForm, Limits, Picture, Pixels, fit, open_picture
+from convladder.data.intensity import Extremes, UnknownRange
 from convladder.data.sources import Content, Fetch, Record
 from convladder.errors import UnreadableImage
 from convladder.worker import Emit
@@ -47,7 +48,10 @@ class Rejection:
 
 @dataclass(frozen=True)
 class Chunk:
-    """Some records of a bank, the rows that their pixels go to, and the folder that it is built in."""
+    """Some records of a bank, the rows that their pixels go to, and the folder that it is built in.
+
+    measuring : of deep images nothing is decoded yet: their values are found, for one range to be chosen for all.
+    """
 
     folder: Path
     number: int
@@ -55,6 +59,7 @@ class Chunk:
     records: tuple[Record, ...]
     form: ImageForm
     limits: Limits
+    measuring: bool = False
 
     @property
     def result(self) -> Path:
@@ -88,10 +93,14 @@ Contents = list[Content | UnreadableImage]
 
 @dataclass(frozen=True)
 class Done:
-    """The facts of a chunk's images, `(n,)`, and the rejected ones by row; their facts are zeros."""
+    """The facts of a chunk's images, `(n,)`, and the rejected ones by row; their facts are zeros.
+
+    extremes : by row, of deep images that were measured and not decoded; their facts are zeros too.
+    """
 
     facts: Facts
     rejections: dict[int, Rejection]
+    extremes: dict[int, Extremes]
 
 
 def decode_fetched(chunk: Chunk, fetch: Fetch, doomed: dict[int, Rejection], emit: Emit) -> None:
@@ -127,6 +136,7 @@ def decode_chunk(chunk: Chunk, fetch: Fetch, doomed: Mapping[int, Rejection], *,
     """
     pixels, facts = chunk.pixels(), np.zeros(len(chunk.rows), FACTS)
     rejections: dict[int, Rejection] = {}
+    extremes: dict[int, Extremes] = {}
     held: dict[int, Picture] = {}  # small ones, by place, to be measured together
     with _at_work(chunk, watched=watched) as begin:
         for place, (row, record) in enumerate(zip(chunk.rows, chunk.records, strict=True)):
@@ -135,19 +145,21 @@ def decode_chunk(chunk: Chunk, fetch: Fetch, doomed: Mapping[int, Rejection], *,
                 rejections[row] = doomed[row]
                 continue
             try:
-                picture = open_picture(fetch(record), chunk.form, chunk.limits)
+                picture = open_picture(fetch(record), chunk.form, chunk.limits, measuring=chunk.measuring)
                 pixels[row] = fit(picture, chunk.form)
                 if picture.image.width * picture.image.height > SMALL:
                     facts[place] = measure([picture], [pixels[row]])[0]
                 else:
                     held[place] = picture
+            except UnknownRange as found:
+                extremes[row] = found.extremes
             except UnreadableImage as error:
                 rejections[row] = Rejection(record.path, error.reason, error.detail)
             except MemoryError:
                 detail = f"decoding it took over {MEMORY / 2**30:.0f} GiB of memory"
                 rejections[row] = Rejection(record.path, "too-large", detail)
         facts[list(held)] = measure(list(held.values()), [pixels[chunk.rows[place]] for place in held])
-    _write(chunk, Done(facts, rejections))
+    _write(chunk, Done(facts, rejections, extremes))
 
 
 def read_done(chunk: Chunk, pixels: Pixels | None = None) -> Done | None:
@@ -155,22 +167,26 @@ def read_done(chunk: Chunk, pixels: Pixels | None = None) -> Done | None:
     try:
         with np.load(chunk.result, allow_pickle=False) as file:
             facts, listed = file["facts"], json.loads(bytes(file["rejections"]).decode())
+            extremes = {int(row): Extremes(*values) for row, *values in file["extremes"].tolist()}
     except (OSError, ValueError, KeyError, zipfile.BadZipFile):
         return None
     rejections = {row: Rejection(*rest) for row, *rest in listed}
     if len(facts) != len(chunk.rows) or facts.dtype != FACTS:
         return None
     if pixels is None:
-        return Done(facts, rejections)
-    good = [place for place, row in enumerate(chunk.rows) if row not in rejections]
+        return Done(facts, rejections, extremes)
+    others = rejections.keys() | extremes.keys()
+    good = [place for place, row in enumerate(chunk.rows) if row not in others]
     same = all((digest_content(pixels[chunk.rows[place]]) == facts["content"][place]).all() for place in good)
-    return Done(facts, rejections) if same else None
+    return Done(facts, rejections, extremes) if same else None
 
 
 def _write(chunk: Chunk, done: Done) -> None:
     listed = [[row, *vars(rejection).values()] for row, rejection in done.rejections.items()]
     file = io.BytesIO()
-    np.savez(file, facts=done.facts, rejections=np.frombuffer(json.dumps(listed).encode(), np.uint8))
+    rejected = np.frombuffer(json.dumps(listed).encode(), np.uint8)
+    measured = np.array([[row, *vars(each).values()] for row, each in done.extremes.items()], np.float64)
+    np.savez(file, facts=done.facts, rejections=rejected, extremes=measured)
     files.write_bytes(chunk.result, file.getvalue())
 
 

@@ -28,6 +28,7 @@ FACTS = np.dtype(
         ("coarse", "u1", (COARSE, COARSE)),  # grey pixels of the thumbnail
         ("low", "u1"),  # grey levels that 1 and 99 % of the pixels do not exceed
         ("high", "u1"),
+        ("outside", "f4"),  # of a deep image, the share of its values that were cut: see `intensity`
         ("deviation", "f4"),  # of the grey levels
         ("sharpness", "f4"),  # variance of the Laplacian at no more than SHARPNESS_SIDE pixels to a side
     ]
@@ -52,6 +53,7 @@ def measure(pictures: Sequence[Picture], pixels: Sequence[Pixels]) -> Facts:
     facts["height"] = [picture.header.height for picture in pictures]
     facts["width"] = [picture.header.width for picture in pictures]
     facts["frames"] = [picture.frames for picture in pictures]
+    facts["outside"] = [picture.stretched.outside if picture.stretched else 0 for picture in pictures]
     facts["read"] = [picture.digest for picture in pictures]
     facts["digest"] = [digest_pixels(image) for image in images]
     facts["content"] = [digest_content(each) for each in pixels]

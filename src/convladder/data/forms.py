@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import Literal
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any, Literal
 
 import numpy as np
 
 from convladder.config import Data
 from convladder.data.images import Header, ImageForm, Limits, read_header
+from convladder.data.intensity import FULL, IntensityRange
 from convladder.data.opening import limits_of
 from convladder.data.sources import Source
 from convladder.errors import DataError, UnreadableImage
 
 HEADERS_READ = 200
 # the settings of how an image is read, whatever source it is from
-FORM = ("image_size", "channels", "resize", "background", "dct_scaling", "max_pixels", "max_bytes", "max_frames")
+FORM = (
+    *("image_size", "channels", "resize", "background", "range", "dct_scaling"),
+    *("max_pixels", "max_bytes", "max_frames"),
+)
 LARGEST_INFERRED = 96  # pixels: larger images are reduced unless a size is asked for
 SMALLEST_INFERRED = 16  # pixels: the least that LeNet-5, where the ladders start, can take
 
@@ -42,7 +48,27 @@ def infer_form(source: Source, settings: Data, *, lenient: bool) -> tuple[ImageF
 
 def form_of(settings: Data, height: int, width: int, channels: Literal[1, 3]) -> ImageForm:
     """Return the form of these sides and channels, brought about as the settings say."""
-    return ImageForm(height, width, channels, settings.resize, settings.background, settings.dct_scaling)
+    how = settings.resize, settings.background, settings.dct_scaling, range_of(settings)
+    return ImageForm(height, width, channels, *how)
+
+
+def range_of(settings: Data) -> IntensityRange | None:
+    """Return the range of deep images that the settings ask for; None where it is found from them."""
+    if settings.range == "auto":
+        return None
+    return FULL if settings.range == "full" else IntensityRange(*settings.range)
+
+
+def form_of_network(settings: Data, network: Mapping[str, Any]) -> ImageForm:
+    """Return the form of the images that a run's network takes, by its settings and its `model.json`."""
+    found = network.get("intensity")  # those of earlier versions do not say
+    chosen = IntensityRange(**found) if found else None
+    return replace(form_of(settings, *network["shape"]), intensity=chosen)
+
+
+def range_setting(form: ImageForm) -> str | tuple[float, float]:
+    """Return the setting `data.range` by which other images are read as a network's own were."""
+    return (form.intensity.low, form.intensity.high) if form.intensity else "full"
 
 
 def _sample_headers(source: Source, limits: Limits) -> tuple[list[Header], str]:

@@ -4,32 +4,23 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import io
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Literal
+from functools import partial
+from typing import Any, Literal, cast
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageFile, ImageOps
 
+from convladder.data import deep, intensity
+from convladder.data.formats import open_image
+from convladder.data.intensity import IntensityRange, Stretch, UnknownRange, Values
 from convladder.data.pillow import unhindered
 from convladder.errors import UnreadableImage
 
 Pixels = NDArray[np.uint8]
 
-FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF")
-SUFFIXES = {  # by which a name says a format, also one that cannot be read
-    "JPEG": (".jpg", ".jpeg", ".jpe", ".jfif", ".mpo"),
-    "PNG": (".png", ".apng"),
-    "WEBP": (".webp",),
-    "BMP": (".bmp", ".dib"),
-    "GIF": (".gif",),
-    "TIFF": (".tif", ".tiff"),
-    "HEIF": (".heic", ".heif", ".avif"),
-    "SVG": (".svg",),
-    "PDF": (".pdf",),
-}
 ARRAY = "array"  # the format of pixels that never were a file
 OVERSAMPLING = 3  # a photograph is decoded at this multiple of the wanted size at least, then resized
 
@@ -43,7 +34,6 @@ _TURNS = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
-_DEEP_MODES = ("I", "I;16", "I;16L", "I;16B", "I;16N")
 
 
 @dataclass(frozen=True)
@@ -51,6 +41,7 @@ class ImageForm:
     """The shape that every image is brought to, and how.
 
     dct_scaling : photographs (JPEG) far larger than the form are decoded at a half, a quarter or an eighth.
+    intensity : which values of deep images (of more than 8 bits) become black and white; None where the set has none.
     """
 
     height: int
@@ -59,6 +50,7 @@ class ImageForm:
     resize: Literal["pad", "crop", "stretch"] = "pad"
     background: int = 128
     dct_scaling: bool = True
+    intensity: IntensityRange | None = None
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -96,7 +88,7 @@ LIMITS = Limits()
 
 @dataclass(frozen=True)
 class Header:
-    """What a file says of its image before any pixel is decoded. `mode` is Pillow's name of its colours."""
+    """What a file says of its image before any pixel is decoded. `mode` is as `deep.mode_of` names its colours."""
 
     height: int
     width: int
@@ -104,15 +96,21 @@ class Header:
 
     @property
     def grey(self) -> bool:
-        return self.mode in ("1", "L", "LA", *_DEEP_MODES)
+        return self.mode in ("1", "L", "LA", "LA;16", deep.FLOAT, *deep.GREY)
+
+    @property
+    def deep(self) -> bool:
+        """Whether the image has more than 8 bits."""
+        return deep.is_deep(self.mode)
 
 
 @dataclass(frozen=True)
 class Picture:
     """An image as it is meant to be seen: upright, in the colours of a form, but not brought to its size yet.
 
-    format : told by content, one of FORMATS or ARRAY. header : what the file says. frames : 1 unless it moves.
-    digest : 64 bits of what was read, a file's bytes or an array, whatever the form.
+    format : told by content, one of `formats.SUFFIXES` or ARRAY. header : what the file says. frames : 1 unless it moves.
+    digest : 64 bits of what was read, a file's bytes or an array, whatever the form. stretched : of a deep image, how
+    it was brought to 8 bits.
     """
 
     image: Image.Image
@@ -120,37 +118,49 @@ class Picture:
     header: Header
     digest: int
     frames: int = 1
+    stretched: Stretch | None = None
+
+    def misfit(self, form: ImageForm) -> str | None:
+        """Say why the image does not fit the range of the images that a form is for; None where it does."""
+        if self.stretched is None or form.intensity is None:
+            return intensity.misfit(self.header.deep, 0, 0, form.intensity)
+        why = intensity.misfit(True, self.stretched.outside, _levels(self.image), form.intensity)
+        return why and f"{why} (it has {self.stretched})"
 
 
-def read_header(content: bytes | Pixels, limits: Limits = LIMITS) -> Header:
+def read_header(content: bytes | Values, limits: Limits = LIMITS) -> Header:
     """Read the size (as displayed, after EXIF orientation) and the colours. Raises UnreadableImage."""
     if not isinstance(content, bytes):
         height, width = content.shape[:2]
-        return Header(height, width, "L" if content.ndim == 2 or content.shape[-1] == 1 else "RGB")
+        return Header(height, width, deep.mode_of_array(content))
     with _rejecting(limits), _opened(content, limits) as image:
         return _header(image)
 
 
 def format_of(content: bytes) -> str:
-    """Return the format of an image file, one of FORMATS, told by its content. Raises UnreadableImage."""
+    """Return the format of an image file, one of `formats.SUFFIXES`, told by its content. Raises UnreadableImage."""
     with _rejecting(LIMITS), _opened(content, LIMITS) as image:
         return _kind_of(image)
 
 
-def open_picture(content: bytes | Pixels, form: ImageForm, limits: Limits = LIMITS) -> Picture:
+def open_picture(
+    content: bytes | Values, form: ImageForm, limits: Limits = LIMITS, *, measuring: bool = False
+) -> Picture:
     """Decode one image: a file's bytes, or pixels `(H, W)` or `(H, W, C)`.
 
     The format is told by content. EXIF orientation is applied, where it can be read; of several frames the
-    first is taken; 16-bit values are scaled, not cut; transparency is laid over `form.background`.
+    first is taken; values of more than 8 bits are stretched from `form.intensity` at their full depth;
+    transparency, and values that are no numbers, are laid over `form.background`.
 
     Raises
     ------
     UnreadableImage
         With reason `empty`, `unsupported`, `too-large`, `truncated` or `corrupt`.
+    UnknownRange
+        The image has more than 8 bits, and its values are to be found (`measuring`), for the range to be chosen.
     """
     if not isinstance(content, bytes):
-        flat = content.squeeze(-1) if content.ndim == 3 and content.shape[-1] == 1 else content
-        return Picture(Image.fromarray(flat).convert(form.mode), ARRAY, read_header(content), _digest(content))
+        return _open_array(content, form, measuring)
     with _rejecting(limits), _opened(content, limits) as image:
         kind = _kind_of(image)
         header, frames = _header(image), 1 if kind == "JPEG" else _count_frames(image, limits)
@@ -160,11 +170,33 @@ def open_picture(content: bytes | Pixels, form: ImageForm, limits: Limits = LIMI
         if kind == "PNG" and _PNG_END not in content:  # Pillow does not mind, if no pixel is missing
             raise UnreadableImage("truncated", "the end of the PNG file is missing")
         turn = _TURNS.get(_orientation(image))
-        upright = image.transpose(turn) if turn is not None else image
-        return Picture(_flatten(upright, form), kind, header, _digest(content), frames)
+        seen, stretched = cast(Image.Image, image), None
+        if header.deep:
+            values, opacity = deep.values_of(image, header.mode, content, partial(_opened, content, limits))
+            seen, stretched = deep.to_eight_bits(values, opacity, form.intensity, measuring=measuring)
+        upright = seen.transpose(turn) if turn is not None else seen
+        return Picture(_flatten(upright, form), kind, header, _digest(content), frames, stretched)
 
 
-def _digest(content: bytes | Pixels) -> int:
+def _open_array(content: NDArray[Any], form: ImageForm, measuring: bool) -> Picture:
+    flat = content.squeeze(-1) if content.ndim == 3 and content.shape[-1] == 1 else content
+    header, stretched = read_header(content), None
+    if header.deep:
+        opacity = deep.opacity_of(flat)
+        image, stretched = deep.to_eight_bits(flat, opacity, form.intensity, measuring=measuring)
+    else:
+        image = Image.fromarray(flat)
+    return Picture(_flatten(image, form), ARRAY, header, _digest(content), stretched=stretched)
+
+
+def _levels(image: Image.Image) -> int:
+    """Return how many grey levels an image takes up, the darkest and the brightest hundredth apart."""
+    counts = np.cumsum((image if image.mode == "L" else image.convert("L")).histogram())
+    low, high = (np.searchsorted(counts, share * counts[-1]) for share in (0.01, 0.99))
+    return int(high - low)
+
+
+def _digest(content: bytes | Values) -> int:
     """Return a 64-bit digest of a file's bytes, or of an array and its shape."""
     digest = hashlib.blake2b(digest_size=8)
     if not isinstance(content, bytes):
@@ -174,14 +206,14 @@ def _digest(content: bytes | Pixels) -> int:
     return int.from_bytes(digest.digest(), "little")
 
 
-def decode(content: bytes | Pixels, form: ImageForm, limits: Limits = LIMITS) -> Pixels:
+def decode(content: bytes | Values, form: ImageForm, limits: Limits = LIMITS) -> Pixels:
     """Decode one image, as `open_picture` does, to uint8 pixels of shape `form.shape`."""
     return fit(open_picture(content, form, limits), form)
 
 
-def bring_to_form(pixels: Pixels, form: ImageForm) -> Pixels:
+def bring_to_form(pixels: Values, form: ImageForm) -> Pixels:
     """Bring decoded pixels `(H, W)` or `(H, W, C)` of any size to `form.shape`."""
-    return pixels if pixels.shape == form.shape else decode(pixels, form)
+    return pixels if pixels.shape == form.shape and pixels.dtype == np.uint8 else decode(pixels, form)
 
 
 @contextlib.contextmanager
@@ -190,10 +222,8 @@ def _rejecting(limits: Limits) -> Iterator[None]:
     try:
         with unhindered(limits.pixels):  # the size is judged below, and odd metadata is no fault
             yield
-    except (UnreadableImage, MemoryError):  # of memory, whoever limits it says more
+    except (UnreadableImage, UnknownRange, MemoryError):  # of memory, whoever limits it says more
         raise
-    except UnidentifiedImageError:
-        raise UnreadableImage("unsupported", f"not one of {', '.join(FORMATS)}: convert it") from None
     except Image.DecompressionBombError:
         raise UnreadableImage("too-large", f"over {limits.pixels:,} pixels (data.max_pixels)") from None
     except Exception as error:
@@ -202,12 +232,12 @@ def _rejecting(limits: Limits) -> Iterator[None]:
         raise UnreadableImage("truncated" if cut else "corrupt", detail) from None
 
 
-def _opened(data: bytes, limits: Limits) -> Image.Image:
+def _opened(data: bytes, limits: Limits) -> ImageFile.ImageFile:
     if not data:
         raise UnreadableImage("empty", "the file has no bytes")
     if len(data) > limits.bytes:
         raise UnreadableImage("too-large", f"over {limits.bytes:,} bytes (data.max_bytes)")
-    image = Image.open(io.BytesIO(data), formats=FORMATS)
+    image = open_image(data)
     if image.width * image.height > limits.pixels:
         raise UnreadableImage(
             "too-large", f"{image.width} x {image.height} is over {limits.pixels:,} pixels (data.max_pixels)"
@@ -215,15 +245,16 @@ def _opened(data: bytes, limits: Limits) -> Image.Image:
     return image
 
 
-def _kind_of(image: Image.Image) -> str:
+def _kind_of(image: ImageFile.ImageFile) -> str:
     return "JPEG" if image.format == "MPO" else image.format or ""  # phones put several JPEGs in one file
 
 
-def _header(image: Image.Image) -> Header:
+def _header(image: ImageFile.ImageFile) -> Header:
+    mode = deep.mode_of(image)  # before the orientation, for which Pillow loads a PNG file
     width, height = image.size
     if image.format != "TIFF" and _orientation(image) >= 5:  # these lie on their side; of TIFF, Pillow knows
         width, height = height, width
-    return Header(height, width, image.mode)
+    return Header(height, width, mode)
 
 
 def _count_frames(image: Image.Image, limits: Limits) -> int:
@@ -254,11 +285,6 @@ def _orientation(image: Image.Image) -> int:
 
 def _flatten(image: Image.Image, form: ImageForm) -> Image.Image:
     mode = form.mode
-    if image.mode in _DEEP_MODES:
-        values = np.asarray(image).astype(np.float64) / 257  # 65,535 becomes 255
-        return Image.fromarray(np.clip(np.rint(values), 0, 255).astype(np.uint8)).convert(mode)
-    if image.mode == "F":
-        raise UnreadableImage("unsupported", "floating-point pixels have no known range")
     if image.has_transparency_data:
         over = image.convert("RGBA")
         under = Image.new("RGBA", over.size, (*(form.background,) * 3, 255))

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from convladder.data.images import FORMATS, SUFFIXES
+from convladder.data.formats import FORMATS, SUFFIXES
 from convladder.data.sources import SPLIT_NAMES, Ignored, Listing, Record, Split
 from convladder.errors import DataError
 

@@ -7,7 +7,7 @@ import math
 import mmap
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convladder.config import Data
+from convladder.data import intensity
 from convladder.data.bank import Bank
 from convladder.data.dataset import Dataset
 from convladder.data.forms import form_of
@@ -26,23 +27,59 @@ from convladder.data.splits import Splits
 Shape = tuple[int, int, int]  # height, width, channels
 
 FEWEST_VALUES = 64  # shorter flat rows are a table's rows, not images: 8x8 is a small image
+LEAST_SIDE = 4  # pixels: of smaller images no single pixel can be told from what is shown
 CHUNK = 1024
 NAME = "memory"  # of the source
 
 
 @dataclass(frozen=True)
 class PixelRange:
-    """The values that become the pixels 0 and 255; `as_is` where they are pixels already (uint8)."""
+    """The values that become the pixels 0 and 255; `as_is` where they are pixels already (uint8).
+
+    levels : nearly all images take up so many of the 256 or more.
+    """
 
     low: float
     high: float
     as_is: bool
+    levels: float = 0
 
     @classmethod
-    def of(cls, values: NDArray[Any]) -> PixelRange:
+    def of(
+        cls,
+        values: NDArray[Any],
+        shape: Shape | None = None,
+        wanted: tuple[float, float] | None = None,
+    ) -> PixelRange:
+        """Return the range for rows `(N, values)` of images of this shape; the `wanted` one, if any.
+
+        It is as of deep image files (see `intensity.find_ends`); of rows that fill no image, the least value and
+        the largest.
+        """
         if values.dtype == np.uint8:
             return cls(0, 255, as_is=True)
-        return cls(float(values.min()), float(values.max()), as_is=False)
+        whole = shape is not None and values.shape[1] == math.prod(shape)
+        if wanted is None and shape is not None and whole and min(shape[:2]) >= LEAST_SIDE:
+            extremes = intensity.find_extremes_of_all(values.reshape(len(values), *shape))
+            wanted = intensity.find_ends(extremes)
+        low, high = wanted or (float(values.min()), float(values.max()))
+        found = cls(low, high, as_is=False)
+        levels = np.quantile(found._levels(values), intensity.RARE, method="lower")
+        return replace(found, levels=float(levels))
+
+    def misfits(self, values: NDArray[Any]) -> NDArray[np.bool_]:
+        """Say which rows have many values outside the range, or take up far fewer grey levels than usual."""
+        if self.as_is:
+            return np.zeros(len(values), bool)
+        outside = ((values < self.low) | (values > self.high)).mean(axis=1)
+        flat = self._levels(values) * intensity.FLAT < self.levels
+        unlike: NDArray[np.bool_] = (outside > intensity.OUTSIDE) | flat
+        return unlike
+
+    def _levels(self, values: NDArray[Any]) -> NDArray[np.float64]:
+        ends = (values.max(axis=1), values.min(axis=1))
+        high, low = (each.astype(np.float64).clip(self.low, self.high) for each in ends)
+        return 255 * (high - low) / max(self.high - self.low, np.finfo(np.float64).tiny)
 
     def pixels(self, values: NDArray[Any]) -> Pixels:
         """Return the values as pixels of the same shape, rounded; what lies outside the range is clipped.

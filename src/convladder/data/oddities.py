@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convladder.data.facts import Facts
-from convladder.data.images import ARRAY, SUFFIXES
+from convladder.data.formats import SUFFIXES
+from convladder.data.images import ARRAY
 from convladder.data.layout import suffix_of
 from convladder.data.sources import Record
 

@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from convladder.data.images import Header, Pixels
+from convladder.data.images import Header
+from convladder.data.intensity import Values
 
 Split = Literal["", "train", "validation", "test"]
 Progress = Callable[[str, int, int], None]  # what is done, how much of it, of how much
@@ -70,7 +71,7 @@ class Listing:
         return Listing(kept, records, self.ignored + others)
 
 
-Content = bytes | Pixels
+Content = bytes | Values
 Fetch = Callable[[Record], Content]
 
 

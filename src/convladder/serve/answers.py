@@ -37,13 +37,17 @@ class Share(Answer):
 
 
 class OfImage(Answer):
-    """What an image is, or why it cannot be read. `unsure`: its probability is below the bundle's threshold."""
+    """What an image is, or why it cannot be read. `unsure`: its probability is below the bundle's threshold.
+
+    `warning`: why it does not fit the images that the network was trained on.
+    """
 
     name: str = ""
     class_name: str | None = Field(None, alias="class")
     probability: float | None = None
     unsure: bool | None = None
     top: list[Share] = []
+    warning: str | None = None
     error: str | None = None
 
 
@@ -91,6 +95,7 @@ def prediction(name: str, found: Prediction) -> OfImage:
         probability=round(found.confidence, 6),
         unsure=found.unsure,
         top=top,
+        warning=found.warning,
     )
 
 

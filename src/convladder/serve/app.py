@@ -21,7 +21,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
 from convladder.bundle.occlusion import occlusion_map
-from convladder.bundle.predictor import Predictor
+from convladder.bundle.predictor import Decoded, Predictor
 from convladder.data.images import Limits as ImageLimits
 from convladder.data.images import Pixels, format_of, read_header
 from convladder.errors import UnreadableImage
@@ -79,11 +79,11 @@ class Service:
         if self.at_work >= self.settings.at_once:
             raise Problem(503, "too many requests at a time: try again", retry=True)
 
-    async def decode(self, images: list[Sent]) -> list[Pixels | UnreadableImage]:
+    async def decode(self, images: list[Sent]) -> list[Decoded | UnreadableImage]:
         """Decode images at the same time, as many as there are cores."""
         return list(await asyncio.gather(*map(self._decoded, images)))
 
-    async def _decoded(self, image: Sent) -> Pixels | UnreadableImage:
+    async def _decoded(self, image: Sent) -> Decoded | UnreadableImage:
         """Decode an image; large ones one after the other, since each takes hundreds of megabytes.
 
         Those wait by themselves: small ones of others go past them.
@@ -96,7 +96,7 @@ class Service:
             )
         return found
 
-    def _decode_small(self, content: bytes) -> Pixels | UnreadableImage | None:
+    def _decode_small(self, content: bytes) -> Decoded | UnreadableImage | None:
         """Decode an image, or return None where it is large."""
         try:
             header = read_header(content, self.image_limits)
@@ -229,8 +229,9 @@ def _add_predictions(app: FastAPI, service: Service) -> None:
         begun = time.perf_counter()
         async with _at_work(service, request) as images:
             decoded = await service.decode(images)
-            pixels = [each for each in decoded if not isinstance(each, UnreadableImage)]
-            read = iter(predictor.read(await service.batcher.predict(pixels), top) if pixels else [])
+            whole = [each for each in decoded if not isinstance(each, UnreadableImage)]
+            pixels, warnings = [each.pixels for each in whole], [each.warning for each in whole]
+            read = iter(predictor.read(await service.batcher.predict(pixels), top, warnings) if pixels else [])
             found = [
                 answers.failure(image.name, each)
                 if isinstance(each, UnreadableImage)
@@ -246,9 +247,10 @@ def _add_predictions(app: FastAPI, service: Service) -> None:
     async def heat(request: Request) -> answers.Heat:
         """Say where in an image the evidence for its class lies: what is lost when that part is covered."""
         async with _at_work(service, request) as images:
-            (pixels,) = await service.decode(images[:1])
-            if isinstance(pixels, UnreadableImage):
-                raise Problem(422, str(pixels))
+            (decoded,) = await service.decode(images[:1])
+            if isinstance(decoded, UnreadableImage):
+                raise Problem(422, str(decoded))
+            pixels = decoded.pixels
             label = int((await service.batcher.predict([pixels]))[0].argmax())
             cells = await service.map_evidence(pixels, label)
         return answers.Heat(
@@ -270,9 +272,9 @@ def _add_corrections(app: FastAPI, service: Service) -> None:
         async with _at_work(service, request) as images:
             if len(images) > 1:
                 raise Problem(400, "one image at a time")
-            (pixels,) = await service.decode(images)  # what could not be read would stop the next training
-            if isinstance(pixels, UnreadableImage):
-                raise Problem(422, str(pixels))
+            (decoded,) = await service.decode(images)  # what could not be read would stop the next training
+            if isinstance(decoded, UnreadableImage):
+                raise Problem(422, str(decoded))
             add, loop, content = service.corrections.add, asyncio.get_running_loop(), images[0].content
             path = await loop.run_in_executor(service.decoders, add, content, format_of(content), class_name)
         saved = path.relative_to(service.corrections.folder).as_posix()

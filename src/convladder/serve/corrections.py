@@ -8,7 +8,7 @@ import urllib.parse
 from pathlib import Path
 
 from convladder import files
-from convladder.data.images import SUFFIXES
+from convladder.data.formats import SUFFIXES
 from convladder.serve.problems import Problem
 
 MOST = 100_000  # images that are kept

@@ -25,19 +25,24 @@ import numpy as np
 {imports}
 
 from decoder.errors import UnreadableImage
-from decoder.images import ImageForm, Limits, decode
+from decoder.images import ImageForm, Limits, fit, open_picture
+from decoder.intensity import IntensityRange
 
 here = Path(__file__).parent
 export = json.loads((here / "export.json").read_text("utf-8"))
-form, limits = ImageForm(**export["form"]), Limits(**export["limits"])
+limits, about = Limits(**export["limits"]), export["form"]
+known = about.pop("intensity")  # the values of images of more than 8 bits that are black and white
+form = ImageForm(**about, intensity=known and IntensityRange(**known))
 '''
 _TAIL = '''
 
 def answer(content):
-    """Say of an image file's bytes: its class, the probability, and whether that is too low to be sure."""
-    found = probabilities(decode(content, form, limits))
+    """Say of an image file: its class, the probability, whether that is too low to be sure, and a warning."""
+    picture = open_picture(content, form, limits)
+    found = probabilities(fit(picture, form))
     best, threshold = found.argmax(), export["threshold"]
-    return export["classes"][best], found[best], threshold is None or not found[best] >= threshold
+    unsure = threshold is None or not found[best] >= threshold
+    return export["classes"][best], found[best], unsure, picture.misfit(form)
 
 
 def main(paths):
@@ -46,8 +51,8 @@ def main(paths):
     failed, width = 0, min(60, max(map(len, paths), default=0))
     for path in paths:
         try:
-            name, probability, unsure = answer(Path(path).read_bytes())
-            said = f"{name} {probability:.3f}" + "  unsure" * unsure
+            name, probability, unsure, warning = answer(Path(path).read_bytes())
+            said = f"{name} {probability:.3f}" + "  unsure" * unsure + (f"  warning: {warning}" if warning else "")
         except (OSError, UnreadableImage) as error:
             failed, said = 1, f"not read: {error}"
         print(f"{path:{width}}  {said}")

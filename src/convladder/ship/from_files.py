@@ -43,13 +43,16 @@ def watched(pixels):
 example.probabilities = watched
 for path in sorted(files.glob("*.image")):
     try:
-        name, _, unsure = example.answer(path.read_bytes())
-        answers.append([name, bool(unsure)])
+        name, _, unsure, warning = example.answer(path.read_bytes())
+        answers.append([name, bool(unsure), warning])
     except example.UnreadableImage as error:
         answers.append(error.reason)
 np.savez(files / "arrays.npz", **arrays)
 (files / "answers.json").write_text(json.dumps(answers), "utf-8")
 """
+
+
+Answer = tuple[str, bool, str | None]  # class, whether it is unsure, warning
 
 
 @dataclass(frozen=True)
@@ -58,7 +61,7 @@ class Read:
 
     pixels: Pixels
     probabilities: NDArray[np.float32]
-    answer: tuple[str, bool]  # class, and whether it is unsure
+    answer: Answer
 
 
 Outcome = Read | str  # why it could not be read
@@ -81,13 +84,14 @@ class FromFiles:
     mean: float
     other_class: int
     other_unsure: int
+    other_warning: int
     refused: int
     unlike_rule: int
     differing: tuple[str, ...]
 
     def holds(self, bound: float, *, int8: bool) -> bool:
         """Whether files are read alike; in int8 probabilities may differ, and with them answers."""
-        alike = not (self.pixels or self.refused or self.unlike_rule)
+        alike = not (self.pixels or self.refused or self.unlike_rule or self.other_warning)
         return alike and (int8 or self.largest <= bound)
 
 
@@ -99,15 +103,15 @@ def compare(predictor: Predictor, folder: Path, files: Sequence[Named]) -> FromF
 
 
 def _of_product(predictor: Predictor, content: bytes) -> Outcome:
-    pixels = predictor.try_to_decode(content)
-    if isinstance(pixels, UnreadableImage):
-        return pixels.reason
-    found = predictor.probabilities([pixels])
-    return Read(pixels, found[0], _said(*predictor.read(found)))
+    decoded = predictor.try_to_decode(content)
+    if isinstance(decoded, UnreadableImage):
+        return decoded.reason
+    found = predictor.probabilities([decoded.pixels])
+    return Read(decoded.pixels, found[0], _said(*predictor.read(found, warnings=[decoded.warning])))
 
 
-def _said(prediction: Prediction) -> tuple[str, bool]:
-    return prediction.class_name, prediction.unsure
+def _said(prediction: Prediction) -> Answer:
+    return prediction.class_name, prediction.unsure, prediction.warning
 
 
 def _of_example(folder: Path, contents: Sequence[bytes]) -> list[Outcome]:
@@ -121,7 +125,7 @@ def _of_example(folder: Path, contents: Sequence[bytes]) -> list[Outcome]:
             return [
                 each
                 if isinstance(each, str)
-                else Read(arrays[f"pixels-{number}"], arrays[f"found-{number}"], (each[0], each[1]))
+                else Read(arrays[f"pixels-{number}"], arrays[f"found-{number}"], (each[0], each[1], each[2]))
                 for number, each in enumerate(answers)
             ]
 
@@ -149,8 +153,9 @@ def _compared(
     refused = {name for name, *reads in tried if len({isinstance(each, Read) for each in reads}) > 1}
     classes = {pair.name for pair in both if pair.one.answer[0] != pair.other.answer[0]}
     unsure = {pair.name for pair in both if pair.one.answer[1] != pair.other.answer[1]}
+    warned = {pair.name for pair in both if pair.one.answer[2] != pair.other.answer[2]}
     unlike = {pair.name for pair in both if pair.other.answer != _by_rule(predictor, pair.other)}
-    differing = refused | classes | unsure | unlike | {pair.name for pair in both if pair.of_pixels}
+    differing = refused | classes | unsure | warned | unlike | {pair.name for pair in both if pair.of_pixels}
     return FromFiles(
         files=len(both) + len(refused),
         pixels=max((pair.of_pixels for pair in both), default=0),
@@ -158,6 +163,7 @@ def _compared(
         mean=float(np.mean([pair.of_predicted for pair in both] or [0.0])),
         other_class=len(classes),
         other_unsure=len(unsure),
+        other_warning=len(warned),
         refused=len(refused),
         unlike_rule=len(unlike),
         differing=tuple(name for name in names if name in differing),
@@ -189,6 +195,6 @@ class _Pair:
         return float(self.of_probabilities[self.one.probabilities.argmax()])
 
 
-def _by_rule(predictor: Predictor, read: Read) -> tuple[str, bool]:
+def _by_rule(predictor: Predictor, read: Read) -> Answer:
     """Return the product's answer to what the example found."""
-    return _said(*predictor.read(read.probabilities[np.newaxis]))
+    return _said(*predictor.read(read.probabilities[np.newaxis], warnings=[read.answer[2]]))

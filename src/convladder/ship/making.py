@@ -9,7 +9,7 @@ from typing import Any
 from convladder import backend, card, files, folders, runs
 from convladder.bundle import container, reading, schema, tensors
 from convladder.config import Experiment
-from convladder.data.forms import form_of
+from convladder.data.forms import form_of_network
 from convladder.errors import RunError
 from convladder.evaluation import calibration, predictions
 from convladder.evaluation.proportions import Proportion, proportion
@@ -85,7 +85,7 @@ def convert(folder: Path, temperature: float, emit: Emit) -> bytes:
     from convladder.ship.conversion import graph_of
 
     run = runs.Run(folder)
-    return graph_of(load_network(run), form_of(run.experiment.data, *run.network["shape"]), temperature)
+    return graph_of(load_network(run), form_of_network(run.experiment.data, run.network), temperature)
 
 
 def _contents(
@@ -100,7 +100,7 @@ def _contents(
         rung=run.rung,
         images=run.about["data"]["fingerprint"],
         class_names=tuple(network["class_names"]),
-        form=schema.Form(**vars(form_of(run.experiment.data, *network["shape"]))),
+        form=schema.Form.of(form_of_network(run.experiment.data, network)),
         temperature=temperature,
         selection=schema.Selection(
             wanted=selection.wanted,

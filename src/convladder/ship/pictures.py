@@ -12,9 +12,10 @@ from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 
+from convladder.bundle.predictor import Decoded
 from convladder.data import archives
 from convladder.data.folder import read_file, walk
-from convladder.data.images import Limits, Pixels, read_header
+from convladder.data.images import Limits, read_header
 from convladder.data.layout import ignore_rule
 from convladder.data.sources import Content
 from convladder.errors import DataError, UnreadableImage
@@ -31,7 +32,7 @@ class Picture:
     fetch: Callable[[], Content]
 
 
-Decoded = Pixels | UnreadableImage
+Outcome = Decoded | UnreadableImage
 
 
 def find(places: Sequence[str], limits: Limits, stdin: BinaryIO) -> list[Picture]:
@@ -52,13 +53,13 @@ def find(places: Sequence[str], limits: Limits, stdin: BinaryIO) -> list[Picture
 
 
 def decode_all(
-    pictures: Iterable[Picture], decode: Callable[[Content], Decoded], batch: int, threads: int
-) -> Iterator[list[tuple[Picture, Decoded]]]:
+    pictures: Iterable[Picture], decode: Callable[[Content], Outcome], batch: int, threads: int
+) -> Iterator[list[tuple[Picture, Outcome]]]:
     """Yield batches of pictures with their pixels, or why they have none; the next is decoded meanwhile."""
     with ThreadPoolExecutor(threads) as pool:
         waiting = iter(pictures)
 
-        def begin() -> list[tuple[Picture, Future[Decoded]]]:
+        def begin() -> list[tuple[Picture, Future[Outcome]]]:
             some = itertools.islice(waiting, batch)
             return [(picture, pool.submit(_decoded, decode, _fetched(picture))) for picture in some]
 
@@ -75,7 +76,7 @@ def _fetched(picture: Picture) -> Content | UnreadableImage:
         return error
 
 
-def _decoded(decode: Callable[[Content], Decoded], content: Content | UnreadableImage) -> Decoded:
+def _decoded(decode: Callable[[Content], Outcome], content: Content | UnreadableImage) -> Outcome:
     return content if isinstance(content, UnreadableImage) else decode(content)
 
 

@@ -52,8 +52,9 @@ def predict(
     with _bar(console, len(found)) as bar:
         task = bar.add_task("predicting", total=len(found))
         for batch in pictures.decode_all(found, predictor.try_to_decode, BATCH, threads or cores()):
-            pixels = [each for _, each in batch if not isinstance(each, UnreadableImage)]
-            read = iter(predictor.read(predictor.probabilities(pixels), top))
+            decoded = [each for _, each in batch if not isinstance(each, UnreadableImage)]
+            probabilities = predictor.probabilities([each.pixels for each in decoded])
+            read = iter(predictor.read(probabilities, top, [each.warning for each in decoded]))
             for picture, each in batch:
                 yield picture, each if isinstance(each, UnreadableImage) else next(read)
             bar.advance(task, len(batch))

@@ -121,6 +121,7 @@ def _write_line(stream: TextIO, name: str, outcome: Outcome) -> None:
     else:
         said = ", ".join(f"{class_name} {share:.3f}" for class_name, share in outcome.top)
         said += "  unsure" if outcome.unsure else ""
+        said += f"  warning: {outcome.warning}" if outcome.warning else ""
     stream.write(f"{printable(name)}  {printable(said)}\n")
 
 
@@ -131,20 +132,22 @@ def _write_json(stream: TextIO, name: str, outcome: Outcome) -> None:
     else:
         top = [{"class": class_name, "probability": round(share, 6)} for class_name, share in outcome.top]
         row |= {"class": outcome.class_name, "probability": round(outcome.confidence, 6)}
-        row |= {"unsure": outcome.unsure, "top": top}
+        row |= {"unsure": outcome.unsure, "top": top} | ({"warning": outcome.warning} if outcome.warning else {})
     stream.write(json.dumps(row) + "\n")
 
 
 def _csv_writer(stream: TextIO, top: int) -> Write:
     rows = csv.writer(stream, lineterminator="\n")
     others = [f"{column}_{place}" for place in range(2, top + 1) for column in ("class", "probability")]
-    rows.writerow(["path", "class", "probability", "unsure", "error", *others])
+    rows.writerow(["path", "class", "probability", "unsure", "error", *others, "warning"])
 
     def write(name: str, outcome: Outcome) -> None:
         if isinstance(outcome, UnreadableImage):
-            rows.writerow([neutral(name), "", "", "", neutral(str(outcome)), *[""] * len(others)])
+            rows.writerow([neutral(name), "", "", "", neutral(str(outcome)), *[""] * len(others), ""])
             return
         cells = [cell for named, share in outcome.top for cell in (neutral(named), f"{share:.6f}")]
-        rows.writerow([neutral(name), *cells[:2], str(outcome.unsure).lower(), "", *cells[2:]])
+        rows.writerow(
+            [neutral(name), *cells[:2], str(outcome.unsure).lower(), "", *cells[2:], outcome.warning or ""]
+        )
 
     return write

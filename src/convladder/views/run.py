@@ -67,8 +67,9 @@ class Run(runs.Run):
         and `evaluation.json`. Raises ConvladderError where the source cannot be read or has an unknown class.
         """
         from convladder import progress
+        from convladder.data import remarks
         from convladder.data.dataset import load_bank
-        from convladder.data.forms import FORM
+        from convladder.data.forms import FORM, form_of_network, range_setting
         from convladder.inference import count_seen, evaluate_elsewhere
 
         reporter = progress.reporter(quiet=quiet)
@@ -76,10 +77,12 @@ class Run(runs.Run):
             folders.check_outside(Path(out), str(data))
             folders.check_new(Path(out))
         form = {f"data.{key}": getattr(self.experiment.data, key) for key in FORM}
+        own_form = form_of_network(self.experiment.data, self.network)
+        form["data.range"] = range_setting(own_form)
         settings = Experiment().replace(form | {"data.source": str(data)} | dict(changes or {})).data
         with reporter.counting() as on_progress:
             bank, notes = load_bank(settings, allow_rejects=allow_rejects, progress=on_progress)
-        for note in notes:
+        for note in (*notes, *remarks.of_misfits(bank, own_form)):
             reporter.say(note, dim=True)
         seen = count_seen(self, bank)
         if seen and seen[0]:
@@ -94,7 +97,8 @@ class Run(runs.Run):
         """Predict image files: a row a file, in the given order.
 
         The columns are `path`, `predicted`, `confidence` (after temperature), `unsure` (below the threshold that
-        `selection` chooses for the wanted accuracy) and `error`, the reason where a file is no image. Where no
+        `selection` chooses for the wanted accuracy), `error`, the reason where a file is no image, and `warning`, the
+        reason where one does not fit the images that the network was trained on. Where no
         threshold reaches that accuracy all are unsure, and a warning says so. Each call starts TensorFlow anew,
         which takes seconds: give all files at once.
         """
@@ -106,7 +110,7 @@ class Run(runs.Run):
         files = [Path(path) for path in given]
         if not files:
             raise ExperimentError("no files to predict: give the path of an image, or several")
-        logits, errors = call(predict_files, self.folder, files)
+        logits, errors, misfits = call(predict_files, self.folder, files)
         names, selection = predictions.class_names(self.predictions), self.selection(accuracy)
         if selection.threshold is None:
             warnings.warn(sentences.of_selection(selection), stacklevel=2)
@@ -123,6 +127,7 @@ class Run(runs.Run):
                 "confidence": confidence,
                 "unsure": ~(confidence >= least),
                 "error": [errors.get(number, "") for number in range(len(files))],
+                "warning": [misfits.get(number, "") for number in range(len(files))],
             }
         )
 

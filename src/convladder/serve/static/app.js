@@ -90,6 +90,7 @@ function add(file, found, problem = null) {
   if (found) {
     find(".class", entry).textContent = found.class;
     find(".unsure", entry).hidden = !found.unsure;
+    if (found.warning) find(".note", entry).textContent = `Warning: ${found.warning}`;
     find(".bars", entry).append(...found.top.map(bar));
     find(".look", entry).addEventListener("click", () => look(entry, file));
     if (model?.corrections) offerCorrection(entry, file);

@@ -1,0 +1,210 @@
+"""Which values of deep images become black and white: one range for a whole set, found from it and kept.
+
+Deep is what has more than 8 bits: 16-bit and 32-bit integers, and floats. A file of 16 bits seldom says how many of
+them its camera fills; divided by 257, twelve bits come to sixteen grey levels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Values = NDArray[Any]  # (height, width) or (height, width, 3), before they are pixels
+Pixels = NDArray[np.uint8]
+
+DEEPEST = 65_535  # of 16 bits
+USUAL = 0.9  # of the images lie in the core, the range of what is common
+RARE = 0.01  # of the images may take up fewer grey levels than is said of a set
+STEPS = 16  # at least, that a range has: its ends are rounded outward to whole ones
+BLOCK = 2**20  # values that are computed at a time
+OUTSIDE = 0.1  # of an image's values, beyond what was usual, are cut: it does not fit
+FLAT = 3  # times fewer grey levels than nearly all images of a set: it does not fit
+
+
+@dataclass(frozen=True)
+class Extremes:
+    """The least and the largest value of an image, and those that whole squares of 2 x 2 pixels reach.
+
+    A dead or hot pixel, or a broken row or column of a sensor, is no square; all else that can be seen is. whole :
+    whether these are whole numbers, and not floats.
+    """
+
+    least: float
+    largest: float
+    low: float
+    high: float
+    whole: bool
+
+
+@dataclass(frozen=True)
+class IntensityRange:
+    """The values of deep images that become 0 and 255; what lies outside is cut.
+
+    mixed : whether the set had images of 8 bits too, which stay as they are. outside : the largest share of values
+    that was cut of an image of the set. levels : nearly all of its images take up so many grey levels or more.
+    """
+
+    low: float
+    high: float
+    mixed: bool = False
+    outside: float = 1.0
+    levels: int = 0
+
+    def __str__(self) -> str:
+        return f"{written(self.low)} to {written(self.high)}"
+
+
+FULL = IntensityRange(0, DEEPEST)
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """How a deep image was brought to 8 bits: from which values, of which a share was cut as outside."""
+
+    least: float
+    largest: float
+    outside: float
+
+    def __str__(self) -> str:
+        return f"{written(self.least)} to {written(self.largest)}"
+
+
+class UnknownRange(Exception):
+    """An image is deep, and the range of its set is not known yet; these are its own values."""
+
+    def __init__(self, extremes: Extremes) -> None:
+        super().__init__(extremes)
+        self.extremes = extremes
+
+
+def written(value: float) -> str:
+    """Return a value as people read it.
+
+    >>> written(1310.0), written(0.25)
+    ('1,310', '0.25')
+    """
+    return f"{int(value):,}" if value == int(value) else f"{value:.4g}"
+
+
+def find_extremes(values: Values) -> Extremes:
+    """Return the extremes of an image's values; those that are no numbers do not count. NaN where none is."""
+    bands = [_extremes_of(band[np.newaxis]) for band in _bands(values, overlap=1)]
+    found = np.stack([ends for ends, _ in bands])[:, :, 0]
+    lows, highs = np.fmin.reduce(found[:, ::2]), np.fmax.reduce(found[:, 1::2])
+    whole = all(each.all() for _, each in bands)
+    return Extremes(float(lows[0]), float(highs[0]), float(lows[1]), float(highs[1]), whole)
+
+
+def find_extremes_of_all(images: Values) -> list[Extremes]:
+    """Return the extremes of each of N images `(N, height, width, channels)` in memory."""
+    found: list[Extremes] = []
+    for band in _bands(images):
+        ends, whole = _extremes_of(band)
+        found += [Extremes(*each, are) for each, are in zip(ends.T.tolist(), whole.tolist(), strict=True)]
+    return found
+
+
+def find_ends(extremes: Sequence[Extremes]) -> tuple[float, float]:
+    """Choose the low and the high end of one range for the images that have these extremes.
+
+    It holds every value, but those that are further from the core than the core is wide; and the core is what nine
+    in ten images have, single pixels apart. So neither a hot pixel nor one image of another kind takes more than
+    two thirds of the grey levels from the rest, and what is rare but real is kept.
+    """
+    least, largest, low, high = np.array([list(vars(each).values())[:4] for each in extremes]).T
+    tail = (1 - USUAL) / 2
+    core_low = float(np.quantile(low, tail, method="lower"))
+    core_high = float(np.quantile(high, 1 - tail, method="higher"))
+    width = core_high - core_low
+    return max(float(least.min()), core_low - width), min(float(largest.max()), core_high + width)
+
+
+def find_range(extremes: Sequence[Extremes]) -> IntensityRange:
+    """Choose one range for the images that have these extremes, with round ends."""
+    return _rounded(*find_ends(extremes), whole=all(each.whole for each in extremes))
+
+
+def stretch(values: Values, intensity: IntensityRange) -> Pixels:
+    """Return values as pixels of the same shape, from 0 at the low end of the range to 255 at the high one."""
+    if values.dtype.kind == "u" and values.dtype.itemsize == 2:
+        table = _scaled(np.arange(DEEPEST + 1), intensity)
+        return table[values]
+    pixels = np.empty(values.shape, np.uint8)
+    for start, band in zip(_starts(values), _bands(values), strict=True):
+        pixels[start : start + len(band)] = _scaled(band, intensity)
+    return pixels
+
+
+def share_outside(values: Values, intensity: IntensityRange) -> float:
+    """Return the share of the values that are below or above the range; those that are no numbers are neither."""
+    count = sum(int(((band < intensity.low) | (band > intensity.high)).sum()) for band in _bands(values))
+    return count / max(1, values.size)
+
+
+def misfit(is_deep: bool, outside: float, levels: int, trained: IntensityRange | None) -> str | None:
+    """Say why an image does not fit the set that a network was trained on; None where it does.
+
+    outside : the share of its values that were cut. levels : the grey levels that it takes up. trained : the range of
+    the set, if that had deep images.
+    """
+    if trained is None:
+        return f"more than 8 bits, which no training image had: {FULL} became black to white" if is_deep else None
+    if not is_deep:
+        return None if trained.mixed else "8 bits, and the training images had more: its brightness may not fit"
+    if outside > trained.outside + OUTSIDE:
+        return f"{outside:.0%} of its values are outside {trained}, the range of the training images"
+    if levels * FLAT < trained.levels:
+        return f"it takes up {levels} of 256 grey levels, training images {trained.levels} or more: of another bit depth?"
+    return None
+
+
+def _rounded(low: float, high: float, *, whole: bool) -> IntensityRange:
+    """Round a range outward, so that a few more images seldom change it, and people can read it."""
+    if not high > low:  # all alike: black
+        return IntensityRange(low, low + 1)
+    step = 2.0 ** np.floor(np.log2((high - low) / STEPS))
+    if whole:
+        step = max(1.0, step)
+        return IntensityRange(float(np.floor(low / step) * step), float(np.ceil((high + 1) / step) * step - 1))
+    return IntensityRange(float(np.floor(low / step) * step), float(np.ceil(high / step) * step))
+
+
+def _scaled(values: Values, intensity: IntensityRange) -> Pixels:
+    wide = values.astype(np.float64)
+    scaled = (wide - intensity.low) * (255 / (intensity.high - intensity.low))
+    pixels: Pixels = np.rint(np.nan_to_num(scaled, nan=0.0).clip(0, 255)).astype(np.uint8)
+    return pixels
+
+
+def _starts(values: Values) -> range:
+    rows = max(1, BLOCK // max(1, values[0].size))
+    return range(0, len(values), rows)
+
+
+def _bands(values: Values, overlap: int = 0) -> Iterator[Values]:
+    """Yield some rows after the other, and so many of the next."""
+    starts = _starts(values)
+    return (values[start : start + starts.step + overlap] for start in starts)
+
+
+def _extremes_of(images: Values) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    """Return the four extremes of each of N images, `(4, N)`, and whether their values are whole numbers."""
+    whole = np.ones(len(images), bool)
+    if images.dtype.kind == "f":
+        images = np.where(np.isfinite(images), images, np.nan)
+        of_image = tuple(range(1, images.ndim))
+        whole = ((images == np.rint(images)) | np.isnan(images)).all(axis=of_image)
+    least = largest = images
+    for axis in (1, 2):
+        if images.shape[axis] > 1:
+            ahead = (slice(None),) * axis + (slice(1, None),)
+            behind = (slice(None),) * axis + (slice(None, -1),)
+            least = np.fmax(least[ahead], least[behind])
+            largest = np.fmin(largest[ahead], largest[behind])
+    flat = [each.reshape(len(images), -1) for each in (images, least, largest)]
+    ends = [np.fmin.reduce(flat[0], 1), np.fmax.reduce(flat[0], 1), np.fmin.reduce(flat[1], 1)]
+    return np.array([*ends, np.fmax.reduce(flat[2], 1)], np.float64), whole
