@@ -1,7 +1,7 @@
 """The example beside each export: it loads the export and predicts image files, without convladder.
 
-Its rules are the product's own: the folder `decoder` reads files (see `standalone`), `export.json` has the
-form of images, the classes, and the threshold below which an answer is *unsure*.
+Its rules are the product's own: the folder `decoder` reads files (see `standalone`), `export.json`
+has the form of images, the classes, and the threshold below which an answer is *unsure*.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ form, limits = ImageForm(**export["form"]), Limits(**export["limits"])
 _TAIL = '''
 
 def answer(content):
-    """Say of an image file's bytes: its class, the probability, and whether that is too low to be sure."""
+    """Say of an image file: its class, the probability, and whether that is too low to be sure."""
     found = probabilities(decode(content, form, limits))
     best, threshold = found.argmax(), export["threshold"]
     return export["classes"][best], found[best], threshold is None or not found[best] >= threshold
