@@ -30,6 +30,7 @@ from convladder.ship import (
     from_files,
     hard_files,
     parity,
+    printing,
     standalone,
 )
 from convladder.ship.formats import FORMATS, Predicted
@@ -127,7 +128,9 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.in_turn
 @pytest.mark.parametrize("kind", FORMATS)
-def test_an_export_comes_with_an_example_that_runs_and_its_parity(kind: str, data: Path, tmp_path: Path) -> None:
+def test_an_export_comes_with_an_example_that_runs_and_its_parity(
+    kind: str, data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     exported = cl.export(STORED, kind, data, out=tmp_path / kind, quiet=True)
     assert exported.parity.images == 300
     assert exported.parity.largest <= 1e-5
@@ -140,6 +143,11 @@ def test_an_export_comes_with_an_example_that_runs_and_its_parity(kind: str, dat
     assert exported.parity.files.files > 40
     assert exported.parity.files.pixels == 0
     assert exported.parity.files.largest <= 1e-5
+    assert told["files"]["refused"] == told["files"]["other_class"] == told["files"]["other_unsure"] == 0
+    printing.export(exported, json_wanted=False)
+    said = capsys.readouterr().out
+    assert f"parity of the example on {exported.parity.files.files} files" in said
+    assert "pixels differ by 0 of 255 at most" in said
     hard = write_hard_files(tmp_path / "hard", data)
     example = [sys.executable, exported.folder / "example.py", *hard]
     product = [sys.executable, "-m", "convladder", "predict", STORED, *hard]

@@ -172,6 +172,8 @@ def test_the_model_its_health_and_its_measures(client: httpx.Client) -> None:
     assert 'convladder_images_total{outcome="predicted"}' in measures
     assert "convladder_request_seconds_bucket" in measures
     paths = client.get("/openapi.json").json()["paths"]
+    taken = paths["/v1/predict"]["post"]["requestBody"]["content"]
+    assert set(taken) == {"image/*", "multipart/form-data", "application/json"}
     assert {"/v1/predict", "/v1/heat", "/v1/corrections", "/v1/model", "/healthz", "/readyz", "/metrics"} == set(
         paths
     )

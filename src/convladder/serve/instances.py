@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import json
+import re
 from typing import Any
 
 from convladder.serve.problems import Problem
@@ -12,16 +13,17 @@ from convladder.serve.problems import Problem
 KIND = "application/json"
 FORM = '{"instances": [{"b64": "the bytes of an image file in base64"}]}'
 
+_OBJECT = re.compile(rb'\s*\{\s*["}]')
 _NAMED = 2  # braces that open for one instance: {"image": {"b64": "…"}}
 _MARKS = 16  # that all else may have: `signature_name`, say
 
 
 def is_json(kind: str, body: bytes) -> bool:
-    """Whether a body is JSON: as its kind says, or as it begins, for curl says of all it sends that it is a form.
+    """Whether a body is JSON: as its kind says, or as it begins, which no image file does.
 
-    No image file begins with a brace.
+    By itself, curl says of all that it sends that it is a form.
     """
-    return kind == KIND or body[:64].lstrip().startswith(b"{")
+    return kind == KIND or _OBJECT.match(body) is not None
 
 
 def read(body: bytes, most: int) -> list[bytes]:

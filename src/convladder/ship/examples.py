@@ -1,7 +1,7 @@
 """The example beside each export: it loads the export and predicts image files, without convladder.
 
-Its rules are the product's own: the folder `decoder` reads files (see `standalone`), `export.json` has the
-form of images, the classes, and the threshold below which an answer is *unsure*.
+Its rules are the product's own: the folder `decoder` reads files (see `standalone`), `export.json`
+has the form of images, the classes, and the threshold below which an answer is *unsure*.
 """
 
 from __future__ import annotations

@@ -116,10 +116,11 @@ def _said(prediction: Prediction) -> Answer:
 
 def _of_example(folder: Path, contents: Sequence[bytes]) -> list[Outcome]:
     with tempfile.TemporaryDirectory() as spare:
-        files = Path(spare)
+        files = Path(spare).absolute()
         for number, content in enumerate(contents):
             (files / f"{number:06}.image").write_bytes(content)
-        _run([sys.executable, "-B", "-c", _PROGRAM, str(folder.absolute()), spare])
+        # without the folder that we are in, where a person may have a json.py, and without a byte left here
+        _run([sys.executable, "-P", "-B", "-c", _PROGRAM, str(folder.absolute()), str(files)])
         answers = json.loads((files / "answers.json").read_text("utf-8"))
         with np.load(files / "arrays.npz", allow_pickle=False) as arrays:
             return [
@@ -133,11 +134,10 @@ def _of_example(folder: Path, contents: Sequence[bytes]) -> list[Outcome]:
 def _run(command: Sequence[str]) -> None:
     computes = {backend.VARIABLE: backend.TENSORFLOW, "TF_CPP_MIN_LOG_LEVEL": "3", backend.ONEDNN: "1"}
     try:
-        subprocess.run(
-            command, env=os.environ | computes, capture_output=True, text=True, timeout=SECONDS, check=True
-        )
+        subprocess.run(command, env=os.environ | computes, capture_output=True, timeout=SECONDS, check=True)
     except subprocess.CalledProcessError as error:
-        last = (error.stderr.strip().splitlines() or [f"exit status {error.returncode}"])[-1]
+        said = error.stderr.decode(errors="replace").strip()
+        last = (said.splitlines() or [f"exit status {error.returncode}"])[-1]
         raise ExportError(f"the export's example does not run: {last}") from None
     except subprocess.TimeoutExpired:
         raise ExportError(f"the export's example does not end within {SECONDS} seconds") from None

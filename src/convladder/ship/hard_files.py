@@ -23,6 +23,7 @@ def make(images: Sequence[Pixels]) -> Iterator[Named]:
     """Yield names and contents of files, made of uint8 images `(height, width, channels)`."""
     for number, pixels in enumerate(images):
         shown = Image.fromarray(pixels.squeeze(-1) if pixels.shape[-1] == 1 else pixels).convert("RGB")
+        shown.thumbnail((LARGEST_SIDE // 2, LARGEST_SIDE // 2))
         wide = shown.resize((3 * shown.width // 2 + 1, shown.height + 3), Image.Resampling.BICUBIC)
         for name, write in _WRITERS.items():
             yield f"{number}-{name}", write(wide)
