@@ -72,8 +72,8 @@ def export(
 ) -> None:
     """Export for another runtime, and measure on a thousand real images that it predicts the same.
 
-    Leaves a folder with the model, its class names, an example that loads it, and the parity report. Where
-    predictions differ by more than the bound nothing is left, and the exit status is 2.
+    Leaves a folder with the model, an example that predicts image files with it, and the parity report, also of
+    files. Where predictions differ by more than the bound nothing is left, and the exit status is 2.
     """
     from convladder import exports
     from convladder.ship import printing
