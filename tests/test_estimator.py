@@ -8,6 +8,7 @@ import pickle
 import random
 import subprocess
 import sys
+import warnings
 import weakref
 from collections.abc import Iterator
 from typing import Any
@@ -248,6 +249,27 @@ def test_values_beyond_those_of_fit_are_clipped() -> None:
     seen = memory.PixelRange.of(np.array([[-1.0, 0.0, 1.0]]))
     assert seen.pixels(np.array([[-9.0, -1.0, 0.0, 0.5, 1.0, 9.0]])).tolist() == [[0, 0, 128, 191, 255, 255]]
     assert memory.PixelRange.of(np.full((1, 2), 7.0)).pixels(np.full((1, 2), 7.0)).tolist() == [[0, 0]]
+
+
+def test_a_hot_pixel_does_not_take_the_range_of_all_images() -> None:
+    images = np.random.default_rng(0).integers(500, 900, (40, 8, 8)).astype(np.uint16)
+    usual = memory.PixelRange.of(images.reshape(40, -1), (8, 8, 1))
+    assert (usual.low, usual.high) == (images.min(), images.max())
+    images[:, 3, 3] = 65_535
+    hot = memory.PixelRange.of(images.reshape(40, -1), (8, 8, 1))
+    assert hot.high < 2 * usual.high
+    assert memory.PixelRange.of(images.reshape(40, -1), (8, 8, 1), (0, 4095)).high == 4095
+
+
+def test_images_of_another_range_than_those_of_fit_are_warned_of() -> None:
+    images = np.random.default_rng(0).integers(500, 900, (40, 8, 8)).astype(np.uint16)
+    images[::2, :4] += 200
+    classifier = cl.ConvClassifier("lenet5", epochs=1, random_state=0).fit(images, np.arange(40) % 2)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        classifier.predict(images)
+    with pytest.warns(UserWarning, match="3 of 5 images do not fit the range that fit saw, 500 to 1099"):
+        classifier.predict(np.concatenate([16 * images[:2], images[:2], np.full((1, 8, 8), 600, np.uint16)]))
 
 
 def test_a_short_row_is_laid_on_the_smallest_square() -> None:

@@ -5,6 +5,7 @@ import io
 import warnings
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,12 +13,15 @@ import pytest
 from PIL import Image
 from sklearn.datasets import load_sample_images
 
-from convladder.data.images import ImageForm, Limits, bring_to_form, decode, open_picture, read_header
+from convladder.data import formats
+from convladder.data.formats import FORMATS
+from convladder.data.images import ImageForm, Limits, bring_to_form, decode, format_of, open_picture, read_header
 from convladder.data.pillow import unhindered
 from convladder.errors import UnreadableImage
 from faults import TURNS, bomb
 
 FORM = ImageForm(12, 16, 3)
+HEIC = Path(__file__).with_name("fixtures") / "gradient.heic"
 
 
 def gradient(height: int = 12, width: int = 16) -> Image.Image:
@@ -33,15 +37,45 @@ def encode(image: Image.Image, kind: str = "PNG", **options: Any) -> bytes:
     return file.getvalue()
 
 
-@pytest.mark.parametrize("kind", ["PNG", "WEBP", "BMP", "GIF", "TIFF", "JPEG"])
+@pytest.mark.parametrize("kind", FORMATS)
 def test_the_same_picture_in_every_format(kind: str) -> None:
-    options: dict[str, Any] = {"WEBP": {"lossless": True}, "JPEG": {"quality": 100, "subsampling": 0}}.get(
-        kind, {}
-    )
+    options: dict[str, Any] = {
+        "WEBP": {"lossless": True},
+        "JPEG": {"quality": 100, "subsampling": 0},
+        "AVIF": {"quality": 100, "subsampling": "4:4:4"},
+    }.get(kind, {})
     pixels = decode(encode(gradient(), kind, **options), FORM)
     assert pixels.dtype == np.uint8
-    tolerance = {"JPEG": 3, "GIF": 25}.get(kind, 0)
+    tolerance = {"JPEG": 3, "GIF": 25, "AVIF": 3}.get(kind, 0)
     assert np.abs(pixels.astype(int) - np.asarray(gradient()).astype(int)).max() <= tolerance
+
+
+@pytest.mark.parametrize("mode", ["L", "RGB"])
+@pytest.mark.parametrize("kind", ["PPM", "JPEG2000", "TGA", "AVIF"])
+def test_less_usual_formats_are_told_by_content(kind: str, mode: str) -> None:
+    data = encode(gradient().convert(mode), kind)
+    assert format_of(data) == kind
+    assert (read_header(data).height, read_header(data).width) == (12, 16)
+
+
+def test_targa_has_no_mark_and_is_told_by_its_head_and_length() -> None:
+    old = encode(gradient(), "TGA")[:-26]  # without the end that version 2 added
+    assert format_of(old) == "TGA"
+    assert np.array_equal(decode(old, FORM), np.asarray(gradient()))
+    with pytest.raises(UnreadableImage, match="unsupported"):
+        decode(old[:-40], FORM)
+
+
+def test_a_heic_file_says_what_reads_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(formats, "reads_heic", lambda: False)
+    with pytest.raises(UnreadableImage, match=r"a HEIC file: pip install 'convladder\[heic\]'"):
+        decode(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + b"\0" * 64, FORM)
+
+
+def test_a_heic_file_is_read_with_the_extra() -> None:
+    pytest.importorskip("pi_heif")
+    found = decode(HEIC.read_bytes(), ImageForm(48, 64, 3))
+    assert np.abs(found.astype(int) - np.asarray(gradient(48, 64))).mean() < 6
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
@@ -55,7 +89,7 @@ def test_exif_orientation_is_applied(orientation: int) -> None:
 
 
 @pytest.mark.parametrize("share", [0.1, 0.5, 0.99])
-@pytest.mark.parametrize("kind", ["PNG", "JPEG"])
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "PPM", "JPEG2000", "TGA", "AVIF"])
 def test_a_cut_file_is_rejected_and_never_filled_with_grey(kind: str, share: float) -> None:
     data = encode(gradient(120, 160), kind)
     with pytest.raises(UnreadableImage) as caught:
@@ -79,7 +113,7 @@ def test_what_is_no_image_is_rejected_with_its_reason(data: bytes, reason: str) 
     assert caught.value.reason == reason
 
 
-@pytest.mark.parametrize("kind", ["PNG", "WEBP", "BMP", "GIF", "TIFF", "JPEG"])
+@pytest.mark.parametrize("kind", FORMATS)
 def test_any_bytes_are_an_image_or_a_rejection(kind: str) -> None:
     exif = Image.Exif()
     exif[0x0112] = 6

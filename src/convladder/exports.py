@@ -89,8 +89,11 @@ def _sample(
     if isinstance(data, Dataset):
         return exporting.draw(bundle, data)
     form = bundle.contents.image_form
+    told = run is None or "intensity" in run.network  # else it is of an earlier version, which took all as full
+    chosen = {} if told and not data else {"data.range": range_setting(form)}
     settings = (run.experiment if run else bundle.contents.experiment).replace(
-        ({"data.source": str(data), "data.range": range_setting(form)} if data else {})
+        ({"data.source": str(data)} if data else {})
+        | chosen
         | {
             "data.image_size": (form.height, form.width),
             "data.channels": form.channels,

@@ -109,8 +109,8 @@ def check(checked: Check, page: Path | None, *, json_wanted: bool) -> None:
     for rule, count in count_ignored(checked.ignored).items():
         first = next(each.path for each in checked.ignored if each.rule == rule)
         output.print(f"ignored: {count:,} {rule} ({first})", style="dim", soft_wrap=True, markup=False)
-    if checked.groups:
-        output.print(checked.groups, style="dim", soft_wrap=True, markup=False)
+    for note in filter(None, (checked.groups, *checked.notes)):
+        output.print(note, style="dim", soft_wrap=True, markup=False)
     if checked.findings:
         output.print("", _findings(checked.findings), "", sep="\n")
     output.print(checked.headline(), soft_wrap=True, markup=False)

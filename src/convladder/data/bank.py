@@ -29,7 +29,6 @@ from convladder.data.decoding import PIXELS, Rejection
 from convladder.data.duplicates import find_pairs, group
 from convladder.data.facts import Facts, thumbnails
 from convladder.data.images import LIMITS, ImageForm, Limits, Pixels
-from convladder.data.intensity import IntensityRange
 from convladder.data.sources import Listing, Progress, Record, Source, count_ignored
 from convladder.data.subsets import listing_of, take_subset
 from convladder.errors import DataError
@@ -267,7 +266,7 @@ def _load(folder: Path) -> Bank | None:
             folder=folder,
             source=index["source"],
             kind=index["kind"],
-            form=_read_form(index["form"]),
+            form=ImageForm.read(index["form"]),
             class_names=tuple(index["class_names"]),
             records=tuple(Record(*record) for record in index["records"]),
             rows=np.array(index["rows"], dtype=np.int64),
@@ -277,11 +276,6 @@ def _load(folder: Path) -> Bank | None:
         )
     except (OSError, ValueError, TypeError, KeyError):
         return None
-
-
-def _read_form(values: dict[str, Any]) -> ImageForm:
-    found = values.get("intensity")
-    return ImageForm(**values | {"intensity": IntensityRange(**found) if found else None})
 
 
 def _build(

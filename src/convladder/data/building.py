@@ -72,25 +72,26 @@ def build(
 ) -> Built:
     """Decode the records into `images.npy` in the folder, which may hold what an earlier build has done.
 
-    Where the form says no range for deep images, these are measured first, and then decoded with one range for all.
-    Raises DataError where a source cannot give its images.
+    Where the form says no range for deep images, these are measured first, and then decoded with one
+    range for all. Raises DataError where a source cannot give its images.
     """
     _make_array(folder / PIXELS, (len(records), *form.shape))
     chunks = list(_cut(folder, source, records, form, limits))
     _decode(chunks, source, limits, partial(progress, READING))
     built, extremes = _gather(chunks, len(records))
     if extremes:
-        form = replace(form, intensity=_choose_range(records, extremes))
+        mixed = len(extremes) + len(built.rejections) < len(records)
+        form = replace(form, intensity=_choose_range(records, extremes, mixed=mixed))
         again = list(_cut(folder, source, records, form, limits, sorted(extremes), len(chunks)))
         _decode(again, source, limits, partial(progress, STRETCHING))
         built, _ = _gather(chunks + again, len(records))
     return replace(built, intensity=form.intensity and _describe(form.intensity, records, built))
 
 
-def _choose_range(records: Sequence[Record], extremes: dict[int, Extremes]) -> IntensityRange:
+def _choose_range(records: Sequence[Record], extremes: dict[int, Extremes], *, mixed: bool) -> IntensityRange:
     """Return one range for all deep images, from those that are not set apart for validation or test."""
     own = [row for row in extremes if records[row].split in TRAINED_ON] or list(extremes)
-    return intensity.find_range([extremes[row] for row in own])
+    return intensity.find_range([extremes[row] for row in own], mixed=mixed)
 
 
 def _describe(chosen: IntensityRange, records: Sequence[Record], built: Built) -> IntensityRange | None:

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from convladder.data import oddities, together
+from convladder.data import depth, oddities, together
 from convladder.data.bank import Bank
 from convladder.data.sources import Ignored, Split
 from convladder.data.splits import Indices
@@ -87,6 +87,11 @@ class Check:
         return f"groups: {len(sizes):,}, of up to {plural(max(sizes.values()), 'image')}; {alone:,} images in none"
 
     @cached_property
+    def notes(self) -> list[str]:
+        """What became of images of more than 8 bits, and of bands beyond colour, in sentences."""
+        return depth.describe(self.bank)
+
+    @cached_property
     def findings(self) -> list[Finding]:
         """What was found, the worst first; empty where all is well."""
         found = [
@@ -112,6 +117,7 @@ class Check:
             "rejected": [vars(rejection) for rejection in self.bank.rejections],
             "classes": self.counts,
             **{f"{name}s": found for name, found in self.properties.items()},
+            "notes": self.notes,
             "findings": [_plain(finding) for finding in self.findings],
         }
 
@@ -272,6 +278,12 @@ class Check:
                 tuple(self.row(int(position)) for position in positions),
             )
         facts = self.bank.facts
+        yield Finding(
+            "unlike-depth",
+            "images of another bit depth",
+            "The range of the others does not suit them: convert them, or set data.range.",
+            tuple(self.row(position, why) for position, why in depth.find_unlike(facts).items()),
+        )
         yield Finding(
             "misnamed",
             "files whose name says another format",

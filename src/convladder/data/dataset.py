@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from convladder.config import Data
-from convladder.data import remarks, together
+from convladder.data import depth, remarks, together
 from convladder.data.bank import VERSION, Bank, open_bank
 from convladder.data.checks import Check
 from convladder.data.forms import FORM, infer_form
@@ -223,7 +223,7 @@ def load_bank(
     )
     if bank.rejections:
         notes.append(remarks.of_rejections(bank, allow_rejects or lenient))
-    notes += [*remarks.of_depth(bank), *remarks.of_oddities(bank)]
+    notes += [*depth.describe(bank), *remarks.of_oddities(bank)]
     if bank.ignored:
         notes.append("ignored " + ", ".join(f"{count} ({rule})" for rule, count in sorted(bank.ignored.items())))
     return bank, tuple(notes)

@@ -18,6 +18,7 @@ from PIL import Image, ImageFile
 from convladder.data import intensity
 from convladder.data.intensity import IntensityRange, Pixels, Stretch, UnknownRange, Values
 from convladder.errors import UnreadableImage
+from convladder.wording import plural
 
 Opened = Callable[[], ImageFile.ImageFile]  # opens the same file again
 
@@ -95,7 +96,7 @@ def opacity_of(values: Values) -> Pixels | None:
     known = np.isfinite(values).reshape(*values.shape[:2], -1).all(axis=2)
     if not known.any():
         raise UnreadableImage("unsupported", "none of its values is a number")
-    return None if known.all() else np.where(known, 255, 0).astype(np.uint8)
+    return None if known.all() else known.astype(np.uint8) * np.uint8(255)
 
 
 def to_eight_bits(
@@ -133,10 +134,8 @@ def say_bands(content: bytes) -> str | None:
     except Exception:  # whatever is wrong with it, it is no image that can be read
         return None
     kind = {1: "", 2: ", signed", 3: ", floating-point"}.get(tags.get(_SIGNED, (1,))[0], "")
-    return (
-        f"a TIFF file of {bands} {'band' if bands == 1 else 'bands'} of {np.max(bits)} bits{kind}; grey and RGB are "
-        "read, with opacity or without: save the bands that matter as such"
-    )
+    found = f"{plural(bands, 'band')} of {np.max(bits)} bits{kind}"
+    return f"a TIFF file of {found}: save those that matter as grey or RGB"
 
 
 def _is_sixteen(image: ImageFile.ImageFile) -> bool:
@@ -169,8 +168,10 @@ def _colour_values(image: ImageFile.ImageFile, mode: str, content: bytes, again:
     names = [_raw_mode(each) for each in turned.tile]
     others = [name[:-1] + _OTHER_ORDER[name[-1]] for name in names]
     turned.tile = [_with_raw_mode(*each) for each in zip(turned.tile, others, strict=True)]
-    lower, upper = np.asarray(turned).astype(np.uint16), np.asarray(image).astype(np.uint16)
-    return upper << 8 | lower
+    values = np.asarray(image).astype(np.uint16)
+    values <<= 8  # in its place: such images may be large
+    values |= np.asarray(turned)
+    return values
 
 
 def _binary_values(size: tuple[int, int], tile: Any, content: bytes) -> NDArray[np.uint16]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Literal, cast
@@ -41,7 +41,8 @@ class ImageForm:
     """The shape that every image is brought to, and how.
 
     dct_scaling : photographs (JPEG) far larger than the form are decoded at a half, a quarter or an eighth.
-    intensity : which values of deep images (of more than 8 bits) become black and white; None where the set has none.
+    intensity : which values of deep images (of more than 8 bits) become black and white; None where the
+    set has none.
     """
 
     height: int
@@ -51,6 +52,12 @@ class ImageForm:
     background: int = 128
     dct_scaling: bool = True
     intensity: IntensityRange | None = None
+
+    @classmethod
+    def read(cls, values: Mapping[str, Any]) -> ImageForm:
+        """Return the form of which these are the values; earlier versions knew of no range."""
+        found = values.get("intensity")
+        return cls(**{**values, "intensity": IntensityRange(**found) if found else None})
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -88,7 +95,7 @@ LIMITS = Limits()
 
 @dataclass(frozen=True)
 class Header:
-    """What a file says of its image before any pixel is decoded. `mode` is as `deep.mode_of` names its colours."""
+    """What a file says of its image before any pixel is decoded. `mode` : as `deep.mode_of` has it."""
 
     height: int
     width: int
@@ -108,9 +115,9 @@ class Header:
 class Picture:
     """An image as it is meant to be seen: upright, in the colours of a form, but not brought to its size yet.
 
-    format : told by content, one of `formats.SUFFIXES` or ARRAY. header : what the file says. frames : 1 unless it moves.
-    digest : 64 bits of what was read, a file's bytes or an array, whatever the form. stretched : of a deep image, how
-    it was brought to 8 bits.
+    format : told by content, one of `formats.SUFFIXES` or ARRAY. header : what the file says. frames : 1
+    unless it moves. digest : 64 bits of what was read, a file's bytes or an array, whatever the form.
+    stretched : of a deep image, how it was brought to 8 bits.
     """
 
     image: Image.Image
@@ -125,7 +132,7 @@ class Picture:
         if self.stretched is None or form.intensity is None:
             return intensity.misfit(self.header.deep, 0, 0, form.intensity)
         why = intensity.misfit(True, self.stretched.outside, _levels(self.image), form.intensity)
-        return why and f"{why} (it has {self.stretched})"
+        return why and f"{why} (it has values of {self.stretched})"
 
 
 def read_header(content: bytes | Values, limits: Limits = LIMITS) -> Header:
@@ -138,7 +145,7 @@ def read_header(content: bytes | Values, limits: Limits = LIMITS) -> Header:
 
 
 def format_of(content: bytes) -> str:
-    """Return the format of an image file, one of `formats.SUFFIXES`, told by its content. Raises UnreadableImage."""
+    """Return the format of an image file, told by its content (see `formats`). Raises UnreadableImage."""
     with _rejecting(LIMITS), _opened(content, LIMITS) as image:
         return _kind_of(image)
 

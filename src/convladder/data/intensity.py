@@ -1,7 +1,7 @@
 """Which values of deep images become black and white: one range for a whole set, found from it and kept.
 
-Deep is what has more than 8 bits: 16-bit and 32-bit integers, and floats. A file of 16 bits seldom says how many of
-them its camera fills; divided by 257, twelve bits come to sixteen grey levels.
+Deep is what has more than 8 bits: 16-bit and 32-bit integers, and floats. A file of 16 bits seldom says how
+many of them its camera fills; divided by 257, twelve bits come to sixteen grey levels.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ Pixels = NDArray[np.uint8]
 DEEPEST = 65_535  # of 16 bits
 USUAL = 0.9  # of the images lie in the core, the range of what is common
 RARE = 0.01  # of the images may take up fewer grey levels than is said of a set
+BITS = (8, 10, 12, 14, 16)  # that cameras have
 STEPS = 16  # at least, that a range has: its ends are rounded outward to whole ones
 BLOCK = 2**20  # values that are computed at a time
 OUTSIDE = 0.1  # of an image's values, beyond what was usual, are cut: it does not fit
@@ -104,7 +105,8 @@ def find_extremes_of_all(images: Values) -> list[Extremes]:
     found: list[Extremes] = []
     for band in _bands(images):
         ends, whole = _extremes_of(band)
-        found += [Extremes(*each, are) for each, are in zip(ends.T.tolist(), whole.tolist(), strict=True)]
+        columns = zip(*ends.tolist(), whole.tolist(), strict=True)
+        found += [Extremes(*each) for each in columns]
     return found
 
 
@@ -123,19 +125,27 @@ def find_ends(extremes: Sequence[Extremes]) -> tuple[float, float]:
     return max(float(least.min()), core_low - width), min(float(largest.max()), core_high + width)
 
 
-def find_range(extremes: Sequence[Extremes]) -> IntensityRange:
-    """Choose one range for the images that have these extremes, with round ends."""
-    return _rounded(*find_ends(extremes), whole=all(each.whole for each in extremes))
+def find_range(extremes: Sequence[Extremes], *, mixed: bool) -> IntensityRange:
+    """Choose one range for the images that have these extremes, with round ends.
+
+    Where a set has images of 8 bits too (`mixed`), these are most likely of the same scale, from zero to the
+    largest value that the bits of the camera have: then the range is that.
+    """
+    low, high = find_ends(extremes)
+    whole = all(each.whole for each in extremes)
+    if mixed and whole and low >= 0 and high <= DEEPEST:
+        return IntensityRange(0, next(top for bits in BITS if (top := 2**bits - 1) >= high))
+    return _rounded(low, high, whole=whole)
 
 
 def stretch(values: Values, intensity: IntensityRange) -> Pixels:
     """Return values as pixels of the same shape, from 0 at the low end of the range to 255 at the high one."""
+    table = None
     if values.dtype.kind == "u" and values.dtype.itemsize == 2:
         table = _scaled(np.arange(DEEPEST + 1), intensity)
-        return table[values]
     pixels = np.empty(values.shape, np.uint8)
     for start, band in zip(_starts(values), _bands(values), strict=True):
-        pixels[start : start + len(band)] = _scaled(band, intensity)
+        pixels[start : start + len(band)] = _scaled(band, intensity) if table is None else table[band]
     return pixels
 
 
@@ -148,8 +158,8 @@ def share_outside(values: Values, intensity: IntensityRange) -> float:
 def misfit(is_deep: bool, outside: float, levels: int, trained: IntensityRange | None) -> str | None:
     """Say why an image does not fit the set that a network was trained on; None where it does.
 
-    outside : the share of its values that were cut. levels : the grey levels that it takes up. trained : the range of
-    the set, if that had deep images.
+    outside : the share of its values that were cut. levels : the grey levels that it takes up. trained : the
+    range of the set, if that had deep images.
     """
     if trained is None:
         return f"more than 8 bits, which no training image had: {FULL} became black to white" if is_deep else None
@@ -158,7 +168,8 @@ def misfit(is_deep: bool, outside: float, levels: int, trained: IntensityRange |
     if outside > trained.outside + OUTSIDE:
         return f"{outside:.0%} of its values are outside {trained}, the range of the training images"
     if levels * FLAT < trained.levels:
-        return f"it takes up {levels} of 256 grey levels, training images {trained.levels} or more: of another bit depth?"
+        usual = f"training images {trained.levels} or more"
+        return f"it takes up {levels} of 256 grey levels, {usual}: is it of another bit depth?"
     return None
 
 
@@ -180,14 +191,14 @@ def _scaled(values: Values, intensity: IntensityRange) -> Pixels:
     return pixels
 
 
-def _starts(values: Values) -> range:
+def _starts(values: Values, overlap: int = 0) -> range:
     rows = max(1, BLOCK // max(1, values[0].size))
-    return range(0, len(values), rows)
+    return range(0, max(1, len(values) - overlap), rows)
 
 
 def _bands(values: Values, overlap: int = 0) -> Iterator[Values]:
     """Yield some rows after the other, and so many of the next."""
-    starts = _starts(values)
+    starts = _starts(values, overlap)
     return (values[start : start + starts.step + overlap] for start in starts)
 
 

@@ -79,7 +79,9 @@ class PixelRange:
     def _levels(self, values: NDArray[Any]) -> NDArray[np.float64]:
         ends = (values.max(axis=1), values.min(axis=1))
         high, low = (each.astype(np.float64).clip(self.low, self.high) for each in ends)
-        return 255 * (high - low) / max(self.high - self.low, np.finfo(np.float64).tiny)
+        width = max(self.high - self.low, float(np.finfo(np.float64).tiny))
+        levels: NDArray[np.float64] = (high - low) * (255 / width)
+        return levels
 
     def pixels(self, values: NDArray[Any]) -> Pixels:
         """Return the values as pixels of the same shape, rounded; what lies outside the range is clipped.

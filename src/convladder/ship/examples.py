@@ -26,13 +26,10 @@ import numpy as np
 
 from decoder.errors import UnreadableImage
 from decoder.images import ImageForm, Limits, fit, open_picture
-from decoder.intensity import IntensityRange
 
 here = Path(__file__).parent
 export = json.loads((here / "export.json").read_text("utf-8"))
-limits, about = Limits(**export["limits"]), export["form"]
-known = about.pop("intensity")  # the values of images of more than 8 bits that are black and white
-form = ImageForm(**about, intensity=known and IntensityRange(**known))
+form, limits = ImageForm.read(export["form"]), Limits(**export["limits"])
 '''
 _TAIL = '''
 

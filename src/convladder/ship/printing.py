@@ -40,7 +40,7 @@ def bundle(path: Path, run: Path, *, json_wanted: bool) -> None:
         sys.stdout.write(json.dumps(told, indent=2) + "\n")
         return
     accuracy, selection = contents.figures.accuracy, contents.selection
-    form = contents.form
+    form = contents.image_form
     lines = [
         f"{path}: {size / 1e6:.1f} MB, {len(contents.class_names)} classes, images of {form.height}x{form.width}",
         f"test: accuracy {accuracy.share:.4f} ({accuracy.low:.4f} to {accuracy.high:.4f}) "
@@ -52,6 +52,8 @@ def bundle(path: Path, run: Path, *, json_wanted: bool) -> None:
         lines.append(
             f"unsure below a probability of {selection.threshold:.3f}, for an accuracy of {selection.wanted:g}"
         )
+    if form.intensity is not None:
+        lines.append(f"of more than 8 bits, values {form.intensity} become black to white")
     if open_questions := card.blanks(opened.card):
         lines.append(
             f"its model card leaves {plural(open_questions, 'question')} open: answer them in "

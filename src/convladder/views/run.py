@@ -67,7 +67,7 @@ class Run(runs.Run):
         and `evaluation.json`. Raises ConvladderError where the source cannot be read or has an unknown class.
         """
         from convladder import progress
-        from convladder.data import remarks
+        from convladder.data import depth
         from convladder.data.dataset import load_bank
         from convladder.data.forms import FORM, form_of_network, range_setting
         from convladder.inference import count_seen, evaluate_elsewhere
@@ -82,7 +82,7 @@ class Run(runs.Run):
         settings = Experiment().replace(form | {"data.source": str(data)} | dict(changes or {})).data
         with reporter.counting() as on_progress:
             bank, notes = load_bank(settings, allow_rejects=allow_rejects, progress=on_progress)
-        for note in (*notes, *remarks.of_misfits(bank, own_form)):
+        for note in (*notes, *depth.find_misfits(bank, own_form)):
             reporter.say(note, dim=True)
         seen = count_seen(self, bank)
         if seen and seen[0]:
@@ -97,10 +97,10 @@ class Run(runs.Run):
         """Predict image files: a row a file, in the given order.
 
         The columns are `path`, `predicted`, `confidence` (after temperature), `unsure` (below the threshold that
-        `selection` chooses for the wanted accuracy), `error`, the reason where a file is no image, and `warning`, the
-        reason where one does not fit the images that the network was trained on. Where no
-        threshold reaches that accuracy all are unsure, and a warning says so. Each call starts TensorFlow anew,
-        which takes seconds: give all files at once.
+        `selection` chooses for the wanted accuracy), `error`, the reason where a file is no image, and
+        `warning`, the reason where one does not fit the images that the network was trained on. Where no
+        threshold reaches that accuracy all are unsure, and a warning says so. Each call starts TensorFlow
+        anew, which takes seconds: give all files at once.
         """
         from convladder.inference import predict_files
 

@@ -1,0 +1,79 @@
+"""What a person should know of images of more than 8 bits: their range, and which of them it does not suit."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from convladder.data import deep, intensity
+from convladder.data.bank import Bank
+from convladder.data.facts import Facts
+from convladder.data.images import ImageForm
+from convladder.wording import plural
+
+FEW_LEVELS, FLAT = 16, 4  # grey levels; times fewer than the usual deep image has
+MOST_OUTSIDE = 0.5  # of an image's values may be cut before that is told
+
+
+def describe(bank: Bank) -> list[str]:
+    """Say in sentences what became of values of more than 8 bits, and of bands beyond colour."""
+    modes = [mode.decode() for mode in bank.facts["mode"].tolist()]
+    dropped = sum("+" in mode for mode in modes)
+    notes = [f"of {plural(dropped, 'TIFF file')} the bands beyond colour are left out"] if dropped else []
+    chosen = bank.form.intensity
+    if chosen is None:
+        return notes
+    kinds = " and ".join(sorted({deep.say_depth(mode) for mode in modes if deep.is_deep(mode)}))
+    low, high = intensity.written(chosen.low), intensity.written(chosen.high)
+    notes.append(f"{kinds} images: values {low} to {high} become black to white; data.range chooses others")
+    if chosen.mixed:
+        flat = sum(not deep.is_deep(mode) for mode in modes)
+        count = f"{flat:,} images have 8 bits and stay as they are, {len(modes) - flat:,} have more"
+        notes.append(f"careful: {count}: where these differ in brightness, the network may learn that")
+    unlike = find_unlike(bank.facts)
+    if unlike:
+        first, why = next(iter(unlike.items()))
+        count = plural(len(unlike), "image")
+        notes.append(f"careful: that range does not suit {count}, such as {bank.records[first].path}: {why}")
+    return notes
+
+
+def find_unlike(facts: Facts) -> dict[int, str]:
+    """Return the positions of the deep images that the range of all does not suit, and why."""
+    of_deep = _deep(facts)
+    if not of_deep.any():
+        return {}
+    levels = _levels(facts)
+    usual = np.median(levels[of_deep])
+    flat = of_deep & (levels < FEW_LEVELS) & (levels * FLAT < usual)
+    cut = of_deep & (facts["outside"] > MOST_OUTSIDE)
+    return {
+        int(place): f"{facts['outside'][place]:.0%} of its values lie outside"
+        if cut[place]
+        else f"it takes up {levels[place]} of 256 grey levels, the usual one {usual:.0f}"
+        for place in np.flatnonzero(flat | cut)
+    }
+
+
+def find_misfits(bank: Bank, form: ImageForm) -> list[str]:
+    """Say which images do not fit those that a network of this form was trained on."""
+    facts, trained = bank.facts, form.intensity
+    if trained is None and bank.form.intensity is None:
+        return []
+    columns = zip(_deep(facts).tolist(), facts["outside"].tolist(), _levels(facts).tolist(), strict=True)
+    reasons = [intensity.misfit(*each, trained) for each in columns]
+    found = [(place, why) for place, why in enumerate(reasons) if why is not None]
+    if not found:
+        return []
+    first, why = found[0]
+    some = f"{len(found):,} of {plural(len(bank.records), 'image')}"
+    return [f"careful: {some} may not fit the network, such as {bank.records[first].path}: {why}"]
+
+
+def _deep(facts: Facts) -> NDArray[np.bool_]:
+    return np.array([deep.is_deep(mode.decode()) for mode in facts["mode"].tolist()], bool)
+
+
+def _levels(facts: Facts) -> NDArray[np.int64]:
+    levels: NDArray[np.int64] = facts["high"].astype(np.int64) - facts["low"]
+    return levels
