@@ -134,7 +134,7 @@ class Predictor:
         if batch.dtype != np.uint8 or batch.ndim != 4 or batch.shape[3] not in (1, 3) or not all(batch.shape[1:3]):
             raise ExperimentError(
                 "images are uint8 of the shape (N, height, width), (N, height, width, 1) or (N, height, width, "
-                f"3); got {batch.dtype} {batch.shape}"
+                f"3); got {batch.dtype} {batch.shape} (Predictor.decode makes such of files and other arrays)"
             )
         if not len(batch):
             return self._none()

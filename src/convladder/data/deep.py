@@ -24,6 +24,7 @@ Opened = Callable[[], ImageFile.ImageFile]  # opens the same file again
 
 GREY = ("I", "I;16", "I;16L", "I;16B", "I;16N")  # Pillow's modes of whole numbers
 FLOAT = "F"
+HOLDERS = ("PNG", "TIFF", "PPM")  # formats that have colours of 16 bits
 COLOUR = ";16"  # at the end of what is called RGB;16, RGBA;16, LA;16 here, which Pillow calls RGB, RGBA, LA
 
 _OTHER_ORDER = {"B": "L", "L": "B", "N": "B" if sys.byteorder == "little" else "L"}
@@ -48,6 +49,8 @@ def mode_of(image: ImageFile.ImageFile) -> str:
     A `+2` behind it says that the file has two bands more, which are left out. Raises UnreadableImage where Pillow
     would take the bytes of one value for two.
     """
+    if image.format not in HOLDERS:
+        return image.mode
     if image.mode in ("RGB", "RGBA", "LA") and _is_sixteen(image):
         return ("LA" if _raw_mode(image.tile[0]).startswith("LA") else image.mode) + COLOUR
     if image.format == "TIFF":
@@ -96,7 +99,10 @@ def opacity_of(values: Values) -> Pixels | None:
     known = np.isfinite(values).reshape(*values.shape[:2], -1).all(axis=2)
     if not known.any():
         raise UnreadableImage("unsupported", "none of its values is a number")
-    return None if known.all() else known.astype(np.uint8) * np.uint8(255)
+    if known.all():
+        return None
+    opacity: Pixels = np.where(known, np.uint8(255), np.uint8(0))
+    return opacity
 
 
 def to_eight_bits(

@@ -35,6 +35,7 @@ FORMATS = tuple(
 )
 HEIC, HEIC_MODULES = "HEIF", ("pi_heif", "pillow_heif")  # of the extra; the other does too
 
+_JPEG_START = b"\xff\xd8\xff"
 _HEIC_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
 _TARGA_HEAD = struct.Struct("<BBB5xxxxxHHBB")  # Truevision's specification 2.0: no mark at the start
 _TARGA_END = b"TRUEVISION-XFILE.\0"
@@ -43,7 +44,9 @@ _TARGA_KINDS, _TARGA_BITS = (1, 2, 3, 9, 10, 11), (8, 16, 24, 32)
 
 def open_image(content: bytes) -> ImageFile.ImageFile:
     """Open an image file of a known format. Raises UnreadableImage, and what Pillow raises of a broken one."""
-    formats = [name for name in FORMATS if name != "TGA" or _is_targa(content)]
+    formats = [FORMATS[0]] if content.startswith(_JPEG_START) else [*FORMATS]
+    if "TGA" in formats and not _is_targa(content):
+        formats.remove("TGA")
     if content[4:8] == b"ftyp" and content[8:12] in _HEIC_BRANDS and reads_heic():
         formats.append(HEIC)
     try:
