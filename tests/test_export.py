@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import subprocess
 import sys
@@ -11,15 +12,27 @@ from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 
 import convladder as cl
 from convladder.bundle import graph
-from convladder.bundle.predictor import open_session
+from convladder.bundle.predictor import Predictor, open_session
 from convladder.config import Experiment, flatten
+from convladder.data import images as images_module
 from convladder.data.images import ImageForm
 from convladder.errors import DataError, ExperimentError, ExportError
 from convladder.ladder import BUILT_IN, load_ladder
-from convladder.ship import conversion, exporting, formats, parity
+from convladder.ship import (
+    conversion,
+    examples,
+    exporting,
+    formats,
+    from_files,
+    hard_files,
+    parity,
+    printing,
+    standalone,
+)
 from convladder.ship.formats import FORMATS, Predicted
 from made_bundles import make_bundle
 from stored_bundle import STORED, make_folder
@@ -115,7 +128,9 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.in_turn
 @pytest.mark.parametrize("kind", FORMATS)
-def test_an_export_comes_with_an_example_that_runs_and_its_parity(kind: str, data: Path, tmp_path: Path) -> None:
+def test_an_export_comes_with_an_example_that_runs_and_its_parity(
+    kind: str, data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     exported = cl.export(STORED, kind, data, out=tmp_path / kind, quiet=True)
     assert exported.parity.images == 300
     assert exported.parity.largest <= 1e-5
@@ -124,14 +139,106 @@ def test_an_export_comes_with_an_example_that_runs_and_its_parity(kind: str, dat
     told = json.loads((exported.folder / "parity.json").read_text())
     assert told["holds"]
     assert told["bytes"] == exported.parity.bytes > 1000
-    picture = data / "green" / "000.png"
-    example = [sys.executable, exported.folder / "example.py", picture]
-    done = subprocess.run(example, capture_output=True, text=True, timeout=120, check=True, cwd=tmp_path)
-    name, probability = done.stdout.split()[-2:]
-    predictor = cl.Predictor.open(STORED)
-    found = predictor.probabilities([predictor.decode(picture.read_bytes())])[0]
-    assert name == predictor.class_names[found.argmax()] == "green"
-    assert float(probability) == pytest.approx(found.max(), abs=1e-5)
+    assert exported.parity.files is not None
+    assert exported.parity.files.files > 40
+    assert exported.parity.files.pixels == 0
+    assert exported.parity.files.largest <= 1e-5
+    assert told["files"]["refused"] == told["files"]["other_class"] == told["files"]["other_unsure"] == 0
+    printing.export(exported, json_wanted=False)
+    said = capsys.readouterr().out
+    assert f"parity of the example on {exported.parity.files.files} files" in said
+    assert "pixels differ by 0 of 255 at most" in said
+    hard = write_hard_files(tmp_path / "hard", data)
+    example = [sys.executable, exported.folder / "example.py", *hard]
+    product = [sys.executable, "-m", "convladder", "predict", STORED, *hard]
+    found = [
+        subprocess.run(each, capture_output=True, text=True, timeout=120, check=False, cwd=tmp_path)
+        for each in (example, product)
+    ]
+    assert [each.returncode for each in found] == [1, 1], found[0].stderr  # some are cut
+    assert found[0].stdout == found[1].stdout
+    assert "not read: truncated" in found[0].stdout
+    assert "  unsure" in found[0].stdout
+
+
+def write_hard_files(folder: Path, data: Path) -> list[Path]:
+    """Write the files that are often read differently, and one of which the stored bundle is unsure."""
+    folder.mkdir()
+    red, blue = (np.asarray(Image.open(data / name / "001.png")) for name in ("red", "blue"))
+    between = (0.4 * red + 0.6 * blue).astype(np.uint8)
+    for name, content in hard_files.make([red, between]):
+        (folder / name).write_bytes(content)
+    return sorted(folder.iterdir())
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("resize", ["pad", "crop", "stretch"])
+def test_the_example_reads_files_as_the_product_in_every_form(
+    resize: Any, channels: Any, images: Any, tmp_path: Path
+) -> None:
+    form = ImageForm(20, 28, channels, resize, background=200)
+    bundle = make_bundle(tmp_path / "x.convladder", NETWORKS["own-standardized"], form)
+    folder = tmp_path / "export"
+    folder.mkdir()
+    FORMATS["onnx"].write(bundle, folder / "model.onnx", None)
+    exporting.write_beside(folder, bundle, "onnx")
+    found = from_files.compare(Predictor(bundle), folder, list(hard_files.make(images[:2])))
+    assert (found.pixels, found.refused, found.other_class, found.other_unsure) == (0, 0, 0, 0)
+    assert found.files == 2 * 11
+    assert found.holds(1e-6, int8=False)
+
+
+OTHERWISE = """
+
+def fit(picture, form):
+    return np.asarray(picture.image.resize((form.width, form.height))).reshape(form.shape)
+"""
+
+
+def change_decoder(monkeypatch: pytest.MonkeyPatch, added: str) -> None:
+    """Let exports carry another decoder than the product's."""
+    texts = standalone.modules()
+    texts["images"] += added
+    monkeypatch.setattr(standalone, "modules", lambda: texts)
+
+
+def test_an_example_that_reads_files_otherwise_is_not_kept(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    change_decoder(monkeypatch, OTHERWISE)
+    with pytest.raises(ExportError, match=r"does not read .*0-half-transparent.png.* nothing is kept"):
+        cl.export(STORED, "onnx", data, out=tmp_path / "other", quiet=True)
+    assert not list(tmp_path.iterdir())
+
+
+def test_an_example_with_another_threshold_is_not_kept(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = examples.settings
+    monkeypatch.setattr(examples, "settings", lambda contents: own(contents) | {"threshold": None})
+    with pytest.raises(ExportError, match=r"[1-9]\d* answered against the threshold"):
+        cl.export(STORED, "onnx", data, out=tmp_path / "other", quiet=True)
+
+
+def test_an_example_that_does_not_run_is_said(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    change_decoder(monkeypatch, "import convladder")
+    with pytest.raises(ExportError, match=r"example does not run: .*convladder"):
+        cl.export(STORED, "onnx", data, out=tmp_path / "other", quiet=True)
+
+
+def test_the_decoder_of_exports_is_the_products_and_needs_numpy_and_pillow_alone() -> None:
+    imported, texts = set(), standalone.modules()
+    for node in (node for text in texts.values() for node in ast.walk(ast.parse(text))):
+        if isinstance(node, ast.Import):
+            imported |= {name.name.partition(".")[0] for name in node.names}
+        elif isinstance(node, ast.ImportFrom) and not node.level:
+            imported.add((node.module or "").partition(".")[0])
+        elif isinstance(node, ast.ImportFrom):
+            assert {node.module} & {None, *texts}
+    assert imported - set(sys.stdlib_module_names) == {"numpy", "PIL"}
+    own = Path(images_module.__file__).read_text().splitlines()
+    changed = [line for line in own if line not in texts["images"].splitlines()]
+    assert all(line.startswith("from convladder.") for line in changed)
 
 
 def test_int8_is_calibrated_and_its_loss_measured(data: Path, tmp_path: Path) -> None:

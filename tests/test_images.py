@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import contextlib
 import io
+import warnings
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,6 +16,7 @@ from sklearn.datasets import load_sample_images
 from convladder.data import formats
 from convladder.data.formats import FORMATS
 from convladder.data.images import ImageForm, Limits, bring_to_form, decode, format_of, open_picture, read_header
+from convladder.data.pillow import unhindered
 from convladder.errors import UnreadableImage
 from faults import TURNS, bomb
 
@@ -164,6 +167,46 @@ def test_limits_are_settings(limits: Limits, said: str) -> None:
     with pytest.raises(UnreadableImage, match=said) as caught:
         decode(data, FORM, limits)
     assert caught.value.reason == "too-large"
+
+
+def test_more_pixels_than_pillow_allows_are_read_where_the_setting_says_so(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    wide = bomb(14_000)  # 196 million pixels: over twice Pillow's own limit
+    assert read_header(wide, Limits(pixels=200_000_000)).width == 14_000
+    with pytest.raises(UnreadableImage, match=r"over 190,000,000 pixels \(data.max_pixels\)"):
+        read_header(wide, Limits(pixels=190_000_000))
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 50)
+    for kind in ("PNG", "GIF", "WEBP", "TIFF"):
+        assert decode(encode(gradient(), kind), FORM, Limits(pixels=12 * 16)).shape == FORM.shape
+    assert Image.MAX_IMAGE_PIXELS == 50  # others in this process keep theirs
+
+
+def test_threads_that_decode_at_the_same_time_leave_warnings_and_limits_as_they_were() -> None:
+    filters, limit = list(warnings.filters), Image.MAX_IMAGE_PIXELS
+    first, second = unhindered(10**9), unhindered(100)
+    first.__enter__()
+    second.__enter__()
+    assert limit is not None
+    assert Image.MAX_IMAGE_PIXELS == 10**9 // 2
+    with pytest.warns(UserWarning, match="of another"):  # what is not Pillow's is told
+        warnings.warn("of another", UserWarning, stacklevel=1)
+    first.__exit__(None, None, None)  # in the order in which they began
+    assert limit == Image.MAX_IMAGE_PIXELS
+    second.__exit__(None, None, None)
+    assert (list(warnings.filters), Image.MAX_IMAGE_PIXELS) == (filters, limit)
+
+
+def test_what_pillow_warns_of_is_neither_told_nor_a_fault() -> None:
+    data = bytearray(encode(gradient(), "TIFF"))
+    exif = encode(gradient(), "JPEG", exif=b"Exif\0\0II*\0\x08\0\0\0\x05\0")  # it ends before its five entries
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        with pytest.raises(UserWarning):
+            Image.open(io.BytesIO(exif)).getexif()
+        with ThreadPoolExecutor(4) as pool:
+            found = list(pool.map(lambda content: decode(content, FORM).shape, [exif, bytes(data)] * 50))
+    assert set(found) == {FORM.shape}
 
 
 def photograph(width: int, height: int) -> bytes:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import contextlib
 import gzip
 import io
+import json
 import signal
 import socket
 import threading
@@ -29,7 +31,7 @@ from convladder.serve.bodies import Limits
 from convladder.serve.corrections import Corrections
 from convladder.serve.guard import LOCAL, Rules
 from convladder.serve.server import ARRIVAL_SECONDS
-from convladder.ship.serving import read_token
+from convladder.ship.serving import read_origins, read_token
 from served import Served, served
 from stored_bundle import CLASSES, STORED, coloured
 
@@ -84,6 +86,82 @@ def test_several_images_come_as_files_of_a_form(client: httpx.Client) -> None:
     assert "unsupported" in found[3]["error"]
 
 
+def in_base64(*contents: bytes) -> dict[str, Any]:
+    """Return the body by which TensorFlow Serving is asked."""
+    return {"instances": [{"b64": base64.b64encode(each).decode()} for each in contents]}
+
+
+def test_images_in_base64_are_answered_as_the_files_are(client: httpx.Client) -> None:
+    contents = [picture(0), picture(1, "JPEG"), b"no image", picture(2)]
+    files = [("images", ("a file", each)) for each in contents]
+    expected = client.post("/v1/predict?top=2", files=files).json()
+    found = client.post("/v1/predict?top=2", json=in_base64(*contents)).json()
+    assert list(found) == ["predictions"]  # as TensorFlow Serving answers: one an instance, in their order
+    assert [each.get("class") for each in found["predictions"]] == ["blue", "green", None, "red"]
+    named = {"name": ""}
+    assert [each | named for each in found["predictions"]] == [each | named for each in expected["predictions"]]
+
+
+def test_other_ways_to_write_base64_are_understood(client: httpx.Client) -> None:
+    content = picture(2)
+    plain = base64.b64encode(content).decode()
+    ways = [
+        {"b64": base64.encodebytes(content).decode()},  # lines of 76 characters, as the command writes them
+        {"b64": base64.urlsafe_b64encode(content).decode().rstrip("=")},
+        {"image_bytes": {"b64": plain}, "key": "1"},
+    ]
+    text = json.dumps({"signature_name": "serving_default", "instances": ways})
+    for kind in ("application/json", "application/json; charset=utf-8", "application/x-www-form-urlencoded", ""):
+        answer = client.post("/v1/predict", content=text, headers={"Content-Type": kind})
+        assert [each["class"] for each in answer.json()["predictions"]] == ["red"] * 3, kind
+    packed = gzip.compress(text.replace("/", "\\/").encode())  # PHP escapes the slash
+    headers = {"Content-Type": "application/json", "Content-Encoding": "gzip"}
+    assert client.post("/v1/predict", content=packed, headers=headers).status_code == 200
+
+
+@pytest.mark.parametrize("body", [
+    "", "{", "[1]", "{}", "null", '{"instances": []}', '{"instances": 5}', '{"inputs": [{"b64": "AAAA"}]}',
+    '{"instances": ["AAAA"]}', '{"instances": [{}]}', '{"instances": [{"b64": 5}]}',
+    '{"instances": [{"b64": "*"}]}',
+    '{"instances": [{"b64": "AAAAA"}]}', '{"instances": [{"b64": "caf\u00e9"}]}', '{"instances": [{"b64": ""}]}',
+    '{"instances": [{"b64": "data:image/png;base64,AAAA"}]}', '{"instances": [[[0, 1], [2, 3]]]}',
+    '{"instances": [{"b64": "' + "A" * 100, b'{"instances": "\xff\xfe"}', "1" * 10_000,
+])  # fmt: skip
+def test_json_that_holds_no_images_is_refused(client: httpx.Client, body: str | bytes) -> None:
+    answer = client.post("/v1/predict", content=body, headers={"Content-Type": "application/json"})
+    assert answer.status_code == 400
+    assert answer.json()["error"]
+
+
+def test_which_instance_is_wrong_is_said(client: httpx.Client) -> None:
+    told = in_base64(picture(), picture())
+    told["instances"][1]["b64"] += "!"
+    answer = client.post("/v1/predict", json=told)
+    assert answer.status_code == 400
+    assert "instance 1 is not in base64" in answer.json()["error"]
+
+
+def test_json_is_held_to_the_same_limits(server: Served, client: httpx.Client) -> None:
+    assert len(client.post("/v1/predict", json=in_base64(*[picture()] * 64)).json()["predictions"]) == 64
+    assert client.post("/v1/predict", json=in_base64(*[picture()] * 65)).status_code == 413
+    before = psutil.Process(server.process.pid).memory_info().rss
+    for bomb in ("{}", "[]", "0", '{"b64": ""}', "[" * 1000 + "]" * 1000):
+        body = '{"instances": [' + ",".join([bomb] * ((LIMIT - 100) // (len(bomb) + 1))) + "]}"
+        packed = gzip.compress(body.encode(), 1)
+        headers = {"Content-Type": "application/json", "Content-Encoding": "gzip"}
+        assert client.post("/v1/predict", content=packed, headers=headers).status_code == 413, bomb
+    assert psutil.Process(server.process.pid).memory_info().rss - before < 6 * LIMIT
+    assert raw(server, head(f"Content-Length: {LIMIT + 1}", "Content-Type: application/json")).startswith(
+        b"HTTP/1.1 413"
+    )
+
+
+def test_maps_and_corrections_take_base64_too(client: httpx.Client) -> None:
+    assert client.post("/v1/heat", json=in_base64(picture(2))).json()["class"] == "red"
+    assert client.post("/v1/corrections?class=red", json=in_base64(picture(2))).json()["count"] >= 1
+    assert client.post("/v1/corrections?class=red", json=in_base64(picture(), picture(1))).status_code == 400
+
+
 def test_what_is_no_image_is_said(client: httpx.Client) -> None:
     answer = client.post("/v1/predict", content=b"no image")
     assert answer.status_code == 422
@@ -106,6 +184,8 @@ def test_the_model_its_health_and_its_measures(client: httpx.Client) -> None:
     assert 'convladder_images_total{outcome="predicted"}' in measures
     assert "convladder_request_seconds_bucket" in measures
     paths = client.get("/openapi.json").json()["paths"]
+    taken = paths["/v1/predict"]["post"]["requestBody"]["content"]
+    assert set(taken) == {"image/*", "multipart/form-data", "application/json"}
     assert {"/v1/predict", "/v1/heat", "/v1/corrections", "/v1/model", "/healthz", "/readyz", "/metrics"} == set(
         paths
     )
@@ -418,6 +498,79 @@ def test_w7_its_own_page_may_ask(server: Served, client: httpx.Client) -> None:
     page = client.get("/")
     assert "script-src 'self'" in page.headers["content-security-policy"]
     assert page.headers["x-content-type-options"] == "nosniff"
+
+
+PAGE = "https://app.example.org"
+
+
+def test_pages_of_an_allowed_origin_may_ask_and_of_no_other() -> None:
+    first = {"Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "authorization"}
+    token = "a-token-of-some-length"
+    rules = Rules(token=token, origins=(PAGE,))
+
+    async def ask() -> None:
+        app = create_app(cl.Predictor.open(STORED), Settings(rules=rules))
+        async with app.router.lifespan_context(app), in_process(app) as client:
+
+            async def post(origin: str, **headers: str) -> httpx.Response:
+                sent = {"Origin": origin, "Sec-Fetch-Site": "cross-site", "Authorization": f"Bearer {token}"}
+                return await client.post("/v1/predict", content=picture(), headers=sent | headers)
+
+            asked = await client.options("/v1/predict", headers={"Origin": PAGE} | first)
+            assert asked.status_code == 204
+            assert asked.headers["access-control-allow-origin"] == PAGE
+            assert "POST" in asked.headers["access-control-allow-methods"]
+            assert "Authorization" in asked.headers["access-control-allow-headers"]
+            found = await post(PAGE)
+            assert found.status_code == 200
+            assert found.headers["access-control-allow-origin"] == PAGE
+            assert "access-control-allow-credentials" not in found.headers
+            refused = await post(PAGE, Authorization="")
+            assert refused.status_code == 401
+            assert refused.headers["access-control-allow-origin"] == PAGE  # so that the page can say why
+            assert (await post(PAGE, Host="evil.example")).status_code == 403
+            for other in (
+                "https://evil.example",
+                "http://app.example.org",
+                f"{PAGE}:8443",
+                f"{PAGE}.evil",
+                "null",
+            ):
+                found = await post(other)
+                assert found.status_code == 403
+                assert "access-control-allow-origin" not in found.headers
+                asked = await client.options("/v1/predict", headers={"Origin": other} | first)
+                assert asked.status_code == 403
+            plain = await client.get("/v1/model", headers={"Authorization": f"Bearer {token}"})
+            assert plain.headers["vary"] == "Origin"
+
+    asyncio.run(ask())
+
+
+def test_a_page_of_another_site_gets_no_leave_unless_it_is_asked_for(client: httpx.Client) -> None:
+    first = {"Origin": PAGE, "Access-Control-Request-Method": "POST"}
+    assert client.options("/v1/predict", headers=first).status_code == 403
+    assert not [name for name in client.get("/v1/model").headers if name.startswith("access-control")]
+
+
+def test_a_star_lets_pages_of_any_site_ask_and_is_said() -> None:
+    with served(STORED, "--allow-origin", "*", "--allow-origin", "http://localhost:3000/") as own:
+        for origin in (PAGE, "null", "http://localhost:3000"):
+            headers = {"Origin": origin, "Sec-Fetch-Site": "cross-site"}
+            found = httpx.post(f"{own.url}/v1/predict", content=picture(), headers=headers)
+            assert found.status_code == 200
+            assert found.headers["access-control-allow-origin"] == "*"
+        elsewhere = {"Host": "evil.example", "Origin": PAGE}
+        assert httpx.get(f"{own.url}/v1/model", headers=elsewhere).status_code == 403
+        wait_until(lambda: "pages of any site may ask" in own.said())
+        assert "any page that is open in a browser here may ask" in own.said()
+
+
+@pytest.mark.parametrize("wrong", ["example.org", "https://a.org/page", "null", "https://", "https://bücher.de",
+                                   "https://me@a.org", "https://a.org:99999", ""])  # fmt: skip
+def test_what_is_no_origin_is_said(wrong: str) -> None:
+    with pytest.raises(ExperimentError, match=r"such as https://app\.example\.org"):
+        read_origins((wrong,))
 
 
 def test_w7_for_others_it_is_asked_by_address_and_by_the_names_that_are_given() -> None:

@@ -57,7 +57,7 @@ def test_the_story_comes_out_as_it_is_told(place: Path, browser: Any) -> None:
         said[step[3] if step[1] == "-m" else "example"] = done.stdout
     assert "max-pooling" in said["climb"]
     assert said["predict"].startswith("new/unknown-1.png  red ")
-    assert said["example"].startswith("red ")
+    assert said["example"].startswith("new/unknown-1.png  red ")
     with serving([*last, "--port", "0"], cwd=place) as own:
         browser.get(own.url)
         wait(browser, lambda: "3 classes apart" in browser.find_element("id", "about").text)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from dataclasses import replace
 from pathlib import Path
 
 from convladder import folders, intake, progress, reproduction
@@ -11,11 +12,14 @@ from convladder.config import Data
 from convladder.data import opening
 from convladder.data.forms import range_setting
 from convladder.data.sources import Source
-from convladder.errors import DataError, ExperimentError
+from convladder.errors import DataError, ExperimentError, UnreadableImage
 from convladder.ship import exporting, making
-from convladder.ship.exporting import Exported
+from convladder.ship.exporting import Exported, Sample
+from convladder.ship.hard_files import Named
 from convladder.views.dataset import Dataset
 from convladder.views.run import Run
+
+FILES = 24  # of the user's, that the example is tried on
 
 
 def export(
@@ -70,7 +74,7 @@ def export(
     was_there = folder.is_dir()
     folders.check_new(folder)
     try:
-        sample = exporting.draw(bundle, _images(bundle, run, data, reporter))
+        sample = _sample(bundle, run, data, reporter)
         return exporting.export(bundle, kind, folder, sample, int8=int8, bound=bound)
     finally:
         if not was_there:
@@ -78,12 +82,12 @@ def export(
                 folder.rmdir()  # where nothing came of it
 
 
-def _images(
+def _sample(
     bundle: Bundle, run: Run | None, data: str | Path | Dataset | None, reporter: progress.Reporter
-) -> Dataset:
-    """Return the images of a run or a bundle, in its form and split as they were."""
+) -> Sample:
+    """Take images of a run or a bundle, in its form and split as they were, and some of their files."""
     if isinstance(data, Dataset):
-        return data
+        return exporting.draw(bundle, data)
     form = bundle.contents.image_form
     told = run is None or "intensity" in run.network  # else it is of an earlier version, which took all as full
     chosen = {} if told and not data else {"data.range": range_setting(form)}
@@ -105,6 +109,11 @@ def _images(
         if data is None:
             raise DataError(f"the images of the run are not where they were ({error}): give --data") from None
         raise
+    return replace(exporting.draw(bundle, _as_they_were(dataset, bundle, run, reporter)), files=_files_of(source))
+
+
+def _as_they_were(dataset: Dataset, bundle: Bundle, run: Run | None, reporter: progress.Reporter) -> Dataset:
+    """Return the images split as the run has split them; say so where they are others than the bundle's."""
     if not run and dataset.bank.fingerprint != bundle.contents.images:
         reporter.say(
             "careful: these are not the images that it was trained with, as they were: some of those for testing "
@@ -113,6 +122,19 @@ def _images(
     if run and dataset.bank.fingerprint == run.about["data"]["fingerprint"]:
         return Dataset(**vars(reproduction.with_splits_of(run, dataset)))
     return dataset
+
+
+def _files_of(source: Source) -> tuple[Named, ...]:
+    """Return some image files of a source as they are; none of a source of pixels."""
+    records = source.listing().records
+    chosen = records[:: max(1, len(records) // FILES)][:FILES]
+    found = []
+    for record in sorted(chosen, key=lambda each: each.place if source.in_place_order else ()):
+        with contextlib.suppress(UnreadableImage):
+            content = source.fetch(record)
+            if isinstance(content, bytes):
+                found.append((record.path, content))
+    return tuple(found)
 
 
 def _class_names(source: Source, settings: Data) -> tuple[str, ...]:

@@ -72,8 +72,8 @@ def export(
 ) -> None:
     """Export for another runtime, and measure on a thousand real images that it predicts the same.
 
-    Leaves a folder with the model, its class names, an example that loads it, and the parity report. Where
-    predictions differ by more than the bound nothing is left, and the exit status is 2.
+    Leaves a folder with the model, an example that predicts image files with it, and the parity report, also of
+    files. Where predictions differ by more than the bound nothing is left, and the exit status is 2.
     """
     from convladder import exports
     from convladder.ship import printing
@@ -137,6 +137,14 @@ def serve(
         list[str] | None,
         typer.Option("--allow-host", metavar="NAME", help="By which names it may be asked, beside localhost."),
     ] = None,
+    allow_origin: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--allow-origin",
+            metavar="ORIGIN",
+            help="Let pages of this site ask (CORS), such as https://app.example.org; * lets all.",
+        ),
+    ] = None,
     token_file: Annotated[
         Path | None, typer.Option("--token-file", metavar="FILE", help="Ask for the token that this file holds.")
     ] = None,
@@ -157,6 +165,7 @@ def serve(
         host=host,
         port=port,
         hosts=tuple(allow_host or ()),
+        origins=tuple(allow_origin or ()),
         token_file=token_file,
         corrections=corrections,
         log=log,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -17,6 +16,7 @@ from PIL import ExifTags, Image, ImageFile, ImageOps
 from convladder.data import deep, intensity
 from convladder.data.formats import open_image
 from convladder.data.intensity import IntensityRange, Stretch, UnknownRange, Values
+from convladder.data.pillow import unhindered
 from convladder.errors import UnreadableImage
 
 Pixels = NDArray[np.uint8]
@@ -140,13 +140,13 @@ def read_header(content: bytes | Values, limits: Limits = LIMITS) -> Header:
     if not isinstance(content, bytes):
         height, width = content.shape[:2]
         return Header(height, width, deep.mode_of_array(content))
-    with _rejecting(), _opened(content, limits) as image:
+    with _rejecting(limits), _opened(content, limits) as image:
         return _header(image)
 
 
 def format_of(content: bytes) -> str:
     """Return the format of an image file, told by its content (see `formats`). Raises UnreadableImage."""
-    with _rejecting(), _opened(content, LIMITS) as image:
+    with _rejecting(LIMITS), _opened(content, LIMITS) as image:
         return _kind_of(image)
 
 
@@ -168,7 +168,7 @@ def open_picture(
     """
     if not isinstance(content, bytes):
         return _open_array(content, form, measuring)
-    with _rejecting(), _opened(content, limits) as image:
+    with _rejecting(limits), _opened(content, limits) as image:
         kind = _kind_of(image)
         header, frames = _header(image), 1 if kind == "JPEG" else _count_frames(image, limits)
         if form.dct_scaling:
@@ -224,16 +224,15 @@ def bring_to_form(pixels: Values, form: ImageForm) -> Pixels:
 
 
 @contextlib.contextmanager
-def _rejecting() -> Iterator[None]:
+def _rejecting(limits: Limits) -> Iterator[None]:
     """Turn whatever a decoder raises on a broken file (and that is almost anything) into UnreadableImage."""
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # the size is judged below, and odd metadata is no fault
+        with unhindered(limits.pixels):  # the size is judged below, and odd metadata is no fault
             yield
     except (UnreadableImage, UnknownRange, MemoryError):  # of memory, whoever limits it says more
         raise
-    except Image.DecompressionBombError as error:
-        raise UnreadableImage("too-large", str(error)) from None
+    except Image.DecompressionBombError:
+        raise UnreadableImage("too-large", f"over {limits.pixels:,} pixels (data.max_pixels)") from None
     except Exception as error:
         cut = isinstance(error, EOFError) or "truncated" in str(error).lower()
         detail = str(error) or type(error).__name__

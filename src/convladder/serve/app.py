@@ -28,7 +28,7 @@ from convladder.errors import UnreadableImage
 from convladder.processes import cores
 from convladder.serve import answers, assets
 from convladder.serve.batching import QUEUED, Batcher, Busy
-from convladder.serve.bodies import Budget, Limits, Sent, read_images
+from convladder.serve.bodies import BODY, Budget, Limits, Sent, read_images
 from convladder.serve.corrections import Corrections
 from convladder.serve.guard import Guard, Rules
 from convladder.serve.measures import Measures
@@ -36,21 +36,6 @@ from convladder.serve.problems import RETRY_SECONDS, Problem
 
 LARGE = 4_000_000  # pixels: of larger images one is decoded at a time
 MOST_MAPS = 8  # of evidence, that may wait
-
-BODY = {
-    "requestBody": {
-        "required": True,
-        "content": {
-            "image/*": {"schema": {"type": "string", "format": "binary"}},
-            "multipart/form-data": {
-                "schema": {
-                    "type": "object",
-                    "properties": {"images": {"type": "array", "items": {"type": "string", "format": "binary"}}},
-                }
-            },
-        },
-    }
-}
 
 
 @dataclass(frozen=True)
@@ -237,7 +222,10 @@ def _add_predictions(app: FastAPI, service: Service) -> None:
     async def predict(
         request: Request, top: Annotated[int, Query(ge=1, le=1000, description="classes of each image")] = 5
     ) -> answers.Predictions:
-        """Predict one image, the body, or several, the files of a form; an image that cannot be read says why."""
+        """Predict one image, the body, or several, the files of a form, or of JSON in base64.
+
+        An image that cannot be read says why.
+        """
         begun = time.perf_counter()
         async with _at_work(service, request) as images:
             decoded = await service.decode(images)

@@ -1,4 +1,4 @@
-"""What a request brings, read no further than its limits: images, raw or in parts, compressed or not."""
+"""What a request brings, read no further than its limits: images, raw, in parts or in JSON, compressed or not."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from collections.abc import AsyncGenerator, AsyncIterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from convladder.serve import instances
 from convladder.serve.problems import Problem
 
 if TYPE_CHECKING:
@@ -16,6 +17,37 @@ if TYPE_CHECKING:
 
 LINGER, LINGER_SECONDS = 2**20, 0.5  # bytes that are read after a refusal, and for how long
 FORM = "multipart/form-data"
+
+BODY = {  # of requests, as OpenAPI describes it
+    "requestBody": {
+        "required": True,
+        "content": {
+            "image/*": {"schema": {"type": "string", "format": "binary"}},
+            FORM: {
+                "schema": {
+                    "type": "object",
+                    "properties": {"images": {"type": "array", "items": {"type": "string", "format": "binary"}}},
+                }
+            },
+            instances.KIND: {
+                "schema": {
+                    "type": "object",
+                    "required": ["instances"],
+                    "properties": {
+                        "instances": {
+                            "type": "array",
+                            "items": {
+                                "type": "object",
+                                "required": ["b64"],
+                                "properties": {"b64": {"type": "string", "format": "byte"}},
+                            },
+                        }
+                    },
+                }
+            },
+        },
+    }
+}
 
 
 @dataclass(frozen=True)
@@ -56,14 +88,13 @@ class Sent:
 
 
 async def read_images(request: Request, limits: Limits, budget: Budget) -> list[Sent]:
-    """Return the images of a request: its body, or the files of a form. Raises Problem.
+    """Return the images of a request: its body, the files of a form, or those in JSON. Raises Problem.
 
     The caller gives their bytes back to the budget.
     """
     body = await read_body(request, limits, budget)
     try:
-        kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-        images = await _files(request, body, limits) if kind == FORM else [Sent("", body)]
+        images = await _images(request, body, limits, budget)
         if not any(image.content for image in images):
             raise Problem(400, "no image was sent: send one as the body, or several as a form's files")
     except BaseException:
@@ -125,6 +156,20 @@ async def _unpacked(request: Request, stream: AsyncIterator[bytes], limits: Limi
             raise Problem(400, "the compressed body is cut")
     except zlib.error:
         raise Problem(400, "the compressed body is damaged") from None
+
+
+async def _images(request: Request, body: bytes, limits: Limits, budget: Budget) -> list[Sent]:
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind == FORM:
+        return await _files(request, body, limits)
+    if not instances.is_json(kind, body):
+        return [Sent("", body)]
+    budget.take(len(body))  # its text is held a second time until the images are made of it
+    try:
+        contents = await asyncio.to_thread(instances.read, body, limits.images)  # others go on meanwhile
+    finally:
+        budget.give_back(len(body))
+    return [Sent("", content) for content in contents]
 
 
 async def _files(request: Request, body: bytes, limits: Limits) -> list[Sent]:

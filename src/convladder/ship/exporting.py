@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -10,32 +11,40 @@ from numpy.typing import NDArray
 
 from convladder import extras, files
 from convladder.bundle.container import WEIGHTS
+from convladder.bundle.predictor import Predictor
 from convladder.bundle.reading import Bundle
 from convladder.config import unknown_name
 from convladder.data.dataset import Dataset
 from convladder.data.images import Pixels
 from convladder.errors import DataError, ExperimentError, ExportError
 from convladder.processes import call
-from convladder.ship import examples, formats, parity
+from convladder.ship import examples, formats, from_files, hard_files, parity, standalone
 from convladder.ship.formats import FORMATS
+from convladder.ship.from_files import FromFiles
+from convladder.ship.hard_files import Named
 from convladder.ship.parity import Parity
 
-PARITY, CLASSES, EXAMPLE = "parity.json", "classes.json", "example.py"
+PARITY, CLASSES, EXAMPLE, SETTINGS = "parity.json", "classes.json", "example.py", "export.json"
 CALIBRATION = 200  # validation images that tell int8 which values occur
+HARD = 2  # classes of whose images hard files are made
 
 
 @dataclass(frozen=True)
 class Sample:
-    """Real images `(N, height, width, channels)`, labels of the first, which test, and others to calibrate on."""
+    """Real images `(N, height, width, channels)`, labels of the first, which test, and others to calibrate on.
+
+    files : some of them as they lie on the disk, where they do.
+    """
 
     images: Pixels
     labels: NDArray[np.int64]
     calibration: Pixels
+    files: tuple[Named, ...] = ()
 
 
 @dataclass(frozen=True)
 class Exported:
-    """What an export is, and where: a folder with the model, its class names, an example and the parity."""
+    """What an export is, and where: a folder with the model, its settings, an example and the parity."""
 
     folder: Path
     kind: str
@@ -103,21 +112,46 @@ def export(
         exported = call(formats.predict_exported, kind, model, sample.images)
         sizes = formats.size_of(model), bundle.parts[WEIGHTS].bytes
         found = parity.measure(original, exported, sample.labels, sizes=sizes, bound=bound, int8=int8)
+        if found.network_holds:
+            write_beside(made, bundle, kind)
+            tried = from_files.compare(Predictor(bundle), made, _files_to_try(sample))
+            found = replace(found, files=tried)
         if not found.holds:
             raise ExportError(_complaint(kind, found))
-        _write_beside(made, bundle, kind, found)
+        files.write_json(made / PARITY, found.as_json())
     return Exported(folder, kind, found)
 
 
-def _write_beside(folder: Path, bundle: Bundle, kind: str, found: Parity) -> None:
+def write_beside(folder: Path, bundle: Bundle, kind: str) -> None:
+    """Write what makes a model predict image files as the product does."""
     files.write_json(folder / CLASSES, bundle.contents.class_names)
-    files.write_text(folder / EXAMPLE, examples.example(kind, bundle.contents.form))
-    files.write_json(folder / PARITY, found.as_json())
+    files.write_json(folder / SETTINGS, examples.settings(bundle.contents))
+    standalone.write(folder)
+    files.write_text(folder / EXAMPLE, examples.example(kind))
+
+
+def _files_to_try(sample: Sample) -> Sequence[Named]:
+    """Return real files, and hard ones that are made of an image each of some classes."""
+    _, places = np.unique(sample.labels, return_index=True)
+    chosen = sample.images[places[:HARD]] if len(places) else sample.images[:HARD]
+    return [*sample.files, *hard_files.make(list(chosen))]
 
 
 def _complaint(kind: str, found: Parity) -> str:
+    if found.network_holds and found.files:
+        return _complaint_of_files(kind, found.files, found.bound)
     what, value = ("mean", found.mean) if found.int8 else ("largest", found.largest)
     return (
         f"the export as {kind} does not predict what the network predicts: the {what} difference of a "
         f"probability is {value:.2g} on {found.images:,} images, over {found.bound:g} (--bound); nothing is kept"
+    )
+
+
+def _complaint_of_files(kind: str, found: FromFiles, bound: float) -> str:
+    named = ", ".join(found.differing[:3]) or "none in particular"
+    return (
+        f"the example of the export as {kind} does not read {found.files:,} files as convladder does "
+        f"({named}): pixels differ by {found.pixels} of 255 at most, probabilities by "
+        f"{found.largest:.2g} (--bound: {bound:g}); {found.refused} read by one of the two alone, "
+        f"{found.unlike_rule} answered against the threshold; nothing is kept"
     )

@@ -12,6 +12,7 @@ from convladder.evaluation import mcnemar
 from convladder.evaluation.proportions import Proportion, proportion
 from convladder.evaluation.statistics import Difference
 from convladder.ship.formats import Predicted
+from convladder.ship.from_files import FromFiles
 
 IMAGES = 1000
 BOUND = 1e-4  # of the largest difference of a probability, in float32
@@ -25,6 +26,7 @@ class Parity:
     largest, mean : difference of a probability; the mean is of the largest one of each image. same : the share of
     equal predictions. accuracy_lost : of the original less that of the export, on labelled test images.
     bytes, original_bytes : of the export, and of the network's weights. milliseconds : for an image, in batches.
+    files : how the export's example and the product read and answer files; None where that was not compared.
     """
 
     images: int
@@ -40,11 +42,22 @@ class Parity:
     original_milliseconds: float
     bound: float
     int8: bool
+    files: FromFiles | None = None
+
+    @property
+    def network_holds(self) -> bool:
+        """Whether the difference is within the bound: the largest, or in int8 the mean."""
+        return (self.mean if self.int8 else self.largest) <= self.bound
+
+    @property
+    def files_hold(self) -> bool:
+        """Whether files are read and answered alike, as far as that was compared."""
+        return self.files is None or self.files.holds(self.bound, int8=self.int8)
 
     @property
     def holds(self) -> bool:
-        """Whether the difference is within the bound: the largest, or in int8 the mean."""
-        return (self.mean if self.int8 else self.largest) <= self.bound
+        """Whether the export predicts what the network predicts, from pixels and from files."""
+        return self.network_holds and self.files_hold
 
     def as_json(self) -> dict[str, Any]:
         """Return it as plain values."""

@@ -17,6 +17,7 @@ from convladder.wording import plural, printable
 
 if TYPE_CHECKING:
     from convladder.ship.exporting import Exported
+    from convladder.ship.parity import Parity
 
 Format = Literal["lines", "csv", "json"]
 Write = Callable[[str, Outcome], None]
@@ -79,9 +80,22 @@ def export(exported: Exported, *, json_wanted: bool) -> None:
         f"accuracy lost on {found.accuracy.images:,} test images: {lost.difference:+.4f} "
         f"({lost.low:+.4f} to {lost.high:+.4f})",
         f"{found.milliseconds:.3g} ms an image in batches of {BATCH}; Keras: {found.original_milliseconds:.3g}",
+        *_from_files(found),
         f"try it: python {shlex.quote(str(exported.folder / EXAMPLE))} IMAGE",
     ]
     sys.stdout.write("\n".join(lines) + "\n")
+
+
+def _from_files(found: Parity) -> list[str]:
+    """Return the line about files; in int8 answers may be others, as the network is."""
+    if found.files is None:
+        return []
+    tried = found.files
+    return [
+        f"parity of the example on {plural(tried.files, 'file')}, among them kinds that are often read "
+        f"differently: pixels differ by {tried.pixels} of 255 at most, probabilities by {tried.largest:.2g}; "
+        f"{tried.other_class} other classes, {tried.other_unsure} otherwise unsure"
+    ]
 
 
 def writer(kind: Format, stream: TextIO, names: Sequence[str], top: int) -> Write:

@@ -21,6 +21,7 @@ def serve(
     host: str,
     port: int,
     hosts: tuple[str, ...],
+    origins: tuple[str, ...],
     token_file: Path | None,
     corrections: Path | None,
     log: bool,
@@ -28,20 +29,22 @@ def serve(
 ) -> None:
     """Serve a bundle until a signal says otherwise; `say` is told where.
 
-    Raises ExperimentError where the extra is missing, the place is taken, or the token's file holds none.
+    Raises ExperimentError where the extra is missing, the place is taken, the token's file holds none, or an
+    origin is none.
     """
     for module in ("fastapi", "uvicorn", "python_multipart", "prometheus_client"):
         extras.require(module, EXTRA)
     from convladder.serve import server
     from convladder.serve.app import Settings, create_app, service_of
-    from convladder.serve.guard import LOCAL, Rules, name_of
+    from convladder.serve.guard import ANY, LOCAL, Rules, name_of
 
     token = None if token_file is None else read_token(token_file)
     if corrections is not None:
         folders.check_writable(corrections, "--corrections")
     everywhere = host in EVERYWHERE
     own = () if everywhere else (f"[{host}]" if ":" in host else host,)
-    rules = Rules((*LOCAL, *map(name_of, (*own, *hosts))), everywhere, token)
+    allowed = read_origins(origins)
+    rules = Rules((*LOCAL, *map(name_of, (*own, *hosts))), everywhere, token, allowed)
     app = create_app(predictor, Settings(rules=rules, corrections=corrections))
     service = service_of(app)
 
@@ -53,13 +56,33 @@ def serve(
     def tell_where() -> None:
         where = f"http://{own[0] if own else '127.0.0.1'}:{opened.getsockname()[1]}"
         say(f"serving {predictor.bundle.path} on {where} (Ctrl-C ends it)")
+        if allowed:
+            say(f"pages of {'any site' if ANY in allowed else ', '.join(allowed)} may ask it")
         if everywhere:
             say("from elsewhere: by this machine's address, or by a name that --allow-host gives")
 
     with server.listening(host, port) as opened:
         if token is None and host not in ("127.0.0.1", "localhost", "::1"):
             say(f"careful: anybody who reaches {host} may ask; --token-file asks for a token")
+        if token is None and ANY in allowed:
+            say("careful: any page that is open in a browser here may ask; --token-file asks for a token")
         server.run(app, opened, stop, tell_where, log)
+
+
+def read_origins(origins: tuple[str, ...]) -> tuple[str, ...]:
+    """Return origins as browsers send them. Raises ExperimentError."""
+    from convladder.serve.guard import origin_of
+
+    found = []
+    for each in origins:
+        try:
+            found.append(origin_of(each))
+        except ValueError as error:
+            raise ExperimentError(
+                f"--allow-origin is scheme, host and port of a page, such as https://app.example.org, or * for "
+                f"all; got {each!r} ({error})"
+            ) from None
+    return tuple(found)
 
 
 def read_token(path: Path) -> str:
