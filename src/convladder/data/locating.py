@@ -16,7 +16,7 @@ from pathlib import Path
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from convladder.data.entries import suffix_of
-from convladder.data.images import FORMATS, SUFFIXES
+from convladder.data.formats import FORMATS, SUFFIXES
 from convladder.data.layout import readable
 from convladder.errors import DataError
 from convladder.wording import printable

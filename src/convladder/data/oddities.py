@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 
 from convladder.data.entries import suffix_of
 from convladder.data.facts import Facts
-from convladder.data.entries import suffix_of
 from convladder.data.formats import SUFFIXES
 from convladder.data.images import ARRAY
 from convladder.data.sources import Record

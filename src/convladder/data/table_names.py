@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from convladder.data.entries import suffix_of
-from convladder.data.images import FORMATS, SUFFIXES
+from convladder.data.formats import FORMATS, SUFFIXES
 from convladder.data.sources import SPLIT_NAMES
 
 METADATA = ("metadata.csv", "metadata.jsonl")  # of the `datasets` library, which wants a column file_name
