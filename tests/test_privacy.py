@@ -258,6 +258,15 @@ def test_a_folder_that_a_person_has_named_is_used(monkeypatch: pytest.MonkeyPatc
     assert (os.environ["KERAS_HOME"], os.environ["MPLCONFIGDIR"]) == ("/elsewhere", "/elsewhere")
 
 
+def test_a_person_without_a_home_can_run_a_command(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("KERAS_HOME", "CONVLADDER_CACHE", "XDG_CACHE_HOME"):
+        monkeypatch.setenv(name, "")
+        monkeypatch.delenv(name)
+    monkeypatch.setattr(os.path, "expanduser", lambda path: path)
+    keep_libraries_here()
+    assert "KERAS_HOME" not in os.environ
+
+
 def test_an_empty_name_of_the_cache_is_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CONVLADDER_CACHE", "")
     monkeypatch.setenv("XDG_CACHE_HOME", "")

@@ -27,12 +27,16 @@ def keep_libraries_here() -> None:
     downloaded weights, or settings. This is for processes that are convladder's alone, before they
     import these. In a script or a notebook, where they keep files is left as it is.
     """
+    try:
+        ours = cache_folder().absolute()
+    except (RuntimeError, OSError):  # no home is known, or the working folder is gone
+        return
     for variable, name, theirs in (
         ("KERAS_HOME", "keras", _keras_folders()),
         ("MPLCONFIGDIR", "matplotlib", _matplotlib_folders()),
     ):
         if variable not in os.environ and not any(each.is_dir() for each in theirs):
-            os.environ[variable] = str(cache_folder().absolute() / name)
+            os.environ[variable] = str(ours / name)
 
 
 def _keras_folders() -> list[Path]:
