@@ -28,6 +28,7 @@ MOVING = ("rename", "renameat", "renameat2", "link", "linkat", "symlink", "symli
 WRITING = (*OPENING, *MOVING, "mkdir", "mkdirat", "mknod", "mknodat", "unlink", "unlinkat", "rmdir", "truncate")
 KEPT = ("PATH", "PYTHONPATH", "LD_LIBRARY_PATH", "LANG", "VIRTUAL_ENV", "SYSTEMROOT")  # of the environment
 DNS = 53
+RESOLVER = "io.systemd.Resolve"
 
 _CALL = re.compile(r"(?P<process>\d+) +(?P<name>\w+)\((?P<rest>.*)")
 _RESUMED = re.compile(r"(?P<process>\d+) +<\.\.\. (?P<name>\w+) resumed>(?P<rest>.*)")
@@ -57,7 +58,11 @@ class Call:
     @property
     def address(self) -> tuple[str, int] | None:
         """Whom it talks to over a network."""
-        found = _ADDRESS.search(self.text) if self.name in TALKING else None
+        if self.name not in TALKING:
+            return None
+        if RESOLVER in self.text:  # on the same machine, and it asks others
+            return RESOLVER, DNS
+        found = _ADDRESS.search(self.text)
         return (found["host"], int(found["port"])) if found else None
 
     def written(self, cwd: Path) -> list[Path]:
@@ -177,4 +182,4 @@ def convladder(*arguments: object) -> list[object]:
 
 def is_here(host: str, port: int) -> bool:
     """Whether an address is this machine's, and no resolver of names, which may ask others."""
-    return port != DNS and (host.startswith("127.") or host in {"::1", "::", "0.0.0.0"})
+    return port != DNS and (host.startswith(("127.", "::ffff:127.")) or host in {"::1", "::", "0.0.0.0"})
