@@ -36,7 +36,11 @@ COMMANDS = {
     "check hf:parquet": set(),
     "ladder classic": set(),
     f"climb images --rungs lenet5 {BRIEFLY} --out c": {"c"},
-    "train images --rung lenet5 --epochs 1 --out t --tensorboard --mlflow told": {"t", "t.tensorboard", "told"},
+    "train images --rung max-pooling --epochs 1 --out t --tensorboard --mlflow told": {
+        "t",
+        "t.tensorboard",
+        "told",
+    },
     f"tune images --rung lenet5 --trials 1 {BRIEFLY} --out s": {"s"},
     "reproduce t": set(),
     "evaluate t --data images --out v": {"v"},
