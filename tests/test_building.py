@@ -17,6 +17,7 @@ import numpy as np
 import pytest
 
 from conftest import MakeFolder
+from convladder.core.places import cache_folder
 from convladder.data import bank as banks
 from convladder.data import building, decoding
 from convladder.data.images import LIMITS, ImageForm, Pixels
@@ -119,7 +120,7 @@ def test_a_chunk_whose_pixels_were_damaged_is_done_again(monkeypatch: pytest.Mon
     source = make_source(stop_late)
     with pytest.raises(KeyboardInterrupt):
         banks.open_bank(source, FORM)
-    folder = max((banks.cache_folder() / "banks").glob(".*.building"), key=lambda path: path.stat().st_mtime)
+    folder = max((cache_folder() / "banks").glob(".*.building"), key=lambda path: path.stat().st_mtime)
     images = np.load(folder / decoding.PIXELS, mmap_mode="r+")
     images[3] += 1
     images.flush()

@@ -1,12 +1,17 @@
 """Train an image classifier on your own images, and know which technique earned its place.
 
-The public names load when they are first used: importing the package imports no TensorFlow.
+The public names load when they are first used: importing the package imports no TensorFlow. What it does at once
+is to keep the libraries that it stands on from reporting to their makers (`core/privacy.py`).
 """
 
 from __future__ import annotations
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
+
+from convladder.core.privacy import silence as _silence
+
+_silence()
 
 if TYPE_CHECKING:
     from convladder.api import assist as assist

@@ -297,7 +297,7 @@ def climb(
     folds
         Cross-validation: part the images into so many folds, and test each in turn. For small data.
     jobs
-        Trials at a time; None takes one a core.
+        Trials at a time; None takes one a core, or as many as there is memory for.
     cluster
         Train on the Ray cluster at this address: `auto`, `HOST:PORT` or `ray://HOST:PORT`; takes the extra
         `cluster`. None trains on this machine.

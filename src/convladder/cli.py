@@ -13,6 +13,7 @@ import typer
 
 from convladder.commands import data, ladders, results, shipping, training
 from convladder.commands.arguments import errors
+from convladder.core.places import keep_libraries_here
 from convladder.errors import ConvladderError, is_full_disk
 from convladder.wording import printable
 
@@ -79,6 +80,7 @@ def _options(
 
 def main() -> NoReturn:
     """Run the command line; a fault that a person can put right is one line and exit status 2."""
+    keep_libraries_here()
     signal.signal(signal.SIGTERM, _stop)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):

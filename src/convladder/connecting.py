@@ -69,8 +69,8 @@ def check_address(address: str) -> None:
         host = ray.util.get_node_ip_address()  # so Ray takes it
     if not _answers(host, int(found["port"])):
         raise ClusterError(
-            f"no Ray cluster answers at {address}: start one with `ray start --head`, and give the address "
-            "that it names"
+            f"no Ray cluster answers at {address}: start one with "
+            "`ray start --head --disable-usage-stats`, and give the address that it names"
         )
 
 
@@ -159,7 +159,7 @@ def _known_reason(address: str, said: str) -> str | None:
     if "Version mismatch" in said:
         return f"the cluster at {address} has another version of Ray or Python ({said}): install the same on all"
     if "Could not find any running Ray" in said:
-        return "no Ray cluster runs on this machine: start one with `ray start --head`"
+        return "no Ray cluster runs on this machine: start one with `ray start --head --disable-usage-stats`"
     if "No node info found" in said:
         return (
             f"this machine is no node of the cluster at {address}: let it join with "

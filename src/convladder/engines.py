@@ -10,7 +10,9 @@ from typing import Any
 
 from convladder import connecting, provenance
 from convladder.cluster import RayPool
-from convladder.processes import Pool, Task, cores
+from convladder.processes import Pool, Task, count_workers
+
+TRIAL_MEMORY = 3 * 2**28  # bytes of a worker that trains; small networks take half of it
 
 
 @dataclass(frozen=True)
@@ -36,12 +38,13 @@ class Engine:
 
 @contextlib.contextmanager
 def engine_at(address: str | None, jobs: int | None = None) -> Iterator[Engine]:
-    """Yield what runs tasks: the cluster at an address, or else this machine. None as `jobs` takes one a core.
+    """Yield what runs tasks: the cluster at an address, or else this machine. None as `jobs` takes
+    one a core, or as many as there is memory for.
 
     Raises ConvladderError where Ray is not installed, no cluster is there, or its versions differ.
     """
     if address is None:
-        yield Engine(Pool, jobs or cores())
+        yield Engine(Pool, jobs or count_workers(TRIAL_MEMORY))
         return
     with connecting.connected(address) as found:
         about = {

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convladder import files
-from convladder.data.bank import cache_folder
+from convladder.core.places import cache_folder
 from convladder.errors import RunError
 
 Arrays = Mapping[str, NDArray[Any]]

@@ -25,7 +25,7 @@ from filelock import FileLock, Timeout
 
 from convladder import backend, files, folders, kept_weights, worker
 from convladder.connecting import packages, teller
-from convladder.data.bank import cache_folder
+from convladder.core.places import cache_folder
 from convladder.data.sending import Bytes, Receiver, Waybill
 from convladder.processes import Died, Failed, Finished, Halted, Message, Pool, Task
 from convladder.training.checkpoint import descriptions

@@ -16,10 +16,13 @@ import math
 import os
 import pickle
 import queue
+import shutil
 import subprocess
 import sys
+import tempfile
 import threading
 import time
+import weakref
 from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sized
@@ -27,9 +30,11 @@ from dataclasses import dataclass
 from typing import Any, BinaryIO, cast
 
 from convladder import backend, worker
+from convladder.core import container_limits
 from convladder.errors import ConvladderError
 
 MEMORY_STATUSES = (-9, -6, -11)  # killed by the system, or by itself where C++ got no memory, or did not ask
+OWN_MEMORY = 2**29  # bytes that a command takes beside its workers
 STOP_SECONDS = 30  # that workers have to save what they are at
 
 THREAD_VARIABLES = (
@@ -121,10 +126,15 @@ Events = queue.SimpleQueue[Event | BaseException | None]
 
 
 def cores() -> int:
-    """Return how many cores this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+    """Return how many cores this process may use, by its affinity and by the quota of its container."""
+    return container_limits.cores()
+
+
+def count_workers(each: int) -> int:
+    """Return how many workers that take so many bytes each to run side by side: one a core, if memory allows."""
+    memory = container_limits.memory()
+    room = cores() if memory is None else (memory - OWN_MEMORY) // each
+    return max(1, min(cores(), room))
 
 
 def run_tasks(
@@ -396,11 +406,15 @@ class _ProcessLane(Lane):
 def _start_worker(threads: int) -> subprocess.Popen[bytes]:
     environment = dict(os.environ) | dict.fromkeys(THREAD_VARIABLES, str(threads))
     environment |= backend.environment()
-    return subprocess.Popen(
-        [sys.executable, "-P", "-c", "from convladder.worker import serve; serve()"],
+    temporary = tempfile.mkdtemp(prefix="convladder-worker-")
+    process = subprocess.Popen(
+        [sys.executable, "-P", "-c", f"from convladder.worker import serve; serve({temporary!r})"],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=None if os.environ.get("CONVLADDER_DEBUG") else subprocess.DEVNULL,
         env=environment | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
         start_new_session=True,  # a terminal's Ctrl-C is for the parent to act on
     )
+    # the worker does it too; here for one that was killed
+    weakref.finalize(process, shutil.rmtree, temporary, ignore_errors=True)
+    return process

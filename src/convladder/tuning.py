@@ -92,7 +92,7 @@ def tune(
         With how many seeds the winner and the default are trained afresh, and the seed of the search. Theirs are
         those that follow it.
     jobs
-        Candidates, and then trials, at a time; None takes one a core.
+        Candidates, and then trials, at a time; None takes one a core, or as many as there is memory for.
     cluster
         The address of a Ray cluster to train on, as `climb` takes it.
     out

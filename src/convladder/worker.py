@@ -12,14 +12,17 @@ import errno
 import os
 import pickle
 import queue
+import shutil
 import signal
 import struct
 import sys
+import tempfile
 import threading
 import traceback
 from collections.abc import Callable, Iterator
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, NoReturn
 
+from convladder.core.places import keep_libraries_here
 from convladder.errors import ConvladderError, is_full_disk
 
 Emit = Callable[[Any], None]
@@ -29,6 +32,7 @@ NO_MEMORY = "memory ran out: use fewer --jobs, a smaller train.batch_size or sma
 
 _LENGTH = struct.Struct(">Q")
 
+_temporary: list[str] = []  # the folder that holds this worker's temporary files
 _lock = threading.Lock()
 _asked, _halted, _saves = threading.Event(), threading.Event(), threading.Event()
 
@@ -53,11 +57,18 @@ def saves_when_stopped() -> Iterator[None]:
             _saves.clear()
             over = _asked.is_set() and sys.exception() is None
         if over:
-            os._exit(0)
+            _end()
 
 
-def serve() -> None:
-    """Be a worker. It ends with its parent, or as that says: a queue that signals every process is not for it."""
+def serve(temporary: str) -> None:
+    """Be a worker. It ends with its parent, or as that says: a queue that signals every process is not for it.
+
+    Its temporary files go into a folder of its own, which it removes. TensorFlow leaves some for
+    each network that it compiles. It removes them when a process ends by itself, as no worker does.
+    """
+    _temporary.append(temporary)
+    os.environ["TMPDIR"] = tempfile.tempdir = temporary
+    keep_libraries_here()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
     events = os.fdopen(os.dup(1), "wb")
@@ -103,14 +114,21 @@ def _read_tasks(stream: BinaryIO, tasks: queue.SimpleQueue[bytes]) -> None:
             else:
                 _halted.clear()
                 tasks.put(data)
-    os._exit(0)  # the parent is gone, or needs this worker no more
+    _end()  # the parent is gone, or needs this worker no more
 
 
 def _take_stop() -> None:
     with _lock:
         _asked.set()
         if not _saves.is_set():
-            os._exit(0)
+            _end()
+
+
+def _end() -> NoReturn:
+    """End at once: what other threads are at does not matter any more."""
+    for folder in _temporary:
+        shutil.rmtree(folder, ignore_errors=True)
+    os._exit(0)
 
 
 def _outcome(task: bytes, emit: Emit) -> tuple[Any, ...]:

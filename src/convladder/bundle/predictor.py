@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from convladder.bundle.container import refusal
 from convladder.bundle.graph import IMAGES, PROBABILITIES
 from convladder.bundle.reading import Bundle
+from convladder.core.privacy import silence_onnxruntime
 from convladder.data.images import Limits, Pixels, decode, fit, open_picture
 from convladder.data.intensity import Values
 from convladder.errors import BundleError, ExperimentError, UnreadableImage
@@ -48,6 +49,7 @@ def open_session(graph: bytes, threads: int, name: str) -> Any:
     """Return ONNX Runtime's session of a graph that was checked. Raises BundleError where that refuses it."""
     import onnxruntime
 
+    silence_onnxruntime(onnxruntime)
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3  # errors
     options.intra_op_num_threads = threads

@@ -59,7 +59,13 @@ Changes = Annotated[
     ),
 ]
 Jobs = Annotated[
-    int | None, typer.Option("--jobs", min=1, metavar="N", help="Trials at a time; default: one a core.")
+    int | None,
+    typer.Option(
+        "--jobs",
+        min=1,
+        metavar="N",
+        help="Trials at a time; default: one a core, or as many as there is memory for.",
+    ),
 ]
 Threads = Annotated[int | None, typer.Option("--jobs", min=1, metavar="N", help="Threads; default: one a core.")]
 ClusterOption = Annotated[

@@ -56,10 +56,11 @@ def cache(
 ) -> None:
     """Show the decoded images that are kept, or delete them. They are made again when needed."""
     from convladder import published_weights
+    from convladder.core.places import cache_folder
     from convladder.data import bank
 
     if clear:
         published_weights.clear()
         count, size = bank.clear_banks()
         errors.print(f"deleted {count} decoded data sets, {size / 1e6:,.1f} MB", markup=False)
-    show.banks(list(bank.list_banks()), bank.cache_folder(), json_wanted=as_json)
+    show.banks(list(bank.list_banks()), cache_folder(), json_wanted=as_json)

@@ -9,7 +9,6 @@ import contextlib
 import hashlib
 import json
 import math
-import os
 import shutil
 import sys
 import time
@@ -24,6 +23,7 @@ from filelock import FileLock, Timeout
 from numpy.typing import NDArray
 
 from convladder import files
+from convladder.core.places import cache_folder
 from convladder.data.building import Built, build, chunk_size, remove_traces
 from convladder.data.decoding import PIXELS, Rejection
 from convladder.data.duplicates import find_pairs, group
@@ -139,19 +139,6 @@ class Bank:
         for cached in ("images", "facts", "pairs", "copies"):
             state.pop(cached, None)  # another process reads the files itself
         return state
-
-
-def cache_folder() -> Path:
-    """Return the user's cache folder for convladder; the environment's CONVLADDER_CACHE names another."""
-    if "CONVLADDER_CACHE" in os.environ:
-        return Path(os.environ["CONVLADDER_CACHE"])
-    if sys.platform == "win32":
-        base = Path(os.environ.get("LOCALAPPDATA", Path.home() / "AppData/Local"))
-    elif sys.platform == "darwin":
-        base = Path.home() / "Library/Caches"
-    else:
-        base = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache"))
-    return base / "convladder"
 
 
 def open_bank(

@@ -34,7 +34,7 @@ from convladder.data.images import ImageForm, Limits, read_header
 from convladder.data.intensity import Extremes, IntensityRange
 from convladder.data.sources import Content, Fetch, Progress, Record, Source
 from convladder.errors import DataError, UnreadableImage
-from convladder.processes import Failed, Finished, Task, cores, run_tasks
+from convladder.processes import Failed, Finished, Task, count_workers, run_tasks
 
 READING, STRETCHING = "reading images", "reading images of more than 8 bits"  # for people
 TRAINED_ON = ("", "train")  # splits of a source whose images a range of intensities is found from
@@ -42,6 +42,7 @@ CHUNK, LEAST_CHUNK = 512, 8  # images
 CHUNKS = 64  # at least, where there are images enough
 SAMPLE = 8  # images
 SENT_BYTES = 32 * 2**20  # of a chunk that is fetched here and sent to a worker
+DECODER_MEMORY = 2**28  # bytes of a worker that decodes images of an ordinary size
 PARALLEL_FROM = 2_000  # images: fewer, if they are small, are decoded sooner than processes start
 LIGHT_PIXELS, LIGHT_BYTES = 1_000_000, 2**20  # what is more is decoded in a process of its own in any case
 LIGHT_SCANS = 20  # of a progressive JPEG: each is decoded over all of the image
@@ -255,7 +256,7 @@ def _decode_in_processes(
         chunk.marker.unlink(missing_ok=True)
     of_number = {chunk.number: chunk for chunk in missing}
     again = []
-    for event in run_tasks(_tasks(missing, source, doomed), jobs=min(cores(), len(missing))):
+    for event in run_tasks(_tasks(missing, source, doomed), jobs=min(count_workers(DECODER_MEMORY), len(missing))):
         if isinstance(event, Failed):
             chunk = of_number[event.key]
             row = chunk.row_at_work()

@@ -16,7 +16,8 @@ from filelock import FileLock, Timeout
 from numpy.typing import NDArray
 
 from convladder import files
-from convladder.data.bank import INDEX, cache_folder
+from convladder.core.places import cache_folder
+from convladder.data.bank import INDEX
 from convladder.errors import DataError
 
 PIECE = 16 * 2**20  # bytes

@@ -19,6 +19,7 @@ from convladder import backend, inference
 from convladder.bundle.graph import IMAGES, PROBABILITIES
 from convladder.bundle.predictor import BATCH, open_session
 from convladder.bundle.reading import Bundle
+from convladder.core.privacy import silence_onnxruntime
 from convladder.data.images import Pixels
 from convladder.errors import BundleError
 from convladder.processes import cores
@@ -107,8 +108,11 @@ def _write_onnx(bundle: Bundle, out: Path, calibration: Pixels | None) -> None:
         out.write_bytes(bundle.graph)
         return
     import onnx
+    import onnxruntime
     from onnxruntime import quantization
     from onnxruntime.quantization.shape_inference import quant_pre_process
+
+    silence_onnxruntime(onnxruntime)
 
     images = np.broadcast_to(calibration, (*calibration.shape[:3], 3))
     with tempfile.TemporaryDirectory() as folder:

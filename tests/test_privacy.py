@@ -1,0 +1,300 @@
+"""Nothing is sent, and no file is left in a folder that is not ours, whatever is run."""
+
+from __future__ import annotations
+
+import ast
+import os
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+import types
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from conftest import write_image
+from convladder.bundle.schema import Form
+from convladder.core import privacy
+from convladder.core.places import cache_folder, keep_libraries_here
+from convladder.processes import Died, Finished, Message, Task, call, run_tasks
+from convladder.ship import examples
+from stored_bundle import STORED
+from watched import Person, convladder, is_here, strace
+
+ROOT = Path(__file__).parents[1]
+PICTURE = "images/cat/000.png"
+
+BRIEFLY = "--epochs 1 --seeds 1"
+# commands with what each makes in the folder that it is run in
+COMMANDS = {
+    "check images --html check.html": {"check.html"},
+    "check hf:parquet": set(),
+    "ladder classic": set(),
+    f"climb images --rungs lenet5 {BRIEFLY} --out c": {"c"},
+    "train images --rung max-pooling --epochs 1 --out t --tensorboard --mlflow told": {
+        "t",
+        "t.tensorboard",
+        "told",
+    },
+    f"tune images --rung lenet5 --trials 1 {BRIEFLY} --out s": {"s"},
+    "reproduce t": set(),
+    "evaluate t --data images --out v": {"v"},
+    "explain t": set(),
+    "report c": set(),
+    "compare t c/trials/lenet5/seed-0": {"comparisons"},
+    "bundle t --out b.convladder": {"b.convladder"},
+    "export b.convladder --format onnx --int8 --data images --out e": {"e"},
+    "predict b.convladder images": set(),
+    "cache --clear": set(),
+}
+FOUND = {"check": (0, 1)}  # exit statuses of those that may find something
+
+# where each library reads the variable that silences it
+READ_IN = {
+    "ORT_DISABLE_TELEMETRY": ("onnxruntime", "capi/onnxruntime_pybind11_state*"),
+    "HF_HUB_DISABLE_TELEMETRY": ("huggingface_hub", "constants.py"),
+    "HF_XET_TELEMETRY_ENABLED": ("hf_xet", "hf_xet.*"),
+    "HF_UPDATE_DOWNLOAD_COUNTS": ("datasets", "config.py"),
+    "MLFLOW_DISABLE_TELEMETRY": ("mlflow", "environment_variables.py"),
+    "RAY_USAGE_STATS_ENABLED": ("ray", "_common/usage/usage_constants.py"),
+    "ENABLE_RUNTIME_UPTIME_TELEMETRY": ("jax", "_src/cloud_tpu_init.py"),
+    "DO_NOT_TRACK": ("huggingface_hub", "constants.py"),
+}
+
+
+@pytest.fixture(scope="module")
+def person(tmp_path_factory: pytest.TempPathFactory) -> Person:
+    """Someone who has run every command, each once, and has started a server and an exported example."""
+    person = Person(tmp_path_factory.mktemp("person") / "root")
+    make_images(person.work)
+    for command, made in COMMANDS.items():
+        before = {path.name for path in person.work.iterdir()}
+        name, *arguments = command.split()
+        person.runs(*convladder(name, *arguments), allowed=FOUND.get(name, (0,)))
+        assert {path.name for path in person.work.iterdir()} - before == made, command
+    person.runs(sys.executable, "e/example.py", PICTURE)
+    with person.running(*convladder("serve", STORED, "--port", "0")) as process:
+        ask(process, person.work / PICTURE)
+    return person
+
+
+def make_images(folder: Path) -> None:
+    """Make a folder of images, and another that holds them as Parquet, as the hub's library takes it."""
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    rows = []
+    for level, name in enumerate(("cat", "dog")):
+        (folder / "images" / name).mkdir(parents=True)
+        for number in range(20):
+            path = folder / "images" / name / f"{number:03}.png"
+            write_image(path, seed=100 * level + number, level=level)
+            rows.append({"image": {"bytes": path.read_bytes(), "path": None}, "label": name})
+    (folder / "parquet").mkdir()
+    parquet.write_table(pa.Table.from_pylist(rows), folder / "parquet" / "train.parquet")
+
+
+def ask(process: subprocess.Popen[str], picture: Path) -> None:
+    """Have a server predict, as soon as it says where it is."""
+    assert process.stdout is not None
+    said = (re.search(r"on http://\S+:(\d+)", line) for line in process.stdout)
+    port = next(found[1] for found in said if found)
+    answer = httpx.post(f"http://127.0.0.1:{port}/v1/predict", content=picture.read_bytes())
+    answer.raise_for_status()
+
+
+def test_no_command_leaves_a_file_that_is_not_ours(person: Person) -> None:
+    ours = {person.cache / "convladder", person.cache / "huggingface"}  # the hub's library keeps what it loads
+    assert {path for path in person.files() if not ours & set(path.parents)} == set()
+
+
+needs_strace = pytest.mark.skipif(not strace(), reason="strace is not there, or may not watch")
+
+
+@needs_strace
+def test_no_command_writes_or_removes_anything_in_a_folder_that_is_not_ours(person: Person) -> None:
+    ours = {person.cache, person.work, person.temporary, Path("/dev"), Path("/proc")}
+    written = {path for path in person.written if not ours & {path, *path.parents}}
+    bytecode = {path for path in written if "__pycache__" in path.parts}
+    fonts = {path for path in written if "fontconfig" in path.parts}  # the system's list, where it is out of date
+    assert written - bytecode - fonts == set()
+
+
+@needs_strace
+def test_no_command_talks_to_another_host_or_looks_one_up(person: Person) -> None:
+    assert {address for address in person.asked if not is_here(*address)} == set()
+
+
+@needs_strace
+def test_the_watch_sees_a_lookup_a_connection_and_a_file(tmp_path: Path) -> None:
+    person = Person(tmp_path / "root")
+    code = """if True:
+        import socket, pathlib
+        pathlib.Path.home().joinpath("left").write_text("")
+        pathlib.Path("gone").mkdir()
+        pathlib.Path("gone").rmdir()
+        with socket.socket() as talk:
+            talk.settimeout(0.01)
+            try: talk.connect(("192.0.2.1", 443))
+            except OSError: pass
+        try: socket.getaddrinfo("name.invalid", 443)
+        except OSError: pass
+    """
+    person.runs(sys.executable, "-c", code)
+    assert {person.home / "left", person.work / "gone"} <= person.written
+    assert ("192.0.2.1", 443) in person.asked
+    assert any(not is_here(*address) for address in person.asked - {("192.0.2.1", 443)})
+
+
+@pytest.mark.parametrize("variable", privacy.SILENT)
+def test_the_library_still_reads_what_silences_it(variable: str) -> None:
+    package, pattern = READ_IN[variable]
+    found = find_spec(package)
+    if found is None or not found.submodule_search_locations:
+        pytest.skip(f"{package} is not installed")
+    files = list(Path(found.submodule_search_locations[0]).glob(pattern))
+    assert any(variable.encode() in file.read_bytes() for file in files)
+
+
+@pytest.mark.parametrize("said", ["", "0", "1", "true"])
+def test_nothing_in_the_environment_lets_a_library_report(said: str) -> None:
+    environment = dict.fromkeys(privacy.SILENT, said) | {"OTHER": said}
+    privacy.silence(environment)
+    assert environment == privacy.SILENT | {"OTHER": said}
+
+
+def test_the_libraries_say_that_they_are_silent(monkeypatch: pytest.MonkeyPatch) -> None:
+    usage = pytest.importorskip("ray._common.usage.usage_lib")
+    told = pytest.importorskip("mlflow.telemetry.utils")
+    for marker in ("CI", "GITHUB_ACTIONS", "PYTEST_CURRENT_TEST"):
+        monkeypatch.delenv(marker, raising=False)
+    monkeypatch.setattr(told, "_IS_IN_CI_ENV_OR_TESTING", False)
+    for name in privacy.SILENT:
+        monkeypatch.delenv(name, raising=False)
+    assert usage.usage_stats_enabled()
+    assert not told.is_telemetry_disabled()
+    privacy.silence()
+    assert not usage.usage_stats_enabled()
+    assert told.is_telemetry_disabled()
+
+
+def test_libraries_that_were_imported_before_are_silenced_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    stopped = []
+    runtime = types.SimpleNamespace(disable_telemetry_events=lambda: stopped.append(True))
+    constants = types.SimpleNamespace(HF_HUB_DISABLE_TELEMETRY=False)
+    config = types.SimpleNamespace(HF_UPDATE_DOWNLOAD_COUNTS=True)
+    for name, module in (
+        ("onnxruntime", runtime),
+        ("huggingface_hub.constants", constants),
+        ("datasets.config", config),
+    ):
+        monkeypatch.setitem(sys.modules, name, module)  # type: ignore[arg-type]
+    privacy.silence({})
+    assert stopped == [True]
+    assert constants.HF_HUB_DISABLE_TELEMETRY
+    assert not config.HF_UPDATE_DOWNLOAD_COUNTS
+    monkeypatch.setitem(sys.modules, "onnxruntime", types.ModuleType("onnxruntime"))  # half imported
+    privacy.silence({})
+
+
+def test_a_process_that_imports_any_part_is_silent_before_it_imports_a_library() -> None:
+    code = "import convladder.errors, os, sys; print(sorted(sys.modules)); print(dict(os.environ))"
+    environment = {name: value for name, value in os.environ.items() if name not in privacy.SILENT}
+    said = subprocess.check_output([sys.executable, "-c", code], env=environment, text=True)
+    modules, variables = map(ast.literal_eval, said.splitlines())
+    assert privacy.SILENT.items() <= variables.items()
+    assert not {"onnxruntime", "ray", "mlflow", "datasets", "huggingface_hub", "jax", "keras"} & set(modules)
+
+
+def silent_variables(emit: Any) -> dict[str, str]:
+    return {name: value for name, value in os.environ.items() if name in privacy.SILENT}
+
+
+def test_workers_are_silent_whatever_the_environment_that_they_get(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in privacy.SILENT:
+        monkeypatch.setenv(name, "")
+    assert call(silent_variables) == privacy.SILENT
+
+
+def test_the_image_and_the_example_of_an_export_are_silent_before_the_import() -> None:
+    assert "ENV ORT_DISABLE_TELEMETRY=1" in (ROOT / "Dockerfile").read_text().splitlines()
+    for grey in (1, 3):
+        form = Form(height=8, width=8, channels=grey, resize="pad", background=0, dct_scaling=False)
+        lines = examples.example("onnx", form).splitlines()
+        (silenced,) = (n for n, line in enumerate(lines) if 'environ["ORT_DISABLE_TELEMETRY"] = "1"' in line)
+        assert silenced < lines.index("import onnxruntime")
+
+
+def test_the_page_on_privacy_names_all_that_is_silenced() -> None:
+    page = (ROOT / "docs" / "privacy.md").read_text()
+    assert [name for name in privacy.SILENT if f"`{name}=" not in page] == []
+
+
+@pytest.mark.parametrize("has_own", [False, True])
+def test_keras_and_matplotlib_keep_files_in_our_cache_unless_they_have_a_folder(
+    has_own: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("KERAS_HOME", "MPLCONFIGDIR"):
+        monkeypatch.setenv(name, "")  # so that it is taken back
+        monkeypatch.delenv(name)
+    for name in ("HOME", "USERPROFILE"):
+        monkeypatch.setenv(name, str(tmp_path))
+    for name, folder in (("XDG_CACHE_HOME", "c"), ("XDG_CONFIG_HOME", "f"), ("LOCALAPPDATA", "f")):
+        monkeypatch.setenv(name, str(tmp_path / folder))
+    if has_own:
+        for folder in (".keras", "f/matplotlib", ".matplotlib"):
+            (tmp_path / folder).mkdir(parents=True)
+    keep_libraries_here()
+    here = {name: os.environ.get(name) for name in ("KERAS_HOME", "MPLCONFIGDIR")}
+    ours = {"KERAS_HOME": str(cache_folder() / "keras"), "MPLCONFIGDIR": str(cache_folder() / "matplotlib")}
+    assert here == (dict.fromkeys(ours) if has_own else ours)
+
+
+def test_a_folder_that_a_person_has_named_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KERAS_HOME", "/elsewhere")
+    monkeypatch.setenv("MPLCONFIGDIR", "/elsewhere")
+    keep_libraries_here()
+    assert (os.environ["KERAS_HOME"], os.environ["MPLCONFIGDIR"]) == ("/elsewhere", "/elsewhere")
+
+
+def test_a_person_without_a_home_can_run_a_command(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("KERAS_HOME", "CONVLADDER_CACHE", "XDG_CACHE_HOME"):
+        monkeypatch.setenv(name, "")
+        monkeypatch.delenv(name)
+    monkeypatch.setattr(os.path, "expanduser", lambda path: path)
+    keep_libraries_here()
+    assert "KERAS_HOME" not in os.environ
+
+
+def test_an_empty_name_of_the_cache_is_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CONVLADDER_CACHE", "")
+    monkeypatch.setenv("XDG_CACHE_HOME", "")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setattr(sys, "platform", "linux")
+    assert cache_folder() == tmp_path / ".cache" / "convladder"
+
+
+def leave_a_file(emit: Any) -> str:
+    handle, path = tempfile.mkstemp()
+    os.close(handle)
+    emit(path)
+    return path
+
+
+def leave_a_file_and_die(emit: Any) -> None:
+    leave_a_file(emit)
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+@pytest.mark.parametrize("task", [leave_a_file, leave_a_file_and_die])
+def test_the_temporary_files_of_a_worker_go_with_it(task: Any) -> None:
+    events = list(run_tasks([Task(1, task)], jobs=1))
+    (left,) = (Path(event.value) for event in events if isinstance(event, Message))
+    assert left.parent.name.startswith("convladder-worker-")
+    assert not left.parent.exists()
+    assert isinstance(events[-1], Finished if task is leave_a_file else Died)
