@@ -257,7 +257,8 @@ def assist(
     reporter.say(
         f"process {parallel.process_id} of {parallel.processes} computes for process 0, which tells how it goes"
     )
-    climbing.assist(trial, threads=threads, on_event=lambda event: None)
+    # figures and texts are those of process 0; a stop is of this one
+    climbing.assist(trial, threads=threads, on_event=progress.Quiet(reporter.console).follow)
 
 
 def climb(
@@ -386,8 +387,10 @@ def reproduce(
     ------
     DataError
         The images are not those that the run was made of.
-    RunError, TrainingError
-        The folder holds no run, there is one at `out` already, or the training failed.
+    RunError
+        The folder holds no run, or there is one at `out` already.
+    ConvladderError
+        The training failed: what it raised, or TrainingError where its process died.
     """
     reporter = progress.reporter(quiet=quiet)
     backend.chosen()

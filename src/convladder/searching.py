@@ -173,10 +173,11 @@ class Search:
 
     def _count_fault(self, failed: Failed) -> None:
         if not failed.expected:
-            raise RuntimeError(failed.details)
+            raise failed.as_exception()
         self._faults += 1
         if self._faults == MOST_FAULTS:
-            raise SearchError(f"{MOST_FAULTS} candidates in a row could not be trained: {failed.error}")
+            said = f"{MOST_FAULTS} candidates in a row could not be trained: {failed.error}"
+            raise SearchError(said) from failed.cause
 
     def _report(self, number: int, row: Mapping[str, Any]) -> bool:
         """Report an epoch, and return whether the candidate is to be ended, or trains on though it is over."""

@@ -16,7 +16,7 @@ from convladder.config import Experiment, flatten
 from convladder.errors import ExperimentError
 from convladder.extras import require
 from convladder.folders import TrialKey
-from convladder.processes import Event, Failed, Finished, Message, Started
+from convladder.processes import Event, Failed, Finished, Halted, Message, Started
 
 EPOCH_FIGURES = ("loss", "accuracy", "val_loss", "val_accuracy", "learning_rate", "images_per_second")
 TESTED = ("accuracy", "log_loss")
@@ -82,12 +82,13 @@ class TensorBoard:
             for name in EPOCH_FIGURES:
                 self._open[event.key].add_scalar(name, event.value[name], int(event.value["epoch"]))
             self._open[event.key].flush()
-        if isinstance(event, Finished | Failed) and event.key in self._open:
+        if isinstance(event, Finished | Failed | Halted) and event.key in self._open:
             self._open.pop(event.key).close()
 
     def close(self) -> None:
-        for writer in self._open.values():
-            writer.close()
+        while self._open:  # where one cannot be closed, the others can: each has a file and a thread
+            with contextlib.suppress(OSError):
+                self._open.popitem()[1].close()
 
 
 class MLflow:
@@ -141,10 +142,12 @@ class MLflow:
         if isinstance(event, Failed):
             self._client.set_tag(run, "error", event.error)
             self._client.set_terminated(self._open.pop(event.key), "FAILED")
+        if isinstance(event, Halted):
+            self._client.set_terminated(self._open.pop(event.key), "KILLED")
 
     def close(self) -> None:
-        for run in self._open.values():
-            self._client.set_terminated(run, "KILLED")
+        while self._open:
+            self._client.set_terminated(self._open.popitem()[1], "KILLED")
 
     def _begin(self, key: TrialKey) -> str:
         """Return the run of a trial: a new one, or the one of a command before this one."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import faulthandler
 import os
 import pickle
 import queue
@@ -60,12 +61,14 @@ def serve() -> None:
     """Be a worker. It ends with its parent, or as that says: a queue that signals every process is not for it."""
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
+    if sys.stderr is not None:
+        faulthandler.enable(sys.stderr, all_threads=False)  # a crash of a library tells where Python was
     events = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # whatever a library prints must not mix with the events
     tasks: queue.SimpleQueue[bytes] = queue.SimpleQueue()
     threading.Thread(target=_read_tasks, args=(sys.stdin.buffer, tasks), daemon=True).start()
     while True:
-        send(events, _outcome(tasks.get(), lambda value: send(events, ("message", value))))
+        write(events, _outcome(tasks.get(), lambda value: send(events, ("message", value))))
 
 
 def send(stream: BinaryIO, value: Any) -> None:
@@ -95,15 +98,18 @@ def receive(stream: BinaryIO) -> bytes:
 def _read_tasks(stream: BinaryIO, tasks: queue.SimpleQueue[bytes]) -> None:
     with contextlib.suppress(EOFError, OSError):
         while True:
-            data = receive(stream)
-            if data == STOP:
-                _take_stop()
-            elif data == HALT:
-                _halted.set()
-            else:
-                _halted.clear()
-                tasks.put(data)
+            _take(receive(stream), tasks)
     os._exit(0)  # the parent is gone, or needs this worker no more
+
+
+def _take(data: bytes, tasks: queue.SimpleQueue[bytes]) -> None:
+    if data == STOP:
+        _take_stop()
+    elif data == HALT:
+        _halted.set()
+    else:
+        _halted.clear()
+        tasks.put(data)
 
 
 def _take_stop() -> None:
@@ -113,24 +119,38 @@ def _take_stop() -> None:
             os._exit(0)
 
 
-def _outcome(task: bytes, emit: Emit) -> tuple[Any, ...]:
+def _outcome(task: bytes, emit: Emit) -> bytes:
+    """Run a task, and return what came of it, pickled."""
     try:
         function, arguments = pickle.loads(task)
-        return "finished", function(*arguments, emit=emit)
+        del task  # it may be large, and what it holds is in `arguments` too
+        return pickle.dumps(("finished", function(*arguments, emit=emit)))
     except Stopped:
-        return ("stopped",)
+        return pickle.dumps(("stopped",))
     except Exception as error:
-        return "failed", *describe(error)
+        return pickle.dumps(("failed", *describe(error)))
 
 
-def describe(error: Exception) -> tuple[str, str, bool]:
-    """Return what to say of an error, its details, and whether a person can put it right."""
+def describe(error: Exception) -> tuple[str, str, bool, ConvladderError | None]:
+    """Return what to say of an error, its details, whether a person can put it right, and it itself if it is ours.
+
+    What is returned can be pickled, and holds nothing of the frames that the error came through.
+    """
     details = "".join(traceback.format_exception(error))
     if isinstance(error, ConvladderError):
-        return str(error), details, True
+        return str(error), details, True, _portable(error)
     said = f"{type(error).__name__}: {error}"
     advice = _advice(error, said)
-    return advice or said, details, advice is not None
+    return advice or said, details, advice is not None, None
+
+
+def _portable(error: ConvladderError) -> ConvladderError | None:
+    """Return a copy of an error that another process can read; None where it holds what cannot be pickled."""
+    try:
+        copy: ConvladderError = pickle.loads(pickle.dumps(error))
+    except Exception:  # whatever a class of someone else's raises there
+        return None
+    return copy
 
 
 def _advice(error: Exception, said: str) -> str | None:
