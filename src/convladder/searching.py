@@ -230,8 +230,10 @@ class Search:
             return
 
         def end() -> None:
-            for trial in self.candidates.open:
-                pool.halt(self._drawing.key(trial.number))
+            with self._lock:  # not while one is drawn
+                running = [self._drawing.key(trial.number) for trial in self.candidates.open]
+            for key in running:
+                pool.halt(key)
 
         timer = threading.Timer(max(0.0, budget.seconds - self.seconds), end)
         timer.daemon = True
