@@ -49,6 +49,17 @@ def test_each_error_survives_a_pickle(kind: type[ConvladderError]) -> None:
     assert alike(error.copied(), error)
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_each_error_survives_the_way_from_a_node_of_ray(kind: type[ConvladderError]) -> None:
+    pytest.importorskip("ray", reason="the extra 'cluster' is not installed")
+    from ray import cloudpickle
+    from ray.exceptions import RayTaskError
+
+    sent = RayTaskError("Host.run", "its traceback", example(kind), pid=1, ip="10.0.0.1")
+    came = cloudpickle.loads(cloudpickle.dumps(sent)).as_instanceof_cause()
+    assert alike(came.cause, example(kind))
+
+
 def test_all_errors_are_among_them() -> None:
     assert {UnreadableImage, TrainingError, KeptApart} < set(KINDS)
     assert len(KINDS) > 10

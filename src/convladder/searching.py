@@ -135,7 +135,8 @@ class Search:
             if task is not None:
                 yield task
         if skipped == MOST_SKIPPED:
-            self._study.set_user_attr(EXHAUSTED, True)
+            with self._lock:
+                self._study.set_user_attr(EXHAUSTED, True)
 
     def _resume(self, trial: FrozenTrial) -> Task | None:
         """Return the task of a candidate that an earlier session was at; None where it is over."""

@@ -16,7 +16,7 @@ from convladder.config import Experiment, flatten
 from convladder.errors import ExperimentError
 from convladder.extras import require
 from convladder.folders import TrialKey
-from convladder.processes import Event, Failed, Finished, Halted, Message, Started
+from convladder.processes import Event, Failed, Finished, Halted, Message, Notice, Started
 
 EPOCH_FIGURES = ("loss", "accuracy", "val_loss", "val_accuracy", "learning_rate", "images_per_second")
 TESTED = ("accuracy", "log_loss")
@@ -208,7 +208,8 @@ def _hushed(*names: str) -> Iterator[None]:
 def following(first: OnEvent, trackers: Sequence[Tracker], say: Callable[[str], None]) -> Iterator[OnEvent]:
     """Yield what tells `first` and all trackers of an event.
 
-    A tracker that fails is told nothing more, and that is said: training goes on.
+    A tracker that fails is told nothing more, and `first` that this is so, also where a person
+    wants it quiet: training goes on.
     """
     listening = list(trackers)
     for tracker in trackers:
@@ -220,7 +221,8 @@ def following(first: OnEvent, trackers: Sequence[Tracker], say: Callable[[str], 
                 what(tracker)
             except Exception as error:
                 listening.remove(tracker)
-                say(f"{type(tracker).__name__} is told nothing more ({type(error).__name__}: {error})")
+                why = f"{type(error).__name__}: {error}"
+                first(Notice(f"{type(tracker).__name__} is told nothing more ({why})"))
 
     def on_event(event: Event) -> None:
         first(event)
