@@ -183,7 +183,10 @@ def train_one(trial: Trial, folder: Path, *, threads: int | None, how: HowToGoOn
 
 
 def assist(trial: Trial, *, threads: int | None, on_event: OnEvent) -> None:
-    """Compute in a worker process for a trial that process 0 of several runs. Raises ConvladderError."""
+    """Compute in a worker process for a trial that process 0 of several runs.
+
+    Raises ConvladderError.
+    """
     task = Task(trial.key, assist_trial, (trial,))
     if not _run_one(task, trial.parallel, threads or cores(), on_event):
         raise TrainingError("another process was stopped: the same commands go on from the newest checkpoint")
@@ -312,7 +315,7 @@ def _take(event: Event, folder: Path, on_event: OnEvent) -> list[Failed]:
             if event.key is not None:
                 on_event(event)
                 return _take_of_trial(event, folder)
-            if isinstance(event, Failed):  # each trial makes it for itself, and fails where it cannot
+            if isinstance(event, Failed):  # each trial makes its own, and fails where it cannot
                 on_event(Notice(UNSHARED))
         case _:
             assert_never(event)
@@ -348,7 +351,9 @@ def _take_of_trial(event: Event, folder: Path) -> list[Failed]:
 
 
 def _keep_error(path: Path, failed: Failed) -> None:
-    """Write the error of a trial, last what it comes to; before that, where it was, or what its process wrote.
+    """Write the error of a trial: in the last line what it comes to.
+
+    Before that comes where it was, or what its process wrote last.
 
     Raises RunError where the disk is full, as the next trials would find too.
     """

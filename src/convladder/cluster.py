@@ -259,7 +259,10 @@ class _NodeLane(Lane):
         return None
 
     def _take_end(self, task: Task, kind: str, value: Any, contents: node.Contents) -> Outcome | None:
-        """Put what the task has left into its place, and return what became of it; None where it was stopped."""
+        """Put what the task has left into its place, and return what became of it.
+
+        None: it was stopped.
+        """
         folder = task.arguments[1]
         if kind == node.FINISHED:
             node.write_finished(folder, contents)
@@ -279,7 +282,9 @@ class _NodeLane(Lane):
         raise AssertionError(f"a node tells of {kind}")
 
     def _give_back(self, task: Task, why: str, details: str = "") -> Failed | Message | None:
-        """Let another place have a task that was lost, and say so; one that is lost again and again has failed.
+        """Let another place have a task that was lost, and say so.
+
+        One that is lost again and again has failed.
 
         details : what its process wrote last, if it was that which died.
         """

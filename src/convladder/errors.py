@@ -26,7 +26,7 @@ Kind = TypeVar("Kind", bound="ConvladderError")
 class ConvladderError(Exception):
     """The base of all errors that a person can put right.
 
-    Each keeps its class, message and attributes when it is pickled, which is how it comes from a worker process.
+    Each keeps its class, message and attributes when it is pickled, as on the way from a worker.
     """
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -34,7 +34,7 @@ class ConvladderError(Exception):
         return _restored, (type(self), self.args, dict(self.__dict__))
 
     def copied(self) -> Self:
-        """Return the same error without its traceback, which would keep all that its frames hold."""
+        """Return the same error without its traceback, whose frames hold much."""
         return _restored(type(self), self.args, dict(self.__dict__))
 
 

@@ -140,7 +140,8 @@ class Lineup:
     def corrupted(self) -> dict[str, Correct]:
         """For each group `(seeds, images)`: how often was the image right when it was made worse?
 
-        A group is left out whose seeds had them made worse in several ways, by several versions of convladder.
+        A group is left out whose seeds had them made worse in several ways, by several versions of
+        convladder.
         """
         return {
             name: np.stack([each.corrupted.by_image() for each in self.pooled[name]])
@@ -159,8 +160,8 @@ class Lineup:
     def asked_alike(self, name: str, reference: str) -> bool:
         """Whether two groups were asked about the same images made worse in the same way.
 
-        They were not where their images have another size or number of channels: severities depend on that. Nor
-        where versions of convladder made them that do it otherwise.
+        They were not where their images have another size or number of channels: severities depend
+        on that. Nor where versions of convladder made them that do it otherwise.
         """
         alike = len(self.recipes[name] | self.recipes[reference]) == 1
         return alike and len(self._asked[name] | self._asked[reference]) == 1
@@ -175,7 +176,10 @@ class Lineup:
 
     @cached_property
     def robustness_by_recipe(self) -> list[dict[str, Robustness]]:
-        """The same, apart for each way to make images worse: only those of one way stand side by side."""
+        """The same, apart for each way to make images worse.
+
+        Only those of one way stand side by side.
+        """
         found: dict[Recipe, dict[str, Robustness]] = {}
         for name, own in self.robustness.items():
             (recipe,) = self.recipes[name]

@@ -47,7 +47,8 @@ from convladder.training.checkpoint import descriptions
 Contents = dict[str, bytes]  # of a folder's files
 Said = tuple[Any, ...]  # what it is, then the content
 
-MESSAGE, KEPT, NOTICE = "message", "kept", "notice"  # while a trial runs: (value), (contents), (text)
+# while a trial runs: (value), (contents), (text)
+MESSAGE, KEPT, NOTICE = "message", "kept", "notice"
 FINISHED, FAILED, DIED, HALTED, OVERDUE, STOPPED = (  # (value, contents)
     "finished", "failed", "died", "halted", "overdue", "stopped"
 )  # fmt: skip
@@ -131,7 +132,8 @@ class _Errand:
         contents = newest_checkpoint(folders.unfinished(self.folder))
         if contents.keys() == self.sent:
             return {}
-        self.sent, self.last = frozenset(contents), time.monotonic()  # a view would hold the whole checkpoint
+        # a view of the names would hold the whole checkpoint
+        self.sent, self.last = frozenset(contents), time.monotonic()
         return contents
 
     def close(self) -> None:

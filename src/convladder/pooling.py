@@ -73,7 +73,10 @@ class Pooled:
 
     @cached_property
     def recipes(self) -> frozenset[Recipe]:
-        """How its test images were made worse: in one way, unless its folds are of several versions."""
+        """How its test images were made worse.
+
+        In one way, unless its folds are of several versions of convladder.
+        """
         return frozenset(run.corrupted.recipe for run in self.runs)
 
     @cached_property
@@ -121,7 +124,7 @@ def robustness_of(run: Run) -> Robustness:
 
 
 def check_recipes(pooled: Iterable[Pooled]) -> None:
-    """Raise RunError where the test images of some were made worse in another way than those of others."""
+    """Raise RunError where the test images of runs were not made worse in one way."""
     runs = [run for each in pooled for run in each.runs]
     for run in runs[1:]:
         if run.corrupted.recipe != runs[0].corrupted.recipe:

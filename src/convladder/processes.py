@@ -72,7 +72,10 @@ class Finished:
 
 @dataclass(frozen=True)
 class Failed:
-    """A task that raised. `expected`: a person can put it right. cause : what it raised, if that is ours."""
+    """A task that raised. `expected`: a person can put it right.
+
+    cause : what it raised, if that is an error of ours.
+    """
 
     key: Any
     error: str
@@ -81,7 +84,10 @@ class Failed:
     cause: ConvladderError | None = field(default=None, compare=False)
 
     def as_exception(self, kind: type[ConvladderError] = ConvladderError) -> Exception:
-        """Return what is to be raised for it here: what it raised, RuntimeError for a defect, else a `kind`."""
+        """Return what is to be raised for it here.
+
+        That is what it raised, RuntimeError for a defect, or else a `kind`.
+        """
         if not self.expected:
             return RuntimeError(self.details)
         return self.cause.copied() if self.cause else kind(self.error)
@@ -193,8 +199,7 @@ class Pool:
         running, deadline = len(self._lanes), math.inf
         while running:
             try:
-                # Windows delivers Ctrl-C only between waits; what came in time is told, however late it is read
-                event = self._events.get(timeout=0.5) if time.monotonic() < deadline else self._events.get_nowait()
+                event = self._next_event(deadline)
             except queue.Empty:
                 if time.monotonic() < deadline:
                     continue
@@ -214,6 +219,15 @@ class Pool:
             if task is not None:
                 yield Overdue(task.key)
 
+    def _next_event(self, deadline: float) -> Event | BaseException | None:
+        """Return an event; after the deadline only what is there. Raises queue.Empty where none is.
+
+        What came in time is told, however late it is read.
+        """
+        if time.monotonic() >= deadline:
+            return self._events.get_nowait()
+        return self._events.get(timeout=0.5)  # Windows delivers Ctrl-C only between waits
+
 
 def call(
     function: Callable[..., Any],
@@ -223,7 +237,8 @@ def call(
 ) -> Any:
     """Call the function in a worker process of its own and return its value; what it emits goes to `on_message`.
 
-    Raises the ConvladderError that the function raised, RuntimeError with its traceback for any other exception.
+    Raises the ConvladderError that the function raised, and for any other exception RuntimeError
+    with its traceback.
     """
     for event in run_tasks([Task(None, function, arguments)], jobs=1, threads=threads):
         match event:
@@ -280,7 +295,7 @@ class Lane(threading.Thread, ABC):
     def run(self) -> None:
         try:
             while self._is_ready():
-                self.task = self._pending.take()  # by no other name, which would hold it when it is over
+                self.task = self._pending.take()  # no other name would let go of it in time
                 if self.task is None:
                     break
                 self._serve(self.task)
@@ -378,7 +393,8 @@ class _ProcessLane(Lane):
             if self._worker is None:
                 self._kills = worker_exits.kills_for_memory()
                 self._worker, self._served = _start_worker(self._threads), 0
-                self._lines = LastLines(cast(BinaryIO, self._worker.stderr)) if self._worker.stderr else None
+                written = cast("BinaryIO | None", self._worker.stderr)
+                self._lines = LastLines(written) if written else None
             process = self._worker
         if self._lines:
             self._lines.forget()

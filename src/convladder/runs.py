@@ -9,7 +9,7 @@
     weights.npz       the weights
     samples.npz       some test images as the network saw them, right and wrong, and where it looked
     features.npz      the first filters, and what each layer makes of an image
-    corrupted.npz     which test images it predicts rightly when they are made worse, and how they were made so
+    corrupted.npz     which test images it predicts rightly when made worse, and how that was done
     card.md           the model card; a person's own words in it stay
     report.html, plots/
     bundle.convladder what ships of it, once that was wanted

@@ -86,7 +86,7 @@ class TensorBoard:
             self._open.pop(event.key).close()
 
     def close(self) -> None:
-        while self._open:  # where one cannot be closed, the others can: each has a file and a thread
+        while self._open:  # each has a file and a thread: where one cannot be closed, the others can
             with contextlib.suppress(OSError):
                 self._open.popitem()[1].close()
 

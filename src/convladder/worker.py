@@ -132,8 +132,9 @@ def _outcome(task: bytes, emit: Emit) -> bytes:
 
 
 def describe(error: Exception) -> tuple[str, str, bool, ConvladderError | None]:
-    """Return what to say of an error, its details, whether a person can put it right, and it itself if it is ours.
+    """Return what to say of an error, its details, and whether a person can put it right.
 
+    The last is the error itself where it is ours.
     What is returned can be pickled, and holds nothing of the frames that the error came through.
     """
     details = "".join(traceback.format_exception(error))
@@ -145,7 +146,10 @@ def describe(error: Exception) -> tuple[str, str, bool, ConvladderError | None]:
 
 
 def _portable(error: ConvladderError) -> ConvladderError | None:
-    """Return a copy of an error that another process can read; None where it holds what cannot be pickled."""
+    """Return a copy of an error that another process can read.
+
+    None where it holds what cannot be pickled.
+    """
     try:
         copy: ConvladderError = pickle.loads(pickle.dumps(error))
     except Exception:  # whatever a class of someone else's raises there

@@ -1,4 +1,4 @@
-"""Why a worker process has ended: by its exit status, by what it wrote last, and by what the kernel counts."""
+"""Why a worker process has ended: its exit status, what it wrote last, and what the kernel counts."""
 
 from __future__ import annotations
 
@@ -41,7 +41,10 @@ _WHERE_PYTHON_WAS = ("Fatal Python error: ", "Windows fatal exception: ")  # so 
 
 
 class LastLines(threading.Thread):
-    """Reads what a process writes until its end, and keeps the last of it: a full pipe would block the process."""
+    """Reads what a process writes until its end, and keeps the last of it.
+
+    Nobody else reads it, and a full pipe would block the process.
+    """
 
     def __init__(self, stream: BinaryIO) -> None:
         super().__init__(daemon=True)
@@ -71,7 +74,8 @@ class LastLines(threading.Thread):
 def reason(status: int, lines: Sequence[str], kills_for_memory: int | None) -> str:
     """Say why a process ended: `its process ended with status -9 (...)`.
 
-    lines : the last that it wrote. kills_for_memory : by the kernel while it lived; None where that is not known.
+    lines : the last that it wrote. kills_for_memory : by the kernel while it lived; None where that
+    is not known.
     """
     return f"its process ended with status {status} ({_why(status, own_words(lines), kills_for_memory)})"
 
@@ -86,7 +90,7 @@ def own_words(lines: Sequence[str]) -> str:
 
 
 def kills_for_memory(root: Path = Path("/")) -> int | None:
-    """Return how many processes the kernel has killed since memory ran out, of those that share ours.
+    """Return how many processes the kernel has killed for want of memory, of those that share ours.
 
     None where no kernel tells. `root` is where `proc` and `sys` are.
     """
@@ -99,7 +103,10 @@ def kills_for_memory(root: Path = Path("/")) -> int | None:
 
 
 def _of_control_group(root: Path) -> list[Path]:
-    """Return where the kernel counts what it kills in the control group of this process, of either version."""
+    """Return where the kernel counts what it kills in the control group of this process.
+
+    There are two versions of such groups.
+    """
     files = []
     with contextlib.suppress(OSError, ValueError):
         for line in (root / "proc/self/cgroup").read_text().splitlines():
@@ -111,7 +118,8 @@ def _of_control_group(root: Path) -> list[Path]:
                 places, name = root / "sys/fs/cgroup/memory", "memory.oom_control"
             else:
                 continue
-            files += [places / below / name, places / name]  # the second in a container, which sees its own alone
+            # the second in a container, which sees no group but its own
+            files += [places / below / name, places / name]
     return files
 
 
@@ -122,7 +130,7 @@ def _why(status: int, said: str, kills: int | None) -> str:
         return _why_killed(kills)
     if status in WINDOWS_NO_MEMORY or (name in CRASHES and _OF_MEMORY.search(said)):
         return f"{NO_MEMORY}{words}"
-    if name in ("SIGSEGV", "SIGABRT") and not said:  # as where a library did not look whether it got memory
+    if name in ("SIGSEGV", "SIGABRT") and not said:  # a library may not look whether it got memory
         return f"{name}: {CRASHES[name]} without a word, or perhaps {NO_MEMORY}"
     if name in CRASHES:
         return f"{name}: {CRASHES[name]}{words}"
@@ -137,8 +145,8 @@ def _why_killed(kills: int | None) -> str:
     if kills is None:
         return f"SIGKILL: perhaps {NO_MEMORY}"
     return (
-        "SIGKILL by another program: the system itself has killed none for memory, but a watcher of memory or the "
-        "limits of a job may have"
+        "SIGKILL by another program: the system itself has killed none for memory, but a watcher of "
+        "memory or the limits of a job may have"
     )
 
 

@@ -24,8 +24,9 @@ VERSION = 1  # of all that `corrupt` does: any change raises it, so that older r
 STRENGTHS = 5
 LARGE = 64  # pixels a side, from which ImageNet-C's severities are taken
 
-# those of runs that keep no record too: where one is to change, copy the table, and leave this as it is
-_FIRST_SEVERITIES: dict[str, tuple[tuple[float, ...], tuple[float, ...]]] = {  # for small images, for large ones
+# For small images, for large ones. Runs that keep no record were made with this table: to change
+# one of them, make another table, and leave this one as it is.
+_FIRST_SEVERITIES: dict[str, tuple[tuple[float, ...], tuple[float, ...]]] = {
     "gaussian_noise": ((0.04, 0.06, 0.08, 0.09, 0.10), (0.08, 0.12, 0.18, 0.26, 0.38)),  # deviation, of 1
     "gaussian_blur": ((0.4, 0.6, 0.7, 0.8, 1), (1, 2, 3, 4, 6)),  # deviation in pixels
     "brightness": ((0.05, 0.1, 0.15, 0.2, 0.3), (0.1, 0.2, 0.3, 0.4, 0.5)),  # added to the value, of 1
@@ -57,7 +58,10 @@ def recipe(height: int, width: int) -> Recipe:
 
 
 def first_recipe(names: Sequence[str], height: int, width: int) -> Recipe:
-    """Return how images were made worse before runs kept a record of that. Raises KeyError for unknown names."""
+    """Return how images were made worse before runs kept a record of that.
+
+    Raises KeyError for unknown names.
+    """
     large = min(height, width) >= LARGE
     return Recipe(tuple(names), tuple(_FIRST_SEVERITIES[name][large] for name in names), 1)
 
@@ -65,7 +69,8 @@ def first_recipe(names: Sequence[str], height: int, width: int) -> Recipe:
 def corrupt(images: Pixels, name: str, strength: int, seed: int = 0) -> Pixels:
     """Return the images `(N, height, width, channels)` made worse in a strength from 1 to 5.
 
-    What is drawn at random depends on seed, corruption and strength alone. Raises ValueError for an unknown name.
+    What is drawn at random depends on seed, corruption and strength alone. Raises ValueError for an
+    unknown name.
     """
     severity = recipe(*images.shape[1:3]).severities[NAMES.index(name)][strength - 1]
     draw = np.random.default_rng([seed, NAMES.index(name), strength])

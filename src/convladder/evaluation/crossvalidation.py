@@ -89,7 +89,7 @@ def compare(
     image nor folds that tie are certain. With one fold nothing can be claimed; with two hardly anything, as one
     degree of freedom asks for a difference of 13 times its standard error, and for more in a family.
 
-    `folds` are of each image, or for each rung of its own images, where not all were tested on the same.
+    `folds` are of each image; where not all rungs were tested on the same, for each of its own.
 
     Raises
     ------

@@ -22,8 +22,8 @@ Shares = NDArray[np.float64]
 class Corrupted:
     """Which test images one network predicts rightly after they were corrupted.
 
-    rows : of the test predictions, `(N,)`. correct : `(corruptions, strengths, N)`, in the recipe's order.
-    recipe : how they were made worse.
+    rows : of the test predictions, `(N,)`. correct : `(corruptions, strengths, N)`, in the order of
+    the recipe. recipe : how they were made worse.
     """
 
     rows: NDArray[np.int64]

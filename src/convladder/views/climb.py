@@ -71,8 +71,9 @@ class Climb(Results):
         return plots.draw_curves(self.runs(rung), metric, ax or new_figure())
 
     def robustness(self, rung: str) -> pd.DataFrame:
-        """Return a rung's accuracy under each corruption: a row for each of its strengths, 0 being none at all.
+        """Return a rung's accuracy under each corruption: a row for each of its strengths.
 
+        A strength of 0 is none at all.
         Raises RunError where the images of its seeds were not made worse in one way.
         """
         self.runs(rung)
