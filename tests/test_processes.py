@@ -7,6 +7,7 @@ import signal
 import threading
 import time
 import weakref
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
@@ -180,6 +181,22 @@ def test_call_returns_a_value_or_raises_the_fault() -> None:
         call(raise_fault)
     with pytest.raises(RuntimeError, match="one by zero"):
         call(raise_defect)
+
+
+def say_in_threads(emit: Any) -> None:
+    texts = [str(number) * 200_000 for number in range(8)]
+    threads = [threading.Thread(target=lambda text=text: [emit(text) for _ in range(5)]) for text in texts]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+
+def test_what_is_emitted_in_several_threads_comes_whole() -> None:
+    events = list(run_tasks([Task(0, say_in_threads)], jobs=1))
+    said = Counter(event.value[:1] + event.value.strip(event.value[:1]) for event in events[1:-1])
+    assert said == {str(number): 5 for number in range(8)}
+    assert events[-1] == Finished(0, None)
 
 
 def test_a_full_disk_is_something_that_a_person_can_put_right() -> None:

@@ -67,8 +67,17 @@ def serve() -> None:
     os.dup2(2, 1)  # whatever a library prints must not mix with the events
     tasks: queue.SimpleQueue[bytes] = queue.SimpleQueue()
     threading.Thread(target=_read_tasks, args=(sys.stdin.buffer, tasks), daemon=True).start()
+    sending = threading.Lock()  # a task may tell how far it is in a thread of its own
+
+    def emit(value: Any) -> None:
+        data = pickle.dumps(("message", value))
+        with sending:
+            write(events, data)
+
     while True:
-        write(events, _outcome(tasks.get(), lambda value: send(events, ("message", value))))
+        outcome = _outcome(tasks.get(), emit)
+        with sending:
+            write(events, outcome)
 
 
 def send(stream: BinaryIO, value: Any) -> None:
