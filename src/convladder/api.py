@@ -329,7 +329,7 @@ def climb(
         chosen = chosen.part(rungs)
     given = intake.changes_of(epochs, changes)
     settings = intake.data_settings(data) | intake.backbone_of(pretrained, weights, given) | given
-    settings |= {"data.folds": folds} if folds else {}
+    settings |= {} if folds is None else {"data.folds": folds}
     intake.check_data(settings)
     seeds = seeds or (1 if settings.get("data.folds") else SEEDS)
     if out:
