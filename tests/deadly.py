@@ -27,6 +27,13 @@ def abort(text: str, emit: Any) -> None:
     os.abort()
 
 
+def abort_deep(depth: int, text: str, emit: Any) -> None:
+    """Give up far down in calls of calls."""
+    if depth:
+        abort_deep(depth - 1, text, emit)
+    abort(text, emit)
+
+
 def crash(emit: Any) -> None:
     """Die without a word."""
     del emit

@@ -13,7 +13,7 @@ from convladder import climbing, folders, worker_exits
 from convladder.folders import TrialKey
 from convladder.processes import Died, Finished, Task, run_tasks
 from convladder.worker_exits import KEPT_LINES, LastLines, kills_for_memory, own_words, reason
-from deadly import abort, be_killed, chatter, crash, leave
+from deadly import abort, abort_deep, be_killed, chatter, crash, leave
 
 NO_MEMORY = "memory ran out: use fewer --jobs"
 BAD_ALLOC = ["terminate called after throwing an instance of 'std::bad_alloc'", "  what():  std::bad_alloc"]
@@ -94,7 +94,18 @@ def test_a_worker_that_says_much_is_not_held_up_and_nobody_hears_it(capfd: pytes
 def test_of_much_that_a_crashed_worker_said_the_last_is_kept() -> None:
     (event,) = died(Task(0, abort, ("".join(f"line {number}\n" for number in range(10_000)),)))
     assert 'it said: "line 9999"' in event.error
-    assert len(event.details.splitlines()) == KEPT_LINES + 3
+    lines = event.details.splitlines()
+    assert lines[1 : KEPT_LINES + 1] == [f"line {number}" for number in range(10_000 - KEPT_LINES, 10_000)]
+    assert lines[KEPT_LINES + 1].startswith("Fatal Python error")
+
+
+def test_words_are_not_lost_behind_a_deep_stack_of_calls() -> None:
+    (event,) = died(Task(0, abort_deep, (60, "Check failed: it is wrong\n")))
+    assert 'it said: "Check failed: it is wrong"' in event.error
+    lines = event.details.splitlines()
+    assert len(lines) == 1 + 1 + KEPT_LINES + 2
+    assert "in abort" in lines[4]
+    assert not any(line.startswith("Extension modules") for line in lines)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="needs /proc")
@@ -133,6 +144,27 @@ def test_own_words_come_before_where_python_was() -> None:
     assert own_words([*BAD_ALLOC, *dump]) == "what():  std::bad_alloc"
     assert own_words(dump) == ""
     assert own_words(["Traceback (most recent call last):", "ImportError: no keras"]) == "ImportError: no keras"
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "I0000 00:00:1796013525.025606   15985 port.cc:153] oneDNN custom operations are on.",
+        "WARNING: All log messages before absl::InitializeLog() is called are written to STDERR",
+        "2026-11-30 04:38:49.123456: I tensorflow/core/util/port.cc:113] oneDNN custom operations are on",
+        "2026-11-30 04:38:49.123456: W tensorflow/core/framework/op.cc:1] something is slow",
+    ],
+)
+def test_what_tensorflow_tells_on_the_way_is_no_reason(line: str) -> None:
+    assert own_words([line]) == ""
+    assert own_words(["Check failed: it is wrong", line]) == "Check failed: it is wrong"
+
+
+@pytest.mark.parametrize(
+    "said", [BAD_ALLOC[-1], "[low_level_alloc.cc : 599] RAW: mmap error: 12", "Resource temporarily unavailable"]
+)
+def test_how_libraries_tell_that_they_got_no_memory_is_known(said: str) -> None:
+    assert f"status -6 ({NO_MEMORY}" in reason(-signal.SIGABRT, [said], None)
 
 
 @pytest.mark.parametrize(

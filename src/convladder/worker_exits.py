@@ -12,8 +12,8 @@ from typing import BinaryIO
 
 from convladder.worker import NO_MEMORY
 
-KEPT_BYTES = 32_768  # of what a worker has written, the last
-KEPT_LINES = 40
+KEPT_BYTES = 65_536  # of what a worker has written, the last
+KEPT_LINES = 20  # of its own, the last, and as many of where Python was
 LONGEST_SAID = 300  # characters of its own message in one of ours
 READING_SECONDS = 2.0  # in which the rest of what an ended process wrote is read
 
@@ -34,10 +34,14 @@ WINDOWS_NO_MEMORY = (0xC0000017, 0xC000012D)
 
 _OF_MEMORY = re.compile(
     "bad_alloc|out of memory|OutOfMemory|cannot allocate memory|RESOURCE_EXHAUSTED|MemoryError"
-    "|Resource temporarily unavailable",  # a thread, whose stack had no room
+    "|Resource temporarily unavailable"  # a thread, whose stack had no room
+    "|mmap error: 12",  # as TensorFlow's Abseil says it
     re.IGNORECASE,
 )
 _WHERE_PYTHON_WAS = ("Fatal Python error: ", "Windows fatal exception: ")  # so faulthandler begins
+# TensorFlow's marks for what is information or a warning, and no reason to end
+_CHATTER = re.compile(r"[IW]\d{4} |\d{4}-\d\d-\d\d [\d:.]+: [IW] |WARNING")
+_NOISE = "Extension modules: "  # and so it ends, with hundreds of them
 
 
 class LastLines(threading.Thread):
@@ -63,12 +67,13 @@ class LastLines(threading.Thread):
             self._kept = b""
 
     def of_ended(self) -> list[str]:
-        """Return the last lines of a process that has ended."""
+        """Return the last lines of a process that has ended, and where Python was if that is told."""
         self.join(READING_SECONDS)  # longer where a process that it started still holds the pipe
         with self._lock:
             text = self._kept.decode("utf-8", errors="replace")
         lines = [_printable(line) for line in re.split(r"[\r\n]+", text)]
-        return [line for line in lines if line.strip()][-KEPT_LINES:]
+        own, where = _parted([line for line in lines if line.strip() and not line.startswith(_NOISE)])
+        return [*own[-KEPT_LINES:], *where[:KEPT_LINES]]
 
 
 def reason(status: int, lines: Sequence[str], kills_for_memory: int | None) -> str:
@@ -81,12 +86,13 @@ def reason(status: int, lines: Sequence[str], kills_for_memory: int | None) -> s
 
 
 def own_words(lines: Sequence[str]) -> str:
-    """Return the line in which a process tells why it ends: the last, before where Python was."""
-    for number, line in enumerate(lines):
-        if line.startswith(_WHERE_PYTHON_WAS):
-            lines = lines[:number]
-            break
-    return lines[-1].strip()[:LONGEST_SAID] if lines else ""
+    """Return the line in which a process tells why it ends: the last that is no chatter.
+
+    Where Python was comes after that. It is empty where there is none.
+    """
+    own, _ = _parted(lines)
+    telling = [line.strip() for line in own if not _CHATTER.match(line)]
+    return telling[-1][:LONGEST_SAID] if telling else ""
 
 
 def kills_for_memory(root: Path = Path("/")) -> int | None:
@@ -156,6 +162,14 @@ def _signal_name(status: int) -> str:
             return signal.Signals(-status).name
         return f"signal {-status}"
     return WINDOWS_STATUSES.get(status, "")
+
+
+def _parted(lines: Sequence[str]) -> tuple[Sequence[str], Sequence[str]]:
+    """Part what a process wrote from what faulthandler wrote after that."""
+    for number, line in enumerate(lines):
+        if line.startswith(_WHERE_PYTHON_WAS):
+            return lines[:number], lines[number:]
+    return lines, []
 
 
 def _printable(line: str) -> str:
