@@ -11,13 +11,15 @@ from numpy.typing import NDArray
 
 from convladder import files, folders
 from convladder.config import Experiment
-from convladder.evaluation import metrics, predictions
+from convladder.evaluation import corruptions, metrics, predictions
+from convladder.evaluation.corruptions import Recipe
 from convladder.evaluation.robustness import Corrupted
 from convladder.folders import TrialKey
 from convladder.ladder import Ladder
 from convladder.runs import Features, Run, Samples, write_arrays
 
 CLASSES = ("cat", "dog")
+RECIPE = corruptions.recipe(16, 16)
 
 
 def make_run(
@@ -30,10 +32,11 @@ def make_run(
     source: str = "pets",
     order: NDArray[np.int64] | None = None,
     prefix: str = "",
+    recipe: Recipe = RECIPE,
 ) -> Run:
     """Write a run that is right on these test images, `(images,)`, listed in the given order; and read it back.
 
-    `prefix` begins the images' names.
+    `prefix` begins the images' names. `recipe` is how they were made worse.
     """
     order = np.arange(len(right)) if order is None else order
     labels = np.arange(len(right))[order] % 2
@@ -62,7 +65,7 @@ def make_run(
     }  # fmt: skip
     files.write_json(folder / "experiment.json", about)
     correct = np.tile(right[order], (7, 5, 1))
-    corrupted = Corrupted(tuple("abcdefg"), np.arange(len(right)), correct)
+    corrupted = Corrupted(np.arange(len(right)), correct, recipe)
     write_arrays(folder, _make_samples(len(right)), _make_features(), corrupted)
     files.write_text(folder / "history.csv", "epoch,accuracy,loss,val_accuracy,val_loss\n1,0.5,0.7,0.5,0.7\n")
     price = {"parameters": 1000, "macs": 1, "flops": 2000, "bytes": 4000, "train_milliseconds_per_image": 0.1}

@@ -233,7 +233,7 @@ def test_corrupted_images_keep_their_labels(run: cl.Run, digits: cl.Dataset) -> 
     for name, strength in (("brightness", 1), ("gaussian_noise", 3), ("shift", 2)):
         worse = corruptions.corrupt(pixels, name, strength, seed=0).astype(np.float32)
         predicted = np.asarray(network(worse, training=False)).argmax(axis=1)
-        place = kept.names.index(name)
+        place = kept.recipe.names.index(name)
         assert np.mean((predicted == labels) == kept.correct[place, strength - 1]) > 0.95
 
 

@@ -8,7 +8,8 @@ from matplotlib.colors import rgb_to_hsv
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from convladder.evaluation.corruptions import NAMES, STRENGTHS, corrupt
+from convladder.evaluation import corruptions
+from convladder.evaluation.corruptions import NAMES, STRENGTHS, corrupt, first_recipe, recipe
 
 Pixels = NDArray[np.uint8]
 
@@ -90,3 +91,45 @@ def test_a_rotation_turns_to_both_sides_about_the_centre() -> None:
     tips = corrupt(image, "rotation", 5)[:, 2, :, 0].argmax(axis=1) - 16
     assert set(np.sign(tips).tolist()) == {-1, 1}
     assert np.abs(tips) == pytest.approx(14 * np.tan(np.radians(30)), abs=1)
+
+
+def test_a_recipe_is_that_of_the_size() -> None:
+    small, large = recipe(32, 48), recipe(64, 64)
+    assert small.names == large.names == NAMES
+    assert small.severities[NAMES.index("gaussian_noise")] == (0.04, 0.06, 0.08, 0.09, 0.10)
+    assert large.severities[NAMES.index("gaussian_noise")] == (0.08, 0.12, 0.18, 0.26, 0.38)
+    assert recipe(63, 200) == small
+
+
+def test_what_runs_without_a_record_were_made_worse_by_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert first_recipe(NAMES, 32, 32) == recipe(32, 32)
+    other = corruptions._FIRST_SEVERITIES | {"rotation": ((1, 2, 3, 4, 5),) * 2}
+    monkeypatch.setattr(corruptions, "_SEVERITIES", other)
+    monkeypatch.setattr(corruptions, "VERSION", 2)
+    assert first_recipe(NAMES, 32, 32).version == 1
+    assert first_recipe(NAMES, 32, 32).severities[-1] == (5, 10, 15, 20, 30)
+    assert recipe(32, 32).severities[-1] == (1, 2, 3, 4, 5)
+
+
+HARMS = {  # by version: mean change of a pixel in the five strengths
+    1: {
+        "gaussian_noise": [7.91, 11.82, 15.69, 17.61, 19.51],
+        "gaussian_blur": [0.14, 1.14, 1.58, 2.04, 3.09],
+        "brightness": [8.72, 17.12, 25.27, 33.18, 47.1],
+        "contrast": [11.02, 22.05, 26.46, 30.87, 37.48],
+        "jpeg_compression": [4.94, 6.33, 6.82, 7.33, 8.19],
+        "shift": [23.17, 41.28, 51.18, 56.77, 60.8],
+        "rotation": [11.13, 21.71, 31.23, 39.39, 50.51],
+    }
+}
+
+
+def test_what_is_done_differently_has_another_version() -> None:
+    """Where this fails since `corrupt` does something else: raise VERSION, and put down the new figures."""
+    noise = np.random.default_rng(0).normal(size=(200, 32, 32, 3))
+    smooth = ndimage.gaussian_filter(noise, (0, 3, 3, 0))
+    pictures = np.clip(110 + 60 * smooth / smooth.std(), 0, 255).astype(np.uint8)
+    assert tuple(HARMS[corruptions.VERSION]) == NAMES
+    for name, harms in HARMS[corruptions.VERSION].items():
+        found = [harm(pictures, name, strength) for strength in range(1, STRENGTHS + 1)]
+        assert found == pytest.approx(harms, rel=0.02, abs=0.02), name

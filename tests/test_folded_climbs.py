@@ -12,7 +12,7 @@ import pytest
 
 import convladder as cl
 from convladder import files, folders, show
-from convladder.errors import RunError
+from convladder.errors import ExperimentError, RunError
 from convladder.evaluation import calibration, metrics, predictions
 from convladder.folders import TrialKey
 from convladder.ladder import load_ladder
@@ -158,3 +158,9 @@ def test_each_network_has_a_temperature_of_its_own(one_rung: Path) -> None:
     assert together.temperature == pytest.approx(np.prod([each.temperature for each in own]) ** (1 / FOLDS))
     assert together.log_loss_after == pytest.approx(np.mean([each.log_loss_after for each in own]))
     assert sum(each.accuracy.images for each in together.bins) == FOLDS * IMAGES
+
+
+@pytest.mark.parametrize("folds", [0, 1])
+def test_so_few_folds_are_refused_and_not_passed_over(folds: int) -> None:
+    with pytest.raises(ExperimentError, match=r"data\.folds: Input should be greater than or equal to 2"):
+        cl.climb("digits", folds=folds, quiet=True)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import weakref
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from convladder.training import keeper
+from convladder.training import checkpoint, keeper
 from convladder.training.checkpoint import Checkpoint
 from convladder.training.keeper import CheckpointKeeper
 from convladder.worker import Stopped
@@ -99,3 +100,20 @@ def test_one_is_written_when_training_is_to_stop_and_at_its_end_whenever_that_is
         "checkpoint-0000-000002",
         "checkpoint-0000-000003",
     ]
+
+
+def test_what_was_gone_on_from_is_not_held_once_training_is_past_it(tmp_path: Path, clock: Clock) -> None:
+    rows = [{"epoch": 1.0, "train_seconds": 5.0}]
+    course = {"history": rows, "step": 0, "seconds": 2.0}
+    checkpoint.write(tmp_path, Checkpoint(course, {"weights": np.zeros(1)}))
+    kept, training = CheckpointKeeper(tmp_path, every=1e6), Writes(clock, seconds=0.5)
+    training.history = list(rows)
+    found = kept.newest()
+    assert found is not None
+    held = weakref.ref(found)
+    del found
+    assert held() is not None, "until training has begun, it is what is gone on from"
+    training.end_epoch(kept)
+    assert held() is None
+    assert kept.newest() is None
+    assert kept.seconds_before == 7

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from pathlib import Path
 
 import pytest
@@ -74,3 +75,24 @@ def test_a_task_that_comes_after_a_stop_is_given_back_as_it_came(
     begun = ABOUT | checkpoint(OLD)
     host.run(Task("late", print, (Trial("lenet5", Experiment(), dataset), Path("anywhere"))), begun, every=60)
     assert host.listen(10) == [(node.STOPPED, None, begun)]
+
+
+class Seen(dict[str, bytes]):
+    """The contents of a checkpoint whose end can be seen."""
+
+
+def test_a_checkpoint_that_was_sent_is_not_held(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CONVLADDER_CACHE", str(tmp_path))
+    errand = node._Errand(Task("any", print), every=0)
+    made: list[weakref.ref[Seen]] = []
+
+    def newest(folder: Path) -> node.Contents:
+        contents = Seen(checkpoint(NEW))
+        made.append(weakref.ref(contents))
+        return contents
+
+    monkeypatch.setattr(node, "newest_checkpoint", newest)
+    assert errand.checkpoint() == checkpoint(NEW)
+    assert errand.checkpoint() == {}, "it was sent already"
+    assert [each() for each in made] == [None, None]
+    errand.close()

@@ -2,13 +2,18 @@ from __future__ import annotations
 
 import errno
 import os
+import pickle
 import signal
+import threading
 import time
+import weakref
+from collections import Counter
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from convladder import processes
+from convladder import processes, worker
 from convladder.errors import ConvladderError, DataError
 from convladder.processes import (
     Event,
@@ -60,7 +65,7 @@ def die(emit: Any) -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-def threads(emit: Any) -> str:
+def threads_of_worker(emit: Any) -> str:
     del emit
     return os.environ["TF_NUM_INTRAOP_THREADS"]
 
@@ -102,7 +107,7 @@ def test_a_task_that_fails_leaves_the_others_alone() -> None:
     assert failed["fault"].expected
     assert failed["fault"].error == "no such folder"
     assert failed["death"].expected
-    assert "status -9 (perhaps memory ran out" in failed["death"].error
+    assert "status -9 (SIGKILL" in failed["death"].error
 
 
 def test_a_function_that_a_worker_cannot_find_is_a_failure_and_not_a_hang() -> None:
@@ -171,14 +176,120 @@ def test_a_task_that_is_halted_ends_and_the_next_is_begun_in_its_worker() -> Non
 
 def test_call_returns_a_value_or_raises_the_fault() -> None:
     assert call(double, 4) == 8
-    assert call(threads, threads=3) == "3"
+    assert call(threads_of_worker, threads=3) == "3"
     with pytest.raises(ConvladderError, match="no such folder"):
         call(raise_fault)
     with pytest.raises(RuntimeError, match="one by zero"):
         call(raise_defect)
 
 
+def say_in_threads(emit: Any) -> None:
+    texts = [str(number) * 200_000 for number in range(8)]
+    threads = [threading.Thread(target=lambda text=text: [emit(text) for _ in range(5)]) for text in texts]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+
+def test_what_is_emitted_in_several_threads_comes_whole() -> None:
+    events = list(run_tasks([Task(0, say_in_threads)], jobs=1))
+    said = Counter(event.value[:1] + event.value.strip(event.value[:1]) for event in events[1:-1])
+    assert said == {str(number): 5 for number in range(8)}
+    assert events[-1] == Finished(0, None)
+
+
 def test_a_full_disk_is_something_that_a_person_can_put_right() -> None:
     (failed,) = [each for each in run_tasks([Task(0, fill_the_disk)], jobs=1) if isinstance(each, Failed)]
     assert failed.expected
     assert "make room" in failed.error
+
+
+def wait_for_a_halt(emit: Any) -> str:
+    """Wait, but not for ever."""
+    until = time.monotonic() + 20
+    while time.monotonic() < until:
+        if stop_asked():
+            raise Stopped
+        time.sleep(0.01)
+    return "nobody halted it"
+
+
+def test_a_task_that_is_halted_before_it_was_sent_ends_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    real, halted = processes._start_worker, threading.Event()
+
+    def start_late(threads: int) -> Any:
+        halted.wait(20)
+        return real(threads)
+
+    monkeypatch.setattr(processes, "_start_worker", start_late)
+    pool = processes.Pool([Task("long", wait_for_a_halt), Task("next", own_process)], jobs=1)
+    events = []
+    for event in pool.events():
+        events.append(event)
+        if event == Started("long"):
+            pool.halt("long")
+            halted.set()
+    assert events[:2] == [Started("long"), Halted("long")]
+    assert "next" in results(events), "it is not halted with the one before"
+
+
+def test_what_came_in_time_is_told_however_late_it_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(processes, "STOP_SECONDS", 0)
+    pool = processes.Pool([], jobs=1)
+    for event in (Stopping(), Finished("saved in time", 1), None):
+        pool._events.put(event)
+    assert list(pool._until_all_have_ended()) == [Stopping(), Finished("saved in time", 1)]
+
+
+def test_a_pool_for_which_there_is_no_thread_ends_what_it_has_begun(monkeypatch: pytest.MonkeyPatch) -> None:
+    pool = processes.Pool([Task(n, own_process) for n in range(2)], jobs=2)
+
+    def fail() -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(pool._lanes[1], "start", fail)
+    with pytest.raises(RuntimeError, match="can't start new thread"):
+        next(pool.events())
+    assert not pool._lanes[0].is_alive()
+
+
+def test_a_task_that_is_over_is_not_held_while_its_lane_waits_for_the_next() -> None:
+    made: list[weakref.ref[Task]] = []
+    held: list[bool] = []
+
+    def make(number: int) -> Task:
+        task = Task(number, double, (number,))
+        made.append(weakref.ref(task))
+        return task
+
+    def tasks() -> Iterator[Task]:
+        for number in range(3):
+            held.extend(each() is not None for each in made)
+            yield make(number)
+
+    assert results(list(run_tasks(tasks(), jobs=1))) == {0: 0, 1: 2, 2: 4}
+    assert held == 3 * [False]
+
+
+class Parcel(bytearray):
+    """A pickled task whose end can be seen."""
+
+
+parcels: list[weakref.ref[Parcel]] = []
+
+
+def count_parcels(emit: Any) -> int:
+    del emit
+    return sum(each() is not None for each in parcels)
+
+
+def test_a_worker_does_not_hold_a_task_twice() -> None:
+    def make() -> Any:
+        parcel = Parcel(pickle.dumps((count_parcels, ())))
+        parcels.append(weakref.ref(parcel))
+        return parcel
+
+    outcome = worker._outcome(make(), print)  # not within an assert, which would hold it
+    assert pickle.loads(outcome) == ("finished", 0)
+    assert len(parcels) == 1

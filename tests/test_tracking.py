@@ -15,7 +15,7 @@ import convladder as cl
 from convladder import tracking
 from convladder.errors import ExperimentError
 from convladder.folders import TrialKey
-from convladder.processes import Failed, Finished, Message, Started
+from convladder.processes import Failed, Finished, Halted, Message, Notice, Started
 from convladder.tracking import MLflow, TensorBoard, following
 
 FEW = {"data.limit": 200}
@@ -98,6 +98,35 @@ def test_what_is_no_figure_of_a_trial_is_not_told(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_trial_that_was_halted_is_closed_at_once(tmp_path: Path) -> None:
+    uri, key = f"sqlite:///{tmp_path / 'mlflow.db'}", TrialKey("lenet5", 0)
+    mlflow = MLflow(uri, "search", {key: cl.Experiment()}, lambda key: tmp_path / "seed-0")
+    board = TensorBoard(tmp_path / "board")
+    for event in (Started(key), Message(key, ROW), Halted(key)):
+        mlflow.follow(event)
+        board.follow(event)
+    client = MlflowClient(tracking_uri=uri)
+    (run,) = client.search_runs([client.get_experiment_by_name("search").experiment_id])
+    assert run.info.status == "KILLED"
+    assert not board._open
+
+
+def test_all_of_tensorboards_files_are_closed_though_one_fails(tmp_path: Path) -> None:
+    board, closed = TensorBoard(tmp_path), list[str]()
+
+    class Writer:
+        def __init__(self, name: str) -> None:
+            self.name = name
+
+        def close(self) -> None:
+            closed.append(self.name)
+            raise OSError("No space left on device")
+
+    board._open = {TrialKey(name, 0): Writer(name) for name in ("first", "second")}
+    board.close()
+    assert sorted(closed) == ["first", "second"]
+
+
 def test_one_that_fails_is_told_nothing_more_and_training_goes_on() -> None:
     said: list[str] = []
     seen: list[Any] = []
@@ -114,8 +143,9 @@ def test_one_that_fails_is_told_nothing_more_and_training_goes_on() -> None:
     with following(seen.append, [Broken()], said.append) as on_event:
         on_event(Started("a"))
         on_event(Started("b"))
-    assert seen == [Started("a"), Started("b")]
-    assert said == ["nowhere", "Broken is told nothing more (ConnectionError: no server)"]
+    lost = Notice("Broken is told nothing more (ConnectionError: no server)")
+    assert seen == [Started("a"), lost, Started("b")]
+    assert said == ["nowhere"]
 
 
 @pytest.mark.parametrize(

@@ -142,8 +142,9 @@ class StopsAtBorder(CheckpointKeeper):
     """Keeps the training when its first epoch is over, and stops it there, but for the second time."""
 
     def after_epoch(self, snapshot: Snapshot) -> None:
+        is_first = self.newest() is None
         self.keep(snapshot)
-        if self.newest() is None:
+        if is_first:
             raise Stopped
 
 

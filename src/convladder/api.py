@@ -257,7 +257,8 @@ def assist(
     reporter.say(
         f"process {parallel.process_id} of {parallel.processes} computes for process 0, which tells how it goes"
     )
-    climbing.assist(trial, threads=threads, on_event=lambda event: None)
+    # figures and texts are those of process 0; a stop is of this one
+    climbing.assist(trial, threads=threads, on_event=progress.Quiet(reporter.console).follow)
 
 
 def climb(
@@ -328,7 +329,7 @@ def climb(
         chosen = chosen.part(rungs)
     given = intake.changes_of(epochs, changes)
     settings = intake.data_settings(data) | intake.backbone_of(pretrained, weights, given) | given
-    settings |= {"data.folds": folds} if folds else {}
+    settings |= {} if folds is None else {"data.folds": folds}
     intake.check_data(settings)
     seeds = seeds or (1 if settings.get("data.folds") else SEEDS)
     if out:
@@ -387,8 +388,10 @@ def reproduce(
     ------
     DataError
         The images are not those that the run was made of.
-    RunError, TrainingError
-        The folder holds no run, there is one at `out` already, or the training failed.
+    RunError
+        The folder holds no run, or there is one at `out` already.
+    ConvladderError
+        The training failed: what it raised, or TrainingError where its process died.
     """
     reporter = progress.reporter(quiet=quiet)
     backend.chosen()

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, assert_never
 
 from convladder import backbones, files, folders, lineage, locks, provenance, resuming, runs, signals
 from convladder.config import Data, Experiment, Train
@@ -21,12 +21,27 @@ from convladder.folders import TrialKey
 from convladder.ladder import Ladder
 from convladder.models import sizes
 from convladder.parallel import Parallel
-from convladder.processes import Event, Failed, Finished, Pool, Started, Stopping, Task, cores
+from convladder.processes import (
+    Died,
+    Event,
+    Failed,
+    Finished,
+    Halted,
+    Message,
+    Notice,
+    Overdue,
+    Pool,
+    Started,
+    Stopping,
+    Task,
+    cores,
+)
 from convladder.published_weights import Say, silent
 from convladder.resuming import HowToGoOn
 from convladder.trial import Trial, assist_trial, run_trial
 from convladder.worsened import Worsened, worth_keeping
 
+UNSHARED = "the images made worse cannot be kept for all trials: each trial makes its own, which takes longer"
 RENEW_AFTER = 12  # tasks: Keras's memory grows a little with each fit
 
 OnEvent = Callable[[Event], None]
@@ -123,12 +138,12 @@ def climb(
             how.clear(folders.trial_folder(folder, trial.key))
         _describe(plan, folder, earlier, engine, trains=bool(missing))
         order = sorted(missing, key=lambda trial: -weights[trial.key])
-        failed = []
+        failed, tell = [], _told_once(on_event)
         with _shared_folder(folder) if engine.shares_disk else contextlib.nullcontext() as shared:
             pool = engine.pool(_tasks(order, folder, shared), renew_after=RENEW_AFTER)
             with signals.answered_gently(pool.stop):
                 for event in pool.events():
-                    failed += _take(event, folder, on_event)
+                    failed += _take(event, folder, tell)
         return failed
 
 
@@ -137,8 +152,10 @@ def train_one(trial: Trial, folder: Path, *, threads: int | None, how: HowToGoOn
 
     Raises
     ------
-    RunError, TrainingError
-        The folder holds something else, another process is at work in it, or the trial failed.
+    RunError
+        The folder holds something else, or another process is at work in it.
+    ConvladderError
+        The trial failed: what it raised, or TrainingError where its process died.
     """
     unfinished = folders.unfinished(folder)
     try:
@@ -166,7 +183,10 @@ def train_one(trial: Trial, folder: Path, *, threads: int | None, how: HowToGoOn
 
 
 def assist(trial: Trial, *, threads: int | None, on_event: OnEvent) -> None:
-    """Compute in a worker process for a trial that process 0 of several runs. Raises TrainingError."""
+    """Compute in a worker process for a trial that process 0 of several runs.
+
+    Raises ConvladderError.
+    """
     task = Task(trial.key, assist_trial, (trial,))
     if not _run_one(task, trial.parallel, threads or cores(), on_event):
         raise TrainingError("another process was stopped: the same commands go on from the newest checkpoint")
@@ -180,8 +200,7 @@ def _run_one(task: Task, parallel: Parallel, threads: int, on_event: OnEvent) ->
         for event in pool.events():
             stopping, finished = stopping or isinstance(event, Stopping), finished or isinstance(event, Finished)
             if isinstance(event, Failed) and not stopping:
-                said = parallel.explain(event.error)
-                raise TrainingError(said) if event.expected else RuntimeError(event.details)
+                raise replace(event, error=parallel.explain(event.error)).as_exception(TrainingError)
             on_event(event)
     return finished
 
@@ -289,24 +308,58 @@ def _sharing(trials: Sequence[Trial], shared: Path) -> list[Task]:
 
 def _take(event: Event, folder: Path, on_event: OnEvent) -> list[Failed]:
     """Take what happened: keep the error of a trial that failed, and return it."""
-    if event.key is None and not isinstance(event, Stopping):
-        return []  # what could not be shared, each trial makes for itself
-    on_event(event)
-    if isinstance(event, Started | Failed):
-        place = folders.trial_folder(folder, event.key)
-        error = folders.error_file(place)
-        if isinstance(event, Failed):
-            resuming.forget_if_empty(folders.unfinished(place))
-            _keep_error(error, event)
-            return [event]
-        error.unlink(missing_ok=True)
+    match event:
+        case Stopping() | Notice():  # of no trial
+            on_event(event)
+        case Started() | Message() | Finished() | Failed() | Halted() | Overdue():
+            if event.key is not None:
+                on_event(event)
+                return _take_of_trial(event, folder)
+            if isinstance(event, Failed):  # each trial makes its own, and fails where it cannot
+                on_event(Notice(UNSHARED))
+        case _:
+            assert_never(event)
+    return []
+
+
+def _told_once(on_event: OnEvent) -> OnEvent:
+    """Return what passes events on, but each notice once."""
+    told: set[str] = set()
+
+    def tell(event: Event) -> None:
+        if isinstance(event, Notice):
+            if event.text in told:
+                return
+            told.add(event.text)
+        on_event(event)
+
+    return tell
+
+
+def _take_of_trial(event: Event, folder: Path) -> list[Failed]:
+    """Keep the error of a trial beside its place, until it is begun again; return it."""
+    if not isinstance(event, Started | Failed):
+        return []
+    place = folders.trial_folder(folder, event.key)
+    error = folders.error_file(place)
+    if isinstance(event, Failed):
+        resuming.forget_if_empty(folders.unfinished(place))
+        _keep_error(error, event)
+        return [event]
+    error.unlink(missing_ok=True)
     return []
 
 
 def _keep_error(path: Path, failed: Failed) -> None:
-    """Write the error of a trial. Raises RunError where the disk is full, as the next trials would find too."""
+    """Write the error of a trial: in the last line what it comes to.
+
+    Before that comes where it was, or what its process wrote last.
+
+    Raises RunError where the disk is full, as the next trials would find too.
+    """
+    plain = failed.expected and not isinstance(failed, Died)
     try:
-        files.write_text(path, failed.error + "\n" if failed.expected else failed.details)
+        files.write_text(path, failed.error + "\n" if plain else failed.details)
     except OSError as error:
         raise RunError(
             f"cannot write {path} ({error.strerror}): make room, and the same command goes on"

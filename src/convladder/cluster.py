@@ -13,10 +13,10 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -26,6 +26,7 @@ from convladder.connecting import Connection, Versions
 from convladder.data.sending import BUSY, WANTED, Waybill, pieces
 from convladder.errors import ClusterError, ConvladderError
 from convladder.processes import (
+    Died,
     Event,
     Events,
     Failed,
@@ -34,12 +35,15 @@ from convladder.processes import (
     Lane,
     Message,
     Notice,
+    Overdue,
     Pending,
     Pool,
     Started,
     Task,
 )
 from convladder.trial import ORPHAN_SECONDS
+
+Outcome = Finished | Failed | Halted | Overdue | Message
 
 LOSSES = 3  # times that a trial may be lost with its node, or its process, until it has failed
 LISTEN = 5.0  # seconds that a host waits for something to say
@@ -206,7 +210,7 @@ class _NodeLane(Lane):
         unfinished = folders.unfinished(folder)
         try:
             with locks.locked(unfinished, ".training-lock", wait=ORPHAN_SECONDS):
-                event = self._train(task)
+                event: Outcome | None = self._train(task)
         except self._losses as error:
             self._leave()
             event = self._give_back(task, f"{self._name} was lost ({_lines(error)[0]})")
@@ -220,7 +224,7 @@ class _NodeLane(Lane):
         if event is not None:
             self._events.put(event)
 
-    def _train(self, task: Task) -> Finished | Failed | Halted | Message | None:
+    def _train(self, task: Task) -> Outcome | None:
         """Have the task done at the place that this lane has; None where it was stopped."""
         trial, folder, *_ = task.arguments
         unfinished = folders.unfinished(folder)
@@ -234,41 +238,63 @@ class _NodeLane(Lane):
             every = trial.experiment.train.checkpoint_seconds
             begun = self._host.run.remote(task, node.read_folder(unfinished), every)
         self._get(begun)
-        while True:
-            for kind, *content in self._get(self._host.listen.remote(LISTEN)):
-                if kind == node.MESSAGE:
-                    self._events.put(Message(task.key, *content))
-                elif kind == node.KEPT:
-                    node.write_unfinished(unfinished, *content)
-                else:
-                    return self._take_end(task, kind, *content)
+        while (end := self._listen(task)) is None:
+            pass
+        return self._take_end(task, *end)
 
-    def _take_end(
-        self, task: Task, kind: str, value: Any, contents: node.Contents
-    ) -> Finished | Failed | Halted | Message | None:
-        """Put what the task has left into its place, and return what became of it."""
+    def _listen(self, task: Task) -> node.Said | None:
+        """Take what the host has to say, and return the task's end once it tells of that.
+
+        What it says may be a checkpoint: it is held no longer than here.
+        """
+        for kind, *content in self._get(self._host.listen.remote(LISTEN)):
+            if kind == node.MESSAGE:
+                self._events.put(Message(task.key, *content))
+            elif kind == node.NOTICE:
+                self._events.put(Notice(f"{self._name}: {content[0]}"))
+            elif kind == node.KEPT:
+                node.write_unfinished(folders.unfinished(task.arguments[1]), *content)
+            else:
+                return kind, *content
+        return None
+
+    def _take_end(self, task: Task, kind: str, value: Any, contents: node.Contents) -> Outcome | None:
+        """Put what the task has left into its place, and return what became of it.
+
+        None: it was stopped.
+        """
         folder = task.arguments[1]
         if kind == node.FINISHED:
             node.write_finished(folder, contents)
             return Finished(task.key, value)
         node.write_unfinished(folders.unfinished(folder), contents)
-        if kind == node.HALTED:
-            return Halted(task.key)
-        if kind == node.DIED:
-            return self._give_back(task, value.error)
-        if kind == node.FAILED:
-            return Failed(task.key, value.error, value.details, value.expected)
-        return None
+        match kind:
+            case node.HALTED:
+                return Halted(task.key)
+            case node.OVERDUE:
+                return Overdue(task.key)
+            case node.DIED:
+                return self._give_back(task, value.error, value.details)
+            case node.FAILED:
+                return replace(cast(Failed, value), key=task.key)
+            case node.STOPPED:
+                return None
+        raise AssertionError(f"a node tells of {kind}")
 
-    def _give_back(self, task: Task, why: str) -> Failed | Message | None:
-        """Let another place have a task that was lost, and say so; one that is lost again and again has failed."""
+    def _give_back(self, task: Task, why: str, details: str = "") -> Failed | Message | None:
+        """Let another place have a task that was lost, and say so.
+
+        One that is lost again and again has failed.
+
+        details : what its process wrote last, if it was that which died.
+        """
         if self._ending:
             return None
         self._common.losses[task.key] += 1
         lost = self._common.losses[task.key]
         if lost >= LOSSES:
             said = f"{why}; it was lost {lost} times, and is not begun again"
-            return Failed(task.key, said, said, expected=True)
+            return Died(task.key, said, f"{details}\n{said}" if details else said, expected=True)
         self._pending.give_back(task)
         return Message(task.key, f"{why}; it is trained again, from the last checkpoint that came")
 

@@ -95,6 +95,11 @@ class Comparison:
         mixed = provenance.mixed_versions(run.about for run in runs)
         if mixed:
             notes.append(f"The runs were not all made with the same {', '.join(mixed)}.")
+        if len(set().union(*self.lineup.recipes.values())) > 1:
+            notes.append(
+                "Not all test images were made worse in the same way: they have another size, or another version "
+                "of convladder did it. How well the runs bear that is compared only where it was the same."
+            )
         return notes
 
     def headline(self) -> str:

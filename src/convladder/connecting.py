@@ -126,7 +126,8 @@ def _answers(host: str, port: int) -> bool:
     try:
         with socket.create_connection((host, port), timeout=ANSWER_SECONDS) as connection:
             connection.sendall(_GREETING)
-            header = connection.recv(9)
+            with connection.makefile("rb") as answer:
+                header = answer.read(9)  # which may come in two parts
     except (OSError, OverflowError):
         return False
     return len(header) == 9 and header[3] == _SETTINGS

@@ -18,10 +18,24 @@ Each message is one line: what was expected, what came, and what to do.
 from __future__ import annotations
 
 import errno
+from typing import Any, Self, TypeVar
+
+Kind = TypeVar("Kind", bound="ConvladderError")
 
 
 class ConvladderError(Exception):
-    """The base of all errors that a person can put right."""
+    """The base of all errors that a person can put right.
+
+    Each keeps its class, message and attributes when it is pickled, as on the way from a worker.
+    """
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # without its constructor, which may take other arguments than those that Exception keeps
+        return _restored, (type(self), self.args, dict(self.__dict__))
+
+    def copied(self) -> Self:
+        """Return the same error without its traceback, whose frames hold much."""
+        return _restored(type(self), self.args, dict(self.__dict__))
 
 
 class ExperimentError(ConvladderError):
@@ -70,6 +84,12 @@ class TrainingError(ConvladderError):
 
 class ClusterError(ConvladderError):
     """A cluster that is not there, or whose nodes are of other versions."""
+
+
+def _restored(kind: type[Kind], args: tuple[Any, ...], attributes: dict[str, Any]) -> Kind:
+    error = kind.__new__(kind, *args)
+    error.__dict__.update(attributes)
+    return error
 
 
 def is_full_disk(error: BaseException | None) -> bool:

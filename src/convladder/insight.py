@@ -55,7 +55,8 @@ def predict_worsened(network: keras.Model, dataset: Dataset, worsened: Worsened)
         for level in range(corruptions.STRENGTHS):
             for part, pixels in worsened.batches(name, level + 1):
                 correct[place, level, part] = predict(pixels).argmax(axis=1) == truth[part]
-    return Corrupted(corruptions.NAMES, worsened.rows, correct)
+    form = dataset.bank.form
+    return Corrupted(worsened.rows, correct, corruptions.recipe(form.height, form.width))
 
 
 def _choose(table: pd.DataFrame) -> tuple[NDArray[np.int64], int]:

@@ -17,6 +17,7 @@ import pandas as pd
 
 from convladder.errors import RunError
 from convladder.evaluation import crossvalidation, predictions, statistics
+from convladder.evaluation.corruptions import Recipe
 from convladder.evaluation.crossvalidation import Folds
 from convladder.evaluation.robustness import Robustness
 from convladder.evaluation.statistics import Correct, Difference
@@ -137,22 +138,53 @@ class Lineup:
 
     @cached_property
     def corrupted(self) -> dict[str, Correct]:
-        """For each group `(seeds, images)`: how often was the image right when it was made worse?"""
+        """For each group `(seeds, images)`: how often was the image right when it was made worse?
+
+        A group is left out whose seeds had them made worse in several ways, by several versions of
+        convladder.
+        """
         return {
-            name: np.stack([each.corrupted.by_image() for each in pooled]) for name, pooled in self.pooled.items()
+            name: np.stack([each.corrupted.by_image() for each in self.pooled[name]])
+            for name, recipes in self.recipes.items()
+            if len(recipes) == 1
+        }
+
+    @cached_property
+    def recipes(self) -> dict[str, frozenset[Recipe]]:
+        """For each group how its test images were made worse: in one way, as a rule."""
+        return {
+            name: frozenset(recipe for each in pooled for recipe in each.recipes)
+            for name, pooled in self.pooled.items()
         }
 
     def asked_alike(self, name: str, reference: str) -> bool:
         """Whether two groups were asked about the same images made worse in the same way.
 
-        They were not where their images have another size or number of channels: severities depend on that.
+        They were not where their images have another size or number of channels: severities depend
+        on that. Nor where versions of convladder made them that do it otherwise.
         """
-        return len(self._asked[name] | self._asked[reference]) == 1
+        alike = len(self.recipes[name] | self.recipes[reference]) == 1
+        return alike and len(self._asked[name] | self._asked[reference]) == 1
 
     @cached_property
     def robustness(self) -> dict[str, Robustness]:
-        """For each group its accuracy under each corruption and strength."""
-        return {name: measure_robustness(pooled) for name, pooled in self.pooled.items()}
+        """For each group its accuracy under each corruption and strength.
+
+        A group is left out whose seeds had their images made worse in several ways.
+        """
+        return {name: measure_robustness(self.pooled[name]) for name in self.corrupted}
+
+    @cached_property
+    def robustness_by_recipe(self) -> list[dict[str, Robustness]]:
+        """The same, apart for each way to make images worse.
+
+        Only those of one way stand side by side.
+        """
+        found: dict[Recipe, dict[str, Robustness]] = {}
+        for name, own in self.robustness.items():
+            (recipe,) = self.recipes[name]
+            found.setdefault(recipe, {})[name] = own
+        return list(found.values())
 
     def claims(self, pairs: Sequence[Pair], compare: Compare | None = None) -> list[Claim]:
         """Compare the first group of each pair with the second: one family of questions.
@@ -167,12 +199,12 @@ class Lineup:
 
         A pair that was not asked about the same images in the same way is left out too.
         """
-        known = [pair for pair in pairs if set(pair) <= set(self.groups) and self.asked_alike(*pair)]
-        first = next(iter(self.pooled.values()))[0]
-        compare = self._comparison(first.tested_in[first.corrupted.rows])
+        known = [pair for pair in pairs if set(pair) <= set(self.corrupted) and self.asked_alike(*pair)]
+        firsts = {name: self.pooled[name][0] for name in self.corrupted}
+        compare = self._comparison({name: one.tested_in[one.corrupted.rows] for name, one in firsts.items()})
         return self._claims(self.corrupted, known, compare, len(pairs))
 
-    def _comparison(self, tested_in: Folds) -> Compare:
+    def _comparison(self, tested_in: Folds | Mapping[str, Folds]) -> Compare:
         """Return the test that fits these runs."""
         if self.folds is None:
             return statistics.compare
@@ -194,7 +226,7 @@ class Lineup:
 
     @cached_property
     def _asked(self) -> dict[str, set[tuple[str, ...]]]:
-        return {name: {_asked(each) for each in pooled} for name, pooled in self.pooled.items()}
+        return {name: {_asked(each) for each in self.pooled[name]} for name in self.corrupted}
 
     @cached_property
     def _tables(self) -> dict[str, list[pd.DataFrame]]:

@@ -38,8 +38,10 @@ def locked(folder: Path, name: str = ".lock", *, wait: float = MOMENT) -> Iterat
             files.write_text(holder, f"process {os.getpid()} on {platform.node()}")
         yield
     finally:
-        holder.unlink(missing_ok=True)
-        lock.release()
+        try:
+            holder.unlink(missing_ok=True)
+        finally:
+            lock.release()
 
 
 def check_unlocked(folder: Path) -> None:

@@ -16,10 +16,11 @@ import shutil
 import sys
 import threading
 import time
+import traceback
 from collections.abc import Mapping, Set
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, assert_never
 
 from filelock import FileLock, Timeout
 
@@ -27,14 +28,30 @@ from convladder import backend, files, folders, kept_weights, worker
 from convladder.connecting import packages, teller
 from convladder.core.places import cache_folder
 from convladder.data.sending import Bytes, Receiver, Waybill
-from convladder.processes import Died, Failed, Finished, Halted, Message, Pool, Task
+from convladder.processes import (
+    Died,
+    Event,
+    Failed,
+    Finished,
+    Halted,
+    Message,
+    Notice,
+    Overdue,
+    Pool,
+    Started,
+    Stopping,
+    Task,
+)
 from convladder.training.checkpoint import descriptions
 
 Contents = dict[str, bytes]  # of a folder's files
 Said = tuple[Any, ...]  # what it is, then the content
 
-MESSAGE, KEPT = "message", "kept"  # while a trial runs: (value), (contents)
-FINISHED, FAILED, DIED, HALTED, STOPPED = "finished", "failed", "died", "halted", "stopped"  # (value, contents)
+# while a trial runs: (value), (contents), (text)
+MESSAGE, KEPT, NOTICE = "message", "kept", "notice"
+FINISHED, FAILED, DIED, HALTED, OVERDUE, STOPPED = (  # (value, contents)
+    "finished", "failed", "died", "halted", "overdue", "stopped"
+)  # fmt: skip
 
 LOCK = ".lock"
 
@@ -115,7 +132,8 @@ class _Errand:
         contents = newest_checkpoint(folders.unfinished(self.folder))
         if contents.keys() == self.sent:
             return {}
-        self.sent, self.last = contents.keys(), time.monotonic()
+        # a view of the names would hold the whole checkpoint
+        self.sent, self.last = frozenset(contents), time.monotonic()
         return contents
 
     def close(self) -> None:
@@ -238,20 +256,34 @@ class Host:
     def _follow(self) -> None:
         try:
             for event in self._pool.events():
-                if isinstance(event, Message):
-                    self._said.put((MESSAGE, event.value))
-                elif isinstance(event, Finished):
-                    self._end(FINISHED, event.value)
-                elif isinstance(event, Died):
-                    self._end(DIED, event)
-                elif isinstance(event, Failed):
-                    self._end(FAILED, event)
-                elif isinstance(event, Halted):
-                    self._end(HALTED, None)
+                self._take(event)
             self._end(STOPPED, None)
-        finally:
-            if sys.exception():
-                os._exit(1)  # the driver, which would wait for ever, takes this place for lost
+        except BaseException:
+            traceback.print_exc()  # Ray keeps it in its log of this place
+            sys.stderr.flush()
+            os._exit(1)  # the driver, which would wait for ever, takes this place for lost
+
+    def _take(self, event: Event) -> None:
+        """Pass on what happened, but for what the driver tells by itself."""
+        match event:
+            case Message():
+                self._said.put((MESSAGE, event.value))
+            case Finished():
+                self._end(FINISHED, event.value)
+            case Died():
+                self._end(DIED, event)
+            case Failed():
+                self._end(FAILED, event)
+            case Halted():
+                self._end(HALTED, None)
+            case Overdue():
+                self._end(OVERDUE, None)
+            case Notice():
+                self._said.put((NOTICE, event.text))
+            case Started() | Stopping():
+                pass
+            case _:
+                assert_never(event)
 
     def _end(self, kind: str, value: Any) -> None:
         """Say how the task ended, with what it left."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 from typing import Any
@@ -10,8 +10,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from convladder.errors import RunError
 from convladder.evaluation import calibration, crossvalidation, predictions, robustness
 from convladder.evaluation.calibration import Calibration
+from convladder.evaluation.corruptions import Recipe
 from convladder.evaluation.crossvalidation import Folds
 from convladder.evaluation.robustness import Corrupted, Robustness
 from convladder.folders import TrialKey
@@ -70,13 +72,25 @@ class Pooled:
         return calibration.assess(*(run.predictions for run in self.runs))
 
     @cached_property
+    def recipes(self) -> frozenset[Recipe]:
+        """How its test images were made worse.
+
+        In one way, unless its folds are of several versions of convladder.
+        """
+        return frozenset(run.corrupted.recipe for run in self.runs)
+
+    @cached_property
     def corrupted(self) -> Corrupted:
-        """Which of the test images were right when they were made worse; rows are those of `tested`."""
+        """Which of the test images were right when they were made worse; rows are those of `tested`.
+
+        Raises RunError where that was not in one way.
+        """
+        check_recipes([self])
         parts = [run.corrupted for run in self.runs]
         starts = np.cumsum([0, *(len(table) for table in self._tested)])[:-1]
         rows = [part.rows + start for part, start in zip(parts, starts, strict=True)]
         correct = np.concatenate([part.correct for part in parts], axis=-1)
-        return Corrupted(parts[0].names, np.concatenate(rows), correct)
+        return Corrupted(np.concatenate(rows), correct, parts[0].recipe)
 
     @cached_property
     def _tested(self) -> list[pd.DataFrame]:
@@ -109,8 +123,23 @@ def robustness_of(run: Run) -> Robustness:
     return measure_robustness([Pooled((run,))])
 
 
+def check_recipes(pooled: Iterable[Pooled]) -> None:
+    """Raise RunError where the test images of runs were not made worse in one way."""
+    runs = [run for each in pooled for run in each.runs]
+    for run in runs[1:]:
+        if run.corrupted.recipe != runs[0].corrupted.recipe:
+            raise RunError(
+                f"the test images of {run.folder} were made worse in another way than those of {runs[0].folder}, "
+                "by another version of convladder: train one of them again to compare that"
+            )
+
+
 def measure_robustness(seeds: Sequence[Pooled]) -> Robustness:
-    """Measure how much accuracy networks of one kind keep when the test images are made worse."""
+    """Measure how much accuracy networks of one kind keep when the test images are made worse.
+
+    Raises RunError where these were not made worse in one way.
+    """
+    check_recipes(seeds)
     first = seeds[0]
     clean = np.stack([predictions.correct(each.tested)[each.corrupted.rows] for each in seeds])
     estimate = partial(crossvalidation.estimate, folds=first.tested_in[first.corrupted.rows])

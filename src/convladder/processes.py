@@ -26,14 +26,14 @@ import weakref
 from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sized
-from dataclasses import dataclass
-from typing import Any, BinaryIO, cast
+from dataclasses import dataclass, field
+from typing import Any, BinaryIO, assert_never, cast
 
-from convladder import backend, worker
+from convladder import backend, worker, worker_exits
 from convladder.core import container_limits
 from convladder.errors import ConvladderError
+from convladder.worker_exits import LastLines
 
-MEMORY_STATUSES = (-9, -6, -11)  # killed by the system, or by itself where C++ got no memory, or did not ask
 OWN_MEMORY = 2**29  # bytes that a command takes beside its workers
 STOP_SECONDS = 30  # that workers have to save what they are at
 
@@ -77,17 +77,33 @@ class Finished:
 
 @dataclass(frozen=True)
 class Failed:
-    """A task that raised. `expected`: a person can put it right."""
+    """A task that raised. `expected`: a person can put it right.
+
+    cause : what it raised, if that is an error of ours.
+    """
 
     key: Any
     error: str
     details: str
     expected: bool = False
+    cause: ConvladderError | None = field(default=None, compare=False)
+
+    def as_exception(self, kind: type[ConvladderError] = ConvladderError) -> Exception:
+        """Return what is to be raised for it here.
+
+        That is what it raised, RuntimeError for a defect, or else a `kind`.
+        """
+        if not self.expected:
+            return RuntimeError(self.details)
+        return self.cause.copied() if self.cause else kind(self.error)
 
 
 @dataclass(frozen=True)
 class Died(Failed):
-    """A task whose process died, which may have been the machine's fault and not its own."""
+    """A task whose process died, which may have been the machine's fault and not its own.
+
+    `details` are the last lines that it wrote, and then the error.
+    """
 
 
 @dataclass(frozen=True)
@@ -161,15 +177,16 @@ class Pool:
 
     def events(self) -> Iterator[Event]:
         """Run the tasks and yield what happens. When the caller stops iterating, the workers are killed."""
-        for lane in self._lanes:
-            lane.start()
         try:
+            for lane in self._lanes:
+                lane.start()
             yield from self._until_all_have_ended()
         finally:
             for lane in self._lanes:
                 lane.kill()
             for lane in self._lanes:
-                lane.join(timeout=10)
+                if lane.ident is not None:  # else the system had no thread for it
+                    lane.join(timeout=10)
 
     def stop(self) -> None:
         """Begin no task more, and let running ones save what they are at; a signal handler may call this."""
@@ -190,11 +207,13 @@ class Pool:
 
     def _until_all_have_ended(self) -> Iterator[Event]:
         running, deadline = len(self._lanes), math.inf
-        while running and time.monotonic() < deadline:
+        while running:
             try:
-                event = self._events.get(timeout=0.5)  # Windows delivers Ctrl-C only between waits
+                event = self._next_event(deadline)
             except queue.Empty:
-                continue
+                if time.monotonic() < deadline:
+                    continue
+                break
             if event is None:
                 running -= 1
             elif isinstance(event, BaseException):
@@ -202,12 +221,22 @@ class Pool:
             else:
                 yield event
             if isinstance(event, Stopping):
-                deadline = time.monotonic() + self._patience
+                deadline = min(deadline, time.monotonic() + self._patience)
                 for lane in self._lanes:
                     lane.stop()
         for lane in self._lanes:
-            if lane.task is not None:
-                yield Overdue(lane.task.key)
+            task = lane.task  # it may end just now
+            if task is not None:
+                yield Overdue(task.key)
+
+    def _next_event(self, deadline: float) -> Event | BaseException | None:
+        """Return an event; after the deadline only what is there. Raises queue.Empty where none is.
+
+        What came in time is told, however late it is read.
+        """
+        if time.monotonic() >= deadline:
+            return self._events.get_nowait()
+        return self._events.get(timeout=0.5)  # Windows delivers Ctrl-C only between waits
 
 
 def call(
@@ -218,15 +247,21 @@ def call(
 ) -> Any:
     """Call the function in a worker process of its own and return its value; what it emits goes to `on_message`.
 
-    Raises ConvladderError with the message of the one that the function raised, RuntimeError for any other.
+    Raises the ConvladderError that the function raised, and for any other exception RuntimeError
+    with its traceback.
     """
     for event in run_tasks([Task(None, function, arguments)], jobs=1, threads=threads):
-        if isinstance(event, Message):
-            on_message(event.value)
-        if isinstance(event, Finished):
-            return event.value
-        if isinstance(event, Failed):
-            raise ConvladderError(event.error) if event.expected else RuntimeError(event.details)
+        match event:
+            case Message():
+                on_message(event.value)
+            case Finished():
+                return event.value
+            case Failed():
+                raise event.as_exception()
+            case Started() | Halted() | Stopping() | Overdue() | Notice():
+                pass  # nobody halts or stops it, and it has started
+            case _:
+                assert_never(event)
     raise RuntimeError("the worker ended without a result")
 
 
@@ -270,11 +305,10 @@ class Lane(threading.Thread, ABC):
     def run(self) -> None:
         try:
             while self._is_ready():
-                task = self._pending.take()
-                if task is None:
+                self.task = self._pending.take()  # no other name would let go of it in time
+                if self.task is None:
                     break
-                self.task = task
-                self._serve(task)
+                self._serve(self.task)
                 self.task = None
         except Exception as error:  # a defect of ours must reach the caller, not die with the thread
             self._events.put(error)
@@ -314,7 +348,11 @@ class _ProcessLane(Lane):
         super().__init__(pending, events)
         self._threads, self._renew_after = threads, renew_after
         self._worker: subprocess.Popen[bytes] | None = None
+        self._lines: LastLines | None = None  # that the worker has written
+        self._kills: int | None = None  # for memory, before the worker was started
         self._served = 0
+        self._sent: Task | None = None
+        self._halting: Task | None = None
         self._lock, self._sending = threading.Lock(), threading.Lock()
 
     def stop(self) -> None:
@@ -327,7 +365,10 @@ class _ProcessLane(Lane):
     def halt(self, key: Any) -> None:
         with self._sending:  # so that no other task is sent meanwhile
             task, process = self.task, self._worker
-            if process is not None and task is not None and task.key == key:
+            if task is None or task.key != key:
+                return
+            self._halting = task  # where it is not sent yet, it is halted when it is
+            if process is not None and task is self._sent:
                 with contextlib.suppress(OSError, ValueError):
                     worker.write(cast(BinaryIO, process.stdin), worker.HALT)
 
@@ -344,47 +385,65 @@ class _ProcessLane(Lane):
         except OSError as error:  # no memory, or too many processes
             said = f"no worker could be started ({error}): use fewer --jobs"
             self._events.put(Failed(task.key, said, said, expected=True))
-            return
-        if process is None:
-            return
-        stdout = cast(BinaryIO, process.stdout)
-        try:
-            while True:
-                kind, *content = pickle.loads(worker.receive(stdout))
-                if kind == "message":
-                    self._events.put(Message(task.key, *content))
-                    continue
-                if kind != "stopped":
-                    self._events.put((Finished if kind == "finished" else Failed)(task.key, *content))
-                elif not self._ending:
-                    self._events.put(Halted(task.key))
-                self._served += 1
-                return
-        except (EOFError, OSError):
-            self._report_death(task, process)
+        else:
+            if process is not None:
+                self._follow(task, process)
+        self._sent = self._halting = None  # they may hold images
 
     def _hand_over(self, task: Task) -> subprocess.Popen[bytes] | None:
-        """Send the task to a worker, and return that; None where the lane ends."""
+        """Send the task to a worker, and return that; None where the lane ends.
+
+        Raises OSError where no worker can be started.
+        """
         if self._worker is not None and self._served == self._renew_after:
             self._end_worker()
         with self._lock:
             if self._ending:
                 return None
             if self._worker is None:
+                self._kills = worker_exits.kills_for_memory()
                 self._worker, self._served = _start_worker(self._threads), 0
+                written = cast("BinaryIO | None", self._worker.stderr)
+                self._lines = LastLines(written) if written else None
             process = self._worker
+        if self._lines:
+            self._lines.forget()
         with self._sending, contextlib.suppress(OSError):  # a dead one is found out by reading from it
+            self._sent = task
             worker.send(cast(BinaryIO, process.stdin), (task.function, task.arguments))
+            if self._halting is task:
+                worker.write(cast(BinaryIO, process.stdin), worker.HALT)
         return process
+
+    def _follow(self, task: Task, process: subprocess.Popen[bytes]) -> None:
+        """Tell what a task says, until it is over."""
+        stdout = cast(BinaryIO, process.stdout)
+        while True:
+            try:
+                kind, *content = pickle.loads(worker.receive(stdout))
+            except (EOFError, OSError):
+                self._report_death(task, process)
+                return
+            if kind == "message":
+                self._events.put(Message(task.key, *content))
+                continue
+            if kind != "stopped":
+                self._events.put((Finished if kind == "finished" else Failed)(task.key, *content))
+            elif not self._ending:
+                self._events.put(Halted(task.key))
+            self._served += 1
+            return
 
     def _report_death(self, task: Task, process: subprocess.Popen[bytes]) -> None:
         status = process.wait()
+        lines = self._lines.of_ended() if self._lines else []
+        before, now = self._kills, worker_exits.kills_for_memory()
         self._end_worker()
         if not self._ending:
-            error = f"its process ended with status {status}"
-            if status in MEMORY_STATUSES:
-                error += f" (perhaps {worker.NO_MEMORY})"
-            self._events.put(Died(task.key, error, error, expected=True))
+            kills = None if before is None or now is None else now - before
+            error = worker_exits.reason(status, lines, kills)
+            details = "\n".join(["the last that it wrote:", *lines, "", error]) if lines else error
+            self._events.put(Died(task.key, error, details, expected=True))
 
     def _end_worker(self) -> None:
         with self._lock:
@@ -411,7 +470,7 @@ def _start_worker(threads: int) -> subprocess.Popen[bytes]:
         [sys.executable, "-P", "-c", f"from convladder.worker import serve; serve({temporary!r})"],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
-        stderr=None if os.environ.get("CONVLADDER_DEBUG") else subprocess.DEVNULL,
+        stderr=None if os.environ.get("CONVLADDER_DEBUG") else subprocess.PIPE,
         env=environment | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
         start_new_session=True,  # a terminal's Ctrl-C is for the parent to act on
     )

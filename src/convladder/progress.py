@@ -7,7 +7,7 @@ import html
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, assert_never
 
 from rich.console import Console, Group
 from rich.live import Live
@@ -71,9 +71,10 @@ class Plain:
         if isinstance(event, ENDED):
             self._ended += 1
         _show_at_once(self._console, event)
+        last = self._last.pop(event.key, {}) if isinstance(event, ENDED) else {}
         if isinstance(event, Finished | Halted):
             count = f"[{self._ended}/{self._expected}] " if self._expected else ""
-            came_to = _came_to(event, self._last.pop(event.key, {}))
+            came_to = _came_to(event, last)
             self._console.print(f"{count}{event.key.rung}, {event.key.name}: {came_to}", markup=False)
 
 
@@ -226,8 +227,12 @@ class Reporter:
             yield lambda what, done, total: None
         elif self.console.is_jupyter:
             place = _Place()
-            yield lambda what, done, total: place.show_bar(done / max(total, 1), f"{what}: {done:,} of {total:,}")
-            place.show("")
+            try:
+                yield lambda what, done, total: place.show_bar(
+                    done / max(total, 1), f"{what}: {done:,} of {total:,}"
+                )
+            finally:
+                place.show("")
         elif not self.console.is_terminal:
             yield _plain_counter(self.console)
         else:
@@ -286,17 +291,23 @@ def _came_to(event: Finished | Halted, last: dict[str, float]) -> str:
 
 
 def _show_at_once(console: Console, event: Event) -> None:
-    if isinstance(event, Message) and isinstance(event.value, str):
-        console.print(f"{event.key.rung}, {event.key.name}: {event.value}", markup=False)
-    if isinstance(event, Notice):
-        console.print(event.text, markup=False)
-    if isinstance(event, Failed):
-        _show_failure(console, event)
-    if isinstance(event, Overdue):
-        said = "took too long to save, and was ended: it goes on from the checkpoint before"
-        console.print(f"{event.key.rung}, {event.key.name}, {said}", markup=False)
-    if isinstance(event, Stopping):
-        console.print("stopping: what is trained is being saved (once more, and it is not)")
+    """Show what is told of besides a trial's figures and its end."""
+    match event:
+        case Message(value=str()):
+            console.print(f"{event.key.rung}, {event.key.name}: {event.value}", markup=False)
+        case Notice():
+            console.print(event.text, markup=False)
+        case Failed():
+            _show_failure(console, event)
+        case Overdue():
+            said = "took too long to save, and was ended: it goes on from the checkpoint before"
+            console.print(f"{event.key.rung}, {event.key.name}, {said}", markup=False)
+        case Stopping():
+            console.print("stopping: what is trained is being saved (once more, and it is not)")
+        case Started() | Message() | Finished() | Halted():
+            pass
+        case _:
+            assert_never(event)
 
 
 def _show_failure(console: Console, event: Failed) -> None:

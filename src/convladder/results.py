@@ -83,7 +83,7 @@ class Results:
         return self.lineup.standings
 
     def parent_robustness(self, name: str) -> Robustness | None:
-        """Return the robustness of a rung's parent; None unless both were asked about the same images."""
+        """Return the robustness of a rung's parent; None unless both were asked alike."""
         parent = self.ladder.rung(name).parent
         if parent is None or parent not in self.standings or not self.lineup.asked_alike(name, parent):
             return None

@@ -9,7 +9,7 @@
     weights.npz       the weights
     samples.npz       some test images as the network saw them, right and wrong, and where it looked
     features.npz      the first filters, and what each layer makes of an image
-    corrupted.npz     which test images it predicts rightly when they are made worse
+    corrupted.npz     which test images it predicts rightly when made worse, and how that was done
     card.md           the model card; a person's own words in it stay
     report.html, plots/
     bundle.convladder what ships of it, once that was wanted
@@ -36,7 +36,8 @@ from numpy.typing import NDArray
 from convladder import files, folders
 from convladder.config import Experiment
 from convladder.errors import RunError
-from convladder.evaluation import predictions
+from convladder.evaluation import corruptions, predictions
+from convladder.evaluation.corruptions import Recipe
 from convladder.evaluation.robustness import Corrupted
 
 T = TypeVar("T")
@@ -137,10 +138,17 @@ class Run:
 
     @cached_property
     def corrupted(self) -> Corrupted:
-        return self._read(
-            CORRUPTED,
-            lambda arrays: Corrupted(tuple(arrays["names"].tolist()), arrays["rows"], arrays["correct"]),
-        )
+        return self._read(CORRUPTED, self._corrupted_of)
+
+    def _corrupted_of(self, arrays: dict[str, Any]) -> Corrupted:
+        names = tuple(arrays["names"].tolist())
+        if "version" in arrays:
+            severities = tuple(tuple(each) for each in arrays["severities"].tolist())
+            recipe = Recipe(names, severities, int(arrays["version"]))
+        else:  # of a version that kept no record, since there was one way
+            height, width, _ = self.about["data"]["image_shape"]
+            recipe = corruptions.first_recipe(names, height, width)
+        return Corrupted(arrays["rows"], arrays["correct"], recipe)
 
     @property
     def rung(self) -> str:
@@ -181,4 +189,5 @@ def write_arrays(folder: Path, samples: Samples, features: Features, corrupted: 
     np.savez_compressed(folder / SAMPLES, **vars(samples))
     arrays: dict[str, Any] = {"pixels": features.pixels, "filters": features.filters, **features.maps}
     np.savez_compressed(folder / FEATURES, **arrays)
-    np.savez_compressed(folder / CORRUPTED, **vars(corrupted))
+    made = {"rows": corrupted.rows, "correct": corrupted.correct} | vars(corrupted.recipe)
+    np.savez_compressed(folder / CORRUPTED, **made)

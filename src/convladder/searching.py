@@ -135,7 +135,8 @@ class Search:
             if task is not None:
                 yield task
         if skipped == MOST_SKIPPED:
-            self._study.set_user_attr(EXHAUSTED, True)
+            with self._lock:
+                self._study.set_user_attr(EXHAUSTED, True)
 
     def _resume(self, trial: FrozenTrial) -> Task | None:
         """Return the task of a candidate that an earlier session was at; None where it is over."""
@@ -173,10 +174,11 @@ class Search:
 
     def _count_fault(self, failed: Failed) -> None:
         if not failed.expected:
-            raise RuntimeError(failed.details)
+            raise failed.as_exception()
         self._faults += 1
         if self._faults == MOST_FAULTS:
-            raise SearchError(f"{MOST_FAULTS} candidates in a row could not be trained: {failed.error}")
+            said = f"{MOST_FAULTS} candidates in a row could not be trained: {failed.error}"
+            raise SearchError(said) from failed.cause
 
     def _report(self, number: int, row: Mapping[str, Any]) -> bool:
         """Report an epoch, and return whether the candidate is to be ended, or trains on though it is over."""
@@ -229,8 +231,10 @@ class Search:
             return
 
         def end() -> None:
-            for trial in self.candidates.open:
-                pool.halt(self._drawing.key(trial.number))
+            with self._lock:  # not while one is drawn
+                running = [self._drawing.key(trial.number) for trial in self.candidates.open]
+            for key in running:
+                pool.halt(key)
 
         timer = threading.Timer(max(0.0, budget.seconds - self.seconds), end)
         timer.daemon = True

@@ -16,7 +16,7 @@ from convladder.config import Experiment, flatten
 from convladder.errors import ExperimentError
 from convladder.extras import require
 from convladder.folders import TrialKey
-from convladder.processes import Event, Failed, Finished, Message, Started
+from convladder.processes import Event, Failed, Finished, Halted, Message, Notice, Started
 
 EPOCH_FIGURES = ("loss", "accuracy", "val_loss", "val_accuracy", "learning_rate", "images_per_second")
 TESTED = ("accuracy", "log_loss")
@@ -82,12 +82,13 @@ class TensorBoard:
             for name in EPOCH_FIGURES:
                 self._open[event.key].add_scalar(name, event.value[name], int(event.value["epoch"]))
             self._open[event.key].flush()
-        if isinstance(event, Finished | Failed) and event.key in self._open:
+        if isinstance(event, Finished | Failed | Halted) and event.key in self._open:
             self._open.pop(event.key).close()
 
     def close(self) -> None:
-        for writer in self._open.values():
-            writer.close()
+        while self._open:  # each has a file and a thread: where one cannot be closed, the others can
+            with contextlib.suppress(OSError):
+                self._open.popitem()[1].close()
 
 
 class MLflow:
@@ -142,10 +143,12 @@ class MLflow:
         if isinstance(event, Failed):
             self._client.set_tag(run, "error", event.error)
             self._client.set_terminated(self._open.pop(event.key), "FAILED")
+        if isinstance(event, Halted):
+            self._client.set_terminated(self._open.pop(event.key), "KILLED")
 
     def close(self) -> None:
-        for run in self._open.values():
-            self._client.set_terminated(run, "KILLED")
+        while self._open:
+            self._client.set_terminated(self._open.popitem()[1], "KILLED")
 
     def _begin(self, key: TrialKey) -> str:
         """Return the run of a trial: a new one, or the one of a command before this one."""
@@ -223,7 +226,8 @@ def _hushed(*names: str) -> Iterator[None]:
 def following(first: OnEvent, trackers: Sequence[Tracker], say: Callable[[str], None]) -> Iterator[OnEvent]:
     """Yield what tells `first` and all trackers of an event.
 
-    A tracker that fails is told nothing more, and that is said: training goes on.
+    A tracker that fails is told nothing more, and `first` that this is so, also where a person
+    wants it quiet: training goes on.
     """
     listening = list(trackers)
     for tracker in trackers:
@@ -235,7 +239,8 @@ def following(first: OnEvent, trackers: Sequence[Tracker], say: Callable[[str], 
                 what(tracker)
             except Exception as error:
                 listening.remove(tracker)
-                say(f"{type(tracker).__name__} is told nothing more ({type(error).__name__}: {error})")
+                why = f"{type(error).__name__}: {error}"
+                first(Notice(f"{type(tracker).__name__} is told nothing more ({why})"))
 
     def on_event(event: Event) -> None:
         first(event)

@@ -116,11 +116,11 @@ def _fit(trial: Trial, emit: Emit, keeper: Keeper) -> Fitted:
     """Train, alone or as one of several processes; a request to stop is answered by saving meanwhile."""
     from convladder.training import fit, precision
 
-    backbone = backbones.load(trial.experiment.model)
+    backbone = [backbones.load(trial.experiment.model)]  # handed on: nobody holds it while it trains
     if trial.parallel.total == 1:
         precision.warn(trial.experiment.train.precision, emit)
         with worker.saves_when_stopped():
-            return fit.fit(trial.experiment, trial.dataset, emit, keeper, backbone)
+            return fit.fit(trial.experiment, trial.dataset, emit, keeper, backbone.pop())
     from convladder.training import group
 
     with group.joined(trial.parallel, _alike(trial), _settings(trial)):
@@ -128,7 +128,7 @@ def _fit(trial: Trial, emit: Emit, keeper: Keeper) -> Fitted:
             keeper = group.SharedKeeper(keeper, worker.stop_asked)
         precision.warn(trial.experiment.train.precision, emit)  # not before: it asks for the devices
         with worker.saves_when_stopped():
-            return fit.fit(trial.experiment, trial.dataset, emit, keeper, backbone, trial.parallel)
+            return fit.fit(trial.experiment, trial.dataset, emit, keeper, backbone.pop(), trial.parallel)
 
 
 def _alike(trial: Trial) -> dict[str, str]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import faulthandler
 import os
 import pickle
 import queue
@@ -71,12 +72,23 @@ def serve(temporary: str) -> None:
     keep_libraries_here()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
+    if sys.stderr is not None:
+        faulthandler.enable(sys.stderr, all_threads=False)  # a crash of a library tells where Python was
     events = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # whatever a library prints must not mix with the events
     tasks: queue.SimpleQueue[bytes] = queue.SimpleQueue()
     threading.Thread(target=_read_tasks, args=(sys.stdin.buffer, tasks), daemon=True).start()
+    sending = threading.Lock()  # a task may tell how far it is in a thread of its own
+
+    def emit(value: Any) -> None:
+        data = pickle.dumps(("message", value))
+        with sending:
+            write(events, data)
+
     while True:
-        send(events, _outcome(tasks.get(), lambda value: send(events, ("message", value))))
+        outcome = _outcome(tasks.get(), emit)
+        with sending:
+            write(events, outcome)
 
 
 def send(stream: BinaryIO, value: Any) -> None:
@@ -106,15 +118,18 @@ def receive(stream: BinaryIO) -> bytes:
 def _read_tasks(stream: BinaryIO, tasks: queue.SimpleQueue[bytes]) -> None:
     with contextlib.suppress(EOFError, OSError):
         while True:
-            data = receive(stream)
-            if data == STOP:
-                _take_stop()
-            elif data == HALT:
-                _halted.set()
-            else:
-                _halted.clear()
-                tasks.put(data)
+            _take(receive(stream), tasks)
     _end()  # the parent is gone, or needs this worker no more
+
+
+def _take(data: bytes, tasks: queue.SimpleQueue[bytes]) -> None:
+    if data == STOP:
+        _take_stop()
+    elif data == HALT:
+        _halted.set()
+    else:
+        _halted.clear()
+        tasks.put(data)
 
 
 def _take_stop() -> None:
@@ -131,24 +146,42 @@ def _end() -> NoReturn:
     os._exit(0)
 
 
-def _outcome(task: bytes, emit: Emit) -> tuple[Any, ...]:
+def _outcome(task: bytes, emit: Emit) -> bytes:
+    """Run a task, and return what came of it, pickled."""
     try:
         function, arguments = pickle.loads(task)
-        return "finished", function(*arguments, emit=emit)
+        del task  # it may be large, and what it holds is in `arguments` too
+        return pickle.dumps(("finished", function(*arguments, emit=emit)))
     except Stopped:
-        return ("stopped",)
+        return pickle.dumps(("stopped",))
     except Exception as error:
-        return "failed", *describe(error)
+        return pickle.dumps(("failed", *describe(error)))
 
 
-def describe(error: Exception) -> tuple[str, str, bool]:
-    """Return what to say of an error, its details, and whether a person can put it right."""
+def describe(error: Exception) -> tuple[str, str, bool, ConvladderError | None]:
+    """Return what to say of an error, its details, and whether a person can put it right.
+
+    The last is the error itself where it is ours.
+    What is returned can be pickled, and holds nothing of the frames that the error came through.
+    """
     details = "".join(traceback.format_exception(error))
     if isinstance(error, ConvladderError):
-        return str(error), details, True
+        return str(error), details, True, _portable(error)
     said = f"{type(error).__name__}: {error}"
     advice = _advice(error, said)
-    return advice or said, details, advice is not None
+    return advice or said, details, advice is not None, None
+
+
+def _portable(error: ConvladderError) -> ConvladderError | None:
+    """Return a copy of an error that another process can read.
+
+    None where it holds what cannot be pickled.
+    """
+    try:
+        copy: ConvladderError = pickle.loads(pickle.dumps(error))
+    except Exception:  # whatever a class of someone else's raises there
+        return None
+    return copy
 
 
 def _advice(error: Exception, said: str) -> str | None:

@@ -8,7 +8,8 @@ ICLR (github.com/hendrycks/robustness). Shift and rotation, which these have not
 from __future__ import annotations
 
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -19,10 +20,13 @@ from scipy import ndimage
 Pixels = NDArray[np.uint8]  # (N, height, width, channels)
 Draw = np.random.Generator
 
+VERSION = 1  # of all that `corrupt` does: any change raises it, so that older runs are told apart
 STRENGTHS = 5
 LARGE = 64  # pixels a side, from which ImageNet-C's severities are taken
 
-_SEVERITIES = {  # for small images, for large ones
+# For small images, for large ones. Runs that keep no record were made with this table: to change
+# one of them, make another table, and leave this one as it is.
+_FIRST_SEVERITIES: dict[str, tuple[tuple[float, ...], tuple[float, ...]]] = {
     "gaussian_noise": ((0.04, 0.06, 0.08, 0.09, 0.10), (0.08, 0.12, 0.18, 0.26, 0.38)),  # deviation, of 1
     "gaussian_blur": ((0.4, 0.6, 0.7, 0.8, 1), (1, 2, 3, 4, 6)),  # deviation in pixels
     "brightness": ((0.05, 0.1, 0.15, 0.2, 0.3), (0.1, 0.2, 0.3, 0.4, 0.5)),  # added to the value, of 1
@@ -31,16 +35,44 @@ _SEVERITIES = {  # for small images, for large ones
     "shift": ((1 / 16, 2 / 16, 3 / 16, 4 / 16, 5 / 16),) * 2,  # of the side
     "rotation": ((5, 10, 15, 20, 30),) * 2,  # degrees
 }
+_SEVERITIES = _FIRST_SEVERITIES
 NAMES = tuple(_SEVERITIES)
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How images were made worse: only what was made by equal recipes is compared.
+
+    severities : for each of the names those of its strengths. version : of the code.
+    """
+
+    names: tuple[str, ...]
+    severities: tuple[tuple[float, ...], ...]
+    version: int
+
+
+def recipe(height: int, width: int) -> Recipe:
+    """Return how images of this size are made worse."""
+    large = min(height, width) >= LARGE
+    return Recipe(NAMES, tuple(_SEVERITIES[name][large] for name in NAMES), VERSION)
+
+
+def first_recipe(names: Sequence[str], height: int, width: int) -> Recipe:
+    """Return how images were made worse before runs kept a record of that.
+
+    Raises KeyError for unknown names.
+    """
+    large = min(height, width) >= LARGE
+    return Recipe(tuple(names), tuple(_FIRST_SEVERITIES[name][large] for name in names), 1)
 
 
 def corrupt(images: Pixels, name: str, strength: int, seed: int = 0) -> Pixels:
     """Return the images `(N, height, width, channels)` made worse in a strength from 1 to 5.
 
-    What is drawn at random depends on seed, corruption and strength alone. Raises KeyError for an unknown name.
+    What is drawn at random depends on seed, corruption and strength alone. Raises ValueError for an
+    unknown name.
     """
-    large = min(images.shape[1:3]) >= LARGE
-    severity = _SEVERITIES[name][large][strength - 1]
+    severity = recipe(*images.shape[1:3]).severities[NAMES.index(name)][strength - 1]
     draw = np.random.default_rng([seed, NAMES.index(name), strength])
     return _CORRUPTIONS[name](images, severity, draw)
 

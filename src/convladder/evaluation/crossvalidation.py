@@ -80,7 +80,7 @@ def compare(
     seeds: Mapping[str, Sequence[int]],
     family: int | None = None,
     *,
-    folds: Folds,
+    folds: Folds | Mapping[str, Folds],
 ) -> list[Difference]:
     """Compare as `statistics.compare` does, by the differences of the folds.
 
@@ -89,13 +89,18 @@ def compare(
     image nor folds that tie are certain. With one fold nothing can be claimed; with two hardly anything, as one
     degree of freedom asks for a difference of 13 times its standard error, and for more in a family.
 
+    `folds` are of each image; where not all rungs were tested on the same, for each of its own.
+
     Raises
     ------
     ValueError
         There are not as many folds named as images were tested.
     """
     family = family or len(questions)
-    found = [_difference(rungs[left], rungs[right], folds, family) for left, right in questions]
+    found = [
+        _difference(rungs[left], rungs[right], folds[left] if isinstance(folds, Mapping) else folds, family)
+        for left, right in questions
+    ]
     return statistics.correlate_seeds(statistics.judge(found, family), rungs, questions, seeds)
 
 

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convladder.evaluation import statistics
+from convladder.evaluation.corruptions import Recipe
 from convladder.evaluation.statistics import Correct, Estimate
 
 Shares = NDArray[np.float64]
@@ -21,12 +22,13 @@ Shares = NDArray[np.float64]
 class Corrupted:
     """Which test images one network predicts rightly after they were corrupted.
 
-    rows : of the test predictions, `(N,)`. correct : `(corruptions, strengths, N)`, in the order of `names`.
+    rows : of the test predictions, `(N,)`. correct : `(corruptions, strengths, N)`, in the order of
+    the recipe. recipe : how they were made worse.
     """
 
-    names: tuple[str, ...]
     rows: NDArray[np.int64]
     correct: NDArray[np.bool_]
+    recipe: Recipe
 
     def by_image(self) -> Shares:
         """Return for each image the share of its corrupted forms that are predicted rightly, `(N,)`."""
@@ -54,12 +56,12 @@ def measure(
 ) -> Robustness:
     """Measure a rung on the corrupted images of each seed; `clean` is `(seeds, N)`, for the same images.
 
-    `estimate` gives the interval of `(seeds, N)`.
+    All were corrupted by one recipe. `estimate` gives the interval of `(seeds, N)`.
     """
     correct = np.stack([seed.correct for seed in seeds])  # (seeds, corruptions, strengths, N)
     unharmed = estimate(clean)
     curves = {
         name: (unharmed, *(estimate(correct[:, place, level]) for level in range(correct.shape[2])))
-        for place, name in enumerate(seeds[0].names)
+        for place, name in enumerate(seeds[0].recipe.names)
     }
     return Robustness(curves, estimate(correct.mean(axis=(1, 2))), unharmed)

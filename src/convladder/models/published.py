@@ -81,8 +81,10 @@ def _telling(folder: Path, megabytes: float, emit: Callable[[str], None]) -> Ite
 
     def tell() -> None:
         while not done.wait(TELL_SECONDS):
-            sizes = [path.stat().st_size for path in folder.glob("*.h5") if path.stat().st_mtime >= began]
-            emit(f"{sum(sizes) / 1e6:.0f} of some {megabytes:.0f} MB")
+            with contextlib.suppress(FileNotFoundError):  # one got its name, or was removed, just now
+                found = [path.stat() for path in folder.glob("*.h5")]
+                size = sum(each.st_size for each in found if each.st_mtime >= began)
+                emit(f"{size / 1e6:.0f} of some {megabytes:.0f} MB")
 
     teller = threading.Thread(target=tell, daemon=True)
     teller.start()

@@ -82,7 +82,6 @@ def write_comparison(comparison: Comparison, folder: Path) -> Path:
         images=standings[reference].accuracy.images,
         signs=plots.VERDICT_SIGNS,
         chart=pictures.add("comparison", plots.draw_standings(list(standings.values()), comparison.claims)),
-        robustness=found,
         bearing={
             name: pictures.add_grid(f"robustness-{number}", plots.draw_robustness(own, found[reference]))
             for number, (name, own) in enumerate(found.items())

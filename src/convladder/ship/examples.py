@@ -94,9 +94,8 @@ def probabilities(pixels):
     return model.predict(np.float32(pixels)[None], verbose=0)[0]
 ''',
 }
-_SILENT = 'import os\nos.environ["ORT_DISABLE_TELEMETRY"] = "1"  # without it ONNX Runtime reports to its maker'
 _IMPORTS = {
-    "onnx": ("onnxruntime", f"{_SILENT}\nimport onnxruntime"),
+    "onnx": ("onnxruntime", "import onnxruntime"),
     "litert": ("ai-edge-litert", "from ai_edge_litert.interpreter import Interpreter"),
     "savedmodel": ("tensorflow", "import tensorflow as tf"),
     "keras": ("keras tensorflow", "import keras"),

@@ -87,6 +87,7 @@ def fit(
         if backbone is not None:
             networks.take(trained, model, backbone)
             networks.take(network, model, backbone)
+            backbone = None  # the networks have its weights: they need not be held twice
         averaged = None if network is trained else network
         training = Training(experiment, dataset, network, _phases(experiment, dataset, trained, averaged))
         training.run(partial(_tell, on_epoch, experiment, dataset), keeper or Keeper())

@@ -42,7 +42,8 @@ class CheckpointKeeper(Keeper):
     """Keeps the checkpoints of a training in a folder, and its history beside them for people to read.
 
     every : seconds between checkpoints within an epoch. asked_to_stop : whether training should end now.
-    damaged : the names of checkpoints that were newer than the newest whole one.
+    damaged : the names of checkpoints that were newer than the newest whole one. seconds_before : of
+    training that went before, as far as they were kept.
     """
 
     def __init__(self, folder: Path, *, every: float, asked_to_stop: Callable[[], bool] = lambda: False) -> None:
@@ -51,6 +52,7 @@ class CheckpointKeeper(Keeper):
         self._found, damaged = checkpoint.read_newest(folder)
         self._kept = self._found.name if self._found else None
         self.damaged = [path.name for path in damaged]
+        self.seconds_before = _seconds_of(self._found)
 
     def put_damaged_aside(self) -> None:
         """Give checkpoints that are damaged other names, once it is written down which they are."""
@@ -59,14 +61,6 @@ class CheckpointKeeper(Keeper):
 
     def newest(self) -> Checkpoint | None:
         return self._found
-
-    @property
-    def seconds_before(self) -> float:
-        """The seconds of training that went before, as far as they were kept."""
-        if self._found is None:
-            return 0.0
-        course = self._found.course
-        return float(course["seconds"] + sum(row["train_seconds"] for row in course["history"]))
 
     def after_call(self, snapshot: Snapshot) -> None:
         if self._asked_to_stop():
@@ -82,6 +76,7 @@ class CheckpointKeeper(Keeper):
     def keep(self, snapshot: Snapshot) -> None:
         started = time.monotonic()
         taken = snapshot()
+        self._found = None  # training is past it: its tensors are not held until the end
         if taken.name != self._kept and taken.is_finite:
             checkpoint.write(self._folder, taken)
             if taken.epoch:
@@ -97,3 +92,10 @@ class CheckpointKeeper(Keeper):
 
     def _waited(self) -> float:
         return time.monotonic() - self._last
+
+
+def _seconds_of(found: Checkpoint | None) -> float:
+    """Return the seconds of training that a checkpoint tells of."""
+    if found is None:
+        return 0.0
+    return float(found.course["seconds"] + sum(row["train_seconds"] for row in found.course["history"]))

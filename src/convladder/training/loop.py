@@ -54,9 +54,7 @@ class Training:
 
         Raises Stopped where the keeper says so, TrainingError where the loss is no number any more.
         """
-        kept = keeper.newest()
-        if kept:
-            self._go_on_from(kept)
+        self._go_on_from(keeper.newest())
         while not self.course.is_over(self.experiment.train):
             if self.course.trained is None:
                 self._train_epoch(keeper)
@@ -77,8 +75,10 @@ class Training:
         best = {f"best/{number}": weights for number, weights in enumerate(self.best)}
         return Checkpoint(self.course.to_json(), tensors | best)
 
-    def _go_on_from(self, checkpoint: Checkpoint) -> None:
-        """Be where the checkpoint was taken."""
+    def _go_on_from(self, checkpoint: Checkpoint | None) -> None:
+        """Be where the checkpoint was taken, if there is one; it is held no longer than here."""
+        if checkpoint is None:
+            return
         self.course = Course(**checkpoint.course)
         self._begin_phase()
         variables = self.steps.variables()

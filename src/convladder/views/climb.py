@@ -10,6 +10,7 @@ import pandas as pd
 
 from convladder import readings
 from convladder.errors import RunError
+from convladder.pooling import measure_robustness
 from convladder.results import Results
 from convladder.views.figures import new_figure
 from convladder.views.run import Metric, Run
@@ -70,19 +71,25 @@ class Climb(Results):
         return plots.draw_curves(self.runs(rung), metric, ax or new_figure())
 
     def robustness(self, rung: str) -> pd.DataFrame:
-        """Return a rung's accuracy under each corruption: a row for each of its strengths, 0 being none at all."""
+        """Return a rung's accuracy under each corruption: a row for each of its strengths.
+
+        A strength of 0 is none at all.
+        Raises RunError where the images of its seeds were not made worse in one way.
+        """
         self.runs(rung)
-        return robustness_table(self.lineup.robustness[rung])
+        return robustness_table(measure_robustness(self.lineup.pooled[rung]))
 
     def plot_robustness(self, rung: str) -> Grid:
         """Draw a rung's accuracy over the strength of each corruption, beside its parent's in grey.
 
-        The parent is left out where its images have another size or number of channels.
+        The parent is left out where its images have another size or number of channels, or were made worse in
+        another way. Raises RunError where those of the rung's seeds were not made worse in one way.
         """
         from convladder.report import plots
 
         self.runs(rung)
-        return plots.draw_robustness(self.lineup.robustness[rung], self.parent_robustness(rung), new_figure())
+        own = measure_robustness(self.lineup.pooled[rung])
+        return plots.draw_robustness(own, self.parent_robustness(rung), new_figure())
 
     def table(self) -> pd.DataFrame:
         """Return a row a rung, as people read it; `summary_table` has every figure in full."""
