@@ -80,7 +80,7 @@ def test_a_climb_leaves_what_the_design_says(climbed: Path) -> None:
     one = ("ladder", "confusion", "samples", "reliability", "heat", "filters", "features")
     plots |= {f"plots/{name}.png" for name in one}
     top = {"climb.json", "ladder.json", "results.csv", "summary.csv", "report.html"}
-    assert files_of(climbed) - {".lock"} == trials | plots | top
+    assert files_of(climbed) - {".convladder-lock"} == trials | plots | top
     printed = (climbed.parent / "stdout").read_text()
     assert "max-pooling" in printed
     assert printed.strip().endswith("report: first/report.html")
@@ -374,7 +374,7 @@ def test_a_folder_that_is_no_run_is_refused_before_training(tmp_path: Path) -> N
     done = convladder(
         "train", "digits", "--limit", "200", "--epochs", "1", "--out", "keep", cwd=tmp_path, status=2
     )
-    assert "keep is there already and is not a finished run" in done.stderr
+    assert "keep is there already and holds files that are not convladder's, such as notes.txt" in done.stderr
     assert files_of(tmp_path) == {"keep/notes.txt"}
 
 
