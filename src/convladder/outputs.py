@@ -47,8 +47,6 @@ def check(folder: Path, kind: Kind | None, source: str | None = None) -> None:
     """
     if source is not None:
         folders.check_outside(folder, source)
-    if folder.is_file():
-        raise RunError(f"cannot write to {folder} (it is a file): choose another place with --out")
     found = kind_of(folder)
     if found and found == kind:
         return
@@ -206,11 +204,11 @@ def _refuse_others(folder: Path, others: Iterator[Path]) -> None:
 
 
 def _entries(folder: Path) -> list[Path]:
-    """Return what lies in a folder, if there is one. Raises RunError where that cannot be seen."""
+    """Return what lies in a folder, if there is one. Raises RunError where it is none, or cannot be read."""
     try:
-        return list(folder.iterdir()) if folder.is_dir() else []
+        return list(folder.iterdir()) if folder.exists() else []
     except OSError as error:
-        raise RunError(f"cannot read {folder} ({error.strerror}): choose another place with --out") from None
+        raise RunError(f"cannot write to {folder} ({error.strerror}): choose another place with --out") from None
 
 
 def _is_page(path: Path) -> bool:
