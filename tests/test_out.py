@@ -54,7 +54,11 @@ COMMANDS = {
 @pytest.mark.parametrize("words", COMMANDS.values(), ids=COMMANDS)
 @pytest.mark.parametrize("out", ["theirs", "theirs/", "./theirs/../theirs", "pets", "pets/new", ".", "linked"])
 def test_a_command_changes_nothing_in_a_folder_of_others(
-    words: list[str], out: str, place: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    words: list[str],
+    out: str,
+    place: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     (place / "linked").symlink_to(place / "theirs")
     before = snapshot(place)
@@ -109,7 +113,10 @@ def test_python_changes_nothing_in_a_folder_of_others(write: Callable[[], Any], 
         (["reproduce", "a", "--data", "pets", "--out", "half"], "half.unfinished is there already"),
         (["bundle", "a", "-o", "theirs/report.html"], "theirs/report.html is there already: name another with -o"),
         (["check", "pets", "--html", "theirs/index.html"], "theirs/index.html is there already and is not a page"),
-        (["train", "digits", "--out", "theirs/report.html"], "cannot write to theirs/report.html (Not a directory)"),
+        (
+            ["train", "digits", "--out", "theirs/report.html"],
+            "cannot write to theirs/report.html (Not a directory)",
+        ),
         (["tune", "digits", "--out", "theirs/report.html/x"], "cannot write to theirs/report.html/x"),
         (["check", "pets", "--html", "theirs"], "theirs is a folder: give the name of a file"),
         (["report", "theirs"], "theirs is not convladder's: its experiment.json is damaged, or another program's"),
