@@ -119,10 +119,27 @@ def test_the_same_command_gives_the_same_predictions_with_other_jobs_and_seeds_d
     assert len(contents) == 4
 
 
+LEFT = (".shared.tmp/part", ".climb.json.0123abcd.tmp", "trials/lenet5/.seed-2.0123abcd.tmp/model.json")
+OF_A_PERSON = {".idea.tmp/workspace.xml", "trials/.notes.tmp", "plots/.DS_Store", "notes.md"}
+
+
+def make_older(folder: Path) -> None:
+    """Give a climb the form that it had before there were format numbers and marks, with files of a person's."""
+    for path in [folder / "climb.json", *folder.glob("trials/*/*/experiment.json")]:
+        about = json.loads(path.read_text())
+        assert about.pop("format") == folders.FORMAT
+        path.write_text(json.dumps(about))
+    (folder / ".convladder-lock").rename(folder / ".lock")
+    for name in [*LEFT, *OF_A_PERSON]:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text("x")
+
+
 @pytest.mark.in_turn
-def test_finished_trials_are_never_trained_again(climbed: Path) -> None:
+def test_finished_trials_are_never_trained_again_also_of_a_climb_by_an_older_version(climbed: Path) -> None:
     work = climbed.parent / "more"
     shutil.copytree(climbed, work)
+    make_older(work)
     before = {path: path.stat().st_mtime_ns for path in work.glob("trials/*/seed-*/metrics.json")}
     more = [*SMALL, "--out", "more"]
     more[more.index("--seeds") + 1] = "3"
@@ -131,6 +148,8 @@ def test_finished_trials_are_never_trained_again(climbed: Path) -> None:
     after = {path: path.stat().st_mtime_ns for path in work.glob("trials/*/seed-*/metrics.json")}
     assert len(after) == 6
     assert before.items() <= after.items()
+    assert files_of(work) & {*LEFT, *OF_A_PERSON} == OF_A_PERSON
+    assert json.loads((work / "climb.json").read_text())["format"] == folders.FORMAT
 
 
 @pytest.mark.in_turn

@@ -2,8 +2,8 @@
 
 What is our own is told by a JSON file of ours and by what that says, never by its name: anybody
 may have a `climb.json` or a `metrics.json`. It carries a format number; one from before there were
-numbers is known by its parts. Of these nobody else has all: the fingerprint of the data, and the
-version of convladder. All is checked before anything is locked, tried or written there.
+numbers is known by its parts, which nobody else has all: the fingerprint of the data, and where and
+by which command it was made. All is checked before anything is locked, tried or written there.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ _HOLDS: dict[Kind, dict[str, type]] = {  # beside `data` and `environment`, whic
     "climb": {"trials": list},
     "search": {"identity": str, "default": dict, "space": dict},
 }
+_ENVIRONMENT = {"time", "python", "system", "machine", "cores", "command", "versions"}
 _LADDER = {"name", "title", "about", "base", "rung"}
 _CHECKPOINT = re.compile(r"checkpoint-\d{4,}-\d{6,}\.json")
 _PAGE = b'<meta name="generator" content="convladder, format '
@@ -148,7 +149,7 @@ def _tells(path: Path, kind: Kind) -> bool:
         return False
     if not isinstance(data, dict) or not {"source", "fingerprint"} <= data.keys():
         return False
-    if not isinstance(environment, dict) or not _names_us(environment.get("versions")):
+    if not isinstance(environment, dict) or not _ENVIRONMENT <= environment.keys():
         return False
     number = about.get("format", 0)
     if type(number) is int and number > folders.FORMAT:
@@ -157,10 +158,6 @@ def _tells(path: Path, kind: Kind) -> bool:
             "update convladder, or choose another --out"
         )
     return type(number) is int
-
-
-def _names_us(versions: Any) -> bool:
-    return isinstance(versions, dict) and "convladder" in versions
 
 
 def _read(path: Path) -> Mapping[str, Any]:
