@@ -149,7 +149,7 @@ def _tells(path: Path, kind: Kind) -> bool:
         return False
     if not isinstance(data, dict) or not {"source", "fingerprint"} <= data.keys():
         return False
-    if not isinstance(environment, dict) or not _ENVIRONMENT <= environment.keys():
+    if not isinstance(environment, dict) or not environment.keys() >= _ENVIRONMENT:
         return False
     number = about.get("format", 0)
     if type(number) is int and number > folders.FORMAT:
