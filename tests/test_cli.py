@@ -78,7 +78,7 @@ def test_the_version_is_told() -> None:
         (["climb", "digits", "--rungs", ""], "--rungs names no rung"),
         (["climb", ""], "the name of the data is empty"),
         (["climb", "pair", "--out", "pair/out"], "lies inside the images"),
-        (["train", "pair", "--out", "pair"], "is not a finished run"),
+        (["train", "pair", "--out", "pair"], "lies inside the images"),
         (
             ["climb", "digits", "--epochs", "2", "--set", "train.epochs=3"],
             "is given twice: by --set, and by --epochs",

@@ -80,7 +80,7 @@ def test_a_climb_leaves_what_the_design_says(climbed: Path) -> None:
     one = ("ladder", "confusion", "samples", "reliability", "heat", "filters", "features")
     plots |= {f"plots/{name}.png" for name in one}
     top = {"climb.json", "ladder.json", "results.csv", "summary.csv", "report.html"}
-    assert files_of(climbed) - {".lock"} == trials | plots | top
+    assert files_of(climbed) - {".convladder-lock"} == trials | plots | top
     printed = (climbed.parent / "stdout").read_text()
     assert "max-pooling" in printed
     assert printed.strip().endswith("report: first/report.html")
@@ -119,10 +119,27 @@ def test_the_same_command_gives_the_same_predictions_with_other_jobs_and_seeds_d
     assert len(contents) == 4
 
 
+LEFT = (".shared.tmp/part", ".climb.json.0123abcd.tmp", "trials/lenet5/.seed-2.0123abcd.tmp/model.json")
+OF_A_PERSON = {".idea.tmp/workspace.xml", "trials/.notes.tmp", "plots/.DS_Store", "notes.md"}
+
+
+def make_older(folder: Path) -> None:
+    """Give a climb the form that it had before there were format numbers and marks, with files of a person's."""
+    for path in [folder / "climb.json", *folder.glob("trials/*/*/experiment.json")]:
+        about = json.loads(path.read_text())
+        assert about.pop("format") == folders.FORMAT
+        path.write_text(json.dumps(about))
+    (folder / ".convladder-lock").rename(folder / ".lock")
+    for name in [*LEFT, *OF_A_PERSON]:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text("x")
+
+
 @pytest.mark.in_turn
-def test_finished_trials_are_never_trained_again(climbed: Path) -> None:
+def test_finished_trials_are_never_trained_again_also_of_a_climb_by_an_older_version(climbed: Path) -> None:
     work = climbed.parent / "more"
     shutil.copytree(climbed, work)
+    make_older(work)
     before = {path: path.stat().st_mtime_ns for path in work.glob("trials/*/seed-*/metrics.json")}
     more = [*SMALL, "--out", "more"]
     more[more.index("--seeds") + 1] = "3"
@@ -131,6 +148,8 @@ def test_finished_trials_are_never_trained_again(climbed: Path) -> None:
     after = {path: path.stat().st_mtime_ns for path in work.glob("trials/*/seed-*/metrics.json")}
     assert len(after) == 6
     assert before.items() <= after.items()
+    assert files_of(work) & {*LEFT, *OF_A_PERSON} == OF_A_PERSON
+    assert json.loads((work / "climb.json").read_text())["format"] == folders.FORMAT
 
 
 @pytest.mark.in_turn
@@ -374,7 +393,7 @@ def test_a_folder_that_is_no_run_is_refused_before_training(tmp_path: Path) -> N
     done = convladder(
         "train", "digits", "--limit", "200", "--epochs", "1", "--out", "keep", cwd=tmp_path, status=2
     )
-    assert "keep is there already and is not a finished run" in done.stderr
+    assert "keep is there already and holds files that are not convladder's, such as notes.txt" in done.stderr
     assert files_of(tmp_path) == {"keep/notes.txt"}
 
 

@@ -24,18 +24,40 @@ def test_a_folder_appears_whole_or_not_at_all(tmp_path: Path) -> None:
 
 
 def test_leftovers_of_a_killed_process_are_removed(tmp_path: Path) -> None:
-    (tmp_path / "trials" / ".seed-0.12ab.tmp").mkdir(parents=True)
-    (tmp_path / ".climb.json.12ab.tmp").touch()
-    (tmp_path / "climb.json").touch()
-    files.remove_leftovers(tmp_path)
-    assert {path.name for path in tmp_path.rglob("*")} == {"trials", "climb.json"}
+    left = [".convladder-climb.json.0123abcd.tmp", ".climb.json.0123abcd.tmp", ".shared.tmp"]
+    kept = [".idea.tmp", ".seed-0.tmp", ".notes.0123abcd.tmp", ".convladder-lock", "climb.json"]
+    for name in left + kept:
+        (tmp_path / name).touch()
+    (tmp_path / ".convladder-seed-0.0123abcd.tmp" / "plots").mkdir(parents=True)
+    (tmp_path / "inside").mkdir()
+    (tmp_path / "inside" / left[0]).touch()
+    files.remove_leftovers(tmp_path, tmp_path / "nowhere")
+    assert {path.name for path in tmp_path.iterdir()} == {*kept, "inside"}
+    assert [path.name for path in (tmp_path / "inside").iterdir()] == left[:1]
+
+
+def test_a_leftover_that_is_a_link_is_removed_and_not_what_it_leads_to(tmp_path: Path) -> None:
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine/notes.txt").touch()
+    (tmp_path / "climb").mkdir()
+    (tmp_path / "climb/.convladder-plots.0123abcd.tmp").symlink_to(tmp_path / "mine")
+    files.remove_leftovers(tmp_path / "climb")
+    assert list((tmp_path / "climb").iterdir()) == []
+    assert (tmp_path / "mine/notes.txt").exists()
+
+
+@pytest.mark.parametrize("name", ["\u732b" * 80, "a" * 240, "caf\udce9" * 30])
+def test_a_name_that_is_as_long_as_names_can_be_is_written(tmp_path: Path, name: str) -> None:
+    files.write_text(tmp_path / name, "x")
+    assert [path.name for path in tmp_path.iterdir()] == [name]
 
 
 def test_leftovers_of_one_place_are_not_those_of_its_neighbours(tmp_path: Path) -> None:
-    (tmp_path / ".lr0.0123abcd.tmp").mkdir()
-    (tmp_path / ".lr0.1.0123abcd.tmp").mkdir()
+    others = [".convladder-lr0.1.0123abcd.tmp", ".lr0.0123abcd.tmp"]
+    for name in [".convladder-lr0.0123abcd.tmp", *others]:
+        (tmp_path / name).mkdir()
     files.remove_leftovers_of(tmp_path / "lr0")
-    assert [path.name for path in tmp_path.iterdir()] == [".lr0.1.0123abcd.tmp"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == others
 
 
 def test_a_disk_that_cannot_be_synced_keeps_no_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -24,9 +24,9 @@ from convladder.training import checkpoint
 from convladder.trial import Trial, run_trial
 
 FULL = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-COURTESIES = ("lock", ".history.csv")  # a lock's file, who holds it, the history so far: done without, if need be
+COURTESIES = ("lock", "-history.csv")  # a lock's file, who holds it, the history so far: done without, if need be
 
-TEMPORARY = re.compile(r"^\.|\.[0-9a-f]{8}\.tmp$")  # what a name has until its file is whole
+TEMPORARY = re.compile(r"^\.convladder-|\.[0-9a-f]{8}\.tmp$")  # what a name has until its file is whole
 FILES_OF_A_RUN = {
     *("experiment.json", "history.csv", "metrics.json", "model.json", "predictions.csv", "card.md"),
     *(runs.SPLITS, runs.WEIGHTS, runs.SAMPLES, runs.FEATURES, runs.CORRUPTED),

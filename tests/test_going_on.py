@@ -387,7 +387,7 @@ def test_what_changed_on_the_way_is_on_the_card_and_versions_count_as_mixed(begu
 def test_what_is_being_written_is_no_run_yet(begun: tuple[Trial, Path]) -> None:
     trial, folder = begun
     run_trial(trial, folder, "pytest", print)
-    folder.rename(folder.with_name(".run.0123abcd.tmp"))
+    folder.rename(folder.with_name(".convladder-run.0123abcd.tmp"))
     assert folders.finished_inside(folder.parent) == []
 
 

@@ -251,7 +251,7 @@ def test_what_cannot_be_searched_is_said_at_once(
 
 def test_a_folder_of_something_else_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("mine")
-    with pytest.raises(RunError, match="is there already and holds no search"):
+    with pytest.raises(RunError, match="is there already and holds files that are not convladder's"):
         cl.tune("digits", trials=1, changes={"data.limit": 300}, out=tmp_path, quiet=True)
     assert (tmp_path / "notes.txt").read_text() == "mine"
 

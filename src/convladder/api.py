@@ -23,6 +23,7 @@ from convladder import (
     intake,
     lineage,
     locks,
+    outputs,
     progress,
     reproduction,
     resuming,
@@ -185,14 +186,13 @@ def train(
     if parallel.process_id:
         raise ExperimentError(f"process 0 trains, and process {parallel.process_id} calls assist")
     intake.check_counts(threads=threads)
+    outputs.check_at_start(out, "run", intake.name_of(data), "runs")
+    if out:
+        locks.check_unlocked(folders.unfinished(Path(out)))
     tracking = Tracking(tensorboard, mlflow)
     given = intake.changes_of(epochs, changes) | {"seed": seed}
     begun = intake.Start(data, rung, ladder, pretrained, weights)
     name, experiment = begun.experiment(given, parallel, reporter.say)
-    if out:
-        folders.check_free(Path(out))
-        folders.check_outside(Path(out), experiment.data.source)
-        locks.check_unlocked(folders.unfinished(Path(out)))
     dataset = intake.loader(data, allow_rejects, reporter)(experiment.data)
     dataset = lineage.check_unseen(experiment.model, dataset, reporter.say)
     trial = Trial(name, experiment.replace(dataset.settled()), dataset, parallel=parallel)
@@ -203,8 +203,10 @@ def train(
             "--allow-changed found no unfinished run of this under runs/: say with --out which is meant"
         )
     folder = found or folders.new_folder("runs", dataset.bank.source)
-    folders.check_outside(folder, experiment.data.source)
+    outputs.check_run(folder, experiment.data.source)
     events = folder.with_name(f"{folder.name}.tensorboard")
+    if tensorboard:
+        outputs.check_event_folder(events)
     trackers = tracking.trackers(folder, events, {trial.key: trial.experiment}, lambda key: folder)
     with (
         intake.going_on(reporter, folders.unfinished(folder), fresh, run=folder),
@@ -318,6 +320,9 @@ def climb(
     """
     reporter = progress.reporter(quiet=quiet)
     backend.chosen()
+    outputs.check_at_start(out, "climb", intake.name_of(data), "climbs")
+    if out:
+        locks.check_unlocked(Path(out))
     chosen = intake.ladder_of(ladder, pretrained)
     intake.check_counts(seeds=seeds, jobs=jobs)
     if cluster:
@@ -332,19 +337,17 @@ def climb(
     settings |= {} if folds is None else {"data.folds": folds}
     intake.check_data(settings)
     seeds = seeds or (1 if settings.get("data.folds") else SEEDS)
-    if out:
-        locks.check_unlocked(Path(out))
     load, seed_range = intake.loader(data, allow_rejects, reporter), range(seed, seed + seeds)
     intake.check_seeds(seed, seeds)
     plan = climbing.make_plan(chosen, seed_range, settings, load, reporter.say)
     source = settings["data.source"]
-    earlier = climbing.find_climb(Path("climbs"), plan) if out is None and not fresh else out
+    earlier = climbing.find_climb(Path("climbs"), plan) if not out and not fresh else out
     if allow_changed and not earlier:
         raise RunError(
             "--allow-changed found no climb of these trials under climbs/: say with --out which is meant"
         )
     folder = Path(earlier) if earlier else folders.new_folder("climbs", source)
-    folders.check_outside(folder, source)
+    outputs.check(folder, "climb", source)
     finished = climbing.count_finished(plan, folder)
     if finished:
         reporter.say(f"{finished} of {len(plan.trials)} trials are finished already in {folder}")
@@ -401,6 +404,8 @@ def reproduce(
     if first.experiment.data.source == memory.NAME and not isinstance(data, Dataset):
         raise ExperimentError("the run was made of images in memory: give them, as load returns them, as data")
     where = {} if data is None else {"data.source": str(data)}
+    if out:
+        outputs.check_run(Path(out), first.experiment.data.source if data is None else intake.name_of(data))
     dataset = (
         data
         if isinstance(data, Dataset)

@@ -11,7 +11,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, assert_never
 
-from convladder import backbones, files, folders, lineage, locks, provenance, resuming, runs, signals
+from convladder import backbones, files, folders, lineage, locks, outputs, provenance, resuming, runs, signals
 from convladder.config import Data, Experiment, Train
 from convladder.data.dataset import Dataset
 from convladder.engines import Engine
@@ -128,10 +128,11 @@ def climb(
     ClusterError
         The engine is a cluster, and has lost all of its nodes.
     """
+    outputs.check(folder, "climb")
     with locks.locked(folder):
         missing = missing_trials(plan, folder, how)
         earlier = _earlier_trials(plan, folder)
-        files.remove_leftovers(folder)
+        _remove_leftovers(folder)
         weights = _weigh(missing)
         on_weights(weights)
         for trial in missing:
@@ -157,10 +158,10 @@ def train_one(trial: Trial, folder: Path, *, threads: int | None, how: HowToGoOn
     ConvladderError
         The trial failed: what it raised, or TrainingError where its process died.
     """
+    outputs.check_run(folder)
     unfinished = folders.unfinished(folder)
     try:
         with locks.locked(unfinished):
-            folders.check_free(folder)
             if folders.is_finished(folder):
                 if how.fresh:
                     raise RunError(f"{folder} is finished: to start over, remove it or choose another --out")
@@ -213,7 +214,7 @@ def missing_trials(plan: Plan, folder: Path, how: HowToGoOn) -> list[Trial]:
     missing = []
     for trial in plan.trials:
         place = folders.trial_folder(folder, trial.key)
-        folders.check_free(place)
+        outputs.check_run(place)
         if folders.is_finished(place):
             resuming.take_finished(runs.Run(place), trial)
         else:
@@ -271,6 +272,7 @@ def _describe(plan: Plan, folder: Path, earlier: list[TrialKey], engine: Engine,
     kept = not trains and folders.is_climb(folder)
     environment = files.read_json(folder / "climb.json")["environment"] if kept else engine.environment()
     description = {
+        "format": folders.FORMAT,
         "identity": plan.identity,
         "trials": [list(key) for key in trials],
         "data": plan.dataset.provenance(),
@@ -279,10 +281,16 @@ def _describe(plan: Plan, folder: Path, earlier: list[TrialKey], engine: Engine,
     files.write_json(folder / "climb.json", description)
 
 
+def _remove_leftovers(folder: Path) -> None:
+    """Remove what a killed climb has left half-written, where climbs write; other folders inside are not ours."""
+    trials = folder / "trials"
+    files.remove_leftovers(folder, folder / "plots", *trials.glob("*"), *trials.glob(f"*/*{folders.UNFINISHED}"))
+
+
 @contextlib.contextmanager
 def _shared_folder(folder: Path) -> Iterator[Path]:
     """Yield a folder for what trials share; where this is killed, the next climb removes it as a leftover."""
-    shared = folder / ".shared.tmp"
+    shared = folder / f"{files.MARK}shared.tmp"
     shared.mkdir()
     try:
         yield shared

@@ -8,7 +8,6 @@ node once, in pieces. A trial that is lost with its node goes on elsewhere, from
 from __future__ import annotations
 
 import hashlib
-import shutil
 import threading
 import time
 from collections import Counter
@@ -20,7 +19,7 @@ from typing import Any, cast
 
 import numpy as np
 
-from convladder import backbones, folders, locks, node, worker
+from convladder import backbones, folders, locks, node, outputs, worker
 from convladder.config import Model
 from convladder.connecting import Connection, Versions
 from convladder.data.sending import BUSY, WANTED, Waybill, pieces
@@ -209,7 +208,7 @@ class _NodeLane(Lane):
         _, folder, *_ = task.arguments
         unfinished = folders.unfinished(folder)
         try:
-            with locks.locked(unfinished, ".training-lock", wait=ORPHAN_SECONDS):
+            with locks.locked(unfinished, locks.TRAINING, wait=ORPHAN_SECONDS):
                 event: Outcome | None = self._train(task)
         except self._losses as error:
             self._leave()
@@ -220,7 +219,7 @@ class _NodeLane(Lane):
             self._leave()  # what goes on there is of no use any more
             event = Failed(task.key, *worker.describe(error))
         if isinstance(event, Finished) and folders.is_finished(folder):  # a candidate's stays until it is told
-            shutil.rmtree(unfinished, ignore_errors=True)
+            outputs.remove_unfinished(unfinished)
         if event is not None:
             self._events.put(event)
 

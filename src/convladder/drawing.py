@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -10,7 +9,7 @@ from pathlib import Path
 import optuna
 from optuna.trial import FrozenTrial, TrialState
 
-from convladder import files, folders, journal, provenance
+from convladder import files, folders, journal, outputs, provenance
 from convladder.candidate import HISTORY, run_candidate
 from convladder.errors import ExperimentError, RunError
 from convladder.folders import TrialKey
@@ -64,7 +63,7 @@ class Drawing:
         for name in (HISTORY, folders.ABOUT):
             if (unfinished / name).exists() and not (place / name).exists():
                 files.write_bytes(place / name, (unfinished / name).read_bytes())
-        shutil.rmtree(unfinished, ignore_errors=True)
+        outputs.remove_unfinished(unfinished)
 
     @cached_property
     def _command(self) -> str:

@@ -6,7 +6,7 @@ import contextlib
 from dataclasses import replace
 from pathlib import Path
 
-from convladder import folders, intake, progress, reproduction
+from convladder import folders, intake, outputs, progress, reproduction
 from convladder.bundle.reading import SUFFIX, Bundle
 from convladder.config import Data
 from convladder.data import opening
@@ -67,12 +67,15 @@ def export(
         raise ExperimentError(
             "a bundle does not know where its images are: give --data, the images it was trained with"
         )
+    if out:
+        _check_place(Path(out), run, data)
     bundle = (
         place if isinstance(place, Bundle) else Bundle(making.bundle_of(run.folder if run else Path(str(place))))
     )
     folder = Path(out) if out else Path(_name(bundle, run, kind, int8))
+    _check_place(folder, run, data)
     was_there = folder.is_dir()
-    folders.check_new(folder)
+    folders.check_writable(folder)
     try:
         sample = _sample(bundle, run, data, reporter)
         return exporting.export(bundle, kind, folder, sample, int8=int8, bound=bound)
@@ -80,6 +83,12 @@ def export(
         if not was_there:
             with contextlib.suppress(OSError):
                 folder.rmdir()  # where nothing came of it
+
+
+def _check_place(folder: Path, run: Run | None, data: str | Path | Dataset | None) -> None:
+    """Raise RunError where the export may not be put there: it is not empty, or among the images."""
+    source = run.experiment.data.source if run and data is None else intake.name_of(data or "")
+    outputs.check(folder, None, source)
 
 
 def _sample(

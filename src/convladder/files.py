@@ -7,13 +7,22 @@ import errno
 import glob
 import json
 import os
+import re
 import secrets
 import shutil
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+
+MARK = ".convladder-"  # with which the name begins of what is here for a moment, such as a lock or half a file
+
+_LONGEST = 100  # bytes of a name that its temporary neighbour has too: file systems take 255 in all
+_OLDER = re.compile(  # what was half written by versions that did not mark it: names of ours, and nobody else's
+    r"\.shared\.tmp|\.(?:(?:climb|ladder|tune|importances|experiment|metrics|model)\.json|card\.md|report\.html|"
+    r"(?:results|summary|candidates|history|predictions)\.csv|splits\.csv\.gz|seed-\d+|fold-\d+-seed-\d+|"
+    r"checkpoint-\d+-\d+\.(?:json|safetensors))\.[0-9a-f]{8}\.tmp"
+)
 
 
 def write_text(path: Path, text: str) -> None:
@@ -103,26 +112,28 @@ def settle(temporary: Path, path: Path, marker: str) -> None:
     sync_folder(path.parent)
 
 
-def remove_leftovers(folder: Path, older_than: float = 0) -> None:
-    """Remove what a killed process left half-written anywhere below a folder.
-
-    Give `older_than`, in seconds, where other processes may be at work in it.
-    """
-    for leftover in folder.rglob(".*.tmp"):
-        with contextlib.suppress(FileNotFoundError):
-            if time.time() - leftover.stat().st_mtime < older_than:
-                continue
-        _remove_any(leftover)
+def remove_leftovers(*folders: Path) -> None:
+    """Remove what a killed process of ours has left half-written in these folders, not in those below them."""
+    for folder in folders:
+        for path in folder.iterdir() if folder.is_dir() else ():
+            if is_temporary(path.name):
+                remove_any(path)
 
 
 def remove_leftovers_of(path: Path) -> None:
-    """Remove what a killed process left of a file or folder that it wrote at this place."""
-    for leftover in path.parent.glob(f".{glob.escape(path.name[:100])}.{'[0-9a-f]' * 8}.tmp"):
-        _remove_any(leftover)
+    """Remove what a killed process has left of a file or folder that it wrote at this place."""
+    for leftover in path.parent.glob(f"{glob.escape(_beginning(path))}{'[0-9a-f]' * 8}.tmp"):
+        remove_any(leftover)
 
 
-def _remove_any(path: Path) -> None:
-    if path.is_dir():
+def is_temporary(name: str) -> bool:
+    """Whether a name in a folder of ours is of something half written: it is marked, or an older one."""
+    return (name.startswith(MARK) and name.endswith(".tmp")) or _OLDER.fullmatch(name) is not None
+
+
+def remove_any(path: Path) -> None:
+    """Remove a file or a folder with all that is in it; of a link, the link."""
+    if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path, ignore_errors=True)
     else:
         path.unlink(missing_ok=True)
@@ -140,7 +151,12 @@ def _rename(source: Path, target: Path) -> None:
 
 
 def _neighbour(path: Path) -> Path:
-    return path.with_name(f".{path.name[:100]}.{secrets.token_hex(4)}.tmp")
+    return path.with_name(f"{_beginning(path)}{secrets.token_hex(4)}.tmp")
+
+
+def _beginning(path: Path) -> str:
+    name = path.name.encode("utf-8", errors="surrogateescape")[:_LONGEST]
+    return f"{MARK}{name.decode('utf-8', errors='ignore')}."
 
 
 def _sync(file: Path) -> None:

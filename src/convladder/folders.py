@@ -17,6 +17,8 @@ ABOUT = "experiment.json"
 MARKER = "metrics.json"  # the last file that a run needs
 UNFINISHED = ".unfinished"
 LONGEST_NAME = 120  # bytes of the data's name in that of a run
+FORMAT = 1  # of experiment.json, climb.json and tune.json, each of which says so; older ones have no number
+OLDER_LOCKS = (".lock", ".lock-holder", ".training-lock", ".training-lock-holder")  # before they had a mark
 
 
 def is_finished(folder: Path) -> bool:
@@ -135,7 +137,7 @@ def check_writable(folder: Path, option: str = "--out") -> None:
     """
     try:
         files.make_folder(folder)
-        probe = folder / f".write-test-{os.getpid()}"
+        probe = folder / f"{files.MARK}write-test-{os.getpid()}"
         probe.touch()
         probe.unlink()
     except OSError as error:
@@ -157,21 +159,8 @@ def check_file(path: Path) -> None:
 def check_outside(folder: Path, source: str) -> None:
     """Raise RunError where `folder` lies among the images: what is written there would be read as data."""
     data = Path(source).expanduser()
-    if data.is_dir() and folder.resolve().is_relative_to(data.resolve()):
+    if source and data.is_dir() and folder.resolve().is_relative_to(data.resolve()):
         raise RunError(f"{folder} lies inside the images ({data.resolve()}): choose a place outside with --out")
-
-
-def check_new(folder: Path) -> None:
-    """Make the folder. Raises RunError where it is there and not empty, or cannot be written."""
-    if folder.is_file() or (folder.is_dir() and any(folder.iterdir())):
-        raise RunError(f"{folder} is there already: choose another --out")
-    check_writable(folder)
-
-
-def check_free(folder: Path) -> None:
-    """Raise RunError where a run cannot be put at `folder`, before any work: something else is there."""
-    if folder.is_file() or (folder.is_dir() and any(folder.iterdir()) and not is_finished(folder)):
-        raise RunError(f"{folder} is there already and is not a finished run: remove it, or choose another --out")
 
 
 @contextlib.contextmanager

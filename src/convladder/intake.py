@@ -175,6 +175,11 @@ def data_settings(data: str | Path | Dataset) -> dict[str, Any]:
     return {"data.source": str(data)}
 
 
+def name_of(data: str | Path | Dataset) -> str:
+    """Return the name of the data, before they are opened: of a folder its path."""
+    return str(data_settings(data)["data.source"])
+
+
 def changes_of(epochs: int | None, changes: Mapping[str, Any] | None) -> dict[str, Any]:
     """Return all settings that are given. Raises ExperimentError where one is an argument of its own."""
     given = dict(changes or {})

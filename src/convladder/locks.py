@@ -14,10 +14,11 @@ from convladder import files, folders
 from convladder.errors import RunError
 
 MOMENT = 0.2  # seconds
+AT_WORK, TRAINING = f"{files.MARK}lock", f"{files.MARK}training-lock"  # of a command, and of who trains
 
 
 @contextlib.contextmanager
-def locked(folder: Path, name: str = ".lock", *, wait: float = MOMENT) -> Iterator[None]:
+def locked(folder: Path, name: str = AT_WORK, *, wait: float = MOMENT) -> Iterator[None]:
     """Keep other processes from working in a folder, which is made. Raises RunError where one does, and names it.
 
     The lock is the operating system's: it ends with the process that holds it, whatever ended that. `wait` is for
@@ -45,8 +46,8 @@ def locked(folder: Path, name: str = ".lock", *, wait: float = MOMENT) -> Iterat
 
 
 def check_unlocked(folder: Path) -> None:
-    """Raise RunError where another process is at work in the folder."""
-    if folder.is_dir():
+    """Raise RunError where another process is at work in the folder. Nothing is made there."""
+    if (folder / AT_WORK).exists():
         with locked(folder):
             pass
 

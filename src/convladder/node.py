@@ -11,6 +11,7 @@ import contextlib
 import os
 import platform
 import queue
+import re
 import secrets
 import shutil
 import sys
@@ -153,8 +154,17 @@ def _places() -> Path:
 def remove_abandoned() -> None:
     """Remove what hosts that were killed have left on this machine."""
     for lock in _places().glob(f"*/{LOCK}"):
+        if not _is_place(lock.parent):
+            continue
         with contextlib.suppress(Timeout, OSError), FileLock(lock, timeout=0):
             shutil.rmtree(lock.parent, ignore_errors=True)
+
+
+def _is_place(folder: Path) -> bool:
+    """Whether an errand made a folder: it has 16 hexadecimal digits for a name, and nothing else in it."""
+    made = {LOCK, "run", f"run{folders.UNFINISHED}"}
+    named = re.fullmatch("[0-9a-f]{16}", folder.name) is not None
+    return named and all(path.name in made or files.is_temporary(path.name) for path in folder.iterdir())
 
 
 class Host:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import re
 from collections.abc import Callable, Iterator
 from importlib import metadata
 from pathlib import Path
@@ -86,8 +87,29 @@ def _alone(index: Path, say_so: Callable[[], None]) -> Iterator[None]:
 def clear() -> None:
     """Delete the published weights that are kept in the cache; they are fetched again when needed."""
     folder = kept_weights.folder()
-    for path in [*folder.glob("*.json"), *folder.glob("*.safetensors"), *folder.glob("*.lock")]:
-        files.remove(path)
+    for path in folder.iterdir() if folder.is_dir() else ():
+        if _is_ours(path):
+            files.remove(path)
+
+
+def _is_ours(path: Path) -> bool:
+    """Whether a file in this folder is of kept weights: a person may have others where the cache is."""
+    if path.is_dir():
+        return False
+    name, suffix = path.stem, path.suffix
+    if suffix == ".safetensors":
+        return re.fullmatch(r"[0-9a-f]{64}", name) is not None
+    if re.sub("-[0-9a-f]{16}$", "", name) in FAMILIES:
+        return suffix == ".lock" or (suffix == ".json" and _says_weights(path))
+    return files.is_temporary(path.name)
+
+
+def _says_weights(path: Path) -> bool:
+    try:
+        told = files.read_json(path)
+    except (OSError, ValueError):
+        return False
+    return isinstance(told, dict) and told.keys() == {"sha256", "format", "keras"}
 
 
 def _index(name: str, file: str | None) -> Path:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from convladder import backend, files, folders, locks, provenance, runs
+from convladder import backend, files, folders, locks, outputs, provenance, runs
 from convladder.config import Experiment, difference
 from convladder.data.bank import VERSION
 from convladder.errors import ConvladderError, RunError
@@ -69,10 +68,7 @@ class HowToGoOn:
     def clear(self, run_folder: Path) -> None:
         """Remove what lies unfinished of a run that is to begin anew: all but its locks."""
         if self.fresh:
-            # what it is of goes last, so that no checkpoint is without
-            inside = folders.unfinished(run_folder).glob("[!.]*")
-            for path in sorted(inside, key=lambda path: path.name == folders.ABOUT):
-                path.unlink(missing_ok=True)
+            outputs.clear_unfinished(folders.unfinished(run_folder))
 
 
 def take_finished(run: runs.Run, trial: Trial) -> None:
@@ -81,7 +77,7 @@ def take_finished(run: runs.Run, trial: Trial) -> None:
     Raises RunError where it is not of this trial.
     """
     check_finished(run, trial)
-    shutil.rmtree(folders.unfinished(run.folder), ignore_errors=True)
+    outputs.remove_unfinished(folders.unfinished(run.folder))
 
 
 def check_finished(run: runs.Run, trial: Trial) -> None:
@@ -118,7 +114,7 @@ def forget_if_empty(folder: Path) -> None:
     if folder.is_dir():
         with contextlib.suppress(RunError), locks.locked(folder):
             if not _checkpoints(folder):
-                shutil.rmtree(folder, ignore_errors=True)
+                outputs.remove_unfinished(folder)
 
 
 def _checkpoints(folder: Path) -> bool:

@@ -55,7 +55,8 @@ class Search:
         self._before = self._kept = float(self._study.user_attrs.get(SECONDS, 0.0))
         self._started: float | None = None
         self._faults = 0
-        files.remove_leftovers(folder)
+        candidates = folder / "candidates"
+        files.remove_leftovers(folder, folder / "plots", candidates, *candidates.glob("*"))
         if not self._study.get_trials(deepcopy=False):
             self._study.enqueue_trial(plan.space.nearest(plan.default.experiment))
         for trial in self.candidates.tried:

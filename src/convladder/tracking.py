@@ -6,6 +6,7 @@ import contextlib
 import logging
 import re
 import shlex
+import sqlite3
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -198,8 +199,21 @@ def _address(given: str) -> str:
         raise ExperimentError(
             f"{folder} holds plain files of MLflow's, which it keeps no more: give another folder"
         )
+    database = folder / "mlflow.db"
+    if database.exists() and not _is_of_mlflow(database):
+        raise ExperimentError(f"{database} is not a database of MLflow's: give another folder")
     folder.mkdir(parents=True, exist_ok=True)
-    return f"sqlite:///{folder / 'mlflow.db'}"
+    return f"sqlite:///{database}"
+
+
+def _is_of_mlflow(database: Path) -> bool:
+    """Whether a file is a database of MLflow's, or an empty one: it would add its tables to any other."""
+    try:
+        with contextlib.closing(sqlite3.connect(f"{database.as_uri()}?mode=ro", uri=True)) as opened:
+            tables = {name for (name,) in opened.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+    except sqlite3.Error:
+        return False
+    return not tables or "experiments" in tables
 
 
 def _to_look_at(uri: str) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -14,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from convladder import backbones, card, files, folders, insight, locks, provenance, runs, worker
+from convladder import backbones, card, files, folders, insight, locks, outputs, provenance, runs, worker
 from convladder.config import Augmentation, Experiment, Train, flatten
 from convladder.data.dataset import Dataset
 from convladder.data.images import Pixels
@@ -77,7 +76,7 @@ def run_trial(trial: Trial, folder: Path, command: str, emit: Emit) -> float:
         figures["seconds"] = round(time.perf_counter() - started + seconds_before, 3)
         files.write_json(new / folders.MARKER, figures)
         card.write(runs.Run(new))
-    shutil.rmtree(unfinished, ignore_errors=True)
+    outputs.remove_unfinished(unfinished)
     return float(figures["validation"]["accuracy"])
 
 
@@ -92,7 +91,7 @@ def trained(
     from convladder.training import backend
     from convladder.training.keeper import CheckpointKeeper
 
-    with locks.locked(unfinished, ".training-lock", wait=ORPHAN_SECONDS), backend.device_errors():
+    with locks.locked(unfinished, locks.TRAINING, wait=ORPHAN_SECONDS), backend.device_errors():
         keeper = CheckpointKeeper(
             unfinished, every=trial.experiment.train.checkpoint_seconds, asked_to_stop=_stops_alone(trial)
         )
@@ -159,6 +158,7 @@ def _begin(trial: Trial, unfinished: Path, keeper: CheckpointKeeper, command: st
     path, found = unfinished / folders.ABOUT, keeper.newest()
     environment = _environment(trial.parallel, command)
     about: dict[str, Any] = {
+        "format": folders.FORMAT,
         "rung": trial.rung,
         "experiment": trial.experiment.model_dump(),
         "data": trial.dataset.provenance(),

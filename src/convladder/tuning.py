@@ -21,6 +21,7 @@ from convladder import (
     intake,
     lineage,
     locks,
+    outputs,
     progress,
     provenance,
     resuming,
@@ -28,7 +29,7 @@ from convladder import (
 from convladder.climbing import Plan
 from convladder.config import Experiment, difference
 from convladder.engines import Engine, engine_at
-from convladder.errors import ExperimentError, RunError, SearchError
+from convladder.errors import ExperimentError, SearchError
 from convladder.ladder import Ladder, Rung
 from convladder.models import sizes
 from convladder.parallel import ALONE
@@ -116,6 +117,7 @@ def tune(
         raise ExperimentError(f"seconds is a time above 0; got {seconds!r}")
     if cluster:
         connecting.check_address(cluster)
+    outputs.check_at_start(out, "search", intake.name_of(data), "tunes")
     searched = _space(space, USUAL if pretrained is None else TRANSFER)
     given = intake.changes_of(epochs, changes)
     begun = intake.Start(data, rung, ladder, pretrained, weights)
@@ -133,9 +135,9 @@ def tune(
 
     plan = SearchPlan(Trial(DEFAULT, default, dataset), searched)
     budget = Budget(trials or (None if seconds else TRIALS), seconds)
-    earlier = find_search(Path("tunes"), plan) if out is None and not fresh else out
+    earlier = find_search(Path("tunes"), plan) if not out and not fresh else out
     folder = Path(earlier) if earlier else folders.new_folder("tunes", start.data.source)
-    folders.check_outside(folder, start.data.source)
+    outputs.check(folder, "search", start.data.source)
     how = HowToGoOn(allow_changed=allow_changed)
     with (
         intake.going_on(reporter, folder, fresh),
@@ -220,13 +222,12 @@ def _begin(folder: Path, plan: SearchPlan, budget: Budget, *, fresh: bool) -> _A
         if before["identity"] != plan.identity:
             differing = "; ".join(_differences(before, plan)) or "it is of another version of convladder"
             raise SearchError(f"{folder} holds another search ({differing}): choose another --out")
-    elif any(folder.glob("[!.]*")):
-        raise RunError(f"{folder} is there already and holds no search: choose another --out")
     data = plan.default.dataset.provenance()
     begun: dict[str, Any] = {"winner": None, "changes": {}, "exhausted": False, "seconds": 0.0, "seeds": None}
     begun["environment"] = provenance.environment(provenance.command())
     about = _About(path, begun | before)
     about.write(
+        format=folders.FORMAT,
         identity=plan.identity,
         default=plan.default.experiment.model_dump(),
         space=plan.space.to_json(),

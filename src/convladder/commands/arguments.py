@@ -24,7 +24,14 @@ and labels (.csv, .jsonl, ...), .npz, .parquet, hf:NAME, or: digits, mnist, fash
 Settings = dict[str, Any]
 
 DataArgument = Annotated[str, typer.Argument(metavar="DATA", help=DATA_HELP)]
-Out = Annotated[Path | None, typer.Option("--out", metavar="DIR", help="Where to write; default: a dated folder.")]
+Out = Annotated[
+    Path | None,
+    typer.Option(
+        "--out",
+        metavar="DIR",
+        help="Where to write: a new or empty folder, or one to resume; default: a dated one.",
+    ),
+]
 Seed = Annotated[int, typer.Option("--seed", min=0, metavar="N", help="The seed; of several, the first.")]
 Epochs = Annotated[
     int | None,

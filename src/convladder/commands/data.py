@@ -37,10 +37,10 @@ def check(
 
     The exit status is 0 where all is well, 1 where something was found, 2 where the data cannot be read.
     """
-    from convladder import api, folders
+    from convladder import api, outputs
 
     if page:
-        folders.check_file(page)
+        outputs.check_page(page)
     with interruptible():
         checked = api.check(data, changes=given_settings(settings, None, None, changes), quiet=quiet)
     show.check(checked, checked.report(page) if page else None, json_wanted=as_json)

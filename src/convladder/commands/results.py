@@ -16,7 +16,7 @@ from convladder.commands.arguments import (
     Settings,
     interruptible,
 )
-from convladder.errors import ExperimentError, RunError
+from convladder.errors import ExperimentError
 from convladder.options import TABLES, data_options
 
 
@@ -57,19 +57,19 @@ def report(
     as_json: AsJson = False,
 ) -> None:
     """Rebuild the report of a run, a climb or a search from its folder."""
-    from convladder import folders
+    from convladder import outputs
     from convladder.views.climb import Climb
     from convladder.views.run import Run
     from convladder.views.tuning import Tuning
 
-    if folders.is_search(folder):
+    outputs.check_made_here(folder)
+    kind = outputs.kind_of(folder)
+    if kind == "search":
         tuned = Tuning(folder)
         show.tuning(tuned, tuned.report(), json_wanted=as_json)
-    elif folders.is_climb(folder):
+    elif kind == "climb":
         climbed = Climb(folder)
         show.climb(climbed, climbed.report(), json_wanted=as_json)
-    elif not folders.is_finished(folder):
-        raise RunError(folders.why_no_run(folder))
     else:
         run = Run(folder)
         show.run(run, run.report(), json_wanted=as_json)

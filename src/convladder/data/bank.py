@@ -11,7 +11,6 @@ import json
 import math
 import shutil
 import sys
-import time
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property, partial
@@ -24,7 +23,9 @@ from numpy.typing import NDArray
 
 from convladder import files
 from convladder.core.places import cache_folder
+from convladder.data import clearing
 from convladder.data.building import Built, build, chunk_size, remove_traces
+from convladder.data.clearing import building_of
 from convladder.data.decoding import PIXELS, Rejection
 from convladder.data.duplicates import find_pairs, group
 from convladder.data.facts import Facts, thumbnails
@@ -177,9 +178,10 @@ def open_bank(
     if bank is not None:
         return replace(bank, ignored=count_ignored(listing.ignored))
     report = progress or _report_nothing
+    clearing.check_outside(cache_folder(), source)
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
-        _remove_begun(folder.parent, LEFTOVER_AGE)
+        clearing.remove_begun(folder.parent, LEFTOVER_AGE)
         with _alone(folder, len(listing.records), report):
             bank = _load(folder) or _build(folder, source, listing, form, limits, report)
     except OSError as error:
@@ -198,7 +200,7 @@ def _alone(folder: Path, total: int, report: Progress) -> Iterator[None]:
         try:
             lock.acquire(timeout=WAIT)
         except Timeout:
-            done = chunk_size(total) * len(list(_building(folder).glob("chunk-*.npz")))
+            done = chunk_size(total) * len(list(building_of(folder).glob("chunk-*.npz")))
             report(WAITING, min(done, total), total)
         else:
             break
@@ -206,20 +208,6 @@ def _alone(folder: Path, total: int, report: Progress) -> Iterator[None]:
         yield
     finally:
         lock.release()
-
-
-def _building(folder: Path) -> Path:
-    """Return where a bank is while it is not done."""
-    return folder.with_name(f".{folder.name}.building")
-
-
-def _remove_begun(banks: Path, older_than: float) -> None:
-    """Remove what was begun so long ago, in seconds, and is not finished, unless a process is at work on it."""
-    for path in banks.glob(".*.building"):
-        with contextlib.suppress(FileNotFoundError, Timeout):
-            if time.time() - path.stat().st_mtime >= older_than:
-                with FileLock(path.with_suffix(".lock"), timeout=0):
-                    shutil.rmtree(path, ignore_errors=True)
 
 
 def find_bank(name: str) -> Bank | None:
@@ -239,9 +227,7 @@ def clear_banks() -> tuple[int, int]:
     """Delete every bank in the cache; return how many there were and their bytes."""
     kept = [(bank.folder, size) for bank, size in list_banks()]
     banks = cache_folder() / "banks"
-    for folder in (path for path in banks.glob("[!.]*") if path.is_dir()):
-        shutil.rmtree(folder, ignore_errors=True)
-    _remove_begun(banks, older_than=0)
+    clearing.remove_all(banks)
     return len(kept), sum(size for _, size in kept)
 
 
@@ -268,8 +254,8 @@ def _load(folder: Path) -> Bank | None:
 def _build(
     folder: Path, source: Source, listing: Listing, form: ImageForm, limits: Limits, report: Progress
 ) -> Bank:
-    shutil.rmtree(folder, ignore_errors=True)  # what is there is damaged, and it is but a cache
-    building = _building(folder)
+    clearing.remove(folder)  # what is there is damaged, and it is but a cache
+    building = building_of(folder)
     building.mkdir(exist_ok=True)
     _check_room(building, len(listing.records), form)
     built = build(building, source, listing.records, form, limits, report)

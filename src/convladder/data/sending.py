@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 
 from convladder import files
 from convladder.core.places import cache_folder
-from convladder.data.bank import INDEX
+from convladder.data import clearing
+from convladder.data.bank import INDEX, LEFTOVER_AGE
 from convladder.errors import DataError
 
 PIECE = 16 * 2**20  # bytes
@@ -82,7 +83,7 @@ class Receiver:
 
     def __init__(self, waybill: Waybill) -> None:
         folder = waybill.folder
-        self._waybill, self._building = waybill, folder.with_name(f".{folder.name}.receiving")
+        self._waybill, self._building = waybill, clearing.receiving_of(folder)
         self._lock = FileLock(folder.with_name(f".{folder.name}.lock"), thread_local=False)
         self._sums = {name: hashlib.sha256() for name in waybill.sizes}
 
@@ -92,6 +93,7 @@ class Receiver:
         Raises DataError where there is no room for it.
         """
         self._building.parent.mkdir(parents=True, exist_ok=True)
+        clearing.remove_begun(self._building.parent, LEFTOVER_AGE)
         if self._waybill.is_here():
             return HERE
         try:
@@ -120,17 +122,17 @@ class Receiver:
         damaged = sorted(name for name in found if found[name] != sums[name])
         if damaged:
             raise DataError(f"the images came damaged ({', '.join(damaged)}): the same command sends them again")
-        shutil.rmtree(self._waybill.folder, ignore_errors=True)  # what is there is of another bank, or damaged
+        clearing.remove(self._waybill.folder)  # what is there is of another bank, or damaged
         files.settle(self._building, self._waybill.folder, INDEX)
         self.leave()
 
     def leave(self) -> None:
         """Let others have a try."""
-        shutil.rmtree(self._building, ignore_errors=True)
+        clearing.remove(self._building)
         self._lock.release()
 
     def _prepare(self) -> None:
-        shutil.rmtree(self._building, ignore_errors=True)  # what a receiver that died has left
+        clearing.remove(self._building)  # what a receiver that died has left
         needed, free = self._waybill.bytes, shutil.disk_usage(self._building.parent).free
         if needed > free:
             raise DataError(

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from convladder import outputs
 from convladder.data.checks import Check, Finding
 from convladder.data.images import Pixels
 from convladder.data.sources import count_ignored
@@ -21,7 +22,8 @@ MOST_CLASSES = 50
 
 
 def write_check(check: Check, path: Path) -> Path:
-    """Write the page of a check; return its path."""
+    """Write the page of a check; return its path. Raises RunError where another file would be replaced."""
+    outputs.check_page(path)
     return write_file(
         path,
         "check.html",

@@ -39,7 +39,8 @@ class Corrections:
             try:
                 files.write_bytes(path, content)
                 for each in earlier:
-                    each.unlink()
+                    if each.read_bytes() == content:  # else it is not the picture, but a file of that name
+                        each.unlink()
             except OSError as error:
                 raise Problem(507, f"it cannot be kept in {self.folder}: {error.strerror}") from None
             self.count += new - len(earlier)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from convladder import readings
+from convladder import outputs, readings
 from convladder.errors import RunError
 from convladder.pooling import measure_robustness
 from convladder.results import Results
@@ -56,6 +56,7 @@ class Climb(Results):
         """Write `report.html`, tables and `plots/` into the climb's folder; return the page's path."""
         from convladder.report import html
 
+        outputs.check_made_here(self.folder)
         return html.write_climb(self)
 
     def plot_ladder(self, ax: Axes | None = None) -> Axes:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from convladder import comparison, folders
+from convladder import comparison, folders, outputs
 from convladder.views.figures import new_figure
 from convladder.views.tables import standings_table
 
@@ -27,8 +27,14 @@ class Comparison(comparison.Comparison):
         from convladder.report import html
 
         folder = Path(out) if out else folders.new_folder("comparisons", self.reference)
-        folders.check_new(folder)
+        self._check_place(folder)
+        folders.check_writable(folder)
         return html.write_comparison(self, folder)
+
+    def _check_place(self, folder: Path) -> None:
+        runs = [run for group in self.lineup.groups.values() for run in group]
+        for source in dict.fromkeys(run.experiment.data.source for run in runs):
+            outputs.check(folder, None, source)
 
     def table(self) -> pd.DataFrame:
         """Return a row a group, as people read it; `summary_table` has every figure in full."""

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 from scipy.special import softmax
 
-from convladder import folders, runs
+from convladder import folders, outputs, runs
 from convladder.config import Experiment
 from convladder.errors import ExperimentError
 from convladder.evaluation import calibration as calibrations
@@ -39,6 +39,7 @@ class Run(runs.Run):
         """Write `report.html` and `plots/` into the run's folder; return the page's path."""
         from convladder.report import html
 
+        outputs.check_made_here(self.folder)
         return html.write_run(self)
 
     def bundle(self, out: str | Path | None = None, accuracy: float = 0.95) -> Path:
@@ -74,8 +75,8 @@ class Run(runs.Run):
 
         reporter = progress.reporter(quiet=quiet)
         if out is not None:
-            folders.check_outside(Path(out), str(data))
-            folders.check_new(Path(out))
+            outputs.check(Path(out), None, str(data))
+            folders.check_writable(Path(out))
         form = {f"data.{key}": getattr(self.experiment.data, key) for key in FORM}
         own_form = form_of_network(self.experiment.data, self.network)
         form["data.range"] = range_setting(own_form)

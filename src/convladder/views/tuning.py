@@ -7,6 +7,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from convladder import outputs
 from convladder.errors import SearchError
 from convladder.search_results import SearchResults
 from convladder.views.climb import Climb
@@ -29,6 +30,7 @@ class Tuning(SearchResults):
         """Write `report.html` and `plots/` into the search's folder, and the climb's; return the page's path."""
         from convladder.report import tuning
 
+        outputs.check_made_here(self.folder)
         if self.climb:
             self.climb.report()
         return tuning.write_search(self)
