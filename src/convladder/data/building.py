@@ -28,7 +28,7 @@ from convladder.data.decoding import (
     fetch_all,
     read_done,
 )
-from convladder.data.facts import FACTS, Facts
+from convladder.data.facts import MEASURED, Facts
 from convladder.data.images import ImageForm, Limits, read_header
 from convladder.data.sources import Content, Fetch, Progress, Record, Source
 from convladder.errors import DataError, UnreadableImage
@@ -49,7 +49,7 @@ _NO_SUCH_CALL = (errno.EINVAL, errno.EOPNOTSUPP, errno.ENOSYS)
 
 @dataclass(frozen=True)
 class Built:
-    """The facts of all records, `(N,)`, and the rejected ones by row; their facts are zeros."""
+    """The facts of all records, `(N,)` of dtype MEASURED, and the rejected ones by row; their facts are zeros."""
 
     facts: Facts
     rejections: dict[int, Rejection]
@@ -133,7 +133,7 @@ def _missing(chunks: Sequence[Chunk]) -> list[Chunk]:
 
 
 def _gather(chunks: Sequence[Chunk], size: int) -> Built:
-    facts = np.zeros(size, FACTS)
+    facts = np.zeros(size, MEASURED)
     rejections: dict[int, Rejection] = {}
     for chunk in chunks:
         done = read_done(chunk)
