@@ -129,7 +129,7 @@ def _small_changes(mean: Values) -> Values:
     away = np.arange(SIDE) - (SIDE - 1) / 2
     blurred = blur(picture[None].astype(np.float32), 0.7)[0] - picture
     changes = (picture, down, right, down * away[:, None], right * away, blurred)
-    basis = np.linalg.qr(np.stack([change.reshape(-1) for change in changes], axis=1))[0]
+    basis = np.linalg.qr(np.stack([np.asarray(change).reshape(-1) for change in changes], axis=1))[0]
     return np.ascontiguousarray(basis.T, dtype=np.float32)
 
 
