@@ -81,6 +81,11 @@ class Data(Settings):
         description="where copies or groups cross the splits; drop: leave them out of train; none: refuse, but "
         "keep those of built-in sets, whose splits are what others report on",
     )
+    copies: Literal["near", "exact", "off"] = Field(
+        "near",
+        description="which images are copies of each other, and so kept in one split; near: the same picture, "
+        "also cropped or in other colours; exact: the same pixels; off: none",
+    )
     image_size: tuple[Side, Side] | None = Field(None, description="height, width in pixels; none: from the data")
     channels: Literal[1, 3] | None = Field(None, description="1 grey, 3 RGB; none: from the data")
     resize: Literal["pad", "crop", "stretch"] = Field("pad", description="how other shapes are brought to size")

@@ -51,6 +51,12 @@ READING = TABLES | {
     "group_pattern": _option(
         str | None, "--group-pattern", "REGEX", "What it finds in a path is the group, such as 'patient(\\d+)'."
     ),
+    "copies": _option(
+        str | None,
+        "--copies",
+        "near|exact|off",
+        "Which images are copies of each other; default: near (also cropped or in other colours).",
+    ),
     "image_size": _option(str | None, "--image-size", "N|HxW", "Size in pixels; default: from the images."),
 }
 SPLITTING = {

@@ -12,10 +12,10 @@ import math
 import shutil
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property, partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from filelock import FileLock, Timeout
@@ -28,7 +28,7 @@ from convladder.data.building import Built, build, chunk_size, remove_traces
 from convladder.data.clearing import building_of
 from convladder.data.decoding import PIXELS, Rejection
 from convladder.data.duplicates import find_pairs, group
-from convladder.data.facts import Facts, thumbnails
+from convladder.data.facts import FACTS, Facts, thumbnails
 from convladder.data.images import LIMITS, ImageForm, Limits, Pixels
 from convladder.data.sources import Listing, Progress, Record, Source, count_ignored
 from convladder.data.subsets import listing_of, take_subset
@@ -36,18 +36,22 @@ from convladder.errors import DataError
 
 INDEX, FACTS_FILE, PAIRS_FILE = "index.json", "facts.npy", "pairs.npy"
 PAIRS = np.dtype([("left", "i8"), ("right", "i8"), ("exact", "?"), ("mirrored", "?")])
-VERSION = 3  # of what a bank holds; part of its key
+VERSION = 4  # of what a bank holds; part of its key
 LEFTOVER_AGE = 7 * 86_400  # seconds: what is younger may be resumed, or another process may be at work
 WAITING, COMPARING = "waiting for another convladder", "looking for copies"  # for people
 WAIT = 1.0  # seconds between looks at what another process does
 
 
 Pairs = NDArray[Any]  # of dtype PAIRS
+CopyKind = Literal["near", "exact", "off"]
 
 
 @dataclass(frozen=True)
 class Bank:
-    """Decoded images and what is known of them; `rows[i]` is the place of record `i` in `images`."""
+    """Decoded images and what is known of them; `rows[i]` is the place of record `i` in `images`.
+
+    `copies_are` says which of the copies that were found count as such.
+    """
 
     folder: Path
     source: str
@@ -59,6 +63,7 @@ class Bank:
     rejections: tuple[Rejection, ...]
     ignored: dict[str, int]
     fingerprint: str
+    copies_are: CopyKind = field(default="near", kw_only=True)
 
     @cached_property
     def images(self) -> Pixels:
@@ -108,7 +113,7 @@ class Bank:
 
         Two are copies also where both are of a third that is not among the records any more.
         """
-        pairs: Pairs = self._load(PAIRS_FILE)
+        pairs = self._found
         links = np.stack([pairs["left"], pairs["right"]], axis=1)
         return group(links, len(self._load(FACTS_FILE, mmap_mode="r")))[self.rows]
 
@@ -118,7 +123,7 @@ class Bank:
 
         Raises DataError.
         """
-        pairs: Pairs = self._load(PAIRS_FILE)
+        pairs = self._found
         position = np.full(int(self.rows.max()) + 1 if len(self.rows) else 0, -1)
         position[self.rows] = np.arange(len(self.rows))
         known = (pairs["right"] < len(position)) & (pairs["left"] < len(position))
@@ -126,6 +131,14 @@ class Bank:
         for side in ("left", "right"):
             pairs[side] = position[pairs[side]]
         return pairs[(pairs["left"] >= 0) & (pairs["right"] >= 0)]
+
+    @property
+    def _found(self) -> Pairs:
+        """The copies that count, by row."""
+        pairs: Pairs = self._load(PAIRS_FILE)
+        if self.copies_are == "near":
+            return pairs
+        return pairs[pairs["exact"]] if self.copies_are == "exact" else pairs[:0]
 
     def _load(self, name: str, mmap_mode: Any = None) -> Any:
         try:
@@ -262,8 +275,9 @@ def _build(
     form = replace(form, intensity=built.intensity)
     rows = [row for row in range(len(listing.records)) if row not in built.rejections]
     records = tuple(listing.records[row] for row in rows)
-    np.save(building / FACTS_FILE, built.facts)
-    np.save(building / PAIRS_FILE, _find_pairs(building, built, form, rows, report))
+    labels = np.array([record.label for record in records], dtype=np.int32)
+    np.save(building / FACTS_FILE, _kept(built.facts))
+    np.save(building / PAIRS_FILE, _find_pairs(building, built, form, rows, labels, report))
     index = {
         "source": source.name,
         "kind": source.kind,
@@ -284,14 +298,28 @@ def _build(
     return bank
 
 
-def _find_pairs(folder: Path, built: Built, form: ImageForm, rows: list[int], report: Progress) -> Pairs:
+def _kept(measured: Facts) -> Facts:
+    """Return what is kept of what was measured."""
+    facts = np.empty(len(measured), FACTS)
+    for name in FACTS.names or ():
+        facts[name] = measured[name]
+    return facts
+
+
+def _find_pairs(
+    folder: Path,
+    built: Built,
+    form: ImageForm,
+    rows: list[int],
+    labels: NDArray[np.int32],
+    report: Progress,
+) -> Pairs:
     """Return the copies among the accepted images, by row."""
     facts, images = built.facts[rows], np.load(folder / PIXELS, mmap_mode="r")
     found = find_pairs(
         facts["digest"],
-        facts["hash"],
-        facts["mirrored"],
-        facts["coarse"],
+        facts["small"],
+        labels,
         lambda places: thumbnails(images[np.asarray(rows)[places]], facts[places], form),
         partial(report, COMPARING),
     )

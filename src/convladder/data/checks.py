@@ -165,6 +165,11 @@ class Check:
     def _copies_of(self) -> Indices:
         return self.bank.copies
 
+    @property
+    def _not_copies(self) -> str:
+        near = self.bank.copies_are == "near"
+        return " If they are different pictures, set --copies exact." if near else ""
+
     def _rows(self, left: Indices, right: Indices) -> tuple[dict[str, Any], ...]:
         ends = zip(left.tolist(), right.tolist(), strict=True)
         return tuple(self._pair(one, other, self._detail(one, other)) for one, other in ends)
@@ -176,7 +181,8 @@ class Check:
         yield Finding(
             "copies-across-splits",
             "copies in different splits",
-            "The network is tested on what it was trained on. Take one of each out, or train with --on-leak drop.",
+            "The network is tested on what it was trained on. Remove one of each pair, or train with "
+            "--on-leak drop." + self._not_copies,
             self._rows(copied.positions, copied.partners),
         )
         grouped = together.find_leaks(self.bank, together.named_groups_of(self.bank))
@@ -196,7 +202,7 @@ class Check:
         yield Finding(
             "conflicting-labels",
             "copies with different labels",
-            "One of the labels is wrong. Correct it, or take the image out.",
+            "One of the labels is wrong. Correct it, or remove the image." + self._not_copies,
             self._rows(left[differ], right[differ]),
         )
 
@@ -212,7 +218,8 @@ class Check:
             yield Finding(
                 code,
                 title,
-                "They count twice. Where convladder cuts the splits itself it keeps them together.",
+                "They count twice. Where convladder cuts the splits itself it keeps them together."
+                + ("" if code == "exact-copies" else self._not_copies),
                 self._rows(left[which], right[which]),
             )
 

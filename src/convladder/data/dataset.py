@@ -238,6 +238,7 @@ def load_bank(
         seed=settings.split_seed,
         progress=progress,
     )
+    bank = replace(bank, copies_are=settings.copies)
     if bank.rejections:
         notes.append(remarks.of_rejections(bank, allow_rejects or lenient))
     notes += [*depth.describe(bank), *remarks.of_oddities(bank)]
@@ -283,7 +284,7 @@ def _settle_leaks(bank: Bank, settings: Data) -> tuple[Bank, list[str]]:
     if on_leak == "refuse":
         raise DataError(
             f"the splits of {bank.source} leak: {found}. See them with `convladder check`; go on without them in "
-            "the lesser split with --on-leak drop, or all the same with --on-leak keep"
+            f"the lesser split with --on-leak drop, or all the same with --on-leak keep{remarks.not_copies(bank)}"
         )
     if on_leak == "keep":
         return bank, [f"kept a leak: {found}"]
@@ -294,7 +295,9 @@ def _split(bank: Bank, groups: Indices, settings: Data) -> tuple[Splits, list[st
     named = any(record.split for record in bank.records)
     if settings.folds is not None:
         notes = ["the splits of the source are not kept: cross-validation makes its own"] if named else []
-        return _fold(bank, groups, settings, settings.folds)[settings.fold], notes + remarks.of_groups(groups)
+        return _fold(bank, groups, settings, settings.folds)[settings.fold], notes + remarks.of_groups(
+            groups, bank
+        )
     splits = split_records(
         bank.records,
         bank.class_names,
@@ -305,7 +308,7 @@ def _split(bank: Bank, groups: Indices, settings: Data) -> tuple[Splits, list[st
     )
     cut = np.array([record.split in ("", "train") for record in bank.records])
     whole = {record.split for record in bank.records} >= set(RANK)
-    return splits, [] if whole else [*remarks.of_groups(groups[cut]), *remarks.of_lacking(bank, splits)]
+    return splits, [] if whole else [*remarks.of_groups(groups[cut], bank), *remarks.of_lacking(bank, splits)]
 
 
 def _fold(bank: Bank, groups: Indices, settings: Data, folds: int) -> list[Splits]:

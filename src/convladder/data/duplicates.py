@@ -1,65 +1,49 @@
-"""Exact and near duplicates among many images: perceptual hashes propose, pixels decide.
+"""Exact and near duplicates among many images: neighbours are proposed, and judged after they were aligned.
 
-An image is a near duplicate of another if it is the same picture, recompressed, resized, brightened, shifted by
-a pixel or mirrored. The hashes are those of `thumbnails.py`; two thumbnails are compared by their correlation
-after a band-pass, colour by colour.
-
-What the bounds below rest on (`benchmarks/duplicates.py`): among the 60,000 images of CIFAR-10, with one planted
-duplicate of every eighth, all exact, resized and mirrored ones were found, at least 0.99 of those recompressed
-(JPEG, quality 50), brightened by a fifth or shifted by a pixel to the right, and 0.88 of those shifted right and
-down. CIFAR-10 has near duplicates of its own (Barz and Denzler 2020, "Do we train on test data? Purging CIFAR of
-near-duplicates"): of 40 such pairs drawn at random, 39 were the same picture by eye, and about 73 of the 80 that
-are farthest apart. Among scikit-learn's 1,797 digits no pair is found; the price is that recompressed ones are not
-either.
+A near duplicate is the same picture, recompressed, resized, in other colours, shifted, cropped, scaled by up to a
+fifth, or mirrored. What that rests on: `benchmarks/duplicates.py`, and docs/data.md.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import cache, partial
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from convladder.data import scenes
+from convladder.data.alignment import Likeness, Values, compare
+from convladder.data.candidates import Candidates, propose, views
 from convladder.data.images import Pixels
-from convladder.data.thumbnails import COARSE, SIDE, Hashes
 from convladder.processes import cores
 
+Hashes = NDArray[np.uint64]
 Indices = NDArray[np.int64]
-Values = NDArray[np.float32]
 Thumbnails = Callable[[Indices], Pixels]
-Candidates = tuple[Indices, Indices]  # left and right of each pair
 
-RADIUS = 14  # bits of 64
-CANDIDATES = 8  # an image, on average; where there would be more, the radius is reduced
-FEW_CANDIDATES = 200_000  # in all, for which it is not
-CROWD = 200  # candidates of one image: those that share a hash are compared with the next ones only
-LEAST_COARSE = 0.8  # correlation of 8x8 grey pixels
-BAND = (1.0, 3.0)  # pixels of a thumbnail: finer is noise of compression, coarser is light and sky
-FARTHEST, NEAREST = 0.08, 0.007  # bounds of one less the correlation
+LEAST_FINE = 0.79  # correlation of fine detail
+SPREAD, PER_BLOCK = 32, 0.004  # for each block of contrast that a pair has less, so much more is asked
+LEAST_COARSE, SURE_FINE = 0.9, 0.85  # of coarse colours; it is not asked of pairs with so much fine detail
+LEAST_BAND = 0.92  # of all that is compared, where detail was lost
+UNMOVED = 1.6  # pixels of a thumbnail by which such a pair may be moved
+LARGEST_GAIN = 1.5  # ratio of its contrasts
 SPREADS = 7  # by which a near duplicate must be more alike than images that are drawn at random
-LARGEST_GAIN = 1.5  # ratio of contrasts
-LEAST_CONTRAST = 1.0  # grey levels: below, there is no picture to compare
-LEAST_UNSHIFTED = 0.5  # correlation, for a shift by a pixel to be tried
+NEAREST = 0.995  # correlation that is enough in any set
+LEAST_DEVIATION = 1.0  # grey levels: below, there is no picture to compare
 
-SAMPLE = 2_000  # pairs drawn to see how alike the images are by chance
+SAMPLE = 1_000  # pairs drawn to see how alike the images are by chance
 FEWEST = 100  # images for that
-SAMPLED_ROWS = 256  # hashes
-ROWS, COLUMNS = 128, 8192  # hashes compared at once: of fewer, threads wait for each other; 9 MB a thread
-BATCH = 2048  # pairs that are joined, the nearest first, before the next are looked at
-PART = 128  # pairs whose pixels are compared at once
-SHIFTS = [(down, right) for down in (0, -1, 1) for right in (0, -1, 1)]
+BATCH = 480  # pairs whose pixels are compared at once
 
 
 @dataclass(frozen=True)
 class Pair:
     """Two images, by index (`left < right`), that are the same picture.
 
-    `distance` is one less the correlation of the thumbnails, after mirroring the left one if `mirrored`.
+    `distance` is one less the correlation of their detail, after mirroring the left one if `mirrored`.
     """
 
     left: int
@@ -71,53 +55,41 @@ class Pair:
 
 def find_pairs(
     digests: Hashes,
-    hashes: Hashes,
-    mirrored: Hashes,
-    coarse: Pixels,
+    small: Pixels,
+    labels: NDArray[np.int32],
     thumbnails: Thumbnails,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> list[Pair]:
     """Find the duplicates among N images, as a forest: n images of one picture give n - 1 pairs.
 
-    Images without a contrast of their own (blank pages) are only ever exact duplicates. Where all images of
-    a set look alike, as digits do, near duplicates must be nearer (see `_find_bound`).
+    Images without a contrast of their own (blank pages) are only ever exact duplicates. Where all images of a
+    set look alike, as digits do, near duplicates must be nearer (see `_find_bounds`). Pictures of one scene, as a
+    fixed camera makes them, are compared in what differs from the scene (see `scenes`).
 
     Parameters
     ----------
     digests
         `(N,)`: equal where the decoded pixels are equal.
-    hashes, mirrored
-        `(N,)` each, from `hash_images`.
-    coarse
-        `(N, 8, 8)`, from `reduce_thumbnails`.
+    small
+        `(N, 16, 16, 3)`, from `reduce_thumbnails`.
+    labels
+        `(N,)`: the number of the class of each.
     thumbnails
-        Returns `(n, 32, 32, 3)` for n indices; see `make_thumbnails`. Asked for few images.
+        Returns `(n, 32, 32, 3)` for n indices; see `make_thumbnails`. Asked for few images at a time.
     progress
         Told how much of the comparing is done, of how much.
     """
     first, which = np.unique(digests, return_index=True, return_inverse=True)[1:]
     copies = np.flatnonzero(first[which] != np.arange(len(digests)))
-    pairs = [Pair(int(first[which[copy]]), int(copy), "exact", False, 0.0) for copy in copies]
-    kept, signs = _sign(np.sort(first), coarse)
-    search = _Search(kept, signs, thumbnails)
-    for mirror, queries in ((False, hashes[kept]), (True, mirrored[kept])):
-        radius = _choose_radius(queries, hashes[kept])
-        proposed = propose(queries, hashes[kept], radius, partial(search.sift, mirror=mirror))
-        counted = _counted(proposed, len(kept), mirror, progress)
-        pairs += search.confirm(*search.choose(counted, mirror), mirror)
-    return pairs
+    exact = [Pair(int(first[which[copy]]), int(copy), "exact", False, 0.0) for copy in copies]
+    kept = _with_contrast(np.sort(first), small)
+    near = _find_near(small[kept], labels[kept], lambda places: thumbnails(kept[places]), progress)
+    return exact + [
+        Pair(int(kept[pair.left]), int(kept[pair.right]), pair.kind, pair.mirrored, pair.distance) for pair in near
+    ]
 
 
-def _counted(
-    proposed: Iterable[Candidates], images: int, second: bool, progress: Callable[[int, int], None]
-) -> Iterator[Candidates]:
-    """Tell of every image whose candidates were taken; there are two rounds."""
-    for number, candidates in enumerate(proposed, start=1):
-        progress(min(number * ROWS, images) + (images if second else 0), 2 * images)
-        yield candidates
-
-
-def group(links: NDArray[np.int64], size: int) -> Indices:
+def group(links: Indices, size: int) -> Indices:
     """Return the number of the group that each of `size` images is in, `(size,)`; links `(n, 2)` make groups.
 
     SciPy does this too, but to import its graphs takes a fifth of a second, also where the bank is in the cache.
@@ -138,197 +110,162 @@ def _flatten(parents: Indices) -> Indices:
     return parents
 
 
-class _Search:
-    """The images that can have near duplicates, and those that were joined so far.
+def _with_contrast(indices: Indices, small: Pixels) -> Indices:
+    """Return which of the images are not blank."""
+    deviations = [part.std((1, 2)).max(axis=1, initial=0) for part in np.array_split(small[indices], 64)]
+    return indices[np.concatenate(deviations) >= LEAST_DEVIATION]
 
-    Indices here are positions in `kept`.
-    """
 
-    def __init__(self, kept: Indices, coarse: Values, thumbnails: Thumbnails) -> None:
-        self.kept, self.coarse, self.thumbnails = kept, coarse, thumbnails
-        self.parents = np.arange(len(kept))
-        self.bound = self._find_bound()
+def _find_near(
+    small: Pixels, labels: NDArray[np.int32], thumbnails: Thumbnails, progress: Callable[[int, int], None]
+) -> list[Pair]:
+    """Return the near duplicates among images of which no two have the same pixels."""
+    size = len(small)
+    pairs = propose(small, lambda done: progress(done, 2 * size))
+    likeness = _compare(pairs, thumbnails, lambda share: progress(size + round(share * size), 2 * size))
+    same = np.flatnonzero(_are_same(likeness, _find_bounds(size, thumbnails)))
+    pairs, likeness = pairs.take(same), likeness.take(same)
+    of_scenes = np.zeros(size, dtype=np.bool_)
+    found: list[Pair] = []
+    for members in _groups(group(_links(pairs), size)):
+        if scenes.is_scene(members, labels):
+            of_scenes[members] = True
+            found += _find_in_scene(members, pairs, likeness, thumbnails)
+    found += _tell(pairs, likeness, np.flatnonzero(~of_scenes[pairs.sought]))
+    progress(2 * size, 2 * size)
+    return list(_as_forest(found, size))
 
-    def sift(self, left: Indices, right: Indices, mirror: bool) -> Candidates:
-        """Keep the pairs that are alike in 8x8 grey pixels."""
-        return _select(self._correlate(left, right, mirror) >= LEAST_COARSE, left, right)
 
-    def choose(self, sifted: Iterable[Candidates], mirror: bool) -> Candidates:
-        """Gather the pairs; where these are very many, the most alike."""
-        nothing = np.empty(0, np.int64)
-        left, right = (np.concatenate(ends) for ends in zip((nothing, nothing), *sifted, strict=True))
-        most = max(FEW_CANDIDATES, len(self.kept) // 2)
-        if len(left) > most:
-            alike = self._correlate(left, right, mirror)
-            best = np.sort(np.argpartition(alike, -most)[-most:])
-            left, right = left[best], right[best]
-        return left, right
+def _links(pairs: Candidates) -> Indices:
+    return np.stack([pairs.sought, pairs.whole], axis=1)
 
-    def _correlate(self, left: Indices, right: Indices, mirror: bool) -> Values:
-        ours = self.coarse[left, :, ::-1] if mirror else self.coarse[left]
-        alike: Values = np.einsum("nij,nij->n", ours, self.coarse[right])
-        return alike
 
-    def confirm(self, left: Indices, right: Indices, mirror: bool) -> Iterator[Pair]:
-        """Yield those of the pairs that are duplicates, and not connected by the pairs before them."""
-        for start in range(0, len(left), BATCH):
-            part = slice(start, start + BATCH)
-            self.parents = roots = _flatten(self.parents)
-            apart = roots[left[part]] != roots[right[part]]
-            yield from self._join(*self._look(*_select(apart, left[part], right[part]), mirror), mirror)
+def _groups(numbers: Indices) -> list[Indices]:
+    """Return the members of each group."""
+    order = np.argsort(numbers, kind="stable")
+    return np.split(order, np.flatnonzero(np.diff(numbers[order])) + 1)
 
-    def _look(self, left: Indices, right: Indices, mirror: bool) -> tuple[Indices, Indices, Values]:
-        """Keep the pairs whose thumbnails are the same picture, the nearest first; and their distances."""
-        distances = self._measure(left, right, mirror)
-        order = np.argsort(distances, kind="stable")
-        order = order[distances[order] <= self.bound]
-        return left[order], right[order], distances[order]
 
-    def _measure(self, left: Indices, right: Indices, mirror: bool) -> Values:
-        """Return the distances of the pairs, measured in several threads."""
+def _find_in_scene(
+    members: Indices, pairs: Candidates, likeness: Likeness, thumbnails: Thumbnails
+) -> Iterator[Pair]:
+    """Yield the copies among pictures that resemble each other, as far as they are seen from one place."""
+    links = _links(pairs)[_unmoved(pairs, likeness)]
+    while len(members) >= scenes.FEWEST:
+        place = np.full(int(max(links.max(initial=0), members.max())) + 1, -1)
+        place[members] = np.arange(len(members))
+        here = place[links[(place[links] >= 0).all(axis=1)]]
+        core = max(_groups(group(here, len(members))), key=len)
+        seen = members[_are_seen_from_there(members, members[core[: scenes.SAMPLE]], thumbnails)]
+        for left, right, alike in scenes.find_copies(seen, thumbnails) if len(seen) >= scenes.MANY else ():
+            yield Pair(int(seen[left]), int(seen[right]), "near", False, 1 - alike)
+        members = np.setdiff1d(members, np.concatenate([seen, members[core]]))
 
-        def of_part(start: int) -> Values:
-            ours, theirs = left[start : start + PART], right[start : start + PART]
-            used, places = np.unique(np.concatenate([ours, theirs]), return_inverse=True)
-            bands = _band_pass(self.thumbnails(self.kept[used]))
-            here, there = bands[places[: len(ours)]], bands[places[len(ours) :]]
-            return measure(here[..., ::-1] if mirror else here, there)
 
-        with ThreadPoolExecutor(cores()) as threads:
-            return np.concatenate([np.empty(0, np.float32), *threads.map(of_part, range(0, len(left), PART))])
+def _are_seen_from_there(members: Indices, core: Indices, thumbnails: Thumbnails) -> NDArray[np.bool_]:
+    """Whether pictures show what the core shows, and where it shows it, `(n,)`."""
+    middle = np.median(thumbnails(core), axis=0).astype(np.uint8)[None]
+    whole = np.full(len(members), len(members))
+    places, plain = np.arange(len(members)), np.zeros(len(members), np.int64)
+    pairs = Candidates(places, whole, plain, np.zeros(len(members), np.float32))
 
-    def _join(self, left: Indices, right: Indices, distances: Values, mirror: bool) -> Iterator[Pair]:
-        for ours, theirs, distance in zip(left, right, distances, strict=True):
-            roots = self._root(int(ours)), self._root(int(theirs))
-            if roots[0] != roots[1]:
-                self.parents[max(roots)] = min(roots)
-                yield Pair(int(self.kept[ours]), int(self.kept[theirs]), "near", mirror, float(distance))
+    def pictures(wanted: Indices) -> Pixels:
+        shown = wanted < len(members)
+        found = np.repeat(middle, len(wanted), axis=0)
+        found[shown] = thumbnails(members[wanted[shown]])
+        return found
 
-    def _root(self, place: int) -> int:
-        while self.parents[place] != place:
-            place = int(self.parents[place])
+    likeness = _compare(pairs, pictures)
+    return _are_same(likeness, _Bounds()) & _unmoved(pairs, likeness)
+
+
+def _unmoved(pairs: Candidates, likeness: Likeness) -> NDArray[np.bool_]:
+    mirrored = np.array([view.mirrored for view in views()])
+    return ~mirrored[pairs.view] & (likeness.moved <= UNMOVED)
+
+
+def _tell(pairs: Candidates, likeness: Likeness, which: Indices) -> Iterator[Pair]:
+    mirrored = np.array([view.mirrored for view in views()])
+    for place in which.tolist():
+        left, right = sorted((int(pairs.sought[place]), int(pairs.whole[place])))
+        alike = max(likeness.fine[place], likeness.band[place])
+        yield Pair(left, right, "near", bool(mirrored[pairs.view[place]]), float(1 - alike))
+
+
+def _as_forest(pairs: list[Pair], size: int) -> Iterator[Pair]:
+    """Yield the pairs, the nearest first, that connect what those before them do not."""
+    parents = list(range(size))
+
+    def root(place: int) -> int:
+        while parents[place] != place:
+            parents[place] = parents[parents[place]]
+            place = parents[place]
         return place
 
-    def _find_bound(self) -> float:
-        """Return the largest distance of near duplicates in this set.
-
-        Random pairs show how alike its images are by chance, on Fisher's scale; from their median and 95 %
-        quantile, since the duplicates among them are hardly one in twenty. Photographs leave `FARTHEST` as
-        it is (0.92 of correlation); on scikit-learn's digits, a correlation of 0.99 is asked.
-        """
-        if len(self.kept) < FEWEST:
-            return FARTHEST
-        left, right = np.random.default_rng(0).integers(0, len(self.kept), (2, SAMPLE))
-        left, right = _select(left != right, left, right)
-        scaled = np.arctanh(1 - self._measure(left, right, mirror=False).clip(1e-6, 1))
-        middle, high = np.quantile(scaled, [0.5, 0.95])
-        spread = (high - middle) / 1.645
-        return float(np.clip(1 - np.tanh(middle + SPREADS * spread), NEAREST, FARTHEST))
+    for pair in sorted(pairs, key=lambda pair: (pair.distance, pair.left, pair.right)):
+        left, right = root(pair.left), root(pair.right)
+        if left != right:
+            parents[max(left, right)] = min(left, right)
+            yield pair
 
 
-def measure(ours: Values, theirs: Values) -> Values:
-    """Return the distances of band-passed thumbnails `(n, 3, 32, 32)` in pairs: one less the best correlation.
+@dataclass(frozen=True)
+class _Bounds:
+    """The least correlations of near duplicates in a set."""
 
-    Either may be shifted by a pixel. Pairs of too little or too different contrast are at distance 1.
+    fine: float = LEAST_FINE
+    band: float = LEAST_BAND
+
+
+def _are_same(likeness: Likeness, bounds: _Bounds) -> NDArray[np.bool_]:
+    """Whether pairs show the same picture, `(n,)`: by their detail, or as a whole where they were not moved."""
+    asked = bounds.fine + PER_BLOCK * np.maximum(0, SPREAD - likeness.spread)
+    coloured = (likeness.coarse >= LEAST_COARSE) | (likeness.fine >= SURE_FINE)
+    detailed = (likeness.fine >= np.minimum(asked, NEAREST)) & coloured
+    as_a_whole = (likeness.band >= bounds.band) & (likeness.gain <= LARGEST_GAIN)
+    return detailed | (as_a_whole & (likeness.moved <= UNMOVED) & (likeness.coarse >= LEAST_COARSE))
+
+
+def _compare(
+    pairs: Candidates, thumbnails: Thumbnails, progress: Callable[[float], None] = lambda share: None
+) -> Likeness:
+    starts = np.array([view.start for view in views()], dtype=np.float32)
+    mirrored = np.array([view.mirrored for view in views()])
+
+    def of_part(start: int) -> Likeness:
+        part = pairs.take(slice(start, start + BATCH))
+        moved = thumbnails(part.sought)
+        moved = np.where(mirrored[part.view, None, None, None], moved[:, :, ::-1], moved)
+        return compare(thumbnails(part.whole), moved, starts[part.view])
+
+    found = [Likeness.of(0)]
+    with ThreadPoolExecutor(cores()) as threads:  # NumPy computes without holding Python's lock
+        for part in threads.map(of_part, range(0, len(pairs.alike), BATCH)):
+            found.append(part)
+            progress(min(1.0, (len(found) - 1) * BATCH / len(pairs.alike)))
+    return Likeness(*(np.concatenate([vars(part)[name] for part in found]) for name in vars(found[0])))
+
+
+def _find_bounds(size: int, thumbnails: Thumbnails) -> _Bounds:
+    """Return how alike near duplicates in this set must be.
+
+    Random pairs show how alike its images are by chance. Those that look the same are left out: they may be of
+    one scene. Photographs leave the bounds as they are; on scikit-learn's digits more is asked.
     """
-    distances = _shifted(ours, theirs, SHIFTS[:1])
-    tried = (distances > 0) & (distances <= 1 - LEAST_UNSHIFTED)
-    distances[tried] = _shifted(ours[tried], theirs[tried], SHIFTS)
-    return distances
+    if size < FEWEST:
+        return _Bounds()
+    left, right = np.random.default_rng(0).integers(0, size, (2, SAMPLE))
+    apart = np.flatnonzero(left != right)
+    whole, none = np.zeros(len(apart), np.int64), np.zeros(len(apart), np.float32)
+    likeness = _compare(Candidates(left[apart], right[apart], whole, none), thumbnails)
+    chance = likeness.take(~_are_same(likeness, _Bounds()))
+    return _Bounds(_bound_above(chance.fine, LEAST_FINE), _bound_above(chance.band, LEAST_BAND))
 
 
-def _shifted(ours: Values, theirs: Values, shifts: list[tuple[int, int]]) -> Values:
-    inner = np.ascontiguousarray(ours[:, :, 1:-1, 1:-1])
-    contrast, best = _contrast(inner), np.zeros(len(ours), dtype=np.float32)
-    for down, right in shifts:
-        moved = theirs[:, :, 1 + down : SIDE - 1 + down, 1 + right : SIDE - 1 + right]
-        other = _contrast(moved)
-        low, high = np.minimum(contrast, other), np.maximum(contrast, other)
-        fair = (low >= LEAST_CONTRAST) & (high <= LARGEST_GAIN * low)
-        product = np.einsum("nijk,nijk->n", inner, moved) / math.prod(inner.shape[1:])
-        best = np.maximum(best, np.where(fair, product / np.maximum(low * high, 1e-6), 0))
-    return np.clip(1 - best, 0, 1)
-
-
-def _contrast(bands: Values) -> Values:
-    values: Values = np.sqrt(np.einsum("nijk,nijk->n", bands, bands) / math.prod(bands.shape[1:]))
-    return values
-
-
-def _band_pass(thumbnails: Pixels) -> Values:
-    """Return what is neither fine nor coarse in thumbnails `(n, 32, 32, 3)`, as `(n, 3, 32, 32)`."""
-    colours = np.ascontiguousarray(thumbnails.transpose(0, 3, 1, 2), dtype=np.float32)
-    fine, broad = (blur @ (colours @ blur.T) for blur in _blurs())
-    return fine - broad
-
-
-@cache
-def _blurs() -> list[Values]:
-    """Return what blurs the columns of a thumbnail, by as much as each end of the band, `(32, 32)`."""
-    from scipy.ndimage import gaussian_filter1d  # a fifth of a second, and a bank that is there needs none of it
-
-    return [gaussian_filter1d(np.eye(SIDE, dtype=np.float32), sigma, axis=0, truncate=2.5) for sigma in BAND]
-
-
-def _sign(indices: Indices, coarse: Pixels) -> tuple[Indices, Values]:
-    """Return which of the images are not blank, and their 8x8 grey pixels, of mean 0 and norm 1."""
-    signs = coarse[indices].astype(np.float32)
-    signs -= signs.mean((1, 2), keepdims=True)
-    norms = np.linalg.norm(signs, axis=(1, 2))
-    seen = norms >= COARSE * LEAST_CONTRAST
-    return indices[seen], signs[seen] / norms[seen, None, None]
-
-
-def _choose_radius(queries: Hashes, hashes: Hashes) -> int:
-    """Return the largest radius, up to `RADIUS`, within which a hash has few enough others.
-
-    Drawings, and hundreds of thousands of photographs, crowd together: there, a distant hash says nothing.
-    """
-    rows = np.unique(np.linspace(0, len(hashes), SAMPLED_ROWS, endpoint=False, dtype=np.int64))
-    found = np.zeros(65, dtype=np.int64)
-    for row in rows if len(hashes) else []:
-        found += np.bincount(np.bitwise_count(queries[row] ^ hashes), minlength=65)
-    candidates = found.cumsum() * len(hashes) / max(len(rows), 1) / 2  # a pair is looked at once
-    few = np.flatnonzero(candidates <= max(FEW_CANDIDATES, CANDIDATES * len(hashes)))
-    return int(min(few.max(initial=0), RADIUS))
-
-
-def propose(
-    queries: Hashes, hashes: Hashes, radius: int, sift: Callable[[Indices, Indices], Candidates] | None = None
-) -> Iterator[Candidates]:
-    """Yield the pairs `left < right` whose query and hash differ in at most so many bits, if `sift` keeps them.
-
-    All are compared with all, in under a nanosecond a pair. Multi-index hashing (Norouzi, Punjani and Fleet 2012,
-    "Fast search in Hamming space with multi-index hashing") at radius 11 took 0.7 of that time for 60,000 hashes
-    and 0.4 for 500,000. But half of the images shifted right and down are farther than 10 bits away, and at 14
-    it would have to look at a quarter of all pairs, each at ten times the cost.
-    """
-
-    def of_rows(top: int) -> Candidates:
-        starts = range(top, len(hashes), COLUMNS)
-        tiles = [_compare(queries, hashes, top, start, radius) for start in starts]
-        left, right = (np.concatenate(ends) for ends in zip(*tiles, strict=True))
-        near = _thin(left, right)
-        return sift(*near) if sift else near
-
-    with ThreadPoolExecutor(cores()) as threads:  # NumPy compares without holding Python's lock
-        yield from threads.map(of_rows, range(0, len(hashes), ROWS))
-
-
-def _compare(queries: Hashes, hashes: Hashes, top: int, start: int, radius: int) -> Candidates:
-    bits = np.bitwise_count(queries[top : top + ROWS, None] ^ hashes[None, start : start + COLUMNS])
-    places = np.flatnonzero(bits <= radius)  # of two axes, nonzero would take longer than the comparison
-    rows, columns = np.divmod(places, bits.shape[1])
-    left, right = rows + top, columns + start
-    return _select(left < right, left, right)
-
-
-def _thin(left: Indices, right: Indices) -> Candidates:
-    """Keep the first `CROWD` candidates of each image."""
-    order = np.argsort(left, kind="stable")
-    left, right = left[order], right[order]
-    return _select(np.arange(len(left)) - np.searchsorted(left, left) < CROWD, left, right)
-
-
-def _select(keep: NDArray[np.bool_], left: Indices, right: Indices) -> Candidates:
-    return left[keep], right[keep]
+def _bound_above(correlations: Values, least: float) -> float:
+    """Return what lies far above correlations by chance, by their median and 95 % quantile on Fisher's scale."""
+    if not len(correlations):
+        return least
+    scaled = np.arctanh(correlations.clip(0, 1 - 1e-6))
+    middle, high = np.quantile(scaled, [0.5, 0.95])  # the duplicates among them are hardly one in twenty
+    return float(np.clip(np.tanh(middle + SPREADS * (high - middle) / 1.645), least, NEAREST))

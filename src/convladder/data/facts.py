@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from convladder.data.images import ImageForm, Picture, Pixels
-from convladder.data.thumbnails import COARSE, SIDE, hash_images, make_thumbnails, reduce_thumbnails
+from convladder.data.thumbnails import SIDE, SMALL, make_thumbnails, reduce_thumbnails
 
 FACTS = np.dtype(
     [
@@ -23,9 +23,6 @@ FACTS = np.dtype(
         ("read", "u8"),  # a digest of the file's bytes, or of the array
         ("digest", "u8"),  # of the decoded pixels before they are brought to a form
         ("content", "u8", (2,)),  # a digest of the pixels in the bank
-        ("hash", "u8"),  # perceptual, of the image and of its mirror image
-        ("mirrored", "u8"),
-        ("coarse", "u1", (COARSE, COARSE)),  # grey pixels of the thumbnail
         ("low", "u1"),  # grey levels that 1 and 99 % of the pixels do not exceed
         ("high", "u1"),
         ("outside", "f4"),  # of a deep image, the share of its values that were cut: see `intensity`
@@ -34,17 +31,20 @@ FACTS = np.dtype(
     ]
 )
 
-Facts = NDArray[Any]  # of dtype FACTS
+# what is needed until the copies are found
+MEASURED = np.dtype([*FACTS.descr, ("small", "u1", (SMALL, SMALL, 3))])  # the reduced thumbnail
+
+Facts = NDArray[Any]  # of dtype FACTS, or MEASURED while a bank is built
 
 SHARPNESS_SIDE = 256
 
 
 def measure(pictures: Sequence[Picture], pixels: Sequence[Pixels]) -> Facts:
-    """Return the facts of N images, `(N,)`; `pixels` are what the bank keeps of each.
+    """Return the facts of N images, `(N,)` of dtype MEASURED; `pixels` are what the bank keeps of each.
 
     Many small images together take a third of the time that they take one by one.
     """
-    facts = np.zeros(len(pictures), FACTS)
+    facts = np.zeros(len(pictures), MEASURED)
     if not len(facts):
         return facts
     images = [picture.image for picture in pictures]
@@ -57,8 +57,7 @@ def measure(pictures: Sequence[Picture], pixels: Sequence[Pixels]) -> Facts:
     facts["read"] = [picture.digest for picture in pictures]
     facts["digest"] = [digest_pixels(image) for image in images]
     facts["content"] = [digest_content(each) for each in pixels]
-    facts["hash"], facts["mirrored"] = hash_images(images)
-    facts["coarse"] = reduce_thumbnails(make_thumbnails(images))
+    facts["small"] = reduce_thumbnails(make_thumbnails(images))
     _measure_greys(facts, [image if image.mode == "L" else image.convert("L") for image in images])
     return facts
 

@@ -55,15 +55,26 @@ def of_conflicts(bank: Bank) -> list[str]:
         return []
     first = f"{bank.records[others[differ[0]]].path} and {bank.records[firsts[differ[0]]].path}"
     more = ", …" if len(differ) > 1 else ""
-    return [f"copies with different labels: {len(differ):,} ({first}{more}); `convladder check` shows them"]
+    return [
+        f"copies with different labels: {len(differ):,} ({first}{more}); `convladder check` shows them"
+        f"{not_copies(bank)}"
+    ]
 
 
-def of_groups(groups: Indices) -> list[str]:
+def not_copies(bank: Bank) -> str:
+    """Say what to do where images were called copies that are none; nothing where none are near copies."""
+    near = bank.copies_are == "near" and not bank.pairs["exact"].all()
+    return "; if they are different pictures, set --copies exact" if near else ""
+
+
+def of_groups(groups: Indices, bank: Bank) -> list[str]:
     """Say how many groups have more than one image."""
     _, sizes = np.unique(groups, return_counts=True)
     several = int((sizes > 1).sum())
+    if not several:
+        return []
     many = plural(several, "group")
-    return [f"{many} of images that belong together (copies, or of one group) kept together"] if several else []
+    return [f"{many} of images that belong together (copies, or of one group) kept together{not_copies(bank)}"]
 
 
 def of_lacking(bank: Bank, splits: Splits) -> list[str]:

@@ -189,9 +189,12 @@ def _check_enough(name: str, groups: Indices, needed: int, places: str) -> None:
     if together < needed:
         what = "1 image" if images == 1 else f"{images} images"
         if together < images:
-            what += f" in {together} group{'' if together == 1 else 's'} that stay together"
+            what += (
+                f" in {together} group{'' if together == 1 else 's'} that stay together (copies, or named groups)"
+            )
         need = "needs one" if places.startswith("each") else "need one each"
         raise DataError(
             f"class {name!r} has {what} to share out, and {places} {need}: "
             "add images to it (or raise --limit), or leave it out with --min-images or --classes"
+            + ("; if they are no copies, set --copies exact" if together < images else "")
         )

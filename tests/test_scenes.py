@@ -1,0 +1,70 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from convladder.data import scenes
+
+LABELS = np.array([0] * 50 + [1] * 50, dtype=np.int32)
+
+
+@pytest.mark.parametrize(
+    ("members", "scene"),
+    [
+        (range(20), False),  # copies of one picture, of one class
+        (range(30), True),  # most of a class
+        (range(40, 60), True),  # of two classes
+        ((*range(19), 99), False),  # one of twenty is labelled otherwise: a mistake
+        (range(45, 55), False),  # few
+    ],
+)
+def test_a_scene_has_many_pictures_of_several_classes_or_most_of_one(members: range, scene: bool) -> None:
+    assert scenes.is_scene(np.array(members), LABELS) == scene
+
+
+def test_few_pictures_are_a_scene_where_the_set_has_no_more() -> None:
+    assert scenes.is_scene(np.arange(5), np.zeros(8, np.int32))
+    assert not scenes.is_scene(np.arange(3), np.zeros(4, np.int32))
+
+
+def exposures(size: int, seed: int = 0) -> NDArray[np.uint8]:
+    """Make pictures of one scene, in light of changing strength and side, with noise."""
+    draw = np.random.default_rng(seed)
+    scene = np.random.default_rng(99).integers(40, 200, (8, 8, 3)).repeat(4, 0).repeat(4, 1)
+    slope = np.linspace(-1, 1, 32)[None, :, None]
+    images = [
+        scene * draw.uniform(0.9, 1.1) * (1 + draw.uniform(-0.1, 0.1) * slope) + draw.normal(0, 2, scene.shape)
+        for _ in range(size)
+    ]
+    return np.clip(np.array(images), 0, 255).astype(np.uint8)
+
+
+def copies(images: NDArray[np.uint8]) -> list[tuple[int, int]]:
+    members = np.arange(len(images))
+    return [(left, right) for left, right, _ in scenes.find_copies(members, lambda places: images[places])]
+
+
+def test_light_that_changes_makes_no_copies() -> None:
+    assert copies(exposures(100)) == []
+
+
+def test_a_mark_at_one_place_makes_no_copies() -> None:
+    images = exposures(60)
+    images[:30, 10:13, 12:14] = 10
+    images[40:44, 20:23, 5:8] = 240
+    assert copies(images) == []
+
+
+def test_an_exposure_that_occurs_twice_is_found_also_if_it_is_brighter() -> None:
+    images = exposures(60)
+    again = (images[17] * 0.94 + 4).astype(np.uint8)
+    assert copies(np.concatenate([images, again[None]])) == [(17, 60)]
+
+
+def test_pictures_are_compared_block_by_block(monkeypatch: pytest.MonkeyPatch) -> None:
+    images = exposures(60)
+    images = np.concatenate([images, images[[3, 50]] // 8 * 8 + 4])
+    whole = copies(images)
+    monkeypatch.setattr(scenes, "BLOCK", 7)
+    assert sorted(copies(images)) == sorted(whole) == [(3, 60), (50, 61)]
