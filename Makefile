@@ -3,12 +3,11 @@ PYTHON ?= python3
 BIN := .venv/bin
 SIZE ?= usual
 
-.PHONY: help demo test test-all test-jax check docs notebooks bench claims safety cluster format clean
+.PHONY: help demo test test-jax check docs notebooks bench claims safety cluster format clean
 
 help:
 	@echo "make demo    install, climb the classic ladder on built-in data, say where the report is"
 	@echo "make test    install with test tools, run the whole test suite"
-	@echo "make test-all  the same with all of the costly tests, of which each commit has an eighth (tests/turns.py)"
 	@echo "make test-jax  run what trains and predicts with JAX in the place of TensorFlow"
 	@echo "make check   format, lint, types, direction of imports"
 	@echo "make bench   measure speed beside other programs (some 20 minutes; ONLY=trial: one row; SIZE=full: larger, some hours)"
@@ -24,9 +23,6 @@ demo: .venv/installed
 
 test: .venv/installed-dev
 	$(BIN)/python -m pytest -n auto --dist loadgroup
-
-test-all: .venv/installed-dev
-	CONVLADDER_TURN=all $(BIN)/python -m pytest -n auto --dist loadgroup
 
 # what speaks of TensorFlow by name, or does not train, is left out
 JAX_TESTS := tests/test_backend.py tests/test_several_processes.py tests/test_training.py tests/test_rungs.py \

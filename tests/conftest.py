@@ -18,7 +18,6 @@ import pytest
 from PIL import Image
 
 import cores
-import turns
 from convladder.data.dataset import Dataset, load
 
 MakeFolder = Callable[..., Path]
@@ -28,8 +27,7 @@ COSTLY = {"climbed", "climb", "run", "network", "fitted"}  # fixtures of a modul
 
 @pytest.hookimpl(tryfirst=True)  # before xdist looks for groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Skip costly tests out of turn; let those that share something costly run in one process, to make it once."""
-    turns.skip_others(items)
+    """Let those tests that share something costly run in one process, to make it once."""
     for item in items:
         if COSTLY & set(getattr(item, "fixturenames", ())) and not item.get_closest_marker("xdist_group"):
             item.add_marker(pytest.mark.xdist_group(item.path.stem))

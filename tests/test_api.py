@@ -237,7 +237,6 @@ def test_corrupted_images_keep_their_labels(run: cl.Run, digits: cl.Dataset) -> 
         assert np.mean((predicted == labels) == kept.correct[place, strength - 1]) > 0.95
 
 
-@pytest.mark.in_turn
 def test_a_rung_that_changes_the_data_does_so_on_a_loaded_dataset_too(digits: cl.Dataset, tmp_path: Path) -> None:
     ladder = tmp_path / "forms.toml"
     ladder.write_text(
@@ -349,7 +348,6 @@ def test_what_is_no_part_or_metric_is_said(run: cl.Run, digits: cl.Dataset) -> N
         run.predict(digits.images("test"))  # type: ignore[arg-type]
 
 
-@pytest.mark.in_turn
 def test_rungs_that_were_left_out_are_named_with_the_one_that_stands_for_them(
     digits: cl.Dataset, tmp_path: Path
 ) -> None:
@@ -363,7 +361,6 @@ def test_rungs_that_were_left_out_are_named_with_the_one_that_stands_for_them(
     assert "<b>Not alone:</b> here it brings max-pooling, same-padding with it" in page
 
 
-@pytest.mark.in_turn
 def test_evaluating_on_images_that_were_trained_on_is_remarked_upon(
     run: cl.Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -26,7 +26,6 @@ def convladder(
     )
 
 
-@pytest.mark.in_turn
 def test_a_run_trains_and_reports_on_jax(tmp_path: Path) -> None:
     pytest.importorskip("jax")
     done = convladder("train", "digits", "--rung", "lenet5", *FEW, "--out", "run", cwd=tmp_path)
@@ -39,7 +38,6 @@ def test_a_run_trains_and_reports_on_jax(tmp_path: Path) -> None:
     assert (tmp_path / "run/report.html").exists()
 
 
-@pytest.mark.in_turn
 def test_an_accelerator_that_cannot_be_used_is_told_with_what_to_do(tmp_path: Path) -> None:
     pytest.importorskip("jax")
     done = convladder("train", "digits", "--rung", "lenet5", *FEW, cwd=tmp_path, platform="rocm")

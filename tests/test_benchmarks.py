@@ -41,7 +41,6 @@ def telling(name: str, images: int, speed: float) -> Side:
     return Side(name, "-c", (TELLS, str(images), str(speed)))
 
 
-@pytest.mark.in_turn
 @pytest.mark.parametrize("name", ROWS)
 def test_every_row_runs_at_its_smallest_and_does_the_same_work(name: str, tmp_path: Path) -> None:
     bench.main([name, "--size", "smallest", "--out", str(tmp_path)])
@@ -52,7 +51,6 @@ def test_every_row_runs_at_its_smallest_and_does_the_same_work(name: str, tmp_pa
     assert all(ratio["median"] > 0 for ratio in measured)
 
 
-@pytest.mark.in_turn
 def test_growth_is_measured_and_drawn(tmp_path: Path) -> None:
     growth.main(["--images", "200", "--jobs", "1", "--trials", "1", "--out", str(tmp_path)])
     told = json.loads((tmp_path / "growth.json").read_text())
@@ -61,7 +59,6 @@ def test_growth_is_measured_and_drawn(tmp_path: Path) -> None:
     assert (tmp_path / "growth.png").stat().st_size > 10_000
 
 
-@pytest.mark.in_turn
 def test_precision_compares_each_rung_in_both(tmp_path: Path) -> None:
     precision.main(["--smallest", "--out", str(tmp_path)])
     (told,) = json.loads((tmp_path / "precision.json").read_text())["rungs"]
@@ -69,7 +66,6 @@ def test_precision_compares_each_rung_in_both(tmp_path: Path) -> None:
     assert told["speed"] > 0
 
 
-@pytest.mark.in_turn
 def test_the_modern_ladder_is_measured_against_the_notebook(tmp_path: Path) -> None:
     modern.main(["--smallest", "--out", str(tmp_path)])
     told = json.loads((tmp_path / "modern.json").read_text())
@@ -80,7 +76,6 @@ def test_the_modern_ladder_is_measured_against_the_notebook(tmp_path: Path) -> N
     assert "| cosine | classic-top | " in page.fill("<!-- table: modern -->\n<!-- end -->", tmp_path)
 
 
-@pytest.mark.in_turn
 def test_the_best_of_an_hour_is_measured_against_the_notebook(tmp_path: Path) -> None:
     hour.main(["--smallest", "--minutes", "0", "--out", str(tmp_path)])
     told = json.loads((tmp_path / "hour.json").read_text())
@@ -91,7 +86,6 @@ def test_the_best_of_an_hour_is_measured_against_the_notebook(tmp_path: Path) ->
     assert "| difference | " in page.fill("<!-- table: hour -->\n<!-- end -->", tmp_path)
 
 
-@pytest.mark.in_turn
 def test_what_is_safe_is_killed_and_priced(tmp_path: Path) -> None:
     killed_climb.main(
         [
@@ -123,7 +117,6 @@ def test_what_is_safe_is_killed_and_priced(tmp_path: Path) -> None:
         assert "|---|" in page.fill(f"<!-- table: {name} -->\n<!-- end -->", tmp_path)
 
 
-@pytest.mark.in_turn
 def test_the_server_is_loaded_beside_keras(tmp_path: Path) -> None:
     load.main(["--smallest", "--out", str(tmp_path)])
     told = json.loads((tmp_path / "load.json").read_text())["servers"]
@@ -132,7 +125,6 @@ def test_the_server_is_loaded_beside_keras(tmp_path: Path) -> None:
     assert "| convladder | 64 |" in page.fill("<!-- table: load -->\n<!-- end -->", tmp_path)
 
 
-@pytest.mark.in_turn
 def test_parity_is_measured_of_a_trained_network_and_of_a_family(tmp_path: Path) -> None:
     networks = ["classic/lenet5", "MobileNetV3Small"]
     parity.main(["--smallest", "--out", str(tmp_path), "--only", *networks])
@@ -142,7 +134,6 @@ def test_parity_is_measured_of_a_trained_network_and_of_a_family(tmp_path: Path)
     assert "| classic/lenet5 |" in page.fill("<!-- table: parity -->\n<!-- end -->", tmp_path)
 
 
-@pytest.mark.in_turn
 def test_an_accelerator_is_measured_beside_the_processor(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("jax")
     monkeypatch.setenv("JAX_PLATFORMS", "cpu")
@@ -158,7 +149,6 @@ def test_an_accelerator_is_measured_beside_the_processor(tmp_path: Path, monkeyp
     assert "| on the accelerator | 9 | **fails**: memory ran out |" in tables.of_accelerator(tmp_path)
 
 
-@pytest.mark.in_turn
 def test_transfer_is_measured_and_drawn(tmp_path: Path) -> None:
     transfer.main(["--size", "smallest", "--jobs", "1", "--out", str(tmp_path)])
     rows = json.loads((tmp_path / "transfer.json").read_text())["rows"]

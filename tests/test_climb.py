@@ -106,7 +106,6 @@ def test_every_figure_comes_from_the_predictions_to_the_last_digit(climbed: Path
         assert f"{100 * summary.loc[rung, 'accuracy']:.1f} %" in page
 
 
-@pytest.mark.in_turn
 def test_the_same_command_gives_the_same_predictions_with_other_jobs_and_seeds_differ(climbed: Path) -> None:
     two = [*SMALL[:-1], "2"]
     convladder(*two, "--out", "second", "--quiet", cwd=climbed.parent)
@@ -135,7 +134,6 @@ def make_older(folder: Path) -> None:
         (folder / name).write_text("x")
 
 
-@pytest.mark.in_turn
 def test_finished_trials_are_never_trained_again_also_of_a_climb_by_an_older_version(climbed: Path) -> None:
     work = climbed.parent / "more"
     shutil.copytree(climbed, work)
@@ -152,7 +150,6 @@ def test_finished_trials_are_never_trained_again_also_of_a_climb_by_an_older_ver
     assert json.loads((work / "climb.json").read_text())["format"] == folders.FORMAT
 
 
-@pytest.mark.in_turn
 def test_the_same_command_finds_its_finished_climb(tmp_path: Path) -> None:
     words = [*SMALL[:4], "--rungs", "lenet5", "--seeds", "1", "--epochs", "1"]
     convladder(*words, cwd=tmp_path)
@@ -196,7 +193,6 @@ def test_the_command_is_the_persons(climbed: Path) -> None:
     assert run.about["environment"]["threads"] == "1"
 
 
-@pytest.mark.in_turn
 def test_a_rung_may_change_the_form_of_the_images(climbed: Path) -> None:
     (climbed.parent / "sizes.toml").write_text(
         'name = "sizes"\n[[rung]]\nname = "small"\n[[rung]]\nname = "large"\n'
@@ -257,7 +253,6 @@ def test_the_page_needs_no_network_and_runs_no_script(climbed: Path) -> None:
     assert all(address.startswith(("data:", "#")) for address in page.addresses)
 
 
-@pytest.mark.in_turn
 def test_a_climb_of_one_seed_claims_nothing(climbed: Path) -> None:
     one = [*SMALL, "--out", "one", "--json"]
     one[one.index("--seeds") + 1] = "1"
@@ -313,7 +308,6 @@ def wait_until(condition: object, seconds: float = 120) -> bool:
     return False
 
 
-@pytest.mark.in_turn
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="looks for orphans in /proc")
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT, signal.SIGTERM])
 def test_a_climb_that_is_stopped_leaves_no_orphan_and_goes_on(tmp_path: Path, how: signal.Signals) -> None:
@@ -374,7 +368,6 @@ def test_train_and_evaluate(make_folder: MakeFolder, tmp_path: Path) -> None:
     assert "class 'grey', which run was not trained on" in done.stderr
 
 
-@pytest.mark.in_turn
 def test_names_that_are_not_utf8_go_all_the_way(make_folder: MakeFolder, tmp_path: Path) -> None:
     root = make_folder({"plain": 12, "odd": 12})
     (root / "odd").rename(os.fsdecode(os.fsencode(root) + b"/caf\xe9 $x^2$ \r <i>"))

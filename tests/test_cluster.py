@@ -33,7 +33,6 @@ from loopback import Nodes
 pytest.importorskip("ray", reason="the extra 'cluster' is not installed")
 pytestmark = [
     pytest.mark.xdist_group("cluster"),
-    pytest.mark.in_turn("cluster"),
     pytest.mark.skipif(sys.platform != "linux", reason="other systems have one address on the loopback"),
 ]
 

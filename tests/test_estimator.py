@@ -174,7 +174,6 @@ def test_cross_validation_of_a_pipeline(images: Any, labels: Any) -> None:
     assert scores.min() > 0.4
 
 
-@pytest.mark.in_turn
 def test_a_grid_search_over_rungs_in_processes(images: Any, labels: Any) -> None:
     settings = [{"rung": ["lenet5"], "learning_rate": [1e-5]}, {"rung": ["max-pooling"], "learning_rate": [0.1]}]
     search = GridSearchCV(cl.ConvClassifier(**SMALL, random_state=0), settings, cv=2, n_jobs=2)

@@ -74,7 +74,6 @@ def images() -> Any:
     return draw.integers(0, 256, (16, 4, 4, 3), dtype=np.uint8).repeat(8, axis=1).repeat(8, axis=2)
 
 
-@pytest.mark.in_turn
 @pytest.mark.parametrize("name", NETWORKS)
 def test_every_network_of_the_ladders_predicts_the_same_in_every_format(
     name: str, images: Any, tmp_path: Path
@@ -98,7 +97,6 @@ def test_every_network_of_the_ladders_predicts_the_same_in_every_format(
         assert np.abs(FORMATS[kind].load(small)(seen) - expected).mean() < 0.05, kind
 
 
-@pytest.mark.in_turn
 @pytest.mark.parametrize("architecture", ["ResNet50", "EfficientNetB0", "ConvNeXtTiny"])
 def test_what_others_read_is_of_layers_that_they_have(architecture: str) -> None:
     from convladder.config import Model
@@ -126,7 +124,6 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return make_folder(tmp_path_factory.mktemp("data") / "colours")
 
 
-@pytest.mark.in_turn
 @pytest.mark.parametrize("kind", FORMATS)
 def test_an_export_comes_with_an_example_that_runs_and_its_parity(
     kind: str, data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
@@ -291,7 +288,6 @@ def test_parity_is_judged_by_the_largest_difference() -> None:
     assert rounded.holds
 
 
-@pytest.mark.in_turn
 def test_of_images_that_were_moved_the_option_is_named(tmp_path: Path, make_folder: Any) -> None:
     images = make_folder({"cat": 20, "dog": 20}, at="pets")
     settings = {"model.filters": [4], "model.kernel_size": 3, "train.epochs": 1}

@@ -76,7 +76,6 @@ def content(run: Path) -> dict[str, bytes]:
     return {name: (run / name).read_bytes() for name in ("predictions.csv", runs.WEIGHTS, runs.SPLITS)}
 
 
-@pytest.mark.in_turn
 def test_a_trial_goes_on_from_any_write_that_failed(
     trial: Trial, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

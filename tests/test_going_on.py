@@ -49,7 +49,6 @@ def position(found: checkpoint.Checkpoint | None) -> tuple[int, int]:
     return found.epoch, found.step
 
 
-@pytest.mark.in_turn
 def test_killed_trainings_come_out_equal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(kill, "COMMAND_KILLS", 1)
     monkeypatch.setattr(kill, "COMMAND_EPOCHS", 40)
@@ -70,7 +69,6 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "run"
 
 
-@pytest.mark.in_turn
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such signals")
 @pytest.mark.xdist_group("going_on")
 @pytest.mark.parametrize(("how", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
@@ -107,7 +105,6 @@ def test_a_signal_saves_and_ends_and_the_same_command_goes_on(
     assert histories[0].equals(histories[1])
 
 
-@pytest.mark.in_turn
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such signals")
 def test_a_signal_to_every_process_saves_as_well(tmp_path: Path) -> None:
     process = start_command(*TRAIN, "--epochs", "100000", cwd=tmp_path)
@@ -150,7 +147,6 @@ def test_a_second_signal_quits_at_once(tmp_path: Path) -> None:
     process.stdout.close()
 
 
-@pytest.mark.in_turn
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such signals")
 def test_from_python_it_is_said_where_things_stand_too(tmp_path: Path) -> None:
     trains = (
@@ -432,7 +428,6 @@ def test_a_lock_names_its_holder_and_ends_with_it(tmp_path: Path) -> None:
     locks.check_unlocked(tmp_path)
 
 
-@pytest.mark.in_turn
 def test_a_run_is_reproduced_or_it_is_said_how_far_it_is_not(tmp_path: Path) -> None:
     run = cl.train(
         "digits", "lenet5", epochs=1, changes={"data.limit": 200}, threads=1, out=tmp_path / "run", quiet=True

@@ -13,7 +13,7 @@ from convladder.inference import load_network
 from convladder.models import convnet, features, gradcam
 from evidence import brightness, on_mark, plant
 
-pytestmark = [pytest.mark.xdist_group("gradcam"), pytest.mark.in_turn("gradcam")]
+pytestmark = [pytest.mark.xdist_group("gradcam")]
 
 SIDE, MARK = 24, 6
 CHANCE = (MARK + 2) ** 2 / SIDE**2

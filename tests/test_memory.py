@@ -38,7 +38,6 @@ def made(changes: dict[str, Any]) -> Trial:
     return Trial("lenet5", experiment, load(experiment.data))
 
 
-@pytest.mark.in_turn
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux holds a process to so much memory")
 def test_a_training_that_needs_too_much_fails_with_advice_and_the_next_is_trained(tmp_path: Path) -> None:
     """It may end in several ways: TensorFlow says so, or oneDNN does, or the process dies of a signal."""

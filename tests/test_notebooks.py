@@ -41,7 +41,6 @@ def test_the_kept_notebook_is_its_source_with_outputs(name: str) -> None:
     assert output_of(kept)
 
 
-@pytest.mark.in_turn
 @pytest.mark.parametrize("name", sorted(SMALL))
 def test_the_notebook_runs(name: str, tmp_path: Path) -> None:
     notebook = TOOL["run"](TOOL["read"](NOTEBOOKS / f"{name}.py", SMALL[name]), tmp_path)

@@ -77,7 +77,6 @@ def test_check_takes_the_options_of_reading(make_folder: MakeFolder, tmp_path: P
     assert json.loads(done.stdout)["classes"] == {"a": {"": 3}, "b": {"": 3}}
 
 
-@pytest.mark.in_turn
 @pytest.mark.xdist_group("climbs")
 def test_training_with_folds_is_a_climb_of_one_rung(make_folder: MakeFolder, tmp_path: Path) -> None:
     root = make_folder({"cat": 9, "dog": 9})

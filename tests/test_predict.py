@@ -207,7 +207,6 @@ def test_a_bundle_predicts_what_the_evaluation_predicted(run: cl.Run, tmp_path: 
     np.testing.assert_allclose(frame["confidence"], predictor.probabilities(pixels).max(axis=1), atol=1e-5)
 
 
-@pytest.mark.in_turn
 def test_a_run_is_as_good_as_its_bundle(run: cl.Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     path = run.bundle()
@@ -224,7 +223,6 @@ def test_a_run_is_as_good_as_its_bundle(run: cl.Run, tmp_path: Path, monkeypatch
     assert bundle.contents.figures.accuracy.share == pytest.approx(run.metrics["test"]["accuracy"])
 
 
-@pytest.mark.in_turn
 def test_a_backbone_may_be_a_bundle(run: cl.Run, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     path = run.bundle(tmp_path / "run.convladder")
     assert donors.open_donor(path).sum() == donors.open_donor(run.folder).sum()

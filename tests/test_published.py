@@ -62,7 +62,6 @@ def test_pixels_are_preprocessed_as_the_network_wants_them(name: str) -> None:
     assert np.allclose(inside(pixels), theirs.preprocess_input(pixels.copy()), atol=1e-4)
 
 
-@pytest.mark.in_turn
 def test_weights_have_the_same_names_whatever_was_built_before() -> None:
     for name in ("ConvNeXtTiny", "EfficientNetB0", "MobileNetV2"):
         first, second = (networks.build(of(name), (32, 32, 3), 2) for _ in range(2))
@@ -277,7 +276,6 @@ def test_the_files_of_efficientnet_give_pixels_as_keras_does() -> None:
     assert np.allclose(new(pixels), theirs, atol=1e-4), "the same pixels from scratch"
 
 
-@pytest.mark.in_turn
 def test_a_network_of_keras_is_trained_and_reported(
     weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

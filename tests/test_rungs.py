@@ -60,7 +60,6 @@ def test_a_rung_has_a_card(ladder: str, rung: str) -> None:
     assert any(character.isdigit() for character in card.source), "a source has a year"
 
 
-@pytest.mark.in_turn
 @LADDER_AND_RUNG
 def test_a_rung_trains_goes_on_saves_loads_and_predicts(
     ladder: str, rung: str, larger_digits: Dataset, backbone: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

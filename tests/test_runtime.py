@@ -59,7 +59,6 @@ def install_lines(dockerfile: str) -> list[list[str]]:
     return [shlex.split(part) for part in run.split("&&")]
 
 
-@pytest.mark.in_turn("runtime")
 def test_it_predicts_and_serves_without_tensorflow(python: Path, tmp_path: Path) -> None:
     code = f"import importlib.util as u; assert not [n for n in {ABSENT!r} if u.find_spec(n)]"
     subprocess.run([python, "-c", code], check=True, timeout=60)
@@ -71,7 +70,6 @@ def test_it_predicts_and_serves_without_tensorflow(python: Path, tmp_path: Path)
     assert "pip install convladder" in climbed.stderr
 
 
-@pytest.mark.in_turn("runtime")
 def test_its_size_is_what_the_docs_say(python: Path) -> None:
     installed = python.parents[1] / "lib"
     megabytes = sum(path.stat().st_size for path in installed.rglob("*") if path.is_file()) / 1e6

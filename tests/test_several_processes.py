@@ -60,14 +60,12 @@ def weights(trained: Path, name: str) -> list[NDArray[np.float32]]:
         return [file[key] for key in file.files]
 
 
-@pytest.mark.in_turn("several processes")
 @pytest.mark.parametrize("kind", ["whole", "stopped"])
 def test_both_processes_end_with_equal_weights(trained: Path, kind: str) -> None:
     for one, other in zip(weights(trained, f"{kind}-0"), weights(trained, f"{kind}-1"), strict=True):
         assert np.array_equal(one, other)
 
 
-@pytest.mark.in_turn("several processes")
 @pytest.mark.parametrize("kind", ["whole-0", "devices"])
 def test_it_comes_out_as_on_one_device_with_the_same_batches_but_for_rounding(trained: Path, kind: str) -> None:
     """So the statistics of batch normalisation are of whole batches, and all draw the same at random."""
@@ -77,21 +75,18 @@ def test_it_comes_out_as_on_one_device_with_the_same_batches_but_for_rounding(tr
     assert np.allclose(*histories, rtol=1e-3)
 
 
-@pytest.mark.in_turn("several processes")
 def test_what_one_process_was_asked_to_stop_goes_on_in_all_to_the_same_bits(trained: Path) -> None:
     assert not (trained / "never").exists()
     for one, other in zip(weights(trained, "stopped-0"), weights(trained, "whole-0"), strict=True):
         assert np.array_equal(one, other)
 
 
-@pytest.mark.in_turn("several processes")
 def test_training_and_prediction_on_jax_import_no_tensorflow(trained: Path) -> None:
     modules = (trained / "modules.txt").read_text().splitlines()
     assert "jax" in modules
     assert "tensorflow" not in modules
 
 
-@pytest.mark.in_turn
 def test_the_same_command_in_each_process_trains_one_network(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -44,7 +44,6 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return place
 
 
-@pytest.mark.in_turn
 def test_the_story_comes_out_as_it_is_told(place: Path, browser: Any) -> None:
     *steps, last = commands()
     assert [each[3] if each[1] == "-m" else "example" for each in (*steps, last)] == [

@@ -32,7 +32,6 @@ def events_in(folder: Path) -> pd.DataFrame:
     return pd.DataFrame.from_dict(figures, orient="index")
 
 
-@pytest.mark.in_turn
 def test_both_are_told_of_a_climb_and_of_a_training(tmp_path: Path) -> None:
     uri = f"sqlite:///{tmp_path / 'mlflow.db'}"
     told: dict[str, Any] = {"epochs": 2, "changes": FEW, "tensorboard": True, "mlflow": uri, "quiet": True}

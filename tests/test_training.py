@@ -366,7 +366,6 @@ def test_a_loss_that_is_no_number_keeps_the_state_before(
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
 
 
-@pytest.mark.in_turn
 @pytest.mark.parametrize(
     ("calls", "changes"),
     [

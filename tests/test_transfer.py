@@ -397,7 +397,6 @@ def test_what_is_taken_from_a_run_is_not_set_otherwise(run: runs.Run) -> None:
     assert backbones.with_backbone(Experiment().replace(wider)).model.dense == (9,)
 
 
-@pytest.mark.in_turn
 def test_how_to_train_on_a_backbone_can_be_searched(run: runs.Run, tmp_path: Path) -> None:
     changes = {"data.limit": 140, "data.image_size": (SIDE, SIDE), "data.classes": ["8", "9"]}
     how: dict[str, Any] = {"trials": 2, "seeds": 1, "epochs": 2, "jobs": 1, "changes": changes, "quiet": True}

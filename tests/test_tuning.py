@@ -186,7 +186,6 @@ def test_the_page_is_rebuilt_without_optuna_and_tensorflow(climbed: Path) -> Non
     assert (climbed / "tuned/climb/report.html").exists()
 
 
-@pytest.mark.in_turn
 def test_a_search_that_was_killed_comes_to_the_same_candidates(climbed: Path, tmp_path: Path) -> None:
     process = start_command(*command(tmp_path), cwd=tmp_path)
     while not (tmp_path / "tuned/candidates/0001.unfinished").exists():
@@ -210,7 +209,6 @@ def test_a_search_that_was_killed_comes_to_the_same_candidates(climbed: Path, tm
     assert (killed / place).read_bytes() == (whole / place).read_bytes()
 
 
-@pytest.mark.in_turn
 def test_where_nothing_is_better_the_test_images_stay_closed(tmp_path: Path) -> None:
     found = cl.tune(
         "digits",
