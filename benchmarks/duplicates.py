@@ -158,11 +158,14 @@ def find(images: list[Image.Image], labels: list[int]) -> list[duplicates.Pair]:
     """Find the duplicates; say what it took."""
     start = time.perf_counter()
     thumbs = thumbnails.make_thumbnails(images)
+    large = None
+    if min(images[0].size) >= thumbnails.LEAST_LARGE:
+        large = thumbnails.make_thumbnails(images, thumbnails.LARGE_SIDE).__getitem__
     small = thumbnails.reduce_thumbnails(thumbs)
     reduced = time.perf_counter()
     digests = np.array([digest(image) for image in images], dtype=np.uint64)
     ready = time.perf_counter()
-    pairs = duplicates.find_pairs(digests, small, np.array(labels, np.int32), lambda places: thumbs[places])
+    pairs = duplicates.find_pairs(digests, small, np.array(labels, np.int32), thumbs.__getitem__, large)
     took = time.perf_counter() - ready
     print(f"  {1000 * (reduced - start) / len(images):.3f} ms to reduce an image, {took:.1f} s to find the pairs")
     return pairs
@@ -203,7 +206,7 @@ def time_search(size: int) -> None:
     small = thumbnails.reduce_thumbnails(thumbs)
     start = time.perf_counter()
     pairs = duplicates.find_pairs(
-        np.arange(size, dtype=np.uint64), small, np.zeros(size, np.int32), lambda places: thumbs[places]
+        np.arange(size, dtype=np.uint64), small, np.zeros(size, np.int32), thumbs.__getitem__
     )
     print(
         f"{size:,} images: {time.perf_counter() - start:.1f} s, {len(pairs):,} of {size // 8:,} found", flush=True

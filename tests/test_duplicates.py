@@ -12,7 +12,7 @@ from scipy.ndimage import gaussian_filter
 
 from convladder.data import duplicates
 from convladder.data.duplicates import Pair, find_pairs, group
-from convladder.data.thumbnails import make_thumbnails, reduce_thumbnails
+from convladder.data.thumbnails import LARGE_SIDE, LEAST_LARGE, make_thumbnails, reduce_thumbnails
 
 Pixels = NDArray[np.uint8]
 
@@ -59,8 +59,10 @@ def with_a_margin(image: Image.Image) -> Image.Image:
 def find(images: list[Image.Image], labels: list[int] | None = None) -> list[Pair]:
     digests = np.array([digest(image) for image in images], dtype=np.uint64)
     thumbnails = make_thumbnails(images)
+    large = make_thumbnails(images, LARGE_SIDE) if images and min(images[0].size) >= LEAST_LARGE else None
     classes = np.array(labels or [number % 4 for number in range(len(images))], dtype=np.int32)
-    return find_pairs(digests, reduce_thumbnails(thumbnails), classes, lambda indices: thumbnails[indices])
+    larger = None if large is None else large.__getitem__
+    return find_pairs(digests, reduce_thumbnails(thumbnails), classes, thumbnails.__getitem__, larger)
 
 
 def test_an_exact_copy_is_told_from_a_near_one() -> None:
@@ -176,6 +178,21 @@ def test_cameras_that_see_different_scenes_are_told_apart() -> None:
     draw = np.random.default_rng(0)
     images = [noisy(picture(seed % 5, side=64), draw, deviation=5) for seed in range(150)]
     assert find(images, [number // 75 for number in range(150)]) == []
+
+
+def shirt(seed: int) -> Image.Image:
+    """Make a shirt of one outline on one carpet; the cloth of each is its own."""
+    draw = np.random.default_rng(seed)
+    image = Image.fromarray(draw.integers(120, 150, (96, 96, 3), dtype=np.uint8))
+    cloth = Image.fromarray(draw.integers(20, 90, (96, 96, 3), dtype=np.uint8))
+    outline = Image.new("L", (96, 96))
+    ImageDraw.Draw(outline).polygon([(20, 20), (40, 14), (56, 14), (76, 20), (70, 84), (26, 84)], fill=255)
+    image.paste(cloth, mask=outline)
+    return image
+
+
+def test_shirts_of_one_outline_are_no_copies() -> None:
+    assert find([shirt(seed) for seed in range(30)]) == []
 
 
 def test_pictures_that_were_multiplied_before_they_were_split_are_copies() -> None:

@@ -19,7 +19,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convladder.data.images import Pixels
-from convladder.data.thumbnails import SIDE
 
 Values = NDArray[np.float32]
 
@@ -27,9 +26,8 @@ BAND = (1.0, 3.0)  # pixels of a thumbnail: the deviations of the two Gaussians 
 FINE = (0.7, 1.5)  # the same of the finest detail
 COARSE = 1.5  # deviation of the Gaussian that leaves the coarse colours
 WINDOW = 7  # pixels to a side
-BLOCK = 4  # pixels to a side of the parts over which contrast is spread
-MIDDLE = (SIDE - 1) / 2
-SCALES, SHIFTS, CONTRASTS = (0.75, 1.33), (-8.0, 8.0), (0.2, 5.0)  # of a side; in pixels; of one to the other
+BLOCKS = 8  # to a side, over which contrast is spread
+SCALES, SHIFT, CONTRASTS = (0.75, 1.33), 0.25, (0.2, 5.0)  # of a side; of it, at most; of one to the other
 LONGEST_STEP = np.array([0.06, 0.06, 1.0, 1.0], dtype=np.float32)  # scales, pixels
 STAGES = ((0, 0.25), (2, 0.5), (6, 0.6))  # steps, and the correlation in BAND below which a pair is given up
 PART = 24  # pairs at once: their values stay in a processor's cache
@@ -43,9 +41,10 @@ class Likeness:
     band : the correlation of the band that was aligned.
     fine : the mean correlation of windows of fine detail.
     coarse : the correlation of the coarse colours.
-    spread : over how many blocks of 4x4 pixels the contrast is spread; few, of a mast before a plain sky.
+    spread : over how many of 8x8 blocks the contrast is spread; few, of a mast before a plain sky.
     gain : the ratio of the contrasts, 1 or more.
-    moved : the pixels by which an edge of one was moved to lie on that of the other.
+    moved : by how much of a side an edge of one was moved to lie on that of the other.
+    places : the scale and the shift of each side, `(N, 4)`; see `compare`.
     """
 
     band: Values
@@ -54,43 +53,45 @@ class Likeness:
     spread: Values
     gain: Values
     moved: Values
+    places: Values
 
     @classmethod
     def of(cls, size: int) -> Likeness:
         """Return the likeness of so many pairs that have nothing in common."""
-        return cls(*(np.zeros(size, dtype=np.float32) for _ in fields(cls)))
+        shapes = {each.name: (size, 4) if each.name == "places" else (size,) for each in fields(cls)}
+        return cls(**{name: np.zeros(shape, dtype=np.float32) for name, shape in shapes.items()})
 
     def take(self, which: NDArray[np.bool_] | NDArray[np.int64]) -> Likeness:
         return Likeness(*(values[which] for values in vars(self).values()))
 
 
 def band_pass(thumbnails: Values, band: tuple[float, float]) -> Values:
-    """Return a band of the frequencies of thumbnails `(n, 3, 32, 32)`."""
+    """Return a band of the frequencies of thumbnails `(n, 3, side, side)`."""
     fine, broad = (blur(thumbnails, deviation) for deviation in band)
     return fine - broad
 
 
 def blur(thumbnails: Values, deviation: float) -> Values:
-    weights = _blurring(deviation)
+    weights = _blurring(deviation, thumbnails.shape[-1])
     blurred: Values = weights @ (thumbnails @ weights.T)
     return blurred
 
 
 @cache
-def _blurring(deviation: float) -> Values:
-    """Return what blurs the columns of a thumbnail, `(32, 32)`."""
+def _blurring(deviation: float, side: int) -> Values:
+    """Return what blurs the columns of a thumbnail, `(side, side)`."""
     from scipy.ndimage import gaussian_filter1d  # a fifth of a second, and a bank that is there needs none of it
 
-    return gaussian_filter1d(np.eye(SIDE, dtype=np.float32), deviation, axis=0, truncate=3)
+    return gaussian_filter1d(np.eye(side, dtype=np.float32), deviation, axis=0, truncate=3)
 
 
 def colours_first(thumbnails: Pixels) -> Values:
-    """Return thumbnails `(n, 32, 32, 3)` as `(n, 3, 32, 32)`."""
+    """Return thumbnails `(n, side, side, 3)` as `(n, 3, side, side)`."""
     return np.ascontiguousarray(thumbnails.transpose(0, 3, 1, 2), dtype=np.float32)
 
 
 def compare(still: Pixels, moved: Pixels, starts: Values) -> Likeness:
-    """Align thumbnails in pairs, `(n, 32, 32, 3)` each, from starts `(n, 4)`, and compare them.
+    """Align thumbnails in pairs, `(n, side, side, 3)` each, from starts `(n, 4)`, and compare them.
 
     A row of the starts is (scale down, scale right, shift down, shift right): the place in `moved` of a pixel
     of `still` is its distance from the middle, scaled and shifted. Pairs that are unlike are given up early;
@@ -101,7 +102,7 @@ def compare(still: Pixels, moved: Pixels, starts: Values) -> Likeness:
         part = slice(first, first + PART)
         ours, theirs = colours_first(still[part]), colours_first(moved[part])
         places, band = _align(ours, theirs, starts[part].astype(np.float32))
-        found.band[part] = band
+        found.band[part], found.places[part] = band, places
         alike = np.flatnonzero(band >= STAGES[-1][1])
         if len(alike):
             likeness = _measure(ours[alike], theirs[alike], places[alike], band[alike])
@@ -126,18 +127,18 @@ def _align(still: Values, moved: Values, places: Values) -> tuple[Values, Values
 
 
 def _warp(moved: Values, places: Values) -> tuple[Values, Values]:
-    """Return the thumbnails as seen from places `(n, 4)`, and where they have pixels, `(n, 1, 32, 32)`."""
-    down, inside_down = _sampling(places[:, 0], places[:, 2])
-    right, inside_right = _sampling(places[:, 1], places[:, 3])
+    """Return the thumbnails as seen from places `(n, 4)`, and where they have pixels, `(n, 1, side, side)`."""
+    down, inside_down = _sampling(places[:, 0], places[:, 2], moved.shape[-1])
+    right, inside_right = _sampling(places[:, 1], places[:, 3], moved.shape[-1])
     seen = down[:, None] @ moved @ right.transpose(0, 2, 1)[:, None]
     return seen.astype(np.float32, copy=False), inside_down[:, None, :, None] * inside_right[:, None, None, :]
 
 
-def _sampling(scale: Values, shift: Values) -> tuple[Values, Values]:
-    """Return the weights `(n, 32, 32)` that interpolate between pixels, and which of 32 lie inside, `(n, 32)`."""
-    pixels = np.arange(SIDE, dtype=np.float32)
-    places = MIDDLE + scale[:, None] * (pixels - MIDDLE) + shift[:, None]
-    inside = ((places >= 0) & (places <= SIDE - 1)).astype(np.float32)
+def _sampling(scale: Values, shift: Values, side: int) -> tuple[Values, Values]:
+    """Return the weights `(n, side, side)` that interpolate between pixels, and which lie inside, `(n, side)`."""
+    pixels, middle = np.arange(side, dtype=np.float32), np.float32((side - 1) / 2)
+    places = middle + scale[:, None] * (pixels - middle) + shift[:, None]
+    inside = ((places >= 0) & (places <= side - 1)).astype(np.float32)
     weights = np.maximum(0, 1 - np.abs(places[:, :, None] - pixels))
     return weights * inside[:, :, None], inside
 
@@ -168,18 +169,20 @@ def _step(still: Values, moved: Values, places: Values) -> Values:
     descent = np.einsum("nkj,nj->nk", flat, missing.reshape(len(still), -1))
     step = np.linalg.solve(curvature, descent[..., None])[..., 0]
     after: Values = places + np.clip(step, -LONGEST_STEP, LONGEST_STEP)
-    after[:, :2], after[:, 2:] = after[:, :2].clip(*SCALES), after[:, 2:].clip(*SHIFTS)
+    farthest = SHIFT * still.shape[-1]
+    after[:, :2], after[:, 2:] = after[:, :2].clip(*SCALES), after[:, 2:].clip(-farthest, farthest)
     return after
 
 
 def _slopes(warped: Values, weight: Values, places: Values) -> Values:
-    """Return how the warped thumbnails change with each of the four numbers, `(n, 4, 3, 32, 32)`."""
+    """Return how the warped thumbnails change with each of the four numbers, `(n, 4, 3, side, side)`."""
     slopes = np.zeros((len(warped), 4, *warped.shape[1:]), dtype=np.float32)
     down, right = slopes[:, 2], slopes[:, 3]
     down[:, :, 1:-1] = (warped[:, :, 2:] - warped[:, :, :-2]) / (2 * places[:, 0, None, None, None])
     right[..., 1:-1] = (warped[..., 2:] - warped[..., :-2]) / (2 * places[:, 1, None, None, None])
     slopes[:, 2:] *= weight[:, None]
-    distance = np.arange(SIDE, dtype=np.float32) - np.float32(MIDDLE)
+    side = warped.shape[-1]
+    distance = np.arange(side, dtype=np.float32) - np.float32((side - 1) / 2)
     np.multiply(down, distance[:, None], out=slopes[:, 0])
     np.multiply(right, distance, out=slopes[:, 1])
     return slopes
@@ -202,7 +205,8 @@ def _measure(still: Values, moved: Values, places: Values, band: Values) -> Like
         _compare_colours(still, moved, places),
         spread,
         gain,
-        np.abs((places[:, :2] - 1) * np.float32(MIDDLE)).max(axis=1) + np.abs(places[:, 2:]).max(axis=1),
+        np.abs(places[:, :2] - 1).max(axis=1) / 2 + np.abs(places[:, 2:]).max(axis=1) / still.shape[-1],
+        places,
     )
 
 
@@ -213,7 +217,8 @@ def _compare_contrasts(still: Values, moved: Values, places: Values) -> tuple[Va
     energies = [np.einsum("nchw,nchw->nhw", each, each) for each in (ours, warped)]
     left, right = (np.sqrt(np.maximum(energy.sum((1, 2)), _TINY)) for energy in energies)
     shares = energies[0] / left[:, None, None] ** 2 + energies[1] / right[:, None, None] ** 2
-    blocks = shares.reshape(-1, SIDE // BLOCK, BLOCK, SIDE // BLOCK, BLOCK).sum((2, 4))
+    block = shares.shape[-1] // BLOCKS
+    blocks = shares.reshape(-1, BLOCKS, block, BLOCKS, block).sum((2, 4))
     spread = blocks.sum((1, 2)) ** 2 / np.maximum((blocks**2).sum((1, 2)), _TINY)
     return spread, np.maximum(left, right) / np.minimum(left, right)
 
@@ -233,11 +238,13 @@ def _compare_detail(still: Values, moved: Values, places: Values) -> Values:
 
 
 def _sum_windows(values: Values) -> Values:
-    """Return the sums of all windows in `(n, 32, 32)`."""
-    sums = np.zeros((len(values), SIDE + 1, SIDE + 1), dtype=np.float64)
+    """Return the sums of all windows in `(n, side, side)`."""
+    side = values.shape[-1]
+    sums = np.zeros((len(values), side + 1, side + 1), dtype=np.float64)
     sums[:, 1:, 1:] = values.cumsum(1, dtype=np.float64).cumsum(2)
     rows = sums[:, WINDOW:] - sums[:, :-WINDOW]
-    return (rows[:, :, WINDOW:] - rows[:, :, :-WINDOW]).astype(np.float32)
+    windows: Values = (rows[:, :, WINDOW:] - rows[:, :, :-WINDOW]).astype(np.float32)
+    return windows
 
 
 def _compare_colours(still: Values, moved: Values, places: Values) -> Values:

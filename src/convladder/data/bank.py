@@ -32,6 +32,7 @@ from convladder.data.facts import FACTS, Facts, thumbnails
 from convladder.data.images import LIMITS, ImageForm, Limits, Pixels
 from convladder.data.sources import Listing, Progress, Record, Source, count_ignored
 from convladder.data.subsets import listing_of, take_subset
+from convladder.data.thumbnails import LARGE_SIDE, LEAST_LARGE, SIDE
 from convladder.errors import DataError
 
 INDEX, FACTS_FILE, PAIRS_FILE = "index.json", "facts.npy", "pairs.npy"
@@ -316,15 +317,23 @@ def _find_pairs(
 ) -> Pairs:
     """Return the copies among the accepted images, by row."""
     facts, images = built.facts[rows], np.load(folder / PIXELS, mmap_mode="r")
+    is_large = min(form.height, form.width) >= LEAST_LARGE
     found = find_pairs(
         facts["digest"],
         facts["small"],
         labels,
-        lambda places: thumbnails(images[np.asarray(rows)[places]], facts[places], form),
+        partial(_thumbnails, images, np.asarray(rows), facts, form, SIDE),
+        partial(_thumbnails, images, np.asarray(rows), facts, form, LARGE_SIDE) if is_large else None,
         partial(report, COMPARING),
     )
     of_rows = [(rows[pair.left], rows[pair.right], pair.kind == "exact", pair.mirrored) for pair in found]
     return np.array(of_rows, dtype=PAIRS)
+
+
+def _thumbnails(
+    images: Pixels, rows: NDArray[np.int64], facts: Facts, form: ImageForm, side: int, places: NDArray[np.int64]
+) -> Pixels:
+    return thumbnails(images[rows[places]], facts[places], form, side)
 
 
 def _check_room(folder: Path, images: int, form: ImageForm) -> None:

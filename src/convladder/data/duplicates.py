@@ -28,10 +28,13 @@ LEAST_FINE = 0.79  # correlation of fine detail
 SPREAD, PER_BLOCK = 32, 0.004  # for each block of contrast that a pair has less, so much more is asked
 LEAST_COARSE, SURE_FINE = 0.9, 0.85  # of coarse colours; it is not asked of pairs with so much fine detail
 LEAST_BAND = 0.92  # of all that is compared, where detail was lost
-UNMOVED = 1.6  # pixels of a thumbnail by which such a pair may be moved
+UNMOVED = 0.05  # of a side by which such a pair may be moved
+LARGE_FINE, LARGE_BAND = 0.75, 0.96  # the same correlations in thumbnails of twice the side
+SURE_BAND = 0.98  # correlation as a whole for which these need not be looked at
 LARGEST_GAIN = 1.5  # ratio of its contrasts
 SPREADS = 7  # by which a near duplicate must be more alike than images that are drawn at random
 NEAREST = 0.995  # correlation that is enough in any set
+LARGER = np.array([1, 1, 2, 2], dtype=np.float32)  # what makes places in a thumbnail those in a large one
 LEAST_DEVIATION = 1.0  # grey levels: below, there is no picture to compare
 
 SAMPLE = 1_000  # pairs drawn to see how alike the images are by chance
@@ -58,6 +61,7 @@ def find_pairs(
     small: Pixels,
     labels: NDArray[np.int32],
     thumbnails: Thumbnails,
+    large: Thumbnails | None = None,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> list[Pair]:
     """Find the duplicates among N images, as a forest: n images of one picture give n - 1 pairs.
@@ -76,6 +80,9 @@ def find_pairs(
         `(N,)`: the number of the class of each.
     thumbnails
         Returns `(n, 32, 32, 3)` for n indices; see `make_thumbnails`. Asked for few images at a time.
+    large
+        Returns `(n, 64, 64, 3)` likewise, where the images have so many pixels: things of one outline, such as
+        shirts on one carpet, are told apart by what is finer.
     progress
         Told how much of the comparing is done, of how much.
     """
@@ -83,10 +90,14 @@ def find_pairs(
     copies = np.flatnonzero(first[which] != np.arange(len(digests)))
     exact = [Pair(int(first[which[copy]]), int(copy), "exact", False, 0.0) for copy in copies]
     kept = _with_contrast(np.sort(first), small)
-    near = _find_near(small[kept], labels[kept], lambda places: thumbnails(kept[places]), progress)
+    near = _find_near(small[kept], labels[kept], _of(kept, thumbnails), large and _of(kept, large), progress)
     return exact + [
         Pair(int(kept[pair.left]), int(kept[pair.right]), pair.kind, pair.mirrored, pair.distance) for pair in near
     ]
+
+
+def _of(kept: Indices, thumbnails: Thumbnails) -> Thumbnails:
+    return lambda places: thumbnails(kept[places])
 
 
 def group(links: Indices, size: int) -> Indices:
@@ -117,14 +128,23 @@ def _with_contrast(indices: Indices, small: Pixels) -> Indices:
 
 
 def _find_near(
-    small: Pixels, labels: NDArray[np.int32], thumbnails: Thumbnails, progress: Callable[[int, int], None]
+    small: Pixels,
+    labels: NDArray[np.int32],
+    thumbnails: Thumbnails,
+    large: Thumbnails | None,
+    progress: Callable[[int, int], None],
 ) -> list[Pair]:
     """Return the near duplicates among images of which no two have the same pixels."""
     size = len(small)
     pairs = propose(small, lambda done: progress(done, 2 * size))
-    likeness = _compare(pairs, thumbnails, lambda share: progress(size + round(share * size), 2 * size))
-    same = np.flatnonzero(_are_same(likeness, _find_bounds(size, thumbnails)))
+    likeness = _compare(pairs, thumbnails, progress=lambda share: progress(size + round(share * size), 2 * size))
+    same = _are_same(likeness, _find_bounds(size, thumbnails))
     pairs, likeness = pairs.take(same), likeness.take(same)
+    if large is not None:
+        finer = _compare(pairs, large, likeness.places * LARGER)
+        sure = (likeness.band >= SURE_BAND) & (likeness.moved <= UNMOVED)
+        same = sure | _are_same(finer, _Bounds(LARGE_FINE, LARGE_BAND))
+        pairs, likeness = pairs.take(same), finer.take(same)
     of_scenes = np.zeros(size, dtype=np.bool_)
     found: list[Pair] = []
     for members in _groups(group(_links(pairs), size)):
@@ -227,16 +247,21 @@ def _are_same(likeness: Likeness, bounds: _Bounds) -> NDArray[np.bool_]:
 
 
 def _compare(
-    pairs: Candidates, thumbnails: Thumbnails, progress: Callable[[float], None] = lambda share: None
+    pairs: Candidates,
+    thumbnails: Thumbnails,
+    starts: Values | None = None,
+    progress: Callable[[float], None] = lambda share: None,
 ) -> Likeness:
-    starts = np.array([view.start for view in views()], dtype=np.float32)
+    """Compare pairs from where they are thought to fit, `(n, 4)`; by themselves from where their views say."""
+    if starts is None:
+        starts = np.array([view.start for view in views()], dtype=np.float32)[pairs.view]
     mirrored = np.array([view.mirrored for view in views()])
 
     def of_part(start: int) -> Likeness:
         part = pairs.take(slice(start, start + BATCH))
         moved = thumbnails(part.sought)
         moved = np.where(mirrored[part.view, None, None, None], moved[:, :, ::-1], moved)
-        return compare(thumbnails(part.whole), moved, starts[part.view])
+        return compare(thumbnails(part.whole), moved, starts[start : start + BATCH])
 
     found = [Likeness.of(0)]
     with ThreadPoolExecutor(cores()) as threads:  # NumPy computes without holding Python's lock

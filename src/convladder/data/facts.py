@@ -112,11 +112,11 @@ def measure_sharpness(greys: Sequence[Image.Image]) -> NDArray[np.float32]:
     return variances
 
 
-def thumbnails(pixels: Pixels, facts: Facts, form: ImageForm) -> Pixels:
-    """Return images of a bank, `(N, height, width, channels)`, without their padding, as `(N, 32, 32, 3)`."""
-    if pixels.shape[1:] == (SIDE, SIDE, 3) and (form.resize != "pad" or (facts["height"] == facts["width"]).all()):
+def thumbnails(pixels: Pixels, facts: Facts, form: ImageForm, side: int = SIDE) -> Pixels:
+    """Return images of a bank, `(N, height, width, channels)`, without their padding, as `(N, side, side, 3)`."""
+    if pixels.shape[1:] == (side, side, 3) and (form.resize != "pad" or (facts["height"] == facts["width"]).all()):
         return pixels
-    return make_thumbnails([_inside(*each, form) for each in zip(pixels, facts, strict=True)])
+    return make_thumbnails([_inside(*each, form) for each in zip(pixels, facts, strict=True)], side)
 
 
 def _inside(pixels: Pixels, fact: Any, form: ImageForm) -> Image.Image:

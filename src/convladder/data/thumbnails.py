@@ -10,13 +10,14 @@ from PIL import Image
 from convladder.data.images import Pixels
 
 SIDE, SMALL = 32, 16  # of a thumbnail, and of the smaller one
-REDUCED_SIDE = 128  # pixels: larger images are first reduced by plain means, which is many times faster
+LARGE_SIDE = 64  # of a large thumbnail
+LEAST_LARGE = 64  # pixels to a side of images that have a large one: fewer have no such detail
 
 
-def make_thumbnails(images: Sequence[Image.Image]) -> Pixels:
-    """Return N whole images stretched to `(N, 32, 32, 3)`."""
-    small = [_resize(_convert(_reduce(image), "RGB")) for image in images]
-    return np.array([np.asarray(each) for each in small], dtype=np.uint8).reshape(-1, SIDE, SIDE, 3)
+def make_thumbnails(images: Sequence[Image.Image], side: int = SIDE) -> Pixels:
+    """Return N whole images stretched to `(N, side, side, 3)`."""
+    small = [_resize(_convert(_reduce(image, 4 * side), "RGB"), side) for image in images]
+    return np.array([np.asarray(each) for each in small], dtype=np.uint8).reshape(-1, side, side, 3)
 
 
 def reduce_thumbnails(thumbnails: Pixels) -> Pixels:
@@ -26,9 +27,9 @@ def reduce_thumbnails(thumbnails: Pixels) -> Pixels:
     return reduced
 
 
-def _reduce(image: Image.Image) -> Image.Image:
-    """Divide the sides of a large image by a whole number."""
-    factor = min(image.size) // REDUCED_SIDE
+def _reduce(image: Image.Image, side: int) -> Image.Image:
+    """Divide the sides of a large image by a whole number: plain means are many times faster."""
+    factor = min(image.size) // side
     return image.reduce(factor) if factor > 1 and image.mode not in ("P", "1") else image
 
 
@@ -36,5 +37,5 @@ def _convert(image: Image.Image, mode: str) -> Image.Image:
     return image if image.mode == mode else image.convert(mode)
 
 
-def _resize(image: Image.Image) -> Image.Image:
-    return image if image.size == (SIDE, SIDE) else image.resize((SIDE, SIDE), Image.Resampling.BILINEAR)
+def _resize(image: Image.Image, side: int) -> Image.Image:
+    return image if image.size == (side, side) else image.resize((side, side), Image.Resampling.BILINEAR)
