@@ -68,3 +68,10 @@ def test_pictures_are_compared_block_by_block(monkeypatch: pytest.MonkeyPatch) -
     whole = copies(images)
     monkeypatch.setattr(scenes, "BLOCK", 7)
     assert sorted(copies(images)) == sorted(whole) == [(3, 60), (50, 61)]
+
+
+def test_very_many_pictures_are_shortened_before_they_are_compared(monkeypatch: pytest.MonkeyPatch) -> None:
+    images = exposures(60)
+    images = np.concatenate([images, images[[3, 50]]])
+    monkeypatch.setattr(scenes, "MOST_WHOLE", 50)
+    assert sorted(copies(images)) == [(3, 60), (50, 61)]

@@ -34,6 +34,7 @@ FAR = 3.0  # deviations of its noise, beyond which a pixel shows something else
 SPREADS = 8.0  # above the median that copies must be
 LEAST = 0.25  # correlation
 BLOCK = 1_024  # pictures that are compared at once
+MOST_WHOLE, SHORT = 20_000, 256  # pictures that are compared as they are; numbers to which more are shortened
 
 
 def is_scene(members: Indices, labels: NDArray[np.int32]) -> bool:
@@ -52,8 +53,9 @@ def is_scene(members: Indices, labels: NDArray[np.int32]) -> bool:
 def find_copies(members: Indices, thumbnails: Thumbnails) -> Iterator[tuple[int, int, float]]:
     """Yield the copies among pictures of one scene: two places in `members`, and their correlation."""
     scene = _learn(_details(thumbnails(members[_spread(len(members), SAMPLE)])))
+    shorten = _shortening(len(members))
     left_over = [
-        scene.take_off(_details(thumbnails(members[start : start + BLOCK])))
+        shorten(scene.take_off(_details(thumbnails(members[start : start + BLOCK]))))
         for start in range(0, len(members), BLOCK)
     ]
     bound = _find_bound(np.concatenate([part[_spread(len(part), 256)] for part in left_over])[:SAMPLE])
@@ -62,6 +64,24 @@ def find_copies(members: Indices, thumbnails: Thumbnails) -> Iterator[tuple[int,
             for left, right in np.argwhere((alike := ours @ theirs.T) > bound).tolist():
                 if (number, left) < (other, right):
                     yield number * BLOCK + left, other * BLOCK + right, float(alike[left, right])
+
+
+def _shortening(size: int) -> Callable[[Values], Values]:
+    """Return what shortens the rows of very many pictures, so that they fit into memory.
+
+    Random directions keep correlations but for noise (Johnson and Lindenstrauss 1984), which raises the bound.
+    """
+    if size <= MOST_WHOLE:
+        return lambda rows: rows
+    drawn = np.random.default_rng(0).normal(size=(3 * SIDE**2, SHORT)).astype(np.float32)
+
+    def shorten(rows: Values) -> Values:
+        short = rows @ drawn
+        lengths = np.linalg.norm(short, axis=1, keepdims=True)
+        unit: Values = (short / np.maximum(lengths, 1e-6)).astype(np.float32)
+        return unit
+
+    return shorten
 
 
 def _spread(size: int, most: int) -> Indices:
