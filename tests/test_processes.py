@@ -4,6 +4,7 @@ import errno
 import os
 import pickle
 import signal
+import sys
 import threading
 import time
 import weakref
@@ -50,6 +51,10 @@ def raise_defect(emit: Any) -> None:
 def raise_fault(emit: Any) -> None:
     del emit
     raise DataError("no such folder")
+
+
+def leave(emit: Any) -> None:
+    sys.exit(3)  # as libraries do that were made for a command line
 
 
 def fill_the_disk(emit: Any) -> None:
@@ -108,6 +113,15 @@ def test_a_task_that_fails_leaves_the_others_alone() -> None:
     assert failed["fault"].error == "no such folder"
     assert failed["death"].expected
     assert "status -9 (SIGKILL" in failed["death"].error
+
+
+def test_a_task_that_exits_has_failed_and_its_worker_goes_on() -> None:
+    tasks = [Task("exit", leave), Task("first", own_process), Task("second", own_process)]
+    events = list(run_tasks(tasks, jobs=1))
+    (failed,) = (event for event in events if isinstance(event, Failed))
+    assert failed.error.startswith("SystemExit: 3")
+    found = results(events)
+    assert found["first"] == found["second"]
 
 
 def test_a_function_that_a_worker_cannot_find_is_a_failure_and_not_a_hang() -> None:

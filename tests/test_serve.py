@@ -413,6 +413,26 @@ def test_a_picture_is_kept_once_whoever_corrects_it_at_the_same_time(tmp_path: P
     assert len(list(tmp_path.glob("*/*"))) == corrections.count == 1
 
 
+def test_a_file_that_only_has_the_name_of_a_correction_stays_and_is_not_taken_for_it(tmp_path: Path) -> None:
+    corrections = Corrections(tmp_path)
+    kept = corrections.add(picture(), "PNG", CLASSES[0])
+    other = tmp_path / "elsewhere" / kept.name
+    other.parent.mkdir()
+    other.write_bytes(b"of someone else")
+    for _ in range(2):
+        corrections.add(picture(), "PNG", CLASSES[0])
+    assert other.read_bytes() == b"of someone else"
+    assert corrections.count == 1
+
+
+def test_json_with_wide_letters_is_refused_before_it_is_unfolded(client: httpx.Client) -> None:
+    for wide in ("ā", "\\u0101"):
+        body = '{"instances": [{"b64": "AAAA' + wide + '"}]}'
+        answer = client.post("/v1/predict", content=body.encode(), headers={"Content-Type": "application/json"})
+        assert answer.status_code == 400
+        assert "JSON with images is ASCII" in answer.json()["error"]
+
+
 def test_an_answer_that_takes_too_long_is_given_up() -> None:
     async def ask() -> httpx.Response:
         app = create_app(Slow.open(STORED), Settings(seconds=0.01))
@@ -567,7 +587,7 @@ def test_a_star_lets_pages_of_any_site_ask_and_is_said() -> None:
 
 
 @pytest.mark.parametrize("wrong", ["example.org", "https://a.org/page", "null", "https://", "https://bücher.de",
-                                   "https://me@a.org", "https://a.org:99999", ""])  # fmt: skip
+                                   "https://me@a.org", "https://a.org:99999", "", "https://*.a.org", "ftp://a.org"])  # fmt: skip
 def test_what_is_no_origin_is_said(wrong: str) -> None:
     with pytest.raises(ExperimentError, match=r"such as https://app\.example\.org"):
         read_origins((wrong,))

@@ -18,7 +18,10 @@ Each message is one line: what was expected, what came, and what to do.
 from __future__ import annotations
 
 import errno
-from typing import Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
+
+if TYPE_CHECKING:
+    from typing import Self  # from Python 3.11 on; exports carry this module, and run on older ones
 
 Kind = TypeVar("Kind", bound="ConvladderError")
 

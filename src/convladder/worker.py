@@ -154,11 +154,11 @@ def _outcome(task: bytes, emit: Emit) -> bytes:
         return pickle.dumps(("finished", function(*arguments, emit=emit)))
     except Stopped:
         return pickle.dumps(("stopped",))
-    except Exception as error:
+    except BaseException as error:  # a library that calls sys.exit ends its task, not this worker
         return pickle.dumps(("failed", *describe(error)))
 
 
-def describe(error: Exception) -> tuple[str, str, bool, ConvladderError | None]:
+def describe(error: BaseException) -> tuple[str, str, bool, ConvladderError | None]:
     """Return what to say of an error, its details, and whether a person can put it right.
 
     The last is the error itself where it is ours.
@@ -184,7 +184,7 @@ def _portable(error: ConvladderError) -> ConvladderError | None:
     return copy
 
 
-def _advice(error: Exception, said: str) -> str | None:
+def _advice(error: BaseException, said: str) -> str | None:
     """Return what a person can do about an error that is not ours; None where nothing is known."""
     if is_full_disk(error):
         return f"{os.strerror(errno.ENOSPC)}: make room, or choose another place ({said})"

@@ -32,19 +32,25 @@ class Corrections:
         name = hashlib.sha256(content).hexdigest()[:24] + SUFFIXES[kind][0]
         path = self.folder / folder_name(class_name) / name
         with self._lock:
-            earlier = [each for each in self.folder.glob(f"*/{name}") if each != path]
-            new = not path.exists()
-            if self.count >= MOST and new and not earlier:
-                raise Problem(507, f"{self.folder} has {MOST:,} images: train with them, or take them away")
             try:
+                earlier = [
+                    each for each in self.folder.glob(f"*/{name}") if each != path and _holds(each, content)
+                ]
+                new = not path.exists()
+                if self.count >= MOST and new and not earlier:
+                    raise Problem(507, f"{self.folder} has {MOST:,} images: train with them, or remove some")
                 files.write_bytes(path, content)
                 for each in earlier:
-                    if each.read_bytes() == content:  # else it is not the picture, but a file of that name
-                        each.unlink()
+                    each.unlink()
             except OSError as error:
                 raise Problem(507, f"it cannot be kept in {self.folder}: {error.strerror}") from None
             self.count += new - len(earlier)
         return path
+
+
+def _holds(path: Path, content: bytes) -> bool:
+    """Whether this is the picture, and not another file of its name."""
+    return path.is_file() and path.stat().st_size == len(content) and path.read_bytes() == content
 
 
 def folder_name(class_name: str) -> str:

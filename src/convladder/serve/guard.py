@@ -156,8 +156,10 @@ def origin_of(text: str) -> str:
     if text == ANY:
         return text
     found = urlsplit(text.removesuffix("/"))
-    if not found.scheme or not found.hostname:
-        raise ValueError("it is no origin")
+    if found.scheme not in ("http", "https") or not found.hostname:
+        raise ValueError("it is no origin of a page")
+    if ANY in found.hostname:
+        raise ValueError("browsers send whole names: give each of them")
     if found.path or found.query or found.fragment or found.username is not None:
         raise ValueError("an origin has nothing but these three")
     if not text.isascii():

@@ -133,6 +133,7 @@ def _of_example(folder: Path, contents: Sequence[bytes]) -> list[Outcome]:
 
 def _run(command: Sequence[str]) -> None:
     computes = {backend.VARIABLE: backend.TENSORFLOW, "TF_CPP_MIN_LOG_LEVEL": "3", backend.ONEDNN: "1"}
+    computes["PYTHONPATH"] = os.pathsep.join(filter(None, sys.path))  # as workers: a notebook may have added to it
     try:
         subprocess.run(command, env=os.environ | computes, capture_output=True, timeout=SECONDS, check=True)
     except subprocess.CalledProcessError as error:
