@@ -24,6 +24,7 @@ from PIL import Image, ImageDraw, ImageEnhance, ImageOps
 from sklearn.datasets import load_digits, load_sample_image, load_sample_images
 
 from convladder.data import duplicates, thumbnails
+from convladder.data.groups import group
 
 Change = Callable[[Image.Image], Image.Image]
 Labelled = tuple[list[Image.Image], list[int]]
@@ -184,7 +185,7 @@ def count(name: str, images: list[Image.Image], every: int, labels: list[int] | 
     print(f"{name}: {len(images):,} images and {len(planted):,} duplicates", flush=True)
     pairs = find(everything, labels)
     links = np.array([(pair.left, pair.right) for pair in pairs], np.int64).reshape(-1, 2)
-    groups = duplicates.group(links, len(everything))
+    groups = group(links, len(everything))
     total = Counter(kind for _, _, kind in planted)
     found = Counter(kind for left, right, kind in planted if groups[left] == groups[right])
     for kind in KINDS:

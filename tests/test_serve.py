@@ -587,7 +587,8 @@ def test_a_star_lets_pages_of_any_site_ask_and_is_said() -> None:
 
 
 @pytest.mark.parametrize("wrong", ["example.org", "https://a.org/page", "null", "https://", "https://bücher.de",
-                                   "https://me@a.org", "https://a.org:99999", "", "https://*.a.org", "ftp://a.org"])  # fmt: skip
+                                   "https://me@a.org", "https://a.org:99999", "", "https://*.a.org",
+                                   "ftp://a.org"])  # fmt: skip
 def test_what_is_no_origin_is_said(wrong: str) -> None:
     with pytest.raises(ExperimentError, match=r"such as https://app\.example\.org"):
         read_origins((wrong,))

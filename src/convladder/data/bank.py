@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import io
 import json
 import math
 import shutil
@@ -23,27 +24,25 @@ from numpy.typing import NDArray
 
 from convladder import files
 from convladder.core.places import cache_folder
-from convladder.data import clearing
-from convladder.data.building import Built, build, chunk_size, remove_traces
+from convladder.data import clearing, copies
+from convladder.data.building import build, chunk_size, remove_traces
 from convladder.data.clearing import building_of
+from convladder.data.copies import PAIRS, Pairs
 from convladder.data.decoding import PIXELS, Rejection
-from convladder.data.duplicates import find_pairs, group
-from convladder.data.facts import FACTS, Facts, thumbnails
+from convladder.data.facts import Facts
+from convladder.data.groups import group
 from convladder.data.images import LIMITS, ImageForm, Limits, Pixels
 from convladder.data.sources import Listing, Progress, Record, Source, count_ignored
 from convladder.data.subsets import listing_of, take_subset
-from convladder.data.thumbnails import LARGE_SIDE, LEAST_LARGE, SIDE
 from convladder.errors import DataError
 
 INDEX, FACTS_FILE, PAIRS_FILE = "index.json", "facts.npy", "pairs.npy"
-PAIRS = np.dtype([("left", "i8"), ("right", "i8"), ("exact", "?"), ("mirrored", "?")])
 VERSION = 4  # of what a bank holds; part of its key
 LEFTOVER_AGE = 7 * 86_400  # seconds: what is younger may be resumed, or another process may be at work
 WAITING, COMPARING = "waiting for another convladder", "looking for copies"  # for people
 WAIT = 1.0  # seconds between looks at what another process does
 
 
-Pairs = NDArray[Any]  # of dtype PAIRS
 CopyKind = Literal["near", "exact", "off"]
 
 
@@ -136,10 +135,12 @@ class Bank:
     @property
     def _found(self) -> Pairs:
         """The copies that count, by row."""
+        if self.copies_are == "off":
+            return np.empty(0, PAIRS)
+        if self.copies_are == "exact":
+            return copies.find_exact(self._load(FACTS_FILE))
         pairs: Pairs = self._load(PAIRS_FILE)
-        if self.copies_are == "near":
-            return pairs
-        return pairs[pairs["exact"]] if self.copies_are == "exact" else pairs[:0]
+        return pairs
 
     def _load(self, name: str, mmap_mode: Any = None) -> Any:
         try:
@@ -164,9 +165,10 @@ def open_bank(
     classes: Sequence[str] | None = None,
     limit: int | None = None,
     seed: int = 0,
+    copies_are: CopyKind = "near",
     progress: Progress | None = None,
 ) -> Bank:
-    """Return the bank of a source in a form, built first where the cache has none.
+    """Return the bank of a source in a form, built first where the cache has none, and with its copies found.
 
     The form of the bank says the range of its deep images; where the given one says none, it is found from them.
     `classes` leaves out all others. `limit` takes a subset of so many records, stratified by class and split
@@ -186,23 +188,39 @@ def open_bank(
     key = hashlib.sha256(json.dumps(made_from).encode()).hexdigest()[:20]
     folder = cache_folder() / "banks" / key
     bank = _load(folder)
-    if bank is not None and not source.at_hand:
-        return bank
-    listing = take_subset(listing_of(source, classes), limit, seed)
-    if bank is not None:
-        return replace(bank, ignored=count_ignored(listing.ignored))
     report = progress or _report_nothing
-    clearing.check_outside(cache_folder(), source)
     try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        clearing.remove_begun(folder.parent, LEFTOVER_AGE)
-        with _alone(folder, len(listing.records), report):
-            bank = _load(folder) or _build(folder, source, listing, form, limits, report)
+        if bank is None or source.at_hand:
+            listing = take_subset(listing_of(source, classes), limit, seed)
+        if bank is None:
+            clearing.check_outside(cache_folder(), source)
+            folder.parent.mkdir(parents=True, exist_ok=True)
+            clearing.remove_begun(folder.parent, LEFTOVER_AGE)
+            with _alone(folder, len(listing.records), report):
+                bank = _load(folder) or _build(folder, source, listing, form, limits, report)
+        elif source.at_hand:
+            bank = replace(bank, ignored=count_ignored(listing.ignored))
+        return _with_copies(replace(bank, copies_are=copies_are), report)
     except OSError as error:
         raise DataError(
             f"cannot write the cache {cache_folder()} ({error.strerror or error}): make room, "
             "or set CONVLADDER_CACHE to a folder of yours"
         ) from None
+
+
+def _with_copies(bank: Bank, report: Progress) -> Bank:
+    """Look for near copies where they count, and nobody has yet."""
+    place = bank.folder / PAIRS_FILE
+    if bank.copies_are == "near" and not place.exists():
+        with _alone(bank.folder, len(bank.records), report):
+            if not place.exists():
+                images = np.load(bank.folder / PIXELS, mmap_mode="r")
+                pairs = copies.find(
+                    images, bank.rows, bank.facts, bank.form, bank.labels, partial(report, COMPARING)
+                )
+                file = io.BytesIO()
+                np.save(file, pairs)
+                files.write_bytes(place, file.getvalue())
     return bank
 
 
@@ -276,9 +294,7 @@ def _build(
     form = replace(form, intensity=built.intensity)
     rows = [row for row in range(len(listing.records)) if row not in built.rejections]
     records = tuple(listing.records[row] for row in rows)
-    labels = np.array([record.label for record in records], dtype=np.int32)
-    np.save(building / FACTS_FILE, _kept(built.facts))
-    np.save(building / PAIRS_FILE, _find_pairs(building, built, form, rows, labels, report))
+    np.save(building / FACTS_FILE, built.facts)
     index = {
         "source": source.name,
         "kind": source.kind,
@@ -297,43 +313,6 @@ def _build(
     if bank is None:
         raise DataError(f"the cache {folder} cannot be read back: clear it with `convladder cache --clear`")
     return bank
-
-
-def _kept(measured: Facts) -> Facts:
-    """Return what is kept of what was measured."""
-    facts = np.empty(len(measured), FACTS)
-    for name in FACTS.names or ():
-        facts[name] = measured[name]
-    return facts
-
-
-def _find_pairs(
-    folder: Path,
-    built: Built,
-    form: ImageForm,
-    rows: list[int],
-    labels: NDArray[np.int32],
-    report: Progress,
-) -> Pairs:
-    """Return the copies among the accepted images, by row."""
-    facts, images = built.facts[rows], np.load(folder / PIXELS, mmap_mode="r")
-    is_large = min(form.height, form.width) >= LEAST_LARGE
-    found = find_pairs(
-        facts["digest"],
-        facts["small"],
-        labels,
-        partial(_thumbnails, images, np.asarray(rows), facts, form, SIDE),
-        partial(_thumbnails, images, np.asarray(rows), facts, form, LARGE_SIDE) if is_large else None,
-        partial(report, COMPARING),
-    )
-    of_rows = [(rows[pair.left], rows[pair.right], pair.kind == "exact", pair.mirrored) for pair in found]
-    return np.array(of_rows, dtype=PAIRS)
-
-
-def _thumbnails(
-    images: Pixels, rows: NDArray[np.int64], facts: Facts, form: ImageForm, side: int, places: NDArray[np.int64]
-) -> Pixels:
-    return thumbnails(images[rows[places]], facts[places], form, side)
 
 
 def _check_room(folder: Path, images: int, form: ImageForm) -> None:

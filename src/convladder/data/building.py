@@ -29,7 +29,7 @@ from convladder.data.decoding import (
     fetch_all,
     read_done,
 )
-from convladder.data.facts import MEASURED, Facts
+from convladder.data.facts import FACTS, Facts
 from convladder.data.images import ImageForm, Limits, read_header
 from convladder.data.intensity import Extremes, IntensityRange
 from convladder.data.sources import Content, Fetch, Progress, Record, Source
@@ -53,7 +53,7 @@ _NO_SUCH_CALL = (errno.EINVAL, errno.EOPNOTSUPP, errno.ENOSYS)
 
 @dataclass(frozen=True)
 class Built:
-    """The facts of all records, `(N,)` of dtype MEASURED, and the rejected ones by row; their facts are zeros.
+    """The facts of all records, `(N,)`, and the rejected ones by row; their facts are zeros.
 
     intensity : the range of the deep images; None where there are none.
     """
@@ -182,7 +182,7 @@ def _missing(chunks: Sequence[Chunk]) -> list[Chunk]:
 
 def _gather(chunks: Sequence[Chunk], size: int) -> tuple[Built, dict[int, Extremes]]:
     """Return what the chunks came to, and the extremes of the deep images that were measured."""
-    facts = np.zeros(size, MEASURED)
+    facts = np.zeros(size, FACTS)
     rejections: dict[int, Rejection] = {}
     extremes: dict[int, Extremes] = {}
     for chunk in chunks:

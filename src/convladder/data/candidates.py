@@ -37,6 +37,7 @@ ONE_CELL = 2_000  # images: fewer are compared with all
 PER_CENTRE = 40  # images from which a centre is learned
 CELLS = 4  # in which an image is sought
 BLOCK = 4_096  # images that are sought together
+PART = 1_024  # members of a cell that they are compared with at once
 
 
 @dataclass(frozen=True)
@@ -185,8 +186,8 @@ class _Index:
         rows = order // cells.shape[1]
         for cell in np.flatnonzero(np.diff(starts)):
             sought = rows[starts[cell] : starts[cell + 1]]
-            members = self.members[self.starts[cell] : self.starts[cell + 1]]
-            if len(members):
+            for first in range(self.starts[cell], self.starts[cell + 1], PART):
+                members = self.members[first : min(first + PART, self.starts[cell + 1])]
                 left, right, alike = _alike(described[sought] @ self.described[members].T)
                 yield sought[left], members[right], alike
 

@@ -236,9 +236,9 @@ def load_bank(
         classes=settings.classes,
         limit=settings.limit,
         seed=settings.split_seed,
+        copies_are=settings.copies,
         progress=progress,
     )
-    bank = replace(bank, copies_are=settings.copies)
     if bank.rejections:
         notes.append(remarks.of_rejections(bank, allow_rejects or lenient))
     notes += [*depth.describe(bank), *remarks.of_oddities(bank)]

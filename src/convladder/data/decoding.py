@@ -22,7 +22,7 @@ from pathlib import Path
 import numpy as np
 
 from convladder import files
-from convladder.data.facts import MEASURED, Facts, digest_content, measure
+from convladder.data.facts import FACTS, Facts, digest_content, measure
 from convladder.data.images import ImageForm, Limits, Picture, Pixels, fit, open_picture
 from convladder.data.intensity import Extremes, UnknownRange
 from convladder.data.sources import Content, Fetch, Record
@@ -134,7 +134,7 @@ def decode_chunk(chunk: Chunk, fetch: Fetch, doomed: Mapping[int, Rejection], *,
 
     `doomed` rows are rejected untried. `watched` ends this process when an image takes too long.
     """
-    pixels, facts = chunk.pixels(), np.zeros(len(chunk.rows), MEASURED)
+    pixels, facts = chunk.pixels(), np.zeros(len(chunk.rows), FACTS)
     rejections: dict[int, Rejection] = {}
     extremes: dict[int, Extremes] = {}
     held: dict[int, Picture] = {}  # small ones, by place, to be measured together
@@ -171,7 +171,7 @@ def read_done(chunk: Chunk, pixels: Pixels | None = None) -> Done | None:
     except (OSError, ValueError, KeyError, zipfile.BadZipFile):
         return None
     rejections = {row: Rejection(*rest) for row, *rest in listed}
-    if len(facts) != len(chunk.rows) or facts.dtype != MEASURED:
+    if len(facts) != len(chunk.rows) or facts.dtype != FACTS:
         return None
     if pixels is None:
         return Done(facts, rejections, extremes)

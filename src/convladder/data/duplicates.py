@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from convladder.data import scenes
 from convladder.data.alignment import Likeness, Values, compare
 from convladder.data.candidates import Candidates, propose, views
+from convladder.data.groups import group, members_of
 from convladder.data.images import Pixels
 from convladder.processes import cores
 
@@ -39,6 +40,7 @@ LEAST_DEVIATION = 1.0  # grey levels: below, there is no picture to compare
 
 SAMPLE = 1_000  # pairs drawn to see how alike the images are by chance
 FEWEST = 100  # images for that
+MOST_VIEWS = 20  # of a scene, from each of which many pictures are seen
 BATCH = 480  # pairs whose pixels are compared at once
 
 
@@ -100,27 +102,6 @@ def _of(kept: Indices, thumbnails: Thumbnails) -> Thumbnails:
     return lambda places: thumbnails(kept[places])
 
 
-def group(links: Indices, size: int) -> Indices:
-    """Return the number of the group that each of `size` images is in, `(size,)`; links `(n, 2)` make groups.
-
-    SciPy does this too, but to import its graphs takes a fifth of a second, also where the bank is in the cache.
-    """
-    roots = np.arange(size)
-    while True:
-        ends = roots[links]
-        if (ends[:, 0] == ends[:, 1]).all():
-            return np.unique(roots, return_inverse=True)[1].astype(np.int64)
-        np.minimum.at(roots, ends.max(axis=1), ends.min(axis=1))
-        roots = _flatten(roots)
-
-
-def _flatten(parents: Indices) -> Indices:
-    """Return the root of each image, where each has a parent before it, or is a root and its own parent."""
-    while (parents[parents] != parents).any():
-        parents = parents[parents]
-    return parents
-
-
 def _with_contrast(indices: Indices, small: Pixels) -> Indices:
     """Return which of the images are not blank."""
     deviations = [part.std((1, 2)).max(axis=1, initial=0) for part in np.array_split(small[indices], 64)]
@@ -147,7 +128,7 @@ def _find_near(
         pairs, likeness = pairs.take(same), finer.take(same)
     of_scenes = np.zeros(size, dtype=np.bool_)
     found: list[Pair] = []
-    for members in _groups(group(_links(pairs), size)):
+    for members in members_of(group(_links(pairs), size)):
         if scenes.is_scene(members, labels):
             of_scenes[members] = True
             found += _find_in_scene(members, pairs, likeness, thumbnails)
@@ -160,43 +141,54 @@ def _links(pairs: Candidates) -> Indices:
     return np.stack([pairs.sought, pairs.whole], axis=1)
 
 
-def _groups(numbers: Indices) -> list[Indices]:
-    """Return the members of each group."""
-    order = np.argsort(numbers, kind="stable")
-    return np.split(order, np.flatnonzero(np.diff(numbers[order])) + 1)
-
-
 def _find_in_scene(
     members: Indices, pairs: Candidates, likeness: Likeness, thumbnails: Thumbnails
 ) -> Iterator[Pair]:
-    """Yield the copies among pictures that resemble each other, as far as they are seen from one place."""
-    links = _links(pairs)[_unmoved(pairs, likeness)]
-    while len(members) >= scenes.FEWEST:
-        place = np.full(int(max(links.max(initial=0), members.max())) + 1, -1)
-        place[members] = np.arange(len(members))
-        here = place[links[(place[links] >= 0).all(axis=1)]]
-        core = max(_groups(group(here, len(members))), key=len)
-        seen = members[_are_seen_from_there(members, members[core[: scenes.SAMPLE]], thumbnails)]
-        for left, right, alike in scenes.find_copies(seen, thumbnails) if len(seen) >= scenes.MANY else ():
-            yield Pair(int(seen[left]), int(seen[right]), "near", False, 1 - alike)
-        members = np.setdiff1d(members, np.concatenate([seen, members[core]]))
+    """Yield the copies of pictures that resemble each other, of those that are seen from one place, or mirrored.
+
+    Pictures that are seen from places of few others, by a camera that moves, are no copies here.
+    """
+    place = np.full(int(max(pairs.sought.max(), pairs.whole.max())) + 1, -1)
+    place[members] = np.arange(len(members))
+    links = place[_links(pairs)[_unmoved(pairs, likeness)]]
+    cores = members_of(group(links[(links >= 0).all(axis=1)], len(members)))
+    left = np.ones(len(members), dtype=np.bool_)
+    for core in sorted(cores, key=len, reverse=True)[:MOST_VIEWS]:
+        if len(core) < scenes.MANY:
+            break
+        middle = np.median(thumbnails(members[core[: scenes.SAMPLE]]), axis=0).astype(np.uint8)
+        seen = {
+            mirrored: _seen_from_there(members[left], middle, thumbnails, mirrored) for mirrored in (False, True)
+        }
+        yield from _copies_in_view(seen[False], np.setdiff1d(seen[True], seen[False]), thumbnails)
+        left &= ~np.isin(members, np.concatenate([*seen.values(), members[core]]))
 
 
-def _are_seen_from_there(members: Indices, core: Indices, thumbnails: Thumbnails) -> NDArray[np.bool_]:
-    """Whether pictures show what the core shows, and where it shows it, `(n,)`."""
-    middle = np.median(thumbnails(core), axis=0).astype(np.uint8)[None]
-    whole = np.full(len(members), len(members))
-    places, plain = np.arange(len(members)), np.zeros(len(members), np.int64)
-    pairs = Candidates(places, whole, plain, np.zeros(len(members), np.float32))
+def _seen_from_there(members: Indices, middle: Pixels, thumbnails: Thumbnails, mirrored: bool) -> Indices:
+    """Return those of the pictures that show what `middle` shows, where it shows it."""
+    view = next(number for number, view in enumerate(views()) if view.mirrored == mirrored)
+    places, views_of = np.arange(len(members)), np.full(len(members), view)
+    pairs = Candidates(places, places, views_of, np.zeros(len(members), np.float32))
+    likeness = _compare(
+        pairs,
+        lambda wanted: thumbnails(members[wanted]),
+        still=lambda wanted: np.broadcast_to(middle, (len(wanted), *middle.shape)),
+    )
+    return members[_are_same(likeness, _Bounds()) & (likeness.moved <= UNMOVED)]
 
-    def pictures(wanted: Indices) -> Pixels:
-        shown = wanted < len(members)
-        found = np.repeat(middle, len(wanted), axis=0)
-        found[shown] = thumbnails(members[wanted[shown]])
-        return found
 
-    likeness = _compare(pairs, pictures)
-    return _are_same(likeness, _Bounds()) & _unmoved(pairs, likeness)
+def _copies_in_view(plain: Indices, mirrored: Indices, thumbnails: Thumbnails) -> Iterator[Pair]:
+    if len(plain) < scenes.MANY:
+        return
+    seen = np.concatenate([plain, mirrored])
+
+    def upright(places: Indices) -> Pixels:
+        turned = places >= len(plain)
+        return np.where(turned[:, None, None, None], (shown := thumbnails(seen[places]))[:, :, ::-1], shown)
+
+    for one, other, alike in scenes.find_copies(np.arange(len(seen)), upright):
+        left, right = sorted((int(seen[one]), int(seen[other])))
+        yield Pair(left, right, "near", (one < len(plain)) != (other < len(plain)), 1 - alike)
 
 
 def _unmoved(pairs: Candidates, likeness: Likeness) -> NDArray[np.bool_]:
@@ -250,9 +242,13 @@ def _compare(
     pairs: Candidates,
     thumbnails: Thumbnails,
     starts: Values | None = None,
+    still: Thumbnails | None = None,
     progress: Callable[[float], None] = lambda share: None,
 ) -> Likeness:
-    """Compare pairs from where they are thought to fit, `(n, 4)`; by themselves from where their views say."""
+    """Compare pairs from where they are thought to fit, `(n, 4)`; by themselves from where their views say.
+
+    `still` returns the thumbnails of the whole images, if these are others.
+    """
     if starts is None:
         starts = np.array([view.start for view in views()], dtype=np.float32)[pairs.view]
     mirrored = np.array([view.mirrored for view in views()])
@@ -261,7 +257,7 @@ def _compare(
         part = pairs.take(slice(start, start + BATCH))
         moved = thumbnails(part.sought)
         moved = np.where(mirrored[part.view, None, None, None], moved[:, :, ::-1], moved)
-        return compare(thumbnails(part.whole), moved, starts[start : start + BATCH])
+        return compare((still or thumbnails)(part.whole), moved, starts[start : start + BATCH])
 
     found = [Likeness.of(0)]
     with ThreadPoolExecutor(cores()) as threads:  # NumPy computes without holding Python's lock

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from convladder.data.images import ImageForm, Picture, Pixels
-from convladder.data.thumbnails import SIDE, SMALL, make_thumbnails, reduce_thumbnails
+from convladder.data.thumbnails import SIDE, make_thumbnails
 
 FACTS = np.dtype(
     [
@@ -31,20 +31,17 @@ FACTS = np.dtype(
     ]
 )
 
-# what is needed until the copies are found
-MEASURED = np.dtype([*FACTS.descr, ("small", "u1", (SMALL, SMALL, 3))])  # the reduced thumbnail
-
-Facts = NDArray[Any]  # of dtype FACTS, or MEASURED while a bank is built
+Facts = NDArray[Any]  # of dtype FACTS
 
 SHARPNESS_SIDE = 256
 
 
 def measure(pictures: Sequence[Picture], pixels: Sequence[Pixels]) -> Facts:
-    """Return the facts of N images, `(N,)` of dtype MEASURED; `pixels` are what the bank keeps of each.
+    """Return the facts of N images, `(N,)`; `pixels` are what the bank keeps of each.
 
     Many small images together take a third of the time that they take one by one.
     """
-    facts = np.zeros(len(pictures), MEASURED)
+    facts = np.zeros(len(pictures), FACTS)
     if not len(facts):
         return facts
     images = [picture.image for picture in pictures]
@@ -57,7 +54,6 @@ def measure(pictures: Sequence[Picture], pixels: Sequence[Pixels]) -> Facts:
     facts["read"] = [picture.digest for picture in pictures]
     facts["digest"] = [digest_pixels(image) for image in images]
     facts["content"] = [digest_content(each) for each in pixels]
-    facts["small"] = reduce_thumbnails(make_thumbnails(images))
     _measure_greys(facts, [image if image.mode == "L" else image.convert("L") for image in images])
     return facts
 

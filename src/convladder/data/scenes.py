@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convladder.data.alignment import Values, blur, colours_first
+from convladder.data.groups import first_of_each, group
 from convladder.data.images import Pixels
 from convladder.data.thumbnails import SIDE
 
@@ -28,7 +29,7 @@ MIXED = 0.1  # of them, of another class than most
 SAMPLE = 2_000  # pictures from which the scene is learned
 VARIATIONS = 8  # at most that are taken off, one for every SPARE pictures
 SPARE = 12
-COMMON = 0.1  # of the pictures that a variation must be made of (its participation ratio)
+COMMON = 0.25  # of the pictures that a variation must be made of (its participation ratio)
 BROAD = 3.0  # pixels of a thumbnail: what is coarser is light
 FAR = 3.0  # deviations of its noise, beyond which a pixel shows something else
 SPREADS = 8.0  # above the median that copies must be
@@ -51,7 +52,10 @@ def is_scene(members: Indices, labels: NDArray[np.int32]) -> bool:
 
 
 def find_copies(members: Indices, thumbnails: Thumbnails) -> Iterator[tuple[int, int, float]]:
-    """Yield the copies among pictures of one scene: two places in `members`, and their correlation."""
+    """Yield the copies among pictures of one scene: each with the first of its kind, and their correlation.
+
+    Both are places in `members`.
+    """
     scene = _learn(_details(thumbnails(members[_spread(len(members), SAMPLE)])))
     shorten = _shortening(len(members))
     left_over = [
@@ -59,11 +63,17 @@ def find_copies(members: Indices, thumbnails: Thumbnails) -> Iterator[tuple[int,
         for start in range(0, len(members), BLOCK)
     ]
     bound = _find_bound(np.concatenate([part[_spread(len(part), 256)] for part in left_over])[:SAMPLE])
+    groups = np.arange(len(members))
     for number, ours in enumerate(left_over):
         for other, theirs in enumerate(left_over[number:], start=number):
-            for left, right in np.argwhere((alike := ours @ theirs.T) > bound).tolist():
-                if (number, left) < (other, right):
-                    yield number * BLOCK + left, other * BLOCK + right, float(alike[left, right])
+            links = np.argwhere(ours @ theirs.T > bound) + np.array([number, other]) * BLOCK
+            if (links[:, 0] < links[:, 1]).any():
+                stars = np.stack([groups, np.arange(len(members))], axis=1)  # as few links as tell the same
+                groups = first_of_each(group(np.concatenate([stars, links]), len(members)))
+    for place in np.flatnonzero(groups != np.arange(len(members))).tolist():
+        first = int(groups[place])
+        alike = left_over[first // BLOCK][first % BLOCK] @ left_over[place // BLOCK][place % BLOCK]
+        yield first, place, float(alike)
 
 
 def _shortening(size: int) -> Callable[[Values], Values]:
@@ -157,6 +167,6 @@ def _find_bound(left_over: Values) -> float:
     """Return the correlation that copies must have: so many spreads above what pictures have by chance."""
     alike = (left_over @ left_over.T)[np.triu_indices(len(left_over), 1)]
     scaled = np.arctanh(alike.clip(-0.999, 0.999))
-    low, middle, high = np.quantile(scaled, [0.05, 0.5, 0.95]) if len(scaled) else (0.0, 0.0, 0.0)
-    spread = max(middle - low, high - middle) / 1.645
+    low, middle, high = np.quantile(scaled, [0.25, 0.5, 0.75]) if len(scaled) else (0.0, 0.0, 0.0)
+    spread = max(middle - low, high - middle) / 0.674  # by quartiles, which some copies among them do not move
     return float(max(LEAST, np.tanh(middle + SPREADS * spread)))

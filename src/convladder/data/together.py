@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convladder.data.bank import Bank
-from convladder.data.duplicates import group
+from convladder.data.groups import group
 from convladder.data.sources import Split
 from convladder.data.splits import Indices
 from convladder.errors import DataError
