@@ -131,7 +131,7 @@ def test_images_to_be_evaluated_are_read_with_the_range_of_the_run(
 
 def test_an_export_is_compared_on_images_of_the_range_of_the_bundle(bundle: Path, tmp_path: Path) -> None:
     other = write_stripes(tmp_path / "other", 1.5, count=6)  # whose own range is another
-    dataset = exports._images(Bundle(bundle), None, other, progress.reporter(quiet=True))
+    dataset, _ = exports._images(Bundle(bundle), None, other, progress.reporter(quiet=True))
     found = dataset.bank.form.intensity
     assert found is not None
     assert (found.low, found.high) == (672, 1151)
@@ -204,5 +204,5 @@ def test_a_run_of_an_earlier_version_goes_on_reading_all_sixteen_bits(run: Run, 
     assert "more than 8 bits" in earlier.predict(odd["sixteen"])["warning"][0]
     found = Bundle(earlier.bundle(copied.with_suffix(".convladder")))
     assert found.contents.image_form.intensity is None
-    dataset = exports._images(found, earlier, None, progress.reporter(quiet=True))
+    dataset, _ = exports._images(found, earlier, None, progress.reporter(quiet=True))
     assert dataset.bank.images.max() <= 8  # 12 bits of 16, as they were trained on then

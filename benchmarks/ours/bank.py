@@ -13,6 +13,7 @@ parser.add_argument("folder")
 parser.add_argument("--size", type=int)
 asked = parser.parse_args()
 size = (asked.size, asked.size) if asked.size else None
-dataset = load(Data(source=asked.folder, image_size=size, on_leak="keep"))
+copies = "exact" if asked.size else "near"  # the photographs here are parts of two
+dataset = load(Data(source=asked.folder, image_size=size, on_leak="keep", copies=copies))
 pixels = dataset.bank.images[dataset.bank.rows[dataset.splits.train[0]]]
 print(json.dumps({"images": len(dataset.bank.records), "shape": pixels.shape}))

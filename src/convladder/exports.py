@@ -97,6 +97,14 @@ def _sample(
     """Take images of a run or a bundle, in its form and split as they were, and some of their files."""
     if isinstance(data, Dataset):
         return exporting.draw(bundle, data)
+    dataset, source = _images(bundle, run, data, reporter)
+    return replace(exporting.draw(bundle, _as_they_were(dataset, bundle, run, reporter)), files=_files_of(source))
+
+
+def _images(
+    bundle: Bundle, run: Run | None, data: str | Path | None, reporter: progress.Reporter
+) -> tuple[Dataset, Source]:
+    """Return the images of a run or a bundle, in its form, and where they come from."""
     form = bundle.contents.image_form
     told = run is None or "intensity" in run.network  # else it is of an earlier version, which took all as full
     chosen = {} if told and not data else {"data.range": range_setting(form)}
@@ -113,12 +121,11 @@ def _sample(
         source = opening.open_source(settings.data)
         if source.at_hand:  # else it is found out once all is decoded
             exporting.check_classes(bundle, source.name, _class_names(source, settings.data))
-        dataset = intake.load_dataset(settings.data, True, reporter, source=source)
+        return intake.load_dataset(settings.data, True, reporter, source=source), source
     except DataError as error:
         if data is None:
             raise DataError(f"the images of the run are not where they were ({error}): give --data") from None
         raise
-    return replace(exporting.draw(bundle, _as_they_were(dataset, bundle, run, reporter)), files=_files_of(source))
 
 
 def _as_they_were(dataset: Dataset, bundle: Bundle, run: Run | None, reporter: progress.Reporter) -> Dataset:
