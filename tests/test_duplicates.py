@@ -165,6 +165,32 @@ def test_a_copy_among_exposures_of_a_fixed_camera_is_found() -> None:
     assert {(pair.left, pair.right) for pair in pairs} == {(7, 60), (40, 61)}
 
 
+def recompressed_at(image: Image.Image, quality: int) -> Image.Image:
+    file = io.BytesIO()
+    image.save(file, format="JPEG", quality=quality)
+    return Image.open(file).convert("RGB")
+
+
+def test_exposures_that_were_mirrored_are_copies_of_what_they_were_made_of() -> None:
+    draw = np.random.default_rng(0)
+    images = [noisy(picture(0, side=96), draw, deviation=5) for _ in range(60)]
+    copies = [recompressed_at(ImageOps.mirror(image), 95) for image in images[:5]]
+    pairs = find(images + copies, [number % 2 for number in range(65)])
+    assert {(pair.left, pair.right, pair.mirrored) for pair in pairs} == {(n, 60 + n, True) for n in range(5)}
+
+
+@pytest.mark.parametrize("labels", [[0] * 30, [number % 5 for number in range(30)], [9] * 30])
+def test_one_picture_that_was_recompressed_often_is_no_scene_whatever_its_labels(labels: list[int]) -> None:
+    draw = np.random.default_rng(0)
+    photograph = noisy(picture(0, side=96), draw, deviation=8)
+    images = [recompressed_at(photograph, int(quality)) for quality in draw.integers(40, 96, 30)]
+    others = [picture(seed, side=96) for seed in range(1, 60)]
+    pairs = find(images + others, labels + [number % 5 for number in range(59)])
+    groups = group(np.array([(pair.left, pair.right) for pair in pairs]), 89)
+    assert len(set(groups[:30])) == 1
+    assert len(set(groups)) == 60
+
+
 def test_lamps_of_two_colours_in_one_scene_are_no_copies_with_different_labels() -> None:
     draw = np.random.default_rng(0)
     images = []

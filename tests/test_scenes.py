@@ -41,8 +41,9 @@ def exposures(size: int, seed: int = 0) -> NDArray[np.uint8]:
 
 
 def copies(images: NDArray[np.uint8]) -> list[tuple[int, int]]:
-    members = np.arange(len(images))
-    return [(left, right) for left, right, _ in scenes.find_copies(members, lambda places: images[places])]
+    found = scenes.find_copies(np.arange(len(images)), lambda places: images[places])
+    assert found is not None
+    return [(left, right) for left, right, _ in found]
 
 
 def test_light_that_changes_makes_no_copies() -> None:
@@ -60,6 +61,23 @@ def test_an_exposure_that_occurs_twice_is_found_also_if_it_is_brighter() -> None
     images = exposures(60)
     again = (images[17] * 0.94 + 4).astype(np.uint8)
     assert copies(np.concatenate([images, again[None]])) == [(17, 60)]
+
+
+@pytest.mark.parametrize("repeated", [2, 4, 8])
+def test_an_exposure_that_occurs_several_times_is_no_variation_of_the_scene(repeated: int) -> None:
+    images = exposures(40)
+    draw = np.random.default_rng(1)
+    again = images[[17] * repeated] + draw.integers(0, 2, (repeated, *images.shape[1:]), dtype=np.uint8)
+    assert copies(np.concatenate([images, again])) == [(17, 40 + number) for number in range(repeated)]
+
+
+def test_one_picture_that_was_changed_a_little_in_many_ways_is_no_scene() -> None:
+    picture = exposures(1)[0].astype(int)
+    draw = np.random.default_rng(1)
+    patterns = draw.normal(0, 4, (3, *picture.shape))  # such as compression leaves
+    images = np.array([picture + np.tensordot(draw.normal(size=3), patterns, 1) for _ in range(20)])
+    members = np.arange(20)
+    assert scenes.find_copies(members, lambda places: images[places].clip(0, 255).astype(np.uint8)) is None
 
 
 def test_pictures_are_compared_block_by_block(monkeypatch: pytest.MonkeyPatch) -> None:

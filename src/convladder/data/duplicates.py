@@ -130,8 +130,9 @@ def _find_near(
     found: list[Pair] = []
     for members in members_of(group(_links(pairs), size)):
         if scenes.is_scene(members, labels):
-            of_scenes[members] = True
-            found += _find_in_scene(members, pairs, likeness, thumbnails)
+            copies = _find_in_scene(members, pairs, likeness, thumbnails)
+            of_scenes[members] = copies is not None
+            found += copies or []
     found += _tell(pairs, likeness, np.flatnonzero(~of_scenes[pairs.sought]))
     progress(2 * size, 2 * size)
     return list(_as_forest(found, size))
@@ -143,11 +144,13 @@ def _links(pairs: Candidates) -> Indices:
 
 def _find_in_scene(
     members: Indices, pairs: Candidates, likeness: Likeness, thumbnails: Thumbnails
-) -> Iterator[Pair]:
-    """Yield the copies of pictures that resemble each other, of those that are seen from one place, or mirrored.
+) -> list[Pair] | None:
+    """Return the copies of pictures that resemble each other, of those that are seen from one place, or mirrored.
 
-    Pictures that are seen from places of few others, by a camera that moves, are no copies here.
+    None where they are no exposures of one scene. Pictures that are seen from places of few others, by a camera
+    that moves, are no copies here.
     """
+    found: list[Pair] = []
     place = np.full(int(max(pairs.sought.max(), pairs.whole.max())) + 1, -1)
     place[members] = np.arange(len(members))
     links = place[_links(pairs)[_unmoved(pairs, likeness)]]
@@ -160,8 +163,12 @@ def _find_in_scene(
         seen = {
             mirrored: _seen_from_there(members[left], middle, thumbnails, mirrored) for mirrored in (False, True)
         }
-        yield from _copies_in_view(seen[False], np.setdiff1d(seen[True], seen[False]), thumbnails)
+        copies = _copies_in_view(seen[False], np.setdiff1d(seen[True], seen[False]), thumbnails)
+        if copies is None:
+            return None
+        found += copies
         left &= ~np.isin(members, np.concatenate([*seen.values(), members[core]]))
+    return found
 
 
 def _seen_from_there(members: Indices, middle: Pixels, thumbnails: Thumbnails, mirrored: bool) -> Indices:
@@ -177,18 +184,23 @@ def _seen_from_there(members: Indices, middle: Pixels, thumbnails: Thumbnails, m
     return members[_are_same(likeness, _Bounds()) & (likeness.moved <= UNMOVED)]
 
 
-def _copies_in_view(plain: Indices, mirrored: Indices, thumbnails: Thumbnails) -> Iterator[Pair]:
+def _copies_in_view(plain: Indices, mirrored: Indices, thumbnails: Thumbnails) -> list[Pair] | None:
     if len(plain) < scenes.MANY:
-        return
+        return []
     seen = np.concatenate([plain, mirrored])
 
     def upright(places: Indices) -> Pixels:
         turned = places >= len(plain)
         return np.where(turned[:, None, None, None], (shown := thumbnails(seen[places]))[:, :, ::-1], shown)
 
-    for one, other, alike in scenes.find_copies(np.arange(len(seen)), upright):
+    found = scenes.find_copies(np.arange(len(seen)), upright)
+    if found is None:
+        return None
+    pairs = []
+    for one, other, alike in found:
         left, right = sorted((int(seen[one]), int(seen[other])))
-        yield Pair(left, right, "near", (one < len(plain)) != (other < len(plain)), 1 - alike)
+        pairs.append(Pair(left, right, "near", (one < len(plain)) != (other < len(plain)), 1 - alike))
+    return pairs
 
 
 def _unmoved(pairs: Candidates, likeness: Likeness) -> NDArray[np.bool_]:

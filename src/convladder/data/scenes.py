@@ -30,10 +30,11 @@ SAMPLE = 2_000  # pictures from which the scene is learned
 VARIATIONS = 8  # at most that are taken off, one for every SPARE pictures
 SPARE = 12
 COMMON = 0.25  # of the pictures that a variation must be made of (its participation ratio)
+STRONG = 3.0  # times the middle variance, that a variation has at least
 BROAD = 3.0  # pixels of a thumbnail: what is coarser is light
 FAR = 3.0  # deviations of its noise, beyond which a pixel shows something else
-SPREADS = 8.0  # above the median that copies must be
-LEAST = 0.25  # correlation
+SPREADS = 7.0  # above the median that copies must be
+LEAST, DEPENDENT = 0.35, 0.45  # correlation; a bound above this says that the pictures are not independent
 BLOCK = 1_024  # pictures that are compared at once
 MOST_WHOLE, SHORT = 20_000, 256  # pictures that are compared as they are; numbers to which more are shortened
 
@@ -51,10 +52,11 @@ def is_scene(members: Indices, labels: NDArray[np.int32]) -> bool:
     return bool(mixed or (2 * ours > all_of).any())
 
 
-def find_copies(members: Indices, thumbnails: Thumbnails) -> Iterator[tuple[int, int, float]]:
-    """Yield the copies among pictures of one scene: each with the first of its kind, and their correlation.
+def find_copies(members: Indices, thumbnails: Thumbnails) -> list[tuple[int, int, float]] | None:
+    """Return the copies among pictures of one scene: each with the first of its kind, and their correlation.
 
-    Both are places in `members`.
+    Both are places in `members`. None where what is left of the pictures is not independent, as noise is: then
+    they are one picture, recompressed, say, and not exposures of one scene.
     """
     scene = _learn(_details(thumbnails(members[_spread(len(members), SAMPLE)])))
     shorten = _shortening(len(members))
@@ -63,14 +65,21 @@ def find_copies(members: Indices, thumbnails: Thumbnails) -> Iterator[tuple[int,
         for start in range(0, len(members), BLOCK)
     ]
     bound = _find_bound(np.concatenate([part[_spread(len(part), 256)] for part in left_over])[:SAMPLE])
-    groups = np.arange(len(members))
+    if bound > DEPENDENT:
+        return None
+    return list(_find_alike(left_over, bound))
+
+
+def _find_alike(left_over: list[Values], bound: float) -> Iterator[tuple[int, int, float]]:
+    size = sum(map(len, left_over))
+    groups = np.arange(size)
     for number, ours in enumerate(left_over):
         for other, theirs in enumerate(left_over[number:], start=number):
             links = np.argwhere(ours @ theirs.T > bound) + np.array([number, other]) * BLOCK
             if (links[:, 0] < links[:, 1]).any():
-                stars = np.stack([groups, np.arange(len(members))], axis=1)  # as few links as tell the same
-                groups = first_of_each(group(np.concatenate([stars, links]), len(members)))
-    for place in np.flatnonzero(groups != np.arange(len(members))).tolist():
+                stars = np.stack([groups, np.arange(size)], axis=1)  # as few links as tell the same
+                groups = first_of_each(group(np.concatenate([stars, links]), size))
+    for place in np.flatnonzero(groups != np.arange(size)).tolist():
         first = int(groups[place])
         alike = left_over[first // BLOCK][first % BLOCK] @ left_over[place // BLOCK][place % BLOCK]
         yield first, place, float(alike)
@@ -148,8 +157,10 @@ def _learn(details: Values) -> _Scene:
     scene = _Scene(known, noise, np.empty((0, details.shape[1]), dtype=np.float32))
     found = np.linalg.svd(scene.deviations(details), full_matrices=False)
     shares, ways = found.U, found.Vh
+    variances = found.S**2
+    strong = variances > STRONG * np.median(variances)  # all are alike where there is noise alone
     common = COMMON * len(details) * (shares**4).sum(axis=0) <= 1  # of many pictures, not of one and its copies
-    return replace(scene, variations=ways[common][: min(VARIATIONS, len(details) // SPARE)])
+    return replace(scene, variations=ways[common & strong][: min(VARIATIONS, len(details) // SPARE)])
 
 
 def _small_changes(mean: Values) -> Values:
@@ -167,6 +178,8 @@ def _find_bound(left_over: Values) -> float:
     """Return the correlation that copies must have: so many spreads above what pictures have by chance."""
     alike = (left_over @ left_over.T)[np.triu_indices(len(left_over), 1)]
     scaled = np.arctanh(alike.clip(-0.999, 0.999))
-    low, middle, high = np.quantile(scaled, [0.25, 0.5, 0.75]) if len(scaled) else (0.0, 0.0, 0.0)
-    spread = max(middle - low, high - middle) / 0.674  # by quartiles, which some copies among them do not move
+    middle = np.median(scaled) if len(scaled) else 0.0
+    spread = (
+        1.4826 * np.median(np.abs(scaled - middle)) if len(scaled) else 0.0
+    )  # copies among them do not move it
     return float(max(LEAST, np.tanh(middle + SPREADS * spread)))
