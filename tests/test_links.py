@@ -82,6 +82,22 @@ def test_a_split_folder_that_is_a_link_is_refused_or_read(store: Path, make_fold
     assert len(load(following(root)).splits.validation) == 16
 
 
+def test_a_split_folder_that_is_a_link_is_refused_of_names_with_labels_too(
+    make_folder: MakeFolder, tmp_path: Path
+) -> None:
+    root = make_folder({"train": 0})
+    (tmp_path / "valid").mkdir()
+    for number in range(6):
+        for level, kind in enumerate(("cat", "dog")):
+            write_image(root / "train" / f"{kind}.{number}.png", seed=10 * number + level, level=level)
+            write_image(tmp_path / "valid" / f"{kind}.{number}.png", seed=500 + 10 * number + level, level=level)
+    (root / "valid").symlink_to(tmp_path / "valid")
+    pattern = r"(\w+)\.\d+\.png$"
+    with pytest.raises(DataError, match=f"valid is a link to a folder.*{FOLLOWED}"):
+        load(Data(source=str(root), label_pattern=pattern))
+    assert load(following(root, label_pattern=pattern)).counts()["validation"] == {"cat": 6, "dog": 6}
+
+
 def test_a_split_folder_that_leads_nowhere_is_refused_in_any_case(make_folder: MakeFolder, tmp_path: Path) -> None:
     root = make_folder({"train/cat": 6, "train/dog": 6})
     (root / "valid").symlink_to(tmp_path / "gone")

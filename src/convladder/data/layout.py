@@ -20,6 +20,7 @@ from convladder.data.beside import (
     put_extras_aside,
     put_text_aside,
     quoted,
+    refuse_bare,
 )
 from convladder.data.entries import Entry, is_picture
 from convladder.data.file_names import Named, find_labels, hint, some
@@ -73,6 +74,7 @@ def lay_out(
     tree = Tree(root, entries)
     with links.hinting(links.hint(count_ignored(tree.ignored), packed=packed)):
         if settings.label_pattern is not None:
+            _refuse_links(tree, ("*",), packed=packed)
             named, ignored, notes = find_labels(tree, settings.label_pattern)
             return Layout("names with labels", _list(root, named, (), ignored), tuple(notes))
         _refuse_links(tree, ("",), packed=packed)
@@ -107,7 +109,8 @@ def _order(tree: Tree, settings: Data, aside: Aside) -> _Order:
 
 
 def _order_of_classes(tree: Tree, names: list[str], aside: Aside, *, leaf: bool) -> _Order:
-    holder = put_companions_aside(tree, names, aside)
+    holder = put_companions_aside(names, aside)
+    refuse_bare(tree, holder, aside)
     put_copies_aside(tree, names, names, aside)
     names = aside.leave(names)
     if len(names) == 1 and tree.inside(names[0]):
