@@ -210,6 +210,58 @@ def test_a_table_of_links_that_lead_elsewhere(store: Path, tmp_path: Path) -> No
     pickle.dumps(open_source(following(root / "labels.csv")).fetch)  # workers get it
 
 
+def kaggle(root: Path) -> Path:
+    """Write a table of ids, whose images lie in a folder that is a link beside it."""
+    (root / "kaggle").mkdir()
+    rows = [f"{kind}{number},{kind}" for kind in ("cat", "dog") for number in range(8)]
+    (root / "kaggle" / "train.csv").write_text("\n".join(["id,label", *rows]))
+    (root / "images").mkdir()
+    for level, kind in enumerate(("cat", "dog")):
+        for number in range(8):
+            write_image(root / "images" / f"{kind}{number}.png", seed=10 * number + level, level=level)
+    (root / "kaggle" / "train").symlink_to(root / "images")
+    return root / "kaggle" / "train.csv"
+
+
+def test_ids_of_images_in_a_folder_that_is_a_link(tmp_path: Path) -> None:
+    table = kaggle(tmp_path)
+    with pytest.raises(
+        DataError, match=f"none of its files is below.*1 symbolic link was passed over.*{FOLLOWED}"
+    ):
+        load(str(table))
+    dataset = load(following(table))
+    assert [record.path for record in dataset.bank.records][:2] == ["train/cat0.png", "train/cat1.png"]
+    assert not dataset.bank.rejections
+
+
+def test_addresses_of_images_in_a_folder_that_is_a_link_say_so(tmp_path: Path) -> None:
+    table = kaggle(tmp_path)
+    table.write_text(
+        table.read_text().replace("\ncat", "\nhttps://host/cat").replace("\ndog", "\nhttps://host/dog")
+    )
+    with pytest.raises(DataError, match=f"the path is an address.*{FOLLOWED}"):
+        load(str(table))
+
+
+def test_an_image_that_a_link_leads_to_once_more_is_no_second_choice(tmp_path: Path) -> None:
+    table = kaggle(tmp_path)
+    (table.parent / "train").unlink()
+    (tmp_path / "images").rename(table.parent / "train")
+    (table.parent / "again").symlink_to(table.parent / "train")
+    paths = [record.path for record in load(following(table)).bank.records]
+    assert paths[:2] == ["train/cat0.png", "train/cat1.png"]
+
+
+def test_images_that_metadata_leaves_out_are_found_behind_links(store: Path, tmp_path: Path) -> None:
+    root = tmp_path / "set"
+    root.mkdir()
+    rows = [f"train/{kind}/{number:03}.png,{kind}" for kind in ("cat", "dog") for number in range(7)]
+    (root / "metadata.csv").write_text("\n".join(["file_name,label", *rows]))
+    (root / "train").symlink_to(store)
+    ignored = open_source(following(root)).listing().ignored
+    assert [each.path for each in ignored] == ["train/cat/007.png", "train/dog/007.png"]
+
+
 @pytest.mark.parametrize("name", ["set.zip", "labels.csv"])
 def test_a_file_that_is_a_link_to_one_without_its_suffix(store: Path, tmp_path: Path, name: str) -> None:
     if name == "set.zip":
