@@ -376,6 +376,15 @@ def test_an_archive_of_class_folders_may_hold_metadata_too(place: Write) -> None
     assert found(Path(packed)) == {"train/cat/1.png": "cat", "train/dog/2.png": "dog"}
 
 
+def test_a_label_pattern_overrules_metadata_in_a_folder_and_in_an_archive(place: Write) -> None:
+    root = place("set/cat.1.png", "set/dog.2.png")
+    (root / "set/metadata.csv").write_text("file_name,label\ncat.1.png,x\ndog.2.png,y\n")
+    packed = shutil.make_archive(str(root / "packed"), "zip", root / "set")
+    expected = {"cat.1.png": "cat", "dog.2.png": "dog"}
+    for source in (root / "set", Path(packed)):
+        assert found(source, label_pattern=r"^(\w+)\.") == expected
+
+
 def test_metadata_that_cannot_be_read_is_no_reason_to_take_splits_for_classes(place: Write) -> None:
     root = place("train/1.png", "test/2.png", metadata_dot_csv="file_name,a,b\ntrain/1.png,1,1\ntest/2.png,0,1\n")
     with pytest.raises(DataError, match="1 row has more than one class"):

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 from convladder.config import Data
 from convladder.data.images import Limits
 from convladder.data.sources import Content, Source
+from convladder.data.table_names import TREE_OPTIONS, overruled
 from convladder.errors import DataError
 
 if TYPE_CHECKING:
@@ -21,7 +22,6 @@ Hugging Face hub"
 
 OF_PATHS = ("path_column", "image_root")  # what only tables of paths have
 TABLE_OPTIONS = (*OF_PATHS, "label_column", "split_column", "group_column")
-TREE_OPTIONS = ("class_level", "label_pattern")  # what only folders and archives of them have
 OPENING = (*TABLE_OPTIONS, *TREE_OPTIONS, "follow_links", "max_bytes")  # settled once a source is open
 OF_TREES = "a folder of images or an archive of it"
 
@@ -134,8 +134,8 @@ def _open_folder(root: Path, settings: Data, limits: Limits) -> Source:
         _refuse_table_options(settings, OF_PATHS)
         _refuse_tree_options(settings)
         return parquet.open_parquet(str(root), shards, settings)
-    by_folders = any(getattr(settings, name) is not None for name in TREE_OPTIONS)
-    opened, why_not = (None, "") if by_folders else table_folders.open_tables(root, settings, limits)
+    by_paths = overruled(settings)
+    opened, why_not = (None, "") if by_paths else table_folders.open_tables(root, settings, limits)
     _refuse_table_options(settings, ("image_root",) if opened else TABLE_OPTIONS)
     if opened:
         return _following(opened, settings)
