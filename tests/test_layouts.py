@@ -125,6 +125,27 @@ def test_leaves_of_one_name_are_told_apart_by_their_paths(make_folder: MakeFolde
     assert "end alike" in said(found)
 
 
+@EVERYWHERE
+def test_leaves_may_all_be_in_one_folder(make_folder: MakeFolder, place: Place) -> None:
+    root = make_folder({"animal/cat": 5, "animal/dog": 5})
+    assert read(place(root), class_level="leaf").class_names == ("cat", "dog")
+    with pytest.raises(DataError, match=r"holds one folder that has folders itself: did you mean .*/animal\?"):
+        read(str(root))
+
+
+def test_leaves_in_one_folder_of_splits_are_no_classes(make_folder: MakeFolder) -> None:
+    root = make_folder({"set/train/cat": 5, "set/train/dog": 5, "set/test/cat": 3, "set/test/dog": 3})
+    with pytest.raises(DataError, match=r"did you mean .*/set\?"):
+        read(str(root), class_level="leaf")
+
+
+def test_leaves_in_one_folder_beside_masks(make_folder: MakeFolder) -> None:
+    root = make_folder({"images/animal/cat": 5, "images/animal/dog": 5, "masks/cat": 5})
+    found = read(str(root), class_level="leaf")
+    assert found.class_names == ("cat", "dog")
+    assert found.bank.ignored == {"beside the folders of images": 5}
+
+
 def test_leaves_may_hold_splits(make_folder: MakeFolder) -> None:
     kinds = ("animal/cat", "animal/dog", "plant/rose")
     root = make_folder({f"{kind}/{split}": 5 for kind in kinds for split in ("train", "test")})

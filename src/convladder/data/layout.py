@@ -25,7 +25,7 @@ from convladder.data.beside import (
 from convladder.data.entries import Entry, is_picture
 from convladder.data.file_names import Named, find_labels, hint, some
 from convladder.data.sources import Ignored, Listing, Record, Split, count_ignored
-from convladder.data.split_folders import inner_splits, of_names, outer_splits
+from convladder.data.split_folders import inner_splits, is_set, of_names, outer_splits
 from convladder.data.tree import Tree
 from convladder.errors import DataError
 
@@ -113,7 +113,7 @@ def _order_of_classes(tree: Tree, names: list[str], aside: Aside, *, leaf: bool)
     refuse_bare(tree, holder, aside)
     put_copies_aside(tree, names, names, aside)
     names = aside.leave(names)
-    if len(names) == 1 and tree.inside(names[0]):
+    if len(names) == 1 and tree.inside(names[0]) and (not leaf or is_set(tree, names[0])):
         beside = f" (beside {quoted(aside.rules)})" if holder and aside.rules else ""
         raise DataError(
             f"{tree.root} holds one folder that has folders itself{beside}: did you mean {tree.root}/{names[0]}?"

@@ -85,6 +85,11 @@ def of_names(names: Iterable[str]) -> dict[str, Split]:
     return {name: SPLIT_NAMES[name.lower()] for name in sorted(names) if name.lower() in SPLIT_NAMES}
 
 
+def is_set(tree: Tree, name: str) -> bool:
+    """Whether a folder looks like a data set of its own, by the folders of splits in it."""
+    return _is_parted(tree, name) or _is_clean(tree, name)
+
+
 def _is_clean(tree: Tree, name: str) -> bool:
     """Whether a class folder holds folders of splits and nothing else."""
     inside = tree.inside(name)
