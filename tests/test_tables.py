@@ -13,8 +13,9 @@ import pytest
 
 from conftest import write_image
 from convladder.config import Data
-from convladder.data import table_files
+from convladder.data import formats, table_files
 from convladder.data.dataset import check, load
+from convladder.data.entries import is_image
 from convladder.data.opening import open_source, open_values
 from convladder.data.sources import Source
 from convladder.errors import DataError
@@ -117,6 +118,26 @@ def test_an_id_without_an_image_is_missing(place: Write) -> None:
     checked = check(Data(source=str(root / "set.csv")))
     assert [(each.path, each.reason) for each in checked.bank.rejections] == [("3", "missing")]
     assert "2 of 3 were found by name" in checked.notes[0]
+
+
+@pytest.mark.parametrize("installed", [True, False])
+def test_ids_of_heic_files_are_found_where_these_are_read(
+    place: Write, monkeypatch: pytest.MonkeyPatch, installed: bool
+) -> None:
+    monkeypatch.setattr(formats, "reads_heic", lambda: installed)
+    root = place(images__a1_dot_heic="x", images__b2_dot_HEIC="y", labels_dot_csv="id,label\na1,cat\nb2,dog\n")
+    if installed:
+        assert found(root / "labels.csv") == {"images/a1.heic": "cat", "images/b2.HEIC": "dog"}
+    else:
+        with pytest.raises(DataError, match="none of its files is below"):
+            found(root / "labels.csv")
+    assert is_image("a/b.heif") == installed
+
+
+def test_heic_files_that_metadata_leaves_out_are_counted(place: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(formats, "reads_heic", lambda: True)
+    root = place("1.png", "2.png", metadata_dot_csv="file_name,label\n1.png,cat\n2.png,dog\n", more_dot_heic="x")
+    assert ignored(root) == [("more.heic", "not in the table")]
 
 
 def test_a_table_of_two_columns_needs_no_usual_name(place: Write) -> None:

@@ -22,7 +22,7 @@ from convladder.data.beside import (
     quoted,
     refuse_bare,
 )
-from convladder.data.entries import Entry, is_picture
+from convladder.data.entries import Entry, is_image
 from convladder.data.file_names import Named, find_labels, hint, some
 from convladder.data.sources import Ignored, Listing, Record, Split, count_ignored
 from convladder.data.split_folders import inner_splits, is_set, of_names, outer_splits
@@ -265,7 +265,7 @@ def _refuse_flat(tree: Tree, within: str) -> None:
         return
     if tree.is_empty:
         raise DataError(f"{tree.root} is empty: it has no class folders and no images")
-    pictured = [entry.path for entry in tree.files if is_picture(entry.path)]
+    pictured = [entry.path for entry in tree.files if is_image(entry.path)]
     if not pictured:
         raise DataError(f"{tree.root} has no class folders: {_advice(tree.root)}")
     said = hint(pictured)

@@ -17,7 +17,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 from convladder.data import links
 from convladder.data.entries import LINK, Entry, suffix_of
 from convladder.data.folder import walk
-from convladder.data.formats import FORMATS, SUFFIXES
+from convladder.data.formats import reads_suffix
 from convladder.data.layout import readable
 from convladder.errors import DataError
 from convladder.wording import printable
@@ -26,7 +26,6 @@ MOST_FILES = 2_000_000  # that are looked at: more are no data set, but a whole 
 ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
 _DRIVE = re.compile(r"[A-Za-z]:[\\/]")
 _UPLOADED = re.compile(r"[0-9a-f]{8}-(?=.)")  # what Label Studio puts before the name of an uploaded file
-_READ = {suffix for name in FORMATS for suffix in SUFFIXES[name]}
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +71,7 @@ class _Files:
         """Keep a file if it is wanted."""
         name = entry.parts[-1]
         suffix = suffix_of(name)
-        stem = name[: -len(suffix)] if suffix in _READ and not name.startswith(".") else ""
+        stem = name[: -len(suffix)] if reads_suffix(suffix) and not name.startswith(".") else ""
         if name in wanted:
             self.by_name.setdefault(name, []).append(entry.path)
         if stem in wanted:

@@ -15,13 +15,13 @@ from convladder.config import Data
 from convladder.data import table_files
 from convladder.data.columns import NoColumn
 from convladder.data.cvat import CLASS_LIST
-from convladder.data.entries import ignore_rule
+from convladder.data.entries import ignore_rule, is_image
 from convladder.data.folder import walk
 from convladder.data.images import Limits
 from convladder.data.layout import readable
 from convladder.data.manifest import Row, Rows, open_rows, rows_of
 from convladder.data.sources import SPLIT_NAMES, Source
-from convladder.data.table_names import CLASSES, CVAT_IMAGES, CVAT_XML, METADATA, has_class_folders, is_image
+from convladder.data.table_names import CLASSES, CVAT_IMAGES, CVAT_XML, METADATA, has_class_folders
 from convladder.errors import DataError
 
 
