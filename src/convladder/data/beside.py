@@ -33,7 +33,7 @@ COMPANIONS = {
     "segmentations",
     "trimaps",
 }
-UNLABELLED = {"unlabeled", "unlabelled", "unsup", "unsupervised"}
+UNLABELLED_FOLDERS = {"unlabeled", "unlabelled", "unsup", "unsupervised"}
 TEXT_ALONE = "folder of text"  # rules by which what is in these folders is ignored
 BESIDE = "beside the folders of images"
 NO_LABEL = "in no class folder, so without a label"
@@ -95,7 +95,7 @@ def put_extras_aside(tree: Tree, splits: Iterable[str], others: Sequence[str], a
     put_known_aside(others, aside)
     for name in others:
         flat = name.lower() in SPLIT_NAMES and not tree.inside(name)
-        if (flat and tree.files_in(name)) or name.lower() in UNLABELLED:
+        if (flat and tree.files_in(name)) or name.lower() in UNLABELLED_FOLDERS:
             aside.put([name], NO_LABEL, _unlabelled(name, tree.files_below(name)))
     put_copies_aside(tree, list(splits), aside.leave(others), aside)
     return aside.leave(others)

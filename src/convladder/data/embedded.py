@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 INSTALL = "pip install 'convladder[datasets]'"
 IMAGE_NAMES = ("image", "img", "picture", "photo", "jpg", "jpeg", "png")
-UNLABELLED = -1  # the hub's mark of a label that is withheld
+WITHHELD = -1  # the hub's mark of a label that is withheld
 
 
 @dataclass(frozen=True)
@@ -173,7 +173,7 @@ def _label(value: str | int | None, class_names: tuple[str, ...] | None, row: st
         return value.strip() or None
     if class_names is None or value is None:
         return value
-    if value == UNLABELLED:
+    if value == WITHHELD:
         return None
     if not 0 <= value < len(class_names):
         raise DataError(f"{row} has the label {value}: the table names {len(class_names)} classes, from 0")

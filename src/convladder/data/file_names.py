@@ -79,7 +79,7 @@ def _match(files: Sequence[Entry], pattern: re.Pattern[str]) -> tuple[list[Named
     return named, left_out
 
 
-def hint(paths: Sequence[str]) -> str:
+def hint_at_names(paths: Sequence[str]) -> str:
     """Say how classes that are in the names of files may be read; nothing where the names do not look so."""
     sample = paths[:: max(1, len(paths) // SAMPLE)]
     found = [match.group(1) if (match := re.search(NUMBERED, path)) else "" for path in sample]

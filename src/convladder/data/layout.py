@@ -23,7 +23,7 @@ from convladder.data.beside import (
     refuse_bare,
 )
 from convladder.data.entries import Entry, is_image
-from convladder.data.file_names import Named, find_labels, hint, some
+from convladder.data.file_names import Named, find_labels, hint_at_names, some
 from convladder.data.sources import Ignored, Listing, Record, Split, count_ignored
 from convladder.data.split_folders import inner_splits, is_set, of_names, outer_splits
 from convladder.data.tree import Tree
@@ -90,7 +90,7 @@ def lay_out(
 def _order(tree: Tree, settings: Data, aside: Aside) -> _Order:
     """Decide which folders are splits and which are classes; put aside what is neither. Raises DataError."""
     names = aside.leave(tree.inside(""))
-    splits = outer_splits(tree, names, hint)
+    splits = outer_splits(tree, names, hint_at_names)
     leaf = settings.class_level == "leaf"
     if splits:
         others = [name for name in names if name not in splits]
@@ -118,7 +118,7 @@ def _order_of_classes(tree: Tree, names: list[str], aside: Aside, *, leaf: bool)
         raise DataError(
             f"{tree.root} holds one folder that has folders itself{beside}: did you mean {tree.root}/{names[0]}?"
         )
-    said = hint(sorted(tree.paths_below(names[0]))) if len(names) == 1 else ""
+    said = hint_at_names(sorted(tree.paths_below(names[0]))) if len(names) == 1 else ""
     if said:
         raise DataError(f"{tree.root} has one class folder only ({names[0]!r}): {said}")
     splits = _leaf_splits(tree, aside) if leaf else inner_splits(tree, names)
@@ -268,7 +268,7 @@ def _refuse_flat(tree: Tree, within: str) -> None:
     pictured = [entry.path for entry in tree.files if is_image(entry.path)]
     if not pictured:
         raise DataError(f"{tree.root} has no class folders: {_advice(tree.root)}")
-    said = hint(pictured)
+    said = hint_at_names(pictured)
     if said:
         raise DataError(f"{tree.root} holds images, but it has no class folders: {said}")
     meant = f" (did you mean {within}, of which this is one class?)" if within else ""
