@@ -114,6 +114,26 @@ def test_one_split_of_any_name_is_split_as_a_folder_is(serve: Any) -> None:
     assert [record.split for record in listed("hf:owner/pets").records] == ["", ""]
 
 
+@pytest.mark.parametrize(
+    ("plain", "other", "split"),
+    [("test", "eval", "test"), ("validation", "dev", "validation"), ("train", "training", "train")],
+)
+def test_of_two_names_for_one_split_the_plain_one_is_taken_and_it_is_said(
+    serve: Any, plain: str, other: str, split: str
+) -> None:
+    serve(**{other: make_split([0, 1, 1]), "train": make_split([0, 1]), plain: make_split([0, 1])})
+    listing = listed("hf:owner/pets")
+    assert {record.path.partition("[")[0] for record in listing.records} == {"train", plain}
+    assert [each.rule for each in listing.ignored] == [
+        f"of '{other}': '{plain}' is taken as the {split} split"
+    ] * 3
+
+
+def test_of_two_words_for_one_split_the_commoner_is_taken(serve: Any) -> None:
+    serve(train=make_split([0, 1]), dev=make_split([0, 1]), val=make_split([0, 1]))
+    assert {each.path for each in listed("hf:owner/pets").ignored} == {"dev[0]", "dev[1]"}
+
+
 def test_several_splits_without_train_are_an_error(serve: Any) -> None:
     serve(left=make_split([0, 1]), right=make_split([0, 1]))
     with pytest.raises(DataError, match="has the splits 'left', 'right', but none is 'train'"):

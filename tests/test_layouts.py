@@ -15,6 +15,7 @@ from conftest import MakeFolder, write_image
 from convladder.config import Data
 from convladder.data.checks import Check
 from convladder.data.dataset import Dataset, check, load, load_bank
+from convladder.data.file_names import NUMBERED
 from convladder.data.opening import open_source
 from convladder.errors import ConvladderError, DataError
 from convladder.inference import evaluated
@@ -122,6 +123,27 @@ def test_leaves_of_one_name_are_told_apart_by_their_paths(make_folder: MakeFolde
     found = read(str(root), class_level="leaf")
     assert found.class_names == ("a/home/indoor", "a/home/outdoor", "s/shop/outdoor")
     assert "end alike" in said(found)
+
+
+@EVERYWHERE
+def test_leaves_may_all_be_in_one_folder(make_folder: MakeFolder, place: Place) -> None:
+    root = make_folder({"animal/cat": 5, "animal/dog": 5})
+    assert read(place(root), class_level="leaf").class_names == ("cat", "dog")
+    with pytest.raises(DataError, match=r"holds one folder that has folders itself: did you mean .*/animal\?"):
+        read(str(root))
+
+
+def test_leaves_in_one_folder_of_splits_are_no_classes(make_folder: MakeFolder) -> None:
+    root = make_folder({"set/train/cat": 5, "set/train/dog": 5, "set/test/cat": 3, "set/test/dog": 3})
+    with pytest.raises(DataError, match=r"did you mean .*/set\?"):
+        read(str(root), class_level="leaf")
+
+
+def test_leaves_in_one_folder_beside_masks(make_folder: MakeFolder) -> None:
+    root = make_folder({"images/animal/cat": 5, "images/animal/dog": 5, "masks/cat": 5})
+    found = read(str(root), class_level="leaf")
+    assert found.class_names == ("cat", "dog")
+    assert found.bank.ignored == {"beside the folders of images": 5}
 
 
 def test_leaves_may_hold_splits(make_folder: MakeFolder) -> None:
@@ -258,6 +280,48 @@ def test_classes_in_the_names_of_files_of_split_folders(make_folder: MakeFolder)
     assert found.class_names == ("cat", "dog")
     assert found.bank.ignored == {"no label in its path": 2}
     assert "2 files left out: the label pattern finds nothing in the path, such as test/000.png" in said(found)
+
+
+@EVERYWHERE
+def test_a_label_pattern_leaves_masks_out(make_folder: MakeFolder, place: Place) -> None:
+    root = make_folder({"images": 0, "annotations/trimaps": 0})
+    for number in range(5):
+        for level, kind in enumerate(("cat", "dog")):
+            name = f"{kind}_{number}.png"
+            write_image(root / "images" / name, seed=10 * number + level, level=level)
+            write_image(root / "annotations" / "trimaps" / name, seed=500 + 10 * number + level)
+    found = read(place(root), label_pattern=NUMBERED)
+    assert found.class_names == ("cat", "dog")
+    assert len(found.bank.records) == 10
+    assert found.bank.ignored == {"beside the folders of images": 10}
+    assert "'annotations' beside 'images' is no class" in said(found)
+
+
+def test_a_label_pattern_keeps_the_splits_beside_masks(make_folder: MakeFolder) -> None:
+    root = make_folder({"train": 0, "test": 0, "masks": 0})
+    for place, count in {"train": 6, "test": 3, "masks": 6}.items():
+        for number in range(count):
+            seed = 1000 * len(place) + 10 * number
+            write_image(root / place / f"cat.{number}.png", seed=seed)
+            write_image(root / place / f"dog.{number}.png", seed=seed + 1, level=1)
+    found = read(str(root), label_pattern=NUMBERED)
+    assert found.counts()["test"] == {"cat": 3, "dog": 3}
+    assert len(found.bank.records) == 18
+
+
+def test_a_label_pattern_takes_no_second_copy(make_folder: MakeFolder) -> None:
+    root = make_folder({"cat": 5, "dog": 5, "bird": 5})
+    for kind in ("cat", "dog", "bird"):
+        shutil.copytree(root / kind, root / "all" / kind)
+    found = read(str(root), label_pattern=r"(cat|dog|bird)/")
+    assert len(found.bank.records) == 15
+    assert "'all' holds the folders 'bird', 'cat', 'dog' once more" in said(found)
+
+
+def test_images_without_classes_beside_masks_name_the_masks_once(make_folder: MakeFolder) -> None:
+    root = make_folder({"images": 5, "annotations": 5})
+    with pytest.raises(DataError, match=r"has 'images' beside 'annotations', and no class folders"):
+        read(str(root))
 
 
 def test_a_label_pattern_that_finds_nothing_or_is_none_says_so(make_folder: MakeFolder) -> None:

@@ -82,6 +82,22 @@ def test_a_split_folder_that_is_a_link_is_refused_or_read(store: Path, make_fold
     assert len(load(following(root)).splits.validation) == 16
 
 
+def test_a_split_folder_that_is_a_link_is_refused_of_names_with_labels_too(
+    make_folder: MakeFolder, tmp_path: Path
+) -> None:
+    root = make_folder({"train": 0})
+    (tmp_path / "valid").mkdir()
+    for number in range(6):
+        for level, kind in enumerate(("cat", "dog")):
+            write_image(root / "train" / f"{kind}.{number}.png", seed=10 * number + level, level=level)
+            write_image(tmp_path / "valid" / f"{kind}.{number}.png", seed=500 + 10 * number + level, level=level)
+    (root / "valid").symlink_to(tmp_path / "valid")
+    pattern = r"(\w+)\.\d+\.png$"
+    with pytest.raises(DataError, match=f"valid is a link to a folder.*{FOLLOWED}"):
+        load(Data(source=str(root), label_pattern=pattern))
+    assert load(following(root, label_pattern=pattern)).counts()["validation"] == {"cat": 6, "dog": 6}
+
+
 def test_a_split_folder_that_leads_nowhere_is_refused_in_any_case(make_folder: MakeFolder, tmp_path: Path) -> None:
     root = make_folder({"train/cat": 6, "train/dog": 6})
     (root / "valid").symlink_to(tmp_path / "gone")
@@ -192,6 +208,58 @@ def test_a_table_of_links_that_lead_elsewhere(store: Path, tmp_path: Path) -> No
     dataset = load(following(root / "labels.csv"))
     assert len(dataset.bank.records) == 16
     pickle.dumps(open_source(following(root / "labels.csv")).fetch)  # workers get it
+
+
+def kaggle(root: Path) -> Path:
+    """Write a table of ids, whose images lie in a folder that is a link beside it."""
+    (root / "kaggle").mkdir()
+    rows = [f"{kind}{number},{kind}" for kind in ("cat", "dog") for number in range(8)]
+    (root / "kaggle" / "train.csv").write_text("\n".join(["id,label", *rows]))
+    (root / "images").mkdir()
+    for level, kind in enumerate(("cat", "dog")):
+        for number in range(8):
+            write_image(root / "images" / f"{kind}{number}.png", seed=10 * number + level, level=level)
+    (root / "kaggle" / "train").symlink_to(root / "images")
+    return root / "kaggle" / "train.csv"
+
+
+def test_ids_of_images_in_a_folder_that_is_a_link(tmp_path: Path) -> None:
+    table = kaggle(tmp_path)
+    with pytest.raises(
+        DataError, match=f"none of its files is below.*1 symbolic link was passed over.*{FOLLOWED}"
+    ):
+        load(str(table))
+    dataset = load(following(table))
+    assert [record.path for record in dataset.bank.records][:2] == ["train/cat0.png", "train/cat1.png"]
+    assert not dataset.bank.rejections
+
+
+def test_addresses_of_images_in_a_folder_that_is_a_link_say_so(tmp_path: Path) -> None:
+    table = kaggle(tmp_path)
+    table.write_text(
+        table.read_text().replace("\ncat", "\nhttps://host/cat").replace("\ndog", "\nhttps://host/dog")
+    )
+    with pytest.raises(DataError, match=f"the path is an address.*{FOLLOWED}"):
+        load(str(table))
+
+
+def test_an_image_that_a_link_leads_to_once_more_is_no_second_choice(tmp_path: Path) -> None:
+    table = kaggle(tmp_path)
+    (table.parent / "train").unlink()
+    (tmp_path / "images").rename(table.parent / "train")
+    (table.parent / "again").symlink_to(table.parent / "train")
+    paths = [record.path for record in load(following(table)).bank.records]
+    assert paths[:2] == ["train/cat0.png", "train/cat1.png"]
+
+
+def test_images_that_metadata_leaves_out_are_found_behind_links(store: Path, tmp_path: Path) -> None:
+    root = tmp_path / "set"
+    root.mkdir()
+    rows = [f"train/{kind}/{number:03}.png,{kind}" for kind in ("cat", "dog") for number in range(7)]
+    (root / "metadata.csv").write_text("\n".join(["file_name,label", *rows]))
+    (root / "train").symlink_to(store)
+    ignored = open_source(following(root)).listing().ignored
+    assert [each.path for each in ignored] == ["train/cat/007.png", "train/dog/007.png"]
 
 
 @pytest.mark.parametrize("name", ["set.zip", "labels.csv"])

@@ -14,11 +14,12 @@ from PIL import Image
 
 from conftest import MakeFolder
 from convladder.config import Data
-from convladder.data.dataset import load
+from convladder.data.dataset import load, load_bank
 from convladder.data.opening import open_source
 from convladder.data.parquet import find_shards
 from convladder.data.sources import Listing, Record
 from convladder.errors import DataError, UnreadableImage
+from convladder.inference import evaluated
 
 pa = pytest.importorskip("pyarrow", reason="the extra convladder[datasets] is not installed")
 pq = pytest.importorskip("pyarrow.parquet", reason="the extra convladder[datasets] is not installed")
@@ -150,6 +151,24 @@ def test_rows_of_another_split_are_ignored_and_counted(tmp_path: Path) -> None:
     assert dataset.bank.ignored == {"of another split": 3}
 
 
+def test_splits_without_train_can_be_evaluated_on(tmp_path: Path) -> None:
+    write(tmp_path / "validation.parquet", [0, 1] * 3)
+    write(tmp_path / "test.parquet", [0, 1] * 2)
+    assert by_split(listed(tmp_path)) == {"test": 4, "validation": 6}
+    bank, _ = load_bank(Data(source=str(tmp_path)))
+    assert [bank.records[place].split for place in evaluated(bank)] == ["test"] * 4
+    with pytest.raises(DataError, match=r"no 'train' folder or split.*convladder evaluate"):
+        load(str(tmp_path))
+
+
+def test_a_second_name_for_a_split_is_ignored_and_told(tmp_path: Path) -> None:
+    for name in ("train", "validation", "val"):
+        write(tmp_path / f"{name}.parquet", [0, 1] * 8)
+    dataset = load(str(tmp_path))
+    assert any("16 (of 'val': 'validation' is taken as the validation split)" in note for note in dataset.notes)
+    assert len(dataset.splits.validation) == 16
+
+
 def test_a_test_split_whose_labels_are_withheld_is_ignored(tmp_path: Path) -> None:
     write(tmp_path / "train.parquet", [0, 1] * 8, names=NAMES)
     write(tmp_path / "test.parquet", [-1, -1, -1], names=NAMES)
@@ -279,8 +298,7 @@ def test_a_wrong_name_of_a_column_says_which_there_are(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("names", "said"),
     [
-        (("test", "validation"), "has the splits 'test', 'validation', but none is 'train'"),
-        (("train", "val", "validation"), "two names for one split"),
+        (("test", "other"), "has the splits 'other', 'test', but none is 'train'"),
         (("a/part-0", "b/part-0"), "Parquet files in 'a', 'b': give one of these folders"),
     ],
 )

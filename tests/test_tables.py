@@ -13,8 +13,9 @@ import pytest
 
 from conftest import write_image
 from convladder.config import Data
-from convladder.data import table_files
+from convladder.data import formats, table_files
 from convladder.data.dataset import check, load
+from convladder.data.entries import is_image
 from convladder.data.opening import open_source, open_values
 from convladder.data.sources import Source
 from convladder.errors import DataError
@@ -117,6 +118,26 @@ def test_an_id_without_an_image_is_missing(place: Write) -> None:
     checked = check(Data(source=str(root / "set.csv")))
     assert [(each.path, each.reason) for each in checked.bank.rejections] == [("3", "missing")]
     assert "2 of 3 were found by name" in checked.notes[0]
+
+
+@pytest.mark.parametrize("installed", [True, False])
+def test_ids_of_heic_files_are_found_where_these_are_read(
+    place: Write, monkeypatch: pytest.MonkeyPatch, installed: bool
+) -> None:
+    monkeypatch.setattr(formats, "reads_heic", lambda: installed)
+    root = place(images__a1_dot_heic="x", images__b2_dot_HEIC="y", labels_dot_csv="id,label\na1,cat\nb2,dog\n")
+    if installed:
+        assert found(root / "labels.csv") == {"images/a1.heic": "cat", "images/b2.HEIC": "dog"}
+    else:
+        with pytest.raises(DataError, match="none of its files is below"):
+            found(root / "labels.csv")
+    assert is_image("a/b.heif") == installed
+
+
+def test_heic_files_that_metadata_leaves_out_are_counted(place: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(formats, "reads_heic", lambda: True)
+    root = place("1.png", "2.png", metadata_dot_csv="file_name,label\n1.png,cat\n2.png,dog\n", more_dot_heic="x")
+    assert ignored(root) == [("more.heic", "not in the table")]
 
 
 def test_a_table_of_two_columns_needs_no_usual_name(place: Write) -> None:
@@ -374,6 +395,15 @@ def test_an_archive_of_class_folders_may_hold_metadata_too(place: Write) -> None
     (root / "set/metadata.csv").write_text("file_name,text\ntrain/cat/1.png,a cat\n")
     packed = shutil.make_archive(str(root / "packed"), "zip", root / "set")
     assert found(Path(packed)) == {"train/cat/1.png": "cat", "train/dog/2.png": "dog"}
+
+
+def test_a_label_pattern_overrules_metadata_in_a_folder_and_in_an_archive(place: Write) -> None:
+    root = place("set/cat.1.png", "set/dog.2.png")
+    (root / "set/metadata.csv").write_text("file_name,label\ncat.1.png,x\ndog.2.png,y\n")
+    packed = shutil.make_archive(str(root / "packed"), "zip", root / "set")
+    expected = {"cat.1.png": "cat", "dog.2.png": "dog"}
+    for source in (root / "set", Path(packed)):
+        assert found(source, label_pattern=r"^(\w+)\.") == expected
 
 
 def test_metadata_that_cannot_be_read_is_no_reason_to_take_splits_for_classes(place: Write) -> None:

@@ -119,7 +119,8 @@ def load_dataset(
 def source_of(source: Any, labels: Any, changes: Mapping[str, Any]) -> tuple[Data, Source | None]:
     """Return the settings of a source, and the source itself where it is in memory."""
     if isinstance(source, Dataset):
-        return Experiment(data=source.settings).replace(changes).data, source.origin
+        settings = Experiment(data=source.settings).replace(changes).data
+        return settings, _origin_of(source, settings)
     if isinstance(source, Data):
         return Experiment(data=source).replace(changes).data, None
     if isinstance(source, str | Path):
@@ -128,6 +129,14 @@ def source_of(source: Any, labels: Any, changes: Mapping[str, Any]) -> tuple[Dat
         return Experiment().replace({"data.source": str(source)} | dict(changes)).data, None
     settings = Experiment().replace({"data.source": memory.NAME} | dict(changes)).data
     return settings, opening.open_values(source, labels, settings)
+
+
+def _origin_of(dataset: Dataset, settings: Data) -> Source | None:
+    """Return the source in memory that a dataset was loaded from, if the settings are of it. Raises DataError."""
+    if dataset.origin is None or settings.source != dataset.settings.source:
+        return None
+    opening.refuse_reopening(dataset.settings, settings)
+    return dataset.origin
 
 
 def loader(data: str | Path | Dataset, allow_rejects: bool, reporter: progress.Reporter) -> climbing.Load:
@@ -142,8 +151,7 @@ def loader(data: str | Path | Dataset, allow_rejects: bool, reporter: progress.R
         if first is not None and settings == first.settings:
             return first
         alike = first is not None and datasets.differ_in_form_alone(settings, first.settings)
-        same = first is not None and settings.source == first.settings.source
-        origin = first.origin if first is not None and same else None
+        origin = None if first is None else _origin_of(first, settings)
         loaded = load_dataset(settings, allow_rejects, reporter, source=origin, like=first if alike else None)
         first = first or loaded
         return loaded

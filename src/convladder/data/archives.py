@@ -23,7 +23,7 @@ from convladder.data.entries import HARD_LINK, LINK, TEXT, Entry, Kind, LeadsTo,
 from convladder.data.images import Limits
 from convladder.data.layout import lay_out
 from convladder.data.sources import PACKED, SPLIT_NAMES, Fetch, Ignored, Listing, Record, Source
-from convladder.data.table_names import table_in
+from convladder.data.table_names import overruled, table_in
 from convladder.errors import DataError, UnreadableImage
 
 SUFFIXES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz")
@@ -68,7 +68,7 @@ def open_archive(path: Path, settings: Data, limits: Limits) -> Source:
         It is damaged, names a place outside itself, or would unfold beyond all measure.
     """
     entries, twice = _read_entries(path)
-    table = table_in(entry.path for entry in entries if entry.kind == "file")
+    table = None if overruled(settings) else table_in(entry.path for entry in entries if entry.kind == "file")
     if table:
         raise DataError(
             f"{path} holds a table of the classes ({table}): extract the archive, and give the folder in its place"

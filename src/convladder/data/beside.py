@@ -33,7 +33,7 @@ COMPANIONS = {
     "segmentations",
     "trimaps",
 }
-UNLABELLED = {"unlabeled", "unlabelled", "unsup", "unsupervised"}
+UNLABELLED_FOLDERS = {"unlabeled", "unlabelled", "unsup", "unsupervised"}
 TEXT_ALONE = "folder of text"  # rules by which what is in these folders is ignored
 BESIDE = "beside the folders of images"
 NO_LABEL = "in no class folder, so without a label"
@@ -69,11 +69,8 @@ def put_text_aside(tree: Tree, aside: Aside, parent: str = "") -> None:
         )
 
 
-def put_companions_aside(tree: Tree, names: Sequence[str], aside: Aside) -> str | None:
-    """Pass over annotations and masks beside the one folder of images; return its name.
-
-    None where there is no such folder. Raises DataError where it has no class folders.
-    """
+def put_companions_aside(names: Sequence[str], aside: Aside) -> str | None:
+    """Pass over annotations and masks beside the one folder of images; return its name, None without such."""
     holders = [name for name in names if name.lower() in HOLDERS]
     others = [name for name in names if name not in holders]
     told = others or aside.rules
@@ -81,26 +78,35 @@ def put_companions_aside(tree: Tree, names: Sequence[str], aside: Aside) -> str 
         return None
     if others:
         aside.put(others, BESIDE, f"{quoted(others)} beside {holders[0]!r} {_are(others)} no class")
-    if not tree.inside(holders[0]):
-        raise DataError(
-            f"{tree.root} has {holders[0]!r} beside {quoted([*others, *aside.rules])}, and no class folders: put "
-            "each class's images in a folder of its own, or give a table with a path and a label for each image"
-        )
     return holders[0]
+
+
+def refuse_bare(tree: Tree, holder: str | None, aside: Aside) -> None:
+    """Raise DataError where the one folder of images, beside what was put aside, has no class folders."""
+    if holder and not tree.inside(holder):
+        raise DataError(
+            f"{tree.root} has {holder!r} beside {quoted(aside.rules)}, and no class folders: put each class's "
+            "images in a folder of its own, or give a table with a path and a label for each image"
+        )
 
 
 def put_extras_aside(tree: Tree, splits: Iterable[str], others: Sequence[str], aside: Aside) -> list[str]:
     """Pass over what lies beside split folders and is known; return the names of what is not."""
+    put_known_aside(others, aside)
+    for name in others:
+        flat = name.lower() in SPLIT_NAMES and not tree.inside(name)
+        if (flat and tree.files_in(name)) or name.lower() in UNLABELLED_FOLDERS:
+            aside.put([name], NO_LABEL, _unlabelled(name, tree.files_below(name)))
+    put_copies_aside(tree, list(splits), aside.leave(others), aside)
+    return aside.leave(others)
+
+
+def put_known_aside(others: Iterable[str], aside: Aside) -> None:
+    """Pass over annotations and masks beside split folders."""
     companions = [name for name in others if name.lower() in COMPANIONS]
     if companions:
         note = f"{quoted(companions)} beside the split folders {_are(companions)} not read"
         aside.put(companions, BESIDE, note)
-    for name in others:
-        flat = name.lower() in SPLIT_NAMES and not tree.inside(name)
-        if (flat and tree.files_in(name)) or name.lower() in UNLABELLED:
-            aside.put([name], NO_LABEL, _unlabelled(name, tree.files_below(name)))
-    put_copies_aside(tree, list(splits), aside.leave(others), aside)
-    return aside.leave(others)
 
 
 def _unlabelled(name: str, count: int) -> str:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 INSTALL = "pip install 'convladder[datasets]'"
 IMAGE_NAMES = ("image", "img", "picture", "photo", "jpg", "jpeg", "png")
-UNLABELLED = -1  # the hub's mark of a label that is withheld
+WITHHELD = -1  # the hub's mark of a label that is withheld
 
 
 @dataclass(frozen=True)
@@ -124,14 +124,11 @@ def _settle_splits(name: str, keys: Iterable[str]) -> dict[str, Split | None]:
     """Return which split each name stands for; None for those that are none of ours. Raises DataError."""
     names = list(keys)
     known = {key: SPLIT_NAMES[key.lower()] for key in names if key.lower() in SPLIT_NAMES}
-    listed = ", ".join(map(repr, names))
-    if len(set(known.values())) < len(known):
-        raise DataError(f"{name} has two names for one split ({listed}): rename one")
-    if "train" in known.values():
-        return {key: known.get(key) for key in names}
-    if len(names) > 1:
-        raise DataError(f"{name} has the splits {listed}, but none is 'train': one must be")
-    return dict.fromkeys(names, "")
+    if len(names) == 1:
+        return {key: "train" if known.get(key) == "train" else "" for key in names}
+    if "train" not in known.values() and len(known) < len(names):
+        raise DataError(f"{name} has the splits {', '.join(map(repr, names))}, but none is 'train': one must be")
+    return {key: known.get(key) for key in names}  # without train, it can test as folders can
 
 
 def _passed_over(rows: Sequence[Row], splits: Mapping[str, Split | None]) -> dict[str, str]:
@@ -143,7 +140,20 @@ def _passed_over(rows: Sequence[Row], splits: Mapping[str, Split | None]) -> dic
         for key, split in splits.items()
         if split in ("validation", "test") and key not in labelled
     }
-    return others | withheld
+    return others | _second_names(splits) | withheld
+
+
+def _second_names(splits: Mapping[str, Split | None]) -> dict[str, str]:
+    """Return the names for a split that has a plainer one, too: nobody can rename what lies on the hub."""
+    known = [(key, split) for key, split in splits.items() if split]
+    order = list(SPLIT_NAMES)
+    known.sort(key=lambda each: (each[0] != each[1], order.index(each[0].lower()), each[0]))
+    first: dict[Split, str] = {}
+    return {
+        key: f"of {key!r}: {first[split]!r} is taken as the {split} split"
+        for key, split in known
+        if first.setdefault(split, key) != key
+    }
 
 
 def _number_classes(name: str, labels: set[str | int], declared: Iterable[str]) -> dict[str | int, int]:
@@ -163,7 +173,7 @@ def _label(value: str | int | None, class_names: tuple[str, ...] | None, row: st
         return value.strip() or None
     if class_names is None or value is None:
         return value
-    if value == UNLABELLED:
+    if value == WITHHELD:
         return None
     if not 0 <= value < len(class_names):
         raise DataError(f"{row} has the label {value}: the table names {len(class_names)} classes, from 0")

@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from convladder.data.formats import FORMATS, SUFFIXES
+from convladder.data.formats import reads_suffix
 
-IMAGE_SUFFIXES = {suffix for name in FORMATS for suffix in SUFFIXES[name]}
 TEXT = "text beside the images"  # the rule by which these are passed over
 LINK, HARD_LINK = "symbolic link", "hard link"  # rules, too
 
@@ -72,6 +71,6 @@ def suffix_of(path: str) -> str:
     return f".{suffix}".lower() if dot and name.strip(".") else ""
 
 
-def is_picture(path: str) -> bool:
-    """Whether a name is that of an image; many images have other names, or none."""
-    return suffix_of(path) in IMAGE_SUFFIXES
+def is_image(path: str) -> bool:
+    """Whether a name is that of an image that can be read; many images have other names, or none."""
+    return reads_suffix(suffix_of(path))

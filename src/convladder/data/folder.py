@@ -85,10 +85,13 @@ def read_file(path: Path, limits: Limits) -> bytes:
         raise UnreadableImage("unreadable", getattr(error, "strerror", None) or str(error)) from None
 
 
-def walk(root: Path, inside: str, *, follow: bool = False) -> Iterator[tuple[Entry, os.stat_result]]:
+def walk(
+    root: Path, inside: str, *, follow: bool = False, hidden: bool = True
+) -> Iterator[tuple[Entry, os.stat_result]]:
     """Yield all that lies below a folder, in the order of names, with what is known of each file.
 
-    Links are followed where `follow` says so. What is deleted meanwhile is passed over. Raises DataError.
+    Links are followed where `follow` says so; `hidden` says whether hidden folders are entered. What is deleted
+    meanwhile is passed over. Raises DataError.
     """
     links = Links(follow=follow)
     top = Entry(inside, "folder")
@@ -99,7 +102,7 @@ def walk(root: Path, inside: str, *, follow: bool = False) -> Iterator[tuple[Ent
             waiting.pop()
             continue
         yield found
-        if found[0].kind == "folder":
+        if found[0].kind == "folder" and (hidden or not found[0].parts[-1].startswith(".")):
             waiting.append(_scan(root, found[0], links))
 
 

@@ -35,6 +35,7 @@ FORMATS = tuple(
 )
 HEIC, HEIC_MODULES = "HEIF", ("pi_heif", "pillow_heif")  # of the extra; the other does too
 
+_READ = {suffix for name in FORMATS for suffix in SUFFIXES[name]}
 _JPEG_START = b"\xff\xd8\xff"
 _HEIC_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
 _TARGA_HEAD = struct.Struct("<BBB5xxxxxHHBB")  # Truevision's specification 2.0: no mark at the start
@@ -53,6 +54,11 @@ def open_image(content: bytes) -> ImageFile.ImageFile:
         return Image.open(io.BytesIO(content), formats=formats)
     except UnidentifiedImageError:
         raise UnreadableImage("unsupported", _say_what(content)) from None
+
+
+def reads_suffix(suffix: str) -> bool:
+    """Whether a suffix, in small letters and with its dot, is that of a format that can be read here."""
+    return suffix in _READ or (suffix in SUFFIXES[HEIC] and reads_heic())
 
 
 @cache

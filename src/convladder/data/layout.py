@@ -20,11 +20,12 @@ from convladder.data.beside import (
     put_extras_aside,
     put_text_aside,
     quoted,
+    refuse_bare,
 )
-from convladder.data.entries import Entry, is_picture
-from convladder.data.file_names import Named, find_labels, hint, some
+from convladder.data.entries import Entry, is_image
+from convladder.data.file_names import Named, find_labels, hint_at_names, some
 from convladder.data.sources import Ignored, Listing, Record, Split, count_ignored
-from convladder.data.split_folders import inner_splits, of_names, outer_splits
+from convladder.data.split_folders import inner_splits, is_set, of_names, outer_splits
 from convladder.data.tree import Tree
 from convladder.errors import DataError
 
@@ -73,6 +74,7 @@ def lay_out(
     tree = Tree(root, entries)
     with links.hinting(links.hint(count_ignored(tree.ignored), packed=packed)):
         if settings.label_pattern is not None:
+            _refuse_links(tree, ("*",), packed=packed)
             named, ignored, notes = find_labels(tree, settings.label_pattern)
             return Layout("names with labels", _list(root, named, (), ignored), tuple(notes))
         _refuse_links(tree, ("",), packed=packed)
@@ -88,7 +90,7 @@ def lay_out(
 def _order(tree: Tree, settings: Data, aside: Aside) -> _Order:
     """Decide which folders are splits and which are classes; put aside what is neither. Raises DataError."""
     names = aside.leave(tree.inside(""))
-    splits = outer_splits(tree, names, hint)
+    splits = outer_splits(tree, names, hint_at_names)
     leaf = settings.class_level == "leaf"
     if splits:
         others = [name for name in names if name not in splits]
@@ -107,15 +109,16 @@ def _order(tree: Tree, settings: Data, aside: Aside) -> _Order:
 
 
 def _order_of_classes(tree: Tree, names: list[str], aside: Aside, *, leaf: bool) -> _Order:
-    holder = put_companions_aside(tree, names, aside)
+    holder = put_companions_aside(names, aside)
+    refuse_bare(tree, holder, aside)
     put_copies_aside(tree, names, names, aside)
     names = aside.leave(names)
-    if len(names) == 1 and tree.inside(names[0]):
+    if len(names) == 1 and tree.inside(names[0]) and (not leaf or is_set(tree, names[0])):
         beside = f" (beside {quoted(aside.rules)})" if holder and aside.rules else ""
         raise DataError(
             f"{tree.root} holds one folder that has folders itself{beside}: did you mean {tree.root}/{names[0]}?"
         )
-    said = hint(sorted(tree.paths_below(names[0]))) if len(names) == 1 else ""
+    said = hint_at_names(sorted(tree.paths_below(names[0]))) if len(names) == 1 else ""
     if said:
         raise DataError(f"{tree.root} has one class folder only ({names[0]!r}): {said}")
     splits = _leaf_splits(tree, aside) if leaf else inner_splits(tree, names)
@@ -262,10 +265,10 @@ def _refuse_flat(tree: Tree, within: str) -> None:
         return
     if tree.is_empty:
         raise DataError(f"{tree.root} is empty: it has no class folders and no images")
-    pictured = [entry.path for entry in tree.files if is_picture(entry.path)]
+    pictured = [entry.path for entry in tree.files if is_image(entry.path)]
     if not pictured:
         raise DataError(f"{tree.root} has no class folders: {_advice(tree.root)}")
-    said = hint(pictured)
+    said = hint_at_names(pictured)
     if said:
         raise DataError(f"{tree.root} holds images, but it has no class folders: {said}")
     meant = f" (did you mean {within}, of which this is one class?)" if within else ""

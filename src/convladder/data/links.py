@@ -8,7 +8,7 @@ import stat
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
-from convladder.data.entries import HARD_LINK, LINK, Entry, LeadsTo, is_picture
+from convladder.data.entries import HARD_LINK, LINK, Entry, LeadsTo, is_image
 from convladder.data.sources import Ignored, Listing, Record
 from convladder.errors import DataError
 from convladder.wording import plural
@@ -59,7 +59,7 @@ class Links:
     def _broken(self, path: str) -> Entry:
         if not self._follow:
             return Entry(path, "link", leads_to="nothing")
-        if is_picture(path):
+        if is_image(path):
             return Entry(path, "file", linked=True)  # it will be rejected as missing
         return Entry(path, "link", leads_to="nothing", rule=BROKEN)
 

@@ -7,7 +7,6 @@ could be two files is refused, and nothing above that folder is ever looked at.
 
 from __future__ import annotations
 
-import os
 import posixpath
 import re
 from collections.abc import Iterable, Sequence
@@ -15,8 +14,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import parse_qs, unquote, urlsplit
 
-from convladder.data.entries import suffix_of
-from convladder.data.formats import FORMATS, SUFFIXES
+from convladder.data import links
+from convladder.data.entries import LINK, Entry, suffix_of
+from convladder.data.folder import walk
+from convladder.data.formats import reads_suffix
 from convladder.data.layout import readable
 from convladder.errors import DataError
 from convladder.wording import printable
@@ -25,7 +26,6 @@ MOST_FILES = 2_000_000  # that are looked at: more are no data set, but a whole 
 ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
 _DRIVE = re.compile(r"[A-Za-z]:[\\/]")
 _UPLOADED = re.compile(r"[0-9a-f]{8}-(?=.)")  # what Label Studio puts before the name of an uploaded file
-_READ = {suffix for name in FORMATS for suffix in SUFFIXES[name]}
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,10 +38,14 @@ class Tail:
 
 @dataclass(frozen=True)
 class Located:
-    """Where each row's image is, below the root; where it is not found, where it would be."""
+    """Where each row's image is, below the root; where it is not found, where it would be.
+
+    of_links : what is to be said of links that were passed over, where images are missing.
+    """
 
     places: list[str]
-    note: str
+    note: str = ""
+    of_links: str = ""
 
 
 @dataclass
@@ -50,13 +54,40 @@ class _Files:
 
     by_name: dict[str, list[str]] = field(default_factory=dict)
     by_stem: dict[str, list[str]] = field(default_factory=dict)
+    linked: dict[str, links.Identity] = field(default_factory=dict)  # what those that a link leads to are
+    unlinked: dict[str, links.Identity] = field(default_factory=dict)
+    passed_over: int = 0  # links to folders
 
     def fitting(self, tail: Tail) -> list[str]:
         """Return the files that fit best: the names before those that lack the suffix."""
         found = self.by_name.get(tail.parts[-1]) or self.by_stem.get(tail.parts[-1], [])
         shared = [(_shared(path.split("/")[:-1], tail.parts[:-1]) + 1, path) for path in found]
         most = max((count for count, _ in shared), default=0)
-        return sorted(path for count, path in shared if count == most) if most >= tail.least else []
+        if most < tail.least:
+            return []
+        return self._distinct(sorted(path for count, path in shared if count == most))
+
+    def add(self, entry: Entry, identity: links.Identity, wanted: set[str]) -> None:
+        """Keep a file if it is wanted."""
+        name = entry.parts[-1]
+        suffix = suffix_of(name)
+        stem = name[: -len(suffix)] if reads_suffix(suffix) and not name.startswith(".") else ""
+        if name in wanted:
+            self.by_name.setdefault(name, []).append(entry.path)
+        if stem in wanted:
+            self.by_stem.setdefault(stem, []).append(entry.path)
+        if name in wanted or stem in wanted:
+            (self.linked if entry.linked else self.unlinked)[entry.path] = identity
+
+    def _distinct(self, paths: Sequence[str]) -> list[str]:
+        """Return the paths without those that lead, through links, to a file that is among them already."""
+        kept = [path for path in paths if path not in self.linked]
+        seen = {self.unlinked[path] for path in kept}
+        for path in paths:
+            if path in self.linked and self.linked[path] not in seen:
+                seen.add(self.linked[path])
+                kept.append(path)
+        return sorted(kept)
 
 
 def is_foreign(path: str) -> bool:
@@ -73,16 +104,18 @@ def has_drive(path: str) -> bool:
     return bool(_DRIVE.match(path))
 
 
-def locate(name: str, rows: Sequence[tuple[int, str]], root: Path) -> Located | None:
-    """Look for the images of numbered paths below `root`; None where none is there.
+def locate(name: str, rows: Sequence[tuple[int, str]], root: Path, *, follow: bool = False) -> Located:
+    """Look for the images of numbered paths below `root`; no places are returned where none is there.
 
-    Raises DataError where one may be two files, or where two are one file.
+    Links to folders are followed where `follow` says so. Raises DataError where one may be two files, or where two
+    are one file.
     """
     tails = [_tails(path) for _, path in rows]
-    files = _find_files(root, {tail.parts[-1] for each in tails for tail in each})
+    files = _find_files(root, {tail.parts[-1] for each in tails for tail in each}, follow=follow)
+    of_links = links.hint({LINK: files.passed_over}, packed=False)
     found = [_choose(name, row, each, files, root) for row, each in zip(rows, tails, strict=True)]
     if not any(found):
-        return None
+        return Located([], of_links=of_links)
     _refuse_shared(name, rows, found)
     places = [place or _fallback(each) for place, each in zip(found, tails, strict=True)]
     count = sum(place is not None for place in found)
@@ -91,6 +124,7 @@ def locate(name: str, rows: Sequence[tuple[int, str]], root: Path) -> Located | 
         places,
         f"no path of the table is a file as it is written: {count:,} of {len(rows):,} were found by name below "
         f"{root} ({_shown(path)} is {_shown(place)})",
+        of_links,
     )
 
 
@@ -142,27 +176,20 @@ def _parts(path: str) -> tuple[str, ...]:
     return tuple(part for part in path.split("/") if part not in ("", ".", ".."))
 
 
-def _find_files(root: Path, wanted: set[str]) -> _Files:
+def _find_files(root: Path, wanted: set[str], *, follow: bool) -> _Files:
     files, seen = _Files(), 0
-    for folder, inside, names in os.walk(root):
-        inside[:] = sorted(each for each in inside if not each.startswith("."))
-        seen += len(names)
+    for entry, status in walk(root, "", follow=follow, hidden=False):
+        seen += entry.kind != "folder"
         if seen > MOST_FILES:
             raise DataError(
                 f"{root} holds over {MOST_FILES:,} files: give the folder of the table's images with --image-root"
             )
-        below = Path(folder).relative_to(root).as_posix()
-        for each in names:
-            _add(files, wanted, each if below == "." else f"{below}/{each}", each)
+        passed = entry.kind == "link" and entry.rule == LINK
+        if entry.kind == "file" or (passed and entry.leads_to == "file"):  # whoever reads that one judges it
+            files.add(entry, links.identity(status), wanted)
+        elif passed and entry.leads_to == "folder":
+            files.passed_over += 1
     return files
-
-
-def _add(files: _Files, wanted: set[str], path: str, name: str) -> None:
-    if name in wanted:
-        files.by_name.setdefault(name, []).append(path)
-    suffix = suffix_of(name)
-    if suffix in _READ and name[: -len(suffix)] in wanted and not name.startswith("."):
-        files.by_stem.setdefault(name[: -len(suffix)], []).append(path)
 
 
 def _shared(path: Sequence[str], wanted: Sequence[str]) -> int:

@@ -16,7 +16,7 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from convladder.config import Data
-from convladder.data import locating, table_files
+from convladder.data import links, locating, table_files
 from convladder.data.cells import Cells, cells_of
 from convladder.data.columns import MOST_NAMED, find_column
 from convladder.data.folder import fetch_within, state_of
@@ -57,29 +57,34 @@ class Rows:
 def open_manifest(path: Path, settings: Data, limits: Limits) -> Source:
     """Open a table whose paths are relative to it, or to `image_root`. Raises DataError."""
     root = Path(settings.image_root).expanduser() if settings.image_root else path.parent
-    return open_rows(rows_of(table_files.read(path), settings), str(path), root.resolve(), limits)
+    rows = rows_of(table_files.read(path), settings)
+    return open_rows(rows, str(path), root.resolve(), limits, follow=settings.follow_links)
 
 
 def open_table(table: pd.DataFrame, name: str, root: Path, settings: Data, limits: Limits) -> Source:
     """Open a frame of paths and labels; `name` is the source's. Raises DataError."""
-    return open_rows(rows_of(cells_of(table), settings), name, root.resolve(), limits)
+    rows = rows_of(cells_of(table), settings)
+    return open_rows(rows, name, root.resolve(), limits, follow=settings.follow_links)
 
 
-def open_rows(table: Rows, name: str, root: Path, limits: Limits, beside: Iterable[str] = ()) -> Source:
+def open_rows(
+    table: Rows, name: str, root: Path, limits: Limits, beside: Iterable[str] = (), *, follow: bool = False
+) -> Source:
     """Open rows whose paths are relative to `root`; `beside` are the images there, listed or not.
 
-    Raises DataError.
+    Images are looked for behind links to folders, too, where `follow` says so. Raises DataError.
     """
-    listing, note = _list(table, root)
+    listing, located = _list(table, root, follow=follow)
     listed = {record.path for record in listing.records}
     unlisted = tuple(Ignored(path, "not in the table") for path in beside if path not in listed)
     listing = replace(listing, ignored=listing.ignored + unlisted)
     states = [_state(root / record.path) for record in listing.records]
     if not any(states):
-        raise DataError(
-            f"{table.name}: none of its files is below {root}, such as {readable(listing.records[0].path)}: "
-            "give the folder where the paths start with --image-root (data.image_root)"
-        )
+        with links.hinting(located.of_links):
+            raise DataError(
+                f"{table.name}: none of its files is below {root}, such as {readable(listing.records[0].path)}: "
+                "give the folder where the paths start with --image-root (data.image_root)"
+            )
     digest = hashlib.sha256(repr((str(root), listing, states)).encode(errors="surrogateescape"))
     return Source(
         name=name,
@@ -88,7 +93,7 @@ def open_rows(table: Rows, name: str, root: Path, limits: Limits, beside: Iterab
         listing=lambda: listing,
         fetch=partial(fetch_within, root, limits),
         at_hand=True,
-        notes=(*table.notes, *([note] if note else [])),
+        notes=(*table.notes, *([located.note] if located.note else [])),
     )
 
 
@@ -123,19 +128,19 @@ def _texts(cells: Cells, column: str | None) -> list[str]:
     return [""] * len(cells.numbers) if column is None else cells.column(cells.columns.index(column))
 
 
-def _list(table: Rows, root: Path) -> tuple[Listing, str]:
+def _list(table: Rows, root: Path, *, follow: bool) -> tuple[Listing, locating.Located]:
     """Return the rows as a listing, and how their images were found if not where the paths say."""
     name, rows = table.name, table.rows
     if not rows:
         raise DataError(f"{name} has no rows")
     _refuse_texts(name, rows, root)
-    places, note = _find_places(name, rows, root)
+    located = _find_places(name, rows, root, follow=follow)
     class_names = name_classes(name, (row.label for row in rows))
     label = {each: number for number, each in enumerate(class_names)}
     records: dict[str, Record] = {}
     first: dict[str, Row] = {}
     again = []
-    for row, place, split in zip(rows, places, _splits(name, rows), strict=True):
+    for row, place, split in zip(rows, located.places, _splits(name, rows), strict=True):
         record = Record(place, label[row.label], split, row.group)
         if records.setdefault(record.path, record) is record:
             first[record.path] = row
@@ -143,22 +148,25 @@ def _list(table: Rows, root: Path) -> tuple[Listing, str]:
             again.append(Ignored(f"{record.path} (row {row.number})", "row given twice"))
         else:
             raise DataError(f"{name}: {_contradiction(row, first[record.path])}")
-    return Listing(class_names, tuple(records.values()), (*again, *table.passed)), note
+    return Listing(class_names, tuple(records.values()), (*again, *table.passed)), located
 
 
-def _find_places(name: str, rows: Sequence[Row], root: Path) -> tuple[list[str], str]:
+def _find_places(name: str, rows: Sequence[Row], root: Path, *, follow: bool) -> locating.Located:
     """Return where the image of each row is below `root`, and how it was found if not where its path says."""
     placed = [_place(row.path, root) for row in rows]
+    of_links = ""
     if not any(place is not None and _is_file(root / place) for place in placed):
-        located = locating.locate(name, [(row.number, row.path) for row in rows], root)
-        if located is not None:
-            return located.places, located.note
+        located = locating.locate(name, [(row.number, row.path) for row in rows], root, follow=follow)
+        if located.places:
+            return located
+        of_links = located.of_links
     outside = [row for row, place in zip(rows, placed, strict=True) if place is None]
     foreign = [row for row in outside if not _is_here(row.path)]
-    _refuse(name, foreign, locating.why_foreign([row.path for row in foreign]))
     where = f"the path leads out of {root} (give --image-root (data.image_root) if the images lie elsewhere)"
-    _refuse(name, outside, where)
-    return [place or "" for place in placed], ""
+    with links.hinting(of_links):
+        _refuse(name, foreign, locating.why_foreign([row.path for row in foreign]))
+        _refuse(name, outside, where)
+    return locating.Located([place or "" for place in placed], of_links=of_links)
 
 
 def _refuse_texts(name: str, rows: Sequence[Row], root: Path) -> None:

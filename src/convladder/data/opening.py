@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 from convladder.config import Data
 from convladder.data.images import Limits
 from convladder.data.sources import Content, Source
+from convladder.data.table_names import TREE_OPTIONS, overruled
 from convladder.errors import DataError
 
 if TYPE_CHECKING:
@@ -21,7 +22,8 @@ Hugging Face hub"
 
 OF_PATHS = ("path_column", "image_root")  # what only tables of paths have
 TABLE_OPTIONS = (*OF_PATHS, "label_column", "split_column", "group_column")
-TREE_OPTIONS = ("class_level", "label_pattern")  # what only folders and archives of them have
+OPENING = (*TABLE_OPTIONS, *TREE_OPTIONS, "follow_links", "max_bytes")  # settled once a source is open
+OF_TREES = "a folder of images or an archive of it"
 
 
 def open_source(settings: Data) -> Source:
@@ -71,13 +73,26 @@ def open_values(values: Any, labels: Any, settings: Data) -> Source:
     if hasattr(values, "columns"):
         if labels is not None:
             raise DataError("the labels of a frame are in its column 'label' (or in data.label_column)")
+        _refuse_in_memory(settings, TREE_OPTIONS, OF_TREES, "a frame")
         root = Path(settings.image_root or ".").expanduser().resolve()
         return _following(
             manifest.open_table(values, settings.source, root, settings, limits_of(settings)), settings
         )
     if labels is None:
         raise DataError("an array of images needs labels: load(images, labels)")
+    _refuse_in_memory(settings, TREE_OPTIONS, OF_TREES, "an array")
+    _refuse_in_memory(settings, (*TABLE_OPTIONS, "follow_links"), "files or a table of them", "an array")
     return arrays.open_arrays(settings.source, values, labels)
+
+
+def refuse_reopening(opened: Data, wanted: Data) -> None:
+    """Raise DataError where a setting of images in memory is to change that was settled when they were opened."""
+    changed = [name for name in OPENING if getattr(opened, name) != getattr(wanted, name)]
+    if changed:
+        raise DataError(
+            f"data.{changed[0]} says how images are opened, and these are open already, in memory: give it to "
+            f"load, as changes={{'data.{changed[0]}': {getattr(wanted, changed[0])!r}}}"
+        )
 
 
 def _refuse_table_options(settings: Data, names: tuple[str, ...]) -> None:
@@ -86,14 +101,24 @@ def _refuse_table_options(settings: Data, names: tuple[str, ...]) -> None:
 
 
 def _refuse_options(settings: Data, names: tuple[str, ...], goes_with: str) -> None:
-    given = [name for name in names if getattr(settings, name) is not None]
+    given = _given(settings, names)
     if given:
         option = given[0].replace("_", "-")
         raise DataError(f"--{option} goes with {goes_with}, and {settings.source} is none: leave it out")
 
 
+def _refuse_in_memory(settings: Data, names: tuple[str, ...], goes_with: str, what: str) -> None:
+    given = _given(settings, names)
+    if given:
+        raise DataError(f"data.{given[0]} goes with {goes_with}, and {what} is none: leave it out")
+
+
+def _given(settings: Data, names: tuple[str, ...]) -> list[str]:
+    return [name for name in names if getattr(settings, name) not in (None, False)]
+
+
 def _refuse_tree_options(settings: Data) -> None:
-    _refuse_options(settings, TREE_OPTIONS, "a folder of images or an archive of it")
+    _refuse_options(settings, TREE_OPTIONS, OF_TREES)
 
 
 def limits_of(settings: Data) -> Limits:
@@ -109,8 +134,8 @@ def _open_folder(root: Path, settings: Data, limits: Limits) -> Source:
         _refuse_table_options(settings, OF_PATHS)
         _refuse_tree_options(settings)
         return parquet.open_parquet(str(root), shards, settings)
-    by_folders = any(getattr(settings, name) is not None for name in TREE_OPTIONS)
-    opened, why_not = (None, "") if by_folders else table_folders.open_tables(root, settings, limits)
+    by_paths = overruled(settings)
+    opened, why_not = (None, "") if by_paths else table_folders.open_tables(root, settings, limits)
     _refuse_table_options(settings, ("image_root",) if opened else TABLE_OPTIONS)
     if opened:
         return _following(opened, settings)

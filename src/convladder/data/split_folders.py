@@ -10,15 +10,17 @@ from convladder.data.tree import Tree
 from convladder.errors import DataError
 
 
-def outer_splits(tree: Tree, names: Sequence[str], hint: Callable[[Sequence[str]], str]) -> dict[str, Split]:
+def outer_splits(
+    tree: Tree, names: Sequence[str], hint_at_names: Callable[[Sequence[str]], str]
+) -> dict[str, Split]:
     """Return the folders around class folders that stand for splits; none where there are none.
 
-    hint : says what the names of files that are in no class folder may mean. Raises DataError.
+    hint_at_names : says what the names of files that are in no class folder may mean. Raises DataError.
     """
     holding = [name for name in names if tree.inside(name)]
     splits = of_names(holding)
     flat = [name for name in names if name not in holding and name.lower() in SPLIT_NAMES]
-    _refuse_flat_splits(tree, flat, hint, every=len(flat) == len(names) > 1, beside_splits=bool(splits))
+    _refuse_flat_splits(tree, flat, hint_at_names, every=len(flat) == len(names) > 1, beside_splits=bool(splits))
     if not splits:
         return {}
     if "train" not in splits.values() and len(splits) < len(holding):
@@ -35,7 +37,7 @@ def outer_splits(tree: Tree, names: Sequence[str], hint: Callable[[Sequence[str]
 def _refuse_flat_splits(
     tree: Tree,
     flat: Sequence[str],
-    hint: Callable[[Sequence[str]], str],
+    hint_at_names: Callable[[Sequence[str]], str],
     *,
     every: bool,
     beside_splits: bool,
@@ -47,7 +49,7 @@ def _refuse_flat_splits(
         return
     first = (train or filled)[0]
     place = f"{tree.root}/{first}"
-    said = hint(sorted(tree.paths_below(first)))
+    said = hint_at_names(sorted(tree.paths_below(first)))
     advice = said or (
         f"put each class's images in a folder of its own, such as {place}/cat/1.jpg, or give a table of paths and "
         "labels"
@@ -83,6 +85,11 @@ def inner_splits(tree: Tree, names: Sequence[str]) -> dict[str, Split]:
 def of_names(names: Iterable[str]) -> dict[str, Split]:
     """Return those of the names that are of splits, with the split of each."""
     return {name: SPLIT_NAMES[name.lower()] for name in sorted(names) if name.lower() in SPLIT_NAMES}
+
+
+def is_set(tree: Tree, name: str) -> bool:
+    """Whether a folder looks like a data set of its own, by the folders of splits in it."""
+    return _is_parted(tree, name) or _is_clean(tree, name)
 
 
 def _is_clean(tree: Tree, name: str) -> bool:

@@ -15,13 +15,13 @@ from convladder.config import Data
 from convladder.data import table_files
 from convladder.data.columns import NoColumn
 from convladder.data.cvat import CLASS_LIST
-from convladder.data.entries import ignore_rule
+from convladder.data.entries import ignore_rule, is_image
 from convladder.data.folder import walk
 from convladder.data.images import Limits
 from convladder.data.layout import readable
 from convladder.data.manifest import Row, Rows, open_rows, rows_of
 from convladder.data.sources import SPLIT_NAMES, Source
-from convladder.data.table_names import CLASSES, CVAT_IMAGES, CVAT_XML, METADATA, has_class_folders, is_image
+from convladder.data.table_names import CLASSES, CVAT_IMAGES, CVAT_XML, METADATA, has_class_folders
 from convladder.errors import DataError
 
 
@@ -44,9 +44,12 @@ def open_tables(root: Path, settings: Data, limits: Limits) -> tuple[Source | No
         return None, ""
     try:
         tables = [rows_of(table_files.read(part.file), settings) for part in parts]
-        return open_rows(_join(str(root), parts, tables), str(root), root, limits, beside=_images(root)), ""
+        rows, beside = _join(str(root), parts, tables), _images(root, follow=settings.follow_links)
+        return open_rows(rows, str(root), root, limits, beside, follow=settings.follow_links), ""
     except DataError as error:  # metadata may be captions, and lie beside folders that are classes
-        captions = isinstance(error, NoColumn) or has_class_folders(list(_images(root)))
+        captions = isinstance(error, NoColumn) or has_class_folders(
+            list(_images(root, follow=settings.follow_links))
+        )
         if parts[0].file.name not in METADATA or not captions:
             raise
         return None, str(error)
@@ -125,9 +128,9 @@ def _split_by_folder(rows: Sequence[Row]) -> tuple[list[Row], str]:
     return split, f"the splits are the folders {', '.join(sorted(known))}"
 
 
-def _images(root: Path) -> Iterator[str]:
+def _images(root: Path, *, follow: bool) -> Iterator[str]:
     """Yield the paths of all that is named as an image below a folder."""
-    for entry, _ in walk(root, ""):
+    for entry, _ in walk(root, "", follow=follow):
         if entry.kind == "file" and ignore_rule(entry) is None and is_image(entry.path):
             yield entry.path
 

@@ -4,23 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from convladder.data.entries import suffix_of
-from convladder.data.formats import FORMATS, SUFFIXES
+from convladder.config import Data
+from convladder.data.entries import is_image
 from convladder.data.sources import SPLIT_NAMES
 
 METADATA = ("metadata.csv", "metadata.jsonl")  # of the `datasets` library, which wants a column file_name
 CLASSES = ("_classes.csv",)  # of Roboflow's multi-label export, a column a class
 CVAT_XML, CVAT_IMAGES = "annotations.xml", "images"
 
+TREE_OPTIONS = ("class_level", "label_pattern")  # what only folders and archives of them have
 DEEPEST = 2  # folders that such a table lies in: one around it all, and one of a split
 
-_READ = {suffix for name in FORMATS for suffix in SUFFIXES[name]}
 _NO_CLASSES = {CVAT_IMAGES, "data", *SPLIT_NAMES}
 
 
-def is_image(path: str) -> bool:
-    """Whether a file is named as an image that can be read."""
-    return suffix_of(path) in _READ
+def overruled(settings: Data) -> bool:
+    """Whether the settings say how classes are read from paths, so that no table is to be looked for."""
+    return any(getattr(settings, name) is not None for name in TREE_OPTIONS)
 
 
 def table_in(paths: Iterable[str]) -> str | None:
