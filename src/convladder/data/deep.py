@@ -36,9 +36,19 @@ def is_deep(mode: str) -> bool:
     return mode in (*GREY, FLOAT) or ";" in mode
 
 
+def is_float(mode: str) -> bool:
+    """Whether a mode is one of floats."""
+    return mode.partition("+")[0] == FLOAT or mode.endswith(";F")
+
+
+def without_range() -> UnreadableImage:
+    """Return what is said of floats where no range is known: they may be of any scale."""
+    return UnreadableImage("unsupported", "floating-point pixels have no known range")
+
+
 def say_depth(mode: str) -> str:
     """Say how deep a mode is, to people."""
-    if mode == FLOAT or mode.endswith(";F"):
+    if is_float(mode):
         return "floating-point"
     return "32-bit" if mode == "I" else "16-bit"
 
@@ -118,7 +128,7 @@ def to_eight_bits(
         raise UnknownRange(extremes)
     if chosen is None:
         if values.dtype.kind == "f":
-            raise UnreadableImage("unsupported", "floating-point pixels have no known range")
+            raise without_range()
         chosen = intensity.FULL
     pixels = intensity.stretch(values, chosen)
     image = Image.fromarray(pixels if opacity is None else np.dstack([pixels, opacity]))
