@@ -277,6 +277,30 @@ def test_in_a_mixed_set_the_range_is_that_of_the_bits_and_it_is_told(tmp_path: P
     assert "careful: 8 images have 8 bits and stay as they are, 16 have more" in said(root)
 
 
+def test_a_stray_image_of_8_bits_leaves_the_range_of_the_others_and_is_told(tmp_path: Path) -> None:
+    alone = bank_of(write_stripes(tmp_path / "alone")).form.intensity
+    root = write_stripes(tmp_path / "stray")
+    Image.fromarray((stripes(99, lying=True) >> 4).astype(np.uint8)).save(root / "lying" / "stray.png")
+    found = bank_of(root).form.intensity
+    assert alone is not None
+    assert found is not None
+    assert (found.low, found.high, found.mixed) == (alone.low, alone.high, False)
+    assert "careful: 1 image has 8 bits and had no part in that range, such as lying/stray.png" in said(root)
+    assert "8 bits" in (intensity.misfit(False, 0, 0, found) or "")
+    assert [intensity.is_mixed(deep, 100) for deep in (100, 99, 91, 90, 1)] == [False, False, False, True, True]
+    assert not intensity.is_mixed(3, 3)
+
+
+def test_images_of_8_bits_that_are_set_apart_have_no_part_in_the_range(tmp_path: Path) -> None:
+    alone = bank_of(write_stripes(tmp_path / "alone")).form.intensity
+    write_stripes(tmp_path / "split" / "train")
+    write_stripes(tmp_path / "split" / "test", 1 / 16, np.uint8, count=20)
+    both = bank_of(tmp_path / "split", on_leak="keep").form.intensity
+    assert alone is not None
+    assert both is not None
+    assert (both.low, both.high, both.mixed) == (alone.low, alone.high, False)
+
+
 def test_pictures_of_another_depth_than_the_others_are_told(tmp_path: Path) -> None:
     root = write_stripes(tmp_path, 16)
     for number in range(2):

@@ -19,6 +19,7 @@ Pixels = NDArray[np.uint8]
 DEEPEST = 65_535  # of 16 bits
 USUAL = 0.9  # of the images lie in the core, the range of what is common
 RARE = 0.01  # of the images may take up fewer grey levels than is said of a set
+MIXED = 0.1  # of the images have 8 bits, at least: fewer are strays, and do not decide for the rest
 BITS = (8, 10, 12, 14, 16)  # that cameras have
 STEPS = 16  # at least, that a range has: its ends are rounded outward to whole ones
 BLOCK = 2**20  # values that are computed at a time
@@ -49,8 +50,9 @@ class Extremes:
 class IntensityRange:
     """The values of deep images that become 0 and 255; what lies outside is cut.
 
-    mixed : whether the set had images of 8 bits too, which stay as they are. outside : the largest share of values
-    that was cut of an image of the set. levels : nearly all of its images take up so many grey levels or more.
+    mixed : whether a share of the set had 8 bits (see `is_mixed`); these stay as they are. outside : the largest
+    share of values that was cut of an image of the set. levels : nearly all of its images take up so many grey
+    levels or more.
     """
 
     low: float
@@ -141,11 +143,16 @@ def find_ends(extremes: Sequence[Extremes]) -> tuple[float, float]:
     return _widened(core, bounds) if core[1] > core[0] else bounds
 
 
+def is_mixed(deep: int, total: int) -> bool:
+    """Whether of a set's images, so many of them deep, a real share has 8 bits."""
+    return total - deep >= max(1, MIXED * total)
+
+
 def find_range(extremes: Sequence[Extremes], *, mixed: bool) -> IntensityRange:
     """Choose one range for the images that have these extremes, with round ends.
 
-    Where a set has images of 8 bits too (`mixed`), these are most likely of the same scale, from zero to the
-    largest value that the bits of the camera have: then the range is that.
+    Where a real share of a set has 8 bits (`mixed`), these images are most likely of the same scale, from zero to
+    the largest value that the bits of the camera have: then the range is that.
     """
     low, high = find_ends(extremes)
     whole = all(each.whole for each in extremes)
