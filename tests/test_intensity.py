@@ -13,9 +13,10 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from convladder.config import Data, Experiment
-from convladder.data import building, intensity
+from convladder.data import building, deep, intensity
 from convladder.data.bank import Bank
 from convladder.data.dataset import check, load
+from convladder.data.depth import describe
 from convladder.data.images import ImageForm, decode, open_picture, read_header
 from convladder.data.intensity import FULL, IntensityRange, find_extremes, find_range, stretch
 from convladder.errors import DataError, ExperimentError, UnreadableImage
@@ -308,6 +309,54 @@ def test_pictures_of_another_depth_than_the_others_are_told(tmp_path: Path) -> N
     assert "careful: that range does not suit 2 images, such as lying/000.tif" in said(root)
     (finding,) = (each for each in check(Data(source=str(root))).findings if each.code == "unlike-depth")
     assert [row["path"] for row in finding.rows] == ["lying/000.tif", "lying/001.tif"]
+
+
+def pgm(values: NDArray[Any], largest: int, *, plain: bool = False) -> bytes:
+    """Encode grey values as PGM, which names their largest one."""
+    height, width = values.shape
+    head = f"P{2 if plain else 5}\n{width} {height}\n{largest}\n"
+    words = " ".join(map(str, values.ravel().tolist())).encode()
+    return head.encode() + (words if plain else values.astype(">u2").tobytes())
+
+
+def test_the_depth_that_is_said_is_that_of_the_file() -> None:
+    files = {
+        pgm(ramp(), 4095): "16-bit",
+        pgm(ramp(), 4095, plain=True): "16-bit",
+        pgm(ramp(), 65_535): "16-bit",
+        encode(ramp()): "16-bit",
+        encode(ramp(), "TIFF"): "16-bit",
+        tiff(ramp(np.int16, -9, 9)[..., None]): "16-bit",
+        tiff(ramp(np.int32)[..., None]): "32-bit",
+        tiff(ramp(np.uint32)[..., None]): "32-bit",
+        tiff(ramp(np.float32)[..., None]): "floating-point",
+    }
+    for content, depth in files.items():
+        header = read_header(content)
+        assert (deep.say_depth(header.mode), header.deep, header.grey) == (depth, True, True)
+    kept = decode(tiff(ramp(np.int16, 0, 4095)[..., None]), FORM)
+    assert np.array_equal(kept[..., 0], expected(ramp()))
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize(
+    ("kind", "depth"),
+    [
+        *((np.dtype(kind), f"{8 * np.dtype(kind).itemsize}-bit") for kind in "hHiIqQ"),
+        (np.dtype(np.int8), "signed 8-bit"),
+        *((np.dtype(kind), "floating-point") for kind in "efd"),
+    ],
+)
+def test_the_depth_that_is_said_is_that_of_the_array(
+    kind: np.dtype[Any], depth: str, channels: int, tmp_path: Path
+) -> None:
+    images = np.random.default_rng(0).integers(0, 100, (8, 16, 16, channels)).astype(kind)
+    header = read_header(images[0])
+    assert (header.deep, header.grey) == (True, channels == 1)
+    np.savez(tmp_path / "set.npz", x=images, y=np.arange(8) % 2)
+    bank = load(Data(source=str(tmp_path / "set.npz"), copies="off")).bank
+    assert set(bank.facts["mode"].tolist()) == {header.mode.encode()}
+    assert describe(bank)[0].startswith(f"{depth} images: ")
 
 
 @pytest.mark.parametrize("kind", [np.uint16, np.int32, np.float32, np.float64])
