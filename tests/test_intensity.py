@@ -13,9 +13,10 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from convladder.config import Data, Experiment
-from convladder.data import building, intensity
+from convladder.data import building, deep, intensity
 from convladder.data.bank import Bank
 from convladder.data.dataset import check, load
+from convladder.data.depth import describe
 from convladder.data.images import ImageForm, decode, open_picture, read_header
 from convladder.data.intensity import FULL, IntensityRange, find_extremes, find_range, stretch
 from convladder.errors import DataError, ExperimentError, UnreadableImage
@@ -277,6 +278,30 @@ def test_in_a_mixed_set_the_range_is_that_of_the_bits_and_it_is_told(tmp_path: P
     assert "careful: 8 images have 8 bits and stay as they are, 16 have more" in said(root)
 
 
+def test_a_stray_image_of_8_bits_leaves_the_range_of_the_others_and_is_told(tmp_path: Path) -> None:
+    alone = bank_of(write_stripes(tmp_path / "alone")).form.intensity
+    root = write_stripes(tmp_path / "stray")
+    Image.fromarray((stripes(99, lying=True) >> 4).astype(np.uint8)).save(root / "lying" / "stray.png")
+    found = bank_of(root).form.intensity
+    assert alone is not None
+    assert found is not None
+    assert (found.low, found.high, found.mixed) == (alone.low, alone.high, False)
+    assert "careful: 1 image has 8 bits and had no part in that range, such as lying/stray.png" in said(root)
+    assert "8 bits" in (intensity.misfit(False, 0, 0, found) or "")
+    assert [intensity.is_mixed(deep, 100) for deep in (100, 99, 91, 90, 1)] == [False, False, False, True, True]
+    assert not intensity.is_mixed(3, 3)
+
+
+def test_images_of_8_bits_that_are_set_apart_have_no_part_in_the_range(tmp_path: Path) -> None:
+    alone = bank_of(write_stripes(tmp_path / "alone")).form.intensity
+    write_stripes(tmp_path / "split" / "train")
+    write_stripes(tmp_path / "split" / "test", 1 / 16, np.uint8, count=20)
+    both = bank_of(tmp_path / "split", on_leak="keep").form.intensity
+    assert alone is not None
+    assert both is not None
+    assert (both.low, both.high, both.mixed) == (alone.low, alone.high, False)
+
+
 def test_pictures_of_another_depth_than_the_others_are_told(tmp_path: Path) -> None:
     root = write_stripes(tmp_path, 16)
     for number in range(2):
@@ -284,6 +309,54 @@ def test_pictures_of_another_depth_than_the_others_are_told(tmp_path: Path) -> N
     assert "careful: that range does not suit 2 images, such as lying/000.tif" in said(root)
     (finding,) = (each for each in check(Data(source=str(root))).findings if each.code == "unlike-depth")
     assert [row["path"] for row in finding.rows] == ["lying/000.tif", "lying/001.tif"]
+
+
+def pgm(values: NDArray[Any], largest: int, *, plain: bool = False) -> bytes:
+    """Encode grey values as PGM, which names their largest one."""
+    height, width = values.shape
+    head = f"P{2 if plain else 5}\n{width} {height}\n{largest}\n"
+    words = " ".join(map(str, values.ravel().tolist())).encode()
+    return head.encode() + (words if plain else values.astype(">u2").tobytes())
+
+
+def test_the_depth_that_is_said_is_that_of_the_file() -> None:
+    files = {
+        pgm(ramp(), 4095): "16-bit",
+        pgm(ramp(), 4095, plain=True): "16-bit",
+        pgm(ramp(), 65_535): "16-bit",
+        encode(ramp()): "16-bit",
+        encode(ramp(), "TIFF"): "16-bit",
+        tiff(ramp(np.int16, -9, 9)[..., None]): "16-bit",
+        tiff(ramp(np.int32)[..., None]): "32-bit",
+        tiff(ramp(np.uint32)[..., None]): "32-bit",
+        tiff(ramp(np.float32)[..., None]): "floating-point",
+    }
+    for content, depth in files.items():
+        header = read_header(content)
+        assert (deep.say_depth(header.mode), header.deep, header.grey) == (depth, True, True)
+    kept = decode(tiff(ramp(np.int16, 0, 4095)[..., None]), FORM)
+    assert np.array_equal(kept[..., 0], expected(ramp()))
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize(
+    ("kind", "depth"),
+    [
+        *((np.dtype(kind), f"{8 * np.dtype(kind).itemsize}-bit") for kind in "hHiIqQ"),
+        (np.dtype(np.int8), "signed 8-bit"),
+        *((np.dtype(kind), "floating-point") for kind in "efd"),
+    ],
+)
+def test_the_depth_that_is_said_is_that_of_the_array(
+    kind: np.dtype[Any], depth: str, channels: int, tmp_path: Path
+) -> None:
+    images = np.random.default_rng(0).integers(0, 100, (8, 16, 16, channels)).astype(kind)
+    header = read_header(images[0])
+    assert (header.deep, header.grey) == (True, channels == 1)
+    np.savez(tmp_path / "set.npz", x=images, y=np.arange(8) % 2)
+    bank = load(Data(source=str(tmp_path / "set.npz"), copies="off")).bank
+    assert set(bank.facts["mode"].tolist()) == {header.mode.encode()}
+    assert describe(bank)[0].startswith(f"{depth} images: ")
 
 
 @pytest.mark.parametrize("kind", [np.uint16, np.int32, np.float32, np.float64])

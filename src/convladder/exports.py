@@ -10,7 +10,7 @@ from convladder import folders, intake, outputs, progress, reproduction
 from convladder.bundle.reading import SUFFIX, Bundle
 from convladder.config import Data
 from convladder.data import opening
-from convladder.data.forms import range_setting
+from convladder.data.forms import as_of_network, range_setting
 from convladder.data.sources import Source
 from convladder.errors import DataError, ExperimentError, UnreadableImage
 from convladder.ship import exporting, making
@@ -119,6 +119,8 @@ def _images(
     )
     try:
         source = opening.open_source(settings.data)
+        if chosen:
+            source = as_of_network(source, form, opening.limits_of(settings.data))
         if source.at_hand:  # else it is found out once all is decoded
             exporting.check_classes(bundle, source.name, _class_names(source, settings.data))
         return intake.load_dataset(settings.data, True, reporter, source=source), source

@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -81,32 +81,45 @@ def build(
     _decode(chunks, source, limits, partial(progress, READING))
     built, extremes = _gather(chunks, len(records))
     if extremes:
-        mixed = len(extremes) + len(built.rejections) < len(records)
-        form = replace(form, intensity=_choose_range(records, extremes, mixed=mixed))
+        form = replace(form, intensity=_choose_range(records, extremes, built.rejections))
         again = list(_cut(folder, source, records, form, limits, sorted(extremes), len(chunks)))
         _decode(again, source, limits, partial(progress, STRETCHING))
         built, _ = _gather(chunks + again, len(records))
     return replace(built, intensity=form.intensity and _describe(form.intensity, records, built))
 
 
-def _choose_range(records: Sequence[Record], extremes: dict[int, Extremes], *, mixed: bool) -> IntensityRange:
+def _choose_range(
+    records: Sequence[Record], extremes: dict[int, Extremes], rejections: Mapping[int, Rejection]
+) -> IntensityRange:
     """Return one range for all deep images, from those that are not set apart for validation or test."""
-    own = [row for row in extremes if records[row].split in TRAINED_ON] or list(extremes)
-    return intensity.find_range([extremes[row] for row in own], mixed=mixed)
+    kept = [row for row in range(len(records)) if row not in rejections]
+    own, of_deep = _trained_on(records, kept, extremes.keys())
+    mixed = intensity.is_mixed(len(of_deep), len(own))
+    return intensity.find_range([extremes[row] for row in of_deep], mixed=mixed)
+
+
+def _trained_on(
+    records: Sequence[Record], kept: Sequence[int], of_deep: Set[int]
+) -> tuple[Sequence[int], Sequence[int]]:
+    """Return the rows that are not set apart, and the deep ones of these; of all rows, where these have none."""
+    for own in ([row for row in kept if records[row].split in TRAINED_ON], kept):
+        if found := [row for row in own if row in of_deep]:
+            return own, found
+    return kept, []
 
 
 def _describe(chosen: IntensityRange, records: Sequence[Record], built: Built) -> IntensityRange | None:
     """Add to a range what is usual in this set; return None where no image is deep."""
     kept = [row for row in range(len(records)) if row not in built.rejections]
-    is_deep = {row: deep.is_deep(built.facts["mode"][row].decode()) for row in kept}
-    rows = [row for row in kept if is_deep[row] and records[row].split in TRAINED_ON]
-    rows = rows or [row for row in kept if is_deep[row]]
+    own, rows = _trained_on(
+        records, kept, {row for row in kept if deep.is_deep(built.facts["mode"][row].decode())}
+    )
     if not rows:
         return None
     facts = built.facts[rows]
     levels = np.quantile(facts["high"].astype(int) - facts["low"], intensity.RARE, method="lower")
-    outside = float(facts["outside"].max())
-    return replace(chosen, mixed=not all(is_deep.values()), outside=round(outside, 4), levels=int(levels))
+    outside, mixed = round(float(facts["outside"].max()), 4), intensity.is_mixed(len(rows), len(own))
+    return replace(chosen, mixed=mixed, outside=outside, levels=int(levels))
 
 
 def _decode(chunks: Sequence[Chunk], source: Source, limits: Limits, progress: Callable[[int, int], None]) -> None:

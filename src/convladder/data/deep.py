@@ -22,7 +22,7 @@ from convladder.wording import plural
 
 Opened = Callable[[], ImageFile.ImageFile]  # opens the same file again
 
-GREY = ("I", "I;16", "I;16L", "I;16B", "I;16N")  # Pillow's modes of whole numbers
+GREY = ("I", "I;16", "I;16L", "I;16B", "I;16N")  # Pillow's modes of whole numbers; I may hold 16 bits or 32
 FLOAT = "F"
 HOLDERS = ("PNG", "TIFF", "PPM")  # formats that have colours of 16 bits
 COLOUR = ";16"  # at the end of what is called RGB;16, RGBA;16, LA;16 here, which Pillow calls RGB, RGBA, LA
@@ -36,16 +36,33 @@ def is_deep(mode: str) -> bool:
     return mode in (*GREY, FLOAT) or ";" in mode
 
 
+def is_grey(mode: str) -> bool:
+    """Whether a mode, as `mode_of` says it, is one without colours."""
+    return mode in ("1", "L", "LA", "LA;16", FLOAT, *GREY) or mode.startswith("I;")
+
+
+def is_float(mode: str) -> bool:
+    """Whether a mode is one of floats."""
+    return mode.partition("+")[0] == FLOAT or mode.endswith(";F")
+
+
+def without_range() -> UnreadableImage:
+    """Return what is said of floats where no range is known: they may be of any scale."""
+    return UnreadableImage("unsupported", "floating-point pixels have no known range")
+
+
 def say_depth(mode: str) -> str:
     """Say how deep a mode is, to people."""
-    if mode == FLOAT or mode.endswith(";F"):
+    if is_float(mode):
         return "floating-point"
-    return "32-bit" if mode == "I" else "16-bit"
+    bits = mode.partition(";")[2].partition("+")[0].rstrip("SLBN") or "32"
+    return "signed 8-bit" if bits == "8" else f"{bits}-bit"
 
 
 def mode_of(image: ImageFile.ImageFile) -> str:
     """Return the colours of an image that is not loaded yet: Pillow's mode, or one of 16 bits (see COLOUR).
 
+    Pillow's I has 32 bits here; where a file has 16, it is I;16, or I;16S of signed ones.
     A `+2` behind it says that the file has two bands more, which are left out. Raises UnreadableImage where Pillow
     would take the bytes of one value for two.
     """
@@ -61,7 +78,8 @@ def mode_of(image: ImageFile.ImageFile) -> str:
         known = len(image.getbands())
         if image.mode not in ("P", "PA", "YCbCr") and bands > known:
             return f"{image.mode}+{bands - known}"
-    return image.mode
+        return "I;16S" if image.mode == "I" and np.max(bits) == 16 else image.mode
+    return "I;16" if image.mode == "I" else image.mode  # Pillow widens what these formats have in two bytes
 
 
 def mode_of_array(values: Values) -> str:
@@ -71,7 +89,8 @@ def mode_of_array(values: Values) -> str:
         return "L" if grey else "RGB"
     if values.dtype.kind == "f":
         return FLOAT if grey else "RGB;F"
-    return ("I;16" if values.dtype == np.uint16 else "I") if grey else f"RGB{COLOUR}"
+    signed = "S" if values.dtype.kind == "i" else ""
+    return f"{'I' if grey else 'RGB'};{8 * values.dtype.itemsize}{signed}"
 
 
 def values_of(
@@ -118,7 +137,7 @@ def to_eight_bits(
         raise UnknownRange(extremes)
     if chosen is None:
         if values.dtype.kind == "f":
-            raise UnreadableImage("unsupported", "floating-point pixels have no known range")
+            raise without_range()
         chosen = intensity.FULL
     pixels = intensity.stretch(values, chosen)
     image = Image.fromarray(pixels if opacity is None else np.dstack([pixels, opacity]))

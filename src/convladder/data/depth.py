@@ -26,16 +26,25 @@ def describe(bank: Bank) -> list[str]:
     kinds = " and ".join(sorted({deep.say_depth(mode) for mode in modes if deep.is_deep(mode)}))
     low, high = intensity.written(chosen.low), intensity.written(chosen.high)
     notes.append(f"{kinds} images: values {low} to {high} become black to white; data.range chooses others")
-    if chosen.mixed:
-        flat = sum(not deep.is_deep(mode) for mode in modes)
-        count = f"{flat:,} images have 8 bits and stay as they are, {len(modes) - flat:,} have more"
-        notes.append(f"careful: {count}: where these differ in brightness, the network may learn that")
+    flat = [place for place, mode in enumerate(modes) if not deep.is_deep(mode)]
+    if flat:
+        notes.append(_tell_mixed(bank, flat, len(modes)))
     unlike = find_unlike(bank.facts)
     if unlike:
         first, why = next(iter(unlike.items()))
         count = plural(len(unlike), "image")
         notes.append(f"careful: that range does not suit {count}, such as {bank.records[first].path}: {why}")
     return notes
+
+
+def _tell_mixed(bank: Bank, flat: list[int], total: int) -> str:
+    count = f"{plural(len(flat), 'image')} {'has' if len(flat) == 1 else 'have'} 8 bits"
+    more = f"{total - len(flat):,} have more"
+    if intensity.is_mixed(total - len(flat), total):
+        why = "where these differ in brightness, the network may learn that"
+        return f"careful: {count} and stay as they are, {more}: {why}"
+    first = bank.records[flat[0]].path
+    return f"careful: {count} and had no part in that range, such as {first}; {more}: save all at one depth"
 
 
 def find_unlike(facts: Facts) -> dict[int, str]:

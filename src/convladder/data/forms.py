@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 from typing import Any, Literal
 
 import numpy as np
 
 from convladder.config import Data
+from convladder.data import deep
 from convladder.data.images import Header, ImageForm, Limits, read_header
 from convladder.data.intensity import FULL, IntensityRange
 from convladder.data.opening import limits_of
-from convladder.data.sources import Source
+from convladder.data.sources import Content, Fetch, Record, Source
 from convladder.errors import DataError, UnreadableImage
 
 HEADERS_READ = 200
@@ -67,8 +69,29 @@ def form_of_network(settings: Data, network: Mapping[str, Any]) -> ImageForm:
 
 
 def range_setting(form: ImageForm) -> str | tuple[float, float]:
-    """Return the setting `data.range` by which other images are read as a network's own were."""
+    """Return the setting `data.range` by which other images are read as a network's own were.
+
+    No setting says of a network without a range that it reads no floats: see `as_of_network`.
+    """
     return (form.intensity.low, form.intensity.high) if form.intensity else "full"
+
+
+def as_of_network(source: Source, form: ImageForm, limits: Limits) -> Source:
+    """Return a source whose images are read or rejected as a prediction by a network of this form does it.
+
+    Without a range, whole numbers are read as 16 bits, and floats are rejected.
+    """
+    if form.intensity is not None:
+        return source
+    fetch = partial(_fetch_whole, source.fetch, limits)
+    return replace(source, fetch=fetch, fingerprint=f"{source.fingerprint} without a range")
+
+
+def _fetch_whole(fetch: Fetch, limits: Limits, record: Record) -> Content:
+    content = fetch(record)
+    if deep.is_float(read_header(content, limits).mode):
+        raise deep.without_range()
+    return content
 
 
 def _sample_headers(source: Source, limits: Limits) -> tuple[list[Header], str]:

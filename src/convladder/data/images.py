@@ -103,7 +103,7 @@ class Header:
 
     @property
     def grey(self) -> bool:
-        return self.mode in ("1", "L", "LA", "LA;16", deep.FLOAT, *deep.GREY)
+        return deep.is_grey(self.mode)
 
     @property
     def deep(self) -> bool:

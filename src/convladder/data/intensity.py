@@ -19,9 +19,11 @@ Pixels = NDArray[np.uint8]
 DEEPEST = 65_535  # of 16 bits
 USUAL = 0.9  # of the images lie in the core, the range of what is common
 RARE = 0.01  # of the images may take up fewer grey levels than is said of a set
+MIXED = 0.1  # of the images have 8 bits, at least: fewer are strays, and do not decide for the rest
 BITS = (8, 10, 12, 14, 16)  # that cameras have
 STEPS = 16  # at least, that a range has: its ends are rounded outward to whole ones
 BLOCK = 2**20  # values that are computed at a time
+SAMPLED = 2**16  # values of a large image tell what is usual among those that vary
 OUTSIDE = 0.1  # of an image's values, beyond what was usual, are cut: it does not fit
 FLAT = 3  # times fewer grey levels than nearly all images of a set: it does not fit
 
@@ -30,8 +32,9 @@ FLAT = 3  # times fewer grey levels than nearly all images of a set: it does not
 class Extremes:
     """The least and the largest value of an image, and those that whole squares of 2 x 2 pixels reach.
 
-    A dead or hot pixel, or a broken row or column of a sensor, is no square; all else that can be seen is. whole :
-    whether these are whole numbers, and not floats.
+    A dead or hot pixel, or a broken row or column of a sensor, is no square; nor are thin strokes or single
+    hits. So `usual_low` and `usual_high` hold eight in ten of the values that differ from the median, which is
+    the ground of such images. whole : whether these are whole numbers, and not floats.
     """
 
     least: float
@@ -39,14 +42,17 @@ class Extremes:
     low: float
     high: float
     whole: bool
+    usual_low: float = np.nan
+    usual_high: float = np.nan
 
 
 @dataclass(frozen=True)
 class IntensityRange:
     """The values of deep images that become 0 and 255; what lies outside is cut.
 
-    mixed : whether the set had images of 8 bits too, which stay as they are. outside : the largest share of values
-    that was cut of an image of the set. levels : nearly all of its images take up so many grey levels or more.
+    mixed : whether a share of the set had 8 bits (see `is_mixed`); these stay as they are. outside : the largest
+    share of values that was cut of an image of the set. levels : nearly all of its images take up so many grey
+    levels or more.
     """
 
     low: float
@@ -97,7 +103,8 @@ def find_extremes(values: Values) -> Extremes:
     found = np.stack([ends for ends, _ in bands])[:, :, 0]
     lows, highs = np.fmin.reduce(found[:, ::2]), np.fmax.reduce(found[:, 1::2])
     whole = all(each.all() for _, each in bands)
-    return Extremes(float(lows[0]), float(highs[0]), float(lows[1]), float(highs[1]), whole)
+    usual = _usual_of(_sample(values)).ravel().tolist()
+    return Extremes(float(lows[0]), float(highs[0]), float(lows[1]), float(highs[1]), whole, *usual)
 
 
 def find_extremes_of_all(images: Values) -> list[Extremes]:
@@ -105,7 +112,8 @@ def find_extremes_of_all(images: Values) -> list[Extremes]:
     found: list[Extremes] = []
     for band in _bands(images):
         ends, whole = _extremes_of(band)
-        columns = zip(*ends.tolist(), whole.tolist(), strict=True)
+        usual = _usual_of(np.stack([_sample(image)[0] for image in band]))
+        columns = zip(*ends.tolist(), whole.tolist(), *usual.tolist(), strict=True)
         found += [Extremes(*each) for each in columns]
     return found
 
@@ -116,20 +124,35 @@ def find_ends(extremes: Sequence[Extremes]) -> tuple[float, float]:
     It holds every value, but those that are further from the core than the core is wide; and the core is what nine
     in ten images have, single pixels apart. So neither a hot pixel nor one image of another kind takes more than
     two thirds of the grey levels from the rest, and what is rare but real is kept.
+
+    Where images consist of single pixels (thin strokes, sparse hits) such a core has no width, or cuts what half
+    of them show: then what is usual among the values that vary belongs to it. Only if all values of all images are
+    the same, both ends are.
     """
-    least, largest, low, high = np.array([list(vars(each).values())[:4] for each in extremes]).T
-    tail = (1 - USUAL) / 2
-    core_low = float(np.quantile(low, tail, method="lower"))
-    core_high = float(np.quantile(high, 1 - tail, method="higher"))
-    width = core_high - core_low
-    return max(float(least.min()), core_low - width), min(float(largest.max()), core_high + width)
+    table = np.array([list(vars(each).values()) for each in extremes], np.float64).T
+    (least, largest, low, high), varies = table[:4], table[1] > table[0]
+    bounds = float(np.fmin.reduce(least)), float(np.fmax.reduce(largest))
+    core = _core_of(low, high)
+    if varies.any():
+        usual_low, usual_high = table[5:, varies]
+        found = _widened(core, bounds)
+        cut = np.median(usual_low) < found[0] or np.median(usual_high) > found[1]
+        if cut or not core[1] > core[0]:
+            of_varying = _core_of(usual_low, usual_high)
+            core = min(*core, of_varying[0]), max(*core, of_varying[1])
+    return _widened(core, bounds) if core[1] > core[0] else bounds
+
+
+def is_mixed(deep: int, total: int) -> bool:
+    """Whether of a set's images, so many of them deep, a real share has 8 bits."""
+    return total - deep >= max(1, MIXED * total)
 
 
 def find_range(extremes: Sequence[Extremes], *, mixed: bool) -> IntensityRange:
     """Choose one range for the images that have these extremes, with round ends.
 
-    Where a set has images of 8 bits too (`mixed`), these are most likely of the same scale, from zero to the
-    largest value that the bits of the camera have: then the range is that.
+    Where a real share of a set has 8 bits (`mixed`), these images are most likely of the same scale, from zero to
+    the largest value that the bits of the camera have: then the range is that.
     """
     low, high = find_ends(extremes)
     whole = all(each.whole for each in extremes)
@@ -173,11 +196,23 @@ def misfit(is_deep: bool, outside: float, levels: int, trained: IntensityRange |
     return None
 
 
+def _core_of(low: NDArray[np.float64], high: NDArray[np.float64]) -> tuple[float, float]:
+    """Return the ends of what nine in ten images have."""
+    tail = (1 - USUAL) / 2
+    return float(np.quantile(low, tail, method="lower")), float(np.quantile(high, 1 - tail, method="higher"))
+
+
+def _widened(core: tuple[float, float], bounds: tuple[float, float]) -> tuple[float, float]:
+    """Return a core with as much again on either side, as far as there are values."""
+    width = core[1] - core[0]
+    return max(bounds[0], core[0] - width), min(bounds[1], core[1] + width)
+
+
 def _rounded(low: float, high: float, *, whole: bool) -> IntensityRange:
     """Round a range outward, so that a few more images seldom change it, and people can read it."""
     if not high > low:  # all alike: black
-        return IntensityRange(low, low + 1)
-    step = 2.0 ** np.floor(np.log2((high - low) / STEPS))
+        return IntensityRange(low, max(low + 1, float(np.nextafter(low, np.inf))))
+    step = 2.0 ** np.floor(np.log2(max((high - low) / STEPS, np.finfo(np.float64).tiny)))
     if whole:
         step = max(1.0, step)
         return IntensityRange(float(np.floor(low / step) * step), float(np.ceil((high + 1) / step) * step - 1))
@@ -219,3 +254,31 @@ def _extremes_of(images: Values) -> tuple[NDArray[np.float64], NDArray[np.bool_]
     flat = [each.reshape(len(images), -1) for each in (images, least, largest)]
     ends = [np.fmin.reduce(flat[0], 1), np.fmax.reduce(flat[0], 1), np.fmin.reduce(flat[1], 1)]
     return np.array([*ends, np.fmax.reduce(flat[2], 1)], np.float64), whole
+
+
+def _sample(values: Values) -> Values:
+    """Return some values of an image, `(1, n)`: all of a small one, and the same ones at each call."""
+    flat = values.reshape(-1)
+    if flat.size > SAMPLED:  # at random: even steps may run along a column
+        flat = flat[np.random.default_rng(0).integers(0, flat.size, SAMPLED)]
+    return flat[np.newaxis]
+
+
+def _usual_of(rows: Values) -> NDArray[np.float64]:
+    """Return between which values eight in ten of those lie that differ from their row's median, `(2, N)`.
+
+    Of a row whose values are all the same these are that value.
+    """
+    if rows.dtype.kind == "f":
+        rows = np.where(np.isfinite(rows), rows, np.nan)
+    ordered, each = np.sort(rows, axis=1), np.arange(len(rows))  # what is no number comes last
+    known = (~np.isnan(ordered)).sum(axis=1)
+    middle = ordered[each, known // 2][:, np.newaxis]
+    below, above = (ordered < middle).sum(axis=1), (ordered > middle).sum(axis=1)
+    varying = below + above
+    cut = ((1 - USUAL) * np.maximum(varying - 1, 0)).astype(int)
+    ends = []
+    for place in (cut, np.maximum(varying - 1, 0) - cut):
+        found = np.where(place < below, place, known - varying + place)
+        ends.append(ordered[each, np.where(varying > 0, found, 0)])
+    return np.array(ends, np.float64)

@@ -79,8 +79,9 @@ class PixelRange:
     def _levels(self, values: NDArray[Any]) -> NDArray[np.float64]:
         ends = (values.max(axis=1), values.min(axis=1))
         high, low = (each.astype(np.float64).clip(self.low, self.high) for each in ends)
-        width = max(self.high - self.low, float(np.finfo(np.float64).tiny))
-        levels: NDArray[np.float64] = (high - low) * (255 / width)
+        if not self.high > self.low:  # all images are black
+            return np.zeros(len(values))
+        levels: NDArray[np.float64] = 255 * ((high - low) / (self.high - self.low))
         return levels
 
     def pixels(self, values: NDArray[Any]) -> Pixels:

@@ -70,7 +70,8 @@ class Run(runs.Run):
         from convladder import progress
         from convladder.data import depth
         from convladder.data.dataset import load_bank
-        from convladder.data.forms import FORM, form_of_network, range_setting
+        from convladder.data.forms import FORM, as_of_network, form_of_network, range_setting
+        from convladder.data.opening import limits_of, open_source
         from convladder.inference import count_seen, evaluate_elsewhere
 
         reporter = progress.reporter(quiet=quiet)
@@ -81,8 +82,11 @@ class Run(runs.Run):
         own_form = form_of_network(self.experiment.data, self.network)
         form["data.range"] = range_setting(own_form)
         settings = Experiment().replace(form | {"data.source": str(data)} | dict(changes or {})).data
+        source = open_source(settings)
+        if "data.range" not in (changes or {}):
+            source = as_of_network(source, own_form, limits_of(settings))
         with reporter.counting() as on_progress:
-            bank, notes = load_bank(settings, allow_rejects=allow_rejects, progress=on_progress)
+            bank, notes = load_bank(settings, source, allow_rejects=allow_rejects, progress=on_progress)
         for note in (*notes, *depth.find_misfits(bank, own_form)):
             reporter.say(note, dim=True)
         seen = count_seen(self, bank)
