@@ -207,6 +207,19 @@ def test_cameras_that_see_different_scenes_are_told_apart() -> None:
     assert find(images, [number // 75 for number in range(150)]) == []
 
 
+def stripes(number: int) -> Image.Image:
+    draw = np.random.default_rng(number)
+    down, right = np.mgrid[:32, :32]
+    waves = np.sin((down, right)[number % 2] * draw.uniform(0.5, 0.9) + draw.uniform(0, 6))
+    return Image.fromarray(
+        (128 + 90 * np.sign(waves) + draw.normal(0, 10, (32, 32))).clip(0, 255).astype(np.uint8)
+    )
+
+
+def test_stripes_are_no_copies_of_stripes_that_lie_elsewhere() -> None:
+    assert find([stripes(number) for number in range(80)], [number % 2 for number in range(80)]) == []
+
+
 def shirt(seed: int) -> Image.Image:
     """Make a shirt of one outline on one carpet; the cloth of each is its own."""
     draw = np.random.default_rng(seed)

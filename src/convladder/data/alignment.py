@@ -43,6 +43,7 @@ class Likeness:
     coarse : the correlation of the coarse colours.
     spread : over how many of 8x8 blocks the contrast is spread; few, of a mast before a plain sky.
     gain : the ratio of the contrasts, 1 or more.
+    two_ways : the contrast across the weakest direction, by that across the strongest; 0 of stripes.
     moved : by how much of a side an edge of one was moved to lie on that of the other.
     places : the scale and the shift of each side, `(N, 4)`; see `compare`.
     """
@@ -52,6 +53,7 @@ class Likeness:
     coarse: Values
     spread: Values
     gain: Values
+    two_ways: Values
     moved: Values
     places: Values
 
@@ -198,20 +200,21 @@ def _erode(inside: Values) -> Values:
 
 
 def _measure(still: Values, moved: Values, places: Values, band: Values) -> Likeness:
-    spread, gain = _compare_contrasts(still, moved, places)
+    spread, gain, two_ways = _compare_contrasts(still, moved, places)
     return Likeness(
         band,
         _compare_detail(still, moved, places),
         _compare_colours(still, moved, places),
         spread,
         gain,
+        two_ways,
         np.abs(places[:, :2] - 1).max(axis=1) / 2 + np.abs(places[:, 2:]).max(axis=1) / still.shape[-1],
         places,
     )
 
 
-def _compare_contrasts(still: Values, moved: Values, places: Values) -> tuple[Values, Values]:
-    """Return over how many blocks the contrast of both is spread (a participation ratio), and its ratio."""
+def _compare_contrasts(still: Values, moved: Values, places: Values) -> tuple[Values, Values, Values]:
+    """Return over how many blocks the contrast of both is spread (a participation ratio), its ratio, its ways."""
     warped, inside = _warp(band_pass(moved, BAND), places)
     ours = band_pass(still, BAND) * inside
     energies = [np.einsum("nchw,nchw->nhw", each, each) for each in (ours, warped)]
@@ -220,7 +223,16 @@ def _compare_contrasts(still: Values, moved: Values, places: Values) -> tuple[Va
     block = shares.shape[-1] // BLOCKS
     blocks = shares.reshape(-1, BLOCKS, block, BLOCKS, block).sum((2, 4))
     spread = blocks.sum((1, 2)) ** 2 / np.maximum((blocks**2).sum((1, 2)), _TINY)
-    return spread, np.maximum(left, right) / np.minimum(left, right)
+    return spread, np.maximum(left, right) / np.minimum(left, right), _measure_ways(ours)
+
+
+def _measure_ways(bands: Values) -> Values:
+    """Return the least by the largest eigenvalue of the structure tensors of `(n, 3, side, side)`."""
+    down, right = np.diff(bands, axis=2)[..., :-1], np.diff(bands, axis=3)[:, :, :-1]
+    vertical, horizontal, both = _dot(down, down), _dot(right, right), _dot(down, right)
+    middle = (vertical + horizontal) / 2
+    apart = np.hypot((vertical - horizontal) / 2, both)
+    return (np.maximum(middle - apart, 0) / np.maximum(middle + apart, _TINY)).astype(np.float32, copy=False)
 
 
 def _compare_detail(still: Values, moved: Values, places: Values) -> Values:

@@ -27,6 +27,7 @@ Thumbnails = Callable[[Indices], Pixels]
 
 LEAST_FINE = 0.79  # correlation of fine detail
 SPREAD, PER_BLOCK = 32, 0.004  # for each block of contrast that a pair has less, so much more is asked
+LEAST_WAYS = 0.17  # of contrast in both directions: stripes fit any others
 LEAST_COARSE, SURE_FINE = 0.9, 0.85  # of coarse colours; it is not asked of pairs with so much fine detail
 LEAST_BAND = 0.92  # of all that is compared, where detail was lost
 UNMOVED = 0.05  # of a side by which such a pair may be moved
@@ -68,7 +69,8 @@ def find_pairs(
 ) -> list[Pair]:
     """Find the duplicates among N images, as a forest: n images of one picture give n - 1 pairs.
 
-    Images without a contrast of their own (blank pages) are only ever exact duplicates. Where all images of a
+    Images without a contrast of their own (blank pages), or with one in one direction alone (stripes), are only
+    ever exact duplicates. Where all images of a
     set look alike, as digits do, near duplicates must be nearer (see `_find_bounds`). Pictures of one scene, as a
     fixed camera makes them, are compared in what differs from the scene (see `scenes`).
 
@@ -247,7 +249,8 @@ def _are_same(likeness: Likeness, bounds: _Bounds) -> NDArray[np.bool_]:
     coloured = (likeness.coarse >= LEAST_COARSE) | (likeness.fine >= SURE_FINE)
     detailed = (likeness.fine >= np.minimum(asked, NEAREST)) & coloured
     as_a_whole = (likeness.band >= bounds.band) & (likeness.gain <= LARGEST_GAIN)
-    return detailed | (as_a_whole & (likeness.moved <= UNMOVED) & (likeness.coarse >= LEAST_COARSE))
+    as_a_whole &= (likeness.moved <= UNMOVED) & (likeness.coarse >= LEAST_COARSE)
+    return (detailed | as_a_whole) & (likeness.two_ways >= LEAST_WAYS)
 
 
 def _compare(
