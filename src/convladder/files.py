@@ -102,6 +102,9 @@ def settle(temporary: Path, path: Path, marker: str) -> None:
         else:
             sync_folder(inside)
     sync_folder(temporary)
+    if _is_working_folder(path):
+        _move_into(path, temporary, marker)
+        return
     with contextlib.suppress(OSError):
         path.rmdir()  # an empty folder may be replaced; Windows wants it gone first
     try:
@@ -110,6 +113,30 @@ def settle(temporary: Path, path: Path, marker: str) -> None:
         if not (path / marker).is_file():
             raise
     sync_folder(path.parent)
+
+
+def _is_working_folder(path: Path) -> bool:
+    """Whether a command is at work in a folder: were that replaced, its shell would be left in no folder."""
+    try:
+        return path.samefile(Path.cwd())
+    except OSError:
+        return False
+
+
+def _move_into(folder: Path, temporary: Path, marker: str) -> None:
+    """Put what is finished into a folder that stays; the marker last, which says that all is there.
+
+    Raises OSError, before anything is moved, where one of the names is there already.
+    """
+    if (folder / marker).is_file():
+        return
+    finished = sorted(temporary.iterdir(), key=lambda path: path.name == marker)
+    for path in finished:
+        if os.path.lexists(folder / path.name):
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(folder / path.name))
+    for path in finished:
+        path.rename(folder / path.name)
+    sync_folder(folder)
 
 
 def remove_leftovers(*folders: Path) -> None:

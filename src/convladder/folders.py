@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import datetime
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -16,6 +17,7 @@ from convladder.errors import RunError
 ABOUT = "experiment.json"
 MARKER = "metrics.json"  # the last file that a run needs
 UNFINISHED = ".unfinished"
+MOUNTS = Path("/proc/self/mountinfo")  # on Linux, with the mounted folder as the fifth word of a line
 LONGEST_NAME = 120  # bytes of the data's name in that of a run
 FORMAT = 1  # of experiment.json, climb.json and tune.json, each of which says so; older ones have no number
 OLDER_LOCKS = (".lock", ".lock-holder", ".training-lock", ".training-lock-holder")  # before they had a mark
@@ -128,6 +130,25 @@ def new_folder(parent: str, name: str) -> Path:
     while candidate.exists() or unfinished(candidate).exists():
         candidate, number = Path(f"{base}-{number}"), number + 1
     return candidate
+
+
+def followed(folder: Path) -> Path:
+    """Return the folder that a path means: what a link leads to, and of `.` or `..` the folder with its name.
+
+    Another path is left as it was given.
+    """
+    return folder.resolve() if folder.is_symlink() or folder.name in ("", "..") else folder
+
+
+def is_mount_point(folder: Path, mounts: Path = MOUNTS) -> bool:
+    """Whether a disk is mounted at a folder; also where that is a folder of the same disk, if the system tells."""
+    if os.path.ismount(folder):
+        return True
+    with contextlib.suppress(OSError, ValueError, IndexError):
+        mounted = {line.split()[4] for line in mounts.read_text(encoding="utf-8").splitlines()}
+        escaped = re.sub(r"[\s\\]", lambda found: f"\\{ord(found[0]):03o}", str(folder.resolve()))
+        return escaped in mounted
+    return False
 
 
 def check_writable(folder: Path, option: str = "--out") -> None:

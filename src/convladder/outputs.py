@@ -48,6 +48,11 @@ def check(folder: Path, kind: Kind | None, source: str | None = None) -> None:
     """
     if source is not None:
         folders.check_outside(folder, source)
+    if folder.is_symlink() and not folder.exists():
+        raise RunError(
+            f"{folder} is a link to {folder.readlink()}, which is not there: make that folder, "
+            "or choose another --out"
+        )
     found = kind_of(folder)
     if found and found == kind:
         return
@@ -56,14 +61,36 @@ def check(folder: Path, kind: Kind | None, source: str | None = None) -> None:
     _refuse_others(folder, _others(folder, begun=kind in ("climb", "search")))
 
 
-def check_at_start(out: str | Path | None, kind: Kind, source: str, parent: str) -> None:
-    """Check where a command will write before its images are read: `out`, or a folder in `parent`."""
-    if not out:
-        folders.check_outside(Path(parent), source)
-    elif kind == "run":
-        check_run(Path(out), source)
-    else:
-        check(Path(out), kind, source)
+def check_at_start(out: str | Path | None, kind: Kind, source: str, parent: str) -> Path | None:
+    """Check where a command will write before its images are read: `out`, or a folder in `parent`.
+
+    Returns the folder that `out` means (see `place_of`).
+    """
+    if out:
+        return place_of(out, kind, source)
+    folders.check_outside(Path(parent), source)
+    return None
+
+
+def place_of(out: str | Path, kind: Kind | None, source: str | None = None) -> Path:
+    """Return the folder that `out` means. Raises RunError where a command may not write there.
+
+    A link is followed here, before any work: a finished folder cannot take the place of a link.
+    """
+    check(Path(out), kind, source)  # it names the folder as the person did
+    folder = folders.followed(Path(out))
+    if kind == "run":
+        check_run(folder, source)
+    return folder
+
+
+def check_replaceable(folder: Path) -> None:
+    """Raise RunError where nothing can be put in the place of a folder: another disk is mounted there."""
+    if folders.is_mount_point(folder):
+        raise RunError(
+            f"{folder} is a mount point, and a finished folder cannot take its place: "
+            f"give a folder in it with --out, such as {folder / 'run'}"
+        )
 
 
 def check_run(folder: Path, source: str | None = None) -> None:
@@ -71,6 +98,8 @@ def check_run(folder: Path, source: str | None = None) -> None:
     check(folder, "run", source)
     if kind_of(folder) and not folders.is_finished(folder):
         raise RunError(f"{folder} is there already and is not a finished run: remove it, or choose another --out")
+    if not folders.is_finished(folder):
+        check_replaceable(folder)
     unfinished = folders.unfinished(folder)
     if not _is_unfinished_run(unfinished):
         _refuse_others(unfinished, _others(unfinished, begun=True))
