@@ -93,6 +93,21 @@ def test_a_command_that_was_stopped_before_it_said_what_it_does_goes_on(tmp_path
         outputs.check_run(tmp_path)
 
 
+def test_an_older_command_that_was_killed_while_it_wrote_goes_on(tmp_path: Path) -> None:
+    half = ".ladder.json.0123abcd.tmp"
+    climb = put(tmp_path / "climb", {".lock": "", half: "{"})
+    outputs.check(climb, "climb")
+    climbing._remove_leftovers(climb)
+    assert not (climb / half).exists()
+    outputs.check(put(tmp_path / "search", {".lock": "", ".tune.json.0123abcd.tmp": ""}), "search")
+    of_lock = {".training-lock-holder": "process 7 on a-machine", ".experiment.json.0123abcd.tmp": ""}
+    put(tmp_path / "run.unfinished", of_lock)
+    outputs.check_run(tmp_path / "run")
+    theirs = put(tmp_path / "theirs", {".lock": "1234", half: "a draft"})  # of another program
+    with pytest.raises(RunError, match="holds files that are not"):
+        outputs.check(theirs, "climb")
+
+
 def test_what_a_person_has_put_beside_a_checkpoint_stays(tmp_path: Path) -> None:
     unfinished = tmp_path / "run.unfinished"
     ours = ["experiment.json", "history.csv", "checkpoint-0001-000000.json", "checkpoint-0001-000000.safetensors"]

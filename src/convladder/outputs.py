@@ -203,20 +203,29 @@ def _others(folder: Path, *, begun: bool) -> Iterator[Path]:
 
     begun : not what a command leaves there that is stopped before it has said what it does.
     """
-    for path in _entries(folder):
-        if not (begun and _is_beginning(path)):
+    entries = _entries(folder)
+    locked = any(_is_older_lock(path) for path in entries)
+    for path in entries:
+        if not (begun and _is_beginning(path, locked=locked)):
             yield path
 
 
-def _is_beginning(path: Path) -> bool:
+def _is_beginning(path: Path, *, locked: bool) -> bool:
+    """Whether it is what a stopped command leaves first. locked : an older version's lock lies beside it."""
     name = path.name
-    if name.startswith(files.MARK):
+    if name.startswith(files.MARK) or _is_older_lock(path):
         return True
-    if name in folders.OLDER_LOCKS:  # of versions whose locks had no mark
-        with contextlib.suppress(OSError):
-            return not path.is_dir() and (path.stat().st_size == 0 or path.read_bytes().startswith(b"process "))
     if name == "ladder.json":  # it is written just before climb.json
         return _read(path).keys() - {"format"} == _LADDER
+    # older versions did not mark what was half written, and wrote where they held a lock alone
+    return locked and files.is_temporary(name) and path.is_file()
+
+
+def _is_older_lock(path: Path) -> bool:
+    """Whether it is a lock of versions whose locks had no mark: empty, or with the name of a process."""
+    if path.name in folders.OLDER_LOCKS:
+        with contextlib.suppress(OSError):
+            return not path.is_dir() and (path.stat().st_size == 0 or path.read_bytes().startswith(b"process "))
     return False
 
 
