@@ -197,7 +197,7 @@ def train(
     dataset = lineage.check_unseen(experiment.model, dataset, reporter.say)
     trial = Trial(name, experiment.replace(dataset.settled()), dataset, parallel=parallel)
     how = HowToGoOn(fresh=fresh, allow_changed=allow_changed)
-    found = place or how.find(Path("runs"), trial)
+    found = place or how.find(Path("runs"), trial, reporter.say)
     if allow_changed and not found:
         raise RunError(
             "--allow-changed found no unfinished run of this under runs/: say with --out which is meant"
@@ -341,7 +341,7 @@ def climb(
     intake.check_seeds(seed, seeds)
     plan = climbing.make_plan(chosen, seed_range, settings, load, reporter.say)
     source = settings["data.source"]
-    earlier = given_place or (None if fresh else climbing.find_climb(Path("climbs"), plan))
+    earlier = given_place or (None if fresh else climbing.find_climb(Path("climbs"), plan, reporter.say))
     if allow_changed and not earlier:
         raise RunError(
             "--allow-changed found no climb of these trials under climbs/: say with --out which is meant"

@@ -227,13 +227,9 @@ def count_finished(plan: Plan, folder: Path) -> int:
     return sum(folders.is_finished(folders.trial_folder(folder, trial.key)) for trial in plan.trials)
 
 
-def find_climb(parent: Path, plan: Plan) -> Path | None:
+def find_climb(parent: Path, plan: Plan, say: Say = silent) -> Path | None:
     """Return the newest climb under `parent` of the same trials, finished or not."""
-    for path in sorted(parent.glob("*/climb.json"), reverse=True):
-        with contextlib.suppress(OSError, ValueError, AttributeError):  # it is damaged
-            if files.read_json(path).get("identity") == plan.identity:
-                return path.parent
-    return None
+    return resuming.find_alike(parent, "climb.json", plan.identity, plan.dataset, say)
 
 
 def _earlier_trials(plan: Plan, folder: Path) -> list[TrialKey]:

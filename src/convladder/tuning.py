@@ -135,7 +135,7 @@ def tune(
 
     plan = SearchPlan(Trial(DEFAULT, default, dataset), searched)
     budget = Budget(trials or (None if seconds else TRIALS), seconds)
-    earlier = place or (None if fresh else find_search(Path("tunes"), plan))
+    earlier = place or (None if fresh else find_search(Path("tunes"), plan, reporter.say))
     folder = earlier or folders.new_folder("tunes", start.data.source)
     outputs.check(folder, "search", start.data.source)
     how = HowToGoOn(allow_changed=allow_changed)
@@ -219,7 +219,7 @@ def _begin(folder: Path, plan: SearchPlan, budget: Budget, *, fresh: bool) -> _A
         before = files.read_json(path)
         if fresh:
             raise SearchError(f"{folder} holds a search: to start over, remove it or choose another --out")
-        if before["identity"] != plan.identity:
+        if before["identity"] != plan.identity or not resuming.is_split_alike(before["data"]):
             differing = "; ".join(_differences(before, plan)) or "it is of another version of convladder"
             raise SearchError(f"{folder} holds another search ({differing}): choose another --out")
     data = plan.default.dataset.provenance()
