@@ -15,6 +15,7 @@ from convladder import climbing, files, folders, outputs
 from convladder.errors import RunError
 from convladder.processes import Task
 from convladder.ship import exporting
+from foreign import put, snapshot
 from made_runs import make_run, share_right
 
 MakeRun = Callable[[str], Any]
@@ -57,6 +58,29 @@ def test_the_empty_working_folder_is_filled_and_stays_the_same(
     assert folders.is_finished(Path())
     assert (place / "empty").stat().st_ino == before
     assert sorted(path.name for path in place.iterdir()) == ["empty", "pets"]
+
+
+def test_what_systems_put_into_an_empty_folder_is_ignored_and_stays(place: Path) -> None:
+    put(place / "empty", {".DS_Store": "x", "desktop.ini": "y", ".gitkeep": ""})
+    (place / "empty/lost+found").mkdir()
+    put(place / "empty.unfinished", {".DS_Store": "z"})
+    before = snapshot(place / "empty")
+    for kind in ("climb", "search", None):
+        assert outputs.place_of("empty", kind) == Path("empty")
+    outputs.check_event_folder(place / "empty")
+    train("empty")
+    assert folders.is_finished(place / "empty")
+    after = snapshot(place / "empty")
+    assert {name: after[name] for name in before} == before
+    assert sorted(path.name for path in place.iterdir()) == ["empty", "empty.unfinished", "pets"]
+    assert snapshot(place / "empty.unfinished") == {".DS_Store": b"z"}
+
+
+def test_a_name_that_is_there_by_then_is_not_replaced(tmp_path: Path) -> None:
+    kept = put(tmp_path / "new", {".gitkeep": "mine"})
+    with pytest.raises(FileExistsError), files.whole_folder(kept, "marker") as made:
+        put(made, {".gitkeep": "ours", "a": "x", "marker": "x"})
+    assert snapshot(tmp_path) == {"new": None, "new/.gitkeep": b"mine"}
 
 
 def test_the_folder_above_is_known_by_its_own_name(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,6 +16,9 @@ from pathlib import Path
 from typing import Any
 
 MARK = ".convladder-"  # with which the name begins of what is here for a moment, such as a lock or half a file
+OF_SYSTEMS = frozenset(
+    {".DS_Store", "desktop.ini", "lost+found", ".gitkeep"}
+)  # a folder with these alone is empty
 
 _LONGEST = 100  # bytes of a name that its temporary neighbour has too: file systems take 255 in all
 _OLDER = re.compile(  # what was half written by versions that did not mark it: names of ours, and nobody else's
@@ -102,7 +105,7 @@ def settle(temporary: Path, path: Path, marker: str) -> None:
         else:
             sync_folder(inside)
     sync_folder(temporary)
-    if _is_working_folder(path):
+    if _is_working_folder(path) or _holds_what_stays(path):
         _move_into(path, temporary, marker)
         return
     with contextlib.suppress(OSError):
@@ -121,6 +124,14 @@ def _is_working_folder(path: Path) -> bool:
         return path.samefile(Path.cwd())
     except OSError:
         return False
+
+
+def _holds_what_stays(path: Path) -> bool:
+    """Whether a folder has nothing but what systems and Git put into an empty one: it is not ours to remove."""
+    if not path.is_dir():
+        return False
+    names = {inside.name for inside in path.iterdir()}
+    return bool(names) and names <= OF_SYSTEMS
 
 
 def _move_into(folder: Path, temporary: Path, marker: str) -> None:

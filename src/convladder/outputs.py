@@ -230,7 +230,8 @@ def _is_older_lock(path: Path) -> bool:
 
 
 def _refuse_others(folder: Path, others: Iterator[Path]) -> None:
-    first = min((path.relative_to(folder).as_posix() for path in others), default=None)
+    names = (path.relative_to(folder).as_posix() for path in others if path.name not in files.OF_SYSTEMS)
+    first = min(names, default=None)
     if first is not None:
         raise RunError(
             f"{folder} is there already and holds files that are not convladder's, such as {first}: nothing was "
