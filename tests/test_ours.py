@@ -242,16 +242,27 @@ def test_a_lock_is_looked_at_without_leaving_one(tmp_path: Path) -> None:
             locks.check_unlocked(tmp_path)
 
 
+@pytest.mark.parametrize("given", ["{}", "sqlite:///{}/mlflow.db", "sqlite+pysqlite:///{}/mlflow.db?timeout=9"])
 @pytest.mark.parametrize("what", ["text", "tables"])
-def test_a_database_of_others_gets_no_tables_of_mlflow(place: Path, what: str) -> None:
+def test_a_database_of_others_gets_no_tables_of_mlflow(place: Path, what: str, given: str) -> None:
     pytest.importorskip("mlflow")
     database = place / "theirs/mlflow.db"
     database.write_text("a poem")
     if what == "tables":
         database.unlink()
         with contextlib.closing(sqlite3.connect(database)) as opened:
-            opened.execute("CREATE TABLE races (time REAL)")
+            opened.execute("CREATE TABLE experiments (time REAL)")
     before = snapshot(place)
-    with pytest.raises(ExperimentError, match=r"mlflow\.db is not a database of MLflow's: give another folder"):
-        cl.climb("pets", mlflow=str(database.parent), quiet=True)
+    for folder in (place / "theirs", "theirs"):
+        with pytest.raises(ExperimentError, match=r"mlflow\.db is not a database of MLflow's: give another place"):
+            cl.climb("pets", mlflow=given.format(folder), quiet=True)
+    assert snapshot(place) == before
+
+
+@pytest.mark.parametrize("given", ["pets/kept", "sqlite:///pets/kept.db"])
+def test_mlflow_puts_nothing_among_the_images(place: Path, given: str) -> None:
+    pytest.importorskip("mlflow")
+    before = snapshot(place)
+    with pytest.raises(RunError, match=r"lies inside the images .* choose a place outside with --mlflow"):
+        cl.climb("pets", mlflow=given, quiet=True)
     assert snapshot(place) == before

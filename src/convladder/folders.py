@@ -177,11 +177,14 @@ def check_file(path: Path) -> None:
         raise RunError(f"cannot write {path}: choose another place")
 
 
-def check_outside(folder: Path, source: str) -> None:
-    """Raise RunError where `folder` lies among the images: what is written there would be read as data."""
+def check_outside(folder: Path, source: str, option: str = "--out") -> None:
+    """Raise RunError where `folder` lies among the images: what is written there would be read as data.
+
+    `option` is how the folder was given.
+    """
     data = Path(source).expanduser()
     if source and data.is_dir() and folder.resolve().is_relative_to(data.resolve()):
-        raise RunError(f"{folder} lies inside the images ({data.resolve()}): choose a place outside with --out")
+        raise RunError(f"{folder} lies inside the images ({data.resolve()}): choose a place outside with {option}")
 
 
 @contextlib.contextmanager
