@@ -149,8 +149,14 @@ class MLflow:
             self._client.set_terminated(self._open.pop(event.key), "KILLED")
 
     def close(self) -> None:
-        while self._open:
-            self._client.set_terminated(self._open.popitem()[1], "KILLED")
+        failed: list[Exception] = []
+        while self._open:  # where one cannot be closed, the others can
+            try:
+                self._client.set_terminated(self._open.popitem()[1], "KILLED")
+            except Exception as error:
+                failed.append(error)
+        if failed:
+            raise failed[0]
 
     def _begin(self, key: TrialKey) -> str:
         """Return the run of a trial: a new one, or the one of a command before this one."""
@@ -254,7 +260,7 @@ def following(first: OnEvent, trackers: Sequence[Tracker], say: Callable[[str], 
     """Yield what tells `first` and all trackers of an event.
 
     A tracker that fails is told nothing more, and `first` that this is so, also where a person
-    wants it quiet: training goes on.
+    wants it quiet: training goes on. In the end it is closed as the others are.
     """
     listening = list(trackers)
     for tracker in trackers:
@@ -276,4 +282,8 @@ def following(first: OnEvent, trackers: Sequence[Tracker], say: Callable[[str], 
     try:
         yield on_event
     finally:
+        lost = [tracker for tracker in trackers if tracker not in listening]
         tell(lambda tracker: tracker.close())
+        for tracker in lost:
+            with contextlib.suppress(Exception):  # that it fails has been said
+                tracker.close()
