@@ -121,13 +121,19 @@ def test_what_a_person_has_put_beside_a_checkpoint_stays(tmp_path: Path) -> None
     assert (unfinished / "pictures/cat.png").exists()
 
 
-def test_an_unfinished_run_is_known_by_a_checkpoint_where_the_rest_is_damaged(tmp_path: Path) -> None:
+def test_an_unfinished_run_is_known_by_a_checkpoint_where_the_rest_is_damaged(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     unfinished = put(tmp_path / "run.unfinished", {"experiment.json": "{"})
     with pytest.raises(RunError, match=r"run\.unfinished is there already"):
         outputs.check_run(tmp_path / "run")
     told = {"sha256": "0", "checkpoint": {"format": 1}}
     files.write_json(unfinished / "checkpoint-0001-000000.json", told)
+    read: list[Path] = []
+    content = files.read_json
+    monkeypatch.setattr(files, "read_json", lambda path: read.append(path) or content(path))
     outputs.check_run(tmp_path / "run")
+    assert [path.name for path in read].count("checkpoint-0001-000000.json") == 1
 
 
 def test_a_page_of_ours_is_replaced_and_no_other(place: Path) -> None:

@@ -347,7 +347,7 @@ def climb(
             "--allow-changed found no climb of these trials under climbs/: say with --out which is meant"
         )
     folder = earlier or folders.new_folder("climbs", source)
-    outputs.check(folder, "climb", source)
+    folders.check_outside(folder, source)
     finished = climbing.count_finished(plan, folder)
     if finished:
         reporter.say(f"{finished} of {len(plan.trials)} trials are finished already in {folder}")

@@ -13,6 +13,7 @@ from typing import Any, assert_never
 
 from convladder import backbones, files, folders, lineage, locks, outputs, provenance, resuming, runs, signals
 from convladder.config import Data, Experiment, Train
+from convladder.core.container_limits import cores
 from convladder.data.dataset import Dataset
 from convladder.engines import Engine
 from convladder.errors import ExperimentError, LadderError, RunError, TrainingError
@@ -34,7 +35,6 @@ from convladder.processes import (
     Started,
     Stopping,
     Task,
-    cores,
 )
 from convladder.published_weights import Say, silent
 from convladder.resuming import HowToGoOn

@@ -111,13 +111,18 @@ def check_event_folder(folder: Path) -> None:
     _refuse_others(folder, others)
 
 
-def check_made_here(folder: Path) -> None:
-    """Raise RunError where a folder is not of ours: nothing is written into it then, such as a report."""
-    if kind_of(folder) is None:
+def check_made_here(folder: Path) -> Kind:
+    """Return what of ours a folder holds.
+
+    Raises RunError where it is not of ours: nothing is written into it then, such as a report.
+    """
+    kind = kind_of(folder)
+    if kind is None:
         there = [name for name in _ABOUT.values() if (folder / name).exists()]
         if there:
             raise RunError(f"{folder} is not convladder's: its {there[0]} is damaged, or another program's")
         raise RunError(folders.why_no_run(folder))
+    return kind
 
 
 def check_page(path: Path) -> None:
@@ -162,11 +167,14 @@ def _is_of_unfinished(name: str) -> bool:
 def _is_unfinished_run(folder: Path) -> bool:
     """Whether it is told by what it is of, or where that is damaged, by a checkpoint with its format number."""
     return _tells(folder / folders.ABOUT, "run") or any(
-        isinstance(_read(path).get("checkpoint"), dict)
-        and isinstance(_read(path)["checkpoint"].get("format"), int)
+        _is_checkpoint(_read(path).get("checkpoint"))
         for path in _entries(folder)
         if _CHECKPOINT.fullmatch(path.name)
     )
+
+
+def _is_checkpoint(told: object) -> bool:
+    return isinstance(told, dict) and isinstance(told.get("format"), int)
 
 
 def _tells(path: Path, kind: Kind) -> bool:

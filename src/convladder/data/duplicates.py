@@ -14,11 +14,11 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from convladder.core.container_limits import cores
 from convladder.data import scenes
 from convladder.data.alignment import Likeness, Values, compare
 from convladder.data.candidates import Candidates, propose, views
 from convladder.data.images import Pixels
-from convladder.processes import cores
 
 Hashes = NDArray[np.uint64]
 Indices = NDArray[np.int64]
