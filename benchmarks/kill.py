@@ -40,6 +40,7 @@ import psutil
 
 from convladder import files, folders, processes, runs
 from convladder.config import Experiment
+from convladder.core import container_limits
 from convladder.training import checkpoint
 from speed import results
 
@@ -274,7 +275,7 @@ def measure(trainings: int, jobs: int, seed: int, folder: Path) -> dict[str, Any
 def main(arguments: list[str]) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--trainings", type=int, default=200)
-    parser.add_argument("--jobs", type=int, default=processes.cores())
+    parser.add_argument("--jobs", type=int, default=container_limits.cores())
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=Path, default=results.RESULTS)
     parser.add_argument("--train", type=Path, help=argparse.SUPPRESS)

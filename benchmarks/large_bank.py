@@ -20,9 +20,10 @@ from typing import Any
 import numpy as np
 
 from convladder.config import Data, Experiment
+from convladder.core.container_limits import cores
 from convladder.data.dataset import Dataset, load
 from convladder.data.memory import MemoryBank
-from convladder.processes import call, cores
+from convladder.processes import call
 from convladder.worker import Emit
 from generated import open_generated
 

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import convladder as cl
-from convladder import processes
+from convladder.core import container_limits
 from convladder.results import Results
 from speed import imageset, results
 
@@ -76,7 +76,7 @@ def main(arguments: list[str]) -> None:
     folder, images, epochs, seeds = imageset.cifar10, asked.images, asked.epochs, asked.seeds
     if asked.smallest:
         ladder, folder, images, epochs, seeds = ladder.part(["lenet5"]), imageset.few, 300, 2, 1
-    jobs = max(1, processes.cores() // 2)  # so that trials do not slow each other down
+    jobs = max(1, container_limits.cores() // 2)  # so that trials do not slow each other down
     with tempfile.TemporaryDirectory() as temporary:
         out = Path(temporary) / "climb"
         cl.climb(

@@ -25,8 +25,9 @@ from numpy.typing import NDArray
 
 import convladder as cl
 import transfer_plot
-from convladder import backbones, processes
+from convladder import backbones
 from convladder.climbing import make_plan
+from convladder.core import container_limits
 from convladder.data import dataset as datasets
 from convladder.evaluation import statistics
 from convladder.processes import Failed, Finished, Pool, Task
@@ -154,7 +155,7 @@ def main(arguments: list[str]) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--size", choices=SIZES, default="usual")
     parser.add_argument("--apart", nargs=2, choices=NAMES, default=["automobile", "truck"], metavar="CLASS")
-    parser.add_argument("--jobs", type=int, default=processes.cores())
+    parser.add_argument("--jobs", type=int, default=container_limits.cores())
     parser.add_argument("--out", type=Path, default=results.RESULTS)
     asked = parser.parse_args(arguments)
     if asked.size != "usual" and asked.out == results.RESULTS:

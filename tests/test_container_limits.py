@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from convladder import engines, processes
+from convladder import engines
 from convladder.core import container_limits
 from convladder.core.container_limits import memory_limit, processor_quota
 
@@ -91,7 +91,7 @@ def test_the_cores_are_as_many_as_the_quota_has_in_whole(
 
 
 def test_what_a_process_finds_of_its_own_groups_is_usable() -> None:
-    assert processes.cores() >= 1
+    assert container_limits.cores() >= 1
     assert container_limits.memory() is None or container_limits.memory() > 2**20
 
 

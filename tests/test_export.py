@@ -238,6 +238,16 @@ def test_the_decoder_of_exports_is_the_products_and_needs_numpy_and_pillow_alone
     assert all(line.startswith("from convladder.") for line in changed)
 
 
+def test_two_modules_of_one_name_are_not_taken_for_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    own = standalone._source
+    added = "from convladder.report import check\nfrom convladder.data import check\n"
+    monkeypatch.setattr(
+        standalone, "_source", lambda module: added if module.endswith(".check") else own(module) + "\n" + added
+    )
+    with pytest.raises(ImportError, match=r"\w+\.check and convladder\.\w+\.check cannot lie side"):
+        standalone.modules()
+
+
 def test_int8_is_calibrated_and_its_loss_measured(data: Path, tmp_path: Path) -> None:
     exported = cl.export(STORED, "litert", data, out=tmp_path / "int8", int8=True, quiet=True)
     lost = exported.parity.accuracy_lost

@@ -18,7 +18,7 @@ import kill
 from convladder import climbing, files, folders, locks, provenance, reproduction, resuming, runs, worker
 from convladder.config import Experiment
 from convladder.data.dataset import Dataset
-from convladder.errors import RunError
+from convladder.errors import RunError, SearchError
 from convladder.parallel import Parallel
 from convladder.processes import Failed, Started
 from convladder.resuming import HowToGoOn
@@ -396,11 +396,63 @@ def test_an_error_of_before_is_forgotten_when_its_trial_is_begun_again(tmp_path:
     assert not error.exists()
 
 
-def test_a_climb_that_cannot_be_read_is_not_found(tmp_path: Path) -> None:
+def test_a_climb_that_cannot_be_read_is_not_found(tmp_path: Path, few_digits: Dataset) -> None:
+    plan = climbing.Plan(None, (Trial("lenet5", Experiment(), few_digits),), "this")
     files.write_text(tmp_path / "a/climb.json", "{")
-    files.write_text(tmp_path / "b/climb.json", '{"identity": "this"}')
+    files.write_json(tmp_path / "b/climb.json", {"identity": "this", "data": few_digits.provenance()})
     files.write_text(tmp_path / "c/climb.json", "[]")
-    assert climbing.find_climb(tmp_path, climbing.Plan(None, (), "this")) == tmp_path / "b"
+    files.write_text(tmp_path / "d/climb.json", '{"identity": "this"}')
+    assert climbing.find_climb(tmp_path, plan) == tmp_path / "b"
+
+
+@pytest.mark.parametrize("identity", ["this", "of another version"])
+def test_that_an_older_version_split_the_images_otherwise_is_said(
+    identity: str, tmp_path: Path, few_digits: Dataset
+) -> None:
+    from convladder import searching, tuning
+    from convladder.space import space_of
+    from convladder.study import SearchPlan
+
+    said: list[str] = []
+    trial = Trial("lenet5", Experiment().replace(few_digits.settled()), few_digits)
+    plan = climbing.Plan(None, (trial,), "this")
+    search = SearchPlan(trial, space_of({"train.learning_rate": [0.1, 0.2]}, "space"))
+    older = few_digits.provenance() | {"bank_version": 3}
+    about = {"default": trial.experiment.model_dump(), "space": search.space.to_json(), "data": older}
+    for name in ("a", "b"):
+        files.write_json(tmp_path / name / "climb.json", {"identity": identity, "data": older})
+        own = search.identity if identity == "this" else identity
+        files.write_json(tmp_path / name / "tune.json", about | {"identity": own})
+    assert climbing.find_climb(tmp_path, plan, said.append) is None
+    assert searching.find_search(tmp_path, search, said.append) is None
+    told = f"{tmp_path / 'b'} is of these images too, but cannot be gone on with, and is left as it is"
+    assert said == [f"{told}: {resuming.OTHERWISE}"] * 2
+    with pytest.raises(SearchError, match=r"finds copies, and so splits images, otherwise.*another --out"):
+        tuning._begin(tmp_path / "b", search, searching.Budget(1, None), fresh=False)
+    files.write_json(
+        tmp_path / "c/climb.json", {"identity": "this", "data": older | {"source": "x", "fingerprint": "y"}}
+    )
+    files.write_json(tmp_path / "a/climb.json", {"identity": "this", "data": few_digits.provenance()})
+    assert climbing.find_climb(tmp_path, plan, said.append) == tmp_path / "a"
+    assert len(said) == 2
+
+
+def test_a_run_whose_images_an_older_version_split_otherwise_is_told_of_and_refused(
+    begun: tuple[Trial, Path],
+) -> None:
+    trial, folder = begun
+    path = folders.unfinished(folder) / "experiment.json"
+    about = files.read_json(path)
+    files.write_json(path, about | {"data": about["data"] | {"bank_version": 3}})
+    said: list[str] = []
+    assert HowToGoOn().find(folder.parent, trial, said.append) is None
+    assert len(said) == 1
+    assert "run.unfinished is of these images too, but cannot be gone on with" in said[0]
+    other = replace(trial, experiment=trial.experiment.replace({"seed": 1}))
+    assert HowToGoOn().find(folder.parent, other, said.append) is None
+    assert len(said) == 1
+    with pytest.raises(RunError, match=r"cannot go on .*finds copies, and so splits images, otherwise.*--fresh"):
+        HowToGoOn().prepare(trial, folder)
 
 
 @pytest.mark.parametrize("call", [cl.train, cl.climb])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import weakref
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -63,6 +64,27 @@ def test_what_a_killed_host_has_left_is_removed_and_what_another_is_at_is_not(
     assert list((tmp_path / "trials").iterdir()) == [running.place]
     running.close()
     assert list((tmp_path / "trials").iterdir()) == []
+
+
+def test_hosts_that_start_together_may_remove_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CONVLADDER_CACHE", str(tmp_path))
+    places = [node._Errand(Task(name, print), every=60) for name in ("first", "second")]
+    for each in places:
+        each._lock.release()
+    looked_at: list[Path] = []
+    look = Path.iterdir
+
+    def removed_meanwhile(folder: Path) -> Iterator[Path]:
+        looked_at.append(folder)
+        if len(looked_at) == 1:
+            raise FileNotFoundError(folder)
+        return look(folder)
+
+    with monkeypatch.context() as another:
+        another.setattr(Path, "iterdir", removed_meanwhile)
+        remove_abandoned()
+    assert len(looked_at) == 2
+    assert list((tmp_path / "trials").iterdir()) == looked_at[:1]
 
 
 def test_a_task_that_comes_after_a_stop_is_given_back_as_it_came(

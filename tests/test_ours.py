@@ -93,6 +93,21 @@ def test_a_command_that_was_stopped_before_it_said_what_it_does_goes_on(tmp_path
         outputs.check_run(tmp_path)
 
 
+def test_an_older_command_that_was_killed_while_it_wrote_goes_on(tmp_path: Path) -> None:
+    half = ".ladder.json.0123abcd.tmp"
+    climb = put(tmp_path / "climb", {".lock": "", half: "{"})
+    outputs.check(climb, "climb")
+    climbing._remove_leftovers(climb)
+    assert not (climb / half).exists()
+    outputs.check(put(tmp_path / "search", {".lock": "", ".tune.json.0123abcd.tmp": ""}), "search")
+    of_lock = {".training-lock-holder": "process 7 on a-machine", ".experiment.json.0123abcd.tmp": ""}
+    put(tmp_path / "run.unfinished", of_lock)
+    outputs.check_run(tmp_path / "run")
+    theirs = put(tmp_path / "theirs", {".lock": "1234", half: "a draft"})  # of another program
+    with pytest.raises(RunError, match="holds files that are not"):
+        outputs.check(theirs, "climb")
+
+
 def test_what_a_person_has_put_beside_a_checkpoint_stays(tmp_path: Path) -> None:
     unfinished = tmp_path / "run.unfinished"
     ours = ["experiment.json", "history.csv", "checkpoint-0001-000000.json", "checkpoint-0001-000000.safetensors"]
@@ -106,13 +121,19 @@ def test_what_a_person_has_put_beside_a_checkpoint_stays(tmp_path: Path) -> None
     assert (unfinished / "pictures/cat.png").exists()
 
 
-def test_an_unfinished_run_is_known_by_a_checkpoint_where_the_rest_is_damaged(tmp_path: Path) -> None:
+def test_an_unfinished_run_is_known_by_a_checkpoint_where_the_rest_is_damaged(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     unfinished = put(tmp_path / "run.unfinished", {"experiment.json": "{"})
     with pytest.raises(RunError, match=r"run\.unfinished is there already"):
         outputs.check_run(tmp_path / "run")
     told = {"sha256": "0", "checkpoint": {"format": 1}}
     files.write_json(unfinished / "checkpoint-0001-000000.json", told)
+    read: list[Path] = []
+    content = files.read_json
+    monkeypatch.setattr(files, "read_json", lambda path: read.append(path) or content(path))
     outputs.check_run(tmp_path / "run")
+    assert [path.name for path in read].count("checkpoint-0001-000000.json") == 1
 
 
 def test_a_page_of_ours_is_replaced_and_no_other(place: Path) -> None:
@@ -227,16 +248,27 @@ def test_a_lock_is_looked_at_without_leaving_one(tmp_path: Path) -> None:
             locks.check_unlocked(tmp_path)
 
 
+@pytest.mark.parametrize("given", ["{}", "sqlite:///{}/mlflow.db", "sqlite+pysqlite:///{}/mlflow.db?timeout=9"])
 @pytest.mark.parametrize("what", ["text", "tables"])
-def test_a_database_of_others_gets_no_tables_of_mlflow(place: Path, what: str) -> None:
+def test_a_database_of_others_gets_no_tables_of_mlflow(place: Path, what: str, given: str) -> None:
     pytest.importorskip("mlflow")
     database = place / "theirs/mlflow.db"
     database.write_text("a poem")
     if what == "tables":
         database.unlink()
         with contextlib.closing(sqlite3.connect(database)) as opened:
-            opened.execute("CREATE TABLE races (time REAL)")
+            opened.execute("CREATE TABLE experiments (time REAL)")
     before = snapshot(place)
-    with pytest.raises(ExperimentError, match=r"mlflow\.db is not a database of MLflow's: give another folder"):
-        cl.climb("pets", mlflow=str(database.parent), quiet=True)
+    for folder in (place / "theirs", "theirs"):
+        with pytest.raises(ExperimentError, match=r"mlflow\.db is not a database of MLflow's: give another place"):
+            cl.climb("pets", mlflow=given.format(folder), quiet=True)
+    assert snapshot(place) == before
+
+
+@pytest.mark.parametrize("given", ["pets/kept", "sqlite:///pets/kept.db"])
+def test_mlflow_puts_nothing_among_the_images(place: Path, given: str) -> None:
+    pytest.importorskip("mlflow")
+    before = snapshot(place)
+    with pytest.raises(RunError, match=r"lies inside the images .* choose a place outside with --mlflow"):
+        cl.climb("pets", mlflow=given, quiet=True)
     assert snapshot(place) == before

@@ -10,6 +10,7 @@ import time
 import weakref
 from collections import Counter
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -307,3 +308,15 @@ def test_a_worker_does_not_hold_a_task_twice() -> None:
     outcome = worker._outcome(make(), print)  # not within an assert, which would hold it
     assert pickle.loads(outcome) == ("finished", 0)
     assert len(parcels) == 1
+
+
+def test_where_no_worker_can_be_started_no_folder_is_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*words: object, **how: object) -> None:
+        assert list(tmp_path.iterdir()), "its folder is there by now"
+        raise OSError(errno.EAGAIN, "Resource temporarily unavailable")
+
+    monkeypatch.setattr(processes.tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr(processes.subprocess, "Popen", refuse)
+    with pytest.raises(OSError, match="Resource temporarily unavailable"):
+        processes._start_worker(1)
+    assert list(tmp_path.iterdir()) == []

@@ -110,6 +110,28 @@ def test_a_trial_that_was_halted_is_closed_at_once(tmp_path: Path) -> None:
     assert not board._open
 
 
+def test_all_of_mlflows_runs_are_closed_though_one_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    uri, keys = f"sqlite:///{tmp_path / 'mlflow.db'}", [TrialKey("lenet5", seed) for seed in range(3)]
+    mlflow = MLflow(uri, "climb", dict.fromkeys(keys, cl.Experiment()), lambda key: tmp_path / key.name)
+    client, close = MlflowClient(tracking_uri=uri), mlflow._client.set_terminated
+    failing: list[str] = []
+
+    def fail_once(run: str, status: str) -> None:
+        if not failing:
+            failing.append(run)
+            raise ConnectionError("no server")
+        close(run, status)
+
+    monkeypatch.setattr(mlflow._client, "set_terminated", fail_once)
+    seen: list[Any] = []
+    with following(seen.append, [mlflow], lambda text: None) as on_event:
+        for key in keys:
+            on_event(Started(key))
+    runs = client.search_runs([client.get_experiment_by_name("climb").experiment_id])
+    assert {run.info.status for run in runs if run.info.run_id not in failing} == {"KILLED"}
+    assert seen[-1] == Notice("MLflow is told nothing more (ConnectionError: no server)")
+
+
 def test_all_of_tensorboards_files_are_closed_though_one_fails(tmp_path: Path) -> None:
     board, closed = TensorBoard(tmp_path), list[str]()
 
@@ -130,6 +152,8 @@ def test_one_that_fails_is_told_nothing_more_and_training_goes_on() -> None:
     said: list[str] = []
     seen: list[Any] = []
 
+    closed: list[Any] = []
+
     class Broken:
         where = "nowhere"
 
@@ -137,7 +161,8 @@ def test_one_that_fails_is_told_nothing_more_and_training_goes_on() -> None:
             raise ConnectionError("no server")
 
         def close(self) -> None:
-            raise AssertionError
+            closed.append(self)
+            raise ConnectionError("still none")
 
     with following(seen.append, [Broken()], said.append) as on_event:
         on_event(Started("a"))
@@ -145,6 +170,7 @@ def test_one_that_fails_is_told_nothing_more_and_training_goes_on() -> None:
     lost = Notice("Broken is told nothing more (ConnectionError: no server)")
     assert seen == [Started("a"), lost, Started("b")]
     assert said == ["nowhere"]
+    assert len(closed) == 1
 
 
 @pytest.mark.parametrize(

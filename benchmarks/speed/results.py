@@ -13,7 +13,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from convladder import processes, provenance
+from convladder import provenance
+from convladder.core import container_limits
 from convladder.wording import plural
 from speed.harness import Measured, Row, find_differences
 
@@ -95,7 +96,7 @@ def circumstances() -> dict[str, Any]:
     return {
         "machine": {
             "processor": provenance.processor(),
-            "cores": processes.cores(),
+            "cores": container_limits.cores(),
             "system": platform.platform(terse=True),
         },
         "versions": {"Python": platform.python_version(), **provenance.versions(PACKAGES)},

@@ -7,7 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from convladder import backend, processes
+from convladder import backend
+from convladder.core import container_limits
 from convladder.wording import plural
 from speed import imageset
 from speed.harness import Ratio, Row, Side
@@ -178,7 +179,7 @@ def augmentation(size: Size, workspace: Path) -> Row:
 
 
 def decoding(size: Size, workspace: Path) -> Row:
-    folder, cores = size.images(workspace), processes.cores()
+    folder, cores = size.images(workspace), container_limits.cores()
     parts = tuple(str(folder / part) for part in ("train", "test"))
     return Row(
         "decoding",
@@ -204,7 +205,7 @@ def photographs(size: Size, workspace: Path) -> Row:
             Side(PILLOW, "peers/pillow_decode.py", (folder, "--size", "224")),
             Side(ONE_PASS, "peers/keras_decode.py", (folder, "--size", "224")),
         ),
-        (time_of(PILLOW, 0.8 * processes.cores()), time_of(ONE_PASS, 3.5)),
+        (time_of(PILLOW, 0.8 * container_limits.cores()), time_of(ONE_PASS, 3.5)),
         rounds=size.rounds,
         same=("images", "shape"),
     )

@@ -186,9 +186,9 @@ def train(
     if parallel.process_id:
         raise ExperimentError(f"process 0 trains, and process {parallel.process_id} calls assist")
     intake.check_counts(threads=threads)
-    outputs.check_at_start(out, "run", intake.name_of(data), "runs")
-    if out:
-        locks.check_unlocked(folders.unfinished(Path(out)))
+    place = outputs.check_at_start(out, "run", intake.name_of(data), "runs")
+    if place:
+        locks.check_unlocked(folders.unfinished(place))
     tracking = Tracking(tensorboard, mlflow)
     given = intake.changes_of(epochs, changes) | {"seed": seed}
     begun = intake.Start(data, rung, ladder, pretrained, weights)
@@ -197,7 +197,7 @@ def train(
     dataset = lineage.check_unseen(experiment.model, dataset, reporter.say)
     trial = Trial(name, experiment.replace(dataset.settled()), dataset, parallel=parallel)
     how = HowToGoOn(fresh=fresh, allow_changed=allow_changed)
-    found = Path(out) if out else how.find(Path("runs"), trial)
+    found = place or how.find(Path("runs"), trial, reporter.say)
     if allow_changed and not found:
         raise RunError(
             "--allow-changed found no unfinished run of this under runs/: say with --out which is meant"
@@ -320,9 +320,9 @@ def climb(
     """
     reporter = progress.reporter(quiet=quiet)
     backend.chosen()
-    outputs.check_at_start(out, "climb", intake.name_of(data), "climbs")
-    if out:
-        locks.check_unlocked(Path(out))
+    given_place = outputs.check_at_start(out, "climb", intake.name_of(data), "climbs")
+    if given_place:
+        locks.check_unlocked(given_place)
     chosen = intake.ladder_of(ladder, pretrained)
     intake.check_counts(seeds=seeds, jobs=jobs)
     if cluster:
@@ -341,13 +341,13 @@ def climb(
     intake.check_seeds(seed, seeds)
     plan = climbing.make_plan(chosen, seed_range, settings, load, reporter.say)
     source = settings["data.source"]
-    earlier = climbing.find_climb(Path("climbs"), plan) if not out and not fresh else out
+    earlier = given_place or (None if fresh else climbing.find_climb(Path("climbs"), plan, reporter.say))
     if allow_changed and not earlier:
         raise RunError(
             "--allow-changed found no climb of these trials under climbs/: say with --out which is meant"
         )
-    folder = Path(earlier) if earlier else folders.new_folder("climbs", source)
-    outputs.check(folder, "climb", source)
+    folder = earlier or folders.new_folder("climbs", source)
+    folders.check_outside(folder, source)
     finished = climbing.count_finished(plan, folder)
     if finished:
         reporter.say(f"{finished} of {len(plan.trials)} trials are finished already in {folder}")
@@ -404,8 +404,8 @@ def reproduce(
     if first.experiment.data.source == memory.NAME and not isinstance(data, Dataset):
         raise ExperimentError("the run was made of images in memory: give them, as load returns them, as data")
     where = {} if data is None else {"data.source": str(data)}
-    if out:
-        outputs.check_run(Path(out), first.experiment.data.source if data is None else intake.name_of(data))
+    source = first.experiment.data.source if data is None else intake.name_of(data)
+    place = outputs.place_of(out, "run", source) if out else None
     dataset = (
         data
         if isinstance(data, Dataset)
@@ -415,9 +415,9 @@ def reproduce(
     experiment = backbones.with_backbone(moved, reporter.say)
     trial = Trial(first.rung, experiment, reproduction.with_splits_of(first, dataset))
     with tempfile.TemporaryDirectory() as spare:
-        folder = Path(out) if out else Path(spare) / "run"
+        folder = place or Path(spare) / "run"
         with (
-            intake.going_on(reporter, folders.unfinished(folder) if out else None, run=folder),
+            intake.going_on(reporter, folders.unfinished(folder) if place else None, run=folder),
             reporter.trials() as display,
         ):
             threads = resuming.threads_of(first.folder)

@@ -13,6 +13,7 @@ from typing import Any, assert_never
 
 from convladder import backbones, files, folders, lineage, locks, outputs, provenance, resuming, runs, signals
 from convladder.config import Data, Experiment, Train
+from convladder.core.container_limits import cores
 from convladder.data.dataset import Dataset
 from convladder.engines import Engine
 from convladder.errors import ExperimentError, LadderError, RunError, TrainingError
@@ -34,7 +35,6 @@ from convladder.processes import (
     Started,
     Stopping,
     Task,
-    cores,
 )
 from convladder.published_weights import Say, silent
 from convladder.resuming import HowToGoOn
@@ -227,13 +227,9 @@ def count_finished(plan: Plan, folder: Path) -> int:
     return sum(folders.is_finished(folders.trial_folder(folder, trial.key)) for trial in plan.trials)
 
 
-def find_climb(parent: Path, plan: Plan) -> Path | None:
+def find_climb(parent: Path, plan: Plan, say: Say = silent) -> Path | None:
     """Return the newest climb under `parent` of the same trials, finished or not."""
-    for path in sorted(parent.glob("*/climb.json"), reverse=True):
-        with contextlib.suppress(OSError, ValueError, AttributeError):  # it is damaged
-            if files.read_json(path).get("identity") == plan.identity:
-                return path.parent
-    return None
+    return resuming.find_alike(parent, "climb.json", plan.identity, plan.dataset, say)
 
 
 def _earlier_trials(plan: Plan, folder: Path) -> list[TrialKey]:

@@ -67,13 +67,11 @@ def export(
         raise ExperimentError(
             "a bundle does not know where its images are: give --data, the images it was trained with"
         )
-    if out:
-        _check_place(Path(out), run, data)
+    place_of_out = _place(out, run, data) if out else None
     bundle = (
         place if isinstance(place, Bundle) else Bundle(making.bundle_of(run.folder if run else Path(str(place))))
     )
-    folder = Path(out) if out else Path(_name(bundle, run, kind, int8))
-    _check_place(folder, run, data)
+    folder = place_of_out or _place(_name(bundle, run, kind, int8), run, data)
     was_there = folder.is_dir()
     folders.check_writable(folder)
     try:
@@ -85,10 +83,12 @@ def export(
                 folder.rmdir()  # where nothing came of it
 
 
-def _check_place(folder: Path, run: Run | None, data: str | Path | Dataset | None) -> None:
-    """Raise RunError where the export may not be put there: it is not empty, or among the images."""
+def _place(out: str | Path, run: Run | None, data: str | Path | Dataset | None) -> Path:
+    """Return where the export is to be put. Raises RunError where that is not empty, or among the images."""
     source = run.experiment.data.source if run and data is None else intake.name_of(data or "")
-    outputs.check(folder, None, source)
+    folder = outputs.place_of(out, None, source)
+    outputs.check_replaceable(folder)
+    return folder
 
 
 def _sample(

@@ -16,6 +16,9 @@ from pathlib import Path
 from typing import Any
 
 MARK = ".convladder-"  # with which the name begins of what is here for a moment, such as a lock or half a file
+OF_SYSTEMS = frozenset(
+    {".DS_Store", "desktop.ini", "lost+found", ".gitkeep"}
+)  # a folder with these alone is empty
 
 _LONGEST = 100  # bytes of a name that its temporary neighbour has too: file systems take 255 in all
 _OLDER = re.compile(  # what was half written by versions that did not mark it: names of ours, and nobody else's
@@ -102,6 +105,9 @@ def settle(temporary: Path, path: Path, marker: str) -> None:
         else:
             sync_folder(inside)
     sync_folder(temporary)
+    if _is_working_folder(path) or _holds_what_stays(path):
+        _move_into(path, temporary, marker)
+        return
     with contextlib.suppress(OSError):
         path.rmdir()  # an empty folder may be replaced; Windows wants it gone first
     try:
@@ -110,6 +116,38 @@ def settle(temporary: Path, path: Path, marker: str) -> None:
         if not (path / marker).is_file():
             raise
     sync_folder(path.parent)
+
+
+def _is_working_folder(path: Path) -> bool:
+    """Whether a command is at work in a folder: were that replaced, its shell would be left in no folder."""
+    try:
+        return path.samefile(Path.cwd())
+    except OSError:
+        return False
+
+
+def _holds_what_stays(path: Path) -> bool:
+    """Whether a folder has nothing but what systems and Git put into an empty one: it is not ours to remove."""
+    if not path.is_dir():
+        return False
+    names = {inside.name for inside in path.iterdir()}
+    return bool(names) and names <= OF_SYSTEMS
+
+
+def _move_into(folder: Path, temporary: Path, marker: str) -> None:
+    """Put what is finished into a folder that stays; the marker last, which says that all is there.
+
+    Raises OSError, before anything is moved, where one of the names is there already.
+    """
+    if (folder / marker).is_file():
+        return
+    finished = sorted(temporary.iterdir(), key=lambda path: path.name == marker)
+    for path in finished:
+        if os.path.lexists(folder / path.name):
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(folder / path.name))
+    for path in finished:
+        path.rename(folder / path.name)
+    sync_folder(folder)
 
 
 def remove_leftovers(*folders: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import datetime
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -16,6 +17,7 @@ from convladder.errors import RunError
 ABOUT = "experiment.json"
 MARKER = "metrics.json"  # the last file that a run needs
 UNFINISHED = ".unfinished"
+MOUNTS = Path("/proc/self/mountinfo")  # on Linux, with the mounted folder as the fifth word of a line
 LONGEST_NAME = 120  # bytes of the data's name in that of a run
 FORMAT = 1  # of experiment.json, climb.json and tune.json, each of which says so; older ones have no number
 OLDER_LOCKS = (".lock", ".lock-holder", ".training-lock", ".training-lock-holder")  # before they had a mark
@@ -130,6 +132,25 @@ def new_folder(parent: str, name: str) -> Path:
     return candidate
 
 
+def followed(folder: Path) -> Path:
+    """Return the folder that a path means: what a link leads to, and of `.` or `..` the folder with its name.
+
+    Another path is left as it was given.
+    """
+    return folder.resolve() if folder.is_symlink() or folder.name in ("", "..") else folder
+
+
+def is_mount_point(folder: Path, mounts: Path = MOUNTS) -> bool:
+    """Whether a disk is mounted at a folder; also where that is a folder of the same disk, if the system tells."""
+    if os.path.ismount(folder):
+        return True
+    with contextlib.suppress(OSError, ValueError, IndexError):
+        mounted = {line.split()[4] for line in mounts.read_text(encoding="utf-8").splitlines()}
+        escaped = re.sub(r"[\s\\]", lambda found: f"\\{ord(found[0]):03o}", str(folder.resolve()))
+        return escaped in mounted
+    return False
+
+
 def check_writable(folder: Path, option: str = "--out") -> None:
     """Make the folder if it is missing. Raises RunError where nothing can be written, before any work.
 
@@ -156,11 +177,14 @@ def check_file(path: Path) -> None:
         raise RunError(f"cannot write {path}: choose another place")
 
 
-def check_outside(folder: Path, source: str) -> None:
-    """Raise RunError where `folder` lies among the images: what is written there would be read as data."""
+def check_outside(folder: Path, source: str, option: str = "--out") -> None:
+    """Raise RunError where `folder` lies among the images: what is written there would be read as data.
+
+    `option` is how the folder was given.
+    """
     data = Path(source).expanduser()
     if source and data.is_dir() and folder.resolve().is_relative_to(data.resolve()):
-        raise RunError(f"{folder} lies inside the images ({data.resolve()}): choose a place outside with --out")
+        raise RunError(f"{folder} lies inside the images ({data.resolve()}): choose a place outside with {option}")
 
 
 @contextlib.contextmanager

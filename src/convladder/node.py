@@ -154,10 +154,10 @@ def _places() -> Path:
 def remove_abandoned() -> None:
     """Remove what hosts that were killed have left on this machine."""
     for lock in _places().glob(f"*/{LOCK}"):
-        if not _is_place(lock.parent):
-            continue
-        with contextlib.suppress(Timeout, OSError), FileLock(lock, timeout=0):
-            shutil.rmtree(lock.parent, ignore_errors=True)
+        with contextlib.suppress(Timeout, OSError):  # hosts start together: another may just remove it, too
+            if _is_place(lock.parent):
+                with FileLock(lock, timeout=0):
+                    shutil.rmtree(lock.parent, ignore_errors=True)
 
 
 def _is_place(folder: Path) -> bool:

@@ -48,6 +48,11 @@ def check(folder: Path, kind: Kind | None, source: str | None = None) -> None:
     """
     if source is not None:
         folders.check_outside(folder, source)
+    if folder.is_symlink() and not folder.exists():
+        raise RunError(
+            f"{folder} is a link to {folder.readlink()}, which is not there: make that folder, "
+            "or choose another --out"
+        )
     found = kind_of(folder)
     if found and found == kind:
         return
@@ -56,14 +61,36 @@ def check(folder: Path, kind: Kind | None, source: str | None = None) -> None:
     _refuse_others(folder, _others(folder, begun=kind in ("climb", "search")))
 
 
-def check_at_start(out: str | Path | None, kind: Kind, source: str, parent: str) -> None:
-    """Check where a command will write before its images are read: `out`, or a folder in `parent`."""
-    if not out:
-        folders.check_outside(Path(parent), source)
-    elif kind == "run":
-        check_run(Path(out), source)
-    else:
-        check(Path(out), kind, source)
+def check_at_start(out: str | Path | None, kind: Kind, source: str, parent: str) -> Path | None:
+    """Check where a command will write before its images are read: `out`, or a folder in `parent`.
+
+    Returns the folder that `out` means (see `place_of`).
+    """
+    if out:
+        return place_of(out, kind, source)
+    folders.check_outside(Path(parent), source)
+    return None
+
+
+def place_of(out: str | Path, kind: Kind | None, source: str | None = None) -> Path:
+    """Return the folder that `out` means. Raises RunError where a command may not write there.
+
+    A link is followed here, before any work: a finished folder cannot take the place of a link.
+    """
+    check(Path(out), kind, source)  # it names the folder as the person did
+    folder = folders.followed(Path(out))
+    if kind == "run":
+        check_run(folder, source)
+    return folder
+
+
+def check_replaceable(folder: Path) -> None:
+    """Raise RunError where nothing can be put in the place of a folder: another disk is mounted there."""
+    if folders.is_mount_point(folder):
+        raise RunError(
+            f"{folder} is a mount point, and a finished folder cannot take its place: "
+            f"give a folder in it with --out, such as {folder / 'run'}"
+        )
 
 
 def check_run(folder: Path, source: str | None = None) -> None:
@@ -71,6 +98,8 @@ def check_run(folder: Path, source: str | None = None) -> None:
     check(folder, "run", source)
     if kind_of(folder) and not folders.is_finished(folder):
         raise RunError(f"{folder} is there already and is not a finished run: remove it, or choose another --out")
+    if not folders.is_finished(folder):
+        check_replaceable(folder)
     unfinished = folders.unfinished(folder)
     if not _is_unfinished_run(unfinished):
         _refuse_others(unfinished, _others(unfinished, begun=True))
@@ -82,13 +111,18 @@ def check_event_folder(folder: Path) -> None:
     _refuse_others(folder, others)
 
 
-def check_made_here(folder: Path) -> None:
-    """Raise RunError where a folder is not of ours: nothing is written into it then, such as a report."""
-    if kind_of(folder) is None:
+def check_made_here(folder: Path) -> Kind:
+    """Return what of ours a folder holds.
+
+    Raises RunError where it is not of ours: nothing is written into it then, such as a report.
+    """
+    kind = kind_of(folder)
+    if kind is None:
         there = [name for name in _ABOUT.values() if (folder / name).exists()]
         if there:
             raise RunError(f"{folder} is not convladder's: its {there[0]} is damaged, or another program's")
         raise RunError(folders.why_no_run(folder))
+    return kind
 
 
 def check_page(path: Path) -> None:
@@ -133,11 +167,14 @@ def _is_of_unfinished(name: str) -> bool:
 def _is_unfinished_run(folder: Path) -> bool:
     """Whether it is told by what it is of, or where that is damaged, by a checkpoint with its format number."""
     return _tells(folder / folders.ABOUT, "run") or any(
-        isinstance(_read(path).get("checkpoint"), dict)
-        and isinstance(_read(path)["checkpoint"].get("format"), int)
+        _is_checkpoint(_read(path).get("checkpoint"))
         for path in _entries(folder)
         if _CHECKPOINT.fullmatch(path.name)
     )
+
+
+def _is_checkpoint(told: object) -> bool:
+    return isinstance(told, dict) and isinstance(told.get("format"), int)
 
 
 def _tells(path: Path, kind: Kind) -> bool:
@@ -174,25 +211,35 @@ def _others(folder: Path, *, begun: bool) -> Iterator[Path]:
 
     begun : not what a command leaves there that is stopped before it has said what it does.
     """
-    for path in _entries(folder):
-        if not (begun and _is_beginning(path)):
+    entries = _entries(folder)
+    locked = any(_is_older_lock(path) for path in entries)
+    for path in entries:
+        if not (begun and _is_beginning(path, locked=locked)):
             yield path
 
 
-def _is_beginning(path: Path) -> bool:
+def _is_beginning(path: Path, *, locked: bool) -> bool:
+    """Whether it is what a stopped command leaves first. locked : an older version's lock lies beside it."""
     name = path.name
-    if name.startswith(files.MARK):
+    if name.startswith(files.MARK) or _is_older_lock(path):
         return True
-    if name in folders.OLDER_LOCKS:  # of versions whose locks had no mark
-        with contextlib.suppress(OSError):
-            return not path.is_dir() and (path.stat().st_size == 0 or path.read_bytes().startswith(b"process "))
     if name == "ladder.json":  # it is written just before climb.json
         return _read(path).keys() - {"format"} == _LADDER
+    # older versions did not mark what was half written, and wrote where they held a lock alone
+    return locked and files.is_temporary(name) and path.is_file()
+
+
+def _is_older_lock(path: Path) -> bool:
+    """Whether it is a lock of versions whose locks had no mark: empty, or with the name of a process."""
+    if path.name in folders.OLDER_LOCKS:
+        with contextlib.suppress(OSError):
+            return not path.is_dir() and (path.stat().st_size == 0 or path.read_bytes().startswith(b"process "))
     return False
 
 
 def _refuse_others(folder: Path, others: Iterator[Path]) -> None:
-    first = min((path.relative_to(folder).as_posix() for path in others), default=None)
+    names = (path.relative_to(folder).as_posix() for path in others if path.name not in files.OF_SYSTEMS)
+    first = min(names, default=None)
     if first is not None:
         raise RunError(
             f"{folder} is there already and holds files that are not convladder's, such as {first}: nothing was "

@@ -141,16 +141,11 @@ Event = Started | Message | Finished | Failed | Halted | Stopping | Overdue | No
 Events = queue.SimpleQueue[Event | BaseException | None]
 
 
-def cores() -> int:
-    """Return how many cores this process may use, by its affinity and by the quota of its container."""
-    return container_limits.cores()
-
-
 def count_workers(each: int) -> int:
     """Return how many workers that take so many bytes each to run side by side: one a core, if memory allows."""
     memory = container_limits.memory()
-    room = cores() if memory is None else (memory - OWN_MEMORY) // each
-    return max(1, min(cores(), room))
+    room = container_limits.cores() if memory is None else (memory - OWN_MEMORY) // each
+    return max(1, min(container_limits.cores(), room))
 
 
 def run_tasks(
@@ -466,14 +461,18 @@ def _start_worker(threads: int) -> subprocess.Popen[bytes]:
     environment = dict(os.environ) | dict.fromkeys(THREAD_VARIABLES, str(threads))
     environment |= backend.environment()
     temporary = tempfile.mkdtemp(prefix="convladder-worker-")
-    process = subprocess.Popen(
-        [sys.executable, "-P", "-c", f"from convladder.worker import serve; serve({temporary!r})"],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=None if os.environ.get("CONVLADDER_DEBUG") else subprocess.PIPE,
-        env=environment | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
-        start_new_session=True,  # a terminal's Ctrl-C is for the parent to act on
-    )
+    try:
+        process = subprocess.Popen(
+            [sys.executable, "-P", "-c", f"from convladder.worker import serve; serve({temporary!r})"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=None if os.environ.get("CONVLADDER_DEBUG") else subprocess.PIPE,
+            env=environment | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+            start_new_session=True,  # a terminal's Ctrl-C is for the parent to act on
+        )
+    except BaseException:
+        shutil.rmtree(temporary, ignore_errors=True)
+        raise
     # the worker does it too; here for one that was killed
     weakref.finalize(process, shutil.rmtree, temporary, ignore_errors=True)
     return process

@@ -11,13 +11,16 @@ from typing import Any
 from convladder import backend, files, folders, locks, outputs, provenance, runs
 from convladder.config import Experiment, difference
 from convladder.data.bank import VERSION
+from convladder.data.dataset import Dataset
 from convladder.errors import ConvladderError, RunError
 from convladder.provenance import DECISIVE
+from convladder.published_weights import Say, silent
 from convladder.trial import INDIFFERENT, Trial
 from convladder.wording import written
 
 CHANGEABLE = ("train.epochs", "train.early_stopping", "train.plateau", "train.plateau_factor")  # on the way
 # other images, or another split of them, are not: weights may have seen what would be tested then
+OTHERWISE = "this version of convladder finds copies, and so splits images, otherwise"
 
 
 @dataclass(frozen=True)
@@ -31,18 +34,25 @@ class HowToGoOn:
     fresh: bool = False
     allow_changed: bool = False
 
-    def find(self, parent: Path, trial: Trial) -> Path | None:
+    def find(self, parent: Path, trial: Trial, say: Say = silent) -> Path | None:
         """Return where the newest unfinished run of this trial under `parent` is to be put, if there is one.
 
-        What may be changed on the way does not count where that is allowed.
+        What may be changed on the way does not count where that is allowed. Where there is none, `say` is told of
+        one by a version that split the images otherwise.
         """
+        older: list[Path] = []
         every = [] if self.fresh else parent.glob(f"*{folders.UNFINISHED}")
         for folder in sorted(every, reverse=True):
             with contextlib.suppress(RunError):  # it is of another version
                 about = read_about(folder)
-                ignored = CHANGEABLE if self.allow_changed else ()
-                if about and about.get("rung") == trial.rung and not _changes(about, trial).keys() - {*ignored}:
+                if about is None or about.get("rung") != trial.rung:
+                    continue
+                changed = _changes(about, trial).keys() - {*(CHANGEABLE if self.allow_changed else ())}
+                if not changed:
                     return folders.finished(folder)
+                if changed == {"data"} and _is_of_older_version(about["data"], trial.dataset):
+                    older.append(folder)
+        _say_of_older(older, say)
         return None
 
     def prepare(self, trial: Trial, run_folder: Path, threads: int | None = None) -> Trial:
@@ -69,6 +79,41 @@ class HowToGoOn:
         """Remove what lies unfinished of a run that is to begin anew: all but its locks."""
         if self.fresh:
             outputs.clear_unfinished(folders.unfinished(run_folder))
+
+
+def find_alike(parent: Path, name: str, identity: str, dataset: Dataset, say: Say = silent) -> Path | None:
+    """Return the newest climb or search under `parent` with this identity, finished or not.
+
+    `name` is that of the file which tells of it. Where there is none, `say` is told of one of these images by a
+    version that split them otherwise.
+    """
+    older: list[Path] = []
+    for path in sorted(parent.glob(f"*/{name}"), reverse=True):
+        with contextlib.suppress(OSError, ValueError, AttributeError, KeyError, TypeError):  # it is damaged
+            about = files.read_json(path)
+            if about["identity"] == identity and is_split_alike(about["data"]):
+                return path.parent
+            if _is_of_older_version(about["data"], dataset):
+                older.append(path.parent)
+    _say_of_older(older, say)
+    return None
+
+
+def is_split_alike(data: Mapping[str, Any]) -> bool:
+    """Whether what a run, a climb or a search says of its data is of a version that splits images as this one."""
+    return bool(data.get("bank_version") == VERSION)
+
+
+def _is_of_older_version(data: Mapping[str, Any], dataset: Dataset) -> bool:
+    bank = dataset.bank
+    same = data["fingerprint"] == bank.fingerprint or data["source"] == bank.source
+    return same and not is_split_alike(data)
+
+
+def _say_of_older(newest_first: list[Path], say: Say) -> None:
+    if newest_first:
+        left = f"{newest_first[0]} is of these images too, but cannot be gone on with, and is left as it is"
+        say(f"{left}: {OTHERWISE}")
 
 
 def take_finished(run: runs.Run, trial: Trial) -> None:
@@ -151,8 +196,8 @@ def _changes(about: Mapping[str, Any], trial: Trial) -> dict[str, str]:
 def changes_of(data: Mapping[str, Any], begun: Experiment, trial: Trial) -> dict[str, str]:
     """Say in what a trial differs from an experiment that was begun on some data, by the setting's key."""
     changes = {}
-    if data.get("bank_version") != VERSION:
-        changes["data"] = "images are read otherwise by this version of convladder"
+    if not is_split_alike(data):
+        changes["data"] = OTHERWISE
     elif data["fingerprint"] != trial.dataset.bank.fingerprint:
         changes["data"] = f"it is of other data, from {data['source']}"
     differing = difference(begun, trial.experiment)

@@ -22,7 +22,8 @@ from convladder.engines import Engine
 from convladder.errors import SearchError
 from convladder.folders import TrialKey
 from convladder.processes import Event, Failed, Finished, Halted, Message, Pool, Task
-from convladder.resuming import HowToGoOn
+from convladder.published_weights import Say, silent
+from convladder.resuming import HowToGoOn, find_alike
 from convladder.study import ERROR, EXHAUSTED, SECONDS, SETTINGS, Candidates, SearchPlan
 from convladder.training import checkpoint
 from convladder.training.course import Course
@@ -246,10 +247,6 @@ class Search:
             timer.cancel()
 
 
-def find_search(parent: Path, plan: SearchPlan) -> Path | None:
+def find_search(parent: Path, plan: SearchPlan, say: Say = silent) -> Path | None:
     """Return the newest search under `parent` of the same, finished or not."""
-    for path in sorted(parent.glob(f"*/{ABOUT}"), reverse=True):
-        with contextlib.suppress(OSError, ValueError, AttributeError):  # it is damaged
-            if files.read_json(path).get("identity") == plan.identity:
-                return path.parent
-    return None
+    return find_alike(parent, ABOUT, plan.identity, plan.default.dataset, say)

@@ -7,14 +7,14 @@ import logging
 import re
 import shlex
 import sqlite3
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
 from convladder import files, folders
 from convladder.config import Experiment, flatten
-from convladder.errors import ExperimentError
+from convladder.errors import ConvladderError, ExperimentError
 from convladder.extras import require
 from convladder.folders import TrialKey
 from convladder.processes import Event, Failed, Finished, Halted, Message, Notice, Started
@@ -23,6 +23,7 @@ EPOCH_FIGURES = ("loss", "accuracy", "val_loss", "val_accuracy", "learning_rate"
 TESTED = ("accuracy", "log_loss")
 REASON = 160  # characters of why MLflow cannot be used: it tells of its retries at length
 
+_SQLITE = re.compile(r"sqlite(?:\+\w+)?:///(?:file:)?(?P<file>[^?]+)(?:\?.*)?")
 _HOST = re.compile(r"[\w.-]{2,}:\d+")  # and its port
 
 OnEvent = Callable[[Event], None]
@@ -109,14 +110,14 @@ class MLflow:
         client = require("mlflow", "mlflow").MlflowClient
         self._experiments, self._place = experiments, place
         try:
-            uri = _address(uri)
+            uri = _address(uri, {experiment.data.source for experiment in experiments.values()})
             self.where = f"each epoch for MLflow: {_to_look_at(uri)}"
             with _hushed("mlflow", "alembic"):  # they tell of each step of making a database
                 self._client = client(tracking_uri=uri)
                 found = self._client.get_experiment_by_name(name)
                 self._id = found.experiment_id if found else self._client.create_experiment(name)
                 self._earlier = self._runs_of_folders() if found else {}
-        except ExperimentError:
+        except ConvladderError:
             raise
         except Exception as error:
             reason = (str(error).splitlines() or [type(error).__name__])[0]
@@ -148,8 +149,14 @@ class MLflow:
             self._client.set_terminated(self._open.pop(event.key), "KILLED")
 
     def close(self) -> None:
-        while self._open:
-            self._client.set_terminated(self._open.popitem()[1], "KILLED")
+        failed: list[Exception] = []
+        while self._open:  # where one cannot be closed, the others can
+            try:
+                self._client.set_terminated(self._open.popitem()[1], "KILLED")
+            except Exception as error:
+                failed.append(error)
+        if failed:
+            raise failed[0]
 
     def _begin(self, key: TrialKey) -> str:
         """Return the run of a trial: a new one, or the one of a command before this one."""
@@ -183,15 +190,20 @@ class MLflow:
                 return newest
 
 
-def _address(given: str) -> str:
+def _address(given: str, sources: Iterable[str]) -> str:
     """Return what MLflow takes: of a folder a database in it, since plain files are no more kept.
 
-    Raises ExperimentError where it may be meant otherwise.
+    Raises ExperimentError where it may be meant otherwise, or is another program's database, and RunError where
+    it lies among the images of the sources.
     """
     if _HOST.fullmatch(given):
         raise ExperimentError(f"--mlflow {given} is neither a folder nor an address: did you mean http://{given}?")
     if given.endswith((".db", ".sqlite")) and "://" not in given:
         raise ExperimentError(f"--mlflow {given} looks like a database: did you mean sqlite:///{given}?")
+    in_file = _SQLITE.fullmatch(given)
+    if in_file:
+        _check_database(Path(in_file["file"]).resolve(), sources)
+        return given
     folder = Path(given).resolve()
     if (":" in given and not folder.drive) or given == "databricks":
         return given
@@ -200,10 +212,17 @@ def _address(given: str) -> str:
             f"{folder} holds plain files of MLflow's, which it keeps no more: give another folder"
         )
     database = folder / "mlflow.db"
-    if database.exists() and not _is_of_mlflow(database):
-        raise ExperimentError(f"{database} is not a database of MLflow's: give another folder")
+    _check_database(database, sources)
     folder.mkdir(parents=True, exist_ok=True)
     return f"sqlite:///{database}"
+
+
+def _check_database(database: Path, sources: Iterable[str]) -> None:
+    """Raise ConvladderError where MLflow would write into another's database, or among the images."""
+    for source in sources:
+        folders.check_outside(database, source, "--mlflow")
+    if database.exists() and not _is_of_mlflow(database):
+        raise ExperimentError(f"{database} is not a database of MLflow's: give another place with --mlflow")
 
 
 def _is_of_mlflow(database: Path) -> bool:
@@ -213,7 +232,7 @@ def _is_of_mlflow(database: Path) -> bool:
             tables = {name for (name,) in opened.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
     except sqlite3.Error:
         return False
-    return not tables or "experiments" in tables
+    return not tables or {"experiments", "runs"} <= tables
 
 
 def _to_look_at(uri: str) -> str:
@@ -241,7 +260,7 @@ def following(first: OnEvent, trackers: Sequence[Tracker], say: Callable[[str], 
     """Yield what tells `first` and all trackers of an event.
 
     A tracker that fails is told nothing more, and `first` that this is so, also where a person
-    wants it quiet: training goes on.
+    wants it quiet: training goes on. In the end it is closed as the others are.
     """
     listening = list(trackers)
     for tracker in trackers:
@@ -263,4 +282,8 @@ def following(first: OnEvent, trackers: Sequence[Tracker], say: Callable[[str], 
     try:
         yield on_event
     finally:
+        lost = [tracker for tracker in trackers if tracker not in listening]
         tell(lambda tracker: tracker.close())
+        for tracker in lost:
+            with contextlib.suppress(Exception):  # that it fails has been said
+                tracker.close()

@@ -117,7 +117,7 @@ def tune(
         raise ExperimentError(f"seconds is a time above 0; got {seconds!r}")
     if cluster:
         connecting.check_address(cluster)
-    outputs.check_at_start(out, "search", intake.name_of(data), "tunes")
+    place = outputs.check_at_start(out, "search", intake.name_of(data), "tunes")
     searched = _space(space, USUAL if pretrained is None else TRANSFER)
     given = intake.changes_of(epochs, changes)
     begun = intake.Start(data, rung, ladder, pretrained, weights)
@@ -135,8 +135,8 @@ def tune(
 
     plan = SearchPlan(Trial(DEFAULT, default, dataset), searched)
     budget = Budget(trials or (None if seconds else TRIALS), seconds)
-    earlier = find_search(Path("tunes"), plan) if not out and not fresh else out
-    folder = Path(earlier) if earlier else folders.new_folder("tunes", start.data.source)
+    earlier = place or (None if fresh else find_search(Path("tunes"), plan, reporter.say))
+    folder = earlier or folders.new_folder("tunes", start.data.source)
     outputs.check(folder, "search", start.data.source)
     how = HowToGoOn(allow_changed=allow_changed)
     with (
@@ -219,7 +219,7 @@ def _begin(folder: Path, plan: SearchPlan, budget: Budget, *, fresh: bool) -> _A
         before = files.read_json(path)
         if fresh:
             raise SearchError(f"{folder} holds a search: to start over, remove it or choose another --out")
-        if before["identity"] != plan.identity:
+        if before["identity"] != plan.identity or not resuming.is_split_alike(before["data"]):
             differing = "; ".join(_differences(before, plan)) or "it is of another version of convladder"
             raise SearchError(f"{folder} holds another search ({differing}): choose another --out")
     data = plan.default.dataset.provenance()

@@ -13,11 +13,11 @@ from numpy.typing import NDArray
 from convladder.bundle.container import refusal
 from convladder.bundle.graph import IMAGES, PROBABILITIES
 from convladder.bundle.reading import Bundle
+from convladder.core.container_limits import cores
 from convladder.core.privacy import silence_onnxruntime
 from convladder.data.images import Limits, Pixels, decode, fit, open_picture
 from convladder.data.intensity import Values
 from convladder.errors import BundleError, ExperimentError, UnreadableImage
-from convladder.processes import cores
 
 BATCH = 64  # images that are computed together, and whose pixels are held
 

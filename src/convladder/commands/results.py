@@ -62,8 +62,7 @@ def report(
     from convladder.views.run import Run
     from convladder.views.tuning import Tuning
 
-    outputs.check_made_here(folder)
-    kind = outputs.kind_of(folder)
+    kind = outputs.check_made_here(folder)
     if kind == "search":
         tuned = Tuning(folder)
         show.tuning(tuned, tuned.report(), json_wanted=as_json)

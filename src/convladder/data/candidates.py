@@ -18,9 +18,9 @@ from functools import cache, partial
 import numpy as np
 from numpy.typing import NDArray
 
+from convladder.core.container_limits import cores
 from convladder.data.images import Pixels
 from convladder.data.thumbnails import SIDE, SMALL
-from convladder.processes import cores
 
 Indices = NDArray[np.int64]
 Values = NDArray[np.float32]

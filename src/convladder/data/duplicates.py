@@ -14,12 +14,12 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from convladder.core.container_limits import cores
 from convladder.data import scenes
 from convladder.data.alignment import Likeness, Values, compare
 from convladder.data.candidates import Candidates, propose, views
 from convladder.data.groups import group, members_of
 from convladder.data.images import Pixels
-from convladder.processes import cores
 
 Hashes = NDArray[np.uint64]
 Indices = NDArray[np.int64]

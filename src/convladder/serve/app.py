@@ -22,10 +22,10 @@ from starlette.requests import ClientDisconnect
 
 from convladder.bundle.occlusion import occlusion_map
 from convladder.bundle.predictor import Decoded, Predictor
+from convladder.core.container_limits import cores
 from convladder.data.images import Limits as ImageLimits
 from convladder.data.images import Pixels, format_of, read_header
 from convladder.errors import UnreadableImage
-from convladder.processes import cores
 from convladder.serve import answers, assets
 from convladder.serve.batching import QUEUED, Batcher, Busy
 from convladder.serve.bodies import BODY, Budget, Limits, Sent, read_images

@@ -19,10 +19,10 @@ from convladder import backend, inference
 from convladder.bundle.graph import IMAGES, PROBABILITIES
 from convladder.bundle.predictor import BATCH, open_session
 from convladder.bundle.reading import Bundle
+from convladder.core.container_limits import cores
 from convladder.core.privacy import silence_onnxruntime
 from convladder.data.images import Pixels
 from convladder.errors import BundleError
-from convladder.processes import cores
 from convladder.ship.conversion import with_probabilities
 from convladder.worker import Emit
 

@@ -12,8 +12,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from convladder.bundle.predictor import BATCH, Outcome, Predictor
 from convladder.bundle.reading import SUFFIX
+from convladder.core.container_limits import cores
 from convladder.errors import UnreadableImage
-from convladder.processes import cores
 from convladder.ship import pictures
 from convladder.ship.pictures import Picture
 

@@ -35,12 +35,18 @@ def write(folder: Path) -> None:
 
 
 def modules() -> dict[str, str]:
-    """Return the texts of the modules by their names: the decoder, and all of convladder that it imports."""
+    """Return the texts of the modules by their names: the decoder, and all of convladder that it imports.
+
+    Raises ImportError where two modules have one name: side by side, one would be lost.
+    """
     found: dict[str, str] = {}
+    taken: dict[str, str] = {}
     waiting = [ENTRY]
     while waiting:
         module = waiting.pop()
         name = module.rpartition(".")[2]
+        if taken.setdefault(name, module) != module:
+            raise ImportError(f"{taken[name]} and {module} cannot lie side by side: rename one of them")
         if name in found:
             continue
         source = _source(module)

@@ -15,12 +15,13 @@ from scipy.special import softmax
 
 from convladder import folders, outputs, runs
 from convladder.config import Experiment
+from convladder.core.container_limits import cores
 from convladder.errors import ExperimentError
 from convladder.evaluation import calibration as calibrations
 from convladder.evaluation import labels, mistakes, predictions, sentences
 from convladder.evaluation.calibration import Calibration, Selection
 from convladder.pooling import robustness_of, trial_name
-from convladder.processes import call, cores
+from convladder.processes import call
 from convladder.views.figures import new_figure
 from convladder.views.tables import robustness_table
 
