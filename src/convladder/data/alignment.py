@@ -216,19 +216,21 @@ def _measure(still: Values, moved: Values, places: Values, band: Values) -> Like
 def _compare_contrasts(still: Values, moved: Values, places: Values) -> tuple[Values, Values, Values]:
     """Return over how many blocks the contrast of both is spread (a participation ratio), its ratio, its ways."""
     warped, inside = _warp(band_pass(moved, BAND), places)
-    ours = band_pass(still, BAND) * inside
+    bands = band_pass(still, BAND)
+    ours = bands * inside
     energies = [np.einsum("nchw,nchw->nhw", each, each) for each in (ours, warped)]
     left, right = (np.sqrt(np.maximum(energy.sum((1, 2)), _TINY)) for energy in energies)
     shares = energies[0] / left[:, None, None] ** 2 + energies[1] / right[:, None, None] ** 2
     block = shares.shape[-1] // BLOCKS
     blocks = shares.reshape(-1, BLOCKS, block, BLOCKS, block).sum((2, 4))
     spread = blocks.sum((1, 2)) ** 2 / np.maximum((blocks**2).sum((1, 2)), _TINY)
-    return spread, np.maximum(left, right) / np.minimum(left, right), _measure_ways(ours)
+    return spread, np.maximum(left, right) / np.minimum(left, right), _measure_ways(bands, inside)
 
 
-def _measure_ways(bands: Values) -> Values:
-    """Return the least by the largest eigenvalue of the structure tensors of `(n, 3, side, side)`."""
-    down, right = np.diff(bands, axis=2)[..., :-1], np.diff(bands, axis=3)[:, :, :-1]
+def _measure_ways(bands: Values, inside: Values) -> Values:
+    """Return the least by the largest eigenvalue of the structure tensors of `(n, 3, side, side)`, inside."""
+    inner = _erode(inside)[:, :, :-1, :-1]
+    down, right = np.diff(bands, axis=2)[..., :-1] * inner, np.diff(bands, axis=3)[:, :, :-1] * inner
     vertical, horizontal, both = _dot(down, down), _dot(right, right), _dot(down, right)
     middle = (vertical + horizontal) / 2
     apart = np.hypot((vertical - horizontal) / 2, both)

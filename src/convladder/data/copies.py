@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from convladder.core.container_limits import cores
 from convladder.data.duplicates import find_pairs
 from convladder.data.facts import Facts, thumbnails
 from convladder.data.images import ImageForm, Pixels
 from convladder.data.thumbnails import LARGE_SIDE, LEAST_LARGE, SIDE, SMALL, reduce_thumbnails
-from convladder.processes import cores
 
 PAIRS = np.dtype([("left", "i8"), ("right", "i8"), ("exact", "?"), ("mirrored", "?")])
 BLOCK = 1_024  # images that are reduced at once

@@ -27,7 +27,7 @@ Thumbnails = Callable[[Indices], Pixels]
 
 LEAST_FINE = 0.79  # correlation of fine detail
 SPREAD, PER_BLOCK = 32, 0.004  # for each block of contrast that a pair has less, so much more is asked
-LEAST_WAYS = 0.17  # of contrast in both directions: stripes fit any others
+LEAST_WAYS = 0.08  # of contrast in both directions: stripes fit any others
 LEAST_COARSE, SURE_FINE = 0.9, 0.85  # of coarse colours; it is not asked of pairs with so much fine detail
 LEAST_BAND = 0.92  # of all that is compared, where detail was lost
 UNMOVED = 0.05  # of a side by which such a pair may be moved
