@@ -35,7 +35,7 @@ LARGE_FINE, LARGE_BAND = 0.75, 0.96  # the same correlations in thumbnails of tw
 SURE_BAND = 0.98  # correlation as a whole for which these need not be looked at
 LARGEST_GAIN = 1.5  # ratio of its contrasts
 SPREADS = 7  # by which a near duplicate must be more alike than images that are drawn at random
-NEAREST = 0.995  # correlation that is enough in any set
+NEAREST = 0.994  # correlation that is enough in any set
 LARGER = np.array([1, 1, 2, 2], dtype=np.float32)  # what makes places in a thumbnail those in a large one
 LEAST_DEVIATION = 1.0  # grey levels: below, there is no picture to compare
 
