@@ -37,6 +37,7 @@ from convladder.data.subsets import listing_of, take_subset
 from convladder.errors import DataError
 
 INDEX, FACTS_FILE, PAIRS_FILE = "index.json", "facts.npy", "pairs.npy"
+SCENES_FILE = "scenes.npy"
 VERSION = 4  # of what a bank holds; part of its key
 LEFTOVER_AGE = 7 * 86_400  # seconds: what is younger may be resumed, or another process may be at work
 WAITING, COMPARING = "waiting for another convladder", "looking for copies"  # for people
@@ -132,6 +133,10 @@ class Bank:
             pairs[side] = position[pairs[side]]
         return pairs[(pairs["left"] >= 0) & (pairs["right"] >= 0)]
 
+    def count_of_scenes(self) -> int:
+        """Return how many images are pictures of one scene, as of a fixed camera; near copies were looked for."""
+        return int(np.isin(self.rows, self._load(SCENES_FILE)).sum()) if self.copies_are == "near" else 0
+
     @property
     def _found(self) -> Pairs:
         """The copies that count, by row."""
@@ -215,12 +220,13 @@ def _with_copies(bank: Bank, report: Progress) -> Bank:
         with _alone(bank.folder, len(bank.records), report):
             if not place.exists():
                 images = np.load(bank.folder / PIXELS, mmap_mode="r")
-                pairs = copies.find(
+                pairs, of_scenes = copies.find(
                     images, bank.rows, bank.facts, bank.form, bank.labels, partial(report, COMPARING)
                 )
-                file = io.BytesIO()
-                np.save(file, pairs)
-                files.write_bytes(place, file.getvalue())
+                for path, values in ((bank.folder / SCENES_FILE, of_scenes), (place, pairs)):
+                    file = io.BytesIO()
+                    np.save(file, values)
+                    files.write_bytes(path, file.getvalue())
     return bank
 
 

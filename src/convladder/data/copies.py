@@ -30,8 +30,8 @@ def find(
     form: ImageForm,
     labels: NDArray[np.int32],
     progress: Callable[[int, int], None],
-) -> Pairs:
-    """Return the exact and near copies of a bank, as a forest.
+) -> tuple[Pairs, Indices]:
+    """Return the exact and near copies of a bank, as a forest, and the rows of pictures of one scene.
 
     Parameters
     ----------
@@ -50,6 +50,7 @@ def find(
         len(rows), lambda places: make(SIDE, places), as_they_are=form.shape == (SIDE, SIDE, 3)
     )
     is_large = min(form.height, form.width) >= LEAST_LARGE
+    of_scenes: list[Indices] = []
     found = find_pairs(
         facts["digest"],
         small,
@@ -57,9 +58,10 @@ def find(
         thumbs,
         (lambda places: make(LARGE_SIDE, places)) if is_large else None,
         progress,
+        of_scenes.append,
     )
     of_rows = [(rows[pair.left], rows[pair.right], pair.kind == "exact", pair.mirrored) for pair in found]
-    return np.array(of_rows, dtype=PAIRS)
+    return np.array(of_rows, dtype=PAIRS), rows[np.concatenate(of_scenes)]
 
 
 def find_exact(facts: Facts) -> Pairs:

@@ -208,7 +208,7 @@ def check(settings: Data, source: Source | None = None, progress: Progress | Non
     bank, _ = load_bank(settings, source, lenient=True, progress=progress)
     bank, _ = together.name_groups(bank, settings.group_pattern)
     listing = take_subset(listing_of(source, settings.classes), settings.limit, settings.split_seed)
-    return Check(bank, listing.ignored, (*source.notes, *depth.describe(bank)))
+    return Check(bank, listing.ignored, (*source.notes, *depth.describe(bank), *remarks.of_scenes(bank)))
 
 
 @_rarely_collecting()
@@ -241,7 +241,7 @@ def load_bank(
     )
     if bank.rejections:
         notes.append(remarks.of_rejections(bank, allow_rejects or lenient))
-    notes += [*depth.describe(bank), *remarks.of_oddities(bank)]
+    notes += [*depth.describe(bank), *remarks.of_scenes(bank), *remarks.of_oddities(bank)]
     if bank.ignored:
         notes.append("ignored " + ", ".join(f"{count} ({rule})" for rule, count in sorted(bank.ignored.items())))
     of_links = hint(bank.ignored, packed=bank.kind.endswith(PACKED))

@@ -66,6 +66,7 @@ def find_pairs(
     thumbnails: Thumbnails,
     large: Thumbnails | None = None,
     progress: Callable[[int, int], None] = lambda done, total: None,
+    on_scene: Callable[[Indices], None] = lambda indices: None,
 ) -> list[Pair]:
     """Find the duplicates among N images, as a forest: n images of one picture give n - 1 pairs.
 
@@ -89,12 +90,16 @@ def find_pairs(
         shirts on one carpet, are told apart by what is finer.
     progress
         Told how much of the comparing is done, of how much.
+    on_scene
+        Told the indices of images that were taken for pictures of one scene.
     """
     first, which = np.unique(digests, return_index=True, return_inverse=True)[1:]
     copies = np.flatnonzero(first[which] != np.arange(len(digests)))
     exact = [Pair(int(first[which[copy]]), int(copy), "exact", False, 0.0) for copy in copies]
     kept = _with_contrast(np.sort(first), small)
-    near = _find_near(small[kept], labels[kept], _of(kept, thumbnails), large and _of(kept, large), progress)
+    larger = large and _of(kept, large)
+    near, of_scenes = _find_near(small[kept], labels[kept], _of(kept, thumbnails), larger, progress)
+    on_scene(kept[of_scenes])
     return exact + [
         Pair(int(kept[pair.left]), int(kept[pair.right]), pair.kind, pair.mirrored, pair.distance) for pair in near
     ]
@@ -116,8 +121,8 @@ def _find_near(
     thumbnails: Thumbnails,
     large: Thumbnails | None,
     progress: Callable[[int, int], None],
-) -> list[Pair]:
-    """Return the near duplicates among images of which no two have the same pixels."""
+) -> tuple[list[Pair], NDArray[np.bool_]]:
+    """Return the near duplicates among images of which no two have the same pixels, and which are of a scene."""
     size = len(small)
     pairs = propose(small, lambda done: progress(done, 2 * size))
     likeness = _compare(pairs, thumbnails, progress=lambda share: progress(size + round(share * size), 2 * size))
@@ -137,7 +142,7 @@ def _find_near(
             found += copies or []
     found += _tell(pairs, likeness, np.flatnonzero(~of_scenes[pairs.sought]))
     progress(2 * size, 2 * size)
-    return list(_as_forest(found, size))
+    return list(_as_forest(found, size)), of_scenes
 
 
 def _links(pairs: Candidates) -> Indices:

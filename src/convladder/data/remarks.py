@@ -67,6 +67,18 @@ def not_copies(bank: Bank) -> str:
     return "; if they are different pictures, set --copies exact (data.copies)" if near else ""
 
 
+def of_scenes(bank: Bank) -> list[str]:
+    """Say how many images are of one scene, and what cannot be told of them."""
+    count = bank.count_of_scenes()
+    if not count:
+        return []
+    return [
+        f"{count:,} images are pictures of one scene, as of a fixed camera. Copies among them that were "
+        "recompressed or cropped may go unseen: if some belong together, name groups with --group-pattern or "
+        "--group-column"
+    ]
+
+
 def of_groups(groups: Indices, bank: Bank) -> list[str]:
     """Say how many groups have more than one image."""
     _, sizes = np.unique(groups, return_counts=True)
