@@ -109,6 +109,15 @@ def test_different_pictures_are_no_duplicates() -> None:
     assert find([picture(seed) for seed in range(200)]) == []
 
 
+@pytest.mark.parametrize("few", [20, 40, 80])
+def test_few_digits_that_look_alike_are_no_duplicates(few: int) -> None:
+    from sklearn.datasets import load_digits
+
+    digits = load_digits()
+    images = [Image.fromarray((15.9 * image).astype(np.uint8)) for image in digits.images[:few]]
+    assert find([image.resize((32, 32)) for image in images], digits.target[:few].tolist()) == []
+
+
 def test_digits_that_look_alike_are_no_duplicates() -> None:
     from sklearn.datasets import load_digits
 

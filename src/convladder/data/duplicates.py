@@ -40,7 +40,7 @@ LARGER = np.array([1, 1, 2, 2], dtype=np.float32)  # what makes places in a thum
 LEAST_DEVIATION = 1.0  # grey levels: below, there is no picture to compare
 
 SAMPLE = 1_000  # pairs drawn to see how alike the images are by chance
-FEWEST = 100  # images for that
+FEWEST = 10  # images for that
 MOST_VIEWS = 20  # of a scene, from each of which many pictures are seen
 BATCH = 480  # pairs whose pixels are compared at once
 
