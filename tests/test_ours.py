@@ -272,3 +272,9 @@ def test_mlflow_puts_nothing_among_the_images(place: Path, given: str) -> None:
     with pytest.raises(RunError, match=r"lies inside the images .* choose a place outside with --mlflow"):
         cl.climb("pets", mlflow=given, quiet=True)
     assert snapshot(place) == before
+
+
+def test_a_folder_that_has_an_export_is_told_from_one_of_others(tmp_path: Path) -> None:
+    put(tmp_path / "cats-onnx", {"export.json": "{}", "classes.json": "[]"})
+    with pytest.raises(RunError, match="has an export already: choose a new or an empty folder with --out"):
+        outputs.check(tmp_path / "cats-onnx", None, "pets")

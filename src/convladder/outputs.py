@@ -19,6 +19,7 @@ from convladder.errors import RunError
 
 Kind = Literal["run", "climb", "search"]
 
+EXPORT = "export.json"  # beside each exported model
 _ABOUT: dict[Kind, str] = {"run": folders.ABOUT, "climb": "climb.json", "search": "tune.json"}
 _HOLDS: dict[Kind, dict[str, type]] = {  # beside `data` and `environment`, which all three have
     "run": {"rung": str, "experiment": dict},
@@ -240,6 +241,8 @@ def _is_older_lock(path: Path) -> bool:
 def _refuse_others(folder: Path, others: Iterator[Path]) -> None:
     names = (path.relative_to(folder).as_posix() for path in others if path.name not in files.OF_SYSTEMS)
     first = min(names, default=None)
+    if first is not None and (folder / EXPORT).is_file():
+        raise RunError(f"{folder} has an export already: choose a new or an empty folder with --out")
     if first is not None:
         raise RunError(
             f"{folder} is there already and holds files that are not convladder's, such as {first}: nothing was "
