@@ -133,6 +133,11 @@ class Bank:
             pairs[side] = position[pairs[side]]
         return pairs[(pairs["left"] >= 0) & (pairs["right"] >= 0)]
 
+    @property
+    def has_near_copies(self) -> bool:
+        """Whether images count as copies that have not the same pixels."""
+        return self.copies_are == "near" and not bool(self.pairs["exact"].all())
+
     def count_of_scenes(self) -> int:
         """Return how many images are pictures of one scene, as of a fixed camera; near copies were looked for."""
         return int(np.isin(self.rows, self._load(SCENES_FILE)).sum()) if self.copies_are == "near" else 0

@@ -65,6 +65,11 @@ class Candidates:
     view: Indices
     alike: Values
 
+    @property
+    def mirrored(self) -> NDArray[np.bool_]:
+        """Whether the image that is sought has to be mirrored, `(n,)`."""
+        return np.array([view.mirrored for view in views()])[self.view]
+
     def take(self, which: NDArray[np.int64] | NDArray[np.bool_] | slice) -> Candidates:
         return Candidates(self.sought[which], self.whole[which], self.view[which], self.alike[which])
 

@@ -167,8 +167,8 @@ class Check:
 
     @property
     def _not_copies(self) -> str:
-        near = self.bank.copies_are == "near" and not self.bank.pairs["exact"].all()
-        return " If they are different pictures, set --copies exact (data.copies)." if near else ""
+        different = " If they are different pictures, set --copies exact (data.copies)."
+        return different if self.bank.has_near_copies else ""
 
     def _rows(self, left: Indices, right: Indices) -> tuple[dict[str, Any], ...]:
         ends = zip(left.tolist(), right.tolist(), strict=True)

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from convladder.core.container_limits import cores
 from convladder.data.duplicates import find_pairs
 from convladder.data.facts import Facts, thumbnails
+from convladder.data.groups import first_of_each
 from convladder.data.images import ImageForm, Pixels
 from convladder.data.thumbnails import LARGE_SIDE, LEAST_LARGE, SIDE, SMALL, reduce_thumbnails
 
@@ -67,10 +68,10 @@ def find(
 def find_exact(facts: Facts) -> Pairs:
     """Return the exact copies by the facts of all rows of a bank, each with the first of its kind."""
     rows = np.flatnonzero(facts["format"] != b"")  # nothing was measured of what was rejected
-    _, first, which = np.unique(facts["digest"][rows], return_index=True, return_inverse=True)
-    others = np.flatnonzero(first[which] != np.arange(len(rows)))
+    first = first_of_each(facts["digest"][rows])
+    others = np.flatnonzero(first != np.arange(len(rows)))
     pairs = np.zeros(len(others), PAIRS)
-    pairs["left"], pairs["right"], pairs["exact"] = rows[first[which[others]]], rows[others], True
+    pairs["left"], pairs["right"], pairs["exact"] = rows[first[others]], rows[others], True
     return pairs
 
 

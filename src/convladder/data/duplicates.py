@@ -18,7 +18,7 @@ from convladder.core.container_limits import cores
 from convladder.data import scenes
 from convladder.data.alignment import Likeness, Values, compare
 from convladder.data.candidates import Candidates, propose, views
-from convladder.data.groups import group, members_of
+from convladder.data.groups import first_of_each, group, members_of
 from convladder.data.images import Pixels
 
 Hashes = NDArray[np.uint64]
@@ -93,10 +93,10 @@ def find_pairs(
     on_scene
         Told the indices of images that were taken for pictures of one scene.
     """
-    first, which = np.unique(digests, return_index=True, return_inverse=True)[1:]
-    copies = np.flatnonzero(first[which] != np.arange(len(digests)))
-    exact = [Pair(int(first[which[copy]]), int(copy), "exact", False, 0.0) for copy in copies]
-    kept = _with_contrast(np.sort(first), small)
+    first = first_of_each(digests)
+    is_first = first == np.arange(len(digests))
+    exact = [Pair(int(first[copy]), int(copy), "exact", False, 0.0) for copy in np.flatnonzero(~is_first)]
+    kept = _with_contrast(np.flatnonzero(is_first), small)
     larger = large and _of(kept, large)
     near, of_scenes = _find_near(small[kept], labels[kept], _of(kept, thumbnails), larger, progress)
     on_scene(kept[of_scenes])
@@ -211,16 +211,15 @@ def _copies_in_view(plain: Indices, mirrored: Indices, thumbnails: Thumbnails) -
 
 
 def _unmoved(pairs: Candidates, likeness: Likeness) -> NDArray[np.bool_]:
-    mirrored = np.array([view.mirrored for view in views()])
-    return ~mirrored[pairs.view] & (likeness.moved <= UNMOVED)
+    return ~pairs.mirrored & (likeness.moved <= UNMOVED)
 
 
 def _tell(pairs: Candidates, likeness: Likeness, which: Indices) -> Iterator[Pair]:
-    mirrored = np.array([view.mirrored for view in views()])
+    mirrored = pairs.mirrored
     for place in which.tolist():
         left, right = sorted((int(pairs.sought[place]), int(pairs.whole[place])))
         alike = max(likeness.fine[place], likeness.band[place])
-        yield Pair(left, right, "near", bool(mirrored[pairs.view[place]]), float(1 - alike))
+        yield Pair(left, right, "near", bool(mirrored[place]), float(1 - alike))
 
 
 def _as_forest(pairs: list[Pair], size: int) -> Iterator[Pair]:
@@ -271,12 +270,11 @@ def _compare(
     """
     if starts is None:
         starts = np.array([view.start for view in views()], dtype=np.float32)[pairs.view]
-    mirrored = np.array([view.mirrored for view in views()])
 
     def of_part(start: int) -> Likeness:
         part = pairs.take(slice(start, start + BATCH))
         moved = thumbnails(part.sought)
-        moved = np.where(mirrored[part.view, None, None, None], moved[:, :, ::-1], moved)
+        moved = np.where(part.mirrored[:, None, None, None], moved[:, :, ::-1], moved)
         return compare((still or thumbnails)(part.whole), moved, starts[start : start + BATCH])
 
     found = [Likeness.of(0)]

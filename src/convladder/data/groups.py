@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -35,8 +37,8 @@ def members_of(numbers: Indices) -> list[Indices]:
     return np.split(order, np.flatnonzero(np.diff(numbers[order])) + 1)
 
 
-def first_of_each(numbers: Indices) -> Indices:
-    """Return the first image of the group of each, `(N,)`."""
+def first_of_each(numbers: NDArray[Any]) -> Indices:
+    """Return the first image that has the number of each, of its group or its pixels, `(N,)`."""
     _, first, which = np.unique(numbers, return_index=True, return_inverse=True)
     firsts: Indices = first[which]
     return firsts

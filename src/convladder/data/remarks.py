@@ -63,8 +63,7 @@ def of_conflicts(bank: Bank) -> list[str]:
 
 def not_copies(bank: Bank) -> str:
     """Say what to do where images were called copies that are none; nothing where none are near copies."""
-    near = bank.copies_are == "near" and not bank.pairs["exact"].all()
-    return "; if they are different pictures, set --copies exact (data.copies)" if near else ""
+    return "; if they are different pictures, set --copies exact (data.copies)" if bank.has_near_copies else ""
 
 
 def of_scenes(bank: Bank) -> list[str]:
