@@ -288,7 +288,7 @@ def test_a_stray_image_of_8_bits_leaves_the_range_of_the_others_and_is_told(tmp_
     assert (found.low, found.high, found.mixed) == (alone.low, alone.high, False)
     assert "careful: 1 image has 8 bits and had no part in that range, such as lying/stray.png" in said(root)
     assert "8 bits" in (intensity.misfit(False, 0, 0, found) or "")
-    assert [intensity.is_mixed(deep, 100) for deep in (100, 99, 91, 90, 1)] == [False, False, False, True, True]
+    assert [intensity.is_mixed(count, 100) for count in (100, 99, 91, 90, 1)] == [False, False, False, True, True]
     assert not intensity.is_mixed(3, 3)
 
 

@@ -268,13 +268,13 @@ def test_the_same_seed_gives_the_same_run_and_another_another(few_digits: Datase
 
 def test_the_test_images_have_no_say_in_training(few_digits: Dataset) -> None:
     bank, test = few_digits.bank, set(few_digits.splits.test.tolist())
-    pixels = np.array(bank.images)
-    pixels[bank.rows[few_digits.splits.test]] ^= 255
+    changed = np.array(bank.images)
+    changed[bank.rows[few_digits.splits.test]] ^= 255
     records = tuple(
         replace(record, label=0) if number in test else record for number, record in enumerate(bank.records)
     )
     kept = {each.name: getattr(bank, each.name) for each in fields(bank)}
-    other = replace(few_digits, bank=MemoryBank(**kept | {"records": records}, pixels=pixels))
+    other = replace(few_digits, bank=MemoryBank(**kept | {"records": records}, pixels=changed))
     changes = {"model__batch_norm": True, "model__preprocessing": "standardize", "train__epochs": 3}
     fits = [fit.fit(experiment(**changes), dataset) for dataset in (few_digits, other)]
     histories = [fitted.history.drop(columns="train_seconds") for fitted in fits]
