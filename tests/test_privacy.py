@@ -61,6 +61,7 @@ READ_IN = {
     "HF_UPDATE_DOWNLOAD_COUNTS": ("datasets", "config.py"),
     "MLFLOW_DISABLE_TELEMETRY": ("mlflow", "environment_variables.py"),
     "RAY_USAGE_STATS_ENABLED": ("ray", "_common/usage/usage_constants.py"),
+    "RAY_USAGE_STATS_REPORT_URL": ("ray", "_common/usage/usage_lib.py"),
     "ENABLE_RUNTIME_UPTIME_TELEMETRY": ("jax", "_src/cloud_tpu_init.py"),
     "DO_NOT_TRACK": ("huggingface_hub", "constants.py"),
 }
