@@ -22,7 +22,8 @@ from convladder.data.dataset import Dataset, load
 
 MakeFolder = Callable[..., Path]
 
-COSTLY = {"climbed", "climb", "run", "network", "fitted"}  # fixtures of a module that take seconds to make
+# fixtures of a module that take seconds to make
+COSTLY = {"climbed", "climb", "run", "network", "fitted", "person"}
 
 
 @pytest.hookimpl(tryfirst=True)  # before xdist looks for groups

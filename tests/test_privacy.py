@@ -6,10 +6,12 @@ import ast
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
 import types
+from collections.abc import Iterable
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -17,13 +19,18 @@ from typing import Any
 import httpx
 import pytest
 
+import asking
+import cores
+import loopback
 from conftest import write_image
 from convladder.core import privacy
 from convladder.core.places import cache_folder, keep_libraries_here
 from convladder.processes import Died, Finished, Message, Task, call, run_tasks
 from convladder.ship import examples
+from convladder.ship.formats import FORMATS
+from recorder.recorded_hosts import VARIABLE, Port, is_here, read
 from stored_bundle import STORED
-from watched import Person, convladder, is_here, strace
+from watched import RECORDER, Person, convladder, strace
 
 ROOT = Path(__file__).parents[1]
 PICTURE = "images/cat/000.png"
@@ -47,11 +54,29 @@ COMMANDS = {
     "report c": set(),
     "compare t c/trials/lenet5/seed-0": {"comparisons"},
     "bundle t --out b.convladder": {"b.convladder"},
-    "export b.convladder --format onnx --int8 --data images --out e": {"e"},
+    "export b.convladder --format onnx --int8 --data images --out onnx": {"onnx"},
+    "export t --format litert --out litert": {"litert"},
+    "export t --format savedmodel --out savedmodel": {"savedmodel"},
+    "export t --format keras --out keras": {"keras"},
     "predict b.convladder images": set(),
     "cache --clear": set(),
 }
 FOUND = {"check": (0, 1)}  # exit statuses of those that may find something
+
+# a connection and a look-up past Python
+NATIVE = """if True:
+    import ctypes, socket, struct
+    library = ctypes.CDLL(None)
+    with socket.socket() as talk:
+        talk.setblocking(False)
+        host = struct.pack("!H4s8x", 443, socket.inet_aton("192.0.2.1"))
+        address = struct.pack("=H", socket.AF_INET) + host
+        library.connect(talk.fileno(), address, len(address))
+    library.getaddrinfo(b"name.invalid", b"443", None, ctypes.byref(ctypes.c_void_p()))
+"""
+
+# what nodes of Ray ask for as they start: their own name, and which cloud they are in
+RAY_LOOKS_FOR = {socket.gethostname(), "metadata.google.internal", "169.254.169.254"}
 
 # where each library reads the variable that silences it
 READ_IN = {
@@ -61,6 +86,7 @@ READ_IN = {
     "HF_UPDATE_DOWNLOAD_COUNTS": ("datasets", "config.py"),
     "MLFLOW_DISABLE_TELEMETRY": ("mlflow", "environment_variables.py"),
     "RAY_USAGE_STATS_ENABLED": ("ray", "_common/usage/usage_constants.py"),
+    "RAY_USAGE_STATS_REPORT_URL": ("ray", "_common/usage/usage_lib.py"),
     "ENABLE_RUNTIME_UPTIME_TELEMETRY": ("jax", "_src/cloud_tpu_init.py"),
     "DO_NOT_TRACK": ("huggingface_hub", "constants.py"),
 }
@@ -68,7 +94,7 @@ READ_IN = {
 
 @pytest.fixture(scope="module")
 def person(tmp_path_factory: pytest.TempPathFactory) -> Person:
-    """Someone who has run every command, each once, and has started a server and an exported example."""
+    """Someone who has run every command, each once, exported examples, a server, and JAX."""
     person = Person(tmp_path_factory.mktemp("person") / "root")
     make_images(person.work)
     for command, made in COMMANDS.items():
@@ -76,9 +102,16 @@ def person(tmp_path_factory: pytest.TempPathFactory) -> Person:
         name, *arguments = command.split()
         person.runs(*convladder(name, *arguments), allowed=FOUND.get(name, (0,)))
         assert {path.name for path in person.work.iterdir()} - before == made, command
-    person.runs(sys.executable, "e/example.py", PICTURE)
-    with person.running(*convladder("serve", STORED, "--port", "0")) as process:
+    jax = "train images --rung lenet5 --epochs 1 --out j".split()
+    person.runs(*convladder(*jax), KERAS_BACKEND="jax")
+    # as in any script, Keras and Matplotlib under it would keep their files in the home
+    kept_here = {"KERAS_HOME": str(person.work / "k"), "MPLCONFIGDIR": str(person.work / "m")}
+    for kind in FORMATS:
+        person.runs(sys.executable, f"{kind}/example.py", PICTURE, **kept_here)
+    serve = convladder("serve", STORED, "--port", "0", "--corrections", "corrected")
+    with person.running(*serve) as process:
         ask(process, person.work / PICTURE)
+    assert [path.parent.name for path in person.work.glob("corrected/*/*.png")] == ["red"]
     return person
 
 
@@ -99,12 +132,18 @@ def make_images(folder: Path) -> None:
 
 
 def ask(process: subprocess.Popen[str], picture: Path) -> None:
-    """Have a server predict, as soon as it says where it is."""
+    """Have a server predict, and correct it, as soon as it says where it is."""
     assert process.stdout is not None
     said = (re.search(r"on http://\S+:(\d+)", line) for line in process.stdout)
     port = next(found[1] for found in said if found)
-    answer = httpx.post(f"http://127.0.0.1:{port}/v1/predict", content=picture.read_bytes())
-    answer.raise_for_status()
+    for path in ("predict", "corrections?class=red"):
+        answer = httpx.post(f"http://127.0.0.1:{port}/v1/{path}", content=picture.read_bytes())
+        answer.raise_for_status()
+
+
+def others(addresses: Iterable[tuple[str, Port]]) -> set[str]:
+    """Return the hosts that are not this machine."""
+    return {host for host, port in addresses if not is_here(host, port)}
 
 
 def test_no_command_leaves_a_file_that_is_not_ours(person: Person) -> None:
@@ -118,36 +157,81 @@ needs_strace = pytest.mark.skipif(not strace(), reason="strace is not there, or 
 @needs_strace
 def test_no_command_writes_or_removes_anything_in_a_folder_that_is_not_ours(person: Person) -> None:
     ours = {person.cache, person.work, person.temporary, Path("/dev"), Path("/proc")}
+    ours |= {person.record}
     written = {path for path in person.written if not ours & {path, *path.parents}}
     bytecode = {path for path in written if "__pycache__" in path.parts}
     fonts = {path for path in written if "fontconfig" in path.parts}  # the system's list, where it is out of date
     assert written - bytecode - fonts == set()
 
 
-@needs_strace
 def test_no_command_talks_to_another_host_or_looks_one_up(person: Person) -> None:
-    assert {address for address in person.asked if not is_here(*address)} == set()
+    assert others(person.asked | person.reached) == set()
+
+
+def test_the_recorder_refuses_each_way_to_ask_in_workers_and_children(tmp_path: Path) -> None:
+    person = Person(tmp_path / "root")
+    assert person.runs(sys.executable, asking.__file__).split() == []
+    assert others(person.asked) == {host for place in asking.PLACES for host in asking.hosts(place)}
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
+def test_the_recorder_lets_a_process_talk_to_its_own_machine(host: str, tmp_path: Path) -> None:
+    person = Person(tmp_path / "root")
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        code = f"import socket; socket.create_connection(({host!r}, {port}))"
+        person.runs(sys.executable, "-c", code)
+    assert (host, port) in person.asked
+
+
+def test_the_recorder_keeps_what_the_environment_has_python_find(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "sitecustomize.py").write_text("print('of their own')")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    code = f"import sys; print({str(tmp_path)!r} in sys.path)"
+    assert Person(tmp_path / "root").runs(sys.executable, "-c", code) == "of their own\nTrue\n"
+
+
+@pytest.mark.xdist_group("cluster")
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere the loopback has one address")
+def test_a_climb_on_a_cluster_talks_to_its_nodes_alone_and_nodes_tell_nobody(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("ray", reason="the extra 'cluster' is not installed")
+    person = Person(tmp_path / "root")
+    make_images(person.work)
+    monkeypatch.syspath_prepend(RECORDER)  # the nodes find what this process finds
+    monkeypatch.setenv(VARIABLE, str(tmp_path / "nodes.asked"))
+    with cores.every(), loopback.started(tmp_path / "nodes", 1) as nodes:
+        climb = f"climb images --rungs lenet5 {BRIEFLY} --out k --cluster {nodes.address}"
+        person.runs(*convladder(*climb.split()))
+    assert others(person.asked | person.reached) == set()
+    asked_by_nodes = read(tmp_path / "nodes.asked")
+    assert asked_by_nodes
+    assert others(asked_by_nodes) - RAY_LOOKS_FOR == set()
 
 
 @needs_strace
-def test_the_watch_sees_a_lookup_a_connection_and_a_file(tmp_path: Path) -> None:
+def test_strace_sees_what_native_code_asks_for(tmp_path: Path) -> None:
+    person = Person(tmp_path / "root")
+    person.runs(sys.executable, "-c", NATIVE)
+    assert person.asked == set()
+    assert ("192.0.2.1", 443) in person.reached
+    assert others(person.reached) - {"192.0.2.1"}  # who resolves names
+
+
+@needs_strace
+def test_strace_sees_a_file_and_a_folder_that_is_gone(tmp_path: Path) -> None:
     person = Person(tmp_path / "root")
     code = """if True:
-        import socket, pathlib
+        import pathlib
         pathlib.Path.home().joinpath("left").write_text("")
         pathlib.Path("gone").mkdir()
         pathlib.Path("gone").rmdir()
-        with socket.socket() as talk:
-            talk.settimeout(0.01)
-            try: talk.connect(("192.0.2.1", 443))
-            except OSError: pass
-        try: socket.getaddrinfo("name.invalid", 443)
-        except OSError: pass
     """
     person.runs(sys.executable, "-c", code)
     assert {person.home / "left", person.work / "gone"} <= person.written
-    assert ("192.0.2.1", 443) in person.asked
-    assert any(not is_here(*address) for address in person.asked - {("192.0.2.1", 443)})
 
 
 @pytest.mark.parametrize("variable", privacy.SILENT)

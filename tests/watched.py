@@ -1,7 +1,8 @@
 """What a command touches and whom it talks to, where the user's folders are empty and no CI is to be seen.
 
-The system's calls are watched by strace, since native code can report as well. Without strace, what the folders
-hold before and after is compared, and nothing is known of the network.
+Which hosts Python processes ask for is recorded, and others than this machine are refused (folder
+`recorder`). Native code can report as well: the system's calls are watched by strace. Without it,
+nothing is known of native code, and of files what the folders hold before and after.
 """
 
 from __future__ import annotations
@@ -15,19 +16,22 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 
 import psutil
 
+from recorder import recorded_hosts
+from recorder.recorded_hosts import DNS, Port
+
 TALKING = ("connect", "sendto", "sendmsg", "sendmmsg")
 OPENING = ("open", "openat", "openat2", "creat")
 MOVING = ("rename", "renameat", "renameat2", "link", "linkat", "symlink", "symlinkat")
 WRITING = (*OPENING, *MOVING, "mkdir", "mkdirat", "mknod", "mknodat", "unlink", "unlinkat", "rmdir", "truncate")
-KEPT = ("PATH", "PYTHONPATH", "LD_LIBRARY_PATH", "LANG", "VIRTUAL_ENV", "SYSTEMROOT")  # of the environment
-DNS = 53
+KEPT = ("PATH", "LD_LIBRARY_PATH", "LANG", "VIRTUAL_ENV", "SYSTEMROOT")  # of the environment
+RECORDER = Path(recorded_hosts.__file__).parent
 RESOLVER = "io.systemd.Resolve"
 
 _CALL = re.compile(r"(?P<process>\d+) +(?P<name>\w+)\((?P<rest>.*)")
@@ -98,12 +102,13 @@ def read_trace(file: Path) -> Iterator[Call]:
 class Person:
     """Someone with a home that is empty at first, and a folder to work in.
 
-    written : what commands have made, written or removed. asked : the hosts that they have talked to.
+    written : what commands have made, written or removed. reached : the hosts that the system's
+    calls talked to.
     """
 
     root: Path
     written: set[Path] = field(default_factory=set)
-    asked: set[tuple[str, int]] = field(default_factory=set)
+    reached: set[tuple[str, int]] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         for folder in (self.home, self.work, self.temporary):
@@ -125,17 +130,30 @@ class Person:
     def cache(self) -> Path:
         return self.root / "cache"
 
+    @property
+    def asked(self) -> set[tuple[str, Port]]:
+        """The hosts that Python processes have asked for, with ports."""
+        return recorded_hosts.read(self.record)
+
+    @property
+    def record(self) -> Path:
+        """Where the recorder writes."""
+        return self.root.parent / f"{self.root.name}.asked"
+
     def environment(self) -> dict[str, str]:
         """Return an environment in which nothing says that this is a test, or CI, or to be silent."""
+        path = os.pathsep.join(filter(None, [str(RECORDER), os.environ.get("PYTHONPATH")]))
         kept = {name: os.environ[name] for name in KEPT if name in os.environ}
         folders = {"HOME": self.home, "USERPROFILE": self.home, "TMPDIR": self.temporary}
         folders |= {"XDG_CACHE_HOME": self.cache, "XDG_CONFIG_HOME": self.root / "config"}
         folders |= {"XDG_DATA_HOME": self.root / "data", "XDG_STATE_HOME": self.root / "state"}
-        return kept | {name: str(folder) for name, folder in folders.items()} | {"CUDA_VISIBLE_DEVICES": "-1"}
+        folders |= {recorded_hosts.VARIABLE: self.record}
+        kept |= {"PYTHONPATH": path, "CUDA_VISIBLE_DEVICES": "-1"}
+        return kept | {name: str(folder) for name, folder in folders.items()}
 
-    def runs(self, *command: object, allowed: Iterable[int] = (0,)) -> str:
+    def runs(self, *command: object, allowed: Iterable[int] = (0,), **variables: str) -> str:
         """Run a command, remember what it touched, and return what it printed."""
-        with self._watching(command) as process:
+        with self._watching(command, variables) as process:
             said = process.communicate(timeout=300)[0]
         assert process.returncode in allowed, said
         return said
@@ -143,7 +161,7 @@ class Person:
     @contextlib.contextmanager
     def running(self, *command: object) -> Iterator[subprocess.Popen[str]]:
         """Run a command as long as the block runs, then ask it to end; remember what it touched."""
-        with self._watching(command) as process:
+        with self._watching(command, {}) as process:
             try:
                 yield process
             finally:
@@ -157,13 +175,15 @@ class Person:
         return {path for path in self.root.rglob("*") if path.is_file() and self.work not in path.parents}
 
     @contextlib.contextmanager
-    def _watching(self, command: Iterable[object]) -> Iterator[subprocess.Popen[str]]:
+    def _watching(
+        self, command: Iterable[object], variables: Mapping[str, str]
+    ) -> Iterator[subprocess.Popen[str]]:
         trace = self.root.parent / f"{time.monotonic_ns()}.trace"
         watch = [*strace(), "-o", str(trace)] if strace() else []
         with subprocess.Popen(
             [*watch, *map(str, command)],
             cwd=self.work,
-            env=self.environment(),
+            env=self.environment() | variables,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -172,14 +192,9 @@ class Person:
         for call in read_trace(trace) if watch else ():
             self.written.update(call.written(self.work))
             if call.address:
-                self.asked.add(call.address)
+                self.reached.add(call.address)
 
 
 def convladder(*arguments: object) -> list[object]:
     """Return the command line of the package that is being tested."""
     return [sys.executable, "-m", "convladder", *arguments]
-
-
-def is_here(host: str, port: int) -> bool:
-    """Whether an address is this machine's, and no resolver of names, which may ask others."""
-    return port != DNS and (host.startswith(("127.", "::ffff:127.")) or host in {"::1", "::", "0.0.0.0"})

@@ -24,6 +24,7 @@ SILENT = {
     "HF_UPDATE_DOWNLOAD_COUNTS": "0",  # datasets: it tells of local folders too
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_USAGE_STATS_REPORT_URL": "http://127.0.0.1:9",  # that it may not, a head says all the same
     "ENABLE_RUNTIME_UPTIME_TELEMETRY": "0",  # JAX's runtime on a TPU in Google's cloud
     "DO_NOT_TRACK": "1",  # what a later version of any of them may heed
 }
