@@ -19,6 +19,8 @@ from convladder.errors import DataError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from convladder.data.tables_beside import Table
+
 EXPECTED = "a folder of class folders, a .zip or .tar archive of it, a table of paths and labels (.csv, .tsv, \
 .jsonl, .json, .xml or .txt; see docs/data.md), an .npz file, a .parquet file or a folder of them, hf:NAME of the \
 Hugging Face hub"
@@ -177,7 +179,7 @@ def limits_of(settings: Data) -> Limits:
 
 
 def _open_folder(root: Path, settings: Data, limits: Limits) -> Source:
-    from convladder.data import folder, parquet, table_folders
+    from convladder.data import parquet, table_folders, tables_beside
 
     shards = parquet.find_shards(root, follow=settings.follow_links)
     if shards:
@@ -186,18 +188,34 @@ def _open_folder(root: Path, settings: Data, limits: Limits) -> Source:
         return parquet.open_parquet(str(root), shards, settings)
     by_paths = overruled(settings)
     opened, why_not = (None, "") if by_paths else table_folders.open_tables(root, settings, limits)
-    _refuse_table_options(settings, ("image_root",) if opened else TABLE_OPTIONS)
     if opened:
+        _refuse_table_options(settings, ("image_root",))
         return _following(opened, settings)
+    tables = [] if by_paths else tables_beside.find_tables(root, settings, metadata=not why_not)
+    if not tables:
+        _refuse_table_options(settings, TABLE_OPTIONS)
+    opened = _open_tree(root, settings, limits, tables, why_not)
+    _refuse_table_options(settings, TABLE_OPTIONS)
     if not why_not:
-        return folder.open_folder(root, settings, limits)
-    try:
-        opened = folder.open_folder(root, settings, limits)
-    except DataError as error:
-        raise DataError(f"{error} ({why_not})") from None
+        return opened
     return replace(
         opened, notes=(*opened.notes, f"the classes are those of the folders, not of a table: {why_not}")
     )
+
+
+def _open_tree(root: Path, settings: Data, limits: Limits, tables: list[Table], why_not: str) -> Source:
+    """Open a folder by its folders, unless tables say other classes; `why_not` is said of one that was tried."""
+    from convladder.data import folder, tables_beside
+
+    try:
+        opened = folder.open_folder(root, settings, limits)
+    except DataError as error:
+        tables_beside.refuse_unread(root, tables)
+        if not why_not:
+            raise
+        raise DataError(f"{error} ({why_not})") from None
+    tables_beside.refuse_hidden(root, tables, opened.listing())
+    return opened
 
 
 def _following(table: Source, settings: Data) -> Source:
