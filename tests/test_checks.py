@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +9,7 @@ import pytest
 from PIL import Image, ImageFilter
 
 import convladder as cl
-from conftest import MakeFolder
+from conftest import MakeFolder, write_image
 from convladder.config import Data
 from convladder.data.checks import Check, Finding
 from convladder.data.dataset import check
@@ -117,8 +118,31 @@ def test_a_class_of_few_groups_and_one_without_images_are_found(tmp_path: Path) 
     (root / "ant").mkdir()
     checked = check(Data(source=str(root), group_pattern="cat"))
     details = [(row["label"], row["detail"]) for row in found(checked)["few-images"].rows]
-    assert details == [("ant", "0 images"), ("cat", "6 images, in 1 group")]
+    assert details == [("cat", "6 images, in 1 group")]
+    assert [row["label"] for row in found(checked)["untrained-classes"].rows] == ["ant"]
     assert "missing-classes" not in found(checked)
+
+
+def test_a_class_that_train_lacks_comes_first_and_stops_training(make_folder: MakeFolder) -> None:
+    root = make_folder({f"{split}/{kind}": 4 for split in ("train", "test") for kind in ("cat", "dog")})
+    (root / "train/cat/again.png").write_bytes((root / "test/cat/000.png").read_bytes())
+    shutil.copytree(root / "test/dog", root / "test/owl")
+    for number, path in enumerate(sorted((root / "test/owl").iterdir())):
+        write_image(path, seed=900 + number, level=2)
+    checked = cl.check(root, quiet=True)
+    assert [finding.code for finding in checked.findings][:2] == ["untrained-classes", "copies-across-splits"]
+    assert [finding.stops for finding in checked.findings][:2] == [True, False]
+    assert "Found: classes without an image to train on (stops training) (1)" in checked.headline()
+    assert checked.rows("untrained-classes")["label"].tolist() == ["owl"]
+    assert "missing-classes" not in found(checked)
+    assert "classes without an image to train on (stops training)" in convladder("check", str(root)).stdout
+    with pytest.raises(cl.ConvladderError, match="no image of class 'owl' in train"):
+        cl.load(root, quiet=True)
+
+
+def test_a_set_for_tests_alone_lacks_no_class_to_train_on(make_folder: MakeFolder) -> None:
+    checked = check(Data(source=str(make_folder({"test/cat": 4, "test/dog": 4}))))
+    assert not any(finding.stops for finding in checked.findings)
 
 
 def test_the_counts_are_by_class_and_split(make_folder: MakeFolder) -> None:

@@ -13,13 +13,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import convladder as cl
 from conftest import MakeFolder, write_image
 from convladder.config import Data
 from convladder.data.checks import Check
 from convladder.data.dataset import check, load
 from convladder.data.folder import walk
 from convladder.data.images import LIMITS
-from convladder.data.opening import open_source
+from convladder.data.opening import open_like, open_source, shared_settings
 from convladder.errors import DataError
 from convladder.ship import pictures
 from test_cli import convladder
@@ -295,6 +296,68 @@ def test_links_to_parquet_files_are_followed(tmp_path: Path) -> None:
     assert find_shards(tmp_path / "set") is None
 
 
+def write_arrays(root: Path) -> Path:
+    np.savez(root / "set.npz", x=np.zeros((4, 8, 8), np.uint8), y=[0, 0, 1, 1])
+    return root / "set.npz"
+
+
+@pytest.mark.parametrize("source", ["digits", "hf:a/b", "set.npz", "set.parquet"])
+def test_links_are_not_followed_where_there_can_be_none(tmp_path: Path, source: str) -> None:
+    write_arrays(tmp_path)
+    (tmp_path / "set.parquet").write_bytes(b"PAR1")
+    where = str(tmp_path / source) if source.startswith("set") else source
+    with pytest.raises(DataError, match=r"--follow-links goes with a folder .*and .* is none: leave it out"):
+        open_source(following(Path(where)) if source.startswith("set") else Data(source=where, follow_links=True))
+
+
+# Other images are read as those of a run were
+
+
+def test_how_a_run_read_its_images_holds_of_others_unless_something_else_is_given() -> None:
+    trained = Data(source="pets", follow_links=True, class_level="leaf", image_root="pets")
+    assert shared_settings(trained, set()) == {"class_level": "leaf", "follow_links": True}
+    assert shared_settings(trained, {"label_pattern"}) == {"follow_links": True}
+    assert shared_settings(trained, {"follow_links", "class_level"}) == {}
+
+
+def test_other_images_are_read_as_those_of_a_run_as_far_as_they_can_be(store: Path, tmp_path: Path) -> None:
+    links = {"follow_links": True}
+    root = link_files(store, tmp_path / "linked")
+    assert len(open_like(Data(source=str(root)), links).listing().records) == 16
+    assert open_like(Data(source="digits"), links).kind == "named set"
+    assert open_like(Data(source=str(write_arrays(tmp_path))), links | {"class_level": "leaf"}).kind == "arrays"
+    pattern = {"label_pattern": r"(ape|fox)\."} | links
+    assert open_like(Data(source=str(root)), pattern).listing().class_names == ("cat", "dog")
+
+
+def test_columns_hold_of_other_tables_that_have_them(store: Path) -> None:
+    columns = {"path_column": "place", "label_column": "kind", "follow_links": True}
+    for heading, last in (("place,label,kind", "x"), ("place,label", "")):
+        rows = [
+            f"{kind}/{number:03}.png,{kind}{',' + kind + last if last else ''}"
+            for kind in ("cat", "dog")
+            for number in range(8)
+        ]
+        (store / "set.csv").write_text("\n".join([heading, *rows]))
+        names = open_like(Data(source=str(store / "set.csv")), columns).listing().class_names
+        assert names == (f"cat{last}", f"dog{last}")
+    with pytest.raises(DataError, match="no data at"):
+        open_like(Data(source=str(store / "nowhere")), columns)
+
+
+def test_a_run_reads_other_images_as_its_own(make_folder: MakeFolder, capsys: pytest.CaptureFixture[str]) -> None:
+    leaves = {"animal/cat": 8, "plant/rose": 8}
+    small = {"model.filters": [4], "model.dense": [8], "data.image_size": [16, 16], "data.class_level": "leaf"}
+    root = make_folder(leaves)
+    run = cl.train(root, "lenet5", epochs=1, changes=small, out=root.parent / "run", quiet=True)
+    other = make_folder(leaves, at="other", suffix=".bmp")
+    assert set(run.evaluate(other, quiet=True)["all"]["classes"]) == {"cat", "rose"}
+    np.savez(root.parent / "set.npz", x=np.zeros((4, 16, 16, 3), np.uint8), y=["cat", "rose"] * 2)
+    capsys.readouterr()
+    run.evaluate(root.parent / "set.npz", allow_rejects=True)
+    assert "class-level" not in capsys.readouterr().err
+
+
 def tar_with_links(root: Path, links: dict[str, str]) -> Path:
     path = root.with_suffix(".tar")
     with tarfile.open(path, "w") as tar:
@@ -411,8 +474,6 @@ def test_the_commands_take_the_option(store: Path, tmp_path: Path) -> None:
 
 
 def test_a_check_of_links_is_the_view_of_python_too(store: Path, tmp_path: Path) -> None:
-    import convladder as cl
-
     root = link_files(store, tmp_path / "linked")
     checked = cl.check(str(root), changes={"data.follow_links": True}, quiet=True)
     assert isinstance(checked, Check)

@@ -136,6 +136,17 @@ def test_the_folder_of_one_class_says_that_its_parent_may_be_meant(make_folder: 
         load(str(root / "cat"))
 
 
+@pytest.mark.parametrize(("given", "beside"), [("shots", None), ("shots", "notes"), ("test", "cat")])
+def test_a_folder_that_is_no_class_of_its_parent_says_nothing_of_it(
+    make_folder: MakeFolder, given: str, beside: str | None
+) -> None:
+    root = make_folder({given: 3} | ({beside: 3} if beside else {}))
+    for path in (root / "notes").glob("*"):
+        path.rename(path.with_suffix(".txt"))
+    with pytest.raises(DataError, match="holds images, but it has no class folders: put each"):
+        load(str(root / given))
+
+
 def test_folders_deeper_than_calls_can_be_are_read(make_folder: MakeFolder) -> None:
     root = make_folder({"cat": 5, "dog": 5})
     deep = [root / "cat" / "/".join("d" * depth) for depth in range(1, 1501)]

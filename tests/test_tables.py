@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -410,6 +411,127 @@ def test_metadata_that_cannot_be_read_is_no_reason_to_take_splits_for_classes(pl
     root = place("train/1.png", "test/2.png", metadata_dot_csv="file_name,a,b\ntrain/1.png,1,1\ntest/2.png,0,1\n")
     with pytest.raises(DataError, match="1 row has more than one class"):
         opened(root)
+
+
+# Tables that lie with the images of a folder
+
+
+def six(form: str = "{number},{label}") -> str:
+    return "".join(form.format(number=number, label=("cat", "dog")[number % 2]) + "\n" for number in range(6))
+
+
+def given_in(error: str) -> list[str]:
+    """Return the arguments that an error asks for."""
+    return shlex.split(error.split("Did you mean ")[1].split("?", maxsplit=1)[0])
+
+
+BESIDE = {
+    "train.csv": ("train/{}.png", "id,label\n" + six()),
+    "train_labels.csv": ("train_images/{}.png", "id,label\n" + six()),
+    "truth.csv": ("train/{}.png", "image,cat,dog\n" + six("{number},0,1").replace("0,0,1", "0,1,0")),
+    "labels.csv": ("images/{}.png", "path,label\n" + six("images/{number}.png,{label}")),
+    "flat.csv": ("{}.png", "path,label\n" + six("{number}.png,{label}")),
+    "odd.csv": ("images/{}.png", "Image Index,label,age\n" + six("{number}.png,{label},3")),
+    "lists/labels.csv": ("images/{}.png", "path,label\n" + six("{number}.png,{label}")),
+    "images/metadata.csv": ("images/{}.png", "file_name,label\n" + six("{number}.png,{label}")),
+    "project.json": ("images/{}.png", ""),
+}
+
+
+@pytest.mark.parametrize("table", BESIDE)
+def test_a_folder_with_a_table_beside_its_images_names_the_table(place: Write, table: str) -> None:
+    images, text = BESIDE[table]
+    root = place(*(images.format(number) for number in range(6)))
+    (root / table).parent.mkdir(exist_ok=True)
+    tasks = [task(number, ("cat", "dog")[number % 2], image="/data/upload/1/{}-{}.png") for number in range(6)]
+    (root / table).write_text(text or json.dumps(tasks))
+    with pytest.raises(DataError, match=r"has no class folders, but .* says the classes of its images") as raised:
+        opened(root)
+    path, *options = given_in(str(raised.value))
+    assert path == str(root / table)
+    named = {
+        option.removeprefix("--").replace("-", "_"): value
+        for option, value in zip(options[::2], options[1::2], strict=True)
+    }
+    assert set(found(Path(path), **named).values()) == {"cat", "dog"}
+
+
+def test_of_folders_with_the_same_ids_the_one_called_as_the_table_is_meant(place: Write) -> None:
+    names = [f"{split}/{number}.png" for split in ("train", "test") for number in range(6)]
+    sample = "id,label\n" + six("{number},cat")
+    root = place(*names, train_dot_csv="id,label\n" + six(), sample_dot_csv=sample)
+    with pytest.raises(DataError, match="Did you mean") as raised:
+        opened(root)
+    path, option, folder = given_in(str(raised.value))
+    assert (path, option, folder) == (str(root / "train.csv"), "--image-root", str(root / "train"))
+    assert set(found(Path(path), image_root=folder)) == {f"{number}.png" for number in range(6)}
+
+
+def test_a_table_beside_images_that_does_not_say_the_class_is_named_too(place: Write) -> None:
+    lines = "".join(f"{number}.png,{('cat', 'dog')[number % 2]},{number}\n" for number in range(6))
+    root = place(*(f"images/{number}.png" for number in range(6)), set_dot_csv="file,kind,age\n" + lines)
+    with pytest.raises(DataError, match=r"set\.csv names its images.*no column for the label.*--label-column"):
+        opened(root)
+    with pytest.raises(DataError, match=r"says the classes of its images\. Did you mean .*set\.csv\?"):
+        opened(root, label_column="kind")
+    with pytest.raises(DataError, match="--label-column goes with a table"):
+        opened(root, label_column="kind", class_level="top")
+
+
+def test_folders_that_are_not_the_classes_of_a_table_must_be_chosen(place: Write) -> None:
+    root = place(*(f"patient{number // 3}/{number}.png" for number in range(6)), set_dot_csv="id,label\n" + six())
+    with pytest.raises(
+        DataError, match=r"\(patient0, patient1\), and set\.csv says other classes.*--class-level top"
+    ):
+        opened(root)
+    assert set(found(root / "set.csv").values()) == {"cat", "dog"}
+    assert set(found(root, class_level="top").values()) == {"patient0", "patient1"}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "id,label\n" + six(),  # the same classes
+        "id,label\n" + six().replace("cat", "0").replace("dog", "1"),  # in other words
+        "epoch,accuracy\n1,0.3\n2,0.4\n",
+        "id,label\n7,ape\n8,fox\n",  # of other images
+        "name,id\ncat,0\n",
+        "no table",
+    ],
+)
+def test_a_table_that_says_no_other_classes_leaves_class_folders_as_they_are(place: Write, text: str) -> None:
+    root = place(*(f"{('cat', 'dog')[number % 2]}/{number}.png" for number in range(6)), set_dot_csv=text)
+    assert set(found(root).values()) == {"cat", "dog"}
+    assert not opened(root).notes
+
+
+def test_ids_that_each_class_folder_has_say_nothing_of_the_classes(place: Write) -> None:
+    names = [f"{kind}/{number}.png" for kind in ("cat", "dog") for number in range(3)]
+    assert set(found(place(*names, classes_dot_csv="id,label\n1,cat\n2,dog\n")).values()) == {"cat", "dog"}
+
+
+@pytest.mark.parametrize("folder", ["train", "images", "train_images", "."])
+def test_an_archive_with_a_table_beside_its_images_says_what_to_do(place: Write, folder: str) -> None:
+    root = place(*(f"set/{folder}/{number}.png" for number in range(6)), set__train_dot_csv="id,label\n" + six())
+    packed = Path(shutil.make_archive(str(root / "packed"), "zip", root / "set"))
+    with pytest.raises(
+        DataError, match=r"If train\.csv says the classes, extract the archive, and give the table"
+    ):
+        opened(packed)
+    if folder != ".":
+        assert set(found(packed, class_level="top").values()) == {folder}
+
+
+@pytest.mark.parametrize("table", ["test/metadata.csv", "metadata.csv"])
+def test_metadata_of_test_images_does_not_hide_the_class_folders_of_train(place: Write, table: str) -> None:
+    classes = [f"train/{kind}/{number}.png" for kind in ("cat", "dog") for number in range(3)]
+    root = place("set/test/1.png", "set/test/2.png", *(f"set/{each}" for each in classes)) / "set"
+    inside = "" if "/" in table else "test/"
+    (root / table).write_text(f"file_name,label\n{inside}1.png,cat\n{inside}2.png,dog\n")
+    assert list(found(root)) == classes
+    assert f"{table} lists no image of the class folders, such as train/cat/0.png" in opened(root).notes[-1]
+    if table.startswith("test"):
+        assert list(found(Path(shutil.make_archive(str(root), "zip", root)))) == classes
 
 
 # Label Studio

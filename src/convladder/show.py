@@ -130,7 +130,7 @@ def _findings(found: Sequence[Finding]) -> Table:
         row = finding.rows[0]
         first = row.get("path") or row["label"]
         partner = f"and {row['other_path']}" if "other_path" in row else row["detail"]
-        table.add_row(finding.title, f"{len(finding.rows):,}", escape(first), escape(partner))
+        table.add_row(finding.heading, f"{len(finding.rows):,}", escape(first), escape(partner))
     return table
 
 

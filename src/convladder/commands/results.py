@@ -37,7 +37,8 @@ def evaluate(
     """Show a run's figures, or evaluate its network on other labelled images.
 
     Without --data these are the figures of its own validation and test images, from its predictions. Of
-    other data, the test split is taken where the source names one, else every image.
+    other data, the test split is taken where the source names one, else every image. They are read as the
+    run read its own, unless options say otherwise.
     """
     from convladder.views.run import Run
 

@@ -20,10 +20,11 @@ from typing import Protocol
 from convladder.config import Data
 from convladder.data.beside import BESIDE, COMPANIONS, HOLDERS
 from convladder.data.entries import HARD_LINK, LINK, TEXT, Entry, Kind, LeadsTo, ignore_rule
+from convladder.data.file_names import some
 from convladder.data.images import Limits
-from convladder.data.layout import lay_out
+from convladder.data.layout import Layout, lay_out
 from convladder.data.sources import PACKED, SPLIT_NAMES, Fetch, Ignored, Listing, Record, Source
-from convladder.data.table_names import overruled, table_in
+from convladder.data.table_names import are_no_classes, may_be_table, overruled, table_in
 from convladder.errors import DataError, UnreadableImage
 
 SUFFIXES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz")
@@ -75,7 +76,7 @@ def open_archive(path: Path, settings: Data, limits: Limits) -> Source:
         )
     unwrapped, beside = _unwrap(path, entries)
     notes = sorted({each.path.partition("/")[0] for each in beside})
-    layout = lay_out(str(path), unwrapped, settings, packed=True)
+    layout = _lay_out(path, unwrapped, settings, may_be_table(entry.path for entry in entries))
     listing = replace(layout.listing, ignored=(*layout.listing.ignored, *beside, *twice))
     compressed = not _is_zip(path) and _is_compressed(path)
     return Source(
@@ -89,6 +90,23 @@ def open_archive(path: Path, settings: Data, limits: Limits) -> Source:
         in_place_order=compressed,
         notes=(*(f"{name!r} lies beside the folder of images and is not read" for name in notes), *layout.notes),
     )
+
+
+def _lay_out(path: Path, entries: list[Entry], settings: Data, table: str) -> Layout:
+    """Lay out the entries. Raises DataError where their folders are no classes, but a table may say some."""
+    if not table or overruled(settings):
+        return lay_out(str(path), entries, settings, packed=True)
+    advice = f"If {table} says the classes, extract the archive, and give the table"
+    try:
+        layout = lay_out(str(path), entries, settings, packed=True)
+    except DataError as error:
+        raise DataError(f"{error}. {advice}") from None
+    names = layout.listing.class_names
+    if len(names) == 1 or are_no_classes(names):
+        raise DataError(
+            f"{path} has no folders of classes but {some(names)}. {advice}. --class-level top takes the folders"
+        )
+    return layout
 
 
 def open_files(path: Path, limits: Limits) -> tuple[list[Record], Fetch, int]:

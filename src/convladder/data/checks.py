@@ -26,6 +26,7 @@ FEWEST = 3  # images of a class that can be in train, validation and test
 class Finding:
     """One kind of fault: its code, what it means, and a row for each image or class that has it.
 
+    stops : whether training refuses such data.
     A row's keys are `path`, `label`, `split`, and, of a pair, the same with `other_`; and `detail`.
     """
 
@@ -33,6 +34,12 @@ class Finding:
     title: str
     advice: str
     rows: tuple[dict[str, Any], ...]
+    stops: bool = False
+
+    @property
+    def heading(self) -> str:
+        """The title, which says so where training refuses it."""
+        return f"{self.title} (stops training)" if self.stops else self.title
 
 
 @dataclass(frozen=True)
@@ -91,7 +98,7 @@ class Check:
 
     @cached_property
     def findings(self) -> list[Finding]:
-        """What was found, the worst first; empty where all is well."""
+        """What was found: first what stops training, then the worst; empty where all is well."""
         found = [
             *self._leaks(),
             *self._conflicts(),
@@ -101,7 +108,7 @@ class Check:
             *self._copies(),
             *self._odd(),
         ]
-        return [finding for finding in found if finding.rows]
+        return sorted((finding for finding in found if finding.rows), key=lambda finding: not finding.stops)
 
     def as_json(self) -> dict[str, Any]:
         """Return all of it in plain values."""
@@ -132,7 +139,7 @@ class Check:
             return f"{became} Nothing was found that would spoil what is made from them."
         first = self.findings[0]
         more = f", and {kinds - 1} other kind{'' if kinds == 2 else 's'} of finding" if kinds > 1 else ""
-        return f"{became} Found: {first.title} ({len(first.rows):,}){more}."
+        return f"{became} Found: {first.heading} ({len(first.rows):,}){more}."
 
     def row(self, position: int, detail: str = "") -> dict[str, Any]:
         """Return what a finding says of one image."""
@@ -249,7 +256,9 @@ class Check:
             "one class only",
             "A classifier needs two or more.",
             tuple({"label": name, "detail": plural(count, "image")} for name, count in only.items()),
+            stops=True,
         )
+        yield self._untrained()
         yield Finding(
             "few-images",
             "classes of too few images",
@@ -260,12 +269,12 @@ class Check:
         yield Finding(
             "missing-classes",
             "classes that a split lacks",
-            "What is not tested is not known, and what is not trained cannot be predicted.",
+            "What is not tested is not known.",
             tuple(
                 {"label": name, "split": split, "detail": f"none in {split}"}
                 for name, counts in self.counts.items()
                 for split, count in counts.items()
-                if split and not count
+                if split not in ("", "train") and not count
             ),
         )
         least, most = min(totals, key=totals.__getitem__), max(totals, key=totals.__getitem__)
@@ -278,11 +287,28 @@ class Check:
             ({"label": least, "detail": sentence},) if uneven else (),
         )
 
+    def _untrained(self) -> Finding:
+        """Return the classes that train has no image of, unless the source is for tests alone."""
+        trained = {split for split in self.splits if split in ("", "train")}
+        rows = [
+            {"label": name, "split": "".join(trained), "detail": f"none in {''.join(trained) or 'the data'}"}
+            for name, counts in self.counts.items()
+            if trained and not any(counts[split] for split in trained)
+        ]
+        return Finding(
+            "untrained-classes",
+            "classes without an image to train on",
+            "A class that train lacks could never be predicted. Add images of it there, or leave it out with "
+            "--classes.",
+            tuple(rows),
+            stops=True,
+        )
+
     def _few(self, totals: dict[str, int]) -> Iterator[dict[str, Any]]:
         groups = together.groups_of(self.bank)
         for label, (name, count) in enumerate(totals.items()):
             apart = len(np.unique(groups[self.bank.labels == label]))
-            if apart < FEWEST:
+            if 0 < apart < FEWEST:
                 together_in = f", in {plural(apart, 'group')}" if apart < count else ""
                 yield {"label": name, "detail": plural(count, "image") + together_in}
 

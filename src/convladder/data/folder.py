@@ -7,17 +7,19 @@ import os
 import stat
 from collections.abc import Iterator
 from functools import partial
+from itertools import islice
 from pathlib import Path
 
 from convladder.config import Data
-from convladder.data.entries import Entry, Kind
+from convladder.data.entries import Entry, Kind, is_image
 from convladder.data.images import Limits
 from convladder.data.layout import lay_out
 from convladder.data.links import OPTION, Links, identity, is_link, take_once
-from convladder.data.sources import Record, Source
+from convladder.data.sources import SPLIT_NAMES, Record, Source
 from convladder.errors import DataError, UnreadableImage
 
 LONGEST_NAMED = 500  # characters of a path in a message
+MOST_LOOKED_AT = 1000  # of what lies in a folder around the one that is given, and in those beside it
 
 _KINDS: dict[int, Kind] = {stat.S_IFREG: "file", stat.S_IFDIR: "folder", stat.S_IFLNK: "link"}
 
@@ -25,7 +27,7 @@ _KINDS: dict[int, Kind] = {stat.S_IFREG: "file", stat.S_IFDIR: "folder", stat.S_
 def open_folder(root: Path, settings: Data, limits: Limits) -> Source:
     """Open a class folder or a split folder. Raises DataError where it is neither."""
     found = list(walk(root, "", follow=settings.follow_links))
-    layout = lay_out(str(root), [entry for entry, _ in found], settings, within=str(root.parent))
+    layout = lay_out(str(root), [entry for entry, _ in found], settings, partial(_set_around, root))
     status = {entry.path: of_file for entry, of_file in found}
     listing, notes = layout.listing, list(layout.notes)
     if settings.follow_links:
@@ -45,6 +47,27 @@ def open_folder(root: Path, settings: Data, limits: Limits) -> Source:
         at_hand=True,
         notes=tuple(notes),
     )
+
+
+def _set_around(root: Path) -> str:
+    """Return the folder around a folder of images, where others in it hold images too; else nothing."""
+    if root.name.lower() in SPLIT_NAMES:
+        return ""
+    try:
+        with os.scandir(root.parent) as scan:
+            folders = [each.path for each in islice(scan, MOST_LOOKED_AT) if each.is_dir() and each.name[0] != "."]
+    except OSError:
+        return ""
+    others = (folder for folder in folders if Path(folder) != root)
+    return str(root.parent) if any(map(_holds_images, others)) else ""
+
+
+def _holds_images(folder: str) -> bool:
+    try:
+        with os.scandir(folder) as scan:
+            return any(is_image(each.name) and each.is_file() for each in islice(scan, MOST_LOOKED_AT))
+    except OSError:
+        return False
 
 
 def state_of(status: os.stat_result) -> tuple[int, ...]:

@@ -61,13 +61,13 @@ def lay_out(
     root: str,
     entries: Iterable[Entry],
     settings: Data | None = None,
-    within: str = "",
+    within: Callable[[], str] = str,
     *,
     packed: bool = False,
 ) -> Layout:
     """Read the entries below `root` as images of classes. Raises DataError where they are none.
 
-    within : the folder that `root` is in, where it could be given in its place.
+    within : gives the folder of which `root` may be one class; empty where there is none.
     packed : whether this is an archive.
     """
     settings = settings or Data()
@@ -259,7 +259,7 @@ def _refuse_detection(tree: Tree, splits: Iterable[str], aside: Aside) -> None:
         )
 
 
-def _refuse_flat(tree: Tree, within: str) -> None:
+def _refuse_flat(tree: Tree, within: Callable[[], str]) -> None:
     """Raise DataError where there is no folder."""
     if tree.inside(""):
         return
@@ -271,7 +271,8 @@ def _refuse_flat(tree: Tree, within: str) -> None:
     said = hint_at_names(pictured)
     if said:
         raise DataError(f"{tree.root} holds images, but it has no class folders: {said}")
-    meant = f" (did you mean {within}, of which this is one class?)" if within else ""
+    around = within()
+    meant = f" (did you mean {around}, of which this is one class?)" if around else ""
     raise DataError(f"{tree.root} holds images, but it has no class folders{meant}: {_advice(tree.root)}")
 
 

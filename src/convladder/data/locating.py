@@ -128,6 +128,24 @@ def locate(name: str, rows: Sequence[tuple[int, str]], root: Path, *, follow: bo
     )
 
 
+def find_named(paths: Sequence[str], images: Iterable[str]) -> list[list[str]]:
+    """Return, for each path of a table, those of the images that it may name."""
+    tails = [_tails(path) for path in paths]
+    wanted = {tail.parts[-1] for each in tails for tail in each}
+    files, every = _Files(), set(images)
+    for image in sorted(every):
+        files.add(Entry(image), (0, 0), wanted)
+    return [
+        [path] if path in every else next(filter(None, map(files.fitting, each)), [])
+        for path, each in zip(paths, tails, strict=True)
+    ]
+
+
+def names_of(path: str) -> set[str]:
+    """Return the names that the file of a table's path may have, perhaps without the suffix."""
+    return {tail.parts[-1] for tail in _tails(path)}
+
+
 def _shown(path: str) -> str:
     return printable(readable(path))
 

@@ -30,6 +30,7 @@ from convladder.errors import DataError
 if TYPE_CHECKING:
     import pandas as pd
 
+UNLISTED = "not in the table"  # the rule by which images beside the listed are passed over
 SAVE_AS_UTF8 = "save the table as 'CSV UTF-8'"
 
 
@@ -76,7 +77,7 @@ def open_rows(
     """
     listing, located = _list(table, root, follow=follow)
     listed = {record.path for record in listing.records}
-    unlisted = tuple(Ignored(path, "not in the table") for path in beside if path not in listed)
+    unlisted = tuple(Ignored(path, UNLISTED) for path in beside if path not in listed)
     listing = replace(listing, ignored=listing.ignored + unlisted)
     states = [_state(root / record.path) for record in listing.records]
     if not any(states):

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import itertools
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -16,14 +19,24 @@ from convladder.errors import DataError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from convladder.data.tables_beside import Table
+
 EXPECTED = "a folder of class folders, a .zip or .tar archive of it, a table of paths and labels (.csv, .tsv, \
 .jsonl, .json, .xml or .txt; see docs/data.md), an .npz file, a .parquet file or a folder of them, hf:NAME of the \
 Hugging Face hub"
 
 OF_PATHS = ("path_column", "image_root")  # what only tables of paths have
-TABLE_OPTIONS = (*OF_PATHS, "label_column", "split_column", "group_column")
-OPENING = (*TABLE_OPTIONS, *TREE_OPTIONS, "follow_links", "max_bytes")  # settled once a source is open
+COLUMNS = ("label_column", "split_column", "group_column")
+TABLE_OPTIONS = (*OF_PATHS, *COLUMNS)
+LINKS = ("follow_links",)  # what only folders and tables have, whose images are files of their own
+OPENING = (*TABLE_OPTIONS, *TREE_OPTIONS, *LINKS, "max_bytes")  # settled once a source is open
+SHARED = (*TREE_OPTIONS, "path_column", *COLUMNS[:2], *LINKS)  # what may hold of other images, too
 OF_TREES = "a folder of images or an archive of it"
+OF_LINKS = "a folder of images or a table of paths"
+
+
+class OutOfPlace(DataError):
+    """A setting is given that does not go with the source: it would do nothing."""
 
 
 def open_source(settings: Data) -> Source:
@@ -45,16 +58,51 @@ def open_source(settings: Data) -> Source:
             raise DataError(f"{text!r} is a built-in data set and a path too: write ./{text} for the path")
         _refuse_table_options(settings, TABLE_OPTIONS)
         _refuse_tree_options(settings)
+        _refuse_links(settings)
         return named.open_named(text)
     if text.startswith(hub.PREFIX):
         _refuse_table_options(settings, OF_PATHS)
         _refuse_tree_options(settings)
+        _refuse_links(settings)
         return hub.open_hub(text, settings, limits)
     if path.is_dir():
         return _open_folder(path.resolve(), settings, limits)
     if path.is_file():
         return _open_file(_place_of(path), settings, limits)
     raise DataError(f"no data at {text}: give {EXPECTED}, or one of {', '.join(named.NAMES)}")
+
+
+def open_like(settings: Data, others: Mapping[str, Any]) -> Source:
+    """Open what `settings.source` names, with as many settings as can be of those by which others were read.
+
+    Those that do not go with this source, or of which it has nothing, such as a column, are left out without a
+    word. Raises DataError.
+    """
+    rest = [name for name in others if name not in LINKS]
+    links = {name: value for name, value in others.items() if name in LINKS}
+    for count in range(len(rest), 0, -1):
+        for names in itertools.combinations(rest, count):
+            with contextlib.suppress(DataError):
+                opened = _open_with(settings, {name: others[name] for name in names}, links)
+                opened.listing()  # some read their columns only then, and keep the listing
+                return opened
+    return _open_with(settings, {}, links)
+
+
+def _open_with(settings: Data, others: Mapping[str, Any], links: Mapping[str, Any]) -> Source:
+    """Open what the settings name with others, and with `links` where these go with it. Raises DataError."""
+    try:
+        return open_source(settings.model_copy(update={**others, **links}))
+    except OutOfPlace:
+        return open_source(settings.model_copy(update=dict(others)))
+
+
+def shared_settings(trained: Data, given: set[str]) -> dict[str, Any]:
+    """Return how a run's images were read, as far as it may hold of others, too, and nothing else is given."""
+    kept = [name for name in SHARED if name not in given]
+    if not given.isdisjoint(TREE_OPTIONS):
+        kept = [name for name in kept if name not in TREE_OPTIONS]
+    return {name: getattr(trained, name) for name in _given(trained, tuple(kept))}
 
 
 def _place_of(path: Path) -> Path:
@@ -81,7 +129,7 @@ def open_values(values: Any, labels: Any, settings: Data) -> Source:
     if labels is None:
         raise DataError("an array of images needs labels: load(images, labels)")
     _refuse_in_memory(settings, TREE_OPTIONS, OF_TREES, "an array")
-    _refuse_in_memory(settings, (*TABLE_OPTIONS, "follow_links"), "files or a table of them", "an array")
+    _refuse_in_memory(settings, (*TABLE_OPTIONS, *LINKS), "files or a table of them", "an array")
     return arrays.open_arrays(settings.source, values, labels)
 
 
@@ -104,13 +152,13 @@ def _refuse_options(settings: Data, names: tuple[str, ...], goes_with: str) -> N
     given = _given(settings, names)
     if given:
         option = given[0].replace("_", "-")
-        raise DataError(f"--{option} goes with {goes_with}, and {settings.source} is none: leave it out")
+        raise OutOfPlace(f"--{option} goes with {goes_with}, and {settings.source} is none: leave it out")
 
 
 def _refuse_in_memory(settings: Data, names: tuple[str, ...], goes_with: str, what: str) -> None:
     given = _given(settings, names)
     if given:
-        raise DataError(f"data.{given[0]} goes with {goes_with}, and {what} is none: leave it out")
+        raise OutOfPlace(f"data.{given[0]} goes with {goes_with}, and {what} is none: leave it out")
 
 
 def _given(settings: Data, names: tuple[str, ...]) -> list[str]:
@@ -121,13 +169,17 @@ def _refuse_tree_options(settings: Data) -> None:
     _refuse_options(settings, TREE_OPTIONS, OF_TREES)
 
 
+def _refuse_links(settings: Data) -> None:
+    _refuse_options(settings, LINKS, OF_LINKS)
+
+
 def limits_of(settings: Data) -> Limits:
     """Return the limits that the settings set."""
     return Limits(settings.max_pixels, settings.max_bytes, settings.max_frames)
 
 
 def _open_folder(root: Path, settings: Data, limits: Limits) -> Source:
-    from convladder.data import folder, parquet, table_folders
+    from convladder.data import parquet, table_folders, tables_beside
 
     shards = parquet.find_shards(root, follow=settings.follow_links)
     if shards:
@@ -136,18 +188,34 @@ def _open_folder(root: Path, settings: Data, limits: Limits) -> Source:
         return parquet.open_parquet(str(root), shards, settings)
     by_paths = overruled(settings)
     opened, why_not = (None, "") if by_paths else table_folders.open_tables(root, settings, limits)
-    _refuse_table_options(settings, ("image_root",) if opened else TABLE_OPTIONS)
     if opened:
+        _refuse_table_options(settings, ("image_root",))
         return _following(opened, settings)
+    tables = [] if by_paths else tables_beside.find_tables(root, settings, metadata=not why_not)
+    if not tables:
+        _refuse_table_options(settings, TABLE_OPTIONS)
+    opened = _open_tree(root, settings, limits, tables, why_not)
+    _refuse_table_options(settings, TABLE_OPTIONS)
     if not why_not:
-        return folder.open_folder(root, settings, limits)
-    try:
-        opened = folder.open_folder(root, settings, limits)
-    except DataError as error:
-        raise DataError(f"{error} ({why_not})") from None
+        return opened
     return replace(
         opened, notes=(*opened.notes, f"the classes are those of the folders, not of a table: {why_not}")
     )
+
+
+def _open_tree(root: Path, settings: Data, limits: Limits, tables: list[Table], why_not: str) -> Source:
+    """Open a folder by its folders, unless tables say other classes; `why_not` is said of one that was tried."""
+    from convladder.data import folder, tables_beside
+
+    try:
+        opened = folder.open_folder(root, settings, limits)
+    except DataError as error:
+        tables_beside.refuse_unread(root, tables)
+        if not why_not:
+            raise
+        raise DataError(f"{error} ({why_not})") from None
+    tables_beside.refuse_hidden(root, tables, opened.listing())
+    return opened
 
 
 def _following(table: Source, settings: Data) -> Source:
@@ -168,6 +236,7 @@ def _open_file(path: Path, settings: Data, limits: Limits) -> Source:
     if archives.is_archive(path):
         return archives.open_archive(path, settings, limits)
     _refuse_tree_options(settings)
+    _refuse_links(settings)
     if path.suffix.lower() == ".npz":
         return arrays.open_npz(path)
     if path.suffix.lower() == parquet.SUFFIX:

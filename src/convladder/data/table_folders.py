@@ -19,7 +19,7 @@ from convladder.data.entries import ignore_rule, is_image
 from convladder.data.folder import walk
 from convladder.data.images import Limits
 from convladder.data.layout import readable
-from convladder.data.manifest import Row, Rows, open_rows, rows_of
+from convladder.data.manifest import UNLISTED, Row, Rows, open_rows, rows_of
 from convladder.data.sources import SPLIT_NAMES, Source
 from convladder.data.table_names import CLASSES, CVAT_IMAGES, CVAT_XML, METADATA, has_class_folders
 from convladder.errors import DataError
@@ -44,15 +44,27 @@ def open_tables(root: Path, settings: Data, limits: Limits) -> tuple[Source | No
         return None, ""
     try:
         tables = [rows_of(table_files.read(part.file), settings) for part in parts]
-        rows, beside = _join(str(root), parts, tables), _images(root, follow=settings.follow_links)
-        return open_rows(rows, str(root), root, limits, beside, follow=settings.follow_links), ""
+        rows, beside = _join(str(root), parts, tables), images_below(root, follow=settings.follow_links)
+        opened = open_rows(rows, str(root), root, limits, beside, follow=settings.follow_links)
     except DataError as error:  # metadata may be captions, and lie beside folders that are classes
         captions = isinstance(error, NoColumn) or has_class_folders(
-            list(_images(root, follow=settings.follow_links))
+            list(images_below(root, follow=settings.follow_links))
         )
         if parts[0].file.name not in METADATA or not captions:
             raise
         return None, str(error)
+    hidden = _class_folders_beside(opened)
+    return (None, f"{_shown(parts[0])} lists {hidden}") if hidden else (opened, "")
+
+
+def _class_folders_beside(table: Source) -> str:
+    """Say of a table which class folders it would hide; nothing where there are none."""
+    listing = table.listing()
+    listed = [record.path for record in listing.records]
+    others = [each.path for each in listing.ignored if each.rule == UNLISTED]
+    if has_class_folders(listed) or not has_class_folders(others):
+        return ""
+    return f"no image of the class folders, such as {readable(others[0])}"
 
 
 def _find(root: Path) -> list[Part]:
@@ -128,7 +140,7 @@ def _split_by_folder(rows: Sequence[Row]) -> tuple[list[Row], str]:
     return split, f"the splits are the folders {', '.join(sorted(known))}"
 
 
-def _images(root: Path, *, follow: bool) -> Iterator[str]:
+def images_below(root: Path, *, follow: bool) -> Iterator[str]:
     """Yield the paths of all that is named as an image below a folder."""
     for entry, _ in walk(root, "", follow=follow):
         if entry.kind == "file" and ignore_rule(entry) is None and is_image(entry.path):

@@ -18,7 +18,7 @@ class Check(checks.Check):
 
     def table(self) -> pd.DataFrame:
         """Return a row a kind of finding, the worst first."""
-        rows = [(each.code, each.title, len(each.rows), each.advice) for each in self.findings]
+        rows = [(each.code, each.heading, len(each.rows), each.advice) for each in self.findings]
         return pd.DataFrame(rows, columns=["finding", "what", "count", "advice"])
 
     def rows(self, code: str) -> pd.DataFrame:

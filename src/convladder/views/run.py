@@ -64,7 +64,8 @@ class Run(runs.Run):
     ) -> dict[str, Any]:
         """Evaluate the network on other labelled images; classes are matched by name.
 
-        `changes` are settings of the data that say how to read it, such as `{"data.label_column": "kind"}`. Of a
+        `changes` are settings of the data that say how to read it, such as `{"data.label_column": "kind"}`; what
+        they leave open is read as the run's own images were, where it can be. Of a
         source that names a test split this takes the test split, else all. `out` keeps `predictions.csv`
         and `evaluation.json`. Raises ConvladderError where the source cannot be read or has an unknown class.
         """
@@ -72,7 +73,7 @@ class Run(runs.Run):
         from convladder.data import depth
         from convladder.data.dataset import load_bank
         from convladder.data.forms import FORM, as_of_network, form_of_network, range_setting
-        from convladder.data.opening import limits_of, open_source
+        from convladder.data.opening import limits_of, open_like, shared_settings
         from convladder.inference import count_seen, evaluate_elsewhere
 
         reporter = progress.reporter(quiet=quiet)
@@ -83,7 +84,8 @@ class Run(runs.Run):
         own_form = form_of_network(self.experiment.data, self.network)
         form["data.range"] = range_setting(own_form)
         settings = Experiment().replace(form | {"data.source": str(data)} | dict(changes or {})).data
-        source = open_source(settings)
+        given = {key.removeprefix("data.") for key in changes or {}}
+        source = open_like(settings, shared_settings(self.experiment.data, given))
         if "data.range" not in (changes or {}):
             source = as_of_network(source, own_form, limits_of(settings))
         with reporter.counting() as on_progress:
