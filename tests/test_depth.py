@@ -88,15 +88,16 @@ def test_a_bundle_reads_a_file_as_training_did(root: Path, run: Run, bundle: Pat
         assert found.warning is None
 
 
-def test_a_run_predicts_its_own_files_without_a_warning_and_others_with_one(
+def test_a_run_predicts_its_own_files_without_a_warning_and_is_unsure_of_others_with_one(
     root: Path, run: Run, odd: dict[str, Path]
 ) -> None:
     tested = run.tested["path"].tolist()
-    table = run.predict([root / path for path in tested] + list(odd.values()))
+    table = run.predict([root / path for path in tested] + list(odd.values()), accuracy=0.01)
     own, others = table.iloc[: len(tested)], table.iloc[len(tested) :]
     assert own["predicted"].tolist() == run.tested["predicted"].tolist()
     assert set(own["warning"]) == {""}
     assert all(others["warning"])
+    assert table["unsure"].tolist() == [False] * len(own) + [True] * len(others)
     assert not any(others["error"])
 
 

@@ -59,18 +59,23 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
-def test_a_picture_that_does_not_fit_the_training_images_is_answered_with_a_warning(tmp_path: Path) -> None:
-    Image.fromarray(np.full((12, 12), 900, np.uint16)).save(tmp_path / "deep.png")
+def test_a_picture_that_does_not_fit_the_training_images_is_answered_as_unsure_with_a_warning(
+    tmp_path: Path,
+) -> None:
+    Image.fromarray(np.full((12, 12), 65_535, np.uint16)).save(tmp_path / "deep.png")
     Image.fromarray(coloured(np.random.default_rng(5), 2)).save(tmp_path / "usual.png")
     why = "more than 8 bits, which no training image had: 0 to 65,535 became black to white"
     lines = predict(STORED, tmp_path).stdout.decode().splitlines()
-    assert lines[0].endswith(f"  warning: {why}")
+    assert lines[0].endswith(f"  unsure  warning: {why}")
     assert "warning" not in lines[1]
     rows = [json.loads(line) for line in predict(STORED, tmp_path, "--json").stdout.splitlines()]
+    assert rows[0]["probability"] > 0.9  # far over the threshold
+    assert [row["unsure"] for row in rows] == [True, False]
     assert rows[0]["warning"] == why
     assert "warning" not in rows[1]
     table = list(csv.DictReader(io.StringIO(predict(STORED, tmp_path, "--csv").stdout.decode())))
     assert [row["warning"] for row in table] == [why, ""]
+    assert [row["unsure"] for row in table] == ["true", "false"]
 
 
 def test_every_picture_gets_a_line_and_a_broken_one_its_reason(folder: Path) -> None:

@@ -56,15 +56,17 @@ def client(server: Served) -> Iterator[httpx.Client]:
         yield client
 
 
-def test_a_picture_that_does_not_fit_the_training_images_is_answered_with_a_warning(
+def test_a_picture_that_does_not_fit_the_training_images_is_answered_as_unsure_with_a_warning(
     client: httpx.Client,
 ) -> None:
     deep = io.BytesIO()
-    Image.fromarray(np.full((12, 12), 900, np.uint16)).save(deep, "PNG")
+    Image.fromarray(np.full((12, 12), 65_535, np.uint16)).save(deep, "PNG")
     files = [("images", ("deep.png", deep.getvalue())), ("images", ("usual.png", picture()))]
     odd, usual = client.post("/v1/predict", files=files).json()["predictions"]
     assert odd["warning"].startswith("more than 8 bits, which no training image had")
     assert odd["class"] in CLASSES
+    assert odd["probability"] > 0.9  # far over the threshold
+    assert odd["unsure"]
     assert "warning" not in usual
 
 

@@ -103,8 +103,8 @@ class Run(runs.Run):
         """Predict image files: a row a file, in the given order.
 
         The columns are `path`, `predicted`, `confidence` (after temperature), `unsure` (below the threshold that
-        `selection` chooses for the wanted accuracy), `error`, the reason where a file is no image, and
-        `warning`, the reason where one does not fit the images that the network was trained on. Where no
+        `selection` chooses for the wanted accuracy, or with a warning), `error`, the reason where a file is no
+        image, and `warning`, the reason where one does not fit the images that the network was trained on. Where no
         threshold reaches that accuracy all are unsure, and a warning says so. Each call starts TensorFlow
         anew, which takes seconds: give all files at once.
         """
@@ -131,7 +131,7 @@ class Run(runs.Run):
                     None if number in errors else names[best] for number, best in enumerate(chances.argmax(axis=1))
                 ],
                 "confidence": confidence,
-                "unsure": ~(confidence >= least),
+                "unsure": ~(confidence >= least) | [number in misfits for number in range(len(files))],
                 "error": [errors.get(number, "") for number in range(len(files))],
                 "warning": [misfits.get(number, "") for number in range(len(files))],
             }
