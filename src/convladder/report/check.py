@@ -22,8 +22,8 @@ MOST_CLASSES = 50
 
 
 def write_check(check: Check, path: Path) -> Path:
-    """Write the page of a check; return its path. Raises RunError where another file would be replaced."""
-    outputs.check_page(path)
+    """Write the page of a check; return its path. Raises RunError where it may not be put there."""
+    outputs.check_page(path, check.bank.source)
     return write_file(
         path,
         "check.html",

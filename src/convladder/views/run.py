@@ -46,8 +46,9 @@ class Run(runs.Run):
     def bundle(self, out: str | Path | None = None, accuracy: float = 0.95) -> Path:
         """Write the run's bundle, one file that predicts anywhere; return its path.
 
-        `accuracy` is wanted of what is predicted surely: it sets the bundle's threshold. Raises RunError where
-        `out` is there already; by default the file gets the run's name.
+        `accuracy` is wanted of what is predicted surely: it sets the bundle's threshold. By default
+        the file gets the run's name. An earlier bundle of this run is replaced. Raises RunError where `out` is
+        another file, or lies among the images that the run was trained on.
         """
         from convladder.ship import making
 
