@@ -32,7 +32,7 @@ app = typer.Typer(
 
 
 def _add(command: Callable[..., None], example: str) -> None:
-    """Add a command. Each paragraph of its help is one line, which a terminal breaks where it ends itself."""
+    """Add a command. Each paragraph of its help is one line, to be broken where a terminal ends."""
     paragraphs = inspect.cleandoc(command.__doc__ or "").split("\n\n")
     app.command(help="\n\n".join(" ".join(each.split()) for each in paragraphs), epilog=example)(command)
 

@@ -28,9 +28,9 @@ Probabilities = NDArray[np.float32]
 class Prediction:
     """What a bundle says of an image.
 
-    top : the most probable classes with their probabilities, the first of them predicted. unsure : whether that
-    is below the bundle's threshold, or there is a warning. warning : why the image does not fit those that the
-    network was trained on.
+    top : the most probable classes with their probabilities, the first of them predicted.
+    unsure : whether that is below the bundle's threshold, or there is a warning.
+    warning : why the image does not fit those that the network was trained on.
     """
 
     top: tuple[tuple[str, float], ...]

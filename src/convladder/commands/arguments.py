@@ -96,7 +96,7 @@ AllowChanged = Annotated[
     bool,
     typer.Option(
         "--allow-changed",
-        help="Go on with an unfinished run though versions, threads or epochs changed; it is recorded.",
+        help="Go on with an unfinished run though versions, threads or epochs changed (recorded).",
     ),
 ]
 TensorBoardOption = Annotated[

@@ -20,12 +20,12 @@ MOST_ROWS = 500
 MOST_SIZES = 12
 OF_CLASS = 8  # pictures of each class
 MOST_CLASSES = 50
-SMOOTH = 48  # pixels of height from which images are enlarged smoothly: of fewer, each is there to be seen
+SMOOTH = 48  # pixels of height from which images are enlarged smoothly: of fewer, each is to be seen
 
 
 @dataclass(frozen=True)
 class Gallery:
-    """Rows of a finding with the pixels of their images, and how many pairs an earlier finding shows."""
+    """Rows of a finding with their images' pixels, and how many pairs an earlier finding shows."""
 
     rows: list[dict[str, Any]]
     above: int = 0

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 CURL = "curl --data-binary @FILE"
-FORM_OF_CURL = "application/x-www-form-urlencoded"  # as curl calls all that -d and --data-binary send
+FORM_OF_CURL = "application/x-www-form-urlencoded"  # as it calls what -d and --data-binary send
 
 
 def of_place(status: int, method: str) -> str:
     """Say where images are taken, to who asked elsewhere (404) or by another method (405)."""
-    wrong = "there is nothing at this path" if status == 404 else f"{method} is not answered at this path"
-    return f"{wrong}: send images by POST /v1/predict, such as {CURL} (GET /openapi.json lists all paths)"
+    wrong = "there is nothing" if status == 404 else f"{method} is not answered"
+    right = f"send images by POST /v1/predict, such as {CURL}"
+    return f"{wrong} at this path: {right} (GET /openapi.json lists all paths)"
 
 
 def of_body(content_type: str) -> str:

@@ -1,7 +1,8 @@
 """The example beside each export: it loads the export and predicts image files, without convladder.
 
 Its rules are the product's own: the folder `decoder` reads files (see `standalone`), `export.json`
-has the form of images, the classes, and the threshold below which an answer is *unsure*; so is one with a warning.
+has the form of images, the classes, and the threshold below which an answer is *unsure*. One with a
+warning is so too.
 """
 
 from __future__ import annotations
@@ -14,8 +15,8 @@ FORMAT = 1  # of export.json
 
 _HEAD = '''"""Predict image files:  python example.py cat.jpg dog.png     needs  pip install {needs} numpy pillow
 
-It reads files by the rules of training (folder decoder). It says `unsure` below the threshold (export.json),
-and of a picture that does not fit the training images.
+It reads files by the rules of training (folder decoder). It says `unsure` below the threshold
+(export.json), and of a picture that does not fit the training images.
 """
 
 import json
@@ -36,7 +37,7 @@ form, limits = ImageForm.read(export["form"]), Limits(**export["limits"])
 _TAIL = '''
 
 def answer(content):
-    """Say of an image file: its class, the probability, whether that is unsure, and why it may not fit."""
+    """Say of an image file: its class, the probability, whether that is unsure, and a warning."""
     picture = open_picture(content, form, limits)
     found = probabilities(fit(picture, form))
     best, threshold = found.argmax(), export["threshold"]

@@ -24,8 +24,8 @@ KEPT = f"bundle{reading.SUFFIX}"  # beside the run's other files
 def bundle_of(place: str | Path, on_making: Callable[[], None] = lambda: None) -> Path:
     """Return the file of a bundle: `place` itself, or what is kept in a run's folder, made if need be.
 
-    It is made anew where it is of another training, or the run's card was edited since. `on_making` is called
-    before that, which takes a while. Raises RunError where a folder is no run, or is damaged.
+    It is made anew where it is of another training, or the run's card was edited since. `on_making`
+    is called before that, which takes a while. Raises RunError where a folder is no run, or is damaged.
     """
     path = Path(place)
     if not path.is_dir():
@@ -47,8 +47,8 @@ def bundle_of(place: str | Path, on_making: Callable[[], None] = lambda: None) -
 def write(run: runs.Run, out: Path | None = None, accuracy: float = card.WANTED) -> Path:
     """Write a run's bundle to a file, by default one of the run's name in this folder; return its path.
 
-    An earlier bundle of the same run is replaced. Raises RunError where another file is there already, where it
-    would lie among the run's images, or where the run is damaged.
+    An earlier bundle of the same run is replaced. Raises RunError where another file is there already,
+    where it would lie among the run's images, or where the run is damaged.
     """
     name = run.folder.resolve().name
     path = out or Path(f"{name}{reading.SUFFIX}")
@@ -93,7 +93,7 @@ def _is_of(run: runs.Run, path: Path) -> bool:
 
 
 def _read(path: Path) -> tuple[schema.Contents, str] | None:
-    """Return what a bundle says of itself, and its card; None where there is none that can be read."""
+    """Return what a bundle says of itself, and its card; None where none can be read."""
     try:
         with container.Container(path) as opened:
             return reading.read_contents(opened), reading.read_card(opened)
@@ -103,9 +103,9 @@ def _read(path: Path) -> tuple[schema.Contents, str] | None:
 
 def _is_trained_as(run: runs.Run, contents: schema.Contents) -> bool:
     """Whether a bundle is of this very training: of the same settings, images and time."""
-    settings = contents.experiment == _without_paths(run.experiment)
-    data, environment = run.about["data"], run.about["environment"]
-    return settings and (contents.images, contents.trained) == (data["fingerprint"], environment["time"])
+    images, time = run.about["data"]["fingerprint"], run.about["environment"]["time"]
+    told = contents.experiment, contents.images, contents.trained
+    return told == (_without_paths(run.experiment), images, time)
 
 
 def convert(folder: Path, temperature: float, emit: Emit) -> bytes:
