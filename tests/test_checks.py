@@ -171,6 +171,18 @@ def test_from_python_there_are_tables_and_a_page(tmp_path: Path) -> None:
     assert "22 files: 21 accepted" in checked._repr_html_()
 
 
+def test_the_page_shows_a_pair_once_with_the_worst_that_was_found_of_it(tmp_path: Path) -> None:
+    root = fill(tmp_path / "images", images=5)
+    (root / "dog/other.png").write_bytes((root / "cat/00.png").read_bytes())
+    (root / "cat/again.png").write_bytes((root / "cat/01.png").read_bytes())
+    page = cl.check(root, quiet=True).report(tmp_path / "check.html").read_text()
+    sections = {each.partition('"')[0]: each for each in page.split('<section id="')[1:]}
+    assert sections["conflicting-labels"].count("<img") == 2
+    assert sections["exact-copies"].count("<img") == 2, "of the other pair"
+    assert "1 pair of these is shown above." in sections["exact-copies"]
+    assert "dog/other.png" in sections["exact-copies"], "in its list"
+
+
 def test_the_page_of_the_command_names_itself(tmp_path: Path) -> None:
     root = fill(tmp_path / "images", images=5)
     (root / "cat" / "bad.png").write_bytes(b"")

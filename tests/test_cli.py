@@ -1,12 +1,15 @@
 from __future__ import annotations
 
+import itertools
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from typer.main import get_command
 
 from conftest import MakeFolder
+from convladder.cli import app
 
 COMMANDS = [
     "check",
@@ -58,6 +61,18 @@ def test_each_command_has_help_with_an_example(command: str) -> None:
     done = convladder(command, "--help")
     assert done.returncode == 0
     assert f"Example:  convladder {command}" in done.stdout
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_fits_eighty_columns(command: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No value's name is cut in the middle of a word, and no line of a paragraph ends before it must."""
+    monkeypatch.setenv("COLUMNS", "80")
+    found, lines = get_command(app).commands[command], convladder(command, "--help").stdout.splitlines()
+    for name in (each.metavar for each in found.params if each.metavar):
+        assert any(name in line for line in lines), name
+    for line, below in itertools.pairwise(lines[: lines.index(next(each for each in lines if "─" in each))]):
+        if line.strip() and below.strip():
+            assert len(f"{line.rstrip()} {below.split()[0]}") >= 80, line
 
 
 def test_the_version_is_told() -> None:

@@ -88,15 +88,16 @@ def test_a_bundle_reads_a_file_as_training_did(root: Path, run: Run, bundle: Pat
         assert found.warning is None
 
 
-def test_a_run_predicts_its_own_files_without_a_warning_and_others_with_one(
+def test_a_run_predicts_its_own_files_without_a_warning_and_is_unsure_of_others_with_one(
     root: Path, run: Run, odd: dict[str, Path]
 ) -> None:
     tested = run.tested["path"].tolist()
-    table = run.predict([root / path for path in tested] + list(odd.values()))
+    table = run.predict([root / path for path in tested] + list(odd.values()), accuracy=0.01)
     own, others = table.iloc[: len(tested)], table.iloc[len(tested) :]
     assert own["predicted"].tolist() == run.tested["predicted"].tolist()
     assert set(own["warning"]) == {""}
     assert all(others["warning"])
+    assert table["unsure"].tolist() == [False] * len(own) + [True] * len(others)
     assert not any(others["error"])
 
 
@@ -123,10 +124,18 @@ def test_images_to_be_evaluated_are_read_with_the_range_of_the_run(
     said = " ".join(capsys.readouterr().err.split())
     assert "values 672 to 1,151 become black to white" in said
     assert "careful: 10 of 10 images may not fit the network, such as lying/000.tif: 100% of its values" in said
+    assert said.count("careful") == 1
     eight = write_stripes(tmp_path / "eight", 1 / 16, np.uint8, count=5)
     run.evaluate(eight)
     said = " ".join(capsys.readouterr().err.split())
     assert "careful: 10 of 10 images may not fit the network, such as lying/000.tif: 8 bits" in said
+    for path in eight.glob("lying/*"):
+        path.unlink()
+        shutil.copy(sixteen / "lying" / path.name, path)
+    run.evaluate(eight)
+    said = " ".join(capsys.readouterr().err.split())
+    assert "careful: 10 of 10 images may not fit the network" in said
+    assert said.count("careful") == 1
 
 
 def test_an_export_is_compared_on_images_of_the_range_of_the_bundle(bundle: Path, tmp_path: Path) -> None:

@@ -145,7 +145,7 @@ def test_an_export_comes_with_an_example_that_runs_and_its_parity(
     said = capsys.readouterr().out
     assert f"parity of the example on {exported.parity.files.files} files" in said
     assert "pixels differ by 0 of 255 at most" in said
-    hard = write_hard_files(tmp_path / "hard", data)
+    hard = [*write_hard_files(tmp_path / "hard", data), tmp_path / "gone.png"]
     example = [sys.executable, exported.folder / "example.py", *hard]
     product = [sys.executable, "-m", "convladder", "predict", STORED, *hard]
     found = [
@@ -154,8 +154,11 @@ def test_an_export_comes_with_an_example_that_runs_and_its_parity(
     ]
     assert [each.returncode for each in found] == [1, 1], found[0].stderr  # some are cut
     assert found[0].stdout == found[1].stdout
+    lines = found[0].stdout.splitlines()
     assert "not read: truncated" in found[0].stdout
-    assert "  unsure" in found[0].stdout
+    assert lines[-1].endswith("not read: missing: there is no such file")
+    assert any(line.endswith("  unsure") for line in lines)
+    assert all("  unsure  warning: " in line for line in lines if "16-bit" in line)
 
 
 def write_hard_files(folder: Path, data: Path) -> list[Path]:

@@ -294,6 +294,20 @@ def test_what_the_checkpoint_holds_cannot_be_changed_on_the_way(begun: tuple[Tri
             HowToGoOn(allow_changed=True).prepare(other, folder)
 
 
+def test_a_finished_run_of_other_epochs_says_that_allow_changed_does_not_reach_it(
+    begun: tuple[Trial, Path],
+) -> None:
+    trial, folder = begun
+    run_trial(trial, folder, "pytest", print)
+    longer = replace(trial, experiment=trial.experiment.replace({"train.epochs": 3}))
+    allowed = HowToGoOn(allow_changed=True)
+    with pytest.raises(RunError, match=r"is finished, .* now 3\).* --allow-changed goes on with unfinished runs"):
+        climbing.train_one(longer, folder, threads=1, how=allowed, on_event=print)
+    faster = replace(trial, experiment=trial.experiment.replace({"train.learning_rate": 0.1}))
+    with pytest.raises(RunError, match=r"is finished, and another run .*: choose another --out$"):
+        climbing.train_one(faster, folder, threads=1, how=allowed, on_event=print)
+
+
 def test_checkpoints_that_do_not_say_what_they_are_of_are_refused(begun: tuple[Trial, Path]) -> None:
     trial, folder = begun
     (folders.unfinished(folder) / "experiment.json").unlink()

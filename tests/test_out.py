@@ -111,7 +111,11 @@ def test_python_changes_nothing_in_a_folder_of_others(write: Callable[[], Any], 
     [
         (["train", "pets", "--out", "half"], "half.unfinished is there already and holds files that are not"),
         (["reproduce", "a", "--data", "pets", "--out", "half"], "half.unfinished is there already"),
-        (["bundle", "a", "-o", "theirs/report.html"], "theirs/report.html is there already: name another with -o"),
+        (["bundle", "a", "-o", "theirs/report.html"], "report.html is there already, and is no bundle of a: name"),
+        (["bundle", "a", "-o", "pets/cat"], "choose a place outside with -o"),
+        (["bundle", "a", "-o", "pets/new.convladder"], "pets/new.convladder lies inside the images"),
+        (["check", "pets", "--html", "pets/cat/check.html"], "choose a place outside with --html"),
+        (["check", "a/list.csv", "--image-root", "pets", "--html", "pets/x.html"], "pets/x.html lies inside"),
         (["check", "pets", "--html", "theirs/index.html"], "theirs/index.html is there already and is not a page"),
         (
             ["train", "digits", "--out", "theirs/report.html"],
@@ -143,6 +147,13 @@ def test_without_out_nothing_is_put_among_the_images(
     before = snapshot(place)
     assert convladder(command, ".", monkeypatch=monkeypatch) == 2
     assert "lies inside the images" in capsys.readouterr().err
+    assert snapshot(place) == before
+
+
+def test_the_page_of_a_check_is_not_put_among_the_images_from_python_either(place: Path) -> None:
+    checked, before = cl.check("pets", quiet=True), snapshot(place)
+    with pytest.raises(RunError, match="lies inside the images"):
+        checked.report("pets/check.html")
     assert snapshot(place) == before
 
 

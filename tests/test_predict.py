@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -21,8 +22,9 @@ import convladder as cl
 from convladder import donors
 from convladder.errors import BundleError, ExperimentError, RunError
 from convladder.evaluation import predictions
-from convladder.ship import printing
+from convladder.ship import making, printing
 from stored_bundle import CLASSES, STORED, coloured, make_folder
+from test_cli import convladder
 
 HEAVY = [
     "keras",
@@ -59,18 +61,23 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
-def test_a_picture_that_does_not_fit_the_training_images_is_answered_with_a_warning(tmp_path: Path) -> None:
-    Image.fromarray(np.full((12, 12), 900, np.uint16)).save(tmp_path / "deep.png")
+def test_a_picture_that_does_not_fit_the_training_images_is_answered_as_unsure_with_a_warning(
+    tmp_path: Path,
+) -> None:
+    Image.fromarray(np.full((12, 12), 65_535, np.uint16)).save(tmp_path / "deep.png")
     Image.fromarray(coloured(np.random.default_rng(5), 2)).save(tmp_path / "usual.png")
     why = "more than 8 bits, which no training image had: 0 to 65,535 became black to white"
     lines = predict(STORED, tmp_path).stdout.decode().splitlines()
-    assert lines[0].endswith(f"  warning: {why}")
+    assert lines[0].endswith(f"  unsure  warning: {why}")
     assert "warning" not in lines[1]
     rows = [json.loads(line) for line in predict(STORED, tmp_path, "--json").stdout.splitlines()]
+    assert rows[0]["probability"] > 0.9  # far over the threshold
+    assert [row["unsure"] for row in rows] == [True, False]
     assert rows[0]["warning"] == why
     assert "warning" not in rows[1]
     table = list(csv.DictReader(io.StringIO(predict(STORED, tmp_path, "--csv").stdout.decode())))
     assert [row["warning"] for row in table] == [why, ""]
+    assert [row["unsure"] for row in table] == ["true", "false"]
 
 
 def test_every_picture_gets_a_line_and_a_broken_one_its_reason(folder: Path) -> None:
@@ -211,8 +218,6 @@ def test_a_run_is_as_good_as_its_bundle(run: cl.Run, tmp_path: Path, monkeypatch
     monkeypatch.chdir(tmp_path)
     path = run.bundle()
     assert path == Path(f"{run.folder.name}.convladder")
-    with pytest.raises(RunError, match="is there already"):
-        run.bundle()
     with pytest.raises(BundleError, match="cannot open"):
         cl.Bundle(tmp_path / "other.convladder")
     assert run.bundle(tmp_path / "again.convladder").read_bytes() == path.read_bytes()
@@ -221,6 +226,47 @@ def test_a_run_is_as_good_as_its_bundle(run: cl.Run, tmp_path: Path, monkeypatch
     assert str(run.folder) not in bundle.card
     assert bundle.card.startswith("# Model card")
     assert bundle.contents.figures.accuracy.share == pytest.approx(run.metrics["test"]["accuracy"])
+
+
+def reword(run: cl.Run, said: str) -> None:
+    card = run.folder / "card.md"
+    card.write_text(card.read_text().replace("*who, and whom to ask.*", said))
+
+
+def test_a_bundle_is_made_again_by_the_command_that_is_named(run: cl.Run, tmp_path: Path) -> None:
+    copied = cl.Run(shutil.copytree(run.folder, tmp_path / "my run"))
+    path = tmp_path / "my.convladder"
+    others = STORED.read_bytes()
+    path.write_bytes(others)
+    with pytest.raises(RunError, match=r"is there already, and is no bundle of .*my run: name another with -o"):
+        copied.bundle(path)
+    assert path.read_bytes() == others
+    path.unlink()
+    said = convladder("bundle", str(copied.folder), "-o", str(path), "--accuracy", "0.9").stdout
+    named = next(line for line in said.splitlines() if "open: answer them in" in line)
+    reword(copied, "Ada")
+    done = convladder(*shlex.split(named.partition(", then: convladder ")[2]))
+    assert done.returncode == 0, done.stderr
+    again = cl.Bundle(path)
+    assert "Made by: Ada" in again.card
+    assert again.contents.selection.wanted == 0.9
+
+
+def test_the_bundle_that_a_run_keeps_follows_what_it_is_made_of(run: cl.Run, tmp_path: Path) -> None:
+    copied = cl.Run(shutil.copytree(run.folder, tmp_path / "copied"))
+    made: list[str] = []
+
+    def kept(why: str) -> cl.Bundle:
+        return cl.Bundle(making.bundle_of(copied.folder, lambda: made.append(why)))
+
+    shutil.copy(STORED, copied.folder / making.KEPT)
+    kept("of another run")
+    copied.report()
+    kept("nothing but its figures was written anew")
+    reword(copied, "Ada")
+    assert "Made by: Ada" in kept("other words").card
+    kept("nothing")
+    assert made == ["of another run", "other words"]
 
 
 def test_a_backbone_may_be_a_bundle(run: cl.Run, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:

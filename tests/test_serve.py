@@ -8,8 +8,10 @@ import contextlib
 import gzip
 import io
 import json
+import shutil
 import signal
 import socket
+import subprocess
 import threading
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -56,15 +58,17 @@ def client(server: Served) -> Iterator[httpx.Client]:
         yield client
 
 
-def test_a_picture_that_does_not_fit_the_training_images_is_answered_with_a_warning(
+def test_a_picture_that_does_not_fit_the_training_images_is_answered_as_unsure_with_a_warning(
     client: httpx.Client,
 ) -> None:
     deep = io.BytesIO()
-    Image.fromarray(np.full((12, 12), 900, np.uint16)).save(deep, "PNG")
+    Image.fromarray(np.full((12, 12), 65_535, np.uint16)).save(deep, "PNG")
     files = [("images", ("deep.png", deep.getvalue())), ("images", ("usual.png", picture()))]
     odd, usual = client.post("/v1/predict", files=files).json()["predictions"]
     assert odd["warning"].startswith("more than 8 bits, which no training image had")
     assert odd["class"] in CLASSES
+    assert odd["probability"] > 0.9  # far over the threshold
+    assert odd["unsure"]
     assert "warning" not in usual
 
 
@@ -170,6 +174,32 @@ def test_what_is_no_image_is_said(client: httpx.Client) -> None:
     assert client.post("/v1/predict?top=0", content=picture()).status_code == 422
     assert client.get("/v1/predict").status_code == 405
     assert client.get("/nowhere").status_code == 404
+
+
+def curl(*words: object) -> Any:
+    done = subprocess.run(["curl", "-s", *map(str, words)], capture_output=True, timeout=60, check=True)
+    return json.loads(done.stdout)
+
+
+@pytest.mark.skipif(shutil.which("curl") is None, reason="there is no curl")
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "BMP", "TIFF"])
+def test_who_slips_with_curl_is_told_the_command(server: Served, tmp_path: Path, kind: str) -> None:
+    path, place = tmp_path / "a file", f"{server.url}/v1/predict"
+    path.write_bytes(picture(2, kind))
+    assert curl("--data-binary", f"@{path}", place)["predictions"][0]["class"] == "red"
+    for where in (place, f"{server.url}/v1/heat", f"{server.url}/v1/corrections?class=red"):
+        assert curl("-d", f"@{path}", where)["error"].endswith("send it by curl --data-binary @FILE")
+    assert "(curl --data-binary @FILE)" in curl("-d", "", place)["error"]
+    assert "curl" not in curl("--data-binary", "no image", "-H", "Content-Type: image/png", place)["error"]
+
+
+@pytest.mark.parametrize(("method", "path"), [
+    ("POST", "/predict"), ("POST", "/v1"), ("POST", "/"), ("PUT", "/v1/predict"), ("GET", "/v1/predict"),
+])  # fmt: skip
+def test_who_asks_elsewhere_is_told_where(client: httpx.Client, method: str, path: str) -> None:
+    answer = client.request(method, path, content=bytes(5_000_000) if method != "GET" else None)
+    assert answer.status_code in (404, 405)
+    assert "POST /v1/predict, such as curl --data-binary @FILE" in answer.json()["error"]
 
 
 def test_the_model_its_health_and_its_measures(client: httpx.Client) -> None:

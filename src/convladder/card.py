@@ -40,6 +40,12 @@ def without_paths(run: Run) -> str:
     return renew(path.read_text(encoding="utf-8", errors="replace"), made) if path.exists() else made
 
 
+def is_reworded(run: Run, earlier: str) -> bool:
+    """Whether people have other words in the run's card than in an earlier one."""
+    path = run.folder / NAME
+    return path.exists() and _words(path.read_text(encoding="utf-8", errors="replace")) != _words(earlier)
+
+
 def blanks(text: str) -> int:
     """Return how many questions of a card nobody has answered yet.
 
@@ -64,6 +70,11 @@ def renew(kept: str, made: str) -> str:
         made = made.replace("\n", "\r\n")
     parts = {part[1]: part[0] for part in _PART.finditer(made)}
     return _PART.sub(lambda part: parts.get(part[1], part[0]), kept)
+
+
+def _words(text: str) -> str:
+    """Return a card without what stands between marks."""
+    return _PART.sub(lambda part: part[1], text)
 
 
 def _make(run: Run, calibrated: Calibration, *, ships: bool = False) -> str:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import inspect
 import io
 import signal
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
 from typing import Annotated, NoReturn
@@ -29,42 +31,50 @@ app = typer.Typer(
 )
 
 
-app.command(epilog="Example:  convladder check path/to/images --html check.html")(data.check)
-app.command(
-    epilog="Example:  convladder climb path/to/images --rungs lenet5,max-pooling --seeds 4 --epochs 10"
-    "     or on many machines:  convladder climb path/to/images --cluster auto"
-)(training.climb)
-app.command(epilog="Example:  convladder train path/to/images --rung batch-norm --epochs 20")(training.train)
-app.command(
-    epilog="Example:  convladder tune path/to/images --time 30m     or, where you choose what is searched:  "
-    "convladder tune --print-space > mine.toml     then  convladder tune path/to/images --space mine.toml"
-)(training.tune)
-app.command(epilog="Example:  convladder evaluate runs/2026-01-31-120000-cats --data path/to/other/images")(
-    results.evaluate
+def _add(command: Callable[..., None], example: str) -> None:
+    """Add a command. Each paragraph of its help is one line, to be broken where a terminal ends."""
+    paragraphs = inspect.cleandoc(command.__doc__ or "").split("\n\n")
+    app.command(help="\n\n".join(" ".join(each.split()) for each in paragraphs), epilog=example)(command)
+
+
+_add(data.check, "Example:  convladder check path/to/images --html check.html")
+_add(
+    training.climb,
+    "Example:  convladder climb path/to/images --rungs lenet5,max-pooling --seeds 4 --epochs 10"
+    "     or on many machines:  convladder climb path/to/images --cluster auto",
 )
-app.command(epilog="Example:  convladder reproduce runs/2026-01-31-120000-cats")(training.reproduce)
-app.command(epilog="Example:  convladder ladder classic     or     convladder ladder classic --toml > mine.toml")(
-    ladders.ladder
+_add(training.train, "Example:  convladder train path/to/images --rung batch-norm --epochs 20")
+_add(
+    training.tune,
+    "Example:  convladder tune path/to/images --time 30m     or, where you choose what is searched:  "
+    "convladder tune --print-space > mine.toml     then  convladder tune path/to/images --space mine.toml",
 )
-app.command(epilog="Example:  convladder report climbs/2026-01-31-120000-cats")(results.report)
-app.command(epilog="Example:  convladder explain runs/2026-01-31-120000-cats --accuracy 0.95")(results.explain)
-app.command(
-    epilog="Example:  convladder compare climbs/NAME/trials/lenet5 climbs/NAME/trials/batch-norm"
-    "     or two runs:  convladder compare runs/FIRST runs/SECOND"
-)(results.compare)
-app.command(epilog="Example:  convladder bundle runs/2026-01-31-120000-cats -o cats.convladder")(shipping.bundle)
-app.command(
-    epilog="Example:  convladder export runs/2026-01-31-120000-cats --format litert --int8     or, of a bundle:  "
-    "convladder export cats.convladder --format onnx --data path/to/images"
-)(shipping.export)
-app.command(
-    epilog="Example:  convladder predict cats.convladder new/ --top 3     or     "
-    "find . -name '*.jpg' | convladder predict cats.convladder - --csv > found.csv"
-)(shipping.predict)
-app.command(
-    epilog="Example:  convladder serve cats.convladder --corrections corrected     then open http://127.0.0.1:8000"
-)(shipping.serve)
-app.command(epilog="Example:  convladder cache --clear")(data.cache)
+_add(results.evaluate, "Example:  convladder evaluate runs/2026-01-31-120000-cats --data path/to/other/images")
+_add(training.reproduce, "Example:  convladder reproduce runs/2026-01-31-120000-cats")
+_add(ladders.ladder, "Example:  convladder ladder classic     or     convladder ladder classic --toml > mine.toml")
+_add(results.report, "Example:  convladder report climbs/2026-01-31-120000-cats")
+_add(results.explain, "Example:  convladder explain runs/2026-01-31-120000-cats --accuracy 0.95")
+_add(
+    results.compare,
+    "Example:  convladder compare climbs/NAME/trials/lenet5 climbs/NAME/trials/batch-norm"
+    "     or two runs:  convladder compare runs/FIRST runs/SECOND",
+)
+_add(shipping.bundle, "Example:  convladder bundle runs/2026-01-31-120000-cats -o cats.convladder")
+_add(
+    shipping.export,
+    "Example:  convladder export runs/2026-01-31-120000-cats --format litert --int8     or, of a bundle:  "
+    "convladder export cats.convladder --format onnx --data path/to/images",
+)
+_add(
+    shipping.predict,
+    "Example:  convladder predict cats.convladder new/ --top 3     or     "
+    "find . -name '*.jpg' | convladder predict cats.convladder - --csv > found.csv",
+)
+_add(
+    shipping.serve,
+    "Example:  convladder serve cats.convladder --corrections corrected     then open http://127.0.0.1:8000",
+)
+_add(data.cache, "Example:  convladder cache --clear")
 
 
 @app.callback(invoke_without_command=True)

@@ -178,9 +178,9 @@ def check_file(path: Path) -> None:
 
 
 def check_outside(folder: Path, source: str, option: str = "--out") -> None:
-    """Raise RunError where `folder` lies among the images: what is written there would be read as data.
+    """Raise RunError where `folder`, or a file, lies among the images: it would be read as data.
 
-    `option` is how the folder was given.
+    `option` is how it was given.
     """
     data = Path(source).expanduser()
     if source and data.is_dir() and folder.resolve().is_relative_to(data.resolve()):

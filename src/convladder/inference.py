@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from convladder import files, lineage, runs
 from convladder.config import Model
 from convladder.data.bank import Bank
-from convladder.data.folder import read_file
+from convladder.data.file_bytes import read_file
 from convladder.data.forms import form_of_network
 from convladder.data.images import Pixels, open_picture
 from convladder.data.images import fit as fit_to

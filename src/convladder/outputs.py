@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
@@ -126,8 +126,18 @@ def check_made_here(folder: Path) -> Kind:
     return kind
 
 
-def check_page(path: Path) -> None:
-    """Raise RunError where a page cannot be written, or would replace a file that is no such page."""
+def check_file_outside(path: Path, images: Iterable[str | None], option: str) -> None:
+    """Raise RunError where a file would lie among the images; `option` is how it was given."""
+    for place in images:
+        folders.check_outside(path, place or "", option)
+
+
+def check_page(path: Path, *images: str | None) -> None:
+    """Raise RunError where a page cannot be written, or would replace a file that is no such page.
+
+    images : where they are, as far as that is known; a page may not lie among them either.
+    """
+    check_file_outside(path, images, "--html")
     folders.check_file(path)
     if path.exists() and not _is_page(path):
         raise RunError(

@@ -129,7 +129,11 @@ def check_finished(run: runs.Run, trial: Trial) -> None:
     """Raise RunError where a finished run is not of this trial, naming what differs."""
     changes = _changes(run.about, trial)
     if changes:
-        raise RunError(f"{run.folder} is another run ({'; '.join(changes.values())}): choose another --out")
+        advice = "choose another --out"
+        if changes.keys() <= {*CHANGEABLE}:
+            advice += "; --allow-changed goes on with unfinished runs alone"
+        what = f"{run.folder} is finished, and another run"
+        raise RunError(f"{what} ({'; '.join(changes.values())}): {advice}")
 
 
 def threads_of(folder: Path) -> int | None:

@@ -28,8 +28,9 @@ Probabilities = NDArray[np.float32]
 class Prediction:
     """What a bundle says of an image.
 
-    top : the most probable classes with their probabilities, the first of them predicted. unsure : whether that
-    is below the bundle's threshold. warning : why the image does not fit those that the network was trained on.
+    top : the most probable classes with their probabilities, the first of them predicted.
+    unsure : whether that is below the bundle's threshold, or there is a warning.
+    warning : why the image does not fit those that the network was trained on.
     """
 
     top: tuple[tuple[str, float], ...]
@@ -119,14 +120,15 @@ class Predictor:
     ) -> list[Prediction]:
         """Say what probabilities `(N, classes)` mean, with so many of the most probable classes each.
 
-        `warnings` are those of the images, as they were decoded.
+        `warnings` are those of the images, as they were decoded; an answer with one is unsure.
         """
         threshold = self.contents.selection.threshold
         order = np.argsort(-probabilities, axis=1, kind="stable")[:, :top]
         found = []
         for row, best, warning in zip(probabilities, order, warnings or [None] * len(order), strict=True):
             named = tuple((self.class_names[place], float(row[place])) for place in best)
-            found.append(Prediction(named, threshold is None or not row[best[0]] >= threshold, warning))
+            low = threshold is None or not row[best[0]] >= threshold
+            found.append(Prediction(named, low or bool(warning), warning))
         return found
 
     def _run(self, images: NDArray[Any]) -> Probabilities:

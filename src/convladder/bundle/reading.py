@@ -24,8 +24,8 @@ class Bundle:
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
         with Container(self.path) as container:
-            self.contents = _read_contents(container)
-            self.card = container.read(CARD).decode("utf-8", errors="replace")
+            self.contents = read_contents(container)
+            self.card = read_card(container)
             tensors.check(container, self.contents.tensors)
             container.check(WEIGHTS)
             self.graph = container.read(MODEL)
@@ -44,7 +44,13 @@ class Bundle:
             return tensors.read(container, self.contents.tensors)
 
 
-def _read_contents(container: Container) -> Contents:
+def read_card(container: Container) -> str:
+    """Return the model card. Raises BundleError."""
+    return container.read(CARD).decode("utf-8", errors="replace")
+
+
+def read_contents(container: Container) -> Contents:
+    """Return all of it that is no array, checked. Raises BundleError."""
     content = container.read(CONTENTS)
     try:
         return Contents.model_validate_json(content)

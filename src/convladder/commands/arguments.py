@@ -94,7 +94,10 @@ Fresh = Annotated[
 ]
 AllowChanged = Annotated[
     bool,
-    typer.Option("--allow-changed", help="Go on though versions, threads or epochs changed; it is recorded."),
+    typer.Option(
+        "--allow-changed",
+        help="Go on with an unfinished run though versions, threads or epochs changed (recorded).",
+    ),
 ]
 TensorBoardOption = Annotated[
     bool, typer.Option("--tensorboard", help="Write each epoch's figures for TensorBoard (an extra).")

@@ -39,10 +39,11 @@ def check(
     """
     from convladder import api, outputs
 
+    given = given_settings(settings, None, None, changes)
     if page:
-        outputs.check_page(page)
+        outputs.check_page(page, data, given.get("data.image_root"))
     with interruptible():
-        checked = api.check(data, changes=given_settings(settings, None, None, changes), quiet=quiet)
+        checked = api.check(data, changes=given, quiet=quiet)
     show.check(checked, checked.report(page) if page else None, json_wanted=as_json)
     if checked.findings:
         raise typer.Exit(1)

@@ -47,7 +47,8 @@ def bundle(
 def export(
     bundle: BundleArgument,
     kind: Annotated[
-        str, typer.Option("--format", metavar="onnx|litert|savedmodel|keras", help="For which runtime.")
+        str,
+        typer.Option("--format", metavar="NAME", help="For which runtime: onnx, litert, savedmodel or keras."),
     ],
     data: Annotated[
         str | None,

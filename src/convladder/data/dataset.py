@@ -15,6 +15,7 @@ from convladder.data import depth, remarks, together
 from convladder.data.bank import VERSION, Bank, open_bank
 from convladder.data.checks import Check
 from convladder.data.forms import FORM, infer_form
+from convladder.data.images import ImageForm
 from convladder.data.links import hint, hinting
 from convladder.data.opening import limits_of, open_source
 from convladder.data.sources import NAMED_SET, PACKED, Progress, Source, count_ignored
@@ -218,11 +219,13 @@ def load_bank(
     *,
     allow_rejects: bool = False,
     lenient: bool = False,
+    network: ImageForm | None = None,
     progress: Progress | None = None,
 ) -> tuple[Bank, tuple[str, ...]]:
     """Do what `load` does, short of the split; return the bank and the notes. Raises DataError.
 
-    `lenient` goes on whatever is rejected, also if nothing is left.
+    `lenient` goes on whatever is rejected, also if nothing is left. `network` is the form of the
+    network that is to predict the images, where there is one.
     """
     source = source or open_source(settings)
     ignored = count_ignored(source.listing().ignored) if source.at_hand else {}
@@ -241,7 +244,7 @@ def load_bank(
     )
     if bank.rejections:
         notes.append(remarks.of_rejections(bank, allow_rejects or lenient))
-    notes += [*depth.describe(bank), *remarks.of_scenes(bank), *remarks.of_oddities(bank)]
+    notes += [*depth.describe(bank, network), *remarks.of_scenes(bank), *remarks.of_oddities(bank)]
     if bank.ignored:
         notes.append("ignored " + ", ".join(f"{count} ({rule})" for rule, count in sorted(bank.ignored.items())))
     of_links = hint(bank.ignored, packed=bank.kind.endswith(PACKED))

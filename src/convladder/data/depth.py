@@ -15,9 +15,18 @@ FEW_LEVELS, FLAT = 16, 4  # grey levels; times fewer than the usual deep image h
 MOST_OUTSIDE = 0.5  # of an image's values may be cut before that is told
 
 
-def describe(bank: Bank) -> list[str]:
-    """Say in sentences what became of values of more than 8 bits, and of bands beyond colour."""
-    modes = [mode.decode() for mode in bank.facts["mode"].tolist()]
+def describe(bank: Bank, network: ImageForm | None = None) -> list[str]:
+    """Say in sentences what became of values of more than 8 bits, and of bands beyond colour.
+
+    network : the form of a network that is to predict the images. Where some do not fit that, it is
+    all that is warned of.
+    """
+    misfits = find_misfits(bank, network) if network else []
+    return [*_tell_range(bank), *(misfits or _tell_unlike(bank))]
+
+
+def _tell_range(bank: Bank) -> list[str]:
+    modes = _modes(bank)
     dropped = sum("+" in mode for mode in modes)
     notes = [f"of {plural(dropped, 'TIFF file')} the bands beyond colour are left out"] if dropped else []
     chosen = bank.form.intensity
@@ -25,16 +34,26 @@ def describe(bank: Bank) -> list[str]:
         return notes
     kinds = " and ".join(sorted({deep.say_depth(mode) for mode in modes if deep.is_deep(mode)}))
     low, high = intensity.written(chosen.low), intensity.written(chosen.high)
-    notes.append(f"{kinds} images: values {low} to {high} become black to white; data.range chooses others")
+    return [*notes, f"{kinds} images: values {low} to {high} become black to white; data.range chooses others"]
+
+
+def _tell_unlike(bank: Bank) -> list[str]:
+    """Warn of images that the range of all does not suit."""
+    if bank.form.intensity is None:
+        return []
+    modes = _modes(bank)
     flat = [place for place, mode in enumerate(modes) if not deep.is_deep(mode)]
-    if flat:
-        notes.append(_tell_mixed(bank, flat, len(modes)))
+    notes = [_tell_mixed(bank, flat, len(modes))] if flat else []
     unlike = find_unlike(bank.facts)
     if unlike:
         first, why = next(iter(unlike.items()))
         count = plural(len(unlike), "image")
         notes.append(f"careful: that range does not suit {count}, such as {bank.records[first].path}: {why}")
     return notes
+
+
+def _modes(bank: Bank) -> list[str]:
+    return [mode.decode() for mode in bank.facts["mode"].tolist()]
 
 
 def _tell_mixed(bank: Bank, flat: list[int], total: int) -> str:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from convladder.config import Data
 from convladder.data.entries import Entry, Kind, is_image
+from convladder.data.file_bytes import read_file
 from convladder.data.images import Limits
 from convladder.data.layout import lay_out
 from convladder.data.links import OPTION, Links, identity, is_link, take_once
@@ -91,21 +92,6 @@ def fetch_within(root: Path, limits: Limits, record: Record, *, follow: bool = F
     if not os.path.lexists(real):
         raise UnreadableImage("missing", f"there is no such file below {root}")
     return fetch_file(root, limits, record)
-
-
-def read_file(path: Path, limits: Limits) -> bytes:
-    """Return the bytes of a regular file. Raises UnreadableImage."""
-    try:
-        status = path.stat()
-        if not stat.S_ISREG(status.st_mode):
-            raise UnreadableImage("not-a-file", "it is no regular file")
-        if status.st_size > limits.bytes:
-            raise UnreadableImage("too-large", f"over {limits.bytes:,} bytes (data.max_bytes)")
-        return path.read_bytes()
-    except FileNotFoundError:
-        raise UnreadableImage("missing", "there is no such file") from None
-    except (OSError, ValueError) as error:  # a path with a null byte is a ValueError
-        raise UnreadableImage("unreadable", getattr(error, "strerror", None) or str(error)) from None
 
 
 def walk(

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from convladder.config import Data
 from convladder.data.embedded import Columns, Part, Row, find_columns, import_extra, list_rows, read_rows
-from convladder.data.folder import read_file
+from convladder.data.file_bytes import read_file
 from convladder.data.images import Limits
 from convladder.data.parquet import content_of
 from convladder.data.sources import Listing, Record, Source

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from convladder import outputs
-from convladder.data.checks import Check, Finding
+from convladder.data.checks import Check
 from convladder.data.images import Pixels
 from convladder.data.sources import count_ignored
 from convladder.report.render import write_file
@@ -19,11 +20,20 @@ MOST_ROWS = 500
 MOST_SIZES = 12
 OF_CLASS = 8  # pictures of each class
 MOST_CLASSES = 50
+SMOOTH = 48  # pixels of height from which images are enlarged smoothly: of fewer, each is to be seen
+
+
+@dataclass(frozen=True)
+class Gallery:
+    """Rows of a finding with their images' pixels, and how many pairs an earlier finding shows."""
+
+    rows: list[dict[str, Any]]
+    above: int = 0
 
 
 def write_check(check: Check, path: Path) -> Path:
-    """Write the page of a check; return its path. Raises RunError where another file would be replaced."""
-    outputs.check_page(path)
+    """Write the page of a check; return its path. Raises RunError where it may not be put there."""
+    outputs.check_page(path, check.bank.source)
     return write_file(
         path,
         "check.html",
@@ -32,7 +42,8 @@ def write_check(check: Check, path: Path) -> Path:
         ignored=count_ignored(check.ignored),
         largest=max(1, *(sum(counts.values()) for counts in check.counts.values())),
         examples=_examples(check),
-        galleries={finding.code: _gallery(check, finding) for finding in check.findings},
+        galleries=_galleries(check),
+        how="smooth" if check.bank.form.height >= SMOOTH else "",
         most_rows=MOST_ROWS,
         most_sizes=MOST_SIZES,
     )
@@ -49,16 +60,33 @@ def _examples(check: Check) -> dict[str, list[Pixels]]:
     return chosen
 
 
-def _gallery(check: Check, finding: Finding) -> list[dict[str, Any]]:
-    """Return rows that have pictures, evenly from all of them, each with the pixels of its image, or of both."""
-    rows = [row for row in finding.rows if "position" in row]
-    rows = [
-        rows[place]
-        for place in np.unique(np.linspace(0, len(rows), MOST_PICTURES, endpoint=False, dtype=int))
-        if rows
-    ]
-    places = [[row[key] for key in ("position", "other_position") if key in row] for row in rows]
-    return [row | {"pictures": _pixels(check, place)} for row, place in zip(rows, places, strict=True)]
+def _galleries(check: Check) -> dict[str, Gallery]:
+    """Return a gallery a finding; a pair that several findings have is shown with the first."""
+    galleries, shown = dict[str, Gallery](), set[frozenset[int]]()
+    for finding in check.findings:
+        rows = [row for row in finding.rows if "position" in row]
+        new = [row for row in rows if _pair(row) not in shown]
+        chosen = _evenly(new)
+        shown |= {pair for row in chosen if (pair := _pair(row))}
+        pictured = [row | {"pictures": _pixels(check, _ends(row))} for row in chosen]
+        galleries[finding.code] = Gallery(pictured, len(rows) - len(new))
+    return galleries
+
+
+def _evenly(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return as many rows as are shown, evenly from all of them."""
+    places = np.linspace(0, len(rows), MOST_PICTURES, endpoint=False, dtype=int)
+    return [rows[place] for place in np.unique(places) if rows]
+
+
+def _ends(row: dict[str, Any]) -> list[int]:
+    return [row[key] for key in ("position", "other_position") if key in row]
+
+
+def _pair(row: dict[str, Any]) -> frozenset[int] | None:
+    """Return which two images a row is of; None where it is of one."""
+    ends = frozenset(_ends(row))
+    return ends if len(ends) > 1 else None
 
 
 def _pixels(check: Check, positions: Sequence[int]) -> list[Pixels]:

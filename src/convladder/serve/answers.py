@@ -37,9 +37,10 @@ class Share(Answer):
 
 
 class OfImage(Answer):
-    """What an image is, or why it cannot be read. `unsure`: its probability is below the bundle's threshold.
+    """What an image is, or why it cannot be read.
 
-    `warning`: why it does not fit the images that the network was trained on.
+    `unsure`: its probability is below the bundle's threshold, or there is a `warning`: why it does
+    not fit the images that the network was trained on.
     """
 
     name: str = ""

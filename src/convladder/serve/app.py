@@ -26,7 +26,7 @@ from convladder.core.container_limits import cores
 from convladder.data.images import Limits as ImageLimits
 from convladder.data.images import Pixels, format_of, read_header
 from convladder.errors import UnreadableImage
-from convladder.serve import answers, assets
+from convladder.serve import answers, assets, hints
 from convladder.serve.batching import QUEUED, Batcher, Busy
 from convladder.serve.bodies import BODY, Budget, Limits, Sent, read_images
 from convladder.serve.corrections import Corrections
@@ -168,7 +168,15 @@ async def _answer_invalid(request: Request, error: RequestValidationError) -> JS
 
 
 async def _answer_other(request: Request, error: HTTPException) -> JSONResponse:
-    return JSONResponse({"error": str(error.detail)}, error.status_code, error.headers)
+    elsewhere = error.status_code in (404, 405)
+    why = hints.of_place(error.status_code, request.method) if elsewhere else str(error.detail)
+    return JSONResponse({"error": why}, error.status_code, error.headers)
+
+
+def _unreadable(request: Request, *errors: UnreadableImage) -> Problem:
+    """Return the problem where nothing that was sent can be read as an image."""
+    hint = hints.of_body(request.headers.get("content-type", ""))
+    return Problem(422, "; ".join(map(str, errors)) + hint)
 
 
 async def _answer_problem(request: Request, problem: Problem) -> JSONResponse:
@@ -240,7 +248,7 @@ def _add_predictions(app: FastAPI, service: Service) -> None:
             ]
         service.measures.predicted(len(pixels), len(images) - len(pixels), time.perf_counter() - begun)
         if not pixels:
-            raise Problem(422, "; ".join(filter(None, (each.error for each in found))))
+            raise _unreadable(request, *(each for each in decoded if isinstance(each, UnreadableImage)))
         return answers.Predictions(predictions=found)
 
     @app.post("/v1/heat", openapi_extra=BODY, responses=answers.PROBLEMS)
@@ -249,7 +257,7 @@ def _add_predictions(app: FastAPI, service: Service) -> None:
         async with _at_work(service, request) as images:
             (decoded,) = await service.decode(images[:1])
             if isinstance(decoded, UnreadableImage):
-                raise Problem(422, str(decoded))
+                raise _unreadable(request, decoded)
             pixels = decoded.pixels
             label = int((await service.batcher.predict([pixels]))[0].argmax())
             cells = await service.map_evidence(pixels, label)
@@ -274,7 +282,7 @@ def _add_corrections(app: FastAPI, service: Service) -> None:
                 raise Problem(400, "one image at a time")
             (decoded,) = await service.decode(images)  # what could not be read would stop the next training
             if isinstance(decoded, UnreadableImage):
-                raise Problem(422, str(decoded))
+                raise _unreadable(request, decoded)
             add, loop, content = service.corrections.add, asyncio.get_running_loop(), images[0].content
             path = await loop.run_in_executor(service.decoders, add, content, format_of(content), class_name)
         saved = path.relative_to(service.corrections.folder).as_posix()

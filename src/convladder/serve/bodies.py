@@ -9,7 +9,7 @@ from collections.abc import AsyncGenerator, AsyncIterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from convladder.serve import instances
+from convladder.serve import hints, instances
 from convladder.serve.problems import Problem
 
 if TYPE_CHECKING:
@@ -96,7 +96,8 @@ async def read_images(request: Request, limits: Limits, budget: Budget) -> list[
     try:
         images = await _images(request, body, limits, budget)
         if not any(image.content for image in images):
-            raise Problem(400, "no image was sent: send one as the body, or several as a form's files")
+            way = f"send one as the body ({hints.CURL}), or several as a form's files"
+            raise Problem(400, f"no image was sent: {way}")
     except BaseException:
         budget.give_back(len(body))
         raise

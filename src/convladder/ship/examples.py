@@ -1,7 +1,8 @@
 """The example beside each export: it loads the export and predicts image files, without convladder.
 
 Its rules are the product's own: the folder `decoder` reads files (see `standalone`), `export.json`
-has the form of images, the classes, and the threshold below which an answer is *unsure*.
+has the form of images, the classes, and the threshold below which an answer is *unsure*. One with a
+warning is so too.
 """
 
 from __future__ import annotations
@@ -14,7 +15,8 @@ FORMAT = 1  # of export.json
 
 _HEAD = '''"""Predict image files:  python example.py cat.jpg dog.png     needs  pip install {needs} numpy pillow
 
-It reads files by the rules of training (folder decoder), and says `unsure` below the threshold (export.json).
+It reads files by the rules of training (folder decoder). It says `unsure` below the threshold
+(export.json), and of a picture that does not fit the training images.
 """
 
 import json
@@ -25,6 +27,7 @@ import numpy as np
 {imports}
 
 from decoder.errors import UnreadableImage
+from decoder.file_bytes import read_file
 from decoder.images import ImageForm, Limits, fit, open_picture
 
 here = Path(__file__).parent
@@ -34,12 +37,12 @@ form, limits = ImageForm.read(export["form"]), Limits(**export["limits"])
 _TAIL = '''
 
 def answer(content):
-    """Say of an image file: its class, the probability, whether that is too low to be sure, and a warning."""
+    """Say of an image file: its class, the probability, whether that is unsure, and a warning."""
     picture = open_picture(content, form, limits)
     found = probabilities(fit(picture, form))
     best, threshold = found.argmax(), export["threshold"]
-    unsure = threshold is None or not found[best] >= threshold
-    return export["classes"][best], found[best], unsure, picture.misfit(form)
+    low, warning = threshold is None or not found[best] >= threshold, picture.misfit(form)
+    return export["classes"][best], found[best], low or bool(warning), warning
 
 
 def main(paths):
@@ -48,9 +51,9 @@ def main(paths):
     failed, width = 0, min(60, max(map(len, paths), default=0))
     for path in paths:
         try:
-            name, probability, unsure, warning = answer(Path(path).read_bytes())
+            name, probability, unsure, warning = answer(read_file(Path(path), limits))
             said = f"{name} {probability:.3f}" + "  unsure" * unsure + (f"  warning: {warning}" if warning else "")
-        except (OSError, UnreadableImage) as error:
+        except UnreadableImage as error:
             failed, said = 1, f"not read: {error}"
         print(f"{path:{width}}  {said}")
     return failed

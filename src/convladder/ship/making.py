@@ -6,11 +6,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from convladder import backend, card, files, folders, runs
+from convladder import backend, card, files, folders, outputs, runs
 from convladder.bundle import container, reading, schema, tensors
 from convladder.config import Experiment
 from convladder.data.forms import form_of_network
-from convladder.errors import RunError
+from convladder.errors import BundleError, RunError
 from convladder.evaluation import calibration, predictions
 from convladder.evaluation.proportions import Proportion, proportion
 from convladder.models.families import FAMILIES
@@ -24,14 +24,14 @@ KEPT = f"bundle{reading.SUFFIX}"  # beside the run's other files
 def bundle_of(place: str | Path, on_making: Callable[[], None] = lambda: None) -> Path:
     """Return the file of a bundle: `place` itself, or what is kept in a run's folder, made if need be.
 
-    `on_making` is called before it is made, which takes a while. Raises RunError where a folder is no run, or is
-    damaged.
+    It is made anew where it is of another training, or the run's card was edited since. `on_making`
+    is called before that, which takes a while. Raises RunError where a folder is no run, or is damaged.
     """
     path = Path(place)
     if not path.is_dir():
         return path
     run, kept = runs.Run(path), path / KEPT
-    if not kept.is_file():
+    if not _is_current(run, kept):
         on_making()
         content = make(run)
         try:
@@ -47,14 +47,17 @@ def bundle_of(place: str | Path, on_making: Callable[[], None] = lambda: None) -
 def write(run: runs.Run, out: Path | None = None, accuracy: float = card.WANTED) -> Path:
     """Write a run's bundle to a file, by default one of the run's name in this folder; return its path.
 
-    Raises RunError where the file is there already, or where the run is damaged.
+    An earlier bundle of the same run is replaced. Raises RunError where another file is there already,
+    where it would lie among the run's images, or where the run is damaged.
     """
     name = run.folder.resolve().name
     path = out or Path(f"{name}{reading.SUFFIX}")
     if path.is_dir():
         path /= f"{name}{reading.SUFFIX}"
-    if path.exists():
-        raise RunError(f"{path} is there already: name another with -o, or remove it")
+    data = run.experiment.data
+    outputs.check_file_outside(path, (data.source, data.image_root), "-o")
+    if path.exists() and not _is_of(run, path):
+        raise RunError(f"{path} is there already, and is no bundle of {run.folder}: name another with -o")
     folders.check_writable(path.absolute().parent)
     files.write_bytes(path, make(run, accuracy))
     return path
@@ -75,6 +78,34 @@ def make(run: runs.Run, accuracy: float = card.WANTED) -> bytes:
             container.MODEL: network,
         }
     )
+
+
+def _is_current(run: runs.Run, path: Path) -> bool:
+    """Whether a file is a bundle of a run, and has the words that its card has now."""
+    told = _read(path)
+    return told is not None and _is_trained_as(run, told[0]) and not card.is_reworded(run, told[1])
+
+
+def _is_of(run: runs.Run, path: Path) -> bool:
+    """Whether a file is a bundle of a run, with whatever threshold and card."""
+    told = _read(path)
+    return told is not None and _is_trained_as(run, told[0])
+
+
+def _read(path: Path) -> tuple[schema.Contents, str] | None:
+    """Return what a bundle says of itself, and its card; None where none can be read."""
+    try:
+        with container.Container(path) as opened:
+            return reading.read_contents(opened), reading.read_card(opened)
+    except BundleError:
+        return None
+
+
+def _is_trained_as(run: runs.Run, contents: schema.Contents) -> bool:
+    """Whether a bundle is of this very training: of the same settings, images and time."""
+    images, time = run.about["data"]["fingerprint"], run.about["environment"]["time"]
+    told = contents.experiment, contents.images, contents.trained
+    return told == (_without_paths(run.experiment), images, time)
 
 
 def convert(folder: Path, temperature: float, emit: Emit) -> bytes:

@@ -14,7 +14,8 @@ from typing import BinaryIO
 from convladder.bundle.predictor import Decoded
 from convladder.data import archives
 from convladder.data.entries import LINK, ignore_rule
-from convladder.data.folder import read_file, walk
+from convladder.data.file_bytes import read_file
+from convladder.data.folder import walk
 from convladder.data.images import Limits, read_header
 from convladder.data.links import hint, identity
 from convladder.data.sources import Content

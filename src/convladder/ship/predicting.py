@@ -28,7 +28,7 @@ def open_place(place: Path, threads: int | None = None, console: Console | None 
     if place.is_dir():
         from convladder.ship import making
 
-        said = f"making the bundle of {place}, once"
+        said = f"making the bundle of {place}, which is kept there"
         place = making.bundle_of(
             place, lambda: console.print(said, markup=False, style="dim") if console else None
         )

@@ -55,9 +55,11 @@ def bundle(path: Path, run: Path, *, json_wanted: bool) -> None:
     if form.intensity is not None:
         lines.append(f"of more than 8 bits, values {form.intensity} become black to white")
     if open_questions := card.blanks(opened.card):
+        again = f"convladder bundle {shlex.quote(str(run))} -o {shlex.quote(str(path))}"
+        again += "" if selection.wanted == card.WANTED else f" --accuracy {selection.wanted:g}"
         lines.append(
             f"its model card leaves {plural(open_questions, 'question')} open: answer them in "
-            f"{shlex.quote(str(run / card.NAME))}, and bundle again"
+            f"{shlex.quote(str(run / card.NAME))}, then: {again}"
         )
     lines.append(f"predict with it: convladder predict {shlex.quote(str(path))} IMAGES")
     sys.stdout.write("\n".join(lines) + "\n")

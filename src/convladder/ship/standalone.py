@@ -15,7 +15,7 @@ from pathlib import Path
 from convladder import files
 
 PACKAGE = "decoder"
-ENTRY = "convladder.data.images"
+ENTRIES = "convladder.data.file_bytes", "convladder.data.images"
 
 _OWN = re.compile(r"^( *)from convladder((?:\.\w+)*) import (.+)$", re.MULTILINE)
 _ABOUT = '''"""Reads image files as convladder did for training: `images.decode(content, form, limits)`.
@@ -41,7 +41,7 @@ def modules() -> dict[str, str]:
     """
     found: dict[str, str] = {}
     taken: dict[str, str] = {}
-    waiting = [ENTRY]
+    waiting = [*ENTRIES]
     while waiting:
         module = waiting.pop()
         name = module.rpartition(".")[2]

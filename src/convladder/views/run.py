@@ -46,8 +46,9 @@ class Run(runs.Run):
     def bundle(self, out: str | Path | None = None, accuracy: float = 0.95) -> Path:
         """Write the run's bundle, one file that predicts anywhere; return its path.
 
-        `accuracy` is wanted of what is predicted surely: it sets the bundle's threshold. Raises RunError where
-        `out` is there already; by default the file gets the run's name.
+        `accuracy` is wanted of what is predicted surely: it sets the bundle's threshold. By default
+        the file gets the run's name. An earlier bundle of this run is replaced. Raises RunError where
+        `out` is another file, or lies among the images that the run was trained on.
         """
         from convladder.ship import making
 
@@ -70,7 +71,6 @@ class Run(runs.Run):
         and `evaluation.json`. Raises ConvladderError where the source cannot be read or has an unknown class.
         """
         from convladder import progress
-        from convladder.data import depth
         from convladder.data.dataset import load_bank
         from convladder.data.forms import FORM, as_of_network, form_of_network, range_setting
         from convladder.data.opening import limits_of, open_like, shared_settings
@@ -89,8 +89,10 @@ class Run(runs.Run):
         if "data.range" not in (changes or {}):
             source = as_of_network(source, own_form, limits_of(settings))
         with reporter.counting() as on_progress:
-            bank, notes = load_bank(settings, source, allow_rejects=allow_rejects, progress=on_progress)
-        for note in (*notes, *depth.find_misfits(bank, own_form)):
+            bank, notes = load_bank(
+                settings, source, allow_rejects=allow_rejects, network=own_form, progress=on_progress
+            )
+        for note in notes:
             reporter.say(note, dim=True)
         seen = count_seen(self, bank)
         if seen and seen[0]:
@@ -105,10 +107,10 @@ class Run(runs.Run):
         """Predict image files: a row a file, in the given order.
 
         The columns are `path`, `predicted`, `confidence` (after temperature), `unsure` (below the threshold that
-        `selection` chooses for the wanted accuracy), `error`, the reason where a file is no image, and
-        `warning`, the reason where one does not fit the images that the network was trained on. Where no
-        threshold reaches that accuracy all are unsure, and a warning says so. Each call starts TensorFlow
-        anew, which takes seconds: give all files at once.
+        `selection` chooses for the wanted accuracy, or with a warning), `error`, the reason where a
+        file is no image, and `warning`, the reason where one does not fit the images that the network
+        was trained on. Where no threshold reaches that accuracy all are unsure, and a warning says so.
+        Each call starts TensorFlow anew, which takes seconds: give all files at once.
         """
         from convladder.inference import predict_files
 
@@ -133,7 +135,7 @@ class Run(runs.Run):
                     None if number in errors else names[best] for number, best in enumerate(chances.argmax(axis=1))
                 ],
                 "confidence": confidence,
-                "unsure": ~(confidence >= least),
+                "unsure": ~(confidence >= least) | [number in misfits for number in range(len(files))],
                 "error": [errors.get(number, "") for number in range(len(files))],
                 "warning": [misfits.get(number, "") for number in range(len(files))],
             }
