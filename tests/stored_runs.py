@@ -1,6 +1,7 @@
 """Folders that are stored, so that later versions are known to read and resume those of this one.
 
-`run`, `climb` and `tune` are finished; `stopped-run.unfinished`, `stopped-climb` and `stopped-tune` were interrupted.
+`run`, `climb` and `tune` are finished; `stopped-run.unfinished`, `stopped-climb` and `stopped-tune` were
+interrupted.
 
 python tests/stored_runs.py     makes them anew: only where the format changes, and then beside those there
 """

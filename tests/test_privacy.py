@@ -56,7 +56,6 @@ COMMANDS = {
     "bundle t --out b.convladder": {"b.convladder"},
     "export b.convladder --format onnx --int8 --data images --out onnx": {"onnx"},
     "export t --format litert --out litert": {"litert"},
-    "export t --format savedmodel --out savedmodel": {"savedmodel"},
     "export t --format keras --out keras": {"keras"},
     "predict b.convladder images": set(),
     "cache --clear": set(),
