@@ -18,8 +18,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from convladder import backend
-from convladder.wording import plural
+from convladder.core import backend
+from convladder.core.formatting import plural
 from speed import harness, imageset, results
 from speed.harness import Side
 from speed.rows import lenet5

@@ -17,7 +17,7 @@ import sys
 import time
 from typing import Any
 
-from convladder import backend, processes
+from convladder.core import backend, worker_pool
 
 SPEED = {"data.limit": 600, "data.image_size": (32, 32), "data.channels": 3, "train.epochs": 3}
 ACCURACY = {"data.limit": 600, "train.epochs": 15}
@@ -27,9 +27,9 @@ SPEED_RUNGS, SEEDS = ("lenet5", "batch-norm"), 5
 def measure(rung: str, changes: dict[str, Any]) -> dict[str, float]:
     """Train in this process; return the seconds of its first epoch, its speed after that, and its accuracy."""
     os.environ.update(backend.environment())  # as a worker has it
-    from convladder.config import Experiment
+    from convladder.core.experiment import Experiment
+    from convladder.core.ladder import load_ladder
     from convladder.data.dataset import load
-    from convladder.ladder import load_ladder
     from convladder.training import fit
 
     experiment = load_ladder("classic").experiment(rung, {"data.source": "digits"}).replace(changes)
@@ -45,7 +45,7 @@ def measure(rung: str, changes: dict[str, Any]) -> dict[str, float]:
 
 def in_process(name: str, rung: str, changes: dict[str, Any]) -> dict[str, float]:
     environment = os.environ | {backend.VARIABLE: name}
-    environment |= dict.fromkeys(processes.THREAD_VARIABLES, "1")
+    environment |= dict.fromkeys(worker_pool.THREAD_VARIABLES, "1")
     command = [sys.executable, __file__, "--one", rung, json.dumps(changes)]
     done = subprocess.run(command, env=environment, check=True, stdout=subprocess.PIPE, text=True)
     told: dict[str, float] = json.loads(done.stdout)

@@ -26,13 +26,14 @@ import numpy as np
 
 import convladder as cl
 import loopback
-from convladder import climbing, folders
-from convladder.cluster import _NodeLane
-from convladder.data.sending import Waybill
-from convladder.engines import Engine, engine_at
-from convladder.ladder import load_ladder
-from convladder.processes import Task
-from convladder.trial import run_trial
+from convladder.core.ladder import load_ladder
+from convladder.core.worker_pool import Task
+from convladder.experiments import climbing
+from convladder.experiments.engines import Engine, engine_at
+from convladder.experiments.ray.bank_transfer import Waybill
+from convladder.experiments.ray.driver import _NodeLane
+from convladder.experiments.trial import run_trial
+from convladder.results import folders
 from speed import results
 
 RUNGS = ("lenet5", "max-pooling")

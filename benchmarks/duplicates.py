@@ -23,8 +23,9 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageEnhance, ImageOps
 from sklearn.datasets import load_digits, load_sample_image, load_sample_images
 
-from convladder.data import duplicates, thumbnails
-from convladder.data.groups import group
+from convladder.data.copies import duplicates
+from convladder.data.copies.groups import group
+from convladder.data.decoding import thumbnails
 
 Change = Callable[[Image.Image], Image.Image]
 Labelled = tuple[list[Image.Image], list[int]]

@@ -18,13 +18,13 @@ from numpy.typing import NDArray
 from scipy.ndimage import uniform_filter
 
 import convladder as cl
-from convladder import runs
-from convladder.bundle.occlusion import CELLS, occlusion_map
-from convladder.bundle.predictor import Predictor
-from convladder.bundle.reading import Bundle
-from convladder.inference import load_network
+from convladder.experiments.inference import load_network
 from convladder.models import gradcam
 from convladder.models.gradcam import LEAST_CELLS
+from convladder.results import saved_run
+from convladder.results.bundle.bundle import Bundle
+from convladder.results.bundle.occlusion import CELLS, occlusion_map
+from convladder.results.bundle.predictor import Predictor
 
 RUNGS = "lenet5 max-pooling same-padding more-conv-layers smaller-kernels batch-norm dropout-conv".split()
 SIDE, MARK = 32, 8
@@ -116,7 +116,7 @@ def main(*rungs: str) -> None:
         np.savez(Path(folder, "planted.npz"), **arrays)
         for rung in rungs or RUNGS:
             run = cl.train(f"{folder}/planted.npz", rung, out=f"{folder}/{rung}", quiet=True)
-            network = load_network(runs.Run(run.folder))
+            network = load_network(saved_run.Run(run.folder))
             print(f"{rung}, test accuracy {run.metrics['test']['accuracy']:.3f}")
             for cells, name in LAYERS.items():
                 heat = gradcam.heat_maps(network, pixels, classes, least_cells=cells)

@@ -33,8 +33,8 @@ from numpy.typing import NDArray
 from sklearn.linear_model import SGDClassifier
 from sklearn.tree import DecisionTreeClassifier, ExtraTreeClassifier
 
-from convladder.evaluation import crossvalidation, statistics
-from convladder.evaluation.crossvalidation import Folds
+from convladder.evaluation import cross_validation, statistics
+from convladder.evaluation.cross_validation import Folds
 from convladder.evaluation.statistics import LEVEL, Correct, Difference, Estimate
 
 STRENGTHS = np.linspace(0.2, 0.6, 6)  # of a rung's features
@@ -156,8 +156,10 @@ WAYS = {
     "plain": over_folds(lambda count: 1 / count),
     "published": over_folds(lambda count: 1 / count + 1 / (count - 1)),
     "ours": Way(
-        lambda tables, questions, folds: crossvalidation.compare(tables, questions, seeds_of(tables), folds=folds),
-        lambda table, folds: bounds(crossvalidation.estimate(table, folds)),
+        lambda tables, questions, folds: cross_validation.compare(
+            tables, questions, seeds_of(tables), folds=folds
+        ),
+        lambda table, folds: bounds(cross_validation.estimate(table, folds)),
     ),
     "no folds": Way(
         lambda tables, questions, folds: statistics.compare(tables, questions, seeds_of(tables)),

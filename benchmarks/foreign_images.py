@@ -19,8 +19,8 @@ from sklearn.datasets import load_sample_images
 from sklearn.metrics import roc_auc_score
 
 import convladder as cl
-from convladder.data.images import bring_to_form
-from convladder.evaluation.proportions import proportion
+from convladder.data.decoding.images import bring_to_form
+from convladder.evaluation.intervals import proportion
 
 LEFT_OUT = 2  # classes
 MOST = 1000  # foreign images of a kind

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from convladder.data.images import Header, Pixels
-from convladder.data.sources import Listing, Record, Source
+from convladder.data.decoding.images import Header, Pixels
+from convladder.data.source import Listing, Record, Source
 
 CLASSES = 10
 

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import convladder as cl
-from convladder.evaluation.proportions import proportion
+from convladder.evaluation.intervals import proportion
 from convladder.training.precision import is_imitated
 from modern import NOTEBOOK, NOTEBOOK_EPOCHS
 from speed import curves, imageset, results

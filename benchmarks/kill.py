@@ -38,9 +38,9 @@ from typing import Any
 import numpy as np
 import psutil
 
-from convladder import files, folders, processes, runs
-from convladder.config import Experiment
-from convladder.core import container_limits
+from convladder.core import container_limits, files, worker_pool
+from convladder.core.experiment import Experiment
+from convladder.results import folders, saved_run
 from convladder.training import checkpoint
 from speed import results
 
@@ -95,12 +95,12 @@ def train(run: Path, fatal: float) -> None:
 
     Prints how many such operations there were.
     """
-    from convladder import trial
     from convladder.data.dataset import load
-    from convladder.training import keeper, steps
+    from convladder.experiments import trial
+    from convladder.training import checkpointer, steps
 
-    steps.MOST_STEPS, keeper.PRICE = STEPS_PER_CALL, float("inf")  # a checkpoint after every call
-    keeper.CheckpointKeeper._waited = lambda self: float("inf")  # type: ignore[method-assign]
+    steps.MOST_STEPS, checkpointer.PRICE = STEPS_PER_CALL, float("inf")  # a checkpoint after every call
+    checkpointer.CheckpointKeeper._waited = lambda self: float("inf")  # type: ignore[method-assign]
     trial.outputs.remove_unfinished = lambda *_: None  # type: ignore[attr-defined]
     experiment = Experiment().replace(CHANGES)
     dataset = load(experiment.data)
@@ -153,7 +153,7 @@ def kill(folder: Path, references: Mapping[str, Reference], number: int, seed: i
                 _kill_command(run, reference, draw, outcome)
     status = begin(run).wait()
     outcome.differences = [f"the last start ended with status {status}"] if status else compare(run, reference.run)
-    resumed = [] if status else runs.Run(run).about.get("resumed", [])
+    resumed = [] if status else saved_run.Run(run).about.get("resumed", [])
     outcome.went_on = any(each["epoch"] or each["step"] for each in resumed)
     shutil.rmtree(run, ignore_errors=True)
     shutil.rmtree(folders.unfinished(run), ignore_errors=True)
@@ -203,7 +203,7 @@ def start_command(run: Path) -> subprocess.Popen[str]:
 
 def _start(*arguments: str) -> subprocess.Popen[str]:
     quiet = {"TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "-1"}
-    one_thread = dict.fromkeys(processes.THREAD_VARIABLES, "1")
+    one_thread = dict.fromkeys(worker_pool.THREAD_VARIABLES, "1")
     return subprocess.Popen(
         [sys.executable, *arguments],
         env=os.environ | quiet | one_thread,
@@ -219,11 +219,15 @@ def compare(run: Path, reference: Path) -> list[str]:
     if (one is None) != (two is None):
         return ["one of them has no checkpoint"]
     found = _unequal(one.tensors, two.tensors) if one and two else []
-    with np.load(run / runs.WEIGHTS) as weights, np.load(reference / runs.WEIGHTS) as others:
+    with np.load(run / saved_run.WEIGHTS) as weights, np.load(reference / saved_run.WEIGHTS) as others:
         found += _unequal(weights, others)
     if one and two and _without_times(one) != _without_times(two):
         found.append("the history")
-    if not runs.Run(run).history.drop(columns=TIME).equals(runs.Run(reference).history.drop(columns=TIME)):
+    if (
+        not saved_run.Run(run)
+        .history.drop(columns=TIME)
+        .equals(saved_run.Run(reference).history.drop(columns=TIME))
+    ):
         found.append("history.csv")
     if (run / "predictions.csv").read_bytes() != (reference / "predictions.csv").read_bytes():
         found.append("predictions.csv")

@@ -26,7 +26,8 @@ from typing import Any
 import pandas as pd
 import psutil
 
-from convladder import files, folders
+from convladder.core import files
+from convladder.results import folders
 from speed import imageset, results
 
 TIMES = ["train_milliseconds_per_image", "seconds"]

@@ -19,12 +19,12 @@ from typing import Any
 
 import numpy as np
 
-from convladder.config import Data, Experiment
 from convladder.core.container_limits import cores
+from convladder.core.experiment import Data, Experiment
+from convladder.core.worker import Emit
+from convladder.core.worker_pool import call
 from convladder.data.dataset import Dataset, load
-from convladder.data.memory import MemoryBank
-from convladder.processes import call
-from convladder.worker import Emit
+from convladder.data.in_memory import MemoryBank
 from generated import open_generated
 
 IMAGES, SIDE = 50_000, 64

@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from convladder.bundle import container, schema, tensors
-from convladder.bundle.reading import Bundle
-from convladder.config import Experiment
-from convladder.data.images import ImageForm, Pixels
-from convladder.ship import conversion
+from convladder.core.experiment import Experiment
+from convladder.data.decoding.images import ImageForm, Pixels
+from convladder.deploy import onnx_graph
+from convladder.results.bundle import container, schema, tensors
+from convladder.results.bundle.bundle import Bundle
 
 CLASSES = ("bird", "cat", "dog")
 TEMPERATURE = 1.5
@@ -65,7 +65,7 @@ def make_bundle(
         container.CONTENTS: contents.model_dump_json().encode(),
         container.CARD: b"# A card\n",
         container.WEIGHTS: tensors.pack(arrays),
-        container.MODEL: conversion.graph_of(network, form, TEMPERATURE),
+        container.MODEL: onnx_graph.graph_of(network, form, TEMPERATURE),
     }
     path.write_bytes(container.pack(parts))
     return Bundle(path)

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 import convladder as cl
-from convladder.lineup import Claim, Standing
+from convladder.results.groups import Claim, Standing
 from speed import curves, imageset, results
 from speed.curves import Curve
 

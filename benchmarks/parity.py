@@ -21,15 +21,15 @@ from pathlib import Path
 from typing import Any
 
 import convladder as cl
-from convladder import backend
-from convladder.bundle.reading import Bundle
-from convladder.config import Data
+from convladder.core import backend
+from convladder.core.experiment import Data
+from convladder.core.ladder import load_ladder
 from convladder.data.dataset import load
-from convladder.ladder import load_ladder
-from convladder.models.families import FAMILIES
-from convladder.ship import exporting, formats, parity
-from convladder.ship.exporting import Sample
-from convladder.ship.formats import FORMATS
+from convladder.deploy import exporter, formats, parity
+from convladder.deploy.exporter import Sample
+from convladder.deploy.formats import FORMATS
+from convladder.models.catalog import FAMILIES
+from convladder.results.bundle.bundle import Bundle
 from made_bundles import make_bundle
 from speed import imageset, results
 
@@ -60,7 +60,7 @@ def measure_rung(ladder: str, rung: str, folder: Path, images: int, training: in
         out = Path(temporary) / "run"
         run = cl.train(folder, rung, ladder=ladder, epochs=2, changes=settings, out=out, quiet=True)
         bundle = Bundle(run.bundle(Path(temporary) / "run.convladder"))
-        sample = exporting.draw(bundle, load(run.experiment.data))
+        sample = exporter.draw(bundle, load(run.experiment.data))
         whole = [(kind, int8) for kind, each in FORMATS.items() for int8 in (False, True)[: 1 + each.int8]]
         return _measure(bundle, _first(sample, images), whole)
 
@@ -75,7 +75,7 @@ def measure_family(name: str, folder: Path, images: int) -> list[dict[str, Any]]
         made = make_bundle(
             Path(temporary) / "x.convladder", model, dataset.bank.form, pixels[:128], dataset.class_names
         )
-        sample = exporting.draw(made, dataset)
+        sample = exporter.draw(made, dataset)
         return _measure(made, _first(sample, images), [(kind, False) for kind in FORMATS])
 
 

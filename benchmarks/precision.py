@@ -18,7 +18,7 @@ from typing import Any
 
 import convladder as cl
 from convladder.core import container_limits
-from convladder.results import Results
+from convladder.results.saved_climb import Results
 from speed import imageset, results
 
 BFLOAT16 = "-bfloat16"

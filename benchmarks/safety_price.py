@@ -18,11 +18,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from convladder.config import Experiment
+from convladder.core.experiment import Experiment
+from convladder.core.ladder import load_ladder
+from convladder.core.worker import Emit
+from convladder.core.worker_pool import call
 from convladder.data.dataset import Dataset, load
-from convladder.ladder import load_ladder
-from convladder.processes import call
-from convladder.worker import Emit
 from speed import imageset, results
 
 WAYS: dict[str, dict[str, Any]] = {
@@ -38,7 +38,7 @@ def train(experiment: Experiment, dataset: Dataset, kept: bool, emit: Emit) -> t
     A task; the checkpoints are those of the whole training.
     """
     from convladder.training import checkpoint, fit
-    from convladder.training.keeper import CheckpointKeeper, Keeper
+    from convladder.training.checkpointer import CheckpointKeeper, Keeper
 
     written = _counted(checkpoint)
     keeping = _timed(CheckpointKeeper)

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from convladder.wording import plural
+from convladder.core.formatting import plural
 from speed import results
 
 NETWORKS = {"best": "**the best of an hour**", "notebook": "the notebook's last network"}

@@ -25,14 +25,14 @@ from numpy.typing import NDArray
 
 import convladder as cl
 import transfer_plot
-from convladder import backbones
-from convladder.climbing import make_plan
 from convladder.core import container_limits
+from convladder.core.worker import Emit
+from convladder.core.worker_pool import Failed, Finished, Pool, Task
 from convladder.data import dataset as datasets
 from convladder.evaluation import statistics
-from convladder.processes import Failed, Finished, Pool, Task
-from convladder.trial import Trial
-from convladder.worker import Emit
+from convladder.experiments.climbing import make_plan
+from convladder.experiments.pretrained import backbones
+from convladder.experiments.trial import Trial
 from speed import imageset, results
 
 NAMES = "airplane automobile bird cat deer dog frog horse ship truck".split()  # of CIFAR-10, in its order

@@ -69,7 +69,7 @@ def main(place: str) -> None:
     found = ask_all(place)
     if place == "here":
         from asking import ask_in_worker  # by this name the worker finds it
-        from convladder.processes import call
+        from convladder.core.worker_pool import call
 
         found += call(ask_in_worker)
     print(*found, sep="\n")

@@ -82,6 +82,6 @@ def write_image(path: Path, *, seed: int, level: int = 0, size: int = 16) -> Non
 def few_digits(own_cache: Path) -> Dataset:
     """300 of scikit-learn's handwritten digits, split."""
     assert own_cache.exists()
-    from convladder.config import Data
+    from convladder.core.experiment import Data
 
     return load(Data(source="digits", limit=300))

@@ -9,14 +9,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from convladder import files, folders
-from convladder.config import Experiment
+from convladder.core import files
+from convladder.core.experiment import Experiment
+from convladder.core.ladder import Ladder
 from convladder.evaluation import corruptions, metrics, predictions
 from convladder.evaluation.corruptions import Recipe
 from convladder.evaluation.robustness import Corrupted
-from convladder.folders import TrialKey
-from convladder.ladder import Ladder
-from convladder.runs import Features, Run, Samples, write_arrays
+from convladder.results import folders
+from convladder.results.folders import TrialKey
+from convladder.results.saved_run import Features, Run, Samples, write_arrays
 
 CLASSES = ("cat", "dog")
 RECIPE = corruptions.recipe(16, 16)

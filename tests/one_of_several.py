@@ -14,13 +14,13 @@ from typing import Any
 
 import numpy as np
 
-from convladder.config import Data, Experiment
+from convladder.core.devices import ALONE, Parallel
+from convladder.core.experiment import Data, Experiment
+from convladder.core.worker import Stopped
 from convladder.data.dataset import load
 from convladder.models import gradcam
-from convladder.parallel import ALONE, Parallel
-from convladder.training import fit, group
-from convladder.training.keeper import CheckpointKeeper, Keeper
-from convladder.worker import Stopped
+from convladder.training import fit, multihost
+from convladder.training.checkpointer import CheckpointKeeper, Keeper
 
 HOURS, NEVER = 1e6, 10**6
 SMALL: dict[str, Any] = {
@@ -53,7 +53,7 @@ def keeper_of(folder: Path, parallel: Parallel, calls: int) -> Keeper:
     asked = iter([False] * (calls - 1) + [True])
     own = Keeper() if parallel.process_id else CheckpointKeeper(folder, every=HOURS)
     is_last = parallel.process_id == parallel.processes - 1
-    return group.SharedKeeper(own, lambda: is_last and next(asked, False))
+    return multihost.SharedKeeper(own, lambda: is_last and next(asked, False))
 
 
 def train_on_devices(folder: Path, parallel: Parallel) -> None:
@@ -75,5 +75,5 @@ if __name__ == "__main__":
     place, count, number, coordinator = sys.argv[1:]
     several = int(count) > 1
     here = Parallel(1 if several else 2, int(count), int(number), coordinator if several else None)
-    with group.joined(here, {"images": "digits"}, {}):
+    with multihost.joined(here, {"images": "digits"}, {}):
         (train_in_several if several else train_on_devices)(Path(place), here)

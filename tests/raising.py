@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from typing import Any
 
-from convladder.errors import ConvladderError, DataError
+from convladder.core.errors import ConvladderError, DataError
 
 
 class KeptApart(DataError):

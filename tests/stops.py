@@ -10,12 +10,12 @@ from pathlib import Path
 
 import numpy as np
 
-from convladder import backbones
-from convladder.config import Experiment
+from convladder.core.experiment import Experiment
+from convladder.core.worker import Stopped
 from convladder.data.dataset import Dataset
+from convladder.experiments.pretrained import backbones
 from convladder.training import checkpoint, fit
-from convladder.training.keeper import CheckpointKeeper
-from convladder.worker import Stopped
+from convladder.training.checkpointer import CheckpointKeeper
 
 HOURS = 1e6
 

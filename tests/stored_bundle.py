@@ -13,7 +13,7 @@ import numpy as np
 from PIL import Image
 
 import convladder as cl
-from convladder.data.images import Pixels
+from convladder.data.decoding.images import Pixels
 
 STORED = Path(__file__).parent / "fixtures" / "format-1.convladder"
 EXPECTED = STORED.with_suffix(".json")  # the probabilities of `pictures`

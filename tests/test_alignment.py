@@ -5,7 +5,7 @@ import pytest
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter, zoom
 
-from convladder.data.alignment import compare
+from convladder.data.copies.alignment import compare
 
 STILL = (1.0, 1.0, 0.0, 0.0)
 

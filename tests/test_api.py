@@ -136,9 +136,9 @@ def test_what_belongs_to_an_argument_is_no_change(digits: cl.Dataset) -> None:
 def test_a_notebook_gets_a_bar_that_is_renewed_in_place(monkeypatch: pytest.MonkeyPatch) -> None:
     from rich.console import Console
 
-    from convladder import progress
-    from convladder.folders import TrialKey
-    from convladder.processes import Finished, Started
+    from convladder.core.worker_pool import Finished, Started
+    from convladder.report import progress
+    from convladder.results.folders import TrialKey
 
     shown: list[str] = []
 
@@ -223,8 +223,8 @@ def test_runs_are_compared_and_reported(climb: cl.Climb, folder: Path) -> None:
 def test_corrupted_images_keep_their_labels(run: cl.Run, digits: cl.Dataset) -> None:
     """One corruption, predicted by hand."""
     from convladder.evaluation import corruptions
-    from convladder.inference import load_network
-    from convladder.worsened import CHUNK
+    from convladder.experiments.corrupted_images import CHUNK
+    from convladder.experiments.inference import load_network
 
     kept = run.corrupted
     pixels, labels = digits.images("test")[kept.rows], digits.labels("test")[kept.rows]

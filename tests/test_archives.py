@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 
 from conftest import MakeFolder
-from convladder.config import Data
-from convladder.data import archives
-from convladder.data.bank import Bank
+from convladder.core.errors import DataError
+from convladder.core.experiment import Data
+from convladder.data.bank.bank import Bank
 from convladder.data.dataset import check, load
-from convladder.errors import DataError
+from convladder.data.sources.folders import archives
 
 KINDS = ["zip", "tar", "tar.gz", "tar.bz2", "tar.xz"]
 
@@ -258,10 +258,10 @@ def test_a_damaged_tar_loses_nothing_without_a_word(
 def test_many_files_in_an_archive_are_read_by_processes(
     make_folder: MakeFolder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from convladder.data import building
+    from convladder.data.bank import builder
 
-    monkeypatch.setattr(building, "PARALLEL_FROM", 0)
-    monkeypatch.setattr(building, "CHUNK", 5)
+    monkeypatch.setattr(builder, "PARALLEL_FROM", 0)
+    monkeypatch.setattr(builder, "CHUNK", 5)
     root = make_folder({"cat": 12, "dog": 12})
     expected = load(str(root)).bank.fingerprint
     for kind in ("zip", "tar", "tar.gz"):

@@ -9,9 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from convladder import backend, provenance, resuming, runs, trial
-from convladder.errors import ExperimentError
-from convladder.parallel import ALONE
+from convladder.core import backend
+from convladder.core.devices import ALONE
+from convladder.core.errors import ExperimentError
+from convladder.experiments import resume, trial
+from convladder.results import provenance, saved_run
 
 FEW = ["--limit", "200", "--epochs", "1", "--quiet"]
 
@@ -30,7 +32,7 @@ def test_a_run_trains_and_reports_on_jax(tmp_path: Path) -> None:
     pytest.importorskip("jax")
     done = convladder("train", "digits", "--rung", "lenet5", *FEW, "--out", "run", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
-    run = runs.Run(tmp_path / "run")
+    run = saved_run.Run(tmp_path / "run")
     assert run.about["environment"]["backend"] == "jax"
     assert "jaxlib" in run.about["environment"]["versions"]
     assert not {"tensorflow", "tensorflow-cpu"} & set(run.about["environment"]["versions"])
@@ -81,8 +83,8 @@ def test_a_run_of_the_other_backend_is_not_gone_on_with(monkeypatch: pytest.Monk
     pytest.importorskip("jax")
     monkeypatch.delenv("KERAS_BACKEND", raising=False)
     before = provenance.environment("pytest")
-    assert resuming.changed_backend(before) == []
+    assert resume.changed_backend(before) == []
     del before["backend"]  # as before there was a choice
-    assert resuming.changed_backend(before) == []
+    assert resume.changed_backend(before) == []
     monkeypatch.setenv("KERAS_BACKEND", "jax")
-    assert resuming.changed_backend(before) == ["the backend was tensorflow and is now jax"]
+    assert resume.changed_backend(before) == ["the backend was tensorflow and is now jax"]

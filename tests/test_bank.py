@@ -12,13 +12,13 @@ import pytest
 from PIL import Image
 
 from conftest import MakeFolder, write_image
-from convladder.config import Data
-from convladder.data import bank as banks
-from convladder.data import building
+from convladder.core.errors import DataError
+from convladder.core.experiment import Data
+from convladder.data.bank import bank as banks
+from convladder.data.bank import builder
 from convladder.data.dataset import load
-from convladder.data.images import ImageForm, decode
-from convladder.data.opening import open_source
-from convladder.errors import DataError
+from convladder.data.decoding.images import ImageForm, decode
+from convladder.data.sources.registry import open_source
 from faults import TURNS, picture
 
 
@@ -76,8 +76,8 @@ def test_processes_build_the_same_bank_as_one(make_folder: MakeFolder, monkeypat
     alone = banks.open_bank(source, form)
     pixels, rejections = np.array(alone.images[alone.rows]), alone.rejections
     banks.clear_banks()
-    monkeypatch.setattr(building, "PARALLEL_FROM", 0)
-    monkeypatch.setattr(building, "CHUNK", 7)
+    monkeypatch.setattr(builder, "PARALLEL_FROM", 0)
+    monkeypatch.setattr(builder, "CHUNK", 7)
     seen = []
     together = banks.open_bank(source, form, progress=lambda what, done, total: seen.append((what, done, total)))
     assert np.array_equal(together.images[together.rows], pixels)

@@ -17,12 +17,12 @@ import numpy as np
 import pytest
 
 from conftest import MakeFolder
+from convladder.core.errors import DataError
 from convladder.core.places import cache_folder
-from convladder.data import bank as banks
-from convladder.data import building, decoding
-from convladder.data.images import LIMITS, ImageForm, Pixels
-from convladder.data.sources import Listing, Record, Source
-from convladder.errors import DataError
+from convladder.data.bank import bank as banks
+from convladder.data.bank import builder, decode_worker
+from convladder.data.decoding.images import LIMITS, ImageForm, Pixels
+from convladder.data.source import Listing, Record, Source
 
 FORM = ImageForm(16, 16, 3)
 
@@ -40,8 +40,8 @@ def make_source(fetch: Callable[[Record], Pixels], images: int = 40, **more: obj
 
 @pytest.fixture(autouse=True)
 def in_small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(building, "CHUNK", 8)
-    monkeypatch.setattr(building, "PARALLEL_FROM", 0)
+    monkeypatch.setattr(builder, "CHUNK", 8)
+    monkeypatch.setattr(builder, "PARALLEL_FROM", 0)
 
 
 def hang_at(path: str, record: Record) -> Pixels:
@@ -58,7 +58,7 @@ def crash_at(path: str, record: Record) -> Pixels:
 
 def eat_at(path: str, record: Record) -> Pixels:
     if record.path == path:
-        np.ones(8 * decoding.MEMORY, dtype=np.uint8)
+        np.ones(8 * decode_worker.MEMORY, dtype=np.uint8)
     return pixels_of(record)
 
 
@@ -81,7 +81,7 @@ def test_a_decoder_that_fails_badly_costs_one_file(fault: Callable[..., Pixels],
 
 def test_a_decoder_that_hangs_is_ended(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     # workers import their own module: the shorter patience has to reach them
-    (tmp_path / "sitecustomize.py").write_text("import convladder.data.decoding as d; d.SECONDS = 0.5\n")
+    (tmp_path / "sitecustomize.py").write_text("import convladder.data.bank.decode_worker as d; d.SECONDS = 0.5\n")
     monkeypatch.syspath_prepend(tmp_path)
     bank = banks.open_bank(make_source(partial(hang_at, "a/20")), FORM)
     assert [(each.path, each.reason) for each in bank.rejections] == [("a/20", "timeout")]
@@ -89,7 +89,7 @@ def test_a_decoder_that_hangs_is_ended(monkeypatch: pytest.MonkeyPatch, tmp_path
 
 
 def test_an_interrupted_build_goes_on_where_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(building, "PARALLEL_FROM", 10**9)
+    monkeypatch.setattr(builder, "PARALLEL_FROM", 10**9)
     fetched: list[str] = []
 
     def fetch(record: Record, *, until: int) -> Pixels:
@@ -110,7 +110,7 @@ def test_an_interrupted_build_goes_on_where_it_was(monkeypatch: pytest.MonkeyPat
 
 
 def test_a_chunk_whose_pixels_were_damaged_is_done_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(building, "PARALLEL_FROM", 10**9)
+    monkeypatch.setattr(builder, "PARALLEL_FROM", 10**9)
 
     def stop_late(record: Record) -> Pixels:
         if record.path.endswith("/30"):
@@ -121,7 +121,7 @@ def test_a_chunk_whose_pixels_were_damaged_is_done_again(monkeypatch: pytest.Mon
     with pytest.raises(KeyboardInterrupt):
         banks.open_bank(source, FORM)
     folder = max((cache_folder() / "banks").glob(".*.building"), key=lambda path: path.stat().st_mtime)
-    images = np.load(folder / decoding.PIXELS, mmap_mode="r+")
+    images = np.load(folder / decode_worker.PIXELS, mmap_mode="r+")
     images[3] += 1
     images.flush()
     bank = banks.open_bank(Source("made", "test", source.fingerprint, source.listing, pixels_of), FORM)
@@ -142,11 +142,11 @@ def test_what_only_this_process_can_fetch_is_decoded_by_the_others_too() -> None
 def test_two_processes_build_a_bank_once(make_folder: MakeFolder, tmp_path: Path) -> None:
     root = make_folder({"cat": 30, "dog": 30})
     code = (
-        "import sys, time\nfrom convladder.data import decoding\nfrom convladder.data.dataset import load\n"
-        "decode = decoding.open_picture\n"
+        "import sys, time\nfrom convladder.data.bank import decode_worker\nfrom convladder.data.dataset import load\n"
+        "decode = decode_worker.open_picture\n"
         "def slowly(*words, **options):\n"
         "    time.sleep(0.02)\n    print('decoded', flush=True)\n    return decode(*words, **options)\n"
-        "decoding.open_picture = slowly\n"
+        "decode_worker.open_picture = slowly\n"
         "print(load(sys.argv[1]).bank.fingerprint)\n"
     )
     command = [sys.executable, "-c", code, str(root)]
@@ -157,7 +157,7 @@ def test_two_processes_build_a_bank_once(make_folder: MakeFolder, tmp_path: Path
 
 
 def test_a_waiting_process_is_told_how_far_the_other_is(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(building, "PARALLEL_FROM", 10**9)
+    monkeypatch.setattr(builder, "PARALLEL_FROM", 10**9)
     monkeypatch.setattr(banks, "WAIT", 0.02)
     begun, waiting = threading.Event(), threading.Event()
 
@@ -195,25 +195,25 @@ def test_a_full_disk_is_told_before_anything_is_decoded(monkeypatch: pytest.Monk
 
 
 def test_large_contents_are_sent_in_small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(building, "CHUNK", 512)
-    monkeypatch.setattr(building, "SENT_BYTES", 5 * 16 * 16 * 3)
+    monkeypatch.setattr(builder, "CHUNK", 512)
+    monkeypatch.setattr(builder, "SENT_BYTES", 5 * 16 * 16 * 3)
     held = []
-    fetch_all = building.fetch_all
+    fetch_all = builder.fetch_all
     monkeypatch.setattr(
-        building, "fetch_all", lambda fetch, records: held.append(len(records)) or fetch_all(fetch, records)
+        builder, "fetch_all", lambda fetch, records: held.append(len(records)) or fetch_all(fetch, records)
     )
     bank = banks.open_bank(make_source(pixels_of, picklable=False), FORM)
     assert len(bank.records) == 40
-    assert max(held) <= building.SAMPLE
+    assert max(held) <= builder.SAMPLE
 
 
 def test_a_file_of_many_scans_is_no_light_one() -> None:
-    assert not building._is_heavy(b"\xff\xd8" + b"\xff\xda" * 10, LIMITS)
-    assert building._is_heavy(b"\xff\xd8" + b"\xff\xda" * 1000, LIMITS)
+    assert not builder._is_heavy(b"\xff\xd8" + b"\xff\xda" * 10, LIMITS)
+    assert builder._is_heavy(b"\xff\xd8" + b"\xff\xda" * 1000, LIMITS)
 
 
 def test_clearing_the_cache_leaves_a_build_at_work_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(building, "PARALLEL_FROM", 10**9)
+    monkeypatch.setattr(builder, "PARALLEL_FROM", 10**9)
 
     def fetch(record: Record) -> Pixels:
         if record.path.endswith("/20"):
@@ -235,5 +235,5 @@ def test_a_source_that_fails_says_so() -> None:
 def test_few_images_are_cut_into_small_chunks_so_that_all_processes_have_some(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(building, "CHUNK", 512)
-    assert [building.chunk_size(images) for images in (5, 60, 6_400, 1_000_000)] == [8, 8, 100, 512]
+    monkeypatch.setattr(builder, "CHUNK", 512)
+    assert [builder.chunk_size(images) for images in (5, 60, 6_400, 1_000_000)] == [8, 8, 100, 512]

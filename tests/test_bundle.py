@@ -20,9 +20,9 @@ import pytest
 from onnx import TensorProto, helper
 
 import convladder as cl
-from convladder.bundle import container, graph, tensors
-from convladder.errors import BundleError
-from convladder.ship import preprocessing
+from convladder.core.errors import BundleError
+from convladder.deploy import onnx_resize
+from convladder.results.bundle import container, graph_check, tensors
 from stored_bundle import CLASSES, EXPECTED, STORED, pictures
 
 Parts = dict[str, bytes]
@@ -388,12 +388,12 @@ def test_a_graph_that_is_none_is_refused(write: Callable[..., Path]) -> None:
 def test_graphs_within_graphs_without_end_are_refused(parts: Parts) -> None:
     def nest(model: onnx.ModelProto) -> None:
         inner = helper.make_graph([], "inner", [], [])
-        for _ in range(graph.DEEPEST + 2):
+        for _ in range(graph_check.DEEPEST + 2):
             inner = helper.make_graph([helper.make_node("If", ["x"], [], then_branch=inner)], "outer", [], [])
         model.graph.node.extend(inner.node)
 
     with pytest.raises(ValueError, match="graphs within"):
-        graph.check(changed_graph(parts, nest), len(CLASSES))
+        graph_check.check(changed_graph(parts, nest), len(CLASSES))
 
 
 def test_a_refusal_stays_below_50_megabytes_in_a_process_of_its_own(tmp_path: Path, parts: Parts) -> None:
@@ -401,7 +401,7 @@ def test_a_refusal_stays_below_50_megabytes_in_a_process_of_its_own(tmp_path: Pa
     huge = parts | {container.WEIGHTS: (2**60).to_bytes(8, "little") + bytes(200_000_000)}
     path.write_bytes(container.pack(huge))
     code = (
-        "import resource, sys\nimport convladder as cl\nfrom convladder.errors import BundleError\n"
+        "import resource, sys\nimport convladder as cl\nfrom convladder.core.errors import BundleError\n"
         "cl.Bundle(sys.argv[2])\n"  # what it imports is not counted
         "before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
         "try: cl.Bundle(sys.argv[1])\nexcept BundleError: pass\nelse: raise SystemExit('taken')\n"
@@ -419,10 +419,10 @@ def test_a_refusal_stays_below_50_megabytes_in_a_process_of_its_own(tmp_path: Pa
 def test_the_graph_brings_images_to_form_as_pillow_does(resize: Any, channels: Any) -> None:
     import onnxruntime
 
-    from convladder.data.images import ImageForm, bring_to_form
+    from convladder.data.decoding.images import ImageForm, bring_to_form
 
     form = ImageForm(24, 31, channels, resize, 77)
-    made = preprocessing.build(form)
+    made = onnx_resize.build(form)
     onnx.checker.check_model(made, full_check=True)
     session = onnxruntime.InferenceSession(made.SerializeToString())
     draw, exact = np.random.default_rng(0), 0

@@ -8,8 +8,8 @@ import pytest
 from scipy.special import log_softmax, softmax
 
 from calibration_interval import plant
-from convladder.evaluation import calibration, predictions, sentences
-from convladder.evaluation.proportions import proportion
+from convladder.evaluation import calibration, predictions, wording
+from convladder.evaluation.intervals import proportion
 
 
 def table(temperature: float, seed: int = 0) -> pd.DataFrame:
@@ -135,7 +135,7 @@ def test_the_reading_follows_the_test_images_and_not_the_temperature() -> None:
     made = predictions.make_table(["x"] * 8000, splits, [*others, *labels], logits, list("abcde"))
     found = calibration.assess(made)
     assert found.temperature > 1
-    reading = sentences.of_calibration(found)
+    reading = wording.of_calibration(found)
     assert "It is not sure enough." in reading
     assert reading.endswith("on these images it does not help.")
 
@@ -158,6 +158,6 @@ def test_the_bins_of_the_diagram_are_those_of_the_error() -> None:
 
 def test_a_threshold_that_no_test_image_reaches_is_said() -> None:
     none = calibration.Selection(0.95, 0.93, proportion(0, 8), proportion(0, 0))
-    assert "must be at least 0.930, which that of no test image is" in sentences.of_selection(none)
+    assert "must be at least 0.930, which that of no test image is" in wording.of_selection(none)
     unreached = calibration.Selection(0.95, None, proportion(0, 8), proportion(0, 0))
-    assert "not reached on validation" in sentences.of_selection(unreached)
+    assert "not reached on validation" in wording.of_selection(unreached)

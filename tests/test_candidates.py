@@ -5,9 +5,9 @@ import pytest
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 
-from convladder.data import candidates
-from convladder.data.candidates import propose, views
-from convladder.data.thumbnails import reduce_thumbnails
+from convladder.data.copies import candidates
+from convladder.data.copies.candidates import propose, views
+from convladder.data.decoding.thumbnails import reduce_thumbnails
 
 Pixels = NDArray[np.uint8]
 

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from convladder import files
+from convladder.core import files
 from convladder.training import checkpoint
 from convladder.training.checkpoint import Checkpoint
 

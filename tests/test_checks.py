@@ -10,9 +10,9 @@ from PIL import Image, ImageFilter
 
 import convladder as cl
 from conftest import MakeFolder, write_image
-from convladder.config import Data
-from convladder.data.checks import Check, Finding
+from convladder.core.experiment import Data
 from convladder.data.dataset import check
+from convladder.data.quality.checks import Check, Finding
 from faults import picture
 from test_cli import convladder
 

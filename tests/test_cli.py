@@ -9,7 +9,7 @@ import pytest
 from typer.main import get_command
 
 from conftest import MakeFolder
-from convladder.cli import app
+from convladder.cli.main import app
 
 COMMANDS = [
     "check",
@@ -42,7 +42,7 @@ def test_importing_the_package_imports_no_tensorflow() -> None:
 
 def test_help_imports_no_tensorflow() -> None:
     code = (
-        "import sys\nfrom convladder.cli import main\nsys.argv = ['convladder', 'climb', '--help']\n"
+        "import sys\nfrom convladder.cli.main import main\nsys.argv = ['convladder', 'climb', '--help']\n"
         "try: main()\nexcept SystemExit: pass\n"
         "assert not {'tensorflow', 'keras', 'pandas', 'matplotlib'} & set(sys.modules)"
     )

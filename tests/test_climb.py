@@ -20,9 +20,9 @@ from PIL import Image
 
 import convladder as cl
 from conftest import MakeFolder
-from convladder import folders, locks, runs
 from convladder.evaluation import metrics, predictions
-from convladder.results import Results
+from convladder.results import folders, locks, saved_run
+from convladder.results.saved_climb import Results
 from stops import start_command
 
 pytestmark = pytest.mark.xdist_group("climb")
@@ -90,7 +90,7 @@ def test_every_figure_comes_from_the_predictions_to_the_last_digit(climbed: Path
     results = pd.read_csv(climbed / "results.csv").set_index(["rung", "seed"])
     page = (climbed / "report.html").read_text(encoding="utf-8")
     for (rung, seed), row in results.iterrows():
-        run = runs.Run(folders.trial_folder(climbed, folders.TrialKey(rung, seed)))
+        run = saved_run.Run(folders.trial_folder(climbed, folders.TrialKey(rung, seed)))
         figures = metrics.compute(predictions.read(run.folder / "predictions.csv"))
         assert {split: run.metrics[split] for split in figures} == figures
         assert row["test_accuracy"] == figures["test"]["accuracy"]
@@ -156,7 +156,7 @@ def test_the_same_command_finds_its_finished_climb(tmp_path: Path) -> None:
     again = convladder(*words, cwd=tmp_path)
     assert "1 of 1 trials are finished already" in again.stderr
     (folder,) = (tmp_path / "climbs").iterdir()
-    (run,) = map(runs.Run, folder.glob("trials/*/*"))
+    (run,) = map(saved_run.Run, folder.glob("trials/*/*"))
     assert run.metrics["price"]["train_milliseconds_per_image"] is None, "one epoch compiles too"
 
 
@@ -188,7 +188,7 @@ def test_two_climbs_do_not_work_in_one_folder(climbed: Path) -> None:
 
 
 def test_the_command_is_the_persons(climbed: Path) -> None:
-    run = runs.Run(folders.trial_folder(climbed, folders.TrialKey("lenet5", 0)))
+    run = saved_run.Run(folders.trial_folder(climbed, folders.TrialKey("lenet5", 0)))
     assert run.about["environment"]["command"].endswith(" ".join([*SMALL, "--out", "first"]))
     assert run.about["environment"]["threads"] == "1"
 
@@ -227,7 +227,7 @@ def test_the_report_is_rebuilt_without_tensorflow(climbed: Path) -> None:
     (climbed / "report.html").unlink()
     code = (
         "import sys; sys.modules['tensorflow'] = sys.modules['keras'] = None\n"
-        "from convladder.cli import main; sys.argv = ['convladder', 'report', 'first']; main()"
+        "from convladder.cli.main import main; sys.argv = ['convladder', 'report', 'first']; main()"
     )
     subprocess.run([sys.executable, "-c", code], cwd=climbed.parent, check=True, capture_output=True)
     assert (climbed / "report.html").read_bytes() == page
@@ -392,10 +392,10 @@ def test_a_folder_that_is_no_run_is_refused_before_training(tmp_path: Path) -> N
 
 def test_evaluating_the_same_images_gives_the_same_predictions(climbed: Path) -> None:
     from convladder.data.dataset import load
-    from convladder.inference import load_network
+    from convladder.experiments.inference import load_network
     from convladder.training import fit
 
-    run = runs.Run(folders.trial_folder(climbed, folders.TrialKey("max-pooling", 1)))
+    run = saved_run.Run(folders.trial_folder(climbed, folders.TrialKey("max-pooling", 1)))
     dataset = load(run.experiment.data)
     logits = fit.predict_logits(load_network(run), dataset.bank, dataset.splits.test)
     test = predictions.part(run.predictions, "test")

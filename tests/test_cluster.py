@@ -14,19 +14,22 @@ import pytest
 
 import cores
 import loopback
-from convladder import backbones, climbing, cluster, connecting, folders, runs
-from convladder.climbing import Plan
-from convladder.config import Data, Experiment
+from convladder.core.errors import ClusterError, DataError
+from convladder.core.experiment import Data, Experiment
+from convladder.core.ladder import load_ladder
+from convladder.core.worker_pool import Event, Failed, Finished, Halted, Message, Notice, Pool, Started, Task
 from convladder.data.dataset import Dataset, load
-from convladder.data.sending import Waybill, pieces
-from convladder.engines import Engine, engine_at
-from convladder.errors import ClusterError, DataError
-from convladder.folders import TrialKey
-from convladder.ladder import load_ladder
-from convladder.processes import Event, Failed, Finished, Halted, Message, Notice, Pool, Started, Task
-from convladder.results import Results
-from convladder.resuming import HowToGoOn
-from convladder.trial import Trial, run_trial
+from convladder.experiments import climbing
+from convladder.experiments.climbing import Plan
+from convladder.experiments.engines import Engine, engine_at
+from convladder.experiments.pretrained import backbones
+from convladder.experiments.ray import connection, driver
+from convladder.experiments.ray.bank_transfer import Waybill, pieces
+from convladder.experiments.resume import HowToGoOn
+from convladder.experiments.trial import Trial, run_trial
+from convladder.results import folders, saved_run
+from convladder.results.folders import TrialKey
+from convladder.results.saved_climb import Results
 from deadly import die
 from loopback import Nodes
 
@@ -69,7 +72,7 @@ def deliveries() -> Iterator[list[str]]:
         return pieces(folder, waybill)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(cluster, "pieces", note)
+        patch.setattr(driver, "pieces", note)
         yield sent
 
 
@@ -163,7 +166,7 @@ def test_a_trial_from_outside_the_cluster_whose_process_dies_again_and_again_has
     with engine_at(two_nodes.address_from_outside) as engine:
         events = list(engine.pool([task], renew_after=12).events())
     assert len(of_kind(events, Started)) == 1
-    assert len(of_kind(events, Message)) == cluster.LOSSES - 1
+    assert len(of_kind(events, Message)) == driver.LOSSES - 1
     (failed,) = of_kind(events, Failed)
     assert failed.expected
     assert "status -9" in failed.error
@@ -174,10 +177,10 @@ def test_a_node_that_joins_with_other_versions_is_left_out_and_the_other_does_th
 ) -> None:
     newcomer = list(two_nodes.by_id.values())[1]
 
-    def compare(self: connecting.Connection, name: str, versions: connecting.Versions) -> list[str]:
+    def compare(self: connection.Connection, name: str, versions: connection.Versions) -> list[str]:
         return [f"{name} has keras 2"] if newcomer.node_ip_address in name else []
 
-    monkeypatch.setattr(connecting.Connection, "compare", compare)
+    monkeypatch.setattr(connection.Connection, "compare", compare)
     short = [replace(trial, experiment=trial.experiment.replace({"train.epochs": 1})) for trial in plan.trials]
     tasks = [Task(trial.key, run_trial, (trial, tmp_path / trial.key.name, "a command")) for trial in short]
     with engine_at(two_nodes.address, jobs=2) as engine:
@@ -194,7 +197,7 @@ def test_a_node_that_cannot_take_the_images_is_named(
     def deliver(self: Any, folder: Path) -> bool:
         raise DataError("make room there")
 
-    monkeypatch.setattr(cluster._NodeLane, "_deliver", deliver)
+    monkeypatch.setattr(driver._NodeLane, "_deliver", deliver)
     task = Task("any", run_trial, (plan.trials[0], tmp_path / "run", "a command"))
     with engine_at(two_nodes.address) as engine, pytest.raises(ClusterError, match=r"127\.0\.0\.\d.*make room"):
         list(engine.pool([task], renew_after=12).events())
@@ -257,7 +260,7 @@ def test_a_stop_brings_the_checkpoint_home_and_this_machine_goes_on_to_the_same_
     assert len(begun) == 1
     with engine_at(None, jobs=1) as engine:
         assert Follower(engine, tmp_path).climb(plan) == []
-    assert len(runs.Run(folders.trial_folder(tmp_path, begun[0])).about["resumed"]) == 1
+    assert len(saved_run.Run(folders.trial_folder(tmp_path, begun[0])).about["resumed"]) == 1
     assert predictions(tmp_path, plan) == predictions(here, plan)
 
 
@@ -284,7 +287,7 @@ def test_a_node_that_dies_costs_its_running_trial_what_came_after_its_last_check
     went_on = [
         trial.key
         for trial in plan.trials
-        if "resumed" in runs.Run(folders.trial_folder(survived.folder, trial.key)).about
+        if "resumed" in saved_run.Run(folders.trial_folder(survived.folder, trial.key)).about
     ]
     assert went_on == lost
     assert len(of_kind(survived.events, Started)) == len(of_kind(survived.events, Finished)) == 2

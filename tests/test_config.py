@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 import convladder as cl
-from convladder.config import LARGEST_SEED, Experiment, Settings, difference, flatten, parse_assignments
-from convladder.errors import ExperimentError
-from convladder.training import augment
-from convladder.training.feed import epoch_order
+from convladder.core.errors import ExperimentError
+from convladder.core.experiment import LARGEST_SEED, Experiment, Settings, difference, flatten, parse_assignments
+from convladder.training import augmentation
+from convladder.training.batches import epoch_order
 
 
 def test_json_round_trip() -> None:
@@ -124,7 +124,7 @@ def test_every_whole_number_has_a_largest_one() -> None:
 def test_the_largest_seed_can_be_trained_with() -> None:
     largest = Experiment().replace({"seed": LARGEST_SEED, "augmentation.flip": True})
     keras.utils.set_random_seed(largest.seed)
-    (layer,) = augment.build(largest.augmentation, largest.seed)
+    (layer,) = augmentation.build(largest.augmentation, largest.seed)
     assert layer(np.zeros((2, 4, 4, 1), np.float32), training=True).shape == (2, 4, 4, 1)
     assert sorted(epoch_order(largest.seed, 0, 3)) == [0, 1, 2]
 

@@ -9,40 +9,40 @@ from typing import Any
 
 import pytest
 
-from convladder import connecting
-from convladder.errors import ClusterError, ExperimentError
+from convladder.core.errors import ClusterError, ExperimentError
+from convladder.experiments.ray import connection
 
 pytest.importorskip("ray", reason="the extra 'cluster' is not installed")
 
 
 def test_an_address_at_which_nothing_answers_is_said_at_once() -> None:
     with pytest.raises(ClusterError, match=r"answers at 127\.0\.0\.1:9"):
-        connecting.check_address("127.0.0.1:9")
+        connection.check_address("127.0.0.1:9")
 
 
 def test_something_else_than_a_cluster_is_told_from_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(connecting, "ANSWER_SECONDS", 0.1)
+    monkeypatch.setattr(connection, "ANSWER_SECONDS", 0.1)
     with socket.create_server(("127.0.0.2", 0)) as silent:
         address = f"127.0.0.2:{silent.getsockname()[1]}"
         with pytest.raises(ClusterError, match="no Ray cluster answers"):
-            connecting.check_address(address)
+            connection.check_address(address)
 
 
 def test_an_address_of_another_form_is_refused() -> None:
     with pytest.raises(ClusterError, match="takes auto, HOST:PORT or ray://HOST:PORT; got 'local'"):
-        connecting.check_address("local")
+        connection.check_address("local")
 
 
 def test_without_ray_the_error_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "ray", None)
     with pytest.raises(ExperimentError, match=r"pip install 'convladder\[cluster\]'"):
-        connecting.check_address("auto")
+        connection.check_address("auto")
 
 
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(connecting, "check_address", lambda address: None)
-    monkeypatch.setattr(connecting, "PAUSE_SECONDS", 0)
+    monkeypatch.setattr(connection, "check_address", lambda address: None)
+    monkeypatch.setattr(connection, "PAUSE_SECONDS", 0)
 
 
 def refuse(times: int, said: str, tried: list[str]) -> Callable[..., None]:
@@ -63,9 +63,9 @@ def test_of_a_traceback_that_the_head_sends_the_reason_is_passed_on(monkeypatch:
     said = "Initialization failure:\nTraceback\n  File\nRuntimeError: no room for a server\n"
     monkeypatch.setattr(ray, "init", refuse(99, said, tried := []))
     passed_on = r"\(RuntimeError: no room for a server\): see `ray status`"
-    with pytest.raises(ClusterError, match=passed_on), connecting.connected("ray://10.0.0.1:10001"):
+    with pytest.raises(ClusterError, match=passed_on), connection.connected("ray://10.0.0.1:10001"):
         pass
-    assert len(tried) == connecting.ATTEMPTS
+    assert len(tried) == connection.ATTEMPTS
 
 
 @pytest.mark.usefixtures("impatient")
@@ -74,11 +74,11 @@ def test_a_head_that_fails_at_first_is_asked_again_and_one_of_another_version_is
 ) -> None:
     import ray
 
-    monkeypatch.setattr(connecting, "_look_around", lambda ray, address: address)
+    monkeypatch.setattr(connection, "_look_around", lambda ray, address: address)
     monkeypatch.setattr(ray, "init", refuse(1, "RuntimeError: Starting Ray client server failed", tried := []))
-    with connecting.connected("ray://10.0.0.1:10001"):
+    with connection.connected("ray://10.0.0.1:10001"):
         assert len(tried) == 2
     monkeypatch.setattr(ray, "init", refuse(1, "Version mismatch: 1.0", tried := []))
-    with pytest.raises(ClusterError, match="another version"), connecting.connected("ray://10.0.0.1:10001"):
+    with pytest.raises(ClusterError, match="another version"), connection.connected("ray://10.0.0.1:10001"):
         pass
     assert len(tried) == 1

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from convladder import engines
 from convladder.core import container_limits
 from convladder.core.container_limits import memory_limit, processor_quota
+from convladder.experiments import engines
 
 Planted = tuple[Path, Path]
 GIB = 2**30

@@ -9,11 +9,11 @@ import pytest
 from PIL import Image
 from scipy.ndimage import gaussian_filter
 
-from convladder.config import Data
-from convladder.data import copies
-from convladder.data.bank import PAIRS_FILE
+from convladder.core.errors import DataError
+from convladder.core.experiment import Data
+from convladder.data.bank.bank import PAIRS_FILE
+from convladder.data.copies import in_bank
 from convladder.data.dataset import check, load
-from convladder.errors import DataError
 
 SIDE = 48
 
@@ -91,8 +91,8 @@ def test_near_copies_are_looked_for_only_where_they_count_and_then_once(
     with_copies: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     calls = []
-    find = copies.find
-    monkeypatch.setattr(copies, "find", lambda *arguments: calls.append(1) or find(*arguments))
+    find = in_bank.find
+    monkeypatch.setattr(in_bank, "find", lambda *arguments: calls.append(1) or find(*arguments))
     exact = load(Data(source=str(with_copies), copies="exact")).bank
     assert not (exact.folder / PAIRS_FILE).exists()
     for _ in range(2):

@@ -9,8 +9,8 @@ import pytest
 from numpy.typing import NDArray
 from scipy import stats
 
-from convladder.evaluation import crossvalidation, statistics
-from convladder.evaluation.crossvalidation import compare, estimate
+from convladder.evaluation import cross_validation, statistics
+from convladder.evaluation.cross_validation import compare, estimate
 from fold_claims import LEARNERS, QUESTIONS, climb, expected_accuracy, seeds_of
 
 
@@ -159,7 +159,7 @@ def test_a_real_effect_is_found_and_its_interval_covers_it() -> None:
     found = covered = 0
     for _ in range(40):
         rungs = {name: draw.random((1, 2000)) < share for name, share in (("a", 0.7), ("b", 0.6))}
-        (claim,) = crossvalidation.compare(rungs, QUESTION, ONE_SEED, folds=folds)
+        (claim,) = cross_validation.compare(rungs, QUESTION, ONE_SEED, folds=folds)
         found += claim.verdict == "better"
         covered += claim.low <= 0.1 <= claim.high  # type: ignore[operator]
     assert found >= 36

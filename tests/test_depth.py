@@ -12,16 +12,18 @@ import pytest
 from PIL import Image
 
 import convladder as cl
-from convladder import exports, progress
-from convladder.bundle.reading import Bundle
-from convladder.bundle.schema import Form
-from convladder.config import Data
-from convladder.data import depth, intensity
+from convladder.api import exports
+from convladder.api.run import Run
+from convladder.core.errors import UnreadableImage
+from convladder.core.experiment import Data
 from convladder.data.dataset import load
-from convladder.data.images import decode
-from convladder.data.intensity import IntensityRange
-from convladder.errors import UnreadableImage
-from convladder.views.run import Run
+from convladder.data.decoding import intensity
+from convladder.data.decoding.images import decode
+from convladder.data.decoding.intensity import IntensityRange
+from convladder.data.quality import bit_depth
+from convladder.report import progress
+from convladder.results.bundle.bundle import Bundle
+from convladder.results.bundle.schema import Form
 from deep_files import encode, stripes, write_stripes
 from stored_bundle import STORED
 
@@ -192,7 +194,7 @@ def test_a_window_that_was_chosen_to_cut_much_does_not_warn_of_what_training_had
     bank = load(Data(source=str(root), range=(850, 950), image_size=(16, 16))).bank
     assert bank.form.intensity is not None
     assert bank.form.intensity.outside > 0.5
-    assert depth.find_misfits(bank, bank.form) == []
+    assert bit_depth.find_misfits(bank, bank.form) == []
 
 
 def test_arrays_are_read_as_files_are(run: Run, bundle: Path) -> None:

@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageEnhance, ImageOps
 from scipy.ndimage import gaussian_filter
 
-from convladder.data import duplicates
-from convladder.data.duplicates import Pair, find_pairs
-from convladder.data.groups import group
-from convladder.data.thumbnails import LARGE_SIDE, LEAST_LARGE, make_thumbnails, reduce_thumbnails
+from convladder.data.copies import duplicates
+from convladder.data.copies.duplicates import Pair, find_pairs
+from convladder.data.copies.groups import group
+from convladder.data.decoding.thumbnails import LARGE_SIDE, LEAST_LARGE, make_thumbnails, reduce_thumbnails
 
 Pixels = NDArray[np.uint8]
 

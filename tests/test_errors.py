@@ -10,11 +10,12 @@ from pathlib import Path
 import pytest
 
 import convladder
-from convladder import climbing, worker
-from convladder.errors import ConvladderError, DataError, TrainingError, UnreadableImage
-from convladder.folders import TrialKey
-from convladder.parallel import ALONE
-from convladder.processes import Failed, Task, call, run_tasks
+from convladder.core import worker
+from convladder.core.devices import ALONE
+from convladder.core.errors import ConvladderError, DataError, TrainingError, UnreadableImage
+from convladder.core.worker_pool import Failed, Task, call, run_tasks
+from convladder.experiments import climbing
+from convladder.results.folders import TrialKey
 from raising import KeptApart, divide, example, raise_it, raise_unportable, return_unportable
 
 

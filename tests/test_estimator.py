@@ -24,8 +24,8 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 import convladder as cl
-from convladder.config import Experiment
-from convladder.data import memory
+from convladder.core.experiment import Experiment
+from convladder.data import in_memory
 
 pytestmark = pytest.mark.xdist_group("estimator")
 
@@ -147,8 +147,8 @@ def test_the_callers_images_are_not_kept() -> None:
 @pytest.mark.skipif(sys.platform != "linux", reason="other systems take the memory back when they please")
 def test_the_memory_of_a_dataset_goes_back_to_the_system() -> None:
     images, labels = np.full((4, 8, 8, 1), 7, dtype=np.uint8), np.array([0, 1, 0, 1])
-    splits = memory.cut_validation(labels, None, seed=0)
-    with memory.make_dataset(images, labels, ("a", "b"), Experiment().data, splits) as dataset:
+    splits = in_memory.cut_validation(labels, None, seed=0)
+    with in_memory.make_dataset(images, labels, ("a", "b"), Experiment().data, splits) as dataset:
         assert np.array_equal(dataset.bank.images, images)
     assert not dataset.bank.images.any()
 
@@ -237,27 +237,27 @@ def test_what_a_setting_cannot_be_is_an_error(settings: dict[str, Any], message:
 
 def test_the_cut_for_validation_takes_each_class_that_can_spare_an_image() -> None:
     labels = np.array([0] * 20 + [1] * 2 + [2])
-    splits = memory.cut_validation(labels, 0.15, seed=0)
+    splits = in_memory.cut_validation(labels, 0.15, seed=0)
     assert np.bincount(labels[splits.validation]).tolist() == [3, 1]
     assert sorted([*splits.train, *splits.validation]) == list(range(23))
-    whole = memory.cut_validation(labels, None, seed=0)
+    whole = in_memory.cut_validation(labels, None, seed=0)
     assert len(whole.train) == len(whole.validation) == 23
 
 
 def test_values_beyond_those_of_fit_are_clipped() -> None:
-    seen = memory.PixelRange.of(np.array([[-1.0, 0.0, 1.0]]))
+    seen = in_memory.PixelRange.of(np.array([[-1.0, 0.0, 1.0]]))
     assert seen.pixels(np.array([[-9.0, -1.0, 0.0, 0.5, 1.0, 9.0]])).tolist() == [[0, 0, 128, 191, 255, 255]]
-    assert memory.PixelRange.of(np.full((1, 2), 7.0)).pixels(np.full((1, 2), 7.0)).tolist() == [[0, 0]]
+    assert in_memory.PixelRange.of(np.full((1, 2), 7.0)).pixels(np.full((1, 2), 7.0)).tolist() == [[0, 0]]
 
 
 def test_a_hot_pixel_does_not_take_the_range_of_all_images() -> None:
     images = np.random.default_rng(0).integers(500, 900, (40, 8, 8)).astype(np.uint16)
-    usual = memory.PixelRange.of(images.reshape(40, -1), (8, 8, 1))
+    usual = in_memory.PixelRange.of(images.reshape(40, -1), (8, 8, 1))
     assert (usual.low, usual.high) == (images.min(), images.max())
     images[:, 3, 3] = 65_535
-    hot = memory.PixelRange.of(images.reshape(40, -1), (8, 8, 1))
+    hot = in_memory.PixelRange.of(images.reshape(40, -1), (8, 8, 1))
     assert hot.high < 2 * usual.high
-    assert memory.PixelRange.of(images.reshape(40, -1), (8, 8, 1), (0, 4095)).high == 4095
+    assert in_memory.PixelRange.of(images.reshape(40, -1), (8, 8, 1), (0, 4095)).high == 4095
 
 
 def test_images_of_another_range_than_those_of_fit_are_warned_of() -> None:
@@ -272,10 +272,10 @@ def test_images_of_another_range_than_those_of_fit_are_warned_of() -> None:
 
 
 def test_a_short_row_is_laid_on_the_smallest_square() -> None:
-    shape = memory.find_shape((1, 5), None)
+    shape = in_memory.find_shape((1, 5), None)
     assert shape == (3, 3, 1)
     rows = np.arange(1, 6, dtype=np.uint8)[None]
-    assert memory.to_images(rows, shape)[0, ..., 0].tolist() == [[1, 2, 3], [4, 5, 0], [0, 0, 0]]
+    assert in_memory.to_images(rows, shape)[0, ..., 0].tolist() == [[1, 2, 3], [4, 5, 0], [0, 0, 0]]
 
 
 def test_the_package_imports_no_scikit_learn_until_it_is_used() -> None:

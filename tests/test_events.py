@@ -14,10 +14,8 @@ from typing import Any, get_args
 import pytest
 from rich.console import Console
 
-from convladder import climbing, cluster, folders, node, progress
-from convladder.errors import DataError
-from convladder.folders import TrialKey
-from convladder.processes import (
+from convladder.core.errors import DataError
+from convladder.core.worker_pool import (
     Died,
     Event,
     Failed,
@@ -30,7 +28,12 @@ from convladder.processes import (
     Stopping,
     Task,
 )
-from convladder.progress import Display, InNotebook, Plain, Quiet, Reporter
+from convladder.experiments import climbing
+from convladder.experiments.ray import driver, node
+from convladder.report import progress
+from convladder.report.progress import Display, InNotebook, Plain, Quiet, Reporter
+from convladder.results import folders
+from convladder.results.folders import TrialKey
 
 KEY = TrialKey("lenet5", 0)
 EPOCH = {"epoch": 1.0, "epochs": 2.0, "val_accuracy": 0.5, "kept_accuracy": 0.5, "images_per_second": 9.0}
@@ -154,7 +157,7 @@ def test_a_node_passes_on_what_happens_there(event: Event, kind: str | None, hos
 
 def lane_at(place: Any) -> Any:
     """Return a driver's lane that has a place on a node."""
-    lane = object.__new__(cluster._NodeLane)
+    lane = object.__new__(driver._NodeLane)
     lane._host, lane._name, lane._ending = place, "n3", False
     lane._ray = SimpleNamespace(get=lambda answer: answer, exceptions=SimpleNamespace(RayTaskError=KeyError))
     lane._events, lane._pending = queue.SimpleQueue(), SimpleNamespace(give_back=lambda task: None)
@@ -175,7 +178,7 @@ def test_a_driver_takes_a_tasks_end_as_it_came(tmp_path: Path) -> None:
 
 def test_a_task_whose_process_died_on_nodes_again_and_again_brings_what_it_wrote_last(tmp_path: Path) -> None:
     lane, task = lane_at(None), Task(KEY, print, (None, tmp_path / "run"))
-    ends = [lane._take_end(task, node.DIED, EVENTS[5], {}) for _ in range(cluster.LOSSES)]
+    ends = [lane._take_end(task, node.DIED, EVENTS[5], {}) for _ in range(driver.LOSSES)]
     assert [type(end) for end in ends] == [Message, Message, Died]
     assert ends[-1].details.splitlines() == ["what it wrote", ends[-1].error]
     assert ends[-1].error == "its process ended; it was lost 3 times, and is not begun again"

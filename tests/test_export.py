@@ -15,25 +15,25 @@ import pytest
 from PIL import Image
 
 import convladder as cl
-from convladder.bundle import graph
-from convladder.bundle.predictor import Predictor, open_session
-from convladder.config import Experiment, flatten
-from convladder.data import images as images_module
-from convladder.data.images import ImageForm
-from convladder.errors import DataError, ExperimentError, ExportError
-from convladder.ladder import BUILT_IN, load_ladder
-from convladder.ship import (
-    conversion,
+from convladder.cli import predict_output
+from convladder.core.errors import DataError, ExperimentError, ExportError
+from convladder.core.experiment import Experiment, flatten
+from convladder.core.ladder import BUILT_IN, load_ladder
+from convladder.data.decoding import images as images_module
+from convladder.data.decoding.images import ImageForm
+from convladder.deploy import (
     examples,
-    exporting,
+    exporter,
+    file_parity,
     formats,
-    from_files,
-    hard_files,
+    onnx_graph,
     parity,
-    printing,
-    standalone,
+    parity_images,
+    standalone_decoder,
 )
-from convladder.ship.formats import FORMATS, Predicted
+from convladder.deploy.formats import FORMATS, Predicted
+from convladder.results.bundle import graph_check
+from convladder.results.bundle.predictor import Predictor, open_session
 from made_bundles import make_bundle
 from stored_bundle import STORED, make_folder
 
@@ -99,9 +99,9 @@ def test_every_network_of_the_ladders_predicts_the_same_in_every_format(
 
 @pytest.mark.parametrize("architecture", ["ResNet50", "EfficientNetB0", "ConvNeXtTiny"])
 def test_what_others_read_is_of_layers_that_they_have(architecture: str) -> None:
-    from convladder.config import Model
+    from convladder.core.experiment import Model
     from convladder.models import networks as any_network
-    from convladder.models.plain import plain
+    from convladder.models.portable import plain
 
     settings = Model(architecture=architecture, head="average", dense=(), dropout_dense=())
     network = any_network.build(settings, (32, 32, 3), 3)
@@ -114,8 +114,8 @@ def test_what_others_read_is_of_layers_that_they_have(architecture: str) -> None
         made.predict_on_batch(pixels), network.predict_on_batch(pixels), rtol=1e-4, atol=1e-4
     )
     assert not [layer for layer in made.layers if type(layer).__module__.startswith("convladder")]
-    content = conversion.graph_of(network, ImageForm(32, 32, 3), 1.0)
-    graph.check(content, classes=3)
+    content = onnx_graph.graph_of(network, ImageForm(32, 32, 3), 1.0)
+    graph_check.check(content, classes=3)
     open_session(content, 1, "the graph").run(None, {"images": np.zeros((2, 40, 32, 3), np.uint8)})
 
 
@@ -141,7 +141,7 @@ def test_an_export_comes_with_an_example_that_runs_and_its_parity(
     assert exported.parity.files.pixels == 0
     assert exported.parity.files.largest <= 1e-5
     assert told["files"]["refused"] == told["files"]["other_class"] == told["files"]["other_unsure"] == 0
-    printing.export(exported, json_wanted=False)
+    predict_output.export(exported, json_wanted=False)
     said = capsys.readouterr().out
     assert f"parity of the example on {exported.parity.files.files} files" in said
     assert "pixels differ by 0 of 255 at most" in said
@@ -166,7 +166,7 @@ def write_hard_files(folder: Path, data: Path) -> list[Path]:
     folder.mkdir()
     red, blue = (np.asarray(Image.open(data / name / "001.png")) for name in ("red", "blue"))
     between = (0.4 * red + 0.6 * blue).astype(np.uint8)
-    for name, content in hard_files.make([red, between]):
+    for name, content in parity_images.make([red, between]):
         (folder / name).write_bytes(content)
     return sorted(folder.iterdir())
 
@@ -181,8 +181,8 @@ def test_the_example_reads_files_as_the_product_in_every_form(
     folder = tmp_path / "export"
     folder.mkdir()
     FORMATS["onnx"].write(bundle, folder / "model.onnx", None)
-    exporting.write_beside(folder, bundle, "onnx")
-    found = from_files.compare(Predictor(bundle), folder, list(hard_files.make(images[:2])))
+    exporter.write_beside(folder, bundle, "onnx")
+    found = file_parity.compare(Predictor(bundle), folder, list(parity_images.make(images[:2])))
     assert (found.pixels, found.refused, found.other_class, found.other_unsure) == (0, 0, 0, 0)
     assert found.files == 2 * 11
     assert found.holds(1e-6, int8=False)
@@ -197,9 +197,9 @@ def fit(picture, form):
 
 def change_decoder(monkeypatch: pytest.MonkeyPatch, added: str) -> None:
     """Let exports carry another decoder than the product's."""
-    texts = standalone.modules()
+    texts = standalone_decoder.modules()
     texts["images"] += added
-    monkeypatch.setattr(standalone, "modules", lambda: texts)
+    monkeypatch.setattr(standalone_decoder, "modules", lambda: texts)
 
 
 def test_an_example_that_reads_files_otherwise_is_not_kept(
@@ -227,7 +227,7 @@ def test_an_example_that_does_not_run_is_said(data: Path, tmp_path: Path, monkey
 
 
 def test_the_decoder_of_exports_is_the_products_and_needs_numpy_and_pillow_alone() -> None:
-    imported, texts = set(), standalone.modules()
+    imported, texts = set(), standalone_decoder.modules()
     for node in (node for text in texts.values() for node in ast.walk(ast.parse(text))):
         if isinstance(node, ast.Import):
             imported |= {name.name.partition(".")[0] for name in node.names}
@@ -242,13 +242,15 @@ def test_the_decoder_of_exports_is_the_products_and_needs_numpy_and_pillow_alone
 
 
 def test_two_modules_of_one_name_are_not_taken_for_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    own = standalone._source
-    added = "from convladder.report import check\nfrom convladder.data import check\n"
+    own = standalone_decoder._source
+    added = "from convladder.report import plots\nfrom convladder.data import plots\n"
     monkeypatch.setattr(
-        standalone, "_source", lambda module: added if module.endswith(".check") else own(module) + "\n" + added
+        standalone_decoder,
+        "_source",
+        lambda module: added if module.endswith(".plots") else own(module) + "\n" + added,
     )
-    with pytest.raises(ImportError, match=r"\w+\.check and convladder\.\w+\.check cannot lie side"):
-        standalone.modules()
+    with pytest.raises(ImportError, match=r"\w+\.plots and convladder\.\w+\.plots cannot lie side"):
+        standalone_decoder.modules()
 
 
 def test_int8_is_calibrated_and_its_loss_measured(data: Path, tmp_path: Path) -> None:
@@ -281,7 +283,7 @@ def test_what_cannot_be_exported_is_said(data: Path, tmp_path: Path, make_folder
 def test_a_missing_runtime_names_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "ai_edge_litert", None)
     with pytest.raises(ExperimentError, match=r"pip install 'convladder\[export\]'"):
-        exporting.check("litert", int8=False)
+        exporter.check("litert", int8=False)
 
 
 def test_parity_is_judged_by_the_largest_difference() -> None:

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from convladder.config import Data
-from convladder.data.checks import Check
+from convladder.core.errors import DataError
+from convladder.core.experiment import Data
 from convladder.data.dataset import check, load
-from convladder.errors import DataError
+from convladder.data.quality.checks import Check
 from convladder.evaluation import predictions
 from faults import WEIRD_NAMES, Faults, make_faults
 from test_cli import convladder
@@ -79,7 +79,7 @@ def test_odd_names_go_round_trip_through_the_table_of_predictions(checked: Check
 
 
 def test_odd_names_are_escaped_on_the_page(checked: Check, tmp_path: Path) -> None:
-    from convladder.report.check import write_check
+    from convladder.report.check_page import write_check
 
     page = write_check(checked, tmp_path / "check.html").read_text()
     assert "dog/&lt;img src=x onerror=alert(1)&gt;.png" in page

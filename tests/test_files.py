@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from convladder import files
+from convladder.core import files
 
 
 def test_a_folder_appears_whole_or_not_at_all(tmp_path: Path) -> None:

@@ -11,14 +11,16 @@ import pandas as pd
 import pytest
 
 import convladder as cl
-from convladder import files, folders, show
-from convladder.errors import ExperimentError, RunError
+from convladder.cli import output
+from convladder.core import files
+from convladder.core.errors import ExperimentError, RunError
+from convladder.core.ladder import load_ladder
 from convladder.evaluation import calibration, metrics, predictions
-from convladder.folders import TrialKey
-from convladder.ladder import load_ladder
-from convladder.pooling import Pooled
-from convladder.results import Results
-from convladder.runs import Run
+from convladder.results import folders
+from convladder.results.folders import TrialKey
+from convladder.results.saved_climb import Results
+from convladder.results.saved_run import Run
+from convladder.results.seed_runs import Pooled
 from made_runs import make_climb, make_run, share_right
 
 FOLDS, IMAGES = 3, 20  # test images of a fold
@@ -106,14 +108,14 @@ def test_the_page_of_a_comparison_speaks_of_folds(tmp_path: Path) -> None:
 
 
 def test_the_json_of_a_climb_has_its_folds(one_rung: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    show.climb(Results(one_rung), one_rung / "report.html", json_wanted=True)
+    output.climb(Results(one_rung), one_rung / "report.html", json_wanted=True)
     assert json.loads(capsys.readouterr().out)["folds"] == FOLDS
 
 
 def test_one_rung_is_printed_without_columns_of_a_comparison(
     one_rung: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    show.climb(Results(one_rung), one_rung / "report.html", json_wanted=False)
+    output.climb(Results(one_rung), one_rung / "report.html", json_wanted=False)
     assert "verdict" not in capsys.readouterr().out
 
 

@@ -14,14 +14,18 @@ from typing import Any
 
 import pytest
 
-from convladder import api, cli, climbing, files, folders, locks, runs
-from convladder.config import Experiment
+from convladder.api import verbs
+from convladder.cli import main
+from convladder.core import files
+from convladder.core.errors import RunError
+from convladder.core.experiment import Experiment
+from convladder.core.worker_pool import Failed
 from convladder.data.dataset import Dataset
-from convladder.errors import RunError
 from convladder.evaluation import corruptions
-from convladder.processes import Failed
+from convladder.experiments import climbing
+from convladder.experiments.trial import Trial, run_trial
+from convladder.results import folders, locks, saved_run
 from convladder.training import checkpoint
-from convladder.trial import Trial, run_trial
 
 FULL = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 COURTESIES = ("lock", "-history.csv")  # a lock's file, who holds it, the history so far: done without, if need be
@@ -29,7 +33,7 @@ COURTESIES = ("lock", "-history.csv")  # a lock's file, who holds it, the histor
 TEMPORARY = re.compile(r"^\.convladder-|\.[0-9a-f]{8}\.tmp$")  # what a name has until its file is whole
 FILES_OF_A_RUN = {
     *("experiment.json", "history.csv", "metrics.json", "model.json", "predictions.csv", "card.md"),
-    *(runs.SPLITS, runs.WEIGHTS, runs.SAMPLES, runs.FEATURES, runs.CORRUPTED),
+    *(saved_run.SPLITS, saved_run.WEIGHTS, saved_run.SAMPLES, saved_run.FEATURES, saved_run.CORRUPTED),
 }
 
 
@@ -73,7 +77,7 @@ def trial(few_digits: Dataset, monkeypatch: pytest.MonkeyPatch) -> Trial:
 
 
 def content(run: Path) -> dict[str, bytes]:
-    return {name: (run / name).read_bytes() for name in ("predictions.csv", runs.WEIGHTS, runs.SPLITS)}
+    return {name: (run / name).read_bytes() for name in ("predictions.csv", saved_run.WEIGHTS, saved_run.SPLITS)}
 
 
 def test_a_trial_goes_on_from_any_write_that_failed(
@@ -133,10 +137,10 @@ def test_the_command_line_says_it_in_a_line(
     def fail(*_: Any, **__: Any) -> None:
         raise OSError(errno.EDQUOT, os.strerror(errno.EDQUOT), str(tmp_path / "report.html"))
 
-    monkeypatch.setattr(api, "climb", fail)
+    monkeypatch.setattr(verbs, "climb", fail)
     monkeypatch.setattr("sys.argv", ["convladder", "climb", "digits"])
     with pytest.raises(SystemExit) as ended:
-        cli.main()
+        main.main()
     assert ended.value.code == 2
     (line,) = capfd.readouterr().err.splitlines()
     assert line.startswith("Error: ")

@@ -15,16 +15,18 @@ import pytest
 
 import convladder as cl
 import kill
-from convladder import climbing, files, folders, locks, provenance, reproduction, resuming, runs, worker
-from convladder.config import Experiment
+from convladder.core import files, worker
+from convladder.core.devices import Parallel
+from convladder.core.errors import RunError, SearchError
+from convladder.core.experiment import Experiment
+from convladder.core.worker import Stopped
+from convladder.core.worker_pool import Failed, Started
 from convladder.data.dataset import Dataset
-from convladder.errors import RunError, SearchError
-from convladder.parallel import Parallel
-from convladder.processes import Failed, Started
-from convladder.resuming import HowToGoOn
+from convladder.experiments import climbing, reproduction, resume
+from convladder.experiments.resume import HowToGoOn
+from convladder.experiments.trial import Trial, run_trial
+from convladder.results import folders, locks, provenance, saved_run
 from convladder.training import checkpoint
-from convladder.trial import Trial, run_trial
-from convladder.worker import Stopped
 from stops import start_command
 
 TRAIN = ["train", "digits", "--limit", "300", "--rung", "lenet5", "--epochs", "80", "--jobs", "1"]
@@ -99,9 +101,9 @@ def test_a_signal_saves_and_ends_and_the_same_command_goes_on(
     assert again.returncode == 0
     (folder,) = (tmp_path / "runs").iterdir()
     assert folder == folders.finished(unfinished)
-    assert len(runs.Run(folder).about["resumed"]) == 1
+    assert len(saved_run.Run(folder).about["resumed"]) == 1
     assert (folder / "predictions.csv").read_bytes() == (whole / "predictions.csv").read_bytes()
-    histories = [runs.Run(each).history.drop(columns="train_seconds") for each in (folder, whole)]
+    histories = [saved_run.Run(each).history.drop(columns="train_seconds") for each in (folder, whole)]
     assert histories[0].equals(histories[1])
 
 
@@ -130,8 +132,8 @@ def test_a_signal_to_every_process_saves_as_well(tmp_path: Path) -> None:
 def test_a_second_signal_quits_at_once(tmp_path: Path) -> None:
     waits = (
         f"import sys\nsys.path.insert(0, {str(Path(__file__).parent)!r})\n"
-        "from convladder import processes, signals\nfrom test_processes import sleep_on\n"
-        "pool = processes.Pool([processes.Task(0, sleep_on)], jobs=1)\n"
+        "from convladder.core import signals, worker_pool\nfrom test_processes import sleep_on\n"
+        "pool = worker_pool.Pool([worker_pool.Task(0, sleep_on)], jobs=1)\n"
         "with signals.answered_gently(pool.stop):\n"
         "    for event in pool.events():\n        print(event, flush=True)"
     )
@@ -190,7 +192,7 @@ def test_an_unfinished_run_can_be_read_and_is_found(begun: tuple[Trial, Path]) -
     assert HowToGoOn().find(folder.parent, longer) is None
     assert HowToGoOn(allow_changed=True).find(folder.parent, longer) == folder
     with pytest.raises(RunError, match="is not finished: the same command goes on"):
-        runs.Run(folder)
+        saved_run.Run(folder)
 
 
 def test_what_has_changed_is_refused_or_recorded(
@@ -203,7 +205,7 @@ def test_what_has_changed_is_refused_or_recorded(
     longer = replace(trial, experiment=trial.experiment.replace({"train.epochs": 3}))
     with pytest.raises(RunError, match=r"train\.epochs was 2 and is now 3.*--fresh.*--allow-changed"):
         HowToGoOn().prepare(longer, folder)
-    now = provenance.versions(resuming.DECISIVE)
+    now = provenance.versions(resume.DECISIVE)
     monkeypatch.setattr(provenance, "versions", lambda *_: now | {"keras": "99.0"})
     with pytest.raises(RunError, match=rf"keras was {now['keras']} and is now 99\.0"):
         HowToGoOn().prepare(trial, folder)
@@ -217,7 +219,7 @@ def test_what_has_changed_is_refused_or_recorded(
         HowToGoOn().prepare(two, folder)
     allowed = HowToGoOn(allow_changed=True).prepare(longer, folder)
     run_trial(allowed, folder, "pytest", print)
-    about = runs.Run(folder).about
+    about = saved_run.Run(folder).about
     assert [each["changed"] for each in about["resumed"]] == [["train.epochs was 2 and is now 3"]]
     assert about["experiment"]["train"]["epochs"] == 3
     assert not folders.unfinished(folder).exists()
@@ -333,7 +335,7 @@ def test_fresh_begins_anew_and_replaces_nothing_finished(begun: tuple[Trial, Pat
     HowToGoOn(fresh=True).clear(folder)
     assert not list(folders.unfinished(folder).glob("[!.]*"))
     run_trial(trial, folder, "pytest", print)
-    assert "resumed" not in runs.Run(folder).about
+    assert "resumed" not in saved_run.Run(folder).about
     with pytest.raises(RunError, match="is finished: to start over, remove it"):
         climbing.train_one(trial, folder, threads=1, how=HowToGoOn(fresh=True), on_event=print)
 
@@ -359,7 +361,7 @@ def test_a_checkpoint_that_is_damaged_is_not_gone_on_from_and_that_is_said(
     said: list[Any] = []
     run_trial(trial, folder, "pytest", said.append)
     assert said[:2] == [f"damaged, and not used: {newest.stem}.json", "goes on after 1 epoch and 0 steps"]
-    (resumed,) = runs.Run(folder).about["resumed"]
+    (resumed,) = saved_run.Run(folder).about["resumed"]
     assert (resumed["epoch"], resumed["step"], resumed["damaged"]) == (1, 0, [f"{newest.stem}.json"])
     run_trial(trial, tmp_path / "whole", "pytest", print)
     assert (folder / "predictions.csv").read_bytes() == (tmp_path / "whole/predictions.csv").read_bytes()
@@ -381,13 +383,13 @@ def test_what_is_damaged_is_put_aside_once_it_is_written_down(
             run_trial(trial, folder, "pytest", print)
     assert newest.exists()
     run_trial(trial, folder, "pytest", print)
-    assert runs.Run(folder).about["resumed"][0]["damaged"] == [f"{newest.stem}.json"]
+    assert saved_run.Run(folder).about["resumed"][0]["damaged"] == [f"{newest.stem}.json"]
 
 
 def test_what_changed_on_the_way_is_on_the_card_and_versions_count_as_mixed(begun: tuple[Trial, Path]) -> None:
     trial, folder = begun
     run_trial(replace(trial, changed=("keras was 1.0 and is now 2.0",)), folder, "pytest", print)
-    run = runs.Run(folder)
+    run = saved_run.Run(folder)
     assert "although keras was 1.0 and is now 2.0" in (folder / "card.md").read_text()
     assert provenance.mixed_versions([run.about]) == []
     run.about["resumed"][0]["environment"]["versions"]["keras"] = "99.0"
@@ -423,9 +425,10 @@ def test_a_climb_that_cannot_be_read_is_not_found(tmp_path: Path, few_digits: Da
 def test_that_an_older_version_split_the_images_otherwise_is_said(
     identity: str, tmp_path: Path, few_digits: Dataset
 ) -> None:
-    from convladder import searching, tuning
-    from convladder.space import space_of
-    from convladder.study import SearchPlan
+    from convladder.api import tune
+    from convladder.tuning import searching
+    from convladder.tuning.candidates import SearchPlan
+    from convladder.tuning.space import space_of
 
     said: list[str] = []
     trial = Trial("lenet5", Experiment().replace(few_digits.settled()), few_digits)
@@ -440,9 +443,9 @@ def test_that_an_older_version_split_the_images_otherwise_is_said(
     assert climbing.find_climb(tmp_path, plan, said.append) is None
     assert searching.find_search(tmp_path, search, said.append) is None
     told = f"{tmp_path / 'b'} is of these images too, but cannot be gone on with, and is left as it is"
-    assert said == [f"{told}: {resuming.OTHERWISE}"] * 2
+    assert said == [f"{told}: {resume.OTHERWISE}"] * 2
     with pytest.raises(SearchError, match=r"finds copies, and so splits images, otherwise.*another --out"):
-        tuning._begin(tmp_path / "b", search, searching.Budget(1, None), fresh=False)
+        tune._begin(tmp_path / "b", search, searching.Budget(1, None), fresh=False)
     files.write_json(
         tmp_path / "c/climb.json", {"identity": "this", "data": older | {"source": "x", "fingerprint": "y"}}
     )
@@ -481,7 +484,7 @@ def test_allow_changed_says_where_nothing_is_to_be_gone_on_with(
 
 def test_a_lock_names_its_holder_and_ends_with_it(tmp_path: Path) -> None:
     holds = (
-        "import sys, time; from pathlib import Path; from convladder import locks\n"
+        "import sys, time; from pathlib import Path; from convladder.results import locks\n"
         "with locks.locked(Path(sys.argv[1])):\n    print(flush=True); time.sleep(60)"
     )
     holder = subprocess.Popen([sys.executable, "-c", holds, str(tmp_path)], stdout=subprocess.PIPE)
@@ -511,7 +514,7 @@ def test_a_run_is_reproduced_or_it_is_said_how_far_it_is_not(tmp_path: Path) -> 
     assert not other.equal
     assert (other.otherwise, other.apart) == (1, pytest.approx(0, abs=1e-7))
     assert other.circumstances == (f"keras was 1.0 and is now {provenance.versions(['keras'])['keras']}",)
-    assert runs.Run(tmp_path / "again").seed == 0
+    assert saved_run.Run(tmp_path / "again").seed == 0
     with pytest.raises(RunError, match="run is the run itself: choose another --out"):
         cl.reproduce(run, out=run.folder, quiet=True)
 
@@ -519,7 +522,7 @@ def test_a_run_is_reproduced_or_it_is_said_how_far_it_is_not(tmp_path: Path) -> 
 def test_what_cannot_be_made_again_is_said(begun: tuple[Trial, Path]) -> None:
     trial, folder = begun
     run_trial(replace(trial, changed=("train.epochs was 1 and is now 2",)), folder, "pytest", print)
-    run = runs.Run(folder)
+    run = saved_run.Run(folder)
     assert reproduction.compare(run, run).circumstances == (
         "it was gone on with although train.epochs was 1 and is now 2",
     )

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 import convladder as cl
-from convladder import runs
-from convladder.config import Model
-from convladder.inference import load_network
-from convladder.models import convnet, features, gradcam
+from convladder.core.experiment import Model
+from convladder.experiments.inference import load_network
+from convladder.models import convnet, feature_maps, gradcam
+from convladder.results import saved_run
 from evidence import brightness, on_mark, plant
 
 pytestmark = [pytest.mark.xdist_group("gradcam")]
@@ -31,7 +31,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> cl.Run:
 
 @pytest.fixture(scope="module")
 def network(run: cl.Run) -> keras.Model:
-    return load_network(runs.Run(run.folder))
+    return load_network(saved_run.Run(run.folder))
 
 
 def test_the_hottest_pixel_is_on_the_evidence(run: cl.Run, network: keras.Model) -> None:
@@ -108,7 +108,7 @@ def test_without_padding_the_border_stays_cold() -> None:
 
 def test_feature_maps_are_the_strongest_first(network: keras.Model) -> None:
     pixels, _, _ = plant(1, 4, SIDE, MARK)
-    found = features.feature_maps(network, pixels[0])
+    found = feature_maps.feature_maps(network, pixels[0])
     assert [maps.shape for maps in found.values()] == [(24, 24, 16), (12, 12, 16), (6, 6, 16)]
     for maps in found.values():
         peaks = maps.max(axis=(0, 1)).tolist()
@@ -119,7 +119,7 @@ def test_feature_maps_are_the_strongest_first(network: keras.Model) -> None:
 def test_a_network_of_one_convolution_has_feature_maps_too() -> None:
     pixels, _, _ = plant(1, 4, SIDE, MARK)
     one = convnet.build(Model(filters=(8,)), (SIDE, SIDE, 1), 4)
-    assert {name: maps.shape for name, maps in features.feature_maps(one, pixels[0]).items()} == {
+    assert {name: maps.shape for name, maps in feature_maps.feature_maps(one, pixels[0]).items()} == {
         "relu_1": (20, 20, 8)
     }
 

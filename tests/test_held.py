@@ -8,13 +8,14 @@ from typing import Any
 
 import pytest
 
-from convladder import backbones, trial
-from convladder.config import Experiment
+from convladder.core.experiment import Experiment
 from convladder.data.dataset import Dataset
+from convladder.experiments import trial
+from convladder.experiments.pretrained import backbones
+from convladder.experiments.trial import Trial
 from convladder.models.networks import Backbone
 from convladder.training import fit, precision
-from convladder.training.keeper import Keeper
-from convladder.trial import Trial
+from convladder.training.checkpointer import Keeper
 
 
 class ReachedError(Exception):

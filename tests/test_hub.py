@@ -9,11 +9,11 @@ import pytest
 from PIL import Image
 
 from conftest import MakeFolder
-from convladder.config import Data
+from convladder.core.errors import DataError, UnreadableImage
+from convladder.core.experiment import Data
 from convladder.data.dataset import load
-from convladder.data.opening import open_source
-from convladder.data.sources import Listing
-from convladder.errors import DataError, UnreadableImage
+from convladder.data.source import Listing
+from convladder.data.sources.registry import open_source
 
 datasets = pytest.importorskip("datasets", reason="the extra convladder[datasets] is not installed")
 

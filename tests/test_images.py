@@ -13,11 +13,19 @@ import pytest
 from PIL import Image
 from sklearn.datasets import load_sample_images
 
-from convladder.data import formats
-from convladder.data.formats import FORMATS
-from convladder.data.images import ImageForm, Limits, bring_to_form, decode, format_of, open_picture, read_header
-from convladder.data.pillow import unhindered
-from convladder.errors import UnreadableImage
+from convladder.core.errors import UnreadableImage
+from convladder.data.decoding import formats
+from convladder.data.decoding.formats import FORMATS
+from convladder.data.decoding.images import (
+    ImageForm,
+    Limits,
+    bring_to_form,
+    decode,
+    format_of,
+    open_picture,
+    read_header,
+)
+from convladder.data.decoding.pillow import unhindered
 from faults import TURNS, bomb
 
 FORM = ImageForm(12, 16, 3)

@@ -12,14 +12,15 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from convladder.config import Data, Experiment
-from convladder.data import building, deep, intensity
-from convladder.data.bank import Bank
+from convladder.core.errors import DataError, ExperimentError, UnreadableImage
+from convladder.core.experiment import Data, Experiment
+from convladder.data.bank import builder
+from convladder.data.bank.bank import Bank
 from convladder.data.dataset import check, load
-from convladder.data.depth import describe
-from convladder.data.images import ImageForm, decode, open_picture, read_header
-from convladder.data.intensity import FULL, IntensityRange, find_extremes, find_range, stretch
-from convladder.errors import DataError, ExperimentError, UnreadableImage
+from convladder.data.decoding import deep_images, intensity
+from convladder.data.decoding.images import ImageForm, decode, open_picture, read_header
+from convladder.data.decoding.intensity import FULL, IntensityRange, find_extremes, find_range, stretch
+from convladder.data.quality.bit_depth import describe
 from deep_files import encode, png16, stripes, tiff, write_stripes
 
 FORM = ImageForm(9, 7, 1, "stretch", intensity=IntensityRange(0, 4095))
@@ -246,19 +247,19 @@ def test_processes_find_the_same_range_and_a_build_goes_on(
 ) -> None:
     root = write_stripes(tmp_path / "set")
     here = bank_of(root)
-    monkeypatch.setattr(building, "PARALLEL_FROM", 0)
+    monkeypatch.setattr(builder, "PARALLEL_FROM", 0)
     monkeypatch.setenv("CONVLADDER_CACHE", str(tmp_path / "cache"))
-    decode_chunks = building._decode
+    decode_chunks = builder._decode
 
     def stopped(chunks: Any, *others: Any) -> None:
         if not chunks[0].measuring:
             raise KeyboardInterrupt
         decode_chunks(chunks, *others)
 
-    monkeypatch.setattr(building, "_decode", stopped)
+    monkeypatch.setattr(builder, "_decode", stopped)
     with pytest.raises(KeyboardInterrupt):
         bank_of(root)
-    monkeypatch.setattr(building, "_decode", decode_chunks)
+    monkeypatch.setattr(builder, "_decode", decode_chunks)
     again = bank_of(root)
     assert again.form == here.form
     assert again.fingerprint == here.fingerprint
@@ -333,7 +334,7 @@ def test_the_depth_that_is_said_is_that_of_the_file() -> None:
     }
     for content, depth in files.items():
         header = read_header(content)
-        assert (deep.say_depth(header.mode), header.deep, header.grey) == (depth, True, True)
+        assert (deep_images.say_depth(header.mode), header.deep, header.grey) == (depth, True, True)
     kept = decode(tiff(ramp(np.int16, 0, 4095)[..., None]), FORM)
     assert np.array_equal(kept[..., 0], expected(ramp()))
 

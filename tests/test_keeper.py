@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from convladder.training import checkpoint, keeper
+from convladder.core.worker import Stopped
+from convladder.training import checkpoint, checkpointer
 from convladder.training.checkpoint import Checkpoint
-from convladder.training.keeper import CheckpointKeeper
-from convladder.worker import Stopped
+from convladder.training.checkpointer import CheckpointKeeper
 
 
 class Clock:
@@ -27,7 +27,7 @@ class Clock:
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     clock = Clock()
-    monkeypatch.setattr(keeper, "time", clock)
+    monkeypatch.setattr(checkpointer, "time", clock)
     return clock
 
 

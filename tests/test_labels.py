@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from convladder.evaluation import labels, predictions
+from convladder.evaluation import label_errors, predictions
 
 
 def planted(flipped: float, seed: int = 0, images: int = 3000) -> tuple[pd.DataFrame, np.ndarray]:
@@ -22,7 +22,7 @@ def planted(flipped: float, seed: int = 0, images: int = 3000) -> tuple[pd.DataF
 
 def test_planted_errors_are_found_and_come_first() -> None:
     table, flips = planted(0.05)
-    found = labels.suspects(table)
+    found = label_errors.suspects(table)
     assert flips[found.index].mean() > 0.5, "of those suspected"
     assert flips[found.index[:100]].mean() > 0.85, "of the first hundred"
     assert flips[found.index].sum() > 0.55 * flips.sum(), "of those planted"
@@ -31,7 +31,7 @@ def test_planted_errors_are_found_and_come_first() -> None:
 
 def test_the_class_that_it_looks_like_is_suggested() -> None:
     table, flips = planted(0.05)
-    found = labels.suspects(table)
+    found = label_errors.suspects(table)
     planted_rows = found[flips[found.index]]
     assert (planted_rows["suggested"] == table["predicted"][planted_rows.index]).mean() > 0.95
     assert (found["suggested"] != found["label"]).all()
@@ -39,21 +39,21 @@ def test_the_class_that_it_looks_like_is_suggested() -> None:
 
 def test_clean_labels_are_seldom_suspected() -> None:
     table, _ = planted(0.0)
-    assert len(labels.suspects(table)) < 0.06 * len(table)
+    assert len(label_errors.suspects(table)) < 0.06 * len(table)
 
 
 def test_a_class_without_an_image_is_never_suggested() -> None:
     table, _ = planted(0.05)
     table = table[table["label"] != "f"]
-    assert "f" not in set(labels.suspects(table)["suggested"])
+    assert "f" not in set(label_errors.suspects(table)["suggested"])
 
 
 def test_the_suspects_of_a_split_are_among_all_suspects() -> None:
     table, _ = planted(0.05)
     table["split"] = np.where(np.arange(len(table)) % 3 == 0, "test", "validation")
     shuffled = table.sample(frac=1, random_state=0).reset_index(drop=True)
-    rows = labels.suspected_rows(shuffled, "test")
+    rows = label_errors.suspected_rows(shuffled, "test")
     test = predictions.part(shuffled, "test")
-    found = labels.suspects(shuffled)
+    found = label_errors.suspects(shuffled)
     assert test["path"].iloc[rows].tolist() == found["path"][found["split"] == "test"].tolist()
     assert len(rows) > 20

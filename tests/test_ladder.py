@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from convladder.errors import LadderError
-from convladder.ladder import BUILT_IN, built_in_text, load_ladder, parse_ladder
+from convladder.core.errors import LadderError
+from convladder.core.ladder import BUILT_IN, built_in_text, load_ladder, parse_ladder
 
 MINE = """
 name = "mine"
@@ -70,7 +70,7 @@ def test_a_built_in_ladder_is_a_file_like_ones_own(name: str, tmp_path: Path) ->
 
 
 def test_what_is_saved_with_a_climb_is_the_ladder() -> None:
-    from convladder.ladder import ladder_of
+    from convladder.core.ladder import ladder_of
 
     for name, rungs in (
         ("classic", ["max-pooling", "batch-norm"]),

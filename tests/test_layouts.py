@@ -12,13 +12,13 @@ import numpy as np
 import pytest
 
 from conftest import MakeFolder, write_image
-from convladder.config import Data
-from convladder.data.checks import Check
+from convladder.core.errors import ConvladderError, DataError
+from convladder.core.experiment import Data
 from convladder.data.dataset import Dataset, check, load, load_bank
-from convladder.data.file_names import NUMBERED
-from convladder.data.opening import open_source
-from convladder.errors import ConvladderError, DataError
-from convladder.inference import evaluated
+from convladder.data.quality.checks import Check
+from convladder.data.sources.folders.file_names import NUMBERED
+from convladder.data.sources.registry import open_source
+from convladder.experiments.inference import evaluated
 from test_cli import convladder
 
 Place = Callable[[Path], str]

@@ -15,14 +15,14 @@ import pytest
 
 import convladder as cl
 from conftest import MakeFolder, write_image
-from convladder.config import Data
-from convladder.data.checks import Check
+from convladder.core.errors import DataError
+from convladder.core.experiment import Data
 from convladder.data.dataset import check, load
-from convladder.data.folder import walk
-from convladder.data.images import LIMITS
-from convladder.data.opening import open_like, open_source, shared_settings
-from convladder.errors import DataError
-from convladder.ship import pictures
+from convladder.data.decoding.images import LIMITS
+from convladder.data.quality.checks import Check
+from convladder.data.sources.folders.folder import walk
+from convladder.data.sources.registry import open_like, open_source, shared_settings
+from convladder.deploy import inputs
 from test_cli import convladder
 
 FOLLOWED = "--follow-links"
@@ -285,7 +285,7 @@ def test_a_table_that_is_linked_from_elsewhere_finds_its_images(store: Path, tmp
 
 def test_links_to_parquet_files_are_followed(tmp_path: Path) -> None:
     pytest.importorskip("pyarrow")
-    from convladder.data.parquet import find_shards
+    from convladder.data.sources.parquet import find_shards
 
     (tmp_path / "blob").write_bytes(b"PAR1")
     (tmp_path / "set").mkdir()
@@ -413,7 +413,7 @@ def test_a_tar_of_hard_links_says_why_images_are_missing(store: Path) -> None:
 
 def found_at(*places: Path | str, follow: bool = False) -> tuple[list[str], list[str]]:
     said: list[str] = []
-    found = pictures.find(list(map(str, places)), LIMITS, io.BytesIO(), follow=follow, say=said.append)
+    found = inputs.find(list(map(str, places)), LIMITS, io.BytesIO(), follow=follow, say=said.append)
     return [picture.name for picture in found], said
 
 

@@ -10,11 +10,11 @@ import pytest
 
 import convladder as cl
 from conftest import MakeFolder, write_image
-from convladder.config import Data
-from convladder.data.columns import USUAL_NAMES
+from convladder.core.errors import DataError
+from convladder.core.experiment import Data
 from convladder.data.dataset import check, load
-from convladder.data.opening import open_source, open_values
-from convladder.errors import DataError
+from convladder.data.sources.registry import open_source, open_values
+from convladder.data.sources.tables.columns import USUAL_NAMES
 
 Write = Callable[..., Path]
 

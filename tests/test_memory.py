@@ -10,11 +10,11 @@ import psutil
 import pytest
 import tensorflow as tf
 
-from convladder.config import Experiment
+from convladder.core.experiment import Experiment
+from convladder.core.worker_pool import Failed, Finished, Task, run_tasks
 from convladder.data.dataset import load
-from convladder.processes import Failed, Finished, Task, run_tasks
-from convladder.training import on_tensorflow
-from convladder.trial import Trial, run_trial
+from convladder.experiments.trial import Trial, run_trial
+from convladder.training.backend import tensorflow
 
 ALLOWED = 300_000_000  # bytes, beside what TensorFlow takes to start
 FEW = {"data.source": "digits", "data.limit": 300, "train.epochs": 1}
@@ -66,11 +66,11 @@ def test_a_training_that_needs_too_much_fails_with_advice_and_the_next_is_traine
     ],
 )
 def test_what_tensorflow_and_onednn_say_of_memory_is_known(error: Exception) -> None:
-    with pytest.raises(MemoryError), on_tensorflow.device_errors():
+    with pytest.raises(MemoryError), tensorflow.device_errors():
         raise error
 
 
 def test_other_errors_are_left_as_they_are() -> None:
     error = tf.errors.AbortedError(None, None, "Status: 2, message: could not create a primitive")
-    with pytest.raises(tf.errors.AbortedError), on_tensorflow.device_errors():
+    with pytest.raises(tf.errors.AbortedError), tensorflow.device_errors():
         raise error

@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 from keras import layers
 
-from convladder.config import Experiment, Model
-from convladder.errors import ExperimentError
-from convladder.ladder import load_ladder
-from convladder.models import convnet, cost, sizes
-from convladder.trial import measure_cost
+from convladder.core.errors import ExperimentError
+from convladder.core.experiment import Experiment, Model
+from convladder.core.ladder import load_ladder
+from convladder.experiments.trial import measure_cost
+from convladder.models import convnet, cost, shapes
 
 CIFAR = (32, 32, 3)
 
@@ -42,7 +42,7 @@ def test_the_flops_are_the_same_before_a_network_is_built(name: str, shape: tupl
     for rung in load_ladder(name).rungs:
         experiment = load_ladder(name).experiment(rung.name)
         built = measure_cost(experiment, shape, 7).flops
-        assert sizes.count_flops(experiment.model, shape, 7) == built, rung.name
+        assert shapes.count_flops(experiment.model, shape, 7) == built, rung.name
 
 
 @pytest.mark.parametrize(
@@ -61,7 +61,7 @@ def test_the_flops_are_the_same_before_a_network_is_built(name: str, shape: tupl
 def test_the_flops_are_the_same_for_other_settings(model: dict[str, Any]) -> None:
     experiment = Experiment(model=Model(**model))
     shape = (128, 100, 3)
-    assert sizes.count_flops(experiment.model, shape, 2) == measure_cost(experiment, shape, 2).flops
+    assert shapes.count_flops(experiment.model, shape, 2) == measure_cost(experiment, shape, 2).flops
 
 
 def test_a_small_net_costs_what_one_counts_by_hand() -> None:

@@ -9,10 +9,11 @@ import pytest
 from PIL import Image
 
 import convladder as cl
-from convladder import exports, progress
-from convladder.bundle.reading import Bundle
-from convladder.errors import DataError
-from convladder.views.run import Run
+from convladder.api import exports
+from convladder.api.run import Run
+from convladder.core.errors import DataError
+from convladder.report import progress
+from convladder.results.bundle.bundle import Bundle
 from deep_files import stripes, write_stripes
 
 SMALL = {

@@ -8,12 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from convladder import files, folders, locks, node
-from convladder.config import Data, Experiment
+from convladder.core import files
+from convladder.core.experiment import Data, Experiment
+from convladder.core.worker_pool import Task
 from convladder.data.dataset import load
-from convladder.node import newest_checkpoint, read_folder, remove_abandoned, write_unfinished
-from convladder.processes import Task
-from convladder.trial import Trial
+from convladder.experiments.ray import node
+from convladder.experiments.ray.node import newest_checkpoint, read_folder, remove_abandoned, write_unfinished
+from convladder.experiments.trial import Trial
+from convladder.results import folders, locks
 
 OLD, NEW = "checkpoint-0001-000000", "checkpoint-0002-000000"
 

@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from convladder.models.on_tensorflow import BatchNormalization
+from convladder.models.backend.tensorflow import BatchNormalization
 
 
 def test_batch_normalisation_is_that_of_keras_but_for_rounding() -> None:

@@ -11,8 +11,9 @@ import pytest
 
 import convladder as cl
 from conftest import MakeFolder
-from convladder import intake, progress
-from convladder.errors import DataError
+from convladder.api import inputs
+from convladder.core.errors import DataError
+from convladder.report import progress
 
 
 def arrays() -> tuple[np.ndarray, list[str]]:
@@ -58,7 +59,7 @@ def test_what_is_open_in_memory_is_not_opened_anew(framed: cl.Dataset, change: d
 
 
 def test_other_settings_of_images_in_memory_may_change(framed: cl.Dataset) -> None:
-    read = intake.loader(framed, False, progress.reporter(quiet=True))
+    read = inputs.loader(framed, False, progress.reporter(quiet=True))
     assert read(framed.settings.model_copy(update={"split_seed": 3})).origin is framed.origin
     assert cl.check(framed, changes={"data.copies": "off"}, quiet=True).bank.records == framed.bank.records
 

@@ -9,8 +9,8 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image, ImageEnhance, ImageOps
 
-from convladder.training import operations
-from convladder.training.operations import AugMix, RandomOperations
+from convladder.training import augmentation_ops
+from convladder.training.augmentation_ops import AugMix, RandomOperations
 
 Picture = Image.Image
 FACTOR = 1 + 0.9 * 0.5
@@ -44,14 +44,14 @@ def test_an_operation_is_that_of_pillow(
 ) -> None:
     images = pictures()
     strengths = np.full((len(images), 1, 1, 1), strength, np.float32)
-    made = np.asarray(operations.COLOURS[name](images, strengths))
+    made = np.asarray(augmentation_ops.COLOURS[name](images, strengths))
     expected = np.stack([np.asarray(pillow(Image.fromarray(each.astype(np.uint8)))) for each in images])
     assert np.abs(made - expected).max() <= apart
     assert not np.allclose(made, images)
 
 
 def test_a_histogram_that_is_equalized_is_flat() -> None:
-    made = np.asarray(operations.equalize(pictures(), np.zeros((4, 1, 1, 1), np.float32)))
+    made = np.asarray(augmentation_ops.equalize(pictures(), np.zeros((4, 1, 1, 1), np.float32)))
     for image in made:
         for channel in range(3):
             shares = np.sort(image[..., channel].ravel()) / 255
@@ -60,28 +60,28 @@ def test_a_histogram_that_is_equalized_is_flat() -> None:
 
 def test_sharpness_moves_away_from_the_mean_of_neighbours_and_towards_it() -> None:
     images = pictures()
-    mean = np.asarray(operations.sharpness(images, np.full((4, 1, 1, 1), -1 / 0.9, np.float32)))
+    mean = np.asarray(augmentation_ops.sharpness(images, np.full((4, 1, 1, 1), -1 / 0.9, np.float32)))
     inner = np.mean([images[:, y : SIDE - 2 + y, x : SIDE - 2 + x] for y in range(3) for x in range(3)], axis=0)
     assert np.allclose(mean[:, 1:-1, 1:-1], inner, atol=1e-3)
-    sharper = np.asarray(operations.sharpness(images, np.full((4, 1, 1, 1), 0.5, np.float32)))
+    sharper = np.asarray(augmentation_ops.sharpness(images, np.full((4, 1, 1, 1), 0.5, np.float32)))
     assert sharper.std() > images.std()
 
 
-@pytest.mark.parametrize("name", operations.COLOURS)
+@pytest.mark.parametrize("name", augmentation_ops.COLOURS)
 def test_each_image_has_its_own_strength_and_grey_ones_are_taken_too(name: str) -> None:
     images = pictures(channels=1)
     both = np.asarray(
-        operations.COLOURS[name](images, np.linspace(-1, 1, 4, dtype=np.float32).reshape(4, 1, 1, 1))
+        augmentation_ops.COLOURS[name](images, np.linspace(-1, 1, 4, dtype=np.float32).reshape(4, 1, 1, 1))
     )
     assert both.shape == images.shape
     assert both.min() >= 0
     assert both.max() <= 255.001
     for number, strength in enumerate(np.linspace(-1, 1, 4, dtype=np.float32)):
-        alone = operations.COLOURS[name](images[number : number + 1], np.full((1, 1, 1, 1), strength))
+        alone = augmentation_ops.COLOURS[name](images[number : number + 1], np.full((1, 1, 1, 1), strength))
         assert np.allclose(both[number], alone[0], atol=1e-3)
 
 
-@pytest.mark.parametrize("name", operations.GEOMETRIC)
+@pytest.mark.parametrize("name", augmentation_ops.GEOMETRIC)
 def test_something_is_moved_as_far_as_its_name_says(name: str) -> None:
     images = np.zeros((64, 41, 41, 1), np.float32)
     images[:, 18:23, 18:23] = 255
@@ -99,7 +99,7 @@ def test_something_is_moved_as_far_as_its_name_says(name: str) -> None:
 
 def test_operations_are_drawn_for_each_image_by_itself() -> None:
     images = np.stack([pictures(1)[0]] * 200)
-    names = (*operations.GEOMETRIC, *operations.COLOURS, "nothing")
+    names = (*augmentation_ops.GEOMETRIC, *augmentation_ops.COLOURS, "nothing")
     layer = RandomOperations(names, 1, 0.5, seed=1, name="randaugment")
     made = np.asarray(layer(images, training=True))
     assert 17 <= len(np.unique(made.round(2), axis=0)) <= 5 * 2 + 4 * 2 + 4 + 1, (
@@ -111,7 +111,7 @@ def test_operations_are_drawn_for_each_image_by_itself() -> None:
     assert np.array_equal(layer(images, training=False), images)
 
 
-@pytest.mark.parametrize("name", sorted(operations.COLOURS))
+@pytest.mark.parametrize("name", sorted(augmentation_ops.COLOURS))
 def test_what_has_no_direction_is_not_undone_by_a_second_draw(name: str) -> None:
     images = np.stack([pictures(1)[0]] * 40)
     made = np.asarray(RandomOperations((name,), 2, 0.4, seed=0, name="x")(images, training=True))
@@ -120,8 +120,8 @@ def test_what_has_no_direction_is_not_undone_by_a_second_draw(name: str) -> None
     assert (same > 0) == directed, (
         "two draws of other signs cancel where a sign means a direction, and there alone"
     )
-    if name in operations.UNDIRECTED:
-        twice = operations.COLOURS[name](images, np.full((40, 1, 1, 1), 0.8, np.float32))
+    if name in augmentation_ops.UNDIRECTED:
+        twice = augmentation_ops.COLOURS[name](images, np.full((40, 1, 1, 1), 0.8, np.float32))
         assert np.array_equal(made, twice)
 
 

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from conftest import MakeFolder
-from convladder.errors import ExperimentError
-from convladder.options import READING, SPLITTING, as_settings
-from convladder.wording import listed
+from convladder.cli.data_options import READING, SPLITTING, as_settings
+from convladder.core.errors import ExperimentError
+from convladder.core.formatting import listed
 from test_cli import convladder
 
 
@@ -36,7 +36,7 @@ def test_a_class_name_that_holds_a_comma_takes_double_quotes(make_folder: MakeFo
 
 
 def test_each_option_is_a_setting() -> None:
-    from convladder.config import Data
+    from convladder.core.experiment import Data
 
     assert {*READING, *SPLITTING} <= set(Data.model_fields)
 

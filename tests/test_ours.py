@@ -13,13 +13,17 @@ import pytest
 
 import convladder as cl
 from conftest import MakeFolder
-from convladder import climbing, files, folders, locks, node, outputs, published_weights, resuming
-from convladder.data import bank, sending
+from convladder.core import files
+from convladder.core.errors import DataError, ExperimentError, RunError
+from convladder.core.ladder import load_ladder
+from convladder.data.bank import bank
 from convladder.data.dataset import load
-from convladder.errors import DataError, ExperimentError, RunError
-from convladder.folders import TrialKey
-from convladder.ladder import load_ladder
-from convladder.serve.corrections import Corrections
+from convladder.deploy.serve.corrections import Corrections
+from convladder.experiments import climbing, resume
+from convladder.experiments.pretrained import imagenet
+from convladder.experiments.ray import bank_transfer, node
+from convladder.results import folders, locks, outputs
+from convladder.results.folders import TrialKey
 from foreign import THEIRS, put, snapshot
 from made_runs import make_climb, share_right
 
@@ -55,10 +59,10 @@ def test_folders_of_ours_are_known_with_a_format_number_and_without(tmp_path: Pa
 
 
 def test_what_is_written_says_its_format(tmp_path: Path, few_digits: Any) -> None:
-    from convladder.config import Experiment
-    from convladder.engines import engine_at
-    from convladder.resuming import HowToGoOn
-    from convladder.trial import Trial
+    from convladder.core.experiment import Experiment
+    from convladder.experiments.engines import engine_at
+    from convladder.experiments.resume import HowToGoOn
+    from convladder.experiments.trial import Trial
 
     trial = Trial("lenet5", Experiment().replace({"train.epochs": 1} | few_digits.settled()), few_digits)
     plan = climbing.Plan(load_ladder("classic").part(["lenet5"]), (trial,), "identity")
@@ -114,7 +118,7 @@ def test_what_a_person_has_put_beside_a_checkpoint_stays(tmp_path: Path) -> None
     ours += ["damaged-checkpoint-0001-000000.json", ".training-lock", ".convladder-lock", ".lock"]
     ours += [".history.csv.0123abcd.tmp", ".convladder-history.csv.0123abcd.tmp"]
     put(unfinished, dict.fromkeys([*ours, "notes.md", "pictures/cat.png", "checkpoint-best.json"], "x"))
-    resuming.HowToGoOn(fresh=True).clear(tmp_path / "run")
+    resume.HowToGoOn(fresh=True).clear(tmp_path / "run")
     assert (unfinished / ".convladder-lock").exists()
     outputs.remove_unfinished(unfinished)
     assert sorted(path.name for path in unfinished.iterdir()) == ["checkpoint-best.json", "notes.md", "pictures"]
@@ -182,7 +186,7 @@ def test_clearing_a_cache_leaves_what_a_person_keeps_there(place: Path, monkeypa
     put(theirs, ours)
     node.remove_abandoned()
     assert bank.clear_banks()[0] == 1
-    published_weights.clear()
+    imagenet.clear()
     after = {path: content for path, content in snapshot(theirs).items() if not path.endswith(".lock")}
     assert after == {path: content for path, content in before.items() if not path.endswith(".lock")}
     assert {path for path in before if path.endswith(".lock")} <= snapshot(theirs).keys()
@@ -192,10 +196,10 @@ def test_what_is_on_its_way_from_another_machine_is_cleared_unless_somebody_is_a
     place: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     source = load("pets").bank.folder
-    waybill = sending.Waybill.of(source)
+    waybill = bank_transfer.Waybill.of(source)
     monkeypatch.setenv("CONVLADDER_CACHE", str(place / "elsewhere"))
-    receiver = sending.Receiver(waybill)
-    assert receiver.begin() == sending.WANTED
+    receiver = bank_transfer.Receiver(waybill)
+    assert receiver.begin() == bank_transfer.WANTED
     begun = place / f"elsewhere/banks/.{source.name}.receiving"
     bank.clear_banks()
     assert begun.is_dir()
@@ -207,11 +211,11 @@ def test_what_is_on_its_way_from_another_machine_is_cleared_unless_somebody_is_a
 def test_what_was_received_in_part_long_ago_is_removed_by_the_next_that_receives(
     place: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    waybill = sending.Waybill.of(load("pets").bank.folder)
+    waybill = bank_transfer.Waybill.of(load("pets").bank.folder)
     monkeypatch.setenv("CONVLADDER_CACHE", str(place / "elsewhere"))
     old = put(place / f"elsewhere/banks/.{'0' * 20}.receiving", {"images.npy": "x"})
     os.utime(old, (0, 0))
-    receiver = sending.Receiver(waybill)
+    receiver = bank_transfer.Receiver(waybill)
     receiver.begin()
     assert not old.exists()
     receiver.leave()

@@ -10,8 +10,8 @@ import pytest
 
 import convladder as cl
 from conftest import MakeFolder
-from convladder import cli
-from convladder.errors import ConvladderError, RunError
+from convladder.cli import main
+from convladder.core.errors import ConvladderError, RunError
 from foreign import THEIRS, put, snapshot
 from made_runs import make_run, share_right
 
@@ -31,7 +31,7 @@ def place(tmp_path: Path, make_folder: MakeFolder, monkeypatch: pytest.MonkeyPat
 def convladder(*words: str, monkeypatch: pytest.MonkeyPatch) -> int:
     monkeypatch.setattr("sys.argv", ["convladder", *words])
     with pytest.raises(SystemExit) as ended:
-        cli.main()
+        main.main()
     return int(ended.value.code or 0)
 
 

@@ -11,10 +11,12 @@ import pytest
 
 import convladder as cl
 from conftest import MakeFolder
-from convladder import climbing, files, folders, outputs
-from convladder.errors import RunError
-from convladder.processes import Task
-from convladder.ship import exporting
+from convladder.core import files
+from convladder.core.errors import RunError
+from convladder.core.worker_pool import Task
+from convladder.deploy import exporter
+from convladder.experiments import climbing
+from convladder.results import folders, outputs
 from foreign import put, snapshot
 from made_runs import make_run, share_right
 
@@ -139,11 +141,11 @@ def test_a_link_to_nothing_is_refused(command: str, place: Path) -> None:
 def test_an_export_is_put_where_a_link_leads_and_into_the_working_folder(
     out: str, place: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from convladder import exports
+    from convladder.api import exports
 
     def export(bundle: object, kind: str, folder: Path, *others: object, **more: object) -> Path:
-        with files.whole_folder(folder, exporting.PARITY) as made:
-            (made / exporting.PARITY).write_text("{}")
+        with files.whole_folder(folder, exporter.PARITY) as made:
+            (made / exporter.PARITY).write_text("{}")
         return folder
 
     make_run(place / "a", right=share_right(0.5, 20, 0))
@@ -154,4 +156,4 @@ def test_an_export_is_put_where_a_link_leads_and_into_the_working_folder(
     (place / "linked").symlink_to("empty")
     monkeypatch.chdir(place / ("empty" if out == "." else ""))
     exports.export(place / "a", "onnx", place / "pets", out=out, quiet=True)
-    assert (place / "empty" / exporting.PARITY).is_file()
+    assert (place / "empty" / exporter.PARITY).is_file()

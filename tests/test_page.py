@@ -14,7 +14,7 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.ui import Select, WebDriverWait
 
-from convladder.bundle import container
+from convladder.results.bundle import container
 from served import Served, served
 from stored_bundle import CLASSES, STORED, make_folder
 

@@ -13,13 +13,13 @@ import pytest
 from PIL import Image
 
 from conftest import MakeFolder
-from convladder.config import Data
+from convladder.core.errors import DataError, UnreadableImage
+from convladder.core.experiment import Data
 from convladder.data.dataset import load, load_bank
-from convladder.data.opening import open_source
-from convladder.data.parquet import find_shards
-from convladder.data.sources import Listing, Record
-from convladder.errors import DataError, UnreadableImage
-from convladder.inference import evaluated
+from convladder.data.source import Listing, Record
+from convladder.data.sources.parquet import find_shards
+from convladder.data.sources.registry import open_source
+from convladder.experiments.inference import evaluated
 
 pa = pytest.importorskip("pyarrow", reason="the extra convladder[datasets] is not installed")
 pq = pytest.importorskip("pyarrow.parquet", reason="the extra convladder[datasets] is not installed")

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from convladder import files, folders
+from convladder.core import files
+from convladder.results import folders
 
 GONE = "The folder that you are in was deleted"
 
@@ -24,7 +25,7 @@ def run_in_a_deleted_folder(tmp_path: Path, *words: str) -> subprocess.Completed
         os.chdir({str(folder)!r})
         os.rmdir({str(folder)!r})
         sys.argv = ["convladder", *{words!r}]
-        from convladder.cli import main
+        from convladder.cli.main import main
         main()
     """
     command = [sys.executable, "-c", textwrap.dedent(code)]

@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from convladder.comparison import Comparison
-from convladder.errors import RunError
-from convladder.evaluation import crossvalidation
-from convladder.lineup import Lineup
-from convladder.pooling import pool
-from convladder.runs import Run
+from convladder.core.errors import RunError
+from convladder.evaluation import cross_validation
+from convladder.results.comparison import Comparison
+from convladder.results.groups import Lineup
+from convladder.results.saved_run import Run
+from convladder.results.seed_runs import pool
 from made_runs import make_run, share_right
 
 FOLDS = 5
@@ -75,11 +75,11 @@ def test_the_interval_and_the_verdict_are_those_of_overlapping_folds(tmp_path: P
     )
     tables = {"good": np.concatenate(good)[np.newaxis], "bad": np.concatenate(bad)[np.newaxis]}
     folds = np.repeat(np.arange(FOLDS), IMAGES)
-    assert lineup.standings["good"].accuracy == crossvalidation.estimate(tables["good"], folds)
+    assert lineup.standings["good"].accuracy == cross_validation.estimate(tables["good"], folds)
     assert lineup.standings["good"].accuracies == tuple(float(fold.mean()) for fold in good)
     (claim,) = lineup.claims([("good", "bad")])
     seeds = {"good": [0], "bad": [0]}
-    (expected,) = crossvalidation.compare(tables, [("good", "bad")], seeds, folds=folds)
+    (expected,) = cross_validation.compare(tables, [("good", "bad")], seeds, folds=folds)
     assert claim.difference == expected
     assert claim.difference.verdict == "better"
 

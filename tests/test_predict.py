@@ -19,10 +19,11 @@ import pytest
 from PIL import Image
 
 import convladder as cl
-from convladder import donors
-from convladder.errors import BundleError, ExperimentError, RunError
+from convladder.cli import predict_output
+from convladder.core.errors import BundleError, ExperimentError, RunError
+from convladder.deploy import bundle_writer
 from convladder.evaluation import predictions
-from convladder.ship import making, printing
+from convladder.experiments.pretrained import source
 from stored_bundle import CLASSES, STORED, coloured, make_folder
 from test_cli import convladder
 
@@ -45,7 +46,7 @@ def predict(*words: object, stdin: bytes = b"") -> subprocess.CompletedProcess[b
     code = (
         "import sys\n"
         f"sys.modules.update(dict.fromkeys({HEAVY!r}))\n"
-        "from convladder.cli import main\nsys.argv = ['convladder', 'predict', *sys.argv[1:]]\nmain()"
+        "from convladder.cli.main import main\nsys.argv = ['convladder', 'predict', *sys.argv[1:]]\nmain()"
     )
     command = [sys.executable, "-c", code, *map(str, words)]
     return subprocess.run(command, input=stdin, capture_output=True, timeout=120, check=False)
@@ -146,7 +147,7 @@ def test_names_that_are_formulas_or_control_a_terminal_are_neutralised(folder: P
     rows = predict(STORED, "=cmd().png", "--csv").stdout.decode().splitlines()
     assert rows[1].startswith("'=cmd().png,")
     assert b"\x1b" not in predict(STORED, tmp_path).stdout
-    assert printing.neutral("@x") == "'@x"
+    assert predict_output.neutral("@x") == "'@x"
 
 
 def test_an_archive_that_reaches_outside_is_refused(tmp_path: Path) -> None:
@@ -257,9 +258,9 @@ def test_the_bundle_that_a_run_keeps_follows_what_it_is_made_of(run: cl.Run, tmp
     made: list[str] = []
 
     def kept(why: str) -> cl.Bundle:
-        return cl.Bundle(making.bundle_of(copied.folder, lambda: made.append(why)))
+        return cl.Bundle(bundle_writer.bundle_of(copied.folder, lambda: made.append(why)))
 
-    shutil.copy(STORED, copied.folder / making.KEPT)
+    shutil.copy(STORED, copied.folder / bundle_writer.KEPT)
     kept("of another run")
     copied.report()
     kept("nothing but its figures was written anew")
@@ -271,7 +272,7 @@ def test_the_bundle_that_a_run_keeps_follows_what_it_is_made_of(run: cl.Run, tmp
 
 def test_a_backbone_may_be_a_bundle(run: cl.Run, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     path = run.bundle(tmp_path / "run.convladder")
-    assert donors.open_donor(path).sum() == donors.open_donor(run.folder).sum()
+    assert source.open_donor(path).sum() == source.open_donor(run.folder).sum()
     begun = cl.train(
         make_folder(tmp_path / "few", images=12),
         "transfer-frozen",

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from sklearn import metrics as sk
 
-from convladder.errors import RunError
+from convladder.core.errors import RunError
 from convladder.evaluation import metrics, predictions
 
 NAMES = ["cat", "dog", "emu"]

@@ -25,9 +25,9 @@ import loopback
 from conftest import write_image
 from convladder.core import privacy
 from convladder.core.places import cache_folder, keep_libraries_here
-from convladder.processes import Died, Finished, Message, Task, call, run_tasks
-from convladder.ship import examples
-from convladder.ship.formats import FORMATS
+from convladder.core.worker_pool import Died, Finished, Message, Task, call, run_tasks
+from convladder.deploy import examples
+from convladder.deploy.formats import FORMATS
 from recorder.recorded_hosts import VARIABLE, Port, is_here, read
 from stored_bundle import STORED
 from watched import RECORDER, Person, convladder, strace
@@ -82,7 +82,7 @@ READ_IN = {
     "ORT_DISABLE_TELEMETRY": ("onnxruntime", "capi/onnxruntime_pybind11_state*"),
     "HF_HUB_DISABLE_TELEMETRY": ("huggingface_hub", "constants.py"),
     "HF_XET_TELEMETRY_ENABLED": ("hf_xet", "hf_xet.*"),
-    "HF_UPDATE_DOWNLOAD_COUNTS": ("datasets", "config.py"),
+    "HF_UPDATE_DOWNLOAD_COUNTS": ("datasets", "core/experiment.py"),
     "MLFLOW_DISABLE_TELEMETRY": ("mlflow", "environment_variables.py"),
     "RAY_USAGE_STATS_ENABLED": ("ray", "_common/usage/usage_constants.py"),
     "RAY_USAGE_STATS_REPORT_URL": ("ray", "_common/usage/usage_lib.py"),
@@ -285,7 +285,7 @@ def test_libraries_that_were_imported_before_are_silenced_too(monkeypatch: pytes
 
 
 def test_a_process_that_imports_any_part_is_silent_before_it_imports_a_library() -> None:
-    code = "import convladder.errors, os, sys; print(sorted(sys.modules)); print(dict(os.environ))"
+    code = "import convladder.core.errors, os, sys; print(sorted(sys.modules)); print(dict(os.environ))"
     environment = {name: value for name, value in os.environ.items() if name not in privacy.SILENT}
     said = subprocess.check_output([sys.executable, "-c", code], env=environment, text=True)
     modules, variables = map(ast.literal_eval, said.splitlines())

@@ -15,9 +15,10 @@ from typing import Any
 
 import pytest
 
-from convladder import processes, worker
-from convladder.errors import ConvladderError, DataError
-from convladder.processes import (
+from convladder.core import worker, worker_pool
+from convladder.core.errors import ConvladderError, DataError
+from convladder.core.worker import Stopped, saves_when_stopped, stop_asked
+from convladder.core.worker_pool import (
     Event,
     Failed,
     Finished,
@@ -30,7 +31,6 @@ from convladder.processes import (
     call,
     run_tasks,
 )
-from convladder.worker import Stopped, saves_when_stopped, stop_asked
 
 
 def double(number: int, emit: Any) -> int:
@@ -140,7 +140,7 @@ def test_workers_end_when_the_caller_stops_listening() -> None:
 
 
 def test_a_worker_that_cannot_be_started_costs_its_task(monkeypatch: pytest.MonkeyPatch) -> None:
-    real = processes._start_worker
+    real = worker_pool._start_worker
     starts = iter([OSError(errno.EAGAIN, "Resource temporarily unavailable"), None])
 
     def start(threads: int) -> Any:
@@ -149,7 +149,7 @@ def test_a_worker_that_cannot_be_started_costs_its_task(monkeypatch: pytest.Monk
             raise error
         return real(threads)
 
-    monkeypatch.setattr(processes, "_start_worker", start)
+    monkeypatch.setattr(worker_pool, "_start_worker", start)
     events = list(run_tasks([Task(0, double, (1,)), Task(1, double, (1,))], jobs=1))
     (failed,) = [each for each in events if isinstance(each, Failed)]
     assert failed.expected
@@ -158,8 +158,8 @@ def test_a_worker_that_cannot_be_started_costs_its_task(monkeypatch: pytest.Monk
 
 
 def test_what_is_not_saved_in_time_is_said_and_ended(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(processes, "STOP_SECONDS", 0.5)
-    pool = processes.Pool([Task("slow", sleep_on), Task("later", own_process)], jobs=1)
+    monkeypatch.setattr(worker_pool, "STOP_SECONDS", 0.5)
+    pool = worker_pool.Pool([Task("slow", sleep_on), Task("later", own_process)], jobs=1)
     events = []
     for event in pool.events():
         events.append(event)
@@ -176,7 +176,7 @@ def wait_for_the_end(emit: Any) -> None:
 
 
 def test_a_task_that_is_halted_ends_and_the_next_is_begun_in_its_worker() -> None:
-    pool = processes.Pool([Task("long", wait_for_the_end), Task("next", own_process)], jobs=1)
+    pool = worker_pool.Pool([Task("long", wait_for_the_end), Task("next", own_process)], jobs=1)
     events = []
     for event in pool.events():
         events.append(event)
@@ -231,14 +231,14 @@ def wait_for_a_halt(emit: Any) -> str:
 
 
 def test_a_task_that_is_halted_before_it_was_sent_ends_too(monkeypatch: pytest.MonkeyPatch) -> None:
-    real, halted = processes._start_worker, threading.Event()
+    real, halted = worker_pool._start_worker, threading.Event()
 
     def start_late(threads: int) -> Any:
         halted.wait(20)
         return real(threads)
 
-    monkeypatch.setattr(processes, "_start_worker", start_late)
-    pool = processes.Pool([Task("long", wait_for_a_halt), Task("next", own_process)], jobs=1)
+    monkeypatch.setattr(worker_pool, "_start_worker", start_late)
+    pool = worker_pool.Pool([Task("long", wait_for_a_halt), Task("next", own_process)], jobs=1)
     events = []
     for event in pool.events():
         events.append(event)
@@ -250,15 +250,15 @@ def test_a_task_that_is_halted_before_it_was_sent_ends_too(monkeypatch: pytest.M
 
 
 def test_what_came_in_time_is_told_however_late_it_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(processes, "STOP_SECONDS", 0)
-    pool = processes.Pool([], jobs=1)
+    monkeypatch.setattr(worker_pool, "STOP_SECONDS", 0)
+    pool = worker_pool.Pool([], jobs=1)
     for event in (Stopping(), Finished("saved in time", 1), None):
         pool._events.put(event)
     assert list(pool._until_all_have_ended()) == [Stopping(), Finished("saved in time", 1)]
 
 
 def test_a_pool_for_which_there_is_no_thread_ends_what_it_has_begun(monkeypatch: pytest.MonkeyPatch) -> None:
-    pool = processes.Pool([Task(n, own_process) for n in range(2)], jobs=2)
+    pool = worker_pool.Pool([Task(n, own_process) for n in range(2)], jobs=2)
 
     def fail() -> None:
         raise RuntimeError("can't start new thread")
@@ -315,8 +315,8 @@ def test_where_no_worker_can_be_started_no_folder_is_left(tmp_path: Path, monkey
         assert list(tmp_path.iterdir()), "its folder is there by now"
         raise OSError(errno.EAGAIN, "Resource temporarily unavailable")
 
-    monkeypatch.setattr(processes.tempfile, "tempdir", str(tmp_path))
-    monkeypatch.setattr(processes.subprocess, "Popen", refuse)
+    monkeypatch.setattr(worker_pool.tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr(worker_pool.subprocess, "Popen", refuse)
     with pytest.raises(OSError, match="Resource temporarily unavailable"):
-        processes._start_worker(1)
+        worker_pool._start_worker(1)
     assert list(tmp_path.iterdir()) == []

@@ -7,9 +7,9 @@ import io
 import pytest
 from rich.console import Console
 
-from convladder.folders import TrialKey
-from convladder.processes import Event, Finished, Halted, Message
-from convladder.progress import Plain
+from convladder.core.worker_pool import Event, Finished, Halted, Message
+from convladder.report.progress import Plain
+from convladder.results.folders import TrialKey
 
 KEY = TrialKey("lenet5", 0)
 EPOCH = {"epoch": 3.0, "epochs": 5.0, "val_accuracy": 0.7, "kept_accuracy": 0.8, "images_per_second": 1.0}

@@ -83,7 +83,7 @@ def test_every_convladder_command_in_the_docs_parses() -> None:
     assert lines
     from typer.main import get_command
 
-    from convladder.cli import app
+    from convladder.cli.main import app
 
     commands = get_command(app).commands  # type: ignore[attr-defined]
     for line in lines:

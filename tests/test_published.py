@@ -15,13 +15,14 @@ from filelock import FileLock
 from keras.src.utils import file_utils
 
 import convladder as cl
-from convladder import backbones, files, kept_weights, published_weights
-from convladder.config import Experiment, Model
-from convladder.errors import ExperimentError, RunError
-from convladder.ladder import load_ladder
-from convladder.models import applications, cost, features, gradcam, networks, published, sizes
-from convladder.models.families import FAMILIES, find
-from convladder.models.normalization import FixedBatchNormalization
+from convladder.core import files
+from convladder.core.errors import ExperimentError, RunError
+from convladder.core.experiment import Experiment, Model
+from convladder.core.ladder import load_ladder
+from convladder.experiments.pretrained import backbones, imagenet, weight_cache
+from convladder.models import cost, feature_maps, gradcam, imagenet_weights, keras_applications, networks, shapes
+from convladder.models.catalog import FAMILIES, find
+from convladder.models.layers import FixedBatchNormalization
 
 SMALL = "MobileNetV3Small"
 ON_TOP: dict[str, Any] = {"head": "average", "dense": ()}
@@ -42,7 +43,7 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def arrays(weights: Path) -> dict[str, Any]:
-    return published.read(SMALL, weights)
+    return imagenet_weights.read(SMALL, weights)
 
 
 def test_every_network_of_keras_is_known() -> None:
@@ -57,7 +58,7 @@ def test_every_network_of_keras_is_known() -> None:
 def test_pixels_are_preprocessed_as_the_network_wants_them(name: str) -> None:
     theirs = sys.modules[getattr(keras.applications, name).__module__]
     inputs = keras.Input((4, 4, 3))
-    inside = keras.Model(inputs, applications._preprocessed(find(name).mode, inputs))
+    inside = keras.Model(inputs, keras_applications._preprocessed(find(name).mode, inputs))
     pixels = np.random.default_rng(0).integers(0, 256, (2, 4, 4, 3)).astype(np.float32)
     assert np.allclose(inside(pixels), theirs.preprocess_input(pixels.copy()), atol=1e-4)
 
@@ -101,7 +102,7 @@ def test_its_cost_is_counted_and_estimated_before() -> None:
     price = cost.measure(network)
     assert price.parameters == network.count_params()
     assert price.trained == 576 * 2 + 2
-    assert sizes.count_flops(of(SMALL), (128, 128, 3), 2) == pytest.approx(price.flops, rel=0.3)
+    assert shapes.count_flops(of(SMALL), (128, 128, 3), 2) == pytest.approx(price.flops, rel=0.3)
 
 
 def test_convolutions_of_one_channel_each_cost_what_one_counts_by_hand() -> None:
@@ -121,26 +122,26 @@ def test_where_it_looked_and_what_it_sees_can_be_shown() -> None:
     heat = gradcam.heat_maps(network, pixels, np.array([0, 1]))
     assert heat.shape == (2, 48, 48)
     assert np.isfinite(heat).all()
-    maps = features.feature_maps(network, pixels[0])
+    maps = feature_maps.feature_maps(network, pixels[0])
     assert [each.shape[0] for each in maps.values()] == [24, 12, 6, 3, 2]
-    assert features.first_filters(network).shape == (3, 3, 3, 16)
+    assert feature_maps.first_filters(network).shape == (3, 3, 3, 16)
 
 
 def test_weights_from_a_file_are_kept_under_their_sum(weights: Path, arrays: dict[str, Any]) -> None:
     start = backbones.changes(SMALL, str(weights), {})
     experiment = load_ladder("transfer").experiment("transfer-frozen", start)
-    settled = experiment.replace({"model.backbone_sha256": published_weights.fetch(SMALL, str(weights), print)})
+    settled = experiment.replace({"model.backbone_sha256": imagenet.fetch(SMALL, str(weights), print)})
     backbone = backbones.load(settled.model)
     assert backbone is not None
     assert set(backbone.weights) == set(arrays)
     assert backbones.with_backbone(experiment) == settled, "it is not read again"
-    (kept,) = kept_weights.folder().glob(f"{settled.model.backbone_sha256}*")
+    (kept,) = weight_cache.folder().glob(f"{settled.model.backbone_sha256}*")
     whole = kept.read_bytes()
     for damaged in (whole[:-4] + b"\0\0\0\1", whole[:1000], b"\0" * 8 + whole[8:], b""):
         kept.write_bytes(damaged)
         with pytest.raises(RunError, match="damaged"):
             backbones.load(settled.model)
-        assert published_weights.fetch(SMALL, str(weights), print) == settled.model.backbone_sha256
+        assert imagenet.fetch(SMALL, str(weights), print) == settled.model.backbone_sha256
         assert kept.read_bytes() == whole, "the same command fetches them again"
     weights_by_name = experiment.model.weights
     assert weights_by_name is not None
@@ -156,17 +157,17 @@ def test_imagenet_weights_are_downloaded_once(weights: Path, monkeypatch: pytest
         return str(weights)
 
     monkeypatch.setattr(file_utils, "get_file", get_file)
-    first = published_weights.fetch(SMALL, None, print)
-    assert published_weights.fetch(SMALL, None, print) == first
+    first = imagenet.fetch(SMALL, None, print)
+    assert imagenet.fetch(SMALL, None, print) == first
     assert len(asked) == 1
     assert "no_top" in asked[0]
     model = Experiment().replace({"model.backbone": SMALL, "model.architecture": SMALL, "model.pretrained": True})
     assert backbones.settled(model.model)["model.backbone_sha256"] == first
-    files.remove(published_weights._index(SMALL, None))
+    files.remove(imagenet._index(SMALL, None))
 
 
 def test_another_command_that_fetches_is_waited_for(weights: Path) -> None:
-    index = published_weights._index(SMALL, str(weights))
+    index = imagenet._index(SMALL, str(weights))
     files.make_folder(index.parent)
     fetching = FileLock(index.with_suffix(".lock"), thread_local=False)
     fetching.acquire()
@@ -175,7 +176,7 @@ def test_another_command_that_fetches_is_waited_for(weights: Path) -> None:
         assert "which is waited for" in text
         fetching.release()
 
-    assert published_weights.fetch(SMALL, str(weights), say)
+    assert imagenet.fetch(SMALL, str(weights), say)
     assert not fetching.is_locked
 
 
@@ -185,7 +186,7 @@ def test_a_cache_that_cannot_be_written_is_said(
     (tmp_path / "file").touch()
     monkeypatch.setenv("CONVLADDER_CACHE", str(tmp_path / "file" / "cache"))
     with pytest.raises(ExperimentError, match=r"cannot write the cache .*CONVLADDER_CACHE"):
-        published_weights.fetch(SMALL, str(weights), print)
+        imagenet.fetch(SMALL, str(weights), print)
 
 
 def test_offline_the_error_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -194,7 +195,7 @@ def test_offline_the_error_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> N
 
     monkeypatch.setattr(file_utils, "get_file", get_file)
     with pytest.raises(ExperimentError, match=r"no route.*--weights FILE") as caught:
-        published.download(SMALL, print)
+        imagenet_weights.download(SMALL, print)
     assert "\n" not in str(caught.value)
 
 
@@ -221,7 +222,7 @@ def test_a_download_that_fails_is_told_from_a_file_that_is_damaged(
     (tmp_path / "models").mkdir()
     (tmp_path / "models" / "half.h5").write_bytes(b"\x89HDF")
     with pytest.raises(ExperimentError, match=said):
-        published.download(SMALL, print)
+        imagenet_weights.download(SMALL, print)
 
 
 @pytest.mark.parametrize(
@@ -236,7 +237,7 @@ def test_a_download_that_fails_is_told_from_a_file_that_is_damaged(
 def test_what_is_no_file_of_weights_is_refused(name: str, content: bytes, said: str, tmp_path: Path) -> None:
     (tmp_path / name).write_bytes(content)
     with pytest.raises(ExperimentError, match=said):
-        published.read(SMALL, tmp_path / name)
+        imagenet_weights.read(SMALL, tmp_path / name)
 
 
 def test_a_file_that_points_elsewhere_or_is_of_another_network_is_refused(tmp_path: Path, weights: Path) -> None:
@@ -248,14 +249,14 @@ def test_a_file_that_points_elsewhere_or_is_of_another_network_is_refused(tmp_pa
         file["inside"] = file["/"]
     for name in ("link.h5", "raw.h5", "circle.h5"):
         with pytest.raises(ExperimentError, match="points at other places"):
-            published.read(SMALL, tmp_path / name)
+            imagenet_weights.read(SMALL, tmp_path / name)
     shutil.copy(weights, tmp_path / "nan.weights.h5")
     with h5py.File(tmp_path / "nan.weights.h5", "r+") as file:
         file["layers/batch_normalization/vars/0"][...] = np.nan
     with pytest.raises(ExperimentError, match="not all numbers"):
-        published.read(SMALL, tmp_path / "nan.weights.h5")
+        imagenet_weights.read(SMALL, tmp_path / "nan.weights.h5")
     with pytest.raises(ExperimentError, match="not those of MobileNet without its top"):
-        published.read("MobileNet", weights)
+        imagenet_weights.read("MobileNet", weights)
 
 
 def test_the_files_of_efficientnet_give_pixels_as_keras_does() -> None:
@@ -263,16 +264,18 @@ def test_the_files_of_efficientnet_give_pixels_as_keras_does() -> None:
     normalization = keras.layers.Normalization(axis=3)
     inputs = keras.Input((4, 4, 3))
     begun = keras.Model(inputs, normalization(keras.layers.Rescaling(1 / 255)(inputs)))  # as EfficientNet begins
-    normalization.set_weights([np.array(applications.MEAN), np.array(applications.DEVIATION), np.array(1)])
+    normalization.set_weights(
+        [np.array(keras_applications.MEAN), np.array(keras_applications.DEVIATION), np.array(1)]
+    )
     normalization.finalize_state()  # as when Keras loads them
-    ours = applications.renamed(begun, fixed=True)
-    named = published._named(begun)
+    ours = keras_applications.renamed(begun, fixed=True)
+    named = imagenet_weights._named(begun)
     for each in ours.weights:
         each.assign(named[each.path])
     pixels = np.random.default_rng(0).integers(0, 256, (2, 4, 4, 3)).astype(np.float32)
-    theirs = begun(pixels) / np.sqrt(applications.DEVIATION)  # by the layer that it has only with imagenet
+    theirs = begun(pixels) / np.sqrt(keras_applications.DEVIATION)  # by the layer that it has only with imagenet
     assert np.allclose(ours(pixels), theirs, atol=1e-4)
-    new = applications.renamed(begun, fixed=False)
+    new = keras_applications.renamed(begun, fixed=False)
     assert np.allclose(new(pixels), theirs, atol=1e-4), "the same pixels from scratch"
 
 

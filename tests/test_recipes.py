@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 
 import convladder as cl
-from convladder import folders, runs
-from convladder.errors import RunError
+from convladder.core.errors import RunError
+from convladder.core.ladder import load_ladder
 from convladder.evaluation import corruptions
 from convladder.evaluation.corruptions import Recipe
-from convladder.folders import TrialKey
-from convladder.ladder import load_ladder
+from convladder.results import folders, saved_run
+from convladder.results.folders import TrialKey
 from made_runs import RECIPE, make_climb, make_run, share_right
 
 IMAGES = 200
@@ -37,9 +37,9 @@ def make_group(folder: Path, rung: str, recipes: list[Recipe]) -> Path:
 
 def forget_the_recipe(run: Path) -> None:
     """Leave of a run's record what earlier versions of convladder kept."""
-    with np.load(run / runs.CORRUPTED) as file:
+    with np.load(run / saved_run.CORRUPTED) as file:
         kept = {name: file[name] for name in ("names", "rows", "correct")}
-    np.savez_compressed(run / runs.CORRUPTED, **kept)
+    np.savez_compressed(run / saved_run.CORRUPTED, **kept)
 
 
 @pytest.mark.parametrize("recipe", [RECIPE, *OTHERS.values()])
@@ -85,7 +85,7 @@ def test_runs_without_a_record_are_comparable_with_each_other_and_with_those_of_
     first, second = (make_group(tmp_path, rung, 3 * [RECIPE]) for rung in ("lenet5", "batch-norm"))
     for run in first.iterdir():
         forget_the_recipe(run)
-    assert runs.Run(first / "seed-0").corrupted.recipe == corruptions.first_recipe(RECIPE.names, 16, 16)
+    assert saved_run.Run(first / "seed-0").corrupted.recipe == corruptions.first_recipe(RECIPE.names, 16, 16)
     assert len(cl.compare(first, second).corrupted_claims) == 1
     for run in second.iterdir():
         forget_the_recipe(run)
@@ -104,9 +104,9 @@ def mixed_climb(tmp_path: Path) -> cl.Climb:
     climb = make_climb(tmp_path, {key: share_right(0.7, IMAGES, n) for n, key in enumerate(keys)}, ladder)
     later = [key for key in keys if key.rung == keys[2].rung or key == keys[5]]
     for key in later:
-        run = runs.Run(folders.trial_folder(climb, key))
+        run = saved_run.Run(folders.trial_folder(climb, key))
         corrupted = replace(run.corrupted, recipe=OTHERS["names"])
-        runs.write_arrays(run.folder, run.samples, run.features, corrupted)
+        saved_run.write_arrays(run.folder, run.samples, run.features, corrupted)
     return cl.Climb(climb)
 
 
@@ -129,9 +129,9 @@ def test_folds_of_a_pair_are_those_of_its_own_images(tmp_path: Path) -> None:
     keys = [TrialKey(rung.name, 0, fold) for rung in ladder.rungs for fold in range(3)]
     climb = make_climb(tmp_path, {key: share_right(0.7, 40, n) for n, key in enumerate(keys)}, ladder)
     for key in keys[3:]:
-        run = runs.Run(folders.trial_folder(climb, key))
+        run = saved_run.Run(folders.trial_folder(climb, key))
         few = replace(run.corrupted, rows=run.corrupted.rows[:25], correct=run.corrupted.correct[..., :25])
-        runs.write_arrays(run.folder, run.samples, run.features, few)
+        saved_run.write_arrays(run.folder, run.samples, run.features, few)
     (claim,) = cl.Climb(climb).corrupted_against_parent
     assert (claim.name, claim.reference) == (keys[6].rung, keys[3].rung)
     assert claim.difference.p_value is not None

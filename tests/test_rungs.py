@@ -8,13 +8,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from convladder import backbones, runs
-from convladder import ladder as ladders
-from convladder.config import Experiment, difference
+from convladder.core import ladder as ladders
+from convladder.core.experiment import Experiment, difference
 from convladder.data.dataset import Dataset
-from convladder.inference import load_network
+from convladder.experiments.inference import load_network
+from convladder.experiments.pretrained import backbones
+from convladder.experiments.trial import Trial, run_trial
+from convladder.results import saved_run
 from convladder.training import fit, steps
-from convladder.trial import Trial, run_trial
 from stops import train_with_stops
 
 RUNGS = [(name, rung.name) for name in ladders.BUILT_IN for rung in ladders.load_ladder(name).rungs]
@@ -24,7 +25,7 @@ LADDER_AND_RUNG = pytest.mark.parametrize(("ladder", "rung"), RUNGS)
 @pytest.fixture(scope="module")
 def larger_digits() -> Dataset:
     """Digits at 24x24, which every network takes; two batches of 32 in train."""
-    from convladder.config import Data
+    from convladder.core.experiment import Data
     from convladder.data.dataset import load
 
     dataset = load(Data(source="digits", limit=150, image_size=(24, 24)))
@@ -71,7 +72,7 @@ def test_a_rung_trains_goes_on_saves_loads_and_predicts(
     losses = []
     trial = Trial(rung, experiment, larger_digits)
     run_trial(trial, tmp_path / "run", "pytest", lambda row: losses.append(row["loss"]))
-    run = runs.Run(tmp_path / "run")
+    run = saved_run.Run(tmp_path / "run")
     assert np.isfinite(losses).all()
     assert run.experiment == experiment
     test = run.predictions[run.predictions["split"] == "test"]

@@ -87,7 +87,9 @@ def test_it_imports_no_more_than_is_installed_there(tmp_path: Path) -> None:
     ]
     assert set(ABSENT) <= set(absent)
     blocking = f"import sys; sys.modules.update(dict.fromkeys({absent!r}))"
-    check_predictions([sys.executable, "-c", f"{blocking}; from convladder.cli import main; main()"], tmp_path)
+    check_predictions(
+        [sys.executable, "-c", f"{blocking}; from convladder.cli.main import main; main()"], tmp_path
+    )
 
 
 def runtime_packages() -> list[str]:

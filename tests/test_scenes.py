@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from convladder.data import scenes
+from convladder.data.copies import scenes
 
 LABELS = np.array([0] * 50 + [1] * 50, dtype=np.int32)
 

@@ -16,20 +16,21 @@ import pandas as pd
 import pytest
 from optuna.storages.journal import JournalFileBackend
 
-from convladder import files, folders, provenance
-from convladder.config import Experiment
+from convladder.core import files
+from convladder.core.errors import SearchError
+from convladder.core.experiment import Experiment
+from convladder.core.worker_pool import Event, Failed, Finished, Halted, Message, Started, Task
 from convladder.data.dataset import Dataset
-from convladder.engines import Engine
-from convladder.errors import SearchError
-from convladder.processes import Event, Failed, Finished, Halted, Message, Started, Task
-from convladder.resuming import HowToGoOn
-from convladder.searching import Budget, Search
-from convladder.space import space_of
-from convladder.study import SearchPlan
+from convladder.experiments.engines import Engine
+from convladder.experiments.resume import HowToGoOn
+from convladder.experiments.trial import Trial
+from convladder.results import folders, provenance
 from convladder.training import checkpoint
 from convladder.training.checkpoint import Checkpoint
-from convladder.training.course import Course
-from convladder.trial import Trial
+from convladder.training.state import Course
+from convladder.tuning.candidates import SearchPlan
+from convladder.tuning.searching import Budget, Search
+from convladder.tuning.space import space_of
 
 EPOCHS = 9
 SPACE = {"train.learning_rate": {"low": 1e-4, "high": 1e-1, "log": True}, "model.pooling": ["average", "max"]}

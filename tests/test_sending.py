@@ -9,16 +9,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from convladder.data import sending
+from convladder.core.errors import DataError
 from convladder.data.dataset import Dataset
-from convladder.data.sending import BUSY, HERE, WANTED, Receiver, Waybill, pieces
-from convladder.errors import DataError
+from convladder.experiments.ray import bank_transfer
+from convladder.experiments.ray.bank_transfer import BUSY, HERE, WANTED, Receiver, Waybill, pieces
 
 
 @pytest.fixture
 def waybill(few_digits: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Waybill:
     """Describe a bank, in small pieces, as another machine gets to see it whose cache is empty."""
-    monkeypatch.setattr(sending, "PIECE", 10_000)
+    monkeypatch.setattr(bank_transfer, "PIECE", 10_000)
     found = Waybill.of(few_digits.bank.folder)
     monkeypatch.setenv("CONVLADDER_CACHE", str(tmp_path))
     return found

@@ -26,14 +26,14 @@ import pytest
 from PIL import Image
 
 import convladder as cl
-from convladder.bundle.occlusion import CELLS, occlusion_map
-from convladder.errors import ExperimentError
-from convladder.serve.app import Settings, create_app, service_of
-from convladder.serve.bodies import Limits
-from convladder.serve.corrections import Corrections
-from convladder.serve.guard import LOCAL, Rules
-from convladder.serve.server import ARRIVAL_SECONDS
-from convladder.ship.serving import read_origins, read_token
+from convladder.core.errors import ExperimentError
+from convladder.deploy.serve.access import LOCAL, Rules
+from convladder.deploy.serve.app import Settings, create_app, service_of
+from convladder.deploy.serve.corrections import Corrections
+from convladder.deploy.serve.launch import read_origins, read_token
+from convladder.deploy.serve.request_body import Limits
+from convladder.deploy.serve.server import ARRIVAL_SECONDS
+from convladder.results.bundle.occlusion import CELLS, occlusion_map
 from served import Served, served
 from stored_bundle import CLASSES, STORED, coloured
 

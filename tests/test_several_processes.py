@@ -14,11 +14,12 @@ import pandas as pd
 import pytest
 from numpy.typing import NDArray
 
-from convladder import runs, trial
-from convladder.config import Data, Experiment
+from convladder.core.devices import Parallel
+from convladder.core.errors import ExperimentError, TrainingError
+from convladder.core.experiment import Data, Experiment
 from convladder.data.dataset import load
-from convladder.errors import ExperimentError, TrainingError
-from convladder.parallel import Parallel
+from convladder.experiments import trial
+from convladder.results import saved_run
 from stops import start_command
 
 pytest.importorskip("jax")
@@ -111,7 +112,7 @@ def test_the_same_command_in_each_process_trains_one_network(
     said = [process.communicate(timeout=300)[1] for process in started]
     assert [process.returncode for process in started] == [0, 0], said
     assert "process 1 of 2 computes for process 0" in said[1]
-    environment = runs.Run(places[0] / "run").about["environment"]
+    environment = saved_run.Run(places[0] / "run").about["environment"]
     assert (environment["processes"], environment["devices"]) == (2, 2)
     assert list(places[1].iterdir()) == []
 
@@ -129,7 +130,7 @@ def test_processes_may_have_the_images_and_the_backbone_elsewhere_and_nothing_el
 
 
 def test_in_which_settings_processes_differ_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
-    from convladder.training import group  # which imports JAX
+    from convladder.training import multihost  # which imports JAX
 
     dataset = load(Data(source="digits", limit=100))
     first, other = (
@@ -138,14 +139,14 @@ def test_in_which_settings_processes_differ_is_said(monkeypatch: pytest.MonkeyPa
     )
     sums: list[Any] = []
     monkeypatch.setattr(
-        group.multihost_utils, "process_allgather", lambda own: sums.append(own) or np.stack([own])
+        multihost.multihost_utils, "process_allgather", lambda own: sums.append(own) or np.stack([own])
     )
     for each in (trial._alike(first), trial._settings(first)):
-        assert group._differing(each) == []
+        assert multihost._differing(each) == []
     firsts = iter(sums)
-    monkeypatch.setattr(group.multihost_utils, "process_allgather", lambda own: np.stack([next(firsts), own]))
+    monkeypatch.setattr(multihost.multihost_utils, "process_allgather", lambda own: np.stack([next(firsts), own]))
     with pytest.raises(TrainingError, match=r"^process 1 has other seed, train\.epochs than process 0: give all"):
-        group._check_alike(trial._alike(other), trial._settings(other))
+        multihost._check_alike(trial._alike(other), trial._settings(other))
 
 
 @pytest.mark.parametrize(

@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 
 from conftest import MakeFolder, write_image
-from convladder.config import Data
-from convladder.data import named
+from convladder.core.errors import DataError
+from convladder.core.experiment import Data
 from convladder.data.dataset import Dataset, load
-from convladder.data.folder import walk
-from convladder.data.opening import open_source
-from convladder.errors import DataError
+from convladder.data.sources import builtin
+from convladder.data.sources.folders.folder import walk
+from convladder.data.sources.registry import open_source
 
 
 def parts(dataset: Dataset) -> dict[str, int]:
@@ -268,7 +268,7 @@ def test_digits_come_enlarged_and_said_so() -> None:
 def test_keras_sets_are_read_through_keras(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     import keras
 
-    header, class_names = named._KERAS_SETS[name]
+    header, class_names = builtin._KERAS_SETS[name]
     classes = len(class_names or range(10))
     shape = (header.height, header.width) if header.grey else (header.height, header.width, 3)
     draw = np.random.default_rng(0)

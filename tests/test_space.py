@@ -8,10 +8,10 @@ from typing import Any
 import optuna
 import pytest
 
-from convladder.config import Experiment, takes_fractions
-from convladder.errors import SearchError
-from convladder.ladder import load_ladder
-from convladder.space import Space, load_space, parse_space, space_of
+from convladder.core.errors import SearchError
+from convladder.core.experiment import Experiment, takes_fractions
+from convladder.core.ladder import load_ladder
+from convladder.tuning.space import Space, load_space, parse_space, space_of
 
 optuna.logging.set_verbosity(optuna.logging.ERROR)
 

@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from convladder.data.sources import Record
+from convladder.core.errors import DataError
+from convladder.data.source import Record
 from convladder.data.splits import Splits, split_records
-from convladder.errors import DataError
 
 NAMES = ["a", "b", "c"]
 

@@ -10,7 +10,7 @@ from scipy import stats
 from sklearn.datasets import load_digits
 from sklearn.tree import DecisionTreeClassifier
 
-from convladder.evaluation.proportions import proportion
+from convladder.evaluation.intervals import proportion
 from convladder.evaluation.statistics import Difference, compare, estimate, holm, quantile
 from false_claims import SPREADS, simulate, simulate_ladder
 

@@ -11,7 +11,7 @@ from PIL import Image
 from typer.testing import CliRunner
 
 import convladder as cl
-from convladder.cli import app
+from convladder.cli.main import app
 from stored_runs import CLIMB, LONG, TRAIN, TUNE, unpack
 
 

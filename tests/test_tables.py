@@ -13,13 +13,14 @@ import pandas as pd
 import pytest
 
 from conftest import write_image
-from convladder.config import Data
-from convladder.data import formats, table_files
+from convladder.core.errors import DataError
+from convladder.core.experiment import Data
 from convladder.data.dataset import check, load
-from convladder.data.entries import is_image
-from convladder.data.opening import open_source, open_values
-from convladder.data.sources import Source
-from convladder.errors import DataError
+from convladder.data.decoding import formats
+from convladder.data.source import Source
+from convladder.data.sources.folders.entries import is_image
+from convladder.data.sources.registry import open_source, open_values
+from convladder.data.sources.tables import table_files
 from test_cli import convladder
 
 Write = Callable[..., Path]

@@ -11,10 +11,17 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from convladder.config import Data
-from convladder.data import memory
+from convladder.core.experiment import Data
+from convladder.data import in_memory
 from convladder.data.dataset import load
-from convladder.data.intensity import Extremes, find_ends, find_extremes, find_extremes_of_all, find_range, stretch
+from convladder.data.decoding.intensity import (
+    Extremes,
+    find_ends,
+    find_extremes,
+    find_extremes_of_all,
+    find_range,
+    stretch,
+)
 
 Images = NDArray[Any]
 COUNT, SIDE = 40, 16
@@ -83,7 +90,7 @@ def test_it_does_so_in_arrays_that_are_loaded_and_in_the_estimator(
     settings = Data(source=str(tmp_path / "set.npz"), on_leak="keep", copies="off", image_size=(SIDE, SIDE))
     bank = load(settings).bank
     rows = images.reshape(COUNT, -1)
-    known = memory.PixelRange.of(rows, (SIDE, SIDE, 1))
+    known = in_memory.PixelRange.of(rows, (SIDE, SIDE, 1))
     for pixels in (bank.images, known.pixels(rows)):
         assert pixels.std() > 5
         assert np.ptp(pixels) > 200
@@ -104,7 +111,7 @@ def test_a_set_of_one_value_is_black_and_nothing_warns() -> None:
             found = find_range([find_extremes(rows.reshape(3, 8, 8)[0])], mixed=False)
             assert found.low < found.high
             assert not stretch(rows, found).any()
-            known = memory.PixelRange.of(rows, (8, 8, 1))
+            known = in_memory.PixelRange.of(rows, (8, 8, 1))
             assert not known.pixels(rows).any()
             assert known.levels == 0
             assert not known.misfits(rows).any()

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from convladder.data.thumbnails import make_thumbnails, reduce_thumbnails
+from convladder.data.decoding.thumbnails import make_thumbnails, reduce_thumbnails
 
 
 @pytest.mark.parametrize("mode", ["RGB", "L", "P", "1", "RGBA", "CMYK"])

@@ -8,11 +8,13 @@ import pytest
 from PIL import Image
 
 import convladder as cl
-from convladder import climbing, intake, progress
-from convladder.config import Data, Experiment
+from convladder.api import inputs
+from convladder.core.errors import DataError, ExperimentError
+from convladder.core.experiment import Data, Experiment
+from convladder.core.ladder import Ladder, Rung
 from convladder.data.dataset import Dataset, load
-from convladder.errors import DataError, ExperimentError
-from convladder.ladder import Ladder, Rung
+from convladder.experiments import climbing
+from convladder.report import progress
 from faults import picture
 
 Make = Callable[..., Path]
@@ -244,7 +246,7 @@ def test_rungs_of_another_form_keep_images_groups_folds_and_what_was_decided(mak
     quiet = progress.reporter(quiet=True)
     for more in ({"data.folds": 3}, {}):
         changes = {"data.source": str(root), "data.group_pattern": r"(p\d+)-"} | more
-        plan = climbing.make_plan(ladder, [0], changes, intake.loader(str(root), False, quiet))
+        plan = climbing.make_plan(ladder, [0], changes, inputs.loader(str(root), False, quiet))
         of_fold: dict[int | None, set[tuple[str, ...]]] = {}
         for trial in plan.trials:
             split = splits_of(trial.dataset)
@@ -261,7 +263,7 @@ def test_rungs_of_another_form_keep_images_groups_folds_and_what_was_decided(mak
 def test_what_is_in_memory_can_be_folded_and_loaded_in_another_way(make: Make) -> None:
     images = np.random.default_rng(0).integers(0, 256, (40, 20, 20), dtype=np.uint8)
     loaded = cl.load(images, ["cat", "dog"] * 20, quiet=True)
-    loader = intake.loader(loaded, False, progress.reporter(quiet=True))
+    loader = inputs.loader(loaded, False, progress.reporter(quiet=True))
     folded = loader(loaded.settings.model_copy(update={"folds": 4}))
     assert sorted(len(each.splits.test) for each in folded.each_fold()) == [10, 10, 10, 10]
     assert len(loader(loaded.settings.model_copy(update={"limit": 30})).bank.records) == 30

@@ -12,11 +12,11 @@ import tensorflow as tf
 from mlflow import MlflowClient
 
 import convladder as cl
-from convladder import tracking
-from convladder.errors import ExperimentError
-from convladder.folders import TrialKey
-from convladder.processes import Failed, Finished, Halted, Message, Notice, Started
-from convladder.tracking import MLflow, TensorBoard, following
+from convladder.core.errors import ExperimentError
+from convladder.core.worker_pool import Failed, Finished, Halted, Message, Notice, Started
+from convladder.report import tracking
+from convladder.report.tracking import MLflow, TensorBoard, following
+from convladder.results.folders import TrialKey
 
 FEW = {"data.limit": 200}
 ROW = dict.fromkeys(tracking.EPOCH_FIGURES, 0.5) | {"epoch": 1.0}

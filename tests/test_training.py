@@ -12,14 +12,14 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from convladder.config import Augmentation, Experiment, Model, Train
+from convladder.core.errors import ExperimentError, TrainingError
+from convladder.core.experiment import Augmentation, Experiment, Model, Train
 from convladder.data.dataset import Dataset
-from convladder.data.memory import MemoryBank
-from convladder.errors import ExperimentError, TrainingError
+from convladder.data.in_memory import MemoryBank
 from convladder.models import convnet
-from convladder.training import augment, feed, fit, lookup, losses, optimizer, pixels, steps
-from convladder.training.course import Course, lowers_rate
+from convladder.training import augmentation, batches, fit, input_statistics, lookup, losses, optimizer, steps
 from convladder.training.precision import computing_in
+from convladder.training.state import Course, lowers_rate
 from stops import assert_same_state, train_at_once, train_with_stops
 
 NO_IMAGES = np.zeros((1, 2, 2, 1), dtype=np.uint8)
@@ -36,18 +36,18 @@ def probe(seed: int = 3, height: int = 12, width: int = 12) -> np.ndarray:
 
 
 def apply(settings: dict[str, float], images: np.ndarray, seed: int = 0) -> np.ndarray:
-    for layer in augment.build(Augmentation(**settings), seed):
+    for layer in augmentation.build(Augmentation(**settings), seed):
         images = layer(images, training=True)
     return np.asarray(images)
 
 
 def test_no_augmentation_is_no_layer() -> None:
-    assert augment.build(Augmentation(), 0) == []
+    assert augmentation.build(Augmentation(), 0) == []
 
 
 def test_augmentation_is_for_training_only() -> None:
     images = probe()
-    for layer in augment.build(Augmentation(shift=0.2, brightness=0.5), 0):
+    for layer in augmentation.build(Augmentation(shift=0.2, brightness=0.5), 0):
         assert np.array_equal(layer(images, training=False), images)
 
 
@@ -137,16 +137,16 @@ def test_a_name_of_a_layer_that_is_not_known_stands_for_no_other(setting: str) -
 
 
 def test_the_order_of_an_epoch_is_a_function_of_seed_and_epoch() -> None:
-    order = feed.epoch_order(4, 2, 1000)
+    order = batches.epoch_order(4, 2, 1000)
     assert sorted(order) == list(range(1000))
-    assert np.array_equal(order, feed.epoch_order(4, 2, 1000))
-    assert not np.array_equal(order, feed.epoch_order(4, 3, 1000))
-    assert not np.array_equal(order, feed.epoch_order(5, 2, 1000))
+    assert np.array_equal(order, batches.epoch_order(4, 2, 1000))
+    assert not np.array_equal(order, batches.epoch_order(4, 3, 1000))
+    assert not np.array_equal(order, batches.epoch_order(5, 2, 1000))
 
 
 def test_batches_are_whole_but_for_the_last_and_so_many_a_call() -> None:
     rows = np.arange(10, 80, dtype=np.int32)
-    calls = list(steps.batches(rows, rows + 100, feed.Ahead(NO_IMAGES), batch_size=16, steps=3))
+    calls = list(steps.batches(rows, rows + 100, batches.Ahead(NO_IMAGES), batch_size=16, steps=3))
     assert [part.shape for part, _ in calls] == [(3, 16), (1, 16), (1, 6)]
     assert np.array_equal(np.concatenate([part.ravel() for part, _ in calls]), rows)
     assert np.array_equal(np.concatenate([part.ravel() for _, part in calls]), rows + 100)
@@ -155,7 +155,7 @@ def test_batches_are_whole_but_for_the_last_and_so_many_a_call() -> None:
 @pytest.mark.parametrize("skip", range(7))
 def test_what_is_left_of_an_epoch_is_what_follows(skip: int) -> None:
     rows = np.arange(70, dtype=np.int32)
-    calls = list(steps.batches(rows, rows, feed.Ahead(NO_IMAGES), batch_size=16, steps=2, skip=skip))
+    calls = list(steps.batches(rows, rows, batches.Ahead(NO_IMAGES), batch_size=16, steps=2, skip=skip))
     left = [part.ravel() for part, _ in calls]
     assert np.array_equal(np.concatenate([*left, np.array([], np.int32)]), rows[16 * skip :])
 
@@ -170,7 +170,7 @@ def test_calls_of_large_networks_are_short() -> None:
 def test_asking_for_images_ahead_changes_no_result(few_digits: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
     short = experiment(train__epochs=1)
     plain = fit.fit(short, few_digits)
-    monkeypatch.setattr(feed, "AHEAD_FROM", 1)
+    monkeypatch.setattr(batches, "AHEAD_FROM", 1)
     monkeypatch.setattr(steps, "MOST_STEPS", 2)
     ahead = fit.fit(short, few_digits)
     figures = ["loss", "accuracy", "val_loss", "val_accuracy"]
@@ -192,11 +192,11 @@ def test_images_are_asked_for_by_their_pages(tmp_path: Path, monkeypatch: pytest
         def __len__(self) -> int:
             return 128 + 20 * 3000
 
-    monkeypatch.setattr(feed, "AHEAD_FROM", 1)
+    monkeypatch.setattr(batches, "AHEAD_FROM", 1)
     np.save(tmp_path / "images.npy", np.zeros((20, 50, 60, 1), dtype=np.uint8))
     images = np.load(tmp_path / "images.npy", mmap_mode="c")
     images._mmap = Map()
-    pieces = feed.Ahead(images).pieces(np.array([0, 5, 19], dtype=np.int32), [0, 2, 3])
+    pieces = batches.Ahead(images).pieces(np.array([0, 5, 19], dtype=np.int32), [0, 2, 3])
     assert next(pieces) == slice(0, 2)
     assert len(asked) == 1 + 3, "the second slice is asked for before the first is used"
     assert list(pieces) == [slice(2, 3)]
@@ -234,8 +234,8 @@ def test_a_whitening_layer_whitens_patches_of_train_and_is_not_trained(
     settings = experiment(model__whitening=True, model__preprocessing=preprocessing)
     network = fit.fit(settings, few_digits).network
     layer = network.get_layer("whitening")
-    statistics = pixels.channel_statistics(few_digits) if preprocessing == "standardize" else None
-    assert np.array_equal(layer.kernel, pixels.whitening_kernel(few_digits, statistics))
+    statistics = input_statistics.channel_statistics(few_digits) if preprocessing == "standardize" else None
+    assert np.array_equal(layer.kernel, input_statistics.whitening_kernel(few_digits, statistics))
     images = few_digits.bank.images[few_digits.bank.rows[few_digits.splits.train]]
     inside = np.asarray(keras.Model(network.input, layer.output)(images))[:, :-1, :-1]  # where nothing is padded
     seen = inside[..., : inside.shape[-1] // 2].reshape(-1, inside.shape[-1] // 2)
@@ -247,7 +247,7 @@ def test_a_whitening_layer_whitens_patches_of_train_and_is_not_trained(
 
 
 def test_channel_statistics_are_those_of_train_alone(few_digits: Dataset) -> None:
-    statistics = pixels.channel_statistics(few_digits)
+    statistics = input_statistics.channel_statistics(few_digits)
     bank = few_digits.bank
     seen = bank.images[bank.rows[few_digits.splits.train]].astype(float)
     assert statistics.mean == pytest.approx([seen.mean()])
@@ -347,7 +347,7 @@ def test_a_loss_that_is_no_number_stops_at_its_step_and_names_files(few_digits: 
     ) as told:
         fit.fit(exploding, few_digits)
     step = int(re.search(r"step (\d)", str(told.value))[1])  # type: ignore[index]
-    order = few_digits.splits.train[feed.epoch_order(0, 0, len(few_digits.splits.train))]
+    order = few_digits.splits.train[batches.epoch_order(0, 0, len(few_digits.splits.train))]
     batch = few_digits.paths(order[32 * (step - 1) : 32 * step])
     assert f"{', '.join(batch[:3])} and {len(batch) - 3} more" in str(told.value)
     assert step > 1, "this test needs a loss that is a number at first"
@@ -446,7 +446,7 @@ def test_a_smoothed_label_costs_what_its_definition_says() -> None:
 
 def test_a_crop_is_cut_from_the_mirrored_image_of_each_by_itself() -> None:
     images = np.arange(6 * 5 * 4, dtype=np.float32).reshape(6, 5, 4, 1)
-    cropped = np.asarray(augment.RandomCrop(2, seed=1)(images, training=True))
+    cropped = np.asarray(augmentation.RandomCrop(2, seed=1)(images, training=True))
     widened = np.pad(images, ((0, 0), (2, 2), (2, 2), (0, 0)), mode="reflect")
     found = set()
     for image, wide in zip(cropped, widened, strict=True):
@@ -464,11 +464,11 @@ def test_each_image_is_changed_by_itself_and_each_time_anew(changes: dict[str, A
     one = np.random.default_rng(0).uniform(0, 255, (8, 8, 3)).astype(np.float32)
     images, labels = np.stack([one] * 16), np.eye(16, dtype=np.float32)
     settings = Augmentation(**changes)
-    mixing = augment.build_mixing(settings, seed=3)
+    mixing = augmentation.build_mixing(settings, seed=3)
 
     def apply() -> NDArray[np.float32]:
         if mixing is None:
-            (layer,) = augment.build(settings, seed=3)
+            (layer,) = augmentation.build(settings, seed=3)
             layer(images, training=True)
             return np.asarray(layer(images, training=True)).reshape(16, -1)
         mixed = mixing({"images": images, "labels": labels}, training=True)
@@ -477,13 +477,13 @@ def test_each_image_is_changed_by_itself_and_each_time_anew(changes: dict[str, A
 
     once = apply()
     if "erasing" in changes:
-        grey = np.mean(once.reshape(images.shape) == augment.GREY, axis=(1, 2, 3))
+        grey = np.mean(once.reshape(images.shape) == augmentation.GREY, axis=(1, 2, 3))
         assert np.all((grey >= 0.14) & (grey <= 0.4)), "a quarter of every image, cut at whole pixels"
     assert len(np.unique(once.round(3), axis=0)) >= (2 if "flip" in changes else 5)
     if mixing is not None:
         assert not np.array_equal(apply(), once)
     else:
-        assert np.array_equal(augment.build(settings, seed=3)[0](images, training=False), images)
+        assert np.array_equal(augmentation.build(settings, seed=3)[0](images, training=False), images)
 
 
 @pytest.mark.parametrize("name", ["adamw", "sgd"])

@@ -16,21 +16,24 @@ from keras import layers
 from PIL import Image
 
 import convladder as cl
-from convladder import backbones, donors, files, lineage, runs, trial
-from convladder.climbing import make_plan
-from convladder.config import Data, Experiment, Train
+from convladder.core import files
+from convladder.core.errors import ConvladderError, DataError, ExperimentError, RunError
+from convladder.core.experiment import Data, Experiment, Train
+from convladder.core.ladder import load_ladder
+from convladder.core.worker import Stopped
 from convladder.data.dataset import Dataset, load
-from convladder.errors import ConvladderError, DataError, ExperimentError, RunError
-from convladder.inference import load_network
-from convladder.ladder import load_ladder
-from convladder.models import networks, sizes
+from convladder.experiments import trial
+from convladder.experiments.climbing import make_plan
+from convladder.experiments.inference import load_network
+from convladder.experiments.pretrained import backbones, leakage, source
+from convladder.experiments.resume import HowToGoOn
+from convladder.models import networks, shapes
 from convladder.models.convnet import Statistics
-from convladder.models.normalization import FixedBatchNormalization
-from convladder.resuming import HowToGoOn
+from convladder.models.layers import FixedBatchNormalization
+from convladder.results import saved_run
 from convladder.training import fit, steps
-from convladder.training.course import Course, frozen_epochs
-from convladder.training.keeper import CheckpointKeeper, Snapshot
-from convladder.worker import Stopped
+from convladder.training.checkpointer import CheckpointKeeper, Snapshot
+from convladder.training.state import Course, frozen_epochs
 from stops import assert_same_state, train_at_once, train_with_stops
 
 SMALL = {"model.filters": [4, 8], "model.kernel_size": 3, "model.batch_norm": True, "model.dropout_conv": [0.2]}
@@ -55,21 +58,21 @@ def few(dataset: Dataset) -> Dataset:
     return replace(dataset, splits=replace(dataset.splits, train=dataset.splits.train[:64]))
 
 
-def run_of(experiment: Experiment, dataset: Dataset, folder: Path) -> runs.Run:
+def run_of(experiment: Experiment, dataset: Dataset, folder: Path) -> saved_run.Run:
     """Leave a run without what it keeps for people to look at."""
     fitted = fit.fit(experiment, dataset, backbone=backbones.load(experiment.model))
     folder.mkdir()
     figures = {"test": {"accuracy": 0.0}}
     trial._write_network(folder, fitted, dataset)
-    runs.write_splits(folder, dataset.split_table())
+    saved_run.write_splits(folder, dataset.split_table())
     about = {"rung": "r", "experiment": experiment.model_dump(), "data": dataset.provenance()}
     files.write_json(folder / "experiment.json", about)
     files.write_json(folder / "metrics.json", figures)
-    return runs.Run(folder)
+    return saved_run.Run(folder)
 
 
 @pytest.fixture(scope="module")
-def run(first_digits: Dataset, tmp_path_factory: pytest.TempPathFactory) -> runs.Run:
+def run(first_digits: Dataset, tmp_path_factory: pytest.TempPathFactory) -> saved_run.Run:
     """A run on the digits 0 to 7 of a small network, standardised and with batch normalisation."""
     settings = SMALL | {"model.preprocessing": "standardize", "model.dense": [6], "train.epochs": 2}
     experiment = Experiment().replace(settings).replace(first_digits.settled())
@@ -77,7 +80,7 @@ def run(first_digits: Dataset, tmp_path_factory: pytest.TempPathFactory) -> runs
 
 
 @pytest.fixture
-def settle(run: runs.Run, other_digits: Dataset) -> Settle:
+def settle(run: saved_run.Run, other_digits: Dataset) -> Settle:
     """Return what makes the experiment of a rung of the ladder, on the other digits."""
 
     def make(rung: str, changes: dict[str, Any] | None = None, backbone: Path = run.folder) -> Experiment:
@@ -94,13 +97,13 @@ def train(experiment: Experiment, dataset: Dataset) -> dict[str, Any]:
     return {each.path: steps.read(each) for each in fitted.network.weights}
 
 
-def changed(weights: dict[str, Any], run: runs.Run) -> set[str]:
+def changed(weights: dict[str, Any], run: saved_run.Run) -> set[str]:
     """Return which of the layers' weights are others than the run's."""
     before = {each.path: steps.read(each) for each in load_network(run).weights}
     return {path for path in weights if "conv" in path or "norm" in path if (weights[path] != before[path]).any()}
 
 
-def test_a_frozen_backbone_stays_as_it_was(settle: Settle, other_digits: Dataset, run: runs.Run) -> None:
+def test_a_frozen_backbone_stays_as_it_was(settle: Settle, other_digits: Dataset, run: saved_run.Run) -> None:
     decay = {"train.optimizer": "adamw", "train.weight_decay": 0.5}
     weights = train(settle("transfer-frozen", decay), other_digits)
     assert changed(weights, run) == set()
@@ -109,7 +112,7 @@ def test_a_frozen_backbone_stays_as_it_was(settle: Settle, other_digits: Dataset
 
 
 def test_a_finetuned_backbone_changes_all_but_its_moving_statistics(
-    settle: Settle, other_digits: Dataset, run: runs.Run
+    settle: Settle, other_digits: Dataset, run: saved_run.Run
 ) -> None:
     found = changed(train(settle("transfer-finetuned", {"train.select": "last"}), other_digits), run)
     assert {path.split("/")[1] for path in found} == {"kernel", "bias", "gamma", "beta"}
@@ -117,7 +120,7 @@ def test_a_finetuned_backbone_changes_all_but_its_moving_statistics(
 
 
 def test_from_scratch_the_weights_are_new_and_the_preprocessing_is_the_backbones(
-    settle: Settle, other_digits: Dataset, run: runs.Run
+    settle: Settle, other_digits: Dataset, run: saved_run.Run
 ) -> None:
     experiment = settle("from-scratch", {"train.epochs": 1})
     fitted = fit.fit(experiment, other_digits, backbone=backbones.load(experiment.model))
@@ -183,7 +186,7 @@ def test_the_rate_is_lower_once_the_backbone_is_trained_and_schedules_count_all_
 
 
 def test_averages_of_weights_hold_what_is_frozen_and_what_is_trained(
-    settle: Settle, other_digits: Dataset, run: runs.Run
+    settle: Settle, other_digits: Dataset, run: saved_run.Run
 ) -> None:
     averaged = {"train.average_epochs": 0.5, "train.select": "last", "train.epochs": 2}
     assert changed(train(settle("transfer-frozen", averaged), other_digits), run) == set()
@@ -209,7 +212,7 @@ def test_patience_counts_from_where_the_backbone_is_no_longer_frozen() -> None:
 
 
 def test_a_run_bears_that_its_backbone_is_gone_and_can_be_one_itself(
-    settle: Settle, other_digits: Dataset, run: runs.Run, tmp_path: Path
+    settle: Settle, other_digits: Dataset, run: saved_run.Run, tmp_path: Path
 ) -> None:
     shutil.copytree(run.folder, tmp_path / "lent")
     experiment = settle("transfer-finetuned", {"train.epochs": 2}, backbone=tmp_path / "lent")
@@ -221,7 +224,7 @@ def test_a_run_bears_that_its_backbone_is_gone_and_can_be_one_itself(
     assert all((third[path] == kept[path]).all() for path in kept if "conv" in path or "norm" in path)
 
 
-def test_where_a_backbone_is_now_can_be_said(settle: Settle, run: runs.Run, tmp_path: Path) -> None:
+def test_where_a_backbone_is_now_can_be_said(settle: Settle, run: saved_run.Run, tmp_path: Path) -> None:
     model = settle("transfer-frozen").model
     lent = shutil.copytree(run.folder, tmp_path / "lent")
     there = model.model_copy(update={"backbone": "gone"})
@@ -234,16 +237,16 @@ def test_where_a_backbone_is_now_can_be_said(settle: Settle, run: runs.Run, tmp_
 
 
 def test_a_backbone_that_was_trained_again_is_refused(
-    settle: Settle, other_digits: Dataset, run: runs.Run, tmp_path: Path
+    settle: Settle, other_digits: Dataset, run: saved_run.Run, tmp_path: Path
 ) -> None:
     folder = tmp_path / "lent"
     shutil.copytree(run.folder, folder)
     experiment = settle("transfer-frozen", backbone=folder)
     begun = trial.Trial("transfer-frozen", experiment, other_digits)
-    with np.load(folder / runs.WEIGHTS) as file:
+    with np.load(folder / saved_run.WEIGHTS) as file:
         arrays = {name: file[name] for name in file.files}
     arrays["conv_1/bias"] += 1
-    np.savez(folder / runs.WEIGHTS, **arrays)
+    np.savez(folder / saved_run.WEIGHTS, **arrays)
     with pytest.raises(RunError, match="others than when this was begun"):
         backbones.load(experiment.model)
     with pytest.raises(RunError, match="others than when this was begun"):
@@ -263,7 +266,7 @@ def test_a_backbone_that_was_trained_again_is_refused(
         HowToGoOn().prepare(anew, tmp_path / "run")
 
 
-def test_a_backbone_that_has_seen_the_test_images_is_refused(run: runs.Run) -> None:
+def test_a_backbone_that_has_seen_the_test_images_is_refused(run: saved_run.Run) -> None:
     start = backbones.changes(str(run.folder), None, {}) | {
         "data.source": "digits",
         "data.limit": 140,
@@ -282,7 +285,7 @@ def test_a_backbone_that_has_seen_the_test_images_is_refused(run: runs.Run) -> N
     make_plan(load_ladder("transfer"), [0], start, load)  # its own split
 
 
-def test_images_that_were_seen_at_another_size_are_told(run: runs.Run, tmp_path: Path) -> None:
+def test_images_that_were_seen_at_another_size_are_told(run: saved_run.Run, tmp_path: Path) -> None:
     """Large JPEGs are decoded at a fraction that depends on the size that is wanted."""
     random = np.random.default_rng(0)
     for name in "ab":
@@ -298,13 +301,13 @@ def test_images_that_were_seen_at_another_size_are_told(run: runs.Run, tmp_path:
     assert not np.isin(small.bank.facts["digest"], large.bank.facts["digest"]).any()
     assert np.isin(small.bank.facts["read"], large.bank.facts["read"]).all()
     seen = run_of(Experiment().replace({"train.epochs": 1} | small.settled()), small, tmp_path / "seen")
-    assert lineage.count_seen(seen, large.bank.facts) == len(small.splits.train) + len(small.splits.validation)
+    assert leakage.count_seen(seen, large.bank.facts) == len(small.splits.train) + len(small.splits.validation)
 
 
-@pytest.mark.parametrize("name", [runs.WEIGHTS, "model.json", "experiment.json", runs.SPLITS])
+@pytest.mark.parametrize("name", [saved_run.WEIGHTS, "model.json", "experiment.json", saved_run.SPLITS])
 @pytest.mark.parametrize("damage", [lambda content: b"", lambda content: content[: len(content) // 2]])
 def test_a_damaged_backbone_is_named(
-    run: runs.Run, name: str, damage: Callable[[bytes], bytes], other_digits: Dataset, tmp_path: Path
+    run: saved_run.Run, name: str, damage: Callable[[bytes], bytes], other_digits: Dataset, tmp_path: Path
 ) -> None:
     folder = Path(shutil.copytree(run.folder, tmp_path / "lent"))
     (folder / name).write_bytes(damage((folder / name).read_bytes()))
@@ -312,14 +315,14 @@ def test_a_damaged_backbone_is_named(
     def begin() -> None:
         model = Experiment().replace(backbones.changes(str(folder), None, {})).model
         backbones.settled(model)
-        lineage.check_unseen(model, other_digits)
+        leakage.check_unseen(model, other_digits)
 
     with pytest.raises(RunError, match=f"cannot read {re.escape(str(folder / name))}"):
         begin()
 
 
 def test_a_backbone_whose_own_backbone_is_gone_or_is_itself_is_said(
-    settle: Settle, first_digits: Dataset, other_digits: Dataset, run: runs.Run, tmp_path: Path
+    settle: Settle, first_digits: Dataset, other_digits: Dataset, run: saved_run.Run, tmp_path: Path
 ) -> None:
     lent = Path(shutil.copytree(run.folder, tmp_path / "lent"))
     begun = settle("transfer-frozen", {"train.epochs": 1}, backbone=lent)
@@ -327,17 +330,17 @@ def test_a_backbone_whose_own_backbone_is_gone_or_is_itself_is_said(
     model = Experiment().replace(backbones.changes(str(second.folder), None, {})).model
     said: list[str] = []
     shutil.rmtree(lent)
-    lineage.check_unseen(model, other_digits, said.append)
+    leakage.check_unseen(model, other_digits, said.append)
     assert f"cannot tell what the backbone {lent} was trained on: it is not there any more" in said
     shutil.copytree(run.folder, lent)
     first = np.concatenate([first_digits.splits.train, first_digits.splits.validation])
     facts = first_digits.bank.facts[first]
-    assert lineage.count_seen(second, facts) == lineage.count_seen(run, facts) > 0, "by what it began with"
+    assert leakage.count_seen(second, facts) == leakage.count_seen(run, facts) > 0, "by what it began with"
     shutil.rmtree(lent)
     second.folder.rename(lent)  # now it begins with what lies in its own place
     model = Experiment().replace(backbones.changes(str(lent), None, {})).model
     said.clear()
-    lineage.check_unseen(model, other_digits, said.append)
+    leakage.check_unseen(model, other_digits, said.append)
     assert f"cannot tell what the backbone {lent} was trained on: it is not there any more" in said
 
 
@@ -347,14 +350,14 @@ def test_settings_of_which_a_published_network_takes_no_notice_are_refused() -> 
     assert backbones.changes("VGG16", None, {"model.dense": [3]})
 
 
-def test_images_of_another_size_are_taken_and_of_other_channels_where_they_can_be(run: runs.Run) -> None:
+def test_images_of_another_size_are_taken_and_of_other_channels_where_they_can_be(run: saved_run.Run) -> None:
     model = Experiment().replace(backbones.changes(str(run.folder), None, {})).model
-    arrays, _ = donors.of_run(run).read()
+    arrays, _ = source.of_run(run).read()
     statistics = Statistics((1.0,), (1.0,))
     larger = networks.build(model, (40, 24, 1), 2, statistics)
     networks.take(larger, model.model_copy(update={"pretrained": True}), networks.Backbone(arrays))
     with pytest.raises(ExperimentError, match=r"data\.channels=1"):
-        sizes.check_channels(model, 3)
+        shapes.check_channels(model, 3)
     of_colours = model.model_copy(update={"channels": 3, "preprocessing": "unit"})
     repeated = networks.build(of_colours, (SIDE, SIDE, 1), 2)
     assert repeated.get_layer("conv_1").kernel.shape == (3, 3, 3, 4)
@@ -388,7 +391,7 @@ def test_a_climb_without_a_backbone_says_what_to_give(given: dict[str, Any], sai
         cl.climb("digits", quiet=True, **given)
 
 
-def test_what_is_taken_from_a_run_is_not_set_otherwise(run: runs.Run) -> None:
+def test_what_is_taken_from_a_run_is_not_set_otherwise(run: saved_run.Run) -> None:
     with pytest.raises(ExperimentError, match=r"model\.padding is same here, and valid in the backbone"):
         cl.climb("digits", pretrained=run.folder, changes={"model.padding": "same"}, quiet=True)
     with pytest.raises(ExperimentError, match="a run has weights of its own"):
@@ -397,7 +400,7 @@ def test_what_is_taken_from_a_run_is_not_set_otherwise(run: runs.Run) -> None:
     assert backbones.with_backbone(Experiment().replace(wider)).model.dense == (9,)
 
 
-def test_how_to_train_on_a_backbone_can_be_searched(run: runs.Run, tmp_path: Path) -> None:
+def test_how_to_train_on_a_backbone_can_be_searched(run: saved_run.Run, tmp_path: Path) -> None:
     changes = {"data.limit": 140, "data.image_size": (SIDE, SIDE), "data.classes": ["8", "9"]}
     how: dict[str, Any] = {"trials": 2, "seeds": 1, "epochs": 2, "jobs": 1, "changes": changes, "quiet": True}
     found = cl.tune("digits", pretrained=run.folder, out=tmp_path / "tuned", **how)

@@ -18,14 +18,15 @@ import pytest
 import convladder as cl
 import page
 import tuned as tuned_benchmark
-from convladder import files, folders
-from convladder.candidate import run_candidate
-from convladder.config import Experiment, parse_assignments
+from convladder.api.search import Tuning
+from convladder.core import files
+from convladder.core.errors import ExperimentError, RunError, SearchError
+from convladder.core.experiment import Experiment, parse_assignments
+from convladder.core.ladder import parse_ladder
 from convladder.data.dataset import Dataset
-from convladder.errors import ExperimentError, RunError, SearchError
-from convladder.ladder import parse_ladder
-from convladder.trial import Trial
-from convladder.views.tuning import Tuning
+from convladder.experiments.trial import Trial
+from convladder.results import folders
+from convladder.tuning.objective import run_candidate
 from speed import results
 from stops import start_command
 from test_cli import convladder
@@ -173,7 +174,7 @@ def test_another_search_is_refused_in_its_folder(climbed: Path) -> None:
 def test_the_page_is_rebuilt_without_optuna_and_tensorflow(climbed: Path) -> None:
     code = (
         "import sys; sys.modules['optuna'] = sys.modules['tensorflow'] = None\n"
-        "sys.argv = ['convladder', 'report', 'tuned']\nfrom convladder.cli import main\nmain()"
+        "sys.argv = ['convladder', 'report', 'tuned']\nfrom convladder.cli.main import main\nmain()"
     )
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=climbed, capture_output=True, text=True, check=False, timeout=120

@@ -9,10 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from convladder import climbing, folders, worker_exits
-from convladder.folders import TrialKey
-from convladder.processes import Died, Finished, Task, run_tasks
-from convladder.worker_exits import KEPT_LINES, LastLines, kills_for_memory, own_words, reason
+from convladder.core import worker_exits
+from convladder.core.worker_exits import KEPT_LINES, LastLines, kills_for_memory, own_words, reason
+from convladder.core.worker_pool import Died, Finished, Task, run_tasks
+from convladder.experiments import climbing
+from convladder.results import folders
+from convladder.results.folders import TrialKey
 from deadly import abort, abort_deep, be_killed, chatter, crash, leave
 
 NO_MEMORY = "memory ran out: use fewer --jobs"

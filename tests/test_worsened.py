@@ -13,7 +13,7 @@ import pytest
 
 from convladder.data.dataset import Dataset
 from convladder.evaluation import corruptions
-from convladder.worsened import CHUNK, Worsened, worth_keeping
+from convladder.experiments.corrupted_images import CHUNK, Worsened, worth_keeping
 
 
 def pixels(worsened: Worsened, name: str, strength: int) -> np.ndarray:

@@ -8,11 +8,11 @@ from dataclasses import replace
 
 import numpy as np
 
-from convladder.config import Data
+from convladder.core.experiment import Data
+from convladder.core.ladder import load_ladder
 from convladder.data.dataset import load
-from convladder.ladder import load_ladder
+from convladder.experiments.trial import measure_cost
 from convladder.training.fit import fit
-from convladder.trial import measure_cost
 
 parser = argparse.ArgumentParser(description=__doc__)
 parser.add_argument("folder")

@@ -11,8 +11,8 @@ import command
 import numpy as np
 from PIL import Image
 
-from convladder.processes import call
-from convladder.ship import formats
+from convladder.core.worker_pool import call
+from convladder.deploy import formats
 
 BUNDLE, KERAS, IMAGES, PICTURE, CLASSES = (
     Path("made.convladder"),

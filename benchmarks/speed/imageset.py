@@ -19,7 +19,7 @@ import numpy as np
 from PIL import Image
 from sklearn.datasets import load_sample_images
 
-from convladder.data.bank import cache_folder
+from convladder.data.bank.bank import cache_folder
 from generated import CLASSES, draw_image
 
 ARRAYS = "arrays.npz"

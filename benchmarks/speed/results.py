@@ -13,9 +13,9 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from convladder import provenance
 from convladder.core import container_limits
-from convladder.wording import plural
+from convladder.core.formatting import plural
+from convladder.results import provenance
 from speed.harness import Measured, Row, find_differences
 
 RESULTS = Path(__file__).parents[1] / "results"

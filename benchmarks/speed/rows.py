@@ -7,9 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from convladder import backend
-from convladder.core import container_limits
-from convladder.wording import plural
+from convladder.core import backend, container_limits
+from convladder.core.formatting import plural
 from speed import imageset
 from speed.harness import Ratio, Row, Side
 

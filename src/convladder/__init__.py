@@ -14,60 +14,60 @@ from convladder.core.privacy import silence as _silence
 _silence()
 
 if TYPE_CHECKING:
-    from convladder.api import assist as assist
-    from convladder.api import check as check
-    from convladder.api import climb as climb
-    from convladder.api import compare as compare
-    from convladder.api import load as load
-    from convladder.api import reproduce as reproduce
-    from convladder.api import train as train
-    from convladder.bundle.predictor import Predictor as Predictor
-    from convladder.bundle.reading import Bundle as Bundle
-    from convladder.config import Augmentation as Augmentation
-    from convladder.config import Experiment as Experiment
-    from convladder.errors import ConvladderError as ConvladderError
-    from convladder.estimator import ConvClassifier as ConvClassifier
-    from convladder.exports import export as export
-    from convladder.ladder import Ladder as Ladder
-    from convladder.ladder import Rung as Rung
-    from convladder.ladder import load_ladder as load_ladder
-    from convladder.parallel import Parallel as Parallel
-    from convladder.reproduction import Reproduction as Reproduction
-    from convladder.tuning import tune as tune
-    from convladder.views.check import Check as Check
-    from convladder.views.climb import Climb as Climb
-    from convladder.views.comparison import Comparison as Comparison
-    from convladder.views.dataset import Dataset as Dataset
-    from convladder.views.run import Run as Run
-    from convladder.views.tuning import Tuning as Tuning
+    from convladder.api.check import Check as Check
+    from convladder.api.climb import Climb as Climb
+    from convladder.api.comparison import Comparison as Comparison
+    from convladder.api.dataset import Dataset as Dataset
+    from convladder.api.estimator import ConvClassifier as ConvClassifier
+    from convladder.api.exports import export as export
+    from convladder.api.run import Run as Run
+    from convladder.api.search import Tuning as Tuning
+    from convladder.api.tune import tune as tune
+    from convladder.api.verbs import assist as assist
+    from convladder.api.verbs import check as check
+    from convladder.api.verbs import climb as climb
+    from convladder.api.verbs import compare as compare
+    from convladder.api.verbs import load as load
+    from convladder.api.verbs import reproduce as reproduce
+    from convladder.api.verbs import train as train
+    from convladder.core.devices import Parallel as Parallel
+    from convladder.core.errors import ConvladderError as ConvladderError
+    from convladder.core.experiment import Augmentation as Augmentation
+    from convladder.core.experiment import Experiment as Experiment
+    from convladder.core.ladder import Ladder as Ladder
+    from convladder.core.ladder import Rung as Rung
+    from convladder.core.ladder import load_ladder as load_ladder
+    from convladder.experiments.reproduction import Reproduction as Reproduction
+    from convladder.results.bundle.bundle import Bundle as Bundle
+    from convladder.results.bundle.predictor import Predictor as Predictor
 
 _HOMES = {
-    "Augmentation": "convladder.config",
-    "Bundle": "convladder.bundle.reading",
-    "Check": "convladder.views.check",
-    "Climb": "convladder.views.climb",
-    "Comparison": "convladder.views.comparison",
-    "ConvClassifier": "convladder.estimator",
-    "ConvladderError": "convladder.errors",
-    "Dataset": "convladder.views.dataset",
-    "Experiment": "convladder.config",
-    "Ladder": "convladder.ladder",
-    "Parallel": "convladder.parallel",
-    "Predictor": "convladder.bundle.predictor",
-    "Reproduction": "convladder.reproduction",
-    "Run": "convladder.views.run",
-    "Rung": "convladder.ladder",
-    "Tuning": "convladder.views.tuning",
-    "assist": "convladder.api",
-    "check": "convladder.api",
-    "climb": "convladder.api",
-    "compare": "convladder.api",
-    "export": "convladder.exports",
-    "load": "convladder.api",
-    "load_ladder": "convladder.ladder",
-    "reproduce": "convladder.api",
-    "train": "convladder.api",
-    "tune": "convladder.tuning",
+    "Augmentation": "convladder.core.experiment",
+    "Bundle": "convladder.results.bundle.bundle",
+    "Check": "convladder.api.check",
+    "Climb": "convladder.api.climb",
+    "Comparison": "convladder.api.comparison",
+    "ConvClassifier": "convladder.api.estimator",
+    "ConvladderError": "convladder.core.errors",
+    "Dataset": "convladder.api.dataset",
+    "Experiment": "convladder.core.experiment",
+    "Ladder": "convladder.core.ladder",
+    "Parallel": "convladder.core.devices",
+    "Predictor": "convladder.results.bundle.predictor",
+    "Reproduction": "convladder.experiments.reproduction",
+    "Run": "convladder.api.run",
+    "Rung": "convladder.core.ladder",
+    "Tuning": "convladder.api.search",
+    "assist": "convladder.api.verbs",
+    "check": "convladder.api.verbs",
+    "climb": "convladder.api.verbs",
+    "compare": "convladder.api.verbs",
+    "export": "convladder.api.exports",
+    "load": "convladder.api.verbs",
+    "load_ladder": "convladder.core.ladder",
+    "reproduce": "convladder.api.verbs",
+    "train": "convladder.api.verbs",
+    "tune": "convladder.api.tune",
 }
 
 __all__ = [

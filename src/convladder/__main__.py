@@ -1,4 +1,4 @@
-from convladder.cli import main
+from convladder.cli.main import main
 
 if __name__ == "__main__":
     main()

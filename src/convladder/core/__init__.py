@@ -1,1 +1,1 @@
-"""What every other module stands on. Nothing here imports anything that must be installed."""
+"""What every other room stands on."""

@@ -10,20 +10,20 @@ from typing import Any
 
 import numpy as np
 
-from convladder.config import Data
-from convladder.data import depth, remarks, together
-from convladder.data.bank import VERSION, Bank, open_bank
-from convladder.data.checks import Check
-from convladder.data.forms import FORM, infer_form
-from convladder.data.images import ImageForm
-from convladder.data.links import hint, hinting
-from convladder.data.opening import limits_of, open_source
-from convladder.data.sources import NAMED_SET, PACKED, Progress, Source, count_ignored
+from convladder.core.errors import DataError
+from convladder.core.experiment import Data
+from convladder.core.formatting import plural
+from convladder.data.bank.bank import VERSION, Bank, open_bank
+from convladder.data.decoding.images import ImageForm
+from convladder.data.image_size import FORM, infer_form
+from convladder.data.quality import bit_depth, grouping, remarks
+from convladder.data.quality.checks import Check
+from convladder.data.quality.grouping import RANK
+from convladder.data.source import NAMED_SET, PACKED, Progress, Source, count_ignored
+from convladder.data.sources.folders.links import hint, hinting
+from convladder.data.sources.registry import limits_of, open_source
 from convladder.data.splits import Indices, Splits, fold_records, split_records
-from convladder.data.subsets import listing_of, take_subset
-from convladder.data.together import RANK
-from convladder.errors import DataError
-from convladder.wording import plural
+from convladder.data.subset import listing_of, take_subset
 
 MOST_NAMED = 5  # classes in a message
 MANY = 100_000  # objects more than were freed, before Python looks for garbage
@@ -176,12 +176,12 @@ def _split_up(settings: Data, bank: Bank, notes: tuple[str, ...], source: Source
     if len(bank.class_names) < 2:
         only = bank.class_names[0]
         raise DataError(f"{bank.source} has one class only ({only!r}): a classifier needs two or more")
-    bank, of_groups = together.name_groups(bank, settings.group_pattern)
+    bank, of_groups = grouping.name_groups(bank, settings.group_pattern)
     if settings.folds is None:
         remarks.refuse_untrained(bank)
     bank, of_leaks = _settle_leaks(bank, settings)
     of_leaks += remarks.of_conflicts(bank)
-    groups = together.groups_of(bank)
+    groups = grouping.groups_of(bank)
     splits, of_splits = _split(bank, groups, settings)
     said = (*decisions, *of_groups, *of_leaks, *of_splits)
     return Dataset(settings, bank, splits, notes, said, groups, source)
@@ -196,9 +196,9 @@ def _take_over(like: Dataset, settings: Data, bank: Bank, notes: tuple[str, ...]
     """Take the images and groups of another dataset, though copies may look otherwise in another form."""
     known = {record.path: position for position, record in enumerate(like.bank.records)}
     kept = [position for position, record in enumerate(bank.records) if record.path in known]
-    bank, _ = together.name_groups(bank.keep(kept), settings.group_pattern)
+    bank, _ = grouping.name_groups(bank.keep(kept), settings.group_pattern)
     of_like = [known[record.path] for record in bank.records]
-    groups = together.groups_of(bank) if like.groups is None else like.groups[of_like]
+    groups = grouping.groups_of(bank) if like.groups is None else like.groups[of_like]
     splits, _ = _split(bank, groups, settings)
     return Dataset(settings, bank, splits, notes, like.decisions, groups, like.origin)
 
@@ -207,9 +207,9 @@ def check(settings: Data, source: Source | None = None, progress: Progress | Non
     """Read every file of a source and say what is wrong with it. Raises DataError where it cannot be read."""
     source = source or open_source(settings)
     bank, _ = load_bank(settings, source, lenient=True, progress=progress)
-    bank, _ = together.name_groups(bank, settings.group_pattern)
+    bank, _ = grouping.name_groups(bank, settings.group_pattern)
     listing = take_subset(listing_of(source, settings.classes), settings.limit, settings.split_seed)
-    return Check(bank, listing.ignored, (*source.notes, *depth.describe(bank), *remarks.of_scenes(bank)))
+    return Check(bank, listing.ignored, (*source.notes, *bit_depth.describe(bank), *remarks.of_scenes(bank)))
 
 
 @_rarely_collecting()
@@ -244,7 +244,7 @@ def load_bank(
     )
     if bank.rejections:
         notes.append(remarks.of_rejections(bank, allow_rejects or lenient))
-    notes += [*depth.describe(bank, network), *remarks.of_scenes(bank), *remarks.of_oddities(bank)]
+    notes += [*bit_depth.describe(bank, network), *remarks.of_scenes(bank), *remarks.of_oddities(bank)]
     if bank.ignored:
         notes.append("ignored " + ", ".join(f"{count} ({rule})" for rule, count in sorted(bank.ignored.items())))
     of_links = hint(bank.ignored, packed=bank.kind.endswith(PACKED))
@@ -279,10 +279,10 @@ def _settle_leaks(bank: Bank, settings: Data) -> tuple[Bank, list[str]]:
     """Do what the settings say where images that belong together lie in different splits of the source."""
     if settings.folds or not any(record.split for record in bank.records):
         return bank, []
-    leaks = together.find_leaks(bank, together.groups_of(bank))
+    leaks = grouping.find_leaks(bank, grouping.groups_of(bank))
     if not len(leaks):
         return bank, []
-    found = together.describe(bank, leaks)
+    found = grouping.describe(bank, leaks)
     on_leak = settings.on_leak or ("keep" if bank.kind == NAMED_SET else "refuse")
     if on_leak == "refuse":
         raise DataError(
@@ -291,7 +291,7 @@ def _settle_leaks(bank: Bank, settings: Data) -> tuple[Bank, list[str]]:
         )
     if on_leak == "keep":
         return bank, [f"kept a leak: {found}"]
-    return together.without(bank, leaks.positions), [f"left out a leak: {found}"]
+    return grouping.without(bank, leaks.positions), [f"left out a leak: {found}"]
 
 
 def _split(bank: Bank, groups: Indices, settings: Data) -> tuple[Splits, list[str]]:

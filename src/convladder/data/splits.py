@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from convladder.data.sources import Record
-from convladder.errors import DataError
+from convladder.core.errors import DataError
+from convladder.data.source import Record
 
 Indices = NDArray[np.int64]
 Counts = NDArray[np.int64]  # (parts, classes)

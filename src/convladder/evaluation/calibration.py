@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from scipy.special import log_softmax, softmax
 
 from convladder.evaluation import predictions
-from convladder.evaluation.proportions import LEVEL, Proportion, proportion
+from convladder.evaluation.intervals import LEVEL, Proportion, proportion
 from convladder.evaluation.statistics import quantile
 
 BINS = 10

@@ -9,7 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from convladder.evaluation import predictions
-from convladder.evaluation.proportions import Proportion, proportion
+from convladder.evaluation.intervals import Proportion, proportion
 
 OF_PAIR = 6  # images that are kept of a pair
 

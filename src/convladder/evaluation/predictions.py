@@ -14,9 +14,9 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.special import softmax
 
-from convladder import files
-from convladder.errors import RunError
-from convladder.frames import keep_any_text
+from convladder.core import files
+from convladder.core.errors import RunError
+from convladder.evaluation.frames import keep_any_text
 
 keep_any_text()
 

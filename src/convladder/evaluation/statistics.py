@@ -34,7 +34,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtri, stdtr, stdtrit
 
-from convladder.evaluation.proportions import LEVEL, wilson
+from convladder.evaluation.intervals import LEVEL, wilson
 
 ALPHA = 1 - LEVEL
 POWER = 0.8

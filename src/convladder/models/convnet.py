@@ -11,10 +11,10 @@ import numpy as np
 from keras import layers
 from numpy.typing import NDArray
 
-from convladder.config import Model
-from convladder.models import ends, sizes
+from convladder.core.experiment import Model
+from convladder.models import head, shapes
 from convladder.models.backend import BatchNormalization
-from convladder.models.normalization import FixedBatchNormalization
+from convladder.models.layers import FixedBatchNormalization
 
 POOLINGS = {"average": layers.AveragePooling2D, "max": layers.MaxPooling2D}
 
@@ -47,10 +47,10 @@ def build(
     ExperimentError
         The images are too small for so many convolutions and poolings.
     """
-    sizes.check_size(settings, *shape[:2])
-    inputs, values = ends.open_pixels(settings, shape)
+    shapes.check_size(settings, *shape[:2])
+    inputs, values = head.open_pixels(settings, shape)
     maps = _body(settings, values, statistics, whitening)
-    return keras.Model(inputs, ends.add_head(settings, maps, classes), name=settings.architecture)
+    return keras.Model(inputs, head.add_head(settings, maps, classes), name=settings.architecture)
 
 
 def _body(
@@ -99,14 +99,14 @@ def _standardizing(statistics: Statistics | None) -> layers.Layer:
 def _whitened(values: keras.KerasTensor, kernel: NDArray[np.float32] | None) -> keras.KerasTensor:
     """Look at the values through fixed filters; without a kernel they are blank, as before weights are loaded."""
     initial = "zeros" if kernel is None else keras.initializers.Constant(kernel.tolist())
-    filters = 2 * sizes.PATCH**2 * values.shape[-1]
+    filters = 2 * shapes.PATCH**2 * values.shape[-1]
     whitening = layers.Conv2D(
         filters,
-        sizes.PATCH,
+        shapes.PATCH,
         padding="same",
         use_bias=False,
         kernel_initializer=initial,
-        name=ends.WHITENING,
+        name=head.WHITENING,
         trainable=False,
     )
     return layers.Activation("relu", name="whitened")(whitening(values))
@@ -147,4 +147,4 @@ def _convolution(settings: Model, filters: int, number: int) -> layers.Layer:
 
 
 def _pooling(settings: Model, number: int) -> layers.Layer:
-    return POOLINGS[settings.pooling](sizes.POOL, name=f"pooling_{number}")
+    return POOLINGS[settings.pooling](shapes.POOL, name=f"pooling_{number}")

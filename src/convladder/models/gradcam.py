@@ -15,10 +15,10 @@ import numpy as np
 from keras import ops
 from numpy.typing import NDArray
 
-from convladder.models import ends, families
+from convladder.models import catalog, head
 from convladder.models.backend import gradient
-from convladder.models.features import activations
-from convladder.models.sizes import POOL
+from convladder.models.feature_maps import activations
+from convladder.models.shapes import POOL
 
 LEAST_CELLS = 10  # to a side
 BATCH = 64
@@ -66,7 +66,7 @@ def _part(network: keras.Model, least_cells: int) -> tuple[keras.layers.Layer, k
     """
     active = activations(network)
     fine = [layer for layer in active if min(layer.output.shape[1:3]) >= least_cells]
-    for layer in (*reversed(fine), *active, ends.body_of(network)[-1]):
+    for layer in (*reversed(fine), *active, head.body_of(network)[-1]):
         with contextlib.suppress(ValueError):  # the way around it begins before it
             after = keras.Model(layer.output, network.output)
             return layer, keras.Model(network.input, layer.output), after
@@ -78,7 +78,7 @@ def _place(network: keras.Model, layer: keras.layers.Layer) -> tuple[float, int]
 
     In a network of keras.applications the map is laid over the whole image.
     """
-    if network.name != families.OWN:
+    if network.name != catalog.OWN:
         return network.input.shape[1] / layer.output.shape[1], 0
     number, *block = map(int, layer.name.removeprefix("relu_").split("_"))  # a block comes after the pooling
     return POOL ** (number if block else number - 1), _border(network, number)

@@ -9,9 +9,9 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from convladder.config import Model
-from convladder.errors import ExperimentError
-from convladder.models import applications, convnet, ends, families
+from convladder.core.errors import ExperimentError
+from convladder.core.experiment import Model
+from convladder.models import catalog, convnet, head, keras_applications
 from convladder.models.convnet import Statistics
 
 Weights = Mapping[str, NDArray[np.float32]]
@@ -36,9 +36,9 @@ def build(
 
     See `convnet.build` for `statistics` and `whitening`, and for the errors.
     """
-    if settings.architecture == families.OWN:
+    if settings.architecture == catalog.OWN:
         return convnet.build(settings, shape, classes, statistics, whitening)
-    return applications.build(settings, shape, classes)
+    return keras_applications.build(settings, shape, classes)
 
 
 def take(network: keras.Model, settings: Model, backbone: Backbone) -> None:
@@ -46,8 +46,8 @@ def take(network: keras.Model, settings: Model, backbone: Backbone) -> None:
 
     Raises ExperimentError where the backbone has other layers.
     """
-    for layer in ends.body_of(network):
-        if not (settings.pretrained or layer.name == ends.WHITENING):
+    for layer in head.body_of(network):
+        if not (settings.pretrained or layer.name == head.WHITENING):
             continue
         for variable in layer.weights:
             found = backbone.weights.get(variable.path)
@@ -62,6 +62,6 @@ def take(network: keras.Model, settings: Model, backbone: Backbone) -> None:
 
 def freeze(network: keras.Model, frozen: bool) -> None:
     """Let the layers before the head be trained, or not. What whitens never is."""
-    for layer in ends.body_of(network):
-        if layer.name != ends.WHITENING:
+    for layer in head.body_of(network):
+        if layer.name != head.WHITENING:
             layer.trainable = not frozen

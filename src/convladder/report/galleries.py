@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from convladder.report.samples import drop_grey_axis, read_samples
 from convladder.report.style import BLUE, INK, ORANGE, Grid, drawable, shorten, styled
-from convladder.runs import Run
+from convladder.results.saved_run import Run
 
 
 @dataclass(frozen=True)

@@ -14,12 +14,11 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
-from convladder.errors import ExperimentError
+from convladder.core.errors import ExperimentError
 from convladder.evaluation.calibration import Bin
 from convladder.evaluation.robustness import Robustness
-from convladder.evaluation.sentences import readable
 from convladder.evaluation.statistics import Estimate, Verdict
-from convladder.lineup import Claim, Standing
+from convladder.evaluation.wording import readable
 from convladder.report.style import (
     BLUE,
     INK,
@@ -33,7 +32,8 @@ from convladder.report.style import (
     shorten,
     styled,
 )
-from convladder.runs import Run
+from convladder.results.groups import Claim, Standing
+from convladder.results.saved_run import Run
 
 VERDICT_COLOURS: Mapping[Verdict, str] = {
     "better": BLUE,

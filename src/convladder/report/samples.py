@@ -11,8 +11,8 @@ from matplotlib import colormaps
 from numpy.typing import NDArray
 
 from convladder.evaluation import predictions
-from convladder.pooling import Pooled
-from convladder.runs import Run
+from convladder.results.saved_run import Run
+from convladder.results.seed_runs import Pooled
 
 
 @dataclass(frozen=True)

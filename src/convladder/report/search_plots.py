@@ -13,7 +13,7 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from convladder.report.style import BLUE, INK, MUTED, ORANGE, PAGE, WIDTH, Into, new_axes, styled
-from convladder.space import is_same
+from convladder.tuning.space import is_same
 
 MOST_AXES = 8  # of the parallel coordinates: more cannot be read
 BELOW = -0.12  # where what was not searched lies on its axis

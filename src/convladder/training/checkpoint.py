@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
-from convladder import files
+from convladder.core import files
 
 KEPT = 2
 FORMAT = 1

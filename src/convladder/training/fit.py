@@ -13,20 +13,20 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from convladder.config import Experiment, Model
-from convladder.data.bank import Bank
+from convladder.core.devices import ALONE, Parallel
+from convladder.core.experiment import Experiment, Model
+from convladder.data.bank.bank import Bank
 from convladder.data.dataset import Dataset
-from convladder.data.images import Pixels
+from convladder.data.decoding.images import Pixels
 from convladder.data.splits import Indices
-from convladder.models import convnet, families, networks
+from convladder.models import catalog, convnet, networks
 from convladder.models.networks import Backbone
-from convladder.parallel import ALONE, Parallel
-from convladder.training import augment, backend, feed, losses, optimizer, pixels, steps
-from convladder.training.course import Row, frozen_epochs
-from convladder.training.keeper import Keeper
+from convladder.training import augmentation, backend, batches, input_statistics, losses, optimizer, steps
+from convladder.training.checkpointer import Keeper
 from convladder.training.lookup import Lookup
 from convladder.training.loop import MakeSteps, OnEpoch, Training
 from convladder.training.precision import computing_in
+from convladder.training.state import Row, frozen_epochs
 
 Predict = Callable[[Pixels], NDArray[np.float32]]
 
@@ -105,7 +105,7 @@ def predict_logits(network: keras.Model, bank: Bank, indices: Indices) -> NDArra
     """Return the logits `(len(indices), classes)` of records of the bank, in their order."""
     rows = bank.rows[indices].astype(np.int32)
     images = _images_of(bank, [])
-    return backend.predict(keras.Model(images.input, network(images.output)), rows, feed.Ahead(bank.images))
+    return backend.predict(keras.Model(images.input, network(images.output)), rows, batches.Ahead(bank.images))
 
 
 def predictor(network: keras.Model) -> Predict:
@@ -129,17 +129,17 @@ def _spread_over(parallel: Parallel) -> contextlib.AbstractContextManager[None]:
     """Let variables that are made meanwhile be on every device, and batches be spread over them."""
     if parallel.total == 1:
         return contextlib.nullcontext()
-    from convladder.training import spread
+    from convladder.training import data_parallel
 
-    return spread.data_parallel(parallel.devices).scope()  # type: ignore[no-any-return]
+    return data_parallel.data_parallel(parallel.devices).scope()  # type: ignore[no-any-return]
 
 
 def _seen_before(model: Model, dataset: Dataset) -> tuple[convnet.Statistics | None, NDArray[np.float32] | None]:
     """Return what the pixels tell the network before it is trained: statistics, and a kernel that whitens."""
-    if model.architecture != families.OWN:
+    if model.architecture != catalog.OWN:
         return None, None
-    statistics = pixels.channel_statistics(dataset) if model.preprocessing == "standardize" else None
-    return statistics, pixels.whitening_kernel(dataset, statistics) if model.whitening else None
+    statistics = input_statistics.channel_statistics(dataset) if model.preprocessing == "standardize" else None
+    return statistics, input_statistics.whitening_kernel(dataset, statistics) if model.whitening else None
 
 
 def _phases(
@@ -148,8 +148,8 @@ def _phases(
     """Return what makes the graphs that train a network, and validate it or the one that has its averages."""
     settings, train, classes = experiment.train, dataset.splits.train, len(dataset.class_names)
     weights = losses.class_weights(settings, dataset.bank.labels[train], classes)
-    mixing = augment.build_mixing(experiment.augmentation, experiment.seed)
-    images = _images_of(dataset.bank, augment.build(experiment.augmentation, experiment.seed))
+    mixing = augmentation.build_mixing(experiment.augmentation, experiment.seed)
+    images = _images_of(dataset.bank, augmentation.build(experiment.augmentation, experiment.seed))
     steps_per_epoch = math.ceil(len(train) / settings.batch_size)
 
     def make(frozen: bool) -> steps.Steps:

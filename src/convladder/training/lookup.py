@@ -7,7 +7,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from convladder.data.images import Pixels
+from convladder.data.decoding.images import Pixels
 from convladder.training import backend
 
 

@@ -11,16 +11,16 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from convladder.config import Experiment
+from convladder.core.errors import TrainingError
+from convladder.core.experiment import Experiment
 from convladder.data.dataset import Dataset
 from convladder.data.splits import Indices
-from convladder.errors import TrainingError
 from convladder.models import cost
 from convladder.training import steps
+from convladder.training.batches import Ahead, Rows, epoch_order
 from convladder.training.checkpoint import Checkpoint
-from convladder.training.course import Course, Row, frozen_epochs, lowers_rate
-from convladder.training.feed import Ahead, Rows, epoch_order
-from convladder.training.keeper import Keeper
+from convladder.training.checkpointer import Keeper
+from convladder.training.state import Course, Row, frozen_epochs, lowers_rate
 
 OnEpoch = Callable[[Row], None]
 MakeSteps = Callable[[bool], steps.Steps]  # given whether the backbone is frozen

@@ -6,7 +6,7 @@ from typing import Any, assert_never
 
 import keras
 
-from convladder.config import Train
+from convladder.core.experiment import Train
 
 NOT_DECAYED = ["bias", "gamma", "beta"]  # Loshchilov and Hutter decay all; biases and scales are better left
 

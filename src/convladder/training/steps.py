@@ -14,7 +14,7 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from convladder.training.feed import Ahead, Rows
+from convladder.training.batches import Ahead, Rows
 from convladder.training.losses import TrainingLoss
 
 MOST_STEPS = 64  # a call; with one step a call, LeNet-5 trained at four fifths of the speed

@@ -1,0 +1,5 @@
+"""What Python offers: verbs such as `train` and `climb`, and what they return: tables, plots, notebook."""
+
+from convladder.evaluation.frames import keep_any_text
+
+keep_any_text()

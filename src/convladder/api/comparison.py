@@ -1,0 +1,53 @@
+"""Runs side by side, with their table and their page."""
+
+from __future__ import annotations
+
+import html as escaping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from convladder.api.figures import new_figure
+from convladder.api.tables import standings_table
+from convladder.results import comparison, folders, outputs
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+
+class Comparison(comparison.Comparison):
+    """Groups of runs against the first: claims, table, plot and report."""
+
+    def report(self, out: str | Path | None = None) -> Path:
+        """Write `report.html`, `summary.csv` and `plots/` into a new folder; return the page's path.
+
+        `out` names the folder; None makes a dated one under `comparisons/`. Raises RunError where it is not empty.
+        """
+        from convladder.report import pages
+
+        folder = Path(out) if out else folders.new_folder("comparisons", self.reference)
+        self._check_place(folder)
+        folders.check_writable(folder)
+        return pages.write_comparison(self, folder)
+
+    def _check_place(self, folder: Path) -> None:
+        runs = [run for group in self.lineup.groups.values() for run in group]
+        for source in dict.fromkeys(run.experiment.data.source for run in runs):
+            outputs.check(folder, None, source)
+
+    def table(self) -> pd.DataFrame:
+        """Return a row a group, as people read it; `summary_table` has every figure in full."""
+        return standings_table(self.standings, self.claims, f"against {self.reference}, points")
+
+    def plot(self, ax: Axes | None = None) -> Axes:
+        """Draw the accuracy of each group on test: interval, mean, every seed, price."""
+        from convladder.report import plots
+
+        return plots.draw_standings(list(self.standings.values()), self.claims, ax or new_figure())
+
+    def __repr__(self) -> str:
+        return f"<Comparison: {self.headline()}>"
+
+    def _repr_html_(self) -> str:
+        return f"<p>{escaping.escape(self.headline())}</p>{self.table().to_html(index=False)}"

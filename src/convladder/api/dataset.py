@@ -1,0 +1,85 @@
+"""Labelled images, with pictures of them."""
+
+from __future__ import annotations
+
+import html as escaping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from convladder.api.figures import new_figure
+from convladder.core.errors import DataError
+from convladder.core.experiment import Augmentation
+from convladder.core.worker_pool import call
+from convladder.data import dataset as datasets
+from convladder.experiments.trial import augment_images
+
+if TYPE_CHECKING:
+    from convladder.report.style import Grid
+
+Part = Literal["train", "validation", "test"]
+
+
+@dataclass(frozen=True, repr=False)
+class Dataset(datasets.Dataset):
+    """Labelled images, decoded and split; with pictures of them."""
+
+    def images(self, part: Part = "train") -> NDArray[np.uint8]:
+        """Return a split's pixels, `(N, height, width, channels)` from 0 to 255.
+
+        `part` is `train`, `validation` or `test`; for any other it raises DataError, as `labels` does.
+        """
+        pixels: NDArray[np.uint8] = self.bank.images[self.bank.rows[self._indices(part)]]
+        return pixels
+
+    def labels(self, part: Part = "train") -> NDArray[np.int32]:
+        """Return a split's labels, `(N,)`: places in `class_names`."""
+        labels: NDArray[np.int32] = self.bank.labels[self._indices(part)]
+        return labels
+
+    def _indices(self, part: str) -> NDArray[np.int64]:
+        splits: dict[str, NDArray[np.int64]] = vars(self.splits)
+        if part not in splits:
+            raise DataError(f"no part {part!r}: there are {', '.join(splits)}")
+        return splits[part]
+
+    def table(self) -> pd.DataFrame:
+        """Return the number of images: a row a class, a column a split."""
+        return pd.DataFrame(self.counts())
+
+    def plot_images(self, each: int = 6, classes: int = 20) -> Grid:
+        """Draw the first training images of each class, a row a class; return the axes, `(classes, each)`.
+
+        A class of fewer images shows them again.
+        """
+        from convladder.report import galleries
+        from convladder.report.style import shorten
+
+        labels = range(len(self.class_names))[:classes]
+        rows = [np.resize(np.flatnonzero(self.labels() == label), each) for label in labels]
+        chosen = np.concatenate(rows)
+        titles = [shorten(self.class_names[label], 20) for label in self.labels()[chosen]]
+        shown = galleries.Gallery(list(self.images()[chosen]), titles, columns=each)
+        return galleries.draw_gallery(shown, new_figure())
+
+    def plot_augmentation(self, settings: Augmentation, *, images: int = 3, each: int = 5, seed: int = 0) -> Grid:
+        """Draw some training images, each as it is and as a trial sees it in its first epochs."""
+        from convladder.report import galleries
+
+        originals = self.images()[:images]
+        changed = call(augment_images, settings, seed, np.repeat(originals, each, axis=0))
+        shown, titles = [], []
+        for place, original in enumerate(originals):
+            shown += [original, *changed[place * each : (place + 1) * each]]
+            titles += ["as it is", *[""] * each]
+        return galleries.draw_gallery(galleries.Gallery(shown, titles, columns=1 + each), new_figure())
+
+    def __repr__(self) -> str:
+        form = " × ".join(map(str, self.bank.form.shape))
+        return f"{self.bank.source}: {len(self.bank.records):,} images, {form} (height, width, channels)"
+
+    def _repr_html_(self) -> str:
+        return f"<p>{escaping.escape(repr(self))}</p>{self.table().to_html()}"

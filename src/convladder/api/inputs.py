@@ -1,0 +1,209 @@
+"""What a person gives, made into settings, ladders and images; and what is said when all that is stopped."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from convladder.api.dataset import Dataset
+from convladder.core import backend
+from convladder.core.devices import Parallel
+from convladder.core.errors import ExperimentError
+from convladder.core.experiment import LARGEST_SEED, Data, Experiment
+from convladder.core.ladder import Ladder, load_ladder
+from convladder.data import dataset as datasets
+from convladder.data import in_memory
+from convladder.data.source import Source
+from convladder.data.sources import registry
+from convladder.experiments import climbing
+from convladder.experiments.pretrained import backbones
+from convladder.experiments.pretrained.imagenet import Say
+from convladder.report import progress
+from convladder.results import folders
+
+
+@contextlib.contextmanager
+def going_on(
+    reporter: progress.Reporter, kept: Path | None, fresh: bool = False, *, run: Path | None = None
+) -> Iterator[None]:
+    """Say, where the block is stopped, how to go on: from what is kept, unless the run is finished."""
+    try:
+        yield
+    except (KeyboardInterrupt, SystemExit):
+        if run and folders.is_finished(run):
+            said = f"{run} is finished"
+        elif kept is None:
+            said = "nothing is kept: with --out, the same command would go on"
+        elif kept.exists():
+            same = "the same command without --fresh" if fresh else "the same command"
+            said = f"what is there is kept in {kept}, and {same} goes on"
+        else:
+            said = "nothing was done yet: the same command begins anew"
+        reporter.console.print(f"stopped; {said}", markup=False)
+        raise
+
+
+@dataclass(frozen=True)
+class Start:
+    """What a single training is of, as a person gives it: see `api.train`."""
+
+    data: str | Path | Dataset
+    rung: str | None
+    ladder: str | Ladder | None
+    pretrained: str | Path | None
+    weights: str | Path | None
+
+    def experiment(self, given: dict[str, Any], parallel: Parallel, say: Say) -> tuple[str, Experiment]:
+        """Return the rung that is to be trained, and its experiment, before the data are looked at.
+
+        `given` overrules the rung. Raises ConvladderError.
+        """
+        backend.chosen()
+        ladder = ladder_of(self.ladder, self.pretrained)
+        name = self.rung or ladder.rungs[-1].name
+        check_data(given)
+        begun = data_settings(self.data) | backbone_of(self.pretrained, self.weights, given)
+        experiment = backbones.with_backbone(ladder.experiment(name, begun).replace(given), say)
+        parallel.check_batch(experiment.train.batch_size)
+        return name, experiment
+
+
+def check_data(settings: Mapping[str, Any]) -> None:
+    """Raise ExperimentError where a setting of the data cannot be, before a ladder puts it down to a rung."""
+    Experiment().replace({key: value for key, value in settings.items() if key.startswith("data.")})
+
+
+def check_counts(**counts: int | None) -> None:
+    """Raise ExperimentError where a count is none."""
+    for name, count in counts.items():
+        if count is not None and (not isinstance(count, int) or count < 1):
+            raise ExperimentError(f"{name} is a number from 1 on; got {count!r}")
+
+
+def check_seeds(first: int, count: int) -> None:
+    """Raise ExperimentError where one of so many seeds cannot be: before any of them is trained."""
+    if not isinstance(first, int) or first < 0:
+        raise ExperimentError(f"a seed is a whole number from 0 to {LARGEST_SEED}; got {first!r}")
+    last = first + count - 1
+    if last > LARGEST_SEED:
+        raise ExperimentError(
+            f"the largest seed is {LARGEST_SEED}, and {count} from {first} on end at {last}: give a smaller --seed"
+        )
+
+
+def load_dataset(
+    settings: Data,
+    allow_rejects: bool,
+    reporter: progress.Reporter,
+    *,
+    source: Source | None = None,
+    like: Dataset | None = None,
+) -> Dataset:
+    """Decode the images of settings, split them, and say what they are."""
+    with reporter.counting() as on_progress:
+        loaded = datasets.load(
+            settings,
+            source,
+            like=like,
+            allow_rejects=allow_rejects,
+            progress=on_progress,
+        )
+    dataset = Dataset(**vars(loaded))
+    sizes = ", ".join(f"{len(indices):,} {part}" for part, indices in vars(dataset.splits).items())
+    if settings.folds:
+        sizes += f" in fold {settings.fold + 1} of {settings.folds}"
+    reporter.say(f"{dataset.bank.source}: {len(dataset.class_names)} classes; {sizes}")
+    for note in (*dataset.notes, *dataset.decisions):
+        reporter.say(note, dim=True)
+    return dataset
+
+
+def source_of(source: Any, labels: Any, changes: Mapping[str, Any]) -> tuple[Data, Source | None]:
+    """Return the settings of a source, and the source itself where it is in memory."""
+    if isinstance(source, Dataset):
+        settings = Experiment(data=source.settings).replace(changes).data
+        return settings, _origin_of(source, settings)
+    if isinstance(source, Data):
+        return Experiment(data=source).replace(changes).data, None
+    if isinstance(source, str | Path):
+        if labels is not None:
+            raise ExperimentError("labels go with an array of images: a folder or a table has its own")
+        return Experiment().replace({"data.source": str(source)} | dict(changes)).data, None
+    settings = Experiment().replace({"data.source": in_memory.NAME} | dict(changes)).data
+    return settings, registry.open_values(source, labels, settings)
+
+
+def _origin_of(dataset: Dataset, settings: Data) -> Source | None:
+    """Return the source in memory that a dataset was loaded from, if the settings are of it. Raises DataError."""
+    if dataset.origin is None or settings.source != dataset.settings.source:
+        return None
+    registry.refuse_reopening(dataset.settings, settings)
+    return dataset.origin
+
+
+def loader(data: str | Path | Dataset, allow_rejects: bool, reporter: progress.Reporter) -> climbing.Load:
+    """Return what gives the images for settings: those that are loaded already, where the settings are theirs.
+
+    Where settings differ in the images' form alone, the images and their split are those of the first.
+    """
+    first = data if isinstance(data, Dataset) else None
+
+    def load(settings: Data) -> datasets.Dataset:
+        nonlocal first
+        if first is not None and settings == first.settings:
+            return first
+        alike = first is not None and datasets.differ_in_form_alone(settings, first.settings)
+        origin = None if first is None else _origin_of(first, settings)
+        loaded = load_dataset(settings, allow_rejects, reporter, source=origin, like=first if alike else None)
+        first = first or loaded
+        return loaded
+
+    return load
+
+
+def ladder_of(ladder: str | Ladder | None, pretrained: str | Path | None = None) -> Ladder:
+    """Return a ladder that is given by itself, by its name or by its file; None is the usual one."""
+    if ladder is None:
+        ladder = backbones.LADDER if pretrained else "classic"
+    return ladder if isinstance(ladder, Ladder) else load_ladder(str(ladder))
+
+
+def backbone_of(
+    pretrained: str | Path | None, weights: str | Path | None, given: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Return what the start of a ladder takes from a backbone."""
+    named, file = (None if each is None else str(each) for each in (pretrained, weights))
+    return backbones.changes(named, file, given)
+
+
+def data_settings(data: str | Path | Dataset) -> dict[str, Any]:
+    """Return what the start of a ladder takes from the data: of a loaded dataset, all that it was loaded by."""
+    if isinstance(data, Dataset):
+        return {f"data.{key}": value for key, value in data.settings if key != "fold" or data.settings.fold}
+    if not isinstance(data, str | Path):
+        raise ExperimentError("load images that are in memory first: give load(images, labels), or load(frame)")
+    return {"data.source": str(data)}
+
+
+def name_of(data: str | Path | Dataset) -> str:
+    """Return the name of the data, before they are opened: of a folder its path."""
+    return str(data_settings(data)["data.source"])
+
+
+def changes_of(epochs: int | None, changes: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Return all settings that are given. Raises ExperimentError where one is an argument of its own."""
+    given = dict(changes or {})
+    for key in ("seed", "data.source"):
+        if key in given:
+            raise ExperimentError(f"changes cannot hold {key}: it is an argument of its own")
+    if epochs is not None:
+        given["train.epochs"] = epochs
+    return given
+
+
+def pair(size: int | tuple[int, int] | None) -> tuple[int, int] | None:
+    """Return height and width in pixels, of a size or of both."""
+    return (size, size) if isinstance(size, int) else size

@@ -1,0 +1,68 @@
+"""A search, with its tables, its plots and its claim in words."""
+
+from __future__ import annotations
+
+import html as escaping
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from convladder.api.climb import Climb
+from convladder.api.figures import new_figure
+from convladder.core.errors import SearchError
+from convladder.results import outputs
+from convladder.tuning.results import SearchResults
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+
+class Tuning(SearchResults):
+    """A search: its candidates, its claim, its plots and its report."""
+
+    @cached_property
+    def climb(self) -> Climb | None:
+        """The winner against the default, with several seeds on test; None where neither has been tested yet."""
+        results = super().climb
+        return Climb(results.folder) if results else None
+
+    def report(self) -> Path:
+        """Write `report.html` and `plots/` into the search's folder, and the climb's; return the page's path."""
+        from convladder.report import search_page
+
+        outputs.check_made_here(self.folder)
+        if self.climb:
+            self.climb.report()
+        return search_page.write_search(self)
+
+    def plot_search(self, ax: Axes | None = None) -> Axes:
+        """Draw the validation accuracy of each candidate in its turn, and the best so far."""
+        from convladder.report import search_plots
+
+        return search_plots.draw_search(self.candidates, self.found, self.default_accuracy, ax or new_figure())
+
+    def plot_importances(self, ax: Axes | None = None) -> Axes:
+        """Draw how much each setting mattered, and what chance alone reaches.
+
+        Raises SearchError where fewer than ten candidates are finished.
+        """
+        from convladder.report import search_plots
+
+        if not self.importances:
+            raise SearchError(
+                f"it takes ten finished candidates to see what mattered: {self.count('finished')} are"
+            )
+        return search_plots.draw_importances(self.importances, self.chance, ax or new_figure())
+
+    def plot_parallel(self, ax: Axes | None = None) -> Axes:
+        """Draw each finished candidate as a line over its settings and its accuracy."""
+        from convladder.report import search_plots
+
+        first, space = list(self.importances), self.about["space"]
+        return search_plots.draw_parallel(self.candidates, space, self.found, first, ax or new_figure())
+
+    def __repr__(self) -> str:
+        return f"<Tuning in {self.folder}: {self.headline()}>"
+
+    def _repr_html_(self) -> str:
+        return f"<p>{escaping.escape(self.headline())}</p>"

@@ -1,0 +1,68 @@
+"""What looks at images, and at those that are decoded already."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from convladder.cli import output
+from convladder.cli.arguments import (
+    AsJson,
+    Changes,
+    DataArgument,
+    QuietOption,
+    Settings,
+    errors,
+    given_settings,
+    interruptible,
+)
+from convladder.cli.data_options import READING, data_options
+
+
+@data_options(READING)
+def check(
+    data: DataArgument,
+    page: Annotated[
+        Path | None, typer.Option("--html", metavar="FILE", help="Write a page with pictures there.")
+    ] = None,
+    changes: Changes = None,
+    as_json: AsJson = False,
+    quiet: QuietOption = False,
+    *,
+    settings: Settings,
+) -> None:
+    """Read every file, and say what would spoil the figures: broken files, copies, leaks, odd images.
+
+    The exit status is 0 where all is well, 1 where something was found, 2 where the data cannot be read.
+    """
+    from convladder.api import verbs
+    from convladder.results import outputs
+
+    given = given_settings(settings, None, None, changes)
+    if page:
+        outputs.check_page(page, data, given.get("data.image_root"))
+    with interruptible():
+        checked = verbs.check(data, changes=given, quiet=quiet)
+    output.check(checked, checked.report(page) if page else None, json_wanted=as_json)
+    if checked.findings:
+        raise typer.Exit(1)
+
+
+def cache(
+    clear: Annotated[
+        bool, typer.Option("--clear", help="Delete all decoded images, and weights of backbones.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Show the decoded images that are kept, or delete them. They are made again when needed."""
+    from convladder.core.places import cache_folder
+    from convladder.data.bank import bank
+    from convladder.experiments.pretrained import imagenet
+
+    if clear:
+        imagenet.clear()
+        count, size = bank.clear_banks()
+        errors.print(f"deleted {count} decoded data sets, {size / 1e6:,.1f} MB", markup=False)
+    output.banks(list(bank.list_banks()), cache_folder(), json_wanted=as_json)

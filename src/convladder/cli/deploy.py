@@ -1,0 +1,177 @@
+"""What ships: bundles, and what is done with them."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from convladder.cli.arguments import AsJson, QuietOption, Threads, errors, interruptible
+from convladder.core.errors import ExperimentError, UnreadableImage
+
+BundleArgument = Annotated[
+    Path, typer.Argument(metavar="BUNDLE", help="A .convladder file, or the folder of a run.")
+]
+
+
+def bundle(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="The folder of a run.")],
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", metavar="FILE", help="Default: the run's name, .convladder.")
+    ] = None,
+    accuracy: Annotated[
+        float,
+        typer.Option(
+            "--accuracy",
+            metavar="SHARE",
+            help="Wanted of the answers that are not marked unsure; sets the threshold.",
+        ),
+    ] = 0.95,
+    as_json: AsJson = False,
+) -> None:
+    """Make one file of a run that predicts anywhere: the network, its preprocessing, classes, figures and card."""
+    from convladder.cli import predict_output
+    from convladder.deploy import bundle_writer
+    from convladder.results import saved_run
+
+    if not 0 < accuracy <= 1:
+        raise ExperimentError(f"--accuracy is a share from 0 to 1, such as 0.95; got {accuracy:g}")
+    if run.is_file():
+        raise ExperimentError(f"{run} is a file, perhaps a bundle already: give the folder of a run")
+    with interruptible():
+        made = bundle_writer.write(saved_run.Run(run), out, accuracy)
+    predict_output.bundle(made, run, json_wanted=as_json)
+
+
+def export(
+    bundle: BundleArgument,
+    kind: Annotated[
+        str,
+        typer.Option("--format", metavar="NAME", help="For which runtime: onnx, litert, savedmodel or keras."),
+    ],
+    data: Annotated[
+        str | None,
+        typer.Option("--data", metavar="DATA", help="The images it was trained with; a run knows where they are."),
+    ] = None,
+    int8: Annotated[
+        bool, typer.Option("--int8", help="Reckon in whole numbers of 8 bits (onnx, litert): smaller.")
+    ] = False,
+    bound: Annotated[
+        float | None,
+        typer.Option(
+            "--bound",
+            metavar="SHARE",
+            help="Largest difference of a probability; default: 1e-4, --int8: mean 0.05.",
+        ),
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", metavar="DIR", help="Default: a name of its own in this folder.")
+    ] = None,
+    as_json: AsJson = False,
+    quiet: QuietOption = False,
+) -> None:
+    """Export for another runtime, and measure on a thousand real images that it predicts the same.
+
+    Leaves a folder with the model, an example that predicts image files with it, and the parity report, also of
+    files. Where predictions differ by more than the bound nothing is left, and the exit status is 2.
+    """
+    from convladder.api import exports
+    from convladder.cli import predict_output
+
+    with interruptible():
+        exported = exports.export(bundle, kind, data, out=out, int8=int8, bound=bound, quiet=quiet)
+    predict_output.export(exported, json_wanted=as_json)
+
+
+def predict(
+    bundle: BundleArgument,
+    paths: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="PATHS...", help="Images, folders, patterns, .zip or .tar archives; - is standard input."
+        ),
+    ],
+    top: Annotated[int, typer.Option("--top", min=1, metavar="K", help="The K most probable classes.")] = 1,
+    follow_links: Annotated[
+        bool, typer.Option("--follow-links", help="Follow links in folders; one given itself is followed anyway.")
+    ] = False,
+    as_csv: Annotated[bool, typer.Option("--csv", help="Print a table for programs.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print a line of JSON an image.")] = False,
+    jobs: Threads = None,
+    quiet: QuietOption = False,
+) -> None:
+    """Predict images with a bundle; needs no TensorFlow.
+
+    The exit status is 0 where all were predicted, 1 where files could not be read (they are named, with the
+    reason), 2 where nothing could be done.
+    """
+    from convladder.cli import predict_output
+    from convladder.deploy import prediction
+
+    if as_csv and as_json:
+        raise ExperimentError("--csv and --json exclude each other: give one")
+    kind: predict_output.Format = "csv" if as_csv else "json" if as_json else "lines"
+    with interruptible():
+        predictor = prediction.open_place(bundle, jobs, None if quiet else errors)
+        pictures = prediction.find(
+            paths,
+            predictor,
+            sys.stdin.buffer,
+            follow=follow_links,
+            say=lambda text: errors.print(text, markup=False),
+        )
+        write = predict_output.writer(kind, sys.stdout, [picture.name for picture in pictures], top)
+        failed = 0
+        for picture, outcome in prediction.predict(predictor, pictures, top, jobs, None if quiet else errors):
+            write(picture.name, outcome)
+            failed += isinstance(outcome, UnreadableImage)
+    if failed:
+        errors.print(f"{failed:,} of {len(pictures):,} could not be read", style="red", markup=False)
+        raise typer.Exit(1)
+
+
+def serve(
+    bundle: BundleArgument,
+    host: Annotated[str, typer.Option("--host", help="Where to listen; 0.0.0.0: for others too.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option("--port", "-p", min=0, max=65535, help="0 takes a free one.")] = 8000,
+    allow_host: Annotated[
+        list[str] | None,
+        typer.Option("--allow-host", metavar="NAME", help="By which names it may be asked, beside localhost."),
+    ] = None,
+    allow_origin: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--allow-origin",
+            metavar="ORIGIN",
+            help="Let pages of this site ask (CORS), such as https://app.example.org; * lets all.",
+        ),
+    ] = None,
+    token_file: Annotated[
+        Path | None, typer.Option("--token-file", metavar="FILE", help="Ask for the token that this file holds.")
+    ] = None,
+    corrections: Annotated[
+        Path | None,
+        typer.Option(
+            "--corrections", metavar="DIR", help="Collect corrected images there, for the next training."
+        ),
+    ] = None,
+    jobs: Threads = None,
+    log: Annotated[bool, typer.Option("--log", help="Print a line a request.")] = False,
+) -> None:
+    """Answer predictions over HTTP, and show a page that takes pictures (an extra: serve)."""
+    from convladder.deploy import prediction
+    from convladder.deploy.serve import launch
+
+    launch.serve(
+        prediction.open_place(bundle, jobs, errors),
+        host=host,
+        port=port,
+        hosts=tuple(allow_host or ()),
+        origins=tuple(allow_origin or ()),
+        token_file=token_file,
+        corrections=corrections,
+        log=log,
+        say=lambda text: errors.print(text, markup=False),
+    )

@@ -1,0 +1,157 @@
+"""What `bundle` and `predict` print: predictions as they come, as lines for people, CSV, or JSON lines."""
+
+from __future__ import annotations
+
+import csv
+import json
+import shlex
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, TextIO
+
+from convladder.core.errors import UnreadableImage
+from convladder.core.formatting import plural, printable
+from convladder.results.bundle.bundle import Bundle
+from convladder.results.bundle.predictor import BATCH, Outcome
+
+if TYPE_CHECKING:
+    from convladder.deploy.exporter import Exported
+    from convladder.deploy.parity import Parity
+
+Format = Literal["lines", "csv", "json"]
+Write = Callable[[str, Outcome], None]
+
+LONGEST = 60  # characters that a name is given room for
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
+
+
+def bundle(path: Path, run: Path, *, json_wanted: bool) -> None:
+    """Print what the bundle of a run is, and how to use it."""
+    from convladder.results import model_card
+
+    opened = Bundle(path)
+    contents, size = opened.contents, path.stat().st_size
+    if json_wanted:
+        told = contents.model_dump(mode="json", exclude={"tensors", "experiment"}) | {
+            "path": str(path),
+            "bytes": size,
+        }
+        sys.stdout.write(json.dumps(told, indent=2) + "\n")
+        return
+    accuracy, selection = contents.figures.accuracy, contents.selection
+    form = contents.image_form
+    lines = [
+        f"{path}: {size / 1e6:.1f} MB, {len(contents.class_names)} classes, images of {form.height}x{form.width}",
+        f"test: accuracy {accuracy.share:.4f} ({accuracy.low:.4f} to {accuracy.high:.4f}) "
+        f"on {accuracy.images:,} images",
+    ]
+    if selection.threshold is None:
+        lines.append(f"no threshold reached an accuracy of {selection.wanted:g} on validation: all will be unsure")
+    else:
+        lines.append(
+            f"unsure below a probability of {selection.threshold:.3f}, for an accuracy of {selection.wanted:g}"
+        )
+    if form.intensity is not None:
+        lines.append(f"of more than 8 bits, values {form.intensity} become black to white")
+    if open_questions := model_card.blanks(opened.card):
+        again = f"convladder bundle {shlex.quote(str(run))} -o {shlex.quote(str(path))}"
+        again += "" if selection.wanted == model_card.WANTED else f" --accuracy {selection.wanted:g}"
+        lines.append(
+            f"its model card leaves {plural(open_questions, 'question')} open: answer them in "
+            f"{shlex.quote(str(run / model_card.NAME))}, then: {again}"
+        )
+    lines.append(f"predict with it: convladder predict {shlex.quote(str(path))} IMAGES")
+    sys.stdout.write("\n".join(lines) + "\n")
+
+
+def export(exported: Exported, *, json_wanted: bool) -> None:
+    """Print where an export is, and how near it comes to the network."""
+    found = exported.parity
+    if json_wanted:
+        told = {"folder": str(exported.folder), "format": exported.kind} | found.as_json()
+        sys.stdout.write(json.dumps(told, indent=2) + "\n")
+        return
+    from convladder.deploy.exporter import EXAMPLE
+
+    lost = found.accuracy_lost
+    lines = [
+        f"{exported.model}: {found.bytes / 1e6:.2f} MB (weights: {found.original_bytes / 1e6:.2f} MB)",
+        f"parity on {found.images:,} images: largest difference of a probability {found.largest:.2g}, mean "
+        f"{found.mean:.2g}; {100 * (found.same.share or 0):.2f} % equal predictions",
+        f"accuracy lost on {found.accuracy.images:,} test images: {lost.difference:+.4f} "
+        f"({lost.low:+.4f} to {lost.high:+.4f})",
+        f"{found.milliseconds:.3g} ms an image in batches of {BATCH}; Keras: {found.original_milliseconds:.3g}",
+        *_from_files(found),
+        f"try it: python {shlex.quote(str(exported.folder / EXAMPLE))} IMAGE",
+    ]
+    sys.stdout.write("\n".join(lines) + "\n")
+
+
+def _from_files(found: Parity) -> list[str]:
+    """Return the line about files; in int8 answers may be others, as the network is."""
+    if found.files is None:
+        return []
+    tried = found.files
+    return [
+        f"parity of the example on {plural(tried.files, 'file')}, among them kinds that are often read "
+        f"differently: pixels differ by {tried.pixels} of 255 at most, probabilities by {tried.largest:.2g}; "
+        f"{tried.other_class} other classes, {tried.other_unsure} otherwise unsure"
+    ]
+
+
+def writer(kind: Format, stream: TextIO, names: Sequence[str], top: int) -> Write:
+    """Return what writes a picture's name and what became of it. `names` are all that will come."""
+    if kind == "json":
+        return lambda name, outcome: _write_json(stream, name, outcome)
+    if kind == "csv":
+        return _csv_writer(stream, top)
+    width = min(LONGEST, max((len(printable(name)) for name in names), default=0))
+    return lambda name, outcome: _write_line(stream, name.ljust(width), outcome)
+
+
+def neutral(cell: str) -> str:
+    """Return a cell that no spreadsheet takes for a formula (https://owasp.org/www-community/attacks/CSV_Injection).
+
+    >>> neutral("=cmd()"), neutral("cat")
+    ("'=cmd()", 'cat')
+    """
+    return f"'{cell}" if cell.startswith(_FORMULA) else cell
+
+
+def _write_line(stream: TextIO, name: str, outcome: Outcome) -> None:
+    if isinstance(outcome, UnreadableImage):
+        said = f"not read: {outcome}"
+    else:
+        said = ", ".join(f"{class_name} {share:.3f}" for class_name, share in outcome.top)
+        said += "  unsure" if outcome.unsure else ""
+        said += f"  warning: {outcome.warning}" if outcome.warning else ""
+    stream.write(f"{printable(name)}  {printable(said)}\n")
+
+
+def _write_json(stream: TextIO, name: str, outcome: Outcome) -> None:
+    row: dict[str, Any] = {"path": name}
+    if isinstance(outcome, UnreadableImage):
+        row |= {"error": outcome.reason, "detail": outcome.detail}
+    else:
+        top = [{"class": class_name, "probability": round(share, 6)} for class_name, share in outcome.top]
+        row |= {"class": outcome.class_name, "probability": round(outcome.confidence, 6)}
+        row |= {"unsure": outcome.unsure, "top": top} | ({"warning": outcome.warning} if outcome.warning else {})
+    stream.write(json.dumps(row) + "\n")
+
+
+def _csv_writer(stream: TextIO, top: int) -> Write:
+    rows = csv.writer(stream, lineterminator="\n")
+    others = [f"{column}_{place}" for place in range(2, top + 1) for column in ("class", "probability")]
+    rows.writerow(["path", "class", "probability", "unsure", "error", *others, "warning"])
+
+    def write(name: str, outcome: Outcome) -> None:
+        if isinstance(outcome, UnreadableImage):
+            rows.writerow([neutral(name), "", "", "", neutral(str(outcome)), *[""] * len(others), ""])
+            return
+        cells = [cell for named, share in outcome.top for cell in (neutral(named), f"{share:.6f}")]
+        rows.writerow(
+            [neutral(name), *cells[:2], str(outcome.unsure).lower(), "", *cells[2:], outcome.warning or ""]
+        )
+
+    return write

@@ -1,0 +1,1 @@
+"""The bank: images decoded once, kept in the cache, shared by all trials."""

@@ -1,0 +1,1 @@
+"""What a person should know of the images before they are trained on."""

@@ -1,0 +1,1 @@
+"""Trees of files as sources, on a disk or in an archive."""

@@ -1,0 +1,172 @@
+"""A bundle, made of a run: its network as one graph with what is before and behind it, and what is known of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from convladder.core import backend, files
+from convladder.core.errors import BundleError, RunError
+from convladder.core.experiment import Experiment
+from convladder.core.formatting import short_name
+from convladder.core.worker import Emit
+from convladder.core.worker_pool import call
+from convladder.data.image_size import form_of_network
+from convladder.evaluation import calibration, predictions
+from convladder.evaluation.intervals import Proportion, proportion
+from convladder.models.catalog import FAMILIES
+from convladder.results import folders, model_card, outputs, saved_run
+from convladder.results.bundle import bundle, container, schema, tensors
+
+KEPT = f"bundle{bundle.SUFFIX}"  # beside the run's other files
+
+
+def bundle_of(place: str | Path, on_making: Callable[[], None] = lambda: None) -> Path:
+    """Return the file of a bundle: `place` itself, or what is kept in a run's folder, made if need be.
+
+    It is made anew where it is of another training, or the run's card was edited since. `on_making`
+    is called before that, which takes a while. Raises RunError where a folder is no run, or is damaged.
+    """
+    path = Path(place)
+    if not path.is_dir():
+        return path
+    run, kept = saved_run.Run(path), path / KEPT
+    if not _is_current(run, kept):
+        on_making()
+        content = make(run)
+        try:
+            files.write_bytes(kept, content)
+        except OSError as error:
+            raise RunError(
+                f"the bundle cannot be kept in {path} ({error.strerror}): write it elsewhere, by "
+                f"convladder bundle {path} -o FILE"
+            ) from None
+    return kept
+
+
+def write(run: saved_run.Run, out: Path | None = None, accuracy: float = model_card.WANTED) -> Path:
+    """Write a run's bundle to a file, by default one of the run's name in this folder; return its path.
+
+    An earlier bundle of the same run is replaced. Raises RunError where another file is there already,
+    where it would lie among the run's images, or where the run is damaged.
+    """
+    name = run.folder.resolve().name
+    path = out or Path(f"{name}{bundle.SUFFIX}")
+    if path.is_dir():
+        path /= f"{name}{bundle.SUFFIX}"
+    data = run.experiment.data
+    outputs.check_file_outside(path, (data.source, data.image_root), "-o")
+    if path.exists() and not _is_of(run, path):
+        raise RunError(f"{path} is there already, and is no bundle of {run.folder}: name another with -o")
+    folders.check_writable(path.absolute().parent)
+    files.write_bytes(path, make(run, accuracy))
+    return path
+
+
+def make(run: saved_run.Run, accuracy: float = model_card.WANTED) -> bytes:
+    """Return the file of a run's bundle; the threshold is that for the wanted accuracy. Raises RunError."""
+    temperature = calibration.temperature_of(run.predictions)
+    selection = calibration.select(run.predictions, accuracy)
+    network = call(convert, run.folder, temperature)
+    arrays = run.weights
+    contents = _contents(run, temperature, selection, arrays)
+    return container.pack(
+        {
+            container.CONTENTS: contents.model_dump_json(indent=2).encode(),
+            container.CARD: model_card.without_paths(run).encode(),
+            container.WEIGHTS: tensors.pack(arrays),
+            container.MODEL: network,
+        }
+    )
+
+
+def _is_current(run: saved_run.Run, path: Path) -> bool:
+    """Whether a file is a bundle of a run, and has the words that its card has now."""
+    told = _read(path)
+    return told is not None and _is_trained_as(run, told[0]) and not model_card.is_reworded(run, told[1])
+
+
+def _is_of(run: saved_run.Run, path: Path) -> bool:
+    """Whether a file is a bundle of a run, with whatever threshold and card."""
+    told = _read(path)
+    return told is not None and _is_trained_as(run, told[0])
+
+
+def _read(path: Path) -> tuple[schema.Contents, str] | None:
+    """Return what a bundle says of itself, and its card; None where none can be read."""
+    try:
+        with container.Container(path) as opened:
+            return bundle.read_contents(opened), bundle.read_card(opened)
+    except BundleError:
+        return None
+
+
+def _is_trained_as(run: saved_run.Run, contents: schema.Contents) -> bool:
+    """Whether a bundle is of this very training: of the same settings, images and time."""
+    images, time = run.about["data"]["fingerprint"], run.about["environment"]["time"]
+    told = contents.experiment, contents.images, contents.trained
+    return told == (_without_paths(run.experiment), images, time)
+
+
+def convert(folder: Path, temperature: float, emit: Emit) -> bytes:
+    """Return the graph of a run's bundle; a task for a worker."""
+    del emit
+    backend.use_tensorflow()  # whatever trained it: the others' graphs are of one batch size
+    from convladder.deploy.onnx_graph import graph_of
+    from convladder.experiments.inference import load_network
+
+    run = saved_run.Run(folder)
+    return graph_of(load_network(run), form_of_network(run.experiment.data, run.network), temperature)
+
+
+def _contents(
+    run: saved_run.Run, temperature: float, selection: calibration.Selection, arrays: dict[str, Any]
+) -> schema.Contents:
+    network, test = run.network, run.tested
+    right = predictions.correct(test)
+    statistics = network["statistics"]
+    return schema.Contents(
+        version=run.about["environment"]["versions"]["convladder"],
+        trained=run.about["environment"]["time"],
+        rung=run.rung,
+        images=run.about["data"]["fingerprint"],
+        class_names=tuple(network["class_names"]),
+        form=schema.Form.of(form_of_network(run.experiment.data, network)),
+        temperature=temperature,
+        selection=schema.Selection(
+            wanted=selection.wanted,
+            threshold=selection.threshold,
+            coverage=_measured(selection.coverage),
+            accuracy=_measured(selection.accuracy),
+        ),
+        figures=schema.Figures(
+            accuracy=_measured(proportion(int(right.sum()), len(right))),
+            log_loss=run.metrics["test"]["log_loss"],
+            parameters=run.metrics["price"]["parameters"],
+            flops=run.metrics["price"]["flops"],
+        ),
+        statistics=schema.Statistics(mean=statistics[0], deviation=statistics[1]) if statistics else None,
+        tensors=tensors.describe(arrays),
+        experiment=_without_paths(run.experiment),
+    )
+
+
+def _measured(share: Proportion) -> schema.Measured:
+    return schema.Measured(**vars(share))
+
+
+def _without_paths(experiment: Experiment) -> Experiment:
+    """Return the experiment with the names of files and folders in the place of their paths."""
+    data, model = experiment.data, experiment.model
+    backbone = model.backbone
+    if backbone and backbone not in FAMILIES:
+        backbone = short_name(backbone)
+    return experiment.replace(
+        {
+            "data.source": short_name(data.source),
+            "data.image_root": None,
+            "model.backbone": backbone,
+            "model.weights": None,
+        }
+    )

@@ -1,0 +1,127 @@
+"""The example beside each export: it loads the export and predicts image files, without convladder.
+
+Its rules are the product's own: the folder `decoder` reads files (see `standalone_decoder`), `export.json`
+has the form of images, the classes, and the threshold below which an answer is *unsure*. One with a
+warning is so too.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from convladder.results.bundle.schema import Contents
+
+FORMAT = 1  # of export.json
+
+_HEAD = '''"""Predict image files:  python example.py cat.jpg dog.png     needs  pip install {needs} numpy pillow
+
+It reads files by the rules of training (folder decoder). It says `unsure` below the threshold
+(export.json), and of a picture that does not fit the training images.
+"""
+
+import json
+{first}import sys
+from pathlib import Path
+{before}
+import numpy as np
+{imports}
+
+from decoder.errors import UnreadableImage
+from decoder.file_bytes import read_file
+from decoder.images import ImageForm, Limits, fit, open_picture
+
+here = Path(__file__).parent
+export = json.loads((here / "export.json").read_text("utf-8"))
+form, limits = ImageForm.read(export["form"]), Limits(**export["limits"])
+'''
+_TAIL = '''
+
+def answer(content):
+    """Say of an image file: its class, the probability, whether that is unsure, and a warning."""
+    picture = open_picture(content, form, limits)
+    found = probabilities(fit(picture, form))
+    best, threshold = found.argmax(), export["threshold"]
+    low, warning = threshold is None or not found[best] >= threshold, picture.misfit(form)
+    return export["classes"][best], found[best], low or bool(warning), warning
+
+
+def main(paths):
+    """Print a line for each file; return the exit status, 1 where one could not be read."""
+    sys.stdout.reconfigure(errors="replace")
+    failed, width = 0, min(60, max(map(len, paths), default=0))
+    for path in paths:
+        try:
+            name, probability, unsure, warning = answer(read_file(Path(path), limits))
+            said = f"{name} {probability:.3f}" + "  unsure" * unsure + (f"  warning: {warning}" if warning else "")
+        except UnreadableImage as error:
+            failed, said = 1, f"not read: {error}"
+        print(f"{path:{width}}  {said}")
+    return failed
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]) if sys.argv[1:] else __doc__)
+'''
+_BODIES = {
+    "onnx": '''model = onnxruntime.InferenceSession(here / "model.onnx")
+
+
+def probabilities(pixels):
+    """Return the probability of each class, of uint8 pixels (height, width, channels)."""
+    coloured = np.broadcast_to(pixels, (*pixels.shape[:2], 3))  # the model takes grey images so, too
+    return model.run(None, {"images": np.ascontiguousarray(coloured[None])})[0][0]
+''',
+    "litert": '''model = Interpreter(str(here / "model.tflite"))
+model.allocate_tensors()
+(given,), (found,) = model.get_input_details(), model.get_output_details()
+
+
+def probabilities(pixels):
+    """Return the probability of each class, of uint8 pixels (height, width, channels)."""
+    model.set_tensor(given["index"], np.float32(pixels)[None])
+    model.invoke()
+    return model.get_tensor(found["index"])[0]
+''',
+    "savedmodel": '''model = tf.saved_model.load(here / "model")
+
+
+def probabilities(pixels):
+    """Return the probability of each class, of uint8 pixels (height, width, channels)."""
+    return model.serve(np.float32(pixels)[None]).numpy()[0]
+''',
+    "keras": '''model = keras.saving.load_model(here / "model.keras")
+
+
+def probabilities(pixels):
+    """Return the probability of each class, of uint8 pixels (height, width, channels)."""
+    return model.predict(np.float32(pixels)[None], verbose=0)[0]
+''',
+}
+_IMPORTS = {
+    "onnx": ("onnxruntime", "import onnxruntime"),
+    "litert": ("ai-edge-litert", "from ai_edge_litert.interpreter import Interpreter"),
+    "savedmodel": ("tensorflow", "import tensorflow as tf"),
+    "keras": ("keras tensorflow", "import keras"),
+}
+_SILENT = '\nos.environ["ORT_DISABLE_TELEMETRY"] = "1"  # before the import: it would report to its maker\n'
+
+
+def example(kind: str) -> str:
+    """Return a short program that loads an export of this format and predicts image files."""
+    needs, imports = _IMPORTS[kind]
+    first, before = ("import os\n", _SILENT) if kind == "onnx" else ("", "")
+    return _HEAD.format(needs=needs, imports=imports, first=first, before=before) + _BODIES[kind] + _TAIL
+
+
+def settings(contents: Contents) -> dict[str, Any]:
+    """Return what `export.json` holds: all that the example needs beside the model.
+
+    Probabilities are after the temperature already: it is part of every exported model.
+    """
+    return {
+        "format": FORMAT,
+        "classes": contents.class_names,
+        "form": contents.form.model_dump(mode="json"),
+        "limits": vars(contents.limits),
+        "threshold": contents.selection.threshold,
+    }

@@ -1,0 +1,101 @@
+"""A bundle served as a person asks for it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from convladder.core import extras
+from convladder.core.errors import ExperimentError
+from convladder.core.formatting import plural
+from convladder.results import folders
+from convladder.results.bundle.predictor import Predictor
+
+EVERYWHERE = ("0.0.0.0", "::")  # as --host: on all addresses of this machine
+LEAST_TOKEN = 16  # characters
+EXTRA = "serve"
+
+
+def serve(
+    predictor: Predictor,
+    *,
+    host: str,
+    port: int,
+    hosts: tuple[str, ...],
+    origins: tuple[str, ...],
+    token_file: Path | None,
+    corrections: Path | None,
+    log: bool,
+    say: Callable[[str], None],
+) -> None:
+    """Serve a bundle until a signal says otherwise; `say` is told where.
+
+    Raises ExperimentError where the extra is missing, the place is taken, the token's file holds none, or an
+    origin is none.
+    """
+    for module in ("fastapi", "uvicorn", "python_multipart", "prometheus_client"):
+        extras.require(module, EXTRA)
+    from convladder.deploy.serve import server
+    from convladder.deploy.serve.access import ANY, LOCAL, Rules, name_of
+    from convladder.deploy.serve.app import Settings, create_app, service_of
+
+    token = None if token_file is None else read_token(token_file)
+    if corrections is not None:
+        folders.check_writable(corrections, "--corrections")
+    everywhere = host in EVERYWHERE
+    own = () if everywhere else (f"[{host}]" if ":" in host else host,)
+    allowed = read_origins(origins)
+    rules = Rules((*LOCAL, *map(name_of, (*own, *hosts))), everywhere, token, allowed)
+    app = create_app(predictor, Settings(rules=rules, corrections=corrections))
+    service = service_of(app)
+
+    def stop() -> None:
+        service.ready = False
+        if begun := service.arriving + service.at_work:
+            say(f"{plural(begun, 'request')} will be answered first (Ctrl-C again ends at once)")
+
+    def tell_where() -> None:
+        where = f"http://{own[0] if own else '127.0.0.1'}:{opened.getsockname()[1]}"
+        say(f"serving {predictor.bundle.path} on {where} (Ctrl-C ends it)")
+        if allowed:
+            say(f"pages of {'any site' if ANY in allowed else ', '.join(allowed)} may ask it")
+        if everywhere:
+            say("from elsewhere: by this machine's address, or by a name that --allow-host gives")
+
+    with server.listening(host, port) as opened:
+        if token is None and host not in ("127.0.0.1", "localhost", "::1"):
+            say(f"careful: anybody who reaches {host} may ask; --token-file asks for a token")
+        if token is None and ANY in allowed:
+            say("careful: any page that is open in a browser here may ask; --token-file asks for a token")
+        server.run(app, opened, stop, tell_where, log)
+
+
+def read_origins(origins: tuple[str, ...]) -> tuple[str, ...]:
+    """Return origins as browsers send them. Raises ExperimentError."""
+    from convladder.deploy.serve.access import origin_of
+
+    found = []
+    for each in origins:
+        try:
+            found.append(origin_of(each))
+        except ValueError as error:
+            raise ExperimentError(
+                f"--allow-origin is scheme, host and port of a page, such as https://app.example.org, or * for "
+                f"all; got {each!r} ({error})"
+            ) from None
+    return tuple(found)
+
+
+def read_token(path: Path) -> str:
+    """Return the token that a file holds. Raises ExperimentError."""
+    try:
+        token = path.read_text(encoding="ascii").strip()
+    except (OSError, ValueError) as error:
+        why = error.strerror if isinstance(error, OSError) else "it is not plain text"
+        raise ExperimentError(f"cannot read the token in {path} ({why})") from None
+    if len(token) < LEAST_TOKEN or not token.isprintable() or " " in token:
+        raise ExperimentError(
+            f"{path} holds no token: {LEAST_TOKEN} characters or more without a space, such as "
+            "python -c 'import secrets; print(secrets.token_urlsafe())' prints"
+        )
+    return token

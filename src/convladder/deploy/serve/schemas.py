@@ -1,0 +1,122 @@
+"""The answers, as OpenAPI describes them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from convladder.core.errors import UnreadableImage
+from convladder.results.bundle.bundle import Bundle
+from convladder.results.bundle.predictor import Prediction
+from convladder.results.bundle.schema import Figures, Form, Selection
+
+PROBLEMS: dict[int | str, dict[str, Any]] = {
+    400: {"description": "The body, or the form, cannot be read, or nothing was sent."},
+    401: {"description": "The token is missing or wrong."},
+    403: {"description": "A foreign host or origin."},
+    404: {"description": "There is nothing of that name, or corrections are not collected."},
+    413: {"description": "More bytes or images than the limit."},
+    415: {"description": "A compression that is not gzip or deflate."},
+    422: {"description": "Nothing that was sent can be read as an image, or a value out of its range."},
+    431: {"description": "The headers are too large."},
+    507: {"description": "No room for corrections."},
+    503: {"description": "Busy: try again after the seconds in Retry-After."},
+}
+
+
+class Answer(BaseModel):
+    model_config = ConfigDict(populate_by_name=True, serialize_by_alias=True)
+
+
+class Share(Answer):
+    """A class and its probability, from 0 to 1."""
+
+    class_name: str = Field(alias="class")
+    probability: float
+
+
+class OfImage(Answer):
+    """What an image is, or why it cannot be read.
+
+    `unsure`: its probability is below the bundle's threshold, or there is a `warning`: why it does
+    not fit the images that the network was trained on.
+    """
+
+    name: str = ""
+    class_name: str | None = Field(None, alias="class")
+    probability: float | None = None
+    unsure: bool | None = None
+    top: list[Share] = []
+    warning: str | None = None
+    error: str | None = None
+
+
+class Predictions(Answer):
+    """A prediction an image, in their order."""
+
+    predictions: list[OfImage]
+
+
+class Heat(Answer):
+    """Where the evidence for the class lies, from 0 to 1: a row of cells after the other, from the top."""
+
+    class_name: str = Field(alias="class")
+    cells: list[list[float]]
+
+
+class Corrected(Answer):
+    """Where in the folder of corrections the image is, and how many there are."""
+
+    saved: str
+    count: int
+
+
+class About(Answer):
+    """What a bundle is."""
+
+    version: str
+    trained: str
+    rung: str
+    class_names: tuple[str, ...]
+    form: Form
+    selection: Selection
+    figures: Figures
+    temperature: float
+    card: str
+    corrections: bool
+
+
+def prediction(name: str, found: Prediction) -> OfImage:
+    """Return what is predicted of an image."""
+    top = [Share(class_name=each, probability=round(share, 6)) for each, share in found.top]
+    return OfImage(
+        name=name,
+        class_name=found.class_name,
+        probability=round(found.confidence, 6),
+        unsure=found.unsure,
+        top=top,
+        warning=found.warning,
+    )
+
+
+def failure(name: str, error: UnreadableImage) -> OfImage:
+    """Return why there is no prediction."""
+    return OfImage(name=name, error=str(error))
+
+
+def about(bundle: Bundle, *, corrections: bool) -> About:
+    """Return what a bundle is."""
+    contents = bundle.contents
+    return About(
+        version=contents.version,
+        trained=contents.trained,
+        rung=contents.rung,
+        class_names=contents.class_names,
+        form=contents.form,
+        selection=contents.selection,
+        figures=contents.figures,
+        temperature=contents.temperature,
+        card=bundle.card,
+        corrections=corrections,
+    )

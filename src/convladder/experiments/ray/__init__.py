@@ -1,0 +1,1 @@
+"""Trials on a Ray cluster: the driver here, its nodes there, and what travels between them."""

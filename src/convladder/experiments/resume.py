@@ -1,0 +1,226 @@
+"""Whether what lies in a folder already is of the trial that is to be put there, and what differs if not."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from convladder.core import backend, files
+from convladder.core.errors import ConvladderError, RunError
+from convladder.core.experiment import Experiment, difference
+from convladder.core.formatting import written
+from convladder.data.bank.bank import VERSION
+from convladder.data.dataset import Dataset
+from convladder.experiments.pretrained.imagenet import Say, silent
+from convladder.experiments.trial import INDIFFERENT, Trial
+from convladder.results import folders, locks, outputs, provenance, saved_run
+from convladder.results.provenance import DECISIVE
+
+CHANGEABLE = ("train.epochs", "train.early_stopping", "train.plateau", "train.plateau_factor")  # on the way
+# other images, or another split of them, are not: weights may have seen what would be tested then
+OTHERWISE = "this version of convladder finds copies, and so splits images, otherwise"
+
+
+@dataclass(frozen=True)
+class HowToGoOn:
+    """What is done with what an earlier command has left.
+
+    fresh : begin unfinished runs anew, and never touch finished ones. allow_changed : go on with a run that was
+    begun otherwise, and keep a record of it.
+    """
+
+    fresh: bool = False
+    allow_changed: bool = False
+
+    def find(self, parent: Path, trial: Trial, say: Say = silent) -> Path | None:
+        """Return where the newest unfinished run of this trial under `parent` is to be put, if there is one.
+
+        What may be changed on the way does not count where that is allowed. Where there is none, `say` is told of
+        one by a version that split the images otherwise.
+        """
+        older: list[Path] = []
+        every = [] if self.fresh else parent.glob(f"*{folders.UNFINISHED}")
+        for folder in sorted(every, reverse=True):
+            with contextlib.suppress(RunError):  # it is of another version
+                about = read_about(folder)
+                if about is None or about.get("rung") != trial.rung:
+                    continue
+                changed = _changes(about, trial).keys() - {*(CHANGEABLE if self.allow_changed else ())}
+                if not changed:
+                    return folders.finished(folder)
+                if changed == {"data"} and _is_of_older_version(about["data"], trial.dataset):
+                    older.append(folder)
+        _say_of_older(older, say)
+        return None
+
+    def prepare(self, trial: Trial, run_folder: Path, threads: int | None = None) -> Trial:
+        """Return the trial, knowing what has changed since it was begun. Nothing is removed yet.
+
+        threads : those that a person asked for. Raises RunError where something has changed that may not.
+        """
+        unfinished = folders.unfinished(run_folder)
+        if self.fresh:
+            return trial
+        lasting, others = _changes_since(unfinished, trial, threads)
+        if lasting:
+            raise RunError(
+                f"{unfinished} was begun otherwise, and cannot go on ({'; '.join(lasting)}): --fresh starts over"
+            )
+        if others and not self.allow_changed:
+            raise RunError(
+                f"{unfinished} was begun otherwise ({'; '.join(others)}): --fresh starts over, --allow-changed "
+                "goes on from where it is, and keeps a record of that"
+            )
+        return replace(trial, changed=tuple(others))
+
+    def clear(self, run_folder: Path) -> None:
+        """Remove what lies unfinished of a run that is to begin anew: all but its locks."""
+        if self.fresh:
+            outputs.clear_unfinished(folders.unfinished(run_folder))
+
+
+def find_alike(parent: Path, name: str, identity: str, dataset: Dataset, say: Say = silent) -> Path | None:
+    """Return the newest climb or search under `parent` with this identity, finished or not.
+
+    `name` is that of the file which tells of it. Where there is none, `say` is told of one of these images by a
+    version that split them otherwise.
+    """
+    older: list[Path] = []
+    for path in sorted(parent.glob(f"*/{name}"), reverse=True):
+        with contextlib.suppress(OSError, ValueError, AttributeError, KeyError, TypeError):  # it is damaged
+            about = files.read_json(path)
+            if about["identity"] == identity and is_split_alike(about["data"]):
+                return path.parent
+            if _is_of_older_version(about["data"], dataset):
+                older.append(path.parent)
+    _say_of_older(older, say)
+    return None
+
+
+def is_split_alike(data: Mapping[str, Any]) -> bool:
+    """Whether what a run, a climb or a search says of its data is of a version that splits images as this one."""
+    return bool(data.get("bank_version") == VERSION)
+
+
+def _is_of_older_version(data: Mapping[str, Any], dataset: Dataset) -> bool:
+    bank = dataset.bank
+    same = data["fingerprint"] == bank.fingerprint or data["source"] == bank.source
+    return same and not is_split_alike(data)
+
+
+def _say_of_older(newest_first: list[Path], say: Say) -> None:
+    if newest_first:
+        left = f"{newest_first[0]} is of these images too, but cannot be gone on with, and is left as it is"
+        say(f"{left}: {OTHERWISE}")
+
+
+def take_finished(run: saved_run.Run, trial: Trial) -> None:
+    """Let a finished run stand for the trial, and remove what a kill may have left of its checkpoints.
+
+    Raises RunError where it is not of this trial.
+    """
+    check_finished(run, trial)
+    outputs.remove_unfinished(folders.unfinished(run.folder))
+
+
+def check_finished(run: saved_run.Run, trial: Trial) -> None:
+    """Raise RunError where a finished run is not of this trial, naming what differs."""
+    changes = _changes(run.about, trial)
+    if changes:
+        advice = "choose another --out"
+        if changes.keys() <= {*CHANGEABLE}:
+            advice += "; --allow-changed goes on with unfinished runs alone"
+        what = f"{run.folder} is finished, and another run"
+        raise RunError(f"{what} ({'; '.join(changes.values())}): {advice}")
+
+
+def threads_of(folder: Path) -> int | None:
+    """Return how many threads a run was trained with last: with others, its bits would be others."""
+    about = read_about(folder)
+    threads = about and provenance.last_environment(about)["threads"]
+    return int(threads) if threads else None
+
+
+def read_about(folder: Path) -> dict[str, Any] | None:
+    """Return what a run is of; None where that was not written. Raises RunError where it cannot be read."""
+    path = folder / folders.ABOUT
+    if not path.exists():
+        return None
+    try:
+        about: dict[str, Any] = files.read_json(path)
+        Experiment.parse(about["experiment"])
+        provenance.last_environment(about)["versions"]
+        about["data"]["fingerprint"]
+    except (OSError, ValueError, KeyError, TypeError, ConvladderError) as error:
+        raise RunError(f"{path} is damaged or of another version ({error}): --fresh starts over") from None
+    return about
+
+
+def forget_if_empty(folder: Path) -> None:
+    """Remove an unfinished run that has no checkpoint to go on with, unless another process is at work in it."""
+    if folder.is_dir():
+        with contextlib.suppress(RunError), locks.locked(folder):
+            if not _checkpoints(folder):
+                outputs.remove_unfinished(folder)
+
+
+def _checkpoints(folder: Path) -> bool:
+    return any(folder.glob("checkpoint-*.json"))
+
+
+def _changes_since(unfinished: Path, trial: Trial, threads: int | None) -> tuple[list[str], list[str]]:
+    """Say what has changed since an unfinished run was begun: what it cannot go on with, and the rest."""
+    if not _checkpoints(unfinished):
+        return [], []
+    about = read_about(unfinished)
+    if about is None:
+        return [f"{folders.ABOUT} is missing"], []
+    changes = _changes(about, trial)
+    changeable = set(CHANGEABLE)
+    if 0 < trial.experiment.train.frozen_share < 1:
+        changeable.remove("train.epochs")  # the backbone is frozen for a share of them
+    lasting = [text for key, text in changes.items() if key not in changeable]
+    others = [text for key, text in changes.items() if key in changeable]
+    before = provenance.last_environment(about)
+    if threads and before["threads"] not in (None, str(threads)):
+        others.append(f"threads were {before['threads']} and are now {threads}")
+    for what, now in (("devices", trial.parallel.total), ("processes", trial.parallel.processes)):
+        if before.get(what, 1) != now:
+            others.append(f"{what} were {before.get(what, 1)} and are now {now}")
+    return lasting, others + changed_backend(before)
+
+
+def _changes(about: Mapping[str, Any], trial: Trial) -> dict[str, str]:
+    """Say what of the data and of the experiment differs from what a run was begun with, by the setting's key."""
+    return changes_of(about["data"], Experiment.parse(about["experiment"]), trial)
+
+
+def changes_of(data: Mapping[str, Any], begun: Experiment, trial: Trial) -> dict[str, str]:
+    """Say in what a trial differs from an experiment that was begun on some data, by the setting's key."""
+    changes = {}
+    if not is_split_alike(data):
+        changes["data"] = OTHERWISE
+    elif data["fingerprint"] != trial.dataset.bank.fingerprint:
+        changes["data"] = f"it is of other data, from {data['source']}"
+    differing = difference(begun, trial.experiment)
+    return changes | {
+        key: f"{key} was {written(old)} and is now {written(new)}"
+        for key, (old, new) in differing.items()
+        if key not in INDIFFERENT
+    }
+
+
+def changed_backend(environment: Mapping[str, Any]) -> list[str]:
+    """Say what differs of backend and packages; of another backend, the packages are others anyway."""
+    then, chosen = provenance.backend_of(environment), backend.chosen()
+    packages = (*DECISIVE, *backend.PACKAGES[chosen]) if then == chosen else DECISIVE
+    before, now = environment["versions"], provenance.versions(packages)
+    changed = [
+        f"{name} was {before.get(name, 'not there')} and is now {now.get(name, 'not there')}"
+        for name in packages
+        if before.get(name) != now.get(name)
+    ]
+    return changed if then == chosen else [f"the backend was {then} and is now {chosen}", *changed]

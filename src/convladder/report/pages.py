@@ -1,0 +1,163 @@
+"""The pages of a run, a climb and a comparison, light and dark, with their pictures beside them as PNG."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from markupsafe import Markup
+
+from convladder.core import files
+from convladder.evaluation import calibration, label_errors, mistakes, predictions, statistics, wording
+from convladder.report import galleries, plots
+from convladder.report.data_urls import Pictures
+from convladder.report.samples import Sample, read_kept, read_samples
+from convladder.report.templating import write_page
+from convladder.results import model_card, provenance
+from convladder.results.comparison import Comparison
+from convladder.results.saved_climb import Results
+from convladder.results.saved_run import Run
+from convladder.results.seed_runs import Pooled, robustness_of, trial_name
+
+SUSPECTS = 12  # images with suspected labels
+WANTED = (0.9, 0.95, 0.99)  # accuracies for which a threshold is shown
+
+
+def write_climb(results: Results) -> Path:
+    """Write a climb's `results.csv`, `summary.csv`, `report.html` and `plots/`; return the page's path."""
+    results.write_tables()
+    pictures = Pictures(results.folder)
+    ladder_chart = plots.draw_standings(list(results.standings.values()), results.against_parent)
+    return write_page(
+        results.folder,
+        "climb.html",
+        results=results,
+        headline=results.headline(),
+        changes={rung.name: rung.change for rung in results.ladder.rungs},
+        steps={rung.name: _steps(results, rung.name) for rung in results.ladder.rungs},
+        signs=plots.VERDICT_SIGNS,
+        ladder_chart=pictures.add("ladder", ladder_chart),
+        curves=_curves(results, pictures),
+        bearing=_bearing(results, pictures),
+        alone=results.ladder.rungs[0].name if len(results.ladder.rungs) == 1 else None,
+        data=results.about["data"],
+        in_all=_in_all(results.about["data"]),
+        environment=results.environment,
+        **_predictions_part(results.shown_seed, results.shown, pictures),
+    )
+
+
+def write_run(run: Run) -> Path:
+    """Write a run's `report.html` and `plots/`, and renew its model card; return the page's path."""
+    pooled = Pooled((run,))
+    model_card.write(run, pooled.calibrated)
+    pictures = Pictures(run.folder)
+    own = robustness_of(run)
+    return write_page(
+        run.folder,
+        "run.html",
+        accuracy=_interval(run),
+        curves={metric: pictures.add(metric, plots.draw_curves([run], metric)) for metric in ("accuracy", "loss")},
+        robustness=own,
+        bearing=pictures.add_grid("robustness", plots.draw_robustness(own)),
+        data=run.about["data"],
+        environment=run.about["environment"],
+        changes=provenance.changes_on_the_way(run.about),
+        **_predictions_part(pooled, run, pictures),
+    )
+
+
+def write_comparison(comparison: Comparison, folder: Path) -> Path:
+    """Write a comparison's `summary.csv`, `report.html` and `plots/`; return the page's path."""
+    lineup, reference = comparison.lineup, comparison.reference
+    standings, found, table = comparison.standings, lineup.robustness, comparison.summary_table()
+    files.write_text(folder / "summary.csv", table.to_csv(index=False, lineterminator="\n"))
+    pictures = Pictures(folder)
+    return write_page(
+        folder,
+        "comparison.html",
+        comparison=comparison,
+        standings=standings,
+        images=standings[reference].accuracy.images,
+        signs=plots.VERDICT_SIGNS,
+        chart=pictures.add("comparison", plots.draw_standings(list(standings.values()), comparison.claims)),
+        bearing={
+            name: pictures.add_grid(f"robustness-{number}", plots.draw_robustness(own, found[reference]))
+            for number, (name, own) in enumerate(found.items())
+            if name != reference and lineup.asked_alike(name, reference)
+        },
+    )
+
+
+def _curves(results: Results, pictures: Pictures) -> dict[str, dict[str, Markup]]:
+    return {
+        name: {
+            metric: pictures.add(f"{name}-{metric}", plots.draw_curves(standing.runs, metric))
+            for metric in ("accuracy", "loss")
+        }
+        for name, standing in results.standings.items()
+    }
+
+
+def _bearing(results: Results, pictures: Pictures) -> dict[str, Markup]:
+    """Draw how each rung bears corruption, beside its parent."""
+    found = results.lineup.robustness
+    return {
+        name: pictures.add_grid(f"{name}-robustness", plots.draw_robustness(own, results.parent_robustness(name)))
+        for name, own in found.items()
+    }
+
+
+def _predictions_part(pooled: Pooled, run: Run, pictures: Pictures) -> dict[str, Any]:
+    """Return what `predictions.html` shows: figures of all test images together, and what one run sees."""
+    for name, gallery in (
+        ("samples", galleries.samples_of(run)),
+        ("heat", galleries.heat_of(run)),
+        ("filters", galleries.filters_of(run)),
+        ("features", galleries.features_of(run)),
+    ):
+        pictures.keep(name, gallery)
+    table, test, kept = pooled.tested, pooled.figures, read_kept(pooled)
+    matrix = np.array(test["confusion_matrix"])
+    samples = read_samples(run)
+
+    def pick(rows: Iterable[int]) -> list[Sample]:
+        return [kept[row] for row in rows if row in kept]
+
+    return {
+        "class_accuracies": mistakes.class_accuracies(table),
+        "pairs": [(pair, pick(pair.rows)[: mistakes.OF_PAIR]) for pair in mistakes.confused_pairs(table)],
+        "most_wrong": pick(mistakes.most_wrong(table).tolist()),
+        "suspects": pick(label_errors.suspected_rows(pooled.not_trained_on, "test"))[:SUSPECTS],
+        "calibration_reading": wording.of_calibration(pooled.calibrated, len(pooled.runs)),
+        "reliability": pictures.add(
+            "reliability", plots.draw_reliability(pooled.calibrated.bins, pooled.calibrated.bins_after)
+        ),
+        "selections": [calibration.select(run.predictions, wanted) for wanted in WANTED],
+        "shown": run,
+        "shown_as": trial_name(run),
+        "networks": len(pooled.runs),
+        "test": test,
+        "confusion": pictures.add("confusion", plots.draw_confusion(matrix, list(test["classes"]))),
+        "right_samples": [sample for sample in samples if sample.right],
+        "wrong_samples": [sample for sample in samples if not sample.right],
+        "filters": galleries.filter_pictures(run),
+        "features": run.features,
+    }
+
+
+def _in_all(data: Mapping[str, Any]) -> dict[str, int]:
+    """Return for each class how many images it has in all splits together."""
+    return {name: sum(part[name] for part in data["counts"].values()) for name in data["class_names"]}
+
+
+def _interval(run: Run) -> statistics.Estimate:
+    return statistics.estimate(predictions.correct(run.tested)[np.newaxis])
+
+
+def _steps(results: Results, name: str) -> int:
+    """Return how many steps above its root a rung stands."""
+    parent = results.ladder.rung(name).parent
+    return 1 + _steps(results, parent) if parent else 0

@@ -1,0 +1,85 @@
+"""Templates become one self-contained page: no network, every name escaped."""
+
+from __future__ import annotations
+
+import base64
+import io
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from PIL import Image
+
+from convladder.core import files
+from convladder.core.formatting import percent, plural, points, short_name, written
+from convladder.evaluation.wording import readable
+from convladder.report import plots
+from convladder.report.samples import drop_grey_axis
+
+PAGE = "report.html"
+
+
+def write_page(folder: Path, template: str, **values: Any) -> Path:
+    """Write `report.html` of a template into a folder; return its path."""
+    return write_file(folder / PAGE, template, **values)
+
+
+def write_file(path: Path, template: str, **values: Any) -> Path:
+    """Write the page of a template; return its path."""
+    environment = Environment(
+        loader=PackageLoader("convladder.report"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters.update(_FILTERS)
+    page = environment.get_template(template).render(**values)
+    files.write_bytes(path, page.encode("utf-8", errors="replace"))
+    return path
+
+
+def _change(change: Mapping[str, Any]) -> str:
+    return ", ".join(f"{key} = {written(value)}" for key, value in change.items())
+
+
+def _short_change(change: Mapping[str, Any]) -> str:
+    return _change({key.rsplit(".", 1)[-1]: value for key, value in change.items()})
+
+
+def _points(difference: float | None) -> str:
+    return "" if difference is None else points(difference)
+
+
+def _p_value(value: float | None) -> str:
+    if value is None:
+        return ""
+    return "< 0.001" if value < 0.001 else f"{value:.3f}"
+
+
+def _quantity(number: float) -> str:
+    sign = "−" if number < 0 else ""
+    return sign + plots.short(abs(number))
+
+
+def _data_uri(pixels: np.ndarray[Any, Any]) -> str:
+    file = io.BytesIO()
+    Image.fromarray(drop_grey_axis(pixels)).save(file, format="PNG")
+    return "data:image/png;base64," + base64.b64encode(file.getvalue()).decode()
+
+
+_FILTERS: dict[str, Callable[..., str]] = {
+    "percent": percent,
+    "plural": plural,
+    "points": _points,
+    "p_value": _p_value,
+    "quantity": _quantity,
+    "data_uri": _data_uri,
+    "readable": readable,
+    "short_name": short_name,
+    "change": _change,
+    "value": written,
+    "short_change": _short_change,
+}

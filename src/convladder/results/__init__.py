@@ -1,0 +1,1 @@
+"""What lies on disk when training is done, read without any deep-learning framework: runs, climbs, bundles."""

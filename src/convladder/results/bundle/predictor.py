@@ -1,0 +1,160 @@
+"""Predict with a bundle: ONNX Runtime, and the same decoder as in training."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from convladder.core.container_limits import cores
+from convladder.core.errors import BundleError, ExperimentError, UnreadableImage
+from convladder.core.privacy import silence_onnxruntime
+from convladder.data.decoding.images import Limits, Pixels, decode, fit, open_picture
+from convladder.data.decoding.intensity import Values
+from convladder.results.bundle.bundle import Bundle
+from convladder.results.bundle.container import refusal
+from convladder.results.bundle.graph_check import IMAGES, PROBABILITIES
+
+BATCH = 64  # images that are computed together, and whose pixels are held
+
+Probabilities = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What a bundle says of an image.
+
+    top : the most probable classes with their probabilities, the first of them predicted.
+    unsure : whether that is below the bundle's threshold, or there is a warning.
+    warning : why the image does not fit those that the network was trained on.
+    """
+
+    top: tuple[tuple[str, float], ...]
+    unsure: bool
+    warning: str | None = None
+
+    @property
+    def class_name(self) -> str:
+        return self.top[0][0]
+
+    @property
+    def confidence(self) -> float:
+        return self.top[0][1]
+
+
+def open_session(graph: bytes, threads: int, name: str) -> Any:
+    """Return ONNX Runtime's session of a graph that was checked. Raises BundleError where that refuses it."""
+    import onnxruntime
+
+    silence_onnxruntime(onnxruntime)
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3  # errors
+    options.intra_op_num_threads = threads
+    options.add_session_config_entry("session.load_model_format", "ONNX")  # by content it may take another
+    try:
+        return onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # its exceptions have no base of their own
+        raise refusal(name, f"ONNX Runtime says {error}") from None
+
+
+Outcome = Prediction | UnreadableImage  # of an image file
+
+
+@dataclass(frozen=True)
+class Decoded:
+    """An image's pixels in the bundle's form, and why they may not fit those that the network was trained on."""
+
+    pixels: Pixels
+    warning: str | None = None
+
+
+class Predictor:
+    """A bundle at work: its `class_names`, and probabilities of images."""
+
+    def __init__(self, bundle: Bundle, threads: int | None = None) -> None:
+        """Make ready; `threads` that compute are one a core by default."""
+        self.bundle = bundle
+        self.contents = bundle.contents
+        self.class_names = bundle.contents.class_names
+        self.form = bundle.contents.image_form
+        self._session = open_session(bundle.graph, threads or cores(), str(bundle.path))
+
+    @classmethod
+    def open(cls, path: str | Path, threads: int | None = None) -> Self:
+        """Open the bundle in a file; `threads` as above. Raises BundleError."""
+        return cls(Bundle(path), threads)
+
+    def decode(self, content: bytes | Values) -> Pixels:
+        """Decode an image file's bytes as training did, `(height, width, channels)`. Raises UnreadableImage."""
+        return decode(content, self.form, self.contents.limits)
+
+    def try_to_decode(self, content: bytes | Values, limits: Limits | None = None) -> Decoded | UnreadableImage:
+        """Decode as `decode` does, or return what stands in the way; `limits` may be narrower than its own."""
+        try:
+            picture = open_picture(content, self.form, limits or self.contents.limits)
+            return Decoded(fit(picture, self.form), picture.misfit(self.form))
+        except UnreadableImage as error:
+            return error
+        except MemoryError:
+            return UnreadableImage("too-large", "there is not enough memory for it")
+
+    def probabilities(self, images: Pixels | Sequence[Pixels]) -> Probabilities:
+        """Return the probabilities `(N, classes)` of images, after temperature.
+
+        `images` are uint8 `(N, H, W)`, `(N, H, W, 1)` or `(N, H, W, 3)` of any size, which the graph brings to the
+        form that the network wants, or a sequence of such without N. Raises ExperimentError where they are not.
+        """
+        if isinstance(images, np.ndarray):
+            return self._run(images)
+        sizes = {np.shape(image)[:2] for image in images}
+        if len(sizes) > 1:
+            return np.concatenate([self._run(np.asarray(image)[np.newaxis]) for image in images])
+        return self._run(np.stack(images)) if len(images) else self._none()
+
+    def read(
+        self, probabilities: Probabilities, top: int = 1, warnings: Sequence[str | None] | None = None
+    ) -> list[Prediction]:
+        """Say what probabilities `(N, classes)` mean, with so many of the most probable classes each.
+
+        `warnings` are those of the images, as they were decoded; an answer with one is unsure.
+        """
+        threshold = self.contents.selection.threshold
+        order = np.argsort(-probabilities, axis=1, kind="stable")[:, :top]
+        found = []
+        for row, best, warning in zip(probabilities, order, warnings or [None] * len(order), strict=True):
+            named = tuple((self.class_names[place], float(row[place])) for place in best)
+            low = threshold is None or not row[best[0]] >= threshold
+            found.append(Prediction(named, low or bool(warning), warning))
+        return found
+
+    def _run(self, images: NDArray[Any]) -> Probabilities:
+        batch = np.asarray(images)
+        if batch.ndim == 3:
+            batch = batch[..., np.newaxis]
+        if batch.dtype != np.uint8 or batch.ndim != 4 or batch.shape[3] not in (1, 3) or not all(batch.shape[1:3]):
+            raise ExperimentError(
+                "images are uint8 of the shape (N, height, width), (N, height, width, 1) or (N, height, width, "
+                f"3); got {batch.dtype} {batch.shape} (Predictor.decode makes such of files and other arrays)"
+            )
+        if not len(batch):
+            return self._none()
+        coloured = np.ascontiguousarray(np.broadcast_to(batch, (*batch.shape[:3], 3)))
+        parts = [coloured[start : start + BATCH] for start in range(0, len(coloured), BATCH)]
+        return np.concatenate([self._compute(part) for part in parts])
+
+    def _compute(self, part: Pixels) -> Probabilities:
+        """Return what the graph makes of images. Raises BundleError where these are no probabilities."""
+        try:
+            found: Probabilities = self._session.run([PROBABILITIES], {IMAGES: part})[0]
+        except Exception as error:  # ONNX Runtime's have no base of their own
+            raise BundleError(f"the graph of {self.bundle.path} cannot be computed: {error}") from None
+        if found.shape != (len(part), len(self.class_names)) or not np.isfinite(found).all():
+            raise BundleError(f"the graph of {self.bundle.path} does not give every image its probabilities")
+        return found
+
+    def _none(self) -> Probabilities:
+        return np.zeros((0, len(self.class_names)), np.float32)

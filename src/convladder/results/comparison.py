@@ -1,0 +1,213 @@
+"""Any runs on the same test images against the first of them, without any deep-learning framework."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+
+import pandas as pd
+
+from convladder.core.errors import RunError
+from convladder.core.experiment import Experiment, difference
+from convladder.core.formatting import points
+from convladder.evaluation import mcnemar
+from convladder.results import folders, provenance
+from convladder.results.groups import Claim, Lineup
+from convladder.results.saved_run import Run
+from convladder.results.verdicts import count_verdicts
+
+Groups = dict[str, list[Run]]
+MOST_SAID = 3  # comparisons with a sentence each
+_NOT_A_TECHNIQUE = ("seed", "data.source", "data.fold")
+
+
+class Comparison:
+    """Groups of runs against the first group.
+
+    Runs that differ in nothing but their seed are one group, unless that is all there is to compare. Where every
+    group is a single run, the *networks* are compared (McNemar's test), else what they were made by (Welch's,
+    over seeds and images, as in a climb).
+
+    Raises
+    ------
+    RunError
+        A folder is no run, there are fewer than two, or they were not tested on the same images.
+    """
+
+    def __init__(self, paths: Sequence[str | Path]) -> None:
+        runs = find_runs([Path(path) for path in paths])
+        if len(runs) < 2:
+            given = f"{runs[0].folder} is one" if runs else "none is given"
+            raise RunError(f"a comparison takes two runs or more: {given}")
+        groups = group(runs)
+        if len(groups) == 1:
+            groups = _by_seed(runs)
+        self.lineup = Lineup(groups)
+        lacking = [name for name in groups if name not in self.lineup.groups]
+        if lacking:
+            raise RunError(f"{lacking[0]} has no seed with a run of every fold, which a comparison takes")
+        if len(groups) == 1:
+            raise RunError("a comparison takes two or more: these are the folds of one")
+        self.standings = self.lineup.standings
+
+    @property
+    def reference(self) -> str:
+        """The first group, with which the others are compared."""
+        return next(iter(self.lineup.groups))
+
+    @property
+    def of_networks(self) -> bool:
+        """Whether single networks are compared, not techniques over seeds."""
+        return all(len(runs) == 1 for runs in self.lineup.groups.values()) and not self.lineup.folds
+
+    @cached_property
+    def claims(self) -> list[Claim]:
+        """Each other group against the first: one family of tests."""
+        return self.lineup.claims(self._pairs, mcnemar.compare if self.of_networks else None)
+
+    @cached_property
+    def corrupted_claims(self) -> list[Claim]:
+        """The same on images made worse; of single networks none, nor where the images were not the same."""
+        if self.of_networks:
+            return []
+        return self.lineup.robustness_claims(self._pairs)
+
+    @cached_property
+    def changes(self) -> dict[str, dict[str, object]]:
+        """For each other group the settings in which it differs from the first."""
+        first = self.lineup.groups[self.reference][0]
+        return {name: _changes(first, runs[0]) for name, runs in self.lineup.groups.items()}
+
+    @property
+    def notes(self) -> list[str]:
+        """What a reader should know before believing: other data, other versions."""
+        notes = []
+        runs = [run for group in self.lineup.groups.values() for run in group]
+        sources = list(dict.fromkeys(run.about["data"]["source"] for run in runs))
+        used = [run.about["data"] for run in runs]
+        contents = {(str(data["image_shape"]), data["fingerprint"]) for data in used}
+        if len(contents) > len({shape for shape, _ in contents}):
+            notes.append(
+                f"The runs were made with different data ({', '.join(sources)}): "
+                "their test images are taken to be the same, since names and labels are."
+            )
+        mixed = provenance.mixed_versions(run.about for run in runs)
+        if mixed:
+            notes.append(f"The runs were not all made with the same {', '.join(mixed)}.")
+        if len(set().union(*self.lineup.recipes.values())) > 1:
+            notes.append(
+                "Not all test images were made worse in the same way: they have another size, or another version "
+                "of convladder did it. How well the runs bear that is compared only where it was the same."
+            )
+        return notes
+
+    def headline(self) -> str:
+        """Say in a sentence for each other group what was shown."""
+        sentences = [_sentence(claim) for claim in self.claims]
+        if len(self.claims) > MOST_SAID:
+            sentences = [count_verdicts("comparison", f"with {self.reference}", len(self.claims), self.claims)]
+        if self.of_networks:
+            sentences.append("This is about these very networks: other seeds would make others.")
+        return " ".join(sentences)
+
+    def summary_table(self) -> pd.DataFrame:
+        """Return a row a group, with every figure: what `summary.csv` holds."""
+        claims = {claim.name: claim.difference for claim in self.claims}
+        rows = []
+        for name, standing in self.standings.items():
+            row = {"name": name} | standing.figures()
+            if name in claims:
+                row |= {f"reference_{key}": value for key, value in vars(claims[name]).items()}
+            rows.append(row)
+        return pd.DataFrame(rows)
+
+    @property
+    def _pairs(self) -> list[tuple[str, str]]:
+        return [(name, self.reference) for name in self.lineup.groups if name != self.reference]
+
+
+def find_runs(paths: Sequence[Path]) -> list[Run]:
+    """Return the runs at the paths: run folders, or folders that hold them, such as a rung's in a climb.
+
+    Raises RunError where a path is neither, or a run is there twice.
+    """
+    found: list[Path] = []
+    for path in paths:
+        inside = [path] if folders.is_finished(path) else folders.finished_inside(path)
+        if not inside and not path.exists():
+            raise RunError(f"there is no folder {path}")
+        if not inside:
+            raise RunError(f"{path} is neither a run nor a folder of runs{_hint(path)}")
+        found += inside
+    for path in found:
+        if sum(path.resolve() == other.resolve() for other in found) > 1:
+            raise RunError(f"{path} is given twice")
+    return [Run(path) for path in found]
+
+
+def group(runs: Sequence[Run]) -> Groups:
+    """Put runs together that differ in nothing but their seed; name each group so that it can be told apart.
+
+    Raises RunError where two runs do not even differ in that: the second would count as new evidence, and is none.
+    """
+    kinds: dict[str, list[Run]] = {}
+    for run in runs:
+        kinds.setdefault(f"{run.about['data']['fingerprint']} {_without_seed(run)}", []).append(run)
+    named: Groups = {}
+    for members in kinds.values():
+        _refuse_repeated_seeds(members)
+        same_rung = next((others for others in named.values() if others[0].rung == members[0].rung), None)
+        name = members[0].rung if same_rung is None else _told_apart(same_rung[0], members[0])
+        named[_free(name, named)] = sorted(members, key=lambda run: run.seed)
+    return named
+
+
+def _by_seed(runs: Sequence[Run]) -> Groups:
+    groups: Groups = {}
+    for run in runs:
+        groups.setdefault(f"{run.rung}, seed {run.seed}", []).append(run)
+    return groups
+
+
+def _refuse_repeated_seeds(runs: Sequence[Run]) -> None:
+    of_seed: dict[tuple[int, int], Run] = {}
+    for run in runs:
+        other = of_seed.setdefault((run.seed, run.experiment.data.fold), run)
+        if other is not run:
+            raise RunError(f"{other.folder} and {run.folder} are one experiment with one seed: leave one out")
+
+
+def _hint(path: Path) -> str:
+    runs = folders.finished_runs(path) if folders.is_climb(path) else []
+    return f": of a climb give rungs, such as {runs[0].parent}" if runs else ""
+
+
+def _without_seed(run: Run) -> str:
+    settings: Experiment = run.experiment.replace({"seed": 0, "data.source": "", "data.fold": 0})
+    return settings.to_json()
+
+
+def _changes(first: Run, other: Run) -> dict[str, object]:
+    changes = difference(first.experiment, other.experiment)
+    return {key: new for key, (_, new) in changes.items() if key not in _NOT_A_TECHNIQUE}
+
+
+def _told_apart(first: Run, other: Run) -> str:
+    """Name a group whose rung another group has, by what it has other settings in, else by its data."""
+    changes = _changes(first, other)
+    shown = ", ".join(f"{key.rsplit('.', 1)[-1]} = {value}" for key, value in changes.items())
+    return f"{other.rung} ({shown or other.about['data']['source']})"
+
+
+def _free(name: str, taken: Mapping[str, object]) -> str:
+    numbered = (f"{name} #{number}" for number in range(2, len(taken) + 3))
+    return name if name not in taken else next(each for each in numbered if each not in taken)
+
+
+def _sentence(claim: Claim) -> str:
+    found, who = claim.difference, f"{claim.name} against {claim.reference}"
+    said = f"{who}: {points(found.difference)} points"
+    if found.low is None or found.high is None:
+        return f"{said}, which cannot be judged: one of the two has a single seed."
+    return f"{said} ({points(found.low)} to {points(found.high)}), {found.verdict}."

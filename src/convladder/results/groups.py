@@ -1,0 +1,298 @@
+"""Networks side by side: groups of runs that were tested on the same images, and what can be claimed of them.
+
+A group is a rung of a climb, or whatever else is compared; its runs are its seeds. Every figure comes from the
+runs' `predictions.csv` and `corrupted.npz`, prices from their `metrics.json`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, fields
+from functools import cached_property, partial
+from statistics import median_low
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from convladder.core.errors import RunError
+from convladder.evaluation import cross_validation, predictions, statistics
+from convladder.evaluation.corruptions import Recipe
+from convladder.evaluation.cross_validation import Folds
+from convladder.evaluation.robustness import Robustness
+from convladder.evaluation.statistics import Correct, Difference
+from convladder.results.saved_run import Run
+from convladder.results.seed_runs import Pooled, measure_robustness, pool
+
+Pair = tuple[str, str]
+Compare = Callable[..., list[Difference]]  # as statistics.compare
+
+
+@dataclass(frozen=True)
+class Price:
+    """What a group costs, the median over seeds.
+
+    The time is None where one epoch was all, since that compiles too.
+    """
+
+    parameters: int
+    macs: int
+    flops: int
+    bytes: int
+    train_milliseconds_per_image: float | None
+
+
+PRICES = tuple(field.name for field in fields(Price))
+
+
+@dataclass(frozen=True)
+class Standing:
+    """One group: its runs by seed, its accuracy on test with an interval, on validation, and its price.
+
+    accuracies : of each run on its own test images: a seed, or a fold of one. seed_accuracies : of each seed.
+    """
+
+    name: str
+    runs: tuple[Run, ...]
+    accuracy: statistics.Estimate
+    accuracies: tuple[float, ...]
+    seed_accuracies: tuple[float, ...]
+    validation_accuracy: float
+    price: Price
+
+    @property
+    def folds(self) -> int | None:
+        """Into how many folds its images were parted; None where there is one test split."""
+        return self.runs[0].experiment.data.folds
+
+    def figures(self) -> dict[str, Any]:
+        """Return all figures under the names of their columns in `summary.csv`."""
+        return {
+            "seeds": self.accuracy.seeds,
+            "test_images": self.accuracy.images,
+            "accuracy": self.accuracy.mean,
+            "accuracy_low": self.accuracy.low,
+            "accuracy_high": self.accuracy.high,
+            "validation_accuracy": self.validation_accuracy,
+            **vars(self.price),
+        }
+
+
+@dataclass(frozen=True)
+class Claim:
+    """One group against another: the difference in accuracy, and in each price.
+
+    extra : 0 where the prices of their seeds overlap, which only times do; None where one is not known.
+    """
+
+    name: str
+    reference: str
+    difference: Difference
+    extra: dict[str, float | None]
+
+    def per(self, price: str, unit: float) -> float | None:
+        """Return the gain in accuracy for each `unit` more of a price; None where it costs no more."""
+        extra = self.extra[price]
+        return self.difference.difference / (extra / unit) if extra and extra > 0 else None
+
+
+class Lineup:
+    """Groups of runs. Raises RunError, when first asked, where they were not tested on the same images.
+
+    In cross-validation the runs of one seed, a run a fold, count as one network that was tested on every image; a
+    seed that lacks a fold is left out, and a group without any whole seed too.
+    """
+
+    def __init__(self, groups: Mapping[str, Sequence[Run]]) -> None:
+        self.pooled = {name: found for name, runs in groups.items() if (found := pool(runs))}
+        self.groups = {
+            name: tuple(run for each in found for run in each.runs) for name, found in self.pooled.items()
+        }
+
+    @cached_property
+    def folds(self) -> int | None:
+        """Into how many folds the images were parted; None where there is one test split."""
+        counts = {each.folds: each for pooled in self.pooled.values() for each in pooled}
+        if None in counts and len(counts) > 1:
+            raise RunError("runs of a cross-validation cannot be compared with others")
+        if len(counts) > 1:
+            raise _folded_otherwise(list(counts.values())[1])
+        return next(iter(counts), None)
+
+    @cached_property
+    def tested_in(self) -> Folds:
+        """In which fold each test image was tested, `(images,)`."""
+        return next(iter(self.pooled.values()))[0].tested_in
+
+    @cached_property
+    def standings(self) -> dict[str, Standing]:
+        return {name: self._standing(name) for name in self.groups}
+
+    @cached_property
+    def correct(self) -> dict[str, Correct]:
+        """For each group `(seeds, images)`: was the test image right?"""
+        return {
+            name: np.stack([predictions.correct(table) for table in tables])
+            for name, tables in self._tables.items()
+        }
+
+    @cached_property
+    def corrupted(self) -> dict[str, Correct]:
+        """For each group `(seeds, images)`: how often was the image right when it was made worse?
+
+        A group is left out whose seeds had them made worse in several ways, by several versions of
+        convladder.
+        """
+        return {
+            name: np.stack([each.corrupted.by_image() for each in self.pooled[name]])
+            for name, recipes in self.recipes.items()
+            if len(recipes) == 1
+        }
+
+    @cached_property
+    def recipes(self) -> dict[str, frozenset[Recipe]]:
+        """For each group how its test images were made worse: in one way, as a rule."""
+        return {
+            name: frozenset(recipe for each in pooled for recipe in each.recipes)
+            for name, pooled in self.pooled.items()
+        }
+
+    def asked_alike(self, name: str, reference: str) -> bool:
+        """Whether two groups were asked about the same images made worse in the same way.
+
+        They were not where their images have another size or number of channels: severities depend
+        on that. Nor where versions of convladder made them that do it otherwise.
+        """
+        alike = len(self.recipes[name] | self.recipes[reference]) == 1
+        return alike and len(self._asked[name] | self._asked[reference]) == 1
+
+    @cached_property
+    def robustness(self) -> dict[str, Robustness]:
+        """For each group its accuracy under each corruption and strength.
+
+        A group is left out whose seeds had their images made worse in several ways.
+        """
+        return {name: measure_robustness(self.pooled[name]) for name in self.corrupted}
+
+    @cached_property
+    def robustness_by_recipe(self) -> list[dict[str, Robustness]]:
+        """The same, apart for each way to make images worse.
+
+        Only those of one way stand side by side.
+        """
+        found: dict[Recipe, dict[str, Robustness]] = {}
+        for name, own in self.robustness.items():
+            (recipe,) = self.recipes[name]
+            found.setdefault(recipe, {})[name] = own
+        return list(found.values())
+
+    def claims(self, pairs: Sequence[Pair], compare: Compare | None = None) -> list[Claim]:
+        """Compare the first group of each pair with the second: one family of questions.
+
+        A pair of which a group has no run is left out, but counts in the family.
+        """
+        known = [pair for pair in pairs if set(pair) <= set(self.groups)]
+        return self._claims(self.correct, known, compare or self._comparison(self.tested_in), len(pairs))
+
+    def robustness_claims(self, pairs: Sequence[Pair]) -> list[Claim]:
+        """Do what `claims` does for the accuracy on images made worse, meant over corruptions and strengths.
+
+        A pair that was not asked about the same images in the same way is left out too.
+        """
+        known = [pair for pair in pairs if set(pair) <= set(self.corrupted) and self.asked_alike(*pair)]
+        firsts = {name: self.pooled[name][0] for name in self.corrupted}
+        compare = self._comparison({name: one.tested_in[one.corrupted.rows] for name, one in firsts.items()})
+        return self._claims(self.corrupted, known, compare, len(pairs))
+
+    def _comparison(self, tested_in: Folds | Mapping[str, Folds]) -> Compare:
+        """Return the test that fits these runs."""
+        if self.folds is None:
+            return statistics.compare
+        return partial(cross_validation.compare, folds=tested_in)
+
+    def _claims(
+        self, tables: Mapping[str, Correct], pairs: Sequence[Pair], compare: Compare, family: int
+    ) -> list[Claim]:
+        seeds = {name: [each.seed for each in pooled] for name, pooled in self.pooled.items()}
+        differences = compare(tables, pairs, seeds, family=family)
+        return [
+            Claim(name, reference, difference, self._extras(name, reference))
+            for (name, reference), difference in zip(pairs, differences, strict=True)
+        ]
+
+    def _extras(self, name: str, reference: str) -> dict[str, float | None]:
+        groups = self.groups[name], self.groups[reference]
+        return {price: _extra(*(_prices(group, price) for group in groups)) for price in PRICES}
+
+    @cached_property
+    def _asked(self) -> dict[str, set[tuple[str, ...]]]:
+        return {name: {_asked(each) for each in self.pooled[name]} for name in self.corrupted}
+
+    @cached_property
+    def _tables(self) -> dict[str, list[pd.DataFrame]]:
+        """The predictions of the test images for each run, all in the order of the first."""
+        _ = self.folds  # raises where some have folds and others none, which is the plainer reason
+        first = next(iter(self.pooled.values()))[0]
+        return {name: [_in_order(each, first) for each in pooled] for name, pooled in self.pooled.items()}
+
+    def _standing(self, name: str) -> Standing:
+        runs, correct = self.groups[name], self.correct[name]
+        return Standing(
+            name,
+            runs,
+            statistics.estimate(correct)
+            if self.folds is None
+            else cross_validation.estimate(correct, self.tested_in),
+            tuple(run.metrics["test"]["accuracy"] for run in runs),
+            tuple(correct.mean(axis=1).tolist()),
+            float(np.mean([run.metrics["validation"]["accuracy"] for run in runs])),
+            Price(**{price: _median(_prices(runs, price)) for price in PRICES}),
+        )
+
+
+def _asked(pooled: Pooled) -> tuple[str, ...]:
+    paths = pooled.tested["path"].iloc[pooled.corrupted.rows]
+    return (str(pooled.runs[0].about["data"]["image_shape"]), *paths)
+
+
+def _in_order(own: Pooled, first: Pooled) -> pd.DataFrame:
+    """Return the rows in the order of the first. Raises RunError where they are of other images or folds."""
+    table, wanted = own.tested.assign(fold=own.tested_in), first.tested
+    if table["path"].tolist() != wanted["path"].tolist():
+        shared = len(set(table["path"]) & set(wanted["path"]))
+        if shared < max(len(table), len(wanted)):
+            raise RunError(
+                f"{own.runs[0].folder} was tested on other images than the runs beside it: of its "
+                f"{len(table):,} test images {shared:,} are among their {len(wanted):,}"
+            )
+        table = table.set_index("path").loc[wanted["path"]].reset_index()
+    if table["label"].tolist() != wanted["label"].tolist():
+        raise RunError(f"{own.runs[0].folder} was tested on images of the same names with other labels")
+    if table["fold"].tolist() != first.tested_in.tolist():
+        raise _folded_otherwise(own)
+    return table
+
+
+def _folded_otherwise(pooled: Pooled) -> RunError:
+    return RunError(
+        f"the images of {pooled.runs[0].folder} were folded otherwise than those of the runs beside it, "
+        "so that the networks were trained on other images: choose the same data.split_seed and folds"
+    )
+
+
+def _prices(runs: Sequence[Run], price: str) -> list[float]:
+    """Return the price of each seed that knows it."""
+    prices = [run.metrics["price"][price] for run in runs]
+    return [price for price in prices if price is not None]
+
+
+def _median(values: Sequence[float]) -> Any:
+    return median_low(values) if values else None
+
+
+def _extra(own: Sequence[float], reference: Sequence[float]) -> float | None:
+    if not own or not reference:
+        return None
+    if min(own) <= max(reference) and min(reference) <= max(own):
+        return 0.0
+    return median_low(own) - median_low(reference)

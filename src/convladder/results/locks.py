@@ -1,0 +1,60 @@
+"""One process at a time in a folder: the lock of a run, a climb or a search that is at work."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import platform
+from collections.abc import Iterator
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from convladder.core import files
+from convladder.core.errors import RunError
+from convladder.results import folders
+
+MOMENT = 0.2  # seconds
+AT_WORK, TRAINING = f"{files.MARK}lock", f"{files.MARK}training-lock"  # of a command, and of who trains
+
+
+@contextlib.contextmanager
+def locked(folder: Path, name: str = AT_WORK, *, wait: float = MOMENT) -> Iterator[None]:
+    """Keep other processes from working in a folder, which is made. Raises RunError where one does, and names it.
+
+    The lock is the operating system's: it ends with the process that holds it, whatever ended that. `wait` is for
+    how many seconds another may still hold it: a moment, since to see whether it is free is to hold it.
+    """
+    folders.check_writable(folder)
+    lock, holder = FileLock(folder / name), folder / f"{name}-holder"
+    try:
+        lock.acquire(timeout=wait)
+    except Timeout:
+        raise RunError(
+            f"another convladder is at work in {folder}{_named(holder)}: wait for it, or choose another --out"
+        ) from None
+    except OSError as error:
+        raise RunError(f"cannot lock {folder / name} ({error.strerror}): choose another --out") from None
+    try:
+        with contextlib.suppress(OSError):  # of a full disk the work itself will tell
+            files.write_text(holder, f"process {os.getpid()} on {platform.node()}")
+        yield
+    finally:
+        try:
+            holder.unlink(missing_ok=True)
+        finally:
+            lock.release()
+
+
+def check_unlocked(folder: Path) -> None:
+    """Raise RunError where another process is at work in the folder. Nothing is made there."""
+    if (folder / AT_WORK).exists():
+        with locked(folder):
+            pass
+
+
+def _named(holder: Path) -> str:
+    try:
+        return f" ({holder.read_text()})"
+    except OSError:
+        return ""

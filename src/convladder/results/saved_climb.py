@@ -1,0 +1,259 @@
+"""What a climb came to: read from its folder, without any deep-learning framework."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from convladder.core import files
+from convladder.core.errors import RunError
+from convladder.core.ladder import Ladder, ladder_of
+from convladder.evaluation import predictions
+from convladder.evaluation.robustness import Robustness
+from convladder.results import folders, provenance, saved_run
+from convladder.results.folders import TrialKey
+from convladder.results.groups import PRICES, Claim, Lineup, Standing
+from convladder.results.seed_runs import Pooled
+from convladder.results.verdicts import count_verdicts, taken_in
+
+
+@dataclass(frozen=True)
+class Failure:
+    key: TrialKey
+    error: str
+
+
+class Results:
+    """The results of a climb's folder. Raises RunError where it is none or nothing in it is finished."""
+
+    def __init__(self, folder: str | Path) -> None:
+        self.folder = folder = Path(folder)
+        if not folders.is_climb(folder):
+            raise RunError(f"{folder} is not a climb: it has no climb.json")
+        self.about: dict[str, Any] = files.read_json(folder / "climb.json")
+        self.ladder: Ladder = ladder_of(files.read_json(folder / "ladder.json"), str(folder / "ladder.json"))
+        self._keys = [TrialKey(*key) for key in self.about["trials"]]
+        self._runs = {
+            key: saved_run.Run(folders.trial_folder(folder, key))
+            for key in self._keys
+            if folders.is_finished(folders.trial_folder(folder, key))
+        }
+        if not self.lineup.groups:
+            first = f"; {self.failures[0].key.rung} failed: {self.failures[0].error}" if self.failures else ""
+            what = "no trial" if not self._runs else "no rung with all its folds"
+            raise RunError(f"{what} in {folder} is finished{first} (the same climb command goes on with it)")
+
+    @cached_property
+    def failures(self) -> list[Failure]:
+        """The trials that failed; one that has not been tried yet is not among them."""
+        failed = []
+        for key in self._keys:
+            path = folders.error_file(folders.trial_folder(self.folder, key))
+            if key not in self._runs and path.exists():
+                lines = path.read_text(encoding="utf-8").strip().splitlines() or ["unknown"]
+                failed.append(Failure(key, lines[-1]))
+        return failed
+
+    @property
+    def missing(self) -> int:
+        """The number of trials that are neither finished nor failed."""
+        return len(self._keys) - len(self._runs) - len(self.failures)
+
+    @cached_property
+    def left_out(self) -> dict[tuple[str, int], int]:
+        """The rungs and seeds that lack a fold, and how many they lack: nothing is said of them."""
+        lacking = [(key.rung, key.seed) for key in self._keys if key.fold is not None and key not in self._runs]
+        return {each: lacking.count(each) for each in lacking}
+
+    @cached_property
+    def lineup(self) -> Lineup:
+        """The rungs that have a finished trial, in the ladder's order, with their runs by seed."""
+        groups: dict[str, list[saved_run.Run]] = {}
+        for key, run in self._runs.items():
+            groups.setdefault(key.rung, []).append(run)
+        return Lineup(groups)
+
+    @property
+    def standings(self) -> dict[str, Standing]:
+        """How each rung that has a finished trial stands, in the ladder's order."""
+        return self.lineup.standings
+
+    def parent_robustness(self, name: str) -> Robustness | None:
+        """Return the robustness of a rung's parent; None unless both were asked alike."""
+        parent = self.ladder.rung(name).parent
+        if parent is None or parent not in self.standings or not self.lineup.asked_alike(name, parent):
+            return None
+        return self.lineup.robustness[parent]
+
+    @property
+    def steps(self) -> list[tuple[str, str]]:
+        """Each rung that has a parent, and the parent: the questions of a climb."""
+        return [(rung.name, rung.parent) for rung in self.ladder.rungs if rung.parent]
+
+    @cached_property
+    def against_parent(self) -> list[Claim]:
+        """The claims of the steps whose two rungs have a finished trial: one family of tests."""
+        return self.lineup.claims(self.steps)
+
+    @cached_property
+    def corrupted_against_parent(self) -> list[Claim]:
+        """The same steps in accuracy on images made worse: a family of their own."""
+        return self.lineup.robustness_claims(self.steps)
+
+    @cached_property
+    def against_start(self) -> list[Claim]:
+        """Each rung against the ladder's first: another family."""
+        start = self.ladder.rungs[0].name
+        return self.lineup.claims([(rung.name, start) for rung in self.ladder.rungs if rung.name != start])
+
+    @cached_property
+    def best(self) -> str | None:
+        """The rung of the best mean accuracy on validation, of those with two runs or more; None without any."""
+        several = [standing for standing in self.standings.values() if len(standing.runs) > 1]
+        if not several:
+            return None
+        return max(several, key=lambda standing: standing.validation_accuracy).name
+
+    @property
+    def folds(self) -> int | None:
+        """Into how many folds the images were parted; None without cross-validation."""
+        return self.lineup.folds
+
+    @property
+    def seeds(self) -> str:
+        """How many seeds the rungs have, such as `3` or `2 to 3`."""
+        counts = [standing.accuracy.seeds for standing in self.standings.values()]
+        return str(counts[0]) if min(counts) == max(counts) else f"{min(counts)} to {max(counts)}"
+
+    @cached_property
+    def mixed_versions(self) -> list[str]:
+        """The packages of which the trials were not all trained with one version."""
+        return provenance.mixed_versions(run.about for run in self._runs.values())
+
+    @property
+    def environment(self) -> dict[str, Any]:
+        """That of the last command that trained, with all versions that there were on the way."""
+        about: dict[str, Any] = self.about["environment"]
+        return about | {"versions": provenance.all_versions(run.about for run in self._runs.values())}
+
+    @cached_property
+    def shown_seed(self) -> Pooled:
+        """The runs whose predictions are shown: of the best rung (or the last), the best seed on validation."""
+        pooled = self.lineup.pooled[self.best or list(self.standings)[-1]]
+        return max(pooled, key=lambda each: each.validation_accuracy)
+
+    @property
+    def shown(self) -> saved_run.Run:
+        """The one of them that is shown where it takes a single network: the best fold on validation."""
+        return max(self.shown_seed.runs, key=lambda run: run.metrics["validation"]["accuracy"])
+
+    def predictions(self, rung: str) -> pd.DataFrame:
+        """Return what the networks of a rung made of the test images: a row for each image and seed.
+
+        With folds an image has been predicted by the one network of a seed that was not trained on it, and `fold`
+        says which that is. The other columns are `seed`, `path`, `split`, `label`, `predicted` and the probability
+        of each class, `p:<class>`. Raises RunError where the rung has no finished run.
+        """
+        if rung not in self.standings:
+            raise RunError(f"no finished run of {rung!r}: there are {', '.join(self.standings)}")
+        tables = []
+        for each in self.lineup.pooled[rung]:
+            table = each.tested.assign(seed=each.seed, fold=each.tested_in)
+            first = ["seed", "fold"] if self.folds else ["seed"]
+            tables.append(table[[*first, *each.tested.columns]])
+        return pd.concat(tables, ignore_index=True)
+
+    def headline(self) -> str:
+        """Say in a few sentences what the climb has shown."""
+        if len(self.ladder.rungs) == 1:
+            return self._sentence(self.ladder.rungs[0].name)
+        verdicts = {claim.difference.verdict for claim in [*self.against_parent, *self.against_start]}
+        if verdicts == {"no comparison"}:
+            return f"No comparison can be claimed, and no rung is the winner: {self._lacking()}."
+        steps, start = self.steps, self.ladder.rungs[0].name
+        others = len(self.ladder.rungs) - 1
+        sentences = []
+        if steps:
+            sentences.append(count_verdicts("step", "from a rung to the next", len(steps), self.against_parent))
+        if others > 1 or not steps:
+            which = f"with {start}, the start"
+            sentences.append(count_verdicts("comparison", which, others, self.against_start))
+        if self.best:
+            sentences.append(f"Best on validation: {self._sentence(self.best)}")
+        if not verdicts & {"better", "worse"}:
+            sentences.append(
+                f"More {'images' if self.folds else 'seeds or more test images'} would show smaller differences."
+            )
+        if any(len(standing.runs) == 2 for standing in self.standings.values()) and not self.folds:
+            sentences.append("Two seeds say next to nothing of their own spread: give three or more.")
+        sentences += [taken_in(rung) for rung in self.ladder.rungs if rung.takes_in and rung.parent]
+        return " ".join(sentences)
+
+    def _sentence(self, name: str) -> str:
+        accuracy = self.standings[name].accuracy
+        low, high = (f"{100 * share:.1f}" for share in (accuracy.low, accuracy.high))
+        if self.folds:
+            where = f"each image tested once in {self.folds} folds"
+            return f"{name}, {100 * accuracy.mean:.1f} % ({low} to {high}), {where}."
+        alone = "" if accuracy.covers_seeds else ": with one seed the interval covers the test images alone"
+        return f"{name}, {100 * accuracy.mean:.1f} % on test ({low} to {high}){alone}."
+
+    def _lacking(self) -> str:
+        single = [name for name, standing in self.standings.items() if len(standing.runs) == 1]
+        if len(single) == len(self.standings):
+            return "with one seed of each rung, chance cannot be told from effect"
+        return f"it takes two finished seeds of both rungs, and {', '.join(single) or 'a rung'} has too few"
+
+    def trials_table(self) -> pd.DataFrame:
+        """Return a row a trial, failed ones too: what `results.csv` holds."""
+        errors = {failure.key: failure.error for failure in self.failures}
+        rows = []
+        for key in self._keys:
+            row: dict[str, Any] = {"rung": key.rung, "seed": key.seed}
+            row |= {} if key.fold is None else {"fold": key.fold}
+            if key in self._runs:
+                row |= {"status": "finished"} | _figures(self._runs[key].metrics)
+            else:
+                row |= {"status": "failed" if key in errors else "missing", "error": errors.get(key, "")}
+            rows.append(row)
+        return pd.DataFrame(rows)
+
+    def summary_table(self) -> pd.DataFrame:
+        """Return a row a rung, with its claims against its parent and the start: what `summary.csv` holds."""
+        against = {
+            "parent": {claim.name: claim for claim in self.against_parent},
+            "start": {claim.name: claim for claim in self.against_start},
+        }
+        rows = []
+        for name, standing in self.standings.items():
+            row = {"rung": name, "parent": self.ladder.rung(name).parent} | standing.figures()
+            for which, claims in against.items():
+                if name in claims:
+                    row |= {f"{which}_{key}": value for key, value in vars(claims[name].difference).items()}
+            rows.append(row)
+        return pd.DataFrame(rows)
+
+    def write_tables(self) -> None:
+        """Write `results.csv` and `summary.csv`, and with folds `trials/<rung>/predictions.csv` of all folds."""
+        for name, table in (("results.csv", self.trials_table()), ("summary.csv", self.summary_table())):
+            files.write_text(self.folder / name, table.to_csv(index=False, lineterminator="\n"))
+        for rung in self.standings if self.folds else ():
+            place = folders.rung_folder(self.folder, rung) / "predictions.csv"
+            predictions.write(self.predictions(rung), place)
+
+
+def _figures(metrics: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "test_accuracy": metrics["test"]["accuracy"],
+        "test_log_loss": metrics["test"]["log_loss"],
+        "validation_accuracy": metrics["validation"]["accuracy"],
+        "validation_log_loss": metrics["validation"]["log_loss"],
+        "kept_epoch": metrics["kept_epoch"],
+        **{name: metrics["price"][name] for name in PRICES},
+        "seconds": metrics["seconds"],
+    }

@@ -1,0 +1,146 @@
+"""Runs that stand for one network: a single one, or in cross-validation the folds of one seed, put together."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property, partial
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from convladder.core.errors import RunError
+from convladder.evaluation import calibration, cross_validation, predictions, robustness
+from convladder.evaluation.calibration import Calibration
+from convladder.evaluation.corruptions import Recipe
+from convladder.evaluation.cross_validation import Folds
+from convladder.evaluation.robustness import Corrupted, Robustness
+from convladder.results.folders import TrialKey
+from convladder.results.saved_run import Run
+
+
+@dataclass(frozen=True)
+class Pooled:
+    """The runs of one seed: one, or one for each fold, in order. Their test images together are tested once."""
+
+    runs: tuple[Run, ...]
+
+    @property
+    def seed(self) -> int:
+        return self.runs[0].seed
+
+    @property
+    def folds(self) -> int | None:
+        return self.runs[0].experiment.data.folds
+
+    @property
+    def validation_accuracy(self) -> float:
+        """The mean of the runs' accuracies on validation."""
+        return float(np.mean([run.metrics["validation"]["accuracy"] for run in self.runs]))
+
+    @cached_property
+    def tested(self) -> pd.DataFrame:
+        """The predictions of all test images, fold after fold."""
+        return pd.concat(self._tested, ignore_index=True) if len(self._tested) > 1 else self._tested[0]
+
+    @property
+    def figures(self) -> dict[str, Any]:
+        """What `metrics.json` says of the test images: of all together."""
+        if len(self.runs) == 1:
+            return dict(self.runs[0].metrics["test"])
+        from convladder.evaluation import metrics  # with scikit-learn, which takes long to import
+
+        return dict(metrics.compute(self.tested)["test"])
+
+    @property
+    def not_trained_on(self) -> pd.DataFrame:
+        """Predictions by networks that were not trained on the image, for each image once.
+
+        Of folds these are of the test images, which are all images; of a single run of those of validation too.
+        """
+        return self.runs[0].predictions if len(self.runs) == 1 else self.tested
+
+    @cached_property
+    def tested_in(self) -> Folds:
+        """The fold of each test image, `(images,)`."""
+        return np.repeat(np.arange(len(self.runs)), [len(table) for table in self._tested])
+
+    @cached_property
+    def calibrated(self) -> Calibration:
+        """How well the probabilities on test agree with the facts, each network after its own temperature."""
+        return calibration.assess(*(run.predictions for run in self.runs))
+
+    @cached_property
+    def recipes(self) -> frozenset[Recipe]:
+        """How its test images were made worse.
+
+        In one way, unless its folds are of several versions of convladder.
+        """
+        return frozenset(run.corrupted.recipe for run in self.runs)
+
+    @cached_property
+    def corrupted(self) -> Corrupted:
+        """Which of the test images were right when they were made worse; rows are those of `tested`.
+
+        Raises RunError where that was not in one way.
+        """
+        check_recipes([self])
+        parts = [run.corrupted for run in self.runs]
+        starts = np.cumsum([0, *(len(table) for table in self._tested)])[:-1]
+        rows = [part.rows + start for part, start in zip(parts, starts, strict=True)]
+        correct = np.concatenate([part.correct for part in parts], axis=-1)
+        return Corrupted(np.concatenate(rows), correct, parts[0].recipe)
+
+    @cached_property
+    def _tested(self) -> list[pd.DataFrame]:
+        """The predictions of each run's test images: cut out once."""
+        return [run.tested for run in self.runs]
+
+
+def pool(runs: Sequence[Run]) -> tuple[Pooled, ...]:
+    """Put the runs of each seed together, in the order of the seeds; a seed that lacks a fold is left out."""
+    by_seed: dict[int, list[Run]] = {}
+    for run in runs:
+        by_seed.setdefault(run.seed, []).append(run)
+    found = []
+    for of_seed in by_seed.values():
+        folds = of_seed[0].experiment.data.folds
+        if folds is None:
+            found += [Pooled((run,)) for run in of_seed]
+        elif len(of_seed) == folds:
+            found.append(Pooled(tuple(sorted(of_seed, key=lambda run: run.experiment.data.fold))))
+    return tuple(found)
+
+
+def trial_name(run: Run) -> str:
+    """Return which run of its rung it is, such as `seed 0` or `fold 2, seed 0`."""
+    return TrialKey.of(run.rung, run.experiment).name
+
+
+def robustness_of(run: Run) -> Robustness:
+    """Measure how much accuracy one run keeps on its own test images when they are made worse."""
+    return measure_robustness([Pooled((run,))])
+
+
+def check_recipes(pooled: Iterable[Pooled]) -> None:
+    """Raise RunError where the test images of runs were not made worse in one way."""
+    runs = [run for each in pooled for run in each.runs]
+    for run in runs[1:]:
+        if run.corrupted.recipe != runs[0].corrupted.recipe:
+            raise RunError(
+                f"the test images of {run.folder} were made worse in another way than those of {runs[0].folder}, "
+                "by another version of convladder: train one of them again to compare that"
+            )
+
+
+def measure_robustness(seeds: Sequence[Pooled]) -> Robustness:
+    """Measure how much accuracy networks of one kind keep when the test images are made worse.
+
+    Raises RunError where these were not made worse in one way.
+    """
+    check_recipes(seeds)
+    first = seeds[0]
+    clean = np.stack([predictions.correct(each.tested)[each.corrupted.rows] for each in seeds])
+    estimate = partial(cross_validation.estimate, folds=first.tested_in[first.corrupted.rows])
+    return robustness.measure([each.corrupted for each in seeds], clean, estimate)

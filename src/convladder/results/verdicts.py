@@ -1,0 +1,83 @@
+"""Claims in sentences: the interval is read, not the wish."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from convladder.core.formatting import points
+
+if TYPE_CHECKING:
+    from convladder.core.ladder import Rung
+    from convladder.evaluation.statistics import Verdict
+    from convladder.results.groups import Claim, Standing
+
+
+_SAID: Mapping[Verdict, str] = {
+    "better": "better",
+    "worse": "worse",
+    "no detectable difference": "no detectable difference",
+    "no comparison": "with too few seeds to compare",
+}
+
+MOST_NAMED = 3  # rungs in a sentence
+
+
+def of_claim(claim: Claim, standings: Mapping[str, Standing]) -> str:
+    """Say in Markdown what a claim shows, how sure that is, and what the rung costs more than its reference."""
+    own, reference = standings[claim.name], standings[claim.reference]
+    who = f"**{claim.name}** against {claim.reference}"
+    return f"{who}: {_difference(claim, own)} The price: {_price(own, reference)}."
+
+
+def taken_in(rung: Rung) -> str:
+    """Say for which rungs, left out of a climb, a rung stands too."""
+    were = "was" if len(rung.takes_in) == 1 else "were"
+    return (
+        f"{rung.name} brings {', '.join(rung.takes_in)} with it, which {were} left out: "
+        f"its difference from {rung.parent} is that of all together."
+    )
+
+
+def count_verdicts(noun: str, which: str, asked: int, claims: Sequence[Claim]) -> str:
+    """Say how many of the comparisons asked for came to which verdict, and name the few that differ."""
+    said = []
+    for verdict, words in _SAID.items():
+        names = [claim.name for claim in claims if claim.difference.verdict == verdict]
+        named = verdict in ("better", "worse") and len(names) <= MOST_NAMED
+        if names:
+            said.append(f"{len(names)} {words}" + (f" ({', '.join(names)})" if named else ""))
+    if asked > len(claims):
+        said.append(f"{asked - len(claims)} could not be made, for want of finished trials")
+    return f"Of {asked} {noun}{'' if asked == 1 else 's'} {which}: " + "; ".join(said) + "."
+
+
+def _difference(claim: Claim, own: Standing) -> str:
+    found = claim.difference
+    by = f"{points(found.difference)} points"
+    seeds, images = own.accuracy.seeds, own.accuracy.images
+    if found.low is None or found.high is None or found.detectable is None:
+        return f"{by}, but **no comparison** can be claimed with {_count(seeds, 'seed')}."
+    interval = f"{by} (95 % interval {points(found.low)} to {points(found.high)})"
+    if found.verdict == "no detectable difference":
+        tested = f"{own.folds} folds" if own.folds else _count(seeds, "seed")
+        return (
+            f"{interval}, so **no detectable difference**: with {tested} and {images:,} test images, "
+            f"a true difference of less than {100 * found.detectable:.1f} points is likely to be missed."
+        )
+    return f"{interval}, so **{found.verdict}** on these images."
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
+def _price(own: Standing, reference: Standing) -> str:
+    parameters = _times(own.price.parameters, reference.price.parameters) or "as many"
+    flops = _times(own.price.flops, reference.price.flops) or "the same"
+    return f"{parameters} parameters, {flops} FLOPs"
+
+
+def _times(own: int, reference: int) -> str:
+    """Return the ratio as words, such as `2.21 times the`; nothing where both are equal."""
+    return "" if own == reference else f"{own / reference:.3g} times the"

@@ -1,0 +1,48 @@
+"""Images of a batch over several devices, and all else on each of them: Keras's DataParallel, as JAX's arrays."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax
+import keras
+import numpy as np
+from numpy.typing import NDArray
+
+from convladder.core.errors import ExperimentError
+
+
+def data_parallel(count: int) -> keras.distribution.DataParallel:
+    """Return Keras's distribution over so many devices of each process.
+
+    Raises ExperimentError where one has fewer.
+    """
+    chosen: list[jax.Device] = []
+    for process in range(jax.process_count()):
+        own = [device for device in jax.devices() if device.process_index == process]
+        if len(own) < count:
+            raise ExperimentError(f"--devices {count}, but process {process} has {len(own)}: {own}")
+        chosen += own[:count]
+    names = [f"{device.platform}:{device.id}" for device in chosen]
+    return keras.distribution.DataParallel(devices=names, auto_shard_dataset=False)
+
+
+def everywhere() -> jax.sharding.Sharding:
+    """Return where all devices of the distribution have the same; the first device, where none is set."""
+    distribution = keras.distribution.distribution()
+    if distribution is None:
+        return jax.sharding.SingleDeviceSharding(jax.local_devices()[0])
+    return jax.sharding.NamedSharding(distribution.device_mesh.backend_mesh, jax.sharding.PartitionSpec())
+
+
+def on_every_device(array: NDArray[Any]) -> jax.Array:
+    """Return the array on every device of the distribution; each process has its own copy of it already."""
+    return jax.make_array_from_callback(array.shape, everywhere(), lambda index: np.asarray(array[index]))
+
+
+def over_devices(batch: Any) -> Any:
+    """Let each device have its share of a batch; all of it where it cannot be parted evenly, or is on one only."""
+    distribution = keras.distribution.distribution()
+    if distribution is None or len(batch) % distribution.device_mesh.devices.size:
+        return batch
+    return keras.distribution.distribute_tensor(batch, distribution.get_data_layout(batch.shape))

@@ -1,0 +1,106 @@
+"""How far a training has come, beside what its graphs hold; the rules of its end follow from its history alone."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, assert_never
+
+from convladder.core.experiment import Train
+
+LEAST_PROGRESS = 1e-4  # that a plateau must be left by, as in Keras
+
+Row = dict[str, float]
+
+
+@dataclass
+class Course:
+    """A training between two of its steps.
+
+    history : a row for each epoch that is over. step : how many batches of the running epoch are done.
+    seconds : of training, in the running epoch. trained : its means over the train split, once all of it is done.
+    """
+
+    history: list[Row] = field(default_factory=list)
+    step: int = 0
+    seconds: float = 0.0
+    trained: dict[str, float] | None = None
+
+    @property
+    def epoch(self) -> int:
+        """How many epochs are over."""
+        return len(self.history)
+
+    @property
+    def losses(self) -> list[float]:
+        """The validation loss of each epoch."""
+        return [row["val_loss"] for row in self.history]
+
+    @property
+    def best_epoch(self) -> int:
+        """The epoch of least validation loss, from 1; the first of several."""
+        return self.losses.index(min(self.losses)) + 1
+
+    def kept_epoch(self, settings: Train) -> int:
+        """The epoch, from 1, whose weights are kept if there is no other."""
+        match settings.select:
+            case "best":
+                return self.best_epoch
+            case "last":
+                return self.epoch
+            case unknown:
+                assert_never(unknown)
+
+    def is_frozen(self, settings: Train) -> bool:
+        """Whether the backbone stays as it is: to the first step after the epochs for which that holds."""
+        frozen = frozen_epochs(settings)
+        at_border = self.epoch == frozen and self.step == 0 and self.trained is None
+        return self.epoch < frozen or (at_border and frozen > 0)
+
+    def losses_of_phase(self, settings: Train) -> list[float]:
+        """The validation loss of each epoch since the backbone is no longer frozen, or while it still is."""
+        frozen = frozen_epochs(settings)
+        return self.losses[frozen:] if self.epoch > frozen else self.losses
+
+    def end_epoch(self, row: Row) -> None:
+        self.history.append(row)
+        self.step, self.seconds, self.trained = 0, 0.0, None
+
+    def is_over(self, settings: Train) -> bool:
+        """Whether there are epochs enough, or too many without progress.
+
+        Where a backbone is first frozen and then not, the epochs without progress count from there on.
+        """
+        frozen = frozen_epochs(settings)
+        since = frozen if frozen < settings.epochs else 0
+        waited = self.epoch - max(self.best_epoch, since) if self.history else 0
+        return self.epoch >= settings.epochs or waited >= (settings.early_stopping or math.inf)
+
+    def to_json(self) -> dict[str, Any]:
+        return dict(vars(self))
+
+
+def frozen_epochs(settings: Train) -> int:
+    """Return in how many epochs, from the first on, the backbone stays as it is.
+
+    All or none where the share is 1 or 0; else at least one, and not in the last.
+    """
+    if settings.frozen_share in (0, 1):
+        return settings.epochs if settings.frozen_share else 0
+    return min(max(1, round(settings.frozen_share * settings.epochs)), settings.epochs - 1)
+
+
+def lowers_rate(losses: Sequence[float], patience: int) -> bool:
+    """Return whether the learning rate is lowered after the last of these epochs.
+
+    It is where so many epochs in a row were hardly better than the best, and then the count begins anew, as in
+    Keras's ReduceLROnPlateau.
+    """
+    best, waited, lowers = math.inf, 0, False
+    for loss in losses:
+        better = loss < best - LEAST_PROGRESS
+        best, waited = (loss, 0) if better else (best, waited + 1)
+        lowers = waited >= patience
+        waited = 0 if lowers else waited
+    return lowers

@@ -1,0 +1,222 @@
+"""What a search came to: read from its folder, without Optuna or any deep-learning framework."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from convladder.core import files
+from convladder.core.errors import RunError
+from convladder.core.experiment import Experiment, difference, flatten
+from convladder.core.formatting import percent, plural, points, written
+from convladder.evaluation.intervals import Proportion, proportion
+from convladder.results import folders
+from convladder.results.saved_climb import Results
+
+DEFAULT, TUNED = "default", "tuned"  # the rungs of the climb that a search ends with
+FIXED_COLUMNS = ("candidate", "state", "validation_accuracy", "epochs", "flops", "error")
+
+
+class SearchResults:
+    """The results of a search's folder. Raises RunError where it is none, or nothing was tried yet."""
+
+    def __init__(self, folder: str | Path) -> None:
+        self.folder = folder = Path(folder)
+        if not folders.is_search(folder):
+            raise RunError(f"{folder} is not a search: it has no tune.json")
+        self.about: dict[str, Any] = files.read_json(folder / "tune.json")
+        if not (folder / "candidates.csv").exists():
+            raise RunError(f"no candidate in {folder} is over yet (the same tune command goes on with it)")
+
+    @cached_property
+    def candidates(self) -> pd.DataFrame:
+        """A row a candidate: number, state, validation accuracy, epochs, FLOPs, error, and a column a setting.
+
+        The state is finished, pruned (ended early, since others did better), failed or unfinished; a setting that
+        was not searched for this candidate is None.
+        """
+        texts = dict.fromkeys([*self.settings, "error"], object)
+        table = pd.read_csv(
+            self.folder / "candidates.csv",
+            dtype=texts,
+            keep_default_na=False,
+            na_values={"validation_accuracy": [""]},
+        )
+        for key in self.settings:
+            values = [json.loads(text) if text else None for text in table[key]]
+            table[key] = pd.Series(values, index=table.index, dtype=object)
+        return table
+
+    @property
+    def settings(self) -> list[str]:
+        """The settings that were searched."""
+        return list(self.about["space"])
+
+    @cached_property
+    def default(self) -> Experiment:
+        """The experiment that the search began with."""
+        return Experiment.parse(self.about["default"])
+
+    def default_of(self, setting: str) -> Any:
+        """Return what the default has for a setting, under its dotted key."""
+        return flatten(self.default)[setting]
+
+    @cached_property
+    def importances(self) -> dict[str, float]:
+        """Each setting's share in how well candidates did, the largest first; empty where too few are finished."""
+        return dict(self._importances["shares"])
+
+    @property
+    def chance(self) -> float:
+        """The largest share that chance gives, but for one search in twenty: a share below it says nothing."""
+        return float(self._importances["chance"])
+
+    @cached_property
+    def _importances(self) -> dict[str, Any]:
+        path = self.folder / "importances.json"  # written when a search ends
+        found: dict[str, Any] = files.read_json(path) if path.exists() else {"shares": {}, "chance": 0.0}
+        return found
+
+    @property
+    def winner(self) -> int | None:
+        """The number of the finished candidate of the best validation accuracy; None without any."""
+        number: int | None = self.about["winner"]
+        return number
+
+    @property
+    def found(self) -> int | None:
+        """The number of the winner where that is not the default; None where the default was not beaten."""
+        return self.winner if self.about["changes"] else None
+
+    @cached_property
+    def tuned(self) -> Experiment | None:
+        """The winner's experiment; None where the default was not beaten."""
+        if self.winner is None or not self.about["changes"]:
+            return None
+        return self.default.replace(self.about["changes"])
+
+    @property
+    def changes(self) -> dict[str, tuple[Any, Any]]:
+        """In which settings the winner differs from the default: `{setting: (default, winner)}`."""
+        return difference(self.default, self.tuned) if self.tuned else {}
+
+    @property
+    def assignments(self) -> str:
+        """The winner's settings as other commands take them: `--set model.padding=same --set ...`."""
+        return " ".join(f"--set {shlex.quote(f'{key}={written(new)}')}" for key, (_, new) in self.changes.items())
+
+    @property
+    def tuned_run(self) -> Path | None:
+        """A run of the winner; None where it has none yet."""
+        found = folders.finished_inside(self.folder / "climb" / "trials" / TUNED)
+        return found[0] if found else None
+
+    @property
+    def best_share(self) -> Proportion | None:
+        """The best accuracy on validation with its interval; None where none is finished."""
+        if self.winner is None:
+            return None
+        images = sum(self.about["data"]["counts"]["validation"].values())
+        return proportion(round((self.accuracy(self.winner) or 0.0) * images), images)
+
+    @cached_property
+    def climb(self) -> Results | None:
+        """The winner against the default, with several seeds on test; None where neither has been tested yet."""
+        place = self.folder / "climb"
+        if not folders.is_climb(place) or not folders.finished_runs(place):
+            return None
+        return Results(place)
+
+    def history(self, candidate: int) -> pd.DataFrame | None:
+        """Return the history of a candidate, a row an epoch; None where it has none."""
+        place = self.folder / "candidates" / f"{candidate:04}"
+        for folder in (place, folders.unfinished(place)):
+            if (folder / "history.csv").exists():
+                return pd.read_csv(folder / "history.csv")
+        return None
+
+    def count(self, state: str) -> int:
+        """Return how many candidates are in this state."""
+        return int((self.candidates["state"] == state).sum())
+
+    @property
+    def default_accuracy(self) -> float | None:
+        """The validation accuracy of the default, which is the first candidate; None unless it is finished."""
+        return self.accuracy(0)
+
+    def accuracy(self, candidate: int) -> float | None:
+        """Return the validation accuracy of a candidate; None unless it is finished."""
+        for row in self.candidates.to_dict("records"):
+            if row["candidate"] == candidate and row["state"] == "finished":
+                return float(row["validation_accuracy"])
+        return None
+
+    @property
+    def test_failure(self) -> str | None:
+        """Why the winner and the default could not be tested; None unless a trial of theirs failed."""
+        for path in sorted((self.folder / "climb" / "trials").glob("*/*.error.txt")):
+            return (path.read_text(encoding="utf-8").strip().splitlines() or ["unknown"])[-1]
+        return None
+
+    def headline(self) -> str:
+        """Say in a few sentences what the search has shown."""
+        return " ".join(filter(None, [self._of_candidates(), self._of_the_winner(), self._of_other_searches()]))
+
+    def _of_candidates(self) -> str:
+        tried = len(self.candidates)
+        parts = {
+            "trained to the end": self.count("finished"),
+            "ended early, others being ahead": self.count("pruned"),
+            "failed": self.count("failed"),
+            "not ended": self.count("unfinished"),
+        }
+        listed = ", ".join(f"{count} {what}" for what, count in parts.items() if count)
+        all_there_are = ", all that the space holds" if self.about["exhausted"] else ""
+        return f"{plural(tried, 'candidate')}{all_there_are}: {listed or 'none'}."
+
+    def _of_the_winner(self) -> str:
+        if self.winner is None:
+            seconds = self.about["budget"]["seconds"]
+            if seconds and self.about["seconds"] >= seconds and self.count("unfinished"):
+                return "The time was up before one was trained to the end: with a longer --time it goes on."
+            return "None was trained to the end, so there is no winner."
+        best, default = percent(self.accuracy(self.winner) or 0.0), self.default_accuracy
+        if self.tuned is None:
+            if len(self.candidates) == 1:
+                return f"It is the default ({best} on validation): there is nothing to compare it with."
+            return (
+                f"None was better on validation than the default ({best}): there is nothing to claim, "
+                "and the test images were not opened."
+            )
+        beside = "" if default is None else f", the default {percent(default)}"
+        chosen = f"Best on validation: candidate {self.winner}, {best}{beside}."
+        if self.climb is None:
+            failed = f"its test failed ({self.test_failure})" if self.test_failure else "it is still to be tested"
+            return f"{chosen} But {failed}: the same command goes on."
+        seeds = "another seed" if self.climb.seeds == "1" else f"{self.climb.seeds} other seeds"
+        return f"{chosen} Trained afresh with {seeds}, {self._claim()}"
+
+    def _claim(self) -> str:
+        assert self.climb is not None
+        if self.climb.failures or self.climb.missing:
+            return "it is not tested to the end: the same command goes on."
+        (claim,) = self.climb.against_parent
+        found = claim.difference
+        if found.low is None or found.high is None:
+            return f"{points(found.difference)} points on test; but with one seed nothing can be claimed."
+        by = f"{points(found.difference)} points (95 % interval {points(found.low)} to {points(found.high)})"
+        if found.verdict in ("better", "worse"):
+            return f"it is {found.verdict} on test than the default: {by}."
+        return f"no difference from the default on test can be detected: {by}."
+
+    def _of_other_searches(self) -> str:
+        others = self.about["tested_before"]
+        if not others or self.climb is None:
+            return ""
+        had = f"{plural(others, 'other search')} had been tested on these test images"
+        return f"Mind that {had}: who looks often finds a difference some day."
