@@ -30,7 +30,7 @@ from convladder.core.ladder import load_ladder
 from convladder.core.worker_pool import Task
 from convladder.experiments import climbing
 from convladder.experiments.engines import Engine, engine_at
-from convladder.experiments.ray.bank_transfer import Waybill
+from convladder.experiments.ray.bank_transfer import BankManifest
 from convladder.experiments.ray.driver import _NodeLane
 from convladder.experiments.trial import run_trial
 from convladder.results import folders
@@ -86,7 +86,7 @@ def send(nodes: loopback.Nodes, images: int) -> dict[str, Any]:
     (trial,) = climbing.make_plan(
         ladder, [0], {"data.source": dataset.settings.source}, lambda data: dataset
     ).trials
-    waybill = Waybill.of(dataset.bank.folder)
+    waybill = BankManifest.of(dataset.bank.folder)
     with engine_at(nodes.address, jobs=1) as engine:
         seconds = [_deliver(engine, dataset.bank.folder, nodes) for _ in range(SENDINGS)]
     task = Task(trial.key, run_trial, (trial, Path("run"), "convladder"))

@@ -116,7 +116,7 @@ def main(*rungs: str) -> None:
         np.savez(Path(folder, "planted.npz"), **arrays)
         for rung in rungs or RUNGS:
             run = cl.train(f"{folder}/planted.npz", rung, out=f"{folder}/{rung}", quiet=True)
-            network = load_network(saved_run.Run(run.folder))
+            network = load_network(saved_run.SavedRun(run.folder))
             print(f"{rung}, test accuracy {run.metrics['test']['accuracy']:.3f}")
             for cells, name in LAYERS.items():
                 heat = gradcam.heat_maps(network, pixels, classes, least_cells=cells)

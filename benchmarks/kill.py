@@ -100,7 +100,7 @@ def train(run: Path, fatal: float) -> None:
     from convladder.training import checkpointer, steps
 
     steps.MOST_STEPS, checkpointer.PRICE = STEPS_PER_CALL, float("inf")  # a checkpoint after every call
-    checkpointer.CheckpointKeeper._waited = lambda self: float("inf")  # type: ignore[method-assign]
+    checkpointer.FileCheckpointer._waited = lambda self: float("inf")  # type: ignore[method-assign]
     trial.outputs.remove_unfinished = lambda *_: None  # type: ignore[attr-defined]
     experiment = Experiment().replace(CHANGES)
     dataset = load(experiment.data)
@@ -153,7 +153,7 @@ def kill(folder: Path, references: Mapping[str, Reference], number: int, seed: i
                 _kill_command(run, reference, draw, outcome)
     status = begin(run).wait()
     outcome.differences = [f"the last start ended with status {status}"] if status else compare(run, reference.run)
-    resumed = [] if status else saved_run.Run(run).about.get("resumed", [])
+    resumed = [] if status else saved_run.SavedRun(run).about.get("resumed", [])
     outcome.went_on = any(each["epoch"] or each["step"] for each in resumed)
     shutil.rmtree(run, ignore_errors=True)
     shutil.rmtree(folders.unfinished(run), ignore_errors=True)
@@ -224,9 +224,9 @@ def compare(run: Path, reference: Path) -> list[str]:
     if one and two and _without_times(one) != _without_times(two):
         found.append("the history")
     if (
-        not saved_run.Run(run)
+        not saved_run.SavedRun(run)
         .history.drop(columns=TIME)
-        .equals(saved_run.Run(reference).history.drop(columns=TIME))
+        .equals(saved_run.SavedRun(reference).history.drop(columns=TIME))
     ):
         found.append("history.csv")
     if (run / "predictions.csv").read_bytes() != (reference / "predictions.csv").read_bytes():

@@ -23,18 +23,18 @@ from convladder.core.container_limits import cores
 from convladder.core.experiment import Data, Experiment
 from convladder.core.worker import Emit
 from convladder.core.worker_pool import call
-from convladder.data.dataset import Dataset, load
+from convladder.data.dataset import SplitDataset, load
 from convladder.data.in_memory import MemoryBank
 from generated import open_generated
 
 IMAGES, SIDE = 50_000, 64
 
 
-def make(images: int, side: int) -> Dataset:
+def make(images: int, side: int) -> SplitDataset:
     return load(Data(source="generated", image_size=(side, side), channels=3), open_generated(images, side))
 
 
-def train(dataset: Dataset, in_memory: bool, emit: Emit) -> dict[str, float]:
+def train(dataset: SplitDataset, in_memory: bool, emit: Emit) -> dict[str, float]:
     """Train for an epoch; a task for a worker. Return images per second and the peak of memory in GB."""
     del emit
     from convladder.training import fit

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 import convladder as cl
-from convladder.results.groups import Claim, Standing
+from convladder.results.groups import Claim, GroupSummary
 from speed import curves, imageset, results
 from speed.curves import Curve
 
@@ -26,7 +26,7 @@ NOTEBOOK_EPOCHS = 20
 IMAGES = 60_000  # of CIFAR-10, those for testing included
 
 
-def describe(standing: Standing, claim: Claim | None, parent: str | None) -> dict[str, Any]:
+def describe(standing: GroupSummary, claim: Claim | None, parent: str | None) -> dict[str, Any]:
     """Return what a rung came to, what it costs, and how it got there: the means over its seeds."""
     histories = [run.history for run in standing.runs]
     epochs = min(map(len, histories))

@@ -18,7 +18,7 @@ from typing import Any
 
 import convladder as cl
 from convladder.core import container_limits
-from convladder.results.saved_climb import Results
+from convladder.results.saved_climb import SavedClimb
 from speed import imageset, results
 
 BFLOAT16 = "-bfloat16"
@@ -35,7 +35,7 @@ def in_pairs(ladder: cl.Ladder) -> cl.Ladder:
 
 def compare(folder: Path) -> list[dict[str, Any]]:
     """Return for each rung how many times as fast it was, and the difference in accuracy with its interval."""
-    found = Results(folder)
+    found = SavedClimb(folder)
     names = [name for name in found.standings if not name.endswith(BFLOAT16)]
     claims = found.lineup.claims([(name + BFLOAT16, name) for name in names])
     return [
@@ -52,7 +52,7 @@ def compare(folder: Path) -> list[dict[str, Any]]:
     ]
 
 
-def _speed(found: Results, name: str) -> dict[str, float]:
+def _speed(found: SavedClimb, name: str) -> dict[str, float]:
     """Return how many times as fast the rung trains in bfloat16: the median over seeds, and the range."""
     full, half = (found.standings[each].runs for each in (name, name + BFLOAT16))
     ratios = [_time(one) / _time(other) for one, other in zip(full, half, strict=True)]

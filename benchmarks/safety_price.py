@@ -22,7 +22,7 @@ from convladder.core.experiment import Experiment
 from convladder.core.ladder import load_ladder
 from convladder.core.worker import Emit
 from convladder.core.worker_pool import call
-from convladder.data.dataset import Dataset, load
+from convladder.data.dataset import SplitDataset, load
 from speed import imageset, results
 
 WAYS: dict[str, dict[str, Any]] = {
@@ -32,19 +32,21 @@ WAYS: dict[str, dict[str, Any]] = {
 }
 
 
-def train(experiment: Experiment, dataset: Dataset, kept: bool, emit: Emit) -> tuple[float, int, float]:
+def train(experiment: Experiment, dataset: SplitDataset, kept: bool, emit: Emit) -> tuple[float, int, float]:
     """Return the seconds of a training after its first epoch; how many checkpoints it wrote, in how many seconds.
 
     A task; the checkpoints are those of the whole training.
     """
     from convladder.training import checkpoint, fit
-    from convladder.training.checkpointer import CheckpointKeeper, Keeper
+    from convladder.training.checkpointer import Checkpointer, FileCheckpointer
 
     written = _counted(checkpoint)
-    keeping = _timed(CheckpointKeeper)
+    keeping = _timed(FileCheckpointer)
     ends: list[float] = []
     with tempfile.TemporaryDirectory(dir=imageset.workspace()) as folder:
-        keeper = CheckpointKeeper(Path(folder), every=experiment.train.checkpoint_seconds) if kept else Keeper()
+        keeper = (
+            FileCheckpointer(Path(folder), every=experiment.train.checkpoint_seconds) if kept else Checkpointer()
+        )
         fit.fit(experiment, dataset, lambda row: ends.append(time.perf_counter()), keeper)
         return time.perf_counter() - ends[0], len(written), sum(keeping)
 
@@ -76,7 +78,7 @@ def _timed(keeper: Any) -> list[float]:
     return seconds
 
 
-def measure(experiment: Experiment, dataset: Dataset, rounds: int) -> dict[str, Any]:
+def measure(experiment: Experiment, dataset: SplitDataset, rounds: int) -> dict[str, Any]:
     told: dict[str, list[tuple[float, int, float]]] = {name: [] for name in WAYS}
     for number in range(rounds):
         for name in list(WAYS)[:: -1 if number % 2 else 1]:

@@ -18,7 +18,7 @@ import pytest
 from PIL import Image
 
 import cores
-from convladder.data.dataset import Dataset, load
+from convladder.data.dataset import SplitDataset, load
 
 MakeFolder = Callable[..., Path]
 
@@ -79,7 +79,7 @@ def write_image(path: Path, *, seed: int, level: int = 0, size: int = 16) -> Non
 
 
 @pytest.fixture(scope="session")
-def few_digits(own_cache: Path) -> Dataset:
+def few_digits(own_cache: Path) -> SplitDataset:
     """300 of scikit-learn's handwritten digits, split."""
     assert own_cache.exists()
     from convladder.core.experiment import Data

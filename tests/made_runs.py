@@ -17,7 +17,7 @@ from convladder.evaluation.corruptions import Recipe
 from convladder.evaluation.robustness import Corrupted
 from convladder.results import folders
 from convladder.results.folders import TrialKey
-from convladder.results.saved_run import Features, Run, Samples, write_arrays
+from convladder.results.saved_run import Features, Samples, SavedRun, write_arrays
 
 CLASSES = ("cat", "dog")
 RECIPE = corruptions.recipe(16, 16)
@@ -34,7 +34,7 @@ def make_run(
     order: NDArray[np.int64] | None = None,
     prefix: str = "",
     recipe: Recipe = RECIPE,
-) -> Run:
+) -> SavedRun:
     """Write a run that is right on these test images, `(images,)`, listed in the given order; and read it back.
 
     `prefix` begins the images' names. `recipe` is how they were made worse.
@@ -73,7 +73,7 @@ def make_run(
     files.write_json(
         folder / "metrics.json", metrics.compute(written) | {"price": price, "kept_epoch": 1, "seconds": 1.0}
     )
-    return Run(folder)
+    return SavedRun(folder)
 
 
 def _make_samples(images: int) -> Samples:

@@ -20,7 +20,7 @@ from convladder.core.worker import Stopped
 from convladder.data.dataset import load
 from convladder.models import gradcam
 from convladder.training import fit, multihost
-from convladder.training.checkpointer import CheckpointKeeper, Keeper
+from convladder.training.checkpointer import Checkpointer, FileCheckpointer
 
 HOURS, NEVER = 1e6, 10**6
 SMALL: dict[str, Any] = {
@@ -36,7 +36,7 @@ SMALL: dict[str, Any] = {
 }
 
 
-def train(folder: Path, parallel: Parallel, keeper: Keeper) -> None:
+def train(folder: Path, parallel: Parallel, keeper: Checkpointer) -> None:
     """Train on 75 images: four batches of 16, and one of 11, which two devices cannot part."""
     dataset = load(Data(source="digits", limit=150))
     few = replace(dataset, splits=replace(dataset.splits, train=dataset.splits.train[:75]))
@@ -48,17 +48,17 @@ def train(folder: Path, parallel: Parallel, keeper: Keeper) -> None:
     fitted.history.drop(columns="train_seconds").to_csv(folder / "history.csv", index=False)
 
 
-def keeper_of(folder: Path, parallel: Parallel, calls: int) -> Keeper:
+def keeper_of(folder: Path, parallel: Parallel, calls: int) -> Checkpointer:
     """Return what keeps in process 0, and is asked to stop in the last one after so many calls."""
     asked = iter([False] * (calls - 1) + [True])
-    own = Keeper() if parallel.process_id else CheckpointKeeper(folder, every=HOURS)
+    own = Checkpointer() if parallel.process_id else FileCheckpointer(folder, every=HOURS)
     is_last = parallel.process_id == parallel.processes - 1
-    return multihost.SharedKeeper(own, lambda: is_last and next(asked, False))
+    return multihost.SharedCheckpointer(own, lambda: is_last and next(asked, False))
 
 
 def train_on_devices(folder: Path, parallel: Parallel) -> None:
-    train(folder / "one", ALONE, Keeper())
-    train(folder / "devices", parallel, Keeper())
+    train(folder / "one", ALONE, Checkpointer())
+    train(folder / "devices", parallel, Checkpointer())
     modules = {name.partition(".")[0] for name in sys.modules}
     (folder / "modules.txt").write_text("\n".join(sorted(modules)))
 

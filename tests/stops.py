@@ -12,10 +12,10 @@ import numpy as np
 
 from convladder.core.experiment import Experiment
 from convladder.core.worker import Stopped
-from convladder.data.dataset import Dataset
+from convladder.data.dataset import SplitDataset
 from convladder.experiments.pretrained import backbones
 from convladder.training import checkpoint, fit
-from convladder.training.checkpointer import CheckpointKeeper
+from convladder.training.checkpointer import FileCheckpointer
 
 HOURS = 1e6
 
@@ -33,11 +33,13 @@ def start_command(*command: str, cwd: Path) -> subprocess.Popen[str]:
     )
 
 
-def train_with_stops(experiment: Experiment, dataset: Dataset, folder: Path, calls: int) -> tuple[fit.Fitted, int]:
+def train_with_stops(
+    experiment: Experiment, dataset: SplitDataset, folder: Path, calls: int
+) -> tuple[fit.FitResult, int]:
     """Train, stopping after every so many calls and going on; return what came out, and the number of stops."""
     for stops in count():
         asked = iter([False] * (calls - 1))
-        keeper = CheckpointKeeper(folder, every=HOURS, asked_to_stop=lambda asked=asked: next(asked, True))
+        keeper = FileCheckpointer(folder, every=HOURS, asked_to_stop=lambda asked=asked: next(asked, True))
         try:
             return fit.fit(experiment, dataset, None, keeper, backbones.load(experiment.model)), stops
         except Stopped:
@@ -45,8 +47,8 @@ def train_with_stops(experiment: Experiment, dataset: Dataset, folder: Path, cal
     raise AssertionError
 
 
-def train_at_once(experiment: Experiment, dataset: Dataset, folder: Path) -> fit.Fitted:
-    keeper = CheckpointKeeper(folder, every=HOURS)
+def train_at_once(experiment: Experiment, dataset: SplitDataset, folder: Path) -> fit.FitResult:
+    keeper = FileCheckpointer(folder, every=HOURS)
     return fit.fit(experiment, dataset, None, keeper, backbones.load(experiment.model))
 
 

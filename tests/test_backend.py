@@ -32,7 +32,7 @@ def test_a_run_trains_and_reports_on_jax(tmp_path: Path) -> None:
     pytest.importorskip("jax")
     done = convladder("train", "digits", "--rung", "lenet5", *FEW, "--out", "run", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
-    run = saved_run.Run(tmp_path / "run")
+    run = saved_run.SavedRun(tmp_path / "run")
     assert run.about["environment"]["backend"] == "jax"
     assert "jaxlib" in run.about["environment"]["versions"]
     assert not {"tensorflow", "tensorflow-cpu"} & set(run.about["environment"]["versions"])

@@ -27,7 +27,7 @@ def test_the_temperature_that_was_planted_is_found(temperature: float) -> None:
 
 def test_heating_divides_the_logits() -> None:
     logits, _ = plant(1.0, images=5)
-    assert np.allclose(calibration.heat(softmax(logits, axis=1), 2.5), softmax(logits / 2.5, axis=1))
+    assert np.allclose(calibration.apply_temperature(softmax(logits, axis=1), 2.5), softmax(logits / 2.5, axis=1))
 
 
 def test_an_overconfident_network_is_shown_and_mended() -> None:

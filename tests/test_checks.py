@@ -12,7 +12,7 @@ import convladder as cl
 from conftest import MakeFolder, write_image
 from convladder.core.experiment import Data
 from convladder.data.dataset import check
-from convladder.data.quality.checks import Check, Finding
+from convladder.data.quality.checks import DataCheck, Finding
 from faults import picture
 from test_cli import convladder
 
@@ -32,7 +32,7 @@ def fill(root: Path, parts: tuple[str, ...] = ("",), images: int = 30) -> Path:
     return root
 
 
-def found(checked: Check) -> dict[str, Finding]:
+def found(checked: DataCheck) -> dict[str, Finding]:
     return {finding.code: finding for finding in checked.findings}
 
 

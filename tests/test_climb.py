@@ -22,7 +22,7 @@ import convladder as cl
 from conftest import MakeFolder
 from convladder.evaluation import metrics, predictions
 from convladder.results import folders, locks, saved_run
-from convladder.results.saved_climb import Results
+from convladder.results.saved_climb import SavedClimb
 from stops import start_command
 
 pytestmark = pytest.mark.xdist_group("climb")
@@ -90,12 +90,12 @@ def test_every_figure_comes_from_the_predictions_to_the_last_digit(climbed: Path
     results = pd.read_csv(climbed / "results.csv").set_index(["rung", "seed"])
     page = (climbed / "report.html").read_text(encoding="utf-8")
     for (rung, seed), row in results.iterrows():
-        run = saved_run.Run(folders.trial_folder(climbed, folders.TrialKey(rung, seed)))
+        run = saved_run.SavedRun(folders.trial_folder(climbed, folders.TrialKey(rung, seed)))
         figures = metrics.compute(predictions.read(run.folder / "predictions.csv"))
         assert {split: run.metrics[split] for split in figures} == figures
         assert row["test_accuracy"] == figures["test"]["accuracy"]
         assert row["test_log_loss"] == figures["test"]["log_loss"]
-    shown = Results(climbed).shown
+    shown = SavedClimb(climbed).shown
     assert (
         f"Accuracy {shown.metrics['test']['accuracy']:.4f}, log loss {shown.metrics['test']['log_loss']:.4f}"
         in page
@@ -156,7 +156,7 @@ def test_the_same_command_finds_its_finished_climb(tmp_path: Path) -> None:
     again = convladder(*words, cwd=tmp_path)
     assert "1 of 1 trials are finished already" in again.stderr
     (folder,) = (tmp_path / "climbs").iterdir()
-    (run,) = map(saved_run.Run, folder.glob("trials/*/*"))
+    (run,) = map(saved_run.SavedRun, folder.glob("trials/*/*"))
     assert run.metrics["price"]["train_milliseconds_per_image"] is None, "one epoch compiles too"
 
 
@@ -166,7 +166,7 @@ def test_fewer_seeds_than_before_drop_none_from_sight(climbed: Path) -> None:
     fewer = [*SMALL, "--out", "fewer"]
     fewer[fewer.index("--seeds") + 1] = "1"
     convladder(*fewer, cwd=climbed.parent)
-    assert [len(standing.runs) for standing in Results(work).standings.values()] == [2, 2]
+    assert [len(standing.runs) for standing in SavedClimb(work).standings.values()] == [2, 2]
     fewer[fewer.index("--rungs") + 1] = "lenet5"
     done = convladder(*fewer, cwd=climbed.parent, status=2)
     assert "holds rungs that this command leaves out (max-pooling)" in done.stderr
@@ -188,7 +188,7 @@ def test_two_climbs_do_not_work_in_one_folder(climbed: Path) -> None:
 
 
 def test_the_command_is_the_persons(climbed: Path) -> None:
-    run = saved_run.Run(folders.trial_folder(climbed, folders.TrialKey("lenet5", 0)))
+    run = saved_run.SavedRun(folders.trial_folder(climbed, folders.TrialKey("lenet5", 0)))
     assert run.about["environment"]["command"].endswith(" ".join([*SMALL, "--out", "first"]))
     assert run.about["environment"]["threads"] == "1"
 
@@ -200,7 +200,7 @@ def test_a_rung_may_change_the_form_of_the_images(climbed: Path) -> None:
     )
     words = ["climb", "digits", "--limit", "200", "--ladder", "sizes.toml", "--seeds", "2", "--epochs", "1"]
     convladder(*words, "--jobs", "1", "--out", "sizes", cwd=climbed.parent)
-    standings = Results(climbed.parent / "sizes").standings
+    standings = SavedClimb(climbed.parent / "sizes").standings
     shapes = [standing.runs[0].about["data"]["image_shape"] for standing in standings.values()]
     assert shapes == [[16, 16, 1], [24, 24, 1]]
     assert standings["large"].price.flops > 2 * standings["small"].price.flops
@@ -272,7 +272,7 @@ def test_a_trial_that_fails_is_shown_and_the_others_go_on(climbed: Path) -> None
     words = ["climb", "digits", "--limit", "200", "--ladder", "mine.toml", "--seeds", "2", "--epochs", "1"]
     done = convladder(*words, "--jobs", "1", "--out", "failing", cwd=climbed.parent, status=1)
     assert "wild, seed 0, failed: the loss was not a number" in done.stderr
-    results = Results(climbed.parent / "failing")
+    results = SavedClimb(climbed.parent / "failing")
     assert list(results.standings) == ["fine"]
     assert [failure.key.rung for failure in results.failures] == ["wild", "wild"]
     page = (climbed.parent / "failing/report.html").read_text()
@@ -373,7 +373,7 @@ def test_names_that_are_not_utf8_go_all_the_way(make_folder: MakeFolder, tmp_pat
     (root / "odd").rename(os.fsdecode(os.fsencode(root) + b"/caf\xe9 $x^2$ \r <i>"))
     words = ["climb", str(root), "--rungs", "lenet5,max-pooling", "--seeds", "2", "--epochs", "1"]
     convladder(*words, "--jobs", "1", "--out", "odd", cwd=tmp_path)
-    names = Results(tmp_path / "odd").about["data"]["class_names"]
+    names = SavedClimb(tmp_path / "odd").about["data"]["class_names"]
     assert names == [os.fsdecode(b"caf\xe9 $x^2$ \r <i>"), "plain"]
     page = (tmp_path / "odd/report.html").read_text(encoding="utf-8")
     assert "caf? $x^2$" in page
@@ -395,7 +395,7 @@ def test_evaluating_the_same_images_gives_the_same_predictions(climbed: Path) ->
     from convladder.experiments.inference import load_network
     from convladder.training import fit
 
-    run = saved_run.Run(folders.trial_folder(climbed, folders.TrialKey("max-pooling", 1)))
+    run = saved_run.SavedRun(folders.trial_folder(climbed, folders.TrialKey("max-pooling", 1)))
     dataset = load(run.experiment.data)
     logits = fit.predict_logits(load_network(run), dataset.bank, dataset.splits.test)
     test = predictions.part(run.predictions, "test")

@@ -18,18 +18,18 @@ from convladder.core.errors import ClusterError, DataError
 from convladder.core.experiment import Data, Experiment
 from convladder.core.ladder import load_ladder
 from convladder.core.worker_pool import Event, Failed, Finished, Halted, Message, Notice, Pool, Started, Task
-from convladder.data.dataset import Dataset, load
+from convladder.data.dataset import SplitDataset, load
 from convladder.experiments import climbing
 from convladder.experiments.climbing import Plan
 from convladder.experiments.engines import Engine, engine_at
 from convladder.experiments.pretrained import backbones
 from convladder.experiments.ray import connection, driver
-from convladder.experiments.ray.bank_transfer import Waybill, pieces
-from convladder.experiments.resume import HowToGoOn
+from convladder.experiments.ray.bank_transfer import BankManifest, pieces
+from convladder.experiments.resume import ResumePolicy
 from convladder.experiments.trial import Trial, run_trial
 from convladder.results import folders, saved_run
 from convladder.results.folders import TrialKey
-from convladder.results.saved_climb import Results
+from convladder.results.saved_climb import SavedClimb
 from deadly import die
 from loopback import Nodes
 
@@ -50,13 +50,13 @@ def two_nodes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nodes]:
 
 
 @pytest.fixture(scope="module")
-def digits(own_cache: Path) -> Dataset:
+def digits(own_cache: Path) -> SplitDataset:
     assert own_cache.exists()
     return load(Data(source="digits", limit=200))
 
 
 @pytest.fixture(scope="module")
-def plan(digits: Dataset) -> Plan:
+def plan(digits: SplitDataset) -> Plan:
     """Two trials: one rung, two seeds."""
     ladder = load_ladder("classic").part(["lenet5"])
     return climbing.make_plan(ladder, range(2), CHANGES, lambda data: digits)
@@ -67,7 +67,7 @@ def deliveries() -> Iterator[list[str]]:
     """The names of the banks that were sent to a node, each time that one was."""
     sent: list[str] = []
 
-    def note(folder: Path, waybill: Waybill) -> Any:
+    def note(folder: Path, waybill: BankManifest) -> Any:
         sent.append(folder.name)
         return pieces(folder, waybill)
 
@@ -92,7 +92,12 @@ class Follower:
 
         engine = Engine(make_pool, self.engine.jobs, self.engine.shares_disk, self.engine.about)
         return climbing.climb(
-            plan, self.folder, engine=engine, how=HowToGoOn(), on_weights=lambda weights: None, on_event=self.take
+            plan,
+            self.folder,
+            engine=engine,
+            how=ResumePolicy(),
+            on_weights=lambda weights: None,
+            on_event=self.take,
         )
 
     def take(self, event: Event) -> None:
@@ -219,7 +224,7 @@ def test_a_trial_that_is_halted_ends_and_brings_home_what_it_has(
 
 
 def test_a_backbone_goes_to_a_node_that_does_not_have_it(
-    two_nodes: Nodes, digits: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    two_nodes: Nodes, digits: SplitDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
     small = {"model.filters": [4], "train.epochs": 1}
@@ -260,7 +265,7 @@ def test_a_stop_brings_the_checkpoint_home_and_this_machine_goes_on_to_the_same_
     assert len(begun) == 1
     with engine_at(None, jobs=1) as engine:
         assert Follower(engine, tmp_path).climb(plan) == []
-    assert len(saved_run.Run(folders.trial_folder(tmp_path, begun[0])).about["resumed"]) == 1
+    assert len(saved_run.SavedRun(folders.trial_folder(tmp_path, begun[0])).about["resumed"]) == 1
     assert predictions(tmp_path, plan) == predictions(here, plan)
 
 
@@ -275,7 +280,7 @@ def survived(two_nodes: Nodes, plan: Plan, tmp_path_factory: pytest.TempPathFact
 
 def test_a_climb_that_loses_a_node_comes_to_the_same_bits(survived: NodeKiller, plan: Plan, here: Path) -> None:
     assert predictions(survived.folder, plan) == predictions(here, plan)
-    tables = [Results(folder).trials_table().drop(columns=TIMES) for folder in (survived.folder, here)]
+    tables = [SavedClimb(folder).trials_table().drop(columns=TIMES) for folder in (survived.folder, here)]
     assert tables[0].equals(tables[1])
 
 
@@ -287,14 +292,14 @@ def test_a_node_that_dies_costs_its_running_trial_what_came_after_its_last_check
     went_on = [
         trial.key
         for trial in plan.trials
-        if "resumed" in saved_run.Run(folders.trial_folder(survived.folder, trial.key)).about
+        if "resumed" in saved_run.SavedRun(folders.trial_folder(survived.folder, trial.key)).about
     ]
     assert went_on == lost
     assert len(of_kind(survived.events, Started)) == len(of_kind(survived.events, Finished)) == 2
 
 
 def test_the_bank_goes_to_each_node_once(
-    survived: NodeKiller, deliveries: list[str], digits: Dataset, two_nodes: Nodes
+    survived: NodeKiller, deliveries: list[str], digits: SplitDataset, two_nodes: Nodes
 ) -> None:
     assert deliveries == 2 * [digits.bank.folder.name]
     for number in range(2):

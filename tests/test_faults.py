@@ -11,7 +11,7 @@ import pytest
 from convladder.core.errors import DataError
 from convladder.core.experiment import Data
 from convladder.data.dataset import check, load
-from convladder.data.quality.checks import Check
+from convladder.data.quality.checks import DataCheck
 from convladder.evaluation import predictions
 from faults import WEIRD_NAMES, Faults, make_faults
 from test_cli import convladder
@@ -23,15 +23,15 @@ def faults(tmp_path_factory: pytest.TempPathFactory) -> Faults:
 
 
 @pytest.fixture(scope="module")
-def checked(faults: Faults) -> Check:
+def checked(faults: Faults) -> DataCheck:
     return check(Data(source=str(faults.root)))
 
 
-def paths_of(checked: Check, code: str) -> set[str]:
+def paths_of(checked: DataCheck, code: str) -> set[str]:
     return {row["path"] for finding in checked.findings if finding.code == code for row in finding.rows}
 
 
-def test_every_file_is_accounted_for(faults: Faults, checked: Check) -> None:
+def test_every_file_is_accounted_for(faults: Faults, checked: DataCheck) -> None:
     on_disk = sum(len(files) for _, _, files in os.walk(faults.root)) + links_to_folders(faults.root)
     assert checked.files == {
         "files": on_disk,
@@ -46,16 +46,16 @@ def links_to_folders(root: Path) -> int:
     return sum(Path(place, name).is_symlink() for place, folders, _ in os.walk(root) for name in folders)
 
 
-def test_each_broken_file_is_rejected_with_its_reason(faults: Faults, checked: Check) -> None:
+def test_each_broken_file_is_rejected_with_its_reason(faults: Faults, checked: DataCheck) -> None:
     assert {each.path: each.reason for each in checked.bank.rejections} == faults.rejected
 
 
-def test_each_ignored_file_has_its_rule(faults: Faults, checked: Check) -> None:
+def test_each_ignored_file_has_its_rule(faults: Faults, checked: DataCheck) -> None:
     assert checked.bank.ignored == faults.ignored
     assert checked.bank.class_names == ("cat", "dog")
 
 
-def test_copies_misnamed_and_moving_images_are_found(faults: Faults, checked: Check) -> None:
+def test_copies_misnamed_and_moving_images_are_found(faults: Faults, checked: DataCheck) -> None:
     names = {number: record.path for number, record in enumerate(checked.bank.records)}
     exact = checked.bank.pairs[checked.bank.pairs["exact"]]
     pairs = {tuple(sorted((names[pair["left"]], names[pair["right"]]))) for pair in exact}
@@ -67,7 +67,7 @@ def test_copies_misnamed_and_moving_images_are_found(faults: Faults, checked: Ch
     assert "dog/dot.png" in paths_of(checked, "tiny")
 
 
-def test_odd_names_go_round_trip_through_the_table_of_predictions(checked: Check, tmp_path: Path) -> None:
+def test_odd_names_go_round_trip_through_the_table_of_predictions(checked: DataCheck, tmp_path: Path) -> None:
     import numpy as np
 
     paths = [record.path for record in checked.bank.records]
@@ -78,7 +78,7 @@ def test_odd_names_go_round_trip_through_the_table_of_predictions(checked: Check
     assert predictions.write(table, tmp_path / "predictions.csv")["path"].tolist() == paths
 
 
-def test_odd_names_are_escaped_on_the_page(checked: Check, tmp_path: Path) -> None:
+def test_odd_names_are_escaped_on_the_page(checked: DataCheck, tmp_path: Path) -> None:
     from convladder.report.check_page import write_check
 
     page = write_check(checked, tmp_path / "check.html").read_text()

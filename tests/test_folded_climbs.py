@@ -18,9 +18,9 @@ from convladder.core.ladder import load_ladder
 from convladder.evaluation import calibration, metrics, predictions
 from convladder.results import folders
 from convladder.results.folders import TrialKey
-from convladder.results.saved_climb import Results
-from convladder.results.saved_run import Run
-from convladder.results.seed_runs import Pooled
+from convladder.results.saved_climb import SavedClimb
+from convladder.results.saved_run import SavedRun
+from convladder.results.seed_runs import SeedRun
 from made_runs import make_climb, make_run, share_right
 
 FOLDS, IMAGES = 3, 20  # test images of a fold
@@ -77,7 +77,7 @@ def test_the_predictions_of_all_folds_are_a_table(one_rung: Path) -> None:
 def test_one_rung_alone_has_a_page_without_empty_tables(one_rung: Path) -> None:
     page = (one_rung / "report.html").read_text(encoding="utf-8")
     assert "<h1>batch-norm, cross-validated in 3 folds</h1>" in page
-    headline = Results(one_rung).headline()
+    headline = SavedClimb(one_rung).headline()
     assert re.fullmatch(
         r"batch-norm, [\d.]+ % \([\d.]+ to [\d.]+\), each image tested once in 3 folds\.", headline
     )
@@ -108,14 +108,14 @@ def test_the_page_of_a_comparison_speaks_of_folds(tmp_path: Path) -> None:
 
 
 def test_the_json_of_a_climb_has_its_folds(one_rung: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    output.climb(Results(one_rung), one_rung / "report.html", json_wanted=True)
+    output.climb(SavedClimb(one_rung), one_rung / "report.html", json_wanted=True)
     assert json.loads(capsys.readouterr().out)["folds"] == FOLDS
 
 
 def test_one_rung_is_printed_without_columns_of_a_comparison(
     one_rung: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    output.climb(Results(one_rung), one_rung / "report.html", json_wanted=False)
+    output.climb(SavedClimb(one_rung), one_rung / "report.html", json_wanted=False)
     assert "verdict" not in capsys.readouterr().out
 
 
@@ -133,12 +133,12 @@ def test_a_rung_that_lacks_a_fold_is_said_to_be_left_out(tmp_path: Path) -> None
 def test_hints_name_a_run_that_there_is(one_rung: Path, tmp_path: Path) -> None:
     rung = one_rung / "trials/batch-norm"
     with pytest.raises(RunError, match=f"is a climb: give one of its runs, such as {rung}/fold-0-seed-0$"):
-        Run(one_rung)
+        SavedRun(one_rung)
     with pytest.raises(RunError, match=f"of a climb give rungs, such as {rung}$"):
         cl.compare(one_rung)
     files.write_json(tmp_path / "climb.json", {})
     with pytest.raises(RunError, match=r"is a climb without a finished run$"):
-        Run(tmp_path)
+        SavedRun(tmp_path)
 
 
 def test_a_leak_that_was_kept_is_told_at_the_top(tmp_path: Path) -> None:
@@ -153,7 +153,7 @@ def test_a_leak_that_was_kept_is_told_at_the_top(tmp_path: Path) -> None:
 
 
 def test_each_network_has_a_temperature_of_its_own(one_rung: Path) -> None:
-    pooled: Pooled = Results(one_rung).shown_seed
+    pooled: SeedRun = SavedClimb(one_rung).shown_seed
     tables = [run.predictions for run in pooled.runs]
     own = [calibration.assess(table) for table in tables]
     together = calibration.assess(*tables)

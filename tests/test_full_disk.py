@@ -20,7 +20,7 @@ from convladder.core import files
 from convladder.core.errors import RunError
 from convladder.core.experiment import Experiment
 from convladder.core.worker_pool import Failed
-from convladder.data.dataset import Dataset
+from convladder.data.dataset import SplitDataset
 from convladder.evaluation import corruptions
 from convladder.experiments import climbing
 from convladder.experiments.trial import Trial, run_trial
@@ -71,7 +71,7 @@ class Disk:
 
 
 @pytest.fixture
-def trial(few_digits: Dataset, monkeypatch: pytest.MonkeyPatch) -> Trial:
+def trial(few_digits: SplitDataset, monkeypatch: pytest.MonkeyPatch) -> Trial:
     monkeypatch.setattr(corruptions, "NAMES", corruptions.NAMES[:1])  # so that a test takes less long
     return Trial("lenet5", Experiment().replace({"train.epochs": 1} | few_digits.settled()), few_digits)
 

@@ -21,9 +21,9 @@ from convladder.core.errors import RunError, SearchError
 from convladder.core.experiment import Experiment
 from convladder.core.worker import Stopped
 from convladder.core.worker_pool import Failed, Started
-from convladder.data.dataset import Dataset
+from convladder.data.dataset import SplitDataset
 from convladder.experiments import climbing, reproduction, resume
-from convladder.experiments.resume import HowToGoOn
+from convladder.experiments.resume import ResumePolicy
 from convladder.experiments.trial import Trial, run_trial
 from convladder.results import folders, locks, provenance, saved_run
 from convladder.training import checkpoint
@@ -101,9 +101,9 @@ def test_a_signal_saves_and_ends_and_the_same_command_goes_on(
     assert again.returncode == 0
     (folder,) = (tmp_path / "runs").iterdir()
     assert folder == folders.finished(unfinished)
-    assert len(saved_run.Run(folder).about["resumed"]) == 1
+    assert len(saved_run.SavedRun(folder).about["resumed"]) == 1
     assert (folder / "predictions.csv").read_bytes() == (whole / "predictions.csv").read_bytes()
-    histories = [saved_run.Run(each).history.drop(columns="train_seconds") for each in (folder, whole)]
+    histories = [saved_run.SavedRun(each).history.drop(columns="train_seconds") for each in (folder, whole)]
     assert histories[0].equals(histories[1])
 
 
@@ -164,7 +164,7 @@ def test_from_python_it_is_said_where_things_stand_too(tmp_path: Path) -> None:
 
 
 @pytest.fixture
-def begun(few_digits: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Trial, Path]:
+def begun(few_digits: SplitDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Trial, Path]:
     """A trial that was stopped in its second epoch, and the folder of its run to be."""
     monkeypatch.setenv("OMP_NUM_THREADS", "1")  # as in a worker
     experiment = Experiment().replace({"train.epochs": 2}).replace(few_digits.settled())
@@ -183,43 +183,43 @@ def test_an_unfinished_run_can_be_read_and_is_found(begun: tuple[Trial, Path]) -
     unfinished = folders.unfinished(folder)
     assert files.read_json(unfinished / "experiment.json")["rung"] == "lenet5"
     assert len((unfinished / "history.csv").read_text().splitlines()) == 2
-    assert HowToGoOn().find(folder.parent, trial) == folder
-    assert HowToGoOn(fresh=True).find(folder.parent, trial) is None
+    assert ResumePolicy().find(folder.parent, trial) == folder
+    assert ResumePolicy(fresh=True).find(folder.parent, trial) is None
     other = replace(trial, experiment=trial.experiment.replace({"seed": 1}))
-    assert HowToGoOn().find(folder.parent, other) is None
-    assert HowToGoOn(allow_changed=True).find(folder.parent, other) is None
+    assert ResumePolicy().find(folder.parent, other) is None
+    assert ResumePolicy(allow_changed=True).find(folder.parent, other) is None
     longer = replace(trial, experiment=trial.experiment.replace({"train.epochs": 9}))
-    assert HowToGoOn().find(folder.parent, longer) is None
-    assert HowToGoOn(allow_changed=True).find(folder.parent, longer) == folder
+    assert ResumePolicy().find(folder.parent, longer) is None
+    assert ResumePolicy(allow_changed=True).find(folder.parent, longer) == folder
     with pytest.raises(RunError, match="is not finished: the same command goes on"):
-        saved_run.Run(folder)
+        saved_run.SavedRun(folder)
 
 
 def test_what_has_changed_is_refused_or_recorded(
     begun: tuple[Trial, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     trial, folder = begun
-    assert HowToGoOn().prepare(trial, folder).changed == ()
+    assert ResumePolicy().prepare(trial, folder).changed == ()
     often = replace(trial, experiment=trial.experiment.replace({"train.checkpoint_seconds": 1}))
-    assert HowToGoOn().prepare(often, folder).changed == ()
+    assert ResumePolicy().prepare(often, folder).changed == ()
     longer = replace(trial, experiment=trial.experiment.replace({"train.epochs": 3}))
     with pytest.raises(RunError, match=r"train\.epochs was 2 and is now 3.*--fresh.*--allow-changed"):
-        HowToGoOn().prepare(longer, folder)
+        ResumePolicy().prepare(longer, folder)
     now = provenance.versions(resume.DECISIVE)
     monkeypatch.setattr(provenance, "versions", lambda *_: now | {"keras": "99.0"})
     with pytest.raises(RunError, match=rf"keras was {now['keras']} and is now 99\.0"):
-        HowToGoOn().prepare(trial, folder)
+        ResumePolicy().prepare(trial, folder)
     monkeypatch.undo()
     with pytest.raises(RunError, match=r"threads were 1 and are now 2.*--allow-changed"):
-        HowToGoOn().prepare(trial, folder, threads=2)
+        ResumePolicy().prepare(trial, folder, threads=2)
     with monkeypatch.context() as jax:
         jax.setenv("KERAS_BACKEND", "jax")
         two = replace(trial, parallel=Parallel(processes=2, coordinator="there:1"))
     with pytest.raises(RunError, match="devices were 1 and are now 2; processes were 1 and are now 2"):
-        HowToGoOn().prepare(two, folder)
-    allowed = HowToGoOn(allow_changed=True).prepare(longer, folder)
+        ResumePolicy().prepare(two, folder)
+    allowed = ResumePolicy(allow_changed=True).prepare(longer, folder)
     run_trial(allowed, folder, "pytest", print)
-    about = saved_run.Run(folder).about
+    about = saved_run.SavedRun(folder).about
     assert [each["changed"] for each in about["resumed"]] == [["train.epochs was 2 and is now 3"]]
     assert about["experiment"]["train"]["epochs"] == 3
     assert not folders.unfinished(folder).exists()
@@ -234,7 +234,7 @@ def test_the_first_environment_stays_and_the_last_is_compared(
     monkeypatch.setattr(provenance, "versions", lambda *_: now | {"keras": "99.0"})
     monkeypatch.setattr(provenance, "processor", lambda: "another")
     said: list[Any] = []
-    allowed = HowToGoOn(allow_changed=True).prepare(trial, folder)
+    allowed = ResumePolicy(allow_changed=True).prepare(trial, folder)
     with monkeypatch.context() as stopping:
         stopping.setattr(worker, "stop_asked", lambda: True)
         with pytest.raises(Stopped):
@@ -242,7 +242,7 @@ def test_the_first_environment_stays_and_the_last_is_compared(
     assert said[0].startswith("goes on after 1 epoch and")
     assert said[1] == f"changed since it was begun: keras was {now['keras']} and is now 99.0"
     assert said[2].startswith(f"changed since it was begun: the machine was {first['machine']} and is now ")
-    assert HowToGoOn().prepare(trial, folder).changed == (), "what was allowed once is not refused"
+    assert ResumePolicy().prepare(trial, folder).changed == (), "what was allowed once is not refused"
     about = files.read_json(folders.unfinished(folder) / "experiment.json")
     assert about["environment"] == first
     assert provenance.last_environment(about)["versions"]["keras"] == "99.0"
@@ -255,21 +255,21 @@ def test_an_unfinished_run_that_does_not_say_what_it_is_of_is_refused(
     trial, folder = begun
     (folders.unfinished(folder) / "experiment.json").write_text(damage)
     with pytest.raises(RunError, match=r"experiment\.json is damaged or of another version .*--fresh starts over"):
-        HowToGoOn(allow_changed=True).prepare(trial, folder)
+        ResumePolicy(allow_changed=True).prepare(trial, folder)
 
 
 def test_other_images_are_refused(begun: tuple[Trial, Path]) -> None:
     trial, folder = begun
     bank = replace(trial.dataset.bank, fingerprint="other")
     other = replace(trial, dataset=replace(trial.dataset, bank=bank))
-    for how in (HowToGoOn(), HowToGoOn(allow_changed=True)):
+    for how in (ResumePolicy(), ResumePolicy(allow_changed=True)):
         with pytest.raises(
             RunError, match=r"cannot go on \(it is of other data, from digits.*--fresh starts over$"
         ):
             how.prepare(other, folder)
     faster = replace(other, experiment=trial.experiment.replace({"train.learning_rate": 0.1}))
     with pytest.raises(RunError, match=r"other data.*train\.learning_rate was 0\.001 and is now 0\.1"):
-        HowToGoOn(allow_changed=True).prepare(faster, folder)
+        ResumePolicy(allow_changed=True).prepare(faster, folder)
 
 
 def test_another_split_is_refused_as_weights_have_seen_what_would_be_tested(begun: tuple[Trial, Path]) -> None:
@@ -277,7 +277,7 @@ def test_another_split_is_refused_as_weights_have_seen_what_would_be_tested(begu
     for changes in ({"data.split_seed": 1}, {"data.validation": 0.2}, {"data.folds": 2}):
         other = replace(trial, experiment=trial.experiment.replace(changes))
         with pytest.raises(RunError, match="cannot go on"):
-            HowToGoOn(allow_changed=True).prepare(other, folder)
+            ResumePolicy(allow_changed=True).prepare(other, folder)
 
 
 def test_nothing_has_changed_where_nothing_is_kept(begun: tuple[Trial, Path]) -> None:
@@ -285,7 +285,7 @@ def test_nothing_has_changed_where_nothing_is_kept(begun: tuple[Trial, Path]) ->
     for path in folders.unfinished(folder).glob("checkpoint-*"):
         path.unlink()
     other = replace(trial, experiment=trial.experiment.replace({"train.learning_rate": 0.1}))
-    assert HowToGoOn().prepare(other, folder) == other
+    assert ResumePolicy().prepare(other, folder) == other
 
 
 def test_what_the_checkpoint_holds_cannot_be_changed_on_the_way(begun: tuple[Trial, Path]) -> None:
@@ -293,7 +293,7 @@ def test_what_the_checkpoint_holds_cannot_be_changed_on_the_way(begun: tuple[Tri
     for changes in ({"train.learning_rate": 0.1}, {"train.select": "last"}, {"seed": 1}):
         other = replace(trial, experiment=trial.experiment.replace(changes))
         with pytest.raises(RunError, match=r"cannot go on .* is now .*: --fresh starts over$"):
-            HowToGoOn(allow_changed=True).prepare(other, folder)
+            ResumePolicy(allow_changed=True).prepare(other, folder)
 
 
 def test_a_finished_run_of_other_epochs_says_that_allow_changed_does_not_reach_it(
@@ -302,7 +302,7 @@ def test_a_finished_run_of_other_epochs_says_that_allow_changed_does_not_reach_i
     trial, folder = begun
     run_trial(trial, folder, "pytest", print)
     longer = replace(trial, experiment=trial.experiment.replace({"train.epochs": 3}))
-    allowed = HowToGoOn(allow_changed=True)
+    allowed = ResumePolicy(allow_changed=True)
     with pytest.raises(RunError, match=r"is finished, .* now 3\).* --allow-changed goes on with unfinished runs"):
         climbing.train_one(longer, folder, threads=1, how=allowed, on_event=print)
     faster = replace(trial, experiment=trial.experiment.replace({"train.learning_rate": 0.1}))
@@ -314,30 +314,30 @@ def test_checkpoints_that_do_not_say_what_they_are_of_are_refused(begun: tuple[T
     trial, folder = begun
     (folders.unfinished(folder) / "experiment.json").unlink()
     with pytest.raises(RunError, match=r"experiment\.json is missing"):
-        HowToGoOn(allow_changed=True).prepare(trial, folder)
-    assert HowToGoOn().find(folder.parent, trial) is None
+        ResumePolicy(allow_changed=True).prepare(trial, folder)
+    assert ResumePolicy().find(folder.parent, trial) is None
 
 
 def test_what_cannot_be_read_is_not_found(begun: tuple[Trial, Path]) -> None:
     trial, folder = begun
     for name, text in (("a", "{"), ("b", "{}"), ("c", '{"rung": "lenet5", "data": {}, "experiment": {"no": 1}}')):
         files.write_text(folder.parent / f"z-{name}.unfinished" / "experiment.json", text)
-    assert HowToGoOn().find(folder.parent, trial) == folder
+    assert ResumePolicy().find(folder.parent, trial) == folder
 
 
 def test_fresh_begins_anew_and_replaces_nothing_finished(begun: tuple[Trial, Path]) -> None:
     trial, folder = begun
     before = sorted(folders.unfinished(folder).iterdir())
-    assert HowToGoOn(fresh=True).prepare(trial, folder).changed == ()
+    assert ResumePolicy(fresh=True).prepare(trial, folder).changed == ()
     assert sorted(folders.unfinished(folder).iterdir()) == before, "nothing is removed before all is checked"
-    HowToGoOn().clear(folder)
+    ResumePolicy().clear(folder)
     assert sorted(folders.unfinished(folder).iterdir()) == before
-    HowToGoOn(fresh=True).clear(folder)
+    ResumePolicy(fresh=True).clear(folder)
     assert not list(folders.unfinished(folder).glob("[!.]*"))
     run_trial(trial, folder, "pytest", print)
-    assert "resumed" not in saved_run.Run(folder).about
+    assert "resumed" not in saved_run.SavedRun(folder).about
     with pytest.raises(RunError, match="is finished: to start over, remove it"):
-        climbing.train_one(trial, folder, threads=1, how=HowToGoOn(fresh=True), on_event=print)
+        climbing.train_one(trial, folder, threads=1, how=ResumePolicy(fresh=True), on_event=print)
 
 
 def test_a_command_that_is_refused_leaves_the_run_alone(begun: tuple[Trial, Path]) -> None:
@@ -348,7 +348,7 @@ def test_a_command_that_is_refused_leaves_the_run_alone(begun: tuple[Trial, Path
     with locks.locked(unfinished):
         before = sorted(unfinished.iterdir())
         with pytest.raises(RunError, match="another convladder is at work"):
-            climbing.train_one(trial, folder, threads=1, how=HowToGoOn(), on_event=print)
+            climbing.train_one(trial, folder, threads=1, how=ResumePolicy(), on_event=print)
         assert sorted(unfinished.iterdir()) == before
 
 
@@ -361,7 +361,7 @@ def test_a_checkpoint_that_is_damaged_is_not_gone_on_from_and_that_is_said(
     said: list[Any] = []
     run_trial(trial, folder, "pytest", said.append)
     assert said[:2] == [f"damaged, and not used: {newest.stem}.json", "goes on after 1 epoch and 0 steps"]
-    (resumed,) = saved_run.Run(folder).about["resumed"]
+    (resumed,) = saved_run.SavedRun(folder).about["resumed"]
     assert (resumed["epoch"], resumed["step"], resumed["damaged"]) == (1, 0, [f"{newest.stem}.json"])
     run_trial(trial, tmp_path / "whole", "pytest", print)
     assert (folder / "predictions.csv").read_bytes() == (tmp_path / "whole/predictions.csv").read_bytes()
@@ -383,13 +383,13 @@ def test_what_is_damaged_is_put_aside_once_it_is_written_down(
             run_trial(trial, folder, "pytest", print)
     assert newest.exists()
     run_trial(trial, folder, "pytest", print)
-    assert saved_run.Run(folder).about["resumed"][0]["damaged"] == [f"{newest.stem}.json"]
+    assert saved_run.SavedRun(folder).about["resumed"][0]["damaged"] == [f"{newest.stem}.json"]
 
 
 def test_what_changed_on_the_way_is_on_the_card_and_versions_count_as_mixed(begun: tuple[Trial, Path]) -> None:
     trial, folder = begun
     run_trial(replace(trial, changed=("keras was 1.0 and is now 2.0",)), folder, "pytest", print)
-    run = saved_run.Run(folder)
+    run = saved_run.SavedRun(folder)
     assert "although keras was 1.0 and is now 2.0" in (folder / "card.md").read_text()
     assert provenance.mixed_versions([run.about]) == []
     run.about["resumed"][0]["environment"]["versions"]["keras"] = "99.0"
@@ -412,7 +412,7 @@ def test_an_error_of_before_is_forgotten_when_its_trial_is_begun_again(tmp_path:
     assert not error.exists()
 
 
-def test_a_climb_that_cannot_be_read_is_not_found(tmp_path: Path, few_digits: Dataset) -> None:
+def test_a_climb_that_cannot_be_read_is_not_found(tmp_path: Path, few_digits: SplitDataset) -> None:
     plan = climbing.Plan(None, (Trial("lenet5", Experiment(), few_digits),), "this")
     files.write_text(tmp_path / "a/climb.json", "{")
     files.write_json(tmp_path / "b/climb.json", {"identity": "this", "data": few_digits.provenance()})
@@ -423,7 +423,7 @@ def test_a_climb_that_cannot_be_read_is_not_found(tmp_path: Path, few_digits: Da
 
 @pytest.mark.parametrize("identity", ["this", "of another version"])
 def test_that_an_older_version_split_the_images_otherwise_is_said(
-    identity: str, tmp_path: Path, few_digits: Dataset
+    identity: str, tmp_path: Path, few_digits: SplitDataset
 ) -> None:
     from convladder.api import tune
     from convladder.tuning import searching
@@ -462,14 +462,14 @@ def test_a_run_whose_images_an_older_version_split_otherwise_is_told_of_and_refu
     about = files.read_json(path)
     files.write_json(path, about | {"data": about["data"] | {"bank_version": 3}})
     said: list[str] = []
-    assert HowToGoOn().find(folder.parent, trial, said.append) is None
+    assert ResumePolicy().find(folder.parent, trial, said.append) is None
     assert len(said) == 1
     assert "run.unfinished is of these images too, but cannot be gone on with" in said[0]
     other = replace(trial, experiment=trial.experiment.replace({"seed": 1}))
-    assert HowToGoOn().find(folder.parent, other, said.append) is None
+    assert ResumePolicy().find(folder.parent, other, said.append) is None
     assert len(said) == 1
     with pytest.raises(RunError, match=r"cannot go on .*finds copies, and so splits images, otherwise.*--fresh"):
-        HowToGoOn().prepare(trial, folder)
+        ResumePolicy().prepare(trial, folder)
 
 
 @pytest.mark.parametrize("call", [cl.train, cl.climb])
@@ -514,7 +514,7 @@ def test_a_run_is_reproduced_or_it_is_said_how_far_it_is_not(tmp_path: Path) -> 
     assert not other.equal
     assert (other.otherwise, other.apart) == (1, pytest.approx(0, abs=1e-7))
     assert other.circumstances == (f"keras was 1.0 and is now {provenance.versions(['keras'])['keras']}",)
-    assert saved_run.Run(tmp_path / "again").seed == 0
+    assert saved_run.SavedRun(tmp_path / "again").seed == 0
     with pytest.raises(RunError, match="run is the run itself: choose another --out"):
         cl.reproduce(run, out=run.folder, quiet=True)
 
@@ -522,7 +522,7 @@ def test_a_run_is_reproduced_or_it_is_said_how_far_it_is_not(tmp_path: Path) -> 
 def test_what_cannot_be_made_again_is_said(begun: tuple[Trial, Path]) -> None:
     trial, folder = begun
     run_trial(replace(trial, changed=("train.epochs was 1 and is now 2",)), folder, "pytest", print)
-    run = saved_run.Run(folder)
+    run = saved_run.SavedRun(folder)
     assert reproduction.compare(run, run).circumstances == (
         "it was gone on with although train.epochs was 1 and is now 2",
     )

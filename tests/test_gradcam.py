@@ -31,7 +31,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> cl.Run:
 
 @pytest.fixture(scope="module")
 def network(run: cl.Run) -> keras.Model:
-    return load_network(saved_run.Run(run.folder))
+    return load_network(saved_run.SavedRun(run.folder))
 
 
 def test_the_hottest_pixel_is_on_the_evidence(run: cl.Run, network: keras.Model) -> None:

@@ -9,13 +9,13 @@ from typing import Any
 import pytest
 
 from convladder.core.experiment import Experiment
-from convladder.data.dataset import Dataset
+from convladder.data.dataset import SplitDataset
 from convladder.experiments import trial
 from convladder.experiments.pretrained import backbones
 from convladder.experiments.trial import Trial
 from convladder.models.networks import Backbone
 from convladder.training import fit, precision
-from convladder.training.checkpointer import Keeper
+from convladder.training.checkpointer import Checkpointer
 
 
 class ReachedError(Exception):
@@ -23,7 +23,7 @@ class ReachedError(Exception):
 
 
 def test_the_weights_of_a_backbone_are_not_held_while_training(
-    few_digits: Dataset, monkeypatch: pytest.MonkeyPatch
+    few_digits: SplitDataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made: list[weakref.ref[Backbone]] = []
     held: list[bool] = []
@@ -50,5 +50,5 @@ def test_the_weights_of_a_backbone_are_not_held_while_training(
     monkeypatch.setattr(fit, "Training", Training)
     experiment = Experiment().replace({"train.deterministic": False})
     with pytest.raises(ReachedError):
-        trial._fit(Trial("lenet5", experiment, few_digits), print, Keeper())
+        trial._fit(Trial("lenet5", experiment, few_digits), print, Checkpointer())
     assert held == [False]

@@ -11,7 +11,7 @@ import pytest
 from convladder.core.worker import Stopped
 from convladder.training import checkpoint, checkpointer
 from convladder.training.checkpoint import Checkpoint
-from convladder.training.checkpointer import CheckpointKeeper
+from convladder.training.checkpointer import FileCheckpointer
 
 
 class Clock:
@@ -44,26 +44,26 @@ class Writes:
         self.clock.seconds += self.seconds
         return Checkpoint({"history": list(self.history), "step": self.step}, {"weights": np.ones(1)})
 
-    def call(self, kept: CheckpointKeeper, seconds: float) -> None:
+    def call(self, kept: FileCheckpointer, seconds: float) -> None:
         self.clock.seconds += seconds
         self.step += 1
         kept.after_call(self.snapshot)
 
-    def end_epoch(self, kept: CheckpointKeeper) -> None:
+    def end_epoch(self, kept: FileCheckpointer) -> None:
         self.history.append({"epoch": len(self.history) + 1.0})
         self.step = 0
         kept.after_epoch(self.snapshot)
 
 
 def test_within_a_long_epoch_one_is_written_every_so_many_seconds(tmp_path: Path, clock: Clock) -> None:
-    kept, training = CheckpointKeeper(tmp_path, every=60), Writes(clock, seconds=0.0)
+    kept, training = FileCheckpointer(tmp_path, every=60), Writes(clock, seconds=0.0)
     for _ in range(100):
         training.call(kept, 2)
     assert training.at == [60, 120, 180]
 
 
 def test_each_epoch_that_is_long_enough_ends_with_one(tmp_path: Path, clock: Clock) -> None:
-    kept, training = CheckpointKeeper(tmp_path, every=1e6), Writes(clock, seconds=0.5)
+    kept, training = FileCheckpointer(tmp_path, every=1e6), Writes(clock, seconds=0.5)
     for _ in range(3):
         training.call(kept, 60)
         training.end_epoch(kept)
@@ -76,7 +76,7 @@ def test_each_epoch_that_is_long_enough_ends_with_one(tmp_path: Path, clock: Clo
 
 @pytest.mark.parametrize("every", [0.001, 1e6])
 def test_whatever_is_asked_they_take_a_hundredth_of_the_time(tmp_path: Path, clock: Clock, every: float) -> None:
-    kept, training = CheckpointKeeper(tmp_path, every=every), Writes(clock, seconds=0.5)
+    kept, training = FileCheckpointer(tmp_path, every=every), Writes(clock, seconds=0.5)
     for _ in range(100):
         training.call(kept, 10)
         training.end_epoch(kept)
@@ -88,7 +88,7 @@ def test_one_is_written_when_training_is_to_stop_and_at_its_end_whenever_that_is
     tmp_path: Path, clock: Clock
 ) -> None:
     asked = iter([False, True])
-    kept = CheckpointKeeper(tmp_path, every=1e6, asked_to_stop=lambda: next(asked))
+    kept = FileCheckpointer(tmp_path, every=1e6, asked_to_stop=lambda: next(asked))
     training = Writes(clock, seconds=0.5)
     training.call(kept, 0.25)
     with pytest.raises(Stopped):
@@ -106,7 +106,7 @@ def test_what_was_gone_on_from_is_not_held_once_training_is_past_it(tmp_path: Pa
     rows = [{"epoch": 1.0, "train_seconds": 5.0}]
     course = {"history": rows, "step": 0, "seconds": 2.0}
     checkpoint.write(tmp_path, Checkpoint(course, {"weights": np.zeros(1)}))
-    kept, training = CheckpointKeeper(tmp_path, every=1e6), Writes(clock, seconds=0.5)
+    kept, training = FileCheckpointer(tmp_path, every=1e6), Writes(clock, seconds=0.5)
     training.history = list(rows)
     found = kept.newest()
     assert found is not None

@@ -14,8 +14,8 @@ import pytest
 from conftest import MakeFolder, write_image
 from convladder.core.errors import ConvladderError, DataError
 from convladder.core.experiment import Data
-from convladder.data.dataset import Dataset, check, load, load_bank
-from convladder.data.quality.checks import Check
+from convladder.data.dataset import SplitDataset, check, load, load_bank
+from convladder.data.quality.checks import DataCheck
 from convladder.data.sources.folders.file_names import NUMBERED
 from convladder.data.sources.registry import open_source
 from convladder.experiments.inference import evaluated
@@ -48,11 +48,11 @@ def tarred(root: Path) -> str:
 EVERYWHERE = pytest.mark.parametrize("place", [as_it_is, zipped, tarred])
 
 
-def read(source: str, **more: object) -> Dataset:
+def read(source: str, **more: object) -> SplitDataset:
     return load(Data.model_validate({"source": source} | more))
 
 
-def said(found: Dataset | Check) -> str:
+def said(found: SplitDataset | DataCheck) -> str:
     return "\n".join((*found.notes, *getattr(found, "decisions", ())))
 
 

@@ -19,7 +19,7 @@ from convladder.core.errors import DataError
 from convladder.core.experiment import Data
 from convladder.data.dataset import check, load
 from convladder.data.decoding.images import LIMITS
-from convladder.data.quality.checks import Check
+from convladder.data.quality.checks import DataCheck
 from convladder.data.sources.folders.folder import walk
 from convladder.data.sources.registry import open_like, open_source, shared_settings
 from convladder.deploy import inputs
@@ -476,5 +476,5 @@ def test_the_commands_take_the_option(store: Path, tmp_path: Path) -> None:
 def test_a_check_of_links_is_the_view_of_python_too(store: Path, tmp_path: Path) -> None:
     root = link_files(store, tmp_path / "linked")
     checked = cl.check(str(root), changes={"data.follow_links": True}, quiet=True)
-    assert isinstance(checked, Check)
+    assert isinstance(checked, DataCheck)
     assert len(checked.bank.records) == 16

@@ -61,7 +61,7 @@ def test_folders_of_ours_are_known_with_a_format_number_and_without(tmp_path: Pa
 def test_what_is_written_says_its_format(tmp_path: Path, few_digits: Any) -> None:
     from convladder.core.experiment import Experiment
     from convladder.experiments.engines import engine_at
-    from convladder.experiments.resume import HowToGoOn
+    from convladder.experiments.resume import ResumePolicy
     from convladder.experiments.trial import Trial
 
     trial = Trial("lenet5", Experiment().replace({"train.epochs": 1} | few_digits.settled()), few_digits)
@@ -70,7 +70,7 @@ def test_what_is_written_says_its_format(tmp_path: Path, few_digits: Any) -> Non
         climbing._describe(plan, tmp_path, [], engine, trains=True)
     assert files.read_json(tmp_path / "climb.json")["format"] == folders.FORMAT
     assert outputs.kind_of(tmp_path) == "climb"
-    assert HowToGoOn().find(tmp_path, trial) is None
+    assert ResumePolicy().find(tmp_path, trial) is None
 
 
 @pytest.mark.parametrize(
@@ -118,7 +118,7 @@ def test_what_a_person_has_put_beside_a_checkpoint_stays(tmp_path: Path) -> None
     ours += ["damaged-checkpoint-0001-000000.json", ".training-lock", ".convladder-lock", ".lock"]
     ours += [".history.csv.0123abcd.tmp", ".convladder-history.csv.0123abcd.tmp"]
     put(unfinished, dict.fromkeys([*ours, "notes.md", "pictures/cat.png", "checkpoint-best.json"], "x"))
-    resume.HowToGoOn(fresh=True).clear(tmp_path / "run")
+    resume.ResumePolicy(fresh=True).clear(tmp_path / "run")
     assert (unfinished / ".convladder-lock").exists()
     outputs.remove_unfinished(unfinished)
     assert sorted(path.name for path in unfinished.iterdir()) == ["checkpoint-best.json", "notes.md", "pictures"]
@@ -196,7 +196,7 @@ def test_what_is_on_its_way_from_another_machine_is_cleared_unless_somebody_is_a
     place: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     source = load("pets").bank.folder
-    waybill = bank_transfer.Waybill.of(source)
+    waybill = bank_transfer.BankManifest.of(source)
     monkeypatch.setenv("CONVLADDER_CACHE", str(place / "elsewhere"))
     receiver = bank_transfer.Receiver(waybill)
     assert receiver.begin() == bank_transfer.WANTED
@@ -211,7 +211,7 @@ def test_what_is_on_its_way_from_another_machine_is_cleared_unless_somebody_is_a
 def test_what_was_received_in_part_long_ago_is_removed_by_the_next_that_receives(
     place: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    waybill = bank_transfer.Waybill.of(load("pets").bank.folder)
+    waybill = bank_transfer.BankManifest.of(load("pets").bank.folder)
     monkeypatch.setenv("CONVLADDER_CACHE", str(place / "elsewhere"))
     old = put(place / f"elsewhere/banks/.{'0' * 20}.receiving", {"images.npy": "x"})
     os.utime(old, (0, 0))

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from convladder.core.errors import RunError
 from convladder.evaluation import cross_validation
-from convladder.results.comparison import Comparison
-from convladder.results.groups import Lineup
-from convladder.results.saved_run import Run
+from convladder.results.comparison import RunComparison
+from convladder.results.groups import GroupComparison
+from convladder.results.saved_run import SavedRun
 from convladder.results.seed_runs import pool
 from made_runs import make_run, share_right
 
@@ -29,7 +29,7 @@ def make_folds(
     seed: int = 0,
     changes: Mapping[str, object] | None = None,
     images_of: Sequence[int] | None = None,
-) -> list[Run]:
+) -> list[SavedRun]:
     """Write a run a fold, each tested on images of its own; `images_of` gives each those of another fold."""
     return [
         make_run(
@@ -53,7 +53,7 @@ def test_the_folds_of_a_seed_test_every_image_once(tmp_path: Path) -> None:
     (pooled,) = pool(make_folds(tmp_path, "lenet5", right)[::-1])
     assert len(set(pooled.tested["path"])) == FOLDS * IMAGES
     assert pooled.tested_in.tolist() == np.repeat(range(FOLDS), IMAGES).tolist()
-    lineup = Lineup({"lenet5": pooled.runs})
+    lineup = GroupComparison({"lenet5": pooled.runs})
     assert lineup.correct["lenet5"].tolist() == [np.concatenate(right).tolist()]
     assert lineup.folds == FOLDS
 
@@ -62,12 +62,12 @@ def test_a_seed_that_lacks_a_fold_is_left_out(tmp_path: Path) -> None:
     whole = make_folds(tmp_path, "lenet5", shares(0.7, 1))
     part = make_folds(tmp_path, "lenet5", shares(0.7, 2), seed=1)[:-1]
     assert [pooled.seed for pooled in pool([*whole, *part])] == [0]
-    assert Lineup({"lenet5": part}).groups == {}
+    assert GroupComparison({"lenet5": part}).groups == {}
 
 
 def test_the_interval_and_the_verdict_are_those_of_overlapping_folds(tmp_path: Path) -> None:
     good, bad = shares(0.9, 1), shares(0.5, 2)
-    lineup = Lineup(
+    lineup = GroupComparison(
         {
             "good": make_folds(tmp_path, "good", good, changes={"model.pooling": "max"}),
             "bad": make_folds(tmp_path, "bad", bad),
@@ -85,7 +85,7 @@ def test_the_interval_and_the_verdict_are_those_of_overlapping_folds(tmp_path: P
 
 
 def test_robustness_is_measured_over_all_folds(tmp_path: Path) -> None:
-    lineup = Lineup({"lenet5": make_folds(tmp_path, "lenet5", shares(0.7, 1))})
+    lineup = GroupComparison({"lenet5": make_folds(tmp_path, "lenet5", shares(0.7, 1))})
     found = lineup.robustness["lenet5"]
     assert found.clean.images == FOLDS * IMAGES
     assert found.clean.mean == pytest.approx(lineup.standings["lenet5"].accuracy.mean)
@@ -94,7 +94,7 @@ def test_robustness_is_measured_over_all_folds(tmp_path: Path) -> None:
 def test_folders_of_folds_are_compared(tmp_path: Path) -> None:
     make_folds(tmp_path, "good", shares(0.9, 1), changes={"model.pooling": "max"})
     make_folds(tmp_path, "bad", shares(0.5, 2))
-    compared = Comparison([tmp_path / "bad", tmp_path / "good"])
+    compared = RunComparison([tmp_path / "bad", tmp_path / "good"])
     assert not compared.of_networks
     assert [claim.difference.verdict for claim in compared.claims] == ["better"]
 
@@ -103,7 +103,7 @@ def test_folds_are_not_compared_with_a_single_split(tmp_path: Path) -> None:
     folds = make_folds(tmp_path, "lenet5", shares(0.9, 1))
     single = make_run(tmp_path / "single", right=share_right(0.9, IMAGES, 3))
     with pytest.raises(RunError, match="runs of a cross-validation cannot be compared with others"):
-        _ = Lineup({"a": folds, "b": [single]}).standings
+        _ = GroupComparison({"a": folds, "b": [single]}).standings
 
 
 def test_the_same_images_in_other_folds_are_not_compared(tmp_path: Path) -> None:
@@ -111,11 +111,11 @@ def test_the_same_images_in_other_folds_are_not_compared(tmp_path: Path) -> None
     otherwise = {"data.split_seed": 1}
     make_folds(tmp_path, "second", shares(0.5, 2), changes=otherwise, images_of=[1, 0, 2, 3, 4])
     with pytest.raises(RunError, match=r"second.* were folded otherwise .*: choose the same data.split_seed and"):
-        Comparison([tmp_path / "first", tmp_path / "second"])
+        RunComparison([tmp_path / "first", tmp_path / "second"])
 
 
 def test_five_folds_are_not_compared_with_ten(tmp_path: Path) -> None:
     five = make_folds(tmp_path, "five", shares(0.9, 1))
     ten = make_folds(tmp_path, "ten", [share_right(0.9, IMAGES // 2, fold) for fold in range(10)])
     with pytest.raises(RunError, match=r"ten.* were folded otherwise"):
-        _ = Lineup({"five": five, "ten": ten}).standings
+        _ = GroupComparison({"five": five, "ten": ten}).standings

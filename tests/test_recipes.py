@@ -85,7 +85,7 @@ def test_runs_without_a_record_are_comparable_with_each_other_and_with_those_of_
     first, second = (make_group(tmp_path, rung, 3 * [RECIPE]) for rung in ("lenet5", "batch-norm"))
     for run in first.iterdir():
         forget_the_recipe(run)
-    assert saved_run.Run(first / "seed-0").corrupted.recipe == corruptions.first_recipe(RECIPE.names, 16, 16)
+    assert saved_run.SavedRun(first / "seed-0").corrupted.recipe == corruptions.first_recipe(RECIPE.names, 16, 16)
     assert len(cl.compare(first, second).corrupted_claims) == 1
     for run in second.iterdir():
         forget_the_recipe(run)
@@ -104,7 +104,7 @@ def mixed_climb(tmp_path: Path) -> cl.Climb:
     climb = make_climb(tmp_path, {key: share_right(0.7, IMAGES, n) for n, key in enumerate(keys)}, ladder)
     later = [key for key in keys if key.rung == keys[2].rung or key == keys[5]]
     for key in later:
-        run = saved_run.Run(folders.trial_folder(climb, key))
+        run = saved_run.SavedRun(folders.trial_folder(climb, key))
         corrupted = replace(run.corrupted, recipe=OTHERS["names"])
         saved_run.write_arrays(run.folder, run.samples, run.features, corrupted)
     return cl.Climb(climb)
@@ -129,7 +129,7 @@ def test_folds_of_a_pair_are_those_of_its_own_images(tmp_path: Path) -> None:
     keys = [TrialKey(rung.name, 0, fold) for rung in ladder.rungs for fold in range(3)]
     climb = make_climb(tmp_path, {key: share_right(0.7, 40, n) for n, key in enumerate(keys)}, ladder)
     for key in keys[3:]:
-        run = saved_run.Run(folders.trial_folder(climb, key))
+        run = saved_run.SavedRun(folders.trial_folder(climb, key))
         few = replace(run.corrupted, rows=run.corrupted.rows[:25], correct=run.corrupted.correct[..., :25])
         saved_run.write_arrays(run.folder, run.samples, run.features, few)
     (claim,) = cl.Climb(climb).corrupted_against_parent

@@ -10,7 +10,7 @@ import pytest
 
 from convladder.core import ladder as ladders
 from convladder.core.experiment import Experiment, difference
-from convladder.data.dataset import Dataset
+from convladder.data.dataset import SplitDataset
 from convladder.experiments.inference import load_network
 from convladder.experiments.pretrained import backbones
 from convladder.experiments.trial import Trial, run_trial
@@ -23,7 +23,7 @@ LADDER_AND_RUNG = pytest.mark.parametrize(("ladder", "rung"), RUNGS)
 
 
 @pytest.fixture(scope="module")
-def larger_digits() -> Dataset:
+def larger_digits() -> SplitDataset:
     """Digits at 24x24, which every network takes; two batches of 32 in train."""
     from convladder.core.experiment import Data
     from convladder.data.dataset import load
@@ -33,7 +33,7 @@ def larger_digits() -> Dataset:
 
 
 @pytest.fixture(scope="module")
-def backbone(larger_digits: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def backbone(larger_digits: SplitDataset, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run of a small network with batch normalisation, on these digits."""
     folder = tmp_path_factory.mktemp("backbone") / "run"
     settings = {"model.filters": [4, 8], "model.kernel_size": 3, "model.batch_norm": True, "train.epochs": 1}
@@ -63,7 +63,12 @@ def test_a_rung_has_a_card(ladder: str, rung: str) -> None:
 
 @LADDER_AND_RUNG
 def test_a_rung_trains_goes_on_saves_loads_and_predicts(
-    ladder: str, rung: str, larger_digits: Dataset, backbone: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ladder: str,
+    rung: str,
+    larger_digits: SplitDataset,
+    backbone: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(steps, "MOST_STEPS", 1)
     start = backbones.changes(str(backbone), None, {}) if ladder == backbones.LADDER else {}
@@ -72,7 +77,7 @@ def test_a_rung_trains_goes_on_saves_loads_and_predicts(
     losses = []
     trial = Trial(rung, experiment, larger_digits)
     run_trial(trial, tmp_path / "run", "pytest", lambda row: losses.append(row["loss"]))
-    run = saved_run.Run(tmp_path / "run")
+    run = saved_run.SavedRun(tmp_path / "run")
     assert np.isfinite(losses).all()
     assert run.experiment == experiment
     test = run.predictions[run.predictions["split"] == "test"]

@@ -20,14 +20,14 @@ from convladder.core import files
 from convladder.core.errors import SearchError
 from convladder.core.experiment import Experiment
 from convladder.core.worker_pool import Event, Failed, Finished, Halted, Message, Started, Task
-from convladder.data.dataset import Dataset
+from convladder.data.dataset import SplitDataset
 from convladder.experiments.engines import Engine
-from convladder.experiments.resume import HowToGoOn
+from convladder.experiments.resume import ResumePolicy
 from convladder.experiments.trial import Trial
 from convladder.results import folders, provenance
 from convladder.training import checkpoint
 from convladder.training.checkpoint import Checkpoint
-from convladder.training.state import Course
+from convladder.training.state import TrainingState
 from convladder.tuning.candidates import SearchPlan
 from convladder.tuning.searching import Budget, Search
 from convladder.tuning.space import space_of
@@ -84,7 +84,7 @@ def give(monkeypatch: pytest.MonkeyPatch, formula: Formula) -> None:
     monkeypatch.setattr(OneWorker, "formula", staticmethod(formula))
 
 
-def plan_of(dataset: Dataset, space: Mapping[str, Any] | None = None) -> SearchPlan:
+def plan_of(dataset: SplitDataset, space: Mapping[str, Any] | None = None) -> SearchPlan:
     experiment = Experiment().replace({"train.epochs": EPOCHS, "data.limit": 300} | dataset.settled())
     return SearchPlan(Trial("default", experiment, dataset), space_of(space or SPACE, "mine.toml"))
 
@@ -108,7 +108,7 @@ def search(
 ) -> Search:
     """Search in the folder, or go on there, until the budget is spent or so many events have come."""
     folder.mkdir(exist_ok=True)
-    opened, events = Search(plan, folder, HowToGoOn()), 0
+    opened, events = Search(plan, folder, ResumePolicy()), 0
 
     def count(event: Event) -> None:
         nonlocal events
@@ -125,7 +125,9 @@ def table(folder: Path) -> pd.DataFrame:
     return pd.read_csv(folder / "candidates.csv")
 
 
-def test_it_tries_as_many_candidates_as_wanted_and_the_default_first(tmp_path: Path, few_digits: Dataset) -> None:
+def test_it_tries_as_many_candidates_as_wanted_and_the_default_first(
+    tmp_path: Path, few_digits: SplitDataset
+) -> None:
     found = search(tmp_path, plan_of(few_digits))
     rows = table(tmp_path)
     assert len(rows) == 20
@@ -134,7 +136,7 @@ def test_it_tries_as_many_candidates_as_wanted_and_the_default_first(tmp_path: P
 
 
 def test_those_that_fall_behind_are_ended_early_and_the_winner_is_the_best_that_is_finished(
-    tmp_path: Path, few_digits: Dataset
+    tmp_path: Path, few_digits: SplitDataset
 ) -> None:
     found = search(tmp_path, plan_of(few_digits))
     rows = table(tmp_path)
@@ -148,7 +150,7 @@ def test_those_that_fall_behind_are_ended_early_and_the_winner_is_the_best_that_
     assert found.candidates.changes(found.candidates.winner)["train.learning_rate"] == best["train.learning_rate"]
 
 
-def test_it_finds_what_is_better(tmp_path: Path, few_digits: Dataset) -> None:
+def test_it_finds_what_is_better(tmp_path: Path, few_digits: SplitDataset) -> None:
     found = search(tmp_path, plan_of(few_digits), trials=40)
     assert found.candidates.winner is not None
     experiment = found.candidates.experiment(found.candidates.winner)
@@ -158,7 +160,7 @@ def test_it_finds_what_is_better(tmp_path: Path, few_digits: Dataset) -> None:
 
 @pytest.mark.parametrize("dies_at", [1, 2, 3, 12, 29, 60, 85])
 def test_a_search_that_was_killed_anywhere_comes_to_the_same_end(
-    tmp_path: Path, few_digits: Dataset, dies_at: int
+    tmp_path: Path, few_digits: SplitDataset, dies_at: int
 ) -> None:
     plan = plan_of(few_digits)
     search(tmp_path / "whole", plan)
@@ -170,7 +172,7 @@ def test_a_search_that_was_killed_anywhere_comes_to_the_same_end(
 
 
 def test_a_search_that_was_killed_between_any_two_lines_of_its_journal_comes_to_the_same_end(
-    tmp_path: Path, few_digits: Dataset, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, few_digits: SplitDataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     plan, append = plan_of(few_digits), JournalFileBackend.append_logs
     search(tmp_path / "whole", plan, trials=13)
@@ -191,7 +193,7 @@ def test_a_search_that_was_killed_between_any_two_lines_of_its_journal_comes_to_
         assert table(tmp_path / f"{last}").equals(table(tmp_path / "whole")), f"killed after line {last}"
 
 
-def test_more_candidates_go_on_from_those_that_were_tried(tmp_path: Path, few_digits: Dataset) -> None:
+def test_more_candidates_go_on_from_those_that_were_tried(tmp_path: Path, few_digits: SplitDataset) -> None:
     plan = plan_of(few_digits)
     search(tmp_path / "parts", plan, trials=7)
     search(tmp_path / "parts", plan, trials=15)
@@ -200,7 +202,7 @@ def test_more_candidates_go_on_from_those_that_were_tried(tmp_path: Path, few_di
 
 
 def test_the_default_is_tried_as_it_is_and_to_its_end_whatever_the_space(
-    tmp_path: Path, few_digits: Dataset, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, few_digits: SplitDataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     give(monkeypatch, lambda experiment: experiment.train.learning_rate)  # the default is the worst
     plan = plan_of(few_digits, {"train.learning_rate": {"low": 0.01, "high": 0.1, "log": True}})
@@ -212,7 +214,7 @@ def test_the_default_is_tried_as_it_is_and_to_its_end_whatever_the_space(
     assert found.candidates.experiment(found.candidates.tried[0]) == default
 
 
-def test_a_space_that_is_exhausted_ends_the_search(tmp_path: Path, few_digits: Dataset) -> None:
+def test_a_space_that_is_exhausted_ends_the_search(tmp_path: Path, few_digits: SplitDataset) -> None:
     plan = plan_of(few_digits, {"model.pooling": ["average", "max"], "train.batch_size": [8, 16, 32, 48, 64, 128]})
     found = search(tmp_path, plan, trials=30)
     assert len(table(tmp_path)) == 12
@@ -220,15 +222,17 @@ def test_a_space_that_is_exhausted_ends_the_search(tmp_path: Path, few_digits: D
     assert not found.has_room(Budget(30, None))
 
 
-def test_what_is_open_is_not_forgotten_when_the_space_is_exhausted(tmp_path: Path, few_digits: Dataset) -> None:
+def test_what_is_open_is_not_forgotten_when_the_space_is_exhausted(
+    tmp_path: Path, few_digits: SplitDataset
+) -> None:
     plan = plan_of(few_digits, {"model.pooling": ["average", "max"]})
     search(tmp_path, plan, trials=30)
-    again = Search(plan, tmp_path, HowToGoOn())
+    again = Search(plan, tmp_path, ResumePolicy())
     again._study.ask()  # as one that a kill has left
     assert again.has_room(Budget(30, None))
 
 
-def test_what_cannot_be_is_left_out_and_not_counted(tmp_path: Path, few_digits: Dataset) -> None:
+def test_what_cannot_be_is_left_out_and_not_counted(tmp_path: Path, few_digits: SplitDataset) -> None:
     plan = plan_of(few_digits, SPACE | {"train.momentum": [0.0, 0.9]})  # which adam does not take
     search(tmp_path, plan, trials=6)
     rows = table(tmp_path)
@@ -236,14 +240,14 @@ def test_what_cannot_be_is_left_out_and_not_counted(tmp_path: Path, few_digits: 
     assert set(rows["train.momentum"]) == {0.0}
 
 
-def test_where_nothing_else_can_be_the_default_is_alone(tmp_path: Path, few_digits: Dataset) -> None:
+def test_where_nothing_else_can_be_the_default_is_alone(tmp_path: Path, few_digits: SplitDataset) -> None:
     found = search(tmp_path, plan_of(few_digits, {"model.kernel_size": [31, 33]}))
     assert len(table(tmp_path)) == 1
     assert "images of 16x16 are too small" in found.candidates.last_refusal
 
 
 def test_a_candidate_that_cannot_be_trained_is_told_and_the_others_go_on(
-    tmp_path: Path, few_digits: Dataset, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, few_digits: SplitDataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def diverges_when_fast(experiment: Experiment) -> float | str:
         if experiment.train.learning_rate > 0.01:
@@ -261,7 +265,7 @@ def test_a_candidate_that_cannot_be_trained_is_told_and_the_others_go_on(
 
 
 def test_what_the_machine_fails_is_tried_again_and_stops_the_search_if_it_goes_on(
-    tmp_path: Path, few_digits: Dataset, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, few_digits: SplitDataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     plan = plan_of(few_digits)
 
@@ -279,11 +283,11 @@ def test_what_the_machine_fails_is_tried_again_and_stops_the_search_if_it_goes_o
     assert "failed" not in set(table(tmp_path)["state"])
 
 
-def test_closing_ends_what_is_open_and_leaves_no_checkpoint(tmp_path: Path, few_digits: Dataset) -> None:
+def test_closing_ends_what_is_open_and_leaves_no_checkpoint(tmp_path: Path, few_digits: SplitDataset) -> None:
     plan = plan_of(few_digits)
     with pytest.raises(KilledError):
         search(tmp_path, plan, dies_at=15)
-    begun = Search(plan, tmp_path, HowToGoOn())
+    begun = Search(plan, tmp_path, ResumePolicy())
     (left,) = begun.candidates.open
     unfinished = tmp_path / f"candidates/{left.number:04}.unfinished"
     unfinished.mkdir(parents=True)
@@ -293,7 +297,7 @@ def test_closing_ends_what_is_open_and_leaves_no_checkpoint(tmp_path: Path, few_
     assert table(tmp_path).set_index("candidate").loc[left.number, "state"] == "failed"
 
 
-def test_a_candidate_that_is_over_and_trains_on_is_halted_again(tmp_path: Path, few_digits: Dataset) -> None:
+def test_a_candidate_that_is_over_and_trains_on_is_halted_again(tmp_path: Path, few_digits: SplitDataset) -> None:
     """As on a node that died when it was asked to end: another goes on, from the last checkpoint."""
 
     asked: Counter[Any] = Counter()
@@ -309,14 +313,14 @@ def test_a_candidate_that_is_over_and_trains_on_is_halted_again(tmp_path: Path, 
 
 
 def test_when_the_time_is_up_it_ends_and_what_was_running_can_go_on(
-    tmp_path: Path, few_digits: Dataset, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, few_digits: SplitDataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     plan, looks = plan_of(few_digits), itertools.count()
     monkeypatch.setattr(Search, "seconds", property(lambda self: self._before + 0.1 * next(looks)))
     found = search(tmp_path, plan, trials=None, seconds=20)
     (running,) = found.candidates.open
     assert not found.has_room(Budget(None, 20))
-    longer = Search(plan, tmp_path, HowToGoOn())
+    longer = Search(plan, tmp_path, ResumePolicy())
     assert longer._before >= 20, "the time of all sessions together"
     assert longer.has_room(Budget(None, 100))
     search(tmp_path, plan, trials=len(table(tmp_path)))
@@ -324,7 +328,7 @@ def test_when_the_time_is_up_it_ends_and_what_was_running_can_go_on(
 
 
 def test_the_clock_ends_what_is_silent(
-    tmp_path: Path, few_digits: Dataset, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, few_digits: SplitDataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     halted = threading.Event()
 
@@ -342,16 +346,16 @@ def test_the_clock_ends_what_is_silent(
 
 
 def test_an_epoch_that_the_journal_missed_is_taken_from_the_checkpoint(
-    tmp_path: Path, few_digits: Dataset
+    tmp_path: Path, few_digits: SplitDataset
 ) -> None:
     plan = plan_of(few_digits)
     with pytest.raises(KilledError):
         search(tmp_path, plan, dies_at=3)  # after the first epoch of the default
     rows = [{"epoch": epoch, "val_loss": -epoch, "val_accuracy": epoch / 10} for epoch in range(1, 5)]
     folder = tmp_path / "candidates/0000.unfinished"
-    checkpoint.write(folder, Checkpoint(Course(rows).to_json(), {}))
+    checkpoint.write(folder, Checkpoint(TrainingState(rows).to_json(), {}))
     files.write_json(folder / folders.ABOUT, about_of(plan))
-    opened = Search(plan, tmp_path, HowToGoOn())
+    opened = Search(plan, tmp_path, ResumePolicy())
     assert next(opened._tasks(Budget(20, None))).key.rung == "candidate 0"
     (trial,) = opened.candidates.open
     assert list(trial.intermediate_values) == [1, 2, 3, 4]
@@ -359,7 +363,7 @@ def test_an_epoch_that_the_journal_missed_is_taken_from_the_checkpoint(
 
 
 def test_the_default_is_not_beaten_by_what_is_as_good(
-    tmp_path: Path, few_digits: Dataset, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, few_digits: SplitDataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     give(monkeypatch, lambda experiment: 0.5)
     found = search(tmp_path, plan_of(few_digits))

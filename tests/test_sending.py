@@ -10,28 +10,28 @@ import numpy as np
 import pytest
 
 from convladder.core.errors import DataError
-from convladder.data.dataset import Dataset
+from convladder.data.dataset import SplitDataset
 from convladder.experiments.ray import bank_transfer
-from convladder.experiments.ray.bank_transfer import BUSY, HERE, WANTED, Receiver, Waybill, pieces
+from convladder.experiments.ray.bank_transfer import BUSY, HERE, WANTED, BankManifest, Receiver, pieces
 
 
 @pytest.fixture
-def waybill(few_digits: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Waybill:
+def waybill(few_digits: SplitDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> BankManifest:
     """Describe a bank, in small pieces, as another machine gets to see it whose cache is empty."""
     monkeypatch.setattr(bank_transfer, "PIECE", 10_000)
-    found = Waybill.of(few_digits.bank.folder)
+    found = BankManifest.of(few_digits.bank.folder)
     monkeypatch.setenv("CONVLADDER_CACHE", str(tmp_path))
     return found
 
 
-def send(receiver: Receiver, folder: Path, waybill: Waybill) -> dict[str, str]:
+def send(receiver: Receiver, folder: Path, waybill: BankManifest) -> dict[str, str]:
     """Give all pieces to the receiver, and return the sums of what was sent."""
     for name, piece in pieces(folder, waybill):
         receiver.take(name, piece)
     return {name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in waybill.sizes}
 
 
-def test_a_bank_arrives_whole(waybill: Waybill, few_digits: Dataset) -> None:
+def test_a_bank_arrives_whole(waybill: BankManifest, few_digits: SplitDataset) -> None:
     receiver = Receiver(waybill)
     assert receiver.begin() == WANTED
     receiver.finish(send(receiver, few_digits.bank.folder, waybill))
@@ -41,7 +41,7 @@ def test_a_bank_arrives_whole(waybill: Waybill, few_digits: Dataset) -> None:
     assert Receiver(waybill).begin() == HERE
 
 
-def test_one_receives_while_others_wait(waybill: Waybill) -> None:
+def test_one_receives_while_others_wait(waybill: BankManifest) -> None:
     first, second = Receiver(waybill), Receiver(waybill)
     assert first.begin() == WANTED
     assert second.begin() == BUSY
@@ -49,7 +49,7 @@ def test_one_receives_while_others_wait(waybill: Waybill) -> None:
     assert second.begin() == WANTED
 
 
-def test_what_came_damaged_is_refused(waybill: Waybill, few_digits: Dataset) -> None:
+def test_what_came_damaged_is_refused(waybill: BankManifest, few_digits: SplitDataset) -> None:
     receiver = Receiver(waybill)
     receiver.begin()
     sums = send(receiver, few_digits.bank.folder, waybill)
@@ -59,7 +59,7 @@ def test_what_came_damaged_is_refused(waybill: Waybill, few_digits: Dataset) -> 
     assert not waybill.is_here()
 
 
-def test_another_bank_of_that_name_is_replaced(waybill: Waybill, few_digits: Dataset) -> None:
+def test_another_bank_of_that_name_is_replaced(waybill: BankManifest, few_digits: SplitDataset) -> None:
     shutil.copytree(few_digits.bank.folder, waybill.folder)
     (waybill.folder / "index.json").write_text("{}")
     receiver = Receiver(waybill)
@@ -68,7 +68,7 @@ def test_another_bank_of_that_name_is_replaced(waybill: Waybill, few_digits: Dat
     assert waybill.is_here()
 
 
-def test_a_machine_without_room_says_so(waybill: Waybill, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_machine_without_room_says_so(waybill: BankManifest, monkeypatch: pytest.MonkeyPatch) -> None:
     usage = shutil.disk_usage(waybill.folder.anchor)._replace(free=1000)
     monkeypatch.setattr(shutil, "disk_usage", lambda path: usage)
     with pytest.raises(DataError, match="make room"):

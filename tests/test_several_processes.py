@@ -112,7 +112,7 @@ def test_the_same_command_in_each_process_trains_one_network(
     said = [process.communicate(timeout=300)[1] for process in started]
     assert [process.returncode for process in started] == [0, 0], said
     assert "process 1 of 2 computes for process 0" in said[1]
-    environment = saved_run.Run(places[0] / "run").about["environment"]
+    environment = saved_run.SavedRun(places[0] / "run").about["environment"]
     assert (environment["processes"], environment["devices"]) == (2, 2)
     assert list(places[1].iterdir()) == []
 

@@ -11,13 +11,13 @@ import pytest
 from conftest import MakeFolder, write_image
 from convladder.core.errors import DataError
 from convladder.core.experiment import Data
-from convladder.data.dataset import Dataset, load
+from convladder.data.dataset import SplitDataset, load
 from convladder.data.sources import builtin
 from convladder.data.sources.folders.folder import walk
 from convladder.data.sources.registry import open_source
 
 
-def parts(dataset: Dataset) -> dict[str, int]:
+def parts(dataset: SplitDataset) -> dict[str, int]:
     return {part: len(indices) for part, indices in vars(dataset.splits).items()}
 
 

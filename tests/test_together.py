@@ -12,7 +12,7 @@ from convladder.api import inputs
 from convladder.core.errors import DataError, ExperimentError
 from convladder.core.experiment import Data, Experiment
 from convladder.core.ladder import Ladder, Rung
-from convladder.data.dataset import Dataset, load
+from convladder.data.dataset import SplitDataset, load
 from convladder.experiments import climbing
 from convladder.report import progress
 from faults import picture
@@ -42,7 +42,7 @@ def filled(parts: tuple[str, ...] = ("",), images: int = 10) -> dict[str, int]:
     return {name: number for number, name in enumerate(names)}
 
 
-def splits_of(dataset: Dataset) -> dict[str, str]:
+def splits_of(dataset: SplitDataset) -> dict[str, str]:
     """Return the split of each path."""
     return {path: part for part, indices in vars(dataset.splits).items() for path in dataset.paths(indices)}
 

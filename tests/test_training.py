@@ -14,12 +14,12 @@ from numpy.typing import NDArray
 
 from convladder.core.errors import ExperimentError, TrainingError
 from convladder.core.experiment import Augmentation, Experiment, Model, Train
-from convladder.data.dataset import Dataset
+from convladder.data.dataset import SplitDataset
 from convladder.data.in_memory import MemoryBank
 from convladder.models import convnet
 from convladder.training import augmentation, batches, fit, input_statistics, lookup, losses, optimizer, steps
 from convladder.training.precision import computing_in
-from convladder.training.state import Course, lowers_rate
+from convladder.training.state import TrainingState, lowers_rate
 from stops import assert_same_state, train_at_once, train_with_stops
 
 NO_IMAGES = np.zeros((1, 2, 2, 1), dtype=np.uint8)
@@ -120,7 +120,7 @@ def test_each_optimizer_is_the_one_of_its_name(name: str) -> None:
     [
         ("optimizer", lambda settings: optimizer.build(settings, 3)),
         ("schedule", lambda settings: optimizer.build(settings, 3)),
-        ("select", lambda settings: Course().kept_epoch(settings)),
+        ("select", lambda settings: TrainingState().kept_epoch(settings)),
         ("precision", lambda settings: computing_in(settings.precision).__enter__()),
     ],
 )
@@ -146,7 +146,7 @@ def test_the_order_of_an_epoch_is_a_function_of_seed_and_epoch() -> None:
 
 def test_batches_are_whole_but_for_the_last_and_so_many_a_call() -> None:
     rows = np.arange(10, 80, dtype=np.int32)
-    calls = list(steps.batches(rows, rows + 100, batches.Ahead(NO_IMAGES), batch_size=16, steps=3))
+    calls = list(steps.batches(rows, rows + 100, batches.Prefetcher(NO_IMAGES), batch_size=16, steps=3))
     assert [part.shape for part, _ in calls] == [(3, 16), (1, 16), (1, 6)]
     assert np.array_equal(np.concatenate([part.ravel() for part, _ in calls]), rows)
     assert np.array_equal(np.concatenate([part.ravel() for _, part in calls]), rows + 100)
@@ -155,7 +155,7 @@ def test_batches_are_whole_but_for_the_last_and_so_many_a_call() -> None:
 @pytest.mark.parametrize("skip", range(7))
 def test_what_is_left_of_an_epoch_is_what_follows(skip: int) -> None:
     rows = np.arange(70, dtype=np.int32)
-    calls = list(steps.batches(rows, rows, batches.Ahead(NO_IMAGES), batch_size=16, steps=2, skip=skip))
+    calls = list(steps.batches(rows, rows, batches.Prefetcher(NO_IMAGES), batch_size=16, steps=2, skip=skip))
     left = [part.ravel() for part, _ in calls]
     assert np.array_equal(np.concatenate([*left, np.array([], np.int32)]), rows[16 * skip :])
 
@@ -167,7 +167,9 @@ def test_calls_of_large_networks_are_short() -> None:
 
 
 @pytest.mark.skipif(not hasattr(mmap, "MADV_WILLNEED"), reason="the system cannot be asked for pages")
-def test_asking_for_images_ahead_changes_no_result(few_digits: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_asking_for_images_ahead_changes_no_result(
+    few_digits: SplitDataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
     short = experiment(train__epochs=1)
     plain = fit.fit(short, few_digits)
     monkeypatch.setattr(batches, "AHEAD_FROM", 1)
@@ -196,7 +198,7 @@ def test_images_are_asked_for_by_their_pages(tmp_path: Path, monkeypatch: pytest
     np.save(tmp_path / "images.npy", np.zeros((20, 50, 60, 1), dtype=np.uint8))
     images = np.load(tmp_path / "images.npy", mmap_mode="c")
     images._mmap = Map()
-    pieces = batches.Ahead(images).pieces(np.array([0, 5, 19], dtype=np.int32), [0, 2, 3])
+    pieces = batches.Prefetcher(images).pieces(np.array([0, 5, 19], dtype=np.int32), [0, 2, 3])
     assert next(pieces) == slice(0, 2)
     assert len(asked) == 1 + 3, "the second slice is asked for before the first is used"
     assert list(pieces) == [slice(2, 3)]
@@ -212,7 +214,7 @@ def test_images_are_asked_for_by_their_pages(tmp_path: Path, monkeypatch: pytest
 def test_the_lookup_reads_the_bank_without_a_copy(tmp_path: Path) -> None:
     np.save(tmp_path / "images.npy", np.arange(2 * 3 * 3 * 1, dtype=np.uint8).reshape(2, 3, 3, 1))
     bank = np.load(tmp_path / "images.npy", mmap_mode="c")
-    layer = lookup.Lookup(bank)
+    layer = lookup.GatherImages(bank)
     bank[1] = 200
     images = np.asarray(layer(np.array([1, 0, 1])))
     assert images.dtype == np.float32
@@ -223,13 +225,13 @@ def test_the_lookup_reads_the_bank_without_a_copy(tmp_path: Path) -> None:
 def test_memory_that_the_backend_cannot_share_is_copied() -> None:
     aligned = np.zeros(512, dtype=np.uint8)
     odd = aligned[1 : 1 + 18].reshape(2, 3, 3, 1)
-    images = np.asarray(lookup.Lookup(odd)(np.array([0, 1])))
+    images = np.asarray(lookup.GatherImages(odd)(np.array([0, 1])))
     assert images.shape == (2, 3, 3, 1)
 
 
 @pytest.mark.parametrize("preprocessing", ["unit", "standardize"])
 def test_a_whitening_layer_whitens_patches_of_train_and_is_not_trained(
-    few_digits: Dataset, preprocessing: str
+    few_digits: SplitDataset, preprocessing: str
 ) -> None:
     settings = experiment(model__whitening=True, model__preprocessing=preprocessing)
     network = fit.fit(settings, few_digits).network
@@ -246,7 +248,7 @@ def test_a_whitening_layer_whitens_patches_of_train_and_is_not_trained(
     assert np.diag(found).max() > 0.99
 
 
-def test_channel_statistics_are_those_of_train_alone(few_digits: Dataset) -> None:
+def test_channel_statistics_are_those_of_train_alone(few_digits: SplitDataset) -> None:
     statistics = input_statistics.channel_statistics(few_digits)
     bank = few_digits.bank
     seen = bank.images[bank.rows[few_digits.splits.train]].astype(float)
@@ -254,7 +256,7 @@ def test_channel_statistics_are_those_of_train_alone(few_digits: Dataset) -> Non
     assert statistics.deviation == pytest.approx([seen.std()])
 
 
-def test_the_same_seed_gives_the_same_run_and_another_another(few_digits: Dataset) -> None:
+def test_the_same_seed_gives_the_same_run_and_another_another(few_digits: SplitDataset) -> None:
     changes = {"model__dropout_dense": [0.2], "augmentation__shift": 0.1}
     runs = [fit.fit(experiment(seed=seed, **changes), few_digits) for seed in (0, 0, 1)]
     histories = [run.history.drop(columns="train_seconds") for run in runs]
@@ -266,7 +268,7 @@ def test_the_same_seed_gives_the_same_run_and_another_another(few_digits: Datase
     assert not np.array_equal(logits[0], logits[2])
 
 
-def test_the_test_images_have_no_say_in_training(few_digits: Dataset) -> None:
+def test_the_test_images_have_no_say_in_training(few_digits: SplitDataset) -> None:
     bank, test = few_digits.bank, set(few_digits.splits.test.tolist())
     changed = np.array(bank.images)
     changed[bank.rows[few_digits.splits.test]] ^= 255
@@ -282,7 +284,7 @@ def test_the_test_images_have_no_say_in_training(few_digits: Dataset) -> None:
     assert all(map(np.array_equal, *(fitted.network.get_weights() for fitted in fits)))
 
 
-def test_the_best_epoch_by_validation_is_kept_or_the_last(few_digits: Dataset) -> None:
+def test_the_best_epoch_by_validation_is_kept_or_the_last(few_digits: SplitDataset) -> None:
     validation, bank = few_digits.splits.validation, replace(few_digits.bank)
     labels = few_digits.bank.labels.copy()
     labels[validation] = (labels[validation] + 1) % 10  # the more it learns, the worse it does on these
@@ -300,7 +302,7 @@ def test_the_best_epoch_by_validation_is_kept_or_the_last(few_digits: Dataset) -
         assert accuracy == pytest.approx(row["val_accuracy"], abs=1e-6)
 
 
-def test_early_stopping_stops_and_the_plateau_lowers_the_rate(few_digits: Dataset) -> None:
+def test_early_stopping_stops_and_the_plateau_lowers_the_rate(few_digits: SplitDataset) -> None:
     restless = {"train__learning_rate": 0.05, "train__epochs": 30}
     stopped = fit.fit(experiment(**restless, train__early_stopping=2), few_digits)
     assert len(stopped.history) < 30
@@ -328,7 +330,7 @@ def test_the_rules_of_the_end_are_those_of_keras(patience: int) -> None:
         settings = experiment(train__epochs=12, train__early_stopping=patience).train
         stopping = keras.callbacks.EarlyStopping(patience=patience, restore_best_weights=True)
         lowering = keras.callbacks.ReduceLROnPlateau(patience=patience, factor=0.5)
-        course, rate = Course(), 1.0
+        course, rate = TrainingState(), 1.0
         shown = zip(values, keras_says(stopping, values), keras_says(lowering, values), strict=True)
         for epoch, (loss, *_) in enumerate(shown, start=1):
             course.end_epoch({"val_loss": loss})
@@ -340,7 +342,9 @@ def test_the_rules_of_the_end_are_those_of_keras(patience: int) -> None:
                 break
 
 
-def test_a_loss_that_is_no_number_stops_at_its_step_and_names_files(few_digits: Dataset, tmp_path: Path) -> None:
+def test_a_loss_that_is_no_number_stops_at_its_step_and_names_files(
+    few_digits: SplitDataset, tmp_path: Path
+) -> None:
     exploding = experiment(train__optimizer="sgd", train__learning_rate=1e12)
     with pytest.raises(
         TrainingError, match=r"not a number in epoch 1, step \d: lower train\.learning_rate"
@@ -354,7 +358,7 @@ def test_a_loss_that_is_no_number_stops_at_its_step_and_names_files(few_digits: 
 
 
 def test_a_loss_that_is_no_number_keeps_the_state_before(
-    few_digits: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    few_digits: SplitDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     train_at_once(experiment(train__epochs=1), few_digits, tmp_path)
     before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
@@ -383,7 +387,7 @@ def test_a_loss_that_is_no_number_keeps_the_state_before(
     ],
 )  # fmt: skip
 def test_a_training_that_is_stopped_goes_on_to_the_same_bits(
-    few_digits: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, changes: dict[str, Any], calls: int
+    few_digits: SplitDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, changes: dict[str, Any], calls: int
 ) -> None:
     monkeypatch.setattr(steps, "MOST_STEPS", 2)  # four calls an epoch, and one of validation
     same = experiment(train__epochs=3, **changes)
@@ -397,7 +401,7 @@ def test_a_training_that_is_stopped_goes_on_to_the_same_bits(
     assert np.array_equal(*logits)
 
 
-def test_the_rate_rises_to_its_largest_and_falls_to_nothing(few_digits: Dataset) -> None:
+def test_the_rate_rises_to_its_largest_and_falls_to_nothing(few_digits: SplitDataset) -> None:
     settings = experiment(train__schedule="cosine", train__warmup=0.25, train__learning_rate=0.1, train__epochs=4)
     rates = [float(optimizer._rate(settings.train, 40)(step)) for step in range(41)]
     assert rates[0] == pytest.approx(0.01)
@@ -412,16 +416,16 @@ def test_the_rate_rises_to_its_largest_and_falls_to_nothing(few_digits: Dataset)
     assert history["learning_rate"].iloc[0] == pytest.approx(0.1)
 
 
-def test_weights_are_averaged_as_by_hand(few_digits: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_weights_are_averaged_as_by_hand(few_digits: SplitDataset, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(steps, "MOST_STEPS", 1)
     seen: list[NDArray[np.float32]] = []
-    real = steps.Steps.train
+    real = steps.StepFunctions.train
 
-    def train(self: steps.Steps, *batch: Any) -> None:
+    def train(self: steps.StepFunctions, *batch: Any) -> None:
         real(self, *batch)
         seen.append(steps.read(self.network.trainable_weights[0]))
 
-    monkeypatch.setattr(steps.Steps, "train", train)
+    monkeypatch.setattr(steps.StepFunctions, "train", train)
     fitted = fit.fit(experiment(train__average_epochs=0.5, train__select="last"), few_digits)
     momentum = 1 - 1 / (0.5 * len(seen) / 2)
     average = seen[0]
@@ -512,7 +516,7 @@ def test_settings_that_exclude_each_other_are_refused(changes: dict[str, Any], s
         experiment(**changes)
 
 
-def test_class_weights_make_rare_classes_count(few_digits: Dataset) -> None:
+def test_class_weights_make_rare_classes_count(few_digits: SplitDataset) -> None:
     labels = few_digits.bank.labels[few_digits.splits.train]
     rare = np.concatenate([np.flatnonzero(labels == 1), np.flatnonzero(labels == 0)[:2]])
     splits = replace(few_digits.splits, train=few_digits.splits.train[rare])
@@ -525,7 +529,7 @@ def test_class_weights_make_rare_classes_count(few_digits: Dataset) -> None:
     assert plain != weighted
 
 
-def test_bfloat16_trains_otherwise_and_predicts_in_float32(few_digits: Dataset) -> None:
+def test_bfloat16_trains_otherwise_and_predicts_in_float32(few_digits: SplitDataset) -> None:
     changes = {"model__batch_norm": True, "model__filters": (4,), "train__epochs": 4}
     full = fit.fit(experiment(**changes), few_digits)
     half = fit.fit(experiment(**changes, train__precision="bfloat16"), few_digits)

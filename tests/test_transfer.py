@@ -21,19 +21,19 @@ from convladder.core.errors import ConvladderError, DataError, ExperimentError, 
 from convladder.core.experiment import Data, Experiment, Train
 from convladder.core.ladder import load_ladder
 from convladder.core.worker import Stopped
-from convladder.data.dataset import Dataset, load
+from convladder.data.dataset import SplitDataset, load
 from convladder.experiments import trial
 from convladder.experiments.climbing import make_plan
 from convladder.experiments.inference import load_network
 from convladder.experiments.pretrained import backbones, leakage, source
-from convladder.experiments.resume import HowToGoOn
+from convladder.experiments.resume import ResumePolicy
 from convladder.models import networks, shapes
 from convladder.models.convnet import Statistics
 from convladder.models.layers import FixedBatchNormalization
 from convladder.results import saved_run
 from convladder.training import fit, steps
-from convladder.training.checkpointer import CheckpointKeeper, Snapshot
-from convladder.training.state import Course, frozen_epochs
+from convladder.training.checkpointer import FileCheckpointer, Snapshot
+from convladder.training.state import TrainingState, frozen_epochs
 from stops import assert_same_state, train_at_once, train_with_stops
 
 SMALL = {"model.filters": [4, 8], "model.kernel_size": 3, "model.batch_norm": True, "model.dropout_conv": [0.2]}
@@ -43,22 +43,22 @@ Settle = Callable[..., Experiment]
 
 
 @pytest.fixture(scope="module")
-def first_digits() -> Dataset:
+def first_digits() -> SplitDataset:
     """The digits 0 to 7, two batches of them to train on."""
     return few(load(Data(source="digits", limit=140, image_size=(SIDE, SIDE), classes=tuple("01234567"))))
 
 
 @pytest.fixture(scope="module")
-def other_digits() -> Dataset:
+def other_digits() -> SplitDataset:
     """The digits 8 and 9, two batches of them to train on."""
     return few(load(Data(source="digits", limit=140, image_size=(SIDE, SIDE), classes=("8", "9"))))
 
 
-def few(dataset: Dataset) -> Dataset:
+def few(dataset: SplitDataset) -> SplitDataset:
     return replace(dataset, splits=replace(dataset.splits, train=dataset.splits.train[:64]))
 
 
-def run_of(experiment: Experiment, dataset: Dataset, folder: Path) -> saved_run.Run:
+def run_of(experiment: Experiment, dataset: SplitDataset, folder: Path) -> saved_run.SavedRun:
     """Leave a run without what it keeps for people to look at."""
     fitted = fit.fit(experiment, dataset, backbone=backbones.load(experiment.model))
     folder.mkdir()
@@ -68,11 +68,11 @@ def run_of(experiment: Experiment, dataset: Dataset, folder: Path) -> saved_run.
     about = {"rung": "r", "experiment": experiment.model_dump(), "data": dataset.provenance()}
     files.write_json(folder / "experiment.json", about)
     files.write_json(folder / "metrics.json", figures)
-    return saved_run.Run(folder)
+    return saved_run.SavedRun(folder)
 
 
 @pytest.fixture(scope="module")
-def run(first_digits: Dataset, tmp_path_factory: pytest.TempPathFactory) -> saved_run.Run:
+def run(first_digits: SplitDataset, tmp_path_factory: pytest.TempPathFactory) -> saved_run.SavedRun:
     """A run on the digits 0 to 7 of a small network, standardised and with batch normalisation."""
     settings = SMALL | {"model.preprocessing": "standardize", "model.dense": [6], "train.epochs": 2}
     experiment = Experiment().replace(settings).replace(first_digits.settled())
@@ -80,7 +80,7 @@ def run(first_digits: Dataset, tmp_path_factory: pytest.TempPathFactory) -> save
 
 
 @pytest.fixture
-def settle(run: saved_run.Run, other_digits: Dataset) -> Settle:
+def settle(run: saved_run.SavedRun, other_digits: SplitDataset) -> Settle:
     """Return what makes the experiment of a rung of the ladder, on the other digits."""
 
     def make(rung: str, changes: dict[str, Any] | None = None, backbone: Path = run.folder) -> Experiment:
@@ -91,19 +91,21 @@ def settle(run: saved_run.Run, other_digits: Dataset) -> Settle:
     return make
 
 
-def train(experiment: Experiment, dataset: Dataset) -> dict[str, Any]:
+def train(experiment: Experiment, dataset: SplitDataset) -> dict[str, Any]:
     """Return the weights of a trained network by their paths."""
     fitted = fit.fit(experiment, dataset, backbone=backbones.load(experiment.model))
     return {each.path: steps.read(each) for each in fitted.network.weights}
 
 
-def changed(weights: dict[str, Any], run: saved_run.Run) -> set[str]:
+def changed(weights: dict[str, Any], run: saved_run.SavedRun) -> set[str]:
     """Return which of the layers' weights are others than the run's."""
     before = {each.path: steps.read(each) for each in load_network(run).weights}
     return {path for path in weights if "conv" in path or "norm" in path if (weights[path] != before[path]).any()}
 
 
-def test_a_frozen_backbone_stays_as_it_was(settle: Settle, other_digits: Dataset, run: saved_run.Run) -> None:
+def test_a_frozen_backbone_stays_as_it_was(
+    settle: Settle, other_digits: SplitDataset, run: saved_run.SavedRun
+) -> None:
     decay = {"train.optimizer": "adamw", "train.weight_decay": 0.5}
     weights = train(settle("transfer-frozen", decay), other_digits)
     assert changed(weights, run) == set()
@@ -112,7 +114,7 @@ def test_a_frozen_backbone_stays_as_it_was(settle: Settle, other_digits: Dataset
 
 
 def test_a_finetuned_backbone_changes_all_but_its_moving_statistics(
-    settle: Settle, other_digits: Dataset, run: saved_run.Run
+    settle: Settle, other_digits: SplitDataset, run: saved_run.SavedRun
 ) -> None:
     found = changed(train(settle("transfer-finetuned", {"train.select": "last"}), other_digits), run)
     assert {path.split("/")[1] for path in found} == {"kernel", "bias", "gamma", "beta"}
@@ -120,7 +122,7 @@ def test_a_finetuned_backbone_changes_all_but_its_moving_statistics(
 
 
 def test_from_scratch_the_weights_are_new_and_the_preprocessing_is_the_backbones(
-    settle: Settle, other_digits: Dataset, run: saved_run.Run
+    settle: Settle, other_digits: SplitDataset, run: saved_run.SavedRun
 ) -> None:
     experiment = settle("from-scratch", {"train.epochs": 1})
     fitted = fit.fit(experiment, other_digits, backbone=backbones.load(experiment.model))
@@ -141,7 +143,7 @@ def test_calling_keras_with_training_false_does_not_keep_moving_statistics_and_o
     assert not np.any(ours.moving_mean.numpy())
 
 
-class StopsAtBorder(CheckpointKeeper):
+class StopsAtBorder(FileCheckpointer):
     """Keeps the training when its first epoch is over, and stops it there, but for the second time."""
 
     def after_epoch(self, snapshot: Snapshot) -> None:
@@ -152,7 +154,7 @@ class StopsAtBorder(CheckpointKeeper):
 
 
 def test_a_training_that_stops_at_the_border_comes_to_the_same_bits(
-    settle: Settle, other_digits: Dataset, tmp_path: Path
+    settle: Settle, other_digits: SplitDataset, tmp_path: Path
 ) -> None:
     experiment = settle("transfer-finetuned", {"train.epochs": 2})
     train_at_once(experiment, other_digits, tmp_path / "once")
@@ -166,7 +168,7 @@ def test_a_training_that_stops_at_the_border_comes_to_the_same_bits(
 
 
 def test_averaged_weights_go_on_after_the_border_to_the_same_bits(
-    settle: Settle, other_digits: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    settle: Settle, other_digits: SplitDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(steps, "MOST_STEPS", 1)
     changes = {"train.average_epochs": 1.0, "train.optimizer": "sgd", "train.momentum": 0.9, "train.epochs": 2}
@@ -178,7 +180,7 @@ def test_averaged_weights_go_on_after_the_border_to_the_same_bits(
 
 
 def test_the_rate_is_lower_once_the_backbone_is_trained_and_schedules_count_all_steps(
-    settle: Settle, other_digits: Dataset
+    settle: Settle, other_digits: SplitDataset
 ) -> None:
     experiment = settle("transfer-finetuned", {"train.schedule": "cosine"})
     fitted = fit.fit(experiment, other_digits, backbone=backbones.load(experiment.model))
@@ -186,7 +188,7 @@ def test_the_rate_is_lower_once_the_backbone_is_trained_and_schedules_count_all_
 
 
 def test_averages_of_weights_hold_what_is_frozen_and_what_is_trained(
-    settle: Settle, other_digits: Dataset, run: saved_run.Run
+    settle: Settle, other_digits: SplitDataset, run: saved_run.SavedRun
 ) -> None:
     averaged = {"train.average_epochs": 0.5, "train.select": "last", "train.epochs": 2}
     assert changed(train(settle("transfer-frozen", averaged), other_digits), run) == set()
@@ -202,7 +204,7 @@ def test_a_share_of_the_epochs_leaves_one_that_is_not_frozen() -> None:
 
 def test_patience_counts_from_where_the_backbone_is_no_longer_frozen() -> None:
     settings = Train(epochs=10, frozen_share=0.5, early_stopping=2, plateau=2)
-    course = Course(history=[{"val_loss": loss} for loss in (1.0, 2.0, 2.0, 2.0, 2.0)])
+    course = TrainingState(history=[{"val_loss": loss} for loss in (1.0, 2.0, 2.0, 2.0, 2.0)])
     assert not course.is_over(settings), "what comes next is another training"
     course.history += [{"val_loss": 2.0}]
     assert not course.is_over(settings)
@@ -212,7 +214,7 @@ def test_patience_counts_from_where_the_backbone_is_no_longer_frozen() -> None:
 
 
 def test_a_run_bears_that_its_backbone_is_gone_and_can_be_one_itself(
-    settle: Settle, other_digits: Dataset, run: saved_run.Run, tmp_path: Path
+    settle: Settle, other_digits: SplitDataset, run: saved_run.SavedRun, tmp_path: Path
 ) -> None:
     shutil.copytree(run.folder, tmp_path / "lent")
     experiment = settle("transfer-finetuned", {"train.epochs": 2}, backbone=tmp_path / "lent")
@@ -224,7 +226,7 @@ def test_a_run_bears_that_its_backbone_is_gone_and_can_be_one_itself(
     assert all((third[path] == kept[path]).all() for path in kept if "conv" in path or "norm" in path)
 
 
-def test_where_a_backbone_is_now_can_be_said(settle: Settle, run: saved_run.Run, tmp_path: Path) -> None:
+def test_where_a_backbone_is_now_can_be_said(settle: Settle, run: saved_run.SavedRun, tmp_path: Path) -> None:
     model = settle("transfer-frozen").model
     lent = shutil.copytree(run.folder, tmp_path / "lent")
     there = model.model_copy(update={"backbone": "gone"})
@@ -237,7 +239,7 @@ def test_where_a_backbone_is_now_can_be_said(settle: Settle, run: saved_run.Run,
 
 
 def test_a_backbone_that_was_trained_again_is_refused(
-    settle: Settle, other_digits: Dataset, run: saved_run.Run, tmp_path: Path
+    settle: Settle, other_digits: SplitDataset, run: saved_run.SavedRun, tmp_path: Path
 ) -> None:
     folder = tmp_path / "lent"
     shutil.copytree(run.folder, folder)
@@ -263,10 +265,10 @@ def test_a_backbone_that_was_trained_again_is_refused(
     )
     (tmp_path / "run.unfinished" / "checkpoint-0001-000000.json").touch()
     with pytest.raises(RunError, match="backbone_sha256 was"):
-        HowToGoOn().prepare(anew, tmp_path / "run")
+        ResumePolicy().prepare(anew, tmp_path / "run")
 
 
-def test_a_backbone_that_has_seen_the_test_images_is_refused(run: saved_run.Run) -> None:
+def test_a_backbone_that_has_seen_the_test_images_is_refused(run: saved_run.SavedRun) -> None:
     start = backbones.changes(str(run.folder), None, {}) | {
         "data.source": "digits",
         "data.limit": 140,
@@ -285,7 +287,7 @@ def test_a_backbone_that_has_seen_the_test_images_is_refused(run: saved_run.Run)
     make_plan(load_ladder("transfer"), [0], start, load)  # its own split
 
 
-def test_images_that_were_seen_at_another_size_are_told(run: saved_run.Run, tmp_path: Path) -> None:
+def test_images_that_were_seen_at_another_size_are_told(run: saved_run.SavedRun, tmp_path: Path) -> None:
     """Large JPEGs are decoded at a fraction that depends on the size that is wanted."""
     random = np.random.default_rng(0)
     for name in "ab":
@@ -307,7 +309,11 @@ def test_images_that_were_seen_at_another_size_are_told(run: saved_run.Run, tmp_
 @pytest.mark.parametrize("name", [saved_run.WEIGHTS, "model.json", "experiment.json", saved_run.SPLITS])
 @pytest.mark.parametrize("damage", [lambda content: b"", lambda content: content[: len(content) // 2]])
 def test_a_damaged_backbone_is_named(
-    run: saved_run.Run, name: str, damage: Callable[[bytes], bytes], other_digits: Dataset, tmp_path: Path
+    run: saved_run.SavedRun,
+    name: str,
+    damage: Callable[[bytes], bytes],
+    other_digits: SplitDataset,
+    tmp_path: Path,
 ) -> None:
     folder = Path(shutil.copytree(run.folder, tmp_path / "lent"))
     (folder / name).write_bytes(damage((folder / name).read_bytes()))
@@ -322,7 +328,7 @@ def test_a_damaged_backbone_is_named(
 
 
 def test_a_backbone_whose_own_backbone_is_gone_or_is_itself_is_said(
-    settle: Settle, first_digits: Dataset, other_digits: Dataset, run: saved_run.Run, tmp_path: Path
+    settle: Settle, first_digits: SplitDataset, other_digits: SplitDataset, run: saved_run.SavedRun, tmp_path: Path
 ) -> None:
     lent = Path(shutil.copytree(run.folder, tmp_path / "lent"))
     begun = settle("transfer-frozen", {"train.epochs": 1}, backbone=lent)
@@ -350,7 +356,7 @@ def test_settings_of_which_a_published_network_takes_no_notice_are_refused() -> 
     assert backbones.changes("VGG16", None, {"model.dense": [3]})
 
 
-def test_images_of_another_size_are_taken_and_of_other_channels_where_they_can_be(run: saved_run.Run) -> None:
+def test_images_of_another_size_are_taken_and_of_other_channels_where_they_can_be(run: saved_run.SavedRun) -> None:
     model = Experiment().replace(backbones.changes(str(run.folder), None, {})).model
     arrays, _ = source.of_run(run).read()
     statistics = Statistics((1.0,), (1.0,))
@@ -391,7 +397,7 @@ def test_a_climb_without_a_backbone_says_what_to_give(given: dict[str, Any], sai
         cl.climb("digits", quiet=True, **given)
 
 
-def test_what_is_taken_from_a_run_is_not_set_otherwise(run: saved_run.Run) -> None:
+def test_what_is_taken_from_a_run_is_not_set_otherwise(run: saved_run.SavedRun) -> None:
     with pytest.raises(ExperimentError, match=r"model\.padding is same here, and valid in the backbone"):
         cl.climb("digits", pretrained=run.folder, changes={"model.padding": "same"}, quiet=True)
     with pytest.raises(ExperimentError, match="a run has weights of its own"):
@@ -400,7 +406,7 @@ def test_what_is_taken_from_a_run_is_not_set_otherwise(run: saved_run.Run) -> No
     assert backbones.with_backbone(Experiment().replace(wider)).model.dense == (9,)
 
 
-def test_how_to_train_on_a_backbone_can_be_searched(run: saved_run.Run, tmp_path: Path) -> None:
+def test_how_to_train_on_a_backbone_can_be_searched(run: saved_run.SavedRun, tmp_path: Path) -> None:
     changes = {"data.limit": 140, "data.image_size": (SIDE, SIDE), "data.classes": ["8", "9"]}
     how: dict[str, Any] = {"trials": 2, "seeds": 1, "epochs": 2, "jobs": 1, "changes": changes, "quiet": True}
     found = cl.tune("digits", pretrained=run.folder, out=tmp_path / "tuned", **how)

@@ -23,7 +23,7 @@ from convladder.core import files
 from convladder.core.errors import ExperimentError, RunError, SearchError
 from convladder.core.experiment import Experiment, parse_assignments
 from convladder.core.ladder import parse_ladder
-from convladder.data.dataset import Dataset
+from convladder.data.dataset import SplitDataset
 from convladder.experiments.trial import Trial
 from convladder.results import folders
 from convladder.tuning.objective import run_candidate
@@ -100,7 +100,7 @@ def test_candidates_leave_a_history_and_nothing_of_the_test_images(tuned: Tuning
     assert inside == {"experiment.json", "history.csv"}
 
 
-def test_a_candidate_does_not_depend_on_the_test_images(few_digits: Dataset, tmp_path: Path) -> None:
+def test_a_candidate_does_not_depend_on_the_test_images(few_digits: SplitDataset, tmp_path: Path) -> None:
     blank = replace(few_digits.bank)
     vars(blank)["images"] = few_digits.bank.images.copy()
     blank.images[blank.rows[few_digits.splits.test]] = 0

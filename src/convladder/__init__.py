@@ -23,10 +23,10 @@ if TYPE_CHECKING:
     from convladder.api.run import Run as Run
     from convladder.api.search import Tuning as Tuning
     from convladder.api.tune import tune as tune
-    from convladder.api.verbs import assist as assist
     from convladder.api.verbs import check as check
     from convladder.api.verbs import climb as climb
     from convladder.api.verbs import compare as compare
+    from convladder.api.verbs import join as join
     from convladder.api.verbs import load as load
     from convladder.api.verbs import reproduce as reproduce
     from convladder.api.verbs import train as train
@@ -58,11 +58,11 @@ _HOMES = {
     "Run": "convladder.api.run",
     "Rung": "convladder.core.ladder",
     "Tuning": "convladder.api.search",
-    "assist": "convladder.api.verbs",
     "check": "convladder.api.verbs",
     "climb": "convladder.api.verbs",
     "compare": "convladder.api.verbs",
     "export": "convladder.api.exports",
+    "join": "convladder.api.verbs",
     "load": "convladder.api.verbs",
     "load_ladder": "convladder.core.ladder",
     "reproduce": "convladder.api.verbs",
@@ -87,11 +87,11 @@ __all__ = [
     "Run",
     "Rung",
     "Tuning",
-    "assist",
     "check",
     "climb",
     "compare",
     "export",
+    "join",
     "load",
     "load_ladder",
     "reproduce",

@@ -13,7 +13,7 @@ from convladder.data.quality import checks
 
 
 @dataclass(frozen=True, repr=False)
-class Check(checks.Check):
+class Check(checks.DataCheck):
     """A data set as it is, and what was found; empty `findings` where all is well."""
 
     def table(self) -> pd.DataFrame:

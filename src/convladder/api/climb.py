@@ -13,7 +13,7 @@ from convladder.api.run import Metric, Run
 from convladder.api.tables import robustness_table, standings_table
 from convladder.core.errors import RunError
 from convladder.results import outputs, verdicts
-from convladder.results.saved_climb import Results
+from convladder.results.saved_climb import SavedClimb
 from convladder.results.seed_runs import measure_robustness
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from convladder.report.style import Grid
 
 
-class Climb(Results):
+class Climb(SavedClimb):
     """A climb: its claims, its runs, its plots and its report."""
 
     @property

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 
-class Comparison(comparison.Comparison):
+class Comparison(comparison.RunComparison):
     """Groups of runs against the first: claims, table, plot and report."""
 
     def report(self, out: str | Path | None = None) -> Path:

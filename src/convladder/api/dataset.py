@@ -24,7 +24,7 @@ Part = Literal["train", "validation", "test"]
 
 
 @dataclass(frozen=True, repr=False)
-class Dataset(datasets.Dataset):
+class Dataset(datasets.SplitDataset):
     """Labelled images, decoded and split; with pictures of them."""
 
     def images(self, part: Part = "train") -> NDArray[np.uint8]:

@@ -30,7 +30,7 @@ from convladder.models import shapes
 if TYPE_CHECKING:
     import keras
 
-    from convladder.training.fit import Fitted
+    from convladder.training.fit import FitResult
 
 try:
     from sklearn.utils.validation import validate_data
@@ -242,7 +242,7 @@ class ConvClassifier(ClassifierMixin, BaseEstimator):
             asked = "are they of another bit depth or scale?"
             warnings.warn(f"{said}, {known.low:g} to {known.high:g}: {asked}", stacklevel=4)
 
-    def _keep(self, fitted: Fitted) -> None:
+    def _keep(self, fitted: FitResult) -> None:
         """Keep numbers, and build the network anew: the trained one refers to the training images."""
         self.weights_ = fitted.network.get_weights()
         self.history_, self.epoch_ = fitted.history, fitted.epoch

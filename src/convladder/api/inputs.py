@@ -151,7 +151,7 @@ def loader(data: str | Path | Dataset, allow_rejects: bool, reporter: progress.R
     """
     first = data if isinstance(data, Dataset) else None
 
-    def load(settings: Data) -> datasets.Dataset:
+    def load(settings: Data) -> datasets.SplitDataset:
         nonlocal first
         if first is not None and settings == first.settings:
             return first

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 Metric = Literal["accuracy", "loss"]
 
 
-class Run(saved_run.Run):
+class Run(saved_run.SavedRun):
     """A finished trial: its figures as frames, its plots and its report."""
 
     def report(self) -> Path:

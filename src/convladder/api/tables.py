@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from convladder.evaluation.robustness import Robustness
     from convladder.evaluation.statistics import Difference
-    from convladder.results.groups import Claim, Standing
+    from convladder.results.groups import Claim, GroupSummary
 
 
 def robustness_table(found: Robustness) -> pd.DataFrame:
@@ -28,14 +28,14 @@ def robustness_table(found: Robustness) -> pd.DataFrame:
 
 
 def standings_table(
-    standings: Mapping[str, Standing], claims: Iterable[Claim], against: str, who: str = "name"
+    standings: Mapping[str, GroupSummary], claims: Iterable[Claim], against: str, who: str = "name"
 ) -> pd.DataFrame:
     """Return a row a group: accuracy, claim and price, as people read them. `against` and `who` head columns."""
     differences = {claim.name: claim.difference for claim in claims}
     return pd.DataFrame([_row(each, differences.get(name), against, who) for name, each in standings.items()])
 
 
-def _row(standing: Standing, claim: Difference | None, against: str, who: str) -> dict[str, str]:
+def _row(standing: GroupSummary, claim: Difference | None, against: str, who: str) -> dict[str, str]:
     accuracy, price = standing.accuracy, standing.price
     row = {
         who: standing.name,

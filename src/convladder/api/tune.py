@@ -26,7 +26,7 @@ from convladder.experiments.engines import Engine, engine_at
 from convladder.experiments.pretrained import backbones, leakage
 from convladder.experiments.pretrained.imagenet import Say
 from convladder.experiments.ray import connection
-from convladder.experiments.resume import HowToGoOn
+from convladder.experiments.resume import ResumePolicy
 from convladder.experiments.trial import Trial
 from convladder.models import shapes
 from convladder.report import progress
@@ -130,7 +130,7 @@ def tune(
     earlier = place or (None if fresh else find_search(Path("tunes"), plan, reporter.say))
     folder = earlier or folders.new_folder("tunes", start.data.source)
     outputs.check(folder, "search", start.data.source)
-    how = HowToGoOn(allow_changed=allow_changed)
+    how = ResumePolicy(allow_changed=allow_changed)
     with (
         inputs.going_on(reporter, folder, fresh),
         locks.locked(folder),
@@ -260,7 +260,7 @@ def _search(
     plan: SearchPlan,
     folder: Path,
     budget: Budget,
-    how: HowToGoOn,
+    how: ResumePolicy,
     engine: Engine,
     reporter: progress.Reporter,
 ) -> Search:
@@ -316,7 +316,7 @@ def _ladder(start: Experiment, search: Search) -> Ladder:
     return Ladder("tune", "What the search found, against the default", "", base, (default, tuned))
 
 
-def _test(plan: Plan, folder: Path, how: HowToGoOn, engine: Engine, reporter: progress.Reporter) -> None:
+def _test(plan: Plan, folder: Path, how: ResumePolicy, engine: Engine, reporter: progress.Reporter) -> None:
     """Train the winner and the default afresh, and open the test images."""
     with reporter.trials() as display:
         climbing.climb(plan, folder, engine=engine, how=how, on_weights=display.expect, on_event=display.follow)

@@ -32,7 +32,7 @@ from convladder.experiments.engines import engine_at
 from convladder.experiments.pretrained import backbones, leakage
 from convladder.experiments.ray import connection
 from convladder.experiments.reproduction import Reproduction
-from convladder.experiments.resume import HowToGoOn
+from convladder.experiments.resume import ResumePolicy
 from convladder.experiments.trial import Trial
 from convladder.report import progress
 from convladder.report.tracking import Tracking, following
@@ -168,7 +168,7 @@ def train(
     mlflow
         The address of an MLflow server, or of its database, to tell of the run; takes the extra `mlflow`.
     parallel
-        Train on several devices, or as process 0 of several (on JAX alone); the others call `assist`.
+        Train on several devices, or as process 0 of several (on JAX alone); the others call `join`.
 
     Raises
     ------
@@ -177,7 +177,7 @@ def train(
     """
     reporter = progress.reporter(quiet=quiet)
     if parallel.process_id:
-        raise ExperimentError(f"process 0 trains, and process {parallel.process_id} calls assist")
+        raise ExperimentError(f"process 0 trains, and process {parallel.process_id} calls join")
     inputs.check_counts(threads=threads)
     place = outputs.check_at_start(out, "run", inputs.name_of(data), "runs")
     if place:
@@ -189,7 +189,7 @@ def train(
     dataset = inputs.loader(data, allow_rejects, reporter)(experiment.data)
     dataset = leakage.check_unseen(experiment.model, dataset, reporter.say)
     trial = Trial(name, experiment.replace(dataset.settled()), dataset, parallel=parallel)
-    how = HowToGoOn(fresh=fresh, allow_changed=allow_changed)
+    how = ResumePolicy(fresh=fresh, allow_changed=allow_changed)
     found = place or how.find(Path("runs"), trial, reporter.say)
     if allow_changed and not found:
         raise RunError(
@@ -210,7 +210,7 @@ def train(
     return Run(folder)
 
 
-def assist(
+def join(
     data: str | Path | Dataset,
     rung: str | None = None,
     *,
@@ -241,7 +241,7 @@ def assist(
     """
     reporter = progress.reporter(quiet=quiet)
     if not parallel.process_id:
-        raise ExperimentError("process 0 calls train, and the others assist")
+        raise ExperimentError("process 0 calls train, and the others join")
     inputs.check_counts(threads=threads)
     given = inputs.changes_of(epochs, changes) | {"seed": seed}
     begun = inputs.Start(data, rung, ladder, pretrained, weights)
@@ -253,7 +253,7 @@ def assist(
         f"process {parallel.process_id} of {parallel.processes} computes for process 0, which tells how it goes"
     )
     # figures and texts are those of process 0; a stop is of this one
-    climbing.assist(trial, threads=threads, on_event=progress.Quiet(reporter.console).follow)
+    climbing.join(trial, threads=threads, on_event=progress.Quiet(reporter.console).follow)
 
 
 def climb(
@@ -344,7 +344,7 @@ def climb(
     finished = climbing.count_finished(plan, folder)
     if finished:
         reporter.say(f"{finished} of {len(plan.trials)} trials are finished already in {folder}")
-    how = HowToGoOn(fresh=fresh, allow_changed=allow_changed)
+    how = ResumePolicy(fresh=fresh, allow_changed=allow_changed)
     experiments = {trial.key: trial.experiment for trial in plan.trials}
     place = partial(folders.trial_folder, folder)
     trackers = tracking.trackers(folder, folder / "tensorboard", experiments, place)
@@ -414,7 +414,7 @@ def reproduce(
             reporter.trials() as display,
         ):
             threads = resume.threads_of(first.folder)
-            again = climbing.train_one(trial, folder, threads=threads, how=HowToGoOn(), on_event=display.follow)
+            again = climbing.train_one(trial, folder, threads=threads, how=ResumePolicy(), on_event=display.follow)
         return reproduction.compare(first, again)
 
 

@@ -41,7 +41,7 @@ def bundle(
     if run.is_file():
         raise ExperimentError(f"{run} is a file, perhaps a bundle already: give the folder of a run")
     with interruptible():
-        made = bundle_writer.write(saved_run.Run(run), out, accuracy)
+        made = bundle_writer.write(saved_run.SavedRun(run), out, accuracy)
     predict_output.bundle(made, run, json_wanted=as_json)
 
 

@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from convladder.data.bank.bank import Bank
     from convladder.data.quality.checks import Finding
     from convladder.experiments.reproduction import Reproduction
-    from convladder.results.groups import Claim, Standing
-    from convladder.results.saved_climb import Results
+    from convladder.results.groups import Claim, GroupSummary
+    from convladder.results.saved_climb import SavedClimb
 
 _FREE_COLUMNS = ("verdict", "change", "title", "source")  # whose text may take several lines
 MOST_SUSPECTS = 20
@@ -134,7 +134,7 @@ def _findings(found: Sequence[Finding]) -> Table:
     return table
 
 
-def climb(results: Results, page: Path, *, json_wanted: bool) -> None:
+def climb(results: SavedClimb, page: Path, *, json_wanted: bool) -> None:
     """Print each rung's accuracy, verdict and price."""
     if json_wanted:
         rows = json.loads(results.summary_table().to_json(orient="records"))
@@ -202,7 +202,7 @@ def comparison(compared: Comparison, page: Path, *, json_wanted: bool) -> None:
     _report(page)
 
 
-def _standings(standings: Mapping[str, Standing], claims: Iterable[Claim], who: str, against: str) -> Table:
+def _standings(standings: Mapping[str, GroupSummary], claims: Iterable[Claim], who: str, against: str) -> Table:
     differences = {claim.name: claim.difference for claim in claims}
     compared = (against, "verdict") if differences else ()
     table = _table(who, ">accuracy", ">95 % interval", *compared, ">parameters", ">MFLOPs")

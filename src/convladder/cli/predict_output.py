@@ -54,7 +54,7 @@ def bundle(path: Path, run: Path, *, json_wanted: bool) -> None:
         )
     if form.intensity is not None:
         lines.append(f"of more than 8 bits, values {form.intensity} become black to white")
-    if open_questions := model_card.blanks(opened.card):
+    if open_questions := model_card.open_questions(opened.card):
         again = f"convladder bundle {shlex.quote(str(run))} -o {shlex.quote(str(path))}"
         again += "" if selection.wanted == model_card.WANTED else f" --accuracy {selection.wanted:g}"
         lines.append(

@@ -160,7 +160,7 @@ def train(
         return
     if process_id:
         with interruptible():
-            verbs.assist(data, rung, parallel=parallel, threads=jobs, quiet=quiet, **same)
+            verbs.join(data, rung, parallel=parallel, threads=jobs, quiet=quiet, **same)
         return
     with interruptible():
         trained = verbs.train(data, rung, threads=jobs, parallel=parallel, quiet=quiet, **how)

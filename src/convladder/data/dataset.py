@@ -17,7 +17,7 @@ from convladder.data.bank.bank import VERSION, Bank, open_bank
 from convladder.data.decoding.images import ImageForm
 from convladder.data.image_size import FORM, infer_form
 from convladder.data.quality import bit_depth, grouping, remarks
-from convladder.data.quality.checks import Check
+from convladder.data.quality.checks import DataCheck
 from convladder.data.quality.grouping import RANK
 from convladder.data.source import NAMED_SET, PACKED, Progress, Source, count_ignored
 from convladder.data.sources.folders.links import hint, hinting
@@ -30,7 +30,7 @@ MANY = 100_000  # objects more than were freed, before Python looks for garbage
 
 
 @dataclass(frozen=True)
-class Dataset:
+class SplitDataset:
     """A bank and its split. `notes` and `decisions` say what was inferred or left out, in sentences for people.
 
     settings : what it was loaded by. groups : the number of the group of each record, which is never parted.
@@ -86,7 +86,7 @@ class Dataset:
             "data.fold": self.settings.fold,
         }
 
-    def each_fold(self) -> list[Dataset]:
+    def each_fold(self) -> list[SplitDataset]:
         """Return the dataset with each fold as its test split in turn; itself where there are no folds."""
         if self.settings.folds is None:
             return [self]
@@ -132,10 +132,10 @@ def load(
     settings: Data | str,
     source: Source | None = None,
     *,
-    like: Dataset | None = None,
+    like: SplitDataset | None = None,
     allow_rejects: bool = False,
     progress: Progress | None = None,
-) -> Dataset:
+) -> SplitDataset:
     """Open a source, decode it into the bank (or find it there) and split it.
 
     Parameters
@@ -168,7 +168,7 @@ def load(
         return _split_up(settings, bank, notes, source)
 
 
-def _split_up(settings: Data, bank: Bank, notes: tuple[str, ...], source: Source | None) -> Dataset:
+def _split_up(settings: Data, bank: Bank, notes: tuple[str, ...], source: Source | None) -> SplitDataset:
     """Leave out what the settings say, settle what belongs together, and split the rest. Raises DataError."""
     remarks.refuse_no_train(bank.source, bank.records)
     _refuse_empty_classes(bank, settings)
@@ -184,7 +184,7 @@ def _split_up(settings: Data, bank: Bank, notes: tuple[str, ...], source: Source
     groups = grouping.groups_of(bank)
     splits, of_splits = _split(bank, groups, settings)
     said = (*decisions, *of_groups, *of_leaks, *of_splits)
-    return Dataset(settings, bank, splits, notes, said, groups, source)
+    return SplitDataset(settings, bank, splits, notes, said, groups, source)
 
 
 def differ_in_form_alone(left: Data, right: Data) -> bool:
@@ -192,7 +192,7 @@ def differ_in_form_alone(left: Data, right: Data) -> bool:
     return all(value == getattr(right, key) for key, value in left if key not in FORM)
 
 
-def _take_over(like: Dataset, settings: Data, bank: Bank, notes: tuple[str, ...]) -> Dataset:
+def _take_over(like: SplitDataset, settings: Data, bank: Bank, notes: tuple[str, ...]) -> SplitDataset:
     """Take the images and groups of another dataset, though copies may look otherwise in another form."""
     known = {record.path: position for position, record in enumerate(like.bank.records)}
     kept = [position for position, record in enumerate(bank.records) if record.path in known]
@@ -200,16 +200,16 @@ def _take_over(like: Dataset, settings: Data, bank: Bank, notes: tuple[str, ...]
     of_like = [known[record.path] for record in bank.records]
     groups = grouping.groups_of(bank) if like.groups is None else like.groups[of_like]
     splits, _ = _split(bank, groups, settings)
-    return Dataset(settings, bank, splits, notes, like.decisions, groups, like.origin)
+    return SplitDataset(settings, bank, splits, notes, like.decisions, groups, like.origin)
 
 
-def check(settings: Data, source: Source | None = None, progress: Progress | None = None) -> Check:
+def check(settings: Data, source: Source | None = None, progress: Progress | None = None) -> DataCheck:
     """Read every file of a source and say what is wrong with it. Raises DataError where it cannot be read."""
     source = source or open_source(settings)
     bank, _ = load_bank(settings, source, lenient=True, progress=progress)
     bank, _ = grouping.name_groups(bank, settings.group_pattern)
     listing = take_subset(listing_of(source, settings.classes), settings.limit, settings.split_seed)
-    return Check(bank, listing.ignored, (*source.notes, *bit_depth.describe(bank), *remarks.of_scenes(bank)))
+    return DataCheck(bank, listing.ignored, (*source.notes, *bit_depth.describe(bank), *remarks.of_scenes(bank)))
 
 
 @_rarely_collecting()

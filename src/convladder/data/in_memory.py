@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from convladder.core.experiment import Data
 from convladder.data.bank.bank import Bank
-from convladder.data.dataset import Dataset
+from convladder.data.dataset import SplitDataset
 from convladder.data.decoding import intensity
 from convladder.data.decoding.images import ImageForm, Pixels, bring_to_form
 from convladder.data.image_size import form_of
@@ -204,7 +204,7 @@ def cut_validation(labels: NDArray[np.int64], share: float | None, seed: int) ->
 @contextlib.contextmanager
 def make_dataset(
     images: Pixels, labels: NDArray[np.int64], class_names: tuple[str, ...], settings: Data, splits: Splits
-) -> Iterator[Dataset]:
+) -> Iterator[SplitDataset]:
     """Make a dataset of images `(N, height, width, channels)` that lasts as long as the context.
 
     Its pixels are a copy, whose memory then goes back to the system. Keras's optimizers leave the training
@@ -228,7 +228,7 @@ def make_dataset(
         pixels=pixels,
     )
     try:
-        yield Dataset(settings, bank, splits)
+        yield SplitDataset(settings, bank, splits)
     finally:
         if sys.platform != "win32":  # which has no such call
             buffer.madvise(mmap.MADV_DONTNEED)

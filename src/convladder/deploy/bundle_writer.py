@@ -31,7 +31,7 @@ def bundle_of(place: str | Path, on_making: Callable[[], None] = lambda: None) -
     path = Path(place)
     if not path.is_dir():
         return path
-    run, kept = saved_run.Run(path), path / KEPT
+    run, kept = saved_run.SavedRun(path), path / KEPT
     if not _is_current(run, kept):
         on_making()
         content = make(run)
@@ -45,7 +45,7 @@ def bundle_of(place: str | Path, on_making: Callable[[], None] = lambda: None) -
     return kept
 
 
-def write(run: saved_run.Run, out: Path | None = None, accuracy: float = model_card.WANTED) -> Path:
+def write(run: saved_run.SavedRun, out: Path | None = None, accuracy: float = model_card.WANTED) -> Path:
     """Write a run's bundle to a file, by default one of the run's name in this folder; return its path.
 
     An earlier bundle of the same run is replaced. Raises RunError where another file is there already,
@@ -64,7 +64,7 @@ def write(run: saved_run.Run, out: Path | None = None, accuracy: float = model_c
     return path
 
 
-def make(run: saved_run.Run, accuracy: float = model_card.WANTED) -> bytes:
+def make(run: saved_run.SavedRun, accuracy: float = model_card.WANTED) -> bytes:
     """Return the file of a run's bundle; the threshold is that for the wanted accuracy. Raises RunError."""
     temperature = calibration.temperature_of(run.predictions)
     selection = calibration.select(run.predictions, accuracy)
@@ -81,13 +81,13 @@ def make(run: saved_run.Run, accuracy: float = model_card.WANTED) -> bytes:
     )
 
 
-def _is_current(run: saved_run.Run, path: Path) -> bool:
+def _is_current(run: saved_run.SavedRun, path: Path) -> bool:
     """Whether a file is a bundle of a run, and has the words that its card has now."""
     told = _read(path)
     return told is not None and _is_trained_as(run, told[0]) and not model_card.is_reworded(run, told[1])
 
 
-def _is_of(run: saved_run.Run, path: Path) -> bool:
+def _is_of(run: saved_run.SavedRun, path: Path) -> bool:
     """Whether a file is a bundle of a run, with whatever threshold and card."""
     told = _read(path)
     return told is not None and _is_trained_as(run, told[0])
@@ -102,7 +102,7 @@ def _read(path: Path) -> tuple[schema.Contents, str] | None:
         return None
 
 
-def _is_trained_as(run: saved_run.Run, contents: schema.Contents) -> bool:
+def _is_trained_as(run: saved_run.SavedRun, contents: schema.Contents) -> bool:
     """Whether a bundle is of this very training: of the same settings, images and time."""
     images, time = run.about["data"]["fingerprint"], run.about["environment"]["time"]
     told = contents.experiment, contents.images, contents.trained
@@ -116,12 +116,12 @@ def convert(folder: Path, temperature: float, emit: Emit) -> bytes:
     from convladder.deploy.onnx_graph import graph_of
     from convladder.experiments.inference import load_network
 
-    run = saved_run.Run(folder)
+    run = saved_run.SavedRun(folder)
     return graph_of(load_network(run), form_of_network(run.experiment.data, run.network), temperature)
 
 
 def _contents(
-    run: saved_run.Run, temperature: float, selection: calibration.Selection, arrays: dict[str, Any]
+    run: saved_run.SavedRun, temperature: float, selection: calibration.Selection, arrays: dict[str, Any]
 ) -> schema.Contents:
     network, test = run.network, run.tested
     right = predictions.correct(test)

@@ -13,7 +13,7 @@ from convladder.core import extras, files
 from convladder.core.errors import DataError, ExperimentError, ExportError
 from convladder.core.experiment import unknown_name
 from convladder.core.worker_pool import call
-from convladder.data.dataset import Dataset
+from convladder.data.dataset import SplitDataset
 from convladder.data.decoding.images import Pixels
 from convladder.deploy import examples, file_parity, formats, parity, parity_images, standalone_decoder
 from convladder.deploy.file_parity import FromFiles
@@ -77,7 +77,7 @@ def check_classes(bundle: Bundle, source: str, class_names: tuple[str, ...]) -> 
         )
 
 
-def draw(bundle: Bundle, dataset: Dataset) -> Sample:
+def draw(bundle: Bundle, dataset: SplitDataset) -> Sample:
     """Take real images of a dataset: of test, then of validation and train up to `parity.IMAGES`.
 
     Raises DataError where its classes or its images' form are not the bundle's.

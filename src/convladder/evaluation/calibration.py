@@ -109,7 +109,9 @@ def assess(*tables: pd.DataFrame) -> Calibration:
     temperatures = [temperature_of(table) for table in tables]
     tested = [_split(table, "test") for table in tables]
     before, labels = (np.concatenate(parts) for parts in zip(*tested, strict=True))
-    after = np.concatenate([heat(part, own) for (part, _), own in zip(tested, temperatures, strict=True)])
+    after = np.concatenate(
+        [apply_temperature(part, own) for (part, _), own in zip(tested, temperatures, strict=True)]
+    )
     return Calibration(
         float(np.exp(np.log(temperatures).mean())),
         overconfidence(before, labels),
@@ -126,8 +128,10 @@ def select(table: pd.DataFrame, wanted: float) -> Selection:
     """Choose the least threshold that reaches the wanted accuracy on validation; judge it on test."""
     validation, test = (_split(table, name) for name in ("validation", "test"))
     temperature = fit_temperature(*validation)
-    threshold = choose_threshold(*_confidence(heat(validation[0], temperature), validation[1]), wanted)
-    confidence, correct = _confidence(heat(test[0], temperature), test[1])
+    threshold = choose_threshold(
+        *_confidence(apply_temperature(validation[0], temperature), validation[1]), wanted
+    )
+    confidence, correct = _confidence(apply_temperature(test[0], temperature), test[1])
     kept = confidence >= (np.inf if threshold is None else threshold)
     coverage = proportion(int(kept.sum()), len(kept))
     return Selection(wanted, threshold, coverage, proportion(int(correct[kept].sum()), int(kept.sum())))
@@ -161,7 +165,7 @@ def fit_temperature(probabilities: Floats, labels: Labels) -> float:
     return float(np.exp(found.x))
 
 
-def heat(probabilities: Floats, temperature: float) -> Floats:
+def apply_temperature(probabilities: Floats, temperature: float) -> Floats:
     """Return the probabilities `(N, classes)` after dividing their logits by a temperature."""
     heated: Floats = softmax(np.log(_clipped(probabilities)) / temperature, axis=1)
     return heated

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from convladder.data.dataset import Dataset
+from convladder.data.dataset import SplitDataset
 from convladder.data.decoding.images import Pixels
 from convladder.evaluation import corruptions, label_errors, mistakes, predictions
 from convladder.evaluation.robustness import Corrupted
-from convladder.experiments.corrupted_images import Worsened
+from convladder.experiments.corrupted_images import CorruptedImages
 from convladder.results.saved_run import Features, Samples
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 SAMPLES = 12  # of right and of wrong test images each
 
 
-def take_samples(network: keras.Model, table: pd.DataFrame, dataset: Dataset) -> Samples:
+def take_samples(network: keras.Model, table: pd.DataFrame, dataset: SplitDataset) -> Samples:
     """Take test images at random, half right and half wrong as far as there are any, and the telling mistakes.
 
     `table` holds the network's predictions. With each goes where the network found evidence for what it predicted.
@@ -44,7 +44,7 @@ def take_features(network: keras.Model, samples: Samples) -> Features:
     return Features(pixels, feature_maps.first_filters(network), feature_maps.feature_maps(network, pixels))
 
 
-def predict_worsened(network: keras.Model, dataset: Dataset, worsened: Worsened) -> Corrupted:
+def predict_worsened(network: keras.Model, dataset: SplitDataset, worsened: CorruptedImages) -> Corrupted:
     """Predict the dataset's test images in each corruption and strength."""
     from convladder.training import fit
 
@@ -74,5 +74,5 @@ def _choose(table: pd.DataFrame) -> tuple[NDArray[np.int64], int]:
     return np.concatenate([drawn, others]), len(drawn)
 
 
-def _test_pixels(dataset: Dataset, rows: NDArray[np.int64]) -> Pixels:
+def _test_pixels(dataset: SplitDataset, rows: NDArray[np.int64]) -> Pixels:
     return dataset.bank.images[dataset.bank.rows[dataset.splits.test[rows]]]

@@ -31,14 +31,14 @@ from convladder.core.worker_pool import (
     Stopping,
     Task,
 )
-from convladder.data.dataset import Dataset
+from convladder.data.dataset import SplitDataset
 from convladder.evaluation import corruptions
 from convladder.experiments import resume
-from convladder.experiments.corrupted_images import Worsened, worth_keeping
+from convladder.experiments.corrupted_images import CorruptedImages, worth_keeping
 from convladder.experiments.engines import Engine
 from convladder.experiments.pretrained import backbones, leakage
 from convladder.experiments.pretrained.imagenet import Say, silent
-from convladder.experiments.resume import HowToGoOn
+from convladder.experiments.resume import ResumePolicy
 from convladder.experiments.trial import Trial, assist_trial, run_trial
 from convladder.models import shapes
 from convladder.results import folders, locks, outputs, provenance, saved_run
@@ -49,7 +49,7 @@ RENEW_AFTER = 12  # tasks: Keras's memory grows a little with each fit
 
 OnEvent = Callable[[Event], None]
 OnWeights = Callable[[dict[TrialKey, float]], None]
-Load = Callable[[Data], Dataset]
+Load = Callable[[Data], SplitDataset]
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ class Plan:
     identity: str
 
     @property
-    def dataset(self) -> Dataset:
+    def dataset(self) -> SplitDataset:
         """The images of the ladder's start."""
         return self.trials[0].dataset
 
@@ -113,7 +113,7 @@ def climb(
     folder: Path,
     *,
     engine: Engine,
-    how: HowToGoOn,
+    how: ResumePolicy,
     on_weights: OnWeights,
     on_event: OnEvent,
 ) -> list[Failed]:
@@ -152,8 +152,8 @@ def climb(
 
 
 def train_one(
-    trial: Trial, folder: Path, *, threads: int | None, how: HowToGoOn, on_event: OnEvent
-) -> saved_run.Run:
+    trial: Trial, folder: Path, *, threads: int | None, how: ResumePolicy, on_event: OnEvent
+) -> saved_run.SavedRun:
     """Run one trial in a worker process with several threads, unless it is finished already.
 
     Raises
@@ -170,8 +170,8 @@ def train_one(
             if folders.is_finished(folder):
                 if how.fresh:
                     raise RunError(f"{folder} is finished: to start over, remove it or choose another --out")
-                resume.take_finished(saved_run.Run(folder), trial)
-                return saved_run.Run(folder)
+                resume.take_finished(saved_run.SavedRun(folder), trial)
+                return saved_run.SavedRun(folder)
             files.remove_leftovers(unfinished)
             files.remove_leftovers_of(folder)
             ready = how.prepare(trial, folder, threads)
@@ -185,10 +185,10 @@ def train_one(
                 )
     finally:
         resume.forget_if_empty(unfinished)
-    return saved_run.Run(folder)
+    return saved_run.SavedRun(folder)
 
 
-def assist(trial: Trial, *, threads: int | None, on_event: OnEvent) -> None:
+def join(trial: Trial, *, threads: int | None, on_event: OnEvent) -> None:
     """Compute in a worker process for a trial that process 0 of several runs.
 
     Raises ConvladderError.
@@ -211,7 +211,7 @@ def _run_one(task: Task, parallel: Parallel, threads: int, on_event: OnEvent) ->
     return finished
 
 
-def missing_trials(plan: Plan, folder: Path, how: HowToGoOn) -> list[Trial]:
+def missing_trials(plan: Plan, folder: Path, how: ResumePolicy) -> list[Trial]:
     """Return the trials that are not finished yet.
 
     Raises RunError where one is of another experiment or other data, or something else is in its place.
@@ -221,7 +221,7 @@ def missing_trials(plan: Plan, folder: Path, how: HowToGoOn) -> list[Trial]:
         place = folders.trial_folder(folder, trial.key)
         outputs.check_run(place)
         if folders.is_finished(place):
-            resume.take_finished(saved_run.Run(place), trial)
+            resume.take_finished(saved_run.SavedRun(place), trial)
         else:
             missing.append(trial)
     return [how.prepare(trial, folders.trial_folder(folder, trial.key)) for trial in missing]
@@ -261,7 +261,7 @@ def _earlier_trials(plan: Plan, folder: Path) -> list[TrialKey]:
             raise RunError(f"{folder} was made with other --folds than this command: choose another --out")
         own = alike[key.rung, key.fold]
         same = replace(own, experiment=own.experiment.replace({"seed": key.seed}))
-        resume.check_finished(saved_run.Run(folders.trial_folder(folder, key)), same)
+        resume.check_finished(saved_run.SavedRun(folders.trial_folder(folder, key)), same)
     return earlier
 
 
@@ -311,7 +311,7 @@ def _tasks(trials: Sequence[Trial], folder: Path, shared: Path | None) -> list[T
 
 def _sharing(trials: Sequence[Trial], shared: Path) -> list[Task]:
     of_images = {(trial.dataset.bank.folder, trial.key.fold): trial.dataset for trial in trials}
-    sets = worth_keeping((Worsened.of(dataset, shared) for dataset in of_images.values()), shared)
+    sets = worth_keeping((CorruptedImages.of(dataset, shared) for dataset in of_images.values()), shared)
     return [Task(None, each.keep, (name,)) for each in sets for name in corruptions.NAMES]
 
 

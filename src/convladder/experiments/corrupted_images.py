@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from convladder.core.worker import Emit
 from convladder.data.bank.bank import Bank
-from convladder.data.dataset import Dataset
+from convladder.data.dataset import SplitDataset
 from convladder.data.decoding.images import Pixels
 from convladder.evaluation import corruptions
 
@@ -29,7 +29,7 @@ ROOM = 4  # times as much must be free on the disk
 
 
 @dataclass(frozen=True)
-class Worsened:
+class CorruptedImages:
     """Test images, at most a thousand of them drawn at random, in every corruption and strength.
 
     Which images, and what is done to them, depends on nothing but the test split and the images' form.
@@ -42,7 +42,7 @@ class Worsened:
     kept: Path | None = None
 
     @classmethod
-    def of(cls, dataset: Dataset, shared: Path | None = None) -> Worsened:
+    def of(cls, dataset: SplitDataset, shared: Path | None = None) -> CorruptedImages:
         """Draw from the dataset's test split. `shared` is a folder for all datasets of a climb, if it is one."""
         bank, test = dataset.bank, dataset.splits.test
         most = min(IMAGES, PIXELS // (bank.form.height * bank.form.width))
@@ -97,7 +97,7 @@ class Worsened:
         return corruptions.STRENGTHS, len(self.rows), *self.bank.form.shape
 
 
-def worth_keeping(sets: Iterable[Worsened], folder: Path) -> list[Worsened]:
+def worth_keeping(sets: Iterable[CorruptedImages], folder: Path) -> list[CorruptedImages]:
     """Return the first of the sets that a climb can keep on the disk; each trial makes the others for itself."""
     room = min(KEPT, shutil.disk_usage(folder).free / ROOM)
     kept = []

@@ -33,7 +33,7 @@ CHUNK = 64  # files whose pixels are held at a time
 Logits = NDArray[np.float32]
 
 
-def load_network(run: saved_run.Run) -> keras.Model:
+def load_network(run: saved_run.SavedRun) -> keras.Model:
     """Build the run's network again and give it its weights. Raises RunError where they do not fit."""
     about = run.network
     try:
@@ -73,7 +73,7 @@ def restore(
 def list_layers(folder: Path, emit: Emit) -> list[dict[str, Any]]:
     """Return the name, output shape and number of parameters of each layer of a run's network."""
     del emit
-    network = load_network(saved_run.Run(folder))
+    network = load_network(saved_run.SavedRun(folder))
     return [
         {
             "layer": layer.name,
@@ -95,7 +95,7 @@ def predict_files(
     del emit
     from convladder.training import fit
 
-    run = saved_run.Run(folder)
+    run = saved_run.SavedRun(folder)
     about, settings = run.network, run.experiment.data
     form, limits = form_of_network(settings, about), limits_of(settings)
     logits = np.full((len(paths), len(about["class_names"])), np.nan, np.float32)
@@ -116,7 +116,7 @@ def predict_files(
     return logits, errors, misfits
 
 
-def count_seen(run: saved_run.Run, bank: Bank) -> tuple[int, int] | None:
+def count_seen(run: saved_run.SavedRun, bank: Bank) -> tuple[int, int] | None:
     """Return how many of the images to be evaluated the run was trained or validated on, and of how many.
 
     Told by their files and by their decoded pixels; None where the images that the run was made of are not in the
@@ -133,7 +133,7 @@ def evaluated(bank: Bank) -> NDArray[np.int64]:
     return tested if len(tested) else np.arange(len(bank.records))
 
 
-def evaluate_elsewhere(run: saved_run.Run, bank: Bank, folder: Path, *, threads: int) -> dict[str, Any]:
+def evaluate_elsewhere(run: saved_run.SavedRun, bank: Bank, folder: Path, *, threads: int) -> dict[str, Any]:
     """Evaluate a run's network on labelled images of another source; classes are matched by name.
 
     Of a source that names a test split this takes the test split, else all. Leaves `predictions.csv` and
@@ -153,7 +153,7 @@ def predict_elsewhere(folder: Path, bank: Bank, emit: Emit) -> pd.DataFrame:
     del emit
     from convladder.training import fit
 
-    known = saved_run.Run(folder).network["class_names"]
+    known = saved_run.SavedRun(folder).network["class_names"]
     for name in bank.class_names:
         if name not in known:
             raise ExperimentError(
@@ -165,6 +165,6 @@ def predict_elsewhere(folder: Path, bank: Bank, emit: Emit) -> pd.DataFrame:
         [record.path for record in records],
         [record.split if record.split == "test" else "all" for record in records],
         [known.index(bank.class_names[record.label]) for record in records],
-        fit.predict_logits(load_network(saved_run.Run(folder)), bank, indices),
+        fit.predict_logits(load_network(saved_run.SavedRun(folder)), bank, indices),
         known,
     )

@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 
 from convladder.core.errors import DataError
-from convladder.data.dataset import Dataset
+from convladder.data.dataset import SplitDataset
 from convladder.data.splits import Splits
 from convladder.evaluation import predictions
 from convladder.results import provenance
-from convladder.results.saved_run import Run
+from convladder.results.saved_run import SavedRun
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class Reproduction:
     circumstances: tuple[str, ...]
 
 
-def compare(run: Run, again: Run) -> Reproduction:
+def compare(run: SavedRun, again: SavedRun) -> Reproduction:
     """Compare a run with another of the same experiment."""
     first, second = (np.asarray(predictions.probabilities(each.predictions)) for each in (run, again))
     return Reproduction(
@@ -44,7 +44,7 @@ def compare(run: Run, again: Run) -> Reproduction:
     )
 
 
-def with_splits_of(run: Run, dataset: Dataset) -> Dataset:
+def with_splits_of(run: SavedRun, dataset: SplitDataset) -> SplitDataset:
     """Return the dataset split as the run's was. Raises DataError where it is not of the same images."""
     if dataset.bank.fingerprint != run.about["data"]["fingerprint"]:
         raise DataError(f"{dataset.bank.source} does not hold the images that {run.folder} was trained on")
@@ -55,14 +55,14 @@ def with_splits_of(run: Run, dataset: Dataset) -> Dataset:
     )
 
 
-def _of_its_making(run: Run) -> list[str]:
+def _of_its_making(run: SavedRun) -> list[str]:
     """Say what a run was made of that cannot be made again."""
     changes = [f"it was gone on with although {each}" for each in provenance.changes_on_the_way(run.about)]
     free = [] if run.experiment.train.deterministic else ["it was trained with train.deterministic=false"]
     return changes + free
 
 
-def _content(run: Run) -> bytes:
+def _content(run: SavedRun) -> bytes:
     return (run.folder / "predictions.csv").read_bytes()
 
 

@@ -13,7 +13,7 @@ from convladder.core.errors import ConvladderError, RunError
 from convladder.core.experiment import Experiment, difference
 from convladder.core.formatting import written
 from convladder.data.bank.bank import VERSION
-from convladder.data.dataset import Dataset
+from convladder.data.dataset import SplitDataset
 from convladder.experiments.pretrained.imagenet import Say, silent
 from convladder.experiments.trial import INDIFFERENT, Trial
 from convladder.results import folders, locks, outputs, provenance, saved_run
@@ -25,7 +25,7 @@ OTHERWISE = "this version of convladder finds copies, and so splits images, othe
 
 
 @dataclass(frozen=True)
-class HowToGoOn:
+class ResumePolicy:
     """What is done with what an earlier command has left.
 
     fresh : begin unfinished runs anew, and never touch finished ones. allow_changed : go on with a run that was
@@ -82,7 +82,7 @@ class HowToGoOn:
             outputs.clear_unfinished(folders.unfinished(run_folder))
 
 
-def find_alike(parent: Path, name: str, identity: str, dataset: Dataset, say: Say = silent) -> Path | None:
+def find_alike(parent: Path, name: str, identity: str, dataset: SplitDataset, say: Say = silent) -> Path | None:
     """Return the newest climb or search under `parent` with this identity, finished or not.
 
     `name` is that of the file which tells of it. Where there is none, `say` is told of one of these images by a
@@ -105,7 +105,7 @@ def is_split_alike(data: Mapping[str, Any]) -> bool:
     return bool(data.get("bank_version") == VERSION)
 
 
-def _is_of_older_version(data: Mapping[str, Any], dataset: Dataset) -> bool:
+def _is_of_older_version(data: Mapping[str, Any], dataset: SplitDataset) -> bool:
     bank = dataset.bank
     same = data["fingerprint"] == bank.fingerprint or data["source"] == bank.source
     return same and not is_split_alike(data)
@@ -117,7 +117,7 @@ def _say_of_older(newest_first: list[Path], say: Say) -> None:
         say(f"{left}: {OTHERWISE}")
 
 
-def take_finished(run: saved_run.Run, trial: Trial) -> None:
+def take_finished(run: saved_run.SavedRun, trial: Trial) -> None:
     """Let a finished run stand for the trial, and remove what a kill may have left of its checkpoints.
 
     Raises RunError where it is not of this trial.
@@ -126,7 +126,7 @@ def take_finished(run: saved_run.Run, trial: Trial) -> None:
     outputs.remove_unfinished(folders.unfinished(run.folder))
 
 
-def check_finished(run: saved_run.Run, trial: Trial) -> None:
+def check_finished(run: saved_run.SavedRun, trial: Trial) -> None:
     """Raise RunError where a finished run is not of this trial, naming what differs."""
     changes = _changes(run.about, trial)
     if changes:

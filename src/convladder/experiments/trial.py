@@ -19,11 +19,11 @@ from convladder.core.experiment import Augmentation, Experiment, Train, flatten
 from convladder.core.formatting import plural
 from convladder.core.ladder import Ladder
 from convladder.core.worker import Emit
-from convladder.data.dataset import Dataset
+from convladder.data.dataset import SplitDataset
 from convladder.data.decoding.images import Pixels
 from convladder.evaluation import metrics, predictions
 from convladder.experiments import artifacts
-from convladder.experiments.corrupted_images import Worsened
+from convladder.experiments.corrupted_images import CorruptedImages
 from convladder.experiments.pretrained import backbones
 from convladder.results import folders, locks, model_card, outputs, provenance, saved_run
 from convladder.results.folders import TrialKey
@@ -33,8 +33,8 @@ if TYPE_CHECKING:
     import keras
 
     from convladder.models.cost import Cost
-    from convladder.training.checkpointer import CheckpointKeeper, Keeper
-    from convladder.training.fit import Fitted
+    from convladder.training.checkpointer import Checkpointer, FileCheckpointer
+    from convladder.training.fit import FitResult
 
 ORPHAN_SECONDS = 10  # that the worker of a killed climb may need to notice
 # settings that change nothing of what comes out: the fingerprint speaks for the data, wherever they lie, and the
@@ -52,7 +52,7 @@ class Trial:
 
     rung: str
     experiment: Experiment
-    dataset: Dataset
+    dataset: SplitDataset
     shared: Path | None = None
     changed: tuple[str, ...] = ()
     parallel: Parallel = ALONE
@@ -78,7 +78,7 @@ def run_trial(trial: Trial, folder: Path, command: str, emit: Emit) -> float:
         files.write_json(new / folders.ABOUT, about)
         figures["seconds"] = round(time.perf_counter() - started + seconds_before, 3)
         files.write_json(new / folders.MARKER, figures)
-        model_card.write(saved_run.Run(new))
+        model_card.write(saved_run.SavedRun(new))
     outputs.remove_unfinished(unfinished)
     return float(figures["validation"]["accuracy"])
 
@@ -86,16 +86,16 @@ def run_trial(trial: Trial, folder: Path, command: str, emit: Emit) -> float:
 @contextlib.contextmanager
 def trained(
     trial: Trial, unfinished: Path, command: str, emit: Emit
-) -> Iterator[tuple[Fitted, dict[str, Any], float]]:
+) -> Iterator[tuple[FitResult, dict[str, Any], float]]:
     """Train, or go on from what lies in `unfinished`, which nobody else works in until the block ends.
 
     Yields the trained network, what it is of, and the seconds of training that went before.
     """
     from convladder.training import backend
-    from convladder.training.checkpointer import CheckpointKeeper
+    from convladder.training.checkpointer import FileCheckpointer
 
     with locks.locked(unfinished, locks.TRAINING, wait=ORPHAN_SECONDS), backend.device_errors():
-        keeper = CheckpointKeeper(
+        keeper = FileCheckpointer(
             unfinished, every=trial.experiment.train.checkpoint_seconds, asked_to_stop=_stops_alone(trial)
         )
         about = _begin(trial, unfinished, keeper, command)
@@ -108,13 +108,13 @@ def trained(
 def assist_trial(trial: Trial, emit: Emit) -> None:
     """Compute as another process than the first of several that train one network; nothing is written here."""
     from convladder.training import backend
-    from convladder.training.checkpointer import Keeper
+    from convladder.training.checkpointer import Checkpointer
 
     with backend.device_errors():
-        _fit(trial, emit, Keeper())
+        _fit(trial, emit, Checkpointer())
 
 
-def _fit(trial: Trial, emit: Emit, keeper: Keeper) -> Fitted:
+def _fit(trial: Trial, emit: Emit, keeper: Checkpointer) -> FitResult:
     """Train, alone or as one of several processes; a request to stop is answered by saving meanwhile."""
     from convladder.training import fit, precision
 
@@ -127,7 +127,7 @@ def _fit(trial: Trial, emit: Emit, keeper: Keeper) -> Fitted:
 
     with multihost.joined(trial.parallel, _alike(trial), _settings(trial)):
         if trial.parallel.processes > 1:
-            keeper = multihost.SharedKeeper(keeper, worker.stop_asked)
+            keeper = multihost.SharedCheckpointer(keeper, worker.stop_asked)
         precision.warn(trial.experiment.train.precision, emit)  # not before: it asks for the devices
         with worker.saves_when_stopped():
             return fit.fit(trial.experiment, trial.dataset, emit, keeper, backbone.pop(), trial.parallel)
@@ -156,7 +156,7 @@ def _stops_alone(trial: Trial) -> Callable[[], bool]:
     return worker.stop_asked if trial.parallel.processes == 1 else lambda: False
 
 
-def _begin(trial: Trial, unfinished: Path, keeper: CheckpointKeeper, command: str) -> dict[str, Any]:
+def _begin(trial: Trial, unfinished: Path, keeper: FileCheckpointer, command: str) -> dict[str, Any]:
     """Say in the unfinished run's folder what it is of, and when and from where it went on; return that."""
     path, found = unfinished / folders.ABOUT, keeper.newest()
     environment = _environment(trial.parallel, command)
@@ -210,7 +210,7 @@ def _tell(about: dict[str, Any], emit: Emit) -> None:
         emit(f"changed since it was begun: {change}")
 
 
-def _leave(trial: Trial, fitted: Fitted, folder: Path) -> dict[str, Any]:
+def _leave(trial: Trial, fitted: FitResult, folder: Path) -> dict[str, Any]:
     """Open the test split; leave all but two files of a run in the folder, and return its figures."""
     from convladder.models import cost
 
@@ -221,7 +221,7 @@ def _leave(trial: Trial, fitted: Fitted, folder: Path) -> dict[str, Any]:
     saved_run.write_splits(folder, dataset.split_table())
     samples = artifacts.take_samples(fitted.network, written, dataset)
     features = artifacts.take_features(fitted.network, samples)
-    corrupted = artifacts.predict_worsened(fitted.network, dataset, Worsened.of(dataset, trial.shared))
+    corrupted = artifacts.predict_worsened(fitted.network, dataset, CorruptedImages.of(dataset, trial.shared))
     saved_run.write_arrays(folder, samples, features, corrupted)
     figures: dict[str, Any] = metrics.compute(written)
     figures["kept_epoch"] = fitted.epoch
@@ -273,7 +273,7 @@ def augment_images(settings: Augmentation, seed: int, images: Pixels, emit: Emit
     return pixels
 
 
-def _predict(network: keras.Model, dataset: Dataset) -> pd.DataFrame:
+def _predict(network: keras.Model, dataset: SplitDataset) -> pd.DataFrame:
     from convladder.training import fit
 
     parts = {"validation": dataset.splits.validation, "test": dataset.splits.test}
@@ -287,7 +287,7 @@ def _predict(network: keras.Model, dataset: Dataset) -> pd.DataFrame:
     )
 
 
-def _write_network(folder: Path, fitted: Fitted, dataset: Dataset) -> None:
+def _write_network(folder: Path, fitted: FitResult, dataset: SplitDataset) -> None:
     arrays: dict[str, Any] = {each.path: np.asarray(each.value) for each in fitted.network.weights}
     np.savez(folder / saved_run.WEIGHTS, **arrays)
     statistics = fitted.statistics

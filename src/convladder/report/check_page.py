@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from convladder.data.decoding.images import Pixels
-from convladder.data.quality.checks import Check
+from convladder.data.quality.checks import DataCheck
 from convladder.data.source import count_ignored
 from convladder.report.templating import write_file
 from convladder.results import outputs
@@ -31,7 +31,7 @@ class Gallery:
     above: int = 0
 
 
-def write_check(check: Check, path: Path) -> Path:
+def write_check(check: DataCheck, path: Path) -> Path:
     """Write the page of a check; return its path. Raises RunError where it may not be put there."""
     outputs.check_page(path, check.bank.source)
     return write_file(
@@ -49,7 +49,7 @@ def write_check(check: Check, path: Path) -> Path:
     )
 
 
-def _examples(check: Check) -> dict[str, list[Pixels]]:
+def _examples(check: DataCheck) -> dict[str, list[Pixels]]:
     """Return some images of each class, evenly from the whole of it."""
     bank = check.bank
     chosen = {}
@@ -60,7 +60,7 @@ def _examples(check: Check) -> dict[str, list[Pixels]]:
     return chosen
 
 
-def _galleries(check: Check) -> dict[str, Gallery]:
+def _galleries(check: DataCheck) -> dict[str, Gallery]:
     """Return a gallery a finding; a pair that several findings have is shown with the first."""
     galleries, shown = dict[str, Gallery](), set[frozenset[int]]()
     for finding in check.findings:
@@ -89,5 +89,5 @@ def _pair(row: dict[str, Any]) -> frozenset[int] | None:
     return ends if len(ends) > 1 else None
 
 
-def _pixels(check: Check, positions: Sequence[int]) -> list[Pixels]:
+def _pixels(check: DataCheck, positions: Sequence[int]) -> list[Pixels]:
     return list(check.bank.images[check.bank.rows[list(positions)]])

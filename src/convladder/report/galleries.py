@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from convladder.report.samples import drop_grey_axis, read_samples
 from convladder.report.style import BLUE, INK, ORANGE, Grid, drawable, shorten, styled
-from convladder.results.saved_run import Run
+from convladder.results.saved_run import SavedRun
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ def draw_gallery(gallery: Gallery, into: Figure | None = None) -> Grid:
     return grid
 
 
-def samples_of(run: Run) -> Gallery:
+def samples_of(run: SavedRun) -> Gallery:
     """Return the run's sample images with what is true and what was predicted: the right ones, then the wrong."""
     samples = read_samples(run)
     titles = [
@@ -62,7 +62,7 @@ def samples_of(run: Run) -> Gallery:
     return Gallery([sample.pixels for sample in samples], titles, colours)
 
 
-def heat_of(run: Run) -> Gallery:
+def heat_of(run: SavedRun) -> Gallery:
     """Return the run's sample images beside where the network found evidence for what it predicted."""
     pictures, titles, colours = [], [], []
     for sample in read_samples(run):
@@ -72,13 +72,13 @@ def heat_of(run: Run) -> Gallery:
     return Gallery(pictures, titles, colours, columns=8)
 
 
-def filters_of(run: Run) -> Gallery:
+def filters_of(run: SavedRun) -> Gallery:
     """Return the filters of the first convolution; middle grey is a weight of zero."""
     filters = filter_pictures(run)
     return Gallery(filters, [""] * len(filters), columns=8)
 
 
-def features_of(run: Run) -> Gallery:
+def features_of(run: SavedRun) -> Gallery:
     """Return a test image, then what each layer makes of it; white is the layer's strongest response."""
     maps = [np.moveaxis(each, -1, 0) for each in run.features.maps.values()]
     pictures, titles = [run.features.pixels], ["image"]
@@ -90,7 +90,7 @@ def features_of(run: Run) -> Gallery:
     return Gallery(pictures, titles, columns=columns)
 
 
-def filter_pictures(run: Run) -> list[NDArray[np.uint8]]:
+def filter_pictures(run: SavedRun) -> list[NDArray[np.uint8]]:
     """Return the filters of the first convolution as images `(height, width, channels)`; 128 is zero."""
     filters = np.moveaxis(run.features.filters, -1, 0)
     scaled = 128 + 127 * filters / (np.abs(filters).max() or 1.0)

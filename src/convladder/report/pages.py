@@ -16,16 +16,16 @@ from convladder.report.data_urls import Pictures
 from convladder.report.samples import Sample, read_kept, read_samples
 from convladder.report.templating import write_page
 from convladder.results import model_card, provenance
-from convladder.results.comparison import Comparison
-from convladder.results.saved_climb import Results
-from convladder.results.saved_run import Run
-from convladder.results.seed_runs import Pooled, robustness_of, trial_name
+from convladder.results.comparison import RunComparison
+from convladder.results.saved_climb import SavedClimb
+from convladder.results.saved_run import SavedRun
+from convladder.results.seed_runs import SeedRun, robustness_of, trial_name
 
 SUSPECTS = 12  # images with suspected labels
 WANTED = (0.9, 0.95, 0.99)  # accuracies for which a threshold is shown
 
 
-def write_climb(results: Results) -> Path:
+def write_climb(results: SavedClimb) -> Path:
     """Write a climb's `results.csv`, `summary.csv`, `report.html` and `plots/`; return the page's path."""
     results.write_tables()
     pictures = Pictures(results.folder)
@@ -49,9 +49,9 @@ def write_climb(results: Results) -> Path:
     )
 
 
-def write_run(run: Run) -> Path:
+def write_run(run: SavedRun) -> Path:
     """Write a run's `report.html` and `plots/`, and renew its model card; return the page's path."""
-    pooled = Pooled((run,))
+    pooled = SeedRun((run,))
     model_card.write(run, pooled.calibrated)
     pictures = Pictures(run.folder)
     own = robustness_of(run)
@@ -69,7 +69,7 @@ def write_run(run: Run) -> Path:
     )
 
 
-def write_comparison(comparison: Comparison, folder: Path) -> Path:
+def write_comparison(comparison: RunComparison, folder: Path) -> Path:
     """Write a comparison's `summary.csv`, `report.html` and `plots/`; return the page's path."""
     lineup, reference = comparison.lineup, comparison.reference
     standings, found, table = comparison.standings, lineup.robustness, comparison.summary_table()
@@ -91,7 +91,7 @@ def write_comparison(comparison: Comparison, folder: Path) -> Path:
     )
 
 
-def _curves(results: Results, pictures: Pictures) -> dict[str, dict[str, Markup]]:
+def _curves(results: SavedClimb, pictures: Pictures) -> dict[str, dict[str, Markup]]:
     return {
         name: {
             metric: pictures.add(f"{name}-{metric}", plots.draw_curves(standing.runs, metric))
@@ -101,7 +101,7 @@ def _curves(results: Results, pictures: Pictures) -> dict[str, dict[str, Markup]
     }
 
 
-def _bearing(results: Results, pictures: Pictures) -> dict[str, Markup]:
+def _bearing(results: SavedClimb, pictures: Pictures) -> dict[str, Markup]:
     """Draw how each rung bears corruption, beside its parent."""
     found = results.lineup.robustness
     return {
@@ -110,7 +110,7 @@ def _bearing(results: Results, pictures: Pictures) -> dict[str, Markup]:
     }
 
 
-def _predictions_part(pooled: Pooled, run: Run, pictures: Pictures) -> dict[str, Any]:
+def _predictions_part(pooled: SeedRun, run: SavedRun, pictures: Pictures) -> dict[str, Any]:
     """Return what `predictions.html` shows: figures of all test images together, and what one run sees."""
     for name, gallery in (
         ("samples", galleries.samples_of(run)),
@@ -153,11 +153,11 @@ def _in_all(data: Mapping[str, Any]) -> dict[str, int]:
     return {name: sum(part[name] for part in data["counts"].values()) for name in data["class_names"]}
 
 
-def _interval(run: Run) -> statistics.Estimate:
+def _interval(run: SavedRun) -> statistics.Estimate:
     return statistics.estimate(predictions.correct(run.tested)[np.newaxis])
 
 
-def _steps(results: Results, name: str) -> int:
+def _steps(results: SavedClimb, name: str) -> int:
     """Return how many steps above its root a rung stands."""
     parent = results.ladder.rung(name).parent
     return 1 + _steps(results, parent) if parent else 0

@@ -32,8 +32,8 @@ from convladder.report.style import (
     shorten,
     styled,
 )
-from convladder.results.groups import Claim, Standing
-from convladder.results.saved_run import Run
+from convladder.results.groups import Claim, GroupSummary
+from convladder.results.saved_run import SavedRun
 
 VERDICT_COLOURS: Mapping[Verdict, str] = {
     "better": BLUE,
@@ -61,7 +61,7 @@ _GRID_MARGINS = {"left": 0.073, "right": 0.992, "bottom": 0.12, "top": 0.935, "w
 
 
 @styled
-def draw_standings(standings: Sequence[Standing], claims: Iterable[Claim], into: Into = None) -> Axes:
+def draw_standings(standings: Sequence[GroupSummary], claims: Iterable[Claim], into: Into = None) -> Axes:
     """Draw the accuracy of each on test: interval, mean, seeds as dots, price; coloured by the claims."""
     verdicts = {claim.name: claim.difference.verdict for claim in claims}
     axes = new_axes(into, height=0.62 * len(standings) + 0.7)
@@ -84,7 +84,7 @@ def draw_standings(standings: Sequence[Standing], claims: Iterable[Claim], into:
 
 
 @styled
-def draw_curves(runs: Sequence[Run], metric: str, into: Into = None) -> Axes:
+def draw_curves(runs: Sequence[SavedRun], metric: str, into: Into = None) -> Axes:
     """Draw a metric (`accuracy` or `loss`) over epochs, train and validation, for every seed (fold) of a rung."""
     if metric not in ("accuracy", "loss"):
         raise ExperimentError(f"the metric is accuracy or loss; got {metric!r}")
@@ -185,14 +185,14 @@ def _draw_decline(axes: Axes, curve: Sequence[Estimate], colour: str, line: str)
     )
 
 
-def _draw_rung(axes: Any, row: int, standing: Standing, colour: str) -> None:
+def _draw_rung(axes: Any, row: int, standing: GroupSummary, colour: str) -> None:
     accuracy = standing.accuracy
     axes.plot([accuracy.low, accuracy.high], [row, row], color=colour, lw=5, alpha=0.3, solid_capstyle="round")
     axes.plot(standing.accuracies, [row] * len(standing.accuracies), "o", color=colour, ms=3.5, alpha=0.6, mew=0)
     axes.plot([accuracy.mean] * 2, [row - 0.17, row + 0.17], color=colour, lw=2)
 
 
-def _price(standing: Standing) -> str:
+def _price(standing: GroupSummary) -> str:
     price = standing.price
     parts = [f"{short(price.parameters)} par.", f"{short(price.flops)} FLOPs"]
     if price.train_milliseconds_per_image is not None:

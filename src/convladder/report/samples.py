@@ -11,8 +11,8 @@ from matplotlib import colormaps
 from numpy.typing import NDArray
 
 from convladder.evaluation import predictions
-from convladder.results.saved_run import Run
-from convladder.results.seed_runs import Pooled
+from convladder.results.saved_run import SavedRun
+from convladder.results.seed_runs import SeedRun
 
 
 @dataclass(frozen=True)
@@ -41,12 +41,12 @@ class Sample:
         return mixed
 
 
-def read_samples(run: Run) -> list[Sample]:
+def read_samples(run: SavedRun) -> list[Sample]:
     """Return the run's random sample of test images with their predictions, the right ones first."""
     return [sample for sample, drawn in zip(_all_samples(run).values(), run.samples.drawn, strict=True) if drawn]
 
 
-def read_kept(pooled: Pooled) -> dict[int, Sample]:
+def read_kept(pooled: SeedRun) -> dict[int, Sample]:
     """Return all images that are kept, by their row in the test predictions of all runs."""
     starts = np.cumsum([0, *(len(run.tested) for run in pooled.runs)]).tolist()
     return {
@@ -56,7 +56,7 @@ def read_kept(pooled: Pooled) -> dict[int, Sample]:
     }
 
 
-def _all_samples(run: Run) -> dict[int, Sample]:
+def _all_samples(run: SavedRun) -> dict[int, Sample]:
     rows = run.tested.iloc[run.samples.rows].to_dict("records")
     kept = zip(run.samples.rows.tolist(), run.samples.pixels, run.samples.heat, rows, strict=True)
     return {number: _sample(pixels, heat, row) for number, pixels, heat, row in kept}

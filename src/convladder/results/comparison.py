@@ -13,16 +13,16 @@ from convladder.core.experiment import Experiment, difference
 from convladder.core.formatting import points
 from convladder.evaluation import mcnemar
 from convladder.results import folders, provenance
-from convladder.results.groups import Claim, Lineup
-from convladder.results.saved_run import Run
+from convladder.results.groups import Claim, GroupComparison
+from convladder.results.saved_run import SavedRun
 from convladder.results.verdicts import count_verdicts
 
-Groups = dict[str, list[Run]]
+Groups = dict[str, list[SavedRun]]
 MOST_SAID = 3  # comparisons with a sentence each
 _NOT_A_TECHNIQUE = ("seed", "data.source", "data.fold")
 
 
-class Comparison:
+class RunComparison:
     """Groups of runs against the first group.
 
     Runs that differ in nothing but their seed are one group, unless that is all there is to compare. Where every
@@ -43,7 +43,7 @@ class Comparison:
         groups = group(runs)
         if len(groups) == 1:
             groups = _by_seed(runs)
-        self.lineup = Lineup(groups)
+        self.lineup = GroupComparison(groups)
         lacking = [name for name in groups if name not in self.lineup.groups]
         if lacking:
             raise RunError(f"{lacking[0]} has no seed with a run of every fold, which a comparison takes")
@@ -127,7 +127,7 @@ class Comparison:
         return [(name, self.reference) for name in self.lineup.groups if name != self.reference]
 
 
-def find_runs(paths: Sequence[Path]) -> list[Run]:
+def find_runs(paths: Sequence[Path]) -> list[SavedRun]:
     """Return the runs at the paths: run folders, or folders that hold them, such as a rung's in a climb.
 
     Raises RunError where a path is neither, or a run is there twice.
@@ -143,15 +143,15 @@ def find_runs(paths: Sequence[Path]) -> list[Run]:
     for path in found:
         if sum(path.resolve() == other.resolve() for other in found) > 1:
             raise RunError(f"{path} is given twice")
-    return [Run(path) for path in found]
+    return [SavedRun(path) for path in found]
 
 
-def group(runs: Sequence[Run]) -> Groups:
+def group(runs: Sequence[SavedRun]) -> Groups:
     """Put runs together that differ in nothing but their seed; name each group so that it can be told apart.
 
     Raises RunError where two runs do not even differ in that: the second would count as new evidence, and is none.
     """
-    kinds: dict[str, list[Run]] = {}
+    kinds: dict[str, list[SavedRun]] = {}
     for run in runs:
         kinds.setdefault(f"{run.about['data']['fingerprint']} {_without_seed(run)}", []).append(run)
     named: Groups = {}
@@ -163,15 +163,15 @@ def group(runs: Sequence[Run]) -> Groups:
     return named
 
 
-def _by_seed(runs: Sequence[Run]) -> Groups:
+def _by_seed(runs: Sequence[SavedRun]) -> Groups:
     groups: Groups = {}
     for run in runs:
         groups.setdefault(f"{run.rung}, seed {run.seed}", []).append(run)
     return groups
 
 
-def _refuse_repeated_seeds(runs: Sequence[Run]) -> None:
-    of_seed: dict[tuple[int, int], Run] = {}
+def _refuse_repeated_seeds(runs: Sequence[SavedRun]) -> None:
+    of_seed: dict[tuple[int, int], SavedRun] = {}
     for run in runs:
         other = of_seed.setdefault((run.seed, run.experiment.data.fold), run)
         if other is not run:
@@ -183,17 +183,17 @@ def _hint(path: Path) -> str:
     return f": of a climb give rungs, such as {runs[0].parent}" if runs else ""
 
 
-def _without_seed(run: Run) -> str:
+def _without_seed(run: SavedRun) -> str:
     settings: Experiment = run.experiment.replace({"seed": 0, "data.source": "", "data.fold": 0})
     return settings.to_json()
 
 
-def _changes(first: Run, other: Run) -> dict[str, object]:
+def _changes(first: SavedRun, other: SavedRun) -> dict[str, object]:
     changes = difference(first.experiment, other.experiment)
     return {key: new for key, (_, new) in changes.items() if key not in _NOT_A_TECHNIQUE}
 
 
-def _told_apart(first: Run, other: Run) -> str:
+def _told_apart(first: SavedRun, other: SavedRun) -> str:
     """Name a group whose rung another group has, by what it has other settings in, else by its data."""
     changes = _changes(first, other)
     shown = ", ".join(f"{key.rsplit('.', 1)[-1]} = {value}" for key, value in changes.items())

@@ -21,8 +21,8 @@ from convladder.evaluation.corruptions import Recipe
 from convladder.evaluation.cross_validation import Folds
 from convladder.evaluation.robustness import Robustness
 from convladder.evaluation.statistics import Correct, Difference
-from convladder.results.saved_run import Run
-from convladder.results.seed_runs import Pooled, measure_robustness, pool
+from convladder.results.saved_run import SavedRun
+from convladder.results.seed_runs import SeedRun, measure_robustness, pool
 
 Pair = tuple[str, str]
 Compare = Callable[..., list[Difference]]  # as statistics.compare
@@ -46,14 +46,14 @@ PRICES = tuple(field.name for field in fields(Price))
 
 
 @dataclass(frozen=True)
-class Standing:
+class GroupSummary:
     """One group: its runs by seed, its accuracy on test with an interval, on validation, and its price.
 
     accuracies : of each run on its own test images: a seed, or a fold of one. seed_accuracies : of each seed.
     """
 
     name: str
-    runs: tuple[Run, ...]
+    runs: tuple[SavedRun, ...]
     accuracy: statistics.Estimate
     accuracies: tuple[float, ...]
     seed_accuracies: tuple[float, ...]
@@ -96,14 +96,14 @@ class Claim:
         return self.difference.difference / (extra / unit) if extra and extra > 0 else None
 
 
-class Lineup:
+class GroupComparison:
     """Groups of runs. Raises RunError, when first asked, where they were not tested on the same images.
 
     In cross-validation the runs of one seed, a run a fold, count as one network that was tested on every image; a
     seed that lacks a fold is left out, and a group without any whole seed too.
     """
 
-    def __init__(self, groups: Mapping[str, Sequence[Run]]) -> None:
+    def __init__(self, groups: Mapping[str, Sequence[SavedRun]]) -> None:
         self.pooled = {name: found for name, runs in groups.items() if (found := pool(runs))}
         self.groups = {
             name: tuple(run for each in found for run in each.runs) for name, found in self.pooled.items()
@@ -125,7 +125,7 @@ class Lineup:
         return next(iter(self.pooled.values()))[0].tested_in
 
     @cached_property
-    def standings(self) -> dict[str, Standing]:
+    def standings(self) -> dict[str, GroupSummary]:
         return {name: self._standing(name) for name in self.groups}
 
     @cached_property
@@ -235,9 +235,9 @@ class Lineup:
         first = next(iter(self.pooled.values()))[0]
         return {name: [_in_order(each, first) for each in pooled] for name, pooled in self.pooled.items()}
 
-    def _standing(self, name: str) -> Standing:
+    def _standing(self, name: str) -> GroupSummary:
         runs, correct = self.groups[name], self.correct[name]
-        return Standing(
+        return GroupSummary(
             name,
             runs,
             statistics.estimate(correct)
@@ -250,12 +250,12 @@ class Lineup:
         )
 
 
-def _asked(pooled: Pooled) -> tuple[str, ...]:
+def _asked(pooled: SeedRun) -> tuple[str, ...]:
     paths = pooled.tested["path"].iloc[pooled.corrupted.rows]
     return (str(pooled.runs[0].about["data"]["image_shape"]), *paths)
 
 
-def _in_order(own: Pooled, first: Pooled) -> pd.DataFrame:
+def _in_order(own: SeedRun, first: SeedRun) -> pd.DataFrame:
     """Return the rows in the order of the first. Raises RunError where they are of other images or folds."""
     table, wanted = own.tested.assign(fold=own.tested_in), first.tested
     if table["path"].tolist() != wanted["path"].tolist():
@@ -273,14 +273,14 @@ def _in_order(own: Pooled, first: Pooled) -> pd.DataFrame:
     return table
 
 
-def _folded_otherwise(pooled: Pooled) -> RunError:
+def _folded_otherwise(pooled: SeedRun) -> RunError:
     return RunError(
         f"the images of {pooled.runs[0].folder} were folded otherwise than those of the runs beside it, "
         "so that the networks were trained on other images: choose the same data.split_seed and folds"
     )
 
 
-def _prices(runs: Sequence[Run], price: str) -> list[float]:
+def _prices(runs: Sequence[SavedRun], price: str) -> list[float]:
     """Return the price of each seed that knows it."""
     prices = [run.metrics["price"][price] for run in runs]
     return [price for price in prices if price is not None]

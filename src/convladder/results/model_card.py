@@ -17,7 +17,7 @@ from convladder.evaluation import calibration, mistakes, predictions, wording
 from convladder.evaluation.calibration import Calibration
 from convladder.evaluation.intervals import proportion
 from convladder.results import provenance
-from convladder.results.saved_run import Run
+from convladder.results.saved_run import SavedRun
 from convladder.results.seed_runs import robustness_of, trial_name
 
 NAME = "card.md"
@@ -27,7 +27,7 @@ _BLANK = re.compile(r"(?<!\*)\*[^*\n]+[.?]\*(?!\*)")  # what the template asks, 
 _PART = re.compile(r"<!-- convladder: (\w+) -->[ \t]*\r?\n(?:(?!<!-- convladder: ).)*?<!-- end -->", re.DOTALL)
 
 
-def write(run: Run, calibrated: Calibration | None = None) -> None:
+def write(run: SavedRun, calibrated: Calibration | None = None) -> None:
     """Write the run's card, or renew the figures in the one that is there; `calibrated` where that is known."""
     path, made = run.folder / NAME, _make(run, calibrated or calibration.assess(run.predictions))
     if path.exists():
@@ -35,22 +35,22 @@ def write(run: Run, calibrated: Calibration | None = None) -> None:
     files.write_text(path, made)
 
 
-def without_paths(run: Run) -> str:
+def without_paths(run: SavedRun) -> str:
     """Return the run's card, with what people wrote in it, but without the places of files on this machine."""
     path, made = run.folder / NAME, _make(run, calibration.assess(run.predictions), ships=True)
     return renew(path.read_text(encoding="utf-8", errors="replace"), made) if path.exists() else made
 
 
-def is_reworded(run: Run, earlier: str) -> bool:
+def is_reworded(run: SavedRun, earlier: str) -> bool:
     """Whether people have other words in the run's card than in an earlier one."""
     path = run.folder / NAME
     return path.exists() and _words(path.read_text(encoding="utf-8", errors="replace")) != _words(earlier)
 
 
-def blanks(text: str) -> int:
+def open_questions(text: str) -> int:
     """Return how many questions of a card nobody has answered yet.
 
-    >>> blanks("Made by: *who, and whom to ask.* Licence: Apache 2.0.")
+    >>> open_questions("Made by: *who, and whom to ask.* Licence: Apache 2.0.")
     1
     """
     return len(_BLANK.findall(text))
@@ -78,7 +78,7 @@ def _words(text: str) -> str:
     return _PART.sub(lambda part: part[1], text)
 
 
-def _make(run: Run, calibrated: Calibration, *, ships: bool = False) -> str:
+def _make(run: SavedRun, calibrated: Calibration, *, ships: bool = False) -> str:
     environment = Environment(
         loader=PackageLoader("convladder.results"),
         undefined=StrictUndefined,

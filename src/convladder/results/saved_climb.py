@@ -17,8 +17,8 @@ from convladder.evaluation import predictions
 from convladder.evaluation.robustness import Robustness
 from convladder.results import folders, provenance, saved_run
 from convladder.results.folders import TrialKey
-from convladder.results.groups import PRICES, Claim, Lineup, Standing
-from convladder.results.seed_runs import Pooled
+from convladder.results.groups import PRICES, Claim, GroupComparison, GroupSummary
+from convladder.results.seed_runs import SeedRun
 from convladder.results.verdicts import count_verdicts, taken_in
 
 
@@ -28,7 +28,7 @@ class Failure:
     error: str
 
 
-class Results:
+class SavedClimb:
     """The results of a climb's folder. Raises RunError where it is none or nothing in it is finished."""
 
     def __init__(self, folder: str | Path) -> None:
@@ -39,7 +39,7 @@ class Results:
         self.ladder: Ladder = ladder_of(files.read_json(folder / "ladder.json"), str(folder / "ladder.json"))
         self._keys = [TrialKey(*key) for key in self.about["trials"]]
         self._runs = {
-            key: saved_run.Run(folders.trial_folder(folder, key))
+            key: saved_run.SavedRun(folders.trial_folder(folder, key))
             for key in self._keys
             if folders.is_finished(folders.trial_folder(folder, key))
         }
@@ -71,15 +71,15 @@ class Results:
         return {each: lacking.count(each) for each in lacking}
 
     @cached_property
-    def lineup(self) -> Lineup:
+    def lineup(self) -> GroupComparison:
         """The rungs that have a finished trial, in the ladder's order, with their runs by seed."""
-        groups: dict[str, list[saved_run.Run]] = {}
+        groups: dict[str, list[saved_run.SavedRun]] = {}
         for key, run in self._runs.items():
             groups.setdefault(key.rung, []).append(run)
-        return Lineup(groups)
+        return GroupComparison(groups)
 
     @property
-    def standings(self) -> dict[str, Standing]:
+    def standings(self) -> dict[str, GroupSummary]:
         """How each rung that has a finished trial stands, in the ladder's order."""
         return self.lineup.standings
 
@@ -142,13 +142,13 @@ class Results:
         return about | {"versions": provenance.all_versions(run.about for run in self._runs.values())}
 
     @cached_property
-    def shown_seed(self) -> Pooled:
+    def shown_seed(self) -> SeedRun:
         """The runs whose predictions are shown: of the best rung (or the last), the best seed on validation."""
         pooled = self.lineup.pooled[self.best or list(self.standings)[-1]]
         return max(pooled, key=lambda each: each.validation_accuracy)
 
     @property
-    def shown(self) -> saved_run.Run:
+    def shown(self) -> saved_run.SavedRun:
         """The one of them that is shown where it takes a single network: the best fold on validation."""
         return max(self.shown_seed.runs, key=lambda run: run.metrics["validation"]["accuracy"])
 

@@ -74,7 +74,7 @@ class Features:
     maps: dict[str, NDArray[np.uint8]]
 
 
-class Run:
+class SavedRun:
     """A finished trial on disk. Nothing is read before it is asked for."""
 
     def __init__(self, folder: str | Path) -> None:

@@ -17,14 +17,14 @@ from convladder.evaluation.corruptions import Recipe
 from convladder.evaluation.cross_validation import Folds
 from convladder.evaluation.robustness import Corrupted, Robustness
 from convladder.results.folders import TrialKey
-from convladder.results.saved_run import Run
+from convladder.results.saved_run import SavedRun
 
 
 @dataclass(frozen=True)
-class Pooled:
+class SeedRun:
     """The runs of one seed: one, or one for each fold, in order. Their test images together are tested once."""
 
-    runs: tuple[Run, ...]
+    runs: tuple[SavedRun, ...]
 
     @property
     def seed(self) -> int:
@@ -98,32 +98,32 @@ class Pooled:
         return [run.tested for run in self.runs]
 
 
-def pool(runs: Sequence[Run]) -> tuple[Pooled, ...]:
+def pool(runs: Sequence[SavedRun]) -> tuple[SeedRun, ...]:
     """Put the runs of each seed together, in the order of the seeds; a seed that lacks a fold is left out."""
-    by_seed: dict[int, list[Run]] = {}
+    by_seed: dict[int, list[SavedRun]] = {}
     for run in runs:
         by_seed.setdefault(run.seed, []).append(run)
     found = []
     for of_seed in by_seed.values():
         folds = of_seed[0].experiment.data.folds
         if folds is None:
-            found += [Pooled((run,)) for run in of_seed]
+            found += [SeedRun((run,)) for run in of_seed]
         elif len(of_seed) == folds:
-            found.append(Pooled(tuple(sorted(of_seed, key=lambda run: run.experiment.data.fold))))
+            found.append(SeedRun(tuple(sorted(of_seed, key=lambda run: run.experiment.data.fold))))
     return tuple(found)
 
 
-def trial_name(run: Run) -> str:
+def trial_name(run: SavedRun) -> str:
     """Return which run of its rung it is, such as `seed 0` or `fold 2, seed 0`."""
     return TrialKey.of(run.rung, run.experiment).name
 
 
-def robustness_of(run: Run) -> Robustness:
+def robustness_of(run: SavedRun) -> Robustness:
     """Measure how much accuracy one run keeps on its own test images when they are made worse."""
-    return measure_robustness([Pooled((run,))])
+    return measure_robustness([SeedRun((run,))])
 
 
-def check_recipes(pooled: Iterable[Pooled]) -> None:
+def check_recipes(pooled: Iterable[SeedRun]) -> None:
     """Raise RunError where the test images of runs were not made worse in one way."""
     runs = [run for each in pooled for run in each.runs]
     for run in runs[1:]:
@@ -134,7 +134,7 @@ def check_recipes(pooled: Iterable[Pooled]) -> None:
             )
 
 
-def measure_robustness(seeds: Sequence[Pooled]) -> Robustness:
+def measure_robustness(seeds: Sequence[SeedRun]) -> Robustness:
     """Measure how much accuracy networks of one kind keep when the test images are made worse.
 
     Raises RunError where these were not made worse in one way.

@@ -10,7 +10,7 @@ from convladder.core.formatting import points
 if TYPE_CHECKING:
     from convladder.core.ladder import Rung
     from convladder.evaluation.statistics import Verdict
-    from convladder.results.groups import Claim, Standing
+    from convladder.results.groups import Claim, GroupSummary
 
 
 _SAID: Mapping[Verdict, str] = {
@@ -23,7 +23,7 @@ _SAID: Mapping[Verdict, str] = {
 MOST_NAMED = 3  # rungs in a sentence
 
 
-def of_claim(claim: Claim, standings: Mapping[str, Standing]) -> str:
+def of_claim(claim: Claim, standings: Mapping[str, GroupSummary]) -> str:
     """Say in Markdown what a claim shows, how sure that is, and what the rung costs more than its reference."""
     own, reference = standings[claim.name], standings[claim.reference]
     who = f"**{claim.name}** against {claim.reference}"
@@ -52,7 +52,7 @@ def count_verdicts(noun: str, which: str, asked: int, claims: Sequence[Claim]) -
     return f"Of {asked} {noun}{'' if asked == 1 else 's'} {which}: " + "; ".join(said) + "."
 
 
-def _difference(claim: Claim, own: Standing) -> str:
+def _difference(claim: Claim, own: GroupSummary) -> str:
     found = claim.difference
     by = f"{points(found.difference)} points"
     seeds, images = own.accuracy.seeds, own.accuracy.images
@@ -72,7 +72,7 @@ def _count(number: int, noun: str) -> str:
     return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
-def _price(own: Standing, reference: Standing) -> str:
+def _price(own: GroupSummary, reference: GroupSummary) -> str:
     parameters = _times(own.price.parameters, reference.price.parameters) or "as many"
     flops = _times(own.price.flops, reference.price.flops) or "the same"
     return f"{parameters} parameters, {flops} FLOPs"

@@ -22,7 +22,7 @@ def epoch_order(seed: int, epoch: int, size: int) -> NDArray[np.int64]:
     return np.random.default_rng([seed, epoch]).permutation(size)
 
 
-class Ahead:
+class Prefetcher:
     """Asks the system for images before they are read, where a bank is so large that memory may not hold it.
 
     Shuffled images lie anywhere in the file: else each would be waited for, and its neighbours read in vain.

@@ -33,7 +33,7 @@ _NAME = re.compile(r"checkpoint-(\d{4,})-(\d{6,})\.json")
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A training between two steps; `course` is as `Course.to_json` gives it."""
+    """A training between two steps; `course` is as `TrainingState.to_json` gives it."""
 
     course: dict[str, Any]
     tensors: Mapping[str, NDArray[Any]]

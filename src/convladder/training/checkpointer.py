@@ -21,7 +21,7 @@ PRICE = 0.01  # at most this share of the time goes into checkpoints, but for th
 Snapshot = Callable[[], Checkpoint]
 
 
-class Keeper:
+class Checkpointer:
     """Keeps nothing, for a training that is begun anew each time."""
 
     def newest(self) -> Checkpoint | None:
@@ -38,7 +38,7 @@ class Keeper:
         """Keep the training as it is now."""
 
 
-class CheckpointKeeper(Keeper):
+class FileCheckpointer(Checkpointer):
     """Keeps the checkpoints of a training in a folder, and its history beside them for people to read.
 
     every : seconds between checkpoints within an epoch. asked_to_stop : whether training should end now.

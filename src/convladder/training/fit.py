@@ -16,14 +16,14 @@ from numpy.typing import NDArray
 from convladder.core.devices import ALONE, Parallel
 from convladder.core.experiment import Experiment, Model
 from convladder.data.bank.bank import Bank
-from convladder.data.dataset import Dataset
+from convladder.data.dataset import SplitDataset
 from convladder.data.decoding.images import Pixels
 from convladder.data.splits import Indices
 from convladder.models import catalog, convnet, networks
 from convladder.models.networks import Backbone
 from convladder.training import augmentation, backend, batches, input_statistics, losses, optimizer, steps
-from convladder.training.checkpointer import Keeper
-from convladder.training.lookup import Lookup
+from convladder.training.checkpointer import Checkpointer
+from convladder.training.lookup import GatherImages
 from convladder.training.loop import MakeSteps, OnEpoch, Training
 from convladder.training.precision import computing_in
 from convladder.training.state import Row, frozen_epochs
@@ -32,7 +32,7 @@ Predict = Callable[[Pixels], NDArray[np.float32]]
 
 
 @dataclass(frozen=True)
-class Fitted:
+class FitResult:
     """A trained network and how it got there.
 
     network : from pixels 0 to 255 to logits, in float32 whatever it was trained in.
@@ -49,12 +49,12 @@ class Fitted:
 
 def fit(
     experiment: Experiment,
-    dataset: Dataset,
+    dataset: SplitDataset,
     on_epoch: OnEpoch | None = None,
-    keeper: Keeper | None = None,
+    keeper: Checkpointer | None = None,
     backbone: Backbone | None = None,
     parallel: Parallel = ALONE,
-) -> Fitted:
+) -> FitResult:
     """Train the experiment's network on the dataset's train split; choose the epoch on validation.
 
     The experiment's seed fixes initial weights, order, augmentation and dropout. `on_epoch` is called with each
@@ -90,7 +90,7 @@ def fit(
             backbone = None  # the networks have its weights: they need not be held twice
         averaged = None if network is trained else network
         training = Training(experiment, dataset, network, _phases(experiment, dataset, trained, averaged))
-        training.run(partial(_tell, on_epoch, experiment, dataset), keeper or Keeper())
+        training.run(partial(_tell, on_epoch, experiment, dataset), keeper or Checkpointer())
         if settings.select == "best":
             network.set_weights(training.best)
     if settings.precision != "float32" or parallel.total > 1:
@@ -98,14 +98,16 @@ def fit(
         networks.freeze(network, settings.frozen_share == 1)
         network.set_weights(in_training.get_weights())
     course = training.course
-    return Fitted(network, statistics, pd.DataFrame(course.history), course.kept_epoch(settings))
+    return FitResult(network, statistics, pd.DataFrame(course.history), course.kept_epoch(settings))
 
 
 def predict_logits(network: keras.Model, bank: Bank, indices: Indices) -> NDArray[np.float32]:
     """Return the logits `(len(indices), classes)` of records of the bank, in their order."""
     rows = bank.rows[indices].astype(np.int32)
     images = _images_of(bank, [])
-    return backend.predict(keras.Model(images.input, network(images.output)), rows, batches.Ahead(bank.images))
+    return backend.predict(
+        keras.Model(images.input, network(images.output)), rows, batches.Prefetcher(bank.images)
+    )
 
 
 def predictor(network: keras.Model) -> Predict:
@@ -119,7 +121,7 @@ def predictor(network: keras.Model) -> Predict:
 def _images_of(bank: Bank, augmenters: list[keras.layers.Layer]) -> keras.Model:
     """Return what turns rows of a bank into its images, changed at random where training."""
     rows = keras.Input((), dtype="int32", name="rows")
-    images = Lookup(bank.images)(rows)
+    images = GatherImages(bank.images)(rows)
     for augmenter in augmenters:
         images = augmenter(images)
     return keras.Model(rows, images)
@@ -134,7 +136,9 @@ def _spread_over(parallel: Parallel) -> contextlib.AbstractContextManager[None]:
     return data_parallel.data_parallel(parallel.devices).scope()  # type: ignore[no-any-return]
 
 
-def _seen_before(model: Model, dataset: Dataset) -> tuple[convnet.Statistics | None, NDArray[np.float32] | None]:
+def _seen_before(
+    model: Model, dataset: SplitDataset
+) -> tuple[convnet.Statistics | None, NDArray[np.float32] | None]:
     """Return what the pixels tell the network before it is trained: statistics, and a kernel that whitens."""
     if model.architecture != catalog.OWN:
         return None, None
@@ -143,7 +147,7 @@ def _seen_before(model: Model, dataset: Dataset) -> tuple[convnet.Statistics | N
 
 
 def _phases(
-    experiment: Experiment, dataset: Dataset, network: keras.Model, averaged: keras.Model | None
+    experiment: Experiment, dataset: SplitDataset, network: keras.Model, averaged: keras.Model | None
 ) -> MakeSteps:
     """Return what makes the graphs that train a network, and validate it or the one that has its averages."""
     settings, train, classes = experiment.train, dataset.splits.train, len(dataset.class_names)
@@ -152,12 +156,12 @@ def _phases(
     images = _images_of(dataset.bank, augmentation.build(experiment.augmentation, experiment.seed))
     steps_per_epoch = math.ceil(len(train) / settings.batch_size)
 
-    def make(frozen: bool) -> steps.Steps:
+    def make(frozen: bool) -> steps.StepFunctions:
         for each in (network, averaged):
             if each is not None and experiment.model.pretrained:
                 networks.freeze(each, frozen)
         tunes = experiment.model.pretrained and not frozen
-        return backend.Steps(
+        return backend.StepFunctions(
             images,
             network,
             optimizer.build(
@@ -176,7 +180,7 @@ def _phases(
     return make
 
 
-def _tell(on_epoch: OnEpoch | None, experiment: Experiment, dataset: Dataset, row: Row) -> None:
+def _tell(on_epoch: OnEpoch | None, experiment: Experiment, dataset: SplitDataset, row: Row) -> None:
     if on_epoch:
         speed = len(dataset.splits.train) / row["train_seconds"]
         on_epoch(row | {"epochs": experiment.train.epochs, "images_per_second": speed})

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
-from convladder.data.dataset import Dataset
+from convladder.data.dataset import SplitDataset
 from convladder.models import convnet, shapes
 
 CHUNK = 1024  # images at a time
@@ -14,7 +14,7 @@ WHITENED = 5000  # images whose patches are looked at
 SMALLEST = 5e-4  # variance that is added to each direction, so that those of next to none are not blown up
 
 
-def channel_statistics(dataset: Dataset) -> convnet.Statistics:
+def channel_statistics(dataset: SplitDataset) -> convnet.Statistics:
     """Return mean and standard deviation of each channel over the pixels of the train split alone."""
     counts = np.zeros((dataset.bank.form.channels, 256), dtype=np.int64)
     rows = dataset.bank.rows[dataset.splits.train]
@@ -29,7 +29,7 @@ def channel_statistics(dataset: Dataset) -> convnet.Statistics:
     return convnet.Statistics(tuple(mean.tolist()), tuple(deviation.tolist()))
 
 
-def whitening_kernel(dataset: Dataset, statistics: convnet.Statistics | None) -> NDArray[np.float32]:
+def whitening_kernel(dataset: SplitDataset, statistics: convnet.Statistics | None) -> NDArray[np.float32]:
     """Return the kernel `(2, 2, channels, 8 * channels)` that whitens patches of 2x2 preprocessed pixels.
 
     Its filters are the directions in which patches of train images vary, divided by how much they do, and the same

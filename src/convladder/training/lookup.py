@@ -11,7 +11,7 @@ from convladder.data.decoding.images import Pixels
 from convladder.training import backend
 
 
-class Lookup(keras.layers.Layer):
+class GatherImages(keras.layers.Layer):
     """Turn rows `(batch,)` of a bank into its images, `(batch, height, width, channels)` in float32."""
 
     def __init__(self, images: Pixels) -> None:

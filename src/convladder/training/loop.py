@@ -13,17 +13,17 @@ from numpy.typing import NDArray
 
 from convladder.core.errors import TrainingError
 from convladder.core.experiment import Experiment
-from convladder.data.dataset import Dataset
+from convladder.data.dataset import SplitDataset
 from convladder.data.splits import Indices
 from convladder.models import cost
 from convladder.training import steps
-from convladder.training.batches import Ahead, Rows, epoch_order
+from convladder.training.batches import Prefetcher, Rows, epoch_order
 from convladder.training.checkpoint import Checkpoint
-from convladder.training.checkpointer import Keeper
-from convladder.training.state import Course, Row, frozen_epochs, lowers_rate
+from convladder.training.checkpointer import Checkpointer
+from convladder.training.state import Row, TrainingState, frozen_epochs, lowers_rate
 
 OnEpoch = Callable[[Row], None]
-MakeSteps = Callable[[bool], steps.Steps]  # given whether the backbone is frozen
+MakeSteps = Callable[[bool], steps.StepFunctions]  # given whether the backbone is frozen
 
 NAMED = 3  # files of a batch, in a message
 
@@ -38,18 +38,18 @@ class Training:
     """
 
     experiment: Experiment
-    dataset: Dataset
+    dataset: SplitDataset
     network: keras.Model
     make_steps: MakeSteps
-    course: Course = field(default_factory=Course)
+    course: TrainingState = field(default_factory=TrainingState)
     best: list[NDArray[Any]] = field(default_factory=list)
-    steps: steps.Steps = field(init=False)
+    steps: steps.StepFunctions = field(init=False)
 
     def __post_init__(self) -> None:
         self._flops = cost.measure(self.network).flops
         self._begin_phase()
 
-    def run(self, on_epoch: OnEpoch, keeper: Keeper) -> None:
+    def run(self, on_epoch: OnEpoch, keeper: Checkpointer) -> None:
         """Train to the end.
 
         Raises Stopped where the keeper says so, TrainingError where the loss is no number any more.
@@ -79,7 +79,7 @@ class Training:
         """Be where the checkpoint was taken, if there is one; it is held no longer than here."""
         if checkpoint is None:
             return
-        self.course = Course(**checkpoint.course)
+        self.course = TrainingState(**checkpoint.course)
         self._begin_phase()
         variables = self.steps.variables()
         kept = {name: tensor for name, tensor in checkpoint.tensors.items() if not name.startswith("best/")}
@@ -95,7 +95,7 @@ class Training:
         self._frozen = self.course.is_frozen(self.experiment.train)
         self.steps = self.make_steps(self._frozen)
 
-    def _train_epoch(self, keeper: Keeper) -> None:
+    def _train_epoch(self, keeper: Checkpointer) -> None:
         course = self.course
         if self._frozen and course.epoch == frozen_epochs(self.experiment.train):
             self._frozen = False
@@ -115,7 +115,7 @@ class Training:
             keeper.after_call(self.snapshot)
         course.trained = self.steps.means()
 
-    def _validate(self, keeper: Keeper) -> dict[str, float]:
+    def _validate(self, keeper: Checkpointer) -> dict[str, float]:
         """Return mean loss and accuracy over the validation split."""
         self.steps.reset_means()
         self.steps.settle()
@@ -151,7 +151,7 @@ class Training:
         return steps.batches(
             bank.rows[members].astype(np.int32),
             bank.labels[members],
-            Ahead(bank.images),
+            Prefetcher(bank.images),
             batch_size=batch_size,
             steps=steps.steps_per_call(self._flops, batch_size),
             skip=skip,

@@ -19,7 +19,7 @@ from convladder.core.devices import COMING, SILENT, Parallel
 from convladder.core.errors import TrainingError
 from convladder.core.worker import Stopped
 from convladder.training.checkpoint import Checkpoint
-from convladder.training.checkpointer import Keeper, Snapshot
+from convladder.training.checkpointer import Checkpointer, Snapshot
 
 LEAVING = 60  # seconds that are waited for the others in the end
 
@@ -58,13 +58,13 @@ def joined(parallel: Parallel, alike: Mapping[str, str], settings: Mapping[str, 
     _leave()
 
 
-class SharedKeeper(Keeper):
+class SharedCheckpointer(Checkpointer):
     """A keeper of one process among several: what is kept is with process 0, and asked of all.
 
     own : what keeps in this process. asked_to_stop : whether this process should end now.
     """
 
-    def __init__(self, own: Keeper, asked_to_stop: Callable[[], bool]) -> None:
+    def __init__(self, own: Checkpointer, asked_to_stop: Callable[[], bool]) -> None:
         self._own, self._asked_to_stop = own, asked_to_stop
 
     def newest(self) -> Checkpoint | None:

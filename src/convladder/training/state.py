@@ -15,7 +15,7 @@ Row = dict[str, float]
 
 
 @dataclass
-class Course:
+class TrainingState:
     """A training between two of its steps.
 
     history : a row for each epoch that is over. step : how many batches of the running epoch are done.

@@ -14,7 +14,7 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from convladder.training.batches import Ahead, Rows
+from convladder.training.batches import Prefetcher, Rows
 from convladder.training.losses import TrainingLoss
 
 MOST_STEPS = 64  # a call; with one step a call, LeNet-5 trained at four fifths of the speed
@@ -30,7 +30,7 @@ class NotFiniteError(Exception):
         self.step = step
 
 
-class Steps(ABC):
+class StepFunctions(ABC):
     """Graphs that train and validate a network on rows of a bank, and the means of what they saw.
 
     images : from rows `(batch,)` of a bank to its images, changed at random where training.
@@ -130,7 +130,7 @@ def steps_per_call(flops: int, batch_size: int) -> int:
 
 
 def batches(
-    rows: Rows, labels: Rows, ahead: Ahead, *, batch_size: int, steps: int = MOST_STEPS, skip: int = 0
+    rows: Rows, labels: Rows, ahead: Prefetcher, *, batch_size: int, steps: int = MOST_STEPS, skip: int = 0
 ) -> Iterator[tuple[Rows, Rows]]:
     """Yield rows and their labels as batches `(steps, batch)`, so many steps at a time; a short last one alone.
 

@@ -16,7 +16,7 @@ from convladder.core.experiment import Experiment, difference, flatten
 from convladder.core.formatting import percent, plural, points, written
 from convladder.evaluation.intervals import Proportion, proportion
 from convladder.results import folders
-from convladder.results.saved_climb import Results
+from convladder.results.saved_climb import SavedClimb
 
 DEFAULT, TUNED = "default", "tuned"  # the rungs of the climb that a search ends with
 FIXED_COLUMNS = ("candidate", "state", "validation_accuracy", "epochs", "flops", "error")
@@ -125,12 +125,12 @@ class SearchResults:
         return proportion(round((self.accuracy(self.winner) or 0.0) * images), images)
 
     @cached_property
-    def climb(self) -> Results | None:
+    def climb(self) -> SavedClimb | None:
         """The winner against the default, with several seeds on test; None where neither has been tested yet."""
         place = self.folder / "climb"
         if not folders.is_climb(place) or not folders.finished_runs(place):
             return None
-        return Results(place)
+        return SavedClimb(place)
 
     def history(self, candidate: int) -> pd.DataFrame | None:
         """Return the history of a candidate, a row an epoch; None where it has none."""

@@ -12,7 +12,7 @@ from optuna.trial import FrozenTrial, TrialState
 from convladder.core import files
 from convladder.core.errors import ExperimentError, RunError
 from convladder.core.worker_pool import Task
-from convladder.experiments.resume import HowToGoOn
+from convladder.experiments.resume import ResumePolicy
 from convladder.experiments.trial import Trial
 from convladder.models import shapes
 from convladder.results import folders, outputs, provenance
@@ -31,7 +31,7 @@ class Drawing:
     """
 
     def __init__(
-        self, plan: SearchPlan, folder: Path, study: optuna.Study, candidates: Candidates, how: HowToGoOn
+        self, plan: SearchPlan, folder: Path, study: optuna.Study, candidates: Candidates, how: ResumePolicy
     ) -> None:
         self._plan, self._folder, self._study, self._candidates, self._how = plan, folder, study, candidates, how
         self._default = plan.default.experiment

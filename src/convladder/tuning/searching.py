@@ -21,11 +21,11 @@ from convladder.core.worker_pool import Event, Failed, Finished, Halted, Message
 from convladder.experiments.climbing import RENEW_AFTER
 from convladder.experiments.engines import Engine
 from convladder.experiments.pretrained.imagenet import Say, silent
-from convladder.experiments.resume import HowToGoOn, find_alike
+from convladder.experiments.resume import ResumePolicy, find_alike
 from convladder.results import folders
 from convladder.results.folders import TrialKey
 from convladder.training import checkpoint
-from convladder.training.state import Course
+from convladder.training.state import TrainingState
 from convladder.tuning import storage
 from convladder.tuning.candidates import ERROR, EXHAUSTED, SECONDS, SETTINGS, Candidates, SearchPlan
 from convladder.tuning.sampler import DEFAULT, Drawing
@@ -49,7 +49,7 @@ class Budget:
 class Search:
     """A search in its folder, which the caller has locked. What is there already is gone on with."""
 
-    def __init__(self, plan: SearchPlan, folder: Path, how: HowToGoOn) -> None:
+    def __init__(self, plan: SearchPlan, folder: Path, how: ResumePolicy) -> None:
         self._folder, self._train = folder, plan.default.experiment.train
         self._study = storage.open_study(folder / JOURNAL, self._train.epochs)
         self.candidates = Candidates(plan, self._study)
@@ -200,7 +200,7 @@ class Search:
         found, _ = checkpoint.read_newest(folders.unfinished(self._drawing.place(number)))
         rows = found.course["history"] if found else []
         for epoch in range(1, len(rows) + 1):
-            kept = Course(rows[:epoch]).kept_epoch(self._train)
+            kept = TrainingState(rows[:epoch]).kept_epoch(self._train)
             known = epoch in self._reported(number)
             if not known and self._report(
                 number, {"epoch": epoch, "kept_accuracy": rows[kept - 1]["val_accuracy"]}

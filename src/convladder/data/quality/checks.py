@@ -43,7 +43,7 @@ class Finding:
 
 
 @dataclass(frozen=True)
-class Check:
+class DataCheck:
     """A data set as it is: what became of every file, what the images are, and what was found."""
 
     bank: Bank

@@ -17,7 +17,7 @@ from convladder.core.experiment import Experiment, Model, unknown_name
 from convladder.core.formatting import written
 from convladder.experiments.pretrained import imagenet, source, weight_cache
 from convladder.experiments.pretrained.imagenet import Say, silent
-from convladder.experiments.pretrained.source import Donor
+from convladder.experiments.pretrained.source import PretrainedSource
 from convladder.models.catalog import FAMILIES, OWN
 
 if TYPE_CHECKING:
@@ -125,7 +125,7 @@ def _taken(model: Model) -> dict[str, Any]:
     return _body(_open_donor(model.backbone))
 
 
-def _body(donor: Donor) -> dict[str, Any]:
+def _body(donor: PretrainedSource) -> dict[str, Any]:
     """Return the settings of the layers of a trained network before its head."""
     model = donor.model
     taken = {key: getattr(model, key) for key in BODY}
@@ -160,7 +160,7 @@ def _place(backbone: str) -> str:
     return backbone if backbone in FAMILIES else str(Path(backbone).expanduser().absolute())
 
 
-def _open_donor(place: str) -> Donor:
+def _open_donor(place: str) -> PretrainedSource:
     """Return what a run or a bundle gives. Raises RunError, BundleError, or ExperimentError for a wrong name."""
     path = Path(place).expanduser()
     if not path.exists() and path.name == place and not source.is_bundle(path):

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from convladder.core.errors import DataError
 from convladder.core.experiment import Model
 from convladder.data.bank.bank import find_bank
-from convladder.data.dataset import Dataset
+from convladder.data.dataset import SplitDataset
 from convladder.data.decoding.image_stats import Facts
 from convladder.experiments.pretrained import source
 from convladder.experiments.pretrained.imagenet import Say, silent
@@ -23,7 +23,7 @@ from convladder.models.catalog import FAMILIES
 from convladder.results import folders, saved_run
 
 
-def check_unseen(model: Model, dataset: Dataset, say: Say = silent) -> Dataset:
+def check_unseen(model: Model, dataset: SplitDataset, say: Say = silent) -> SplitDataset:
     """Raise DataError where the backbone has seen test images of the dataset; return that, with what was found.
 
     Of the backbone's run and of those that it began with. Also where its weights are not
@@ -54,7 +54,7 @@ def check_unseen(model: Model, dataset: Dataset, say: Say = silent) -> Dataset:
     return replace(dataset, notes=(*dataset.notes, *remarks))
 
 
-def count_seen(run: saved_run.Run, asked: Facts) -> int | None:
+def count_seen(run: saved_run.SavedRun, asked: Facts) -> int | None:
     """Return how many of the images of which these are the facts a run, or one that it began with, has seen.
 
     These are those that it was trained or validated on. None where the images that it was made of are not in the
@@ -69,7 +69,7 @@ def count_seen(run: saved_run.Run, asked: Facts) -> int | None:
     return int(np.any([own, *others], axis=0).sum())
 
 
-def _seen_by(run: saved_run.Run, asked: Facts) -> NDArray[np.bool_] | None:
+def _seen_by(run: saved_run.SavedRun, asked: Facts) -> NDArray[np.bool_] | None:
     """Return which of these images a run was trained or validated on; None where its own are gone."""
     own = find_bank(run.about["data"].get("bank", ""))
     if own is None or not (run.folder / saved_run.SPLITS).exists():
@@ -79,14 +79,14 @@ def _seen_by(run: saved_run.Run, asked: Facts) -> NDArray[np.bool_] | None:
     return np.isin(asked["read"], known["read"]) | np.isin(asked["digest"], known["digest"])
 
 
-def _ancestors(model: Model) -> Iterator[tuple[str, saved_run.Run | None]]:
+def _ancestors(model: Model) -> Iterator[tuple[str, saved_run.SavedRun | None]]:
     """Yield the run of the backbone, that of its backbone, and so on, each with its place.
 
     In the place of one that is gone, or that is another by now, stands None, and that is the end.
     """
     place, wanted = model.backbone, model.backbone_sha256
     while place is not None and place not in FAMILIES:
-        run = saved_run.Run(place) if folders.is_finished(Path(place)) else None
+        run = saved_run.SavedRun(place) if folders.is_finished(Path(place)) else None
         if run is not None and wanted is not None and source.of_run(run).sum() != wanted:
             run = None
         yield place, run

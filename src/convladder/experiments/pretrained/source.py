@@ -18,7 +18,7 @@ Weights = tuple[Mapping[str, NDArray[Any]], Mapping[str, Any]]  # by their paths
 
 
 @dataclass(frozen=True)
-class Donor:
+class PretrainedSource:
     """A trained network: its settings, the channels of its images, and what reads its weights.
 
     Of a run and of its bundle all of it is the same.
@@ -38,23 +38,23 @@ def is_bundle(place: str | Path) -> bool:
     return Path(place).name.endswith(SUFFIX)
 
 
-def open_donor(place: Path) -> Donor:
+def open_donor(place: Path) -> PretrainedSource:
     """Open the folder of a run, or a bundle. Raises RunError or BundleError."""
     if is_bundle(place):
         bundle = Bundle(place)
         contents = bundle.contents
-        return Donor(
+        return PretrainedSource(
             contents.experiment.model,
             contents.form.channels,
             lambda: (bundle.weights, {"statistics": contents.pixel_statistics}),
         )
-    return of_run(saved_run.Run(place))
+    return of_run(saved_run.SavedRun(place))
 
 
-def of_run(run: saved_run.Run) -> Donor:
+def of_run(run: saved_run.SavedRun) -> PretrainedSource:
     """Return what a run gives."""
     network = run.network
-    return Donor(
+    return PretrainedSource(
         run.experiment.model,
         int(network["shape"][2]),
         lambda: (run.weights, {"statistics": network["statistics"]}),

@@ -29,7 +29,7 @@ Bytes = NDArray[np.uint8]
 
 
 @dataclass(frozen=True)
-class Waybill:
+class BankManifest:
     """A bank as another machine needs to know it: its name in the cache, its files, and the sum of its index.
 
     sizes : bytes of each file. The index has the digest of all pixels in it.
@@ -40,7 +40,7 @@ class Waybill:
     index: str
 
     @classmethod
-    def of(cls, folder: Path) -> Waybill:
+    def of(cls, folder: Path) -> BankManifest:
         """Describe the bank in this folder. Raises DataError where it was deleted."""
         try:
             sizes = {path.name: path.stat().st_size for path in sorted(folder.iterdir())}
@@ -62,12 +62,12 @@ class Waybill:
     def is_here(self) -> bool:
         """Whether this machine has the bank, whole."""
         try:
-            return Waybill.of(self.folder) == self
+            return BankManifest.of(self.folder) == self
         except DataError:
             return False
 
 
-def pieces(folder: Path, waybill: Waybill) -> Iterator[tuple[str, Bytes]]:
+def pieces(folder: Path, waybill: BankManifest) -> Iterator[tuple[str, Bytes]]:
     """Yield the names of the bank's files and what is in them, in pieces. Raises OSError where they are gone."""
     for name in waybill.sizes:
         with (folder / name).open("rb") as file:
@@ -81,7 +81,7 @@ class Receiver:
     So of several processes that want it one receives it, whatever they belong to.
     """
 
-    def __init__(self, waybill: Waybill) -> None:
+    def __init__(self, waybill: BankManifest) -> None:
         folder = waybill.folder
         self._waybill, self._building = waybill, clearing.receiving_of(folder)
         self._lock = FileLock(folder.with_name(f".{folder.name}.lock"), thread_local=False)

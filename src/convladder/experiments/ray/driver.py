@@ -40,7 +40,7 @@ from convladder.core.worker_pool import (
 )
 from convladder.experiments.pretrained import backbones
 from convladder.experiments.ray import node
-from convladder.experiments.ray.bank_transfer import BUSY, WANTED, Waybill, pieces
+from convladder.experiments.ray.bank_transfer import BUSY, WANTED, BankManifest, pieces
 from convladder.experiments.ray.connection import Connection, Versions
 from convladder.experiments.trial import ORPHAN_SECONDS
 from convladder.results import folders, locks, outputs
@@ -103,7 +103,7 @@ class _Common:
     losses: Counter[Any] = field(default_factory=Counter)
     unfit: set[str] = field(default_factory=set)
     _sending: dict[tuple[str, str], threading.Lock] = field(default_factory=dict)
-    _waybills: dict[Path, Waybill] = field(default_factory=dict)
+    _waybills: dict[Path, BankManifest] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def sending(self, node_id: str, name: str) -> threading.Lock:
@@ -111,11 +111,11 @@ class _Common:
         with self._lock:
             return self._sending.setdefault((node_id, name), threading.Lock())
 
-    def waybill(self, bank: Path) -> Waybill:
+    def waybill(self, bank: Path) -> BankManifest:
         """Describe a bank. Raises DataError where it was deleted."""
         with self._lock:
             if bank not in self._waybills:
-                self._waybills[bank] = Waybill.of(bank)
+                self._waybills[bank] = BankManifest.of(bank)
             return self._waybills[bank]
 
 

@@ -42,7 +42,7 @@ from convladder.core.worker_pool import (
     Task,
 )
 from convladder.experiments.pretrained import weight_cache
-from convladder.experiments.ray.bank_transfer import Bytes, Receiver, Waybill
+from convladder.experiments.ray.bank_transfer import BankManifest, Bytes, Receiver
 from convladder.experiments.ray.connection import packages, teller
 from convladder.results import folders
 from convladder.training.checkpoint import descriptions
@@ -193,7 +193,7 @@ class Host:
 
         return ray.get_runtime_context().get_node_id(), platform.node(), teller()(packages())
 
-    def begin_receiving(self, waybill: Waybill) -> str:
+    def begin_receiving(self, waybill: BankManifest) -> str:
         """Return how it stands with a bank (see `Receiver.begin`)."""
         self._receiver = Receiver(waybill)
         return self._receiver.begin()

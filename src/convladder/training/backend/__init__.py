@@ -14,15 +14,15 @@ from convladder.core.backend import JAX, NAMES, VARIABLE
 from convladder.core.errors import ExperimentError
 from convladder.data.decoding.images import Pixels
 from convladder.training import steps
-from convladder.training.batches import Ahead, Rows
+from convladder.training.batches import Prefetcher, Rows
 
 
 class Backend(Protocol):
     """What each of the two modules offers."""
 
-    Steps: type[steps.Steps]
+    StepFunctions: type[steps.StepFunctions]
 
-    def predict(self, model: keras.Model, rows: Rows, ahead: Ahead) -> NDArray[np.float32]: ...
+    def predict(self, model: keras.Model, rows: Rows, ahead: Prefetcher) -> NDArray[np.float32]: ...
     def predictor(self, network: keras.Model) -> Callable[[Pixels], NDArray[np.float32]]: ...
     def share_memory(self, array: Pixels) -> Any: ...
     def device_errors(self) -> AbstractContextManager[None]: ...
@@ -45,7 +45,7 @@ def _chosen() -> Backend:
 
 
 _backend = _chosen()
-Steps = _backend.Steps
+StepFunctions = _backend.StepFunctions
 predict, predictor = _backend.predict, _backend.predictor
 share_memory, device_errors, accelerator = _backend.share_memory, _backend.device_errors, _backend.accelerator
 be_deterministic, set_seed = _backend.be_deterministic, _backend.set_seed

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from convladder.core.errors import TrainingError
 from convladder.data.decoding.images import Pixels
 from convladder.training import data_parallel, steps
-from convladder.training.batches import Ahead, Rows
+from convladder.training.batches import Prefetcher, Rows
 from convladder.training.steps import PREDICTION_BATCH, NotFiniteError
 
 ALIGNMENT = 64  # bytes
@@ -83,7 +83,7 @@ def set_seed(seed: int) -> None:
     np.random.seed(seed)
 
 
-class Steps(steps.Steps):
+class StepFunctions(steps.StepFunctions):
     """Training and validation as functions of JAX, from the values of all variables to their new values.
 
     A step is a call, compiled once for each size of batch: in a compiled loop XLA's convolutions are a hundred
@@ -194,7 +194,7 @@ class Steps(steps.Steps):
             return [scope.get_current_value(variable) for variable in self._figures()]
 
 
-def predict(model: keras.Model, rows: Rows, ahead: Ahead) -> NDArray[np.float32]:
+def predict(model: keras.Model, rows: Rows, ahead: Prefetcher) -> NDArray[np.float32]:
     """Return the logits `(len(rows), classes)` that a model from rows gives."""
     graph = _compiled(model)
     size = min(PREDICTION_BATCH, len(rows))

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from convladder.data.decoding.images import Pixels
 from convladder.training import steps
-from convladder.training.batches import Ahead, Rows
+from convladder.training.batches import Prefetcher, Rows
 from convladder.training.steps import PREDICTION_BATCH, NotFiniteError
 
 ALIGNMENT = 64  # bytes
@@ -60,7 +60,7 @@ def set_seed(seed: int) -> None:
     keras.utils.set_random_seed(seed)
 
 
-class Steps(steps.Steps):
+class StepFunctions(steps.StepFunctions):
     """Training and validation as graphs of TensorFlow."""
 
     def __init__(self, *given: Any, **named: Any) -> None:
@@ -112,7 +112,7 @@ class Steps(steps.Steps):
         self._metrics["accuracy"].update_state(labels, logits)
 
 
-def predict(model: keras.Model, rows: Rows, ahead: Ahead) -> NDArray[np.float32]:
+def predict(model: keras.Model, rows: Rows, ahead: Prefetcher) -> NDArray[np.float32]:
     """Return the logits `(len(rows), classes)` that a model from rows gives."""
     graph = tf.function(partial(model, training=False), input_signature=(tf.TensorSpec((None,), tf.int32),))
     bounds = [*range(0, len(rows), PREDICTION_BATCH), len(rows)]
