@@ -1,10 +1,11 @@
-"""What an accelerator brings: trainings and climbs on JAX, on this machine's accelerator and on its processor.
+"""What an accelerator brings: trainings and climbs on JAX, on this machine's accelerator and on its
+processor.
 
 python benchmarks/accelerator.py [--rounds 1] [--out benchmarks/results]
 
-Some ten minutes on a GPU with sixteen cores. Where PyTorch is installed, its plain loop is measured on the same
-device. CIFAR-10 as in bench.py; on the processor trainings are of fewer images. What fails, as memory may run out,
-is a result too.
+Some ten minutes on a GPU with sixteen cores. Where PyTorch is installed, its plain loop is measured
+on the same device. CIFAR-10 as in bench.py; on the processor trainings are of fewer images. What
+fails, as memory may run out, is a result too.
 """
 
 from __future__ import annotations
@@ -47,7 +48,11 @@ class Training:
 
     def sides(self, folder: Path, limit: int, epochs: int) -> list[Side]:
         """Return the programs that train it; on the processor with so many images."""
-        settings = (f"train.batch_size={self.batch}", f"train.precision={self.precision}", "data.validation=0.15")
+        settings = (
+            f"train.batch_size={self.batch}",
+            f"train.precision={self.precision}",
+            "data.validation=0.15",
+        )
         ours = ("--ladder", self.ladder, "--rung", self.rung, "--epochs", str(epochs))
         ours = (str(folder), *ours, *(f"--set={each}" for each in settings))
         sides = [Side(ACCELERATOR, "ours/train.py", ours, environment=JAX)]
@@ -55,7 +60,15 @@ class Training:
             few = ("--limit", str(limit))
             sides.append(Side(PROCESSOR, "ours/train.py", (*ours, *few), environment=ON_PROCESSOR))
         if self.peer:
-            theirs = (str(folder), "--network", self.peer, "--batch", str(self.batch), "--epochs", str(epochs))
+            theirs = (
+                str(folder),
+                "--network",
+                self.peer,
+                "--batch",
+                str(self.batch),
+                "--epochs",
+                str(epochs),
+            )
             sides.append(Side(TORCH, "peers/torch_loop.py", theirs, needs="torch"))
         return sides
 
@@ -72,11 +85,15 @@ CLIMBS = ((ACCELERATOR, SEEDS), (PROCESSOR, SEEDS), (ACCELERATOR, 1))  # and how
 def climb(folder: Path, where: str, jobs: int, seeds: int) -> Side:
     """Return a climb of so many seeds of LeNet-5, two epochs each."""
     asked = (*lenet5(str(folder), seeds, epochs=2), "--jobs", str(jobs))
-    return Side(where, "ours/climb.py", asked, environment=JAX if where == ACCELERATOR else ON_PROCESSOR)
+    return Side(
+        where, "ours/climb.py", asked, environment=JAX if where == ACCELERATOR else ON_PROCESSOR
+    )
 
 
 def measure(sides: list[Side], workspace: Path, rounds: int) -> dict[str, dict[str, Any]]:
-    """Return the medians of what the sides told, which take turns; of one that failed, what went wrong."""
+    """Return the medians of what the sides told, which take turns; of one that failed, what went
+    wrong.
+    """
     told: dict[str, list[dict[str, Any]]] = {side.name: [] for side in sides}
     failed: dict[str, dict[str, Any]] = {}
     for number in range(rounds):
@@ -93,11 +110,22 @@ def _medians(told: list[dict[str, Any]]) -> dict[str, Any]:
     return {name: statistics.median(each[name] for each in told) for name in numbers}
 
 
-def measure_all(name: str, asked: argparse.Namespace, folder: Path, workspace: Path) -> Iterator[dict[str, Any]]:
-    """Yield all that was measured so far on the accelerator of this name, after each training and climb."""
-    trainings, climbs, epochs = (TRAININGS[:1], CLIMBS[:1], 2) if asked.smallest else (TRAININGS, CLIMBS, 3)
+def measure_all(
+    name: str, asked: argparse.Namespace, folder: Path, workspace: Path
+) -> Iterator[dict[str, Any]]:
+    """Yield all that was measured so far on the accelerator of this name, after each training and
+    climb.
+    """
+    trainings, climbs, epochs = (
+        (TRAININGS[:1], CLIMBS[:1], 2) if asked.smallest else (TRAININGS, CLIMBS, 3)
+    )
     seeds, limit = (1, 200) if asked.smallest else (SEEDS, 6_000)
-    found: dict[str, Any] = {ACCELERATOR: name, "rounds": asked.rounds, "seeds": seeds, "limit": limit}
+    found: dict[str, Any] = {
+        ACCELERATOR: name,
+        "rounds": asked.rounds,
+        "seeds": seeds,
+        "limit": limit,
+    }
     found |= {"trainings": [], "climbs": []}
     harness.run(Side("decode", "ours/bank.py", (str(folder),)), workspace)
     for training in trainings:
@@ -121,9 +149,13 @@ def say(found: dict[str, Any]) -> None:
 
 
 def main(arguments: list[str]) -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--rounds", type=int, default=1)
-    parser.add_argument("--smallest", action="store_true", help="a few images, one training, one climb: to try it")
+    parser.add_argument(
+        "--smallest", action="store_true", help="a few images, one training, one climb: to try it"
+    )
     parser.add_argument("--out", type=Path, default=results.RESULTS)
     asked = parser.parse_args(arguments)
     workspace = imageset.workspace()

@@ -2,8 +2,9 @@
 
     python benchmarks/backends.py --rounds 3
 
-Speed is by the process's own time on the processor, so that other work on the machine matters little; the first
-epoch, which compiles, is told apart. The images are the digits, made RGB of 32 pixels to a side.
+Speed is by the process's own time on the processor, so that other work on the machine matters
+little; the first epoch, which compiles, is told apart. The images are the digits, made RGB of 32
+pixels to a side.
 """
 
 from __future__ import annotations
@@ -25,7 +26,9 @@ SPEED_RUNGS, SEEDS = ("lenet5", "batch-norm"), 5
 
 
 def measure(rung: str, changes: dict[str, Any]) -> dict[str, float]:
-    """Train in this process; return the seconds of its first epoch, its speed after that, and its accuracy."""
+    """Train in this process; return the seconds of its first epoch, its speed after that, and its
+    accuracy.
+    """
     os.environ.update(backend.environment())  # as a worker has it
     from convladder.core.experiment import Experiment
     from convladder.core.ladder import load_ladder
@@ -57,7 +60,9 @@ def spread(values: list[float]) -> str:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--one", nargs=2, help=argparse.SUPPRESS)
     given = parser.parse_args()
@@ -65,15 +70,26 @@ def main() -> None:
         print(json.dumps(measure(given.one[0], json.loads(given.one[1]))))
         return
     for rung in SPEED_RUNGS:
-        found = {name: [in_process(name, rung, SPEED) for _ in range(given.rounds)] for name in backend.NAMES}
+        found = {
+            name: [in_process(name, rung, SPEED) for _ in range(given.rounds)]
+            for name in backend.NAMES
+        }
         for name, each in found.items():
             rates, first = [one["rate"] for one in each], [one["first"] for one in each]
-            print(f"{rung}, {name}: {spread(rates)} images a second; first epoch {spread(first)} s", flush=True)
+            print(
+                f"{rung}, {name}: {spread(rates)} images a second; first epoch {spread(first)} s",
+                flush=True,
+            )
     for name in backend.NAMES:
-        seeds = [in_process(name, "lenet5", ACCURACY | {"seed": seed})["accuracy"] for seed in range(SEEDS)]
+        seeds = [
+            in_process(name, "lenet5", ACCURACY | {"seed": seed})["accuracy"]
+            for seed in range(SEEDS)
+        ]
         deviation = statistics.stdev(seeds)
         print(
-            f"lenet5, {name}: accuracy {spread(seeds)} over {SEEDS} seeds, deviation {deviation:.3f}", flush=True
+            f"lenet5, {name}: accuracy {spread(seeds)} over {SEEDS} seeds, deviation "
+            f"{deviation:.3f}",
+            flush=True,
         )
 
 

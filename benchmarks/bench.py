@@ -1,10 +1,12 @@
-"""Measure convladder beside other programs, in turn on the same work; print the ratios and keep what was measured.
+"""Measure convladder beside other programs, in turn on the same work; print the ratios and keep
+what was measured.
 
-python benchmarks/bench.py [ROW ...] [--size usual|full|smallest] [--rounds N] [--out benchmarks/results]
+python benchmarks/bench.py [ROW ...] [--size usual|full|smallest] [--rounds N] [--out
+benchmarks/results]
 
-`usual` takes some 20 minutes on four cores, `full` some hours; what was measured at full size is not replaced by
-less. What a row needs (images, a climb) is made once and kept in convladder's cache. `growth`, `modern` and
-`precision` are programs of their own, which can be named too.
+`usual` takes some 20 minutes on four cores, `full` some hours; what was measured at full size is
+not replaced by less. What a row needs (images, a climb) is made once and kept in convladder's
+cache. `growth`, `modern` and `precision` are programs of their own, which can be named too.
 """
 
 from __future__ import annotations
@@ -30,11 +32,19 @@ OTHERS = {"growth": growth.main, "modern": modern.main, "precision": precision.m
 
 
 def main(arguments: list[str]) -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("rows", nargs="*", metavar="ROW", help=f"of {', '.join(ROWS)}; default: all")
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "rows", nargs="*", metavar="ROW", help=f"of {', '.join(ROWS)}; default: all"
+    )
     parser.add_argument("--size", choices=SIZES, default="usual")
-    parser.add_argument("--rounds", type=_count, help="how often each side is run; default: by size")
-    parser.add_argument("--more", action="store_true", help="go on from the rounds that the results have")
+    parser.add_argument(
+        "--rounds", type=_count, help="how often each side is run; default: by size"
+    )
+    parser.add_argument(
+        "--more", action="store_true", help="go on from the rounds that the results have"
+    )
     parser.add_argument("--out", type=Path, default=results.RESULTS)
     asked = parser.parse_args(arguments)
     for name in asked.rows:
@@ -62,7 +72,10 @@ def keep(name: str, asked: argparse.Namespace, kept: Path, out: Path) -> dict[st
     before = results.size_of(path)
     is_less = before is not None and list(SIZES).index(asked.size) < list(SIZES).index(before)
     if is_less:
-        say(f"{path} was measured at the size {before}, and is kept: give another --out for this one")
+        say(
+            f"{path} was measured at the size {before}, and is kept: give another --out for this "
+            "one"
+        )
     for summary in measure(name, asked, kept, path):
         if not is_less:
             results.write_json(path, summary)
@@ -76,8 +89,11 @@ def publish(out: Path) -> None:
         page.write()
 
 
-def measure(name: str, asked: argparse.Namespace, kept: Path, path: Path) -> Iterator[dict[str, Any]]:
-    """Measure a row, with what earlier ones have left in the folder, and yield what came out after each round.
+def measure(
+    name: str, asked: argparse.Namespace, kept: Path, path: Path
+) -> Iterator[dict[str, Any]]:
+    """Measure a row, with what earlier ones have left in the folder, and yield what came out after
+    each round.
 
     path : where its results are, if it has any.
     """
@@ -106,5 +122,7 @@ def say(line: str) -> None:
 
 
 if __name__ == "__main__":
-    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))  # so that no program outlives it
+    signal.signal(
+        signal.SIGTERM, lambda number, frame: sys.exit(128 + number)
+    )  # so that no program outlives it
     main(sys.argv[1:])

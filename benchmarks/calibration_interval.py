@@ -1,9 +1,10 @@
-"""How often does the interval of the calibration error hold the truth? Beside it the usual percentile bootstrap.
+"""How often does the interval of the calibration error hold the truth? Beside it the usual
+percentile bootstrap.
 
     python benchmarks/calibration_interval.py [SAMPLES]
 
-The networks have logits that are too sure by a planted temperature; at temperature 1 they are calibrated, and the
-truth is 0. Else it is the error on two million images.
+The networks have logits that are too sure by a planted temperature; at temperature 1 they are
+calibrated, and the truth is 0. Else it is the error on two million images.
 """
 
 from __future__ import annotations
@@ -21,8 +22,12 @@ TEMPERATURES = (1.0, 1.2, 1.5, 2.0, 3.0)
 IMAGES = (300, 2000)
 
 
-def plant(temperature: float, images: int = 4000, seed: int = 0) -> tuple[NDArray[Any], NDArray[Any]]:
-    """Return logits that are too sure by a temperature, and labels drawn from the true probabilities."""
+def plant(
+    temperature: float, images: int = 4000, seed: int = 0
+) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Return logits that are too sure by a temperature, and labels drawn from the true
+    probabilities.
+    """
     draw = np.random.default_rng(seed)
     true = 1.5 * draw.normal(size=(images, 5))
     labels = (softmax(true, axis=1).cumsum(axis=1) < draw.random((images, 1))).sum(axis=1)
@@ -54,7 +59,8 @@ def main(samples: int = 150) -> None:
                 ours += found.low <= truth <= found.high
                 usual += low <= truth <= high
             print(
-                f"{temperature:11}  {images:6}  {truth:.4f}  {ours / samples:5.0%}  {usual / samples:9.0%}",
+                f"{temperature:11}  {images:6}  {truth:.4f}  {ours / samples:5.0%}  "
+                f"{usual / samples:9.0%}",
                 flush=True,
             )
 

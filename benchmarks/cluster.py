@@ -1,11 +1,12 @@
-"""What does a cluster cost beside one machine? The same climb on both, in turn; and what goes over the network.
+"""What does a cluster cost beside one machine? The same climb on both, in turn; and what goes over
+the network.
 
     python benchmarks/cluster.py [--rounds 5] [--seeds 4] [--epochs 30] [--images 60000]
 
-A climb of the digits with two jobs, as a command on this machine and on two Ray nodes of one processor each, on
-the loopback: the same processors and no network, so what is seen is what the cluster itself costs. Kept is how
-many times as long it took, as the median over rounds with its range. Then a bank of so many random images of
-32x32x3 is sent to a node, several times.
+A climb of the digits with two jobs, as a command on this machine and on two Ray nodes of one
+processor each, on the loopback: the same processors and no network, so what is seen is what the
+cluster itself costs. Kept is how many times as long it took, as the median over rounds with its
+range. Then a bank of so many random images of 32x32x3 is sent to a node, several times.
 """
 
 from __future__ import annotations
@@ -42,14 +43,35 @@ SENDINGS = 3
 
 def climb(out: Path, seeds: int, epochs: int, *words: str) -> float:
     """Climb, and return the seconds that the command took."""
-    command = [sys.executable, "-m", "convladder", "climb", "digits", "--rungs", ",".join(RUNGS), "--quiet"]
-    command += ["--seeds", str(seeds), "--epochs", str(epochs), "--jobs", "2", "--out", str(out), *words]
+    command = [
+        sys.executable,
+        "-m",
+        "convladder",
+        "climb",
+        "digits",
+        "--rungs",
+        ",".join(RUNGS),
+        "--quiet",
+    ]
+    command += [
+        "--seeds",
+        str(seeds),
+        "--epochs",
+        str(epochs),
+        "--jobs",
+        "2",
+        "--out",
+        str(out),
+        *words,
+    ]
     began = time.perf_counter()
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
     return time.perf_counter() - began
 
 
-def compare(folder: Path, nodes: loopback.Nodes, rounds: int, seeds: int, epochs: int) -> dict[str, Any]:
+def compare(
+    folder: Path, nodes: loopback.Nodes, rounds: int, seeds: int, epochs: int
+) -> dict[str, Any]:
     """Climb on both in turn; the first round, in which caches are filled, does not count."""
     seconds: dict[str, list[float]] = {"here": [], "cluster": []}
     ways = {"here": (), "cluster": ("--cluster", nodes.address)}
@@ -63,7 +85,9 @@ def compare(folder: Path, nodes: loopback.Nodes, rounds: int, seeds: int, epochs
         run.relative_to(folder / "here-0").as_posix()
         for run in folders.finished_runs(folder / "here-0")
         if (run / "predictions.csv").read_bytes()
-        != (folder / "cluster-0" / run.relative_to(folder / "here-0") / "predictions.csv").read_bytes()
+        != (
+            folder / "cluster-0" / run.relative_to(folder / "here-0") / "predictions.csv"
+        ).read_bytes()
     ]
     run = folders.finished_runs(folder / "cluster-0")[0]
     pairs = list(zip(seconds["cluster"], seconds["here"], strict=True))
@@ -117,7 +141,9 @@ def _spread(values: Sequence[float]) -> dict[str, float]:
 
 
 def main(arguments: list[str]) -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seeds", type=int, default=4)
     parser.add_argument("--epochs", type=int, default=30)
@@ -125,7 +151,9 @@ def main(arguments: list[str]) -> None:
     parser.add_argument("--out", type=Path, default=results.RESULTS)
     asked = parser.parse_args(arguments)
     with tempfile.TemporaryDirectory() as folder, loopback.started(Path(folder), nodes=2) as nodes:
-        figures = compare(Path(folder), nodes, asked.rounds, asked.seeds, asked.epochs) | send(nodes, asked.images)
+        figures = compare(Path(folder), nodes, asked.rounds, asked.seeds, asked.epochs) | send(
+            nodes, asked.images
+        )
     design = {"rungs": RUNGS, "seeds": asked.seeds, "epochs": asked.epochs, "rounds": asked.rounds}
     results.write_json(asked.out / "cluster.json", design | figures | results.circumstances())
 

@@ -1,9 +1,9 @@
 """Plant duplicates of many kinds among images, and count which are found, and what else is.
 
-On the digits and on tiles of scikit-learn's two photographs, a quarter of which is sky or out of focus; on
-pictures of a fixed camera, where the class is a scratch, a lamp's colour, or where a part lies; and on CIFAR-10,
-if the environment's CONVLADDER_CIFAR10 names a folder of its images. Pairs that nobody planted are false on all
-but CIFAR-10, which has duplicates of its own.
+On the digits and on tiles of scikit-learn's two photographs, a quarter of which is sky or out of
+focus; on pictures of a fixed camera, where the class is a scratch, a lamp's colour, or where a part
+lies; and on CIFAR-10, if the environment's CONVLADDER_CIFAR10 names a folder of its images. Pairs
+that nobody planted are false on all but CIFAR-10, which has duplicates of its own.
 
 python benchmarks/duplicates.py
 """
@@ -67,7 +67,9 @@ def recolour(image: Image.Image) -> Image.Image:
     if image.mode != "RGB":
         return ImageEnhance.Contrast(image).enhance(0.8)
     hue, *others = image.convert("HSV").split()
-    turned = Image.merge("HSV", (hue.point(lambda value: (value + 64) % 256), *others)).convert("RGB")
+    turned = Image.merge("HSV", (hue.point(lambda value: (value + 64) % 256), *others)).convert(
+        "RGB"
+    )
     return ImageEnhance.Color(turned).enhance(0.67)
 
 
@@ -84,8 +86,12 @@ KINDS: dict[str, Change] = {
     "other colours, JPEG": lambda image: recompress(recolour(image)),
     "a tenth off at three sides, JPEG": lambda image: recompress(cut(image, 0.9, 0.5, 1)),
     "scaled by 1.2, JPEG": lambda image: recompress(cut(image, 1 / 1.2, 0.3, 0.8)),
-    "shifted by a tenth, JPEG": lambda image: recompress(shift(image, image.width // 10, image.height // 10)),
-    "mirrored, cut and in other colours": lambda image: recolour(cut(ImageOps.mirror(image), 0.88, 0.2, 0.6)),
+    "shifted by a tenth, JPEG": lambda image: recompress(
+        shift(image, image.width // 10, image.height // 10)
+    ),
+    "mirrored, cut and in other colours": lambda image: recolour(
+        cut(ImageOps.mirror(image), 0.88, 0.2, 0.6)
+    ),
 }
 
 
@@ -124,11 +130,15 @@ def lit(scene: Image.Image, label: int, draw: np.random.Generator) -> None:
 
 def displaced(scene: Image.Image, label: int, draw: np.random.Generator) -> None:
     right = 60 + 4 * label + int(draw.integers(-1, 2))
-    ImageDraw.Draw(scene).rectangle((right, 80, right + 24, 96), fill=(30, 30, 40), outline=(200, 200, 190))
+    ImageDraw.Draw(scene).rectangle(
+        (right, 80, right + 24, 96), fill=(30, 30, 40), outline=(200, 200, 190)
+    )
 
 
 def fixed_camera(
-    mark: Callable[[Image.Image, int, np.random.Generator], None], exposures: int = EXPOSURES, cameras: int = 1
+    mark: Callable[[Image.Image, int, np.random.Generator], None],
+    exposures: int = EXPOSURES,
+    cameras: int = 1,
 ) -> Labelled:
     """Return exposures of two classes by each of so many cameras, which differ in what they see."""
     photo = Image.fromarray(load_sample_image("china.jpg"))
@@ -145,8 +155,12 @@ def fixed_camera(
     return images, labels
 
 
-def plant(images: list[Image.Image], every: int) -> tuple[list[Image.Image], list[tuple[int, int, str]]]:
-    """Return the images with duplicates after them, and of each duplicate its original, its place and its kind."""
+def plant(
+    images: list[Image.Image], every: int
+) -> tuple[list[Image.Image], list[tuple[int, int, str]]]:
+    """Return the images with duplicates after them, and of each duplicate its original, its place
+    and its kind.
+    """
     everything, planted = list(images), []
     kinds = itertools.cycle(KINDS.items())
     for original in range(0, len(images), every):
@@ -167,9 +181,14 @@ def find(images: list[Image.Image], labels: list[int]) -> list[duplicates.Pair]:
     reduced = time.perf_counter()
     digests = np.array([digest(image) for image in images], dtype=np.uint64)
     ready = time.perf_counter()
-    pairs = duplicates.find_pairs(digests, small, np.array(labels, np.int32), thumbs.__getitem__, large)
+    pairs = duplicates.find_pairs(
+        digests, small, np.array(labels, np.int32), thumbs.__getitem__, large
+    )
     took = time.perf_counter() - ready
-    print(f"  {1000 * (reduced - start) / len(images):.3f} ms to reduce an image, {took:.1f} s to find the pairs")
+    print(
+        f"  {1000 * (reduced - start) / len(images):.3f} ms to reduce an image, {took:.1f} s to "
+        "find the pairs"
+    )
     return pairs
 
 
@@ -179,7 +198,9 @@ def digest(image: Image.Image) -> int:
     return int.from_bytes(content.digest(), "big")
 
 
-def count(name: str, images: list[Image.Image], every: int, labels: list[int] | None = None) -> None:
+def count(
+    name: str, images: list[Image.Image], every: int, labels: list[int] | None = None
+) -> None:
     everything, planted = plant(images, every)
     labels = labels or [0] * len(images)
     labels = labels + [labels[original] for original, _, _ in planted]
@@ -190,7 +211,10 @@ def count(name: str, images: list[Image.Image], every: int, labels: list[int] | 
     total = Counter(kind for _, _, kind in planted)
     found = Counter(kind for left, right, kind in planted if groups[left] == groups[right])
     for kind in KINDS:
-        print(f"  {kind:34} {found[kind]:5} of {total[kind]:5}  recall {found[kind] / max(total[kind], 1):.3f}")
+        print(
+            f"  {kind:34} {found[kind]:5} of {total[kind]:5}  recall "
+            f"{found[kind] / max(total[kind], 1):.3f}"
+        )
     origin = np.arange(len(everything))
     for original, place, _ in planted:
         origin[place] = original
@@ -211,14 +235,20 @@ def time_search(size: int) -> None:
         np.arange(size, dtype=np.uint64), small, np.zeros(size, np.int32), thumbs.__getitem__
     )
     print(
-        f"{size:,} images: {time.perf_counter() - start:.1f} s, {len(pairs):,} of {size // 8:,} found", flush=True
+        f"{size:,} images: {time.perf_counter() - start:.1f} s, {len(pairs):,} of {size // 8:,} "
+        "found",
+        flush=True,
     )
 
 
 def main() -> None:
     count("digits", digits(), EVERY, load_digits().target.tolist())
     count("tiles of photographs", tiles(), 1)
-    for name, mark in (("a scratch", scratched), ("a lamp", lit), ("a part that lies askew", displaced)):
+    for name, mark in (
+        ("a scratch", scratched),
+        ("a lamp", lit),
+        ("a part that lies askew", displaced),
+    ):
         images, labels = fixed_camera(mark)
         count(f"a fixed camera, {name}", images, EVERY, labels)
     images, labels = fixed_camera(scratched, 30)

@@ -1,7 +1,7 @@
 """Plant the evidence for each class at a known place, and count how often the heat maps find it.
 
-Each image is noise with one of four small marks, which tells its class, and a decoy as bright that tells nothing.
-Whoever looks for brightness finds the mark in half of the images.
+Each image is noise with one of four small marks, which tells its class, and a decoy as bright that
+tells nothing. Whoever looks for brightness finds the mark in half of the images.
 
 python benchmarks/evidence.py [RUNG ...]
 """
@@ -26,9 +26,15 @@ from convladder.results.bundle.bundle import Bundle
 from convladder.results.bundle.occlusion import CELLS, occlusion_map
 from convladder.results.bundle.predictor import Predictor
 
-RUNGS = "lenet5 max-pooling same-padding more-conv-layers smaller-kernels batch-norm dropout-conv".split()
+RUNGS = (
+    "lenet5 max-pooling same-padding more-conv-layers smaller-kernels batch-norm dropout-conv"
+).split()
 SIDE, MARK = 32, 8
-LAYERS = {1: "the last convolution", LEAST_CELLS: f"the deepest with {LEAST_CELLS} cells", 12: "… with 12 cells"}
+LAYERS = {
+    1: "the last convolution",
+    LEAST_CELLS: f"the deepest with {LEAST_CELLS} cells",
+    12: "… with 12 cells",
+}
 PARTS = {"train": 3000, "validation": 400, "test": 400}
 
 Pixels = NDArray[np.uint8]
@@ -46,8 +52,12 @@ def marks(size: int) -> NDArray[np.float64]:
     return drawn
 
 
-def plant(images: int, seed: int, side: int = SIDE, size: int = MARK) -> tuple[Pixels, Places, Places]:
-    """Return images `(N, side, side, 1)`, their classes `(N,)`, and the mark's upper left corners `(N, 2)`."""
+def plant(
+    images: int, seed: int, side: int = SIDE, size: int = MARK
+) -> tuple[Pixels, Places, Places]:
+    """Return images `(N, side, side, 1)`, their classes `(N,)`, and the mark's upper left corners
+    `(N, 2)`.
+    """
     draw = np.random.default_rng(seed)
     classes = draw.integers(0, 4, images)
     pixels = draw.integers(0, 100, (images, side, side, 1))
@@ -60,7 +70,9 @@ def plant(images: int, seed: int, side: int = SIDE, size: int = MARK) -> tuple[P
 
 def on_mark(heat: NDArray[Any], corners: Places, size: int = MARK) -> NDArray[np.bool_]:
     """Return for each image whether its hottest pixel is on the mark or next to it."""
-    hottest = np.stack(np.unravel_index(heat.reshape(len(heat), -1).argmax(axis=1), heat.shape[1:]), axis=1)
+    hottest = np.stack(
+        np.unravel_index(heat.reshape(len(heat), -1).argmax(axis=1), heat.shape[1:]), axis=1
+    )
     return ((hottest >= corners - 1) & (hottest <= corners + size)).all(axis=1)
 
 
@@ -82,7 +94,12 @@ def occluded(bundle: Bundle, pixels: Pixels, classes: Places) -> NDArray[Any]:
     """Return the occlusion map of each image, as large as the image."""
     predictor = Predictor(bundle)
     side = np.arange(SIDE) * CELLS // SIDE
-    maps = np.stack([occlusion_map(predictor, image, label) for image, label in zip(pixels, classes, strict=True)])
+    maps = np.stack(
+        [
+            occlusion_map(predictor, image, label)
+            for image, label in zip(pixels, classes, strict=True)
+        ]
+    )
     return maps[:, side][:, :, side]
 
 
@@ -100,7 +117,10 @@ def _add(image: NDArray[Any], corner: Places, drawn: NDArray[np.float64]) -> Non
 
 
 def _row(name: str, heat: NDArray[Any], corners: Places) -> str:
-    return f"{name:48} {100 * on_mark(heat, corners).mean():8.0f} % {100 * share_on_mark(heat, corners):8.0f} %"
+    return (
+        f"{name:48} {100 * on_mark(heat, corners).mean():8.0f} % "
+        f"{100 * share_on_mark(heat, corners):8.0f} %"
+    )
 
 
 def main(*rungs: str) -> None:

@@ -2,9 +2,10 @@
 
     python benchmarks/false_claims.py [CLIMBS] [IMAGES]
 
-Each simulated climb has ten rungs of equal accuracy, each tested against the one before it. Printed are, for each
-way, the share of climbs with a false "better", with any false claim, the share of 95 % intervals that cover
-zero, and the mean detectable difference in points (the smaller, the more a climb can find).
+Each simulated climb has ten rungs of equal accuracy, each tested against the one before it. Printed
+are, for each way, the share of climbs with a false "better", with any false claim, the share of 95
+% intervals that cover zero, and the mean detectable difference in points (the smaller, the more a
+climb can find).
 """
 
 from __future__ import annotations
@@ -30,9 +31,16 @@ Seeds = Callable[[list[Correct], Correct, Correct], tuple[float, float]]
 
 
 def simulate(
-    draw: np.random.Generator, seeds: int, accuracy: float, *, spread: float, difficulty: NDArray[np.float64]
+    draw: np.random.Generator,
+    seeds: int,
+    accuracy: float,
+    *,
+    spread: float,
+    difficulty: NDArray[np.float64],
 ) -> Correct:
-    """Simulate a rung, `(seeds, images)`: images differ in difficulty, seeds in skill, the rest is chance."""
+    """Simulate a rung, `(seeds, images)`: images differ in difficulty, seeds in skill, the rest is
+    chance.
+    """
     level = stats.norm.ppf(accuracy) * math.sqrt(1 + difficulty.var())
     skill = draw.normal(0, spread, (seeds, 1))
     correct: Correct = level + difficulty + skill + draw.normal(0, 1, (seeds, len(difficulty))) > 0
@@ -44,7 +52,9 @@ def simulate_ladder(
 ) -> list[Correct]:
     """Simulate rungs of equal accuracy on the same images."""
     difficulty = draw.normal(0, 1.5, images)
-    return [simulate(draw, seeds, accuracy, spread=spread, difficulty=difficulty) for spread in spreads]
+    return [
+        simulate(draw, seeds, accuracy, spread=spread, difficulty=difficulty) for spread in spreads
+    ]
 
 
 def between_seeds(rung: Correct) -> float:
@@ -55,7 +65,9 @@ def between_seeds(rung: Correct) -> float:
 def own(rungs: list[Correct], left: Correct, right: Correct) -> tuple[float, float]:
     """Own variances, all degrees of freedom of both rungs."""
     del rungs
-    return sum(between_seeds(rung) / len(rung) for rung in (left, right)), len(left) + len(right) - 2
+    return sum(between_seeds(rung) / len(rung) for rung in (left, right)), len(left) + len(
+        right
+    ) - 2
 
 
 def pooled(rungs: list[Correct], left: Correct, right: Correct) -> tuple[float, float]:
@@ -80,7 +92,9 @@ def judge_as_shipped(rungs: list[Correct]) -> tuple[bool, bool, float, float]:
     """Ask `statistics.compare`, which takes Welch's degrees of freedom."""
     named = {str(number): rung for number, rung in enumerate(rungs)}
     seeds = {name: range(len(rung)) for name, rung in named.items()}
-    found = statistics.compare(named, [(str(at), str(at - 1)) for at in range(1, len(rungs))], seeds)
+    found = statistics.compare(
+        named, [(str(at), str(at - 1)) for at in range(1, len(rungs))], seeds
+    )
     verdicts = [each.verdict for each in found]
     claimed = [verdict in ("better", "worse") for verdict in verdicts]
     covered = [(each.p_value or 0) >= ALPHA for each in found]
@@ -89,7 +103,9 @@ def judge_as_shipped(rungs: list[Correct]) -> tuple[bool, bool, float, float]:
 
 
 def judge(rungs: list[Correct], seeds: Seeds) -> tuple[bool, bool, float, float]:
-    """Test each rung against the one before: any false better, any false claim, coverage, detectable."""
+    """Test each rung against the one before: any false better, any false claim, coverage,
+    detectable.
+    """
     questions = list(zip(rungs[1:], rungs, strict=False))
     differences, p_values, detectable = [], [], []
     for left, right in questions:
@@ -103,13 +119,21 @@ def judge(rungs: list[Correct], seeds: Seeds) -> tuple[bool, bool, float, float]
     claimed = np.array(holm(p_values)) < ALPHA
     better = claimed & (np.array(differences) > 0)
     covered = np.array(p_values) >= ALPHA
-    return bool(better.any()), bool(claimed.any()), float(covered.mean()), float(np.mean(detectable))
+    return (
+        bool(better.any()),
+        bool(claimed.any()),
+        float(covered.mean()),
+        float(np.mean(detectable)),
+    )
 
 
 def main(climbs: int = 200, images: int = 2000) -> None:
     """Print the table."""
     print(f"{climbs} climbs each; accuracy 0.6, {images:,} test images")
-    print(f"{'seeds':5} {'spread':13} {'way':12} {'better':>7} {'any':>7} {'covers':>7} {'detectable':>11}")
+    print(
+        f"{'seeds':5} {'spread':13} {'way':12} {'better':>7} {'any':>7} {'covers':>7} "
+        f"{'detectable':>11}"
+    )
     for seeds in (2, 3, 5):
         for name, spreads in SPREADS.items():
             draw = np.random.default_rng(1)

@@ -2,20 +2,21 @@
 
     python benchmarks/fold_claims.py [CLIMBS] [IMAGES]
 
-Each climb draws images of two Gaussian classes and really trains four rungs in every fold, each tested against the
-one before it. The rungs are equal in expectation: they have other random states, or each sees features of its
-own, all drawn alike. Two learners are unsteady (random trees, few steps of gradient descent). The third, two
-levels of best splits, is the hard one: it does not vary with the seed, but picks the same features in most folds,
-so a rung's luck with its images is shared by its folds.
+Each climb draws images of two Gaussian classes and really trains four rungs in every fold, each
+tested against the one before it. The rungs are equal in expectation: they have other random states,
+or each sees features of its own, all drawn alike. Two learners are unsteady (random trees, few
+steps of gradient descent). The third, two levels of best splits, is the hard one: it does not vary
+with the seed, but picks the same features in most folds, so a rung's luck with its images is shared
+by its folds.
 
-The ways: Student's test over the folds, as if they were independent ("plain"); with Nadeau and Bengio's variance
-("published"); as shipped ("ours"); and `statistics.compare`, which knows seeds alone and with one claims nothing
-("no folds").
+The ways: Student's test over the folds, as if they were independent ("plain"); with Nadeau and
+Bengio's variance ("published"); as shipped ("ours"); and `statistics.compare`, which knows seeds
+alone and with one claims nothing ("no folds").
 
-Printed are, for each way, the share of climbs with a false "better", with any false claim, and the mean
-detectable difference in points; the share of climbs that find a planted gain (by a rung with stronger features in
-the place of the last); and how often the 95 % interval of an accuracy covers the expected accuracy of networks
-trained on so many images, with its mean width in points.
+Printed are, for each way, the share of climbs with a false "better", with any false claim, and the
+mean detectable difference in points; the share of climbs that find a planted gain (by a rung with
+stronger features in the place of the last); and how often the 95 % interval of an accuracy covers
+the expected accuracy of networks trained on so many images, with its mean width in points.
 
 Two minutes on one core. With 10,000 images the third learner shows where folds do not suffice.
 """
@@ -64,8 +65,12 @@ def split_features(state: int) -> DecisionTreeClassifier:
 
 
 LEARNERS = {
-    "trees, other states": Learner(lambda state: ExtraTreeClassifier(max_depth=6, random_state=state), False),
-    "linear, own features": Learner(lambda state: SGDClassifier(max_iter=3, tol=None, random_state=state), True),
+    "trees, other states": Learner(
+        lambda state: ExtraTreeClassifier(max_depth=6, random_state=state), False
+    ),
+    "linear, own features": Learner(
+        lambda state: SGDClassifier(max_iter=3, tol=None, random_state=state), True
+    ),
     "splits, own features": Learner(split_features, True, folds=(5, 10, 20), seeds=1),
 }
 
@@ -79,14 +84,22 @@ class Way:
 
 
 def draw_images(draw: np.random.Generator, images: int) -> Images:
-    """Draw `(images, rungs, features)` and classes. All rungs but the stronger see as much of the class."""
+    """Draw `(images, rungs, features)` and classes. All rungs but the stronger see as much of the
+    class.
+    """
     labels = draw.integers(0, 2, images)
     strengths = np.stack([STRENGTHS * (STRONGER if rung == "stronger" else 1) for rung in RUNGS])
-    return draw.normal(size=(images, *strengths.shape)) + strengths * (2 * labels - 1)[:, None, None], labels
+    return draw.normal(size=(images, *strengths.shape)) + strengths * (2 * labels - 1)[
+        :, None, None
+    ], labels
 
 
-def cross_validate(learner: Learner, rung: str, images: Images, folds: Folds, state: int) -> Correct:
-    """Return `(seeds, images)`: was the image right, by the model that was trained on the other folds?"""
+def cross_validate(
+    learner: Learner, rung: str, images: Images, folds: Folds, state: int
+) -> Correct:
+    """Return `(seeds, images)`: was the image right, by the model that was trained on the other
+    folds?
+    """
     features, labels = images
     seen = features[:, RUNGS.index(rung) if learner.own_features or rung == "stronger" else 0]
     correct = np.zeros((learner.seeds, len(labels)), dtype=bool)
@@ -98,14 +111,21 @@ def cross_validate(learner: Learner, rung: str, images: Images, folds: Folds, st
     return correct
 
 
-def climb(learner: Learner, draw: np.random.Generator, images: int, folds: Folds) -> dict[str, Correct]:
+def climb(
+    learner: Learner, draw: np.random.Generator, images: int, folds: Folds
+) -> dict[str, Correct]:
     """Cross-validate all rungs on images newly drawn."""
     drawn = draw_images(draw, images)
-    return {rung: cross_validate(learner, rung, drawn, folds, int(draw.integers(2**30))) for rung in RUNGS}
+    return {
+        rung: cross_validate(learner, rung, drawn, folds, int(draw.integers(2**30)))
+        for rung in RUNGS
+    }
 
 
 def expected_accuracy(learner: Learner, rung: str, images: int, trainings: int = 300) -> float:
-    """Return the mean accuracy on 20,000 new images of many models, each trained on so many images of its own."""
+    """Return the mean accuracy on 20,000 new images of many models, each trained on so many images
+    of its own.
+    """
     draw = np.random.default_rng(9)
     column = RUNGS.index(rung)
     features, labels = draw_images(draw, 20_000)
@@ -130,7 +150,9 @@ def over_folds(scale: Callable[[int], float]) -> Way:
         for left, right in questions:
             by_fold = fold_means(tables[left].mean(axis=0) - tables[right].mean(axis=0), folds)
             variance = max(scale(len(by_fold)) * by_fold.var(ddof=1), 1e-12)
-            found.append(statistics.t_test(by_fold.mean(), variance, len(by_fold) - 1, len(questions)))
+            found.append(
+                statistics.t_test(by_fold.mean(), variance, len(by_fold) - 1, len(questions))
+            )
         return statistics.judge(found, len(questions))
 
     def interval(table: Correct, folds: Folds) -> tuple[float, float]:
@@ -169,14 +191,25 @@ WAYS = {
 
 
 def judge(way: Way, tables: Tables, folds: Folds, truth: float) -> list[float]:
-    """Judge a climb: a false better, any false claim, detectable, gain found, accuracy covered, width."""
+    """Judge a climb: a false better, any false claim, detectable, gain found, accuracy covered,
+    width.
+    """
     low, high = way.interval(tables["0"], folds)
     claims = way.compare(tables, QUESTIONS, folds)
     verdicts = {claim.verdict for claim in claims}
-    detectable = np.mean([math.nan if claim.detectable is None else claim.detectable for claim in claims])
+    detectable = np.mean(
+        [math.nan if claim.detectable is None else claim.detectable for claim in claims]
+    )
     found = way.compare(tables, PLANTED, folds)[-1].verdict == "better"
     any_claim = bool(verdicts & {"better", "worse"})
-    return ["better" in verdicts, any_claim, float(detectable), found, low <= truth <= high, high - low]
+    return [
+        "better" in verdicts,
+        any_claim,
+        float(detectable),
+        found,
+        low <= truth <= high,
+        high - low,
+    ]
 
 
 def measure(learner: Learner, count: int, climbs: int, images: int) -> None:
@@ -195,7 +228,10 @@ def measure(learner: Learner, count: int, climbs: int, images: int) -> None:
             )
             least = "-" if math.isnan(detectable) else f"{100 * detectable:.1f}"
             claims = f"{better:7.1%} {claimed:7.1%} {least:>11} {found:7.1%}"
-            print(f"{count:5} {seeds:5} {name:9} {claims} {covers:8.1%} {100 * width:6.1f}", flush=True)
+            print(
+                f"{count:5} {seeds:5} {name:9} {claims} {covers:8.1%} {100 * width:6.1f}",
+                flush=True,
+            )
 
 
 def main(climbs: int = 200, images: int = 300) -> None:

@@ -1,7 +1,7 @@
 """Show a network images of no class that it knows, and count how many of them it is sure of.
 
-The last two classes of a data set are left out of training; beside them come patches of two photographs and, where
-the data set is another, handwritten digits.
+The last two classes of a data set are left out of training; beside them come patches of two
+photographs and, where the data set is another, handwritten digits.
 
 python benchmarks/foreign_images.py [DATA] [IMAGES]
 """
@@ -34,7 +34,10 @@ def keep_known(images: cl.Dataset, path: Path) -> None:
     arrays = {}
     for part in ("train", "validation", "test"):
         chosen = images.labels(part) < known
-        arrays |= {f"x_{part}": images.images(part)[chosen], f"y_{part}": images.labels(part)[chosen]}
+        arrays |= {
+            f"x_{part}": images.images(part)[chosen],
+            f"y_{part}": images.labels(part)[chosen],
+        }
     np.savez(path, class_names=np.array(images.class_names[:known]), **arrays)
 
 
@@ -48,7 +51,9 @@ def find_foreign(images: cl.Dataset, data: str) -> dict[str, Pixels]:
     for photograph in load_sample_images().images:
         for _ in range(MOST // 2):
             top, left = (draw.integers(0, length - 2 * side) for length in photograph.shape[:2])
-            patches.append(bring_to_form(photograph[top : top + 2 * side, left : left + 2 * side], form))
+            patches.append(
+                bring_to_form(photograph[top : top + 2 * side, left : left + 2 * side], form)
+            )
     foreign["patches of photographs"] = np.stack(patches)
     if data != "digits":
         digits = cl.load("digits", quiet=True).images("train")
@@ -77,8 +82,14 @@ def main(data: str = "digits", limit: str = "") -> None:
             kind: confidences(run, pixels, Path(folder, str(number)))
             for number, (kind, pixels) in enumerate(find_foreign(images, data).items())
         }
-        accuracy, selections = run.metrics["test"]["accuracy"], [run.selection(wanted) for wanted in WANTED]
-    print(f"{data} without its last two classes; the classic ladder's dropout-conv, test accuracy {accuracy:.3f}")
+        accuracy, selections = (
+            run.metrics["test"]["accuracy"],
+            [run.selection(wanted) for wanted in WANTED],
+        )
+    print(
+        f"{data} without its last two classes; the classic ladder's dropout-conv, test accuracy "
+        f"{accuracy:.3f}"
+    )
     for selection in selections:
         least = np.inf if selection.threshold is None else selection.threshold
         print(f"accuracy wanted {selection.wanted:.0%}, least confidence {least:.3f}: sure of")

@@ -1,11 +1,12 @@
-"""The best test accuracy that an hour of training gives on this machine, beside the notebook's last network.
+"""The best test accuracy that an hour of training gives on this machine, beside the notebook's last
+network.
 
 python benchmarks/hour.py [--minutes 60] [--seed 0] [--out benchmarks/results]
 
-One network made of the parts that the ladder `modern` adds, as wide as leaves time for enough epochs, trained on
-all cores for as many as there is time for, on the CIFAR-10 folder (see speed/imageset.py), in bfloat16 where the
-machine has that; then the notebook's, trained as the notebook trains it. What is trained is kept in the cache, and
-a later call goes on.
+One network made of the parts that the ladder `modern` adds, as wide as leaves time for enough
+epochs, trained on all cores for as many as there is time for, on the CIFAR-10 folder (see
+speed/imageset.py), in bfloat16 where the machine has that; then the notebook's, trained as the
+notebook trains it. What is trained is kept in the cache, and a later call goes on.
 """
 
 from __future__ import annotations
@@ -35,17 +36,28 @@ RECIPE: dict[str, Any] = {
     "augmentation.shear": 0,
     "augmentation.zoom": 0,
 }
-PROBE, PROBE_EPOCHS = {"data.limit": 6_000}, 2  # timed before, to see how many epochs there is time for
-WIDTHS = (64, 48, 32)  # filters of the first stage, each later has twice as many; of a slow machine the narrowest
+PROBE, PROBE_EPOCHS = (
+    {"data.limit": 6_000},
+    2,
+)  # timed before, to see how many epochs there is time for
+WIDTHS = (
+    64,
+    48,
+    32,
+)  # filters of the first stage, each later has twice as many; of a slow machine the narrowest
 ENOUGH = 24  # epochs that a network needs: a wider one with fewer comes to less
 SMALLEST: dict[str, Any] = {"model.residual": [0, 1], "train.batch_size": 32}
 
 
 def main(arguments: list[str]) -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--minutes", type=float, default=60, help="of training, on all cores")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--smallest", action="store_true", help="a few images, a small network: to try it")
+    parser.add_argument(
+        "--smallest", action="store_true", help="a few images, a small network: to try it"
+    )
     parser.add_argument("--out", type=Path, default=results.RESULTS)
     asked = parser.parse_args(arguments)
     workspace, make, notebook_epochs = imageset.workspace(), imageset.cifar10, NOTEBOOK_EPOCHS
@@ -56,7 +68,9 @@ def main(arguments: list[str]) -> None:
     folder, kept = make(workspace), asked.out if asked.smallest else workspace
     width, epochs = choose_width(60 * asked.minutes, widths, recipe, folder)
     recipe |= _filters(width)
-    best = _train(folder, *START, epochs, kept / f"hour-{width}-{epochs}-{asked.seed}", recipe, asked.seed)
+    best = _train(
+        folder, *START, epochs, kept / f"hour-{width}-{epochs}-{asked.seed}", recipe, asked.seed
+    )
     place = kept / f"hour-notebook-{asked.seed}"
     notebook = _train(folder, "notebook", NOTEBOOK, notebook_epochs, place, {}, asked.seed)
     (claim,) = cl.compare(notebook, best).claims
@@ -76,7 +90,9 @@ def main(arguments: list[str]) -> None:
     curves.draw(lines, "seconds of training, on all cores", asked.out / "hour.png")
 
 
-def choose_width(seconds: float, widths: tuple[int, ...], recipe: dict[str, Any], folder: Path) -> tuple[int, int]:
+def choose_width(
+    seconds: float, widths: tuple[int, ...], recipe: dict[str, Any], folder: Path
+) -> tuple[int, int]:
     """Return the widest that leaves time for enough epochs, or else the narrowest, and its epochs."""
     for width in widths:
         with tempfile.TemporaryDirectory() as temporary:
@@ -93,7 +109,9 @@ def _filters(width: int) -> dict[str, Any]:
 
 
 def epochs_in(seconds: float, timed: cl.Run, folder: Path) -> int:
-    """Return how many epochs of all images there is time for, by how long one of a part of them took."""
+    """Return how many epochs of all images there is time for, by how long one of a part of them
+    took.
+    """
     counts = results.count_images(timed.about)
     share = counts["train"] / (counts["train"] + counts["validation"])
     images = share * sum(1 for _ in (folder / "train").glob("*/*"))
@@ -120,9 +138,17 @@ def describe(run: cl.Run) -> dict[str, Any]:
 
 
 def _train(
-    folder: Path, ladder: str, rung: str, epochs: int, out: Path, changes: dict[str, Any], seed: int = 0
+    folder: Path,
+    ladder: str,
+    rung: str,
+    epochs: int,
+    out: Path,
+    changes: dict[str, Any],
+    seed: int = 0,
 ) -> cl.Run:
-    changes = {"data.on_leak": "keep"} | changes  # CIFAR-10 has copies of test images among those to train on
+    changes = {
+        "data.on_leak": "keep"
+    } | changes  # CIFAR-10 has copies of test images among those to train on
     return cl.train(folder, rung, ladder=ladder, epochs=epochs, seed=seed, changes=changes, out=out)
 
 

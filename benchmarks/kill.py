@@ -2,18 +2,21 @@
 
     python benchmarks/kill.py [--trainings 200] [--jobs N] [--seed 0]
 
-Trainings (digits; batch normalisation, dropout and all augmentation) are ended by SIGKILL and started again:
+Trainings (digits; batch normalisation, dropout and all augmentation) are ended by SIGKILL and
+started again:
 
-- half of them inside the writing of a checkpoint, of which there is one every few steps: within or after a random
+- half of them inside the writing of a checkpoint, of which there is one every few steps: within or
+after a random
   one of its operations on the disk;
 - a third at a random moment;
-- a sixth are `convladder train` itself, killed three times each at random moments: it, its worker, or both.
+- a sixth are `convladder train` itself, killed three times each at random moments: it, its worker,
+or both.
 
-Each is then compared with one that nothing happened to: every tensor of the last checkpoint (weights, optimizer,
-seeds, best weights; of the command no checkpoint is left), the history but for its times, every byte of
-predictions.csv, and the weights of the run. Kept is: the kills of each kind, how many came too late, how many
-trainings went on from a checkpoint, how many workers outlived their command, and how many trainings came out
-equal.
+Each is then compared with one that nothing happened to: every tensor of the last checkpoint
+(weights, optimizer, seeds, best weights; of the command no checkpoint is left), the history but for
+its times, every byte of predictions.csv, and the weights of the run. Kept is: the kills of each
+kind, how many came too late, how many trainings went on from a checkpoint, how many workers
+outlived their command, and how many trainings came out equal.
 """
 
 from __future__ import annotations
@@ -49,7 +52,11 @@ EPOCHS, STEPS_PER_CALL = 4, 2
 COMMAND_EPOCHS, COMMAND_KILLS = 100, 3
 ORPHAN_SECONDS = 10  # that a worker may outlive its command
 TIME = "train_seconds"
-WRITING, MOMENT, COMMAND = "in the writing of a checkpoint", "at a random moment", "of the command or its worker"
+WRITING, MOMENT, COMMAND = (
+    "in the writing of a checkpoint",
+    "at a random moment",
+    "of the command or its worker",
+)
 KINDS = (COMMAND, WRITING, MOMENT, WRITING, MOMENT, WRITING)
 CHANGES: dict[str, Any] = {
     "data.source": "digits",
@@ -58,13 +65,16 @@ CHANGES: dict[str, Any] = {
     "model.dropout_conv": [0.1],
     "model.dropout_dense": [0.2],
     "train.epochs": EPOCHS,
-    **{f"augmentation.{kind}": 0.1 for kind in ("brightness", "rotation", "shift", "shear", "zoom")},
+    **{
+        f"augmentation.{kind}": 0.1 for kind in ("brightness", "rotation", "shift", "shear", "zoom")
+    },
 }
 
 
 @dataclass
 class Outcome:
-    """What came of a training's kills: how many hit it, and of what kind they were; what differs in the end.
+    """What came of a training's kills: how many hit it, and of what kind they were; what differs in
+    the end.
 
     went_on : whether it went on from a checkpoint, and was not begun anew.
     """
@@ -83,7 +93,9 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Reference:
-    """A training that nothing happened to, how long it took, and how many operations on checkpoints it made."""
+    """A training that nothing happened to, how long it took, and how many operations on checkpoints
+    it made.
+    """
 
     run: Path
     seconds: float
@@ -91,7 +103,8 @@ class Reference:
 
 
 def train(run: Path, fatal: float) -> None:
-    """Train and test into a run folder, keeping all checkpoints' folder; be killed at an operation on one.
+    """Train and test into a run folder, keeping all checkpoints' folder; be killed at an operation
+    on one.
 
     Prints how many such operations there were.
     """
@@ -99,18 +112,24 @@ def train(run: Path, fatal: float) -> None:
     from convladder.experiments import trial
     from convladder.training import checkpointer, steps
 
-    steps.MOST_STEPS, checkpointer.PRICE = STEPS_PER_CALL, float("inf")  # a checkpoint after every call
+    steps.MOST_STEPS, checkpointer.PRICE = (
+        STEPS_PER_CALL,
+        float("inf"),
+    )  # a checkpoint after every call
     checkpointer.FileCheckpointer._waited = lambda self: float("inf")  # type: ignore[method-assign]
     trial.outputs.remove_unfinished = lambda *_: None  # type: ignore[attr-defined]
     experiment = Experiment().replace(CHANGES)
     dataset = load(experiment.data)
     counted = _die_at(fatal, folders.unfinished(run))
-    trial.run_trial(trial.Trial("lenet5", experiment, dataset), run, "kill.py", emit=lambda row: None)
+    trial.run_trial(
+        trial.Trial("lenet5", experiment, dataset), run, "kill.py", emit=lambda row: None
+    )
     sys.stdout.write(f"{sum(counted.values())}\n")
 
 
 def _die_at(fatal: float, folder: Path) -> Counter[str]:
-    """Kill this process at so-manieth operation on a checkpoint: a write in its middle, any other after it.
+    """Kill this process at so-manieth operation on a checkpoint: a write in its middle, any other
+    after it.
 
     Returns what counts them.
     """
@@ -152,7 +171,9 @@ def kill(folder: Path, references: Mapping[str, Reference], number: int, seed: i
             if not folders.is_finished(run):
                 _kill_command(run, reference, draw, outcome)
     status = begin(run).wait()
-    outcome.differences = [f"the last start ended with status {status}"] if status else compare(run, reference.run)
+    outcome.differences = (
+        [f"the last start ended with status {status}"] if status else compare(run, reference.run)
+    )
     resumed = [] if status else saved_run.SavedRun(run).about.get("resumed", [])
     outcome.went_on = any(each["epoch"] or each["step"] for each in resumed)
     shutil.rmtree(run, ignore_errors=True)
@@ -195,9 +216,21 @@ def start(run: Path, fatal: float = float("inf")) -> subprocess.Popen[str]:
 
 def start_command(run: Path) -> subprocess.Popen[str]:
     changes = CHANGES | {"train.epochs": COMMAND_EPOCHS, "train.checkpoint_seconds": 1}
-    settings = [f"--set={key}={json.dumps(value)}" for key, value in changes.items() if key != "data.source"]
+    settings = [
+        f"--set={key}={json.dumps(value)}" for key, value in changes.items() if key != "data.source"
+    ]
     return _start(
-        "-m", "convladder", "train", "digits", "--rung", "lenet5", "--jobs", "1", "--out", str(run), *settings
+        "-m",
+        "convladder",
+        "train",
+        "digits",
+        "--rung",
+        "lenet5",
+        "--jobs",
+        "1",
+        "--out",
+        str(run),
+        *settings,
     )
 
 
@@ -214,12 +247,19 @@ def _start(*arguments: str) -> subprocess.Popen[str]:
 
 
 def compare(run: Path, reference: Path) -> list[str]:
-    """Return what is not equal in two finished runs and in their last checkpoints, as far as these are left."""
-    (one, _), (two, _) = (checkpoint.read_newest(folders.unfinished(each)) for each in (run, reference))
+    """Return what is not equal in two finished runs and in their last checkpoints, as far as these
+    are left.
+    """
+    (one, _), (two, _) = (
+        checkpoint.read_newest(folders.unfinished(each)) for each in (run, reference)
+    )
     if (one is None) != (two is None):
         return ["one of them has no checkpoint"]
     found = _unequal(one.tensors, two.tensors) if one and two else []
-    with np.load(run / saved_run.WEIGHTS) as weights, np.load(reference / saved_run.WEIGHTS) as others:
+    with (
+        np.load(run / saved_run.WEIGHTS) as weights,
+        np.load(reference / saved_run.WEIGHTS) as others,
+    ):
         found += _unequal(weights, others)
     if one and two and _without_times(one) != _without_times(two):
         found.append("the history")
@@ -238,12 +278,17 @@ def _unequal(tensors: Mapping[str, Any], others: Mapping[str, Any]) -> list[str]
     return [
         name
         for name in sorted({*tensors, *others})
-        if name not in tensors or name not in others or tensors[name].tobytes() != others[name].tobytes()
+        if name not in tensors
+        or name not in others
+        or tensors[name].tobytes() != others[name].tobytes()
     ]
 
 
 def _without_times(kept: checkpoint.Checkpoint) -> list[dict[str, Any]]:
-    return [{name: value for name, value in row.items() if name != TIME} for row in kept.course["history"]]
+    return [
+        {name: value for name, value in row.items() if name != TIME}
+        for row in kept.course["history"]
+    ]
 
 
 def refer(begin: Callable[[Path], subprocess.Popen[str]], run: Path) -> Reference:
@@ -263,11 +308,16 @@ def measure(trainings: int, jobs: int, seed: int, folder: Path) -> dict[str, Any
     command = refer(start_command, folder / "command")
     references = {WRITING: alone, MOMENT: alone, COMMAND: command}
     with ThreadPoolExecutor(jobs) as pool:
-        outcomes = list(pool.map(lambda number: kill(folder, references, number, seed), range(trainings)))
+        outcomes = list(
+            pool.map(lambda number: kill(folder, references, number, seed), range(trainings))
+        )
     return {
         "trainings": len(outcomes),
         "kills": sum(each.hits for each in outcomes),
-        "kinds": {kind: sum(each.hits for each in outcomes if each.kind == kind) for kind in sorted(set(KINDS))},
+        "kinds": {
+            kind: sum(each.hits for each in outcomes if each.kind == kind)
+            for kind in sorted(set(KINDS))
+        },
         "went_on": sum(each.went_on for each in outcomes),
         "too_late": sum(each.misses for each in outcomes),
         "orphans": sum(each.orphans for each in outcomes),
@@ -277,7 +327,9 @@ def measure(trainings: int, jobs: int, seed: int, folder: Path) -> dict[str, Any
 
 
 def main(arguments: list[str]) -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--trainings", type=int, default=200)
     parser.add_argument("--jobs", type=int, default=container_limits.cores())
     parser.add_argument("--seed", type=int, default=0)

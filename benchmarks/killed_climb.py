@@ -1,12 +1,14 @@
 """Does a climb that is killed on its way end with the same results as one that is not?
 
-    python benchmarks/killed_climb.py [--data FOLDER] [--kills 5] [--seeds 2] [--epochs 2] [--rungs A,B] [--seed 0]
+    python benchmarks/killed_climb.py [--data FOLDER] [--kills 5] [--seeds 2] [--epochs 2] [--rungs
+    A,B] [--seed 0]
 
-One climb goes through. Another is ended at random moments, in turn by SIGKILL to the command, to the command and
-all of its workers, to one worker before SIGTERM to the command, by SIGTERM and by Ctrl-C, and then started again.
-Kept is: the kills, how many trials were finished at each and how many checkpoints there were of others, from where
-the trials went on that a kill had met, and what differs in results.csv (times aside) and in the predictions.csv of
-each trial. CIFAR-10 as in bench.py.
+One climb goes through. Another is ended at random moments, in turn by SIGKILL to the command, to
+the command and all of its workers, to one worker before SIGTERM to the command, by SIGTERM and by
+Ctrl-C, and then started again. Kept is: the kills, how many trials were finished at each and how
+many checkpoints there were of others, from where the trials went on that a kill had met, and what
+differs in results.csv (times aside) and in the predictions.csv of each trial. CIFAR-10 as in
+bench.py.
 """
 
 from __future__ import annotations
@@ -31,14 +33,29 @@ from convladder.results import folders
 from speed import imageset, results
 
 TIMES = ["train_milliseconds_per_image", "seconds"]
-COMMAND, ALL, WORKER = "SIGKILL to the command", "SIGKILL to all processes", "SIGKILL to a worker, then SIGTERM"
+COMMAND, ALL, WORKER = (
+    "SIGKILL to the command",
+    "SIGKILL to all processes",
+    "SIGKILL to a worker, then SIGTERM",
+)
 TERM, INTERRUPT = "SIGTERM", "Ctrl-C"
 WAYS = (COMMAND, ALL, WORKER, TERM, INTERRUPT)
 
 
 def start(command: list[str], out: Path) -> psutil.Popen:
     return psutil.Popen(
-        [sys.executable, "-m", "convladder", "climb", *command, "--on-leak", "keep", "--quiet", "--out", str(out)],
+        [
+            sys.executable,
+            "-m",
+            "convladder",
+            "climb",
+            *command,
+            "--on-leak",
+            "keep",
+            "--quiet",
+            "--out",
+            str(out),
+        ],
         env=os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3"},
         stdout=subprocess.DEVNULL,
         # what a shell starts in the background ignores Ctrl-C, and so would what that starts
@@ -59,7 +76,11 @@ def wait_for_trials(climb: psutil.Popen, out: Path) -> None:
 def end(climb: psutil.Popen, way: str, draw: random.Random) -> None:
     """End a running climb in one of the ways, and wait until it is gone."""
     workers = climb.children(recursive=True)
-    killed = {COMMAND: [climb], ALL: [climb, *workers], WORKER: draw.sample(workers, min(1, len(workers)))}
+    killed = {
+        COMMAND: [climb],
+        ALL: [climb, *workers],
+        WORKER: draw.sample(workers, min(1, len(workers))),
+    }
     for each in killed.get(way, []):
         with contextlib.suppress(psutil.NoSuchProcess):
             each.kill()
@@ -87,7 +108,9 @@ def measure(command: list[str], kills: int, seed: int, folder: Path) -> dict[str
             break
         end(climb, way, draw)
         begun = len(list(killed.glob(f"trials/*/*{folders.UNFINISHED}/checkpoint-*.json")))
-        told.append({"way": way, "finished": len(folders.finished_runs(killed)), "checkpoints": begun})
+        told.append(
+            {"way": way, "finished": len(folders.finished_runs(killed)), "checkpoints": begun}
+        )
         print(told[-1], file=sys.stderr, flush=True)
     status = start(command, killed).wait()
     return {
@@ -95,23 +118,32 @@ def measure(command: list[str], kills: int, seed: int, folder: Path) -> dict[str
         "seconds": round(seconds, 1),
         "status": status,
         "trials": len(trials),
-        "went_on": [_went_on(run) for run in folders.finished_runs(killed) if "resumed" in _about(run)],
+        "went_on": [
+            _went_on(run) for run in folders.finished_runs(killed) if "resumed" in _about(run)
+        ],
         "differences": compare(killed, whole),
     }
 
 
 def compare(climb: Path, other: Path) -> list[str]:
-    """Return which files of two climbs are not equal: the table of results without its times, all predictions."""
+    """Return which files of two climbs are not equal: the table of results without its times, all
+    predictions.
+    """
     found = [] if _without_times(climb) == _without_times(other) else ["results.csv"]
     for run in folders.finished_runs(other):
         name = run.relative_to(other) / "predictions.csv"
-        if not (climb / name).exists() or (climb / name).read_bytes() != (other / name).read_bytes():
+        if (
+            not (climb / name).exists()
+            or (climb / name).read_bytes() != (other / name).read_bytes()
+        ):
             found.append(str(name))
     return found
 
 
 def _without_times(climb: Path) -> str:
-    return str(pd.read_csv(climb / "results.csv", dtype=str).drop(columns=TIMES).to_csv(index=False))
+    return str(
+        pd.read_csv(climb / "results.csv", dtype=str).drop(columns=TIMES).to_csv(index=False)
+    )
 
 
 def _went_on(run: Path) -> str:
@@ -125,7 +157,9 @@ def _about(run: Path) -> dict[str, Any]:
 
 
 def main(arguments: list[str]) -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--data", help="default: CIFAR-10")
     parser.add_argument("--kills", type=int, default=5)
     parser.add_argument("--seeds", type=int, default=2)

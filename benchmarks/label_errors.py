@@ -1,4 +1,5 @@
-"""Flip some labels of a data set, train on it, and count which of the suspected label errors were planted.
+"""Flip some labels of a data set, train on it, and count which of the suspected label errors were
+planted.
 
 python benchmarks/label_errors.py [DATA] [SHARE FLIPPED] [IMAGES]
 """
@@ -21,7 +22,9 @@ FIRST = 20  # suspects that a person would look at
 
 
 def plant(images: cl.Dataset, share: float, seed: int, path: Path) -> set[str]:
-    """Write the images with flipped labels as an npz file; return the names of the flipped ones there."""
+    """Write the images with flipped labels as an npz file; return the names of the flipped ones
+    there.
+    """
     draw, classes = np.random.default_rng(seed), len(images.class_names)
     arrays, planted = {}, set()
     for part in ("train", "validation", "test"):
@@ -43,19 +46,29 @@ def find(run: cl.Run) -> dict[str, pd.Series[str]]:
 
         labels, chances = predictions.positions(table, "label"), predictions.probabilities(table)
         for way in ("confident_learning", "both"):
-            rows = find_label_issues(labels, chances, filter_by=way, return_indices_ranked_by="normalized_margin")
+            rows = find_label_issues(
+                labels, chances, filter_by=way, return_indices_ranked_by="normalized_margin"
+            )
             found[f"cleanlab, {way}"] = table["path"].iloc[rows]
     return found
 
 
 def main(data: str = "digits", share: str = "0.05", limit: str = "") -> None:
     images = cl.load(data, limit=int(limit) if limit else None, quiet=True)
-    print(f"{data}: {float(share):.0%} of the labels flipped at random; the classic ladder's dropout-conv")
-    print(f"seed  {'way':28} test accuracy  planted  suspected  precision  recall  flipped of the first {FIRST}")
+    print(
+        f"{data}: {float(share):.0%} of the labels flipped at random; the classic ladder's "
+        "dropout-conv"
+    )
+    print(
+        f"seed  {'way':28} test accuracy  planted  suspected  precision  recall  flipped of the "
+        f"first {FIRST}"
+    )
     for seed in range(SEEDS):
         with tempfile.TemporaryDirectory() as folder:
             planted = plant(images, float(share), seed, Path(folder) / "flipped.npz")
-            run = cl.train(f"{folder}/flipped.npz", "dropout-conv", seed=seed, out=f"{folder}/run", quiet=True)
+            run = cl.train(
+                f"{folder}/flipped.npz", "dropout-conv", seed=seed, out=f"{folder}/run", quiet=True
+            )
             asked = planted & set(run.predictions["path"])
             accuracy, found = run.metrics["test"]["accuracy"], find(run)
         for way, suspects in found.items():

@@ -2,11 +2,12 @@
 
     python benchmarks/large_bank.py [IMAGES] [SIDE]
 
-Makes so many images (default 50,000 of 64x64; 500,000 take 6 GB of disk in the cache), trains LeNet-5 for an epoch
-in a process of its own, and then on as many from an array in memory, where there is room. Printed are the
-images per second of both, their ratio, and the memory of each process in GB: its peak, what it holds itself at the
-end (RssAnon), and the pages of the bank that the system keeps for it and may take away (RssFile). To set a limit,
-run it in a memory cgroup; what it then reads from the disk is the price.
+Makes so many images (default 50,000 of 64x64; 500,000 take 6 GB of disk in the cache), trains
+LeNet-5 for an epoch in a process of its own, and then on as many from an array in memory, where
+there is room. Printed are the images per second of both, their ratio, and the memory of each
+process in GB: its peak, what it holds itself at the end (RssAnon), and the pages of the bank that
+the system keeps for it and may take away (RssFile). To set a limit, run it in a memory cgroup; what
+it then reads from the disk is the price.
 """
 
 from __future__ import annotations
@@ -31,11 +32,15 @@ IMAGES, SIDE = 50_000, 64
 
 
 def make(images: int, side: int) -> SplitDataset:
-    return load(Data(source="generated", image_size=(side, side), channels=3), open_generated(images, side))
+    return load(
+        Data(source="generated", image_size=(side, side), channels=3), open_generated(images, side)
+    )
 
 
 def train(dataset: SplitDataset, in_memory: bool, emit: Emit) -> dict[str, float]:
-    """Train for an epoch; a task for a worker. Return images per second and the peak of memory in GB."""
+    """Train for an epoch; a task for a worker. Return images per second and the peak of memory in
+    GB.
+    """
     del emit
     from convladder.training import fit
 
@@ -43,7 +48,9 @@ def train(dataset: SplitDataset, in_memory: bool, emit: Emit) -> dict[str, float
         bank = dataset.bank
         pixels = np.array(np.load(bank.folder / "images.npy", mmap_mode="r"))
         held = {
-            name: value for name, value in vars(bank).items() if name not in ("images", "facts", "pairs", "labels")
+            name: value
+            for name, value in vars(bank).items()
+            if name not in ("images", "facts", "pairs", "labels")
         }
         dataset = replace(dataset, bank=MemoryBank(**held, pixels=pixels))
     experiment = Experiment().replace({"train.epochs": 1, "model.pooling": "max"})
@@ -57,14 +64,18 @@ def train(dataset: SplitDataset, in_memory: bool, emit: Emit) -> dict[str, float
 
 
 def peak() -> dict[str, float]:
-    """Return the most that this process has held, in GB, and how much of what it holds now is its own."""
+    """Return the most that this process has held, in GB, and how much of what it holds now is its
+    own.
+    """
     status = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())
     kilobytes = {name: float(status[name].split()[0]) for name in ("VmHWM", "RssAnon", "RssFile")}
     return {name: value / 1e6 for name, value in kilobytes.items()}
 
 
 def show(name: str, figures: dict[str, float]) -> None:
-    print(f"{name}: " + ", ".join(f"{key} {value:,.3g}" for key, value in figures.items()), flush=True)
+    print(
+        f"{name}: " + ", ".join(f"{key} {value:,.3g}" for key, value in figures.items()), flush=True
+    )
 
 
 def main(arguments: list[str]) -> None:
@@ -73,7 +84,10 @@ def main(arguments: list[str]) -> None:
     dataset = make(images, side)
     size = images * side * side * 3 / 1e9
     seconds = time.perf_counter() - started
-    print(f"{images:,} images of {side}x{side}, {size:.2f} GB; bank ready in {seconds:.0f} s", flush=True)
+    print(
+        f"{images:,} images of {side}x{side}, {size:.2f} GB; bank ready in {seconds:.0f} s",
+        flush=True,
+    )
     show("this process", peak())
     results: dict[str, Any] = {}
     for name, in_memory in (("from the bank", False), ("from memory", True)):

@@ -1,9 +1,10 @@
-"""What the server bears beside FastAPI with Keras's `model.predict`: at 1, 8 and 64 connections, and far beyond.
+"""What the server bears beside FastAPI with Keras's `model.predict`: at 1, 8 and 64 connections,
+and far beyond.
 
 python benchmarks/load.py [--seconds 5] [--rounds 2] [--out benchmarks/results]
 
-Both serve one network and are asked for one picture on the loopback, in turn. At the end each is asked at ten
-times the rate that it bore, each time on a connection of its own. Some two minutes.
+Both serve one network and are asked for one picture on the loopback, in turn. At the end each is
+asked at ten times the rate that it bore, each time on a connection of its own. Some two minutes.
 """
 
 from __future__ import annotations
@@ -34,10 +35,14 @@ HERE = Path(__file__).parent
 
 
 def main(arguments: list[str]) -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--seconds", type=float, default=5, help="that each is asked for")
     parser.add_argument("--rounds", type=int, default=2)
-    parser.add_argument("--smallest", action="store_true", help="a few images, a fraction of a second: to try it")
+    parser.add_argument(
+        "--smallest", action="store_true", help="a few images, a fraction of a second: to try it"
+    )
     parser.add_argument("--out", type=Path, default=results.RESULTS)
     asked = parser.parse_args(arguments)
     size = SIZES["smallest" if asked.smallest else "usual"]
@@ -46,7 +51,9 @@ def main(arguments: list[str]) -> None:
         kept = Path(folder)
         harness.run(bundle(size, imageset.workspace()), kept)
         told = {name: measure(name, kept, seconds, rounds) for name in (OURS, PEER)}
-    results.write_json(asked.out / "load.json", {"servers": told, "seconds": seconds, **results.circumstances()})
+    results.write_json(
+        asked.out / "load.json", {"servers": told, "seconds": seconds, **results.circumstances()}
+    )
 
 
 def measure(name: str, kept: Path, seconds: float, rounds: int) -> dict[str, Any]:
@@ -57,15 +64,23 @@ def measure(name: str, kept: Path, seconds: float, rounds: int) -> dict[str, Any
         closed = {}
         for connections in CONNECTIONS:
             each = [ask(port, kept, seconds, connections, *form) for _ in range(rounds)]
-            closed[str(connections)] = {key: statistics.median(one[key] for one in each) for key in FIGURES} | {
-                "statuses": [one["statuses"] for one in each]
-            }
+            closed[str(connections)] = {
+                key: statistics.median(one[key] for one in each) for key in FIGURES
+            } | {"statuses": [one["statuses"] for one in each]}
         bore = max(each["answers_per_second"] for each in closed.values())
         before = memory(process)
         beyond = ask(port, kept, seconds, MOST, "--rate", str(10 * bore), *form)
         after = memory(process)
-    print(f"{name}: {json.dumps(closed)}; at ten times its rate {json.dumps(beyond)}", file=sys.stderr)
-    return {"closed": closed, "beyond": beyond, "rate": 10 * bore, "bytes_before": before, "bytes_after": after}
+    print(
+        f"{name}: {json.dumps(closed)}; at ten times its rate {json.dumps(beyond)}", file=sys.stderr
+    )
+    return {
+        "closed": closed,
+        "beyond": beyond,
+        "rate": 10 * bore,
+        "bytes_before": before,
+        "bytes_after": after,
+    }
 
 
 FIGURES = ("answers_per_second", "p50_milliseconds", "p99_milliseconds")
@@ -73,7 +88,12 @@ FIGURES = ("answers_per_second", "p50_milliseconds", "p99_milliseconds")
 
 def ask(port: int, kept: Path, seconds: float, connections: int, *more: str) -> dict[str, Any]:
     """Return what a client, a process of its own, saw."""
-    command = [sys.executable, str(HERE / "speed" / "client.py"), str(port), str(kept / "picture.jpg")]
+    command = [
+        sys.executable,
+        str(HERE / "speed" / "client.py"),
+        str(port),
+        str(kept / "picture.jpg"),
+    ]
     options = ["--seconds", str(seconds), "--connections", str(connections), *more]
     done = subprocess.run([*command, *options], check=True, capture_output=True, text=True)
     told: dict[str, Any] = json.loads(done.stdout)
@@ -85,9 +105,22 @@ def running(name: str, kept: Path) -> Iterator[tuple[int, psutil.Process]]:
     """Yield the port of a server that is ready, and its process."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
-    command = [sys.executable, str(HERE / "peers" / "keras_server.py"), str(kept / "made.keras"), str(port)]
+    command = [
+        sys.executable,
+        str(HERE / "peers" / "keras_server.py"),
+        str(kept / "made.keras"),
+        str(port),
+    ]
     if name == OURS:
-        command = [sys.executable, "-m", "convladder", "serve", str(kept / "made.convladder"), "--port", str(port)]
+        command = [
+            sys.executable,
+            "-m",
+            "convladder",
+            "serve",
+            str(kept / "made.convladder"),
+            "--port",
+            str(port),
+        ]
     with subprocess.Popen(command, stderr=subprocess.DEVNULL) as process:
         try:
             _await_ready(port)

@@ -13,14 +13,17 @@ from typing import Any
 from unittest import mock
 
 STORE = 128 * 2**20  # bytes of shared memory a node
-# for the process that serves a driver from outside the head waits so long; 30 are too few beside other tests
+# for the process that serves a driver from outside the head waits so long; 30 are too few beside
+# other tests
 PATIENCE = {"RAY_CLIENT_SERVER_CHECK_CHANNEL_TIMEOUT_S": "240"}
 HEAD = "127.0.0.2"  # 127.0.0.1 Ray takes for the address by which others see this machine
 
 
 @dataclass
 class Nodes:
-    """A head without a processor, which the driver joins, and nodes of one processor and one cache each."""
+    """A head without a processor, which the driver joins, and nodes of one processor and one cache
+    each.
+    """
 
     folder: Path
     cluster: Any

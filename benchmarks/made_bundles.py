@@ -56,7 +56,9 @@ def make_bundle(
         form=schema.Form(**vars(form)),
         temperature=TEMPERATURE,
         selection=schema.Selection(wanted=0.95, threshold=0.5, coverage=some, accuracy=some),
-        figures=schema.Figures(accuracy=some, log_loss=0.3, parameters=network.count_params(), flops=1),
+        figures=schema.Figures(
+            accuracy=some, log_loss=0.3, parameters=network.count_params(), flops=1
+        ),
         statistics=schema.Statistics(mean=statistics.mean, deviation=statistics.deviation),
         tensors=tensors.describe(arrays),
         experiment=experiment,

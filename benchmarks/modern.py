@@ -1,10 +1,12 @@
-"""What each technique past the notebook brings, and when: accuracy against seconds of training, rung by rung.
+"""What each technique past the notebook brings, and when: accuracy against seconds of training,
+rung by rung.
 
-python benchmarks/modern.py [--images 60000] [--epochs 20] [--seeds 3] [--rungs A,B] [--out benchmarks/results]
+python benchmarks/modern.py [--images 60000] [--epochs 20] [--seeds 3] [--rungs A,B] [--out
+benchmarks/results]
 
-The ladder `modern` on the CIFAR-10 folder (see speed/imageset.py), and the notebook's last network on the same
-images, trained as the notebook trains it: the line to beat. Hours; what is trained is kept in the cache, and a
-later call goes on.
+The ladder `modern` on the CIFAR-10 folder (see speed/imageset.py), and the notebook's last network
+on the same images, trained as the notebook trains it: the line to beat. Hours; what is trained is
+kept in the cache, and a later call goes on.
 """
 
 from __future__ import annotations
@@ -68,13 +70,23 @@ def curves_of(told: dict[str, Any]) -> list[Curve]:
 
 
 def main(arguments: list[str]) -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--images", type=int, default=IMAGES, help="of all 60,000, in the same shares")
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--images", type=int, default=IMAGES, help="of all 60,000, in the same shares"
+    )
     parser.add_argument("--epochs", type=int, default=20)
     parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--precision", default="bfloat16", help="of the ladder; the notebook's is float32")
-    parser.add_argument("--rungs", type=lambda text: text.split(","), help="of the ladder modern; default: all")
-    parser.add_argument("--smallest", action="store_true", help="a few images, two rungs, one seed: to try it")
+    parser.add_argument(
+        "--precision", default="bfloat16", help="of the ladder; the notebook's is float32"
+    )
+    parser.add_argument(
+        "--rungs", type=lambda text: text.split(","), help="of the ladder modern; default: all"
+    )
+    parser.add_argument(
+        "--smallest", action="store_true", help="a few images, two rungs, one seed: to try it"
+    )
     parser.add_argument("--out", type=Path, default=results.RESULTS)
     asked = parser.parse_args(arguments)
     workspace, make = imageset.workspace(), imageset.cifar10
@@ -83,7 +95,13 @@ def main(arguments: list[str]) -> None:
     if asked.images < IMAGES:
         changes["data.limit"] = asked.images
     if asked.smallest:
-        make, rungs, epochs, seeds, notebook_epochs = imageset.few, ["classic-top", "cosine"], 2, 1, 1
+        make, rungs, epochs, seeds, notebook_epochs = (
+            imageset.few,
+            ["classic-top", "cosine"],
+            2,
+            1,
+            1,
+        )
     folder, kept = make(workspace), asked.out if asked.smallest else workspace
     how = {"seeds": seeds, "quiet": asked.smallest}
     modern = cl.climb(

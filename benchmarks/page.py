@@ -1,6 +1,8 @@
-"""Put what was measured into docs/: at the end of `make bench` and `make safety`, or `python benchmarks/page.py`.
+"""Put what was measured into docs/: at the end of `make bench` and `make safety`, or `python
+benchmarks/page.py`.
 
-A table stands between `<!-- table: NAME -->` and `<!-- end -->`; whatever else is on the page is written by hand.
+A table stands between `<!-- table: NAME -->` and `<!-- end -->`; whatever else is on the page is
+written by hand.
 """
 
 from __future__ import annotations
@@ -17,7 +19,16 @@ from speed.rows import ROWS
 DOCS = Path(__file__).parents[1] / "docs"
 PAGES = tuple(
     DOCS / f"{name}.md"
-    for name in ("speed", "reproducibility", "modern", "scaling", "transfer", "tune", "serving", "shipping")
+    for name in (
+        "speed",
+        "reproducibility",
+        "modern",
+        "scaling",
+        "transfer",
+        "tune",
+        "serving",
+        "shipping",
+    )
 )
 
 _TABLE = re.compile(r"(<!-- table: ([\w-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
@@ -44,11 +55,17 @@ def of_rows(folder: Path, kind: Kind) -> str:
 
 
 def _circumstances(found: list[dict[str, Any]]) -> list[str]:
-    """Return where and when the rows were measured; with their names, where that is not the same for all."""
+    """Return where and when the rows were measured; with their names, where that is not the same
+    for all.
+    """
     rows: dict[str, list[str]] = {}
     for each in found:
         rows.setdefault(results.as_line(each), []).append(each["row"])
-    return list(rows) if len(rows) == 1 else [f"{', '.join(names)}: {line}" for line, names in rows.items()]
+    return (
+        list(rows)
+        if len(rows) == 1
+        else [f"{', '.join(names)}: {line}" for line, names in rows.items()]
+    )
 
 
 COMMANDS = dict.fromkeys(("kills", "killed-climb", "safety-price"), "make safety") | {

@@ -34,7 +34,9 @@ def in_pairs(ladder: cl.Ladder) -> cl.Ladder:
 
 
 def compare(folder: Path) -> list[dict[str, Any]]:
-    """Return for each rung how many times as fast it was, and the difference in accuracy with its interval."""
+    """Return for each rung how many times as fast it was, and the difference in accuracy with its
+    interval.
+    """
     found = SavedClimb(folder)
     names = [name for name in found.standings if not name.endswith(BFLOAT16)]
     claims = found.lineup.claims([(name + BFLOAT16, name) for name in names])
@@ -53,7 +55,9 @@ def compare(folder: Path) -> list[dict[str, Any]]:
 
 
 def _speed(found: SavedClimb, name: str) -> dict[str, float]:
-    """Return how many times as fast the rung trains in bfloat16: the median over seeds, and the range."""
+    """Return how many times as fast the rung trains in bfloat16: the median over seeds, and the
+    range.
+    """
     full, half = (found.standings[each].runs for each in (name, name + BFLOAT16))
     ratios = [_time(one) / _time(other) for one, other in zip(full, half, strict=True)]
     return {"speed": statistics.median(ratios), "slowest": min(ratios), "fastest": max(ratios)}
@@ -65,11 +69,15 @@ def _time(run: Any) -> float:
 
 
 def main(arguments: list[str]) -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--images", type=int, default=10_000)
     parser.add_argument("--epochs", type=int, default=4)
     parser.add_argument("--seeds", type=int, default=4)
-    parser.add_argument("--smallest", action="store_true", help="a few images, two rungs, one seed: to try it")
+    parser.add_argument(
+        "--smallest", action="store_true", help="a few images, two rungs, one seed: to try it"
+    )
     parser.add_argument("--out", type=Path, default=results.RESULTS)
     asked = parser.parse_args(arguments)
     ladder = cl.load_ladder("classic")

@@ -1,10 +1,12 @@
-"""What do checkpoints and determinism cost? The same training with and without, in turn, in a process of its own.
+"""What do checkpoints and determinism cost? The same training with and without, in turn, in a
+process of its own.
 
     python benchmarks/safety_price.py [--rounds 3] [--epochs 10] [--rung lenet5] [--images N]
 
-Kept is: how many times as long a training took with checkpoints, and with deterministic operations, each as the
-median over rounds with its range; how many checkpoints it wrote, and which share of its time went into them, which
-is known better than the difference of two trainings. CIFAR-10 as in bench.py.
+Kept is: how many times as long a training took with checkpoints, and with deterministic operations,
+each as the median over rounds with its range; how many checkpoints it wrote, and which share of its
+time went into them, which is known better than the difference of two trainings. CIFAR-10 as in
+bench.py.
 """
 
 from __future__ import annotations
@@ -32,8 +34,11 @@ WAYS: dict[str, dict[str, Any]] = {
 }
 
 
-def train(experiment: Experiment, dataset: SplitDataset, kept: bool, emit: Emit) -> tuple[float, int, float]:
-    """Return the seconds of a training after its first epoch; how many checkpoints it wrote, in how many seconds.
+def train(
+    experiment: Experiment, dataset: SplitDataset, kept: bool, emit: Emit
+) -> tuple[float, int, float]:
+    """Return the seconds of a training after its first epoch; how many checkpoints it wrote, in how
+    many seconds.
 
     A task; the checkpoints are those of the whole training.
     """
@@ -45,7 +50,9 @@ def train(experiment: Experiment, dataset: SplitDataset, kept: bool, emit: Emit)
     ends: list[float] = []
     with tempfile.TemporaryDirectory(dir=imageset.workspace()) as folder:
         keeper = (
-            FileCheckpointer(Path(folder), every=experiment.train.checkpoint_seconds) if kept else Checkpointer()
+            FileCheckpointer(Path(folder), every=experiment.train.checkpoint_seconds)
+            if kept
+            else Checkpointer()
         )
         fit.fit(experiment, dataset, lambda row: ends.append(time.perf_counter()), keeper)
         return time.perf_counter() - ends[0], len(written), sum(keeping)
@@ -65,7 +72,9 @@ def _counted(checkpoint: Any) -> list[Any]:
 
 
 def _timed(keeper: Any) -> list[float]:
-    """Return a list to which the seconds are added of every time that a training is kept from now on."""
+    """Return a list to which the seconds are added of every time that a training is kept from now
+    on.
+    """
     seconds: list[float] = []
     keep: Callable[..., None] = keeper.keep
 
@@ -92,13 +101,21 @@ def measure(experiment: Experiment, dataset: SplitDataset, rounds: int) -> dict[
         "share": statistics.median(keeping / seconds for seconds, _, keeping in kept),
     }
     for name in ("checkpoints", "deterministic"):
-        ratios = [own / plain for (own, *_), (plain, *_) in zip(told[name], told["plain"], strict=True)]
-        figures[name] = {"median": statistics.median(ratios), "low": min(ratios), "high": max(ratios)}
+        ratios = [
+            own / plain for (own, *_), (plain, *_) in zip(told[name], told["plain"], strict=True)
+        ]
+        figures[name] = {
+            "median": statistics.median(ratios),
+            "low": min(ratios),
+            "high": max(ratios),
+        }
     return figures
 
 
 def main(arguments: list[str]) -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--epochs", type=int, default=10)
     parser.add_argument("--rung", default="lenet5")

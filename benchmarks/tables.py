@@ -1,4 +1,6 @@
-"""The tables of what was measured, each from its file of results; those of speed are in speed/results.py."""
+"""The tables of what was measured, each from its file of results; those of speed are in
+speed/results.py.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +20,14 @@ def read(folder: Path, name: str) -> Any:
 
 def of_precision(folder: Path) -> str:
     told = read(folder, "precision")
-    heads = ("rung", "accuracy in float32", "difference in bfloat16", "", "times as fast", "by seed")
+    heads = (
+        "rung",
+        "accuracy in float32",
+        "difference in bfloat16",
+        "",
+        "times as fast",
+        "by seed",
+    )
     lines = [f"| {' | '.join(heads)} |", "|---" * len(heads) + "|"]
     lines += [
         f"| {each['rung']} | {each['accuracy']:.3f} | {_interval(each)} | {each['verdict']} "
@@ -43,18 +52,33 @@ def of_growth(folder: Path) -> str:
 
 def of_modern(folder: Path) -> str:
     told = read(folder, "modern")
-    heads = ("rung", "against", "test accuracy", "difference", "", "parameters", "MFLOPs", "seconds of training")
+    heads = (
+        "rung",
+        "against",
+        "test accuracy",
+        "difference",
+        "",
+        "parameters",
+        "MFLOPs",
+        "seconds of training",
+    )
     lines = [f"| {' | '.join(heads)} |", "|---" * len(heads) + "|"]
     for each in [*told["rungs"], *told["notebook"]]:
         claim = each["difference"]
         difference = (_interval(claim), claim["verdict"]) if claim else ("", "")
         accuracy = _accuracy(each)
-        price = (f"{each['parameters']:,}", f"{each['flops'] / 1e6:,.1f}", f"{each['seconds']:,.0f}")
+        price = (
+            f"{each['parameters']:,}",
+            f"{each['flops'] / 1e6:,.1f}",
+            f"{each['seconds']:,.0f}",
+        )
         name = each["rung"] if each in told["rungs"] else "**the notebook's last network**"
-        lines.append(f"| {' | '.join((name, each['parent'] or '', accuracy, *difference, *price))} |")
+        lines.append(
+            f"| {' | '.join((name, each['parent'] or '', accuracy, *difference, *price))} |"
+        )
     design = (
-        f"{told['images']['train']:,} images to train on, {told['images']['validation']:,} to validate and "
-        f"{told['images']['test']:,} to test; {plural(told['seeds'], 'seed')} each; "
+        f"{told['images']['train']:,} images to train on, {told['images']['validation']:,} to "
+        f"validate and {told['images']['test']:,} to test; {plural(told['seeds'], 'seed')} each; "
         f"{plural(told['epochs'], 'epoch')} in {told['precision']}, the notebook's network "
         f"{plural(told['notebook_epochs'], 'epoch')} in float32"
     )
@@ -64,12 +88,22 @@ def of_modern(folder: Path) -> str:
 
 def of_hour(folder: Path) -> str:
     told = read(folder, "hour")
-    heads = ("", "test accuracy", "parameters", "MFLOPs", "epochs", "seconds of training, all cores")
+    heads = (
+        "",
+        "test accuracy",
+        "parameters",
+        "MFLOPs",
+        "epochs",
+        "seconds of training, all cores",
+    )
     lines = [f"| {' | '.join(heads)} |", "|---" * len(heads) + "|"]
     for name in ("best", "notebook"):
         each = told[name]
         accuracy = _accuracy(each)
-        price = f"{each['parameters']:,} | {each['flops'] / 1e6:,.1f} | {each['epochs']} | {each['seconds']:,.0f}"
+        price = (
+            f"{each['parameters']:,} | {each['flops'] / 1e6:,.1f} | {each['epochs']} | "
+            f"{each['seconds']:,.0f}"
+        )
         lines.append(f"| {NETWORKS[name]} | {accuracy} | {price} |")
     lines.append(f"| difference | {_interval(told['difference'])} | | | | |")
     recipe = ", ".join(f"`{key}={json.dumps(value)}`" for key, value in told["recipe"].items())
@@ -86,29 +120,43 @@ def of_tuned(folder: Path) -> str:
         price = f"{each['parameters']:,} | {each['flops'] / 1e6:,.1f} | {each['seconds']:,.0f}"
         lines.append(f"| {each['rung']} | {accuracy} | {price} |")
     if told["claim"]:
-        lines.append(f"| difference | {_interval(told['claim'])}: {told['claim']['verdict']} | | | |")
+        lines.append(
+            f"| difference | {_interval(told['claim'])}: {told['claim']['verdict']} | | | |"
+        )
     counts = ", ".join(f"{count} {state}" for state, count in told["candidates"].items())
     found = ", ".join(
-        f"`{key}` {json.dumps(new)} (default {json.dumps(old)})" for key, (old, new) in told["changes"].items()
+        f"`{key}` {json.dumps(new)} (default {json.dumps(old)})"
+        for key, (old, new) in told["changes"].items()
     )
     design = (
-        f"Candidates: {counts}, {plural(told['epochs'], 'epoch')} each, {told['search_seconds'] / 60:,.0f} minutes"
+        f"Candidates: {counts}, {plural(told['epochs'], 'epoch')} each, "
+        f"{told['search_seconds'] / 60:,.0f} minutes"
     )
     if told["rungs"]:
         images = told["images"]
-        design += f"; {images['train']:,} images to train on, {images['validation']:,} to validate, "
+        design += (
+            f"; {images['train']:,} images to train on, {images['validation']:,} to validate, "
+        )
         design += f"{images['test']:,} to test; {plural(told['rungs'][0]['seeds'], 'seed')}"
     picture = "![Candidates as lines over their settings](../benchmarks/results/tuned.png)"
-    return "\n".join(lines) + f"\n\n{design}. Found: {found or 'nothing'}. {results.as_line(told)}\n\n{picture}"
+    return (
+        "\n".join(lines)
+        + f"\n\n{design}. Found: {found or 'nothing'}. {results.as_line(told)}\n\n{picture}"
+    )
 
 
 def of_kills(folder: Path) -> str:
     told = read(folder, "kills")
     lines = ["| kills | |", "|---|---|"]
     lines += [f"| {kind} | {count} |" for kind, count in told["kinds"].items()]
-    lines += [f"| **all** | **{told['kills']}** |", f"| too late: the training was over | {told['too_late']} |"]
+    lines += [
+        f"| **all** | **{told['kills']}** |",
+        f"| too late: the training was over | {told['too_late']} |",
+    ]
     lines += [f"| workers that outlived their command by ten seconds | {told['orphans']} |"]
-    lines += [f"| trainings that went on from a checkpoint, and were not begun anew | {told['went_on']} |"]
+    lines += [
+        f"| trainings that went on from a checkpoint, and were not begun anew | {told['went_on']} |"
+    ]
     lines += [f"| trainings that came out equal | **{told['equal']} of {told['trainings']}** |"]
     return "\n".join(lines) + f"\n\n{results.as_line(told)}"
 
@@ -122,7 +170,10 @@ def of_killed_climb(folder: Path) -> str:
     ]
     differs = ", ".join(told["differences"]) or "nothing"
     went_on = f"{plural(len(told['went_on']), 'trial')} went on from a checkpoint"
-    return "\n".join(lines) + f"\n\n{went_on}; in the end there differs: **{differs}**. {results.as_line(told)}"
+    return (
+        "\n".join(lines)
+        + f"\n\n{went_on}; in the end there differs: **{differs}**. {results.as_line(told)}"
+    )
 
 
 def of_price(folder: Path) -> str:
@@ -133,7 +184,9 @@ def of_price(folder: Path) -> str:
         ("deterministic", "deterministic"),
     ):
         each = told[name]
-        lines.append(f"| {words} | {each['median']:.3f} | {each['low']:.3f} to {each['high']:.3f} |")
+        lines.append(
+            f"| {words} | {each['median']:.3f} | {each['low']:.3f} to {each['high']:.3f} |"
+        )
     lines += [f"| share of the time that went into checkpoints | {100 * told['share']:.1f} % | |"]
     design = f"{told['rung']}, {told['epochs']} epochs, {told['rounds']} rounds in turn"
     return "\n".join(lines) + f"\n\n{design}. {results.as_line(told)}"
@@ -147,7 +200,10 @@ def of_cluster(folder: Path) -> str:
     lines = [
         "| | median | range |",
         "|---|---|---|",
-        f"| the climb, times as long as on this machine | {times['median']:.2f} | {_range(times, 2)} |",
+        (
+            f"| the climb, times as long as on this machine | {times['median']:.2f} | "
+            f"{_range(times, 2)} |"
+        ),
         f"| seconds more | {more['median']:.1f} | {_range(more, 1)} |",
         f"| seconds to send a bank of {sizes[0]:,.0f} MB to a node ({rate:,.0f} MB a second) | "
         f"{sent['median']:.1f} | {_range(sent, 1)} |",
@@ -156,8 +212,9 @@ def of_cluster(folder: Path) -> str:
         f"| trials whose predictions differ | {len(told['differences'])} of {told['trials']} | |",
     ]
     design = (
-        f"The digits, {len(told['rungs'])} rungs, {plural(told['seeds'], 'seed')}, {told['epochs']} epochs: two "
-        f"jobs here, and two nodes of one processor each on the loopback; {told['rounds']} rounds in turn"
+        f"The digits, {len(told['rungs'])} rungs, {plural(told['seeds'], 'seed')}, "
+        f"{told['epochs']} epochs: two jobs here, and two nodes of one processor each on the "
+        f"loopback; {told['rounds']} rounds in turn"
     )
     return "\n".join(lines) + f"\n\n{design}. {results.as_line(told)}"
 
@@ -173,17 +230,25 @@ def of_transfer(folder: Path) -> str:
         "|---|---|---|---|---|---|",
     ]
     for row in told["rows"]:
-        gain = f"{_interval(row['gain'])} | {row['gain']['verdict'] or ''}" if row["gain"] else " | "
+        gain = (
+            f"{_interval(row['gain'])} | {row['gain']['verdict'] or ''}" if row["gain"] else " | "
+        )
         interval = f"{row['low']:.3f} to {row['high']:.3f}"
-        lines.append(f"| {row['images']} | {row['rung']} | {row['mean']:.3f} | {interval} | {gain} |")
+        lines.append(
+            f"| {row['images']} | {row['rung']} | {row['mean']:.3f} | {interval} | {gain} |"
+        )
     before, epochs = told["pretraining"], told["epochs"]
     each = ", ".join(f"{count} with {images} images a class" for images, count in epochs.items())
     design = (
-        f"{' and '.join(told['apart'])}. Backbone: `{told['rung']}`, {before['images']:,} images of the others, "
-        f"{plural(before['epochs'], 'epoch')}, test accuracy {before['accuracy']:.3f} on them. "
-        f"{told['tested']:,} test images, {plural(told['seeds'], 'seed')}; epochs: {each}."
+        f"{' and '.join(told['apart'])}. Backbone: `{told['rung']}`, {before['images']:,} images "
+        f"of the others, {plural(before['epochs'], 'epoch')}, test accuracy "
+        f"{before['accuracy']:.3f} on them. {told['tested']:,} test images, "
+        f"{plural(told['seeds'], 'seed')}; epochs: {each}."
     )
-    picture = "![Accuracy of each rung by the number of images a class](../benchmarks/results/transfer.png)"
+    picture = (
+        "![Accuracy of each rung by the number of images a "
+        "class](../benchmarks/results/transfer.png)"
+    )
     return "\n".join(lines) + f"\n\n{design} {results.as_line(told)}\n\n{picture}"
 
 
@@ -207,24 +272,33 @@ def of_load(folder: Path) -> str:
     lines = [f"| {' | '.join(heads)} |", "|---" * len(heads) + "|"]
     for name, server in told["servers"].items():
         for connections, each in server["closed"].items():
-            lines.append(f"| {name} | {connections} | {_answers(each)} | {_refused(*each['statuses'])} |")
+            lines.append(
+                f"| {name} | {connections} | {_answers(each)} | {_refused(*each['statuses'])} |"
+            )
         beyond = server["beyond"]
         rate = f"{server['rate']:,.0f} a second"
-        lines.append(f"| {name} | asked {rate} | {_answers(beyond)} | {_refused(beyond['statuses'])} |")
+        lines.append(
+            f"| {name} | asked {rate} | {_answers(beyond)} | {_refused(beyond['statuses'])} |"
+        )
     ours, peer = told["servers"].values()
-    best = [max(each["answers_per_second"] for each in server["closed"].values()) for server in (ours, peer)]
+    best = [
+        max(each["answers_per_second"] for each in server["closed"].values())
+        for server in (ours, peer)
+    ]
     grown = (ours["bytes_after"] - ours["bytes_before"]) / 1e6
     said = (
-        f"{best[0] / best[1]:.0f} times as many answers at most; beyond what it bears its memory grew by "
-        f"{grown:.0f} MB. A LeNet-5, one picture of 32 × 32 a request, client and server on one machine, "
-        f"{told['seconds']:g} seconds each"
+        f"{best[0] / best[1]:.0f} times as many answers at most; beyond what it bears its memory "
+        f"grew by {grown:.0f} MB. A LeNet-5, one picture of 32 × 32 a request, client and server "
+        f"on one machine, {told['seconds']:g} seconds each"
     )
     return "\n".join(lines) + f"\n\n{said}. {results.as_line(told)}"
 
 
 def _answers(each: dict[str, Any]) -> str:
     times = (each["p50_milliseconds"], each["p99_milliseconds"])
-    return " | ".join([f"{each['answers_per_second']:,.0f}", *(f"{time:,.1f} ms" for time in times)])
+    return " | ".join(
+        [f"{each['answers_per_second']:,.0f}", *(f"{time:,.1f} ms" for time in times)]
+    )
 
 
 def _refused(*statuses: dict[str, int]) -> str:
@@ -237,7 +311,11 @@ def _refused(*statuses: dict[str, int]) -> str:
 
 def of_parity(folder: Path) -> str:
     told = read(folder, "parity")
-    kinds = list(dict.fromkeys((row["format"], row["int8"]) for rows in told["networks"].values() for row in rows))
+    kinds = list(
+        dict.fromkeys(
+            (row["format"], row["int8"]) for rows in told["networks"].values() for row in rows
+        )
+    )
     kinds.sort(key=lambda kind: kind[1])
     heads = ("network", *(f"{kind} in int8" if int8 else kind for kind, int8 in kinds))
     lines = [f"| {' | '.join(heads)} |", "|---" * len(heads) + "|"]
@@ -262,15 +340,25 @@ def _parity(row: dict[str, Any]) -> str:
 def of_accelerator(folder: Path) -> str:
     told = read(folder, "accelerator")
     name = told["accelerator"]
-    sides = {"accelerator": name, "processor": "JAX on its processor", "PyTorch loop": f"PyTorch's loop, {name}"}
+    sides = {
+        "accelerator": name,
+        "processor": "JAX on its processor",
+        "PyTorch loop": f"PyTorch's loop, {name}",
+    }
     lines = [f"| images a second | {' | '.join(sides.values())} |", "|---" * (1 + len(sides)) + "|"]
     for each in told["trainings"]:
         cells = [_speed(each["sides"].get(name)) for name in sides]
         lines.append(f"| {each['training']} | {' | '.join(cells)} |")
     if told["climbs"]:
         lines += ["", f"| climb of {plural(told['seeds'], 'seed')} | jobs | |", "|---|---|---|"]
-        lines += [f"| on the {each['where']} | {each['jobs']} | {_whole(each)} |" for each in told["climbs"]]
-    design = f"{plural(told['rounds'], 'round')}; after the first epoch; in brackets images and seconds of it all"
+        lines += [
+            f"| on the {each['where']} | {each['jobs']} | {_whole(each)} |"
+            for each in told["climbs"]
+        ]
+    design = (
+        f"{plural(told['rounds'], 'round')}; after the first epoch; in brackets images and "
+        "seconds of it all"
+    )
     return "\n".join(lines) + f"\n\n{design}. {results.as_line(told)}"
 
 

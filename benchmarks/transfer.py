@@ -1,12 +1,15 @@
-"""What the weights of another network bring, by the number of images: no download, a run is the backbone.
+"""What the weights of another network bring, by the number of images: no download, a run is the
+backbone.
 
-    python benchmarks/transfer.py [--apart CLASS CLASS] [--size usual|middle|smallest] [--jobs N] [--out FOLDER]
+    python benchmarks/transfer.py [--apart CLASS CLASS] [--size usual|middle|smallest] [--jobs N]
+    [--out FOLDER]
 
-A network is trained on eight classes of CIFAR-10. For the other two, automobiles and trucks if no others are
-asked for, each rung of the ladder `transfer` is trained on 20, 100 and 500 images a class: from scratch, with
-the backbone frozen, and with it fine-tuned. Each of five seeds draws images of its own, 15 % of which are for
-validation; all are tested on the same 2,000 images. The number of epochs is fixed in advance, and the last
-one is kept. Some quarter of an hour on two cores. CIFAR-10 as in bench.py.
+A network is trained on eight classes of CIFAR-10. For the other two, automobiles and trucks if no
+others are asked for, each rung of the ladder `transfer` is trained on 20, 100 and 500 images a
+class: from scratch, with the backbone frozen, and with it fine-tuned. Each of five seeds draws
+images of its own, 15 % of which are for validation; all are tested on the same 2,000 images. The
+number of epochs is fixed in advance, and the last one is kept. Some quarter of an hour on two
+cores. CIFAR-10 as in bench.py.
 """
 
 from __future__ import annotations
@@ -35,7 +38,9 @@ from convladder.experiments.pretrained import backbones
 from convladder.experiments.trial import Trial
 from speed import imageset, results
 
-NAMES = "airplane automobile bird cat deer dog frog horse ship truck".split()  # of CIFAR-10, in its order
+NAMES = (
+    "airplane automobile bird cat deer dog frog horse ship truck".split()
+)  # of CIFAR-10, in its order
 RENEW_AFTER = 12
 Apart = tuple[int, int]
 RUNGS = ("from-scratch", "transfer-frozen", "transfer-finetuned")
@@ -45,8 +50,8 @@ RUNGS = ("from-scratch", "transfer-frozen", "transfer-finetuned")
 class Size:
     """How much is measured.
 
-    pretraining : images of the eight classes, and epochs. images : of each of the two, with epochs: about as many
-    steps for few as for many.
+    pretraining : images of the eight classes, and epochs. images : of each of the two, with epochs:
+    about as many steps for few as for many.
     """
 
     folder: Any
@@ -84,7 +89,9 @@ def pretrain(size: Size, arrays: dict[str, Any], apart: Apart, folder: Path) -> 
         parts |= {f"x_{part}": arrays[f"x_{part}"][kept], f"y_{part}": arrays[f"y_{part}"][kept]}
     np.savez(folder / "eight.npz", **parts)
     changes = {"data.limit": images, "data.on_leak": "drop"}
-    return cl.train(folder / "eight.npz", size.rung, epochs=epochs, changes=changes, out=folder / "backbone")
+    return cl.train(
+        folder / "eight.npz", size.rung, epochs=epochs, changes=changes, out=folder / "backbone"
+    )
 
 
 def trials_of(
@@ -101,7 +108,8 @@ def trials_of(
             np.savez(path, **train, x_test=arrays["x_test"][test], y_test=arrays["y_test"][test])
             changes = backbones.changes(str(backbone), None, {}) | {
                 "data.source": str(path),
-                "data.on_leak": "keep",  # copies in CIFAR-10 itself: all are tested on all of its images
+                # copies in CIFAR-10 itself: all are tested on all of its images
+                "data.on_leak": "keep",
                 "train.epochs": epochs,
                 "train.select": "last",
             }
@@ -113,7 +121,9 @@ def draw(labels: NDArray[np.int32], apart: Apart, images: int, seed: int) -> NDA
     """Draw so many images of each of the two classes."""
     random = np.random.default_rng([seed, images])
     return np.sort(
-        np.concatenate([random.permutation(np.flatnonzero(labels == label))[:images] for label in apart])
+        np.concatenate(
+            [random.permutation(np.flatnonzero(labels == label))[:images] for label in apart]
+        )
     )
 
 
@@ -128,7 +138,11 @@ def run(found: list[tuple[int, Trial]], jobs: int) -> dict[tuple[str, int], NDAr
         if isinstance(event, Finished):
             rung, images, seed = event.key
             right.setdefault((rung, images), {})[seed] = event.value
-            print(f"{rung}, {images} images, seed {seed}: {event.value.mean():.3f}", file=sys.stderr, flush=True)
+            print(
+                f"{rung}, {images} images, seed {seed}: {event.value.mean():.3f}",
+                file=sys.stderr,
+                flush=True,
+            )
     return {key: np.stack([each[seed] for seed in sorted(each)]) for key, each in right.items()}
 
 
@@ -152,9 +166,13 @@ def summarise(right: dict[tuple[str, int], NDArray[np.bool_]], seeds: int) -> li
 
 
 def main(arguments: list[str]) -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--size", choices=SIZES, default="usual")
-    parser.add_argument("--apart", nargs=2, choices=NAMES, default=["automobile", "truck"], metavar="CLASS")
+    parser.add_argument(
+        "--apart", nargs=2, choices=NAMES, default=["automobile", "truck"], metavar="CLASS"
+    )
     parser.add_argument("--jobs", type=int, default=container_limits.cores())
     parser.add_argument("--out", type=Path, default=results.RESULTS)
     asked = parser.parse_args(arguments)

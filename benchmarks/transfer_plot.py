@@ -11,7 +11,11 @@ from matplotlib.ticker import NullLocator, StrMethodFormatter
 
 from convladder.report.style import BLUE, GREEN, ORANGE
 
-LOOKS = {"from-scratch": (ORANGE, "o"), "transfer-frozen": (BLUE, "s"), "transfer-finetuned": (GREEN, "^")}
+LOOKS = {
+    "from-scratch": (ORANGE, "o"),
+    "transfer-frozen": (BLUE, "s"),
+    "transfer-finetuned": (GREEN, "^"),
+}
 
 
 def draw(told: dict[str, Any], path: Path) -> None:
@@ -23,14 +27,30 @@ def draw(told: dict[str, Any], path: Path) -> None:
             rows = [row for row in told["rows"] if row["rung"] == rung]
             images = [row["images"] for row in rows]
             axes.fill_between(
-                images, [row["low"] for row in rows], [row["high"] for row in rows], color=colour, alpha=0.15, lw=0
+                images,
+                [row["low"] for row in rows],
+                [row["high"] for row in rows],
+                color=colour,
+                alpha=0.15,
+                lw=0,
             )
-            axes.plot(images, [row["mean"] for row in rows], color=colour, marker=marker, label=rung)
+            axes.plot(
+                images, [row["mean"] for row in rows], color=colour, marker=marker, label=rung
+            )
             for row in rows:
                 axes.plot(
-                    [row["images"]] * len(row["each"]), row["each"], marker, color=colour, markersize=3, alpha=0.5
+                    [row["images"]] * len(row["each"]),
+                    row["each"],
+                    marker,
+                    color=colour,
+                    markersize=3,
+                    alpha=0.5,
                 )
-        axes.set(xscale="log", xlabel="images a class", ylabel=f"accuracy on {told['tested']:,} test images")
+        axes.set(
+            xscale="log",
+            xlabel="images a class",
+            ylabel=f"accuracy on {told['tested']:,} test images",
+        )
         axes.set_xticks(sorted({row["images"] for row in told["rows"]}))
         axes.xaxis.set_minor_locator(NullLocator())
         axes.xaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))

@@ -1,9 +1,10 @@
-"""Is what a search finds better than what it began with? The claim of `convladder tune` on CIFAR-10.
+"""Is what a search finds better than what it began with? The claim of `convladder tune` on
+CIFAR-10.
 
 python benchmarks/tuned.py [--images 8000] [--epochs 6] [--trials 20] [--out benchmarks/results]
 
-The built-in space around the last rung of the ladder `classic`, on a part of the CIFAR-10 folder (see
-speed/imageset.py). The search lies in the cache, and a later call goes on.
+The built-in space around the last rung of the ladder `classic`, on a part of the CIFAR-10 folder
+(see speed/imageset.py). The search lies in the cache, and a later call goes on.
 """
 
 from __future__ import annotations
@@ -40,16 +41,24 @@ def describe(found: cl.Tuning) -> dict[str, Any]:
                 "seeds": len(standing.runs),
                 "parameters": price.parameters,
                 "flops": price.flops,
-                "seconds": sum(run.metrics["seconds"] for run in standing.runs) / len(standing.runs),
+                "seconds": sum(run.metrics["seconds"] for run in standing.runs)
+                / len(standing.runs),
             }
         )
     (claim,) = found.climb.against_parent
-    return told | {"claim": vars(claim.difference), "images": results.count_images(found.climb.about)}
+    return told | {
+        "claim": vars(claim.difference),
+        "images": results.count_images(found.climb.about),
+    }
 
 
 def main(arguments: list[str]) -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--images", type=int, default=8_000, help="of all 60,000, in the same shares")
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--images", type=int, default=8_000, help="of all 60,000, in the same shares"
+    )
     parser.add_argument("--epochs", type=int, default=6)
     parser.add_argument("--trials", type=int, default=20)
     parser.add_argument("--out", type=Path, default=results.RESULTS)

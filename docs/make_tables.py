@@ -60,7 +60,11 @@ def _values(schema: dict[str, object]) -> str:
         "null": "none",
     }
     bounds = {"minimum": "≥", "exclusiveMinimum": ">", "maximum": "≤", "exclusiveMaximum": "<"}
-    told = {bound: schema[bound] for bound in bounds if schema.get(bound) not in (None, LARGEST, LARGEST_AMOUNT)}
+    told = {
+        bound: schema[bound]
+        for bound in bounds
+        if schema.get(bound) not in (None, LARGEST, LARGEST_AMOUNT)
+    }
     limits = [f"{bounds[bound]} {_number(value)}" for bound, value in told.items()]
     return " ".join([words[str(schema["type"])], ", ".join(limits)]).strip()
 
@@ -101,7 +105,9 @@ def _ladder(ladder: Ladder) -> list[str]:
     for rung in ladder.rungs:
         rows.append(f"**{rung.name}.** {rung.what} *Why:* {rung.why}")
         rows += [
-            f"*{title}:* {text}" for title, text in (("Cost", rung.cost), ("When it hurts", rung.hurts)) if text
+            f"*{title}:* {text}"
+            for title, text in (("Cost", rung.cost), ("When it hurts", rung.hurts))
+            if text
         ]
         rows.append(f"*Source:* {rung.source}.\n")
     return rows

@@ -11,7 +11,9 @@ _EVERY = os.sched_getaffinity(0) if _CAN else set()
 
 
 def pin(xdist_worker: str) -> None:
-    """Keep to one core, where xdist runs several such processes; `xdist_worker` is its name of this one."""
+    """Keep to one core, where xdist runs several such processes; `xdist_worker` is its name of this
+    one.
+    """
     if _CAN and xdist_worker:
         number = int(xdist_worker.removeprefix("gw"))
         os.sched_setaffinity(0, {sorted(_EVERY)[number % len(_EVERY)]})

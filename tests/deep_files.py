@@ -1,4 +1,6 @@
-"""Image files of more than 8 bits, as no writer of Pillow's makes them: colours of 16 bits, and many bands."""
+"""Image files of more than 8 bits, as no writer of Pillow's makes them: colours of 16 bits, and
+many bands.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +25,9 @@ def encode(values: NDArray[Any], kind: str = "PNG") -> bytes:
 
 
 def png16(values: NDArray[np.uint16]) -> bytes:
-    """Encode values `(H, W)` or `(H, W, C)` as PNG of 16 bits, each row as the difference from its left."""
+    """Encode values `(H, W)` or `(H, W, C)` as PNG of 16 bits, each row as the difference from its
+    left.
+    """
     height, width = values.shape[:2]
     channels = 1 if values.ndim == 2 else values.shape[2]
     rows = values.astype(">u2").reshape(height, -1).view(np.uint8)
@@ -35,9 +39,15 @@ def png16(values: NDArray[np.uint16]) -> bytes:
 
 
 def tiff(
-    values: NDArray[Any], *, extra: tuple[int, ...] = (), deflated: bool = False, planes: bool = False
+    values: NDArray[Any],
+    *,
+    extra: tuple[int, ...] = (),
+    deflated: bool = False,
+    planes: bool = False,
 ) -> bytes:
-    """Encode values `(H, W, bands)` as TIFF; RGB where there are three bands or more, but for `extra` ones."""
+    """Encode values `(H, W, bands)` as TIFF; RGB where there are three bands or more, but for
+    `extra` ones.
+    """
     height, width, bands = values.shape
     bits, kind = 8 * values.dtype.itemsize, {"u": 1, "i": 2, "f": 3}[values.dtype.kind]
     ordered = values.transpose(2, 0, 1) if planes else values
@@ -74,7 +84,12 @@ def _directory(tags: list[tuple[int, int, tuple[int, ...]]], data: bytes) -> byt
 
 
 def _chunk(name: bytes, content: bytes) -> bytes:
-    return struct.pack(">I", len(content)) + name + content + struct.pack(">I", zlib.crc32(name + content))
+    return (
+        struct.pack(">I", len(content))
+        + name
+        + content
+        + struct.pack(">I", zlib.crc32(name + content))
+    )
 
 
 def stripes(number: int, *, lying: bool, side: int = 16) -> NDArray[np.int64]:

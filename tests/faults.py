@@ -72,7 +72,9 @@ def bomb(side: int) -> bytes:
     """Write by hand a PNG that says it is `side` pixels to a side, in a few hundred bytes."""
 
     def block(kind: bytes, data: bytes) -> bytes:
-        return len(data).to_bytes(4, "big") + kind + data + zlib.crc32(kind + data).to_bytes(4, "big")
+        return (
+            len(data).to_bytes(4, "big") + kind + data + zlib.crc32(kind + data).to_bytes(4, "big")
+        )
 
     header = side.to_bytes(4, "big") * 2 + bytes([8, 2, 0, 0, 0])
     start, end = block(b"IHDR", header), block(b"IEND", b"")
@@ -90,10 +92,14 @@ def make_faults(root: Path) -> Faults:
     (cat / "is-png.jpg").write_bytes(encode(picture(500)))
     frames = [picture(600), picture(601)]
     for kind in ("gif", "webp", "png"):
-        frames[0].save(dog / f"moving.{kind}", save_all=True, append_images=frames[1:], lossless=True)
+        frames[0].save(
+            dog / f"moving.{kind}", save_all=True, append_images=frames[1:], lossless=True
+        )
     odd = _write_odd_modes(dog)
     for number, name in enumerate(WEIRD_NAMES):
-        (dog / name).write_bytes(encode(picture(700 + min(number, 5))))  # the last two are one picture
+        (dog / name).write_bytes(
+            encode(picture(700 + min(number, 5)))
+        )  # the last two are one picture
     nameless = os.fsdecode(b"not-utf8-\xe9.png")
     good = len(WEIRD_NAMES)
     if sys.platform == "linux":  # other systems refuse such a name
@@ -125,7 +131,10 @@ def _write_broken(folder: Path) -> dict[str, str]:
     broken: dict[str, tuple[bytes, str]] = {
         "empty.jpg": (b"", "empty"),
         "page.png": (b"<!doctype html><html><body>404</body></html>", "unsupported"),
-        "drawing.png": (b"<svg xmlns='http://www.w3.org/2000/svg' width='9' height='9'/>", "unsupported"),
+        "drawing.png": (
+            b"<svg xmlns='http://www.w3.org/2000/svg' width='9' height='9'/>",
+            "unsupported",
+        ),
         "archive.png": (archive.getvalue(), "unsupported"),
         "print.png": (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 10 10\n", "unsupported"),
         "phone.heic": (b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + b"\0" * 64, "unsupported"),
@@ -149,7 +158,9 @@ def _write_odd_modes(folder: Path) -> int:
     exif[0x0112] = 6
     images = {
         "cmyk.jpg": encode(colour.convert("CMYK"), "JPEG"),
-        "deep.png": encode(Image.fromarray(np.asarray(picture(401).convert("L")).astype(np.uint16) * 257)),
+        "deep.png": encode(
+            Image.fromarray(np.asarray(picture(401).convert("L")).astype(np.uint16) * 257)
+        ),
         "bit.png": encode(picture(402).convert("1")),
         "alpha.png": encode(picture(403).convert("RGBA")),
         "grey-alpha.png": encode(Image.fromarray(np.stack([grey, grey], axis=-1))),

@@ -1,4 +1,6 @@
-"""Somebody else's files, under names that convladder writes too, and every byte of a folder to compare."""
+"""Somebody else's files, under names that convladder writes too, and every byte of a folder to
+compare.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +20,9 @@ THEIRS = {
     "climb.json": '{"format": 1, "name": "Matterhorn", "trials": 3}',
     "ladder.json": '{"height": 4}',
     "tune.json": '{"identity": "a melody"}',
-    "experiment.json": '{"format": 1, "rung": "a step", "data": {}, "environment": {"versions": {}}}',
+    "experiment.json": (
+        '{"format": 1, "rung": "a step", "data": {}, "environment": {"versions": {}}}'
+    ),
     "metrics.json": '{"accuracy": 1}',
     "journal.log": "dear diary\n",
     "trials/lenet5/seed-0/metrics.json": "{}",

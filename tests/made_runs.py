@@ -35,7 +35,8 @@ def make_run(
     prefix: str = "",
     recipe: Recipe = RECIPE,
 ) -> SavedRun:
-    """Write a run that is right on these test images, `(images,)`, listed in the given order; and read it back.
+    """Write a run that is right on these test images, `(images,)`, listed in the given order; and
+    read it back.
 
     `prefix` begins the images' names. `recipe` is how they were made worse.
     """
@@ -68,10 +69,19 @@ def make_run(
     correct = np.tile(right[order], (7, 5, 1))
     corrupted = Corrupted(np.arange(len(right)), correct, recipe)
     write_arrays(folder, _make_samples(len(right)), _make_features(), corrupted)
-    files.write_text(folder / "history.csv", "epoch,accuracy,loss,val_accuracy,val_loss\n1,0.5,0.7,0.5,0.7\n")
-    price = {"parameters": 1000, "macs": 1, "flops": 2000, "bytes": 4000, "train_milliseconds_per_image": 0.1}
+    files.write_text(
+        folder / "history.csv", "epoch,accuracy,loss,val_accuracy,val_loss\n1,0.5,0.7,0.5,0.7\n"
+    )
+    price = {
+        "parameters": 1000,
+        "macs": 1,
+        "flops": 2000,
+        "bytes": 4000,
+        "train_milliseconds_per_image": 0.1,
+    }
     files.write_json(
-        folder / "metrics.json", metrics.compute(written) | {"price": price, "kept_epoch": 1, "seconds": 1.0}
+        folder / "metrics.json",
+        metrics.compute(written) | {"price": price, "kept_epoch": 1, "seconds": 1.0},
     )
     return SavedRun(folder)
 
@@ -88,8 +98,11 @@ def _make_features() -> Features:
     return Features(np.zeros((16, 16, 1), np.uint8), np.ones((3, 3, 1, 2), np.float32), maps)
 
 
-def make_climb(folder: Path, runs: Mapping[TrialKey, Sequence[bool] | NDArray[np.bool_]], ladder: Ladder) -> Path:
-    """Write a climb of these trials, each right on these of its test images; those without any are missing.
+def make_climb(
+    folder: Path, runs: Mapping[TrialKey, Sequence[bool] | NDArray[np.bool_]], ladder: Ladder
+) -> Path:
+    """Write a climb of these trials, each right on these of its test images; those without any are
+    missing.
 
     In cross-validation each fold has test images of its own.
     """
@@ -108,7 +121,11 @@ def make_climb(folder: Path, runs: Mapping[TrialKey, Sequence[bool] | NDArray[np
             )
             data = run.about["data"]
     files.write_json(folder / "ladder.json", ladder.to_json())
-    about = {"trials": [list(key) for key in runs], "data": data, "environment": run.about["environment"]}
+    about = {
+        "trials": [list(key) for key in runs],
+        "data": data,
+        "environment": run.about["environment"],
+    }
     files.write_json(folder / "climb.json", about)
     return folder
 

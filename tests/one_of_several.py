@@ -1,7 +1,8 @@
-"""One process of those that train a network together, for tests: `one_of_several.py FOLDER COUNT ID HOST:PORT`.
+"""One process of those that train a network together, for tests: `one_of_several.py FOLDER COUNT ID
+HOST:PORT`.
 
-Of several processes each trains twice, the second time with a stop on the way that the last of them alone was
-asked for. A single process trains the same on one device, and on two.
+Of several processes each trains twice, the second time with a stop on the way that the last of them
+alone was asked for. A single process trains the same on one device, and on two.
 """
 
 from __future__ import annotations

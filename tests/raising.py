@@ -55,5 +55,7 @@ def _made(kind: type[ConvladderError]) -> ConvladderError:
         return kind("what was expected, and what to do")
     parameters = list(inspect.signature(kind).parameters.values())
     words = {each.name: f"the {each.name}" for each in parameters if each.default is each.empty}
-    positional = [words.pop(each.name) for each in parameters if each.kind is each.POSITIONAL_OR_KEYWORD]
+    positional = [
+        words.pop(each.name) for each in parameters if each.kind is each.POSITIONAL_OR_KEYWORD
+    ]
     return kind(*positional, **words)

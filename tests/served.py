@@ -32,14 +32,27 @@ class Served:
 
 def served(bundle: Path, *options: object) -> contextlib.AbstractContextManager[Served]:
     """Serve a bundle on a free port as long as the block runs."""
-    return serving([sys.executable, "-m", "convladder", "serve", str(bundle), "--port", "0", *map(str, options)])
+    return serving(
+        [
+            sys.executable,
+            "-m",
+            "convladder",
+            "serve",
+            str(bundle),
+            "--port",
+            "0",
+            *map(str, options),
+        ]
+    )
 
 
 @contextlib.contextmanager
 def serving(command: list[str], cwd: Path | None = None) -> Iterator[Served]:
     """Run a command that serves, as long as the block runs."""
     environment = os.environ | {"PYTHONUNBUFFERED": "1"}
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environment, cwd=cwd) as process:
+    with subprocess.Popen(
+        command, stderr=subprocess.PIPE, text=True, env=environment, cwd=cwd
+    ) as process:
         assert process.stderr is not None
         try:
             said = []
@@ -47,7 +60,9 @@ def serving(command: list[str], cwd: Path | None = None) -> Iterator[Served]:
                 said.append(line)
                 found = re.search(r"on http://\S+:(\d+)", line)
                 if found:
-                    drain = threading.Thread(target=said.extend, args=(process.stderr,), daemon=True)
+                    drain = threading.Thread(
+                        target=said.extend, args=(process.stderr,), daemon=True
+                    )
                     drain.start()
                     yield Served(int(found[1]), process, said)
                     return

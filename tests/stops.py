@@ -1,4 +1,6 @@
-"""Trainings that are stopped on their way, for tests: here after so many calls of a graph, or as a command."""
+"""Trainings that are stopped on their way, for tests: here after so many calls of a graph, or as a
+command.
+"""
 
 from __future__ import annotations
 
@@ -36,12 +38,18 @@ def start_command(*command: str, cwd: Path) -> subprocess.Popen[str]:
 def train_with_stops(
     experiment: Experiment, dataset: SplitDataset, folder: Path, calls: int
 ) -> tuple[fit.FitResult, int]:
-    """Train, stopping after every so many calls and going on; return what came out, and the number of stops."""
+    """Train, stopping after every so many calls and going on; return what came out, and the number
+    of stops.
+    """
     for stops in count():
         asked = iter([False] * (calls - 1))
-        keeper = FileCheckpointer(folder, every=HOURS, asked_to_stop=lambda asked=asked: next(asked, True))
+        keeper = FileCheckpointer(
+            folder, every=HOURS, asked_to_stop=lambda asked=asked: next(asked, True)
+        )
         try:
-            return fit.fit(experiment, dataset, None, keeper, backbones.load(experiment.model)), stops
+            return fit.fit(
+                experiment, dataset, None, keeper, backbones.load(experiment.model)
+            ), stops
         except Stopped:
             continue
     raise AssertionError
@@ -53,7 +61,9 @@ def train_at_once(experiment: Experiment, dataset: SplitDataset, folder: Path) -
 
 
 def assert_same_state(folder: Path, other: Path) -> None:
-    """Hold the last checkpoints of two trainings to be equal: every tensor, and the history but for its times."""
+    """Hold the last checkpoints of two trainings to be equal: every tensor, and the history but for
+    its times.
+    """
     (one, _), (two, _) = checkpoint.read_newest(folder), checkpoint.read_newest(other)
     assert one is not None
     assert two is not None

@@ -1,4 +1,5 @@
-"""A bundle that is stored, so that later versions are known to read those of this one; and how it was made.
+"""A bundle that is stored, so that later versions are known to read those of this one; and how it
+was made.
 
 python tests/stored_bundle.py     makes it anew: only where the format changes, and then beside those there
 """
@@ -18,7 +19,12 @@ from convladder.data.decoding.images import Pixels
 STORED = Path(__file__).parent / "fixtures" / "format-1.convladder"
 EXPECTED = STORED.with_suffix(".json")  # the probabilities of `pictures`
 CLASSES = ("blue", "green", "red")
-SMALL = {"model.filters": [4], "model.kernel_size": 3, "model.dense": [8], "data.image_size": [12, 12]}
+SMALL = {
+    "model.filters": [4],
+    "model.kernel_size": 3,
+    "model.dense": [8],
+    "data.image_size": [12, 12],
+}
 
 
 def pictures() -> list[Pixels]:
@@ -48,7 +54,9 @@ def make_folder(root: Path, images: int = 100) -> Path:
 def main() -> None:
     with tempfile.TemporaryDirectory() as spare:
         folder = make_folder(Path(spare) / "colours")
-        run = cl.train(folder, "lenet5", epochs=12, changes=SMALL, out=Path(spare) / "run", quiet=True)
+        run = cl.train(
+            folder, "lenet5", epochs=12, changes=SMALL, out=Path(spare) / "run", quiet=True
+        )
         STORED.parent.mkdir(exist_ok=True)
         STORED.unlink(missing_ok=True)
         run.bundle(STORED)

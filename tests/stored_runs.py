@@ -1,7 +1,7 @@
 """Folders that are stored, so that later versions are known to read and resume those of this one.
 
-`run`, `climb` and `tune` are finished; `stopped-run.unfinished`, `stopped-climb` and `stopped-tune` were
-interrupted.
+`run`, `climb` and `tune` are finished; `stopped-run.unfinished`, `stopped-climb` and `stopped-tune`
+were interrupted.
 
 python tests/stored_runs.py     makes them anew: only where the format changes, and then beside those there
 """
@@ -67,10 +67,19 @@ def main() -> None:
         finish(*CLIMB, "--epochs", "2", "--out", "climb", cwd=folder)
         finish(*TUNE, "--epochs", "2", "--out", "tune", cwd=folder)
         begun = "checkpoint-*.json"
-        interrupt(*TRAIN, *LONG, "--out", "stopped-run", cwd=folder, once=f"stopped-run.unfinished/{begun}")
+        interrupt(
+            *TRAIN,
+            *LONG,
+            "--out",
+            "stopped-run",
+            cwd=folder,
+            once=f"stopped-run.unfinished/{begun}",
+        )
         second = f"stopped-climb/trials/max-pooling/seed-0.unfinished/{begun}"
         interrupt(*CLIMB, *LONG, "--out", "stopped-climb", cwd=folder, once=second)
-        interrupt(*TUNE, *LONG, "--out", "stopped-tune", cwd=folder, once=f"stopped-tune/**/{begun}")
+        interrupt(
+            *TUNE, *LONG, "--out", "stopped-tune", cwd=folder, once=f"stopped-tune/**/{begun}"
+        )
         pack(folder, STORED)
 
 

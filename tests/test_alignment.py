@@ -62,7 +62,11 @@ def test_other_pictures_are_given_up() -> None:
 def test_a_thing_before_a_plain_wall_has_its_contrast_in_few_blocks() -> None:
     plain = np.full((1, 32, 32, 3), 150, dtype=np.uint8)
     plain[0, 12:18, 12:18] = 40
-    assert compare(plain, plain, start()).spread[0] < 16 < compare(window(0), window(0), start()).spread[0]
+    assert (
+        compare(plain, plain, start()).spread[0]
+        < 16
+        < compare(window(0), window(0), start()).spread[0]
+    )
 
 
 def test_pictures_without_contrast_are_like_nothing() -> None:

@@ -37,7 +37,9 @@ def run(digits: cl.Dataset, folder: Path) -> cl.Run:
 @pytest.fixture(scope="module")
 def climb(digits: cl.Dataset, folder: Path) -> cl.Climb:
     rungs = ["lenet5", "max-pooling"]
-    return cl.climb(digits, rungs=rungs, seeds=2, epochs=2, jobs=1, out=folder / "climb", quiet=True)
+    return cl.climb(
+        digits, rungs=rungs, seeds=2, epochs=2, jobs=1, out=folder / "climb", quiet=True
+    )
 
 
 def test_a_dataset_gives_its_pixels_and_labels(digits: cl.Dataset) -> None:
@@ -53,7 +55,9 @@ def test_a_dataset_shows_itself(digits: cl.Dataset) -> None:
     grid = digits.plot_images(each=4)
     assert grid.shape == (10, 4)
     assert grid[7, 0].get_title() == "7"
-    assert np.array_equal(grid[7, 1].images[0].get_array(), digits.images()[digits.labels() == 7][1].squeeze())
+    assert np.array_equal(
+        grid[7, 1].images[0].get_array(), digits.images()[digits.labels() == 7][1].squeeze()
+    )
 
 
 def test_the_augmentation_is_shown_beside_the_image_as_it_is(digits: cl.Dataset) -> None:
@@ -195,13 +199,17 @@ def test_a_run_predicts_files(run: cl.Run, digits: cl.Dataset, tmp_path: Path) -
     os.mkfifo(tmp_path / "pipe.png")  # to open it would wait for ever
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # two epochs may not reach 95 %
-        table = run.predict([*paths, *(tmp_path / name for name in ("broken.png", "missing.png", "pipe.png"))])
+        table = run.predict(
+            [*paths, *(tmp_path / name for name in ("broken.png", "missing.png", "pipe.png"))]
+        )
     own = run.predictions.query("split == 'test'").head(5)
     assert table["predicted"].head(5).tolist() == own["predicted"].tolist()
     assert table["error"].head(5).tolist() == [""] * 5
     assert table["confidence"].head(5).between(0.1, 1).all()
     threshold = run.selection(0.95).threshold
-    expected = [True] * 5 if threshold is None else (table["confidence"].head(5) < threshold).tolist()
+    expected = (
+        [True] * 5 if threshold is None else (table["confidence"].head(5) < threshold).tolist()
+    )
     assert table["unsure"].tolist() == [*expected, True, True, True]
     assert "not one of" in table["error"].iloc[5]
     assert "there is no such file" in table["error"].iloc[6]
@@ -237,16 +245,22 @@ def test_corrupted_images_keep_their_labels(run: cl.Run, digits: cl.Dataset) -> 
         assert np.mean((predicted == labels) == kept.correct[place, strength - 1]) > 0.95
 
 
-def test_a_rung_that_changes_the_data_does_so_on_a_loaded_dataset_too(digits: cl.Dataset, tmp_path: Path) -> None:
+def test_a_rung_that_changes_the_data_does_so_on_a_loaded_dataset_too(
+    digits: cl.Dataset, tmp_path: Path
+) -> None:
     ladder = tmp_path / "forms.toml"
     ladder.write_text(
         'name = "forms"\ntitle = "Forms"\n[[rung]]\nname = "start"\n'
         '[[rung]]\nname = "large"\nparent = "start"\nchange = {data.image_size = [24, 24]}\n'
     )
-    trained = cl.train(digits, "large", ladder=str(ladder), epochs=1, out=tmp_path / "run", quiet=True)
+    trained = cl.train(
+        digits, "large", ladder=str(ladder), epochs=1, out=tmp_path / "run", quiet=True
+    )
     assert trained.experiment.data.image_size == (24, 24)
     assert trained.experiment.data.limit == 200
-    plain = cl.train(digits, "start", ladder=str(ladder), epochs=1, out=tmp_path / "plain", quiet=True)
+    plain = cl.train(
+        digits, "start", ladder=str(ladder), epochs=1, out=tmp_path / "plain", quiet=True
+    )
     found = cl.compare(plain, trained)
     assert not found.lineup.asked_alike("start", "large"), "severities depend on the size"
     assert found.report(tmp_path / "page").read_text().count("<svg") == 1
@@ -269,7 +283,9 @@ def test_results_are_opened_again_by_their_path(run: cl.Run, climb: cl.Climb) ->
         ({"rungs": "lenet5"}, r"rungs are a list of names, such as \['lenet5'\]"),
     ],
 )
-def test_what_an_argument_cannot_be_is_said(digits: cl.Dataset, settings: dict[str, Any], said: str) -> None:
+def test_what_an_argument_cannot_be_is_said(
+    digits: cl.Dataset, settings: dict[str, Any], said: str
+) -> None:
     with pytest.raises(cl.ConvladderError, match=said):
         cl.climb(digits, quiet=True, **settings)
 
@@ -310,12 +326,22 @@ def test_odd_class_names_can_be_drawn(tmp_path: Path) -> None:
     assert (tmp_path / "picture.png").stat().st_size > 1000
 
 
-def test_a_run_without_mistakes_has_a_table_of_them(run: cl.Run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_run_without_mistakes_has_a_table_of_them(
+    run: cl.Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
     right = run.predictions.assign(predicted=run.predictions["label"])
     monkeypatch.setitem(run.__dict__, "predictions", right)
     table = run.confused_pairs()
     assert len(table) == 0
-    assert list(table.columns) == ["class", "predicted", "mistakes", "share", "low", "high", "images"]
+    assert list(table.columns) == [
+        "class",
+        "predicted",
+        "mistakes",
+        "share",
+        "low",
+        "high",
+        "images",
+    ]
 
 
 def test_a_threshold_that_was_not_reached_is_said(
@@ -325,9 +351,13 @@ def test_a_threshold_that_was_not_reached_is_said(
 
     Image.fromarray(digits.images("test")[0, ..., 0]).save(tmp_path / "0.png")
     others = [name for name in digits.class_names if name != "0"]
-    wrong = run.predictions.assign(label=[others[len(path) % 9] for path in run.predictions["path"]])
+    wrong = run.predictions.assign(
+        label=[others[len(path) % 9] for path in run.predictions["path"]]
+    )
     monkeypatch.setitem(run.__dict__, "predictions", wrong)
-    with pytest.warns(UserWarning, match="not reached on validation by any threshold: ask for less"):
+    with pytest.warns(
+        UserWarning, match="not reached on validation by any threshold: ask for less"
+    ):
         table = run.predict(tmp_path / "0.png")
     assert table["unsure"].tolist() == [True]
 
@@ -340,7 +370,9 @@ def test_results_print_in_a_line(run: cl.Run, climb: cl.Climb, digits: cl.Datase
 
 
 def test_what_is_no_part_or_metric_is_said(run: cl.Run, digits: cl.Dataset) -> None:
-    with pytest.raises(cl.ConvladderError, match="no part 'all': there are train, validation, test"):
+    with pytest.raises(
+        cl.ConvladderError, match="no part 'all': there are train, validation, test"
+    ):
         digits.images("all")  # type: ignore[arg-type]
     with pytest.raises(cl.ConvladderError, match="accuracy or loss; got 'acc'"):
         run.plot_history("acc")  # type: ignore[arg-type]
@@ -352,7 +384,9 @@ def test_rungs_that_were_left_out_are_named_with_the_one_that_stands_for_them(
     digits: cl.Dataset, tmp_path: Path
 ) -> None:
     rungs = ["lenet5", "more-conv-layers"]
-    climb = cl.climb(digits, rungs=rungs, seeds=2, epochs=1, jobs=1, out=tmp_path / "climb", quiet=True)
+    climb = cl.climb(
+        digits, rungs=rungs, seeds=2, epochs=1, jobs=1, out=tmp_path / "climb", quiet=True
+    )
     said = "more-conv-layers brings max-pooling, same-padding with it, which were left out"
     assert said in climb.headline()
     assert said in climb.reading("more-conv-layers")
@@ -367,7 +401,10 @@ def test_evaluating_on_images_that_were_trained_on_is_remarked_upon(
     counts = run.about["data"]["counts"]
     seen = sum(counts["train"].values()) + sum(counts["validation"].values())
     run.evaluate("digits")
-    assert f"careful: the run was trained or validated on {seen} of these 1,797" in capsys.readouterr().err
+    assert (
+        f"careful: the run was trained or validated on {seen} of these 1,797"
+        in capsys.readouterr().err
+    )
     foreign = np.random.default_rng(0).integers(0, 256, (20, 8, 8), dtype=np.uint8)
     np.savez(tmp_path / "foreign.npz", x=foreign, y=np.tile(["3", "7"], 10))
     run.evaluate(tmp_path / "foreign.npz")

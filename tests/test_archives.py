@@ -43,13 +43,17 @@ def pixels(bank: Bank) -> np.ndarray:
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("inside", ["", "my images/", "./"])
-def test_an_archive_is_read_like_the_folder_in_it(make_folder: MakeFolder, kind: str, inside: str) -> None:
+def test_an_archive_is_read_like_the_folder_in_it(
+    make_folder: MakeFolder, kind: str, inside: str
+) -> None:
     root = make_folder({"cat": 9, "dog": 9})
     (root / "cat" / "bad.jpg").write_bytes(b"no image")
     (root / "cat" / ".DS_Store").write_bytes(b"x")
     of_folder = load(str(root), allow_rejects=True)
     packed = load(str(pack(root, kind, inside)), allow_rejects=True)
-    assert [record.path for record in packed.bank.records] == [record.path for record in of_folder.bank.records]
+    assert [record.path for record in packed.bank.records] == [
+        record.path for record in of_folder.bank.records
+    ]
     assert np.array_equal(pixels(packed.bank), pixels(of_folder.bank))
     assert packed.bank.fingerprint == of_folder.bank.fingerprint
     assert np.array_equal(packed.splits.test, of_folder.splits.test)
@@ -73,7 +77,9 @@ def test_nothing_is_written_beside_an_archive(make_folder: MakeFolder) -> None:
 
 @pytest.mark.parametrize("name", ["../outside/1.png", "/etc/1.png", "cat/../../1.png"])
 @pytest.mark.parametrize("kind", ["zip", "tar"])
-def test_a_place_outside_the_archive_is_refused(make_folder: MakeFolder, name: str, kind: str) -> None:
+def test_a_place_outside_the_archive_is_refused(
+    make_folder: MakeFolder, name: str, kind: str
+) -> None:
     path = pack(make_folder({"cat": 5, "dog": 5}), kind)
     if kind == "zip":
         with zipfile.ZipFile(path, "a") as archive:
@@ -97,7 +103,11 @@ def test_links_and_devices_in_a_tar_are_ignored(make_folder: MakeFolder) -> None
         member = tarfile.TarInfo("dog/again.png")
         member.type, member.linkname = tarfile.LNKTYPE, "cat/000.png"
         tar.addfile(member)
-    assert load(str(path)).bank.ignored == {"hard link": 1, "not a regular file": 1, "symbolic link": 1}
+    assert load(str(path)).bank.ignored == {
+        "hard link": 1,
+        "not a regular file": 1,
+        "symbolic link": 1,
+    }
 
 
 def test_a_member_given_twice_counts_as_the_later(make_folder: MakeFolder) -> None:
@@ -112,7 +122,9 @@ def test_a_member_given_twice_counts_as_the_later(make_folder: MakeFolder) -> No
 
 
 @pytest.mark.parametrize("beside", ["README.md", "LICENSE", "contents.png"])
-def test_files_beside_the_folder_around_all_are_ignored(make_folder: MakeFolder, beside: str) -> None:
+def test_files_beside_the_folder_around_all_are_ignored(
+    make_folder: MakeFolder, beside: str
+) -> None:
     path = pack(make_folder({"cat": 5, "dog": 5}), "zip", "data/")
     with zipfile.ZipFile(path, "a") as archive:
         archive.writestr(beside, b"x")
@@ -154,14 +166,20 @@ def test_a_file_and_a_folder_of_one_name_are_both_accounted_for(
 @pytest.mark.parametrize("kind", ["zip", "tar"])
 def test_folders_in_folders_without_end_are_refused(make_folder: MakeFolder, kind: str) -> None:
     path = pack(make_folder({"cat": 2, "dog": 2}), kind, "a/" * 3000)
-    with pytest.raises(DataError, match="in over 16 others, one in the other: pack the class folders"):
+    with pytest.raises(
+        DataError, match="in over 16 others, one in the other: pack the class folders"
+    ):
         load(str(path))
 
 
-def test_a_name_that_is_not_in_the_encoding_that_it_says_is_a_clear_error(make_folder: MakeFolder) -> None:
+def test_a_name_that_is_not_in_the_encoding_that_it_says_is_a_clear_error(
+    make_folder: MakeFolder,
+) -> None:
     path = pack(make_folder({"cät": 5, "dog": 5}), "zip")
     path.write_bytes(path.read_bytes().replace("ä".encode(), b"\xe4\xe4"))
-    with pytest.raises(DataError, match=r"cannot read .*packed.zip: it is damaged or cut \('utf-8' codec"):
+    with pytest.raises(
+        DataError, match=r"cannot read .*packed.zip: it is damaged or cut \('utf-8' codec"
+    ):
         load(str(path))
 
 
@@ -189,7 +207,9 @@ def test_a_member_larger_than_it_says_is_not_read_to_its_end(make_folder: MakeFo
     (root / "cat" / "large.png").write_bytes(b"\0" * 100_000)
     path = pack(root, "zip")
     bank = load(Data(source=str(path), max_bytes=50_000), allow_rejects=True).bank
-    assert [(each.path, each.reason) for each in bank.rejections] == [("cat/large.png", "too-large")]
+    assert [(each.path, each.reason) for each in bank.rejections] == [
+        ("cat/large.png", "too-large")
+    ]
 
 
 @pytest.mark.parametrize("kind", ["zip", "tar.gz"])
@@ -216,7 +236,9 @@ def damage_middle(data: bytes) -> bytes:
 
 @pytest.mark.parametrize("kind", ["zip", "tar", "tar.gz", "tar.xz"])
 @pytest.mark.parametrize("damage", [damage_middle, lambda data: b"no archive"])
-def test_a_damaged_archive_says_so(make_folder: MakeFolder, kind: str, damage: Callable[[bytes], bytes]) -> None:
+def test_a_damaged_archive_says_so(
+    make_folder: MakeFolder, kind: str, damage: Callable[[bytes], bytes]
+) -> None:
     path = pack(make_folder({"cat": 5, "dog": 5}, size=40), kind)
     path.write_bytes(damage(path.read_bytes()))
     with pytest.raises(DataError, match=r"cannot read .*packed.*: it is damaged or cut \("):

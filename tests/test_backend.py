@@ -1,4 +1,6 @@
-"""On JAX, what a person types works, without TensorFlow, and is not mixed up with what that has trained."""
+"""On JAX, what a person types works, without TensorFlow, and is not mixed up with what that has
+trained.
+"""
 
 from __future__ import annotations
 
@@ -67,11 +69,15 @@ def test_a_backend_that_is_unknown_is_named_with_those_that_are_known(tmp_path: 
 def test_jax_that_is_missing_is_named_with_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("KERAS_BACKEND", "jax")
     monkeypatch.setattr(backend, "find_spec", lambda name: None)
-    with pytest.raises(ExperimentError, match=r"jax is not installed: pip install 'convladder\[jax\]'"):
+    with pytest.raises(
+        ExperimentError, match=r"jax is not installed: pip install 'convladder\[jax\]'"
+    ):
         backend.chosen()
 
 
-def test_workers_convolve_with_onednn_unless_they_are_told_otherwise(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_workers_convolve_with_onednn_unless_they_are_told_otherwise(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.delenv("KERAS_BACKEND", raising=False)
     monkeypatch.delenv(backend.ONEDNN, raising=False)
     assert backend.environment()[backend.ONEDNN] == "1"

@@ -26,7 +26,9 @@ def test_the_bank_holds_what_the_decoder_gives(make_folder: MakeFolder) -> None:
     root = make_folder({"cat": 5, "dog": 5}, size=20)
     bank = load(str(root)).bank
     for record, row in zip(bank.records, bank.rows, strict=True):
-        assert np.array_equal(bank.images[row], decode((root / record.path).read_bytes(), bank.form))
+        assert np.array_equal(
+            bank.images[row], decode((root / record.path).read_bytes(), bank.form)
+        )
 
 
 LOSSLESS: dict[str, dict[str, object]] = {
@@ -69,7 +71,9 @@ def test_every_orientation_gives_the_same_bank(tmp_path: Path, suffix: str, turn
     assert np.array_equal(pixels_in(write_as(tmp_path / "turned", suffix, turn)), original)
 
 
-def test_processes_build_the_same_bank_as_one(make_folder: MakeFolder, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_processes_build_the_same_bank_as_one(
+    make_folder: MakeFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
     root = make_folder({"cat": 40, "dog": 40})
     (root / "cat" / "bad.jpg").write_bytes(b"x")
     source, form = open_source(Data(source=str(root))), ImageForm(16, 16, 3)
@@ -79,7 +83,9 @@ def test_processes_build_the_same_bank_as_one(make_folder: MakeFolder, monkeypat
     monkeypatch.setattr(builder, "PARALLEL_FROM", 0)
     monkeypatch.setattr(builder, "CHUNK", 7)
     seen = []
-    together = banks.open_bank(source, form, progress=lambda what, done, total: seen.append((what, done, total)))
+    together = banks.open_bank(
+        source, form, progress=lambda what, done, total: seen.append((what, done, total))
+    )
     assert np.array_equal(together.images[together.rows], pixels)
     assert together.rejections == rejections
     assert together.fingerprint == alone.fingerprint
@@ -112,7 +118,12 @@ def test_a_bank_is_built_once_and_again_when_a_file_changes(make_folder: MakeFol
 
 def test_the_form_is_part_of_the_key(make_folder: MakeFolder) -> None:
     source = open_source(Data(source=str(make_folder({"cat": 5, "dog": 5}))))
-    forms = [ImageForm(16, 16, 3), ImageForm(16, 16, 1), ImageForm(16, 16, 3, "crop"), ImageForm(20, 16, 3)]
+    forms = [
+        ImageForm(16, 16, 3),
+        ImageForm(16, 16, 1),
+        ImageForm(16, 16, 3, "crop"),
+        ImageForm(20, 16, 3),
+    ]
     assert len({banks.open_bank(source, form).folder for form in forms}) == 4
 
 

@@ -1,4 +1,6 @@
-"""The benchmarks run, at their smallest, and compare what they say that they compare. Nothing here is timed."""
+"""The benchmarks run, at their smallest, and compare what they say that they compare. Nothing here
+is timed.
+"""
 
 from __future__ import annotations
 
@@ -73,7 +75,9 @@ def test_the_modern_ladder_is_measured_against_the_notebook(tmp_path: Path) -> N
     assert [each["rung"] for each in told["notebook"]] == ["dropout-conv"]
     assert all(len(each["curve"]) == 2 for each in told["rungs"])
     assert (tmp_path / "modern.png").stat().st_size > 10_000
-    assert "| cosine | classic-top | " in page.fill("<!-- table: modern -->\n<!-- end -->", tmp_path)
+    assert "| cosine | classic-top | " in page.fill(
+        "<!-- table: modern -->\n<!-- end -->", tmp_path
+    )
 
 
 def test_the_best_of_an_hour_is_measured_against_the_notebook(tmp_path: Path) -> None:
@@ -106,9 +110,25 @@ def test_what_is_safe_is_killed_and_priced(tmp_path: Path) -> None:
         ]
     )
     climb = json.loads((tmp_path / "killed-climb.json").read_text())
-    assert (len(climb["kills"]), climb["trials"], climb["status"], climb["differences"]) == (1, 1, 0, [])
+    assert (len(climb["kills"]), climb["trials"], climb["status"], climb["differences"]) == (
+        1,
+        1,
+        0,
+        [],
+    )
     safety_price.main(
-        ["--data", "digits", "--images", "300", "--epochs", "2", "--rounds", "1", "--out", str(tmp_path)]
+        [
+            "--data",
+            "digits",
+            "--images",
+            "300",
+            "--epochs",
+            "2",
+            "--rounds",
+            "1",
+            "--out",
+            str(tmp_path),
+        ]
     )
     price = json.loads((tmp_path / "safety-price.json").read_text())
     assert price["written"] >= 1
@@ -121,7 +141,11 @@ def test_the_server_is_loaded_beside_keras(tmp_path: Path) -> None:
     load.main(["--smallest", "--out", str(tmp_path)])
     told = json.loads((tmp_path / "load.json").read_text())["servers"]
     assert list(told) == [load.OURS, load.PEER]
-    assert all(each["answers_per_second"] > 0 for server in told.values() for each in server["closed"].values())
+    assert all(
+        each["answers_per_second"] > 0
+        for server in told.values()
+        for each in server["closed"].values()
+    )
     assert "| convladder | 64 |" in page.fill("<!-- table: load -->\n<!-- end -->", tmp_path)
 
 
@@ -134,7 +158,9 @@ def test_parity_is_measured_of_a_trained_network_and_of_a_family(tmp_path: Path)
     assert "| classic/lenet5 |" in page.fill("<!-- table: parity -->\n<!-- end -->", tmp_path)
 
 
-def test_an_accelerator_is_measured_beside_the_processor(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_accelerator_is_measured_beside_the_processor(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     pytest.importorskip("jax")
     monkeypatch.setenv("JAX_PLATFORMS", "cpu")
     monkeypatch.setenv("KERAS_BACKEND", "jax")  # as it will be, and is put back
@@ -146,23 +172,33 @@ def test_an_accelerator_is_measured_beside_the_processor(tmp_path: Path, monkeyp
     assert told["climbs"][0]["seconds"] > 0
     told["climbs"].append({"where": "accelerator", "jobs": 9, "failed": "memory ran out"})
     (tmp_path / "accelerator.json").write_text(json.dumps(told))
-    assert "| on the accelerator | 9 | **fails**: memory ran out |" in tables.of_accelerator(tmp_path)
+    assert "| on the accelerator | 9 | **fails**: memory ran out |" in tables.of_accelerator(
+        tmp_path
+    )
 
 
 def test_transfer_is_measured_and_drawn(tmp_path: Path) -> None:
     transfer.main(["--size", "smallest", "--jobs", "1", "--out", str(tmp_path)])
     rows = json.loads((tmp_path / "transfer.json").read_text())["rows"]
     assert [row["rung"] for row in rows] == list(transfer.RUNGS)
-    assert all(len(row["each"]) == 1 and 0 <= row["low"] <= row["mean"] <= row["high"] <= 1 for row in rows)
+    assert all(
+        len(row["each"]) == 1 and 0 <= row["low"] <= row["mean"] <= row["high"] <= 1 for row in rows
+    )
     assert (tmp_path / "transfer.png").stat().st_size > 10_000
-    assert "| 8 | transfer-frozen |" in page.fill("<!-- table: transfer -->\n<!-- end -->", tmp_path)
+    assert "| 8 | transfer-frozen |" in page.fill(
+        "<!-- table: transfer -->\n<!-- end -->", tmp_path
+    )
 
 
 def test_the_page_holds_what_was_measured() -> None:
     texts = [path.read_text(encoding="utf-8") for path in page.PAGES]
-    assert [page.fill(text, results.RESULTS) for text in texts] == texts, "python benchmarks/page.py makes it anew"
+    assert [page.fill(text, results.RESULTS) for text in texts] == texts, (
+        "python benchmarks/page.py makes it anew"
+    )
     by_hand = re.sub(r"<!-- table.*?<!-- end -->", "", texts[0], flags=re.DOTALL)
-    assert [name for name in ROWS if f"**{name}**" not in by_hand] == [], "what limits it is not said"
+    assert [name for name in ROWS if f"**{name}**" not in by_hand] == [], (
+        "what limits it is not said"
+    )
     assert all(f"<!-- table: {name} -->" in "".join(texts) for name in tables.MAKERS)
 
 
@@ -175,7 +211,14 @@ def test_what_was_not_measured_is_said(tmp_path: Path) -> None:
 def test_sides_take_turns_and_ratios_are_of_one_round(tmp_path: Path) -> None:
     said: list[str] = []
     ratio = Ratio("b over a", ("b", "speed"), ("a", "speed"), wanted=2)
-    row = Row("row", "work", (telling("a", 5, 2.0), telling("b", 5, 3.0)), (ratio,), rounds=3, same=("images",))
+    row = Row(
+        "row",
+        "work",
+        (telling("a", 5, 2.0), telling("b", 5, 3.0)),
+        (ratio,),
+        rounds=3,
+        same=("images",),
+    )
     (*_, measured) = measure_row(row, tmp_path, said.append)
     assert [line.split(":")[0].strip() for line in said] == ["a", "b", "b", "a", "a", "b"]
     assert measured.ratios(ratio) == [1.5] * 3
@@ -183,8 +226,9 @@ def test_sides_take_turns_and_ratios_are_of_one_round(tmp_path: Path) -> None:
     assert summary["ratios"] == [
         {"name": "b over a", "wanted": 2, "rounds": 3, "median": 1.5, "low": 1.5, "high": 1.5}
     ]
-    assert "| **row**: work | b over a | 1.50 | 1.50 to 1.50 (3) | 2 | not reached |" in results.as_table(
-        [summary]
+    assert (
+        "| **row**: work | b over a | 1.50 | 1.50 to 1.50 (3) | 2 | not reached |"
+        in results.as_table([summary])
     )
 
 
@@ -202,11 +246,20 @@ def test_a_ratio_to_one_that_gave_up_is_a_bound(tmp_path: Path) -> None:
 
 def test_rounds_may_be_measured_at_several_times(tmp_path: Path) -> None:
     ratio = Ratio("b over a", ("b", "speed"), ("a", "speed"))
-    row = Row("row", "work", (telling("a", 5, 2.0), telling("b", 5, 3.0)), (ratio,), rounds=2, same=("images",))
+    row = Row(
+        "row",
+        "work",
+        (telling("a", 5, 2.0), telling("b", 5, 3.0)),
+        (ratio,),
+        rounds=2,
+        same=("images",),
+    )
     (*_, measured) = measure_row(row, tmp_path, [].append)
     first = results.summarise(measured, "full")
     results.write_json(tmp_path / "row.json", first)
-    assert results.read_earlier(tmp_path / "row.json", replace(row, work="other work"), "full") is None
+    assert (
+        results.read_earlier(tmp_path / "row.json", replace(row, work="other work"), "full") is None
+    )
     assert results.read_earlier(tmp_path / "row.json", row, "usual") is None
     earlier, said = results.read_earlier(tmp_path / "row.json", row, "full"), list[str]()
     assert earlier == first
@@ -219,7 +272,14 @@ def test_rounds_may_be_measured_at_several_times(tmp_path: Path) -> None:
 
 
 def test_other_work_and_other_accuracy_are_said() -> None:
-    row = Row("row", "work", (telling("a", 5, 1), telling("b", 5, 1)), (), same=("images",), accuracy_within=0.05)
+    row = Row(
+        "row",
+        "work",
+        (telling("a", 5, 1), telling("b", 5, 1)),
+        (),
+        same=("images",),
+        accuracy_within=0.05,
+    )
     alike = [{"a": {"images": 5, "accuracy": 0.5}, "b": {"images": 5, "accuracy": 0.54}}]
     assert find_differences(row, alike) == []
     unlike = [{"a": {"images": 5, "accuracy": 0.5}, "b": {"images": 6, "accuracy": 0.6}}]
@@ -227,21 +287,33 @@ def test_other_work_and_other_accuracy_are_said() -> None:
 
 
 def test_what_a_side_does_not_tell_and_what_it_does_not_reach_is_said() -> None:
-    row = Row("row", "work", (telling("a", 5, 1), telling("b", 5, 1)), (), same=("images",), at_least=0.5)
-    rounds = [{"a": {"images": 5, "accuracy": 0.9}, "b": {"accuracy": 0.6}}, {"a": {"images": 5, "accuracy": 0.4}}]
-    assert find_differences(row, rounds) == ["images: a 5, b not told", "accuracy: a did not reach 0.5"]
+    row = Row(
+        "row", "work", (telling("a", 5, 1), telling("b", 5, 1)), (), same=("images",), at_least=0.5
+    )
+    rounds = [
+        {"a": {"images": 5, "accuracy": 0.9}, "b": {"accuracy": 0.6}},
+        {"a": {"images": 5, "accuracy": 0.4}},
+    ]
+    assert find_differences(row, rounds) == [
+        "images: a 5, b not told",
+        "accuracy: a did not reach 0.5",
+    ]
     silent = [{"a": {"images": 5}, "b": {"images": 5, "accuracy": 0.6}}]
     assert find_differences(row, silent) == ["accuracy: a not told"]
 
 
-def test_a_program_that_takes_too_long_is_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_program_that_takes_too_long_is_ended(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(harness, "LIMIT", 0.2)
     for memory in (False, True):
         with pytest.raises(RuntimeError, match=r"took over 0\.2 s"):
             run(Side("sleeps", "-c", ("import time; time.sleep(60)",)), tmp_path, memory=memory)
 
 
-def test_a_larger_size_is_not_replaced_by_a_smaller(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_larger_size_is_not_replaced_by_a_smaller(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     results.write_json(tmp_path / "trial.json", {"size": "full"})
     measured = [{"size": "usual", "ratios": [], "row": "trial", "work": "", "differences": []}]
     monkeypatch.setattr(bench, "measure", lambda *given: iter(measured))
@@ -252,11 +324,15 @@ def test_a_larger_size_is_not_replaced_by_a_smaller(tmp_path: Path, monkeypatch:
     assert results.size_of(tmp_path / "climb.json") == "usual"
 
 
-def test_a_side_whose_library_is_missing_is_left_out_and_one_that_fails_is_not(tmp_path: Path) -> None:
+def test_a_side_whose_library_is_missing_is_left_out_and_one_that_fails_is_not(
+    tmp_path: Path,
+) -> None:
     said: list[str] = []
     absent = Side("absent", "-c", ("print()",), needs="no_such_library")
     ratio = Ratio("ratio", ("absent", "seconds"), ("a", "seconds"), wanted=1)
-    (*_, measured) = measure_row(Row("row", "work", (telling("a", 5, 1), absent), (ratio,)), tmp_path, said.append)
+    (*_, measured) = measure_row(
+        Row("row", "work", (telling("a", 5, 1), absent), (ratio,)), tmp_path, said.append
+    )
     assert "absent: left out, no_such_library is missing" in said[0]
     assert "not run" in results.as_table([results.summarise(measured, "usual")])
     with pytest.raises(RuntimeError, match="no_such_library"):
@@ -264,7 +340,10 @@ def test_a_side_whose_library_is_missing_is_left_out_and_one_that_fails_is_not(t
 
 
 def test_memory_of_programs_together_is_counted(tmp_path: Path) -> None:
-    holds = "import time; held = bytearray(200_000_000); held[::4096] = b'x' * len(held[::4096]); time.sleep(1)"
+    holds = (
+        "import time; held = bytearray(200_000_000); held[::4096] = b'x' * len(held[::4096]); "
+        "time.sleep(1)"
+    )
     two = run(Side("holds", "-c", (holds,), together=2), tmp_path, memory=True)
     assert 400e6 < two["peak_bytes"] < 600e6
 
@@ -288,12 +367,16 @@ def test_no_program_outlives_its_row(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert not any(psutil.pid_exists(int(path.stem)) for path in tmp_path.glob("*.pid"))
 
 
-def test_what_was_measured_is_what_is_measured_now(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_was_measured_is_what_is_measured_now(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(imageset, "photographs", lambda workspace, count: workspace)
     for name, make in ROWS.items():
         told = json.loads((results.RESULTS / f"{name}.json").read_text())
         row = make(replace(SIZES[told["size"]], images=lambda workspace: workspace), tmp_path)
-        assert (told["work"], told["kind"]) == (row.work, row.kind), f"make bench ONLY={name} measures it anew"
+        assert (told["work"], told["kind"]) == (row.work, row.kind), (
+            f"make bench ONLY={name} measures it anew"
+        )
         assert [ratio["name"] for ratio in told["ratios"]] == [ratio.name for ratio in row.ratios]
 
 

@@ -67,11 +67,15 @@ def eat_at(path: str, record: Record) -> Pixels:
     [
         (crash_at, "crashed"),
         pytest.param(
-            eat_at, "too-large", marks=pytest.mark.skipif(sys.platform != "linux", reason="limits are Linux's")
+            eat_at,
+            "too-large",
+            marks=pytest.mark.skipif(sys.platform != "linux", reason="limits are Linux's"),
         ),
     ],
 )
-def test_a_decoder_that_fails_badly_costs_one_file(fault: Callable[..., Pixels], reason: str) -> None:
+def test_a_decoder_that_fails_badly_costs_one_file(
+    fault: Callable[..., Pixels], reason: str
+) -> None:
     bank = banks.open_bank(make_source(partial(fault, "b/13")), FORM)
     assert [(each.path, each.reason) for each in bank.rejections] == [("b/13", reason)]
     assert len(bank.records) == 39
@@ -81,7 +85,9 @@ def test_a_decoder_that_fails_badly_costs_one_file(fault: Callable[..., Pixels],
 
 def test_a_decoder_that_hangs_is_ended(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     # workers import their own module: the shorter patience has to reach them
-    (tmp_path / "sitecustomize.py").write_text("import convladder.data.bank.decode_worker as d; d.SECONDS = 0.5\n")
+    (tmp_path / "sitecustomize.py").write_text(
+        "import convladder.data.bank.decode_worker as d; d.SECONDS = 0.5\n"
+    )
     monkeypatch.syspath_prepend(tmp_path)
     bank = banks.open_bank(make_source(partial(hang_at, "a/20")), FORM)
     assert [(each.path, each.reason) for each in bank.rejections] == [("a/20", "timeout")]
@@ -120,11 +126,15 @@ def test_a_chunk_whose_pixels_were_damaged_is_done_again(monkeypatch: pytest.Mon
     source = make_source(stop_late)
     with pytest.raises(KeyboardInterrupt):
         banks.open_bank(source, FORM)
-    folder = max((cache_folder() / "banks").glob(".*.building"), key=lambda path: path.stat().st_mtime)
+    folder = max(
+        (cache_folder() / "banks").glob(".*.building"), key=lambda path: path.stat().st_mtime
+    )
     images = np.load(folder / decode_worker.PIXELS, mmap_mode="r+")
     images[3] += 1
     images.flush()
-    bank = banks.open_bank(Source("made", "test", source.fingerprint, source.listing, pixels_of), FORM)
+    bank = banks.open_bank(
+        Source("made", "test", source.fingerprint, source.listing, pixels_of), FORM
+    )
     assert all(np.array_equal(bank.images[row], pixels_of(bank.records[row])) for row in bank.rows)
 
 
@@ -142,10 +152,12 @@ def test_what_only_this_process_can_fetch_is_decoded_by_the_others_too() -> None
 def test_two_processes_build_a_bank_once(make_folder: MakeFolder, tmp_path: Path) -> None:
     root = make_folder({"cat": 30, "dog": 30})
     code = (
-        "import sys, time\nfrom convladder.data.bank import decode_worker\nfrom convladder.data.dataset import load\n"
+        "import sys, time\nfrom convladder.data.bank import decode_worker\nfrom "
+        "convladder.data.dataset import load\n"
         "decode = decode_worker.open_picture\n"
         "def slowly(*words, **options):\n"
-        "    time.sleep(0.02)\n    print('decoded', flush=True)\n    return decode(*words, **options)\n"
+        "    time.sleep(0.02)\n    print('decoded', flush=True)\n    return decode(*words, "
+        "**options)\n"
         "decode_worker.open_picture = slowly\n"
         "print(load(sys.argv[1]).bank.fingerprint)\n"
     )
@@ -200,7 +212,9 @@ def test_large_contents_are_sent_in_small_chunks(monkeypatch: pytest.MonkeyPatch
     held = []
     fetch_all = builder.fetch_all
     monkeypatch.setattr(
-        builder, "fetch_all", lambda fetch, records: held.append(len(records)) or fetch_all(fetch, records)
+        builder,
+        "fetch_all",
+        lambda fetch, records: held.append(len(records)) or fetch_all(fetch, records),
     )
     bank = banks.open_bank(make_source(pixels_of, picklable=False), FORM)
     assert len(bank.records) == 40

@@ -37,12 +37,16 @@ def parts() -> Parts:
 
 @pytest.fixture
 def write(tmp_path: Path, parts: Parts) -> Callable[..., Path]:
-    """Return a function that writes a bundle in which parts are replaced, with a manifest that fits."""
+    """Return a function that writes a bundle in which parts are replaced, with a manifest that
+    fits.
+    """
 
     def write(**replaced: bytes) -> Path:
         path = tmp_path / "changed.convladder"
         names = {name.partition(".")[0]: name for name in parts}
-        path.write_bytes(container.pack(parts | {names[key]: value for key, value in replaced.items()}))
+        path.write_bytes(
+            container.pack(parts | {names[key]: value for key, value in replaced.items()})
+        )
         return path
 
     return write
@@ -65,7 +69,9 @@ def test_a_bundle_of_the_first_format_is_read_and_predicts_as_it_did() -> None:
     predictor = cl.Predictor.open(STORED)
     assert predictor.class_names == CLASSES
     assert predictor.contents.figures.accuracy.images > 20
-    np.testing.assert_allclose(predictor.probabilities(pictures()), json.loads(EXPECTED.read_text()), atol=1e-5)
+    np.testing.assert_allclose(
+        predictor.probabilities(pictures()), json.loads(EXPECTED.read_text()), atol=1e-5
+    )
 
 
 def test_a_bundle_has_no_path_of_the_machine_that_made_it() -> None:
@@ -77,7 +83,9 @@ def test_a_bundle_has_no_path_of_the_machine_that_made_it() -> None:
 
 def test_its_weights_are_those_of_its_network() -> None:
     bundle = cl.Bundle(STORED)
-    assert sum(array.size for array in bundle.weights.values()) == bundle.contents.figures.parameters
+    assert (
+        sum(array.size for array in bundle.weights.values()) == bundle.contents.figures.parameters
+    )
     assert list(bundle.weights) == list(bundle.contents.tensors)
 
 
@@ -121,7 +129,9 @@ def zipped(path: Path, parts: Parts, **how: Any) -> Path:
 
 def test_compressed_parts_are_refused(tmp_path: Path, parts: Parts) -> None:
     bomb = {name: bytes(10_000_000) for name in container.PARTS}
-    refused(zipped(tmp_path / "bomb.convladder", bomb, compress_type=zipfile.ZIP_DEFLATED), "compressed")
+    refused(
+        zipped(tmp_path / "bomb.convladder", bomb, compress_type=zipfile.ZIP_DEFLATED), "compressed"
+    )
 
 
 def test_one_part_more_is_refused(tmp_path: Path, parts: Parts) -> None:
@@ -130,7 +140,10 @@ def test_one_part_more_is_refused(tmp_path: Path, parts: Parts) -> None:
 
 
 def test_parts_in_another_order_are_refused(tmp_path: Path, parts: Parts) -> None:
-    refused(zipped(tmp_path / "order.convladder", parts | {container.MANIFEST: b"{}"}), "in the place of")
+    refused(
+        zipped(tmp_path / "order.convladder", parts | {container.MANIFEST: b"{}"}),
+        "in the place of",
+    )
 
 
 @pytest.mark.parametrize("more", [b"#!/bin/sh\n", bytes(100)])
@@ -204,7 +217,9 @@ def test_nothing_hides_between_the_list_and_the_end(tmp_path: Path) -> None:
     refused(path, "not where it should be")
 
 
-def test_a_later_format_is_named(tmp_path: Path, parts: Parts, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_later_format_is_named(
+    tmp_path: Path, parts: Parts, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(container, "FORMAT", 2)
     content = container.pack(parts)
     monkeypatch.undo()
@@ -270,21 +285,27 @@ def test_a_header_that_is_none_is_refused(write: Callable[..., Path], header: by
     refused(write(weights=safetensors_file(header, b"")), "cannot be read|other names")
 
 
-def test_weights_that_overlap_or_leave_a_hole_are_refused(write: Callable[..., Path], parts: Parts) -> None:
+def test_weights_that_overlap_or_leave_a_hole_are_refused(
+    write: Callable[..., Path], parts: Parts
+) -> None:
     header, values = header_and_values(parts)
     first = min(header, key=lambda name: header[name]["data_offsets"])
     last = max(header, key=lambda name: header[name]["data_offsets"])
     for name, shift in ((last, -4), (last, 4)):
         start, end = header[name]["data_offsets"]
         moved = header | {name: header[name] | {"data_offsets": [start + shift, end + shift]}}
-        refused(write(weights=safetensors_file(moved, values + bytes(max(0, shift)))), "does not begin")
+        refused(
+            write(weights=safetensors_file(moved, values + bytes(max(0, shift)))), "does not begin"
+        )
     shorter = header | {first: header[first] | {"data_offsets": [0, 2]}}
     refused(write(weights=safetensors_file(shorter, values)), "does not begin")
     refused(write(weights=safetensors_file(header, values + bytes(4))), "behind its arrays")
     refused(write(weights=safetensors_file(header, values[:-4])), "behind its arrays")
 
 
-def test_weights_of_other_names_shapes_or_types_are_refused(write: Callable[..., Path], parts: Parts) -> None:
+def test_weights_of_other_names_shapes_or_types_are_refused(
+    write: Callable[..., Path], parts: Parts
+) -> None:
     header, values = header_and_values(parts)
     name = next(iter(header))
     for changed in (
@@ -309,7 +330,9 @@ def outside(model: onnx.ModelProto) -> None:
 
 def outside_within_an_attribute(model: onnx.ModelProto) -> None:
     branches = next(node for node in model.graph.node if node.op_type == "If").attribute
-    constant = next(node for branch in branches for node in branch.g.node if node.op_type == "Constant")
+    constant = next(
+        node for branch in branches for node in branch.g.node if node.op_type == "Constant"
+    )
     constant.attribute[0].t.external_data.add(key="location", value="/etc/passwd")
 
 
@@ -328,7 +351,9 @@ def endless_loop(model: onnx.ModelProto) -> None:
 
 
 def function_of_its_own(model: onnx.ModelProto) -> None:
-    model.functions.append(helper.make_function("own", "f", [], [], [], [helper.make_opsetid("", 18)]))
+    model.functions.append(
+        helper.make_function("own", "f", [], [], [], [helper.make_opsetid("", 18)])
+    )
 
 
 def other_classes(model: onnx.ModelProto) -> None:
@@ -358,9 +383,13 @@ def test_a_graph_that_could_do_more_is_refused(
 def test_a_graph_that_another_parser_would_take_is_read_as_what_was_checked(
     write: Callable[..., Path], parts: Parts
 ) -> None:
-    marked = b"\x12\x06abORTM" + parts[container.MODEL]  # by content, ONNX Runtime takes it for its own format
+    marked = (
+        b"\x12\x06abORTM" + parts[container.MODEL]
+    )  # by content, ONNX Runtime takes it for its own format
     predictor = cl.Predictor.open(write(model=marked))
-    np.testing.assert_allclose(predictor.probabilities(pictures()), json.loads(EXPECTED.read_text()), atol=1e-5)
+    np.testing.assert_allclose(
+        predictor.probabilities(pictures()), json.loads(EXPECTED.read_text()), atol=1e-5
+    )
 
 
 def lost_input(model: onnx.ModelProto) -> None:
@@ -389,14 +418,18 @@ def test_graphs_within_graphs_without_end_are_refused(parts: Parts) -> None:
     def nest(model: onnx.ModelProto) -> None:
         inner = helper.make_graph([], "inner", [], [])
         for _ in range(graph_check.DEEPEST + 2):
-            inner = helper.make_graph([helper.make_node("If", ["x"], [], then_branch=inner)], "outer", [], [])
+            inner = helper.make_graph(
+                [helper.make_node("If", ["x"], [], then_branch=inner)], "outer", [], []
+            )
         model.graph.node.extend(inner.node)
 
     with pytest.raises(ValueError, match="graphs within"):
         graph_check.check(changed_graph(parts, nest), len(CLASSES))
 
 
-def test_a_refusal_stays_below_50_megabytes_in_a_process_of_its_own(tmp_path: Path, parts: Parts) -> None:
+def test_a_refusal_stays_below_50_megabytes_in_a_process_of_its_own(
+    tmp_path: Path, parts: Parts
+) -> None:
     path = tmp_path / "huge.convladder"
     huge = parts | {container.WEIGHTS: (2**60).to_bytes(8, "little") + bytes(200_000_000)}
     path.write_bytes(container.pack(huge))
@@ -408,7 +441,11 @@ def test_a_refusal_stays_below_50_megabytes_in_a_process_of_its_own(tmp_path: Pa
         "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)\n"
     )
     done = subprocess.run(
-        [sys.executable, "-c", code, path, STORED], check=True, capture_output=True, text=True, timeout=120
+        [sys.executable, "-c", code, path, STORED],
+        check=True,
+        capture_output=True,
+        text=True,
+        timeout=120,
     )
     kilobyte = 1 if sys.platform == "darwin" else 1024
     assert int(done.stdout) * kilobyte < 50e6
@@ -426,11 +463,23 @@ def test_the_graph_brings_images_to_form_as_pillow_does(resize: Any, channels: A
     onnx.checker.check_model(made, full_check=True)
     session = onnxruntime.InferenceSession(made.SerializeToString())
     draw, exact = np.random.default_rng(0), 0
-    sides = [(24, 31), (1, 1), (1, 300), (300, 1), (48, 62), (25, 31), *draw.integers(1, 200, (60, 2)).tolist()]
+    sides = [
+        (24, 31),
+        (1, 1),
+        (1, 300),
+        (300, 1),
+        (48, 62),
+        (25, 31),
+        *draw.integers(1, 200, (60, 2)).tolist(),
+    ]
     for side in sides:
         image = draw.integers(0, 256, (*side, 3), dtype=np.uint8)
-        apart = np.abs(session.run(None, {"images": image[np.newaxis]})[0][0] - bring_to_form(image, form))
-        assert apart.max() <= 1  # Pillow 13 begins with the other pass where images are far too tall
+        apart = np.abs(
+            session.run(None, {"images": image[np.newaxis]})[0][0] - bring_to_form(image, form)
+        )
+        assert (
+            apart.max() <= 1
+        )  # Pillow 13 begins with the other pass where images are far too tall
         exact += apart.max() == 0
     assert exact > len(sides) / 2
 

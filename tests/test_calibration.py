@@ -22,12 +22,16 @@ def table(temperature: float, seed: int = 0) -> pd.DataFrame:
 @pytest.mark.parametrize("temperature", [0.5, 1.0, 3.0])
 def test_the_temperature_that_was_planted_is_found(temperature: float) -> None:
     logits, labels = plant(temperature)
-    assert calibration.fit_temperature(softmax(logits, axis=1), labels) == pytest.approx(temperature, rel=0.08)
+    assert calibration.fit_temperature(softmax(logits, axis=1), labels) == pytest.approx(
+        temperature, rel=0.08
+    )
 
 
 def test_heating_divides_the_logits() -> None:
     logits, _ = plant(1.0, images=5)
-    assert np.allclose(calibration.apply_temperature(softmax(logits, axis=1), 2.5), softmax(logits / 2.5, axis=1))
+    assert np.allclose(
+        calibration.apply_temperature(softmax(logits, axis=1), 2.5), softmax(logits / 2.5, axis=1)
+    )
 
 
 def test_an_overconfident_network_is_shown_and_mended() -> None:
@@ -53,12 +57,18 @@ def test_the_error_of_calibrated_networks_is_seldom_called_shown() -> None:
 def test_the_interval_of_the_error_covers_it_in_most_samples(temperature: float) -> None:
     """The truth is the error on very many images, or 0 for a calibrated network."""
     many, labels = plant(temperature, images=100_000, seed=1000)
-    truth = calibration.calibration_error(softmax(many, axis=1), labels).error if temperature != 1 else 0.0
+    truth = (
+        calibration.calibration_error(softmax(many, axis=1), labels).error
+        if temperature != 1
+        else 0.0
+    )
     found = []
     for seed in range(30):
         logits, labels = plant(temperature, images=400, seed=seed)
         found.append(calibration.calibration_error(softmax(logits, axis=1), labels))
-    assert sum(each.low <= truth <= each.high for each in found) >= 23  # of 30; at 90 %, one in 250 is fewer
+    assert (
+        sum(each.low <= truth <= each.high for each in found) >= 23
+    )  # of 30; at 90 %, one in 250 is fewer
 
 
 def test_the_error_is_what_one_counts_by_hand() -> None:
@@ -108,7 +118,9 @@ def test_what_cannot_be_reached_keeps_no_image() -> None:
 
 
 def test_without_a_mistake_on_validation_the_temperature_stays_within_reason() -> None:
-    """The least loss would be at temperature 0, where every confidence is 1 and no threshold tells anything."""
+    """The least loss would be at temperature 0, where every confidence is 1 and no threshold tells
+    anything.
+    """
     labels = np.arange(200) % 4
     draw = np.random.default_rng(0)
     logits = 6.0 * np.eye(4)[labels] + draw.normal(size=(200, 4))

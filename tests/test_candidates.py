@@ -30,7 +30,9 @@ def enlarge(thumbnail: Pixels) -> Pixels:
     return thumbnail[places][:, places]
 
 
-@pytest.mark.parametrize("change", [lambda image: image // 2 + 60, enlarge, lambda image: enlarge(image[:, ::-1])])
+@pytest.mark.parametrize(
+    "change", [lambda image: image // 2 + 60, enlarge, lambda image: enlarge(image[:, ::-1])]
+)
 def test_a_copy_is_proposed_also_if_it_was_cut_or_mirrored(change) -> None:  # type: ignore[no-untyped-def]
     images = pictures(60)
     assert (7, 60) in proposed(np.concatenate([images, change(images[7])[None]]))

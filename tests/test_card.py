@@ -38,7 +38,9 @@ def test_a_persons_words_stay_and_the_figures_are_renewed(tmp_path: Path) -> Non
     run = make_run(tmp_path / "run", right=share_right(0.8, 200, 0))
     model_card.write(run)
     asked = "*What is it for, who should use it, and what must it not be used for?*"
-    (run.folder / "card.md").write_text(read(run.folder).replace(asked, "For the shelter in Ulm, only."))
+    (run.folder / "card.md").write_text(
+        read(run.folder).replace(asked, "For the shelter in Ulm, only.")
+    )
     better = make_run(tmp_path / "run", right=share_right(0.95, 200, 0))
     model_card.write(better)
     assert "For the shelter in Ulm, only." in read(run.folder)
@@ -46,14 +48,20 @@ def test_a_persons_words_stay_and_the_figures_are_renewed(tmp_path: Path) -> Non
 
 
 def test_a_part_that_was_taken_out_stays_out() -> None:
-    made = "<!-- convladder: use -->\nnew\n<!-- end -->\n<!-- convladder: figures -->\n1\n<!-- end -->"
+    made = (
+        "<!-- convladder: use -->\nnew\n<!-- end -->\n<!-- convladder: figures -->\n1\n<!-- end -->"
+    )
     kept = "Mine.\n<!-- convladder: figures -->\n0\n<!-- end -->"
     assert model_card.renew(kept, made) == "Mine.\n<!-- convladder: figures -->\n1\n<!-- end -->"
 
 
 def test_a_broken_mark_swallows_no_words() -> None:
-    made = "<!-- convladder: use -->\nnew\n<!-- end -->\n<!-- convladder: figures -->\n1\n<!-- end -->"
-    kept = "<!-- convladder: use -->\nno end\nmy words\n<!-- convladder: figures -->\n0\n<!-- end -->"
+    made = (
+        "<!-- convladder: use -->\nnew\n<!-- end -->\n<!-- convladder: figures -->\n1\n<!-- end -->"
+    )
+    kept = (
+        "<!-- convladder: use -->\nno end\nmy words\n<!-- convladder: figures -->\n0\n<!-- end -->"
+    )
     renewed = model_card.renew(kept, made)
     assert "no end\nmy words" in renewed
     assert renewed.endswith("\n1\n<!-- end -->")
@@ -66,7 +74,9 @@ def test_a_card_of_ones_own_is_left_alone(tmp_path: Path) -> None:
     assert read(run.folder) == "All my own."
 
 
-def test_line_endings_and_blanks_of_an_editor_do_not_keep_a_part_from_being_renewed(tmp_path: Path) -> None:
+def test_line_endings_and_blanks_of_an_editor_do_not_keep_a_part_from_being_renewed(
+    tmp_path: Path,
+) -> None:
     run = make_run(tmp_path / "run", right=share_right(0.5, 200, 0))
     model_card.write(run)
     edited = read(run.folder).replace("figures -->", "figures -->  ").replace("\n", "\r\n")

@@ -23,7 +23,10 @@ SAVES = [(0, 64), (1, 0), (1, 64), (2, 0), (2, 64), (3, 0)]  # epochs and steps
 
 
 def made(epoch: int, step: int) -> Checkpoint:
-    course = {"history": [{"epoch": number + 1, "loss": 0.1 * number} for number in range(epoch)], "step": step}
+    course = {
+        "history": [{"epoch": number + 1, "loss": 0.1 * number} for number in range(epoch)],
+        "step": step,
+    }
     return Checkpoint(course, {"model/0/kernel": np.full((40, 5), epoch + step / 1000, np.float32)})
 
 
@@ -44,7 +47,11 @@ def test_a_checkpoint_is_read_as_it_was_written(tmp_path: Path) -> None:
         "steps": np.array(12, np.int64),
         "fortran": np.asfortranarray(np.arange(6.0).reshape(2, 3)),
     }
-    course = {"history": [{"epoch": 1.0}, {"epoch": 2.0}, {"epoch": 3.0}], "seconds": 0.1 + 0.2, "step": 7}
+    course = {
+        "history": [{"epoch": 1.0}, {"epoch": 2.0}, {"epoch": 3.0}],
+        "seconds": 0.1 + 0.2,
+        "step": 7,
+    }
     checkpoint.write(tmp_path, Checkpoint(course, tensors))
     found, damaged = checkpoint.read_newest(tmp_path)
     assert found is not None
@@ -69,7 +76,9 @@ def test_the_newest_two_are_kept_by_epoch_and_step_whatever_the_clock_says(tmp_p
 
 
 @pytest.mark.parametrize("suffix", [".json", ".safetensors"])
-def test_any_damage_to_the_newest_is_noticed_and_the_one_before_is_read(tmp_path: Path, suffix: str) -> None:
+def test_any_damage_to_the_newest_is_noticed_and_the_one_before_is_read(
+    tmp_path: Path, suffix: str
+) -> None:
     for epoch in (1, 2):
         checkpoint.write(tmp_path, made(epoch, 0))
     path = tmp_path / f"checkpoint-0002-000000{suffix}"
@@ -122,10 +131,11 @@ class Disk:
         wrap("sync_folder", lambda folder: ("sync", folder, None))
 
     def after_losses_of_power(self) -> Iterator[tuple[int, dict[str, bytes]]]:
-        """Yield, for every prefix of the operations, each content that the folder may have after a loss of power.
+        """Yield, for every prefix of the operations, each content that the folder may have after a
+        loss of power.
 
-        A file that is being written has none, a part or all of its content. Names that were changed since they
-        were last synced may have been so, each by itself, or not.
+        A file that is being written has none, a part or all of its content. Names that were changed
+        since they were last synced may have been so, each by itself, or not.
         """
         for length in range(len(self.operations) + 1):
             done, loose = self.operations[:length], []
@@ -200,7 +210,9 @@ def test_a_disk_that_is_full_at_any_write_keeps_what_was_there(
 
 
 def failing(real: Callable[..., None], calls: Iterator[int], fatal: int) -> Callable[..., None]:
-    """Return the function, but for the call that fails as on a full disk, half of its content written."""
+    """Return the function, but for the call that fails as on a full disk, half of its content
+    written.
+    """
 
     def call(*arguments: Any) -> None:
         if next(calls) != fatal:

@@ -84,14 +84,18 @@ def test_copies_across_splits_come_first_with_both_their_names(tmp_path: Path) -
     ]
     (conflict,) = found(checked)["conflicting-labels"].rows
     assert {conflict["path"], conflict["other_path"]} == {"train/cat/flip.png", "test/dog/00.png"}
-    assert checked.headline().endswith("Found: copies in different splits (2), and 1 other kind of finding.")
+    assert checked.headline().endswith(
+        "Found: copies in different splits (2), and 1 other kind of finding."
+    )
 
 
 def test_many_copies_of_one_picture_are_each_told_once(tmp_path: Path) -> None:
     root = fill(tmp_path / "images", ("train", "test"), images=5)
     for part in ("train", "train", "test", "test"):
         for number in range(3):
-            (root / part / "cat" / f"again-{number}.png").write_bytes((root / "train/cat/00.png").read_bytes())
+            (root / part / "cat" / f"again-{number}.png").write_bytes(
+                (root / "train/cat/00.png").read_bytes()
+            )
     kinds = found(check(Data(source=str(root))))
     assert len(kinds["copies-across-splits"].rows) == 4  # each of train, with one of test
     assert len(kinds["exact-copies"].rows) == 3 + 2
@@ -99,7 +103,9 @@ def test_many_copies_of_one_picture_are_each_told_once(tmp_path: Path) -> None:
 
 def test_groups_across_splits_are_found(tmp_path: Path) -> None:
     root = fill(tmp_path / "images", ("train", "test"), images=4)
-    rows = found(check(Data(source=str(root), group_pattern=r"(\d+)\.png")))["groups-across-splits"].rows
+    rows = found(check(Data(source=str(root), group_pattern=r"(\d+)\.png")))[
+        "groups-across-splits"
+    ].rows
     assert len(rows) == 8
     assert rows[0]["detail"] == "group 00"
 
@@ -109,7 +115,9 @@ def test_classes_are_looked_at(make_folder: MakeFolder) -> None:
     root = make_folder({"test/dog": 3})
     kinds = found(check(Data(source=str(root))))
     assert [row["label"] for row in kinds["few-images"].rows] == ["ape"]
-    assert [(row["label"], row["split"]) for row in kinds["missing-classes"].rows] == [("ape", "test")]
+    assert [(row["label"], row["split"]) for row in kinds["missing-classes"].rows] == [
+        ("ape", "test")
+    ]
     assert kinds["imbalance"].rows[0]["detail"] == "cat has 42 images, ape has 2"
 
 
@@ -124,18 +132,26 @@ def test_a_class_of_few_groups_and_one_without_images_are_found(tmp_path: Path) 
 
 
 def test_a_class_that_train_lacks_comes_first_and_stops_training(make_folder: MakeFolder) -> None:
-    root = make_folder({f"{split}/{kind}": 4 for split in ("train", "test") for kind in ("cat", "dog")})
+    root = make_folder(
+        {f"{split}/{kind}": 4 for split in ("train", "test") for kind in ("cat", "dog")}
+    )
     (root / "train/cat/again.png").write_bytes((root / "test/cat/000.png").read_bytes())
     shutil.copytree(root / "test/dog", root / "test/owl")
     for number, path in enumerate(sorted((root / "test/owl").iterdir())):
         write_image(path, seed=900 + number, level=2)
     checked = cl.check(root, quiet=True)
-    assert [finding.code for finding in checked.findings][:2] == ["untrained-classes", "copies-across-splits"]
+    assert [finding.code for finding in checked.findings][:2] == [
+        "untrained-classes",
+        "copies-across-splits",
+    ]
     assert [finding.stops for finding in checked.findings][:2] == [True, False]
     assert "Found: classes without an image to train on (stops training) (1)" in checked.headline()
     assert checked.rows("untrained-classes")["label"].tolist() == ["owl"]
     assert "missing-classes" not in found(checked)
-    assert "classes without an image to train on (stops training)" in convladder("check", str(root)).stdout
+    assert (
+        "classes without an image to train on (stops training)"
+        in convladder("check", str(root)).stdout
+    )
     with pytest.raises(cl.ConvladderError, match="no image of class 'owl' in train"):
         cl.load(root, quiet=True)
 
@@ -163,7 +179,9 @@ def test_from_python_there_are_tables_and_a_page(tmp_path: Path) -> None:
     checked = cl.check(root, quiet=True)
     assert checked.table()["finding"].tolist() == ["copies-across-splits", "rejected"]
     assert checked.rows("rejected")["detail"].tolist() == ["empty: the file has no bytes"]
-    with pytest.raises(cl.ConvladderError, match="nothing was found of 'blank': found was copies-across-splits"):
+    with pytest.raises(
+        cl.ConvladderError, match="nothing was found of 'blank': found was copies-across-splits"
+    ):
         checked.rows("blank")
     page = checked.report(tmp_path / "check.html").read_text()
     assert "train/cat/again.png" in page
@@ -194,9 +212,14 @@ def test_the_page_of_the_command_names_itself(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("page", "said"),
-    [("nowhere/check.html", "there is no folder nowhere"), (".", "is a folder: give the name of a file")],
+    [
+        ("nowhere/check.html", "there is no folder nowhere"),
+        (".", "is a folder: give the name of a file"),
+    ],
 )
-def test_a_page_that_cannot_be_written_is_told_before_reading(tmp_path: Path, page: str, said: str) -> None:
+def test_a_page_that_cannot_be_written_is_told_before_reading(
+    tmp_path: Path, page: str, said: str
+) -> None:
     done = convladder("check", "digits", "--html", page, cwd=tmp_path)
     assert done.returncode == 2
     assert said in done.stderr
@@ -205,7 +228,12 @@ def test_a_page_that_cannot_be_written_is_told_before_reading(tmp_path: Path, pa
 def test_any_setting_of_the_data_can_be_set(tmp_path: Path) -> None:
     root = fill(tmp_path / "images", images=3)
     done = convladder("check", str(root), "--set", "data.max_pixels=1000", "--json")
-    assert json.loads(done.stdout)["files"] == {"files": 6, "accepted": 0, "rejected": 6, "ignored": 0}
+    assert json.loads(done.stdout)["files"] == {
+        "files": 6,
+        "accepted": 0,
+        "rejected": 6,
+        "ignored": 0,
+    }
 
 
 def test_a_folder_without_a_readable_image_is_listed(tmp_path: Path) -> None:

@@ -32,7 +32,9 @@ COMMANDS = [
 
 def convladder(*words: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "convladder", *words]
-    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=120, check=False)
+    return subprocess.run(
+        command, cwd=cwd, capture_output=True, text=True, timeout=120, check=False
+    )
 
 
 def test_importing_the_package_imports_no_tensorflow() -> None:
@@ -42,7 +44,8 @@ def test_importing_the_package_imports_no_tensorflow() -> None:
 
 def test_help_imports_no_tensorflow() -> None:
     code = (
-        "import sys\nfrom convladder.cli.main import main\nsys.argv = ['convladder', 'climb', '--help']\n"
+        "import sys\nfrom convladder.cli.main import main\nsys.argv = ['convladder', 'climb', "
+        "'--help']\n"
         "try: main()\nexcept SystemExit: pass\n"
         "assert not {'tensorflow', 'keras', 'pandas', 'matplotlib'} & set(sys.modules)"
     )
@@ -65,12 +68,19 @@ def test_each_command_has_help_with_an_example(command: str) -> None:
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_help_fits_eighty_columns(command: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """No value's name is cut in the middle of a word, and no line of a paragraph ends before it must."""
+    """No value's name is cut in the middle of a word, and no line of a paragraph ends before it
+    must.
+    """
     monkeypatch.setenv("COLUMNS", "80")
-    found, lines = get_command(app).commands[command], convladder(command, "--help").stdout.splitlines()
+    found, lines = (
+        get_command(app).commands[command],
+        convladder(command, "--help").stdout.splitlines(),
+    )
     for name in (each.metavar for each in found.params if each.metavar):
         assert any(name in line for line in lines), name
-    for line, below in itertools.pairwise(lines[: lines.index(next(each for each in lines if "─" in each))]):
+    for line, below in itertools.pairwise(
+        lines[: lines.index(next(each for each in lines if "─" in each))]
+    ):
         if line.strip() and below.strip():
             assert len(f"{line.rstrip()} {below.split()[0]}") >= 80, line
 
@@ -88,7 +98,10 @@ def test_the_version_is_told() -> None:
         (["climb", "lonely"], "class 'dog' has 1 image"),
         (["climb", "hollow"], "no image of class 'dog'"),
         (["climb", "file.jpg"], "is a file of another kind: give a folder"),
-        (["climb", "digits", "--rungs", "batchnorm"], "unknown rung 'batchnorm': did you mean 'batch-norm'"),
+        (
+            ["climb", "digits", "--rungs", "batchnorm"],
+            "unknown rung 'batchnorm': did you mean 'batch-norm'",
+        ),
         (["climb", "digits", "--rungs", ","], "--rungs names no rung"),
         (["climb", "digits", "--rungs", ""], "--rungs names no rung"),
         (["climb", ""], "the name of the data is empty"),
@@ -98,7 +111,10 @@ def test_the_version_is_told() -> None:
             ["climb", "digits", "--epochs", "2", "--set", "train.epochs=3"],
             "is given twice: by --set, and by --epochs",
         ),
-        (["climb", "digits", "--set", "model.filters=(6, 16)"], "expected a list, such as [32, 64]"),
+        (
+            ["climb", "digits", "--set", "model.filters=(6, 16)"],
+            "expected a list, such as [32, 64]",
+        ),
         (["climb", "digits", "--image-size", "100000"], "less than or equal to 4096"),
         (["explain", "empty"], "is not a finished run"),
         (["explain", "empty", "--accuracy", "95"], "--accuracy is a share from 0 to 1"),
@@ -108,7 +124,10 @@ def test_the_version_is_told() -> None:
         (["climb", "digits", "--set", "train.epoch=3"], "did you mean 'train.epochs'"),
         (["climb", "digits", "--set", "train.epochs"], "--set takes KEY=VALUE"),
         (["climb", "digits", "--set", "seed=3"], "--set does not take seed: give --seed"),
-        (["climb", "digits", "--set", "train.epochs=-1"], "train.epochs: Input should be greater than 0"),
+        (
+            ["climb", "digits", "--set", "train.epochs=-1"],
+            "train.epochs: Input should be greater than 0",
+        ),
         (["climb", "digits", "--set", "model.pooling=max"], "there is nothing to compare"),
         (["climb", "digits", "--image-size", "huge"], "--image-size takes N or HEIGHTxWIDTH"),
         (["climb", "digits", "--image-size", "12"], "the smallest size is 16x16"),
@@ -159,7 +178,11 @@ def test_the_notebook_ladder_is_printed_with_its_parameters() -> None:
     done = convladder("ladder", "notebook")
     assert done.returncode == 0
     assert done.stderr == ""
-    found = [word for word in done.stdout.replace(",", "").split() if word.isdigit() and len(word) in (5, 6)]
+    found = [
+        word
+        for word in done.stdout.replace(",", "").split()
+        if word.isdigit() and len(word) in (5, 6)
+    ]
     expected = ["62006", "62006", "136886", "256830", "122334", "123230", "123230", "123230"]
     assert [number for number in found if number in expected] == expected
     assert "model.kernel_size = 3" in done.stdout

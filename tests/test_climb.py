@@ -1,4 +1,6 @@
-"""A climb and a run from the command line to the report, on a few digits; all in one worker of the suite."""
+"""A climb and a run from the command line to the report, on a few digits; all in one worker of the
+suite.
+"""
 
 from __future__ import annotations
 
@@ -36,7 +38,9 @@ SMALL = [
 
 def convladder(*words: str, cwd: Path, status: int = 0) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "convladder", *words]
-    done = subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=300, check=False)
+    done = subprocess.run(
+        command, cwd=cwd, capture_output=True, text=True, timeout=300, check=False
+    )
     assert done.returncode == status, done.stderr
     assert "Traceback" not in done.stderr
     return done
@@ -97,16 +101,20 @@ def test_every_figure_comes_from_the_predictions_to_the_last_digit(climbed: Path
         assert row["test_log_loss"] == figures["test"]["log_loss"]
     shown = SavedClimb(climbed).shown
     assert (
-        f"Accuracy {shown.metrics['test']['accuracy']:.4f}, log loss {shown.metrics['test']['log_loss']:.4f}"
-        in page
+        f"Accuracy {shown.metrics['test']['accuracy']:.4f}, log loss "
+        f"{shown.metrics['test']['log_loss']:.4f}" in page
     )
     summary = pd.read_csv(climbed / "summary.csv").set_index("rung")
     for rung in ("lenet5", "max-pooling"):
-        assert summary.loc[rung, "accuracy"] == pytest.approx(results.loc[rung]["test_accuracy"].mean())
+        assert summary.loc[rung, "accuracy"] == pytest.approx(
+            results.loc[rung]["test_accuracy"].mean()
+        )
         assert f"{100 * summary.loc[rung, 'accuracy']:.1f} %" in page
 
 
-def test_the_same_command_gives_the_same_predictions_with_other_jobs_and_seeds_differ(climbed: Path) -> None:
+def test_the_same_command_gives_the_same_predictions_with_other_jobs_and_seeds_differ(
+    climbed: Path,
+) -> None:
     two = [*SMALL[:-1], "2"]
     convladder(*two, "--out", "second", "--quiet", cwd=climbed.parent)
     second = climbed.parent / "second"
@@ -118,12 +126,18 @@ def test_the_same_command_gives_the_same_predictions_with_other_jobs_and_seeds_d
     assert len(contents) == 4
 
 
-LEFT = (".shared.tmp/part", ".climb.json.0123abcd.tmp", "trials/lenet5/.seed-2.0123abcd.tmp/model.json")
+LEFT = (
+    ".shared.tmp/part",
+    ".climb.json.0123abcd.tmp",
+    "trials/lenet5/.seed-2.0123abcd.tmp/model.json",
+)
 OF_A_PERSON = {".idea.tmp/workspace.xml", "trials/.notes.tmp", "plots/.DS_Store", "notes.md"}
 
 
 def make_older(folder: Path) -> None:
-    """Give a climb the form that it had before there were format numbers and marks, with files of a person's."""
+    """Give a climb the form that it had before there were format numbers and marks, with files of a
+    person's.
+    """
     for path in [folder / "climb.json", *folder.glob("trials/*/*/experiment.json")]:
         about = json.loads(path.read_text())
         assert about.pop("format") == folders.FORMAT
@@ -134,7 +148,9 @@ def make_older(folder: Path) -> None:
         (folder / name).write_text("x")
 
 
-def test_finished_trials_are_never_trained_again_also_of_a_climb_by_an_older_version(climbed: Path) -> None:
+def test_finished_trials_are_never_trained_again_also_of_a_climb_by_an_older_version(
+    climbed: Path,
+) -> None:
     work = climbed.parent / "more"
     shutil.copytree(climbed, work)
     make_older(work)
@@ -198,7 +214,18 @@ def test_a_rung_may_change_the_form_of_the_images(climbed: Path) -> None:
         'name = "sizes"\n[[rung]]\nname = "small"\n[[rung]]\nname = "large"\n'
         "change = { data.image_size = [24, 24] }\n"
     )
-    words = ["climb", "digits", "--limit", "200", "--ladder", "sizes.toml", "--seeds", "2", "--epochs", "1"]
+    words = [
+        "climb",
+        "digits",
+        "--limit",
+        "200",
+        "--ladder",
+        "sizes.toml",
+        "--seeds",
+        "2",
+        "--epochs",
+        "1",
+    ]
     convladder(*words, "--jobs", "1", "--out", "sizes", cwd=climbed.parent)
     standings = SavedClimb(climbed.parent / "sizes").standings
     shapes = [standing.runs[0].about["data"]["image_shape"] for standing in standings.values()]
@@ -216,9 +243,12 @@ def test_a_rung_may_change_the_form_of_the_images(climbed: Path) -> None:
 )
 def test_a_rung_that_cannot_be_compared_is_refused(tmp_path: Path, change: str, said: str) -> None:
     (tmp_path / "mine.toml").write_text(
-        f'name = "mine"\n[[rung]]\nname = "small"\n[[rung]]\nname = "odd"\nchange = {{ {change} }}\n'
+        f'name = "mine"\n[[rung]]\nname = "small"\n[[rung]]\nname = "odd"\nchange = {{ {change} '
+        f"}}\n"
     )
-    done = convladder("climb", "digits", "--limit", "200", "--ladder", "mine.toml", cwd=tmp_path, status=2)
+    done = convladder(
+        "climb", "digits", "--limit", "200", "--ladder", "mine.toml", cwd=tmp_path, status=2
+    )
     assert said in done.stderr
 
 
@@ -229,7 +259,9 @@ def test_the_report_is_rebuilt_without_tensorflow(climbed: Path) -> None:
         "import sys; sys.modules['tensorflow'] = sys.modules['keras'] = None\n"
         "from convladder.cli.main import main; sys.argv = ['convladder', 'report', 'first']; main()"
     )
-    subprocess.run([sys.executable, "-c", code], cwd=climbed.parent, check=True, capture_output=True)
+    subprocess.run(
+        [sys.executable, "-c", code], cwd=climbed.parent, check=True, capture_output=True
+    )
     assert (climbed / "report.html").read_bytes() == page
 
 
@@ -241,7 +273,9 @@ class _Page(HTMLParser):
 
     def handle_starttag(self, tag: str, attrs: Sequence[tuple[str, str | None]]) -> None:
         self.tags.append(tag)
-        self.addresses += [value or "" for name, value in attrs if name in ("src", "href", "xlink:href", "srcset")]
+        self.addresses += [
+            value or "" for name, value in attrs if name in ("src", "href", "xlink:href", "srcset")
+        ]
 
 
 def test_the_page_needs_no_network_and_runs_no_script(climbed: Path) -> None:
@@ -269,7 +303,18 @@ def test_a_trial_that_fails_is_shown_and_the_others_go_on(climbed: Path) -> None
         'name = "mine"\n[[rung]]\nname = "fine"\n[[rung]]\nname = "wild"\n'
         'change = { "train.optimizer" = "sgd", "train.learning_rate" = 1e12 }\n'
     )
-    words = ["climb", "digits", "--limit", "200", "--ladder", "mine.toml", "--seeds", "2", "--epochs", "1"]
+    words = [
+        "climb",
+        "digits",
+        "--limit",
+        "200",
+        "--ladder",
+        "mine.toml",
+        "--seeds",
+        "2",
+        "--epochs",
+        "1",
+    ]
     done = convladder(*words, "--jobs", "1", "--out", "failing", cwd=climbed.parent, status=1)
     assert "wild, seed 0, failed: the loss was not a number" in done.stderr
     results = SavedClimb(climbed.parent / "failing")
@@ -310,7 +355,9 @@ def wait_until(condition: object, seconds: float = 120) -> bool:
 
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="looks for orphans in /proc")
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT, signal.SIGTERM])
-def test_a_climb_that_is_stopped_leaves_no_orphan_and_goes_on(tmp_path: Path, how: signal.Signals) -> None:
+def test_a_climb_that_is_stopped_leaves_no_orphan_and_goes_on(
+    tmp_path: Path, how: signal.Signals
+) -> None:
     jobs = "2" if how == signal.SIGKILL else "1"
     command = [
         "climb", "digits", "--limit", "200", "--rungs", "lenet5", "--seeds", "4", "--epochs", "2", "--jobs", jobs,
@@ -326,7 +373,9 @@ def test_a_climb_that_is_stopped_leaves_no_orphan_and_goes_on(tmp_path: Path, ho
     assert status == {signal.SIGKILL: -9, signal.SIGINT: 130, signal.SIGTERM: 143}[how]
     assert wait_until(lambda: not any(map(is_alive, workers)), 10)
     (folder,) = tmp_path.glob("climbs/*")
-    finished = {path: path.stat().st_mtime_ns for path in folder.glob("trials/*/seed-*/metrics.json")}
+    finished = {
+        path: path.stat().st_mtime_ns for path in folder.glob("trials/*/seed-*/metrics.json")
+    }
     assert 0 < len(finished) < 4
     done = convladder(*command, cwd=tmp_path)
     assert f"{len(finished)} of 4 trials are finished already" in done.stderr
@@ -339,7 +388,9 @@ def test_a_climb_that_is_stopped_leaves_no_orphan_and_goes_on(tmp_path: Path, ho
 
 def test_train_and_evaluate(make_folder: MakeFolder, tmp_path: Path) -> None:
     images = make_folder({"dark": 30, "<b>bright & co": 30})
-    done = convladder("train", str(images), "--rung", "max-pooling", "--epochs", "3", "--out", "run", cwd=tmp_path)
+    done = convladder(
+        "train", str(images), "--rung", "max-pooling", "--epochs", "3", "--out", "run", cwd=tmp_path
+    )
     assert "test: accuracy" in done.stdout
     page = (tmp_path / "run/report.html").read_text(encoding="utf-8")
     assert "&lt;b&gt;bright &amp; co" in page
@@ -384,9 +435,21 @@ def test_a_folder_that_is_no_run_is_refused_before_training(tmp_path: Path) -> N
     (tmp_path / "keep").mkdir()
     (tmp_path / "keep/notes.txt").touch()
     done = convladder(
-        "train", "digits", "--limit", "200", "--epochs", "1", "--out", "keep", cwd=tmp_path, status=2
+        "train",
+        "digits",
+        "--limit",
+        "200",
+        "--epochs",
+        "1",
+        "--out",
+        "keep",
+        cwd=tmp_path,
+        status=2,
     )
-    assert "keep is there already and holds files that are not convladder's, such as notes.txt" in done.stderr
+    assert (
+        "keep is there already and holds files that are not convladder's, such as notes.txt"
+        in done.stderr
+    )
     assert files_of(tmp_path) == {"keep/notes.txt"}
 
 
@@ -414,8 +477,14 @@ def test_a_parent_of_other_images_is_not_drawn_beside(tmp_path: Path) -> None:
     """Severities depend on the size, so that the two were not asked the same."""
     from made_runs import make_run, share_right
 
-    for rung, shape in (("lenet5", [16, 16, 1]), ("larger", [24, 24, 1]), ("max-pooling", [16, 16, 1])):
-        run = make_run(tmp_path / "trials" / rung / "seed-0", rung=rung, right=share_right(0.5, 20, 0))
+    for rung, shape in (
+        ("lenet5", [16, 16, 1]),
+        ("larger", [24, 24, 1]),
+        ("max-pooling", [16, 16, 1]),
+    ):
+        run = make_run(
+            tmp_path / "trials" / rung / "seed-0", rung=rung, right=share_right(0.5, 20, 0)
+        )
         about = run.about | {"data": run.about["data"] | {"image_shape": shape}}
         (run.folder / "experiment.json").write_text(json.dumps(about))
     rungs = [{"name": "lenet5"}, {"name": "larger", "change": {"data.image_size": [24, 24]}}]
@@ -426,7 +495,9 @@ def test_a_parent_of_other_images_is_not_drawn_beside(tmp_path: Path) -> None:
     climbed = cl.Climb(tmp_path)
     assert climbed.parent_robustness("max-pooling") is not None
     assert climbed.parent_robustness("larger") is climbed.parent_robustness("lenet5") is None
-    lines = {rung: len(climbed.plot_robustness(rung)[0, 0].lines) for rung in ("larger", "max-pooling")}
+    lines = {
+        rung: len(climbed.plot_robustness(rung)[0, 0].lines) for rung in ("larger", "max-pooling")
+    }
     assert lines == {"larger": 1, "max-pooling": 2}
 
 

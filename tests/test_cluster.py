@@ -1,4 +1,6 @@
-"""Trials on a Ray cluster of two nodes on the loopback: the same bits as here; a node that dies costs little."""
+"""Trials on a Ray cluster of two nodes on the loopback: the same bits as here; a node that dies
+costs little.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +19,17 @@ import loopback
 from convladder.core.errors import ClusterError, DataError
 from convladder.core.experiment import Data, Experiment
 from convladder.core.ladder import load_ladder
-from convladder.core.worker_pool import Event, Failed, Finished, Halted, Message, Notice, Pool, Started, Task
+from convladder.core.worker_pool import (
+    Event,
+    Failed,
+    Finished,
+    Halted,
+    Message,
+    Notice,
+    Pool,
+    Started,
+    Task,
+)
 from convladder.data.dataset import SplitDataset, load
 from convladder.experiments import climbing
 from convladder.experiments.climbing import Plan
@@ -36,7 +48,9 @@ from loopback import Nodes
 pytest.importorskip("ray", reason="the extra 'cluster' is not installed")
 pytestmark = [
     pytest.mark.xdist_group("cluster"),
-    pytest.mark.skipif(sys.platform != "linux", reason="other systems have one address on the loopback"),
+    pytest.mark.skipif(
+        sys.platform != "linux", reason="other systems have one address on the loopback"
+    ),
 ]
 
 CHANGES = {"train.epochs": 200, "train.checkpoint_seconds": 1}
@@ -105,7 +119,9 @@ class Follower:
 
     def has_checkpoint(self, key: TrialKey) -> bool:
         """Whether a checkpoint of the trial is here, on the driver's disk."""
-        return any(folders.unfinished(folders.trial_folder(self.folder, key)).glob("checkpoint-*.json"))
+        return any(
+            folders.unfinished(folders.trial_folder(self.folder, key)).glob("checkpoint-*.json")
+        )
 
 
 @dataclass
@@ -119,7 +135,9 @@ class NodeKiller(Follower):
     def take(self, event: Event) -> None:
         super().take(event)
         if self.victim is None and isinstance(event, Message) and self.has_checkpoint(event.key):
-            (lane,) = [lane for lane in self.pool._lanes if lane.task and lane.task.key == event.key]
+            (lane,) = [
+                lane for lane in self.pool._lanes if lane.task and lane.task.key == event.key
+            ]
             self.victim, self.killed = event.key, lane._node
             self.nodes.kill(self.killed)
 
@@ -147,7 +165,10 @@ def here(plan: Plan, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def predictions(folder: Path, plan: Plan) -> list[bytes]:
-    return [(folders.trial_folder(folder, trial.key) / "predictions.csv").read_bytes() for trial in plan.trials]
+    return [
+        (folders.trial_folder(folder, trial.key) / "predictions.csv").read_bytes()
+        for trial in plan.trials
+    ]
 
 
 def of_kind(events: Sequence[Event], kind: type) -> list[Any]:
@@ -186,8 +207,14 @@ def test_a_node_that_joins_with_other_versions_is_left_out_and_the_other_does_th
         return [f"{name} has keras 2"] if newcomer.node_ip_address in name else []
 
     monkeypatch.setattr(connection.Connection, "compare", compare)
-    short = [replace(trial, experiment=trial.experiment.replace({"train.epochs": 1})) for trial in plan.trials]
-    tasks = [Task(trial.key, run_trial, (trial, tmp_path / trial.key.name, "a command")) for trial in short]
+    short = [
+        replace(trial, experiment=trial.experiment.replace({"train.epochs": 1}))
+        for trial in plan.trials
+    ]
+    tasks = [
+        Task(trial.key, run_trial, (trial, tmp_path / trial.key.name, "a command"))
+        for trial in short
+    ]
     with engine_at(two_nodes.address, jobs=2) as engine:
         events = list(engine.pool(tasks, renew_after=12).events())
     assert [event.key for event in of_kind(events, Finished)] == [task.key for task in tasks]
@@ -204,7 +231,10 @@ def test_a_node_that_cannot_take_the_images_is_named(
 
     monkeypatch.setattr(driver._NodeLane, "_deliver", deliver)
     task = Task("any", run_trial, (plan.trials[0], tmp_path / "run", "a command"))
-    with engine_at(two_nodes.address) as engine, pytest.raises(ClusterError, match=r"127\.0\.0\.\d.*make room"):
+    with (
+        engine_at(two_nodes.address) as engine,
+        pytest.raises(ClusterError, match=r"127\.0\.0\.\d.*make room"),
+    ):
         list(engine.pool([task], renew_after=12).events())
 
 
@@ -236,8 +266,13 @@ def test_a_backbone_goes_to_a_node_that_does_not_have_it(
 
     with engine_at(None, jobs=1) as engine:
         assert run(engine, begun, "own") == []
-        start = backbones.changes("own", None, {}) | {"model.pretrained": True, "train.frozen_share": 1}
-        transferred = replace(begun, experiment=backbones.with_backbone(begun.experiment.replace(start)))
+        start = backbones.changes("own", None, {}) | {
+            "model.pretrained": True,
+            "train.frozen_share": 1,
+        }
+        transferred = replace(
+            begun, experiment=backbones.with_backbone(begun.experiment.replace(start))
+        )
         assert run(engine, transferred, "here") == []
     with engine_at(two_nodes.address, jobs=1) as engine:
         assert run(engine, transferred, "there") == []
@@ -249,7 +284,9 @@ def test_a_backbone_goes_to_a_node_that_does_not_have_it(
 
 @pytest.fixture
 def heeds_ctrl_c() -> Iterator[None]:
-    """Answer Ctrl-C as Python does: a shell's background jobs ignore it, and so would what they start."""
+    """Answer Ctrl-C as Python does: a shell's background jobs ignore it, and so would what they
+    start.
+    """
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
     signal.signal(signal.SIGINT, before)
@@ -261,7 +298,9 @@ def test_a_stop_brings_the_checkpoint_home_and_this_machine_goes_on_to_the_same_
 ) -> None:
     with engine_at(two_nodes.address, jobs=1) as engine, pytest.raises(KeyboardInterrupt):
         Stopper(engine, tmp_path).climb(plan)
-    begun = [trial.key for trial in plan.trials if Follower(engine, tmp_path).has_checkpoint(trial.key)]
+    begun = [
+        trial.key for trial in plan.trials if Follower(engine, tmp_path).has_checkpoint(trial.key)
+    ]
     assert len(begun) == 1
     with engine_at(None, jobs=1) as engine:
         assert Follower(engine, tmp_path).climb(plan) == []
@@ -278,16 +317,22 @@ def survived(two_nodes: Nodes, plan: Plan, tmp_path_factory: pytest.TempPathFact
     return climbed
 
 
-def test_a_climb_that_loses_a_node_comes_to_the_same_bits(survived: NodeKiller, plan: Plan, here: Path) -> None:
+def test_a_climb_that_loses_a_node_comes_to_the_same_bits(
+    survived: NodeKiller, plan: Plan, here: Path
+) -> None:
     assert predictions(survived.folder, plan) == predictions(here, plan)
-    tables = [SavedClimb(folder).trials_table().drop(columns=TIMES) for folder in (survived.folder, here)]
+    tables = [
+        SavedClimb(folder).trials_table().drop(columns=TIMES) for folder in (survived.folder, here)
+    ]
     assert tables[0].equals(tables[1])
 
 
 def test_a_node_that_dies_costs_its_running_trial_what_came_after_its_last_checkpoint(
     survived: NodeKiller, plan: Plan
 ) -> None:
-    lost = [event.key for event in of_kind(survived.events, Message) if "was lost" in str(event.value)]
+    lost = [
+        event.key for event in of_kind(survived.events, Message) if "was lost" in str(event.value)
+    ]
     assert lost == [survived.victim]
     went_on = [
         trial.key
@@ -304,7 +349,9 @@ def test_the_bank_goes_to_each_node_once(
     assert deliveries == 2 * [digits.bank.folder.name]
     for number in range(2):
         copy = two_nodes.cache(number) / "banks" / digits.bank.folder.name
-        assert (copy / "images.npy").read_bytes() == (digits.bank.folder / "images.npy").read_bytes()
+        assert (copy / "images.npy").read_bytes() == (
+            digits.bank.folder / "images.npy"
+        ).read_bytes()
 
 
 def test_nothing_of_the_trials_is_left_on_a_node(survived: NodeKiller, two_nodes: Nodes) -> None:

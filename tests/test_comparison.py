@@ -24,7 +24,13 @@ def rungs(tmp_path: Path) -> Path:
             draw = seed + (10 if rung == "batch-norm" else 0)
             changes = {"model.batch_norm": rung == "batch-norm"}
             folder = tmp_path / rung / f"seed-{seed}"
-            make_run(folder, rung=rung, seed=seed, right=share_right(share, IMAGES, draw), changes=changes)
+            make_run(
+                folder,
+                rung=rung,
+                seed=seed,
+                right=share_right(share, IMAGES, draw),
+                changes=changes,
+            )
     return tmp_path
 
 
@@ -40,7 +46,11 @@ def test_rungs_are_compared_over_seeds_as_in_a_climb(rungs: Path) -> None:
     found = cl.compare(rungs / "lenet5", rungs / "batch-norm")
     (claim,) = found.claims
     assert not found.of_networks
-    assert (claim.name, claim.reference, claim.difference.verdict) == ("batch-norm", "lenet5", "better")
+    assert (claim.name, claim.reference, claim.difference.verdict) == (
+        "batch-norm",
+        "lenet5",
+        "better",
+    )
     assert claim.difference.difference == pytest.approx(0.2, abs=0.04)
     assert found.changes["batch-norm"] == {"model.batch_norm": True}
     assert list(found.table()["name"]) == ["lenet5", "batch-norm"]
@@ -48,8 +58,12 @@ def test_rungs_are_compared_over_seeds_as_in_a_climb(rungs: Path) -> None:
 
 
 def test_the_seeds_may_be_named_one_by_one(rungs: Path) -> None:
-    one_by_one = [rungs / rung / f"seed-{seed}" for seed in range(4) for rung in ("lenet5", "batch-norm")]
-    assert cl.compare(*one_by_one).claims == cl.compare(rungs / "lenet5", rungs / "batch-norm").claims
+    one_by_one = [
+        rungs / rung / f"seed-{seed}" for seed in range(4) for rung in ("lenet5", "batch-norm")
+    ]
+    assert (
+        cl.compare(*one_by_one).claims == cl.compare(rungs / "lenet5", rungs / "batch-norm").claims
+    )
 
 
 def test_single_runs_are_compared_as_networks(rungs: Path) -> None:
@@ -76,7 +90,9 @@ def test_the_order_of_the_images_does_not_matter(rungs: Path, tmp_path: Path) ->
     right, order = share_right(0.8, IMAGES, 3), np.random.default_rng(0).permutation(IMAGES)
     changes = {"train.epochs": 3}
     plain = make_run(tmp_path / "plain", rung="other", right=right, changes=changes)
-    shuffled = make_run(tmp_path / "shuffled", rung="other", right=right, changes=changes, order=order)
+    shuffled = make_run(
+        tmp_path / "shuffled", rung="other", right=right, changes=changes, order=order
+    )
     reference = rungs / "lenet5/seed-0"
     found = [cl.compare(reference, run.folder).claims[0].difference for run in (plain, shuffled)]
     assert found[0] == found[1]
@@ -100,7 +116,10 @@ def test_a_page_and_a_table_are_written(rungs: Path) -> None:
     assert "<script" not in page
     assert page.count("<svg") == 2
     assert pd.read_csv(rungs / "out/summary.csv")["reference_verdict"].tolist()[1] == "better"
-    assert "is there already" in compare("lenet5", "batch-norm", "--out", "out", cwd=rungs, status=2).stderr
+    assert (
+        "is there already"
+        in compare("lenet5", "batch-norm", "--out", "out", cwd=rungs, status=2).stderr
+    )
 
 
 def test_without_out_the_page_gets_a_dated_folder(rungs: Path) -> None:
@@ -119,19 +138,25 @@ def test_without_out_the_page_gets_a_dated_folder(rungs: Path) -> None:
         (["lenet5", "relabelled"], "images of the same names with other labels"),
     ],
 )
-def test_what_cannot_be_compared_is_said_in_a_line(rungs: Path, paths: list[str], said: str) -> None:
+def test_what_cannot_be_compared_is_said_in_a_line(
+    rungs: Path, paths: list[str], said: str
+) -> None:
     changes, right = {"train.epochs": 3}, share_right(0.5, IMAGES, 0)
     make_run(rungs / "few", rung="few", right=right[:10], changes=changes)
     make_run(rungs / "again", right=right, changes={"model.batch_norm": False})
     relabelled = make_run(rungs / "relabelled", rung="other", right=right, changes=changes)
     text = (relabelled.folder / "predictions.csv").read_text()
-    (relabelled.folder / "predictions.csv").write_text(text.replace('"test","cat"', '"test","dog"', 1))
+    (relabelled.folder / "predictions.csv").write_text(
+        text.replace('"test","cat"', '"test","dog"', 1)
+    )
     error = compare(*paths, cwd=rungs, status=2).stderr
     assert said in " ".join(error.split())
     assert not (rungs / "comparisons").exists()
 
 
 def test_other_data_of_the_same_names_is_pointed_out(rungs: Path, tmp_path: Path) -> None:
-    make_run(tmp_path / "moved", rung="other", right=share_right(0.5, IMAGES, 0), source="elsewhere")
+    make_run(
+        tmp_path / "moved", rung="other", right=share_right(0.5, IMAGES, 0), source="elsewhere"
+    )
     (note,) = cl.compare(rungs / "lenet5/seed-0", tmp_path / "moved").notes
     assert note.startswith("The runs were made with different data (pets, elsewhere)")

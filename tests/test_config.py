@@ -9,13 +9,22 @@ import pytest
 
 import convladder as cl
 from convladder.core.errors import ExperimentError
-from convladder.core.experiment import LARGEST_SEED, Experiment, Settings, difference, flatten, parse_assignments
+from convladder.core.experiment import (
+    LARGEST_SEED,
+    Experiment,
+    Settings,
+    difference,
+    flatten,
+    parse_assignments,
+)
 from convladder.training import augmentation
 from convladder.training.batches import epoch_order
 
 
 def test_json_round_trip() -> None:
-    experiment = Experiment().replace({"model.filters": [32, 64], "augmentation.zoom": 0.1, "seed": 7})
+    experiment = Experiment().replace(
+        {"model.filters": [32, 64], "augmentation.zoom": 0.1, "seed": 7}
+    )
     assert Experiment.parse(experiment.to_json()) == experiment
 
 
@@ -99,7 +108,9 @@ def test_flatten_lists_every_setting_once() -> None:
 
 
 def integers(settings: type[Settings], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """Yield the dotted key and the schema of every setting that is a whole number, or a list of them."""
+    """Yield the dotted key and the schema of every setting that is a whole number, or a list of
+    them.
+    """
     for name, schema in settings.model_json_schema(mode="validation")["properties"].items():
         field = settings.model_fields[name].annotation
         if isinstance(field, type) and issubclass(field, Settings):
@@ -112,7 +123,13 @@ def integers(settings: type[Settings], prefix: str = "") -> Iterator[tuple[str, 
 
 def test_every_whole_number_has_a_largest_one() -> None:
     found = dict(integers(Experiment))
-    assert {"seed", "data.split_seed", "data.image_size", "model.filters", "train.epochs"} <= found.keys()
+    assert {
+        "seed",
+        "data.split_seed",
+        "data.image_size",
+        "model.filters",
+        "train.epochs",
+    } <= found.keys()
     for key, schema in found.items():
         least, most = schema.get("minimum", schema.get("exclusiveMinimum")), schema.get("maximum")
         most = schema.get("exclusiveMaximum") if most is None else most

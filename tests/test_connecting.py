@@ -57,7 +57,9 @@ def refuse(times: int, said: str, tried: list[str]) -> Callable[..., None]:
 
 
 @pytest.mark.usefixtures("impatient")
-def test_of_a_traceback_that_the_head_sends_the_reason_is_passed_on(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_of_a_traceback_that_the_head_sends_the_reason_is_passed_on(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     import ray
 
     said = "Initialization failure:\nTraceback\n  File\nRuntimeError: no room for a server\n"
@@ -75,10 +77,15 @@ def test_a_head_that_fails_at_first_is_asked_again_and_one_of_another_version_is
     import ray
 
     monkeypatch.setattr(connection, "_look_around", lambda ray, address: address)
-    monkeypatch.setattr(ray, "init", refuse(1, "RuntimeError: Starting Ray client server failed", tried := []))
+    monkeypatch.setattr(
+        ray, "init", refuse(1, "RuntimeError: Starting Ray client server failed", tried := [])
+    )
     with connection.connected("ray://10.0.0.1:10001"):
         assert len(tried) == 2
     monkeypatch.setattr(ray, "init", refuse(1, "Version mismatch: 1.0", tried := []))
-    with pytest.raises(ClusterError, match="another version"), connection.connected("ray://10.0.0.1:10001"):
+    with (
+        pytest.raises(ClusterError, match="another version"),
+        connection.connected("ray://10.0.0.1:10001"),
+    ):
         pass
     assert len(tried) == 1

@@ -1,4 +1,6 @@
-"""A container's quota and memory limit say how many workers there are, in both versions of control groups."""
+"""A container's quota and memory limit say how many workers there are, in both versions of control
+groups.
+"""
 
 from __future__ import annotations
 
@@ -34,14 +36,27 @@ V1 = "5:memory:/docker/ab\n4:cpu,cpuacct:/docker/ab\n1:name=systemd:/docker/ab\n
     [
         pytest.param("0::/\n", {"cpu.max": "250000 100000"}, 2.5, id="v2, in a container"),
         pytest.param("0::/\n", {"cpu.max": "max 100000"}, None, id="v2, no limit"),
-        pytest.param("0::/a/b\n", {"a/cpu.max": "100000 100000", "a/b/cpu.max": "max 100000"}, 1, id="v2, above"),
         pytest.param(
-            "0::/a/b\n", {"a/cpu.max": "400000 100000", "a/b/cpu.max": "50000 100000"}, 0.5, id="v2, least"
+            "0::/a/b\n",
+            {"a/cpu.max": "100000 100000", "a/b/cpu.max": "max 100000"},
+            1,
+            id="v2, above",
         ),
-        pytest.param("0::/kubepods/x\n", {"cpu.max": "300000 100000"}, 3, id="v2, the machine's path"),
+        pytest.param(
+            "0::/a/b\n",
+            {"a/cpu.max": "400000 100000", "a/b/cpu.max": "50000 100000"},
+            0.5,
+            id="v2, least",
+        ),
+        pytest.param(
+            "0::/kubepods/x\n", {"cpu.max": "300000 100000"}, 3, id="v2, the machine's path"
+        ),
         pytest.param("0::/../../x\n", {"cpu.max": "300000 100000"}, 3, id="v2, a path outside"),
         pytest.param(
-            V1, {"cpu,cpuacct/cpu.cfs_quota_us": 150000, "cpu,cpuacct/cpu.cfs_period_us": 50000}, 3, id="v1"
+            V1,
+            {"cpu,cpuacct/cpu.cfs_quota_us": 150000, "cpu,cpuacct/cpu.cfs_period_us": 50000},
+            3,
+            id="v1",
         ),
         pytest.param(
             V1,
@@ -49,11 +64,18 @@ V1 = "5:memory:/docker/ab\n4:cpu,cpuacct:/docker/ab\n1:name=systemd:/docker/ab\n
             1.5,
             id="v1, own",
         ),
-        pytest.param(V1, {"cpu/cpu.cfs_quota_us": -1, "cpu/cpu.cfs_period_us": 100000}, None, id="v1, no limit"),
+        pytest.param(
+            V1,
+            {"cpu/cpu.cfs_quota_us": -1, "cpu/cpu.cfs_period_us": 100000},
+            None,
+            id="v1, no limit",
+        ),
         pytest.param("0::/\n" + V1, {"unified/cpu.max": "200000 100000"}, 2, id="both"),
         pytest.param("0::/\n", {"cpu.max": ""}, None, id="an empty file"),
         pytest.param("0::/\n", {"cpu.max": "many 0"}, None, id="no numbers"),
-        pytest.param("", {"cpu.max": "200000 100000"}, 2, id="a process that does not know its groups"),
+        pytest.param(
+            "", {"cpu.max": "200000 100000"}, 2, id="a process that does not know its groups"
+        ),
         pytest.param("", {}, None, id="no groups"),
     ],
 )
@@ -68,7 +90,9 @@ def test_the_quota_is_the_least_on_the_way_to_the_root(
     [
         pytest.param("0::/\n", {"memory.max": 2 * GIB}, 2 * GIB, id="v2"),
         pytest.param("0::/\n", {"memory.max": "max"}, None, id="v2, no limit"),
-        pytest.param("0::/a/b\n", {"a/memory.max": GIB, "a/b/memory.max": 4 * GIB}, GIB, id="v2, least"),
+        pytest.param(
+            "0::/a/b\n", {"a/memory.max": GIB, "a/b/memory.max": 4 * GIB}, GIB, id="v2, least"
+        ),
         pytest.param(V1, {"memory/memory.limit_in_bytes": 3 * GIB}, 3 * GIB, id="v1"),
         pytest.param(V1, {"memory/memory.limit_in_bytes": NONE_V1}, None, id="v1, no limit"),
     ],
@@ -80,7 +104,8 @@ def test_the_memory_limit_is_the_least_too(
 
 
 @pytest.mark.parametrize(
-    ("quota", "expected"), [("50000 100000", 1), ("299000 100000", 2), ("max 100000", 8), ("9900000 100000", 8)]
+    ("quota", "expected"),
+    [("50000 100000", 1), ("299000 100000", 2), ("max 100000", 8), ("9900000 100000", 8)],
 )
 def test_the_cores_are_as_many_as_the_quota_has_in_whole(
     quota: str, expected: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -1,4 +1,6 @@
-"""Copies in a set as a person has it: which count, what is said of them, and when they are looked for."""
+"""Copies in a set as a person has it: which count, what is said of them, and when they are looked
+for.
+"""
 
 from __future__ import annotations
 
@@ -74,12 +76,17 @@ def test_of_a_set_of_different_pictures_no_scene_is_told(with_copies: Path) -> N
 @pytest.mark.parametrize(
     ("kind", "found"),
     [
-        ("near", {("a/00.png", "a/same.png"), ("a/02.png", "a/paler.png"), ("a/04.png", "a/cut.png")}),
+        (
+            "near",
+            {("a/00.png", "a/same.png"), ("a/02.png", "a/paler.png"), ("a/04.png", "a/cut.png")},
+        ),
         ("exact", {("a/00.png", "a/same.png")}),
         ("off", set()),
     ],
 )
-def test_the_setting_says_which_copies_count(with_copies: Path, kind: str, found: set[tuple[str, str]]) -> None:
+def test_the_setting_says_which_copies_count(
+    with_copies: Path, kind: str, found: set[tuple[str, str]]
+) -> None:
     bank = load(Data.model_validate({"source": str(with_copies), "copies": kind})).bank
     paths = [record.path for record in bank.records]
     assert {(paths[pair["left"]], paths[pair["right"]]) for pair in bank.pairs} == found

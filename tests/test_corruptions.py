@@ -101,7 +101,9 @@ def test_a_recipe_is_that_of_the_size() -> None:
     assert recipe(63, 200) == small
 
 
-def test_what_runs_without_a_record_were_made_worse_by_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_runs_without_a_record_were_made_worse_by_is_known(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     assert first_recipe(NAMES, 32, 32) == recipe(32, 32)
     other = corruptions._FIRST_SEVERITIES | {"rotation": ((1, 2, 3, 4, 5),) * 2}
     monkeypatch.setattr(corruptions, "_SEVERITIES", other)
@@ -125,7 +127,9 @@ HARMS = {  # by version: mean change of a pixel in the five strengths
 
 
 def test_what_is_done_differently_has_another_version() -> None:
-    """Where this fails since `corrupt` does something else: raise VERSION, and put down the new figures."""
+    """Where this fails since `corrupt` does something else: raise VERSION, and put down the new
+    figures.
+    """
     noise = np.random.default_rng(0).normal(size=(200, 32, 32, 3))
     smooth = ndimage.gaussian_filter(noise, (0, 3, 3, 0))
     pictures = np.clip(110 + 60 * smooth / smooth.std(), 0, 255).astype(np.uint8)

@@ -1,4 +1,6 @@
-"""The statistics of folds: known answers, and what they claim of networks that were really cross-validated."""
+"""The statistics of folds: known answers, and what they claim of networks that were really
+cross-validated.
+"""
 
 from __future__ import annotations
 
@@ -52,7 +54,9 @@ def test_seeds_are_meant_before_folds_are_compared() -> None:
     seeds = [rights([0.80, 0.66, 0.75, 0.90]), rights([0.70, 0.76, 0.73, 0.60])]
     mean, other = rights([0.75, 0.71, 0.74, 0.75]), rights([0.5, 0.5, 0.5, 0.6])
     folds = fold_numbers(4)
-    (of_two,) = compare({"a": np.vstack(seeds), "b": other}, QUESTION, {"a": [0, 1], "b": [0]}, folds=folds)
+    (of_two,) = compare(
+        {"a": np.vstack(seeds), "b": other}, QUESTION, {"a": [0, 1], "b": [0]}, folds=folds
+    )
     (of_mean,) = compare({"a": mean, "b": other}, QUESTION, ONE_SEED, folds=folds)
     assert of_two.difference == pytest.approx(of_mean.difference)
     assert of_two.p_value == pytest.approx(of_mean.p_value)
@@ -67,9 +71,13 @@ def test_one_seed_is_enough_for_a_claim() -> None:
 
 
 def test_p_values_are_corrected_for_the_whole_family() -> None:
-    rungs = {"a": rights([0.80, 0.70, 0.75, 0.85, 0.72]), "b": rights([0.60, 0.64, 0.61, 0.62, 0.60])}
+    rungs = {
+        "a": rights([0.80, 0.70, 0.75, 0.85, 0.72]),
+        "b": rights([0.60, 0.64, 0.61, 0.62, 0.60]),
+    }
     alone, in_family = (
-        compare(rungs, QUESTION, ONE_SEED, family=family, folds=fold_numbers(5))[0] for family in (None, 4)
+        compare(rungs, QUESTION, ONE_SEED, family=family, folds=fold_numbers(5))[0]
+        for family in (None, 4)
     )
     assert alone.p_corrected == alone.p_value
     assert in_family.p_corrected == pytest.approx(4 * in_family.p_value)  # type: ignore[operator]
@@ -107,7 +115,9 @@ def test_all_right_is_not_perfect_for_certain() -> None:
     assert interval.low < stats.binomtest(100, 100).proportion_ci(method="wilson").low
 
 
-@pytest.mark.parametrize("shares", [[0.8] * 5, [0.4, 0.7, 0.9, 1.0, 1.0], [0.0, 0.0, 0.0, 0.0, 0.1]])
+@pytest.mark.parametrize(
+    "shares", [[0.8] * 5, [0.4, 0.7, 0.9, 1.0, 1.0], [0.0, 0.0, 0.0, 0.0, 0.1]]
+)
 def test_an_interval_is_within_0_and_1_and_no_narrower_than_wilsons(shares: list[float]) -> None:
     rung = rights(shares, images=20)
     interval = estimate(rung, fold_numbers(5, 20))

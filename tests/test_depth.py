@@ -1,4 +1,6 @@
-"""A run of deep images, and what is made of it: the same range everywhere, and a warning where it does not fit."""
+"""A run of deep images, and what is made of it: the same range everywhere, and a warning where it
+does not fit.
+"""
 
 from __future__ import annotations
 
@@ -54,7 +56,9 @@ def bundle(run: Run) -> Path:
 
 @pytest.fixture
 def odd(tmp_path: Path) -> dict[str, Path]:
-    """Write pictures that do not fit: the same in 16 bits, in 10, in 8, and one that is nearly flat."""
+    """Write pictures that do not fit: the same in 16 bits, in 10, in 8, and one that is nearly
+    flat.
+    """
     values = stripes(1, lying=True)
     made = {
         "sixteen": (16 * values).astype(np.uint16),
@@ -125,7 +129,10 @@ def test_images_to_be_evaluated_are_read_with_the_range_of_the_run(
     run.evaluate(sixteen)
     said = " ".join(capsys.readouterr().err.split())
     assert "values 672 to 1,151 become black to white" in said
-    assert "careful: 10 of 10 images may not fit the network, such as lying/000.tif: 100% of its values" in said
+    assert (
+        "careful: 10 of 10 images may not fit the network, such as lying/000.tif: 100% of its "
+        "values" in said
+    )
     assert said.count("careful") == 1
     eight = write_stripes(tmp_path / "eight", 1 / 16, np.uint8, count=5)
     run.evaluate(eight)
@@ -140,7 +147,9 @@ def test_images_to_be_evaluated_are_read_with_the_range_of_the_run(
     assert said.count("careful") == 1
 
 
-def test_an_export_is_compared_on_images_of_the_range_of_the_bundle(bundle: Path, tmp_path: Path) -> None:
+def test_an_export_is_compared_on_images_of_the_range_of_the_bundle(
+    bundle: Path, tmp_path: Path
+) -> None:
     other = write_stripes(tmp_path / "other", 1.5, count=6)  # whose own range is another
     dataset, _ = exports._images(Bundle(bundle), None, other, progress.reporter(quiet=True))
     found = dataset.bank.form.intensity
@@ -155,11 +164,15 @@ def test_a_bundle_that_says_no_range_reads_16_bits_as_ever_and_warns() -> None:
     decoded = predictor.try_to_decode(encode(values))
     assert not isinstance(decoded, UnreadableImage)
     assert set(decoded.pixels.ravel()) <= {127, 128}
-    assert (decoded.warning or "").startswith("more than 8 bits, which no training image had: 0 to 65,535 became")
+    assert (decoded.warning or "").startswith(
+        "more than 8 bits, which no training image had: 0 to 65,535 became"
+    )
     plain = predictor.try_to_decode(encode((values // 256).astype(np.uint8)))
     assert not isinstance(plain, UnreadableImage)
     assert plain.warning is None
-    assert isinstance(predictor.try_to_decode(encode(values.astype(np.float32), "TIFF")), UnreadableImage)
+    assert isinstance(
+        predictor.try_to_decode(encode(values.astype(np.float32), "TIFF")), UnreadableImage
+    )
 
 
 def test_the_schema_of_a_form_goes_there_and_back_with_a_range_or_without() -> None:
@@ -189,7 +202,9 @@ def test_a_set_that_had_both_warns_of_neither() -> None:
     assert intensity.misfit(True, 0, 20, mixed) is None
 
 
-def test_a_window_that_was_chosen_to_cut_much_does_not_warn_of_what_training_had_too(tmp_path: Path) -> None:
+def test_a_window_that_was_chosen_to_cut_much_does_not_warn_of_what_training_had_too(
+    tmp_path: Path,
+) -> None:
     root = write_stripes(tmp_path, count=10)
     bank = load(Data(source=str(root), range=(850, 950), image_size=(16, 16))).bank
     assert bank.form.intensity is not None
@@ -205,7 +220,9 @@ def test_arrays_are_read_as_files_are(run: Run, bundle: Path) -> None:
         assert np.array_equal(decode(values.astype(kind), form), file)
 
 
-def test_a_run_of_an_earlier_version_goes_on_reading_all_sixteen_bits(run: Run, odd: dict[str, Path]) -> None:
+def test_a_run_of_an_earlier_version_goes_on_reading_all_sixteen_bits(
+    run: Run, odd: dict[str, Path]
+) -> None:
     copied = run.folder.with_name("earlier")
     shutil.copytree(run.folder, copied)
     network = json.loads((copied / "model.json").read_text())

@@ -13,7 +13,12 @@ from scipy.ndimage import gaussian_filter
 from convladder.data.copies import duplicates
 from convladder.data.copies.duplicates import Pair, find_pairs
 from convladder.data.copies.groups import group
-from convladder.data.decoding.thumbnails import LARGE_SIDE, LEAST_LARGE, make_thumbnails, reduce_thumbnails
+from convladder.data.decoding.thumbnails import (
+    LARGE_SIDE,
+    LEAST_LARGE,
+    make_thumbnails,
+    reduce_thumbnails,
+)
 
 Pixels = NDArray[np.uint8]
 
@@ -37,7 +42,9 @@ def shifted(image: Image.Image) -> Image.Image:
 
 
 def digest(image: Image.Image) -> int:
-    return int.from_bytes(hashlib.blake2b(np.asarray(image).tobytes(), digest_size=8).digest(), "big")
+    return int.from_bytes(
+        hashlib.blake2b(np.asarray(image).tobytes(), digest_size=8).digest(), "big"
+    )
 
 
 def cut(image: Image.Image) -> Image.Image:
@@ -60,15 +67,24 @@ def with_a_margin(image: Image.Image) -> Image.Image:
 def find(images: list[Image.Image], labels: list[int] | None = None) -> list[Pair]:
     digests = np.array([digest(image) for image in images], dtype=np.uint64)
     thumbnails = make_thumbnails(images)
-    large = make_thumbnails(images, LARGE_SIDE) if images and min(images[0].size) >= LEAST_LARGE else None
+    large = (
+        make_thumbnails(images, LARGE_SIDE)
+        if images and min(images[0].size) >= LEAST_LARGE
+        else None
+    )
     classes = np.array(labels or [number % 4 for number in range(len(images))], dtype=np.int32)
     larger = None if large is None else large.__getitem__
-    return find_pairs(digests, reduce_thumbnails(thumbnails), classes, thumbnails.__getitem__, larger)
+    return find_pairs(
+        digests, reduce_thumbnails(thumbnails), classes, thumbnails.__getitem__, larger
+    )
 
 
 def test_an_exact_copy_is_told_from_a_near_one() -> None:
     pairs = find([picture(0), picture(1), picture(0), recompressed(picture(1))])
-    assert [(pair.left, pair.right, pair.kind) for pair in pairs] == [(0, 2, "exact"), (1, 3, "near")]
+    assert [(pair.left, pair.right, pair.kind) for pair in pairs] == [
+        (0, 2, "exact"),
+        (1, 3, "near"),
+    ]
     assert pairs[0].distance == 0 < pairs[1].distance < 1 - duplicates.LEAST_FINE
 
 
@@ -90,13 +106,21 @@ def test_an_exact_copy_is_told_from_a_near_one() -> None:
     ],
     ids=[
         *("recompressed", "shifted", "halved", "enlarged", "large", "brightened", "stretched"),
-        *("cut", "cut and recompressed", "in other colours", "shifted by a twelfth", "with a margin"),
+        *(
+            "cut",
+            "cut and recompressed",
+            "in other colours",
+            "shifted by a twelfth",
+            "with a margin",
+        ),
     ],
 )
 def test_the_same_picture_is_found_again(change: Callable[[Image.Image], Image.Image]) -> None:
     images = [picture(seed) for seed in range(20)]
     pairs = find([*images, change(images[7])])
-    assert [(pair.left, pair.right, pair.kind, pair.mirrored) for pair in pairs] == [(7, 20, "near", False)]
+    assert [(pair.left, pair.right, pair.kind, pair.mirrored) for pair in pairs] == [
+        (7, 20, "near", False)
+    ]
 
 
 def test_a_mirrored_picture_is_found_and_said_to_be_mirrored() -> None:
@@ -121,7 +145,9 @@ def test_few_digits_that_look_alike_are_no_duplicates(few: int) -> None:
 def test_digits_that_look_alike_are_no_duplicates() -> None:
     from sklearn.datasets import load_digits
 
-    zeros_and_ones = [Image.fromarray((15.9 * image).astype(np.uint8)) for image in load_digits(n_class=2).images]
+    zeros_and_ones = [
+        Image.fromarray((15.9 * image).astype(np.uint8)) for image in load_digits(n_class=2).images
+    ]
     assert find(zeros_and_ones) == []
 
 
@@ -133,7 +159,9 @@ def test_pictures_that_differ_in_a_detail_are_no_duplicates() -> None:
 
 def test_blank_images_are_duplicates_only_if_exact() -> None:
     draw = np.random.default_rng(0)
-    pages = [Image.fromarray(draw.integers(250, 253, (32, 32, 3), dtype=np.uint8)) for _ in range(40)]
+    pages = [
+        Image.fromarray(draw.integers(250, 253, (32, 32, 3), dtype=np.uint8)) for _ in range(40)
+    ]
     blank = [Image.new("RGB", (32, 32), (grey, grey, grey)) for grey in (0, 10, 200, 10)]
     (pair,) = find(pages + blank)
     assert (pair.left, pair.right, pair.kind) == (41, 43, "exact")
@@ -185,11 +213,15 @@ def test_exposures_that_were_mirrored_are_copies_of_what_they_were_made_of() -> 
     images = [noisy(picture(0, side=96), draw, deviation=5) for _ in range(60)]
     copies = [recompressed_at(ImageOps.mirror(image), 95) for image in images[:5]]
     pairs = find(images + copies, [number % 2 for number in range(65)])
-    assert {(pair.left, pair.right, pair.mirrored) for pair in pairs} == {(n, 60 + n, True) for n in range(5)}
+    assert {(pair.left, pair.right, pair.mirrored) for pair in pairs} == {
+        (n, 60 + n, True) for n in range(5)
+    }
 
 
 @pytest.mark.parametrize("labels", [[0] * 30, [number % 5 for number in range(30)], [9] * 30])
-def test_one_picture_that_was_recompressed_often_is_no_scene_whatever_its_labels(labels: list[int]) -> None:
+def test_one_picture_that_was_recompressed_often_is_no_scene_whatever_its_labels(
+    labels: list[int],
+) -> None:
     draw = np.random.default_rng(0)
     photograph = noisy(picture(0, side=96), draw, deviation=8)
     images = [recompressed_at(photograph, int(quality)) for quality in draw.integers(40, 96, 30)]
@@ -205,7 +237,9 @@ def test_lamps_of_two_colours_in_one_scene_are_no_copies_with_different_labels()
     images = []
     for number in range(40):
         image = noisy(picture(0, side=96), draw, deviation=5)
-        ImageDraw.Draw(image).ellipse((60, 20, 68, 28), fill=((230, 30, 30), (30, 200, 60))[number % 2])
+        ImageDraw.Draw(image).ellipse(
+            (60, 20, 68, 28), fill=((230, 30, 30), (30, 200, 60))[number % 2]
+        )
         images.append(image)
     assert find(images, [number % 2 for number in range(40)]) == []
 
@@ -226,7 +260,9 @@ def stripes(number: int) -> Image.Image:
 
 
 def test_stripes_are_no_copies_of_stripes_that_lie_elsewhere() -> None:
-    assert find([stripes(number) for number in range(80)], [number % 2 for number in range(80)]) == []
+    assert (
+        find([stripes(number) for number in range(80)], [number % 2 for number in range(80)]) == []
+    )
 
 
 def shirt(seed: int) -> Image.Image:
@@ -235,7 +271,9 @@ def shirt(seed: int) -> Image.Image:
     image = Image.fromarray(draw.integers(120, 150, (96, 96, 3), dtype=np.uint8))
     cloth = Image.fromarray(draw.integers(20, 90, (96, 96, 3), dtype=np.uint8))
     outline = Image.new("L", (96, 96))
-    ImageDraw.Draw(outline).polygon([(20, 20), (40, 14), (56, 14), (76, 20), (70, 84), (26, 84)], fill=255)
+    ImageDraw.Draw(outline).polygon(
+        [(20, 20), (40, 14), (56, 14), (76, 20), (70, 84), (26, 84)], fill=255
+    )
     image.paste(cloth, mask=outline)
     return image
 
@@ -249,10 +287,17 @@ def test_pictures_that_were_multiplied_before_they_were_split_are_copies() -> No
     originals = [picture(seed) for seed in range(30)]
     images = originals + [noisy(cut(image), draw) for image in originals for _ in range(5)]
     groups = group(
-        np.array([(pair.left, pair.right) for pair in find(images, [0] * 15 + [1] * 15 + [0] * 75 + [1] * 75)]),
+        np.array(
+            [
+                (pair.left, pair.right)
+                for pair in find(images, [0] * 15 + [1] * 15 + [0] * 75 + [1] * 75)
+            ]
+        ),
         len(images),
     )
-    assert all((groups[30 + 5 * number : 35 + 5 * number] == groups[number]).all() for number in range(30))
+    assert all(
+        (groups[30 + 5 * number : 35 + 5 * number] == groups[number]).all() for number in range(30)
+    )
     assert len(set(groups)) == 30
 
 

@@ -47,8 +47,8 @@ SMALL: dict[str, Any] = {
 
 @pytest.fixture(autouse=True)
 def quick_start() -> Iterator[None]:
-    """Spare what is there already from the collection before each fit: most fits here are of 20 images, and nearly
-    all of their time is their start."""
+    """Spare what is there already from the collection before each fit: most fits here are of 20
+    images, and nearly all of their time is their start."""
     gc.freeze()
     yield
     gc.unfreeze()
@@ -91,14 +91,22 @@ def test_it_says_what_it_did(fitted: cl.ConvClassifier) -> None:
     assert fitted.epoch_ == fitted.history_["val_loss"].argmin() + 1
     assert fitted.image_shape_ == (8, 8, 1)
     assert fitted.n_features_in_ == 64
-    assert fitted.experiment_.data.image_size == (16, 16), "enlarged to what two 5x5 convolutions need"
+    assert fitted.experiment_.data.image_size == (16, 16), (
+        "enlarged to what two 5x5 convolutions need"
+    )
     assert fitted.experiment_.model.pooling == "max"
-    assert [array.shape for array in fitted.weights_] == [each.shape for each in fitted.network_.weights]
+    assert [array.shape for array in fitted.weights_] == [
+        each.shape for each in fitted.network_.weights
+    ]
 
 
 def test_flat_rows_are_the_images_row_by_row(fitted: cl.ConvClassifier, images: Any) -> None:
-    assert np.array_equal(fitted.predict_proba(images[:9].reshape(9, 64)), fitted.predict_proba(images[:9]))
-    assert np.array_equal(fitted.predict_proba(images[:9, ..., None]), fitted.predict_proba(images[:9]))
+    assert np.array_equal(
+        fitted.predict_proba(images[:9].reshape(9, 64)), fitted.predict_proba(images[:9])
+    )
+    assert np.array_equal(
+        fitted.predict_proba(images[:9, ..., None]), fitted.predict_proba(images[:9])
+    )
 
 
 def test_a_pickle_or_a_copy_predicts_alike(fitted: cl.ConvClassifier, images: Any) -> None:
@@ -144,7 +152,9 @@ def test_the_callers_images_are_not_kept() -> None:
     assert classifier.classes_.tolist() == [0, 1]
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="other systems take the memory back when they please")
+@pytest.mark.skipif(
+    sys.platform != "linux", reason="other systems take the memory back when they please"
+)
 def test_the_memory_of_a_dataset_goes_back_to_the_system() -> None:
     images, labels = np.full((4, 8, 8, 1), 7, dtype=np.uint8), np.array([0, 1, 0, 1])
     splits = in_memory.cut_validation(labels, None, seed=0)
@@ -163,7 +173,9 @@ def test_labels_may_be_texts_and_the_ladder_ones_own(images: Any, labels: Any) -
 
 
 def test_two_images_are_trained_on_whole() -> None:
-    classifier = cl.ConvClassifier(**SMALL, random_state=0).fit(np.eye(8)[None].repeat(2, axis=0), ["a", "b"])
+    classifier = cl.ConvClassifier(**SMALL, random_state=0).fit(
+        np.eye(8)[None].repeat(2, axis=0), ["a", "b"]
+    )
     assert classifier.experiment_.train.select == "last"
     assert classifier.epoch_ == 3
 
@@ -175,7 +187,10 @@ def test_cross_validation_of_a_pipeline(images: Any, labels: Any) -> None:
 
 
 def test_a_grid_search_over_rungs_in_processes(images: Any, labels: Any) -> None:
-    settings = [{"rung": ["lenet5"], "learning_rate": [1e-5]}, {"rung": ["max-pooling"], "learning_rate": [0.1]}]
+    settings = [
+        {"rung": ["lenet5"], "learning_rate": [1e-5]},
+        {"rung": ["max-pooling"], "learning_rate": [0.1]},
+    ]
     search = GridSearchCV(cl.ConvClassifier(**SMALL, random_state=0), settings, cv=2, n_jobs=2)
     search.fit(images[:150], labels[:150])
     assert search.best_params_ == {"rung": "max-pooling", "learning_rate": 0.1}
@@ -192,16 +207,30 @@ def test_parameters_are_stored_as_given() -> None:
 @pytest.mark.parametrize(
     ("shape", "settings", "message"),
     [
-        ((4, 200), {}, r"rows of 200 values, which fill no square: give image_shape=\(height, width\)"),
+        (
+            (4, 200),
+            {},
+            r"rows of 200 values, which fill no square: give image_shape=\(height, width\)",
+        ),
         ((4, 3072), {}, r"give image_shape=\(32, 32, 3\)"),
         ((4, 64), {"image_shape": (8, 9)}, r"rows of 64 values, but image_shape=\(8, 9\) takes 72"),
         ((4, 64), {"image_shape": 8}, "image_shape is 8: expected images of"),
-        ((4, 8, 8), {"image_shape": (4, 16)}, r"images of \(8, 8, 1\), but image_shape is \(4, 16\)"),
-        ((4, 3, 8, 8), {}, r"shape \(4, 3, 8, 8\) \(channels come last: X.transpose\(0, 2, 3, 1\)\)"),
+        (
+            (4, 8, 8),
+            {"image_shape": (4, 16)},
+            r"images of \(8, 8, 1\), but image_shape is \(4, 16\)",
+        ),
+        (
+            (4, 3, 8, 8),
+            {},
+            r"shape \(4, 3, 8, 8\) \(channels come last: X.transpose\(0, 2, 3, 1\)\)",
+        ),
         ((4, 8, 8, 2), {}, r"expected images of \(height, width\) or \(height, width, 1 or 3\)"),
     ],
 )
-def test_what_is_no_image_is_an_error(shape: tuple[int, ...], settings: dict[str, Any], message: str) -> None:
+def test_what_is_no_image_is_an_error(
+    shape: tuple[int, ...], settings: dict[str, Any], message: str
+) -> None:
     with pytest.raises(ValueError, match=message):
         cl.ConvClassifier(**settings).fit(np.zeros(shape), [0, 1, 0, 1])
 
@@ -211,7 +240,9 @@ def test_one_class_is_an_error() -> None:
         cl.ConvClassifier().fit(np.zeros((3, 8, 8)), [7, 7, 7])
 
 
-def test_other_images_than_those_of_fit_are_an_error(fitted: cl.ConvClassifier, images: Any) -> None:
+def test_other_images_than_those_of_fit_are_an_error(
+    fitted: cl.ConvClassifier, images: Any
+) -> None:
     with pytest.raises(ValueError, match=r"shape \(9, 4, 16\), but fit saw images of \(8, 8, 1\)"):
         fitted.predict(images[:9].reshape(9, 4, 16))
     with pytest.raises(ValueError, match="X is uint8, but fit saw numbers from 0 to 16, not uint8"):
@@ -225,7 +256,10 @@ def test_other_images_than_those_of_fit_are_an_error(fitted: cl.ConvClassifier, 
     [
         ({"rung": "lenet"}, "unknown rung 'lenet': did you mean 'lenet5'"),
         ({"ladder": "clasic"}, "unknown ladder 'clasic': did you mean 'classic'"),
-        ({"changes": {"seed": 1}}, "changes cannot hold seed: X, validation_fraction and random_state say it"),
+        (
+            {"changes": {"seed": 1}},
+            "changes cannot hold seed: X, validation_fraction and random_state say it",
+        ),
         ({"changes": {"train.epoch": 1}}, "did you mean 'train.epochs'"),
         ({"validation_fraction": 0.7}, "data.validation: Input should be less than 0.5"),
     ],
@@ -246,8 +280,12 @@ def test_the_cut_for_validation_takes_each_class_that_can_spare_an_image() -> No
 
 def test_values_beyond_those_of_fit_are_clipped() -> None:
     seen = in_memory.PixelRange.of(np.array([[-1.0, 0.0, 1.0]]))
-    assert seen.pixels(np.array([[-9.0, -1.0, 0.0, 0.5, 1.0, 9.0]])).tolist() == [[0, 0, 128, 191, 255, 255]]
-    assert in_memory.PixelRange.of(np.full((1, 2), 7.0)).pixels(np.full((1, 2), 7.0)).tolist() == [[0, 0]]
+    assert seen.pixels(np.array([[-9.0, -1.0, 0.0, 0.5, 1.0, 9.0]])).tolist() == [
+        [0, 0, 128, 191, 255, 255]
+    ]
+    assert in_memory.PixelRange.of(np.full((1, 2), 7.0)).pixels(np.full((1, 2), 7.0)).tolist() == [
+        [0, 0]
+    ]
 
 
 def test_a_hot_pixel_does_not_take_the_range_of_all_images() -> None:
@@ -263,12 +301,18 @@ def test_a_hot_pixel_does_not_take_the_range_of_all_images() -> None:
 def test_images_of_another_range_than_those_of_fit_are_warned_of() -> None:
     images = np.random.default_rng(0).integers(500, 900, (40, 8, 8)).astype(np.uint16)
     images[::2, :4] += 200
-    classifier = cl.ConvClassifier("lenet5", epochs=1, random_state=0).fit(images, np.arange(40) % 2)
+    classifier = cl.ConvClassifier("lenet5", epochs=1, random_state=0).fit(
+        images, np.arange(40) % 2
+    )
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         classifier.predict(images)
-    with pytest.warns(UserWarning, match="3 of 5 images do not fit the range that fit saw, 500 to 1099"):
-        classifier.predict(np.concatenate([16 * images[:2], images[:2], np.full((1, 8, 8), 600, np.uint16)]))
+    with pytest.warns(
+        UserWarning, match="3 of 5 images do not fit the range that fit saw, 500 to 1099"
+    ):
+        classifier.predict(
+            np.concatenate([16 * images[:2], images[:2], np.full((1, 8, 8), 600, np.uint16)])
+        )
 
 
 def test_a_short_row_is_laid_on_the_smallest_square() -> None:
@@ -279,5 +323,7 @@ def test_a_short_row_is_laid_on_the_smallest_square() -> None:
 
 
 def test_the_package_imports_no_scikit_learn_until_it_is_used() -> None:
-    code = "import sys, convladder; assert not {'sklearn', 'tensorflow', 'keras'} & set(sys.modules)"
+    code = (
+        "import sys, convladder; assert not {'sklearn', 'tensorflow', 'keras'} & set(sys.modules)"
+    )
     subprocess.run([sys.executable, "-c", code], check=True)

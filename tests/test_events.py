@@ -1,4 +1,6 @@
-"""What happens to tasks reaches whoever follows them: each kind of event, in each display and at each border."""
+"""What happens to tasks reaches whoever follows them: each kind of event, in each display and at
+each border.
+"""
 
 from __future__ import annotations
 
@@ -36,7 +38,13 @@ from convladder.results import folders
 from convladder.results.folders import TrialKey
 
 KEY = TrialKey("lenet5", 0)
-EPOCH = {"epoch": 1.0, "epochs": 2.0, "val_accuracy": 0.5, "kept_accuracy": 0.5, "images_per_second": 9.0}
+EPOCH = {
+    "epoch": 1.0,
+    "epochs": 2.0,
+    "val_accuracy": 0.5,
+    "kept_accuracy": 0.5,
+    "images_per_second": 9.0,
+}
 CAUSE = DataError("no such folder")
 EVENTS: list[Event] = [
     Started(KEY),
@@ -75,7 +83,9 @@ def test_every_kind_of_event_is_tried_here() -> None:
 
 @pytest.mark.parametrize("event", EVENTS, ids=lambda event: type(event).__name__)
 @pytest.mark.parametrize("kind", ["quiet", "plain", "lively", "notebook"])
-def test_a_display_shows_what_a_person_must_know(kind: str, event: Event, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_display_shows_what_a_person_must_know(
+    kind: str, event: Event, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(progress, "_Place", Nowhere)
     text = io.StringIO()
     console = Console(
@@ -114,7 +124,12 @@ def test_a_climb_passes_everything_on(event: Event, tmp_path: Path) -> None:
 def test_what_cannot_be_shared_between_trials_is_said_once(tmp_path: Path) -> None:
     told: list[Event] = []
     tell = climbing._told_once(told.append)
-    for event in (Started(None), Failed(None, "the disk is full", ""), Failed(None, "again", ""), Overdue(None)):
+    for event in (
+        Started(None),
+        Failed(None, "the disk is full", ""),
+        Failed(None, "again", ""),
+        Overdue(None),
+    ):
         assert climbing._take(event, tmp_path, tell) == []
     assert told == [Notice(climbing.UNSHARED)]
 
@@ -149,7 +164,9 @@ def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> node.Host:
         (Stopping(), None),  # which it is the driver that asks for
     ],
 )
-def test_a_node_passes_on_what_happens_there(event: Event, kind: str | None, host: node.Host) -> None:
+def test_a_node_passes_on_what_happens_there(
+    event: Event, kind: str | None, host: node.Host
+) -> None:
     host._take(event)
     said = [] if host._said.empty() else [host._said.get_nowait()[0]]
     assert said == ([kind] if kind else [])
@@ -159,7 +176,9 @@ def lane_at(place: Any) -> Any:
     """Return a driver's lane that has a place on a node."""
     lane = object.__new__(driver._NodeLane)
     lane._host, lane._name, lane._ending = place, "n3", False
-    lane._ray = SimpleNamespace(get=lambda answer: answer, exceptions=SimpleNamespace(RayTaskError=KeyError))
+    lane._ray = SimpleNamespace(
+        get=lambda answer: answer, exceptions=SimpleNamespace(RayTaskError=KeyError)
+    )
     lane._events, lane._pending = queue.SimpleQueue(), SimpleNamespace(give_back=lambda task: None)
     lane._common = SimpleNamespace(losses=Counter())
     return lane
@@ -176,7 +195,9 @@ def test_a_driver_takes_a_tasks_end_as_it_came(tmp_path: Path) -> None:
     assert lane._take_end(task, node.FINISHED, 0.5, {}) == Finished(KEY, 0.5)
 
 
-def test_a_task_whose_process_died_on_nodes_again_and_again_brings_what_it_wrote_last(tmp_path: Path) -> None:
+def test_a_task_whose_process_died_on_nodes_again_and_again_brings_what_it_wrote_last(
+    tmp_path: Path,
+) -> None:
     lane, task = lane_at(None), Task(KEY, print, (None, tmp_path / "run"))
     ends = [lane._take_end(task, node.DIED, EVENTS[5], {}) for _ in range(driver.LOSSES)]
     assert [type(end) for end in ends] == [Message, Message, Died]
@@ -202,4 +223,7 @@ def test_a_driver_does_not_hold_a_checkpoint_that_it_has_written(tmp_path: Path)
     assert [path.name for path in folders.unfinished(tmp_path / "run").iterdir()] == [
         "checkpoint-0001-000000.json"
     ]
-    assert [lane._events.get_nowait() for _ in range(2)] == [Message(KEY, EPOCH), Notice("n3: less memory")]
+    assert [lane._events.get_nowait() for _ in range(2)] == [
+        Message(KEY, EPOCH),
+        Notice("n3: less memory"),
+    ]

@@ -1,4 +1,6 @@
-"""Exports predict what the network predicts, in their own runtimes, for every kind of network there is."""
+"""Exports predict what the network predicts, in their own runtimes, for every kind of network there
+is.
+"""
 
 from __future__ import annotations
 
@@ -37,7 +39,14 @@ from convladder.results.bundle.predictor import Predictor, open_session
 from made_bundles import make_bundle
 from stored_bundle import STORED, make_folder
 
-ALIKE = ("dropout_conv", "dropout_dense", "batch_norm_momentum", "backbone", "pretrained", "weights")
+ALIKE = (
+    "dropout_conv",
+    "dropout_dense",
+    "batch_norm_momentum",
+    "backbone",
+    "pretrained",
+    "weights",
+)
 
 
 def networks() -> Iterator[tuple[str, dict[str, Any]]]:
@@ -47,7 +56,9 @@ def networks() -> Iterator[tuple[str, dict[str, Any]]]:
         for rung in ladder.rungs:
             experiment = ladder.experiment(rung.name, {})
             model = {
-                key.removeprefix("model."): value for key, value in flatten(experiment).items() if "model." in key
+                key.removeprefix("model."): value
+                for key, value in flatten(experiment).items()
+                if "model." in key
             }
             if model["architecture"] == "backbone":
                 continue
@@ -140,7 +151,12 @@ def test_an_export_comes_with_an_example_that_runs_and_its_parity(
     assert exported.parity.files.files > 40
     assert exported.parity.files.pixels == 0
     assert exported.parity.files.largest <= 1e-5
-    assert told["files"]["refused"] == told["files"]["other_class"] == told["files"]["other_unsure"] == 0
+    assert (
+        told["files"]["refused"]
+        == told["files"]["other_class"]
+        == told["files"]["other_unsure"]
+        == 0
+    )
     predict_output.export(exported, json_wanted=False)
     said = capsys.readouterr().out
     assert f"parity of the example on {exported.parity.files.files} files" in said
@@ -162,7 +178,9 @@ def test_an_export_comes_with_an_example_that_runs_and_its_parity(
 
 
 def write_hard_files(folder: Path, data: Path) -> list[Path]:
-    """Write the files that are often read differently, and one of which the stored bundle is unsure."""
+    """Write the files that are often read differently, and one of which the stored bundle is
+    unsure.
+    """
     folder.mkdir()
     red, blue = (np.asarray(Image.open(data / name / "001.png")) for name in ("red", "blue"))
     between = (0.4 * red + 0.6 * blue).astype(np.uint8)
@@ -206,7 +224,9 @@ def test_an_example_that_reads_files_otherwise_is_not_kept(
     data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     change_decoder(monkeypatch, OTHERWISE)
-    with pytest.raises(ExportError, match=r"does not read .*0-half-transparent.png.* nothing is kept"):
+    with pytest.raises(
+        ExportError, match=r"does not read .*0-half-transparent.png.* nothing is kept"
+    ):
         cl.export(STORED, "onnx", data, out=tmp_path / "other", quiet=True)
     assert not list(tmp_path.iterdir())
 
@@ -220,7 +240,9 @@ def test_an_example_with_another_threshold_is_not_kept(
         cl.export(STORED, "onnx", data, out=tmp_path / "other", quiet=True)
 
 
-def test_an_example_that_does_not_run_is_said(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_example_that_does_not_run_is_said(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     change_decoder(monkeypatch, "import convladder")
     with pytest.raises(ExportError, match=r"example does not run: .*convladder"):
         cl.export(STORED, "onnx", data, out=tmp_path / "other", quiet=True)
@@ -277,7 +299,9 @@ def test_what_cannot_be_exported_is_said(data: Path, tmp_path: Path, make_folder
     with pytest.raises(ExperimentError, match="--data"):
         cl.export(STORED, "onnx")
     with pytest.raises(DataError, match="has the classes cat, dog"):
-        cl.export(STORED, "onnx", make_folder({"cat": 20, "dog": 20}), out=tmp_path / "x", quiet=True)
+        cl.export(
+            STORED, "onnx", make_folder({"cat": 20, "dog": 20}), out=tmp_path / "x", quiet=True
+        )
 
 
 def test_a_missing_runtime_names_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -290,7 +314,12 @@ def test_parity_is_judged_by_the_largest_difference() -> None:
     here = np.array([[0.6, 0.4], [0.3, 0.7], [0.51, 0.49]], np.float32)
     there = np.array([[0.6, 0.4], [0.3, 0.7], [0.49, 0.51]], np.float32)
     found = parity.measure(
-        Predicted(here, 2.0), Predicted(there, 1.0), np.array([0, 1]), sizes=(10, 20), bound=None, int8=False
+        Predicted(here, 2.0),
+        Predicted(there, 1.0),
+        np.array([0, 1]),
+        sizes=(10, 20),
+        bound=None,
+        int8=False,
     )
     assert found.largest == pytest.approx(0.02)
     assert found.mean == pytest.approx(0.02 / 3)
@@ -298,7 +327,12 @@ def test_parity_is_judged_by_the_largest_difference() -> None:
     assert not found.holds
     assert (found.accuracy.share, found.accuracy.images) == (1, 2)
     rounded = parity.measure(
-        Predicted(here, 2.0), Predicted(there, 1.0), np.array([0, 1]), sizes=(10, 20), bound=None, int8=True
+        Predicted(here, 2.0),
+        Predicted(there, 1.0),
+        np.array([0, 1]),
+        sizes=(10, 20),
+        bound=None,
+        int8=True,
     )
     assert rounded.holds
 
@@ -311,4 +345,10 @@ def test_of_images_that_were_moved_the_option_is_named(tmp_path: Path, make_fold
     with pytest.raises(DataError, match=r"not where they were .*: give --data"):
         cl.export(run, "onnx", out=tmp_path / "x", quiet=True)
     with pytest.raises(DataError, match="has the classes cow, dog, and the bundle cat, dog"):
-        cl.export(run, "onnx", make_folder({"cow": 20, "dog": 20}, at="others"), out=tmp_path / "x", quiet=True)
+        cl.export(
+            run,
+            "onnx",
+            make_folder({"cow": 20, "dog": 20}, at="others"),
+            out=tmp_path / "x",
+            quiet=True,
+        )

@@ -28,11 +28,15 @@ def checked(faults: Faults) -> DataCheck:
 
 
 def paths_of(checked: DataCheck, code: str) -> set[str]:
-    return {row["path"] for finding in checked.findings if finding.code == code for row in finding.rows}
+    return {
+        row["path"] for finding in checked.findings if finding.code == code for row in finding.rows
+    }
 
 
 def test_every_file_is_accounted_for(faults: Faults, checked: DataCheck) -> None:
-    on_disk = sum(len(files) for _, _, files in os.walk(faults.root)) + links_to_folders(faults.root)
+    on_disk = sum(len(files) for _, _, files in os.walk(faults.root)) + links_to_folders(
+        faults.root
+    )
     assert checked.files == {
         "files": on_disk,
         "accepted": faults.accepted,
@@ -43,7 +47,9 @@ def test_every_file_is_accounted_for(faults: Faults, checked: DataCheck) -> None
 
 
 def links_to_folders(root: Path) -> int:
-    return sum(Path(place, name).is_symlink() for place, folders, _ in os.walk(root) for name in folders)
+    return sum(
+        Path(place, name).is_symlink() for place, folders, _ in os.walk(root) for name in folders
+    )
 
 
 def test_each_broken_file_is_rejected_with_its_reason(faults: Faults, checked: DataCheck) -> None:
@@ -67,13 +73,19 @@ def test_copies_misnamed_and_moving_images_are_found(faults: Faults, checked: Da
     assert "dog/dot.png" in paths_of(checked, "tiny")
 
 
-def test_odd_names_go_round_trip_through_the_table_of_predictions(checked: DataCheck, tmp_path: Path) -> None:
+def test_odd_names_go_round_trip_through_the_table_of_predictions(
+    checked: DataCheck, tmp_path: Path
+) -> None:
     import numpy as np
 
     paths = [record.path for record in checked.bank.records]
     assert {f"dog/{name}" for name in WEIRD_NAMES} <= set(paths)
     table = predictions.make_table(
-        paths, ["test"] * len(paths), [0] * len(paths), np.zeros((len(paths), 2), np.float32), ("cat", "dog")
+        paths,
+        ["test"] * len(paths),
+        [0] * len(paths),
+        np.zeros((len(paths), 2), np.float32),
+        ("cat", "dog"),
     )
     assert predictions.write(table, tmp_path / "predictions.csv")["path"].tolist() == paths
 
@@ -95,7 +107,9 @@ def test_training_stops_at_so_many_rejections_and_names_the_way_on(faults: Fault
     assert any("of 3 images of several frames the first is taken" in note for note in dataset.notes)
 
 
-def test_the_command_prints_all_of_it_and_says_by_its_status_that_something_was_found(faults: Faults) -> None:
+def test_the_command_prints_all_of_it_and_says_by_its_status_that_something_was_found(
+    faults: Faults,
+) -> None:
     done = convladder("check", str(faults.root), "--json", "--quiet")
     assert done.returncode == 1
     told = json.loads(done.stdout)

@@ -60,7 +60,9 @@ def test_leftovers_of_one_place_are_not_those_of_its_neighbours(tmp_path: Path) 
     assert sorted(path.name for path in tmp_path.iterdir()) == others
 
 
-def test_a_disk_that_cannot_be_synced_keeps_no_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_disk_that_cannot_be_synced_keeps_no_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def fail(handle: int) -> None:
         raise OSError(errno.EIO, "Input/output error")
 
@@ -92,7 +94,9 @@ def test_whoever_makes_a_folder_first_has_won(tmp_path: Path) -> None:
     assert len(list(tmp_path.iterdir())) == 1
 
 
-def test_a_failed_write_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failed_write_leaves_the_old_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = tmp_path / "state.json"
     files.write_json(path, {"state": "old"})
 

@@ -1,4 +1,6 @@
-"""What is said of a cross-validation, on its page and elsewhere; from run folders whose figures are known."""
+"""What is said of a cross-validation, on its page and elsewhere; from run folders whose figures are
+known.
+"""
 
 from __future__ import annotations
 
@@ -27,9 +29,13 @@ FOLDS, IMAGES = 3, 20  # test images of a fold
 
 
 def fold_up(folder: Path, *rungs: str, unfinished: tuple[str, int] | None = None) -> Path:
-    """Write a cross-validation of rungs of the classic ladder; `unfinished` is a rung and a fold that it lacks."""
+    """Write a cross-validation of rungs of the classic ladder; `unfinished` is a rung and a fold
+    that it lacks.
+    """
     trials = {
-        TrialKey(rung, 0, fold): [] if (rung, fold) == unfinished else share_right(0.6, IMAGES, 10 * number + fold)
+        TrialKey(rung, 0, fold): []
+        if (rung, fold) == unfinished
+        else share_right(0.6, IMAGES, 10 * number + fold)
         for number, rung in enumerate(rungs)
         for fold in range(FOLDS)
     }
@@ -50,22 +56,41 @@ def one_rung(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def test_the_page_is_of_all_images_each_predicted_by_the_network_of_its_fold(one_rung: Path) -> None:
+def test_the_page_is_of_all_images_each_predicted_by_the_network_of_its_fold(
+    one_rung: Path,
+) -> None:
     climbed, text = cl.Climb(one_rung), words_of(one_rung / "report.html")
     table = pd.concat([run.tested for run in climbed.runs("batch-norm")])
     figures = metrics.compute(table)["test"]
     assert figures["images"] == FOLDS * IMAGES
     assert f"What follows is of all {FOLDS * IMAGES} images" in text
-    assert f"Accuracy {figures['accuracy']:.4f}, log loss {figures['log_loss']:.4f}, on 60 test images" in text
+    assert (
+        f"Accuracy {figures['accuracy']:.4f}, log loss {figures['log_loss']:.4f}, on 60 test images"
+        in text
+    )
     mistakes = ((table["label"] == "cat") & (table["predicted"] == "dog")).sum()
     assert f"cat taken for dog : {mistakes} of 30 images" in text
-    assert f"of one network: {folders.TrialKey('', 0, climbed.shown.experiment.data.fold).name}" in text
-    assert "class images cat 30 dog 30 all 60" in text  # in all splits, of which fold 0 has 10 a class
+    assert (
+        f"of one network: {folders.TrialKey('', 0, climbed.shown.experiment.data.fold).name}"
+        in text
+    )
+    assert (
+        "class images cat 30 dog 30 all 60" in text
+    )  # in all splits, of which fold 0 has 10 a class
 
 
 def test_the_predictions_of_all_folds_are_a_table(one_rung: Path) -> None:
     table = cl.Climb(one_rung).predictions("batch-norm")
-    assert list(table.columns) == ["seed", "fold", "path", "split", "label", "predicted", "p:cat", "p:dog"]
+    assert list(table.columns) == [
+        "seed",
+        "fold",
+        "path",
+        "split",
+        "label",
+        "predicted",
+        "p:cat",
+        "p:dog",
+    ]
     assert table["path"].is_unique
     assert table["fold"].tolist() == np.repeat(range(FOLDS), IMAGES).tolist()
     written = predictions.read(one_rung / "trials/batch-norm/predictions.csv")
@@ -81,7 +106,14 @@ def test_one_rung_alone_has_a_page_without_empty_tables(one_rung: Path) -> None:
     assert re.fullmatch(
         r"batch-norm, [\d.]+ % \([\d.]+ to [\d.]+\), each image tested once in 3 folds\.", headline
     )
-    for empty in ("What each technique", "Against the start", "Not alone", "best rung", "Holm", "than its parent"):
+    for empty in (
+        "What each technique",
+        "Against the start",
+        "Not alone",
+        "best rung",
+        "Holm",
+        "than its parent",
+    ):
         assert empty not in page
 
 
@@ -107,7 +139,9 @@ def test_the_page_of_a_comparison_speaks_of_folds(tmp_path: Path) -> None:
     assert "seeds and test images" not in text
 
 
-def test_the_json_of_a_climb_has_its_folds(one_rung: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_json_of_a_climb_has_its_folds(
+    one_rung: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     output.climb(SavedClimb(one_rung), one_rung / "report.html", json_wanted=True)
     assert json.loads(capsys.readouterr().out)["folds"] == FOLDS
 
@@ -132,7 +166,9 @@ def test_a_rung_that_lacks_a_fold_is_said_to_be_left_out(tmp_path: Path) -> None
 
 def test_hints_name_a_run_that_there_is(one_rung: Path, tmp_path: Path) -> None:
     rung = one_rung / "trials/batch-norm"
-    with pytest.raises(RunError, match=f"is a climb: give one of its runs, such as {rung}/fold-0-seed-0$"):
+    with pytest.raises(
+        RunError, match=f"is a climb: give one of its runs, such as {rung}/fold-0-seed-0$"
+    ):
         SavedRun(one_rung)
     with pytest.raises(RunError, match=f"of a climb give rungs, such as {rung}$"):
         cl.compare(one_rung)
@@ -144,10 +180,15 @@ def test_hints_name_a_run_that_there_is(one_rung: Path, tmp_path: Path) -> None:
 def test_a_leak_that_was_kept_is_told_at_the_top(tmp_path: Path) -> None:
     folder = fold_up(tmp_path, "lenet5")
     about = files.read_json(folder / "climb.json")
-    about["data"]["notes"] = ["kept a leak: 3 of train are copies of images of test", "image size 16x16"]
+    about["data"]["notes"] = [
+        "kept a leak: 3 of train are copies of images of test",
+        "image size 16x16",
+    ]
     files.write_json(folder / "climb.json", about)
     text = words_of(cl.Climb(folder).report())
-    card = "Mind this. The splits of these data leak, and were kept as they are: 3 of train are copies"
+    card = (
+        "Mind this. The splits of these data leak, and were kept as they are: 3 of train are copies"
+    )
     assert text.index(card) < text.index("What it cost")
     assert text.count("Mind this.") == 1
 
@@ -157,12 +198,16 @@ def test_each_network_has_a_temperature_of_its_own(one_rung: Path) -> None:
     tables = [run.predictions for run in pooled.runs]
     own = [calibration.assess(table) for table in tables]
     together = calibration.assess(*tables)
-    assert together.temperature == pytest.approx(np.prod([each.temperature for each in own]) ** (1 / FOLDS))
+    assert together.temperature == pytest.approx(
+        np.prod([each.temperature for each in own]) ** (1 / FOLDS)
+    )
     assert together.log_loss_after == pytest.approx(np.mean([each.log_loss_after for each in own]))
     assert sum(each.accuracy.images for each in together.bins) == FOLDS * IMAGES
 
 
 @pytest.mark.parametrize("folds", [0, 1])
 def test_so_few_folds_are_refused_and_not_passed_over(folds: int) -> None:
-    with pytest.raises(ExperimentError, match=r"data\.folds: Input should be greater than or equal to 2"):
+    with pytest.raises(
+        ExperimentError, match=r"data\.folds: Input should be greater than or equal to 2"
+    ):
         cl.climb("digits", folds=folds, quiet=True)

@@ -1,4 +1,6 @@
-"""A disk that is full at any write of a trial, or of its climb: what was there stands, and it goes on."""
+"""A disk that is full at any write of a trial, or of its climb: what was there stands, and it goes
+on.
+"""
 
 from __future__ import annotations
 
@@ -28,12 +30,23 @@ from convladder.results import folders, locks, saved_run
 from convladder.training import checkpoint
 
 FULL = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-COURTESIES = ("lock", "-history.csv")  # a lock's file, who holds it, the history so far: done without, if need be
+COURTESIES = (
+    "lock",
+    "-history.csv",
+)  # a lock's file, who holds it, the history so far: done without, if need be
 
-TEMPORARY = re.compile(r"^\.convladder-|\.[0-9a-f]{8}\.tmp$")  # what a name has until its file is whole
+TEMPORARY = re.compile(
+    r"^\.convladder-|\.[0-9a-f]{8}\.tmp$"
+)  # what a name has until its file is whole
 FILES_OF_A_RUN = {
     *("experiment.json", "history.csv", "metrics.json", "model.json", "predictions.csv", "card.md"),
-    *(saved_run.SPLITS, saved_run.WEIGHTS, saved_run.SAMPLES, saved_run.FEATURES, saved_run.CORRUPTED),
+    *(
+        saved_run.SPLITS,
+        saved_run.WEIGHTS,
+        saved_run.SAMPLES,
+        saved_run.FEATURES,
+        saved_run.CORRUPTED,
+    ),
 }
 
 
@@ -72,12 +85,19 @@ class Disk:
 
 @pytest.fixture
 def trial(few_digits: SplitDataset, monkeypatch: pytest.MonkeyPatch) -> Trial:
-    monkeypatch.setattr(corruptions, "NAMES", corruptions.NAMES[:1])  # so that a test takes less long
-    return Trial("lenet5", Experiment().replace({"train.epochs": 1} | few_digits.settled()), few_digits)
+    monkeypatch.setattr(
+        corruptions, "NAMES", corruptions.NAMES[:1]
+    )  # so that a test takes less long
+    return Trial(
+        "lenet5", Experiment().replace({"train.epochs": 1} | few_digits.settled()), few_digits
+    )
 
 
 def content(run: Path) -> dict[str, bytes]:
-    return {name: (run / name).read_bytes() for name in ("predictions.csv", saved_run.WEIGHTS, saved_run.SPLITS)}
+    return {
+        name: (run / name).read_bytes()
+        for name in ("predictions.csv", saved_run.WEIGHTS, saved_run.SPLITS)
+    }
 
 
 def test_a_trial_goes_on_from_any_write_that_failed(
@@ -100,15 +120,22 @@ def test_a_trial_goes_on_from_any_write_that_failed(
         assert checkpoint.read_newest(unfinished)[1] == []
         return True
 
-    for room in itertools.takewhile(lambda _: checkpoint.read_newest(unfinished)[0] is None, itertools.count()):
+    for room in itertools.takewhile(
+        lambda _: checkpoint.read_newest(unfinished)[0] is None, itertools.count()
+    ):
         assert fail_at(room)
     assert all(fail_at(room) for room in range(len(FILES_OF_A_RUN) + 1)), failed
     assert not fail_at(len(FILES_OF_A_RUN) + 1)
-    assert failed == FILES_OF_A_RUN | {"checkpoint-0001-000000.safetensors", "checkpoint-0001-000000.json"}
+    assert failed == FILES_OF_A_RUN | {
+        "checkpoint-0001-000000.safetensors",
+        "checkpoint-0001-000000.json",
+    }
     assert content(place) == content(tmp_path / "whole")
 
 
-def test_an_error_that_cannot_be_kept_ends_the_climb(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_error_that_cannot_be_kept_ends_the_climb(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     failed, error = Failed("lenet5", "no memory", "", expected=True), tmp_path / "seed-0.error.txt"
     climbing._keep_error(error, failed)
     assert error.read_text() == "no memory\n"
@@ -127,7 +154,10 @@ def test_a_lock_is_held_also_where_its_holder_cannot_be_named(
         raise OSError(errno.EDQUOT, os.strerror(errno.EDQUOT))
 
     monkeypatch.setattr(files, "_write_synced", fail)
-    with locks.locked(tmp_path), pytest.raises(RunError, match=r"another convladder is at work in [^(]*: wait"):
+    with (
+        locks.locked(tmp_path),
+        pytest.raises(RunError, match=r"another convladder is at work in [^(]*: wait"),
+    ):
         locks.check_unlocked(tmp_path)
 
 

@@ -23,7 +23,9 @@ def count(picture: np.ndarray, colour: tuple[int, int, int]) -> int:
 
 
 def test_each_image_fills_its_place_as_far_as_its_shape_allows(tmp_path: Path) -> None:
-    picture = read(Gallery([RED, GREY, WIDE], ["", "", ""], columns=2), tmp_path / "plots" / "all.png")
+    picture = read(
+        Gallery([RED, GREY, WIDE], ["", "", ""], columns=2), tmp_path / "plots" / "all.png"
+    )
     assert picture.shape == (2 * SIDE + 3 * GAP, 2 * SIDE + 3 * GAP, 3)
     assert count(picture, (255, 0, 0)) == count(picture, (128, 128, 128)) == SIDE**2
     assert count(picture, (0, 0, 255)) == SIDE**2 // 2

@@ -1,4 +1,6 @@
-"""A run that was stopped goes on, to the same bits; what has changed since is refused; a folder has one worker."""
+"""A run that was stopped goes on, to the same bits; what has changed since is refused; a folder has
+one worker.
+"""
 
 from __future__ import annotations
 
@@ -103,7 +105,9 @@ def test_a_signal_saves_and_ends_and_the_same_command_goes_on(
     assert folder == folders.finished(unfinished)
     assert len(saved_run.SavedRun(folder).about["resumed"]) == 1
     assert (folder / "predictions.csv").read_bytes() == (whole / "predictions.csv").read_bytes()
-    histories = [saved_run.SavedRun(each).history.drop(columns="train_seconds") for each in (folder, whole)]
+    histories = [
+        saved_run.SavedRun(each).history.drop(columns="train_seconds") for each in (folder, whole)
+    ]
     assert histories[0].equals(histories[1])
 
 
@@ -137,10 +141,14 @@ def test_a_second_signal_quits_at_once(tmp_path: Path) -> None:
         "with signals.answered_gently(pool.stop):\n"
         "    for event in pool.events():\n        print(event, flush=True)"
     )
-    process = subprocess.Popen([sys.executable, "-c", waits], stdout=subprocess.PIPE, cwd=tmp_path, text=True)
+    process = subprocess.Popen(
+        [sys.executable, "-c", waits], stdout=subprocess.PIPE, cwd=tmp_path, text=True
+    )
     assert process.stdout is not None
     assert "Started" in process.stdout.readline()
-    assert "Message" in process.stdout.readline(), "the task is within saves_when_stopped, and does not end"
+    assert "Message" in process.stdout.readline(), (
+        "the task is within saves_when_stopped, and does not end"
+    )
     process.send_signal(signal.SIGTERM)
     assert "Stopping" in process.stdout.readline()
     assert process.poll() is None
@@ -153,9 +161,12 @@ def test_a_second_signal_quits_at_once(tmp_path: Path) -> None:
 def test_from_python_it_is_said_where_things_stand_too(tmp_path: Path) -> None:
     trains = (
         "import convladder as cl\n"
-        "cl.train('digits', 'lenet5', epochs=100000, changes={'data.limit': 300}, threads=1, quiet=True)"
+        "cl.train('digits', 'lenet5', epochs=100000, changes={'data.limit': 300}, threads=1, "
+        "quiet=True)"
     )
-    process = subprocess.Popen([sys.executable, "-c", trains], stderr=subprocess.PIPE, cwd=tmp_path, text=True)
+    process = subprocess.Popen(
+        [sys.executable, "-c", trains], stderr=subprocess.PIPE, cwd=tmp_path, text=True
+    )
     wait_for(tmp_path, "runs/*.unfinished/checkpoint-*.json")
     process.terminate()
     said = finish(process)
@@ -164,7 +175,9 @@ def test_from_python_it_is_said_where_things_stand_too(tmp_path: Path) -> None:
 
 
 @pytest.fixture
-def begun(few_digits: SplitDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Trial, Path]:
+def begun(
+    few_digits: SplitDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> tuple[Trial, Path]:
     """A trial that was stopped in its second epoch, and the folder of its run to be."""
     monkeypatch.setenv("OMP_NUM_THREADS", "1")  # as in a worker
     experiment = Experiment().replace({"train.epochs": 2}).replace(few_digits.settled())
@@ -203,7 +216,9 @@ def test_what_has_changed_is_refused_or_recorded(
     often = replace(trial, experiment=trial.experiment.replace({"train.checkpoint_seconds": 1}))
     assert ResumePolicy().prepare(often, folder).changed == ()
     longer = replace(trial, experiment=trial.experiment.replace({"train.epochs": 3}))
-    with pytest.raises(RunError, match=r"train\.epochs was 2 and is now 3.*--fresh.*--allow-changed"):
+    with pytest.raises(
+        RunError, match=r"train\.epochs was 2 and is now 3.*--fresh.*--allow-changed"
+    ):
         ResumePolicy().prepare(longer, folder)
     now = provenance.versions(resume.DECISIVE)
     monkeypatch.setattr(provenance, "versions", lambda *_: now | {"keras": "99.0"})
@@ -215,7 +230,9 @@ def test_what_has_changed_is_refused_or_recorded(
     with monkeypatch.context() as jax:
         jax.setenv("KERAS_BACKEND", "jax")
         two = replace(trial, parallel=Parallel(processes=2, coordinator="there:1"))
-    with pytest.raises(RunError, match="devices were 1 and are now 2; processes were 1 and are now 2"):
+    with pytest.raises(
+        RunError, match="devices were 1 and are now 2; processes were 1 and are now 2"
+    ):
         ResumePolicy().prepare(two, folder)
     allowed = ResumePolicy(allow_changed=True).prepare(longer, folder)
     run_trial(allowed, folder, "pytest", print)
@@ -241,20 +258,28 @@ def test_the_first_environment_stays_and_the_last_is_compared(
             run_trial(allowed, folder, "pytest", said.append)
     assert said[0].startswith("goes on after 1 epoch and")
     assert said[1] == f"changed since it was begun: keras was {now['keras']} and is now 99.0"
-    assert said[2].startswith(f"changed since it was begun: the machine was {first['machine']} and is now ")
-    assert ResumePolicy().prepare(trial, folder).changed == (), "what was allowed once is not refused"
+    assert said[2].startswith(
+        f"changed since it was begun: the machine was {first['machine']} and is now "
+    )
+    assert ResumePolicy().prepare(trial, folder).changed == (), (
+        "what was allowed once is not refused"
+    )
     about = files.read_json(folders.unfinished(folder) / "experiment.json")
     assert about["environment"] == first
     assert provenance.last_environment(about)["versions"]["keras"] == "99.0"
 
 
-@pytest.mark.parametrize("damage", ["", "{", "[]", '{"experiment": {}, "environment": {"versions": {}}}'])
+@pytest.mark.parametrize(
+    "damage", ["", "{", "[]", '{"experiment": {}, "environment": {"versions": {}}}']
+)
 def test_an_unfinished_run_that_does_not_say_what_it_is_of_is_refused(
     begun: tuple[Trial, Path], damage: str
 ) -> None:
     trial, folder = begun
     (folders.unfinished(folder) / "experiment.json").write_text(damage)
-    with pytest.raises(RunError, match=r"experiment\.json is damaged or of another version .*--fresh starts over"):
+    with pytest.raises(
+        RunError, match=r"experiment\.json is damaged or of another version .*--fresh starts over"
+    ):
         ResumePolicy(allow_changed=True).prepare(trial, folder)
 
 
@@ -268,11 +293,15 @@ def test_other_images_are_refused(begun: tuple[Trial, Path]) -> None:
         ):
             how.prepare(other, folder)
     faster = replace(other, experiment=trial.experiment.replace({"train.learning_rate": 0.1}))
-    with pytest.raises(RunError, match=r"other data.*train\.learning_rate was 0\.001 and is now 0\.1"):
+    with pytest.raises(
+        RunError, match=r"other data.*train\.learning_rate was 0\.001 and is now 0\.1"
+    ):
         ResumePolicy(allow_changed=True).prepare(faster, folder)
 
 
-def test_another_split_is_refused_as_weights_have_seen_what_would_be_tested(begun: tuple[Trial, Path]) -> None:
+def test_another_split_is_refused_as_weights_have_seen_what_would_be_tested(
+    begun: tuple[Trial, Path],
+) -> None:
     trial, folder = begun
     for changes in ({"data.split_seed": 1}, {"data.validation": 0.2}, {"data.folds": 2}):
         other = replace(trial, experiment=trial.experiment.replace(changes))
@@ -303,14 +332,18 @@ def test_a_finished_run_of_other_epochs_says_that_allow_changed_does_not_reach_i
     run_trial(trial, folder, "pytest", print)
     longer = replace(trial, experiment=trial.experiment.replace({"train.epochs": 3}))
     allowed = ResumePolicy(allow_changed=True)
-    with pytest.raises(RunError, match=r"is finished, .* now 3\).* --allow-changed goes on with unfinished runs"):
+    with pytest.raises(
+        RunError, match=r"is finished, .* now 3\).* --allow-changed goes on with unfinished runs"
+    ):
         climbing.train_one(longer, folder, threads=1, how=allowed, on_event=print)
     faster = replace(trial, experiment=trial.experiment.replace({"train.learning_rate": 0.1}))
     with pytest.raises(RunError, match=r"is finished, and another run .*: choose another --out$"):
         climbing.train_one(faster, folder, threads=1, how=allowed, on_event=print)
 
 
-def test_checkpoints_that_do_not_say_what_they_are_of_are_refused(begun: tuple[Trial, Path]) -> None:
+def test_checkpoints_that_do_not_say_what_they_are_of_are_refused(
+    begun: tuple[Trial, Path],
+) -> None:
     trial, folder = begun
     (folders.unfinished(folder) / "experiment.json").unlink()
     with pytest.raises(RunError, match=r"experiment\.json is missing"):
@@ -320,7 +353,11 @@ def test_checkpoints_that_do_not_say_what_they_are_of_are_refused(begun: tuple[T
 
 def test_what_cannot_be_read_is_not_found(begun: tuple[Trial, Path]) -> None:
     trial, folder = begun
-    for name, text in (("a", "{"), ("b", "{}"), ("c", '{"rung": "lenet5", "data": {}, "experiment": {"no": 1}}')):
+    for name, text in (
+        ("a", "{"),
+        ("b", "{}"),
+        ("c", '{"rung": "lenet5", "data": {}, "experiment": {"no": 1}}'),
+    ):
         files.write_text(folder.parent / f"z-{name}.unfinished" / "experiment.json", text)
     assert ResumePolicy().find(folder.parent, trial) == folder
 
@@ -329,7 +366,9 @@ def test_fresh_begins_anew_and_replaces_nothing_finished(begun: tuple[Trial, Pat
     trial, folder = begun
     before = sorted(folders.unfinished(folder).iterdir())
     assert ResumePolicy(fresh=True).prepare(trial, folder).changed == ()
-    assert sorted(folders.unfinished(folder).iterdir()) == before, "nothing is removed before all is checked"
+    assert sorted(folders.unfinished(folder).iterdir()) == before, (
+        "nothing is removed before all is checked"
+    )
     ResumePolicy().clear(folder)
     assert sorted(folders.unfinished(folder).iterdir()) == before
     ResumePolicy(fresh=True).clear(folder)
@@ -360,11 +399,20 @@ def test_a_checkpoint_that_is_damaged_is_not_gone_on_from_and_that_is_said(
     newest.write_bytes(newest.read_bytes()[:-1])
     said: list[Any] = []
     run_trial(trial, folder, "pytest", said.append)
-    assert said[:2] == [f"damaged, and not used: {newest.stem}.json", "goes on after 1 epoch and 0 steps"]
+    assert said[:2] == [
+        f"damaged, and not used: {newest.stem}.json",
+        "goes on after 1 epoch and 0 steps",
+    ]
     (resumed,) = saved_run.SavedRun(folder).about["resumed"]
-    assert (resumed["epoch"], resumed["step"], resumed["damaged"]) == (1, 0, [f"{newest.stem}.json"])
+    assert (resumed["epoch"], resumed["step"], resumed["damaged"]) == (
+        1,
+        0,
+        [f"{newest.stem}.json"],
+    )
     run_trial(trial, tmp_path / "whole", "pytest", print)
-    assert (folder / "predictions.csv").read_bytes() == (tmp_path / "whole/predictions.csv").read_bytes()
+    assert (folder / "predictions.csv").read_bytes() == (
+        tmp_path / "whole/predictions.csv"
+    ).read_bytes()
 
 
 def test_what_is_damaged_is_put_aside_once_it_is_written_down(
@@ -386,7 +434,9 @@ def test_what_is_damaged_is_put_aside_once_it_is_written_down(
     assert saved_run.SavedRun(folder).about["resumed"][0]["damaged"] == [f"{newest.stem}.json"]
 
 
-def test_what_changed_on_the_way_is_on_the_card_and_versions_count_as_mixed(begun: tuple[Trial, Path]) -> None:
+def test_what_changed_on_the_way_is_on_the_card_and_versions_count_as_mixed(
+    begun: tuple[Trial, Path],
+) -> None:
     trial, folder = begun
     run_trial(replace(trial, changed=("keras was 1.0 and is now 2.0",)), folder, "pytest", print)
     run = saved_run.SavedRun(folder)
@@ -415,7 +465,9 @@ def test_an_error_of_before_is_forgotten_when_its_trial_is_begun_again(tmp_path:
 def test_a_climb_that_cannot_be_read_is_not_found(tmp_path: Path, few_digits: SplitDataset) -> None:
     plan = climbing.Plan(None, (Trial("lenet5", Experiment(), few_digits),), "this")
     files.write_text(tmp_path / "a/climb.json", "{")
-    files.write_json(tmp_path / "b/climb.json", {"identity": "this", "data": few_digits.provenance()})
+    files.write_json(
+        tmp_path / "b/climb.json", {"identity": "this", "data": few_digits.provenance()}
+    )
     files.write_text(tmp_path / "c/climb.json", "[]")
     files.write_text(tmp_path / "d/climb.json", '{"identity": "this"}')
     assert climbing.find_climb(tmp_path, plan) == tmp_path / "b"
@@ -435,21 +487,32 @@ def test_that_an_older_version_split_the_images_otherwise_is_said(
     plan = climbing.Plan(None, (trial,), "this")
     search = SearchPlan(trial, space_of({"train.learning_rate": [0.1, 0.2]}, "space"))
     older = few_digits.provenance() | {"bank_version": 3}
-    about = {"default": trial.experiment.model_dump(), "space": search.space.to_json(), "data": older}
+    about = {
+        "default": trial.experiment.model_dump(),
+        "space": search.space.to_json(),
+        "data": older,
+    }
     for name in ("a", "b"):
         files.write_json(tmp_path / name / "climb.json", {"identity": identity, "data": older})
         own = search.identity if identity == "this" else identity
         files.write_json(tmp_path / name / "tune.json", about | {"identity": own})
     assert climbing.find_climb(tmp_path, plan, said.append) is None
     assert searching.find_search(tmp_path, search, said.append) is None
-    told = f"{tmp_path / 'b'} is of these images too, but cannot be gone on with, and is left as it is"
+    told = (
+        f"{tmp_path / 'b'} is of these images too, but cannot be gone on with, and is left as it is"
+    )
     assert said == [f"{told}: {resume.OTHERWISE}"] * 2
-    with pytest.raises(SearchError, match=r"finds copies, and so splits images, otherwise.*another --out"):
+    with pytest.raises(
+        SearchError, match=r"finds copies, and so splits images, otherwise.*another --out"
+    ):
         tune._begin(tmp_path / "b", search, searching.Budget(1, None), fresh=False)
     files.write_json(
-        tmp_path / "c/climb.json", {"identity": "this", "data": older | {"source": "x", "fingerprint": "y"}}
+        tmp_path / "c/climb.json",
+        {"identity": "this", "data": older | {"source": "x", "fingerprint": "y"}},
     )
-    files.write_json(tmp_path / "a/climb.json", {"identity": "this", "data": few_digits.provenance()})
+    files.write_json(
+        tmp_path / "a/climb.json", {"identity": "this", "data": few_digits.provenance()}
+    )
     assert climbing.find_climb(tmp_path, plan, said.append) == tmp_path / "a"
     assert len(said) == 2
 
@@ -468,7 +531,9 @@ def test_a_run_whose_images_an_older_version_split_otherwise_is_told_of_and_refu
     other = replace(trial, experiment=trial.experiment.replace({"seed": 1}))
     assert ResumePolicy().find(folder.parent, other, said.append) is None
     assert len(said) == 1
-    with pytest.raises(RunError, match=r"cannot go on .*finds copies, and so splits images, otherwise.*--fresh"):
+    with pytest.raises(
+        RunError, match=r"cannot go on .*finds copies, and so splits images, otherwise.*--fresh"
+    ):
         ResumePolicy().prepare(trial, folder)
 
 
@@ -477,7 +542,9 @@ def test_allow_changed_says_where_nothing_is_to_be_gone_on_with(
     call: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(RunError, match=r"--allow-changed found no .* say with --out which is meant"):
+    with pytest.raises(
+        RunError, match=r"--allow-changed found no .* say with --out which is meant"
+    ):
         call("digits", allow_changed=True, quiet=True)
     assert list(tmp_path.iterdir()) == []
 
@@ -490,7 +557,9 @@ def test_a_lock_names_its_holder_and_ends_with_it(tmp_path: Path) -> None:
     holder = subprocess.Popen([sys.executable, "-c", holds, str(tmp_path)], stdout=subprocess.PIPE)
     assert holder.stdout is not None
     holder.stdout.readline()
-    with pytest.raises(RunError, match=rf"another convladder is at work in .* \(process {holder.pid} on "):
+    with pytest.raises(
+        RunError, match=rf"another convladder is at work in .* \(process {holder.pid} on "
+    ):
         locks.check_unlocked(tmp_path)
     holder.kill()
     holder.wait()
@@ -499,7 +568,13 @@ def test_a_lock_names_its_holder_and_ends_with_it(tmp_path: Path) -> None:
 
 def test_a_run_is_reproduced_or_it_is_said_how_far_it_is_not(tmp_path: Path) -> None:
     run = cl.train(
-        "digits", "lenet5", epochs=1, changes={"data.limit": 200}, threads=1, out=tmp_path / "run", quiet=True
+        "digits",
+        "lenet5",
+        epochs=1,
+        changes={"data.limit": 200},
+        threads=1,
+        out=tmp_path / "run",
+        quiet=True,
     )
     same = cl.reproduce(run, quiet=True)
     assert same.equal
@@ -513,7 +588,9 @@ def test_a_run_is_reproduced_or_it_is_said_how_far_it_is_not(tmp_path: Path) -> 
     other = cl.reproduce(tmp_path / "run", out=tmp_path / "again", quiet=True)
     assert not other.equal
     assert (other.otherwise, other.apart) == (1, pytest.approx(0, abs=1e-7))
-    assert other.circumstances == (f"keras was 1.0 and is now {provenance.versions(['keras'])['keras']}",)
+    assert other.circumstances == (
+        f"keras was 1.0 and is now {provenance.versions(['keras'])['keras']}",
+    )
     assert saved_run.SavedRun(tmp_path / "again").seed == 0
     with pytest.raises(RunError, match="run is the run itself: choose another --out"):
         cl.reproduce(run, out=run.folder, quiet=True)

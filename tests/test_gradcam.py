@@ -1,4 +1,6 @@
-"""Grad-CAM finds evidence whose place is known: small marks that tell the class, planted anywhere in noise."""
+"""Grad-CAM finds evidence whose place is known: small marks that tell the class, planted anywhere
+in noise.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +28,9 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> cl.Run:
     for seed, (part, images) in enumerate({"train": 2000, "validation": 200, "test": 300}.items()):
         arrays[f"x_{part}"], arrays[f"y_{part}"], _ = plant(images, seed, SIDE, MARK)
     np.savez(folder / "planted.npz", **arrays)
-    return cl.train(folder / "planted.npz", "smaller-kernels", epochs=10, out=folder / "run", quiet=True)
+    return cl.train(
+        folder / "planted.npz", "smaller-kernels", epochs=10, out=folder / "run", quiet=True
+    )
 
 
 @pytest.fixture(scope="module")
@@ -52,13 +56,19 @@ def test_there_is_no_evidence_for_a_class_that_is_not_there(network: keras.Model
 def test_a_network_that_has_learned_nothing_does_not_find_it() -> None:
     pixels, classes, corners = plant(300, 2, SIDE, MARK)
     keras.utils.set_random_seed(0)
-    untrained = convnet.build(Model(filters=(16, 16, 16), kernel_size=3, padding="same"), (SIDE, SIDE, 1), 4)
+    untrained = convnet.build(
+        Model(filters=(16, 16, 16), kernel_size=3, padding="same"), (SIDE, SIDE, 1), 4
+    )
     assert on_mark(gradcam.heat_maps(untrained, pixels, classes), corners, MARK).mean() < 0.5
 
 
-@pytest.mark.parametrize(("padding", "side", "number"), [("same", 31, 3), ("same", 40, 2), ("valid", 41, 2)])
+@pytest.mark.parametrize(
+    ("padding", "side", "number"), [("same", 31, 3), ("same", 40, 2), ("valid", 41, 2)]
+)
 def test_heat_lies_where_the_layer_looked(padding: str, side: int, number: int) -> None:
-    """One bright pixel warms the cells that see it: their middle is the pixel, wherever poolings drop rows."""
+    """One bright pixel warms the cells that see it: their middle is the pixel, wherever poolings
+    drop rows.
+    """
     model = Model(filters=(4,) * number, kernel_size=3, padding=padding)
     network = convnet.build(model, (side, side, 1), 2)
     for layer in network.layers:
@@ -78,12 +88,16 @@ def test_heat_lies_where_the_layer_looked(padding: str, side: int, number: int) 
     assert spread.shape == (1, side, side)
 
 
-def test_the_maps_kept_with_a_run_are_those_of_what_it_predicted(run: cl.Run, network: keras.Model) -> None:
+def test_the_maps_kept_with_a_run_are_those_of_what_it_predicted(
+    run: cl.Run, network: keras.Model
+) -> None:
     _, _, corners = plant(300, 2, SIDE, MARK)
     samples = run.samples
     assert samples.heat.shape == samples.pixels.shape[:3]
     assert on_mark(samples.heat[:12], corners[samples.rows[:12]], MARK).mean() > 0.5
-    wrong = np.flatnonzero(run.predictions.query("split == 'test'").reset_index().eval("label != predicted"))
+    wrong = np.flatnonzero(
+        run.predictions.query("split == 'test'").reset_index().eval("label != predicted")
+    )
     assert set(wrong[:3]) <= set(samples.rows)
 
 
@@ -119,12 +133,14 @@ def test_feature_maps_are_the_strongest_first(network: keras.Model) -> None:
 def test_a_network_of_one_convolution_has_feature_maps_too() -> None:
     pixels, _, _ = plant(1, 4, SIDE, MARK)
     one = convnet.build(Model(filters=(8,)), (SIDE, SIDE, 1), 4)
-    assert {name: maps.shape for name, maps in feature_maps.feature_maps(one, pixels[0]).items()} == {
-        "relu_1": (20, 20, 8)
-    }
+    assert {
+        name: maps.shape for name, maps in feature_maps.feature_maps(one, pixels[0]).items()
+    } == {"relu_1": (20, 20, 8)}
 
 
-def test_the_filters_kept_are_those_of_the_first_convolution(run: cl.Run, network: keras.Model) -> None:
+def test_the_filters_kept_are_those_of_the_first_convolution(
+    run: cl.Run, network: keras.Model
+) -> None:
     assert np.array_equal(run.features.filters, np.asarray(network.get_layer("conv_1").kernel))
     assert run.plot_filters().size >= 32
     assert len(run.plot_features()) == 7

@@ -32,7 +32,8 @@ def make_split(labels: list[Any], *, level: int = 0, **columns: list[Any]) -> An
     """Return a split of images whose brightness tells their class, with a ClassLabel."""
     draw = np.random.default_rng([level, len(labels)])
     images = [
-        Image.fromarray((draw.integers(0, 80, (16, 16, 3)) + 80 * abs(label)).astype(np.uint8)) for label in labels
+        Image.fromarray((draw.integers(0, 80, (16, 16, 3)) + 80 * abs(label)).astype(np.uint8))
+        for label in labels
     ]
     features = {"image": datasets.Image(), "label": datasets.ClassLabel(names=NAMES)}
     more = {name: datasets.Value("string") for name in columns}
@@ -43,7 +44,9 @@ def make_split(labels: list[Any], *, level: int = 0, **columns: list[Any]) -> An
 
 @pytest.fixture
 def serve(monkeypatch: pytest.MonkeyPatch) -> Any:
-    """Return a function that lets the hub have a set: `serve(train=…, test=…)`; it returns what is asked of it."""
+    """Return a function that lets the hub have a set: `serve(train=…, test=…)`; it returns what is
+    asked of it.
+    """
 
     def serve(**splits: Any) -> list[tuple[Any, ...]]:
         asked: list[tuple[Any, ...]] = []
@@ -106,7 +109,9 @@ def test_splits_of_other_names_are_ignored_and_counted(serve: Any) -> None:
 
 def test_a_test_split_whose_labels_are_withheld_is_ignored(serve: Any) -> None:
     serve(train=make_split([0, 1]), test=make_split([-1, -1]))
-    assert [each.rule for each in listed("hf:owner/pets").ignored] == ["of a split without labels"] * 2
+    assert [each.rule for each in listed("hf:owner/pets").ignored] == [
+        "of a split without labels"
+    ] * 2
 
 
 def test_one_split_of_any_name_is_split_as_a_folder_is(serve: Any) -> None:
@@ -145,7 +150,9 @@ def test_settings_name_columns(serve: Any) -> None:
     listing = listed("hf:owner/pets", label_column="breed", group_column="owner")
     assert listing.class_names == ("pug", "tabby")
     assert [record.group for record in listing.records] == ["ann", "bob"]
-    with pytest.raises(DataError, match=r"hf:owner/pets, train has no column 'race': it has 'image', 'label'"):
+    with pytest.raises(
+        DataError, match=r"hf:owner/pets, train has no column 'race': it has 'image', 'label'"
+    ):
         listed("hf:owner/pets", label_column="race")
 
 
@@ -170,14 +177,19 @@ def test_a_set_cannot_name_files_of_this_machine(serve: Any, tmp_path: Path) -> 
         source.fetch(record)
 
 
-def test_a_folder_that_the_library_reads_is_the_bank_of_its_class_folder(make_folder: MakeFolder) -> None:
+def test_a_folder_that_the_library_reads_is_the_bank_of_its_class_folder(
+    make_folder: MakeFolder,
+) -> None:
     make_folder({"train/cat": 10, "train/dog": 10})
     root = make_folder({"test/cat": 4, "test/dog": 5})
     through, plain = load(f"hf:{root}"), load(str(root))
     assert through.class_names == plain.class_names
     assert through.counts() == plain.counts()
     assert sorted(map(bytes, through.bank.images)) == sorted(map(bytes, plain.bank.images))
-    assert open_source(Data(source=f"hf:{root}")).fingerprint == open_source(Data(source=f"hf:{root}")).fingerprint
+    assert (
+        open_source(Data(source=f"hf:{root}")).fingerprint
+        == open_source(Data(source=f"hf:{root}")).fingerprint
+    )
 
 
 def test_a_folder_of_parquet_files_through_the_library(tmp_path: Path) -> None:
@@ -203,7 +215,9 @@ def test_a_download_that_fails_tells_the_cause_in_one_line(monkeypatch: pytest.M
             raise RuntimeError("An error occurred while generating the dataset") from error
 
     monkeypatch.setattr(datasets, "load_dataset", fail)
-    with pytest.raises(DataError, match=r"could not load hf:owner/pets \(No space left on device\)"):
+    with pytest.raises(
+        DataError, match=r"could not load hf:owner/pets \(No space left on device\)"
+    ):
         open_source(Data(source="hf:owner/pets"))
 
 

@@ -35,7 +35,9 @@ HEIC = Path(__file__).with_name("fixtures") / "gradient.heic"
 def gradient(height: int = 12, width: int = 16) -> Image.Image:
     """Make an image that is different at each corner."""
     rows, columns = np.mgrid[0:height, 0:width]
-    pixels = np.stack([rows * 255 // height, columns * 255 // width, np.full_like(rows, 60)], axis=-1)
+    pixels = np.stack(
+        [rows * 255 // height, columns * 255 // width, np.full_like(rows, 60)], axis=-1
+    )
     return Image.fromarray(pixels.astype(np.uint8))
 
 
@@ -207,13 +209,17 @@ def test_threads_that_decode_at_the_same_time_leave_warnings_and_limits_as_they_
 
 def test_what_pillow_warns_of_is_neither_told_nor_a_fault() -> None:
     data = bytearray(encode(gradient(), "TIFF"))
-    exif = encode(gradient(), "JPEG", exif=b"Exif\0\0II*\0\x08\0\0\0\x05\0")  # it ends before its five entries
+    exif = encode(
+        gradient(), "JPEG", exif=b"Exif\0\0II*\0\x08\0\0\0\x05\0"
+    )  # it ends before its five entries
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         with pytest.raises(UserWarning):
             Image.open(io.BytesIO(exif)).getexif()
         with ThreadPoolExecutor(4) as pool:
-            found = list(pool.map(lambda content: decode(content, FORM).shape, [exif, bytes(data)] * 50))
+            found = list(
+                pool.map(lambda content: decode(content, FORM).shape, [exif, bytes(data)] * 50)
+            )
     assert set(found) == {FORM.shape}
 
 
@@ -226,10 +232,14 @@ def photograph(width: int, height: int) -> bytes:
 @pytest.mark.parametrize("size", [(960, 640), (1707, 2560)])
 @pytest.mark.parametrize("resize", ["pad", "crop", "stretch"])
 @pytest.mark.parametrize("side", [32, 96])
-def test_a_photograph_decoded_at_a_fraction_looks_the_same(size: tuple[int, int], resize: Any, side: int) -> None:
+def test_a_photograph_decoded_at_a_fraction_looks_the_same(
+    size: tuple[int, int], resize: Any, side: int
+) -> None:
     data = photograph(*size)
     form = ImageForm(side, side, 3, resize)
-    scaled, full = (decode(data, replace(form, dct_scaling=each)).astype(int) for each in (True, False))
+    scaled, full = (
+        decode(data, replace(form, dct_scaling=each)).astype(int) for each in (True, False)
+    )
     difference = np.abs(scaled - full)
     assert difference.max() > 0  # it was decoded at a fraction
     assert difference.mean() < 1

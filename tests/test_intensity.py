@@ -19,7 +19,13 @@ from convladder.data.bank.bank import Bank
 from convladder.data.dataset import check, load
 from convladder.data.decoding import deep_images, intensity
 from convladder.data.decoding.images import ImageForm, decode, open_picture, read_header
-from convladder.data.decoding.intensity import FULL, IntensityRange, find_extremes, find_range, stretch
+from convladder.data.decoding.intensity import (
+    FULL,
+    IntensityRange,
+    find_extremes,
+    find_range,
+    stretch,
+)
 from convladder.data.quality.bit_depth import describe
 from deep_files import encode, png16, stripes, tiff, write_stripes
 
@@ -102,7 +108,9 @@ def test_an_orientation_turns_deep_images_as_others() -> None:
     turned = io.BytesIO()
     picture.save(turned, "PNG", exif=exif)
     form = replace(FORM, height=7, width=9)
-    assert np.array_equal(decode(turned.getvalue(), form)[..., 0], np.rot90(decode(file, FORM)[..., 0], -1))
+    assert np.array_equal(
+        decode(turned.getvalue(), form)[..., 0], np.rot90(decode(file, FORM)[..., 0], -1)
+    )
 
 
 def test_what_is_no_number_is_laid_over_the_background() -> None:
@@ -122,7 +130,9 @@ def test_without_a_range_whole_numbers_are_read_as_ever_and_floats_are_not() -> 
     old = replace(FORM, intensity=None)
     values = ramp(np.uint16, 0, 65_535)
     assert np.array_equal(decode(encode(values), old)[..., 0], np.rint(values / 257))
-    assert np.array_equal(decode(encode(values), replace(FORM, intensity=FULL)), decode(encode(values), old))
+    assert np.array_equal(
+        decode(encode(values), replace(FORM, intensity=FULL)), decode(encode(values), old)
+    )
     with pytest.raises(UnreadableImage, match="no known range"):
         decode(encode(ramp(np.float32), "TIFF"), old)
 
@@ -147,7 +157,9 @@ def test_extremes_are_the_same_in_bands(monkeypatch: pytest.MonkeyPatch) -> None
     whole = find_extremes(values)
     monkeypatch.setattr(intensity, "BLOCK", 100)
     assert find_extremes(values) == whole
-    assert np.array_equal(stretch(values, IntensityRange(-1, 1)), expected(values.clip(-1, 1), -1, 1))
+    assert np.array_equal(
+        stretch(values, IntensityRange(-1, 1)), expected(values.clip(-1, 1), -1, 1)
+    )
     assert intensity.find_extremes_of_all(values[np.newaxis]) == [whole]
 
 
@@ -191,7 +203,10 @@ def test_twelve_bits_and_the_same_in_sixteen_come_to_the_same_pixels(tmp_path: P
 
 def test_the_range_is_said_in_a_line(tmp_path: Path) -> None:
     root = write_stripes(tmp_path)
-    assert "16-bit images: values 672 to 1,151 become black to white; data.range chooses others" in said(root)
+    assert (
+        "16-bit images: values 672 to 1,151 become black to white; data.range chooses others"
+        in said(root)
+    )
     assert "values 0 to 4,095 become" in said(root, range="0,4095")
     assert "values 0 to 65,535 become" in said(root, range="full")
     assert list(check(Data(source=str(root))).notes) == [
@@ -275,21 +290,36 @@ def test_in_a_mixed_set_the_range_is_that_of_the_bits_and_it_is_told(tmp_path: P
         Image.fromarray((values >> 3).astype(np.uint8)).save(path.with_suffix(".png"))
     bank = bank_of(root)
     assert bank.form.intensity is not None
-    assert (bank.form.intensity.low, bank.form.intensity.high, bank.form.intensity.mixed) == (0, 4095, True)
+    assert (bank.form.intensity.low, bank.form.intensity.high, bank.form.intensity.mixed) == (
+        0,
+        4095,
+        True,
+    )
     assert "careful: 8 images have 8 bits and stay as they are, 16 have more" in said(root)
 
 
 def test_a_stray_image_of_8_bits_leaves_the_range_of_the_others_and_is_told(tmp_path: Path) -> None:
     alone = bank_of(write_stripes(tmp_path / "alone")).form.intensity
     root = write_stripes(tmp_path / "stray")
-    Image.fromarray((stripes(99, lying=True) >> 4).astype(np.uint8)).save(root / "lying" / "stray.png")
+    Image.fromarray((stripes(99, lying=True) >> 4).astype(np.uint8)).save(
+        root / "lying" / "stray.png"
+    )
     found = bank_of(root).form.intensity
     assert alone is not None
     assert found is not None
     assert (found.low, found.high, found.mixed) == (alone.low, alone.high, False)
-    assert "careful: 1 image has 8 bits and had no part in that range, such as lying/stray.png" in said(root)
+    assert (
+        "careful: 1 image has 8 bits and had no part in that range, such as lying/stray.png"
+        in said(root)
+    )
     assert "8 bits" in (intensity.misfit(False, 0, 0, found) or "")
-    assert [intensity.is_mixed(count, 100) for count in (100, 99, 91, 90, 1)] == [False, False, False, True, True]
+    assert [intensity.is_mixed(count, 100) for count in (100, 99, 91, 90, 1)] == [
+        False,
+        False,
+        False,
+        True,
+        True,
+    ]
     assert not intensity.is_mixed(3, 3)
 
 
@@ -306,9 +336,13 @@ def test_images_of_8_bits_that_are_set_apart_have_no_part_in_the_range(tmp_path:
 def test_pictures_of_another_depth_than_the_others_are_told(tmp_path: Path) -> None:
     root = write_stripes(tmp_path, 16)
     for number in range(2):
-        Image.fromarray(stripes(number, lying=True).astype(np.uint16)).save(root / "lying" / f"{number:03}.tif")
+        Image.fromarray(stripes(number, lying=True).astype(np.uint16)).save(
+            root / "lying" / f"{number:03}.tif"
+        )
     assert "careful: that range does not suit 2 images, such as lying/000.tif" in said(root)
-    (finding,) = (each for each in check(Data(source=str(root))).findings if each.code == "unlike-depth")
+    (finding,) = (
+        each for each in check(Data(source=str(root))).findings if each.code == "unlike-depth"
+    )
     assert [row["path"] for row in finding.rows] == ["lying/000.tif", "lying/001.tif"]
 
 

@@ -62,7 +62,9 @@ def test_what_is_drawn_is_a_function_of_seed_number_and_what_came_before(tmp_pat
 
 def study_of(effect: float, seed: int) -> optuna.Study:
     draw = np.random.default_rng(seed)
-    study = optuna.create_study(direction="maximize", sampler=optuna.samplers.RandomSampler(seed=seed))
+    study = optuna.create_study(
+        direction="maximize", sampler=optuna.samplers.RandomSampler(seed=seed)
+    )
     for _ in range(30):
         trial = study.ask()
         matters = trial.suggest_float("matters", 0, 1)

@@ -42,7 +42,9 @@ class Writes:
     def snapshot(self) -> Checkpoint:
         self.at.append(self.clock.seconds - 1000)
         self.clock.seconds += self.seconds
-        return Checkpoint({"history": list(self.history), "step": self.step}, {"weights": np.ones(1)})
+        return Checkpoint(
+            {"history": list(self.history), "step": self.step}, {"weights": np.ones(1)}
+        )
 
     def call(self, kept: FileCheckpointer, seconds: float) -> None:
         self.clock.seconds += seconds
@@ -55,7 +57,9 @@ class Writes:
         kept.after_epoch(self.snapshot)
 
 
-def test_within_a_long_epoch_one_is_written_every_so_many_seconds(tmp_path: Path, clock: Clock) -> None:
+def test_within_a_long_epoch_one_is_written_every_so_many_seconds(
+    tmp_path: Path, clock: Clock
+) -> None:
     kept, training = FileCheckpointer(tmp_path, every=60), Writes(clock, seconds=0.0)
     for _ in range(100):
         training.call(kept, 2)
@@ -75,7 +79,9 @@ def test_each_epoch_that_is_long_enough_ends_with_one(tmp_path: Path, clock: Clo
 
 
 @pytest.mark.parametrize("every", [0.001, 1e6])
-def test_whatever_is_asked_they_take_a_hundredth_of_the_time(tmp_path: Path, clock: Clock, every: float) -> None:
+def test_whatever_is_asked_they_take_a_hundredth_of_the_time(
+    tmp_path: Path, clock: Clock, every: float
+) -> None:
     kept, training = FileCheckpointer(tmp_path, every=every), Writes(clock, seconds=0.5)
     for _ in range(100):
         training.call(kept, 10)
@@ -102,7 +108,9 @@ def test_one_is_written_when_training_is_to_stop_and_at_its_end_whenever_that_is
     ]
 
 
-def test_what_was_gone_on_from_is_not_held_once_training_is_past_it(tmp_path: Path, clock: Clock) -> None:
+def test_what_was_gone_on_from_is_not_held_once_training_is_past_it(
+    tmp_path: Path, clock: Clock
+) -> None:
     rows = [{"epoch": 1.0, "train_seconds": 5.0}]
     course = {"history": rows, "step": 0, "seconds": 2.0}
     checkpoint.write(tmp_path, Checkpoint(course, {"weights": np.zeros(1)}))

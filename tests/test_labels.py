@@ -9,7 +9,9 @@ from convladder.evaluation import label_errors, predictions
 
 
 def planted(flipped: float, seed: int = 0, images: int = 3000) -> tuple[pd.DataFrame, np.ndarray]:
-    """Return predictions of a network that is right on 92 % of the images, and which labels were flipped."""
+    """Return predictions of a network that is right on 92 % of the images, and which labels were
+    flipped.
+    """
     draw = np.random.default_rng(seed)
     true = draw.integers(6, size=images)
     logits = draw.normal(size=(images, 6))
@@ -17,7 +19,9 @@ def planted(flipped: float, seed: int = 0, images: int = 3000) -> tuple[pd.DataF
     flips = draw.random(images) < flipped
     given = np.where(flips, (true + draw.integers(1, 6, size=images)) % 6, true)
     paths = [f"{number}.png" for number in range(images)]
-    return predictions.make_table(paths, ["test"] * images, given.tolist(), logits, list("abcdef")), flips
+    return predictions.make_table(
+        paths, ["test"] * images, given.tolist(), logits, list("abcdef")
+    ), flips
 
 
 def test_planted_errors_are_found_and_come_first() -> None:

@@ -116,13 +116,15 @@ def test_an_unknown_name_is_refused_with_the_nearest(tmp_path: Path) -> None:
 
 def test_a_change_that_a_rung_makes_already_is_refused() -> None:
     with pytest.raises(
-        LadderError, match=r"rung 'max-pooling' changes model.pooling, but 'lenet5' has that already"
+        LadderError,
+        match=r"rung 'max-pooling' changes model.pooling, but 'lenet5' has that already",
     ):
         load_ladder("classic").check({"model.pooling": "max"})
 
 
 def test_batch_norm_follows_quickly_in_classic_and_as_keras_does_in_notebook() -> None:
     momenta = [
-        load_ladder(name).experiment("batch-norm").model.batch_norm_momentum for name in ("classic", "notebook")
+        load_ladder(name).experiment("batch-norm").model.batch_norm_momentum
+        for name in ("classic", "notebook")
     ]
     assert momenta == [0.9, 0.99]

@@ -66,16 +66,22 @@ def test_splits_in_each_class_folder_are_splits(make_folder: MakeFolder, place: 
 
 
 def test_splits_in_each_class_folder_may_be_named_in_other_words(make_folder: MakeFolder) -> None:
-    root = make_folder({"cat/Training": 8, "cat/dev": 3, "dog/training": 8, "dog/Val": 4, "dog/test": 2})
+    root = make_folder(
+        {"cat/Training": 8, "cat/dev": 3, "dog/training": 8, "dog/Val": 4, "dog/test": 2}
+    )
     counts = check(Data(source=str(root))).counts
     assert counts["cat"] == {"train": 8, "validation": 3, "test": 0}
     assert counts["dog"] == {"train": 8, "validation": 4, "test": 2}
 
 
 @pytest.mark.parametrize("odd", [{"dog": 9}, {"dog/a": 9}, {"dog/train": 5, "dog": 2}])
-def test_splits_in_some_class_folders_alone_are_refused(make_folder: MakeFolder, odd: dict[str, int]) -> None:
+def test_splits_in_some_class_folders_alone_are_refused(
+    make_folder: MakeFolder, odd: dict[str, int]
+) -> None:
     root = make_folder({"cat/train": 8, "cat/test": 3} | odd)
-    with pytest.raises(DataError, match="cat holds 'test', 'train', which are names of splits, but 'dog' is not"):
+    with pytest.raises(
+        DataError, match="cat holds 'test', 'train', which are names of splits, but 'dog' is not"
+    ):
         read(str(root))
 
 
@@ -89,21 +95,30 @@ def test_a_folder_of_mvtec_sets_says_to_give_one(make_folder: MakeFolder) -> Non
     for kind in ("bottle", "cable"):
         counts = {f"{kind}/train/good": 5, f"{kind}/test/good": 2, f"{kind}/test/broken": 2}
         root = make_folder(counts | {f"{kind}/ground_truth/broken": 2})
-    with pytest.raises(DataError, match=r"several data sets \('bottle', 'cable'\).*give one, such as .*/bottle"):
+    with pytest.raises(
+        DataError, match=r"several data sets \('bottle', 'cable'\).*give one, such as .*/bottle"
+    ):
         read(str(root))
     with pytest.raises(DataError, match=r"fewer than two classes in train \(none of 'broken'\)"):
         read(str(root / "bottle"))
-    assert "'ground_truth' beside the split folders is not read" in said(check(Data(source=str(root / "bottle"))))
+    assert "'ground_truth' beside the split folders is not read" in said(
+        check(Data(source=str(root / "bottle")))
+    )
 
 
 @EVERYWHERE
 def test_of_a_hierarchy_the_outer_folders_are_classes_and_it_is_said(
     make_folder: MakeFolder, place: Place
 ) -> None:
-    source = place(make_folder({"animal/cat": 5, "animal/dog": 5, "plant/rose": 5, "plant/tulip": 5}))
+    source = place(
+        make_folder({"animal/cat": 5, "animal/dog": 5, "plant/rose": 5, "plant/tulip": 5})
+    )
     found = read(source)
     assert found.class_names == ("animal", "plant")
-    assert "taken as classes (animal, plant), and not those in them (cat, dog, rose, tulip)" in said(found)
+    assert (
+        "taken as classes (animal, plant), and not those in them (cat, dog, rose, tulip)"
+        in said(found)
+    )
     assert "--class-level leaf" in said(found)
     assert "taken as classes" not in said(read(source, class_level="top"))
     assert read(source, class_level="leaf").class_names == ("cat", "dog", "rose", "tulip")
@@ -111,7 +126,9 @@ def test_of_a_hierarchy_the_outer_folders_are_classes_and_it_is_said(
 
 def test_the_level_of_classes_is_below_the_split_folders(make_folder: MakeFolder) -> None:
     inner = {"animal/cat": 6, "animal/dog": 6, "plant/rose": 6}
-    root = make_folder({f"{split}/{name}": count for split in ("train", "test") for name, count in inner.items()})
+    root = make_folder(
+        {f"{split}/{name}": count for split in ("train", "test") for name, count in inner.items()}
+    )
     assert read(str(root)).class_names == ("animal", "plant")
     leaf = read(str(root), class_level="leaf")
     assert leaf.class_names == ("cat", "dog", "rose")
@@ -129,12 +146,16 @@ def test_leaves_of_one_name_are_told_apart_by_their_paths(make_folder: MakeFolde
 def test_leaves_may_all_be_in_one_folder(make_folder: MakeFolder, place: Place) -> None:
     root = make_folder({"animal/cat": 5, "animal/dog": 5})
     assert read(place(root), class_level="leaf").class_names == ("cat", "dog")
-    with pytest.raises(DataError, match=r"holds one folder that has folders itself: did you mean .*/animal\?"):
+    with pytest.raises(
+        DataError, match=r"holds one folder that has folders itself: did you mean .*/animal\?"
+    ):
         read(str(root))
 
 
 def test_leaves_in_one_folder_of_splits_are_no_classes(make_folder: MakeFolder) -> None:
-    root = make_folder({"set/train/cat": 5, "set/train/dog": 5, "set/test/cat": 3, "set/test/dog": 3})
+    root = make_folder(
+        {"set/train/cat": 5, "set/train/dog": 5, "set/test/cat": 3, "set/test/dog": 3}
+    )
     with pytest.raises(DataError, match=r"did you mean .*/set\?"):
         read(str(root), class_level="leaf")
 
@@ -180,29 +201,39 @@ def test_images_beside_labels_in_text_say_what_is_needed(make_folder: MakeFolder
     root = make_folder({"images": 5})
     (root / "labels").mkdir()
     (root / "labels" / "000.txt").write_text("0 0.5 0.5 1 1")
-    with pytest.raises(DataError, match=r"has 'images' beside 'labels', and no class folders.*give a table"):
+    with pytest.raises(
+        DataError, match=r"has 'images' beside 'labels', and no class folders.*give a table"
+    ):
         read(str(root))
 
 
 @EVERYWHERE
-def test_sets_for_object_detection_say_what_is_needed(make_folder: MakeFolder, place: Place) -> None:
+def test_sets_for_object_detection_say_what_is_needed(
+    make_folder: MakeFolder, place: Place
+) -> None:
     root = make_folder({"train/images": 5, "valid/images": 3})
     for split in ("train", "valid"):
         (root / split / "labels").mkdir()
         (root / split / "labels" / "000.txt").write_text("0 0.5 0.5 1 1")
-    with pytest.raises(DataError, match="with 'images' and no class folders, as sets for object detection do"):
+    with pytest.raises(
+        DataError, match="with 'images' and no class folders, as sets for object detection do"
+    ):
         read(place(root))
 
 
 @EVERYWHERE
 def test_dev_and_eval_are_splits(make_folder: MakeFolder, place: Place) -> None:
-    root = make_folder({f"{split}/{kind}": 6 for split in ("train", "dev", "eval") for kind in ("cat", "dog")})
+    root = make_folder(
+        {f"{split}/{kind}": 6 for split in ("train", "dev", "eval") for kind in ("cat", "dog")}
+    )
     sizes = {part: len(indices) for part, indices in vars(read(place(root)).splits).items()}
     assert sizes == {"train": 12, "validation": 12, "test": 12}
 
 
 @EVERYWHERE
-def test_test_images_without_labels_are_told_and_not_used(make_folder: MakeFolder, place: Place) -> None:
+def test_test_images_without_labels_are_told_and_not_used(
+    make_folder: MakeFolder, place: Place
+) -> None:
     root = make_folder({"train/cat": 8, "train/dog": 8, "test": 3})
     found = read(place(root))
     assert found.class_names == ("cat", "dog")
@@ -211,9 +242,15 @@ def test_test_images_without_labels_are_told_and_not_used(make_folder: MakeFolde
     assert "convladder predict" in said(found)
 
 
-@pytest.mark.parametrize("counts", [{"train": 6, "test": 3}, {"train": 6, "test/cat": 3, "test/dog": 3}])
-def test_split_folders_without_class_folders_say_so(make_folder: MakeFolder, counts: dict[str, int]) -> None:
-    with pytest.raises(DataError, match="train holds images, but it has no class folders: put each class's"):
+@pytest.mark.parametrize(
+    "counts", [{"train": 6, "test": 3}, {"train": 6, "test/cat": 3, "test/dog": 3}]
+)
+def test_split_folders_without_class_folders_say_so(
+    make_folder: MakeFolder, counts: dict[str, int]
+) -> None:
+    with pytest.raises(
+        DataError, match="train holds images, but it has no class folders: put each class's"
+    ):
         read(str(make_folder(counts)))
 
 
@@ -227,7 +264,9 @@ def test_a_second_copy_of_all_is_not_read(make_folder: MakeFolder, place: Place)
     assert found.bank.ignored == {"in a second copy of all": 18}
     assert "'pets' holds the folders 'test', 'train' once more" in said(found)
     write_image(inner / "train" / "cat" / "new.png", seed=5)
-    with pytest.raises(DataError, match=r"'pets' holds folders of the same names: give .*pets, or move it away"):
+    with pytest.raises(
+        DataError, match=r"'pets' holds folders of the same names: give .*pets, or move it away"
+    ):
         read(place(root))
 
 
@@ -239,16 +278,22 @@ def test_a_second_copy_of_the_class_folders_is_no_class(make_folder: MakeFolder)
 
 
 @pytest.mark.parametrize("splits", [("train", "val"), ("train", "val", "test")])
-def test_a_class_that_train_lacks_is_refused(make_folder: MakeFolder, splits: tuple[str, ...]) -> None:
+def test_a_class_that_train_lacks_is_refused(
+    make_folder: MakeFolder, splits: tuple[str, ...]
+) -> None:
     shared = {f"{split}/{kind}": 6 for split in splits for kind in ("cat", "dog")}
     root = make_folder(shared | {"val/owl": 4, "train/fox": 6})
-    with pytest.raises(DataError, match=r"no image of class 'owl' in train: .*leave the class out with --classes"):
+    with pytest.raises(
+        DataError, match=r"no image of class 'owl' in train: .*leave the class out with --classes"
+    ):
         read(str(root))
     assert read(str(root), classes=("cat", "dog", "fox")).counts()["validation"]["fox"] == 0
 
 
 def test_a_class_that_is_called_as_a_split_is_told(make_folder: MakeFolder) -> None:
-    found = read(str(make_folder({"car": 9, "train": 9, "_": 9, "=1+1": 9, "tench, Tinca tinca": 9})))
+    found = read(
+        str(make_folder({"car": 9, "train": 9, "_": 9, "=1+1": 9, "tench, Tinca tinca": 9}))
+    )
     assert len(found.class_names) == 5
     assert "'train' is a class here" in said(found)
 
@@ -279,7 +324,10 @@ def test_classes_in_the_names_of_files_of_split_folders(make_folder: MakeFolder)
     found = read(str(root), label_pattern=r"(cat|dog)\.\d")
     assert found.class_names == ("cat", "dog")
     assert found.bank.ignored == {"no label in its path": 2}
-    assert "2 files left out: the label pattern finds nothing in the path, such as test/000.png" in said(found)
+    assert (
+        "2 files left out: the label pattern finds nothing in the path, such as test/000.png"
+        in said(found)
+    )
 
 
 @EVERYWHERE
@@ -326,7 +374,9 @@ def test_images_without_classes_beside_masks_name_the_masks_once(make_folder: Ma
 
 def test_a_label_pattern_that_finds_nothing_or_is_none_says_so(make_folder: MakeFolder) -> None:
     root = make_folder({"cat": 3, "dog": 3})
-    with pytest.raises(DataError, match=r"label pattern 'bird' is found in no path, such as 'cat/000.png'"):
+    with pytest.raises(
+        DataError, match=r"label pattern 'bird' is found in no path, such as 'cat/000.png'"
+    ):
         read(str(root), label_pattern="bird")
     with pytest.raises(ValueError, match="is no regular expression"):
         Data(label_pattern="(")
@@ -335,15 +385,21 @@ def test_a_label_pattern_that_finds_nothing_or_is_none_says_so(make_folder: Make
 
 
 @pytest.mark.parametrize("setting", [{"class_level": "leaf"}, {"label_pattern": "a"}])
-def test_what_only_folders_have_is_refused_elsewhere(tmp_path: Path, setting: dict[str, str]) -> None:
+def test_what_only_folders_have_is_refused_elsewhere(
+    tmp_path: Path, setting: dict[str, str]
+) -> None:
     (tmp_path / "labels.csv").write_text("path,label\na.png,cat\n")
     for source in ("digits", str(tmp_path / "labels.csv")):
-        with pytest.raises(ConvladderError, match="goes with a folder of images or an archive of it"):
+        with pytest.raises(
+            ConvladderError, match="goes with a folder of images or an archive of it"
+        ):
             open_source(Data.model_validate({"source": source} | setting))
 
 
 @EVERYWHERE
-def test_a_folder_of_test_images_alone_can_be_evaluated_on(make_folder: MakeFolder, place: Place) -> None:
+def test_a_folder_of_test_images_alone_can_be_evaluated_on(
+    make_folder: MakeFolder, place: Place
+) -> None:
     source = place(make_folder({"test/cat": 4, "test/dog": 5}))
     bank, notes = load_bank(Data(source=source))
     assert len(evaluated(bank)) == 9
@@ -352,7 +408,9 @@ def test_a_folder_of_test_images_alone_can_be_evaluated_on(make_folder: MakeFold
         read(source)
 
 
-def test_the_check_says_what_was_made_of_the_folders(make_folder: MakeFolder, tmp_path: Path) -> None:
+def test_the_check_says_what_was_made_of_the_folders(
+    make_folder: MakeFolder, tmp_path: Path
+) -> None:
     root = make_folder({"animal/cat": 5, "animal/dog": 5, "plant/rose": 5, "plant/tulip": 5})
     page = tmp_path / "check.html"
     done = convladder("check", str(root), "--quiet", "--html", str(page))

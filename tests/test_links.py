@@ -47,12 +47,18 @@ def store(make_folder: MakeFolder) -> Path:
 
 
 @pytest.mark.parametrize("relative", [True, False])
-def test_images_that_are_links_are_read_where_asked_for(store: Path, tmp_path: Path, relative: bool) -> None:
+def test_images_that_are_links_are_read_where_asked_for(
+    store: Path, tmp_path: Path, relative: bool
+) -> None:
     root = link_files(store, tmp_path / "linked", relative=relative)
-    with pytest.raises(DataError, match=rf"no image in any of them. 16 symbolic links .*{FOLLOWED}"):
+    with pytest.raises(
+        DataError, match=rf"no image in any of them. 16 symbolic links .*{FOLLOWED}"
+    ):
         load(str(root))
     linked, plain = load(following(root)), load(str(store))
-    assert [record.path for record in linked.bank.records] == [record.path for record in plain.bank.records]
+    assert [record.path for record in linked.bank.records] == [
+        record.path for record in plain.bank.records
+    ]
     assert np.array_equal(linked.bank.images, plain.bank.images)
 
 
@@ -66,7 +72,9 @@ def test_class_folders_that_are_links_are_refused_or_read(store: Path, tmp_path:
     assert load(following(root)).bank.class_names == ("cat", "dog")
 
 
-def test_one_class_folder_that_is_a_link_is_not_left_out_in_silence(store: Path, make_folder: MakeFolder) -> None:
+def test_one_class_folder_that_is_a_link_is_not_left_out_in_silence(
+    store: Path, make_folder: MakeFolder
+) -> None:
     root = make_folder({"train/cat": 6, "train/fox": 6, "test/cat": 3, "test/fox": 3})
     (root / "train" / "dog").symlink_to(store / "dog")
     with pytest.raises(DataError, match="train/dog is a link to a folder"):
@@ -74,7 +82,9 @@ def test_one_class_folder_that_is_a_link_is_not_left_out_in_silence(store: Path,
     assert load(following(root)).counts()["train"]["dog"] > 0
 
 
-def test_a_split_folder_that_is_a_link_is_refused_or_read(store: Path, make_folder: MakeFolder) -> None:
+def test_a_split_folder_that_is_a_link_is_refused_or_read(
+    store: Path, make_folder: MakeFolder
+) -> None:
     root = make_folder({"train/cat": 6, "train/dog": 6})
     (root / "valid").symlink_to(store)
     for command in (load, open_source):
@@ -90,16 +100,27 @@ def test_a_split_folder_that_is_a_link_is_refused_of_names_with_labels_too(
     (tmp_path / "valid").mkdir()
     for number in range(6):
         for level, kind in enumerate(("cat", "dog")):
-            write_image(root / "train" / f"{kind}.{number}.png", seed=10 * number + level, level=level)
-            write_image(tmp_path / "valid" / f"{kind}.{number}.png", seed=500 + 10 * number + level, level=level)
+            write_image(
+                root / "train" / f"{kind}.{number}.png", seed=10 * number + level, level=level
+            )
+            write_image(
+                tmp_path / "valid" / f"{kind}.{number}.png",
+                seed=500 + 10 * number + level,
+                level=level,
+            )
     (root / "valid").symlink_to(tmp_path / "valid")
     pattern = r"(\w+)\.\d+\.png$"
     with pytest.raises(DataError, match=f"valid is a link to a folder.*{FOLLOWED}"):
         load(Data(source=str(root), label_pattern=pattern))
-    assert load(following(root, label_pattern=pattern)).counts()["validation"] == {"cat": 6, "dog": 6}
+    assert load(following(root, label_pattern=pattern)).counts()["validation"] == {
+        "cat": 6,
+        "dog": 6,
+    }
 
 
-def test_a_split_folder_that_leads_nowhere_is_refused_in_any_case(make_folder: MakeFolder, tmp_path: Path) -> None:
+def test_a_split_folder_that_leads_nowhere_is_refused_in_any_case(
+    make_folder: MakeFolder, tmp_path: Path
+) -> None:
     root = make_folder({"train/cat": 6, "train/dog": 6})
     (root / "valid").symlink_to(tmp_path / "gone")
     for settings in (Data(source=str(root)), following(root)):
@@ -107,10 +128,14 @@ def test_a_split_folder_that_leads_nowhere_is_refused_in_any_case(make_folder: M
             load(settings)
 
 
-def test_links_of_one_class_are_told_wherever_images_are_missing(store: Path, make_folder: MakeFolder) -> None:
+def test_links_of_one_class_are_told_wherever_images_are_missing(
+    store: Path, make_folder: MakeFolder
+) -> None:
     root = make_folder({"cat": 8})
     link_files(store / "dog", root / "dog")
-    with pytest.raises(DataError, match=rf"no image of class 'dog'.* 8 symbolic links .*{FOLLOWED}"):
+    with pytest.raises(
+        DataError, match=rf"no image of class 'dog'.* 8 symbolic links .*{FOLLOWED}"
+    ):
         load(str(root))
     assert load(following(root)).counts()["train"]["dog"]
     found = {finding.code: finding for finding in check(Data(source=str(root))).findings}
@@ -120,7 +145,9 @@ def test_links_of_one_class_are_told_wherever_images_are_missing(store: Path, ma
 
 def test_links_among_images_are_told_when_training_goes_on(store: Path) -> None:
     (store / "cat" / "again.png").symlink_to(store / "cat" / "000.png")
-    assert any(f"1 symbolic link was passed over: {FOLLOWED}" in note for note in load(str(store)).notes)
+    assert any(
+        f"1 symbolic link was passed over: {FOLLOWED}" in note for note in load(str(store)).notes
+    )
 
 
 def test_a_circle_of_links_ends(store: Path) -> None:
@@ -143,7 +170,9 @@ def test_many_links_between_folders_are_read_in_few_steps(store: Path) -> None:
     for folder in folders:
         for other in folders:
             (folder / f"to-{other.name}").symlink_to(other)
-    assert sum(1 for _ in walk(store, "", follow=True)) < 2_000  # all ways through would be over a million
+    assert (
+        sum(1 for _ in walk(store, "", follow=True)) < 2_000
+    )  # all ways through would be over a million
 
 
 def test_a_file_that_is_reached_twice_counts_once_in_its_class(store: Path) -> None:
@@ -155,7 +184,9 @@ def test_a_file_that_is_reached_twice_counts_once_in_its_class(store: Path) -> N
     paths = [record.path for record in dataset.bank.records if record.label == 0]
     assert paths == ["cat/000.png", *(f"cat/{n:03}.png" for n in range(1, 8)), "cat/folder/new.png"]
     assert dataset.bank.ignored == {"reached twice through links": 2}
-    assert any("2 files are reached twice through links and counted once" in note for note in dataset.notes)
+    assert any(
+        "2 files are reached twice through links and counted once" in note for note in dataset.notes
+    )
 
 
 def test_a_file_in_two_classes_through_links_is_a_conflict(store: Path) -> None:
@@ -181,11 +212,15 @@ def test_a_change_of_what_a_link_leads_to_is_noticed(store: Path, tmp_path: Path
     assert not np.array_equal(before.images[before.rows[0]], after.images[after.rows[0]])
 
 
-def test_a_link_to_an_image_that_is_gone_is_rejected_as_missing(store: Path, tmp_path: Path) -> None:
+def test_a_link_to_an_image_that_is_gone_is_rejected_as_missing(
+    store: Path, tmp_path: Path
+) -> None:
     root = link_files(store, tmp_path / "linked")
     (store / "cat" / "003.png").unlink()
     checked = check(following(root))
-    assert [(each.path, each.reason) for each in checked.bank.rejections] == [("cat/003.png", "missing")]
+    assert [(each.path, each.reason) for each in checked.bank.rejections] == [
+        ("cat/003.png", "missing")
+    ]
 
 
 def test_links_to_pipes_and_devices_are_not_opened(store: Path, tmp_path: Path) -> None:
@@ -197,7 +232,11 @@ def test_links_to_pipes_and_devices_are_not_opened(store: Path, tmp_path: Path) 
 
 def test_hard_links_are_files_of_their_own(store: Path) -> None:
     (store / "cat" / "twin.png").hardlink_to(store / "cat" / "000.png")
-    assert len(check(following(store)).bank.records) == len(check(Data(source=str(store))).bank.records) == 17
+    assert (
+        len(check(following(store)).bank.records)
+        == len(check(Data(source=str(store))).bank.records)
+        == 17
+    )
 
 
 def test_a_table_of_links_that_lead_elsewhere(store: Path, tmp_path: Path) -> None:
@@ -219,7 +258,9 @@ def kaggle(root: Path) -> Path:
     (root / "images").mkdir()
     for level, kind in enumerate(("cat", "dog")):
         for number in range(8):
-            write_image(root / "images" / f"{kind}{number}.png", seed=10 * number + level, level=level)
+            write_image(
+                root / "images" / f"{kind}{number}.png", seed=10 * number + level, level=level
+            )
     (root / "kaggle" / "train").symlink_to(root / "images")
     return root / "kaggle" / "train.csv"
 
@@ -231,14 +272,19 @@ def test_ids_of_images_in_a_folder_that_is_a_link(tmp_path: Path) -> None:
     ):
         load(str(table))
     dataset = load(following(table))
-    assert [record.path for record in dataset.bank.records][:2] == ["train/cat0.png", "train/cat1.png"]
+    assert [record.path for record in dataset.bank.records][:2] == [
+        "train/cat0.png",
+        "train/cat1.png",
+    ]
     assert not dataset.bank.rejections
 
 
 def test_addresses_of_images_in_a_folder_that_is_a_link_say_so(tmp_path: Path) -> None:
     table = kaggle(tmp_path)
     table.write_text(
-        table.read_text().replace("\ncat", "\nhttps://host/cat").replace("\ndog", "\nhttps://host/dog")
+        table.read_text()
+        .replace("\ncat", "\nhttps://host/cat")
+        .replace("\ndog", "\nhttps://host/dog")
     )
     with pytest.raises(DataError, match=f"the path is an address.*{FOLLOWED}"):
         load(str(table))
@@ -253,10 +299,14 @@ def test_an_image_that_a_link_leads_to_once_more_is_no_second_choice(tmp_path: P
     assert paths[:2] == ["train/cat0.png", "train/cat1.png"]
 
 
-def test_images_that_metadata_leaves_out_are_found_behind_links(store: Path, tmp_path: Path) -> None:
+def test_images_that_metadata_leaves_out_are_found_behind_links(
+    store: Path, tmp_path: Path
+) -> None:
     root = tmp_path / "set"
     root.mkdir()
-    rows = [f"train/{kind}/{number:03}.png,{kind}" for kind in ("cat", "dog") for number in range(7)]
+    rows = [
+        f"train/{kind}/{number:03}.png,{kind}" for kind in ("cat", "dog") for number in range(7)
+    ]
     (root / "metadata.csv").write_text("\n".join(["file_name,label", *rows]))
     (root / "train").symlink_to(store)
     ignored = open_source(following(root)).listing().ignored
@@ -264,7 +314,9 @@ def test_images_that_metadata_leaves_out_are_found_behind_links(store: Path, tmp
 
 
 @pytest.mark.parametrize("name", ["set.zip", "labels.csv"])
-def test_a_file_that_is_a_link_to_one_without_its_suffix(store: Path, tmp_path: Path, name: str) -> None:
+def test_a_file_that_is_a_link_to_one_without_its_suffix(
+    store: Path, tmp_path: Path, name: str
+) -> None:
     if name == "set.zip":
         with zipfile.ZipFile(tmp_path / "blob", "w") as archive:
             for file in sorted(store.rglob("*.png")):
@@ -276,7 +328,9 @@ def test_a_file_that_is_a_link_to_one_without_its_suffix(store: Path, tmp_path: 
     assert len(load(str(store / name)).bank.records) == 16
 
 
-def test_a_table_that_is_linked_from_elsewhere_finds_its_images(store: Path, tmp_path: Path) -> None:
+def test_a_table_that_is_linked_from_elsewhere_finds_its_images(
+    store: Path, tmp_path: Path
+) -> None:
     rows = [f"{kind}/{number:03}.png,{kind}" for kind in ("cat", "dog") for number in range(8)]
     (store / "labels.csv").write_text("\n".join(["path,label", *rows]))
     (tmp_path / "mine.csv").symlink_to(store / "labels.csv")
@@ -306,8 +360,14 @@ def test_links_are_not_followed_where_there_can_be_none(tmp_path: Path, source: 
     write_arrays(tmp_path)
     (tmp_path / "set.parquet").write_bytes(b"PAR1")
     where = str(tmp_path / source) if source.startswith("set") else source
-    with pytest.raises(DataError, match=r"--follow-links goes with a folder .*and .* is none: leave it out"):
-        open_source(following(Path(where)) if source.startswith("set") else Data(source=where, follow_links=True))
+    with pytest.raises(
+        DataError, match=r"--follow-links goes with a folder .*and .* is none: leave it out"
+    ):
+        open_source(
+            following(Path(where))
+            if source.startswith("set")
+            else Data(source=where, follow_links=True)
+        )
 
 
 # Other images are read as those of a run were
@@ -320,12 +380,17 @@ def test_how_a_run_read_its_images_holds_of_others_unless_something_else_is_give
     assert shared_settings(trained, {"follow_links", "class_level"}) == {}
 
 
-def test_other_images_are_read_as_those_of_a_run_as_far_as_they_can_be(store: Path, tmp_path: Path) -> None:
+def test_other_images_are_read_as_those_of_a_run_as_far_as_they_can_be(
+    store: Path, tmp_path: Path
+) -> None:
     links = {"follow_links": True}
     root = link_files(store, tmp_path / "linked")
     assert len(open_like(Data(source=str(root)), links).listing().records) == 16
     assert open_like(Data(source="digits"), links).kind == "named set"
-    assert open_like(Data(source=str(write_arrays(tmp_path))), links | {"class_level": "leaf"}).kind == "arrays"
+    assert (
+        open_like(Data(source=str(write_arrays(tmp_path))), links | {"class_level": "leaf"}).kind
+        == "arrays"
+    )
     pattern = {"label_pattern": r"(ape|fox)\."} | links
     assert open_like(Data(source=str(root)), pattern).listing().class_names == ("cat", "dog")
 
@@ -345,9 +410,16 @@ def test_columns_hold_of_other_tables_that_have_them(store: Path) -> None:
         open_like(Data(source=str(store / "nowhere")), columns)
 
 
-def test_a_run_reads_other_images_as_its_own(make_folder: MakeFolder, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_run_reads_other_images_as_its_own(
+    make_folder: MakeFolder, capsys: pytest.CaptureFixture[str]
+) -> None:
     leaves = {"animal/cat": 8, "plant/rose": 8}
-    small = {"model.filters": [4], "model.dense": [8], "data.image_size": [16, 16], "data.class_level": "leaf"}
+    small = {
+        "model.filters": [4],
+        "model.dense": [8],
+        "data.image_size": [16, 16],
+        "data.class_level": "leaf",
+    }
     root = make_folder(leaves)
     run = cl.train(root, "lenet5", epochs=1, changes=small, out=root.parent / "run", quiet=True)
     other = make_folder(leaves, at="other", suffix=".bmp")
@@ -372,14 +444,18 @@ def tar_with_links(root: Path, links: dict[str, str]) -> Path:
 def test_a_link_in_a_tar_is_never_followed_and_said_so(store: Path) -> None:
     path = tar_with_links(store, {"cat/link.png": "000.png"})
     notes = load(following(path)).notes
-    assert any("1 link was passed over: links in an archive are never followed" in note for note in notes)
+    assert any(
+        "1 link was passed over: links in an archive are never followed" in note for note in notes
+    )
     assert not any(FOLLOWED in note for note in notes)
 
 
 @pytest.mark.parametrize("target", ["dog", "../set/dog", "/elsewhere/fox"])
 def test_a_class_folder_in_a_tar_that_is_a_link_is_refused(store: Path, target: str) -> None:
     path = tar_with_links(store, {"fox": target})
-    with pytest.raises(DataError, match=r"fox in .*tar is a link to a folder.*never followed.*--dereference"):
+    with pytest.raises(
+        DataError, match=r"fox in .*tar is a link to a folder.*never followed.*--dereference"
+    ):
         load(following(path))
 
 
@@ -413,13 +489,17 @@ def test_a_tar_of_hard_links_says_why_images_are_missing(store: Path) -> None:
 
 def found_at(*places: Path | str, follow: bool = False) -> tuple[list[str], list[str]]:
     said: list[str] = []
-    found = inputs.find(list(map(str, places)), LIMITS, io.BytesIO(), follow=follow, say=said.append)
+    found = inputs.find(
+        list(map(str, places)), LIMITS, io.BytesIO(), follow=follow, say=said.append
+    )
     return [picture.name for picture in found], said
 
 
 def test_predict_says_that_links_were_passed_over(store: Path, tmp_path: Path) -> None:
     root = link_files(store, tmp_path / "linked")
-    with pytest.raises(DataError, match=f"no picture in .*16 symbolic links were passed over: {FOLLOWED}"):
+    with pytest.raises(
+        DataError, match=f"no picture in .*16 symbolic links were passed over: {FOLLOWED}"
+    ):
         found_at(root)
     names, said = found_at(root, follow=True)
     assert len(names) == 16
@@ -453,7 +533,9 @@ def test_a_pattern_of_all_folders_does_not_run_in_circles(store: Path) -> None:
     assert len(found_at(f"{store}/**/*.png", follow=True)[0]) == 16
 
 
-def test_a_folder_whose_name_has_the_characters_of_patterns(tmp_path: Path, make_folder: MakeFolder) -> None:
+def test_a_folder_whose_name_has_the_characters_of_patterns(
+    tmp_path: Path, make_folder: MakeFolder
+) -> None:
     folder = make_folder({"[examples]": 3, "e": 2}) / "[examples]"
     assert len(found_at(f"{folder}/*.png")[0]) == 3
     assert len(found_at(f"{folder}/00[01].png")[0]) == 2

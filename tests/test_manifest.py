@@ -113,11 +113,19 @@ def test_a_file_name_that_is_not_utf8(write: Write) -> None:
         ),
         ("path,label,group\nimages/a/000.png,cat,Jürgen\n", "row 2 .*: the group is not UTF-8"),
         ("path,label,split\nimages/a/000.png,cat,für\n", "row 2 .*: the split is not UTF-8"),
-        ("path,label,Größe\nimages/a/000.png,cat,1\n", r"the column name Gr\\xf6\\xdfe is not UTF-8"),
-        ("path,label\nKätzchen.png,cat\n", r"row 2 \(K\\xe4tzchen.png\): the path is not UTF-8, and there is no"),
+        (
+            "path,label,Größe\nimages/a/000.png,cat,1\n",
+            r"the column name Gr\\xf6\\xdfe is not UTF-8",
+        ),
+        (
+            "path,label\nKätzchen.png,cat\n",
+            r"row 2 \(K\\xe4tzchen.png\): the path is not UTF-8, and there is no",
+        ),
     ],
 )
-def test_a_table_in_the_encoding_of_windows_says_so_at_once(write: Write, text: str, said: str) -> None:
+def test_a_table_in_the_encoding_of_windows_says_so_at_once(
+    write: Write, text: str, said: str
+) -> None:
     with pytest.raises(DataError, match=said + ".*'CSV UTF-8'" * ("save" not in said)):
         load(str(write(text.encode("cp1252"))))
 
@@ -133,17 +141,24 @@ def test_empty_rows_are_ignored_and_counted(write: Write) -> None:
 
 def test_columns_can_be_named(write: Write) -> None:
     path = write(
-        "where,what,when,who\n" + rows(extra=lambda number: f",{'test' if number < 2 else 'train'},{number}")
+        "where,what,when,who\n"
+        + rows(extra=lambda number: f",{'test' if number < 2 else 'train'},{number}")
     )
     settings = Data(
-        source=str(path), path_column="where", label_column="what", split_column="when", group_column="who"
+        source=str(path),
+        path_column="where",
+        label_column="what",
+        split_column="when",
+        group_column="who",
     )
     with pytest.raises(DataError, match=r"the splits .* leak.*of one group with images of test"):
         load(Data.model_validate(settings.model_dump() | {"group_column": "what"}))
     dataset = load(settings)
     assert dataset.counts()["test"] == {"cat": 2, "dog": 2}
     assert {record.group for record in dataset.bank.records} == set("012345")
-    with pytest.raises(DataError, match=r"no column for the path \(it has 'where', .*--path-column"):
+    with pytest.raises(
+        DataError, match=r"no column for the path \(it has 'where', .*--path-column"
+    ):
         load(str(path))
     with pytest.raises(DataError, match=r"no column 'wo': it has 'where'"):
         load(Data(source=str(path), path_column="wo"))
@@ -187,11 +202,14 @@ def test_a_link_is_followed_only_below_the_root(write: Write, tmp_path: Path) ->
     assert "it is a link that leads out of" in bank.rejections[0].detail
 
 
-def test_where_all_files_are_missing_the_folder_that_was_tried_is_named(write: Write, tmp_path: Path) -> None:
-    path = write("path,label\n" + rows().replace("images/a", "elsewhere/a").replace("images/b", "elsewhere/b"))
-    said = (
-        rf"none of its files is below {tmp_path}, such as elsewhere/a/000.png: .*--image-root \(data.image_root\)"
+def test_where_all_files_are_missing_the_folder_that_was_tried_is_named(
+    write: Write, tmp_path: Path
+) -> None:
+    path = write(
+        "path,label\n"
+        + rows().replace("images/a", "elsewhere/a").replace("images/b", "elsewhere/b")
     )
+    said = rf"none of its files is below {tmp_path}, such as elsewhere/a/000.png: .*--image-root \(data.image_root\)"
     with pytest.raises(DataError, match=said):
         load(str(path))
 
@@ -200,7 +218,9 @@ def test_paths_whose_folder_lies_deeper_are_found_there(write: Write, tmp_path: 
     path = write("path,label\n" + rows().replace("images/", ""))
     assert load(str(path)).bank.records[0].path == "images/a/000.png"
     shutil.copytree(tmp_path / "images", tmp_path / "others")
-    with pytest.raises(DataError, match=r"may be images/a/000.png or others/a/000.png: .*--image-root"):
+    with pytest.raises(
+        DataError, match=r"may be images/a/000.png or others/a/000.png: .*--image-root"
+    ):
         load(str(path))
 
 
@@ -216,7 +236,9 @@ def test_the_same_paths_below_another_root_are_other_images(write: Write, tmp_pa
 
 def test_a_missing_file_is_rejected_and_listed(write: Write) -> None:
     checked = check(Data(source=str(write("path,label\n" + rows() + "images/gone.png,cat\n"))))
-    assert [(each.path, each.reason) for each in checked.bank.rejections] == [("images/gone.png", "missing")]
+    assert [(each.path, each.reason) for each in checked.bank.rejections] == [
+        ("images/gone.png", "missing")
+    ]
     assert "there is no such file below /" in checked.bank.rejections[0].detail
     assert checked.files == {"files": 13, "accepted": 12, "rejected": 1, "ignored": 0}
 
@@ -230,7 +252,10 @@ def test_a_row_given_twice_counts_once(write: Write) -> None:
 @pytest.mark.parametrize(
     ("more", "said"),
     [
-        ("images/a/000.png,dog\n", r"row 14 \(images/a/000.png\): the label is 'dog', but 'cat' in row 2"),
+        (
+            "images/a/000.png,dog\n",
+            r"row 14 \(images/a/000.png\): the label is 'dog', but 'cat' in row 2",
+        ),
         ("../secret.png,cat\n", r"row 14 \(../secret.png\): the path leads out of"),
         ("/etc/passwd,cat\n", r"row 14 \(/etc/passwd\): the path leads out of .*--image-root"),
         ("images/a/000.png,\n", r"row 14 \(images/a/000.png\): the label is missing"),
@@ -238,7 +263,10 @@ def test_a_row_given_twice_counts_once(write: Write) -> None:
         (",cat\n,cat\n", r"rows 14 \(cat\), 15 \(cat\): the path is missing"),
         ("images/a/\0.png,cat\n", "row 14 .*: the path holds a null byte"),
         ("images/a/000.png,CAT\n", "differ in case only"),
-        ("a,b,c,d\n", "cannot read .* as a table: line 14 has 4 cells, but the heading names 2 columns"),
+        (
+            "a,b,c,d\n",
+            "cannot read .* as a table: line 14 has 4 cells, but the heading names 2 columns",
+        ),
         ('"a,b\n', "cannot read .* as a table"),
     ],
 )
@@ -248,7 +276,9 @@ def test_rows_that_cannot_be_are_refused_by_number(write: Write, more: str, said
 
 
 def test_rows_with_a_cell_more_than_the_heading_are_refused(write: Write) -> None:
-    text = "path,label\n" + "".join(f"{number},{row}\n" for number, row in enumerate(rows().splitlines()))
+    text = "path,label\n" + "".join(
+        f"{number},{row}\n" for number, row in enumerate(rows().splitlines())
+    )
     with pytest.raises(DataError, match="line 2 has 3 cells, but the heading names 2 columns"):
         load(str(write(text)))
 
@@ -267,7 +297,10 @@ def test_a_file_named_again_with_another_split_or_group_says_which(write: Write)
         ("", "cannot read .*: it has no heading"),
         ("path,label\n", "has no rows"),
         ("path,label,split\n" + rows(extra=lambda number: ",holdout"), "no known split"),
-        ("path,label,split\n" + rows(extra=lambda number: ",train" if number else ","), "no known split"),
+        (
+            "path,label,split\n" + rows(extra=lambda number: ",train" if number else ","),
+            "no known split",
+        ),
         ("path,label,split\n" + rows(extra=lambda number: ",test"), "no 'train' folder or split"),
     ],
 )
@@ -314,7 +347,9 @@ def test_empty_cells_of_a_frame_are_empty(write: Write, tmp_path: Path) -> None:
     listing = open_values(table, None, settings).listing()
     assert {record.split for record in listing.records} == {""}
     assert [record.group for record in listing.records[:4]] == ["", "", "a", "b"]
-    with pytest.raises(DataError, match=r"^the table: rows 1 \(images/a/001.png\), 3 .*: the label is missing"):
+    with pytest.raises(
+        DataError, match=r"^the table: rows 1 \(images/a/001.png\), 3 .*: the label is missing"
+    ):
         open_values(frame(label=["cat", None, "cat", float("nan"), *["dog"] * 8]), None, settings)
     table.loc[4] = None
     assert [each.path for each in open_values(table, None, settings).listing().ignored] == ["row 4"]

@@ -38,7 +38,11 @@ def test_what_both_get_right_changes_the_interval_but_not_the_p_value() -> None:
 
 def test_equal_networks_are_not_called_equal_for_certain() -> None:
     found = compare(90, 0, 0, 10)
-    assert (found.difference, found.p_value, found.verdict) == (0.0, 1.0, "no detectable difference")
+    assert (found.difference, found.p_value, found.verdict) == (
+        0.0,
+        1.0,
+        "no detectable difference",
+    )
     assert found.low == pytest.approx(-found.high)
     assert found.high > 0.01
 
@@ -47,7 +51,10 @@ def test_p_values_are_corrected_for_the_family() -> None:
     tables = networks(80, 9, 1, 10)
     tables["third"] = tables["left"]
     found = mcnemar.compare(tables, [("left", "right"), ("third", "right")], family=4)
-    assert [each.p_corrected for each in found] == [pytest.approx(4 * 22 / 2**10), pytest.approx(4 * 22 / 2**10)]
+    assert [each.p_corrected for each in found] == [
+        pytest.approx(4 * 22 / 2**10),
+        pytest.approx(4 * 22 / 2**10),
+    ]
     assert {each.verdict for each in found} == {"no detectable difference"}
 
 

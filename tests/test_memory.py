@@ -1,4 +1,6 @@
-"""Memory that runs out, really: a training that is allowed less than it needs fails, and says what to do."""
+"""Memory that runs out, really: a training that is allowed less than it needs fails, and says what
+to do.
+"""
 
 from __future__ import annotations
 
@@ -39,18 +41,27 @@ def made(changes: dict[str, Any]) -> Trial:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux holds a process to so much memory")
-def test_a_training_that_needs_too_much_fails_with_advice_and_the_next_is_trained(tmp_path: Path) -> None:
-    """It may end in several ways: TensorFlow says so, or oneDNN does, or the process dies of a signal."""
+def test_a_training_that_needs_too_much_fails_with_advice_and_the_next_is_trained(
+    tmp_path: Path,
+) -> None:
+    """It may end in several ways: TensorFlow says so, or oneDNN does, or the process dies of a
+    signal.
+    """
     tasks = [
         Task("large", train_with_little_memory, (made(LARGE), tmp_path / "large")),
         Task("small", run_trial, (made({}), tmp_path / "small", "pytest")),
     ]
     failed, finished = [
-        each for each in run_tasks(tasks, jobs=1, renew_after=1) if isinstance(each, Failed | Finished)
+        each
+        for each in run_tasks(tasks, jobs=1, renew_after=1)
+        if isinstance(each, Failed | Finished)
     ]
     assert isinstance(failed, Failed)
     assert failed.expected
-    assert "memory ran out: use fewer --jobs, a smaller train.batch_size or smaller images" in failed.error
+    assert (
+        "memory ran out: use fewer --jobs, a smaller train.batch_size or smaller images"
+        in failed.error
+    )
     assert isinstance(finished, Finished)
     assert not (tmp_path / "large").exists()
     assert (tmp_path / "small/metrics.json").exists()

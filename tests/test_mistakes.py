@@ -12,10 +12,24 @@ from convladder.evaluation import mistakes, predictions
 @pytest.fixture
 def table() -> pd.DataFrame:
     """Six images of `a` (one right), three of `b` (two right)."""
-    sure = [[5, 0, 0], [0, 2, 0], [0, 4, 0], [0, 3, 0], [0, 0, 1], [0, 0, 9], [0, 3, 0], [0, 3, 0], [1, 0, 0]]
+    sure = [
+        [5, 0, 0],
+        [0, 2, 0],
+        [0, 4, 0],
+        [0, 3, 0],
+        [0, 0, 1],
+        [0, 0, 9],
+        [0, 3, 0],
+        [0, 3, 0],
+        [1, 0, 0],
+    ]
     labels = [0, 0, 0, 0, 0, 0, 1, 1, 1]
     return predictions.make_table(
-        [f"{number}.png" for number in range(9)], ["test"] * 9, labels, np.array(sure, np.float32), list("abc")
+        [f"{number}.png" for number in range(9)],
+        ["test"] * 9,
+        labels,
+        np.array(sure, np.float32),
+        list("abc"),
     )
 
 

@@ -22,7 +22,9 @@ NOTEBOOK = [62_006, 62_006, 136_886, 256_830, 122_334, 123_230, 123_230, 123_230
 @pytest.mark.parametrize(("name", "parameters"), [("classic", CLASSIC), ("notebook", NOTEBOOK)])
 def test_the_ladders_have_the_parameters_of_the_design(name: str, parameters: list[int]) -> None:
     ladder = load_ladder(name)
-    counted = [measure_cost(ladder.experiment(rung.name), CIFAR, 10).parameters for rung in ladder.rungs]
+    counted = [
+        measure_cost(ladder.experiment(rung.name), CIFAR, 10).parameters for rung in ladder.rungs
+    ]
     assert counted == parameters
 
 
@@ -31,14 +33,18 @@ def test_lenet5_costs_what_one_counts_by_hand() -> None:
     convolutions = 28 * 28 * 6 * (5 * 5 * 3) + 10 * 10 * 16 * (5 * 5 * 6)
     dense = 5 * 5 * 16 * 120 + 120 * 84 + 84 * 10
     assert price.macs == convolutions + dense
-    values = 28 * 28 * 6 + 10 * 10 * 16  # bias and ReLU for each, and each is read once by a pooling
+    values = (
+        28 * 28 * 6 + 10 * 10 * 16
+    )  # bias and ReLU for each, and each is read once by a pooling
     others = 32 * 32 * 3 + 3 * values + 2 * (120 + 84) + 10
     assert price.flops == 2 * price.macs + others
 
 
 @pytest.mark.parametrize("shape", [CIFAR, (47, 61, 1)])
 @pytest.mark.parametrize("name", ["classic", "modern", "notebook"])
-def test_the_flops_are_the_same_before_a_network_is_built(name: str, shape: tuple[int, int, int]) -> None:
+def test_the_flops_are_the_same_before_a_network_is_built(
+    name: str, shape: tuple[int, int, int]
+) -> None:
     for rung in load_ladder(name).rungs:
         experiment = load_ladder(name).experiment(rung.name)
         built = measure_cost(experiment, shape, 7).flops
@@ -61,7 +67,9 @@ def test_the_flops_are_the_same_before_a_network_is_built(name: str, shape: tupl
 def test_the_flops_are_the_same_for_other_settings(model: dict[str, Any]) -> None:
     experiment = Experiment(model=Model(**model))
     shape = (128, 100, 3)
-    assert shapes.count_flops(experiment.model, shape, 2) == measure_cost(experiment, shape, 2).flops
+    assert (
+        shapes.count_flops(experiment.model, shape, 2) == measure_cost(experiment, shape, 2).flops
+    )
 
 
 def test_a_small_net_costs_what_one_counts_by_hand() -> None:
@@ -97,7 +105,9 @@ def test_an_unknown_layer_has_no_price() -> None:
         ({"model.filters": [8]}, 6),
     ],
 )
-def test_the_smallest_size_builds_and_one_pixel_less_says_so(changes: dict[str, object], smallest: int) -> None:
+def test_the_smallest_size_builds_and_one_pixel_less_says_so(
+    changes: dict[str, object], smallest: int
+) -> None:
     settings = Experiment().replace(changes).model
     convnet.build(settings, (smallest, smallest, 1), 3)
     with pytest.raises(ExperimentError, match=f"smallest size is {smallest}x{smallest}"):
@@ -113,7 +123,9 @@ def test_unit_preprocessing_divides_by_255() -> None:
 
 def test_standardizing_takes_off_the_mean_and_divides_by_the_deviation() -> None:
     settings = Experiment().replace({"model.preprocessing": "standardize"}).model
-    network = convnet.build(settings, (16, 16, 2), 2, convnet.Statistics((100.0, 50.0), (20.0, 10.0)))
+    network = convnet.build(
+        settings, (16, 16, 2), 2, convnet.Statistics((100.0, 50.0), (20.0, 10.0))
+    )
     first = keras.Model(network.input, network.get_layer("preprocessing").output)
     values = np.asarray(first(np.full((1, 16, 16, 2), 120.0)))
     assert np.allclose(values[..., 0], 1)
@@ -134,6 +146,8 @@ def test_dropout_stands_after_poolings_and_dense_layers() -> None:
 
 
 def test_batch_norm_keeps_its_statistics_with_the_momentum_of_the_settings() -> None:
-    settings = Experiment().replace({"model.batch_norm": True, "model.batch_norm_momentum": 0.5}).model
+    settings = (
+        Experiment().replace({"model.batch_norm": True, "model.batch_norm_momentum": 0.5}).model
+    )
     network = convnet.build(settings, CIFAR, 10)
     assert network.get_layer("batch_norm_1").momentum == 0.5

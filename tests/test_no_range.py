@@ -1,4 +1,6 @@
-"""A network that was trained on 8 bits knows no range: what it cannot predict, no figure is made of."""
+"""A network that was trained on 8 bits knows no range: what it cannot predict, no figure is made
+of.
+"""
 
 from __future__ import annotations
 
@@ -54,7 +56,9 @@ def test_what_a_network_without_a_range_cannot_predict_is_not_evaluated(
     plain.evaluate(both, changes={"data.range": (0, 20_000)}, allow_rejects=True, quiet=True)
 
 
-def test_floats_in_arrays_are_not_evaluated_without_a_range_either(plain: Run, tmp_path: Path) -> None:
+def test_floats_in_arrays_are_not_evaluated_without_a_range_either(
+    plain: Run, tmp_path: Path
+) -> None:
     images = np.stack([stripes(number, lying=number % 2 == 0) for number in range(8)]) / 4096
     labels = np.array(["lying", "standing"] * 4)
     np.savez(tmp_path / "set.npz", x=images.astype(np.float32), y=labels)

@@ -1,4 +1,6 @@
-"""What a node does by itself: unfinished runs that can be gone on with at any moment, and nothing left behind."""
+"""What a node does by itself: unfinished runs that can be gone on with at any moment, and nothing
+left behind.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +15,12 @@ from convladder.core.experiment import Data, Experiment
 from convladder.core.worker_pool import Task
 from convladder.data.dataset import load
 from convladder.experiments.ray import node
-from convladder.experiments.ray.node import newest_checkpoint, read_folder, remove_abandoned, write_unfinished
+from convladder.experiments.ray.node import (
+    newest_checkpoint,
+    read_folder,
+    remove_abandoned,
+    write_unfinished,
+)
 from convladder.experiments.trial import Trial
 from convladder.results import folders, locks
 
@@ -68,7 +75,9 @@ def test_what_a_killed_host_has_left_is_removed_and_what_another_is_at_is_not(
     assert list((tmp_path / "trials").iterdir()) == []
 
 
-def test_hosts_that_start_together_may_remove_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_hosts_that_start_together_may_remove_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("CONVLADDER_CACHE", str(tmp_path))
     places = [node._Errand(Task(name, print), every=60) for name in ("first", "second")]
     for each in places:
@@ -97,7 +106,11 @@ def test_a_task_that_comes_after_a_stop_is_given_back_as_it_came(
     host = node.Host(threads=1, renew_after=None, environment={})
     host.stop()
     begun = ABOUT | checkpoint(OLD)
-    host.run(Task("late", print, (Trial("lenet5", Experiment(), dataset), Path("anywhere"))), begun, every=60)
+    host.run(
+        Task("late", print, (Trial("lenet5", Experiment(), dataset), Path("anywhere"))),
+        begun,
+        every=60,
+    )
     assert host.listen(10) == [(node.STOPPED, None, begun)]
 
 
@@ -105,7 +118,9 @@ class Seen(dict[str, bytes]):
     """The contents of a checkpoint whose end can be seen."""
 
 
-def test_a_checkpoint_that_was_sent_is_not_held(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_checkpoint_that_was_sent_is_not_held(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("CONVLADDER_CACHE", str(tmp_path))
     errand = node._Errand(Task("any", print), every=0)
     made: list[weakref.ref[Seen]] = []

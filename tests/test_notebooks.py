@@ -23,7 +23,10 @@ def output_of(notebook: nbformat.NotebookNode) -> str:
     """Return all text that the cells have put out."""
     outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
     assert not [output for output in outputs if output.output_type == "error"]
-    texts = [output.get("text", "") or output.get("data", {}).get("text/markdown", "") for output in outputs]
+    texts = [
+        output.get("text", "") or output.get("data", {}).get("text/markdown", "")
+        for output in outputs
+    ]
     return "\n".join(texts)
 
 
@@ -36,7 +39,9 @@ def test_every_source_has_its_notebook() -> None:
 def test_the_kept_notebook_is_its_source_with_outputs(name: str) -> None:
     kept = nbformat.read(NOTEBOOKS / f"{name}.ipynb", as_version=4)
     source = TOOL["read"](NOTEBOOKS / f"{name}.py")
-    assert [cell.source for cell in kept.cells] == [cell.source for cell in source.cells], "run `make notebooks`"
+    assert [cell.source for cell in kept.cells] == [cell.source for cell in source.cells], (
+        "run `make notebooks`"
+    )
     assert all(cell.execution_count for cell in kept.cells if cell.cell_type == "code")
     assert output_of(kept)
 

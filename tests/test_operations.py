@@ -45,7 +45,9 @@ def test_an_operation_is_that_of_pillow(
     images = pictures()
     strengths = np.full((len(images), 1, 1, 1), strength, np.float32)
     made = np.asarray(augmentation_ops.COLOURS[name](images, strengths))
-    expected = np.stack([np.asarray(pillow(Image.fromarray(each.astype(np.uint8)))) for each in images])
+    expected = np.stack(
+        [np.asarray(pillow(Image.fromarray(each.astype(np.uint8)))) for each in images]
+    )
     assert np.abs(made - expected).max() <= apart
     assert not np.allclose(made, images)
 
@@ -60,8 +62,12 @@ def test_a_histogram_that_is_equalized_is_flat() -> None:
 
 def test_sharpness_moves_away_from_the_mean_of_neighbours_and_towards_it() -> None:
     images = pictures()
-    mean = np.asarray(augmentation_ops.sharpness(images, np.full((4, 1, 1, 1), -1 / 0.9, np.float32)))
-    inner = np.mean([images[:, y : SIDE - 2 + y, x : SIDE - 2 + x] for y in range(3) for x in range(3)], axis=0)
+    mean = np.asarray(
+        augmentation_ops.sharpness(images, np.full((4, 1, 1, 1), -1 / 0.9, np.float32))
+    )
+    inner = np.mean(
+        [images[:, y : SIDE - 2 + y, x : SIDE - 2 + x] for y in range(3) for x in range(3)], axis=0
+    )
     assert np.allclose(mean[:, 1:-1, 1:-1], inner, atol=1e-3)
     sharper = np.asarray(augmentation_ops.sharpness(images, np.full((4, 1, 1, 1), 0.5, np.float32)))
     assert sharper.std() > images.std()
@@ -71,13 +77,17 @@ def test_sharpness_moves_away_from_the_mean_of_neighbours_and_towards_it() -> No
 def test_each_image_has_its_own_strength_and_grey_ones_are_taken_too(name: str) -> None:
     images = pictures(channels=1)
     both = np.asarray(
-        augmentation_ops.COLOURS[name](images, np.linspace(-1, 1, 4, dtype=np.float32).reshape(4, 1, 1, 1))
+        augmentation_ops.COLOURS[name](
+            images, np.linspace(-1, 1, 4, dtype=np.float32).reshape(4, 1, 1, 1)
+        )
     )
     assert both.shape == images.shape
     assert both.min() >= 0
     assert both.max() <= 255.001
     for number, strength in enumerate(np.linspace(-1, 1, 4, dtype=np.float32)):
-        alone = augmentation_ops.COLOURS[name](images[number : number + 1], np.full((1, 1, 1, 1), strength))
+        alone = augmentation_ops.COLOURS[name](
+            images[number : number + 1], np.full((1, 1, 1, 1), strength)
+        )
         assert np.allclose(both[number], alone[0], atol=1e-3)
 
 

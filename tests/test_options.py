@@ -13,7 +13,11 @@ from test_cli import convladder
 
 
 def test_options_become_settings_of_the_data() -> None:
-    given = dict.fromkeys([*READING, *SPLITTING]) | {"classes": "cat, dog", "image_size": "48x64", "folds": 5}
+    given = dict.fromkeys([*READING, *SPLITTING]) | {
+        "classes": "cat, dog",
+        "image_size": "48x64",
+        "folds": 5,
+    }
     assert as_settings(given) == {
         "data.classes": ["cat", "dog"],
         "data.image_size": (48, 64),
@@ -24,7 +28,9 @@ def test_options_become_settings_of_the_data() -> None:
 def test_a_class_name_that_holds_a_comma_takes_double_quotes(make_folder: MakeFolder) -> None:
     names = ["tench, Tinca tinca", '5" nail', "cat"]
     assert as_settings({"classes": '"tench, Tinca tinca", 5" nail,cat,'})["data.classes"] == names
-    assert as_settings({"classes": listed(names)})["data.classes"] == names, "as a message writes them"
+    assert as_settings({"classes": listed(names)})["data.classes"] == names, (
+        "as a message writes them"
+    )
     with pytest.raises(ExperimentError, match="in double quotes where a name holds one"):
         as_settings({"classes": '"tench, Tinca'})
     root = make_folder(dict.fromkeys(names, 3))
@@ -54,8 +60,14 @@ def test_a_size_that_is_none_says_what_is_expected(text: str) -> None:
         (["--group-pattern", "("], "is no regular expression"),
         (["--classes", "cat"], "data.classes: expected 2 or more"),
         (["--classes", "cat,cow"], "has no class 'cow': it has cat, dog"),
-        (["--folds", "12"], "class 'cat' has 9 images to share out, and each of 12 folds needs one"),
-        (["--folds", "3", "--set", "data.folds=4"], "data.folds is given twice: by --set, and by --folds"),
+        (
+            ["--folds", "12"],
+            "class 'cat' has 9 images to share out, and each of 12 folds needs one",
+        ),
+        (
+            ["--folds", "3", "--set", "data.folds=4"],
+            "data.folds is given twice: by --set, and by --folds",
+        ),
         (["--min-images", "50"], "lower --min-images"),
         (["--label-column", "kind"], "--label-column goes with a table"),
     ],
@@ -72,13 +84,22 @@ def test_check_takes_the_options_of_reading(make_folder: MakeFolder, tmp_path: P
     make_folder({"a": 3, "b": 3})
     rows = [f"{letter}/{number:03}.png,{letter}" for letter in "ab" for number in range(3)]
     (tmp_path / "set.csv").write_text("\n".join(["where,what", *rows]))
-    words = ["--path-column", "where", "--label-column", "what", "--image-root", str(tmp_path / "images")]
+    words = [
+        "--path-column",
+        "where",
+        "--label-column",
+        "what",
+        "--image-root",
+        str(tmp_path / "images"),
+    ]
     done = convladder("check", str(tmp_path / "set.csv"), *words, "--json")
     assert json.loads(done.stdout)["classes"] == {"a": {"": 3}, "b": {"": 3}}
 
 
 @pytest.mark.xdist_group("climbs")
-def test_training_with_folds_is_a_climb_of_one_rung(make_folder: MakeFolder, tmp_path: Path) -> None:
+def test_training_with_folds_is_a_climb_of_one_rung(
+    make_folder: MakeFolder, tmp_path: Path
+) -> None:
     root = make_folder({"cat": 9, "dog": 9})
     words = [
         "--folds",

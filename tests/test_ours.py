@@ -39,7 +39,9 @@ def place(tmp_path: Path, make_folder: MakeFolder, monkeypatch: pytest.MonkeyPat
 
 def test_folders_of_ours_are_known_with_a_format_number_and_without(tmp_path: Path) -> None:
     key = TrialKey("lenet5", 0)
-    climb = make_climb(tmp_path / "climb", {key: share_right(0.5, 20, 0)}, load_ladder("classic").part(["lenet5"]))
+    climb = make_climb(
+        tmp_path / "climb", {key: share_right(0.5, 20, 0)}, load_ladder("classic").part(["lenet5"])
+    )
     run = folders.trial_folder(climb, key)
     for about in (climb / "climb.json", run / "experiment.json"):
         assert "format" not in files.read_json(about)
@@ -53,8 +55,12 @@ def test_folders_of_ours_are_known_with_a_format_number_and_without(tmp_path: Pa
         outputs.check_run(climb)
     with pytest.raises(RunError, match="is there already and holds a run: choose another --out"):
         outputs.check(run, None)
-    files.write_json(climb / "climb.json", files.read_json(climb / "climb.json") | {"format": folders.FORMAT + 1})
-    with pytest.raises(RunError, match=r"is of a newer convladder .format 2; this one knows 1.: update"):
+    files.write_json(
+        climb / "climb.json", files.read_json(climb / "climb.json") | {"format": folders.FORMAT + 1}
+    )
+    with pytest.raises(
+        RunError, match=r"is of a newer convladder .format 2; this one knows 1.: update"
+    ):
         outputs.check(climb, "climb")
 
 
@@ -64,7 +70,9 @@ def test_what_is_written_says_its_format(tmp_path: Path, few_digits: Any) -> Non
     from convladder.experiments.resume import ResumePolicy
     from convladder.experiments.trial import Trial
 
-    trial = Trial("lenet5", Experiment().replace({"train.epochs": 1} | few_digits.settled()), few_digits)
+    trial = Trial(
+        "lenet5", Experiment().replace({"train.epochs": 1} | few_digits.settled()), few_digits
+    )
     plan = climbing.Plan(load_ladder("classic").part(["lenet5"]), (trial,), "identity")
     with engine_at(None, 1) as engine:
         climbing._describe(plan, tmp_path, [], engine, trains=True)
@@ -76,7 +84,10 @@ def test_what_is_written_says_its_format(tmp_path: Path, few_digits: Any) -> Non
 @pytest.mark.parametrize(
     "text",
     ["", "{", "[]", "null", "[" * 100_000, '{"format": 1}', '{"trials": [], "data": {}, "environment": {}}',
-     '{"trials": [], "data": {"source": 1, "fingerprint": 2}, "environment": {"versions": ["convladder"]}}'],
+     (
+         '{"trials": [], "data": {"source": 1, "fingerprint": 2}, "environment": {"versions": '
+         '["convladder"]}}'
+     )],
 )  # fmt: skip
 def test_another_file_of_that_name_is_not_taken_for_ours(text: str, tmp_path: Path) -> None:
     for name in ("climb.json", "tune.json", "experiment.json", "metrics.json"):
@@ -104,7 +115,10 @@ def test_an_older_command_that_was_killed_while_it_wrote_goes_on(tmp_path: Path)
     climbing._remove_leftovers(climb)
     assert not (climb / half).exists()
     outputs.check(put(tmp_path / "search", {".lock": "", ".tune.json.0123abcd.tmp": ""}), "search")
-    of_lock = {".training-lock-holder": "process 7 on a-machine", ".experiment.json.0123abcd.tmp": ""}
+    of_lock = {
+        ".training-lock-holder": "process 7 on a-machine",
+        ".experiment.json.0123abcd.tmp": "",
+    }
     put(tmp_path / "run.unfinished", of_lock)
     outputs.check_run(tmp_path / "run")
     theirs = put(tmp_path / "theirs", {".lock": "1234", half: "a draft"})  # of another program
@@ -114,14 +128,26 @@ def test_an_older_command_that_was_killed_while_it_wrote_goes_on(tmp_path: Path)
 
 def test_what_a_person_has_put_beside_a_checkpoint_stays(tmp_path: Path) -> None:
     unfinished = tmp_path / "run.unfinished"
-    ours = ["experiment.json", "history.csv", "checkpoint-0001-000000.json", "checkpoint-0001-000000.safetensors"]
+    ours = [
+        "experiment.json",
+        "history.csv",
+        "checkpoint-0001-000000.json",
+        "checkpoint-0001-000000.safetensors",
+    ]
     ours += ["damaged-checkpoint-0001-000000.json", ".training-lock", ".convladder-lock", ".lock"]
     ours += [".history.csv.0123abcd.tmp", ".convladder-history.csv.0123abcd.tmp"]
-    put(unfinished, dict.fromkeys([*ours, "notes.md", "pictures/cat.png", "checkpoint-best.json"], "x"))
+    put(
+        unfinished,
+        dict.fromkeys([*ours, "notes.md", "pictures/cat.png", "checkpoint-best.json"], "x"),
+    )
     resume.ResumePolicy(fresh=True).clear(tmp_path / "run")
     assert (unfinished / ".convladder-lock").exists()
     outputs.remove_unfinished(unfinished)
-    assert sorted(path.name for path in unfinished.iterdir()) == ["checkpoint-best.json", "notes.md", "pictures"]
+    assert sorted(path.name for path in unfinished.iterdir()) == [
+        "checkpoint-best.json",
+        "notes.md",
+        "pictures",
+    ]
     assert (unfinished / "pictures/cat.png").exists()
 
 
@@ -155,7 +181,9 @@ def test_a_page_of_ours_is_replaced_and_no_other(place: Path) -> None:
     assert b"of the month" in page.read_bytes()
 
 
-def test_clearing_a_cache_leaves_what_a_person_keeps_there(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_clearing_a_cache_leaves_what_a_person_keeps_there(
+    place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     name, sha256 = "0123456789abcdef0123", "ab" * 32
     theirs = put(
         place / "shared",
@@ -181,14 +209,20 @@ def test_clearing_a_cache_leaves_what_a_person_keeps_there(place: Path, monkeypa
     load("pets")
     ours = {f"banks/{name}/images.npy": "x", f"banks/{name}/index.json": "{}"}
     ours |= {f"backbones/{sha256}.safetensors": "x"}
-    ours |= {"backbones/MobileNetV2.json": json.dumps({"sha256": sha256, "format": 1, "keras": "3"})}
+    ours |= {
+        "backbones/MobileNetV2.json": json.dumps({"sha256": sha256, "format": 1, "keras": "3"})
+    }
     ours |= {f"banks/.{name}.{state}/images.npy": "x" for state in ("building", "receiving")}
     put(theirs, ours)
     node.remove_abandoned()
     assert bank.clear_banks()[0] == 1
     imagenet.clear()
-    after = {path: content for path, content in snapshot(theirs).items() if not path.endswith(".lock")}
-    assert after == {path: content for path, content in before.items() if not path.endswith(".lock")}
+    after = {
+        path: content for path, content in snapshot(theirs).items() if not path.endswith(".lock")
+    }
+    assert after == {
+        path: content for path, content in before.items() if not path.endswith(".lock")
+    }
     assert {path for path in before if path.endswith(".lock")} <= snapshot(theirs).keys()
 
 
@@ -238,8 +272,14 @@ def test_corrections_leave_the_files_that_are_there(place: Path) -> None:
     before = snapshot(place)
     again = kept.add(picture, "PNG", "dog")
     assert not path.exists()  # it was put right anew
-    expected = {name: content for name, content in before.items() if name != path.relative_to(place).as_posix()}
-    assert {name: content for name, content in snapshot(place).items() if name in before} == expected
+    expected = {
+        name: content
+        for name, content in before.items()
+        if name != path.relative_to(place).as_posix()
+    }
+    assert {
+        name: content for name, content in snapshot(place).items() if name in before
+    } == expected
     assert again.read_bytes() == picture
 
 
@@ -252,7 +292,9 @@ def test_a_lock_is_looked_at_without_leaving_one(tmp_path: Path) -> None:
             locks.check_unlocked(tmp_path)
 
 
-@pytest.mark.parametrize("given", ["{}", "sqlite:///{}/mlflow.db", "sqlite+pysqlite:///{}/mlflow.db?timeout=9"])
+@pytest.mark.parametrize(
+    "given", ["{}", "sqlite:///{}/mlflow.db", "sqlite+pysqlite:///{}/mlflow.db?timeout=9"]
+)
 @pytest.mark.parametrize("what", ["text", "tables"])
 def test_a_database_of_others_gets_no_tables_of_mlflow(place: Path, what: str, given: str) -> None:
     pytest.importorskip("mlflow")
@@ -264,7 +306,9 @@ def test_a_database_of_others_gets_no_tables_of_mlflow(place: Path, what: str, g
             opened.execute("CREATE TABLE experiments (time REAL)")
     before = snapshot(place)
     for folder in (place / "theirs", "theirs"):
-        with pytest.raises(ExperimentError, match=r"mlflow\.db is not a database of MLflow's: give another place"):
+        with pytest.raises(
+            ExperimentError, match=r"mlflow\.db is not a database of MLflow's: give another place"
+        ):
             cl.climb("pets", mlflow=given.format(folder), quiet=True)
     assert snapshot(place) == before
 
@@ -273,12 +317,16 @@ def test_a_database_of_others_gets_no_tables_of_mlflow(place: Path, what: str, g
 def test_mlflow_puts_nothing_among_the_images(place: Path, given: str) -> None:
     pytest.importorskip("mlflow")
     before = snapshot(place)
-    with pytest.raises(RunError, match=r"lies inside the images .* choose a place outside with --mlflow"):
+    with pytest.raises(
+        RunError, match=r"lies inside the images .* choose a place outside with --mlflow"
+    ):
         cl.climb("pets", mlflow=given, quiet=True)
     assert snapshot(place) == before
 
 
 def test_a_folder_that_has_an_export_is_told_from_one_of_others(tmp_path: Path) -> None:
     put(tmp_path / "cats-onnx", {"export.json": "{}", "classes.json": "[]"})
-    with pytest.raises(RunError, match="has an export already: choose a new or an empty folder with --out"):
+    with pytest.raises(
+        RunError, match="has an export already: choose a new or an empty folder with --out"
+    ):
         outputs.check(tmp_path / "cats-onnx", None, "pets")

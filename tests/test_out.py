@@ -1,4 +1,6 @@
-"""Nobody's files are lost: every command that writes, against a folder of files that convladder did not make."""
+"""Nobody's files are lost: every command that writes, against a folder of files that convladder did
+not make.
+"""
 
 from __future__ import annotations
 
@@ -52,7 +54,9 @@ COMMANDS = {
 
 
 @pytest.mark.parametrize("words", COMMANDS.values(), ids=COMMANDS)
-@pytest.mark.parametrize("out", ["theirs", "theirs/", "./theirs/../theirs", "pets", "pets/new", ".", "linked"])
+@pytest.mark.parametrize(
+    "out", ["theirs", "theirs/", "./theirs/../theirs", "pets", "pets/new", ".", "linked"]
+)
 def test_a_command_changes_nothing_in_a_folder_of_others(
     words: list[str],
     out: str,
@@ -74,7 +78,11 @@ def test_a_command_changes_nothing_in_a_folder_of_others(
 @pytest.mark.parametrize("name", THEIRS)
 @pytest.mark.parametrize("command", ["climb", "train", "tune", "compare"])
 def test_any_file_of_others_is_enough(
-    name: str, command: str, place: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    name: str,
+    command: str,
+    place: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     put(place / "one", {name: THEIRS[name]})
     before = snapshot(place)
@@ -99,7 +107,9 @@ WRITERS: dict[str, Callable[[], Any]] = {
 
 
 @pytest.mark.parametrize("write", WRITERS.values(), ids=WRITERS)
-def test_python_changes_nothing_in_a_folder_of_others(write: Callable[[], Any], place: Path) -> None:
+def test_python_changes_nothing_in_a_folder_of_others(
+    write: Callable[[], Any], place: Path
+) -> None:
     before = snapshot(place)
     with pytest.raises(ConvladderError, match="theirs"):
         write()
@@ -109,21 +119,42 @@ def test_python_changes_nothing_in_a_folder_of_others(write: Callable[[], Any], 
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["train", "pets", "--out", "half"], "half.unfinished is there already and holds files that are not"),
+        (
+            ["train", "pets", "--out", "half"],
+            "half.unfinished is there already and holds files that are not",
+        ),
         (["reproduce", "a", "--data", "pets", "--out", "half"], "half.unfinished is there already"),
-        (["bundle", "a", "-o", "theirs/report.html"], "report.html is there already, and is no bundle of a: name"),
+        (
+            ["bundle", "a", "-o", "theirs/report.html"],
+            "report.html is there already, and is no bundle of a: name",
+        ),
         (["bundle", "a", "-o", "pets/cat"], "choose a place outside with -o"),
-        (["bundle", "a", "-o", "pets/new.convladder"], "pets/new.convladder lies inside the images"),
+        (
+            ["bundle", "a", "-o", "pets/new.convladder"],
+            "pets/new.convladder lies inside the images",
+        ),
         (["check", "pets", "--html", "pets/cat/check.html"], "choose a place outside with --html"),
-        (["check", "a/list.csv", "--image-root", "pets", "--html", "pets/x.html"], "pets/x.html lies inside"),
-        (["check", "pets", "--html", "theirs/index.html"], "theirs/index.html is there already and is not a page"),
+        (
+            ["check", "a/list.csv", "--image-root", "pets", "--html", "pets/x.html"],
+            "pets/x.html lies inside",
+        ),
+        (
+            ["check", "pets", "--html", "theirs/index.html"],
+            "theirs/index.html is there already and is not a page",
+        ),
         (
             ["train", "digits", "--out", "theirs/report.html"],
             "cannot write to theirs/report.html (Not a directory)",
         ),
-        (["tune", "digits", "--out", "theirs/report.html/x"], "cannot write to theirs/report.html/x"),
+        (
+            ["tune", "digits", "--out", "theirs/report.html/x"],
+            "cannot write to theirs/report.html/x",
+        ),
         (["check", "pets", "--html", "theirs"], "theirs is a folder: give the name of a file"),
-        (["report", "theirs"], "theirs is not convladder's: its experiment.json is damaged, or another program's"),
+        (
+            ["report", "theirs"],
+            "theirs is not convladder's: its experiment.json is damaged, or another program's",
+        ),
     ],
 )
 def test_other_places_of_others_are_left_alone(
@@ -171,6 +202,8 @@ def test_event_files_are_not_put_among_others(place: Path) -> None:
     pytest.importorskip("tensorboardX")
     put(place / "new.tensorboard", {"notes.txt": "mine"})
     before = snapshot(place)
-    with pytest.raises(RunError, match=r"new\.tensorboard is there already and holds files .* notes\.txt"):
+    with pytest.raises(
+        RunError, match=r"new\.tensorboard is there already and holds files .* notes\.txt"
+    ):
         cl.train("pets", "lenet5", out="new", tensorboard=True, allow_rejects=True, quiet=True)
     assert {name: content for name, content in snapshot(place).items() if name in before} == before

@@ -1,4 +1,6 @@
-"""What `--out` means where it is a link, the working folder, or a mount point: told before any training."""
+"""What `--out` means where it is a link, the working folder, or a mount point: told before any
+training.
+"""
 
 from __future__ import annotations
 
@@ -85,7 +87,9 @@ def test_a_name_that_is_there_by_then_is_not_replaced(tmp_path: Path) -> None:
     assert snapshot(tmp_path) == {"new": None, "new/.gitkeep": b"mine"}
 
 
-def test_the_folder_above_is_known_by_its_own_name(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_folder_above_is_known_by_its_own_name(
+    place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (place / "empty/inner").mkdir()
     monkeypatch.chdir(place / "empty/inner")
     assert outputs.place_of("../new", "run") == Path("../new")
@@ -94,7 +98,9 @@ def test_the_folder_above_is_known_by_its_own_name(place: Path, monkeypatch: pyt
         outputs.place_of("..", "run")
 
 
-def test_a_mount_point_is_refused_before_any_training(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_mount_point_is_refused_before_any_training(
+    place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(os.path, "ismount", lambda path: Path(path).name == "empty")
     with pytest.raises(RunError, match=r"empty is a mount point, .* such as empty/run"):
         train("empty")
@@ -112,13 +118,17 @@ def test_a_mounted_folder_of_the_same_disk_is_a_mount_point_too(tmp_path: Path) 
     mounts, mounted = tmp_path / "mountinfo", tmp_path / "my data"
     mounted.mkdir()
     escaped = str(mounted).replace(" ", r"\040")
-    mounts.write_text(f"26 25 0:5 / /proc rw - proc proc rw\n36 35 98:0 /x {escaped} rw - ext3 /dev/root rw\n")
+    mounts.write_text(
+        f"26 25 0:5 / /proc rw - proc proc rw\n36 35 98:0 /x {escaped} rw - ext3 /dev/root rw\n"
+    )
     assert folders.is_mount_point(mounted, mounts)
     assert not folders.is_mount_point(tmp_path, mounts)
     assert not folders.is_mount_point(tmp_path, tmp_path / "none")
 
 
-@pytest.mark.parametrize("command", ["train", "climb", "tune", "reproduce", "export", "evaluate", "compare"])
+@pytest.mark.parametrize(
+    "command", ["train", "climb", "tune", "reproduce", "export", "evaluate", "compare"]
+)
 def test_a_link_to_nothing_is_refused(command: str, place: Path) -> None:
     for seed, name in enumerate(("a", "b")):
         make_run(place / name, seed=seed, right=share_right(0.5, 20, seed))

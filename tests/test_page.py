@@ -28,7 +28,8 @@ QUIET = (
 
 pytestmark = [
     pytest.mark.skipif(
-        not (BROWSER and DRIVER), reason="needs Chromium: apt-get install chromium chromium-driver, on Debian"
+        not (BROWSER and DRIVER),
+        reason="needs Chromium: apt-get install chromium chromium-driver, on Debian",
     ),
     pytest.mark.xdist_group("page"),
 ]
@@ -99,7 +100,8 @@ def give(page: Any, *paths: Path) -> None:
 def drop(page: Any, path: Path) -> None:
     """Drop a file on the page as a person would, with the events of a browser."""
     page.execute_script(
-        "const i = document.createElement('input'); i.type = 'file'; i.id = 'dropped'; document.body.append(i);"
+        "const i = document.createElement('input'); i.type = 'file'; i.id = 'dropped'; "
+        "document.body.append(i);"
     )
     page.find_element(By.ID, "dropped").send_keys(str(path))
     page.execute_script(
@@ -117,14 +119,18 @@ def test_a_picture_that_is_dropped_is_named(page: Any, pictures: Path) -> None:
     assert entry.find_element(By.TAG_NAME, "h3").text.startswith("red")
     bars = entry.find_elements(By.CSS_SELECTOR, ".bars li")
     assert len(bars) == len(CLASSES)
-    shares = [float(bar.find_element(By.CLASS_NAME, "share").text.removesuffix(" %")) for bar in bars]
+    shares = [
+        float(bar.find_element(By.CLASS_NAME, "share").text.removesuffix(" %")) for bar in bars
+    ]
     assert shares == sorted(shares, reverse=True)
     widths = [bar.find_element(By.CLASS_NAME, "fill").size["width"] for bar in bars]
     assert widths[0] > widths[-1]
     assert "red" in page.find_element(By.ID, "status").text  # which a screen reader speaks
 
 
-def test_several_are_chosen_and_a_broken_one_says_why(page: Any, pictures: Path, tmp_path: Path) -> None:
+def test_several_are_chosen_and_a_broken_one_says_why(
+    page: Any, pictures: Path, tmp_path: Path
+) -> None:
     (tmp_path / "broken.png").write_bytes(b"no image")
     give(page, pictures / "green" / "000.png", tmp_path / "broken.png")
     broken, green = entries(page, 2)
@@ -144,7 +150,9 @@ def test_a_script_in_a_name_does_not_run(page: Any, pictures: Path, tmp_path: Pa
     entry.find_element(By.CLASS_NAME, "look").click()
     wait(page, lambda: EVIL in entry.find_element(By.CLASS_NAME, "note").text)
     assert page.title == "convladder"
-    assert not [line for line in page.get_log("browser") if "Content Security Policy" in line["message"]]
+    assert not [
+        line for line in page.get_log("browser") if "Content Security Policy" in line["message"]
+    ]
 
 
 def test_where_it_looked_is_shown_and_hidden(page: Any, pictures: Path) -> None:
@@ -160,7 +168,9 @@ def test_where_it_looked_is_shown_and_hidden(page: Any, pictures: Path) -> None:
     wait(page, lambda: not heat.is_displayed())
 
 
-def test_a_correction_is_kept_for_the_next_training(page: Any, pictures: Path, corrected: Path) -> None:
+def test_a_correction_is_kept_for_the_next_training(
+    page: Any, pictures: Path, corrected: Path
+) -> None:
     give(page, pictures / "green" / "000.png")
     (entry,) = entries(page, 1)
     save = entry.find_element(By.CLASS_NAME, "save")
@@ -175,7 +185,9 @@ def test_a_correction_is_kept_for_the_next_training(page: Any, pictures: Path, c
 
 def test_the_camera_takes_a_picture(page: Any) -> None:
     page.find_element(By.ID, "camera").click()
-    wait(page, lambda: page.execute_script("return document.getElementById('video').videoWidth > 0"))
+    wait(
+        page, lambda: page.execute_script("return document.getElementById('video').videoWidth > 0")
+    )
     page.find_element(By.ID, "take").click()
     (entry,) = entries(page, 1)
     assert entry.find_element(By.CLASS_NAME, "name").text == "camera.png"
@@ -198,9 +210,12 @@ def test_all_of_it_is_reached_by_the_keyboard(page: Any, pictures: Path) -> None
 
 @pytest.mark.parametrize("width", [360, 1100])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_it_fits_phones_and_desktops_in_light_and_dark(page: Any, pictures: Path, width: int, scheme: str) -> None:
+def test_it_fits_phones_and_desktops_in_light_and_dark(
+    page: Any, pictures: Path, width: int, scheme: str
+) -> None:
     page.execute_cdp_cmd(
-        "Emulation.setEmulatedMedia", {"features": [{"name": "prefers-color-scheme", "value": scheme}]}
+        "Emulation.setEmulatedMedia",
+        {"features": [{"name": "prefers-color-scheme", "value": scheme}]},
     )
     page.execute_cdp_cmd(
         "Emulation.setDeviceMetricsOverride",
@@ -224,7 +239,9 @@ def test_of_a_server_that_is_gone_no_picture_is_blamed(browser: Any, pictures: P
     assert "is it still running" in entry.find_element(By.CLASS_NAME, "note").text
 
 
-def test_a_token_is_asked_for_and_kept_for_the_session(browser: Any, tmp_path: Path, pictures: Path) -> None:
+def test_a_token_is_asked_for_and_kept_for_the_session(
+    browser: Any, tmp_path: Path, pictures: Path
+) -> None:
     file = tmp_path / "token"
     file.write_text("a-token-of-some-length")
     with served(STORED, "--token-file", file) as own:
@@ -233,11 +250,16 @@ def test_a_token_is_asked_for_and_kept_for_the_session(browser: Any, tmp_path: P
         wait(browser, field.is_displayed)
         assert browser.find_element(By.ID, "status").text == ""
         field.send_keys("another-one-of-some-length", Keys.ENTER)
-        wait(browser, lambda: "does not take this token" in browser.find_element(By.ID, "status").text)
+        wait(
+            browser,
+            lambda: "does not take this token" in browser.find_element(By.ID, "status").text,
+        )
         field.clear()
         field.send_keys("a-token-of-some-length", Keys.ENTER)
         wait(browser, lambda: "classes apart" in browser.find_element(By.ID, "about").text)
         give(browser, pictures / "red" / "000.png")
         (entry,) = entries(browser, 1)
         assert entry.find_element(By.TAG_NAME, "h3").text.startswith("red")
-        assert not entry.find_element(By.CLASS_NAME, "save").is_displayed()  # none are collected here
+        assert not entry.find_element(
+            By.CLASS_NAME, "save"
+        ).is_displayed()  # none are collected here

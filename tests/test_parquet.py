@@ -22,7 +22,9 @@ from convladder.data.sources.registry import open_source
 from convladder.experiments.inference import evaluated
 
 pa = pytest.importorskip("pyarrow", reason="the extra convladder[datasets] is not installed")
-pq = pytest.importorskip("pyarrow.parquet", reason="the extra convladder[datasets] is not installed")
+pq = pytest.importorskip(
+    "pyarrow.parquet", reason="the extra convladder[datasets] is not installed"
+)
 
 NAMES = ("cat", "dog")
 
@@ -48,13 +50,21 @@ def write(
     if images is None:
         seed = zlib.crc32(path.name.encode())
         images = [
-            {"bytes": png(0 if label in (None, 0, "cat") else 1, seed + number), "path": f"{number}.png"}
+            {
+                "bytes": png(0 if label in (None, 0, "cat") else 1, seed + number),
+                "path": f"{number}.png",
+            }
             for number, label in enumerate(labels)
         ]
     table = pa.table({"image": images, "label": labels, **(more or {})})
     if names:
-        features = {"image": {"_type": "Image"}, "label": {"names": list(names), "_type": "ClassLabel"}}
-        table = table.replace_schema_metadata({"huggingface": json.dumps({"info": {"features": features}})})
+        features = {
+            "image": {"_type": "Image"},
+            "label": {"names": list(names), "_type": "ClassLabel"},
+        }
+        table = table.replace_schema_metadata(
+            {"huggingface": json.dumps({"info": {"features": features}})}
+        )
     path.parent.mkdir(parents=True, exist_ok=True)
     pq.write_table(table, path, row_group_size=rows)
     return path
@@ -72,10 +82,14 @@ def by_split(listing: Listing) -> dict[str, int]:
 def test_a_file_by_the_datasets_library_is_the_bank_of_its_class_folder(
     tmp_path: Path, make_folder: MakeFolder
 ) -> None:
-    datasets = pytest.importorskip("datasets", reason="the extra convladder[datasets] is not installed")
+    datasets = pytest.importorskip(
+        "datasets", reason="the extra convladder[datasets] is not installed"
+    )
     folder = make_folder({"cat": 9, "dog": 12})
     paths = sorted(folder.rglob("*.png"))
-    features = datasets.Features({"image": datasets.Image(), "label": datasets.ClassLabel(names=list(NAMES))})
+    features = datasets.Features(
+        {"image": datasets.Image(), "label": datasets.ClassLabel(names=list(NAMES))}
+    )
     columns = {
         "image": [{"bytes": path.read_bytes(), "path": path.name} for path in paths],
         "label": [NAMES.index(path.parent.name) for path in paths],
@@ -124,7 +138,9 @@ def test_shards_have_the_splits_of_their_names(tmp_path: Path, inside: str) -> N
         "test": {"cat": 3, "dog": 3},
     }
     assert dataset.bank.ignored == {"text beside the images": 1}
-    assert f"{inside}train-00001-of-00002.parquet[7]/7.png" in {record.path for record in dataset.bank.records}
+    assert f"{inside}train-00001-of-00002.parquet[7]/7.png" in {
+        record.path for record in dataset.bank.records
+    }
 
 
 def test_folders_may_name_the_splits(tmp_path: Path) -> None:
@@ -165,7 +181,10 @@ def test_a_second_name_for_a_split_is_ignored_and_told(tmp_path: Path) -> None:
     for name in ("train", "validation", "val"):
         write(tmp_path / f"{name}.parquet", [0, 1] * 8)
     dataset = load(str(tmp_path))
-    assert any("16 (of 'val': 'validation' is taken as the validation split)" in note for note in dataset.notes)
+    assert any(
+        "16 (of 'val': 'validation' is taken as the validation split)" in note
+        for note in dataset.notes
+    )
     assert len(dataset.splits.validation) == 16
 
 
@@ -214,7 +233,9 @@ def test_images_are_fetched_in_any_order(tmp_path: Path) -> None:
 
 def test_rows_without_bytes_are_rejected_as_missing(tmp_path: Path) -> None:
     labels = [0, 1] * 150
-    images: list[Any] = [{"bytes": png(label, number), "path": None} for number, label in enumerate(labels)]
+    images: list[Any] = [
+        {"bytes": png(label, number), "path": None} for number, label in enumerate(labels)
+    ]
     images[7], images[8] = {"bytes": None, "path": "/home/me/7.png"}, None
     bank = load(str(write(tmp_path / "set.parquet", labels, images))).bank
     assert len(bank.records) == 298
@@ -227,7 +248,9 @@ def test_rows_without_bytes_are_rejected_as_missing(tmp_path: Path) -> None:
 
 def test_a_table_of_nothing_but_paths_says_so(tmp_path: Path) -> None:
     images = [{"bytes": None, "path": f"/home/me/{number}.png"} for number in range(4)]
-    with pytest.raises(DataError, match=r"none .* is a readable image \(.*missing: the row has a path .*no bytes"):
+    with pytest.raises(
+        DataError, match=r"none .* is a readable image \(.*missing: the row has a path .*no bytes"
+    ):
         load(str(write(tmp_path / "set.parquet", [0, 1, 0, 1], images)))
 
 
@@ -246,7 +269,12 @@ def test_a_file_that_breaks_off_rejects_its_rows(tmp_path: Path) -> None:
 
 def test_the_image_column_is_found_by_type_and_then_by_name(tmp_path: Path) -> None:
     image, mask = png(0, 0), png(1, 1)
-    table = {"mask": [{"bytes": mask}], "img": [{"bytes": image}], "thumbnail": [mask], "label": ["cat"]}
+    table = {
+        "mask": [{"bytes": mask}],
+        "img": [{"bytes": image}],
+        "thumbnail": [mask],
+        "label": ["cat"],
+    }
     pq.write_table(pa.table(table), tmp_path / "set.parquet")
     source = open_source(Data(source=str(tmp_path / "set.parquet")))
     assert source.fetch(source.listing().records[0]) == image
@@ -255,25 +283,38 @@ def test_the_image_column_is_found_by_type_and_then_by_name(tmp_path: Path) -> N
 @pytest.mark.parametrize(
     ("columns", "said"),
     [
-        ({"text": ["a"], "label": [0]}, r"no column of images \(it has 'text' of string, 'label' of int64\)"),
-        ({"image": [b"x"], "caption": ["a"]}, r"no column for the label \(it has 'image', 'caption'\)"),
+        (
+            {"text": ["a"], "label": [0]},
+            r"no column of images \(it has 'text' of string, 'label' of int64\)",
+        ),
+        (
+            {"image": [b"x"], "caption": ["a"]},
+            r"no column for the label \(it has 'image', 'caption'\)",
+        ),
         ({"image": [b"x"], "label": [[0, 1]]}, r"'label' holds list<.*>: expected a number"),
         ({"image": [b"x"], "label": [0.5]}, r"'label' holds double: expected a number"),
         ({"image": [b"x", b"y"], "label": [1, None]}, r"rows set.parquet\[1\] have no label"),
         ({"image": [b"x", b"y"], "label": ["cat", " "]}, r"rows set.parquet\[1\] have no label"),
-        ({"image": [b"x", b"y"], "label": [None, None]}, r"set.parquet\[0\], set.parquet\[1\] have no label"),
+        (
+            {"image": [b"x", b"y"], "label": [None, None]},
+            r"set.parquet\[0\], set.parquet\[1\] have no label",
+        ),
         ({"image": [b"x", b"y"], "label": ["cat", "Cat"]}, "differ in case only"),
         ({"image": pa.array([], pa.binary()), "label": pa.array([], pa.int64())}, "has no rows"),
     ],
 )
-def test_a_wrong_table_says_what_was_expected(tmp_path: Path, columns: dict[str, Any], said: str) -> None:
+def test_a_wrong_table_says_what_was_expected(
+    tmp_path: Path, columns: dict[str, Any], said: str
+) -> None:
     pq.write_table(pa.table(columns), tmp_path / "set.parquet")
     with pytest.raises(DataError, match=said):
         listed(tmp_path / "set.parquet")
 
 
 def test_a_label_beyond_the_names_is_an_error(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"set.parquet\[1\]/1.png has the label 2: the table names 2 classes"):
+    with pytest.raises(
+        DataError, match=r"set.parquet\[1\]/1.png has the label 2: the table names 2 classes"
+    ):
         listed(write(tmp_path / "set.parquet", [0, 2], names=NAMES))
 
 
@@ -281,7 +322,9 @@ def test_of_several_columns_of_classes_one_must_be_named(tmp_path: Path) -> None
     label = {"names": list(NAMES), "_type": "ClassLabel"}
     features = json.dumps({"info": {"features": {"fine_label": label, "coarse_label": label}}})
     table = pa.table({"img": [png(0, 0)], "fine_label": [1], "coarse_label": [0]})
-    pq.write_table(table.replace_schema_metadata({"huggingface": features}), tmp_path / "set.parquet")
+    pq.write_table(
+        table.replace_schema_metadata({"huggingface": features}), tmp_path / "set.parquet"
+    )
     with pytest.raises(DataError, match=r"several columns of classes \(fine_label, coarse_label\)"):
         listed(tmp_path / "set.parquet")
     assert listed(tmp_path / "set.parquet", label_column="fine_label").records[0].label == 1
@@ -312,7 +355,9 @@ def test_files_that_make_no_set_say_why(tmp_path: Path, names: tuple[str, ...], 
 def test_files_that_name_classes_and_files_that_number_them_do_not_mix(tmp_path: Path) -> None:
     write(tmp_path / "train.parquet", [0, 1], names=NAMES)
     write(tmp_path / "test.parquet", [0, 1])
-    with pytest.raises(DataError, match="names the classes in some files and only numbers them in others"):
+    with pytest.raises(
+        DataError, match="names the classes in some files and only numbers them in others"
+    ):
         listed(tmp_path)
 
 
@@ -322,14 +367,18 @@ def test_a_file_that_is_no_parquet_says_so(tmp_path: Path) -> None:
         listed(tmp_path / "set.parquet")
 
 
-def test_a_class_folder_with_a_table_beside_it_stays_a_class_folder(make_folder: MakeFolder) -> None:
+def test_a_class_folder_with_a_table_beside_it_stays_a_class_folder(
+    make_folder: MakeFolder,
+) -> None:
     root = make_folder({"cat": 3, "dog": 3})
     write(root / "embeddings.parquet", [0, 1])
     assert find_shards(root) is None
     assert open_source(Data(source=str(root))).kind == "class folder"
 
 
-def test_without_the_extra_the_error_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_the_extra_the_error_says_what_to_install(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = write(tmp_path / "set.parquet", [0, 1])
     for module in ("pyarrow", "pyarrow.parquet"):
         monkeypatch.setitem(sys.modules, module, None)
@@ -339,7 +388,14 @@ def test_without_the_extra_the_error_says_what_to_install(tmp_path: Path, monkey
 
 def test_many_rows_are_decoded_in_processes(tmp_path: Path) -> None:
     images = [png(number % 2, number) for number in range(2_100)]
-    path = write(tmp_path / "set.parquet", [number % 2 for number in range(2_100)], images, rows=100)
+    path = write(
+        tmp_path / "set.parquet", [number % 2 for number in range(2_100)], images, rows=100
+    )
     bank = load(str(path)).bank
     assert len(bank.records) == 2_100
-    assert [bank.images[row].mean() > 80 for row in (0, 1, 2_098, 2_099)] == [False, True, False, True]
+    assert [bank.images[row].mean() > 80 for row in (0, 1, 2_098, 2_099)] == [
+        False,
+        True,
+        False,
+        True,
+    ]

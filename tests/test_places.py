@@ -33,7 +33,9 @@ def run_in_a_deleted_folder(tmp_path: Path, *words: str) -> subprocess.Completed
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows deletes no folder that someone is in")
-@pytest.mark.parametrize("words", [("train", "digits", "--quiet"), ("check", "images"), ("report", "climbs/x")])
+@pytest.mark.parametrize(
+    "words", [("train", "digits", "--quiet"), ("check", "images"), ("report", "climbs/x")]
+)
 def test_a_working_folder_that_was_deleted_is_told(tmp_path: Path, words: tuple[str, ...]) -> None:
     done = run_in_a_deleted_folder(tmp_path, *words)
     assert done.returncode == 2
@@ -49,7 +51,9 @@ def test_what_needs_no_working_folder_works_without(tmp_path: Path) -> None:
 
 
 def test_a_drive_that_is_not_there_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Path, "is_dir", lambda self: False)  # as the root of a drive is that has no disk
+    monkeypatch.setattr(
+        Path, "is_dir", lambda self: False
+    )  # as the root of a drive is that has no disk
     with pytest.raises(FileNotFoundError, match="no such drive"):
         files.make_folder(Path("/missing/runs"))
 

@@ -30,7 +30,9 @@ def make_folds(
     changes: Mapping[str, object] | None = None,
     images_of: Sequence[int] | None = None,
 ) -> list[SavedRun]:
-    """Write a run a fold, each tested on images of its own; `images_of` gives each those of another fold."""
+    """Write a run a fold, each tested on images of its own; `images_of` gives each those of another
+    fold.
+    """
     return [
         make_run(
             folder / name / f"fold-{fold}-seed-{seed}",
@@ -110,7 +112,9 @@ def test_the_same_images_in_other_folds_are_not_compared(tmp_path: Path) -> None
     make_folds(tmp_path, "first", shares(0.9, 1))
     otherwise = {"data.split_seed": 1}
     make_folds(tmp_path, "second", shares(0.5, 2), changes=otherwise, images_of=[1, 0, 2, 3, 4])
-    with pytest.raises(RunError, match=r"second.* were folded otherwise .*: choose the same data.split_seed and"):
+    with pytest.raises(
+        RunError, match=r"second.* were folded otherwise .*: choose the same data.split_seed and"
+    ):
         RunComparison([tmp_path / "first", tmp_path / "second"])
 
 

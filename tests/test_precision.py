@@ -39,11 +39,15 @@ def test_bfloat16_is_warned_of_where_the_processor_imitates_it(
     assert warned(monkeypatch, processor, asked) == said
 
 
-def test_nothing_is_said_where_the_system_tells_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nothing_is_said_where_the_system_tells_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     assert warned(monkeypatch, tmp_path / "none") == []
 
 
-def test_nothing_is_said_where_an_accelerator_computes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nothing_is_said_where_an_accelerator_computes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     processor = tmp_path / "cpuinfo"
     processor.write_text(IMITATES)
     monkeypatch.setattr(precision.keras.distribution, "list_devices", lambda: ["gpu:0"])

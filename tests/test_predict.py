@@ -1,4 +1,6 @@
-"""`predict`: the same pixels and probabilities as in training, from wherever pictures lie (FAULTS D20, W9)."""
+"""`predict`: the same pixels and probabilities as in training, from wherever pictures lie (FAULTS
+D20, W9).
+"""
 
 from __future__ import annotations
 
@@ -46,7 +48,8 @@ def predict(*words: object, stdin: bytes = b"") -> subprocess.CompletedProcess[b
     code = (
         "import sys\n"
         f"sys.modules.update(dict.fromkeys({HEAVY!r}))\n"
-        "from convladder.cli.main import main\nsys.argv = ['convladder', 'predict', *sys.argv[1:]]\nmain()"
+        "from convladder.cli.main import main\nsys.argv = ['convladder', 'predict', "
+        "*sys.argv[1:]]\nmain()"
     )
     command = [sys.executable, "-c", code, *map(str, words)]
     return subprocess.run(command, input=stdin, capture_output=True, timeout=120, check=False)
@@ -56,7 +59,9 @@ def predict(*words: object, stdin: bytes = b"") -> subprocess.CompletedProcess[b
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Images of three classes, one of another size, and a file that is none."""
     root = make_folder(tmp_path_factory.mktemp("pictures") / "new", images=3)
-    Image.fromarray(coloured(np.random.default_rng(5), 2, size=50)).save(root / "large.jpg", quality=95)
+    Image.fromarray(coloured(np.random.default_rng(5), 2, size=50)).save(
+        root / "large.jpg", quality=95
+    )
     (root / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\n")
     (root / "notes.txt").write_text("not a picture")
     return root
@@ -89,7 +94,10 @@ def test_every_picture_gets_a_line_and_a_broken_one_its_reason(folder: Path) -> 
     assert "not read: " in next(line for line in lines if "broken" in line)
     assert b"1 of 11 could not be read" in done.stderr
     right = [
-        line for line in lines for name in CLASSES if f"{os.sep}{name}{os.sep}" in line and f"  {name} " in line
+        line
+        for line in lines
+        for name in CLASSES
+        if f"{os.sep}{name}{os.sep}" in line and f"  {name} " in line
     ]
     assert len(right) == 9
 
@@ -135,12 +143,16 @@ def test_a_place_without_pictures_is_an_error(tmp_path: Path) -> None:
 
 def test_who_has_read_enough_is_not_told_of_failed_files(folder: Path) -> None:
     pipe = 'set -o pipefail; "$0" -m convladder predict "$1" "$2" --json | true'
-    done = subprocess.run(["bash", "-c", pipe, sys.executable, STORED, folder], capture_output=True, check=False)
+    done = subprocess.run(
+        ["bash", "-c", pipe, sys.executable, STORED, folder], capture_output=True, check=False
+    )
     assert done.returncode == 141  # of SIGPIPE
     assert b"Error" not in done.stderr
 
 
-def test_names_that_are_formulas_or_control_a_terminal_are_neutralised(folder: Path, tmp_path: Path) -> None:
+def test_names_that_are_formulas_or_control_a_terminal_are_neutralised(
+    folder: Path, tmp_path: Path
+) -> None:
     for name in ("=cmd()", "\x1b[2Jgone"):
         shutil.copy(folder / "red" / "000.png", tmp_path / f"{name}.png")
     os.chdir(tmp_path)
@@ -174,7 +186,11 @@ def test_images_in_memory() -> None:
     assert predictor.probabilities([]).shape == (0, 3)
     mixed = [grey[0], draw.integers(0, 256, (30, 20, 3), dtype=np.uint8)]
     np.testing.assert_allclose(predictor.probabilities(mixed)[0], same[0], atol=1e-6)
-    for wrong in (grey.astype(np.float32), np.zeros((1, 12, 12, 4), np.uint8), np.zeros((1, 0, 5), np.uint8)):
+    for wrong in (
+        grey.astype(np.float32),
+        np.zeros((1, 12, 12, 4), np.uint8),
+        np.zeros((1, 0, 5), np.uint8),
+    ):
         with pytest.raises(ExperimentError, match="images are uint8 of the shape"):
             predictor.probabilities(wrong)
     assert predictor.read(same, top=3)[0].top[0] == (
@@ -185,7 +201,9 @@ def test_images_in_memory() -> None:
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> cl.Run:
-    """A short training on images of several sizes, some of them photographs to a network of this size."""
+    """A short training on images of several sizes, some of them photographs to a network of this
+    size.
+    """
     root = make_folder(tmp_path_factory.mktemp("trained") / "images", images=20)
     draw = np.random.default_rng(9)
     for label, name in enumerate(CLASSES):
@@ -212,10 +230,14 @@ def test_a_bundle_predicts_what_the_evaluation_predicted(run: cl.Run, tmp_path: 
     expected = np.exp(cooled) / np.exp(cooled).sum(axis=1, keepdims=True)
     np.testing.assert_allclose(predictor.probabilities(pixels), expected, atol=1e-5)
     frame = run.predict([root / name for name in tested["path"]])
-    np.testing.assert_allclose(frame["confidence"], predictor.probabilities(pixels).max(axis=1), atol=1e-5)
+    np.testing.assert_allclose(
+        frame["confidence"], predictor.probabilities(pixels).max(axis=1), atol=1e-5
+    )
 
 
-def test_a_run_is_as_good_as_its_bundle(run: cl.Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_run_is_as_good_as_its_bundle(
+    run: cl.Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
     path = run.bundle()
     assert path == Path(f"{run.folder.name}.convladder")
@@ -239,7 +261,9 @@ def test_a_bundle_is_made_again_by_the_command_that_is_named(run: cl.Run, tmp_pa
     path = tmp_path / "my.convladder"
     others = STORED.read_bytes()
     path.write_bytes(others)
-    with pytest.raises(RunError, match=r"is there already, and is no bundle of .*my run: name another with -o"):
+    with pytest.raises(
+        RunError, match=r"is there already, and is no bundle of .*my run: name another with -o"
+    ):
         copied.bundle(path)
     assert path.read_bytes() == others
     path.unlink()
@@ -253,7 +277,9 @@ def test_a_bundle_is_made_again_by_the_command_that_is_named(run: cl.Run, tmp_pa
     assert again.contents.selection.wanted == 0.9
 
 
-def test_the_bundle_that_a_run_keeps_follows_what_it_is_made_of(run: cl.Run, tmp_path: Path) -> None:
+def test_the_bundle_that_a_run_keeps_follows_what_it_is_made_of(
+    run: cl.Run, tmp_path: Path
+) -> None:
     copied = cl.Run(shutil.copytree(run.folder, tmp_path / "copied"))
     made: list[str] = []
 
@@ -270,7 +296,9 @@ def test_the_bundle_that_a_run_keeps_follows_what_it_is_made_of(run: cl.Run, tmp
     assert made == ["of another run", "other words"]
 
 
-def test_a_backbone_may_be_a_bundle(run: cl.Run, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+def test_a_backbone_may_be_a_bundle(
+    run: cl.Run, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
     path = run.bundle(tmp_path / "run.convladder")
     assert source.open_donor(path).sum() == source.open_donor(run.folder).sum()
     begun = cl.train(

@@ -21,7 +21,9 @@ def make_table(count: int = 60, names: list[str] | None = None, seed: int = 0) -
     logits = draw.normal(0, 1, (count, len(names))).astype("float32")
     logits[np.arange(count), labels] += 1.5
     splits = ["validation", "test"] * (count // 2)
-    return predictions.make_table([f"{n}.png" for n in range(count)], splits, labels.tolist(), logits, names)
+    return predictions.make_table(
+        [f"{n}.png" for n in range(count)], splits, labels.tolist(), logits, names
+    )
 
 
 def test_the_table_survives_its_file_exactly(tmp_path: Path) -> None:
@@ -56,11 +58,16 @@ def test_the_figures_are_scikit_learns() -> None:
     positions = [NAMES.index(label) for label in test["label"]]
     assert figures["images"] == 30
     assert figures["accuracy"] == sk.accuracy_score(test["label"], test["predicted"])
-    assert figures["log_loss"] == pytest.approx(sk.log_loss(positions, predictions.probabilities(test)))
+    assert figures["log_loss"] == pytest.approx(
+        sk.log_loss(positions, predictions.probabilities(test))
+    )
     assert figures["macro_average"]["f1"] == pytest.approx(
         sk.f1_score(test["label"], test["predicted"], average="macro")
     )
-    assert figures["confusion_matrix"] == sk.confusion_matrix(test["label"], test["predicted"]).tolist()
+    assert (
+        figures["confusion_matrix"]
+        == sk.confusion_matrix(test["label"], test["predicted"]).tolist()
+    )
     assert "top_5_accuracy" not in figures
 
 
@@ -75,14 +82,18 @@ def test_the_table_of_classes_is_scikit_learns_report_whatever_they_are_called()
     test = predictions.part(table, "test")
     figures = metrics.compute(table)["test"]
     renamed = {"accuracy": "a", "macro avg": "b", "weighted avg": "c"}
-    report = sk.classification_report(test["label"].map(renamed), test["predicted"].map(renamed), output_dict=True)
+    report = sk.classification_report(
+        test["label"].map(renamed), test["predicted"].map(renamed), output_dict=True
+    )
     for name, letter in renamed.items():
         assert figures["classes"][name]["precision"] == pytest.approx(report[letter]["precision"])
         assert figures["classes"][name]["images"] == report[letter]["support"]
     assert figures["weighted_average"]["f1"] == pytest.approx(report["weighted avg"]["f1-score"])
 
 
-def test_a_class_without_images_has_figures_and_no_warning(recwarn: pytest.WarningsRecorder) -> None:
+def test_a_class_without_images_has_figures_and_no_warning(
+    recwarn: pytest.WarningsRecorder,
+) -> None:
     table = make_table()
     figures = metrics.compute(table[table["label"] != "emu"])["test"]
     assert figures["classes"]["emu"]["images"] == 0
@@ -90,13 +101,17 @@ def test_a_class_without_images_has_figures_and_no_warning(recwarn: pytest.Warni
 
 
 def test_a_certain_mistake_costs_much_but_not_infinity() -> None:
-    table = predictions.make_table(["a"], ["test"], [0], np.array([[-1000.0, 1000.0]], "float32"), ["x", "y"])
+    table = predictions.make_table(
+        ["a"], ["test"], [0], np.array([[-1000.0, 1000.0]], "float32"), ["x", "y"]
+    )
     assert 30 < metrics.compute(table)["test"]["log_loss"] < 40
 
 
 def test_averages_are_over_the_classes_that_occur() -> None:
     """Of other data that lack a class, it must not count as one that was always missed."""
     table = make_table()
-    there = table[(table["label"] == "cat") & (table["predicted"] == "cat") & (table["split"] == "test")]
+    there = table[
+        (table["label"] == "cat") & (table["predicted"] == "cat") & (table["split"] == "test")
+    ]
     figures = metrics.compute(pd.concat([there, there]))["test"]
     assert figures["accuracy"] == figures["macro_average"]["f1"] == 1.0

@@ -115,7 +115,9 @@ def person(tmp_path_factory: pytest.TempPathFactory) -> Person:
 
 
 def make_images(folder: Path) -> None:
-    """Make a folder of images, and another that holds them as Parquet, as the hub's library takes it."""
+    """Make a folder of images, and another that holds them as Parquet, as the hub's library takes
+    it.
+    """
     import pyarrow as pa
     from pyarrow import parquet
 
@@ -146,7 +148,10 @@ def others(addresses: Iterable[tuple[str, Port]]) -> set[str]:
 
 
 def test_no_command_leaves_a_file_that_is_not_ours(person: Person) -> None:
-    ours = {person.cache / "convladder", person.cache / "huggingface"}  # the hub's library keeps what it loads
+    ours = {
+        person.cache / "convladder",
+        person.cache / "huggingface",
+    }  # the hub's library keeps what it loads
     assert {path for path in person.files() if not ours & set(path.parents)} == set()
 
 
@@ -159,7 +164,9 @@ def test_no_command_writes_or_removes_anything_in_a_folder_that_is_not_ours(pers
     ours |= {person.record}
     written = {path for path in person.written if not ours & {path, *path.parents}}
     bytecode = {path for path in written if "__pycache__" in path.parts}
-    fonts = {path for path in written if "fontconfig" in path.parts}  # the system's list, where it is out of date
+    fonts = {
+        path for path in written if "fontconfig" in path.parts
+    }  # the system's list, where it is out of date
     assert written - bytecode - fonts == set()
 
 
@@ -265,7 +272,9 @@ def test_the_libraries_say_that_they_are_silent(monkeypatch: pytest.MonkeyPatch)
     assert told.is_telemetry_disabled()
 
 
-def test_libraries_that_were_imported_before_are_silenced_too(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_libraries_that_were_imported_before_are_silenced_too(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     stopped = []
     runtime = types.SimpleNamespace(disable_telemetry_events=lambda: stopped.append(True))
     constants = types.SimpleNamespace(HF_HUB_DISABLE_TELEMETRY=False)
@@ -280,24 +289,39 @@ def test_libraries_that_were_imported_before_are_silenced_too(monkeypatch: pytes
     assert stopped == [True]
     assert constants.HF_HUB_DISABLE_TELEMETRY
     assert not config.HF_UPDATE_DOWNLOAD_COUNTS
-    monkeypatch.setitem(sys.modules, "onnxruntime", types.ModuleType("onnxruntime"))  # half imported
+    monkeypatch.setitem(
+        sys.modules, "onnxruntime", types.ModuleType("onnxruntime")
+    )  # half imported
     privacy.silence({})
 
 
 def test_a_process_that_imports_any_part_is_silent_before_it_imports_a_library() -> None:
-    code = "import convladder.core.errors, os, sys; print(sorted(sys.modules)); print(dict(os.environ))"
+    code = (
+        "import convladder.core.errors, os, sys; print(sorted(sys.modules)); "
+        "print(dict(os.environ))"
+    )
     environment = {name: value for name, value in os.environ.items() if name not in privacy.SILENT}
     said = subprocess.check_output([sys.executable, "-c", code], env=environment, text=True)
     modules, variables = map(ast.literal_eval, said.splitlines())
     assert privacy.SILENT.items() <= variables.items()
-    assert not {"onnxruntime", "ray", "mlflow", "datasets", "huggingface_hub", "jax", "keras"} & set(modules)
+    assert not {
+        "onnxruntime",
+        "ray",
+        "mlflow",
+        "datasets",
+        "huggingface_hub",
+        "jax",
+        "keras",
+    } & set(modules)
 
 
 def silent_variables(emit: Any) -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if name in privacy.SILENT}
 
 
-def test_workers_are_silent_whatever_the_environment_that_they_get(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_workers_are_silent_whatever_the_environment_that_they_get(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     for name in privacy.SILENT:
         monkeypatch.setenv(name, "")
     assert call(silent_variables) == privacy.SILENT
@@ -306,7 +330,9 @@ def test_workers_are_silent_whatever_the_environment_that_they_get(monkeypatch: 
 def test_the_image_and_the_example_of_an_export_are_silent_before_the_import() -> None:
     assert "ENV ORT_DISABLE_TELEMETRY=1" in (ROOT / "Dockerfile").read_text().splitlines()
     lines = examples.example("onnx").splitlines()
-    (silenced,) = (n for n, line in enumerate(lines) if 'environ["ORT_DISABLE_TELEMETRY"] = "1"' in line)
+    (silenced,) = (
+        n for n, line in enumerate(lines) if 'environ["ORT_DISABLE_TELEMETRY"] = "1"' in line
+    )
     assert silenced < lines.index("import onnxruntime")
 
 
@@ -331,7 +357,10 @@ def test_keras_and_matplotlib_keep_files_in_our_cache_unless_they_have_a_folder(
             (tmp_path / folder).mkdir(parents=True)
     keep_libraries_here()
     here = {name: os.environ.get(name) for name in ("KERAS_HOME", "MPLCONFIGDIR")}
-    ours = {"KERAS_HOME": str(cache_folder() / "keras"), "MPLCONFIGDIR": str(cache_folder() / "matplotlib")}
+    ours = {
+        "KERAS_HOME": str(cache_folder() / "keras"),
+        "MPLCONFIGDIR": str(cache_folder() / "matplotlib"),
+    }
     assert here == (dict.fromkeys(ours) if has_own else ours)
 
 
@@ -351,7 +380,9 @@ def test_a_person_without_a_home_can_run_a_command(monkeypatch: pytest.MonkeyPat
     assert "KERAS_HOME" not in os.environ
 
 
-def test_an_empty_name_of_the_cache_is_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_empty_name_of_the_cache_is_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("CONVLADDER_CACHE", "")
     monkeypatch.setenv("XDG_CACHE_HOME", "")
     monkeypatch.setenv("HOME", str(tmp_path))

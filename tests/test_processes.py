@@ -200,7 +200,9 @@ def test_call_returns_a_value_or_raises_the_fault() -> None:
 
 def say_in_threads(emit: Any) -> None:
     texts = [str(number) * 200_000 for number in range(8)]
-    threads = [threading.Thread(target=lambda text=text: [emit(text) for _ in range(5)]) for text in texts]
+    threads = [
+        threading.Thread(target=lambda text=text: [emit(text) for _ in range(5)]) for text in texts
+    ]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -215,7 +217,9 @@ def test_what_is_emitted_in_several_threads_comes_whole() -> None:
 
 
 def test_a_full_disk_is_something_that_a_person_can_put_right() -> None:
-    (failed,) = [each for each in run_tasks([Task(0, fill_the_disk)], jobs=1) if isinstance(each, Failed)]
+    (failed,) = [
+        each for each in run_tasks([Task(0, fill_the_disk)], jobs=1) if isinstance(each, Failed)
+    ]
     assert failed.expected
     assert "make room" in failed.error
 
@@ -257,7 +261,9 @@ def test_what_came_in_time_is_told_however_late_it_is_read(monkeypatch: pytest.M
     assert list(pool._until_all_have_ended()) == [Stopping(), Finished("saved in time", 1)]
 
 
-def test_a_pool_for_which_there_is_no_thread_ends_what_it_has_begun(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_pool_for_which_there_is_no_thread_ends_what_it_has_begun(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     pool = worker_pool.Pool([Task(n, own_process) for n in range(2)], jobs=2)
 
     def fail() -> None:
@@ -310,7 +316,9 @@ def test_a_worker_does_not_hold_a_task_twice() -> None:
     assert len(parcels) == 1
 
 
-def test_where_no_worker_can_be_started_no_folder_is_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_where_no_worker_can_be_started_no_folder_is_left(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def refuse(*words: object, **how: object) -> None:
         assert list(tmp_path.iterdir()), "its folder is there by now"
         raise OSError(errno.EAGAIN, "Resource temporarily unavailable")

@@ -12,7 +12,13 @@ from convladder.report.progress import Plain
 from convladder.results.folders import TrialKey
 
 KEY = TrialKey("lenet5", 0)
-EPOCH = {"epoch": 3.0, "epochs": 5.0, "val_accuracy": 0.7, "kept_accuracy": 0.8, "images_per_second": 1.0}
+EPOCH = {
+    "epoch": 3.0,
+    "epochs": 5.0,
+    "val_accuracy": 0.7,
+    "kept_accuracy": 0.8,
+    "images_per_second": 1.0,
+}
 
 
 @pytest.mark.parametrize(
@@ -20,7 +26,10 @@ EPOCH = {"epoch": 3.0, "epochs": 5.0, "val_accuracy": 0.7, "kept_accuracy": 0.8,
     [
         ([Message(KEY, EPOCH), Finished(KEY, 0.8)], "validation accuracy 0.800"),
         ([Finished(KEY, 0.8)], "validation accuracy 0.800"),
-        ([Finished(KEY, "the loss was not a number")], "cannot be trained: the loss was not a number"),
+        (
+            [Finished(KEY, "the loss was not a number")],
+            "cannot be trained: the loss was not a number",
+        ),
         ([Message(KEY, EPOCH), Halted(KEY)], "ended after epoch 3, at 0.800 on validation"),
         ([Halted(KEY)], "ended"),
     ],

@@ -1,4 +1,6 @@
-"""The networks of keras.applications: their pixels, their weights by download or from a file, their cost."""
+"""The networks of keras.applications: their pixels, their weights by download or from a file, their
+cost.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +22,15 @@ from convladder.core.errors import ExperimentError, RunError
 from convladder.core.experiment import Experiment, Model
 from convladder.core.ladder import load_ladder
 from convladder.experiments.pretrained import backbones, imagenet, weight_cache
-from convladder.models import cost, feature_maps, gradcam, imagenet_weights, keras_applications, networks, shapes
+from convladder.models import (
+    cost,
+    feature_maps,
+    gradcam,
+    imagenet_weights,
+    keras_applications,
+    networks,
+    shapes,
+)
 from convladder.models.catalog import FAMILIES, find
 from convladder.models.layers import FixedBatchNormalization
 
@@ -54,7 +64,9 @@ def test_every_network_of_keras_is_known() -> None:
         find("vgg16")
 
 
-@pytest.mark.parametrize("name", [name for name, family in FAMILIES.items() if family.mode != "inside"])
+@pytest.mark.parametrize(
+    "name", [name for name, family in FAMILIES.items() if family.mode != "inside"]
+)
 def test_pixels_are_preprocessed_as_the_network_wants_them(name: str) -> None:
     theirs = sys.modules[getattr(keras.applications, name).__module__]
     inputs = keras.Input((4, 4, 3))
@@ -75,15 +87,21 @@ def test_where_a_network_looked_is_found_in_one_whose_layers_all_have_a_way_arou
     assert gradcam.heat_maps(network, pixels, np.array([1])).shape == (1, 64, 64)
 
 
-def test_a_network_is_the_one_of_keras_with_another_head(weights: Path, arrays: dict[str, Any]) -> None:
+def test_a_network_is_the_one_of_keras_with_another_head(
+    weights: Path, arrays: dict[str, Any]
+) -> None:
     network = networks.build(of(SMALL, pretrained=True), (32, 40, 3), 5)
     networks.take(network, of(SMALL, pretrained=True), networks.Backbone(arrays))
-    theirs = keras.applications.MobileNetV3Small(include_top=False, weights=None, input_shape=(32, 40, 3))
+    theirs = keras.applications.MobileNetV3Small(
+        include_top=False, weights=None, input_shape=(32, 40, 3)
+    )
     theirs.load_weights(weights)
     pixels = np.random.default_rng(0).integers(0, 256, (2, 32, 40, 3)).astype(np.float32)
     maps = keras.Model(network.input, network.get_layer("average").input)
     assert np.allclose(maps(pixels, training=True), theirs(pixels, training=False), atol=1e-5)
-    fixed = [layer for layer in network.layers if isinstance(layer, keras.layers.BatchNormalization)]
+    fixed = [
+        layer for layer in network.layers if isinstance(layer, keras.layers.BatchNormalization)
+    ]
     assert all(isinstance(layer, FixedBatchNormalization) for layer in fixed)
     again = networks.build(of(SMALL), (32, 40, 3), 5)
     assert [each.path for each in again.weights] == [each.path for each in network.weights]
@@ -127,10 +145,14 @@ def test_where_it_looked_and_what_it_sees_can_be_shown() -> None:
     assert feature_maps.first_filters(network).shape == (3, 3, 3, 16)
 
 
-def test_weights_from_a_file_are_kept_under_their_sum(weights: Path, arrays: dict[str, Any]) -> None:
+def test_weights_from_a_file_are_kept_under_their_sum(
+    weights: Path, arrays: dict[str, Any]
+) -> None:
     start = backbones.changes(SMALL, str(weights), {})
     experiment = load_ladder("transfer").experiment("transfer-frozen", start)
-    settled = experiment.replace({"model.backbone_sha256": imagenet.fetch(SMALL, str(weights), print)})
+    settled = experiment.replace(
+        {"model.backbone_sha256": imagenet.fetch(SMALL, str(weights), print)}
+    )
     backbone = backbones.load(settled.model)
     assert backbone is not None
     assert set(backbone.weights) == set(arrays)
@@ -146,10 +168,14 @@ def test_weights_from_a_file_are_kept_under_their_sum(weights: Path, arrays: dic
     weights_by_name = experiment.model.weights
     assert weights_by_name is not None
     elsewhere = settled.replace({"model.weights": "/moved.h5"})
-    assert backbones.with_backbone(elsewhere) == elsewhere, "they are kept, wherever the file is by now"
+    assert backbones.with_backbone(elsewhere) == elsewhere, (
+        "they are kept, wherever the file is by now"
+    )
 
 
-def test_imagenet_weights_are_downloaded_once(weights: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_imagenet_weights_are_downloaded_once(
+    weights: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     asked: list[str] = []
 
     def get_file(name: str, *args: Any, **kwargs: Any) -> str:
@@ -161,7 +187,9 @@ def test_imagenet_weights_are_downloaded_once(weights: Path, monkeypatch: pytest
     assert imagenet.fetch(SMALL, None, print) == first
     assert len(asked) == 1
     assert "no_top" in asked[0]
-    model = Experiment().replace({"model.backbone": SMALL, "model.architecture": SMALL, "model.pretrained": True})
+    model = Experiment().replace(
+        {"model.backbone": SMALL, "model.architecture": SMALL, "model.pretrained": True}
+    )
     assert backbones.settled(model.model)["model.backbone_sha256"] == first
     files.remove(imagenet._index(SMALL, None))
 
@@ -234,13 +262,17 @@ def test_a_download_that_fails_is_told_from_a_file_that_is_damaged(
         ("a.h5", b"\x80\x04 a pickle", "not an HDF5 file"),
     ],
 )
-def test_what_is_no_file_of_weights_is_refused(name: str, content: bytes, said: str, tmp_path: Path) -> None:
+def test_what_is_no_file_of_weights_is_refused(
+    name: str, content: bytes, said: str, tmp_path: Path
+) -> None:
     (tmp_path / name).write_bytes(content)
     with pytest.raises(ExperimentError, match=said):
         imagenet_weights.read(SMALL, tmp_path / name)
 
 
-def test_a_file_that_points_elsewhere_or_is_of_another_network_is_refused(tmp_path: Path, weights: Path) -> None:
+def test_a_file_that_points_elsewhere_or_is_of_another_network_is_refused(
+    tmp_path: Path, weights: Path
+) -> None:
     with h5py.File(tmp_path / "link.h5", "w") as file:
         file.create_group("inside")["there"] = h5py.ExternalLink("/etc/passwd", "/")
     with h5py.File(tmp_path / "raw.h5", "w") as file:
@@ -260,10 +292,14 @@ def test_a_file_that_points_elsewhere_or_is_of_another_network_is_refused(tmp_pa
 
 
 def test_the_files_of_efficientnet_give_pixels_as_keras_does() -> None:
-    """They have the deviation in the place of the variance (github.com/tensorflow/tensorflow/issues/49930)."""
+    """They have the deviation in the place of the variance
+    (github.com/tensorflow/tensorflow/issues/49930).
+    """
     normalization = keras.layers.Normalization(axis=3)
     inputs = keras.Input((4, 4, 3))
-    begun = keras.Model(inputs, normalization(keras.layers.Rescaling(1 / 255)(inputs)))  # as EfficientNet begins
+    begun = keras.Model(
+        inputs, normalization(keras.layers.Rescaling(1 / 255)(inputs))
+    )  # as EfficientNet begins
     normalization.set_weights(
         [np.array(keras_applications.MEAN), np.array(keras_applications.DEVIATION), np.array(1)]
     )
@@ -273,7 +309,9 @@ def test_the_files_of_efficientnet_give_pixels_as_keras_does() -> None:
     for each in ours.weights:
         each.assign(named[each.path])
     pixels = np.random.default_rng(0).integers(0, 256, (2, 4, 4, 3)).astype(np.float32)
-    theirs = begun(pixels) / np.sqrt(keras_applications.DEVIATION)  # by the layer that it has only with imagenet
+    theirs = begun(pixels) / np.sqrt(
+        keras_applications.DEVIATION
+    )  # by the layer that it has only with imagenet
     assert np.allclose(ours(pixels), theirs, atol=1e-4)
     new = keras_applications.renamed(begun, fixed=False)
     assert np.allclose(new(pixels), theirs, atol=1e-4), "the same pixels from scratch"

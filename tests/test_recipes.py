@@ -49,14 +49,20 @@ def test_a_run_keeps_how_its_images_were_made_worse(recipe: Recipe, tmp_path: Pa
 
 
 @pytest.mark.parametrize("other", OTHERS.values(), ids=OTHERS)
-def test_groups_of_two_recipes_are_compared_on_images_as_they_are_alone(other: Recipe, tmp_path: Path) -> None:
+def test_groups_of_two_recipes_are_compared_on_images_as_they_are_alone(
+    other: Recipe, tmp_path: Path
+) -> None:
     first, second = (
-        make_group(tmp_path, *each) for each in (("lenet5", 3 * [RECIPE]), ("batch-norm", 3 * [other]))
+        make_group(tmp_path, *each)
+        for each in (("lenet5", 3 * [RECIPE]), ("batch-norm", 3 * [other]))
     )
     found = cl.compare(first, second)
     assert found.claims[0].difference.p_value is not None
     assert found.corrupted_claims == []
-    assert [list(each) for each in found.lineup.robustness_by_recipe] == [["lenet5"], ["batch-norm"]]
+    assert [list(each) for each in found.lineup.robustness_by_recipe] == [
+        ["lenet5"],
+        ["batch-norm"],
+    ]
     assert found.notes[-1].startswith("Not all test images were made worse in the same way")
     page = found.report(tmp_path / "page").read_text()
     assert "These are tables of their own" in page
@@ -64,7 +70,9 @@ def test_groups_of_two_recipes_are_compared_on_images_as_they_are_alone(other: R
 
 
 def test_groups_of_one_recipe_stand_side_by_side(tmp_path: Path) -> None:
-    first, second = (make_group(tmp_path, rung, 3 * [OTHERS["version"]]) for rung in ("lenet5", "batch-norm"))
+    first, second = (
+        make_group(tmp_path, rung, 3 * [OTHERS["version"]]) for rung in ("lenet5", "batch-norm")
+    )
     found = cl.compare(first, second)
     assert len(found.corrupted_claims) == 1
     assert found.notes == []
@@ -81,27 +89,37 @@ def test_a_group_whose_seeds_are_of_two_recipes_is_not_measured(tmp_path: Path) 
     assert found.report(tmp_path / "page").is_file()
 
 
-def test_runs_without_a_record_are_comparable_with_each_other_and_with_those_of_that_time(tmp_path: Path) -> None:
+def test_runs_without_a_record_are_comparable_with_each_other_and_with_those_of_that_time(
+    tmp_path: Path,
+) -> None:
     first, second = (make_group(tmp_path, rung, 3 * [RECIPE]) for rung in ("lenet5", "batch-norm"))
     for run in first.iterdir():
         forget_the_recipe(run)
-    assert saved_run.SavedRun(first / "seed-0").corrupted.recipe == corruptions.first_recipe(RECIPE.names, 16, 16)
+    assert saved_run.SavedRun(first / "seed-0").corrupted.recipe == corruptions.first_recipe(
+        RECIPE.names, 16, 16
+    )
     assert len(cl.compare(first, second).corrupted_claims) == 1
     for run in second.iterdir():
         forget_the_recipe(run)
     assert len(cl.compare(first, second).corrupted_claims) == 1
     assert (
-        cl.compare(first, make_group(tmp_path / "new", "batch-norm", 3 * [OTHERS["version"]])).corrupted_claims
+        cl.compare(
+            first, make_group(tmp_path / "new", "batch-norm", 3 * [OTHERS["version"]])
+        ).corrupted_claims
         == []
     )
 
 
 @pytest.fixture
 def mixed_climb(tmp_path: Path) -> cl.Climb:
-    """A climb of which a later version of convladder has trained the second rung, and a seed of the third."""
+    """A climb of which a later version of convladder has trained the second rung, and a seed of the
+    third.
+    """
     ladder = load_ladder("classic").part(["lenet5", "max-pooling", "same-padding"])
     keys = [TrialKey(rung.name, seed) for rung in ladder.rungs for seed in range(2)]
-    climb = make_climb(tmp_path, {key: share_right(0.7, IMAGES, n) for n, key in enumerate(keys)}, ladder)
+    climb = make_climb(
+        tmp_path, {key: share_right(0.7, IMAGES, n) for n, key in enumerate(keys)}, ladder
+    )
     later = [key for key in keys if key.rung == keys[2].rung or key == keys[5]]
     for key in later:
         run = saved_run.SavedRun(folders.trial_folder(climb, key))
@@ -116,7 +134,9 @@ def test_a_climb_of_two_recipes_compares_what_it_can(mixed_climb: cl.Climb) -> N
     assert mixed_climb.corrupted_against_parent == []
     assert mixed_climb.parent_robustness(second) is None
     assert "fog" in set(mixed_climb.robustness(second)["corruption"])
-    with pytest.raises(RunError, match=r"seed-1 were made worse in another way than those of .*seed-0"):
+    with pytest.raises(
+        RunError, match=r"seed-1 were made worse in another way than those of .*seed-0"
+    ):
         mixed_climb.robustness(third)
     page = mixed_climb.report().read_text()
     assert "These are tables of their own" in page
@@ -124,13 +144,19 @@ def test_a_climb_of_two_recipes_compares_what_it_can(mixed_climb: cl.Climb) -> N
 
 
 def test_folds_of_a_pair_are_those_of_its_own_images(tmp_path: Path) -> None:
-    """Of larger images fewer are made worse: what the first rung was asked is no measure for the others."""
+    """Of larger images fewer are made worse: what the first rung was asked is no measure for the
+    others.
+    """
     ladder = load_ladder("classic").part(["lenet5", "max-pooling", "same-padding"])
     keys = [TrialKey(rung.name, 0, fold) for rung in ladder.rungs for fold in range(3)]
-    climb = make_climb(tmp_path, {key: share_right(0.7, 40, n) for n, key in enumerate(keys)}, ladder)
+    climb = make_climb(
+        tmp_path, {key: share_right(0.7, 40, n) for n, key in enumerate(keys)}, ladder
+    )
     for key in keys[3:]:
         run = saved_run.SavedRun(folders.trial_folder(climb, key))
-        few = replace(run.corrupted, rows=run.corrupted.rows[:25], correct=run.corrupted.correct[..., :25])
+        few = replace(
+            run.corrupted, rows=run.corrupted.rows[:25], correct=run.corrupted.correct[..., :25]
+        )
         saved_run.write_arrays(run.folder, run.samples, run.features, few)
     (claim,) = cl.Climb(climb).corrupted_against_parent
     assert (claim.name, claim.reference) == (keys[6].rung, keys[3].rung)

@@ -41,7 +41,9 @@ def test_the_interval_of_the_mean_covers_the_truth() -> None:
     for trial in range(200):
         draw = np.random.default_rng(trial)
         ease = draw.beta(2, 2, 100)
-        seeds = [Corrupted(np.arange(100), draw.random((2, 5, 100)) < ease, RECIPE) for _ in range(3)]
+        seeds = [
+            Corrupted(np.arange(100), draw.random((2, 5, 100)) < ease, RECIPE) for _ in range(3)
+        ]
         found = measure(seeds, np.ones((3, 100), dtype=bool)).mean
         covered += found.low <= 0.5 <= found.high
     assert covered >= 186

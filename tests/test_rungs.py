@@ -36,7 +36,12 @@ def larger_digits() -> SplitDataset:
 def backbone(larger_digits: SplitDataset, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run of a small network with batch normalisation, on these digits."""
     folder = tmp_path_factory.mktemp("backbone") / "run"
-    settings = {"model.filters": [4, 8], "model.kernel_size": 3, "model.batch_norm": True, "train.epochs": 1}
+    settings = {
+        "model.filters": [4, 8],
+        "model.kernel_size": 3,
+        "model.batch_norm": True,
+        "train.epochs": 1,
+    }
     experiment = Experiment().replace(settings).replace(larger_digits.settled())
     run_trial(Trial("backbone", experiment, larger_digits), folder, "pytest", lambda row: None)
     return folder
@@ -87,7 +92,9 @@ def test_a_rung_trains_goes_on_saves_loads_and_predicts(
 
     stopped, stops = train_with_stops(experiment, larger_digits, tmp_path / "stopped", calls=4)
     assert stops == 1, "after the first step of the second epoch"
-    assert stopped.history.drop(columns="train_seconds").equals(run.history.drop(columns="train_seconds"))
+    assert stopped.history.drop(columns="train_seconds").equals(
+        run.history.drop(columns="train_seconds")
+    )
     assert np.array_equal(
         fit.predict_logits(stopped.network, larger_digits.bank, larger_digits.splits.test), logits
     )

@@ -1,4 +1,6 @@
-"""Prediction and the server alone, in an environment of their own: the lines of the docs and of the Dockerfile."""
+"""Prediction and the server alone, in an environment of their own: the lines of the docs and of the
+Dockerfile.
+"""
 
 from __future__ import annotations
 
@@ -32,7 +34,12 @@ def python(tmp_path_factory: pytest.TempPathFactory) -> Path:
     python = folder / "bin" / "python"
     for line in install_lines((ROOT / "Dockerfile").read_text()):
         done = subprocess.run(
-            [python, "-m", *line], cwd=ROOT, capture_output=True, text=True, timeout=600, check=False
+            [python, "-m", *line],
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            timeout=600,
+            check=False,
         )
         if "No matching distribution" in done.stderr or "ConnectionError" in done.stderr:
             pytest.skip("no package registry is within reach")
@@ -44,7 +51,9 @@ def check_predictions(convladder: list[str], tmp_path: Path) -> None:
     """See a command line predict and serve."""
     picture = make_folder(tmp_path / "new", images=1) / "red" / "000.png"
     command = [*convladder, "predict", STORED, picture]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False, cwd=tmp_path)
+    done = subprocess.run(
+        command, capture_output=True, text=True, timeout=60, check=False, cwd=tmp_path
+    )
     assert done.returncode == 0, done.stderr
     assert "red" in done.stdout
     with serving([*convladder, "serve", str(STORED), "--port", "0"]) as own:
@@ -64,7 +73,11 @@ def test_it_predicts_and_serves_without_tensorflow(python: Path, tmp_path: Path)
     subprocess.run([python, "-c", code], check=True, timeout=60)
     check_predictions([str(python), "-m", "convladder"], tmp_path)
     climbed = subprocess.run(
-        [python, "-m", "convladder", "climb", "digits"], capture_output=True, text=True, timeout=60, check=False
+        [python, "-m", "convladder", "climb", "digits"],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
     )
     assert climbed.returncode == 2
     assert "pip install convladder" in climbed.stderr
@@ -88,7 +101,8 @@ def test_it_imports_no_more_than_is_installed_there(tmp_path: Path) -> None:
     assert set(ABSENT) <= set(absent)
     blocking = f"import sys; sys.modules.update(dict.fromkeys({absent!r}))"
     check_predictions(
-        [sys.executable, "-c", f"{blocking}; from convladder.cli.main import main; main()"], tmp_path
+        [sys.executable, "-c", f"{blocking}; from convladder.cli.main import main; main()"],
+        tmp_path,
     )
 
 
@@ -118,6 +132,8 @@ def brought_by(*requirements: str) -> set[str]:
 def test_the_docs_install_the_same() -> None:
     shipping = (ROOT / "docs" / "shipping.md").read_text()
     (packages,) = re.findall(r"^    pip install (onnxruntime .*)$", shipping, re.MULTILINE)
-    everything = [word for line in install_lines((ROOT / "Dockerfile").read_text()) for word in line]
+    everything = [
+        word for line in install_lines((ROOT / "Dockerfile").read_text()) for word in line
+    ]
     assert set(packages.split()) < set(everything)
     assert "--no-deps" in everything

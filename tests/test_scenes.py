@@ -19,7 +19,9 @@ LABELS = np.array([0] * 50 + [1] * 50, dtype=np.int32)
         (range(45, 55), False),  # few
     ],
 )
-def test_a_scene_has_many_pictures_of_several_classes_or_most_of_one(members: range, scene: bool) -> None:
+def test_a_scene_has_many_pictures_of_several_classes_or_most_of_one(
+    members: range, scene: bool
+) -> None:
     assert scenes.is_scene(np.array(members), LABELS) == scene
 
 
@@ -34,7 +36,8 @@ def exposures(size: int, seed: int = 0) -> NDArray[np.uint8]:
     scene = np.random.default_rng(99).integers(40, 200, (8, 8, 3)).repeat(4, 0).repeat(4, 1)
     slope = np.linspace(-1, 1, 32)[None, :, None]
     images = [
-        scene * draw.uniform(0.9, 1.1) * (1 + draw.uniform(-0.1, 0.1) * slope) + draw.normal(0, 2, scene.shape)
+        scene * draw.uniform(0.9, 1.1) * (1 + draw.uniform(-0.1, 0.1) * slope)
+        + draw.normal(0, 2, scene.shape)
         for _ in range(size)
     ]
     return np.clip(np.array(images), 0, 255).astype(np.uint8)
@@ -67,8 +70,12 @@ def test_an_exposure_that_occurs_twice_is_found_also_if_it_is_brighter() -> None
 def test_an_exposure_that_occurs_several_times_is_no_variation_of_the_scene(repeated: int) -> None:
     images = exposures(40)
     draw = np.random.default_rng(1)
-    again = images[[17] * repeated] + draw.integers(0, 2, (repeated, *images.shape[1:]), dtype=np.uint8)
-    assert copies(np.concatenate([images, again])) == [(17, 40 + number) for number in range(repeated)]
+    again = images[[17] * repeated] + draw.integers(
+        0, 2, (repeated, *images.shape[1:]), dtype=np.uint8
+    )
+    assert copies(np.concatenate([images, again])) == [
+        (17, 40 + number) for number in range(repeated)
+    ]
 
 
 def test_one_picture_that_was_changed_a_little_in_many_ways_is_no_scene() -> None:
@@ -77,7 +84,10 @@ def test_one_picture_that_was_changed_a_little_in_many_ways_is_no_scene() -> Non
     patterns = draw.normal(0, 4, (3, *picture.shape))  # such as compression leaves
     images = np.array([picture + np.tensordot(draw.normal(size=3), patterns, 1) for _ in range(20)])
     members = np.arange(20)
-    assert scenes.find_copies(members, lambda places: images[places].clip(0, 255).astype(np.uint8)) is None
+    assert (
+        scenes.find_copies(members, lambda places: images[places].clip(0, 255).astype(np.uint8))
+        is None
+    )
 
 
 def test_pictures_are_compared_block_by_block(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -88,7 +98,9 @@ def test_pictures_are_compared_block_by_block(monkeypatch: pytest.MonkeyPatch) -
     assert sorted(copies(images)) == sorted(whole) == [(3, 60), (50, 61)]
 
 
-def test_very_many_pictures_are_shortened_before_they_are_compared(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_very_many_pictures_are_shortened_before_they_are_compared(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     images = exposures(60)
     images = np.concatenate([images, images[[3, 50]]])
     monkeypatch.setattr(scenes, "MOST_WHOLE", 50)

@@ -41,7 +41,9 @@ def test_a_default_outside_of_the_space_goes_below_the_axes() -> None:
     assert heights(axes, 1) == [search_plots.BELOW] * 2 + [1, 1]
 
 
-@pytest.mark.parametrize("states", [[], ["failed"], ["pruned", "unfinished"], ["finished", "failed", "pruned"]])
+@pytest.mark.parametrize(
+    "states", [[], ["failed"], ["pruned", "unfinished"], ["finished", "failed", "pruned"]]
+)
 def test_the_course_of_a_search_is_drawn_whatever_came_of_it(states: list[str]) -> None:
     found = table(*((state, 0.4, 1e-2, [8, 16], 0.0) for state in states))
     axes = search_plots.draw_search(found, winner=None, default=None)

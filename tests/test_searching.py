@@ -33,7 +33,10 @@ from convladder.tuning.searching import Budget, Search
 from convladder.tuning.space import space_of
 
 EPOCHS = 9
-SPACE = {"train.learning_rate": {"low": 1e-4, "high": 1e-1, "log": True}, "model.pooling": ["average", "max"]}
+SPACE = {
+    "train.learning_rate": {"low": 1e-4, "high": 1e-1, "log": True},
+    "model.pooling": ["average", "max"],
+}
 
 Formula = Callable[[Experiment], float | str]
 
@@ -43,11 +46,17 @@ class KilledError(Exception):
 
 
 def best_at_a_hundredth(experiment: Experiment) -> float:
-    return 0.9 - 0.1 * abs(math.log10(experiment.train.learning_rate) + 2) - 0.01 * len(experiment.model.pooling)
+    return (
+        0.9
+        - 0.1 * abs(math.log10(experiment.train.learning_rate) + 2)
+        - 0.01 * len(experiment.model.pooling)
+    )
 
 
 class OneWorker:
-    """Stands for a pool: runs one task after another, and takes the accuracy of each from a formula."""
+    """Stands for a pool: runs one task after another, and takes the accuracy of each from a
+    formula.
+    """
 
     formula: Formula = staticmethod(best_at_a_hundredth)
 
@@ -85,7 +94,9 @@ def give(monkeypatch: pytest.MonkeyPatch, formula: Formula) -> None:
 
 
 def plan_of(dataset: SplitDataset, space: Mapping[str, Any] | None = None) -> SearchPlan:
-    experiment = Experiment().replace({"train.epochs": EPOCHS, "data.limit": 300} | dataset.settled())
+    experiment = Experiment().replace(
+        {"train.epochs": EPOCHS, "data.limit": 300} | dataset.settled()
+    )
     return SearchPlan(Trial("default", experiment, dataset), space_of(space or SPACE, "mine.toml"))
 
 
@@ -94,7 +105,12 @@ def about_of(plan: SearchPlan) -> dict[str, Any]:
     trial = plan.default
     environment = provenance.environment("")
     data = trial.dataset.provenance()
-    return {"rung": "0000", "experiment": trial.experiment.model_dump(), "data": data, "environment": environment}
+    return {
+        "rung": "0000",
+        "experiment": trial.experiment.model_dump(),
+        "data": data,
+        "environment": environment,
+    }
 
 
 def search(
@@ -132,7 +148,10 @@ def test_it_tries_as_many_candidates_as_wanted_and_the_default_first(
     rows = table(tmp_path)
     assert len(rows) == 20
     assert rows.loc[0, "train.learning_rate"] == 0.001
-    assert found.candidates.experiment(found.candidates.tried[0]) == plan_of(few_digits).default.experiment
+    assert (
+        found.candidates.experiment(found.candidates.tried[0])
+        == plan_of(few_digits).default.experiment
+    )
 
 
 def test_those_that_fall_behind_are_ended_early_and_the_winner_is_the_best_that_is_finished(
@@ -147,7 +166,10 @@ def test_those_that_fall_behind_are_ended_early_and_the_winner_is_the_best_that_
     best = finished.loc[finished["validation_accuracy"].idxmax()]
     assert found.candidates.winner is not None
     assert found.candidates.winner.number == best["candidate"]
-    assert found.candidates.changes(found.candidates.winner)["train.learning_rate"] == best["train.learning_rate"]
+    assert (
+        found.candidates.changes(found.candidates.winner)["train.learning_rate"]
+        == best["train.learning_rate"]
+    )
 
 
 def test_it_finds_what_is_better(tmp_path: Path, few_digits: SplitDataset) -> None:
@@ -167,7 +189,9 @@ def test_a_search_that_was_killed_anywhere_comes_to_the_same_end(
     with pytest.raises(KilledError):
         search(tmp_path / "killed", plan, dies_at=dies_at)
     again = search(tmp_path / "killed", plan)
-    assert (tmp_path / "killed/candidates.csv").read_bytes() == (tmp_path / "whole/candidates.csv").read_bytes()
+    assert (tmp_path / "killed/candidates.csv").read_bytes() == (
+        tmp_path / "whole/candidates.csv"
+    ).read_bytes()
     assert not again.has_room(Budget(20, None))
 
 
@@ -190,10 +214,14 @@ def test_a_search_that_was_killed_between_any_two_lines_of_its_journal_comes_to_
             search(tmp_path / f"{last}", plan, trials=13)
         monkeypatch.setattr(JournalFileBackend, "append_logs", append)
         search(tmp_path / f"{last}", plan, trials=13)
-        assert table(tmp_path / f"{last}").equals(table(tmp_path / "whole")), f"killed after line {last}"
+        assert table(tmp_path / f"{last}").equals(table(tmp_path / "whole")), (
+            f"killed after line {last}"
+        )
 
 
-def test_more_candidates_go_on_from_those_that_were_tried(tmp_path: Path, few_digits: SplitDataset) -> None:
+def test_more_candidates_go_on_from_those_that_were_tried(
+    tmp_path: Path, few_digits: SplitDataset
+) -> None:
     plan = plan_of(few_digits)
     search(tmp_path / "parts", plan, trials=7)
     search(tmp_path / "parts", plan, trials=15)
@@ -214,8 +242,13 @@ def test_the_default_is_tried_as_it_is_and_to_its_end_whatever_the_space(
     assert found.candidates.experiment(found.candidates.tried[0]) == default
 
 
-def test_a_space_that_is_exhausted_ends_the_search(tmp_path: Path, few_digits: SplitDataset) -> None:
-    plan = plan_of(few_digits, {"model.pooling": ["average", "max"], "train.batch_size": [8, 16, 32, 48, 64, 128]})
+def test_a_space_that_is_exhausted_ends_the_search(
+    tmp_path: Path, few_digits: SplitDataset
+) -> None:
+    plan = plan_of(
+        few_digits,
+        {"model.pooling": ["average", "max"], "train.batch_size": [8, 16, 32, 48, 64, 128]},
+    )
     found = search(tmp_path, plan, trials=30)
     assert len(table(tmp_path)) == 12
     assert found.candidates.are_exhausted
@@ -232,7 +265,9 @@ def test_what_is_open_is_not_forgotten_when_the_space_is_exhausted(
     assert again.has_room(Budget(30, None))
 
 
-def test_what_cannot_be_is_left_out_and_not_counted(tmp_path: Path, few_digits: SplitDataset) -> None:
+def test_what_cannot_be_is_left_out_and_not_counted(
+    tmp_path: Path, few_digits: SplitDataset
+) -> None:
     plan = plan_of(few_digits, SPACE | {"train.momentum": [0.0, 0.9]})  # which adam does not take
     search(tmp_path, plan, trials=6)
     rows = table(tmp_path)
@@ -240,7 +275,9 @@ def test_what_cannot_be_is_left_out_and_not_counted(tmp_path: Path, few_digits: 
     assert set(rows["train.momentum"]) == {0.0}
 
 
-def test_where_nothing_else_can_be_the_default_is_alone(tmp_path: Path, few_digits: SplitDataset) -> None:
+def test_where_nothing_else_can_be_the_default_is_alone(
+    tmp_path: Path, few_digits: SplitDataset
+) -> None:
     found = search(tmp_path, plan_of(few_digits, {"model.kernel_size": [31, 33]}))
     assert len(table(tmp_path)) == 1
     assert "images of 16x16 are too small" in found.candidates.last_refusal
@@ -274,7 +311,9 @@ def test_what_the_machine_fails_is_tried_again_and_stops_the_search_if_it_goes_o
 
     search(tmp_path, plan, trials=4)
     give(monkeypatch, out_of_memory)
-    with pytest.raises(SearchError, match="3 candidates in a row could not be trained: memory ran out"):
+    with pytest.raises(
+        SearchError, match="3 candidates in a row could not be trained: memory ran out"
+    ):
         search(tmp_path, plan)
     give(monkeypatch, best_at_a_hundredth)
     found = search(tmp_path, plan)
@@ -283,7 +322,9 @@ def test_what_the_machine_fails_is_tried_again_and_stops_the_search_if_it_goes_o
     assert "failed" not in set(table(tmp_path)["state"])
 
 
-def test_closing_ends_what_is_open_and_leaves_no_checkpoint(tmp_path: Path, few_digits: SplitDataset) -> None:
+def test_closing_ends_what_is_open_and_leaves_no_checkpoint(
+    tmp_path: Path, few_digits: SplitDataset
+) -> None:
     plan = plan_of(few_digits)
     with pytest.raises(KilledError):
         search(tmp_path, plan, dies_at=15)
@@ -297,7 +338,9 @@ def test_closing_ends_what_is_open_and_leaves_no_checkpoint(tmp_path: Path, few_
     assert table(tmp_path).set_index("candidate").loc[left.number, "state"] == "failed"
 
 
-def test_a_candidate_that_is_over_and_trains_on_is_halted_again(tmp_path: Path, few_digits: SplitDataset) -> None:
+def test_a_candidate_that_is_over_and_trains_on_is_halted_again(
+    tmp_path: Path, few_digits: SplitDataset
+) -> None:
     """As on a node that died when it was asked to end: another goes on, from the last checkpoint."""
 
     asked: Counter[Any] = Counter()
@@ -324,7 +367,10 @@ def test_when_the_time_is_up_it_ends_and_what_was_running_can_go_on(
     assert longer._before >= 20, "the time of all sessions together"
     assert longer.has_room(Budget(None, 100))
     search(tmp_path, plan, trials=len(table(tmp_path)))
-    assert table(tmp_path).set_index("candidate").loc[running.number, "state"] in ("finished", "pruned")
+    assert table(tmp_path).set_index("candidate").loc[running.number, "state"] in (
+        "finished",
+        "pruned",
+    )
 
 
 def test_the_clock_ends_what_is_silent(
@@ -351,7 +397,9 @@ def test_an_epoch_that_the_journal_missed_is_taken_from_the_checkpoint(
     plan = plan_of(few_digits)
     with pytest.raises(KilledError):
         search(tmp_path, plan, dies_at=3)  # after the first epoch of the default
-    rows = [{"epoch": epoch, "val_loss": -epoch, "val_accuracy": epoch / 10} for epoch in range(1, 5)]
+    rows = [
+        {"epoch": epoch, "val_loss": -epoch, "val_accuracy": epoch / 10} for epoch in range(1, 5)
+    ]
     folder = tmp_path / "candidates/0000.unfinished"
     checkpoint.write(folder, Checkpoint(TrainingState(rows).to_json(), {}))
     files.write_json(folder / folders.ABOUT, about_of(plan))

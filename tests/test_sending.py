@@ -12,11 +12,20 @@ import pytest
 from convladder.core.errors import DataError
 from convladder.data.dataset import SplitDataset
 from convladder.experiments.ray import bank_transfer
-from convladder.experiments.ray.bank_transfer import BUSY, HERE, WANTED, BankManifest, Receiver, pieces
+from convladder.experiments.ray.bank_transfer import (
+    BUSY,
+    HERE,
+    WANTED,
+    BankManifest,
+    Receiver,
+    pieces,
+)
 
 
 @pytest.fixture
-def waybill(few_digits: SplitDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> BankManifest:
+def waybill(
+    few_digits: SplitDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> BankManifest:
     """Describe a bank, in small pieces, as another machine gets to see it whose cache is empty."""
     monkeypatch.setattr(bank_transfer, "PIECE", 10_000)
     found = BankManifest.of(few_digits.bank.folder)
@@ -28,7 +37,9 @@ def send(receiver: Receiver, folder: Path, waybill: BankManifest) -> dict[str, s
     """Give all pieces to the receiver, and return the sums of what was sent."""
     for name, piece in pieces(folder, waybill):
         receiver.take(name, piece)
-    return {name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in waybill.sizes}
+    return {
+        name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in waybill.sizes
+    }
 
 
 def test_a_bank_arrives_whole(waybill: BankManifest, few_digits: SplitDataset) -> None:
@@ -59,7 +70,9 @@ def test_what_came_damaged_is_refused(waybill: BankManifest, few_digits: SplitDa
     assert not waybill.is_here()
 
 
-def test_another_bank_of_that_name_is_replaced(waybill: BankManifest, few_digits: SplitDataset) -> None:
+def test_another_bank_of_that_name_is_replaced(
+    waybill: BankManifest, few_digits: SplitDataset
+) -> None:
     shutil.copytree(few_digits.bank.folder, waybill.folder)
     (waybill.folder / "index.json").write_text("{}")
     receiver = Receiver(waybill)
@@ -68,7 +81,9 @@ def test_another_bank_of_that_name_is_replaced(waybill: BankManifest, few_digits
     assert waybill.is_here()
 
 
-def test_a_machine_without_room_says_so(waybill: BankManifest, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_machine_without_room_says_so(
+    waybill: BankManifest, monkeypatch: pytest.MonkeyPatch
+) -> None:
     usage = shutil.disk_usage(waybill.folder.anchor)._replace(free=1000)
     monkeypatch.setattr(shutil, "disk_usage", lambda path: usage)
     with pytest.raises(DataError, match="make room"):

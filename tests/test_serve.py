@@ -48,7 +48,9 @@ def picture(label: int = 2, kind: str = "PNG", seed: int = 0) -> bytes:
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    with served(STORED, "--corrections", tmp_path_factory.mktemp("corrections") / "corrected") as running:
+    with served(
+        STORED, "--corrections", tmp_path_factory.mktemp("corrections") / "corrected"
+    ) as running:
         yield running
 
 
@@ -79,12 +81,16 @@ def test_one_image_is_predicted_as_the_bundle_does(client: httpx.Client) -> None
     assert found["class"] == "red"
     assert found["unsure"] is bool(expected.max() < (predictor.contents.selection.threshold or 2))
     by_name = {each["class"]: each["probability"] for each in found["top"]}
-    np.testing.assert_allclose([by_name[name] for name in predictor.class_names], expected, atol=1e-5)
+    np.testing.assert_allclose(
+        [by_name[name] for name in predictor.class_names], expected, atol=1e-5
+    )
 
 
 def test_several_images_come_as_files_of_a_form(client: httpx.Client) -> None:
     files = [("images", (f"{place}.jpg", picture(place, "JPEG"))) for place in range(3)]
-    found = client.post("/v1/predict", files=[*files, ("images", ("no.jpg", b"no image"))]).json()["predictions"]
+    found = client.post("/v1/predict", files=[*files, ("images", ("no.jpg", b"no image"))]).json()[
+        "predictions"
+    ]
     assert [each["name"] for each in found] == ["0.jpg", "1.jpg", "2.jpg", "no.jpg"]
     assert [each.get("class") for each in found] == ["blue", "green", "red", None]
     assert "unsupported" in found[3]["error"]
@@ -100,22 +106,33 @@ def test_images_in_base64_are_answered_as_the_files_are(client: httpx.Client) ->
     files = [("images", ("a file", each)) for each in contents]
     expected = client.post("/v1/predict?top=2", files=files).json()
     found = client.post("/v1/predict?top=2", json=in_base64(*contents)).json()
-    assert list(found) == ["predictions"]  # as TensorFlow Serving answers: one an instance, in their order
+    assert list(found) == [
+        "predictions"
+    ]  # as TensorFlow Serving answers: one an instance, in their order
     assert [each.get("class") for each in found["predictions"]] == ["blue", "green", None, "red"]
     named = {"name": ""}
-    assert [each | named for each in found["predictions"]] == [each | named for each in expected["predictions"]]
+    assert [each | named for each in found["predictions"]] == [
+        each | named for each in expected["predictions"]
+    ]
 
 
 def test_other_ways_to_write_base64_are_understood(client: httpx.Client) -> None:
     content = picture(2)
     plain = base64.b64encode(content).decode()
     ways = [
-        {"b64": base64.encodebytes(content).decode()},  # lines of 76 characters, as the command writes them
+        {
+            "b64": base64.encodebytes(content).decode()
+        },  # lines of 76 characters, as the command writes them
         {"b64": base64.urlsafe_b64encode(content).decode().rstrip("=")},
         {"image_bytes": {"b64": plain}, "key": "1"},
     ]
     text = json.dumps({"signature_name": "serving_default", "instances": ways})
-    for kind in ("application/json", "application/json; charset=utf-8", "application/x-www-form-urlencoded", ""):
+    for kind in (
+        "application/json",
+        "application/json; charset=utf-8",
+        "application/x-www-form-urlencoded",
+        "",
+    ):
         answer = client.post("/v1/predict", content=text, headers={"Content-Type": kind})
         assert [each["class"] for each in answer.json()["predictions"]] == ["red"] * 3, kind
     packed = gzip.compress(text.replace("/", "\\/").encode())  # PHP escapes the slash
@@ -146,7 +163,10 @@ def test_which_instance_is_wrong_is_said(client: httpx.Client) -> None:
 
 
 def test_json_is_held_to_the_same_limits(server: Served, client: httpx.Client) -> None:
-    assert len(client.post("/v1/predict", json=in_base64(*[picture()] * 64)).json()["predictions"]) == 64
+    assert (
+        len(client.post("/v1/predict", json=in_base64(*[picture()] * 64)).json()["predictions"])
+        == 64
+    )
     assert client.post("/v1/predict", json=in_base64(*[picture()] * 65)).status_code == 413
     before = psutil.Process(server.process.pid).memory_info().rss
     for bomb in ("{}", "[]", "0", '{"b64": ""}', "[" * 1000 + "]" * 1000):
@@ -155,15 +175,18 @@ def test_json_is_held_to_the_same_limits(server: Served, client: httpx.Client) -
         headers = {"Content-Type": "application/json", "Content-Encoding": "gzip"}
         assert client.post("/v1/predict", content=packed, headers=headers).status_code == 413, bomb
     assert psutil.Process(server.process.pid).memory_info().rss - before < 6 * LIMIT
-    assert raw(server, head(f"Content-Length: {LIMIT + 1}", "Content-Type: application/json")).startswith(
-        b"HTTP/1.1 413"
-    )
+    assert raw(
+        server, head(f"Content-Length: {LIMIT + 1}", "Content-Type: application/json")
+    ).startswith(b"HTTP/1.1 413")
 
 
 def test_maps_and_corrections_take_base64_too(client: httpx.Client) -> None:
     assert client.post("/v1/heat", json=in_base64(picture(2))).json()["class"] == "red"
     assert client.post("/v1/corrections?class=red", json=in_base64(picture(2))).json()["count"] >= 1
-    assert client.post("/v1/corrections?class=red", json=in_base64(picture(), picture(1))).status_code == 400
+    assert (
+        client.post("/v1/corrections?class=red", json=in_base64(picture(), picture(1))).status_code
+        == 400
+    )
 
 
 def test_what_is_no_image_is_said(client: httpx.Client) -> None:
@@ -177,7 +200,9 @@ def test_what_is_no_image_is_said(client: httpx.Client) -> None:
 
 
 def curl(*words: object) -> Any:
-    done = subprocess.run(["curl", "-s", *map(str, words)], capture_output=True, timeout=60, check=True)
+    done = subprocess.run(
+        ["curl", "-s", *map(str, words)], capture_output=True, timeout=60, check=True
+    )
     return json.loads(done.stdout)
 
 
@@ -188,9 +213,14 @@ def test_who_slips_with_curl_is_told_the_command(server: Served, tmp_path: Path,
     path.write_bytes(picture(2, kind))
     assert curl("--data-binary", f"@{path}", place)["predictions"][0]["class"] == "red"
     for where in (place, f"{server.url}/v1/heat", f"{server.url}/v1/corrections?class=red"):
-        assert curl("-d", f"@{path}", where)["error"].endswith("send it by curl --data-binary @FILE")
+        assert curl("-d", f"@{path}", where)["error"].endswith(
+            "send it by curl --data-binary @FILE"
+        )
     assert "(curl --data-binary @FILE)" in curl("-d", "", place)["error"]
-    assert "curl" not in curl("--data-binary", "no image", "-H", "Content-Type: image/png", place)["error"]
+    assert (
+        "curl"
+        not in curl("--data-binary", "no image", "-H", "Content-Type: image/png", place)["error"]
+    )
 
 
 @pytest.mark.parametrize(("method", "path"), [
@@ -216,9 +246,15 @@ def test_the_model_its_health_and_its_measures(client: httpx.Client) -> None:
     paths = client.get("/openapi.json").json()["paths"]
     taken = paths["/v1/predict"]["post"]["requestBody"]["content"]
     assert set(taken) == {"image/*", "multipart/form-data", "application/json"}
-    assert {"/v1/predict", "/v1/heat", "/v1/corrections", "/v1/model", "/healthz", "/readyz", "/metrics"} == set(
-        paths
-    )
+    assert {
+        "/v1/predict",
+        "/v1/heat",
+        "/v1/corrections",
+        "/v1/model",
+        "/healthz",
+        "/readyz",
+        "/metrics",
+    } == set(paths)
 
 
 def test_where_the_evidence_lies(client: httpx.Client) -> None:
@@ -241,14 +277,26 @@ def test_corrections_become_a_class_folder(client: httpx.Client, tmp_path: Path)
         assert first["count"] == 1
         again = httpx.post(f"{own.url}/v1/corrections?class=green", content=picture(0)).json()
         assert again["count"] == 1  # what was put right anew is there once
-        assert httpx.post(f"{own.url}/v1/corrections?class=red", content=picture(1, "JPEG")).json()["count"] == 2
-        assert httpx.post(f"{own.url}/v1/corrections?class=red", content=b"no image").status_code == 422
-    found = sorted(path.relative_to(tmp_path / "corrected").as_posix() for path in tmp_path.rglob("*.*"))
+        assert (
+            httpx.post(f"{own.url}/v1/corrections?class=red", content=picture(1, "JPEG")).json()[
+                "count"
+            ]
+            == 2
+        )
+        assert (
+            httpx.post(f"{own.url}/v1/corrections?class=red", content=b"no image").status_code
+            == 422
+        )
+    found = sorted(
+        path.relative_to(tmp_path / "corrected").as_posix() for path in tmp_path.rglob("*.*")
+    )
     assert [path.split("/")[0] for path in found] == ["green", "red"]
     assert (tmp_path / "corrected" / found[0]).read_bytes() == picture(0)
 
 
-@pytest.mark.parametrize("class_name", ["../outside", "/etc", "red\0", "http://127.0.0.1:1/", "", "rot"])
+@pytest.mark.parametrize(
+    "class_name", ["../outside", "/etc", "red\0", "http://127.0.0.1:1/", "", "rot"]
+)
 def test_w8_a_class_that_is_none_writes_nothing(client: httpx.Client, class_name: str) -> None:
     answer = client.post("/v1/corrections", params={"class": class_name}, content=picture())
     assert answer.status_code == 422
@@ -259,7 +307,9 @@ def test_w8_a_class_that_is_none_writes_nothing(client: httpx.Client, class_name
     "//etc/passwd", "/static/http://127.0.0.1:1/", "/..%5c..%5cetc", "/static/index.html",
 ])  # fmt: skip
 def test_w8_nothing_outside_is_read(server: Served, path: str) -> None:
-    answer = raw(server, f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n".encode())
+    answer = raw(
+        server, f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n".encode()
+    )
     assert answer.startswith(b"HTTP/1.1 4")
 
 
@@ -294,7 +344,8 @@ def test_w1_a_compressed_body_is_unpacked_no_further_than_the_limit(server: Serv
     assert len(bomb) < 1e6
     before = psutil.Process(server.process.pid).memory_info().rss
     answer = raw(
-        server, head("Content-Encoding: gzip", f"Content-Length: {len(bomb)}", "Connection: close") + bomb
+        server,
+        head("Content-Encoding: gzip", f"Content-Length: {len(bomb)}", "Connection: close") + bomb,
     )
     assert answer.startswith(b"HTTP/1.1 413")
     assert psutil.Process(server.process.pid).memory_info().rss - before < 4 * LIMIT
@@ -316,10 +367,23 @@ def test_w1_nothing_is_kept_of_what_lies_behind_a_compressed_body(server: Served
 
 def test_w1_a_compressed_image_is_taken(client: httpx.Client) -> None:
     for coding, packed in (("gzip", gzip.compress(picture())), ("identity", picture())):
-        assert client.post("/v1/predict", content=packed, headers={"Content-Encoding": coding}).status_code == 200
-    assert client.post("/v1/predict", content=picture(), headers={"Content-Encoding": "br"}).status_code == 415
+        assert (
+            client.post(
+                "/v1/predict", content=packed, headers={"Content-Encoding": coding}
+            ).status_code
+            == 200
+        )
+    assert (
+        client.post(
+            "/v1/predict", content=picture(), headers={"Content-Encoding": "br"}
+        ).status_code
+        == 415
+    )
     broken = gzip.compress(picture())[:-9]
-    assert client.post("/v1/predict", content=broken, headers={"Content-Encoding": "gzip"}).status_code == 400
+    assert (
+        client.post("/v1/predict", content=broken, headers={"Content-Encoding": "gzip"}).status_code
+        == 400
+    )
 
 
 @pytest.mark.parametrize("body", [
@@ -328,12 +392,18 @@ def test_w1_a_compressed_image_is_taken(client: httpx.Client) -> None:
     b"--x\r\n" + b"A: b\r\n" * 5000,
 ])  # fmt: skip
 def test_w2_a_broken_form_is_refused(client: httpx.Client, body: bytes) -> None:
-    for kind in ("multipart/form-data; boundary=x", "multipart/form-data", "multipart/form-data; boundary="):
+    for kind in (
+        "multipart/form-data; boundary=x",
+        "multipart/form-data",
+        "multipart/form-data; boundary=",
+    ):
         answer = client.post("/v1/predict", content=body, headers={"Content-Type": kind})
         assert 400 <= answer.status_code < 500
 
 
-def test_w2_ten_thousand_parts_and_giant_headers_are_refused(server: Served, client: httpx.Client) -> None:
+def test_w2_ten_thousand_parts_and_giant_headers_are_refused(
+    server: Served, client: httpx.Client
+) -> None:
     files = [("images", (f"{place}.png", b"x")) for place in range(10_000)]
     assert client.post("/v1/predict", files=files).status_code == 413
     answer = raw(server, b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nX: " + b"x" * 100_000 + b"\r\n\r\n")
@@ -357,7 +427,9 @@ def test_w3_connections_that_hardly_move_are_closed_and_others_are_unharmed(serv
     thread = threading.Thread(target=trickle)
     thread.start()
     try:
-        assert httpx.post(f"{server.url}/v1/predict", content=picture(), timeout=10).status_code == 200
+        assert (
+            httpx.post(f"{server.url}/v1/predict", content=picture(), timeout=10).status_code == 200
+        )
         for connection in slow:
             connection.settimeout(max(1, ARRIVAL_SECONDS + 30 - (time.monotonic() - begun)))
             with contextlib.suppress(ConnectionResetError):
@@ -382,27 +454,38 @@ class Slow(cl.Predictor):
 
 
 def in_process(app: Any) -> httpx.AsyncClient:
-    return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://localhost", timeout=60)
+    return httpx.AsyncClient(
+        transport=httpx.ASGITransport(app), base_url="http://localhost", timeout=60
+    )
 
 
 def test_w4_under_ten_times_its_load_some_are_told_to_come_back_and_none_is_lost() -> None:
     async def overload() -> list[httpx.Response]:
         app = create_app(Slow.open(STORED), Settings(queued=8, at_once=16))
         async with app.router.lifespan_context(app), in_process(app) as client:
-            return list(await asyncio.gather(*(client.post("/v1/predict", content=picture()) for _ in range(300))))
+            return list(
+                await asyncio.gather(
+                    *(client.post("/v1/predict", content=picture()) for _ in range(300))
+                )
+            )
 
     answers = asyncio.run(overload())
     statuses = [answer.status_code for answer in answers]
     assert set(statuses) == {200, 503}
     assert statuses.count(200) >= 8
-    assert all(answer.headers["retry-after"] == "1" for answer in answers if answer.status_code == 503)
+    assert all(
+        answer.headers["retry-after"] == "1" for answer in answers if answer.status_code == 503
+    )
 
 
 def test_requests_at_the_same_time_share_a_batch() -> None:
     async def ask() -> tuple[list[httpx.Response], str]:
         app = create_app(Slow.open(STORED))
         async with app.router.lifespan_context(app), in_process(app) as client:
-            asked = (client.post("/v1/predict", content=picture(place % 3, seed=place)) for place in range(40))
+            asked = (
+                client.post("/v1/predict", content=picture(place % 3, seed=place))
+                for place in range(40)
+            )
             return list(await asyncio.gather(*asked)), (await client.get("/metrics")).text
 
     answers, measures = asyncio.run(ask())
@@ -425,9 +508,13 @@ def test_a_batch_that_fails_does_not_end_the_server() -> None:
         transport = httpx.ASGITransport(app, raise_app_exceptions=False)
         async with (
             app.router.lifespan_context(app),
-            httpx.AsyncClient(transport=transport, base_url="http://localhost", timeout=60) as client,
+            httpx.AsyncClient(
+                transport=transport, base_url="http://localhost", timeout=60
+            ) as client,
         ):
-            many = await asyncio.gather(*(client.post("/v1/predict", content=picture()) for _ in range(9)))
+            many = await asyncio.gather(
+                *(client.post("/v1/predict", content=picture()) for _ in range(9))
+            )
             alone = await client.post("/v1/predict", content=picture())
             return [*(answer.status_code for answer in many), alone.status_code]
 
@@ -439,11 +526,15 @@ def test_a_batch_that_fails_does_not_end_the_server() -> None:
 def test_a_picture_is_kept_once_whoever_corrects_it_at_the_same_time(tmp_path: Path) -> None:
     corrections = Corrections(tmp_path)
     with ThreadPoolExecutor(8) as pool:
-        list(pool.map(lambda place: corrections.add(picture(), "PNG", CLASSES[place % 3]), range(60)))
+        list(
+            pool.map(lambda place: corrections.add(picture(), "PNG", CLASSES[place % 3]), range(60))
+        )
     assert len(list(tmp_path.glob("*/*"))) == corrections.count == 1
 
 
-def test_a_file_that_only_has_the_name_of_a_correction_stays_and_is_not_taken_for_it(tmp_path: Path) -> None:
+def test_a_file_that_only_has_the_name_of_a_correction_stays_and_is_not_taken_for_it(
+    tmp_path: Path,
+) -> None:
     corrections = Corrections(tmp_path)
     kept = corrections.add(picture(), "PNG", CLASSES[0])
     other = tmp_path / "elsewhere" / kept.name
@@ -458,7 +549,9 @@ def test_a_file_that_only_has_the_name_of_a_correction_stays_and_is_not_taken_fo
 def test_json_with_wide_letters_is_refused_before_it_is_unfolded(client: httpx.Client) -> None:
     for wide in ("ā", "\\u0101"):
         body = '{"instances": [{"b64": "AAAA' + wide + '"}]}'
-        answer = client.post("/v1/predict", content=body.encode(), headers={"Content-Type": "application/json"})
+        answer = client.post(
+            "/v1/predict", content=body.encode(), headers={"Content-Type": "application/json"}
+        )
         assert answer.status_code == 400
         assert "JSON with images is ASCII" in answer.json()["error"]
 
@@ -484,7 +577,10 @@ def is_ready(server: Served) -> bool:
 
 def test_w5_a_request_in_flight_is_answered_when_the_end_is_asked_for() -> None:
     body = picture()
-    with served(STORED) as own, socket.create_connection(("127.0.0.1", own.port), timeout=60) as connection:
+    with (
+        served(STORED) as own,
+        socket.create_connection(("127.0.0.1", own.port), timeout=60) as connection,
+    ):
         connection.sendall(head(f"Content-Length: {len(body)}") + body[:20])
         time.sleep(0.3)
         own.process.send_signal(signal.SIGTERM)
@@ -499,7 +595,10 @@ def test_w5_a_request_in_flight_is_answered_when_the_end_is_asked_for() -> None:
 
 
 def test_who_ends_it_twice_is_told_what_is_waited_for_and_sees_no_traceback() -> None:
-    with served(STORED) as own, socket.create_connection(("127.0.0.1", own.port), timeout=60) as connection:
+    with (
+        served(STORED) as own,
+        socket.create_connection(("127.0.0.1", own.port), timeout=60) as connection,
+    ):
         connection.sendall(head("Content-Length: 1000") + b"a beginning")
         while "convladder_requests_arriving 1" not in httpx.get(f"{own.url}/metrics").text:
             time.sleep(0.05)
@@ -537,7 +636,9 @@ def test_w6_it_is_ready_after_a_first_prediction_and_not_before() -> None:
     {"Origin": "http://evil.example"}, {"Origin": "http://127.0.0.1:1"}, {"Sec-Fetch-Site": "cross-site"},
     {"Origin": "http://evil.example", "Content-Type": "application/x-www-form-urlencoded"},
 ])  # fmt: skip
-def test_w7_a_page_of_another_site_may_not_ask(client: httpx.Client, headers: dict[str, str]) -> None:
+def test_w7_a_page_of_another_site_may_not_ask(
+    client: httpx.Client, headers: dict[str, str]
+) -> None:
     assert client.post("/v1/predict", content=picture(), headers=headers).status_code == 403
 
 
@@ -554,7 +655,10 @@ PAGE = "https://app.example.org"
 
 
 def test_pages_of_an_allowed_origin_may_ask_and_of_no_other() -> None:
-    first = {"Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "authorization"}
+    first = {
+        "Access-Control-Request-Method": "POST",
+        "Access-Control-Request-Headers": "authorization",
+    }
     token = "a-token-of-some-length"
     rules = Rules(token=token, origins=(PAGE,))
 
@@ -563,7 +667,11 @@ def test_pages_of_an_allowed_origin_may_ask_and_of_no_other() -> None:
         async with app.router.lifespan_context(app), in_process(app) as client:
 
             async def post(origin: str, **headers: str) -> httpx.Response:
-                sent = {"Origin": origin, "Sec-Fetch-Site": "cross-site", "Authorization": f"Bearer {token}"}
+                sent = {
+                    "Origin": origin,
+                    "Sec-Fetch-Site": "cross-site",
+                    "Authorization": f"Bearer {token}",
+                }
                 return await client.post("/v1/predict", content=picture(), headers=sent | headers)
 
             asked = await client.options("/v1/predict", headers={"Origin": PAGE} | first)
@@ -577,7 +685,9 @@ def test_pages_of_an_allowed_origin_may_ask_and_of_no_other() -> None:
             assert "access-control-allow-credentials" not in found.headers
             refused = await post(PAGE, Authorization="")
             assert refused.status_code == 401
-            assert refused.headers["access-control-allow-origin"] == PAGE  # so that the page can say why
+            assert (
+                refused.headers["access-control-allow-origin"] == PAGE
+            )  # so that the page can say why
             assert (await post(PAGE, Host="evil.example")).status_code == 403
             for other in (
                 "https://evil.example",
@@ -600,7 +710,9 @@ def test_pages_of_an_allowed_origin_may_ask_and_of_no_other() -> None:
 def test_a_page_of_another_site_gets_no_leave_unless_it_is_asked_for(client: httpx.Client) -> None:
     first = {"Origin": PAGE, "Access-Control-Request-Method": "POST"}
     assert client.options("/v1/predict", headers=first).status_code == 403
-    assert not [name for name in client.get("/v1/model").headers if name.startswith("access-control")]
+    assert not [
+        name for name in client.get("/v1/model").headers if name.startswith("access-control")
+    ]
 
 
 def test_a_star_lets_pages_of_any_site_ask_and_is_said() -> None:
@@ -631,7 +743,13 @@ def test_w7_for_others_it_is_asked_by_address_and_by_the_names_that_are_given() 
             return (await client.get("/v1/model", headers={"Host": host})).status_code
 
     everywhere = Rules((*LOCAL, "cats.local"), addresses=True)
-    asked = ("192.0.2.2:8000", "[2001:db8::1]:8000", "cats.local", "evil.example", "192.0.2.2.evil.example")
+    asked = (
+        "192.0.2.2:8000",
+        "[2001:db8::1]:8000",
+        "cats.local",
+        "evil.example",
+        "192.0.2.2.evil.example",
+    )
     assert [asyncio.run(ask(everywhere, host)) for host in asked] == [200, 200, 200, 403, 403]
     assert asyncio.run(ask(Rules(), "192.0.2.2")) == 403
 
@@ -660,7 +778,9 @@ def test_who_sends_slowly_takes_no_place_from_others() -> None:
             yield picture()[20:]
 
         async with app.router.lifespan_context(app), in_process(app) as client:
-            slow = [asyncio.create_task(client.post("/v1/predict", content=slowly())) for _ in range(9)]
+            slow = [
+                asyncio.create_task(client.post("/v1/predict", content=slowly())) for _ in range(9)
+            ]
             while service_of(app).arriving < len(slow):
                 await asyncio.sleep(0.01)
             status = (await client.post("/v1/predict", content=picture())).status_code
@@ -679,7 +799,10 @@ def test_a_small_image_does_not_wait_behind_large_ones() -> None:
             service_of(app).large.submit(held.wait)
             large = io.BytesIO()
             Image.new("L", (2100, 2100)).save(large, "PNG")
-            late = [asyncio.create_task(client.post("/v1/predict", content=large.getvalue())) for _ in range(9)]
+            late = [
+                asyncio.create_task(client.post("/v1/predict", content=large.getvalue()))
+                for _ in range(9)
+            ]
             status = (await client.post("/v1/predict", content=picture())).status_code
             assert not any(each.done() for each in late)
             held.set()
@@ -714,7 +837,10 @@ def test_a_token_is_asked_for_where_one_is_set(tmp_path: Path) -> None:
 
 
 def test_a_port_that_is_taken_is_said(server: Served) -> None:
-    with pytest.raises(AssertionError, match="cannot listen on"), served(STORED, "--port", server.port):
+    with (
+        pytest.raises(AssertionError, match="cannot listen on"),
+        served(STORED, "--port", server.port),
+    ):
         pass
 
 

@@ -1,4 +1,6 @@
-"""One network over two processes on the loopback, and over two devices of one: it comes out as on one device."""
+"""One network over two processes on the loopback, and over two devices of one: it comes out as on
+one device.
+"""
 
 from __future__ import annotations
 
@@ -39,7 +41,9 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder of what `one_of_several.py` leaves, of two processes and of one."""
     folder = tmp_path_factory.mktemp("several")
     environment = os.environ | {"KERAS_BACKEND": "jax", "PJRT_NPROC": "1", "JAX_PLATFORMS": "cpu"}
-    environment |= {"JAX_COMPILATION_CACHE_DIR": str(folder / "compiled")}  # the second training is the first's
+    environment |= {
+        "JAX_COMPILATION_CACHE_DIR": str(folder / "compiled")
+    }  # the second training is the first's
     environment |= {"JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0.1"}
     meeting = f"127.0.0.1:{free_port()}"
     started = [
@@ -63,13 +67,19 @@ def weights(trained: Path, name: str) -> list[NDArray[np.float32]]:
 
 @pytest.mark.parametrize("kind", ["whole", "stopped"])
 def test_both_processes_end_with_equal_weights(trained: Path, kind: str) -> None:
-    for one, other in zip(weights(trained, f"{kind}-0"), weights(trained, f"{kind}-1"), strict=True):
+    for one, other in zip(
+        weights(trained, f"{kind}-0"), weights(trained, f"{kind}-1"), strict=True
+    ):
         assert np.array_equal(one, other)
 
 
 @pytest.mark.parametrize("kind", ["whole-0", "devices"])
-def test_it_comes_out_as_on_one_device_with_the_same_batches_but_for_rounding(trained: Path, kind: str) -> None:
-    """So the statistics of batch normalisation are of whole batches, and all draw the same at random."""
+def test_it_comes_out_as_on_one_device_with_the_same_batches_but_for_rounding(
+    trained: Path, kind: str
+) -> None:
+    """So the statistics of batch normalisation are of whole batches, and all draw the same at
+    random.
+    """
     for one, alone in zip(weights(trained, kind), weights(trained, "one"), strict=True):
         assert np.allclose(one, alone, rtol=1e-3, atol=1e-4)
     histories = [pd.read_csv(trained / name / "history.csv") for name in (kind, "one")]
@@ -93,7 +103,18 @@ def test_the_same_command_in_each_process_trains_one_network(
 ) -> None:
     monkeypatch.setenv("KERAS_BACKEND", "jax")
     monkeypatch.setenv("JAX_PLATFORMS", "cpu")
-    words = ["train", "digits", "--limit", "100", "--rung", "lenet5", "--epochs", "1", "--jobs", "1"]
+    words = [
+        "train",
+        "digits",
+        "--limit",
+        "100",
+        "--rung",
+        "lenet5",
+        "--epochs",
+        "1",
+        "--jobs",
+        "1",
+    ]
     words += [
         "--set",
         "train.precision=bfloat16",
@@ -134,18 +155,26 @@ def test_in_which_settings_processes_differ_is_said(monkeypatch: pytest.MonkeyPa
 
     dataset = load(Data(source="digits", limit=100))
     first, other = (
-        trial.Trial("lenet5", Experiment().replace({"train.epochs": epochs, "seed": epochs}), dataset)
+        trial.Trial(
+            "lenet5", Experiment().replace({"train.epochs": epochs, "seed": epochs}), dataset
+        )
         for epochs in (1, 2)
     )
     sums: list[Any] = []
     monkeypatch.setattr(
-        multihost.multihost_utils, "process_allgather", lambda own: sums.append(own) or np.stack([own])
+        multihost.multihost_utils,
+        "process_allgather",
+        lambda own: sums.append(own) or np.stack([own]),
     )
     for each in (trial._alike(first), trial._settings(first)):
         assert multihost._differing(each) == []
     firsts = iter(sums)
-    monkeypatch.setattr(multihost.multihost_utils, "process_allgather", lambda own: np.stack([next(firsts), own]))
-    with pytest.raises(TrainingError, match=r"^process 1 has other seed, train\.epochs than process 0: give all"):
+    monkeypatch.setattr(
+        multihost.multihost_utils, "process_allgather", lambda own: np.stack([next(firsts), own])
+    )
+    with pytest.raises(
+        TrainingError, match=r"^process 1 has other seed, train\.epochs than process 0: give all"
+    ):
         multihost._check_alike(trial._alike(other), trial._settings(other))
 
 
@@ -172,5 +201,7 @@ def test_devices_that_cannot_be_are_refused(
 
 def test_a_batch_must_be_a_multiple_of_the_devices(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("KERAS_BACKEND", "jax")
-    with pytest.raises(ExperimentError, match=r"train\.batch_size 32 cannot be parted among 3 devices"):
+    with pytest.raises(
+        ExperimentError, match=r"train\.batch_size 32 cannot be parted among 3 devices"
+    ):
         Parallel(devices=3).check_batch(32)

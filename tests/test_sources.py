@@ -105,7 +105,10 @@ def test_too_many_bad_files_stop_and_name_the_way_on(make_folder: MakeFolder) ->
         ({"cat": 9, "dog": 1}, "class 'dog' has 1 image to share out"),
         ({"cat": 9, "Cat": 9}, "differ in case only"),
         ({"caf\u00e9": 9, "cafe\u0301": 9}, "differ in how their accents are encoded only"),
-        ({"train/cat": 9, "train/dog": 9, "extra/cat": 9}, "split folders \\('train'\\) beside 'extra'"),
+        (
+            {"train/cat": 9, "train/dog": 9, "extra/cat": 9},
+            "split folders \\('train'\\) beside 'extra'",
+        ),
         ({"val/cat": 9, "val/dog": 9}, "but no 'train' folder"),
         ({"train/cat": 9, "val/cat": 9, "valid/cat": 9}, "two folders for one split"),
         ({"train1/cat": 9, "Testing/cat": 9}, "'Testing' but no 'train': did you mean 'train1'"),
@@ -136,7 +139,9 @@ def test_the_folder_of_one_class_says_that_its_parent_may_be_meant(make_folder: 
         load(str(root / "cat"))
 
 
-@pytest.mark.parametrize(("given", "beside"), [("shots", None), ("shots", "notes"), ("test", "cat")])
+@pytest.mark.parametrize(
+    ("given", "beside"), [("shots", None), ("shots", "notes"), ("test", "cat")]
+)
 def test_a_folder_that_is_no_class_of_its_parent_says_nothing_of_it(
     make_folder: MakeFolder, given: str, beside: str | None
 ) -> None:
@@ -214,7 +219,10 @@ def test_images_that_cannot_be_written_are_read(make_folder: MakeFolder) -> None
 
 def test_an_npz_with_splits(tmp_path: Path) -> None:
     draw = np.random.default_rng(0)
-    arrays = {f"x_{part}": draw.integers(0, 255, (12, 16, 16, 3), dtype=np.uint8) for part in ("train", "test")}
+    arrays = {
+        f"x_{part}": draw.integers(0, 255, (12, 16, 16, 3), dtype=np.uint8)
+        for part in ("train", "test")
+    }
     labels = {f"y_{part}": np.tile([3, 7], 6)[:, np.newaxis] for part in ("train", "test")}
     np.savez(tmp_path / "set.npz", **arrays, **labels)
     dataset = load(str(tmp_path / "set.npz"))
@@ -234,10 +242,16 @@ def test_an_npz_with_x_and_y_in_words(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arrays", "said"),
     [
-        ({"x": np.zeros((4, 8, 8), bool), "y": np.arange(4)}, "bool: expected numbers, such as uint8"),
+        (
+            {"x": np.zeros((4, 8, 8), bool), "y": np.arange(4)},
+            "bool: expected numbers, such as uint8",
+        ),
         ({"x": np.zeros((4, 8, 8), np.uint8), "y": np.arange(3)}, "labels are 3, but the images 4"),
         ({"x": np.zeros((4, 8, 8), np.uint8), "y": np.eye(4)}, r"one-hot: y.argmax\(axis=1\)"),
-        ({"x": np.zeros((4, 8, 8), np.uint8), "y": np.array([0, 1, np.nan, 1])}, "not whole numbers"),
+        (
+            {"x": np.zeros((4, 8, 8), np.uint8), "y": np.array([0, 1, np.nan, 1])},
+            "not whole numbers",
+        ),
         ({"x": np.zeros((0, 8, 8), np.uint8), "y": np.zeros(0)}, "the array is empty"),
         ({"x": np.zeros((4, 8), np.uint8), "y": np.arange(4)}, r"shape \(4, 8\): expected"),
         ({"x_train": np.zeros((4, 8, 8), np.uint8)}, "'x_train' but no 'y_train'"),
@@ -245,7 +259,9 @@ def test_an_npz_with_x_and_y_in_words(tmp_path: Path) -> None:
         ({"x": np.zeros((4, 8, 8), np.uint8), "y": np.zeros(4, int)}, "one class only"),
     ],
 )
-def test_a_wrong_npz_says_what_was_expected(tmp_path: Path, arrays: dict[str, np.ndarray], said: str) -> None:
+def test_a_wrong_npz_says_what_was_expected(
+    tmp_path: Path, arrays: dict[str, np.ndarray], said: str
+) -> None:
     np.savez(tmp_path / "set.npz", **arrays)
     with pytest.raises(DataError, match=said):
         load(str(tmp_path / "set.npz"))
@@ -287,12 +303,16 @@ def test_a_download_that_fails_is_a_clear_error(monkeypatch: pytest.MonkeyPatch)
     import keras
 
     def fail() -> None:
-        raise Exception("URL fetch failure on https://example.org: None -- Name or service not known")
+        raise Exception(
+            "URL fetch failure on https://example.org: None -- Name or service not known"
+        )
 
     monkeypatch.setattr(keras.datasets.cifar10, "load_data", fail)
     monkeypatch.setenv("CONVLADDER_CACHE", "/nonexistent/never-written")
     source = open_source(Data(source="cifar10"))
-    with pytest.raises(DataError, match=r"could not download cifar10 .*check the connection, or use 'digits'"):
+    with pytest.raises(
+        DataError, match=r"could not download cifar10 .*check the connection, or use 'digits'"
+    ):
         source.listing()
 
 

@@ -62,13 +62,20 @@ def test_values_are_of_the_kind_that_their_setting_takes() -> None:
 
 def test_a_number_that_is_drawn_has_three_digits_and_stays_within_its_range() -> None:
     space = space_of({"train.learning_rate": {"low": 0.00123456, "high": 0.00123999}}, "here")
-    assert all(0.00123456 <= each["train.learning_rate"] <= 0.00123999 for each in draw(space, Experiment()))
+    assert all(
+        0.00123456 <= each["train.learning_rate"] <= 0.00123999
+        for each in draw(space, Experiment())
+    )
     wide = space_of({"train.learning_rate": {"low": 1e-4, "high": 1e-2, "log": True}}, "here")
-    assert all(f"{rate:.3g}" == f"{rate:g}" for each in draw(wide, Experiment()) for rate in each.values())
+    assert all(
+        f"{rate:.3g}" == f"{rate:g}" for each in draw(wide, Experiment()) for rate in each.values()
+    )
 
 
 def test_a_setting_is_searched_only_where_its_condition_holds() -> None:
-    space = space_of({"train.optimizer": ["adam", "adamw"], "train.weight_decay": WEIGHT_DECAY}, "here")
+    space = space_of(
+        {"train.optimizer": ["adam", "adamw"], "train.weight_decay": WEIGHT_DECAY}, "here"
+    )
     drawn = draw(space, Experiment())
     assert {("train.weight_decay" in each, each["train.optimizer"]) for each in drawn} == {
         (False, "adam"),
@@ -77,7 +84,9 @@ def test_a_setting_is_searched_only_where_its_condition_holds() -> None:
 
 
 def test_a_setting_without_its_condition_is_as_in_a_plain_experiment() -> None:
-    space = space_of({"train.optimizer": ["adam", "adamw"], "train.weight_decay": WEIGHT_DECAY}, "here")
+    space = space_of(
+        {"train.optimizer": ["adam", "adamw"], "train.weight_decay": WEIGHT_DECAY}, "here"
+    )
     base = Experiment().replace({"train.optimizer": "adamw", "train.weight_decay": 0.01})
     for settings in draw(space, base):
         base.replace(settings)  # adam would refuse the weight decay of the base
@@ -114,14 +123,18 @@ def test_what_is_nearest_to_an_experiment() -> None:
         ({"train.optimizer": ["adam", "adamw"]}, [6, 16], True),
     ],
 )
-def test_conditions_on_lists_and_numbers(when: dict[str, Any], filters: list[int], searched: bool) -> None:
+def test_conditions_on_lists_and_numbers(
+    when: dict[str, Any], filters: list[int], searched: bool
+) -> None:
     space = space_of({"train.batch_size": {"low": 8, "high": 64, "when": when}}, "here")
     base = Experiment().replace({"model.filters": filters})
     assert any("train.batch_size" in each for each in draw(space, base, 3)) == searched
 
 
 def test_keys_may_stand_without_quotes() -> None:
-    space = parse_space('train.optimizer = ["adam", "adamw"]\nmodel.padding = ["same", "valid"]', "here")
+    space = parse_space(
+        'train.optimizer = ["adam", "adamw"]\nmodel.padding = ["same", "valid"]', "here"
+    )
     assert list(space.dimensions) == ["train.optimizer", "model.padding"]
 
 
@@ -129,17 +142,32 @@ def test_keys_may_stand_without_quotes() -> None:
     ("text", "said"),
     [
         ('"train.lr" = [1, 2]', "did you mean 'train.learning_rate'"),
-        ('"train.optimiser" = ["adam"]', "unknown setting 'train.optimiser': did you mean 'train.optimizer'"),
+        (
+            '"train.optimiser" = ["adam"]',
+            "unknown setting 'train.optimiser': did you mean 'train.optimizer'",
+        ),
         ('"train.optimizer" = ["adam"]', "train.optimizer: give two choices or more; got 1"),
         ('"train.learning_rate" = { low = 1e-3 }', "give a list of choices, or low and high"),
-        ('"train.learning_rate" = { low = 1, high = 0.1 }', "low must be below high; got 1 and 0.1"),
-        ('"augmentation.shift" = { low = 0, high = 0.2, log = true }', "log needs a range whose low is above 0"),
+        (
+            '"train.learning_rate" = { low = 1, high = 0.1 }',
+            "low must be below high; got 1 and 0.1",
+        ),
+        (
+            '"augmentation.shift" = { low = 0, high = 0.2, log = true }',
+            "log needs a range whose low is above 0",
+        ),
         (
             '"train.learning_rate" = { low = 1e-3, high = 1, step = 2 }',
             "train.learning_rate: unknown word 'step': choose from choices, low, high, log, when",
         ),
-        ('"data.resize" = ["pad", "crop"]', "data.resize cannot be searched: images stay as they are"),
-        ('"train.epochs" = [10, 20]', "train.epochs cannot be searched: all candidates are trained as long"),
+        (
+            '"data.resize" = ["pad", "crop"]',
+            "data.resize cannot be searched: images stay as they are",
+        ),
+        (
+            '"train.epochs" = [10, 20]',
+            "train.epochs cannot be searched: all candidates are trained as long",
+        ),
         ("seed = [1, 2]", "seed cannot be searched"),
         (
             '"train.warmup" = { low = 0, high = 0.2, when = { "train.shedule" = "cosine" } }',
@@ -150,7 +178,10 @@ def test_keys_may_stand_without_quotes() -> None:
             '"train.schedule" = ["constant", "cosine"]',
             "train.warmup looks at train.schedule, which must stand above it",
         ),
-        ('"train.learning_rate" = { low = 1e-3, hihg = 1 }', "unknown word 'hihg': did you mean 'high'?"),
+        (
+            '"train.learning_rate" = { low = 1e-3, hihg = 1 }',
+            "unknown word 'hihg': did you mean 'high'?",
+        ),
         (
             '"train.learning_rate" = 0.01',
             "train.learning_rate: give a list of choices, or { low = ..., high = ... }",
@@ -178,8 +209,14 @@ def test_a_space_that_is_wrong_says_where_and_what_to_do(text: str, said: str) -
             {"train.warmup": {"low": 0.0, "high": 0.2, "when": {"train.schedule": "cosine"}}},
             'train.warmup is never searched: when train.schedule = "cosine" never holds',
         ),
-        ({"train.batch_size": {"low": 0, "high": 64}}, "train.batch_size: Input should be greater than 0"),
-        ({"augmentation.shift": {"low": 0.0, "high": 1.5}}, "augmentation.shift: Input should be less than 1"),
+        (
+            {"train.batch_size": {"low": 0, "high": 64}},
+            "train.batch_size: Input should be greater than 0",
+        ),
+        (
+            {"augmentation.shift": {"low": 0.0, "high": 1.5}},
+            "augmentation.shift: Input should be less than 1",
+        ),
     ],
 )
 def test_values_that_a_setting_cannot_take_are_found_before_anything_is_trained(

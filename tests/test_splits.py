@@ -13,9 +13,13 @@ NAMES = ["a", "b", "c"]
 
 
 def split(counts: list[int], seed: int = 0, **shares: float) -> tuple[list[Record], Splits]:
-    records = [Record(f"{label}/{n}", label) for label, count in enumerate(counts) for n in range(count)]
+    records = [
+        Record(f"{label}/{n}", label) for label, count in enumerate(counts) for n in range(count)
+    ]
     shares = {"validation": 0.15, "test": 0.15} | shares
-    return records, split_records(records, NAMES[: len(counts)], np.arange(len(records)), seed=seed, **shares)
+    return records, split_records(
+        records, NAMES[: len(counts)], np.arange(len(records)), seed=seed, **shares
+    )
 
 
 @settings(max_examples=60, deadline=None)
@@ -47,5 +51,7 @@ def test_the_split_depends_on_the_seed_alone() -> None:
 
 
 def test_a_class_too_small_is_named() -> None:
-    with pytest.raises(DataError, match=r"class 'b' has 2 images .* train and validation and test need one each"):
+    with pytest.raises(
+        DataError, match=r"class 'b' has 2 images .* train and validation and test need one each"
+    ):
         split([10, 2])

@@ -31,7 +31,9 @@ def null_claims(
 def test_ten_rungs_without_effect_are_rarely_called_better(
     seeds: int, images: int, accuracy: float, spreads: str
 ) -> None:
-    """FAULTS S3: at most 5 % of 200 climbs, up to sampling error (16 of 200 has a chance of 4 % at 5 %)."""
+    """FAULTS S3: at most 5 % of 200 climbs, up to sampling error (16 of 200 has a chance of 4 % at
+    5 %).
+    """
     draw = np.random.default_rng(7)
     climbs = [null_claims(draw, seeds, images, accuracy, SPREADS[spreads]) for _ in range(200)]
     false_claims = sum(any(claim.verdict == "better" for claim in climb) for climb in climbs)
@@ -41,7 +43,9 @@ def test_ten_rungs_without_effect_are_rarely_called_better(
 
 
 def test_random_labels_are_at_chance() -> None:
-    """FAULTS S2: of 100 data sets with random labels, the 95 % interval covers chance in 90 or more."""
+    """FAULTS S2: of 100 data sets with random labels, the 95 % interval covers chance in 90 or
+    more.
+    """
     digits = load_digits()
     covered = 0
     for repetition in range(100):
@@ -66,7 +70,12 @@ def test_one_seed_claims_nothing() -> None:
     (claim,) = compare(rungs, [("a", "b")], {"a": [0], "b": [0]})
     assert claim.verdict == "no comparison"
     assert claim.difference > 0.5
-    assert (claim.low, claim.p_value, claim.p_corrected, claim.detectable) == (None, None, None, None)
+    assert (claim.low, claim.p_value, claim.p_corrected, claim.detectable) == (
+        None,
+        None,
+        None,
+        None,
+    )
     assert not estimate(rungs["a"]).covers_seeds
 
 
@@ -80,7 +89,9 @@ def test_a_real_effect_is_found_and_its_interval_covers_it() -> None:
             for name, accuracy in (("good", 0.70), ("poor", 0.60), ("also poor", 0.60))
         }
         truth = 0.10
-        claims = compare(rungs, [("good", "poor"), ("poor", "also poor")], dict.fromkeys(rungs, range(4)))
+        claims = compare(
+            rungs, [("good", "poor"), ("poor", "also poor")], dict.fromkeys(rungs, range(4))
+        )
         found += claims[0].verdict == "better"
         covered += claims[0].low <= truth <= claims[0].high  # type: ignore[operator]
     assert found >= 38
@@ -103,7 +114,10 @@ def test_what_is_called_detectable_is_detected_four_times_in_five() -> None:
     questions = [("a", "b"), ("b", "c"), ("c", "d")]
     found, detectable = [], []
     for _ in range(150):
-        rungs = {name: simulate(draw, 5, level, spread=0.06, difficulty=shared) for name, level in levels.items()}
+        rungs = {
+            name: simulate(draw, 5, level, spread=0.06, difficulty=shared)
+            for name, level in levels.items()
+        }
         claim = compare(rungs, questions, dict.fromkeys(rungs, range(5)))[0]
         found.append(claim.verdict == "better")
         detectable.append(claim.detectable)
@@ -124,7 +138,9 @@ def test_two_rungs_that_agree_everywhere_are_not_equal_for_certain() -> None:
 def test_all_right_is_not_perfect_for_certain() -> None:
     interval = estimate(np.ones((3, 100), dtype=bool))
     assert interval.high == pytest.approx(1)
-    assert interval.low == pytest.approx(stats.binomtest(100, 100).proportion_ci(method="wilson").low)
+    assert interval.low == pytest.approx(
+        stats.binomtest(100, 100).proportion_ci(method="wilson").low
+    )
 
 
 def test_one_seed_has_wilsons_interval() -> None:
@@ -140,7 +156,9 @@ def test_more_seeds_and_more_images_narrow_the_interval() -> None:
 
     def width(seeds: int, images: int) -> float:
         shared = draw.normal(0, 1.5, images)
-        intervals = [estimate(simulate(draw, seeds, 0.7, spread=0.1, difficulty=shared)) for _ in range(20)]
+        intervals = [
+            estimate(simulate(draw, seeds, 0.7, spread=0.1, difficulty=shared)) for _ in range(20)
+        ]
         return float(np.mean([interval.high - interval.low for interval in intervals]))
 
     assert width(3, 500) > width(12, 500)
@@ -148,7 +166,9 @@ def test_more_seeds_and_more_images_narrow_the_interval() -> None:
 
 
 def test_intervals_of_a_mean_cover_other_seeds_and_other_images() -> None:
-    """The truth is the mean over endless seeds and images; 200 climbs, three seeds, two kinds of spread."""
+    """The truth is the mean over endless seeds and images; 200 climbs, three seeds, two kinds of
+    spread.
+    """
     draw = np.random.default_rng(11)
     for spread in (0.02, 0.3):
         covered = 0
@@ -165,7 +185,8 @@ def test_the_test_is_welchs_where_images_do_not_differ() -> None:
     accuracies = {"a": [0.68, 0.69, 0.71, 0.72], "b": [0.60, 0.62, 0.63, 0.67]}
     images = 200_000
     rungs = {
-        name: np.arange(images) < images * np.array(values)[:, np.newaxis] for name, values in accuracies.items()
+        name: np.arange(images) < images * np.array(values)[:, np.newaxis]
+        for name, values in accuracies.items()
     }
     (claim,) = compare(rungs, [("a", "b")], {"a": range(4), "b": range(4)})
     expected = stats.ttest_ind(accuracies["a"], accuracies["b"], equal_var=False)
@@ -203,9 +224,14 @@ def test_one_network_is_a_plain_share_of_images() -> None:
     assert (found.low, found.high) == (pytest.approx(share.low), pytest.approx(share.high))
 
 
-@pytest.mark.parametrize(("hits", "images"), [(0, 1), (0, 40), (1, 3), (97, 250), (9999, 10000), (40, 40)])
+@pytest.mark.parametrize(
+    ("hits", "images"), [(0, 1), (0, 40), (1, 3), (97, 250), (9999, 10000), (40, 40)]
+)
 def test_a_share_has_the_interval_that_scipy_gives_it(hits: int, images: int) -> None:
-    found, wilson = proportion(hits, images), stats.binomtest(hits, images).proportion_ci(method="wilson")
+    found, wilson = (
+        proportion(hits, images),
+        stats.binomtest(hits, images).proportion_ci(method="wilson"),
+    )
     assert (found.low, found.high) == pytest.approx((wilson.low, wilson.high), rel=1e-12, abs=0)
 
 

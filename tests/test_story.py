@@ -1,4 +1,6 @@
-"""The story in the docs, as it is written: a folder, a climb, a bundle, predictions, an export, a page."""
+"""The story in the docs, as it is written: a folder, a climb, a bundle, predictions, an export, a
+page.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +23,10 @@ from test_page import browser, drop, entries, pytestmark, wait
 
 STORY = Path(__file__).parents[1] / "docs" / "story.md"
 
-__all__ = ["browser", "pytestmark"]  # a fixture, and where there is no browser the page cannot be told of
+__all__ = [
+    "browser",
+    "pytestmark",
+]  # a fixture, and where there is no browser the page cannot be told of
 
 
 def commands() -> list[list[str]]:
@@ -30,7 +35,9 @@ def commands() -> list[list[str]]:
     for block in re.findall(r"```console\n(.*?)```", STORY.read_text(encoding="utf-8"), re.DOTALL):
         for line in re.findall(r"^\$ (.*)$", block, re.MULTILINE):
             program, *words = shlex.split(line)
-            found.append([sys.executable, *(["-m", "convladder"] if program == "convladder" else []), *words])
+            found.append(
+                [sys.executable, *(["-m", "convladder"] if program == "convladder" else []), *words]
+            )
     return found
 
 
@@ -40,7 +47,9 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     place = tmp_path_factory.mktemp("story")
     make_folder(place / "colours", images=60)
     (place / "new").mkdir()
-    Image.fromarray(coloured(np.random.default_rng(77), 2, size=20)).save(place / "new" / "unknown-1.png")
+    Image.fromarray(coloured(np.random.default_rng(77), 2, size=20)).save(
+        place / "new" / "unknown-1.png"
+    )
     return place
 
 
@@ -51,7 +60,9 @@ def test_the_story_comes_out_as_it_is_told(place: Path, browser: Any) -> None:
     ]  # fmt: skip
     said = {}
     for step in steps:
-        done = subprocess.run(step, cwd=place, capture_output=True, text=True, timeout=600, check=False)
+        done = subprocess.run(
+            step, cwd=place, capture_output=True, text=True, timeout=600, check=False
+        )
         assert done.returncode == 0, done.stderr
         said[step[3] if step[1] == "-m" else "example"] = done.stdout
     assert "max-pooling" in said["climb"]

@@ -1,4 +1,6 @@
-"""Tables as people have them: what Kaggle, ISIC, Hugging Face, Roboflow, Label Studio and CVAT give."""
+"""Tables as people have them: what Kaggle, ISIC, Hugging Face, Roboflow, Label Studio and CVAT
+give.
+"""
 
 from __future__ import annotations
 
@@ -66,7 +68,9 @@ def ignored(path: Path) -> list[tuple[str, str]]:
 
 
 @pytest.mark.parametrize("inside", ["", "train/", "images/all/"])
-def test_ids_without_a_suffix_are_found_beside_or_below_the_table(place: Write, inside: str) -> None:
+def test_ids_without_a_suffix_are_found_beside_or_below_the_table(
+    place: Write, inside: str
+) -> None:
     root = place(
         f"{inside}0a1b.jpg",
         f"{inside}0a1c.JPG",
@@ -74,7 +78,11 @@ def test_ids_without_a_suffix_are_found_beside_or_below_the_table(place: Write, 
         train_dot_csv="id,label\n0a1b,cat\n0a1c,dog\n7,cat\n",
     )
     table = root / "train.csv"
-    assert found(table) == {f"{inside}0a1b.jpg": "cat", f"{inside}0a1c.JPG": "dog", f"{inside}7.png": "cat"}
+    assert found(table) == {
+        f"{inside}0a1b.jpg": "cat",
+        f"{inside}0a1c.JPG": "dog",
+        f"{inside}7.png": "cat",
+    }
     (note,) = opened(table).notes
     assert note.endswith(f"3 of 3 were found by name below {root} (0a1b is {inside}0a1b.jpg)")
 
@@ -87,16 +95,27 @@ def test_the_way_in_which_ids_were_matched_is_said(place: Write) -> None:
     assert any(said in note for note in load(str(root / "labels.csv")).notes)
     done = convladder("check", str(root / "labels.csv"))
     assert said in done.stdout
-    assert said in " ".join(json.loads(convladder("check", str(root / "labels.csv"), "--json").stdout)["notes"])
+    assert said in " ".join(
+        json.loads(convladder("check", str(root / "labels.csv"), "--json").stdout)["notes"]
+    )
 
 
 def test_an_id_that_may_be_two_images_is_refused_with_both(place: Write) -> None:
-    root = place("train/1.jpg", "test/1.jpg", "train/2.jpg", train_dot_csv="id,label\n1,cat\n2,dog\n")
-    with pytest.raises(DataError, match=r"row 2 \(1\) may be test/1.jpg or train/1.jpg: .*--image-root"):
+    root = place(
+        "train/1.jpg", "test/1.jpg", "train/2.jpg", train_dot_csv="id,label\n1,cat\n2,dog\n"
+    )
+    with pytest.raises(
+        DataError, match=r"row 2 \(1\) may be test/1.jpg or train/1.jpg: .*--image-root"
+    ):
         opened(root / "train.csv")
-    assert found(root / "train.csv", image_root=str(root / "train")) == {"1.jpg": "cat", "2.jpg": "dog"}
+    assert found(root / "train.csv", image_root=str(root / "train")) == {
+        "1.jpg": "cat",
+        "2.jpg": "dog",
+    }
     shutil.copy(root / "train/2.jpg", root / "train/2.png")
-    with pytest.raises(DataError, match=r"\(2\) may be 2.jpg or 2.png: write the suffix into the table"):
+    with pytest.raises(
+        DataError, match=r"\(2\) may be 2.jpg or 2.png: write the suffix into the table"
+    ):
         opened(root / "train.csv", image_root=str(root / "train"))
 
 
@@ -127,7 +146,11 @@ def test_ids_of_heic_files_are_found_where_these_are_read(
     place: Write, monkeypatch: pytest.MonkeyPatch, installed: bool
 ) -> None:
     monkeypatch.setattr(formats, "reads_heic", lambda: installed)
-    root = place(images__a1_dot_heic="x", images__b2_dot_HEIC="y", labels_dot_csv="id,label\na1,cat\nb2,dog\n")
+    root = place(
+        images__a1_dot_heic="x",
+        images__b2_dot_HEIC="y",
+        labels_dot_csv="id,label\na1,cat\nb2,dog\n",
+    )
     if installed:
         assert found(root / "labels.csv") == {"images/a1.heic": "cat", "images/b2.HEIC": "dog"}
     else:
@@ -136,9 +159,16 @@ def test_ids_of_heic_files_are_found_where_these_are_read(
     assert is_image("a/b.heif") == installed
 
 
-def test_heic_files_that_metadata_leaves_out_are_counted(place: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_heic_files_that_metadata_leaves_out_are_counted(
+    place: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(formats, "reads_heic", lambda: True)
-    root = place("1.png", "2.png", metadata_dot_csv="file_name,label\n1.png,cat\n2.png,dog\n", more_dot_heic="x")
+    root = place(
+        "1.png",
+        "2.png",
+        metadata_dot_csv="file_name,label\n1.png,cat\n2.png,dog\n",
+        more_dot_heic="x",
+    )
     assert ignored(root) == [("more.heic", "not in the table")]
 
 
@@ -167,15 +197,28 @@ def test_ids_of_a_frame_are_found_too(place: Write) -> None:
         "file:///kaggle/input/cats/{}.jpg",
     ],
 )
-def test_addresses_and_foreign_paths_are_found_by_name_or_say_what_to_do(place: Write, written: str) -> None:
-    lines = "".join(f"{written.format(name)},{label}\n" for name, label in (("a b", "cat"), ("c", "dog")))
-    root = place("pictures/cats/a b.jpg", "pictures/cats/c.jpg", "old/c.jpg", set_dot_csv="path,label\n" + lines)
+def test_addresses_and_foreign_paths_are_found_by_name_or_say_what_to_do(
+    place: Write, written: str
+) -> None:
+    lines = "".join(
+        f"{written.format(name)},{label}\n" for name, label in (("a b", "cat"), ("c", "dog"))
+    )
+    root = place(
+        "pictures/cats/a b.jpg",
+        "pictures/cats/c.jpg",
+        "old/c.jpg",
+        set_dot_csv="path,label\n" + lines,
+    )
     table = root / "set.csv"
-    assert found(table) == {"pictures/cats/a b.jpg": "cat", "pictures/cats/c.jpg": "dog"}, "the longest end counts"
+    assert found(table) == {"pictures/cats/a b.jpg": "cat", "pictures/cats/c.jpg": "dog"}, (
+        "the longest end counts"
+    )
     shutil.rmtree(root / "pictures")
     shutil.rmtree(root / "old")
     said = (
-        "some other machine: copy the images here" if not written.startswith(("http", "s3", "file")) else "address"
+        "some other machine: copy the images here"
+        if not written.startswith(("http", "s3", "file"))
+        else "address"
     )
     said = "leads out of" if written.startswith("..") else said
     with pytest.raises(DataError, match=rf"rows 2 \(.*{said}.*--image-root"):
@@ -201,7 +244,8 @@ def test_addresses_that_are_none_are_missing_like_others(place: Write) -> None:
 def test_an_address_among_files_is_refused(place: Write) -> None:
     root = place("a.jpg", set_dot_csv="path,label\na.jpg,cat\nhttps://host/b.jpg,dog\n")
     with pytest.raises(
-        DataError, match=r"row 3 \(https://host/b.jpg\): the path is an address, .*downloads nothing"
+        DataError,
+        match=r"row 3 \(https://host/b.jpg\): the path is an address, .*downloads nothing",
     ):
         opened(root / "set.csv")
 
@@ -211,12 +255,18 @@ def test_an_image_outside_is_never_taken_for_a_name(place: Write, tmp_path: Path
     write_image(tmp_path.parent / "passwd.png", seed=1)
     checked = check(Data(source=str(root / "set.csv")))
     assert [record.path for record in checked.bank.records] == ["inside/a.jpg"]
-    assert [(each.path, each.reason) for each in checked.bank.rejections] == [("etc/passwd", "missing")]
+    assert [(each.path, each.reason) for each in checked.bank.rejections] == [
+        ("etc/passwd", "missing")
+    ]
 
 
 def test_two_paths_that_would_be_one_file_are_refused(place: Write) -> None:
-    root = place("1.jpg", set_dot_csv="path,label\n/home/me/cat/1.jpg,cat\n/home/me/dog/1.jpg,dog\n")
-    with pytest.raises(DataError, match=r"rows 2 \(/home/me/cat/1.jpg\) and 3 .* would both be 1.jpg"):
+    root = place(
+        "1.jpg", set_dot_csv="path,label\n/home/me/cat/1.jpg,cat\n/home/me/dog/1.jpg,dog\n"
+    )
+    with pytest.raises(
+        DataError, match=r"rows 2 \(/home/me/cat/1.jpg\) and 3 .* would both be 1.jpg"
+    ):
         opened(root / "set.csv")
 
 
@@ -263,7 +313,11 @@ def test_a_document_in_json_is_a_table(place: Write, document: Any) -> None:
             "is no table in JSON: expected a list of objects",
         ),
         ("a.json", "3", "is no table in JSON"),
-        ("a.json", '[{"image": "a.png", "class": ["cat", "dog"]}]', r"1 row has more than one class.*cat, dog\)"),
+        (
+            "a.json",
+            '[{"image": "a.png", "class": ["cat", "dog"]}]',
+            r"1 row has more than one class.*cat, dog\)",
+        ),
     ],
 )
 def test_json_that_is_no_table_says_why(place: Write, name: str, text: str, said: str) -> None:
@@ -287,28 +341,39 @@ def test_the_tables_of_isic_have_a_column_a_class(place: Write) -> None:
     names = ["ISIC_0000000", "ISIC_0000001", "ISIC_0000002_downsampled"]
     root = place(*(f"ISIC_2019_Training_Input/{name}.jpg" for name in names), truth_dot_csv=ISIC)
     assert list(found(root / "truth.csv").values()) == ["NV", "NV", "MEL"]
-    assert "the classes are the columns that hold 0 and 1: MEL, NV, BCC" in opened(root / "truth.csv").notes[0]
-    weighted = (
-        "image,MEL,NV,score_weight,validation_weight\nISIC_0000000,1.0,0.0,1.0,0.0\nISIC_0000001,0.0,1.0,0.0,1.0\n"
+    assert (
+        "the classes are the columns that hold 0 and 1: MEL, NV, BCC"
+        in opened(root / "truth.csv").notes[0]
     )
+    weighted = "image,MEL,NV,score_weight,validation_weight\nISIC_0000000,1.0,0.0,1.0,0.0\nISIC_0000001,0.0,1.0,0.0,1.0\n"
     (root / "truth.csv").write_text(weighted)
     assert list(found(root / "truth.csv").values()) == ["MEL", "NV"]
 
 
 def test_other_columns_beside_the_classes_are_none(place: Write) -> None:
-    root = place("1.png", "2.png", set_dot_csv="path,age,cat,dog,site\n1.png,30,1,0,arm\n2.png,70,0,1,leg\n")
+    root = place(
+        "1.png", "2.png", set_dot_csv="path,age,cat,dog,site\n1.png,30,1,0,arm\n2.png,70,0,1,leg\n"
+    )
     assert found(root / "set.csv") == {"1.png": "cat", "2.png": "dog"}
-    assert opened(root / "set.csv").notes == ("the classes are the columns that hold 0 and 1: cat, dog",)
+    assert opened(root / "set.csv").notes == (
+        "the classes are the columns that hold 0 and 1: cat, dog",
+    )
 
 
-def test_several_classes_of_an_image_are_refused_with_their_number_and_the_first(place: Write) -> None:
+def test_several_classes_of_an_image_are_refused_with_their_number_and_the_first(
+    place: Write,
+) -> None:
     text = "filename, cat, dog, fox\n1.png, 1, 0, 0\n2.png, 1, 1, 0\n3.png, 0, 1, 1\n"
     root = place("1.png", "2.png", "3.png", set_dot_csv=text)
     said = r"2 rows have more than one class, the first is row 3 \(2.png: cat, dog\). convladder is for one class"
     with pytest.raises(DataError, match=said):
         opened(root / "set.csv")
-    (root / "set.csv").write_text(text.replace("2.png, 1, 1, 0", "2.png, 0, 0, 0").replace("0, 1, 1", "0, 1, 0"))
-    with pytest.raises(DataError, match=r"rows 3 have no class: expected a 1 in one of the columns 'cat', 'dog'"):
+    (root / "set.csv").write_text(
+        text.replace("2.png, 1, 1, 0", "2.png, 0, 0, 0").replace("0, 1, 1", "0, 1, 0")
+    )
+    with pytest.raises(
+        DataError, match=r"rows 3 have no class: expected a 1 in one of the columns 'cat', 'dog'"
+    ):
         opened(root / "set.csv")
 
 
@@ -322,15 +387,26 @@ def test_a_frame_may_have_a_column_a_class(place: Write) -> None:
 def test_roboflows_export_is_a_folder_with_a_table_a_split(place: Write) -> None:
     name = "{}_jpg.rf.0123456789abcdef0123456789abcdef.jpg"
     parts = {"train": ["a", "b", "c"], "valid": ["d", "e"], "test": ["f", "g"]}
-    root = place(*(f"{part}/{name.format(each)}" for part, names in parts.items() for each in names))
+    root = place(
+        *(f"{part}/{name.format(each)}" for part, names in parts.items() for each in names)
+    )
     for part, names in parts.items():
-        lines = [f"{name.format(each)}, {int(number % 2 == 0)}, {number % 2}" for number, each in enumerate(names)]
-        (root / part / "_classes.csv").write_text("\n".join(["filename, Brazil, united states", *lines]) + "\n")
+        lines = [
+            f"{name.format(each)}, {int(number % 2 == 0)}, {number % 2}"
+            for number, each in enumerate(names)
+        ]
+        (root / part / "_classes.csv").write_text(
+            "\n".join(["filename, Brazil, united states", *lines]) + "\n"
+        )
     (root / "README.roboflow.txt").write_text("exported\n")
     assert found(root)[f"train/{name.format('b')}"] == "united states"
     assert list(splits(root).values()) == ["test"] * 2 + ["train"] * 3 + ["validation"] * 2
     assert found(root / "train" / "_classes.csv")[name.format("a")] == "Brazil"
-    assert opened(root).notes[0].startswith("the classes are those of test/_classes.csv, train/_classes.csv")
+    assert (
+        opened(root)
+        .notes[0]
+        .startswith("the classes are those of test/_classes.csv, train/_classes.csv")
+    )
 
 
 # Hugging Face's imagefolder
@@ -342,7 +418,8 @@ def test_an_imagefolder_is_read_by_its_metadata(place: Write, suffix: str) -> No
     text = "file_name,label,text\n" + "".join(f"{name},{label},a {label}\n" for name, label in rows)
     if suffix == "jsonl":
         text = "".join(
-            json.dumps({"file_name": name, "label": label, "objects": {"bbox": []}}) + "\n" for name, label in rows
+            json.dumps({"file_name": name, "label": label, "objects": {"bbox": []}}) + "\n"
+            for name, label in rows
         )
     root = place("0001.png", "0002.png", "0003.png", **{f"metadata_dot_{suffix}": text})
     assert found(root) == {"0001.png": "cat", "0002.png": "dog"}
@@ -353,42 +430,61 @@ def test_an_imagefolder_is_read_by_its_metadata(place: Write, suffix: str) -> No
             shutil.copy(each, root / split / each.name)
     for each in [*root.glob("*.png"), *root.glob("metadata.*")]:
         each.unlink()
-    assert splits(root) == {f"{split}/000{number}.png": split for split in ("test", "train") for number in (1, 2)}
+    assert splits(root) == {
+        f"{split}/000{number}.png": split for split in ("test", "train") for number in (1, 2)
+    }
 
 
 def test_metadata_at_the_root_names_the_splits_by_the_folders_of_its_paths(place: Write) -> None:
     names = ["train/1.png", "train/2.png", "test/1.png"]
-    lines = "".join(f"{name},{label}\n" for name, label in zip(names, ["cat", "dog", "cat"], strict=True))
+    lines = "".join(
+        f"{name},{label}\n" for name, label in zip(names, ["cat", "dog", "cat"], strict=True)
+    )
     root = place(*names, metadata_dot_csv="file_name,label\n" + lines)
     assert splits(root) == {"train/1.png": "train", "train/2.png": "train", "test/1.png": "test"}
     assert "the splits are the folders test, train" in opened(root).notes
 
 
 def test_metadata_without_a_class_leaves_class_folders_as_they_are(place: Write) -> None:
-    root = place("cat/1.png", "dog/2.png", metadata_dot_csv="file_name,text,width\ncat/1.png,a cat,3\n")
+    root = place(
+        "cat/1.png", "dog/2.png", metadata_dot_csv="file_name,text,width\ncat/1.png,a cat,3\n"
+    )
     assert found(root) == {"cat/1.png": "cat", "dog/2.png": "dog"}
     assert "metadata.csv has no column for the label" in opened(root).notes[-1]
     (root / "metadata.csv").write_text("file_name,label\ncat/1.png,a, cat\n")
     assert found(root) == {"cat/1.png": "cat", "dog/2.png": "dog"}
-    assert "the classes are those of the folders, not of a table: cannot read" in opened(root).notes[-1]
+    assert (
+        "the classes are those of the folders, not of a table: cannot read"
+        in opened(root).notes[-1]
+    )
     (root / "metadata.csv").write_text("file_name,text,width\n1.png,a cat,3\n")
     shutil.move(root / "cat/1.png", root / "1.png")
     shutil.rmtree(root / "cat")
     shutil.rmtree(root / "dog")
-    with pytest.raises(DataError, match=r"no class folders.*\(.*metadata.csv has no column for the label"):
+    with pytest.raises(
+        DataError, match=r"no class folders.*\(.*metadata.csv has no column for the label"
+    ):
         opened(root)
 
 
 @pytest.mark.parametrize(
     "table", ["train/_classes.csv", "metadata.jsonl", "train/metadata.csv", "annotations.xml"]
 )
-def test_an_archive_whose_classes_are_in_a_table_is_to_be_extracted(place: Write, table: str) -> None:
-    images = ("images/1.png", "images/2.png") if table.endswith("xml") else ("train/1.png", "test/2.png")
+def test_an_archive_whose_classes_are_in_a_table_is_to_be_extracted(
+    place: Write, table: str
+) -> None:
+    images = (
+        ("images/1.png", "images/2.png") if table.endswith("xml") else ("train/1.png", "test/2.png")
+    )
     root = place(*(f"set/{each}" for each in images))
     (root / "set" / table).write_text("file_name,label\n")
     for around in ("set", None):
-        packed = shutil.make_archive(str(root / "packed"), "zip", root if around else root / "set", around)
-        with pytest.raises(DataError, match=rf"holds a table of the classes \(.*{table}\): extract the archive"):
+        packed = shutil.make_archive(
+            str(root / "packed"), "zip", root if around else root / "set", around
+        )
+        with pytest.raises(
+            DataError, match=rf"holds a table of the classes \(.*{table}\): extract the archive"
+        ):
             opened(Path(packed))
 
 
@@ -409,7 +505,11 @@ def test_a_label_pattern_overrules_metadata_in_a_folder_and_in_an_archive(place:
 
 
 def test_metadata_that_cannot_be_read_is_no_reason_to_take_splits_for_classes(place: Write) -> None:
-    root = place("train/1.png", "test/2.png", metadata_dot_csv="file_name,a,b\ntrain/1.png,1,1\ntest/2.png,0,1\n")
+    root = place(
+        "train/1.png",
+        "test/2.png",
+        metadata_dot_csv="file_name,a,b\ntrain/1.png,1,1\ntest/2.png,0,1\n",
+    )
     with pytest.raises(DataError, match="1 row has more than one class"):
         opened(root)
 
@@ -418,7 +518,9 @@ def test_metadata_that_cannot_be_read_is_no_reason_to_take_splits_for_classes(pl
 
 
 def six(form: str = "{number},{label}") -> str:
-    return "".join(form.format(number=number, label=("cat", "dog")[number % 2]) + "\n" for number in range(6))
+    return "".join(
+        form.format(number=number, label=("cat", "dog")[number % 2]) + "\n" for number in range(6)
+    )
 
 
 def given_in(error: str) -> list[str]:
@@ -429,7 +531,10 @@ def given_in(error: str) -> list[str]:
 BESIDE = {
     "train.csv": ("train/{}.png", "id,label\n" + six()),
     "train_labels.csv": ("train_images/{}.png", "id,label\n" + six()),
-    "truth.csv": ("train/{}.png", "image,cat,dog\n" + six("{number},0,1").replace("0,0,1", "0,1,0")),
+    "truth.csv": (
+        "train/{}.png",
+        "image,cat,dog\n" + six("{number},0,1").replace("0,0,1", "0,1,0"),
+    ),
     "labels.csv": ("images/{}.png", "path,label\n" + six("images/{number}.png,{label}")),
     "flat.csv": ("{}.png", "path,label\n" + six("{number}.png,{label}")),
     "odd.csv": ("images/{}.png", "Image Index,label,age\n" + six("{number}.png,{label},3")),
@@ -444,9 +549,14 @@ def test_a_folder_with_a_table_beside_its_images_names_the_table(place: Write, t
     images, text = BESIDE[table]
     root = place(*(images.format(number) for number in range(6)))
     (root / table).parent.mkdir(exist_ok=True)
-    tasks = [task(number, ("cat", "dog")[number % 2], image="/data/upload/1/{}-{}.png") for number in range(6)]
+    tasks = [
+        task(number, ("cat", "dog")[number % 2], image="/data/upload/1/{}-{}.png")
+        for number in range(6)
+    ]
     (root / table).write_text(text or json.dumps(tasks))
-    with pytest.raises(DataError, match=r"has no class folders, but .* says the classes of its images") as raised:
+    with pytest.raises(
+        DataError, match=r"has no class folders, but .* says the classes of its images"
+    ) as raised:
         opened(root)
     path, *options = given_in(str(raised.value))
     assert path == str(root / table)
@@ -470,19 +580,29 @@ def test_of_folders_with_the_same_ids_the_one_called_as_the_table_is_meant(place
 
 def test_a_table_beside_images_that_does_not_say_the_class_is_named_too(place: Write) -> None:
     lines = "".join(f"{number}.png,{('cat', 'dog')[number % 2]},{number}\n" for number in range(6))
-    root = place(*(f"images/{number}.png" for number in range(6)), set_dot_csv="file,kind,age\n" + lines)
-    with pytest.raises(DataError, match=r"set\.csv names its images.*no column for the label.*--label-column"):
+    root = place(
+        *(f"images/{number}.png" for number in range(6)), set_dot_csv="file,kind,age\n" + lines
+    )
+    with pytest.raises(
+        DataError, match=r"set\.csv names its images.*no column for the label.*--label-column"
+    ):
         opened(root)
-    with pytest.raises(DataError, match=r"says the classes of its images\. Did you mean .*set\.csv\?"):
+    with pytest.raises(
+        DataError, match=r"says the classes of its images\. Did you mean .*set\.csv\?"
+    ):
         opened(root, label_column="kind")
     with pytest.raises(DataError, match="--label-column goes with a table"):
         opened(root, label_column="kind", class_level="top")
 
 
 def test_folders_that_are_not_the_classes_of_a_table_must_be_chosen(place: Write) -> None:
-    root = place(*(f"patient{number // 3}/{number}.png" for number in range(6)), set_dot_csv="id,label\n" + six())
+    root = place(
+        *(f"patient{number // 3}/{number}.png" for number in range(6)),
+        set_dot_csv="id,label\n" + six(),
+    )
     with pytest.raises(
-        DataError, match=r"\(patient0, patient1\), and set\.csv says other classes.*--class-level top"
+        DataError,
+        match=r"\(patient0, patient1\), and set\.csv says other classes.*--class-level top",
     ):
         opened(root)
     assert set(found(root / "set.csv").values()) == {"cat", "dog"}
@@ -500,20 +620,32 @@ def test_folders_that_are_not_the_classes_of_a_table_must_be_chosen(place: Write
         "no table",
     ],
 )
-def test_a_table_that_says_no_other_classes_leaves_class_folders_as_they_are(place: Write, text: str) -> None:
-    root = place(*(f"{('cat', 'dog')[number % 2]}/{number}.png" for number in range(6)), set_dot_csv=text)
+def test_a_table_that_says_no_other_classes_leaves_class_folders_as_they_are(
+    place: Write, text: str
+) -> None:
+    root = place(
+        *(f"{('cat', 'dog')[number % 2]}/{number}.png" for number in range(6)), set_dot_csv=text
+    )
     assert set(found(root).values()) == {"cat", "dog"}
     assert not opened(root).notes
 
 
 def test_ids_that_each_class_folder_has_say_nothing_of_the_classes(place: Write) -> None:
     names = [f"{kind}/{number}.png" for kind in ("cat", "dog") for number in range(3)]
-    assert set(found(place(*names, classes_dot_csv="id,label\n1,cat\n2,dog\n")).values()) == {"cat", "dog"}
+    assert set(found(place(*names, classes_dot_csv="id,label\n1,cat\n2,dog\n")).values()) == {
+        "cat",
+        "dog",
+    }
 
 
 @pytest.mark.parametrize("folder", ["train", "images", "train_images", "."])
-def test_an_archive_with_a_table_beside_its_images_says_what_to_do(place: Write, folder: str) -> None:
-    root = place(*(f"set/{folder}/{number}.png" for number in range(6)), set__train_dot_csv="id,label\n" + six())
+def test_an_archive_with_a_table_beside_its_images_says_what_to_do(
+    place: Write, folder: str
+) -> None:
+    root = place(
+        *(f"set/{folder}/{number}.png" for number in range(6)),
+        set__train_dot_csv="id,label\n" + six(),
+    )
     packed = Path(shutil.make_archive(str(root / "packed"), "zip", root / "set"))
     with pytest.raises(
         DataError, match=r"If train\.csv says the classes, extract the archive, and give the table"
@@ -524,13 +656,18 @@ def test_an_archive_with_a_table_beside_its_images_says_what_to_do(place: Write,
 
 
 @pytest.mark.parametrize("table", ["test/metadata.csv", "metadata.csv"])
-def test_metadata_of_test_images_does_not_hide_the_class_folders_of_train(place: Write, table: str) -> None:
+def test_metadata_of_test_images_does_not_hide_the_class_folders_of_train(
+    place: Write, table: str
+) -> None:
     classes = [f"train/{kind}/{number}.png" for kind in ("cat", "dog") for number in range(3)]
     root = place("set/test/1.png", "set/test/2.png", *(f"set/{each}" for each in classes)) / "set"
     inside = "" if "/" in table else "test/"
     (root / table).write_text(f"file_name,label\n{inside}1.png,cat\n{inside}2.png,dog\n")
     assert list(found(root)) == classes
-    assert f"{table} lists no image of the class folders, such as train/cat/0.png" in opened(root).notes[-1]
+    assert (
+        f"{table} lists no image of the class folders, such as train/cat/0.png"
+        in opened(root).notes[-1]
+    )
     if table.startswith("test"):
         assert list(found(Path(shutil.make_archive(str(root), "zip", root)))) == classes
 
@@ -538,7 +675,9 @@ def test_metadata_of_test_images_does_not_hide_the_class_folders_of_train(place:
 # Label Studio
 
 
-def task(number: int, *choices: str, image: str = "/data/upload/1/{}-{}.jpg", **more: Any) -> dict[str, Any]:
+def task(
+    number: int, *choices: str, image: str = "/data/upload/1/{}-{}.jpg", **more: Any
+) -> dict[str, Any]:
     """Return a task as Label Studio 1.x exports it."""
     result = {
         "id": "xy",
@@ -603,8 +742,12 @@ def test_what_several_people_said_of_a_task_must_agree(place: Write) -> None:
 
 
 def test_several_choices_and_several_questions_are_refused(place: Write) -> None:
-    root = place("1.jpg", "2.jpg", export_dot_json=json.dumps([task(1, "cat", "dog"), task(2, "dog")]))
-    with pytest.raises(DataError, match=r"1 row has more than one class, the first is row 1 \(.*: cat, dog\)"):
+    root = place(
+        "1.jpg", "2.jpg", export_dot_json=json.dumps([task(1, "cat", "dog"), task(2, "dog")])
+    )
+    with pytest.raises(
+        DataError, match=r"1 row has more than one class, the first is row 1 \(.*: cat, dog\)"
+    ):
         opened(root / "export.json")
     two = [task(1, "cat"), task(2, "dog")]
     for each in two:
@@ -653,7 +796,9 @@ def test_json_min_and_csv_of_label_studio_are_tables(place: Write, form: str) ->
     table = write(flat(1, "cat"), flat(2, "dog"), flat(3, None))
     assert found(table) == {"1.jpg": "cat", "2.jpg": "dog"}
     assert [rule for _, rule in ignored(table)] == ["without a label"]
-    with pytest.raises(DataError, match=r"1 row has more than one class.*\(/data/upload/1/0a1b2c32-2.jpg: a, b\)"):
+    with pytest.raises(
+        DataError, match=r"1 row has more than one class.*\(/data/upload/1/0a1b2c32-2.jpg: a, b\)"
+    ):
         opened(write(flat(1, "cat"), flat(2, {"choices": ["a", "b"]})))
 
 
@@ -734,7 +879,11 @@ def test_subsets_of_a_project_of_cvat_are_splits(place: Write) -> None:
             "declares a document type",
         ),
         (
-            XML.replace("<annotations>", '<!DOCTYPE a [<!ENTITY b SYSTEM "file:///etc/passwd">]><annotations>', 1),
+            XML.replace(
+                "<annotations>",
+                '<!DOCTYPE a [<!ENTITY b SYSTEM "file:///etc/passwd">]><annotations>',
+                1,
+            ),
             "declares a document type",
         ),
     ],
@@ -750,7 +899,10 @@ def test_entities_are_not_expanded(place: Write) -> None:
     bomb = "".join(f'<!ENTITY e{n} "{f"&e{n - 1};" * 10}">' for n in range(1, 12))
     root = place(
         "1.jpg",
-        a_dot_xml=f'<?xml version="1.0"?><!DOCTYPE x [<!ENTITY e0 "lol">{bomb}]><annotations>&e11;</annotations>',
+        a_dot_xml=(
+            '<?xml version="1.0"?><!DOCTYPE x [<!ENTITY e0 '
+            f'"lol">{bomb}]><annotations>&e11;</annotations>'
+        ),
     )
     with pytest.raises(DataError, match="declares a document type"):
         opened(root / "a.xml")
@@ -763,10 +915,14 @@ def test_the_imagenet_form_of_cvat_is_class_folders_or_lists(place: Write) -> No
     assert found(root / "default.txt") == found(root) == wanted
     assert ignored(root / "default.txt") == [("3.jpg", "without a label")]
     (root / "default.txt").write_text("1.jpg 0 1\n")
-    with pytest.raises(DataError, match=r"1 row has more than one class, the first is row 1 \(1.jpg: cat, dog\)"):
+    with pytest.raises(
+        DataError, match=r"1 row has more than one class, the first is row 1 \(1.jpg: cat, dog\)"
+    ):
         opened(root / "default.txt")
     (root / "default.txt").write_text("1.jpg 2\n")
-    with pytest.raises(DataError, match=r"line 1 has the class '2', but synsets.txt names 2, from 0"):
+    with pytest.raises(
+        DataError, match=r"line 1 has the class '2', but synsets.txt names 2, from 0"
+    ):
         opened(root / "default.txt")
     for name in ("default.txt", "synsets.txt"):
         (root / name).unlink()

@@ -1,4 +1,6 @@
-"""Images that consist of single pixels, or of one value: no range of intensities may make them all alike."""
+"""Images that consist of single pixels, or of one value: no range of intensities may make them all
+alike.
+"""
 
 from __future__ import annotations
 
@@ -36,7 +38,9 @@ def strokes() -> Images:
 
 
 def hits(side_by_side: int = 0) -> Images:
-    """Return sparse hits on nothing, with energies to hundreds; of some images, small ones side by side."""
+    """Return sparse hits on nothing, with energies to hundreds; of some images, small ones side by
+    side.
+    """
     draw = np.random.default_rng(1)
     images = np.zeros((COUNT, SIDE, SIDE))
     for number, image in enumerate(images):
@@ -54,9 +58,9 @@ def crossed_hits() -> Images:
 def checks() -> Images:
     """Return checkerboards: each square of 2 x 2 holds both values."""
     board = np.indices((SIDE, SIDE)).sum(axis=0) % 2
-    return np.stack([1000 + 100 * (board if number % 2 else 1 - board) for number in range(COUNT)]).astype(
-        np.uint16
-    )
+    return np.stack(
+        [1000 + 100 * (board if number % 2 else 1 - board) for number in range(COUNT)]
+    ).astype(np.uint16)
 
 
 def mostly_flat() -> Images:
@@ -87,7 +91,9 @@ def test_it_does_so_in_arrays_that_are_loaded_and_in_the_estimator(
 ) -> None:
     images = make()
     np.savez(tmp_path / "set.npz", x=images, y=np.arange(COUNT) % 2)
-    settings = Data(source=str(tmp_path / "set.npz"), on_leak="keep", copies="off", image_size=(SIDE, SIDE))
+    settings = Data(
+        source=str(tmp_path / "set.npz"), on_leak="keep", copies="off", image_size=(SIDE, SIDE)
+    )
     bank = load(settings).bank
     rows = images.reshape(COUNT, -1)
     known = in_memory.PixelRange.of(rows, (SIDE, SIDE, 1))
@@ -104,7 +110,13 @@ def test_a_hot_pixel_among_sparse_hits_does_not_take_the_range() -> None:
 
 
 def test_a_set_of_one_value_is_black_and_nothing_warns() -> None:
-    for value, kind in ((7, np.float64), (1e17, np.float64), (-3, np.int16), (2**60, np.int64), (0, np.float32)):
+    for value, kind in (
+        (7, np.float64),
+        (1e17, np.float64),
+        (-3, np.int16),
+        (2**60, np.int64),
+        (0, np.float32),
+    ):
         rows = np.full((3, 64), value, kind)
         with warnings.catch_warnings():
             warnings.simplefilter("error")

@@ -22,7 +22,9 @@ Make = Callable[..., Path]
 
 @pytest.fixture
 def make(tmp_path: Path) -> Make:
-    """Return a function that writes a picture to each path below a folder: `make({"cat/1.png": 7})`."""
+    """Return a function that writes a picture to each path below a folder: `make({"cat/1.png":
+    7})`.
+    """
 
     def make(pictures: dict[str, int | Image.Image]) -> Path:
         for name, seed in pictures.items():
@@ -37,14 +39,21 @@ def make(tmp_path: Path) -> Make:
 def filled(parts: tuple[str, ...] = ("",), images: int = 10) -> dict[str, int]:
     """Name pictures of two classes in each part, no two alike."""
     names = [
-        f"{part}{label}/{number}.png" for part in parts for label in ("cat", "dog") for number in range(images)
+        f"{part}{label}/{number}.png"
+        for part in parts
+        for label in ("cat", "dog")
+        for number in range(images)
     ]
     return {name: number for number, name in enumerate(names)}
 
 
 def splits_of(dataset: SplitDataset) -> dict[str, str]:
     """Return the split of each path."""
-    return {path: part for part, indices in vars(dataset.splits).items() for path in dataset.paths(indices)}
+    return {
+        path: part
+        for part, indices in vars(dataset.splits).items()
+        for path in dataset.paths(indices)
+    }
 
 
 def test_copies_are_never_parted(make: Make) -> None:
@@ -131,9 +140,12 @@ def test_copies_inside_one_split_are_no_leak(make: Make) -> None:
 
 def test_a_class_in_too_few_groups_is_named(make: Make) -> None:
     root = make(
-        {f"cat/{number}.png": number for number in range(9)} | {f"dog/{number}.png": 50 for number in range(9)}
+        {f"cat/{number}.png": number for number in range(9)}
+        | {f"dog/{number}.png": 50 for number in range(9)}
     )
-    with pytest.raises(DataError, match=r"class 'dog' has 9 images in 1 group that stay together .*--classes"):
+    with pytest.raises(
+        DataError, match=r"class 'dog' has 9 images in 1 group that stay together .*--classes"
+    ):
         load(str(root))
 
 
@@ -157,7 +169,9 @@ def test_folds_part_the_images_of_named_splits_anew(make: Make) -> None:
 
 
 def test_too_many_folds_for_a_class_are_refused(make: Make) -> None:
-    with pytest.raises(DataError, match="class 'cat' has 10 images to share out, and each of 12 folds needs one"):
+    with pytest.raises(
+        DataError, match="class 'cat' has 10 images to share out, and each of 12 folds needs one"
+    ):
         load(Data(source=str(make(filled())), folds=12))
 
 
@@ -183,7 +197,9 @@ def test_classes_can_be_chosen(make: Make) -> None:
 
 
 def test_copies_of_an_image_that_is_left_out_stay_together(make: Make) -> None:
-    """The first of twelve equal images, with which the others were compared, is in a class that is left out."""
+    """The first of twelve equal images, with which the others were compared, is in a class that is
+    left out.
+    """
     copies = {"ant/only.png": 70} | {f"cat/copy-{number:02}.png": 70 for number in range(11)}
     dataset = load(Data(source=str(make(filled() | copies)), min_images=3, split_seed=2))
     split = splits_of(dataset)
@@ -203,7 +219,9 @@ def test_a_class_of_which_no_file_can_be_read_stops_the_training(make: Make) -> 
     (root / "rare").mkdir()
     for name in ("a.jpg", "b.jpg"):
         (root / "rare" / name).write_bytes(b"broken")
-    with pytest.raises(DataError, match=r"no image of class 'rare' that can be read: .*--min-images or --classes"):
+    with pytest.raises(
+        DataError, match=r"no image of class 'rare' that can be read: .*--min-images or --classes"
+    ):
         load(str(root))
     assert load(Data(source=str(root), min_images=2)).class_names == ("cat", "dog")
     assert load(Data(source=str(root), classes=("cat", "dog"))).class_names == ("cat", "dog")
@@ -222,7 +240,9 @@ def test_images_in_no_group_are_told(make: Make) -> None:
 
 def test_named_splits_are_not_kept_in_folds_and_that_is_told(make: Make) -> None:
     dataset = load(Data(source=str(make(filled(("train/", "test/")))), folds=4))
-    assert "the splits of the source are not kept: cross-validation makes its own" in dataset.decisions
+    assert (
+        "the splits of the source are not kept: cross-validation makes its own" in dataset.decisions
+    )
 
 
 def test_rungs_of_another_form_keep_images_groups_folds_and_what_was_decided(make: Make) -> None:
@@ -276,7 +296,9 @@ def test_what_is_in_memory_can_be_folded_and_loaded_in_another_way(make: Make) -
 
 
 def test_a_climb_cannot_have_one_fold() -> None:
-    with pytest.raises(ExperimentError, match=r"a climb tests every fold in turn: leave data\.fold out"):
+    with pytest.raises(
+        ExperimentError, match=r"a climb tests every fold in turn: leave data\.fold out"
+    ):
         cl.climb("digits", changes={"data.folds": 3, "data.fold": 1}, quiet=True)
 
 

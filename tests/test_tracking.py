@@ -34,7 +34,13 @@ def events_in(folder: Path) -> pd.DataFrame:
 
 def test_both_are_told_of_a_climb_and_of_a_training(tmp_path: Path) -> None:
     uri = f"sqlite:///{tmp_path / 'mlflow.db'}"
-    told: dict[str, Any] = {"epochs": 2, "changes": FEW, "tensorboard": True, "mlflow": uri, "quiet": True}
+    told: dict[str, Any] = {
+        "epochs": 2,
+        "changes": FEW,
+        "tensorboard": True,
+        "mlflow": uri,
+        "quiet": True,
+    }
     climb = cl.climb("digits", rungs=["lenet5"], seeds=2, out=tmp_path / "climb", **told)
     run = cl.train("digits", "lenet5", seed=0, out=tmp_path / "run", **told)
     assert len(climb.runs("lenet5")) == 2
@@ -44,7 +50,11 @@ def test_both_are_told_of_a_climb_and_of_a_training(tmp_path: Path) -> None:
     assert sorted(kept) == ["lenet5, seed 0", "lenet5, seed 1"]
     (alone,) = client.search_runs([names["run"]])
     for trained, found, events in (
-        (climb.runs("lenet5")[1], kept["lenet5, seed 1"], tmp_path / "climb/tensorboard/lenet5/seed-1"),
+        (
+            climb.runs("lenet5")[1],
+            kept["lenet5, seed 1"],
+            tmp_path / "climb/tensorboard/lenet5/seed-1",
+        ),
         (run, alone, tmp_path / "run.tensorboard/lenet5/seed-0"),
     ):
         assert found.info.status == "FINISHED"
@@ -59,7 +69,9 @@ def test_both_are_told_of_a_climb_and_of_a_training(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("folder", ["seed-0", "Anna's \"best\" \\' run % _"])
-def test_a_trial_that_is_gone_on_with_goes_on_in_its_mlflow_run(tmp_path: Path, folder: str) -> None:
+def test_a_trial_that_is_gone_on_with_goes_on_in_its_mlflow_run(
+    tmp_path: Path, folder: str
+) -> None:
     uri, key = f"sqlite:///{tmp_path / 'mlflow.db'}", TrialKey("lenet5", 0)
     experiments = {key: cl.Experiment()}
     client = MlflowClient(tracking_uri=uri)
@@ -85,13 +97,21 @@ def test_a_trial_that_is_gone_on_with_goes_on_in_its_mlflow_run(tmp_path: Path, 
     second.close()
     assert the_run().info.status == "FAILED"
     assert the_run().data.tags["error"] == "no memory"
-    assert [each.step for each in client.get_metric_history(the_run().info.run_id, "loss")] == [1, 2]
+    assert [each.step for each in client.get_metric_history(the_run().info.run_id, "loss")] == [
+        1,
+        2,
+    ]
 
 
 def test_what_is_no_figure_of_a_trial_is_not_told(tmp_path: Path) -> None:
     key = TrialKey("lenet5", 0)
     board = TensorBoard(tmp_path)
-    for event in (Started(key), Message(key, "goes on"), Message(None, ROW["loss"]), Finished(key, None)):
+    for event in (
+        Started(key),
+        Message(key, "goes on"),
+        Message(None, ROW["loss"]),
+        Finished(key, None),
+    ):
         board.follow(event)
     board.close()
     assert list(tmp_path.iterdir()) == []
@@ -110,9 +130,16 @@ def test_a_trial_that_was_halted_is_closed_at_once(tmp_path: Path) -> None:
     assert not board._open
 
 
-def test_all_of_mlflows_runs_are_closed_though_one_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    uri, keys = f"sqlite:///{tmp_path / 'mlflow.db'}", [TrialKey("lenet5", seed) for seed in range(3)]
-    mlflow = MLflow(uri, "climb", dict.fromkeys(keys, cl.Experiment()), lambda key: tmp_path / key.name)
+def test_all_of_mlflows_runs_are_closed_though_one_fails(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    uri, keys = (
+        f"sqlite:///{tmp_path / 'mlflow.db'}",
+        [TrialKey("lenet5", seed) for seed in range(3)],
+    )
+    mlflow = MLflow(
+        uri, "climb", dict.fromkeys(keys, cl.Experiment()), lambda key: tmp_path / key.name
+    )
     client, close = MlflowClient(tracking_uri=uri), mlflow._client.set_terminated
     failing: list[str] = []
 
@@ -175,18 +202,25 @@ def test_one_that_fails_is_told_nothing_more_and_training_goes_on() -> None:
 
 @pytest.mark.parametrize(
     ("asked", "module", "extra"),
-    [({"tensorboard": True}, "tensorboardX", "tensorboard"), ({"mlflow": "sqlite:///x.db"}, "mlflow", "mlflow")],
+    [
+        ({"tensorboard": True}, "tensorboardX", "tensorboard"),
+        ({"mlflow": "sqlite:///x.db"}, "mlflow", "mlflow"),
+    ],
 )
 def test_an_extra_that_is_missing_is_named_before_anything_is_done(
     asked: dict[str, Any], module: str, extra: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, module, None)
-    with pytest.raises(ExperimentError, match=rf"{module} is not installed: pip install 'convladder\[{extra}\]'"):
+    with pytest.raises(
+        ExperimentError, match=rf"{module} is not installed: pip install 'convladder\[{extra}\]'"
+    ):
         cl.train("digits", "lenet5", out=tmp_path / "run", quiet=True, **asked)
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_folder_gets_a_database_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_folder_gets_a_database_of_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
     told = MLflow("kept/here", "climb", {}, lambda key: tmp_path)
     assert (tmp_path / "kept/here/mlflow.db").is_file()
@@ -217,7 +251,10 @@ def test_an_address_that_is_none_is_said(
     ("uri", "where"),
     [
         ("http://me:secret@host:5000", "http://host:5000"),
-        ("postgresql://me:secret@host/db", "mlflow ui --backend-store-uri postgresql://me:...@host/db"),
+        (
+            "postgresql://me:secret@host/db",
+            "mlflow ui --backend-store-uri postgresql://me:...@host/db",
+        ),
         ("sqlite:////a b/mlflow.db", "mlflow ui --backend-store-uri 'sqlite:////a b/mlflow.db'"),
     ],
 )

@@ -17,7 +17,16 @@ from convladder.core.experiment import Augmentation, Experiment, Model, Train
 from convladder.data.dataset import SplitDataset
 from convladder.data.in_memory import MemoryBank
 from convladder.models import convnet
-from convladder.training import augmentation, batches, fit, input_statistics, lookup, losses, optimizer, steps
+from convladder.training import (
+    augmentation,
+    batches,
+    fit,
+    input_statistics,
+    lookup,
+    losses,
+    optimizer,
+    steps,
+)
 from convladder.training.precision import computing_in
 from convladder.training.state import TrainingState, lowers_rate
 from stops import assert_same_state, train_at_once, train_with_stops
@@ -65,7 +74,9 @@ def test_brightness_stays_within_pixels() -> None:
     assert apply({"brightness": 0.5}, np.full((32, 4, 4, 1), 250, dtype="float32")).max() <= 255
 
 
-@pytest.mark.parametrize("settings", [{"rotation": 20.0}, {"shift": 0.3}, {"shear": 0.3}, {"zoom": 0.3}])
+@pytest.mark.parametrize(
+    "settings", [{"rotation": 20.0}, {"shift": 0.3}, {"shear": 0.3}, {"zoom": 0.3}]
+)
 def test_each_change_moves_pixels_and_repeats_the_edge(settings: dict[str, float]) -> None:
     images = probe()
     moved = apply(settings, images)
@@ -103,14 +114,18 @@ def test_a_crop_may_be_wider_than_the_image() -> None:
     cropped = apply({"crop": 9}, images)
     assert cropped.shape == images.shape
     for each, image in zip(cropped, images, strict=True):
-        assert set(each.ravel().tolist()) <= set(image.ravel().tolist()), "each pixel is one of the image's own"
+        assert set(each.ravel().tolist()) <= set(image.ravel().tolist()), (
+            "each pixel is one of the image's own"
+        )
     assert np.array_equal(apply({"crop": 4}, probe(height=1, width=1)), probe(height=1, width=1))
 
 
 @pytest.mark.parametrize("name", get_args(Train.model_fields["optimizer"].annotation))
 def test_each_optimizer_is_the_one_of_its_name(name: str) -> None:
     decay = 0 if name == "adam" else 0.1
-    made = optimizer.build(Train.model_validate({"optimizer": name, "weight_decay": decay}), steps=3)
+    made = optimizer.build(
+        Train.model_validate({"optimizer": name, "weight_decay": decay}), steps=3
+    )
     assert type(made).__name__ == {"adam": "Adam", "adamw": "Adam", "sgd": "SGD"}[name]
     assert made.weight_decay == (decay or None)
 
@@ -124,7 +139,9 @@ def test_each_optimizer_is_the_one_of_its_name(name: str) -> None:
         ("precision", lambda settings: computing_in(settings.precision).__enter__()),
     ],
 )
-def test_a_name_that_is_not_known_here_stands_for_nothing_else(setting: str, use: Callable[[Train], Any]) -> None:
+def test_a_name_that_is_not_known_here_stands_for_nothing_else(
+    setting: str, use: Callable[[Train], Any]
+) -> None:
     with pytest.raises((AssertionError, KeyError), match="lion"):
         use(Train.model_construct(**(dict(Train()) | {setting: "lion"})))
 
@@ -146,7 +163,9 @@ def test_the_order_of_an_epoch_is_a_function_of_seed_and_epoch() -> None:
 
 def test_batches_are_whole_but_for_the_last_and_so_many_a_call() -> None:
     rows = np.arange(10, 80, dtype=np.int32)
-    calls = list(steps.batches(rows, rows + 100, batches.Prefetcher(NO_IMAGES), batch_size=16, steps=3))
+    calls = list(
+        steps.batches(rows, rows + 100, batches.Prefetcher(NO_IMAGES), batch_size=16, steps=3)
+    )
     assert [part.shape for part, _ in calls] == [(3, 16), (1, 16), (1, 6)]
     assert np.array_equal(np.concatenate([part.ravel() for part, _ in calls]), rows)
     assert np.array_equal(np.concatenate([part.ravel() for _, part in calls]), rows + 100)
@@ -155,7 +174,9 @@ def test_batches_are_whole_but_for_the_last_and_so_many_a_call() -> None:
 @pytest.mark.parametrize("skip", range(7))
 def test_what_is_left_of_an_epoch_is_what_follows(skip: int) -> None:
     rows = np.arange(70, dtype=np.int32)
-    calls = list(steps.batches(rows, rows, batches.Prefetcher(NO_IMAGES), batch_size=16, steps=2, skip=skip))
+    calls = list(
+        steps.batches(rows, rows, batches.Prefetcher(NO_IMAGES), batch_size=16, steps=2, skip=skip)
+    )
     left = [part.ravel() for part, _ in calls]
     assert np.array_equal(np.concatenate([*left, np.array([], np.int32)]), rows[16 * skip :])
 
@@ -166,7 +187,9 @@ def test_calls_of_large_networks_are_short() -> None:
     assert steps.steps_per_call(flops=10**12, batch_size=32) == 1
 
 
-@pytest.mark.skipif(not hasattr(mmap, "MADV_WILLNEED"), reason="the system cannot be asked for pages")
+@pytest.mark.skipif(
+    not hasattr(mmap, "MADV_WILLNEED"), reason="the system cannot be asked for pages"
+)
 def test_asking_for_images_ahead_changes_no_result(
     few_digits: SplitDataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -184,7 +207,9 @@ def test_asking_for_images_ahead_changes_no_result(
     )
 
 
-def test_images_are_asked_for_by_their_pages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_images_are_asked_for_by_their_pages(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     asked: list[tuple[int, ...]] = []
 
     class Map:
@@ -236,10 +261,14 @@ def test_a_whitening_layer_whitens_patches_of_train_and_is_not_trained(
     settings = experiment(model__whitening=True, model__preprocessing=preprocessing)
     network = fit.fit(settings, few_digits).network
     layer = network.get_layer("whitening")
-    statistics = input_statistics.channel_statistics(few_digits) if preprocessing == "standardize" else None
+    statistics = (
+        input_statistics.channel_statistics(few_digits) if preprocessing == "standardize" else None
+    )
     assert np.array_equal(layer.kernel, input_statistics.whitening_kernel(few_digits, statistics))
     images = few_digits.bank.images[few_digits.bank.rows[few_digits.splits.train]]
-    inside = np.asarray(keras.Model(network.input, layer.output)(images))[:, :-1, :-1]  # where nothing is padded
+    inside = np.asarray(keras.Model(network.input, layer.output)(images))[
+        :, :-1, :-1
+    ]  # where nothing is padded
     seen = inside[..., : inside.shape[-1] // 2].reshape(-1, inside.shape[-1] // 2)
     assert np.array_equal(inside[..., inside.shape[-1] // 2 :].reshape(seen.shape), -seen)
     found = np.cov(seen.T)
@@ -273,7 +302,8 @@ def test_the_test_images_have_no_say_in_training(few_digits: SplitDataset) -> No
     changed = np.array(bank.images)
     changed[bank.rows[few_digits.splits.test]] ^= 255
     records = tuple(
-        replace(record, label=0) if number in test else record for number, record in enumerate(bank.records)
+        replace(record, label=0) if number in test else record
+        for number, record in enumerate(bank.records)
     )
     kept = {each.name: getattr(bank, each.name) for each in fields(bank)}
     other = replace(few_digits, bank=MemoryBank(**kept | {"records": records}, pixels=changed))
@@ -287,7 +317,9 @@ def test_the_test_images_have_no_say_in_training(few_digits: SplitDataset) -> No
 def test_the_best_epoch_by_validation_is_kept_or_the_last(few_digits: SplitDataset) -> None:
     validation, bank = few_digits.splits.validation, replace(few_digits.bank)
     labels = few_digits.bank.labels.copy()
-    labels[validation] = (labels[validation] + 1) % 10  # the more it learns, the worse it does on these
+    labels[validation] = (
+        labels[validation] + 1
+    ) % 10  # the more it learns, the worse it does on these
     vars(bank)["labels"] = labels
     mislabelled = replace(few_digits, bank=bank)
     changes = {"train__epochs": 8, "train__learning_rate": 0.01}
@@ -387,7 +419,11 @@ def test_a_loss_that_is_no_number_keeps_the_state_before(
     ],
 )  # fmt: skip
 def test_a_training_that_is_stopped_goes_on_to_the_same_bits(
-    few_digits: SplitDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, changes: dict[str, Any], calls: int
+    few_digits: SplitDataset,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    changes: dict[str, Any],
+    calls: int,
 ) -> None:
     monkeypatch.setattr(steps, "MOST_STEPS", 2)  # four calls an epoch, and one of validation
     same = experiment(train__epochs=3, **changes)
@@ -402,7 +438,9 @@ def test_a_training_that_is_stopped_goes_on_to_the_same_bits(
 
 
 def test_the_rate_rises_to_its_largest_and_falls_to_nothing(few_digits: SplitDataset) -> None:
-    settings = experiment(train__schedule="cosine", train__warmup=0.25, train__learning_rate=0.1, train__epochs=4)
+    settings = experiment(
+        train__schedule="cosine", train__warmup=0.25, train__learning_rate=0.1, train__epochs=4
+    )
     rates = [float(optimizer._rate(settings.train, 40)(step)) for step in range(41)]
     assert rates[0] == pytest.approx(0.01)
     assert np.argmax(rates) == 10
@@ -416,7 +454,9 @@ def test_the_rate_rises_to_its_largest_and_falls_to_nothing(few_digits: SplitDat
     assert history["learning_rate"].iloc[0] == pytest.approx(0.1)
 
 
-def test_weights_are_averaged_as_by_hand(few_digits: SplitDataset, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_weights_are_averaged_as_by_hand(
+    few_digits: SplitDataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(steps, "MOST_STEPS", 1)
     seen: list[NDArray[np.float32]] = []
     real = steps.StepFunctions.train
@@ -454,7 +494,12 @@ def test_a_crop_is_cut_from_the_mirrored_image_of_each_by_itself() -> None:
     widened = np.pad(images, ((0, 0), (2, 2), (2, 2), (0, 0)), mode="reflect")
     found = set()
     for image, wide in zip(cropped, widened, strict=True):
-        places = [(y, x) for y in range(5) for x in range(5) if np.array_equal(image, wide[y : y + 5, x : x + 4])]
+        places = [
+            (y, x)
+            for y in range(5)
+            for x in range(5)
+            if np.array_equal(image, wide[y : y + 5, x : x + 4])
+        ]
         assert len(places) == 1
         found.update(places)
     assert len(found) > 2
@@ -464,7 +509,9 @@ def test_a_crop_is_cut_from_the_mirrored_image_of_each_by_itself() -> None:
     "changes", [{"flip": True}, {"crop": 2}, {"erasing": 0.25}, {"mixup": 0.5}, {"cutmix": 0.5}]
 )
 def test_each_image_is_changed_by_itself_and_each_time_anew(changes: dict[str, Any]) -> None:
-    """Images of a batch are alike here but for a constant, so that what is done to them can be told apart."""
+    """Images of a batch are alike here but for a constant, so that what is done to them can be told
+    apart.
+    """
     one = np.random.default_rng(0).uniform(0, 255, (8, 8, 3)).astype(np.float32)
     images, labels = np.stack([one] * 16), np.eye(16, dtype=np.float32)
     settings = Augmentation(**changes)
@@ -482,31 +529,47 @@ def test_each_image_is_changed_by_itself_and_each_time_anew(changes: dict[str, A
     once = apply()
     if "erasing" in changes:
         grey = np.mean(once.reshape(images.shape) == augmentation.GREY, axis=(1, 2, 3))
-        assert np.all((grey >= 0.14) & (grey <= 0.4)), "a quarter of every image, cut at whole pixels"
+        assert np.all((grey >= 0.14) & (grey <= 0.4)), (
+            "a quarter of every image, cut at whole pixels"
+        )
     assert len(np.unique(once.round(3), axis=0)) >= (2 if "flip" in changes else 5)
     if mixing is not None:
         assert not np.array_equal(apply(), once)
     else:
-        assert np.array_equal(augmentation.build(settings, seed=3)[0](images, training=False), images)
+        assert np.array_equal(
+            augmentation.build(settings, seed=3)[0](images, training=False), images
+        )
 
 
 @pytest.mark.parametrize("name", ["adamw", "sgd"])
 def test_kernels_decay_and_biases_do_not(name: str) -> None:
-    settings = experiment(train__optimizer=name, train__weight_decay=0.5, train__learning_rate=0.1).train
+    settings = experiment(
+        train__optimizer=name, train__weight_decay=0.5, train__learning_rate=0.1
+    ).train
     weights = [keras.Variable(np.ones(2), name=each) for each in ("kernel", "bias", "gamma")]
     built = optimizer.build(settings, steps=10)
     built.build(weights)
     built.apply([np.zeros(2, np.float32)] * 3, weights)
-    assert [each.numpy().tolist() for each in weights] == [[pytest.approx(0.95)] * 2, [1, 1], [1, 1]]
+    assert [each.numpy().tolist() for each in weights] == [
+        [pytest.approx(0.95)] * 2,
+        [1, 1],
+        [1, 1],
+    ]
 
 
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
         ({"train__momentum": 0.9}, "momentum and nesterov are of optimizer sgd; got adam"),
-        ({"train__optimizer": "sgd", "train__nesterov": True}, "nesterov looks ahead along the momentum"),
+        (
+            {"train__optimizer": "sgd", "train__nesterov": True},
+            "nesterov looks ahead along the momentum",
+        ),
         ({"train__weight_decay": 0.1}, "Adam with weight decay is optimizer adamw"),
-        ({"augmentation__mixup": 0.2, "augmentation__cutmix": 0.2}, "mixup and cutmix exclude each other"),
+        (
+            {"augmentation__mixup": 0.2, "augmentation__cutmix": 0.2},
+            "mixup and cutmix exclude each other",
+        ),
         ({"train__warmup": 0.1}, "warmup goes before schedule cosine"),
         ({"train__schedule": "cosine", "train__plateau": 2}, "would both lower the rate"),
     ],
@@ -521,7 +584,9 @@ def test_class_weights_make_rare_classes_count(few_digits: SplitDataset) -> None
     rare = np.concatenate([np.flatnonzero(labels == 1), np.flatnonzero(labels == 0)[:2]])
     splits = replace(few_digits.splits, train=few_digits.splits.train[rare])
     skewed = replace(few_digits, splits=splits)
-    weights = losses.class_weights(experiment(train__class_weight="balanced").train, labels[rare], 3)
+    weights = losses.class_weights(
+        experiment(train__class_weight="balanced").train, labels[rare], 3
+    )
     count = int((labels == 1).sum())
     assert weights == pytest.approx([(count + 2) / 4, (count + 2) / (2 * count), 0])
     plain = fit.fit(experiment(), skewed).history["loss"].iloc[0]

@@ -1,4 +1,6 @@
-"""A network that begins with the layers of another: what is taken, what stays frozen, and what is refused."""
+"""A network that begins with the layers of another: what is taken, what stays frozen, and what is
+refused.
+"""
 
 from __future__ import annotations
 
@@ -36,7 +38,12 @@ from convladder.training.checkpointer import FileCheckpointer, Snapshot
 from convladder.training.state import TrainingState, frozen_epochs
 from stops import assert_same_state, train_at_once, train_with_stops
 
-SMALL = {"model.filters": [4, 8], "model.kernel_size": 3, "model.batch_norm": True, "model.dropout_conv": [0.2]}
+SMALL = {
+    "model.filters": [4, 8],
+    "model.kernel_size": 3,
+    "model.batch_norm": True,
+    "model.dropout_conv": [0.2],
+}
 SIDE = 16
 
 Settle = Callable[..., Experiment]
@@ -45,7 +52,9 @@ Settle = Callable[..., Experiment]
 @pytest.fixture(scope="module")
 def first_digits() -> SplitDataset:
     """The digits 0 to 7, two batches of them to train on."""
-    return few(load(Data(source="digits", limit=140, image_size=(SIDE, SIDE), classes=tuple("01234567"))))
+    return few(
+        load(Data(source="digits", limit=140, image_size=(SIDE, SIDE), classes=tuple("01234567")))
+    )
 
 
 @pytest.fixture(scope="module")
@@ -83,7 +92,9 @@ def run(first_digits: SplitDataset, tmp_path_factory: pytest.TempPathFactory) ->
 def settle(run: saved_run.SavedRun, other_digits: SplitDataset) -> Settle:
     """Return what makes the experiment of a rung of the ladder, on the other digits."""
 
-    def make(rung: str, changes: dict[str, Any] | None = None, backbone: Path = run.folder) -> Experiment:
+    def make(
+        rung: str, changes: dict[str, Any] | None = None, backbone: Path = run.folder
+    ) -> Experiment:
         start = backbones.changes(str(backbone), None, {}) | {"train.epochs": 4}
         experiment = load_ladder("transfer").experiment(rung, start).replace(changes or {})
         return backbones.with_backbone(experiment.replace(other_digits.settled()))
@@ -100,7 +111,12 @@ def train(experiment: Experiment, dataset: SplitDataset) -> dict[str, Any]:
 def changed(weights: dict[str, Any], run: saved_run.SavedRun) -> set[str]:
     """Return which of the layers' weights are others than the run's."""
     before = {each.path: steps.read(each) for each in load_network(run).weights}
-    return {path for path in weights if "conv" in path or "norm" in path if (weights[path] != before[path]).any()}
+    return {
+        path
+        for path in weights
+        if "conv" in path or "norm" in path
+        if (weights[path] != before[path]).any()
+    }
 
 
 def test_a_frozen_backbone_stays_as_it_was(
@@ -110,13 +126,17 @@ def test_a_frozen_backbone_stays_as_it_was(
     weights = train(settle("transfer-frozen", decay), other_digits)
     assert changed(weights, run) == set()
     assert weights["logits/bias"].any(), "the head is trained"
-    assert weights["logits/kernel"].shape == (6, 2), "as wide as that of the run, for the new classes"
+    assert weights["logits/kernel"].shape == (6, 2), (
+        "as wide as that of the run, for the new classes"
+    )
 
 
 def test_a_finetuned_backbone_changes_all_but_its_moving_statistics(
     settle: Settle, other_digits: SplitDataset, run: saved_run.SavedRun
 ) -> None:
-    found = changed(train(settle("transfer-finetuned", {"train.select": "last"}), other_digits), run)
+    found = changed(
+        train(settle("transfer-finetuned", {"train.select": "last"}), other_digits), run
+    )
     assert {path.split("/")[1] for path in found} == {"kernel", "bias", "gamma", "beta"}
     assert len(found) == 8
 
@@ -134,8 +154,13 @@ def test_from_scratch_the_weights_are_new_and_the_preprocessing_is_the_backbones
     assert not isinstance(fitted.network.get_layer("batch_norm_1"), FixedBatchNormalization)
 
 
-def test_calling_keras_with_training_false_does_not_keep_moving_statistics_and_our_layer_does() -> None:
-    inputs, values = keras.Input((4, 4, 3)), np.random.default_rng(0).random((8, 4, 4, 3), np.float32)
+def test_calling_keras_with_training_false_does_not_keep_moving_statistics_and_our_layer_does() -> (
+    None
+):
+    inputs, values = (
+        keras.Input((4, 4, 3)),
+        np.random.default_rng(0).random((8, 4, 4, 3), np.float32),
+    )
     theirs, ours = layers.BatchNormalization(), FixedBatchNormalization()
     for layer in (theirs, ours):
         keras.Model(inputs, layer(inputs, training=False))(values, training=True)
@@ -160,10 +185,14 @@ def test_a_training_that_stops_at_the_border_comes_to_the_same_bits(
     train_at_once(experiment, other_digits, tmp_path / "once")
     backbone = backbones.load(experiment.model)
     with pytest.raises(Stopped):
-        fit.fit(experiment, other_digits, None, StopsAtBorder(tmp_path / "stopped", every=1e6), backbone)
+        fit.fit(
+            experiment, other_digits, None, StopsAtBorder(tmp_path / "stopped", every=1e6), backbone
+        )
     (kept,) = (tmp_path / "stopped").glob("checkpoint-*.json")
     assert kept.stem == "checkpoint-0001-000000"
-    fit.fit(experiment, other_digits, None, StopsAtBorder(tmp_path / "stopped", every=1e6), backbone)
+    fit.fit(
+        experiment, other_digits, None, StopsAtBorder(tmp_path / "stopped", every=1e6), backbone
+    )
     assert_same_state(tmp_path / "once", tmp_path / "stopped")
 
 
@@ -171,7 +200,12 @@ def test_averaged_weights_go_on_after_the_border_to_the_same_bits(
     settle: Settle, other_digits: SplitDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(steps, "MOST_STEPS", 1)
-    changes = {"train.average_epochs": 1.0, "train.optimizer": "sgd", "train.momentum": 0.9, "train.epochs": 2}
+    changes = {
+        "train.average_epochs": 1.0,
+        "train.optimizer": "sgd",
+        "train.momentum": 0.9,
+        "train.epochs": 2,
+    }
     experiment = settle("transfer-finetuned", changes)
     train_at_once(experiment, other_digits, tmp_path / "once")
     _, stops = train_with_stops(experiment, other_digits, tmp_path / "stopped", calls=4)
@@ -184,7 +218,9 @@ def test_the_rate_is_lower_once_the_backbone_is_trained_and_schedules_count_all_
 ) -> None:
     experiment = settle("transfer-finetuned", {"train.schedule": "cosine"})
     fitted = fit.fit(experiment, other_digits, backbone=backbones.load(experiment.model))
-    assert fitted.history["learning_rate"].to_numpy() / 1e-3 == pytest.approx([0.854, 0.5, 0.0146, 0], abs=1e-3)
+    assert fitted.history["learning_rate"].to_numpy() / 1e-3 == pytest.approx(
+        [0.854, 0.5, 0.0146, 0], abs=1e-3
+    )
 
 
 def test_averages_of_weights_hold_what_is_frozen_and_what_is_trained(
@@ -198,7 +234,10 @@ def test_averages_of_weights_hold_what_is_frozen_and_what_is_trained(
 
 
 def test_a_share_of_the_epochs_leaves_one_that_is_not_frozen() -> None:
-    shares = {share: frozen_epochs(Train(epochs=10, frozen_share=share)) for share in (0.0, 0.04, 0.5, 0.99, 1.0)}
+    shares = {
+        share: frozen_epochs(Train(epochs=10, frozen_share=share))
+        for share in (0.0, 0.04, 0.5, 0.99, 1.0)
+    }
     assert shares == {0.0: 0, 0.04: 1, 0.5: 5, 0.99: 9, 1.0: 10}
 
 
@@ -223,17 +262,23 @@ def test_a_run_bears_that_its_backbone_is_gone_and_can_be_one_itself(
     kept = {each.path: steps.read(each) for each in load_network(second).weights}
     frozen = settle("transfer-frozen", {"train.epochs": 1}, backbone=second.folder)
     third = train(frozen, other_digits)
-    assert all((third[path] == kept[path]).all() for path in kept if "conv" in path or "norm" in path)
+    assert all(
+        (third[path] == kept[path]).all() for path in kept if "conv" in path or "norm" in path
+    )
 
 
-def test_where_a_backbone_is_now_can_be_said(settle: Settle, run: saved_run.SavedRun, tmp_path: Path) -> None:
+def test_where_a_backbone_is_now_can_be_said(
+    settle: Settle, run: saved_run.SavedRun, tmp_path: Path
+) -> None:
     model = settle("transfer-frozen").model
     lent = shutil.copytree(run.folder, tmp_path / "lent")
     there = model.model_copy(update={"backbone": "gone"})
     with pytest.raises(ConvladderError, match="gone"):
         backbones.settled(there)
     changes = backbones.moved(there, lent, None)
-    assert backbones.settled(Experiment(model=there).replace(changes).model)["model.backbone"] == str(lent)
+    assert backbones.settled(Experiment(model=there).replace(changes).model)[
+        "model.backbone"
+    ] == str(lent)
     with pytest.raises(ExperimentError, match="did not begin with a file of weights of its own"):
         backbones.moved(there, None, "a.h5")
 
@@ -277,17 +322,25 @@ def test_a_backbone_that_has_seen_the_test_images_is_refused(run: saved_run.Save
     }
     said: list[str] = []
     other_split = {"data.test": 0.4}  # of what was trained on, too
-    with pytest.raises(DataError, match=r"trained or validated on \d+ of the \d+ test images.*--on-leak keep"):
+    with pytest.raises(
+        DataError, match=r"trained or validated on \d+ of the \d+ test images.*--on-leak keep"
+    ):
         make_plan(load_ladder("transfer"), [0], start | other_split, load, said.append)
     plan = make_plan(
-        load_ladder("transfer"), [0], start | other_split | {"data.on_leak": "keep"}, load, said.append
+        load_ladder("transfer"),
+        [0],
+        start | other_split | {"data.on_leak": "keep"},
+        load,
+        said.append,
     )
     assert len([text for text in said if text.startswith("kept a leak: the backbone")]) == 1
     assert any("kept a leak" in note for note in plan.trials[-1].dataset.provenance()["notes"])
     make_plan(load_ladder("transfer"), [0], start, load)  # its own split
 
 
-def test_images_that_were_seen_at_another_size_are_told(run: saved_run.SavedRun, tmp_path: Path) -> None:
+def test_images_that_were_seen_at_another_size_are_told(
+    run: saved_run.SavedRun, tmp_path: Path
+) -> None:
     """Large JPEGs are decoded at a fraction that depends on the size that is wanted."""
     random = np.random.default_rng(0)
     for name in "ab":
@@ -302,12 +355,20 @@ def test_images_that_were_seen_at_another_size_are_told(run: saved_run.SavedRun,
     )
     assert not np.isin(small.bank.facts["digest"], large.bank.facts["digest"]).any()
     assert np.isin(small.bank.facts["read"], large.bank.facts["read"]).all()
-    seen = run_of(Experiment().replace({"train.epochs": 1} | small.settled()), small, tmp_path / "seen")
-    assert leakage.count_seen(seen, large.bank.facts) == len(small.splits.train) + len(small.splits.validation)
+    seen = run_of(
+        Experiment().replace({"train.epochs": 1} | small.settled()), small, tmp_path / "seen"
+    )
+    assert leakage.count_seen(seen, large.bank.facts) == len(small.splits.train) + len(
+        small.splits.validation
+    )
 
 
-@pytest.mark.parametrize("name", [saved_run.WEIGHTS, "model.json", "experiment.json", saved_run.SPLITS])
-@pytest.mark.parametrize("damage", [lambda content: b"", lambda content: content[: len(content) // 2]])
+@pytest.mark.parametrize(
+    "name", [saved_run.WEIGHTS, "model.json", "experiment.json", saved_run.SPLITS]
+)
+@pytest.mark.parametrize(
+    "damage", [lambda content: b"", lambda content: content[: len(content) // 2]]
+)
 def test_a_damaged_backbone_is_named(
     run: saved_run.SavedRun,
     name: str,
@@ -328,7 +389,11 @@ def test_a_damaged_backbone_is_named(
 
 
 def test_a_backbone_whose_own_backbone_is_gone_or_is_itself_is_said(
-    settle: Settle, first_digits: SplitDataset, other_digits: SplitDataset, run: saved_run.SavedRun, tmp_path: Path
+    settle: Settle,
+    first_digits: SplitDataset,
+    other_digits: SplitDataset,
+    run: saved_run.SavedRun,
+    tmp_path: Path,
 ) -> None:
     lent = Path(shutil.copytree(run.folder, tmp_path / "lent"))
     begun = settle("transfer-frozen", {"train.epochs": 1}, backbone=lent)
@@ -341,7 +406,9 @@ def test_a_backbone_whose_own_backbone_is_gone_or_is_itself_is_said(
     shutil.copytree(run.folder, lent)
     first = np.concatenate([first_digits.splits.train, first_digits.splits.validation])
     facts = first_digits.bank.facts[first]
-    assert leakage.count_seen(second, facts) == leakage.count_seen(run, facts) > 0, "by what it began with"
+    assert leakage.count_seen(second, facts) == leakage.count_seen(run, facts) > 0, (
+        "by what it began with"
+    )
     shutil.rmtree(lent)
     second.folder.rename(lent)  # now it begins with what lies in its own place
     model = Experiment().replace(backbones.changes(str(lent), None, {})).model
@@ -356,7 +423,9 @@ def test_settings_of_which_a_published_network_takes_no_notice_are_refused() -> 
     assert backbones.changes("VGG16", None, {"model.dense": [3]})
 
 
-def test_images_of_another_size_are_taken_and_of_other_channels_where_they_can_be(run: saved_run.SavedRun) -> None:
+def test_images_of_another_size_are_taken_and_of_other_channels_where_they_can_be(
+    run: saved_run.SavedRun,
+) -> None:
     model = Experiment().replace(backbones.changes(str(run.folder), None, {})).model
     arrays, _ = source.of_run(run).read()
     statistics = Statistics((1.0,), (1.0,))
@@ -398,7 +467,9 @@ def test_a_climb_without_a_backbone_says_what_to_give(given: dict[str, Any], sai
 
 
 def test_what_is_taken_from_a_run_is_not_set_otherwise(run: saved_run.SavedRun) -> None:
-    with pytest.raises(ExperimentError, match=r"model\.padding is same here, and valid in the backbone"):
+    with pytest.raises(
+        ExperimentError, match=r"model\.padding is same here, and valid in the backbone"
+    ):
         cl.climb("digits", pretrained=run.folder, changes={"model.padding": "same"}, quiet=True)
     with pytest.raises(ExperimentError, match="a run has weights of its own"):
         cl.climb("digits", pretrained=run.folder, weights="a.h5", quiet=True)
@@ -406,9 +477,18 @@ def test_what_is_taken_from_a_run_is_not_set_otherwise(run: saved_run.SavedRun) 
     assert backbones.with_backbone(Experiment().replace(wider)).model.dense == (9,)
 
 
-def test_how_to_train_on_a_backbone_can_be_searched(run: saved_run.SavedRun, tmp_path: Path) -> None:
+def test_how_to_train_on_a_backbone_can_be_searched(
+    run: saved_run.SavedRun, tmp_path: Path
+) -> None:
     changes = {"data.limit": 140, "data.image_size": (SIDE, SIDE), "data.classes": ["8", "9"]}
-    how: dict[str, Any] = {"trials": 2, "seeds": 1, "epochs": 2, "jobs": 1, "changes": changes, "quiet": True}
+    how: dict[str, Any] = {
+        "trials": 2,
+        "seeds": 1,
+        "epochs": 2,
+        "jobs": 1,
+        "changes": changes,
+        "quiet": True,
+    }
     found = cl.tune("digits", pretrained=run.folder, out=tmp_path / "tuned", **how)
     assert found.default.model.backbone == str(run.folder)
     assert found.default.train.frozen_share == 0.5
@@ -418,5 +498,7 @@ def test_how_to_train_on_a_backbone_can_be_searched(run: saved_run.SavedRun, tmp
         cl.ConvladderError, match=r"model\.padding cannot be searched: the layers are those of the"
     ):
         cl.tune("digits", pretrained=run.folder, space={"model.padding": ["same", "valid"]}, **how)
-    with pytest.raises(cl.ConvladderError, match=r"transfer: train.frozen_share: .* it takes model\.pretrained"):
+    with pytest.raises(
+        cl.ConvladderError, match=r"transfer: train.frozen_share: .* it takes model\.pretrained"
+    ):
         cl.tune("digits", "from-scratch", pretrained=run.folder, out=tmp_path / "none", **how)

@@ -35,10 +35,19 @@ SPACE = """
 "train.learning_rate" = { low = 1e-4, high = 3e-2, log = true }
 "model.pooling" = ["average", "max"]
 """
-FOLDED = parse_ladder('name = "mine"\n[base]\n"data.folds" = 3\n[[rung]]\nname = "start"', "mine.toml")
+FOLDED = parse_ladder(
+    'name = "mine"\n[base]\n"data.folds" = 3\n[[rung]]\nname = "start"', "mine.toml"
+)
 TRIALS, EPOCHS, SEEDS = 4, 3, 2
 ABOUTS = ("tune.json", "climb/climb.json")
-HOW = {"limit": 200, "rung": "lenet5", "trials": TRIALS, "epochs": EPOCHS, "seeds": SEEDS, "jobs": 1}
+HOW = {
+    "limit": 200,
+    "rung": "lenet5",
+    "trials": TRIALS,
+    "epochs": EPOCHS,
+    "seeds": SEEDS,
+    "jobs": 1,
+}
 
 
 def command(folder: Path, **how: object) -> list[str]:
@@ -64,7 +73,9 @@ def tuned(climbed: Path) -> Tuning:
 def test_the_winner_is_claimed_against_the_default_with_other_seeds_on_test(tuned: Tuning) -> None:
     assert len(tuned.candidates) == TRIALS
     assert tuned.climb is not None
-    assert tuned.climb.about["trials"] == [[rung, seed, None] for rung in ("default", "tuned") for seed in (1, 2)]
+    assert tuned.climb.about["trials"] == [
+        [rung, seed, None] for rung in ("default", "tuned") for seed in (1, 2)
+    ]
     (claim,) = tuned.climb.against_parent
     assert (claim.name, claim.reference) == ("tuned", "default")
     assert f"{100 * claim.difference.difference:.1f}".removeprefix("-") in tuned.headline()
@@ -92,7 +103,9 @@ def test_what_was_trained_afresh_is_what_was_found(tuned: Tuning) -> None:
 
 
 def test_candidates_leave_a_history_and_nothing_of_the_test_images(tuned: Tuning) -> None:
-    for number, epochs in zip(tuned.candidates["candidate"], tuned.candidates["epochs"], strict=True):
+    for number, epochs in zip(
+        tuned.candidates["candidate"], tuned.candidates["epochs"], strict=True
+    ):
         history = tuned.history(number)
         assert history is not None
         assert len(history) >= epochs
@@ -100,7 +113,9 @@ def test_candidates_leave_a_history_and_nothing_of_the_test_images(tuned: Tuning
     assert inside == {"experiment.json", "history.csv"}
 
 
-def test_a_candidate_does_not_depend_on_the_test_images(few_digits: SplitDataset, tmp_path: Path) -> None:
+def test_a_candidate_does_not_depend_on_the_test_images(
+    few_digits: SplitDataset, tmp_path: Path
+) -> None:
     blank = replace(few_digits.bank)
     vars(blank)["images"] = few_digits.bank.images.copy()
     blank.images[blank.rows[few_digits.splits.test]] = 0
@@ -131,7 +146,12 @@ def test_where_time_was_up_before_anything_was_trained_a_longer_one_is_named(
 ) -> None:
     late = tmp_path / "late"
     late.mkdir()
-    about = {"winner": None, "changes": {}, "budget": {"trials": None, "seconds": 5.0}, "seconds": 5.1}
+    about = {
+        "winner": None,
+        "changes": {},
+        "budget": {"trials": None, "seconds": 5.0},
+        "seconds": 5.1,
+    }
     files.write_json(late / "tune.json", tuned.about | about)
     rows = pd.read_csv(tuned.folder / "candidates.csv", dtype=object)
     row = rows.iloc[[0]].assign(state="unfinished", validation_accuracy=None, epochs=0)
@@ -141,7 +161,9 @@ def test_where_time_was_up_before_anything_was_trained_a_longer_one_is_named(
     assert "No candidate has come to the end of an epoch yet." in found.report().read_text()
 
 
-def test_the_same_command_again_trains_nothing_and_leaves_where_it_was_trained(climbed: Path) -> None:
+def test_the_same_command_again_trains_nothing_and_leaves_where_it_was_trained(
+    climbed: Path,
+) -> None:
     before = (climbed / "tuned/candidates.csv").read_bytes()
     trained = [files.read_json(climbed / "tuned" / each)["environment"] for each in ABOUTS]
     done = convladder(*command(climbed), "--json", cwd=climbed)
@@ -168,7 +190,10 @@ def test_more_seeds_are_refused_once_the_winner_was_tested(climbed: Path) -> Non
 def test_another_search_is_refused_in_its_folder(climbed: Path) -> None:
     done = convladder(*command(climbed, epochs=EPOCHS + 1), cwd=climbed)
     assert done.returncode == 2
-    assert f"holds another search (train.epochs was {EPOCHS} and is now {EPOCHS + 1}): choose" in done.stderr
+    assert (
+        f"holds another search (train.epochs was {EPOCHS} and is now {EPOCHS + 1}): choose"
+        in done.stderr
+    )
 
 
 def test_the_page_is_rebuilt_without_optuna_and_tensorflow(climbed: Path) -> None:
@@ -177,7 +202,12 @@ def test_the_page_is_rebuilt_without_optuna_and_tensorflow(climbed: Path) -> Non
         "sys.argv = ['convladder', 'report', 'tuned']\nfrom convladder.cli.main import main\nmain()"
     )
     done = subprocess.run(
-        [sys.executable, "-c", code], cwd=climbed, capture_output=True, text=True, check=False, timeout=120
+        [sys.executable, "-c", code],
+        cwd=climbed,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
     )
     assert done.returncode == 0, done.stderr
     page = (climbed / "tuned/report.html").read_text()
@@ -187,7 +217,9 @@ def test_the_page_is_rebuilt_without_optuna_and_tensorflow(climbed: Path) -> Non
     assert (climbed / "tuned/climb/report.html").exists()
 
 
-def test_a_search_that_was_killed_comes_to_the_same_candidates(climbed: Path, tmp_path: Path) -> None:
+def test_a_search_that_was_killed_comes_to_the_same_candidates(
+    climbed: Path, tmp_path: Path
+) -> None:
     process = start_command(*command(tmp_path), cwd=tmp_path)
     while not (tmp_path / "tuned/candidates/0001.unfinished").exists():
         assert process.poll() is None
@@ -197,7 +229,9 @@ def test_a_search_that_was_killed_comes_to_the_same_candidates(climbed: Path, tm
     assert not folders.is_climb(tmp_path / "tuned/climb")
     about = files.read_json(tmp_path / "tuned/tune.json")
     elsewhere = about["environment"] | {"backend": "jax"}
-    files.write_json(tmp_path / "tuned/tune.json", about | {"optuna": "4.9", "environment": elsewhere})
+    files.write_json(
+        tmp_path / "tuned/tune.json", about | {"optuna": "4.9", "environment": elsewhere}
+    )
     done = convladder(*command(tmp_path), cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert f"Optuna was 4.9 and is now {about['optuna']}: the candidates" in done.stderr
@@ -237,7 +271,11 @@ def test_where_nothing_is_better_the_test_images_stay_closed(tmp_path: Path) -> 
         ({"changes": {"data.folds": 3}}, ExperimentError, "a search has no folds"),
         ({"ladder": FOLDED}, ExperimentError, "a search has no folds"),
         ({"changes": {"data.limit": 300, "data.image_size": (4, 4)}}, ExperimentError, "too small"),
-        ({"space": {"train.optimizer": ["adam", "rmsprop"]}}, SearchError, "space: train.optimizer: "),
+        (
+            {"space": {"train.optimizer": ["adam", "rmsprop"]}},
+            SearchError,
+            "space: train.optimizer: ",
+        ),
         ({"rung": "lenet"}, cl.ConvladderError, "unknown rung 'lenet'"),
     ],
 )
@@ -250,7 +288,9 @@ def test_what_cannot_be_searched_is_said_at_once(
 
 def test_a_folder_of_something_else_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("mine")
-    with pytest.raises(RunError, match="is there already and holds files that are not convladder's"):
+    with pytest.raises(
+        RunError, match="is there already and holds files that are not convladder's"
+    ):
         cl.tune("digits", trials=1, changes={"data.limit": 300}, out=tmp_path, quiet=True)
     assert (tmp_path / "notes.txt").read_text() == "mine"
 

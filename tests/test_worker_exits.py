@@ -18,7 +18,10 @@ from convladder.results.folders import TrialKey
 from deadly import abort, abort_deep, be_killed, chatter, crash, leave
 
 NO_MEMORY = "memory ran out: use fewer --jobs"
-BAD_ALLOC = ["terminate called after throwing an instance of 'std::bad_alloc'", "  what():  std::bad_alloc"]
+BAD_ALLOC = [
+    "terminate called after throwing an instance of 'std::bad_alloc'",
+    "  what():  std::bad_alloc",
+]
 
 
 def died(*tasks: Task) -> list[Died]:
@@ -40,7 +43,9 @@ def test_a_crash_is_told_with_the_words_of_the_library() -> None:
     assert NO_MEMORY not in event.error
     lines = event.details.splitlines()
     assert lines[:3] == ["the last that it wrote:", "some warning", said]
-    assert any(line.startswith("Fatal Python error: Aborted") for line in lines), "where Python was is kept too"
+    assert any(line.startswith("Fatal Python error: Aborted") for line in lines), (
+        "where Python was is kept too"
+    )
     assert any("in abort" in line for line in lines)
     assert lines[-1] == event.error
 
@@ -53,7 +58,10 @@ def test_a_crash_for_want_of_memory_is_told_as_that() -> None:
 
 def test_a_crash_without_words_is_told_by_its_signal() -> None:
     (event,) = died(Task(0, crash))
-    assert "status -11 (SIGSEGV: a library has crashed without a word, or perhaps memory ran out" in event.error
+    assert (
+        "status -11 (SIGSEGV: a library has crashed without a word, or perhaps memory ran out"
+        in event.error
+    )
     assert "in crash" in event.details
 
 
@@ -87,7 +95,9 @@ def test_words_of_an_earlier_task_are_not_taken_for_those_of_a_crash() -> None:
     assert "tensorflow" not in event.error
 
 
-def test_a_worker_that_says_much_is_not_held_up_and_nobody_hears_it(capfd: pytest.CaptureFixture[str]) -> None:
+def test_a_worker_that_says_much_is_not_held_up_and_nobody_hears_it(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
     events = list(run_tasks([Task(0, chatter, (8,)), Task(1, chatter, (8,))], jobs=1))
     assert [event.value for event in events if isinstance(event, Finished)] == [8, 8]
     assert capfd.readouterr() == ("", "")
@@ -97,7 +107,9 @@ def test_of_much_that_a_crashed_worker_said_the_last_is_kept() -> None:
     (event,) = died(Task(0, abort, ("".join(f"line {number}\n" for number in range(10_000)),)))
     assert 'it said: "line 9999"' in event.error
     lines = event.details.splitlines()
-    assert lines[1 : KEPT_LINES + 1] == [f"line {number}" for number in range(10_000 - KEPT_LINES, 10_000)]
+    assert lines[1 : KEPT_LINES + 1] == [
+        f"line {number}" for number in range(10_000 - KEPT_LINES, 10_000)
+    ]
     assert lines[KEPT_LINES + 1].startswith("Fatal Python error")
 
 
@@ -116,7 +128,10 @@ def test_readers_of_workers_end_with_them() -> None:
         return len(list(Path("/proc/self/fd").iterdir()))
 
     before = count_open()
-    assert len(list(run_tasks([Task(n, chatter, (0,)) for n in range(4)], jobs=2, renew_after=1))) == 12
+    assert (
+        len(list(run_tasks([Task(n, chatter, (0,)) for n in range(4)], jobs=2, renew_after=1)))
+        == 12
+    )
     for reader in threading.enumerate():
         if isinstance(reader, LastLines):
             reader.join(10)
@@ -132,7 +147,9 @@ def test_with_debug_a_person_reads_it_all(
     assert capfd.readouterr().err == "the licence has expired\n"
 
 
-def test_a_trials_error_file_holds_what_its_process_wrote_and_ends_with_the_error(tmp_path: Path) -> None:
+def test_a_trials_error_file_holds_what_its_process_wrote_and_ends_with_the_error(
+    tmp_path: Path,
+) -> None:
     key = TrialKey("lenet5", 0)
     (event,) = died(Task(key, abort, ("Check failed: it is wrong\n",)))
     climbing._take(event, tmp_path, lambda event: None)
@@ -142,10 +159,17 @@ def test_a_trials_error_file_holds_what_its_process_wrote_and_ends_with_the_erro
 
 
 def test_own_words_come_before_where_python_was() -> None:
-    dump = ["Fatal Python error: Aborted", "Current thread 0x01 (most recent call first):", '  File "x.py"']
+    dump = [
+        "Fatal Python error: Aborted",
+        "Current thread 0x01 (most recent call first):",
+        '  File "x.py"',
+    ]
     assert own_words([*BAD_ALLOC, *dump]) == "what():  std::bad_alloc"
     assert own_words(dump) == ""
-    assert own_words(["Traceback (most recent call last):", "ImportError: no keras"]) == "ImportError: no keras"
+    assert (
+        own_words(["Traceback (most recent call last):", "ImportError: no keras"])
+        == "ImportError: no keras"
+    )
 
 
 @pytest.mark.parametrize(
@@ -153,7 +177,10 @@ def test_own_words_come_before_where_python_was() -> None:
     [
         "I0000 00:00:1796013525.025606   15985 port.cc:153] oneDNN custom operations are on.",
         "WARNING: All log messages before absl::InitializeLog() is called are written to STDERR",
-        "2026-11-30 04:38:49.123456: I tensorflow/core/util/port.cc:113] oneDNN custom operations are on",
+        (
+            "2026-11-30 04:38:49.123456: I tensorflow/core/util/port.cc:113] oneDNN custom "
+            "operations are on"
+        ),
         "2026-11-30 04:38:49.123456: W tensorflow/core/framework/op.cc:1] something is slow",
     ],
 )
@@ -163,7 +190,12 @@ def test_what_tensorflow_tells_on_the_way_is_no_reason(line: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "said", [BAD_ALLOC[-1], "[low_level_alloc.cc : 599] RAW: mmap error: 12", "Resource temporarily unavailable"]
+    "said",
+    [
+        BAD_ALLOC[-1],
+        "[low_level_alloc.cc : 599] RAW: mmap error: 12",
+        "Resource temporarily unavailable",
+    ],
 )
 def test_how_libraries_tell_that_they_got_no_memory_is_known(said: str) -> None:
     assert f"status -6 ({NO_MEMORY}" in reason(-signal.SIGABRT, [said], None)
@@ -188,7 +220,13 @@ def test_each_way_to_end_is_told(status: int, said: str) -> None:
 @pytest.mark.parametrize(
     ("files", "count"),
     [
-        ({"proc/self/cgroup": "0::/user/app", "sys/fs/cgroup/user/app/memory.events": "oom 3\noom_kill 2\n"}, 2),
+        (
+            {
+                "proc/self/cgroup": "0::/user/app",
+                "sys/fs/cgroup/user/app/memory.events": "oom 3\noom_kill 2\n",
+            },
+            2,
+        ),
         ({"proc/self/cgroup": "0::/host/only", "sys/fs/cgroup/memory.events": "oom_kill 1\n"}, 1),
         (
             {
@@ -204,7 +242,9 @@ def test_each_way_to_end_is_told(status: int, said: str) -> None:
         ({}, None),  # of another system
     ],
 )
-def test_the_kernel_is_asked_where_it_counts(files: dict[str, str], count: int | None, tmp_path: Path) -> None:
+def test_the_kernel_is_asked_where_it_counts(
+    files: dict[str, str], count: int | None, tmp_path: Path
+) -> None:
     for name, text in files.items():
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text(text)

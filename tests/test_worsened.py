@@ -50,7 +50,9 @@ def test_a_climb_keeps_what_there_is_room_for(
     each = CorruptedImages.of(few_digits, tmp_path)
     for units, kept in ((0, 0), (9, 2), (1000, 3)):
         free = units * each.bytes
-        monkeypatch.setattr(shutil, "disk_usage", lambda folder, free=free: shutil._ntuple_diskusage(1, 1, free))
+        monkeypatch.setattr(
+            shutil, "disk_usage", lambda folder, free=free: shutil._ntuple_diskusage(1, 1, free)
+        )
         assert len(worth_keeping([each] * 3, tmp_path)) == kept
 
 

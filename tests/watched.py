@@ -1,4 +1,5 @@
-"""What a command touches and whom it talks to, where the user's folders are empty and no CI is to be seen.
+"""What a command touches and whom it talks to, where the user's folders are empty and no CI is to
+be seen.
 
 Which hosts Python processes ask for is recorded, and others than this machine are refused (folder
 `recorder`). Native code can report as well: the system's calls are watched by strace. Without it,
@@ -29,7 +30,18 @@ from recorder.recorded_hosts import DNS, Port
 TALKING = ("connect", "sendto", "sendmsg", "sendmmsg")
 OPENING = ("open", "openat", "openat2", "creat")
 MOVING = ("rename", "renameat", "renameat2", "link", "linkat", "symlink", "symlinkat")
-WRITING = (*OPENING, *MOVING, "mkdir", "mkdirat", "mknod", "mknodat", "unlink", "unlinkat", "rmdir", "truncate")
+WRITING = (
+    *OPENING,
+    *MOVING,
+    "mkdir",
+    "mkdirat",
+    "mknod",
+    "mknodat",
+    "unlink",
+    "unlinkat",
+    "rmdir",
+    "truncate",
+)
 KEPT = ("PATH", "LD_LIBRARY_PATH", "LANG", "VIRTUAL_ENV", "SYSTEMROOT")  # of the environment
 RECORDER = Path(recorded_hosts.__file__).parent
 RESOLVER = "io.systemd.Resolve"
@@ -38,14 +50,26 @@ _CALL = re.compile(r"(?P<process>\d+) +(?P<name>\w+)\((?P<rest>.*)")
 _RESUMED = re.compile(r"(?P<process>\d+) +<\.\.\. (?P<name>\w+) resumed>(?P<rest>.*)")
 _RESULT = re.compile(r"\) += (?P<value>-?\d+|\?)(<(?P<path>[^>]*)>)?[^)]*$")
 _PATH = re.compile(r'(?:(?:AT_FDCWD|\d+)<(?P<folder>[^>]*)>, )?(?P<path>"(?:[^"\\]|\\.)*")')
-_ADDRESS = re.compile(r"htons\((?P<port>\d+)\).*?(?:inet_addr\(|inet_pton\(AF_INET6, )\"(?P<host>[^\"]+)\"")
+_ADDRESS = re.compile(
+    r"htons\((?P<port>\d+)\).*?(?:inet_addr\(|inet_pton\(AF_INET6, )\"(?P<host>[^\"]+)\""
+)
 
 
 @cache
 def strace() -> list[str]:
     """Return how a command is watched, and nothing where strace is not there or may not."""
     calls = ",".join(f"?{name}" for name in (*TALKING, *WRITING))  # ? : where there is such a call
-    watch = ["strace", "-f", "-qq", "-y", "--seccomp-bpf", "-e", "signal=none", "-e", f"trace={calls}"]
+    watch = [
+        "strace",
+        "-f",
+        "-qq",
+        "-y",
+        "--seccomp-bpf",
+        "-e",
+        "signal=none",
+        "-e",
+        f"trace={calls}",
+    ]
     if not shutil.which("strace"):
         return []
     tried = subprocess.run([*watch, "-o", os.devnull, "true"], capture_output=True, check=False)
@@ -54,7 +78,9 @@ def strace() -> list[str]:
 
 @dataclass(frozen=True)
 class Call:
-    """A call of the system that succeeded, or that may have: its name, and what was given and came back."""
+    """A call of the system that succeeded, or that may have: its name, and what was given and came
+    back.
+    """
 
     name: str
     text: str
@@ -79,7 +105,10 @@ class Call:
         if result["path"]:
             return [Path(result["path"].removesuffix("(deleted)"))]
         names = _PATH.finditer(self.text)
-        return [Path(cwd, each["folder"] or "", ast.literal_eval(f"b{each['path']}").decode()) for each in names]
+        return [
+            Path(cwd, each["folder"] or "", ast.literal_eval(f"b{each['path']}").decode())
+            for each in names
+        ]
 
 
 def read_trace(file: Path) -> Iterator[Call]:
@@ -165,14 +194,22 @@ class Person:
             try:
                 yield process
             finally:
-                asked = psutil.Process(process.pid).children() if strace() else [psutil.Process(process.pid)]
+                asked = (
+                    psutil.Process(process.pid).children()
+                    if strace()
+                    else [psutil.Process(process.pid)]
+                )
                 for each in asked:
                     each.send_signal(signal.SIGTERM)
                 process.communicate(timeout=60)
 
     def files(self) -> set[Path]:
         """Return all files outside the folder that is worked in."""
-        return {path for path in self.root.rglob("*") if path.is_file() and self.work not in path.parents}
+        return {
+            path
+            for path in self.root.rglob("*")
+            if path.is_file() and self.work not in path.parents
+        }
 
     @contextlib.contextmanager
     def _watching(

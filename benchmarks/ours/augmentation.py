@@ -34,4 +34,6 @@ for kind in ("none", *asked.kinds):
     seconds = history["train_seconds"].iloc[1:] if asked.epochs > 1 else history["train_seconds"]
     speeds[kind] = len(train) / float(seconds.median())
 parameters = measure_cost(plain, dataset.bank.form.shape, len(dataset.class_names)).parameters
-print(json.dumps({"images": len(train), "parameters": parameters, "epochs": len(history), **speeds}))
+print(
+    json.dumps({"images": len(train), "parameters": parameters, "epochs": len(history), **speeds})
+)

@@ -1,4 +1,6 @@
-"""Train a little, and leave what the programs of a row predict with: a bundle, a .keras file, and test images."""
+"""Train a little, and leave what the programs of a row predict with: a bundle, a .keras file, and
+test images.
+"""
 
 from __future__ import annotations
 

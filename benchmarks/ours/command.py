@@ -16,7 +16,9 @@ def run(name: str, folder: str, out: Path, options: list[str]) -> None:
 
 def run_plainly(name: str, *words: str) -> None:
     """Run `convladder NAME WORDS`."""
-    subprocess.run([sys.executable, "-m", "convladder", name, *words], check=True, stdout=sys.stderr)
+    subprocess.run(
+        [sys.executable, "-m", "convladder", name, *words], check=True, stdout=sys.stderr
+    )
 
 
 def count_trained(about: Path) -> int:

@@ -1,4 +1,6 @@
-"""Train one trial from the command line, and tell what came out and how fast it was after the first epoch."""
+"""Train one trial from the command line, and tell what came out and how fast it was after the first
+epoch.
+"""
 
 from __future__ import annotations
 

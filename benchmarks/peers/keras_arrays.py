@@ -11,7 +11,9 @@ from told import Trained, arguments, load_arrays, train_with_seeds
 asked = arguments(__doc__)
 x, y, x_test, y_test = load_arrays(asked.folder)
 x, x_test = x.astype("float32") / 255, x_test.astype("float32") / 255
-x_train, x_val, y_train, y_val = train_test_split(x, y, test_size=asked.validation, random_state=0, stratify=y)
+x_train, x_val, y_train, y_val = train_test_split(
+    x, y, test_size=asked.validation, random_state=0, stratify=y
+)
 del x
 
 

@@ -1,4 +1,6 @@
-"""Train with Keras's random layers in a tf.data map, one kind after the other, and tell how fast each was."""
+"""Train with Keras's random layers in a tf.data map, one kind after the other, and tell how fast
+each was.
+"""
 
 from __future__ import annotations
 
@@ -31,13 +33,19 @@ for kind in ("none", *asked.kinds.split(",")):
     keras.utils.set_random_seed(asked.seed)
     batches = tf.data.Dataset.from_tensor_slices((x_train, y_train)).shuffle(len(rows)).batch(32)
     if layer is not None:
-        batches = batches.map(lambda x, y, layer=layer: (layer(x, training=True), y), tf.data.AUTOTUNE)
+        batches = batches.map(
+            lambda x, y, layer=layer: (layer(x, training=True), y), tf.data.AUTOTUNE
+        )
     model = NETWORKS["ladder"](x_train.shape[1:], int(y_train.max()) + 1)
     model.compile(optimizer="adam", loss="sparse_categorical_crossentropy", metrics=["accuracy"])
     times = EpochTimes()
     few = batches.take(1)
     model.fit(
-        batches.prefetch(tf.data.AUTOTUNE), validation_data=few, epochs=asked.epochs, callbacks=[times], verbose=0
+        batches.prefetch(tf.data.AUTOTUNE),
+        validation_data=few,
+        epochs=asked.epochs,
+        callbacks=[times],
+        verbose=0,
     )
     speeds[kind] = len(rows) / float(np.median(times.seconds[1:] or times.seconds))
 figures = {"images": len(rows), "parameters": model.count_params(), "epochs": len(times.seconds)}

@@ -1,4 +1,6 @@
-"""Predict with a .keras file as fast as TensorFlow goes by hand: a compiled function over batches of 64."""
+"""Predict with a .keras file as fast as TensorFlow goes by hand: a compiled function over batches
+of 64.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +11,9 @@ import timed
 
 BATCH = 64
 model = keras.saving.load_model("made.keras")
-compiled = tf.function(lambda pixels: model(tf.cast(pixels, tf.float32), training=False), reduce_retracing=True)
+compiled = tf.function(
+    lambda pixels: model(tf.cast(pixels, tf.float32), training=False), reduce_retracing=True
+)
 
 
 def predict(images: np.ndarray) -> np.ndarray:

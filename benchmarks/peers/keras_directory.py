@@ -1,4 +1,6 @@
-"""Train from a folder of images as Keras's guides do: image_dataset_from_directory, cached, and fit."""
+"""Train from a folder of images as Keras's guides do: image_dataset_from_directory, cached, and
+fit.
+"""
 
 from __future__ import annotations
 
@@ -13,14 +15,22 @@ asked = arguments(__doc__)
 
 def read(part: str, **options: Any) -> Any:
     return keras.utils.image_dataset_from_directory(
-        asked.folder / part, image_size=asked.size, batch_size=32, seed=asked.seed, verbose=False, **options
+        asked.folder / part,
+        image_size=asked.size,
+        batch_size=32,
+        seed=asked.seed,
+        verbose=False,
+        **options,
     )
 
 
 train = read("train", validation_split=asked.validation, subset="training")
 validation = read("train", validation_split=asked.validation, subset="validation")
 test = read("test", shuffle=False)
-to_train_on, to_validate_on = train.cache().prefetch(2), validation.cache()  # decoded once, for all seeds
+to_train_on, to_validate_on = (
+    train.cache().prefetch(2),
+    validation.cache(),
+)  # decoded once, for all seeds
 
 
 def train_on_folder(seed: int) -> Trained:

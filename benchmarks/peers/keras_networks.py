@@ -1,4 +1,6 @@
-"""What the Keras peers share: the networks, written as in the notebook, and a clock for their epochs."""
+"""What the Keras peers share: the networks, written as in the notebook, and a clock for their
+epochs.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +27,9 @@ def lenet5(shape: tuple[int, int, int], classes: int) -> keras.Model:
     )
 
 
-def batch_norm(shape: tuple[int, int, int], classes: int, dropout: tuple[float, ...] = (0, 0, 0)) -> keras.Model:
+def batch_norm(
+    shape: tuple[int, int, int], classes: int, dropout: tuple[float, ...] = (0, 0, 0)
+) -> keras.Model:
     model = keras.Sequential([keras.Input(shape)])
     for filters, rate in zip((128, 64, 32), dropout, strict=True):
         model.add(layers.Conv2D(filters, 3))
@@ -63,7 +67,12 @@ def ladder(shape: tuple[int, int, int], classes: int) -> keras.Model:
     return model
 
 
-NETWORKS = {"lenet5": lenet5, "batch-norm": batch_norm, "dropout-conv": dropout_conv, "ladder": ladder}
+NETWORKS = {
+    "lenet5": lenet5,
+    "batch-norm": batch_norm,
+    "dropout-conv": dropout_conv,
+    "ladder": ladder,
+}
 
 
 class EpochTimes(keras.callbacks.Callback):

@@ -1,4 +1,6 @@
-"""Load a .keras file and predict with `model.predict`: one picture (--picture), or many images, timed."""
+"""Load a .keras file and predict with `model.predict`: one picture (--picture), or many images,
+timed.
+"""
 
 from __future__ import annotations
 
@@ -20,4 +22,6 @@ if asked.picture:
     names = json.loads(Path("classes.json").read_text())
     print(json.dumps({"class": names[model.predict(pixels[None], verbose=0)[0].argmax()]}))
 else:
-    timed.tell(np.load("images.npy"), lambda images: model.predict(images, batch_size=64, verbose=0))
+    timed.tell(
+        np.load("images.npy"), lambda images: model.predict(images, batch_size=64, verbose=0)
+    )

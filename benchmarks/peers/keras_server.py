@@ -1,4 +1,5 @@
-"""FastAPI with a .keras file and `model.predict`, as tutorials have it: an upload, Pillow, a batch of one.
+"""FastAPI with a .keras file and `model.predict`, as tutorials have it: an upload, Pillow, a batch
+of one.
 
 python keras_server.py MODEL PORT
 """
@@ -26,7 +27,11 @@ def ready() -> str:
 
 @app.post("/v1/predict")
 def predict(file: bytes = File()) -> dict[str, float | int]:
-    image = Image.open(io.BytesIO(file)).convert("RGB" if channels == 3 else "L").resize((width, height))
+    image = (
+        Image.open(io.BytesIO(file))
+        .convert("RGB" if channels == 3 else "L")
+        .resize((width, height))
+    )
     pixels = np.asarray(image, dtype=np.float32).reshape(1, height, width, channels)
     probabilities = model.predict(pixels, verbose=0)[0]
     return {"class": int(probabilities.argmax()), "probability": float(probabilities.max())}

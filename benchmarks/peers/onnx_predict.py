@@ -1,4 +1,6 @@
-"""Predict with ONNX Runtime by hand: Keras's own export of the network, float32 pixels in batches of 64."""
+"""Predict with ONNX Runtime by hand: Keras's own export of the network, float32 pixels in batches
+of 64.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +18,9 @@ name = session.get_inputs()[0].name
 
 
 def predict(images: np.ndarray) -> np.ndarray:
-    parts = [images[start : start + BATCH].astype(np.float32) for start in range(0, len(images), BATCH)]
+    parts = [
+        images[start : start + BATCH].astype(np.float32) for start in range(0, len(images), BATCH)
+    ]
     return np.concatenate([session.run(None, {name: part})[0] for part in parts])
 
 

@@ -1,4 +1,6 @@
-"""What the peers share: arguments, the arrays that are there before they start, what they tell at their end."""
+"""What the peers share: arguments, the arrays that are there before they start, what they tell at
+their end.
+"""
 
 from __future__ import annotations
 
@@ -19,15 +21,21 @@ ARRAYS = "arrays.npz"
 
 def arguments(doc: str | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=doc)
-    parser.add_argument("folder", type=Path, help="of train/ and test/, and arrays.npz of the same images")
+    parser.add_argument(
+        "folder", type=Path, help="of train/ and test/, and arrays.npz of the same images"
+    )
     parser.add_argument("--network", default="lenet5")
     parser.add_argument("--epochs", type=int, default=2)
     parser.add_argument("--batch", type=int, default=32)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--seeds", type=int, default=1, help="train with so many, one after another")
+    parser.add_argument(
+        "--seeds", type=int, default=1, help="train with so many, one after another"
+    )
     parser.add_argument("--validation", type=float, default=0.15)
     parser.add_argument("--target", type=float, default=0.7, help="accuracy at which to stop")
-    parser.add_argument("--limit", type=float, default=math.inf, help="seconds of training; then it gives up")
+    parser.add_argument(
+        "--limit", type=float, default=math.inf, help="seconds of training; then it gives up"
+    )
     parser.add_argument("--kinds", help="of augmentation, parted by commas")
     parser.add_argument("--images", type=int, help="train on so many only")
     asked = parser.parse_args()
@@ -65,4 +73,8 @@ def train_with_seeds(train: Callable[[int], Trained], asked: argparse.Namespace)
     steady = float(np.median([seconds for run in runs for seconds in run.epochs[1:] or run.epochs]))
     figures = {"images": one.images, "parameters": one.parameters, "epochs": len(one.epochs)}
     accuracy = float(np.mean([run.accuracy for run in runs]))
-    print(json.dumps(figures | {"accuracy": accuracy, "images_per_second": one.images / steady, "each": each}))
+    print(
+        json.dumps(
+            figures | {"accuracy": accuracy, "images_per_second": one.images / steady, "each": each}
+        )
+    )

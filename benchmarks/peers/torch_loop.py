@@ -1,7 +1,8 @@
-"""Train with a plain PyTorch loop over tensors in memory, as its tutorial does, with the batches cut by hand.
+"""Train with a plain PyTorch loop over tensors in memory, as its tutorial does, with the batches
+cut by hand.
 
-A DataLoader that collates images one by one is several times as slow: whoever has them in memory leaves it out.
-Where there is a GPU, all of them are on it.
+A DataLoader that collates images one by one is several times as slow: whoever has them in memory
+leaves it out. Where there is a GPU, all of them are on it.
 """
 
 from __future__ import annotations
@@ -45,7 +46,9 @@ def batch_norm(classes: int) -> nn.Sequential:
 
 
 x, y, x_test, y_test = load_arrays(asked.folder)
-x_train, x_val, y_train, y_val = train_test_split(x, y, test_size=asked.validation, random_state=0, stratify=y)
+x_train, x_val, y_train, y_val = train_test_split(
+    x, y, test_size=asked.validation, random_state=0, stratify=y
+)
 
 
 def tensors(pixels: np.ndarray, labels: np.ndarray) -> tuple[torch.Tensor, torch.Tensor]:
@@ -53,7 +56,11 @@ def tensors(pixels: np.ndarray, labels: np.ndarray) -> tuple[torch.Tensor, torch
     return images.to(device), torch.tensor(labels).long().to(device)
 
 
-train_set, validation_set, test_set = tensors(x_train, y_train), tensors(x_val, y_val), tensors(x_test, y_test)
+train_set, validation_set, test_set = (
+    tensors(x_train, y_train),
+    tensors(x_val, y_val),
+    tensors(x_test, y_test),
+)
 
 
 @torch.no_grad()
@@ -68,7 +75,9 @@ def evaluate(model: nn.Module, images: torch.Tensor, labels: torch.Tensor) -> fl
 def train(seed: int) -> Trained:
     torch.manual_seed(seed)
     images, labels = train_set
-    model = {"lenet5": lenet5, "batch-norm": batch_norm}[asked.network](int(labels.max()) + 1).to(device)
+    model = {"lenet5": lenet5, "batch-norm": batch_norm}[asked.network](int(labels.max()) + 1).to(
+        device
+    )
     model(images[:1] / 255)  # the lazy layer learns its size
     optimizer = torch.optim.Adam(model.parameters(), lr=1e-3, eps=1e-7)
     loss_of = nn.CrossEntropyLoss()
@@ -83,8 +92,12 @@ def train(seed: int) -> Trained:
         loss.item()  # a GPU is done with all of them
         seconds.append(time.perf_counter() - began)
         evaluate(model, *validation_set)
-    kept = [each for each in model.state_dict().values() if each.is_floating_point()]  # moving means too
-    return Trained(len(images), sum(each.numel() for each in kept), seconds, evaluate(model, *test_set))
+    kept = [
+        each for each in model.state_dict().values() if each.is_floating_point()
+    ]  # moving means too
+    return Trained(
+        len(images), sum(each.numel() for each in kept), seconds, evaluate(model, *test_set)
+    )
 
 
 train_with_seeds(train, asked)

@@ -1,4 +1,5 @@
-"""A client of the loopback that asks a server as fast as it answers (closed loop), or at a rate of its own (open).
+"""A client of the loopback that asks a server as fast as it answers (closed loop), or at a rate of
+its own (open).
 
 python client.py PORT PICTURE --connections 8 --seconds 5 [--rate 1000] [--form]     prints a line of JSON
 """
@@ -28,14 +29,18 @@ def request_of(picture: bytes, form: bool) -> bytes:
     kind = "application/octet-stream"
     if form:
         kind = f"multipart/form-data; boundary={BOUNDARY}"
-        part = f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="file"; filename="a.jpg"\r\n\r\n'
+        part = (
+            f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="file"; filename="a.jpg"\r\n\r\n'
+        )
         picture = part.encode() + picture + f"\r\n--{BOUNDARY}--\r\n".encode()
     head = f"POST /v1/predict HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: {kind}\r\n"
     return f"{head}Content-Length: {len(picture)}\r\n\r\n".encode() + picture
 
 
 async def ask(port: int, request: bytes, told: Told, until: float, times: int | None) -> None:
-    """Ask on one connection, which is opened anew where the server closes it, until the time is over."""
+    """Ask on one connection, which is opened anew where the server closes it, until the time is
+    over.
+    """
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     asked = 0
     while time.perf_counter() < until and (times is None or asked < times):
@@ -67,7 +72,9 @@ async def closed(port: int, request: bytes, connections: int, seconds: float) ->
 
 
 async def opened(port: int, request: bytes, rate: float, most: int, seconds: float) -> Told:
-    """Ask at a rate, each time on a connection of its own; what would be over `most` at a time is not sent."""
+    """Ask at a rate, each time on a connection of its own; what would be over `most` at a time is
+    not sent.
+    """
     told, begun, number = Told(), time.perf_counter(), 0
     tasks: set[asyncio.Task[None]] = set()
     while (now := time.perf_counter() - begun) < seconds:
@@ -85,7 +92,9 @@ async def opened(port: int, request: bytes, rate: float, most: int, seconds: flo
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("port", type=int)
     parser.add_argument("picture", type=Path)
     parser.add_argument("--connections", type=int, default=8)
@@ -96,7 +105,9 @@ def main() -> None:
     request = request_of(asked.picture.read_bytes(), asked.form)
     begun = time.perf_counter()
     if asked.rate:
-        told = asyncio.run(opened(asked.port, request, asked.rate, asked.connections, asked.seconds))
+        told = asyncio.run(
+            opened(asked.port, request, asked.rate, asked.connections, asked.seconds)
+        )
     else:
         told = asyncio.run(closed(asked.port, request, asked.connections, asked.seconds))
     took, times = time.perf_counter() - begun, sorted(told.seconds)

@@ -38,16 +38,30 @@ def draw(told: dict[str, Any], path: Path) -> None:
         of_time.set(title="Time by images", ylabel="seconds")
         of_memory.set(title="Memory by images (peak, all processes)", ylabel="GB")
         images = told["jobs"][0]["images"]
-        jobs_time.set(title=f"Climb of {told['trials']} trials on {images:,} images, by jobs", ylabel="seconds")
+        jobs_time.set(
+            title=f"Climb of {told['trials']} trials on {images:,} images, by jobs",
+            ylabel="seconds",
+        )
         jobs_memory.set(title="Its memory", ylabel="GB")
         of_time.legend(frameon=False)
         figure.savefig(path, dpi=120)
 
 
 def _line(
-    axes: Axes, points: Sequence[dict[str, Any]], along: str, what: str, values: Sequence[float], label: str
+    axes: Axes,
+    points: Sequence[dict[str, Any]],
+    along: str,
+    what: str,
+    values: Sequence[float],
+    label: str,
 ) -> None:
-    axes.plot([each[along] for each in points], values, color=COLOURS[what], marker=MARKERS[what], label=label)
+    axes.plot(
+        [each[along] for each in points],
+        values,
+        color=COLOURS[what],
+        marker=MARKERS[what],
+        label=label,
+    )
 
 
 def _seconds(points: Sequence[dict[str, Any]]) -> list[float]:

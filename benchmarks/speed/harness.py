@@ -1,7 +1,8 @@
-"""Programs side by side: each does the same work several times in turn, and what they tell is compared.
+"""Programs side by side: each does the same work several times in turn, and what they tell is
+compared.
 
-A program prints one line of JSON at its end. Its `seconds` are measured from outside, from start to end, less what
-it says that it `paused`.
+A program prints one line of JSON at its end. Its `seconds` are measured from outside, from start to
+end, less what it says that it `paused`.
 """
 
 from __future__ import annotations
@@ -36,10 +37,12 @@ KINDS: tuple[Kind, ...] = get_args(Kind)
 class Side:
     """One of the programs of a row.
 
-    program : a file under benchmarks/, or Python's `-c` or `-m`. arguments : "{round}" stands for the round.
-    cache : fresh: convladder's cache is empty at each start; kept: as the run before left it.
-    times : the work is so many trainings, one after another in one process. The program is asked for `made` of
-        them (`--seeds`), and tells the seconds of `each`: every further one is counted as long as the last.
+    program : a file under benchmarks/, or Python's `-c` or `-m`. arguments : "{round}" stands for
+    the round. cache : fresh: convladder's cache is empty at each start; kept: as the run before
+    left it. times : the work is so many trainings, one after another in one process. The program is
+    asked for `made` of
+        them (`--seeds`), and tells the seconds of `each`: every further one is counted as long as
+        the last.
     together : so many at the same time.
     needs : a package; where it is not installed, the side is left out.
     environment : variables that it finds beside what all have.
@@ -63,7 +66,12 @@ class Side:
     def command(self, number: int) -> list[str]:
         start = [self.program] if self.program.startswith("-") else [str(HERE / self.program)]
         seeds = ["--seeds", str(min(self.times, self.made))] if self.times > 1 else []
-        return [sys.executable, *start, *(each.replace("{round}", str(number)) for each in self.arguments), *seeds]
+        return [
+            sys.executable,
+            *start,
+            *(each.replace("{round}", str(number)) for each in self.arguments),
+            *seeds,
+        ]
 
 
 @dataclass(frozen=True)
@@ -80,7 +88,9 @@ class Ratio:
         return float(told[top][above] / told[bottom][below])
 
     def is_bound(self, told: dict[str, Figures]) -> bool:
-        """Whether the ratio is at least that much: the upper side gave up before it had reached its goal."""
+        """Whether the ratio is at least that much: the upper side gave up before it had reached its
+        goal.
+        """
         return bool(told[self.top[0]].get("gave_up"))
 
 
@@ -88,10 +98,13 @@ class Ratio:
 class Row:
     """Some work, who does it, and how they are compared.
 
-    kind : recipe: all train the same network in the same way, or make the same images; accuracy: each does what it
-        finds best; wait: what a person waits for, beside something that takes as long as people are used to.
+    kind : recipe: all train the same network in the same way, or make the same images; accuracy:
+    each does what it
+        finds best; wait: what a person waits for, beside something that takes as long as people are
+        used to.
     same : figures in which all sides must agree, in each round.
-    accuracy_within : how far apart the sides' mean accuracies may be. at_least : what each must reach each time,
+    accuracy_within : how far apart the sides' mean accuracies may be. at_least : what each must
+    reach each time,
         unless it says that it gave up.
     first : run once before, untimed, with the kept cache.
     memory : look at how much memory each side takes, all of its processes together.
@@ -130,7 +143,8 @@ class Measured:
 def measure_row(
     row: Row, kept: Path, say: Callable[[str], None], earlier: Sequence[dict[str, Figures]] = ()
 ) -> Iterator[Measured]:
-    """Run the sides of a row in turn, every other round backwards; leave out those that cannot run here.
+    """Run the sides of a row in turn, every other round backwards; leave out those that cannot run
+    here.
 
     Yields what was measured so far after each round: some take hours, and what is done is not lost.
 
@@ -140,7 +154,10 @@ def measure_row(
     sides = [side for side in row.sides if not side.absent]
     for side in row.sides:
         if side.absent:
-            say(f"  {side.name}: left out, {side.needs} is missing (pip install 'convladder[bench]')")
+            say(
+                f"  {side.name}: left out, {side.needs} is missing (pip install "
+                "'convladder[bench]')"
+            )
     measured = Measured(row, list(earlier))
     for side in row.first:
         run(side, kept)
@@ -148,7 +165,10 @@ def measure_row(
         told: dict[str, Figures] = {}
         for side in sides[:: -1 if number % 2 else 1]:
             told[side.name] = figures = run(side, kept, number, memory=row.memory)
-            say(f"  {side.name}: " + ", ".join(f"{name} {_short(value)}" for name, value in figures.items()))
+            say(
+                f"  {side.name}: "
+                + ", ".join(f"{name} {_short(value)}" for name, value in figures.items())
+            )
         measured.rounds.append(told)
         yield measured
 
@@ -161,13 +181,17 @@ def run(side: Side, kept: Path, number: int = 0, *, memory: bool = False) -> Fig
         "CONVLADDER_CACHE": str(cache),
         "TF_CPP_MIN_LOG_LEVEL": "3",
         "KERAS_BACKEND": "tensorflow",
-        "PYTHONPATH": os.pathsep.join(filter(None, [str(HERE / "speed"), os.environ.get("PYTHONPATH")])),
+        "PYTHONPATH": os.pathsep.join(
+            filter(None, [str(HERE / "speed"), os.environ.get("PYTHONPATH")])
+        ),
         **side.environment,
     }
     command = side.command(number)
     with tempfile.TemporaryFile("w+") as told, tempfile.TemporaryFile("w+") as said:
         began = time.perf_counter()
-        with _running(side.together, command, stdout=told, stderr=said, env=environment, cwd=kept) as processes:
+        with _running(
+            side.together, command, stdout=told, stderr=said, env=environment, cwd=kept
+        ) as processes:
             peak = _watch(processes, began + LIMIT) if memory else None
             failed = [process for process in processes if _ends_badly(process, began + LIMIT)]
         seconds = time.perf_counter() - began
@@ -203,7 +227,9 @@ def _running(count: int, command: list[str], **how: Any) -> Iterator[list[subpro
 
 
 def _of_those_not_run(side: Side, figures: Figures) -> float:
-    """Return the seconds of the trainings that were not made: each is counted as long as the last that was."""
+    """Return the seconds of the trainings that were not made: each is counted as long as the last
+    that was.
+    """
     missing = side.times - min(side.times, side.made)
     return float(missing * figures["each"][-1]) if missing else 0.0
 
@@ -215,7 +241,9 @@ def find_differences(row: Row, rounds: Sequence[dict[str, Figures]]) -> list[str
         for told in rounds:
             values = {side: figures.get(name, "not told") for side, figures in told.items()}
             if len({json.dumps(value) for value in values.values()}) > 1:
-                found.append(f"{name}: " + ", ".join(f"{side} {value}" for side, value in values.items()))
+                found.append(
+                    f"{name}: " + ", ".join(f"{side} {value}" for side, value in values.items())
+                )
                 break
     if row.accuracy_within is not None or row.at_least is not None:
         silent = {side for told in rounds for side, each in told.items() if "accuracy" not in each}
@@ -235,7 +263,9 @@ def find_differences(row: Row, rounds: Sequence[dict[str, Figures]]) -> list[str
 
 
 def _mean_accuracies(row: Row, rounds: Sequence[dict[str, Figures]]) -> dict[str, float]:
-    of_side = {side.name: [told[side.name] for told in rounds if side.name in told] for side in row.sides}
+    of_side = {
+        side.name: [told[side.name] for told in rounds if side.name in told] for side in row.sides
+    }
     return {
         side: statistics.fmean(figures["accuracy"] for figures in told)
         for side, told in of_side.items()
@@ -244,9 +274,13 @@ def _mean_accuracies(row: Row, rounds: Sequence[dict[str, Figures]]) -> dict[str
 
 
 def _watch(processes: Sequence[subprocess.Popen[bytes]], deadline: float) -> int:
-    """Return the most bytes that the processes and their children hold at a time; shared pages count in parts."""
+    """Return the most bytes that the processes and their children hold at a time; shared pages
+    count in parts.
+    """
     most = 0
-    while (running := [each for each in processes if each.poll() is None]) and time.perf_counter() < deadline:
+    while (
+        running := [each for each in processes if each.poll() is None]
+    ) and time.perf_counter() < deadline:
         most = max(most, sum(_held(process.pid) for process in running))
         with contextlib.suppress(subprocess.TimeoutExpired):
             running[0].wait(LOOK_EVERY)
@@ -265,4 +299,10 @@ def _held(pid: int) -> int:
 
 
 def _short(value: Any) -> str:
-    return f"{value:,.4g}" if isinstance(value, float) else f"{value:,}" if isinstance(value, int) else str(value)
+    return (
+        f"{value:,.4g}"
+        if isinstance(value, float)
+        else f"{value:,}"
+        if isinstance(value, int)
+        else str(value)
+    )

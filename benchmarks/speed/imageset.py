@@ -1,7 +1,8 @@
-"""The images that the speed benchmarks share: a folder of train/ and test/, and the same pixels in arrays.npz.
+"""The images that the speed benchmarks share: a folder of train/ and test/, and the same pixels in
+arrays.npz.
 
-CIFAR-10 where CONVLADDER_CIFAR10 names a folder of it, else downloaded once by Keras and written as JPEG files.
-The test suite takes a few images made by a formula instead.
+CIFAR-10 where CONVLADDER_CIFAR10 names a folder of it, else downloaded once by Keras and written as
+JPEG files. The test suite takes a few images made by a formula instead.
 """
 
 from __future__ import annotations
@@ -41,7 +42,9 @@ def cifar10(workspace: Path) -> Path:
 
 
 def few(workspace: Path) -> Path:
-    """Return such a folder of few images made by a formula: 20 of each class to train on, 10 to test."""
+    """Return such a folder of few images made by a formula: 20 of each class to train on, 10 to
+    test.
+    """
     return _once(workspace / "few", _write_few)
 
 
@@ -72,7 +75,10 @@ def _write_cifar10(folder: Path) -> None:
 
 
 def _write_few(folder: Path) -> None:
-    for part, numbers in (("train", range(20 * CLASSES)), ("test", range(20 * CLASSES, 30 * CLASSES))):
+    for part, numbers in (
+        ("train", range(20 * CLASSES)),
+        ("test", range(20 * CLASSES, 30 * CLASSES)),
+    ):
         for number in numbers:
             path = folder / part / f"class-{number % CLASSES}" / f"{number}.jpg"
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -90,7 +96,9 @@ def _write_photographs(count: int, folder: Path) -> None:
 def encode(number: int) -> bytes:
     """Return an image of 32 x 32 that is made by a formula, as a JPEG file."""
     file = io.BytesIO()
-    Image.fromarray(draw_image(number, number % CLASSES, SIDE)).save(file, format="JPEG", quality=QUALITY)
+    Image.fromarray(draw_image(number, number % CLASSES, SIDE)).save(
+        file, format="JPEG", quality=QUALITY
+    )
     return file.getvalue()
 
 
@@ -100,10 +108,17 @@ def _write_photograph(folder: Path, number: int) -> None:
     name = ("china", "flower")[number % 2]
     image = Image.fromarray(load_sample_images().images[number % 2])
     left, top = draw.uniform(0, 0.3, 2)
-    box = (left * image.width, top * image.height, (left + 0.7) * image.width, (top + 0.7) * image.height)
+    box = (
+        left * image.width,
+        top * image.height,
+        (left + 0.7) * image.width,
+        (top + 0.7) * image.height,
+    )
     large = np.asarray(image.resize(PHOTOGRAPH, Image.Resampling.BICUBIC, box=box), dtype=np.int16)
     noisy = large + draw.integers(-6, 7, large.shape, dtype=np.int16)
-    Image.fromarray(noisy.clip(0, 255).astype(np.uint8)).save(folder / name / f"{number:04}.jpg", quality=QUALITY)
+    Image.fromarray(noisy.clip(0, 255).astype(np.uint8)).save(
+        folder / name / f"{number:04}.jpg", quality=QUALITY
+    )
 
 
 def _write_arrays(folder: Path) -> None:
@@ -113,7 +128,9 @@ def _write_arrays(folder: Path) -> None:
         if not paths:
             raise SystemExit(f"there is no .jpg file in {part}/ of CONVLADDER_CIFAR10")
         names = sorted({path.parent.name for path in paths})
-        arrays[f"x_{part}"] = np.stack([np.asarray(Image.open(path).convert("RGB")) for path in paths])
+        arrays[f"x_{part}"] = np.stack(
+            [np.asarray(Image.open(path).convert("RGB")) for path in paths]
+        )
         arrays[f"y_{part}"] = np.array([names.index(path.parent.name) for path in paths], np.int32)
     np.savez(folder / ARRAYS, **arrays)
 

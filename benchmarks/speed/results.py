@@ -43,7 +43,9 @@ def size_of(path: Path) -> str | None:
 
 
 def read_earlier(path: Path, row: Row, size: str) -> dict[str, Any] | None:
-    """Return what was measured of a row before; None where that was of another size or another definition."""
+    """Return what was measured of a row before; None where that was of another size or another
+    definition.
+    """
     if not path.exists():
         return None
     told: dict[str, Any] = json.loads(path.read_text())
@@ -51,8 +53,11 @@ def read_earlier(path: Path, row: Row, size: str) -> dict[str, Any] | None:
     return told if same else None
 
 
-def summarise(measured: Measured, size: str, earlier: dict[str, Any] | None = None) -> dict[str, Any]:
-    """Return the row's ratios with their spread, what each side told, and where and when it was measured.
+def summarise(
+    measured: Measured, size: str, earlier: dict[str, Any] | None = None
+) -> dict[str, Any]:
+    """Return the row's ratios with their spread, what each side told, and where and when it was
+    measured.
 
     earlier : what the first rounds had come to, elsewhere or at another time.
     """
@@ -60,7 +65,11 @@ def summarise(measured: Measured, size: str, earlier: dict[str, Any] | None = No
     ratios = []
     for ratio in row.ratios:
         values = measured.ratios(ratio)
-        spread = {"median": statistics.median(values), "low": min(values), "high": max(values)} if values else {}
+        spread = (
+            {"median": statistics.median(values), "low": min(values), "high": max(values)}
+            if values
+            else {}
+        )
         ratios.append({"name": ratio.name, "wanted": ratio.wanted, "rounds": len(values), **spread})
         if bounds := sum(map(ratio.is_bound, measured.rounds_of(ratio))):
             ratios[-1]["bounds"] = bounds
@@ -78,12 +87,17 @@ def summarise(measured: Measured, size: str, earlier: dict[str, Any] | None = No
 
 
 def _sessions(told: dict[str, Any] | None) -> list[dict[str, Any]]:
-    """Return of how many rounds what was measured is, and where and when, for each time that it went on."""
+    """Return of how many rounds what was measured is, and where and when, for each time that it
+    went on.
+    """
     if told is None:
         return []
     before: list[dict[str, Any]] = told.get("earlier", [])
     own = {name: told[name] for name in ("machine", "versions", "measured", "commit")}
-    return [*before, {"rounds": len(told["rounds"]) - sum(each["rounds"] for each in before), **own}]
+    return [
+        *before,
+        {"rounds": len(told["rounds"]) - sum(each["rounds"] for each in before), **own},
+    ]
 
 
 def count_images(about: dict[str, Any]) -> dict[str, int]:
@@ -107,7 +121,8 @@ def circumstances() -> dict[str, Any]:
 
 @cache
 def commit() -> str | None:
-    """Return the commit that was there when this was first asked, with a + where the code differs from it.
+    """Return the commit that was there when this was first asked, with a + where the code differs
+    from it.
 
     None outside a checkout.
     """
@@ -142,7 +157,8 @@ def as_line(told: dict[str, Any]) -> str:
     where = f"{machine['cores']} cores of {machine['processor']}, {machine['system']}"
     commit = f"commit {told['commit']}; " if told["commit"] else ""
     before = [
-        f"; {plural(each['rounds'], 'round')} before that: {as_line(each)}" for each in told.get("earlier", [])
+        f"; {plural(each['rounds'], 'round')} before that: {as_line(each)}"
+        for each in told.get("earlier", [])
     ]
     return f"{told['measured'][:10]}, {commit}{where}; {versions}{''.join(before)}"
 
@@ -152,7 +168,11 @@ def _cells(ratio: dict[str, Any], same: bool) -> str:
     if "median" not in ratio:
         return f"{ratio['name']} | not run | | {wanted} | "
     reached = (
-        "reached" if same and ratio["low"] >= (ratio["wanted"] or math.inf) else "not reached" if wanted else ""
+        "reached"
+        if same and ratio["low"] >= (ratio["wanted"] or math.inf)
+        else "not reached"
+        if wanted
+        else ""
     )
     if ratio["rounds"] == 1:
         figures = f"{ratio['median']:.2f} | one round"
@@ -160,5 +180,7 @@ def _cells(ratio: dict[str, Any], same: bool) -> str:
     elif ratio.get("bounds"):  # how high it is nobody knows
         figures = f"at least {ratio['low']:.2f} | ({ratio['rounds']})"
     else:
-        figures = f"{ratio['median']:.2f} | {ratio['low']:.2f} to {ratio['high']:.2f} ({ratio['rounds']})"
+        figures = (
+            f"{ratio['median']:.2f} | {ratio['low']:.2f} to {ratio['high']:.2f} ({ratio['rounds']})"
+        )
     return f"{ratio['name']} | {figures} | {wanted} | {reached}"

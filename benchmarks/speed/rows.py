@@ -1,4 +1,6 @@
-"""What is measured: each row some work of users, our way to do it, and the programs that they have now."""
+"""What is measured: each row some work of users, our way to do it, and the programs that they have
+now.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +22,11 @@ MAPPED, PILLOW, ONE_PASS = (
     "image_dataset_from_directory, one pass",
 )
 IMPORT = "import keras"
-PREDICT, COMPILED, BY_HAND = "Keras, model.predict", "TensorFlow, a compiled call", "ONNX Runtime by hand"
+PREDICT, COMPILED, BY_HAND = (
+    "Keras, model.predict",
+    "TensorFlow, a compiled call",
+    "ONNX Runtime by hand",
+)
 NOTEBOOK = "the notebook's last network, fit(x, y)"
 AUGMENTATIONS = ("brightness", "rotation", "shift", "shear", "zoom")
 
@@ -29,8 +35,8 @@ AUGMENTATIONS = ("brightness", "rotation", "shift", "shear", "zoom")
 class Size:
     """How much of each work is done.
 
-    seeds : of a climb that has eight at full size. kinds : of augmentation, each on so many `augmented` images.
-    same_accuracy : whether it can be compared.
+    seeds : of a climb that has eight at full size. kinds : of augmentation, each on so many
+    `augmented` images. same_accuracy : whether it can be compared.
     """
 
     images: Callable[[Path], Path]
@@ -92,7 +98,8 @@ def climb(size: Size, workspace: Path) -> Row:
     folder, epochs = str(size.images(workspace)), ("--epochs", str(size.epochs))
     return Row(
         "climb",
-        f"{size.seeds} seeds of LeNet-5, {size.epochs} epochs each, from a folder, with nothing in the cache",
+        f"{size.seeds} seeds of LeNet-5, {size.epochs} epochs each, from a folder, with nothing "
+        "in the cache",
         (
             Side(OURS, "ours/climb.py", lenet5(folder, size.seeds, size.epochs), cache="fresh"),
             Side(DIRECTORY, "peers/keras_directory.py", (folder, *epochs), times=size.seeds),
@@ -138,13 +145,18 @@ def trial(size: Size, workspace: Path) -> Row:
 
 
 def batch_norm(size: Size, workspace: Path) -> Row:
-    folder, number, seeds = str(size.images(workspace)), size.batch_norm_epochs, half_the_seeds(size)
+    folder, number, seeds = (
+        str(size.images(workspace)),
+        size.batch_norm_epochs,
+        half_the_seeds(size),
+    )
     epochs = ("--epochs", str(number))
     ours = (folder, "--ladder", "notebook", "--rungs", "batch-norm", "--seeds", str(seeds), *epochs)
     theirs = (folder, "--network", "batch-norm", *epochs)
     return Row(
         "batch-norm",
-        f"{seeds} seeds of the notebook's batch-norm network, {plural(number, 'epoch')} each, to the end",
+        f"{seeds} seeds of the notebook's batch-norm network, {plural(number, 'epoch')} each, to "
+        "the end",
         (
             Side(OURS, "ours/climb.py", (*ours, "--set", "data.validation=0.15")),
             Side(ARRAYS, "peers/keras_arrays.py", theirs, times=seeds, made=1),
@@ -160,15 +172,23 @@ def batch_norm(size: Size, workspace: Path) -> Row:
 def augmentation(size: Size, workspace: Path) -> Row:
     images = ("--images", str(size.augmented), "--epochs", str(size.steady_epochs))
     asked = (str(size.images(workspace)), *images, "--kinds", ",".join(size.kinds))
-    slowed = [Ratio(f"{kind}: ours with it / without", (OURS, kind), (OURS, "none"), 0.7) for kind in size.kinds]
-    theirs = [Ratio(f"{kind}: Keras's with it / without", (MAPPED, kind), (MAPPED, "none")) for kind in size.kinds]
+    slowed = [
+        Ratio(f"{kind}: ours with it / without", (OURS, kind), (OURS, "none"), 0.7)
+        for kind in size.kinds
+    ]
+    theirs = [
+        Ratio(f"{kind}: Keras's with it / without", (MAPPED, kind), (MAPPED, "none"))
+        for kind in size.kinds
+    ]
     plain = Ratio("none: Keras in tf.data", (OURS, "none"), (MAPPED, "none"))
     beside = [Ratio(f"{kind}: {MAPPED}", (OURS, kind), (MAPPED, kind), 2) for kind in size.kinds]
     return Row(
         "augmentation",
         "each augmentation of the classic ladder on its network, images per second",
         (
-            Side(OURS, "ours/augmentation.py", asked, environment={backend.ONEDNN: "1"}),  # as workers have it
+            Side(
+                OURS, "ours/augmentation.py", asked, environment={backend.ONEDNN: "1"}
+            ),  # as workers have it
             Side(MAPPED, "peers/keras_augmentation.py", asked),
         ),
         (*slowed, *theirs, plain, *beside),
@@ -244,7 +264,9 @@ def commands(size: Size, workspace: Path) -> Row:
         kind="wait",
         same=(),
         rounds=size.rounds,
-        first=(Side("climb", "ours/climb.py", (*lenet5(folder, seeds=1, epochs=1), "--out", made)),),
+        first=(
+            Side("climb", "ours/climb.py", (*lenet5(folder, seeds=1, epochs=1), "--out", made)),
+        ),
     )
 
 
@@ -253,7 +275,8 @@ def memory(size: Size, workspace: Path) -> Row:
     ours = (*lenet5(folder, trials, epochs=1), "--jobs", str(trials))
     return Row(
         "memory",
-        f"{trials} LeNet-5 trials at a time, memory at its peak (proportional set sizes of all processes)",
+        f"{trials} LeNet-5 trials at a time, memory at its peak (proportional set sizes of all "
+        "processes)",
         (
             Side(OURS, "ours/climb.py", ours),
             Side(ARRAYS, "peers/keras_arrays.py", (folder, "--epochs", "1"), together=trials),
@@ -269,7 +292,13 @@ def memory(size: Size, workspace: Path) -> Row:
 def target(size: Size, workspace: Path) -> Row:
     folder = str(size.images(workspace))
     recipe = ("train.precision=bfloat16", "train.schedule=cosine", "train.warmup=0.1")
-    ours = ("--rung", "batch-norm", "--epochs", str(size.target_epochs), *(f"--set={each}" for each in recipe))
+    ours = (
+        "--rung",
+        "batch-norm",
+        "--epochs",
+        str(size.target_epochs),
+        *(f"--set={each}" for each in recipe),
+    )
     goal = ("--target", str(size.target), "--limit", str(size.patience))
     return Row(
         "target",
@@ -334,7 +363,9 @@ def predict_cold(size: Size, workspace: Path) -> Row:
 def bundle(size: Size, workspace: Path) -> Side:
     """Return what leaves a bundle, a .keras file and images where the row's programs start."""
     images = ("--images", str(size.predicted), "--epochs", "1")
-    return Side("bundle", "ours/bundle.py", (str(size.images(workspace)), "--rung", "lenet5", *images))
+    return Side(
+        "bundle", "ours/bundle.py", (str(size.images(workspace)), "--rung", "lenet5", *images)
+    )
 
 
 def decode(folder: str) -> Side:

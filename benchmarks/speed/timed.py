@@ -1,4 +1,6 @@
-"""How fast something predicts: one image at a time, and all of them, each several times; told as JSON."""
+"""How fast something predicts: one image at a time, and all of them, each several times; told as
+JSON.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +25,9 @@ def tell(images: Any, predict: Callable[[Any], Any]) -> None:
         "images": len(images),
         "milliseconds": 1000 * statistics.median(each),
         "images_per_second": len(images) / together,
-        "predicted": hashlib.sha256(predict(images).argmax(axis=1).astype("int64").tobytes()).hexdigest()[:16],
+        "predicted": hashlib.sha256(
+            predict(images).argmax(axis=1).astype("int64").tobytes()
+        ).hexdigest()[:16],
     }
     print(json.dumps(figures))
 

@@ -1,7 +1,8 @@
 """Train an image classifier on your own images, and know which technique earned its place.
 
-The public names load when they are first used: importing the package imports no TensorFlow. What it does at once
-is to keep the libraries that it stands on from reporting to their makers (`core/privacy.py`).
+The public names load when they are first used: importing the package imports no TensorFlow. What it
+does at once is to keep the libraries that it stands on from reporting to their makers
+(`core/privacy.py`).
 """
 
 from __future__ import annotations

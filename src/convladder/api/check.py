@@ -22,10 +22,14 @@ class Check(checks.DataCheck):
         return pd.DataFrame(rows, columns=["finding", "what", "count", "advice"])
 
     def rows(self, code: str) -> pd.DataFrame:
-        """Return a row for each image or class with this finding. Raises DataError where there is none of it."""
+        """Return a row for each image or class with this finding. Raises DataError where there is
+        none of it.
+        """
         for finding in self.findings:
             if finding.code == code:
-                return pd.DataFrame(finding.rows).drop(columns=["position", "other_position"], errors="ignore")
+                return pd.DataFrame(finding.rows).drop(
+                    columns=["position", "other_position"], errors="ignore"
+                )
         found = ", ".join(finding.code for finding in self.findings) or "nothing"
         raise DataError(f"nothing was found of {code!r}: found was {found}")
 

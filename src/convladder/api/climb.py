@@ -27,7 +27,8 @@ class Climb(SavedClimb):
 
     @property
     def best_run(self) -> Run:
-        """The run that the report shows: of the best rung by validation, the best seed (and fold) by validation.
+        """The run that the report shows: of the best rung by validation, the best seed (and fold)
+        by validation.
 
         With one seed of each no rung can be called the best: then it is the run of the last.
         """
@@ -63,7 +64,9 @@ class Climb(SavedClimb):
         """Draw each rung's accuracy on test: interval, mean, every seed (or fold), price."""
         from convladder.report import plots
 
-        return plots.draw_standings(list(self.standings.values()), self.against_parent, ax or new_figure())
+        return plots.draw_standings(
+            list(self.standings.values()), self.against_parent, ax or new_figure()
+        )
 
     def plot_history(self, rung: str, metric: Metric = "accuracy", ax: Axes | None = None) -> Axes:
         """Draw a metric over the epochs for every seed (and fold) of a rung."""
@@ -83,8 +86,9 @@ class Climb(SavedClimb):
     def plot_robustness(self, rung: str) -> Grid:
         """Draw a rung's accuracy over the strength of each corruption, beside its parent's in grey.
 
-        The parent is left out where its images have another size or number of channels, or were made worse in
-        another way. Raises RunError where those of the rung's seeds were not made worse in one way.
+        The parent is left out where its images have another size or number of channels, or were
+        made worse in another way. Raises RunError where those of the rung's seeds were not made
+        worse in one way.
         """
         from convladder.report import plots
 
@@ -94,7 +98,9 @@ class Climb(SavedClimb):
 
     def table(self) -> pd.DataFrame:
         """Return a row a rung, as people read it; `summary_table` has every figure in full."""
-        return standings_table(self.standings, self.against_parent, "against its parent, points", "rung")
+        return standings_table(
+            self.standings, self.against_parent, "against its parent, points", "rung"
+        )
 
     def __repr__(self) -> str:
         return f"<Climb in {self.folder}: {self.headline()}>"

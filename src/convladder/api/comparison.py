@@ -20,9 +20,11 @@ class Comparison(comparison.RunComparison):
     """Groups of runs against the first: claims, table, plot and report."""
 
     def report(self, out: str | Path | None = None) -> Path:
-        """Write `report.html`, `summary.csv` and `plots/` into a new folder; return the page's path.
+        """Write `report.html`, `summary.csv` and `plots/` into a new folder; return the page's
+        path.
 
-        `out` names the folder; None makes a dated one under `comparisons/`. Raises RunError where it is not empty.
+        `out` names the folder; None makes a dated one under `comparisons/`. Raises RunError where
+        it is not empty.
         """
         from convladder.report import pages
 

@@ -30,7 +30,8 @@ class Dataset(datasets.SplitDataset):
     def images(self, part: Part = "train") -> NDArray[np.uint8]:
         """Return a split's pixels, `(N, height, width, channels)` from 0 to 255.
 
-        `part` is `train`, `validation` or `test`; for any other it raises DataError, as `labels` does.
+        `part` is `train`, `validation` or `test`; for any other it raises DataError, as `labels`
+        does.
         """
         pixels: NDArray[np.uint8] = self.bank.images[self.bank.rows[self._indices(part)]]
         return pixels
@@ -51,7 +52,8 @@ class Dataset(datasets.SplitDataset):
         return pd.DataFrame(self.counts())
 
     def plot_images(self, each: int = 6, classes: int = 20) -> Grid:
-        """Draw the first training images of each class, a row a class; return the axes, `(classes, each)`.
+        """Draw the first training images of each class, a row a class; return the axes, `(classes,
+        each)`.
 
         A class of fewer images shows them again.
         """
@@ -65,7 +67,9 @@ class Dataset(datasets.SplitDataset):
         shown = galleries.Gallery(list(self.images()[chosen]), titles, columns=each)
         return galleries.draw_gallery(shown, new_figure())
 
-    def plot_augmentation(self, settings: Augmentation, *, images: int = 3, each: int = 5, seed: int = 0) -> Grid:
+    def plot_augmentation(
+        self, settings: Augmentation, *, images: int = 3, each: int = 5, seed: int = 0
+    ) -> Grid:
         """Draw some training images, each as it is and as a trial sees it in its first epochs."""
         from convladder.report import galleries
 
@@ -75,11 +79,16 @@ class Dataset(datasets.SplitDataset):
         for place, original in enumerate(originals):
             shown += [original, *changed[place * each : (place + 1) * each]]
             titles += ["as it is", *[""] * each]
-        return galleries.draw_gallery(galleries.Gallery(shown, titles, columns=1 + each), new_figure())
+        return galleries.draw_gallery(
+            galleries.Gallery(shown, titles, columns=1 + each), new_figure()
+        )
 
     def __repr__(self) -> str:
         form = " × ".join(map(str, self.bank.form.shape))
-        return f"{self.bank.source}: {len(self.bank.records):,} images, {form} (height, width, channels)"
+        return (
+            f"{self.bank.source}: {len(self.bank.records):,} images, {form} (height, width, "
+            "channels)"
+        )
 
     def _repr_html_(self) -> str:
         return f"<p>{escaping.escape(repr(self))}</p>{self.table().to_html()}"

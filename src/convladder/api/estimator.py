@@ -44,30 +44,33 @@ ARGUMENTS = ("seed", "data.source", "data.limit", "data.test", "data.validation"
 class ConvClassifier(ClassifierMixin, BaseEstimator):
     """A rung of a ladder as a scikit-learn classifier; it is trained in this process.
 
-    `X` is images `(N, height, width)` or `(N, height, width, channels)` with 1 or 3 channels, or flat rows
-    `(N, values)`; see `image_shape`. The network sees pixels of 8 bits: uint8 is taken as it is, and of any
-    other numeric type the lowest value that `fit` saw becomes 0 and the highest 255, but for outliers such as a
-    hot pixel; what lies outside is clipped, and images that do not fit that range are warned of. `changes` may set
-    it as `data.range`. Images too small for the network are enlarged by the least whole factor, bilinearly.
+    `X` is images `(N, height, width)` or `(N, height, width, channels)` with 1 or 3 channels, or
+    flat rows `(N, values)`; see `image_shape`. The network sees pixels of 8 bits: uint8 is taken as
+    it is, and of any other numeric type the lowest value that `fit` saw becomes 0 and the highest
+    255, but for outliers such as a hot pixel; what lies outside is clipped, and images that do not
+    fit that range are warned of. `changes` may set it as `data.range`. Images too small for the
+    network are enlarged by the least whole factor, bilinearly.
 
     Parameters
     ----------
     rung
         The rung's name; None takes the ladder's last.
     ladder
-        A built-in ladder's name, the path of a TOML file, or a Ladder. What it says of the source and the
-        split has no effect here.
+        A built-in ladder's name, the path of a TOML file, or a Ladder. What it says of the source
+        and the split has no effect here.
     image_shape
-        (height, width) or (height, width, channels) of flat rows, in the order of `reshape`. None takes
-        them as square grey images; rows of fewer than 64 values that fill no square are filled up with 0.
+        (height, width) or (height, width, channels) of flat rows, in the order of `reshape`. None
+        takes them as square grey images; rows of fewer than 64 values that fill no square are
+        filled up with 0.
     epochs, batch_size, learning_rate
         None takes the rung's; in the built-in ladders 20, 32 and 0.001.
     changes
-        Other settings under their dotted keys, such as `{"model.filters": [16, 32]}`; they overrule the rung's.
+        Other settings under their dotted keys, such as `{"model.filters": [16, 32]}`; they overrule
+        the rung's.
     validation_fraction
-        Share of each class, below 0.5, that is not trained on but chooses the epoch whose weights are kept:
-        at least one image, none of a class that has but one. Where nothing can be cut, or with None, all
-        images are trained on, and the last epoch is kept.
+        Share of each class, below 0.5, that is not trained on but chooses the epoch whose weights
+        are kept: at least one image, none of a class that has but one. Where nothing can be cut, or
+        with None, all images are trained on, and the last epoch is kept.
     random_state
         Fixes initial weights, order, augmentation, dropout and the cut for validation.
 
@@ -84,8 +87,8 @@ class ConvClassifier(ClassifierMixin, BaseEstimator):
 
     Notes
     -----
-    `fit` leaves the random states of Python and NumPy as they were. Of TensorFlow and Keras it sets the
-    seed, turns on deterministic operations and clears the session, for the whole process.
+    `fit` leaves the random states of Python and NumPy as they were. Of TensorFlow and Keras it sets
+    the seed, turns on deterministic operations and clears the session, for the whole process.
 
     Examples
     --------
@@ -144,7 +147,9 @@ class ConvClassifier(ClassifierMixin, BaseEstimator):
         with made as dataset, _caller_undisturbed():
             from convladder.training import fit
 
-            self._keep(fit.fit(self.experiment_, dataset, backbone=backbones.load(self.experiment_.model)))
+            self._keep(
+                fit.fit(self.experiment_, dataset, backbone=backbones.load(self.experiment_.model))
+            )
         return self
 
     def predict(self, X: ArrayLike) -> NDArray[Any]:
@@ -166,14 +171,20 @@ class ConvClassifier(ClassifierMixin, BaseEstimator):
         rows, shape = in_memory.unfold(X)
         if len(shape) > 2 and in_memory.find_shape(shape, None) != self.image_shape_:
             hint = ": one image is X[None]" if in_memory.is_one(shape, self.image_shape_) else ""
-            raise ValueError(f"X has shape {shape}, but fit saw images of {self.image_shape_}{hint}")
+            raise ValueError(
+                f"X has shape {shape}, but fit saw images of {self.image_shape_}{hint}"
+            )
         values = validate_data(self, rows, reset=False)
         images = self._to_images(values)
         self._warn_of_misfits(values)
         starts = range(0, len(images), BATCH)
         with _caller_undisturbed():
-            logits = [self.network_.predict_on_batch(images[start : start + BATCH]) for start in starts]
-        probabilities: NDArray[np.float64] = softmax(np.concatenate(logits).astype(np.float64), axis=1)
+            logits = [
+                self.network_.predict_on_batch(images[start : start + BATCH]) for start in starts
+            ]
+        probabilities: NDArray[np.float64] = softmax(
+            np.concatenate(logits).astype(np.float64), axis=1
+        )
         return probabilities
 
     @property
@@ -198,7 +209,9 @@ class ConvClassifier(ClassifierMixin, BaseEstimator):
         changes = dict(self.changes or {})
         for key in changes:
             if key in ARGUMENTS:
-                raise ExperimentError(f"changes cannot hold {key}: X, validation_fraction and random_state say it")
+                raise ExperimentError(
+                    f"changes cannot hold {key}: X, validation_fraction and random_state say it"
+                )
         given = {name: getattr(self, name) for name in ("epochs", "batch_size", "learning_rate")}
         changes |= {f"train.{name}": value for name, value in given.items() if value is not None}
         changes["seed"] = int(check_random_state(self.random_state).randint(2**31 - 1))
@@ -212,12 +225,16 @@ class ConvClassifier(ClassifierMixin, BaseEstimator):
         check_classification_targets(y)
         self.classes_, labels = np.unique(y, return_inverse=True)
         if len(self.classes_) < 2:
-            raise ValueError(f"y has one class only ({self.classes_[0]}): a classifier needs two or more")
+            raise ValueError(
+                f"y has one class only ({self.classes_[0]}): a classifier needs two or more"
+            )
         return np.asarray(labels)
 
     def _settle(self, experiment: Experiment, *, validated: bool) -> Experiment:
         """Return the experiment with all that the images decide."""
-        form = in_memory.find_form(experiment.data, self.image_shape_, shapes.smallest_side(experiment.model))
+        form = in_memory.find_form(
+            experiment.data, self.image_shape_, shapes.smallest_side(experiment.model)
+        )
         settled = {
             "data.source": in_memory.NAME,
             "data.image_size": (form.height, form.width),
@@ -228,7 +245,9 @@ class ConvClassifier(ClassifierMixin, BaseEstimator):
         return experiment.replace(settled | ({} if validated else {"train.select": "last"}))
 
     def _form(self) -> ImageForm:
-        return in_memory.find_form(self.experiment_.data, self.image_shape_, smallest=1)  # settled already
+        return in_memory.find_form(
+            self.experiment_.data, self.image_shape_, smallest=1
+        )  # settled already
 
     def _to_images(self, values: NDArray[Any]) -> Pixels:
         rows = self.pixel_range_.pixels(values)
@@ -246,7 +265,10 @@ class ConvClassifier(ClassifierMixin, BaseEstimator):
         """Keep numbers, and build the network anew: the trained one refers to the training images."""
         self.weights_ = fitted.network.get_weights()
         self.history_, self.epoch_ = fitted.history, fitted.epoch
-        self._statistics = fitted.statistics and (fitted.statistics.mean, fitted.statistics.deviation)
+        self._statistics = fitted.statistics and (
+            fitted.statistics.mean,
+            fitted.statistics.deviation,
+        )
         self._network = self._build()
 
     def _build(self) -> keras.Model:
@@ -263,7 +285,9 @@ class ConvClassifier(ClassifierMixin, BaseEstimator):
 
 @contextlib.contextmanager
 def _caller_undisturbed() -> Iterator[None]:
-    """Give Python and NumPy their random states back, and keep TensorFlow from warning of retracing."""
+    """Give Python and NumPy their random states back, and keep TensorFlow from warning of
+    retracing.
+    """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # if it is not loaded yet
     states = random.getstate(), np.random.get_state()
     logger = logging.getLogger("tensorflow")

@@ -1,4 +1,6 @@
-"""Export a run or a bundle for other runtimes, and measure on real images that it predicts the same."""
+"""Export a run or a bundle for other runtimes, and measure on real images that it predicts the
+same.
+"""
 
 from __future__ import annotations
 
@@ -44,15 +46,16 @@ def export(
     kind
         `onnx`, `litert`, `savedmodel` or `keras`.
     data
-        The images that it was trained with: a thousand of them, those for testing first, go through the network
-        and through the export. None takes them from where the run found them; a bundle does not know that.
+        The images that it was trained with: a thousand of them, those for testing first, go through
+        the network and through the export. None takes them from where the run found them; a bundle
+        does not know that.
     out
         The folder to write; None gives it a name of its own.
     int8
         Reckon in whole numbers of 8 bits, calibrated on validation images (`onnx` and `litert`).
     bound
-        The difference of probabilities from which on the export fails: the largest (1e-4), in int8 the mean of the
-        predicted class (0.05).
+        The difference of probabilities from which on the export fails: the largest (1e-4), in int8
+        the mean of the predicted class (0.05).
 
     Raises
     ------
@@ -68,7 +71,8 @@ def export(
         run = Run(place)
     if run is None and data is None:
         raise ExperimentError(
-            "a bundle does not know where its images are: give --data, the images it was trained with"
+            "a bundle does not know where its images are: give --data, the images it was trained "
+            "with"
         )
     place_of_out = _place(out, run, data) if out else None
     bundle = (
@@ -89,7 +93,9 @@ def export(
 
 
 def _place(out: str | Path, run: Run | None, data: str | Path | Dataset | None) -> Path:
-    """Return where the export is to be put. Raises RunError where that is not empty, or among the images."""
+    """Return where the export is to be put. Raises RunError where that is not empty, or among the
+    images.
+    """
     source = run.experiment.data.source if run and data is None else inputs.name_of(data or "")
     folder = outputs.place_of(out, None, source)
     outputs.check_replaceable(folder)
@@ -99,11 +105,16 @@ def _place(out: str | Path, run: Run | None, data: str | Path | Dataset | None) 
 def _sample(
     bundle: Bundle, run: Run | None, data: str | Path | Dataset | None, reporter: progress.Reporter
 ) -> Sample:
-    """Take images of a run or a bundle, in its form and split as they were, and some of their files."""
+    """Take images of a run or a bundle, in its form and split as they were, and some of their
+    files.
+    """
     if isinstance(data, Dataset):
         return exporter.draw(bundle, data)
     dataset, source = _images(bundle, run, data, reporter)
-    return replace(exporter.draw(bundle, _as_they_were(dataset, bundle, run, reporter)), files=_files_of(source))
+    return replace(
+        exporter.draw(bundle, _as_they_were(dataset, bundle, run, reporter)),
+        files=_files_of(source),
+    )
 
 
 def _images(
@@ -111,7 +122,9 @@ def _images(
 ) -> tuple[Dataset, Source]:
     """Return the images of a run or a bundle, in its form, and where they come from."""
     form = bundle.contents.image_form
-    told = run is None or "intensity" in run.network  # else it is of an earlier version, which took all as full
+    told = (
+        run is None or "intensity" in run.network
+    )  # else it is of an earlier version, which took all as full
     chosen = {} if told and not data else {"data.range": range_setting(form)}
     settings = (run.experiment if run else bundle.contents.experiment).replace(
         ({"data.source": str(data)} if data else {})
@@ -131,16 +144,22 @@ def _images(
         return inputs.load_dataset(settings.data, True, reporter, source=source), source
     except DataError as error:
         if data is None:
-            raise DataError(f"the images of the run are not where they were ({error}): give --data") from None
+            raise DataError(
+                f"the images of the run are not where they were ({error}): give --data"
+            ) from None
         raise
 
 
-def _as_they_were(dataset: Dataset, bundle: Bundle, run: Run | None, reporter: progress.Reporter) -> Dataset:
-    """Return the images split as the run has split them; say so where they are others than the bundle's."""
+def _as_they_were(
+    dataset: Dataset, bundle: Bundle, run: Run | None, reporter: progress.Reporter
+) -> Dataset:
+    """Return the images split as the run has split them; say so where they are others than the
+    bundle's.
+    """
     if not run and dataset.bank.fingerprint != bundle.contents.images:
         reporter.say(
-            "careful: these are not the images that it was trained with, as they were: some of those for testing "
-            "may have been for training"
+            "careful: these are not the images that it was trained with, as they were: some of "
+            "those for testing may have been for training"
         )
     if run and dataset.bank.fingerprint == run.about["data"]["fingerprint"]:
         return Dataset(**vars(reproduction.with_splits_of(run, dataset)))

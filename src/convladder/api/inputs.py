@@ -1,4 +1,6 @@
-"""What a person gives, made into settings, ladders and images; and what is said when all that is stopped."""
+"""What a person gives, made into settings, ladders and images; and what is said when all that is
+stopped.
+"""
 
 from __future__ import annotations
 
@@ -56,7 +58,9 @@ class Start:
     pretrained: str | Path | None
     weights: str | Path | None
 
-    def experiment(self, given: dict[str, Any], parallel: Parallel, say: Say) -> tuple[str, Experiment]:
+    def experiment(
+        self, given: dict[str, Any], parallel: Parallel, say: Say
+    ) -> tuple[str, Experiment]:
         """Return the rung that is to be trained, and its experiment, before the data are looked at.
 
         `given` overrules the rung. Raises ConvladderError.
@@ -72,7 +76,9 @@ class Start:
 
 
 def check_data(settings: Mapping[str, Any]) -> None:
-    """Raise ExperimentError where a setting of the data cannot be, before a ladder puts it down to a rung."""
+    """Raise ExperimentError where a setting of the data cannot be, before a ladder puts it down to
+    a rung.
+    """
     Experiment().replace({key: value for key, value in settings.items() if key.startswith("data.")})
 
 
@@ -90,7 +96,8 @@ def check_seeds(first: int, count: int) -> None:
     last = first + count - 1
     if last > LARGEST_SEED:
         raise ExperimentError(
-            f"the largest seed is {LARGEST_SEED}, and {count} from {first} on end at {last}: give a smaller --seed"
+            f"the largest seed is {LARGEST_SEED}, and {count} from {first} on end at {last}: give "
+            "a smaller --seed"
         )
 
 
@@ -130,24 +137,32 @@ def source_of(source: Any, labels: Any, changes: Mapping[str, Any]) -> tuple[Dat
         return Experiment(data=source).replace(changes).data, None
     if isinstance(source, str | Path):
         if labels is not None:
-            raise ExperimentError("labels go with an array of images: a folder or a table has its own")
+            raise ExperimentError(
+                "labels go with an array of images: a folder or a table has its own"
+            )
         return Experiment().replace({"data.source": str(source)} | dict(changes)).data, None
     settings = Experiment().replace({"data.source": in_memory.NAME} | dict(changes)).data
     return settings, registry.open_values(source, labels, settings)
 
 
 def _origin_of(dataset: Dataset, settings: Data) -> Source | None:
-    """Return the source in memory that a dataset was loaded from, if the settings are of it. Raises DataError."""
+    """Return the source in memory that a dataset was loaded from, if the settings are of it. Raises
+    DataError.
+    """
     if dataset.origin is None or settings.source != dataset.settings.source:
         return None
     registry.refuse_reopening(dataset.settings, settings)
     return dataset.origin
 
 
-def loader(data: str | Path | Dataset, allow_rejects: bool, reporter: progress.Reporter) -> climbing.Load:
-    """Return what gives the images for settings: those that are loaded already, where the settings are theirs.
+def loader(
+    data: str | Path | Dataset, allow_rejects: bool, reporter: progress.Reporter
+) -> climbing.Load:
+    """Return what gives the images for settings: those that are loaded already, where the settings
+    are theirs.
 
-    Where settings differ in the images' form alone, the images and their split are those of the first.
+    Where settings differ in the images' form alone, the images and their split are those of the
+    first.
     """
     first = data if isinstance(data, Dataset) else None
 
@@ -157,7 +172,9 @@ def loader(data: str | Path | Dataset, allow_rejects: bool, reporter: progress.R
             return first
         alike = first is not None and datasets.differ_in_form_alone(settings, first.settings)
         origin = None if first is None else _origin_of(first, settings)
-        loaded = load_dataset(settings, allow_rejects, reporter, source=origin, like=first if alike else None)
+        loaded = load_dataset(
+            settings, allow_rejects, reporter, source=origin, like=first if alike else None
+        )
         first = first or loaded
         return loaded
 
@@ -180,11 +197,19 @@ def backbone_of(
 
 
 def data_settings(data: str | Path | Dataset) -> dict[str, Any]:
-    """Return what the start of a ladder takes from the data: of a loaded dataset, all that it was loaded by."""
+    """Return what the start of a ladder takes from the data: of a loaded dataset, all that it was
+    loaded by.
+    """
     if isinstance(data, Dataset):
-        return {f"data.{key}": value for key, value in data.settings if key != "fold" or data.settings.fold}
+        return {
+            f"data.{key}": value
+            for key, value in data.settings
+            if key != "fold" or data.settings.fold
+        }
     if not isinstance(data, str | Path):
-        raise ExperimentError("load images that are in memory first: give load(images, labels), or load(frame)")
+        raise ExperimentError(
+            "load images that are in memory first: give load(images, labels), or load(frame)"
+        )
     return {"data.source": str(data)}
 
 
@@ -194,7 +219,9 @@ def name_of(data: str | Path | Dataset) -> str:
 
 
 def changes_of(epochs: int | None, changes: Mapping[str, Any] | None) -> dict[str, Any]:
-    """Return all settings that are given. Raises ExperimentError where one is an argument of its own."""
+    """Return all settings that are given. Raises ExperimentError where one is an argument of its
+    own.
+    """
     given = dict(changes or {})
     for key in ("seed", "data.source"):
         if key in given:

@@ -47,8 +47,8 @@ class Run(saved_run.SavedRun):
         """Write the run's bundle, one file that predicts anywhere; return its path.
 
         `accuracy` is wanted of what is predicted surely: it sets the bundle's threshold. By default
-        the file gets the run's name. An earlier bundle of this run is replaced. Raises RunError where
-        `out` is another file, or lies among the images that the run was trained on.
+        the file gets the run's name. An earlier bundle of this run is replaced. Raises RunError
+        where `out` is another file, or lies among the images that the run was trained on.
         """
         from convladder.deploy import bundle_writer
 
@@ -65,10 +65,11 @@ class Run(saved_run.SavedRun):
     ) -> dict[str, Any]:
         """Evaluate the network on other labelled images; classes are matched by name.
 
-        `changes` are settings of the data that say how to read it, such as `{"data.label_column": "kind"}`; what
-        they leave open is read as the run's own images were, where it can be. Of a
-        source that names a test split this takes the test split, else all. `out` keeps `predictions.csv`
-        and `evaluation.json`. Raises ConvladderError where the source cannot be read or has an unknown class.
+        `changes` are settings of the data that say how to read it, such as `{"data.label_column":
+        "kind"}`; what they leave open is read as the run's own images were, where it can be. Of a
+        source that names a test split this takes the test split, else all. `out` keeps
+        `predictions.csv` and `evaluation.json`. Raises ConvladderError where the source cannot be
+        read or has an unknown class.
         """
         from convladder.data.dataset import load_bank
         from convladder.data.image_size import FORM, as_of_network, form_of_network, range_setting
@@ -83,40 +84,51 @@ class Run(saved_run.SavedRun):
         form = {f"data.{key}": getattr(self.experiment.data, key) for key in FORM}
         own_form = form_of_network(self.experiment.data, self.network)
         form["data.range"] = range_setting(own_form)
-        settings = Experiment().replace(form | {"data.source": str(data)} | dict(changes or {})).data
+        settings = (
+            Experiment().replace(form | {"data.source": str(data)} | dict(changes or {})).data
+        )
         given = {key.removeprefix("data.") for key in changes or {}}
         source = open_like(settings, shared_settings(self.experiment.data, given))
         if "data.range" not in (changes or {}):
             source = as_of_network(source, own_form, limits_of(settings))
         with reporter.counting() as on_progress:
             bank, notes = load_bank(
-                settings, source, allow_rejects=allow_rejects, network=own_form, progress=on_progress
+                settings,
+                source,
+                allow_rejects=allow_rejects,
+                network=own_form,
+                progress=on_progress,
             )
         for note in notes:
             reporter.say(note, dim=True)
         seen = count_seen(self, bank)
         if seen and seen[0]:
             reporter.say(
-                f"careful: the run was trained or validated on {seen[0]:,} of these {seen[1]:,} images; "
-                "its figures on images that it has not seen are those without other data"
+                f"careful: the run was trained or validated on {seen[0]:,} of these {seen[1]:,} "
+                "images; its figures on images that it has not seen are those without other data"
             )
         with tempfile.TemporaryDirectory() as spare:
             return evaluate_elsewhere(self, bank, Path(out or spare), threads=cores())
 
-    def predict(self, paths: str | Path | Iterable[str | Path], accuracy: float = 0.95) -> pd.DataFrame:
+    def predict(
+        self, paths: str | Path | Iterable[str | Path], accuracy: float = 0.95
+    ) -> pd.DataFrame:
         """Predict image files: a row a file, in the given order.
 
-        The columns are `path`, `predicted`, `confidence` (after temperature), `unsure` (below the threshold that
-        `selection` chooses for the wanted accuracy, or with a warning), `error`, the reason where a
-        file is no image, and `warning`, the reason where one does not fit the images that the network
-        was trained on. Where no threshold reaches that accuracy all are unsure, and a warning says so.
-        Each call starts TensorFlow anew, which takes seconds: give all files at once.
+        The columns are `path`, `predicted`, `confidence` (after temperature), `unsure` (below the
+        threshold that `selection` chooses for the wanted accuracy, or with a warning), `error`, the
+        reason where a file is no image, and `warning`, the reason where one does not fit the images
+        that the network was trained on. Where no threshold reaches that accuracy all are unsure,
+        and a warning says so. Each call starts TensorFlow anew, which takes seconds: give all files
+        at once.
         """
         from convladder.experiments.inference import predict_files
 
         given = [paths] if isinstance(paths, str | Path) else list(paths)
         if not all(isinstance(path, str | Path) for path in given):
-            raise ExperimentError(f"predict takes paths of image files; got {type(given[0]).__name__}")
+            raise ExperimentError(
+                f"predict takes paths of image files; got {type(given[0]).__name__}"
+            )
         files = [Path(path) for path in given]
         if not files:
             raise ExperimentError("no files to predict: give the path of an image, or several")
@@ -126,16 +138,20 @@ class Run(saved_run.SavedRun):
             warnings.warn(wording.of_selection(selection), stacklevel=2)
         least = np.inf if selection.threshold is None else selection.threshold
         temperature = calibrations.temperature_of(self.predictions)
-        chances = softmax(logits.astype(np.float64) / temperature, axis=1)  # NaN where a file is no image
+        chances = softmax(
+            logits.astype(np.float64) / temperature, axis=1
+        )  # NaN where a file is no image
         confidence = chances.max(axis=1)
         return pd.DataFrame(
             {
                 "path": [str(path) for path in files],
                 "predicted": [
-                    None if number in errors else names[best] for number, best in enumerate(chances.argmax(axis=1))
+                    None if number in errors else names[best]
+                    for number, best in enumerate(chances.argmax(axis=1))
                 ],
                 "confidence": confidence,
-                "unsure": ~(confidence >= least) | [number in misfits for number in range(len(files))],
+                "unsure": ~(confidence >= least)
+                | [number in misfits for number in range(len(files))],
                 "error": [errors.get(number, "") for number in range(len(files))],
                 "warning": [misfits.get(number, "") for number in range(len(files))],
             }
@@ -144,7 +160,10 @@ class Run(saved_run.SavedRun):
     def classification_report(self) -> pd.DataFrame:
         """Return precision, recall, F1 and number of test images: a row a class, then the averages."""
         test = self.metrics["test"]
-        averages = {"macro average": test["macro_average"], "weighted average": test["weighted_average"]}
+        averages = {
+            "macro average": test["macro_average"],
+            "weighted average": test["weighted_average"],
+        }
         return pd.DataFrame.from_dict(test["classes"] | averages, orient="index")
 
     def architecture(self) -> pd.DataFrame:
@@ -160,39 +179,50 @@ class Run(saved_run.SavedRun):
         return plots.draw_curves([self], metric, ax or new_figure())
 
     def calibration(self) -> Calibration:
-        """Return how well the probabilities on test agree with the facts, before and after a temperature."""
+        """Return how well the probabilities on test agree with the facts, before and after a
+        temperature.
+        """
         return calibrations.assess(self.predictions)
 
     def selection(self, accuracy: float = 0.95) -> Selection:
-        """Choose a least confidence on validation for a wanted accuracy; judge it on the test images.
+        """Choose a least confidence on validation for a wanted accuracy; judge it on the test
+        images.
 
         `accuracy` is a share, above 0 and up to 1. Raises ExperimentError where it is not.
         """
         if not 0 < accuracy <= 1:
-            raise ExperimentError(f"the accuracy wanted is a share from 0 to 1, such as 0.95; got {accuracy:g}")
+            raise ExperimentError(
+                f"the accuracy wanted is a share from 0 to 1, such as 0.95; got {accuracy:g}"
+            )
         return calibrations.select(self.predictions, accuracy)
 
     def class_accuracies(self) -> pd.DataFrame:
         """Return the accuracy on each class's test images with its 95 % interval: a row a class."""
         found = mistakes.class_accuracies(self.tested)
-        return pd.DataFrame.from_dict({name: vars(share) for name, share in found.items()}, orient="index")
+        return pd.DataFrame.from_dict(
+            {name: vars(share) for name, share in found.items()}, orient="index"
+        )
 
     def confused_pairs(self, most: int = 10) -> pd.DataFrame:
         """Return which class was taken for which on test, the most frequent first.
 
-        `share` is `mistakes` of the `images` of the class, with its 95 % interval from `low` to `high`.
+        `share` is `mistakes` of the `images` of the class, with its 95 % interval from `low` to
+        `high`.
         """
         pairs = mistakes.confused_pairs(self.tested, most)
         return pd.DataFrame(
             [
-                {"class": pair.label, "predicted": pair.predicted, "mistakes": len(pair.rows)} | vars(pair.share)
+                {"class": pair.label, "predicted": pair.predicted, "mistakes": len(pair.rows)}
+                | vars(pair.share)
                 for pair in pairs
             ],
             columns=["class", "predicted", "mistakes", "share", "low", "high", "images"],
         )
 
     def most_wrong(self, most: int = 12) -> pd.DataFrame:
-        """Return the test predictions with the least probability of the true class, the worst first."""
+        """Return the test predictions with the least probability of the true class, the worst
+        first.
+        """
         return self.tested.iloc[mistakes.most_wrong(self.tested, most)]
 
     def suspected_labels(self) -> pd.DataFrame:
@@ -203,7 +233,9 @@ class Run(saved_run.SavedRun):
         return label_errors.suspects(self.predictions)
 
     def plot_reliability(self, ax: Axes | None = None) -> Axes:
-        """Draw accuracy against confidence on test, before and after the temperature fitted on validation."""
+        """Draw accuracy against confidence on test, before and after the temperature fitted on
+        validation.
+        """
         from convladder.report import plots
 
         found = self.calibration()
@@ -214,7 +246,9 @@ class Run(saved_run.SavedRun):
         from convladder.report import plots
 
         test = self.metrics["test"]
-        return plots.draw_confusion(np.array(test["confusion_matrix"]), list(test["classes"]), ax or new_figure())
+        return plots.draw_confusion(
+            np.array(test["confusion_matrix"]), list(test["classes"]), ax or new_figure()
+        )
 
     def plot_samples(self) -> Grid:
         """Draw test images that were predicted rightly and wrongly; return the grid's axes."""
@@ -223,7 +257,9 @@ class Run(saved_run.SavedRun):
         return galleries.draw_gallery(galleries.samples_of(self), new_figure())
 
     def plot_heat(self) -> Grid:
-        """Draw the images of `plot_samples` beside where the network found evidence for what it predicted."""
+        """Draw the images of `plot_samples` beside where the network found evidence for what it
+        predicted.
+        """
         from convladder.report import galleries
 
         return galleries.draw_gallery(galleries.heat_of(self), new_figure())
@@ -235,13 +271,17 @@ class Run(saved_run.SavedRun):
         return galleries.draw_gallery(galleries.filters_of(self), new_figure())
 
     def plot_features(self) -> Grid:
-        """Draw a test image and what each layer makes of it; white is the layer's strongest response."""
+        """Draw a test image and what each layer makes of it; white is the layer's strongest
+        response.
+        """
         from convladder.report import galleries
 
         return galleries.draw_gallery(galleries.features_of(self), new_figure())
 
     def robustness(self) -> pd.DataFrame:
-        """Return the accuracy under each corruption: a row for each of its strengths, 0 being none at all."""
+        """Return the accuracy under each corruption: a row for each of its strengths, 0 being none
+        at all.
+        """
         return robustness_table(robustness_of(self))
 
     def plot_robustness(self) -> Grid:
@@ -252,7 +292,9 @@ class Run(saved_run.SavedRun):
 
     def __repr__(self) -> str:
         accuracy = self.metrics["test"]["accuracy"]
-        return f"<Run {self.rung}, {trial_name(self)}: test accuracy {accuracy:.4f}, in {self.folder}>"
+        return (
+            f"<Run {self.rung}, {trial_name(self)}: test accuracy {accuracy:.4f}, in {self.folder}>"
+        )
 
     def _repr_html_(self) -> str:
         test, validation = self.metrics["test"], self.metrics["validation"]

@@ -22,12 +22,16 @@ class Tuning(SearchResults):
 
     @cached_property
     def climb(self) -> Climb | None:
-        """The winner against the default, with several seeds on test; None where neither has been tested yet."""
+        """The winner against the default, with several seeds on test; None where neither has been
+        tested yet.
+        """
         results = super().climb
         return Climb(results.folder) if results else None
 
     def report(self) -> Path:
-        """Write `report.html` and `plots/` into the search's folder, and the climb's; return the page's path."""
+        """Write `report.html` and `plots/` into the search's folder, and the climb's; return the
+        page's path.
+        """
         from convladder.report import search_page
 
         outputs.check_made_here(self.folder)
@@ -39,7 +43,9 @@ class Tuning(SearchResults):
         """Draw the validation accuracy of each candidate in its turn, and the best so far."""
         from convladder.report import search_plots
 
-        return search_plots.draw_search(self.candidates, self.found, self.default_accuracy, ax or new_figure())
+        return search_plots.draw_search(
+            self.candidates, self.found, self.default_accuracy, ax or new_figure()
+        )
 
     def plot_importances(self, ax: Axes | None = None) -> Axes:
         """Draw how much each setting mattered, and what chance alone reaches.
@@ -50,7 +56,8 @@ class Tuning(SearchResults):
 
         if not self.importances:
             raise SearchError(
-                f"it takes ten finished candidates to see what mattered: {self.count('finished')} are"
+                f"it takes ten finished candidates to see what mattered: {self.count('finished')} "
+                "are"
             )
         return search_plots.draw_importances(self.importances, self.chance, ax or new_figure())
 
@@ -59,7 +66,9 @@ class Tuning(SearchResults):
         from convladder.report import search_plots
 
         first, space = list(self.importances), self.about["space"]
-        return search_plots.draw_parallel(self.candidates, space, self.found, first, ax or new_figure())
+        return search_plots.draw_parallel(
+            self.candidates, space, self.found, first, ax or new_figure()
+        )
 
     def __repr__(self) -> str:
         return f"<Tuning in {self.folder}: {self.headline()}>"

@@ -20,7 +20,13 @@ def robustness_table(found: Robustness) -> pd.DataFrame:
     """Return a row for each corruption and strength, 0 being none: accuracy with its 95 % interval."""
     return pd.DataFrame(
         [
-            {"corruption": name, "strength": strength, "accuracy": at.mean, "low": at.low, "high": at.high}
+            {
+                "corruption": name,
+                "strength": strength,
+                "accuracy": at.mean,
+                "low": at.low,
+                "high": at.high,
+            }
             for name, curve in found.curves.items()
             for strength, at in enumerate(curve)
         ]
@@ -30,12 +36,18 @@ def robustness_table(found: Robustness) -> pd.DataFrame:
 def standings_table(
     standings: Mapping[str, GroupSummary], claims: Iterable[Claim], against: str, who: str = "name"
 ) -> pd.DataFrame:
-    """Return a row a group: accuracy, claim and price, as people read them. `against` and `who` head columns."""
+    """Return a row a group: accuracy, claim and price, as people read them. `against` and `who`
+    head columns.
+    """
     differences = {claim.name: claim.difference for claim in claims}
-    return pd.DataFrame([_row(each, differences.get(name), against, who) for name, each in standings.items()])
+    return pd.DataFrame(
+        [_row(each, differences.get(name), against, who) for name, each in standings.items()]
+    )
 
 
-def _row(standing: GroupSummary, claim: Difference | None, against: str, who: str) -> dict[str, str]:
+def _row(
+    standing: GroupSummary, claim: Difference | None, against: str, who: str
+) -> dict[str, str]:
     accuracy, price = standing.accuracy, standing.price
     row = {
         who: standing.name,

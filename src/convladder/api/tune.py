@@ -64,32 +64,38 @@ def tune(
     allow_rejects: bool = False,
     quiet: bool = False,
 ) -> Tuning:
-    """Search for better settings by validation alone; then test what was found once, beside the default.
+    """Search for better settings by validation alone; then test what was found once, beside the
+    default.
 
-    Candidates are drawn by Optuna, and those that fall behind are ended early. The best on validation is trained
-    afresh with other seeds than it was found with, and so is the default: the difference on test is a claim like
-    that of a rung. A search that was stopped, by whatever, goes on where it was.
+    Candidates are drawn by Optuna, and those that fall behind are ended early. The best on
+    validation is trained afresh with other seeds than it was found with, and so is the default: the
+    difference on test is a claim like that of a rung. A search that was stopped, by whatever, goes
+    on where it was.
 
     Parameters
     ----------
     data, ladder, rung, changes, epochs
         As `train` takes them: the experiment that the search begins with, the default.
     space
-        The path of a TOML file, or `{setting: choices or range}`; None takes the built-in one, of which
-        `pretrained` has its own.
+        The path of a TOML file, or `{setting: choices or range}`; None takes the built-in one, of
+        which `pretrained` has its own.
     pretrained, weights
-        As `train` takes them: what is searched then is how to train on a backbone, whose layers stay as they are.
+        As `train` takes them: what is searched then is how to train on a backbone, whose layers
+        stay as they are.
     trials, seconds
-        How many candidates are tried, and for how long at most, stops not counted; None for both takes 30.
+        How many candidates are tried, and for how long at most, stops not counted; None for both
+        takes 30.
     seeds, seed
-        With how many seeds the winner and the default are trained afresh, and the seed of the search. Theirs are
-        those that follow it.
+        With how many seeds the winner and the default are trained afresh, and the seed of the
+        search. Theirs are those that follow it.
     jobs
-        Candidates, and then trials, at a time; None takes one a core, or as many as there is memory for.
+        Candidates, and then trials, at a time; None takes one a core, or as many as there is memory
+        for.
     cluster
         The address of a Ray cluster to train on, as `climb` takes it.
     out
-        The search's folder; None takes an earlier search of the same under `tunes/`, or makes a dated one.
+        The search's folder; None takes an earlier search of the same under `tunes/`, or makes a
+        dated one.
     fresh
         Start over in a new folder.
     allow_changed
@@ -98,7 +104,8 @@ def tune(
     Raises
     ------
     SearchError
-        The space is wrong, or the winner has been tested already, and more candidates would be chosen after that.
+        The space is wrong, or the winner has been tested already, and more candidates would be
+        chosen after that.
     ConvladderError
         Something else that a person can put right.
     """
@@ -141,7 +148,9 @@ def tune(
         if search.candidates.outcome()["changes"]:
             search.close()
             about.fix_seeds(seeds)
-            final = climbing.make_plan(_ladder(start, search), range(seed + 1, seed + 1 + seeds), {}, load)
+            final = climbing.make_plan(
+                _ladder(start, search), range(seed + 1, seed + 1 + seeds), {}, load
+            )
             _test(final, folder / "climb", how, engine, reporter)
     return Tuning(folder)
 
@@ -155,7 +164,8 @@ def _space(space: str | Path | Mapping[str, Any] | None, built_in: str) -> Space
 def _refuse_folds(start: Experiment) -> None:
     if start.data.folds:
         raise ExperimentError(
-            "a search has no folds: in another fold its winner would be tested on images that it was chosen by"
+            "a search has no folds: in another fold its winner would be tested on images that it "
+            "was chosen by"
         )
 
 
@@ -163,7 +173,9 @@ def _refuse_layers(space: Space, start: Experiment) -> None:
     """Raise SearchError where layers are to be searched that a backbone gives."""
     for key in space.dimensions:
         if start.model.backbone and key in {f"model.{name}" for name in backbones.BODY}:
-            raise SearchError(f"{space.where}: {key} cannot be searched: the layers are those of the backbone")
+            raise SearchError(
+                f"{space.where}: {key} cannot be searched: the layers are those of the backbone"
+            )
 
 
 class _About:
@@ -180,11 +192,16 @@ class _About:
         """Keep which Optuna draws the candidates, and say where another has drawn those before."""
         before, now = self._about.get(SAMPLER), metadata.version(SAMPLER)
         if before not in (None, now):
-            say(f"Optuna was {before} and is now {now}: the candidates from here on may be others than they were")
+            say(
+                f"Optuna was {before} and is now {now}: the candidates from here on may be others "
+                "than they were"
+            )
         self.write(**{SAMPLER: now})
 
     def settle_environment(self, engine: Engine, tried: bool, say: Say) -> None:
-        """Keep where what comes is trained, and say in what that is otherwise than what was tried before."""
+        """Keep where what comes is trained, and say in what that is otherwise than what was tried
+        before.
+        """
         before, changed = self._about["environment"], list(self._about.get("changed", []))
         for change in resume.changed_backend(before) if tried else []:
             say(f"{change}: candidates of both are compared in this search")
@@ -192,30 +209,44 @@ class _About:
         self.write(environment=engine.environment(), changed=changed)
 
     def fix_seeds(self, seeds: int) -> None:
-        """Settle with how many seeds the winner is tested. Raises SearchError where that was with others."""
+        """Settle with how many seeds the winner is tested. Raises SearchError where that was with
+        others.
+        """
         before = self._about["seeds"]
         if before not in (None, seeds):
             raise SearchError(
-                f"the winner of {self._path.parent} is tested with {before} seeds, as was settled before the test "
-                f"images were opened: give --seeds {before}"
+                f"the winner of {self._path.parent} is tested with {before} seeds, as was settled "
+                f"before the test images were opened: give --seeds {before}"
             )
         self.write(seeds=seeds)
 
 
 def _begin(folder: Path, plan: SearchPlan, budget: Budget, *, fresh: bool) -> _About:
-    """Say in the folder what is searched there. Raises ConvladderError where it holds something else."""
+    """Say in the folder what is searched there. Raises ConvladderError where it holds something
+    else.
+    """
     from convladder.tuning.searching import ABOUT
 
     path, before = folder / ABOUT, dict[str, Any]()
     if folders.is_search(folder):
         before = files.read_json(path)
         if fresh:
-            raise SearchError(f"{folder} holds a search: to start over, remove it or choose another --out")
+            raise SearchError(
+                f"{folder} holds a search: to start over, remove it or choose another --out"
+            )
         if before["identity"] != plan.identity or not resume.is_split_alike(before["data"]):
-            differing = "; ".join(_differences(before, plan)) or "it is of another version of convladder"
+            differing = (
+                "; ".join(_differences(before, plan)) or "it is of another version of convladder"
+            )
             raise SearchError(f"{folder} holds another search ({differing}): choose another --out")
     data = plan.default.dataset.provenance()
-    begun: dict[str, Any] = {"winner": None, "changes": {}, "exhausted": False, "seconds": 0.0, "seeds": None}
+    begun: dict[str, Any] = {
+        "winner": None,
+        "changes": {},
+        "exhausted": False,
+        "seconds": 0.0,
+        "seeds": None,
+    }
     begun["environment"] = provenance.environment(provenance.command())
     about = _About(path, begun | before)
     about.write(
@@ -234,11 +265,15 @@ def _begin(folder: Path, plan: SearchPlan, budget: Budget, *, fresh: bool) -> _A
 def _differences(before: Mapping[str, Any], plan: SearchPlan) -> list[str]:
     """Say in what a search differs from the one that a folder holds."""
     try:
-        changes = resume.changes_of(before["data"], Experiment.parse(before["default"]), plan.default)
+        changes = resume.changes_of(
+            before["data"], Experiment.parse(before["default"]), plan.default
+        )
     except ExperimentError:  # it has settings that there are no more
         return []
     then, now = before["space"], plan.space.to_json()
-    searched = [key for key in {**then, **now} if json.dumps(then.get(key)) != json.dumps(now.get(key))]
+    searched = [
+        key for key in {**then, **now} if json.dumps(then.get(key)) != json.dumps(now.get(key))
+    ]
     others = [f"the space has another line for {key}" for key in searched]
     if not searched and list(then) != list(now):
         others = ["the lines of the space are in another order"]
@@ -249,7 +284,9 @@ def _count_tested(folder: Path, fingerprint: str) -> int:
     """Return how many other searches beside this one have been tested on the same images."""
     count = 0
     for path in folder.parent.glob("*/tune.json"):
-        other = path.parent.resolve() != folder.resolve() and folders.is_climb(path.parent / "climb")
+        other = path.parent.resolve() != folder.resolve() and folders.is_climb(
+            path.parent / "climb"
+        )
         with contextlib.suppress(OSError, ValueError, KeyError, TypeError):  # it is damaged
             count += other and files.read_json(path)["data"]["fingerprint"] == fingerprint
     return count
@@ -271,20 +308,26 @@ def _search(
     room, tested = search.has_room(budget), folders.is_climb(folder / "climb")
     if room and tested:
         raise SearchError(
-            f"the test of the winner of {folder} has begun: candidates that are tried now would be chosen with "
-            "knowledge of the test images; settle how long to search before they are opened"
+            f"the test of the winner of {folder} has begun: candidates that are tried now would "
+            "be chosen with knowledge of the test images; settle how long to search before they "
+            "are opened"
         )
     try:
         if room:
             about.settle_sampler(reporter.say)
             about.settle_environment(engine, bool(search.candidates.tried), reporter.say)
             with reporter.trials() as display:
-                display.expect(search.expected(budget), budget.seconds and budget.seconds - search.seconds)
+                display.expect(
+                    search.expected(budget), budget.seconds and budget.seconds - search.seconds
+                )
                 search.run(budget, engine=engine, on_event=display.follow)
     finally:
         _keep(about, search)
     if search.candidates.are_exhausted:
-        tried, refusal = plural(len(search.candidates.tried), "candidate"), search.candidates.last_refusal
+        tried, refusal = (
+            plural(len(search.candidates.tried), "candidate"),
+            search.candidates.last_refusal,
+        )
         reporter.say(f"the space holds no others than the {tried} tried (the last draw: {refusal})")
     return search
 
@@ -309,14 +352,21 @@ def _ladder(start: Experiment, search: Search) -> Ladder:
         parent=DEFAULT,
         what=f"Candidate {winner.number} of the search, the best on validation.",
         why="It was the best of all that were tried, by images that it was not trained on.",
-        hurts="Where the best of many was so by luck: that is why it is trained afresh here, with other seeds.",
+        hurts=(
+            "Where the best of many was so by luck: that is why it is trained afresh here, with "
+            "other seeds."
+        ),
         change=search.candidates.changes(winner),
     )
     default = Rung(name=DEFAULT, what="What the search began with.")
     return Ladder("tune", "What the search found, against the default", "", base, (default, tuned))
 
 
-def _test(plan: Plan, folder: Path, how: ResumePolicy, engine: Engine, reporter: progress.Reporter) -> None:
+def _test(
+    plan: Plan, folder: Path, how: ResumePolicy, engine: Engine, reporter: progress.Reporter
+) -> None:
     """Train the winner and the default afresh, and open the test images."""
     with reporter.trials() as display:
-        climbing.climb(plan, folder, engine=engine, how=how, on_weights=display.expect, on_event=display.follow)
+        climbing.climb(
+            plan, folder, engine=engine, how=how, on_weights=display.expect, on_event=display.follow
+        )

@@ -61,11 +61,12 @@ def load(
     Parameters
     ----------
     source
-        A folder of class folders (or of train/val/test folders of them), an archive of it, a table of paths and
-        labels, Parquet, `hf:NAME`, an npz file, or a built-in name; or a pandas frame with columns `path` and
-        `label`, and `split` and `group` if there are, whose paths start in the working folder or in
-        `data.image_root`; or images, `(N, height, width)` or `(N, height, width,
-        channels)` of uint8, or of other numbers, which are brought to 8 bits as `data.range` says.
+        A folder of class folders (or of train/val/test folders of them), an archive of it, a table
+        of paths and labels, Parquet, `hf:NAME`, an npz file, or a built-in name; or a pandas frame
+        with columns `path` and `label`, and `split` and `group` if there are, whose paths start in
+        the working folder or in `data.image_root`; or images, `(N, height, width)` or `(N, height,
+        width, channels)` of uint8, or of other numbers, which are brought to 8 bits as `data.range`
+        says.
     labels
         Of images that are given as an array, `(N,)`: integers or texts.
     image_size
@@ -87,7 +88,9 @@ def load(
     given = {"data.image_size": inputs.pair(image_size), "data.limit": limit}
     known = {key: value for key, value in given.items() if value is not None} | dict(changes or {})
     settings, opened = inputs.source_of(source, labels, known)
-    return inputs.load_dataset(settings, allow_rejects, progress.reporter(quiet=quiet), source=opened)
+    return inputs.load_dataset(
+        settings, allow_rejects, progress.reporter(quiet=quiet), source=opened
+    )
 
 
 def check(
@@ -97,7 +100,8 @@ def check(
     changes: Mapping[str, Any] | None = None,
     quiet: bool = False,
 ) -> Check:
-    """Read every file, and say what would spoil figures made from them: broken files, copies, leaks, odd images.
+    """Read every file, and say what would spoil figures made from them: broken files, copies,
+    leaks, odd images.
 
     Parameters
     ----------
@@ -136,7 +140,8 @@ def train(
 ) -> Run:
     """Train one rung of a ladder with one seed; open the test images once.
 
-    A training that was stopped, by whatever, goes on where it was, and comes to the same bits as one that was not.
+    A training that was stopped, by whatever, goes on where it was, and comes to the same bits as
+    one that was not.
 
     Parameters
     ----------
@@ -145,35 +150,40 @@ def train(
     rung
         The rung's name; None takes the ladder's last.
     ladder
-        A built-in ladder's name, the path of a TOML file, or a Ladder; None takes "classic", or "transfer" with
-        `pretrained`.
+        A built-in ladder's name, the path of a TOML file, or a Ladder; None takes "classic", or
+        "transfer" with `pretrained`.
     pretrained
-        The backbone that the ladder starts from: the name of a network of keras.applications, whose ImageNet
-        weights are downloaded once, or the folder of a run.
+        The backbone that the ladder starts from: the name of a network of keras.applications, whose
+        ImageNet weights are downloaded once, or the folder of a run.
     weights
         A file (.h5) of weights for that network, instead of ImageNet's.
     changes
-        Settings under their dotted keys, such as `{"train.learning_rate": 3e-4}`; they overrule the rung's.
+        Settings under their dotted keys, such as `{"train.learning_rate": 3e-4}`; they overrule the
+        rung's.
     threads
         Threads to train with; None takes one a core, or as many as the training was begun with.
     out
-        The run's folder; None takes that of an unfinished run of the same, or makes a dated one, under `runs/`.
+        The run's folder; None takes that of an unfinished run of the same, or makes a dated one,
+        under `runs/`.
     fresh
         Start over where an unfinished run would go on; a finished run is never replaced.
     allow_changed
-        Go on with an unfinished run although versions, threads or the number of epochs differ, and keep a record
-        of that.
+        Go on with an unfinished run although versions, threads or the number of epochs differ, and
+        keep a record of that.
     tensorboard
-        Write the figures of each epoch for TensorBoard, to `OUT.tensorboard`; takes the extra `tensorboard`.
+        Write the figures of each epoch for TensorBoard, to `OUT.tensorboard`; takes the extra
+        `tensorboard`.
     mlflow
-        The address of an MLflow server, or of its database, to tell of the run; takes the extra `mlflow`.
+        The address of an MLflow server, or of its database, to tell of the run; takes the extra
+        `mlflow`.
     parallel
         Train on several devices, or as process 0 of several (on JAX alone); the others call `join`.
 
     Raises
     ------
     ConvladderError
-        Something that a person can put right: the data, the settings, the folder, or the training itself.
+        Something that a person can put right: the data, the settings, the folder, or the training
+        itself.
     """
     reporter = progress.reporter(quiet=quiet)
     if parallel.process_id:
@@ -193,7 +203,8 @@ def train(
     found = place or how.find(Path("runs"), trial, reporter.say)
     if allow_changed and not found:
         raise RunError(
-            "--allow-changed found no unfinished run of this under runs/: say with --out which is meant"
+            "--allow-changed found no unfinished run of this under runs/: say with --out which is "
+            "meant"
         )
     folder = found or folders.new_folder("runs", dataset.bank.source)
     outputs.check_run(folder, experiment.data.source)
@@ -225,9 +236,11 @@ def join(
     allow_rejects: bool = False,
     quiet: bool = False,
 ) -> None:
-    """Compute in one of several processes that train one network, of which process 0 calls `train` meanwhile.
+    """Compute in one of several processes that train one network, of which process 0 calls `train`
+    meanwhile.
 
-    Nothing is written here; images, settings and versions must be those of process 0. Ends when the training does.
+    Nothing is written here; images, settings and versions must be those of process 0. Ends when the
+    training does.
 
     Parameters
     ----------
@@ -237,7 +250,8 @@ def join(
     Raises
     ------
     ConvladderError
-        Something that a person can put right, and TrainingError where the training was stopped in another process.
+        Something that a person can put right, and TrainingError where the training was stopped in
+        another process.
     """
     reporter = progress.reporter(quiet=quiet)
     if not parallel.process_id:
@@ -250,7 +264,8 @@ def join(
     dataset = leakage.check_unseen(experiment.model, dataset, reporter.say)
     trial = Trial(name, experiment.replace(dataset.settled()), dataset, parallel=parallel)
     reporter.say(
-        f"process {parallel.process_id} of {parallel.processes} computes for process 0, which tells how it goes"
+        f"process {parallel.process_id} of {parallel.processes} computes for process 0, which "
+        "tells how it goes"
     )
     # figures and texts are those of process 0; a stop is of this one
     climbing.join(trial, threads=threads, on_event=progress.Quiet(reporter.console).follow)
@@ -278,9 +293,11 @@ def climb(
     mlflow: str | None = None,
     quiet: bool = False,
 ) -> Climb:
-    """Train every rung of a ladder with several seeds; what is finished already is not trained again.
+    """Train every rung of a ladder with several seeds; what is finished already is not trained
+    again.
 
-    A trial that was stopped, by whatever, goes on where it was, and comes to the same bits as one that was not.
+    A trial that was stopped, by whatever, goes on where it was, and comes to the same bits as one
+    that was not.
 
     Parameters
     ----------
@@ -295,21 +312,26 @@ def climb(
     jobs
         Trials at a time; None takes one a core, or as many as there is memory for.
     cluster
-        Train on the Ray cluster at this address: `auto`, `HOST:PORT` or `ray://HOST:PORT`; takes the extra
-        `cluster`. None trains on this machine.
+        Train on the Ray cluster at this address: `auto`, `HOST:PORT` or `ray://HOST:PORT`; takes
+        the extra `cluster`. None trains on this machine.
     out
-        The climb's folder; None takes an earlier climb of the same trials under `climbs/`, or makes a dated one.
+        The climb's folder; None takes an earlier climb of the same trials under `climbs/`, or makes
+        a dated one.
     fresh
-        Start over: without `out` in a new folder; unfinished trials begin anew, finished ones are never replaced.
+        Start over: without `out` in a new folder; unfinished trials begin anew, finished ones are
+        never replaced.
     allow_changed
-        Go on with unfinished trials although versions or the number of epochs differ, and keep a record of that.
+        Go on with unfinished trials although versions or the number of epochs differ, and keep a
+        record of that.
     tensorboard, mlflow
-        As `train` takes them; TensorBoard's files go to `OUT/tensorboard`, and each trial is an MLflow run.
+        As `train` takes them; TensorBoard's files go to `OUT/tensorboard`, and each trial is an
+        MLflow run.
 
     Raises
     ------
     ConvladderError
-        Something that a person can put right. A trial that fails raises nothing: it is in `failures`.
+        Something that a person can put right. A trial that fails raises nothing: it is in
+        `failures`.
     """
     reporter = progress.reporter(quiet=quiet)
     backend.chosen()
@@ -322,7 +344,9 @@ def climb(
         connection.check_address(cluster)
     tracking = Tracking(tensorboard, mlflow)
     if isinstance(rungs, str):
-        raise ExperimentError(f"rungs are a list of names, such as [{rungs!r}]; got the text {rungs!r}")
+        raise ExperimentError(
+            f"rungs are a list of names, such as [{rungs!r}]; got the text {rungs!r}"
+        )
     if rungs is not None:
         chosen = chosen.part(rungs)
     given = inputs.changes_of(epochs, changes)
@@ -334,10 +358,13 @@ def climb(
     inputs.check_seeds(seed, seeds)
     plan = climbing.make_plan(chosen, seed_range, settings, load, reporter.say)
     source = settings["data.source"]
-    earlier = given_place or (None if fresh else climbing.find_climb(Path("climbs"), plan, reporter.say))
+    earlier = given_place or (
+        None if fresh else climbing.find_climb(Path("climbs"), plan, reporter.say)
+    )
     if allow_changed and not earlier:
         raise RunError(
-            "--allow-changed found no climb of these trials under climbs/: say with --out which is meant"
+            "--allow-changed found no climb of these trials under climbs/: say with --out which "
+            "is meant"
         )
     folder = earlier or folders.new_folder("climbs", source)
     folders.check_outside(folder, source)
@@ -354,7 +381,9 @@ def climb(
         following(display.follow, trackers, reporter.say) as on_event,
         engine_at(cluster, jobs) as engine,
     ):
-        climbing.climb(plan, folder, engine=engine, how=how, on_weights=display.expect, on_event=on_event)
+        climbing.climb(
+            plan, folder, engine=engine, how=how, on_weights=display.expect, on_event=on_event
+        )
     return Climb(folder)
 
 
@@ -367,7 +396,8 @@ def reproduce(
     out: str | Path | None = None,
     quiet: bool = False,
 ) -> Reproduction:
-    """Train a run again from its `experiment.json`, and say whether its predictions come out the same.
+    """Train a run again from its `experiment.json`, and say whether its predictions come out the
+    same.
 
     Parameters
     ----------
@@ -395,7 +425,9 @@ def reproduce(
     if out and Path(out).resolve() == first.folder.resolve():
         raise RunError(f"{out} is the run itself: choose another --out for the new one")
     if first.experiment.data.source == in_memory.NAME and not isinstance(data, Dataset):
-        raise ExperimentError("the run was made of images in memory: give them, as load returns them, as data")
+        raise ExperimentError(
+            "the run was made of images in memory: give them, as load returns them, as data"
+        )
     where = {} if data is None else {"data.source": str(data)}
     source = first.experiment.data.source if data is None else inputs.name_of(data)
     place = outputs.place_of(out, "run", source) if out else None
@@ -414,7 +446,9 @@ def reproduce(
             reporter.trials() as display,
         ):
             threads = resume.threads_of(first.folder)
-            again = climbing.train_one(trial, folder, threads=threads, how=ResumePolicy(), on_event=display.follow)
+            again = climbing.train_one(
+                trial, folder, threads=threads, how=ResumePolicy(), on_event=display.follow
+            )
         return reproduction.compare(first, again)
 
 
@@ -424,8 +458,8 @@ def compare(*runs: str | Path | Run | Sequence[str | Path | Run]) -> Comparison:
     Parameters
     ----------
     runs
-        Runs, their folders, folders that hold runs, such as `climbs/NAME/trials/batch-norm`, or lists of these.
-        Runs that differ in nothing but their seed are one group.
+        Runs, their folders, folders that hold runs, such as `climbs/NAME/trials/batch-norm`, or
+        lists of these. Runs that differ in nothing but their seed are one group.
 
     Raises
     ------
@@ -435,6 +469,8 @@ def compare(*runs: str | Path | Run | Sequence[str | Path | Run]) -> Comparison:
     given: list[str | Path | Run] = []
     for run in runs:
         if isinstance(run, Climb):
-            raise ExperimentError("compare takes runs: of a climb, such as climb.runs('batch-norm')")
+            raise ExperimentError(
+                "compare takes runs: of a climb, such as climb.runs('batch-norm')"
+            )
         given += [run] if isinstance(run, str | Path | Run) else run
     return Comparison([run.folder if isinstance(run, Run) else run for run in given])

@@ -16,10 +16,8 @@ from convladder.core.errors import ExperimentError
 
 errors = Console(stderr=True, highlight=False, soft_wrap=True)
 
-DATA_HELP = (
-    "A folder of class folders (or of train/val/test folders of them), a .zip or .tar of it, a table of paths \
+DATA_HELP = "A folder of class folders (or of train/val/test folders of them), a .zip or .tar of it, a table of paths \
 and labels (.csv, .jsonl, ...), .npz, .parquet, hf:NAME, or: digits, mnist, fashion_mnist, cifar10, cifar100."
-)
 
 Settings = dict[str, Any]
 
@@ -32,10 +30,14 @@ Out = Annotated[
         help="Where to write: a new or empty folder, or one to resume; default: a dated one.",
     ),
 ]
-Seed = Annotated[int, typer.Option("--seed", min=0, metavar="N", help="The seed; of several, the first.")]
+Seed = Annotated[
+    int, typer.Option("--seed", min=0, metavar="N", help="The seed; of several, the first.")
+]
 Epochs = Annotated[
     int | None,
-    typer.Option("--epochs", min=1, metavar="N", help="Epochs of each trial; default: the ladder's, 20."),
+    typer.Option(
+        "--epochs", min=1, metavar="N", help="Epochs of each trial; default: the ladder's, 20."
+    ),
 ]
 LadderName = Annotated[
     str | None,
@@ -50,19 +52,28 @@ Pretrained = Annotated[
     typer.Option(
         "--pretrained",
         metavar="NAME|RUN",
-        help="Start from a network of keras.applications (docs/transfer.md), or from that of a run or a bundle.",
+        help=(
+            "Start from a network of keras.applications (docs/transfer.md), or from that of a run "
+            "or a bundle."
+        ),
     ),
 ]
 Weights = Annotated[
     Path | None,
-    typer.Option("--weights", metavar="FILE", help="Of --pretrained NAME: a .h5 file instead of the download."),
+    typer.Option(
+        "--weights",
+        metavar="FILE",
+        help="Of --pretrained NAME: a .h5 file instead of the download.",
+    ),
 ]
 Changes = Annotated[
     list[str] | None,
     typer.Option(
         "--set",
         metavar="KEY=VALUE",
-        help="Set any setting (docs/settings.md), such as train.learning_rate=3e-4; may be repeated.",
+        help=(
+            "Set any setting (docs/settings.md), such as train.learning_rate=3e-4; may be repeated."
+        ),
     ),
 ]
 Jobs = Annotated[
@@ -74,23 +85,32 @@ Jobs = Annotated[
         help="Trials at a time; default: one a core, or as many as there is memory for.",
     ),
 ]
-Threads = Annotated[int | None, typer.Option("--jobs", min=1, metavar="N", help="Threads; default: one a core.")]
+Threads = Annotated[
+    int | None, typer.Option("--jobs", min=1, metavar="N", help="Threads; default: one a core.")
+]
 ClusterOption = Annotated[
     str | None,
     typer.Option(
         "--cluster",
         metavar="ADDRESS",
-        help="Train on a Ray cluster (an extra): auto, HOST:PORT or ray://HOST:PORT. Default: on this machine.",
+        help=(
+            "Train on a Ray cluster (an extra): auto, HOST:PORT or ray://HOST:PORT. Default: on "
+            "this machine."
+        ),
     ),
 ]
 ClassWeight = Annotated[
     str | None, typer.Option("--class-weight", metavar="balanced", help="Weigh rare classes up.")
 ]
 AllowRejects = Annotated[
-    bool, typer.Option("--allow-rejects", help="Go on though more than 1 % of the files are unreadable.")
+    bool,
+    typer.Option("--allow-rejects", help="Go on though more than 1 % of the files are unreadable."),
 ]
 Fresh = Annotated[
-    bool, typer.Option("--fresh", help="Start over where an unfinished run would go on; finished ones stay.")
+    bool,
+    typer.Option(
+        "--fresh", help="Start over where an unfinished run would go on; finished ones stay."
+    ),
 ]
 AllowChanged = Annotated[
     bool,
@@ -100,16 +120,22 @@ AllowChanged = Annotated[
     ),
 ]
 TensorBoardOption = Annotated[
-    bool, typer.Option("--tensorboard", help="Write each epoch's figures for TensorBoard (an extra).")
+    bool,
+    typer.Option("--tensorboard", help="Write each epoch's figures for TensorBoard (an extra)."),
 ]
 MLflowOption = Annotated[
     str | None,
     typer.Option(
-        "--mlflow", metavar="URI", help="Tell MLflow (an extra): http://HOST:PORT, sqlite:///FILE or a folder."
+        "--mlflow",
+        metavar="URI",
+        help="Tell MLflow (an extra): http://HOST:PORT, sqlite:///FILE or a folder.",
     ),
 ]
 Devices = Annotated[
-    int, typer.Option("--devices", min=1, metavar="N", help="Devices that share every batch (docs/scaling.md).")
+    int,
+    typer.Option(
+        "--devices", min=1, metavar="N", help="Devices that share every batch (docs/scaling.md)."
+    ),
 ]
 Processes = Annotated[
     int,
@@ -124,13 +150,20 @@ Processes = Annotated[
 ProcessId = Annotated[
     int,
     typer.Option(
-        "--process-id", min=0, metavar="N", envvar="CONVLADDER_PROCESS_ID", help="Which of them this is, from 0."
+        "--process-id",
+        min=0,
+        metavar="N",
+        envvar="CONVLADDER_PROCESS_ID",
+        help="Which of them this is, from 0.",
     ),
 ]
 Coordinator = Annotated[
     str | None,
     typer.Option(
-        "--coordinator", metavar="HOST:PORT", envvar="CONVLADDER_COORDINATOR", help="Where process 0 is found."
+        "--coordinator",
+        metavar="HOST:PORT",
+        envvar="CONVLADDER_COORDINATOR",
+        help="Where process 0 is found.",
     ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
@@ -140,7 +173,9 @@ QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="Show no progre
 def given_settings(
     settings: Settings, epochs: int | None, class_weight: str | None, assignments: list[str] | None
 ) -> Settings:
-    """Return all settings that are given, by options and by --set. Raises ExperimentError where one is twice."""
+    """Return all settings that are given, by options and by --set. Raises ExperimentError where one
+    is twice.
+    """
     from convladder.core.experiment import parse_assignments
 
     changes = settings | {"train.epochs": epochs, "train.class_weight": class_weight}
@@ -150,7 +185,9 @@ def given_settings(
         if key in assigned:
             raise ExperimentError(f"--set does not take {key}: give {option}")
     for key in given.keys() & assigned.keys():
-        raise ExperimentError(f"{key} is given twice: by --set, and by --{key.rsplit('.')[-1].replace('_', '-')}")
+        raise ExperimentError(
+            f"{key} is given twice: by --set, and by --{key.rsplit('.')[-1].replace('_', '-')}"
+        )
     return given | assigned
 
 
@@ -162,6 +199,8 @@ def interruptible() -> Iterator[None]:
         sys.stdout.flush()
     except KeyboardInterrupt:
         raise typer.Exit(130) from None
-    except BrokenPipeError:  # who reads has enough, as `head` has: the status of SIGPIPE, and nothing is said
+    except (
+        BrokenPipeError
+    ):  # who reads has enough, as `head` has: the status of SIGPIPE, and nothing is said
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise typer.Exit(141) from None

@@ -25,7 +25,8 @@ from convladder.cli.data_options import READING, data_options
 def check(
     data: DataArgument,
     page: Annotated[
-        Path | None, typer.Option("--html", metavar="FILE", help="Write a page with pictures there.")
+        Path | None,
+        typer.Option("--html", metavar="FILE", help="Write a page with pictures there."),
     ] = None,
     changes: Changes = None,
     as_json: AsJson = False,
@@ -33,9 +34,11 @@ def check(
     *,
     settings: Settings,
 ) -> None:
-    """Read every file, and say what would spoil the figures: broken files, copies, leaks, odd images.
+    """Read every file, and say what would spoil the figures: broken files, copies, leaks, odd
+    images.
 
-    The exit status is 0 where all is well, 1 where something was found, 2 where the data cannot be read.
+    The exit status is 0 where all is well, 1 where something was found, 2 where the data cannot be
+    read.
     """
     from convladder.api import verbs
     from convladder.results import outputs

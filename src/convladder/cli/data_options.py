@@ -17,39 +17,63 @@ PANEL = "Data"
 
 
 def _option(kind: Any, flag: str, metavar: str, text: str, **more: Any) -> Any:
-    return Annotated[kind, typer.Option(flag, metavar=metavar, help=text, rich_help_panel=PANEL, **more)]
+    return Annotated[
+        kind, typer.Option(flag, metavar=metavar, help=text, rich_help_panel=PANEL, **more)
+    ]
 
 
 TABLES = {
     "path_column": _option(str | None, "--path-column", "NAME", "Of a table: the column of paths."),
-    "label_column": _option(str | None, "--label-column", "NAME", "Of a table: the column of labels."),
-    "split_column": _option(str | None, "--split-column", "NAME", "Of a table: the column of splits."),
+    "label_column": _option(
+        str | None, "--label-column", "NAME", "Of a table: the column of labels."
+    ),
+    "split_column": _option(
+        str | None, "--split-column", "NAME", "Of a table: the column of splits."
+    ),
     "image_root": _option(
-        str | None, "--image-root", "DIR", "Of a table: the folder of its images; default: its own folder."
+        str | None,
+        "--image-root",
+        "DIR",
+        "Of a table: the folder of its images; default: its own folder.",
     ),
     "follow_links": Annotated[
         bool | None,
-        typer.Option("--follow-links", help="Read what symbolic links lead to.", rich_help_panel=PANEL),
+        typer.Option(
+            "--follow-links", help="Read what symbolic links lead to.", rich_help_panel=PANEL
+        ),
     ],
     "class_level": _option(
-        str | None, "--class-level", "top|leaf", "Of folders in folders: which are classes; default: the top ones."
+        str | None,
+        "--class-level",
+        "top|leaf",
+        "Of folders in folders: which are classes; default: the top ones.",
     ),
     "label_pattern": _option(
-        str | None, "--label-pattern", "REGEX", "What it finds in a path is the class, of files named by class."
+        str | None,
+        "--label-pattern",
+        "REGEX",
+        "What it finds in a path is the class, of files named by class.",
     ),
     "classes": _option(
         str | None,
         "--classes",
         "A,B,C",
-        "Use these classes only; a name that holds a comma in double quotes: '\"tench, Tinca tinca\",cat'.",
+        "Use these classes only; a name that holds a comma in double quotes: '\"tench, Tinca "
+        "tinca\",cat'.",
     ),
 }
 READING = TABLES | {
     "group_column": _option(
-        str | None, "--group-column", "NAME", "Of a table: the column of groups (patient, video), never parted."
+        str | None,
+        "--group-column",
+        "NAME",
+        "Of a table: the column of groups (patient, video), never parted.",
     ),
     "group_pattern": _option(
-        str | None, "--group-pattern", "REGEX", "What it finds in a path is the group, such as 'patient(\\d+)'."
+        str | None,
+        "--group-pattern",
+        "REGEX",
+        "What it finds in a path is the group, such as 'patient(\\d+)'.",
     ),
     "copies": _option(
         str | None,
@@ -57,20 +81,33 @@ READING = TABLES | {
         "near|exact|off",
         "Which images are copies of each other; default: near (also cropped or in other colours).",
     ),
-    "image_size": _option(str | None, "--image-size", "N|HxW", "Size in pixels; default: from the images."),
+    "image_size": _option(
+        str | None, "--image-size", "N|HxW", "Size in pixels; default: from the images."
+    ),
 }
 SPLITTING = {
-    "min_images": _option(int | None, "--min-images", "N", "Leave out classes of fewer images.", min=1),
-    "on_leak": _option(
-        str | None, "--on-leak", "drop|keep|refuse", "Where copies or groups cross the splits; default: refuse."
+    "min_images": _option(
+        int | None, "--min-images", "N", "Leave out classes of fewer images.", min=1
     ),
-    "folds": _option(int | None, "--folds", "K", "Cross-validation: test every image once, in K parts.", min=2),
-    "limit": _option(int | None, "--limit", "N", "Use a stratified subset of so many images.", min=1),
+    "on_leak": _option(
+        str | None,
+        "--on-leak",
+        "drop|keep|refuse",
+        "Where copies or groups cross the splits; default: refuse.",
+    ),
+    "folds": _option(
+        int | None, "--folds", "K", "Cross-validation: test every image once, in K parts.", min=2
+    ),
+    "limit": _option(
+        int | None, "--limit", "N", "Use a stratified subset of so many images.", min=1
+    ),
 }
 
 
 def data_options(*groups: dict[str, Any]) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Give a command the options of these groups; it gets them as `data`, `{"data.key": value}` of those given."""
+    """Give a command the options of these groups; it gets them as `data`, `{"data.key": value}` of
+    those given.
+    """
     options = {name: kind for group in groups for name, kind in group.items()}
 
     def decorate(command: Callable[..., None]) -> Callable[..., None]:
@@ -90,14 +127,18 @@ def data_options(*groups: dict[str, Any]) -> Callable[[Callable[..., None]], Cal
             for name, kind in options.items()
         ]
         vars(run)["__signature__"] = inspect.Signature([*own, *shared])
-        run.__annotations__ = {parameter.name: parameter.annotation for parameter in [*own, *shared]}
+        run.__annotations__ = {
+            parameter.name: parameter.annotation for parameter in [*own, *shared]
+        }
         return run
 
     return decorate
 
 
 def as_settings(given: dict[str, Any]) -> dict[str, Any]:
-    """Return the options that were given as settings under their dotted keys. Raises ExperimentError."""
+    """Return the options that were given as settings under their dotted keys. Raises
+    ExperimentError.
+    """
     settings = {f"data.{name}": value for name, value in given.items() if value is not None}
     if "data.classes" in settings:
         settings["data.classes"] = parse_names(settings["data.classes"])
@@ -116,8 +157,8 @@ def parse_names(text: str) -> list[str]:
         rows = list(csv.reader([text], skipinitialspace=True, strict=True))
     except csv.Error as error:
         raise ExperimentError(
-            f"--classes takes names with commas between, in double quotes where a name holds one, such as "
-            f"'\"tench, Tinca tinca\",cat'; got {text!r} ({error})"
+            "--classes takes names with commas between, in double quotes where a name holds one, "
+            f"such as '\"tench, Tinca tinca\",cat'; got {text!r} ({error})"
         ) from None
     return [name.strip() for row in rows for name in row if name.strip()]
 
@@ -126,12 +167,15 @@ def parse_size(text: str) -> tuple[int, int]:
     """Read `N` or `HEIGHTxWIDTH`. Raises ExperimentError."""
     parts = text.lower().split("x")
     if len(parts) > 2 or not all(part.isdigit() and int(part) > 0 for part in parts):
-        raise ExperimentError(f"--image-size takes N or HEIGHTxWIDTH in pixels, such as 64 or 48x64; got {text!r}")
+        raise ExperimentError(
+            f"--image-size takes N or HEIGHTxWIDTH in pixels, such as 64 or 48x64; got {text!r}"
+        )
     return int(parts[0]), int(parts[-1])
 
 
 def parse_time(text: str) -> float:
-    """Read a time such as `90s`, `30m` or `1h30m` as seconds; a number alone is seconds. Raises ExperimentError.
+    """Read a time such as `90s`, `30m` or `1h30m` as seconds; a number alone is seconds. Raises
+    ExperimentError.
 
     >>> parse_time("1h30m"), parse_time("90")
     (5400.0, 90.0)

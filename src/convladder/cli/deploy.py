@@ -19,7 +19,8 @@ BundleArgument = Annotated[
 def bundle(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="The folder of a run.")],
     out: Annotated[
-        Path | None, typer.Option("--out", "-o", metavar="FILE", help="Default: the run's name, .convladder.")
+        Path | None,
+        typer.Option("--out", "-o", metavar="FILE", help="Default: the run's name, .convladder."),
     ] = None,
     accuracy: Annotated[
         float,
@@ -31,7 +32,9 @@ def bundle(
     ] = 0.95,
     as_json: AsJson = False,
 ) -> None:
-    """Make one file of a run that predicts anywhere: the network, its preprocessing, classes, figures and card."""
+    """Make one file of a run that predicts anywhere: the network, its preprocessing, classes,
+    figures and card.
+    """
     from convladder.cli import predict_output
     from convladder.deploy import bundle_writer
     from convladder.results import saved_run
@@ -39,7 +42,9 @@ def bundle(
     if not 0 < accuracy <= 1:
         raise ExperimentError(f"--accuracy is a share from 0 to 1, such as 0.95; got {accuracy:g}")
     if run.is_file():
-        raise ExperimentError(f"{run} is a file, perhaps a bundle already: give the folder of a run")
+        raise ExperimentError(
+            f"{run} is a file, perhaps a bundle already: give the folder of a run"
+        )
     with interruptible():
         made = bundle_writer.write(saved_run.SavedRun(run), out, accuracy)
     predict_output.bundle(made, run, json_wanted=as_json)
@@ -49,14 +54,21 @@ def export(
     bundle: BundleArgument,
     kind: Annotated[
         str,
-        typer.Option("--format", metavar="NAME", help="For which runtime: onnx, litert, savedmodel or keras."),
+        typer.Option(
+            "--format", metavar="NAME", help="For which runtime: onnx, litert, savedmodel or keras."
+        ),
     ],
     data: Annotated[
         str | None,
-        typer.Option("--data", metavar="DATA", help="The images it was trained with; a run knows where they are."),
+        typer.Option(
+            "--data",
+            metavar="DATA",
+            help="The images it was trained with; a run knows where they are.",
+        ),
     ] = None,
     int8: Annotated[
-        bool, typer.Option("--int8", help="Reckon in whole numbers of 8 bits (onnx, litert): smaller.")
+        bool,
+        typer.Option("--int8", help="Reckon in whole numbers of 8 bits (onnx, litert): smaller."),
     ] = False,
     bound: Annotated[
         float | None,
@@ -67,15 +79,19 @@ def export(
         ),
     ] = None,
     out: Annotated[
-        Path | None, typer.Option("--out", "-o", metavar="DIR", help="Default: a name of its own in this folder.")
+        Path | None,
+        typer.Option(
+            "--out", "-o", metavar="DIR", help="Default: a name of its own in this folder."
+        ),
     ] = None,
     as_json: AsJson = False,
     quiet: QuietOption = False,
 ) -> None:
     """Export for another runtime, and measure on a thousand real images that it predicts the same.
 
-    Leaves a folder with the model, an example that predicts image files with it, and the parity report, also of
-    files. Where predictions differ by more than the bound nothing is left, and the exit status is 2.
+    Leaves a folder with the model, an example that predicts image files with it, and the parity
+    report, also of files. Where predictions differ by more than the bound nothing is left, and the
+    exit status is 2.
     """
     from convladder.api import exports
     from convladder.cli import predict_output
@@ -90,12 +106,18 @@ def predict(
     paths: Annotated[
         list[str],
         typer.Argument(
-            metavar="PATHS...", help="Images, folders, patterns, .zip or .tar archives; - is standard input."
+            metavar="PATHS...",
+            help="Images, folders, patterns, .zip or .tar archives; - is standard input.",
         ),
     ],
-    top: Annotated[int, typer.Option("--top", min=1, metavar="K", help="The K most probable classes.")] = 1,
+    top: Annotated[
+        int, typer.Option("--top", min=1, metavar="K", help="The K most probable classes.")
+    ] = 1,
     follow_links: Annotated[
-        bool, typer.Option("--follow-links", help="Follow links in folders; one given itself is followed anyway.")
+        bool,
+        typer.Option(
+            "--follow-links", help="Follow links in folders; one given itself is followed anyway."
+        ),
     ] = False,
     as_csv: Annotated[bool, typer.Option("--csv", help="Print a table for programs.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print a line of JSON an image.")] = False,
@@ -104,8 +126,8 @@ def predict(
 ) -> None:
     """Predict images with a bundle; needs no TensorFlow.
 
-    The exit status is 0 where all were predicted, 1 where files could not be read (they are named, with the
-    reason), 2 where nothing could be done.
+    The exit status is 0 where all were predicted, 1 where files could not be read (they are named,
+    with the reason), 2 where nothing could be done.
     """
     from convladder.cli import predict_output
     from convladder.deploy import prediction
@@ -124,21 +146,31 @@ def predict(
         )
         write = predict_output.writer(kind, sys.stdout, [picture.name for picture in pictures], top)
         failed = 0
-        for picture, outcome in prediction.predict(predictor, pictures, top, jobs, None if quiet else errors):
+        for picture, outcome in prediction.predict(
+            predictor, pictures, top, jobs, None if quiet else errors
+        ):
             write(picture.name, outcome)
             failed += isinstance(outcome, UnreadableImage)
     if failed:
-        errors.print(f"{failed:,} of {len(pictures):,} could not be read", style="red", markup=False)
+        errors.print(
+            f"{failed:,} of {len(pictures):,} could not be read", style="red", markup=False
+        )
         raise typer.Exit(1)
 
 
 def serve(
     bundle: BundleArgument,
-    host: Annotated[str, typer.Option("--host", help="Where to listen; 0.0.0.0: for others too.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option("--port", "-p", min=0, max=65535, help="0 takes a free one.")] = 8000,
+    host: Annotated[
+        str, typer.Option("--host", help="Where to listen; 0.0.0.0: for others too.")
+    ] = "127.0.0.1",
+    port: Annotated[
+        int, typer.Option("--port", "-p", min=0, max=65535, help="0 takes a free one.")
+    ] = 8000,
     allow_host: Annotated[
         list[str] | None,
-        typer.Option("--allow-host", metavar="NAME", help="By which names it may be asked, beside localhost."),
+        typer.Option(
+            "--allow-host", metavar="NAME", help="By which names it may be asked, beside localhost."
+        ),
     ] = None,
     allow_origin: Annotated[
         list[str] | None,
@@ -149,12 +181,17 @@ def serve(
         ),
     ] = None,
     token_file: Annotated[
-        Path | None, typer.Option("--token-file", metavar="FILE", help="Ask for the token that this file holds.")
+        Path | None,
+        typer.Option(
+            "--token-file", metavar="FILE", help="Ask for the token that this file holds."
+        ),
     ] = None,
     corrections: Annotated[
         Path | None,
         typer.Option(
-            "--corrections", metavar="DIR", help="Collect corrected images there, for the next training."
+            "--corrections",
+            metavar="DIR",
+            help="Collect corrected images there, for the next training.",
         ),
     ] = None,
     jobs: Threads = None,

@@ -17,7 +17,9 @@ def ladder(
     name: Annotated[
         str | None, typer.Argument(metavar="[NAME|FILE]", help="Which ladder; default: list them.")
     ] = None,
-    image_size: Annotated[str, typer.Option("--image-size", metavar="N|HxW", help="For the costs.")] = "32",
+    image_size: Annotated[
+        str, typer.Option("--image-size", metavar="N|HxW", help="For the costs.")
+    ] = "32",
     channels: Annotated[int, typer.Option("--channels", help="For the costs: 1 grey, 3 RGB.")] = 3,
     classes: Annotated[int, typer.Option("--classes", min=2, help="For the costs.")] = 10,
     pretrained: Pretrained = None,
@@ -34,11 +36,17 @@ def ladder(
     if toml and name is None:
         raise ExperimentError(f"--toml needs the name of a ladder: {', '.join(ladders.BUILT_IN)}")
     if name is None:
-        output.ladders([ladders.load_ladder(each) for each in ladders.BUILT_IN], json_wanted=as_json)
+        output.ladders(
+            [ladders.load_ladder(each) for each in ladders.BUILT_IN], json_wanted=as_json
+        )
     elif toml:
         if name not in ladders.BUILT_IN:
-            raise ExperimentError(f"--toml prints a built-in ladder ({', '.join(ladders.BUILT_IN)}); got {name!r}")
-        sys.stdout.buffer.write(ladders.built_in_text(name).encode())  # UTF-8, also where a console is not
+            raise ExperimentError(
+                f"--toml prints a built-in ladder ({', '.join(ladders.BUILT_IN)}); got {name!r}"
+            )
+        sys.stdout.buffer.write(
+            ladders.built_in_text(name).encode()
+        )  # UTF-8, also where a console is not
     else:
         from convladder.core.worker_pool import call
         from convladder.experiments.pretrained import backbones
@@ -47,5 +55,7 @@ def ladder(
         chosen = ladders.load_ladder(name)
         shape = (*parse_size(image_size), channels)
         start = backbones.changes(pretrained, None, {})
-        costs = call(measure_ladder, chosen, shape, classes, start)  # a worker keeps TensorFlow quiet
+        costs = call(
+            measure_ladder, chosen, shape, classes, start
+        )  # a worker keeps TensorFlow quiet
         output.ladder(chosen, costs, json_wanted=as_json)

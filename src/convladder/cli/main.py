@@ -34,7 +34,9 @@ app = typer.Typer(
 def _add(command: Callable[..., None], example: str) -> None:
     """Add a command. Each paragraph of its help is one line, to be broken where a terminal ends."""
     paragraphs = inspect.cleandoc(command.__doc__ or "").split("\n\n")
-    app.command(help="\n\n".join(" ".join(each.split()) for each in paragraphs), epilog=example)(command)
+    app.command(help="\n\n".join(" ".join(each.split()) for each in paragraphs), epilog=example)(
+        command
+    )
 
 
 _add(data.check, "Example:  convladder check path/to/images --html check.html")
@@ -46,12 +48,19 @@ _add(
 _add(train.train, "Example:  convladder train path/to/images --rung batch-norm --epochs 20")
 _add(
     train.tune,
-    "Example:  convladder tune path/to/images --time 30m     or, where you choose what is searched:  "
-    "convladder tune --print-space > mine.toml     then  convladder tune path/to/images --space mine.toml",
+    "Example:  convladder tune path/to/images --time 30m     or, where you choose what is "
+    "searched:  convladder tune --print-space > mine.toml     then  convladder tune "
+    "path/to/images --space mine.toml",
 )
-_add(results.evaluate, "Example:  convladder evaluate runs/2026-01-31-120000-cats --data path/to/other/images")
+_add(
+    results.evaluate,
+    "Example:  convladder evaluate runs/2026-01-31-120000-cats --data path/to/other/images",
+)
 _add(train.reproduce, "Example:  convladder reproduce runs/2026-01-31-120000-cats")
-_add(ladders.ladder, "Example:  convladder ladder classic     or     convladder ladder classic --toml > mine.toml")
+_add(
+    ladders.ladder,
+    "Example:  convladder ladder classic     or     convladder ladder classic --toml > mine.toml",
+)
 _add(results.report, "Example:  convladder report climbs/2026-01-31-120000-cats")
 _add(results.explain, "Example:  convladder explain runs/2026-01-31-120000-cats --accuracy 0.95")
 _add(
@@ -62,8 +71,8 @@ _add(
 _add(deploy.bundle, "Example:  convladder bundle runs/2026-01-31-120000-cats -o cats.convladder")
 _add(
     deploy.export,
-    "Example:  convladder export runs/2026-01-31-120000-cats --format litert --int8     or, of a bundle:  "
-    "convladder export cats.convladder --format onnx --data path/to/images",
+    "Example:  convladder export runs/2026-01-31-120000-cats --format litert --int8     or, of a "
+    "bundle:  convladder export cats.convladder --format onnx --data path/to/images",
 )
 _add(
     deploy.predict,
@@ -72,14 +81,17 @@ _add(
 )
 _add(
     deploy.serve,
-    "Example:  convladder serve cats.convladder --corrections corrected     then open http://127.0.0.1:8000",
+    "Example:  convladder serve cats.convladder --corrections corrected     then open "
+    "http://127.0.0.1:8000",
 )
 _add(data.cache, "Example:  convladder cache --clear")
 
 
 @app.callback(invoke_without_command=True)
 def _options(
-    version: Annotated[bool, typer.Option("--version", help="Print the version.", is_eager=True)] = False,
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version.", is_eager=True)
+    ] = False,
 ) -> None:
     if version:
         from importlib.metadata import version as version_of
@@ -103,7 +115,10 @@ def main() -> NoReturn:
     except ModuleNotFoundError as error:
         if (error.name or "").startswith("convladder"):
             raise
-        _say_error(f"{error.name} is not installed: here is what predicts alone. For all: pip install convladder")
+        _say_error(
+            f"{error.name} is not installed: here is what predicts alone. For all: pip install "
+            "convladder"
+        )
         sys.exit(2)
     except OSError as error:
         if is_full_disk(error):
@@ -117,7 +132,9 @@ def main() -> NoReturn:
 
 
 def _working_folder_is_gone() -> bool:
-    """Whether paths that are relative lead nowhere, as in a terminal whose folder was deleted elsewhere."""
+    """Whether paths that are relative lead nowhere, as in a terminal whose folder was deleted
+    elsewhere.
+    """
     try:
         return not Path.cwd().exists()
     except OSError:
@@ -130,5 +147,7 @@ def _stop(number: int, frame: FrameType | None) -> NoReturn:
 
 
 def _say_error(message: str) -> None:
-    one_line = printable(" ".join(message.split()))  # what it quotes may be made to control a terminal
+    one_line = printable(
+        " ".join(message.split())
+    )  # what it quotes may be made to control a terminal
     errors.print(f"Error: {one_line}", style="red", markup=False)

@@ -1,4 +1,6 @@
-"""What a command prints as its result: a table for people, or JSON for programs, on standard output."""
+"""What a command prints as its result: a table for people, or JSON for programs, on standard
+output.
+"""
 
 from __future__ import annotations
 
@@ -44,7 +46,9 @@ def as_json(value: Any) -> None:
 
 def ladders(loaded: Sequence[Ladder], *, json_wanted: bool) -> None:
     if json_wanted:
-        as_json([{"name": each.name, "title": each.title, "rungs": len(each.rungs)} for each in loaded])
+        as_json(
+            [{"name": each.name, "title": each.title, "rungs": len(each.rungs)} for each in loaded]
+        )
         return
     table = _table("ladder", ">rungs", "title")
     for each in loaded:
@@ -63,7 +67,10 @@ def ladder(chosen: Ladder, costs: Mapping[str, Mapping[str, int]], *, json_wante
     table = _table("rung", "change", ">parameters", ">MACs", ">FLOPs")
     for rung in chosen.rungs:
         cost = costs[rung.name]
-        change = "\n".join(f"{key} = {written(value)}" for key, value in rung.change.items()) or "the start"
+        change = (
+            "\n".join(f"{key} = {written(value)}" for key, value in rung.change.items())
+            or "the start"
+        )
         numbers = (f"{cost[name]:,}" if cost else "" for name in ("parameters", "macs", "flops"))
         table.add_row(rung.name, escape(change), *numbers)
     output.print(table)
@@ -97,17 +104,26 @@ def check(checked: Check, page: Path | None, *, json_wanted: bool) -> None:
         as_json(checked.as_json() | {"report": str(page) if page else None})
         return
     several = checked.splits != [""]
-    table = _table("class", *(f">{split or 'no split'}" for split in checked.splits if several), ">images")
+    table = _table(
+        "class", *(f">{split or 'no split'}" for split in checked.splits if several), ">images"
+    )
     for name, counts in checked.counts.items():
         cells = [*counts.values()] if several else []
         table.add_row(escape(name), *(f"{count:,}" for count in [*cells, sum(counts.values())]))
     output.print(table)
     for what, found in checked.properties.items():
         listed = [f"{value} {count:,}" for value, count in list(found.items())[:MOST_PROPERTIES]]
-        more = f", and {len(found) - MOST_PROPERTIES} others" if len(found) > MOST_PROPERTIES else ""
-        output.print(f"{what}s: {', '.join(listed)}{more}", style="dim", soft_wrap=True, markup=False)
+        more = (
+            f", and {len(found) - MOST_PROPERTIES} others" if len(found) > MOST_PROPERTIES else ""
+        )
+        output.print(
+            f"{what}s: {', '.join(listed)}{more}", style="dim", soft_wrap=True, markup=False
+        )
     ignored = [
-        f"ignored: {count:,} {rule} ({next(each.path for each in checked.ignored if each.rule == rule)})"
+        (
+            f"ignored: {count:,} {rule} "
+            f"({next(each.path for each in checked.ignored if each.rule == rule)})"
+        )
         for rule, count in count_ignored(checked.ignored).items()
     ]
     for line in (*ignored, *checked.notes, *filter(None, [checked.groups])):
@@ -157,7 +173,9 @@ def climb(results: SavedClimb, page: Path, *, json_wanted: bool) -> None:
 def tuning(tuned: Tuning, page: Path, *, json_wanted: bool) -> None:
     """Print in what the winner of a search differs from the default, and whether it is better."""
     if json_wanted:
-        rows = json.loads(tuned.climb.summary_table().to_json(orient="records")) if tuned.climb else []
+        rows = (
+            json.loads(tuned.climb.summary_table().to_json(orient="records")) if tuned.climb else []
+        )
         as_json({
             "folder": str(tuned.folder),
             "report": str(page),
@@ -180,11 +198,15 @@ def tuning(tuned: Tuning, page: Path, *, json_wanted: bool) -> None:
             soft_wrap=True,
         )
     if tuned.climb:
-        output.print(_standings(tuned.climb.standings, tuned.climb.against_parent, "", ">vs. default"))
+        output.print(
+            _standings(tuned.climb.standings, tuned.climb.against_parent, "", ">vs. default")
+        )
         output.print("accuracy on test; differences in points", style="dim")
     output.print(tuned.headline(), soft_wrap=True, markup=False)
     if tuned.tuned_run:
-        output.print(f"a network of what was found: {tuned.tuned_run}", soft_wrap=True, markup=False)
+        output.print(
+            f"a network of what was found: {tuned.tuned_run}", soft_wrap=True, markup=False
+        )
     _report(page)
 
 
@@ -192,7 +214,14 @@ def comparison(compared: Comparison, page: Path, *, json_wanted: bool) -> None:
     """Print the accuracy of each group, its verdict against the first, and its price."""
     if json_wanted:
         rows = json.loads(compared.summary_table().to_json(orient="records"))
-        as_json({"report": str(page), "reference": compared.reference, "groups": rows, "notes": compared.notes})
+        as_json(
+            {
+                "report": str(page),
+                "reference": compared.reference,
+                "groups": rows,
+                "notes": compared.notes,
+            }
+        )
         return
     output.print(_standings(compared.standings, compared.claims, "name", ">vs. first"))
     output.print("accuracy on test; differences in points", style="dim")
@@ -202,7 +231,9 @@ def comparison(compared: Comparison, page: Path, *, json_wanted: bool) -> None:
     _report(page)
 
 
-def _standings(standings: Mapping[str, GroupSummary], claims: Iterable[Claim], who: str, against: str) -> Table:
+def _standings(
+    standings: Mapping[str, GroupSummary], claims: Iterable[Claim], who: str, against: str
+) -> Table:
     differences = {claim.name: claim.difference for claim in claims}
     compared = (against, "verdict") if differences else ()
     table = _table(who, ">accuracy", ">95 % interval", *compared, ">parameters", ">MFLOPs")
@@ -212,7 +243,11 @@ def _standings(standings: Mapping[str, GroupSummary], claims: Iterable[Claim], w
             escape(name),
             f"{accuracy.mean:.3f}",
             f"{accuracy.low:.3f}–{accuracy.high:.3f}",
-            *((f"{100 * claim.difference:+.1f}", claim.verdict) if claim else ("",) * len(compared)),
+            *(
+                (f"{100 * claim.difference:+.1f}", claim.verdict)
+                if claim
+                else ("",) * len(compared)
+            ),
             f"{standing.price.parameters:,}",
             f"{standing.price.flops / 1e6:,.1f}",
         )
@@ -234,20 +269,27 @@ def reproduction(reproduced: Reproduction, *, json_wanted: bool) -> None:
         as_json(asdict(reproduced))
         return
     if reproduced.equal:
-        output.print(f"the same: the predictions of all {reproduced.images:,} images are equal, byte for byte")
+        output.print(
+            f"the same: the predictions of all {reproduced.images:,} images are equal, byte for "
+            "byte"
+        )
     else:
         output.print(
-            f"not the same: {reproduced.otherwise:,} of {reproduced.images:,} images are predicted otherwise, "
-            f"and probabilities differ by up to {reproduced.apart:.2g}"
+            f"not the same: {reproduced.otherwise:,} of {reproduced.images:,} images are "
+            f"predicted otherwise, and probabilities differ by up to {reproduced.apart:.2g}"
         )
     for each in reproduced.circumstances:
         output.print(each, markup=False, style="dim")
     if not (reproduced.equal or reproduced.circumstances):
-        output.print("versions, machine and threads are as they were: this should not be; please report it")
+        output.print(
+            "versions, machine and threads are as they were: this should not be; please report it"
+        )
 
 
 def explanation(run: Run, page: Path, accuracy: float, *, json_wanted: bool) -> None:
-    """Print where a run errs: classes, pairs, calibration, threshold, robustness and suspected labels."""
+    """Print where a run errs: classes, pairs, calibration, threshold, robustness and suspected
+    labels.
+    """
     classes, pairs, suspects = run.class_accuracies(), run.confused_pairs(), run.suspected_labels()
     calibration, selection = run.calibration(), run.selection(accuracy)
     if json_wanted:
@@ -265,7 +307,9 @@ def explanation(run: Run, page: Path, accuracy: float, *, json_wanted: bool) -> 
     blocks += [_pairs(pairs)] if len(pairs) else []
     blocks += [wording.of_calibration(calibration), wording.of_selection(selection)]
     blocks += [_robustness(run.robustness())]
-    blocks += [wording.of_suspects(len(suspects), len(run.predictions), run.metrics["test"]["accuracy"])]
+    blocks += [
+        wording.of_suspects(len(suspects), len(run.predictions), run.metrics["test"]["accuracy"])
+    ]
     blocks += [_suspects(suspects)] if len(suspects) else []
     for block in blocks:
         output.print(block, "", sep="\n", soft_wrap=isinstance(block, str), markup=False)
@@ -277,7 +321,9 @@ def explanation(run: Run, page: Path, accuracy: float, *, json_wanted: bool) -> 
 def _classes(found: pd.DataFrame) -> Table:
     table = _table("class", ">accuracy", ">95 % interval", ">test images")
     for name, row in found.iterrows():
-        table.add_row(escape(str(name)), f"{row['share']:.3f}", _interval(row), f"{row['images']:,.0f}")
+        table.add_row(
+            escape(str(name)), f"{row['share']:.3f}", _interval(row), f"{row['images']:,.0f}"
+        )
     return table
 
 
@@ -291,7 +337,8 @@ def _pairs(found: pd.DataFrame) -> Table:
 
 def _robustness(found: pd.DataFrame) -> Table:
     table = _table(
-        "accuracy, made worse", *(f">strength {strength}" for strength in sorted(set(found["strength"])))
+        "accuracy, made worse",
+        *(f">strength {strength}" for strength in sorted(set(found["strength"]))),
     )
     for name, rows in found.groupby("corruption", sort=False):
         table.add_row(wording.readable(str(name)), *(f"{share:.3f}" for share in rows["accuracy"]))
@@ -301,7 +348,12 @@ def _robustness(found: pd.DataFrame) -> Table:
 def _suspects(found: pd.DataFrame) -> Table:
     table = _table("file", "label", "looks like", ">margin")
     for _, row in found.head(MOST_SUSPECTS).iterrows():
-        table.add_row(escape(row["path"]), escape(row["label"]), escape(row["suggested"]), f"{row['margin']:.2f}")
+        table.add_row(
+            escape(row["path"]),
+            escape(row["label"]),
+            escape(row["suggested"]),
+            f"{row['margin']:.2f}",
+        )
     return table
 
 
@@ -334,7 +386,10 @@ def _table(*headings: str) -> Table:
     for heading in headings:
         right, free = heading.startswith(">"), heading in _FREE_COLUMNS
         table.add_column(
-            heading.lstrip(">"), justify="right" if right else "left", no_wrap=not free, overflow="fold"
+            heading.lstrip(">"),
+            justify="right" if right else "left",
+            no_wrap=not free,
+            overflow="fold",
         )
     return table
 

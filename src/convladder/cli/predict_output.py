@@ -1,4 +1,6 @@
-"""What `bundle` and `predict` print: predictions as they come, as lines for people, CSV, or JSON lines."""
+"""What `bundle` and `predict` print: predictions as they come, as lines for people, CSV, or JSON
+lines.
+"""
 
 from __future__ import annotations
 
@@ -42,21 +44,30 @@ def bundle(path: Path, run: Path, *, json_wanted: bool) -> None:
     accuracy, selection = contents.figures.accuracy, contents.selection
     form = contents.image_form
     lines = [
-        f"{path}: {size / 1e6:.1f} MB, {len(contents.class_names)} classes, images of {form.height}x{form.width}",
+        (
+            f"{path}: {size / 1e6:.1f} MB, {len(contents.class_names)} classes, images of "
+            f"{form.height}x{form.width}"
+        ),
         f"test: accuracy {accuracy.share:.4f} ({accuracy.low:.4f} to {accuracy.high:.4f}) "
         f"on {accuracy.images:,} images",
     ]
     if selection.threshold is None:
-        lines.append(f"no threshold reached an accuracy of {selection.wanted:g} on validation: all will be unsure")
+        lines.append(
+            f"no threshold reached an accuracy of {selection.wanted:g} on validation: all will be "
+            "unsure"
+        )
     else:
         lines.append(
-            f"unsure below a probability of {selection.threshold:.3f}, for an accuracy of {selection.wanted:g}"
+            f"unsure below a probability of {selection.threshold:.3f}, for an accuracy of "
+            f"{selection.wanted:g}"
         )
     if form.intensity is not None:
         lines.append(f"of more than 8 bits, values {form.intensity} become black to white")
     if open_questions := model_card.open_questions(opened.card):
         again = f"convladder bundle {shlex.quote(str(run))} -o {shlex.quote(str(path))}"
-        again += "" if selection.wanted == model_card.WANTED else f" --accuracy {selection.wanted:g}"
+        again += (
+            "" if selection.wanted == model_card.WANTED else f" --accuracy {selection.wanted:g}"
+        )
         lines.append(
             f"its model card leaves {plural(open_questions, 'question')} open: answer them in "
             f"{shlex.quote(str(run / model_card.NAME))}, then: {again}"
@@ -76,12 +87,19 @@ def export(exported: Exported, *, json_wanted: bool) -> None:
 
     lost = found.accuracy_lost
     lines = [
-        f"{exported.model}: {found.bytes / 1e6:.2f} MB (weights: {found.original_bytes / 1e6:.2f} MB)",
-        f"parity on {found.images:,} images: largest difference of a probability {found.largest:.2g}, mean "
-        f"{found.mean:.2g}; {100 * (found.same.share or 0):.2f} % equal predictions",
+        (
+            f"{exported.model}: {found.bytes / 1e6:.2f} MB (weights: "
+            f"{found.original_bytes / 1e6:.2f} MB)"
+        ),
+        f"parity on {found.images:,} images: largest difference of a probability "
+        f"{found.largest:.2g}, mean {found.mean:.2g}; {100 * (found.same.share or 0):.2f} % equal "
+        "predictions",
         f"accuracy lost on {found.accuracy.images:,} test images: {lost.difference:+.4f} "
         f"({lost.low:+.4f} to {lost.high:+.4f})",
-        f"{found.milliseconds:.3g} ms an image in batches of {BATCH}; Keras: {found.original_milliseconds:.3g}",
+        (
+            f"{found.milliseconds:.3g} ms an image in batches of {BATCH}; Keras: "
+            f"{found.original_milliseconds:.3g}"
+        ),
         *_from_files(found),
         f"try it: python {shlex.quote(str(exported.folder / EXAMPLE))} IMAGE",
     ]
@@ -94,9 +112,10 @@ def _from_files(found: Parity) -> list[str]:
         return []
     tried = found.files
     return [
-        f"parity of the example on {plural(tried.files, 'file')}, among them kinds that are often read "
-        f"differently: pixels differ by {tried.pixels} of 255 at most, probabilities by {tried.largest:.2g}; "
-        f"{tried.other_class} other classes, {tried.other_unsure} otherwise unsure"
+        f"parity of the example on {plural(tried.files, 'file')}, among them kinds that are often "
+        f"read differently: pixels differ by {tried.pixels} of 255 at most, probabilities by "
+        f"{tried.largest:.2g}; {tried.other_class} other classes, {tried.other_unsure} otherwise "
+        "unsure"
     ]
 
 
@@ -111,7 +130,8 @@ def writer(kind: Format, stream: TextIO, names: Sequence[str], top: int) -> Writ
 
 
 def neutral(cell: str) -> str:
-    """Return a cell that no spreadsheet takes for a formula (https://owasp.org/www-community/attacks/CSV_Injection).
+    """Return a cell that no spreadsheet takes for a formula
+    (https://owasp.org/www-community/attacks/CSV_Injection).
 
     >>> neutral("=cmd()"), neutral("cat")
     ("'=cmd()", 'cat')
@@ -134,24 +154,40 @@ def _write_json(stream: TextIO, name: str, outcome: Outcome) -> None:
     if isinstance(outcome, UnreadableImage):
         row |= {"error": outcome.reason, "detail": outcome.detail}
     else:
-        top = [{"class": class_name, "probability": round(share, 6)} for class_name, share in outcome.top]
+        top = [
+            {"class": class_name, "probability": round(share, 6)}
+            for class_name, share in outcome.top
+        ]
         row |= {"class": outcome.class_name, "probability": round(outcome.confidence, 6)}
-        row |= {"unsure": outcome.unsure, "top": top} | ({"warning": outcome.warning} if outcome.warning else {})
+        row |= {"unsure": outcome.unsure, "top": top} | (
+            {"warning": outcome.warning} if outcome.warning else {}
+        )
     stream.write(json.dumps(row) + "\n")
 
 
 def _csv_writer(stream: TextIO, top: int) -> Write:
     rows = csv.writer(stream, lineterminator="\n")
-    others = [f"{column}_{place}" for place in range(2, top + 1) for column in ("class", "probability")]
+    others = [
+        f"{column}_{place}" for place in range(2, top + 1) for column in ("class", "probability")
+    ]
     rows.writerow(["path", "class", "probability", "unsure", "error", *others, "warning"])
 
     def write(name: str, outcome: Outcome) -> None:
         if isinstance(outcome, UnreadableImage):
-            rows.writerow([neutral(name), "", "", "", neutral(str(outcome)), *[""] * len(others), ""])
+            rows.writerow(
+                [neutral(name), "", "", "", neutral(str(outcome)), *[""] * len(others), ""]
+            )
             return
         cells = [cell for named, share in outcome.top for cell in (neutral(named), f"{share:.6f}")]
         rows.writerow(
-            [neutral(name), *cells[:2], str(outcome.unsure).lower(), "", *cells[2:], outcome.warning or ""]
+            [
+                neutral(name),
+                *cells[:2],
+                str(outcome.unsure).lower(),
+                "",
+                *cells[2:],
+                outcome.warning or "",
+            ]
         )
 
     return write

@@ -16,10 +16,14 @@ from convladder.core.errors import ExperimentError
 @data_options(TABLES)
 def evaluate(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="The folder of a run.")],
-    data: Annotated[str | None, typer.Option("--data", metavar="DATA", help="Other labelled images.")] = None,
+    data: Annotated[
+        str | None, typer.Option("--data", metavar="DATA", help="Other labelled images.")
+    ] = None,
     out: Annotated[
         Path | None,
-        typer.Option("--out", metavar="DIR", help="Write predictions.csv and evaluation.json there."),
+        typer.Option(
+            "--out", metavar="DIR", help="Write predictions.csv and evaluation.json there."
+        ),
     ] = None,
     allow_rejects: AllowRejects = False,
     as_json: AsJson = False,
@@ -29,25 +33,31 @@ def evaluate(
 ) -> None:
     """Show a run's figures, or evaluate its network on other labelled images.
 
-    Without --data these are the figures of its own validation and test images, from its predictions. Of
-    other data, the test split is taken where the source names one, else every image. They are read as the
-    run read its own, unless options say otherwise.
+    Without --data these are the figures of its own validation and test images, from its
+    predictions. Of other data, the test split is taken where the source names one, else every
+    image. They are read as the run read its own, unless options say otherwise.
     """
     from convladder.api.run import Run
 
     if out and data is None:
-        raise ExperimentError("--out goes with --data: a run's own predictions are in its folder already")
+        raise ExperimentError(
+            "--out goes with --data: a run's own predictions are in its folder already"
+        )
     trained = Run(run)
     if data is None:
         output.figures(trained.metrics, json_wanted=as_json)
         return
     with interruptible():
-        figures = trained.evaluate(data, changes=settings, out=out, allow_rejects=allow_rejects, quiet=quiet)
+        figures = trained.evaluate(
+            data, changes=settings, out=out, allow_rejects=allow_rejects, quiet=quiet
+        )
     output.figures(figures, json_wanted=as_json)
 
 
 def report(
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="The folder of a run, a climb or a search.")],
+    folder: Annotated[
+        Path, typer.Argument(metavar="DIR", help="The folder of a run, a climb or a search.")
+    ],
     as_json: AsJson = False,
 ) -> None:
     """Rebuild the report of a run, a climb or a search from its folder."""
@@ -71,11 +81,16 @@ def report(
 def explain(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="The folder of a run.")],
     accuracy: Annotated[
-        float, typer.Option("--accuracy", metavar="SHARE", help="Accuracy wanted of what is still predicted.")
+        float,
+        typer.Option(
+            "--accuracy", metavar="SHARE", help="Accuracy wanted of what is still predicted."
+        ),
     ] = 0.95,
     as_json: AsJson = False,
 ) -> None:
-    """Say where a run's network errs, whether its probabilities can be believed, and which labels look wrong."""
+    """Say where a run's network errs, whether its probabilities can be believed, and which labels
+    look wrong.
+    """
     from convladder.api.run import Run
 
     if not 0 < accuracy <= 1:
@@ -87,15 +102,17 @@ def explain(
 def compare(
     runs: Annotated[
         list[Path],
-        typer.Argument(metavar="RUN...", help="Folders of runs, or of rungs; the first is the reference."),
+        typer.Argument(
+            metavar="RUN...", help="Folders of runs, or of rungs; the first is the reference."
+        ),
     ],
     out: Out = None,
     as_json: AsJson = False,
 ) -> None:
     """Compare runs that were tested on the same images with the first of them.
 
-    Runs that differ in nothing but their seed are one group, compared over seeds and test images as in a
-    climb. Single runs are compared as networks, by McNemar's test.
+    Runs that differ in nothing but their seed are one group, compared over seeds and test images as
+    in a climb. Single runs are compared as networks, by McNemar's test.
     """
     from convladder.api import verbs
 

@@ -46,11 +46,17 @@ def climb(
     data: DataArgument,
     ladder: LadderName = None,
     rungs: Annotated[
-        str | None, typer.Option("--rungs", metavar="A,B,C", help="Climb these rungs only; default: all.")
+        str | None,
+        typer.Option("--rungs", metavar="A,B,C", help="Climb these rungs only; default: all."),
     ] = None,
     seeds: Annotated[
         int | None,
-        typer.Option("--seeds", min=1, metavar="N", help="Seeds for each rung; default: 5, or 1 with --folds."),
+        typer.Option(
+            "--seeds",
+            min=1,
+            metavar="N",
+            help="Seeds for each rung; default: 5, or 1 with --folds.",
+        ),
     ] = None,
     seed: Seed = 0,
     epochs: Epochs = None,
@@ -102,7 +108,9 @@ def climb(
 @data_options(READING, SPLITTING)
 def train(
     data: DataArgument,
-    rung: Annotated[str | None, typer.Option("--rung", help="Which rung; default: the ladder's last.")] = None,
+    rung: Annotated[
+        str | None, typer.Option("--rung", help="Which rung; default: the ladder's last.")
+    ] = None,
     ladder: LadderName = None,
     seed: Seed = 0,
     epochs: Epochs = None,
@@ -126,7 +134,8 @@ def train(
     *,
     settings: Settings,
 ) -> None:
-    """Train one rung with one seed; with --folds, once for each fold, as a climb of this rung alone.
+    """Train one rung with one seed; with --folds, once for each fold, as a climb of this rung
+    alone.
 
     After a stop, whatever stopped it, the same command goes on where it was.
     """
@@ -153,7 +162,9 @@ def train(
     parallel = Parallel(devices, processes, process_id, coordinator)
     if settings.get("data.folds"):
         if parallel.total > 1:
-            raise ExperimentError("--folds trains one network on one device: leave out --devices and --processes")
+            raise ExperimentError(
+                "--folds trains one network on one device: leave out --devices and --processes"
+            )
         named = ladder or ("transfer" if pretrained else "classic")
         names = [rung or load_ladder(named).rungs[-1].name]
         _climb(data, rungs=names, seeds=1, jobs=jobs, quiet=quiet, as_json=as_json, **how)
@@ -179,7 +190,10 @@ def _print_space(wanted: bool) -> None:
 def tune(
     data: DataArgument,
     space: Annotated[
-        str | None, typer.Option("--space", metavar="FILE", help="Where to search, a .toml; default: built in.")
+        str | None,
+        typer.Option(
+            "--space", metavar="FILE", help="Where to search, a .toml; default: built in."
+        ),
     ] = None,
     print_space: Annotated[
         bool,
@@ -191,24 +205,33 @@ def tune(
         ),
     ] = False,
     trials: Annotated[
-        int | None, typer.Option("--trials", min=1, metavar="N", help="Candidates to try; default: 30.")
+        int | None,
+        typer.Option("--trials", min=1, metavar="N", help="Candidates to try; default: 30."),
     ] = None,
     time: Annotated[
         str | None,
         typer.Option(
-            "--time", metavar="TIME", help="How long to search, such as 30m or 2h; the test comes after it."
+            "--time",
+            metavar="TIME",
+            help="How long to search, such as 30m or 2h; the test comes after it.",
         ),
     ] = None,
     rung: Annotated[
-        str | None, typer.Option("--rung", help="Where the search begins; default: the ladder's last.")
+        str | None,
+        typer.Option("--rung", help="Where the search begins; default: the ladder's last."),
     ] = None,
     ladder: LadderName = None,
     pretrained: Pretrained = None,
     weights: Weights = None,
     seeds: Annotated[
-        int, typer.Option("--seeds", min=1, metavar="N", help="Seeds of the winner and the default at the end.")
+        int,
+        typer.Option(
+            "--seeds", min=1, metavar="N", help="Seeds of the winner and the default at the end."
+        ),
     ] = 5,
-    seed: Annotated[int, typer.Option("--seed", min=0, metavar="N", help="The seed of the search.")] = 0,
+    seed: Annotated[
+        int, typer.Option("--seed", min=0, metavar="N", help="The seed of the search.")
+    ] = 0,
     epochs: Epochs = None,
     jobs: Jobs = None,
     cluster: ClusterOption = None,
@@ -225,9 +248,10 @@ def tune(
 ) -> None:
     """Search for better settings, then test once whether what was found is better.
 
-    Validation alone steers it; candidates that fall behind are ended early. The best is then trained afresh with
-    several seeds beside the default, which takes its time too, and compared on test as a rung with its parent.
-    After a stop, whatever stopped it, the same command goes on where it was.
+    Validation alone steers it; candidates that fall behind are ended early. The best is then
+    trained afresh with several seeds beside the default, which takes its time too, and compared on
+    test as a rung with its parent. After a stop, whatever stopped it, the same command goes on
+    where it was.
     """
     from convladder.api.tune import tune as search
 
@@ -266,24 +290,33 @@ def reproduce(
     ] = None,
     pretrained: Annotated[
         Path | None,
-        typer.Option("--pretrained", metavar="RUN", help="Where the run is now that it began with."),
+        typer.Option(
+            "--pretrained", metavar="RUN", help="Where the run is now that it began with."
+        ),
     ] = None,
     weights: Annotated[
         Path | None,
-        typer.Option("--weights", metavar="FILE", help="Where the file of weights is now that it began with."),
+        typer.Option(
+            "--weights", metavar="FILE", help="Where the file of weights is now that it began with."
+        ),
     ] = None,
-    out: Annotated[Path | None, typer.Option("--out", metavar="DIR", help="Keep the new run there.")] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="DIR", help="Keep the new run there.")
+    ] = None,
     as_json: AsJson = False,
     quiet: QuietOption = False,
 ) -> None:
-    """Train a run again from its experiment.json, and say whether its predictions come out the same.
+    """Train a run again from its experiment.json, and say whether its predictions come out the
+    same.
 
     The exit status is 0 where predictions.csv is the same, byte for byte, and 1 where it is not.
     """
     from convladder.api import verbs
 
     with interruptible():
-        reproduced = verbs.reproduce(run, data, pretrained=pretrained, weights=weights, out=out, quiet=quiet)
+        reproduced = verbs.reproduce(
+            run, data, pretrained=pretrained, weights=weights, out=out, quiet=quiet
+        )
     output.reproduction(reproduced, json_wanted=as_json)
     if not reproduced.equal:
         raise typer.Exit(1)

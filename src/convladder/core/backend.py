@@ -1,6 +1,8 @@
-"""Which library Keras computes with: TensorFlow, or JAX where the environment says `KERAS_BACKEND=jax`.
+"""Which library Keras computes with: TensorFlow, or JAX where the environment says
+`KERAS_BACKEND=jax`.
 
-It imports neither. What speaks to one of them by name is chosen in `models/backend.py` and `training/backend.py`.
+It imports neither. What speaks to one of them by name is chosen in `models/backend.py` and
+`training/backend.py`.
 """
 
 from __future__ import annotations
@@ -11,23 +13,30 @@ from importlib.util import find_spec
 from convladder.core.errors import ExperimentError
 
 VARIABLE = "KERAS_BACKEND"
-ONEDNN = "TF_ENABLE_ONEDNN_OPTS"  # unset, TensorFlow uses oneDNN with AVX-512 VNNI alone; others gain as well
+# unset, TensorFlow uses oneDNN with AVX-512 VNNI alone; others gain as well
+ONEDNN = "TF_ENABLE_ONEDNN_OPTS"
 TENSORFLOW, JAX = NAMES = ("tensorflow", "jax")
 PACKAGES = {TENSORFLOW: ("tensorflow", "tensorflow-cpu"), JAX: ("jax", "jaxlib")}
 
 
 def chosen() -> str:
-    """Return the name of the backend. Raises ExperimentError where the environment names none that there is."""
+    """Return the name of the backend. Raises ExperimentError where the environment names none that
+    there is.
+    """
     name = os.environ.get(VARIABLE) or TENSORFLOW
     if name not in NAMES:
         raise ExperimentError(f"{VARIABLE} is {TENSORFLOW} (the default) or {JAX}; got {name!r}")
     if name == JAX and not (find_spec("jax") and find_spec("jaxlib")):
-        raise ExperimentError(f"{VARIABLE}={JAX}, but jax is not installed: pip install 'convladder[jax]'")
+        raise ExperimentError(
+            f"{VARIABLE}={JAX}, but jax is not installed: pip install 'convladder[jax]'"
+        )
     return name
 
 
 def environment() -> dict[str, str]:
-    """Return what the environment of a process that computes is to say, beside what it says already."""
+    """Return what the environment of a process that computes is to say, beside what it says
+    already.
+    """
     name = chosen()
     if name == TENSORFLOW:
         return {
@@ -35,8 +44,11 @@ def environment() -> dict[str, str]:
             "TF_CPP_MIN_LOG_LEVEL": os.environ.get("TF_CPP_MIN_LOG_LEVEL", "3"),
             ONEDNN: os.environ.get(ONEDNN, "1"),
         }
-    flags = f"{os.environ.get('XLA_FLAGS', '')} --xla_gpu_deterministic_ops=true"  # read when a process starts
-    sharing = os.environ.get("XLA_PYTHON_CLIENT_PREALLOCATE", "false")  # several workers may share an accelerator
+    # read when a process starts
+    flags = f"{os.environ.get('XLA_FLAGS', '')} --xla_gpu_deterministic_ops=true"
+    sharing = os.environ.get(
+        "XLA_PYTHON_CLIENT_PREALLOCATE", "false"
+    )  # several workers may share an accelerator
     return {
         VARIABLE: name,
         "XLA_FLAGS": flags.strip(),

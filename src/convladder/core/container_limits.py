@@ -1,9 +1,10 @@
 """How many processors and how much memory may be used, in a container too.
 
-A container sees all processors and all memory of its machine. What it may use of them is in files of
-its control group. Groups lie in each other, and the least of what they allow holds. Both versions of
-control groups are read; elsewhere than on Linux, and where nothing is limited, there are no limits.
-What is known is read anew with each call: a limit may be changed while a program runs.
+A container sees all processors and all memory of its machine. What it may use of them is in files
+of its control group. Groups lie in each other, and the least of what they allow holds. Both
+versions of control groups are read; elsewhere than on Linux, and where nothing is limited, there
+are no limits. What is known is read anew with each call: a limit may be changed while a program
+runs.
 """
 
 from __future__ import annotations
@@ -21,7 +22,8 @@ UNLIMITED = 2**60  # bytes: version 1 has a number for "no limit" that hangs on 
 def cores(groups: Path = GROUPS, own: Path = OWN) -> int:
     """Return how many processors this process may keep busy, one at the least.
 
-    A part of a processor is not counted: what begins more than it may have is held up again and again.
+    A part of a processor is not counted: what begins more than it may have is held up again and
+    again.
     """
     quota = processor_quota(groups, own)
     return _available() if quota is None else max(1, min(_available(), int(quota)))
@@ -35,7 +37,9 @@ def _available() -> int:
 
 
 def memory(groups: Path = GROUPS, own: Path = OWN) -> int | None:
-    """Return how many bytes of memory this process and those it starts may take; None where it is not known."""
+    """Return how many bytes of memory this process and those it starts may take; None where it is
+    not known.
+    """
     limit = memory_limit(groups, own)
     try:
         machine = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
@@ -45,7 +49,9 @@ def memory(groups: Path = GROUPS, own: Path = OWN) -> int | None:
 
 
 def processor_quota(groups: Path = GROUPS, own: Path = OWN) -> float | None:
-    """Return how many processors' time this process may use, which need not be whole; None: no limit."""
+    """Return how many processors' time this process may use, which need not be whole; None: no
+    limit.
+    """
     quotas = [_quota_in(folder) for folder in _folders(groups, own, "cpu")]
     return min((each for each in quotas if each is not None), default=None)
 
@@ -57,7 +63,9 @@ def memory_limit(groups: Path = GROUPS, own: Path = OWN) -> int | None:
         for folder in _folders(groups, own, "memory")
         for name in ("memory.max", "memory.limit_in_bytes")
     ]
-    return min((each for each in limits if each is not None and 0 <= each < UNLIMITED), default=None)
+    return min(
+        (each for each in limits if each is not None and 0 <= each < UNLIMITED), default=None
+    )
 
 
 def _quota_in(folder: Path) -> float | None:

@@ -16,8 +16,9 @@ SILENT = 60  # seconds after which a process that says nothing is given up
 class Parallel:
     """One network over several devices, each of which takes its share of every batch; on JAX.
 
-    devices : of each process. processes : on one machine or several, each started with the same command but for
-    its own `process_id`, from 0. coordinator : `HOST:PORT`, where the others find process 0.
+    devices : of each process. processes : on one machine or several, each started with the same
+    command but for its own `process_id`, from 0. coordinator : `HOST:PORT`, where the others find
+    process 0.
 
     Raises ExperimentError where that cannot be.
     """
@@ -37,13 +38,17 @@ class Parallel:
             )
         if self.processes > 1 and not re.fullmatch(r".+:\d+", self.coordinator or ""):
             raise ExperimentError(
-                f"{self.processes} processes need a coordinator, the HOST:PORT of process 0, such as "
-                f"192.168.0.10:9876; got {self.coordinator}"
+                f"{self.processes} processes need a coordinator, the HOST:PORT of process 0, such "
+                f"as 192.168.0.10:9876; got {self.coordinator}"
             )
         if self.coordinator and self.processes == 1:
-            raise ExperimentError(f"coordinator {self.coordinator} is for several processes: say how many")
+            raise ExperimentError(
+                f"coordinator {self.coordinator} is for several processes: say how many"
+            )
         if self.total > 1 and backend.chosen() != backend.JAX:
-            raise ExperimentError(f"several devices or processes train on JAX alone: set {backend.VARIABLE}=jax")
+            raise ExperimentError(
+                f"several devices or processes train on JAX alone: set {backend.VARIABLE}=jax"
+            )
 
     @property
     def total(self) -> int:
@@ -55,20 +60,23 @@ class Parallel:
         return {} if self.total == 1 else {"devices": self.total, "processes": self.processes}
 
     def explain(self, error: str) -> str:
-        """Return an error of the process that computes, with what it may come of: one that waits in vain dies."""
+        """Return an error of the process that computes, with what it may come of: one that waits in
+        vain dies.
+        """
         if self.processes == 1 or "ended with status" not in error:
             return error
         return (
-            f"{error}; or another of the {self.processes} processes did not come to {self.coordinator} within "
-            f"{COMING} s, or was silent for {SILENT} s: start all of them again"
+            f"{error}; or another of the {self.processes} processes did not come to "
+            f"{self.coordinator} within {COMING} s, or was silent for {SILENT} s: start all of "
+            "them again"
         )
 
     def check_batch(self, size: int) -> None:
         """Raise ExperimentError where a batch of this size cannot be parted evenly."""
         if size % self.total:
             raise ExperimentError(
-                f"train.batch_size {size} cannot be parted among {self.total} devices: set a multiple of "
-                f"{self.total}"
+                f"train.batch_size {size} cannot be parted among {self.total} devices: set a "
+                f"multiple of {self.total}"
             )
 
 

@@ -53,59 +53,102 @@ class Data(Settings):
 
     source: str = Field(
         "digits",
-        description="a folder, an archive, a table, a Parquet or npz file, hf:NAME, or a built-in name",
+        description=(
+            "a folder, an archive, a table, a Parquet or npz file, hf:NAME, or a built-in name"
+        ),
     )
-    path_column: str | None = Field(None, description="of a table, the column of paths; none: the usual names")
-    label_column: str | None = Field(None, description="of a table, the column of labels; none: the usual names")
-    split_column: str | None = Field(None, description="of a table, the column of splits; none: the usual names")
-    group_column: str | None = Field(None, description="of a table, the column of groups; none: the usual names")
+    path_column: str | None = Field(
+        None, description="of a table, the column of paths; none: the usual names"
+    )
+    label_column: str | None = Field(
+        None, description="of a table, the column of labels; none: the usual names"
+    )
+    split_column: str | None = Field(
+        None, description="of a table, the column of splits; none: the usual names"
+    )
+    group_column: str | None = Field(
+        None, description="of a table, the column of groups; none: the usual names"
+    )
     group_pattern: str | None = Field(
-        None, description="regular expression; what it finds in a path (its first bracket, if any) is the group"
+        None,
+        description=(
+            "regular expression; what it finds in a path (its first bracket, if any) is the group"
+        ),
     )
-    image_root: str | None = Field(None, description="where a table's paths start; none: its own folder")
+    image_root: str | None = Field(
+        None, description="where a table's paths start; none: its own folder"
+    )
     follow_links: bool = Field(
-        False, description="read what symbolic links lead to; each file counts once in a class of a split"
+        False,
+        description="read what symbolic links lead to; each file counts once in a class of a split",
     )
     class_level: Literal["top", "leaf"] | None = Field(
         None,
-        description="of folders in class folders: top: the outer ones are classes, leaf: those that hold the "
-        "images; none: top, and it is said",
+        description=(
+            "of folders in class folders: top: the outer ones are classes, leaf: those that hold "
+            "the images; none: top, and it is said"
+        ),
     )
     label_pattern: str | None = Field(
-        None, description="regular expression; what it finds in a path (its first bracket, if any) is the class"
+        None,
+        description=(
+            "regular expression; what it finds in a path (its first bracket, if any) is the class"
+        ),
     )
-    classes: tuple[str, ...] | None = Field(None, min_length=2, description="use these classes only; none: all")
+    classes: tuple[str, ...] | None = Field(
+        None, min_length=2, description="use these classes only; none: all"
+    )
     min_images: Positive = Field(1, description="leave out classes of fewer images")
     on_leak: Literal["refuse", "drop", "keep"] | None = Field(
         None,
-        description="where copies or groups cross the splits; drop: leave them out of train; none: refuse, but "
-        "keep those of built-in sets, whose splits are what others report on",
+        description=(
+            "where copies or groups cross the splits; drop: leave them out of train; none: "
+            "refuse, but keep those of built-in sets, whose splits are what others report on"
+        ),
     )
     copies: Literal["near", "exact", "off"] = Field(
         "near",
-        description="which images are copies of each other, and so kept in one split; near: the same picture, "
-        "also cropped or in other colours; exact: the same pixels; off: none",
+        description=(
+            "which images are copies of each other, and so kept in one split; near: the same "
+            "picture, also cropped or in other colours; exact: the same pixels; off: none"
+        ),
     )
-    image_size: tuple[Side, Side] | None = Field(None, description="height, width in pixels; none: from the data")
+    image_size: tuple[Side, Side] | None = Field(
+        None, description="height, width in pixels; none: from the data"
+    )
     channels: Literal[1, 3] | None = Field(None, description="1 grey, 3 RGB; none: from the data")
-    resize: Literal["pad", "crop", "stretch"] = Field("pad", description="how other shapes are brought to size")
-    background: int = Field(128, ge=0, le=255, description="grey level behind transparency and padding")
+    resize: Literal["pad", "crop", "stretch"] = Field(
+        "pad", description="how other shapes are brought to size"
+    )
+    background: int = Field(
+        128, ge=0, le=255, description="grey level behind transparency and padding"
+    )
     range: Literal["auto", "full"] | tuple[float, float] = Field(
         "auto",
-        description="values of images of more than 8 bits that become black and white, such as 0,4095; auto: one "
-        "range for all, found from them; full: 0,65535",
+        description=(
+            "values of images of more than 8 bits that become black and white, such as 0,4095; "
+            "auto: one range for all, found from them; full: 0,65535"
+        ),
     )
-    dct_scaling: bool = Field(True, description="decode photographs far larger than needed at a fraction")
+    dct_scaling: bool = Field(
+        True, description="decode photographs far larger than needed at a fraction"
+    )
     max_pixels: Amount = Field(100_000_000, description="larger images are rejected")
     max_bytes: Amount = Field(256 * 2**20, description="larger files are rejected")
-    max_frames: Positive = Field(10_000, description="images of more frames are rejected; the first is taken")
-    validation: float = Field(0.15, gt=0, lt=0.5, description="share cut off where the source has none")
+    max_frames: Positive = Field(
+        10_000, description="images of more frames are rejected; the first is taken"
+    )
+    validation: float = Field(
+        0.15, gt=0, lt=0.5, description="share cut off where the source has none"
+    )
     test: float = Field(0.15, gt=0, lt=0.5, description="share cut off where the source has none")
     folds: int | None = Field(
         None, ge=2, le=100, description="cross-validation: test each of so many parts in turn"
     )
     fold: int = Field(0, ge=0, lt=100, description="which part is the test split, from 0")
-    split_seed: int = Field(0, ge=0, le=LARGEST_AMOUNT, description="draws the split and the subset of a limit")
+    split_seed: int = Field(
+        0, ge=0, le=LARGEST_AMOUNT, description="draws the split and the subset of a limit"
+    )
     limit: Positive | None = Field(None, description="use a stratified subset of so many images")
 
     @field_validator("group_pattern", "label_pattern")
@@ -130,7 +173,9 @@ class Data(Settings):
         except (TypeError, ValueError):
             raise ValueError("expected auto, full, or two numbers, such as 0,4095") from None
         if not low < high or not math.isfinite(high - low):
-            raise ValueError(f"the first number is that of black and the lesser; got {low:g},{high:g}")
+            raise ValueError(
+                f"the first number is that of black and the lesser; got {low:g},{high:g}"
+            )
         return low, high
 
     @model_validator(mode="after")
@@ -145,23 +190,35 @@ class Data(Settings):
 
 
 class Model(Settings):
-    """A growing convolutional network, or a known one; its defaults are LeNet-5 as the notebook trains it."""
+    """A growing convolutional network, or a known one; its defaults are LeNet-5 as the notebook
+    trains it.
+    """
 
     architecture: str = Field(
         "convnet",
-        description="convnet, which the settings below describe; or a network of keras.applications, such as "
-        "MobileNetV2, of which they describe the head alone: head, dense and dropout_dense",
+        description=(
+            "convnet, which the settings below describe; or a network of keras.applications, such "
+            "as MobileNetV2, of which they describe the head alone: head, dense and dropout_dense"
+        ),
     )
     backbone: str | None = Field(
         None,
-        description="whose layers up to the head are taken: a network of keras.applications, or the folder of a "
-        "run; --pretrained sets it, and with it what the run says of these layers",
+        description=(
+            "whose layers up to the head are taken: a network of keras.applications, or the "
+            "folder of a run; --pretrained sets it, and with it what the run says of these layers"
+        ),
     )
     pretrained: bool = Field(
-        False, description="begin with the trained weights of the backbone; its moving statistics stay as they are"
+        False,
+        description=(
+            "begin with the trained weights of the backbone; its moving statistics stay as they are"
+        ),
     )
     weights: str | None = Field(
-        None, description="a file of weights (.h5) for a backbone of keras.applications, instead of ImageNet's"
+        None,
+        description=(
+            "a file of weights (.h5) for a backbone of keras.applications, instead of ImageNet's"
+        ),
     )
     backbone_sha256: str | None = Field(
         None, description="of what is taken from the backbone; found when it is read"
@@ -170,9 +227,14 @@ class Model(Settings):
         None, description="that the layers see; grey images are repeated; none: those of the images"
     )
     preprocessing: Literal["unit", "standardize"] = Field(
-        "unit", description="unit: divide by 255; standardize: each channel by mean and deviation over train"
+        "unit",
+        description=(
+            "unit: divide by 255; standardize: each channel by mean and deviation over train"
+        ),
     )
-    whitening: bool = Field(False, description="a fixed first layer that whitens patches of 2x2 pixels")
+    whitening: bool = Field(
+        False, description="a fixed first layer that whitens patches of 2x2 pixels"
+    )
     filters: tuple[Units, ...] = Field(
         (6, 16), min_length=1, description="of each convolution; a pooling follows each"
     )
@@ -181,16 +243,25 @@ class Model(Settings):
     pooling: Literal["average", "max"] = "average"
     batch_norm: bool = Field(False, description="between convolution and ReLU")
     batch_norm_momentum: float = Field(
-        0.9, ge=0, lt=1, description="share of the kept mean and variance that a step leaves; Keras's own is 0.99"
+        0.9,
+        ge=0,
+        lt=1,
+        description="share of the kept mean and variance that a step leaves; Keras's own is 0.99",
     )
     residual: tuple[Blocks, ...] = Field(
         (), description="residual blocks of two 3x3 convolutions after each pooling"
     )
     squeeze: Positive | None = Field(
-        None, description="squeeze and excitation: weigh maps by their means, over so many times fewer units"
+        None,
+        description=(
+            "squeeze and excitation: weigh maps by their means, over so many times fewer units"
+        ),
     )
     head: Literal["flatten", "average"] = Field(
-        "flatten", description="how maps become a vector: all their values, or the mean of each (global average)"
+        "flatten",
+        description=(
+            "how maps become a vector: all their values, or the mean of each (global average)"
+        ),
     )
     dense: tuple[Units, ...] = Field((120, 84), description="units of the layers before the last")
     dropout_conv: tuple[Probability, ...] = Field((), description="rates after the first poolings")
@@ -205,7 +276,9 @@ class Model(Settings):
             if len(rates) > len(layers):
                 raise ValueError(f"{len(rates)} dropout rates for {len(layers)} layers in {name}")
         if len(self.residual) > len(self.filters):
-            raise ValueError(f"residual blocks after {len(self.residual)} of {len(self.filters)} convolutions")
+            raise ValueError(
+                f"residual blocks after {len(self.residual)} of {len(self.filters)} convolutions"
+            )
         return self
 
 
@@ -221,11 +294,20 @@ class Augmentation(Settings):
         False, description="mirror left and right half of the time; not where that is another class"
     )
     crop: int = Field(
-        0, ge=0, le=256, description="widen by so many mirrored pixels on each side, cut back anywhere"
+        0,
+        ge=0,
+        le=256,
+        description="widen by so many mirrored pixels on each side, cut back anywhere",
     )
-    erasing: float = Field(0, ge=0, lt=1, description="share of the area that a grey rectangle covers")
-    randaugment: float = Field(0, ge=0, le=1, description="strength of two operations out of fourteen, drawn anew")
-    augmix: float = Field(0, ge=0, le=1, description="strength of chains of operations that are mixed")
+    erasing: float = Field(
+        0, ge=0, lt=1, description="share of the area that a grey rectangle covers"
+    )
+    randaugment: float = Field(
+        0, ge=0, le=1, description="strength of two operations out of fourteen, drawn anew"
+    )
+    augmix: float = Field(
+        0, ge=0, le=1, description="strength of chains of operations that are mixed"
+    )
     mixup: float = Field(
         0, ge=0, le=1, description="mix pairs of images and labels; alpha of the Beta distribution"
     )
@@ -246,41 +328,75 @@ class Train(Settings):
     epochs: Positive = 20
     batch_size: Positive = 32
     shuffle: Literal["each-epoch", "once"] = Field(
-        "each-epoch", description="once: every epoch in the order of the first, as a seeded Keras fit does"
+        "each-epoch",
+        description="once: every epoch in the order of the first, as a seeded Keras fit does",
     )
     precision: Literal["float32", "bfloat16"] = Field(
-        "float32", description="bfloat16: layers compute with 8 bits of fraction; weights and results stay float32"
+        "float32",
+        description=(
+            "bfloat16: layers compute with 8 bits of fraction; weights and results stay float32"
+        ),
     )
     optimizer: Literal["adam", "adamw", "sgd"] = "adam"
-    learning_rate: float = Field(1e-3, gt=0, description="the largest one, where a schedule changes it")
+    learning_rate: float = Field(
+        1e-3, gt=0, description="the largest one, where a schedule changes it"
+    )
     momentum: float = Field(0, ge=0, lt=1, description="of sgd")
     nesterov: bool = Field(False, description="of sgd with momentum: look ahead along it")
     weight_decay: float = Field(
-        0, ge=0, lt=1, description="of adamw and sgd: times the rate, the share that a step takes off kernels"
+        0,
+        ge=0,
+        lt=1,
+        description="of adamw and sgd: times the rate, the share that a step takes off kernels",
     )
-    schedule: Literal["constant", "cosine"] = Field("constant", description="cosine: down to 0 at the last step")
-    warmup: float = Field(0, ge=0, lt=1, description="share of all steps in which the rate rises, before cosine")
+    schedule: Literal["constant", "cosine"] = Field(
+        "constant", description="cosine: down to 0 at the last step"
+    )
+    warmup: float = Field(
+        0, ge=0, lt=1, description="share of all steps in which the rate rises, before cosine"
+    )
     label_smoothing: float = Field(
         0, ge=0, lt=1, description="share of each label that is spread over all classes"
     )
     average_epochs: float | None = Field(
-        None, gt=0, description="predict with weights averaged over about so many epochs, the last ones the most"
+        None,
+        gt=0,
+        description=(
+            "predict with weights averaged over about so many epochs, the last ones the most"
+        ),
     )
-    select: Literal["best", "last"] = Field("best", description="the epoch kept: best by validation loss")
-    early_stopping: Positive | None = Field(None, description="stop after so many epochs without progress")
-    plateau: Positive | None = Field(None, description="lower the rate after so many epochs without progress")
-    plateau_factor: float = Field(0.5, gt=0, lt=1, description="what the rate is multiplied by then")
+    select: Literal["best", "last"] = Field(
+        "best", description="the epoch kept: best by validation loss"
+    )
+    early_stopping: Positive | None = Field(
+        None, description="stop after so many epochs without progress"
+    )
+    plateau: Positive | None = Field(
+        None, description="lower the rate after so many epochs without progress"
+    )
+    plateau_factor: float = Field(
+        0.5, gt=0, lt=1, description="what the rate is multiplied by then"
+    )
     frozen_share: float = Field(
         0,
         ge=0,
         le=1,
-        description="share of the epochs, from the first on, in which a trained backbone stays as it is",
+        description=(
+            "share of the epochs, from the first on, in which a trained backbone stays as it is"
+        ),
     )
     finetune_factor: float = Field(
-        0.1, gt=0, le=1, description="what the rate is multiplied by in the epochs that change a trained backbone"
+        0.1,
+        gt=0,
+        le=1,
+        description="what the rate is multiplied by in the epochs that change a trained backbone",
     )
-    class_weight: Literal["balanced"] | None = Field(None, description="balanced: rare classes count for more")
-    deterministic: bool = Field(True, description="the same seed gives the same bits, on the same kind of machine")
+    class_weight: Literal["balanced"] | None = Field(
+        None, description="balanced: rare classes count for more"
+    )
+    deterministic: bool = Field(
+        True, description="the same seed gives the same bits, on the same kind of machine"
+    )
     checkpoint_seconds: Positive = Field(60, description="between checkpoints within an epoch")
 
     @model_validator(mode="after")
@@ -298,7 +414,9 @@ class Train(Settings):
         if self.warmup and self.schedule == "constant":
             raise ValueError("warmup goes before schedule cosine")
         if self.plateau and self.schedule != "constant":
-            raise ValueError(f"plateau and schedule {self.schedule} would both lower the rate: give one")
+            raise ValueError(
+                f"plateau and schedule {self.schedule} would both lower the rate: give one"
+            )
         return self
 
 
@@ -309,12 +427,16 @@ class Experiment(Settings):
     model: Model = Model()
     augmentation: Augmentation = Augmentation()
     train: Train = Train()
-    seed: int = Field(0, ge=0, le=LARGEST_SEED, description="of initial weights, order, augmentation and dropout")
+    seed: int = Field(
+        0, ge=0, le=LARGEST_SEED, description="of initial weights, order, augmentation and dropout"
+    )
 
     @model_validator(mode="after")
     def _check_backbone(self) -> Self:
         if self.train.frozen_share and not self.model.pretrained:
-            raise ValueError("train.frozen_share freezes trained weights: it takes model.pretrained = true")
+            raise ValueError(
+                "train.frozen_share freezes trained weights: it takes model.pretrained = true"
+            )
         if self.model.weights and not self.model.backbone:
             raise ValueError("model.weights are of a backbone: name its network too (--pretrained)")
         return self
@@ -329,7 +451,9 @@ class Experiment(Settings):
             A key is unknown or a value is out of its range.
         """
         try:
-            return cls.model_validate(json.loads(values) if isinstance(values, str) else dict(values))
+            return cls.model_validate(
+                json.loads(values) if isinstance(values, str) else dict(values)
+            )
         except json.JSONDecodeError as error:
             raise ExperimentError(f"not valid JSON: {error}") from None
         except ValidationError as error:
@@ -346,7 +470,9 @@ class Experiment(Settings):
         return self.parse(values)
 
     def to_json(self) -> str:
-        return json.dumps(self.model_dump(), indent=2)  # unlike pydantic's, this bears names that are not UTF-8
+        return json.dumps(
+            self.model_dump(), indent=2
+        )  # unlike pydantic's, this bears names that are not UTF-8
 
 
 def flatten(experiment: Experiment) -> dict[str, Any]:
@@ -363,7 +489,9 @@ def flatten(experiment: Experiment) -> dict[str, Any]:
 def difference(left: Experiment, right: Experiment) -> dict[str, tuple[Any, Any]]:
     """Return `{dotted key: (left value, right value)}` for the settings that differ."""
     others = flatten(right)
-    return {key: (value, others[key]) for key, value in flatten(left).items() if value != others[key]}
+    return {
+        key: (value, others[key]) for key, value in flatten(left).items() if value != others[key]
+    }
 
 
 def takes_fractions(key: str) -> bool:
@@ -375,7 +503,8 @@ def takes_fractions(key: str) -> bool:
 
 
 def parse_assignments(assignments: Iterable[str]) -> dict[str, Any]:
-    """Read `key=value` texts; a value is TOML where it can be (`3e-4`, `true`, `[32, 64]`), else text.
+    """Read `key=value` texts; a value is TOML where it can be (`3e-4`, `true`, `[32, 64]`), else
+    text.
 
     >>> parse_assignments(["train.learning_rate=3e-4", "model.padding=same"])
     {'train.learning_rate': 0.0003, 'model.padding': 'same'}
@@ -384,7 +513,9 @@ def parse_assignments(assignments: Iterable[str]) -> dict[str, Any]:
     for assignment in assignments:
         key, equals, text = assignment.partition("=")
         if not equals or not key.strip():
-            raise ExperimentError(f"--set takes KEY=VALUE, such as train.learning_rate=3e-4; got {assignment!r}")
+            raise ExperimentError(
+                f"--set takes KEY=VALUE, such as train.learning_rate=3e-4; got {assignment!r}"
+            )
         try:
             value = tomllib.loads(f"value = {text}")["value"]
         except tomllib.TOMLDecodeError:
@@ -394,7 +525,9 @@ def parse_assignments(assignments: Iterable[str]) -> dict[str, Any]:
 
 
 def unknown_name(name: str, valid: Iterable[str], what: str) -> str:
-    """Say that `name` is unknown, with the nearest valid name where one is near, else with all of them."""
+    """Say that `name` is unknown, with the nearest valid name where one is near, else with all of
+    them.
+    """
     names = list(valid)
     folded = {each.casefold(): each for each in names}
     near = [folded[each] for each in difflib.get_close_matches(name.casefold(), folded, n=1)]

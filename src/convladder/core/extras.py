@@ -13,4 +13,6 @@ def require(module: str, extra: str) -> ModuleType:
     try:
         return importlib.import_module(module)
     except ModuleNotFoundError:
-        raise ExperimentError(f"{module} is not installed: pip install 'convladder[{extra}]'") from None
+        raise ExperimentError(
+            f"{module} is not installed: pip install 'convladder[{extra}]'"
+        ) from None

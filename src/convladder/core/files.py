@@ -15,13 +15,15 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-MARK = ".convladder-"  # with which the name begins of what is here for a moment, such as a lock or half a file
+# with which the name begins of what is here for a moment, such as a lock or half a file
+MARK = ".convladder-"
 OF_SYSTEMS = frozenset(
     {".DS_Store", "desktop.ini", "lost+found", ".gitkeep"}
 )  # a folder with these alone is empty
 
 _LONGEST = 100  # bytes of a name that its temporary neighbour has too: file systems take 255 in all
-_OLDER = re.compile(  # what was half written by versions that did not mark it: names of ours, and nobody else's
+# what was half written by versions that did not mark it: names of ours, and nobody else's
+_OLDER = re.compile(
     r"\.shared\.tmp|\.(?:(?:climb|ladder|tune|importances|experiment|metrics|model)\.json|card\.md|report\.html|"
     r"(?:results|summary|candidates|history|predictions)\.csv|splits\.csv\.gz|seed-\d+|fold-\d+-seed-\d+|"
     r"checkpoint-\d+-\d+\.(?:json|safetensors))\.[0-9a-f]{8}\.tmp"
@@ -43,7 +45,9 @@ def read_json(path: Path) -> Any:
 
 
 def write_bytes(path: Path, data: bytes) -> None:
-    """Write `data` to `path` atomically: after a crash or a power loss there is the old content or the new."""
+    """Write `data` to `path` atomically: after a crash or a power loss there is the old content or
+    the new.
+    """
     make_folder(path.parent)
     temporary = _neighbour(path)
     try:
@@ -55,9 +59,13 @@ def write_bytes(path: Path, data: bytes) -> None:
 
 
 def make_folder(folder: Path) -> None:
-    """Make a folder and those that it lies in, as far as they are missing, and see to it that they last."""
+    """Make a folder and those that it lies in, as far as they are missing, and see to it that they
+    last.
+    """
     if not folder.is_dir():
-        if folder.parent == folder:  # a drive that is not there, or a working folder that was deleted
+        if (
+            folder.parent == folder
+        ):  # a drive that is not there, or a working folder that was deleted
             raise FileNotFoundError(errno.ENOENT, "there is no such drive or folder", str(folder))
         make_folder(folder.parent)
         folder.mkdir(exist_ok=True)
@@ -84,8 +92,8 @@ def sync_folder(folder: Path) -> None:
 def whole_folder(path: Path, marker: str) -> Iterator[Path]:
     """Yield a temporary folder that becomes `path` if the block ends well, and vanishes if not.
 
-    A folder that stands at `path` by then and has the file `marker` is left as it is: whoever was first has
-    won. Raises OSError where anything else stands there.
+    A folder that stands at `path` by then and has the file `marker` is left as it is: whoever was
+    first has won. Raises OSError where anything else stands there.
     """
     make_folder(path.parent)
     temporary = _neighbour(path)
@@ -119,7 +127,9 @@ def settle(temporary: Path, path: Path, marker: str) -> None:
 
 
 def _is_working_folder(path: Path) -> bool:
-    """Whether a command is at work in a folder: were that replaced, its shell would be left in no folder."""
+    """Whether a command is at work in a folder: were that replaced, its shell would be left in no
+    folder.
+    """
     try:
         return path.samefile(Path.cwd())
     except OSError:
@@ -127,7 +137,9 @@ def _is_working_folder(path: Path) -> bool:
 
 
 def _holds_what_stays(path: Path) -> bool:
-    """Whether a folder has nothing but what systems and Git put into an empty one: it is not ours to remove."""
+    """Whether a folder has nothing but what systems and Git put into an empty one: it is not ours
+    to remove.
+    """
     if not path.is_dir():
         return False
     names = {inside.name for inside in path.iterdir()}
@@ -151,7 +163,9 @@ def _move_into(folder: Path, temporary: Path, marker: str) -> None:
 
 
 def remove_leftovers(*folders: Path) -> None:
-    """Remove what a killed process of ours has left half-written in these folders, not in those below them."""
+    """Remove what a killed process of ours has left half-written in these folders, not in those
+    below them.
+    """
     for folder in folders:
         for path in folder.iterdir() if folder.is_dir() else ():
             if is_temporary(path.name):
@@ -165,7 +179,9 @@ def remove_leftovers_of(path: Path) -> None:
 
 
 def is_temporary(name: str) -> bool:
-    """Whether a name in a folder of ours is of something half written: it is marked, or an older one."""
+    """Whether a name in a folder of ours is of something half written: it is marked, or an older
+    one.
+    """
     return (name.startswith(MARK) and name.endswith(".tmp")) or _OLDER.fullmatch(name) is not None
 
 
@@ -203,7 +219,9 @@ def _sync(file: Path) -> None:
 
 
 def _sync_to_disk(handle: int) -> None:
-    """Have what was written on the disk itself: macOS syncs only as far as the disk's own memory (`man fsync`)."""
+    """Have what was written on the disk itself: macOS syncs only as far as the disk's own memory
+    (`man fsync`).
+    """
     if sys.platform == "darwin":
         import fcntl
 

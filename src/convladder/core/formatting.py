@@ -38,12 +38,15 @@ def plural(count: int, noun: str) -> str:
 
 
 def listed(names: Iterable[str]) -> str:
-    """Write names with commas between as --classes takes them: in double quotes where a name holds one.
+    """Write names with commas between as --classes takes them: in double quotes where a name holds
+    one.
 
     >>> print(listed(["cat", "tench, Tinca tinca"]))
     cat, "tench, Tinca tinca"
     """
-    return ", ".join(_quoted(name) if "," in name or name.startswith('"') else name for name in names)
+    return ", ".join(
+        _quoted(name) if "," in name or name.startswith('"') else name for name in names
+    )
 
 
 def _quoted(name: str) -> str:

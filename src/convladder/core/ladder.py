@@ -1,6 +1,7 @@
 """Rungs and ladders: named changes, each against its parent.
 
-A ladder is written in TOML, the built-in ones too (`convladder ladder classic --toml` prints one to start from):
+A ladder is written in TOML, the built-in ones too (`convladder ladder classic --toml` prints one to
+start from):
 
     name = "mine"
     title = "What I want to know"
@@ -40,7 +41,8 @@ BUILT_IN = ("classic", "modern", "notebook", "transfer")
 
 
 class Rung(BaseModel):
-    """A named change against a parent, and its card: what it is, why, its cost, when it hurts, its source.
+    """A named change against a parent, and its card: what it is, why, its cost, when it hurts, its
+    source.
 
     takes_in : rungs that were left out between the two, whose changes are this one's too.
     """
@@ -66,7 +68,11 @@ class Rung(BaseModel):
         flat: dict[str, Any] = {}
         for key, value in change.items():
             inner = cls._flatten(value) if isinstance(value, Mapping) else None
-            flat |= {key: value} if inner is None else {f"{key}.{name}": part for name, part in inner.items()}
+            flat |= (
+                {key: value}
+                if inner is None
+                else {f"{key}.{name}": part for name, part in inner.items()}
+            )
         return flat
 
 
@@ -84,7 +90,9 @@ class _Text(BaseModel):
 
 @dataclass(frozen=True)
 class Ladder:
-    """An ordered tree of rungs over a base. The first rung is the start; a parent comes before its children."""
+    """An ordered tree of rungs over a base. The first rung is the start; a parent comes before its
+    children.
+    """
 
     name: str
     title: str
@@ -98,23 +106,30 @@ class Ladder:
             if rung.name == name:
                 return rung
         names = [rung.name for rung in self.rungs]
-        raise LadderError(unknown_name(name, names, "rung") + f" (convladder ladder {self.name} lists them)")
+        raise LadderError(
+            unknown_name(name, names, "rung") + f" (convladder ladder {self.name} lists them)"
+        )
 
     def experiment(self, name: str, changes: Mapping[str, Any] | None = None) -> Experiment:
-        """Return a rung's experiment: the base, `changes`, then each rung's change from the start up to it."""
+        """Return a rung's experiment: the base, `changes`, then each rung's change from the start
+        up to it.
+        """
         rung = self.rung(name)
         if rung.parent is None:
             return Experiment().replace(self.base).replace(changes or {}).replace(rung.change)
         return self.experiment(rung.parent, changes).replace(rung.change)
 
     def part(self, names: Iterable[str]) -> Ladder:
-        """Return the ladder with these rungs alone; each one's parent is its nearest ancestor among them.
+        """Return the ladder with these rungs alone; each one's parent is its nearest ancestor among
+        them.
 
         Raises LadderError for a name that is no rung.
         """
         wanted = {self.rung(name).name for name in names}
         if not wanted:
-            raise LadderError(f"--rungs names no rung: choose from {', '.join(rung.name for rung in self.rungs)}")
+            raise LadderError(
+                f"--rungs names no rung: choose from {', '.join(rung.name for rung in self.rungs)}"
+            )
         rungs = []
         for rung in self.rungs:
             if rung.name in wanted:
@@ -132,7 +147,8 @@ class Ladder:
         for rung in self.rungs:
             if "seed" in rung.change:
                 raise LadderError(
-                    f"ladder {self.name!r}, rung {rung.name!r}: the seed is no change; --seeds sets it"
+                    f"ladder {self.name!r}, rung {rung.name!r}: the seed is no change; --seeds "
+                    "sets it"
                 )
             try:
                 experiment = self.experiment(rung.name, changes)
@@ -140,9 +156,14 @@ class Ladder:
                 raise LadderError(f"ladder {self.name!r}, rung {rung.name!r}: {error}") from None
             if rung.parent and not difference(self.experiment(rung.parent, changes), experiment):
                 keys = ", ".join(rung.change)
-                problem = f"changes {keys}, but {rung.parent!r} has that already" if keys else "has no change"
+                problem = (
+                    f"changes {keys}, but {rung.parent!r} has that already"
+                    if keys
+                    else "has no change"
+                )
                 raise LadderError(
-                    f"ladder {self.name!r}, rung {rung.name!r} {problem}: there is nothing to compare"
+                    f"ladder {self.name!r}, rung {rung.name!r} {problem}: there is nothing to "
+                    "compare"
                 )
 
     def to_json(self) -> dict[str, Any]:
@@ -156,12 +177,16 @@ class Ladder:
 
 
 def load_ladder(name: str) -> Ladder:
-    """Load a built-in ladder by name, or one's own by the path of its TOML file. Raises LadderError."""
+    """Load a built-in ladder by name, or one's own by the path of its TOML file. Raises
+    LadderError.
+    """
     if name in BUILT_IN:
         return parse_ladder(built_in_text(name), name)
     path = Path(name)
     if path.suffix.lower() != ".toml" and not path.exists():
-        raise LadderError(unknown_name(name, BUILT_IN, "ladder") + ", or give the path of a .toml file")
+        raise LadderError(
+            unknown_name(name, BUILT_IN, "ladder") + ", or give the path of a .toml file"
+        )
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
@@ -171,7 +196,9 @@ def load_ladder(name: str) -> Ladder:
 
 def built_in_text(name: str) -> str:
     """Return the TOML of a built-in ladder."""
-    return (resources.files("convladder.core") / "ladders" / f"{name}.toml").read_text(encoding="utf-8")
+    return (resources.files("convladder.core") / "ladders" / f"{name}.toml").read_text(
+        encoding="utf-8"
+    )
 
 
 def parse_ladder(text: str, where: str) -> Ladder:
@@ -184,11 +211,15 @@ def parse_ladder(text: str, where: str) -> Ladder:
 
 
 def ladder_of(values: Mapping[str, Any], where: str) -> Ladder:
-    """Make a ladder of the values of its file; a rung that names no parent stands on the one before it."""
+    """Make a ladder of the values of its file; a rung that names no parent stands on the one before
+    it.
+    """
     try:
         text = _Text.model_validate(values)
     except ValidationError as error:
-        raise LadderError(f"{where}: " + "; ".join(_explain(part, values) for part in error.errors())) from None
+        raise LadderError(
+            f"{where}: " + "; ".join(_explain(part, values) for part in error.errors())
+        ) from None
     rungs: list[Rung] = []
     for rung in text.rung:
         rungs.append(_placed(rung, [earlier.name for earlier in rungs], where))
@@ -199,11 +230,17 @@ def ladder_of(values: Mapping[str, Any], where: str) -> Ladder:
 
 def _placed(rung: Rung, above: list[str], where: str) -> Rung:
     """Return the rung with its parent, which must stand above it."""
-    if rung.name.casefold() in (name.casefold() for name in above):  # two folders, or one on some systems
-        raise LadderError(f"{where}: two rungs are named {rung.name!r} (capitals do not tell names apart)")
+    if rung.name.casefold() in (
+        name.casefold() for name in above
+    ):  # two folders, or one on some systems
+        raise LadderError(
+            f"{where}: two rungs are named {rung.name!r} (capitals do not tell names apart)"
+        )
     if rung.parent is not None and rung.parent not in above:
         problem = unknown_name(rung.parent, above, "parent") if above else "no rung stands above it"
-        raise LadderError(f"{where}: rung {rung.name!r}: {problem} (a parent comes before its children)")
+        raise LadderError(
+            f"{where}: rung {rung.name!r}: {problem} (a parent comes before its children)"
+        )
     if "parent" in rung.model_fields_set or not above:
         return rung
     return rung.model_copy(update={"parent": above[-1]})
@@ -221,5 +258,8 @@ def _explain(error: Any, values: Mapping[str, Any]) -> str:
         fields = Rung.model_fields if location[0] == "rung" else _Text.model_fields
         return f"{where}: {unknown_name(str(location[-1]), fields, 'key')}"
     if error["type"] == "string_pattern_mismatch":
-        return f"{where}: {error['input']!r} is no name: letters, digits, '.', '_' and '-', without spaces"
+        return (
+            f"{where}: {error['input']!r} is no name: letters, digits, '.', '_' and '-', without "
+            "spaces"
+        )
     return f"{where}: {error['msg']}"

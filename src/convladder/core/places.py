@@ -8,7 +8,9 @@ from pathlib import Path
 
 
 def cache_folder() -> Path:
-    """Return the user's cache folder for convladder; the environment's CONVLADDER_CACHE names another."""
+    """Return the user's cache folder for convladder; the environment's CONVLADDER_CACHE names
+    another.
+    """
     if own := os.environ.get("CONVLADDER_CACHE"):  # one that is empty would be the working folder
         return Path(own)
     if sys.platform == "win32":
@@ -21,7 +23,8 @@ def cache_folder() -> Path:
 
 
 def keep_libraries_here() -> None:
-    """Let Keras and Matplotlib keep their files in our cache, where they have no folder of their own yet.
+    """Let Keras and Matplotlib keep their files in our cache, where they have no folder of their
+    own yet.
 
     They would make one in the user's home. A folder that is there is used as ever: it may hold
     downloaded weights, or settings. This is for processes that are convladder's alone, before they

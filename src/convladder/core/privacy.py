@@ -29,7 +29,8 @@ SILENT = {
     "DO_NOT_TRACK": "1",  # what a later version of any of them may heed
 }
 
-# libraries that read the environment once, when they are imported, which a script may have done before
+# libraries that read the environment once, when they are imported, which a script may have done
+# before
 _READ_ON_IMPORT = (
     ("huggingface_hub.constants", "HF_HUB_DISABLE_TELEMETRY", True),
     ("datasets.config", "HF_UPDATE_DOWNLOAD_COUNTS", False),
@@ -52,6 +53,8 @@ def silence_onnxruntime(onnxruntime: Any) -> None:
     That is where it was imported before, and on Windows before 1.32, which reads no environment
     there. An event about the process may be under way already.
     """
-    disable = getattr(onnxruntime, "disable_telemetry_events", None)  # none where it is just being imported
+    disable = getattr(
+        onnxruntime, "disable_telemetry_events", None
+    )  # none where it is just being imported
     if disable is not None:
         disable()

@@ -13,15 +13,19 @@ ENDING = (signal.SIGINT, signal.SIGTERM)
 
 @contextlib.contextmanager
 def answered_gently(on_first: Callable[[], None]) -> Iterator[None]:
-    """While the block runs, call `on_first` at the first signal to end, which acts when the block is over.
+    """While the block runs, call `on_first` at the first signal to end, which acts when the block
+    is over.
 
-    A second signal acts at once. Elsewhere than in the main thread, signals act as they would without this.
+    A second signal acts at once. Elsewhere than in the main thread, signals act as they would
+    without this.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
     handlers = {number: signal.getsignal(number) for number in ENDING}
-    before = {number: each for number, each in handlers.items() if each not in (signal.SIG_IGN, None)}
+    before = {
+        number: each for number, each in handlers.items() if each not in (signal.SIG_IGN, None)
+    }
     asked: list[signal.Signals] = []
 
     def restore() -> None:
@@ -47,4 +51,5 @@ def answered_gently(on_first: Callable[[], None]) -> Iterator[None]:
             raise SystemExit(128 + asked[0])  # what is around this can still say where things stand
         if asked:
             signal.raise_signal(asked[0])
-            raise KeyboardInterrupt  # whoever handles the signal otherwise must not take this for the end
+            # whoever handles the signal otherwise must not take this for the end
+            raise KeyboardInterrupt

@@ -1,8 +1,10 @@
-"""The worker's side of `worker_pool`: run the tasks that come on standard input, until it ends or says to stop.
+"""The worker's side of `worker_pool`: run the tasks that come on standard input, until it ends or
+says to stop.
 
-What goes through the pipes is pickled, with its length before it. A request to stop ends the process at once, but
-for a task within `saves_when_stopped`: it looks at `stop_asked`, saves what it is at, and raises Stopped. A
-request to halt is for the running task alone: one that looks at `stop_asked` ends so, any other goes on.
+What goes through the pipes is pickled, with its length before it. A request to stop ends the
+process at once, but for a task within `saves_when_stopped`: it looks at `stop_asked`, saves what it
+is at, and raises Stopped. A request to halt is for the running task alone: one that looks at
+`stop_asked` ends so, any other goes on.
 """
 
 from __future__ import annotations
@@ -49,7 +51,9 @@ def stop_asked() -> bool:
 
 @contextlib.contextmanager
 def saves_when_stopped() -> Iterator[None]:
-    """Leave a request to stop to the block, which asks `stop_asked`; what comes after the block can be lost."""
+    """Leave a request to stop to the block, which asks `stop_asked`; what comes after the block can
+    be lost.
+    """
     _saves.set()
     try:
         yield
@@ -62,7 +66,8 @@ def saves_when_stopped() -> Iterator[None]:
 
 
 def serve(temporary: str) -> None:
-    """Be a worker. It ends with its parent, or as that says: a queue that signals every process is not for it.
+    """Be a worker. It ends with its parent, or as that says: a queue that signals every process is
+    not for it.
 
     Its temporary files go into a folder of its own, which it removes. TensorFlow leaves some for
     each network that it compiles. It removes them when a process ends by itself, as no worker does.
@@ -73,7 +78,9 @@ def serve(temporary: str) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
     if sys.stderr is not None:
-        faulthandler.enable(sys.stderr, all_threads=False)  # a crash of a library tells where Python was
+        faulthandler.enable(
+            sys.stderr, all_threads=False
+        )  # a crash of a library tells where Python was
     events = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # whatever a library prints must not mix with the events
     tasks: queue.SimpleQueue[bytes] = queue.SimpleQueue()
@@ -188,6 +195,8 @@ def _advice(error: BaseException, said: str) -> str | None:
     """Return what a person can do about an error that is not ours; None where nothing is known."""
     if is_full_disk(error):
         return f"{os.strerror(errno.ENOSPC)}: make room, or choose another place ({said})"
-    if isinstance(error, MemoryError) or (isinstance(error, OSError) and error.errno == errno.ENOMEM):
+    if isinstance(error, MemoryError) or (
+        isinstance(error, OSError) and error.errno == errno.ENOMEM
+    ):
         return NO_MEMORY
     return None

@@ -72,7 +72,9 @@ class LastLines(threading.Thread):
         with self._lock:
             text = self._kept.decode("utf-8", errors="replace")
         lines = [_printable(line) for line in re.split(r"[\r\n]+", text)]
-        own, where = _parted([line for line in lines if line.strip() and not line.startswith(_NOISE)])
+        own, where = _parted(
+            [line for line in lines if line.strip() and not line.startswith(_NOISE)]
+        )
         return [*own[-KEPT_LINES:], *where[:KEPT_LINES]]
 
 
@@ -82,7 +84,10 @@ def reason(status: int, lines: Sequence[str], kills_for_memory: int | None) -> s
     lines : the last that it wrote. kills_for_memory : by the kernel while it lived; None where that
     is not known.
     """
-    return f"its process ended with status {status} ({_why(status, own_words(lines), kills_for_memory)})"
+    return (
+        f"its process ended with status {status} "
+        f"({_why(status, own_words(lines), kills_for_memory)})"
+    )
 
 
 def own_words(lines: Sequence[str]) -> str:
@@ -151,8 +156,8 @@ def _why_killed(kills: int | None) -> str:
     if kills is None:
         return f"SIGKILL: perhaps {NO_MEMORY}"
     return (
-        "SIGKILL by another program: the system itself has killed none for memory, but a watcher of "
-        "memory or the limits of a job may have"
+        "SIGKILL by another program: the system itself has killed none for memory, but a watcher "
+        "of memory or the limits of a job may have"
     )
 
 

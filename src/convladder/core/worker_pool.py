@@ -1,9 +1,10 @@
 """Tasks over persistent worker processes: a task is a function of a module, and its arguments.
 
-Each worker is a fresh interpreter (`worker.serve`) that reads pickled tasks from its standard input and writes
-pickled events to its standard output. Three things follow:
+Each worker is a fresh interpreter (`worker.serve`) that reads pickled tasks from its standard input
+and writes pickled events to its standard output. Three things follow:
 
-- A script needs no `if __name__ == "__main__"` guard, and a notebook works: nothing of the caller's main
+- A script needs no `if __name__ == "__main__"` guard, and a notebook works: nothing of the caller's
+main
   module is imported again, as `multiprocessing` would.
 - A worker whose parent is gone, however it went, reads the end of its input and ends.
 - A worker that crashes loses its running task alone: the next task gets a new worker.
@@ -141,7 +142,9 @@ Events = queue.SimpleQueue[Event | BaseException | None]
 
 
 def count_workers(each: int) -> int:
-    """Return how many workers that take so many bytes each to run side by side: one a core, if memory allows."""
+    """Return how many workers that take so many bytes each to run side by side: one a core, if
+    memory allows.
+    """
     memory = container_limits.memory()
     room = container_limits.cores() if memory is None else (memory - OWN_MEMORY) // each
     return max(1, min(container_limits.cores(), room))
@@ -157,8 +160,8 @@ def run_tasks(
 class Pool:
     """Tasks in `jobs` worker processes of `threads` threads each.
 
-    Tasks start in the given order; each is taken from an iterator when a worker is free for it. A worker is
-    replaced after `renew_after` tasks.
+    Tasks start in the given order; each is taken from an iterator when a worker is free for it. A
+    worker is replaced after `renew_after` tasks.
     """
 
     def __init__(
@@ -167,10 +170,15 @@ class Pool:
         jobs = min(jobs, len(tasks)) if isinstance(tasks, Sized) else jobs
         pending = Pending(tasks)
         self._events: Events = queue.SimpleQueue()
-        self._lanes = [self._make_lane(pending, self._events, threads, renew_after) for _ in range(max(1, jobs))]
+        self._lanes = [
+            self._make_lane(pending, self._events, threads, renew_after)
+            for _ in range(max(1, jobs))
+        ]
 
     def events(self) -> Iterator[Event]:
-        """Run the tasks and yield what happens. When the caller stops iterating, the workers are killed."""
+        """Run the tasks and yield what happens. When the caller stops iterating, the workers are
+        killed.
+        """
         try:
             for lane in self._lanes:
                 lane.start()
@@ -183,20 +191,28 @@ class Pool:
                     lane.join(timeout=10)
 
     def stop(self) -> None:
-        """Begin no task more, and let running ones save what they are at; a signal handler may call this."""
+        """Begin no task more, and let running ones save what they are at; a signal handler may call
+        this.
+        """
         self._events.put(Stopping())
 
     def halt(self, key: Any) -> None:
-        """Let the running task of this key save what it is at and end; one that has ended is left alone."""
+        """Let the running task of this key save what it is at and end; one that has ended is left
+        alone.
+        """
         for lane in self._lanes:
             lane.halt(key)
 
-    def _make_lane(self, pending: Pending, events: Events, threads: int, renew_after: int | None) -> Lane:
+    def _make_lane(
+        self, pending: Pending, events: Events, threads: int, renew_after: int | None
+    ) -> Lane:
         return _ProcessLane(pending, events, threads, renew_after)
 
     @property
     def _patience(self) -> float:
-        """For how many seconds running tasks may save what they are at, once the process was asked to end."""
+        """For how many seconds running tasks may save what they are at, once the process was asked
+        to end.
+        """
         return STOP_SECONDS
 
     def _until_all_have_ended(self) -> Iterator[Event]:
@@ -239,7 +255,8 @@ def call(
     threads: int = 1,
     on_message: Callable[[Any], None] = lambda value: None,
 ) -> Any:
-    """Call the function in a worker process of its own and return its value; what it emits goes to `on_message`.
+    """Call the function in a worker process of its own and return its value; what it emits goes to
+    `on_message`.
 
     Raises the ConvladderError that the function raised, and for any other exception RuntimeError
     with its traceback.
@@ -288,7 +305,9 @@ class Pending:
 
 
 class Lane(threading.Thread, ABC):
-    """A thread that serves task after task; what becomes of them goes to `events`, and None at its end."""
+    """A thread that serves task after task; what becomes of them goes to `events`, and None at its
+    end.
+    """
 
     def __init__(self, pending: Pending, events: Events) -> None:
         super().__init__(daemon=True)
@@ -304,7 +323,9 @@ class Lane(threading.Thread, ABC):
                     break
                 self._serve(self.task)
                 self.task = None
-        except Exception as error:  # a defect of ours must reach the caller, not die with the thread
+        except (
+            Exception
+        ) as error:  # a defect of ours must reach the caller, not die with the thread
             self._events.put(error)
         finally:
             self._end_worker()
@@ -320,7 +341,9 @@ class Lane(threading.Thread, ABC):
 
     @abstractmethod
     def halt(self, key: Any) -> None:
-        """Let the worker end the task of this key, if that is the one it is at, and go on with the next."""
+        """Let the worker end the task of this key, if that is the one it is at, and go on with the
+        next.
+        """
 
     @abstractmethod
     def kill(self) -> None:
@@ -338,7 +361,9 @@ class Lane(threading.Thread, ABC):
 class _ProcessLane(Lane):
     """A lane that owns one worker process at a time."""
 
-    def __init__(self, pending: Pending, events: Events, threads: int, renew_after: int | None) -> None:
+    def __init__(
+        self, pending: Pending, events: Events, threads: int, renew_after: int | None
+    ) -> None:
         super().__init__(pending, events)
         self._threads, self._renew_after = threads, renew_after
         self._worker: subprocess.Popen[bytes] | None = None
@@ -353,7 +378,10 @@ class _ProcessLane(Lane):
         with self._lock:
             self._ending, process = True, self._worker
         if process is not None:
-            with self._sending, contextlib.suppress(OSError, ValueError):  # it may have ended meanwhile
+            with (
+                self._sending,
+                contextlib.suppress(OSError, ValueError),
+            ):  # it may have ended meanwhile
                 worker.write(cast(BinaryIO, process.stdin), worker.STOP)
 
     def halt(self, key: Any) -> None:
@@ -402,7 +430,10 @@ class _ProcessLane(Lane):
             process = self._worker
         if self._lines:
             self._lines.forget()
-        with self._sending, contextlib.suppress(OSError):  # a dead one is found out by reading from it
+        with (
+            self._sending,
+            contextlib.suppress(OSError),
+        ):  # a dead one is found out by reading from it
             self._sent = task
             worker.send(cast(BinaryIO, process.stdin), (task.function, task.arguments))
             if self._halting is task:
@@ -462,7 +493,12 @@ def _start_worker(threads: int) -> subprocess.Popen[bytes]:
     temporary = tempfile.mkdtemp(prefix="convladder-worker-")
     try:
         process = subprocess.Popen(
-            [sys.executable, "-P", "-c", f"from convladder.core.worker import serve; serve({temporary!r})"],
+            [
+                sys.executable,
+                "-P",
+                "-c",
+                f"from convladder.core.worker import serve; serve({temporary!r})",
+            ],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=None if os.environ.get("CONVLADDER_DEBUG") else subprocess.PIPE,

@@ -31,10 +31,11 @@ MANY = 100_000  # objects more than were freed, before Python looks for garbage
 
 @dataclass(frozen=True)
 class SplitDataset:
-    """A bank and its split. `notes` and `decisions` say what was inferred or left out, in sentences for people.
+    """A bank and its split. `notes` and `decisions` say what was inferred or left out, in sentences
+    for people.
 
-    settings : what it was loaded by. groups : the number of the group of each record, which is never parted.
-    origin : the source, where the settings' text cannot name it.
+    settings : what it was loaded by. groups : the number of the group of each record, which is
+    never parted. origin : the source, where the settings' text cannot name it.
     """
 
     settings: Data
@@ -58,7 +59,9 @@ class SplitDataset:
             part: dict(
                 zip(
                     self.class_names,
-                    np.bincount(self.bank.labels[indices], minlength=len(self.class_names)).tolist(),
+                    np.bincount(
+                        self.bank.labels[indices], minlength=len(self.class_names)
+                    ).tolist(),
                     strict=True,
                 )
             )
@@ -74,7 +77,9 @@ class SplitDataset:
         split = np.full(len(self.bank.records), "", dtype=object)
         for part, indices in vars(self.splits).items():
             split[indices] = part
-        return [(record.path, str(part)) for record, part in zip(self.bank.records, split, strict=True)]
+        return [
+            (record.path, str(part)) for record, part in zip(self.bank.records, split, strict=True)
+        ]
 
     def settled(self) -> dict[str, Any]:
         """Return the settings that were left to the data, as changes to an experiment."""
@@ -87,7 +92,9 @@ class SplitDataset:
         }
 
     def each_fold(self) -> list[SplitDataset]:
-        """Return the dataset with each fold as its test split in turn; itself where there are no folds."""
+        """Return the dataset with each fold as its test split in turn; itself where there are no
+        folds.
+        """
         if self.settings.folds is None:
             return [self]
         if self.groups is None:
@@ -118,7 +125,9 @@ class SplitDataset:
 
 @contextlib.contextmanager
 def _rarely_collecting() -> Iterator[None]:
-    """Let Python rarely look for garbage: of hundreds of thousands of records all stay, and looking took 40 %."""
+    """Let Python rarely look for garbage: of hundreds of thousands of records all stay, and looking
+    took 40 %.
+    """
     before = gc.get_threshold()
     gc.set_threshold(before[0] and MANY, *before[1:])  # 0: somebody wants none
     try:
@@ -145,7 +154,8 @@ def load(
     source
         The images themselves, where the settings' text cannot name them: arrays, or a frame.
     like
-        A dataset whose images and split are to be taken, as far as the images can be read in this form too.
+        A dataset whose images and split are to be taken, as far as the images can be read in this
+        form too.
     allow_rejects
         Go on although more than 1 % of the files could not be read.
     progress
@@ -168,14 +178,20 @@ def load(
         return _split_up(settings, bank, notes, source)
 
 
-def _split_up(settings: Data, bank: Bank, notes: tuple[str, ...], source: Source | None) -> SplitDataset:
-    """Leave out what the settings say, settle what belongs together, and split the rest. Raises DataError."""
+def _split_up(
+    settings: Data, bank: Bank, notes: tuple[str, ...], source: Source | None
+) -> SplitDataset:
+    """Leave out what the settings say, settle what belongs together, and split the rest. Raises
+    DataError.
+    """
     remarks.refuse_no_train(bank.source, bank.records)
     _refuse_empty_classes(bank, settings)
     bank, decisions = _leave_out_small(bank, settings.min_images)
     if len(bank.class_names) < 2:
         only = bank.class_names[0]
-        raise DataError(f"{bank.source} has one class only ({only!r}): a classifier needs two or more")
+        raise DataError(
+            f"{bank.source} has one class only ({only!r}): a classifier needs two or more"
+        )
     bank, of_groups = grouping.name_groups(bank, settings.group_pattern)
     if settings.folds is None:
         remarks.refuse_untrained(bank)
@@ -192,8 +208,12 @@ def differ_in_form_alone(left: Data, right: Data) -> bool:
     return all(value == getattr(right, key) for key, value in left if key not in FORM)
 
 
-def _take_over(like: SplitDataset, settings: Data, bank: Bank, notes: tuple[str, ...]) -> SplitDataset:
-    """Take the images and groups of another dataset, though copies may look otherwise in another form."""
+def _take_over(
+    like: SplitDataset, settings: Data, bank: Bank, notes: tuple[str, ...]
+) -> SplitDataset:
+    """Take the images and groups of another dataset, though copies may look otherwise in another
+    form.
+    """
     known = {record.path: position for position, record in enumerate(like.bank.records)}
     kept = [position for position, record in enumerate(bank.records) if record.path in known]
     bank, _ = grouping.name_groups(bank.keep(kept), settings.group_pattern)
@@ -203,13 +223,19 @@ def _take_over(like: SplitDataset, settings: Data, bank: Bank, notes: tuple[str,
     return SplitDataset(settings, bank, splits, notes, like.decisions, groups, like.origin)
 
 
-def check(settings: Data, source: Source | None = None, progress: Progress | None = None) -> DataCheck:
-    """Read every file of a source and say what is wrong with it. Raises DataError where it cannot be read."""
+def check(
+    settings: Data, source: Source | None = None, progress: Progress | None = None
+) -> DataCheck:
+    """Read every file of a source and say what is wrong with it. Raises DataError where it cannot
+    be read.
+    """
     source = source or open_source(settings)
     bank, _ = load_bank(settings, source, lenient=True, progress=progress)
     bank, _ = grouping.name_groups(bank, settings.group_pattern)
     listing = take_subset(listing_of(source, settings.classes), settings.limit, settings.split_seed)
-    return DataCheck(bank, listing.ignored, (*source.notes, *bit_depth.describe(bank), *remarks.of_scenes(bank)))
+    return DataCheck(
+        bank, listing.ignored, (*source.notes, *bit_depth.describe(bank), *remarks.of_scenes(bank))
+    )
 
 
 @_rarely_collecting()
@@ -244,9 +270,16 @@ def load_bank(
     )
     if bank.rejections:
         notes.append(remarks.of_rejections(bank, allow_rejects or lenient))
-    notes += [*bit_depth.describe(bank, network), *remarks.of_scenes(bank), *remarks.of_oddities(bank)]
+    notes += [
+        *bit_depth.describe(bank, network),
+        *remarks.of_scenes(bank),
+        *remarks.of_oddities(bank),
+    ]
     if bank.ignored:
-        notes.append("ignored " + ", ".join(f"{count} ({rule})" for rule, count in sorted(bank.ignored.items())))
+        notes.append(
+            "ignored "
+            + ", ".join(f"{count} ({rule})" for rule, count in sorted(bank.ignored.items()))
+        )
     of_links = hint(bank.ignored, packed=bank.kind.endswith(PACKED))
     if of_links:
         notes.append(of_links)
@@ -254,12 +287,18 @@ def load_bank(
 
 
 def _refuse_empty_classes(bank: Bank, settings: Data) -> None:
-    """Raise DataError where none of a class's files could be read, unless small classes are to be left out."""
-    empty = [name for name, count in zip(bank.class_names, bank.count_classes(), strict=True) if not count]
+    """Raise DataError where none of a class's files could be read, unless small classes are to be
+    left out.
+    """
+    empty = [
+        name
+        for name, count in zip(bank.class_names, bank.count_classes(), strict=True)
+        if not count
+    ]
     if empty and settings.min_images == 1:
         raise DataError(
-            f"{bank.source} has no image of class {empty[0]!r} that can be read: add or mend files (or raise "
-            "--limit), or leave the class out with --min-images or --classes"
+            f"{bank.source} has no image of class {empty[0]!r} that can be read: add or mend "
+            "files (or raise --limit), or leave the class out with --min-images or --classes"
         )
 
 
@@ -269,14 +308,18 @@ def _leave_out_small(bank: Bank, least: int) -> tuple[Bank, list[str]]:
     if not small:
         return bank, []
     if len(small) == len(bank.class_names):
-        raise DataError(f"no class in {bank.source} has {least} images: lower --min-images (or raise --limit)")
+        raise DataError(
+            f"no class in {bank.source} has {least} images: lower --min-images (or raise --limit)"
+        )
     bank = bank.keep(np.flatnonzero(counts[bank.labels] >= least))
     listed = ", ".join(small[:MOST_NAMED]) + (", …" if len(small) > MOST_NAMED else "")
     return bank, [f"left out {plural(len(small), 'class')} of fewer than {least} images ({listed})"]
 
 
 def _settle_leaks(bank: Bank, settings: Data) -> tuple[Bank, list[str]]:
-    """Do what the settings say where images that belong together lie in different splits of the source."""
+    """Do what the settings say where images that belong together lie in different splits of the
+    source.
+    """
     if settings.folds or not any(record.split for record in bank.records):
         return bank, []
     leaks = grouping.find_leaks(bank, grouping.groups_of(bank))
@@ -286,8 +329,9 @@ def _settle_leaks(bank: Bank, settings: Data) -> tuple[Bank, list[str]]:
     on_leak = settings.on_leak or ("keep" if bank.kind == NAMED_SET else "refuse")
     if on_leak == "refuse":
         raise DataError(
-            f"the splits of {bank.source} leak: {found}. See them with `convladder check`; go on without them in "
-            f"the lesser split with --on-leak drop, or all the same with --on-leak keep{remarks.not_copies(bank)}"
+            f"the splits of {bank.source} leak: {found}. See them with `convladder check`; go on "
+            "without them in the lesser split with --on-leak drop, or all the same with --on-leak "
+            f"keep{remarks.not_copies(bank)}"
         )
     if on_leak == "keep":
         return bank, [f"kept a leak: {found}"]
@@ -297,10 +341,14 @@ def _settle_leaks(bank: Bank, settings: Data) -> tuple[Bank, list[str]]:
 def _split(bank: Bank, groups: Indices, settings: Data) -> tuple[Splits, list[str]]:
     named = any(record.split for record in bank.records)
     if settings.folds is not None:
-        notes = ["the splits of the source are not kept: cross-validation makes its own"] if named else []
-        return _fold(bank, groups, settings, settings.folds)[settings.fold], notes + remarks.of_groups(
-            groups, bank
+        notes = (
+            ["the splits of the source are not kept: cross-validation makes its own"]
+            if named
+            else []
         )
+        return _fold(bank, groups, settings, settings.folds)[
+            settings.fold
+        ], notes + remarks.of_groups(groups, bank)
     splits = split_records(
         bank.records,
         bank.class_names,
@@ -311,9 +359,14 @@ def _split(bank: Bank, groups: Indices, settings: Data) -> tuple[Splits, list[st
     )
     cut = np.array([record.split in ("", "train") for record in bank.records])
     whole = {record.split for record in bank.records} >= set(RANK)
-    return splits, [] if whole else [*remarks.of_groups(groups[cut], bank), *remarks.of_lacking(bank, splits)]
+    return splits, [] if whole else [
+        *remarks.of_groups(groups[cut], bank),
+        *remarks.of_lacking(bank, splits),
+    ]
 
 
 def _fold(bank: Bank, groups: Indices, settings: Data, folds: int) -> list[Splits]:
     share, seed = settings.validation, settings.split_seed
-    return fold_records(bank.records, bank.class_names, groups, folds=folds, validation=share, seed=seed)
+    return fold_records(
+        bank.records, bank.class_names, groups, folds=folds, validation=share, seed=seed
+    )

@@ -1,4 +1,6 @@
-"""The form that images are brought to: as the settings say, and what they leave open as the images are."""
+"""The form that images are brought to: as the settings say, and what they leave open as the images
+are.
+"""
 
 from __future__ import annotations
 
@@ -38,7 +40,9 @@ def infer_form(source: Source, settings: Data, *, lenient: bool) -> tuple[ImageF
     if size is None or channels is None:
         headers, why = _sample_headers(source, limits_of(settings))
         if not headers and not lenient:
-            raise DataError(f"{source.name}: none of the files that were tried is a readable image ({why})")
+            raise DataError(
+                f"{source.name}: none of the files that were tried is a readable image ({why})"
+            )
         headers = headers or [Header(LARGEST_INFERRED, LARGEST_INFERRED, "RGB")]
         if size is None:
             size, note = _infer_size(headers)
@@ -62,7 +66,9 @@ def range_of(settings: Data) -> IntensityRange | None:
 
 
 def form_of_network(settings: Data, network: Mapping[str, Any]) -> ImageForm:
-    """Return the form of the images that a run's network takes, by its settings and its `model.json`."""
+    """Return the form of the images that a run's network takes, by its settings and its
+    `model.json`.
+    """
     found = network.get("intensity")  # those of earlier versions do not say
     chosen = IntensityRange(**found) if found else None
     return replace(form_of(settings, *network["shape"]), intensity=chosen)
@@ -77,7 +83,8 @@ def range_setting(form: ImageForm) -> str | tuple[float, float]:
 
 
 def as_of_network(source: Source, form: ImageForm, limits: Limits) -> Source:
-    """Return a source whose images are read or rejected as a prediction by a network of this form does it.
+    """Return a source whose images are read or rejected as a prediction by a network of this form
+    does it.
 
     Without a range, whole numbers are read as 16 bits, and floats are rejected.
     """
@@ -95,7 +102,9 @@ def _fetch_whole(fetch: Fetch, limits: Limits, record: Record) -> Content:
 
 
 def _sample_headers(source: Source, limits: Limits) -> tuple[list[Header], str]:
-    """Return what the source knows of its headers, or those of some of its records, and why one has none."""
+    """Return what the source knows of its headers, or those of some of its records, and why one has
+    none.
+    """
     if source.headers:
         return source.headers(), ""
     records = source.listing().records
@@ -114,9 +123,18 @@ def _sample_headers(source: Source, limits: Limits) -> tuple[list[Header], str]:
 def _infer_size(headers: list[Header]) -> tuple[tuple[int, int], str]:
     sizes = Counter((header.height, header.width) for header in headers)
     (height, width), count = sizes.most_common(1)[0]
-    if count == len(headers) and all(SMALLEST_INFERRED <= side <= LARGEST_INFERRED for side in (height, width)):
+    if count == len(headers) and all(
+        SMALLEST_INFERRED <= side <= LARGEST_INFERRED for side in (height, width)
+    ):
         return (height, width), f"image size {height}x{width}, as the images are"
     longer = float(np.median([max(header.height, header.width) for header in headers]))
     side = int(np.clip(round(longer), SMALLEST_INFERRED, LARGEST_INFERRED))
-    seen = f"all {height}x{width}" if count == len(headers) else f"of different sizes, median side {longer:.0f}"
-    return (side, side), f"image size {side}x{side} (the images are {seen}; --image-size sets another)"
+    seen = (
+        f"all {height}x{width}"
+        if count == len(headers)
+        else f"of different sizes, median side {longer:.0f}"
+    )
+    return (
+        side,
+        side,
+    ), f"image size {side}x{side} (the images are {seen}; --image-size sets another)"

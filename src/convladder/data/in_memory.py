@@ -51,10 +51,11 @@ class PixelRange:
         shape: Shape | None = None,
         wanted: tuple[float, float] | None = None,
     ) -> PixelRange:
-        """Return the range for rows `(N, values)` of images of this shape; the `wanted` one, if any.
+        """Return the range for rows `(N, values)` of images of this shape; the `wanted` one, if
+        any.
 
-        It is as of deep image files (see `intensity.find_ends`); of rows that fill no image, the least value and
-        the largest.
+        It is as of deep image files (see `intensity.find_ends`); of rows that fill no image, the
+        least value and the largest.
         """
         if values.dtype == np.uint8:
             return cls(0, 255, as_is=True)
@@ -68,7 +69,9 @@ class PixelRange:
         return replace(found, levels=float(levels))
 
     def misfits(self, values: NDArray[Any]) -> NDArray[np.bool_]:
-        """Say which rows have many values outside the range, or take up far fewer grey levels than usual."""
+        """Say which rows have many values outside the range, or take up far fewer grey levels than
+        usual.
+        """
         if self.as_is:
             return np.zeros(len(values), bool)
         outside = ((values < self.low) | (values > self.high)).mean(axis=1)
@@ -85,13 +88,18 @@ class PixelRange:
         return levels
 
     def pixels(self, values: NDArray[Any]) -> Pixels:
-        """Return the values as pixels of the same shape, rounded; what lies outside the range is clipped.
+        """Return the values as pixels of the same shape, rounded; what lies outside the range is
+        clipped.
 
         Raises ValueError if the values are uint8 and the range is not, or the other way round.
         """
         if (values.dtype == np.uint8) != self.as_is:
-            seen = "uint8" if self.as_is else f"numbers from {self.low:g} to {self.high:g}, not uint8"
-            raise ValueError(f"X is {values.dtype}, but fit saw {seen}: give images of the same type and range")
+            seen = (
+                "uint8" if self.as_is else f"numbers from {self.low:g} to {self.high:g}, not uint8"
+            )
+            raise ValueError(
+                f"X is {values.dtype}, but fit saw {seen}: give images of the same type and range"
+            )
         if self.as_is:
             return values
         pixels = np.zeros(values.shape, dtype=np.uint8)
@@ -129,9 +137,9 @@ def unfold(array: Any) -> tuple[Any, tuple[int, ...]]:
 def find_shape(shape: tuple[int, ...], wanted: tuple[int, ...] | None) -> Shape:
     """Return the shape of one image in an array of this shape.
 
-    Images `(N, height, width)` or `(N, height, width, channels)` say it themselves. Flat rows `(N, values)`
-    have the `wanted` shape, or are square and grey; a row of fewer than 64 values that fill no square is
-    laid on the smallest square that holds it.
+    Images `(N, height, width)` or `(N, height, width, channels)` say it themselves. Flat rows `(N,
+    values)` have the `wanted` shape, or are square and grey; a row of fewer than 64 values that
+    fill no square is laid on the smallest square that holds it.
 
     Raises
     ------
@@ -144,13 +152,17 @@ def find_shape(shape: tuple[int, ...], wanted: tuple[int, ...] | None) -> Shape:
     if len(shape) > 2:
         found = _checked(shape[1:], f"X has shape {shape}{_channels_first(shape)}")
         if named not in (None, found):
-            raise ValueError(f"X has images of {found}, but image_shape is {wanted}: leave image_shape out")
+            raise ValueError(
+                f"X has images of {found}, but image_shape is {wanted}: leave image_shape out"
+            )
         return found
     values = shape[1]
     if named is None:
         return _square(values)
     if math.prod(named) != values:
-        raise ValueError(f"X has rows of {values} values, but image_shape={wanted} takes {math.prod(named)}")
+        raise ValueError(
+            f"X has rows of {values} values, but image_shape={wanted} takes {math.prod(named)}"
+        )
     return named
 
 
@@ -160,7 +172,9 @@ def is_one(shape: tuple[int, ...], of_image: Shape) -> bool:
 
 
 def to_images(rows: Pixels, shape: Shape) -> Pixels:
-    """Return flat rows `(N, values)` as images `(N, *shape)`; pixels that a row does not fill are 0."""
+    """Return flat rows `(N, values)` as images `(N, *shape)`; pixels that a row does not fill are
+    0.
+    """
     missing = math.prod(shape) - rows.shape[1]
     filled = np.pad(rows, ((0, 0), (0, missing))) if missing else rows
     return filled.reshape(len(rows), *shape)
@@ -187,14 +201,16 @@ def apply_form(images: Pixels, form: ImageForm) -> Pixels:
 def cut_validation(labels: NDArray[np.int64], share: float | None, seed: int) -> Splits:
     """Cut this share of each class for validation, at least one image; there is no test split.
 
-    A class with a single image stays in train. Where that leaves nothing to validate on, or `share` is
-    None, validation is train itself.
+    A class with a single image stays in train. Where that leaves nothing to validate on, or `share`
+    is None, validation is train itself.
     """
     everything = np.arange(len(labels))
     chosen = np.zeros(len(labels), dtype=bool)
     if share is not None:
         for label in np.unique(labels):
-            members = np.random.default_rng([seed, int(label)]).permutation(np.flatnonzero(labels == label))
+            members = np.random.default_rng([seed, int(label)]).permutation(
+                np.flatnonzero(labels == label)
+            )
             size = max(1, round(share * len(members))) if len(members) > 1 else 0
             chosen[members[:size]] = True
     validation = everything[chosen] if chosen.any() else everything
@@ -203,12 +219,16 @@ def cut_validation(labels: NDArray[np.int64], share: float | None, seed: int) ->
 
 @contextlib.contextmanager
 def make_dataset(
-    images: Pixels, labels: NDArray[np.int64], class_names: tuple[str, ...], settings: Data, splits: Splits
+    images: Pixels,
+    labels: NDArray[np.int64],
+    class_names: tuple[str, ...],
+    settings: Data,
+    splits: Splits,
 ) -> Iterator[SplitDataset]:
     """Make a dataset of images `(N, height, width, channels)` that lasts as long as the context.
 
-    Its pixels are a copy, whose memory then goes back to the system. Keras's optimizers leave the training
-    step, and with it the pixels, in a registry of TensorFlow that is never emptied.
+    Its pixels are a copy, whose memory then goes back to the system. Keras's optimizers leave the
+    training step, and with it the pixels, in a registry of TensorFlow that is never emptied.
     """
     buffer = _new_memory(images.nbytes)
     pixels = np.frombuffer(buffer, dtype=np.uint8).reshape(images.shape)
@@ -218,7 +238,9 @@ def make_dataset(
         folder=Path(),
         source=NAME,
         kind="arrays",
-        form=ImageForm(height, width, 1 if channels == 1 else 3, settings.resize, settings.background),
+        form=ImageForm(
+            height, width, 1 if channels == 1 else 3, settings.resize, settings.background
+        ),
         class_names=class_names,
         records=tuple(Record(f"X[{index}]", int(label)) for index, label in enumerate(labels)),
         rows=np.arange(len(images)),
@@ -257,6 +279,8 @@ def _square(values: int) -> Shape:
         if values >= FEWEST_VALUES:
             colour = math.isqrt(values // 3)
             guess = (colour, colour, 3) if 3 * colour * colour == values else "(height, width)"
-            raise ValueError(f"X has rows of {values} values, which fill no square: give image_shape={guess}")
+            raise ValueError(
+                f"X has rows of {values} values, which fill no square: give image_shape={guess}"
+            )
         side += 1
     return side, side, 1

@@ -34,7 +34,8 @@ SPLIT_NAMES: dict[str, Split] = {
 class Record:
     """One labelled image of a source.
 
-    split, group : empty where the source does not say. place : where the source finds it; means nothing to others.
+    split, group : empty where the source does not say. place : where the source finds it; means
+    nothing to others.
     """
 
     path: str
@@ -67,10 +68,14 @@ class Listing:
         kept = tuple(self.class_names[label] for label in labels)
         place = {label: number for number, label in enumerate(labels)}
         records = tuple(
-            replace(record, label=place[record.label]) for record in self.records if record.label in place
+            replace(record, label=place[record.label])
+            for record in self.records
+            if record.label in place
         )
         others = tuple(
-            Ignored(record.path, "of a class left out") for record in self.records if record.label not in place
+            Ignored(record.path, "of a class left out")
+            for record in self.records
+            if record.label not in place
         )
         return Listing(kept, records, self.ignored + others)
 
@@ -83,8 +88,8 @@ Fetch = Callable[[Record], Content]
 class Source:
     """Labelled images, before any is decoded.
 
-    name : for people. kind : `class folder`, `split folder`, `table`, `parquet`, `hub`, `arrays`, `named set`, …
-    fingerprint : changes whenever what `listing` or `fetch` return may change.
+    name : for people. kind : `class folder`, `split folder`, `table`, `parquet`, `hub`, `arrays`,
+    `named set`, … fingerprint : changes whenever what `listing` or `fetch` return may change.
     listing : lists the records; may take long, or download.
     fetch : gives the bytes, or the pixels, of one record, or raises UnreadableImage.
     picklable : whether `fetch` works in another process.

@@ -1,6 +1,7 @@
 """The split: train, validation and test, fixed before anything else looks at the images.
 
-Images that belong together (a group: one patient, one video, copies of one picture) are never parted.
+Images that belong together (a group: one patient, one video, copies of one picture) are never
+parted.
 """
 
 from __future__ import annotations
@@ -38,14 +39,15 @@ def split_records(
 ) -> Splits:
     """Keep the splits that the records name, and cut the missing ones from train, class by class.
 
-    Each class gives the share `validation` and `test` of the images that train has before any cut, at
-    least one to each, as nearly as the `groups` `(N,)` allow. The draw depends on `seed` and on the order of the
-    records alone.
+    Each class gives the share `validation` and `test` of the images that train has before any cut,
+    at least one to each, as nearly as the `groups` `(N,)` allow. The draw depends on `seed` and on
+    the order of the records alone.
 
     Raises
     ------
     DataError
-        A class has too few images, or groups, to be in every split that must be cut, or none in train.
+        A class has too few images, or groups, to be in every split that must be cut, or none in
+        train.
     """
     named = np.array([record.split or "train" for record in records])
     shares = {"test": test, "validation": validation}
@@ -64,7 +66,8 @@ def fold_records(
     validation: float,
     seed: int,
 ) -> list[Splits]:
-    """For each fold test its images, and cut the share `validation` of the others; each image is in one fold.
+    """For each fold test its images, and cut the share `validation` of the others; each image is in
+    one fold.
 
     Splits that the records name are not kept: cross-validation makes its own.
 
@@ -110,7 +113,9 @@ def _cut(
 
 
 def _sizes(available: int, cuts: dict[str, float]) -> list[int]:
-    """Round the shares so that each cut gets one image at least, and train what is left, one at least."""
+    """Round the shares so that each cut gets one image at least, and train what is left, one at
+    least.
+    """
     sizes: list[int] = []
     for number, share in enumerate(cuts.values(), start=1):
         reserved = 1 + len(cuts) - number
@@ -118,11 +123,14 @@ def _sizes(available: int, cuts: dict[str, float]) -> list[int]:
     return [*sizes, available - sum(sizes)]
 
 
-def _share_out(labels: NDArray[np.int64], groups: Indices, quotas: NDArray[np.float64], seed: int) -> Indices:
-    """Return the part of each image, `(N,)`, so that the parts come near their quotas `(parts, classes)`.
+def _share_out(
+    labels: NDArray[np.int64], groups: Indices, quotas: NDArray[np.float64], seed: int
+) -> Indices:
+    """Return the part of each image, `(N,)`, so that the parts come near their quotas `(parts,
+    classes)`.
 
-    First the groups of several images, the largest first, each to the part where it does least harm; then the
-    single images of each class, to what is missing then.
+    First the groups of several images, the largest first, each to the part where it does least
+    harm; then the single images of each class, to what is missing then.
     """
     parts, classes = quotas.shape
     part = np.full(len(labels), -1)
@@ -156,9 +164,12 @@ def _members_of_large(group: Indices, sizes: Indices) -> list[Indices]:
 def _best_part(have: Counts, counts: Indices, quotas: NDArray[np.float64], left: Indices) -> int:
     """Return the part to which a group adds least to the chi-square distance from the quotas.
 
-    A part that lacks a class comes first where the groups that are `left` with this class are just enough.
+    A part that lacks a class comes first where the groups that are `left` with this class are just
+    enough.
     """
-    harm = ((2 * have * counts + counts**2) / np.maximum(quotas, 1e-9)).sum(axis=1) - 2 * counts.sum()
+    harm = ((2 * have * counts + counts**2) / np.maximum(quotas, 1e-9)).sum(
+        axis=1
+    ) - 2 * counts.sum()
     lacking = have == 0
     needed = (lacking & (counts > 0) & (lacking.sum(axis=0) >= left)).any(axis=1)
     if needed.any():
@@ -167,12 +178,15 @@ def _best_part(have: Counts, counts: Indices, quotas: NDArray[np.float64], left:
 
 
 def _apportion(quota: NDArray[np.float64], have: Indices, images: int, totals: Indices) -> Indices:
-    """Share out so many images of one class by what each part still lacks; one at least where it has none.
+    """Share out so many images of one class by what each part still lacks; one at least where it
+    has none.
 
     Largest remainders; of equal ones the part that has least in all comes first.
     """
     need = np.maximum(quota - have, 0)
-    ideal = need * images / need.sum() if need.sum() > 0 else np.full(len(quota), images / len(quota))
+    ideal = (
+        need * images / need.sum() if need.sum() > 0 else np.full(len(quota), images / len(quota))
+    )
     counts = np.floor(ideal + 1e-9).astype(np.int64)
     order = np.lexsort((totals, np.round(counts - ideal, 9)))
     counts[order[: images - counts.sum()]] += 1
@@ -190,7 +204,8 @@ def _check_enough(name: str, groups: Indices, needed: int, places: str) -> None:
         what = "1 image" if images == 1 else f"{images} images"
         if together < images:
             what += (
-                f" in {together} group{'' if together == 1 else 's'} that stay together (copies, or named groups)"
+                f" in {together} group{'' if together == 1 else 's'} that stay together (copies, "
+                "or named groups)"
             )
         need = "needs one" if places.startswith("each") else "need one each"
         raise DataError(

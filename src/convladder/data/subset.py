@@ -24,7 +24,9 @@ def listing_of(source: Source, classes: Sequence[str] | None) -> Listing:
 
 
 def take_subset(listing: Listing, limit: int | None, seed: int) -> Listing:
-    """Return so many records, a share of each (split, class) by largest remainder; the others count as ignored."""
+    """Return so many records, a share of each (split, class) by largest remainder; the others count
+    as ignored.
+    """
     total = len(listing.records)
     if limit is None or limit >= total:
         return listing
@@ -37,7 +39,9 @@ def take_subset(listing: Listing, limit: int | None, seed: int) -> Listing:
     for key in by_remainder[: limit - sum(sizes.values())]:
         sizes[key] += 1
     draw = np.random.default_rng([seed, limit])
-    chosen = np.concatenate([draw.permutation(places)[: sizes[key]] for key, places in members.items()])
+    chosen = np.concatenate(
+        [draw.permutation(places)[: sizes[key]] for key, places in members.items()]
+    )
     taken = set(chosen.tolist())
     records = tuple(listing.records[position] for position in sorted(taken))
     others = (record for position, record in enumerate(listing.records) if position not in taken)

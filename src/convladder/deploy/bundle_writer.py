@@ -1,4 +1,6 @@
-"""A bundle, made of a run: its network as one graph with what is before and behind it, and what is known of it."""
+"""A bundle, made of a run: its network as one graph with what is before and behind it, and what is
+known of it.
+"""
 
 from __future__ import annotations
 
@@ -23,10 +25,12 @@ KEPT = f"bundle{bundle.SUFFIX}"  # beside the run's other files
 
 
 def bundle_of(place: str | Path, on_making: Callable[[], None] = lambda: None) -> Path:
-    """Return the file of a bundle: `place` itself, or what is kept in a run's folder, made if need be.
+    """Return the file of a bundle: `place` itself, or what is kept in a run's folder, made if need
+    be.
 
     It is made anew where it is of another training, or the run's card was edited since. `on_making`
-    is called before that, which takes a while. Raises RunError where a folder is no run, or is damaged.
+    is called before that, which takes a while. Raises RunError where a folder is no run, or is
+    damaged.
     """
     path = Path(place)
     if not path.is_dir():
@@ -45,11 +49,14 @@ def bundle_of(place: str | Path, on_making: Callable[[], None] = lambda: None) -
     return kept
 
 
-def write(run: saved_run.SavedRun, out: Path | None = None, accuracy: float = model_card.WANTED) -> Path:
-    """Write a run's bundle to a file, by default one of the run's name in this folder; return its path.
+def write(
+    run: saved_run.SavedRun, out: Path | None = None, accuracy: float = model_card.WANTED
+) -> Path:
+    """Write a run's bundle to a file, by default one of the run's name in this folder; return its
+    path.
 
-    An earlier bundle of the same run is replaced. Raises RunError where another file is there already,
-    where it would lie among the run's images, or where the run is damaged.
+    An earlier bundle of the same run is replaced. Raises RunError where another file is there
+    already, where it would lie among the run's images, or where the run is damaged.
     """
     name = run.folder.resolve().name
     path = out or Path(f"{name}{bundle.SUFFIX}")
@@ -58,14 +65,18 @@ def write(run: saved_run.SavedRun, out: Path | None = None, accuracy: float = mo
     data = run.experiment.data
     outputs.check_file_outside(path, (data.source, data.image_root), "-o")
     if path.exists() and not _is_of(run, path):
-        raise RunError(f"{path} is there already, and is no bundle of {run.folder}: name another with -o")
+        raise RunError(
+            f"{path} is there already, and is no bundle of {run.folder}: name another with -o"
+        )
     folders.check_writable(path.absolute().parent)
     files.write_bytes(path, make(run, accuracy))
     return path
 
 
 def make(run: saved_run.SavedRun, accuracy: float = model_card.WANTED) -> bytes:
-    """Return the file of a run's bundle; the threshold is that for the wanted accuracy. Raises RunError."""
+    """Return the file of a run's bundle; the threshold is that for the wanted accuracy. Raises
+    RunError.
+    """
     temperature = calibration.temperature_of(run.predictions)
     selection = calibration.select(run.predictions, accuracy)
     network = call(convert, run.folder, temperature)
@@ -84,7 +95,11 @@ def make(run: saved_run.SavedRun, accuracy: float = model_card.WANTED) -> bytes:
 def _is_current(run: saved_run.SavedRun, path: Path) -> bool:
     """Whether a file is a bundle of a run, and has the words that its card has now."""
     told = _read(path)
-    return told is not None and _is_trained_as(run, told[0]) and not model_card.is_reworded(run, told[1])
+    return (
+        told is not None
+        and _is_trained_as(run, told[0])
+        and not model_card.is_reworded(run, told[1])
+    )
 
 
 def _is_of(run: saved_run.SavedRun, path: Path) -> bool:
@@ -117,11 +132,16 @@ def convert(folder: Path, temperature: float, emit: Emit) -> bytes:
     from convladder.experiments.inference import load_network
 
     run = saved_run.SavedRun(folder)
-    return graph_of(load_network(run), form_of_network(run.experiment.data, run.network), temperature)
+    return graph_of(
+        load_network(run), form_of_network(run.experiment.data, run.network), temperature
+    )
 
 
 def _contents(
-    run: saved_run.SavedRun, temperature: float, selection: calibration.Selection, arrays: dict[str, Any]
+    run: saved_run.SavedRun,
+    temperature: float,
+    selection: calibration.Selection,
+    arrays: dict[str, Any],
 ) -> schema.Contents:
     network, test = run.network, run.tested
     right = predictions.correct(test)
@@ -146,7 +166,9 @@ def _contents(
             parameters=run.metrics["price"]["parameters"],
             flops=run.metrics["price"]["flops"],
         ),
-        statistics=schema.Statistics(mean=statistics[0], deviation=statistics[1]) if statistics else None,
+        statistics=schema.Statistics(mean=statistics[0], deviation=statistics[1])
+        if statistics
+        else None,
         tensors=tensors.describe(arrays),
         experiment=_without_paths(run.experiment),
     )

@@ -1,8 +1,8 @@
 """The example beside each export: it loads the export and predicts image files, without convladder.
 
-Its rules are the product's own: the folder `decoder` reads files (see `standalone_decoder`), `export.json`
-has the form of images, the classes, and the threshold below which an answer is *unsure*. One with a
-warning is so too.
+Its rules are the product's own: the folder `decoder` reads files (see `standalone_decoder`),
+`export.json` has the form of images, the classes, and the threshold below which an answer is
+*unsure*. One with a warning is so too.
 """
 
 from __future__ import annotations
@@ -103,14 +103,21 @@ _IMPORTS = {
     "savedmodel": ("tensorflow", "import tensorflow as tf"),
     "keras": ("keras tensorflow", "import keras"),
 }
-_SILENT = '\nos.environ["ORT_DISABLE_TELEMETRY"] = "1"  # before the import: it would report to its maker\n'
+_SILENT = (
+    '\nos.environ["ORT_DISABLE_TELEMETRY"] = "1"  # before the import: it would report to its '
+    "maker\n"
+)
 
 
 def example(kind: str) -> str:
     """Return a short program that loads an export of this format and predicts image files."""
     needs, imports = _IMPORTS[kind]
     first, before = ("import os\n", _SILENT) if kind == "onnx" else ("", "")
-    return _HEAD.format(needs=needs, imports=imports, first=first, before=before) + _BODIES[kind] + _TAIL
+    return (
+        _HEAD.format(needs=needs, imports=imports, first=first, before=before)
+        + _BODIES[kind]
+        + _TAIL
+    )
 
 
 def settings(contents: Contents) -> dict[str, Any]:

@@ -15,7 +15,14 @@ from convladder.core.experiment import unknown_name
 from convladder.core.worker_pool import call
 from convladder.data.dataset import SplitDataset
 from convladder.data.decoding.images import Pixels
-from convladder.deploy import examples, file_parity, formats, parity, parity_images, standalone_decoder
+from convladder.deploy import (
+    examples,
+    file_parity,
+    formats,
+    parity,
+    parity_images,
+    standalone_decoder,
+)
 from convladder.deploy.file_parity import FromFiles
 from convladder.deploy.formats import FORMATS
 from convladder.deploy.parity import Parity
@@ -31,7 +38,8 @@ HARD = 2  # classes of whose images hard files are made
 
 @dataclass(frozen=True)
 class Sample:
-    """Real images `(N, height, width, channels)`, labels of the first, which test, and others to calibrate on.
+    """Real images `(N, height, width, channels)`, labels of the first, which test, and others to
+    calibrate on.
 
     files : some of them as they lie on the disk, where they do.
     """
@@ -44,7 +52,9 @@ class Sample:
 
 @dataclass(frozen=True)
 class Exported:
-    """What an export is, and where: a folder with the model, its settings, an example and the parity."""
+    """What an export is, and where: a folder with the model, its settings, an example and the
+    parity.
+    """
 
     folder: Path
     kind: str
@@ -56,7 +66,9 @@ class Exported:
 
 
 def check(kind: str, int8: bool) -> None:
-    """Raise ExperimentError where there is no such format, or no int8 of it, or where its runtime is missing."""
+    """Raise ExperimentError where there is no such format, or no int8 of it, or where its runtime
+    is missing.
+    """
     if kind not in FORMATS:
         raise ExperimentError(unknown_name(kind, FORMATS, "--format"))
     if int8 and not FORMATS[kind].int8:
@@ -72,8 +84,8 @@ def check_classes(bundle: Bundle, source: str, class_names: tuple[str, ...]) -> 
     own = bundle.contents.class_names
     if class_names != own:
         raise DataError(
-            f"{source} has the classes {', '.join(class_names)}, and the bundle {', '.join(own)}: give the images "
-            "that it was trained with"
+            f"{source} has the classes {', '.join(class_names)}, and the bundle {', '.join(own)}: "
+            "give the images that it was trained with"
         )
 
 
@@ -86,8 +98,8 @@ def draw(bundle: Bundle, dataset: SplitDataset) -> Sample:
     check_classes(bundle, bank.source, dataset.class_names)
     if bank.images.shape[1:] != contents.image_form.shape:
         raise DataError(
-            f"the images are {bank.images.shape[1:]}, and the bundle takes {contents.image_form.shape}: give "
-            "their folder, or load them in its form"
+            f"the images are {bank.images.shape[1:]}, and the bundle takes "
+            f"{contents.image_form.shape}: give their folder, or load them in its form"
         )
     splits = dataset.splits
     test = splits.test[: parity.IMAGES]
@@ -98,20 +110,32 @@ def draw(bundle: Bundle, dataset: SplitDataset) -> Sample:
 
 
 def export(
-    bundle: Bundle, kind: str, folder: Path, sample: Sample, *, int8: bool = False, bound: float | None = None
+    bundle: Bundle,
+    kind: str,
+    folder: Path,
+    sample: Sample,
+    *,
+    int8: bool = False,
+    bound: float | None = None,
 ) -> Exported:
-    """Export a bundle in a format of FORMATS into a folder, which is there in the end or not at all.
+    """Export a bundle in a format of FORMATS into a folder, which is there in the end or not at
+    all.
 
-    Raises ExportError where the export does not predict what the network predicts, with what differs.
+    Raises ExportError where the export does not predict what the network predicts, with what
+    differs.
     """
     check(kind, int8)
     with files.whole_folder(folder, PARITY) as made:
         model = made / FORMATS[kind].file
         calibration = sample.calibration if int8 else None
-        original = call(formats.make, kind, bundle.path.absolute(), model, calibration, sample.images)
+        original = call(
+            formats.make, kind, bundle.path.absolute(), model, calibration, sample.images
+        )
         exported = call(formats.predict_exported, kind, model, sample.images)
         sizes = formats.size_of(model), bundle.parts[WEIGHTS].bytes
-        found = parity.measure(original, exported, sample.labels, sizes=sizes, bound=bound, int8=int8)
+        found = parity.measure(
+            original, exported, sample.labels, sizes=sizes, bound=bound, int8=int8
+        )
         if found.network_holds:
             write_beside(made, bundle, kind)
             tried = file_parity.compare(Predictor(bundle), made, _files_to_try(sample))
@@ -142,16 +166,17 @@ def _complaint(kind: str, found: Parity) -> str:
         return _complaint_of_files(kind, found.files, found.bound)
     what, value = ("mean", found.mean) if found.int8 else ("largest", found.largest)
     return (
-        f"the export as {kind} does not predict what the network predicts: the {what} difference of a "
-        f"probability is {value:.2g} on {found.images:,} images, over {found.bound:g} (--bound); nothing is kept"
+        f"the export as {kind} does not predict what the network predicts: the {what} difference "
+        f"of a probability is {value:.2g} on {found.images:,} images, over {found.bound:g} "
+        "(--bound); nothing is kept"
     )
 
 
 def _complaint_of_files(kind: str, found: FromFiles, bound: float) -> str:
     named = ", ".join(found.differing[:3]) or "none in particular"
     return (
-        f"the example of the export as {kind} does not read {found.files:,} files as convladder does "
-        f"({named}): pixels differ by {found.pixels} of 255 at most, probabilities by "
+        f"the example of the export as {kind} does not read {found.files:,} files as convladder "
+        f"does ({named}): pixels differ by {found.pixels} of 255 at most, probabilities by "
         f"{found.largest:.2g} (--bound: {bound:g}); {found.refused} read by one of the two alone, "
         f"{found.unlike_rule} answered against the threshold; nothing is kept"
     )

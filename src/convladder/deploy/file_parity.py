@@ -1,4 +1,6 @@
-"""Does an export's example read files, and answer, as the product does? It runs in a process of its own."""
+"""Does an export's example read files, and answer, as the product does? It runs in a process of its
+own.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +24,8 @@ from convladder.results.bundle.predictor import Prediction, Predictor
 
 SECONDS = 900  # for all files; a framework that is slow to import takes one of them
 
-# What the example is asked in its own process: its answers, and what it saw and found on the way to them.
+# What the example is asked in its own process: its answers, and what it saw and found on the way to
+# them.
 _PROGRAM = """
 import json, sys
 from pathlib import Path
@@ -119,23 +122,36 @@ def _of_example(folder: Path, contents: Sequence[bytes]) -> list[Outcome]:
         files = Path(spare).absolute()
         for number, content in enumerate(contents):
             (files / f"{number:06}.image").write_bytes(content)
-        # without the folder that we are in, where a person may have a json.py, and without a byte left here
+        # without the folder that we are in, where a person may have a json.py, and without a byte
+        # left here
         _run([sys.executable, "-P", "-B", "-c", _PROGRAM, str(folder.absolute()), str(files)])
         answers = json.loads((files / "answers.json").read_text("utf-8"))
         with np.load(files / "arrays.npz", allow_pickle=False) as arrays:
             return [
                 each
                 if isinstance(each, str)
-                else Read(arrays[f"pixels-{number}"], arrays[f"found-{number}"], (each[0], each[1], each[2]))
+                else Read(
+                    arrays[f"pixels-{number}"],
+                    arrays[f"found-{number}"],
+                    (each[0], each[1], each[2]),
+                )
                 for number, each in enumerate(answers)
             ]
 
 
 def _run(command: Sequence[str]) -> None:
-    computes = {backend.VARIABLE: backend.TENSORFLOW, "TF_CPP_MIN_LOG_LEVEL": "3", backend.ONEDNN: "1"}
-    computes["PYTHONPATH"] = os.pathsep.join(filter(None, sys.path))  # as workers: a notebook may have added to it
+    computes = {
+        backend.VARIABLE: backend.TENSORFLOW,
+        "TF_CPP_MIN_LOG_LEVEL": "3",
+        backend.ONEDNN: "1",
+    }
+    computes["PYTHONPATH"] = os.pathsep.join(
+        filter(None, sys.path)
+    )  # as workers: a notebook may have added to it
     try:
-        subprocess.run(command, env=os.environ | computes, capture_output=True, timeout=SECONDS, check=True)
+        subprocess.run(
+            command, env=os.environ | computes, capture_output=True, timeout=SECONDS, check=True
+        )
     except subprocess.CalledProcessError as error:
         said = error.stderr.decode(errors="replace").strip()
         last = (said.splitlines() or [f"exit status {error.returncode}"])[-1]
@@ -149,14 +165,25 @@ def _compared(
 ) -> FromFiles:
     tried = list(zip(names, here, there, strict=True))
     both = [
-        _Pair(name, one, other) for name, one, other in tried if isinstance(one, Read) and isinstance(other, Read)
+        _Pair(name, one, other)
+        for name, one, other in tried
+        if isinstance(one, Read) and isinstance(other, Read)
     ]
-    refused = {name for name, *reads in tried if len({isinstance(each, Read) for each in reads}) > 1}
+    refused = {
+        name for name, *reads in tried if len({isinstance(each, Read) for each in reads}) > 1
+    }
     classes = {pair.name for pair in both if pair.one.answer[0] != pair.other.answer[0]}
     unsure = {pair.name for pair in both if pair.one.answer[1] != pair.other.answer[1]}
     warned = {pair.name for pair in both if pair.one.answer[2] != pair.other.answer[2]}
     unlike = {pair.name for pair in both if pair.other.answer != _by_rule(predictor, pair.other)}
-    differing = refused | classes | unsure | warned | unlike | {pair.name for pair in both if pair.of_pixels}
+    differing = (
+        refused
+        | classes
+        | unsure
+        | warned
+        | unlike
+        | {pair.name for pair in both if pair.of_pixels}
+    )
     return FromFiles(
         files=len(both) + len(refused),
         pixels=max((pair.of_pixels for pair in both), default=0),

@@ -1,6 +1,7 @@
 """The formats of exports: how each is made of a bundle, and what it predicts in its own runtime.
 
-All of it runs in worker processes, one for making and one for predicting, so that a runtime meets a file alone.
+All of it runs in worker processes, one for making and one for predicting, so that a runtime meets a
+file alone.
 """
 
 from __future__ import annotations
@@ -36,7 +37,9 @@ Predict = Callable[[Pixels], Probabilities]
 
 @dataclass(frozen=True)
 class Format:
-    """One format. `file` is the name of the file or folder; `extra` what must be installed, and by which extra."""
+    """One format. `file` is the name of the file or folder; `extra` what must be installed, and by
+    which extra.
+    """
 
     name: str
     file: str
@@ -48,14 +51,19 @@ class Format:
 
 @dataclass(frozen=True)
 class Predicted:
-    """What a network made of images, `(N, classes)`, and the milliseconds that one took in batches of BATCH."""
+    """What a network made of images, `(N, classes)`, and the milliseconds that one took in batches
+    of BATCH.
+    """
 
     probabilities: Probabilities
     milliseconds: float
 
 
-def make(kind: str, bundle: Path, out: Path, calibration: Pixels | None, images: Pixels, emit: Emit) -> Predicted:
-    """Make an export, and predict images with the network that was trained, in Keras; a task for a worker.
+def make(
+    kind: str, bundle: Path, out: Path, calibration: Pixels | None, images: Pixels, emit: Emit
+) -> Predicted:
+    """Make an export, and predict images with the network that was trained, in Keras; a task for a
+    worker.
 
     With `calibration`, images `(N, height, width, channels)` too, the export is in int8.
     """
@@ -74,7 +82,9 @@ def predict_exported(kind: str, path: Path, images: Pixels, emit: Emit) -> Predi
 
 
 def network_of(bundle: Bundle) -> keras.Model:
-    """Build a bundle's network, from pixels to probabilities. Raises BundleError where its weights do not fit."""
+    """Build a bundle's network, from pixels to probabilities. Raises BundleError where its weights
+    do not fit.
+    """
     contents = bundle.contents
     try:
         network = inference.restore(
@@ -85,7 +95,9 @@ def network_of(bundle: Bundle) -> keras.Model:
             bundle.weights,
         )
     except (KeyError, ValueError) as error:
-        raise BundleError(f"the weights in {bundle.path} do not fit its experiment: {error}") from None
+        raise BundleError(
+            f"the weights in {bundle.path} do not fit its experiment: {error}"
+        ) from None
     return with_probabilities(network, contents.temperature)
 
 
@@ -122,7 +134,8 @@ def _write_onnx(bundle: Bundle, out: Path, calibration: Pixels | None) -> None:
         quant_pre_process(given, fused, skip_symbolic_shape=True)
         # of the network alone: what comes before it has them in its branches
         weighted = ["Conv", "Gemm", "MatMul"]
-        # whose filters nearly cancel: with them in whole numbers the mean difference was five times as large
+        # whose filters nearly cancel: with them in whole numbers the mean difference was five times
+        # as large
         exact = [node.name for node in onnx.load(fused).graph.node if "/whitening" in node.name]
         quantization.quantize_static(
             fused,
@@ -224,7 +237,14 @@ FORMATS: Mapping[str, Format] = {
     each.name: each
     for each in (
         Format("onnx", "model.onnx", _write_onnx, _load_onnx, int8=True),
-        Format("litert", "model.tflite", _write_litert, _load_litert, ("ai_edge_litert", "export"), int8=True),
+        Format(
+            "litert",
+            "model.tflite",
+            _write_litert,
+            _load_litert,
+            ("ai_edge_litert", "export"),
+            int8=True,
+        ),
         Format("savedmodel", "model", _write_saved_model, _load_saved_model),
         Format("keras", "model.keras", _write_keras, _load_keras),
     )

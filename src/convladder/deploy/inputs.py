@@ -28,7 +28,9 @@ STDIN_NAME = "standard input"
 
 @dataclass(frozen=True)
 class Picture:
-    """A picture before it is read: what it is called, and what fetches its bytes or raises UnreadableImage."""
+    """A picture before it is read: what it is called, and what fetches its bytes or raises
+    UnreadableImage.
+    """
 
     name: str
     fetch: Callable[[], Content]
@@ -55,19 +57,23 @@ def find(
 ) -> list[Picture]:
     """Return the pictures at these places, in their order.
 
-    A place is a file, a folder with all below it, a pattern such as `new/*.jpg`, a .zip or .tar archive, or `-`:
-    an image on standard input, or the paths of some, one a line. Links in folders are followed if `follow` says
-    so, else `say` is told of them; a link that is given itself is always followed. Raises DataError where a place
-    has none.
+    A place is a file, a folder with all below it, a pattern such as `new/*.jpg`, a .zip or .tar
+    archive, or `-`: an image on standard input, or the paths of some, one a line. Links in folders
+    are followed if `follow` says so, else `say` is told of them; a link that is given itself is
+    always followed. Raises DataError where a place has none.
     """
     found: list[Picture] = []
     for place in places:
         at = _from_stdin(stdin, limits) if place == STDIN else _at(place, limits, follow=follow)
         if not at.pictures and place == STDIN:
-            raise DataError("standard input is empty: give it an image, or the paths of some, one a line")
+            raise DataError(
+                "standard input is empty: give it an image, or the paths of some, one a line"
+            )
         if not at.pictures:
             passed = f". {at.links}" if at.links else ""
-            raise DataError(f"no picture in {place}: give image files, folders, patterns or archives{passed}")
+            raise DataError(
+                f"no picture in {place}: give image files, folders, patterns or archives{passed}"
+            )
         if at.links:
             say(f"{place}: {at.links}")
         found += at.pictures
@@ -77,7 +83,9 @@ def find(
 def decode_all(
     pictures: Iterable[Picture], decode: Callable[[Content], Outcome], batch: int, threads: int
 ) -> Iterator[list[tuple[Picture, Outcome]]]:
-    """Yield batches of pictures with their pixels, or why they have none; the next is decoded meanwhile."""
+    """Yield batches of pictures with their pixels, or why they have none; the next is decoded
+    meanwhile.
+    """
     with ThreadPoolExecutor(threads) as pool:
         waiting = iter(pictures)
 
@@ -110,14 +118,22 @@ def _at(place: str, limits: Limits, *, follow: bool) -> Found:
         return _in_archive(path, limits)
     if not os.path.lexists(path) and is_pattern(place):
         found = [_at(str(each), limits, follow=follow) for each in matching(path, follow=follow)]
-        named = {picture.name: picture for at in found for picture in at.pictures}  # a folder, and what is in it
-        return Found(list(named.values()), "; ".join(dict.fromkeys(at.links for at in found if at.links)))
+        named = {
+            picture.name: picture for at in found for picture in at.pictures
+        }  # a folder, and what is in it
+        return Found(
+            list(named.values()), "; ".join(dict.fromkeys(at.links for at in found if at.links))
+        )
     return Found([Picture(str(path), partial(read_file, path, limits))])
 
 
 def _in_folder(folder: Path, limits: Limits, *, follow: bool) -> Found:
     every = list(walk(folder, "", follow=follow))
-    found = [(entry, status) for entry, status in every if entry.kind == "file" and ignore_rule(entry) is None]
+    found = [
+        (entry, status)
+        for entry, status in every
+        if entry.kind == "file" and ignore_rule(entry) is None
+    ]
     read = {identity(status) for entry, status in found if not entry.linked}
     pictures = []
     for entry, status in found:

@@ -1,4 +1,6 @@
-"""A network as one ONNX graph with what is before it and behind it: from images of any size to probabilities."""
+"""A network as one ONNX graph with what is before it and behind it: from images of any size to
+probabilities.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +23,9 @@ _COUNTED = re.compile(r"(const(?=_)|)(.*?)__\d+(:\d+)?")
 
 
 def graph_of(network: keras.Model, form: ImageForm, temperature: float) -> bytes:
-    """Return the graph from images to probabilities, of a network from the pixels of a form to logits."""
+    """Return the graph from images to probabilities, of a network from the pixels of a form to
+    logits.
+    """
     from convladder.models.portable import plain
 
     shipped = with_probabilities(plain(network), temperature)
@@ -36,11 +40,15 @@ def with_probabilities(network: keras.Model, temperature: float) -> keras.Model:
     from keras import layers
 
     cooled = layers.Rescaling(1 / temperature, name="temperature", dtype="float32")(network.output)
-    return keras.Model(network.input, layers.Softmax(name=graph_check.PROBABILITIES, dtype="float32")(cooled))
+    return keras.Model(
+        network.input, layers.Softmax(name=graph_check.PROBABILITIES, dtype="float32")(cooled)
+    )
 
 
 def as_graph(network: keras.Model) -> ModelProto:
-    """Return an ONNX graph of a network from `pixels` to `probabilities`, whatever the size of a batch."""
+    """Return an ONNX graph of a network from `pixels` to `probabilities`, whatever the size of a
+    batch.
+    """
     from onnx import compose, load
 
     network(np.zeros((1, *network.input.shape[1:]), np.float32))  # Keras exports what was called
@@ -54,12 +62,16 @@ def as_graph(network: keras.Model) -> ModelProto:
 
 
 def _mend(made: ModelProto) -> None:
-    """Write what ONNX has no operator for with those that it has. Raises ValueError where values are missing."""
+    """Write what ONNX has no operator for with those that it has. Raises ValueError where values
+    are missing.
+    """
     from onnx import helper, numpy_helper
 
     network = made.graph
     if len(network.input) != 1:
-        raise ValueError(f"the graph lost the values of {', '.join(each.name for each in network.input[1:])}")
+        raise ValueError(
+            f"the graph lost the values of {', '.join(each.name for each in network.input[1:])}"
+        )
     nodes = list(network.node)
     for node in network.node:
         if node.op_type == "Erfc":  # of the exact GELU: tf2onnx leaves TensorFlow's
@@ -77,9 +89,11 @@ def _mend(made: ModelProto) -> None:
 
 
 def _renumber(made: ModelProto) -> None:
-    """Count names in the order of the graph, and put values in theirs: tf2onnx counts otherwise each time.
+    """Count names in the order of the graph, and put values in theirs: tf2onnx counts otherwise
+    each time.
 
-    Of values that are equal it keeps one, by chance that of the one name or the other: all are `const` here.
+    Of values that are equal it keeps one, by chance that of the one name or the other: all are
+    `const` here.
     """
     network = made.graph
     known: dict[str, str] = {each.name: each.name for each in (*network.input, *network.output)}
@@ -104,7 +118,9 @@ def _renumber(made: ModelProto) -> None:
 
 
 def joined(before: ModelProto, network: ModelProto, classes: int) -> ModelProto:
-    """Return the graph from `images` to `probabilities`: what comes before a network, then the network."""
+    """Return the graph from `images` to `probabilities`: what comes before a network, then the
+    network.
+    """
     from onnx import TensorProto, checker, compose, helper
 
     network.ir_version = before.ir_version
@@ -113,7 +129,9 @@ def joined(before: ModelProto, network: ModelProto, classes: int) -> ModelProto:
     behind = helper.make_node("Identity", [ends[1]], [graph_check.PROBABILITIES])
     whole.graph.node.append(behind)
     del whole.graph.output[:]  # whose shape some networks lose on the way
-    found = helper.make_tensor_value_info(graph_check.PROBABILITIES, TensorProto.FLOAT, ["N", classes])
+    found = helper.make_tensor_value_info(
+        graph_check.PROBABILITIES, TensorProto.FLOAT, ["N", classes]
+    )
     whole.graph.output.append(found)
     del whole.opset_import[:]  # among them those of functions that are no more
     whole.opset_import.append(helper.make_opsetid("", onnx_resize.OPSET))

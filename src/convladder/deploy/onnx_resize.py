@@ -1,9 +1,12 @@
-"""The first part of a bundle's graph: decoded images of any size become the pixels that the network wants.
+"""The first part of a bundle's graph: decoded images of any size become the pixels that the network
+wants.
 
-It computes what `data.decoding.images.bring_to_form` has Pillow compute, to the last bit: bilinear, with a triangle that is
-widened where images are reduced, coefficients of 22 bits after the point, and whole numbers between the two passes
-(https://github.com/python-pillow/Pillow/blob/main/src/libImaging/Resample.c). From Pillow 13 on, images that are
-reduced far more in height than in width are off by one of 255 at most: it begins with the other pass there.
+It computes what `data.decoding.images.bring_to_form` has Pillow compute, to the last bit: bilinear,
+with a triangle that is widened where images are reduced, coefficients of 22 bits after the point,
+and whole numbers between the two passes
+(https://github.com/python-pillow/Pillow/blob/main/src/libImaging/Resample.c). From Pillow 13 on,
+images that are reduced far more in height than in width are off by one of 255 at most: it begins
+with the other pass there.
 """
 
 from __future__ import annotations
@@ -19,8 +22,8 @@ OPSET = 18
 IR_VERSION = 9
 PIXELS = "pixels"
 
-# One side: its length in pixels and the part of it that is taken, in float32 as Pillow has it, to the weights
-# (cells, pixels) of its pixels in each cell: whole numbers, of which 2 ** 22 make one.
+# One side: its length in pixels and the part of it that is taken, in float32 as Pillow has it, to
+# the weights (cells, pixels) of its pixels in each cell: whole numbers, of which 2 ** 22 make one.
 _WEIGHTS = """
 <opset_import: ["": 18], domain: "convladder">
 weights (pixels, start, end, cells) => (whole)
@@ -116,7 +119,8 @@ _OF_FORM = """
   inner_width = Identity (form_width)
   inner_height = Identity (form_height)
 """
-# Which part of the image is taken, and how large it becomes: as `ImageForm.inner_size` and `PIL.ImageOps.fit`.
+# Which part of the image is taken, and how large it becomes: as `ImageForm.inner_size` and
+# `PIL.ImageOps.fit`.
 _RESIZE = {
     "stretch": _WHOLE_IMAGE + _OF_FORM,
     "pad": _WHOLE_IMAGE
@@ -221,7 +225,8 @@ preprocessing (uint8[N, H, W, 3] images) => (float[N, @height, @width, @channels
 
 
 def build(form: ImageForm) -> ModelProto:
-    """Return the graph from `images`, uint8 `(N, H, W, 3)`, to `pixels`, float32 `(N, *form.shape)`, 0 to 255.
+    """Return the graph from `images`, uint8 `(N, H, W, 3)`, to `pixels`, float32 `(N,
+    *form.shape)`, 0 to 255.
 
     Images that have the form's size already are not touched.
     """

@@ -23,10 +23,11 @@ BOUND_INT8 = 0.05  # of the mean difference of the largest probability, in int8
 class Parity:
     """An export beside the network that it was made of, on the same images.
 
-    largest, mean : difference of a probability; the mean is of the largest one of each image. same : the share of
-    equal predictions. accuracy_lost : of the original less that of the export, on labelled test images.
-    bytes, original_bytes : of the export, and of the network's weights. milliseconds : for an image, in batches.
-    files : how the export's example and the product read and answer files; None where that was not compared.
+    largest, mean : difference of a probability; the mean is of the largest one of each image. same
+    : the share of equal predictions. accuracy_lost : of the original less that of the export, on
+    labelled test images. bytes, original_bytes : of the export, and of the network's weights.
+    milliseconds : for an image, in batches. files : how the export's example and the product read
+    and answer files; None where that was not compared.
     """
 
     images: int
@@ -73,11 +74,15 @@ def measure(
     bound: float | None,
     int8: bool,
 ) -> Parity:
-    """Compare what both predict of the same images; `labels` are those of the first of them, which test.
+    """Compare what both predict of the same images; `labels` are those of the first of them, which
+    test.
 
     `sizes` are the bytes of the export, and of the weights.
     """
-    here, there = original.probabilities.astype(np.float64), exported.probabilities.astype(np.float64)
+    here, there = (
+        original.probabilities.astype(np.float64),
+        exported.probabilities.astype(np.float64),
+    )
     predicted, again = here.argmax(axis=1), there.argmax(axis=1)
     rows = np.arange(len(here))
     tested = slice(len(labels))

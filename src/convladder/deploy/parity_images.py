@@ -1,4 +1,6 @@
-"""Image files that programs often read differently, made of real images: an export is tried on them."""
+"""Image files that programs often read differently, made of real images: an export is tried on
+them.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +24,9 @@ Named = tuple[str, bytes]
 def make(images: Sequence[Pixels]) -> Iterator[Named]:
     """Yield names and contents of files, made of uint8 images `(height, width, channels)`."""
     for number, pixels in enumerate(images):
-        shown = Image.fromarray(pixels.squeeze(-1) if pixels.shape[-1] == 1 else pixels).convert("RGB")
+        shown = Image.fromarray(pixels.squeeze(-1) if pixels.shape[-1] == 1 else pixels).convert(
+            "RGB"
+        )
         shown.thumbnail((LARGEST_SIDE // 2, LARGEST_SIDE // 2))
         wide = shown.resize((3 * shown.width // 2 + 1, shown.height + 3), Image.Resampling.BICUBIC)
         for name, write in _WRITERS.items():

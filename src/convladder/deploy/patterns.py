@@ -21,8 +21,9 @@ def is_pattern(text: str) -> bool:
 def matching(pattern: Path, *, follow: bool = False) -> list[Path]:
     """Return the paths that match a pattern, in order, each once.
 
-    A part of it that is the name of something there stands for that, whatever characters it has: a folder may be
-    called `[examples]`. `**` goes through links of folders if `follow` says so, and never in circles.
+    A part of it that is the name of something there stands for that, whatever characters it has: a
+    folder may be called `[examples]`. `**` goes through links of folders if `follow` says so, and
+    never in circles.
     """
     found = [Path(pattern.anchor)]
     parts = pattern.parts[1:] if pattern.anchor else pattern.parts

@@ -20,8 +20,11 @@ from convladder.results.bundle.predictor import BATCH, Outcome, Predictor
 MANY = 4 * BATCH  # pictures for which there is a bar
 
 
-def open_place(place: Path, threads: int | None = None, console: Console | None = None) -> Predictor:
-    """Make a bundle ready, or that of a run's folder; `console` is told where it must be made first.
+def open_place(
+    place: Path, threads: int | None = None, console: Console | None = None
+) -> Predictor:
+    """Make a bundle ready, or that of a run's folder; `console` is told where it must be made
+    first.
 
     Raises ConvladderError.
     """
@@ -55,7 +58,9 @@ def predict(
     threads: int | None = None,
     console: Console | None = None,
 ) -> Iterator[tuple[Picture, Outcome]]:
-    """Yield each picture with what is predicted, or why it could not be read; a `console` shows how far it is."""
+    """Yield each picture with what is predicted, or why it could not be read; a `console` shows how
+    far it is.
+    """
     with _bar(console, len(found)) as bar:
         task = bar.add_task("predicting", total=len(found))
         for batch in inputs.decode_all(found, predictor.try_to_decode, BATCH, threads or cores()):
@@ -70,5 +75,10 @@ def predict(
 def _bar(console: Console | None, count: int) -> Progress:
     between_lines = sys.stdout.isatty()  # which show by themselves how far it is
     shown = console is not None and console.is_terminal and count >= MANY and not between_lines
-    columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+    )
     return Progress(*columns, console=console, disable=not shown, transient=True)

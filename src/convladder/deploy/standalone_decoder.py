@@ -1,4 +1,5 @@
-"""The decoder as a package of its own, which needs neither convladder nor more than numpy and Pillow.
+"""The decoder as a package of its own, which needs neither convladder nor more than numpy and
+Pillow.
 
 Exports carry it, so that files are read there by the very rules of training. Its modules are those
 of convladder, word for word but for the places that they import each other from: there is no
@@ -35,7 +36,8 @@ def write(folder: Path) -> None:
 
 
 def modules() -> dict[str, str]:
-    """Return the texts of the modules by their names: the decoder, and all of convladder that it imports.
+    """Return the texts of the modules by their names: the decoder, and all of convladder that it
+    imports.
 
     Raises ImportError where two modules have one name: side by side, one would be lost.
     """
@@ -46,7 +48,9 @@ def modules() -> dict[str, str]:
         module = waiting.pop()
         name = module.rpartition(".")[2]
         if taken.setdefault(name, module) != module:
-            raise ImportError(f"{taken[name]} and {module} cannot lie side by side: rename one of them")
+            raise ImportError(
+                f"{taken[name]} and {module} cannot lie side by side: rename one of them"
+            )
         if name in found:
             continue
         source = _source(module)

@@ -19,7 +19,9 @@ def load_saved_model(path: Path) -> Callable[[Pixels], NDArray[np.float32]]:
 
 
 def to_litert(saved: Path, calibration: Pixels | None) -> bytes:
-    """Return a saved model as LiteRT's flat buffer; with images to calibrate on, in int8 between float32 ends."""
+    """Return a saved model as LiteRT's flat buffer; with images to calibrate on, in int8 between
+    float32 ends.
+    """
     converter = tf.lite.TFLiteConverter.from_saved_model(str(saved))
     if calibration is not None:
 
@@ -29,6 +31,9 @@ def to_litert(saved: Path, calibration: Pixels | None) -> bytes:
 
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
         converter.representative_dataset = samples
-        converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8, tf.lite.OpsSet.TFLITE_BUILTINS]
+        converter.target_spec.supported_ops = [
+            tf.lite.OpsSet.TFLITE_BUILTINS_INT8,
+            tf.lite.OpsSet.TFLITE_BUILTINS,
+        ]
     content: bytes = converter.convert()
     return content

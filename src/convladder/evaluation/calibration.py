@@ -1,10 +1,12 @@
 """Does a probability mean what it says, and when had the network better say that it is unsure?
 
-The *confidence* of a prediction is the probability of the predicted class. A network is calibrated if, of the
-images with a confidence of 0.8, eight in ten are predicted rightly (Guo et al. 2017, "On calibration of modern
-neural networks", ICML). What is fitted here is fitted on validation and judged on test.
+The *confidence* of a prediction is the probability of the predicted class. A network is calibrated
+if, of the images with a confidence of 0.8, eight in ten are predicted rightly (Guo et al. 2017, "On
+calibration of modern neural networks", ICML). What is fitted here is fitted on validation and
+judged on test.
 
-None of this detects images of something else: a network can be sure of a picture of no class that it knows.
+None of this detects images of something else: a network can be sure of a picture of no class that
+it knows.
 """
 
 from __future__ import annotations
@@ -32,7 +34,9 @@ Labels = NDArray[np.integer[Any]]
 
 @dataclass(frozen=True)
 class Bin:
-    """Test images of like confidence: the mean confidence, and the share that was predicted rightly."""
+    """Test images of like confidence: the mean confidence, and the share that was predicted
+    rightly.
+    """
 
     confidence: float
     accuracy: Proportion
@@ -42,14 +46,18 @@ class Bin:
 class CalibrationError:
     """The expected calibration error on test.
 
-    error : mean distance of confidence and accuracy over bins of equally many images (Guo et al. 2017). It is
+    error : mean distance of confidence and accuracy over bins of equally many images (Guo et al.
+    2017). It is
         biased upwards, since chance alone parts the two in every bin.
-    if_calibrated : what 95 % of perfectly calibrated networks with these confidences would stay below
-        (consistency resampling: Bröcker and Smith 2007, "Increasing the reliability of reliability diagrams").
-    low, high : an interval over other test images, by the basic bootstrap, which mirrors the bias away (Davison
-        and Hinkley 1997, section 5.2); from 0 where the error is not shown. Meant to cover 95 %, it covered the
-        error of networks with planted miscalibration in 84 to 99 % of 150 simulations each, with 300 and 2,000
-        images; the usual percentile bootstrap in 0 to 96 %.
+    if_calibrated : what 95 % of perfectly calibrated networks with these confidences would stay
+    below
+        (consistency resampling: Bröcker and Smith 2007, "Increasing the reliability of reliability
+        diagrams").
+    low, high : an interval over other test images, by the basic bootstrap, which mirrors the bias
+    away (Davison
+        and Hinkley 1997, section 5.2); from 0 where the error is not shown. Meant to cover 95 %, it
+        covered the error of networks with planted miscalibration in 84 to 99 % of 150 simulations
+        each, with 300 and 2,000 images; the usual percentile bootstrap in 0 to 96 %.
     """
 
     error: float
@@ -65,7 +73,9 @@ class CalibrationError:
 
 @dataclass(frozen=True)
 class Gap:
-    """Mean confidence less accuracy on test, with its 95 % interval: above 0 the network is too sure of itself."""
+    """Mean confidence less accuracy on test, with its 95 % interval: above 0 the network is too
+    sure of itself.
+    """
 
     mean: float
     low: float
@@ -88,10 +98,11 @@ class Calibration:
 
 @dataclass(frozen=True)
 class Selection:
-    """Predict only where the confidence, after temperature, reaches a threshold chosen on validation.
+    """Predict only where the confidence, after temperature, reaches a threshold chosen on
+    validation.
 
-    wanted : the accuracy that was asked for. threshold : None where no threshold reached it on validation.
-    coverage : the share of test images that are still predicted. accuracy : on these.
+    wanted : the accuracy that was asked for. threshold : None where no threshold reached it on
+    validation. coverage : the share of test images that are still predicted. accuracy : on these.
     """
 
     wanted: float
@@ -103,8 +114,9 @@ class Selection:
 def assess(*tables: pd.DataFrame) -> Calibration:
     """Assess a table of predictions with the splits `validation` and `test`.
 
-    Of several networks, such as those of folds, give a table each: they are judged together on all their test
-    images, each after the temperature of its own validation images. `temperature` is the geometric mean of these.
+    Of several networks, such as those of folds, give a table each: they are judged together on all
+    their test images, each after the temperature of its own validation images. `temperature` is the
+    geometric mean of these.
     """
     temperatures = [temperature_of(table) for table in tables]
     tested = [_split(table, "test") for table in tables]
@@ -134,7 +146,9 @@ def select(table: pd.DataFrame, wanted: float) -> Selection:
     confidence, correct = _confidence(apply_temperature(test[0], temperature), test[1])
     kept = confidence >= (np.inf if threshold is None else threshold)
     coverage = proportion(int(kept.sum()), len(kept))
-    return Selection(wanted, threshold, coverage, proportion(int(correct[kept].sum()), int(kept.sum())))
+    return Selection(
+        wanted, threshold, coverage, proportion(int(correct[kept].sum()), int(kept.sum()))
+    )
 
 
 def temperature_of(table: pd.DataFrame) -> float:
@@ -143,11 +157,13 @@ def temperature_of(table: pd.DataFrame) -> float:
 
 
 def fit_temperature(probabilities: Floats, labels: Labels) -> float:
-    """Return the temperature that gives the least log loss: above 1 the network was too sure of itself.
+    """Return the temperature that gives the least log loss: above 1 the network was too sure of
+    itself.
 
-    `probabilities` are `(N, classes)`, `labels` `(N,)`. Of the label's weight one part in N + 2 is shared out to
-    the other classes, as if one more image might have been wrong: without a single mistake the least loss would
-    be at temperature 0 (Platt 1999, "Probabilistic outputs for support vector machines", section 2.2).
+    `probabilities` are `(N, classes)`, `labels` `(N,)`. Of the label's weight one part in N + 2 is
+    shared out to the other classes, as if one more image might have been wrong: without a single
+    mistake the least loss would be at temperature 0 (Platt 1999, "Probabilistic outputs for support
+    vector machines", section 2.2).
     """
     from scipy.optimize import minimize_scalar
 
@@ -158,7 +174,9 @@ def fit_temperature(probabilities: Floats, labels: Labels) -> float:
     weights[np.arange(images), labels] = 1 - spared
 
     def loss(log_temperature: float) -> float:
-        return float(-(weights * log_softmax(logits / np.exp(log_temperature), axis=1)).sum() / images)
+        return float(
+            -(weights * log_softmax(logits / np.exp(log_temperature), axis=1)).sum() / images
+        )
 
     low, high = np.log(TEMPERATURES)
     found = minimize_scalar(loss, bounds=(low, high), method="bounded", options={"xatol": 1e-6})
@@ -177,7 +195,8 @@ def reliability(probabilities: Floats, labels: Labels, bins: int = BINS) -> tupl
     order = np.argsort(confidence, kind="stable")
     parts = np.split(order, _bin_starts(len(order), bins)[1:])
     return tuple(
-        Bin(float(confidence[part].mean()), proportion(int(correct[part].sum()), len(part))) for part in parts
+        Bin(float(confidence[part].mean()), proportion(int(correct[part].sum()), len(part)))
+        for part in parts
     )
 
 
@@ -193,7 +212,10 @@ def calibration_error(probabilities: Floats, labels: Labels, seed: int = 0) -> C
         resampled[number] = _error(gaps * times_drawn, starts)
         calibrated[number] = _error(confidence - (draw.random(size) < confidence), starts)
     error, if_calibrated = _error(gaps, starts), float(np.quantile(calibrated, LEVEL))
-    low, high = (2 * error - float(np.quantile(resampled, tail)) for tail in ((1 + LEVEL) / 2, (1 - LEVEL) / 2))
+    low, high = (
+        2 * error - float(np.quantile(resampled, tail))
+        for tail in ((1 + LEVEL) / 2, (1 - LEVEL) / 2)
+    )
     low = max(0.0, low) if error > if_calibrated else 0.0
     return CalibrationError(error, low, min(1.0, max(high, error)), if_calibrated)
 
@@ -231,7 +253,9 @@ def _confidence(probabilities: Floats, labels: Labels) -> tuple[Floats, NDArray[
 
 
 def _error(gaps: Floats, starts: NDArray[np.int64]) -> float:
-    """Average the distances of confidence and accuracy over bins; `gaps` are in the order of confidence."""
+    """Average the distances of confidence and accuracy over bins; `gaps` are in the order of
+    confidence.
+    """
     return float(np.abs(np.add.reduceat(gaps, starts)).sum() / len(gaps))
 
 

@@ -1,8 +1,9 @@
 """Images made worse in five strengths: noise, blur, brightness, contrast, JPEG, shift and rotation.
 
-Names and severities are those of ImageNet-C, and for images under 64 pixels a side those of CIFAR-10-C:
-Hendrycks and Dietterich 2019, "Benchmarking neural network robustness to common corruptions and perturbations",
-ICLR (github.com/hendrycks/robustness). Shift and rotation, which these have not, are our own.
+Names and severities are those of ImageNet-C, and for images under 64 pixels a side those of
+CIFAR-10-C: Hendrycks and Dietterich 2019, "Benchmarking neural network robustness to common
+corruptions and perturbations", ICLR (github.com/hendrycks/robustness). Shift and rotation, which
+these have not, are our own.
 """
 
 from __future__ import annotations
@@ -27,9 +28,15 @@ LARGE = 64  # pixels a side, from which ImageNet-C's severities are taken
 # For small images, for large ones. Runs that keep no record were made with this table: to change
 # one of them, make another table, and leave this one as it is.
 _FIRST_SEVERITIES: dict[str, tuple[tuple[float, ...], tuple[float, ...]]] = {
-    "gaussian_noise": ((0.04, 0.06, 0.08, 0.09, 0.10), (0.08, 0.12, 0.18, 0.26, 0.38)),  # deviation, of 1
+    "gaussian_noise": (
+        (0.04, 0.06, 0.08, 0.09, 0.10),
+        (0.08, 0.12, 0.18, 0.26, 0.38),
+    ),  # deviation, of 1
     "gaussian_blur": ((0.4, 0.6, 0.7, 0.8, 1), (1, 2, 3, 4, 6)),  # deviation in pixels
-    "brightness": ((0.05, 0.1, 0.15, 0.2, 0.3), (0.1, 0.2, 0.3, 0.4, 0.5)),  # added to the value, of 1
+    "brightness": (
+        (0.05, 0.1, 0.15, 0.2, 0.3),
+        (0.1, 0.2, 0.3, 0.4, 0.5),
+    ),  # added to the value, of 1
     "contrast": ((0.75, 0.5, 0.4, 0.3, 0.15), (0.4, 0.3, 0.2, 0.1, 0.05)),  # share that is left
     "jpeg_compression": ((80, 65, 58, 50, 40), (25, 18, 15, 10, 7)),  # quality
     "shift": ((1 / 16, 2 / 16, 3 / 16, 4 / 16, 5 / 16),) * 2,  # of the side
@@ -84,7 +91,11 @@ def _gaussian_noise(images: Pixels, deviation: float, draw: Draw) -> Pixels:
 
 def _gaussian_blur(images: Pixels, deviation: float, draw: Draw) -> Pixels:
     del draw
-    return _cut(ndimage.gaussian_filter(images.astype(np.float32), (0, deviation, deviation, 0), mode="nearest"))
+    return _cut(
+        ndimage.gaussian_filter(
+            images.astype(np.float32), (0, deviation, deviation, 0), mode="nearest"
+        )
+    )
 
 
 def _brightness(images: Pixels, added: float, draw: Draw) -> Pixels:
@@ -108,19 +119,25 @@ def _jpeg_compression(images: Pixels, quality: float, draw: Draw) -> Pixels:
 
 def _through_jpeg(image: Pixels, quality: int) -> Pixels:
     file = io.BytesIO()
-    Image.fromarray(image.squeeze(-1) if image.shape[-1] == 1 else image).save(file, "JPEG", quality=quality)
+    Image.fromarray(image.squeeze(-1) if image.shape[-1] == 1 else image).save(
+        file, "JPEG", quality=quality
+    )
     return np.asarray(Image.open(file), dtype=np.uint8).reshape(image.shape)
 
 
 def _shift(images: Pixels, share: float, draw: Draw) -> Pixels:
-    """Shift each image by so much of its sides in one of eight directions; edge pixels are repeated."""
+    """Shift each image by so much of its sides in one of eight directions; edge pixels are
+    repeated.
+    """
     directions = np.array([(y, x) for y in (-1, 0, 1) for x in (-1, 0, 1) if (y, x) != (0, 0)])
     height, width = images.shape[1:3]
     step = np.maximum(1, np.rint([share * height, share * width])).astype(int)
     steps = step * directions[draw.integers(len(directions), size=len(images))]
     rows = np.clip(np.arange(height) - steps[:, :1], 0, height - 1)
     columns = np.clip(np.arange(width) - steps[:, 1:], 0, width - 1)
-    shifted: Pixels = images[np.arange(len(images))[:, None, None], rows[:, :, None], columns[:, None, :]]
+    shifted: Pixels = images[
+        np.arange(len(images))[:, None, None], rows[:, :, None], columns[:, None, :]
+    ]
     return shifted
 
 

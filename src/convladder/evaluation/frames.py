@@ -6,7 +6,8 @@ import pandas as pd
 
 
 def keep_any_text() -> None:
-    """Let pandas keep texts as Python has them, also where pyarrow is installed, whose texts must be UTF-8.
+    """Let pandas keep texts as Python has them, also where pyarrow is installed, whose texts must
+    be UTF-8.
 
     It is a setting of the whole process; one that somebody chose is left as it is.
     """

@@ -1,9 +1,9 @@
 """Labels that look wrong, found by confident learning.
 
-Northcutt, Jiang, Chuang 2021, "Confident learning: estimating uncertainty in dataset labels", JAIR 70. A network
-is asked about images that it was not trained on; a label is suspected where the network is as sure of another
-class as it is, on average, of that class's own images. That ranks the labels to look at; how many of them are
-wrong depends on how good the network is.
+Northcutt, Jiang, Chuang 2021, "Confident learning: estimating uncertainty in dataset labels", JAIR
+70. A network is asked about images that it was not trained on; a label is suspected where the
+network is as sure of another class as it is, on average, of that class's own images. That ranks the
+labels to look at; how many of them are wrong depends on how good the network is.
 """
 
 from __future__ import annotations
@@ -17,9 +17,10 @@ from convladder.evaluation import predictions
 def suspects(table: pd.DataFrame) -> pd.DataFrame:
     """Return the predictions whose label is suspected, the worst first.
 
-    `table` must hold images that the network was not trained on. The columns are `path`, `split`, `label`,
-    `suggested` (the class that it looks like) and `margin`: the probability of the label less that of the
-    likeliest other class, from -1 up, by which the rows are ordered. The index is that of `table`.
+    `table` must hold images that the network was not trained on. The columns are `path`, `split`,
+    `label`, `suggested` (the class that it looks like) and `margin`: the probability of the label
+    less that of the likeliest other class, from -1 up, by which the rows are ordered. The index is
+    that of `table`.
     """
     names = predictions.class_names(table)
     chances = predictions.probabilities(table)
@@ -27,7 +28,9 @@ def suspects(table: pd.DataFrame) -> pd.DataFrame:
     rows = np.arange(len(table))
     own = chances[rows, labels]
     counts = np.bincount(labels, minlength=len(names))
-    usual = np.where(counts, np.bincount(labels, own, minlength=len(names)) / np.maximum(counts, 1), np.inf)
+    usual = np.where(
+        counts, np.bincount(labels, own, minlength=len(names)) / np.maximum(counts, 1), np.inf
+    )
     confident = np.where(chances >= usual, chances, -1.0)
     suggested = confident.argmax(axis=1)
     others = chances.copy()
@@ -42,7 +45,9 @@ def suspects(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def suspected_rows(table: pd.DataFrame, split: str) -> list[int]:
-    """Return where the suspected images of one split stand among that split's rows, the worst first."""
+    """Return where the suspected images of one split stand among that split's rows, the worst
+    first.
+    """
     found = suspects(table)
     rows = np.flatnonzero(table["split"] == split)
     places: list[int] = np.searchsorted(rows, found.index[found["split"] == split]).tolist()

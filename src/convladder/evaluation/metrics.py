@@ -18,7 +18,9 @@ TOP_5_FROM = 20  # classes: among fewer, more than a quarter of all guesses are 
 
 def compute(table: pd.DataFrame) -> dict[str, Any]:
     """Return the figures of each split of the table, as JSON knows them."""
-    return {split: _of_split(predictions.part(table, split)) for split in dict.fromkeys(table["split"])}
+    return {
+        split: _of_split(predictions.part(table, split)) for split in dict.fromkeys(table["split"])
+    }
 
 
 def _of_split(table: pd.DataFrame) -> dict[str, Any]:
@@ -37,12 +39,16 @@ def _of_split(table: pd.DataFrame) -> dict[str, Any]:
         "confusion_matrix": metrics.confusion_matrix(labels, predicted, labels=classes).tolist(),
     }
     if len(names) >= TOP_5_FROM:
-        figures["top_5_accuracy"] = float(metrics.top_k_accuracy_score(labels, chances, k=5, labels=classes))
+        figures["top_5_accuracy"] = float(
+            metrics.top_k_accuracy_score(labels, chances, k=5, labels=classes)
+        )
     return figures
 
 
 def _by_class(labels: Places, predicted: Places, classes: Places) -> list[Any]:
-    columns = metrics.precision_recall_fscore_support(labels, predicted, labels=classes, zero_division=0.0)
+    columns = metrics.precision_recall_fscore_support(
+        labels, predicted, labels=classes, zero_division=0.0
+    )
     return [_row(*values) for values in zip(*columns, strict=True)]
 
 
@@ -55,4 +61,9 @@ def _average(kind: str, labels: Places, predicted: Places) -> dict[str, float]:
 
 
 def _row(precision: float, recall: float, f1: float, images: int) -> dict[str, float]:
-    return {"precision": float(precision), "recall": float(recall), "f1": float(f1), "images": int(images)}
+    return {
+        "precision": float(precision),
+        "recall": float(recall),
+        "f1": float(f1),
+        "images": int(images),
+    }

@@ -18,7 +18,8 @@ OF_PAIR = 6  # images that are kept of a pair
 class Confusion:
     """Images of one class that were taken for another.
 
-    rows : where they stand in the table, the surest mistake first. share : of all images of the class.
+    rows : where they stand in the table, the surest mistake first. share : of all images of the
+    class.
     """
 
     label: str
@@ -31,7 +32,9 @@ def class_accuracies(table: pd.DataFrame) -> dict[str, Proportion]:
     """Return for each class the share of its images that were predicted rightly."""
     right, labels = predictions.correct(table), table["label"].to_numpy()
     members = {name: right[labels == name] for name in predictions.class_names(table)}
-    return {name: proportion(int(hits.sum()), len(hits)) for name, hits in members.items() if len(hits)}
+    return {
+        name: proportion(int(hits.sum()), len(hits)) for name, hits in members.items() if len(hits)
+    }
 
 
 def confused_pairs(table: pd.DataFrame, most: int = 5) -> list[Confusion]:
@@ -53,6 +56,8 @@ def confused_pairs(table: pd.DataFrame, most: int = 5) -> list[Confusion]:
 
 def most_wrong(table: pd.DataFrame, most: int = 12) -> NDArray[np.int64]:
     """Return the wrong predictions with the least probability of the true class, the worst first."""
-    chances = predictions.probabilities(table)[np.arange(len(table)), predictions.positions(table, "label")]
+    chances = predictions.probabilities(table)[
+        np.arange(len(table)), predictions.positions(table, "label")
+    ]
     wrong = np.flatnonzero(~predictions.correct(table))
     return wrong[np.argsort(chances[wrong], kind="stable")][:most]

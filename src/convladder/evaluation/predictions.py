@@ -54,7 +54,9 @@ def write(table: pd.DataFrame, path: Path) -> pd.DataFrame:
 
 def _to_csv(table: pd.DataFrame) -> str:
     # all text is quoted, since a class or file name may hold any line break
-    return table.to_csv(index=False, float_format=_DIGITS, lineterminator="\n", quoting=csv.QUOTE_NONNUMERIC)
+    return table.to_csv(
+        index=False, float_format=_DIGITS, lineterminator="\n", quoting=csv.QUOTE_NONNUMERIC
+    )
 
 
 def read(path: Path) -> pd.DataFrame:
@@ -64,11 +66,15 @@ def read(path: Path) -> pd.DataFrame:
         words = {"path", "split", "label", "predicted"}
         # plain objects: Arrow's strings cannot hold file names that are not UTF-8
         kinds = {name: object if name in words else np.float64 for name in columns}
-        table = pd.read_csv(path, dtype=kinds, keep_default_na=False, encoding_errors="surrogateescape")
+        table = pd.read_csv(
+            path, dtype=kinds, keep_default_na=False, encoding_errors="surrogateescape"
+        )
     except (OSError, ValueError) as error:
         raise RunError(f"cannot read the predictions in {path}: {error}") from None
     if not words <= set(columns):
-        raise RunError(f"{path} is no table of predictions: it lacks {', '.join(sorted(words - set(columns)))}")
+        raise RunError(
+            f"{path} is no table of predictions: it lacks {', '.join(sorted(words - set(columns)))}"
+        )
     return table
 
 
@@ -85,7 +91,9 @@ def probabilities(table: pd.DataFrame) -> NDArray[np.float64]:
 
 
 def positions(table: pd.DataFrame, column: str) -> NDArray[np.int64]:
-    """Return the classes in a column, `label` or `predicted`, as positions in `class_names`, `(N,)`."""
+    """Return the classes in a column, `label` or `predicted`, as positions in `class_names`,
+    `(N,)`.
+    """
     place = {name: number for number, name in enumerate(class_names(table))}
     return np.asarray(table[column].map(place), dtype=np.int64)
 

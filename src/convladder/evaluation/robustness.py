@@ -1,6 +1,7 @@
 """How much accuracy is left when images are made worse.
 
-The same test images are corrupted in the same way for every network, so that rungs can be compared image by image.
+The same test images are corrupted in the same way for every network, so that rungs can be compared
+image by image.
 """
 
 from __future__ import annotations
@@ -31,7 +32,9 @@ class Corrupted:
     recipe: Recipe
 
     def by_image(self) -> Shares:
-        """Return for each image the share of its corrupted forms that are predicted rightly, `(N,)`."""
+        """Return for each image the share of its corrupted forms that are predicted rightly,
+        `(N,)`.
+        """
         shares: Shares = self.correct.mean(axis=(0, 1))
         return shares
 
@@ -40,8 +43,8 @@ class Corrupted:
 class Robustness:
     """Accuracy on corrupted test images, with intervals over seeds and images.
 
-    curves : for each corruption the accuracy without it, then in its strengths. mean : over all corruptions and
-    strengths. clean : on the same images as they are.
+    curves : for each corruption the accuracy without it, then in its strengths. mean : over all
+    corruptions and strengths. clean : on the same images as they are.
     """
 
     curves: dict[str, tuple[Estimate, ...]]
@@ -54,7 +57,8 @@ def measure(
     clean: NDArray[np.bool_],
     estimate: Callable[[Correct], Estimate] = statistics.estimate,
 ) -> Robustness:
-    """Measure a rung on the corrupted images of each seed; `clean` is `(seeds, N)`, for the same images.
+    """Measure a rung on the corrupted images of each seed; `clean` is `(seeds, N)`, for the same
+    images.
 
     All were corrupted by one recipe. `estimate` gives the interval of `(seeds, N)`.
     """

@@ -1,26 +1,28 @@
 """What accuracies over seeds and a finite test set allow one to say.
 
-The data of a rung is a table of zeros and ones, `(seeds, images)`: was this image right with this seed?
-Both axes are samples: other seeds would have been as good, and so would other test images. Seeds and
-images cross, so the variance of a mean has a part for each, as in reader studies (readers are seeds,
-cases are images): Gallas 2006, "One-shot estimate of MRMC variance: AUC", Academic Radiology 13. Why seeds at all:
-Bouthillier et al. 2021, "Accounting for variance in machine learning benchmarks", MLSys.
+The data of a rung is a table of zeros and ones, `(seeds, images)`: was this image right with this
+seed? Both axes are samples: other seeds would have been as good, and so would other test images.
+Seeds and images cross, so the variance of a mean has a part for each, as in reader studies (readers
+are seeds, cases are images): Gallas 2006, "One-shot estimate of MRMC variance: AUC", Academic
+Radiology 13. Why seeds at all: Bouthillier et al. 2021, "Accounting for variance in machine
+learning benchmarks", MLSys.
 
-**Images.** All rungs are tested on the same images, so a difference is taken image by image, and its
-part of the variance is that of the images' mean differences.
+**Images.** All rungs are tested on the same images, so a difference is taken image by image, and
+its part of the variance is that of the images' mean differences.
 
-**Seeds.** Two rungs' seeds are independent draws and treated so, also where they share a number; were they
-positively correlated, this errs on the side of caution. The measured correlation is reported, and
-nothing is claimed from it. Their part of the variance is each rung's own, and the degrees of freedom are those
-of Welch's test on the accuracies of the seeds (Welch 1947, "The generalization of Student's problem when
-several different population variances are involved", Biometrika 34). The images, being many, would add
-degrees of freedom; but three seeds say too little of their own variance to weigh it against that of the images.
-Nor is the variance pooled over the rungs of a climb: one unsteady rung would hide the effects of all others.
+**Seeds.** Two rungs' seeds are independent draws and treated so, also where they share a number;
+were they positively correlated, this errs on the side of caution. The measured correlation is
+reported, and nothing is claimed from it. Their part of the variance is each rung's own, and the
+degrees of freedom are those of Welch's test on the accuracies of the seeds (Welch 1947, "The
+generalization of Student's problem when several different population variances are involved",
+Biometrika 34). The images, being many, would add degrees of freedom; but three seeds say too little
+of their own variance to weigh it against that of the images. Nor is the variance pooled over the
+rungs of a climb: one unsteady rung would hide the effects of all others.
 `benchmarks/false_claims.py` compares these ways on ladders without any effect.
 
-The residual of the two-way layout (what is neither the image's nor the seed's) is in both parts and not
-subtracted from either. That is cautious where seeds hardly differ, and a small difference of two estimates
-would be a poor estimate.
+The residual of the two-way layout (what is neither the image's nor the seed's) is in both parts and
+not subtracted from either. That is cautious where seeds hardly differ, and a small difference of
+two estimates would be a poor estimate.
 """
 
 from __future__ import annotations
@@ -45,7 +47,9 @@ Verdict = Literal["better", "worse", "no detectable difference", "no comparison"
 
 @dataclass(frozen=True)
 class Estimate:
-    """A mean accuracy with its interval. `covers_seeds` is false where it rests on one network only."""
+    """A mean accuracy with its interval. `covers_seeds` is false where it rests on one network
+    only.
+    """
 
     mean: float
     low: float
@@ -60,9 +64,10 @@ class Difference:
     """One rung less another, in accuracy.
 
     `low`, `high` and `p_value` stand for this comparison alone; `p_corrected` and `verdict` for the
-    family that it was asked in. `detectable` is the least true difference that would have been called in four of
-    five such climbs. All but `difference` are None where seeds (or folds) are too few. `seed_correlation` is
-    between the accuracies of equal seeds, where both rungs have the same three or more.
+    family that it was asked in. `detectable` is the least true difference that would have been
+    called in four of five such climbs. All but `difference` are None where seeds (or folds) are too
+    few. `seed_correlation` is between the accuracies of equal seeds, where both rungs have the same
+    three or more.
     """
 
     difference: float
@@ -78,16 +83,19 @@ class Difference:
 def estimate(rung: Correct) -> Estimate:
     """Estimate the mean accuracy of a rung from `(seeds, images)`, with a 95 % interval.
 
-    With two seeds or more the interval covers seeds and test images; with one, the test images alone.
-    It is Wilson's interval at the effective number of images, mean (1 - mean) / variance, with Student's
-    quantile (Dean and Pagano 2015, "Evaluating confidence interval methods for binomial proportions in
-    clustered surveys", Journal of Survey Statistics and Methodology 3). Where every seed is right (or wrong)
-    on every image there is no spread to estimate: it is Wilson's interval for the images.
+    With two seeds or more the interval covers seeds and test images; with one, the test images
+    alone. It is Wilson's interval at the effective number of images, mean (1 - mean) / variance,
+    with Student's quantile (Dean and Pagano 2015, "Evaluating confidence interval methods for
+    binomial proportions in clustered surveys", Journal of Survey Statistics and Methodology 3).
+    Where every seed is right (or wrong) on every image there is no spread to estimate: it is
+    Wilson's interval for the images.
     """
     seeds, images = rung.shape
     mean = float(rung.mean())
     effective, degrees = float(images), math.inf
-    if 0 < mean < 1 and not (seeds == 1 and rung.dtype == np.bool_):  # then it is a plain share of images
+    if 0 < mean < 1 and not (
+        seeds == 1 and rung.dtype == np.bool_
+    ):  # then it is a plain share of images
         variance = _image_variance(rung.mean(axis=0))
         if seeds > 1:
             variance, degrees = variance + _seed_variance(rung), seeds - 1.0
@@ -107,18 +115,19 @@ def compare(
     Parameters
     ----------
     rungs
-        For each rung of the climb its table `(seeds, images)`, over the same images in the same order.
+        For each rung of the climb its table `(seeds, images)`, over the same images in the same
+        order.
     seeds
         For each rung, which seeds its rows are.
     family
-        How many questions were to be asked, where not all of them can be: p-values are corrected for so
-        many, so that they do not hang on which trials failed.
+        How many questions were to be asked, where not all of them can be: p-values are corrected
+        for so many, so that they do not hang on which trials failed.
 
-    A t-test of the mean difference (see the module for its variance). To the images two are added on which one
-    rung is right and the other wrong, once either way: two rungs that agree on every image of a small test set
-    are then not called equal for certain (Bonett and Price 2012, "Adjusted Wald confidence interval for a
-    difference of binomial proportions based on paired data", Journal of Educational and Behavioral Statistics
-    37). P-values are corrected by Holm.
+    A t-test of the mean difference (see the module for its variance). To the images two are added
+    on which one rung is right and the other wrong, once either way: two rungs that agree on every
+    image of a small test set are then not called equal for certain (Bonett and Price 2012,
+    "Adjusted Wald confidence interval for a difference of binomial proportions based on paired
+    data", Journal of Educational and Behavioral Statistics 37). P-values are corrected by Holm.
 
     Raises
     ------
@@ -131,7 +140,9 @@ def compare(
 
 
 def judge(found: Sequence[Difference], family: int) -> list[Difference]:
-    """Return the differences with p-values corrected by Holm and verdicts; those without a p-value as they are."""
+    """Return the differences with p-values corrected by Holm and verdicts; those without a p-value
+    as they are.
+    """
     judged = list(found)
     tested = [position for position, each in enumerate(found) if each.p_value is not None]
     corrected = holm([found[position].p_value or 0.0 for position in tested], family)
@@ -147,7 +158,9 @@ def correlate_seeds(
     questions: Sequence[tuple[str, str]],
     seeds: Mapping[str, Sequence[int]],
 ) -> list[Difference]:
-    """Return the differences with the correlation of the seeds, where both rungs of a question have the same."""
+    """Return the differences with the correlation of the seeds, where both rungs of a question have
+    the same.
+    """
     return [
         replace(each, seed_correlation=_seed_correlation(rungs[left], rungs[right]))
         if list(seeds[left]) == list(seeds[right])
@@ -159,7 +172,8 @@ def correlate_seeds(
 def holm(p_values: Sequence[float], family: int | None = None) -> list[float]:
     """Return the p-values corrected by Holm's step-down procedure, in the given order.
 
-    A `family` larger than the number of p-values stands for questions without an answer: their p is 1.
+    A `family` larger than the number of p-values stands for questions without an answer: their p is
+    1.
 
     >>> [round(value, 3) for value in holm([0.01, 0.04, 0.03])]
     [0.03, 0.06, 0.06]
@@ -178,7 +192,9 @@ def _image_variance(by_image: NDArray[np.float64]) -> float:
 
 
 def paired_image_variance(left: Correct, right: Correct) -> float:
-    """Return the part of the images in the variance of a mean difference, with Bonett and Price's two images."""
+    """Return the part of the images in the variance of a mean difference, with Bonett and Price's
+    two images.
+    """
     by_image = np.concatenate([left.mean(axis=0) - right.mean(axis=0), [1.0, -1.0]])
     return _image_variance(by_image)
 
@@ -205,7 +221,9 @@ def _difference(left: Correct, right: Correct, family: int) -> Difference:
 
 
 def t_test(difference: float, variance: float, degrees: float, family: int) -> Difference:
-    """Test a difference of which the variance was estimated with so many degrees of freedom, not yet corrected."""
+    """Test a difference of which the variance was estimated with so many degrees of freedom, not
+    yet corrected.
+    """
     error = math.sqrt(variance)
     reach = error * quantile(1 - ALPHA / 2, degrees)
     strict = quantile(1 - ALPHA / (2 * family), degrees)
@@ -233,5 +251,7 @@ def _seed_correlation(left: Correct, right: Correct) -> float | None:
 
 
 def quantile(probability: float, degrees: float) -> float:
-    """Return Student's quantile; with infinitely many degrees of freedom that of the normal distribution."""
+    """Return Student's quantile; with infinitely many degrees of freedom that of the normal
+    distribution.
+    """
     return float(ndtri(probability) if math.isinf(degrees) else stdtrit(degrees, probability))

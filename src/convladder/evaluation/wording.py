@@ -22,8 +22,16 @@ def of_calibration(found: Calibration, networks: int = 1) -> str:
         f"(95 % interval {_size(before.low)} to {_size(before.high)}); "
         f"chance parts those of a calibrated network by up to {_size(before.if_calibrated)}."
     )
-    verdict = f"It is {_kind(found.overconfidence)}." if before.shown else "No miscalibration can be shown."
-    own = "A temperature of" if networks == 1 else f"A temperature for each of the {networks} networks, on average"
+    verdict = (
+        f"It is {_kind(found.overconfidence)}."
+        if before.shown
+        else "No miscalibration can be shown."
+    )
+    own = (
+        "A temperature of"
+        if networks == 1
+        else f"A temperature for each of the {networks} networks, on average"
+    )
     mended = (
         f"{own} {found.temperature:.2f}, fitted on validation, takes the distance to "
         f"{_size(after.error)} points ({_size(after.low)} to {_size(after.high)}), "
@@ -45,7 +53,9 @@ def of_selection(found: Selection) -> str:
     """Say which confidence a wanted accuracy takes, and what it leaves of the test images."""
     wanted = f"{100 * found.wanted:.3g} %"
     if found.threshold is None:
-        return f"An accuracy of {wanted} was not reached on validation by any threshold: ask for less."
+        return (
+            f"An accuracy of {wanted} was not reached on validation by any threshold: ask for less."
+        )
     if found.accuracy.share is None:
         return (
             f"For an accuracy of {wanted} the confidence must be at least {found.threshold:.3f}, "
@@ -53,10 +63,10 @@ def of_selection(found: Selection) -> str:
         )
     coverage, accuracy = found.coverage, found.accuracy
     return (
-        f"For an accuracy of {wanted}, "
-        f"predict where the confidence is at least {found.threshold:.3f}. "
-        f"That leaves {_percent(coverage)} of the test images, with an accuracy of {_percent(accuracy)}. "
-        "This tells hard images from easy ones; it does not detect images of something else."
+        f"For an accuracy of {wanted}, predict where the confidence is at least "
+        f"{found.threshold:.3f}. That leaves {_percent(coverage)} of the test images, with an "
+        f"accuracy of {_percent(accuracy)}. This tells hard images from easy ones; it does not "
+        "detect images of something else."
     )
 
 
@@ -65,8 +75,9 @@ def of_suspects(suspects: int, images: int, accuracy: float) -> str:
     if not suspects:
         return f"Of {images:,} labels in validation and test the network disputes none."
     return (
-        f"Of {images:,} labels in validation and test the network disputes {suspects:,}. It is right on "
-        f"{100 * accuracy:.1f} % of the test images, so many of these are its own mistakes: look at the first."
+        f"Of {images:,} labels in validation and test the network disputes {suspects:,}. It is "
+        f"right on {100 * accuracy:.1f} % of the test images, so many of these are its own "
+        "mistakes: look at the first."
     )
 
 

@@ -1,4 +1,6 @@
-"""What a trial keeps beside its figures: images, where the network looked, its features, and how much it bears."""
+"""What a trial keeps beside its figures: images, where the network looked, its features, and how
+much it bears.
+"""
 
 from __future__ import annotations
 
@@ -22,9 +24,11 @@ SAMPLES = 12  # of right and of wrong test images each
 
 
 def take_samples(network: keras.Model, table: pd.DataFrame, dataset: SplitDataset) -> Samples:
-    """Take test images at random, half right and half wrong as far as there are any, and the telling mistakes.
+    """Take test images at random, half right and half wrong as far as there are any, and the
+    telling mistakes.
 
-    `table` holds the network's predictions. With each goes where the network found evidence for what it predicted.
+    `table` holds the network's predictions. With each goes where the network found evidence for
+    what it predicted.
     """
     from convladder.models import gradcam
 
@@ -41,10 +45,14 @@ def take_features(network: keras.Model, samples: Samples) -> Features:
     from convladder.models import feature_maps
 
     pixels = samples.pixels[0]
-    return Features(pixels, feature_maps.first_filters(network), feature_maps.feature_maps(network, pixels))
+    return Features(
+        pixels, feature_maps.first_filters(network), feature_maps.feature_maps(network, pixels)
+    )
 
 
-def predict_worsened(network: keras.Model, dataset: SplitDataset, worsened: CorruptedImages) -> Corrupted:
+def predict_worsened(
+    network: keras.Model, dataset: SplitDataset, worsened: CorruptedImages
+) -> Corrupted:
     """Predict the dataset's test images in each corruption and strength."""
     from convladder.training import fit
 
@@ -67,7 +75,10 @@ def _choose(table: pd.DataFrame) -> tuple[NDArray[np.int64], int]:
     drawn = np.concatenate(
         [draw.permutation(np.flatnonzero(right == wanted))[:SAMPLES] for wanted in (True, False)]
     )
-    telling = [*mistakes.most_wrong(test).tolist(), *label_errors.suspected_rows(table, "test")[:SAMPLES]]
+    telling = [
+        *mistakes.most_wrong(test).tolist(),
+        *label_errors.suspected_rows(table, "test")[:SAMPLES],
+    ]
     for pair in mistakes.confused_pairs(test):
         telling += pair.rows[: mistakes.OF_PAIR]
     others = np.setdiff1d(np.array(telling, dtype=np.int64), drawn)

@@ -1,4 +1,6 @@
-"""A climb: every rung of a ladder with several seeds, over worker processes; what is finished stays so."""
+"""A climb: every rung of a ladder with several seeds, over worker processes; what is finished stays
+so.
+"""
 
 from __future__ import annotations
 
@@ -44,7 +46,10 @@ from convladder.models import shapes
 from convladder.results import folders, locks, outputs, provenance, saved_run
 from convladder.results.folders import TrialKey
 
-UNSHARED = "the images made worse cannot be kept for all trials: each trial makes its own, which takes longer"
+UNSHARED = (
+    "the images made worse cannot be kept for all trials: each trial makes its own, which takes "
+    "longer"
+)
 RENEW_AFTER = 12  # tasks: Keras's memory grows a little with each fit
 
 OnEvent = Callable[[Event], None]
@@ -54,7 +59,9 @@ Load = Callable[[Data], SplitDataset]
 
 @dataclass(frozen=True)
 class Plan:
-    """What a climb comes to: its trials, in the ladder's order, and a hash of all that they depend on."""
+    """What a climb comes to: its trials, in the ladder's order, and a hash of all that they depend
+    on.
+    """
 
     ladder: Ladder
     trials: tuple[Trial, ...]
@@ -75,13 +82,14 @@ def make_plan(
 ) -> Plan:
     """Resolve the experiment of every rung and seed; `changes` apply to the start of the ladder.
 
-    `load` is called once for each way in which the rungs want their images. `say` is told of what is fetched
-    for a backbone, and of what that has seen.
+    `load` is called once for each way in which the rungs want their images. `say` is told of what
+    is fetched for a backbone, and of what that has seen.
 
     Raises
     ------
     LadderError
-        A rung cannot be, or changes nothing, with these changes; or it would be tested on other images.
+        A rung cannot be, or changes nothing, with these changes; or it would be tested on other
+        images.
     DataError
         The images cannot be loaded.
     """
@@ -99,8 +107,9 @@ def make_plan(
         first = first or tested
         if tested != first:
             raise LadderError(
-                f"rung {rung.name!r} would be tested on other images than {trials[0].rung!r}, and could not be "
-                "compared: a rung must leave source, limit, split_seed, test and folds as they are"
+                f"rung {rung.name!r} would be tested on other images than {trials[0].rung!r}, and "
+                "could not be compared: a rung must leave source, limit, split_seed, test and "
+                "folds as they are"
             )
         for each in folds:
             settled = experiment.replace(each.settled())
@@ -117,10 +126,11 @@ def climb(
     on_weights: OnWeights,
     on_event: OnEvent,
 ) -> list[Failed]:
-    """Train the missing trials, the costliest first, in single-threaded workers; return those that failed.
+    """Train the missing trials, the costliest first, in single-threaded workers; return those that
+    failed.
 
-    A trial that fails leaves its error beside the other runs, and the others go on. `on_weights` is told
-    once how much work each missing trial is, `on_event` whatever happens to one.
+    A trial that fails leaves its error beside the other runs, and the others go on. `on_weights` is
+    told once how much work each missing trial is, `on_event` whatever happens to one.
 
     Raises
     ------
@@ -169,7 +179,9 @@ def train_one(
         with locks.locked(unfinished):
             if folders.is_finished(folder):
                 if how.fresh:
-                    raise RunError(f"{folder} is finished: to start over, remove it or choose another --out")
+                    raise RunError(
+                        f"{folder} is finished: to start over, remove it or choose another --out"
+                    )
                 resume.take_finished(saved_run.SavedRun(folder), trial)
                 return saved_run.SavedRun(folder)
             files.remove_leftovers(unfinished)
@@ -181,7 +193,8 @@ def train_one(
             _run_one(task, trial.parallel, threads, on_event)
             if trial.parallel.processes > 1 and not folders.is_finished(folder):
                 raise TrainingError(
-                    "another process was stopped: the same commands go on from the newest checkpoint"
+                    "another process was stopped: the same commands go on from the newest "
+                    "checkpoint"
                 )
     finally:
         resume.forget_if_empty(unfinished)
@@ -195,7 +208,9 @@ def join(trial: Trial, *, threads: int | None, on_event: OnEvent) -> None:
     """
     task = Task(trial.key, assist_trial, (trial,))
     if not _run_one(task, trial.parallel, threads or cores(), on_event):
-        raise TrainingError("another process was stopped: the same commands go on from the newest checkpoint")
+        raise TrainingError(
+            "another process was stopped: the same commands go on from the newest checkpoint"
+        )
 
 
 def _run_one(task: Task, parallel: Parallel, threads: int, on_event: OnEvent) -> bool:
@@ -204,9 +219,14 @@ def _run_one(task: Task, parallel: Parallel, threads: int, on_event: OnEvent) ->
     stopping = finished = False
     with signals.answered_gently(pool.stop):
         for event in pool.events():
-            stopping, finished = stopping or isinstance(event, Stopping), finished or isinstance(event, Finished)
+            stopping, finished = (
+                stopping or isinstance(event, Stopping),
+                finished or isinstance(event, Finished),
+            )
             if isinstance(event, Failed) and not stopping:
-                raise replace(event, error=parallel.explain(event.error)).as_exception(TrainingError)
+                raise replace(event, error=parallel.explain(event.error)).as_exception(
+                    TrainingError
+                )
             on_event(event)
     return finished
 
@@ -214,7 +234,8 @@ def _run_one(task: Task, parallel: Parallel, threads: int, on_event: OnEvent) ->
 def missing_trials(plan: Plan, folder: Path, how: ResumePolicy) -> list[Trial]:
     """Return the trials that are not finished yet.
 
-    Raises RunError where one is of another experiment or other data, or something else is in its place.
+    Raises RunError where one is of another experiment or other data, or something else is in its
+    place.
     """
     missing = []
     for trial in plan.trials:
@@ -229,7 +250,9 @@ def missing_trials(plan: Plan, folder: Path, how: ResumePolicy) -> list[Trial]:
 
 def count_finished(plan: Plan, folder: Path) -> int:
     """Return how many of the trials are finished."""
-    return sum(folders.is_finished(folders.trial_folder(folder, trial.key)) for trial in plan.trials)
+    return sum(
+        folders.is_finished(folders.trial_folder(folder, trial.key)) for trial in plan.trials
+    )
 
 
 def find_climb(parent: Path, plan: Plan, say: Say = silent) -> Path | None:
@@ -240,8 +263,8 @@ def find_climb(parent: Path, plan: Plan, say: Say = silent) -> Path | None:
 def _earlier_trials(plan: Plan, folder: Path) -> list[TrialKey]:
     """Return the finished trials of an earlier climb in the folder that this plan does not have.
 
-    They stay in the results: with fewer seeds than before, none is dropped from sight. Raises RunError where
-    they are of rungs that the plan leaves out.
+    They stay in the results: with fewer seeds than before, none is dropped from sight. Raises
+    RunError where they are of rungs that the plan leaves out.
     """
     if not folders.is_climb(folder):
         return []
@@ -258,20 +281,31 @@ def _earlier_trials(plan: Plan, folder: Path) -> list[TrialKey]:
     earlier = [key for key in finished if key not in planned]
     for key in earlier:
         if (key.rung, key.fold) not in alike:
-            raise RunError(f"{folder} was made with other --folds than this command: choose another --out")
+            raise RunError(
+                f"{folder} was made with other --folds than this command: choose another --out"
+            )
         own = alike[key.rung, key.fold]
         same = replace(own, experiment=own.experiment.replace({"seed": key.seed}))
         resume.check_finished(saved_run.SavedRun(folders.trial_folder(folder, key)), same)
     return earlier
 
 
-def _describe(plan: Plan, folder: Path, earlier: list[TrialKey], engine: Engine, *, trains: bool) -> None:
-    """Say what the climb is of; a command that trains nothing leaves where its figures come from as it is."""
+def _describe(
+    plan: Plan, folder: Path, earlier: list[TrialKey], engine: Engine, *, trains: bool
+) -> None:
+    """Say what the climb is of; a command that trains nothing leaves where its figures come from as
+    it is.
+    """
     place = {rung.name: number for number, rung in enumerate(plan.ladder.rungs)}
-    trials = sorted([*(trial.key for trial in plan.trials), *earlier], key=lambda key: (place[key.rung], key[1:]))
+    trials = sorted(
+        [*(trial.key for trial in plan.trials), *earlier],
+        key=lambda key: (place[key.rung], key[1:]),
+    )
     files.write_json(folder / "ladder.json", plan.ladder.to_json())
     kept = not trains and folders.is_climb(folder)
-    environment = files.read_json(folder / "climb.json")["environment"] if kept else engine.environment()
+    environment = (
+        files.read_json(folder / "climb.json")["environment"] if kept else engine.environment()
+    )
     description = {
         "format": folders.FORMAT,
         "identity": plan.identity,
@@ -283,14 +317,20 @@ def _describe(plan: Plan, folder: Path, earlier: list[TrialKey], engine: Engine,
 
 
 def _remove_leftovers(folder: Path) -> None:
-    """Remove what a killed climb has left half-written, where climbs write; other folders inside are not ours."""
+    """Remove what a killed climb has left half-written, where climbs write; other folders inside
+    are not ours.
+    """
     trials = folder / "trials"
-    files.remove_leftovers(folder, folder / "plots", *trials.glob("*"), *trials.glob(f"*/*{folders.UNFINISHED}"))
+    files.remove_leftovers(
+        folder, folder / "plots", *trials.glob("*"), *trials.glob(f"*/*{folders.UNFINISHED}")
+    )
 
 
 @contextlib.contextmanager
 def _shared_folder(folder: Path) -> Iterator[Path]:
-    """Yield a folder for what trials share; where this is killed, the next climb removes it as a leftover."""
+    """Yield a folder for what trials share; where this is killed, the next climb removes it as a
+    leftover.
+    """
     shared = folder / f"{files.MARK}shared.tmp"
     shared.mkdir()
     try:
@@ -311,7 +351,9 @@ def _tasks(trials: Sequence[Trial], folder: Path, shared: Path | None) -> list[T
 
 def _sharing(trials: Sequence[Trial], shared: Path) -> list[Task]:
     of_images = {(trial.dataset.bank.folder, trial.key.fold): trial.dataset for trial in trials}
-    sets = worth_keeping((CorruptedImages.of(dataset, shared) for dataset in of_images.values()), shared)
+    sets = worth_keeping(
+        (CorruptedImages.of(dataset, shared) for dataset in of_images.values()), shared
+    )
     return [Task(None, each.keep, (name,)) for each in sets for name in corruptions.NAMES]
 
 
@@ -376,7 +418,9 @@ def _keep_error(path: Path, failed: Failed) -> None:
 
 
 def _weigh(trials: Sequence[Trial]) -> dict[TrialKey, float]:
-    """Return how much work each trial is. Raises ExperimentError where images are too small for a network."""
+    """Return how much work each trial is. Raises ExperimentError where images are too small for a
+    network.
+    """
     return {
         trial.key: _flops(trial) * _passes(trial.experiment.train) * len(trial.dataset.splits.train)
         for trial in trials
@@ -384,9 +428,11 @@ def _weigh(trials: Sequence[Trial]) -> dict[TrialKey, float]:
 
 
 def _passes(settings: Train) -> float:
-    """Return how much work an image is in all epochs, beside a training without frozen layers for one epoch.
+    """Return how much work an image is in all epochs, beside a training without frozen layers for
+    one epoch.
 
-    The way back through a network takes about twice as long as the way through it; of frozen layers there is none.
+    The way back through a network takes about twice as long as the way through it; of frozen layers
+    there is none.
     """
     return settings.epochs * (1 - settings.frozen_share * 2 / 3)
 
@@ -407,7 +453,9 @@ def identity_of(trials: Sequence[Trial]) -> str:
 
 
 def _what_it_is(experiment: Experiment) -> Experiment:
-    """Return the experiment without what changes nothing: how often it is kept, and where its backbone lies."""
+    """Return the experiment without what changes nothing: how often it is kept, and where its
+    backbone lies.
+    """
     same: dict[str, Any] = {"train.checkpoint_seconds": Train().checkpoint_seconds}
     if experiment.model.backbone_sha256:
         same |= {"model.backbone": "anywhere", "model.weights": None}

@@ -32,9 +32,11 @@ ROOM = 4  # times as much must be free on the disk
 class CorruptedImages:
     """Test images, at most a thousand of them drawn at random, in every corruption and strength.
 
-    Which images, and what is done to them, depends on nothing but the test split and the images' form.
+    Which images, and what is done to them, depends on nothing but the test split and the images'
+    form.
 
-    rows : of the test split, `(N,)`. bank : holds these images alone. kept : a folder for what `keep` makes.
+    rows : of the test split, `(N,)`. bank : holds these images alone. kept : a folder for what
+    `keep` makes.
     """
 
     rows: NDArray[np.int64]
@@ -43,19 +45,28 @@ class CorruptedImages:
 
     @classmethod
     def of(cls, dataset: SplitDataset, shared: Path | None = None) -> CorruptedImages:
-        """Draw from the dataset's test split. `shared` is a folder for all datasets of a climb, if it is one."""
+        """Draw from the dataset's test split. `shared` is a folder for all datasets of a climb, if
+        it is one.
+        """
         bank, test = dataset.bank, dataset.splits.test
         most = min(IMAGES, PIXELS // (bank.form.height * bank.form.width))
         rows = np.sort(np.random.default_rng(0).permutation(len(test))[:most])
-        light = replace(bank, records=(), rejections=(), rows=bank.rows[test[rows]])  # it may be sent to a worker
+        light = replace(
+            bank, records=(), rejections=(), rows=bank.rows[test[rows]]
+        )  # it may be sent to a worker
         return cls(rows, light, shared and shared / f"{bank.folder.name}-{dataset.settings.fold}")
 
     def batches(self, name: str, strength: int) -> Iterator[tuple[slice, Pixels]]:
-        """Yield all images in one corruption and strength from 1 to 5: parts of `rows` and their pixels."""
+        """Yield all images in one corruption and strength from 1 to 5: parts of `rows` and their
+        pixels.
+        """
         kept = self._read(name)
         for start in range(0, len(self.rows), BATCH):
             part = slice(start, start + BATCH)
-            yield part, self._make(name, strength, part) if kept is None else kept[strength - 1, part]
+            yield (
+                part,
+                self._make(name, strength, part) if kept is None else kept[strength - 1, part],
+            )
 
     @property
     def bytes(self) -> int:
@@ -63,7 +74,9 @@ class CorruptedImages:
         return len(corruptions.NAMES) * math.prod(self._shape)
 
     def keep(self, name: str, emit: Emit) -> None:
-        """Put one corruption on the disk; a task for a worker. Raises OSError where there is no room."""
+        """Put one corruption on the disk; a task for a worker. Raises OSError where there is no
+        room.
+        """
         del emit
         if self.kept is None:
             return
@@ -98,7 +111,9 @@ class CorruptedImages:
 
 
 def worth_keeping(sets: Iterable[CorruptedImages], folder: Path) -> list[CorruptedImages]:
-    """Return the first of the sets that a climb can keep on the disk; each trial makes the others for itself."""
+    """Return the first of the sets that a climb can keep on the disk; each trial makes the others
+    for itself.
+    """
     room = min(KEPT, shutil.disk_usage(folder).free / ROOM)
     kept = []
     for worsened in sets:

@@ -1,4 +1,6 @@
-"""What runs tasks: the processes of this machine, or a cluster. It is chosen here; nothing above asks which."""
+"""What runs tasks: the processes of this machine, or a cluster. It is chosen here; nothing above
+asks which.
+"""
 
 from __future__ import annotations
 
@@ -18,10 +20,11 @@ TRIAL_MEMORY = 3 * 2**28  # bytes of a worker that trains; small networks take h
 
 @dataclass(frozen=True)
 class Engine:
-    """What runs tasks, so many `jobs` at a time: the processes of this machine, or those of a cluster.
+    """What runs tasks, so many `jobs` at a time: the processes of this machine, or those of a
+    cluster.
 
-    make_pool : takes what Pool takes. shares_disk : whether tasks see the folders of this process. about : what is
-    kept of it.
+    make_pool : takes what Pool takes. shares_disk : whether tasks see the folders of this process.
+    about : what is kept of it.
     """
 
     make_pool: Callable[..., Pool]
@@ -30,7 +33,9 @@ class Engine:
     about: dict[str, Any] = field(default_factory=dict)
 
     def environment(self) -> dict[str, Any]:
-        """Return where this command computes: versions, machine, time, and what there is to say of the engine."""
+        """Return where this command computes: versions, machine, time, and what there is to say of
+        the engine.
+        """
         return provenance.environment(provenance.command()) | self.about | {"jobs": self.jobs}
 
     def pool(self, tasks: Iterable[Task], *, renew_after: int) -> Pool:

@@ -59,8 +59,8 @@ def restore(
 ) -> keras.Model:
     """Build a trained network again, from pixels to logits.
 
-    `statistics` are mean and deviation of each channel; `weights` go by their paths. Raises KeyError or ValueError
-    where they do not fit.
+    `statistics` are mean and deviation of each channel; `weights` go by their paths. Raises
+    KeyError or ValueError where they do not fit.
     """
     from convladder.models import convnet, networks
 
@@ -89,8 +89,9 @@ def predict_files(
 ) -> tuple[Logits, dict[int, str], dict[int, str]]:
     """Predict image files with the network of the run in `folder`; a task for a worker.
 
-    Return the logits `(files, classes)`, with rows of NaN for files that are no images, and these by number with
-    their reason; then those that do not fit the images that the network was trained on, likewise.
+    Return the logits `(files, classes)`, with rows of NaN for files that are no images, and these
+    by number with their reason; then those that do not fit the images that the network was trained
+    on, likewise.
     """
     del emit
     from convladder.training import fit
@@ -117,10 +118,11 @@ def predict_files(
 
 
 def count_seen(run: saved_run.SavedRun, bank: Bank) -> tuple[int, int] | None:
-    """Return how many of the images to be evaluated the run was trained or validated on, and of how many.
+    """Return how many of the images to be evaluated the run was trained or validated on, and of how
+    many.
 
-    Told by their files and by their decoded pixels; None where the images that the run was made of are not in the
-    cache any more.
+    Told by their files and by their decoded pixels; None where the images that the run was made of
+    are not in the cache any more.
     """
     asked = bank.facts[evaluated(bank)]
     seen = leakage.count_seen(run, asked)
@@ -128,17 +130,21 @@ def count_seen(run: saved_run.SavedRun, bank: Bank) -> tuple[int, int] | None:
 
 
 def evaluated(bank: Bank) -> NDArray[np.int64]:
-    """Return the records of a bank that an evaluation takes: its test split where it names one, else all."""
+    """Return the records of a bank that an evaluation takes: its test split where it names one,
+    else all.
+    """
     tested = np.flatnonzero([record.split == "test" for record in bank.records])
     return tested if len(tested) else np.arange(len(bank.records))
 
 
-def evaluate_elsewhere(run: saved_run.SavedRun, bank: Bank, folder: Path, *, threads: int) -> dict[str, Any]:
+def evaluate_elsewhere(
+    run: saved_run.SavedRun, bank: Bank, folder: Path, *, threads: int
+) -> dict[str, Any]:
     """Evaluate a run's network on labelled images of another source; classes are matched by name.
 
-    Of a source that names a test split this takes the test split, else all. Leaves `predictions.csv` and
-    `evaluation.json` in the folder, and returns the figures. Raises ConvladderError where the source has a
-    class that the network does not know.
+    Of a source that names a test split this takes the test split, else all. Leaves
+    `predictions.csv` and `evaluation.json` in the folder, and returns the figures. Raises
+    ConvladderError where the source has a class that the network does not know.
     """
     table = predictions.write(
         call(predict_elsewhere, run.folder, bank, threads=threads), folder / "predictions.csv"
@@ -157,7 +163,8 @@ def predict_elsewhere(folder: Path, bank: Bank, emit: Emit) -> pd.DataFrame:
     for name in bank.class_names:
         if name not in known:
             raise ExperimentError(
-                f"{bank.source} has class {name!r}, which {folder} was not trained on: it knows {', '.join(known)}"
+                f"{bank.source} has class {name!r}, which {folder} was not trained on: it knows "
+                f"{', '.join(known)}"
             )
     indices = evaluated(bank)
     records = [bank.records[index] for index in indices]

@@ -1,4 +1,6 @@
-"""A run beside the same experiment trained again: are the predictions equal, and if not, what else differs?"""
+"""A run beside the same experiment trained again: are the predictions equal, and if not, what else
+differs?
+"""
 
 from __future__ import annotations
 
@@ -19,10 +21,11 @@ from convladder.results.saved_run import SavedRun
 class Reproduction:
     """What came of training a run again.
 
-    equal : whether `predictions.csv` is the same, byte for byte. images : of validation and test; otherwise : how
-    many of them are of another class now. apart : the largest difference of a probability.
-    circumstances : what may explain a difference: versions, machine or threads are otherwise than when the run was
-    made, or were so when it was gone on with; or its operations were not deterministic.
+    equal : whether `predictions.csv` is the same, byte for byte. images : of validation and test;
+    otherwise : how many of them are of another class now. apart : the largest difference of a
+    probability. circumstances : what may explain a difference: versions, machine or threads are
+    otherwise than when the run was made, or were so when it was gone on with; or its operations
+    were not deterministic.
     """
 
     equal: bool
@@ -34,31 +37,49 @@ class Reproduction:
 
 def compare(run: SavedRun, again: SavedRun) -> Reproduction:
     """Compare a run with another of the same experiment."""
-    first, second = (np.asarray(predictions.probabilities(each.predictions)) for each in (run, again))
+    first, second = (
+        np.asarray(predictions.probabilities(each.predictions)) for each in (run, again)
+    )
     return Reproduction(
         equal=_content(run) == _content(again),
         images=len(first),
         otherwise=int((run.predictions["predicted"] != again.predictions["predicted"]).sum()),
         apart=float(np.abs(first - second).max()),
-        circumstances=(*_differences(run.about["environment"], again.about["environment"]), *_of_its_making(run)),
+        circumstances=(
+            *_differences(run.about["environment"], again.about["environment"]),
+            *_of_its_making(run),
+        ),
     )
 
 
 def with_splits_of(run: SavedRun, dataset: SplitDataset) -> SplitDataset:
-    """Return the dataset split as the run's was. Raises DataError where it is not of the same images."""
+    """Return the dataset split as the run's was. Raises DataError where it is not of the same
+    images.
+    """
     if dataset.bank.fingerprint != run.about["data"]["fingerprint"]:
-        raise DataError(f"{dataset.bank.source} does not hold the images that {run.folder} was trained on")
+        raise DataError(
+            f"{dataset.bank.source} does not hold the images that {run.folder} was trained on"
+        )
     named = dict(zip(run.splits["path"], run.splits["split"], strict=True))
     splits = np.array([named[record.path] for record in dataset.bank.records], dtype=object)
     return replace(
-        dataset, splits=Splits(*(np.flatnonzero(splits == part) for part in ("train", "validation", "test")))
+        dataset,
+        splits=Splits(
+            *(np.flatnonzero(splits == part) for part in ("train", "validation", "test"))
+        ),
     )
 
 
 def _of_its_making(run: SavedRun) -> list[str]:
     """Say what a run was made of that cannot be made again."""
-    changes = [f"it was gone on with although {each}" for each in provenance.changes_on_the_way(run.about)]
-    free = [] if run.experiment.train.deterministic else ["it was trained with train.deterministic=false"]
+    changes = [
+        f"it was gone on with although {each}" for each in provenance.changes_on_the_way(run.about)
+    ]
+    free = (
+        []
+        if run.experiment.train.deterministic
+        else ["it was trained with train.deterministic=false"]
+    )
     return changes + free
 
 

@@ -1,4 +1,6 @@
-"""Whether what lies in a folder already is of the trial that is to be put there, and what differs if not."""
+"""Whether what lies in a folder already is of the trial that is to be put there, and what differs
+if not.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +21,12 @@ from convladder.experiments.trial import INDIFFERENT, Trial
 from convladder.results import folders, locks, outputs, provenance, saved_run
 from convladder.results.provenance import DECISIVE
 
-CHANGEABLE = ("train.epochs", "train.early_stopping", "train.plateau", "train.plateau_factor")  # on the way
+CHANGEABLE = (
+    "train.epochs",
+    "train.early_stopping",
+    "train.plateau",
+    "train.plateau_factor",
+)  # on the way
 # other images, or another split of them, are not: weights may have seen what would be tested then
 OTHERWISE = "this version of convladder finds copies, and so splits images, otherwise"
 
@@ -28,18 +35,19 @@ OTHERWISE = "this version of convladder finds copies, and so splits images, othe
 class ResumePolicy:
     """What is done with what an earlier command has left.
 
-    fresh : begin unfinished runs anew, and never touch finished ones. allow_changed : go on with a run that was
-    begun otherwise, and keep a record of it.
+    fresh : begin unfinished runs anew, and never touch finished ones. allow_changed : go on with a
+    run that was begun otherwise, and keep a record of it.
     """
 
     fresh: bool = False
     allow_changed: bool = False
 
     def find(self, parent: Path, trial: Trial, say: Say = silent) -> Path | None:
-        """Return where the newest unfinished run of this trial under `parent` is to be put, if there is one.
+        """Return where the newest unfinished run of this trial under `parent` is to be put, if
+        there is one.
 
-        What may be changed on the way does not count where that is allowed. Where there is none, `say` is told of
-        one by a version that split the images otherwise.
+        What may be changed on the way does not count where that is allowed. Where there is none,
+        `say` is told of one by a version that split the images otherwise.
         """
         older: list[Path] = []
         every = [] if self.fresh else parent.glob(f"*{folders.UNFINISHED}")
@@ -48,7 +56,9 @@ class ResumePolicy:
                 about = read_about(folder)
                 if about is None or about.get("rung") != trial.rung:
                     continue
-                changed = _changes(about, trial).keys() - {*(CHANGEABLE if self.allow_changed else ())}
+                changed = _changes(about, trial).keys() - {
+                    *(CHANGEABLE if self.allow_changed else ())
+                }
                 if not changed:
                     return folders.finished(folder)
                 if changed == {"data"} and _is_of_older_version(about["data"], trial.dataset):
@@ -59,7 +69,8 @@ class ResumePolicy:
     def prepare(self, trial: Trial, run_folder: Path, threads: int | None = None) -> Trial:
         """Return the trial, knowing what has changed since it was begun. Nothing is removed yet.
 
-        threads : those that a person asked for. Raises RunError where something has changed that may not.
+        threads : those that a person asked for. Raises RunError where something has changed that
+        may not.
         """
         unfinished = folders.unfinished(run_folder)
         if self.fresh:
@@ -67,12 +78,13 @@ class ResumePolicy:
         lasting, others = _changes_since(unfinished, trial, threads)
         if lasting:
             raise RunError(
-                f"{unfinished} was begun otherwise, and cannot go on ({'; '.join(lasting)}): --fresh starts over"
+                f"{unfinished} was begun otherwise, and cannot go on ({'; '.join(lasting)}): "
+                "--fresh starts over"
             )
         if others and not self.allow_changed:
             raise RunError(
-                f"{unfinished} was begun otherwise ({'; '.join(others)}): --fresh starts over, --allow-changed "
-                "goes on from where it is, and keeps a record of that"
+                f"{unfinished} was begun otherwise ({'; '.join(others)}): --fresh starts over, "
+                "--allow-changed goes on from where it is, and keeps a record of that"
             )
         return replace(trial, changed=tuple(others))
 
@@ -82,15 +94,19 @@ class ResumePolicy:
             outputs.clear_unfinished(folders.unfinished(run_folder))
 
 
-def find_alike(parent: Path, name: str, identity: str, dataset: SplitDataset, say: Say = silent) -> Path | None:
+def find_alike(
+    parent: Path, name: str, identity: str, dataset: SplitDataset, say: Say = silent
+) -> Path | None:
     """Return the newest climb or search under `parent` with this identity, finished or not.
 
-    `name` is that of the file which tells of it. Where there is none, `say` is told of one of these images by a
-    version that split them otherwise.
+    `name` is that of the file which tells of it. Where there is none, `say` is told of one of these
+    images by a version that split them otherwise.
     """
     older: list[Path] = []
     for path in sorted(parent.glob(f"*/{name}"), reverse=True):
-        with contextlib.suppress(OSError, ValueError, AttributeError, KeyError, TypeError):  # it is damaged
+        with contextlib.suppress(
+            OSError, ValueError, AttributeError, KeyError, TypeError
+        ):  # it is damaged
             about = files.read_json(path)
             if about["identity"] == identity and is_split_alike(about["data"]):
                 return path.parent
@@ -101,7 +117,9 @@ def find_alike(parent: Path, name: str, identity: str, dataset: SplitDataset, sa
 
 
 def is_split_alike(data: Mapping[str, Any]) -> bool:
-    """Whether what a run, a climb or a search says of its data is of a version that splits images as this one."""
+    """Whether what a run, a climb or a search says of its data is of a version that splits images
+    as this one.
+    """
     return bool(data.get("bank_version") == VERSION)
 
 
@@ -113,12 +131,16 @@ def _is_of_older_version(data: Mapping[str, Any], dataset: SplitDataset) -> bool
 
 def _say_of_older(newest_first: list[Path], say: Say) -> None:
     if newest_first:
-        left = f"{newest_first[0]} is of these images too, but cannot be gone on with, and is left as it is"
+        left = (
+            f"{newest_first[0]} is of these images too, but cannot be gone on with, and is left "
+            "as it is"
+        )
         say(f"{left}: {OTHERWISE}")
 
 
 def take_finished(run: saved_run.SavedRun, trial: Trial) -> None:
-    """Let a finished run stand for the trial, and remove what a kill may have left of its checkpoints.
+    """Let a finished run stand for the trial, and remove what a kill may have left of its
+    checkpoints.
 
     Raises RunError where it is not of this trial.
     """
@@ -145,7 +167,9 @@ def threads_of(folder: Path) -> int | None:
 
 
 def read_about(folder: Path) -> dict[str, Any] | None:
-    """Return what a run is of; None where that was not written. Raises RunError where it cannot be read."""
+    """Return what a run is of; None where that was not written. Raises RunError where it cannot be
+    read.
+    """
     path = folder / folders.ABOUT
     if not path.exists():
         return None
@@ -155,12 +179,16 @@ def read_about(folder: Path) -> dict[str, Any] | None:
         provenance.last_environment(about)["versions"]
         about["data"]["fingerprint"]
     except (OSError, ValueError, KeyError, TypeError, ConvladderError) as error:
-        raise RunError(f"{path} is damaged or of another version ({error}): --fresh starts over") from None
+        raise RunError(
+            f"{path} is damaged or of another version ({error}): --fresh starts over"
+        ) from None
     return about
 
 
 def forget_if_empty(folder: Path) -> None:
-    """Remove an unfinished run that has no checkpoint to go on with, unless another process is at work in it."""
+    """Remove an unfinished run that has no checkpoint to go on with, unless another process is at
+    work in it.
+    """
     if folder.is_dir():
         with contextlib.suppress(RunError), locks.locked(folder):
             if not _checkpoints(folder):
@@ -171,8 +199,12 @@ def _checkpoints(folder: Path) -> bool:
     return any(folder.glob("checkpoint-*.json"))
 
 
-def _changes_since(unfinished: Path, trial: Trial, threads: int | None) -> tuple[list[str], list[str]]:
-    """Say what has changed since an unfinished run was begun: what it cannot go on with, and the rest."""
+def _changes_since(
+    unfinished: Path, trial: Trial, threads: int | None
+) -> tuple[list[str], list[str]]:
+    """Say what has changed since an unfinished run was begun: what it cannot go on with, and the
+    rest.
+    """
     if not _checkpoints(unfinished):
         return [], []
     about = read_about(unfinished)
@@ -194,12 +226,16 @@ def _changes_since(unfinished: Path, trial: Trial, threads: int | None) -> tuple
 
 
 def _changes(about: Mapping[str, Any], trial: Trial) -> dict[str, str]:
-    """Say what of the data and of the experiment differs from what a run was begun with, by the setting's key."""
+    """Say what of the data and of the experiment differs from what a run was begun with, by the
+    setting's key.
+    """
     return changes_of(about["data"], Experiment.parse(about["experiment"]), trial)
 
 
 def changes_of(data: Mapping[str, Any], begun: Experiment, trial: Trial) -> dict[str, str]:
-    """Say in what a trial differs from an experiment that was begun on some data, by the setting's key."""
+    """Say in what a trial differs from an experiment that was begun on some data, by the setting's
+    key.
+    """
     changes = {}
     if not is_split_alike(data):
         changes["data"] = OTHERWISE

@@ -37,8 +37,8 @@ if TYPE_CHECKING:
     from convladder.training.fit import FitResult
 
 ORPHAN_SECONDS = 10  # that the worker of a killed climb may need to notice
-# settings that change nothing of what comes out: the fingerprint speaks for the data, wherever they lie, and the
-# sum for the weights of the backbone
+# settings that change nothing of what comes out: the fingerprint speaks for the data, wherever they
+# lie, and the sum for the weights of the backbone
 INDIFFERENT = ("data.source", "train.checkpoint_seconds", "model.backbone", "model.weights")
 
 
@@ -46,8 +46,8 @@ INDIFFERENT = ("data.source", "train.checkpoint_seconds", "model.backbone", "mod
 class Trial:
     """One rung with one seed: an experiment, and the images that it names.
 
-    shared : where a climb keeps what its trials share. changed : what is otherwise than when it was begun.
-    parallel : the devices and processes that train it.
+    shared : where a climb keeps what its trials share. changed : what is otherwise than when it was
+    begun. parallel : the devices and processes that train it.
     """
 
     rung: str
@@ -66,8 +66,9 @@ def run_trial(trial: Trial, folder: Path, command: str, emit: Emit) -> float:
     """Train, open the test split, and leave a run folder; return the accuracy on validation.
 
     Each epoch's figures go to `emit`, and texts for people.
-    Until it is finished it is kept beside that folder, and goes on from there; so too where it is asked to stop.
-    `command` is what the person typed. Raises ConvladderError for what a person can put right.
+    Until it is finished it is kept beside that folder, and goes on from there; so too where it is
+    asked to stop. `command` is what the person typed. Raises ConvladderError for what a person can
+    put right.
     """
     started, unfinished = time.perf_counter(), folders.unfinished(folder)
     with (
@@ -87,7 +88,8 @@ def run_trial(trial: Trial, folder: Path, command: str, emit: Emit) -> float:
 def trained(
     trial: Trial, unfinished: Path, command: str, emit: Emit
 ) -> Iterator[tuple[FitResult, dict[str, Any], float]]:
-    """Train, or go on from what lies in `unfinished`, which nobody else works in until the block ends.
+    """Train, or go on from what lies in `unfinished`, which nobody else works in until the block
+    ends.
 
     Yields the trained network, what it is of, and the seconds of training that went before.
     """
@@ -96,7 +98,9 @@ def trained(
 
     with locks.locked(unfinished, locks.TRAINING, wait=ORPHAN_SECONDS), backend.device_errors():
         keeper = FileCheckpointer(
-            unfinished, every=trial.experiment.train.checkpoint_seconds, asked_to_stop=_stops_alone(trial)
+            unfinished,
+            every=trial.experiment.train.checkpoint_seconds,
+            asked_to_stop=_stops_alone(trial),
         )
         about = _begin(trial, unfinished, keeper, command)
         keeper.put_damaged_aside()
@@ -106,7 +110,9 @@ def trained(
 
 
 def assist_trial(trial: Trial, emit: Emit) -> None:
-    """Compute as another process than the first of several that train one network; nothing is written here."""
+    """Compute as another process than the first of several that train one network; nothing is
+    written here.
+    """
     from convladder.training import backend
     from convladder.training.checkpointer import Checkpointer
 
@@ -115,10 +121,14 @@ def assist_trial(trial: Trial, emit: Emit) -> None:
 
 
 def _fit(trial: Trial, emit: Emit, keeper: Checkpointer) -> FitResult:
-    """Train, alone or as one of several processes; a request to stop is answered by saving meanwhile."""
+    """Train, alone or as one of several processes; a request to stop is answered by saving
+    meanwhile.
+    """
     from convladder.training import fit, precision
 
-    backbone = [backbones.load(trial.experiment.model)]  # handed on: nobody holds it while it trains
+    backbone = [
+        backbones.load(trial.experiment.model)
+    ]  # handed on: nobody holds it while it trains
     if trial.parallel.total == 1:
         precision.warn(trial.experiment.train.precision, emit)
         with worker.saves_when_stopped():
@@ -128,9 +138,13 @@ def _fit(trial: Trial, emit: Emit, keeper: Checkpointer) -> FitResult:
     with multihost.joined(trial.parallel, _alike(trial), _settings(trial)):
         if trial.parallel.processes > 1:
             keeper = multihost.SharedCheckpointer(keeper, worker.stop_asked)
-        precision.warn(trial.experiment.train.precision, emit)  # not before: it asks for the devices
+        precision.warn(
+            trial.experiment.train.precision, emit
+        )  # not before: it asks for the devices
         with worker.saves_when_stopped():
-            return fit.fit(trial.experiment, trial.dataset, emit, keeper, backbone.pop(), trial.parallel)
+            return fit.fit(
+                trial.experiment, trial.dataset, emit, keeper, backbone.pop(), trial.parallel
+            )
 
 
 def _alike(trial: Trial) -> dict[str, str]:
@@ -147,7 +161,11 @@ def _alike(trial: Trial) -> dict[str, str]:
 
 def _settings(trial: Trial) -> dict[str, str]:
     """Return the settings that matter, as text."""
-    settings = {key: str(value) for key, value in flatten(trial.experiment).items() if key not in INDIFFERENT}
+    settings = {
+        key: str(value)
+        for key, value in flatten(trial.experiment).items()
+        if key not in INDIFFERENT
+    }
     return {"rung": trial.rung} | settings
 
 
@@ -156,8 +174,12 @@ def _stops_alone(trial: Trial) -> Callable[[], bool]:
     return worker.stop_asked if trial.parallel.processes == 1 else lambda: False
 
 
-def _begin(trial: Trial, unfinished: Path, keeper: FileCheckpointer, command: str) -> dict[str, Any]:
-    """Say in the unfinished run's folder what it is of, and when and from where it went on; return that."""
+def _begin(
+    trial: Trial, unfinished: Path, keeper: FileCheckpointer, command: str
+) -> dict[str, Any]:
+    """Say in the unfinished run's folder what it is of, and when and from where it went on; return
+    that.
+    """
     path, found = unfinished / folders.ABOUT, keeper.newest()
     environment = _environment(trial.parallel, command)
     about: dict[str, Any] = {
@@ -190,7 +212,9 @@ def _environment(parallel: Parallel, command: str) -> dict[str, Any]:
     from convladder.training import backend
 
     environment = provenance.environment(command) | parallel.described()
-    device = backend.accelerator() if parallel.total == 1 else None  # several are made ready before one asks
+    device = (
+        backend.accelerator() if parallel.total == 1 else None
+    )  # several are made ready before one asks
     if device is not None:
         environment["machine"] += f", {device}"
     return environment
@@ -202,7 +226,11 @@ def _tell(about: dict[str, Any], emit: Emit) -> None:
         return
     resumed = about["resumed"][-1]
     epoch, step = resumed["epoch"], resumed["step"]
-    where = f"after {plural(epoch, 'epoch')} and {plural(step, 'step')}" if epoch or step else "from its start"
+    where = (
+        f"after {plural(epoch, 'epoch')} and {plural(step, 'step')}"
+        if epoch or step
+        else "from its start"
+    )
     if resumed["damaged"]:
         emit(f"damaged, and not used: {', '.join(resumed['damaged'])}")
     emit(f"goes on {where}")
@@ -221,17 +249,23 @@ def _leave(trial: Trial, fitted: FitResult, folder: Path) -> dict[str, Any]:
     saved_run.write_splits(folder, dataset.split_table())
     samples = artifacts.take_samples(fitted.network, written, dataset)
     features = artifacts.take_features(fitted.network, samples)
-    corrupted = artifacts.predict_worsened(fitted.network, dataset, CorruptedImages.of(dataset, trial.shared))
+    corrupted = artifacts.predict_worsened(
+        fitted.network, dataset, CorruptedImages.of(dataset, trial.shared)
+    )
     saved_run.write_arrays(folder, samples, features, corrupted)
     figures: dict[str, Any] = metrics.compute(written)
     figures["kept_epoch"] = fitted.epoch
     settings, images = trial.experiment.train, len(dataset.splits.train)
-    figures["price"] = _price(cost.measure(fitted.network), folder, fitted.history, settings, images)
+    figures["price"] = _price(
+        cost.measure(fitted.network), folder, fitted.history, settings, images
+    )
     return figures
 
 
 def measure_cost(experiment: Experiment, shape: tuple[int, int, int], classes: int) -> Cost:
-    """Return what the experiment's network costs for images of this shape `(height, width, channels)`."""
+    """Return what the experiment's network costs for images of this shape `(height, width,
+    channels)`.
+    """
     from convladder.models import convnet, cost, networks
 
     channels = experiment.model.channels or shape[2]
@@ -242,11 +276,17 @@ def measure_cost(experiment: Experiment, shape: tuple[int, int, int], classes: i
 
 
 def measure_ladder(
-    ladder: Ladder, shape: tuple[int, int, int], classes: int, changes: Mapping[str, Any], emit: Emit
+    ladder: Ladder,
+    shape: tuple[int, int, int],
+    classes: int,
+    changes: Mapping[str, Any],
+    emit: Emit,
 ) -> dict[str, dict[str, int]]:
-    """Return the cost (see `Cost`) of each rung for images of this shape, or of the size that it names.
+    """Return the cost (see `Cost`) of each rung for images of this shape, or of the size that it
+    names.
 
-    `changes` apply to the start of the ladder. The cost is empty where it depends on a backbone that is not named.
+    `changes` apply to the start of the ladder. The cost is empty where it depends on a backbone
+    that is not named.
     """
     del emit
     costs: dict[str, dict[str, int]] = {}
@@ -256,13 +296,17 @@ def measure_ladder(
             costs[rung.name] = {}
             continue
         height, width = experiment.data.image_size or shape[:2]
-        cost = measure_cost(experiment, (height, width, experiment.data.channels or shape[2]), classes)
+        cost = measure_cost(
+            experiment, (height, width, experiment.data.channels or shape[2]), classes
+        )
         costs[rung.name] = vars(cost)  # plain, so that the caller need not import Keras to read it
     return costs
 
 
 def augment_images(settings: Augmentation, seed: int, images: Pixels, emit: Emit) -> Pixels:
-    """Return the images `(N, height, width, channels)` as a trial of this seed might see them in training."""
+    """Return the images `(N, height, width, channels)` as a trial of this seed might see them in
+    training.
+    """
     del emit
     from convladder.training import augmentation
 
@@ -305,7 +349,10 @@ def _write_network(folder: Path, fitted: FitResult, dataset: SplitDataset) -> No
 def _price(
     price: Cost, folder: Path, history: pd.DataFrame, settings: Train, images: int
 ) -> dict[str, float | None]:
-    compiled = [0, frozen_epochs(settings)]  # in the first epoch, and where the backbone is first trained
+    compiled = [
+        0,
+        frozen_epochs(settings),
+    ]  # in the first epoch, and where the backbone is first trained
     settled = history["train_seconds"].drop(index=compiled, errors="ignore")
     return {
         "parameters": price.parameters,
@@ -313,5 +360,7 @@ def _price(
         "macs": price.macs,
         "flops": price.flops,
         "bytes": (folder / saved_run.WEIGHTS).stat().st_size,
-        "train_milliseconds_per_image": round(1000 * settled.median() / images, 6) if len(settled) else None,
+        "train_milliseconds_per_image": round(1000 * settled.median() / images, 6)
+        if len(settled)
+        else None,
     }

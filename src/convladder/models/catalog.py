@@ -1,4 +1,6 @@
-"""The networks of keras.applications, by name: what is known of each without building it, and so without Keras."""
+"""The networks of keras.applications, by name: what is known of each without building it, and so
+without Keras.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +19,8 @@ Mode = Literal["inside", "tf", "torch", "caffe"]
 class Family:
     """A network without its top.
 
-    mode : how it wants its pixels, as `keras.applications.imagenet_utils` names it; inside: its first layers see
+    mode : how it wants its pixels, as `keras.applications.imagenet_utils` names it; inside: its
+    first layers see
         to that.
     least_side : the smallest height and width that it takes.
     parameters : millions of them. flops : thousands for each pixel of an image of 128 × 128.
@@ -83,7 +86,9 @@ FAMILIES: dict[str, Family] = {
 
 
 def find(name: str) -> Family:
-    """Return what is known of a network of keras.applications. Raises ExperimentError where there is none."""
+    """Return what is known of a network of keras.applications. Raises ExperimentError where there
+    is none.
+    """
     if name not in FAMILIES:
         raise ExperimentError(unknown_name(name, [OWN, *FAMILIES], "model.architecture"))
     return FAMILIES[name]

@@ -1,4 +1,6 @@
-"""One growing convolutional network; its first setting is LeNet-5 (LeCun et al. 1998), as trained today."""
+"""One growing convolutional network; its first setting is LeNet-5 (LeCun et al. 1998), as trained
+today.
+"""
 
 from __future__ import annotations
 
@@ -36,11 +38,12 @@ def build(
 ) -> keras.Model:
     """Build the network from pixels to logits.
 
-    The input is `(batch, height, width, channels)` with values from 0 to 255; preprocessing is inside, and needs
-    `statistics` where it is "standardize". The output is `(batch, classes)`, before softmax. Both are float32
-    whatever the dtype policy is. `whitening` is the kernel `(2, 2, channels, 8 * channels)` of a first layer that
-    whitens. Of a backbone that was trained the layers before the head are as in prediction, also in training: no
-    dropout, and moving statistics that stay.
+    The input is `(batch, height, width, channels)` with values from 0 to 255; preprocessing is
+    inside, and needs `statistics` where it is "standardize". The output is `(batch, classes)`,
+    before softmax. Both are float32 whatever the dtype policy is. `whitening` is the kernel `(2, 2,
+    channels, 8 * channels)` of a first layer that whitens. Of a backbone that was trained the
+    layers before the head are as in prediction, also in training: no dropout, and moving statistics
+    that stay.
 
     Raises
     ------
@@ -97,7 +100,9 @@ def _standardizing(statistics: Statistics | None) -> layers.Layer:
 
 
 def _whitened(values: keras.KerasTensor, kernel: NDArray[np.float32] | None) -> keras.KerasTensor:
-    """Look at the values through fixed filters; without a kernel they are blank, as before weights are loaded."""
+    """Look at the values through fixed filters; without a kernel they are blank, as before weights
+    are loaded.
+    """
     initial = "zeros" if kernel is None else keras.initializers.Constant(kernel.tolist())
     filters = 2 * shapes.PATCH**2 * values.shape[-1]
     whitening = layers.Conv2D(
@@ -129,7 +134,9 @@ def _residual(settings: Model, values: keras.KerasTensor, name: str) -> keras.Ke
             added = layers.Activation("relu", name=f"inner_relu_{name}")(added)
     if settings.squeeze:
         added = _excited(added, settings.squeeze, name)
-    return layers.Activation("relu", name=f"relu_{name}")(layers.Add(name=f"add_{name}")([values, added]))
+    return layers.Activation("relu", name=f"relu_{name}")(
+        layers.Add(name=f"add_{name}")([values, added])
+    )
 
 
 def _excited(values: keras.KerasTensor, ratio: int, name: str) -> keras.KerasTensor:
@@ -143,7 +150,9 @@ def _excited(values: keras.KerasTensor, ratio: int, name: str) -> keras.KerasTen
 
 
 def _convolution(settings: Model, filters: int, number: int) -> layers.Layer:
-    return layers.Conv2D(filters, settings.kernel_size, padding=settings.padding, name=f"conv_{number}")
+    return layers.Conv2D(
+        filters, settings.kernel_size, padding=settings.padding, name=f"conv_{number}"
+    )
 
 
 def _pooling(settings: Model, number: int) -> layers.Layer:

@@ -1,11 +1,12 @@
 """The price of a network: parameters, multiply-accumulates and FLOPs for one image.
 
-A multiply-accumulate is one product added to a sum, in a convolution or a dense layer. FLOPs count every
-arithmetic operation of one prediction: two for each multiply-accumulate, one for each added bias, ReLU, sigmoid,
-sum, product and rescaled value, two for each batch-normalised value (its four constants fold into a factor and a
-summand), seven for each layer-normalised one (whose mean and deviation are its own), and one for each value that a
-pooling window reads. An exponential or an error function counts as one operation. Dropout, padding, and putting
-values elsewhere cost nothing when predicting.
+A multiply-accumulate is one product added to a sum, in a convolution or a dense layer. FLOPs count
+every arithmetic operation of one prediction: two for each multiply-accumulate, one for each added
+bias, ReLU, sigmoid, sum, product and rescaled value, two for each batch-normalised value (its four
+constants fold into a factor and a summand), seven for each layer-normalised one (whose mean and
+deviation are its own), and one for each value that a pooling window reads. An exponential or an
+error function counts as one operation. Dropout, padding, and putting values elsewhere cost nothing
+when predicting.
 """
 
 from __future__ import annotations
@@ -33,7 +34,9 @@ class Cost:
 
 
 def measure(model: keras.Model) -> Cost:
-    """Add up the cost of the layers of a functional model. Raises UnknownCostError for a kind not known here."""
+    """Add up the cost of the layers of a functional model. Raises UnknownCostError for a kind not
+    known here.
+    """
     macs, other = _count(model)
     trained = sum(math.prod(variable.shape) for variable in model.trainable_variables)
     return Cost(int(model.count_params()), macs, 2 * macs + other, trained)
@@ -50,7 +53,8 @@ def _count(layer: layers.Layer) -> tuple[int, int]:
         return sum(macs for macs, _ in counts), sum(other for _, other in counts)
     for kinds, count in _COUNTERS.items():
         if any(
-            type(layer).__name__ == kind if isinstance(kind, str) else isinstance(layer, kind) for kind in kinds
+            type(layer).__name__ == kind if isinstance(kind, str) else isinstance(layer, kind)
+            for kind in kinds
         ):
             return count(layer)
     raise UnknownCostError(f"the cost of a {type(layer).__name__} layer is not known")

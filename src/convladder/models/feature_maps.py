@@ -31,8 +31,8 @@ def feature_maps(network: keras.Model, pixels: NDArray[np.uint8]) -> dict[str, N
 
     Of a network of keras.applications, which has a hundred, it is the last of each size.
 
-    They come as `{layer: (height, width, maps)}`: the 16 maps with the strongest responses or fewer, the
-    strongest first, from 0 to 255, which is the layer's strongest response.
+    They come as `{layer: (height, width, maps)}`: the 16 maps with the strongest responses or
+    fewer, the strongest first, from 0 to 255, which is the layer's strongest response.
     """
     names = [layer.name for layer in _told(network)]
     layers = keras.Model(network.input, {name: network.get_layer(name).output for name in names})
@@ -41,7 +41,8 @@ def feature_maps(network: keras.Model, pixels: NDArray[np.uint8]) -> dict[str, N
 
 
 def activations(network: keras.Model) -> list[keras.layers.Layer]:
-    """Return the layers of maps whose values speak for something: of our networks every ReLU after a convolution.
+    """Return the layers of maps whose values speak for something: of our networks every ReLU after
+    a convolution.
 
     Of others all activations whose maps have more than one cell; without any, all such layers.
     """
@@ -49,7 +50,9 @@ def activations(network: keras.Model) -> list[keras.layers.Layer]:
     if own and network.name == catalog.OWN:
         return own
     maps = [
-        layer for layer in network.layers[1:] if len(layer.output.shape) == 4 and max(layer.output.shape[1:3]) > 1
+        layer
+        for layer in network.layers[1:]
+        if len(layer.output.shape) == 4 and max(layer.output.shape[1:3]) > 1
     ]
     kinds = (keras.layers.Activation, keras.layers.ReLU)
     active = [layer for layer in maps if isinstance(layer, kinds) or _is_active(layer)]
@@ -71,5 +74,7 @@ def _is_active(layer: keras.layers.Layer) -> bool:
 def _to_pixels(maps: NDArray[np.float32]) -> NDArray[np.uint8]:
     responses = maps.max(axis=(0, 1))
     strongest = np.argsort(-responses, kind="stable")[:MOST_MAPS]
-    pixels: NDArray[np.uint8] = np.rint(255 * maps[..., strongest] / (responses.max() or 1.0)).astype(np.uint8)
+    pixels: NDArray[np.uint8] = np.rint(
+        255 * maps[..., strongest] / (responses.max() or 1.0)
+    ).astype(np.uint8)
     return pixels

@@ -1,8 +1,9 @@
 """What a network looks at: Grad-CAM.
 
-Selvaraju et al. 2017, "Grad-CAM: visual explanations from deep networks via gradient-based localization", ICCV.
-The maps of the last convolutions here are coarse (8×8 or 2×2), so the heat is taken from the deepest one that has
-10 cells to a side. On images whose evidence was planted (`benchmarks/evidence.py`) more of it lies on that.
+Selvaraju et al. 2017, "Grad-CAM: visual explanations from deep networks via gradient-based
+localization", ICCV. The maps of the last convolutions here are coarse (8×8 or 2×2), so the heat is
+taken from the deepest one that has 10 cells to a side. On images whose evidence was planted
+(`benchmarks/evidence.py`) more of it lies on that.
 """
 
 from __future__ import annotations
@@ -45,12 +46,14 @@ def heat_maps(
 
     Returns
     -------
-    `(N, height, width)` from 0 to 1, the hottest pixel of each image being 1; all 0 where nothing speaks for
-    the class.
+    `(N, height, width)` from 0 to 1, the hottest pixel of each image being 1; all 0 where nothing
+    speaks for the class.
     """
     chosen, before, after = _part(network, least_cells)
     starts = range(0, len(pixels), BATCH)
-    coarse = [_heat(before, after, pixels[at : at + BATCH], classes[at : at + BATCH]) for at in starts]
+    coarse = [
+        _heat(before, after, pixels[at : at + BATCH], classes[at : at + BATCH]) for at in starts
+    ]
     cell, border = _place(network, chosen)
     heat = _spread(np.concatenate(coarse), pixels.shape[1:3], cell, border)
     hottest = heat.max(axis=(1, 2), keepdims=True)
@@ -58,11 +61,14 @@ def heat_maps(
     return scaled
 
 
-def _part(network: keras.Model, least_cells: int) -> tuple[keras.layers.Layer, keras.Model, keras.Model]:
+def _part(
+    network: keras.Model, least_cells: int
+) -> tuple[keras.layers.Layer, keras.Model, keras.Model]:
     """Return the layer whose map is looked at, and the network up to it and from there on.
 
-    The deepest that is fine enough and that all of the network goes through: no connection leads around it. Where
-    that is none of those whose values speak for something, the last one before the head.
+    The deepest that is fine enough and that all of the network goes through: no connection leads
+    around it. Where that is none of those whose values speak for something, the last one before the
+    head.
     """
     active = activations(network)
     fine = [layer for layer in active if min(layer.output.shape[1:3]) >= least_cells]
@@ -74,18 +80,23 @@ def _part(network: keras.Model, least_cells: int) -> tuple[keras.layers.Layer, k
 
 
 def _place(network: keras.Model, layer: keras.layers.Layer) -> tuple[float, int]:
-    """Return how many pixels to a side a cell of the layer's map stands for, and how many lie before the first.
+    """Return how many pixels to a side a cell of the layer's map stands for, and how many lie
+    before the first.
 
     In a network of keras.applications the map is laid over the whole image.
     """
     if network.name != catalog.OWN:
         return network.input.shape[1] / layer.output.shape[1], 0
-    number, *block = map(int, layer.name.removeprefix("relu_").split("_"))  # a block comes after the pooling
+    number, *block = map(
+        int, layer.name.removeprefix("relu_").split("_")
+    )  # a block comes after the pooling
     return POOL ** (number if block else number - 1), _border(network, number)
 
 
 def _border(network: keras.Model, number: int) -> int:
-    """Return how many pixels lie before the first cell of a convolution's map: those that no padding gave back."""
+    """Return how many pixels lie before the first cell of a convolution's map: those that no
+    padding gave back.
+    """
     convolutions = [network.get_layer(f"conv_{place + 1}") for place in range(number)]
     lost = [
         POOL**place * (layer.kernel_size[0] - 1) / 2 if layer.padding == "valid" else 0
@@ -95,7 +106,10 @@ def _border(network: keras.Model, number: int) -> int:
 
 
 def _heat(
-    before: keras.Model, after: keras.Model, pixels: NDArray[np.uint8], classes: NDArray[np.integer[Any]]
+    before: keras.Model,
+    after: keras.Model,
+    pixels: NDArray[np.uint8],
+    classes: NDArray[np.integer[Any]],
 ) -> Heat:
     """Return the sum of the maps, each weighted by its mean gradient, where it is positive."""
 
@@ -110,9 +124,13 @@ def _heat(
 
 
 def _spread(heat: Heat, size: tuple[int, int], stride: float, border: int) -> Heat:
-    """Lay maps `(N, h, w)` of cells of `stride` pixels where they lie in the image; the rest stays cold."""
+    """Lay maps `(N, h, w)` of cells of `stride` pixels where they lie in the image; the rest stays
+    cold.
+    """
     height, width = (round(cells * stride) for cells in heat.shape[1:])
-    large = np.asarray(ops.image.resize(heat[..., np.newaxis], (height, width), interpolation="bilinear")[..., 0])
+    large = np.asarray(
+        ops.image.resize(heat[..., np.newaxis], (height, width), interpolation="bilinear")[..., 0]
+    )
     spread: Heat = np.zeros((len(heat), *size), dtype=heat.dtype)
     inside = large[:, : size[0] - border, : size[1] - border]
     spread[:, border : border + inside.shape[1], border : border + inside.shape[2]] = inside

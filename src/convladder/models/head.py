@@ -1,4 +1,6 @@
-"""Both ends of a network, whatever is between: the pixels that come in, and the head that ends in logits."""
+"""Both ends of a network, whatever is between: the pixels that come in, and the head that ends in
+logits.
+"""
 
 from __future__ import annotations
 
@@ -17,8 +19,11 @@ _HEADS = {"flatten": layers.Flatten, "average": layers.GlobalAveragePooling2D}
 _OF_HEAD = re.compile(r"flatten|average|(dropout_)?dense_\d+|logits")
 
 
-def open_pixels(settings: Model, shape: tuple[int, int, int]) -> tuple[keras.KerasTensor, keras.KerasTensor]:
-    """Return the input for images of this shape, and the same with as many channels as the layers want.
+def open_pixels(
+    settings: Model, shape: tuple[int, int, int]
+) -> tuple[keras.KerasTensor, keras.KerasTensor]:
+    """Return the input for images of this shape, and the same with as many channels as the layers
+    want.
 
     Raises ExperimentError where they want grey images and these have colours.
     """
@@ -31,9 +36,13 @@ def open_pixels(settings: Model, shape: tuple[int, int, int]) -> tuple[keras.Ker
 
 
 def add_head(settings: Model, maps: keras.KerasTensor, classes: int) -> keras.KerasTensor:
-    """Return the logits `(batch, classes)`, in float32, that the head makes of maps `(batch, h, w, maps)`."""
+    """Return the logits `(batch, classes)`, in float32, that the head makes of maps `(batch, h, w,
+    maps)`.
+    """
     values = _HEADS[settings.head](name=settings.head)(maps)
-    for number, (units, rate) in enumerate(zip_longest(settings.dense, settings.dropout_dense), start=1):
+    for number, (units, rate) in enumerate(
+        zip_longest(settings.dense, settings.dropout_dense), start=1
+    ):
         values = layers.Dense(units, activation="relu", name=f"dense_{number}")(values)
         if rate:
             values = layers.Dropout(rate, name=f"dropout_dense_{number}")(values)

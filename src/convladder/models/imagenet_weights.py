@@ -1,4 +1,6 @@
-"""Trained weights of the networks of keras.applications: downloaded, or read from a file, under our names."""
+"""Trained weights of the networks of keras.applications: downloaded, or read from a file, under our
+names.
+"""
 
 from __future__ import annotations
 
@@ -23,16 +25,18 @@ from convladder.models.catalog import find
 
 TELL_SECONDS = 3
 STALLED_SECONDS = 60  # without a byte, after which a download is given up
-SIDE = 224  # pixels to a side of the network that is given the weights; they are the same for all sizes
+# pixels to a side of the network that is given the weights; they are the same for all sizes
+SIDE = 224
 
 Arrays = dict[str, NDArray[Any]]
 
 
 def download(name: str, emit: Callable[[str], None]) -> Arrays:
-    """Return the ImageNet weights of a network without its top, which Keras downloads once and keeps.
+    """Return the ImageNet weights of a network without its top, which Keras downloads once and
+    keeps.
 
-    `emit` is told every few seconds how much is there. Raises ExperimentError where they cannot be had, with what
-    to do.
+    `emit` is told every few seconds how much is there. Raises ExperimentError where they cannot be
+    had, with what to do.
     """
     socket.setdefaulttimeout(STALLED_SECONDS)
     kept = Path(os.environ.get("KERAS_HOME", "~/.keras")).expanduser() / "models"
@@ -41,15 +45,21 @@ def download(name: str, emit: Callable[[str], None]) -> Arrays:
             network = getattr(keras.applications, name)(include_top=False, weights="imagenet")
     except Exception as error:  # Keras makes bare ones of some that the network says
         said = " ".join(str(error).split())
-        if isinstance(error, OSError) and error.errno is None and not isinstance(error, TimeoutError):  # HDF5's
-            damaged = ", ".join(str(path) for path in sorted(kept.glob("*.h5")) if not _can_be_opened(path))
+        if (
+            isinstance(error, OSError)
+            and error.errno is None
+            and not isinstance(error, TimeoutError)
+        ):  # HDF5's
+            damaged = ", ".join(
+                str(path) for path in sorted(kept.glob("*.h5")) if not _can_be_opened(path)
+            )
             raise ExperimentError(
-                f"a file of weights of {name} is damaged: remove {damaged or f'it from {kept}'}, and the same "
-                f"command fetches it again ({said})"
+                f"a file of weights of {name} is damaged: remove {damaged or f'it from {kept}'}, "
+                f"and the same command fetches it again ({said})"
             ) from None
         raise ExperimentError(
-            f"cannot get the ImageNet weights of {name} ({said}): offline, download the file elsewhere and "
-            f"give it with --weights FILE, or put it into {kept}"
+            f"cannot get the ImageNet weights of {name} ({said}): offline, download the file "
+            f"elsewhere and give it with --weights FILE, or put it into {kept}"
         ) from None
     return _named(network)
 
@@ -57,19 +67,24 @@ def download(name: str, emit: Callable[[str], None]) -> Arrays:
 def read(name: str, path: Path) -> Arrays:
     """Return the weights of a network without its top from an HDF5 file, as Keras writes it.
 
-    Such a file holds numbers and no code; it is refused if it points at other files. Raises ExperimentError.
+    Such a file holds numbers and no code; it is refused if it points at other files. Raises
+    ExperimentError.
     """
     _check(path)
-    network = getattr(keras.applications, name)(include_top=False, weights=None, input_shape=(SIDE, SIDE, 3))
+    network = getattr(keras.applications, name)(
+        include_top=False, weights=None, input_shape=(SIDE, SIDE, 3)
+    )
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("error", UserWarning)  # Keras only warns of layers that the file does not have
+            warnings.simplefilter(
+                "error", UserWarning
+            )  # Keras only warns of layers that the file does not have
             network.load_weights(path)
     except (ValueError, KeyError, OSError, AttributeError, TypeError, UserWarning) as error:
         said = " ".join(str(error).split())[:200]
         raise ExperimentError(
-            f"the weights in {path} are not those of {name} without its top: expected its ..._notop.h5, or what "
-            f"save_weights wrote of it with include_top=False ({said})"
+            f"the weights in {path} are not those of {name} without its top: expected its "
+            f"..._notop.h5, or what save_weights wrote of it with include_top=False ({said})"
         ) from None
     return _named(network)
 
@@ -81,7 +96,9 @@ def _telling(folder: Path, megabytes: float, emit: Callable[[str], None]) -> Ite
 
     def tell() -> None:
         while not done.wait(TELL_SECONDS):
-            with contextlib.suppress(FileNotFoundError):  # one got its name, or was removed, just now
+            with contextlib.suppress(
+                FileNotFoundError
+            ):  # one got its name, or was removed, just now
                 found = [path.stat() for path in folder.glob("*.h5")]
                 size = sum(each.st_size for each in found if each.st_mtime >= began)
                 emit(f"{size / 1e6:.0f} of some {megabytes:.0f} MB")
@@ -111,11 +128,14 @@ def _named(network: keras.Model) -> Arrays:
     paths = [variable.path for variable in keras_applications.renamed(network, fixed=False).weights]
     arrays = {path: np.array(each) for path, each in zip(paths, network.get_weights(), strict=True)}
     if not all(np.isfinite(each).all() for each in arrays.values()):
-        raise ExperimentError(f"the weights of {network.name} are not all numbers: take another file of them")
+        raise ExperimentError(
+            f"the weights of {network.name} are not all numbers: take another file of them"
+        )
     variance = arrays.get("normalization_1/variance")
     if variance is not None and np.allclose(variance, keras_applications.DEVIATION, atol=1e-3):
-        # the files of EfficientNet have the deviation where the layer, which takes its root, looks for the
-        # variance; Keras divides by the rest in a layer that it makes only where it loads the weights itself
+        # the files of EfficientNet have the deviation where the layer, which takes its root, looks
+        # for the variance; Keras divides by the rest in a layer that it makes only where it loads
+        # the weights itself
         arrays["normalization_1/variance"] = np.square(variance)
     return arrays
 
@@ -123,7 +143,9 @@ def _named(network: keras.Model) -> Arrays:
 def _check(path: Path) -> None:
     """Raise ExperimentError where a file is not HDF5, or does not hold all that it says itself."""
     if path.suffix not in (".h5", ".hdf5"):  # as Keras tells them
-        raise ExperimentError(f"{path} is no file of weights: expected .h5, as keras.applications has them")
+        raise ExperimentError(
+            f"{path} is no file of weights: expected .h5, as keras.applications has them"
+        )
     if not path.is_file():
         raise ExperimentError(f"there is no file {path}")
     try:
@@ -134,7 +156,9 @@ def _check(path: Path) -> None:
 
 
 def _check_group(group: h5py.Group, path: Path, seen: set[Any]) -> None:
-    """Raise ExperimentError where something in a group is elsewhere, or is one that it lies in itself."""
+    """Raise ExperimentError where something in a group is elsewhere, or is one that it lies in
+    itself.
+    """
     seen = seen | {group.id}
     for name in group:
         link, inside = group.get(name, getlink=True), None
@@ -143,6 +167,8 @@ def _check_group(group: h5py.Group, path: Path, seen: set[Any]) -> None:
         elsewhere = isinstance(inside, h5py.Dataset) and (inside.external or inside.is_virtual)
         circular = isinstance(inside, h5py.Group) and inside.id in seen
         if inside is None or elsewhere or circular:
-            raise ExperimentError(f"{path} points at other places ({name}): weights are read from the file itself")
+            raise ExperimentError(
+                f"{path} points at other places ({name}): weights are read from the file itself"
+            )
         if isinstance(inside, h5py.Group):
             _check_group(inside, path, seen)

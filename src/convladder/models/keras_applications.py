@@ -1,7 +1,8 @@
-"""The networks of keras.applications as all networks here: from pixels to logits, with a head of one's own.
+"""The networks of keras.applications as all networks here: from pixels to logits, with a head of
+one's own.
 
-Each wants its pixels in another way, which is inside here. Layers that Keras numbers as they are made are given
-names of their own, so that weights can be told by these.
+Each wants its pixels in another way, which is inside here. Layers that Keras numbers as they are
+made are given names of their own, so that weights can be told by these.
 """
 
 from __future__ import annotations
@@ -32,9 +33,11 @@ class ReverseChannels(layers.Layer):
 
 @keras.saving.register_keras_serializable("convladder")
 class LoadedNormalization(layers.Normalization):
-    """Keras's layer whose mean and variance are those among its weights, also after these were assigned.
+    """Keras's layer whose mean and variance are those among its weights, also after these were
+    assigned.
 
-    They begin as those of ImageNet, so that a network with new weights sees its pixels as a trained one does.
+    They begin as those of ImageNet, so that a network with new weights sees its pixels as a trained
+    one does.
     """
 
     def build(self, input_shape: Any) -> None:
@@ -45,14 +48,17 @@ class LoadedNormalization(layers.Normalization):
     def call(self, values: Any) -> Any:
         shape, kind = self._broadcast_shape, values.dtype
         mean, variance = (
-            ops.cast(ops.reshape(each, shape), kind) for each in (self.adapt_mean, self.adapt_variance)
+            ops.cast(ops.reshape(each, shape), kind)
+            for each in (self.adapt_mean, self.adapt_variance)
         )
         return (values - mean) / ops.maximum(ops.sqrt(variance), keras.config.epsilon())
 
 
 @keras.saving.register_keras_serializable("convladder")
 class NamedScale(layers.Layer):
-    """ConvNeXt's `LayerScale`, a factor for each map, whose weight has a name: Keras numbers it as it is made."""
+    """ConvNeXt's `LayerScale`, a factor for each map, whose weight has a name: Keras numbers it as
+    it is made.
+    """
 
     def __init__(self, init_values: float, projection_dim: int, **settings: Any) -> None:
         super().__init__(**settings)
@@ -73,10 +79,11 @@ class NamedScale(layers.Layer):
 
 
 def build(settings: Model, shape: tuple[int, int, int], classes: int) -> keras.Model:
-    """Build a network of keras.applications, with new weights, from pixels 0 to 255 to logits `(batch, classes)`.
+    """Build a network of keras.applications, with new weights, from pixels 0 to 255 to logits
+    `(batch, classes)`.
 
-    Of a backbone that was trained the layers before the head are as in prediction, also in training: no dropout,
-    and moving statistics that stay.
+    Of a backbone that was trained the layers before the head are as in prediction, also in
+    training: no dropout, and moving statistics that stay.
 
     Raises
     ------
@@ -136,7 +143,10 @@ def _preprocessed(mode: catalog.Mode, values: keras.KerasTensor) -> keras.KerasT
             dtype="float32",
         )(values)
     centred = layers.Normalization(
-        mean=[123.68, 116.779, 103.939], variance=[1.0] * CHANNELS, name="preprocessing", dtype="float32"
+        mean=[123.68, 116.779, 103.939],
+        variance=[1.0] * CHANNELS,
+        name="preprocessing",
+        dtype="float32",
     )(values)
     return ReverseChannels(name="reversed", dtype="float32")(centred)
 

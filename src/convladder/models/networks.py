@@ -19,7 +19,9 @@ Weights = Mapping[str, NDArray[np.float32]]
 
 @dataclass(frozen=True)
 class Backbone:
-    """What a network takes from another: weights of the layers before the head by their paths, and statistics."""
+    """What a network takes from another: weights of the layers before the head by their paths, and
+    statistics.
+    """
 
     weights: Weights
     statistics: Statistics | None = None
@@ -32,7 +34,8 @@ def build(
     statistics: Statistics | None = None,
     whitening: NDArray[np.float32] | None = None,
 ) -> keras.Model:
-    """Build the network from pixels 0 to 255 `(batch, height, width, channels)` to logits `(batch, classes)`.
+    """Build the network from pixels 0 to 255 `(batch, height, width, channels)` to logits `(batch,
+    classes)`.
 
     See `convnet.build` for `statistics` and `whitening`, and for the errors.
     """
@@ -42,7 +45,8 @@ def build(
 
 
 def take(network: keras.Model, settings: Model, backbone: Backbone) -> None:
-    """Give the layers before the head their weights: of a backbone that is not pretrained, the whitening's alone.
+    """Give the layers before the head their weights: of a backbone that is not pretrained, the
+    whitening's alone.
 
     Raises ExperimentError where the backbone has other layers.
     """

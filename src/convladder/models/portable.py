@@ -1,9 +1,10 @@
-"""A network that others can read, and that computes the same: of Keras's own layers alone, without grouped ones.
+"""A network that others can read, and that computes the same: of Keras's own layers alone, without
+grouped ones.
 
-Who opens a `.keras` file needs Keras then, and no code of ours. What tf2onnx and LiteRT cannot convert is written
-otherwise: a convolution of as many groups as channels, as in ConvNeXt, which Keras 3.15 has XLA compile, becomes
-depthwise; mean and deviation of a normalisation, which the graph would ask for as inputs, become a scale and an
-offset.
+Who opens a `.keras` file needs Keras then, and no code of ours. What tf2onnx and LiteRT cannot
+convert is written otherwise: a convolution of as many groups as channels, as in ConvNeXt, which
+Keras 3.15 has XLA compile, becomes depthwise; mean and deviation of a normalisation, which the
+graph would ask for as inputs, become a scale and an offset.
 """
 
 from __future__ import annotations
@@ -31,7 +32,9 @@ class _StandIn(NamedTuple):
 
 
 def plain(network: keras.Model) -> keras.Model:
-    """Return a copy for prediction: batch normalisation as there, channels turned and scaled by convolutions."""
+    """Return a copy for prediction: batch normalisation as there, channels turned and scaled by
+    convolutions.
+    """
     made = keras.models.clone_model(network, clone_function=_copied)
     for layer in network.layers:  # of which some are operations, without weights
         stand_in = _find(layer)
@@ -71,12 +74,17 @@ def _rescaling(layer: Any, kept: Kept) -> Any:
 
 def _is_depthwise(layer: Any) -> bool:
     """Whether a convolution has a group, and one filter, for each channel."""
-    return isinstance(layer, layers.Conv2D) and 1 < layer.groups == layer.filters == layer.input.shape[-1]
+    return (
+        isinstance(layer, layers.Conv2D)
+        and 1 < layer.groups == layer.filters == layer.input.shape[-1]
+    )
 
 
 def _depthwise(layer: Any, kept: Kept) -> Any:
     config = layer.get_config()
-    same = {key: config[key] for key in ("kernel_size", "strides", "padding", "use_bias", "activation")}
+    same = {
+        key: config[key] for key in ("kernel_size", "strides", "padding", "use_bias", "activation")
+    }
     return layers.DepthwiseConv2D(**same, **kept)
 
 

@@ -30,8 +30,8 @@ def check_size(settings: Model, height: int, width: int) -> None:
     if min(height, width) < smallest:
         if settings.architecture != catalog.OWN:
             raise ExperimentError(
-                f"images of {height}x{width} are too small for {settings.architecture}: the smallest size is "
-                f"{smallest}x{smallest} (--image-size {smallest})"
+                f"images of {height}x{width} are too small for {settings.architecture}: the "
+                f"smallest size is {smallest}x{smallest} (--image-size {smallest})"
             )
         raise ExperimentError(
             f"images of {height}x{width} are too small for {len(settings.filters)} convolutions of "
@@ -43,11 +43,14 @@ def check_size(settings: Model, height: int, width: int) -> None:
 def check_channels(settings: Model, channels: int) -> None:
     """Raise ExperimentError where images have colours and the layers are made for grey ones."""
     if settings.channels == 1 and channels != 1:
-        raise ExperimentError("the backbone saw grey images, and these have colours: --set data.channels=1")
+        raise ExperimentError(
+            "the backbone saw grey images, and these have colours: --set data.channels=1"
+        )
 
 
 def count_flops(settings: Model, shape: tuple[int, int, int], classes: int) -> int:
-    """Return the FLOPs for one image `(height, width, channels)`, as `cost.measure` counts a network's.
+    """Return the FLOPs for one image `(height, width, channels)`, as `cost.measure` counts a
+    network's.
 
     Of a network of keras.applications this is an estimate, from its FLOPs at another size.
     """
@@ -64,12 +67,16 @@ def count_flops(settings: Model, shape: tuple[int, int, int], classes: int) -> i
     for filters, blocks in zip_longest(settings.filters, settings.residual, fillvalue=0):
         height, width = height - lost, width - lost
         products = settings.kernel_size**2 * channels
-        flops += height * width * filters * (2 * products + 1 + normalized + 1)  # with bias and ReLU
+        flops += (
+            height * width * filters * (2 * products + 1 + normalized + 1)
+        )  # with bias and ReLU
         height, width, channels = height // POOL, width // POOL, filters
         values = height * width * channels
         flops += values * POOL**2
         excited = _excited(values, channels, settings.squeeze) if settings.squeeze else 0
-        block = 2 * values * (2 * 9 * channels + 1 + normalized) + 3 * values + excited  # two ReLU, and the sum
+        block = (
+            2 * values * (2 * 9 * channels + 1 + normalized) + 3 * values + excited
+        )  # two ReLU, and the sum
         flops += excited * (not settings.residual) + blocks * block
     inputs = height * width * channels
     if settings.head == "average":

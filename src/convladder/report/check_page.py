@@ -20,7 +20,9 @@ MOST_ROWS = 500
 MOST_SIZES = 12
 OF_CLASS = 8  # pictures of each class
 MOST_CLASSES = 50
-SMOOTH = 48  # pixels of height from which images are enlarged smoothly: of fewer, each is to be seen
+SMOOTH = (
+    48  # pixels of height from which images are enlarged smoothly: of fewer, each is to be seen
+)
 
 
 @dataclass(frozen=True)

@@ -44,7 +44,9 @@ def draw_gallery(gallery: Gallery, into: Figure | None = None) -> Grid:
     grid: Grid = figure.subplots(gallery.rows, gallery.columns, squeeze=False)
     for axes in grid.flat:
         axes.set_axis_off()
-    for axes, pixels, title, colour in zip(grid.flat, gallery.images, gallery.titles, gallery.inks, strict=False):
+    for axes, pixels, title, colour in zip(
+        grid.flat, gallery.images, gallery.titles, gallery.inks, strict=False
+    ):
         axes.imshow(drop_grey_axis(pixels), cmap="gray", vmin=0, vmax=255)
         axes.set_title(drawable(title), fontsize=7, color=colour)
     figure.set_layout_engine("constrained")
@@ -52,10 +54,13 @@ def draw_gallery(gallery: Gallery, into: Figure | None = None) -> Grid:
 
 
 def samples_of(run: SavedRun) -> Gallery:
-    """Return the run's sample images with what is true and what was predicted: the right ones, then the wrong."""
+    """Return the run's sample images with what is true and what was predicted: the right ones, then
+    the wrong.
+    """
     samples = read_samples(run)
     titles = [
-        shorten(sample.predicted, 20) + ("" if sample.right else f"\n(is {shorten(sample.label, 20)})")
+        shorten(sample.predicted, 20)
+        + ("" if sample.right else f"\n(is {shorten(sample.label, 20)})")
         for sample in samples
     ]
     colours = [BLUE if sample.right else ORANGE for sample in samples]
@@ -67,7 +72,10 @@ def heat_of(run: SavedRun) -> Gallery:
     pictures, titles, colours = [], [], []
     for sample in read_samples(run):
         pictures += [sample.pixels, sample.heated()]
-        titles += [shorten(sample.predicted, 20), "" if sample.right else f"(is {shorten(sample.label, 20)})"]
+        titles += [
+            shorten(sample.predicted, 20),
+            "" if sample.right else f"(is {shorten(sample.label, 20)})",
+        ]
         colours += [BLUE if sample.right else ORANGE] * 2
     return Gallery(pictures, titles, colours, columns=8)
 
@@ -79,7 +87,9 @@ def filters_of(run: SavedRun) -> Gallery:
 
 
 def features_of(run: SavedRun) -> Gallery:
-    """Return a test image, then what each layer makes of it; white is the layer's strongest response."""
+    """Return a test image, then what each layer makes of it; white is the layer's strongest
+    response.
+    """
     maps = [np.moveaxis(each, -1, 0) for each in run.features.maps.values()]
     pictures, titles = [run.features.pixels], ["image"]
     columns = 8
@@ -91,7 +101,9 @@ def features_of(run: SavedRun) -> Gallery:
 
 
 def filter_pictures(run: SavedRun) -> list[NDArray[np.uint8]]:
-    """Return the filters of the first convolution as images `(height, width, channels)`; 128 is zero."""
+    """Return the filters of the first convolution as images `(height, width, channels)`; 128 is
+    zero.
+    """
     filters = np.moveaxis(run.features.filters, -1, 0)
     scaled = 128 + 127 * filters / (np.abs(filters).max() or 1.0)
     return list(np.rint(scaled).astype(np.uint8))

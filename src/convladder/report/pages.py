@@ -1,4 +1,6 @@
-"""The pages of a run, a climb and a comparison, light and dark, with their pictures beside them as PNG."""
+"""The pages of a run, a climb and a comparison, light and dark, with their pictures beside them as
+PNG.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +12,14 @@ import numpy as np
 from markupsafe import Markup
 
 from convladder.core import files
-from convladder.evaluation import calibration, label_errors, mistakes, predictions, statistics, wording
+from convladder.evaluation import (
+    calibration,
+    label_errors,
+    mistakes,
+    predictions,
+    statistics,
+    wording,
+)
 from convladder.report import galleries, plots
 from convladder.report.data_urls import Pictures
 from convladder.report.samples import Sample, read_kept, read_samples
@@ -26,7 +35,9 @@ WANTED = (0.9, 0.95, 0.99)  # accuracies for which a threshold is shown
 
 
 def write_climb(results: SavedClimb) -> Path:
-    """Write a climb's `results.csv`, `summary.csv`, `report.html` and `plots/`; return the page's path."""
+    """Write a climb's `results.csv`, `summary.csv`, `report.html` and `plots/`; return the page's
+    path.
+    """
     results.write_tables()
     pictures = Pictures(results.folder)
     ladder_chart = plots.draw_standings(list(results.standings.values()), results.against_parent)
@@ -59,7 +70,10 @@ def write_run(run: SavedRun) -> Path:
         run.folder,
         "run.html",
         accuracy=_interval(run),
-        curves={metric: pictures.add(metric, plots.draw_curves([run], metric)) for metric in ("accuracy", "loss")},
+        curves={
+            metric: pictures.add(metric, plots.draw_curves([run], metric))
+            for metric in ("accuracy", "loss")
+        },
         robustness=own,
         bearing=pictures.add_grid("robustness", plots.draw_robustness(own)),
         data=run.about["data"],
@@ -82,9 +96,13 @@ def write_comparison(comparison: RunComparison, folder: Path) -> Path:
         standings=standings,
         images=standings[reference].accuracy.images,
         signs=plots.VERDICT_SIGNS,
-        chart=pictures.add("comparison", plots.draw_standings(list(standings.values()), comparison.claims)),
+        chart=pictures.add(
+            "comparison", plots.draw_standings(list(standings.values()), comparison.claims)
+        ),
         bearing={
-            name: pictures.add_grid(f"robustness-{number}", plots.draw_robustness(own, found[reference]))
+            name: pictures.add_grid(
+                f"robustness-{number}", plots.draw_robustness(own, found[reference])
+            )
             for number, (name, own) in enumerate(found.items())
             if name != reference and lineup.asked_alike(name, reference)
         },
@@ -105,13 +123,17 @@ def _bearing(results: SavedClimb, pictures: Pictures) -> dict[str, Markup]:
     """Draw how each rung bears corruption, beside its parent."""
     found = results.lineup.robustness
     return {
-        name: pictures.add_grid(f"{name}-robustness", plots.draw_robustness(own, results.parent_robustness(name)))
+        name: pictures.add_grid(
+            f"{name}-robustness", plots.draw_robustness(own, results.parent_robustness(name))
+        )
         for name, own in found.items()
     }
 
 
 def _predictions_part(pooled: SeedRun, run: SavedRun, pictures: Pictures) -> dict[str, Any]:
-    """Return what `predictions.html` shows: figures of all test images together, and what one run sees."""
+    """Return what `predictions.html` shows: figures of all test images together, and what one run
+    sees.
+    """
     for name, gallery in (
         ("samples", galleries.samples_of(run)),
         ("heat", galleries.heat_of(run)),
@@ -128,12 +150,15 @@ def _predictions_part(pooled: SeedRun, run: SavedRun, pictures: Pictures) -> dic
 
     return {
         "class_accuracies": mistakes.class_accuracies(table),
-        "pairs": [(pair, pick(pair.rows)[: mistakes.OF_PAIR]) for pair in mistakes.confused_pairs(table)],
+        "pairs": [
+            (pair, pick(pair.rows)[: mistakes.OF_PAIR]) for pair in mistakes.confused_pairs(table)
+        ],
         "most_wrong": pick(mistakes.most_wrong(table).tolist()),
         "suspects": pick(label_errors.suspected_rows(pooled.not_trained_on, "test"))[:SUSPECTS],
         "calibration_reading": wording.of_calibration(pooled.calibrated, len(pooled.runs)),
         "reliability": pictures.add(
-            "reliability", plots.draw_reliability(pooled.calibrated.bins, pooled.calibrated.bins_after)
+            "reliability",
+            plots.draw_reliability(pooled.calibrated.bins, pooled.calibrated.bins_after),
         ),
         "selections": [calibration.select(run.predictions, wanted) for wanted in WANTED],
         "shown": run,
@@ -150,7 +175,9 @@ def _predictions_part(pooled: SeedRun, run: SavedRun, pictures: Pictures) -> dic
 
 def _in_all(data: Mapping[str, Any]) -> dict[str, int]:
     """Return for each class how many images it has in all splits together."""
-    return {name: sum(part[name] for part in data["counts"].values()) for name in data["class_names"]}
+    return {
+        name: sum(part[name] for part in data["counts"].values()) for name in data["class_names"]
+    }
 
 
 def _interval(run: SavedRun) -> statistics.Estimate:

@@ -1,6 +1,7 @@
 """The charts of a report, drawn by matplotlib: numbers come in, axes go out.
 
-Each function draws `into` a figure of its own (None), a figure that it sizes, or axes that it takes as they are.
+Each function draws `into` a figure of its own (None), a figure that it sizes, or axes that it takes
+as they are.
 """
 
 from __future__ import annotations
@@ -57,12 +58,23 @@ _CHART_SIGNS: Mapping[Verdict, str] = {
 }
 
 _MOST_LABELS = 30
-_GRID_MARGINS = {"left": 0.073, "right": 0.992, "bottom": 0.12, "top": 0.935, "wspace": 0.05, "hspace": 0.32}
+_GRID_MARGINS = {
+    "left": 0.073,
+    "right": 0.992,
+    "bottom": 0.12,
+    "top": 0.935,
+    "wspace": 0.05,
+    "hspace": 0.32,
+}
 
 
 @styled
-def draw_standings(standings: Sequence[GroupSummary], claims: Iterable[Claim], into: Into = None) -> Axes:
-    """Draw the accuracy of each on test: interval, mean, seeds as dots, price; coloured by the claims."""
+def draw_standings(
+    standings: Sequence[GroupSummary], claims: Iterable[Claim], into: Into = None
+) -> Axes:
+    """Draw the accuracy of each on test: interval, mean, seeds as dots, price; coloured by the
+    claims.
+    """
     verdicts = {claim.name: claim.difference.verdict for claim in claims}
     axes = new_axes(into, height=0.62 * len(standings) + 0.7)
     beside: Any = {"transform": axes.get_yaxis_transform(), "va": "center"}
@@ -72,7 +84,12 @@ def draw_standings(standings: Sequence[GroupSummary], claims: Iterable[Claim], i
         _draw_rung(axes, row, standing, colour)
         sign = _CHART_SIGNS[verdict] if verdict else ""
         axes.text(
-            0, row - 0.38, f"{drawable(shorten(standing.name, 40))}  {sign}", weight="bold", size=9, **beside
+            0,
+            row - 0.38,
+            f"{drawable(shorten(standing.name, 40))}  {sign}",
+            weight="bold",
+            size=9,
+            **beside,
         )
         axes.text(1, row - 0.38, _price(standing), ha="right", color=MUTED, size=7.5, **beside)
     axes.set(ylim=(len(standings) - 0.45, -0.75), yticks=[], xlabel="accuracy on test, %")
@@ -85,16 +102,35 @@ def draw_standings(standings: Sequence[GroupSummary], claims: Iterable[Claim], i
 
 @styled
 def draw_curves(runs: Sequence[SavedRun], metric: str, into: Into = None) -> Axes:
-    """Draw a metric (`accuracy` or `loss`) over epochs, train and validation, for every seed (fold) of a rung."""
+    """Draw a metric (`accuracy` or `loss`) over epochs, train and validation, for every seed (fold)
+    of a rung.
+    """
     if metric not in ("accuracy", "loss"):
         raise ExperimentError(f"the metric is accuracy or loss; got {metric!r}")
     axes = new_axes(into, height=2.5)
-    each = "" if len(runs) == 1 else ", each fold" if runs[0].experiment.data.folds else ", each seed"
+    each = (
+        "" if len(runs) == 1 else ", each fold" if runs[0].experiment.data.folds else ", each seed"
+    )
     for number, run in enumerate(runs):
         history = run.history
         label = (f"train{each}", "validation") if number == 0 else (None, None)
-        axes.plot(history["epoch"], history[metric], color=ORANGE, alpha=0.75, lw=1.1, ls="--", label=label[0])
-        axes.plot(history["epoch"], history[f"val_{metric}"], color=BLUE, alpha=0.75, lw=1.4, label=label[1])
+        axes.plot(
+            history["epoch"],
+            history[metric],
+            color=ORANGE,
+            alpha=0.75,
+            lw=1.1,
+            ls="--",
+            label=label[0],
+        )
+        axes.plot(
+            history["epoch"],
+            history[f"val_{metric}"],
+            color=BLUE,
+            alpha=0.75,
+            lw=1.4,
+            label=label[1],
+        )
         kept = history[history["epoch"] == run.metrics["kept_epoch"]]
         axes.plot(kept["epoch"], kept[f"val_{metric}"], "o", color=BLUE, ms=4,
                   label="epoch kept" if number == 0 else None)  # fmt: skip
@@ -102,13 +138,19 @@ def draw_curves(runs: Sequence[SavedRun], metric: str, into: Into = None) -> Axe
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     if metric == "loss":
         axes.set_ylim(bottom=0)
-    axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=3, fontsize=8, borderaxespad=0)  # above all curves
+    axes.legend(
+        loc="lower left", bbox_to_anchor=(0, 1), ncols=3, fontsize=8, borderaxespad=0
+    )  # above all curves
     return axes
 
 
 @styled
-def draw_confusion(matrix: NDArray[np.int64], class_names: Sequence[str], into: Into = None) -> Axes:
-    """Draw a confusion matrix, rows the true classes; shades are shares of the row, figures are counts."""
+def draw_confusion(
+    matrix: NDArray[np.int64], class_names: Sequence[str], into: Into = None
+) -> Axes:
+    """Draw a confusion matrix, rows the true classes; shades are shares of the row, figures are
+    counts.
+    """
     size = len(class_names)
     axes = new_axes(into, height=max(2.6, min(WIDTH, 0.36 * size + 1.2)))
     shares = matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
@@ -139,10 +181,16 @@ def draw_reliability(before: Sequence[Bin], after: Sequence[Bin], into: Into = N
     ):
         confidence = [each.confidence for each in bins]
         share = np.array([each.accuracy.share for each in bins], dtype=np.float64)
-        spread = [share - [each.accuracy.low for each in bins], [each.accuracy.high for each in bins] - share]
+        spread = [
+            share - [each.accuracy.low for each in bins],
+            [each.accuracy.high for each in bins] - share,
+        ]
         axes.errorbar(confidence, share, spread, color=colour, fmt=f"{marker}-", ms=4, lw=1.2, elinewidth=0.9,
                       alpha=0.85, label=label)  # fmt: skip
-    low = min([each.confidence for each in (*before, *after)] + [each.accuracy.low for each in (*before, *after)])
+    low = min(
+        [each.confidence for each in (*before, *after)]
+        + [each.accuracy.low for each in (*before, *after)]
+    )
     axes.set(
         xlabel="confidence",
         ylabel="accuracy on test",
@@ -154,13 +202,19 @@ def draw_reliability(before: Sequence[Bin], after: Sequence[Bin], into: Into = N
 
 
 @styled
-def draw_robustness(own: Robustness, other: Robustness | None = None, into: Figure | None = None) -> Grid:
-    """Draw accuracy over the strength of each corruption, in a panel each, beside that of another in grey."""
+def draw_robustness(
+    own: Robustness, other: Robustness | None = None, into: Figure | None = None
+) -> Grid:
+    """Draw accuracy over the strength of each corruption, in a panel each, beside that of another
+    in grey.
+    """
     figure = into or Figure()
     figure.set_size_inches(1.55 * WIDTH, 0.72 * WIDTH)
     columns = -(-len(own.curves) // 2)
     margins = None if figure.get_layout_engine() else _GRID_MARGINS  # an engine finds its own
-    grid: Grid = figure.subplots(2, columns, sharex=True, sharey=True, squeeze=False, gridspec_kw=margins)
+    grid: Grid = figure.subplots(
+        2, columns, sharex=True, sharey=True, squeeze=False, gridspec_kw=margins
+    )
     for axes in grid.flat[len(own.curves) :]:
         axes.set_axis_off()
     for axes, (name, curve) in zip(grid.flat, own.curves.items(), strict=False):
@@ -169,7 +223,9 @@ def draw_robustness(own: Robustness, other: Robustness | None = None, into: Figu
         _draw_decline(axes, curve, BLUE, "-")
         axes.set_title(readable(name), fontsize=9)
     for axes in grid[:, 0]:
-        axes.set(ylabel="accuracy, %", ylim=(0, 1.02), yticks=[0, 0.5, 1], yticklabels=["0", "50", "100"])
+        axes.set(
+            ylabel="accuracy, %", ylim=(0, 1.02), yticks=[0, 0.5, 1], yticklabels=["0", "50", "100"]
+        )
     for axes in grid[-1]:
         axes.set(xlabel="strength", xticks=range(6))
     for axes in grid[0, len(own.curves) - grid.shape[1] :]:  # with nothing below
@@ -181,14 +237,34 @@ def _draw_decline(axes: Axes, curve: Sequence[Estimate], colour: str, line: str)
     strengths = range(len(curve))
     axes.plot(strengths, [each.mean for each in curve], line, color=colour, lw=1.4)
     axes.fill_between(
-        strengths, [each.low for each in curve], [each.high for each in curve], color=colour, alpha=0.15, lw=0
+        strengths,
+        [each.low for each in curve],
+        [each.high for each in curve],
+        color=colour,
+        alpha=0.15,
+        lw=0,
     )
 
 
 def _draw_rung(axes: Any, row: int, standing: GroupSummary, colour: str) -> None:
     accuracy = standing.accuracy
-    axes.plot([accuracy.low, accuracy.high], [row, row], color=colour, lw=5, alpha=0.3, solid_capstyle="round")
-    axes.plot(standing.accuracies, [row] * len(standing.accuracies), "o", color=colour, ms=3.5, alpha=0.6, mew=0)
+    axes.plot(
+        [accuracy.low, accuracy.high],
+        [row, row],
+        color=colour,
+        lw=5,
+        alpha=0.3,
+        solid_capstyle="round",
+    )
+    axes.plot(
+        standing.accuracies,
+        [row] * len(standing.accuracies),
+        "o",
+        color=colour,
+        ms=3.5,
+        alpha=0.6,
+        mew=0,
+    )
     axes.plot([accuracy.mean] * 2, [row - 0.17, row + 0.17], color=colour, lw=2)
 
 

@@ -1,4 +1,6 @@
-"""What a person sees while convladder works: live on a terminal, plain lines elsewhere; all on standard error."""
+"""What a person sees while convladder works: live on a terminal, plain lines elsewhere; all on
+standard error.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +13,14 @@ from typing import Any, Protocol, assert_never
 
 from rich.console import Console, Group
 from rich.live import Live
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeRemainingColumn,
+)
 from rich.table import Table
 
 from convladder.core.formatting import plural
@@ -41,7 +50,9 @@ class Display(Protocol):
     """Follows the trials of a climb."""
 
     def expect(self, weights: dict[TrialKey, float], seconds: float | None = None) -> None:
-        """Take note of the trials to come and how much work each is, and in how many seconds all will end."""
+        """Take note of the trials to come and how much work each is, and in how many seconds all
+        will end.
+        """
 
     def follow(self, event: Event) -> None:
         """Show what happened to a trial."""
@@ -73,7 +84,9 @@ class Plain:
         self._expected, self._ended = len(weights), 0
         within = f" within {seconds:,.0f} s" if seconds else ""
         if weights or seconds:
-            self._console.print(f"{plural(len(weights), 'trial') if weights else 'trials'} to train{within}")
+            self._console.print(
+                f"{plural(len(weights), 'trial') if weights else 'trials'} to train{within}"
+            )
 
     def follow(self, event: Event) -> None:
         if isinstance(event, Message) and isinstance(event.value, dict):
@@ -85,7 +98,9 @@ class Plain:
         if isinstance(event, Finished | Halted):
             count = f"[{self._ended}/{self._expected}] " if self._expected else ""
             came_to = _came_to(event, last)
-            self._console.print(f"{count}{event.key.rung}, {event.key.name}: {came_to}", markup=False)
+            self._console.print(
+                f"{count}{event.key.rung}, {event.key.name}: {came_to}", markup=False
+            )
 
 
 class _Tally:
@@ -155,7 +170,9 @@ class Lively:
         self._bar.update(self._task, completed=self._tally.share, description=words)
         table = Table(box=None, pad_edge=False, header_style="dim")
         for heading in ("rung", "trial", "epoch", "val. accuracy", "images/s"):
-            table.add_column(heading, justify="left" if heading == "rung" else "right", min_width=len(heading))
+            table.add_column(
+                heading, justify="left" if heading == "rung" else "right", min_width=len(heading)
+            )
         for key, row in self._tally.running.items():
             table.add_row(key.rung, key.name, *_cells(row))
         self._live.update(Group(table, self._bar))
@@ -175,12 +192,16 @@ class InNotebook:
         self._tally.follow(event)
         _show_at_once(self._console, event)
         running = ", ".join(f"{key.rung} {key.name}" for key in self._tally.running)
-        self._place.show_bar(self._tally.share, f"{self._tally.ended} of {self._tally.trials} trials; {running}")
+        self._place.show_bar(
+            self._tally.share, f"{self._tally.ended} of {self._tally.trials} trials; {running}"
+        )
 
     def close(self) -> None:
         """Leave one line: how many trials were trained, and in what time."""
         trials, seconds = self._tally.ended, time.monotonic() - self._started
-        self._place.show(f"{trials} trial{'' if trials == 1 else 's'} in {seconds:,.0f} s" if trials else "")
+        self._place.show(
+            f"{trials} trial{'' if trials == 1 else 's'} in {seconds:,.0f} s" if trials else ""
+        )
 
 
 class _Place:
@@ -198,7 +219,10 @@ class _Place:
     def show_bar(self, share: float, text: str) -> None:
         if time.monotonic() - self._last > NOTEBOOK_SECONDS:
             self._last = time.monotonic()
-            bar = f'<progress value="{share:.3f}" max="1" style="width: 16em"></progress> {html.escape(text)}'
+            bar = (
+                f'<progress value="{share:.3f}" max="1" style="width: 16em"></progress> '
+                f"{html.escape(text)}"
+            )
             self._handle.update({"text/plain": f"{share:.0%} {text}", "text/html": bar}, raw=True)
 
 
@@ -232,7 +256,9 @@ class Reporter:
 
     @contextlib.contextmanager
     def counting(self) -> Iterator[OnProgress]:
-        """Yield a function that takes (what, done, total) and shows it: a bar, or plain lines now and then."""
+        """Yield a function that takes (what, done, total) and shows it: a bar, or plain lines now
+        and then.
+        """
         if self.quiet:
             yield lambda what, done, total: None
         elif self.console.is_jupyter:
@@ -291,9 +317,15 @@ def _cells(row: dict[str, Any]) -> list[str]:
 
 
 def _came_to(event: Finished | Halted, last: dict[str, float]) -> str:
-    """Say what became of a trial: its figure is of the epoch that is kept, which need not be the last."""
+    """Say what became of a trial: its figure is of the epoch that is kept, which need not be the
+    last.
+    """
     if isinstance(event, Halted):
-        so_far = f" after epoch {last['epoch']:.0f}, at {last['kept_accuracy']:.3f} on validation" if last else ""
+        so_far = (
+            f" after epoch {last['epoch']:.0f}, at {last['kept_accuracy']:.3f} on validation"
+            if last
+            else ""
+        )
         return f"ended{so_far}"
     if isinstance(event.value, float):
         return f"validation accuracy {event.value:.3f}"
@@ -321,4 +353,6 @@ def _show_at_once(console: Console, event: Event) -> None:
 
 
 def _show_failure(console: Console, event: Failed) -> None:
-    console.print(f"{event.key.rung}, {event.key.name}, failed: {event.error}", style="red", markup=False)
+    console.print(
+        f"{event.key.rung}, {event.key.name}, failed: {event.error}", style="red", markup=False
+    )

@@ -34,7 +34,9 @@ class Sample:
         return self.label == self.predicted
 
     def heated(self) -> NDArray[np.uint8]:
-        """Return the image in grey with the heat over it, dark where the network found nothing, `(H, W, 3)`."""
+        """Return the image in grey with the heat over it, dark where the network found nothing,
+        `(H, W, 3)`.
+        """
         grey = self.pixels.mean(axis=-1, keepdims=True)
         warm = 255 * colormaps["inferno"](self.heat)[..., :3]
         mixed: NDArray[np.uint8] = np.rint(0.4 * grey + 0.6 * warm).astype(np.uint8)
@@ -43,7 +45,11 @@ class Sample:
 
 def read_samples(run: SavedRun) -> list[Sample]:
     """Return the run's random sample of test images with their predictions, the right ones first."""
-    return [sample for sample, drawn in zip(_all_samples(run).values(), run.samples.drawn, strict=True) if drawn]
+    return [
+        sample
+        for sample, drawn in zip(_all_samples(run).values(), run.samples.drawn, strict=True)
+        if drawn
+    ]
 
 
 def read_kept(pooled: SeedRun) -> dict[int, Sample]:
@@ -62,7 +68,9 @@ def _all_samples(run: SavedRun) -> dict[int, Sample]:
     return {number: _sample(pixels, heat, row) for number, pixels, heat, row in kept}
 
 
-def _sample(pixels: NDArray[np.uint8], heat: NDArray[np.uint8], row: Mapping[Hashable, Any]) -> Sample:
+def _sample(
+    pixels: NDArray[np.uint8], heat: NDArray[np.uint8], row: Mapping[Hashable, Any]
+) -> Sample:
     predicted = str(row["predicted"])
     chance = float(row[predictions.PREFIX + predicted])
     return Sample(pixels, heat, str(row["path"]), str(row["label"]), predicted, chance)

@@ -17,7 +17,9 @@ def write_search(results: SearchResults) -> Path:
     pictures = Pictures(results.folder)
     table, climb = results.candidates, results.climb
     histories = {
-        number: history for number in table["candidate"] if (history := results.history(int(number))) is not None
+        number: history
+        for number in table["candidate"]
+        if (history := results.history(int(number))) is not None
     }
     finished = table[table["state"] == "finished"]
     finished = finished.sort_values(["validation_accuracy", "candidate"], ascending=[False, True])
@@ -30,7 +32,9 @@ def write_search(results: SearchResults) -> Path:
         charts["importances"] = search_plots.draw_importances(results.importances, results.chance)
     if len(finished) > 1:
         first = list(results.importances)
-        charts["parallel"] = search_plots.draw_parallel(table, results.about["space"], results.found, first)
+        charts["parallel"] = search_plots.draw_parallel(
+            table, results.about["space"], results.found, first
+        )
     if climb:
         charts["tuned"] = plots.draw_standings(list(climb.standings.values()), climb.against_parent)
     return write_page(

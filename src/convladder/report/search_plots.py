@@ -23,7 +23,9 @@ Dimensions = Mapping[str, Mapping[str, Any]]  # as a space writes them
 
 
 @styled
-def draw_search(candidates: pd.DataFrame, winner: int | None, default: float | None, into: Into = None) -> Axes:
+def draw_search(
+    candidates: pd.DataFrame, winner: int | None, default: float | None, into: Into = None
+) -> Axes:
     """Draw the validation accuracy of each candidate in its turn, and the best so far.
 
     default : the default's accuracy, for a line beside them.
@@ -45,7 +47,9 @@ def draw_search(candidates: pd.DataFrame, winner: int | None, default: float | N
         axes.axhline(default, color=ORANGE, lw=1.1, ls="--", label="the default")
     if winner is not None:
         row = finished.set_index("candidate").loc[winner]
-        axes.plot([winner], [row["validation_accuracy"]], "o", mfc="none", color=BLUE, ms=10, mew=1.4)
+        axes.plot(
+            [winner], [row["validation_accuracy"]], "o", mfc="none", color=BLUE, ms=10, mew=1.4
+        )
     axes.set(xlabel="candidate", ylabel="accuracy on validation, %")
     _as_percent(axes)
     axes.xaxis.set_major_locator(MaxNLocator(8, integer=True))
@@ -55,19 +59,35 @@ def draw_search(candidates: pd.DataFrame, winner: int | None, default: float | N
 
 
 @styled
-def draw_candidate_curves(histories: Mapping[int, pd.DataFrame], winner: int | None, into: Into = None) -> Axes:
-    """Draw the validation accuracy of each candidate, by its number, over the epochs; the first is the default."""
+def draw_candidate_curves(
+    histories: Mapping[int, pd.DataFrame], winner: int | None, into: Into = None
+) -> Axes:
+    """Draw the validation accuracy of each candidate, by its number, over the epochs; the first is
+    the default.
+    """
     default = 0
     axes = new_axes(into, height=2.7)
     label: str | None = "a candidate"
     for number, history in histories.items():
         if number not in (winner, default):
-            axes.plot(history["epoch"], history["val_accuracy"], color=MUTED, lw=0.8, alpha=0.6, label=label)
+            axes.plot(
+                history["epoch"],
+                history["val_accuracy"],
+                color=MUTED,
+                lw=0.8,
+                alpha=0.6,
+                label=label,
+            )
             label = None
-    for named, colour, line, text in ((default, ORANGE, "--", "the default"), (winner, BLUE, "-", "the winner")):
+    for named, colour, line, text in (
+        (default, ORANGE, "--", "the default"),
+        (winner, BLUE, "-", "the winner"),
+    ):
         if named is not None and named in histories:
             history = histories[named]
-            axes.plot(history["epoch"], history["val_accuracy"], line, color=colour, lw=1.6, label=text)
+            axes.plot(
+                history["epoch"], history["val_accuracy"], line, color=colour, lw=1.6, label=text
+            )
     axes.set(xlabel="epoch", ylabel="accuracy on validation, %")
     _as_percent(axes)
     axes.xaxis.set_major_locator(MaxNLocator(8, integer=True))
@@ -81,7 +101,13 @@ def draw_importances(shares: Mapping[str, float], chance: float, into: Into = No
     axes = new_axes(into, height=0.3 * len(shares) + 0.9)
     for row, share in enumerate(shares.values()):
         axes.barh(row, share, height=0.6, color=BLUE if share > chance else MUTED, alpha=0.85)
-    axes.axvline(chance, color=INK, lw=1.2, ls="--", label="the largest by chance, but for one search in twenty")
+    axes.axvline(
+        chance,
+        color=INK,
+        lw=1.2,
+        ls="--",
+        label="the largest by chance, but for one search in twenty",
+    )
     axes.set_yticks(range(len(shares)), list(shares), fontsize=8.5)
     axes.set(ylim=(len(shares) - 0.5, -0.5), xlabel="share in how well candidates did, %")
     axes.grid(visible=False, axis="y")
@@ -92,12 +118,17 @@ def draw_importances(shares: Mapping[str, float], chance: float, into: Into = No
 
 @styled
 def draw_parallel(
-    candidates: pd.DataFrame, space: Dimensions, winner: int | None, first: Sequence[str] = (), into: Into = None
+    candidates: pd.DataFrame,
+    space: Dimensions,
+    winner: int | None,
+    first: Sequence[str] = (),
+    into: Into = None,
 ) -> Axes:
-    """Draw each finished candidate as a line over its settings and its accuracy; the best quarter is blue.
+    """Draw each finished candidate as a line over its settings and its accuracy; the best quarter
+    is blue.
 
-    first : the settings that are shown first; there are eight at most. Where a setting was not searched, the line
-    goes below its axis.
+    first : the settings that are shown first; there are eight at most. Where a setting was not
+    searched, the line goes below its axis.
     """
     axes = new_axes(into, height=3.4)
     if not isinstance(into, Axes):
@@ -124,7 +155,10 @@ def draw_parallel(
     if len(accuracy):
         ends = {0.0: f"{100 * accuracy.min():.1f}", 1.0: f"{100 * accuracy.max():.1f}"}
         _draw_axis(axes, len(keys), ends if accuracy.min() < accuracy.max() else {0.5: ends[1.0]})
-    names = [*(key.rpartition(".")[2].replace("_", "\n") for key in keys), "accuracy on\nvalidation, %"]
+    names = [
+        *(key.rpartition(".")[2].replace("_", "\n") for key in keys),
+        "accuracy on\nvalidation, %",
+    ]
     axes.set_xticks(range(len(places)), names, fontsize=8)
     axes.set(yticks=[], xlim=(-0.2, len(places) - 0.4), ylim=(BELOW - 0.06, 1.08))
     axes.grid(visible=False)
@@ -140,12 +174,16 @@ def _draw_axis(axes: Axes, column: int, ticks: Mapping[float, str]) -> None:
 
 
 def _places(values: pd.Series[Any], dimension: Mapping[str, Any]) -> NDArray[np.float64]:
-    """Return where values lie on the axis of their setting, from 0 to 1, or below where they are not of it."""
+    """Return where values lie on the axis of their setting, from 0 to 1, or below where they are
+    not of it.
+    """
     if "choices" in dimension:
         return np.array([_place_among(dimension["choices"], value) for value in values])
     scale = math.log if dimension.get("log") else float
     low, high = scale(dimension["low"]), scale(dimension["high"])
-    inside = [value is not None and dimension["low"] <= value <= dimension["high"] for value in values]
+    inside = [
+        value is not None and dimension["low"] <= value <= dimension["high"] for value in values
+    ]
     return np.array(
         [
             (scale(value) - low) / (high - low) if is_inside else BELOW
@@ -155,7 +193,11 @@ def _places(values: pd.Series[Any], dimension: Mapping[str, Any]) -> NDArray[np.
 
 
 def _place_among(choices: Sequence[Any], value: Any) -> float:
-    found = [number for number, choice in enumerate(choices) if value is not None and is_same(choice, value)]
+    found = [
+        number
+        for number, choice in enumerate(choices)
+        if value is not None and is_same(choice, value)
+    ]
     return found[0] / (len(choices) - 1) if found else BELOW
 
 

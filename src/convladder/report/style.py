@@ -1,7 +1,8 @@
 """How pictures look: colours, fonts, sizes, and how they become SVG and PNG.
 
-Colours are those of Okabe and Ito (2008), which colour-blind people can tell apart; a verdict is never told by
-colour alone. Ink, grid and accent colours are set apart so that a page can exchange them for its theme's.
+Colours are those of Okabe and Ito (2008), which colour-blind people can tell apart; a verdict is
+never told by colour alone. Ink, grid and accent colours are set apart so that a page can exchange
+them for its theme's.
 """
 
 from __future__ import annotations
@@ -92,14 +93,18 @@ def styled(draw: Callable[P, T]) -> Callable[P, T]:
 
 @styled
 def find_edges(figure: Figure) -> Bbox:
-    """Return what a figure takes of the paper, in inches: once, since it takes as long as drawing it."""
+    """Return what a figure takes of the paper, in inches: once, since it takes as long as drawing
+    it.
+    """
     with any_script():
         figure.draw_without_rendering()
         return figure.get_tightbbox().padded(PADDING)
 
 
 def to_svg(figure: Figure, name: str, box: Bbox) -> str:
-    """Return this part of a figure as inline SVG in the page's colours; `name` keeps the ids of two apart."""
+    """Return this part of a figure as inline SVG in the page's colours; `name` keeps the ids of two
+    apart.
+    """
     text = io.StringIO()
     with matplotlib.rc_context({**_STYLE, "svg.hashsalt": name}), any_script():
         figure.savefig(text, format="svg", bbox_inches=box, metadata={"Date": None})
@@ -114,12 +119,16 @@ def save_png(figure: Figure, path: Path, box: Bbox) -> None:
     """Write this part of a figure as PNG on white."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with any_script():
-        figure.savefig(path, dpi=DPI, bbox_inches=box, facecolor="white", metadata={"Software": None})
+        figure.savefig(
+            path, dpi=DPI, bbox_inches=box, facecolor="white", metadata={"Software": None}
+        )
 
 
 @contextlib.contextmanager
 def any_script() -> Iterator[None]:
-    """Draw names in any script with the fonts that are there; a glyph that none has is no reason to complain."""
+    """Draw names in any script with the fonts that are there; a glyph that none has is no reason to
+    complain.
+    """
     with matplotlib.rc_context({"font.family": _font_families()}), warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Glyph .* missing from font")
         yield

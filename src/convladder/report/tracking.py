@@ -1,4 +1,6 @@
-"""What is trained, told to TensorBoard or MLflow while it happens. Both are extras, and off unless asked for."""
+"""What is trained, told to TensorBoard or MLflow while it happens. Both are extras, and off unless
+asked for.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +22,14 @@ from convladder.core.worker_pool import Event, Failed, Finished, Halted, Message
 from convladder.results import folders
 from convladder.results.folders import TrialKey
 
-EPOCH_FIGURES = ("loss", "accuracy", "val_loss", "val_accuracy", "learning_rate", "images_per_second")
+EPOCH_FIGURES = (
+    "loss",
+    "accuracy",
+    "val_loss",
+    "val_accuracy",
+    "learning_rate",
+    "images_per_second",
+)
 TESTED = ("accuracy", "log_loss")
 REASON = 160  # characters of why MLflow cannot be used: it tells of its retries at length
 
@@ -53,13 +62,19 @@ class Tracking:
         experiments: Mapping[TrialKey, Experiment],
         place: Callable[[TrialKey], Path],
     ) -> list[Tracker]:
-        """Return those who are told of what is put into a folder; `events` is where TensorBoard's files go."""
+        """Return those who are told of what is put into a folder; `events` is where TensorBoard's
+        files go.
+        """
         told: list[Tracker] = [TensorBoard(events)] if self.tensorboard else []
-        return told + ([MLflow(self.mlflow, folder.name, experiments, place)] if self.mlflow else [])
+        return told + (
+            [MLflow(self.mlflow, folder.name, experiments, place)] if self.mlflow else []
+        )
 
 
 class Tracker(Protocol):
-    """Follows trials, as a display does, and tells another program of them. where : a person finds it there."""
+    """Follows trials, as a display does, and tells another program of them. where : a person finds
+    it there.
+    """
 
     where: str
 
@@ -81,7 +96,9 @@ class TensorBoard:
     def follow(self, event: Event) -> None:
         if isinstance(event, Message) and isinstance(event.value, dict):
             if event.key not in self._open:
-                self._open[event.key] = self._writer(str(self._folder / folders.place_of(event.key)))
+                self._open[event.key] = self._writer(
+                    str(self._folder / folders.place_of(event.key))
+                )
             for name in EPOCH_FIGURES:
                 self._open[event.key].add_scalar(name, event.value[name], int(event.value["epoch"]))
             self._open[event.key].flush()
@@ -89,16 +106,20 @@ class TensorBoard:
             self._open.pop(event.key).close()
 
     def close(self) -> None:
-        while self._open:  # each has a file and a thread: where one cannot be closed, the others can
+        while (
+            self._open
+        ):  # each has a file and a thread: where one cannot be closed, the others can
             with contextlib.suppress(OSError):
                 self._open.popitem()[1].close()
 
 
 class MLflow:
-    """Makes an MLflow run of each trial, with its settings, the figures of each epoch, and those of the test.
+    """Makes an MLflow run of each trial, with its settings, the figures of each epoch, and those of
+    the test.
 
-    A trial that is gone on with goes on in its run. uri : a server, a database, or a folder, in which a database
-    is made. experiments : of the trials that may be told of. place : where their run folders are, by their keys.
+    A trial that is gone on with goes on in its run. uri : a server, a database, or a folder, in
+    which a database is made. experiments : of the trials that may be told of. place : where their
+    run folders are, by their keys.
     """
 
     def __init__(
@@ -124,8 +145,8 @@ class MLflow:
             reason = (str(error).splitlines() or [type(error).__name__])[0]
             reason = reason if len(reason) <= REASON else f"{reason[:REASON]}..."
             raise ExperimentError(
-                f"cannot use MLflow at {uri} ({reason}): give http://HOST:PORT where its server runs, "
-                "sqlite:///FILE, or a folder"
+                f"cannot use MLflow at {uri} ({reason}): give http://HOST:PORT where its server "
+                "runs, sqlite:///FILE, or a folder"
             ) from None
         self._open: dict[TrialKey, str] = {}
 
@@ -137,7 +158,9 @@ class MLflow:
         run = self._open[event.key]
         if isinstance(event, Message) and isinstance(event.value, dict):
             for name in EPOCH_FIGURES:
-                self._client.log_metric(run, name, event.value[name], step=int(event.value["epoch"]))
+                self._client.log_metric(
+                    run, name, event.value[name], step=int(event.value["epoch"])
+                )
         if isinstance(event, Finished):
             tested = files.read_json(self._place(event.key) / folders.MARKER)["test"]
             for name in TESTED:
@@ -167,7 +190,9 @@ class MLflow:
             self._client.update_run(earlier, "RUNNING")
             return earlier
         name = f"{key.rung}, {key.name}"
-        run = str(self._client.create_run(self._id, run_name=name, tags={"folder": place}).info.run_id)
+        run = str(
+            self._client.create_run(self._id, run_name=name, tags={"folder": place}).info.run_id
+        )
         self._earlier[place] = run
         for setting, value in flatten(self._experiments[key]).items():
             self._client.log_param(run, setting, value)
@@ -176,8 +201,8 @@ class MLflow:
     def _runs_of_folders(self) -> dict[str, str]:
         """Return the newest run of each run folder, of commands before this one.
 
-        MLflow is not asked for a folder by name: its filters have no way to write every path, such as one with
-        an apostrophe.
+        MLflow is not asked for a folder by name: its filters have no way to write every path, such
+        as one with an apostrophe.
         """
         newest: dict[str, str] = {}
         token: str | None = None
@@ -194,13 +219,17 @@ class MLflow:
 def _address(given: str, sources: Iterable[str]) -> str:
     """Return what MLflow takes: of a folder a database in it, since plain files are no more kept.
 
-    Raises ExperimentError where it may be meant otherwise, or is another program's database, and RunError where
-    it lies among the images of the sources.
+    Raises ExperimentError where it may be meant otherwise, or is another program's database, and
+    RunError where it lies among the images of the sources.
     """
     if _HOST.fullmatch(given):
-        raise ExperimentError(f"--mlflow {given} is neither a folder nor an address: did you mean http://{given}?")
+        raise ExperimentError(
+            f"--mlflow {given} is neither a folder nor an address: did you mean http://{given}?"
+        )
     if given.endswith((".db", ".sqlite")) and "://" not in given:
-        raise ExperimentError(f"--mlflow {given} looks like a database: did you mean sqlite:///{given}?")
+        raise ExperimentError(
+            f"--mlflow {given} looks like a database: did you mean sqlite:///{given}?"
+        )
     in_file = _SQLITE.fullmatch(given)
     if in_file:
         _check_database(Path(in_file["file"]).resolve(), sources)
@@ -223,14 +252,23 @@ def _check_database(database: Path, sources: Iterable[str]) -> None:
     for source in sources:
         folders.check_outside(database, source, "--mlflow")
     if database.exists() and not _is_of_mlflow(database):
-        raise ExperimentError(f"{database} is not a database of MLflow's: give another place with --mlflow")
+        raise ExperimentError(
+            f"{database} is not a database of MLflow's: give another place with --mlflow"
+        )
 
 
 def _is_of_mlflow(database: Path) -> bool:
-    """Whether a file is a database of MLflow's, or an empty one: it would add its tables to any other."""
+    """Whether a file is a database of MLflow's, or an empty one: it would add its tables to any
+    other.
+    """
     try:
-        with contextlib.closing(sqlite3.connect(f"{database.as_uri()}?mode=ro", uri=True)) as opened:
-            tables = {name for (name,) in opened.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+        with contextlib.closing(
+            sqlite3.connect(f"{database.as_uri()}?mode=ro", uri=True)
+        ) as opened:
+            tables = {
+                name
+                for (name,) in opened.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
+            }
     except sqlite3.Error:
         return False
     return not tables or {"experiments", "runs"} <= tables
@@ -257,7 +295,9 @@ def _hushed(*names: str) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def following(first: OnEvent, trackers: Sequence[Tracker], say: Callable[[str], None]) -> Iterator[OnEvent]:
+def following(
+    first: OnEvent, trackers: Sequence[Tracker], say: Callable[[str], None]
+) -> Iterator[OnEvent]:
     """Yield what tells `first` and all trackers of an event.
 
     A tracker that fails is told nothing more, and `first` that this is so, also where a person

@@ -25,9 +25,9 @@ _NOT_A_TECHNIQUE = ("seed", "data.source", "data.fold")
 class RunComparison:
     """Groups of runs against the first group.
 
-    Runs that differ in nothing but their seed are one group, unless that is all there is to compare. Where every
-    group is a single run, the *networks* are compared (McNemar's test), else what they were made by (Welch's,
-    over seeds and images, as in a climb).
+    Runs that differ in nothing but their seed are one group, unless that is all there is to
+    compare. Where every group is a single run, the *networks* are compared (McNemar's test), else
+    what they were made by (Welch's, over seeds and images, as in a climb).
 
     Raises
     ------
@@ -46,7 +46,9 @@ class RunComparison:
         self.lineup = GroupComparison(groups)
         lacking = [name for name in groups if name not in self.lineup.groups]
         if lacking:
-            raise RunError(f"{lacking[0]} has no seed with a run of every fold, which a comparison takes")
+            raise RunError(
+                f"{lacking[0]} has no seed with a run of every fold, which a comparison takes"
+            )
         if len(groups) == 1:
             raise RunError("a comparison takes two or more: these are the folds of one")
         self.standings = self.lineup.standings
@@ -68,7 +70,9 @@ class RunComparison:
 
     @cached_property
     def corrupted_claims(self) -> list[Claim]:
-        """The same on images made worse; of single networks none, nor where the images were not the same."""
+        """The same on images made worse; of single networks none, nor where the images were not the
+        same.
+        """
         if self.of_networks:
             return []
         return self.lineup.robustness_claims(self._pairs)
@@ -97,8 +101,9 @@ class RunComparison:
             notes.append(f"The runs were not all made with the same {', '.join(mixed)}.")
         if len(set().union(*self.lineup.recipes.values())) > 1:
             notes.append(
-                "Not all test images were made worse in the same way: they have another size, or another version "
-                "of convladder did it. How well the runs bear that is compared only where it was the same."
+                "Not all test images were made worse in the same way: they have another size, or "
+                "another version of convladder did it. How well the runs bear that is compared "
+                "only where it was the same."
             )
         return notes
 
@@ -106,7 +111,11 @@ class RunComparison:
         """Say in a sentence for each other group what was shown."""
         sentences = [_sentence(claim) for claim in self.claims]
         if len(self.claims) > MOST_SAID:
-            sentences = [count_verdicts("comparison", f"with {self.reference}", len(self.claims), self.claims)]
+            sentences = [
+                count_verdicts(
+                    "comparison", f"with {self.reference}", len(self.claims), self.claims
+                )
+            ]
         if self.of_networks:
             sentences.append("This is about these very networks: other seeds would make others.")
         return " ".join(sentences)
@@ -128,7 +137,8 @@ class RunComparison:
 
 
 def find_runs(paths: Sequence[Path]) -> list[SavedRun]:
-    """Return the runs at the paths: run folders, or folders that hold them, such as a rung's in a climb.
+    """Return the runs at the paths: run folders, or folders that hold them, such as a rung's in a
+    climb.
 
     Raises RunError where a path is neither, or a run is there twice.
     """
@@ -147,9 +157,11 @@ def find_runs(paths: Sequence[Path]) -> list[SavedRun]:
 
 
 def group(runs: Sequence[SavedRun]) -> Groups:
-    """Put runs together that differ in nothing but their seed; name each group so that it can be told apart.
+    """Put runs together that differ in nothing but their seed; name each group so that it can be
+    told apart.
 
-    Raises RunError where two runs do not even differ in that: the second would count as new evidence, and is none.
+    Raises RunError where two runs do not even differ in that: the second would count as new
+    evidence, and is none.
     """
     kinds: dict[str, list[SavedRun]] = {}
     for run in runs:
@@ -157,7 +169,9 @@ def group(runs: Sequence[SavedRun]) -> Groups:
     named: Groups = {}
     for members in kinds.values():
         _refuse_repeated_seeds(members)
-        same_rung = next((others for others in named.values() if others[0].rung == members[0].rung), None)
+        same_rung = next(
+            (others for others in named.values() if others[0].rung == members[0].rung), None
+        )
         name = members[0].rung if same_rung is None else _told_apart(same_rung[0], members[0])
         named[_free(name, named)] = sorted(members, key=lambda run: run.seed)
     return named
@@ -175,7 +189,9 @@ def _refuse_repeated_seeds(runs: Sequence[SavedRun]) -> None:
     for run in runs:
         other = of_seed.setdefault((run.seed, run.experiment.data.fold), run)
         if other is not run:
-            raise RunError(f"{other.folder} and {run.folder} are one experiment with one seed: leave one out")
+            raise RunError(
+                f"{other.folder} and {run.folder} are one experiment with one seed: leave one out"
+            )
 
 
 def _hint(path: Path) -> str:
@@ -194,7 +210,9 @@ def _changes(first: SavedRun, other: SavedRun) -> dict[str, object]:
 
 
 def _told_apart(first: SavedRun, other: SavedRun) -> str:
-    """Name a group whose rung another group has, by what it has other settings in, else by its data."""
+    """Name a group whose rung another group has, by what it has other settings in, else by its
+    data.
+    """
     changes = _changes(first, other)
     shown = ", ".join(f"{key.rsplit('.', 1)[-1]} = {value}" for key, value in changes.items())
     return f"{other.rung} ({shown or other.about['data']['source']})"

@@ -17,10 +17,18 @@ from convladder.core.experiment import Experiment
 ABOUT = "experiment.json"
 MARKER = "metrics.json"  # the last file that a run needs
 UNFINISHED = ".unfinished"
-MOUNTS = Path("/proc/self/mountinfo")  # on Linux, with the mounted folder as the fifth word of a line
+MOUNTS = Path(
+    "/proc/self/mountinfo"
+)  # on Linux, with the mounted folder as the fifth word of a line
 LONGEST_NAME = 120  # bytes of the data's name in that of a run
-FORMAT = 1  # of experiment.json, climb.json and tune.json, each of which says so; older ones have no number
-OLDER_LOCKS = (".lock", ".lock-holder", ".training-lock", ".training-lock-holder")  # before they had a mark
+# of experiment.json, climb.json and tune.json, each of which says so; older ones have no number
+FORMAT = 1
+OLDER_LOCKS = (
+    ".lock",
+    ".lock-holder",
+    ".training-lock",
+    ".training-lock-holder",
+)  # before they had a mark
 
 
 def is_finished(folder: Path) -> bool:
@@ -37,7 +45,9 @@ def is_search(folder: Path) -> bool:
 
 def finished_inside(folder: Path) -> list[Path]:
     """Return the finished runs in a folder, such as that of a rung in a climb."""
-    inside = folder.glob("[!.]*") if folder.is_dir() else []  # what is being written has a dot before its name
+    inside = (
+        folder.glob("[!.]*") if folder.is_dir() else []
+    )  # what is being written has a dot before its name
     return sorted(filter(is_finished, inside))
 
 
@@ -57,7 +67,11 @@ def why_no_run(folder: Path) -> str:
         return f"{folder} is a climb{named}"
     if is_search(folder):
         tested = finished_runs(folder / "climb")
-        named = f"give a run of its test, such as {tested[-1]}" if tested else "its winner has not been tested yet"
+        named = (
+            f"give a run of its test, such as {tested[-1]}"
+            if tested
+            else "its winner has not been tested yet"
+        )
         return f"{folder} is a search: {named}"
     inside = finished_inside(folder)
     if inside:
@@ -112,14 +126,18 @@ def rung_folder(climb: Path, rung: str) -> Path:
 
 
 def error_file(run_folder: Path) -> Path:
-    """Return where the error of a failed trial is kept: beside the run folder that it did not become."""
+    """Return where the error of a failed trial is kept: beside the run folder that it did not
+    become.
+    """
     return run_folder.with_name(run_folder.name + ".error.txt")
 
 
 def new_folder(parent: str, name: str) -> Path:
-    """Return a dated path under `parent` that nothing has yet, such as `runs/2026-11-23-140500-digits`.
+    """Return a dated path under `parent` that nothing has yet, such as
+    `runs/2026-11-23-140500-digits`.
 
-    A long name is cut: names have 255 bytes at most, and what is written beside the folder takes some of them.
+    A long name is cut: names have 255 bytes at most, and what is written beside the folder takes
+    some of them.
     """
     stamp = datetime.datetime.now().strftime("%Y-%m-%d-%H%M%S")
     last = Path(name).expanduser().resolve().name
@@ -133,7 +151,8 @@ def new_folder(parent: str, name: str) -> Path:
 
 
 def followed(folder: Path) -> Path:
-    """Return the folder that a path means: what a link leads to, and of `.` or `..` the folder with its name.
+    """Return the folder that a path means: what a link leads to, and of `.` or `..` the folder with
+    its name.
 
     Another path is left as it was given.
     """
@@ -141,7 +160,9 @@ def followed(folder: Path) -> Path:
 
 
 def is_mount_point(folder: Path, mounts: Path = MOUNTS) -> bool:
-    """Whether a disk is mounted at a folder; also where that is a folder of the same disk, if the system tells."""
+    """Whether a disk is mounted at a folder; also where that is a folder of the same disk, if the
+    system tells.
+    """
     if os.path.ismount(folder):
         return True
     with contextlib.suppress(OSError, ValueError, IndexError):
@@ -152,7 +173,8 @@ def is_mount_point(folder: Path, mounts: Path = MOUNTS) -> bool:
 
 
 def check_writable(folder: Path, option: str = "--out") -> None:
-    """Make the folder if it is missing. Raises RunError where nothing can be written, before any work.
+    """Make the folder if it is missing. Raises RunError where nothing can be written, before any
+    work.
 
     `option` is how the folder was given.
     """
@@ -170,7 +192,9 @@ def check_writable(folder: Path, option: str = "--out") -> None:
 def check_file(path: Path) -> None:
     """Raise RunError where a file cannot be written, before any work."""
     if path.is_dir():
-        raise RunError(f"{path} is a folder: give the name of a file, such as {path / 'check.html'}")
+        raise RunError(
+            f"{path} is a folder: give the name of a file, such as {path / 'check.html'}"
+        )
     if not path.parent.is_dir():
         raise RunError(f"there is no folder {path.parent} to write {path.name} into")
     if not os.access(path if path.exists() else path.parent, os.W_OK):
@@ -184,7 +208,10 @@ def check_outside(folder: Path, source: str, option: str = "--out") -> None:
     """
     data = Path(source).expanduser()
     if source and data.is_dir() and folder.resolve().is_relative_to(data.resolve()):
-        raise RunError(f"{folder} lies inside the images ({data.resolve()}): choose a place outside with {option}")
+        raise RunError(
+            f"{folder} lies inside the images ({data.resolve()}): choose a place outside with "
+            f"{option}"
+        )
 
 
 @contextlib.contextmanager

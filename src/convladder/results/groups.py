@@ -1,7 +1,8 @@
-"""Networks side by side: groups of runs that were tested on the same images, and what can be claimed of them.
+"""Networks side by side: groups of runs that were tested on the same images, and what can be
+claimed of them.
 
-A group is a rung of a climb, or whatever else is compared; its runs are its seeds. Every figure comes from the
-runs' `predictions.csv` and `corrupted.npz`, prices from their `metrics.json`.
+A group is a rung of a climb, or whatever else is compared; its runs are its seeds. Every figure
+comes from the runs' `predictions.csv` and `corrupted.npz`, prices from their `metrics.json`.
 """
 
 from __future__ import annotations
@@ -47,9 +48,11 @@ PRICES = tuple(field.name for field in fields(Price))
 
 @dataclass(frozen=True)
 class GroupSummary:
-    """One group: its runs by seed, its accuracy on test with an interval, on validation, and its price.
+    """One group: its runs by seed, its accuracy on test with an interval, on validation, and its
+    price.
 
-    accuracies : of each run on its own test images: a seed, or a fold of one. seed_accuracies : of each seed.
+    accuracies : of each run on its own test images: a seed, or a fold of one. seed_accuracies : of
+    each seed.
     """
 
     name: str
@@ -82,7 +85,8 @@ class GroupSummary:
 class Claim:
     """One group against another: the difference in accuracy, and in each price.
 
-    extra : 0 where the prices of their seeds overlap, which only times do; None where one is not known.
+    extra : 0 where the prices of their seeds overlap, which only times do; None where one is not
+    known.
     """
 
     name: str
@@ -97,16 +101,18 @@ class Claim:
 
 
 class GroupComparison:
-    """Groups of runs. Raises RunError, when first asked, where they were not tested on the same images.
+    """Groups of runs. Raises RunError, when first asked, where they were not tested on the same
+    images.
 
-    In cross-validation the runs of one seed, a run a fold, count as one network that was tested on every image; a
-    seed that lacks a fold is left out, and a group without any whole seed too.
+    In cross-validation the runs of one seed, a run a fold, count as one network that was tested on
+    every image; a seed that lacks a fold is left out, and a group without any whole seed too.
     """
 
     def __init__(self, groups: Mapping[str, Sequence[SavedRun]]) -> None:
         self.pooled = {name: found for name, runs in groups.items() if (found := pool(runs))}
         self.groups = {
-            name: tuple(run for each in found for run in each.runs) for name, found in self.pooled.items()
+            name: tuple(run for each in found for run in each.runs)
+            for name, found in self.pooled.items()
         }
 
     @cached_property
@@ -192,16 +198,23 @@ class GroupComparison:
         A pair of which a group has no run is left out, but counts in the family.
         """
         known = [pair for pair in pairs if set(pair) <= set(self.groups)]
-        return self._claims(self.correct, known, compare or self._comparison(self.tested_in), len(pairs))
+        return self._claims(
+            self.correct, known, compare or self._comparison(self.tested_in), len(pairs)
+        )
 
     def robustness_claims(self, pairs: Sequence[Pair]) -> list[Claim]:
-        """Do what `claims` does for the accuracy on images made worse, meant over corruptions and strengths.
+        """Do what `claims` does for the accuracy on images made worse, meant over corruptions and
+        strengths.
 
         A pair that was not asked about the same images in the same way is left out too.
         """
-        known = [pair for pair in pairs if set(pair) <= set(self.corrupted) and self.asked_alike(*pair)]
+        known = [
+            pair for pair in pairs if set(pair) <= set(self.corrupted) and self.asked_alike(*pair)
+        ]
         firsts = {name: self.pooled[name][0] for name in self.corrupted}
-        compare = self._comparison({name: one.tested_in[one.corrupted.rows] for name, one in firsts.items()})
+        compare = self._comparison(
+            {name: one.tested_in[one.corrupted.rows] for name, one in firsts.items()}
+        )
         return self._claims(self.corrupted, known, compare, len(pairs))
 
     def _comparison(self, tested_in: Folds | Mapping[str, Folds]) -> Compare:
@@ -233,7 +246,10 @@ class GroupComparison:
         """The predictions of the test images for each run, all in the order of the first."""
         _ = self.folds  # raises where some have folds and others none, which is the plainer reason
         first = next(iter(self.pooled.values()))[0]
-        return {name: [_in_order(each, first) for each in pooled] for name, pooled in self.pooled.items()}
+        return {
+            name: [_in_order(each, first) for each in pooled]
+            for name, pooled in self.pooled.items()
+        }
 
     def _standing(self, name: str) -> GroupSummary:
         runs, correct = self.groups[name], self.correct[name]
@@ -256,7 +272,9 @@ def _asked(pooled: SeedRun) -> tuple[str, ...]:
 
 
 def _in_order(own: SeedRun, first: SeedRun) -> pd.DataFrame:
-    """Return the rows in the order of the first. Raises RunError where they are of other images or folds."""
+    """Return the rows in the order of the first. Raises RunError where they are of other images or
+    folds.
+    """
     table, wanted = own.tested.assign(fold=own.tested_in), first.tested
     if table["path"].tolist() != wanted["path"].tolist():
         shared = len(set(table["path"]) & set(wanted["path"]))
@@ -267,7 +285,9 @@ def _in_order(own: SeedRun, first: SeedRun) -> pd.DataFrame:
             )
         table = table.set_index("path").loc[wanted["path"]].reset_index()
     if table["label"].tolist() != wanted["label"].tolist():
-        raise RunError(f"{own.runs[0].folder} was tested on images of the same names with other labels")
+        raise RunError(
+            f"{own.runs[0].folder} was tested on images of the same names with other labels"
+        )
     if table["fold"].tolist() != first.tested_in.tolist():
         raise _folded_otherwise(own)
     return table
@@ -275,8 +295,9 @@ def _in_order(own: SeedRun, first: SeedRun) -> pd.DataFrame:
 
 def _folded_otherwise(pooled: SeedRun) -> RunError:
     return RunError(
-        f"the images of {pooled.runs[0].folder} were folded otherwise than those of the runs beside it, "
-        "so that the networks were trained on other images: choose the same data.split_seed and folds"
+        f"the images of {pooled.runs[0].folder} were folded otherwise than those of the runs "
+        "beside it, so that the networks were trained on other images: choose the same "
+        "data.split_seed and folds"
     )
 
 

@@ -15,15 +15,20 @@ from convladder.core.errors import RunError
 from convladder.results import folders
 
 MOMENT = 0.2  # seconds
-AT_WORK, TRAINING = f"{files.MARK}lock", f"{files.MARK}training-lock"  # of a command, and of who trains
+AT_WORK, TRAINING = (
+    f"{files.MARK}lock",
+    f"{files.MARK}training-lock",
+)  # of a command, and of who trains
 
 
 @contextlib.contextmanager
 def locked(folder: Path, name: str = AT_WORK, *, wait: float = MOMENT) -> Iterator[None]:
-    """Keep other processes from working in a folder, which is made. Raises RunError where one does, and names it.
+    """Keep other processes from working in a folder, which is made. Raises RunError where one does,
+    and names it.
 
-    The lock is the operating system's: it ends with the process that holds it, whatever ended that. `wait` is for
-    how many seconds another may still hold it: a moment, since to see whether it is free is to hold it.
+    The lock is the operating system's: it ends with the process that holds it, whatever ended that.
+    `wait` is for how many seconds another may still hold it: a moment, since to see whether it is
+    free is to hold it.
     """
     folders.check_writable(folder)
     lock, holder = FileLock(folder / name), folder / f"{name}-holder"
@@ -31,10 +36,13 @@ def locked(folder: Path, name: str = AT_WORK, *, wait: float = MOMENT) -> Iterat
         lock.acquire(timeout=wait)
     except Timeout:
         raise RunError(
-            f"another convladder is at work in {folder}{_named(holder)}: wait for it, or choose another --out"
+            f"another convladder is at work in {folder}{_named(holder)}: wait for it, or choose "
+            "another --out"
         ) from None
     except OSError as error:
-        raise RunError(f"cannot lock {folder / name} ({error.strerror}): choose another --out") from None
+        raise RunError(
+            f"cannot lock {folder / name} ({error.strerror}): choose another --out"
+        ) from None
     try:
         with contextlib.suppress(OSError):  # of a full disk the work itself will tell
             files.write_text(holder, f"process {os.getpid()} on {platform.node()}")

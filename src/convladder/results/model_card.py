@@ -1,6 +1,7 @@
 """The model card of a run: Mitchell et al. 2019, "Model cards for model reporting", FAT*.
 
-It is Markdown. What convladder knows stands between marks and is made again; what people wrote stays.
+It is Markdown. What convladder knows stands between marks and is made again; what people wrote
+stays.
 """
 
 from __future__ import annotations
@@ -24,11 +25,15 @@ NAME = "card.md"
 WANTED = 0.95  # accuracy for which a threshold is named
 
 _BLANK = re.compile(r"(?<!\*)\*[^*\n]+[.?]\*(?!\*)")  # what the template asks, in italics
-_PART = re.compile(r"<!-- convladder: (\w+) -->[ \t]*\r?\n(?:(?!<!-- convladder: ).)*?<!-- end -->", re.DOTALL)
+_PART = re.compile(
+    r"<!-- convladder: (\w+) -->[ \t]*\r?\n(?:(?!<!-- convladder: ).)*?<!-- end -->", re.DOTALL
+)
 
 
 def write(run: SavedRun, calibrated: Calibration | None = None) -> None:
-    """Write the run's card, or renew the figures in the one that is there; `calibrated` where that is known."""
+    """Write the run's card, or renew the figures in the one that is there; `calibrated` where that
+    is known.
+    """
     path, made = run.folder / NAME, _make(run, calibrated or calibration.assess(run.predictions))
     if path.exists():
         made = renew(path.read_bytes().decode("utf-8", errors="surrogateescape"), made)
@@ -36,15 +41,21 @@ def write(run: SavedRun, calibrated: Calibration | None = None) -> None:
 
 
 def without_paths(run: SavedRun) -> str:
-    """Return the run's card, with what people wrote in it, but without the places of files on this machine."""
+    """Return the run's card, with what people wrote in it, but without the places of files on this
+    machine.
+    """
     path, made = run.folder / NAME, _make(run, calibration.assess(run.predictions), ships=True)
-    return renew(path.read_text(encoding="utf-8", errors="replace"), made) if path.exists() else made
+    return (
+        renew(path.read_text(encoding="utf-8", errors="replace"), made) if path.exists() else made
+    )
 
 
 def is_reworded(run: SavedRun, earlier: str) -> bool:
     """Whether people have other words in the run's card than in an earlier one."""
     path = run.folder / NAME
-    return path.exists() and _words(path.read_text(encoding="utf-8", errors="replace")) != _words(earlier)
+    return path.exists() and _words(path.read_text(encoding="utf-8", errors="replace")) != _words(
+        earlier
+    )
 
 
 def open_questions(text: str) -> int:
@@ -57,7 +68,8 @@ def open_questions(text: str) -> int:
 
 
 def renew(kept: str, made: str) -> str:
-    """Return the kept card with the marked parts of the one just made, in the kept card's line endings.
+    """Return the kept card with the marked parts of the one just made, in the kept card's line
+    endings.
 
     A part that was taken out stays out.
 

@@ -31,7 +31,11 @@ _ENVIRONMENT = {"time", "python", "system", "machine", "cores", "command", "vers
 _LADDER = {"name", "title", "about", "base", "rung"}
 _CHECKPOINT = re.compile(r"checkpoint-\d{4,}-\d{6,}\.json")
 _PAGE = b'<meta name="generator" content="convladder, format '
-_OLDER_PAGE = (b"<!doctype html>", b'<meta http-equiv="Content-Security-Policy"', b"<title>Check of ")
+_OLDER_PAGE = (
+    b"<!doctype html>",
+    b'<meta http-equiv="Content-Security-Policy"',
+    b"<title>Check of ",
+)
 _PAGE_HEAD = 1024  # bytes, in which a page says what it is
 
 
@@ -46,7 +50,8 @@ def kind_of(folder: Path) -> Kind | None:
 def check(folder: Path, kind: Kind | None, source: str | None = None) -> None:
     """Raise RunError where a command may not write into a folder, before it writes anything.
 
-    kind : what it may hold already, to be resumed; None where it must be new or empty. source : the images.
+    kind : what it may hold already, to be resumed; None where it must be new or empty. source : the
+    images.
     """
     if source is not None:
         folders.check_outside(folder, source)
@@ -87,7 +92,9 @@ def place_of(out: str | Path, kind: Kind | None, source: str | None = None) -> P
 
 
 def check_replaceable(folder: Path) -> None:
-    """Raise RunError where nothing can be put in the place of a folder: another disk is mounted there."""
+    """Raise RunError where nothing can be put in the place of a folder: another disk is mounted
+    there.
+    """
     if folders.is_mount_point(folder):
         raise RunError(
             f"{folder} is a mount point, and a finished folder cannot take its place: "
@@ -96,10 +103,15 @@ def check_replaceable(folder: Path) -> None:
 
 
 def check_run(folder: Path, source: str | None = None) -> None:
-    """Raise RunError where a run may not be put at `folder`, or be kept beside it while it is not finished."""
+    """Raise RunError where a run may not be put at `folder`, or be kept beside it while it is not
+    finished.
+    """
     check(folder, "run", source)
     if kind_of(folder) and not folders.is_finished(folder):
-        raise RunError(f"{folder} is there already and is not a finished run: remove it, or choose another --out")
+        raise RunError(
+            f"{folder} is there already and is not a finished run: remove it, or choose another "
+            "--out"
+        )
     if not folders.is_finished(folder):
         check_replaceable(folder)
     unfinished = folders.unfinished(folder)
@@ -109,7 +121,9 @@ def check_run(folder: Path, source: str | None = None) -> None:
 
 def check_event_folder(folder: Path) -> None:
     """Raise RunError where TensorBoard's files would be put among others."""
-    others = (path for path in folder.rglob("*") if not path.is_dir() and ".tfevents." not in path.name)
+    others = (
+        path for path in folder.rglob("*") if not path.is_dir() and ".tfevents." not in path.name
+    )
     _refuse_others(folder, others)
 
 
@@ -122,7 +136,9 @@ def check_made_here(folder: Path) -> Kind:
     if kind is None:
         there = [name for name in _ABOUT.values() if (folder / name).exists()]
         if there:
-            raise RunError(f"{folder} is not convladder's: its {there[0]} is damaged, or another program's")
+            raise RunError(
+                f"{folder} is not convladder's: its {there[0]} is damaged, or another program's"
+            )
         raise RunError(folders.why_no_run(folder))
     return kind
 
@@ -142,7 +158,8 @@ def check_page(path: Path, *images: str | None) -> None:
     folders.check_file(path)
     if path.exists() and not _is_page(path):
         raise RunError(
-            f"{path} is there already and is not a page of convladder's: give another name, or remove it"
+            f"{path} is there already and is not a page of convladder's: give another name, or "
+            "remove it"
         )
 
 
@@ -166,18 +183,27 @@ def clear_unfinished(folder: Path) -> None:
 
 
 def _place_in_removal(path: Path) -> tuple[bool, bool]:
-    """What a run is of goes after its checkpoints, so that none is without; the locks, which are held, go last."""
+    """What a run is of goes after its checkpoints, so that none is without; the locks, which are
+    held, go last.
+    """
     return path.name.startswith("."), path.name == folders.ABOUT
 
 
 def _is_of_unfinished(name: str) -> bool:
     written = (folders.ABOUT, "history.csv", *folders.OLDER_LOCKS)
     checkpoint = re.fullmatch(r"(damaged-)*checkpoint-\d+-\d+\.(json|safetensors)", name)
-    return name in written or checkpoint is not None or name.startswith(files.MARK) or files.is_temporary(name)
+    return (
+        name in written
+        or checkpoint is not None
+        or name.startswith(files.MARK)
+        or files.is_temporary(name)
+    )
 
 
 def _is_unfinished_run(folder: Path) -> bool:
-    """Whether it is told by what it is of, or where that is damaged, by a checkpoint with its format number."""
+    """Whether it is told by what it is of, or where that is damaged, by a checkpoint with its
+    format number.
+    """
     return _tells(folder / folders.ABOUT, "run") or any(
         _is_checkpoint(_read(path).get("checkpoint"))
         for path in _entries(folder)
@@ -190,7 +216,9 @@ def _is_checkpoint(told: object) -> bool:
 
 
 def _tells(path: Path, kind: Kind) -> bool:
-    """Whether a JSON file is ours, and of this kind. Raises RunError where it is of a newer version."""
+    """Whether a JSON file is ours, and of this kind. Raises RunError where it is of a newer
+    version.
+    """
     about = _read(path)
     data, environment = about.get("data"), about.get("environment")
     holds = {"data": dict, "environment": dict} | _HOLDS[kind]
@@ -203,8 +231,8 @@ def _tells(path: Path, kind: Kind) -> bool:
     number = about.get("format", 0)
     if type(number) is int and number > folders.FORMAT:
         raise RunError(
-            f"{path.parent} is of a newer convladder (format {number}; this one knows {folders.FORMAT}): "
-            "update convladder, or choose another --out"
+            f"{path.parent} is of a newer convladder (format {number}; this one knows "
+            f"{folders.FORMAT}): update convladder, or choose another --out"
         )
     return type(number) is int
 
@@ -231,7 +259,9 @@ def _others(folder: Path, *, begun: bool) -> Iterator[Path]:
 
 
 def _is_beginning(path: Path, *, locked: bool) -> bool:
-    """Whether it is what a stopped command leaves first. locked : an older version's lock lies beside it."""
+    """Whether it is what a stopped command leaves first. locked : an older version's lock lies
+    beside it.
+    """
     name = path.name
     if name.startswith(files.MARK) or _is_older_lock(path):
         return True
@@ -242,31 +272,43 @@ def _is_beginning(path: Path, *, locked: bool) -> bool:
 
 
 def _is_older_lock(path: Path) -> bool:
-    """Whether it is a lock of versions whose locks had no mark: empty, or with the name of a process."""
+    """Whether it is a lock of versions whose locks had no mark: empty, or with the name of a
+    process.
+    """
     if path.name in folders.OLDER_LOCKS:
         with contextlib.suppress(OSError):
-            return not path.is_dir() and (path.stat().st_size == 0 or path.read_bytes().startswith(b"process "))
+            return not path.is_dir() and (
+                path.stat().st_size == 0 or path.read_bytes().startswith(b"process ")
+            )
     return False
 
 
 def _refuse_others(folder: Path, others: Iterator[Path]) -> None:
-    names = (path.relative_to(folder).as_posix() for path in others if path.name not in files.OF_SYSTEMS)
+    names = (
+        path.relative_to(folder).as_posix() for path in others if path.name not in files.OF_SYSTEMS
+    )
     first = min(names, default=None)
     if first is not None and (folder / EXPORT).is_file():
-        raise RunError(f"{folder} has an export already: choose a new or an empty folder with --out")
+        raise RunError(
+            f"{folder} has an export already: choose a new or an empty folder with --out"
+        )
     if first is not None:
         raise RunError(
-            f"{folder} is there already and holds files that are not convladder's, such as {first}: nothing was "
-            "changed; choose a new or an empty folder with --out"
+            f"{folder} is there already and holds files that are not convladder's, such as "
+            f"{first}: nothing was changed; choose a new or an empty folder with --out"
         )
 
 
 def _entries(folder: Path) -> list[Path]:
-    """Return what lies in a folder, if there is one. Raises RunError where it is none, or cannot be read."""
+    """Return what lies in a folder, if there is one. Raises RunError where it is none, or cannot be
+    read.
+    """
     try:
         return list(folder.iterdir()) if folder.exists() else []
     except OSError as error:
-        raise RunError(f"cannot write to {folder} ({error.strerror}): choose another place with --out") from None
+        raise RunError(
+            f"cannot write to {folder} ({error.strerror}): choose another place with --out"
+        ) from None
 
 
 def _is_page(path: Path) -> bool:

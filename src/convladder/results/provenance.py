@@ -78,7 +78,9 @@ def changes_on_the_way(about: Mapping[str, Any]) -> list[str]:
 
 
 def mixed_versions(abouts: Iterable[Mapping[str, Any]]) -> list[str]:
-    """Return the packages of which not all runs had the same version all the time, given what tells of them."""
+    """Return the packages of which not all runs had the same version all the time, given what tells
+    of them.
+    """
     seen = _versions_of(abouts)
     return sorted(name for name in set().union(*seen) if len({each.get(name) for each in seen}) > 1)
 
@@ -93,7 +95,11 @@ def all_versions(abouts: Iterable[Mapping[str, Any]]) -> dict[str, str]:
 
 
 def _versions_of(abouts: Iterable[Mapping[str, Any]]) -> list[Mapping[str, str]]:
-    return [each["environment"]["versions"] for about in abouts for each in (about, *about.get("resumed", []))]
+    return [
+        each["environment"]["versions"]
+        for about in abouts
+        for each in (about, *about.get("resumed", []))
+    ]
 
 
 def processor() -> str:

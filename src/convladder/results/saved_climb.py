@@ -29,14 +29,18 @@ class Failure:
 
 
 class SavedClimb:
-    """The results of a climb's folder. Raises RunError where it is none or nothing in it is finished."""
+    """The results of a climb's folder. Raises RunError where it is none or nothing in it is
+    finished.
+    """
 
     def __init__(self, folder: str | Path) -> None:
         self.folder = folder = Path(folder)
         if not folders.is_climb(folder):
             raise RunError(f"{folder} is not a climb: it has no climb.json")
         self.about: dict[str, Any] = files.read_json(folder / "climb.json")
-        self.ladder: Ladder = ladder_of(files.read_json(folder / "ladder.json"), str(folder / "ladder.json"))
+        self.ladder: Ladder = ladder_of(
+            files.read_json(folder / "ladder.json"), str(folder / "ladder.json")
+        )
         self._keys = [TrialKey(*key) for key in self.about["trials"]]
         self._runs = {
             key: saved_run.SavedRun(folders.trial_folder(folder, key))
@@ -44,9 +48,15 @@ class SavedClimb:
             if folders.is_finished(folders.trial_folder(folder, key))
         }
         if not self.lineup.groups:
-            first = f"; {self.failures[0].key.rung} failed: {self.failures[0].error}" if self.failures else ""
+            first = (
+                f"; {self.failures[0].key.rung} failed: {self.failures[0].error}"
+                if self.failures
+                else ""
+            )
             what = "no trial" if not self._runs else "no rung with all its folds"
-            raise RunError(f"{what} in {folder} is finished{first} (the same climb command goes on with it)")
+            raise RunError(
+                f"{what} in {folder} is finished{first} (the same climb command goes on with it)"
+            )
 
     @cached_property
     def failures(self) -> list[Failure]:
@@ -67,7 +77,11 @@ class SavedClimb:
     @cached_property
     def left_out(self) -> dict[tuple[str, int], int]:
         """The rungs and seeds that lack a fold, and how many they lack: nothing is said of them."""
-        lacking = [(key.rung, key.seed) for key in self._keys if key.fold is not None and key not in self._runs]
+        lacking = [
+            (key.rung, key.seed)
+            for key in self._keys
+            if key.fold is not None and key not in self._runs
+        ]
         return {each: lacking.count(each) for each in lacking}
 
     @cached_property
@@ -86,7 +100,11 @@ class SavedClimb:
     def parent_robustness(self, name: str) -> Robustness | None:
         """Return the robustness of a rung's parent; None unless both were asked alike."""
         parent = self.ladder.rung(name).parent
-        if parent is None or parent not in self.standings or not self.lineup.asked_alike(name, parent):
+        if (
+            parent is None
+            or parent not in self.standings
+            or not self.lineup.asked_alike(name, parent)
+        ):
             return None
         return self.lineup.robustness[parent]
 
@@ -109,11 +127,15 @@ class SavedClimb:
     def against_start(self) -> list[Claim]:
         """Each rung against the ladder's first: another family."""
         start = self.ladder.rungs[0].name
-        return self.lineup.claims([(rung.name, start) for rung in self.ladder.rungs if rung.name != start])
+        return self.lineup.claims(
+            [(rung.name, start) for rung in self.ladder.rungs if rung.name != start]
+        )
 
     @cached_property
     def best(self) -> str | None:
-        """The rung of the best mean accuracy on validation, of those with two runs or more; None without any."""
+        """The rung of the best mean accuracy on validation, of those with two runs or more; None
+        without any.
+        """
         several = [standing for standing in self.standings.values() if len(standing.runs) > 1]
         if not several:
             return None
@@ -139,25 +161,33 @@ class SavedClimb:
     def environment(self) -> dict[str, Any]:
         """That of the last command that trained, with all versions that there were on the way."""
         about: dict[str, Any] = self.about["environment"]
-        return about | {"versions": provenance.all_versions(run.about for run in self._runs.values())}
+        return about | {
+            "versions": provenance.all_versions(run.about for run in self._runs.values())
+        }
 
     @cached_property
     def shown_seed(self) -> SeedRun:
-        """The runs whose predictions are shown: of the best rung (or the last), the best seed on validation."""
+        """The runs whose predictions are shown: of the best rung (or the last), the best seed on
+        validation.
+        """
         pooled = self.lineup.pooled[self.best or list(self.standings)[-1]]
         return max(pooled, key=lambda each: each.validation_accuracy)
 
     @property
     def shown(self) -> saved_run.SavedRun:
-        """The one of them that is shown where it takes a single network: the best fold on validation."""
+        """The one of them that is shown where it takes a single network: the best fold on
+        validation.
+        """
         return max(self.shown_seed.runs, key=lambda run: run.metrics["validation"]["accuracy"])
 
     def predictions(self, rung: str) -> pd.DataFrame:
-        """Return what the networks of a rung made of the test images: a row for each image and seed.
+        """Return what the networks of a rung made of the test images: a row for each image and
+        seed.
 
-        With folds an image has been predicted by the one network of a seed that was not trained on it, and `fold`
-        says which that is. The other columns are `seed`, `path`, `split`, `label`, `predicted` and the probability
-        of each class, `p:<class>`. Raises RunError where the rung has no finished run.
+        With folds an image has been predicted by the one network of a seed that was not trained on
+        it, and `fold` says which that is. The other columns are `seed`, `path`, `split`, `label`,
+        `predicted` and the probability of each class, `p:<class>`. Raises RunError where the rung
+        has no finished run.
         """
         if rung not in self.standings:
             raise RunError(f"no finished run of {rung!r}: there are {', '.join(self.standings)}")
@@ -172,14 +202,18 @@ class SavedClimb:
         """Say in a few sentences what the climb has shown."""
         if len(self.ladder.rungs) == 1:
             return self._sentence(self.ladder.rungs[0].name)
-        verdicts = {claim.difference.verdict for claim in [*self.against_parent, *self.against_start]}
+        verdicts = {
+            claim.difference.verdict for claim in [*self.against_parent, *self.against_start]
+        }
         if verdicts == {"no comparison"}:
             return f"No comparison can be claimed, and no rung is the winner: {self._lacking()}."
         steps, start = self.steps, self.ladder.rungs[0].name
         others = len(self.ladder.rungs) - 1
         sentences = []
         if steps:
-            sentences.append(count_verdicts("step", "from a rung to the next", len(steps), self.against_parent))
+            sentences.append(
+                count_verdicts("step", "from a rung to the next", len(steps), self.against_parent)
+            )
         if others > 1 or not steps:
             which = f"with {start}, the start"
             sentences.append(count_verdicts("comparison", which, others, self.against_start))
@@ -187,10 +221,13 @@ class SavedClimb:
             sentences.append(f"Best on validation: {self._sentence(self.best)}")
         if not verdicts & {"better", "worse"}:
             sentences.append(
-                f"More {'images' if self.folds else 'seeds or more test images'} would show smaller differences."
+                f"More {'images' if self.folds else 'seeds or more test images'} would show "
+                "smaller differences."
             )
         if any(len(standing.runs) == 2 for standing in self.standings.values()) and not self.folds:
-            sentences.append("Two seeds say next to nothing of their own spread: give three or more.")
+            sentences.append(
+                "Two seeds say next to nothing of their own spread: give three or more."
+            )
         sentences += [taken_in(rung) for rung in self.ladder.rungs if rung.takes_in and rung.parent]
         return " ".join(sentences)
 
@@ -200,14 +237,21 @@ class SavedClimb:
         if self.folds:
             where = f"each image tested once in {self.folds} folds"
             return f"{name}, {100 * accuracy.mean:.1f} % ({low} to {high}), {where}."
-        alone = "" if accuracy.covers_seeds else ": with one seed the interval covers the test images alone"
+        alone = (
+            ""
+            if accuracy.covers_seeds
+            else ": with one seed the interval covers the test images alone"
+        )
         return f"{name}, {100 * accuracy.mean:.1f} % on test ({low} to {high}){alone}."
 
     def _lacking(self) -> str:
         single = [name for name, standing in self.standings.items() if len(standing.runs) == 1]
         if len(single) == len(self.standings):
             return "with one seed of each rung, chance cannot be told from effect"
-        return f"it takes two finished seeds of both rungs, and {', '.join(single) or 'a rung'} has too few"
+        return (
+            f"it takes two finished seeds of both rungs, and {', '.join(single) or 'a rung'} has "
+            "too few"
+        )
 
     def trials_table(self) -> pd.DataFrame:
         """Return a row a trial, failed ones too: what `results.csv` holds."""
@@ -219,12 +263,17 @@ class SavedClimb:
             if key in self._runs:
                 row |= {"status": "finished"} | _figures(self._runs[key].metrics)
             else:
-                row |= {"status": "failed" if key in errors else "missing", "error": errors.get(key, "")}
+                row |= {
+                    "status": "failed" if key in errors else "missing",
+                    "error": errors.get(key, ""),
+                }
             rows.append(row)
         return pd.DataFrame(rows)
 
     def summary_table(self) -> pd.DataFrame:
-        """Return a row a rung, with its claims against its parent and the start: what `summary.csv` holds."""
+        """Return a row a rung, with its claims against its parent and the start: what `summary.csv`
+        holds.
+        """
         against = {
             "parent": {claim.name: claim for claim in self.against_parent},
             "start": {claim.name: claim for claim in self.against_start},
@@ -234,13 +283,21 @@ class SavedClimb:
             row = {"rung": name, "parent": self.ladder.rung(name).parent} | standing.figures()
             for which, claims in against.items():
                 if name in claims:
-                    row |= {f"{which}_{key}": value for key, value in vars(claims[name].difference).items()}
+                    row |= {
+                        f"{which}_{key}": value
+                        for key, value in vars(claims[name].difference).items()
+                    }
             rows.append(row)
         return pd.DataFrame(rows)
 
     def write_tables(self) -> None:
-        """Write `results.csv` and `summary.csv`, and with folds `trials/<rung>/predictions.csv` of all folds."""
-        for name, table in (("results.csv", self.trials_table()), ("summary.csv", self.summary_table())):
+        """Write `results.csv` and `summary.csv`, and with folds `trials/<rung>/predictions.csv` of
+        all folds.
+        """
+        for name, table in (
+            ("results.csv", self.trials_table()),
+            ("summary.csv", self.summary_table()),
+        ):
             files.write_text(self.folder / name, table.to_csv(index=False, lineterminator="\n"))
         for rung in self.standings if self.folds else ():
             place = folders.rung_folder(self.folder, rung) / "predictions.csv"

@@ -43,13 +43,19 @@ from convladder.results import folders
 
 T = TypeVar("T")
 
-WEIGHTS, SAMPLES, FEATURES, CORRUPTED = "weights.npz", "samples.npz", "features.npz", "corrupted.npz"
+WEIGHTS, SAMPLES, FEATURES, CORRUPTED = (
+    "weights.npz",
+    "samples.npz",
+    "features.npz",
+    "corrupted.npz",
+)
 SPLITS = "splits.csv.gz"
 
 
 @dataclass(frozen=True)
 class Samples:
-    """Test images as the network saw them: pixels `(N, H, W, C)` and their rows in the test predictions.
+    """Test images as the network saw them: pixels `(N, H, W, C)` and their rows in the test
+    predictions.
 
     drawn : which of them were drawn at random; the others are there to show mistakes.
     heat : where the network found evidence for what it predicted, `(N, H, W)` from 0 to 255.
@@ -63,10 +69,12 @@ class Samples:
 
 @dataclass(frozen=True)
 class Features:
-    """The filters of the first convolution `(h, w, C, filters)`, and what each layer makes of a test image.
+    """The filters of the first convolution `(h, w, C, filters)`, and what each layer makes of a
+    test image.
 
     pixels : the image, `(H, W, C)`.
-    maps : for each layer `(height, width, maps)` from 0 to 255, 255 being the layer's strongest response.
+    maps : for each layer `(height, width, maps)` from 0 to 255, 255 being the layer's strongest
+    response.
     """
 
     pixels: NDArray[np.uint8]
@@ -84,7 +92,9 @@ class SavedRun:
 
     @cached_property
     def about(self) -> dict[str, Any]:
-        """What `experiment.json` holds beside the experiment: rung, data, environment. Raises RunError."""
+        """What `experiment.json` holds beside the experiment: rung, data, environment. Raises
+        RunError.
+        """
         return self._read_json("experiment.json")
 
     @cached_property
@@ -97,7 +107,9 @@ class SavedRun:
 
     @property
     def network(self) -> dict[str, Any]:
-        """What its network is for: the `shape` of images, the `class_names`, the `statistics` of its pixels."""
+        """What its network is for: the `shape` of images, the `class_names`, the `statistics` of
+        its pixels.
+        """
         return self._read_json("model.json")
 
     @property
@@ -119,10 +131,16 @@ class SavedRun:
         path = self.folder / SPLITS
         try:
             return pd.read_csv(
-                path, dtype=object, keep_default_na=False, encoding_errors="surrogateescape", compression="gzip"
+                path,
+                dtype=object,
+                keep_default_na=False,
+                encoding_errors="surrogateescape",
+                compression="gzip",
             )
         except (OSError, ValueError, EOFError, zlib.error) as error:
-            raise RunError(f"cannot read {path} ({error}): the run is damaged, or of another version") from None
+            raise RunError(
+                f"cannot read {path} ({error}): the run is damaged, or of another version"
+            ) from None
 
     @property
     def tested(self) -> pd.DataFrame:
@@ -135,7 +153,9 @@ class SavedRun:
 
     @cached_property
     def features(self) -> Features:
-        return self._read(FEATURES, lambda arrays: Features(arrays.pop("pixels"), arrays.pop("filters"), arrays))
+        return self._read(
+            FEATURES, lambda arrays: Features(arrays.pop("pixels"), arrays.pop("filters"), arrays)
+        )
 
     @cached_property
     def corrupted(self) -> Corrupted:
@@ -170,7 +190,15 @@ class SavedRun:
         try:
             with np.load(self.folder / name, allow_pickle=False) as file:
                 return make({key: file[key] for key in file.files})
-        except (OSError, ValueError, TypeError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+        except (
+            OSError,
+            ValueError,
+            TypeError,
+            KeyError,
+            EOFError,
+            zipfile.BadZipFile,
+            zlib.error,
+        ) as error:
             raise RunError(
                 f"cannot read {self.folder / name} ({error}): it is damaged or of another version, "
                 "train the run again"
@@ -188,7 +216,11 @@ def write_splits(folder: Path, rows: list[tuple[str, str]]) -> None:
 def write_arrays(folder: Path, samples: Samples, features: Features, corrupted: Corrupted) -> None:
     """Write what `Run` reads back as `samples`, `features` and `corrupted`."""
     np.savez_compressed(folder / SAMPLES, **vars(samples))
-    arrays: dict[str, Any] = {"pixels": features.pixels, "filters": features.filters, **features.maps}
+    arrays: dict[str, Any] = {
+        "pixels": features.pixels,
+        "filters": features.filters,
+        **features.maps,
+    }
     np.savez_compressed(folder / FEATURES, **arrays)
     made = {"rows": corrupted.rows, "correct": corrupted.correct} | vars(corrupted.recipe)
     np.savez_compressed(folder / CORRUPTED, **made)

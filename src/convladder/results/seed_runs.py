@@ -1,4 +1,6 @@
-"""Runs that stand for one network: a single one, or in cross-validation the folds of one seed, put together."""
+"""Runs that stand for one network: a single one, or in cross-validation the folds of one seed, put
+together.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +24,9 @@ from convladder.results.saved_run import SavedRun
 
 @dataclass(frozen=True)
 class SeedRun:
-    """The runs of one seed: one, or one for each fold, in order. Their test images together are tested once."""
+    """The runs of one seed: one, or one for each fold, in order. Their test images together are
+    tested once.
+    """
 
     runs: tuple[SavedRun, ...]
 
@@ -42,7 +46,9 @@ class SeedRun:
     @cached_property
     def tested(self) -> pd.DataFrame:
         """The predictions of all test images, fold after fold."""
-        return pd.concat(self._tested, ignore_index=True) if len(self._tested) > 1 else self._tested[0]
+        return (
+            pd.concat(self._tested, ignore_index=True) if len(self._tested) > 1 else self._tested[0]
+        )
 
     @property
     def figures(self) -> dict[str, Any]:
@@ -57,7 +63,8 @@ class SeedRun:
     def not_trained_on(self) -> pd.DataFrame:
         """Predictions by networks that were not trained on the image, for each image once.
 
-        Of folds these are of the test images, which are all images; of a single run of those of validation too.
+        Of folds these are of the test images, which are all images; of a single run of those of
+        validation too.
         """
         return self.runs[0].predictions if len(self.runs) == 1 else self.tested
 
@@ -68,7 +75,9 @@ class SeedRun:
 
     @cached_property
     def calibrated(self) -> Calibration:
-        """How well the probabilities on test agree with the facts, each network after its own temperature."""
+        """How well the probabilities on test agree with the facts, each network after its own
+        temperature.
+        """
         return calibration.assess(*(run.predictions for run in self.runs))
 
     @cached_property
@@ -81,7 +90,8 @@ class SeedRun:
 
     @cached_property
     def corrupted(self) -> Corrupted:
-        """Which of the test images were right when they were made worse; rows are those of `tested`.
+        """Which of the test images were right when they were made worse; rows are those of
+        `tested`.
 
         Raises RunError where that was not in one way.
         """
@@ -99,7 +109,9 @@ class SeedRun:
 
 
 def pool(runs: Sequence[SavedRun]) -> tuple[SeedRun, ...]:
-    """Put the runs of each seed together, in the order of the seeds; a seed that lacks a fold is left out."""
+    """Put the runs of each seed together, in the order of the seeds; a seed that lacks a fold is
+    left out.
+    """
     by_seed: dict[int, list[SavedRun]] = {}
     for run in runs:
         by_seed.setdefault(run.seed, []).append(run)
@@ -129,8 +141,9 @@ def check_recipes(pooled: Iterable[SeedRun]) -> None:
     for run in runs[1:]:
         if run.corrupted.recipe != runs[0].corrupted.recipe:
             raise RunError(
-                f"the test images of {run.folder} were made worse in another way than those of {runs[0].folder}, "
-                "by another version of convladder: train one of them again to compare that"
+                f"the test images of {run.folder} were made worse in another way than those of "
+                f"{runs[0].folder}, by another version of convladder: train one of them again to "
+                "compare that"
             )
 
 

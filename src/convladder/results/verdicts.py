@@ -24,7 +24,9 @@ MOST_NAMED = 3  # rungs in a sentence
 
 
 def of_claim(claim: Claim, standings: Mapping[str, GroupSummary]) -> str:
-    """Say in Markdown what a claim shows, how sure that is, and what the rung costs more than its reference."""
+    """Say in Markdown what a claim shows, how sure that is, and what the rung costs more than its
+    reference.
+    """
     own, reference = standings[claim.name], standings[claim.reference]
     who = f"**{claim.name}** against {claim.reference}"
     return f"{who}: {_difference(claim, own)} The price: {_price(own, reference)}."
@@ -40,7 +42,9 @@ def taken_in(rung: Rung) -> str:
 
 
 def count_verdicts(noun: str, which: str, asked: int, claims: Sequence[Claim]) -> str:
-    """Say how many of the comparisons asked for came to which verdict, and name the few that differ."""
+    """Say how many of the comparisons asked for came to which verdict, and name the few that
+    differ.
+    """
     said = []
     for verdict, words in _SAID.items():
         names = [claim.name for claim in claims if claim.difference.verdict == verdict]
@@ -62,8 +66,9 @@ def _difference(claim: Claim, own: GroupSummary) -> str:
     if found.verdict == "no detectable difference":
         tested = f"{own.folds} folds" if own.folds else _count(seeds, "seed")
         return (
-            f"{interval}, so **no detectable difference**: with {tested} and {images:,} test images, "
-            f"a true difference of less than {100 * found.detectable:.1f} points is likely to be missed."
+            f"{interval}, so **no detectable difference**: with {tested} and {images:,} test "
+            f"images, a true difference of less than {100 * found.detectable:.1f} points is "
+            "likely to be missed."
         )
     return f"{interval}, so **{found.verdict}** on these images."
 

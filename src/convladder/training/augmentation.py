@@ -1,7 +1,8 @@
 """Random changes of training images, inside the compiled graph.
 
-Rotation, shear, zoom and shift are composed into one affine map for each image, so that its pixels are
-interpolated once and not once for each change. Keras's layers serve where they draw for each image by itself.
+Rotation, shear, zoom and shift are composed into one affine map for each image, so that its pixels
+are interpolated once and not once for each change. Keras's layers serve where they draw for each
+image by itself.
 """
 
 from __future__ import annotations
@@ -37,19 +38,26 @@ def build(settings: Augmentation, seed: int) -> list[keras.layers.Layer]:
         names = (*augmentation_ops.GEOMETRIC, *augmentation_ops.COLOURS, "nothing")
         augmenters.append(
             augmentation_ops.RandomOperations(
-                names, OPERATIONS, settings.randaugment, seed=seeds["randaugment"], name="randaugment"
+                names,
+                OPERATIONS,
+                settings.randaugment,
+                seed=seeds["randaugment"],
+                name="randaugment",
             )
         )
     if settings.augmix:
         augmenters.append(augmentation_ops.AugMix(settings.augmix, seed=seeds["augmix"]))
     if settings.erasing:
         scale = (settings.erasing, settings.erasing)
-        augmenters.append(keras.layers.RandomErasing((1.0, 1.0), scale, fill_value=GREY, seed=seeds["erasing"]))
+        augmenters.append(
+            keras.layers.RandomErasing((1.0, 1.0), scale, fill_value=GREY, seed=seeds["erasing"])
+        )
     return augmenters
 
 
 def build_mixing(settings: Augmentation, seed: int) -> keras.layers.Layer | None:
-    """Return what mixes `{"images": ..., "labels": shares of each class}` of a batch; None where nothing does.
+    """Return what mixes `{"images": ..., "labels": shares of each class}` of a batch; None where
+    nothing does.
 
     MixUp (Zhang et al. 2017) or CutMix (Yun et al. 2019).
     """
@@ -86,10 +94,16 @@ class RandomCrop(keras.layers.Layer):
         return images
 
     def _places(self, images: Any, axis: int) -> Any:
-        """Return where along an axis each pixel of a crop is taken from: `(batch, height, 1, 1)` or with width."""
+        """Return where along an axis each pixel of a crop is taken from: `(batch, height, 1, 1)` or
+        with width.
+        """
         size = images.shape[axis]
         shift = keras.random.randint(
-            (ops.shape(images)[0], 1), -self.pixels, self.pixels + 1, dtype="int32", seed=self.seed_generator
+            (ops.shape(images)[0], 1),
+            -self.pixels,
+            self.pixels + 1,
+            dtype="int32",
+            seed=self.seed_generator,
         )
         places = ops.arange(size, dtype="int32") + shift
         if size > 1:  # mirrored at both ends, and again where the margin is wider than the image
@@ -112,15 +126,19 @@ class RandomBrightness(keras.layers.Layer):
         if not training:
             return images
         shape = (ops.shape(images)[0], 1, 1, 1)
-        factors = keras.random.uniform(shape, 1 - self.amount, 1 + self.amount, seed=self.seed_generator)
+        factors = keras.random.uniform(
+            shape, 1 - self.amount, 1 + self.amount, seed=self.seed_generator
+        )
         return ops.clip(images * factors, 0, 255)
 
 
 class RandomAffine(keras.layers.Layer):
-    """Rotate, shear, zoom and shift each image about its centre, all at once; edge pixels are repeated.
+    """Rotate, shear, zoom and shift each image about its centre, all at once; edge pixels are
+    repeated.
 
-    The draws are uniform: the angle within `rotation` degrees, the tangent of the shear within `shear`, a
-    factor within 1 ± `zoom` for each axis, and a shift within `shift` of the width and of the height.
+    The draws are uniform: the angle within `rotation` degrees, the tangent of the shear within
+    `shear`, a factor within 1 ± `zoom` for each axis, and a shift within `shift` of the width and
+    of the height.
     """
 
     def __init__(self, settings: Augmentation, *, seed: int) -> None:
@@ -146,5 +164,9 @@ class RandomAffine(keras.layers.Layer):
         shift_x = width * self._draw(batch, self.settings.shift)
         shift_y = height * self._draw(batch, self.settings.shift)
         return augmentation_ops.affine(
-            (height, width), angle=angle, shear=(shear, 0.0), shift=(shift_x, shift_y), zoom=(zoom_x, zoom_y)
+            (height, width),
+            angle=angle,
+            shear=(shear, 0.0),
+            shift=(shift_x, shift_y),
+            zoom=(zoom_x, zoom_y),
         )

@@ -1,8 +1,9 @@
-"""What may be done to an image, each image of a batch in its own strength, and draws of several at a time.
+"""What may be done to an image, each image of a batch in its own strength, and draws of several at
+a time.
 
-An operation takes images `(batch, height, width, channels)` from 0 to 255 and strengths `(batch, 1, 1, 1)` from -1
-to 1, and returns images; those without a direction take the strength without its sign. Ranges are those of
-RandAugment (Cubuk et al. 2019) at its largest magnitude.
+An operation takes images `(batch, height, width, channels)` from 0 to 255 and strengths `(batch, 1,
+1, 1)` from -1 to 1, and returns images; those without a direction take the strength without its
+sign. Ranges are those of RandAugment (Cubuk et al. 2019) at its largest magnitude.
 """
 
 from __future__ import annotations
@@ -16,13 +17,21 @@ from keras import ops
 
 Operation = Callable[[Any, Any], Any]
 
-FACTOR = 0.9  # what a strength of 1 adds to the factor of brightness, contrast, colour and sharpness
+FACTOR = (
+    0.9  # what a strength of 1 adds to the factor of brightness, contrast, colour and sharpness
+)
 ANGLE, SHEAR, SHIFT = math.radians(30), 0.3, 0.3  # of height and width
 BITS = 4  # that posterize takes off at most
 LEVELS = 256
 GREY_WEIGHTS = (0.299, 0.587, 0.114)  # of red, green and blue (ITU-R BT.601)
 
-ROTATE, SHEAR_X, SHEAR_Y, SHIFT_X, SHIFT_Y = GEOMETRIC = ("rotate", "shear-x", "shear-y", "shift-x", "shift-y")
+ROTATE, SHEAR_X, SHEAR_Y, SHIFT_X, SHIFT_Y = GEOMETRIC = (
+    "rotate",
+    "shear-x",
+    "shear-y",
+    "shift-x",
+    "shift-y",
+)
 
 
 def brightness(images: Any, strength: Any) -> Any:
@@ -60,15 +69,21 @@ def autocontrast(images: Any, strength: Any) -> Any:
 
 
 def equalize(images: Any, strength: Any) -> Any:
-    """Give each channel a flat histogram: a level becomes the share of pixels that are not brighter."""
+    """Give each channel a flat histogram: a level becomes the share of pixels that are not
+    brighter.
+    """
     del strength
     height, width, channels = images.shape[1:]
     level = ops.cast(images, "int32")
-    channel = ops.reshape(ops.arange(ops.shape(images)[0] * channels, dtype="int32"), (-1, 1, 1, channels))
+    channel = ops.reshape(
+        ops.arange(ops.shape(images)[0] * channels, dtype="int32"), (-1, 1, 1, channels)
+    )
     places = ops.reshape(channel * LEVELS + level, (-1,))
     size = ops.shape(images)[0] * channels * LEVELS
     counts = ops.segment_sum(ops.ones_like(places, dtype="float32"), places, num_segments=size)
-    below = ops.cumsum(ops.reshape(counts, (-1, LEVELS)), axis=1) * ((LEVELS - 1) / (height * width))
+    below = ops.cumsum(ops.reshape(counts, (-1, LEVELS)), axis=1) * (
+        (LEVELS - 1) / (height * width)
+    )
     return ops.reshape(ops.take(ops.reshape(below, (-1,)), places), ops.shape(images))
 
 
@@ -89,15 +104,19 @@ UNDIRECTED = frozenset({"posterize", "solarize"})
 
 
 class RandomOperations(keras.layers.Layer):
-    """Do several operations to each image, each drawn for it from `names`, in the same strength to either side.
+    """Do several operations to each image, each drawn for it from `names`, in the same strength to
+    either side.
 
-    names : of COLOURS and of GEOMETRIC; whatever else is named leaves an image as it is. All that is geometric is
-    done first and at once, so that pixels are interpolated once; then the others in the order of `names`, in which
-    each is computed once for a batch. What is drawn twice is done once, in the sum of both strengths; where a
-    strength has no direction, without their signs, so that the second draw does not undo the first.
+    names : of COLOURS and of GEOMETRIC; whatever else is named leaves an image as it is. All that
+    is geometric is done first and at once, so that pixels are interpolated once; then the others in
+    the order of `names`, in which each is computed once for a batch. What is drawn twice is done
+    once, in the sum of both strengths; where a strength has no direction, without their signs, so
+    that the second draw does not undo the first.
     """
 
-    def __init__(self, names: Sequence[str], count: int, strength: float, *, seed: int, name: str) -> None:
+    def __init__(
+        self, names: Sequence[str], count: int, strength: float, *, seed: int, name: str
+    ) -> None:
         super().__init__(name=name, trainable=False)
         self.names, self.count, self.strength = tuple(names), count, strength
         self.seed_generator = keras.random.SeedGenerator(seed)
@@ -107,7 +126,10 @@ class RandomOperations(keras.layers.Layer):
             return images
         shape = (self.count, ops.shape(images)[0])
         chosen = keras.random.randint(shape, 0, len(self.names), seed=self.seed_generator)
-        signs = 2.0 * ops.cast(keras.random.randint(shape, 0, 2, seed=self.seed_generator), "float32") - 1
+        signs = (
+            2.0 * ops.cast(keras.random.randint(shape, 0, 2, seed=self.seed_generator), "float32")
+            - 1
+        )
         strengths = self.strength * signs
         images = self._transformed(images, chosen, strengths)
         for number, name in enumerate(self.names):
@@ -138,9 +160,11 @@ class RandomOperations(keras.layers.Layer):
 
 
 class AugMix(keras.layers.Layer):
-    """Blend each image with a random mixture of three chains of up to three operations (Hendrycks et al. 2019).
+    """Blend each image with a random mixture of three chains of up to three operations (Hendrycks
+    et al. 2019).
 
-    The paper's second part, a loss that holds the predictions of several such images together, is not here.
+    The paper's second part, a loss that holds the predictions of several such images together, is
+    not here.
     """
 
     chains, longest = 3, 3
@@ -150,7 +174,9 @@ class AugMix(keras.layers.Layer):
         super().__init__(name="augmix", trainable=False)
         self.seed_generator = keras.random.SeedGenerator(seed)
         self.chain = [
-            RandomOperations(self.names, self.longest, strength, seed=seed + 1 + number, name=f"chain_{number}")
+            RandomOperations(
+                self.names, self.longest, strength, seed=seed + 1 + number, name=f"chain_{number}"
+            )
             for number in range(self.chains)
         ]
 
@@ -158,9 +184,13 @@ class AugMix(keras.layers.Layer):
         if not training:
             return images
         batch = ops.shape(images)[0]
-        shares = keras.random.gamma((self.chains, batch, 1, 1, 1), 1.0, seed=self.seed_generator)  # Dirichlet(1)
+        shares = keras.random.gamma(
+            (self.chains, batch, 1, 1, 1), 1.0, seed=self.seed_generator
+        )  # Dirichlet(1)
         shares = shares / ops.sum(shares, axis=0, keepdims=True)
-        mixture = sum(shares[number] * chain(images, training=True) for number, chain in enumerate(self.chain))
+        mixture = sum(
+            shares[number] * chain(images, training=True) for number, chain in enumerate(self.chain)
+        )
         blend = keras.random.uniform((batch, 1, 1, 1), seed=self.seed_generator)  # Beta(1, 1)
         return blend * images + (1 - blend) * mixture
 
@@ -175,7 +205,8 @@ def affine(
 ) -> Any:
     """Return `(batch, 8)`: for each output pixel (x, y), where in the input to look.
 
-    The matrix is rotation · shear · zoom; the offset keeps the centre in place, then shifts. Pairs are of x and y.
+    The matrix is rotation · shear · zoom; the offset keeps the centre in place, then shifts. Pairs
+    are of x and y.
     """
     height, width = size
     cosine, sine = ops.cos(angle), ops.sin(angle)
@@ -190,7 +221,9 @@ def affine(
 
 def transform(images: Any, matrices: Any) -> Any:
     """Move the pixels of each image as `affine` says; edge pixels are repeated."""
-    return ops.image.affine_transform(images, matrices, interpolation="bilinear", fill_mode="nearest")
+    return ops.image.affine_transform(
+        images, matrices, interpolation="bilinear", fill_mode="nearest"
+    )
 
 
 def _for_each(values: Any) -> Any:

@@ -23,14 +23,18 @@ def epoch_order(seed: int, epoch: int, size: int) -> NDArray[np.int64]:
 
 
 class Prefetcher:
-    """Asks the system for images before they are read, where a bank is so large that memory may not hold it.
+    """Asks the system for images before they are read, where a bank is so large that memory may not
+    hold it.
 
-    Shuffled images lie anywhere in the file: else each would be waited for, and its neighbours read in vain.
+    Shuffled images lie anywhere in the file: else each would be waited for, and its neighbours read
+    in vain.
     """
 
     def __init__(self, images: Pixels) -> None:
         mapped = getattr(images, "_mmap", None)
-        self._map = mapped if images.nbytes >= AHEAD_FROM and hasattr(mmap, "MADV_WILLNEED") else None
+        self._map = (
+            mapped if images.nbytes >= AHEAD_FROM and hasattr(mmap, "MADV_WILLNEED") else None
+        )
         self._offset, self._size = getattr(images, "offset", 0), math.prod(images.shape[1:])
         if self._map is not None:
             self._map.madvise(mmap.MADV_RANDOM)
@@ -42,10 +46,14 @@ class Prefetcher:
         for row in rows.tolist():
             start = self._offset + row * self._size
             page = start - start % mmap.PAGESIZE
-            self._map.madvise(mmap.MADV_WILLNEED, page, min(start + self._size, len(self._map)) - page)
+            self._map.madvise(
+                mmap.MADV_WILLNEED, page, min(start + self._size, len(self._map)) - page
+            )
 
     def pieces(self, rows: Rows, bounds: Iterable[int]) -> Iterator[slice]:
-        """Yield a slice of rows from each bound to the next; the images of a slice are asked for one ahead."""
+        """Yield a slice of rows from each bound to the next; the images of a slice are asked for
+        one ahead.
+        """
         slices = [slice(start, stop) for start, stop in pairwise(bounds) if start < stop]
         for one, following in zip_longest(slices, slices[1:]):
             if one is slices[0]:

@@ -1,10 +1,12 @@
-"""Checkpoints: all that a training is between two of its steps, in files that are whole or not there.
+"""Checkpoints: all that a training is between two of its steps, in files that are whole or not
+there.
 
     checkpoint-0003-000128.safetensors   the tensors: after three epochs and 128 steps
     checkpoint-0003-000128.json          the rest, with the SHA-256 sums of both
 
-The JSON file is written last, when the tensors are on the disk, and counts only if both sums are right. So a crash
-at any moment, and a disk that forgets what was not synced, leave the newest checkpoint or the one before it.
+The JSON file is written last, when the tensors are on the disk, and counts only if both sums are
+right. So a crash at any moment, and a disk that forgets what was not synced, leave the newest
+checkpoint or the one before it.
 """
 
 from __future__ import annotations
@@ -65,21 +67,28 @@ class DamagedCheckpointError(Exception):
 def write(folder: Path, checkpoint: Checkpoint) -> None:
     """Write a checkpoint, then remove all but the newest two.
 
-    Raises OSError where it cannot be written, as on a full disk; those before it are still there then.
+    Raises OSError where it cannot be written, as on a full disk; those before it are still there
+    then.
     """
-    tensors = save({name: np.asarray(tensor, order="C") for name, tensor in checkpoint.tensors.items()})
+    tensors = save(
+        {name: np.asarray(tensor, order="C") for name, tensor in checkpoint.tensors.items()}
+    )
     content = {
         "format": FORMAT,
         "course": checkpoint.course,
         "tensors": hashlib.sha256(tensors).hexdigest(),
     }
     files.write_bytes(folder / f"{checkpoint.name}.safetensors", tensors)
-    files.write_json(folder / f"{checkpoint.name}.json", {"sha256": _sum_of(content), "checkpoint": content})
+    files.write_json(
+        folder / f"{checkpoint.name}.json", {"sha256": _sum_of(content), "checkpoint": content}
+    )
     _remove_older(folder)
 
 
 def read_newest(folder: Path) -> tuple[Checkpoint | None, list[Path]]:
-    """Return the newest checkpoint that is whole, if there is one, and the files of newer ones, which are not."""
+    """Return the newest checkpoint that is whole, if there is one, and the files of newer ones,
+    which are not.
+    """
     damaged: list[Path] = []
     for path in descriptions(folder):
         try:
@@ -103,7 +112,9 @@ def read(path: Path) -> Checkpoint:
         if hashlib.sha256(data).hexdigest() != content["tensors"]:
             raise DamagedCheckpointError("the sum of its tensors is wrong")
         if content["format"] != FORMAT:
-            raise DamagedCheckpointError(f"its format is {content['format']}, and {FORMAT} is known")
+            raise DamagedCheckpointError(
+                f"its format is {content['format']}, and {FORMAT} is known"
+            )
         return Checkpoint(content["course"], load(data))
     except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
         raise DamagedCheckpointError(str(error)) from None
@@ -123,9 +134,20 @@ def remove(path: Path) -> None:
 
 
 def descriptions(folder: Path) -> list[Path]:
-    """Return the JSON files of checkpoints, by epoch and step, the newest first; the clock has no say."""
-    found = [(match, path) for path in folder.glob("checkpoint-*.json") if (match := _NAME.fullmatch(path.name))]
-    return [path for _, path in sorted(found, key=lambda each: tuple(map(int, each[0].groups())), reverse=True)]
+    """Return the JSON files of checkpoints, by epoch and step, the newest first; the clock has no
+    say.
+    """
+    found = [
+        (match, path)
+        for path in folder.glob("checkpoint-*.json")
+        if (match := _NAME.fullmatch(path.name))
+    ]
+    return [
+        path
+        for _, path in sorted(
+            found, key=lambda each: tuple(map(int, each[0].groups())), reverse=True
+        )
+    ]
 
 
 def _remove_older(folder: Path) -> None:

@@ -1,4 +1,6 @@
-"""When a training is kept: at epochs' ends, every so often in long epochs, and when it is asked to stop."""
+"""When a training is kept: at epochs' ends, every so often in long epochs, and when it is asked to
+stop.
+"""
 
 from __future__ import annotations
 
@@ -39,14 +41,17 @@ class Checkpointer:
 
 
 class FileCheckpointer(Checkpointer):
-    """Keeps the checkpoints of a training in a folder, and its history beside them for people to read.
+    """Keeps the checkpoints of a training in a folder, and its history beside them for people to
+    read.
 
-    every : seconds between checkpoints within an epoch. asked_to_stop : whether training should end now.
-    damaged : the names of checkpoints that were newer than the newest whole one. seconds_before : of
-    training that went before, as far as they were kept.
+    every : seconds between checkpoints within an epoch. asked_to_stop : whether training should end
+    now. damaged : the names of checkpoints that were newer than the newest whole one.
+    seconds_before : of training that went before, as far as they were kept.
     """
 
-    def __init__(self, folder: Path, *, every: float, asked_to_stop: Callable[[], bool] = lambda: False) -> None:
+    def __init__(
+        self, folder: Path, *, every: float, asked_to_stop: Callable[[], bool] = lambda: False
+    ) -> None:
         self._folder, self._every, self._asked_to_stop = folder, every, asked_to_stop
         self._last, self._cost = time.monotonic(), 0.0
         self._found, damaged = checkpoint.read_newest(folder)
@@ -98,4 +103,6 @@ def _seconds_of(found: Checkpoint | None) -> float:
     """Return the seconds of training that a checkpoint tells of."""
     if found is None:
         return 0.0
-    return float(found.course["seconds"] + sum(row["train_seconds"] for row in found.course["history"]))
+    return float(
+        found.course["seconds"] + sum(row["train_seconds"] for row in found.course["history"])
+    )

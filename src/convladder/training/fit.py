@@ -21,7 +21,15 @@ from convladder.data.decoding.images import Pixels
 from convladder.data.splits import Indices
 from convladder.models import catalog, convnet, networks
 from convladder.models.networks import Backbone
-from convladder.training import augmentation, backend, batches, input_statistics, losses, optimizer, steps
+from convladder.training import (
+    augmentation,
+    backend,
+    batches,
+    input_statistics,
+    losses,
+    optimizer,
+    steps,
+)
 from convladder.training.checkpointer import Checkpointer
 from convladder.training.lookup import GatherImages
 from convladder.training.loop import MakeSteps, OnEpoch, Training
@@ -37,7 +45,8 @@ class FitResult:
 
     network : from pixels 0 to 255 to logits, in float32 whatever it was trained in.
     history : a row an epoch: `epoch` (from 1), `loss`, `accuracy`, `val_loss`, `val_accuracy`,
-        `learning_rate`, `train_seconds`. The training figures are means over the epoch while it ran.
+        `learning_rate`, `train_seconds`. The training figures are means over the epoch while it
+        ran.
     epoch : the one whose weights the network has.
     """
 
@@ -57,16 +66,18 @@ def fit(
 ) -> FitResult:
     """Train the experiment's network on the dataset's train split; choose the epoch on validation.
 
-    The experiment's seed fixes initial weights, order, augmentation and dropout. `on_epoch` is called with each
-    row of the history, and with `epochs`, their number, `images_per_second`, and `kept_accuracy`, the validation
-    accuracy of the epoch that would be kept if this were the last. Training goes on from the keeper's newest
-    checkpoint, to the same bits as if it had never stopped. `backbone` is what the experiment's backbone gives,
-    where it has one. Of several processes, all call this at the same time.
+    The experiment's seed fixes initial weights, order, augmentation and dropout. `on_epoch` is
+    called with each row of the history, and with `epochs`, their number, `images_per_second`, and
+    `kept_accuracy`, the validation accuracy of the epoch that would be kept if this were the last.
+    Training goes on from the keeper's newest checkpoint, to the same bits as if it had never
+    stopped. `backbone` is what the experiment's backbone gives, where it has one. Of several
+    processes, all call this at the same time.
 
     Raises
     ------
     ExperimentError
-        The images are too small for the network, the backbone is of another, or there are not so many devices.
+        The images are too small for the network, the backbone is of another, or there are not so
+        many devices.
     TrainingError
         The loss stopped being a number, or the checkpoint is of another network.
     Stopped
@@ -78,7 +89,9 @@ def fit(
     if settings.deterministic:
         backend.be_deterministic()
     model, shape, classes = experiment.model, dataset.bank.form.shape, len(dataset.class_names)
-    statistics, kernel = _seen_before(model, dataset) if backbone is None else (backbone.statistics, None)
+    statistics, kernel = (
+        _seen_before(model, dataset) if backbone is None else (backbone.statistics, None)
+    )
     build = partial(networks.build, model, shape, classes, statistics, kernel)
     with _spread_over(parallel):
         with computing_in(settings.precision):
@@ -89,7 +102,9 @@ def fit(
             networks.take(network, model, backbone)
             backbone = None  # the networks have its weights: they need not be held twice
         averaged = None if network is trained else network
-        training = Training(experiment, dataset, network, _phases(experiment, dataset, trained, averaged))
+        training = Training(
+            experiment, dataset, network, _phases(experiment, dataset, trained, averaged)
+        )
         training.run(partial(_tell, on_epoch, experiment, dataset), keeper or Checkpointer())
         if settings.select == "best":
             network.set_weights(training.best)
@@ -111,7 +126,8 @@ def predict_logits(network: keras.Model, bank: Bank, indices: Indices) -> NDArra
 
 
 def predictor(network: keras.Model) -> Predict:
-    """Return what turns a batch of images `(N, height, width, channels)`, 0 to 255, into logits `(N, classes)`.
+    """Return what turns a batch of images `(N, height, width, channels)`, 0 to 255, into logits
+    `(N, classes)`.
 
     It compiles once for each size of batch, or for a few.
     """
@@ -139,17 +155,30 @@ def _spread_over(parallel: Parallel) -> contextlib.AbstractContextManager[None]:
 def _seen_before(
     model: Model, dataset: SplitDataset
 ) -> tuple[convnet.Statistics | None, NDArray[np.float32] | None]:
-    """Return what the pixels tell the network before it is trained: statistics, and a kernel that whitens."""
+    """Return what the pixels tell the network before it is trained: statistics, and a kernel that
+    whitens.
+    """
     if model.architecture != catalog.OWN:
         return None, None
-    statistics = input_statistics.channel_statistics(dataset) if model.preprocessing == "standardize" else None
-    return statistics, input_statistics.whitening_kernel(dataset, statistics) if model.whitening else None
+    statistics = (
+        input_statistics.channel_statistics(dataset)
+        if model.preprocessing == "standardize"
+        else None
+    )
+    return statistics, input_statistics.whitening_kernel(
+        dataset, statistics
+    ) if model.whitening else None
 
 
 def _phases(
-    experiment: Experiment, dataset: SplitDataset, network: keras.Model, averaged: keras.Model | None
+    experiment: Experiment,
+    dataset: SplitDataset,
+    network: keras.Model,
+    averaged: keras.Model | None,
 ) -> MakeSteps:
-    """Return what makes the graphs that train a network, and validate it or the one that has its averages."""
+    """Return what makes the graphs that train a network, and validate it or the one that has its
+    averages.
+    """
     settings, train, classes = experiment.train, dataset.splits.train, len(dataset.class_names)
     weights = losses.class_weights(settings, dataset.bank.labels[train], classes)
     mixing = augmentation.build_mixing(experiment.augmentation, experiment.seed)
@@ -171,7 +200,10 @@ def _phases(
                 factor=settings.finetune_factor if tunes else 1.0,
             ),
             losses.TrainingLoss(
-                classes, weights, label_smoothing=settings.label_smoothing, shares=mixing is not None
+                classes,
+                weights,
+                label_smoothing=settings.label_smoothing,
+                shares=mixing is not None,
             ),
             averaged=averaged,
             mixing=mixing,
@@ -180,7 +212,9 @@ def _phases(
     return make
 
 
-def _tell(on_epoch: OnEpoch | None, experiment: Experiment, dataset: SplitDataset, row: Row) -> None:
+def _tell(
+    on_epoch: OnEpoch | None, experiment: Experiment, dataset: SplitDataset, row: Row
+) -> None:
     if on_epoch:
         speed = len(dataset.splits.train) / row["train_seconds"]
         on_epoch(row | {"epochs": experiment.train.epochs, "images_per_second": speed})

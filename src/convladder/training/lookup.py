@@ -12,7 +12,9 @@ from convladder.training import backend
 
 
 class GatherImages(keras.layers.Layer):
-    """Turn rows `(batch,)` of a bank into its images, `(batch, height, width, channels)` in float32."""
+    """Turn rows `(batch,)` of a bank into its images, `(batch, height, width, channels)` in
+    float32.
+    """
 
     def __init__(self, images: Pixels) -> None:
         super().__init__(name="lookup", trainable=False, dtype="float32")

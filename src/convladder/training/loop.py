@@ -1,4 +1,6 @@
-"""The training loop: epochs of training and validation, which may stop between two calls and go on from there."""
+"""The training loop: epochs of training and validation, which may stop between two calls and go on
+from there.
+"""
 
 from __future__ import annotations
 
@@ -30,10 +32,12 @@ NAMED = 3  # files of a batch, in a message
 
 @dataclass
 class Training:
-    """A network on its way; `course` says how far, `best` are its weights after the best epoch so far.
+    """A network on its way; `course` says how far, `best` are its weights after the best epoch so
+    far.
 
     network : the one that is validated; `steps` knows the one that is trained, if that is another.
-    make_steps : makes the graphs for the time in which the backbone is frozen, or is not. They begin anew at that
+    make_steps : makes the graphs for the time in which the backbone is frozen, or is not. They
+    begin anew at that
         border, since what is trained is other weights then.
     """
 
@@ -82,14 +86,21 @@ class Training:
         self.course = TrainingState(**checkpoint.course)
         self._begin_phase()
         variables = self.steps.variables()
-        kept = {name: tensor for name, tensor in checkpoint.tensors.items() if not name.startswith("best/")}
+        kept = {
+            name: tensor
+            for name, tensor in checkpoint.tensors.items()
+            if not name.startswith("best/")
+        }
         if {name: tensor.shape for name, tensor in kept.items()} != {
             name: tuple(variable.shape) for name, variable in variables.items()
         }:
             raise TrainingError("its checkpoint is of another network: start over with --fresh")
         for name, variable in variables.items():
             variable.assign(kept[name])
-        self.best = [checkpoint.tensors[f"best/{number}"] for number in range(len(checkpoint.tensors) - len(kept))]
+        self.best = [
+            checkpoint.tensors[f"best/{number}"]
+            for number in range(len(checkpoint.tensors) - len(kept))
+        ]
 
     def _begin_phase(self) -> None:
         self._frozen = self.course.is_frozen(self.experiment.train)
@@ -103,14 +114,18 @@ class Training:
         started = time.perf_counter()
         if course.step == 0:
             self.steps.reset_means()
-        for rows, labels in self._batches(self._order(), self.experiment.train.batch_size, skip=course.step):
+        for rows, labels in self._batches(
+            self._order(), self.experiment.train.batch_size, skip=course.step
+        ):
             try:
                 self.steps.train(rows, labels)
             except steps.NotFiniteError as error:
                 raise self._not_finite(course.step + error.step) from None
             course.step += len(rows)
             now = time.perf_counter()
-            course.seconds += now - started  # also what an epoch takes besides: its order, its images, checkpoints
+            course.seconds += (
+                now - started
+            )  # also what an epoch takes besides: its order, its images, checkpoints
             started = now
             keeper.after_call(self.snapshot)
         course.trained = self.steps.means()
@@ -125,7 +140,11 @@ class Training:
         return self.steps.means()
 
     def _end_epoch(self, validated: dict[str, float]) -> None:
-        course, settings, rate = self.course, self.experiment.train, self.steps.optimizer.learning_rate
+        course, settings, rate = (
+            self.course,
+            self.experiment.train,
+            self.steps.optimizer.learning_rate,
+        )
         assert course.trained is not None
         row: Row = {
             "epoch": course.epoch + 1,
@@ -145,8 +164,12 @@ class Training:
         if settings.plateau and lowers_rate(course.losses_of_phase(settings), settings.plateau):
             rate.assign(rate * settings.plateau_factor)
 
-    def _batches(self, members: Indices, batch_size: int, skip: int = 0) -> Iterator[tuple[Rows, Rows]]:
-        """Yield the rows and labels of these records as the graphs take them, without the first batches."""
+    def _batches(
+        self, members: Indices, batch_size: int, skip: int = 0
+    ) -> Iterator[tuple[Rows, Rows]]:
+        """Yield the rows and labels of these records as the graphs take them, without the first
+        batches.
+        """
         bank = self.dataset.bank
         return steps.batches(
             bank.rows[members].astype(np.int32),
@@ -173,10 +196,14 @@ class Training:
                 assert_never(unknown)
 
     def _not_finite(self, step: int) -> TrainingError:
-        """Return the error of a step of the running epoch whose loss was no number, with files of its batch."""
+        """Return the error of a step of the running epoch whose loss was no number, with files of
+        its batch.
+        """
         size = self.experiment.train.batch_size
         paths = self.dataset.paths(self._order()[step * size :][:size])
-        named = ", ".join(paths[:NAMED]) + (f" and {len(paths) - NAMED} more" if len(paths) > NAMED else "")
+        named = ", ".join(paths[:NAMED]) + (
+            f" and {len(paths) - NAMED} more" if len(paths) > NAMED else ""
+        )
         rate = float(self.steps.optimizer.learning_rate)
         return TrainingError(
             f"the loss was not a number in epoch {self.course.epoch + 1}, step {step + 1}: lower "

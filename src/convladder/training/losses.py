@@ -14,10 +14,11 @@ from convladder.core.experiment import Train
 
 
 class TrainingLoss:
-    """The mean cross-entropy of a batch, with smoothed labels (Szegedy et al. 2015) and weights of classes.
+    """The mean cross-entropy of a batch, with smoothed labels (Szegedy et al. 2015) and weights of
+    classes.
 
-    class_weights : what the loss of an image of each class counts, `(classes,)`; None: all the same.
-    shares : whether targets are shares of each class, `(batch, classes)`, as of mixed images.
+    class_weights : what the loss of an image of each class counts, `(classes,)`; None: all the
+    same. shares : whether targets are shares of each class, `(batch, classes)`, as of mixed images.
     """
 
     def __init__(
@@ -31,10 +32,14 @@ class TrainingLoss:
         self._classes, self._shares = classes, shares or label_smoothing > 0
         self._weights = None if class_weights is None else ops.convert_to_tensor(class_weights)
         self._sparse = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-        self._smooth = keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=label_smoothing)
+        self._smooth = keras.losses.CategoricalCrossentropy(
+            from_logits=True, label_smoothing=label_smoothing
+        )
 
     def targets(self, labels: Any) -> Any:
-        """Return what the labels `(batch,)` of a batch come to: themselves, or shares of each class."""
+        """Return what the labels `(batch,)` of a batch come to: themselves, or shares of each
+        class.
+        """
         return ops.one_hot(labels, self._classes) if self._shares else labels
 
     def __call__(self, targets: Any, logits: Any) -> Any:
@@ -46,8 +51,12 @@ class TrainingLoss:
         return self._smooth(targets, logits, sample_weight=weights)
 
 
-def class_weights(settings: Train, labels: NDArray[np.int32], classes: int) -> NDArray[np.float32] | None:
-    """Return what the loss of an image of each class counts, `(classes,)`; None where all count the same."""
+def class_weights(
+    settings: Train, labels: NDArray[np.int32], classes: int
+) -> NDArray[np.float32] | None:
+    """Return what the loss of an image of each class counts, `(classes,)`; None where all count the
+    same.
+    """
     if settings.class_weight is None:
         return None
     found = np.unique(labels)

@@ -1,6 +1,8 @@
-"""Several processes that train one network, by JAX's distributed runtime: who is there, what they agree on.
+"""Several processes that train one network, by JAX's distributed runtime: who is there, what they
+agree on.
 
-Process 0 has the checkpoints and gives them to the others; all go on from the same one, and stop at the same call.
+Process 0 has the checkpoints and gives them to the others; all go on from the same one, and stop at
+the same call.
 """
 
 from __future__ import annotations
@@ -23,21 +25,32 @@ from convladder.training.checkpointer import Checkpointer, Snapshot
 
 LEAVING = 60  # seconds that are waited for the others in the end
 
-LOST = ("Gloo", "NCCL", "UNAVAILABLE", "DEADLINE_EXCEEDED", "CANCELLED")  # in errors, where another is gone
+LOST = (
+    "Gloo",
+    "NCCL",
+    "UNAVAILABLE",
+    "DEADLINE_EXCEEDED",
+    "CANCELLED",
+)  # in errors, where another is gone
 
 _LARGE = 2**30
 
 
 @contextlib.contextmanager
-def joined(parallel: Parallel, alike: Mapping[str, str], settings: Mapping[str, str]) -> Iterator[None]:
-    """Compute with the other processes in the block, once it is seen that what they say of `alike` is the same.
+def joined(
+    parallel: Parallel, alike: Mapping[str, str], settings: Mapping[str, str]
+) -> Iterator[None]:
+    """Compute with the other processes in the block, once it is seen that what they say of `alike`
+    is the same.
 
     `settings` are looked at one by one where what stands under that name there is not.
 
-    To be called before JAX has computed anything. Raises TrainingError where they do not come, are not alike, or
-    are lost.
+    To be called before JAX has computed anything. Raises TrainingError where they do not come, are
+    not alike, or are lost.
     """
-    jax.config.update("jax_num_cpu_devices", parallel.devices)  # a processor is as many devices as are asked for
+    jax.config.update(
+        "jax_num_cpu_devices", parallel.devices
+    )  # a processor is as many devices as are asked for
     if parallel.processes == 1:
         yield
         return
@@ -48,12 +61,16 @@ def joined(parallel: Parallel, alike: Mapping[str, str], settings: Mapping[str, 
     except (Stopped, TrainingError):  # as in all others
         _leave()
         raise
-    except (jax.errors.JaxRuntimeError, ValueError) as error:  # an array that did not come is a ValueError
+    except (
+        jax.errors.JaxRuntimeError,
+        ValueError,
+    ) as error:  # an array that did not come is a ValueError
         if not any(sign in str(error) for sign in LOST):
             raise
         raise TrainingError(
-            f"another of the {parallel.processes} processes is gone, or failed ({_first_line(error)}): start all "
-            "of them again, and they go on from the newest checkpoint"
+            f"another of the {parallel.processes} processes is gone, or failed "
+            f"({_first_line(error)}): start all of them again, and they go on from the newest "
+            "checkpoint"
         ) from error
     _leave()
 
@@ -97,8 +114,8 @@ def _meet(parallel: Parallel) -> None:
         )
     except jax.errors.JaxRuntimeError as error:
         raise TrainingError(
-            f"the {parallel.processes} processes did not meet at {parallel.coordinator} ({_first_line(error)}): "
-            "is it the address of process 0, and are all started?"
+            f"the {parallel.processes} processes did not meet at {parallel.coordinator} "
+            f"({_first_line(error)}): is it the address of process 0, and are all started?"
         ) from error
 
 
@@ -108,7 +125,9 @@ def _leave() -> None:
 
 
 def _check_alike(alike: Mapping[str, str], settings: Mapping[str, str]) -> None:
-    """Raise TrainingError, in all processes, where one says something else of a name than process 0."""
+    """Raise TrainingError, in all processes, where one says something else of a name than process
+    0.
+    """
     differing = _differing(alike)
     if not differing:
         return
@@ -119,7 +138,8 @@ def _check_alike(alike: Mapping[str, str], settings: Mapping[str, str]) -> None:
 
 
 def _differing(alike: Mapping[str, str]) -> list[tuple[int, str]]:
-    """Return in which processes what is said of which names is not what process 0 says: the first name first.
+    """Return in which processes what is said of which names is not what process 0 says: the first
+    name first.
 
     All are to ask at once.
     """
@@ -136,7 +156,9 @@ def _differing(alike: Mapping[str, str]) -> list[tuple[int, str]]:
 def _shared(checkpoint: Checkpoint | None) -> Checkpoint | None:
     """Return the checkpoint of process 0."""
     data = np.frombuffer(_to_bytes(checkpoint), np.uint8)
-    large, rest = multihost_utils.broadcast_one_to_all(np.array(divmod(len(data), _LARGE), np.int32)).tolist()
+    large, rest = multihost_utils.broadcast_one_to_all(
+        np.array(divmod(len(data), _LARGE), np.int32)
+    ).tolist()
     size = large * _LARGE + rest
     given = data if jax.process_index() == 0 else np.zeros(size, np.uint8)
     return _from_bytes(np.asarray(multihost_utils.broadcast_one_to_all(given)).tobytes())

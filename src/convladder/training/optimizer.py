@@ -8,7 +8,11 @@ import keras
 
 from convladder.core.experiment import Train
 
-NOT_DECAYED = ["bias", "gamma", "beta"]  # Loshchilov and Hutter decay all; biases and scales are better left
+NOT_DECAYED = [
+    "bias",
+    "gamma",
+    "beta",
+]  # Loshchilov and Hutter decay all; biases and scales are better left
 
 
 class Later(keras.optimizers.schedules.LearningRateSchedule):
@@ -24,7 +28,9 @@ class Later(keras.optimizers.schedules.LearningRateSchedule):
         return self._factor * self._schedule(step + self._steps)
 
 
-def build(settings: Train, steps: int, *, after: int = 0, factor: float = 1.0) -> keras.optimizers.Optimizer:
+def build(
+    settings: Train, steps: int, *, after: int = 0, factor: float = 1.0
+) -> keras.optimizers.Optimizer:
     """Return the optimizer for a training of so many steps an epoch.
 
     Where weights are averaged, it keeps their moving average (Polyak and Juditsky 1992).
@@ -32,9 +38,9 @@ def build(settings: Train, steps: int, *, after: int = 0, factor: float = 1.0) -
     Parameters
     ----------
     after
-        How many epochs were trained before, with another: schedules count them. What that kept of gradients is not
-        taken over: Adam allows for how long it has kept it, and takes steps that are three times too large where
-        that and what it keeps disagree.
+        How many epochs were trained before, with another: schedules count them. What that kept of
+        gradients is not taken over: Adam allows for how long it has kept it, and takes steps that
+        are three times too large where that and what it keeps disagree.
     factor
         What the learning rate is multiplied by.
     """
@@ -55,7 +61,9 @@ def build(settings: Train, steps: int, *, after: int = 0, factor: float = 1.0) -
 def _named(settings: Train, rate: Any, common: dict[str, Any]) -> keras.optimizers.Optimizer:
     match settings.optimizer:
         case "sgd":
-            return keras.optimizers.SGD(rate, float(settings.momentum), nesterov=settings.nesterov, **common)
+            return keras.optimizers.SGD(
+                rate, float(settings.momentum), nesterov=settings.nesterov, **common
+            )
         case "adam" | "adamw":  # Keras's Adam is AdamW where weights decay
             return keras.optimizers.Adam(rate, **common)
         case unknown:
@@ -68,7 +76,9 @@ def _momentum(epochs: float, steps: int) -> float:
 
 
 def _rate(settings: Train, steps: int) -> float | keras.optimizers.schedules.LearningRateSchedule:
-    """Return the learning rate, or what gives it for each of so many steps (Loshchilov and Hutter 2016)."""
+    """Return the learning rate, or what gives it for each of so many steps (Loshchilov and Hutter
+    2016).
+    """
     match settings.schedule:
         case "constant":
             return settings.learning_rate

@@ -11,15 +11,23 @@ import keras
 
 POLICIES = {"float32": "float32", "bfloat16": "mixed_bfloat16"}  # Keras's names
 PROCESSOR = Path("/proc/cpuinfo")  # Linux's
-IN_HARDWARE = {"avx512_bf16", "amx_bf16", "bf16"}  # how x86 and Arm say that they multiply in bfloat16
-SLOW = "bfloat16 is many times slower than float32 on this processor, which has no instructions for it"
+IN_HARDWARE = {
+    "avx512_bf16",
+    "amx_bf16",
+    "bf16",
+}  # how x86 and Arm say that they multiply in bfloat16
+SLOW = (
+    "bfloat16 is many times slower than float32 on this processor, which has no instructions for it"
+)
 
 _told: set[str] = set()
 
 
 @contextlib.contextmanager
 def computing_in(precision: Literal["float32", "bfloat16"]) -> Iterator[None]:
-    """Let layers that are built meanwhile compute so; their weights are float32 (Micikevicius et al. 2018)."""
+    """Let layers that are built meanwhile compute so; their weights are float32 (Micikevicius et
+    al. 2018).
+    """
     before = keras.config.dtype_policy()
     keras.config.set_dtype_policy(POLICIES[precision])
     try:
@@ -36,7 +44,9 @@ def warn(precision: str, say: Callable[[str], None]) -> None:
 
 
 def is_imitated(precision: str) -> bool:
-    """Whether a processor is to compute so, in many steps, that has no instructions for it as its system says."""
+    """Whether a processor is to compute so, in many steps, that has no instructions for it as its
+    system says.
+    """
     if precision == "float32":
         return False
     able = _abilities()

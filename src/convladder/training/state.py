@@ -1,4 +1,6 @@
-"""How far a training has come, beside what its graphs hold; the rules of its end follow from its history alone."""
+"""How far a training has come, beside what its graphs hold; the rules of its end follow from its
+history alone.
+"""
 
 from __future__ import annotations
 
@@ -18,8 +20,9 @@ Row = dict[str, float]
 class TrainingState:
     """A training between two of its steps.
 
-    history : a row for each epoch that is over. step : how many batches of the running epoch are done.
-    seconds : of training, in the running epoch. trained : its means over the train split, once all of it is done.
+    history : a row for each epoch that is over. step : how many batches of the running epoch are
+    done. seconds : of training, in the running epoch. trained : its means over the train split,
+    once all of it is done.
     """
 
     history: list[Row] = field(default_factory=list)
@@ -53,13 +56,17 @@ class TrainingState:
                 assert_never(unknown)
 
     def is_frozen(self, settings: Train) -> bool:
-        """Whether the backbone stays as it is: to the first step after the epochs for which that holds."""
+        """Whether the backbone stays as it is: to the first step after the epochs for which that
+        holds.
+        """
         frozen = frozen_epochs(settings)
         at_border = self.epoch == frozen and self.step == 0 and self.trained is None
         return self.epoch < frozen or (at_border and frozen > 0)
 
     def losses_of_phase(self, settings: Train) -> list[float]:
-        """The validation loss of each epoch since the backbone is no longer frozen, or while it still is."""
+        """The validation loss of each epoch since the backbone is no longer frozen, or while it
+        still is.
+        """
         frozen = frozen_epochs(settings)
         return self.losses[frozen:] if self.epoch > frozen else self.losses
 
@@ -70,7 +77,8 @@ class TrainingState:
     def is_over(self, settings: Train) -> bool:
         """Whether there are epochs enough, or too many without progress.
 
-        Where a backbone is first frozen and then not, the epochs without progress count from there on.
+        Where a backbone is first frozen and then not, the epochs without progress count from there
+        on.
         """
         frozen = frozen_epochs(settings)
         since = frozen if frozen < settings.epochs else 0
@@ -94,8 +102,8 @@ def frozen_epochs(settings: Train) -> int:
 def lowers_rate(losses: Sequence[float], patience: int) -> bool:
     """Return whether the learning rate is lowered after the last of these epochs.
 
-    It is where so many epochs in a row were hardly better than the best, and then the count begins anew, as in
-    Keras's ReduceLROnPlateau.
+    It is where so many epochs in a row were hardly better than the best, and then the count begins
+    anew, as in Keras's ReduceLROnPlateau.
     """
     best, waited, lowers = math.inf, 0, False
     for loss in losses:

@@ -1,7 +1,9 @@
-"""What trains and validates a network, several batches a call; `backend` has it for TensorFlow and for JAX.
+"""What trains and validates a network, several batches a call; `backend` has it for TensorFlow and
+for JAX.
 
-A loop of our own and not Keras's `fit`, since training must be able to stop and go on between any two calls: `fit`
-begins with whole epochs, and keeps what its callbacks have seen where nobody can save it.
+A loop of our own and not Keras's `fit`, since training must be able to stop and go on between any
+two calls: `fit` begins with whole epochs, and keeps what its callbacks have seen where nobody can
+save it.
 """
 
 from __future__ import annotations
@@ -35,8 +37,9 @@ class StepFunctions(ABC):
 
     images : from rows `(batch,)` of a bank to its images, changed at random where training.
     network : from images to logits `(batch, classes)`.
-    averaged : another such network, which is validated with averages of the weights; None: the trained one is.
-    mixing : what mixes the images of a batch and their shares of each class; None: nothing.
+    averaged : another such network, which is validated with averages of the weights; None: the
+    trained one is. mixing : what mixes the images of a batch and their shares of each class; None:
+    nothing.
     """
 
     def __init__(
@@ -51,7 +54,12 @@ class StepFunctions(ABC):
     ) -> None:
         optimizer.build(network.trainable_variables)
         self.network, self.optimizer = network, optimizer
-        self._images, self._training_loss, self._averaged, self._mixing = images, loss, averaged, mixing
+        self._images, self._training_loss, self._averaged, self._mixing = (
+            images,
+            loss,
+            averaged,
+            mixing,
+        )
         self._metrics = {
             "loss": keras.metrics.Mean(name="loss"),
             "accuracy": keras.metrics.SparseCategoricalAccuracy(name="accuracy"),
@@ -60,7 +68,8 @@ class StepFunctions(ABC):
     def train(self, rows: Rows, labels: Rows) -> None:
         """Train on batches `(steps, batch)`, one after another.
 
-        Raises NotFiniteError at the first batch whose loss is not finite, by which the weights are not changed.
+        Raises NotFiniteError at the first batch whose loss is not finite, by which the weights are
+        not changed.
         """
         self._train(rows, labels)
 
@@ -75,10 +84,16 @@ class StepFunctions(ABC):
     def _validate(self, rows: Rows, labels: Rows) -> None: ...
 
     def settle(self) -> None:
-        """Let the averaged network be what the training has come to: its weights' averages, its statistics."""
+        """Let the averaged network be what the training has come to: its weights' averages, its
+        statistics.
+        """
         if self._averaged is not None:
             self.optimizer.finalize_variable_values(self._averaged.trainable_weights)
-            pairs = zip(self._averaged.non_trainable_weights, self.network.non_trainable_weights, strict=True)
+            pairs = zip(
+                self._averaged.non_trainable_weights,
+                self.network.non_trainable_weights,
+                strict=True,
+            )
             for own, trained in pairs:
                 own.assign(trained)
 
@@ -91,7 +106,9 @@ class StepFunctions(ABC):
             metric.reset_state()
 
     def variables(self) -> dict[str, keras.Variable]:
-        """Return all that a step reads or writes, by name: weights, seeds, the optimizer's state, the means."""
+        """Return all that a step reads or writes, by name: weights, seeds, the optimizer's state,
+        the means.
+        """
         groups: Mapping[str, list[keras.Variable]] = {
             "images": self._drawing(),
             "mixing": self._mixing.variables if self._mixing else [],
@@ -130,14 +147,23 @@ def steps_per_call(flops: int, batch_size: int) -> int:
 
 
 def batches(
-    rows: Rows, labels: Rows, ahead: Prefetcher, *, batch_size: int, steps: int = MOST_STEPS, skip: int = 0
+    rows: Rows,
+    labels: Rows,
+    ahead: Prefetcher,
+    *,
+    batch_size: int,
+    steps: int = MOST_STEPS,
+    skip: int = 0,
 ) -> Iterator[tuple[Rows, Rows]]:
-    """Yield rows and their labels as batches `(steps, batch)`, so many steps at a time; a short last one alone.
+    """Yield rows and their labels as batches `(steps, batch)`, so many steps at a time; a short
+    last one alone.
 
     skip : so many batches are left out at the start.
     """
     whole = len(rows) // batch_size * batch_size
     first = min(skip * batch_size, len(rows))
-    for piece in ahead.pieces(rows, [*range(first, whole, steps * batch_size), max(first, whole), len(rows)]):
+    for piece in ahead.pieces(
+        rows, [*range(first, whole, steps * batch_size), max(first, whole), len(rows)]
+    ):
         size = min(batch_size, piece.stop - piece.start)
         yield rows[piece].reshape(-1, size), labels[piece].reshape(-1, size)

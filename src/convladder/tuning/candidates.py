@@ -1,4 +1,5 @@
-"""What a search knows: the trials of Optuna's study as candidates, experiments with their validation accuracy.
+"""What a search knows: the trials of Optuna's study as candidates, experiments with their
+validation accuracy.
 
 The first candidate is the default, whatever the space.
 """
@@ -20,10 +21,21 @@ from convladder.experiments.trial import Trial
 from convladder.models import shapes
 from convladder.tuning.space import Space
 
-SETTINGS, ERROR, SKIPPED = "settings", "error", "skipped"  # what is kept of a trial beside what Optuna keeps
+SETTINGS, ERROR, SKIPPED = (
+    "settings",
+    "error",
+    "skipped",
+)  # what is kept of a trial beside what Optuna keeps
 SECONDS, EXHAUSTED = "seconds", "exhausted"  # and of the study
 
-COLUMNS = ("candidate", "state", "validation_accuracy", "epochs", "flops", "error")  # and then the settings
+COLUMNS = (
+    "candidate",
+    "state",
+    "validation_accuracy",
+    "epochs",
+    "flops",
+    "error",
+)  # and then the settings
 
 _STATES = {
     TrialState.COMPLETE: "finished",
@@ -35,7 +47,9 @@ _STATES = {
 
 @dataclass(frozen=True)
 class SearchPlan:
-    """What a search is of: the experiment that it begins with, on its images, and the space around it."""
+    """What a search is of: the experiment that it begins with, on its images, and the space around
+    it.
+    """
 
     default: Trial
     space: Space
@@ -89,11 +103,15 @@ class Candidates:
     def changes(self, trial: FrozenTrial) -> dict[str, Any]:
         """Return `{setting: value}` of all in which a candidate is not the default."""
         found = difference(self._default, self.experiment(trial))
-        return {key: list(new) if isinstance(new, tuple) else new for key, (_, new) in found.items()}
+        return {
+            key: list(new) if isinstance(new, tuple) else new for key, (_, new) in found.items()
+        }
 
     def has_been(self, experiment: Experiment, before: int) -> bool:
         """Whether a candidate of a lower number is this experiment."""
-        return any(self.experiment(trial) == experiment for trial in self.tried if trial.number < before)
+        return any(
+            self.experiment(trial) == experiment for trial in self.tried if trial.number < before
+        )
 
     @property
     def last_refusal(self) -> str:
@@ -125,10 +143,14 @@ class Candidates:
         finished = trial.state is TrialState.COMPLETE
         accuracy = trial.values[0] if finished else trial.intermediate_values.get(epochs)
         dataset, experiment = self._plan.default.dataset, self.experiment(trial)
-        flops = shapes.count_flops(experiment.model, dataset.bank.form.shape, len(dataset.class_names))
+        flops = shapes.count_flops(
+            experiment.model, dataset.bank.form.shape, len(dataset.class_names)
+        )
         error = trial.user_attrs.get(ERROR, "")
         state = "failed" if error else _STATES[trial.state]
         figures = (trial.number, state, accuracy, epochs, flops, error)
         settings = flatten(experiment)
         searched = [key for key in self._plan.space.dimensions if key in trial.params]
-        return dict(zip(COLUMNS, figures, strict=True)) | {key: json.dumps(settings[key]) for key in searched}
+        return dict(zip(COLUMNS, figures, strict=True)) | {
+            key: json.dumps(settings[key]) for key in searched
+        }

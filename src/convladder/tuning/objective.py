@@ -1,4 +1,6 @@
-"""One candidate of a search: an experiment that is trained and validated. Its test images stay closed."""
+"""One candidate of a search: an experiment that is trained and validated. Its test images stay
+closed.
+"""
 
 from __future__ import annotations
 
@@ -14,14 +16,17 @@ HISTORY = "history.csv"
 
 
 def run_candidate(trial: Trial, folder: Path, command: str, emit: Emit) -> float | str:
-    """Train the trial, and return the validation accuracy of the epoch kept, or why it cannot be trained.
+    """Train the trial, and return the validation accuracy of the epoch kept, or why it cannot be
+    trained.
 
-    A task for a worker. Leaves experiment and history in the folder. As `trial.run_trial` does, it goes on from
-    where it was.
+    A task for a worker. Leaves experiment and history in the folder. As `trial.run_trial` does, it
+    goes on from where it was.
     """
     try:
         with trained(trial, folders.unfinished(folder), command, emit) as (fitted, about, _):
-            files.write_text(folder / HISTORY, fitted.history.to_csv(index=False, lineterminator="\n"))
+            files.write_text(
+                folder / HISTORY, fitted.history.to_csv(index=False, lineterminator="\n")
+            )
             files.write_json(folder / folders.ABOUT, about)
     except TrainingError as error:
         return str(error)

@@ -31,14 +31,17 @@ class SearchResults:
             raise RunError(f"{folder} is not a search: it has no tune.json")
         self.about: dict[str, Any] = files.read_json(folder / "tune.json")
         if not (folder / "candidates.csv").exists():
-            raise RunError(f"no candidate in {folder} is over yet (the same tune command goes on with it)")
+            raise RunError(
+                f"no candidate in {folder} is over yet (the same tune command goes on with it)"
+            )
 
     @cached_property
     def candidates(self) -> pd.DataFrame:
-        """A row a candidate: number, state, validation accuracy, epochs, FLOPs, error, and a column a setting.
+        """A row a candidate: number, state, validation accuracy, epochs, FLOPs, error, and a column
+        a setting.
 
-        The state is finished, pruned (ended early, since others did better), failed or unfinished; a setting that
-        was not searched for this candidate is None.
+        The state is finished, pruned (ended early, since others did better), failed or unfinished;
+        a setting that was not searched for this candidate is None.
         """
         texts = dict.fromkeys([*self.settings, "error"], object)
         table = pd.read_csv(
@@ -68,18 +71,24 @@ class SearchResults:
 
     @cached_property
     def importances(self) -> dict[str, float]:
-        """Each setting's share in how well candidates did, the largest first; empty where too few are finished."""
+        """Each setting's share in how well candidates did, the largest first; empty where too few
+        are finished.
+        """
         return dict(self._importances["shares"])
 
     @property
     def chance(self) -> float:
-        """The largest share that chance gives, but for one search in twenty: a share below it says nothing."""
+        """The largest share that chance gives, but for one search in twenty: a share below it says
+        nothing.
+        """
         return float(self._importances["chance"])
 
     @cached_property
     def _importances(self) -> dict[str, Any]:
         path = self.folder / "importances.json"  # written when a search ends
-        found: dict[str, Any] = files.read_json(path) if path.exists() else {"shares": {}, "chance": 0.0}
+        found: dict[str, Any] = (
+            files.read_json(path) if path.exists() else {"shares": {}, "chance": 0.0}
+        )
         return found
 
     @property
@@ -90,7 +99,9 @@ class SearchResults:
 
     @property
     def found(self) -> int | None:
-        """The number of the winner where that is not the default; None where the default was not beaten."""
+        """The number of the winner where that is not the default; None where the default was not
+        beaten.
+        """
         return self.winner if self.about["changes"] else None
 
     @cached_property
@@ -108,7 +119,10 @@ class SearchResults:
     @property
     def assignments(self) -> str:
         """The winner's settings as other commands take them: `--set model.padding=same --set ...`."""
-        return " ".join(f"--set {shlex.quote(f'{key}={written(new)}')}" for key, (_, new) in self.changes.items())
+        return " ".join(
+            f"--set {shlex.quote(f'{key}={written(new)}')}"
+            for key, (_, new) in self.changes.items()
+        )
 
     @property
     def tuned_run(self) -> Path | None:
@@ -126,7 +140,9 @@ class SearchResults:
 
     @cached_property
     def climb(self) -> SavedClimb | None:
-        """The winner against the default, with several seeds on test; None where neither has been tested yet."""
+        """The winner against the default, with several seeds on test; None where neither has been
+        tested yet.
+        """
         place = self.folder / "climb"
         if not folders.is_climb(place) or not folders.finished_runs(place):
             return None
@@ -146,7 +162,9 @@ class SearchResults:
 
     @property
     def default_accuracy(self) -> float | None:
-        """The validation accuracy of the default, which is the first candidate; None unless it is finished."""
+        """The validation accuracy of the default, which is the first candidate; None unless it is
+        finished.
+        """
         return self.accuracy(0)
 
     def accuracy(self, candidate: int) -> float | None:
@@ -165,7 +183,9 @@ class SearchResults:
 
     def headline(self) -> str:
         """Say in a few sentences what the search has shown."""
-        return " ".join(filter(None, [self._of_candidates(), self._of_the_winner(), self._of_other_searches()]))
+        return " ".join(
+            filter(None, [self._of_candidates(), self._of_the_winner(), self._of_other_searches()])
+        )
 
     def _of_candidates(self) -> str:
         tried = len(self.candidates)
@@ -183,20 +203,30 @@ class SearchResults:
         if self.winner is None:
             seconds = self.about["budget"]["seconds"]
             if seconds and self.about["seconds"] >= seconds and self.count("unfinished"):
-                return "The time was up before one was trained to the end: with a longer --time it goes on."
+                return (
+                    "The time was up before one was trained to the end: with a longer --time it "
+                    "goes on."
+                )
             return "None was trained to the end, so there is no winner."
         best, default = percent(self.accuracy(self.winner) or 0.0), self.default_accuracy
         if self.tuned is None:
             if len(self.candidates) == 1:
-                return f"It is the default ({best} on validation): there is nothing to compare it with."
+                return (
+                    f"It is the default ({best} on validation): there is nothing to compare it "
+                    "with."
+                )
             return (
-                f"None was better on validation than the default ({best}): there is nothing to claim, "
-                "and the test images were not opened."
+                f"None was better on validation than the default ({best}): there is nothing to "
+                "claim, and the test images were not opened."
             )
         beside = "" if default is None else f", the default {percent(default)}"
         chosen = f"Best on validation: candidate {self.winner}, {best}{beside}."
         if self.climb is None:
-            failed = f"its test failed ({self.test_failure})" if self.test_failure else "it is still to be tested"
+            failed = (
+                f"its test failed ({self.test_failure})"
+                if self.test_failure
+                else "it is still to be tested"
+            )
             return f"{chosen} But {failed}: the same command goes on."
         seeds = "another seed" if self.climb.seeds == "1" else f"{self.climb.seeds} other seeds"
         return f"{chosen} Trained afresh with {seeds}, {self._claim()}"
@@ -208,8 +238,14 @@ class SearchResults:
         (claim,) = self.climb.against_parent
         found = claim.difference
         if found.low is None or found.high is None:
-            return f"{points(found.difference)} points on test; but with one seed nothing can be claimed."
-        by = f"{points(found.difference)} points (95 % interval {points(found.low)} to {points(found.high)})"
+            return (
+                f"{points(found.difference)} points on test; but with one seed nothing can be "
+                "claimed."
+            )
+        by = (
+            f"{points(found.difference)} points (95 % interval {points(found.low)} to "
+            f"{points(found.high)})"
+        )
         if found.verdict in ("better", "worse"):
             return f"it is {found.verdict} on test than the default: {by}."
         return f"no difference from the default on test can be detected: {by}."

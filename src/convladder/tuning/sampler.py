@@ -1,4 +1,6 @@
-"""Candidates as tasks for workers: drawn by Optuna from a space, or gone on with; and what is kept of one."""
+"""Candidates as tasks for workers: drawn by Optuna from a space, or gone on with; and what is kept
+of one.
+"""
 
 from __future__ import annotations
 
@@ -27,13 +29,25 @@ DEFAULT = 0  # the number of the default among the candidates
 class Drawing:
     """Draws the candidates of a search.
 
-    asked : the trials of Optuna's that are being trained. numbers : theirs, by the keys of their tasks.
+    asked : the trials of Optuna's that are being trained. numbers : theirs, by the keys of their
+    tasks.
     """
 
     def __init__(
-        self, plan: SearchPlan, folder: Path, study: optuna.Study, candidates: Candidates, how: ResumePolicy
+        self,
+        plan: SearchPlan,
+        folder: Path,
+        study: optuna.Study,
+        candidates: Candidates,
+        how: ResumePolicy,
     ) -> None:
-        self._plan, self._folder, self._study, self._candidates, self._how = plan, folder, study, candidates, how
+        self._plan, self._folder, self._study, self._candidates, self._how = (
+            plan,
+            folder,
+            study,
+            candidates,
+            how,
+        )
         self._default = plan.default.experiment
         self.asked: dict[int, optuna.Trial] = {}
         self.numbers: dict[TrialKey, int] = {}
@@ -47,14 +61,20 @@ class Drawing:
         return self._folder / "candidates" / f"{number:04}"
 
     def draw(self) -> Task | None:
-        """Return the task of the next candidate; None where there cannot be such a one, or has been."""
+        """Return the task of the next candidate; None where there cannot be such a one, or has
+        been.
+        """
         drawn = self._candidates.drawn
-        again = bool(drawn) and SKIPPED in drawn[-1].user_attrs  # the sampler would say the same once more
+        again = (
+            bool(drawn) and SKIPPED in drawn[-1].user_attrs
+        )  # the sampler would say the same once more
         self._study.sampler = storage.sampler(self._default.seed, len(drawn), at_random=again)
         return self._task(self._study.ask())
 
     def resume(self, trial: FrozenTrial) -> Task | None:
-        """Return the task of a candidate that was running, or being drawn, when the search was stopped."""
+        """Return the task of a candidate that was running, or being drawn, when the search was
+        stopped.
+        """
         self._study.sampler = storage.sampler(self._default.seed, trial.number)
         return self._task(optuna.Trial(self._study, trial._trial_id))
 
@@ -79,7 +99,9 @@ class Drawing:
             experiment = self._default.replace(settings)
             shapes.check_size(experiment.model, *self._plan.default.dataset.bank.form.shape[:2])
         except ExperimentError as error:
-            self._skip(asked, str(error), TrialState.PRUNED)  # from which the sampler learns, unlike from FAIL
+            self._skip(
+                asked, str(error), TrialState.PRUNED
+            )  # from which the sampler learns, unlike from FAIL
             return None
         if self._candidates.has_been(experiment, before=asked.number):
             self._skip(asked, "it has been tried already", TrialState.FAIL)
@@ -96,7 +118,9 @@ class Drawing:
         self._study.tell(asked, state=state)
 
     def _clear_if_begun_otherwise(self, trial: Trial, place: Path) -> None:
-        """Begin a candidate anew that was begun by other versions: it only steers, and no figure rests on it."""
+        """Begin a candidate anew that was begun by other versions: it only steers, and no figure
+        rests on it.
+        """
         try:
             self._how.prepare(trial, place)
         except RunError:

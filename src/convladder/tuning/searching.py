@@ -1,6 +1,8 @@
-"""A search: candidates over worker processes, steered by validation alone; the test images stay closed.
+"""A search: candidates over worker processes, steered by validation alone; the test images stay
+closed.
 
-Optuna draws the settings of each candidate from a space and says, epoch by epoch, which to go on with.
+Optuna draws the settings of each candidate from a space and says, epoch by epoch, which to go on
+with.
 """
 
 from __future__ import annotations
@@ -30,7 +32,12 @@ from convladder.tuning import storage
 from convladder.tuning.candidates import ERROR, EXHAUSTED, SECONDS, SETTINGS, Candidates, SearchPlan
 from convladder.tuning.sampler import DEFAULT, Drawing
 
-ABOUT, JOURNAL, TABLE, IMPORTANCES = "tune.json", "journal.log", "candidates.csv", "importances.json"
+ABOUT, JOURNAL, TABLE, IMPORTANCES = (
+    "tune.json",
+    "journal.log",
+    "candidates.csv",
+    "importances.json",
+)
 MOST_SKIPPED = 100  # draws in a row that give no new candidate: the space has no other
 MOST_FAULTS = 3  # candidates in a row that the machine fails, before a search stops
 KEEP_TIME = 30  # seconds, after which the time that was searched is written down again
@@ -54,7 +61,9 @@ class Search:
         self._study = storage.open_study(folder / JOURNAL, self._train.epochs)
         self.candidates = Candidates(plan, self._study)
         self._drawing = Drawing(plan, folder, self._study, self.candidates, how)
-        self._lock = threading.Lock()  # tasks are asked for in other threads than events are taken in
+        self._lock = (
+            threading.Lock()
+        )  # tasks are asked for in other threads than events are taken in
         self._before = self._kept = float(self._study.user_attrs.get(SECONDS, 0.0))
         self._started: float | None = None
         self._faults = 0
@@ -72,7 +81,9 @@ class Search:
         return (bool(self.candidates.open) or lacks) and self._is_in_time(budget)
 
     def expected(self, budget: Budget) -> dict[TrialKey, float]:
-        """Return the candidates that are still to be tried, each as much work; none where the number is open."""
+        """Return the candidates that are still to be tried, each as much work; none where the
+        number is open.
+        """
         over = len(self.candidates.tried) - len(self.candidates.open)
         known = len(self.candidates.drawn)
         wanted = range(known, known + budget.trials - over) if budget.trials else ()
@@ -81,7 +92,9 @@ class Search:
     @property
     def seconds(self) -> float:
         """How long has been searched, in all sessions."""
-        return self._before + (time.monotonic() - self._started if self._started is not None else 0.0)
+        return self._before + (
+            time.monotonic() - self._started if self._started is not None else 0.0
+        )
 
     def run(self, budget: Budget, *, engine: Engine, on_event: OnEvent) -> None:
         """Try candidates until the budget is spent.
@@ -152,7 +165,9 @@ class Search:
             return task
 
     def _take(self, event: Event, pool: Pool) -> None:
-        """Take what happened to a candidate into the journal. Raises SearchError where the machine fails many."""
+        """Take what happened to a candidate into the journal. Raises SearchError where the machine
+        fails many.
+        """
         if not isinstance(event, Message | Finished | Failed | Halted):
             return
         number = self._drawing.numbers[event.key]
@@ -185,7 +200,9 @@ class Search:
             raise SearchError(said) from failed.cause
 
     def _report(self, number: int, row: Mapping[str, Any]) -> bool:
-        """Report an epoch, and return whether the candidate is to be ended, or trains on though it is over."""
+        """Report an epoch, and return whether the candidate is to be ended, or trains on though it
+        is over.
+        """
         if self.candidates.state(number) is not TrialState.RUNNING:
             return True  # on a node, say, that was lost when it was asked to end
         epoch = int(row["epoch"])
@@ -194,7 +211,9 @@ class Search:
         return self._falls_behind(number)
 
     def _turns_out_behind(self, number: int) -> bool:
-        """Report what the checkpoint knows and the journal does not, and return whether the candidate is over."""
+        """Report what the checkpoint knows and the journal does not, and return whether the
+        candidate is over.
+        """
         if self._falls_behind(number):
             return True
         found, _ = checkpoint.read_newest(folders.unfinished(self._drawing.place(number)))
@@ -209,9 +228,15 @@ class Search:
         return False
 
     def _falls_behind(self, number: int) -> bool:
-        """Whether a candidate is behind others that came as far; it is over then. The default never is."""
+        """Whether a candidate is behind others that came as far; it is over then. The default never
+        is.
+        """
         last = max(self._reported(number), default=0)
-        if number == DEFAULT or last >= self._train.epochs or not self._drawing.asked[number].should_prune():
+        if (
+            number == DEFAULT
+            or last >= self._train.epochs
+            or not self._drawing.asked[number].should_prune()
+        ):
             return False
         self._tell(number, state=TrialState.PRUNED)
         return True
@@ -219,8 +244,12 @@ class Search:
     def _reported(self, number: int) -> Mapping[int, float]:
         return self._study.get_trials(deepcopy=False)[number].intermediate_values
 
-    def _tell(self, number: int, value: float | None = None, *, state: TrialState | None = None) -> None:
-        if self.candidates.state(number) is TrialState.RUNNING:  # it may have ended while it was being halted
+    def _tell(
+        self, number: int, value: float | None = None, *, state: TrialState | None = None
+    ) -> None:
+        if (
+            self.candidates.state(number) is TrialState.RUNNING
+        ):  # it may have ended while it was being halted
             self._study.tell(self._drawing.asked[number], value, state=state)
 
     def _keep_time(self) -> None:

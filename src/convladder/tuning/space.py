@@ -1,10 +1,12 @@
 """Where a search looks: for each setting that it may change, a range or some choices.
 
-A space is written in TOML, the built-in one too (`convladder tune --print-space` prints it to start from):
+A space is written in TOML, the built-in one too (`convladder tune --print-space` prints it to start
+from):
 
     "train.learning_rate" = { low = 1e-4, high = 1e-2, log = true }
     "train.optimizer" = ["adam", "adamw"]
-    "train.weight_decay" = { low = 1e-4, high = 1e-1, log = true, when = { "train.optimizer" = "adamw" } }
+    "train.weight_decay" = { low = 1e-4, high = 1e-1, log = true, when = { "train.optimizer" =
+    "adamw" } }
 """
 
 from __future__ import annotations
@@ -21,7 +23,13 @@ from typing import TYPE_CHECKING, Any, Self
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
 from convladder.core.errors import ExperimentError, SearchError
-from convladder.core.experiment import Experiment, check_setting, flatten, takes_fractions, unknown_name
+from convladder.core.experiment import (
+    Experiment,
+    check_setting,
+    flatten,
+    takes_fractions,
+    unknown_name,
+)
 
 if TYPE_CHECKING:
     import optuna
@@ -39,7 +47,9 @@ _SET_OTHERWISE = {
 
 
 class Dimension(BaseModel):
-    """The values that a setting may take: choices, or a range; `when` says what other settings must be for it."""
+    """The values that a setting may take: choices, or a range; `when` says what other settings must
+    be for it.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
@@ -57,7 +67,9 @@ class Dimension(BaseModel):
     @model_validator(mode="after")
     def _check(self) -> Self:
         ranged = self.low is not None and self.high is not None
-        if (self.choices is None) != ranged or (self.choices and (self.low is not None or self.high is not None)):
+        if (self.choices is None) != ranged or (
+            self.choices and (self.low is not None or self.high is not None)
+        ):
             raise ValueError("give a list of choices, or low and high")
         if self.choices is not None and len(self.choices) < 2:
             raise ValueError(f"give two choices or more; got {len(self.choices)}")
@@ -71,7 +83,8 @@ class Dimension(BaseModel):
         """Whether its conditions hold: by the values so far, or else by the settings."""
         here = {name: values.get(name, settings[name]) for name in self.when}
         return all(
-            any(is_same(here[name], each) for each in _alternatives(name, self.when[name])) for name in here
+            any(is_same(here[name], each) for each in _alternatives(name, self.when[name]))
+            for name in here
         )
 
     @property
@@ -91,25 +104,34 @@ class Space:
     dimensions: Mapping[str, Dimension]
 
     def check(self, base: Experiment) -> None:
-        """Raise SearchError where a setting cannot take its values, or is never searched, around `base`."""
+        """Raise SearchError where a setting cannot take its values, or is never searched, around
+        `base`.
+        """
         drawn = self._drawn_at_random(base)
         for key, dimension in self.dimensions.items():
             refusals = [_refusal(base, key, value) for value in dimension.ends]
-            alone = [each for each in refusals if each.startswith(f"{key}:")]  # not for what else it stands beside
+            alone = [
+                each for each in refusals if each.startswith(f"{key}:")
+            ]  # not for what else it stands beside
             if alone or (all(refusals) and not any(key in each for each in drawn)):
                 said = (alone or refusals)[0].removeprefix(f"{key}: ")
                 raise SearchError(f"{self.where}: {key}: {said}")
             if drawn and not any(key in each for each in drawn):
                 raise SearchError(
-                    f"{self.where}: {key} is never searched: when {_written(dimension.when)} never holds"
+                    f"{self.where}: {key} is never searched: when {_written(dimension.when)} "
+                    "never holds"
                 )
         if not drawn:
-            raise SearchError(f"{self.where}: of {DRAWN_TO_CHECK} candidates around this start none can be")
+            raise SearchError(
+                f"{self.where}: of {DRAWN_TO_CHECK} candidates around this start none can be"
+            )
 
     def draw(self, trial: optuna.trial.BaseTrial, base: Experiment) -> dict[str, Any]:
-        """Let a trial of Optuna's choose a value for each setting that is searched; return `{setting: value}`.
+        """Let a trial of Optuna's choose a value for each setting that is searched; return
+        `{setting: value}`.
 
-        A setting that is not searched for want of its condition is as in a plain experiment, whatever `base` has.
+        A setting that is not searched for want of its condition is as in a plain experiment,
+        whatever `base` has.
         """
         plain, settings = flatten(Experiment()), flatten(base)
         values: dict[str, Any] = {}
@@ -120,14 +142,18 @@ class Space:
                 names = {_name(choice): choice for choice in dimension.choices}
                 values[key] = names[trial.suggest_categorical(key, list(names))]
             elif takes_fractions(key):
-                values[key] = _rounded(trial.suggest_float(key, *dimension.ends, log=dimension.log), dimension)
+                values[key] = _rounded(
+                    trial.suggest_float(key, *dimension.ends, log=dimension.log), dimension
+                )
             else:
                 low, high = map(int, dimension.ends)
                 values[key] = trial.suggest_int(key, low, high, log=dimension.log)
         return values
 
     def nearest(self, experiment: Experiment) -> dict[str, Any]:
-        """Return what Optuna's trial would choose to come near to an experiment; what is not near is left out."""
+        """Return what Optuna's trial would choose to come near to an experiment; what is not near
+        is left out.
+        """
         settings = flatten(experiment)
         place: dict[str, Any] = {}
         for key, dimension in self.dimensions.items():
@@ -140,7 +166,10 @@ class Space:
         return place
 
     def to_json(self) -> dict[str, Any]:
-        return {key: dimension.model_dump(exclude_defaults=True) for key, dimension in self.dimensions.items()}
+        return {
+            key: dimension.model_dump(exclude_defaults=True)
+            for key, dimension in self.dimensions.items()
+        }
 
     def _drawn_at_random(self, base: Experiment) -> list[dict[str, Any]]:
         """Return the settings of such candidates as can be, of so many that are drawn at random."""
@@ -171,7 +200,9 @@ def quiet() -> Iterator[None]:
 
 
 def load_space(name: str | Path | None = None, built_in: str = USUAL) -> Space:
-    """Load a space from the path of its TOML file; None loads the built-in one of a name. Raises SearchError."""
+    """Load a space from the path of its TOML file; None loads the built-in one of a name. Raises
+    SearchError.
+    """
     if name is None:
         return parse_space(built_in_text(built_in), built_in)
     try:
@@ -179,14 +210,17 @@ def load_space(name: str | Path | None = None, built_in: str = USUAL) -> Space:
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise SearchError(
-            f"cannot read the space {name} ({reason}): convladder tune --print-space prints one to start from"
+            f"cannot read the space {name} ({reason}): convladder tune --print-space prints one "
+            "to start from"
         ) from None
     return parse_space(text, str(name))
 
 
 def built_in_text(name: str = USUAL) -> str:
     """Return the TOML of a built-in space."""
-    return (resources.files("convladder.tuning") / "spaces" / f"{name}.toml").read_text(encoding="utf-8")
+    return (resources.files("convladder.tuning") / "spaces" / f"{name}.toml").read_text(
+        encoding="utf-8"
+    )
 
 
 def parse_space(text: str, where: str) -> Space:
@@ -223,7 +257,10 @@ def space_of(values: Mapping[str, Any], where: str) -> Space:
 def _problem(error: ValidationError, given: Any) -> str:
     """Say what is wrong with the line of a setting."""
     if not isinstance(given, Mapping | list):
-        return f"give a list of choices, or {{ low = ..., high = ... }}; got {json.dumps(given, default=str)}"
+        return (
+            f"give a list of choices, or {{ low = ..., high = ... }}; got "
+            f"{json.dumps(given, default=str)}"
+        )
     problem = error.errors()[0]
     place = ".".join(map(str, problem["loc"]))
     if problem["type"] == "extra_forbidden":
@@ -232,7 +269,9 @@ def _problem(error: ValidationError, given: Any) -> str:
     return f"{place}: {said}" if place else said
 
 
-def _flattened(values: Mapping[str, Any], known: list[str], above: str = "") -> Iterator[tuple[str, Any]]:
+def _flattened(
+    values: Mapping[str, Any], known: list[str], above: str = ""
+) -> Iterator[tuple[str, Any]]:
     """Yield dotted keys with what is given for them; without quotes they are tables in tables."""
     groups = {name.partition(".")[0] for name in known if "." in name}
     for name, given in values.items():
@@ -258,7 +297,9 @@ def _check_order(name: str, dimensions: Mapping[str, Dimension], where: str) -> 
 
 
 def _alternatives(key: str, wanted: Any) -> list[Any]:
-    """Return the values with which a condition holds: of a setting that is a list itself, lists in a list."""
+    """Return the values with which a condition holds: of a setting that is a list itself, lists in
+    a list.
+    """
     if not isinstance(wanted, list):
         return [wanted]
     is_a_list = isinstance(flatten(Experiment())[key], tuple)
@@ -266,7 +307,9 @@ def _alternatives(key: str, wanted: Any) -> list[Any]:
 
 
 def is_same(one: Any, other: Any) -> bool:
-    """Whether two values of a setting are the same, however written: 0 and 0.0, lists and tuples, none."""
+    """Whether two values of a setting are the same, however written: 0 and 0.0, lists and tuples,
+    none.
+    """
     one, other = (None if value == "none" else value for value in (one, other))
     if isinstance(one, list | tuple) and isinstance(other, list | tuple):
         return len(one) == len(other) and all(map(is_same, one, other))

@@ -1,4 +1,6 @@
-"""What a search keeps on disk: Optuna's journal, a line for whatever happened, which its study is made from."""
+"""What a search keeps on disk: Optuna's journal, a line for whatever happened, which its study is
+made from.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +23,10 @@ from convladder.tuning.space import quiet
 STUDY = "search"
 REDUCTION = 3  # of a bracket's candidates one in so many goes on, for so many times the epochs
 FIRST_LOOK = 0.2  # of the epochs: earlier, on few images, all are still at chance
-MARKS = ("completed_rung_", "tpe:")  # what Optuna's pruner and sampler keep of a trial that they are at
+MARKS = (
+    "completed_rung_",
+    "tpe:",
+)  # what Optuna's pruner and sampler keep of a trial that they are at
 SHUFFLED = 100  # times that accuracies are shuffled, to see what importances chance gives
 FIRST_AT_RANDOM = 10  # candidates
 LEAST_FINISHED = 10  # candidates from which importances are estimated
@@ -29,7 +34,9 @@ CHANCE = 0.95  # share of the shuffles whose largest importance is below the mar
 
 
 class _FolderIsLocked(JournalFileOpenLock):
-    """No lock: who opens the journal holds that of its folder. Optuna's own would outlive a killed process."""
+    """No lock: who opens the journal holds that of its folder. Optuna's own would outlive a killed
+    process.
+    """
 
     def acquire(self) -> bool:
         return True
@@ -39,45 +46,59 @@ class _FolderIsLocked(JournalFileOpenLock):
 
 
 def open_study(path: Path, epochs: int) -> optuna.Study:
-    """Open the study in a journal, or begin one, whose trials are pruned as by Hyperband (Li et al. 2018).
+    """Open the study in a journal, or begin one, whose trials are pruned as by Hyperband (Li et al.
+    2018).
 
-    The caller holds the folder's lock. What a kill or a loss of power has left undone at its end is cut off.
-    Raises RunError where the journal is damaged elsewhere.
+    The caller holds the folder's lock. What a kill or a loss of power has left undone at its end is
+    cut off. Raises RunError where the journal is damaged elsewhere.
     """
     _cut_what_is_undone(path)
     pruner = optuna.pruners.HyperbandPruner(
-        min_resource=max(1, round(FIRST_LOOK * epochs)), max_resource=epochs, reduction_factor=REDUCTION
+        min_resource=max(1, round(FIRST_LOOK * epochs)),
+        max_resource=epochs,
+        reduction_factor=REDUCTION,
     )
     try:
         storage = JournalStorage(JournalFileBackend(str(path), _FolderIsLocked(str(path))))
         with quiet():
             return optuna.create_study(
-                study_name=STUDY, storage=storage, direction="maximize", pruner=pruner, load_if_exists=True
+                study_name=STUDY,
+                storage=storage,
+                direction="maximize",
+                pruner=pruner,
+                load_if_exists=True,
             )
     except (ValueError, KeyError, TypeError) as error:
         raise RunError(f"{path} is damaged ({error}): choose another --out, or --fresh") from None
 
 
 def sampler(seed: int, number: int, *, at_random: bool = False) -> optuna.samplers.BaseSampler:
-    """Return what draws the settings of this candidate: a function of the seed, its number and what came before.
+    """Return what draws the settings of this candidate: a function of the seed, its number and what
+    came before.
 
-    Tree-structured Parzen estimators (Bergstra et al. 2011), or pure chance. A sampler that lived on would hold
-    random numbers that nobody saves, and a search that was stopped would go on to another end.
+    Tree-structured Parzen estimators (Bergstra et al. 2011), or pure chance. A sampler that lived
+    on would hold random numbers that nobody saves, and a search that was stopped would go on to
+    another end.
     """
     own_seed = int(np.random.SeedSequence([seed, number]).generate_state(1)[0])
     if at_random:
         return optuna.samplers.RandomSampler(seed=own_seed)
     return optuna.samplers.TPESampler(
-        seed=own_seed, n_startup_trials=FIRST_AT_RANDOM, n_ei_candidates=24, multivariate=True, constant_liar=True
+        seed=own_seed,
+        n_startup_trials=FIRST_AT_RANDOM,
+        n_ei_candidates=24,
+        multivariate=True,
+        constant_liar=True,
     )
 
 
 def importances(study: optuna.Study) -> tuple[dict[str, float], float]:
-    """Estimate each setting's share in how well finished candidates did, and what the largest is by chance.
+    """Estimate each setting's share in how well finished candidates did, and what the largest is by
+    chance.
 
-    PED-ANOVA (Watanabe, Bansal and Hutter 2023). Chance is the 95th percentile of the largest share after the
-    accuracies are shuffled among the candidates: where no setting matters, one search in twenty has a larger one.
-    Empty where fewer than ten are finished, or all did equally well.
+    PED-ANOVA (Watanabe, Bansal and Hutter 2023). Chance is the 95th percentile of the largest share
+    after the accuracies are shuffled among the candidates: where no setting matters, one search in
+    twenty has a larger one. Empty where fewer than ten are finished, or all did equally well.
     """
     trials = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
     finished = [trial for trial in trials if trial.params]
@@ -94,16 +115,21 @@ def _importances(trials: Sequence[FrozenTrial], values: Sequence[float]) -> dict
     with quiet():
         study = optuna.create_study(direction="maximize")
     study.add_trials(
-        optuna.trial.create_trial(params=trial.params, distributions=trial.distributions, value=value)
+        optuna.trial.create_trial(
+            params=trial.params, distributions=trial.distributions, value=value
+        )
         for trial, value in zip(trials, values, strict=True)
     )
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # that few trials say little is what chance is there to tell
+        warnings.simplefilter(
+            "ignore"
+        )  # that few trials say little is what chance is there to tell
         return dict(get_param_importances(study))
 
 
 def _cut_what_is_undone(path: Path) -> None:
-    """Cut off a torn last line, a candidate whose settings were being drawn, and a look at one without a decision.
+    """Cut off a torn last line, a candidate whose settings were being drawn, and a look at one
+    without a decision.
 
     Each is done anew then, from the same random numbers.
     """
@@ -111,7 +137,9 @@ def _cut_what_is_undone(path: Path) -> None:
         return
     with path.open("r+b") as file:
         lines = file.read().splitlines(keepends=True)
-        whole = [line for line in lines if not _is_remark(line)]  # one may have come after what was not done
+        whole = [
+            line for line in lines if not _is_remark(line)
+        ]  # one may have come after what was not done
         while whole and _is_undone(whole[-1]):
             lines = lines[: lines.index(whole.pop())]
         file.truncate(sum(map(len, lines)))
@@ -119,7 +147,9 @@ def _cut_what_is_undone(path: Path) -> None:
 
 def _is_remark(line: bytes) -> bool:
     """Whether a line says something of the study as a whole, such as the time that it took."""
-    return line.endswith(b"\n") and line.startswith(b'{"op_code":%d,' % JournalOperation.SET_STUDY_USER_ATTR)
+    return line.endswith(b"\n") and line.startswith(
+        b'{"op_code":%d,' % JournalOperation.SET_STUDY_USER_ATTR
+    )
 
 
 def _is_undone(line: bytes) -> bool:
@@ -134,6 +164,10 @@ def _is_undone(line: bytes) -> bool:
     looked_at = any(key.startswith(MARKS) for key in told.get("system_attr", {}))
     return (
         told["op_code"] == JournalOperation.SET_TRIAL_PARAM
-        or (told["op_code"] in (JournalOperation.CREATE_TRIAL, JournalOperation.SET_TRIAL_STATE_VALUES) and begins)
+        or (
+            told["op_code"]
+            in (JournalOperation.CREATE_TRIAL, JournalOperation.SET_TRIAL_STATE_VALUES)
+            and begins
+        )
         or (told["op_code"] == JournalOperation.SET_TRIAL_SYSTEM_ATTR and looked_at)
     )

@@ -1,4 +1,5 @@
-"""The bank: a source's decoded images as one uint8 array on disk, shared by all trials as a memory map.
+"""The bank: a source's decoded images as one uint8 array on disk, shared by all trials as a memory
+map.
 
 A bank is keyed by all that it was made from, and lies in the user's cache. It is safe to delete.
 """
@@ -40,7 +41,9 @@ from convladder.data.subset import listing_of, take_subset
 INDEX, FACTS_FILE, PAIRS_FILE = "index.json", "facts.npy", "pairs.npy"
 SCENES_FILE = "scenes.npy"
 VERSION = 4  # of what a bank holds; part of its key
-LEFTOVER_AGE = 7 * 86_400  # seconds: what is younger may be resumed, or another process may be at work
+LEFTOVER_AGE = (
+    7 * 86_400
+)  # seconds: what is younger may be resumed, or another process may be at work
 WAITING, COMPARING = "waiting for another convladder", "looking for copies"  # for people
 WAIT = 1.0  # seconds between looks at what another process does
 
@@ -69,7 +72,9 @@ class Bank:
 
     @cached_property
     def images(self) -> Pixels:
-        """The pixels, `(N, height, width, channels)`: a private, copy-on-write memory map. Raises DataError."""
+        """The pixels, `(N, height, width, channels)`: a private, copy-on-write memory map. Raises
+        DataError.
+        """
         images: Pixels = self._load(PIXELS, mmap_mode="c")
         return images
 
@@ -111,7 +116,8 @@ class Bank:
 
     @cached_property
     def copies(self) -> NDArray[np.int64]:
-        """The number of the picture that each image is a copy of, exact or near, `(N,)`. Raises DataError.
+        """The number of the picture that each image is a copy of, exact or near, `(N,)`. Raises
+        DataError.
 
         Two are copies also where both are of a third that is not among the records any more.
         """
@@ -121,7 +127,8 @@ class Bank:
 
     @cached_property
     def pairs(self) -> Pairs:
-        """The copies that were found, by record number, of dtype PAIRS: of n images of a picture n - 1 pairs.
+        """The copies that were found, by record number, of dtype PAIRS: of n images of a picture n
+        - 1 pairs.
 
         Raises DataError.
         """
@@ -140,8 +147,14 @@ class Bank:
         return self.copies_are == "near" and not bool(self.pairs["exact"].all())
 
     def count_of_scenes(self) -> int:
-        """Return how many images are pictures of one scene, as of a fixed camera; near copies were looked for."""
-        return int(np.isin(self.rows, self._load(SCENES_FILE)).sum()) if self.copies_are == "near" else 0
+        """Return how many images are pictures of one scene, as of a fixed camera; near copies were
+        looked for.
+        """
+        return (
+            int(np.isin(self.rows, self._load(SCENES_FILE)).sum())
+            if self.copies_are == "near"
+            else 0
+        )
 
     @property
     def _found(self) -> Pairs:
@@ -179,11 +192,13 @@ def open_bank(
     copies_are: CopyKind = "near",
     progress: Progress | None = None,
 ) -> Bank:
-    """Return the bank of a source in a form, built first where the cache has none, and with its copies found.
+    """Return the bank of a source in a form, built first where the cache has none, and with its
+    copies found.
 
-    The form of the bank says the range of its deep images; where the given one says none, it is found from them.
-    `classes` leaves out all others. `limit` takes a subset of so many records, stratified by class and split
-    and drawn by `seed`. Of two processes that want the same bank, one builds it and the other waits.
+    The form of the bank says the range of its deep images; where the given one says none, it is
+    found from them. `classes` leaves out all others. `limit` takes a subset of so many records,
+    stratified by class and split and drawn by `seed`. Of two processes that want the same bank, one
+    builds it and the other waits.
     """
     made_from = [
         VERSION,
@@ -227,7 +242,12 @@ def _with_copies(bank: Bank, report: Progress) -> Bank:
             if not place.exists():
                 images = np.load(bank.folder / PIXELS, mmap_mode="r")
                 pairs, of_scenes = in_bank.find(
-                    images, bank.rows, bank.facts, bank.form, bank.labels, partial(report, COMPARING)
+                    images,
+                    bank.rows,
+                    bank.facts,
+                    bank.form,
+                    bank.labels,
+                    partial(report, COMPARING),
                 )
                 for path, values in ((bank.folder / SCENES_FILE, of_scenes), (place, pairs)):
                     file = io.BytesIO()
@@ -296,7 +316,12 @@ def _load(folder: Path) -> Bank | None:
 
 
 def _build(
-    folder: Path, source: Source, listing: Listing, form: ImageForm, limits: Limits, report: Progress
+    folder: Path,
+    source: Source,
+    listing: Listing,
+    form: ImageForm,
+    limits: Limits,
+    report: Progress,
 ) -> Bank:
     clearing.remove(folder)  # what is there is damaged, and it is but a cache
     building = building_of(folder)
@@ -323,7 +348,9 @@ def _build(
     files.settle(building, folder, INDEX)
     bank = _load(folder)
     if bank is None:
-        raise DataError(f"the cache {folder} cannot be read back: clear it with `convladder cache --clear`")
+        raise DataError(
+            f"the cache {folder} cannot be read back: clear it with `convladder cache --clear`"
+        )
     return bank
 
 
@@ -339,7 +366,9 @@ def _check_room(folder: Path, images: int, form: ImageForm) -> None:
         )
 
 
-def _fingerprint(class_names: Sequence[str], records: Sequence[Record], contents: NDArray[np.uint64]) -> str:
+def _fingerprint(
+    class_names: Sequence[str], records: Sequence[Record], contents: NDArray[np.uint64]
+) -> str:
     """Return a digest of classes, records and the digests `(N, 2)` of their pixels."""
     listed = [[record.path, record.label, record.split, record.group] for record in records]
     digest = hashlib.sha256(json.dumps([list(class_names), listed]).encode())

@@ -1,7 +1,7 @@
 """How a bank is built: in chunks, by processes that can be ended, resumed where it was interrupted.
 
-A later build takes over the chunks that are done, if their pixels still are those that they were written for. A
-decoder that hangs, crashes or takes too much memory costs one file.
+A later build takes over the chunks that are done, if their pixels still are those that they were
+written for. A decoder that hangs, crashes or takes too much memory costs one file.
 """
 
 from __future__ import annotations
@@ -44,7 +44,10 @@ SAMPLE = 8  # images
 SENT_BYTES = 32 * 2**20  # of a chunk that is fetched here and sent to a worker
 DECODER_MEMORY = 2**28  # bytes of a worker that decodes images of an ordinary size
 PARALLEL_FROM = 2_000  # images: fewer, if they are small, are decoded sooner than processes start
-LIGHT_PIXELS, LIGHT_BYTES = 1_000_000, 2**20  # what is more is decoded in a process of its own in any case
+LIGHT_PIXELS, LIGHT_BYTES = (
+    1_000_000,
+    2**20,
+)  # what is more is decoded in a process of its own in any case
 LIGHT_SCANS = 20  # of a progressive JPEG: each is decoded over all of the image
 
 _START_OF_SCAN = b"\xff\xda"
@@ -71,10 +74,11 @@ def build(
     limits: Limits,
     progress: Progress,
 ) -> Built:
-    """Decode the records into `images.npy` in the folder, which may hold what an earlier build has done.
+    """Decode the records into `images.npy` in the folder, which may hold what an earlier build has
+    done.
 
-    Where the form says no range for deep images, these are measured first, and then decoded with one
-    range for all. Raises DataError where a source cannot give its images.
+    Where the form says no range for deep images, these are measured first, and then decoded with
+    one range for all. Raises DataError where a source cannot give its images.
     """
     _make_array(folder / PIXELS, (len(records), *form.shape))
     chunks = list(_cut(folder, source, records, form, limits))
@@ -91,7 +95,9 @@ def build(
 def _choose_range(
     records: Sequence[Record], extremes: dict[int, Extremes], rejections: Mapping[int, Rejection]
 ) -> IntensityRange:
-    """Return one range for all deep images, from those that are not set apart for validation or test."""
+    """Return one range for all deep images, from those that are not set apart for validation or
+    test.
+    """
     kept = [row for row in range(len(records)) if row not in rejections]
     own, of_deep = _trained_on(records, kept, extremes.keys())
     mixed = intensity.is_mixed(len(of_deep), len(own))
@@ -101,28 +107,39 @@ def _choose_range(
 def _trained_on(
     records: Sequence[Record], kept: Sequence[int], of_deep: Set[int]
 ) -> tuple[Sequence[int], Sequence[int]]:
-    """Return the rows that are not set apart, and the deep ones of these; of all rows, where these have none."""
+    """Return the rows that are not set apart, and the deep ones of these; of all rows, where these
+    have none.
+    """
     for own in ([row for row in kept if records[row].split in TRAINED_ON], kept):
         if found := [row for row in own if row in of_deep]:
             return own, found
     return kept, []
 
 
-def _describe(chosen: IntensityRange, records: Sequence[Record], built: Built) -> IntensityRange | None:
+def _describe(
+    chosen: IntensityRange, records: Sequence[Record], built: Built
+) -> IntensityRange | None:
     """Add to a range what is usual in this set; return None where no image is deep."""
     kept = [row for row in range(len(records)) if row not in built.rejections]
     own, rows = _trained_on(
-        records, kept, {row for row in kept if deep_images.is_deep(built.facts["mode"][row].decode())}
+        records,
+        kept,
+        {row for row in kept if deep_images.is_deep(built.facts["mode"][row].decode())},
     )
     if not rows:
         return None
     facts = built.facts[rows]
     levels = np.quantile(facts["high"].astype(int) - facts["low"], intensity.RARE, method="lower")
-    outside, mixed = round(float(facts["outside"].max()), 4), intensity.is_mixed(len(rows), len(own))
+    outside, mixed = (
+        round(float(facts["outside"].max()), 4),
+        intensity.is_mixed(len(rows), len(own)),
+    )
     return replace(chosen, mixed=mixed, outside=outside, levels=int(levels))
 
 
-def _decode(chunks: Sequence[Chunk], source: Source, limits: Limits, progress: Callable[[int, int], None]) -> None:
+def _decode(
+    chunks: Sequence[Chunk], source: Source, limits: Limits, progress: Callable[[int, int], None]
+) -> None:
     """Decode the chunks that are not done: small images here, the others in processes."""
     missing, total = _missing(chunks), sum(len(chunk.rows) for chunk in chunks)
     count = _Counter(progress, total - sum(len(chunk.rows) for chunk in missing), total)
@@ -135,7 +152,9 @@ def _decode(chunks: Sequence[Chunk], source: Source, limits: Limits, progress: C
 
 
 def _make_array(path: Path, shape: tuple[int, ...]) -> None:
-    """Make the array with all of its room on the disk, unless one of this shape is there. Raises OSError."""
+    """Make the array with all of its room on the disk, unless one of this shape is there. Raises
+    OSError.
+    """
     with contextlib.suppress(OSError, ValueError):
         if np.load(path, mmap_mode="r").shape == shape:
             return
@@ -173,13 +192,17 @@ def _cut(
 
 
 def chunk_size(images: int) -> int:
-    """Return how many images a chunk has, at most; of few images, chunks are small enough for all processes."""
+    """Return how many images a chunk has, at most; of few images, chunks are small enough for all
+    processes.
+    """
     return min(CHUNK, max(LEAST_CHUNK, images // CHUNKS))
 
 
 def _fit_to_send(source: Source, sample: Sequence[Record]) -> int:
     """Return how many images may be held at once, as large as the first are."""
-    contents = [each for each in fetch_all(source.fetch, sample) if not isinstance(each, UnreadableImage)]
+    contents = [
+        each for each in fetch_all(source.fetch, sample) if not isinstance(each, UnreadableImage)
+    ]
     sizes = [len(each) if isinstance(each, bytes) else each.nbytes for each in contents]
     return min(CHUNK, max(1, SENT_BYTES // max(1, max(sizes, default=0))))
 
@@ -201,7 +224,9 @@ def _gather(chunks: Sequence[Chunk], size: int) -> tuple[Built, dict[int, Extrem
     for chunk in chunks:
         done = read_done(chunk)
         if done is None:
-            raise DataError(f"what was decoded into {chunk.folder} was changed meanwhile: try again")
+            raise DataError(
+                f"what was decoded into {chunk.folder} was changed meanwhile: try again"
+            )
         facts[list(chunk.rows)] = done.facts
         rejections |= done.rejections
         extremes |= done.extremes
@@ -231,7 +256,9 @@ class _HeavyError(Exception):
 
 
 def _decode_here(missing: list[Chunk], fetch: Fetch, count: _Counter) -> list[Chunk]:
-    """Decode small images in this process; return the chunks that are left because one was not small."""
+    """Decode small images in this process; return the chunks that are left because one was not
+    small.
+    """
     for number, chunk in enumerate(missing):
         try:
             decode_chunk(chunk, fetch, {})
@@ -258,25 +285,33 @@ def _is_heavy(content: bytes, limits: Limits) -> bool:
 
 
 def _decode_in_processes(
-    missing: Sequence[Chunk], source: Source, suspects: set[int], doomed: dict[int, Rejection], count: _Counter
+    missing: Sequence[Chunk],
+    source: Source,
+    suspects: set[int],
+    doomed: dict[int, Rejection],
+    count: _Counter,
 ) -> list[Chunk]:
     """Decode chunks in worker processes; return those whose process ended.
 
-    The image that was at work then is added to `suspects`, as another program may have been to blame; the second
-    time to `doomed`.
+    The image that was at work then is added to `suspects`, as another program may have been to
+    blame; the second time to `doomed`.
     """
     for chunk in missing:
         chunk.marker.unlink(missing_ok=True)
     of_number = {chunk.number: chunk for chunk in missing}
     again = []
-    for event in run_tasks(_tasks(missing, source, doomed), jobs=min(count_workers(DECODER_MEMORY), len(missing))):
+    for event in run_tasks(
+        _tasks(missing, source, doomed), jobs=min(count_workers(DECODER_MEMORY), len(missing))
+    ):
         if isinstance(event, Failed):
             chunk = of_number[event.key]
             row = chunk.row_at_work()
             if os.strerror(errno.ENOSPC) in event.error:
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
             if row is None or row in doomed:
-                raise DataError(f"decoding {chunk.records[0].path} and what follows it failed: {event.error}")
+                raise DataError(
+                    f"decoding {chunk.records[0].path} and what follows it failed: {event.error}"
+                )
             if row in suspects:
                 doomed[row] = _why(chunk, row, event)
             suspects.add(row)
@@ -286,14 +321,18 @@ def _decode_in_processes(
     return again
 
 
-def _tasks(missing: Sequence[Chunk], source: Source, doomed: dict[int, Rejection]) -> Iterator[Task]:
+def _tasks(
+    missing: Sequence[Chunk], source: Source, doomed: dict[int, Rejection]
+) -> Iterator[Task]:
     """Yield a task a chunk. What only this process can fetch is sent along."""
     for chunk in missing:
         ended = {row: doomed[row] for row in chunk.rows if row in doomed}
         if source.picklable:
             yield Task(chunk.number, decode_fetched, (chunk, source.fetch, ended))
         else:
-            yield Task(chunk.number, decode_sent, (chunk, fetch_all(source.fetch, chunk.records), ended))
+            yield Task(
+                chunk.number, decode_sent, (chunk, fetch_all(source.fetch, chunk.records), ended)
+            )
 
 
 def _why(chunk: Chunk, row: int, event: Failed) -> Rejection:

@@ -1,7 +1,9 @@
-"""What is removed from the cache: banks, and what was begun of them. Whatever else lies in that folder stays.
+"""What is removed from the cache: banks, and what was begun of them. Whatever else lies in that
+folder stays.
 
-A person may have pointed CONVLADDER_CACHE at a folder of theirs. So what is ours is told by names that nobody else
-gives: a bank's is a part of a SHA-256 sum, and only files that a bank consists of are removed from it.
+A person may have pointed CONVLADDER_CACHE at a folder of theirs. So what is ours is told by names
+that nobody else gives: a bank's is a part of a SHA-256 sum, and only files that a bank consists of
+are removed from it.
 """
 
 from __future__ import annotations
@@ -21,7 +23,9 @@ BUILDING, RECEIVING = ".building", ".receiving"  # from images, and from another
 
 _BANK = re.compile(r"[0-9a-f]{20}")
 _BEGUN = re.compile(rf"\.[0-9a-f]{{20}}({BUILDING}|{RECEIVING})")
-_FILE = re.compile(r"index\.json|[a-z_]+\.npy|chunk-\d+\.(npz|row|trace)|\.(index|chunk-\d+)\.[0-9a-z.]+\.tmp")
+_FILE = re.compile(
+    r"index\.json|[a-z_]+\.npy|chunk-\d+\.(npz|row|trace)|\.(index|chunk-\d+)\.[0-9a-z.]+\.tmp"
+)
 
 
 def building_of(bank: Path) -> Path:
@@ -35,7 +39,9 @@ def receiving_of(bank: Path) -> Path:
 
 
 def remove(folder: Path) -> None:
-    """Remove a bank, whole, damaged or begun; a file in it that is none of a bank's stays, and so the folder."""
+    """Remove a bank, whole, damaged or begun; a file in it that is none of a bank's stays, and so
+    the folder.
+    """
     if not folder.is_dir() or folder.is_symlink():
         return
     with contextlib.suppress(OSError):
@@ -54,7 +60,9 @@ def remove_all(banks: Path) -> None:
 
 
 def remove_begun(banks: Path, older_than: float) -> None:
-    """Remove what was begun so long ago, in seconds, and is not finished, unless a process is at work on it."""
+    """Remove what was begun so long ago, in seconds, and is not finished, unless a process is at
+    work on it.
+    """
     for path in banks.glob(".*"):
         if _BEGUN.fullmatch(path.name):
             with contextlib.suppress(FileNotFoundError, Timeout):
@@ -64,12 +72,15 @@ def remove_begun(banks: Path, older_than: float) -> None:
 
 
 def check_outside(cache: Path, source: Source) -> None:
-    """Raise DataError where the cache lies among the images: what is kept there would be read as data."""
+    """Raise DataError where the cache lies among the images: what is kept there would be read as
+    data.
+    """
     if not Path(source.name).is_dir():
         return
     with contextlib.suppress(ValueError):  # it lies elsewhere
         inside = cache.resolve().relative_to(Path(source.name).resolve())
         if not any(part.startswith(".") for part in inside.parts):  # a hidden folder is not read
             raise DataError(
-                f"the cache {cache} lies inside the images ({source.name}): set CONVLADDER_CACHE to another folder"
+                f"the cache {cache} lies inside the images ({source.name}): set CONVLADDER_CACHE "
+                "to another folder"
             )

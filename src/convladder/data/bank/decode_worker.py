@@ -1,4 +1,5 @@
-"""One chunk of a bank: decode its images into the shared array, and leave a file that says it is done.
+"""One chunk of a bank: decode its images into the shared array, and leave a file that says it is
+done.
 
 This may run in a process that can be ended: the chunk's marker says which image was at work then.
 """
@@ -50,7 +51,8 @@ class Rejection:
 class Chunk:
     """Some records of a bank, the rows that their pixels go to, and the folder that it is built in.
 
-    measuring : of deep images nothing is decoded yet: their values are found, for one range to be chosen for all.
+    measuring : of deep images nothing is decoded yet: their values are found, for one range to be
+    chosen for all.
     """
 
     folder: Path
@@ -77,7 +79,9 @@ class Chunk:
         return self.folder / f"chunk-{self.number}.trace"
 
     def pixels(self) -> Pixels:
-        return np.asarray(np.load(self.folder / PIXELS, mmap_mode="r+"))  # rows of a plain array cost less
+        return np.asarray(
+            np.load(self.folder / PIXELS, mmap_mode="r+")
+        )  # rows of a plain array cost less
 
     def row_at_work(self) -> int | None:
         """Return the row at which decoding ended; None where it had not begun."""
@@ -129,7 +133,9 @@ def fetch_all(fetch: Fetch, records: Sequence[Record]) -> Contents:
     return contents
 
 
-def decode_chunk(chunk: Chunk, fetch: Fetch, doomed: Mapping[int, Rejection], *, watched: bool = False) -> None:
+def decode_chunk(
+    chunk: Chunk, fetch: Fetch, doomed: Mapping[int, Rejection], *, watched: bool = False
+) -> None:
     """Decode a chunk into the bank's array and leave its result.
 
     `doomed` rows are rejected untried. `watched` ends this process when an image takes too long.
@@ -145,7 +151,9 @@ def decode_chunk(chunk: Chunk, fetch: Fetch, doomed: Mapping[int, Rejection], *,
                 rejections[row] = doomed[row]
                 continue
             try:
-                picture = open_picture(fetch(record), chunk.form, chunk.limits, measuring=chunk.measuring)
+                picture = open_picture(
+                    fetch(record), chunk.form, chunk.limits, measuring=chunk.measuring
+                )
                 pixels[row] = fit(picture, chunk.form)
                 if picture.image.width * picture.image.height > SMALL:
                     facts[place] = measure([picture], [pixels[row]])[0]
@@ -158,12 +166,16 @@ def decode_chunk(chunk: Chunk, fetch: Fetch, doomed: Mapping[int, Rejection], *,
             except MemoryError:
                 detail = f"decoding it took over {MEMORY / 2**30:.0f} GiB of memory"
                 rejections[row] = Rejection(record.path, "too-large", detail)
-        facts[list(held)] = measure(list(held.values()), [pixels[chunk.rows[place]] for place in held])
+        facts[list(held)] = measure(
+            list(held.values()), [pixels[chunk.rows[place]] for place in held]
+        )
     _write(chunk, Done(facts, rejections, extremes))
 
 
 def read_done(chunk: Chunk, pixels: Pixels | None = None) -> Done | None:
-    """Return the result of a chunk; None where it is not done, or not for these pixels, where they are given."""
+    """Return the result of a chunk; None where it is not done, or not for these pixels, where they
+    are given.
+    """
     try:
         with np.load(chunk.result, allow_pickle=False) as file:
             facts, listed = file["facts"], json.loads(bytes(file["rejections"]).decode())
@@ -177,7 +189,10 @@ def read_done(chunk: Chunk, pixels: Pixels | None = None) -> Done | None:
         return Done(facts, rejections, extremes)
     others = rejections.keys() | extremes.keys()
     good = [place for place, row in enumerate(chunk.rows) if row not in others]
-    same = all((digest_content(pixels[chunk.rows[place]]) == facts["content"][place]).all() for place in good)
+    same = all(
+        (digest_content(pixels[chunk.rows[place]]) == facts["content"][place]).all()
+        for place in good
+    )
     return Done(facts, rejections, extremes) if same else None
 
 
@@ -185,7 +200,9 @@ def _write(chunk: Chunk, done: Done) -> None:
     listed = [[row, *vars(rejection).values()] for row, rejection in done.rejections.items()]
     file = io.BytesIO()
     rejected = np.frombuffer(json.dumps(listed).encode(), np.uint8)
-    measured = np.array([[row, *vars(each).values()] for row, each in done.extremes.items()], np.float64)
+    measured = np.array(
+        [[row, *vars(each).values()] for row, each in done.extremes.items()], np.float64
+    )
     np.savez(file, facts=done.facts, rejections=rejected, extremes=measured)
     files.write_bytes(chunk.result, file.getvalue())
 
@@ -201,7 +218,8 @@ def _take(contents: Mapping[Record, Content | UnreadableImage], record: Record) 
 def _at_work(chunk: Chunk, *, watched: bool) -> Iterator[Callable[[int], None]]:
     """Yield a function that notes the row where another process can read it, should this one end.
 
-    If watched, it also ends this process, even inside a decoder, unless the next row begins in about SECONDS.
+    If watched, it also ends this process, even inside a decoder, unless the next row begins in
+    about SECONDS.
     """
     with chunk.marker.open("wb", buffering=0) as marker, chunk.trace.open("w") as trace:
         armed = -math.inf
@@ -211,7 +229,9 @@ def _at_work(chunk: Chunk, *, watched: bool) -> Iterator[Callable[[int], None]]:
             marker.seek(0)
             marker.write(_ROW.pack(row))
             now = time.monotonic()
-            if watched and now - armed > SECONDS / 20:  # each time, a thread ends and another starts
+            if (
+                watched and now - armed > SECONDS / 20
+            ):  # each time, a thread ends and another starts
                 faulthandler.dump_traceback_later(SECONDS, exit=True, file=trace)
                 armed = now
 
@@ -225,7 +245,9 @@ def _at_work(chunk: Chunk, *, watched: bool) -> Iterator[Callable[[int], None]]:
 
 @contextlib.contextmanager
 def _memory_limited(chunk: Chunk) -> Iterator[None]:
-    """Let this process take MEMORY more than it has, and the chunk's array; where the system knows how."""
+    """Let this process take MEMORY more than it has, and the chunk's array; where the system knows
+    how.
+    """
     if sys.platform != "linux":
         yield
         return

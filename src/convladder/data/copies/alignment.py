@@ -1,13 +1,14 @@
 """Lay one thumbnail over another, as far as they show the same, and say how alike they then are.
 
-Copies of a picture are cropped, scaled, shifted and mirrored. So two thumbnails are compared after the best
-shift and scale, which Gauss-Newton steps find (Lucas and Kanade 1981, "An iterative image registration
-technique"; Baker and Matthews 2004, "Lucas-Kanade 20 years on"). These look at a band of frequencies: what is
-finer is noise of compression, what is coarser is light and sky.
+Copies of a picture are cropped, scaled, shifted and mirrored. So two thumbnails are compared after
+the best shift and scale, which Gauss-Newton steps find (Lucas and Kanade 1981, "An iterative image
+registration technique"; Baker and Matthews 2004, "Lucas-Kanade 20 years on"). These look at a band
+of frequencies: what is finer is noise of compression, what is coarser is light and sky.
 
-Then more is asked. Of the finest detail that compression leaves, window by window: different things of one shape
-agree along their outline, copies agree inside of it and behind it. Of the coarse colours: different things of one
-shape stand before different backgrounds. And over how much of the picture the contrast is spread.
+Then more is asked. Of the finest detail that compression leaves, window by window: different things
+of one shape agree along their outline, copies agree inside of it and behind it. Of the coarse
+colours: different things of one shape stand before different backgrounds. And over how much of the
+picture the contrast is spread.
 """
 
 from __future__ import annotations
@@ -22,14 +23,25 @@ from convladder.data.decoding.images import Pixels
 
 Values = NDArray[np.float32]
 
-BAND = (1.0, 3.0)  # pixels of a thumbnail: the deviations of the two Gaussians whose difference is aligned
+BAND = (
+    1.0,
+    3.0,
+)  # pixels of a thumbnail: the deviations of the two Gaussians whose difference is aligned
 FINE = (0.7, 1.5)  # the same of the finest detail
 COARSE = 1.5  # deviation of the Gaussian that leaves the coarse colours
 WINDOW = 7  # pixels to a side
 BLOCKS = 8  # to a side, over which contrast is spread
-SCALES, SHIFT, CONTRASTS = (0.75, 1.33), 0.25, (0.2, 5.0)  # of a side; of it, at most; of one to the other
+SCALES, SHIFT, CONTRASTS = (
+    (0.75, 1.33),
+    0.25,
+    (0.2, 5.0),
+)  # of a side; of it, at most; of one to the other
 LONGEST_STEP = np.array([0.06, 0.06, 1.0, 1.0], dtype=np.float32)  # scales, pixels
-STAGES = ((0, 0.25), (2, 0.5), (6, 0.6))  # steps, and the correlation in BAND below which a pair is given up
+STAGES = (
+    (0, 0.25),
+    (2, 0.5),
+    (6, 0.6),
+)  # steps, and the correlation in BAND below which a pair is given up
 PART = 24  # pairs at once: their values stay in a processor's cache
 _TINY = np.float32(1e-6)
 
@@ -43,8 +55,8 @@ class Likeness:
     coarse : the correlation of the coarse colours.
     spread : over how many of 8x8 blocks the contrast is spread; few, of a mast before a plain sky.
     gain : the ratio of the contrasts, 1 or more.
-    two_ways : the contrast across the weakest direction, by that across the strongest; 0 of stripes.
-    moved : by how much of a side an edge of one was moved to lie on that of the other.
+    two_ways : the contrast across the weakest direction, by that across the strongest; 0 of
+    stripes. moved : by how much of a side an edge of one was moved to lie on that of the other.
     places : the scale and the shift of each side, `(N, 4)`; see `compare`.
     """
 
@@ -60,7 +72,9 @@ class Likeness:
     @classmethod
     def of(cls, size: int) -> Likeness:
         """Return the likeness of so many pairs that have nothing in common."""
-        shapes = {each.name: (size, 4) if each.name == "places" else (size,) for each in fields(cls)}
+        shapes = {
+            each.name: (size, 4) if each.name == "places" else (size,) for each in fields(cls)
+        }
         return cls(**{name: np.zeros(shape, dtype=np.float32) for name, shape in shapes.items()})
 
     def take(self, which: NDArray[np.bool_] | NDArray[np.int64]) -> Likeness:
@@ -82,7 +96,9 @@ def blur(thumbnails: Values, deviation: float) -> Values:
 @cache
 def _blurring(deviation: float, side: int) -> Values:
     """Return what blurs the columns of a thumbnail, `(side, side)`."""
-    from scipy.ndimage import gaussian_filter1d  # a fifth of a second, and a bank that is there needs none of it
+    from scipy.ndimage import (
+        gaussian_filter1d,
+    )  # a fifth of a second, and a bank that is there needs none of it
 
     return gaussian_filter1d(np.eye(side, dtype=np.float32), deviation, axis=0, truncate=3)
 
@@ -95,9 +111,9 @@ def colours_first(thumbnails: Pixels) -> Values:
 def compare(still: Pixels, moved: Pixels, starts: Values) -> Likeness:
     """Align thumbnails in pairs, `(n, side, side, 3)` each, from starts `(n, 4)`, and compare them.
 
-    A row of the starts is (scale down, scale right, shift down, shift right): the place in `moved` of a pixel
-    of `still` is its distance from the middle, scaled and shifted. Pairs that are unlike are given up early;
-    of these only `band` is told.
+    A row of the starts is (scale down, scale right, shift down, shift right): the place in `moved`
+    of a pixel of `still` is its distance from the middle, scaled and shifted. Pairs that are unlike
+    are given up early; of these only `band` is told.
     """
     found = Likeness.of(len(still))
     for first in range(0, len(still), PART):
@@ -129,15 +145,21 @@ def _align(still: Values, moved: Values, places: Values) -> tuple[Values, Values
 
 
 def _warp(moved: Values, places: Values) -> tuple[Values, Values]:
-    """Return the thumbnails as seen from places `(n, 4)`, and where they have pixels, `(n, 1, side, side)`."""
+    """Return the thumbnails as seen from places `(n, 4)`, and where they have pixels, `(n, 1, side,
+    side)`.
+    """
     down, inside_down = _sampling(places[:, 0], places[:, 2], moved.shape[-1])
     right, inside_right = _sampling(places[:, 1], places[:, 3], moved.shape[-1])
     seen = down[:, None] @ moved @ right.transpose(0, 2, 1)[:, None]
-    return seen.astype(np.float32, copy=False), inside_down[:, None, :, None] * inside_right[:, None, None, :]
+    return seen.astype(np.float32, copy=False), inside_down[:, None, :, None] * inside_right[
+        :, None, None, :
+    ]
 
 
 def _sampling(scale: Values, shift: Values, side: int) -> tuple[Values, Values]:
-    """Return the weights `(n, side, side)` that interpolate between pixels, and which lie inside, `(n, side)`."""
+    """Return the weights `(n, side, side)` that interpolate between pixels, and which lie inside,
+    `(n, side)`.
+    """
     pixels, middle = np.arange(side, dtype=np.float32), np.float32((side - 1) / 2)
     places = middle + scale[:, None] * (pixels - middle) + shift[:, None]
     inside = ((places >= 0) & (places <= side - 1)).astype(np.float32)
@@ -157,7 +179,9 @@ def _dot(left: Values, right: Values) -> Values:
 
 
 def _step(still: Values, moved: Values, places: Values) -> Values:
-    """Return the places after a Gauss-Newton step of scale and shift; the contrast is fitted alongside."""
+    """Return the places after a Gauss-Newton step of scale and shift; the contrast is fitted
+    alongside.
+    """
     warped, inside = _warp(moved, places)
     inner = _erode(inside)
     fitted = _dot(still * inner, warped) / np.maximum(_dot(warped * inner, warped), _TINY)
@@ -177,7 +201,9 @@ def _step(still: Values, moved: Values, places: Values) -> Values:
 
 
 def _slopes(warped: Values, weight: Values, places: Values) -> Values:
-    """Return how the warped thumbnails change with each of the four numbers, `(n, 4, 3, side, side)`."""
+    """Return how the warped thumbnails change with each of the four numbers, `(n, 4, 3, side,
+    side)`.
+    """
     slopes = np.zeros((len(warped), 4, *warped.shape[1:]), dtype=np.float32)
     down, right = slopes[:, 2], slopes[:, 3]
     down[:, :, 1:-1] = (warped[:, :, 2:] - warped[:, :, :-2]) / (2 * places[:, 0, None, None, None])
@@ -208,13 +234,18 @@ def _measure(still: Values, moved: Values, places: Values, band: Values) -> Like
         spread,
         gain,
         two_ways,
-        np.abs(places[:, :2] - 1).max(axis=1) / 2 + np.abs(places[:, 2:]).max(axis=1) / still.shape[-1],
+        np.abs(places[:, :2] - 1).max(axis=1) / 2
+        + np.abs(places[:, 2:]).max(axis=1) / still.shape[-1],
         places,
     )
 
 
-def _compare_contrasts(still: Values, moved: Values, places: Values) -> tuple[Values, Values, Values]:
-    """Return over how many blocks the contrast of both is spread (a participation ratio), its ratio, its ways."""
+def _compare_contrasts(
+    still: Values, moved: Values, places: Values
+) -> tuple[Values, Values, Values]:
+    """Return over how many blocks the contrast of both is spread (a participation ratio), its
+    ratio, its ways.
+    """
     warped, inside = _warp(band_pass(moved, BAND), places)
     bands = band_pass(still, BAND)
     ours = bands * inside
@@ -228,13 +259,20 @@ def _compare_contrasts(still: Values, moved: Values, places: Values) -> tuple[Va
 
 
 def _measure_ways(bands: Values, inside: Values) -> Values:
-    """Return the least by the largest eigenvalue of the structure tensors of `(n, 3, side, side)`, inside."""
+    """Return the least by the largest eigenvalue of the structure tensors of `(n, 3, side, side)`,
+    inside.
+    """
     inner = _erode(inside)[:, :, :-1, :-1]
-    down, right = np.diff(bands, axis=2)[..., :-1] * inner, np.diff(bands, axis=3)[:, :, :-1] * inner
+    down, right = (
+        np.diff(bands, axis=2)[..., :-1] * inner,
+        np.diff(bands, axis=3)[:, :, :-1] * inner,
+    )
     vertical, horizontal, both = _dot(down, down), _dot(right, right), _dot(down, right)
     middle = (vertical + horizontal) / 2
     apart = np.hypot((vertical - horizontal) / 2, both)
-    return (np.maximum(middle - apart, 0) / np.maximum(middle + apart, _TINY)).astype(np.float32, copy=False)
+    return (np.maximum(middle - apart, 0) / np.maximum(middle + apart, _TINY)).astype(
+        np.float32, copy=False
+    )
 
 
 def _compare_detail(still: Values, moved: Values, places: Values) -> Values:

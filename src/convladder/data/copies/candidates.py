@@ -1,10 +1,12 @@
-"""Propose which images may be copies of each other: the nearest neighbours of each, whole, cropped and mirrored.
+"""Propose which images may be copies of each other: the nearest neighbours of each, whole, cropped
+and mirrored.
 
-An image is described by 64 numbers: its 16x16 colours, each colour less its mean, on the directions in which the
-images of the set differ most, of which the strongest count less. Copies that were scaled or shifted are found
-because each image is also sought by its crops. Images are first sorted into cells around some centres, and
-sought in the nearest cells alone (an inverted file: Sivic and Zisserman 2003, "Video Google"; Jegou, Douze and
-Schmid 2011, "Product quantization for nearest neighbor search"). So the work grows with N to the power of 1.5.
+An image is described by 64 numbers: its 16x16 colours, each colour less its mean, on the directions
+in which the images of the set differ most, of which the strongest count less. Copies that were
+scaled or shifted are found because each image is also sought by its crops. Images are first sorted
+into cells around some centres, and sought in the nearest cells alone (an inverted file: Sivic and
+Zisserman 2003, "Video Google"; Jegou, Douze and Schmid 2011, "Product quantization for nearest
+neighbor search"). So the work grows with N to the power of 1.5.
 """
 
 from __future__ import annotations
@@ -31,7 +33,9 @@ LEAST_ALIKE = 0.7  # cosine
 MOST = 5  # candidates of an image
 CROPS = (2, 3)  # pixels of 32, off each side on average
 SAMPLE = 10_000  # images from which the directions are learned
-EXPECTED = 300  # images, as many as which count what is usual in images: few do not tell the directions
+EXPECTED = (
+    300  # images, as many as which count what is usual in images: few do not tell the directions
+)
 REACH, ALIKE_COLOURS = 5.0, 0.9  # pixels over which these are alike; correlation of their colours
 ONE_CELL = 2_000  # images: fewer are compared with all
 PER_CENTRE = 40  # images from which a centre is learned
@@ -71,7 +75,9 @@ class Candidates:
         return np.array([view.mirrored for view in views()])[self.view]
 
     def take(self, which: NDArray[np.int64] | NDArray[np.bool_] | slice) -> Candidates:
-        return Candidates(self.sought[which], self.whole[which], self.view[which], self.alike[which])
+        return Candidates(
+            self.sought[which], self.whole[which], self.view[which], self.alike[which]
+        )
 
 
 @cache
@@ -83,7 +89,8 @@ def views() -> tuple[View, ...]:
 
 
 def propose(small: Pixels, progress: Callable[[int], None] = lambda done: None) -> Candidates:
-    """Return the likeliest copies among N images `(N, 16, 16, 3)`, each pair once, the likeliest first.
+    """Return the likeliest copies among N images `(N, 16, 16, 3)`, each pair once, the likeliest
+    first.
 
     `progress` is told how many images were sought.
     """
@@ -93,7 +100,9 @@ def propose(small: Pixels, progress: Callable[[int], None] = lambda done: None) 
     with threadpool_limits(1, "blas"):  # the threads here are enough
         index = _Index(small)
         with ThreadPoolExecutor(cores()) as threads:
-            for number, part in enumerate(threads.map(index.seek, range(0, len(small), BLOCK)), start=1):
+            for number, part in enumerate(
+                threads.map(index.seek, range(0, len(small), BLOCK)), start=1
+            ):
                 found.append(part)
                 progress(min(number * BLOCK, len(small)))
     return _once(_join(found), len(small))
@@ -129,7 +138,10 @@ class _Index:
         directions = self._learn_directions()
         self.projections = [_project(view, directions) for view in views()]
         self.described = np.concatenate(
-            [np.empty((0, DIRECTIONS), np.float32), *map(partial(self._describe, 0), range(0, len(small), BLOCK))]
+            [
+                np.empty((0, DIRECTIONS), np.float32),
+                *map(partial(self._describe, 0), range(0, len(small), BLOCK)),
+            ]
         )
         self.centres = self._learn_centres()
         near = [self._nearest(part, 1)[:, 0] for part in _cut(self.described)]
@@ -178,7 +190,12 @@ class _Index:
             for sought, whole, alike in self._seek_in_cells(described):
                 apart = whole != sought + start
                 found.append(
-                    Candidates(sought[apart] + start, whole[apart], np.full(apart.sum(), view), alike[apart])
+                    Candidates(
+                        sought[apart] + start,
+                        whole[apart],
+                        np.full(apart.sum(), view),
+                        alike[apart],
+                    )
                 )
         pairs = _join(found)
         pairs = _likeliest(pairs, pairs.sought * len(self.small) + pairs.whole, 1)
@@ -198,7 +215,9 @@ class _Index:
 
 
 def _alike(cosines: Values) -> tuple[Indices, Indices, Values]:
-    """Return the places of what is alike, the best `MOST` + 1 of a row at most, and how much (one is itself)."""
+    """Return the places of what is alike, the best `MOST` + 1 of a row at most, and how much (one
+    is itself).
+    """
     counts = (cosines > LEAST_ALIKE).sum(axis=1)
     crowded = np.flatnonzero(counts > MOST + 1)
     if len(crowded):
@@ -220,7 +239,9 @@ def _centre(small: Pixels) -> Values:
 
 @cache
 def _usual_covariance() -> Values:
-    """Return how the values of images usually vary together, `(768, 768)`: less, the farther apart they are."""
+    """Return how the values of images usually vary together, `(768, 768)`: less, the farther apart
+    they are.
+    """
     pixels = np.arange(SMALL)
     near = np.exp(-np.abs(pixels[:, None] - pixels) / REACH)
     centring = np.eye(SMALL**2) - 1 / SMALL**2
@@ -254,7 +275,9 @@ def _project(view: View, directions: Values) -> Values:
 
 
 def _cropping(crop: float, shift: float) -> Values:
-    """Return the weights `(16, 16)` that stretch a part of 16 pixels over all of them, by the means of areas."""
+    """Return the weights `(16, 16)` that stretch a part of 16 pixels over all of them, by the means
+    of areas.
+    """
     part = SMALL * (1 - 2 * crop / SIDE)
     first = (SMALL - part) / 2 + shift * SMALL / SIDE
     edges = first + np.linspace(0, part, SMALL + 1)

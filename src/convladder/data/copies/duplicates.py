@@ -1,7 +1,9 @@
-"""Exact and near duplicates among many images: neighbours are proposed, and judged after they were aligned.
+"""Exact and near duplicates among many images: neighbours are proposed, and judged after they were
+aligned.
 
-A near duplicate is the same picture, recompressed, resized, in other colours, shifted, cropped, scaled by up to a
-fifth, or mirrored. What that rests on: `benchmarks/duplicates.py`, and docs/data.md.
+A near duplicate is the same picture, recompressed, resized, in other colours, shifted, cropped,
+scaled by up to a fifth, or mirrored. What that rests on: `benchmarks/duplicates.py`, and
+docs/data.md.
 """
 
 from __future__ import annotations
@@ -26,9 +28,15 @@ Indices = NDArray[np.int64]
 Thumbnails = Callable[[Indices], Pixels]
 
 LEAST_FINE = 0.79  # correlation of fine detail
-SPREAD, PER_BLOCK = 32, 0.004  # for each block of contrast that a pair has less, so much more is asked
+SPREAD, PER_BLOCK = (
+    32,
+    0.004,
+)  # for each block of contrast that a pair has less, so much more is asked
 LEAST_WAYS = 0.08  # of contrast in both directions: stripes fit any others
-LEAST_COARSE, SURE_FINE = 0.9, 0.85  # of coarse colours; it is not asked of pairs with so much fine detail
+LEAST_COARSE, SURE_FINE = (
+    0.9,
+    0.85,
+)  # of coarse colours; it is not asked of pairs with so much fine detail
 LEAST_BAND = 0.92  # of all that is compared, where detail was lost
 UNMOVED = 0.05  # of a side by which such a pair may be moved
 LARGE_FINE, LARGE_BAND = 0.75, 0.96  # the same correlations in thumbnails of twice the side
@@ -36,7 +44,9 @@ SURE_BAND = 0.98  # correlation as a whole for which these need not be looked at
 LARGEST_GAIN = 1.5  # ratio of its contrasts
 SPREADS = 7  # by which a near duplicate must be more alike than images that are drawn at random
 NEAREST = 0.994  # correlation that is enough in any set
-LARGER = np.array([1, 1, 2, 2], dtype=np.float32)  # what makes places in a thumbnail those in a large one
+LARGER = np.array(
+    [1, 1, 2, 2], dtype=np.float32
+)  # what makes places in a thumbnail those in a large one
 LEAST_DEVIATION = 1.0  # grey levels: below, there is no picture to compare
 
 SAMPLE = 1_000  # pairs drawn to see how alike the images are by chance
@@ -49,7 +59,8 @@ BATCH = 480  # pairs whose pixels are compared at once
 class Pair:
     """Two images, by index (`left < right`), that are the same picture.
 
-    `distance` is one less the correlation of their detail, after mirroring the left one if `mirrored`.
+    `distance` is one less the correlation of their detail, after mirroring the left one if
+    `mirrored`.
     """
 
     left: int
@@ -70,10 +81,11 @@ def find_pairs(
 ) -> list[Pair]:
     """Find the duplicates among N images, as a forest: n images of one picture give n - 1 pairs.
 
-    Images without a contrast of their own (blank pages), or with one in one direction alone (stripes), are only
-    ever exact duplicates. Where all images of a
-    set look alike, as digits do, near duplicates must be nearer (see `_find_bounds`). Pictures of one scene, as a
-    fixed camera makes them, are compared in what differs from the scene (see `scenes`).
+    Images without a contrast of their own (blank pages), or with one in one direction alone
+    (stripes), are only ever exact duplicates. Where all images of a
+    set look alike, as digits do, near duplicates must be nearer (see `_find_bounds`). Pictures of
+    one scene, as a fixed camera makes them, are compared in what differs from the scene (see
+    `scenes`).
 
     Parameters
     ----------
@@ -84,10 +96,11 @@ def find_pairs(
     labels
         `(N,)`: the number of the class of each.
     thumbnails
-        Returns `(n, 32, 32, 3)` for n indices; see `make_thumbnails`. Asked for few images at a time.
+        Returns `(n, 32, 32, 3)` for n indices; see `make_thumbnails`. Asked for few images at a
+        time.
     large
-        Returns `(n, 64, 64, 3)` likewise, where the images have so many pixels: things of one outline, such as
-        shirts on one carpet, are told apart by what is finer.
+        Returns `(n, 64, 64, 3)` likewise, where the images have so many pixels: things of one
+        outline, such as shirts on one carpet, are told apart by what is finer.
     progress
         Told how much of the comparing is done, of how much.
     on_scene
@@ -95,13 +108,16 @@ def find_pairs(
     """
     first = first_of_each(digests)
     is_first = first == np.arange(len(digests))
-    exact = [Pair(int(first[copy]), int(copy), "exact", False, 0.0) for copy in np.flatnonzero(~is_first)]
+    exact = [
+        Pair(int(first[copy]), int(copy), "exact", False, 0.0) for copy in np.flatnonzero(~is_first)
+    ]
     kept = _with_contrast(np.flatnonzero(is_first), small)
     larger = large and _of(kept, large)
     near, of_scenes = _find_near(small[kept], labels[kept], _of(kept, thumbnails), larger, progress)
     on_scene(kept[of_scenes])
     return exact + [
-        Pair(int(kept[pair.left]), int(kept[pair.right]), pair.kind, pair.mirrored, pair.distance) for pair in near
+        Pair(int(kept[pair.left]), int(kept[pair.right]), pair.kind, pair.mirrored, pair.distance)
+        for pair in near
     ]
 
 
@@ -111,7 +127,9 @@ def _of(kept: Indices, thumbnails: Thumbnails) -> Thumbnails:
 
 def _with_contrast(indices: Indices, small: Pixels) -> Indices:
     """Return which of the images are not blank."""
-    deviations = [part.std((1, 2)).max(axis=1, initial=0) for part in np.array_split(small[indices], 64)]
+    deviations = [
+        part.std((1, 2)).max(axis=1, initial=0) for part in np.array_split(small[indices], 64)
+    ]
     return indices[np.concatenate(deviations) >= LEAST_DEVIATION]
 
 
@@ -122,10 +140,14 @@ def _find_near(
     large: Thumbnails | None,
     progress: Callable[[int, int], None],
 ) -> tuple[list[Pair], NDArray[np.bool_]]:
-    """Return the near duplicates among images of which no two have the same pixels, and which are of a scene."""
+    """Return the near duplicates among images of which no two have the same pixels, and which are
+    of a scene.
+    """
     size = len(small)
     pairs = propose(small, lambda done: progress(done, 2 * size))
-    likeness = _compare(pairs, thumbnails, progress=lambda share: progress(size + round(share * size), 2 * size))
+    likeness = _compare(
+        pairs, thumbnails, progress=lambda share: progress(size + round(share * size), 2 * size)
+    )
     same = _are_same(likeness, _find_bounds(size, thumbnails))
     pairs, likeness = pairs.take(same), likeness.take(same)
     if large is not None:
@@ -152,10 +174,11 @@ def _links(pairs: Candidates) -> Indices:
 def _find_in_scene(
     members: Indices, pairs: Candidates, likeness: Likeness, thumbnails: Thumbnails
 ) -> list[Pair] | None:
-    """Return the copies of pictures that resemble each other, of those that are seen from one place, or mirrored.
+    """Return the copies of pictures that resemble each other, of those that are seen from one
+    place, or mirrored.
 
-    None where they are no exposures of one scene. Pictures that are seen from places of few others, by a camera
-    that moves, are no copies here.
+    None where they are no exposures of one scene. Pictures that are seen from places of few others,
+    by a camera that moves, are no copies here.
     """
     found: list[Pair] = []
     place = np.full(int(max(pairs.sought.max(), pairs.whole.max())) + 1, -1)
@@ -168,7 +191,8 @@ def _find_in_scene(
             break
         middle = np.median(thumbnails(members[core[: scenes.SAMPLE]]), axis=0).astype(np.uint8)
         seen = {
-            mirrored: _seen_from_there(members[left], middle, thumbnails, mirrored) for mirrored in (False, True)
+            mirrored: _seen_from_there(members[left], middle, thumbnails, mirrored)
+            for mirrored in (False, True)
         }
         copies = _copies_in_view(seen[False], np.setdiff1d(seen[True], seen[False]), thumbnails)
         if copies is None:
@@ -178,7 +202,9 @@ def _find_in_scene(
     return found
 
 
-def _seen_from_there(members: Indices, middle: Pixels, thumbnails: Thumbnails, mirrored: bool) -> Indices:
+def _seen_from_there(
+    members: Indices, middle: Pixels, thumbnails: Thumbnails, mirrored: bool
+) -> Indices:
     """Return those of the pictures that show what `middle` shows, where it shows it."""
     view = next(number for number, view in enumerate(views()) if view.mirrored == mirrored)
     places, views_of = np.arange(len(members)), np.full(len(members), view)
@@ -198,7 +224,9 @@ def _copies_in_view(plain: Indices, mirrored: Indices, thumbnails: Thumbnails) -
 
     def upright(places: Indices) -> Pixels:
         turned = places >= len(plain)
-        return np.where(turned[:, None, None, None], (shown := thumbnails(seen[places]))[:, :, ::-1], shown)
+        return np.where(
+            turned[:, None, None, None], (shown := thumbnails(seen[places]))[:, :, ::-1], shown
+        )
 
     found = scenes.find_copies(np.arange(len(seen)), upright)
     if found is None:
@@ -206,7 +234,9 @@ def _copies_in_view(plain: Indices, mirrored: Indices, thumbnails: Thumbnails) -
     pairs = []
     for one, other, alike in found:
         left, right = sorted((int(seen[one]), int(seen[other])))
-        pairs.append(Pair(left, right, "near", (one < len(plain)) != (other < len(plain)), 1 - alike))
+        pairs.append(
+            Pair(left, right, "near", (one < len(plain)) != (other < len(plain)), 1 - alike)
+        )
     return pairs
 
 
@@ -248,7 +278,9 @@ class _Bounds:
 
 
 def _are_same(likeness: Likeness, bounds: _Bounds) -> NDArray[np.bool_]:
-    """Whether pairs show the same picture, `(n,)`: by their detail, or as a whole where they were not moved."""
+    """Whether pairs show the same picture, `(n,)`: by their detail, or as a whole where they were
+    not moved.
+    """
     asked = bounds.fine + PER_BLOCK * np.maximum(0, SPREAD - likeness.spread)
     coloured = (likeness.coarse >= LEAST_COARSE) | (likeness.fine >= SURE_FINE)
     detailed = (likeness.fine >= np.minimum(asked, NEAREST)) & coloured
@@ -264,7 +296,8 @@ def _compare(
     still: Thumbnails | None = None,
     progress: Callable[[float], None] = lambda share: None,
 ) -> Likeness:
-    """Compare pairs from where they are thought to fit, `(n, 4)`; by themselves from where their views say.
+    """Compare pairs from where they are thought to fit, `(n, 4)`; by themselves from where their
+    views say.
 
     `still` returns the thumbnails of the whole images, if these are others.
     """
@@ -282,14 +315,17 @@ def _compare(
         for part in threads.map(of_part, range(0, len(pairs.alike), BATCH)):
             found.append(part)
             progress(min(1.0, (len(found) - 1) * BATCH / len(pairs.alike)))
-    return Likeness(*(np.concatenate([vars(part)[name] for part in found]) for name in vars(found[0])))
+    return Likeness(
+        *(np.concatenate([vars(part)[name] for part in found]) for name in vars(found[0]))
+    )
 
 
 def _find_bounds(size: int, thumbnails: Thumbnails) -> _Bounds:
     """Return how alike near duplicates in this set must be.
 
-    Random pairs show how alike its images are by chance. Those that look the same are left out: they may be of
-    one scene. Photographs leave the bounds as they are; on scikit-learn's digits more is asked.
+    Random pairs show how alike its images are by chance. Those that look the same are left out:
+    they may be of one scene. Photographs leave the bounds as they are; on scikit-learn's digits
+    more is asked.
     """
     if size < FEWEST:
         return _Bounds()
@@ -302,9 +338,13 @@ def _find_bounds(size: int, thumbnails: Thumbnails) -> _Bounds:
 
 
 def _bound_above(correlations: Values, least: float) -> float:
-    """Return what lies far above correlations by chance, by their median and 95 % quantile on Fisher's scale."""
+    """Return what lies far above correlations by chance, by their median and 95 % quantile on
+    Fisher's scale.
+    """
     if not len(correlations):
         return least
     scaled = np.arctanh(correlations.clip(0, 1 - 1e-6))
-    middle, high = np.quantile(scaled, [0.5, 0.95])  # the duplicates among them are hardly one in twenty
+    middle, high = np.quantile(
+        scaled, [0.5, 0.95]
+    )  # the duplicates among them are hardly one in twenty
     return float(np.clip(np.tanh(middle + SPREADS * (high - middle) / 1.645), least, NEAREST))

@@ -11,9 +11,11 @@ Indices = NDArray[np.int64]
 
 
 def group(links: Indices, size: int) -> Indices:
-    """Return the number of the group that each of `size` images is in, `(size,)`; links `(n, 2)` make groups.
+    """Return the number of the group that each of `size` images is in, `(size,)`; links `(n, 2)`
+    make groups.
 
-    SciPy does this too, but to import its graphs takes a fifth of a second, also where the bank is in the cache.
+    SciPy does this too, but to import its graphs takes a fifth of a second, also where the bank is
+    in the cache.
     """
     roots = np.arange(size)
     while True:
@@ -25,7 +27,9 @@ def group(links: Indices, size: int) -> Indices:
 
 
 def _flatten(parents: Indices) -> Indices:
-    """Return the root of each image, where each has a parent before it, or is a root and its own parent."""
+    """Return the root of each image, where each has a parent before it, or is a root and its own
+    parent.
+    """
     while (parents[parents] != parents).any():
         parents = parents[parents]
     return parents

@@ -15,7 +15,13 @@ from convladder.data.copies.duplicates import find_pairs
 from convladder.data.copies.groups import first_of_each
 from convladder.data.decoding.image_stats import Facts, thumbnails
 from convladder.data.decoding.images import ImageForm, Pixels
-from convladder.data.decoding.thumbnails import LARGE_SIDE, LEAST_LARGE, SIDE, SMALL, reduce_thumbnails
+from convladder.data.decoding.thumbnails import (
+    LARGE_SIDE,
+    LEAST_LARGE,
+    SIDE,
+    SMALL,
+    reduce_thumbnails,
+)
 
 PAIRS = np.dtype([("left", "i8"), ("right", "i8"), ("exact", "?"), ("mirrored", "?")])
 BLOCK = 1_024  # images that are reduced at once
@@ -32,7 +38,8 @@ def find(
     labels: NDArray[np.int32],
     progress: Callable[[int, int], None],
 ) -> tuple[Pairs, Indices]:
-    """Return the exact and near copies of a bank, as a forest, and the rows of pictures of one scene.
+    """Return the exact and near copies of a bank, as a forest, and the rows of pictures of one
+    scene.
 
     Parameters
     ----------
@@ -61,7 +68,9 @@ def find(
         progress,
         of_scenes.append,
     )
-    of_rows = [(rows[pair.left], rows[pair.right], pair.kind == "exact", pair.mirrored) for pair in found]
+    of_rows = [
+        (rows[pair.left], rows[pair.right], pair.kind == "exact", pair.mirrored) for pair in found
+    ]
     return np.array(of_rows, dtype=PAIRS), rows[np.concatenate(of_scenes)]
 
 

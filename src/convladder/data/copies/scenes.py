@@ -1,10 +1,12 @@
-"""Pictures of one scene: a fixed camera, a stage, a scanner. They resemble each other, and are no copies.
+"""Pictures of one scene: a fixed camera, a stage, a scanner. They resemble each other, and are no
+copies.
 
-Such pictures agree in all but what they are taken for: a scratch, a lamp, a part that lies askew. So they are
-compared in what is left when the scene itself is taken off: its mean picture in any brightness, and the ways in
-which its pictures vary most, such as light from one side or the other. Copies still share the noise of their
-exposure; two exposures do not. What is far from the scene, such as the scratch, counts no more than noise does:
-two pictures with a scratch at one place are no copies.
+Such pictures agree in all but what they are taken for: a scratch, a lamp, a part that lies askew.
+So they are compared in what is left when the scene itself is taken off: its mean picture in any
+brightness, and the ways in which its pictures vary most, such as light from one side or the other.
+Copies still share the noise of their exposure; two exposures do not. What is far from the scene,
+such as the scratch, counts no more than noise does: two pictures with a scratch at one place are no
+copies.
 """
 
 from __future__ import annotations
@@ -34,16 +36,23 @@ STRONG = 3.0  # times the middle variance, that a variation has at least
 BROAD = 3.0  # pixels of a thumbnail: what is coarser is light
 FAR = 3.0  # deviations of its noise, beyond which a pixel shows something else
 SPREADS = 7.0  # above the median that copies must be
-LEAST, DEPENDENT = 0.35, 0.45  # correlation; a bound above this says that the pictures are not independent
+LEAST, DEPENDENT = (
+    0.35,
+    0.45,
+)  # correlation; a bound above this says that the pictures are not independent
 BLOCK = 1_024  # pictures that are compared at once
-MOST_WHOLE, SHORT = 20_000, 256  # pictures that are compared as they are; numbers to which more are shortened
+MOST_WHOLE, SHORT = (
+    20_000,
+    256,
+)  # pictures that are compared as they are; numbers to which more are shortened
 
 
 def is_scene(members: Indices, labels: NDArray[np.int32]) -> bool:
-    """Whether so many pictures that resemble each other are of one scene, rather than copies of one picture.
+    """Whether so many pictures that resemble each other are of one scene, rather than copies of one
+    picture.
 
-    They are, if there are many of them with several labels, or if they are most of a class: nobody labels copies
-    of one picture in several ways, or has a class of little else.
+    They are, if there are many of them with several labels, or if they are most of a class: nobody
+    labels copies of one picture in several ways, or has a class of little else.
     """
     if len(members) < MANY:
         return len(members) >= FEWEST and 2 * len(members) > len(labels)
@@ -53,10 +62,11 @@ def is_scene(members: Indices, labels: NDArray[np.int32]) -> bool:
 
 
 def find_copies(members: Indices, thumbnails: Thumbnails) -> list[tuple[int, int, float]] | None:
-    """Return the copies among pictures of one scene: each with the first of its kind, and their correlation.
+    """Return the copies among pictures of one scene: each with the first of its kind, and their
+    correlation.
 
-    Both are places in `members`. None where what is left of the pictures is not independent, as noise is: then
-    they are one picture, recompressed, say, and not exposures of one scene.
+    Both are places in `members`. None where what is left of the pictures is not independent, as
+    noise is: then they are one picture, recompressed, say, and not exposures of one scene.
     """
     scene = _learn(_details(thumbnails(members[_spread(len(members), SAMPLE)])))
     shorten = _shortening(len(members))
@@ -64,7 +74,9 @@ def find_copies(members: Indices, thumbnails: Thumbnails) -> list[tuple[int, int
         shorten(scene.take_off(_details(thumbnails(members[start : start + BLOCK]))))
         for start in range(0, len(members), BLOCK)
     ]
-    bound = _find_bound(np.concatenate([part[_spread(len(part), 256)] for part in left_over])[:SAMPLE])
+    bound = _find_bound(
+        np.concatenate([part[_spread(len(part), 256)] for part in left_over])[:SAMPLE]
+    )
     if bound > DEPENDENT:
         return None
     return list(_find_alike(left_over, bound))
@@ -88,7 +100,8 @@ def _find_alike(left_over: list[Values], bound: float) -> Iterator[tuple[int, in
 def _shortening(size: int) -> Callable[[Values], Values]:
     """Return what shortens the rows of very many pictures, so that they fit into memory.
 
-    Random directions keep correlations but for noise (Johnson and Lindenstrauss 1984), which raises the bound.
+    Random directions keep correlations but for noise (Johnson and Lindenstrauss 1984), which raises
+    the bound.
     """
     if size <= MOST_WHOLE:
         return lambda rows: rows
@@ -118,8 +131,8 @@ def _details(thumbnails: Pixels) -> Values:
 class _Scene:
     """What is common to the pictures of a scene.
 
-    known : the mean picture in any brightness, a little moved, enlarged or blurred: `(6, 3072)`, orthonormal.
-    noise : the deviation of each pixel from that, `(3072,)`.
+    known : the mean picture in any brightness, a little moved, enlarged or blurred: `(6, 3072)`,
+    orthonormal. noise : the deviation of each pixel from that, `(3072,)`.
     variations : in what ways the pictures vary besides, `(n, 3072)`, orthonormal.
     """
 
@@ -135,9 +148,11 @@ class _Scene:
         return np.where(lengths > 0, left / np.maximum(lengths, 1e-6), 0).astype(np.float32)
 
     def deviations(self, details: Values) -> Values:
-        """Return by how much of its noise each pixel deviates from the mean; 0 where it is something else.
+        """Return by how much of its noise each pixel deviates from the mean; 0 where it is
+        something else.
 
-        The blur that took the light off has left a halo around what is something else: it is taken off too.
+        The blur that took the light off has left a halo around what is something else: it is taken
+        off too.
         """
         left = (_without(details, self.known) / self.noise).reshape(-1, 3, SIDE, SIDE)
         near = (np.abs(left) <= FAR).all(axis=1, keepdims=True).astype(np.float32)
@@ -153,29 +168,41 @@ def _without(details: Values, known: Values) -> Values:
 def _learn(details: Values) -> _Scene:
     known = _small_changes(np.median(details, axis=0))
     deviation = 1.4826 * np.median(np.abs(_without(details, known)), axis=0)
-    noise: Values = np.maximum(deviation, max(float(np.median(deviation)), 0.1) / 2).astype(np.float32)
+    noise: Values = np.maximum(deviation, max(float(np.median(deviation)), 0.1) / 2).astype(
+        np.float32
+    )
     scene = _Scene(known, noise, np.empty((0, details.shape[1]), dtype=np.float32))
     found = np.linalg.svd(scene.deviations(details), full_matrices=False)
     shares, ways = found.U, found.Vh
     variances = found.S**2
     strong = variances > STRONG * np.median(variances)  # all are alike where there is noise alone
-    common = COMMON * len(details) * (shares**4).sum(axis=0) <= 1  # of many pictures, not of one and its copies
-    return replace(scene, variations=ways[common & strong][: min(VARIATIONS, len(details) // SPARE)])
+    common = (
+        COMMON * len(details) * (shares**4).sum(axis=0) <= 1
+    )  # of many pictures, not of one and its copies
+    return replace(
+        scene, variations=ways[common & strong][: min(VARIATIONS, len(details) // SPARE)]
+    )
 
 
 def _small_changes(mean: Values) -> Values:
-    """Return a picture, and how it changes where it is moved, enlarged or blurred, `(6, 3072)`, orthonormal."""
+    """Return a picture, and how it changes where it is moved, enlarged or blurred, `(6, 3072)`,
+    orthonormal.
+    """
     picture = mean.reshape(3, SIDE, SIDE)
     down, right = (np.gradient(picture, axis=axis) for axis in (1, 2))
     away = np.arange(SIDE) - (SIDE - 1) / 2
     blurred = blur(picture[None].astype(np.float32), 0.7)[0] - picture
     changes = (picture, down, right, down * away[:, None], right * away, blurred)
-    basis = np.linalg.qr(np.stack([np.asarray(change).reshape(-1) for change in changes], axis=1))[0]
+    basis = np.linalg.qr(np.stack([np.asarray(change).reshape(-1) for change in changes], axis=1))[
+        0
+    ]
     return np.ascontiguousarray(basis.T, dtype=np.float32)
 
 
 def _find_bound(left_over: Values) -> float:
-    """Return the correlation that copies must have: so many spreads above what pictures have by chance."""
+    """Return the correlation that copies must have: so many spreads above what pictures have by
+    chance.
+    """
     alike = (left_over @ left_over.T)[np.triu_indices(len(left_over), 1)]
     scaled = np.arctanh(alike.clip(-0.999, 0.999))
     middle = np.median(scaled) if len(scaled) else 0.0

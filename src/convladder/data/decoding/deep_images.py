@@ -1,7 +1,7 @@
 """Images of more than 8 bits: told by their header, and read at their full depth.
 
-Pillow has no colours of 16 bits: it gives the upper byte of each value. The lower one comes of reading a file
-again with its bytes in the other order.
+Pillow has no colours of 16 bits: it gives the upper byte of each value. The lower one comes of
+reading a file again with its bytes in the other order.
 """
 
 from __future__ import annotations
@@ -22,13 +22,25 @@ from convladder.data.decoding.intensity import IntensityRange, Pixels, Stretch, 
 
 Opened = Callable[[], ImageFile.ImageFile]  # opens the same file again
 
-GREY = ("I", "I;16", "I;16L", "I;16B", "I;16N")  # Pillow's modes of whole numbers; I may hold 16 bits or 32
+GREY = (
+    "I",
+    "I;16",
+    "I;16L",
+    "I;16B",
+    "I;16N",
+)  # Pillow's modes of whole numbers; I may hold 16 bits or 32
 FLOAT = "F"
 HOLDERS = ("PNG", "TIFF", "PPM")  # formats that have colours of 16 bits
-COLOUR = ";16"  # at the end of what is called RGB;16, RGBA;16, LA;16 here, which Pillow calls RGB, RGBA, LA
+# at the end of what is called RGB;16, RGBA;16, LA;16 here, which Pillow calls RGB, RGBA, LA
+COLOUR = ";16"
 
 _OTHER_ORDER = {"B": "L", "L": "B", "N": "B" if sys.byteorder == "little" else "L"}
-_PLANES, _SAMPLES, _BITS, _SIGNED = 284, 277, 258, 339  # TIFF 6.0: PlanarConfiguration, SamplesPerPixel, …
+_PLANES, _SAMPLES, _BITS, _SIGNED = (
+    284,
+    277,
+    258,
+    339,
+)  # TIFF 6.0: PlanarConfiguration, SamplesPerPixel, …
 
 
 def is_deep(mode: str) -> bool:
@@ -60,11 +72,12 @@ def say_depth(mode: str) -> str:
 
 
 def mode_of(image: ImageFile.ImageFile) -> str:
-    """Return the colours of an image that is not loaded yet: Pillow's mode, or one of 16 bits (see COLOUR).
+    """Return the colours of an image that is not loaded yet: Pillow's mode, or one of 16 bits (see
+    COLOUR).
 
     Pillow's I has 32 bits here; where a file has 16, it is I;16, or I;16S of signed ones.
-    A `+2` behind it says that the file has two bands more, which are left out. Raises UnreadableImage where Pillow
-    would take the bytes of one value for two.
+    A `+2` behind it says that the file has two bands more, which are left out. Raises
+    UnreadableImage where Pillow would take the bytes of one value for two.
     """
     if image.format not in HOLDERS:
         return image.mode
@@ -73,13 +86,18 @@ def mode_of(image: ImageFile.ImageFile) -> str:
     if image.format == "TIFF":
         bands, bits = _tag(image, _SAMPLES, 1), _tag(image, _BITS, (8,))
         if _tag(image, _PLANES, 1) == 2 and np.max(bits) > 8 and bands > 1:
-            why = f"{bands} bands of {np.max(bits)} bits, one after the other: save them pixel by pixel"
+            why = (
+                f"{bands} bands of {np.max(bits)} bits, one after the other: save them pixel by "
+                "pixel"
+            )
             raise UnreadableImage("unsupported", why)
         known = len(image.getbands())
         if image.mode not in ("P", "PA", "YCbCr") and bands > known:
             return f"{image.mode}+{bands - known}"
         return "I;16S" if image.mode == "I" and np.max(bits) == 16 else image.mode
-    return "I;16" if image.mode == "I" else image.mode  # Pillow widens what these formats have in two bytes
+    return (
+        "I;16" if image.mode == "I" else image.mode
+    )  # Pillow widens what these formats have in two bytes
 
 
 def mode_of_array(values: Values) -> str:
@@ -96,23 +114,33 @@ def mode_of_array(values: Values) -> str:
 def values_of(
     image: ImageFile.ImageFile, mode: str, content: bytes, again: Opened
 ) -> tuple[Values, Pixels | None]:
-    """Return the values of a deep image, `(height, width)` or `(height, width, 3)`, and its opacity or None.
+    """Return the values of a deep image, `(height, width)` or `(height, width, 3)`, and its opacity
+    or None.
 
     image : loaded. again : opens it once more.
     """
     if mode not in GREY and mode.endswith(COLOUR):
         values = _colour_values(image, mode, content, again)
         channels = {"RGB": 3, "RGBA": 3, "LA": 1}[mode.removesuffix(COLOUR)]
-        opacity = (values[..., channels] >> 8).astype(np.uint8) if values.shape[2] > channels else None
+        opacity = (
+            (values[..., channels] >> 8).astype(np.uint8) if values.shape[2] > channels else None
+        )
         return values[..., 0] if channels == 1 else values[..., :channels], opacity
     values = np.asarray(image)
-    if mode == "I" and image.format == "TIFF" and _tag(image, _SIGNED, (1,))[0] == 1 and values.itemsize == 4:
+    if (
+        mode == "I"
+        and image.format == "TIFF"
+        and _tag(image, _SIGNED, (1,))[0] == 1
+        and values.itemsize == 4
+    ):
         return values.view(np.uint32), None  # Pillow has no unsigned ones of 32 bits
     return values, opacity_of(values)
 
 
 def opacity_of(values: Values) -> Pixels | None:
-    """Return 0 where values are no numbers, and 255 elsewhere; None where all are. Raises UnreadableImage."""
+    """Return 0 where values are no numbers, and 255 elsewhere; None where all are. Raises
+    UnreadableImage.
+    """
     if values.dtype.kind != "f":
         return None
     known = np.isfinite(values).reshape(*values.shape[:2], -1).all(axis=2)
@@ -129,8 +157,8 @@ def to_eight_bits(
 ) -> tuple[Image.Image, Stretch]:
     """Return values as an ordinary image, and how they were stretched.
 
-    Without a range whole numbers are those of 16 bits. Raises UnknownRange where they are only to be measured, and
-    UnreadableImage where they are floats without a range.
+    Without a range whole numbers are those of 16 bits. Raises UnknownRange where they are only to
+    be measured, and UnreadableImage where they are floats without a range.
     """
     extremes = intensity.find_extremes(values)
     if measuring:
@@ -183,7 +211,9 @@ def _colour_values(image: ImageFile.ImageFile, mode: str, content: bytes, again:
     """Return the values of all channels, `(height, width, channels)`."""
     if image.format == "PPM":
         return _binary_values(image.size, again().tile[0], content)
-    if mode == "LA;16":  # there is no other order of these; two bytes of each are four channels of 8 bits
+    if (
+        mode == "LA;16"
+    ):  # there is no other order of these; two bytes of each are four channels of 8 bits
         bytewise = again()
         bytewise._mode = "RGBA"
         bytewise.tile = [_with_raw_mode(each, "RGBA") for each in bytewise.tile]
@@ -201,7 +231,9 @@ def _colour_values(image: ImageFile.ImageFile, mode: str, content: bytes, again:
 
 def _binary_values(size: tuple[int, int], tile: Any, content: bytes) -> NDArray[np.uint16]:
     """Return the colours of a binary PPM file, which says itself what is its largest value."""
-    found = np.frombuffer(content, ">u2", 3 * size[0] * size[1], tile[2]).reshape(size[1], size[0], 3)
+    found = np.frombuffer(content, ">u2", 3 * size[0] * size[1], tile[2]).reshape(
+        size[1], size[0], 3
+    )
     scaled: NDArray[np.uint16] = np.rint(found * (intensity.DEEPEST / tile[3][1])).astype(np.uint16)
     return scaled
 

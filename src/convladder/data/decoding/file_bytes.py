@@ -21,4 +21,6 @@ def read_file(path: Path, limits: Limits) -> bytes:
     except FileNotFoundError:
         raise UnreadableImage("missing", "there is no such file") from None
     except (OSError, ValueError) as error:  # a path with a null byte is a ValueError
-        raise UnreadableImage("unreadable", getattr(error, "strerror", None) or str(error)) from None
+        raise UnreadableImage(
+            "unreadable", getattr(error, "strerror", None) or str(error)
+        ) from None

@@ -1,4 +1,6 @@
-"""What is known of an image besides its pixels: measured once, when it is decoded, and kept with the bank."""
+"""What is known of an image besides its pixels: measured once, when it is decoded, and kept with
+the bank.
+"""
 
 from __future__ import annotations
 
@@ -25,9 +27,15 @@ FACTS = np.dtype(
         ("content", "u8", (2,)),  # a digest of the pixels in the bank
         ("low", "u1"),  # grey levels that 1 and 99 % of the pixels do not exceed
         ("high", "u1"),
-        ("outside", "f4"),  # of a deep image, the share of its values that were cut: see `intensity`
+        (
+            "outside",
+            "f4",
+        ),  # of a deep image, the share of its values that were cut: see `intensity`
         ("deviation", "f4"),  # of the grey levels
-        ("sharpness", "f4"),  # variance of the Laplacian at no more than SHARPNESS_SIDE pixels to a side
+        (
+            "sharpness",
+            "f4",
+        ),  # variance of the Laplacian at no more than SHARPNESS_SIDE pixels to a side
     ]
 )
 
@@ -50,7 +58,9 @@ def measure(pictures: Sequence[Picture], pixels: Sequence[Pixels]) -> Facts:
     facts["height"] = [picture.header.height for picture in pictures]
     facts["width"] = [picture.header.width for picture in pictures]
     facts["frames"] = [picture.frames for picture in pictures]
-    facts["outside"] = [picture.stretched.outside if picture.stretched else 0 for picture in pictures]
+    facts["outside"] = [
+        picture.stretched.outside if picture.stretched else 0 for picture in pictures
+    ]
     facts["read"] = [picture.digest for picture in pictures]
     facts["digest"] = [digest_pixels(image) for image in images]
     facts["content"] = [digest_content(each) for each in pixels]
@@ -79,8 +89,12 @@ def _measure_greys(facts: Facts, greys: Sequence[Image.Image]) -> None:
     for places in of_size.values():
         same = [greys[place] for place in places]
         levels = np.array([np.asarray(grey) for grey in same])
-        flat = np.sort(levels.reshape(len(places), -1), axis=1, kind="stable")  # of bytes, a radix sort
-        facts["low"][places], facts["high"][places] = (flat[:, _place(share, flat.shape[1])] for share in (1, 99))
+        flat = np.sort(
+            levels.reshape(len(places), -1), axis=1, kind="stable"
+        )  # of bytes, a radix sort
+        facts["low"][places], facts["high"][places] = (
+            flat[:, _place(share, flat.shape[1])] for share in (1, 99)
+        )
         facts["deviation"][places] = levels.std((1, 2), dtype=np.float32)
         facts["sharpness"][places] = measure_sharpness(same)
 
@@ -91,9 +105,11 @@ def _place(percent: int, size: int) -> int:
 
 
 def measure_sharpness(greys: Sequence[Image.Image]) -> NDArray[np.float32]:
-    """Return the variances of the Laplacian, `(N,)`, of N grey images of one size; 0 below 3 pixels to a side.
+    """Return the variances of the Laplacian, `(N,)`, of N grey images of one size; 0 below 3 pixels
+    to a side.
 
-    Pech-Pacheco et al. 2000, "Diatom autofocusing in brightfield microscopy: a comparative study", ICPR.
+    Pech-Pacheco et al. 2000, "Diatom autofocusing in brightfield microscopy: a comparative study",
+    ICPR.
     """
     if max(greys[0].size) > SHARPNESS_SIDE:
         greys = [grey.copy() for grey in greys]
@@ -109,8 +125,12 @@ def measure_sharpness(greys: Sequence[Image.Image]) -> NDArray[np.float32]:
 
 
 def thumbnails(pixels: Pixels, facts: Facts, form: ImageForm, side: int = SIDE) -> Pixels:
-    """Return images of a bank, `(N, height, width, channels)`, without their padding, as `(N, side, side, 3)`."""
-    if pixels.shape[1:] == (side, side, 3) and (form.resize != "pad" or (facts["height"] == facts["width"]).all()):
+    """Return images of a bank, `(N, height, width, channels)`, without their padding, as `(N, side,
+    side, 3)`.
+    """
+    if pixels.shape[1:] == (side, side, 3) and (
+        form.resize != "pad" or (facts["height"] == facts["width"]).all()
+    ):
         return pixels
     return make_thumbnails([_inside(*each, form) for each in zip(pixels, facts, strict=True)], side)
 

@@ -1,4 +1,6 @@
-"""The decoder: the one way from an image file's bytes to pixels, for training, evaluation and prediction."""
+"""The decoder: the one way from an image file's bytes to pixels, for training, evaluation and
+prediction.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +24,9 @@ from convladder.data.decoding.pillow import unhindered
 Pixels = NDArray[np.uint8]
 
 ARRAY = "array"  # the format of pixels that never were a file
-OVERSAMPLING = 3  # a photograph is decoded at this multiple of the wanted size at least, then resized
+OVERSAMPLING = (
+    3  # a photograph is decoded at this multiple of the wanted size at least, then resized
+)
 
 _PNG_END = b"IEND\xaeB`\x82"
 _TURNS = {
@@ -40,9 +44,9 @@ _TURNS = {
 class ImageForm:
     """The shape that every image is brought to, and how.
 
-    dct_scaling : photographs (JPEG) far larger than the form are decoded at a half, a quarter or an eighth.
-    intensity : which values of deep images (of more than 8 bits) become black and white; None where the
-    set has none.
+    dct_scaling : photographs (JPEG) far larger than the form are decoded at a half, a quarter or an
+    eighth. intensity : which values of deep images (of more than 8 bits) become black and white;
+    None where the set has none.
     """
 
     height: int
@@ -69,20 +73,27 @@ class ImageForm:
         return "L" if self.channels == 1 else "RGB"
 
     def inner_size(self, width: int, height: int) -> tuple[int, int]:
-        """Return the width and height that an image of this size has in the form, before it is padded or cut."""
+        """Return the width and height that an image of this size has in the form, before it is
+        padded or cut.
+        """
         if self.resize == "stretch":
             return self.width, self.height
         scales = self.width / width, self.height / height
         scale = min(scales) if self.resize == "pad" else max(scales)
         inner = max(1, round(width * scale)), max(1, round(height * scale))
-        return (min(self.width, inner[0]), min(self.height, inner[1])) if self.resize == "pad" else inner
+        return (
+            (min(self.width, inner[0]), min(self.height, inner[1]))
+            if self.resize == "pad"
+            else inner
+        )
 
 
 @dataclass(frozen=True)
 class Limits:
     """What a file may be at most; more is rejected as `too-large`.
 
-    pixels : of its first frame. Some photographs have 50 million; a decompression bomb has billions.
+    pixels : of its first frame. Some photographs have 50 million; a decompression bomb has
+    billions.
     """
 
     pixels: int = 100_000_000
@@ -95,7 +106,9 @@ LIMITS = Limits()
 
 @dataclass(frozen=True)
 class Header:
-    """What a file says of its image before any pixel is decoded. `mode` : as `deep_images.mode_of` has it."""
+    """What a file says of its image before any pixel is decoded. `mode` : as `deep_images.mode_of`
+    has it.
+    """
 
     height: int
     width: int
@@ -113,11 +126,12 @@ class Header:
 
 @dataclass(frozen=True)
 class Picture:
-    """An image as it is meant to be seen: upright, in the colours of a form, but not brought to its size yet.
+    """An image as it is meant to be seen: upright, in the colours of a form, but not brought to its
+    size yet.
 
-    format : told by content, one of `formats.SUFFIXES` or ARRAY. header : what the file says. frames : 1
-    unless it moves. digest : 64 bits of what was read, a file's bytes or an array, whatever the form.
-    stretched : of a deep image, how it was brought to 8 bits.
+    format : told by content, one of `formats.SUFFIXES` or ARRAY. header : what the file says.
+    frames : 1 unless it moves. digest : 64 bits of what was read, a file's bytes or an array,
+    whatever the form. stretched : of a deep image, how it was brought to 8 bits.
     """
 
     image: Image.Image
@@ -128,7 +142,9 @@ class Picture:
     stretched: Stretch | None = None
 
     def misfit(self, form: ImageForm) -> str | None:
-        """Say why the image does not fit the range of the images that a form is for; None where it does."""
+        """Say why the image does not fit the range of the images that a form is for; None where it
+        does.
+        """
         if self.stretched is None or form.intensity is None:
             return intensity.misfit(self.header.deep, 0, 0, form.intensity)
         why = intensity.misfit(True, self.stretched.outside, _levels(self.image), form.intensity)
@@ -145,7 +161,9 @@ def read_header(content: bytes | Values, limits: Limits = LIMITS) -> Header:
 
 
 def format_of(content: bytes) -> str:
-    """Return the format of an image file, told by its content (see `formats`). Raises UnreadableImage."""
+    """Return the format of an image file, told by its content (see `formats`). Raises
+    UnreadableImage.
+    """
     with _rejecting(LIMITS), _opened(content, LIMITS) as image:
         return _kind_of(image)
 
@@ -155,16 +173,17 @@ def open_picture(
 ) -> Picture:
     """Decode one image: a file's bytes, or pixels `(H, W)` or `(H, W, C)`.
 
-    The format is told by content. EXIF orientation is applied, where it can be read; of several frames the
-    first is taken; values of more than 8 bits are stretched from `form.intensity` at their full depth;
-    transparency, and values that are no numbers, are laid over `form.background`.
+    The format is told by content. EXIF orientation is applied, where it can be read; of several
+    frames the first is taken; values of more than 8 bits are stretched from `form.intensity` at
+    their full depth; transparency, and values that are no numbers, are laid over `form.background`.
 
     Raises
     ------
     UnreadableImage
         With reason `empty`, `unsupported`, `too-large`, `truncated` or `corrupt`.
     UnknownRange
-        The image has more than 8 bits, and its values are to be found (`measuring`), for the range to be chosen.
+        The image has more than 8 bits, and its values are to be found (`measuring`), for the range
+        to be chosen.
     """
     if not isinstance(content, bytes):
         return _open_array(content, form, measuring)
@@ -174,13 +193,19 @@ def open_picture(
         if form.dct_scaling:
             _scale_down(image, header, form)
         image.load()
-        if kind == "PNG" and _PNG_END not in content:  # Pillow does not mind, if no pixel is missing
+        if (
+            kind == "PNG" and _PNG_END not in content
+        ):  # Pillow does not mind, if no pixel is missing
             raise UnreadableImage("truncated", "the end of the PNG file is missing")
         turn = _TURNS.get(_orientation(image))
         seen, stretched = cast(Image.Image, image), None
         if header.deep:
-            values, opacity = deep_images.values_of(image, header.mode, content, partial(_opened, content, limits))
-            seen, stretched = deep_images.to_eight_bits(values, opacity, form.intensity, measuring=measuring)
+            values, opacity = deep_images.values_of(
+                image, header.mode, content, partial(_opened, content, limits)
+            )
+            seen, stretched = deep_images.to_eight_bits(
+                values, opacity, form.intensity, measuring=measuring
+            )
         upright = seen.transpose(turn) if turn is not None else seen
         return Picture(_flatten(upright, form), kind, header, _digest(content), frames, stretched)
 
@@ -190,7 +215,9 @@ def _open_array(content: NDArray[Any], form: ImageForm, measuring: bool) -> Pict
     header, stretched = read_header(content), None
     if header.deep:
         opacity = deep_images.opacity_of(flat)
-        image, stretched = deep_images.to_eight_bits(flat, opacity, form.intensity, measuring=measuring)
+        image, stretched = deep_images.to_eight_bits(
+            flat, opacity, form.intensity, measuring=measuring
+        )
     else:
         image = Image.fromarray(flat)
     return Picture(_flatten(image, form), ARRAY, header, _digest(content), stretched=stretched)
@@ -220,19 +247,25 @@ def decode(content: bytes | Values, form: ImageForm, limits: Limits = LIMITS) ->
 
 def bring_to_form(pixels: Values, form: ImageForm) -> Pixels:
     """Bring decoded pixels `(H, W)` or `(H, W, C)` of any size to `form.shape`."""
-    return pixels if pixels.shape == form.shape and pixels.dtype == np.uint8 else decode(pixels, form)
+    return (
+        pixels if pixels.shape == form.shape and pixels.dtype == np.uint8 else decode(pixels, form)
+    )
 
 
 @contextlib.contextmanager
 def _rejecting(limits: Limits) -> Iterator[None]:
-    """Turn whatever a decoder raises on a broken file (and that is almost anything) into UnreadableImage."""
+    """Turn whatever a decoder raises on a broken file (and that is almost anything) into
+    UnreadableImage.
+    """
     try:
         with unhindered(limits.pixels):  # the size is judged below, and odd metadata is no fault
             yield
     except (UnreadableImage, UnknownRange, MemoryError):  # of memory, whoever limits it says more
         raise
     except Image.DecompressionBombError:
-        raise UnreadableImage("too-large", f"over {limits.pixels:,} pixels (data.max_pixels)") from None
+        raise UnreadableImage(
+            "too-large", f"over {limits.pixels:,} pixels (data.max_pixels)"
+        ) from None
     except Exception as error:
         cut = isinstance(error, EOFError) or "truncated" in str(error).lower()
         detail = str(error) or type(error).__name__
@@ -247,19 +280,24 @@ def _opened(data: bytes, limits: Limits) -> ImageFile.ImageFile:
     image = open_image(data)
     if image.width * image.height > limits.pixels:
         raise UnreadableImage(
-            "too-large", f"{image.width} x {image.height} is over {limits.pixels:,} pixels (data.max_pixels)"
+            "too-large",
+            f"{image.width} x {image.height} is over {limits.pixels:,} pixels (data.max_pixels)",
         )
     return image
 
 
 def _kind_of(image: ImageFile.ImageFile) -> str:
-    return "JPEG" if image.format == "MPO" else image.format or ""  # phones put several JPEGs in one file
+    return (
+        "JPEG" if image.format == "MPO" else image.format or ""
+    )  # phones put several JPEGs in one file
 
 
 def _header(image: ImageFile.ImageFile) -> Header:
     mode = deep_images.mode_of(image)  # before the orientation, for which Pillow loads a PNG file
     width, height = image.size
-    if image.format != "TIFF" and _orientation(image) >= 5:  # these lie on their side; of TIFF, Pillow knows
+    if (
+        image.format != "TIFF" and _orientation(image) >= 5
+    ):  # these lie on their side; of TIFF, Pillow knows
         width, height = height, width
     return Header(height, width, mode)
 
@@ -269,20 +307,26 @@ def _count_frames(image: Image.Image, limits: Limits) -> int:
         return 1
     frames = int(getattr(image, "n_frames", 1))
     if frames > limits.frames:
-        raise UnreadableImage("too-large", f"{frames:,} frames are over {limits.frames:,} (data.max_frames)")
+        raise UnreadableImage(
+            "too-large", f"{frames:,} frames are over {limits.frames:,} (data.max_frames)"
+        )
     image.seek(0)
     return frames
 
 
 def _scale_down(image: Image.Image, header: Header, form: ImageForm) -> None:
-    """Let the JPEG decoder leave out detail that resizing would average away; other formats stay as they are."""
+    """Let the JPEG decoder leave out detail that resizing would average away; other formats stay as
+    they are.
+    """
     inner = form.inner_size(header.width, header.height)
     wanted = inner if (header.width, header.height) == image.size else inner[::-1]
     image.draft(None, (OVERSAMPLING * wanted[0], OVERSAMPLING * wanted[1]))
 
 
 def _orientation(image: Image.Image) -> int:
-    """Return the EXIF orientation, 1 to 8; 1, which is upright, where there is none that can be read."""
+    """Return the EXIF orientation, 1 to 8; 1, which is upright, where there is none that can be
+    read.
+    """
     try:
         value = image.getexif().get(ExifTags.Base.Orientation, 1)
     except Exception:  # a broken EXIF block takes no pixel away
@@ -309,7 +353,9 @@ def fit(picture: Picture, form: ImageForm) -> Pixels:
 
 def _pad(picture: Picture, form: ImageForm) -> Image.Image:
     image = picture.image
-    width, height = form.inner_size(picture.header.width, picture.header.height)  # not of what is scaled down
+    width, height = form.inner_size(
+        picture.header.width, picture.header.height
+    )  # not of what is scaled down
     colour = form.background if form.channels == 1 else (form.background,) * 3
     canvas = Image.new(image.mode, (form.width, form.height), colour)
     inside = image.resize((width, height), Image.Resampling.BILINEAR)

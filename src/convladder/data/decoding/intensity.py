@@ -1,7 +1,8 @@
-"""Which values of deep images become black and white: one range for a whole set, found from it and kept.
+"""Which values of deep images become black and white: one range for a whole set, found from it and
+kept.
 
-Deep is what has more than 8 bits: 16-bit and 32-bit integers, and floats. A file of 16 bits seldom says how
-many of them its camera fills; divided by 257, twelve bits come to sixteen grey levels.
+Deep is what has more than 8 bits: 16-bit and 32-bit integers, and floats. A file of 16 bits seldom
+says how many of them its camera fills; divided by 257, twelve bits come to sixteen grey levels.
 """
 
 from __future__ import annotations
@@ -30,11 +31,13 @@ FLAT = 3  # times fewer grey levels than nearly all images of a set: it does not
 
 @dataclass(frozen=True)
 class Extremes:
-    """The least and the largest value of an image, and those that whole squares of 2 x 2 pixels reach.
+    """The least and the largest value of an image, and those that whole squares of 2 x 2 pixels
+    reach.
 
-    A dead or hot pixel, or a broken row or column of a sensor, is no square; nor are thin strokes or single
-    hits. So `usual_low` and `usual_high` hold eight in ten of the values that differ from the median, which is
-    the ground of such images. whole : whether these are whole numbers, and not floats.
+    A dead or hot pixel, or a broken row or column of a sensor, is no square; nor are thin strokes
+    or single hits. So `usual_low` and `usual_high` hold eight in ten of the values that differ from
+    the median, which is the ground of such images. whole : whether these are whole numbers, and not
+    floats.
     """
 
     least: float
@@ -50,9 +53,9 @@ class Extremes:
 class IntensityRange:
     """The values of deep images that become 0 and 255; what lies outside is cut.
 
-    mixed : whether a share of the set had 8 bits (see `is_mixed`); these stay as they are. outside : the largest
-    share of values that was cut of an image of the set. levels : nearly all of its images take up so many grey
-    levels or more.
+    mixed : whether a share of the set had 8 bits (see `is_mixed`); these stay as they are. outside
+    : the largest share of values that was cut of an image of the set. levels : nearly all of its
+    images take up so many grey levels or more.
     """
 
     low: float
@@ -70,7 +73,9 @@ FULL = IntensityRange(0, DEEPEST)
 
 @dataclass(frozen=True)
 class Stretch:
-    """How a deep image was brought to 8 bits: from which values, of which a share was cut as outside."""
+    """How a deep image was brought to 8 bits: from which values, of which a share was cut as
+    outside.
+    """
 
     least: float
     largest: float
@@ -98,7 +103,9 @@ def written(value: float) -> str:
 
 
 def find_extremes(values: Values) -> Extremes:
-    """Return the extremes of an image's values; those that are no numbers do not count. NaN where none is."""
+    """Return the extremes of an image's values; those that are no numbers do not count. NaN where
+    none is.
+    """
     bands = [_extremes_of(band[np.newaxis]) for band in _bands(values, overlap=1)]
     found = np.stack([ends for ends, _ in bands])[:, :, 0]
     lows, highs = np.fmin.reduce(found[:, ::2]), np.fmax.reduce(found[:, 1::2])
@@ -121,13 +128,14 @@ def find_extremes_of_all(images: Values) -> list[Extremes]:
 def find_ends(extremes: Sequence[Extremes]) -> tuple[float, float]:
     """Choose the low and the high end of one range for the images that have these extremes.
 
-    It holds every value, but those that are further from the core than the core is wide; and the core is what nine
-    in ten images have, single pixels apart. So neither a hot pixel nor one image of another kind takes more than
-    two thirds of the grey levels from the rest, and what is rare but real is kept.
+    It holds every value, but those that are further from the core than the core is wide; and the
+    core is what nine in ten images have, single pixels apart. So neither a hot pixel nor one image
+    of another kind takes more than two thirds of the grey levels from the rest, and what is rare
+    but real is kept.
 
-    Where images consist of single pixels (thin strokes, sparse hits) such a core has no width, or cuts what half
-    of them show: then what is usual among the values that vary belongs to it. Only if all values of all images are
-    the same, both ends are.
+    Where images consist of single pixels (thin strokes, sparse hits) such a core has no width, or
+    cuts what half of them show: then what is usual among the values that vary belongs to it. Only
+    if all values of all images are the same, both ends are.
     """
     table = np.array([list(vars(each).values()) for each in extremes], np.float64).T
     (least, largest, low, high), varies = table[:4], table[1] > table[0]
@@ -151,8 +159,8 @@ def is_mixed(deep: int, total: int) -> bool:
 def find_range(extremes: Sequence[Extremes], *, mixed: bool) -> IntensityRange:
     """Choose one range for the images that have these extremes, with round ends.
 
-    Where a real share of a set has 8 bits (`mixed`), these images are most likely of the same scale, from zero to
-    the largest value that the bits of the camera have: then the range is that.
+    Where a real share of a set has 8 bits (`mixed`), these images are most likely of the same
+    scale, from zero to the largest value that the bits of the camera have: then the range is that.
     """
     low, high = find_ends(extremes)
     whole = all(each.whole for each in extremes)
@@ -162,34 +170,54 @@ def find_range(extremes: Sequence[Extremes], *, mixed: bool) -> IntensityRange:
 
 
 def stretch(values: Values, intensity: IntensityRange) -> Pixels:
-    """Return values as pixels of the same shape, from 0 at the low end of the range to 255 at the high one."""
+    """Return values as pixels of the same shape, from 0 at the low end of the range to 255 at the
+    high one.
+    """
     table = None
     if values.dtype.kind == "u" and values.dtype.itemsize == 2:
         table = _scaled(np.arange(DEEPEST + 1), intensity)
     pixels = np.empty(values.shape, np.uint8)
     for start, band in zip(_starts(values), _bands(values), strict=True):
-        pixels[start : start + len(band)] = _scaled(band, intensity) if table is None else table[band]
+        pixels[start : start + len(band)] = (
+            _scaled(band, intensity) if table is None else table[band]
+        )
     return pixels
 
 
 def share_outside(values: Values, intensity: IntensityRange) -> float:
-    """Return the share of the values that are below or above the range; those that are no numbers are neither."""
-    count = sum(int(((band < intensity.low) | (band > intensity.high)).sum()) for band in _bands(values))
+    """Return the share of the values that are below or above the range; those that are no numbers
+    are neither.
+    """
+    count = sum(
+        int(((band < intensity.low) | (band > intensity.high)).sum()) for band in _bands(values)
+    )
     return count / max(1, values.size)
 
 
-def misfit(is_deep: bool, outside: float, levels: int, trained: IntensityRange | None) -> str | None:
+def misfit(
+    is_deep: bool, outside: float, levels: int, trained: IntensityRange | None
+) -> str | None:
     """Say why an image does not fit the set that a network was trained on; None where it does.
 
-    outside : the share of its values that were cut. levels : the grey levels that it takes up. trained : the
-    range of the set, if that had deep images.
+    outside : the share of its values that were cut. levels : the grey levels that it takes up.
+    trained : the range of the set, if that had deep images.
     """
     if trained is None:
-        return f"more than 8 bits, which no training image had: {FULL} became black to white" if is_deep else None
+        return (
+            f"more than 8 bits, which no training image had: {FULL} became black to white"
+            if is_deep
+            else None
+        )
     if not is_deep:
-        return None if trained.mixed else "8 bits, and the training images had more: its brightness may not fit"
+        return (
+            None
+            if trained.mixed
+            else "8 bits, and the training images had more: its brightness may not fit"
+        )
     if outside > trained.outside + OUTSIDE:
-        return f"{outside:.0%} of its values are outside {trained}, the range of the training images"
+        return (
+            f"{outside:.0%} of its values are outside {trained}, the range of the training images"
+        )
     if levels * FLAT < trained.levels:
         usual = f"training images {trained.levels} or more"
         return f"it takes up {levels} of 256 grey levels, {usual}: is it of another bit depth?"
@@ -199,7 +227,9 @@ def misfit(is_deep: bool, outside: float, levels: int, trained: IntensityRange |
 def _core_of(low: NDArray[np.float64], high: NDArray[np.float64]) -> tuple[float, float]:
     """Return the ends of what nine in ten images have."""
     tail = (1 - USUAL) / 2
-    return float(np.quantile(low, tail, method="lower")), float(np.quantile(high, 1 - tail, method="higher"))
+    return float(np.quantile(low, tail, method="lower")), float(
+        np.quantile(high, 1 - tail, method="higher")
+    )
 
 
 def _widened(core: tuple[float, float], bounds: tuple[float, float]) -> tuple[float, float]:
@@ -215,7 +245,9 @@ def _rounded(low: float, high: float, *, whole: bool) -> IntensityRange:
     step = 2.0 ** np.floor(np.log2(max((high - low) / STEPS, np.finfo(np.float64).tiny)))
     if whole:
         step = max(1.0, step)
-        return IntensityRange(float(np.floor(low / step) * step), float(np.ceil((high + 1) / step) * step - 1))
+        return IntensityRange(
+            float(np.floor(low / step) * step), float(np.ceil((high + 1) / step) * step - 1)
+        )
     return IntensityRange(float(np.floor(low / step) * step), float(np.ceil(high / step) * step))
 
 
@@ -238,7 +270,9 @@ def _bands(values: Values, overlap: int = 0) -> Iterator[Values]:
 
 
 def _extremes_of(images: Values) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-    """Return the four extremes of each of N images, `(4, N)`, and whether their values are whole numbers."""
+    """Return the four extremes of each of N images, `(4, N)`, and whether their values are whole
+    numbers.
+    """
     whole = np.ones(len(images), bool)
     if images.dtype.kind == "f":
         images = np.where(np.isfinite(images), images, np.nan)
@@ -265,7 +299,8 @@ def _sample(values: Values) -> Values:
 
 
 def _usual_of(rows: Values) -> NDArray[np.float64]:
-    """Return between which values eight in ten of those lie that differ from their row's median, `(2, N)`.
+    """Return between which values eight in ten of those lie that differ from their row's median,
+    `(2, N)`.
 
     Of a row whose values are all the same these are that value.
     """

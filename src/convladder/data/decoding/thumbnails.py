@@ -38,4 +38,8 @@ def _convert(image: Image.Image, mode: str) -> Image.Image:
 
 
 def _resize(image: Image.Image, side: int) -> Image.Image:
-    return image if image.size == (side, side) else image.resize((side, side), Image.Resampling.BILINEAR)
+    return (
+        image
+        if image.size == (side, side)
+        else image.resize((side, side), Image.Resampling.BILINEAR)
+    )

@@ -1,4 +1,6 @@
-"""What a person should know of images of more than 8 bits: their range, and which of them it does not suit."""
+"""What a person should know of images of more than 8 bits: their range, and which of them it does
+not suit.
+"""
 
 from __future__ import annotations
 
@@ -28,13 +30,22 @@ def describe(bank: Bank, network: ImageForm | None = None) -> list[str]:
 def _tell_range(bank: Bank) -> list[str]:
     modes = _modes(bank)
     dropped = sum("+" in mode for mode in modes)
-    notes = [f"of {plural(dropped, 'TIFF file')} the bands beyond colour are left out"] if dropped else []
+    notes = (
+        [f"of {plural(dropped, 'TIFF file')} the bands beyond colour are left out"]
+        if dropped
+        else []
+    )
     chosen = bank.form.intensity
     if chosen is None:
         return notes
-    kinds = " and ".join(sorted({deep_images.say_depth(mode) for mode in modes if deep_images.is_deep(mode)}))
+    kinds = " and ".join(
+        sorted({deep_images.say_depth(mode) for mode in modes if deep_images.is_deep(mode)})
+    )
     low, high = intensity.written(chosen.low), intensity.written(chosen.high)
-    return [*notes, f"{kinds} images: values {low} to {high} become black to white; data.range chooses others"]
+    return [
+        *notes,
+        f"{kinds} images: values {low} to {high} become black to white; data.range chooses others",
+    ]
 
 
 def _tell_unlike(bank: Bank) -> list[str]:
@@ -48,7 +59,9 @@ def _tell_unlike(bank: Bank) -> list[str]:
     if unlike:
         first, why = next(iter(unlike.items()))
         count = plural(len(unlike), "image")
-        notes.append(f"careful: that range does not suit {count}, such as {bank.records[first].path}: {why}")
+        notes.append(
+            f"careful: that range does not suit {count}, such as {bank.records[first].path}: {why}"
+        )
     return notes
 
 
@@ -63,7 +76,10 @@ def _tell_mixed(bank: Bank, flat: list[int], total: int) -> str:
         why = "where these differ in brightness, the network may learn that"
         return f"careful: {count} and stay as they are, {more}: {why}"
     first = bank.records[flat[0]].path
-    return f"careful: {count} and had no part in that range, such as {first}; {more}: save all at one depth"
+    return (
+        f"careful: {count} and had no part in that range, such as {first}; {more}: save all at "
+        "one depth"
+    )
 
 
 def find_unlike(facts: Facts) -> dict[int, str]:
@@ -88,7 +104,9 @@ def find_misfits(bank: Bank, form: ImageForm) -> list[str]:
     facts, trained = bank.facts, form.intensity
     if trained is None and bank.form.intensity is None:
         return []
-    columns = zip(_deep(facts).tolist(), facts["outside"].tolist(), _levels(facts).tolist(), strict=True)
+    columns = zip(
+        _deep(facts).tolist(), facts["outside"].tolist(), _levels(facts).tolist(), strict=True
+    )
     reasons = [intensity.misfit(*each, trained) for each in columns]
     found = [(place, why) for place, why in enumerate(reasons) if why is not None]
     if not found:

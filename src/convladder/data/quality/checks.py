@@ -1,4 +1,6 @@
-"""What is wrong with a data set: every file accounted for, and whatever would spoil the figures made from it."""
+"""What is wrong with a data set: every file accounted for, and whatever would spoil the figures
+made from it.
+"""
 
 from __future__ import annotations
 
@@ -80,7 +82,10 @@ class DataCheck:
     def properties(self) -> dict[str, dict[str, int]]:
         """How many images have each format, mode and size, the commonest first."""
         facts = self.bank.facts
-        sizes = [f"{width}x{height}" for height, width in zip(facts["height"], facts["width"], strict=True)]
+        sizes = [
+            f"{width}x{height}"
+            for height, width in zip(facts["height"], facts["width"], strict=True)
+        ]
         return {
             "format": dict(Counter(value.decode() for value in facts["format"]).most_common()),
             "mode": dict(Counter(value.decode() for value in facts["mode"]).most_common()),
@@ -94,7 +99,10 @@ class DataCheck:
         alone = sizes.pop("", 0)
         if not sizes:
             return ""
-        return f"groups: {len(sizes):,}, of up to {plural(max(sizes.values()), 'image')}; {alone:,} images in none"
+        return (
+            f"groups: {len(sizes):,}, of up to {plural(max(sizes.values()), 'image')}; {alone:,} "
+            "images in none"
+        )
 
     @cached_property
     def findings(self) -> list[Finding]:
@@ -108,7 +116,9 @@ class DataCheck:
             *self._copies(),
             *self._odd(),
         ]
-        return sorted((finding for finding in found if finding.rows), key=lambda finding: not finding.stops)
+        return sorted(
+            (finding for finding in found if finding.rows), key=lambda finding: not finding.stops
+        )
 
     def as_json(self) -> dict[str, Any]:
         """Return all of it in plain values."""
@@ -131,14 +141,18 @@ class DataCheck:
         """Say in two sentences what became of the files and what was found."""
         files = self.files
         became = (
-            f"{files['files']:,} files: {files['accepted']:,} accepted, {files['rejected']:,} rejected, "
-            f"{files['ignored']:,} ignored."
+            f"{files['files']:,} files: {files['accepted']:,} accepted, {files['rejected']:,} "
+            f"rejected, {files['ignored']:,} ignored."
         )
         kinds = len(self.findings)
         if not kinds:
             return f"{became} Nothing was found that would spoil what is made from them."
         first = self.findings[0]
-        more = f", and {kinds - 1} other kind{'' if kinds == 2 else 's'} of finding" if kinds > 1 else ""
+        more = (
+            f", and {kinds - 1} other kind{'' if kinds == 2 else 's'} of finding"
+            if kinds > 1
+            else ""
+        )
         return f"{became} Found: {first.heading} ({len(first.rows):,}){more}."
 
     def row(self, position: int, detail: str = "") -> dict[str, Any]:
@@ -188,18 +202,21 @@ class DataCheck:
         yield Finding(
             "copies-across-splits",
             "copies in different splits",
-            "The network is tested on what it was trained on. Remove one of each pair, or train with "
-            "--on-leak drop." + self._not_copies,
+            "The network is tested on what it was trained on. Remove one of each pair, or train "
+            "with --on-leak drop." + self._not_copies,
             self._rows(copied.positions, copied.partners),
         )
         grouped = grouping.find_leaks(self.bank, grouping.named_groups_of(self.bank))
         yield Finding(
             "groups-across-splits",
             "groups in different splits",
-            "Images of one group are alike. Move each group into one split, or train with --on-leak drop.",
+            "Images of one group are alike. Move each group into one split, or train with "
+            "--on-leak drop.",
             tuple(
                 self._pair(left, right, f"group {self.bank.records[left].group}")
-                for left, right in zip(grouped.positions.tolist(), grouped.partners.tolist(), strict=True)
+                for left, right in zip(
+                    grouped.positions.tolist(), grouped.partners.tolist(), strict=True
+                )
             ),
         )
 
@@ -235,7 +252,9 @@ class DataCheck:
             {"path": each.path, "label": "", "split": "", "detail": f"{each.reason}: {each.detail}"}
             for each in self.bank.rejections
         ]
-        return Finding("rejected", "files that are no readable images", "Mend or remove them.", tuple(rows))
+        return Finding(
+            "rejected", "files that are no readable images", "Mend or remove them.", tuple(rows)
+        )
 
     def _links(self) -> Finding:
         ignored = count_ignored(self.ignored)
@@ -255,15 +274,17 @@ class DataCheck:
             "one-class",
             "one class only",
             "A classifier needs two or more.",
-            tuple({"label": name, "detail": plural(count, "image")} for name, count in only.items()),
+            tuple(
+                {"label": name, "detail": plural(count, "image")} for name, count in only.items()
+            ),
             stops=True,
         )
         yield self._untrained()
         yield Finding(
             "few-images",
             "classes of too few images",
-            f"A class needs {FEWEST} to be split, in groups of their own. Add images, or leave it out with "
-            "--min-images or --classes.",
+            f"A class needs {FEWEST} to be split, in groups of their own. Add images, or leave it "
+            "out with --min-images or --classes.",
             tuple(self._few(totals)),
         )
         yield Finding(
@@ -291,15 +312,19 @@ class DataCheck:
         """Return the classes that train has no image of, unless the source is for tests alone."""
         trained = {split for split in self.splits if split in ("", "train")}
         rows = [
-            {"label": name, "split": "".join(trained), "detail": f"none in {''.join(trained) or 'the data'}"}
+            {
+                "label": name,
+                "split": "".join(trained),
+                "detail": f"none in {''.join(trained) or 'the data'}",
+            }
             for name, counts in self.counts.items()
             if trained and not any(counts[split] for split in trained)
         ]
         return Finding(
             "untrained-classes",
             "classes without an image to train on",
-            "A class that train lacks could never be predicted. Add images of it there, or leave it out with "
-            "--classes.",
+            "A class that train lacks could never be predicted. Add images of it there, or leave "
+            "it out with --classes.",
             tuple(rows),
             stops=True,
         )
@@ -325,7 +350,9 @@ class DataCheck:
             "unlike-depth",
             "images of another bit depth",
             "The range of the others does not suit them: convert them, or set data.range.",
-            tuple(self.row(position, why) for position, why in bit_depth.find_unlike(facts).items()),
+            tuple(
+                self.row(position, why) for position, why in bit_depth.find_unlike(facts).items()
+            ),
         )
         yield Finding(
             "misnamed",
@@ -348,5 +375,7 @@ class DataCheck:
 
 
 def _plain(finding: Finding) -> dict[str, Any]:
-    rows = [{key: value for key, value in row.items() if "position" not in key} for row in finding.rows]
+    rows = [
+        {key: value for key, value in row.items() if "position" not in key} for row in finding.rows
+    ]
     return vars(finding) | {"count": len(rows), "rows": rows}

@@ -1,7 +1,8 @@
 """Which images belong together, and what to do where they lie in different splits.
 
-Together are copies and near copies of one picture, and whatever the source or a pattern says is of one group: a
-patient, a video, a session. A network that has seen one of them in training knows the others already.
+Together are copies and near copies of one picture, and whatever the source or a pattern says is of
+one group: a patient, a video, a session. A network that has seen one of them in training knows the
+others already.
 """
 
 from __future__ import annotations
@@ -43,22 +44,30 @@ class Leaks:
 def name_groups(bank: Bank, pattern: str | None) -> tuple[Bank, list[str]]:
     """Return the bank with the groups that a regular expression finds in the paths, and notes.
 
-    The group is the first bracket of what is found, or all of it. An image in whose path nothing is found keeps
-    the group that its source says, if any. Raises DataError where nothing is found in any path.
+    The group is the first bracket of what is found, or all of it. An image in whose path nothing is
+    found keeps the group that its source says, if any. Raises DataError where nothing is found in
+    any path.
     """
     if pattern is None:
         return bank, []
     compiled = re.compile(pattern)
     found = [compiled.search(record.path) for record in bank.records]
     if not any(found):
-        raise DataError(f"the group pattern {pattern!r} is found in no path, such as {bank.records[0].path!r}")
-    names = [(match.group(1) if compiled.groups else match.group()) if match else "" for match in found]
+        raise DataError(
+            f"the group pattern {pattern!r} is found in no path, such as {bank.records[0].path!r}"
+        )
+    names = [
+        (match.group(1) if compiled.groups else match.group()) if match else "" for match in found
+    ]
     records = [
-        replace(record, group=name or record.group) for record, name in zip(bank.records, names, strict=True)
+        replace(record, group=name or record.group)
+        for record, name in zip(bank.records, names, strict=True)
     ]
     alone = sum(not record.group for record in records)
     first = next((record.path for record in records if not record.group), "")
-    notes = [f"{alone} images are in no group: the pattern finds none in their paths, such as {first}"]
+    notes = [
+        f"{alone} images are in no group: the pattern finds none in their paths, such as {first}"
+    ]
     return bank.relabelled(records), notes if alone else []
 
 
@@ -66,7 +75,9 @@ def groups_of(bank: Bank) -> Indices:
     """Return the number of the group of each image, `(N,)`; an image alone has a number of its own."""
     size = len(bank.records)
     named, copies = named_groups_of(bank), bank.copies
-    links = [np.stack([others, firsts], axis=1) for others, firsts in (pair_up(named), pair_up(copies))]
+    links = [
+        np.stack([others, firsts], axis=1) for others, firsts in (pair_up(named), pair_up(copies))
+    ]
     return group(np.concatenate(links), size)
 
 
@@ -84,7 +95,9 @@ def named_groups_of(bank: Bank) -> Indices:
 
 
 def pair_up(*keys: Indices) -> tuple[Indices, Indices]:
-    """Pair each image, but the first, with the first that has the same keys, each `(N,)`; return both ends."""
+    """Pair each image, but the first, with the first that has the same keys, each `(N,)`; return
+    both ends.
+    """
     _, first, which = np.unique(np.stack(keys), axis=1, return_index=True, return_inverse=True)
     partners = first[which.reshape(-1)]
     others = np.flatnonzero(partners != np.arange(len(partners)))
@@ -92,7 +105,9 @@ def pair_up(*keys: Indices) -> tuple[Indices, Indices]:
 
 
 def find_leaks(bank: Bank, groups: Indices) -> Leaks:
-    """Find the images whose group also has one in a split that matters more. All must name their split."""
+    """Find the images whose group also has one in a split that matters more. All must name their
+    split.
+    """
     ranks = np.array([RANK[record.split or "train"] for record in bank.records])
     best = np.full(groups.max(initial=-1) + 1, len(RANK))
     np.minimum.at(best, groups, ranks)
@@ -105,17 +120,23 @@ def find_leaks(bank: Bank, groups: Indices) -> Leaks:
 
 
 def describe(bank: Bank, leaks: Leaks) -> str:
-    """Say how many images of which split are copies of, or of one group with, images of which; name the first."""
+    """Say how many images of which split are copies of, or of one group with, images of which; name
+    the first.
+    """
     ends = list(zip(leaks.positions.tolist(), leaks.partners.tolist(), strict=True))
-    splits = Counter((bank.records[left].split or "train", bank.records[right].split) for left, right in ends)
+    splits = Counter(
+        (bank.records[left].split or "train", bank.records[right].split) for left, right in ends
+    )
     why = "copies of"
     if leaks.copies < len(leaks):
         why = "copies of, or of one group with," if leaks.copies else "of one group with"
     found = " and ".join(
-        f"{count:,} of {split} are {why} images of {other}" for (split, other), count in splits.items()
+        f"{count:,} of {split} are {why} images of {other}"
+        for (split, other), count in splits.items()
     )
     named = "; ".join(
-        f"{bank.records[left].path} and {bank.records[right].path}" for left, right in ends[:MOST_NAMED]
+        f"{bank.records[left].path} and {bank.records[right].path}"
+        for left, right in ends[:MOST_NAMED]
     )
     return f"{found} ({named}{'; …' if len(ends) > MOST_NAMED else ''})"
 

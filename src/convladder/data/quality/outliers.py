@@ -1,4 +1,6 @@
-"""Images that stand out among their own: blank, dark, bright, blurred, long, tiny, misnamed or moving."""
+"""Images that stand out among their own: blank, dark, bright, blurred, long, tiny, misnamed or
+moving.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +19,9 @@ Positions = NDArray[np.int64]
 
 BLANK_DEVIATION = 2.0  # grey levels
 DARK, BRIGHT = 40, 215  # grey levels that 99 % of the pixels do not exceed, or do not fall below
-BLURRED = 5.0  # robust standard deviations below the data set's median, of the logarithm of the sharpness
+BLURRED = (
+    5.0  # robust standard deviations below the data set's median, of the logarithm of the sharpness
+)
 LONG = 3.0  # longer side to shorter, and twice what is usual in the data set
 TINY = 8  # pixels, where the usual image has twice as many
 
@@ -25,10 +29,11 @@ _OF_SUFFIX = {suffix: name for name, suffixes in SUFFIXES.items() for suffix in 
 
 
 def find_oddities(facts: Facts) -> dict[str, Positions]:
-    """Return the positions of the images of each kind that stand out; an image may be of several kinds.
+    """Return the positions of the images of each kind that stand out; an image may be of several
+    kinds.
 
-    What is usual is taken from the data set itself, so that drawings are not called bright for being drawings of
-    lines, nor portraits long for being upright.
+    What is usual is taken from the data set itself, so that drawings are not called bright for
+    being drawings of lines, nor portraits long for being upright.
     """
     rules: dict[str, Callable[[Facts], NDArray[np.bool_]]] = {
         "blank": _blank,
@@ -69,7 +74,9 @@ def _blurred(facts: Facts) -> NDArray[np.bool_]:
     # detail against contrast: a ship in the fog has little of both, a blurred one lacks the detail
     sharpness = np.log10((facts["sharpness"] + 1.0) / (facts["deviation"] ** 2 + 1.0))
     middle = np.median(sharpness)
-    spread = 1.4826 * np.median(np.abs(sharpness - middle))  # of a normal distribution, its standard deviation
+    spread = 1.4826 * np.median(
+        np.abs(sharpness - middle)
+    )  # of a normal distribution, its standard deviation
     low: NDArray[np.bool_] = sharpness < middle - BLURRED * max(spread, 0.05)
     return low & ~_blank(facts)
 

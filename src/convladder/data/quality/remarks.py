@@ -33,7 +33,9 @@ def of_oddities(bank: Bank) -> list[str]:
 
 
 def of_rejections(bank: Bank, allow: bool) -> str:
-    """Say which files were rejected. Raises DataError where they are too many, unless they are allowed."""
+    """Say which files were rejected. Raises DataError where they are too many, unless they are
+    allowed.
+    """
     count, total = len(bank.rejections), len(bank.rejections) + len(bank.records)
     reasons = Counter(rejection.reason for rejection in bank.rejections)
     listed = ", ".join(f"{number} {reason}" for reason, number in reasons.most_common())
@@ -56,14 +58,20 @@ def of_conflicts(bank: Bank) -> list[str]:
     first = f"{bank.records[others[differ[0]]].path} and {bank.records[firsts[differ[0]]].path}"
     more = ", …" if len(differ) > 1 else ""
     return [
-        f"copies with different labels: {len(differ):,} ({first}{more}); `convladder check` shows them"
-        f"{not_copies(bank)}"
+        f"copies with different labels: {len(differ):,} ({first}{more}); `convladder check` shows "
+        f"them{not_copies(bank)}"
     ]
 
 
 def not_copies(bank: Bank) -> str:
-    """Say what to do where images were called copies that are none; nothing where none are near copies."""
-    return "; if they are different pictures, set --copies exact (data.copies)" if bank.has_near_copies else ""
+    """Say what to do where images were called copies that are none; nothing where none are near
+    copies.
+    """
+    return (
+        "; if they are different pictures, set --copies exact (data.copies)"
+        if bank.has_near_copies
+        else ""
+    )
 
 
 def of_scenes(bank: Bank) -> list[str]:
@@ -72,9 +80,9 @@ def of_scenes(bank: Bank) -> list[str]:
     if not count:
         return []
     return [
-        f"{count:,} images are pictures of one scene, as of a fixed camera. Copies among them that were "
-        "recompressed or cropped may go unseen: if some belong together, name groups with --group-pattern or "
-        "--group-column"
+        f"{count:,} images are pictures of one scene, as of a fixed camera. Copies among them "
+        "that were recompressed or cropped may go unseen: if some belong together, name groups "
+        "with --group-pattern or --group-column"
     ]
 
 
@@ -85,7 +93,12 @@ def of_groups(groups: Indices, bank: Bank) -> list[str]:
     if not several:
         return []
     many = plural(several, "group")
-    return [f"{many} of images that belong together (copies, or of one group) kept together{not_copies(bank)}"]
+    return [
+        (
+            f"{many} of images that belong together (copies, or of one group) kept "
+            f"together{not_copies(bank)}"
+        )
+    ]
 
 
 def of_lacking(bank: Bank, splits: Splits) -> list[str]:
@@ -105,8 +118,8 @@ def refuse_no_train(source: str, records: Sequence[Record]) -> None:
     if splits and splits.isdisjoint({"", "train"}):
         named = " and ".join(sorted(splits))
         raise DataError(
-            f"{source} has {named} images but no 'train' folder or split: add one, or give one class folder "
-            "around all images; `convladder evaluate RUN --data` takes it as it is"
+            f"{source} has {named} images but no 'train' folder or split: add one, or give one "
+            "class folder around all images; `convladder evaluate RUN --data` takes it as it is"
         )
 
 
@@ -116,14 +129,16 @@ def refuse_untrained(bank: Bank) -> None:
     lacking = [name for label, name in enumerate(bank.class_names) if label not in labels]
     if not lacking:
         return
-    listed = ", ".join(map(repr, lacking[:MOST_NAMED])) + (", …" if len(lacking) > MOST_NAMED else "")
+    listed = ", ".join(map(repr, lacking[:MOST_NAMED])) + (
+        ", …" if len(lacking) > MOST_NAMED else ""
+    )
     if len(labels) < 2:
         raise DataError(
-            f"{bank.source} has fewer than two classes in train (none of {listed}): a classifier learns from "
-            "examples of each class, so move some of them to train"
+            f"{bank.source} has fewer than two classes in train (none of {listed}): a classifier "
+            "learns from examples of each class, so move some of them to train"
         )
     classes = "class" if len(lacking) == 1 else "classes"
     raise DataError(
-        f"{bank.source} has no image of {classes} {listed} in train: add images there (or raise --limit), or "
-        f"leave the {classes} out with --classes"
+        f"{bank.source} has no image of {classes} {listed} in train: add images there (or raise "
+        f"--limit), or leave the {classes} out with --classes"
     )

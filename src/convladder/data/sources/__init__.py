@@ -1,1 +1,3 @@
-"""Where labelled images come from: folders, archives, tables, arrays, Parquet files, the hub, built-in sets."""
+"""Where labelled images come from: folders, archives, tables, arrays, Parquet files, the hub,
+built-in sets.
+"""

@@ -36,13 +36,19 @@ def open_npz(path: Path) -> Source:
 
 
 def open_arrays(name: str, images: Any, labels: Any) -> Source:
-    """Open images `(N, H, W)` or `(N, H, W, C)` and labels `(N,)`, integers or texts. Raises DataError.
+    """Open images `(N, H, W)` or `(N, H, W, C)` and labels `(N,)`, integers or texts. Raises
+    DataError.
 
-    Those of uint8 are taken as they are; of others one range is brought to 8 bits, as of deep image files.
+    Those of uint8 are taken as they are; of others one range is brought to 8 bits, as of deep image
+    files.
     """
     arrays = ArraySet(name, {"": (images, labels)})
     kind = np.asarray(images).dtype
-    told = (np.shape(images), np.asarray(labels).tolist(), *([] if kind == np.uint8 else [kind.str]))
+    told = (
+        np.shape(images),
+        np.asarray(labels).tolist(),
+        *([] if kind == np.uint8 else [kind.str]),
+    )
     digest = hashlib.sha256(repr(told).encode())
     digest.update(np.asarray(images).tobytes())
     return Source(
@@ -69,7 +75,9 @@ class ArraySet:
         class_names: tuple[str, ...] | None = None,
     ) -> None:
         self._name = name
-        self._images = {split: _checked_images(name, split, images) for split, (images, _) in parts.items()}
+        self._images = {
+            split: _checked_images(name, split, images) for split, (images, _) in parts.items()
+        }
         labels = {
             split: _checked_labels(name, split, values, len(self._images[split]))
             for split, (_, values) in parts.items()
@@ -87,7 +95,9 @@ class ArraySet:
             with np.load(path, allow_pickle=False) as file:
                 arrays = {key: file[key] for key in file.files}
         except (OSError, ValueError, TypeError, EOFError, zipfile.BadZipFile) as error:
-            reason = "it is no npz file, or holds Python objects" if "pickle" in str(error) else error
+            reason = (
+                "it is no npz file, or holds Python objects" if "pickle" in str(error) else error
+            )
             raise DataError(f"cannot read {path}: {reason}") from None
         names = tuple(str(name) for name in arrays.pop("class_names", ()))
         parts: dict[Split, tuple[Any, Any]] = {}
@@ -98,7 +108,9 @@ class ArraySet:
                 if label_key not in arrays:
                     raise DataError(f"{path} has {key!r} but no {label_key!r}")
                 if SPLIT_NAMES.get(suffix, "") in parts:
-                    raise DataError(f"{path} has {key!r} beside another name of the same split: merge them")
+                    raise DataError(
+                        f"{path} has {key!r} beside another name of the same split: merge them"
+                    )
                 parts[SPLIT_NAMES.get(suffix, "")] = (images, arrays[label_key])
         if not parts or ("" in parts and len(parts) > 1):
             raise DataError(f"{path} has {', '.join(map(repr, arrays)) or 'no arrays'}: "
@@ -128,7 +140,8 @@ def _checked_images(name: str, split: str, values: Any) -> Values:
         raise DataError(f"{what} are {images.dtype}: expected numbers, such as uint8 from 0 to 255")
     if images.ndim not in (3, 4) or (images.ndim == 4 and images.shape[-1] not in (1, 3)):
         raise DataError(
-            f"{what} have shape {images.shape}: expected (N, height, width) or (N, height, width, 1 or 3)"
+            f"{what} have shape {images.shape}: expected (N, height, width) or (N, height, width, "
+            "1 or 3)"
         )
     if not len(images):
         raise DataError(f"{what} are none: the array is empty")
@@ -141,7 +154,8 @@ def _checked_labels(name: str, split: str, values: Any, images: int) -> np.ndarr
     labels: np.ndarray[Any, Any] = np.asarray(values)
     if labels.ndim == 2 and labels.shape[1] > 1:
         raise DataError(
-            f"{what} have shape {labels.shape}: expected one for each image (one-hot: y.argmax(axis=1))"
+            f"{what} have shape {labels.shape}: expected one for each image (one-hot: "
+            "y.argmax(axis=1))"
         )
     labels = labels.reshape(-1)
     if len(labels) != images:
@@ -153,9 +167,12 @@ def _checked_labels(name: str, split: str, values: Any, images: int) -> np.ndarr
     return labels
 
 
-def _indices(name: str, values: np.ndarray[Any, Any], class_names: tuple[str, ...]) -> np.ndarray[Any, Any]:
+def _indices(
+    name: str, values: np.ndarray[Any, Any], class_names: tuple[str, ...]
+) -> np.ndarray[Any, Any]:
     if values.dtype.kind not in "iu" or values.min() < 0 or values.max() >= len(class_names):
         raise DataError(
-            f"{name}: labels must be integers from 0 to {len(class_names) - 1}, one for each class name"
+            f"{name}: labels must be integers from 0 to {len(class_names) - 1}, one for each "
+            "class name"
         )
     return values.astype(np.int64)

@@ -1,7 +1,7 @@
 """Tables whose rows hold the images themselves: which column is what, and what the rows come to.
 
-They lie in Parquet files or on the Hugging Face hub; an Arrow schema tells the columns of either. Every row
-ends as a record or as ignored.
+They lie in Parquet files or on the Hugging Face hub; an Arrow schema tells the columns of either.
+Every row ends as a record or as ignored.
 """
 
 from __future__ import annotations
@@ -40,7 +40,9 @@ class Columns:
 
     def but_images(self) -> list[str]:
         """Return the columns that a listing takes."""
-        return [each for each in (self.label, self.path, self.split, self.group) if each is not None]
+        return [
+            each for each in (self.label, self.path, self.split, self.group) if each is not None
+        ]
 
 
 @dataclass(frozen=True)
@@ -68,16 +70,22 @@ def import_extra(module: str) -> Any:
     try:
         return importlib.import_module(module)
     except ImportError as error:
-        raise DataError(f"Parquet files and the Hugging Face hub need {module} ({error}): {INSTALL}") from None
+        raise DataError(
+            f"Parquet files and the Hugging Face hub need {module} ({error}): {INSTALL}"
+        ) from None
 
 
 def find_columns(schema: pa.Schema, name: str, settings: Data) -> Columns:
-    """Tell which column is what: the settings say, or the types and the usual names. Raises DataError."""
+    """Tell which column is what: the settings say, or the types and the usual names. Raises
+    DataError.
+    """
     features = _features(schema)
     image = _image_column(schema, features, name)
     label = _label_column(schema, features, name, settings.label_column)
     wanted = {"split": settings.split_column, "group": settings.group_column}
-    others = {role: find_column(schema.names, name, role, each) for role, each in wanted.items() if each}
+    others = {
+        role: find_column(schema.names, name, role, each) for role, each in wanted.items() if each
+    }
     names = features.get(label, {}).get("names")
     return Columns(
         image=image,
@@ -95,15 +103,21 @@ def read_rows(part: Part, table: pa.Table, columns: Columns) -> Iterator[Row]:
     paths = _texts(table, columns.path) if columns.path else [""] * size
     splits = _texts(table, columns.split) if columns.split else [part.split] * size
     groups = _texts(table, columns.group) if columns.group else [""] * size
-    for row, (label, path, split, group) in enumerate(zip(labels, paths, splits, groups, strict=True)):
+    for row, (label, path, split, group) in enumerate(
+        zip(labels, paths, splits, groups, strict=True)
+    ):
         shown = f"{part.name}[{row}]" + (f"/{_short(path)}" if path else "")
-        yield Row(shown, _label(label, columns.class_names, shown), split, group, (part.number, row))
+        yield Row(
+            shown, _label(label, columns.class_names, shown), split, group, (part.number, row)
+        )
 
 
 def list_rows(
     name: str, rows: Sequence[Row], declared: Iterable[str], ignored: tuple[Ignored, ...] = ()
 ) -> Listing:
-    """Return the rows as a listing, with the `declared` class names in their order. Raises DataError."""
+    """Return the rows as a listing, with the `declared` class names in their order. Raises
+    DataError.
+    """
     if not rows:
         raise DataError(f"{name} has no rows")
     splits = _settle_splits(name, dict.fromkeys(row.split for row in rows))
@@ -121,13 +135,17 @@ def list_rows(
 
 
 def _settle_splits(name: str, keys: Iterable[str]) -> dict[str, Split | None]:
-    """Return which split each name stands for; None for those that are none of ours. Raises DataError."""
+    """Return which split each name stands for; None for those that are none of ours. Raises
+    DataError.
+    """
     names = list(keys)
     known = {key: SPLIT_NAMES[key.lower()] for key in names if key.lower() in SPLIT_NAMES}
     if len(names) == 1:
         return {key: "train" if known.get(key) == "train" else "" for key in names}
     if "train" not in known.values() and len(known) < len(names):
-        raise DataError(f"{name} has the splits {', '.join(map(repr, names))}, but none is 'train': one must be")
+        raise DataError(
+            f"{name} has the splits {', '.join(map(repr, names))}, but none is 'train': one must be"
+        )
     return {key: known.get(key) for key in names}  # without train, it can test as folders can
 
 
@@ -144,7 +162,9 @@ def _passed_over(rows: Sequence[Row], splits: Mapping[str, Split | None]) -> dic
 
 
 def _second_names(splits: Mapping[str, Split | None]) -> dict[str, str]:
-    """Return the names for a split that has a plainer one, too: nobody can rename what lies on the hub."""
+    """Return the names for a split that has a plainer one, too: nobody can rename what lies on the
+    hub.
+    """
     known = [(key, split) for key, split in splits.items() if split]
     order = list(SPLIT_NAMES)
     known.sort(key=lambda each: (each[0] != each[1], order.index(each[0].lower()), each[0]))
@@ -156,11 +176,15 @@ def _second_names(splits: Mapping[str, Split | None]) -> dict[str, str]:
     }
 
 
-def _number_classes(name: str, labels: set[str | int], declared: Iterable[str]) -> dict[str | int, int]:
+def _number_classes(
+    name: str, labels: set[str | int], declared: Iterable[str]
+) -> dict[str | int, int]:
     """Return the number of each label, in the order of class names. Raises DataError."""
     names = [label for label in labels if isinstance(label, str)]
     if names and len(names) < len(labels):
-        raise DataError(f"{name} names the classes in some files and only numbers them in others: name all")
+        raise DataError(
+            f"{name} names the classes in some files and only numbers them in others: name all"
+        )
     if not names:
         return {label: number for number, label in enumerate(sorted(labels, key=int))}
     ordered = dict.fromkeys([*declared, *name_classes(name, names)])
@@ -168,7 +192,9 @@ def _number_classes(name: str, labels: set[str | int], declared: Iterable[str]) 
     return {label: number for number, label in enumerate(ordered)}
 
 
-def _label(value: str | int | None, class_names: tuple[str, ...] | None, row: str) -> str | int | None:
+def _label(
+    value: str | int | None, class_names: tuple[str, ...] | None, row: str
+) -> str | int | None:
     if isinstance(value, str):
         return value.strip() or None
     if class_names is None or value is None:
@@ -176,7 +202,9 @@ def _label(value: str | int | None, class_names: tuple[str, ...] | None, row: st
     if value == WITHHELD:
         return None
     if not 0 <= value < len(class_names):
-        raise DataError(f"{row} has the label {value}: the table names {len(class_names)} classes, from 0")
+        raise DataError(
+            f"{row} has the label {value}: the table names {len(class_names)} classes, from 0"
+        )
     return class_names[value]
 
 
@@ -197,7 +225,9 @@ def _refuse(name: str, rows: Sequence[Row], what: str) -> None:
 
 
 def _features(schema: pa.Schema) -> dict[str, dict[str, Any]]:
-    """Return what the `datasets` library has noted of the columns; of those it says nothing of, nothing."""
+    """Return what the `datasets` library has noted of the columns; of those it says nothing of,
+    nothing.
+    """
     try:
         noted = json.loads((schema.metadata or {})[b"huggingface"])["info"]["features"]
         return {name: feature for name, feature in noted.items() if isinstance(feature, dict)}
@@ -208,18 +238,24 @@ def _features(schema: pa.Schema) -> dict[str, dict[str, Any]]:
 def _image_column(schema: pa.Schema, features: Mapping[str, Mapping[str, Any]], name: str) -> str:
     """Return the first column of structs that have bytes, or of bytes; rather one of a usual name."""
     types = import_extra("pyarrow").types
-    others = {each for each, feature in features.items() if feature.get("_type") in ("Audio", "Video", "Pdf")}
+    others = {
+        each
+        for each, feature in features.items()
+        if feature.get("_type") in ("Audio", "Video", "Pdf")
+    }
     fields = [field for field in schema if field.name not in others]
     structs: list[str] = [field.name for field in fields if _has_field(field.type, "bytes")]
     plain: list[str] = [
-        field.name for field in fields if types.is_binary(field.type) or types.is_large_binary(field.type)
+        field.name
+        for field in fields
+        if types.is_binary(field.type) or types.is_large_binary(field.type)
     ]
     found = structs or plain
     if not found:
         columns = ", ".join(f"{field.name!r} of {field.type}" for field in schema)
         raise DataError(
-            f"{name} has no column of images (it has {columns}): expected the bytes of image files, or structs of "
-            "'bytes' and 'path'; a table of paths is a .csv or .tsv file"
+            f"{name} has no column of images (it has {columns}): expected the bytes of image "
+            "files, or structs of 'bytes' and 'path'; a table of paths is a .csv or .tsv file"
         )
     return next((each for each in found if each.lower() in IMAGE_NAMES), found[0])
 
@@ -229,14 +265,18 @@ def _label_column(
 ) -> str:
     """Return the wanted column, or the one whose numbers have names, or one of a usual name."""
     named = [each for each in schema.names if features.get(each, {}).get("_type") == "ClassLabel"]
-    column = find_column(schema.names, name, "label", wanted or (named[0] if len(named) == 1 else None))
+    column = find_column(
+        schema.names, name, "label", wanted or (named[0] if len(named) == 1 else None)
+    )
     if column is None and len(named) > 1:
-        raise DataError(f"{name} has several columns of classes ({', '.join(named)}): give --label-column")
+        raise DataError(
+            f"{name} has several columns of classes ({', '.join(named)}): give --label-column"
+        )
     column = column or find_column(schema.names, name, "label", None, needed=True)
     if column is None or not _is_label(schema.field(column).type):
         raise DataError(
-            f"{name}: column {column!r} holds {schema.field(column).type}: expected a number, or a text, a row "
-            "(give --label-column for another)"
+            f"{name}: column {column!r} holds {schema.field(column).type}: expected a number, or "
+            "a text, a row (give --label-column for another)"
         )
     return column
 
@@ -245,7 +285,13 @@ def _is_label(kind: pa.DataType) -> bool:
     types = import_extra("pyarrow").types
     if types.is_dictionary(kind):
         kind = kind.value_type
-    accepted = (types.is_integer, types.is_string, types.is_large_string, types.is_string_view, types.is_null)
+    accepted = (
+        types.is_integer,
+        types.is_string,
+        types.is_large_string,
+        types.is_string_view,
+        types.is_null,
+    )
     return any(accepts(kind) for accepts in accepted)
 
 

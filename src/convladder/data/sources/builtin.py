@@ -1,4 +1,6 @@
-"""Data sets by name: `digits` comes with scikit-learn; the others are downloaded by Keras and cached."""
+"""Data sets by name: `digits` comes with scikit-learn; the others are downloaded by Keras and
+cached.
+"""
 
 from __future__ import annotations
 
@@ -19,14 +21,14 @@ from convladder.data.sources.arrays import ArraySet
 _CIFAR10 = "airplane automobile bird cat deer dog frog horse ship truck".split()
 _FASHION = "T-shirt/top,Trouser,Pullover,Dress,Coat,Sandal,Shirt,Sneaker,Bag,Ankle boot".split(",")
 _CIFAR100 = (
-    "apple aquarium_fish baby bear beaver bed bee beetle bicycle bottle bowl boy bridge bus butterfly camel "
-    "can castle caterpillar cattle chair chimpanzee clock cloud cockroach couch crab crocodile cup dinosaur "
-    "dolphin elephant flatfish forest fox girl hamster house kangaroo keyboard lamp lawn_mower leopard lion "
-    "lizard lobster man maple_tree motorcycle mountain mouse mushroom oak_tree orange orchid otter palm_tree "
-    "pear pickup_truck pine_tree plain plate poppy porcupine possum rabbit raccoon ray road rocket rose sea "
-    "seal shark shrew skunk skyscraper snail snake spider squirrel streetcar sunflower sweet_pepper table "
-    "tank telephone television tiger tractor train trout tulip turtle wardrobe whale willow_tree wolf woman "
-    "worm"
+    "apple aquarium_fish baby bear beaver bed bee beetle bicycle bottle bowl boy bridge bus "
+    "butterfly camel can castle caterpillar cattle chair chimpanzee clock cloud cockroach couch "
+    "crab crocodile cup dinosaur dolphin elephant flatfish forest fox girl hamster house kangaroo "
+    "keyboard lamp lawn_mower leopard lion lizard lobster man maple_tree motorcycle mountain "
+    "mouse mushroom oak_tree orange orchid otter palm_tree pear pickup_truck pine_tree plain "
+    "plate poppy porcupine possum rabbit raccoon ray road rocket rose sea seal shark shrew skunk "
+    "skyscraper snail snake spider squirrel streetcar sunflower sweet_pepper table tank telephone "
+    "television tiger tractor train trout tulip turtle wardrobe whale willow_tree wolf woman worm"
 ).split()
 
 _DIGITS_HEADER = Header(8, 8, "L")
@@ -72,7 +74,9 @@ def _load_digits() -> ArraySet:
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """Let no library write to standard error, not even below Python: TensorFlow greets when it is imported."""
+    """Let no library write to standard error, not even below Python: TensorFlow greets when it is
+    imported.
+    """
     sys.stderr.flush()
     with Path(os.devnull).open("w") as nowhere:
         kept = os.dup(2)
@@ -93,6 +97,7 @@ def _load_keras_set(name: str, class_names: tuple[str, ...] | None) -> ArraySet:
             (x_train, y_train), (x_test, y_test) = getattr(keras.datasets, name).load_data()
     except Exception as error:  # Keras wraps every network failure in a bare Exception
         raise DataError(
-            f"could not download {name} ({error}): check the connection, or use 'digits' or a folder of images"
+            f"could not download {name} ({error}): check the connection, or use 'digits' or a "
+            "folder of images"
         ) from error
     return ArraySet(name, {"train": (x_train, y_train), "test": (x_test, y_test)}, class_names)

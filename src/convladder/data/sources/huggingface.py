@@ -33,7 +33,8 @@ LONGEST_CAUSE = 300  # characters
 
 
 def open_hub(name: str, settings: Data, limits: Limits) -> Source:
-    """Open `hf:OWNER/NAME`, or `hf:OWNER/NAME@CONFIG`; it is downloaded where the hub's cache has it not.
+    """Open `hf:OWNER/NAME`, or `hf:OWNER/NAME@CONFIG`; it is downloaded where the hub's cache has
+    it not.
 
     Raises
     ------
@@ -59,21 +60,30 @@ def open_hub(name: str, settings: Data, limits: Limits) -> Source:
 
 
 class HubSet:
-    """Images in the splits of a downloaded set; the place of one is the number of its split and of its row.
+    """Images in the splits of a downloaded set; the place of one is the number of its split and of
+    its row.
 
     places : the folders that files may be read from, where the set has paths in place of bytes.
     """
 
     def __init__(
-        self, name: str, splits: Mapping[str, Dataset], settings: Data, limits: Limits, places: tuple[Path, ...]
+        self,
+        name: str,
+        splits: Mapping[str, Dataset],
+        settings: Data,
+        limits: Limits,
+        places: tuple[Path, ...],
     ) -> None:
         self._name, self._limits, self._places = name, limits, places
         # as Arrow has it, the library decodes nothing
         self._splits = {split: each.with_format("arrow") for split, each in splits.items()}
         self._columns = {
-            split: _find_columns(f"{name}, {split}", each, settings) for split, each in splits.items()
+            split: _find_columns(f"{name}, {split}", each, settings)
+            for split, each in splits.items()
         }
-        self._images = [self._splits[split].select_columns([self._columns[split].image]) for split in splits]
+        self._images = [
+            self._splits[split].select_columns([self._columns[split].image]) for split in splits
+        ]
 
     def listing(self) -> Listing:
         """Return what the columns beside the images say. Raises DataError."""
@@ -86,7 +96,9 @@ class HubSet:
         return list_rows(self._name, rows, class_names)
 
     def fetch(self, record: Record) -> bytes:
-        """Return the bytes of an image, or of the downloaded file that stands for it. Raises UnreadableImage."""
+        """Return the bytes of an image, or of the downloaded file that stands for it. Raises
+        UnreadableImage.
+        """
         number, row = record.place
         cell = self._images[number][row].column(0)[0].as_py()
         if isinstance(cell, dict) and cell.get("bytes") is None and self._is_ours(cell.get("path")):
@@ -105,7 +117,11 @@ def _find_columns(name: str, dataset: Dataset, settings: Data) -> Columns:
 
 def _places(path: str) -> tuple[Path, ...]:
     config, constants = import_extra("datasets").config, import_extra("huggingface_hub").constants
-    caches = Path(config.HF_DATASETS_CACHE), Path(config.DOWNLOADED_DATASETS_PATH), Path(constants.HF_HUB_CACHE)
+    caches = (
+        Path(config.HF_DATASETS_CACHE),
+        Path(config.DOWNLOADED_DATASETS_PATH),
+        Path(constants.HF_HUB_CACHE),
+    )
     return (*caches, Path(path).resolve()) if Path(path).is_dir() else caches
 
 

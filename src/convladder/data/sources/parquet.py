@@ -75,7 +75,9 @@ def find_shards(root: Path, *, follow: bool = False) -> Shards | None:
             return None
     homes = sorted({_home(PurePosixPath(path)) for path in paths})
     if len(homes) > 1:
-        raise DataError(f"{root} has Parquet files in {', '.join(map(repr, homes))}: give one of these folders")
+        raise DataError(
+            f"{root} has Parquet files in {', '.join(map(repr, homes))}: give one of these folders"
+        )
     return Shards(root, tuple(paths), tuple(ignored)) if paths else None
 
 
@@ -123,7 +125,9 @@ class ParquetSet:
             cell = self._reader.read(row)
         except (OSError, ValueError, LookupError, _arrow_error()) as error:
             self._reader = None
-            raise UnreadableImage("corrupt", f"the Parquet file cannot be read there: {error}") from None
+            raise UnreadableImage(
+                "corrupt", f"the Parquet file cannot be read there: {error}"
+            ) from None
         return content_of(cell)
 
     def _read_words(self, file: Path) -> tuple[pa.Table, Columns]:
@@ -137,7 +141,9 @@ class ParquetSet:
     def _open(self, number: int) -> _Reader:
         path = self._shards.root / self._shards.paths[number]
         file = import_extra("pyarrow.parquet").ParquetFile(path, **STREAMED)
-        return _Reader(number, file, find_columns(file.schema_arrow, str(path), self._settings).image)
+        return _Reader(
+            number, file, find_columns(file.schema_arrow, str(path), self._settings).image
+        )
 
 
 class _Reader:
@@ -153,7 +159,9 @@ class _Reader:
         self._batch: Any = None
 
     def read(self, row: int) -> Any:
-        """Return what a row has in the column, as Python has it. Raises LookupError, or what Arrow raises."""
+        """Return what a row has in the column, as Python has it. Raises LookupError, or what Arrow
+        raises.
+        """
         group = bisect_right(self._starts, row) - 1
         if group != self._group or row < self._start:
             options = {"row_groups": [group], "columns": [self._column], "batch_size": ROWS_READ}
@@ -172,7 +180,9 @@ def content_of(cell: Any) -> bytes:
     data = cell.get("bytes") if isinstance(cell, dict) else cell
     if data is None:
         path = cell.get("path") if isinstance(cell, dict) else None
-        raise UnreadableImage("missing", f"the row has a path ({path}) but no bytes" if path else "no image")
+        raise UnreadableImage(
+            "missing", f"the row has a path ({path}) but no bytes" if path else "no image"
+        )
     return bytes(data)
 
 
@@ -188,11 +198,15 @@ def _home(path: PurePosixPath) -> str:
 
 
 def _split_words(paths: Sequence[str]) -> list[str]:
-    """Return what the name of each file, or of its folder, calls its split; nothing where none has a known one."""
+    """Return what the name of each file, or of its folder, calls its split; nothing where none has
+    a known one.
+    """
     words = [_split_word(PurePosixPath(path)) for path in paths]
     return words if any(word in SPLIT_NAMES for word in words) else [""] * len(words)
 
 
 def _split_word(path: PurePosixPath) -> str:
     words = re.split(r"[-_.]", path.name.lower())
-    return next((word for word in (*words, path.parent.name.lower()) if word in SPLIT_NAMES), words[0])
+    return next(
+        (word for word in (*words, path.parent.name.lower()) if word in SPLIT_NAMES), words[0]
+    )

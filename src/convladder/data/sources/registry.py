@@ -21,9 +21,11 @@ if TYPE_CHECKING:
 
     from convladder.data.sources.tables.beside_images import Table
 
-EXPECTED = "a folder of class folders, a .zip or .tar archive of it, a table of paths and labels (.csv, .tsv, \
+EXPECTED = (
+    "a folder of class folders, a .zip or .tar archive of it, a table of paths and labels (.csv, .tsv, \
 .jsonl, .json, .xml or .txt; see docs/data.md), an .npz file, a .parquet file or a folder of them, hf:NAME of the \
 Hugging Face hub"
+)
 
 OF_PATHS = ("path_column", "image_root")  # what only tables of paths have
 COLUMNS = ("label_column", "split_column", "group_column")
@@ -40,7 +42,8 @@ class OutOfPlace(DataError):
 
 
 def open_source(settings: Data) -> Source:
-    """Open what `settings.source` names: a folder, an archive, a table, an npz or Parquet file, a set by name.
+    """Open what `settings.source` names: a folder, an archive, a table, an npz or Parquet file, a
+    set by name.
 
     Raises
     ------
@@ -55,7 +58,9 @@ def open_source(settings: Data) -> Source:
     path = Path(text).expanduser()
     if text in builtin.NAMES:
         if path.exists():
-            raise DataError(f"{text!r} is a built-in data set and a path too: write ./{text} for the path")
+            raise DataError(
+                f"{text!r} is a built-in data set and a path too: write ./{text} for the path"
+            )
         _refuse_table_options(settings, TABLE_OPTIONS)
         _refuse_tree_options(settings)
         _refuse_links(settings)
@@ -73,10 +78,11 @@ def open_source(settings: Data) -> Source:
 
 
 def open_like(settings: Data, others: Mapping[str, Any]) -> Source:
-    """Open what `settings.source` names, with as many settings as can be of those by which others were read.
+    """Open what `settings.source` names, with as many settings as can be of those by which others
+    were read.
 
-    Those that do not go with this source, or of which it has nothing, such as a column, are left out without a
-    word. Raises DataError.
+    Those that do not go with this source, or of which it has nothing, such as a column, are left
+    out without a word. Raises DataError.
     """
     rest = [name for name in others if name not in LINKS]
     links = {name: value for name, value in others.items() if name in LINKS}
@@ -90,7 +96,9 @@ def open_like(settings: Data, others: Mapping[str, Any]) -> Source:
 
 
 def _open_with(settings: Data, others: Mapping[str, Any], links: Mapping[str, Any]) -> Source:
-    """Open what the settings name with others, and with `links` where these go with it. Raises DataError."""
+    """Open what the settings name with others, and with `links` where these go with it. Raises
+    DataError.
+    """
     try:
         return open_source(settings.model_copy(update={**others, **links}))
     except OutOfPlace:
@@ -98,7 +106,9 @@ def _open_with(settings: Data, others: Mapping[str, Any], links: Mapping[str, An
 
 
 def shared_settings(trained: Data, given: set[str]) -> dict[str, Any]:
-    """Return how a run's images were read, as far as it may hold of others, too, and nothing else is given."""
+    """Return how a run's images were read, as far as it may hold of others, too, and nothing else
+    is given.
+    """
     kept = [name for name in SHARED if name not in given]
     if not given.isdisjoint(TREE_OPTIONS):
         kept = [name for name in kept if name not in TREE_OPTIONS]
@@ -106,7 +116,8 @@ def shared_settings(trained: Data, given: set[str]) -> dict[str, Any]:
 
 
 def _place_of(path: Path) -> Path:
-    """Return where a file is, without links, unless what a link leads to says less of its kind than the link.
+    """Return where a file is, without links, unless what a link leads to says less of its kind than
+    the link.
 
     Of a download, huggingface_hub keeps each file under a number, and links to it by its name.
     """
@@ -115,17 +126,22 @@ def _place_of(path: Path) -> Path:
 
 
 def open_values(values: Any, labels: Any, settings: Data) -> Source:
-    """Open a pandas frame of paths and labels, or an array of images with their labels. Raises DataError."""
+    """Open a pandas frame of paths and labels, or an array of images with their labels. Raises
+    DataError.
+    """
     from convladder.data.sources import arrays
     from convladder.data.sources.tables import table_source
 
     if hasattr(values, "columns"):
         if labels is not None:
-            raise DataError("the labels of a frame are in its column 'label' (or in data.label_column)")
+            raise DataError(
+                "the labels of a frame are in its column 'label' (or in data.label_column)"
+            )
         _refuse_in_memory(settings, TREE_OPTIONS, OF_TREES, "a frame")
         root = Path(settings.image_root or ".").expanduser().resolve()
         return _following(
-            table_source.open_table(values, settings.source, root, settings, limits_of(settings)), settings
+            table_source.open_table(values, settings.source, root, settings, limits_of(settings)),
+            settings,
         )
     if labels is None:
         raise DataError("an array of images needs labels: load(images, labels)")
@@ -135,12 +151,15 @@ def open_values(values: Any, labels: Any, settings: Data) -> Source:
 
 
 def refuse_reopening(opened: Data, wanted: Data) -> None:
-    """Raise DataError where a setting of images in memory is to change that was settled when they were opened."""
+    """Raise DataError where a setting of images in memory is to change that was settled when they
+    were opened.
+    """
     changed = [name for name in OPENING if getattr(opened, name) != getattr(wanted, name)]
     if changed:
         raise DataError(
-            f"data.{changed[0]} says how images are opened, and these are open already, in memory: give it to "
-            f"load, as changes={{'data.{changed[0]}': {getattr(wanted, changed[0])!r}}}"
+            f"data.{changed[0]} says how images are opened, and these are open already, in "
+            f"memory: give it to load, as changes={{'data.{changed[0]}': "
+            f"{getattr(wanted, changed[0])!r}}}"
         )
 
 
@@ -153,7 +172,9 @@ def _refuse_options(settings: Data, names: tuple[str, ...], goes_with: str) -> N
     given = _given(settings, names)
     if given:
         option = given[0].replace("_", "-")
-        raise OutOfPlace(f"--{option} goes with {goes_with}, and {settings.source} is none: leave it out")
+        raise OutOfPlace(
+            f"--{option} goes with {goes_with}, and {settings.source} is none: leave it out"
+        )
 
 
 def _refuse_in_memory(settings: Data, names: tuple[str, ...], goes_with: str, what: str) -> None:
@@ -201,12 +222,17 @@ def _open_folder(root: Path, settings: Data, limits: Limits) -> Source:
     if not why_not:
         return opened
     return replace(
-        opened, notes=(*opened.notes, f"the classes are those of the folders, not of a table: {why_not}")
+        opened,
+        notes=(*opened.notes, f"the classes are those of the folders, not of a table: {why_not}"),
     )
 
 
-def _open_tree(root: Path, settings: Data, limits: Limits, tables: list[Table], why_not: str) -> Source:
-    """Open a folder by its folders, unless tables say other classes; `why_not` is said of one that was tried."""
+def _open_tree(
+    root: Path, settings: Data, limits: Limits, tables: list[Table], why_not: str
+) -> Source:
+    """Open a folder by its folders, unless tables say other classes; `why_not` is said of one that
+    was tried.
+    """
     from convladder.data.sources.folders import folder
     from convladder.data.sources.tables import beside_images
 
@@ -222,10 +248,14 @@ def _open_tree(root: Path, settings: Data, limits: Limits, tables: list[Table], 
 
 
 def _following(table: Source, settings: Data) -> Source:
-    """Return a table of paths that, if the settings say so, follows links that lead out of its folder, too."""
+    """Return a table of paths that, if the settings say so, follows links that lead out of its
+    folder, too.
+    """
     if not settings.follow_links:
         return table
-    fetch = partial(cast("Callable[..., Content]", table.fetch), follow=True)  # `folder.fetch_within`
+    fetch = partial(
+        cast("Callable[..., Content]", table.fetch), follow=True
+    )  # `folder.fetch_within`
     return replace(table, fetch=fetch, fingerprint=f"{table.fingerprint} links followed")
 
 
@@ -237,7 +267,9 @@ def _open_file(path: Path, settings: Data, limits: Limits) -> Source:
     if path.suffix.lower() in table_files.SUFFIXES:
         _refuse_tree_options(settings)
         return _following(table_source.open_manifest(path, settings, limits), settings)
-    _refuse_table_options(settings, OF_PATHS if path.suffix.lower() == parquet.SUFFIX else TABLE_OPTIONS)
+    _refuse_table_options(
+        settings, OF_PATHS if path.suffix.lower() == parquet.SUFFIX else TABLE_OPTIONS
+    )
     if archives.is_archive(path):
         return archives.open_archive(path, settings, limits)
     _refuse_tree_options(settings)

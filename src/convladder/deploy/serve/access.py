@@ -15,7 +15,12 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 ANY = "*"  # among origins: pages of any site
-OPEN = ("/healthz", "/readyz", "/", *(f"/static/{name}" for name in assets.KINDS))  # without a token
+OPEN = (
+    "/healthz",
+    "/readyz",
+    "/",
+    *(f"/static/{name}" for name in assets.KINDS),
+)  # without a token
 LARGEST_HEAD = 16 * 1024  # bytes of a request's headers
 LOCAL = ("127.0.0.1", "localhost", "[::1]")
 HEADERS = (
@@ -34,10 +39,12 @@ HEADERS = (
 
 @dataclass(frozen=True)
 class Rules:
-    """hosts : names by which this server is asked, without a port. token : what a request must bring, if any.
+    """hosts : names by which this server is asked, without a port. token : what a request must
+    bring, if any.
 
-    addresses : whether it may be asked by any address too: names alone can be pointed here by another site.
-    origins : of the pages of other sites that may ask, such as `https://app.example.org`; ANY is every page.
+    addresses : whether it may be asked by any address too: names alone can be pointed here by
+    another site. origins : of the pages of other sites that may ask, such as
+    `https://app.example.org`; ANY is every page.
     """
 
     hosts: tuple[str, ...] = LOCAL
@@ -51,9 +58,11 @@ class Rules:
 
 
 class Guard:
-    """Answers 403 to a foreign host or origin (so a page of another site would ask), 401 without the token.
+    """Answers 403 to a foreign host or origin (so a page of another site would ask), 401 without
+    the token.
 
-    Pages of the origins that are allowed get the headers of CORS with every answer, also with a refusal.
+    Pages of the origins that are allowed get the headers of CORS with every answer, also with a
+    refusal.
     """
 
     def __init__(self, app: ASGIApp, rules: Rules) -> None:
@@ -102,10 +111,16 @@ class Guard:
     def _refusal(self, scope: Scope, headers: dict[bytes, str]) -> tuple[int, str] | None:
         host = headers.get(b"host", "")
         if not self._is_own(name_of(host)):
-            return 403, "this server is not asked by that host name: start it with --allow-host and the name"
+            return (
+                403,
+                "this server is not asked by that host name: start it with --allow-host and the "
+                "name",
+            )
         origin = headers.get(b"origin")
         foreign = origin is not None and origin.partition("://")[2] != host
-        if (foreign or headers.get(b"sec-fetch-site") == "cross-site") and not self._rules.allow(origin):
+        if (foreign or headers.get(b"sec-fetch-site") == "cross-site") and not self._rules.allow(
+            origin
+        ):
             return 403, "a page of another site may not ask: --allow-origin names those that may"
         if self._asks_first(scope, headers):
             return None  # browsers send no token with this
@@ -135,7 +150,9 @@ def _answer_first(headers: dict[bytes, str]) -> Response:
         "Access-Control-Allow-Headers": "Authorization, Content-Encoding, Content-Type",
         "Access-Control-Max-Age": "600",
     }
-    if b"access-control-request-private-network" in headers:  # a page of the internet, of a server in here
+    if (
+        b"access-control-request-private-network" in headers
+    ):  # a page of the internet, of a server in here
         answer["Access-Control-Allow-Private-Network"] = "true"
     return Response(status_code=204, headers=answer)
 

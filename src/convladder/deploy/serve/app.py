@@ -40,7 +40,9 @@ MOST_MAPS = 8  # of evidence, that may wait
 
 @dataclass(frozen=True)
 class Settings:
-    """How a bundle is served. `seconds` an answer may take, `at_once` how many requests may be at work."""
+    """How a bundle is served. `seconds` an answer may take, `at_once` how many requests may be at
+    work.
+    """
 
     rules: Rules = field(default_factory=Rules)
     limits: Limits = field(default_factory=Limits)
@@ -107,13 +109,17 @@ class Service:
         return self.predictor.try_to_decode(content, self.image_limits)
 
     async def map_evidence(self, pixels: Pixels, label: int) -> NDArray[np.float32]:
-        """Say where the evidence for a class lies: one map at a time, beside the decoders. Raises Busy."""
+        """Say where the evidence for a class lies: one map at a time, beside the decoders. Raises
+        Busy.
+        """
         if self.maps_waiting >= MOST_MAPS:
             raise Busy
         self.maps_waiting += 1
         try:
             loop = asyncio.get_running_loop()
-            return await loop.run_in_executor(self.mapper, occlusion_map, self.predictor, pixels, label)
+            return await loop.run_in_executor(
+                self.mapper, occlusion_map, self.predictor, pixels, label
+            )
         finally:
             self.maps_waiting -= 1
 
@@ -213,7 +219,9 @@ async def _at_work(service: Service, request: Request) -> AsyncIterator[list[Sen
 
 
 async def _arrived(service: Service, request: Request) -> list[Sent]:
-    """Return the images of a request once they are here; slow senders keep no place from others meanwhile."""
+    """Return the images of a request once they are here; slow senders keep no place from others
+    meanwhile.
+    """
     service.arriving += 1
     try:
         return await read_images(request, service.settings.limits, service.budget)
@@ -226,9 +234,15 @@ async def _arrived(service: Service, request: Request) -> list[Sent]:
 def _add_predictions(app: FastAPI, service: Service) -> None:
     predictor = service.predictor
 
-    @app.post("/v1/predict", openapi_extra=BODY, responses=schemas.PROBLEMS, response_model_exclude_none=True)
+    @app.post(
+        "/v1/predict",
+        openapi_extra=BODY,
+        responses=schemas.PROBLEMS,
+        response_model_exclude_none=True,
+    )
     async def predict(
-        request: Request, top: Annotated[int, Query(ge=1, le=1000, description="classes of each image")] = 5
+        request: Request,
+        top: Annotated[int, Query(ge=1, le=1000, description="classes of each image")] = 5,
     ) -> schemas.Predictions:
         """Predict one image, the body, or several, the files of a form, or of JSON in base64.
 
@@ -239,21 +253,31 @@ def _add_predictions(app: FastAPI, service: Service) -> None:
             decoded = await service.decode(images)
             whole = [each for each in decoded if not isinstance(each, UnreadableImage)]
             pixels, warnings = [each.pixels for each in whole], [each.warning for each in whole]
-            read = iter(predictor.read(await service.batcher.predict(pixels), top, warnings) if pixels else [])
+            read = iter(
+                predictor.read(await service.batcher.predict(pixels), top, warnings)
+                if pixels
+                else []
+            )
             found = [
                 schemas.failure(image.name, each)
                 if isinstance(each, UnreadableImage)
                 else schemas.prediction(image.name, next(read))
                 for image, each in zip(images, decoded, strict=True)
             ]
-        service.measures.predicted(len(pixels), len(images) - len(pixels), time.perf_counter() - begun)
+        service.measures.predicted(
+            len(pixels), len(images) - len(pixels), time.perf_counter() - begun
+        )
         if not pixels:
-            raise _unreadable(request, *(each for each in decoded if isinstance(each, UnreadableImage)))
+            raise _unreadable(
+                request, *(each for each in decoded if isinstance(each, UnreadableImage))
+            )
         return schemas.Predictions(predictions=found)
 
     @app.post("/v1/heat", openapi_extra=BODY, responses=schemas.PROBLEMS)
     async def heat(request: Request) -> schemas.Heat:
-        """Say where in an image the evidence for its class lies: what is lost when that part is covered."""
+        """Say where in an image the evidence for its class lies: what is lost when that part is
+        covered.
+        """
         async with _at_work(service, request) as images:
             (decoded,) = await service.decode(images[:1])
             if isinstance(decoded, UnreadableImage):
@@ -280,11 +304,19 @@ def _add_corrections(app: FastAPI, service: Service) -> None:
         async with _at_work(service, request) as images:
             if len(images) > 1:
                 raise Problem(400, "one image at a time")
-            (decoded,) = await service.decode(images)  # what could not be read would stop the next training
+            (decoded,) = await service.decode(
+                images
+            )  # what could not be read would stop the next training
             if isinstance(decoded, UnreadableImage):
                 raise _unreadable(request, decoded)
-            add, loop, content = service.corrections.add, asyncio.get_running_loop(), images[0].content
-            path = await loop.run_in_executor(service.decoders, add, content, format_of(content), class_name)
+            add, loop, content = (
+                service.corrections.add,
+                asyncio.get_running_loop(),
+                images[0].content,
+            )
+            path = await loop.run_in_executor(
+                service.decoders, add, content, format_of(content), class_name
+            )
         saved = path.relative_to(service.corrections.folder).as_posix()
         return schemas.Corrected(saved=saved, count=service.corrections.count)
 
@@ -292,7 +324,9 @@ def _add_corrections(app: FastAPI, service: Service) -> None:
 def _add_state(app: FastAPI, service: Service) -> None:
     @app.get("/v1/model")
     async def model() -> schemas.About:
-        """Say what the bundle is: classes, form, figures with their intervals, threshold, model card."""
+        """Say what the bundle is: classes, form, figures with their intervals, threshold, model
+        card.
+        """
         return schemas.about(service.predictor.bundle, corrections=service.corrections is not None)
 
     @app.head("/healthz", include_in_schema=False)
@@ -305,7 +339,9 @@ def _add_state(app: FastAPI, service: Service) -> None:
     @app.get("/readyz", response_class=PlainTextResponse)
     async def readiness() -> Response:
         """Answer 200 from the first prediction on until the end is near, else 503."""
-        return PlainTextResponse("ready\n" if service.ready else "not ready\n", 200 if service.ready else 503)
+        return PlainTextResponse(
+            "ready\n" if service.ready else "not ready\n", 200 if service.ready else 503
+        )
 
     @app.get("/metrics", response_class=PlainTextResponse)
     async def metrics() -> Response:

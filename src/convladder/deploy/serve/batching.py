@@ -1,4 +1,6 @@
-"""Images of many requests, predicted together: whatever waits when the network is free is its next batch."""
+"""Images of many requests, predicted together: whatever waits when the network is free is its next
+batch.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +30,9 @@ class Batcher:
 
     def __init__(self, predictor: Predictor, queued: int = QUEUED) -> None:
         self._predictor = predictor
-        self._queue: asyncio.Queue[tuple[Pixels, asyncio.Future[NDArray[np.float32]]]] = asyncio.Queue(queued)
+        self._queue: asyncio.Queue[tuple[Pixels, asyncio.Future[NDArray[np.float32]]]] = (
+            asyncio.Queue(queued)
+        )
         self.batches, self.largest = 0, 0
 
     @property
@@ -37,7 +41,9 @@ class Batcher:
 
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        """Predict as long as the block runs; before it one image, so that the first request need not wait."""
+        """Predict as long as the block runs; before it one image, so that the first request need
+        not wait.
+        """
         with ThreadPoolExecutor(1) as thread:
             loop = asyncio.get_running_loop()
             blank = np.zeros((1, *self._predictor.form.shape), np.uint8)
@@ -79,11 +85,15 @@ class Batcher:
                 for (_, future), row in zip(batch, found, strict=True):
                     if not future.done():
                         future.set_result(row)
-            except Exception as error:  # every request of the batch is told, and the next batch goes on
+            except (
+                Exception
+            ) as error:  # every request of the batch is told, and the next batch goes on
                 _settle(batch, error)
 
 
-def _settle(batch: list[tuple[Pixels, asyncio.Future[NDArray[np.float32]]]], error: Exception) -> None:
+def _settle(
+    batch: list[tuple[Pixels, asyncio.Future[NDArray[np.float32]]]], error: Exception
+) -> None:
     for _, future in batch:
         if not future.done():
             future.set_exception(error)

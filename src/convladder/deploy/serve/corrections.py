@@ -20,7 +20,9 @@ _RESERVED = frozenset('<>:"|?*\\/%')
 
 
 class Corrections:
-    """A folder with a folder for each class; a picture that is sent twice, or put right anew, is there once."""
+    """A folder with a folder for each class; a picture that is sent twice, or put right anew, is
+    there once.
+    """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -34,16 +36,22 @@ class Corrections:
         with self._lock:
             try:
                 earlier = [
-                    each for each in self.folder.glob(f"*/{name}") if each != path and _holds(each, content)
+                    each
+                    for each in self.folder.glob(f"*/{name}")
+                    if each != path and _holds(each, content)
                 ]
                 new = not path.exists()
                 if self.count >= MOST and new and not earlier:
-                    raise Problem(507, f"{self.folder} has {MOST:,} images: train with them, or remove some")
+                    raise Problem(
+                        507, f"{self.folder} has {MOST:,} images: train with them, or remove some"
+                    )
                 files.write_bytes(path, content)
                 for each in earlier:
                     each.unlink()
             except OSError as error:
-                raise Problem(507, f"it cannot be kept in {self.folder}: {error.strerror}") from None
+                raise Problem(
+                    507, f"it cannot be kept in {self.folder}: {error.strerror}"
+                ) from None
             self.count += new - len(earlier)
         return path
 
@@ -61,5 +69,9 @@ def folder_name(class_name: str) -> str:
     """
     if class_name.partition(".")[0].lower() in _DEVICES:
         return f"%{ord(class_name[0]):02X}{class_name[1:]}"
-    plain = class_name.isprintable() and not _RESERVED & set(class_name) and class_name == class_name.strip(". ")
+    plain = (
+        class_name.isprintable()
+        and not _RESERVED & set(class_name)
+        and class_name == class_name.strip(". ")
+    )
     return class_name if plain else urllib.parse.quote(class_name, safe=" ").replace(".", "%2E")

@@ -57,7 +57,9 @@ def _too_many(most: int) -> Problem:
 
 
 def _decoded(instance: Any, number: int) -> bytes:
-    """Return the bytes of an instance: {"b64": "…"}, also where it is one of the inputs that are named."""
+    """Return the bytes of an instance: {"b64": "…"}, also where it is one of the inputs that are
+    named.
+    """
     named = list(instance.values()) if isinstance(instance, dict) else []
     inputs = [each for each in (instance, *named) if isinstance(each, dict) and "b64" in each]
     text = inputs[0]["b64"] if len(inputs) == 1 else None
@@ -65,7 +67,9 @@ def _decoded(instance: Any, number: int) -> bytes:
         raise Problem(400, f"instance {number} is no image in base64: {FORM}")
     if text.startswith("data:"):
         raise Problem(400, f"instance {number} is a data URL: send what follows its comma")
-    plain = "".join(text.split()).rstrip("=")  # as `base64` breaks its lines; some leave the padding out
+    plain = "".join(text.split()).rstrip(
+        "="
+    )  # as `base64` breaks its lines; some leave the padding out
     try:
         padded = plain + "=" * (-len(plain) % 4)
         return base64.b64decode(padded.replace("-", "+").replace("_", "/"), validate=True)

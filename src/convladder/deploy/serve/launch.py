@@ -30,8 +30,8 @@ def serve(
 ) -> None:
     """Serve a bundle until a signal says otherwise; `say` is told where.
 
-    Raises ExperimentError where the extra is missing, the place is taken, the token's file holds none, or an
-    origin is none.
+    Raises ExperimentError where the extra is missing, the place is taken, the token's file holds
+    none, or an origin is none.
     """
     for module in ("fastapi", "uvicorn", "python_multipart", "prometheus_client"):
         extras.require(module, EXTRA)
@@ -66,7 +66,10 @@ def serve(
         if token is None and host not in ("127.0.0.1", "localhost", "::1"):
             say(f"careful: anybody who reaches {host} may ask; --token-file asks for a token")
         if token is None and ANY in allowed:
-            say("careful: any page that is open in a browser here may ask; --token-file asks for a token")
+            say(
+                "careful: any page that is open in a browser here may ask; --token-file asks for "
+                "a token"
+            )
         server.run(app, opened, stop, tell_where, log)
 
 
@@ -80,8 +83,8 @@ def read_origins(origins: tuple[str, ...]) -> tuple[str, ...]:
             found.append(origin_of(each))
         except ValueError as error:
             raise ExperimentError(
-                f"--allow-origin is scheme, host and port of a page, such as https://app.example.org, or * for "
-                f"all; got {each!r} ({error})"
+                "--allow-origin is scheme, host and port of a page, such as "
+                f"https://app.example.org, or * for all; got {each!r} ({error})"
             ) from None
     return tuple(found)
 

@@ -13,7 +13,10 @@ class Measures:
     def __init__(self) -> None:
         self._registry = CollectorRegistry()
         self._images = Counter(
-            "convladder_images", "Images, by what became of them", ["outcome"], registry=self._registry
+            "convladder_images",
+            "Images, by what became of them",
+            ["outcome"],
+            registry=self._registry,
         )
         self._seconds = Histogram(
             "convladder_request_seconds",
@@ -21,13 +24,21 @@ class Measures:
             buckets=SECONDS,
             registry=self._registry,
         )
-        self._waiting = Gauge("convladder_images_waiting", "Images that wait", registry=self._registry)
+        self._waiting = Gauge(
+            "convladder_images_waiting", "Images that wait", registry=self._registry
+        )
         self._arriving = Gauge(
             "convladder_requests_arriving", "Requests that are being sent", registry=self._registry
         )
-        self._at_work = Gauge("convladder_requests_at_work", "Requests at work", registry=self._registry)
-        self._batches = Gauge("convladder_batches", "Batches since the start", registry=self._registry)
-        self._largest = Gauge("convladder_largest_batch", "Images in the largest batch", registry=self._registry)
+        self._at_work = Gauge(
+            "convladder_requests_at_work", "Requests at work", registry=self._registry
+        )
+        self._batches = Gauge(
+            "convladder_batches", "Batches since the start", registry=self._registry
+        )
+        self._largest = Gauge(
+            "convladder_largest_batch", "Images in the largest batch", registry=self._registry
+        )
         for outcome in ("predicted", "unreadable"):
             self._images.labels(outcome)
 

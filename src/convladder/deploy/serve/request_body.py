@@ -1,4 +1,6 @@
-"""What a request brings, read no further than its limits: images, raw, in parts or in JSON, compressed or not."""
+"""What a request brings, read no further than its limits: images, raw, in parts or in JSON,
+compressed or not.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +28,9 @@ BODY = {  # of requests, as OpenAPI describes it
             FORM: {
                 "schema": {
                     "type": "object",
-                    "properties": {"images": {"type": "array", "items": {"type": "string", "format": "binary"}}},
+                    "properties": {
+                        "images": {"type": "array", "items": {"type": "string", "format": "binary"}}
+                    },
                 }
             },
             instances.KIND: {
@@ -52,7 +56,8 @@ BODY = {  # of requests, as OpenAPI describes it
 
 @dataclass(frozen=True)
 class Limits:
-    """bytes : of a body, unpacked. images : of a request. in_flight : bytes of all requests that are at work.
+    """bytes : of a body, unpacked. images : of a request. in_flight : bytes of all requests that
+    are at work.
 
     pixels : of an image, where the bundle does not say less.
     """
@@ -88,7 +93,8 @@ class Sent:
 
 
 async def read_images(request: Request, limits: Limits, budget: Budget) -> list[Sent]:
-    """Return the images of a request: its body, the files of a form, or those in JSON. Raises Problem.
+    """Return the images of a request: its body, the files of a form, or those in JSON. Raises
+    Problem.
 
     The caller gives their bytes back to the budget.
     """
@@ -127,7 +133,9 @@ async def read_body(request: Request, limits: Limits, budget: Budget) -> bytes:
 
 
 async def _discard(stream: AsyncIterator[bytes]) -> None:
-    """Read a little on: a connection that is closed with bytes unread is reset, and the answer with it."""
+    """Read a little on: a connection that is closed with bytes unread is reset, and the answer with
+    it.
+    """
     left = LINGER
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(LINGER_SECONDS):
@@ -137,7 +145,9 @@ async def _discard(stream: AsyncIterator[bytes]) -> None:
                     return
 
 
-async def _unpacked(request: Request, stream: AsyncIterator[bytes], limits: Limits) -> AsyncIterator[bytes]:
+async def _unpacked(
+    request: Request, stream: AsyncIterator[bytes], limits: Limits
+) -> AsyncIterator[bytes]:
     coding = request.headers.get("content-encoding", "identity").strip().lower()
     if coding == "identity":
         async for part in stream:
@@ -165,12 +175,16 @@ async def _images(request: Request, body: bytes, limits: Limits, budget: Budget)
         return await _files(request, body, limits)
     if not instances.is_json(kind, body):
         return [Sent("", body)]
-    if not body.isascii() or b"\\u" in body:  # one wide letter makes text of four bytes a letter of all of it
+    if (
+        not body.isascii() or b"\\u" in body
+    ):  # one wide letter makes text of four bytes a letter of all of it
         raise Problem(400, "JSON with images is ASCII: base64 has no other letters")
     twice = 2 * len(body)  # its text, and that of the images, until they are decoded
     budget.take(twice)
     try:
-        contents = await asyncio.to_thread(instances.read, body, limits.images)  # others go on meanwhile
+        contents = await asyncio.to_thread(
+            instances.read, body, limits.images
+        )  # others go on meanwhile
     finally:
         budget.give_back(twice)
     return [Sent("", content) for content in contents]
@@ -183,7 +197,9 @@ async def _files(request: Request, body: bytes, limits: Limits) -> list[Sent]:
     async def stream() -> AsyncGenerator[bytes, None]:
         yield body
 
-    parser = MultiPartParser(request.headers, stream(), max_files=limits.images, max_fields=limits.images)
+    parser = MultiPartParser(
+        request.headers, stream(), max_files=limits.images, max_fields=limits.images
+    )
     parser.spool_max_size = limits.bytes + 1  # nothing goes to the disk
     try:
         form = await parser.parse()

@@ -18,7 +18,9 @@ PROBLEMS: dict[int | str, dict[str, Any]] = {
     404: {"description": "There is nothing of that name, or corrections are not collected."},
     413: {"description": "More bytes or images than the limit."},
     415: {"description": "A compression that is not gzip or deflate."},
-    422: {"description": "Nothing that was sent can be read as an image, or a value out of its range."},
+    422: {
+        "description": "Nothing that was sent can be read as an image, or a value out of its range."
+    },
     431: {"description": "The headers are too large."},
     507: {"description": "No room for corrections."},
     503: {"description": "Busy: try again after the seconds in Retry-After."},
@@ -59,7 +61,9 @@ class Predictions(Answer):
 
 
 class Heat(Answer):
-    """Where the evidence for the class lies, from 0 to 1: a row of cells after the other, from the top."""
+    """Where the evidence for the class lies, from 0 to 1: a row of cells after the other, from the
+    top.
+    """
 
     class_name: str = Field(alias="class")
     cells: list[list[float]]

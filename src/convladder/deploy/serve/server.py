@@ -1,4 +1,6 @@
-"""The server: uvicorn with connections that must keep moving, and an end that leaves no request unanswered."""
+"""The server: uvicorn with connections that must keep moving, and an end that leaves no request
+unanswered.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +27,9 @@ ARRIVAL_RATE = 50_000  # for each so many bytes of it another second
 
 
 class PatientProtocol(H11Protocol):
-    """Closes a connection whose request does not arrive in time: h11 and uvicorn would wait for ever."""
+    """Closes a connection whose request does not arrive in time: h11 and uvicorn would wait for
+    ever.
+    """
 
     _timer: asyncio.TimerHandle | None = None
     _received = 0
@@ -65,7 +69,9 @@ class PatientProtocol(H11Protocol):
 
 
 class GracefulServer(uvicorn.Server):
-    """Ends at SIGINT or SIGTERM when all requests are answered, with status 0; at a second SIGINT at once."""
+    """Ends at SIGINT or SIGTERM when all requests are answered, with status 0; at a second SIGINT
+    at once.
+    """
 
     def __init__(self, config: uvicorn.Config, on_stop: Callable[[], None]) -> None:
         super().__init__(config)
@@ -86,8 +92,9 @@ class GracefulServer(uvicorn.Server):
 def listening(host: str, port: int) -> Iterator[socket.socket]:
     """Yield a socket that listens. Raises ExperimentError where it cannot."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    # asyncio lets small writes go at once (TCP_NODELAY) where a socket names its protocol, and not otherwise:
-    # without it an answer waited 40 milliseconds for the other side's delayed acknowledgement
+    # asyncio lets small writes go at once (TCP_NODELAY) where a socket names its protocol, and not
+    # otherwise: without it an answer waited 40 milliseconds for the other side's delayed
+    # acknowledgement
     with socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP) as opened:
         if sys.platform != "win32":
             opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -96,15 +103,23 @@ def listening(host: str, port: int) -> Iterator[socket.socket]:
         except OSError as error:
             other = "--host" if isinstance(error, socket.gaierror) else "--port"
             why = error.strerror or error
-            raise ExperimentError(f"cannot listen on {host}:{port} ({why}): give another {other}") from None
+            raise ExperimentError(
+                f"cannot listen on {host}:{port} ({why}): give another {other}"
+            ) from None
         opened.listen(BACKLOG)  # uvicorn does it again
         yield opened
 
 
 def run(
-    app: Any, opened: socket.socket, on_stop: Callable[[], None], on_ready: Callable[[], None], log: bool
+    app: Any,
+    opened: socket.socket,
+    on_stop: Callable[[], None],
+    on_ready: Callable[[], None],
+    log: bool,
 ) -> None:
-    """Serve until a signal says otherwise; `on_stop` is called by the signal, `on_ready` when it may be asked."""
+    """Serve until a signal says otherwise; `on_stop` is called by the signal, `on_ready` when it
+    may be asked.
+    """
     config = uvicorn.Config(
         app,
         http=PatientProtocol,
@@ -123,7 +138,9 @@ def run(
     asyncio.run(_serve(server, opened, on_ready))
 
 
-async def _serve(server: GracefulServer, opened: socket.socket, on_ready: Callable[[], None]) -> None:
+async def _serve(
+    server: GracefulServer, opened: socket.socket, on_ready: Callable[[], None]
+) -> None:
     async def tell() -> None:
         while not server.started and not server.should_exit:
             await asyncio.sleep(0.02)

@@ -1,7 +1,8 @@
 """The backbone of an experiment: another network whose layers, up to the head, it begins with.
 
-It is a network of keras.applications or one that was trained here. An experiment has it settled when the weights
-are found: what its layers are, and the SHA-256 of what is taken. A trained network needs its backbone no more.
+It is a network of keras.applications or one that was trained here. An experiment has it settled
+when the weights are found: what its layers are, and the SHA-256 of what is taken. A trained network
+needs its backbone no more.
 """
 
 from __future__ import annotations
@@ -30,14 +31,20 @@ OF_BACKBONE = ("backbone", "pretrained", "weights", "backbone_sha256")
 BODY = tuple(key for key in Model.model_fields if key not in (*HEAD, *OF_BACKBONE))
 
 
-def changes(pretrained: str | None, weights: str | None, given: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what `--pretrained` and `--weights` set at the start of a ladder, beside what is `given`.
+def changes(
+    pretrained: str | None, weights: str | None, given: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Return what `--pretrained` and `--weights` set at the start of a ladder, beside what is
+    `given`.
 
-    Of a run these are its model's settings; the head's may be given otherwise. Raises ConvladderError.
+    Of a run these are its model's settings; the head's may be given otherwise. Raises
+    ConvladderError.
     """
     if pretrained is None:
         if weights is not None:
-            raise ExperimentError("--weights are of a network of keras.applications: give --pretrained NAME too")
+            raise ExperimentError(
+                "--weights are of a network of keras.applications: give --pretrained NAME too"
+            )
         return {}
     for key in ("model.backbone", "model.weights"):
         if key in given:
@@ -51,13 +58,18 @@ def changes(pretrained: str | None, weights: str | None, given: Mapping[str, Any
         return named | {"model.architecture": pretrained}
     donor = _open_donor(pretrained)
     model, taken = donor.model, _body(donor)
-    _refuse_others(pretrained, taken, {key.removeprefix("model."): value for key, value in given.items()})
+    _refuse_others(
+        pretrained, taken, {key.removeprefix("model."): value for key, value in given.items()}
+    )
     head = {key: getattr(model, key) for key in HEAD}
     return named | {f"model.{key}": value for key, value in (taken | head).items()}
 
 
-def moved(model: Model, pretrained: str | Path | None, weights: str | Path | None) -> dict[str, Any]:
-    """Return the changes to a settled experiment whose backbone, or file of weights, lies elsewhere now.
+def moved(
+    model: Model, pretrained: str | Path | None, weights: str | Path | None
+) -> dict[str, Any]:
+    """Return the changes to a settled experiment whose backbone, or file of weights, lies elsewhere
+    now.
 
     Raises ExperimentError where it has none.
     """
@@ -66,22 +78,26 @@ def moved(model: Model, pretrained: str | Path | None, weights: str | Path | Non
         if place is not None:
             if getattr(model, key) in (None, *FAMILIES):
                 what = "run" if key == "backbone" else "file of weights"
-                raise ExperimentError(f"it did not begin with a {what} of its own: leave out {place}")
+                raise ExperimentError(
+                    f"it did not begin with a {what} of its own: leave out {place}"
+                )
             places[f"model.{key}"] = str(Path(place).expanduser().absolute())
     return places
 
 
 def settled(model: Model, say: Say = silent) -> dict[str, Any]:
-    """Return what an experiment takes from its backbone, as changes to it: its layers, a SHA-256 of its weights.
+    """Return what an experiment takes from its backbone, as changes to it: its layers, a SHA-256 of
+    its weights.
 
-    ImageNet weights are downloaded where they are not there yet; `say` is told. Raises ConvladderError where
-    there is no such backbone, or another than the experiment says.
+    ImageNet weights are downloaded where they are not there yet; `say` is told. Raises
+    ConvladderError where there is no such backbone, or another than the experiment says.
     """
     if model.backbone is None:
         if model.pretrained or model.architecture == AS_BACKBONE:
             raise ExperimentError(
-                "there is no backbone to start from: give --pretrained NAME (of keras.applications, such as "
-                "MobileNetV2) or --pretrained RUN (the folder of a run, or a bundle)"
+                "there is no backbone to start from: give --pretrained NAME (of "
+                "keras.applications, such as MobileNetV2) or --pretrained RUN (the folder of a "
+                "run, or a bundle)"
             )
         return {}
     taken = _taken(model)
@@ -99,7 +115,9 @@ def with_backbone(experiment: Experiment, say: Say = silent) -> Experiment:
 
 
 def load(model: Model) -> Backbone | None:
-    """Return what a settled experiment's backbone gives it; None without one. Raises ConvladderError."""
+    """Return what a settled experiment's backbone gives it; None without one. Raises
+    ConvladderError.
+    """
     from convladder.models.convnet import Statistics
     from convladder.models.networks import Backbone
 
@@ -111,7 +129,9 @@ def load(model: Model) -> Backbone | None:
 
 
 def packed(model: Model) -> bytes:
-    """Return the weights that a settled experiment takes, for the cache of another machine. Raises RunError."""
+    """Return the weights that a settled experiment takes, for the cache of another machine. Raises
+    RunError.
+    """
     return weight_cache.packed(*_weights(model))
 
 
@@ -121,7 +141,9 @@ def _taken(model: Model) -> dict[str, Any]:
     if model.backbone in FAMILIES:
         return {"architecture": model.backbone}
     if model.weights:
-        raise ExperimentError("--weights are of a network of keras.applications: a run has weights of its own")
+        raise ExperimentError(
+            "--weights are of a network of keras.applications: a run has weights of its own"
+        )
     return _body(_open_donor(model.backbone))
 
 
@@ -140,18 +162,21 @@ def _refuse_others(backbone: str, taken: Mapping[str, Any], given: Mapping[str, 
         own = tuple(given[key]) if isinstance(given.get(key), list) else given.get(key)
         if key in given and own != value:
             raise ExperimentError(
-                f"model.{key} is {written(own)} here, and {written(value)} in the backbone {backbone}, whose "
-                f"layers are taken as they are: leave out what sets it, an option or the ladder (not {LADDER})"
+                f"model.{key} is {written(own)} here, and {written(value)} in the backbone "
+                f"{backbone}, whose layers are taken as they are: leave out what sets it, an "
+                f"option or the ladder (not {LADDER})"
             )
 
 
 def _refuse_body(name: str, given: Mapping[str, Any]) -> None:
-    """Raise ExperimentError where settings are given of which a network of keras.applications takes no notice."""
+    """Raise ExperimentError where settings are given of which a network of keras.applications takes
+    no notice.
+    """
     for key in given:
         if key.removeprefix("model.") in BODY and key.startswith("model."):
             raise ExperimentError(
-                f"{key} is of networks that are made here, and {name} is as it is: of its settings there are "
-                f"{', '.join(f'model.{each}' for each in HEAD)}"
+                f"{key} is of networks that are made here, and {name} is as it is: of its "
+                f"settings there are {', '.join(f'model.{each}' for each in HEAD)}"
             )
 
 
@@ -161,17 +186,25 @@ def _place(backbone: str) -> str:
 
 
 def _open_donor(place: str) -> PretrainedSource:
-    """Return what a run or a bundle gives. Raises RunError, BundleError, or ExperimentError for a wrong name."""
+    """Return what a run or a bundle gives. Raises RunError, BundleError, or ExperimentError for a
+    wrong name.
+    """
     path = Path(place).expanduser()
     if not path.exists() and path.name == place and not source.is_bundle(path):
-        raise ExperimentError(unknown_name(place, FAMILIES, "backbone") + " (a run is given by its folder)")
+        raise ExperimentError(
+            unknown_name(place, FAMILIES, "backbone") + " (a run is given by its folder)"
+        )
     return source.open_donor(path)
 
 
 def _find(model: Model, say: Say) -> str | None:
     """Return the SHA-256 of what is taken; None where that is nothing but the name of a network."""
     assert model.backbone is not None
-    if model.backbone in FAMILIES and model.backbone_sha256 and weight_cache.is_kept(model.backbone_sha256):
+    if (
+        model.backbone in FAMILIES
+        and model.backbone_sha256
+        and weight_cache.is_kept(model.backbone_sha256)
+    ):
         return model.backbone_sha256  # wherever the file is by now
     if model.backbone not in FAMILIES:
         return _open_donor(model.backbone).sum()
@@ -181,7 +214,9 @@ def _find(model: Model, say: Say) -> str | None:
 
 
 def _weights(model: Model) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
-    """Return what a settled experiment takes from its backbone: from the cache, or from the backbone's run."""
+    """Return what a settled experiment takes from its backbone: from the cache, or from the
+    backbone's run.
+    """
     assert model.backbone is not None
     sha256 = model.backbone_sha256
     if sha256 is None and model.backbone in FAMILIES:
@@ -196,6 +231,6 @@ def _weights(model: Model) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
 def _check_same(model: Model, sha256: str | None) -> None:
     if model.backbone_sha256 is not None and sha256 != model.backbone_sha256:
         raise RunError(
-            f"the weights of the backbone {model.backbone} are others than when this was begun: bring those back, "
-            "or begin anew with these (--fresh, or another --out)"
+            f"the weights of the backbone {model.backbone} are others than when this was begun: "
+            "bring those back, or begin anew with these (--fresh, or another --out)"
         )

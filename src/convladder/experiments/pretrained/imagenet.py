@@ -1,4 +1,5 @@
-"""Weights that others have published, or that are in a file: fetched once, and kept without code in the cache.
+"""Weights that others have published, or that are in a file: fetched once, and kept without code in
+the cache.
 
 backbones/<name>.json                the SHA-256 of what is kept of a network's ImageNet weights
 backbones/<name>-<sum of file>.json  the same, of a file of weights
@@ -34,9 +35,11 @@ def silent(text: str) -> None:
 
 
 def find(name: str, file: str | None, say: Say = silent) -> str:
-    """Return the SHA-256 of the weights of a network of keras.applications, ImageNet's or those in a file.
+    """Return the SHA-256 of the weights of a network of keras.applications, ImageNet's or those in
+    a file.
 
-    They are fetched where they are not kept yet, and `say` is told. Raises ConvladderError where that fails.
+    They are fetched where they are not kept yet, and `say` is told. Raises ConvladderError where
+    that fails.
     """
     known = _known(_index(name, file))
     if known:
@@ -48,15 +51,23 @@ def find(name: str, file: str | None, say: Say = silent) -> str:
 
 
 def fetch(name: str, file: str | None, emit: Emit) -> str:
-    """Keep the published weights of a network in the cache and return their SHA-256; a task for a worker."""
+    """Keep the published weights of a network in the cache and return their SHA-256; a task for a
+    worker.
+    """
     from convladder.models import imagenet_weights
 
     index = _index(name, file)
-    with _alone(index, lambda: emit(f"another command fetches the weights of {name}, which is waited for")):
+    with _alone(
+        index, lambda: emit(f"another command fetches the weights of {name}, which is waited for")
+    ):
         known = _known(index)
         if known:
             return known
-        arrays = imagenet_weights.download(name, emit) if file is None else imagenet_weights.read(name, Path(file))
+        arrays = (
+            imagenet_weights.download(name, emit)
+            if file is None
+            else imagenet_weights.read(name, Path(file))
+        )
         sha256 = weight_cache.sum_of(arrays, {})
         weight_cache.keep(sha256, weight_cache.packed(arrays, {}))
         files.write_json(index, {"sha256": sha256, **_made_by()})
@@ -94,7 +105,9 @@ def clear() -> None:
 
 
 def _is_ours(path: Path) -> bool:
-    """Whether a file in this folder is of kept weights: a person may have others where the cache is."""
+    """Whether a file in this folder is of kept weights: a person may have others where the cache
+    is.
+    """
     if path.is_dir():
         return False
     name, suffix = path.stem, path.suffix
@@ -122,7 +135,9 @@ def _index(name: str, file: str | None) -> Path:
         with path.open("rb") as opened:
             content = hashlib.file_digest(opened, "sha256").hexdigest()
     except OSError as error:
-        raise ExperimentError(f"cannot read the weights {path} ({error.strerror}): give a .h5 file") from None
+        raise ExperimentError(
+            f"cannot read the weights {path} ({error.strerror}): give a .h5 file"
+        ) from None
     return weight_cache.folder() / f"{name}-{content[:16]}.json"
 
 
@@ -133,9 +148,15 @@ def _known(index: Path) -> str | None:
         sha256 = str(known["sha256"])
     except (OSError, ValueError, KeyError, TypeError):
         return None
-    return sha256 if known == {"sha256": sha256, **_made_by()} and weight_cache.is_kept(sha256) else None
+    return (
+        sha256
+        if known == {"sha256": sha256, **_made_by()} and weight_cache.is_kept(sha256)
+        else None
+    )
 
 
 def _made_by() -> dict[str, Any]:
-    """Return what the names and the values of kept weights depend on, beside the file that they came from."""
+    """Return what the names and the values of kept weights depend on, beside the file that they
+    came from.
+    """
     return {"format": FORMAT, "keras": metadata.version("keras")}

@@ -1,6 +1,7 @@
 """What a network has learned from: the images of its run, and of the runs that this began with.
 
-Images are told by the bytes of their files, and by their decoded pixels, which depend on the size that was wanted.
+Images are told by the bytes of their files, and by their decoded pixels, which depend on the size
+that was wanted.
 """
 
 from __future__ import annotations
@@ -24,7 +25,8 @@ from convladder.results import folders, saved_run
 
 
 def check_unseen(model: Model, dataset: SplitDataset, say: Say = silent) -> SplitDataset:
-    """Raise DataError where the backbone has seen test images of the dataset; return that, with what was found.
+    """Raise DataError where the backbone has seen test images of the dataset; return that, with
+    what was found.
 
     Of the backbone's run and of those that it began with. Also where its weights are not
     taken, since what is said of a climb's images is said of its start.
@@ -38,7 +40,8 @@ def check_unseen(model: Model, dataset: SplitDataset, say: Say = silent) -> Spli
             remarks.append(f"cannot tell what the backbone {place} was trained on: {why}")
         elif seen is None:
             remarks.append(
-                f"cannot tell what {run.folder} was trained on: its images are not in the cache any more"
+                f"cannot tell what {run.folder} was trained on: its images are not in the cache "
+                "any more"
             )
         elif seen.any():
             some = f"{seen.sum():,} of the {len(asked):,} test images"
@@ -55,10 +58,11 @@ def check_unseen(model: Model, dataset: SplitDataset, say: Say = silent) -> Spli
 
 
 def count_seen(run: saved_run.SavedRun, asked: Facts) -> int | None:
-    """Return how many of the images of which these are the facts a run, or one that it began with, has seen.
+    """Return how many of the images of which these are the facts a run, or one that it began with,
+    has seen.
 
-    These are those that it was trained or validated on. None where the images that it was made of are not in the
-    cache any more; of those that it began with, what is known counts.
+    These are those that it was trained or validated on. None where the images that it was made of
+    are not in the cache any more; of those that it began with, what is known counts.
     """
     own = _seen_by(run, asked)
     if own is None:
@@ -75,7 +79,9 @@ def _seen_by(run: saved_run.SavedRun, asked: Facts) -> NDArray[np.bool_] | None:
     if own is None or not (run.folder / saved_run.SPLITS).exists():
         return None
     trained = set(run.splits.loc[run.splits["split"] != "test", "path"])
-    known = own.facts[[position for position, record in enumerate(own.records) if record.path in trained]]
+    known = own.facts[
+        [position for position, record in enumerate(own.records) if record.path in trained]
+    ]
     return np.isin(asked["read"], known["read"]) | np.isin(asked["digest"], known["digest"])
 
 
@@ -93,4 +99,6 @@ def _ancestors(model: Model) -> Iterator[tuple[str, saved_run.SavedRun | None]]:
         if run is None:
             return
         begun = run.experiment.model
-        place, wanted = (begun.backbone, begun.backbone_sha256) if begun.pretrained else (None, None)
+        place, wanted = (
+            (begun.backbone, begun.backbone_sha256) if begun.pretrained else (None, None)
+        )

@@ -1,4 +1,6 @@
-"""What a backbone may be taken from, beside keras.applications: a run that was trained here, or a bundle."""
+"""What a backbone may be taken from, beside keras.applications: a run that was trained here, or a
+bundle.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +16,9 @@ from convladder.experiments.pretrained import weight_cache
 from convladder.results import saved_run
 from convladder.results.bundle.bundle import SUFFIX, Bundle
 
-Weights = tuple[Mapping[str, NDArray[Any]], Mapping[str, Any]]  # by their paths; and the statistics of the pixels
+Weights = tuple[
+    Mapping[str, NDArray[Any]], Mapping[str, Any]
+]  # by their paths; and the statistics of the pixels
 
 
 @dataclass(frozen=True)

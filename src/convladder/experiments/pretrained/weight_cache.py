@@ -1,5 +1,5 @@
-"""Weights that are kept in the cache by what they are, without code: those of keras.applications, and on the nodes
-of a cluster those of a backbone that lies on another machine's disk.
+"""Weights that are kept in the cache by what they are, without code: those of keras.applications,
+and on the nodes of a cluster those of a backbone that lies on another machine's disk.
 
 backbones/<SHA-256>.safetensors : arrays by name, and what is said about them.
 """
@@ -51,7 +51,10 @@ def packed(arrays: Arrays, about: About) -> bytes:
     """Return what a file of these weights holds."""
     from safetensors.numpy import save
 
-    return save({name: np.ascontiguousarray(each) for name, each in arrays.items()}, {_ABOUT: json.dumps(about)})
+    return save(
+        {name: np.ascontiguousarray(each) for name, each in arrays.items()},
+        {_ABOUT: json.dumps(about)},
+    )
 
 
 def keep(sha256: str, content: bytes) -> None:
@@ -63,7 +66,8 @@ def keep(sha256: str, content: bytes) -> None:
 def read(sha256: str) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
     """Return the weights that are kept under this SHA-256, and what is said about them.
 
-    Raises RunError where they are not there, or damaged: then they are removed, so that they are fetched again.
+    Raises RunError where they are not there, or damaged: then they are removed, so that they are
+    fetched again.
     """
     from safetensors import SafetensorError, safe_open
 
@@ -74,11 +78,15 @@ def read(sha256: str) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
             about = json.loads((file.metadata() or {}).get(_ABOUT, "{}"))
     except OSError as error:
         raise RunError(
-            f"cannot read the weights of the backbone in {path} ({error}): the same command fetches them"
+            f"cannot read the weights of the backbone in {path} ({error}): the same command "
+            "fetches them"
         ) from None
     except (SafetensorError, ValueError):
         arrays = {}  # as those of another sum
     if sum_of(arrays, about) != sha256:
         path.unlink(missing_ok=True)
-        raise RunError(f"the weights of the backbone in {path} were damaged: the same command fetches them again")
+        raise RunError(
+            f"the weights of the backbone in {path} were damaged: the same command fetches them "
+            "again"
+        )
     return arrays, about

@@ -1,4 +1,5 @@
-"""A bank on its way to another machine: described, read in pieces, and put together in the cache there.
+"""A bank on its way to another machine: described, read in pieces, and put together in the cache
+there.
 
 What carries the pieces is the caller's affair. No more than one piece is in memory on either side.
 """
@@ -30,7 +31,8 @@ Bytes = NDArray[np.uint8]
 
 @dataclass(frozen=True)
 class BankManifest:
-    """A bank as another machine needs to know it: its name in the cache, its files, and the sum of its index.
+    """A bank as another machine needs to know it: its name in the cache, its files, and the sum of
+    its index.
 
     sizes : bytes of each file. The index has the digest of all pixels in it.
     """
@@ -68,7 +70,9 @@ class BankManifest:
 
 
 def pieces(folder: Path, waybill: BankManifest) -> Iterator[tuple[str, Bytes]]:
-    """Yield the names of the bank's files and what is in them, in pieces. Raises OSError where they are gone."""
+    """Yield the names of the bank's files and what is in them, in pieces. Raises OSError where they
+    are gone.
+    """
     for name in waybill.sizes:
         with (folder / name).open("rb") as file:
             while len(piece := np.frombuffer(file.read(PIECE), np.uint8)):
@@ -121,7 +125,9 @@ class Receiver:
         found = {name: digest.hexdigest() for name, digest in self._sums.items()}
         damaged = sorted(name for name in found if found[name] != sums[name])
         if damaged:
-            raise DataError(f"the images came damaged ({', '.join(damaged)}): the same command sends them again")
+            raise DataError(
+                f"the images came damaged ({', '.join(damaged)}): the same command sends them again"
+            )
         clearing.remove(self._waybill.folder)  # what is there is of another bank, or damaged
         files.settle(self._building, self._waybill.folder, INDEX)
         self.leave()
@@ -136,8 +142,9 @@ class Receiver:
         needed, free = self._waybill.bytes, shutil.disk_usage(self._building.parent).free
         if needed > free:
             raise DataError(
-                f"the decoded images take {needed / 1e9:,.1f} GB, and {cache_folder()} has {free / 1e9:,.1f} GB "
-                "free: make room there, or set CONVLADDER_CACHE where the node is started"
+                f"the decoded images take {needed / 1e9:,.1f} GB, and {cache_folder()} has "
+                f"{free / 1e9:,.1f} GB free: make room there, or set CONVLADDER_CACHE where the "
+                "node is started"
             )
         self._building.mkdir()
         for name in self._waybill.sizes:

@@ -1,4 +1,6 @@
-"""The way to a Ray cluster: its address, whether it answers, and whether its nodes have what the driver has."""
+"""The way to a Ray cluster: its address, whether it answers, and whether its nodes have what the
+driver has.
+"""
 
 from __future__ import annotations
 
@@ -25,10 +27,14 @@ ANSWER_SECONDS = 5.0
 VERSIONS_SECONDS = 120.0  # a node under load may take a while to start a worker
 LOCAL = ("localhost", "127.0.0.1", "::1")
 JOINED_SECONDS = 10  # until Ray gives up finding this machine among the nodes
-ATTEMPTS, PAUSE_SECONDS = 3, 5.0  # a head under load fails at times to start what serves a driver from outside
+ATTEMPTS, PAUSE_SECONDS = (
+    3,
+    5.0,
+)  # a head under load fails at times to start what serves a driver from outside
 
 _ADDRESS = re.compile(r"(?P<client>ray://)?(?P<host>[\w.-]+|\[[\da-fA-F:]+\]):(?P<port>\d+)")
-# HTTP/2, which gRPC speaks: how a client begins, an empty frame of settings, and the kind of frame that answers
+# HTTP/2, which gRPC speaks: how a client begins, an empty frame of settings, and the kind of frame
+# that answers
 _GREETING, _SETTINGS = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes((0, 0, 0, 4, 0, 0, 0, 0, 0)), 4
 
 Versions = Mapping[str, str]
@@ -38,7 +44,8 @@ Versions = Mapping[str, str]
 class Connection:
     """A cluster that this process is connected to.
 
-    ray : the module. nodes : the names of those that can run a trial, by their ids. processors : of all of them.
+    ray : the module. nodes : the names of those that can run a trial, by their ids. processors : of
+    all of them.
     """
 
     ray: Any
@@ -56,7 +63,9 @@ class Connection:
 
 
 def check_address(address: str) -> None:
-    """Raise ConvladderError where Ray is not installed, or no cluster answers there; it takes seconds at most."""
+    """Raise ConvladderError where Ray is not installed, or no cluster answers there; it takes
+    seconds at most.
+    """
     ray = _import_ray()
     if address == "auto":
         address = os.environ.get("RAY_ADDRESS") or address  # as Ray does
@@ -77,7 +86,8 @@ def check_address(address: str) -> None:
 
 @contextlib.contextmanager
 def connected(address: str) -> Iterator[Connection]:
-    """Connect to the cluster while the block runs, or use the connection that the caller has made with ray.init.
+    """Connect to the cluster while the block runs, or use the connection that the caller has made
+    with ray.init.
 
     Raises ClusterError where there is none, or where a node has other versions than this machine.
     """
@@ -95,9 +105,13 @@ def connected(address: str) -> Iterator[Connection]:
 
 
 def teller() -> Callable[[tuple[str, ...]], dict[str, str]]:
-    """Return a function that says which versions there are where it runs, also where convladder is not."""
+    """Return a function that says which versions there are where it runs, also where convladder is
+    not.
+    """
 
-    def tell(packages: tuple[str, ...]) -> dict[str, str]:  # pickled by value, since it has no name in a module
+    def tell(
+        packages: tuple[str, ...],
+    ) -> dict[str, str]:  # pickled by value, since it has no name in a module
         import contextlib
         import platform
         from importlib import metadata
@@ -159,9 +173,15 @@ def _try_to_connect(ray: Any, address: str) -> str | None:
 def _known_reason(address: str, said: str) -> str | None:
     """Return what to do about it, where another attempt would end the same."""
     if "Version mismatch" in said:
-        return f"the cluster at {address} has another version of Ray or Python ({said}): install the same on all"
+        return (
+            f"the cluster at {address} has another version of Ray or Python ({said}): install the "
+            "same on all"
+        )
     if "Could not find any running Ray" in said:
-        return "no Ray cluster runs on this machine: start one with `ray start --head --disable-usage-stats`"
+        return (
+            "no Ray cluster runs on this machine: start one with `ray start --head "
+            "--disable-usage-stats`"
+        )
     if "No node info found" in said:
         return (
             f"this machine is no node of the cluster at {address}: let it join with "
@@ -173,8 +193,8 @@ def _known_reason(address: str, said: str) -> str | None:
 def _other_reason(address: str, said: str) -> str:
     reason = said.strip().rpartition("\n")[2]  # of the server's traceback, what was raised
     return (
-        f"cannot connect to the Ray cluster at {address}, although something answers there ({reason}): see "
-        "`ray status` on its head node, which may be too busy, and try again"
+        f"cannot connect to the Ray cluster at {address}, although something answers there "
+        f"({reason}): see `ray status` on its head node, which may be too busy, and try again"
     )
 
 
@@ -182,11 +202,18 @@ def _look_around(ray: Any, address: str) -> Connection:
     """Return the connection, once every node that can run a trial was asked for its versions."""
     alive = _able_nodes(ray)
     if not alive:
-        raise ClusterError(f"the cluster at {address} has no processors: add nodes with `ray start --address=...`")
-    nodes = {each["NodeID"]: f"{each['NodeManagerHostname']} ({each['NodeManagerAddress']})" for each in alive}
+        raise ClusterError(
+            f"the cluster at {address} has no processors: add nodes with `ray start --address=...`"
+        )
+    nodes = {
+        each["NodeID"]: f"{each['NodeManagerHostname']} ({each['NodeManagerAddress']})"
+        for each in alive
+    }
     found = _ask_versions(ray, list(nodes))
     if differing := _differences({nodes[each]: versions for each, versions in found.items()}):
-        raise ClusterError(f"results could not be compared: {'; '.join(differing)}. Install the same on all nodes")
+        raise ClusterError(
+            f"results could not be compared: {'; '.join(differing)}. Install the same on all nodes"
+        )
     processors = sum(int(each["Resources"]["CPU"]) for each in alive)
     return Connection(ray, address, nodes, processors)
 
@@ -195,10 +222,15 @@ def _ask_versions(ray: Any, nodes: list[str]) -> dict[str, Versions]:
     """Ask each node; one that is lost meanwhile is left out."""
     there = ray.util.scheduling_strategies.NodeAffinitySchedulingStrategy
     tell = ray.remote(num_cpus=0, max_retries=0)(teller())
-    asked = {tell.options(scheduling_strategy=there(each, soft=False)).remote(packages()): each for each in nodes}
+    asked = {
+        tell.options(scheduling_strategy=there(each, soft=False)).remote(packages()): each
+        for each in nodes
+    }
     done, late = ray.wait(list(asked), num_returns=len(asked), timeout=VERSIONS_SECONDS)
     if late:
-        raise ClusterError(f"{len(late)} of {len(asked)} nodes of the cluster do not answer: see `ray status`")
+        raise ClusterError(
+            f"{len(late)} of {len(asked)} nodes of the cluster do not answer: see `ray status`"
+        )
     found = {}
     for each in done:
         with contextlib.suppress(ray.exceptions.RayError):
@@ -215,7 +247,10 @@ def _differences(found: Mapping[str, Versions]) -> list[str]:
     """Say in which versions nodes differ from this machine: results could not be compared."""
     own = teller()(packages())
     return [
-        f"{node} has {name} {versions.get(name, 'not installed')}, this machine {own.get(name, 'not installed')}"
+        (
+            f"{node} has {name} {versions.get(name, 'not installed')}, this machine "
+            f"{own.get(name, 'not installed')}"
+        )
         for node, versions in found.items()
         for name in sorted({*own, *versions})
         if versions.get(name) != own.get(name)

@@ -1,8 +1,9 @@
 """Trials on a Ray cluster, behind what `worker_pool.Pool` offers; see `node` for the other side.
 
-Ray finds a processor that is free, says when a node has died, and carries what goes to and fro: a trial and what
-is unfinished of it there; what it says, a checkpoint now and then, and the run folder back. The bank goes to each
-node once, in pieces. A trial that is lost with its node goes on elsewhere, from the last checkpoint that came.
+Ray finds a processor that is free, says when a node has died, and carries what goes to and fro: a
+trial and what is unfinished of it there; what it says, a checkpoint now and then, and the run
+folder back. The bank goes to each node once, in pieces. A trial that is lost with its node goes on
+elsewhere, from the last checkpoint that came.
 """
 
 from __future__ import annotations
@@ -56,7 +57,8 @@ DESERTED = 60.0  # seconds without any processor, after which no more are waited
 
 
 class RayPool(Pool):
-    """Tasks on a cluster: each is a function of a trial, its run folder, and others, such as `trial.run_trial`.
+    """Tasks on a cluster: each is a function of a trial, its run folder, and others, such as
+    `trial.run_trial`.
 
     A task that is lost `LOSSES` times with its node, or with its process, has failed.
     """
@@ -73,16 +75,21 @@ class RayPool(Pool):
         self._common = _Common(connection)
         super().__init__(tasks, jobs=jobs, threads=threads, renew_after=renew_after)
 
-    def _make_lane(self, pending: Pending, events: Events, threads: int, renew_after: int | None) -> Lane:
+    def _make_lane(
+        self, pending: Pending, events: Events, threads: int, renew_after: int | None
+    ) -> Lane:
         return _NodeLane(self._common, pending, events, threads, renew_after)
 
     def events(self) -> Iterator[Event]:
-        """Run the tasks as `Pool` does. Raises ClusterError where the connection is lost, or all nodes are."""
+        """Run the tasks as `Pool` does. Raises ClusterError where the connection is lost, or all
+        nodes are.
+        """
         try:
             yield from super().events()
         except ConnectionError as error:
             raise ClusterError(
-                f"the connection to the cluster is lost ({_lines(error)[0]}): the same command goes on"
+                f"the connection to the cluster is lost ({_lines(error)[0]}): the same command "
+                "goes on"
             ) from None
 
     @property
@@ -94,8 +101,8 @@ class RayPool(Pool):
 class _Common:
     """What the lanes of a pool share.
 
-    sent : the banks and backbones that nodes have, as (node, name). losses : of each task, by its key.
-    unfit : the ids of nodes that have joined with other versions.
+    sent : the banks and backbones that nodes have, as (node, name). losses : of each task, by its
+    key. unfit : the ids of nodes that have joined with other versions.
     """
 
     connection: Connection
@@ -123,11 +130,18 @@ class _NodeLane(Lane):
     """A lane that owns one place on a node at a time, and takes tasks when it has one."""
 
     def __init__(
-        self, common: _Common, pending: Pending, events: Events, threads: int, renew_after: int | None
+        self,
+        common: _Common,
+        pending: Pending,
+        events: Events,
+        threads: int,
+        renew_after: int | None,
     ) -> None:
         super().__init__(pending, events)
         self._common, self._ray = common, common.connection.ray
-        hosts = self._ray.remote(num_cpus=1, max_concurrency=8, scheduling_strategy="SPREAD")(node.Host)
+        hosts = self._ray.remote(num_cpus=1, max_concurrency=8, scheduling_strategy="SPREAD")(
+            node.Host
+        )
         self._hosts, self._settings = hosts, (threads, renew_after, node.environment())
         self._host: Any = None
         self._node = self._name = ""
@@ -155,7 +169,9 @@ class _NodeLane(Lane):
         return self._host is not None and not self._ending
 
     def _settle(self) -> None:
-        """Wait for a place, until there is nothing left to take. Raises ClusterError where nodes have none."""
+        """Wait for a place, until there is nothing left to take. Raises ClusterError where nodes
+        have none.
+        """
         lost = 0
         while lost < LOSSES:
             host = self._make_host()
@@ -176,7 +192,9 @@ class _NodeLane(Lane):
             with self._lock:
                 self._host, self._node, self._name = host, node_id, name
             return
-        raise ClusterError(f"the nodes of the cluster cannot take trials ({why}): try `import convladder` there")
+        raise ClusterError(
+            f"the nodes of the cluster cannot take trials ({why}): try `import convladder` there"
+        )
 
     def _make_host(self) -> Any:
         """Ask for a place, on any node but those that are unfit."""
@@ -185,11 +203,15 @@ class _NodeLane(Lane):
         return self._hosts.options(**where).remote(*self._settings)
 
     def _is_fit(self, node_id: str, name: str, versions: Versions) -> bool:
-        """Whether a node has what this machine has; one that has joined with something else is left out."""
+        """Whether a node has what this machine has; one that has joined with something else is left
+        out.
+        """
         differing = self._common.connection.compare(name, versions)
         if differing and node_id not in self._common.unfit:
             self._common.unfit.add(node_id)
-            said = f"{name} is left out, since results could not be compared: {'; '.join(differing)}"
+            said = (
+                f"{name} is left out, since results could not be compared: {'; '.join(differing)}"
+            )
             self._events.put(Notice(said))
         return not differing
 
@@ -202,7 +224,9 @@ class _NodeLane(Lane):
             if self._common.connection.has_processors(besides=self._common.unfit):
                 seen = time.monotonic()
             elif time.monotonic() - seen > DESERTED:
-                raise ClusterError("no node of the cluster is left: add nodes, and the same command goes on")
+                raise ClusterError(
+                    "no node of the cluster is left: add nodes, and the same command goes on"
+                )
         return False
 
     def _serve(self, task: Task) -> None:
@@ -221,7 +245,9 @@ class _NodeLane(Lane):
         except Exception as error:
             self._leave()  # what goes on there is of no use any more
             event = Failed(task.key, *worker.describe(error))
-        if isinstance(event, Finished) and folders.is_finished(folder):  # a candidate's stays until it is told
+        if isinstance(event, Finished) and folders.is_finished(
+            folder
+        ):  # a candidate's stays until it is told
             outputs.remove_unfinished(unfinished)
         if event is not None:
             self._events.put(event)
@@ -230,7 +256,9 @@ class _NodeLane(Lane):
         """Have the task done at the place that this lane has; None where it was stopped."""
         trial, folder, *_ = task.arguments
         unfinished = folders.unfinished(folder)
-        self._send(trial.dataset.bank.folder.name, partial(self._deliver, trial.dataset.bank.folder))
+        self._send(
+            trial.dataset.bank.folder.name, partial(self._deliver, trial.dataset.bank.folder)
+        )
         model = trial.experiment.model
         if model.backbone_sha256:
             self._send(model.backbone_sha256, partial(self._deliver_weights, model))
@@ -260,7 +288,9 @@ class _NodeLane(Lane):
                 return kind, *content
         return None
 
-    def _take_end(self, task: Task, kind: str, value: Any, contents: node.Contents) -> Outcome | None:
+    def _take_end(
+        self, task: Task, kind: str, value: Any, contents: node.Contents
+    ) -> Outcome | None:
         """Put what the task has left into its place, and return what became of it.
 
         None: it was stopped.
@@ -301,7 +331,8 @@ class _NodeLane(Lane):
         return Message(task.key, f"{why}; it is trained again, from the last checkpoint that came")
 
     def _send(self, name: str, deliver: Callable[[], bool]) -> None:
-        """See to it that the node has what trials need there: the first lane that needs it sends it.
+        """See to it that the node has what trials need there: the first lane that needs it sends
+        it.
 
         Raises ClusterError where it cannot take that: it would fail all trials that it is given.
         """
@@ -320,7 +351,9 @@ class _NodeLane(Lane):
             lock.release()
 
     def _deliver(self, folder: Path) -> bool:
-        """Send a bank, unless it is there; return whether it is now, and not where this lane is ended."""
+        """Send a bank, unless it is there; return whether it is now, and not where this lane is
+        ended.
+        """
         waybill = self._common.waybill(folder)
         while (state := self._get(self._host.begin_receiving.remote(waybill))) == BUSY:
             time.sleep(WAIT)
@@ -339,7 +372,11 @@ class _NodeLane(Lane):
                 return False
             under_way = self._host.receive.remote(name, ready)
         self._get(under_way)
-        self._get(self._host.finish_receiving.remote({name: each.hexdigest() for name, each in sums.items()}))
+        self._get(
+            self._host.finish_receiving.remote(
+                {name: each.hexdigest() for name, each in sums.items()}
+            )
+        )
         return True
 
     def _deliver_weights(self, model: Model) -> bool:
@@ -361,7 +398,12 @@ class _NodeLane(Lane):
     def _losses(self) -> tuple[type[Exception], ...]:
         """How Ray says that a place is lost, or what was on its way from there."""
         known = self._ray.exceptions
-        return known.RayActorError, known.ObjectLostError, known.WorkerCrashedError, known.OutOfMemoryError
+        return (
+            known.RayActorError,
+            known.ObjectLostError,
+            known.WorkerCrashedError,
+            known.OutOfMemoryError,
+        )
 
     def _leave(self) -> None:
         with self._lock:

@@ -1,8 +1,10 @@
-"""A node's side of `driver`: a place for one trial at a time, and what goes between it and the driver.
+"""A node's side of `driver`: a place for one trial at a time, and what goes between it and the
+driver.
 
-A host hands its trials to a worker process of the same kind, and by the same code, as on one machine: what a trial
-is does not depend on where it runs. Nodes do not share the driver's disk. So a trial works in a folder of the
-node's cache, and what it leaves there is read into memory and goes back.
+A host hands its trials to a worker process of the same kind, and by the same code, as on one
+machine: what a trial is does not depend on where it runs. Nodes do not share the driver's disk. So
+a trial works in a folder of the node's cache, and what it leaves there is read into memory and goes
+back.
 """
 
 from __future__ import annotations
@@ -69,7 +71,9 @@ def read_folder(folder: Path, pattern: str = "[!.]*") -> Contents:
 
 
 def write_unfinished(folder: Path, contents: Contents) -> None:
-    """Put an unfinished run into a folder, in such an order that it can be gone on with at any moment."""
+    """Put an unfinished run into a folder, in such an order that it can be gone on with at any
+    moment.
+    """
     for name in sorted(contents, key=_rank):
         files.write_bytes(folder / name, contents[name])
     if not any(name.startswith("checkpoint-") and name.endswith(".json") for name in contents):
@@ -100,7 +104,9 @@ def newest_checkpoint(folder: Path) -> Contents:
 
 
 def _rank(name: str) -> int:
-    """What a checkpoint is of comes first, then its tensors, and the JSON file, by which it counts, last."""
+    """What a checkpoint is of comes first, then its tensors, and the JSON file, by which it counts,
+    last.
+    """
     if not name.startswith("checkpoint-"):
         return 0
     return 2 if name.endswith(".json") else 1
@@ -146,7 +152,9 @@ class _Errand:
 
 def environment() -> dict[str, str]:
     """Return what of this process's environment holds for workers, wherever they are."""
-    return {backend.VARIABLE: backend.chosen()}  # whatever the shell says in which a node was started
+    return {
+        backend.VARIABLE: backend.chosen()
+    }  # whatever the shell says in which a node was started
 
 
 def _places() -> Path:
@@ -156,26 +164,35 @@ def _places() -> Path:
 def remove_abandoned() -> None:
     """Remove what hosts that were killed have left on this machine."""
     for lock in _places().glob(f"*/{LOCK}"):
-        with contextlib.suppress(Timeout, OSError):  # hosts start together: another may just remove it, too
+        with contextlib.suppress(
+            Timeout, OSError
+        ):  # hosts start together: another may just remove it, too
             if _is_place(lock.parent):
                 with FileLock(lock, timeout=0):
                     shutil.rmtree(lock.parent, ignore_errors=True)
 
 
 def _is_place(folder: Path) -> bool:
-    """Whether an errand made a folder: it has 16 hexadecimal digits for a name, and nothing else in it."""
+    """Whether an errand made a folder: it has 16 hexadecimal digits for a name, and nothing else in
+    it.
+    """
     made = {LOCK, "run", f"run{folders.UNFINISHED}"}
     named = re.fullmatch("[0-9a-f]{16}", folder.name) is not None
-    return named and all(path.name in made or files.is_temporary(path.name) for path in folder.iterdir())
+    return named and all(
+        path.name in made or files.is_temporary(path.name) for path in folder.iterdir()
+    )
 
 
 class Host:
-    """A place for one trial at a time. Ray makes one where it has a processor free, and ends it with its driver.
+    """A place for one trial at a time. Ray makes one where it has a processor free, and ends it
+    with its driver.
 
     Its methods are called in several threads: `listen` waits while others come.
     """
 
-    def __init__(self, threads: int, renew_after: int | None, environment: Mapping[str, str]) -> None:
+    def __init__(
+        self, threads: int, renew_after: int | None, environment: Mapping[str, str]
+    ) -> None:
         os.environ.update(environment)
         remove_abandoned()
         self._said: queue.SimpleQueue[Said] = queue.SimpleQueue()
@@ -223,12 +240,15 @@ class Host:
         weight_cache.keep(sha256, content.tobytes())
 
     def run(self, task: Task, unfinished: Contents, every: float) -> None:
-        """Begin a task whose arguments are a trial, its run folder, and others; or go on from what is unfinished.
+        """Begin a task whose arguments are a trial, its run folder, and others; or go on from what
+        is unfinished.
 
         `every` is for how many seconds may be lost with this node.
         """
         trial, _, *others = task.arguments
-        bank = replace(trial.dataset.bank, folder=cache_folder() / "banks" / trial.dataset.bank.folder.name)
+        bank = replace(
+            trial.dataset.bank, folder=cache_folder() / "banks" / trial.dataset.bank.folder.name
+        )
         here = replace(trial, dataset=replace(trial.dataset, bank=bank))
         errand = _Errand(task, every)
         try:

@@ -11,10 +11,12 @@ from keras import ops
 
 
 class BatchNormalization(keras.layers.BatchNormalization):
-    """Keras's layer over the last axis of images `(batch, height, width, channels)`, with the same weights.
+    """Keras's layer over the last axis of images `(batch, height, width, channels)`, with the same
+    weights.
 
-    In training, Keras 3 computes it from a dozen operations on all values, which on a CPU took longer than the
-    convolutions around it; the results differ in rounding alone (Ioffe and Szegedy 2015, "Batch normalization").
+    In training, Keras 3 computes it from a dozen operations on all values, which on a CPU took
+    longer than the convolutions around it; the results differ in rounding alone (Ioffe and Szegedy
+    2015, "Batch normalization").
     """
 
     def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
@@ -31,7 +33,9 @@ class BatchNormalization(keras.layers.BatchNormalization):
         )
         values = ops.cast(ops.prod(ops.shape(inputs)[:-1]), "float32")
         self._move(self.moving_mean, mean)
-        self._move(self.moving_variance, variance * (values - 1) / values)  # the operation gives the sample's
+        self._move(
+            self.moving_variance, variance * (values - 1) / values
+        )  # the operation gives the sample's
         return outputs
 
     def _move(self, moving: keras.Variable, value: Any) -> None:

@@ -1,4 +1,5 @@
-"""The bundle: what ships of a run, in one file that cannot disagree with itself, and how it is read and used.
+"""The bundle: what ships of a run, in one file that cannot disagree with itself, and how it is read
+and used.
 
     manifest.json         the size and the SHA-256 of each other part
     bundle.json           classes, the form of images, temperature, threshold, figures, the experiment: `schema`
@@ -6,6 +7,7 @@
     weights.safetensors   the weights of the network, to go on from
     model.onnx            pixels of any size in, probabilities out
 
-A zip file with exactly these parts, none compressed, whose sizes are checked before anything is read. No pickle,
-no code, no path: a bundle comes from anywhere. Neither Keras nor pandas is imported to read or to use one.
+A zip file with exactly these parts, none compressed, whose sizes are checked before anything is
+read. No pickle, no code, no path: a bundle comes from anywhere. Neither Keras nor pandas is
+imported to read or to use one.
 """

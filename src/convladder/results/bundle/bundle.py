@@ -18,7 +18,8 @@ SUFFIX = ".convladder"
 class Bundle:
     """What ships of a run. `contents` says all of it that is no array.
 
-    Raises BundleError where a file is no bundle, is damaged, or has anything in it that a bundle does not have.
+    Raises BundleError where a file is no bundle, is damaged, or has anything in it that a bundle
+    does not have.
     """
 
     def __init__(self, path: str | Path) -> None:
@@ -40,7 +41,9 @@ class Bundle:
         """The weights by their paths in the network. Raises BundleError."""
         with Container(self.path) as container:
             if container.manifest.files[WEIGHTS] != self.parts[WEIGHTS]:
-                raise BundleError(f"{self.path} was replaced by another bundle meanwhile: open it anew")
+                raise BundleError(
+                    f"{self.path} was replaced by another bundle meanwhile: open it anew"
+                )
             return tensors.read(container, self.contents.tensors)
 
 

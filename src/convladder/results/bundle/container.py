@@ -23,7 +23,13 @@ MANIFEST, CONTENTS, CARD, WEIGHTS, MODEL = PARTS = (
     "model.onnx",
 )
 FORMAT = 1  # of this version; those before it are read too
-LARGEST = {MANIFEST: 2**16, CONTENTS: 2**24, CARD: 2**22, WEIGHTS: 2**31 - 2**24, MODEL: 2**31 - 2**24}  # bytes
+LARGEST = {
+    MANIFEST: 2**16,
+    CONTENTS: 2**24,
+    CARD: 2**22,
+    WEIGHTS: 2**31 - 2**24,
+    MODEL: 2**31 - 2**24,
+}  # bytes
 
 _NO_DATE = (1980, 1, 1, 0, 0, 0)
 _END = struct.Struct("<4s4H2LH")  # of a zip file: PKWARE's APPNOTE 4.3.16
@@ -59,13 +65,16 @@ def refusal(path: object, why: object) -> BundleError:
 def pack(parts: Mapping[str, bytes]) -> bytes:
     """Return a bundle's file of its parts but the manifest, which is made here."""
     files = {
-        name: Part(bytes=len(parts[name]), sha256=hashlib.sha256(parts[name]).hexdigest()) for name in PARTS[1:]
+        name: Part(bytes=len(parts[name]), sha256=hashlib.sha256(parts[name]).hexdigest())
+        for name in PARTS[1:]
     }
     manifest = Manifest(format=FORMAT, files=files).model_dump_json(indent=2).encode()
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w", zipfile.ZIP_STORED) as archive:
         for name in PARTS:
-            archive.writestr(zipfile.ZipInfo(name, _NO_DATE), manifest if name == MANIFEST else parts[name])
+            archive.writestr(
+                zipfile.ZipInfo(name, _NO_DATE), manifest if name == MANIFEST else parts[name]
+            )
     return packed.getvalue()
 
 
@@ -118,7 +127,9 @@ class Container:
         except (OSError, EOFError, zipfile.BadZipFile) as error:
             raise refusal(self.path, error) from None
         if digest.hexdigest() != self.manifest.files[name].sha256:
-            raise refusal(self.path, f"{name} is not what the manifest says: it was damaged or changed")
+            raise refusal(
+                self.path, f"{name} is not what the manifest says: it was damaged or changed"
+            )
 
     def _read_manifest(self) -> Manifest:
         try:
@@ -127,8 +138,8 @@ class Container:
             raise ValueError(f"its manifest is none ({error.errors()[0]['msg']})") from None
         if manifest.format > FORMAT:
             raise BundleError(
-                f"{self.path} is of a later version of convladder (format {manifest.format}; this reads up to "
-                f"{FORMAT}): pip install --upgrade convladder"
+                f"{self.path} is of a later version of convladder (format {manifest.format}; this "
+                f"reads up to {FORMAT}): pip install --upgrade convladder"
             )
         found = {name: self._archive.getinfo(name).file_size for name in PARTS[1:]}
         if {name: part.bytes for name, part in manifest.files.items()} != found:
@@ -143,10 +154,11 @@ class Container:
 
 
 def _check_end(file: BinaryIO) -> None:
-    """Raise ValueError unless a file ends as `pack` ends it, before Python reads the list of its parts.
+    """Raise ValueError unless a file ends as `pack` ends it, before Python reads the list of its
+    parts.
 
-    That is, in a list of just so many parts without extra fields, then the end record: nothing that says otherwise
-    (zip64) lies between.
+    That is, in a list of just so many parts without extra fields, then the end record: nothing that
+    says otherwise (zip64) lies between.
     """
     size = file.seek(0, os.SEEK_END)
     file.seek(max(0, size - _END.size))
@@ -168,12 +180,18 @@ def _check_end(file: BinaryIO) -> None:
 
 
 def _check_parts(archive: zipfile.ZipFile, file: BinaryIO) -> None:
-    """Raise ValueError unless a bundle's parts lie one after the other, uncompressed, none too large."""
+    """Raise ValueError unless a bundle's parts lie one after the other, uncompressed, none too
+    large.
+    """
     place = 0
     for name, part in zip(PARTS, archive.infolist(), strict=True):
         if part.filename != name:
             raise ValueError(f"it has {part.filename!r} where {name} should be")
-        if part.compress_type != zipfile.ZIP_STORED or part.flag_bits or part.file_size != part.compress_size:
+        if (
+            part.compress_type != zipfile.ZIP_STORED
+            or part.flag_bits
+            or part.file_size != part.compress_size
+        ):
             raise ValueError(f"{name} is compressed or encrypted")
         if part.file_size > LARGEST[name]:
             raise ValueError(f"{name} has {part.file_size:,} bytes, over {LARGEST[name]:,}")

@@ -1,6 +1,7 @@
 """The graph of a bundle: what it may be made of, looked at before anything runs it.
 
-ONNX Runtime runs no code of a file, but a graph may name files beside it, and operators of libraries.
+ONNX Runtime runs no code of a file, but a graph may name files beside it, and operators of
+libraries.
 """
 
 from __future__ import annotations
@@ -13,11 +14,12 @@ if TYPE_CHECKING:
 
 IMAGES, PROBABILITIES = "images", "probabilities"
 OPERATORS = frozenset(
-    "Abs Add And AveragePool BatchNormalization Cast Clip Concat Constant Conv ConvTranspose DepthToSpace Div "
-    "Elu Equal Erf Exp Flatten Floor Gather Gemm GlobalAveragePool GlobalMaxPool Greater GreaterOrEqual "
-    "HardSigmoid HardSwish Identity If LayerNormalization LeakyRelu Less LessOrEqual Log MatMul Max MaxPool "
-    "Min Mul Neg Not Pad Pow Range Reciprocal ReduceMax ReduceMean ReduceSum Relu Reshape Round Shape Sigmoid "
-    "Slice Softmax Softplus Split Sqrt Squeeze Sub Sum Tanh Transpose Unsqueeze Where".split()
+    "Abs Add And AveragePool BatchNormalization Cast Clip Concat Constant Conv ConvTranspose "
+    "DepthToSpace Div Elu Equal Erf Exp Flatten Floor Gather Gemm GlobalAveragePool GlobalMaxPool "
+    "Greater GreaterOrEqual HardSigmoid HardSwish Identity If LayerNormalization LeakyRelu Less "
+    "LessOrEqual Log MatMul Max MaxPool Min Mul Neg Not Pad Pow Range Reciprocal ReduceMax "
+    "ReduceMean ReduceSum Relu Reshape Round Shape Sigmoid Slice Softmax Softplus Split Sqrt "
+    "Squeeze Sub Sum Tanh Transpose Unsqueeze Where".split()
 )
 DEEPEST = 4  # graphs within graphs
 
@@ -43,7 +45,10 @@ def check(content: bytes, classes: int) -> None:
         raise ValueError("it brings operators of its own")
     for node in _nodes(model.graph):
         if node.domain not in ("", "ai.onnx") or node.op_type not in OPERATORS:
-            raise ValueError(f"it has an operator that no network of convladder has: {node.domain}:{node.op_type}")
+            raise ValueError(
+                "it has an operator that no network of convladder has: "
+                f"{node.domain}:{node.op_type}"
+            )
     if any(
         tensor.data_location != onnx.TensorProto.DEFAULT or tensor.external_data
         for tensor in _tensors(model.graph)
@@ -65,9 +70,14 @@ def _check_ends(model: ModelProto, classes: int) -> None:
         )
         for each in (*model.graph.input, *model.graph.output)
     ]
-    wanted = [told(IMAGES, TensorProto.UINT8, [0, 0, 0, 3]), told(PROBABILITIES, TensorProto.FLOAT, [0, classes])]
+    wanted = [
+        told(IMAGES, TensorProto.UINT8, [0, 0, 0, 3]),
+        told(PROBABILITIES, TensorProto.FLOAT, [0, classes]),
+    ]
     if len(model.graph.input) != 1 or found != wanted:
-        raise ValueError(f"it does not lead from {IMAGES} to the {PROBABILITIES} of {classes} classes")
+        raise ValueError(
+            f"it does not lead from {IMAGES} to the {PROBABILITIES} of {classes} classes"
+        )
 
 
 def _graphs(graph: GraphProto, depth: int = 0) -> Iterator[GraphProto]:
@@ -76,7 +86,9 @@ def _graphs(graph: GraphProto, depth: int = 0) -> Iterator[GraphProto]:
     yield graph
     for node in graph.node:
         for attribute in node.attribute:
-            for inner in (attribute.g, *attribute.graphs) if attribute.HasField("g") else attribute.graphs:
+            for inner in (
+                (attribute.g, *attribute.graphs) if attribute.HasField("g") else attribute.graphs
+            ):
                 yield from _graphs(inner, depth + 1)
 
 

@@ -1,4 +1,5 @@
-"""What a network looked at, without its gradients: what is lost when a part of the image is covered.
+"""What a network looked at, without its gradients: what is lost when a part of the image is
+covered.
 
 Zeiler, Fergus 2014, "Visualizing and understanding convolutional networks", ECCV, section 4.2.
 """
@@ -18,11 +19,12 @@ Map = NDArray[np.float32]
 
 
 def occlusion_map(predictor: Predictor, pixels: Pixels, label: int) -> Map:
-    """Return where the evidence for a class lies in an image `(height, width, channels)` of the bundle's form.
+    """Return where the evidence for a class lies in an image `(height, width, channels)` of the
+    bundle's form.
 
-    Each cell of `(CELLS, CELLS)` is by how much the log probability of the class falls when a grey patch, as
-    bright as the image on average, covers a quarter of each side around the cell's middle, as a share of the
-    largest fall: from 0 to 1, all 0 where none falls.
+    Each cell of `(CELLS, CELLS)` is by how much the log probability of the class falls when a grey
+    patch, as bright as the image on average, covers a quarter of each side around the cell's
+    middle, as a share of the largest fall: from 0 to 1, all 0 where none falls.
     """
     rows = [_covered(pixels, row) for row in range(CELLS)]
     chances = np.stack([_log(predictor.probabilities(each)[:, label]) for each in rows])
@@ -34,8 +36,8 @@ def occlusion_map(predictor: Predictor, pixels: Pixels, label: int) -> Map:
 def _covered(pixels: Pixels, row: int) -> Pixels:
     """Return a copy of the image for each cell of a row, with the patch around it covered.
 
-    One that is brighter or darker would be something to see itself: on planted evidence this puts more on it
-    (`benchmarks/evidence.py`). The mean colour would be evidence where colours are.
+    One that is brighter or darker would be something to see itself: on planted evidence this puts
+    more on it (`benchmarks/evidence.py`). The mean colour would be evidence where colours are.
     """
     height, width = pixels.shape[:2]
     grey = round(float(pixels.mean()))

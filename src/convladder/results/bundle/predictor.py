@@ -47,14 +47,18 @@ class Prediction:
 
 
 def open_session(graph: bytes, threads: int, name: str) -> Any:
-    """Return ONNX Runtime's session of a graph that was checked. Raises BundleError where that refuses it."""
+    """Return ONNX Runtime's session of a graph that was checked. Raises BundleError where that
+    refuses it.
+    """
     import onnxruntime
 
     silence_onnxruntime(onnxruntime)
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3  # errors
     options.intra_op_num_threads = threads
-    options.add_session_config_entry("session.load_model_format", "ONNX")  # by content it may take another
+    options.add_session_config_entry(
+        "session.load_model_format", "ONNX"
+    )  # by content it may take another
     try:
         return onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # its exceptions have no base of their own
@@ -66,7 +70,9 @@ Outcome = Prediction | UnreadableImage  # of an image file
 
 @dataclass(frozen=True)
 class Decoded:
-    """An image's pixels in the bundle's form, and why they may not fit those that the network was trained on."""
+    """An image's pixels in the bundle's form, and why they may not fit those that the network was
+    trained on.
+    """
 
     pixels: Pixels
     warning: str | None = None
@@ -89,11 +95,17 @@ class Predictor:
         return cls(Bundle(path), threads)
 
     def decode(self, content: bytes | Values) -> Pixels:
-        """Decode an image file's bytes as training did, `(height, width, channels)`. Raises UnreadableImage."""
+        """Decode an image file's bytes as training did, `(height, width, channels)`. Raises
+        UnreadableImage.
+        """
         return decode(content, self.form, self.contents.limits)
 
-    def try_to_decode(self, content: bytes | Values, limits: Limits | None = None) -> Decoded | UnreadableImage:
-        """Decode as `decode` does, or return what stands in the way; `limits` may be narrower than its own."""
+    def try_to_decode(
+        self, content: bytes | Values, limits: Limits | None = None
+    ) -> Decoded | UnreadableImage:
+        """Decode as `decode` does, or return what stands in the way; `limits` may be narrower than
+        its own.
+        """
         try:
             picture = open_picture(content, self.form, limits or self.contents.limits)
             return Decoded(fit(picture, self.form), picture.misfit(self.form))
@@ -105,8 +117,9 @@ class Predictor:
     def probabilities(self, images: Pixels | Sequence[Pixels]) -> Probabilities:
         """Return the probabilities `(N, classes)` of images, after temperature.
 
-        `images` are uint8 `(N, H, W)`, `(N, H, W, 1)` or `(N, H, W, 3)` of any size, which the graph brings to the
-        form that the network wants, or a sequence of such without N. Raises ExperimentError where they are not.
+        `images` are uint8 `(N, H, W)`, `(N, H, W, 1)` or `(N, H, W, 3)` of any size, which the
+        graph brings to the form that the network wants, or a sequence of such without N. Raises
+        ExperimentError where they are not.
         """
         if isinstance(images, np.ndarray):
             return self._run(images)
@@ -116,16 +129,22 @@ class Predictor:
         return self._run(np.stack(images)) if len(images) else self._none()
 
     def read(
-        self, probabilities: Probabilities, top: int = 1, warnings: Sequence[str | None] | None = None
+        self,
+        probabilities: Probabilities,
+        top: int = 1,
+        warnings: Sequence[str | None] | None = None,
     ) -> list[Prediction]:
-        """Say what probabilities `(N, classes)` mean, with so many of the most probable classes each.
+        """Say what probabilities `(N, classes)` mean, with so many of the most probable classes
+        each.
 
         `warnings` are those of the images, as they were decoded; an answer with one is unsure.
         """
         threshold = self.contents.selection.threshold
         order = np.argsort(-probabilities, axis=1, kind="stable")[:, :top]
         found = []
-        for row, best, warning in zip(probabilities, order, warnings or [None] * len(order), strict=True):
+        for row, best, warning in zip(
+            probabilities, order, warnings or [None] * len(order), strict=True
+        ):
             named = tuple((self.class_names[place], float(row[place])) for place in best)
             low = threshold is None or not row[best[0]] >= threshold
             found.append(Prediction(named, low or bool(warning), warning))
@@ -135,10 +154,16 @@ class Predictor:
         batch = np.asarray(images)
         if batch.ndim == 3:
             batch = batch[..., np.newaxis]
-        if batch.dtype != np.uint8 or batch.ndim != 4 or batch.shape[3] not in (1, 3) or not all(batch.shape[1:3]):
+        if (
+            batch.dtype != np.uint8
+            or batch.ndim != 4
+            or batch.shape[3] not in (1, 3)
+            or not all(batch.shape[1:3])
+        ):
             raise ExperimentError(
-                "images are uint8 of the shape (N, height, width), (N, height, width, 1) or (N, height, width, "
-                f"3); got {batch.dtype} {batch.shape} (Predictor.decode makes such of files and other arrays)"
+                "images are uint8 of the shape (N, height, width), (N, height, width, 1) or (N, "
+                f"height, width, 3); got {batch.dtype} {batch.shape} (Predictor.decode makes such "
+                "of files and other arrays)"
             )
         if not len(batch):
             return self._none()
@@ -147,13 +172,19 @@ class Predictor:
         return np.concatenate([self._compute(part) for part in parts])
 
     def _compute(self, part: Pixels) -> Probabilities:
-        """Return what the graph makes of images. Raises BundleError where these are no probabilities."""
+        """Return what the graph makes of images. Raises BundleError where these are no
+        probabilities.
+        """
         try:
             found: Probabilities = self._session.run([PROBABILITIES], {IMAGES: part})[0]
         except Exception as error:  # ONNX Runtime's have no base of their own
-            raise BundleError(f"the graph of {self.bundle.path} cannot be computed: {error}") from None
+            raise BundleError(
+                f"the graph of {self.bundle.path} cannot be computed: {error}"
+            ) from None
         if found.shape != (len(part), len(self.class_names)) or not np.isfinite(found).all():
-            raise BundleError(f"the graph of {self.bundle.path} does not give every image its probabilities")
+            raise BundleError(
+                f"the graph of {self.bundle.path} does not give every image its probabilities"
+            )
         return found
 
     def _none(self) -> Probabilities:

@@ -24,7 +24,9 @@ class Strict(BaseModel):
 
 
 class Intensity(Strict):
-    """The values of deep images that become black and white: see `data.decoding.intensity.IntensityRange`."""
+    """The values of deep images that become black and white: see
+    `data.decoding.intensity.IntensityRange`.
+    """
 
     low: float
     high: float
@@ -72,9 +74,11 @@ class Measured(Strict):
 
 
 class Selection(Strict):
-    """Predict only from a threshold on: chosen on validation for the accuracy wanted, judged on test.
+    """Predict only from a threshold on: chosen on validation for the accuracy wanted, judged on
+    test.
 
-    threshold : of the largest probability; None where none reached it, and every prediction is unsure.
+    threshold : of the largest probability; None where none reached it, and every prediction is
+    unsure.
     """
 
     wanted: Share
@@ -109,15 +113,17 @@ class Statistics(Strict):
 class Contents(Strict):
     """All of a bundle that is not an array.
 
-    version : of convladder that made it. trained : when, as ISO 8601. images : the fingerprint of those it was
-    trained with. tensors : the weights by their paths in the network, in its order.
+    version : of convladder that made it. trained : when, as ISO 8601. images : the fingerprint of
+    those it was trained with. tensors : the weights by their paths in the network, in its order.
     """
 
     version: str = Field(max_length=100)
     trained: str = Field(max_length=40)
     rung: str = Field(max_length=200)
     images: str = Field(max_length=200)
-    class_names: tuple[Annotated[str, Field(max_length=1000)], ...] = Field(min_length=2, max_length=100_000)
+    class_names: tuple[Annotated[str, Field(max_length=1000)], ...] = Field(
+        min_length=2, max_length=100_000
+    )
     form: Form
     temperature: float = Field(gt=0, le=1000)
     selection: Selection
@@ -150,7 +156,11 @@ class Contents(Strict):
     @property
     def pixel_statistics(self) -> list[list[float]] | None:
         """Mean and deviation of each channel, as a run's `model.json` has them."""
-        return [list(self.statistics.mean), list(self.statistics.deviation)] if self.statistics else None
+        return (
+            [list(self.statistics.mean), list(self.statistics.deviation)]
+            if self.statistics
+            else None
+        )
 
     @property
     def limits(self) -> Limits:

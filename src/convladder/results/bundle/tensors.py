@@ -34,12 +34,16 @@ def pack(arrays: Mapping[str, NDArray[Any]]) -> bytes:
     """Return a safetensors file of arrays."""
     from safetensors.numpy import save
 
-    return save({name: np.array(array, order="C") for name, array in arrays.items()})  # a scalar stays one
+    return save(
+        {name: np.array(array, order="C") for name, array in arrays.items()}
+    )  # a scalar stays one
 
 
 def describe(arrays: Mapping[str, NDArray[Any]]) -> dict[str, Tensor]:
     """Return what the schema says of arrays."""
-    return {name: Tensor(shape=array.shape, dtype=TYPES[array.dtype]) for name, array in arrays.items()}
+    return {
+        name: Tensor(shape=array.shape, dtype=TYPES[array.dtype]) for name, array in arrays.items()
+    }
 
 
 def read(container: Container, wanted: Mapping[str, Tensor]) -> Arrays:
@@ -56,7 +60,9 @@ def read(container: Container, wanted: Mapping[str, Tensor]) -> Arrays:
 
 
 def check(container: Container, wanted: Mapping[str, Tensor]) -> None:
-    """Raise BundleError unless the header names the wanted arrays, one after the other and to the very end."""
+    """Raise BundleError unless the header names the wanted arrays, one after the other and to the
+    very end.
+    """
     size = container.manifest.files[WEIGHTS].bytes
     length = int.from_bytes(container.head(WEIGHTS, 8), "little")
     if size < 8 or length > min(LARGEST_HEADER, size - 8):
@@ -64,19 +70,23 @@ def check(container: Container, wanted: Mapping[str, Tensor]) -> None:
     try:
         header = json.loads(container.head(WEIGHTS, 8 + length)[8:])
         found = {
-            name: (tuple(each["shape"]), each["dtype"], *each["data_offsets"]) for name, each in header.items()
+            name: (tuple(each["shape"]), each["dtype"], *each["data_offsets"])
+            for name, each in header.items()
         }
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         raise _refused(container, "its header cannot be read") from None
     if {name: each[:2] for name, each in found.items()} != {
         name: (t.shape, t.dtype) for name, t in wanted.items()
     }:
-        raise _refused(container, "its arrays have other names, shapes or types than bundle.json says")
+        raise _refused(
+            container, "its arrays have other names, shapes or types than bundle.json says"
+        )
     place = 0
     for name, (shape, dtype, start, end) in sorted(found.items(), key=lambda item: item[1][2:]):
         if (start, end) != (place, place + math.prod(shape) * ITEM_BYTES[dtype]):
             raise _refused(
-                container, f"{name!r} does not begin where the array before it ends, or is of another size"
+                container,
+                f"{name!r} does not begin where the array before it ends, or is of another size",
             )
         place = end
     if 8 + length + place != size:

@@ -1,4 +1,6 @@
-"""What training asks of the library that Keras computes with; which of the two modules has it is chosen here."""
+"""What training asks of the library that Keras computes with; which of the two modules has it is
+chosen here.
+"""
 
 from __future__ import annotations
 
@@ -34,7 +36,9 @@ class Backend(Protocol):
 def _chosen() -> Backend:
     name = keras.backend.backend()
     if name not in NAMES:
-        raise ExperimentError(f"Keras computes with {name}, but {' or '.join(NAMES)} is needed: set {VARIABLE}")
+        raise ExperimentError(
+            f"Keras computes with {name}, but {' or '.join(NAMES)} is needed: set {VARIABLE}"
+        )
     if name == JAX:
         from convladder.training.backend import jax
 
@@ -47,5 +51,9 @@ def _chosen() -> Backend:
 _backend = _chosen()
 StepFunctions = _backend.StepFunctions
 predict, predictor = _backend.predict, _backend.predictor
-share_memory, device_errors, accelerator = _backend.share_memory, _backend.device_errors, _backend.accelerator
+share_memory, device_errors, accelerator = (
+    _backend.share_memory,
+    _backend.device_errors,
+    _backend.accelerator,
+)
 be_deterministic, set_seed = _backend.be_deterministic, _backend.set_seed

@@ -1,4 +1,6 @@
-"""What training asks of JAX by name: compiled functions from state to state, the bank's memory, its errors."""
+"""What training asks of JAX by name: compiled functions from state to state, the bank's memory, its
+errors.
+"""
 
 from __future__ import annotations
 
@@ -29,10 +31,15 @@ Values = list[Any]
 
 @contextlib.contextmanager
 def device_errors() -> Iterator[None]:
-    """Raise MemoryError where JAX finds no memory in the block, TrainingError where it has no device at all."""
+    """Raise MemoryError where JAX finds no memory in the block, TrainingError where it has no
+    device at all.
+    """
     try:
         yield
-    except (RuntimeError, AssertionError) as error:  # the latter where the environment names a device alone
+    except (
+        RuntimeError,
+        AssertionError,
+    ) as error:  # the latter where the environment names a device alone
         if isinstance(error, jax.errors.JaxRuntimeError) and NO_MEMORY in str(error):
             raise MemoryError from error
         _check_devices()
@@ -46,8 +53,8 @@ def _check_devices() -> None:
     except (RuntimeError, AssertionError) as error:
         said = str(error) or f"JAX_PLATFORMS is {os.environ.get('JAX_PLATFORMS')}"
         raise TrainingError(
-            f"JAX cannot use this machine's accelerator ({said}): another program, or too many --jobs, may have "
-            "all of its memory; JAX_PLATFORMS=cpu computes on the processor"
+            f"JAX cannot use this machine's accelerator ({said}): another program, or too many "
+            "--jobs, may have all of its memory; JAX_PLATFORMS=cpu computes on the processor"
         ) from error
 
 
@@ -58,8 +65,8 @@ def accelerator() -> str | None:
 
 
 def share_memory(array: Pixels) -> keras.Variable:
-    """Return the images as a variable, which compiled functions are given and do not hold: of the same memory on a
-    processor, where that can be read so, else a copy on each device.
+    """Return the images as a variable, which compiled functions are given and do not hold: of the
+    same memory on a processor, where that can be read so, else a copy on each device.
     """
     if keras.distribution.distribution() is not None:
         images = data_parallel.on_every_device(array)
@@ -84,11 +91,13 @@ def set_seed(seed: int) -> None:
 
 
 class StepFunctions(steps.StepFunctions):
-    """Training and validation as functions of JAX, from the values of all variables to their new values.
+    """Training and validation as functions of JAX, from the values of all variables to their new
+    values.
 
-    A step is a call, compiled once for each size of batch: in a compiled loop XLA's convolutions are a hundred
-    times as slow on a processor. Nothing waits for a step but the end of several. Where a distribution is set, the
-    images of a batch are spread over its devices; those of a short last batch that cannot be, every device has.
+    A step is a call, compiled once for each size of batch: in a compiled loop XLA's convolutions
+    are a hundred times as slow on a processor. Nothing waits for a step but the end of several.
+    Where a distribution is set, the images of a batch are spread over its devices; those of a short
+    last batch that cannot be, every device has.
     """
 
     def __init__(self, *given: Any, **named: Any) -> None:
@@ -96,13 +105,17 @@ class StepFunctions(steps.StepFunctions):
         self._losses = keras.losses.SparseCategoricalCrossentropy(from_logits=True, reduction=None)
         self._widest = 0  # batch that was validated
         where = data_parallel.everywhere()
-        self._train_graph = jax.jit(self._train_on, in_shardings=where, out_shardings=where, donate_argnums=1)
+        self._train_graph = jax.jit(
+            self._train_on, in_shardings=where, out_shardings=where, donate_argnums=1
+        )
         self._validate_graph = jax.jit(self._validate_on, in_shardings=where, out_shardings=where)
 
     def settle(self) -> None:
         super().settle()
         for variable in self._averaged.variables if self._averaged else []:
-            variable.assign(jnp.copy(variable.value))  # the next call gives the memory of what was assigned away
+            variable.assign(
+                jnp.copy(variable.value)
+            )  # the next call gives the memory of what was assigned away
 
     def _drawing(self) -> list[keras.Variable]:
         return [variable for variable in self._images.variables if variable.name != BANK]
@@ -110,7 +123,9 @@ class StepFunctions(steps.StepFunctions):
     def _train(self, rows: Rows, labels: Rows) -> None:
         fixed, state = _values(self._fixed()), [_values(group) for group in self._state()]
         done, finite = np.int32(0), np.bool_(True)
-        for batch in zip(rows, labels, strict=True):  # each waits for the one before, and this for none
+        for batch in zip(
+            rows, labels, strict=True
+        ):  # each waits for the one before, and this for none
             done, finite, state = self._train_graph(fixed, state, done, finite, *batch)
         for variables, values in zip(self._state(), state, strict=True):
             _assign(variables, values)
@@ -119,13 +134,17 @@ class StepFunctions(steps.StepFunctions):
 
     def _validate(self, rows: Rows, labels: Rows) -> None:
         size = rows.shape[1]
-        self._widest = max(self._widest, size)  # one size is compiled, and what fills it up does not count
+        self._widest = max(
+            self._widest, size
+        )  # one size is compiled, and what fills it up does not count
         places = ((0, 0), (0, self._widest - size))
         given = [_values(self._validated().variables), _values(self._fixed())]
         counts, means = np.arange(self._widest) < size, _values(self._figures())
         for batch in zip(np.pad(rows, places), np.pad(labels, places), strict=True):
             means = self._validate_graph(given, means, counts, *batch)
-        _assign(self._figures(), jax.block_until_ready(means))  # several processes do one thing at a time
+        _assign(
+            self._figures(), jax.block_until_ready(means)
+        )  # several processes do one thing at a time
 
     def _fixed(self) -> list[keras.Variable]:
         """Return what steps read and never write: the bank."""
@@ -148,7 +167,9 @@ class StepFunctions(steps.StepFunctions):
     def _train_on(
         self, fixed: Values, state: Any, done: Any, finite: Any, rows: Any, labels: Any
     ) -> tuple[Any, Any, Any]:
-        """Return how many steps went well, whether all did, and the state after them: that before what did not."""
+        """Return how many steps went well, whether all did, and the state after them: that before
+        what did not.
+        """
         loss, after = self._train_batch(fixed, state, rows, labels)
         finite = finite & jnp.isfinite(loss)
         kept = jax.tree.map(lambda new, old: jnp.where(finite, new, old), after, state)
@@ -178,7 +199,9 @@ class StepFunctions(steps.StepFunctions):
             self._metrics["accuracy"].update_state(labels, logits)
             return loss, [scope.get_current_value(variable) for variable in self._others()]
 
-    def _validate_on(self, given: list[Values], means: Values, counts: Any, rows: Any, labels: Any) -> Values:
+    def _validate_on(
+        self, given: list[Values], means: Values, counts: Any, rows: Any, labels: Any
+    ) -> Values:
         """Return the means with those images of a batch that count."""
         network, fixed = given
         named = [
@@ -199,7 +222,10 @@ def predict(model: keras.Model, rows: Rows, ahead: Prefetcher) -> NDArray[np.flo
     graph = _compiled(model)
     size = min(PREDICTION_BATCH, len(rows))
     bounds = [*range(0, len(rows), PREDICTION_BATCH), len(rows)]
-    logits = [graph(_filled(rows[piece], size))[: len(rows[piece])] for piece in ahead.pieces(rows, bounds)]
+    logits = [
+        graph(_filled(rows[piece], size))[: len(rows[piece])]
+        for piece in ahead.pieces(rows, bounds)
+    ]
     return np.concatenate(logits) if logits else np.empty((0, model.output_shape[-1]), np.float32)
 
 

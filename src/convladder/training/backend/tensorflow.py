@@ -36,14 +36,19 @@ def device_errors() -> Iterator[None]:
 def accelerator() -> str | None:
     """Return the name of the device that trains one network; None where that is the processor."""
     found = tf.config.list_physical_devices("GPU")
-    return tf.config.experimental.get_device_details(found[0]).get("device_name", "GPU") if found else None
+    return (
+        tf.config.experimental.get_device_details(found[0]).get("device_name", "GPU")
+        if found
+        else None
+    )
 
 
 def share_memory(array: Pixels) -> Any:
-    """Return a tensor over the same memory, or over a copy where TensorFlow could not compute on it.
+    """Return a tensor over the same memory, or over a copy where TensorFlow could not compute on
+    it.
 
-    DLPack asks for a writable array, as a copy-on-write map is, and TensorFlow for memory aligned to 64
-    bytes, as the content of an npy file is; it would end the process otherwise.
+    DLPack asks for a writable array, as a copy-on-write map is, and TensorFlow for memory aligned
+    to 64 bytes, as the content of an npy file is; it would end the process otherwise.
     """
     if array.flags.writeable and array.flags.c_contiguous and array.ctypes.data % ALIGNMENT == 0:
         return tf.experimental.dlpack.from_dlpack(np.asarray(array).__dlpack__())
@@ -69,7 +74,9 @@ class StepFunctions(steps.StepFunctions):
         self._done = tf.Variable(0, trainable=False)  # steps of a call
         batches = tf.TensorSpec((None, None), tf.int32)
         self._train_graph = tf.function(self._train_batches, input_signature=(batches, batches))
-        self._validate_graph = tf.function(self._validate_batches, input_signature=(batches, batches))
+        self._validate_graph = tf.function(
+            self._validate_batches, input_signature=(batches, batches)
+        )
 
     def _train(self, rows: Rows, labels: Rows) -> None:
         self._done.assign(0)
@@ -86,7 +93,9 @@ class StepFunctions(steps.StepFunctions):
     def _train_batches(self, rows: Any, labels: Any) -> None:
         for step in tf.range(tf.shape(rows)[0]):
             weights = self.network.trainable_variables
-            with tf.GradientTape(watch_accessed_variables=False) as tape:  # what is frozen needs no gradients
+            with tf.GradientTape(
+                watch_accessed_variables=False
+            ) as tape:  # what is frozen needs no gradients
                 tape.watch([each.value for each in weights])
                 images, targets = self._batch(rows[step], labels[step])
                 logits = self.network(images, training=True)
@@ -96,11 +105,15 @@ class StepFunctions(steps.StepFunctions):
 
     def _validate_batches(self, rows: Any, labels: Any) -> None:
         for step in tf.range(tf.shape(rows)[0]):
-            logits = (self._averaged or self.network)(self._images(rows[step], training=False), training=False)
+            logits = (self._averaged or self.network)(
+                self._images(rows[step], training=False), training=False
+            )
             self._take(self._loss(labels[step], logits), labels[step], logits)
 
     def _checked(self, loss: Any) -> Any:
-        """Return the loss, having counted its step; a step waits for the count of the one before it."""
+        """Return the loss, having counted its step; a step waits for the count of the one before
+        it.
+        """
         with tf.control_dependencies([self._done.read_value()]):
             finite = tf.debugging.check_numerics(loss, NOT_FINITE)
         with tf.control_dependencies([finite]):
@@ -108,13 +121,17 @@ class StepFunctions(steps.StepFunctions):
         return finite
 
     def _take(self, loss: Any, labels: Any, logits: Any) -> None:
-        self._metrics["loss"].update_state(loss, sample_weight=tf.cast(tf.shape(labels)[0], tf.float32))
+        self._metrics["loss"].update_state(
+            loss, sample_weight=tf.cast(tf.shape(labels)[0], tf.float32)
+        )
         self._metrics["accuracy"].update_state(labels, logits)
 
 
 def predict(model: keras.Model, rows: Rows, ahead: Prefetcher) -> NDArray[np.float32]:
     """Return the logits `(len(rows), classes)` that a model from rows gives."""
-    graph = tf.function(partial(model, training=False), input_signature=(tf.TensorSpec((None,), tf.int32),))
+    graph = tf.function(
+        partial(model, training=False), input_signature=(tf.TensorSpec((None,), tf.int32),)
+    )
     bounds = [*range(0, len(rows), PREDICTION_BATCH), len(rows)]
     logits = [np.asarray(graph(rows[piece])) for piece in ahead.pieces(rows, bounds)]
     return np.concatenate(logits) if logits else np.empty((0, model.output_shape[-1]), np.float32)

@@ -22,10 +22,23 @@ from convladder.core.experiment import Data
 from convladder.data.decoding.images import Limits
 from convladder.data.source import PACKED, SPLIT_NAMES, Fetch, Ignored, Listing, Record, Source
 from convladder.data.sources.folders.beside import BESIDE, COMPANIONS, HOLDERS
-from convladder.data.sources.folders.entries import HARD_LINK, LINK, TEXT, Entry, Kind, LeadsTo, ignore_rule
+from convladder.data.sources.folders.entries import (
+    HARD_LINK,
+    LINK,
+    TEXT,
+    Entry,
+    Kind,
+    LeadsTo,
+    ignore_rule,
+)
 from convladder.data.sources.folders.file_names import some
 from convladder.data.sources.folders.layout import Layout, lay_out
-from convladder.data.sources.tables.table_names import are_no_classes, may_be_table, overruled, table_in
+from convladder.data.sources.tables.table_names import (
+    are_no_classes,
+    may_be_table,
+    overruled,
+    table_in,
+)
 
 SUFFIXES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz")
 MOST_MEMBERS = 5_000_000
@@ -61,7 +74,8 @@ def is_archive(path: Path) -> bool:
 
 
 def open_archive(path: Path, settings: Data, limits: Limits) -> Source:
-    """Open an archive whose content is laid out as a folder may be; a single folder around it all is passed.
+    """Open an archive whose content is laid out as a folder may be; a single folder around it all
+    is passed.
 
     Raises
     ------
@@ -69,10 +83,15 @@ def open_archive(path: Path, settings: Data, limits: Limits) -> Source:
         It is damaged, names a place outside itself, or would unfold beyond all measure.
     """
     entries, twice = _read_entries(path)
-    table = None if overruled(settings) else table_in(entry.path for entry in entries if entry.kind == "file")
+    table = (
+        None
+        if overruled(settings)
+        else table_in(entry.path for entry in entries if entry.kind == "file")
+    )
     if table:
         raise DataError(
-            f"{path} holds a table of the classes ({table}): extract the archive, and give the folder in its place"
+            f"{path} holds a table of the classes ({table}): extract the archive, and give the "
+            "folder in its place"
         )
     unwrapped, beside = _unwrap(path, entries)
     notes = sorted({each.path.partition("/")[0] for each in beside})
@@ -88,12 +107,17 @@ def open_archive(path: Path, settings: Data, limits: Limits) -> Source:
         picklable=not compressed,
         at_hand=True,
         in_place_order=compressed,
-        notes=(*(f"{name!r} lies beside the folder of images and is not read" for name in notes), *layout.notes),
+        notes=(
+            *(f"{name!r} lies beside the folder of images and is not read" for name in notes),
+            *layout.notes,
+        ),
     )
 
 
 def _lay_out(path: Path, entries: list[Entry], settings: Data, table: str) -> Layout:
-    """Lay out the entries. Raises DataError where their folders are no classes, but a table may say some."""
+    """Lay out the entries. Raises DataError where their folders are no classes, but a table may say
+    some.
+    """
     if not table or overruled(settings):
         return lay_out(str(path), entries, settings, packed=True)
     advice = f"If {table} says the classes, extract the archive, and give the table"
@@ -104,20 +128,28 @@ def _lay_out(path: Path, entries: list[Entry], settings: Data, table: str) -> La
     names = layout.listing.class_names
     if len(names) == 1 or are_no_classes(names):
         raise DataError(
-            f"{path} has no folders of classes but {some(names)}. {advice}. --class-level top takes the folders"
+            f"{path} has no folders of classes but {some(names)}. {advice}. --class-level top "
+            "takes the folders"
         )
     return layout
 
 
 def open_files(path: Path, limits: Limits) -> tuple[list[Record], Fetch, int]:
-    """Return the files of an archive, whatever folders they are in, what fetches them, and the number of links.
+    """Return the files of an archive, whatever folders they are in, what fetches them, and the
+    number of links.
 
-    They come in the order in which they lie; what `lay_out` passes over is left out. Raises DataError.
+    They come in the order in which they lie; what `lay_out` passes over is left out. Raises
+    DataError.
     """
     entries, _ = _read_entries(path)
-    links = sum(entry.kind in ("link", "hard link") and "/." not in f"/{entry.path}" for entry in entries)
+    links = sum(
+        entry.kind in ("link", "hard link") and "/." not in f"/{entry.path}" for entry in entries
+    )
     files = [entry for entry in entries if entry.kind == "file" and ignore_rule(entry) is None]
-    records = [Record(entry.path, 0, place=entry.place) for entry in sorted(files, key=lambda each: each.place)]
+    records = [
+        Record(entry.path, 0, place=entry.place)
+        for entry in sorted(files, key=lambda each: each.place)
+    ]
     return records, _fetch_from(path, not _is_zip(path) and _is_compressed(path), limits), links
 
 
@@ -131,7 +163,13 @@ def _read_entries(path: Path) -> tuple[list[Entry], tuple[Ignored, ...]]:
 
 
 def _fetch_from(path: Path, compressed: bool, limits: Limits) -> Fetch:
-    fetch = _fetch_from_zip if _is_zip(path) else _fetch_from_compressed_tar if compressed else _fetch_from_tar
+    fetch = (
+        _fetch_from_zip
+        if _is_zip(path)
+        else _fetch_from_compressed_tar
+        if compressed
+        else _fetch_from_tar
+    )
     return partial(fetch, path, _version(path), limits)
 
 
@@ -142,7 +180,9 @@ def _version(path: Path) -> str:
 
 def _fingerprint(path: Path, listing: Listing) -> str:
     """Return what changes with the file, and with how its folders are read."""
-    digest = hashlib.sha256(f"{_version(path)} {listing.class_names!r}".encode(errors="surrogateescape"))
+    digest = hashlib.sha256(
+        f"{_version(path)} {listing.class_names!r}".encode(errors="surrogateescape")
+    )
     for record in listing.records:
         digest.update(repr(record).encode(errors="surrogateescape"))
     return digest.hexdigest()
@@ -162,7 +202,8 @@ def _settle(path: Path, found: Iterable[_Member]) -> tuple[list[Entry], tuple[Ig
         unfolded += size
         if number >= MOST_MEMBERS or unfolded > most:
             raise DataError(
-                f"{path} is not read: it has over {MOST_MEMBERS:,} members, or unfolds to over {most:,} bytes"
+                f"{path} is not read: it has over {MOST_MEMBERS:,} members, or unfolds to over "
+                f"{most:,} bytes"
             )
         name = posixpath.normpath(entry.path)
         if name.startswith(("/", "../")) or name == "..":
@@ -201,7 +242,8 @@ def _aim(entries: dict[str, Entry], targets: dict[str, str]) -> list[Entry]:
 
 
 def _unwrap(path: Path, entries: list[Entry]) -> tuple[list[Entry], list[Ignored]]:
-    """Take away the folder that is around all others, as long as there is one that holds folders itself.
+    """Take away the folder that is around all others, as long as there is one that holds folders
+    itself.
 
     Annotations and masks beside a folder of images are passed over, and returned as such.
     """
@@ -211,19 +253,26 @@ def _unwrap(path: Path, entries: list[Entry]) -> tuple[list[Entry], list[Ignored
         if top is None:
             return entries, ignored
         extras = [each for each in entries if each.path.split("/", 1)[0] in beside]
-        ignored += [Ignored(each.path, ignore_rule(each) or BESIDE) for each in extras if each.kind != "folder"]
+        ignored += [
+            Ignored(each.path, ignore_rule(each) or BESIDE)
+            for each in extras
+            if each.kind != "folder"
+        ]
         entries = [
             replace(entry, path=entry.path.removeprefix(f"{top}/"))
             for entry in entries
-            if (entry.path != top or entry.kind != "folder") and entry.path.split("/", 1)[0] not in beside
+            if (entry.path != top or entry.kind != "folder")
+            and entry.path.split("/", 1)[0] not in beside
         ]
     raise DataError(
-        f"{path} has its folders in over {MOST_AROUND} others, one in the other: pack the class folders themselves"
+        f"{path} has its folders in over {MOST_AROUND} others, one in the other: pack the class "
+        "folders themselves"
     )
 
 
 def _around(entries: list[Entry]) -> tuple[str | None, set[str]]:
-    """Return the folder that is around all others, or None, and those that are beside it and hold no classes.
+    """Return the folder that is around all others, or None, and those that are beside it and hold
+    no classes.
 
     Plain files and folders of text may lie beside it, and annotations beside one of images.
     """
@@ -275,7 +324,11 @@ def _tar_entries(path: Path) -> Iterator[_Member]:
                 kind = "hard link"
             elif member.isreg() and not member.issparse():
                 kind = "file"
-            yield Entry(member.name, kind, (member.offset_data, member.size)), member.size, member.linkname
+            yield (
+                Entry(member.name, kind, (member.offset_data, member.size)),
+                member.size,
+                member.linkname,
+            )
             archive.members = []  # type: ignore[attr-defined]  # it would keep every member that it has seen
         _check_end(archive)
 
@@ -283,7 +336,8 @@ def _tar_entries(path: Path) -> Iterator[_Member]:
 def _check_end(archive: tarfile.TarFile) -> None:
     """Raise TarError unless a tar ends with zeros where its last member does.
 
-    Python stops without a word at a header that is cut or damaged, and so would lose all that follows.
+    Python stops without a word at a header that is cut or damaged, and so would lose all that
+    follows.
     """
     file = archive.fileobj
     if file is None:
@@ -324,7 +378,9 @@ def _fetch_from_zip(path: Path, version: str, limits: Limits, record: Record) ->
         if members[number].flag_bits & 1:
             raise UnreadableImage("encrypted", "it takes a password")
         with archive.open(members[number]) as file:
-            return _read(file, limits.bytes + 1, limits)  # the size that is written there may be a lie
+            return _read(
+                file, limits.bytes + 1, limits
+            )  # the size that is written there may be a lie
 
 
 def _fetch_from_tar(path: Path, version: str, limits: Limits, record: Record) -> bytes:

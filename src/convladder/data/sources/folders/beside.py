@@ -1,4 +1,6 @@
-"""What lies beside the images and is no class: text, masks, images without labels, a second copy of it all."""
+"""What lies beside the images and is no class: text, masks, images without labels, a second copy of
+it all.
+"""
 
 from __future__ import annotations
 
@@ -53,7 +55,9 @@ class Aside:
 
     def leave(self, names: Iterable[str], parent: str = "") -> list[str]:
         """Return the names, of folders in `parent`, that are not passed over."""
-        return [name for name in names if (f"{parent}/{name}" if parent else name) not in self.rules]
+        return [
+            name for name in names if (f"{parent}/{name}" if parent else name) not in self.rules
+        ]
 
 
 def put_text_aside(tree: Tree, aside: Aside, parent: str = "") -> None:
@@ -70,7 +74,9 @@ def put_text_aside(tree: Tree, aside: Aside, parent: str = "") -> None:
 
 
 def put_companions_aside(names: Sequence[str], aside: Aside) -> str | None:
-    """Pass over annotations and masks beside the one folder of images; return its name, None without such."""
+    """Pass over annotations and masks beside the one folder of images; return its name, None
+    without such.
+    """
     holders = [name for name in names if name.lower() in HOLDERS]
     others = [name for name in names if name not in holders]
     told = others or aside.rules
@@ -82,15 +88,20 @@ def put_companions_aside(names: Sequence[str], aside: Aside) -> str | None:
 
 
 def refuse_bare(tree: Tree, holder: str | None, aside: Aside) -> None:
-    """Raise DataError where the one folder of images, beside what was put aside, has no class folders."""
+    """Raise DataError where the one folder of images, beside what was put aside, has no class
+    folders.
+    """
     if holder and not tree.inside(holder):
         raise DataError(
-            f"{tree.root} has {holder!r} beside {quoted(aside.rules)}, and no class folders: put each class's "
-            "images in a folder of its own, or give a table with a path and a label for each image"
+            f"{tree.root} has {holder!r} beside {quoted(aside.rules)}, and no class folders: put "
+            "each class's images in a folder of its own, or give a table with a path and a label "
+            "for each image"
         )
 
 
-def put_extras_aside(tree: Tree, splits: Iterable[str], others: Sequence[str], aside: Aside) -> list[str]:
+def put_extras_aside(
+    tree: Tree, splits: Iterable[str], others: Sequence[str], aside: Aside
+) -> list[str]:
     """Pass over what lies beside split folders and is known; return the names of what is not."""
     put_known_aside(others, aside)
     for name in others:
@@ -112,13 +123,15 @@ def put_known_aside(others: Iterable[str], aside: Aside) -> None:
 def _unlabelled(name: str, count: int) -> str:
     verb = "is" if count == 1 else "are"
     return (
-        f"{plural(count, 'image')} in {name!r} {verb} in no class folder, so without labels, and not used: "
-        "`convladder predict` takes them"
+        f"{plural(count, 'image')} in {name!r} {verb} in no class folder, so without labels, and "
+        "not used: `convladder predict` takes them"
     )
 
 
 def put_copies_aside(tree: Tree, names: Sequence[str], others: Iterable[str], aside: Aside) -> None:
-    """Pass over a folder that holds all of the others once more. Raises DataError where it holds other images."""
+    """Pass over a folder that holds all of the others once more. Raises DataError where it holds
+    other images.
+    """
     for other in others:
         if len(tree.inside(other)) < len(names) - 1:  # of many classes, each is looked at
             continue
@@ -128,10 +141,13 @@ def put_copies_aside(tree: Tree, names: Sequence[str], others: Iterable[str], as
         first = {f"{name}/{path}" for name in rest for path in tree.paths_below(name)}
         if tree.paths_below(other) != first:
             raise DataError(
-                f"{tree.root} has folders {quoted(rest)}, and {other!r} holds folders of the same names: "
-                f"give {tree.root}/{other}, or move it away"
+                f"{tree.root} has folders {quoted(rest)}, and {other!r} holds folders of the same "
+                f"names: give {tree.root}/{other}, or move it away"
             )
-        note = f"{other!r} holds the folders {quoted(rest)} once more, with the same files: it is not read"
+        note = (
+            f"{other!r} holds the folders {quoted(rest)} once more, with the same files: it is "
+            "not read"
+        )
         aside.put([other], COPY, note)
 
 

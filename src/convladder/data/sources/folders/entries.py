@@ -1,4 +1,6 @@
-"""What lies in a tree of files, on a disk or in an archive, and what of it is passed over whatever it holds."""
+"""What lies in a tree of files, on a disk or in an archive, and what of it is passed over whatever
+it holds.
+"""
 
 from __future__ import annotations
 
@@ -28,12 +30,15 @@ _SIDECARS = {
 }
 
 Kind = Literal["file", "folder", "link", "hard link", "other"]
-LeadsTo = Literal["", "file", "folder", "above", "nothing"]  # above: to a folder that the link lies in
+LeadsTo = Literal[
+    "", "file", "folder", "above", "nothing"
+]  # above: to a folder that the link lies in
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A place in a tree: its path below the root with `/`, what it is, and where its content is found.
+    """A place in a tree: its path below the root with `/`, what it is, and where its content is
+    found.
 
     leads_to : of a link that is not followed. rule : by which such a link is passed over.
     linked : whether a link that was followed is in the path.
@@ -66,7 +71,9 @@ def ignore_rule(entry: Entry) -> str | None:
 
 
 def suffix_of(path: str) -> str:
-    """Return what follows the last dot of a path's name, with the dot, in small letters; nothing of `.name`."""
+    """Return what follows the last dot of a path's name, with the dot, in small letters; nothing of
+    `.name`.
+    """
     name, dot, suffix = path.rpartition("/")[2].rpartition(".")
     return f".{suffix}".lower() if dot and name.strip(".") else ""
 

@@ -30,9 +30,9 @@ Named = tuple[Entry, tuple[str, Split]]  # a file with its class and split
 def find_labels(tree: Tree, pattern: str) -> tuple[list[Named], list[Ignored], list[str]]:
     """Read the class of each file from its path, and its split from the outermost folder.
 
-    Returns the files that have one, those passed over, and notes. Masks and second copies are passed over as they
-    are beside class folders. The outermost folders are splits where all of them are named so. Raises DataError
-    where no path has a label.
+    Returns the files that have one, those passed over, and notes. Masks and second copies are
+    passed over as they are beside class folders. The outermost folders are splits where all of them
+    are named so. Raises DataError where no path has a label.
     """
     aside = _put_aside(tree)
     rules = {entry.path: aside.rules.get(entry.path.partition("/")[0]) for entry in tree.files}
@@ -45,12 +45,16 @@ def find_labels(tree: Tree, pattern: str) -> tuple[list[Named], list[Ignored], l
     notes = list(aside.notes)
     if left_out:
         count, first = plural(len(left_out), "file"), left_out[0].path
-        notes.append(f"{count} left out: the label pattern finds nothing in the path, such as {first}")
+        notes.append(
+            f"{count} left out: the label pattern finds nothing in the path, such as {first}"
+        )
     return named, [*tree.ignored, *passed, *left_out], notes
 
 
 def _put_aside(tree: Tree) -> Aside:
-    """Pass over what would otherwise be read as images of the same names once more. Raises DataError."""
+    """Pass over what would otherwise be read as images of the same names once more. Raises
+    DataError.
+    """
     aside, names = Aside(), tree.inside("")
     splits = of_names(names)
     put_text_aside(tree, aside)
@@ -63,7 +67,9 @@ def _put_aside(tree: Tree) -> Aside:
 
 
 def _match(files: Sequence[Entry], pattern: re.Pattern[str]) -> tuple[list[Named], list[Ignored]]:
-    """Return the files that have a class in their path, with their splits, and those that have none."""
+    """Return the files that have a class in their path, with their splits, and those that have
+    none.
+    """
     splits = of_names({entry.parts[0] for entry in files if "/" in entry.path})
     if any(entry.parts[0] not in splits for entry in files) or "train" not in splits.values():
         splits = {}
@@ -80,15 +86,17 @@ def _match(files: Sequence[Entry], pattern: re.Pattern[str]) -> tuple[list[Named
 
 
 def hint_at_names(paths: Sequence[str]) -> str:
-    """Say how classes that are in the names of files may be read; nothing where the names do not look so."""
+    """Say how classes that are in the names of files may be read; nothing where the names do not
+    look so.
+    """
     sample = paths[:: max(1, len(paths) // SAMPLE)]
     found = [match.group(1) if (match := re.search(NUMBERED, path)) else "" for path in sample]
     prefixes = set(found)
     if "" in prefixes or not 1 < len(prefixes) <= len(sample) / 2:
         return ""
     return (
-        f"are the classes in the names of the files ({some(prefixes)})? Then give --label-pattern '{NUMBERED}' "
-        "(data.label_pattern), or a table of paths and labels"
+        f"are the classes in the names of the files ({some(prefixes)})? Then give --label-pattern "
+        f"'{NUMBERED}' (data.label_pattern), or a table of paths and labels"
     )
 
 

@@ -20,7 +20,9 @@ from convladder.data.sources.folders.layout import lay_out
 from convladder.data.sources.folders.links import OPTION, Links, identity, is_link, take_once
 
 LONGEST_NAMED = 500  # characters of a path in a message
-MOST_LOOKED_AT = 1000  # of what lies in a folder around the one that is given, and in those beside it
+MOST_LOOKED_AT = (
+    1000  # of what lies in a folder around the one that is given, and in those beside it
+)
 
 _KINDS: dict[int, Kind] = {stat.S_IFREG: "file", stat.S_IFDIR: "folder", stat.S_IFLNK: "link"}
 
@@ -36,7 +38,9 @@ def open_folder(root: Path, settings: Data, limits: Limits) -> Source:
         identities = {path: identity(each) for path, each in status.items()}
         listing, told = take_once(listing, entries, identities)
         notes += told
-    digest = hashlib.sha256(repr(listing.class_names).encode())  # what is ignored is not in the bank
+    digest = hashlib.sha256(
+        repr(listing.class_names).encode()
+    )  # what is ignored is not in the bank
     for record in listing.records:
         digest.update(repr((record, *state_of(status[record.path]))).encode())
     return Source(
@@ -51,12 +55,18 @@ def open_folder(root: Path, settings: Data, limits: Limits) -> Source:
 
 
 def _set_around(root: Path) -> str:
-    """Return the folder around a folder of images, where others in it hold images too; else nothing."""
+    """Return the folder around a folder of images, where others in it hold images too; else
+    nothing.
+    """
     if root.name.lower() in SPLIT_NAMES:
         return ""
     try:
         with os.scandir(root.parent) as scan:
-            folders = [each.path for each in islice(scan, MOST_LOOKED_AT) if each.is_dir() and each.name[0] != "."]
+            folders = [
+                each.path
+                for each in islice(scan, MOST_LOOKED_AT)
+                if each.is_dir() and each.name[0] != "."
+            ]
     except OSError:
         return ""
     others = (folder for folder in folders if Path(folder) != root)
@@ -66,7 +76,9 @@ def _set_around(root: Path) -> str:
 def _holds_images(folder: str) -> bool:
     try:
         with os.scandir(folder) as scan:
-            return any(is_image(each.name) and each.is_file() for each in islice(scan, MOST_LOOKED_AT))
+            return any(
+                is_image(each.name) and each.is_file() for each in islice(scan, MOST_LOOKED_AT)
+            )
     except OSError:
         return False
 
@@ -77,18 +89,23 @@ def state_of(status: os.stat_result) -> tuple[int, ...]:
 
 
 def fetch_file(root: Path, limits: Limits, record: Record) -> bytes:
-    """Return the bytes of a regular file below `root`; nothing else is opened. Raises UnreadableImage."""
+    """Return the bytes of a regular file below `root`; nothing else is opened. Raises
+    UnreadableImage.
+    """
     return read_file(root / record.path, limits)
 
 
 def fetch_within(root: Path, limits: Limits, record: Record, *, follow: bool = False) -> bytes:
-    """Do what `fetch_file` does, but follow no link that leads out of `root`, unless `follow` says so.
+    """Do what `fetch_file` does, but follow no link that leads out of `root`, unless `follow` says
+    so.
 
     `root` is no link itself. Raises UnreadableImage.
     """
     real = os.path.realpath(root / record.path)
     if not follow and not Path(real).is_relative_to(root):
-        raise UnreadableImage("not-a-file", f"it is a link that leads out of {root}: {OPTION} follows it")
+        raise UnreadableImage(
+            "not-a-file", f"it is a link that leads out of {root}: {OPTION} follows it"
+        )
     if not os.path.lexists(real):
         raise UnreadableImage("missing", f"there is no such file below {root}")
     return fetch_file(root, limits, record)
@@ -99,8 +116,8 @@ def walk(
 ) -> Iterator[tuple[Entry, os.stat_result]]:
     """Yield all that lies below a folder, in the order of names, with what is known of each file.
 
-    Links are followed where `follow` says so; `hidden` says whether hidden folders are entered. What is deleted
-    meanwhile is passed over. Raises DataError.
+    Links are followed where `follow` says so; `hidden` says whether hidden folders are entered.
+    What is deleted meanwhile is passed over. Raises DataError.
     """
     links = Links(follow=follow)
     top = Entry(inside, "folder")
@@ -125,7 +142,9 @@ def _scan(root: Path, inside: Entry, links: Links) -> Iterator[tuple[Entry, os.s
     except PermissionError:
         raise DataError(f"no permission to read the folder {folder}") from None
     except OSError as error:
-        raise DataError(f"cannot read the folder {str(folder)[:LONGEST_NAMED]}: {error.strerror}") from None
+        raise DataError(
+            f"cannot read the folder {str(folder)[:LONGEST_NAMED]}: {error.strerror}"
+        ) from None
     for name in found:
         place = os.path.join(folder, name)  # noqa: PTH118 -- of a million files, pathlib's takes seconds
         try:

@@ -1,6 +1,8 @@
-"""What a tree of files means: class folders, folders of splits around or in them, and what is passed over.
+"""What a tree of files means: class folders, folders of splits around or in them, and what is
+passed over.
 
-The tree may lie on a disk or in an archive. Every entry that is no folder ends as a record or as ignored.
+The tree may lie on a disk or in an archive. Every entry that is no folder ends as a record or as
+ignored.
 """
 
 from __future__ import annotations
@@ -26,12 +28,19 @@ from convladder.data.sources.folders.beside import (
 )
 from convladder.data.sources.folders.entries import Entry, is_image
 from convladder.data.sources.folders.file_names import Named, find_labels, hint_at_names, some
-from convladder.data.sources.folders.split_folders import inner_splits, is_set, of_names, outer_splits
+from convladder.data.sources.folders.split_folders import (
+    inner_splits,
+    is_set,
+    of_names,
+    outer_splits,
+)
 from convladder.data.sources.folders.tree import Tree
 
 NO_CLASS = "beside the class folders"  # the rule by which files are passed over
 
-LayoutKind = Literal["class folder", "split folder", "class folder with splits", "names with labels"]
+LayoutKind = Literal[
+    "class folder", "split folder", "class folder with splits", "names with labels"
+]
 Words = tuple[str, Split]  # a class and a split
 
 
@@ -49,7 +58,8 @@ class _Order:
     """How the folders name classes and splits.
 
     parents : the folders whose folders are classes.
-    name : gives the class and the split of the folders that a file is in, None where they name no class.
+    name : gives the class and the split of the folders that a file is in, None where they name no
+    class.
     """
 
     kind: LayoutKind
@@ -88,7 +98,9 @@ def lay_out(
 
 
 def _order(tree: Tree, settings: Data, aside: Aside) -> _Order:
-    """Decide which folders are splits and which are classes; put aside what is neither. Raises DataError."""
+    """Decide which folders are splits and which are classes; put aside what is neither. Raises
+    DataError.
+    """
     names = aside.leave(tree.inside(""))
     splits = outer_splits(tree, names, hint_at_names)
     leaf = settings.class_level == "leaf"
@@ -97,14 +109,19 @@ def _order(tree: Tree, settings: Data, aside: Aside) -> _Order:
         unknown = put_extras_aside(tree, splits, others, aside)
         if unknown:
             raise DataError(
-                f"{tree.root} has split folders ({quoted(splits)}) beside {quoted(unknown)}: move one kind away"
+                f"{tree.root} has split folders ({quoted(splits)}) beside {quoted(unknown)}: move "
+                "one kind away"
             )
         if "train" not in splits.values():
-            aside.notes.append(f"there is no 'train' folder ({quoted(splits)}): this can test, but not train")
+            aside.notes.append(
+                f"there is no 'train' folder ({quoted(splits)}): this can test, but not train"
+            )
         for split in splits:
             put_text_aside(tree, aside, split)
         _refuse_detection(tree, splits, aside)
-        return _Order("split folder", tuple(splits), lambda parts: _in_split(parts, splits, leaf=leaf))
+        return _Order(
+            "split folder", tuple(splits), lambda parts: _in_split(parts, splits, leaf=leaf)
+        )
     return _order_of_classes(tree, names, aside, leaf=leaf)
 
 
@@ -116,7 +133,8 @@ def _order_of_classes(tree: Tree, names: list[str], aside: Aside, *, leaf: bool)
     if len(names) == 1 and tree.inside(names[0]) and (not leaf or is_set(tree, names[0])):
         beside = f" (beside {quoted(aside.rules)})" if holder and aside.rules else ""
         raise DataError(
-            f"{tree.root} holds one folder that has folders itself{beside}: did you mean {tree.root}/{names[0]}?"
+            f"{tree.root} holds one folder that has folders itself{beside}: did you mean "
+            f"{tree.root}/{names[0]}?"
         )
     said = hint_at_names(sorted(tree.paths_below(names[0]))) if len(names) == 1 else ""
     if said:
@@ -152,7 +170,9 @@ def _around_split(parts: Sequence[str], splits: dict[str, Split]) -> Words | Non
 
 
 def _leaf_splits(tree: Tree, aside: Aside) -> dict[str, Split]:
-    """Return the folders that hold the images, in folders of classes, where all of them are named for splits."""
+    """Return the folders that hold the images, in folders of classes, where all of them are named
+    for splits.
+    """
     holders = {entry.path.rpartition("/")[0] for entry in tree.files}
     holders = {folder for folder in holders if folder.split("/")[0] not in aside.rules}
     splits = of_names({folder.rpartition("/")[2] for folder in holders})
@@ -193,7 +213,9 @@ def _lay_out(tree: Tree, order: _Order, aside: Aside, settings: Data) -> Layout:
 
 
 def _named(folder: str, order: _Order, aside: Aside) -> tuple[str | None, Words | None]:
-    """Return the rule by which a folder is passed over, if any, or the class and split that it stands for."""
+    """Return the rule by which a folder is passed over, if any, or the class and split that it
+    stands for.
+    """
     if not folder:
         return None, None
     parts = folder.split("/")
@@ -203,14 +225,18 @@ def _named(folder: str, order: _Order, aside: Aside) -> tuple[str | None, Words 
 
 
 def _shorten(named: list[Named], aside: Aside) -> list[Named]:
-    """Call classes by the folder that holds their images, unless two folders would then be one class."""
+    """Call classes by the folder that holds their images, unless two folders would then be one
+    class.
+    """
     paths = {name for _, (name, _) in named}
     short = {path: path.rpartition("/")[2] for path in paths}
     twins: dict[str, str] = {}
     for path in sorted(paths):
         if twins.setdefault(fold(short[path]), path) != path:
             first = twins[fold(short[path])]
-            aside.notes.append(f"classes are called by their paths, for {first} and {path} end alike")
+            aside.notes.append(
+                f"classes are called by their paths, for {first} and {path} end alike"
+            )
             return named
     return [(entry, (short[name], split)) for entry, (name, split) in named]
 
@@ -219,43 +245,63 @@ def _tell_of_level(tree: Tree, order: _Order, aside: Aside, classes: Sequence[st
     """Say which folders are taken as classes where there are folders of images in them."""
     if order.kind == "class folder with splits":
         return
-    places = [f"{parent}/{name}" if parent else name for parent in order.parents for name in classes]
-    inner = {each for place in places for each in tree.inside(place) if tree.files_below(f"{place}/{each}")}
+    places = [
+        f"{parent}/{name}" if parent else name for parent in order.parents for name in classes
+    ]
+    inner = {
+        each
+        for place in places
+        for each in tree.inside(place)
+        if tree.files_below(f"{place}/{each}")
+    }
     if inner:
         outer = sorted(set(classes))
         aside.notes.append(
-            f"the outer folders are taken as classes ({some(outer)}), and not those in them ({some(inner)}): "
-            "--class-level leaf (data.class_level) takes the folders that hold the images"
+            f"the outer folders are taken as classes ({some(outer)}), and not those in them "
+            f"({some(inner)}): --class-level leaf (data.class_level) takes the folders that hold "
+            "the images"
         )
 
 
-def _list(root: str, named: Sequence[Named], empty: Iterable[str], ignored: Sequence[Ignored]) -> Listing:
+def _list(
+    root: str, named: Sequence[Named], empty: Iterable[str], ignored: Sequence[Ignored]
+) -> Listing:
     class_names = name_classes(root, [*empty, *(name for _, (name, _) in named)])
     label = {name: number for number, name in enumerate(class_names)}
-    records = [Record(entry.path, label[name], split, place=entry.place) for entry, (name, split) in named]
+    records = [
+        Record(entry.path, label[name], split, place=entry.place) for entry, (name, split) in named
+    ]
     if not records:
-        raise DataError(f"{root} has class folders ({some(class_names)}) but no image in any of them")
+        raise DataError(
+            f"{root} has class folders ({some(class_names)}) but no image in any of them"
+        )
     return Listing(class_names, tuple(records), tuple(ignored))
 
 
 def _refuse_links(tree: Tree, parents: Iterable[str], *, packed: bool) -> None:
-    """Raise DataError where a link that is not followed stands for a folder in one of these; `*` is any."""
+    """Raise DataError where a link that is not followed stands for a folder in one of these; `*` is
+    any.
+    """
     wanted = set(parents)
     for entry in tree.links:
         parent = entry.path.rpartition("/")[0]
-        folder = entry.leads_to == "folder" or (entry.leads_to == "nothing" and "." not in entry.parts[-1])
+        folder = entry.leads_to == "folder" or (
+            entry.leads_to == "nothing" and "." not in entry.parts[-1]
+        )
         if folder and (parent in wanted or "*" in wanted):
             links.refuse_folder(tree.root, entry.path, entry.leads_to, packed=packed)
 
 
 def _refuse_detection(tree: Tree, splits: Iterable[str], aside: Aside) -> None:
-    """Raise DataError where each split has one folder of images and no classes, as sets of boxes do."""
+    """Raise DataError where each split has one folder of images and no classes, as sets of boxes
+    do.
+    """
     names = {name for split in splits for name in aside.leave(tree.inside(split), split)}
     if len(names) == 1 and names <= HOLDERS:
         raise DataError(
-            f"{tree.root} has split folders with {quoted(names)} and no class folders, as sets for object "
-            "detection do: put each class's images in a folder of its own, or give a table with a path and a "
-            "label for each image"
+            f"{tree.root} has split folders with {quoted(names)} and no class folders, as sets "
+            "for object detection do: put each class's images in a folder of its own, or give a "
+            "table with a path and a label for each image"
         )
 
 
@@ -273,7 +319,9 @@ def _refuse_flat(tree: Tree, within: Callable[[], str]) -> None:
         raise DataError(f"{tree.root} holds images, but it has no class folders: {said}")
     around = within()
     meant = f" (did you mean {around}, of which this is one class?)" if around else ""
-    raise DataError(f"{tree.root} holds images, but it has no class folders{meant}: {_advice(tree.root)}")
+    raise DataError(
+        f"{tree.root} holds images, but it has no class folders{meant}: {_advice(tree.root)}"
+    )
 
 
 def _advice(place: str) -> str:
@@ -281,7 +329,9 @@ def _advice(place: str) -> str:
 
 
 def name_classes(root: str, names: Iterable[str]) -> tuple[str, ...]:
-    """Return the distinct names in order. Raises DataError where two differ in case or encoding only."""
+    """Return the distinct names in order. Raises DataError where two differ in case or encoding
+    only.
+    """
     distinct = tuple(sorted(set(names)))
     folded: dict[str, str] = {}
     for name in distinct:
@@ -290,7 +340,8 @@ def name_classes(root: str, names: Iterable[str]) -> tuple[str, ...]:
             same_letters = unicodedata.normalize("NFC", twin) == unicodedata.normalize("NFC", name)
             how = "how their accents are encoded" if same_letters else "case"
             raise DataError(
-                f"{root} has classes {twin!r} and {name!r}, which differ in {how} only: merge or rename one"
+                f"{root} has classes {twin!r} and {name!r}, which differ in {how} only: merge or "
+                "rename one"
             )
     return distinct
 
@@ -306,7 +357,11 @@ def is_unicode(text: str) -> bool:
 
 def readable(name: str) -> str:
     """Return a name that can be written: bytes that are not UTF-8 become escapes, such as `\\xe9`."""
-    return name if is_unicode(name) else name.encode(errors="backslashreplace").decode().replace("\\udc", "\\x")
+    return (
+        name
+        if is_unicode(name)
+        else name.encode(errors="backslashreplace").decode().replace("\\udc", "\\x")
+    )
 
 
 def fold(name: str) -> str:

@@ -1,4 +1,6 @@
-"""Symbolic links among images: which are followed, how circles end, and what is said of those passed over."""
+"""Symbolic links among images: which are followed, how circles end, and what is said of those
+passed over.
+"""
 
 from __future__ import annotations
 
@@ -33,8 +35,8 @@ def is_link(status: os.stat_result) -> bool:
 class Links:
     """Says what becomes of each link below `root`, one walk long.
 
-    A linked folder is read once for each place that may name a class (the first two parts of a path), so that
-    circles end; one that leads to a folder that it lies in is never read.
+    A linked folder is read once for each place that may name a class (the first two parts of a
+    path), so that circles end; one that leads to a folder that it lies in is never read.
     """
 
     def __init__(self, *, follow: bool) -> None:
@@ -42,7 +44,9 @@ class Links:
         self._read: set[tuple[str, Identity]] = set()
 
     def resolve(self, place: Path, path: str) -> tuple[Entry, os.stat_result | None]:
-        """Return the entry of the link at `place`, and the status of what it leads to, if it is followed."""
+        """Return the entry of the link at `place`, and the status of what it leads to, if it is
+        followed.
+        """
         try:
             status = place.stat()
         except (
@@ -63,7 +67,9 @@ class Links:
             return Entry(path, "file", linked=True)  # it will be rejected as missing
         return Entry(path, "link", leads_to="nothing", rule=BROKEN)
 
-    def _folder(self, place: Path, path: str, status: os.stat_result) -> tuple[Entry, os.stat_result | None]:
+    def _folder(
+        self, place: Path, path: str, status: os.stat_result
+    ) -> tuple[Entry, os.stat_result | None]:
         above = any(_identity_of(folder) == identity(status) for folder in place.parents)
         if not self._follow:
             return Entry(path, "link", leads_to="above" if above else "folder"), None
@@ -93,8 +99,8 @@ def take_once(
 ) -> tuple[Listing, list[str]]:
     """Return the listing with each file once in a class of a split, and notes of those in several.
 
-    The one that no link leads to is kept, else the first. Files that are in several classes or splits stay in
-    all of them: they are judged as copies are.
+    The one that no link leads to is kept, else the first. Files that are in several classes or
+    splits stay in all of them: they are judged as copies are.
     """
     ordered = sorted(listing.records, key=lambda record: entries[record.path].linked)  # stable
     kept: dict[tuple[int, str, Identity], Record] = {}
@@ -113,7 +119,10 @@ def _told_of_twice(twice: Mapping[str, Record]) -> Iterator[str]:
     if twice:
         path, first = next(iter(sorted(twice.items())))
         noun = "file is" if len(twice) == 1 else "files are"
-        yield f"{len(twice):,} {noun} reached twice through links and counted once ({path} is {first.path})"
+        yield (
+            f"{len(twice):,} {noun} reached twice through links and counted once ({path} is "
+            f"{first.path})"
+        )
 
 
 def _told_of_apart(
@@ -129,8 +138,8 @@ def _told_of_apart(
     if apart:
         noun = "file is" if len(apart) == 1 else "files are"
         yield (
-            f"{len(apart):,} {noun} in two classes or splits through links ({' and '.join(apart[0])}): "
-            "each is treated as a copy of the other"
+            f"{len(apart):,} {noun} in two classes or splits through links "
+            f"({' and '.join(apart[0])}): each is treated as a copy of the other"
         )
 
 
@@ -150,7 +159,9 @@ def hint(ignored: Mapping[str, int], *, packed: bool) -> str:
 
 @contextlib.contextmanager
 def hinting(said: str) -> Iterator[None]:
-    """Add what is said of links to any DataError of the block, for it may be why images are missing."""
+    """Add what is said of links to any DataError of the block, for it may be why images are
+    missing.
+    """
     try:
         yield
     except DataError as error:
@@ -168,5 +179,10 @@ def refuse_folder(root: str, path: str, leads_to: LeadsTo, *, packed: bool) -> N
             "Pack it with the files themselves (tar --dereference)"
         )
     if leads_to == "nothing":
-        raise DataError(f"{root}/{path} is a link that leads nowhere, and {would}: repair it, or remove it")
-    raise DataError(f"{root}/{path} is a link to a folder, and {would}: follow links with {OPTION}, or remove it")
+        raise DataError(
+            f"{root}/{path} is a link that leads nowhere, and {would}: repair it, or remove it"
+        )
+    raise DataError(
+        f"{root}/{path} is a link to a folder, and {would}: follow links with {OPTION}, or remove "
+        "it"
+    )

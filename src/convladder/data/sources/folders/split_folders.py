@@ -15,19 +15,23 @@ def outer_splits(
 ) -> dict[str, Split]:
     """Return the folders around class folders that stand for splits; none where there are none.
 
-    hint_at_names : says what the names of files that are in no class folder may mean. Raises DataError.
+    hint_at_names : says what the names of files that are in no class folder may mean. Raises
+    DataError.
     """
     holding = [name for name in names if tree.inside(name)]
     splits = of_names(holding)
     flat = [name for name in names if name not in holding and name.lower() in SPLIT_NAMES]
-    _refuse_flat_splits(tree, flat, hint_at_names, every=len(flat) == len(names) > 1, beside_splits=bool(splits))
+    _refuse_flat_splits(
+        tree, flat, hint_at_names, every=len(flat) == len(names) > 1, beside_splits=bool(splits)
+    )
     if not splits:
         return {}
     if "train" not in splits.values() and len(splits) < len(holding):
         near = [name for name in holding if name.lower().startswith("train")]
         if near:
             raise DataError(
-                f"{tree.root} has {quoted(splits)} but no 'train': did you mean {quoted(near)}? Rename it"
+                f"{tree.root} has {quoted(splits)} but no 'train': did you mean {quoted(near)}? "
+                "Rename it"
             )
         return {}
     _refuse_two_of_one(tree.root, splits)
@@ -42,7 +46,9 @@ def _refuse_flat_splits(
     every: bool,
     beside_splits: bool,
 ) -> None:
-    """Raise DataError where the images of split folders, or of the one for training, are in no class folders."""
+    """Raise DataError where the images of split folders, or of the one for training, are in no
+    class folders.
+    """
     filled = [name for name in flat if tree.files_in(name)]
     train = [name for name in filled if SPLIT_NAMES[name.lower()] == "train"]
     if not (filled and every) and not (train and beside_splits):
@@ -51,8 +57,8 @@ def _refuse_flat_splits(
     place = f"{tree.root}/{first}"
     said = hint_at_names(sorted(tree.paths_below(first)))
     advice = said or (
-        f"put each class's images in a folder of its own, such as {place}/cat/1.jpg, or give a table of paths and "
-        "labels"
+        f"put each class's images in a folder of its own, such as {place}/cat/1.jpg, or give a "
+        "table of paths and labels"
     )
     raise DataError(f"{place} holds images, but it has no class folders: {advice}")
 
@@ -63,7 +69,8 @@ def inner_splits(tree: Tree, names: Sequence[str]) -> dict[str, Split]:
     Raises
     ------
     DataError
-        Some class folders hold a train and a test folder but others do not, or each is a set of its own.
+        Some class folders hold a train and a test folder but others do not, or each is a set of its
+        own.
     """
     clean = [name for name in names if _is_clean(tree, name)]
     parted = [name for name in names if _is_parted(tree, name)]
@@ -72,9 +79,10 @@ def inner_splits(tree: Tree, names: Sequence[str]) -> dict[str, Split]:
         if parted:
             other = next(name for name in names if name not in clean)
             raise DataError(
-                f"{tree.root}/{parted[0]} holds {quoted(of_names(tree.inside(parted[0])))}, which are names of "
-                f"splits, but {other!r} is not parted in this way: bring all class folders into one order "
-                f"(CLASS/train, CLASS/test), or rename these folders where they are no splits"
+                f"{tree.root}/{parted[0]} holds {quoted(of_names(tree.inside(parted[0])))}, which "
+                f"are names of splits, but {other!r} is not parted in this way: bring all class "
+                "folders into one order (CLASS/train, CLASS/test), or rename these folders where "
+                "they are no splits"
             )
         return {}
     for name in names:
@@ -84,7 +92,9 @@ def inner_splits(tree: Tree, names: Sequence[str]) -> dict[str, Split]:
 
 def of_names(names: Iterable[str]) -> dict[str, Split]:
     """Return those of the names that are of splits, with the split of each."""
-    return {name: SPLIT_NAMES[name.lower()] for name in sorted(names) if name.lower() in SPLIT_NAMES}
+    return {
+        name: SPLIT_NAMES[name.lower()] for name in sorted(names) if name.lower() in SPLIT_NAMES
+    }
 
 
 def is_set(tree: Tree, name: str) -> bool:
@@ -108,8 +118,8 @@ def _refuse_several_sets(tree: Tree, parted: Sequence[str]) -> None:
     places = [f"{name}/{inner}" for name in parted for inner in of_names(tree.inside(name))]
     if places and all(tree.inside(place) and not tree.files_in(place) for place in places):
         raise DataError(
-            f"{tree.root} holds several data sets ({quoted(parted[:5])}), each with folders of splits and these "
-            f"with folders of classes: give one, such as {tree.root}/{parted[0]}"
+            f"{tree.root} holds several data sets ({quoted(parted[:5])}), each with folders of "
+            f"splits and these with folders of classes: give one, such as {tree.root}/{parted[0]}"
         )
 
 

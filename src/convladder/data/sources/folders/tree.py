@@ -1,4 +1,6 @@
-"""A tree of files as its layout is read: what is in the first levels of folders, and what was passed over."""
+"""A tree of files as its layout is read: what is in the first levels of folders, and what was
+passed over.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +14,8 @@ LEVELS = 3  # of folders that may name a set, a split and a class
 
 
 class Tree:
-    """The entries below a root: the files, sorted by path, the folders of the first levels, and what is ignored.
+    """The entries below a root: the files, sorted by path, the folders of the first levels, and
+    what is ignored.
 
     A folder is called by its path; "" is the root.
     """
@@ -30,7 +33,9 @@ class Tree:
                 seen.append(entry)
             elif entry.kind != "folder":
                 self._pass_over(entry, rule)
-        self.files = sorted((entry for entry in seen if entry.kind == "file"), key=lambda entry: entry.parts)
+        self.files = sorted(
+            (entry for entry in seen if entry.kind == "file"), key=lambda entry: entry.parts
+        )
         self.is_empty = not seen and not self.ignored
         self._count_files()
         self._inside = _nest([entry.path for entry in seen if entry.kind == "folder"], self._below)
@@ -63,13 +68,17 @@ class Tree:
         return self._direct[folder]
 
     def has_text_alone(self, folder: str) -> bool:
-        """Whether a folder has text and nothing that may be an image: one that is empty may be a class."""
+        """Whether a folder has text and nothing that may be an image: one that is empty may be a
+        class.
+        """
         return bool(self._texts[folder]) and not self._below[folder] and not self._links[folder]
 
     def paths_below(self, folder: str) -> set[str]:
         """Return the paths of the files below a folder, from there."""
         start = f"{folder}/"
-        return {entry.path.removeprefix(start) for entry in self.files if entry.path.startswith(start)}
+        return {
+            entry.path.removeprefix(start) for entry in self.files if entry.path.startswith(start)
+        }
 
 
 def _levels(folder: str) -> list[str]:
@@ -79,7 +88,9 @@ def _levels(folder: str) -> list[str]:
 
 
 def _nest(folders: Sequence[str], holders: Iterable[str]) -> dict[str, list[str]]:
-    """Return the names in each folder of the first levels; archives name few folders, but files in them."""
+    """Return the names in each folder of the first levels; archives name few folders, but files in
+    them.
+    """
     every = {known for folder in folders for known in _levels(folder)} | set(holders)
     inside: dict[str, list[str]] = {}
     for folder in sorted(every, key=lambda path: path.split("/")):

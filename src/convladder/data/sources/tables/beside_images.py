@@ -1,4 +1,6 @@
-"""Tables that lie with folders of images and say other classes than these: a person must say which is meant."""
+"""Tables that lie with folders of images and say other classes than these: a person must say which
+is meant.
+"""
 
 from __future__ import annotations
 
@@ -32,8 +34,8 @@ LEAST_SHARE = 0.1  # of the cells, which name images
 class Table:
     """A table that names images of a folder.
 
-    labels : the class that it says of each image. unsure : the images that share a row with another.
-    options : what is to be given with it. why_not : why it says no classes as it is.
+    labels : the class that it says of each image. unsure : the images that share a row with
+    another. options : what is to be given with it. why_not : why it says no classes as it is.
     """
 
     file: Path
@@ -67,7 +69,9 @@ def find_tables(root: Path, settings: Data, *, metadata: bool) -> list[Table]:
 
 
 def refuse_hidden(root: Path, tables: Sequence[Table], listing: Listing) -> None:
-    """Raise DataError where tables say other classes than the folders, as which the images were listed."""
+    """Raise DataError where tables say other classes than the folders, as which the images were
+    listed.
+    """
     names = listing.class_names
     folders = {record.path: names[record.label] for record in listing.records}
     if len(names) < 2 or are_no_classes(names):
@@ -76,18 +80,22 @@ def refuse_hidden(root: Path, tables: Sequence[Table], listing: Listing) -> None
     others = [table for table in tables if not table.why_not and not _agree(_sure(table), folders)]
     if others:
         raise DataError(
-            f"{root} has folders that may be classes ({some(names)}), and {others[0].name} says other "
-            f"classes of these images. Give {_either(others)} to read the table, or --class-level top "
-            "(data.class_level) to take the folders"
+            f"{root} has folders that may be classes ({some(names)}), and {others[0].name} says "
+            f"other classes of these images. Give {_either(others)} to read the table, or "
+            "--class-level top (data.class_level) to take the folders"
         )
 
 
-def refuse_unread(root: Path, tables: Sequence[Table], folders: Mapping[str, str] | None = None) -> None:
+def refuse_unread(
+    root: Path, tables: Sequence[Table], folders: Mapping[str, str] | None = None
+) -> None:
     """Raise DataError where the folders are no classes, and tables say some.
 
     folders : the folder of each image; those that the images lie in where it is not given.
     """
-    others = [table for table in tables if not _agree(table.labels, folders or _holders(table.labels))]
+    others = [
+        table for table in tables if not _agree(table.labels, folders or _holders(table.labels))
+    ]
     if others:
         raise DataError(
             f"{root} has no class folders, but {others[0].name} says the classes of its "
@@ -97,8 +105,8 @@ def refuse_unread(root: Path, tables: Sequence[Table], folders: Mapping[str, str
     if unclear:
         table = unclear[0]
         raise DataError(
-            f"{root} has no class folders, but {table.name} names its images. Did you mean {table.given}? "
-            f"It does not say yet where the classes are: {table.why_not}"
+            f"{root} has no class folders, but {table.name} names its images. Did you mean "
+            f"{table.given}? It does not say yet where the classes are: {table.why_not}"
         )
 
 
@@ -131,7 +139,9 @@ def _files(root: Path) -> Iterator[Path]:
 def _look(folder: Path) -> tuple[list[Path], list[Path]]:
     try:
         with os.scandir(folder) as scan:
-            entries = sorted((each for each in scan if not each.name.startswith(".")), key=lambda each: each.name)
+            entries = sorted(
+                (each for each in scan if not each.name.startswith(".")), key=lambda each: each.name
+            )
     except OSError:
         return [], []  # who reads it after this says why it cannot be
     named = [each for each in entries if each.name.lower().endswith(table_files.SUFFIXES)]
@@ -146,7 +156,9 @@ def _cells(file: Path) -> Cells | None:
         return None
 
 
-def _table(file: Path, cells: Cells, root: Path, images: Sequence[str], settings: Data) -> Table | None:
+def _table(
+    file: Path, cells: Cells, root: Path, images: Sequence[str], settings: Data
+) -> Table | None:
     """Return a table that names images; None where it is none, or names but one class."""
     try:
         column, usual = _column_of_paths(cells, images, settings)
@@ -163,7 +175,9 @@ def _table(file: Path, cells: Cells, root: Path, images: Sequence[str], settings
 
 
 def _labelled(table: Table, rows: Sequence[Row], root: Path, images: Sequence[str]) -> Table | None:
-    """Return a table with the classes of the images in its folder, or else of all; None where it has but one."""
+    """Return a table with the classes of the images in its folder, or else of all; None where it
+    has but one.
+    """
     file = table.file
     paths, inside = [row.path for row in rows], file.parent.relative_to(root).as_posix()
     near = [_from(inside, found) for found in image_paths.find_named(paths, _below(inside, images))]
@@ -188,14 +202,19 @@ def _from(inside: str, images: Iterable[str]) -> list[str]:
     return [posixpath.normpath(f"{inside}/{image}") for image in images]
 
 
-def _column_of_paths(cells: Cells, images: Sequence[str], settings: Data) -> tuple[str | None, bool]:
-    """Return the column that names images, if there is one, and whether it is found without being named.
+def _column_of_paths(
+    cells: Cells, images: Sequence[str], settings: Data
+) -> tuple[str | None, bool]:
+    """Return the column that names images, if there is one, and whether it is found without being
+    named.
 
     A column of no usual name counts only where it has the whole names of files. Raises DataError.
     """
     names = {image.rpartition("/")[2] for image in images}
     usual = find_column(cells.columns, cells.name, "path", settings.path_column)
-    if usual is not None and _names(cells, usual, names | {name.rpartition(".")[0] for name in names}):
+    if usual is not None and _names(
+        cells, usual, names | {name.rpartition(".")[0] for name in names}
+    ):
         return usual, True
     whole = {name for name in names if is_image(name)}
     return next((column for column in cells.columns if _names(cells, column, whole)), None), False
@@ -209,7 +228,8 @@ def _names(cells: Cells, column: str, names: set[str]) -> bool:
 
 
 def _place(stem: str, named: Sequence[Sequence[str]]) -> str:
-    """Return the folder that has one image of each row, where the names of several folders are alike.
+    """Return the folder that has one image of each row, where the names of several folders are
+    alike.
 
     Of several such folders the one that is called as the table; none where that does not tell.
     """

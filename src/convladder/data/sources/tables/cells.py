@@ -20,16 +20,18 @@ if TYPE_CHECKING:
 
 SUFFIXES = {".csv": ",", ".tsv": "\t"}
 
-_SEPARATOR_LINE = re.compile(r'"?sep=(.)"?\s*', re.IGNORECASE)  # a first line that Excel writes and takes
+_SEPARATOR_LINE = re.compile(
+    r'"?sep=(.)"?\s*', re.IGNORECASE
+)  # a first line that Excel writes and takes
 
 
 @dataclass(frozen=True)
 class Cells:
     """The texts of a table; an empty text where a cell has nothing.
 
-    name : for people. numbers : of the rows that hold anything: the lines of a file, the places in a frame.
-    blank : the numbers of the rows that hold nothing. column : gives the texts of the column at a place.
-    passed : what else of the file is no row, and by which rule.
+    name : for people. numbers : of the rows that hold anything: the lines of a file, the places in
+    a frame. blank : the numbers of the rows that hold nothing. column : gives the texts of the
+    column at a place. passed : what else of the file is no row, and by which rule.
     """
 
     name: str
@@ -41,7 +43,9 @@ class Cells:
 
 
 def read_cells(path: Path) -> Cells:
-    """Read a CSV or TSV file: UTF-8, or UTF-16 that says so by its byte-order mark. Raises DataError."""
+    """Read a CSV or TSV file: UTF-8, or UTF-16 that says so by its byte-order mark. Raises
+    DataError.
+    """
     try:
         with path.open(encoding=encoding_of(path), errors="surrogateescape", newline="") as file:
             return _read(file, path)
@@ -69,9 +73,13 @@ def cells_of_rows(
     passed: tuple[Ignored, ...] = (),
     columns: Sequence[str] | None = None,
 ) -> Cells:
-    """Take the cells of numbered rows, each with the values of its columns, of whatever kind they are."""
+    """Take the cells of numbered rows, each with the values of its columns, of whatever kind they
+    are.
+    """
     names = columns or tuple(dict.fromkeys(str(key) for _, row in rows for key in row))
-    texts = [(number, {str(key): text_of(value) for key, value in row.items()}) for number, row in rows]
+    texts = [
+        (number, {str(key): text_of(value) for key, value in row.items()}) for number, row in rows
+    ]
     held = [row for _, row in texts if any(row.values())]
     return Cells(
         name=name,
@@ -133,7 +141,9 @@ def _read(file: TextIO, path: Path) -> Cells:
 
 
 def _separator(file: TextIO, path: Path) -> tuple[str, int]:
-    """Return what separates the cells, for a .csv may use semicolons or tabs, and how many lines say so alone."""
+    """Return what separates the cells, for a .csv may use semicolons or tabs, and how many lines
+    say so alone.
+    """
     heading = file.readline()
     said = _SEPARATOR_LINE.fullmatch(heading)
     if said:
@@ -154,7 +164,9 @@ def _number(file: TextIO, separator: str, skipped: int) -> Iterator[tuple[int, l
 
 
 def _texts(column: pd.Series[Any]) -> list[str]:
-    values: list[Any] = ["" if empty else value for value, empty in zip(column, column.isna(), strict=True)]
+    values: list[Any] = [
+        "" if empty else value for value, empty in zip(column, column.isna(), strict=True)
+    ]
     if _are_whole(values):  # as pandas holds integers where a cell is empty
         values = [int(value) if isinstance(value, float) else value for value in values]
     return [str(value).strip() for value in values]

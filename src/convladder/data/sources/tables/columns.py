@@ -26,7 +26,16 @@ USUAL_NAMES = {
         "id_code",
         "id",
     ),
-    "label": ("label", "class", "class_name", "category", "target", "labels", "diagnosis", "choice"),
+    "label": (
+        "label",
+        "class",
+        "class_name",
+        "category",
+        "target",
+        "labels",
+        "diagnosis",
+        "choice",
+    ),
     "split": ("split", "set", "subset", "partition"),
     "group": ("group", "group_id"),
 }
@@ -39,7 +48,9 @@ class NoColumn(DataError):
 def find_column(
     columns: Sequence[str], name: str, role: str, wanted: str | None, *, needed: bool = False
 ) -> str | None:
-    """Return the column for a role: the wanted one, or one of a usual name, in any case. Raises DataError."""
+    """Return the column for a role: the wanted one, or one of a usual name, in any case. Raises
+    DataError.
+    """
     if wanted is not None:
         if wanted not in columns:
             raise DataError(f"{name} has no column {wanted!r}: it has {list_names(columns)}")
@@ -61,7 +72,9 @@ def list_names(columns: Sequence[str]) -> str:
 
 
 def refuse_several(name: str, rows: Sequence[tuple[int, str, Sequence[str]]]) -> None:
-    """Raise DataError where a row has more than one class; a row is its number, its path and its classes."""
+    """Raise DataError where a row has more than one class; a row is its number, its path and its
+    classes.
+    """
     several = [row for row in rows if len(row[2]) > 1]
     if not several:
         return
@@ -69,6 +82,7 @@ def refuse_several(name: str, rows: Sequence[tuple[int, str, Sequence[str]]]) ->
     counted = "1 row has" if len(several) == 1 else f"{len(several):,} rows have"
     raise DataError(
         f"{name}: {counted} more than one class, the first is row {number} ({readable(path)}: "
-        f"{', '.join(classes)}). convladder is for one class an image: keep one class in each row, or "
-        "leave such rows out (or, where another column says the class, give --label-column)"
+        f"{', '.join(classes)}). convladder is for one class an image: keep one class in each "
+        "row, or leave such rows out (or, where another column says the class, give "
+        "--label-column)"
     )

@@ -1,7 +1,8 @@
-"""What CVAT exports of image classification: tags in "CVAT for images 1.1" (XML), or lists of "ImageNet" (text).
+"""What CVAT exports of image classification: tags in "CVAT for images 1.1" (XML), or lists of
+"ImageNet" (text).
 
-The XML is read by an event parser that stops at a document type declaration, which CVAT never writes: without
-one there are no entities to expand and no other files to fetch.
+The XML is read by an event parser that stops at a document type declaration, which CVAT never
+writes: without one there are no entities to expand and no other files to fetch.
 """
 
 from __future__ import annotations
@@ -15,7 +16,9 @@ from convladder.data.source import SPLIT_NAMES, Ignored
 from convladder.data.sources.tables.cells import Cells, cells_of_rows
 from convladder.data.sources.tables.columns import refuse_several
 
-CLASS_LIST = "synsets.txt"  # of the ImageNet form: a class a line, which the other files number from 0
+CLASS_LIST = (
+    "synsets.txt"  # of the ImageNet form: a class a line, which the other files number from 0
+)
 SHAPES = {"box", "polygon", "polyline", "points", "cuboid", "mask", "ellipse", "skeleton"}
 WANTED = "give images a tag each in CVAT, and export them as 'CVAT for images 1.1' or 'ImageNet'"
 
@@ -39,7 +42,9 @@ class _Reader:
 
     def start(self, name: str, attributes: dict[str, str]) -> None:
         if not self._within and name != "annotations":
-            raise DataError(f"it is no export of CVAT: it begins with <{name[:60]}> and not with <annotations>")
+            raise DataError(
+                f"it is no export of CVAT: it begins with <{name[:60]}> and not with <annotations>"
+            )
         self._within.append(name)
         if name == "image" and len(self._within) == 2:
             self.images.append(_Tagged(attributes.get("name", ""), attributes.get("subset", "")))
@@ -56,34 +61,46 @@ class _Reader:
 def read_xml(path: Path) -> Cells:
     """Read "CVAT for images 1.1": a row an image that has a tag. Raises DataError."""
     found = _parse(path)
-    tagged = [(number, image) for number, image in enumerate(found.images, start=1) if image.classes]
+    tagged = [
+        (number, image) for number, image in enumerate(found.images, start=1) if image.classes
+    ]
     if not tagged:
         why = "tracks of a video" if found.tracks else "shapes" if found.shapes else "no image"
         raise DataError(f"{path} has no image with a tag, but {why}: {WANTED}")
     rows = [(number, image.path, list(dict.fromkeys(image.classes))) for number, image in tagged]
     refuse_several(str(path), rows)
     cells = [
-        (number, {"path": image.path, "label": image.classes[0], "split": _known_split(image.split)})
+        (
+            number,
+            {"path": image.path, "label": image.classes[0], "split": _known_split(image.split)},
+        )
         for number, image in tagged
     ]
-    untagged = tuple(Ignored(image.path, "without a tag") for image in found.images if not image.classes)
+    untagged = tuple(
+        Ignored(image.path, "without a tag") for image in found.images if not image.classes
+    )
     return cells_of_rows(str(path), cells, passed=untagged)
 
 
 def read_list(path: Path) -> Cells:
-    """Read a list of the ImageNet form: a line an image, with the numbers of its classes. Raises DataError."""
+    """Read a list of the ImageNet form: a line an image, with the numbers of its classes. Raises
+    DataError.
+    """
     try:
         classes = (path.parent / CLASS_LIST).read_text(encoding="utf-8-sig").splitlines()
         lines = path.read_text(encoding="utf-8-sig", errors="surrogateescape").splitlines()
     except (OSError, ValueError) as error:
         raise DataError(
-            f"cannot read {path} as a list of CVAT's ImageNet form, which has {CLASS_LIST} beside it: {error}"
+            f"cannot read {path} as a list of CVAT's ImageNet form, which has {CLASS_LIST} beside "
+            f"it: {error}"
         ) from None
     rows = []
     for number, line in enumerate(lines, start=1):
         if line.strip():
             name, numbers = _parse_line(path, number, line)
-            rows.append((number, name, [_class_of(path, number, each, classes) for each in numbers]))
+            rows.append(
+                (number, name, [_class_of(path, number, each, classes) for each in numbers])
+            )
     refuse_several(str(path), rows)
     cells = [(number, {"path": name, "label": found[0]}) for number, name, found in rows if found]
     unlabelled = tuple(Ignored(name, "without a label") for _, name, found in rows if not found)
@@ -104,16 +121,22 @@ def _parse(path: Path) -> _Reader:
 
 
 def _refuse_declaration(*declared: object) -> None:
-    raise DataError("it declares a document type, as no export of CVAT does: entities in it are not expanded")
+    raise DataError(
+        "it declares a document type, as no export of CVAT does: entities in it are not expanded"
+    )
 
 
 def _known_split(subset: str) -> str:
     """Return the subset that CVAT names, or nothing where it is that of images that are in none."""
-    return subset if subset.lower() in SPLIT_NAMES else "" if subset.lower() == "default" else subset
+    return (
+        subset if subset.lower() in SPLIT_NAMES else "" if subset.lower() == "default" else subset
+    )
 
 
 def _parse_line(path: Path, number: int, line: str) -> tuple[str, list[str]]:
-    """Return the name of an image and what follows it; where it has spaces, all but its suffix is in quotes."""
+    """Return the name of an image and what follows it; where it has spaces, all but its suffix is
+    in quotes.
+    """
     if line.startswith('"'):
         name, quote, rest = line[1:].partition('"')
         if not quote:
@@ -127,6 +150,7 @@ def _parse_line(path: Path, number: int, line: str) -> tuple[str, list[str]]:
 def _class_of(path: Path, number: int, text: str, classes: list[str]) -> str:
     if not text.isdecimal() or int(text) >= len(classes):
         raise DataError(
-            f"{path}: line {number} has the class {text!r}, but {CLASS_LIST} names {len(classes)}, from 0"
+            f"{path}: line {number} has the class {text!r}, but {CLASS_LIST} names "
+            f"{len(classes)}, from 0"
         )
     return classes[int(text)].strip()

@@ -1,8 +1,9 @@
 """Where the images of a table are, whose paths are no files as they are written.
 
-They may be ids without a suffix (Kaggle, ISIC), addresses, paths on another machine, or what an annotation tool
-made of names. An image is then looked for in the table's folder and below it by the end of its path; one that
-could be two files is refused, and nothing above that folder is ever looked at.
+They may be ids without a suffix (Kaggle, ISIC), addresses, paths on another machine, or what an
+annotation tool made of names. An image is then looked for in the table's folder and below it by the
+end of its path; one that could be two files is refused, and nothing above that folder is ever
+looked at.
 """
 
 from __future__ import annotations
@@ -25,7 +26,9 @@ from convladder.data.sources.folders.layout import readable
 MOST_FILES = 2_000_000  # that are looked at: more are no data set, but a whole disk
 ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
 _DRIVE = re.compile(r"[A-Za-z]:[\\/]")
-_UPLOADED = re.compile(r"[0-9a-f]{8}-(?=.)")  # what Label Studio puts before the name of an uploaded file
+_UPLOADED = re.compile(
+    r"[0-9a-f]{8}-(?=.)"
+)  # what Label Studio puts before the name of an uploaded file
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,11 +53,15 @@ class Located:
 
 @dataclass
 class _Files:
-    """The files below a root whose name, or name without suffix, is wanted: their paths by that name."""
+    """The files below a root whose name, or name without suffix, is wanted: their paths by that
+    name.
+    """
 
     by_name: dict[str, list[str]] = field(default_factory=dict)
     by_stem: dict[str, list[str]] = field(default_factory=dict)
-    linked: dict[str, links.Identity] = field(default_factory=dict)  # what those that a link leads to are
+    linked: dict[str, links.Identity] = field(
+        default_factory=dict
+    )  # what those that a link leads to are
     unlinked: dict[str, links.Identity] = field(default_factory=dict)
     passed_over: int = 0  # links to folders
 
@@ -80,7 +87,9 @@ class _Files:
             (self.linked if entry.linked else self.unlinked)[entry.path] = identity
 
     def _distinct(self, paths: Sequence[str]) -> list[str]:
-        """Return the paths without those that lead, through links, to a file that is among them already."""
+        """Return the paths without those that lead, through links, to a file that is among them
+        already.
+        """
         kept = [path for path in paths if path not in self.linked]
         seen = {self.unlinked[path] for path in kept}
         for path in paths:
@@ -91,7 +100,8 @@ class _Files:
 
 
 def is_foreign(path: str) -> bool:
-    """Whether a path can be no file of the table's folder: an address, or where a file is on some machine.
+    """Whether a path can be no file of the table's folder: an address, or where a file is on some
+    machine.
 
     >>> is_foreign("https://host/1.jpg"), is_foreign(r"C:\\\\cats\\\\1.jpg"), is_foreign("cats/1.jpg")
     (True, True, False)
@@ -104,11 +114,14 @@ def has_drive(path: str) -> bool:
     return bool(_DRIVE.match(path))
 
 
-def locate(name: str, rows: Sequence[tuple[int, str]], root: Path, *, follow: bool = False) -> Located:
-    """Look for the images of numbered paths below `root`; no places are returned where none is there.
+def locate(
+    name: str, rows: Sequence[tuple[int, str]], root: Path, *, follow: bool = False
+) -> Located:
+    """Look for the images of numbered paths below `root`; no places are returned where none is
+    there.
 
-    Links to folders are followed where `follow` says so. Raises DataError where one may be two files, or where two
-    are one file.
+    Links to folders are followed where `follow` says so. Raises DataError where one may be two
+    files, or where two are one file.
     """
     tails = [_tails(path) for _, path in rows]
     files = _find_files(root, {tail.parts[-1] for each in tails for tail in each}, follow=follow)
@@ -122,8 +135,8 @@ def locate(name: str, rows: Sequence[tuple[int, str]], root: Path, *, follow: bo
     path, place = next((row[1], place) for row, place in zip(rows, found, strict=True) if place)
     return Located(
         places,
-        f"no path of the table is a file as it is written: {count:,} of {len(rows):,} were found by name below "
-        f"{root} ({_shown(path)} is {_shown(place)})",
+        f"no path of the table is a file as it is written: {count:,} of {len(rows):,} were found "
+        f"by name below {root} ({_shown(path)} is {_shown(place)})",
         of_links,
     )
 
@@ -154,12 +167,13 @@ def why_foreign(paths: Sequence[str]) -> str:
     """Say what to do with paths that are addresses, or that lie on some other machine."""
     if any(ADDRESS.match(path) for path in paths):
         return (
-            "the path is an address, and convladder downloads nothing: download the images into one folder, and "
-            "give it with --image-root (data.image_root); they are then found by their names"
+            "the path is an address, and convladder downloads nothing: download the images into "
+            "one folder, and give it with --image-root (data.image_root); they are then found by "
+            "their names"
         )
     return (
-        "the path is that of a file on some other machine: copy the images here, and give their folder with "
-        "--image-root (data.image_root); they are then found by their names"
+        "the path is that of a file on some other machine: copy the images here, and give their "
+        "folder with --image-root (data.image_root); they are then found by their names"
     )
 
 
@@ -178,7 +192,9 @@ def _tails(path: str) -> list[Tail]:
 
 
 def _parts_of_address(path: str) -> tuple[str, ...]:
-    """Return the parts of the path in an address, also of one that Label Studio serves; none where it is none."""
+    """Return the parts of the path in an address, also of one that Label Studio serves; none where
+    it is none.
+    """
     try:
         address = urlsplit(path)
     except ValueError:  # such as http://[
@@ -200,10 +216,13 @@ def _find_files(root: Path, wanted: set[str], *, follow: bool) -> _Files:
         seen += entry.kind != "folder"
         if seen > MOST_FILES:
             raise DataError(
-                f"{root} holds over {MOST_FILES:,} files: give the folder of the table's images with --image-root"
+                f"{root} holds over {MOST_FILES:,} files: give the folder of the table's images "
+                "with --image-root"
             )
         passed = entry.kind == "link" and entry.rule == LINK
-        if entry.kind == "file" or (passed and entry.leads_to == "file"):  # whoever reads that one judges it
+        if entry.kind == "file" or (
+            passed and entry.leads_to == "file"
+        ):  # whoever reads that one judges it
             files.add(entry, links.identity(status), wanted)
         elif passed and entry.leads_to == "folder":
             files.passed_over += 1
@@ -213,10 +232,15 @@ def _find_files(root: Path, wanted: set[str], *, follow: bool) -> _Files:
 def _shared(path: Sequence[str], wanted: Sequence[str]) -> int:
     """Return how many parts two paths share at their ends."""
     pairs = zip(reversed(path), reversed(wanted), strict=False)
-    return next((count for count, (one, other) in enumerate(pairs) if one != other), min(len(path), len(wanted)))
+    return next(
+        (count for count, (one, other) in enumerate(pairs) if one != other),
+        min(len(path), len(wanted)),
+    )
 
 
-def _choose(name: str, row: tuple[int, str], tails: Iterable[Tail], files: _Files, root: Path) -> str | None:
+def _choose(
+    name: str, row: tuple[int, str], tails: Iterable[Tail], files: _Files, root: Path
+) -> str | None:
     for tail in tails:
         found = files.fitting(tail)
         if len(found) > 1:
@@ -233,7 +257,9 @@ def _ambiguity(found: Sequence[str], root: Path) -> str:
         advice = "write the suffix into the table, or take one of them away"
     else:
         folder = readable(str(root / posixpath.dirname(found[0])))
-        advice = f"give the folder that is meant with --image-root (data.image_root), such as {folder}"
+        advice = (
+            f"give the folder that is meant with --image-root (data.image_root), such as {folder}"
+        )
     return f"may be {one} or {other}{more}: {advice}"
 
 
@@ -246,8 +272,9 @@ def _refuse_shared(name: str, rows: Sequence[tuple[int, str]], found: Sequence[s
         number, path = first.setdefault(place, row)
         if path != row[1]:
             raise DataError(
-                f"{name}: rows {number} ({readable(path)}) and {row[0]} ({readable(row[1])}) would both be "
-                f"{readable(place)}: keep the folders of the images as they are in the table"
+                f"{name}: rows {number} ({readable(path)}) and {row[0]} ({readable(row[1])}) "
+                f"would both be {readable(place)}: keep the folders of the images as they are in "
+                "the table"
             )
 
 

@@ -12,7 +12,9 @@ from convladder.data.sources.tables import label_studio
 from convladder.data.sources.tables.cells import Cells, cells_of_rows, encoding_of
 
 LINES, DOCUMENTS = (".jsonl", ".ndjson"), (".json",)
-EXPECTED = 'a list of objects such as [{"path": "1.jpg", "label": "cat"}], or what Label Studio exports'
+EXPECTED = (
+    'a list of objects such as [{"path": "1.jpg", "label": "cat"}], or what Label Studio exports'
+)
 
 
 def read_lines(path: Path) -> Cells:
@@ -29,7 +31,8 @@ def read_lines(path: Path) -> Cells:
 
 
 def read_document(path: Path) -> Cells:
-    """Read a document: objects in a list, columns by their names, labels by paths, or Label Studio's tasks.
+    """Read a document: objects in a list, columns by their names, labels by paths, or Label
+    Studio's tasks.
 
     Raises DataError.
     """
@@ -52,8 +55,8 @@ def _cells(path: Path, rows: Sequence[tuple[int, Mapping[str, Any]]]) -> Cells:
     answered, passed = label_studio.rows_of(rows)
     if not answered:
         raise DataError(
-            f"{path} has {len(rows):,} tasks of Label Studio, and none has a choice: convladder classifies whole "
-            "images, so label them with <Choices>"
+            f"{path} has {len(rows):,} tasks of Label Studio, and none has a choice: convladder "
+            "classifies whole images, so label them with <Choices>"
         )
     return cells_of_rows(str(path), answered, passed=tuple(passed))
 
@@ -75,7 +78,10 @@ def _objects(value: Any) -> list[Any]:
     if not isinstance(value, dict) or not value:
         return []
     columns = list(value.values())
-    if all(isinstance(column, list) for column in columns) and len({len(column) for column in columns}) == 1:
+    if (
+        all(isinstance(column, list) for column in columns)
+        and len({len(column) for column in columns}) == 1
+    ):
         return [dict(zip(value, row, strict=True)) for row in zip(*columns, strict=True)]
     if all(isinstance(column, dict) for column in columns):  # as pandas writes a frame
         return [{name: column.get(key) for name, column in value.items()} for key in columns[0]]

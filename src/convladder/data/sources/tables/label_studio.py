@@ -1,4 +1,6 @@
-"""What Label Studio exports of image classification: tasks (JSON), or a row an annotation (JSON-MIN, CSV)."""
+"""What Label Studio exports of image classification: tasks (JSON), or a row an annotation
+(JSON-MIN, CSV).
+"""
 
 from __future__ import annotations
 
@@ -9,7 +11,15 @@ from typing import Any
 from convladder.data.source import Ignored
 
 # the columns that it adds itself to what was imported and to the answers
-OWN_COLUMNS = {"id", "annotator", "annotation_id", "created_at", "updated_at", "lead_time", "agreement"}
+OWN_COLUMNS = {
+    "id",
+    "annotator",
+    "annotation_id",
+    "created_at",
+    "updated_at",
+    "lead_time",
+    "agreement",
+}
 MARKS = {"annotation_id", "lead_time"}  # no other table is likely to have both
 UNLABELLED = "without a label"
 
@@ -23,11 +33,16 @@ def is_export(columns: Iterable[str]) -> bool:
 
 def is_task(value: Any) -> bool:
     """Whether a value of a JSON document is one of its tasks."""
-    return isinstance(value, dict) and isinstance(value.get("data"), dict) and _annotations(value) is not None
+    return (
+        isinstance(value, dict)
+        and isinstance(value.get("data"), dict)
+        and _annotations(value) is not None
+    )
 
 
 def rows_of(tasks: Sequence[Task]) -> tuple[list[Task], list[Ignored]]:
-    """Return a row for each annotation, with the number of its task, and the tasks that nobody has labelled.
+    """Return a row for each annotation, with the number of its task, and the tasks that nobody has
+    labelled.
 
     A row has what was imported, and what was chosen under the name of the question.
     """
@@ -42,7 +57,9 @@ def rows_of(tasks: Sequence[Task]) -> tuple[list[Task], list[Ignored]]:
 
 
 def question_columns(columns: Iterable[str], taken: Iterable[str]) -> list[str]:
-    """Return the columns of an export that may hold answers: neither its own nor `taken` for something else."""
+    """Return the columns of an export that may hold answers: neither its own nor `taken` for
+    something else.
+    """
     others = OWN_COLUMNS | set(taken)
     return [column for column in columns if column not in others]
 
@@ -73,7 +90,11 @@ def _annotations(task: Mapping[str, Any]) -> list[Any] | None:
 def _answers(task: Mapping[str, Any]) -> Iterator[dict[str, list[str]]]:
     """Yield the choices of each annotation that was not skipped, by the names of the questions."""
     for annotation in _annotations(task) or []:
-        if not isinstance(annotation, dict) or annotation.get("was_cancelled") or annotation.get("skipped"):
+        if (
+            not isinstance(annotation, dict)
+            or annotation.get("was_cancelled")
+            or annotation.get("skipped")
+        ):
             continue
         answers: dict[str, list[str]] = {}
         for result in annotation.get("result") or []:

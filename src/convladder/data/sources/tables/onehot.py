@@ -1,4 +1,6 @@
-"""Tables that have a column for each class and a 1 in one of them, as those of ISIC and Roboflow have."""
+"""Tables that have a column for each class and a 1 in one of them, as those of ISIC and Roboflow
+have.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +24,10 @@ def class_columns(columns: Mapping[str, Sequence[str]]) -> list[str]:
 def classes_of(columns: Mapping[str, Sequence[str]]) -> list[list[str]]:
     """Return the names of the columns that have a 1, for each row."""
     rows = zip(*columns.values(), strict=True)
-    return [[name for name, text in zip(columns, row, strict=True) if text.lower() in ONES] for row in rows]
+    return [
+        [name for name, text in zip(columns, row, strict=True) if text.lower() in ONES]
+        for row in rows
+    ]
 
 
 def _is_marked(values: set[str]) -> bool:

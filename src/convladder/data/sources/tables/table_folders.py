@@ -1,6 +1,8 @@
-"""Folders that a table says the classes of: Hugging Face's imagefolder, Roboflow's and CVAT's exports.
+"""Folders that a table says the classes of: Hugging Face's imagefolder, Roboflow's and CVAT's
+exports.
 
-The table lies in the folder, or one lies in each folder of a split; its paths are relative to where it lies.
+The table lies in the folder, or one lies in each folder of a split; its paths are relative to where
+it lies.
 """
 
 from __future__ import annotations
@@ -21,13 +23,21 @@ from convladder.data.sources.folders.layout import readable
 from convladder.data.sources.tables import table_files
 from convladder.data.sources.tables.columns import NoColumn
 from convladder.data.sources.tables.cvat import CLASS_LIST
-from convladder.data.sources.tables.table_names import CLASSES, CVAT_IMAGES, CVAT_XML, METADATA, has_class_folders
+from convladder.data.sources.tables.table_names import (
+    CLASSES,
+    CVAT_IMAGES,
+    CVAT_XML,
+    METADATA,
+    has_class_folders,
+)
 from convladder.data.sources.tables.table_source import UNLISTED, Row, Rows, open_rows, rows_of
 
 
 @dataclass(frozen=True)
 class Part:
-    """A table of a folder: the folder below the root that its paths start in, and the split that it is."""
+    """A table of a folder: the folder below the root that its paths start in, and the split that it
+    is.
+    """
 
     file: Path
     inside: str = ""
@@ -35,7 +45,8 @@ class Part:
 
 
 def open_tables(root: Path, settings: Data, limits: Limits) -> tuple[Source | None, str]:
-    """Open a folder by its tables; None, and why, where it has none, or where its folders may be the classes.
+    """Open a folder by its tables; None, and why, where it has none, or where its folders may be
+    the classes.
 
     Raises DataError.
     """
@@ -44,7 +55,10 @@ def open_tables(root: Path, settings: Data, limits: Limits) -> tuple[Source | No
         return None, ""
     try:
         tables = [rows_of(table_files.read(part.file), settings) for part in parts]
-        rows, beside = _join(str(root), parts, tables), images_below(root, follow=settings.follow_links)
+        rows, beside = (
+            _join(str(root), parts, tables),
+            images_below(root, follow=settings.follow_links),
+        )
         opened = open_rows(rows, str(root), root, limits, beside, follow=settings.follow_links)
     except DataError as error:  # metadata may be captions, and lie beside folders that are classes
         captions = isinstance(error, NoColumn) or has_class_folders(
@@ -115,7 +129,9 @@ def _is_list(path: Path) -> bool:
 
 def _join(name: str, parts: Sequence[Part], tables: Sequence[Rows]) -> Rows:
     """Return the rows of all tables as those of one."""
-    rows = [_placed(row, part) for part, table in zip(parts, tables, strict=True) for row in table.rows]
+    rows = [
+        _placed(row, part) for part, table in zip(parts, tables, strict=True) for row in table.rows
+    ]
     notes = [f"the classes are those of {', '.join(readable(_shown(part)) for part in parts)}"]
     notes += dict.fromkeys(note for table in tables for note in table.notes)
     if not any(row.split for row in rows):
@@ -131,7 +147,9 @@ def _placed(row: Row, part: Part) -> Row:
 
 
 def _split_by_folder(rows: Sequence[Row]) -> tuple[list[Row], str]:
-    """Take the first folder of each path for its split, where all are names of splits, and one is train."""
+    """Take the first folder of each path for its split, where all are names of splits, and one is
+    train.
+    """
     words = [posixpath.normpath(row.path.replace("\\", "/")).split("/")[0] for row in rows]
     known = {word: SPLIT_NAMES[word.lower()] for word in words if word.lower() in SPLIT_NAMES}
     if not set(words) <= known.keys() or "train" not in known.values() or len(known) < 2:

@@ -10,7 +10,10 @@ from convladder.data.source import SPLIT_NAMES
 from convladder.data.sources.folders.beside import HOLDERS
 from convladder.data.sources.folders.entries import is_image
 
-METADATA = ("metadata.csv", "metadata.jsonl")  # of the `datasets` library, which wants a column file_name
+METADATA = (
+    "metadata.csv",
+    "metadata.jsonl",
+)  # of the `datasets` library, which wants a column file_name
 CLASSES = ("_classes.csv",)  # of Roboflow's multi-label export, a column a class
 CVAT_XML, CVAT_IMAGES = "annotations.xml", "images"
 
@@ -20,28 +23,53 @@ DEEPEST = 2  # folders that such a table lies in: one around it all, and one of 
 _TABLES = (".csv", ".tsv", ".json", ".jsonl", ".ndjson")
 
 _NO_CLASSES = {CVAT_IMAGES, "data", *SPLIT_NAMES}
-_NO_CLASS_WORDS = {*_NO_CLASSES, *HOLDERS, "pictures", "photos", "files", "set", "jpg", "jpeg", "png", "all"}
+_NO_CLASS_WORDS = {
+    *_NO_CLASSES,
+    *HOLDERS,
+    "pictures",
+    "photos",
+    "files",
+    "set",
+    "jpg",
+    "jpeg",
+    "png",
+    "all",
+}
 
 
 def overruled(settings: Data) -> bool:
-    """Whether the settings say how classes are read from paths, so that no table is to be looked for."""
+    """Whether the settings say how classes are read from paths, so that no table is to be looked
+    for.
+    """
     return any(getattr(settings, name) is not None for name in TREE_OPTIONS)
 
 
 def table_in(paths: Iterable[str]) -> str | None:
-    """Return the table among the files of a tree that says their classes, where folders do not; else None."""
+    """Return the table among the files of a tree that says their classes, where folders do not;
+    else None.
+    """
     files, tables = list(paths), {*METADATA, *CLASSES, CVAT_XML}
-    near = [each for each in files if each.count("/") <= DEEPEST and each.rpartition("/")[2] in tables]
+    near = [
+        each for each in files if each.count("/") <= DEEPEST and each.rpartition("/")[2] in tables
+    ]
     for path in sorted(near):
         folder, _, name = path.rpartition("/")
         inside = f"{folder}/" if folder else ""
-        images = [each.removeprefix(inside) for each in files if each.startswith(inside) and is_image(each)]
+        images = [
+            each.removeprefix(inside)
+            for each in files
+            if each.startswith(inside) and is_image(each)
+        ]
         others = [each for each in files if not each.startswith(inside) and is_image(each)]
         if has_class_folders(others) and not has_class_folders(images):
             continue
         if name in CLASSES:
             return path
-        if name == CVAT_XML and images and all(each.startswith(f"{CVAT_IMAGES}/") for each in images):
+        if (
+            name == CVAT_XML
+            and images
+            and all(each.startswith(f"{CVAT_IMAGES}/") for each in images)
+        ):
             return path
         if name in METADATA and images and not has_class_folders(images):
             return path
@@ -49,7 +77,9 @@ def table_in(paths: Iterable[str]) -> str | None:
 
 
 def may_be_table(paths: Iterable[str]) -> str:
-    """Return the first file of a tree that may be a table, by its name; nothing where there is none."""
+    """Return the first file of a tree that may be a table, by its name; nothing where there is
+    none.
+    """
     near = (path for path in sorted(paths) if path.count("/") <= DEEPEST and "/." not in f"/{path}")
     return next((path for path in near if path.lower().endswith(_TABLES)), "")
 

@@ -1,6 +1,8 @@
-"""Tables as sources: a row an image, with its path and its class, in files of several forms or a pandas frame.
+"""Tables as sources: a row an image, with its path and its class, in files of several forms or a
+pandas frame.
 
-Every row ends as a record or as ignored; a row whose file is missing is a record that will be rejected.
+Every row ends as a record or as ignored; a row whose file is missing is a record that will be
+rejected.
 """
 
 from __future__ import annotations
@@ -63,14 +65,22 @@ def open_manifest(path: Path, settings: Data, limits: Limits) -> Source:
     return open_rows(rows, str(path), root.resolve(), limits, follow=settings.follow_links)
 
 
-def open_table(table: pd.DataFrame, name: str, root: Path, settings: Data, limits: Limits) -> Source:
+def open_table(
+    table: pd.DataFrame, name: str, root: Path, settings: Data, limits: Limits
+) -> Source:
     """Open a frame of paths and labels; `name` is the source's. Raises DataError."""
     rows = rows_of(cells_of(table), settings)
     return open_rows(rows, name, root.resolve(), limits, follow=settings.follow_links)
 
 
 def open_rows(
-    table: Rows, name: str, root: Path, limits: Limits, beside: Iterable[str] = (), *, follow: bool = False
+    table: Rows,
+    name: str,
+    root: Path,
+    limits: Limits,
+    beside: Iterable[str] = (),
+    *,
+    follow: bool = False,
 ) -> Source:
     """Open rows whose paths are relative to `root`; `beside` are the images there, listed or not.
 
@@ -84,8 +94,9 @@ def open_rows(
     if not any(states):
         with links.hinting(located.of_links):
             raise DataError(
-                f"{table.name}: none of its files is below {root}, such as {readable(listing.records[0].path)}: "
-                "give the folder where the paths start with --image-root (data.image_root)"
+                f"{table.name}: none of its files is below {root}, such as "
+                f"{readable(listing.records[0].path)}: give the folder where the paths start with "
+                "--image-root (data.image_root)"
             )
     digest = hashlib.sha256(repr((str(root), listing, states)).encode(errors="surrogateescape"))
     return Source(
@@ -103,12 +114,16 @@ def rows_of(cells: Cells, settings: Data) -> Rows:
     """Return what the cells of a table say of each image. Raises DataError."""
     strange = [column for column in cells.columns if not is_unicode(column)]
     if strange:
-        raise DataError(f"{cells.name}: the column name {readable(strange[0])} is not UTF-8: {SAVE_AS_UTF8}")
+        raise DataError(
+            f"{cells.name}: the column name {readable(strange[0])} is not UTF-8: {SAVE_AS_UTF8}"
+        )
     columns = _columns(cells, settings)
     paths, splits, groups = (_texts(cells, columns[role]) for role in ("path", "split", "group"))
     taken = {column for column in columns.values() if column is not None}
     labels = find_labels(cells, paths, taken, settings.label_column)
-    rows = [Row(*each) for each in zip(cells.numbers, paths, labels.texts, splits, groups, strict=True)]
+    rows = [
+        Row(*each) for each in zip(cells.numbers, paths, labels.texts, splits, groups, strict=True)
+    ]
     unlabelled = [row for row in rows if labels.optional and not row.label]
     passed = [Ignored(f"{row.path} (row {row.number})", UNLABELLED) for row in unlabelled]
     passed += [Ignored(f"row {number}", "empty row") for number in cells.blank]
@@ -119,7 +134,11 @@ def rows_of(cells: Cells, settings: Data) -> Rows:
 
 def _columns(cells: Cells, settings: Data) -> dict[str, str | None]:
     """Return the columns of paths, splits and groups. Raises DataError where there are no paths."""
-    wanted = {"path": settings.path_column, "split": settings.split_column, "group": settings.group_column}
+    wanted = {
+        "path": settings.path_column,
+        "split": settings.split_column,
+        "group": settings.group_column,
+    }
     return {
         role: find_column(cells.columns, cells.name, role, name, needed=role == "path")
         for role, name in wanted.items()
@@ -127,7 +146,9 @@ def _columns(cells: Cells, settings: Data) -> dict[str, str | None]:
 
 
 def _texts(cells: Cells, column: str | None) -> list[str]:
-    return [""] * len(cells.numbers) if column is None else cells.column(cells.columns.index(column))
+    return (
+        [""] * len(cells.numbers) if column is None else cells.column(cells.columns.index(column))
+    )
 
 
 def _list(table: Rows, root: Path, *, follow: bool) -> tuple[Listing, image_paths.Located]:
@@ -153,18 +174,27 @@ def _list(table: Rows, root: Path, *, follow: bool) -> tuple[Listing, image_path
     return Listing(class_names, tuple(records.values()), (*again, *table.passed)), located
 
 
-def _find_places(name: str, rows: Sequence[Row], root: Path, *, follow: bool) -> image_paths.Located:
-    """Return where the image of each row is below `root`, and how it was found if not where its path says."""
+def _find_places(
+    name: str, rows: Sequence[Row], root: Path, *, follow: bool
+) -> image_paths.Located:
+    """Return where the image of each row is below `root`, and how it was found if not where its
+    path says.
+    """
     placed = [_place(row.path, root) for row in rows]
     of_links = ""
     if not any(place is not None and _is_file(root / place) for place in placed):
-        located = image_paths.locate(name, [(row.number, row.path) for row in rows], root, follow=follow)
+        located = image_paths.locate(
+            name, [(row.number, row.path) for row in rows], root, follow=follow
+        )
         if located.places:
             return located
         of_links = located.of_links
     outside = [row for row, place in zip(rows, placed, strict=True) if place is None]
     foreign = [row for row in outside if not _is_here(row.path)]
-    where = f"the path leads out of {root} (give --image-root (data.image_root) if the images lie elsewhere)"
+    where = (
+        f"the path leads out of {root} (give --image-root (data.image_root) if the images lie "
+        "elsewhere)"
+    )
     with links.hinting(of_links):
         _refuse(name, foreign, image_paths.why_foreign([row.path for row in foreign]))
         _refuse(name, outside, where)
@@ -180,21 +210,31 @@ def _refuse_texts(name: str, rows: Sequence[Row], root: Path) -> None:
         _refuse(name, strange, f"the {what} is not UTF-8: {SAVE_AS_UTF8}")
     _refuse(name, [row for row in rows if "\0" in row.path], "the path holds a null byte")
     strange = [row for row in rows if not is_unicode(row.path) and not _state(root / row.path)]
-    _refuse(name, strange, f"the path is not UTF-8, and there is no file of these very bytes: {SAVE_AS_UTF8}")
+    _refuse(
+        name,
+        strange,
+        f"the path is not UTF-8, and there is no file of these very bytes: {SAVE_AS_UTF8}",
+    )
 
 
 def _contradiction(row: Row, earlier: Row) -> str:
     """Say in what two rows of one file differ; two words for one split do not."""
-    pairs = {what: (getattr(row, what), getattr(earlier, what)) for what in ("label", "split", "group")}
+    pairs = {
+        what: (getattr(row, what), getattr(earlier, what)) for what in ("label", "split", "group")
+    }
     what = next(
         what
         for what, (now, then) in pairs.items()
-        if (SPLIT_NAMES.get(now.lower()) != SPLIT_NAMES.get(then.lower()) if what == "split" else now != then)
+        if (
+            SPLIT_NAMES.get(now.lower()) != SPLIT_NAMES.get(then.lower())
+            if what == "split"
+            else now != then
+        )
     )
     now, then = pairs[what]
     return (
-        f"row {row.number} ({readable(row.path)}): the {what} is {now!r}, but {then!r} in row {earlier.number}: "
-        "leave one of them out"
+        f"row {row.number} ({readable(row.path)}): the {what} is {now!r}, but {then!r} in row "
+        f"{earlier.number}: leave one of them out"
     )
 
 
@@ -233,7 +273,11 @@ def _place(path: str, root: Path) -> str | None:
 
 def _below(path: str, root: Path) -> str | None:
     whole = PurePosixPath(path)
-    return whole.relative_to(root.as_posix()).as_posix() if whole.is_relative_to(root.as_posix()) else None
+    return (
+        whole.relative_to(root.as_posix()).as_posix()
+        if whole.is_relative_to(root.as_posix())
+        else None
+    )
 
 
 @lru_cache(maxsize=1024)
@@ -246,7 +290,8 @@ def _refuse(name: str, rows: Sequence[Row], what: str) -> None:
     if rows:
         noun = "row" if len(rows) == 1 else "rows"
         listed = ", ".join(
-            f"{row.number} ({readable(row.path or row.label) or 'empty'})" for row in rows[:MOST_NAMED]
+            f"{row.number} ({readable(row.path or row.label) or 'empty'})"
+            for row in rows[:MOST_NAMED]
         )
         more = f" and {len(rows) - MOST_NAMED} more" if len(rows) > MOST_NAMED else ""
         raise DataError(f"{name}: {noun} {listed}{more}: {what}")
