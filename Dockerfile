@@ -1,7 +1,7 @@
 # Serves a bundle; ONNX Runtime and no TensorFlow.
 #   docker build -t convladder .
 #   docker run -p 127.0.0.1:8000:8000 -v "$PWD/cats.convladder:/bundle.convladder:ro" convladder
-# The lines after FROM are what tests/test_runtime.py runs in an environment of its own.
+# The lines after FROM are what tests/system/install/test_runtime.py runs in an environment of its own.
 FROM python:3.12-slim
 WORKDIR /app
 COPY pyproject.toml README.md LICENSE ./

@@ -25,8 +25,8 @@ test: .venv/installed-dev
 	$(BIN)/python -m pytest -n auto --dist loadgroup
 
 # what speaks of TensorFlow by name, or does not train, is left out
-JAX_TESTS := tests/test_backend.py tests/test_several_processes.py tests/test_training.py tests/test_rungs.py \
-	tests/test_going_on.py tests/test_climb.py tests/test_gradcam.py tests/test_operations.py tests/test_models.py
+JAX_TESTS := tests/system/jax/test_backend.py tests/system/jax/test_several_processes.py tests/integration/training/test_training.py tests/integration/training/test_rungs.py \
+	tests/system/kill/test_resume.py tests/integration/climb/test_climb.py tests/integration/training/test_gradcam.py tests/unit/training/test_augmentation_ops.py tests/unit/models/test_models.py
 
 test-jax: .venv/installed-dev
 	KERAS_BACKEND=jax JAX_PLATFORMS=cpu JAX_COMPILATION_CACHE_DIR=$(CURDIR)/.venv/compiled JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS=0.1 \

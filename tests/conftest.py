@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -15,14 +15,11 @@ os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
 os.environ["HF_HUB_OFFLINE"] = "1"  # read when the library is imported
 os.environ["SE_AVOID_STATS"] = "true"  # what drives a browser reports to its makers
 
-import numpy as np
 import pytest
-from PIL import Image
 
 import cores
 from convladder.data.dataset import SplitDataset, load
-
-MakeFolder = Callable[..., Path]
+from images_made import MakeFolder, write_image
 
 # fixtures of a module that take seconds to make
 COSTLY = {"climbed", "climb", "run", "network", "fitted", "person"}
@@ -83,13 +80,6 @@ def make_folder(tmp_path: Path) -> MakeFolder:
         return root
 
     return make
-
-
-def write_image(path: Path, *, seed: int, level: int = 0, size: int = 16) -> None:
-    """Write a noisy RGB image whose brightness tells its class."""
-    draw = np.random.default_rng(seed)
-    pixels = draw.integers(0, 80, (size, size, 3)) + 80 * min(level, 2)
-    Image.fromarray(pixels.astype(np.uint8)).save(path)
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,57 @@
+"""The notebooks run from top to bottom, and what is kept of them is what their sources say."""
+
+from __future__ import annotations
+
+import runpy
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import pytest
+
+NOTEBOOKS = Path(__file__).parents[3] / "notebooks"
+TOOL = runpy.run_path(str(NOTEBOOKS / "run.py"))
+SMALL: dict[str, dict[str, Any]] = {
+    "CNNimageClassification": {"LIMIT": 200, "SEEDS": 2, "EPOCHS": 1},
+    "your_own_images": {"SEEDS": 1, "EPOCHS": 1},
+}
+
+pytestmark = pytest.mark.xdist_group("notebooks")
+
+
+def output_of(notebook: nbformat.NotebookNode) -> str:
+    """Return all text that the cells have put out."""
+    outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
+    assert not [output for output in outputs if output.output_type == "error"]
+    texts = [
+        output.get("text", "") or output.get("data", {}).get("text/markdown", "")
+        for output in outputs
+    ]
+    return "\n".join(texts)
+
+
+def test_every_source_has_its_notebook() -> None:
+    assert [path.stem for path in TOOL["SOURCES"]] == sorted(SMALL)
+    assert [path.stem for path in sorted(NOTEBOOKS.glob("*.ipynb"))] == sorted(SMALL)
+
+
+@pytest.mark.parametrize("name", sorted(SMALL))
+def test_the_kept_notebook_is_its_source_with_outputs(name: str) -> None:
+    kept = nbformat.read(NOTEBOOKS / f"{name}.ipynb", as_version=4)
+    source = TOOL["read"](NOTEBOOKS / f"{name}.py")
+    assert [cell.source for cell in kept.cells] == [cell.source for cell in source.cells], (
+        "run `make notebooks`"
+    )
+    assert all(cell.execution_count for cell in kept.cells if cell.cell_type == "code")
+    assert output_of(kept)
+
+
+@pytest.mark.parametrize("name", sorted(SMALL))
+def test_the_notebook_runs(name: str, tmp_path: Path) -> None:
+    notebook = TOOL["run"](TOOL["read"](NOTEBOOKS / f"{name}.py", SMALL[name]), tmp_path)
+    assert "report.html" in output_of(notebook)
+
+
+def test_each_step_is_read_from_its_interval() -> None:
+    kept = nbformat.read(NOTEBOOKS / "CNNimageClassification.ipynb", as_version=4)
+    assert output_of(kept).count("95 % interval") >= 9

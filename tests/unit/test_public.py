@@ -1,0 +1,92 @@
+"""What others build on: the public names, the direction of imports, and what the README says."""
+
+from __future__ import annotations
+
+import re
+import runpy
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import convladder
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_the_public_names() -> None:
+    assert convladder.__all__ == [
+        "Augmentation",
+        "Bundle",
+        "Check",
+        "Climb",
+        "Comparison",
+        "ConvClassifier",
+        "ConvladderError",
+        "Dataset",
+        "Experiment",
+        "Ladder",
+        "Parallel",
+        "Predictor",
+        "Reproduction",
+        "Run",
+        "Rung",
+        "Tuning",
+        "check",
+        "climb",
+        "compare",
+        "export",
+        "join",
+        "load",
+        "load_ladder",
+        "reproduce",
+        "train",
+        "tune",
+    ]
+    for name in convladder.__all__:
+        assert getattr(convladder, name).__name__ == name
+
+
+def test_an_unknown_name_is_an_attribute_error() -> None:
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        _ = convladder.nothing
+
+
+def test_imports_go_one_way() -> None:
+    lint = Path(sys.executable).parent / "lint-imports"
+    done = subprocess.run([lint], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout
+
+
+@pytest.mark.parametrize("page", ["settings.md", "ladders.md"])
+def test_the_tables_in_the_docs_are_those_of_the_code(page: str) -> None:
+    made = runpy.run_path(str(ROOT / "docs/make_tables.py"))["PAGES"][page]()
+    assert (ROOT / "docs" / page).read_text(encoding="utf-8") == made, "run `make docs`"
+
+
+def test_the_commands_of_the_readme_are_those_of_the_makefile() -> None:
+    readme, makefile = (ROOT / "README.md").read_text(), (ROOT / "Makefile").read_text()
+    targets = set(re.findall(r"^(\w+):", makefile, flags=re.MULTILINE))
+    named = set(re.findall(r"^make (\w+)", readme, flags=re.MULTILINE))
+    assert {"demo", "test"} <= named <= targets
+
+
+def test_every_convladder_command_in_the_docs_parses() -> None:
+    """Each command is run with --help in place of its values: an option that is gone is an error."""
+    texts = [ROOT / "README.md", *(ROOT / "docs").glob("*.md")]
+    lines = {
+        line.strip()
+        for text in texts
+        for line in re.findall(r"^    convladder .*|^convladder .*", text.read_text(), re.M)
+    }
+    assert lines
+    from typer.main import get_command
+
+    from convladder.cli.main import app
+
+    commands = get_command(app).commands  # type: ignore[attr-defined]
+    for line in lines:
+        words = line.partition("#")[0].split()[1:]
+        known = {option for parameter in commands[words[0]].params for option in parameter.opts}
+        assert {word for word in words if word.startswith("-")} <= known, line
