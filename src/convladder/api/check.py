@@ -31,7 +31,7 @@ class Check(checks.DataCheck):
                     columns=["position", "other_position"], errors="ignore"
                 )
         found = ", ".join(finding.code for finding in self.findings) or "nothing"
-        raise DataError(f"nothing was found of {code!r}: found was {found}")
+        raise DataError(f"there is no finding {code!r}: the findings are {found}")
 
     def report(self, path: str | Path = "check.html") -> Path:
         """Write a page with pictures; return its path."""

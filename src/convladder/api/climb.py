@@ -37,7 +37,9 @@ class Climb(SavedClimb):
     def runs(self, rung: str) -> list[Run]:
         """Return the finished runs of a rung, by seed. Raises RunError where it has none."""
         if rung not in self.standings:
-            raise RunError(f"no finished run of {rung!r}: there are {', '.join(self.standings)}")
+            raise RunError(
+                f"{rung!r} has no finished run: the rungs with one are {', '.join(self.standings)}"
+            )
         return [Run(run.folder) for run in self.standings[rung].runs]
 
     def reading(self, rung: str) -> str:
@@ -48,7 +50,7 @@ class Climb(SavedClimb):
         self.runs(rung)
         claims = {claim.name: claim for claim in self.against_parent}
         if rung not in claims:
-            raise RunError(f"{rung!r} has no parent with a finished run to be compared with")
+            raise RunError(f"{rung!r} cannot be compared: its parent has no finished run")
         own = self.ladder.rung(rung)
         said = verdicts.of_claim(claims[rung], self.standings)
         return f"{said} {verdicts.taken_in(own)}" if own.takes_in else said

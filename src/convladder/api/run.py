@@ -104,8 +104,9 @@ class Run(saved_run.SavedRun):
         seen = count_seen(self, bank)
         if seen and seen[0]:
             reporter.say(
-                f"careful: the run was trained or validated on {seen[0]:,} of these {seen[1]:,} "
-                "images; its figures on images that it has not seen are those without other data"
+                f"warning: the network was trained or validated on {seen[0]:,} of these "
+                f"{seen[1]:,} images, so these figures are too good. Leave out the data to get "
+                "its figures on unseen images"
             )
         with tempfile.TemporaryDirectory() as spare:
             return evaluate_elsewhere(self, bank, Path(out or spare), threads=cores())
@@ -127,7 +128,7 @@ class Run(saved_run.SavedRun):
         given = [paths] if isinstance(paths, str | Path) else list(paths)
         if not all(isinstance(path, str | Path) for path in given):
             raise ExperimentError(
-                f"predict takes paths of image files; got {type(given[0]).__name__}"
+                f"predict needs paths of image files; got {type(given[0]).__name__}"
             )
         files = [Path(path) for path in given]
         if not files:
@@ -192,7 +193,7 @@ class Run(saved_run.SavedRun):
         """
         if not 0 < accuracy <= 1:
             raise ExperimentError(
-                f"the accuracy wanted is a share from 0 to 1, such as 0.95; got {accuracy:g}"
+                f"the wanted accuracy must be between 0 and 1, such as 0.95; got {accuracy:g}"
             )
         return calibrations.select(self.predictions, accuracy)
 

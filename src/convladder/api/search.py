@@ -56,8 +56,8 @@ class Tuning(SearchResults):
 
         if not self.importances:
             raise SearchError(
-                f"it takes ten finished candidates to see what mattered: {self.count('finished')} "
-                "are"
+                "ten finished candidates are needed to estimate which settings mattered: there "
+                f"are {self.count('finished')}"
             )
         return search_plots.draw_importances(self.importances, self.chance, ax or new_figure())
 

@@ -113,7 +113,7 @@ def tune(
     inputs.check_counts(trials=trials, seeds=seeds, jobs=jobs)
     inputs.check_seeds(seed, seeds + 1)  # the winner's come after that of the search
     if seconds is not None and seconds <= 0:
-        raise ExperimentError(f"seconds is a time above 0; got {seconds!r}")
+        raise ExperimentError(f"seconds must be above 0; got {seconds!r}")
     if cluster:
         connection.check_address(cluster)
     place = outputs.check_at_start(out, "search", inputs.name_of(data), "tunes")
@@ -164,8 +164,8 @@ def _space(space: str | Path | Mapping[str, Any] | None, built_in: str) -> Space
 def _refuse_folds(start: Experiment) -> None:
     if start.data.folds:
         raise ExperimentError(
-            "a search has no folds: in another fold its winner would be tested on images that it "
-            "was chosen by"
+            "a search cannot use folds: its winner would be tested on images that helped to "
+            "choose it"
         )
 
 
@@ -174,7 +174,7 @@ def _refuse_layers(space: Space, start: Experiment) -> None:
     for key in space.dimensions:
         if start.model.backbone and key in {f"model.{name}" for name in backbones.BODY}:
             raise SearchError(
-                f"{space.where}: {key} cannot be searched: the layers are those of the backbone"
+                f"{space.where}: {key} cannot be searched: its layers come from the backbone"
             )
 
 
@@ -193,8 +193,8 @@ class _About:
         before, now = self._about.get(SAMPLER), metadata.version(SAMPLER)
         if before not in (None, now):
             say(
-                f"Optuna was {before} and is now {now}: the candidates from here on may be others "
-                "than they were"
+                f"Optuna was {before} and is now {now}: the next candidates may differ from those "
+                "of an uninterrupted search"
             )
         self.write(**{SAMPLER: now})
 
@@ -204,7 +204,7 @@ class _About:
         """
         before, changed = self._about["environment"], list(self._about.get("changed", []))
         for change in resume.changed_backend(before) if tried else []:
-            say(f"{change}: candidates of both are compared in this search")
+            say(f"{change}: this search compares candidates from before and after")
             changed += [change] if change not in changed else []
         self.write(environment=engine.environment(), changed=changed)
 
@@ -215,7 +215,7 @@ class _About:
         before = self._about["seeds"]
         if before not in (None, seeds):
             raise SearchError(
-                f"the winner of {self._path.parent} is tested with {before} seeds, as was settled "
+                f"the winner of {self._path.parent} is tested with {before} seeds. That was fixed "
                 f"before the test images were opened: give --seeds {before}"
             )
         self.write(seeds=seeds)
@@ -236,7 +236,8 @@ def _begin(folder: Path, plan: SearchPlan, budget: Budget, *, fresh: bool) -> _A
             )
         if before["identity"] != plan.identity or not resume.is_split_alike(before["data"]):
             differing = (
-                "; ".join(_differences(before, plan)) or "it is of another version of convladder"
+                "; ".join(_differences(before, plan))
+                or "it was written by another version of convladder"
             )
             raise SearchError(f"{folder} holds another search ({differing}): choose another --out")
     data = plan.default.dataset.provenance()
@@ -308,9 +309,9 @@ def _search(
     room, tested = search.has_room(budget), folders.is_climb(folder / "climb")
     if room and tested:
         raise SearchError(
-            f"the test of the winner of {folder} has begun: candidates that are tried now would "
-            "be chosen with knowledge of the test images; settle how long to search before they "
-            "are opened"
+            f"the test of the winner in {folder} has started, so no more candidates may be tried. "
+            "They would be chosen after the test images were opened: decide how long to search "
+            "before that"
         )
     try:
         if room:
@@ -328,7 +329,9 @@ def _search(
             plural(len(search.candidates.tried), "candidate"),
             search.candidates.last_refusal,
         )
-        reporter.say(f"the space holds no others than the {tried} tried (the last draw: {refusal})")
+        reporter.say(
+            f"the space holds no candidates beyond the {tried} tried (the last draw: {refusal})"
+        )
     return search
 
 
@@ -350,16 +353,22 @@ def _ladder(start: Experiment, search: Search) -> Ladder:
     tuned = Rung(
         name=TUNED,
         parent=DEFAULT,
-        what=f"Candidate {winner.number} of the search, the best on validation.",
-        why="It was the best of all that were tried, by images that it was not trained on.",
+        what=f"Candidate {winner.number} of the search: the best on validation.",
+        why="It had the best accuracy of all candidates on the validation images.",
         hurts=(
-            "Where the best of many was so by luck: that is why it is trained afresh here, with "
-            "other seeds."
+            "The best of many candidates may just have been lucky. That is why it is trained "
+            "again here, with new seeds."
         ),
         change=search.candidates.changes(winner),
     )
-    default = Rung(name=DEFAULT, what="What the search began with.")
-    return Ladder("tune", "What the search found, against the default", "", base, (default, tuned))
+    default = Rung(name=DEFAULT, what="The settings that the search started from.")
+    return Ladder(
+        "tune",
+        "Settings found by the search, compared with the default",
+        "",
+        base,
+        (default, tuned),
+    )
 
 
 def _test(

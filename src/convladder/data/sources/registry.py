@@ -59,7 +59,7 @@ def open_source(settings: Data) -> Source:
     if text in builtin.NAMES:
         if path.exists():
             raise DataError(
-                f"{text!r} is a built-in data set and a path too: write ./{text} for the path"
+                f"{text!r} is both a built-in data set and a path: write ./{text} for the path"
             )
         _refuse_table_options(settings, TABLE_OPTIONS)
         _refuse_tree_options(settings)
@@ -157,9 +157,8 @@ def refuse_reopening(opened: Data, wanted: Data) -> None:
     changed = [name for name in OPENING if getattr(opened, name) != getattr(wanted, name)]
     if changed:
         raise DataError(
-            f"data.{changed[0]} says how images are opened, and these are open already, in "
-            f"memory: give it to load, as changes={{'data.{changed[0]}': "
-            f"{getattr(wanted, changed[0])!r}}}"
+            f"data.{changed[0]} says how to open images, but these are already in memory: give it "
+            f"to load, as changes={{'data.{changed[0]}': {getattr(wanted, changed[0])!r}}}"
         )
 
 
@@ -173,14 +172,14 @@ def _refuse_options(settings: Data, names: tuple[str, ...], goes_with: str) -> N
     if given:
         option = given[0].replace("_", "-")
         raise OutOfPlace(
-            f"--{option} goes with {goes_with}, and {settings.source} is none: leave it out"
+            f"--{option} is for {goes_with}, and {settings.source} is not one: leave it out"
         )
 
 
 def _refuse_in_memory(settings: Data, names: tuple[str, ...], goes_with: str, what: str) -> None:
     given = _given(settings, names)
     if given:
-        raise OutOfPlace(f"data.{given[0]} goes with {goes_with}, and {what} is none: leave it out")
+        raise OutOfPlace(f"data.{given[0]} is for {goes_with}, and {what} is not one: leave it out")
 
 
 def _given(settings: Data, names: tuple[str, ...]) -> list[str]:
@@ -223,7 +222,7 @@ def _open_folder(root: Path, settings: Data, limits: Limits) -> Source:
         return opened
     return replace(
         opened,
-        notes=(*opened.notes, f"the classes are those of the folders, not of a table: {why_not}"),
+        notes=(*opened.notes, f"the classes come from the folders, not from a table: {why_not}"),
     )
 
 
@@ -278,4 +277,4 @@ def _open_file(path: Path, settings: Data, limits: Limits) -> Source:
         return arrays.open_npz(path)
     if path.suffix.lower() == parquet.SUFFIX:
         return parquet.open_parquet(str(path), parquet.Shards(path.parent, (path.name,)), settings)
-    raise DataError(f"{path} is a file of another kind: give {EXPECTED}")
+    raise DataError(f"{path} is not a kind of file that convladder reads: give {EXPECTED}")
