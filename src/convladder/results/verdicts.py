@@ -65,7 +65,7 @@ def count_verdicts(
 
 def _none_detected(noun: str, which: str, claims: Sequence[Claim], images: int | None) -> str:
     if len(claims) == 1:
-        who = f"{claims[0].name} made no detectable difference to {claims[0].reference}"
+        who = f"{claims[0].name} made no detectable difference"
     else:
         who = f"None of the {len(claims)} {noun}s {which} made a difference we can detect"
     missed = max(claim.difference.detectable or 0.0 for claim in claims)
@@ -99,11 +99,11 @@ def _count(number: int, noun: str) -> str:
 
 
 def _price(own: GroupSummary, reference: GroupSummary) -> str:
-    parameters = _times(own.price.parameters, reference.price.parameters) or "as many"
-    flops = _times(own.price.flops, reference.price.flops) or "as many"
+    parameters = _times(own.price.parameters, reference.price.parameters) or "the same number of"
+    flops = _times(own.price.flops, reference.price.flops) or "the same number of"
     return f"{parameters} parameters, {flops} FLOPs"
 
 
 def _times(own: int, reference: int) -> str:
     """Return the ratio as words, such as `2.21 times the`; nothing where both are equal."""
-    return "" if own == reference else f"{own / reference:.3g} times as many"
+    return "" if own == reference else f"{own / reference:.3g} times the"
