@@ -17,7 +17,7 @@ class Check(checks.DataCheck):
     """A data set as it is, and what was found; empty `findings` where all is well."""
 
     def table(self) -> pd.DataFrame:
-        """Return a row a kind of finding, the worst first."""
+        """Return one row per kind of finding, the worst first."""
         rows = [(each.code, each.heading, len(each.rows), each.advice) for each in self.findings]
         return pd.DataFrame(rows, columns=["finding", "what", "count", "advice"])
 

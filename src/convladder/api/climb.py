@@ -80,7 +80,7 @@ class Climb(SavedClimb):
         """Return a rung's accuracy under each corruption: a row for each of its strengths.
 
         A strength of 0 is none at all.
-        Raises RunError where the images of its seeds were not made worse in one way.
+        Raises RunError where the images of its seeds were not degraded in the same way.
         """
         self.runs(rung)
         return robustness_table(measure_robustness(self.lineup.pooled[rung]))
@@ -89,8 +89,8 @@ class Climb(SavedClimb):
         """Draw a rung's accuracy over the strength of each corruption, beside its parent's in grey.
 
         The parent is left out where its images have another size or number of channels, or were
-        made worse in another way. Raises RunError where those of the rung's seeds were not made
-        worse in one way.
+        degraded in another way. Raises RunError where those of the rung's seeds were not
+        degraded in the same way.
         """
         from convladder.report import plots
 
@@ -99,7 +99,7 @@ class Climb(SavedClimb):
         return plots.draw_robustness(own, self.parent_robustness(rung), new_figure())
 
     def table(self) -> pd.DataFrame:
-        """Return a row a rung, as people read it; `summary_table` has every figure in full."""
+        """Return one row per rung, as people read it; `summary_table` has every figure in full."""
         return standings_table(
             self.standings, self.against_parent, "against its parent, points", "rung"
         )

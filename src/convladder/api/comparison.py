@@ -39,7 +39,7 @@ class Comparison(comparison.RunComparison):
             outputs.check(folder, None, source)
 
     def table(self) -> pd.DataFrame:
-        """Return a row a group, as people read it; `summary_table` has every figure in full."""
+        """Return one row per group, as people read it; `summary_table` has every figure in full."""
         return standings_table(self.standings, self.claims, f"against {self.reference}, points")
 
     def plot(self, ax: Axes | None = None) -> Axes:

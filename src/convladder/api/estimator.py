@@ -81,7 +81,7 @@ class ConvClassifier(ClassifierMixin, BaseEstimator):
     image_shape_ : (height, width, channels) of the images in `X`.
     pixel_range_ : what became the pixels 0 and 255.
     experiment_ : all settings, as trained.
-    history_ : a row an epoch, as a pandas frame; `epoch_` is the one that was kept.
+    history_ : one row per epoch, as a pandas frame; `epoch_` is the one that was kept.
     weights_ : the network's, as NumPy arrays. They are what a pickle holds.
     network_ : the Keras model, from pixels 0 to 255 to logits.
 

@@ -52,7 +52,7 @@ def export(
     out
         The folder to write; None gives it a name of its own.
     int8
-        Reckon in whole numbers of 8 bits, calibrated on validation images (`onnx` and `litert`).
+        Quantise to 8-bit integers, calibrated on validation images (`onnx` and `litert`).
     bound
         The difference of probabilities from which on the export fails: the largest (1e-4), in int8
         the mean of the predicted class (0.05).

@@ -114,7 +114,7 @@ class Run(saved_run.SavedRun):
     def predict(
         self, paths: str | Path | Iterable[str | Path], accuracy: float = 0.95
     ) -> pd.DataFrame:
-        """Predict image files: a row a file, in the given order.
+        """Predict image files: one row per file, in the given order.
 
         The columns are `path`, `predicted`, `confidence` (after temperature), `unsure` (below the
         threshold that `selection` chooses for the wanted accuracy, or with a warning), `error`, the
@@ -159,7 +159,7 @@ class Run(saved_run.SavedRun):
         )
 
     def classification_report(self) -> pd.DataFrame:
-        """Return precision, recall, F1 and number of test images: a row a class, then the averages."""
+        """Return precision, recall, F1 and test images: one row per class, then the averages."""
         test = self.metrics["test"]
         averages = {
             "macro average": test["macro_average"],
@@ -168,7 +168,7 @@ class Run(saved_run.SavedRun):
         return pd.DataFrame.from_dict(test["classes"] | averages, orient="index")
 
     def architecture(self) -> pd.DataFrame:
-        """Return a row a layer: its name, the shape of its output and its number of parameters."""
+        """Return one row per layer: its name, its output shape and its number of parameters."""
         from convladder.experiments.inference import list_layers
 
         return pd.DataFrame(call(list_layers, self.folder))
@@ -198,7 +198,7 @@ class Run(saved_run.SavedRun):
         return calibrations.select(self.predictions, accuracy)
 
     def class_accuracies(self) -> pd.DataFrame:
-        """Return the accuracy on each class's test images with its 95 % interval: a row a class."""
+        """Return the test accuracy of each class with its 95 % interval: one row per class."""
         found = mistakes.class_accuracies(self.tested)
         return pd.DataFrame.from_dict(
             {name: vars(share) for name, share in found.items()}, orient="index"
@@ -252,7 +252,7 @@ class Run(saved_run.SavedRun):
         )
 
     def plot_samples(self) -> Grid:
-        """Draw test images that were predicted rightly and wrongly; return the grid's axes."""
+        """Draw test images that were predicted correctly and wrongly; return the grid's axes."""
         from convladder.report import galleries
 
         return galleries.draw_gallery(galleries.samples_of(self), new_figure())

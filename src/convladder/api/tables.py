@@ -36,7 +36,7 @@ def robustness_table(found: Robustness) -> pd.DataFrame:
 def standings_table(
     standings: Mapping[str, GroupSummary], claims: Iterable[Claim], against: str, who: str = "name"
 ) -> pd.DataFrame:
-    """Return a row a group: accuracy, claim and price, as people read them. `against` and `who`
+    """Return one row per group: accuracy, claim and price, as people read them. `against` and `who`
     head columns.
     """
     differences = {claim.name: claim.difference for claim in claims}

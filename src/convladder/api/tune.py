@@ -64,13 +64,11 @@ def tune(
     allow_rejects: bool = False,
     quiet: bool = False,
 ) -> Tuning:
-    """Search for better settings by validation alone; then test what was found once, beside the
-    default.
+    """Search for better settings on validation; then test the winner once, against the default.
 
-    Candidates are drawn by Optuna, and those that fall behind are ended early. The best on
-    validation is trained afresh with other seeds than it was found with, and so is the default: the
-    difference on test is a claim like that of a rung. A search that was stopped, by whatever, goes
-    on where it was.
+    Optuna draws the candidates, and those that fall behind are stopped early. The best on
+    validation and the default are then trained again, with other seeds. Their difference on test
+    is a claim like that of a rung. If a search is interrupted, the same call resumes it.
 
     Parameters
     ----------
@@ -86,7 +84,7 @@ def tune(
         How many candidates are tried, and for how long at most, stops not counted; None for both
         takes 30.
     seeds, seed
-        With how many seeds the winner and the default are trained afresh, and the seed of the
+        With how many seeds the winner and the default are trained again, and the seed of the
         search. Theirs are those that follow it.
     jobs
         Candidates, and then trials, at a time; None takes one a core, or as many as there is memory

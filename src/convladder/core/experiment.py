@@ -237,7 +237,7 @@ class Model(Settings):
     )
     channels: Literal[1, 3] | None = Field(
         None,
-        description="channels of the network's input; grey images are repeated; none: as in the images",
+        description="channels of the input; grey images are repeated; none: as in the images",
     )
     preprocessing: Literal["unit", "standardize"] = Field(
         "unit",
@@ -315,7 +315,7 @@ class Augmentation(Settings):
     )
     flip: bool = Field(
         False,
-        description="mirror half of the images left to right; leave it off if that changes the class",
+        description="mirror half of the images left to right; not if that changes the class",
     )
     crop: int = Field(
         0,
@@ -343,7 +343,7 @@ class Augmentation(Settings):
         0,
         ge=0,
         le=1,
-        description="alpha of the Beta distribution for pasting a piece of another image, with its label",
+        description="alpha of the Beta distribution for pasting a piece of another image",
     )
 
     @model_validator(mode="after")
@@ -378,7 +378,7 @@ class Train(Settings):
         0,
         ge=0,
         lt=1,
-        description="for adamw and sgd: each step shrinks kernels by this share times the learning rate",
+        description="for adamw, sgd: each step shrinks kernels by this share times the rate",
     )
     schedule: Literal["constant", "cosine"] = Field(
         "constant", description="cosine: falls to 0 at the last step"

@@ -210,7 +210,10 @@ class SavedClimb:
         if verdicts == {"no comparison"}:
             return f"No comparison can be made, and no rung wins: {self._lacking()}."
         steps, start = self.steps, self.ladder.rungs[0].name
-        others, images = len(self.ladder.rungs) - 1, next(iter(self.standings.values())).accuracy.images
+        others, images = (
+            len(self.ladder.rungs) - 1,
+            next(iter(self.standings.values())).accuracy.images,
+        )
         sentences = []
         if steps:
             sentences.append(
