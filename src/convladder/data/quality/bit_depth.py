@@ -78,8 +78,8 @@ def _tell_mixed(bank: Bank, flat: list[int], total: int) -> str:
         return f"warning: {count} and stay unchanged, {more}: {why}"
     first = bank.records[flat[0]].path
     return (
-        f"warning: {count} and were not used to find that range, such as {first}; {more}: save "
-        "all images at one bit depth"
+        f"warning: {count} and took no part in setting that range, such as {first}; {more}: "
+        "save all images at one bit depth"
     )
 
 
