@@ -326,7 +326,7 @@ def _add_corrections(app: FastAPI, service: Service) -> None:
 def _add_state(app: FastAPI, service: Service) -> None:
     @app.get("/v1/model")
     async def model() -> schemas.About:
-        """Describe the bundle: classes, image form, figures with intervals, threshold, model card."""
+        """Describe the bundle: classes, image form, figures, threshold and model card."""
         return schemas.about(service.predictor.bundle, corrections=service.corrections is not None)
 
     @app.head("/healthz", include_in_schema=False)
