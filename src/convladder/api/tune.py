@@ -169,6 +169,7 @@ def _refuse_folds(start: Experiment) -> None:
         )
 
 
+# docs/decisions/066-with-a-backbone-tune-searches-how-to-train.md
 def _refuse_layers(space: Space, start: Experiment) -> None:
     """Raise SearchError where layers are to be searched that a backbone gives."""
     for key in space.dimensions:
@@ -362,6 +363,7 @@ def _ladder(start: Experiment, search: Search) -> Ladder:
     return Ladder("tune", "What the search found, against the default", "", base, (default, tuned))
 
 
+# docs/decisions/043-a-search-ends-in-a-climb-of-two-rungs.md
 def _test(
     plan: Plan, folder: Path, how: ResumePolicy, engine: Engine, reporter: progress.Reporter
 ) -> None:

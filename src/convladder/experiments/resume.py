@@ -21,6 +21,7 @@ from convladder.experiments.trial import INDIFFERENT, Trial
 from convladder.results import folders, locks, outputs, provenance, saved_run
 from convladder.results.provenance import DECISIVE
 
+# docs/decisions/040-allow-changed-does-not-reach-images-and-their-split.md
 CHANGEABLE = (
     "train.epochs",
     "train.early_stopping",

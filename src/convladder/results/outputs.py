@@ -39,6 +39,7 @@ _OLDER_PAGE = (
 _PAGE_HEAD = 1024  # bytes, in which a page says what it is
 
 
+# docs/decisions/082-what-is-ours-is-told-by-content.md
 def kind_of(folder: Path) -> Kind | None:
     """Return what of ours a folder holds; None where it holds nothing of ours.
 
