@@ -60,8 +60,8 @@ def last_environment(about: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def backend_of(environment: Mapping[str, Any]) -> str:
-    """Return the backend of an environment; before there was a choice, it was TensorFlow."""
-    return str(environment.get("backend", backend.TENSORFLOW))
+    """Return the backend of an environment."""
+    return str(environment["backend"])
 
 
 def versions(packages: Iterable[str] = PACKAGES) -> dict[str, str]:
