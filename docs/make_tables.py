@@ -34,10 +34,10 @@ def settings_page() -> str:
     rows = [
         NOTE,
         "# Settings\n",
-        "Every field of an experiment, for `--set KEY=VALUE` and for the rungs of a ladder.",
-        "A value is written as in TOML (`3e-4`, `true`, `[32, 64]`; words need no quotes);",
+        "Change any of these with `--set KEY=VALUE`, or in the rungs of a ladder.",
+        "Write values as in TOML (`3e-4`, `true`, `[32, 64]`); words need no quotes.",
         "`none` clears a setting that may be empty.\n",
-        "| key | values | default | |",
+        "| key | values | default | meaning |",
         "|---|---|---|---|",
     ]
     for name, field in Experiment.model_fields.items():
@@ -92,7 +92,7 @@ def ladders_page() -> str:
     rows = [
         NOTE,
         "# Ladders\n",
-        "Costs are for 32x32 pixels, three channels and ten classes, one image.\n",
+        "Costs are for one image of 32x32 pixels, with three channels and ten classes.\n",
     ]
     for name in BUILT_IN:
         rows += _ladder(load_ladder(name))
@@ -103,7 +103,7 @@ def _ladder(ladder: Ladder) -> list[str]:
     rows = [f"## {ladder.name}: {ladder.title}\n", f"{ladder.about.strip()}\n"]
     if ladder.base:
         rows.append(
-            "Set for all its rungs: "
+            "All its rungs set: "
             + ", ".join(f"`{key} = {_plain(v)}`" for key, v in ladder.base.items())
             + ".\n"
         )
