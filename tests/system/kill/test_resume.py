@@ -154,7 +154,7 @@ def test_a_second_signal_quits_at_once(tmp_path: Path) -> None:
     assert "Stopping" in process.stdout.readline()
     assert process.poll() is None
     process.send_signal(signal.SIGTERM)
-    assert process.wait(10) == -signal.SIGTERM
+    assert process.wait(HANG) == -signal.SIGTERM
     process.stdout.close()
 
 
