@@ -63,8 +63,9 @@ _ANY = re.compile(
 
 
 def _pages() -> list[Path]:
-    """Return the documents for users; decisions are for developers."""
-    return [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]
+    """Return the documents for users; docs/architecture.md and decisions are for developers."""
+    docs = {*(ROOT / "docs").glob("*.md")} - {ROOT / "docs/architecture.md"}
+    return [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted(docs)]
 
 
 def _sources() -> list[Path]:

@@ -125,6 +125,7 @@ class SplitDataset:
         }
 
 
+# docs/decisions/079-python-rarely-looks-for-garbage-while-data-is-loaded.md
 @contextlib.contextmanager
 def _rarely_collecting() -> Iterator[None]:
     """Let Python rarely look for garbage: of hundreds of thousands of records all stay, and looking
@@ -320,6 +321,7 @@ def _leave_out_small(bank: Bank, least: int) -> tuple[Bank, list[str]]:
     ]
 
 
+# docs/decisions/024-leaks-are-refused-not-repaired.md
 def _settle_leaks(bank: Bank, settings: Data) -> tuple[Bank, list[str]]:
     """Do what the settings say where images that belong together lie in different splits of the
     source.

@@ -16,6 +16,7 @@ from convladder.experiments import climbing
 from convladder.results import folders
 from convladder.results.folders import TrialKey
 from deadly import abort, abort_deep, be_killed, chatter, crash, leave
+from limits import HANG
 
 NO_MEMORY = "out of memory: use fewer --jobs"
 BAD_ALLOC = [
@@ -134,7 +135,7 @@ def test_readers_of_workers_end_with_them() -> None:
     )
     for reader in threading.enumerate():
         if isinstance(reader, LastLines):
-            reader.join(10)
+            reader.join(HANG)
     assert count_open() == before
 
 
