@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from convladder.core import backend, files
+from convladder.core import backend
 from convladder.core.errors import ConvladderError, RunError
 from convladder.core.experiment import Experiment, difference
 from convladder.core.formatting import written

@@ -560,7 +560,7 @@ def test_kernels_decay_and_biases_do_not(name: str) -> None:
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"train__momentum": 0.9}, "momentum and nesterov are of optimizer sgd; got adam"),
+        ({"train__momentum": 0.9}, "momentum and nesterov are for optimizer sgd; got adam"),
         (
             {"train__optimizer": "sgd", "train__nesterov": True},
             "nesterov needs momentum",
