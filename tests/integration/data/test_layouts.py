@@ -389,9 +389,7 @@ def test_what_only_folders_have_is_refused_elsewhere(
 ) -> None:
     (tmp_path / "labels.csv").write_text("path,label\na.png,cat\n")
     for source in ("digits", str(tmp_path / "labels.csv")):
-        with pytest.raises(
-            ConvladderError, match="goes with a folder of images or an archive of it"
-        ):
+        with pytest.raises(ConvladderError, match="is for a folder of images or an archive of it"):
             open_source(Data.model_validate({"source": source} | setting))
 
 

@@ -134,7 +134,7 @@ def test_links_of_one_class_are_told_wherever_images_are_missing(
     root = make_folder({"cat": 8})
     link_files(store / "dog", root / "dog")
     with pytest.raises(
-        DataError, match=rf"no image of class 'dog'.* 8 symbolic links .*{FOLLOWED}"
+        DataError, match=rf"no readable image of class 'dog'.* 8 symbolic links .*{FOLLOWED}"
     ):
         load(str(root))
     assert load(following(root)).counts()["train"]["dog"]

@@ -590,7 +590,7 @@ def test_a_table_beside_images_that_does_not_say_the_class_is_named_too(place: W
         DataError, match=r"gives the classes of its images\. Did you mean .*set\.csv\?"
     ):
         opened(root, label_column="kind")
-    with pytest.raises(DataError, match="--label-column goes with a table"):
+    with pytest.raises(DataError, match="--label-column is for a table"):
         opened(root, label_column="kind", class_level="top")
 
 

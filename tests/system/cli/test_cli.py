@@ -90,7 +90,7 @@ def test_the_version_is_told() -> None:
         (["climb", "empty"], "has no class folders"),
         (["climb", "single"], "has one class only ('cat')"),
         (["climb", "lonely"], "class 'dog' has 1 image"),
-        (["climb", "hollow"], "no image of class 'dog'"),
+        (["climb", "hollow"], "no readable image of class 'dog'"),
         (["climb", "file.jpg"], "is not a kind of file that convladder reads: give a folder"),
         (
             ["climb", "digits", "--rungs", "batchnorm"],

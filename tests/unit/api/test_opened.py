@@ -58,7 +58,7 @@ def test_a_frame_refuses_what_only_folders_have(
     changes = {f"data.{name}": value for name, value in setting.items()} | {
         "data.image_root": str(root)
     }
-    with pytest.raises(DataError, match=r"goes with a folder of images.*, and a frame is none"):
+    with pytest.raises(DataError, match=r"is for a folder of images.*, and a frame is not one"):
         cl.load(frame(root), changes=changes, quiet=True)
 
 

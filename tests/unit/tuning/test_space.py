@@ -176,7 +176,7 @@ def test_keys_may_stand_without_quotes() -> None:
         (
             '"train.warmup" = { low = 0.0, high = 0.2, when = { "train.schedule" = "cosine" } }\n'
             '"train.schedule" = ["constant", "cosine"]',
-            "train.warmup looks at train.schedule, which must stand above it",
+            "train.warmup looks at train.schedule, which must be above it",
         ),
         (
             '"train.learning_rate" = { low = 1e-3, hihg = 1 }',

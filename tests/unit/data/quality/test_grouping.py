@@ -128,7 +128,7 @@ def test_what_a_leak_did_is_told_with_the_run(make: Make) -> None:
 def test_a_group_across_named_splits_is_a_leak_too(make: Make) -> None:
     root = make(filled(("train/", "val/", "test/")))
     with pytest.raises(
-        DataError, match="20 of train are of one group with images of test and 20 of validation are"
+        DataError, match="20 of train are in one group with images of test and 20 of validation are"
     ):
         load(Data(source=str(root), group_pattern=r"(\d+).png", min_images=1, on_leak="refuse"))
 
@@ -182,7 +182,7 @@ def test_small_classes_can_be_left_out(make: Make) -> None:
     dataset = load(Data(source=str(root), min_images=3))
     assert dataset.class_names == ("cat", "dog")
     assert set(dataset.bank.labels) == {0, 1}
-    assert "left out 2 classes of fewer than 3 images (ant, emu)" in dataset.decisions
+    assert "left out 2 classes with fewer than 3 images (ant, emu)" in dataset.decisions
     with pytest.raises(DataError, match="lower --min-images"):
         load(Data(source=str(root), min_images=99))
 
@@ -220,7 +220,7 @@ def test_a_class_of_which_no_file_can_be_read_stops_the_training(make: Make) -> 
     for name in ("a.jpg", "b.jpg"):
         (root / "rare" / name).write_bytes(b"broken")
     with pytest.raises(
-        DataError, match=r"no image of class 'rare' that can be read: .*--min-images or --classes"
+        DataError, match=r"no readable image of class 'rare': .*--min-images or --classes"
     ):
         load(str(root))
     assert load(Data(source=str(root), min_images=2)).class_names == ("cat", "dog")

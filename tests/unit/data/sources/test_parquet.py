@@ -299,7 +299,7 @@ def test_the_image_column_is_found_by_type_and_then_by_name(tmp_path: Path) -> N
             {"image": [b"x", b"y"], "label": [None, None]},
             r"set.parquet\[0\], set.parquet\[1\] have no label",
         ),
-        ({"image": [b"x", b"y"], "label": ["cat", "Cat"]}, "differ in case only"),
+        ({"image": [b"x", b"y"], "label": ["cat", "Cat"]}, "differ only in case"),
         ({"image": pa.array([], pa.binary()), "label": pa.array([], pa.int64())}, "has no rows"),
     ],
 )

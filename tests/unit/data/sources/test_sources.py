@@ -101,13 +101,13 @@ def test_too_many_bad_files_stop_and_name_the_way_on(make_folder: MakeFolder) ->
     ("counts", "said"),
     [
         ({"cat": 5}, "one class only \\('cat'\\)"),
-        ({"cat": 9, "dog": 0}, "no image of class 'dog'"),
+        ({"cat": 9, "dog": 0}, "no readable image of class 'dog'"),
         ({"cat": 9, "dog": 1}, "class 'dog' has 1 image to split"),
-        ({"cat": 9, "Cat": 9}, "differ in case only"),
+        ({"cat": 9, "Cat": 9}, "differ only in case"),
         ({"caf\u00e9": 9, "cafe\u0301": 9}, "differ only in the encoding of their accents"),
         (
             {"train/cat": 9, "train/dog": 9, "extra/cat": 9},
-            "split folders \\('train'\\) beside 'extra'",
+            "split folders \\('train'\\) next to 'extra'",
         ),
         ({"val/cat": 9, "val/dog": 9}, "but no 'train' folder"),
         ({"train/cat": 9, "val/cat": 9, "valid/cat": 9}, "two folders for one split"),
@@ -128,7 +128,7 @@ def test_empty_folders_and_wrong_paths_say_so(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"no data at .*nowhere.*digits"):
         open_source(Data(source=str(tmp_path / "nowhere")))
     (tmp_path / "file.jpg").touch()
-    with pytest.raises(DataError, match="is a file"):
+    with pytest.raises(DataError, match="is not a kind of file"):
         open_source(Data(source=str(tmp_path / "file.jpg")))
 
 

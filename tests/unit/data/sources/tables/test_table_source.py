@@ -151,7 +151,7 @@ def test_columns_can_be_named(write: Write) -> None:
         split_column="when",
         group_column="who",
     )
-    with pytest.raises(DataError, match=r"the splits .* leak.*of one group with images of test"):
+    with pytest.raises(DataError, match=r"the splits .* leak.*in one group with images of test"):
         load(Data.model_validate(settings.model_dump() | {"group_column": "what"}))
     dataset = load(settings)
     assert dataset.counts()["test"] == {"cat": 2, "dog": 2}
@@ -262,7 +262,7 @@ def test_a_row_given_twice_counts_once(write: Write) -> None:
         ("images/a/000.png\n", r"row 14 \(images/a/000.png\): the label is missing"),
         (",cat\n,cat\n", r"rows 14 \(cat\), 15 \(cat\): the path is missing"),
         ("images/a/\0.png,cat\n", "row 14 .*: the path holds a null byte"),
-        ("images/a/000.png,CAT\n", "differ in case only"),
+        ("images/a/000.png,CAT\n", "differ only in case"),
         (
             "a,b,c,d\n",
             "cannot read .* as a table: line 14 has 4 cells, but the header names 2 columns",
