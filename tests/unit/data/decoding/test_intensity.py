@@ -208,7 +208,7 @@ def test_the_range_is_said_in_a_line(tmp_path: Path) -> None:
         in said(root)
     )
     assert "values from 0 to 4,095 are" in said(root, range="0,4095")
-    assert "values 0 to 65,535 become" in said(root, range="full")
+    assert "values from 0 to 65,535 are" in said(root, range="full")
     assert list(check(Data(source=str(root))).notes) == [
         "16-bit images: values from 672 to 1,151 are mapped to black and white; data.range sets another range"
     ]
