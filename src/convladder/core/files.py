@@ -58,6 +58,22 @@ def write_bytes(path: Path, data: bytes) -> None:
         remove(temporary)
 
 
+def append_line(path: Path, line: str) -> None:
+    """Add a line to a file, on the disk. What a full disk leaves of it is taken back."""
+    is_new, rest = not path.exists(), line.encode() + b"\n"
+    with path.open("ab", buffering=0) as file:
+        size = file.tell()
+        try:
+            while rest:
+                rest = rest[file.write(rest) :]
+            _sync_to_disk(file.fileno())
+        except OSError:
+            file.truncate(size)
+            raise
+    if is_new:
+        sync_folder(path.parent)
+
+
 def make_folder(folder: Path) -> None:
     """Make a folder and those that it lies in, as far as they are missing, and see to it that they
     last.

@@ -28,16 +28,13 @@ from convladder.results import folders
 from convladder.results.folders import TrialKey
 from convladder.training import checkpoint
 from convladder.training.state import TrainingState
-from convladder.tuning import storage
 from convladder.tuning.candidates import ERROR, EXHAUSTED, SECONDS, SETTINGS, Candidates, SearchPlan
+from convladder.tuning.importances import importances
 from convladder.tuning.sampler import DEFAULT, Drawing
+from convladder.tuning.storage import StoredStudy
 
-ABOUT, JOURNAL, TABLE, IMPORTANCES = (
-    "tune.json",
-    "journal.log",
-    "candidates.csv",
-    "importances.json",
-)
+ABOUT, DRAWN = "tune.json", "candidates.jsonl"
+TABLE, IMPORTANCES = "candidates.csv", "importances.json"
 MOST_SKIPPED = 100  # draws in a row that give no new candidate: the space has no other
 MOST_FAULTS = 3  # candidates in a row that the machine fails, before a search stops
 KEEP_TIME = 30  # seconds, after which the time that was searched is written down again
@@ -58,12 +55,12 @@ class Search:
 
     def __init__(self, plan: SearchPlan, folder: Path, how: ResumePolicy) -> None:
         self._folder, self._train = folder, plan.default.experiment.train
-        self._study = storage.open_study(folder / JOURNAL, self._train.epochs)
+        self._stored = StoredStudy(folder / DRAWN, self._train.epochs)
+        self._study = self._stored.study
         self.candidates = Candidates(plan, self._study)
-        self._drawing = Drawing(plan, folder, self._study, self.candidates, how)
-        self._lock = (
-            threading.Lock()
-        )  # tasks are asked for in other threads than events are taken in
+        self._drawing = Drawing(plan, folder, self._stored, self.candidates, how)
+        # tasks are asked for in other threads than events are taken in
+        self._lock = threading.Lock()
         self._before = self._kept = float(self._study.user_attrs.get(SECONDS, 0.0))
         self._started: float | None = None
         self._faults = 0
@@ -118,6 +115,7 @@ class Search:
         """End what is still open: the winner is to be tested, and nothing can be tried after that."""
         for trial in self.candidates.open:
             self._study.tell(trial.number, state=TrialState.FAIL)
+            self._stored.keep(trial.number)
             if SETTINGS in trial.user_attrs:
                 self._drawing.put_away(trial.number)
         self.write_table()
@@ -129,7 +127,7 @@ class Search:
 
     def write_importances(self) -> None:
         """Write `importances.json`: each setting's share, and the largest by chance."""
-        shares, chance = storage.importances(self._study)
+        shares, chance = importances(self._study)
         files.write_json(self._folder / IMPORTANCES, {"shares": shares, "chance": chance})
 
     def _lacks(self, budget: Budget) -> bool:
@@ -153,7 +151,7 @@ class Search:
                 yield task
         if skipped == MOST_SKIPPED:
             with self._lock:
-                self._study.set_user_attr(EXHAUSTED, True)
+                self._stored.note(**{EXHAUSTED: True})
 
     def _resume(self, trial: FrozenTrial) -> Task | None:
         """Return the task of a candidate that an earlier session was at; None where it is over."""
@@ -165,9 +163,7 @@ class Search:
             return task
 
     def _take(self, event: Event, pool: Pool) -> None:
-        """Take what happened to a candidate into the journal. Raises SearchError where the machine
-        fails many.
-        """
+        """Keep what happened to a candidate. Raises SearchError where the machine fails many."""
         if not isinstance(event, Message | Finished | Failed | Halted):
             return
         number = self._drawing.numbers[event.key]
@@ -208,12 +204,12 @@ class Search:
         epoch = int(row["epoch"])
         if epoch not in self._reported(number):
             self._drawing.asked[number].report(row["kept_accuracy"], epoch)
-        return self._falls_behind(number)
+        is_over = self._falls_behind(number)
+        self._stored.keep(number)
+        return is_over
 
     def _turns_out_behind(self, number: int) -> bool:
-        """Report what the checkpoint knows and the journal does not, and return whether the
-        candidate is over.
-        """
+        """Report what only the checkpoint knows, and return whether the candidate is over."""
         if self._falls_behind(number):
             return True
         found, _ = checkpoint.read_newest(folders.unfinished(self._drawing.place(number)))
@@ -247,14 +243,14 @@ class Search:
     def _tell(
         self, number: int, value: float | None = None, *, state: TrialState | None = None
     ) -> None:
-        if (
-            self.candidates.state(number) is TrialState.RUNNING
-        ):  # it may have ended while it was being halted
+        # it may have ended while it was being halted
+        if self.candidates.state(number) is TrialState.RUNNING:
             self._study.tell(self._drawing.asked[number], value, state=state)
+            self._stored.keep(number)
 
     def _keep_time(self) -> None:
         self._kept = self.seconds
-        self._study.set_user_attr(SECONDS, round(self._kept, 3))
+        self._stored.note(**{SECONDS: round(self._kept, 3)})
 
     @contextlib.contextmanager
     def _ending_in_time(self, budget: Budget, pool: Pool) -> Iterator[None]:
