@@ -18,7 +18,7 @@ import sys
 import time
 from typing import Any
 
-from convladder.core import backend, worker_pool
+from convladder.core import backend, worker_process
 
 SPEED = {"data.limit": 600, "data.image_size": (32, 32), "data.channels": 3, "train.epochs": 3}
 ACCURACY = {"data.limit": 600, "train.epochs": 15}
@@ -48,7 +48,7 @@ def measure(rung: str, changes: dict[str, Any]) -> dict[str, float]:
 
 def in_process(name: str, rung: str, changes: dict[str, Any]) -> dict[str, float]:
     environment = os.environ | {backend.VARIABLE: name}
-    environment |= dict.fromkeys(worker_pool.THREAD_VARIABLES, "1")
+    environment |= dict.fromkeys(worker_process.THREAD_VARIABLES, "1")
     command = [sys.executable, __file__, "--one", rung, json.dumps(changes)]
     done = subprocess.run(command, env=environment, check=True, stdout=subprocess.PIPE, text=True)
     told: dict[str, float] = json.loads(done.stdout)

@@ -28,7 +28,7 @@ import numpy as np
 import convladder as cl
 import loopback
 from convladder.core.ladder import load_ladder
-from convladder.core.worker_pool import Task
+from convladder.core.tasks import Task
 from convladder.experiments import climbing
 from convladder.experiments.engines import Engine, engine_at
 from convladder.experiments.ray.bank_transfer import BankManifest

@@ -41,7 +41,7 @@ from typing import Any
 import numpy as np
 import psutil
 
-from convladder.core import container_limits, files, worker_pool
+from convladder.core import container_limits, files, worker_process
 from convladder.core.experiment import Experiment
 from convladder.results import folders, saved_run
 from convladder.training import checkpoint
@@ -236,7 +236,7 @@ def start_command(run: Path) -> subprocess.Popen[str]:
 
 def _start(*arguments: str) -> subprocess.Popen[str]:
     quiet = {"TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "-1"}
-    one_thread = dict.fromkeys(worker_pool.THREAD_VARIABLES, "1")
+    one_thread = dict.fromkeys(worker_process.THREAD_VARIABLES, "1")
     return subprocess.Popen(
         [sys.executable, *arguments],
         env=os.environ | quiet | one_thread,

@@ -29,8 +29,9 @@ from numpy.typing import NDArray
 import convladder as cl
 import transfer_plot
 from convladder.core import container_limits
+from convladder.core.tasks import Failed, Finished, Task
 from convladder.core.worker import Emit
-from convladder.core.worker_pool import Failed, Finished, Pool, Task
+from convladder.core.worker_pool import Pool
 from convladder.data import dataset as datasets
 from convladder.evaluation import statistics
 from convladder.experiments.climbing import make_plan

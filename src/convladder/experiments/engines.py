@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-from convladder.core.worker_pool import Pool, Task, count_workers
+from convladder.core.tasks import Task
+from convladder.core.worker_pool import Pool, count_workers
 from convladder.experiments.ray import connection
 from convladder.experiments.ray.driver import RayPool
 from convladder.results import provenance

@@ -24,7 +24,7 @@ from rich.progress import (
 from rich.table import Table
 
 from convladder.core.formatting import plural
-from convladder.core.worker_pool import (
+from convladder.core.tasks import (
     Event,
     Failed,
     Finished,

@@ -18,7 +18,7 @@ from convladder.core import files
 from convladder.core.errors import ConvladderError, ExperimentError
 from convladder.core.experiment import Experiment, flatten
 from convladder.core.extras import require
-from convladder.core.worker_pool import Event, Failed, Finished, Halted, Message, Notice, Started
+from convladder.core.tasks import Event, Failed, Finished, Halted, Message, Notice, Started
 from convladder.results import folders
 from convladder.results.folders import TrialKey
 

@@ -14,7 +14,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from convladder.core import files
 from convladder.core.errors import ExperimentError, RunError
-from convladder.core.worker_pool import Task
+from convladder.core.tasks import Task
 from convladder.experiments.resume import ResumePolicy
 from convladder.experiments.trial import Trial
 from convladder.models import shapes

@@ -19,7 +19,8 @@ from optuna.trial import FrozenTrial, TrialState
 
 from convladder.core import files, signals
 from convladder.core.errors import SearchError
-from convladder.core.worker_pool import Event, Failed, Finished, Halted, Message, Pool, Task
+from convladder.core.tasks import Event, Failed, Finished, Halted, Message, Task
+from convladder.core.worker_pool import Pool
 from convladder.experiments.climbing import RENEW_AFTER
 from convladder.experiments.engines import Engine
 from convladder.experiments.pretrained.imagenet import Say, silent

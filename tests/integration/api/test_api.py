@@ -140,7 +140,7 @@ def test_what_belongs_to_an_argument_is_no_change(digits: cl.Dataset) -> None:
 def test_a_notebook_gets_a_bar_that_is_renewed_in_place(monkeypatch: pytest.MonkeyPatch) -> None:
     from rich.console import Console
 
-    from convladder.core.worker_pool import Finished, Started
+    from convladder.core.tasks import Finished, Started
     from convladder.report import progress
     from convladder.results.folders import TrialKey
 

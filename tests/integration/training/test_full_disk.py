@@ -21,7 +21,7 @@ from convladder.cli import main
 from convladder.core import files
 from convladder.core.errors import RunError
 from convladder.core.experiment import Experiment
-from convladder.core.worker_pool import Failed
+from convladder.core.tasks import Failed
 from convladder.data.dataset import SplitDataset
 from convladder.evaluation import corruptions
 from convladder.experiments import climbing

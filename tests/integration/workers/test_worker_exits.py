@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from convladder.core import worker_exits
+from convladder.core.tasks import Died, Finished, Task
 from convladder.core.worker_exits import KEPT_LINES, LastLines, kills_for_memory, own_words, reason
-from convladder.core.worker_pool import Died, Finished, Task, run_tasks
+from convladder.core.worker_pool import run_tasks
 from convladder.experiments import climbing
 from convladder.results import folders
 from convladder.results.folders import TrialKey

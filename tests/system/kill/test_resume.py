@@ -21,8 +21,8 @@ from convladder.core import files, worker
 from convladder.core.devices import Parallel
 from convladder.core.errors import RunError, SearchError
 from convladder.core.experiment import Experiment
+from convladder.core.tasks import Failed, Started
 from convladder.core.worker import Stopped
-from convladder.core.worker_pool import Failed, Started
 from convladder.data.dataset import SplitDataset
 from convladder.experiments import climbing, reproduction, resume
 from convladder.experiments.resume import ResumePolicy
@@ -136,8 +136,8 @@ def test_a_signal_to_every_process_saves_as_well(tmp_path: Path) -> None:
 def test_a_second_signal_quits_at_once(tmp_path: Path) -> None:
     waits = (
         f"import sys\nsys.path.insert(0, {str(Path(__file__).parents[2] / 'support')!r})\n"
-        "from convladder.core import signals, worker_pool\nfrom slow_tasks import sleep_on\n"
-        "pool = worker_pool.Pool([worker_pool.Task(0, sleep_on)], jobs=1)\n"
+        "from convladder.core import signals, tasks, worker_pool\nfrom slow_tasks import sleep_on\n"
+        "pool = worker_pool.Pool([tasks.Task(0, sleep_on)], jobs=1)\n"
         "with signals.answered_gently(pool.stop):\n"
         "    for event in pool.events():\n        print(event, flush=True)"
     )

@@ -24,7 +24,8 @@ import cores
 import loopback
 from convladder.core import privacy
 from convladder.core.places import cache_folder, keep_libraries_here
-from convladder.core.worker_pool import Died, Finished, Message, Task, call, run_tasks
+from convladder.core.tasks import Died, Finished, Message, Task
+from convladder.core.worker_pool import call, run_tasks
 from convladder.deploy import examples
 from convladder.deploy.formats import FORMATS
 from images_made import write_image

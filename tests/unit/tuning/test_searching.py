@@ -18,7 +18,7 @@ import pytest
 from convladder.core import files
 from convladder.core.errors import SearchError
 from convladder.core.experiment import Experiment
-from convladder.core.worker_pool import Event, Failed, Finished, Halted, Message, Started, Task
+from convladder.core.tasks import Event, Failed, Finished, Halted, Message, Started, Task
 from convladder.data.dataset import SplitDataset
 from convladder.experiments.engines import Engine
 from convladder.experiments.resume import ResumePolicy

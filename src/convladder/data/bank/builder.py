@@ -18,7 +18,8 @@ import numpy as np
 from numpy.lib.format import open_memmap
 
 from convladder.core.errors import DataError, UnreadableImage
-from convladder.core.worker_pool import Failed, Finished, Task, count_workers, run_tasks
+from convladder.core.tasks import Failed, Finished, Task
+from convladder.core.worker_pool import count_workers, run_tasks
 from convladder.data.bank.decode_worker import (
     PIXELS,
     SECONDS,

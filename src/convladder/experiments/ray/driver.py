@@ -23,22 +23,21 @@ import numpy as np
 from convladder.core import worker
 from convladder.core.errors import ClusterError, ConvladderError
 from convladder.core.experiment import Model
-from convladder.core.worker_pool import (
+from convladder.core.lanes import Lane, Pending
+from convladder.core.tasks import (
     Died,
     Event,
     Events,
     Failed,
     Finished,
     Halted,
-    Lane,
     Message,
     Notice,
     Overdue,
-    Pending,
-    Pool,
     Started,
     Task,
 )
+from convladder.core.worker_pool import Pool
 from convladder.experiments.pretrained import backbones
 from convladder.experiments.ray import node
 from convladder.experiments.ray.bank_transfer import BUSY, WANTED, BankManifest, pieces

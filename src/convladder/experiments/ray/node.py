@@ -29,7 +29,7 @@ from filelock import FileLock, Timeout
 
 from convladder.core import backend, files, worker
 from convladder.core.places import cache_folder
-from convladder.core.worker_pool import (
+from convladder.core.tasks import (
     Died,
     Event,
     Failed,
@@ -38,11 +38,11 @@ from convladder.core.worker_pool import (
     Message,
     Notice,
     Overdue,
-    Pool,
     Started,
     Stopping,
     Task,
 )
+from convladder.core.worker_pool import Pool
 from convladder.experiments.pretrained import weight_cache
 from convladder.experiments.ray.bank_transfer import BankManifest, Bytes, Receiver
 from convladder.experiments.ray.connection import packages, teller
