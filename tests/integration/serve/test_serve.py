@@ -141,10 +141,12 @@ def test_other_ways_to_write_base64_are_understood(client: httpx.Client) -> None
 
 
 @pytest.mark.parametrize("body", [
-    "", "{", "[1]", "{}", "null", '{"instances": []}', '{"instances": 5}', '{"inputs": [{"b64": "AAAA"}]}',
+    "", "{", "[1]", "{}", "null", '{"instances": []}',
+    '{"instances": 5}', '{"inputs": [{"b64": "AAAA"}]}',
     '{"instances": ["AAAA"]}', '{"instances": [{}]}', '{"instances": [{"b64": 5}]}',
     '{"instances": [{"b64": "*"}]}',
-    '{"instances": [{"b64": "AAAAA"}]}', '{"instances": [{"b64": "caf\u00e9"}]}', '{"instances": [{"b64": ""}]}',
+    '{"instances": [{"b64": "AAAAA"}]}',
+    '{"instances": [{"b64": "caf\u00e9"}]}', '{"instances": [{"b64": ""}]}',
     '{"instances": [{"b64": "data:image/png;base64,AAAA"}]}', '{"instances": [[[0, 1], [2, 3]]]}',
     '{"instances": [{"b64": "' + "A" * 100, b'{"instances": "\xff\xfe"}', "1" * 10_000,
 ])  # fmt: skip
@@ -224,7 +226,8 @@ def test_who_slips_with_curl_is_told_the_command(server: Served, tmp_path: Path,
 
 
 @pytest.mark.parametrize(("method", "path"), [
-    ("POST", "/predict"), ("POST", "/v1"), ("POST", "/"), ("PUT", "/v1/predict"), ("GET", "/v1/predict"),
+    ("POST", "/predict"), ("POST", "/v1"), ("POST", "/"),
+    ("PUT", "/v1/predict"), ("GET", "/v1/predict"),
 ])  # fmt: skip
 def test_who_asks_elsewhere_is_told_where(client: httpx.Client, method: str, path: str) -> None:
     answer = client.request(method, path, content=bytes(5_000_000) if method != "GET" else None)
@@ -303,7 +306,8 @@ def test_w8_a_class_that_is_none_writes_nothing(client: httpx.Client, class_name
 
 
 @pytest.mark.parametrize("path", [
-    "/static/../app.py", "/static/%2e%2e/app.py", "/static/..%2fapp.py", "/static//etc/passwd", "/static/%00",
+    "/static/../app.py", "/static/%2e%2e/app.py", "/static/..%2fapp.py",
+    "/static//etc/passwd", "/static/%00",
     "//etc/passwd", "/static/http://127.0.0.1:1/", "/..%5c..%5cetc", "/static/index.html",
 ])  # fmt: skip
 def test_w8_nothing_outside_is_read(server: Served, path: str) -> None:
@@ -387,7 +391,8 @@ def test_w1_a_compressed_image_is_taken(client: httpx.Client) -> None:
 
 
 @pytest.mark.parametrize("body", [
-    b"", b"--x", b"--x\r\n\r\n", b"--x\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\nvalue\r\n--x--\r\n",
+    b"", b"--x",
+    b"--x\r\n\r\n", b"--x\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\nvalue\r\n--x--\r\n",
     b"--x\r\nContent-Disposition: form-data\r\n\r\n\r\n--x--", b"nothing of a form",
     b"--x\r\n" + b"A: b\r\n" * 5000,
 ])  # fmt: skip
@@ -633,7 +638,8 @@ def test_w6_it_is_ready_after_a_first_prediction_and_not_before() -> None:
 
 @pytest.mark.parametrize("headers", [
     {"Host": "evil.example"}, {"Host": ""}, {"Host": "127.0.0.1.evil.example"}, {"Origin": "null"},
-    {"Origin": "http://evil.example"}, {"Origin": "http://127.0.0.1:1"}, {"Sec-Fetch-Site": "cross-site"},
+    {"Origin": "http://evil.example"}, {"Origin": "http://127.0.0.1:1"},
+    {"Sec-Fetch-Site": "cross-site"},
     {"Origin": "http://evil.example", "Content-Type": "application/x-www-form-urlencoded"},
 ])  # fmt: skip
 def test_w7_a_page_of_another_site_may_not_ask(

@@ -22,7 +22,6 @@ from convladder.training import (
     batches,
     fit,
     input_statistics,
-    lookup,
     losses,
     optimizer,
     steps,
@@ -239,7 +238,7 @@ def test_images_are_asked_for_by_their_pages(
 def test_the_lookup_reads_the_bank_without_a_copy(tmp_path: Path) -> None:
     np.save(tmp_path / "images.npy", np.arange(2 * 3 * 3 * 1, dtype=np.uint8).reshape(2, 3, 3, 1))
     bank = np.load(tmp_path / "images.npy", mmap_mode="c")
-    layer = lookup.GatherImages(bank)
+    layer = fit.GatherImages(bank)
     bank[1] = 200
     images = np.asarray(layer(np.array([1, 0, 1])))
     assert images.dtype == np.float32
@@ -250,7 +249,7 @@ def test_the_lookup_reads_the_bank_without_a_copy(tmp_path: Path) -> None:
 def test_memory_that_the_backend_cannot_share_is_copied() -> None:
     aligned = np.zeros(512, dtype=np.uint8)
     odd = aligned[1 : 1 + 18].reshape(2, 3, 3, 1)
-    images = np.asarray(lookup.GatherImages(odd)(np.array([0, 1])))
+    images = np.asarray(fit.GatherImages(odd)(np.array([0, 1])))
     assert images.shape == (2, 3, 3, 1)
 
 
@@ -407,15 +406,20 @@ def test_a_loss_that_is_no_number_keeps_the_state_before(
     [
         (3, {"train__plateau": 1, "train__learning_rate": 0.05}),
         (5, {"train__early_stopping": 2, "train__learning_rate": 0.05, "train__select": "last"}),
-        (5, {"train__optimizer": "sgd", "train__shuffle": "once", "train__class_weight": "balanced"}),
-        (5, {"train__precision": "bfloat16", "model__batch_norm": True, "model__preprocessing": "standardize"}),
+        (5, {"train__optimizer": "sgd", "train__shuffle": "once",
+             "train__class_weight": "balanced"}),
+        (5, {"train__precision": "bfloat16", "model__batch_norm": True,
+             "model__preprocessing": "standardize"}),
         (5, {"train__optimizer": "sgd", "train__momentum": 0.9, "train__nesterov": True,
              "train__weight_decay": 0.01, "train__schedule": "cosine", "train__warmup": 0.3}),
-        (5, {"augmentation__flip": True, "augmentation__mixup": 0.4, "train__class_weight": "balanced"}),
+        (5, {"augmentation__flip": True, "augmentation__mixup": 0.4,
+             "train__class_weight": "balanced"}),
         (4, {"train__average_epochs": 1.5, "train__optimizer": "adamw", "model__batch_norm": True}),
-        (5, {"train__average_epochs": 0.5, "train__precision": "bfloat16", "train__select": "last"}),
+        (5, {"train__average_epochs": 0.5, "train__precision": "bfloat16",
+             "train__select": "last"}),
         (3, {"model__dropout_dense": [0.2], "model__dropout_conv": [0.1],
-             **{f"augmentation__{kind}": 0.1 for kind in ("brightness", "rotation", "shift", "shear", "zoom")}}),
+             **{f"augmentation__{kind}": 0.1
+                for kind in ("brightness", "rotation", "shift", "shear", "zoom")}}),
     ],
 )  # fmt: skip
 def test_a_training_that_is_stopped_goes_on_to_the_same_bits(

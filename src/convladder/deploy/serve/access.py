@@ -5,22 +5,19 @@ from __future__ import annotations
 import hmac
 import ipaddress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
-
-from convladder.deploy.serve import assets
 
 if TYPE_CHECKING:
     from starlette.responses import Response
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 ANY = "*"  # among origins: pages of any site
-OPEN = (
-    "/healthz",
-    "/readyz",
-    "/",
-    *(f"/static/{name}" for name in assets.KINDS),
-)  # without a token
+STATIC = Path(__file__).parent / "static"
+# the files of the page: these and no others are given out, by name
+ASSETS = {"app.js": "text/javascript", "style.css": "text/css", "icon.svg": "image/svg+xml"}
+OPEN = ("/healthz", "/readyz", "/", *(f"/static/{name}" for name in ASSETS))  # without a token
 LARGEST_HEAD = 16 * 1024  # bytes of a request's headers
 LOCAL = ("127.0.0.1", "localhost", "[::1]")
 HEADERS = (

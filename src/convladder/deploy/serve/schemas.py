@@ -61,9 +61,7 @@ class Predictions(Answer):
 
 
 class Heat(Answer):
-    """Where the evidence for the class lies, from 0 to 1: a row of cells after the other, from the
-    top.
-    """
+    """Where the evidence for the class lies, from 0 to 1: rows of cells from the top."""
 
     class_name: str = Field(alias="class")
     cells: list[list[float]]
