@@ -73,7 +73,7 @@ def test_the_commands_of_the_readme_are_those_of_the_makefile() -> None:
 
 
 def test_every_convladder_command_in_the_docs_parses() -> None:
-    """Each command is run with --help in place of its values: an option that is gone is an error."""
+    """Each command is run with --help for its values: an option that is gone is an error."""
     texts = [ROOT / "README.md", *(ROOT / "docs").glob("*.md")]
     lines = {
         line.strip()

@@ -20,9 +20,7 @@ PACKAGES = {TENSORFLOW: ("tensorflow", "tensorflow-cpu"), JAX: ("jax", "jaxlib")
 
 
 def chosen() -> str:
-    """Return the name of the backend. Raises ExperimentError where the environment names none that
-    there is.
-    """
+    """Return the name of the backend. Raises ExperimentError for an unknown one."""
     name = os.environ.get(VARIABLE) or TENSORFLOW
     if name not in NAMES:
         raise ExperimentError(f"{VARIABLE} is {TENSORFLOW} (the default) or {JAX}; got {name!r}")
@@ -34,9 +32,7 @@ def chosen() -> str:
 
 
 def environment() -> dict[str, str]:
-    """Return what the environment of a process that computes is to say, beside what it says
-    already.
-    """
+    """Return what to add to the environment of a process that computes."""
     name = chosen()
     if name == TENSORFLOW:
         return {
@@ -58,5 +54,5 @@ def environment() -> dict[str, str]:
 
 
 def use_tensorflow() -> None:
-    """Have Keras compute with TensorFlow in this process, which must not have imported Keras yet."""
+    """Have Keras compute with TensorFlow in this process, which has not imported Keras yet."""
     os.environ[VARIABLE] = TENSORFLOW

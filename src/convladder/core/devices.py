@@ -60,9 +60,7 @@ class Parallel:
         return {} if self.total == 1 else {"devices": self.total, "processes": self.processes}
 
     def explain(self, error: str) -> str:
-        """Return an error of the process that computes, with what it may come of: one that waits in
-        vain dies.
-        """
+        """Return an error of the computing process with its likely cause."""
         if self.processes == 1 or "ended with status" not in error:
             return error
         return (

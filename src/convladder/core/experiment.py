@@ -190,9 +190,7 @@ class Data(Settings):
 
 
 class Model(Settings):
-    """A growing convolutional network, or a known one; its defaults are LeNet-5 as the notebook
-    trains it.
-    """
+    """A growing convolutional network, or a known one; the defaults are the notebook's LeNet-5."""
 
     architecture: str = Field(
         "convnet",
@@ -525,9 +523,7 @@ def parse_assignments(assignments: Iterable[str]) -> dict[str, Any]:
 
 
 def unknown_name(name: str, valid: Iterable[str], what: str) -> str:
-    """Say that `name` is unknown, with the nearest valid name where one is near, else with all of
-    them.
-    """
+    """Say that `name` is unknown, with the nearest valid name, or with all where none is near."""
     names = list(valid)
     folded = {each.casefold(): each for each in names}
     near = [folded[each] for each in difflib.get_close_matches(name.casefold(), folded, n=1)]
@@ -536,7 +532,7 @@ def unknown_name(name: str, valid: Iterable[str], what: str) -> str:
 
 
 def check_setting(key: str) -> None:
-    """Raise ExperimentError where a dotted key is no setting, and name the one that may be meant."""
+    """Raise ExperimentError where a dotted key is no setting, with the one that may be meant."""
     every = list(flatten(Experiment()))
     if key not in every:
         matching = [name for name in every if name.rsplit(".", 1)[-1] == key.rsplit(".", 1)[-1]]

@@ -41,9 +41,7 @@ class Pending:
 
 
 class Lane(threading.Thread, ABC):
-    """A thread that serves task after task; what becomes of them goes to `events`, and None at its
-    end.
-    """
+    """A thread that serves task after task; what becomes of them goes to `events`, None at last."""
 
     def __init__(self, pending: Pending, events: Events) -> None:
         super().__init__(daemon=True)
@@ -77,9 +75,7 @@ class Lane(threading.Thread, ABC):
 
     @abstractmethod
     def halt(self, key: Any) -> None:
-        """Let the worker end the task of this key, if that is the one it is at, and go on with the
-        next.
-        """
+        """Let the worker end the task of this key, if it is at that, and go on with the next."""
 
     @abstractmethod
     def kill(self) -> None:

@@ -51,9 +51,7 @@ def stop_asked() -> bool:
 
 @contextlib.contextmanager
 def saves_when_stopped() -> Iterator[None]:
-    """Leave a request to stop to the block, which asks `stop_asked`; what comes after the block can
-    be lost.
-    """
+    """Leave a request to stop to the block, which asks `stop_asked`; what follows can be lost."""
     _saves.set()
     try:
         yield

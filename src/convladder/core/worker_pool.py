@@ -39,9 +39,7 @@ STOP_SECONDS = 30  # that workers have to save what they are at
 
 
 def count_workers(each: int) -> int:
-    """Return how many workers that take so many bytes each to run side by side: one a core, if
-    memory allows.
-    """
+    """Return how many workers of so many bytes to run: one a core, if memory allows."""
     memory = container_limits.memory()
     room = container_limits.cores() if memory is None else (memory - OWN_MEMORY) // each
     return max(1, min(container_limits.cores(), room))
@@ -73,9 +71,7 @@ class Pool:
         ]
 
     def events(self) -> Iterator[Event]:
-        """Run the tasks and yield what happens. When the caller stops iterating, the workers are
-        killed.
-        """
+        """Run the tasks and yield what happens. The workers die when the caller stops iterating."""
         try:
             for lane in self._lanes:
                 lane.start()
@@ -88,15 +84,11 @@ class Pool:
                     lane.join(timeout=10)
 
     def stop(self) -> None:
-        """Begin no task more, and let running ones save what they are at; a signal handler may call
-        this.
-        """
+        """Begin no more tasks, and let running ones save; a signal handler may call this."""
         self._events.put(Stopping())
 
     def halt(self, key: Any) -> None:
-        """Let the running task of this key save what it is at and end; one that has ended is left
-        alone.
-        """
+        """Let the running task of this key save what it is at and end, unless it has ended."""
         for lane in self._lanes:
             lane.halt(key)
 
@@ -107,9 +99,7 @@ class Pool:
 
     @property
     def _patience(self) -> float:
-        """For how many seconds running tasks may save what they are at, once the process was asked
-        to end.
-        """
+        """For how many seconds running tasks may save, once the process was asked to end."""
         return STOP_SECONDS
 
     def _until_all_have_ended(self) -> Iterator[Event]:

@@ -62,7 +62,7 @@ class Listing:
     ignored: tuple[Ignored, ...] = ()
 
     def of_classes(self, class_names: Iterable[str]) -> Listing:
-        """Return the listing with the records of these classes alone; the others count as ignored."""
+        """Return the listing with the records of these classes; the others count as ignored."""
         wanted = set(class_names)
         labels = [label for label, name in enumerate(self.class_names) if name in wanted]
         kept = tuple(self.class_names[label] for label in labels)

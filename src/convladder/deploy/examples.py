@@ -13,7 +13,8 @@ from convladder.results.bundle.schema import Contents
 
 FORMAT = 1  # of export.json
 
-_HEAD = '''"""Predict image files:  python example.py cat.jpg dog.png     needs  pip install {needs} numpy pillow
+_HEAD = '''"""Predict image files:  python example.py cat.jpg dog.png
+Needs:  pip install {needs} numpy pillow
 
 It reads files by the rules of training (folder decoder). It says `unsure` below the threshold
 (export.json), and of a picture that does not fit the training images.
@@ -52,7 +53,8 @@ def main(paths):
     for path in paths:
         try:
             name, probability, unsure, warning = answer(read_file(Path(path), limits))
-            said = f"{name} {probability:.3f}" + "  unsure" * unsure + (f"  warning: {warning}" if warning else "")
+            more = "  unsure" * unsure + (f"  warning: {warning}" if warning else "")
+            said = f"{name} {probability:.3f}{more}"
         except UnreadableImage as error:
             failed, said = 1, f"not read: {error}"
         print(f"{path:{width}}  {said}")
@@ -68,7 +70,7 @@ _BODIES = {
 
 def probabilities(pixels):
     """Return the probability of each class, of uint8 pixels (height, width, channels)."""
-    coloured = np.broadcast_to(pixels, (*pixels.shape[:2], 3))  # the model takes grey images so, too
+    coloured = np.broadcast_to(pixels, (*pixels.shape[:2], 3))  # grey images, too
     return model.run(None, {"images": np.ascontiguousarray(coloured[None])})[0][0]
 ''',
     "litert": '''model = Interpreter(str(here / "model.tflite"))

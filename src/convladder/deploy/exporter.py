@@ -1,4 +1,4 @@
-"""Export a bundle: made, compared with the network on real images, and only then given its place."""
+"""Export a bundle: made, compared with the network on real images, then given its place."""
 
 from __future__ import annotations
 
@@ -52,9 +52,7 @@ class Sample:
 
 @dataclass(frozen=True)
 class Exported:
-    """What an export is, and where: a folder with the model, its settings, an example and the
-    parity.
-    """
+    """What an export is, and its folder: model, settings, example and parity."""
 
     folder: Path
     kind: str
@@ -66,9 +64,7 @@ class Exported:
 
 
 def check(kind: str, int8: bool) -> None:
-    """Raise ExperimentError where there is no such format, or no int8 of it, or where its runtime
-    is missing.
-    """
+    """Raise ExperimentError where a format, its int8 or its runtime is missing."""
     if kind not in FORMATS:
         raise ExperimentError(unknown_name(kind, FORMATS, "--format"))
     if int8 and not FORMATS[kind].int8:

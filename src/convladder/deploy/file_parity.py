@@ -1,6 +1,4 @@
-"""Does an export's example read files, and answer, as the product does? It runs in a process of its
-own.
-"""
+"""Does an export's example read files and answer as the product does, in its own process?"""
 
 from __future__ import annotations
 

@@ -37,9 +37,7 @@ Predict = Callable[[Pixels], Probabilities]
 
 @dataclass(frozen=True)
 class Format:
-    """One format. `file` is the name of the file or folder; `extra` what must be installed, and by
-    which extra.
-    """
+    """One format: `file` is its file or folder, `extra` what must be installed, by which extra."""
 
     name: str
     file: str
@@ -51,9 +49,7 @@ class Format:
 
 @dataclass(frozen=True)
 class Predicted:
-    """What a network made of images, `(N, classes)`, and the milliseconds that one took in batches
-    of BATCH.
-    """
+    """What a network made of images, `(N, classes)`, and the milliseconds of one in a batch."""
 
     probabilities: Probabilities
     milliseconds: float
@@ -82,9 +78,7 @@ def predict_exported(kind: str, path: Path, images: Pixels, emit: Emit) -> Predi
 
 
 def network_of(bundle: Bundle) -> keras.Model:
-    """Build a bundle's network, from pixels to probabilities. Raises BundleError where its weights
-    do not fit.
-    """
+    """Build a bundle's network, pixels to probabilities. Raises BundleError for wrong weights."""
     contents = bundle.contents
     try:
         network = inference.restore(

@@ -28,9 +28,7 @@ STDIN_NAME = "standard input"
 
 @dataclass(frozen=True)
 class Picture:
-    """A picture before it is read: what it is called, and what fetches its bytes or raises
-    UnreadableImage.
-    """
+    """A picture before it is read: its name, and what fetches it or raises UnreadableImage."""
 
     name: str
     fetch: Callable[[], Content]
@@ -83,9 +81,7 @@ def find(
 def decode_all(
     pictures: Iterable[Picture], decode: Callable[[Content], Outcome], batch: int, threads: int
 ) -> Iterator[list[tuple[Picture, Outcome]]]:
-    """Yield batches of pictures with their pixels, or why they have none; the next is decoded
-    meanwhile.
-    """
+    """Yield batches of pictures with their pixels, or why not; the next is decoded meanwhile."""
     with ThreadPoolExecutor(threads) as pool:
         waiting = iter(pictures)
 

@@ -34,9 +34,7 @@ Labels = NDArray[np.integer[Any]]
 
 @dataclass(frozen=True)
 class Bin:
-    """Test images of like confidence: the mean confidence, and the share that was predicted
-    rightly.
-    """
+    """Test images of like confidence: the mean confidence, and the share predicted rightly."""
 
     confidence: float
     accuracy: Proportion
@@ -73,9 +71,7 @@ class CalibrationError:
 
 @dataclass(frozen=True)
 class Gap:
-    """Mean confidence less accuracy on test, with its 95 % interval: above 0 the network is too
-    sure of itself.
-    """
+    """Mean confidence less accuracy on test, with its 95 % interval: above 0 is overconfident."""
 
     mean: float
     low: float
@@ -137,7 +133,7 @@ def assess(*tables: pd.DataFrame) -> Calibration:
 
 
 def select(table: pd.DataFrame, wanted: float) -> Selection:
-    """Choose the least threshold that reaches the wanted accuracy on validation; judge it on test."""
+    """Choose the least threshold that gives this accuracy on validation; judge it on test."""
     validation, test = (_split(table, name) for name in ("validation", "test"))
     temperature = fit_temperature(*validation)
     threshold = choose_threshold(
@@ -221,7 +217,7 @@ def calibration_error(probabilities: Floats, labels: Labels, seed: int = 0) -> C
 
 
 def overconfidence(probabilities: Floats, labels: Labels) -> Gap:
-    """Return by how much the mean confidence exceeds the accuracy; Student's interval over images."""
+    """Return the mean confidence less the accuracy, with Student's interval over images."""
     confidence, correct = _confidence(probabilities, labels)
     gaps = confidence - correct
     mean = float(gaps.mean())
@@ -253,9 +249,7 @@ def _confidence(probabilities: Floats, labels: Labels) -> tuple[Floats, NDArray[
 
 
 def _error(gaps: Floats, starts: NDArray[np.int64]) -> float:
-    """Average the distances of confidence and accuracy over bins; `gaps` are in the order of
-    confidence.
-    """
+    """Average the gaps of confidence and accuracy over bins, in the order of confidence."""
     return float(np.abs(np.add.reduceat(gaps, starts)).sum() / len(gaps))
 
 

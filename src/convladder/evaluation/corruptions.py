@@ -99,7 +99,7 @@ def _gaussian_blur(images: Pixels, deviation: float, draw: Draw) -> Pixels:
 
 
 def _brightness(images: Pixels, added: float, draw: Draw) -> Pixels:
-    """Add to the value of hue, saturation and value, which scales the channels; black becomes grey."""
+    """Add to the V of HSV, which scales the channels; black becomes grey."""
     del draw
     value = images.max(axis=-1, keepdims=True).astype(np.float32)
     brighter = np.minimum(value + 255 * added, 255)
@@ -126,9 +126,7 @@ def _through_jpeg(image: Pixels, quality: int) -> Pixels:
 
 
 def _shift(images: Pixels, share: float, draw: Draw) -> Pixels:
-    """Shift each image by so much of its sides in one of eight directions; edge pixels are
-    repeated.
-    """
+    """Shift images by a share of their sides in one of eight directions, repeating the edge."""
     directions = np.array([(y, x) for y in (-1, 0, 1) for x in (-1, 0, 1) if (y, x) != (0, 0)])
     height, width = images.shape[1:3]
     step = np.maximum(1, np.rint([share * height, share * width])).astype(int)

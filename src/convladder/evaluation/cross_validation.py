@@ -132,9 +132,7 @@ def _fold_means(by_image: NDArray[np.float64], folds: Folds) -> NDArray[np.float
 
 
 def _corrected_variance(by_fold: NDArray[np.float64]) -> float:
-    """Return the variance of the mean of `(K,)`, corrected for the training images that folds
-    share.
-    """
+    """Return the variance of the mean of `(K,)`, corrected for what folds share in training."""
     count = len(by_fold)
     ratio = max(1 / (count - 1), LEAST_RATIO)
     return (1 / count + ratio) * float(by_fold.var(ddof=1))

@@ -1,4 +1,4 @@
-"""Figures of one table of predictions; all that scikit-learn's classification report has, and more."""
+"""Figures of a table of predictions: those of scikit-learn's report, and more."""
 
 from __future__ import annotations
 

@@ -55,7 +55,7 @@ def confused_pairs(table: pd.DataFrame, most: int = 5) -> list[Confusion]:
 
 
 def most_wrong(table: pd.DataFrame, most: int = 12) -> NDArray[np.int64]:
-    """Return the wrong predictions with the least probability of the true class, the worst first."""
+    """Return the wrong predictions by the probability of the true class, the least first."""
     chances = predictions.probabilities(table)[
         np.arange(len(table)), predictions.positions(table, "label")
     ]

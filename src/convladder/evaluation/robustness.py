@@ -32,9 +32,7 @@ class Corrupted:
     recipe: Recipe
 
     def by_image(self) -> Shares:
-        """Return for each image the share of its corrupted forms that are predicted rightly,
-        `(N,)`.
-        """
+        """Return the share of each image's corrupted forms that are predicted rightly, `(N,)`."""
         shares: Shares = self.correct.mean(axis=(0, 1))
         return shares
 

@@ -47,9 +47,7 @@ Verdict = Literal["better", "worse", "no detectable difference", "no comparison"
 
 @dataclass(frozen=True)
 class Estimate:
-    """A mean accuracy with its interval. `covers_seeds` is false where it rests on one network
-    only.
-    """
+    """A mean accuracy with its interval; `covers_seeds` is false where it is of one network."""
 
     mean: float
     low: float
@@ -140,9 +138,7 @@ def compare(
 
 
 def judge(found: Sequence[Difference], family: int) -> list[Difference]:
-    """Return the differences with p-values corrected by Holm and verdicts; those without a p-value
-    as they are.
-    """
+    """Return the differences with verdicts and p-values corrected by Holm, if they have any."""
     judged = list(found)
     tested = [position for position, each in enumerate(found) if each.p_value is not None]
     corrected = holm([found[position].p_value or 0.0 for position in tested], family)
@@ -158,9 +154,7 @@ def correlate_seeds(
     questions: Sequence[tuple[str, str]],
     seeds: Mapping[str, Sequence[int]],
 ) -> list[Difference]:
-    """Return the differences with the correlation of the seeds, where both rungs of a question have
-    the same.
-    """
+    """Return the differences with the correlation of seeds, where both rungs have the same."""
     return [
         replace(each, seed_correlation=_seed_correlation(rungs[left], rungs[right]))
         if list(seeds[left]) == list(seeds[right])
@@ -192,9 +186,7 @@ def _image_variance(by_image: NDArray[np.float64]) -> float:
 
 
 def paired_image_variance(left: Correct, right: Correct) -> float:
-    """Return the part of the images in the variance of a mean difference, with Bonett and Price's
-    two images.
-    """
+    """Return the part of the images in a difference's variance, by Bonett and Price."""
     by_image = np.concatenate([left.mean(axis=0) - right.mean(axis=0), [1.0, -1.0]])
     return _image_variance(by_image)
 
@@ -221,9 +213,7 @@ def _difference(left: Correct, right: Correct, family: int) -> Difference:
 
 
 def t_test(difference: float, variance: float, degrees: float, family: int) -> Difference:
-    """Test a difference of which the variance was estimated with so many degrees of freedom, not
-    yet corrected.
-    """
+    """Test a difference whose variance has so many degrees of freedom, not yet corrected."""
     error = math.sqrt(variance)
     reach = error * quantile(1 - ALPHA / 2, degrees)
     strict = quantile(1 - ALPHA / (2 * family), degrees)
@@ -251,7 +241,5 @@ def _seed_correlation(left: Correct, right: Correct) -> float | None:
 
 
 def quantile(probability: float, degrees: float) -> float:
-    """Return Student's quantile; with infinitely many degrees of freedom that of the normal
-    distribution.
-    """
+    """Return Student's quantile; with infinite degrees of freedom, the normal one."""
     return float(ndtri(probability) if math.isinf(degrees) else stdtrit(degrees, probability))

@@ -1,6 +1,4 @@
-"""What runs tasks: the processes of this machine, or a cluster. It is chosen here; nothing above
-asks which.
-"""
+"""What runs tasks: the processes of this machine, or a cluster. Nothing above asks which."""
 
 from __future__ import annotations
 
@@ -34,9 +32,7 @@ class Engine:
     about: dict[str, Any] = field(default_factory=dict)
 
     def environment(self) -> dict[str, Any]:
-        """Return where this command computes: versions, machine, time, and what there is to say of
-        the engine.
-        """
+        """Return where this command computes: versions, machine, time, and what the engine adds."""
         return provenance.environment(provenance.command()) | self.about | {"jobs": self.jobs}
 
     def pool(self, tasks: Iterable[Task], *, renew_after: int) -> Pool:

@@ -110,9 +110,7 @@ def trained(
 
 
 def assist_trial(trial: Trial, emit: Emit) -> None:
-    """Compute as another process than the first of several that train one network; nothing is
-    written here.
-    """
+    """Compute as any process but the first of several for one network; it writes nothing."""
     from convladder.training import backend
     from convladder.training.checkpointer import Checkpointer
 
@@ -121,9 +119,7 @@ def assist_trial(trial: Trial, emit: Emit) -> None:
 
 
 def _fit(trial: Trial, emit: Emit, keeper: Checkpointer) -> FitResult:
-    """Train, alone or as one of several processes; a request to stop is answered by saving
-    meanwhile.
-    """
+    """Train, alone or as one of several processes; a request to stop is answered by saving."""
     from convladder.training import fit, precision
 
     backbone = [
@@ -177,9 +173,7 @@ def _stops_alone(trial: Trial) -> Callable[[], bool]:
 def _begin(
     trial: Trial, unfinished: Path, keeper: FileCheckpointer, command: str
 ) -> dict[str, Any]:
-    """Say in the unfinished run's folder what it is of, and when and from where it went on; return
-    that.
-    """
+    """Say in the unfinished run's folder what it is of, and when it resumed; return that."""
     path, found = unfinished / folders.ABOUT, keeper.newest()
     environment = _environment(trial.parallel, command)
     about: dict[str, Any] = {
@@ -208,7 +202,7 @@ def _begin(
 
 
 def _environment(parallel: Parallel, command: str) -> dict[str, Any]:
-    """Return what a result depends on beside the experiment; where one device trains it, that too."""
+    """Return what a result depends on beside the experiment, with the device if it is one."""
     from convladder.training import backend
 
     environment = provenance.environment(command) | parallel.described()
@@ -239,7 +233,7 @@ def _tell(about: dict[str, Any], emit: Emit) -> None:
 
 
 def _leave(trial: Trial, fitted: FitResult, folder: Path) -> dict[str, Any]:
-    """Open the test split; leave all but two files of a run in the folder, and return its figures."""
+    """Open the test split; leave all but two files of a run, and return its figures."""
     from convladder.models import cost
 
     dataset = trial.dataset
@@ -263,9 +257,7 @@ def _leave(trial: Trial, fitted: FitResult, folder: Path) -> dict[str, Any]:
 
 
 def measure_cost(experiment: Experiment, shape: tuple[int, int, int], classes: int) -> Cost:
-    """Return what the experiment's network costs for images of this shape `(height, width,
-    channels)`.
-    """
+    """Return the cost of an experiment's network for images `(height, width, channels)`."""
     from convladder.models import convnet, cost, networks
 
     channels = experiment.model.channels or shape[2]
@@ -304,9 +296,7 @@ def measure_ladder(
 
 
 def augment_images(settings: Augmentation, seed: int, images: Pixels, emit: Emit) -> Pixels:
-    """Return the images `(N, height, width, channels)` as a trial of this seed might see them in
-    training.
-    """
+    """Return images `(N, height, width, channels)` as this seed might see them in training."""
     del emit
     from convladder.training import augmentation
 

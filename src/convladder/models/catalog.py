@@ -1,6 +1,4 @@
-"""The networks of keras.applications, by name: what is known of each without building it, and so
-without Keras.
-"""
+"""The networks of keras.applications: what is known of each without Keras."""
 
 from __future__ import annotations
 
@@ -32,7 +30,7 @@ class Family:
     flops: int
 
     def estimate_flops(self, height: int, width: int) -> int:
-        """Return about how many FLOPs an image takes: they grow with its pixels, but for rounding."""
+        """Return about how many FLOPs an image takes: they grow with its pixels."""
         return 1000 * self.flops * height * width
 
     @property
@@ -86,9 +84,7 @@ FAMILIES: dict[str, Family] = {
 
 
 def find(name: str) -> Family:
-    """Return what is known of a network of keras.applications. Raises ExperimentError where there
-    is none.
-    """
+    """Return what is known of a network of keras.applications. Raises ExperimentError."""
     if name not in FAMILIES:
         raise ExperimentError(unknown_name(name, [OWN, *FAMILIES], "model.architecture"))
     return FAMILIES[name]

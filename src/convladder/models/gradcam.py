@@ -94,9 +94,7 @@ def _place(network: keras.Model, layer: keras.layers.Layer) -> tuple[float, int]
 
 
 def _border(network: keras.Model, number: int) -> int:
-    """Return how many pixels lie before the first cell of a convolution's map: those that no
-    padding gave back.
-    """
+    """Return how many pixels lie before a map's first cell: those that no padding gave back."""
     convolutions = [network.get_layer(f"conv_{place + 1}") for place in range(number)]
     lost = [
         POOL**place * (layer.kernel_size[0] - 1) / 2 if layer.padding == "valid" else 0
@@ -124,9 +122,7 @@ def _heat(
 
 
 def _spread(heat: Heat, size: tuple[int, int], stride: float, border: int) -> Heat:
-    """Lay maps `(N, h, w)` of cells of `stride` pixels where they lie in the image; the rest stays
-    cold.
-    """
+    """Lay maps `(N, h, w)` of cells of `stride` pixels into the image; the rest stays cold."""
     height, width = (round(cells * stride) for cells in heat.shape[1:])
     large = np.asarray(
         ops.image.resize(heat[..., np.newaxis], (height, width), interpolation="bilinear")[..., 0]

@@ -1,6 +1,4 @@
-"""Trained weights of the networks of keras.applications: downloaded, or read from a file, under our
-names.
-"""
+"""Trained weights of keras.applications: downloaded, or read from a file, under our names."""
 
 from __future__ import annotations
 
@@ -156,9 +154,7 @@ def _check(path: Path) -> None:
 
 
 def _check_group(group: h5py.Group, path: Path, seen: set[Any]) -> None:
-    """Raise ExperimentError where something in a group is elsewhere, or is one that it lies in
-    itself.
-    """
+    """Raise ExperimentError where something in a group is elsewhere, or contains the group."""
     seen = seen | {group.id}
     for name in group:
         link, inside = group.get(name, getlink=True), None

@@ -88,6 +88,6 @@ def count_flops(settings: Model, shape: tuple[int, int, int], classes: int) -> i
 
 
 def _excited(values: int, channels: int, ratio: int) -> int:
-    """Return the FLOPs of squeeze and excitation: means, two dense layers, a sigmoid, and weighing."""
+    """Return the FLOPs of squeeze and excitation: means, two dense layers, and weighing."""
     units = max(1, channels // ratio)
     return values + units * (2 * channels + 2) + channels * (2 * units + 1 + 1) + values

@@ -51,7 +51,7 @@ def _lower_edges(gallery: Gallery) -> list[int]:
 def _draw_titles(
     gallery: Gallery, corners: list[tuple[int, int]], shape: tuple[int, int]
 ) -> Pixels:
-    """Return a white canvas, `(height, width, 3)`, with the titles above where the images will be."""
+    """Return a white canvas, `(height, width, 3)`, with titles above the images to come."""
     height, width = shape
     figure = Figure((width / DPI, height / DPI), dpi=DPI, facecolor="white")
     for title, colour, (top, left) in zip(gallery.titles, gallery.inks, corners, strict=True):

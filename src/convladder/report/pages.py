@@ -1,6 +1,4 @@
-"""The pages of a run, a climb and a comparison, light and dark, with their pictures beside them as
-PNG.
-"""
+"""The pages of a run, a climb and a comparison, light and dark, with their plots as PNG."""
 
 from __future__ import annotations
 
@@ -35,9 +33,7 @@ WANTED = (0.9, 0.95, 0.99)  # accuracies for which a threshold is shown
 
 
 def write_climb(results: SavedClimb) -> Path:
-    """Write a climb's `results.csv`, `summary.csv`, `report.html` and `plots/`; return the page's
-    path.
-    """
+    """Write a climb's `results.csv`, `summary.csv`, page and `plots/`; return the page's path."""
     results.write_tables()
     pictures = Pictures(results.folder)
     ladder_chart = plots.draw_standings(list(results.standings.values()), results.against_parent)
@@ -61,7 +57,7 @@ def write_climb(results: SavedClimb) -> Path:
 
 
 def write_run(run: SavedRun) -> Path:
-    """Write a run's `report.html` and `plots/`, and renew its model card; return the page's path."""
+    """Write a run's `report.html`, `plots/` and model card; return the page's path."""
     pooled = SeedRun((run,))
     model_card.write(run, pooled.calibrated)
     pictures = Pictures(run.folder)
@@ -131,9 +127,7 @@ def _bearing(results: SavedClimb, pictures: Pictures) -> dict[str, Markup]:
 
 
 def _predictions_part(pooled: SeedRun, run: SavedRun, pictures: Pictures) -> dict[str, Any]:
-    """Return what `predictions.html` shows: figures of all test images together, and what one run
-    sees.
-    """
+    """Return what `predictions.html` shows: figures of all test images, and one run's view."""
     for name, gallery in (
         ("samples", galleries.samples_of(run)),
         ("heat", galleries.heat_of(run)),

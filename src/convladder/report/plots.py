@@ -72,9 +72,7 @@ _GRID_MARGINS = {
 def draw_standings(
     standings: Sequence[GroupSummary], claims: Iterable[Claim], into: Into = None
 ) -> Axes:
-    """Draw the accuracy of each on test: interval, mean, seeds as dots, price; coloured by the
-    claims.
-    """
+    """Draw each accuracy on test: interval, mean, seeds as dots, price; coloured by claims."""
     verdicts = {claim.name: claim.difference.verdict for claim in claims}
     axes = new_axes(into, height=0.62 * len(standings) + 0.7)
     beside: Any = {"transform": axes.get_yaxis_transform(), "va": "center"}
@@ -102,9 +100,7 @@ def draw_standings(
 
 @styled
 def draw_curves(runs: Sequence[SavedRun], metric: str, into: Into = None) -> Axes:
-    """Draw a metric (`accuracy` or `loss`) over epochs, train and validation, for every seed (fold)
-    of a rung.
-    """
+    """Draw `accuracy` or `loss` over epochs, train and validation, for every seed of a rung."""
     if metric not in ("accuracy", "loss"):
         raise ExperimentError(f"the metric is accuracy or loss; got {metric!r}")
     axes = new_axes(into, height=2.5)
@@ -148,9 +144,7 @@ def draw_curves(runs: Sequence[SavedRun], metric: str, into: Into = None) -> Axe
 def draw_confusion(
     matrix: NDArray[np.int64], class_names: Sequence[str], into: Into = None
 ) -> Axes:
-    """Draw a confusion matrix, rows the true classes; shades are shares of the row, figures are
-    counts.
-    """
+    """Draw a confusion matrix, true classes as rows; shades are shares of a row."""
     size = len(class_names)
     axes = new_axes(into, height=max(2.6, min(WIDTH, 0.36 * size + 1.2)))
     shares = matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
@@ -172,7 +166,7 @@ def draw_confusion(
 
 @styled
 def draw_reliability(before: Sequence[Bin], after: Sequence[Bin], into: Into = None) -> Axes:
-    """Draw accuracy against confidence, before and after the temperature; perfect is the diagonal."""
+    """Draw accuracy against confidence, before and after the temperature."""
     axes = new_axes(into, height=3.4)
     axes.plot([0, 1], [0, 1], color=MUTED, lw=1, ls=":", label="perfectly calibrated")
     for bins, colour, marker, label in (
@@ -185,8 +179,18 @@ def draw_reliability(before: Sequence[Bin], after: Sequence[Bin], into: Into = N
             share - [each.accuracy.low for each in bins],
             [each.accuracy.high for each in bins] - share,
         ]
-        axes.errorbar(confidence, share, spread, color=colour, fmt=f"{marker}-", ms=4, lw=1.2, elinewidth=0.9,
-                      alpha=0.85, label=label)  # fmt: skip
+        axes.errorbar(
+            confidence,
+            share,
+            spread,
+            fmt=f"{marker}-",
+            color=colour,
+            alpha=0.85,
+            ms=4,
+            lw=1.2,
+            elinewidth=0.9,
+            label=label,
+        )
     low = min(
         [each.confidence for each in (*before, *after)]
         + [each.accuracy.low for each in (*before, *after)]
@@ -205,9 +209,7 @@ def draw_reliability(before: Sequence[Bin], after: Sequence[Bin], into: Into = N
 def draw_robustness(
     own: Robustness, other: Robustness | None = None, into: Figure | None = None
 ) -> Grid:
-    """Draw accuracy over the strength of each corruption, in a panel each, beside that of another
-    in grey.
-    """
+    """Draw accuracy over each corruption's strength, a panel each, with another's in grey."""
     figure = into or Figure()
     figure.set_size_inches(1.55 * WIDTH, 0.72 * WIDTH)
     columns = -(-len(own.curves) // 2)

@@ -1,6 +1,4 @@
-"""What is trained, told to TensorBoard or MLflow while it happens. Both are extras, and off unless
-asked for.
-"""
+"""What is trained, told to TensorBoard or MLflow meanwhile. Both are extras, off by default."""
 
 from __future__ import annotations
 
@@ -62,9 +60,7 @@ class Tracking:
         experiments: Mapping[TrialKey, Experiment],
         place: Callable[[TrialKey], Path],
     ) -> list[Tracker]:
-        """Return those who are told of what is put into a folder; `events` is where TensorBoard's
-        files go.
-        """
+        """Return those who are told of what is put into a folder; `events` is TensorBoard's."""
         told: list[Tracker] = [TensorBoard(events)] if self.tensorboard else []
         return told + (
             [MLflow(self.mlflow, folder.name, experiments, place)] if self.mlflow else []
@@ -72,9 +68,7 @@ class Tracking:
 
 
 class Tracker(Protocol):
-    """Follows trials, as a display does, and tells another program of them. where : a person finds
-    it there.
-    """
+    """Tells another program of trials, as a display does; a person finds it at `where`."""
 
     where: str
 
@@ -248,7 +242,7 @@ def _address(given: str, sources: Iterable[str]) -> str:
 
 
 def _check_database(database: Path, sources: Iterable[str]) -> None:
-    """Raise ConvladderError where MLflow would write into another's database, or among the images."""
+    """Raise ConvladderError where MLflow would write into another's database or the images."""
     for source in sources:
         folders.check_outside(database, source, "--mlflow")
     if database.exists() and not _is_of_mlflow(database):
@@ -258,9 +252,7 @@ def _check_database(database: Path, sources: Iterable[str]) -> None:
 
 
 def _is_of_mlflow(database: Path) -> bool:
-    """Whether a file is a database of MLflow's, or an empty one: it would add its tables to any
-    other.
-    """
+    """Whether a file is a database of MLflow's, or empty: it would add tables to any other."""
     try:
         with contextlib.closing(
             sqlite3.connect(f"{database.as_uri()}?mode=ro", uri=True)

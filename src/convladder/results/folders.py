@@ -126,9 +126,7 @@ def rung_folder(climb: Path, rung: str) -> Path:
 
 
 def error_file(run_folder: Path) -> Path:
-    """Return where the error of a failed trial is kept: beside the run folder that it did not
-    become.
-    """
+    """Return where a failed trial's error is kept: beside the run folder that is not there."""
     return run_folder.with_name(run_folder.name + ".error.txt")
 
 
@@ -160,9 +158,7 @@ def followed(folder: Path) -> Path:
 
 
 def is_mount_point(folder: Path, mounts: Path = MOUNTS) -> bool:
-    """Whether a disk is mounted at a folder; also where that is a folder of the same disk, if the
-    system tells.
-    """
+    """Whether a disk, or a folder of the same disk, is mounted at a folder, as far as told."""
     if os.path.ismount(folder):
         return True
     with contextlib.suppress(OSError, ValueError, IndexError):

@@ -29,9 +29,7 @@ class Failure:
 
 
 class SavedClimb:
-    """The results of a climb's folder. Raises RunError where it is none or nothing in it is
-    finished.
-    """
+    """The results of a climb's folder. Raises RunError where nothing in it is finished."""
 
     def __init__(self, folder: str | Path) -> None:
         self.folder = folder = Path(folder)
@@ -133,9 +131,7 @@ class SavedClimb:
 
     @cached_property
     def best(self) -> str | None:
-        """The rung of the best mean accuracy on validation, of those with two runs or more; None
-        without any.
-        """
+        """The rung of the best mean accuracy on validation, of two runs or more, if any."""
         several = [standing for standing in self.standings.values() if len(standing.runs) > 1]
         if not several:
             return None
@@ -167,17 +163,13 @@ class SavedClimb:
 
     @cached_property
     def shown_seed(self) -> SeedRun:
-        """The runs whose predictions are shown: of the best rung (or the last), the best seed on
-        validation.
-        """
+        """The runs whose predictions are shown: the best seed of the best rung, or the last."""
         pooled = self.lineup.pooled[self.best or list(self.standings)[-1]]
         return max(pooled, key=lambda each: each.validation_accuracy)
 
     @property
     def shown(self) -> saved_run.SavedRun:
-        """The one of them that is shown where it takes a single network: the best fold on
-        validation.
-        """
+        """The one of them that is shown as a single network: the best fold on validation."""
         return max(self.shown_seed.runs, key=lambda run: run.metrics["validation"]["accuracy"])
 
     def predictions(self, rung: str) -> pd.DataFrame:
@@ -271,9 +263,7 @@ class SavedClimb:
         return pd.DataFrame(rows)
 
     def summary_table(self) -> pd.DataFrame:
-        """Return a row a rung, with its claims against its parent and the start: what `summary.csv`
-        holds.
-        """
+        """Return a row a rung with its claims against parent and start, as in `summary.csv`."""
         against = {
             "parent": {claim.name: claim for claim in self.against_parent},
             "start": {claim.name: claim for claim in self.against_start},
@@ -291,9 +281,7 @@ class SavedClimb:
         return pd.DataFrame(rows)
 
     def write_tables(self) -> None:
-        """Write `results.csv` and `summary.csv`, and with folds `trials/<rung>/predictions.csv` of
-        all folds.
-        """
+        """Write `results.csv`, `summary.csv`, and `trials/<rung>/predictions.csv` of folds."""
         for name, table in (
             ("results.csv", self.trials_table()),
             ("summary.csv", self.summary_table()),

@@ -24,9 +24,7 @@ MOST_NAMED = 3  # rungs in a sentence
 
 
 def of_claim(claim: Claim, standings: Mapping[str, GroupSummary]) -> str:
-    """Say in Markdown what a claim shows, how sure that is, and what the rung costs more than its
-    reference.
-    """
+    """Say in Markdown what a claim shows, how surely, and what more the rung costs."""
     own, reference = standings[claim.name], standings[claim.reference]
     who = f"**{claim.name}** against {claim.reference}"
     return f"{who}: {_difference(claim, own)} The price: {_price(own, reference)}."
@@ -42,9 +40,7 @@ def taken_in(rung: Rung) -> str:
 
 
 def count_verdicts(noun: str, which: str, asked: int, claims: Sequence[Claim]) -> str:
-    """Say how many of the comparisons asked for came to which verdict, and name the few that
-    differ.
-    """
+    """Say how many of the comparisons came to which verdict, and name the few that differ."""
     said = []
     for verdict, words in _SAID.items():
         names = [claim.name for claim in claims if claim.difference.verdict == verdict]

@@ -70,7 +70,7 @@ def build_mixing(settings: Augmentation, seed: int) -> keras.layers.Layer | None
 
 
 def _seeds(seed: int) -> dict[str, int]:
-    """Return a seed for each of SEEDED; one that is added at its end leaves the others as they are."""
+    """Return a seed for each of SEEDED; one that is added at its end changes no other."""
     state = np.random.SeedSequence([seed, 1]).generate_state(len(SEEDED))
     return dict(zip(SEEDED, state.tolist(), strict=True))
 
@@ -94,9 +94,7 @@ class RandomCrop(keras.layers.Layer):
         return images
 
     def _places(self, images: Any, axis: int) -> Any:
-        """Return where along an axis each pixel of a crop is taken from: `(batch, height, 1, 1)` or
-        with width.
-        """
+        """Return where on an axis a crop's pixels are from: `(batch, height, 1, 1)` or width."""
         size = images.shape[axis]
         shift = keras.random.randint(
             (ops.shape(images)[0], 1),

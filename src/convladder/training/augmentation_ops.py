@@ -69,9 +69,7 @@ def autocontrast(images: Any, strength: Any) -> Any:
 
 
 def equalize(images: Any, strength: Any) -> Any:
-    """Give each channel a flat histogram: a level becomes the share of pixels that are not
-    brighter.
-    """
+    """Give each channel a flat histogram: a level becomes the share of pixels up to it."""
     del strength
     height, width, channels = images.shape[1:]
     level = ops.cast(images, "int32")

@@ -1,6 +1,4 @@
-"""When a training is kept: at epochs' ends, every so often in long epochs, and when it is asked to
-stop.
-"""
+"""When a training is kept: at epochs' ends, now and then in long ones, and at a stop."""
 
 from __future__ import annotations
 

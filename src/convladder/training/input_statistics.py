@@ -17,7 +17,7 @@ SMALLEST = (
 
 
 def channel_statistics(dataset: SplitDataset) -> convnet.Statistics:
-    """Return mean and standard deviation of each channel over the pixels of the train split alone."""
+    """Return mean and standard deviation of each channel over the train split alone."""
     counts = np.zeros((dataset.bank.form.channels, 256), dtype=np.int64)
     rows = dataset.bank.rows[dataset.splits.train]
     for start in range(0, len(rows), CHUNK):

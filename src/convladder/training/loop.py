@@ -1,6 +1,4 @@
-"""The training loop: epochs of training and validation, which may stop between two calls and go on
-from there.
-"""
+"""The training loop: epochs of training and validation, which can stop between two calls."""
 
 from __future__ import annotations
 
@@ -167,9 +165,7 @@ class Training:
     def _batches(
         self, members: Indices, batch_size: int, skip: int = 0
     ) -> Iterator[tuple[Rows, Rows]]:
-        """Yield the rows and labels of these records as the graphs take them, without the first
-        batches.
-        """
+        """Yield the rows and labels of these records for the graphs, without the first batches."""
         bank = self.dataset.bank
         return steps.batches(
             bank.rows[members].astype(np.int32),
@@ -196,9 +192,7 @@ class Training:
                 assert_never(unknown)
 
     def _not_finite(self, step: int) -> TrainingError:
-        """Return the error of a step of the running epoch whose loss was no number, with files of
-        its batch.
-        """
+        """Return the error of a step whose loss was no number, with the files of its batch."""
         size = self.experiment.train.batch_size
         paths = self.dataset.paths(self._order()[step * size :][:size])
         named = ", ".join(paths[:NAMED]) + (

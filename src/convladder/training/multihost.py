@@ -125,9 +125,7 @@ def _leave() -> None:
 
 
 def _check_alike(alike: Mapping[str, str], settings: Mapping[str, str]) -> None:
-    """Raise TrainingError, in all processes, where one says something else of a name than process
-    0.
-    """
+    """Raise TrainingError, in all processes, where one differs from process 0 in a name."""
     differing = _differing(alike)
     if not differing:
         return

@@ -76,9 +76,7 @@ def _momentum(epochs: float, steps: int) -> float:
 
 
 def _rate(settings: Train, steps: int) -> float | keras.optimizers.schedules.LearningRateSchedule:
-    """Return the learning rate, or what gives it for each of so many steps (Loshchilov and Hutter
-    2016).
-    """
+    """Return the learning rate, or its schedule over the steps (Loshchilov and Hutter 2016)."""
     match settings.schedule:
         case "constant":
             return settings.learning_rate

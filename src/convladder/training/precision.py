@@ -25,9 +25,7 @@ _told: set[str] = set()
 
 @contextlib.contextmanager
 def computing_in(precision: Literal["float32", "bfloat16"]) -> Iterator[None]:
-    """Let layers that are built meanwhile compute so; their weights are float32 (Micikevicius et
-    al. 2018).
-    """
+    """Let layers built meanwhile compute so; weights are float32 (Micikevicius et al. 2018)."""
     before = keras.config.dtype_policy()
     keras.config.set_dtype_policy(POLICIES[precision])
     try:
@@ -37,16 +35,14 @@ def computing_in(precision: Literal["float32", "bfloat16"]) -> Iterator[None]:
 
 
 def warn(precision: str, say: Callable[[str], None]) -> None:
-    """Tell a person, once in a process, that its processor has to imitate what it is to compute in."""
+    """Tell once in a process that the processor has to imitate what it is to compute in."""
     if precision not in _told and is_imitated(precision):
         say(SLOW)
     _told.add(precision)
 
 
 def is_imitated(precision: str) -> bool:
-    """Whether a processor is to compute so, in many steps, that has no instructions for it as its
-    system says.
-    """
+    """Whether a processor is to compute so, in many steps, without instructions for it."""
     if precision == "float32":
         return False
     able = _abilities()

@@ -47,9 +47,7 @@ _STATES = {
 
 @dataclass(frozen=True)
 class SearchPlan:
-    """What a search is of: the experiment that it begins with, on its images, and the space around
-    it.
-    """
+    """What a search is of: the experiment that it begins with, its images, and the space."""
 
     default: Trial
     space: Space
@@ -90,7 +88,7 @@ class Candidates:
 
     @property
     def winner(self) -> FrozenTrial | None:
-        """The finished one of the best validation accuracy, the first of several; None without any."""
+        """The finished one of the best validation accuracy, the first of several, if any."""
         return max(self.finished, key=lambda trial: (trial.values[0], -trial.number), default=None)
 
     def state(self, number: int) -> TrialState:
@@ -125,7 +123,7 @@ class Candidates:
         return bool(self._study.user_attrs.get(EXHAUSTED))
 
     def outcome(self) -> dict[str, Any]:
-        """Return the winner, how it differs from the default, and whether the space is exhausted."""
+        """Return the winner, its changes of the default, and whether the space is exhausted."""
         winner = self.winner
         return {
             "winner": winner.number if winner else None,

@@ -1,6 +1,4 @@
-"""Candidates as tasks for workers: drawn by Optuna from a space, or gone on with; and what is kept
-of one.
-"""
+"""Candidates as tasks for workers: drawn by Optuna from a space, or resumed."""
 
 from __future__ import annotations
 
@@ -78,9 +76,7 @@ class Drawing:
         return self._folder / "candidates" / f"{number:04}"
 
     def draw(self) -> Task | None:
-        """Return the task of the next candidate; None where there cannot be such a one, or has
-        been.
-        """
+        """Return the task of the next candidate; None where it cannot be, or has been."""
         drawn = self._candidates.drawn
         # else the sampler would say the same once more
         again = bool(drawn) and SKIPPED in drawn[-1].user_attrs
@@ -137,9 +133,7 @@ class Drawing:
         self._study.tell(asked, state=state)
 
     def _clear_if_begun_otherwise(self, trial: Trial, place: Path) -> None:
-        """Begin a candidate anew that was begun by other versions: it only steers, and no figure
-        rests on it.
-        """
+        """Begin a candidate of other versions anew: it only steers, and no figure rests on it."""
         try:
             self._how.prepare(trial, place)
         except RunError:

@@ -52,7 +52,7 @@ class Budget:
 
 
 class Search:
-    """A search in its folder, which the caller has locked. What is there already is gone on with."""
+    """A search in its folder, which the caller has locked. What is there already resumes."""
 
     def __init__(self, plan: SearchPlan, folder: Path, how: ResumePolicy) -> None:
         self._folder, self._train = folder, plan.default.experiment.train
@@ -79,9 +79,7 @@ class Search:
         return (bool(self.candidates.open) or lacks) and self._is_in_time(budget)
 
     def expected(self, budget: Budget) -> dict[TrialKey, float]:
-        """Return the candidates that are still to be tried, each as much work; none where the
-        number is open.
-        """
+        """Return the candidates to be tried, each as much work; none where the number is open."""
         over = len(self.candidates.tried) - len(self.candidates.open)
         known = len(self.candidates.drawn)
         wanted = range(known, known + budget.trials - over) if budget.trials else ()
@@ -113,7 +111,7 @@ class Search:
                 self._keep_time()
 
     def close(self) -> None:
-        """End what is still open: the winner is to be tested, and nothing can be tried after that."""
+        """End what is still open: once the winner is tested, nothing can be tried."""
         for trial in self.candidates.open:
             self._study.tell(trial.number, state=TrialState.FAIL)
             self._stored.keep(trial.number)
@@ -197,9 +195,7 @@ class Search:
             raise SearchError(said) from failed.cause
 
     def _report(self, number: int, row: Mapping[str, Any]) -> bool:
-        """Report an epoch, and return whether the candidate is to be ended, or trains on though it
-        is over.
-        """
+        """Report an epoch, and return whether the candidate is to be ended, or is over already."""
         if self.candidates.state(number) is not TrialState.RUNNING:
             return True  # on a node, say, that was lost when it was asked to end
         epoch = int(row["epoch"])
@@ -225,9 +221,7 @@ class Search:
         return False
 
     def _falls_behind(self, number: int) -> bool:
-        """Whether a candidate is behind others that came as far; it is over then. The default never
-        is.
-        """
+        """Whether a candidate is behind others, and so over. The default never is."""
         last = max(self._reported(number), default=0)
         if (
             number == DEFAULT
@@ -255,7 +249,7 @@ class Search:
 
     @contextlib.contextmanager
     def _ending_in_time(self, budget: Budget, pool: Pool) -> Iterator[None]:
-        """End what runs when the time is up; it is kept, and a longer search would go on with it."""
+        """End what runs when the time is up; it is kept, and a longer search would resume it."""
         if budget.seconds is None:
             yield
             return

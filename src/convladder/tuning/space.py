@@ -47,9 +47,7 @@ _SET_OTHERWISE = {
 
 
 class Dimension(BaseModel):
-    """The values that a setting may take: choices, or a range; `when` says what other settings must
-    be for it.
-    """
+    """The values of a setting: choices, or a range; `when` says on what other settings."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
@@ -104,9 +102,7 @@ class Space:
     dimensions: Mapping[str, Dimension]
 
     def check(self, base: Experiment) -> None:
-        """Raise SearchError where a setting cannot take its values, or is never searched, around
-        `base`.
-        """
+        """Raise SearchError where a setting cannot take its values, or is never searched."""
         drawn = self._drawn_at_random(base)
         for key, dimension in self.dimensions.items():
             refusals = [_refusal(base, key, value) for value in dimension.ends]
@@ -151,9 +147,7 @@ class Space:
         return values
 
     def nearest(self, experiment: Experiment) -> dict[str, Any]:
-        """Return what Optuna's trial would choose to come near to an experiment; what is not near
-        is left out.
-        """
+        """Return what a trial of Optuna's would choose near an experiment, as far as it can."""
         settings = flatten(experiment)
         place: dict[str, Any] = {}
         for key, dimension in self.dimensions.items():
@@ -200,9 +194,7 @@ def quiet() -> Iterator[None]:
 
 
 def load_space(name: str | Path | None = None, built_in: str = USUAL) -> Space:
-    """Load a space from the path of its TOML file; None loads the built-in one of a name. Raises
-    SearchError.
-    """
+    """Load a space from a TOML file; None loads the built-in one. Raises SearchError."""
     if name is None:
         return parse_space(built_in_text(built_in), built_in)
     try:
@@ -289,7 +281,7 @@ def _check_name(key: str, where: str) -> None:
 
 
 def _check_order(name: str, dimensions: Mapping[str, Dimension], where: str) -> None:
-    """Raise SearchError where a line looks at a setting that is searched by itself or further down."""
+    """Raise SearchError where a line looks at its own setting, or one further down."""
     keys = list(dimensions)
     for key, dimension in dimensions.items():
         if name in dimension.when and name in keys and keys.index(name) >= keys.index(key):
@@ -297,9 +289,7 @@ def _check_order(name: str, dimensions: Mapping[str, Dimension], where: str) -> 
 
 
 def _alternatives(key: str, wanted: Any) -> list[Any]:
-    """Return the values with which a condition holds: of a setting that is a list itself, lists in
-    a list.
-    """
+    """Return the values for which a condition holds: for a list setting, lists in a list."""
     if not isinstance(wanted, list):
         return [wanted]
     is_a_list = isinstance(flatten(Experiment())[key], tuple)
@@ -307,9 +297,7 @@ def _alternatives(key: str, wanted: Any) -> list[Any]:
 
 
 def is_same(one: Any, other: Any) -> bool:
-    """Whether two values of a setting are the same, however written: 0 and 0.0, lists and tuples,
-    none.
-    """
+    """Whether two values of a setting are the same, however written: 0 and 0.0, lists, none."""
     one, other = (None if value == "none" else value for value in (one, other))
     if isinstance(one, list | tuple) and isinstance(other, list | tuple):
         return len(one) == len(other) and all(map(is_same, one, other))
@@ -321,7 +309,7 @@ def _written(conditions: Mapping[str, Any]) -> str:
 
 
 def _refusal(base: Experiment, key: str, value: Any) -> str:
-    """Return why a setting cannot take a value, all others being as in `base`; empty where it can."""
+    """Return why a setting of `base` cannot take a value; empty where it can."""
     try:
         base.replace({key: _fitting(key, value)})
     except ExperimentError as error:

@@ -31,7 +31,8 @@ pytestmark = pytest.mark.xdist_group("climb")
 
 # one job: a worker more would have to import TensorFlow too
 SMALL = [
-    "climb", "digits", "--limit", "200", "--rungs", "lenet5,max-pooling", "--seeds", "2", "--epochs", "2",
+    "climb", "digits", "--limit", "200", "--rungs", "lenet5,max-pooling",
+    "--seeds", "2", "--epochs", "2",
     "--jobs", "1",
 ]  # fmt: skip
 
@@ -360,7 +361,8 @@ def test_a_climb_that_is_stopped_leaves_no_orphan_and_goes_on(
 ) -> None:
     jobs = "2" if how == signal.SIGKILL else "1"
     command = [
-        "climb", "digits", "--limit", "200", "--rungs", "lenet5", "--seeds", "4", "--epochs", "2", "--jobs", jobs,
+        "climb", "digits", "--limit", "200", "--rungs", "lenet5",
+        "--seeds", "4", "--epochs", "2", "--jobs", jobs,
     ]  # fmt: skip
     parent = start_command(*command, cwd=tmp_path)
     assert wait_until(lambda: list(tmp_path.glob("climbs/*/trials/*/seed-*/metrics.json")))
@@ -514,7 +516,8 @@ def test_a_run_is_explained(climbed: Path, tmp_path: Path) -> None:
         assert said in told
     figures = json.loads(convladder("explain", str(folder), "--json", cwd=climbed).stdout)
     assert set(figures) == {
-        "classes", "confused_pairs", "calibration", "selection", "robustness", "suspected_labels", "report"
+        "classes", "confused_pairs", "calibration", "selection",
+        "robustness", "suspected_labels", "report"
     }  # fmt: skip
     assert Path(figures["report"]).is_file()
     assert sum(row["images"] for row in figures["classes"].values()) == 30

@@ -59,7 +59,7 @@ class FullFile(io.FileIO):
 
 
 class Disk:
-    """Has room for so many files that are opened for writing below a folder, and not for the next."""
+    """Has room for so many files that are opened for writing, and not for the next."""
 
     def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         self.folder, self.room, self.opened, self._real = folder, -1, list[str](), builtins.open

@@ -169,7 +169,7 @@ def test_calling_keras_with_training_false_does_not_keep_moving_statistics_and_o
 
 
 class StopsAtBorder(FileCheckpointer):
-    """Keeps the training when its first epoch is over, and stops it there, but for the second time."""
+    """Keeps the training after its first epoch, and stops it there, but for the second."""
 
     def after_epoch(self, snapshot: Snapshot) -> None:
         is_first = self.newest() is None

@@ -1,4 +1,4 @@
-"""A search that really trains: its claim, its page, its end after a kill, and what it must not see."""
+"""A search that trains: its claim, its page, its end after a kill, what it must not see."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Why a worker has ended: a kill for memory, a crash of a library with its own words, or an exit."""
+"""Why a worker has ended: a kill for memory, a crash of a library, or an exit."""
 
 from __future__ import annotations
 

@@ -83,9 +83,9 @@ def test_the_error_is_what_one_counts_by_hand() -> None:
 
 def test_log_loss_is_that_of_the_softmax() -> None:
     logits, labels = plant(1.0, images=8000)
-    found = calibration.assess(predictions.make_table(
-        ["x"] * 8000, ["validation"] * 4000 + ["test"] * 4000, labels.tolist(), logits, list("abcde")
-    ))  # fmt: skip
+    splits = ["validation"] * 4000 + ["test"] * 4000
+    table = predictions.make_table(["x"] * 8000, splits, labels.tolist(), logits, list("abcde"))
+    found = calibration.assess(table)
     expected = -log_softmax(logits, axis=1)[np.arange(4000, 8000), labels[4000:]].mean()
     assert found.log_loss == pytest.approx(expected, rel=1e-6)
 

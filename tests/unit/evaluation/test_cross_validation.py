@@ -148,7 +148,7 @@ def test_folds_of_other_images_are_refused() -> None:
 
 @pytest.mark.parametrize("learner", ["linear, own features", "splits, own features"])
 def test_networks_without_effect_are_rarely_called_better(learner: str) -> None:
-    """They are really trained, on overlapping images. 7 of 60 climbs have a chance of 3 % at 5 %."""
+    """Trained on overlapping images. 7 of 60 climbs have a chance of 3 % at 5 %."""
     draw = np.random.default_rng(3)
     folds = np.arange(100) % 5
     truth = expected_accuracy(LEARNERS[learner], "0", 80, trainings=100)

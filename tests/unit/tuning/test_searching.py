@@ -1,4 +1,4 @@
-"""A search's course, with workers that come to an accuracy by a formula: nothing is trained here."""
+"""A search's course, with workers that compute accuracies by a formula: none trains."""
 
 from __future__ import annotations
 
@@ -121,7 +121,7 @@ def search(
     dies_at: float = math.inf,
     pool: type[OneWorker] = OneWorker,
 ) -> Search:
-    """Search in the folder, or go on there, until the budget is spent or so many events have come."""
+    """Search in the folder until the budget is spent or so many events have come."""
     folder.mkdir(exist_ok=True)
     opened, events = Search(plan, folder, ResumePolicy()), 0
 
@@ -340,7 +340,7 @@ def test_closing_ends_what_is_open_and_leaves_no_checkpoint(
 def test_a_candidate_that_is_over_and_trains_on_is_halted_again(
     tmp_path: Path, few_digits: SplitDataset
 ) -> None:
-    """As on a node that died when it was asked to end: another goes on, from the last checkpoint."""
+    """As on a node that died when it was asked to end: another resumes from the checkpoint."""
 
     asked: Counter[Any] = Counter()
 

@@ -72,9 +72,7 @@ class Bank:
 
     @cached_property
     def images(self) -> Pixels:
-        """The pixels, `(N, height, width, channels)`: a private, copy-on-write memory map. Raises
-        DataError.
-        """
+        """Pixels `(N, height, width, channels)`, a copy-on-write map. Raises DataError."""
         images: Pixels = self._load(PIXELS, mmap_mode="c")
         return images
 
@@ -147,9 +145,7 @@ class Bank:
         return self.copies_are == "near" and not bool(self.pairs["exact"].all())
 
     def count_of_scenes(self) -> int:
-        """Return how many images are pictures of one scene, as of a fixed camera; near copies were
-        looked for.
-        """
+        """Return how many images show one scene, as of a fixed camera, with near copies sought."""
         return (
             int(np.isin(self.rows, self._load(SCENES_FILE)).sum())
             if self.copies_are == "near"

@@ -173,9 +173,7 @@ def decode_chunk(
 
 
 def read_done(chunk: Chunk, pixels: Pixels | None = None) -> Done | None:
-    """Return the result of a chunk; None where it is not done, or not for these pixels, where they
-    are given.
-    """
+    """Return the result of a chunk; None where it is not done, or not for these pixels."""
     try:
         with np.load(chunk.result, allow_pickle=False) as file:
             facts, listed = file["facts"], json.loads(bytes(file["rejections"]).decode())
@@ -245,9 +243,7 @@ def _at_work(chunk: Chunk, *, watched: bool) -> Iterator[Callable[[int], None]]:
 
 @contextlib.contextmanager
 def _memory_limited(chunk: Chunk) -> Iterator[None]:
-    """Let this process take MEMORY more than it has, and the chunk's array; where the system knows
-    how.
-    """
+    """Let this process take MEMORY more than now, and the chunk's array, where that is known."""
     if sys.platform != "linux":
         yield
         return

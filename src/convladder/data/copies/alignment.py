@@ -145,9 +145,7 @@ def _align(still: Values, moved: Values, places: Values) -> tuple[Values, Values
 
 
 def _warp(moved: Values, places: Values) -> tuple[Values, Values]:
-    """Return the thumbnails as seen from places `(n, 4)`, and where they have pixels, `(n, 1, side,
-    side)`.
-    """
+    """Return thumbnails from places `(n, 4)`, and where they have pixels."""
     down, inside_down = _sampling(places[:, 0], places[:, 2], moved.shape[-1])
     right, inside_right = _sampling(places[:, 1], places[:, 3], moved.shape[-1])
     seen = down[:, None] @ moved @ right.transpose(0, 2, 1)[:, None]
@@ -157,9 +155,7 @@ def _warp(moved: Values, places: Values) -> tuple[Values, Values]:
 
 
 def _sampling(scale: Values, shift: Values, side: int) -> tuple[Values, Values]:
-    """Return the weights `(n, side, side)` that interpolate between pixels, and which lie inside,
-    `(n, side)`.
-    """
+    """Return weights `(n, side, side)` between pixels, and which are inside, `(n, side)`."""
     pixels, middle = np.arange(side, dtype=np.float32), np.float32((side - 1) / 2)
     places = middle + scale[:, None] * (pixels - middle) + shift[:, None]
     inside = ((places >= 0) & (places <= side - 1)).astype(np.float32)
@@ -179,9 +175,7 @@ def _dot(left: Values, right: Values) -> Values:
 
 
 def _step(still: Values, moved: Values, places: Values) -> Values:
-    """Return the places after a Gauss-Newton step of scale and shift; the contrast is fitted
-    alongside.
-    """
+    """Return the places after a Gauss-Newton step of scale and shift, with fitted contrast."""
     warped, inside = _warp(moved, places)
     inner = _erode(inside)
     fitted = _dot(still * inner, warped) / np.maximum(_dot(warped * inner, warped), _TINY)
@@ -201,9 +195,7 @@ def _step(still: Values, moved: Values, places: Values) -> Values:
 
 
 def _slopes(warped: Values, weight: Values, places: Values) -> Values:
-    """Return how the warped thumbnails change with each of the four numbers, `(n, 4, 3, side,
-    side)`.
-    """
+    """Return how warped thumbnails change with each of the numbers, `(n, 4, 3, side, side)`."""
     slopes = np.zeros((len(warped), 4, *warped.shape[1:]), dtype=np.float32)
     down, right = slopes[:, 2], slopes[:, 3]
     down[:, :, 1:-1] = (warped[:, :, 2:] - warped[:, :, :-2]) / (2 * places[:, 0, None, None, None])
@@ -243,9 +235,7 @@ def _measure(still: Values, moved: Values, places: Values, band: Values) -> Like
 def _compare_contrasts(
     still: Values, moved: Values, places: Values
 ) -> tuple[Values, Values, Values]:
-    """Return over how many blocks the contrast of both is spread (a participation ratio), its
-    ratio, its ways.
-    """
+    """Return over how many blocks both spread their contrast, its ratio, its ways."""
     warped, inside = _warp(band_pass(moved, BAND), places)
     bands = band_pass(still, BAND)
     ours = bands * inside
@@ -259,9 +249,7 @@ def _compare_contrasts(
 
 
 def _measure_ways(bands: Values, inside: Values) -> Values:
-    """Return the least by the largest eigenvalue of the structure tensors of `(n, 3, side, side)`,
-    inside.
-    """
+    """Return the ratio of eigenvalues of the structure tensors of `(n, 3, side, side)`."""
     inner = _erode(inside)[:, :, :-1, :-1]
     down, right = (
         np.diff(bands, axis=2)[..., :-1] * inner,

@@ -140,9 +140,7 @@ def _find_near(
     large: Thumbnails | None,
     progress: Callable[[int, int], None],
 ) -> tuple[list[Pair], NDArray[np.bool_]]:
-    """Return the near duplicates among images of which no two have the same pixels, and which are
-    of a scene.
-    """
+    """Return the near duplicates among images of different pixels, and which are of a scene."""
     size = len(small)
     pairs = propose(small, lambda done: progress(done, 2 * size))
     likeness = _compare(
@@ -278,9 +276,7 @@ class _Bounds:
 
 
 def _are_same(likeness: Likeness, bounds: _Bounds) -> NDArray[np.bool_]:
-    """Whether pairs show the same picture, `(n,)`: by their detail, or as a whole where they were
-    not moved.
-    """
+    """Whether pairs show the same picture, `(n,)`: by detail, or as a whole where not moved."""
     asked = bounds.fine + PER_BLOCK * np.maximum(0, SPREAD - likeness.spread)
     coloured = (likeness.coarse >= LEAST_COARSE) | (likeness.fine >= SURE_FINE)
     detailed = (likeness.fine >= np.minimum(asked, NEAREST)) & coloured
@@ -338,9 +334,7 @@ def _find_bounds(size: int, thumbnails: Thumbnails) -> _Bounds:
 
 
 def _bound_above(correlations: Values, least: float) -> float:
-    """Return what lies far above correlations by chance, by their median and 95 % quantile on
-    Fisher's scale.
-    """
+    """Return what lies far above chance, by median and 95 % quantile on Fisher's scale."""
     if not len(correlations):
         return least
     scaled = np.arctanh(correlations.clip(0, 1 - 1e-6))

@@ -185,9 +185,7 @@ def _learn(details: Values) -> _Scene:
 
 
 def _small_changes(mean: Values) -> Values:
-    """Return a picture, and how it changes where it is moved, enlarged or blurred, `(6, 3072)`,
-    orthonormal.
-    """
+    """Return a picture and its changes when moved, enlarged or blurred, orthonormal."""
     picture = mean.reshape(3, SIDE, SIDE)
     down, right = (np.gradient(picture, axis=axis) for axis in (1, 2))
     away = np.arange(SIDE) - (SIDE - 1) / 2
@@ -200,9 +198,7 @@ def _small_changes(mean: Values) -> Values:
 
 
 def _find_bound(left_over: Values) -> float:
-    """Return the correlation that copies must have: so many spreads above what pictures have by
-    chance.
-    """
+    """Return the correlation that copies must have: so many spreads above chance."""
     alike = (left_over @ left_over.T)[np.triu_indices(len(left_over), 1)]
     scaled = np.arctanh(alike.clip(-0.999, 0.999))
     middle = np.median(scaled) if len(scaled) else 0.0

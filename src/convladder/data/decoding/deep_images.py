@@ -138,9 +138,7 @@ def values_of(
 
 
 def opacity_of(values: Values) -> Pixels | None:
-    """Return 0 where values are no numbers, and 255 elsewhere; None where all are. Raises
-    UnreadableImage.
-    """
+    """Return 0 for no numbers, else 255; None where all are numbers. Raises UnreadableImage."""
     if values.dtype.kind != "f":
         return None
     known = np.isfinite(values).reshape(*values.shape[:2], -1).all(axis=2)
@@ -173,7 +171,7 @@ def to_eight_bits(
 
 
 def say_bands(content: bytes) -> str | None:
-    """Say what bands a TIFF file has; None of any other file, or where its header cannot be read."""
+    """Say what bands a TIFF file has; None of other files, or where its header is unreadable."""
     from PIL.TiffImagePlugin import ImageFileDirectory_v2
 
     if content[:4] not in (b"II*\0", b"MM\0*"):

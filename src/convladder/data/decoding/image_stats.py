@@ -1,6 +1,4 @@
-"""What is known of an image besides its pixels: measured once, when it is decoded, and kept with
-the bank.
-"""
+"""What is known of an image besides its pixels: measured once, and kept with the bank."""
 
 from __future__ import annotations
 
@@ -100,7 +98,7 @@ def _measure_greys(facts: Facts, greys: Sequence[Image.Image]) -> None:
 
 
 def _place(percent: int, size: int) -> int:
-    """Return the place of the value, of so many in order, that this share of them does not exceed."""
+    """Return the place, among so many sorted values, that this share of them does not exceed."""
     return -(-percent * size // 100) - 1
 
 
@@ -125,9 +123,7 @@ def measure_sharpness(greys: Sequence[Image.Image]) -> NDArray[np.float32]:
 
 
 def thumbnails(pixels: Pixels, facts: Facts, form: ImageForm, side: int = SIDE) -> Pixels:
-    """Return images of a bank, `(N, height, width, channels)`, without their padding, as `(N, side,
-    side, 3)`.
-    """
+    """Return images `(N, height, width, channels)` without padding, as `(N, side, side, 3)`."""
     if pixels.shape[1:] == (side, side, 3) and (
         form.resize != "pad" or (facts["height"] == facts["width"]).all()
     ):

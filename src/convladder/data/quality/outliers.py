@@ -1,6 +1,4 @@
-"""Images that stand out among their own: blank, dark, bright, blurred, long, tiny, misnamed or
-moving.
-"""
+"""Images that stand out: blank, dark, bright, blurred, long, tiny, misnamed or moving."""
 
 from __future__ import annotations
 
@@ -61,7 +59,7 @@ def find_misnamed(records: Sequence[Record], facts: Facts) -> Positions:
 
 
 def find_animated(facts: Facts) -> Positions:
-    """Return the positions of the images of several frames or pages, of which the first is taken."""
+    """Return the positions of images of several frames or pages; the first is taken."""
     return np.flatnonzero(facts["frames"] > 1)
 
 

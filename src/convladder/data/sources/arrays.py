@@ -113,8 +113,10 @@ class ArraySet:
                     )
                 parts[SPLIT_NAMES.get(suffix, "")] = (images, arrays[label_key])
         if not parts or ("" in parts and len(parts) > 1):
-            raise DataError(f"{path} has {', '.join(map(repr, arrays)) or 'no arrays'}: "
-                            "expected 'x' and 'y', or 'x_train' and 'y_train' (and 'x_test', …)")  # fmt: skip
+            raise DataError(
+                f"{path} has {', '.join(map(repr, arrays)) or 'no arrays'}: "
+                "expected 'x' and 'y', or 'x_train' and 'y_train' (and 'x_test', …)"
+            )
         return cls(str(path), parts, names or None)
 
     def listing(self) -> Listing:

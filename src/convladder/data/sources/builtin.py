@@ -1,6 +1,4 @@
-"""Data sets by name: `digits` comes with scikit-learn; the others are downloaded by Keras and
-cached.
-"""
+"""Data sets by name: `digits` comes with scikit-learn; Keras downloads and caches the others."""
 
 from __future__ import annotations
 
@@ -74,9 +72,7 @@ def _load_digits() -> ArraySet:
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """Let no library write to standard error, not even below Python: TensorFlow greets when it is
-    imported.
-    """
+    """Let no library write to standard error, even below Python: TensorFlow greets on import."""
     sys.stderr.flush()
     with Path(os.devnull).open("w") as nowhere:
         kept = os.dup(2)

@@ -96,9 +96,7 @@ class HubSet:
         return list_rows(self._name, rows, class_names)
 
     def fetch(self, record: Record) -> bytes:
-        """Return the bytes of an image, or of the downloaded file that stands for it. Raises
-        UnreadableImage.
-        """
+        """Return the bytes of an image, or of its file. Raises UnreadableImage."""
         number, row = record.place
         cell = self._images[number][row].column(0)[0].as_py()
         if isinstance(cell, dict) and cell.get("bytes") is None and self._is_ours(cell.get("path")):
@@ -106,7 +104,7 @@ class HubSet:
         return content_of(cell)
 
     def _is_ours(self, path: str | None) -> bool:
-        """Whether a path leads to what was downloaded: a set could name any file of this machine."""
+        """Whether a path leads to what was downloaded: a set could name any file here."""
         normal = Path(os.path.normpath(path or ""))
         return any(normal.is_relative_to(place) for place in self._places)
 

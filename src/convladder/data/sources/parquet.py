@@ -159,9 +159,7 @@ class _Reader:
         self._batch: Any = None
 
     def read(self, row: int) -> Any:
-        """Return what a row has in the column, as Python has it. Raises LookupError, or what Arrow
-        raises.
-        """
+        """Return what a row has in the column. Raises LookupError, or what Arrow raises."""
         group = bisect_right(self._starts, row) - 1
         if group != self._group or row < self._start:
             options = {"row_groups": [group], "columns": [self._column], "batch_size": ROWS_READ}
@@ -198,9 +196,7 @@ def _home(path: PurePosixPath) -> str:
 
 
 def _split_words(paths: Sequence[str]) -> list[str]:
-    """Return what the name of each file, or of its folder, calls its split; nothing where none has
-    a known one.
-    """
+    """Return which split the name of each file or folder tells; nothing where none does."""
     words = [_split_word(PurePosixPath(path)) for path in paths]
     return words if any(word in SPLIT_NAMES for word in words) else [""] * len(words)
 

@@ -22,9 +22,9 @@ if TYPE_CHECKING:
     from convladder.data.sources.tables.beside_images import Table
 
 EXPECTED = (
-    "a folder of class folders, a .zip or .tar archive of it, a table of paths and labels (.csv, .tsv, \
-.jsonl, .json, .xml or .txt; see docs/data.md), an .npz file, a .parquet file or a folder of them, hf:NAME of the \
-Hugging Face hub"
+    "a folder of class folders, a .zip or .tar archive of it, a table of paths and labels "
+    "(.csv, .tsv, .jsonl, .json, .xml or .txt; see docs/data.md), an .npz file, "
+    "a .parquet file or a folder of them, hf:NAME of the Hugging Face hub"
 )
 
 OF_PATHS = ("path_column", "image_root")  # what only tables of paths have
@@ -96,9 +96,7 @@ def open_like(settings: Data, others: Mapping[str, Any]) -> Source:
 
 
 def _open_with(settings: Data, others: Mapping[str, Any], links: Mapping[str, Any]) -> Source:
-    """Open what the settings name with others, and with `links` where these go with it. Raises
-    DataError.
-    """
+    """Open what the settings name, with `links` where these go with it. Raises DataError."""
     try:
         return open_source(settings.model_copy(update={**others, **links}))
     except OutOfPlace:
@@ -106,9 +104,7 @@ def _open_with(settings: Data, others: Mapping[str, Any], links: Mapping[str, An
 
 
 def shared_settings(trained: Data, given: set[str]) -> dict[str, Any]:
-    """Return how a run's images were read, as far as it may hold of others, too, and nothing else
-    is given.
-    """
+    """Return how a run's images were read, as far as it may hold of others, if nothing is given."""
     kept = [name for name in SHARED if name not in given]
     if not given.isdisjoint(TREE_OPTIONS):
         kept = [name for name in kept if name not in TREE_OPTIONS]
@@ -126,9 +122,7 @@ def _place_of(path: Path) -> Path:
 
 
 def open_values(values: Any, labels: Any, settings: Data) -> Source:
-    """Open a pandas frame of paths and labels, or an array of images with their labels. Raises
-    DataError.
-    """
+    """Open a pandas frame of paths and labels, or labelled arrays. Raises DataError."""
     from convladder.data.sources import arrays
     from convladder.data.sources.tables import table_source
 
@@ -151,9 +145,7 @@ def open_values(values: Any, labels: Any, settings: Data) -> Source:
 
 
 def refuse_reopening(opened: Data, wanted: Data) -> None:
-    """Raise DataError where a setting of images in memory is to change that was settled when they
-    were opened.
-    """
+    """Raise DataError where a setting is to change that opening images in memory has settled."""
     changed = [name for name in OPENING if getattr(opened, name) != getattr(wanted, name)]
     if changed:
         raise DataError(
@@ -230,9 +222,7 @@ def _open_folder(root: Path, settings: Data, limits: Limits) -> Source:
 def _open_tree(
     root: Path, settings: Data, limits: Limits, tables: list[Table], why_not: str
 ) -> Source:
-    """Open a folder by its folders, unless tables say other classes; `why_not` is said of one that
-    was tried.
-    """
+    """Open a folder by its folders; `why_not` is said where a table was tried before."""
     from convladder.data.sources.folders import folder
     from convladder.data.sources.tables import beside_images
 
@@ -248,9 +238,7 @@ def _open_tree(
 
 
 def _following(table: Source, settings: Data) -> Source:
-    """Return a table of paths that, if the settings say so, follows links that lead out of its
-    folder, too.
-    """
+    """Return a table of paths that follows links out of its folder, if the settings say so."""
     if not settings.follow_links:
         return table
     fetch = partial(

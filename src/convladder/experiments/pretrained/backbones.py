@@ -115,9 +115,7 @@ def with_backbone(experiment: Experiment, say: Say = silent) -> Experiment:
 
 
 def load(model: Model) -> Backbone | None:
-    """Return what a settled experiment's backbone gives it; None without one. Raises
-    ConvladderError.
-    """
+    """Return what a settled experiment's backbone gives, if any. Raises ConvladderError."""
     from convladder.models.convnet import Statistics
     from convladder.models.networks import Backbone
 
@@ -129,9 +127,7 @@ def load(model: Model) -> Backbone | None:
 
 
 def packed(model: Model) -> bytes:
-    """Return the weights that a settled experiment takes, for the cache of another machine. Raises
-    RunError.
-    """
+    """Return a settled experiment's weights, for another machine's cache. Raises RunError."""
     return weight_cache.packed(*_weights(model))
 
 
@@ -169,9 +165,7 @@ def _refuse_others(backbone: str, taken: Mapping[str, Any], given: Mapping[str, 
 
 
 def _refuse_body(name: str, given: Mapping[str, Any]) -> None:
-    """Raise ExperimentError where settings are given of which a network of keras.applications takes
-    no notice.
-    """
+    """Raise ExperimentError for settings that a network of keras.applications ignores."""
     for key in given:
         if key.removeprefix("model.") in BODY and key.startswith("model."):
             raise ExperimentError(
@@ -186,9 +180,7 @@ def _place(backbone: str) -> str:
 
 
 def _open_donor(place: str) -> PretrainedSource:
-    """Return what a run or a bundle gives. Raises RunError, BundleError, or ExperimentError for a
-    wrong name.
-    """
+    """Return what a run or bundle gives. Raises RunError, BundleError or ExperimentError."""
     path = Path(place).expanduser()
     if not path.exists() and path.name == place and not source.is_bundle(path):
         raise ExperimentError(
@@ -214,9 +206,7 @@ def _find(model: Model, say: Say) -> str | None:
 
 
 def _weights(model: Model) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
-    """Return what a settled experiment takes from its backbone: from the cache, or from the
-    backbone's run.
-    """
+    """Return what a settled experiment takes from the cache, or from its backbone's run."""
     assert model.backbone is not None
     sha256 = model.backbone_sha256
     if sha256 is None and model.backbone in FAMILIES:

@@ -1,6 +1,4 @@
-"""What a backbone may be taken from, beside keras.applications: a run that was trained here, or a
-bundle.
-"""
+"""What a backbone may come from, beside keras.applications: a run of ours, or a bundle."""
 
 from __future__ import annotations
 

@@ -1,6 +1,4 @@
-"""The way to a Ray cluster: its address, whether it answers, and whether its nodes have what the
-driver has.
-"""
+"""The way to a Ray cluster: its address, whether it answers, and what its nodes have."""
 
 from __future__ import annotations
 
@@ -63,9 +61,7 @@ class Connection:
 
 
 def check_address(address: str) -> None:
-    """Raise ConvladderError where Ray is not installed, or no cluster answers there; it takes
-    seconds at most.
-    """
+    """Raise ConvladderError, in seconds, where Ray is missing, or no cluster answers there."""
     ray = _import_ray()
     if address == "auto":
         address = os.environ.get("RAY_ADDRESS") or address  # as Ray does
@@ -105,9 +101,7 @@ def connected(address: str) -> Iterator[Connection]:
 
 
 def teller() -> Callable[[tuple[str, ...]], dict[str, str]]:
-    """Return a function that says which versions there are where it runs, also where convladder is
-    not.
-    """
+    """Return a function that says which versions its place has, even without convladder."""
 
     def tell(
         packages: tuple[str, ...],
@@ -272,6 +266,6 @@ def _signals_as_they_are() -> Iterator[None]:
 
 @contextlib.contextmanager
 def _hushed() -> Iterator[None]:
-    """Keep what Ray prints about nodes that die, at length, from standard output, where results go."""
+    """Keep what Ray prints of dying nodes from standard output, where results go."""
     with Path(os.devnull).open("w") as nowhere, contextlib.redirect_stdout(nowhere):
         yield

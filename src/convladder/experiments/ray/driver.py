@@ -80,9 +80,7 @@ class RayPool(Pool):
         return _NodeLane(self._common, pending, events, threads, renew_after)
 
     def events(self) -> Iterator[Event]:
-        """Run the tasks as `Pool` does. Raises ClusterError where the connection is lost, or all
-        nodes are.
-        """
+        """Run the tasks as `Pool` does. Raises ClusterError where connection or nodes are lost."""
         try:
             yield from super().events()
         except ConnectionError as error:
@@ -168,9 +166,7 @@ class _NodeLane(Lane):
         return self._host is not None and not self._ending
 
     def _settle(self) -> None:
-        """Wait for a place, until there is nothing left to take. Raises ClusterError where nodes
-        have none.
-        """
+        """Wait for a place while tasks are left. Raises ClusterError where nodes have none."""
         lost = 0
         while lost < LOSSES:
             host = self._make_host()
@@ -202,9 +198,7 @@ class _NodeLane(Lane):
         return self._hosts.options(**where).remote(*self._settings)
 
     def _is_fit(self, node_id: str, name: str, versions: Versions) -> bool:
-        """Whether a node has what this machine has; one that has joined with something else is left
-        out.
-        """
+        """Whether a node has what this machine has; one with something else is left out."""
         differing = self._common.connection.compare(name, versions)
         if differing and node_id not in self._common.unfit:
             self._common.unfit.add(node_id)
@@ -350,9 +344,7 @@ class _NodeLane(Lane):
             lock.release()
 
     def _deliver(self, folder: Path) -> bool:
-        """Send a bank, unless it is there; return whether it is now, and not where this lane is
-        ended.
-        """
+        """Send a bank unless it is there; return whether it is now, unless this lane is ended."""
         waybill = self._common.waybill(folder)
         while (state := self._get(self._host.begin_receiving.remote(waybill))) == BUSY:
             time.sleep(WAIT)

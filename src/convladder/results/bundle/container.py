@@ -180,9 +180,7 @@ def _check_end(file: BinaryIO) -> None:
 
 
 def _check_parts(archive: zipfile.ZipFile, file: BinaryIO) -> None:
-    """Raise ValueError unless a bundle's parts lie one after the other, uncompressed, none too
-    large.
-    """
+    """Raise ValueError unless a bundle's parts lie in a row, uncompressed, none too large."""
     place = 0
     for name, part in zip(PARTS, archive.infolist(), strict=True):
         if part.filename != name:

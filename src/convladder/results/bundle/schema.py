@@ -24,9 +24,7 @@ class Strict(BaseModel):
 
 
 class Intensity(Strict):
-    """The values of deep images that become black and white: see
-    `data.decoding.intensity.IntensityRange`.
-    """
+    """The values of deep images that become black and white: see `intensity.IntensityRange`."""
 
     low: float
     high: float
@@ -104,7 +102,7 @@ class Tensor(Strict):
 
 
 class Statistics(Strict):
-    """Mean and standard deviation of each channel over the training pixels, on the scale 0 to 255."""
+    """Mean and standard deviation of each channel over the training pixels, 0 to 255."""
 
     mean: tuple[float, ...]
     deviation: tuple[float, ...]

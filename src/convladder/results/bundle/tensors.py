@@ -60,9 +60,7 @@ def read(container: Container, wanted: Mapping[str, Tensor]) -> Arrays:
 
 
 def check(container: Container, wanted: Mapping[str, Tensor]) -> None:
-    """Raise BundleError unless the header names the wanted arrays, one after the other and to the
-    very end.
-    """
+    """Raise BundleError unless the header names the wanted arrays, in a row to the very end."""
     size = container.manifest.files[WEIGHTS].bytes
     length = int.from_bytes(container.head(WEIGHTS, 8), "little")
     if size < 8 or length > min(LARGEST_HEADER, size - 8):

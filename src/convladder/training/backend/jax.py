@@ -1,6 +1,4 @@
-"""What training asks of JAX by name: compiled functions from state to state, the bank's memory, its
-errors.
-"""
+"""What training asks of JAX by name: compiled functions, the bank's memory, its errors."""
 
 from __future__ import annotations
 
@@ -31,9 +29,7 @@ Values = list[Any]
 
 @contextlib.contextmanager
 def device_errors() -> Iterator[None]:
-    """Raise MemoryError where JAX finds no memory in the block, TrainingError where it has no
-    device at all.
-    """
+    """Raise MemoryError where JAX finds no memory, TrainingError where it has no device."""
     try:
         yield
     except (
@@ -78,7 +74,7 @@ def share_memory(array: Pixels) -> keras.Variable:
 
 
 def be_deterministic() -> None:
-    """Do nothing: JAX is told so when its process starts (`convladder.core.backend.environment`)."""
+    """Do nothing: JAX is told so when its process starts (`core.backend.environment`)."""
 
 
 def set_seed(seed: int) -> None:
@@ -167,9 +163,7 @@ class StepFunctions(steps.StepFunctions):
     def _train_on(
         self, fixed: Values, state: Any, done: Any, finite: Any, rows: Any, labels: Any
     ) -> tuple[Any, Any, Any]:
-        """Return how many steps went well, whether all did, and the state after them: that before
-        what did not.
-        """
+        """Return how many steps went well, whether all did, and the state after the good ones."""
         loss, after = self._train_batch(fixed, state, rows, labels)
         finite = finite & jnp.isfinite(loss)
         kept = jax.tree.map(lambda new, old: jnp.where(finite, new, old), after, state)

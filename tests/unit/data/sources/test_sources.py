@@ -134,7 +134,10 @@ def test_empty_folders_and_wrong_paths_say_so(tmp_path: Path) -> None:
 
 def test_the_folder_of_one_class_says_that_its_parent_may_be_meant(make_folder: MakeFolder) -> None:
     root = make_folder({"cat": 3, "dog": 3})
-    said = rf"holds images, but it has no class folders \(did you mean {root}, of which this is one class\?\)"
+    said = (
+        r"holds images, but it has no class folders "
+        rf"\(did you mean {root}, of which this is one class\?\)"
+    )
     with pytest.raises(DataError, match=said):
         load(str(root / "cat"))
 

@@ -434,7 +434,8 @@ def test_a_refusal_stays_below_50_megabytes_in_a_process_of_its_own(
     huge = parts | {container.WEIGHTS: (2**60).to_bytes(8, "little") + bytes(200_000_000)}
     path.write_bytes(container.pack(huge))
     code = (
-        "import resource, sys\nimport convladder as cl\nfrom convladder.core.errors import BundleError\n"
+        "import resource, sys\nimport convladder as cl\n"
+        "from convladder.core.errors import BundleError\n"
         "cl.Bundle(sys.argv[2])\n"  # what it imports is not counted
         "before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
         "try: cl.Bundle(sys.argv[1])\nexcept BundleError: pass\nelse: raise SystemExit('taken')\n"

@@ -115,9 +115,7 @@ def open_archive(path: Path, settings: Data, limits: Limits) -> Source:
 
 
 def _lay_out(path: Path, entries: list[Entry], settings: Data, table: str) -> Layout:
-    """Lay out the entries. Raises DataError where their folders are no classes, but a table may say
-    some.
-    """
+    """Lay out the entries. Raises DataError where folders are no classes and no table may be."""
     if not table or overruled(settings):
         return lay_out(str(path), entries, settings, packed=True)
     advice = f"If {table} says the classes, extract the archive, and give the table"

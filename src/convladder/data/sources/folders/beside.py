@@ -1,6 +1,4 @@
-"""What lies beside the images and is no class: text, masks, images without labels, a second copy of
-it all.
-"""
+"""What lies beside the images and is no class: text, masks, unlabelled images, second copies."""
 
 from __future__ import annotations
 
@@ -74,9 +72,7 @@ def put_text_aside(tree: Tree, aside: Aside, parent: str = "") -> None:
 
 
 def put_companions_aside(names: Sequence[str], aside: Aside) -> str | None:
-    """Pass over annotations and masks beside the one folder of images; return its name, None
-    without such.
-    """
+    """Pass over annotations and masks beside the one folder of images; return its name, if any."""
     holders = [name for name in names if name.lower() in HOLDERS]
     others = [name for name in names if name not in holders]
     told = others or aside.rules
@@ -88,9 +84,7 @@ def put_companions_aside(names: Sequence[str], aside: Aside) -> str | None:
 
 
 def refuse_bare(tree: Tree, holder: str | None, aside: Aside) -> None:
-    """Raise DataError where the one folder of images, beside what was put aside, has no class
-    folders.
-    """
+    """Raise DataError where the one folder of images has no class folders."""
     if holder and not tree.inside(holder):
         raise DataError(
             f"{tree.root} has {holder!r} beside {quoted(aside.rules)}, and no class folders: put "
@@ -129,9 +123,7 @@ def _unlabelled(name: str, count: int) -> str:
 
 
 def put_copies_aside(tree: Tree, names: Sequence[str], others: Iterable[str], aside: Aside) -> None:
-    """Pass over a folder that holds all of the others once more. Raises DataError where it holds
-    other images.
-    """
+    """Pass over a folder that repeats the others. Raises DataError where its images differ."""
     for other in others:
         if len(tree.inside(other)) < len(names) - 1:  # of many classes, each is looked at
             continue

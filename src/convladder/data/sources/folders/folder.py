@@ -55,9 +55,7 @@ def open_folder(root: Path, settings: Data, limits: Limits) -> Source:
 
 
 def _set_around(root: Path) -> str:
-    """Return the folder around a folder of images, where others in it hold images too; else
-    nothing.
-    """
+    """Return the folder around a folder of images, if others in it hold images, too."""
     if root.name.lower() in SPLIT_NAMES:
         return ""
     try:
@@ -89,9 +87,7 @@ def state_of(status: os.stat_result) -> tuple[int, ...]:
 
 
 def fetch_file(root: Path, limits: Limits, record: Record) -> bytes:
-    """Return the bytes of a regular file below `root`; nothing else is opened. Raises
-    UnreadableImage.
-    """
+    """Return the bytes of a regular file below `root`, no other. Raises UnreadableImage."""
     return read_file(root / record.path, limits)
 
 

@@ -46,9 +46,7 @@ def _refuse_flat_splits(
     every: bool,
     beside_splits: bool,
 ) -> None:
-    """Raise DataError where the images of split folders, or of the one for training, are in no
-    class folders.
-    """
+    """Raise DataError where split folders, or the training one, hold images and no classes."""
     filled = [name for name in flat if tree.files_in(name)]
     train = [name for name in filled if SPLIT_NAMES[name.lower()] == "train"]
     if not (filled and every) and not (train and beside_splits):
@@ -114,7 +112,7 @@ def _is_parted(tree: Tree, name: str) -> bool:
 
 
 def _refuse_several_sets(tree: Tree, parted: Sequence[str]) -> None:
-    """Raise DataError where folders hold split folders of class folders, as those of MVTec AD do."""
+    """Raise DataError where folders hold split folders of class folders, as in MVTec AD."""
     places = [f"{name}/{inner}" for name in parted for inner in of_names(tree.inside(name))]
     if places and all(tree.inside(place) and not tree.files_in(place) for place in places):
         raise DataError(

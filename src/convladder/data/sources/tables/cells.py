@@ -1,4 +1,4 @@
-"""The cells of a table as texts: of a CSV or TSV file as programs write them, or of a pandas frame."""
+"""The cells of a table as texts: of a CSV or TSV file, or of a pandas frame."""
 
 from __future__ import annotations
 
@@ -43,9 +43,7 @@ class Cells:
 
 
 def read_cells(path: Path) -> Cells:
-    """Read a CSV or TSV file: UTF-8, or UTF-16 that says so by its byte-order mark. Raises
-    DataError.
-    """
+    """Read a CSV or TSV file, in UTF-8 or UTF-16 with a byte-order mark. Raises DataError."""
     try:
         with path.open(encoding=encoding_of(path), errors="surrogateescape", newline="") as file:
             return _read(file, path)
@@ -73,9 +71,7 @@ def cells_of_rows(
     passed: tuple[Ignored, ...] = (),
     columns: Sequence[str] | None = None,
 ) -> Cells:
-    """Take the cells of numbered rows, each with the values of its columns, of whatever kind they
-    are.
-    """
+    """Take the cells of numbered rows, each with the values of its columns, of any kind."""
     names = columns or tuple(dict.fromkeys(str(key) for _, row in rows for key in row))
     texts = [
         (number, {str(key): text_of(value) for key, value in row.items()}) for number, row in rows
@@ -141,9 +137,7 @@ def _read(file: TextIO, path: Path) -> Cells:
 
 
 def _separator(file: TextIO, path: Path) -> tuple[str, int]:
-    """Return what separates the cells, for a .csv may use semicolons or tabs, and how many lines
-    say so alone.
-    """
+    """Return what separates the cells, also of a .csv, and how many lines say so alone."""
     heading = file.readline()
     said = _SEPARATOR_LINE.fullmatch(heading)
     if said:

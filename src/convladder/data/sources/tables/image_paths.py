@@ -33,7 +33,7 @@ _UPLOADED = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Tail:
-    """What the path of an image must end in: the last `least` of these parts, the more the better."""
+    """What an image's path must end in: the last `least` of these parts, or more of them."""
 
     parts: tuple[str, ...]
     least: int
@@ -53,9 +53,7 @@ class Located:
 
 @dataclass
 class _Files:
-    """The files below a root whose name, or name without suffix, is wanted: their paths by that
-    name.
-    """
+    """The files below a root whose name, with or without suffix, is wanted, by that name."""
 
     by_name: dict[str, list[str]] = field(default_factory=dict)
     by_stem: dict[str, list[str]] = field(default_factory=dict)
@@ -87,9 +85,7 @@ class _Files:
             (self.linked if entry.linked else self.unlinked)[entry.path] = identity
 
     def _distinct(self, paths: Sequence[str]) -> list[str]:
-        """Return the paths without those that lead, through links, to a file that is among them
-        already.
-        """
+        """Return the paths without those that lead, through links, to a file among them."""
         kept = [path for path in paths if path not in self.linked]
         seen = {self.unlinked[path] for path in kept}
         for path in paths:
@@ -103,8 +99,8 @@ def is_foreign(path: str) -> bool:
     """Whether a path can be no file of the table's folder: an address, or where a file is on some
     machine.
 
-    >>> is_foreign("https://host/1.jpg"), is_foreign(r"C:\\\\cats\\\\1.jpg"), is_foreign("cats/1.jpg")
-    (True, True, False)
+    >>> [is_foreign(each) for each in ("https://host/1.jpg", r"C:\\\\1.jpg", "cats/1.jpg")]
+    [True, True, False]
     """
     return bool(ADDRESS.match(path)) or has_drive(path) or path.startswith(("/", "\\"))
 
@@ -192,9 +188,7 @@ def _tails(path: str) -> list[Tail]:
 
 
 def _parts_of_address(path: str) -> tuple[str, ...]:
-    """Return the parts of the path in an address, also of one that Label Studio serves; none where
-    it is none.
-    """
+    """Return the parts of the path in an address, also in one of Label Studio's, if any."""
     try:
         address = urlsplit(path)
     except ValueError:  # such as http://[

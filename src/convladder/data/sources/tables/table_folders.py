@@ -35,9 +35,7 @@ from convladder.data.sources.tables.table_source import UNLISTED, Row, Rows, ope
 
 @dataclass(frozen=True)
 class Part:
-    """A table of a folder: the folder below the root that its paths start in, and the split that it
-    is.
-    """
+    """A table of a folder: the folder below the root where its paths start, and its split."""
 
     file: Path
     inside: str = ""
@@ -147,9 +145,7 @@ def _placed(row: Row, part: Part) -> Row:
 
 
 def _split_by_folder(rows: Sequence[Row]) -> tuple[list[Row], str]:
-    """Take the first folder of each path for its split, where all are names of splits, and one is
-    train.
-    """
+    """Take each path's first folder for its split, if all are split names, and one is train."""
     words = [posixpath.normpath(row.path.replace("\\", "/")).split("/")[0] for row in rows]
     known = {word: SPLIT_NAMES[word.lower()] for word in words if word.lower() in SPLIT_NAMES}
     if not set(words) <= known.keys() or "train" not in known.values() or len(known) < 2:

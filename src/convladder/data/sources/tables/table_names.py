@@ -38,16 +38,12 @@ _NO_CLASS_WORDS = {
 
 
 def overruled(settings: Data) -> bool:
-    """Whether the settings say how classes are read from paths, so that no table is to be looked
-    for.
-    """
+    """Whether the settings say how paths tell classes, so that no table is looked for."""
     return any(getattr(settings, name) is not None for name in TREE_OPTIONS)
 
 
 def table_in(paths: Iterable[str]) -> str | None:
-    """Return the table among the files of a tree that says their classes, where folders do not;
-    else None.
-    """
+    """Return the table in a tree that says the classes, where folders do not; else None."""
     files, tables = list(paths), {*METADATA, *CLASSES, CVAT_XML}
     near = [
         each for each in files if each.count("/") <= DEEPEST and each.rpartition("/")[2] in tables
@@ -77,15 +73,13 @@ def table_in(paths: Iterable[str]) -> str | None:
 
 
 def may_be_table(paths: Iterable[str]) -> str:
-    """Return the first file of a tree that may be a table, by its name; nothing where there is
-    none.
-    """
+    """Return the first file of a tree that may be a table, by its name; or nothing."""
     near = (path for path in sorted(paths) if path.count("/") <= DEEPEST and "/." not in f"/{path}")
     return next((path for path in near if path.lower().endswith(_TABLES)), "")
 
 
 def are_no_classes(names: Iterable[str]) -> bool:
-    """Whether all names are of what holds images, such as `images`, `train_images` or `test-jpg`."""
+    """Whether all names are of folders of images, such as `images` or `train_images`."""
     words = [word for name in names for word in re.findall(r"[^\W\d_]+", name.lower())]
     return set(words) <= _NO_CLASS_WORDS and bool(words)
 

@@ -50,7 +50,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Rows:
-    """The rows of a table, what of it is no row, and what a person should know of how it was read."""
+    """The rows of a table, what of it is no row, and what to know of how it was read."""
 
     name: str
     rows: tuple[Row, ...]
@@ -177,9 +177,7 @@ def _list(table: Rows, root: Path, *, follow: bool) -> tuple[Listing, image_path
 def _find_places(
     name: str, rows: Sequence[Row], root: Path, *, follow: bool
 ) -> image_paths.Located:
-    """Return where the image of each row is below `root`, and how it was found if not where its
-    path says.
-    """
+    """Return where each image is below `root`, and how it was found if not by its path."""
     placed = [_place(row.path, root) for row in rows]
     of_links = ""
     if not any(place is not None and _is_file(root / place) for place in placed):
