@@ -42,9 +42,8 @@ def environment() -> dict[str, str]:
         }
     # read when a process starts
     flags = f"{os.environ.get('XLA_FLAGS', '')} --xla_gpu_deterministic_ops=true"
-    sharing = os.environ.get(
-        "XLA_PYTHON_CLIENT_PREALLOCATE", "false"
-    )  # several workers may share an accelerator
+    # several workers may share an accelerator
+    sharing = os.environ.get("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
     return {
         VARIABLE: name,
         "XLA_FLAGS": flags.strip(),

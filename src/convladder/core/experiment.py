@@ -468,9 +468,8 @@ class Experiment(Settings):
         return self.parse(values)
 
     def to_json(self) -> str:
-        return json.dumps(
-            self.model_dump(), indent=2
-        )  # unlike pydantic's, this bears names that are not UTF-8
+        # unlike pydantic's, this bears names that are not UTF-8
+        return json.dumps(self.model_dump(), indent=2)
 
 
 def flatten(experiment: Experiment) -> dict[str, Any]:

@@ -17,9 +17,8 @@ from typing import Any
 
 # with which the name begins of what is here for a moment, such as a lock or half a file
 MARK = ".convladder-"
-OF_SYSTEMS = frozenset(
-    {".DS_Store", "desktop.ini", "lost+found", ".gitkeep"}
-)  # a folder with these alone is empty
+# a folder with these alone is empty
+OF_SYSTEMS = frozenset({".DS_Store", "desktop.ini", "lost+found", ".gitkeep"})
 
 _LONGEST = 100  # bytes of a name that its temporary neighbour has too: file systems take 255 in all
 # what was half written by versions that did not mark it: names of ours, and nobody else's
@@ -75,9 +74,8 @@ def append_line(path: Path, line: str) -> None:
 def make_folder(folder: Path) -> None:
     """Make a folder and those that it lies in, where they are missing, so that they last."""
     if not folder.is_dir():
-        if (
-            folder.parent == folder
-        ):  # a drive that is not there, or a working folder that was deleted
+        # a drive that is not there, or a working folder that was deleted
+        if folder.parent == folder:
             raise FileNotFoundError(errno.ENOENT, "there is no such drive or folder", str(folder))
         make_folder(folder.parent)
         folder.mkdir(exist_ok=True)

@@ -222,9 +222,8 @@ def ladder_of(values: Mapping[str, Any], where: str) -> Ladder:
 
 def _placed(rung: Rung, above: list[str], where: str) -> Rung:
     """Return the rung with its parent, which must stand above it."""
-    if rung.name.casefold() in (
-        name.casefold() for name in above
-    ):  # two folders, or one on some systems
+    # two folders, or one on some systems
+    if rung.name.casefold() in (name.casefold() for name in above):
         raise LadderError(
             f"{where}: two rungs are named {rung.name!r} (capitals do not tell names apart)"
         )

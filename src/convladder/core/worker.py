@@ -76,9 +76,8 @@ def serve(temporary: str) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
     if sys.stderr is not None:
-        faulthandler.enable(
-            sys.stderr, all_threads=False
-        )  # a crash of a library tells where Python was
+        # a crash of a library tells where Python was
+        faulthandler.enable(sys.stderr, all_threads=False)
     events = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # whatever a library prints must not mix with the events
     tasks: queue.SimpleQueue[bytes] = queue.SimpleQueue()

@@ -52,10 +52,8 @@ class ProcessLane(Lane):
         with self._lock:
             self._ending, process = True, self._worker
         if process is not None:
-            with (
-                self._sending,
-                contextlib.suppress(OSError, ValueError),
-            ):  # it may have ended meanwhile
+            # it may have ended meanwhile
+            with self._sending, contextlib.suppress(OSError, ValueError):
                 worker.write(cast(BinaryIO, process.stdin), worker.STOP)
 
     def halt(self, key: Any) -> None:
@@ -104,10 +102,8 @@ class ProcessLane(Lane):
             process = self._worker
         if self._lines:
             self._lines.forget()
-        with (
-            self._sending,
-            contextlib.suppress(OSError),
-        ):  # a dead one is found out by reading from it
+        # a dead one is found out by reading from it
+        with self._sending, contextlib.suppress(OSError):
             self._sent = task
             worker.send(cast(BinaryIO, process.stdin), (task.function, task.arguments))
             if self._halting is task:

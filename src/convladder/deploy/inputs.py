@@ -114,9 +114,8 @@ def _at(place: str, limits: Limits, *, follow: bool) -> Found:
         return _in_archive(path, limits)
     if not os.path.lexists(path) and is_pattern(place):
         found = [_at(str(each), limits, follow=follow) for each in matching(path, follow=follow)]
-        named = {
-            picture.name: picture for at in found for picture in at.pictures
-        }  # a folder, and what is in it
+        # a folder, and what is in it
+        named = {picture.name: picture for at in found for picture in at.pictures}
         return Found(
             list(named.values()), "; ".join(dict.fromkeys(at.links for at in found if at.links))
         )

@@ -28,15 +28,11 @@ LARGE = 64  # pixels a side, from which ImageNet-C's severities are taken
 # For small images, for large ones. Runs that keep no record were made with this table: to change
 # one of them, make another table, and leave this one as it is.
 _FIRST_SEVERITIES: dict[str, tuple[tuple[float, ...], tuple[float, ...]]] = {
-    "gaussian_noise": (
-        (0.04, 0.06, 0.08, 0.09, 0.10),
-        (0.08, 0.12, 0.18, 0.26, 0.38),
-    ),  # deviation, of 1
+    # deviation, of 1
+    "gaussian_noise": ((0.04, 0.06, 0.08, 0.09, 0.10), (0.08, 0.12, 0.18, 0.26, 0.38)),
     "gaussian_blur": ((0.4, 0.6, 0.7, 0.8, 1), (1, 2, 3, 4, 6)),  # deviation in pixels
-    "brightness": (
-        (0.05, 0.1, 0.15, 0.2, 0.3),
-        (0.1, 0.2, 0.3, 0.4, 0.5),
-    ),  # added to the value, of 1
+    # added to the value, of 1
+    "brightness": ((0.05, 0.1, 0.15, 0.2, 0.3), (0.1, 0.2, 0.3, 0.4, 0.5)),
     "contrast": ((0.75, 0.5, 0.4, 0.3, 0.15), (0.4, 0.3, 0.2, 0.1, 0.05)),  # share that is left
     "jpeg_compression": ((80, 65, 58, 50, 40), (25, 18, 15, 10, 7)),  # quality
     "shift": ((1 / 16, 2 / 16, 3 / 16, 4 / 16, 5 / 16),) * 2,  # of the side

@@ -91,9 +91,8 @@ def estimate(rung: Correct) -> Estimate:
     seeds, images = rung.shape
     mean = float(rung.mean())
     effective, degrees = float(images), math.inf
-    if 0 < mean < 1 and not (
-        seeds == 1 and rung.dtype == np.bool_
-    ):  # then it is a plain share of images
+    # then it is a plain share of images
+    if 0 < mean < 1 and not (seeds == 1 and rung.dtype == np.bool_):
         variance = _image_variance(rung.mean(axis=0))
         if seeds > 1:
             variance, degrees = variance + _seed_variance(rung), seeds - 1.0

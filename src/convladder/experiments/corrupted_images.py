@@ -49,9 +49,8 @@ class CorruptedImages:
         bank, test = dataset.bank, dataset.splits.test
         most = min(IMAGES, PIXELS // (bank.form.height * bank.form.width))
         rows = np.sort(np.random.default_rng(0).permutation(len(test))[:most])
-        light = replace(
-            bank, records=(), rejections=(), rows=bank.rows[test[rows]]
-        )  # it may be sent to a worker
+        # it may be sent to a worker
+        light = replace(bank, records=(), rejections=(), rows=bank.rows[test[rows]])
         return cls(rows, light, shared and shared / f"{bank.folder.name}-{dataset.settings.fold}")
 
     def batches(self, name: str, strength: int) -> Iterator[tuple[slice, Pixels]]:

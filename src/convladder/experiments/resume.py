@@ -19,12 +19,8 @@ from convladder.experiments.trial import INDIFFERENT, Trial
 from convladder.results import folders, locks, outputs, provenance, saved_run
 from convladder.results.provenance import DECISIVE
 
-CHANGEABLE = (
-    "train.epochs",
-    "train.early_stopping",
-    "train.plateau",
-    "train.plateau_factor",
-)  # on the way
+# what may change between two sessions
+CHANGEABLE = ("train.epochs", "train.early_stopping", "train.plateau", "train.plateau_factor")
 # other images, or another split of them, are not: weights may have seen what would be tested then
 OTHERWISE = "this version of convladder finds copies, and so splits images, otherwise"
 
@@ -102,9 +98,8 @@ def find_alike(
     """
     older: list[Path] = []
     for path in sorted(parent.glob(f"*/{name}"), reverse=True):
-        with contextlib.suppress(
-            OSError, ValueError, AttributeError, KeyError, TypeError
-        ):  # it is damaged
+        # it is damaged
+        with contextlib.suppress(OSError, ValueError, AttributeError, KeyError, TypeError):
             about = files.read_json(path)
             if about["identity"] == identity and is_split_alike(about["data"]):
                 return path.parent

@@ -122,9 +122,8 @@ def _fit(trial: Trial, emit: Emit, keeper: Checkpointer) -> FitResult:
     """Train, alone or as one of several processes; a request to stop is answered by saving."""
     from convladder.training import fit, precision
 
-    backbone = [
-        backbones.load(trial.experiment.model)
-    ]  # handed on: nobody holds it while it trains
+    # handed on: nobody holds it while it trains
+    backbone = [backbones.load(trial.experiment.model)]
     if trial.parallel.total == 1:
         precision.warn(trial.experiment.train.precision, emit)
         with worker.saves_when_stopped():
@@ -134,9 +133,8 @@ def _fit(trial: Trial, emit: Emit, keeper: Checkpointer) -> FitResult:
     with multihost.joined(trial.parallel, _alike(trial), _settings(trial)):
         if trial.parallel.processes > 1:
             keeper = multihost.SharedCheckpointer(keeper, worker.stop_asked)
-        precision.warn(
-            trial.experiment.train.precision, emit
-        )  # not before: it asks for the devices
+        # not before: it asks for the devices
+        precision.warn(trial.experiment.train.precision, emit)
         with worker.saves_when_stopped():
             return fit.fit(
                 trial.experiment, trial.dataset, emit, keeper, backbone.pop(), trial.parallel
@@ -206,9 +204,8 @@ def _environment(parallel: Parallel, command: str) -> dict[str, Any]:
     from convladder.training import backend
 
     environment = provenance.environment(command) | parallel.described()
-    device = (
-        backend.accelerator() if parallel.total == 1 else None
-    )  # several are made ready before one asks
+    # several are made ready before one asks
+    device = backend.accelerator() if parallel.total == 1 else None
     if device is not None:
         environment["machine"] += f", {device}"
     return environment
@@ -339,10 +336,8 @@ def _write_network(folder: Path, fitted: FitResult, dataset: SplitDataset) -> No
 def _price(
     price: Cost, folder: Path, history: pd.DataFrame, settings: Train, images: int
 ) -> dict[str, float | None]:
-    compiled = [
-        0,
-        frozen_epochs(settings),
-    ]  # in the first epoch, and where the backbone is first trained
+    # in the first epoch, and where the backbone is first trained
+    compiled = [0, frozen_epochs(settings)]
     settled = history["train_seconds"].drop(index=compiled, errors="ignore")
     return {
         "parameters": price.parameters,

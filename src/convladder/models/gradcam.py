@@ -87,9 +87,8 @@ def _place(network: keras.Model, layer: keras.layers.Layer) -> tuple[float, int]
     """
     if network.name != catalog.OWN:
         return network.input.shape[1] / layer.output.shape[1], 0
-    number, *block = map(
-        int, layer.name.removeprefix("relu_").split("_")
-    )  # a block comes after the pooling
+    # a block comes after the pooling
+    number, *block = map(int, layer.name.removeprefix("relu_").split("_"))
     return POOL ** (number if block else number - 1), _border(network, number)
 
 

@@ -67,16 +67,14 @@ def count_flops(settings: Model, shape: tuple[int, int, int], classes: int) -> i
     for filters, blocks in zip_longest(settings.filters, settings.residual, fillvalue=0):
         height, width = height - lost, width - lost
         products = settings.kernel_size**2 * channels
-        flops += (
-            height * width * filters * (2 * products + 1 + normalized + 1)
-        )  # with bias and ReLU
+        # with bias and ReLU
+        flops += height * width * filters * (2 * products + 1 + normalized + 1)
         height, width, channels = height // POOL, width // POOL, filters
         values = height * width * channels
         flops += values * POOL**2
         excited = _excited(values, channels, settings.squeeze) if settings.squeeze else 0
-        block = (
-            2 * values * (2 * 9 * channels + 1 + normalized) + 3 * values + excited
-        )  # two ReLU, and the sum
+        # two ReLU, and the sum
+        block = 2 * values * (2 * 9 * channels + 1 + normalized) + 3 * values + excited
         flops += excited * (not settings.residual) + blocks * block
     inputs = height * width * channels
     if settings.head == "average":

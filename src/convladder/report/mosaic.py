@@ -71,9 +71,8 @@ def _paste(canvas: Pixels, pixels: Pixels, top: int, left: int) -> None:
     height, width = pixels.shape[:2]
     scale = SIDE / max(height, width)
     size = max(1, round(scale * width)), max(1, round(scale * height))
-    how = (
-        Image.Resampling.NEAREST if scale >= 3 else Image.Resampling.LANCZOS
-    )  # few pixels are there to be seen
+    # few pixels are there to be seen
+    how = Image.Resampling.NEAREST if scale >= 3 else Image.Resampling.LANCZOS
     scaled = np.asarray(Image.fromarray(drop_grey_axis(pixels)).convert("RGB").resize(size, how))
     top, left = top + (SIDE - size[1]) // 2, left + (SIDE - size[0]) // 2
     canvas[top : top + size[1], left : left + size[0]] = scaled

@@ -134,9 +134,8 @@ def draw_curves(runs: Sequence[SavedRun], metric: str, into: Into = None) -> Axe
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     if metric == "loss":
         axes.set_ylim(bottom=0)
-    axes.legend(
-        loc="lower left", bbox_to_anchor=(0, 1), ncols=3, fontsize=8, borderaxespad=0
-    )  # above all curves
+    # above all curves
+    axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=3, fontsize=8, borderaxespad=0)
     return axes
 
 

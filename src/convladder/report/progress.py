@@ -1,4 +1,8 @@
-"""What a person sees meanwhile: live on a terminal, else plain lines; on standard error."""
+"""What a person sees meanwhile: live on a terminal, else plain lines; on standard error.
+
+Rich draws the terminal's. Into a pipe it writes nothing until the end, and in a notebook nothing at
+all without ipywidgets: there lines and a bar are our own.
+"""
 
 from __future__ import annotations
 

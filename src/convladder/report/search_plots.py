@@ -151,9 +151,8 @@ def draw_parallel(
         axes.figure.set_size_inches(1.55 * WIDTH, 3.4)  # type: ignore[union-attr]
     keys = sorted(space, key=lambda key: [*first, key].index(key))[:MOST_AXES]
     finished = candidates[candidates["state"] == "finished"]
-    finished = finished.sort_values(
-        ["validation_accuracy", "candidate"], ascending=[True, False]
-    )  # the winner last
+    # the winner last
+    finished = finished.sort_values(["validation_accuracy", "candidate"], ascending=[True, False])
     accuracy = finished["validation_accuracy"].to_numpy(float)
     places = [_places(finished[key], space[key]) for key in keys] + [_scaled(accuracy)]
     leading = len(finished) - max(1, round(LEADING * len(finished)))

@@ -100,9 +100,8 @@ class TensorBoard:
             self._open.pop(event.key).close()
 
     def close(self) -> None:
-        while (
-            self._open
-        ):  # each has a file and a thread: where one cannot be closed, the others can
+        # each has a file and a thread: where one cannot be closed, the others can
+        while self._open:
             with contextlib.suppress(OSError):
                 self._open.popitem()[1].close()
 

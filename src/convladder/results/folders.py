@@ -17,18 +17,13 @@ from convladder.core.experiment import Experiment
 ABOUT = "experiment.json"
 MARKER = "metrics.json"  # the last file that a run needs
 UNFINISHED = ".unfinished"
-MOUNTS = Path(
-    "/proc/self/mountinfo"
-)  # on Linux, with the mounted folder as the fifth word of a line
+# on Linux, with the mounted folder as the fifth word of a line
+MOUNTS = Path("/proc/self/mountinfo")
 LONGEST_NAME = 120  # bytes of the data's name in that of a run
 # of experiment.json, climb.json and tune.json, each of which says so; older ones have no number
 FORMAT = 1
-OLDER_LOCKS = (
-    ".lock",
-    ".lock-holder",
-    ".training-lock",
-    ".training-lock-holder",
-)  # before they had a mark
+# before they had a mark
+OLDER_LOCKS = (".lock", ".lock-holder", ".training-lock", ".training-lock-holder")
 
 
 def is_finished(folder: Path) -> bool:
@@ -45,9 +40,8 @@ def is_search(folder: Path) -> bool:
 
 def finished_inside(folder: Path) -> list[Path]:
     """Return the finished runs in a folder, such as that of a rung in a climb."""
-    inside = (
-        folder.glob("[!.]*") if folder.is_dir() else []
-    )  # what is being written has a dot before its name
+    # what is being written has a dot before its name
+    inside = folder.glob("[!.]*") if folder.is_dir() else []
     return sorted(filter(is_finished, inside))
 
 

@@ -15,16 +15,8 @@ from typing import Any
 
 from convladder.core import backend
 
-PACKAGES = (
-    "convladder",
-    "keras",
-    "numpy",
-    "pillow",
-    "scikit-learn",
-    "pandas",
-    "scipy",
-    "optuna",
-)  # and that of Keras
+# beside that of the backend
+PACKAGES = ("convladder", "keras", "numpy", "pillow", "scikit-learn", "pandas", "scipy", "optuna")
 DECISIVE = ("convladder", "keras", "numpy")  # those that results depend on, and the backend's
 
 

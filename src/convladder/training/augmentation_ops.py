@@ -182,9 +182,8 @@ class AugMix(keras.layers.Layer):
         if not training:
             return images
         batch = ops.shape(images)[0]
-        shares = keras.random.gamma(
-            (self.chains, batch, 1, 1, 1), 1.0, seed=self.seed_generator
-        )  # Dirichlet(1)
+        # Dirichlet(1)
+        shares = keras.random.gamma((self.chains, batch, 1, 1, 1), 1.0, seed=self.seed_generator)
         shares = shares / ops.sum(shares, axis=0, keepdims=True)
         mixture = sum(
             shares[number] * chain(images, training=True) for number, chain in enumerate(self.chain)

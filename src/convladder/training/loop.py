@@ -121,9 +121,8 @@ class Training:
                 raise self._not_finite(course.step + error.step) from None
             course.step += len(rows)
             now = time.perf_counter()
-            course.seconds += (
-                now - started
-            )  # also what an epoch takes besides: its order, its images, checkpoints
+            # also what an epoch takes besides: its order, its images, checkpoints
+            course.seconds += now - started
             started = now
             keeper.after_call(self.snapshot)
         course.trained = self.steps.means()

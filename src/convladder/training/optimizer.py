@@ -8,11 +8,8 @@ import keras
 
 from convladder.core.experiment import Train
 
-NOT_DECAYED = [
-    "bias",
-    "gamma",
-    "beta",
-]  # Loshchilov and Hutter decay all; biases and scales are better left
+# Loshchilov and Hutter decay all; biases and scales are better left
+NOT_DECAYED = ["bias", "gamma", "beta"]
 
 
 class Later(keras.optimizers.schedules.LearningRateSchedule):

@@ -11,11 +11,8 @@ import keras
 
 POLICIES = {"float32": "float32", "bfloat16": "mixed_bfloat16"}  # Keras's names
 PROCESSOR = Path("/proc/cpuinfo")  # Linux's
-IN_HARDWARE = {
-    "avx512_bf16",
-    "amx_bf16",
-    "bf16",
-}  # how x86 and Arm say that they multiply in bfloat16
+# how x86 and Arm say that they multiply in bfloat16
+IN_HARDWARE = {"avx512_bf16", "amx_bf16", "bf16"}
 SLOW = (
     "bfloat16 is many times slower than float32 on this processor, which has no instructions for it"
 )

@@ -21,21 +21,12 @@ from convladder.experiments.trial import Trial
 from convladder.models import shapes
 from convladder.tuning.space import Space
 
-SETTINGS, ERROR, SKIPPED = (
-    "settings",
-    "error",
-    "skipped",
-)  # what is kept of a trial beside what Optuna keeps
+# what is kept of a trial beside what Optuna keeps
+SETTINGS, ERROR, SKIPPED = ("settings", "error", "skipped")
 SECONDS, EXHAUSTED = "seconds", "exhausted"  # and of the study
 
-COLUMNS = (
-    "candidate",
-    "state",
-    "validation_accuracy",
-    "epochs",
-    "flops",
-    "error",
-)  # and then the settings
+# and then the settings
+COLUMNS = ("candidate", "state", "validation_accuracy", "epochs", "flops", "error")
 
 _STATES = {
     TrialState.COMPLETE: "finished",

@@ -106,9 +106,8 @@ class Space:
         drawn = self._drawn_at_random(base)
         for key, dimension in self.dimensions.items():
             refusals = [_refusal(base, key, value) for value in dimension.ends]
-            alone = [
-                each for each in refusals if each.startswith(f"{key}:")
-            ]  # not for what else it stands beside
+            # not for what else it stands beside
+            alone = [each for each in refusals if each.startswith(f"{key}:")]
             if alone or (all(refusals) and not any(key in each for each in drawn)):
                 said = (alone or refusals)[0].removeprefix(f"{key}: ")
                 raise SearchError(f"{self.where}: {key}: {said}")

@@ -41,9 +41,8 @@ from convladder.data.subset import listing_of, take_subset
 INDEX, FACTS_FILE, PAIRS_FILE = "index.json", "facts.npy", "pairs.npy"
 SCENES_FILE = "scenes.npy"
 VERSION = 4  # of what a bank holds; part of its key
-LEFTOVER_AGE = (
-    7 * 86_400
-)  # seconds: what is younger may be resumed, or another process may be at work
+# seconds: what is younger may be resumed, or another process may be at work
+LEFTOVER_AGE = 7 * 86_400
 WAITING, COMPARING = "waiting for another convladder", "looking for copies"  # for people
 WAIT = 1.0  # seconds between looks at what another process does
 

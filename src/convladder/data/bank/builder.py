@@ -45,10 +45,8 @@ SAMPLE = 8  # images
 SENT_BYTES = 32 * 2**20  # of a chunk that is fetched here and sent to a worker
 DECODER_MEMORY = 2**28  # bytes of a worker that decodes images of an ordinary size
 PARALLEL_FROM = 2_000  # images: fewer, if they are small, are decoded sooner than processes start
-LIGHT_PIXELS, LIGHT_BYTES = (
-    1_000_000,
-    2**20,
-)  # what is more is decoded in a process of its own in any case
+# what is more is decoded in a process of its own in any case
+LIGHT_PIXELS, LIGHT_BYTES = (1_000_000, 2**20)
 LIGHT_SCANS = 20  # of a progressive JPEG: each is decoded over all of the image
 
 _START_OF_SCAN = b"\xff\xda"

@@ -79,9 +79,8 @@ class Chunk:
         return self.folder / f"chunk-{self.number}.trace"
 
     def pixels(self) -> Pixels:
-        return np.asarray(
-            np.load(self.folder / PIXELS, mmap_mode="r+")
-        )  # rows of a plain array cost less
+        # rows of a plain array cost less
+        return np.asarray(np.load(self.folder / PIXELS, mmap_mode="r+"))
 
     def row_at_work(self) -> int | None:
         """Return the row at which decoding ended; None where it had not begun."""
@@ -227,9 +226,8 @@ def _at_work(chunk: Chunk, *, watched: bool) -> Iterator[Callable[[int], None]]:
             marker.seek(0)
             marker.write(_ROW.pack(row))
             now = time.monotonic()
-            if (
-                watched and now - armed > SECONDS / 20
-            ):  # each time, a thread ends and another starts
+            # each time, a thread ends and another starts
+            if watched and now - armed > SECONDS / 20:
                 faulthandler.dump_traceback_later(SECONDS, exit=True, file=trace)
                 armed = now
 

@@ -23,25 +23,17 @@ from convladder.data.decoding.images import Pixels
 
 Values = NDArray[np.float32]
 
-BAND = (
-    1.0,
-    3.0,
-)  # pixels of a thumbnail: the deviations of the two Gaussians whose difference is aligned
+# pixels of a thumbnail: the deviations of the two Gaussians whose difference is aligned
+BAND = (1.0, 3.0)
 FINE = (0.7, 1.5)  # the same of the finest detail
 COARSE = 1.5  # deviation of the Gaussian that leaves the coarse colours
 WINDOW = 7  # pixels to a side
 BLOCKS = 8  # to a side, over which contrast is spread
-SCALES, SHIFT, CONTRASTS = (
-    (0.75, 1.33),
-    0.25,
-    (0.2, 5.0),
-)  # of a side; of it, at most; of one to the other
+# of a side; of it, at most; of one to the other
+SCALES, SHIFT, CONTRASTS = ((0.75, 1.33), 0.25, (0.2, 5.0))
 LONGEST_STEP = np.array([0.06, 0.06, 1.0, 1.0], dtype=np.float32)  # scales, pixels
-STAGES = (
-    (0, 0.25),
-    (2, 0.5),
-    (6, 0.6),
-)  # steps, and the correlation in BAND below which a pair is given up
+# steps, and the correlation in BAND below which a pair is given up
+STAGES = ((0, 0.25), (2, 0.5), (6, 0.6))
 PART = 24  # pairs at once: their values stay in a processor's cache
 _TINY = np.float32(1e-6)
 
@@ -96,9 +88,8 @@ def blur(thumbnails: Values, deviation: float) -> Values:
 @cache
 def _blurring(deviation: float, side: int) -> Values:
     """Return what blurs the columns of a thumbnail, `(side, side)`."""
-    from scipy.ndimage import (
-        gaussian_filter1d,
-    )  # a fifth of a second, and a bank that is there needs none of it
+    # a fifth of a second, and a bank that is there needs none of it
+    from scipy.ndimage import gaussian_filter1d
 
     return gaussian_filter1d(np.eye(side, dtype=np.float32), deviation, axis=0, truncate=3)
 

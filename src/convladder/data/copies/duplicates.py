@@ -28,15 +28,11 @@ Indices = NDArray[np.int64]
 Thumbnails = Callable[[Indices], Pixels]
 
 LEAST_FINE = 0.79  # correlation of fine detail
-SPREAD, PER_BLOCK = (
-    32,
-    0.004,
-)  # for each block of contrast that a pair has less, so much more is asked
+# for each block of contrast that a pair has less, so much more is asked
+SPREAD, PER_BLOCK = (32, 0.004)
 LEAST_WAYS = 0.08  # of contrast in both directions: stripes fit any others
-LEAST_COARSE, SURE_FINE = (
-    0.9,
-    0.85,
-)  # of coarse colours; it is not asked of pairs with so much fine detail
+# of coarse colours; it is not asked of pairs with so much fine detail
+LEAST_COARSE, SURE_FINE = (0.9, 0.85)
 LEAST_BAND = 0.92  # of all that is compared, where detail was lost
 UNMOVED = 0.05  # of a side by which such a pair may be moved
 LARGE_FINE, LARGE_BAND = 0.75, 0.96  # the same correlations in thumbnails of twice the side
@@ -44,9 +40,8 @@ SURE_BAND = 0.98  # correlation as a whole for which these need not be looked at
 LARGEST_GAIN = 1.5  # ratio of its contrasts
 SPREADS = 7  # by which a near duplicate must be more alike than images that are drawn at random
 NEAREST = 0.994  # correlation that is enough in any set
-LARGER = np.array(
-    [1, 1, 2, 2], dtype=np.float32
-)  # what makes places in a thumbnail those in a large one
+# what makes places in a thumbnail those in a large one
+LARGER = np.array([1, 1, 2, 2], dtype=np.float32)
 LEAST_DEVIATION = 1.0  # grey levels: below, there is no picture to compare
 
 SAMPLE = 1_000  # pairs drawn to see how alike the images are by chance
@@ -338,7 +333,6 @@ def _bound_above(correlations: Values, least: float) -> float:
     if not len(correlations):
         return least
     scaled = np.arctanh(correlations.clip(0, 1 - 1e-6))
-    middle, high = np.quantile(
-        scaled, [0.5, 0.95]
-    )  # the duplicates among them are hardly one in twenty
+    # the duplicates among them are hardly one in twenty
+    middle, high = np.quantile(scaled, [0.5, 0.95])
     return float(np.clip(np.tanh(middle + SPREADS * (high - middle) / 1.645), least, NEAREST))

@@ -36,15 +36,11 @@ STRONG = 3.0  # times the middle variance, that a variation has at least
 BROAD = 3.0  # pixels of a thumbnail: what is coarser is light
 FAR = 3.0  # deviations of its noise, beyond which a pixel shows something else
 SPREADS = 7.0  # above the median that copies must be
-LEAST, DEPENDENT = (
-    0.35,
-    0.45,
-)  # correlation; a bound above this says that the pictures are not independent
+# correlation; a bound above this says that the pictures are not independent
+LEAST, DEPENDENT = (0.35, 0.45)
 BLOCK = 1_024  # pictures that are compared at once
-MOST_WHOLE, SHORT = (
-    20_000,
-    256,
-)  # pictures that are compared as they are; numbers to which more are shortened
+# pictures that are compared as they are; numbers to which more are shortened
+MOST_WHOLE, SHORT = (20_000, 256)
 
 
 def is_scene(members: Indices, labels: NDArray[np.int32]) -> bool:
@@ -176,9 +172,8 @@ def _learn(details: Values) -> _Scene:
     shares, ways = found.U, found.Vh
     variances = found.S**2
     strong = variances > STRONG * np.median(variances)  # all are alike where there is noise alone
-    common = (
-        COMMON * len(details) * (shares**4).sum(axis=0) <= 1
-    )  # of many pictures, not of one and its copies
+    # of many pictures, not of one and its copies
+    common = COMMON * len(details) * (shares**4).sum(axis=0) <= 1
     return replace(
         scene, variations=ways[common & strong][: min(VARIATIONS, len(details) // SPARE)]
     )
@@ -202,7 +197,6 @@ def _find_bound(left_over: Values) -> float:
     alike = (left_over @ left_over.T)[np.triu_indices(len(left_over), 1)]
     scaled = np.arctanh(alike.clip(-0.999, 0.999))
     middle = np.median(scaled) if len(scaled) else 0.0
-    spread = (
-        1.4826 * np.median(np.abs(scaled - middle)) if len(scaled) else 0.0
-    )  # copies among them do not move it
+    # copies among them do not move it
+    spread = 1.4826 * np.median(np.abs(scaled - middle)) if len(scaled) else 0.0
     return float(max(LEAST, np.tanh(middle + SPREADS * spread)))

@@ -38,9 +38,8 @@ HEIC, HEIC_MODULES = "HEIF", ("pi_heif", "pillow_heif")  # of the extra; the oth
 _READ = {suffix for name in FORMATS for suffix in SUFFIXES[name]}
 _JPEG_START = b"\xff\xd8\xff"
 _HEIC_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
-_TARGA_HEAD = struct.Struct(
-    "<BBB5xxxxxHHBB"
-)  # Truevision's specification 2.0: no mark at the start
+# Truevision's specification 2.0: no mark at the start
+_TARGA_HEAD = struct.Struct("<BBB5xxxxxHHBB")
 _TARGA_END = b"TRUEVISION-XFILE.\0"
 _TARGA_KINDS, _TARGA_BITS = (1, 2, 3, 9, 10, 11), (8, 16, 24, 32)
 

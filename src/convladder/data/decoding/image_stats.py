@@ -25,15 +25,11 @@ FACTS = np.dtype(
         ("content", "u8", (2,)),  # a digest of the pixels in the bank
         ("low", "u1"),  # grey levels that 1 and 99 % of the pixels do not exceed
         ("high", "u1"),
-        (
-            "outside",
-            "f4",
-        ),  # of a deep image, the share of its values that were cut: see `intensity`
+        # of a deep image, the share of its values that were cut: see `intensity`
+        ("outside", "f4"),
         ("deviation", "f4"),  # of the grey levels
-        (
-            "sharpness",
-            "f4",
-        ),  # variance of the Laplacian at no more than SHARPNESS_SIDE pixels to a side
+        # variance of the Laplacian at no more than SHARPNESS_SIDE pixels to a side
+        ("sharpness", "f4"),
     ]
 )
 
@@ -87,9 +83,8 @@ def _measure_greys(facts: Facts, greys: Sequence[Image.Image]) -> None:
     for places in of_size.values():
         same = [greys[place] for place in places]
         levels = np.array([np.asarray(grey) for grey in same])
-        flat = np.sort(
-            levels.reshape(len(places), -1), axis=1, kind="stable"
-        )  # of bytes, a radix sort
+        # of bytes, a radix sort
+        flat = np.sort(levels.reshape(len(places), -1), axis=1, kind="stable")
         facts["low"][places], facts["high"][places] = (
             flat[:, _place(share, flat.shape[1])] for share in (1, 99)
         )

@@ -183,9 +183,8 @@ def open_picture(
         if form.dct_scaling:
             _scale_down(image, header, form)
         image.load()
-        if (
-            kind == "PNG" and _PNG_END not in content
-        ):  # Pillow does not mind, if no pixel is missing
+        # Pillow does not mind, if no pixel is missing
+        if kind == "PNG" and _PNG_END not in content:
             raise UnreadableImage("truncated", "the end of the PNG file is missing")
         turn = _TURNS.get(_orientation(image))
         seen, stretched = cast(Image.Image, image), None
@@ -275,17 +274,15 @@ def _opened(data: bytes, limits: Limits) -> ImageFile.ImageFile:
 
 
 def _kind_of(image: ImageFile.ImageFile) -> str:
-    return (
-        "JPEG" if image.format == "MPO" else image.format or ""
-    )  # phones put several JPEGs in one file
+    # phones put several JPEGs in one file
+    return "JPEG" if image.format == "MPO" else image.format or ""
 
 
 def _header(image: ImageFile.ImageFile) -> Header:
     mode = deep_images.mode_of(image)  # before the orientation, for which Pillow loads a PNG file
     width, height = image.size
-    if (
-        image.format != "TIFF" and _orientation(image) >= 5
-    ):  # these lie on their side; of TIFF, Pillow knows
+    # these lie on their side; of TIFF, Pillow knows
+    if image.format != "TIFF" and _orientation(image) >= 5:
         width, height = height, width
     return Header(height, width, mode)
 
@@ -337,9 +334,8 @@ def fit(picture: Picture, form: ImageForm) -> Pixels:
 
 def _pad(picture: Picture, form: ImageForm) -> Image.Image:
     image = picture.image
-    width, height = form.inner_size(
-        picture.header.width, picture.header.height
-    )  # not of what is scaled down
+    # not of what is scaled down
+    width, height = form.inner_size(picture.header.width, picture.header.height)
     colour = form.background if form.channels == 1 else (form.background,) * 3
     canvas = Image.new(image.mode, (form.width, form.height), colour)
     inside = image.resize((width, height), Image.Resampling.BILINEAR)

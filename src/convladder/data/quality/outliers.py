@@ -72,9 +72,8 @@ def _blurred(facts: Facts) -> NDArray[np.bool_]:
     # detail against contrast: a ship in the fog has little of both, a blurred one lacks the detail
     sharpness = np.log10((facts["sharpness"] + 1.0) / (facts["deviation"] ** 2 + 1.0))
     middle = np.median(sharpness)
-    spread = 1.4826 * np.median(
-        np.abs(sharpness - middle)
-    )  # of a normal distribution, its standard deviation
+    # of a normal distribution, its standard deviation
+    spread = 1.4826 * np.median(np.abs(sharpness - middle))
     low: NDArray[np.bool_] = sharpness < middle - BLURRED * max(spread, 0.05)
     return low & ~_blank(facts)
 

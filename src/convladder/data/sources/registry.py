@@ -241,9 +241,8 @@ def _following(table: Source, settings: Data) -> Source:
     """Return a table of paths that follows links out of its folder, if the settings say so."""
     if not settings.follow_links:
         return table
-    fetch = partial(
-        cast("Callable[..., Content]", table.fetch), follow=True
-    )  # `folder.fetch_within`
+    # `folder.fetch_within`
+    fetch = partial(cast("Callable[..., Content]", table.fetch), follow=True)
     return replace(table, fetch=fetch, fingerprint=f"{table.fingerprint} links followed")
 
 

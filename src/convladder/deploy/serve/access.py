@@ -147,9 +147,8 @@ def _answer_first(headers: dict[bytes, str]) -> Response:
         "Access-Control-Allow-Headers": "Authorization, Content-Encoding, Content-Type",
         "Access-Control-Max-Age": "600",
     }
-    if (
-        b"access-control-request-private-network" in headers
-    ):  # a page of the internet, of a server in here
+    # a page of the internet, of a server in here
+    if b"access-control-request-private-network" in headers:
         answer["Access-Control-Allow-Private-Network"] = "true"
     return Response(status_code=204, headers=answer)
 

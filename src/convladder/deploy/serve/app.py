@@ -296,9 +296,8 @@ def _add_corrections(app: FastAPI, service: Service) -> None:
         async with _at_work(service, request) as images:
             if len(images) > 1:
                 raise Problem(400, "one image at a time")
-            (decoded,) = await service.decode(
-                images
-            )  # what could not be read would stop the next training
+            # what could not be read would stop the next training
+            (decoded,) = await service.decode(images)
             if isinstance(decoded, UnreadableImage):
                 raise _unreadable(request, decoded)
             add, loop, content = (

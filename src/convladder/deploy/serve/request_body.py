@@ -171,16 +171,14 @@ async def _images(request: Request, body: bytes, limits: Limits, budget: Budget)
         return await _files(request, body, limits)
     if not instances.is_json(kind, body):
         return [Sent("", body)]
-    if (
-        not body.isascii() or b"\\u" in body
-    ):  # one wide letter makes text of four bytes a letter of all of it
+    # one wide letter makes text of four bytes a letter of all of it
+    if not body.isascii() or b"\\u" in body:
         raise Problem(400, "JSON with images is ASCII: base64 has no other letters")
     twice = 2 * len(body)  # its text, and that of the images, until they are decoded
     budget.take(twice)
     try:
-        contents = await asyncio.to_thread(
-            instances.read, body, limits.images
-        )  # others go on meanwhile
+        # others go on meanwhile
+        contents = await asyncio.to_thread(instances.read, body, limits.images)
     finally:
         budget.give_back(twice)
     return [Sent("", content) for content in contents]

@@ -14,9 +14,8 @@ from convladder.experiments.pretrained import weight_cache
 from convladder.results import saved_run
 from convladder.results.bundle.bundle import SUFFIX, Bundle
 
-Weights = tuple[
-    Mapping[str, NDArray[Any]], Mapping[str, Any]
-]  # by their paths; and the statistics of the pixels
+# by their paths; and the statistics of the pixels
+Weights = tuple[Mapping[str, NDArray[Any]], Mapping[str, Any]]
 
 
 @dataclass(frozen=True)

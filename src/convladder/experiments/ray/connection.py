@@ -25,10 +25,8 @@ ANSWER_SECONDS = 5.0
 VERSIONS_SECONDS = 120.0  # a node under load may take a while to start a worker
 LOCAL = ("localhost", "127.0.0.1", "::1")
 JOINED_SECONDS = 10  # until Ray gives up finding this machine among the nodes
-ATTEMPTS, PAUSE_SECONDS = (
-    3,
-    5.0,
-)  # a head under load fails at times to start what serves a driver from outside
+# a head under load fails at times to start what serves a driver from outside
+ATTEMPTS, PAUSE_SECONDS = (3, 5.0)
 
 _ADDRESS = re.compile(r"(?P<client>ray://)?(?P<host>[\w.-]+|\[[\da-fA-F:]+\]):(?P<port>\d+)")
 # HTTP/2, which gRPC speaks: how a client begins, an empty frame of settings, and the kind of frame

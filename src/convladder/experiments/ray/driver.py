@@ -238,9 +238,8 @@ class _NodeLane(Lane):
         except Exception as error:
             self._leave()  # what goes on there is of no use any more
             event = Failed(task.key, *worker.describe(error))
-        if isinstance(event, Finished) and folders.is_finished(
-            folder
-        ):  # a candidate's stays until it is told
+        # a candidate's stays until it is told
+        if isinstance(event, Finished) and folders.is_finished(folder):
             outputs.remove_unfinished(unfinished)
         if event is not None:
             self._events.put(event)

@@ -148,9 +148,8 @@ class _Errand:
 
 def environment() -> dict[str, str]:
     """Return what of this process's environment holds for workers, wherever they are."""
-    return {
-        backend.VARIABLE: backend.chosen()
-    }  # whatever the shell says in which a node was started
+    # whatever the shell says in which a node was started
+    return {backend.VARIABLE: backend.chosen()}
 
 
 def _places() -> Path:
@@ -160,9 +159,8 @@ def _places() -> Path:
 def remove_abandoned() -> None:
     """Remove what hosts that were killed have left on this machine."""
     for lock in _places().glob(f"*/{LOCK}"):
-        with contextlib.suppress(
-            Timeout, OSError
-        ):  # hosts start together: another may just remove it, too
+        # hosts start together: another may just remove it, too
+        with contextlib.suppress(Timeout, OSError):
             if _is_place(lock.parent):
                 with FileLock(lock, timeout=0):
                     shutil.rmtree(lock.parent, ignore_errors=True)

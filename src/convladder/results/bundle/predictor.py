@@ -54,9 +54,8 @@ def open_session(graph: bytes, threads: int, name: str) -> Any:
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3  # errors
     options.intra_op_num_threads = threads
-    options.add_session_config_entry(
-        "session.load_model_format", "ONNX"
-    )  # by content it may take another
+    # by content it may take another
+    options.add_session_config_entry("session.load_model_format", "ONNX")
     try:
         return onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # its exceptions have no base of their own

@@ -34,9 +34,8 @@ def pack(arrays: Mapping[str, NDArray[Any]]) -> bytes:
     """Return a safetensors file of arrays."""
     from safetensors.numpy import save
 
-    return save(
-        {name: np.array(array, order="C") for name, array in arrays.items()}
-    )  # a scalar stays one
+    # a scalar stays one
+    return save({name: np.array(array, order="C") for name, array in arrays.items()})
 
 
 def describe(arrays: Mapping[str, NDArray[Any]]) -> dict[str, Tensor]:

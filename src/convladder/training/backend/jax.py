@@ -109,9 +109,8 @@ class StepFunctions(steps.StepFunctions):
     def settle(self) -> None:
         super().settle()
         for variable in self._averaged.variables if self._averaged else []:
-            variable.assign(
-                jnp.copy(variable.value)
-            )  # the next call gives the memory of what was assigned away
+            # the next call gives the memory of what was assigned away
+            variable.assign(jnp.copy(variable.value))
 
     def _drawing(self) -> list[keras.Variable]:
         return [variable for variable in self._images.variables if variable.name != BANK]
@@ -119,9 +118,8 @@ class StepFunctions(steps.StepFunctions):
     def _train(self, rows: Rows, labels: Rows) -> None:
         fixed, state = _values(self._fixed()), [_values(group) for group in self._state()]
         done, finite = np.int32(0), np.bool_(True)
-        for batch in zip(
-            rows, labels, strict=True
-        ):  # each waits for the one before, and this for none
+        # each waits for the one before, and this for none
+        for batch in zip(rows, labels, strict=True):
             done, finite, state = self._train_graph(fixed, state, done, finite, *batch)
         for variables, values in zip(self._state(), state, strict=True):
             _assign(variables, values)
@@ -130,17 +128,15 @@ class StepFunctions(steps.StepFunctions):
 
     def _validate(self, rows: Rows, labels: Rows) -> None:
         size = rows.shape[1]
-        self._widest = max(
-            self._widest, size
-        )  # one size is compiled, and what fills it up does not count
+        # one size is compiled, and what fills it up does not count
+        self._widest = max(self._widest, size)
         places = ((0, 0), (0, self._widest - size))
         given = [_values(self._validated().variables), _values(self._fixed())]
         counts, means = np.arange(self._widest) < size, _values(self._figures())
         for batch in zip(np.pad(rows, places), np.pad(labels, places), strict=True):
             means = self._validate_graph(given, means, counts, *batch)
-        _assign(
-            self._figures(), jax.block_until_ready(means)
-        )  # several processes do one thing at a time
+        # several processes do one thing at a time
+        _assign(self._figures(), jax.block_until_ready(means))
 
     def _fixed(self) -> list[keras.Variable]:
         """Return what steps read and never write: the bank."""

@@ -376,9 +376,8 @@ def _fetch_from_zip(path: Path, version: str, limits: Limits, record: Record) ->
         if members[number].flag_bits & 1:
             raise UnreadableImage("encrypted", "it takes a password")
         with archive.open(members[number]) as file:
-            return _read(
-                file, limits.bytes + 1, limits
-            )  # the size that is written there may be a lie
+            # the size that is written there may be a lie
+            return _read(file, limits.bytes + 1, limits)
 
 
 def _fetch_from_tar(path: Path, version: str, limits: Limits, record: Record) -> bytes:

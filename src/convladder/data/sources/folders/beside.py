@@ -10,13 +10,8 @@ from convladder.core.formatting import plural
 from convladder.data.source import SPLIT_NAMES
 from convladder.data.sources.folders.tree import Tree
 
-HOLDERS = {
-    "images",
-    "image",
-    "imgs",
-    "img",
-    "jpegimages",
-}  # usual names of what annotations lie beside
+# usual names of what annotations lie beside
+HOLDERS = {"images", "image", "imgs", "img", "jpegimages"}
 COMPANIONS = {
     "annotation",
     "annotations",

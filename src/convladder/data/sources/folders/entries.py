@@ -28,9 +28,8 @@ _SIDECARS = {
 }
 
 Kind = Literal["file", "folder", "link", "hard link", "other"]
-LeadsTo = Literal[
-    "", "file", "folder", "above", "nothing"
-]  # above: to a folder that the link lies in
+# above: to a folder that the link lies in
+LeadsTo = Literal["", "file", "folder", "above", "nothing"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,9 +38,8 @@ def open_folder(root: Path, settings: Data, limits: Limits) -> Source:
         identities = {path: identity(each) for path, each in status.items()}
         listing, told = take_once(listing, entries, identities)
         notes += told
-    digest = hashlib.sha256(
-        repr(listing.class_names).encode()
-    )  # what is ignored is not in the bank
+    # what is ignored is not in the bank
+    digest = hashlib.sha256(repr(listing.class_names).encode())
     for record in listing.records:
         digest.update(repr((record, *state_of(status[record.path]))).encode())
     return Source(

@@ -45,10 +45,8 @@ class Links:
         """Return the entry of the link at `place`, and its target's status, if it is followed."""
         try:
             status = place.stat()
-        except (
-            OSError,
-            ValueError,
-        ):  # it leads nowhere, in a circle of links, or to where nobody may look
+        # it leads nowhere, in a circle of links, or to where nobody may look
+        except (OSError, ValueError):
             return self._broken(path), None
         if stat.S_ISDIR(status.st_mode):
             return self._folder(place, path, status)

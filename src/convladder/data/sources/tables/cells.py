@@ -20,9 +20,8 @@ if TYPE_CHECKING:
 
 SUFFIXES = {".csv": ",", ".tsv": "\t"}
 
-_SEPARATOR_LINE = re.compile(
-    r'"?sep=(.)"?\s*', re.IGNORECASE
-)  # a first line that Excel writes and takes
+# a first line that Excel writes and takes
+_SEPARATOR_LINE = re.compile(r'"?sep=(.)"?\s*', re.IGNORECASE)
 
 
 @dataclass(frozen=True)

@@ -26,9 +26,8 @@ from convladder.data.sources.folders.layout import readable
 MOST_FILES = 2_000_000  # that are looked at: more are no data set, but a whole disk
 ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
 _DRIVE = re.compile(r"[A-Za-z]:[\\/]")
-_UPLOADED = re.compile(
-    r"[0-9a-f]{8}-(?=.)"
-)  # what Label Studio puts before the name of an uploaded file
+# what Label Studio puts before the name of an uploaded file
+_UPLOADED = re.compile(r"[0-9a-f]{8}-(?=.)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,9 +56,8 @@ class _Files:
 
     by_name: dict[str, list[str]] = field(default_factory=dict)
     by_stem: dict[str, list[str]] = field(default_factory=dict)
-    linked: dict[str, links.Identity] = field(
-        default_factory=dict
-    )  # what those that a link leads to are
+    # what those that a link leads to are
+    linked: dict[str, links.Identity] = field(default_factory=dict)
     unlinked: dict[str, links.Identity] = field(default_factory=dict)
     passed_over: int = 0  # links to folders
 
@@ -214,9 +212,8 @@ def _find_files(root: Path, wanted: set[str], *, follow: bool) -> _Files:
                 "with --image-root"
             )
         passed = entry.kind == "link" and entry.rule == LINK
-        if entry.kind == "file" or (
-            passed and entry.leads_to == "file"
-        ):  # whoever reads that one judges it
+        # whoever reads that one judges it
+        if entry.kind == "file" or (passed and entry.leads_to == "file"):
             files.add(entry, links.identity(status), wanted)
         elif passed and entry.leads_to == "folder":
             files.passed_over += 1

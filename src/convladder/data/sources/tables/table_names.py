@@ -10,10 +10,8 @@ from convladder.data.source import SPLIT_NAMES
 from convladder.data.sources.folders.beside import HOLDERS
 from convladder.data.sources.folders.entries import is_image
 
-METADATA = (
-    "metadata.csv",
-    "metadata.jsonl",
-)  # of the `datasets` library, which wants a column file_name
+# of the `datasets` library, which wants a column file_name
+METADATA = ("metadata.csv", "metadata.jsonl")
 CLASSES = ("_classes.csv",)  # of Roboflow's multi-label export, a column a class
 CVAT_XML, CVAT_IMAGES = "annotations.xml", "images"
 
