@@ -8,9 +8,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-os.environ.setdefault(
-    "TF_ENABLE_ONEDNN_OPTS", "1"
-)  # as in workers: what is trained here has the same bits
+# as in workers: what is trained here has the same bits
+os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
 os.environ["HF_HUB_OFFLINE"] = "1"  # read when the library is imported
 os.environ["SE_AVOID_STATS"] = "true"  # what drives a browser reports to its makers

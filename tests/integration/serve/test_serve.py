@@ -106,9 +106,8 @@ def test_images_in_base64_are_answered_as_the_files_are(client: httpx.Client) ->
     files = [("images", ("a file", each)) for each in contents]
     expected = client.post("/v1/predict?top=2", files=files).json()
     found = client.post("/v1/predict?top=2", json=in_base64(*contents)).json()
-    assert list(found) == [
-        "predictions"
-    ]  # as TensorFlow Serving answers: one an instance, in their order
+    # as TensorFlow Serving answers: one an instance, in their order
+    assert list(found) == ["predictions"]
     assert [each.get("class") for each in found["predictions"]] == ["blue", "green", None, "red"]
     named = {"name": ""}
     assert [each | named for each in found["predictions"]] == [
@@ -120,9 +119,8 @@ def test_other_ways_to_write_base64_are_understood(client: httpx.Client) -> None
     content = picture(2)
     plain = base64.b64encode(content).decode()
     ways = [
-        {
-            "b64": base64.encodebytes(content).decode()
-        },  # lines of 76 characters, as the command writes them
+        # lines of 76 characters, as the command writes them
+        {"b64": base64.encodebytes(content).decode()},
         {"b64": base64.urlsafe_b64encode(content).decode().rstrip("=")},
         {"image_bytes": {"b64": plain}, "key": "1"},
     ]
@@ -691,9 +689,8 @@ def test_pages_of_an_allowed_origin_may_ask_and_of_no_other() -> None:
             assert "access-control-allow-credentials" not in found.headers
             refused = await post(PAGE, Authorization="")
             assert refused.status_code == 401
-            assert (
-                refused.headers["access-control-allow-origin"] == PAGE
-            )  # so that the page can say why
+            # so that the page can say why
+            assert refused.headers["access-control-allow-origin"] == PAGE
             assert (await post(PAGE, Host="evil.example")).status_code == 403
             for other in (
                 "https://evil.example",

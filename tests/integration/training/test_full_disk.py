@@ -30,14 +30,11 @@ from convladder.results import folders, locks, saved_run
 from convladder.training import checkpoint
 
 FULL = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-COURTESIES = (
-    "lock",
-    "-history.csv",
-)  # a lock's file, who holds it, the history so far: done without, if need be
+# a lock's file, who holds it, the history so far: done without, if need be
+COURTESIES = ("lock", "-history.csv")
 
-TEMPORARY = re.compile(
-    r"^\.convladder-|\.[0-9a-f]{8}\.tmp$"
-)  # what a name has until its file is whole
+# what a name has until its file is whole
+TEMPORARY = re.compile(r"^\.convladder-|\.[0-9a-f]{8}\.tmp$")
 FILES_OF_A_RUN = {
     *("experiment.json", "history.csv", "metrics.json", "model.json", "predictions.csv", "card.md"),
     *(
@@ -85,9 +82,8 @@ class Disk:
 
 @pytest.fixture
 def trial(few_digits: SplitDataset, monkeypatch: pytest.MonkeyPatch) -> Trial:
-    monkeypatch.setattr(
-        corruptions, "NAMES", corruptions.NAMES[:1]
-    )  # so that a test takes less long
+    # so that a test takes less long
+    monkeypatch.setattr(corruptions, "NAMES", corruptions.NAMES[:1])
     return Trial(
         "lenet5", Experiment().replace({"train.epochs": 1} | few_digits.settled()), few_digits
     )

@@ -265,9 +265,8 @@ def test_a_whitening_layer_whitens_patches_of_train_and_is_not_trained(
     )
     assert np.array_equal(layer.kernel, input_statistics.whitening_kernel(few_digits, statistics))
     images = few_digits.bank.images[few_digits.bank.rows[few_digits.splits.train]]
-    inside = np.asarray(keras.Model(network.input, layer.output)(images))[
-        :, :-1, :-1
-    ]  # where nothing is padded
+    # where nothing is padded
+    inside = np.asarray(keras.Model(network.input, layer.output)(images))[:, :-1, :-1]
     seen = inside[..., : inside.shape[-1] // 2].reshape(-1, inside.shape[-1] // 2)
     assert np.array_equal(inside[..., inside.shape[-1] // 2 :].reshape(seen.shape), -seen)
     found = np.cov(seen.T)

@@ -66,9 +66,8 @@ def test_the_interval_of_the_error_covers_it_in_most_samples(temperature: float)
     for seed in range(30):
         logits, labels = plant(temperature, images=400, seed=seed)
         found.append(calibration.calibration_error(softmax(logits, axis=1), labels))
-    assert (
-        sum(each.low <= truth <= each.high for each in found) >= 23
-    )  # of 30; at 90 %, one in 250 is fewer
+    # of 30; at 90 %, one in 250 is fewer
+    assert sum(each.low <= truth <= each.high for each in found) >= 23
 
 
 def test_the_error_is_what_one_counts_by_hand() -> None:

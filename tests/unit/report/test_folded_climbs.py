@@ -74,9 +74,8 @@ def test_the_page_is_of_all_images_each_predicted_by_the_network_of_its_fold(
         f"of one network: {folders.TrialKey('', 0, climbed.shown.experiment.data.fold).name}"
         in text
     )
-    assert (
-        "class images cat 30 dog 30 all 60" in text
-    )  # in all splits, of which fold 0 has 10 a class
+    # in all splits, of which fold 0 has 10 a class
+    assert "class images cat 30 dog 30 all 60" in text
 
 
 def test_the_predictions_of_all_folds_are_a_table(one_rung: Path) -> None:

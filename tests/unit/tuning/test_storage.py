@@ -147,9 +147,8 @@ def test_a_setting_that_matters_stands_above_chance_and_one_that_does_not_below(
 
 def test_settings_without_any_effect_rarely_stand_above_chance() -> None:
     found = [importances(study_of(effect=0, seed=seed)) for seed in range(6)]
-    assert (
-        sum(any(share > chance for share in shares.values()) for shares, chance in found) <= 1
-    )  # of six searches
+    # of six searches
+    assert sum(any(share > chance for share in shares.values()) for shares, chance in found) <= 1
 
 
 def test_too_few_candidates_say_nothing_of_what_mattered() -> None:

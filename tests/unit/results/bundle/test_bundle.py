@@ -383,9 +383,8 @@ def test_a_graph_that_could_do_more_is_refused(
 def test_a_graph_that_another_parser_would_take_is_read_as_what_was_checked(
     write: Callable[..., Path], parts: Parts
 ) -> None:
-    marked = (
-        b"\x12\x06abORTM" + parts[container.MODEL]
-    )  # by content, ONNX Runtime takes it for its own format
+    # by content, ONNX Runtime takes it for its own format
+    marked = b"\x12\x06abORTM" + parts[container.MODEL]
     predictor = cl.Predictor.open(write(model=marked))
     np.testing.assert_allclose(
         predictor.probabilities(pictures()), json.loads(EXPECTED.read_text()), atol=1e-5
@@ -478,9 +477,8 @@ def test_the_graph_brings_images_to_form_as_pillow_does(resize: Any, channels: A
         apart = np.abs(
             session.run(None, {"images": image[np.newaxis]})[0][0] - bring_to_form(image, form)
         )
-        assert (
-            apart.max() <= 1
-        )  # Pillow 13 begins with the other pass where images are far too tall
+        # Pillow 13 begins with the other pass where images are far too tall
+        assert apart.max() <= 1
         exact += apart.max() == 0
     assert exact > len(sides) / 2
 
