@@ -121,6 +121,7 @@ class SplitDataset:
         }
 
 
+# docs/decisions/079-python-rarely-looks-for-garbage-while-data-is-loaded.md
 @contextlib.contextmanager
 def _rarely_collecting() -> Iterator[None]:
     """Let Python rarely look for garbage: none is among the records, and looking took 40 %."""
@@ -304,6 +305,7 @@ def _leave_out_small(bank: Bank, least: int) -> tuple[Bank, list[str]]:
     return bank, [f"left out {plural(len(small), 'class')} of fewer than {least} images ({listed})"]
 
 
+# docs/decisions/024-leaks-are-refused-not-repaired.md
 def _settle_leaks(bank: Bank, settings: Data) -> tuple[Bank, list[str]]:
     """Do as the settings say where images that belong together lie in different splits."""
     if settings.folds or not any(record.split for record in bank.records):

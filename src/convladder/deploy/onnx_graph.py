@@ -41,6 +41,7 @@ def with_probabilities(network: keras.Model, temperature: float) -> keras.Model:
     )
 
 
+# docs/decisions/071-conversion-is-tensorflows-whatever-trained.md
 def as_graph(network: keras.Model) -> ModelProto:
     """Return an ONNX graph from `pixels` to `probabilities`, for batches of any size."""
     from onnx import compose, load

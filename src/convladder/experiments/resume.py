@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from convladder.core import backend, files
+from convladder.core import backend
 from convladder.core.errors import ConvladderError, RunError
 from convladder.core.experiment import Experiment, difference
 from convladder.core.formatting import written
@@ -16,9 +16,10 @@ from convladder.data.bank.bank import VERSION
 from convladder.data.dataset import SplitDataset
 from convladder.experiments.pretrained.imagenet import Say, silent
 from convladder.experiments.trial import INDIFFERENT, Trial
-from convladder.results import folders, locks, outputs, provenance, saved_run
+from convladder.results import folders, locks, migrations, outputs, provenance, saved_run
 from convladder.results.provenance import DECISIVE
 
+# docs/decisions/040-allow-changed-does-not-reach-images-and-their-split.md
 # what may change between two sessions
 CHANGEABLE = ("train.epochs", "train.early_stopping", "train.plateau", "train.plateau_factor")
 # other images, or another split of them, are not: weights may have seen what would be tested then
@@ -98,9 +99,9 @@ def find_alike(
     """
     older: list[Path] = []
     for path in sorted(parent.glob(f"*/{name}"), reverse=True):
-        # it is damaged
-        with contextlib.suppress(OSError, ValueError, AttributeError, KeyError, TypeError):
-            about = files.read_json(path)
+        # damaged, or newer
+        with contextlib.suppress(OSError, ValueError, KeyError, TypeError, RunError):
+            about = migrations.read_about(path)
             if about["identity"] == identity and is_split_alike(about["data"]):
                 return path.parent
             if _is_of_older_version(about["data"], dataset):
@@ -111,7 +112,7 @@ def find_alike(
 
 def is_split_alike(data: Mapping[str, Any]) -> bool:
     """Whether the data of a run, climb or search was split as this version splits images."""
-    return bool(data.get("bank_version") == VERSION)
+    return bool(data["bank_version"] == VERSION)
 
 
 def _is_of_older_version(data: Mapping[str, Any], dataset: SplitDataset) -> bool:
@@ -163,7 +164,7 @@ def read_about(folder: Path) -> dict[str, Any] | None:
     if not path.exists():
         return None
     try:
-        about: dict[str, Any] = files.read_json(path)
+        about = migrations.read_about(path)
         Experiment.parse(about["experiment"])
         provenance.last_environment(about)["versions"]
         about["data"]["fingerprint"]

@@ -22,6 +22,7 @@ OPERATIONS = 2  # of RandAugment, as in the paper
 SEEDED = ("affine", "brightness", "flip", "crop", "erasing", "mixing", "randaugment", "augmix")
 
 
+# docs/decisions/041-keras-augmentation-layers-that-draw-for-each-image.md
 def build(settings: Augmentation, seed: int) -> list[keras.layers.Layer]:
     """Return the layers that the settings ask for: none where all are off."""
     augmenters: list[keras.layers.Layer] = []

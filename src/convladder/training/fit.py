@@ -135,6 +135,7 @@ def predictor(network: keras.Model) -> Predict:
     return backend.predictor(network)
 
 
+# docs/decisions/001-training-is-fed-indices.md
 class GatherImages(keras.layers.Layer):
     """Turn rows `(batch,)` of a bank into its images `(batch, height, width, channels)`, float32.
 
@@ -187,6 +188,7 @@ def _seen_before(
     ) if model.whitening else None
 
 
+# docs/decisions/060-the-optimizer-begins-anew-where-the-backbone-is-unfrozen.md
 def _phases(
     experiment: Experiment,
     dataset: SplitDataset,

@@ -17,6 +17,7 @@ LEAST_FINISHED = 10  # candidates from which importances are estimated
 CHANCE = 0.95  # share of the shuffles whose largest importance is below the mark
 
 
+# docs/decisions/046-importances-are-shown-beside-those-of-chance.md
 def importances(study: optuna.Study) -> tuple[dict[str, float], float]:
     """Estimate each setting's share in how well finished candidates did, and what the largest is by
     chance.

@@ -26,6 +26,7 @@ DEFAULT = 0  # the number of the default among the candidates
 FIRST_AT_RANDOM = 10  # candidates
 
 
+# docs/decisions/044-a-search-keeps-lines-of-its-own-and-no-sampler.md
 def sampler(seed: int, number: int, *, at_random: bool = False) -> optuna.samplers.BaseSampler:
     """Return what draws the settings of this candidate: a function of the seed, its number and what
     came before.

@@ -25,12 +25,14 @@ from convladder.tuning.space import quiet
 
 STUDY = "search"
 REDUCTION = 3  # of a bracket's candidates one in so many goes on, for so many times the epochs
+# docs/decisions/045-hyperband-first-looks-after-a-fifth-of-the-epochs.md
 FIRST_LOOK = 0.2  # of the epochs: earlier, on few images, all are still at chance
 OLDER = "journal.log"  # Optuna's journal, in which earlier versions kept a search
 
 Fields = dict[str, Any]
 
 
+# docs/decisions/044-a-search-keeps-lines-of-its-own-and-no-sampler.md
 class StoredStudy:
     """Optuna's study of a search, whose trials are pruned as by Hyperband (Li et al. 2018).
 

@@ -36,6 +36,7 @@ from convladder.deploy import (
 from convladder.deploy.formats import FORMATS, Predicted
 from convladder.results.bundle import graph_check
 from convladder.results.bundle.predictor import Predictor, open_session
+from limits import HANG
 from made_bundles import make_bundle
 from stored_bundle import STORED, make_folder
 
@@ -165,7 +166,9 @@ def test_an_export_comes_with_an_example_that_runs_and_its_parity(
     example = [sys.executable, exported.folder / "example.py", *hard]
     product = [sys.executable, "-m", "convladder", "predict", STORED, *hard]
     found = [
-        subprocess.run(each, capture_output=True, text=True, timeout=120, check=False, cwd=tmp_path)
+        subprocess.run(
+            each, capture_output=True, text=True, timeout=HANG, check=False, cwd=tmp_path
+        )
         for each in (example, product)
     ]
     assert [each.returncode for each in found] == [1, 1], found[0].stderr  # some are cut

@@ -27,6 +27,7 @@ from convladder.core.errors import BundleError, ExperimentError, RunError
 from convladder.deploy import bundle_writer
 from convladder.evaluation import predictions
 from convladder.experiments.pretrained import source
+from limits import HANG
 from stored_bundle import CLASSES, STORED, coloured, make_folder
 
 HEAVY = [
@@ -52,7 +53,7 @@ def predict(*words: object, stdin: bytes = b"") -> subprocess.CompletedProcess[b
         "*sys.argv[1:]]\nmain()"
     )
     command = [sys.executable, "-c", code, *map(str, words)]
-    return subprocess.run(command, input=stdin, capture_output=True, timeout=120, check=False)
+    return subprocess.run(command, input=stdin, capture_output=True, timeout=HANG, check=False)
 
 
 @pytest.fixture(scope="module")

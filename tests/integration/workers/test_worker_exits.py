@@ -17,6 +17,7 @@ from convladder.experiments import climbing
 from convladder.results import folders
 from convladder.results.folders import TrialKey
 from deadly import abort, abort_deep, be_killed, chatter, crash, leave
+from limits import HANG
 
 NO_MEMORY = "memory ran out: use fewer --jobs"
 BAD_ALLOC = [
@@ -135,7 +136,7 @@ def test_readers_of_workers_end_with_them() -> None:
     )
     for reader in threading.enumerate():
         if isinstance(reader, LastLines):
-            reader.join(10)
+            reader.join(HANG)
     assert count_open() == before
 
 

@@ -22,6 +22,7 @@ from convladder.core.experiment import Data, Experiment
 from convladder.data.dataset import load
 from convladder.experiments import trial
 from convladder.results import saved_run
+from limits import HANG
 from stops import start_command
 
 pytest.importorskip("jax")
@@ -54,7 +55,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
         )
         for count, number in (("2", "0"), ("2", "1"), ("1", "0"))
     ]
-    said = [process.communicate(timeout=600)[1] for process in started]
+    said = [process.communicate(timeout=HANG)[1] for process in started]
     assert [process.returncode for process in started] == [0, 0, 0], said
     return folder
 
@@ -129,7 +130,7 @@ def test_the_same_command_in_each_process_trains_one_network(
     for place in places:
         place.mkdir()
     started = [start_command(*words, str(number), cwd=place) for number, place in enumerate(places)]
-    said = [process.communicate(timeout=300)[1] for process in started]
+    said = [process.communicate(timeout=HANG)[1] for process in started]
     assert [process.returncode for process in started] == [0, 0], said
     assert "process 1 of 2 computes for process 0" in said[1]
     environment = saved_run.SavedRun(places[0] / "run").about["environment"]

@@ -29,18 +29,19 @@ from convladder.experiments.resume import ResumePolicy
 from convladder.experiments.trial import Trial, run_trial
 from convladder.results import folders, locks, provenance, saved_run
 from convladder.training import checkpoint
+from limits import HANG
 from stops import start_command
 
 TRAIN = ["train", "digits", "--limit", "300", "--rung", "lenet5", "--epochs", "80", "--jobs", "1"]
 
 
 def finish(process: subprocess.Popen[str]) -> str:
-    _, said = process.communicate(timeout=120)
+    _, said = process.communicate(timeout=HANG)
     return said
 
 
 def wait_for(folder: Path, pattern: str) -> Path:
-    for _ in range(2400):
+    for _ in range(int(20 * HANG)):
         found = sorted(folder.glob(pattern))
         if found:
             return found[0]
@@ -153,7 +154,7 @@ def test_a_second_signal_quits_at_once(tmp_path: Path) -> None:
     assert "Stopping" in process.stdout.readline()
     assert process.poll() is None
     process.send_signal(signal.SIGTERM)
-    assert process.wait(10) == -signal.SIGTERM
+    assert process.wait(HANG) == -signal.SIGTERM
     process.stdout.close()
 
 

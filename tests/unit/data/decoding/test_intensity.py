@@ -442,3 +442,9 @@ def test_text_as_pixels_is_refused(tmp_path: Path) -> None:
     np.savez(tmp_path / "set.npz", x=np.full((4, 8, 8), "x"), y=np.arange(4))
     with pytest.raises(DataError, match="expected numbers"):
         load(str(tmp_path / "set.npz"))
+
+
+def test_the_ends_of_a_range_are_within_it() -> None:
+    known = intensity.IntensityRange(16, 4095)
+    values = np.array([[15, 16, 17, 4094, 4095, 4096, 5000, 16]], np.uint16)
+    assert intensity.share_outside(values, known) == 3 / 8
