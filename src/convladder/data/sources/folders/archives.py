@@ -20,7 +20,7 @@ from typing import Protocol
 from convladder.core.errors import DataError, UnreadableImage
 from convladder.core.experiment import Data
 from convladder.data.decoding.images import Limits
-from convladder.data.source import PACKED, SPLIT_NAMES, Fetch, Ignored, Listing, Record, Source
+from convladder.data.source import PACKED, Fetch, Ignored, Listing, Record, Source
 from convladder.data.sources.folders.beside import BESIDE, COMPANIONS, HOLDERS
 from convladder.data.sources.folders.entries import (
     HARD_LINK,
@@ -39,6 +39,7 @@ from convladder.data.sources.tables.table_names import (
     overruled,
     table_in,
 )
+from convladder.data.split_names import split_of
 
 SUFFIXES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz")
 MOST_MEMBERS = 5_000_000
@@ -296,7 +297,7 @@ def _around(entries: list[Entry]) -> tuple[str | None, set[str]]:
     (top,) = folders
     below = [(len(parts), is_folder) for parts, is_folder in seen if parts[0] == top]
     holds = any(depth > 2 or (depth == 2 and is_folder) for depth, is_folder in below)
-    return (None, set()) if top.lower() in SPLIT_NAMES or not holds else (top, beside)
+    return (None, set()) if split_of(top) or not holds else (top, beside)
 
 
 def _zip_entries(path: Path) -> Iterator[_Member]:

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 
 from convladder.core.errors import DataError
 from convladder.core.formatting import plural
-from convladder.data.source import SPLIT_NAMES
 from convladder.data.sources.folders.tree import Tree
+from convladder.data.split_names import split_of
 
 HOLDERS = {
     "images",
@@ -105,7 +105,7 @@ def put_extras_aside(
     """Pass over what lies beside split folders and is known; return the names of what is not."""
     put_known_aside(others, aside)
     for name in others:
-        flat = name.lower() in SPLIT_NAMES and not tree.inside(name)
+        flat = split_of(name) and not tree.inside(name)
         if (flat and tree.files_in(name)) or name.lower() in UNLABELLED_FOLDERS:
             aside.put([name], NO_LABEL, _unlabelled(name, tree.files_below(name)))
     put_copies_aside(tree, list(splits), aside.leave(others), aside)

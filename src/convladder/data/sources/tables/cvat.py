@@ -12,7 +12,7 @@ from pathlib import Path
 from xml.parsers import expat
 
 from convladder.core.errors import DataError
-from convladder.data.source import SPLIT_NAMES, Ignored
+from convladder.data.source import Ignored
 from convladder.data.sources.tables.cells import Cells, cells_of_rows
 from convladder.data.sources.tables.columns import refuse_several
 
@@ -128,9 +128,7 @@ def _refuse_declaration(*declared: object) -> None:
 
 def _known_split(subset: str) -> str:
     """Return the subset that CVAT names, or nothing where it is that of images that are in none."""
-    return (
-        subset if subset.lower() in SPLIT_NAMES else "" if subset.lower() == "default" else subset
-    )
+    return "" if subset.lower() == "default" else subset
 
 
 def _parse_line(path: Path, number: int, line: str) -> tuple[str, list[str]]:

@@ -6,9 +6,9 @@ import re
 from collections.abc import Iterable, Sequence
 
 from convladder.core.experiment import Data
-from convladder.data.source import SPLIT_NAMES
 from convladder.data.sources.folders.beside import HOLDERS
 from convladder.data.sources.folders.entries import is_image
+from convladder.data.split_names import SPLIT_NAMES
 
 METADATA = (
     "metadata.csv",

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 from convladder.core.errors import DataError
 from convladder.core.experiment import Data
 from convladder.data.decoding.images import Limits
-from convladder.data.source import SPLIT_NAMES, Ignored, Listing, Record, Source, Split
+from convladder.data.source import Ignored, Listing, Record, Source, Split
 from convladder.data.sources.folders import links
 from convladder.data.sources.folders.folder import fetch_within, state_of
 from convladder.data.sources.folders.layout import is_unicode, name_classes, readable
@@ -29,6 +29,7 @@ from convladder.data.sources.tables.cells import Cells, cells_of
 from convladder.data.sources.tables.columns import MOST_NAMED, find_column
 from convladder.data.sources.tables.label_studio import UNLABELLED
 from convladder.data.sources.tables.labels import find_labels
+from convladder.data.split_names import SPLIT_NAMES, split_of, splits_among
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -225,11 +226,7 @@ def _contradiction(row: Row, earlier: Row) -> str:
     what = next(
         what
         for what, (now, then) in pairs.items()
-        if (
-            SPLIT_NAMES.get(now.lower()) != SPLIT_NAMES.get(then.lower())
-            if what == "split"
-            else now != then
-        )
+        if (split_of(now) != split_of(then) if what == "split" else now != then)
     )
     now, then = pairs[what]
     return (
@@ -242,9 +239,10 @@ def _splits(name: str, rows: Sequence[Row]) -> list[Split]:
     """Return each row's split; empty where none of the rows has one. Raises DataError."""
     if not any(row.split for row in rows):
         return [""] * len(rows)
-    unknown = [row for row in rows if row.split.lower() not in SPLIT_NAMES]
+    known = splits_among({row.split for row in rows})
+    unknown = [row for row in rows if row.split not in known]
     _refuse(name, unknown, f"no known split (known are {', '.join(SPLIT_NAMES)})")
-    return [SPLIT_NAMES[row.split.lower()] for row in rows]
+    return [known[row.split] for row in rows]
 
 
 def _is_here(path: str) -> bool:
