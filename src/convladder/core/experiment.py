@@ -17,9 +17,20 @@ import tomllib
 from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, Literal, Self, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    WithJsonSchema,
+    field_validator,
+    model_validator,
+)
 
+from convladder.core import optimizers
 from convladder.core.errors import ExperimentError
+from convladder.core.optimizers import OPTIMIZERS
 
 LARGEST_SEED = 2**32 - 1  # that NumPy and Keras take
 LARGEST = 2**31 - 1  # of a count: TensorFlow's and NumPy's counters have 32 bits in places
@@ -31,6 +42,19 @@ Blocks = Annotated[int, Field(ge=0, le=1000)]
 Side = Annotated[int, Field(gt=0, le=4096)]  # pixels
 Units = Annotated[int, Field(gt=0, le=16384)]
 Probability = Annotated[float, Field(ge=0, lt=1)]
+
+
+def _known_optimizer(name: str) -> str:
+    if name not in OPTIMIZERS:
+        raise ValueError(unknown_name(name, OPTIMIZERS, "optimizer"))
+    return name
+
+
+OptimizerName = Annotated[
+    str,
+    AfterValidator(_known_optimizer),
+    WithJsonSchema({"enum": list(OPTIMIZERS), "type": "string"}),
+]
 
 
 class Settings(BaseModel):
@@ -337,17 +361,23 @@ class Train(Settings):
             "bfloat16: layers compute with 8 bits of fraction; weights and results stay float32"
         ),
     )
-    optimizer: Literal["adam", "adamw", "sgd"] = "adam"
+    optimizer: OptimizerName = "adam"
     learning_rate: float = Field(
         1e-3, gt=0, description="the largest one, where a schedule changes it"
     )
-    momentum: float = Field(0, ge=0, lt=1, description="of sgd")
-    nesterov: bool = Field(False, description="of sgd with momentum: look ahead along it")
+    momentum: float = Field(0, ge=0, lt=1, description=f"of {optimizers.takers('momentum')}")
+    nesterov: bool = Field(
+        False,
+        description=f"of {optimizers.takers('nesterov')} with momentum: look ahead along it",
+    )
     weight_decay: float = Field(
         0,
         ge=0,
         lt=1,
-        description="of adamw and sgd: times the rate, the share that a step takes off kernels",
+        description=(
+            f"of {optimizers.takers('weight_decay')}: times the rate, the share that a step takes "
+            "off kernels"
+        ),
     )
     schedule: Literal["constant", "cosine"] = Field(
         "constant", description="cosine: down to 0 at the last step"
@@ -401,12 +431,12 @@ class Train(Settings):
 
     @model_validator(mode="after")
     def _check_optimizer(self) -> Self:
-        if self.optimizer != "sgd" and (self.momentum or self.nesterov):
-            raise ValueError(f"momentum and nesterov are of optimizer sgd; got {self.optimizer}")
+        given = [name for name in optimizers.SETTINGS if getattr(self, name)]
+        refusal = optimizers.refusal(self.optimizer, given)
+        if refusal:
+            raise ValueError(refusal)
         if self.nesterov and not self.momentum:
             raise ValueError("nesterov looks ahead along the momentum: give one, such as 0.9")
-        if self.optimizer == "adam" and self.weight_decay:
-            raise ValueError("Adam with weight decay is optimizer adamw")
         return self
 
     @model_validator(mode="after")
