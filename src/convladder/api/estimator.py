@@ -18,7 +18,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted
 
-from convladder.core import backend
+from convladder.core import backend, defaults
 from convladder.core.errors import ExperimentError
 from convladder.core.experiment import Experiment
 from convladder.core.ladder import Ladder, load_ladder
@@ -102,7 +102,7 @@ class ConvClassifier(ClassifierMixin, BaseEstimator):
     def __init__(
         self,
         rung: str | None = "dropout-conv",
-        ladder: str | Ladder = "classic",
+        ladder: str | Ladder = defaults.LADDER,
         *,
         image_shape: tuple[int, ...] | None = None,
         epochs: int | None = None,

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from convladder.api.dataset import Dataset
-from convladder.core import backend
+from convladder.core import backend, defaults
 from convladder.core.devices import Parallel
 from convladder.core.errors import ExperimentError
 from convladder.core.experiment import LARGEST_SEED, Data, Experiment
@@ -184,7 +184,7 @@ def loader(
 def ladder_of(ladder: str | Ladder | None, pretrained: str | Path | None = None) -> Ladder:
     """Return a ladder that is given by itself, by its name or by its file; None is the usual one."""
     if ladder is None:
-        ladder = backbones.LADDER if pretrained else "classic"
+        ladder = defaults.ladder(pretrained=bool(pretrained))
     return ladder if isinstance(ladder, Ladder) else load_ladder(str(ladder))
 
 

@@ -11,10 +11,10 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from convladder.api import inputs, verbs
+from convladder.api import inputs
 from convladder.api.dataset import Dataset
 from convladder.api.search import Tuning
-from convladder.core import files
+from convladder.core import defaults, files
 from convladder.core.devices import ALONE
 from convladder.core.errors import ExperimentError, SearchError
 from convladder.core.experiment import Experiment, difference
@@ -52,7 +52,7 @@ def tune(
     weights: str | Path | None = None,
     trials: int | None = None,
     seconds: float | None = None,
-    seeds: int = verbs.SEEDS,
+    seeds: int = defaults.SEEDS,
     seed: int = 0,
     epochs: int | None = None,
     changes: Mapping[str, Any] | None = None,

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from convladder.core.errors import ExperimentError, RunError
 from convladder.core.experiment import Experiment, Model, unknown_name
+from convladder.core.defaults import PRETRAINED_LADDER
 from convladder.core.formatting import written
 from convladder.experiments.pretrained import imagenet, source, weight_cache
 from convladder.experiments.pretrained.imagenet import Say, silent
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
     from convladder.models.networks import Backbone
 
 AS_BACKBONE = "backbone"  # the architecture of a ladder that is for any
-LADDER = "transfer"
 HEAD = ("head", "dense", "dropout_dense")
 OF_BACKBONE = ("backbone", "pretrained", "weights", "backbone_sha256")
 BODY = tuple(key for key in Model.model_fields if key not in (*HEAD, *OF_BACKBONE))
@@ -164,7 +164,7 @@ def _refuse_others(backbone: str, taken: Mapping[str, Any], given: Mapping[str, 
             raise ExperimentError(
                 f"model.{key} is {written(own)} here, and {written(value)} in the backbone "
                 f"{backbone}, whose layers are taken as they are: leave out what sets it, an "
-                f"option or the ladder (not {LADDER})"
+                f"option or the ladder (not {PRETRAINED_LADDER})"
             )
 
 
