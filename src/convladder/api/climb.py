@@ -10,9 +10,9 @@ import pandas as pd
 
 from convladder.api.figures import new_figure
 from convladder.api.run import Metric, Run
-from convladder.api.tables import robustness_table, standings_table
+from convladder.api.tables import robustness_table
 from convladder.core.errors import RunError
-from convladder.results import outputs, verdicts
+from convladder.results import outputs, standings, verdicts
 from convladder.results.saved_climb import SavedClimb
 from convladder.results.seed_runs import measure_robustness
 
@@ -98,9 +98,10 @@ class Climb(SavedClimb):
 
     def table(self) -> pd.DataFrame:
         """Return a row a rung, as people read it; `summary_table` has every figure in full."""
-        return standings_table(
-            self.standings, self.against_parent, "against its parent, points", "rung"
+        rows = standings.table(
+            self.standings, "rung", self.against_parent, "against its parent, points"
         )
+        return pd.DataFrame(rows)
 
     def __repr__(self) -> str:
         return f"<Climb in {self.folder}: {self.headline()}>"

@@ -163,7 +163,7 @@ def climb(results: SavedClimb, page: Path, *, json_wanted: bool) -> None:
             "failed": failed,
         })  # fmt: skip
         return
-    output.print(_standings(results.standings, results.against_parent, "rung", ">vs. parent"))
+    output.print(_standings(results.standings, results.against_parent, "rung", "vs. parent"))
     alone = len(results.ladder.rungs) == 1
     output.print(f"accuracy on test{'' if alone else '; differences in points'}", style="dim")
     output.print(results.headline(), soft_wrap=True, markup=False)
@@ -199,7 +199,7 @@ def tuning(tuned: Tuning, page: Path, *, json_wanted: bool) -> None:
         )
     if tuned.climb:
         output.print(
-            _standings(tuned.climb.standings, tuned.climb.against_parent, "", ">vs. default")
+            _standings(tuned.climb.standings, tuned.climb.against_parent, "", "vs. default")
         )
         output.print("accuracy on test; differences in points", style="dim")
     output.print(tuned.headline(), soft_wrap=True, markup=False)
@@ -223,7 +223,7 @@ def comparison(compared: Comparison, page: Path, *, json_wanted: bool) -> None:
             }
         )
         return
-    output.print(_standings(compared.standings, compared.claims, "name", ">vs. first"))
+    output.print(_standings(compared.standings, compared.claims, "name", "vs. first"))
     output.print("accuracy on test; differences in points", style="dim")
     for note in compared.notes:
         output.print(note, soft_wrap=True, markup=False)
@@ -234,23 +234,13 @@ def comparison(compared: Comparison, page: Path, *, json_wanted: bool) -> None:
 def _standings(
     standings: Mapping[str, GroupSummary], claims: Iterable[Claim], who: str, against: str
 ) -> Table:
-    differences = {claim.name: claim.difference for claim in claims}
-    compared = (against, "verdict") if differences else ()
-    table = _table(who, ">accuracy", ">95 % interval", *compared, ">parameters", ">MFLOPs")
-    for name, standing in standings.items():
-        accuracy, claim = standing.accuracy, differences.get(name)
-        table.add_row(
-            escape(name),
-            f"{accuracy.mean:.3f}",
-            f"{accuracy.low:.3f}–{accuracy.high:.3f}",
-            *(
-                (f"{100 * claim.difference:+.1f}", claim.verdict)
-                if claim
-                else ("",) * len(compared)
-            ),
-            f"{standing.price.parameters:,}",
-            f"{standing.price.flops / 1e6:,.1f}",
-        )
+    from convladder.results.standings import table as rows_of
+
+    rows = rows_of(standings, who, claims, against, brief=True)
+    figures = [heading for heading in rows[0] if heading not in (who, *_FREE_COLUMNS)]
+    table = _table(*(f">{each}" if each in figures else each for each in rows[0]))
+    for row in rows:
+        table.add_row(*map(escape, row.values()))
     return table
 
 
@@ -367,6 +357,7 @@ def figures(metrics: Mapping[str, Any], *, json_wanted: bool) -> None:
         as_json(metrics)
         return
     from convladder.evaluation.intervals import proportion
+    from convladder.evaluation.metrics import told
 
     for split in ("validation", "test", "all"):
         if split in metrics:
@@ -374,7 +365,7 @@ def figures(metrics: Mapping[str, Any], *, json_wanted: bool) -> None:
             found = proportion(round(row["accuracy"] * row["images"]), row["images"])
             output.print(
                 f"{split}: accuracy {row['accuracy']:.4f} ({found.low:.4f} to {found.high:.4f}), "
-                f"macro F1 {row['macro_average']['f1']:.4f}, log loss {row['log_loss']:.4f} "
+                f"macro F1 {row['macro_average']['f1']:.4f}, {told(row, but='accuracy')} "
                 f"on {row['images']:,} images",
                 soft_wrap=True,
             )

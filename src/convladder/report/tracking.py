@@ -19,6 +19,7 @@ from convladder.core.errors import ConvladderError, ExperimentError
 from convladder.core.experiment import Experiment, flatten
 from convladder.core.extras import require
 from convladder.core.worker_pool import Event, Failed, Finished, Halted, Message, Notice, Started
+from convladder.evaluation import metrics
 from convladder.results import folders
 from convladder.results.folders import TrialKey
 
@@ -30,7 +31,6 @@ EPOCH_FIGURES = (
     "learning_rate",
     "images_per_second",
 )
-TESTED = ("accuracy", "log_loss")
 REASON = 160  # characters of why MLflow cannot be used: it tells of its retries at length
 
 _SQLITE = re.compile(r"sqlite(?:\+\w+)?:///(?:file:)?(?P<file>[^?]+)(?:\?.*)?")
@@ -163,8 +163,8 @@ class MLflow:
                 )
         if isinstance(event, Finished):
             tested = files.read_json(self._place(event.key) / folders.MARKER)["test"]
-            for name in TESTED:
-                self._client.log_metric(run, f"test_{name}", tested[name])
+            for name, value in metrics.measured(tested).items():
+                self._client.log_metric(run, f"test_{name}", value)
             self._client.set_terminated(self._open.pop(event.key), "FINISHED")
         if isinstance(event, Failed):
             self._client.set_tag(run, "error", event.error)

@@ -13,7 +13,7 @@ import pandas as pd
 from convladder.core import files
 from convladder.core.errors import RunError
 from convladder.core.ladder import Ladder, ladder_of
-from convladder.evaluation import predictions
+from convladder.evaluation import metrics, predictions
 from convladder.evaluation.robustness import Robustness
 from convladder.results import folders, provenance, saved_run
 from convladder.results.folders import TrialKey
@@ -304,13 +304,14 @@ class SavedClimb:
             predictions.write(self.predictions(rung), place)
 
 
-def _figures(metrics: Mapping[str, Any]) -> dict[str, Any]:
+def _figures(figures: Mapping[str, Any]) -> dict[str, Any]:
     return {
-        "test_accuracy": metrics["test"]["accuracy"],
-        "test_log_loss": metrics["test"]["log_loss"],
-        "validation_accuracy": metrics["validation"]["accuracy"],
-        "validation_log_loss": metrics["validation"]["log_loss"],
-        "kept_epoch": metrics["kept_epoch"],
-        **{name: metrics["price"][name] for name in PRICES},
-        "seconds": metrics["seconds"],
+        **{
+            f"{split}_{name}": value
+            for split in ("test", "validation")
+            for name, value in metrics.measured(figures[split]).items()
+        },
+        "kept_epoch": figures["kept_epoch"],
+        **{name: figures["price"][name] for name in PRICES},
+        "seconds": figures["seconds"],
     }

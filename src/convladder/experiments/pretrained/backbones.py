@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 from numpy.typing import NDArray
 
+from convladder.core.defaults import PRETRAINED_LADDER
 from convladder.core.errors import ExperimentError, RunError
 from convladder.core.experiment import Experiment, Model, unknown_name
-from convladder.core.defaults import PRETRAINED_LADDER
 from convladder.core.formatting import written
 from convladder.experiments.pretrained import imagenet, source, weight_cache
 from convladder.experiments.pretrained.imagenet import Say, silent
