@@ -77,9 +77,7 @@ class Data(Settings):
 
     source: str = Field(
         "digits",
-        description=(
-            "a folder, an archive, a table, a Parquet or npz file, hf:NAME, or a built-in name"
-        ),
+        description="where the images are, as a command takes DATA (docs/data.md)",
     )
     path_column: str | None = Field(
         None, description="of a table, the column of paths; none: the usual names"

@@ -286,9 +286,9 @@ def test_digits_come_enlarged_and_said_so() -> None:
 def test_keras_sets_are_read_through_keras(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     import keras
 
-    header, class_names = builtin._KERAS_SETS[name]
+    (height, width, mode), class_names = builtin._KERAS_SETS[name]
     classes = len(class_names or range(10))
-    shape = (header.height, header.width) if header.grey else (header.height, header.width, 3)
+    shape = (height, width) if mode == "L" else (height, width, 3)
     draw = np.random.default_rng(0)
 
     def make(count: int) -> tuple[np.ndarray, np.ndarray]:

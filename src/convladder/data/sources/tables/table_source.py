@@ -11,16 +11,16 @@ import hashlib
 import os
 import posixpath
 import stat
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from convladder.core.errors import DataError
 from convladder.core.experiment import Data
 from convladder.data.decoding.images import Limits
-from convladder.data.source import Ignored, Listing, Record, Source, Split
+from convladder.data.source import Content, Ignored, Listing, Record, Source, Split
 from convladder.data.sources.folders import links
 from convladder.data.sources.folders.folder import fetch_within, state_of
 from convladder.data.sources.folders.layout import is_unicode, name_classes, readable
@@ -64,6 +64,18 @@ def open_manifest(path: Path, settings: Data, limits: Limits) -> Source:
     root = Path(settings.image_root).expanduser() if settings.image_root else path.parent
     rows = rows_of(table_files.read(path), settings)
     return open_rows(rows, str(path), root.resolve(), limits, follow=settings.follow_links)
+
+
+def following(table: Source, settings: Data) -> Source:
+    """Return a table of paths that, if the settings say so, follows links that lead out of its
+    folder, too.
+    """
+    if not settings.follow_links:
+        return table
+    fetch = partial(
+        cast("Callable[..., Content]", table.fetch), follow=True
+    )  # `folder.fetch_within`
+    return replace(table, fetch=fetch, fingerprint=f"{table.fingerprint} links followed")
 
 
 def open_table(
