@@ -10,6 +10,8 @@ import typer
 
 from convladder.cli.arguments import AsJson, QuietOption, Threads, errors, interruptible
 from convladder.core.errors import ExperimentError, UnreadableImage
+from convladder.core.formatting import either
+from convladder.deploy.formats import FORMATS, IN_INT8
 
 BundleArgument = Annotated[
     Path, typer.Argument(metavar="BUNDLE", help="A .convladder file, or the folder of a run.")
@@ -54,9 +56,7 @@ def export(
     bundle: BundleArgument,
     kind: Annotated[
         str,
-        typer.Option(
-            "--format", metavar="NAME", help="For which runtime: onnx, litert, savedmodel or keras."
-        ),
+        typer.Option("--format", metavar="NAME", help=f"For which runtime: {either(FORMATS)}."),
     ],
     data: Annotated[
         str | None,
@@ -68,7 +68,9 @@ def export(
     ] = None,
     int8: Annotated[
         bool,
-        typer.Option("--int8", help="Reckon in whole numbers of 8 bits (onnx, litert): smaller."),
+        typer.Option(
+            "--int8", help=f"Reckon in whole numbers of 8 bits ({', '.join(IN_INT8)}): smaller."
+        ),
     ] = False,
     bound: Annotated[
         float | None,

@@ -37,6 +37,16 @@ def plural(count: int, noun: str) -> str:
     return f"{count:,} {noun}{ending}"
 
 
+def either(names: Iterable[str]) -> str:
+    """Write names of which one is to be chosen.
+
+    >>> either(["onnx", "litert", "keras"]), either(["onnx"])
+    ('onnx, litert or keras', 'onnx')
+    """
+    *others, last = names
+    return f"{', '.join(others)} or {last}" if others else last
+
+
 def listed(names: Iterable[str]) -> str:
     """Write names with commas between as --classes takes them: in double quotes where a name holds
     one.

@@ -18,13 +18,13 @@ from convladder.data.decoding.images import Pixels
 from convladder.deploy import (
     examples,
     file_parity,
-    formats,
     parity,
     parity_images,
+    runtimes,
     standalone_decoder,
 )
 from convladder.deploy.file_parity import FromFiles
-from convladder.deploy.formats import FORMATS
+from convladder.deploy.formats import FORMATS, IN_INT8
 from convladder.deploy.parity import Parity
 from convladder.deploy.parity_images import Named
 from convladder.results.bundle.bundle import Bundle
@@ -72,8 +72,7 @@ def check(kind: str, int8: bool) -> None:
     if kind not in FORMATS:
         raise ExperimentError(unknown_name(kind, FORMATS, "--format"))
     if int8 and not FORMATS[kind].int8:
-        with_it = ", ".join(name for name, each in FORMATS.items() if each.int8)
-        raise ExperimentError(f"--int8 is of {with_it}; {kind} is in float32")
+        raise ExperimentError(f"--int8 is of {', '.join(IN_INT8)}; {kind} is in float32")
     needed = FORMATS[kind].extra
     if needed:
         extras.require(*needed)
@@ -129,10 +128,10 @@ def export(
         model = made / FORMATS[kind].file
         calibration = sample.calibration if int8 else None
         original = call(
-            formats.make, kind, bundle.path.absolute(), model, calibration, sample.images
+            runtimes.make, kind, bundle.path.absolute(), model, calibration, sample.images
         )
-        exported = call(formats.predict_exported, kind, model, sample.images)
-        sizes = formats.size_of(model), bundle.parts[WEIGHTS].bytes
+        exported = call(runtimes.predict_exported, kind, model, sample.images)
+        sizes = runtimes.size_of(model), bundle.parts[WEIGHTS].bytes
         found = parity.measure(
             original, exported, sample.labels, sizes=sizes, bound=bound, int8=int8
         )
