@@ -22,10 +22,9 @@ from convladder.core.formatting import plural
 from convladder.core.ladder import Ladder, Rung
 from convladder.experiments import climbing, resume
 from convladder.experiments.climbing import Plan
-from convladder.experiments.engines import Engine, engine_at
+from convladder.experiments.engines import Engine, check_address, engine_at
 from convladder.experiments.pretrained import backbones, leakage
 from convladder.experiments.pretrained.imagenet import Say
-from convladder.experiments.ray import connection
 from convladder.experiments.resume import ResumePolicy
 from convladder.experiments.trial import Trial
 from convladder.models import shapes
@@ -114,8 +113,7 @@ def tune(
     inputs.check_seeds(seed, seeds + 1)  # the winner's come after that of the search
     if seconds is not None and seconds <= 0:
         raise ExperimentError(f"seconds is a time above 0; got {seconds!r}")
-    if cluster:
-        connection.check_address(cluster)
+    check_address(cluster)
     place = outputs.check_at_start(out, "search", inputs.name_of(data), "tunes")
     searched = _space(space, USUAL if pretrained is None else TRANSFER)
     given = inputs.changes_of(epochs, changes)

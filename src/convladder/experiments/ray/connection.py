@@ -20,6 +20,7 @@ from typing import Any
 from convladder.core import backend
 from convladder.core.errors import ClusterError
 from convladder.core.extras import require
+from convladder.experiments.ray import ADDRESSES
 from convladder.results import provenance
 
 EXTRA = "cluster"
@@ -73,7 +74,7 @@ def check_address(address: str) -> None:
         return
     found = _ADDRESS.fullmatch(address)
     if not found:
-        raise ClusterError(f"--cluster takes auto, HOST:PORT or ray://HOST:PORT; got {address!r}")
+        raise ClusterError(f"--cluster takes {ADDRESSES}; got {address!r}")
     host = found["host"].strip("[]")
     if host in LOCAL and not found["client"]:
         host = ray.util.get_node_ip_address()  # so Ray takes it
