@@ -16,7 +16,7 @@ from convladder.api.dataset import Dataset
 from convladder.api.search import Tuning
 from convladder.core import defaults, files
 from convladder.core.devices import ALONE
-from convladder.core.errors import ExperimentError, SearchError
+from convladder.core.errors import ExperimentError, RunError, SearchError
 from convladder.core.experiment import Experiment, difference
 from convladder.core.formatting import plural
 from convladder.core.ladder import Ladder, Rung
@@ -29,7 +29,7 @@ from convladder.experiments.resume import ResumePolicy
 from convladder.experiments.trial import Trial
 from convladder.models import shapes
 from convladder.report import progress
-from convladder.results import folders, locks, outputs, provenance
+from convladder.results import folders, locks, migrations, outputs, provenance
 from convladder.tuning.results import DEFAULT, TUNED
 from convladder.tuning.space import TRANSFER, USUAL, Space, load_space, space_of
 
@@ -167,6 +167,7 @@ def _refuse_folds(start: Experiment) -> None:
         )
 
 
+# docs/decisions/066-with-a-backbone-tune-searches-how-to-train.md
 def _refuse_layers(space: Space, start: Experiment) -> None:
     """Raise SearchError where layers are to be searched that a backbone gives."""
     for key in space.dimensions:
@@ -227,7 +228,7 @@ def _begin(folder: Path, plan: SearchPlan, budget: Budget, *, fresh: bool) -> _A
 
     path, before = folder / ABOUT, dict[str, Any]()
     if folders.is_search(folder):
-        before = files.read_json(path)
+        before = migrations.read_about(path)
         if fresh:
             raise SearchError(
                 f"{folder} holds a search: to start over, remove it or choose another --out"
@@ -285,8 +286,10 @@ def _count_tested(folder: Path, fingerprint: str) -> int:
         other = path.parent.resolve() != folder.resolve() and folders.is_climb(
             path.parent / "climb"
         )
-        with contextlib.suppress(OSError, ValueError, KeyError, TypeError):  # it is damaged
-            count += other and files.read_json(path)["data"]["fingerprint"] == fingerprint
+        with contextlib.suppress(
+            OSError, ValueError, KeyError, TypeError, RunError
+        ):  # damaged, or newer
+            count += other and migrations.read_about(path)["data"]["fingerprint"] == fingerprint
     return count
 
 
@@ -360,6 +363,7 @@ def _ladder(start: Experiment, search: Search) -> Ladder:
     return Ladder("tune", "What the search found, against the default", "", base, (default, tuned))
 
 
+# docs/decisions/043-a-search-ends-in-a-climb-of-two-rungs.md
 def _test(
     plan: Plan, folder: Path, how: ResumePolicy, engine: Engine, reporter: progress.Reporter
 ) -> None:

@@ -264,6 +264,7 @@ class Model(Settings):
     padding: Literal["valid", "same"] = "valid"
     pooling: Literal["average", "max"] = "average"
     batch_norm: bool = Field(False, description="between convolution and ReLU")
+    # docs/decisions/011-batch-normalisation-has-momentum-09.md
     batch_norm_momentum: float = Field(
         0.9,
         ge=0,

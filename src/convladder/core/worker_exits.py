@@ -134,6 +134,7 @@ def _of_control_group(root: Path) -> list[Path]:
     return files
 
 
+# docs/decisions/038-memory-that-runs-out-shows-itself-in-six-ways.md
 def _why(status: int, said: str, kills: int | None) -> str:
     name = _signal_name(status)
     words = f'; it said: "{said}"' if said else ""

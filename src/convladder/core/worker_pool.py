@@ -157,6 +157,7 @@ def run_tasks(
     return Pool(tasks, jobs=jobs, threads=threads, renew_after=renew_after).events()
 
 
+# docs/decisions/004-trials-are-parallel-not-steps.md
 class Pool:
     """Tasks in `jobs` worker processes of `threads` threads each.
 

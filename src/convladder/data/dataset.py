@@ -123,6 +123,7 @@ class SplitDataset:
         }
 
 
+# docs/decisions/079-python-rarely-looks-for-garbage-while-data-is-loaded.md
 @contextlib.contextmanager
 def _rarely_collecting() -> Iterator[None]:
     """Let Python rarely look for garbage: of hundreds of thousands of records all stay, and looking
@@ -316,6 +317,7 @@ def _leave_out_small(bank: Bank, least: int) -> tuple[Bank, list[str]]:
     return bank, [f"left out {plural(len(small), 'class')} of fewer than {least} images ({listed})"]
 
 
+# docs/decisions/024-leaks-are-refused-not-repaired.md
 def _settle_leaks(bank: Bank, settings: Data) -> tuple[Bank, list[str]]:
     """Do what the settings say where images that belong together lie in different splits of the
     source.

@@ -26,6 +26,7 @@ FORM = (
     *("image_size", "channels", "resize", "background", "range", "dct_scaling"),
     *("max_pixels", "max_bytes", "max_frames"),
 )
+# docs/decisions/008-image-size-is-inferred-and-said.md
 LARGEST_INFERRED = 96  # pixels: larger images are reduced unless a size is asked for
 SMALLEST_INFERRED = 16  # pixels: the least that LeNet-5, where the ladders start, can take
 

@@ -71,6 +71,7 @@ Content = bytes | Values
 Fetch = Callable[[Record], Content]
 
 
+# docs/decisions/019-a-source-gives-bytes-or-pixels.md
 @dataclass(frozen=True)
 class Source:
     """Labelled images, before any is decoded.

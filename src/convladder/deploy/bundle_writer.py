@@ -24,6 +24,7 @@ from convladder.results.bundle import bundle, container, schema, tensors
 KEPT = f"bundle{bundle.SUFFIX}"  # beside the run's other files
 
 
+# docs/decisions/070-bundles-are-made-when-one-is-wanted.md
 def bundle_of(place: str | Path, on_making: Callable[[], None] = lambda: None) -> Path:
     """Return the file of a bundle: `place` itself, or what is kept in a run's folder, made if need
     be.

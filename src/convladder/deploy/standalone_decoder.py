@@ -16,6 +16,7 @@ from pathlib import Path
 from convladder.core import files
 
 PACKAGE = "decoder"
+# docs/decisions/088-exports-carry-the-decoder-as-copied-source.md
 ENTRIES = "convladder.data.decoding.file_bytes", "convladder.data.decoding.images"
 
 _OWN = re.compile(r"^( *)from convladder((?:\.\w+)*) import (.+)$", re.MULTILINE)

@@ -21,6 +21,7 @@ from scipy import ndimage
 Pixels = NDArray[np.uint8]  # (N, height, width, channels)
 Draw = np.random.Generator
 
+# docs/decisions/089-how-images-are-made-worse-is-part-of-what-is-compared.md
 VERSION = 1  # of all that `corrupt` does: any change raises it, so that older runs are told apart
 STRENGTHS = 5
 LARGE = 64  # pixels a side, from which ImageNet-C's severities are taken

@@ -43,7 +43,7 @@ from convladder.experiments.pretrained.imagenet import Say, silent
 from convladder.experiments.resume import ResumePolicy
 from convladder.experiments.trial import Trial, assist_trial, run_trial
 from convladder.models import shapes
-from convladder.results import folders, locks, outputs, provenance, saved_run
+from convladder.results import folders, locks, migrations, outputs, provenance, saved_run
 from convladder.results.folders import TrialKey
 
 UNSHARED = (
@@ -268,7 +268,7 @@ def _earlier_trials(plan: Plan, folder: Path) -> list[TrialKey]:
     """
     if not folders.is_climb(folder):
         return []
-    listed = [TrialKey(*key) for key in files.read_json(folder / "climb.json")["trials"]]
+    listed = [TrialKey(*key) for key in migrations.read_about(folder / "climb.json")["trials"]]
     finished = [key for key in listed if folders.is_finished(folders.trial_folder(folder, key))]
     alike = {(trial.rung, trial.key.fold): trial for trial in plan.trials}
     left_out = sorted({key.rung for key in finished} - {trial.rung for trial in plan.trials})
@@ -304,7 +304,9 @@ def _describe(
     files.write_json(folder / "ladder.json", plan.ladder.to_json())
     kept = not trains and folders.is_climb(folder)
     environment = (
-        files.read_json(folder / "climb.json")["environment"] if kept else engine.environment()
+        migrations.read_about(folder / "climb.json")["environment"]
+        if kept
+        else engine.environment()
     )
     description = {
         "format": folders.FORMAT,

@@ -18,9 +18,10 @@ from convladder.data.bank.bank import VERSION
 from convladder.data.dataset import SplitDataset
 from convladder.experiments.pretrained.imagenet import Say, silent
 from convladder.experiments.trial import INDIFFERENT, Trial
-from convladder.results import folders, locks, outputs, provenance, saved_run
+from convladder.results import folders, locks, migrations, outputs, provenance, saved_run
 from convladder.results.provenance import DECISIVE
 
+# docs/decisions/040-allow-changed-does-not-reach-images-and-their-split.md
 CHANGEABLE = (
     "train.epochs",
     "train.early_stopping",
@@ -105,9 +106,9 @@ def find_alike(
     older: list[Path] = []
     for path in sorted(parent.glob(f"*/{name}"), reverse=True):
         with contextlib.suppress(
-            OSError, ValueError, AttributeError, KeyError, TypeError
-        ):  # it is damaged
-            about = files.read_json(path)
+            OSError, ValueError, KeyError, TypeError, RunError
+        ):  # damaged, or newer
+            about = migrations.read_about(path)
             if about["identity"] == identity and is_split_alike(about["data"]):
                 return path.parent
             if _is_of_older_version(about["data"], dataset):
@@ -120,7 +121,7 @@ def is_split_alike(data: Mapping[str, Any]) -> bool:
     """Whether what a run, a climb or a search says of its data is of a version that splits images
     as this one.
     """
-    return bool(data.get("bank_version") == VERSION)
+    return bool(data["bank_version"] == VERSION)
 
 
 def _is_of_older_version(data: Mapping[str, Any], dataset: SplitDataset) -> bool:
@@ -174,7 +175,7 @@ def read_about(folder: Path) -> dict[str, Any] | None:
     if not path.exists():
         return None
     try:
-        about: dict[str, Any] = files.read_json(path)
+        about = migrations.read_about(path)
         Experiment.parse(about["experiment"])
         provenance.last_environment(about)["versions"]
         about["data"]["fingerprint"]

@@ -21,6 +21,7 @@ from convladder.models.backend import gradient
 from convladder.models.feature_maps import activations
 from convladder.models.shapes import POOL
 
+# docs/decisions/015-heat-maps-come-from-a-layer-with-ten-cells-a-side.md
 LEAST_CELLS = 10  # to a side
 BATCH = 64
 

@@ -184,6 +184,7 @@ def _by_seed(runs: Sequence[SavedRun]) -> Groups:
     return groups
 
 
+# docs/decisions/017-single-runs-are-compared-as-networks.md
 def _refuse_repeated_seeds(runs: Sequence[SavedRun]) -> None:
     of_seed: dict[tuple[int, int], SavedRun] = {}
     for run in runs:

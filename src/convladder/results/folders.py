@@ -81,6 +81,7 @@ def why_no_run(folder: Path) -> str:
     return f"{folder} is not a finished run: it has no {MARKER}"
 
 
+# docs/decisions/036-an-unfinished-run-lies-beside-its-place.md
 def unfinished(run_folder: Path) -> Path:
     """Return where a run is kept until it is finished: beside its place, as `NAME.unfinished`."""
     return run_folder.with_name(run_folder.name + UNFINISHED)

@@ -16,7 +16,7 @@ from typing import Any, Literal
 
 from convladder.core import files
 from convladder.core.errors import RunError
-from convladder.results import folders
+from convladder.results import folders, migrations
 
 Kind = Literal["run", "climb", "search"]
 
@@ -39,6 +39,7 @@ _OLDER_PAGE = (
 _PAGE_HEAD = 1024  # bytes, in which a page says what it is
 
 
+# docs/decisions/082-what-is-ours-is-told-by-content.md
 def kind_of(folder: Path) -> Kind | None:
     """Return what of ours a folder holds; None where it holds nothing of ours.
 
@@ -228,13 +229,11 @@ def _tells(path: Path, kind: Kind) -> bool:
         return False
     if not isinstance(environment, dict) or not environment.keys() >= _ENVIRONMENT:
         return False
-    number = about.get("format", 0)
-    if type(number) is int and number > folders.FORMAT:
-        raise RunError(
-            f"{path.parent} is of a newer convladder (format {number}; this one knows "
-            f"{folders.FORMAT}): update convladder, or choose another --out"
-        )
-    return type(number) is int
+    try:
+        migrations.known_format(dict(about), path)
+    except ValueError:
+        return False
+    return True
 
 
 def _read(path: Path) -> Mapping[str, Any]:

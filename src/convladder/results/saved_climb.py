@@ -15,7 +15,7 @@ from convladder.core.errors import RunError
 from convladder.core.ladder import Ladder, ladder_of
 from convladder.evaluation import metrics, predictions
 from convladder.evaluation.robustness import Robustness
-from convladder.results import folders, provenance, saved_run
+from convladder.results import folders, migrations, provenance, saved_run
 from convladder.results.folders import TrialKey
 from convladder.results.groups import PRICES, Claim, GroupComparison, GroupSummary
 from convladder.results.seed_runs import SeedRun
@@ -37,7 +37,7 @@ class SavedClimb:
         self.folder = folder = Path(folder)
         if not folders.is_climb(folder):
             raise RunError(f"{folder} is not a climb: it has no climb.json")
-        self.about: dict[str, Any] = files.read_json(folder / "climb.json")
+        self.about: dict[str, Any] = migrations.read_about(folder / "climb.json")
         self.ladder: Ladder = ladder_of(
             files.read_json(folder / "ladder.json"), str(folder / "ladder.json")
         )

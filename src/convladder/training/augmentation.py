@@ -42,6 +42,7 @@ class Change:
         return any(getattr(settings, name) for name in self.settings)
 
 
+# docs/decisions/041-keras-augmentation-layers-that-draw-for-each-image.md
 def build(settings: Augmentation, seed: int) -> list[keras.layers.Layer]:
     """Return the layers that the settings ask for: none where all are off."""
     seeds = _seeds(seed)

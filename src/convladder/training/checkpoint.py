@@ -33,6 +33,7 @@ FORMAT = 1
 _NAME = re.compile(r"checkpoint-(\d{4,})-(\d{6,})\.json")
 
 
+# docs/decisions/035-a-checkpoints-json-file-is-its-pointer.md
 @dataclass(frozen=True)
 class Checkpoint:
     """A training between two steps; `course` is as `TrainingState.to_json` gives it."""

@@ -75,6 +75,7 @@ def joined(
     _leave()
 
 
+# docs/decisions/057-of-several-processes-one-keeps.md
 class SharedCheckpointer(Checkpointer):
     """A keeper of one process among several: what is kept is with process 0, and asked of all.
 

@@ -61,6 +61,7 @@ def build(
     return optimizer
 
 
+# docs/decisions/042-averaged-weights-are-kept-by-keras-optimizer.md
 def _momentum(epochs: float, steps: int) -> float:
     """Return the momentum of a moving average whose mean age is so many epochs."""
     return 1 - 1 / max(1.0, epochs * steps)

@@ -15,7 +15,7 @@ from convladder.core.errors import RunError
 from convladder.core.experiment import Experiment, difference, flatten
 from convladder.core.formatting import percent, plural, points, written
 from convladder.evaluation.intervals import Proportion, proportion
-from convladder.results import folders
+from convladder.results import folders, migrations
 from convladder.results.saved_climb import SavedClimb
 
 DEFAULT, TUNED = "default", "tuned"  # the rungs of the climb that a search ends with
@@ -29,7 +29,7 @@ class SearchResults:
         self.folder = folder = Path(folder)
         if not folders.is_search(folder):
             raise RunError(f"{folder} is not a search: it has no tune.json")
-        self.about: dict[str, Any] = files.read_json(folder / "tune.json")
+        self.about: dict[str, Any] = migrations.read_about(folder / "tune.json")
         if not (folder / "candidates.csv").exists():
             raise RunError(
                 f"no candidate in {folder} is over yet (the same tune command goes on with it)"

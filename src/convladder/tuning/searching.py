@@ -39,6 +39,7 @@ ABOUT, JOURNAL, TABLE, IMPORTANCES = (
     "importances.json",
 )
 MOST_SKIPPED = 100  # draws in a row that give no new candidate: the space has no other
+# docs/decisions/048-what-the-machine-fails-is-no-word-on-a-candidate.md
 MOST_FAULTS = 3  # candidates in a row that the machine fails, before a search stops
 KEEP_TIME = 30  # seconds, after which the time that was searched is written down again
 

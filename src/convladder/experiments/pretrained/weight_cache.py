@@ -39,6 +39,7 @@ def folder() -> Path:
     return cache_folder() / "backbones"
 
 
+# docs/decisions/062-backbone-weights-go-to-a-node-as-its-bank-does.md
 def path_of(sha256: str) -> Path:
     return folder() / f"{sha256}.safetensors"
 

@@ -22,6 +22,7 @@ from convladder.core.places import cache_folder
 from convladder.data.bank import clearing
 from convladder.data.bank.bank import INDEX, LEFTOVER_AGE
 
+# docs/decisions/051-a-bank-is-sent-in-pieces.md
 PIECE = 16 * 2**20  # bytes
 
 HERE, WANTED, BUSY = "here", "wanted", "busy"  # how it stands with a bank on a machine

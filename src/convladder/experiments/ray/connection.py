@@ -28,6 +28,7 @@ ANSWER_SECONDS = 5.0
 VERSIONS_SECONDS = 120.0  # a node under load may take a while to start a worker
 LOCAL = ("localhost", "127.0.0.1", "::1")
 JOINED_SECONDS = 10  # until Ray gives up finding this machine among the nodes
+# docs/decisions/076-a-head-that-does-not-connect-is-asked-three-times.md
 ATTEMPTS, PAUSE_SECONDS = (
     3,
     5.0,
@@ -137,6 +138,7 @@ def _import_ray() -> Any:
     return require("ray", EXTRA)
 
 
+# docs/decisions/052-a-port-is-greeted-before-ray-is-let-at-it.md
 def _answers(host: str, port: int) -> bool:
     """Whether a server of Ray's kind is there: without one, `ray.init` would try for minutes."""
     try:

@@ -56,6 +56,7 @@ NODE_LABEL = "ray.io/node-id"  # which Ray gives each node
 DESERTED = 60.0  # seconds without any processor, after which no more are waited for
 
 
+# docs/decisions/049-on-a-cluster-ray-places-and-watches.md
 class RayPool(Pool):
     """Tasks on a cluster: each is a function of a trial, its run folder, and others, such as
     `trial.run_trial`.
@@ -196,6 +197,7 @@ class _NodeLane(Lane):
             f"the nodes of the cluster cannot take trials ({why}): try `import convladder` there"
         )
 
+    # docs/decisions/063-a-node-with-other-versions-is-left-out-by-name.md
     def _make_host(self) -> Any:
         """Ask for a place, on any node but those that are unfit."""
         unfit = self._common.unfit

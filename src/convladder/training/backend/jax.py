@@ -81,6 +81,7 @@ def be_deterministic() -> None:
     """Do nothing: JAX is told so when its process starts (`convladder.core.backend.environment`)."""
 
 
+# docs/decisions/055-keras-set-random-seed-is-not-called-on-jax.md
 def set_seed(seed: int) -> None:
     """Seed all that layers and initial weights draw from where they are not told another seed.
 
@@ -90,6 +91,7 @@ def set_seed(seed: int) -> None:
     np.random.seed(seed)
 
 
+# docs/decisions/054-on-jax-a-step-is-a-call.md
 class StepFunctions(steps.StepFunctions):
     """Training and validation as functions of JAX, from the values of all variables to their new
     values.

@@ -67,6 +67,7 @@ class _Order:
     name: Callable[[Sequence[str]], Words | None]
 
 
+# docs/decisions/086-folders-name-classes-by-a-list-of-entries-alone.md
 def lay_out(
     root: str,
     entries: Iterable[Entry],

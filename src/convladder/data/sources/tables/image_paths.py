@@ -114,6 +114,7 @@ def has_drive(path: str) -> bool:
     return bool(_DRIVE.match(path))
 
 
+# docs/decisions/087-a-tables-images-are-looked-for-by-name-only-below-it.md
 def locate(
     name: str, rows: Sequence[tuple[int, str]], root: Path, *, follow: bool = False
 ) -> Located:
