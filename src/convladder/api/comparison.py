@@ -38,7 +38,7 @@ class Comparison(comparison.RunComparison):
             outputs.check(folder, None, source)
 
     def table(self) -> pd.DataFrame:
-        """Return a row a group, as people read it; `summary_table` has every figure in full."""
+        """Return one row per group, as people read it; `summary_table` has every figure in full."""
         against = f"against {self.reference}, points"
         return pd.DataFrame(standings.table(self.standings, "name", self.claims, against))
 

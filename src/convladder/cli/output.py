@@ -75,7 +75,7 @@ def ladder(chosen: Ladder, costs: Mapping[str, Mapping[str, int]], *, json_wante
         table.add_row(rung.name, escape(change), *numbers)
     output.print(table)
     if not all(costs.values()):
-        output.print("What has no costs here depends on the backbone (--pretrained).", markup=False)
+        output.print("Rungs without costs depend on the backbone (--pretrained).", markup=False)
 
 
 def banks(kept: Sequence[tuple[Bank, int]], cache: Path, *, json_wanted: bool) -> None:
@@ -137,7 +137,7 @@ def check(checked: Check, page: Path | None, *, json_wanted: bool) -> None:
     if page:
         _report(page)
     elif checked.findings:
-        output.print("--html FILE shows them in pictures, --json lists them all", style="dim")
+        output.print("--html FILE shows them as pictures; --json lists them all", style="dim")
 
 
 def _findings(found: Sequence[Finding]) -> Table:
@@ -192,7 +192,8 @@ def tuning(tuned: Tuning, page: Path, *, json_wanted: bool) -> None:
             table.add_row(key, *(escape(written(value)) for value in values))
         output.print(
             table,
-            f"for other commands, beside the options of this one: {escape(tuned.assignments)}",
+            "for other commands, in addition to the options of this one: "
+            f"{escape(tuned.assignments)}",
             "",
             sep="\n",
             soft_wrap=True,
@@ -205,7 +206,7 @@ def tuning(tuned: Tuning, page: Path, *, json_wanted: bool) -> None:
     output.print(tuned.headline(), soft_wrap=True, markup=False)
     if tuned.tuned_run:
         output.print(
-            f"a network of what was found: {tuned.tuned_run}", soft_wrap=True, markup=False
+            f"a network with the settings found: {tuned.tuned_run}", soft_wrap=True, markup=False
         )
     _report(page)
 
@@ -260,19 +261,20 @@ def reproduction(reproduced: Reproduction, *, json_wanted: bool) -> None:
         return
     if reproduced.equal:
         output.print(
-            f"the same: the predictions of all {reproduced.images:,} images are equal, byte for "
+            f"identical: the predictions of all {reproduced.images:,} images are equal, byte for "
             "byte"
         )
     else:
         output.print(
-            f"not the same: {reproduced.otherwise:,} of {reproduced.images:,} images are "
-            f"predicted otherwise, and probabilities differ by up to {reproduced.apart:.2g}"
+            f"not identical: {reproduced.otherwise:,} of {reproduced.images:,} images get another "
+            f"prediction, and probabilities differ by up to {reproduced.apart:.2g}"
         )
     for each in reproduced.circumstances:
         output.print(each, markup=False, style="dim")
     if not (reproduced.equal or reproduced.circumstances):
         output.print(
-            "versions, machine and threads are as they were: this should not be; please report it"
+            "versions, machine and threads are the same, so this should not happen: please "
+            "report it"
         )
 
 
@@ -318,7 +320,7 @@ def _classes(found: pd.DataFrame) -> Table:
 
 
 def _pairs(found: pd.DataFrame) -> Table:
-    table = _table("class", "taken for", ">mistakes", ">share", ">95 % interval")
+    table = _table("class", "predicted as", ">mistakes", ">share", ">95 % interval")
     for _, row in found.iterrows():
         names = (escape(row["class"]), escape(row["predicted"]))
         table.add_row(*names, str(row["mistakes"]), f"{row['share']:.3f}", _interval(row))
@@ -327,7 +329,7 @@ def _pairs(found: pd.DataFrame) -> Table:
 
 def _robustness(found: pd.DataFrame) -> Table:
     table = _table(
-        "accuracy, made worse",
+        "accuracy on degraded images",
         *(f">strength {strength}" for strength in sorted(set(found["strength"]))),
     )
     for name, rows in found.groupby("corruption", sort=False):

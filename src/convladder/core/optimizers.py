@@ -43,7 +43,7 @@ def refusal(name: str, given: Iterable[str]) -> str:
     """Say which of the given settings an optimizer does not take; nothing where it takes all.
 
     >>> refusal("adam", ["momentum"])
-    'momentum is of optimizer sgd; got adam'
+    'momentum is for optimizer sgd; got adam'
     """
     refused = [each for each in given if each not in OPTIMIZERS[name].settings]
-    return f"{refused[0]} is of optimizer {takers(refused[0])}; got {name}" if refused else ""
+    return f"{refused[0]} is for optimizer {takers(refused[0])}; got {name}" if refused else ""

@@ -60,7 +60,7 @@ class Listing:
             if record.label in place
         )
         others = tuple(
-            Ignored(record.path, "of a class left out")
+            Ignored(record.path, "in a class left out")
             for record in self.records
             if record.label not in place
         )

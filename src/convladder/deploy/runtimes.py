@@ -92,7 +92,7 @@ def network_of(bundle: Bundle) -> keras.Model:
         )
     except (KeyError, ValueError) as error:
         raise BundleError(
-            f"the weights in {bundle.path} do not fit its experiment: {error}"
+            f"the weights in {bundle.path} do not match its settings: {error}"
         ) from None
     return with_probabilities(network, contents.temperature)
 

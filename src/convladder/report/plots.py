@@ -134,7 +134,7 @@ def draw_curves(runs: Sequence[SavedRun], metric: str, into: Into = None) -> Axe
         )
         kept = history[history["epoch"] == run.metrics["kept_epoch"]]
         axes.plot(kept["epoch"], kept[f"val_{metric}"], "o", color=BLUE, ms=4,
-                  label="epoch kept" if number == 0 else None)  # fmt: skip
+                  label="kept epoch" if number == 0 else None)  # fmt: skip
     axes.set(xlabel="epoch", ylabel=metric)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     if metric == "loss":

@@ -90,7 +90,10 @@ class TensorBoard:
 
     def __init__(self, folder: Path) -> None:
         self._writer = require("tensorboardX", "tensorboard").SummaryWriter
-        self.where = f"each epoch for TensorBoard: tensorboard --logdir {shlex.quote(str(folder))}"
+        self.where = (
+            "figures of each epoch for TensorBoard: tensorboard --logdir "
+            f"{shlex.quote(str(folder))}"
+        )
         self._folder, self._open = folder, dict[TrialKey, Any]()
 
     def follow(self, event: Event) -> None:
@@ -133,7 +136,7 @@ class MLflow:
         self._experiments, self._place = experiments, place
         try:
             uri = _address(uri, {experiment.data.source for experiment in experiments.values()})
-            self.where = f"each epoch for MLflow: {_to_look_at(uri)}"
+            self.where = f"figures of each epoch for MLflow: {_to_look_at(uri)}"
             with _hushed("mlflow", "alembic"):  # they tell of each step of making a database
                 self._client = client(tracking_uri=uri)
                 found = self._client.get_experiment_by_name(name)
@@ -239,7 +242,8 @@ def _address(given: str, sources: Iterable[str]) -> str:
         return given
     if any(folder.glob("*/meta.yaml")):
         raise ExperimentError(
-            f"{folder} holds plain files of MLflow's, which it keeps no more: give another folder"
+            f"{folder} holds MLflow's old file store, which MLflow no longer supports: give "
+            "another folder"
         )
     database = folder / "mlflow.db"
     _check_database(database, sources)
@@ -253,7 +257,7 @@ def _check_database(database: Path, sources: Iterable[str]) -> None:
         folders.check_outside(database, source, "--mlflow")
     if database.exists() and not _is_of_mlflow(database):
         raise ExperimentError(
-            f"{database} is not a database of MLflow's: give another place with --mlflow"
+            f"{database} is not an MLflow database: give another place with --mlflow"
         )
 
 
@@ -314,7 +318,7 @@ def following(
             except Exception as error:
                 listening.remove(tracker)
                 why = f"{type(error).__name__}: {error}"
-                first(Notice(f"{type(tracker).__name__} is told nothing more ({why})"))
+                first(Notice(f"{type(tracker).__name__} gets no more figures ({why})"))
 
     def on_event(event: Event) -> None:
         first(event)

@@ -61,7 +61,7 @@ def is_reworded(run: SavedRun, earlier: str) -> bool:
 def open_questions(text: str) -> int:
     """Return how many questions of a card nobody has answered yet.
 
-    >>> open_questions("Made by: *who, and whom to ask.* Licence: Apache 2.0.")
+    >>> open_questions("Made by: *who made it?* Licence: Apache 2.0.")
     1
     """
     return len(_BLANK.findall(text))

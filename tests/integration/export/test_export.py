@@ -344,7 +344,7 @@ def test_of_images_that_were_moved_the_option_is_named(tmp_path: Path, make_fold
     settings = {"model.filters": [4], "model.kernel_size": 3, "train.epochs": 1}
     run = cl.train(images, "lenet5", changes=settings, out=tmp_path / "run", quiet=True)
     images.rename(tmp_path / "moved")
-    with pytest.raises(DataError, match=r"not where they were .*: give --data"):
+    with pytest.raises(DataError, match=r"have moved .*: say with --data"):
         cl.export(run, "onnx", out=tmp_path / "x", quiet=True)
     with pytest.raises(DataError, match="has the classes cow, dog, and the bundle cat, dog"):
         cl.export(

@@ -561,18 +561,18 @@ def test_kernels_decay_and_biases_do_not(name: str) -> None:
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"train__momentum": 0.9}, "momentum is of optimizer sgd; got adam"),
+        ({"train__momentum": 0.9}, "momentum is for optimizer sgd; got adam"),
         (
             {"train__optimizer": "sgd", "train__nesterov": True},
-            "nesterov looks ahead along the momentum",
+            "nesterov needs momentum",
         ),
-        ({"train__weight_decay": 0.1}, "weight_decay is of optimizer adamw and sgd; got adam"),
+        ({"train__weight_decay": 0.1}, "weight_decay is for optimizer adamw and sgd; got adam"),
         (
             {"augmentation__mixup": 0.2, "augmentation__cutmix": 0.2},
             "mixup and cutmix exclude each other",
         ),
-        ({"train__warmup": 0.1}, "warmup goes before schedule cosine"),
-        ({"train__schedule": "cosine", "train__plateau": 2}, "would both lower the rate"),
+        ({"train__warmup": 0.1}, "warmup needs schedule cosine"),
+        ({"train__schedule": "cosine", "train__plateau": 2}, "would both lower the learning rate"),
     ],
 )
 def test_settings_that_exclude_each_other_are_refused(changes: dict[str, Any], said: str) -> None:

@@ -97,7 +97,9 @@ class ArraySet:
                 arrays = {key: file[key] for key in file.files}
         except (OSError, ValueError, TypeError, EOFError, zipfile.BadZipFile) as error:
             reason = (
-                "it is no npz file, or holds Python objects" if "pickle" in str(error) else error
+                "it is not an npz file, or it holds Python objects"
+                if "pickle" in str(error)
+                else error
             )
             raise DataError(f"cannot read {path}: {reason}") from None
         names = tuple(str(name) for name in arrays.pop("class_names", ()))
@@ -111,7 +113,7 @@ class ArraySet:
                     raise DataError(f"{path} has {key!r} but no {label_key!r}")
                 if split in parts:
                     raise DataError(
-                        f"{path} has {key!r} beside another name of the same split: merge them"
+                        f"{path} has {key!r} and another name for the same split: merge them"
                     )
                 parts[split] = (images, arrays[label_key])
         if not parts or ("" in parts and len(parts) > 1):
@@ -146,7 +148,7 @@ def _checked_images(name: str, split: str, values: Any) -> Values:
             "1 or 3)"
         )
     if not len(images):
-        raise DataError(f"{what} are none: the array is empty")
+        raise DataError(f"{what} are missing: the array is empty")
     return images
 
 
@@ -156,15 +158,17 @@ def _checked_labels(name: str, split: str, values: Any, images: int) -> np.ndarr
     labels: np.ndarray[Any, Any] = np.asarray(values)
     if labels.ndim == 2 and labels.shape[1] > 1:
         raise DataError(
-            f"{what} have shape {labels.shape}: expected one for each image (one-hot: "
+            f"{what} have shape {labels.shape}: expected one label per image (one-hot: "
             "y.argmax(axis=1))"
         )
     labels = labels.reshape(-1)
     if len(labels) != images:
-        raise DataError(f"{what} are {len(labels)}, but the images {images}: expected one for each")
+        raise DataError(
+            f"{what} are {len(labels)}, but there are {images} images: expected one label per image"
+        )
     if labels.dtype.kind == "f":
         if not np.array_equal(labels, np.rint(labels)):  # not a number is unequal to itself
-            raise DataError(f"{what} are not whole numbers: expected integers or texts")
+            raise DataError(f"{what} are not whole numbers: expected integers or strings")
         labels = labels.astype(np.int64)
     return labels
 

@@ -184,7 +184,8 @@ def _number_classes(
     names = [label for label in labels if isinstance(label, str)]
     if names and len(names) < len(labels):
         raise DataError(
-            f"{name} names the classes in some files and only numbers them in others: name all"
+            f"{name} names the classes in some files and only numbers them in others: name "
+            "them in all"
         )
     if not names:
         return {label: number for number, label in enumerate(sorted(labels, key=int))}
@@ -276,8 +277,8 @@ def _label_column(
     column = column or find_column(schema.names, name, "label", None, needed=True)
     if column is None or not _is_label(schema.field(column).type):
         raise DataError(
-            f"{name}: column {column!r} holds {schema.field(column).type}: expected a number, or "
-            "a text, a row (give --label-column for another)"
+            f"{name}: column {column!r} holds {schema.field(column).type}: expected a number or a "
+            "text in each row (give --label-column for another)"
         )
     return column
 

@@ -41,7 +41,7 @@ def open_folder(root: Path, settings: Data, limits: Limits) -> Source:
         return opened
     return replace(
         opened,
-        notes=(*opened.notes, f"the classes are those of the folders, not of a table: {why_not}"),
+        notes=(*opened.notes, f"the classes come from the folders, not from a table: {why_not}"),
     )
 
 

@@ -42,7 +42,9 @@ def open_hub(name: str, settings: Data, limits: Limits) -> Source:
     """
     path, _, config = name.partition(":")[2].partition("@")
     if not path:
-        raise DataError(f"{name!r} names no data set: give hf:OWNER/NAME, such as hf:ylecun/mnist")
+        raise DataError(
+            f"{name!r} does not name a data set: give hf:OWNER/NAME, such as hf:ylecun/mnist"
+        )
     splits = _download(name, path, config)
     table = HubSet(name, splits, settings, limits, _places(path))
     asked = (settings.label_column, settings.split_column, settings.group_column)

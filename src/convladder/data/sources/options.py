@@ -34,15 +34,15 @@ def refuse(settings: Data, names: Sequence[str]) -> None:
     """Raise OutOfPlace where one of these settings is given, none of which goes with the source."""
     for name in given(settings, names):
         raise OutOfPlace(
-            f"--{name.replace('_', '-')} goes with {_GOES_WITH[name]}, and {settings.source} is "
-            "none: leave it out"
+            f"--{name.replace('_', '-')} is for {_GOES_WITH[name]}, and {settings.source} is "
+            "not one: leave it out"
         )
 
 
 def refuse_in_memory(settings: Data, names: Sequence[str], goes_with: str, what: str) -> None:
     """Raise OutOfPlace where one of these settings is given, of images in memory."""
     for name in given(settings, names):
-        raise OutOfPlace(f"data.{name} goes with {goes_with}, and {what} is none: leave it out")
+        raise OutOfPlace(f"data.{name} is for {goes_with}, and {what} is not one: leave it out")
 
 
 def given(settings: Data, names: Sequence[str]) -> list[str]:

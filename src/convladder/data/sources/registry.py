@@ -64,7 +64,9 @@ def open_source(settings: Data) -> Source:
         refuse(settings, kind.refuses)
         return kind.open(settings)
     if _path(text).is_file():
-        raise DataError(f"{_place_of(_path(text))} is a file of another kind: give {EXPECTED}")
+        raise DataError(
+            f"{_place_of(_path(text))} is not a kind of file that convladder reads: give {EXPECTED}"
+        )
     raise DataError(f"no data at {text}: give {EXPECTED}")
 
 
@@ -138,9 +140,8 @@ def refuse_reopening(opened: Data, wanted: Data) -> None:
     changed = [name for name in OPENING if getattr(opened, name) != getattr(wanted, name)]
     if changed:
         raise DataError(
-            f"data.{changed[0]} says how images are opened, and these are open already, in "
-            f"memory: give it to load, as changes={{'data.{changed[0]}': "
-            f"{getattr(wanted, changed[0])!r}}}"
+            f"data.{changed[0]} says how to open images, but these are already in memory: give it "
+            f"to load, as changes={{'data.{changed[0]}': {getattr(wanted, changed[0])!r}}}"
         )
 
 
@@ -242,7 +243,7 @@ def _open_built_in(settings: Data) -> Source:
     text = settings.source
     if _path(text).exists():
         raise DataError(
-            f"{text!r} is a built-in data set and a path too: write ./{text} for the path"
+            f"{text!r} is both a built-in data set and a path: write ./{text} for the path"
         )
     return builtin.open_named(text)
 

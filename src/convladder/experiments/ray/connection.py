@@ -81,8 +81,8 @@ def check_address(address: str) -> None:
         host = ray.util.get_node_ip_address()  # so Ray takes it
     if not _answers(host, int(found["port"])):
         raise ClusterError(
-            f"no Ray cluster answers at {address}: start one with "
-            "`ray start --head --disable-usage-stats`, and give the address that it names"
+            f"no Ray cluster answers at {address}: start one with `ray start --head "
+            "--disable-usage-stats`, and give the address it prints"
         )
 
 
@@ -187,8 +187,8 @@ def _known_reason(address: str, said: str) -> str | None:
         )
     if "No node info found" in said:
         return (
-            f"this machine is no node of the cluster at {address}: let it join with "
-            f"`ray start --address={address}`, or connect from outside with ray://HOST:10001"
+            f"this machine is not a node of the cluster at {address}: let it join with `ray start "
+            f"--address={address}`, or connect from outside with ray://HOST:10001"
         )
     return None
 

@@ -78,7 +78,7 @@ def test_what_is_no_image_is_ignored_by_a_named_rule(make_folder: MakeFolder) ->
         "system file": 1,
         "text beside the images": 1,
         "symbolic link": 2,
-        "beside the class folders": 1,
+        "next to the class folders": 1,
         "not a regular file": 1,
     }
 

@@ -105,7 +105,7 @@ def fetch_within(root: Path, limits: Limits, record: Record, *, follow: bool = F
     real = os.path.realpath(root / record.path)
     if not follow and not Path(real).is_relative_to(root):
         raise UnreadableImage(
-            "not-a-file", f"it is a link that leads out of {root}: {OPTION} follows it"
+            "not-a-file", f"it is a link that leads out of {root}: use {OPTION} to follow it"
         )
     if not os.path.lexists(real):
         raise UnreadableImage("missing", f"there is no such file below {root}")

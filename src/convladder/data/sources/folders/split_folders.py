@@ -81,9 +81,9 @@ def inner_splits(tree: Tree, names: Sequence[str]) -> dict[str, Split]:
             other = next(name for name in names if name not in clean)
             raise DataError(
                 f"{tree.root}/{parted[0]} holds {quoted(of_names(tree.inside(parted[0])))}, which "
-                f"are names of splits, but {other!r} is not parted in this way: bring all class "
-                "folders into one order (CLASS/train, CLASS/test), or rename these folders where "
-                "they are no splits"
+                f"are names of splits, but {other!r} is not split in this way. Arrange all class "
+                "folders alike (CLASS/train, CLASS/test), or rename these folders if they are not "
+                "splits"
             )
         return {}
     for name in names:
@@ -117,8 +117,8 @@ def _refuse_several_sets(tree: Tree, parted: Sequence[str]) -> None:
     places = [f"{name}/{inner}" for name in parted for inner in of_names(tree.inside(name))]
     if places and all(tree.inside(place) and not tree.files_in(place) for place in places):
         raise DataError(
-            f"{tree.root} holds several data sets ({quoted(parted[:5])}), each with folders of "
-            f"splits and these with folders of classes: give one, such as {tree.root}/{parted[0]}"
+            f"{tree.root} holds several data sets ({quoted(parted[:5])}), each with split folders "
+            f"that hold class folders: give one, such as {tree.root}/{parted[0]}"
         )
 
 

@@ -133,7 +133,7 @@ def _join(name: str, parts: Sequence[Part], tables: Sequence[Rows]) -> Rows:
     rows = [
         _placed(row, part) for part, table in zip(parts, tables, strict=True) for row in table.rows
     ]
-    notes = [f"the classes are those of {', '.join(readable(_shown(part)) for part in parts)}"]
+    notes = [f"the classes come from {', '.join(readable(_shown(part)) for part in parts)}"]
     notes += dict.fromkeys(note for table in tables for note in table.notes)
     if not any(row.split for row in rows):
         rows, note = _split_by_folder(rows)
@@ -156,7 +156,7 @@ def _split_by_folder(rows: Sequence[Row]) -> tuple[list[Row], str]:
     if not set(words) <= known.keys() or "train" not in known.values() or len(known) < 2:
         return list(rows), ""
     split = [replace(row, split=word) for row, word in zip(rows, words, strict=True)]
-    return split, f"the splits are the folders {', '.join(sorted(known))}"
+    return split, f"the splits come from the folders {', '.join(sorted(known))}"
 
 
 def images_below(root: Path, *, follow: bool) -> Iterator[str]:

@@ -205,8 +205,8 @@ def _find_places(
     outside = [row for row, place in zip(rows, placed, strict=True) if place is None]
     foreign = [row for row in outside if not _is_here(row.path)]
     where = (
-        f"the path leads out of {root} (give --image-root (data.image_root) if the images lie "
-        "elsewhere)"
+        f"the path leads out of {root} (if the images are elsewhere, give --image-root "
+        "(data.image_root))"
     )
     with links.hinting(of_links):
         _refuse(name, foreign, image_paths.why_foreign([row.path for row in foreign]))
@@ -226,7 +226,7 @@ def _refuse_texts(name: str, rows: Sequence[Row], root: Path) -> None:
     _refuse(
         name,
         strange,
-        f"the path is not UTF-8, and there is no file of these very bytes: {SAVE_AS_UTF8}",
+        f"the path is not UTF-8, and no file has exactly these bytes: {SAVE_AS_UTF8}",
     )
 
 
@@ -253,7 +253,7 @@ def _splits(name: str, rows: Sequence[Row]) -> list[Split]:
         return [""] * len(rows)
     known = splits_among({row.split for row in rows})
     unknown = [row for row in rows if row.split not in known]
-    _refuse(name, unknown, f"no known split (known are {', '.join(SPLIT_NAMES)})")
+    _refuse(name, unknown, f"not a known split (known splits: {', '.join(SPLIT_NAMES)})")
     return [known[row.split] for row in rows]
 
 
