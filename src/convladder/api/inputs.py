@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from convladder.api.dataset import Dataset
-from convladder.core import backend
+from convladder.core import backend, defaults
 from convladder.core.devices import Parallel
 from convladder.core.errors import ExperimentError
 from convladder.core.experiment import LARGEST_SEED, Data, Experiment
@@ -38,12 +38,12 @@ def going_on(
         if run and folders.is_finished(run):
             said = f"{run} is finished"
         elif kept is None:
-            said = "nothing is kept: with --out, the same command would go on"
+            said = "nothing was saved; use --out to be able to resume"
         elif kept.exists():
             same = "the same command without --fresh" if fresh else "the same command"
-            said = f"what is there is kept in {kept}, and {same} goes on"
+            said = f"saved in {kept}; run {same} to resume"
         else:
-            said = "nothing was done yet: the same command begins anew"
+            said = "nothing was saved yet; run the same command to start again"
         reporter.console.print(f"stopped; {said}", markup=False)
         raise
 
@@ -86,13 +86,15 @@ def check_counts(**counts: int | None) -> None:
     """Raise ExperimentError where a count is none."""
     for name, count in counts.items():
         if count is not None and (not isinstance(count, int) or count < 1):
-            raise ExperimentError(f"{name} is a number from 1 on; got {count!r}")
+            raise ExperimentError(f"{name} must be 1 or more; got {count!r}")
 
 
 def check_seeds(first: int, count: int) -> None:
     """Raise ExperimentError where one of so many seeds cannot be: before any of them is trained."""
     if not isinstance(first, int) or first < 0:
-        raise ExperimentError(f"a seed is a whole number from 0 to {LARGEST_SEED}; got {first!r}")
+        raise ExperimentError(
+            f"a seed must be a whole number from 0 to {LARGEST_SEED}; got {first!r}"
+        )
     last = first + count - 1
     if last > LARGEST_SEED:
         raise ExperimentError(
@@ -138,7 +140,7 @@ def source_of(source: Any, labels: Any, changes: Mapping[str, Any]) -> tuple[Dat
     if isinstance(source, str | Path):
         if labels is not None:
             raise ExperimentError(
-                "labels go with an array of images: a folder or a table has its own"
+                "labels are for an array of images only: a folder or a table has its own"
             )
         return Experiment().replace({"data.source": str(source)} | dict(changes)).data, None
     settings = Experiment().replace({"data.source": in_memory.NAME} | dict(changes)).data
@@ -184,7 +186,7 @@ def loader(
 def ladder_of(ladder: str | Ladder | None, pretrained: str | Path | None = None) -> Ladder:
     """Return a ladder that is given by itself, by its name or by its file; None is the usual one."""
     if ladder is None:
-        ladder = backbones.LADDER if pretrained else "classic"
+        ladder = defaults.ladder(pretrained=bool(pretrained))
     return ladder if isinstance(ladder, Ladder) else load_ladder(str(ladder))
 
 
@@ -208,7 +210,7 @@ def data_settings(data: str | Path | Dataset) -> dict[str, Any]:
         }
     if not isinstance(data, str | Path):
         raise ExperimentError(
-            "load images that are in memory first: give load(images, labels), or load(frame)"
+            "load the images in memory first, with load(images, labels) or load(frame)"
         )
     return {"data.source": str(data)}
 
@@ -225,7 +227,7 @@ def changes_of(epochs: int | None, changes: Mapping[str, Any] | None) -> dict[st
     given = dict(changes or {})
     for key in ("seed", "data.source"):
         if key in given:
-            raise ExperimentError(f"changes cannot hold {key}: it is an argument of its own")
+            raise ExperimentError(f"changes cannot set {key}: it has its own argument")
     if epochs is not None:
         given["train.epochs"] = epochs
     return given

@@ -104,8 +104,9 @@ class Run(saved_run.SavedRun):
         seen = count_seen(self, bank)
         if seen and seen[0]:
             reporter.say(
-                f"careful: the run was trained or validated on {seen[0]:,} of these {seen[1]:,} "
-                "images; its figures on images that it has not seen are those without other data"
+                f"warning: the network was trained or validated on {seen[0]:,} of these "
+                f"{seen[1]:,} images, so these figures are too good. Leave out the data to get "
+                "its figures on unseen images"
             )
         with tempfile.TemporaryDirectory() as spare:
             return evaluate_elsewhere(self, bank, Path(out or spare), threads=cores())
@@ -113,7 +114,7 @@ class Run(saved_run.SavedRun):
     def predict(
         self, paths: str | Path | Iterable[str | Path], accuracy: float = 0.95
     ) -> pd.DataFrame:
-        """Predict image files: a row a file, in the given order.
+        """Predict image files: one row per file, in the given order.
 
         The columns are `path`, `predicted`, `confidence` (after temperature), `unsure` (below the
         threshold that `selection` chooses for the wanted accuracy, or with a warning), `error`, the
@@ -127,7 +128,7 @@ class Run(saved_run.SavedRun):
         given = [paths] if isinstance(paths, str | Path) else list(paths)
         if not all(isinstance(path, str | Path) for path in given):
             raise ExperimentError(
-                f"predict takes paths of image files; got {type(given[0]).__name__}"
+                f"predict needs paths of image files; got {type(given[0]).__name__}"
             )
         files = [Path(path) for path in given]
         if not files:
@@ -158,7 +159,7 @@ class Run(saved_run.SavedRun):
         )
 
     def classification_report(self) -> pd.DataFrame:
-        """Return precision, recall, F1 and number of test images: a row a class, then the averages."""
+        """Return precision, recall, F1 and test images: one row per class, then the averages."""
         test = self.metrics["test"]
         averages = {
             "macro average": test["macro_average"],
@@ -167,7 +168,7 @@ class Run(saved_run.SavedRun):
         return pd.DataFrame.from_dict(test["classes"] | averages, orient="index")
 
     def architecture(self) -> pd.DataFrame:
-        """Return a row a layer: its name, the shape of its output and its number of parameters."""
+        """Return one row per layer: its name, its output shape and its number of parameters."""
         from convladder.experiments.inference import list_layers
 
         return pd.DataFrame(call(list_layers, self.folder))
@@ -192,12 +193,12 @@ class Run(saved_run.SavedRun):
         """
         if not 0 < accuracy <= 1:
             raise ExperimentError(
-                f"the accuracy wanted is a share from 0 to 1, such as 0.95; got {accuracy:g}"
+                f"the wanted accuracy must be between 0 and 1, such as 0.95; got {accuracy:g}"
             )
         return calibrations.select(self.predictions, accuracy)
 
     def class_accuracies(self) -> pd.DataFrame:
-        """Return the accuracy on each class's test images with its 95 % interval: a row a class."""
+        """Return the test accuracy of each class with its 95 % interval: one row per class."""
         found = mistakes.class_accuracies(self.tested)
         return pd.DataFrame.from_dict(
             {name: vars(share) for name, share in found.items()}, orient="index"
@@ -251,7 +252,7 @@ class Run(saved_run.SavedRun):
         )
 
     def plot_samples(self) -> Grid:
-        """Draw test images that were predicted rightly and wrongly; return the grid's axes."""
+        """Draw test images that were predicted correctly and wrongly; return the grid's axes."""
         from convladder.report import galleries
 
         return galleries.draw_gallery(galleries.samples_of(self), new_figure())

@@ -11,10 +11,10 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from convladder.api import inputs, verbs
+from convladder.api import inputs
 from convladder.api.dataset import Dataset
 from convladder.api.search import Tuning
-from convladder.core import files
+from convladder.core import defaults, files
 from convladder.core.devices import ALONE
 from convladder.core.errors import ExperimentError, RunError, SearchError
 from convladder.core.experiment import Experiment, difference
@@ -22,10 +22,9 @@ from convladder.core.formatting import plural
 from convladder.core.ladder import Ladder, Rung
 from convladder.experiments import climbing, resume
 from convladder.experiments.climbing import Plan
-from convladder.experiments.engines import Engine, engine_at
+from convladder.experiments.engines import Engine, check_address, engine_at
 from convladder.experiments.pretrained import backbones, leakage
 from convladder.experiments.pretrained.imagenet import Say
-from convladder.experiments.ray import connection
 from convladder.experiments.resume import ResumePolicy
 from convladder.experiments.trial import Trial
 from convladder.models import shapes
@@ -52,7 +51,7 @@ def tune(
     weights: str | Path | None = None,
     trials: int | None = None,
     seconds: float | None = None,
-    seeds: int = verbs.SEEDS,
+    seeds: int = defaults.SEEDS,
     seed: int = 0,
     epochs: int | None = None,
     changes: Mapping[str, Any] | None = None,
@@ -64,13 +63,11 @@ def tune(
     allow_rejects: bool = False,
     quiet: bool = False,
 ) -> Tuning:
-    """Search for better settings by validation alone; then test what was found once, beside the
-    default.
+    """Search for better settings on validation; then test the winner once, against the default.
 
-    Candidates are drawn by Optuna, and those that fall behind are ended early. The best on
-    validation is trained afresh with other seeds than it was found with, and so is the default: the
-    difference on test is a claim like that of a rung. A search that was stopped, by whatever, goes
-    on where it was.
+    Optuna draws the candidates, and those that fall behind are stopped early. The best on
+    validation and the default are then trained again, with other seeds. Their difference on test
+    is a claim like that of a rung. If a search is interrupted, the same call resumes it.
 
     Parameters
     ----------
@@ -86,7 +83,7 @@ def tune(
         How many candidates are tried, and for how long at most, stops not counted; None for both
         takes 30.
     seeds, seed
-        With how many seeds the winner and the default are trained afresh, and the seed of the
+        With how many seeds the winner and the default are trained again, and the seed of the
         search. Theirs are those that follow it.
     jobs
         Candidates, and then trials, at a time; None takes one a core, or as many as there is memory
@@ -113,9 +110,8 @@ def tune(
     inputs.check_counts(trials=trials, seeds=seeds, jobs=jobs)
     inputs.check_seeds(seed, seeds + 1)  # the winner's come after that of the search
     if seconds is not None and seconds <= 0:
-        raise ExperimentError(f"seconds is a time above 0; got {seconds!r}")
-    if cluster:
-        connection.check_address(cluster)
+        raise ExperimentError(f"seconds must be above 0; got {seconds!r}")
+    check_address(cluster)
     place = outputs.check_at_start(out, "search", inputs.name_of(data), "tunes")
     searched = _space(space, USUAL if pretrained is None else TRANSFER)
     given = inputs.changes_of(epochs, changes)
@@ -164,8 +160,8 @@ def _space(space: str | Path | Mapping[str, Any] | None, built_in: str) -> Space
 def _refuse_folds(start: Experiment) -> None:
     if start.data.folds:
         raise ExperimentError(
-            "a search has no folds: in another fold its winner would be tested on images that it "
-            "was chosen by"
+            "a search cannot use folds: its winner would be tested on images that helped to "
+            "choose it"
         )
 
 
@@ -175,7 +171,7 @@ def _refuse_layers(space: Space, start: Experiment) -> None:
     for key in space.dimensions:
         if start.model.backbone and key in {f"model.{name}" for name in backbones.BODY}:
             raise SearchError(
-                f"{space.where}: {key} cannot be searched: the layers are those of the backbone"
+                f"{space.where}: {key} cannot be searched: its layers come from the backbone"
             )
 
 
@@ -194,8 +190,8 @@ class _About:
         before, now = self._about.get(SAMPLER), metadata.version(SAMPLER)
         if before not in (None, now):
             say(
-                f"Optuna was {before} and is now {now}: the candidates from here on may be others "
-                "than they were"
+                f"Optuna was {before} and is now {now}: the next candidates may differ from those "
+                "of an uninterrupted search"
             )
         self.write(**{SAMPLER: now})
 
@@ -205,7 +201,7 @@ class _About:
         """
         before, changed = self._about["environment"], list(self._about.get("changed", []))
         for change in resume.changed_backend(before) if tried else []:
-            say(f"{change}: candidates of both are compared in this search")
+            say(f"{change}: this search compares candidates from before and after")
             changed += [change] if change not in changed else []
         self.write(environment=engine.environment(), changed=changed)
 
@@ -216,7 +212,7 @@ class _About:
         before = self._about["seeds"]
         if before not in (None, seeds):
             raise SearchError(
-                f"the winner of {self._path.parent} is tested with {before} seeds, as was settled "
+                f"the winner of {self._path.parent} is tested with {before} seeds. That was fixed "
                 f"before the test images were opened: give --seeds {before}"
             )
         self.write(seeds=seeds)
@@ -237,7 +233,8 @@ def _begin(folder: Path, plan: SearchPlan, budget: Budget, *, fresh: bool) -> _A
             )
         if before["identity"] != plan.identity or not resume.is_split_alike(before["data"]):
             differing = (
-                "; ".join(_differences(before, plan)) or "it is of another version of convladder"
+                "; ".join(_differences(before, plan))
+                or "it was written by another version of convladder"
             )
             raise SearchError(f"{folder} holds another search ({differing}): choose another --out")
     data = plan.default.dataset.provenance()
@@ -311,9 +308,9 @@ def _search(
     room, tested = search.has_room(budget), folders.is_climb(folder / "climb")
     if room and tested:
         raise SearchError(
-            f"the test of the winner of {folder} has begun: candidates that are tried now would "
-            "be chosen with knowledge of the test images; settle how long to search before they "
-            "are opened"
+            f"the test of the winner in {folder} has started, so no more candidates may be tried. "
+            "They would be chosen after the test images were opened: decide how long to search "
+            "before that"
         )
     try:
         if room:
@@ -331,7 +328,9 @@ def _search(
             plural(len(search.candidates.tried), "candidate"),
             search.candidates.last_refusal,
         )
-        reporter.say(f"the space holds no others than the {tried} tried (the last draw: {refusal})")
+        reporter.say(
+            f"the space holds no candidates beyond the {tried} tried (the last draw: {refusal})"
+        )
     return search
 
 
@@ -353,16 +352,22 @@ def _ladder(start: Experiment, search: Search) -> Ladder:
     tuned = Rung(
         name=TUNED,
         parent=DEFAULT,
-        what=f"Candidate {winner.number} of the search, the best on validation.",
-        why="It was the best of all that were tried, by images that it was not trained on.",
+        what=f"Candidate {winner.number} of the search: the best on validation.",
+        why="It had the best accuracy of all candidates on the validation images.",
         hurts=(
-            "Where the best of many was so by luck: that is why it is trained afresh here, with "
-            "other seeds."
+            "The best of many candidates may just have been lucky. That is why it is trained "
+            "again here, with new seeds."
         ),
         change=search.candidates.changes(winner),
     )
-    default = Rung(name=DEFAULT, what="What the search began with.")
-    return Ladder("tune", "What the search found, against the default", "", base, (default, tuned))
+    default = Rung(name=DEFAULT, what="The settings that the search started from.")
+    return Ladder(
+        "tune",
+        "Settings found by the search, compared with the default",
+        "",
+        base,
+        (default, tuned),
+    )
 
 
 # docs/decisions/043-a-search-ends-in-a-climb-of-two-rungs.md

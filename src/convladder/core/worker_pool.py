@@ -161,4 +161,4 @@ def call(
                 pass  # nobody halts or stops it, and it has started
             case _:
                 assert_never(event)
-    raise RuntimeError("the worker ended without a result")
+    raise RuntimeError("the worker process ended without a result")

@@ -39,9 +39,7 @@ def infer_form(source: Source, settings: Data, *, lenient: bool) -> tuple[ImageF
     if size is None or channels is None:
         headers, why = _sample_headers(source, limits_of(settings))
         if not headers and not lenient:
-            raise DataError(
-                f"{source.name}: none of the files that were tried is a readable image ({why})"
-            )
+            raise DataError(f"{source.name}: none of the files tried is a readable image ({why})")
         headers = headers or [Header(LARGEST_INFERRED, LARGEST_INFERRED, "RGB")]
         if size is None:
             size, note = _infer_size(headers)

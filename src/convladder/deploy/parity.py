@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convladder.deploy.file_parity import FromFiles
-from convladder.deploy.formats import Predicted
+from convladder.deploy.runtimes import Predicted
 from convladder.evaluation import mcnemar
 from convladder.evaluation.intervals import Proportion, proportion
 from convladder.evaluation.statistics import Difference

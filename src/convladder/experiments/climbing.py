@@ -47,7 +47,7 @@ from convladder.results import folders, locks, migrations, outputs, provenance, 
 from convladder.results.folders import TrialKey
 
 UNSHARED = (
-    "the images made worse cannot be kept for all trials: each trial makes its own, which takes "
+    "the degraded images cannot be kept for all trials: each trial makes its own, which takes "
     "longer"
 )
 RENEW_AFTER = 12  # tasks: Keras's memory grows a little with each fit
@@ -96,7 +96,7 @@ def make_plan(
     ladder.check(changes)
     load, say = cache(load), cache(say)  # each thing is said once
     if "data.fold" in changes:
-        raise ExperimentError("a climb tests every fold in turn: leave data.fold out")
+        raise ExperimentError("a climb tests every fold: leave data.fold out")
     trials: list[Trial] = []
     first: list[list[str]] = []
     for rung in ladder.rungs:
@@ -193,8 +193,8 @@ def train_one(
             _run_one(task, trial.parallel, threads, on_event)
             if trial.parallel.processes > 1 and not folders.is_finished(folder):
                 raise TrainingError(
-                    "another process was stopped: the same commands go on from the newest "
-                    "checkpoint"
+                    "another process was stopped: run the same commands to resume from the "
+                    "newest checkpoint"
                 )
     finally:
         resume.forget_if_empty(unfinished)
@@ -209,7 +209,8 @@ def join(trial: Trial, *, threads: int | None, on_event: OnEvent) -> None:
     task = Task(trial.key, assist_trial, (trial,))
     if not _run_one(task, trial.parallel, threads or cores(), on_event):
         raise TrainingError(
-            "another process was stopped: the same commands go on from the newest checkpoint"
+            "another process was stopped: run the same commands to resume from the newest "
+            "checkpoint"
         )
 
 
@@ -415,7 +416,8 @@ def _keep_error(path: Path, failed: Failed) -> None:
         files.write_text(path, failed.error + "\n" if plain else failed.details)
     except OSError as error:
         raise RunError(
-            f"cannot write {path} ({error.strerror}): make room, and the same command goes on"
+            f"cannot write {path} ({error.strerror}): free some space and run the same "
+            "command to resume"
         ) from None
 
 

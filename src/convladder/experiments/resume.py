@@ -23,7 +23,7 @@ from convladder.results.provenance import DECISIVE
 # what may change between two sessions
 CHANGEABLE = ("train.epochs", "train.early_stopping", "train.plateau", "train.plateau_factor")
 # other images, or another split of them, are not: weights may have seen what would be tested then
-OTHERWISE = "this version of convladder finds copies, and so splits images, otherwise"
+OTHERWISE = "this version of convladder finds copies differently, and so makes other splits"
 
 
 @dataclass(frozen=True)
@@ -73,13 +73,13 @@ class ResumePolicy:
         lasting, others = _changes_since(unfinished, trial, threads)
         if lasting:
             raise RunError(
-                f"{unfinished} was begun otherwise, and cannot go on ({'; '.join(lasting)}): "
-                "--fresh starts over"
+                f"{unfinished} was started differently and cannot be resumed "
+                f"({'; '.join(lasting)}): --fresh starts over"
             )
         if others and not self.allow_changed:
             raise RunError(
-                f"{unfinished} was begun otherwise ({'; '.join(others)}): --fresh starts over, "
-                "--allow-changed goes on from where it is, and keeps a record of that"
+                f"{unfinished} was started differently ({'; '.join(others)}): --fresh starts "
+                "over; --allow-changed resumes it and records the change"
             )
         return replace(trial, changed=tuple(others))
 
@@ -124,8 +124,7 @@ def _is_of_older_version(data: Mapping[str, Any], dataset: SplitDataset) -> bool
 def _say_of_older(newest_first: list[Path], say: Say) -> None:
     if newest_first:
         left = (
-            f"{newest_first[0]} is of these images too, but cannot be gone on with, and is left "
-            "as it is"
+            f"{newest_first[0]} also uses these images, but cannot be resumed and is left unchanged"
         )
         say(f"{left}: {OTHERWISE}")
 
@@ -146,8 +145,8 @@ def check_finished(run: saved_run.SavedRun, trial: Trial) -> None:
     if changes:
         advice = "choose another --out"
         if changes.keys() <= {*CHANGEABLE}:
-            advice += "; --allow-changed goes on with unfinished runs alone"
-        what = f"{run.folder} is finished, and another run"
+            advice += "; --allow-changed resumes only unfinished runs"
+        what = f"{run.folder} is finished and is a different run"
         raise RunError(f"{what} ({'; '.join(changes.values())}): {advice}")
 
 
@@ -170,7 +169,7 @@ def read_about(folder: Path) -> dict[str, Any] | None:
         about["data"]["fingerprint"]
     except (OSError, ValueError, KeyError, TypeError, ConvladderError) as error:
         raise RunError(
-            f"{path} is damaged or of another version ({error}): --fresh starts over"
+            f"{path} is damaged or was written by another version ({error}): --fresh starts over"
         ) from None
     return about
 
@@ -222,7 +221,7 @@ def changes_of(data: Mapping[str, Any], begun: Experiment, trial: Trial) -> dict
     if not is_split_alike(data):
         changes["data"] = OTHERWISE
     elif data["fingerprint"] != trial.dataset.bank.fingerprint:
-        changes["data"] = f"it is of other data, from {data['source']}"
+        changes["data"] = f"it uses other data, from {data['source']}"
     differing = difference(begun, trial.experiment)
     return changes | {
         key: f"{key} was {written(old)} and is now {written(new)}"

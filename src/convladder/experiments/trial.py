@@ -231,10 +231,10 @@ def _tell(about: dict[str, Any], emit: Emit) -> None:
         else "from its start"
     )
     if resumed["damaged"]:
-        emit(f"damaged, and not used: {', '.join(resumed['damaged'])}")
-    emit(f"goes on {where}")
+        emit(f"damaged checkpoints, not used: {', '.join(resumed['damaged'])}")
+    emit(f"resumes {where}")
     for change in resumed["changed"]:
-        emit(f"changed since it was begun: {change}")
+        emit(f"changed since it was started: {change}")
 
 
 def _leave(trial: Trial, fitted: FitResult, folder: Path) -> dict[str, Any]:

@@ -135,7 +135,8 @@ class SavedRun:
             )
         except (OSError, ValueError, EOFError, zlib.error) as error:
             raise RunError(
-                f"cannot read {path} ({error}): the run is damaged, or of another version"
+                f"cannot read {path} ({error}): the run is damaged, or was written by another "
+                "version"
             ) from None
 
     @property
@@ -196,8 +197,8 @@ class SavedRun:
             zlib.error,
         ) as error:
             raise RunError(
-                f"cannot read {self.folder / name} ({error}): it is damaged or of another version, "
-                "train the run again"
+                f"cannot read {self.folder / name} ({error}): it is damaged or was written by "
+                "another version; train the run again"
             ) from None
 
 

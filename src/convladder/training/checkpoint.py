@@ -102,14 +102,14 @@ def read(path: Path) -> Checkpoint:
     try:
         text = path.read_bytes()
         if not text.endswith(b"}\n"):  # a cut so small that it is JSON still
-            raise DamagedCheckpointError("it is cut")
+            raise DamagedCheckpointError("it is truncated")
         told = json.loads(text)
         content, expected = told["checkpoint"], told["sha256"]
         data = path.with_suffix(".safetensors").read_bytes()
         if _sum_of(content) != expected:
-            raise DamagedCheckpointError("its sum is wrong")
+            raise DamagedCheckpointError("its checksum is wrong")
         if hashlib.sha256(data).hexdigest() != content["tensors"]:
-            raise DamagedCheckpointError("the sum of its tensors is wrong")
+            raise DamagedCheckpointError("the checksum of its tensors is wrong")
         if content["format"] != FORMAT:
             raise DamagedCheckpointError(
                 f"its format is {content['format']}, and {FORMAT} is known"

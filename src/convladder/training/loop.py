@@ -93,7 +93,9 @@ class Training:
         if {name: tensor.shape for name, tensor in kept.items()} != {
             name: tuple(variable.shape) for name, variable in variables.items()
         }:
-            raise TrainingError("its checkpoint is of another network: start over with --fresh")
+            raise TrainingError(
+                "its checkpoint belongs to another network: start over with --fresh"
+            )
         for name, variable in variables.items():
             variable.assign(kept[name])
         self.best = [

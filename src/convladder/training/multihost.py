@@ -62,8 +62,8 @@ def joined(
         if not any(sign in str(error) for sign in LOST):
             raise
         raise TrainingError(
-            f"another of the {parallel.processes} processes is gone, or failed "
-            f"({_first_line(error)}): start all of them again, and they go on from the newest "
+            f"another of the {parallel.processes} processes ended or failed "
+            f"({_first_line(error)}): start all of them again, and they resume from the newest "
             "checkpoint"
         ) from error
     _leave()
@@ -127,7 +127,9 @@ def _check_alike(alike: Mapping[str, str], settings: Mapping[str, str]) -> None:
     process, name = differing[0]
     if name == "settings":
         name = ", ".join(sorted(key for which, key in _differing(settings) if which == process))
-    raise TrainingError(f"process {process} has other {name} than process 0: give all the same")
+    raise TrainingError(
+        f"process {process} has another {name} than process 0: give the same to all"
+    )
 
 
 def _differing(alike: Mapping[str, str]) -> list[tuple[int, str]]:

@@ -14,7 +14,7 @@ from convladder.core import files
 from convladder.results import folders
 from limits import HANG
 
-GONE = "The folder that you are in was deleted"
+GONE = "The current folder was deleted"
 
 
 def run_in_a_deleted_folder(tmp_path: Path, *words: str) -> subprocess.CompletedProcess[str]:

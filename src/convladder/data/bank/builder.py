@@ -217,7 +217,7 @@ def _gather(chunks: Sequence[Chunk], size: int) -> tuple[Built, dict[int, Extrem
         done = read_done(chunk)
         if done is None:
             raise DataError(
-                f"what was decoded into {chunk.folder} was changed meanwhile: try again"
+                f"what was decoded into {chunk.folder} was changed in the meantime: try again"
             )
         facts[list(chunk.rows)] = done.facts
         rejections |= done.rejections

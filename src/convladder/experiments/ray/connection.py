@@ -18,6 +18,7 @@ from typing import Any
 from convladder.core import backend
 from convladder.core.errors import ClusterError
 from convladder.core.extras import require
+from convladder.experiments.ray import ADDRESSES
 from convladder.results import provenance
 
 EXTRA = "cluster"
@@ -68,14 +69,14 @@ def check_address(address: str) -> None:
         return
     found = _ADDRESS.fullmatch(address)
     if not found:
-        raise ClusterError(f"--cluster takes auto, HOST:PORT or ray://HOST:PORT; got {address!r}")
+        raise ClusterError(f"--cluster takes {ADDRESSES}; got {address!r}")
     host = found["host"].strip("[]")
     if host in LOCAL and not found["client"]:
         host = ray.util.get_node_ip_address()  # so Ray takes it
     if not _answers(host, int(found["port"])):
         raise ClusterError(
-            f"no Ray cluster answers at {address}: start one with "
-            "`ray start --head --disable-usage-stats`, and give the address that it names"
+            f"no Ray cluster answers at {address}: start one with `ray start --head "
+            "--disable-usage-stats`, and give the address it prints"
         )
 
 
@@ -178,8 +179,8 @@ def _known_reason(address: str, said: str) -> str | None:
         )
     if "No node info found" in said:
         return (
-            f"this machine is no node of the cluster at {address}: let it join with "
-            f"`ray start --address={address}`, or connect from outside with ray://HOST:10001"
+            f"this machine is not a node of the cluster at {address}: let it join with `ray start "
+            f"--address={address}`, or connect from outside with ray://HOST:10001"
         )
     return None
 

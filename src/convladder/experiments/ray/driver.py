@@ -86,8 +86,8 @@ class RayPool(Pool):
             yield from super().events()
         except ConnectionError as error:
             raise ClusterError(
-                f"the connection to the cluster is lost ({_lines(error)[0]}): the same command "
-                "goes on"
+                f"lost the connection to the cluster ({_lines(error)[0]}): run the same command "
+                "to resume"
             ) from None
 
     @property
@@ -189,7 +189,7 @@ class _NodeLane(Lane):
                 self._host, self._node, self._name = host, node_id, name
             return
         raise ClusterError(
-            f"the nodes of the cluster cannot take trials ({why}): try `import convladder` there"
+            f"the nodes of the cluster cannot run trials ({why}): try `import convladder` there"
         )
 
     # docs/decisions/063-a-node-with-other-versions-is-left-out-by-name.md
@@ -205,7 +205,8 @@ class _NodeLane(Lane):
         if differing and node_id not in self._common.unfit:
             self._common.unfit.add(node_id)
             said = (
-                f"{name} is left out, since results could not be compared: {'; '.join(differing)}"
+                f"{name} is not used, because its results could not be compared: "
+                f"{'; '.join(differing)}"
             )
             self._events.put(Notice(said))
         return not differing
@@ -220,7 +221,7 @@ class _NodeLane(Lane):
                 seen = time.monotonic()
             elif time.monotonic() - seen > DESERTED:
                 raise ClusterError(
-                    "no node of the cluster is left: add nodes, and the same command goes on"
+                    "no node of the cluster is left: add nodes and run the same command to resume"
                 )
         return False
 
@@ -319,10 +320,10 @@ class _NodeLane(Lane):
         self._common.losses[task.key] += 1
         lost = self._common.losses[task.key]
         if lost >= LOSSES:
-            said = f"{why}; it was lost {lost} times, and is not begun again"
+            said = f"{why}; the trial was lost {lost} times and is not restarted"
             return Died(task.key, said, f"{details}\n{said}" if details else said, expected=True)
         self._pending.give_back(task)
-        return Message(task.key, f"{why}; it is trained again, from the last checkpoint that came")
+        return Message(task.key, f"{why}; the trial restarts from the last checkpoint received")
 
     def _send(self, name: str, deliver: Callable[[], bool]) -> None:
         """See to it that the node has what trials need there: the first lane that needs it sends

@@ -50,7 +50,8 @@ def _check_devices() -> None:
         said = str(error) or f"JAX_PLATFORMS is {os.environ.get('JAX_PLATFORMS')}"
         raise TrainingError(
             f"JAX cannot use this machine's accelerator ({said}): another program, or too many "
-            "--jobs, may have all of its memory; JAX_PLATFORMS=cpu computes on the processor"
+            "--jobs, may be using all of its memory. To use the processor instead, set "
+            "JAX_PLATFORMS=cpu"
         ) from error
 
 

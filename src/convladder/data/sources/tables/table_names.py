@@ -6,16 +6,16 @@ import re
 from collections.abc import Iterable, Sequence
 
 from convladder.core.experiment import Data
-from convladder.data.source import SPLIT_NAMES
 from convladder.data.sources.folders.beside import HOLDERS
 from convladder.data.sources.folders.entries import is_image
+from convladder.data.sources.options import OF_TREES
+from convladder.data.split_names import SPLIT_NAMES
 
 # of the `datasets` library, which wants a column file_name
 METADATA = ("metadata.csv", "metadata.jsonl")
 CLASSES = ("_classes.csv",)  # of Roboflow's multi-label export, a column a class
 CVAT_XML, CVAT_IMAGES = "annotations.xml", "images"
 
-TREE_OPTIONS = ("class_level", "label_pattern")  # what only folders and archives of them have
 DEEPEST = 2  # folders that such a table lies in: one around it all, and one of a split
 
 _TABLES = (".csv", ".tsv", ".json", ".jsonl", ".ndjson")
@@ -37,7 +37,7 @@ _NO_CLASS_WORDS = {
 
 def overruled(settings: Data) -> bool:
     """Whether the settings say how paths tell classes, so that no table is looked for."""
-    return any(getattr(settings, name) is not None for name in TREE_OPTIONS)
+    return any(getattr(settings, name) is not None for name in OF_TREES)
 
 
 def table_in(paths: Iterable[str]) -> str | None:
