@@ -262,7 +262,7 @@ class ConvClassifier(ClassifierMixin, BaseEstimator):
             warnings.warn(f"{said}, {known.low:g} to {known.high:g}: {asked}", stacklevel=4)
 
     def _keep(self, fitted: FitResult) -> None:
-        """Keep numbers, and build the network anew: the trained one refers to the training images."""
+        """Keep numbers, and build the network anew: the trained one refers to the images."""
         self.weights_ = fitted.network.get_weights()
         self.history_, self.epoch_ = fitted.history, fitted.epoch
         self._statistics = fitted.statistics and (

@@ -158,7 +158,7 @@ class Run(saved_run.SavedRun):
         )
 
     def classification_report(self) -> pd.DataFrame:
-        """Return precision, recall, F1 and number of test images: a row a class, then the averages."""
+        """Return precision, recall, F1 and number of test images: a row a class, then averages."""
         test = self.metrics["test"]
         averages = {
             "macro average": test["macro_average"],

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def robustness_table(found: Robustness) -> pd.DataFrame:
-    """Return a row for each corruption and strength, 0 being none: accuracy with its 95 % interval."""
+    """Return a row a corruption and strength, 0 being none: accuracy with its 95 % interval."""
     return pd.DataFrame(
         [
             {

@@ -1,4 +1,4 @@
-"""The options about data, which several commands share: defined once, and handed over as settings."""
+"""The options about data, which several commands share, handed over as settings."""
 
 from __future__ import annotations
 
@@ -11,7 +11,10 @@ from typing import Annotated, Any, get_type_hints
 
 import typer
 
+from convladder.cli.typer_options import keyword, set_signature, typed
 from convladder.core.errors import ExperimentError
+from convladder.core.options import definitions
+from convladder.experiments.request import ClimbRequest
 
 PANEL = "Data"
 
@@ -95,9 +98,7 @@ SPLITTING = {
         "drop|keep|refuse",
         "Where copies or groups cross the splits; default: refuse.",
     ),
-    "folds": _option(
-        int | None, "--folds", "K", "Cross-validation: test every image once, in K parts.", min=2
-    ),
+    "folds": typed(definitions(ClimbRequest)["folds"], PANEL),
     "limit": _option(
         int | None, "--limit", "N", "Use a stratified subset of so many images.", min=1
     ),
@@ -122,14 +123,7 @@ def data_options(*groups: dict[str, Any]) -> Callable[[Callable[..., None]], Cal
             for name, parameter in inspect.signature(command).parameters.items()
             if name != "settings"
         ]
-        shared = [
-            inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=kind)
-            for name, kind in options.items()
-        ]
-        vars(run)["__signature__"] = inspect.Signature([*own, *shared])
-        run.__annotations__ = {
-            parameter.name: parameter.annotation for parameter in [*own, *shared]
-        }
+        set_signature(run, [*own, *(keyword(name, kind, None) for name, kind in options.items())])
         return run
 
     return decorate

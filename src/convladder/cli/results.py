@@ -114,7 +114,7 @@ def compare(
     Runs that differ in nothing but their seed are one group, compared over seeds and test images as
     in a climb. Single runs are compared as networks, by McNemar's test.
     """
-    from convladder.api import verbs
+    from convladder.api import comparison
 
-    compared = verbs.compare(*runs)
+    compared = comparison.compare(*runs)
     output.comparison(compared, compared.report(out), json_wanted=as_json)

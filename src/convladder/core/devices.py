@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from convladder.core import backend
 from convladder.core.errors import ExperimentError
+from convladder.core.options import option
 
 COMING = 300  # seconds that the others have to come
 SILENT = 60  # seconds after which a process that says nothing is given up
@@ -23,10 +24,35 @@ class Parallel:
     Raises ExperimentError where that cannot be.
     """
 
-    devices: int = 1
-    processes: int = 1
-    process_id: int = 0
-    coordinator: str | None = None
+    devices: int = option(
+        1,
+        "Devices that share every batch (docs/scaling.md)",
+        kind=int,
+        metavar="N",
+        least=1,
+    )
+    processes: int = option(
+        1,
+        "Of several hosts that share it: how many",
+        kind=int,
+        metavar="N",
+        least=1,
+        variable="CONVLADDER_PROCESSES",
+    )
+    process_id: int = option(
+        0,
+        "Which of them this is, from 0",
+        kind=int,
+        metavar="N",
+        least=0,
+        variable="CONVLADDER_PROCESS_ID",
+    )
+    coordinator: str | None = option(
+        None,
+        "Where process 0 is found",
+        metavar="HOST:PORT",
+        variable="CONVLADDER_COORDINATOR",
+    )
 
     def __post_init__(self) -> None:
         for name, count in (("devices", self.devices), ("processes", self.processes)):

@@ -1,0 +1,106 @@
+"""`reproduce`: a run once more."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+from convladder.api import inputs
+from convladder.api.dataset import Dataset
+from convladder.api.run import Run
+from convladder.core import backend
+from convladder.core.errors import ExperimentError, RunError
+from convladder.data import in_memory
+from convladder.data.dataset import SplitDataset
+from convladder.experiments import climbing, reproduction, resume
+from convladder.experiments.pretrained import backbones
+from convladder.experiments.reproduction import Reproduction
+from convladder.experiments.resume import ResumePolicy
+from convladder.experiments.trial import Trial
+from convladder.report import progress
+from convladder.report.progress import Reporter
+from convladder.results import folders, outputs
+
+
+def reproduce(
+    run: str | Path | Run,
+    data: str | Path | Dataset | None = None,
+    *,
+    pretrained: str | Path | None = None,
+    weights: str | Path | None = None,
+    out: str | Path | None = None,
+    quiet: bool = False,
+) -> Reproduction:
+    """Train a run again from its `experiment.json`, and say whether its predictions come out the
+    same.
+
+    Parameters
+    ----------
+    run
+        A run, or its folder.
+    data
+        Where its images are now; None takes where they were.
+    pretrained, weights
+        Where the run is now that it began with, or the file of weights; None takes where they were.
+    out
+        Keep the new run there, and go on with it if that was stopped; None keeps nothing.
+    quiet
+        As `load` takes it.
+
+    Returns
+    -------
+    Reproduction
+        Whether the predictions are the same, and what may explain a difference.
+
+    Raises
+    ------
+    DataError
+        The images are not those that the run was made of.
+    RunError
+        The folder holds no run, or there is one at `out` already.
+    ConvladderError
+        The training failed: what it raised, or TrainingError where its process died.
+    """
+    reporter = progress.reporter(quiet=quiet)
+    backend.chosen()
+    first = run if isinstance(run, Run) else Run(run)
+    place = _place_of_new(first, data, out)
+    dataset = _images_of(first, data, reporter)
+    moved = first.experiment.replace(backbones.moved(first.experiment.model, pretrained, weights))
+    experiment = backbones.with_backbone(moved, reporter.say)
+    trial = Trial(first.rung, experiment, reproduction.with_splits_of(first, dataset))
+    with tempfile.TemporaryDirectory() as spare:
+        folder = place or Path(spare) / "run"
+        with (
+            inputs.going_on(reporter, folders.unfinished(folder) if place else None, run=folder),
+            reporter.trials() as display,
+        ):
+            threads = resume.threads_of(first.folder)
+            again = climbing.train_one(
+                trial, folder, threads=threads, how=ResumePolicy(), on_event=display.follow
+            )
+        return reproduction.compare(first, again)
+
+
+def _place_of_new(
+    first: Run, data: str | Path | Dataset | None, out: str | Path | None
+) -> Path | None:
+    """Return where the new run is kept, if it is to be."""
+    if not out:
+        return None
+    if Path(out).resolve() == first.folder.resolve():
+        raise RunError(f"{out} is the run itself: choose another --out for the new one")
+    source = first.experiment.data.source if data is None else inputs.name_of(data)
+    return outputs.place_of(out, "run", source)
+
+
+def _images_of(first: Run, data: str | Path | Dataset | None, reporter: Reporter) -> SplitDataset:
+    """Return the images of a run, from where they are now."""
+    if isinstance(data, Dataset):
+        return data
+    if first.experiment.data.source == in_memory.NAME:
+        raise ExperimentError(
+            "the run was made of images in memory: give them, as load returns them, as data"
+        )
+    where = {} if data is None else {"data.source": inputs.name_of(data)}
+    return inputs.load_dataset(first.experiment.replace(where).data, True, reporter)

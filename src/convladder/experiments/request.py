@@ -1,0 +1,107 @@
+"""What a person asks to be trained, as given: nothing is looked up or loaded yet.
+
+It imports no other room but the lowest, for the command line reads it to say what it takes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import MISSING, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from convladder.core.errors import ExperimentError
+from convladder.core.options import option
+
+if TYPE_CHECKING:
+    from convladder.core.ladder import Ladder
+    from convladder.data.dataset import SplitDataset
+
+DATA = (
+    "A folder of class folders (or of train/val/test folders of them), a .zip or .tar of it, a "
+    "table of paths and labels (.csv, .jsonl, ...), .npz, .parquet, hf:NAME, or: digits, mnist, "
+    "fashion_mnist, cifar10, cifar100"
+)
+SEEDS = 5  # fewer hardly show what is there
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """What every training is of: images, and a ladder with what is changed at its start."""
+
+    data: str | Path | SplitDataset = option(MISSING, DATA, metavar="DATA")
+    ladder: str | Ladder | None = option(
+        None,
+        "A built-in ladder or a .toml file",
+        unset="classic, or transfer with --pretrained",
+        metavar="NAME|FILE",
+    )
+    seed: int = option(0, "The seed; of several, the first", kind=int, metavar="N", least=0)
+    epochs: int | None = option(
+        None, "Epochs of each trial", unset="the ladder's, 20", kind=int, metavar="N", least=1
+    )
+    pretrained: str | Path | None = option(
+        None,
+        "Start from a network of keras.applications (docs/transfer.md), or from that of a run or a "
+        "bundle",
+        metavar="NAME|RUN",
+    )
+    weights: str | Path | None = option(
+        None,
+        "Of --pretrained NAME: a .h5 file instead of the download",
+        kind=Path,
+        metavar="FILE",
+    )
+    changes: Mapping[str, Any] | None = option(
+        None,
+        "Set any setting (docs/settings.md)",
+        hint=", such as train.learning_rate=3e-4; may be repeated",
+        kind=list[str],
+        flag="--set",
+        metavar="KEY=VALUE",
+    )
+
+    @property
+    def given(self) -> dict[str, Any]:
+        """All settings that are given. Raises ExperimentError where one is an argument."""
+        given = dict(self.changes or {})
+        for key in ("seed", "data.source"):
+            if key in given:
+                raise ExperimentError(f"changes cannot hold {key}: it is an argument of its own")
+        return given if self.epochs is None else given | {"train.epochs": self.epochs}
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainRequest(Request):
+    """One rung with one seed."""
+
+    rung: str | None = option(None, "Which rung", unset="the ladder's last")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClimbRequest(Request):
+    """The rungs of a ladder, or some, with several seeds, and in every fold if there are any."""
+
+    rungs: Sequence[str] | None = option(
+        None, "Climb these rungs only", unset="all", metavar="A,B,C"
+    )
+    seeds: int | None = option(
+        None,
+        "Seeds for each rung",
+        unset=f"{SEEDS}, or 1 with --folds",
+        kind=int,
+        metavar="N",
+        least=1,
+    )
+    folds: int | None = option(
+        None,
+        "Cross-validation: test every image once, in K parts",
+        kind=int,
+        metavar="K",
+        least=2,
+    )
+
+    @property
+    def given(self) -> dict[str, Any]:
+        """All settings that are given, folds among them."""
+        return super().given | ({} if self.folds is None else {"data.folds": self.folds})

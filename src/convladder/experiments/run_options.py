@@ -1,0 +1,76 @@
+"""How a command runs: on what, from where it goes on, where it writes, and who is told.
+
+It imports no other room but the lowest, for the command line reads it to say what it takes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from convladder.core.devices import ALONE, Parallel
+from convladder.core.options import option
+
+if TYPE_CHECKING:
+    from convladder.experiments.resume import ResumePolicy
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunOptions:
+    """How a command runs, whatever it trains; each takes those that mean something to it."""
+
+    jobs: int | None = option(
+        None,
+        "Trials at a time",
+        unset="one a core, or as many as there is memory for",
+        kind=int,
+        metavar="N",
+        least=1,
+    )
+    threads: int | None = option(
+        None, "Threads", unset="one a core", kind=int, flag="--jobs", metavar="N", least=1
+    )
+    cluster: str | None = option(
+        None,
+        "Train on a Ray cluster (an extra): auto, HOST:PORT or ray://HOST:PORT",
+        unset="this machine",
+        metavar="ADDRESS",
+    )
+    allow_rejects: bool = option(
+        False, "Go on though more than 1 % of the files are unreadable", kind=bool
+    )
+    out: str | Path | None = option(
+        None,
+        "Where to write: a new or empty folder, or one to resume",
+        unset="a dated one",
+        kind=Path,
+        metavar="DIR",
+    )
+    fresh: bool = option(
+        False,
+        "Start over where an unfinished run would go on; finished ones stay",
+        kind=bool,
+    )
+    allow_changed: bool = option(
+        False,
+        "Go on with an unfinished run though versions, threads or epochs changed (recorded)",
+        kind=bool,
+    )
+    tensorboard: bool = option(
+        False, "Write each epoch's figures for TensorBoard (an extra)", kind=bool
+    )
+    mlflow: str | None = option(
+        None,
+        "Tell MLflow (an extra): http://HOST:PORT, sqlite:///FILE or a folder",
+        metavar="URI",
+    )
+    parallel: Parallel = ALONE
+    quiet: bool = option(False, "Show no progress", kind=bool, short="-q")
+
+    @property
+    def resume(self) -> ResumePolicy:
+        """What is done with what an earlier command has left."""
+        from convladder.experiments.resume import ResumePolicy
+
+        return ResumePolicy(fresh=self.fresh, allow_changed=self.allow_changed)
