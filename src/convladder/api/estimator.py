@@ -244,10 +244,8 @@ class ConvClassifier(ClassifierMixin, BaseEstimator):
         }
         return experiment.replace(settled | ({} if validated else {"train.select": "last"}))
 
-    def _form(self) -> ImageForm:
-        return in_memory.find_form(
-            self.experiment_.data, self.image_shape_, smallest=1
-        )  # settled already
+    def _form(self) -> ImageForm:  # settled already
+        return in_memory.find_form(self.experiment_.data, self.image_shape_, smallest=1)
 
     def _to_images(self, values: NDArray[Any]) -> Pixels:
         rows = self.pixel_range_.pixels(values)

@@ -15,11 +15,14 @@ from convladder.data.dataset import SplitDataset
 from convladder.experiments import climbing, reproduction, resume
 from convladder.experiments.pretrained import backbones
 from convladder.experiments.reproduction import Reproduction
+from convladder.experiments.request import ReproduceRequest
 from convladder.experiments.resume import ResumePolicy
+from convladder.experiments.run_options import ReproduceOptions
 from convladder.experiments.trial import Trial
 from convladder.report import progress
 from convladder.report.progress import Reporter
 from convladder.results import folders, outputs
+from convladder.results.saved_run import SavedRun
 
 
 def reproduce(
@@ -37,11 +40,13 @@ def reproduce(
     Parameters
     ----------
     run
-        A run, or its folder.
+        The folder of a run, or a run.
     data
         Where its images are now; None takes where they were.
-    pretrained, weights
-        Where the run is now that it began with, or the file of weights; None takes where they were.
+    pretrained
+        Where the run is now that it began with; None takes where it was.
+    weights
+        Where the file of weights is now that it began with; None takes where it was.
     out
         Keep the new run there, and go on with it if that was stopped; None keeps nothing.
     quiet
@@ -61,12 +66,19 @@ def reproduce(
     ConvladderError
         The training failed: what it raised, or TrainingError where its process died.
     """
-    reporter = progress.reporter(quiet=quiet)
+    request = ReproduceRequest(run=run, data=data, pretrained=pretrained, weights=weights)
+    return reproduce_request(request, ReproduceOptions(out=out, quiet=quiet))
+
+
+def reproduce_request(request: ReproduceRequest, how: ReproduceOptions) -> Reproduction:
+    """Train again as `reproduce` does, which says what is raised."""
+    reporter = progress.reporter(quiet=how.quiet)
     backend.chosen()
-    first = run if isinstance(run, Run) else Run(run)
-    place = _place_of_new(first, data, out)
-    dataset = _images_of(first, data, reporter)
-    moved = first.experiment.replace(backbones.moved(first.experiment.model, pretrained, weights))
+    first = Run(request.run.folder if isinstance(request.run, SavedRun) else request.run)
+    place = _place_of_new(first, request, how)
+    dataset = _images_of(first, request, reporter)
+    model = first.experiment.model
+    moved = first.experiment.replace(backbones.moved(model, request.pretrained, request.weights))
     experiment = backbones.with_backbone(moved, reporter.say)
     trial = Trial(first.rung, experiment, reproduction.with_splits_of(first, dataset))
     with tempfile.TemporaryDirectory() as spare:
@@ -82,25 +94,26 @@ def reproduce(
         return reproduction.compare(first, again)
 
 
-def _place_of_new(
-    first: Run, data: str | Path | Dataset | None, out: str | Path | None
-) -> Path | None:
+def _place_of_new(first: Run, request: ReproduceRequest, how: ReproduceOptions) -> Path | None:
     """Return where the new run is kept, if it is to be."""
-    if not out:
+    if not how.out:
         return None
-    if Path(out).resolve() == first.folder.resolve():
-        raise RunError(f"{out} is the run itself: choose another --out for the new one")
-    source = first.experiment.data.source if data is None else inputs.name_of(data)
-    return outputs.place_of(out, "run", source)
+    if Path(how.out).resolve() == first.folder.resolve():
+        raise RunError(f"{how.out} is the run itself: choose another --out for the new one")
+    return outputs.place_of(how.out, "run", _source_of(first, request))
 
 
-def _images_of(first: Run, data: str | Path | Dataset | None, reporter: Reporter) -> SplitDataset:
+def _images_of(first: Run, request: ReproduceRequest, reporter: Reporter) -> SplitDataset:
     """Return the images of a run, from where they are now."""
-    if isinstance(data, Dataset):
-        return data
+    if isinstance(request.data, SplitDataset):
+        return request.data
     if first.experiment.data.source == in_memory.NAME:
         raise ExperimentError(
             "the run was made of images in memory: give them, as load returns them, as data"
         )
-    where = {} if data is None else {"data.source": inputs.name_of(data)}
+    where = {"data.source": _source_of(first, request)}
     return inputs.load_dataset(first.experiment.replace(where).data, True, reporter)
+
+
+def _source_of(first: Run, request: ReproduceRequest) -> str:
+    return first.experiment.data.source if request.data is None else inputs.name_of(request.data)

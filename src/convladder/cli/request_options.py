@@ -44,8 +44,8 @@ def request_options(request: type, how: type, names: str) -> Callable[[Command],
         ]
 
         @functools.wraps(command)
-        def run(*, settings: dict[str, Any], **values: Any) -> None:
-            given = _read(settings, values)
+        def run(*, settings: dict[str, Any] | None = None, **values: Any) -> None:
+            given = _read(settings or {}, values)
             rest = {name: values[name] for name in own if name in values}
             command(build(request, given), build(how, given), **rest)
 
@@ -67,8 +67,9 @@ def _parameters_of(command: Command) -> dict[str, inspect.Parameter]:
 
 def _read(settings: dict[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:
     """Return fields by their names, of what a terminal gave. Raises ExperimentError."""
-    changes = given_settings(settings, values["epochs"], values["class_weight"], values["changes"])
-    given = {name: value for name, value in values.items() if name != "epochs"}
-    texts = {name: given[name] for name in READERS if given.get(name) is not None}
+    texts = {name: values[name] for name in READERS if values.get(name) is not None}
     read = {name: READERS[name](text) for name, text in texts.items()}
-    return given | read | {"changes": changes}
+    if "changes" not in values:
+        return {**values, **read}
+    changes = given_settings(settings, values["epochs"], values["class_weight"], values["changes"])
+    return {**values, **read, "epochs": None, "changes": changes}

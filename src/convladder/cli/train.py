@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import sys
 from dataclasses import fields, replace
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from convladder.cli import output
-from convladder.cli.arguments import AsJson, QuietOption, interruptible
+from convladder.cli.arguments import AsJson, interruptible
 from convladder.cli.data_options import READING, SPLITTING, data_options
 from convladder.cli.request_options import request_options
 from convladder.core.errors import ExperimentError
-from convladder.experiments.request import ClimbRequest, Request, TrainRequest
-from convladder.experiments.run_options import RunOptions
+from convladder.experiments.request import ClimbRequest, ReproduceRequest, Request, TrainRequest
+from convladder.experiments.run_options import ReproduceOptions, RunOptions
 from convladder.tuning.request import TuneOptions, TuneRequest
 
 
@@ -122,30 +121,10 @@ def tune(
         raise typer.Exit(1)
 
 
-def reproduce(
-    run: Annotated[Path, typer.Argument(metavar="RUN", help="The folder of a run.")],
-    data: Annotated[
-        str | None,
-        typer.Option("--data", metavar="DATA", help="Where its images are now."),
-    ] = None,
-    pretrained: Annotated[
-        Path | None,
-        typer.Option(
-            "--pretrained", metavar="RUN", help="Where the run is now that it began with."
-        ),
-    ] = None,
-    weights: Annotated[
-        Path | None,
-        typer.Option(
-            "--weights", metavar="FILE", help="Where the file of weights is now that it began with."
-        ),
-    ] = None,
-    out: Annotated[
-        Path | None, typer.Option("--out", metavar="DIR", help="Keep the new run there.")
-    ] = None,
-    as_json: AsJson = False,
-    quiet: QuietOption = False,
-) -> None:
+@request_options(
+    ReproduceRequest, ReproduceOptions, "run data pretrained weights out as_json quiet"
+)
+def reproduce(request: ReproduceRequest, how: ReproduceOptions, *, as_json: AsJson = False) -> None:
     """Train a run again from its experiment.json, and say whether its predictions come out the
     same.
 
@@ -154,9 +133,7 @@ def reproduce(
     from convladder.api import reproduce as again
 
     with interruptible():
-        reproduced = again.reproduce(
-            run, data, pretrained=pretrained, weights=weights, out=out, quiet=quiet
-        )
+        reproduced = again.reproduce_request(request, how)
     output.reproduction(reproduced, json_wanted=as_json)
     if not reproduced.equal:
         raise typer.Exit(1)

@@ -16,6 +16,7 @@ from convladder.core.options import option
 if TYPE_CHECKING:
     from convladder.core.ladder import Ladder
     from convladder.data.dataset import SplitDataset
+    from convladder.results.saved_run import SavedRun
 
 DATA = (
     "A folder of class folders (or of train/val/test folders of them), a .zip or .tar of it, a "
@@ -105,3 +106,27 @@ class ClimbRequest(Request):
     def given(self) -> dict[str, Any]:
         """All settings that are given, folds among them."""
         return super().given | ({} if self.folds is None else {"data.folds": self.folds})
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReproduceRequest:
+    """A run that is trained again, and where what it was made of is now."""
+
+    run: str | Path | SavedRun = option(MISSING, "The folder of a run", kind=Path, metavar="RUN")
+    data: str | Path | SplitDataset | None = option(
+        None, "Where its images are now", unset="where they were", metavar="DATA"
+    )
+    pretrained: str | Path | None = option(
+        None,
+        "Where the run is now that it began with",
+        unset="where it was",
+        kind=Path,
+        metavar="RUN",
+    )
+    weights: str | Path | None = option(
+        None,
+        "Where the file of weights is now that it began with",
+        unset="where it was",
+        kind=Path,
+        metavar="FILE",
+    )

@@ -74,3 +74,10 @@ class RunOptions:
         from convladder.experiments.resume import ResumePolicy
 
         return ResumePolicy(fresh=self.fresh, allow_changed=self.allow_changed)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReproduceOptions(RunOptions):
+    """How a run is trained again."""
+
+    out: str | Path | None = option(None, "Keep the new run there", kind=Path, metavar="DIR")

@@ -14,8 +14,13 @@ from typer.main import get_command
 import convladder as cl
 from convladder.cli.main import app
 from convladder.core.options import build, definitions
-from convladder.experiments.request import ClimbRequest, Request, TrainRequest
-from convladder.experiments.run_options import RunOptions
+from convladder.experiments.request import (
+    ClimbRequest,
+    ReproduceRequest,
+    Request,
+    TrainRequest,
+)
+from convladder.experiments.run_options import ReproduceOptions, RunOptions
 from convladder.tuning.request import TuneOptions, TuneRequest
 
 VERBS: dict[str, tuple[Callable[..., Any], type, type]] = {
@@ -23,6 +28,7 @@ VERBS: dict[str, tuple[Callable[..., Any], type, type]] = {
     "join": (cl.join, TrainRequest, RunOptions),
     "climb": (cl.climb, ClimbRequest, RunOptions),
     "tune": (cl.tune, TuneRequest, TuneOptions),
+    "reproduce": (cl.reproduce, ReproduceRequest, ReproduceOptions),
     "load": (cl.load, Request, RunOptions),
 }
 COMMANDS = get_command(app).commands  # type: ignore[attr-defined]
@@ -41,7 +47,7 @@ def entries_of(verb: Callable[..., Any]) -> Iterator[tuple[str, str]]:
             yield name, " ".join(text.split())
 
 
-@pytest.mark.parametrize("name", ["train", "join", "climb", "tune"])
+@pytest.mark.parametrize("name", ["train", "join", "climb", "tune", "reproduce"])
 def test_a_signature_is_that_of_the_definitions(name: str) -> None:
     verb, request, how = VERBS[name]
     parameters = inspect.signature(verb).parameters
@@ -51,7 +57,7 @@ def test_a_signature_is_that_of_the_definitions(name: str) -> None:
         if each.default is not inspect.Parameter.empty:
             assert each.default == defaults[each.name], each
         else:
-            assert each.name in ("data", "parallel")
+            assert each.name in ("data", "parallel", "run")
 
 
 @pytest.mark.parametrize("name", VERBS)
@@ -71,7 +77,7 @@ def test_a_docstring_says_what_help_says(name: str) -> None:
             assert text.startswith(re.sub(r"--(\w+)", r"`\1`", said)), parameter
 
 
-@pytest.mark.parametrize("name", ["train", "climb", "tune"])
+@pytest.mark.parametrize("name", ["train", "climb", "tune", "reproduce"])
 def test_a_command_takes_what_its_verb_takes(name: str) -> None:
     verb, request, how = VERBS[name]
     taken = set(inspect.signature(verb).parameters) - {"parallel"}
@@ -82,7 +88,7 @@ def test_a_command_takes_what_its_verb_takes(name: str) -> None:
 
 
 def test_help_is_of_the_definitions() -> None:
-    for name in ("train", "climb", "tune"):
+    for name in ("train", "climb", "tune", "reproduce"):
         defined = definitions(*VERBS[name][1:])
         for parameter in COMMANDS[name].params:
             if parameter.name in defined:
