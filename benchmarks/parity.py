@@ -27,7 +27,7 @@ from convladder.core import backend
 from convladder.core.experiment import Data
 from convladder.core.ladder import load_ladder
 from convladder.data.dataset import load
-from convladder.deploy import exporter, formats, parity
+from convladder.deploy import exporter, parity, runtimes
 from convladder.deploy.exporter import Sample
 from convladder.deploy.formats import FORMATS
 from convladder.models.catalog import FAMILIES
@@ -119,11 +119,11 @@ def _measure_one(bundle: Bundle, sample: Sample, kind: str, int8: bool) -> dict[
     with tempfile.TemporaryDirectory() as temporary:
         out = Path(temporary) / FORMATS[kind].file
         try:
-            original = formats.make(kind, bundle.path, out, calibration, sample.images, print)
-            exported = formats.predict_exported(kind, out, sample.images, print)
+            original = runtimes.make(kind, bundle.path, out, calibration, sample.images, print)
+            exported = runtimes.predict_exported(kind, out, sample.images, print)
         except Exception as error:  # a result too: this one cannot be exported so
             return {"failed": f"{type(error).__name__}: {error}".splitlines()[0]}
-        sizes = formats.size_of(out), sum(each.nbytes for each in bundle.weights.values())
+        sizes = runtimes.size_of(out), sum(each.nbytes for each in bundle.weights.values())
     found = parity.measure(original, exported, sample.labels, sizes=sizes, bound=None, int8=int8)
     return found.as_json()
 

@@ -28,7 +28,7 @@ from numpy.typing import NDArray
 
 import convladder as cl
 import transfer_plot
-from convladder.core import container_limits
+from convladder.core import container_limits, defaults
 from convladder.core.worker import Emit
 from convladder.core.worker_pool import Failed, Finished, Pool, Task
 from convladder.data import dataset as datasets
@@ -98,7 +98,7 @@ def trials_of(
     size: Size, arrays: dict[str, Any], apart: Apart, backbone: Path, folder: Path
 ) -> Iterator[tuple[int, Trial]]:
     """Yield the number of images a class, and a trial on so many that its seed has drawn."""
-    ladder = cl.load_ladder(backbones.LADDER)
+    ladder = cl.load_ladder(defaults.PRETRAINED_LADDER)
     test = np.isin(arrays["y_test"], apart)
     for images, epochs in size.images.items():
         for seed in range(size.seeds):

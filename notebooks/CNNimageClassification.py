@@ -65,7 +65,9 @@ images.plot_images(each=6);
 
 # %%
 pixels = images.images("train")
-print(f"{pixels.shape} {pixels.dtype}, from {pixels.min()} to {pixels.max()}, mean {pixels.mean():.1f}")
+print(
+    f"{pixels.shape} {pixels.dtype}, from {pixels.min()} to {pixels.max()}, mean {pixels.mean():.1f}"
+)
 
 # %% [markdown]
 # **Data augmentation**, which section 10 tries, shows the network each training image a little changed in every epoch. At the left
@@ -125,7 +127,7 @@ Markdown(climb.reading("same-padding"))
 # %% [markdown]
 # ## 6. More convolutional layers
 #
-# A third convolution, and filters that double: 32, 64, 128. *We expect* the largest gain of the climb, for the highest price.
+# A third convolution, and filters that double: 32, 64, 128. *We expect* the largest gain of the climb, at the highest cost.
 
 # %%
 climb = step("more-conv-layers")
@@ -141,8 +143,8 @@ climb = step("smaller-kernels")
 Markdown(climb.reading("smaller-kernels"))
 
 # %% [markdown]
-# How training and validation part in the last step tells whether there is something to regularise: a training curve
-# that goes on rising while validation stays is a network that learns its training images by heart.
+# The gap between training and validation in the last step shows whether there is something to regularise. If the training curve
+# keeps rising while validation stays flat, the network memorises its training images.
 
 # %%
 climb.plot_history("smaller-kernels", "loss");
@@ -251,7 +253,7 @@ best.classification_report().round(3)
 # %% [markdown]
 # ### Sample predictions
 #
-# In blue what was predicted rightly, in orange what was not, with the truth in brackets.
+# Correct predictions are in blue, wrong ones in orange, with the actual class in brackets.
 
 # %%
 best.plot_samples();
@@ -259,16 +261,16 @@ best.plot_samples();
 # %% [markdown]
 # ### Where it looked
 #
-# Beside each image, bright, where the network found evidence for what it predicted (Grad-CAM). Evidence beside the object would be a
+# Bright parts show where the network found evidence for its prediction (Grad-CAM). Evidence beside the object would be a
 # reason to look again at the data.
 
 # %%
 best.plot_heat();
 
 # %% [markdown]
-# ### When images get worse
+# ### How it copes with degraded images
 #
-# Accuracy on the test images with noise, blur and so on, in five strengths; its parent's in grey, dashed. A technique may earn its place here
+# Accuracy on test images with noise, blur and so on, at five severities; its parent's in grey, dashed. A technique may earn its place here
 # and nowhere else.
 
 # %%

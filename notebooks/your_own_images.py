@@ -42,7 +42,7 @@ if not FOLDER:
 # %% [markdown]
 # ## Look
 #
-# Files that are no images are listed with their reason. The split into training, validation and test is made here, once.
+# Files that are not images are listed with the reason. The split into training, validation and test is made here, once.
 
 # %%
 images = cl.load(FOLDER)
@@ -57,7 +57,12 @@ images.plot_images(each=8);
 # A few rungs, each with several seeds: which technique earns its place on *these* images?
 
 # %%
-climb = cl.climb(images, rungs=["lenet5", "max-pooling", "same-padding", "batch-norm"], seeds=SEEDS, epochs=EPOCHS)
+climb = cl.climb(
+    images,
+    rungs=["lenet5", "max-pooling", "same-padding", "batch-norm"],
+    seeds=SEEDS,
+    epochs=EPOCHS,
+)
 climb
 
 # %%
@@ -66,8 +71,8 @@ climb.plot_ladder();
 # %% [markdown]
 # ## Judge
 #
-# The best rung is chosen on validation, of it the best seed; the test images had no part in that. Where does it err, can its
-# probabilities be believed, and what does it look at?
+# The best rung, and its best seed, are chosen on validation; the test images had no part in that. Where does it err, can you
+# trust its confidence, and what does it look at?
 
 # %%
 run = climb.best_run
@@ -83,12 +88,14 @@ run.suspected_labels().head()
 # ## Ship
 #
 # The run's folder is the classifier: its weights, every setting, its figures, and a model card that waits for your words. It predicts
-# any image file, and says *unsure* where its confidence is below the threshold that gave the wanted accuracy on validation (if none did, it is unsure
+# any image file, and says *unsure* if its confidence is below the threshold for the accuracy that you want on validation (if there is none, it is unsure
 # of all, and warns). Here are some of the test images.
 
 # %%
 tested = run.predictions.query("split == 'test'")["path"]
-run.predict([Path(FOLDER, path) for path in tested[:: max(1, len(tested) // 10)]], accuracy=0.95).round(3)
+run.predict(
+    [Path(FOLDER, path) for path in tested[:: max(1, len(tested) // 10)]], accuracy=0.95
+).round(3)
 
 # %%
 Markdown("\n".join((run.folder / "card.md").read_text().splitlines()[:14]))

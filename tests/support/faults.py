@@ -191,7 +191,7 @@ def _write_what_is_ignored(root: Path) -> dict[str, int]:
         "hidden": 3,
         "system file": 3,
         "text beside the images": 1,
-        "beside the class folders": 1,
+        "next to the class folders": 1,
         "symbolic link": 3,
         "not a regular file": 1,
     }

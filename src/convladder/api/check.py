@@ -17,7 +17,7 @@ class Check(checks.DataCheck):
     """A data set as it is, and what was found; empty `findings` where all is well."""
 
     def table(self) -> pd.DataFrame:
-        """Return a row a kind of finding, the worst first."""
+        """Return one row per kind of finding, the worst first."""
         rows = [(each.code, each.heading, len(each.rows), each.advice) for each in self.findings]
         return pd.DataFrame(rows, columns=["finding", "what", "count", "advice"])
 
@@ -31,7 +31,7 @@ class Check(checks.DataCheck):
                     columns=["position", "other_position"], errors="ignore"
                 )
         found = ", ".join(finding.code for finding in self.findings) or "nothing"
-        raise DataError(f"nothing was found of {code!r}: found was {found}")
+        raise DataError(f"there is no finding {code!r}: the findings are {found}")
 
     def report(self, path: str | Path = "check.html") -> Path:
         """Write a page with pictures; return its path."""

@@ -14,21 +14,20 @@ from convladder.api import inputs
 from convladder.api.dataset import Dataset
 from convladder.api.figures import new_figure
 from convladder.api.run import Metric, Run
-from convladder.api.tables import robustness_table, standings_table
-from convladder.core import backend
+from convladder.api.tables import robustness_table
+from convladder.core import backend, defaults
 from convladder.core.errors import ExperimentError, RunError
 from convladder.core.ladder import Ladder
 from convladder.experiments import climbing
 from convladder.experiments.climbing import Plan
-from convladder.experiments.engines import engine_at
+from convladder.experiments.engines import check_address, engine_at
 from convladder.experiments.pretrained.imagenet import Say
-from convladder.experiments.ray import connection
-from convladder.experiments.request import SEEDS, ClimbRequest
+from convladder.experiments.request import ClimbRequest
 from convladder.experiments.run_options import RunOptions
 from convladder.report import progress
 from convladder.report.progress import Reporter
 from convladder.report.tracking import Tracker, Tracking, following
-from convladder.results import folders, locks, outputs, verdicts
+from convladder.results import folders, locks, outputs, standings, verdicts
 from convladder.results.saved_climb import SavedClimb
 from convladder.results.seed_runs import measure_robustness
 
@@ -53,7 +52,9 @@ class Climb(SavedClimb):
     def runs(self, rung: str) -> list[Run]:
         """Return the finished runs of a rung, by seed. Raises RunError where it has none."""
         if rung not in self.standings:
-            raise RunError(f"no finished run of {rung!r}: there are {', '.join(self.standings)}")
+            raise RunError(
+                f"{rung!r} has no finished run: the rungs with one are {', '.join(self.standings)}"
+            )
         return [Run(run.folder) for run in self.standings[rung].runs]
 
     def reading(self, rung: str) -> str:
@@ -64,7 +65,7 @@ class Climb(SavedClimb):
         self.runs(rung)
         claims = {claim.name: claim for claim in self.against_parent}
         if rung not in claims:
-            raise RunError(f"{rung!r} has no parent with a finished run to be compared with")
+            raise RunError(f"{rung!r} cannot be compared: its parent has no finished run")
         own = self.ladder.rung(rung)
         said = verdicts.of_claim(claims[rung], self.standings)
         return f"{said} {verdicts.taken_in(own)}" if own.takes_in else said
@@ -94,7 +95,7 @@ class Climb(SavedClimb):
         """Return a rung's accuracy under each corruption: a row for each of its strengths.
 
         A strength of 0 is none at all.
-        Raises RunError where the images of its seeds were not made worse in one way.
+        Raises RunError where the images of its seeds were not degraded in the same way.
         """
         self.runs(rung)
         return robustness_table(measure_robustness(self.lineup.pooled[rung]))
@@ -103,8 +104,8 @@ class Climb(SavedClimb):
         """Draw a rung's accuracy over the strength of each corruption, beside its parent's in grey.
 
         The parent is left out where its images have another size or number of channels, or were
-        made worse in another way. Raises RunError where those of the rung's seeds were not made
-        worse in one way.
+        degraded in another way. Raises RunError where those of the rung's seeds were not
+        degraded in the same way.
         """
         from convladder.report import plots
 
@@ -113,10 +114,11 @@ class Climb(SavedClimb):
         return plots.draw_robustness(own, self.parent_robustness(rung), new_figure())
 
     def table(self) -> pd.DataFrame:
-        """Return a row a rung, as people read it; `summary_table` has every figure in full."""
-        return standings_table(
-            self.standings, self.against_parent, "against its parent, points", "rung"
+        """Return one row per rung, as people read it; `summary_table` has every figure in full."""
+        rows = standings.table(
+            self.standings, "rung", self.against_parent, "against its parent, points"
         )
+        return pd.DataFrame(rows)
 
     def __repr__(self) -> str:
         return f"<Climb in {self.folder}: {self.headline()}>"
@@ -227,8 +229,7 @@ def climb_request(request: ClimbRequest, how: RunOptions) -> Climb:
     if place:
         locks.check_unlocked(place)
     inputs.check_counts(seeds=request.seeds, jobs=how.jobs)
-    if how.cluster:
-        connection.check_address(how.cluster)
+    check_address(how.cluster)
     tracking = Tracking(how.tensorboard, how.mlflow)
     plan = _plan_of(request, how, reporter)
     folder = place or _folder_of(plan, source, how, reporter.say)
@@ -257,7 +258,7 @@ def _plan_of(request: ClimbRequest, how: RunOptions, reporter: Reporter) -> Plan
     """Return the trials of a climb, with their images loaded."""
     ladder, settings = _part_of(request), inputs.start_of(request)
     inputs.check_data(settings)
-    seeds = request.seeds or (1 if settings.get("data.folds") else SEEDS)
+    seeds = request.seeds or defaults.seeds(folds=bool(settings.get("data.folds")))
     inputs.check_seeds(request.seed, seeds)
     load = inputs.loader(request.data, how.allow_rejects, reporter)
     numbers = range(request.seed, request.seed + seeds)

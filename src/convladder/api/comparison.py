@@ -12,9 +12,8 @@ import pandas as pd
 from convladder.api.climb import Climb
 from convladder.api.figures import new_figure
 from convladder.api.run import Run
-from convladder.api.tables import standings_table
 from convladder.core.errors import ExperimentError
-from convladder.results import comparison, folders, outputs
+from convladder.results import comparison, folders, outputs, standings
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -43,8 +42,9 @@ class Comparison(comparison.RunComparison):
             outputs.check(folder, None, source)
 
     def table(self) -> pd.DataFrame:
-        """Return a row a group, as people read it; `summary_table` has every figure in full."""
-        return standings_table(self.standings, self.claims, f"against {self.reference}, points")
+        """Return one row per group, as people read it; `summary_table` has every figure in full."""
+        against = f"against {self.reference}, points"
+        return pd.DataFrame(standings.table(self.standings, "name", self.claims, against))
 
     def plot(self, ax: Axes | None = None) -> Axes:
         """Draw the accuracy of each group on test: interval, mean, every seed, price."""

@@ -40,9 +40,10 @@ def load(
     Parameters
     ----------
     source
-        A folder of class folders (or of train/val/test folders of them), a .zip or .tar of it, a
-        table of paths and labels (.csv, .jsonl, ...), .npz, .parquet, hf:NAME, or: digits, mnist,
-        fashion_mnist, cifar10, cifar100. Or a pandas frame with columns `path` and `label`, and
+        A folder of class folders, a .zip or .tar archive of it, a table of paths and labels (.csv,
+        .tsv, .jsonl, .json, .xml or .txt; see docs/data.md), an .npz file, a .parquet file or a
+        folder of them, hf:NAME of the Hugging Face hub, or one of digits, mnist, fashion_mnist,
+        cifar10, cifar100. Or a pandas frame with columns `path` and `label`, and
         `split` and `group` if there are, whose paths start in the working folder or in
         `data.image_root`. Or images, `(N, height, width)` or `(N, height, width, channels)`, of
         uint8, or of other numbers, which are brought to 8 bits as `data.range` says.

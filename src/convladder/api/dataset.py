@@ -48,11 +48,11 @@ class Dataset(datasets.SplitDataset):
         return splits[part]
 
     def table(self) -> pd.DataFrame:
-        """Return the number of images: a row a class, a column a split."""
+        """Return the number of images: one row per class, one column per split."""
         return pd.DataFrame(self.counts())
 
     def plot_images(self, each: int = 6, classes: int = 20) -> Grid:
-        """Draw the first training images of each class, a row a class; return the axes, `(classes,
+        """Draw the first training images, one row per class; return the axes, `(classes,
         each)`.
 
         A class of fewer images shows them again.

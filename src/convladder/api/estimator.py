@@ -18,7 +18,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted
 
-from convladder.core import backend
+from convladder.core import backend, defaults
 from convladder.core.errors import ExperimentError
 from convladder.core.experiment import Experiment
 from convladder.core.ladder import Ladder, load_ladder
@@ -81,7 +81,7 @@ class ConvClassifier(ClassifierMixin, BaseEstimator):
     image_shape_ : (height, width, channels) of the images in `X`.
     pixel_range_ : what became the pixels 0 and 255.
     experiment_ : all settings, as trained.
-    history_ : a row an epoch, as a pandas frame; `epoch_` is the one that was kept.
+    history_ : one row per epoch, as a pandas frame; `epoch_` is the one that was kept.
     weights_ : the network's, as NumPy arrays. They are what a pickle holds.
     network_ : the Keras model, from pixels 0 to 255 to logits.
 
@@ -102,7 +102,7 @@ class ConvClassifier(ClassifierMixin, BaseEstimator):
     def __init__(
         self,
         rung: str | None = "dropout-conv",
-        ladder: str | Ladder = "classic",
+        ladder: str | Ladder = defaults.LADDER,
         *,
         image_shape: tuple[int, ...] | None = None,
         epochs: int | None = None,
@@ -172,7 +172,7 @@ class ConvClassifier(ClassifierMixin, BaseEstimator):
         if len(shape) > 2 and in_memory.find_shape(shape, None) != self.image_shape_:
             hint = ": one image is X[None]" if in_memory.is_one(shape, self.image_shape_) else ""
             raise ValueError(
-                f"X has shape {shape}, but fit saw images of {self.image_shape_}{hint}"
+                f"X has shape {shape}, but fit was given images of {self.image_shape_}{hint}"
             )
         values = validate_data(self, rows, reset=False)
         images = self._to_images(values)
@@ -210,7 +210,7 @@ class ConvClassifier(ClassifierMixin, BaseEstimator):
         for key in changes:
             if key in ARGUMENTS:
                 raise ExperimentError(
-                    f"changes cannot hold {key}: X, validation_fraction and random_state say it"
+                    f"changes cannot set {key}: use X, validation_fraction or random_state"
                 )
         given = {name: getattr(self, name) for name in ("epochs", "batch_size", "learning_rate")}
         changes |= {f"train.{name}": value for name, value in given.items() if value is not None}
@@ -255,8 +255,10 @@ class ConvClassifier(ClassifierMixin, BaseEstimator):
         """Warn of images whose values are of another range than those of `fit`."""
         count, known = int(self.pixel_range_.misfits(values).sum()), self.pixel_range_
         if count:
-            said = f"{count} of {len(values)} images do not fit the range that fit saw"
-            asked = "are they of another bit depth or scale?"
+            said = (
+                f"{count} of {len(values)} images lie outside the range of the images given to fit"
+            )
+            asked = "do they have another bit depth or scale?"
             warnings.warn(f"{said}, {known.low:g} to {known.high:g}: {asked}", stacklevel=4)
 
     def _keep(self, fitted: FitResult) -> None:

@@ -52,7 +52,7 @@ def export(
     out
         The folder to write; None gives it a name of its own.
     int8
-        Reckon in whole numbers of 8 bits, calibrated on validation images (`onnx` and `litert`).
+        Quantise to 8-bit integers, calibrated on validation images (`onnx` and `litert`).
     bound
         The difference of probabilities from which on the export fails: the largest (1e-4), in int8
         the mean of the predicted class (0.05).
@@ -78,8 +78,8 @@ def export(
         run = Run(place)
     if run is None and data is None:
         raise ExperimentError(
-            "a bundle does not know where its images are: give --data, the images it was trained "
-            "with"
+            "a bundle does not record where its images are: give the images it was trained on "
+            "with --data"
         )
     place_of_out = _place(out, run, data) if out else None
     bundle = (
@@ -152,7 +152,7 @@ def _images(
     except DataError as error:
         if data is None:
             raise DataError(
-                f"the images of the run are not where they were ({error}): give --data"
+                f"the images of the run have moved ({error}): say with --data where they are"
             ) from None
         raise
 
@@ -165,8 +165,8 @@ def _as_they_were(
     """
     if not run and dataset.bank.fingerprint != bundle.contents.images:
         reporter.say(
-            "careful: these are not the images that it was trained with, as they were: some of "
-            "those for testing may have been for training"
+            "warning: these images differ from those the network was trained on. Some test "
+            "images may have been used for training"
         )
     if run and dataset.bank.fingerprint == run.about["data"]["fingerprint"]:
         return Dataset(**vars(reproduction.with_splits_of(run, dataset)))

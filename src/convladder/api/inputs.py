@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from convladder.api.dataset import Dataset
-from convladder.core import backend
+from convladder.core import backend, defaults
 from convladder.core.devices import Parallel
 from convladder.core.errors import ExperimentError
 from convladder.core.experiment import LARGEST_SEED, Data, Experiment
@@ -39,12 +39,12 @@ def going_on(
         if run and folders.is_finished(run):
             said = f"{run} is finished"
         elif kept is None:
-            said = "nothing is kept: with --out, the same command would go on"
+            said = "nothing was saved; use --out to be able to resume"
         elif kept.exists():
             same = "the same command without --fresh" if fresh else "the same command"
-            said = f"what is there is kept in {kept}, and {same} goes on"
+            said = f"saved in {kept}; run {same} to resume"
         else:
-            said = "nothing was done yet: the same command begins anew"
+            said = "nothing was saved yet; run the same command to start again"
         reporter.console.print(f"stopped; {said}", markup=False)
         raise
 
@@ -80,13 +80,15 @@ def check_counts(**counts: int | None) -> None:
     """Raise ExperimentError where a count is none."""
     for name, count in counts.items():
         if count is not None and (not isinstance(count, int) or count < 1):
-            raise ExperimentError(f"{name} is a number from 1 on; got {count!r}")
+            raise ExperimentError(f"{name} must be 1 or more; got {count!r}")
 
 
 def check_seeds(first: int, count: int) -> None:
     """Raise ExperimentError where one of so many seeds cannot be: before any of them is trained."""
     if not isinstance(first, int) or first < 0:
-        raise ExperimentError(f"a seed is a whole number from 0 to {LARGEST_SEED}; got {first!r}")
+        raise ExperimentError(
+            f"a seed must be a whole number from 0 to {LARGEST_SEED}; got {first!r}"
+        )
     last = first + count - 1
     if last > LARGEST_SEED:
         raise ExperimentError(
@@ -132,7 +134,7 @@ def source_of(source: Any, labels: Any, changes: Mapping[str, Any]) -> tuple[Dat
     if isinstance(source, str | Path):
         if labels is not None:
             raise ExperimentError(
-                "labels go with an array of images: a folder or a table has its own"
+                "labels are for an array of images only: a folder or a table has its own"
             )
         return Experiment().replace({"data.source": str(source)} | dict(changes)).data, None
     settings = Experiment().replace({"data.source": in_memory.NAME} | dict(changes)).data
@@ -177,7 +179,7 @@ def loader(
 
 def ladder_of(request: Request) -> Ladder:
     """Return a ladder that is given by itself, its name or its file; None is the usual one."""
-    usual = backbones.LADDER if request.pretrained else "classic"
+    usual = defaults.ladder(pretrained=bool(request.pretrained))
     ladder = usual if request.ladder is None else request.ladder
     return ladder if isinstance(ladder, Ladder) else load_ladder(str(ladder))
 
@@ -201,7 +203,7 @@ def data_settings(data: str | Path | SplitDataset) -> dict[str, Any]:
         }
     if not isinstance(data, str | Path):
         raise ExperimentError(
-            "load images that are in memory first: give load(images, labels), or load(frame)"
+            "load the images in memory first, with load(images, labels) or load(frame)"
         )
     return {"data.source": str(data)}
 

@@ -44,8 +44,9 @@ def evaluate(
     seen = count_seen(run, bank)
     if seen and seen[0]:
         reporter.say(
-            f"careful: the run was trained or validated on {seen[0]:,} of these {seen[1]:,} "
-            "images; its figures on images that it has not seen are those without other data"
+            f"warning: the network was trained or validated on {seen[0]:,} of these "
+            f"{seen[1]:,} images, so these figures are too good. Leave out the data to get "
+            "its figures on unseen images"
         )
     with tempfile.TemporaryDirectory() as spare:
         return evaluate_elsewhere(run, bank, Path(how.out or spare), threads=cores())
@@ -114,7 +115,7 @@ def _files_of(paths: str | Path | Iterable[str | Path]) -> list[Path]:
     if not given:
         raise ExperimentError("no files to predict: give the path of an image, or several")
     if not all(isinstance(path, str | Path) for path in given):
-        raise ExperimentError(f"predict takes paths of image files; got {type(given[0]).__name__}")
+        raise ExperimentError(f"predict needs paths of image files; got {type(given[0]).__name__}")
     return [Path(path) for path in given]
 
 

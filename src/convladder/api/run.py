@@ -121,8 +121,8 @@ class Run(saved_run.SavedRun):
         Returns
         -------
         DataFrame
-            A row a file, in the given order, with columns `path`, `predicted`, `confidence` (after
-            temperature), `unsure` (below the threshold that `selection` chooses, or with a
+            One row per file, in the given order. The columns are `path`, `predicted`, `confidence`
+            (after temperature), `unsure` (below the threshold that `selection` chooses, or with a
             warning), `error`, the reason where a file is no image, and `warning`, the reason where
             one does not fit the images that the network was trained on.
 
@@ -136,7 +136,7 @@ class Run(saved_run.SavedRun):
         return other_images.predict(self, paths, self.selection(accuracy))
 
     def classification_report(self) -> pd.DataFrame:
-        """Return precision, recall, F1 and number of test images: a row a class, then averages."""
+        """Return precision, recall, F1 and test images: one row per class, then the averages."""
         test = self.metrics["test"]
         averages = {
             "macro average": test["macro_average"],
@@ -145,7 +145,7 @@ class Run(saved_run.SavedRun):
         return pd.DataFrame.from_dict(test["classes"] | averages, orient="index")
 
     def architecture(self) -> pd.DataFrame:
-        """Return a row a layer: its name, the shape of its output and its number of parameters."""
+        """Return one row per layer: its name, its output shape and its number of parameters."""
         from convladder.experiments.inference import list_layers
 
         return pd.DataFrame(call(list_layers, self.folder))
@@ -182,12 +182,12 @@ class Run(saved_run.SavedRun):
         """
         if not 0 < accuracy <= 1:
             raise ExperimentError(
-                f"the accuracy wanted is a share from 0 to 1, such as 0.95; got {accuracy:g}"
+                f"the wanted accuracy must be between 0 and 1, such as 0.95; got {accuracy:g}"
             )
         return calibrations.select(self.predictions, accuracy)
 
     def class_accuracies(self) -> pd.DataFrame:
-        """Return the accuracy on each class's test images with its 95 % interval: a row a class."""
+        """Return the test accuracy of each class with its 95 % interval: one row per class."""
         found = mistakes.class_accuracies(self.tested)
         return pd.DataFrame.from_dict(
             {name: vars(share) for name, share in found.items()}, orient="index"
@@ -241,7 +241,7 @@ class Run(saved_run.SavedRun):
         )
 
     def plot_samples(self) -> Grid:
-        """Draw test images that were predicted rightly and wrongly; return the grid's axes."""
+        """Draw test images that were predicted correctly and wrongly; return the grid's axes."""
         from convladder.report import galleries
 
         return galleries.draw_gallery(galleries.samples_of(self), new_figure())

@@ -40,7 +40,7 @@ class Tuning(SearchResults):
         return search_page.write_search(self)
 
     def plot_search(self, ax: Axes | None = None) -> Axes:
-        """Draw the validation accuracy of each candidate in its turn, and the best so far."""
+        """Draw the validation accuracy of each candidate in order, and the best so far."""
         from convladder.report import search_plots
 
         return search_plots.draw_search(
@@ -56,8 +56,8 @@ class Tuning(SearchResults):
 
         if not self.importances:
             raise SearchError(
-                f"it takes ten finished candidates to see what mattered: {self.count('finished')} "
-                "are"
+                "ten finished candidates are needed to estimate which settings mattered: there "
+                f"are {self.count('finished')}"
             )
         return search_plots.draw_importances(self.importances, self.chance, ax or new_figure())
 

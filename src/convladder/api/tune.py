@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from convladder.api import inputs
 from convladder.api.dataset import Dataset
 from convladder.api.search import Tuning
+from convladder.core import defaults
 from convladder.core.devices import ALONE
 from convladder.core.errors import ExperimentError, SearchError
 from convladder.core.experiment import Experiment
@@ -18,11 +19,9 @@ from convladder.core.formatting import plural
 from convladder.core.ladder import Ladder
 from convladder.experiments import climbing
 from convladder.experiments.climbing import Plan
-from convladder.experiments.engines import Engine, engine_at
+from convladder.experiments.engines import Engine, check_address, engine_at
 from convladder.experiments.pretrained import backbones, leakage
 from convladder.experiments.pretrained.imagenet import Say
-from convladder.experiments.ray import connection
-from convladder.experiments.request import SEEDS
 from convladder.experiments.resume import ResumePolicy
 from convladder.experiments.trial import Trial
 from convladder.models import shapes
@@ -48,7 +47,7 @@ def tune(
     weights: str | Path | None = None,
     trials: int | None = None,
     seconds: float | None = None,
-    seeds: int = SEEDS,
+    seeds: int = defaults.SEEDS,
     seed: int = 0,
     epochs: int | None = None,
     changes: Mapping[str, Any] | None = None,
@@ -60,13 +59,11 @@ def tune(
     allow_rejects: bool = False,
     quiet: bool = False,
 ) -> Tuning:
-    """Search for better settings by validation alone; then test what was found once, beside the
-    default.
+    """Search for better settings on validation; then test the winner once, against the default.
 
-    Candidates are drawn by Optuna, and those that fall behind are ended early. The best on
-    validation is trained afresh with other seeds than it was found with, and so is the default: the
-    difference on test is a claim like that of a rung. A search that was stopped, by whatever, goes
-    on where it was.
+    Optuna draws the candidates, and those that fall behind are stopped early. The best on
+    validation and the default are then trained again, with other seeds. Their difference on test
+    is a claim like that of a rung. If a search is interrupted, the same call resumes it.
 
     Parameters
     ----------
@@ -179,9 +176,8 @@ def _check_numbers(request: TuneRequest, how: TuneOptions) -> None:
     inputs.check_counts(trials=request.trials, seeds=request.seeds, jobs=how.jobs)
     inputs.check_seeds(request.seed, request.seeds + 1)  # the winner's come after the search's
     if request.seconds is not None and request.seconds <= 0:
-        raise ExperimentError(f"seconds is a time above 0; got {request.seconds!r}")
-    if how.cluster:
-        connection.check_address(how.cluster)
+        raise ExperimentError(f"seconds must be above 0; got {request.seconds!r}")
+    check_address(how.cluster)
 
 
 def _start_of(request: TuneRequest, load: climbing.Load, say: Say) -> tuple[Trial, Space]:
@@ -212,17 +208,18 @@ def _space(space: str | Path | Mapping[str, Any] | None, built_in: str) -> Space
 def _refuse_folds(start: Experiment) -> None:
     if start.data.folds:
         raise ExperimentError(
-            "a search has no folds: in another fold its winner would be tested on images that it "
-            "was chosen by"
+            "a search cannot use folds: its winner would be tested on images that helped to "
+            "choose it"
         )
 
 
+# docs/decisions/066-with-a-backbone-tune-searches-how-to-train.md
 def _refuse_layers(space: Space, start: Experiment) -> None:
     """Raise SearchError where layers are to be searched that a backbone gives."""
     for key in space.dimensions:
         if start.model.backbone and key in {f"model.{name}" for name in backbones.BODY}:
             raise SearchError(
-                f"{space.where}: {key} cannot be searched: the layers are those of the backbone"
+                f"{space.where}: {key} cannot be searched: its layers come from the backbone"
             )
 
 
@@ -242,9 +239,9 @@ def _search(
     room, tested = search.has_room(budget), folders.is_climb(folder / "climb")
     if room and tested:
         raise SearchError(
-            f"the test of the winner of {folder} has begun: candidates that are tried now would "
-            "be chosen with knowledge of the test images; settle how long to search before they "
-            "are opened"
+            f"the test of the winner in {folder} has started, so no more candidates may be tried. "
+            "They would be chosen after the test images were opened: decide how long to search "
+            "before that"
         )
     try:
         if room:
@@ -262,7 +259,9 @@ def _search(
             plural(len(search.candidates.tried), "candidate"),
             search.candidates.last_refusal,
         )
-        reporter.say(f"the space holds no others than the {tried} tried (the last draw: {refusal})")
+        reporter.say(
+            f"the space holds no candidates beyond the {tried} tried (the last draw: {refusal})"
+        )
     return search
 
 
@@ -276,6 +275,7 @@ def _keep(kept: SearchRecord, search: Search) -> None:
         kept.write(**search.candidates.outcome(), seconds=round(search.seconds, 1))
 
 
+# docs/decisions/043-a-search-ends-in-a-climb-of-two-rungs.md
 def _test(
     plan: Plan, folder: Path, how: ResumePolicy, engine: Engine, reporter: progress.Reporter
 ) -> None:

@@ -26,7 +26,7 @@ def check(
     data: DataArgument,
     page: Annotated[
         Path | None,
-        typer.Option("--html", metavar="FILE", help="Write a page with pictures there."),
+        typer.Option("--html", metavar="FILE", help="Write a page with pictures to this file."),
     ] = None,
     changes: Changes = None,
     as_json: AsJson = False,
@@ -55,7 +55,8 @@ def check(
 
 def cache(
     clear: Annotated[
-        bool, typer.Option("--clear", help="Delete all decoded images, and weights of backbones.")
+        bool,
+        typer.Option("--clear", help="Delete all decoded images and downloaded backbone weights."),
     ] = False,
     as_json: AsJson = False,
 ) -> None:

@@ -10,6 +10,8 @@ import typer
 
 from convladder.cli.arguments import AsJson, QuietOption, Threads, errors, interruptible
 from convladder.core.errors import ExperimentError, UnreadableImage
+from convladder.core.formatting import either
+from convladder.deploy.formats import FORMATS, IN_INT8
 
 BundleArgument = Annotated[
     Path, typer.Argument(metavar="BUNDLE", help="A .convladder file, or the folder of a run.")
@@ -20,14 +22,19 @@ def bundle(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="The folder of a run.")],
     out: Annotated[
         Path | None,
-        typer.Option("--out", "-o", metavar="FILE", help="Default: the run's name, .convladder."),
+        typer.Option(
+            "--out",
+            "-o",
+            metavar="FILE",
+            help="Where to write the bundle. Default: the run's name, .convladder.",
+        ),
     ] = None,
     accuracy: Annotated[
         float,
         typer.Option(
             "--accuracy",
             metavar="SHARE",
-            help="Wanted of the answers that are not marked unsure; sets the threshold.",
+            help='Accuracy that answers not marked "unsure" should have (sets the threshold).',
         ),
     ] = 0.95,
     as_json: AsJson = False,
@@ -40,10 +47,10 @@ def bundle(
     from convladder.results import saved_run
 
     if not 0 < accuracy <= 1:
-        raise ExperimentError(f"--accuracy is a share from 0 to 1, such as 0.95; got {accuracy:g}")
+        raise ExperimentError(f"--accuracy must be between 0 and 1, such as 0.95; got {accuracy:g}")
     if run.is_file():
         raise ExperimentError(
-            f"{run} is a file, perhaps a bundle already: give the folder of a run"
+            f"{run} is a file, possibly already a bundle: give the folder of a run"
         )
     with interruptible():
         made = bundle_writer.write(saved_run.SavedRun(run), out, accuracy)
@@ -54,34 +61,40 @@ def export(
     bundle: BundleArgument,
     kind: Annotated[
         str,
-        typer.Option(
-            "--format", metavar="NAME", help="For which runtime: onnx, litert, savedmodel or keras."
-        ),
+        typer.Option("--format", metavar="NAME", help=f"The target format: {either(FORMATS)}."),
     ],
     data: Annotated[
         str | None,
         typer.Option(
             "--data",
             metavar="DATA",
-            help="The images it was trained with; a run knows where they are.",
+            help="The images it was trained on (a run records where they are; a bundle does not).",
         ),
     ] = None,
     int8: Annotated[
         bool,
-        typer.Option("--int8", help="Reckon in whole numbers of 8 bits (onnx, litert): smaller."),
+        typer.Option(
+            "--int8", help=f"Quantise to 8-bit integers ({', '.join(IN_INT8)}): a smaller file."
+        ),
     ] = False,
     bound: Annotated[
         float | None,
         typer.Option(
             "--bound",
             metavar="SHARE",
-            help="Largest difference of a probability; default: 1e-4, --int8: mean 0.05.",
+            help=(
+                "Largest allowed difference of a probability; default: 1e-4 (with --int8: 0.05 "
+                "on average)."
+            ),
         ),
     ] = None,
     out: Annotated[
         Path | None,
         typer.Option(
-            "--out", "-o", metavar="DIR", help="Default: a name of its own in this folder."
+            "--out",
+            "-o",
+            metavar="DIR",
+            help="Where to write the export; default: a new folder here.",
         ),
     ] = None,
     as_json: AsJson = False,
@@ -107,20 +120,23 @@ def predict(
         list[str],
         typer.Argument(
             metavar="PATHS...",
-            help="Images, folders, patterns, .zip or .tar archives; - is standard input.",
+            help="Image files, folders, patterns, .zip or .tar archives; - reads standard input.",
         ),
     ],
     top: Annotated[
-        int, typer.Option("--top", min=1, metavar="K", help="The K most probable classes.")
+        int, typer.Option("--top", min=1, metavar="K", help="Show the K most probable classes.")
     ] = 1,
     follow_links: Annotated[
         bool,
         typer.Option(
-            "--follow-links", help="Follow links in folders; one given itself is followed anyway."
+            "--follow-links",
+            help="Follow links inside folders. (Links that you name are always followed.)",
         ),
     ] = False,
-    as_csv: Annotated[bool, typer.Option("--csv", help="Print a table for programs.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print a line of JSON an image.")] = False,
+    as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV, for other programs.")] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print one line of JSON per image.")
+    ] = False,
     jobs: Threads = None,
     quiet: QuietOption = False,
 ) -> None:
@@ -161,15 +177,23 @@ def predict(
 def serve(
     bundle: BundleArgument,
     host: Annotated[
-        str, typer.Option("--host", help="Where to listen; 0.0.0.0: for others too.")
+        str,
+        typer.Option(
+            "--host", help="The address to listen on; 0.0.0.0 lets other machines connect."
+        ),
     ] = "127.0.0.1",
     port: Annotated[
-        int, typer.Option("--port", "-p", min=0, max=65535, help="0 takes a free one.")
+        int, typer.Option("--port", "-p", min=0, max=65535, help="The port; 0 picks a free one.")
     ] = 8000,
     allow_host: Annotated[
         list[str] | None,
         typer.Option(
-            "--allow-host", metavar="NAME", help="By which names it may be asked, beside localhost."
+            "--allow-host",
+            metavar="NAME",
+            help=(
+                "Host name, besides localhost, under which clients may reach the server (may be "
+                "repeated)."
+            ),
         ),
     ] = None,
     allow_origin: Annotated[
@@ -177,25 +201,26 @@ def serve(
         typer.Option(
             "--allow-origin",
             metavar="ORIGIN",
-            help="Let pages of this site ask (CORS), such as https://app.example.org; * lets all.",
+            help=(
+                "Let pages of this site send requests (CORS), such as https://app.example.org; * "
+                "allows all."
+            ),
         ),
     ] = None,
     token_file: Annotated[
         Path | None,
-        typer.Option(
-            "--token-file", metavar="FILE", help="Ask for the token that this file holds."
-        ),
+        typer.Option("--token-file", metavar="FILE", help="Require the token in this file."),
     ] = None,
     corrections: Annotated[
         Path | None,
         typer.Option(
             "--corrections",
             metavar="DIR",
-            help="Collect corrected images there, for the next training.",
+            help="Save corrected images to this folder, for the next training.",
         ),
     ] = None,
     jobs: Threads = None,
-    log: Annotated[bool, typer.Option("--log", help="Print a line a request.")] = False,
+    log: Annotated[bool, typer.Option("--log", help="Print one line per request.")] = False,
 ) -> None:
     """Answer predictions over HTTP, and show a page that takes pictures (an extra: serve)."""
     from convladder.deploy import prediction

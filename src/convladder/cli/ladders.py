@@ -15,12 +15,20 @@ from convladder.core.errors import ExperimentError
 
 def ladder(
     name: Annotated[
-        str | None, typer.Argument(metavar="[NAME|FILE]", help="Which ladder; default: list them.")
+        str | None,
+        typer.Argument(
+            metavar="[NAME|FILE]", help="The ladder to show; default: list all ladders."
+        ),
     ] = None,
     image_size: Annotated[
         str, typer.Option("--image-size", metavar="N|HxW", help="For the costs.")
     ] = "32",
-    channels: Annotated[int, typer.Option("--channels", help="For the costs: 1 grey, 3 RGB.")] = 3,
+    channels: Annotated[
+        int,
+        typer.Option(
+            "--channels", help="Channels of the images, to compute costs: 1 (grey) or 3 (RGB)."
+        ),
+    ] = 3,
     classes: Annotated[int, typer.Option("--classes", min=2, help="For the costs.")] = 10,
     pretrained: Pretrained = None,
     toml: Annotated[
@@ -32,7 +40,7 @@ def ladder(
     from convladder.core import ladder as ladders
 
     if channels not in (1, 3):
-        raise ExperimentError(f"--channels is 1 (grey) or 3 (RGB); got {channels}")
+        raise ExperimentError(f"--channels must be 1 (grey) or 3 (RGB); got {channels}")
     if toml and name is None:
         raise ExperimentError(f"--toml needs the name of a ladder: {', '.join(ladders.BUILT_IN)}")
     if name is None:

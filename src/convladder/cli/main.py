@@ -19,11 +19,13 @@ from convladder.core.errors import ConvladderError, is_full_disk
 from convladder.core.formatting import printable
 from convladder.core.places import keep_libraries_here
 
-GONE = "The folder that you are in was deleted: change to another (cd), and try again"
+GONE = "The current folder was deleted: change to another one (cd) and try again"
 
 app = typer.Typer(
-    help="Train an image classifier on your own images, and know which technique earned its place.",
-    epilog="Example:  convladder climb digits     then open the report that it names",
+    help=(
+        "Train an image classifier on your own images, and learn which technique earned its place."
+    ),
+    epilog="Example:  convladder climb digits     then open the report it names",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -116,13 +118,13 @@ def main() -> NoReturn:
         if (error.name or "").startswith("convladder"):
             raise
         _say_error(
-            f"{error.name} is not installed: here is what predicts alone. For all: pip install "
-            "convladder"
+            f"{error.name} is not installed: this installation can only predict. For everything: "
+            "pip install convladder"
         )
         sys.exit(2)
     except OSError as error:
         if is_full_disk(error):
-            _say_error(f"{error}: make room, and the same command goes on")
+            _say_error(f"{error}: free some space and run the same command to resume")
         elif _working_folder_is_gone():
             _say_error(GONE)
         else:

@@ -75,17 +75,23 @@ def ladder(chosen: Ladder, costs: Mapping[str, Mapping[str, int]], *, json_wante
         table.add_row(rung.name, escape(change), *numbers)
     output.print(table)
     if not all(costs.values()):
-        output.print("What has no costs here depends on the backbone (--pretrained).", markup=False)
+        output.print("Rungs without costs depend on the backbone (--pretrained).", markup=False)
+
+
+def _bank(bank: Bank, size: int) -> dict[str, Any]:
+    return {
+        "source": bank.source,
+        "images": len(bank.records),
+        "shape": list(bank.form.shape),
+        "bytes": size,
+        "folder": str(bank.folder),
+    }
 
 
 def banks(kept: Sequence[tuple[Bank, int]], cache: Path, *, json_wanted: bool) -> None:
     """Print the decoded data sets in the cache with their sizes."""
     if json_wanted:
-        as_json([
-            {"source": bank.source, "images": len(bank.records), "shape": list(bank.form.shape), "bytes": size,
-             "folder": str(bank.folder)}
-            for bank, size in kept
-        ])  # fmt: skip
+        as_json([_bank(bank, size) for bank, size in kept])
         return
     table = _table("source", ">images", ">shape", ">MB")
     for bank, size in kept:
@@ -137,7 +143,7 @@ def check(checked: Check, page: Path | None, *, json_wanted: bool) -> None:
     if page:
         _report(page)
     elif checked.findings:
-        output.print("--html FILE shows them in pictures, --json lists them all", style="dim")
+        output.print("--html FILE shows them as pictures; --json lists them all", style="dim")
 
 
 def _findings(found: Sequence[Finding]) -> Table:
@@ -163,7 +169,7 @@ def climb(results: SavedClimb, page: Path, *, json_wanted: bool) -> None:
             "failed": failed,
         })  # fmt: skip
         return
-    output.print(_standings(results.standings, results.against_parent, "rung", ">vs. parent"))
+    output.print(_standings(results.standings, results.against_parent, "rung", "vs. parent"))
     alone = len(results.ladder.rungs) == 1
     output.print(f"accuracy on test{'' if alone else '; differences in points'}", style="dim")
     output.print(results.headline(), soft_wrap=True, markup=False)
@@ -192,20 +198,21 @@ def tuning(tuned: Tuning, page: Path, *, json_wanted: bool) -> None:
             table.add_row(key, *(escape(written(value)) for value in values))
         output.print(
             table,
-            f"for other commands, beside the options of this one: {escape(tuned.assignments)}",
+            "for other commands, in addition to the options of this one: "
+            f"{escape(tuned.assignments)}",
             "",
             sep="\n",
             soft_wrap=True,
         )
     if tuned.climb:
         output.print(
-            _standings(tuned.climb.standings, tuned.climb.against_parent, "", ">vs. default")
+            _standings(tuned.climb.standings, tuned.climb.against_parent, "", "vs. default")
         )
         output.print("accuracy on test; differences in points", style="dim")
     output.print(tuned.headline(), soft_wrap=True, markup=False)
     if tuned.tuned_run:
         output.print(
-            f"a network of what was found: {tuned.tuned_run}", soft_wrap=True, markup=False
+            f"a network with the settings found: {tuned.tuned_run}", soft_wrap=True, markup=False
         )
     _report(page)
 
@@ -223,7 +230,7 @@ def comparison(compared: Comparison, page: Path, *, json_wanted: bool) -> None:
             }
         )
         return
-    output.print(_standings(compared.standings, compared.claims, "name", ">vs. first"))
+    output.print(_standings(compared.standings, compared.claims, "name", "vs. first"))
     output.print("accuracy on test; differences in points", style="dim")
     for note in compared.notes:
         output.print(note, soft_wrap=True, markup=False)
@@ -234,23 +241,13 @@ def comparison(compared: Comparison, page: Path, *, json_wanted: bool) -> None:
 def _standings(
     standings: Mapping[str, GroupSummary], claims: Iterable[Claim], who: str, against: str
 ) -> Table:
-    differences = {claim.name: claim.difference for claim in claims}
-    compared = (against, "verdict") if differences else ()
-    table = _table(who, ">accuracy", ">95 % interval", *compared, ">parameters", ">MFLOPs")
-    for name, standing in standings.items():
-        accuracy, claim = standing.accuracy, differences.get(name)
-        table.add_row(
-            escape(name),
-            f"{accuracy.mean:.3f}",
-            f"{accuracy.low:.3f}–{accuracy.high:.3f}",
-            *(
-                (f"{100 * claim.difference:+.1f}", claim.verdict)
-                if claim
-                else ("",) * len(compared)
-            ),
-            f"{standing.price.parameters:,}",
-            f"{standing.price.flops / 1e6:,.1f}",
-        )
+    from convladder.results.standings import table as rows_of
+
+    rows = rows_of(standings, who, claims, against, brief=True)
+    figures = [heading for heading in rows[0] if heading not in (who, *_FREE_COLUMNS)]
+    table = _table(*(f">{each}" if each in figures else each for each in rows[0]))
+    for row in rows:
+        table.add_row(*map(escape, row.values()))
     return table
 
 
@@ -270,19 +267,20 @@ def reproduction(reproduced: Reproduction, *, json_wanted: bool) -> None:
         return
     if reproduced.equal:
         output.print(
-            f"the same: the predictions of all {reproduced.images:,} images are equal, byte for "
+            f"identical: the predictions of all {reproduced.images:,} images are equal, byte for "
             "byte"
         )
     else:
         output.print(
-            f"not the same: {reproduced.otherwise:,} of {reproduced.images:,} images are "
-            f"predicted otherwise, and probabilities differ by up to {reproduced.apart:.2g}"
+            f"not identical: {reproduced.otherwise:,} of {reproduced.images:,} images get another "
+            f"prediction, and probabilities differ by up to {reproduced.apart:.2g}"
         )
     for each in reproduced.circumstances:
         output.print(each, markup=False, style="dim")
     if not (reproduced.equal or reproduced.circumstances):
         output.print(
-            "versions, machine and threads are as they were: this should not be; please report it"
+            "versions, machine and threads are the same, so this should not happen: please "
+            "report it"
         )
 
 
@@ -328,7 +326,7 @@ def _classes(found: pd.DataFrame) -> Table:
 
 
 def _pairs(found: pd.DataFrame) -> Table:
-    table = _table("class", "taken for", ">mistakes", ">share", ">95 % interval")
+    table = _table("class", "predicted as", ">mistakes", ">share", ">95 % interval")
     for _, row in found.iterrows():
         names = (escape(row["class"]), escape(row["predicted"]))
         table.add_row(*names, str(row["mistakes"]), f"{row['share']:.3f}", _interval(row))
@@ -337,7 +335,7 @@ def _pairs(found: pd.DataFrame) -> Table:
 
 def _robustness(found: pd.DataFrame) -> Table:
     table = _table(
-        "accuracy, made worse",
+        "accuracy on degraded images",
         *(f">strength {strength}" for strength in sorted(set(found["strength"]))),
     )
     for name, rows in found.groupby("corruption", sort=False):
@@ -367,6 +365,7 @@ def figures(metrics: Mapping[str, Any], *, json_wanted: bool) -> None:
         as_json(metrics)
         return
     from convladder.evaluation.intervals import proportion
+    from convladder.evaluation.metrics import told
 
     for split in ("validation", "test", "all"):
         if split in metrics:
@@ -374,7 +373,7 @@ def figures(metrics: Mapping[str, Any], *, json_wanted: bool) -> None:
             found = proportion(round(row["accuracy"] * row["images"]), row["images"])
             output.print(
                 f"{split}: accuracy {row['accuracy']:.4f} ({found.low:.4f} to {found.high:.4f}), "
-                f"macro F1 {row['macro_average']['f1']:.4f}, log loss {row['log_loss']:.4f} "
+                f"macro F1 {row['macro_average']['f1']:.4f}, {told(row, but='accuracy')} "
                 f"on {row['images']:,} images",
                 soft_wrap=True,
             )

@@ -53,8 +53,8 @@ def bundle(path: Path, run: Path, *, json_wanted: bool) -> None:
     ]
     if selection.threshold is None:
         lines.append(
-            f"no threshold reached an accuracy of {selection.wanted:g} on validation: all will be "
-            "unsure"
+            f"no threshold reached an accuracy of {selection.wanted:g} on validation: every "
+            "answer will be unsure"
         )
     else:
         lines.append(
@@ -69,7 +69,7 @@ def bundle(path: Path, run: Path, *, json_wanted: bool) -> None:
             "" if selection.wanted == model_card.WANTED else f" --accuracy {selection.wanted:g}"
         )
         lines.append(
-            f"its model card leaves {plural(open_questions, 'question')} open: answer them in "
+            f"its model card has {plural(open_questions, 'question')} open: answer them in "
             f"{shlex.quote(str(run / model_card.NAME))}, then: {again}"
         )
     lines.append(f"predict with it: convladder predict {shlex.quote(str(path))} IMAGES")
@@ -112,10 +112,10 @@ def _from_files(found: Parity) -> list[str]:
         return []
     tried = found.files
     return [
-        f"parity of the example on {plural(tried.files, 'file')}, among them kinds that are often "
-        f"read differently: pixels differ by {tried.pixels} of 255 at most, probabilities by "
-        f"{tried.largest:.2g}; {tried.other_class} other classes, {tried.other_unsure} otherwise "
-        "unsure"
+        f"parity of the example on {plural(tried.files, 'file')}, among them formats that "
+        f"programs often read differently: pixels differ by {tried.pixels} of 255 at most, "
+        f"probabilities by {tried.largest:.2g}; {tried.other_class} other classes, "
+        f"{tried.other_unsure} marked unsure differently"
     ]
 
 

@@ -17,12 +17,13 @@ from convladder.core.errors import ExperimentError
 def evaluate(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="The folder of a run.")],
     data: Annotated[
-        str | None, typer.Option("--data", metavar="DATA", help="Other labelled images.")
+        str | None,
+        typer.Option("--data", metavar="DATA", help="Other labelled images to evaluate on."),
     ] = None,
     out: Annotated[
         Path | None,
         typer.Option(
-            "--out", metavar="DIR", help="Write predictions.csv and evaluation.json there."
+            "--out", metavar="DIR", help="Write predictions.csv and evaluation.json to this folder."
         ),
     ] = None,
     allow_rejects: AllowRejects = False,
@@ -41,7 +42,7 @@ def evaluate(
 
     if out and data is None:
         raise ExperimentError(
-            "--out goes with --data: a run's own predictions are in its folder already"
+            "--out needs --data: a run's own predictions are already in its folder"
         )
     trained = Run(run)
     if data is None:
@@ -83,7 +84,9 @@ def explain(
     accuracy: Annotated[
         float,
         typer.Option(
-            "--accuracy", metavar="SHARE", help="Accuracy wanted of what is still predicted."
+            "--accuracy",
+            metavar="SHARE",
+            help='Accuracy that answers not marked "unsure" should have.',
         ),
     ] = 0.95,
     as_json: AsJson = False,
@@ -94,7 +97,7 @@ def explain(
     from convladder.api.run import Run
 
     if not 0 < accuracy <= 1:
-        raise ExperimentError(f"--accuracy is a share from 0 to 1, such as 0.95; got {accuracy:g}")
+        raise ExperimentError(f"--accuracy must be between 0 and 1, such as 0.95; got {accuracy:g}")
     explained = Run(run)
     output.explanation(explained, explained.report(), accuracy, json_wanted=as_json)
 
@@ -103,7 +106,7 @@ def compare(
     runs: Annotated[
         list[Path],
         typer.Argument(
-            metavar="RUN...", help="Folders of runs, or of rungs; the first is the reference."
+            metavar="RUN...", help="Folders of runs or rungs; the first is the reference."
         ),
     ],
     out: Out = None,

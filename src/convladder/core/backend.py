@@ -14,6 +14,7 @@ from convladder.core.errors import ExperimentError
 
 VARIABLE = "KERAS_BACKEND"
 # unset, TensorFlow uses oneDNN with AVX-512 VNNI alone; others gain as well
+# docs/decisions/077-workers-convolve-with-onednn-on-every-processor.md
 ONEDNN = "TF_ENABLE_ONEDNN_OPTS"
 TENSORFLOW, JAX = NAMES = ("tensorflow", "jax")
 PACKAGES = {TENSORFLOW: ("tensorflow", "tensorflow-cpu"), JAX: ("jax", "jaxlib")}

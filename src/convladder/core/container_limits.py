@@ -19,6 +19,7 @@ OWN = Path("/proc/self/cgroup")  # which ones this process is in
 UNLIMITED = 2**60  # bytes: version 1 has a number for "no limit" that hangs on the size of a page
 
 
+# docs/decisions/084-a-processor-quotas-fraction-is-dropped.md
 def cores(groups: Path = GROUPS, own: Path = OWN) -> int:
     """Return how many processors this process may keep busy, one at the least.
 

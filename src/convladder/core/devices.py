@@ -57,10 +57,11 @@ class Parallel:
     def __post_init__(self) -> None:
         for name, count in (("devices", self.devices), ("processes", self.processes)):
             if count < 1:
-                raise ExperimentError(f"{name} is a number from 1 on; got {count}")
+                raise ExperimentError(f"{name} must be 1 or more; got {count}")
         if not 0 <= self.process_id < self.processes:
             raise ExperimentError(
-                f"the id of one of {self.processes} processes is below that; got {self.process_id}"
+                f"the id of one of {self.processes} processes must be below {self.processes}; "
+                f"got {self.process_id}"
             )
         if self.processes > 1 and not re.fullmatch(r".+:\d+", self.coordinator or ""):
             raise ExperimentError(
@@ -69,11 +70,11 @@ class Parallel:
             )
         if self.coordinator and self.processes == 1:
             raise ExperimentError(
-                f"coordinator {self.coordinator} is for several processes: say how many"
+                f"coordinator {self.coordinator} is only for several processes: say how many"
             )
         if self.total > 1 and backend.chosen() != backend.JAX:
             raise ExperimentError(
-                f"several devices or processes train on JAX alone: set {backend.VARIABLE}=jax"
+                f"training on several devices or processes needs JAX: set {backend.VARIABLE}=jax"
             )
 
     @property
@@ -92,16 +93,16 @@ class Parallel:
         if self.processes == 1 or "ended with status" not in error:
             return error
         return (
-            f"{error}; or another of the {self.processes} processes did not come to "
-            f"{self.coordinator} within {COMING} s, or was silent for {SILENT} s: start all of "
-            "them again"
+            f"{error}; or another of the {self.processes} processes did not reach "
+            f"{self.coordinator} within {COMING} s, or did not answer for {SILENT} s. Start all "
+            "of them again"
         )
 
     def check_batch(self, size: int) -> None:
         """Raise ExperimentError where a batch of this size cannot be parted evenly."""
         if size % self.total:
             raise ExperimentError(
-                f"train.batch_size {size} cannot be parted among {self.total} devices: set a "
+                f"train.batch_size {size} cannot be split among {self.total} devices: set a "
                 f"multiple of {self.total}"
             )
 

@@ -17,9 +17,20 @@ import tomllib
 from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, Literal, Self, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    WithJsonSchema,
+    field_validator,
+    model_validator,
+)
 
+from convladder.core import optimizers
 from convladder.core.errors import ExperimentError
+from convladder.core.optimizers import OPTIMIZERS
 
 LARGEST_SEED = 2**32 - 1  # that NumPy and Keras take
 LARGEST = 2**31 - 1  # of a count: TensorFlow's and NumPy's counters have 32 bits in places
@@ -31,6 +42,19 @@ Blocks = Annotated[int, Field(ge=0, le=1000)]
 Side = Annotated[int, Field(gt=0, le=4096)]  # pixels
 Units = Annotated[int, Field(gt=0, le=16384)]
 Probability = Annotated[float, Field(ge=0, lt=1)]
+
+
+def _known_optimizer(name: str) -> str:
+    if name not in OPTIMIZERS:
+        raise ValueError(unknown_name(name, OPTIMIZERS, "optimizer"))
+    return name
+
+
+OptimizerName = Annotated[
+    str,
+    AfterValidator(_known_optimizer),
+    WithJsonSchema({"enum": list(OPTIMIZERS), "type": "string"}),
+]
 
 
 class Settings(BaseModel):
@@ -53,103 +77,108 @@ class Data(Settings):
 
     source: str = Field(
         "digits",
-        description=(
-            "a folder, an archive, a table, a Parquet or npz file, hf:NAME, or a built-in name"
-        ),
+        description="where the images are, as a command takes DATA (docs/data.md)",
     )
     path_column: str | None = Field(
-        None, description="of a table, the column of paths; none: the usual names"
+        None, description="column that holds the image paths (tables); none: the usual names"
     )
     label_column: str | None = Field(
-        None, description="of a table, the column of labels; none: the usual names"
+        None, description="column that holds the classes (tables); none: the usual names"
     )
     split_column: str | None = Field(
-        None, description="of a table, the column of splits; none: the usual names"
+        None, description="column that holds the splits (tables); none: the usual names"
     )
     group_column: str | None = Field(
-        None, description="of a table, the column of groups; none: the usual names"
+        None, description="column that holds the groups (tables); none: the usual names"
     )
     group_pattern: str | None = Field(
         None,
         description=(
-            "regular expression; what it finds in a path (its first bracket, if any) is the group"
+            "regular expression; its match in a path (the first bracket, if any) is the group"
         ),
     )
     image_root: str | None = Field(
-        None, description="where a table's paths start; none: its own folder"
+        None, description="folder where the paths of a table start; none: the table's own folder"
     )
     follow_links: bool = Field(
         False,
-        description="read what symbolic links lead to; each file counts once in a class of a split",
+        description="follow symbolic links; each file counts once in a class of a split",
     )
     class_level: Literal["top", "leaf"] | None = Field(
         None,
         description=(
-            "of folders in class folders: top: the outer ones are classes, leaf: those that hold "
-            "the images; none: top, and it is said"
+            "which of nested folders are the classes; top: the outer ones; leaf: those that hold "
+            "the images; none: top, with a note"
         ),
     )
     label_pattern: str | None = Field(
         None,
         description=(
-            "regular expression; what it finds in a path (its first bracket, if any) is the class"
+            "regular expression; its match in a path (the first bracket, if any) is the class"
         ),
     )
     classes: tuple[str, ...] | None = Field(
-        None, min_length=2, description="use these classes only; none: all"
+        None, min_length=2, description="use only these classes; none: all"
     )
-    min_images: Positive = Field(1, description="leave out classes of fewer images")
+    min_images: Positive = Field(1, description="leave out classes with fewer images")
     on_leak: Literal["refuse", "drop", "keep"] | None = Field(
         None,
         description=(
-            "where copies or groups cross the splits; drop: leave them out of train; none: "
-            "refuse, but keep those of built-in sets, whose splits are what others report on"
+            "what to do if copies or groups cross the splits; drop: leave them out of the split "
+            "of lower priority; none: refuse, but keep them in built-in data sets, so that "
+            "results compare with published ones"
         ),
     )
     copies: Literal["near", "exact", "off"] = Field(
         "near",
         description=(
-            "which images are copies of each other, and so kept in one split; near: the same "
-            "picture, also cropped or in other colours; exact: the same pixels; off: none"
+            "which images count as copies and stay in one split; near: the same picture, also "
+            "cropped or in other colours; exact: the same pixels; off: none"
         ),
     )
     image_size: tuple[Side, Side] | None = Field(
-        None, description="height, width in pixels; none: from the data"
+        None, description="height and width in pixels; none: from the data"
     )
-    channels: Literal[1, 3] | None = Field(None, description="1 grey, 3 RGB; none: from the data")
+    channels: Literal[1, 3] | None = Field(None, description="1: grey, 3: RGB; none: from the data")
     resize: Literal["pad", "crop", "stretch"] = Field(
-        "pad", description="how other shapes are brought to size"
+        "pad", description="how images of another shape are fitted to the size"
     )
     background: int = Field(
-        128, ge=0, le=255, description="grey level behind transparency and padding"
+        128, ge=0, le=255, description="grey level for padding and transparent pixels"
     )
     range: Literal["auto", "full"] | tuple[float, float] = Field(
         "auto",
         description=(
-            "values of images of more than 8 bits that become black and white, such as 0,4095; "
-            "auto: one range for all, found from them; full: 0,65535"
+            "values mapped to black and white in images of more than 8 bits, such as 0,4095; "
+            "auto: one range for all images, found from them; full: 0,65535"
         ),
     )
     dct_scaling: bool = Field(
-        True, description="decode photographs far larger than needed at a fraction"
+        True, description="decode photographs far larger than needed at reduced size (faster)"
     )
     max_pixels: Amount = Field(100_000_000, description="larger images are rejected")
     max_bytes: Amount = Field(256 * 2**20, description="larger files are rejected")
     max_frames: Positive = Field(
-        10_000, description="images of more frames are rejected; the first is taken"
+        10_000,
+        description="images with more frames are rejected; of others, the first frame is used",
     )
     validation: float = Field(
-        0.15, gt=0, lt=0.5, description="share cut off where the source has none"
+        0.15, gt=0, lt=0.5, description="share of the images, if the source has no such split"
     )
-    test: float = Field(0.15, gt=0, lt=0.5, description="share cut off where the source has none")
+    test: float = Field(
+        0.15, gt=0, lt=0.5, description="share of the images, if the source has no such split"
+    )
     folds: int | None = Field(
-        None, ge=2, le=100, description="cross-validation: test each of so many parts in turn"
+        None,
+        ge=2,
+        le=100,
+        description="cross-validation: number of folds; each fold is tested once",
     )
-    fold: int = Field(0, ge=0, lt=100, description="which part is the test split, from 0")
+    fold: int = Field(0, ge=0, lt=100, description="which fold is the test split, from 0")
     split_seed: int = Field(
-        0, ge=0, le=LARGEST_AMOUNT, description="draws the split and the subset of a limit"
+        0, ge=0, le=LARGEST_AMOUNT, description="seed for the splits and for the subset of a limit"
     )
-    limit: Positive | None = Field(None, description="use a stratified subset of so many images")
+    limit: Positive | None = Field(None, description="use a stratified subset of this many images")
 
     @field_validator("group_pattern", "label_pattern")
     @classmethod
@@ -158,7 +187,7 @@ class Data(Settings):
             try:
                 re.compile(pattern)
             except re.error as error:
-                raise ValueError(f"{pattern!r} is no regular expression: {error}") from None
+                raise ValueError(f"{pattern!r} is not a regular expression: {error}") from None
         return pattern
 
     @field_validator("range", mode="before")
@@ -174,14 +203,16 @@ class Data(Settings):
             raise ValueError("expected auto, full, or two numbers, such as 0,4095") from None
         if not low < high or not math.isfinite(high - low):
             raise ValueError(
-                f"the first number is that of black and the lesser; got {low:g},{high:g}"
+                f"the first number (black) must be below the second (white); got {low:g},{high:g}"
             )
         return low, high
 
     @model_validator(mode="after")
     def _check_fold(self) -> Self:
         if self.fold and self.fold >= (self.folds or 1):
-            raise ValueError(f"fold {self.fold} is not among {self.folds or 1}: they count from 0")
+            raise ValueError(
+                f"fold {self.fold} is not one of {self.folds or 1}: folds count from 0"
+            )
         if self.group_column and self.group_pattern:
             raise ValueError("group_column and group_pattern exclude each other: give one")
         if self.class_level and self.label_pattern:
@@ -197,75 +228,88 @@ class Model(Settings):
     architecture: str = Field(
         "convnet",
         description=(
-            "convnet, which the settings below describe; or a network of keras.applications, such "
-            "as MobileNetV2, of which they describe the head alone: head, dense and dropout_dense"
+            "convnet, built from the settings below; or a network of keras.applications, such as "
+            "MobileNetV2, for which only head, dense and dropout_dense apply"
         ),
     )
     backbone: str | None = Field(
         None,
         description=(
-            "whose layers up to the head are taken: a network of keras.applications, or the "
-            "folder of a run; --pretrained sets it, and with it what the run says of these layers"
+            "network whose layers below the head are used: a network of keras.applications, or "
+            "the folder of a run; set by --pretrained, together with the run's settings for "
+            "these layers"
         ),
     )
     pretrained: bool = Field(
         False,
         description=(
-            "begin with the trained weights of the backbone; its moving statistics stay as they are"
+            "start from the trained weights of the backbone; its moving statistics stay fixed"
         ),
     )
     weights: str | None = Field(
         None,
         description=(
-            "a file of weights (.h5) for a backbone of keras.applications, instead of ImageNet's"
+            "file of weights (.h5) for a backbone of keras.applications, instead of the "
+            "ImageNet weights"
         ),
     )
     backbone_sha256: str | None = Field(
-        None, description="of what is taken from the backbone; found when it is read"
+        None,
+        description="checksum of the layers used from the backbone; set when convladder reads it",
     )
     channels: Literal[1, 3] | None = Field(
-        None, description="that the layers see; grey images are repeated; none: those of the images"
+        None,
+        description="channels of the input; grey images are repeated; none: as in the images",
     )
     preprocessing: Literal["unit", "standardize"] = Field(
         "unit",
         description=(
-            "unit: divide by 255; standardize: each channel by mean and deviation over train"
+            "unit: divide by 255; standardize: scale each channel by its mean and standard "
+            "deviation in train"
         ),
     )
     whitening: bool = Field(
-        False, description="a fixed first layer that whitens patches of 2x2 pixels"
+        False, description="fixed first layer that whitens patches of 2x2 pixels"
     )
     filters: tuple[Units, ...] = Field(
-        (6, 16), min_length=1, description="of each convolution; a pooling follows each"
+        (6, 16),
+        min_length=1,
+        description="filters of each convolution; each is followed by pooling",
     )
     kernel_size: int = Field(5, gt=0, le=64)
     padding: Literal["valid", "same"] = "valid"
     pooling: Literal["average", "max"] = "average"
-    batch_norm: bool = Field(False, description="between convolution and ReLU")
+    batch_norm: bool = Field(False, description="batch normalisation between convolution and ReLU")
+    # docs/decisions/011-batch-normalisation-has-momentum-09.md
     batch_norm_momentum: float = Field(
         0.9,
         ge=0,
         lt=1,
-        description="share of the kept mean and variance that a step leaves; Keras's own is 0.99",
+        description="momentum of the moving mean and variance; the default of Keras is 0.99",
     )
     residual: tuple[Blocks, ...] = Field(
-        (), description="residual blocks of two 3x3 convolutions after each pooling"
+        (), description="number of residual blocks (two 3x3 convolutions) after each pooling"
     )
     squeeze: Positive | None = Field(
         None,
-        description=(
-            "squeeze and excitation: weigh maps by their means, over so many times fewer units"
-        ),
+        description=("squeeze and excitation: reduction factor of its inner layer"),
     )
     head: Literal["flatten", "average"] = Field(
         "flatten",
         description=(
-            "how maps become a vector: all their values, or the mean of each (global average)"
+            "how feature maps become a vector: all their values, or the mean of each (global "
+            "average)"
         ),
     )
-    dense: tuple[Units, ...] = Field((120, 84), description="units of the layers before the last")
-    dropout_conv: tuple[Probability, ...] = Field((), description="rates after the first poolings")
-    dropout_dense: tuple[Probability, ...] = Field((), description="rates after the dense layers")
+    dense: tuple[Units, ...] = Field(
+        (120, 84), description="units of the dense layers before the last"
+    )
+    dropout_conv: tuple[Probability, ...] = Field(
+        (), description="dropout rates after the first poolings"
+    )
+    dropout_dense: tuple[Probability, ...] = Field(
+        (), description="dropout rates after the dense layers"
+    )
 
     @model_validator(mode="after")
     def _check_dropout(self) -> Self:
@@ -285,34 +329,44 @@ class Model(Settings):
 class Augmentation(Settings):
     """Random changes of the training images; all off by default. Borders repeat the edge pixels."""
 
-    brightness: float = Field(0, ge=0, lt=1, description="factor between 1 - b and 1 + b")
-    rotation: float = Field(0, ge=0, le=180, description="degrees to either side")
-    shift: float = Field(0, ge=0, lt=1, description="share of the width and of the height")
-    shear: float = Field(0, ge=0, lt=1, description="tangent of the angle of shear, along x")
-    zoom: float = Field(0, ge=0, lt=1, description="factor between 1 - z and 1 + z, for each axis")
+    brightness: float = Field(0, ge=0, lt=1, description="random factor between 1 - b and 1 + b")
+    rotation: float = Field(0, ge=0, le=180, description="largest angle in degrees, to either side")
+    shift: float = Field(0, ge=0, lt=1, description="largest shift, as a share of width and height")
+    shear: float = Field(0, ge=0, lt=1, description="largest tangent of the shear angle, along x")
+    zoom: float = Field(
+        0, ge=0, lt=1, description="random factor between 1 - z and 1 + z, for each axis"
+    )
     flip: bool = Field(
-        False, description="mirror left and right half of the time; not where that is another class"
+        False,
+        description="mirror half of the images left to right; not if that changes the class",
     )
     crop: int = Field(
         0,
         ge=0,
         le=256,
-        description="widen by so many mirrored pixels on each side, cut back anywhere",
+        description="pad by this many mirrored pixels on each side, then crop at random",
     )
     erasing: float = Field(
-        0, ge=0, lt=1, description="share of the area that a grey rectangle covers"
+        0, ge=0, lt=1, description="share of the area covered by a grey rectangle"
     )
     randaugment: float = Field(
-        0, ge=0, le=1, description="strength of two operations out of fourteen, drawn anew"
+        0,
+        ge=0,
+        le=1,
+        description="strength of two random operations out of fourteen, drawn for each image",
     )
-    augmix: float = Field(
-        0, ge=0, le=1, description="strength of chains of operations that are mixed"
-    )
+    augmix: float = Field(0, ge=0, le=1, description="strength of the mixed chains of operations")
     mixup: float = Field(
-        0, ge=0, le=1, description="mix pairs of images and labels; alpha of the Beta distribution"
+        0,
+        ge=0,
+        le=1,
+        description="alpha of the Beta distribution for mixing pairs of images and labels",
     )
     cutmix: float = Field(
-        0, ge=0, le=1, description="paste a piece of another image and of its label; alpha as well"
+        0,
+        ge=0,
+        le=1,
+        description="alpha of the Beta distribution for pasting a piece of another image",
     )
 
     @model_validator(mode="after")
@@ -329,7 +383,7 @@ class Train(Settings):
     batch_size: Positive = 32
     shuffle: Literal["each-epoch", "once"] = Field(
         "each-epoch",
-        description="once: every epoch in the order of the first, as a seeded Keras fit does",
+        description="once: every epoch uses the order of the first, as a seeded Keras fit does",
     )
     precision: Literal["float32", "bfloat16"] = Field(
         "float32",
@@ -337,85 +391,96 @@ class Train(Settings):
             "bfloat16: layers compute with 8 bits of fraction; weights and results stay float32"
         ),
     )
-    optimizer: Literal["adam", "adamw", "sgd"] = "adam"
+    optimizer: OptimizerName = "adam"
     learning_rate: float = Field(
-        1e-3, gt=0, description="the largest one, where a schedule changes it"
+        1e-3, gt=0, description="learning rate; with a schedule, its maximum"
     )
-    momentum: float = Field(0, ge=0, lt=1, description="of sgd")
-    nesterov: bool = Field(False, description="of sgd with momentum: look ahead along it")
+    momentum: float = Field(
+        0, ge=0, lt=1, description=f"momentum of {optimizers.takers('momentum')}"
+    )
+    nesterov: bool = Field(
+        False, description=f"Nesterov momentum, for {optimizers.takers('nesterov')} with momentum"
+    )
     weight_decay: float = Field(
         0,
         ge=0,
         lt=1,
-        description="of adamw and sgd: times the rate, the share that a step takes off kernels",
+        description=(
+            f"for {optimizers.takers('weight_decay')}: each step shrinks kernels by this share "
+            "times the rate"
+        ),
     )
     schedule: Literal["constant", "cosine"] = Field(
-        "constant", description="cosine: down to 0 at the last step"
+        "constant", description="cosine: falls to 0 at the last step"
     )
     warmup: float = Field(
-        0, ge=0, lt=1, description="share of all steps in which the rate rises, before cosine"
+        0,
+        ge=0,
+        lt=1,
+        description="share of all steps in which the learning rate rises, before cosine",
     )
     label_smoothing: float = Field(
-        0, ge=0, lt=1, description="share of each label that is spread over all classes"
+        0, ge=0, lt=1, description="share of each label spread over all classes"
     )
     average_epochs: float | None = Field(
         None,
         gt=0,
-        description=(
-            "predict with weights averaged over about so many epochs, the last ones the most"
-        ),
+        description=("predict with a moving average of the weights over about this many epochs"),
     )
     select: Literal["best", "last"] = Field(
-        "best", description="the epoch kept: best by validation loss"
+        "best", description="which epoch to keep; best: lowest validation loss"
     )
     early_stopping: Positive | None = Field(
-        None, description="stop after so many epochs without progress"
+        None, description="stop after this many epochs without progress"
     )
     plateau: Positive | None = Field(
-        None, description="lower the rate after so many epochs without progress"
+        None, description="lower the learning rate after this many epochs without progress"
     )
     plateau_factor: float = Field(
-        0.5, gt=0, lt=1, description="what the rate is multiplied by then"
+        0.5, gt=0, lt=1, description="factor on the learning rate at a plateau"
     )
     frozen_share: float = Field(
         0,
         ge=0,
         le=1,
         description=(
-            "share of the epochs, from the first on, in which a trained backbone stays as it is"
+            "share of the epochs, from the first on, in which a trained backbone stays frozen"
         ),
     )
     finetune_factor: float = Field(
         0.1,
         gt=0,
         le=1,
-        description="what the rate is multiplied by in the epochs that change a trained backbone",
+        description="factor on the learning rate in the epochs that train the backbone",
     )
     class_weight: Literal["balanced"] | None = Field(
-        None, description="balanced: rare classes count for more"
+        None, description="balanced: rare classes count more"
     )
     deterministic: bool = Field(
-        True, description="the same seed gives the same bits, on the same kind of machine"
+        True,
+        description="the same seed gives bit-for-bit identical results on the same kind of machine",
     )
-    checkpoint_seconds: Positive = Field(60, description="between checkpoints within an epoch")
+    checkpoint_seconds: Positive = Field(
+        60, description="seconds between checkpoints within an epoch"
+    )
 
     @model_validator(mode="after")
     def _check_optimizer(self) -> Self:
-        if self.optimizer != "sgd" and (self.momentum or self.nesterov):
-            raise ValueError(f"momentum and nesterov are of optimizer sgd; got {self.optimizer}")
+        given = [name for name in optimizers.SETTINGS if getattr(self, name)]
+        refusal = optimizers.refusal(self.optimizer, given)
+        if refusal:
+            raise ValueError(refusal)
         if self.nesterov and not self.momentum:
-            raise ValueError("nesterov looks ahead along the momentum: give one, such as 0.9")
-        if self.optimizer == "adam" and self.weight_decay:
-            raise ValueError("Adam with weight decay is optimizer adamw")
+            raise ValueError("nesterov needs momentum: set it, such as 0.9")
         return self
 
     @model_validator(mode="after")
     def _check_schedule(self) -> Self:
         if self.warmup and self.schedule == "constant":
-            raise ValueError("warmup goes before schedule cosine")
+            raise ValueError("warmup needs schedule cosine")
         if self.plateau and self.schedule != "constant":
             raise ValueError(
-                f"plateau and schedule {self.schedule} would both lower the rate: give one"
+                f"plateau and schedule {self.schedule} would both lower the learning rate: give one"
             )
         return self
 
@@ -428,17 +493,20 @@ class Experiment(Settings):
     augmentation: Augmentation = Augmentation()
     train: Train = Train()
     seed: int = Field(
-        0, ge=0, le=LARGEST_SEED, description="of initial weights, order, augmentation and dropout"
+        0,
+        ge=0,
+        le=LARGEST_SEED,
+        description="seed for initial weights, order, augmentation and dropout",
     )
 
     @model_validator(mode="after")
     def _check_backbone(self) -> Self:
         if self.train.frozen_share and not self.model.pretrained:
             raise ValueError(
-                "train.frozen_share freezes trained weights: it takes model.pretrained = true"
+                "train.frozen_share freezes trained weights: it needs model.pretrained = true"
             )
         if self.model.weights and not self.model.backbone:
-            raise ValueError("model.weights are of a backbone: name its network too (--pretrained)")
+            raise ValueError("model.weights is for a backbone: name its network too (--pretrained)")
         return self
 
     @classmethod
@@ -514,7 +582,7 @@ def parse_assignments(assignments: Iterable[str]) -> dict[str, Any]:
         key, equals, text = assignment.partition("=")
         if not equals or not key.strip():
             raise ExperimentError(
-                f"--set takes KEY=VALUE, such as train.learning_rate=3e-4; got {assignment!r}"
+                f"--set needs KEY=VALUE, such as train.learning_rate=3e-4; got {assignment!r}"
             )
         try:
             value = tomllib.loads(f"value = {text}")["value"]

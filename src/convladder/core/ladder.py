@@ -147,8 +147,8 @@ class Ladder:
         for rung in self.rungs:
             if "seed" in rung.change:
                 raise LadderError(
-                    f"ladder {self.name!r}, rung {rung.name!r}: the seed is no change; --seeds "
-                    "sets it"
+                    f"ladder {self.name!r}, rung {rung.name!r}: a rung cannot change the seed; "
+                    "use --seeds"
                 )
             try:
                 experiment = self.experiment(rung.name, changes)
@@ -157,13 +157,13 @@ class Ladder:
             if rung.parent and not difference(self.experiment(rung.parent, changes), experiment):
                 keys = ", ".join(rung.change)
                 problem = (
-                    f"changes {keys}, but {rung.parent!r} has that already"
+                    f"changes {keys}, but {rung.parent!r} has the same values"
                     if keys
                     else "has no change"
                 )
                 raise LadderError(
-                    f"ladder {self.name!r}, rung {rung.name!r} {problem}: there is nothing to "
-                    "compare"
+                    f"ladder {self.name!r}, rung {rung.name!r} {problem}: there would be nothing "
+                    "to compare"
                 )
 
     def to_json(self) -> dict[str, Any]:
@@ -234,10 +234,12 @@ def _placed(rung: Rung, above: list[str], where: str) -> Rung:
         name.casefold() for name in above
     ):  # two folders, or one on some systems
         raise LadderError(
-            f"{where}: two rungs are named {rung.name!r} (capitals do not tell names apart)"
+            f"{where}: two rungs are named {rung.name!r} (upper and lower case count as the same)"
         )
     if rung.parent is not None and rung.parent not in above:
-        problem = unknown_name(rung.parent, above, "parent") if above else "no rung stands above it"
+        problem = (
+            unknown_name(rung.parent, above, "parent") if above else "there is no rung above it"
+        )
         raise LadderError(
             f"{where}: rung {rung.name!r}: {problem} (a parent comes before its children)"
         )
@@ -259,7 +261,7 @@ def _explain(error: Any, values: Mapping[str, Any]) -> str:
         return f"{where}: {unknown_name(str(location[-1]), fields, 'key')}"
     if error["type"] == "string_pattern_mismatch":
         return (
-            f"{where}: {error['input']!r} is no name: letters, digits, '.', '_' and '-', without "
-            "spaces"
+            f"{where}: {error['input']!r} is not a valid name: use letters, digits, '.', '_' and "
+            "'-', without spaces"
         )
     return f"{where}: {error['msg']}"

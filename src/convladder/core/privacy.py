@@ -37,6 +37,7 @@ _READ_ON_IMPORT = (
 )
 
 
+# docs/decisions/083-nothing-is-sent-whatever-the-environment-says.md
 def silence(environment: MutableMapping[str, str] = os.environ) -> None:
     """Tell every library that reports to its maker not to, also one that is imported already."""
     environment.update(SILENT)

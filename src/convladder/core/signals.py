@@ -11,6 +11,7 @@ from types import FrameType
 ENDING = (signal.SIGINT, signal.SIGTERM)
 
 
+# docs/decisions/037-a-signal-is-answered-by-the-parent.md
 @contextlib.contextmanager
 def answered_gently(on_first: Callable[[], None]) -> Iterator[None]:
     """While the block runs, call `on_first` at the first signal to end, which acts when the block

@@ -31,7 +31,7 @@ from convladder.core.places import keep_libraries_here
 Emit = Callable[[Any], None]
 
 STOP, HALT = b"", b"halt"  # in the place of a pickled task
-NO_MEMORY = "memory ran out: use fewer --jobs, a smaller train.batch_size or smaller images"
+NO_MEMORY = "out of memory: use fewer --jobs, a smaller train.batch_size or smaller images"
 
 _LENGTH = struct.Struct(">Q")
 
@@ -194,7 +194,7 @@ def _portable(error: ConvladderError) -> ConvladderError | None:
 def _advice(error: BaseException, said: str) -> str | None:
     """Return what a person can do about an error that is not ours; None where nothing is known."""
     if is_full_disk(error):
-        return f"{os.strerror(errno.ENOSPC)}: make room, or choose another place ({said})"
+        return f"{os.strerror(errno.ENOSPC)}: free some space, or choose another place ({said})"
     if isinstance(error, MemoryError) or (
         isinstance(error, OSError) and error.errno == errno.ENOMEM
     ):

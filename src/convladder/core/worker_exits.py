@@ -18,12 +18,12 @@ LONGEST_SAID = 300  # characters of its own message in one of ours
 READING_SECONDS = 2.0  # in which the rest of what an ended process wrote is read
 
 CRASHES = {
-    "SIGSEGV": "a library has crashed",
-    "SIGABRT": "a library has given up",
-    "SIGFPE": "a library has crashed in arithmetic",
-    "SIGTRAP": "a library has given up",
+    "SIGSEGV": "a library crashed",
+    "SIGABRT": "a library aborted",
+    "SIGFPE": "a library crashed in a calculation",
+    "SIGTRAP": "a library aborted",
     "SIGILL": "a library uses instructions that this processor does not have",
-    "SIGBUS": "a file in use was cut short, or its disk is full or broken",
+    "SIGBUS": "a file in use was truncated, or its disk is full or failing",
 }
 WINDOWS_STATUSES = {  # of which the status of a process is the number (NTSTATUS)
     0xC0000005: "SIGSEGV",
@@ -134,30 +134,31 @@ def _of_control_group(root: Path) -> list[Path]:
     return files
 
 
+# docs/decisions/038-memory-that-runs-out-shows-itself-in-six-ways.md
 def _why(status: int, said: str, kills: int | None) -> str:
     name = _signal_name(status)
-    words = f'; it said: "{said}"' if said else ""
+    words = f'; its last message: "{said}"' if said else ""
     if name == "SIGKILL":
         return _why_killed(kills)
     if status in WINDOWS_NO_MEMORY or (name in CRASHES and _OF_MEMORY.search(said)):
         return f"{NO_MEMORY}{words}"
     if name in ("SIGSEGV", "SIGABRT") and not said:  # a library may not look whether it got memory
-        return f"{name}: {CRASHES[name]} without a word, or perhaps {NO_MEMORY}"
+        return f"{name}: {CRASHES[name]} without a message, or {NO_MEMORY}"
     if name in CRASHES:
         return f"{name}: {CRASHES[name]}{words}"
     if name:
-        return f"{name}: another program has ended it"
-    return f"it ended by itself{words or ' and said nothing'}"
+        return f"{name}: another program ended it"
+    return f"it exited by itself{words or ' without a message'}"
 
 
 def _why_killed(kills: int | None) -> str:
     if kills:
         return f"SIGKILL by the system: {NO_MEMORY}"
     if kills is None:
-        return f"SIGKILL: perhaps {NO_MEMORY}"
+        return f"SIGKILL: possibly {NO_MEMORY}"
     return (
-        "SIGKILL by another program: the system itself has killed none for memory, but a watcher "
-        "of memory or the limits of a job may have"
+        "SIGKILL by another program: not the system's out-of-memory killer, but perhaps a memory "
+        "monitor or a job limit"
     )
 
 

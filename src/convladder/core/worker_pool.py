@@ -157,6 +157,7 @@ def run_tasks(
     return Pool(tasks, jobs=jobs, threads=threads, renew_after=renew_after).events()
 
 
+# docs/decisions/004-trials-are-parallel-not-steps.md
 class Pool:
     """Tasks in `jobs` worker processes of `threads` threads each.
 
@@ -273,7 +274,7 @@ def call(
                 pass  # nobody halts or stops it, and it has started
             case _:
                 assert_never(event)
-    raise RuntimeError("the worker ended without a result")
+    raise RuntimeError("the worker process ended without a result")
 
 
 class Pending:
@@ -405,7 +406,7 @@ class _ProcessLane(Lane):
         try:
             process = self._hand_over(task)
         except OSError as error:  # no memory, or too many processes
-            said = f"no worker could be started ({error}): use fewer --jobs"
+            said = f"no worker process could be started ({error}): use fewer --jobs"
             self._events.put(Failed(task.key, said, said, expected=True))
         else:
             if process is not None:
@@ -467,7 +468,7 @@ class _ProcessLane(Lane):
         if not self._ending:
             kills = None if before is None or now is None else now - before
             error = worker_exits.reason(status, lines, kills)
-            details = "\n".join(["the last that it wrote:", *lines, "", error]) if lines else error
+            details = "\n".join(["its last output:", *lines, "", error]) if lines else error
             self._events.put(Died(task.key, error, details, expected=True))
 
     def _end_worker(self) -> None:

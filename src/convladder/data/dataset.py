@@ -98,7 +98,9 @@ class SplitDataset:
         if self.settings.folds is None:
             return [self]
         if self.groups is None:
-            raise DataError("images in memory cannot be folded: give them to load")
+            raise DataError(
+                "images in memory cannot be split into folds here: load them with load() first"
+            )
         splits = _fold(self.bank, self.groups, self.settings, self.settings.folds)
         return [
             replace(self, settings=self.settings.model_copy(update={"fold": fold}), splits=each)
@@ -123,6 +125,7 @@ class SplitDataset:
         }
 
 
+# docs/decisions/079-python-rarely-looks-for-garbage-while-data-is-loaded.md
 @contextlib.contextmanager
 def _rarely_collecting() -> Iterator[None]:
     """Let Python rarely look for garbage: of hundreds of thousands of records all stay, and looking
@@ -297,8 +300,8 @@ def _refuse_empty_classes(bank: Bank, settings: Data) -> None:
     ]
     if empty and settings.min_images == 1:
         raise DataError(
-            f"{bank.source} has no image of class {empty[0]!r} that can be read: add or mend "
-            "files (or raise --limit), or leave the class out with --min-images or --classes"
+            f"{bank.source} has no readable image of class {empty[0]!r}: add or repair files (or "
+            "raise --limit), or leave the class out with --min-images or --classes"
         )
 
 
@@ -313,9 +316,12 @@ def _leave_out_small(bank: Bank, least: int) -> tuple[Bank, list[str]]:
         )
     bank = bank.keep(np.flatnonzero(counts[bank.labels] >= least))
     listed = ", ".join(small[:MOST_NAMED]) + (", …" if len(small) > MOST_NAMED else "")
-    return bank, [f"left out {plural(len(small), 'class')} of fewer than {least} images ({listed})"]
+    return bank, [
+        f"left out {plural(len(small), 'class')} with fewer than {least} images ({listed})"
+    ]
 
 
+# docs/decisions/024-leaks-are-refused-not-repaired.md
 def _settle_leaks(bank: Bank, settings: Data) -> tuple[Bank, list[str]]:
     """Do what the settings say where images that belong together lie in different splits of the
     source.
@@ -329,9 +335,9 @@ def _settle_leaks(bank: Bank, settings: Data) -> tuple[Bank, list[str]]:
     on_leak = settings.on_leak or ("keep" if bank.kind == NAMED_SET else "refuse")
     if on_leak == "refuse":
         raise DataError(
-            f"the splits of {bank.source} leak: {found}. See them with `convladder check`; go on "
-            "without them in the lesser split with --on-leak drop, or all the same with --on-leak "
-            f"keep{remarks.not_copies(bank)}"
+            f"the splits of {bank.source} leak: {found}. See them with `convladder check`. To "
+            "train anyway, use --on-leak drop (leaves them out of the split of lower priority) "
+            f"or --on-leak keep{remarks.not_copies(bank)}"
         )
     if on_leak == "keep":
         return bank, [f"kept a leak: {found}"]
@@ -342,7 +348,7 @@ def _split(bank: Bank, groups: Indices, settings: Data) -> tuple[Splits, list[st
     named = any(record.split for record in bank.records)
     if settings.folds is not None:
         notes = (
-            ["the splits of the source are not kept: cross-validation makes its own"]
+            ["the splits of the source are ignored: cross-validation makes its own"]
             if named
             else []
         )

@@ -26,6 +26,7 @@ FORM = (
     *("image_size", "channels", "resize", "background", "range", "dct_scaling"),
     *("max_pixels", "max_bytes", "max_frames"),
 )
+# docs/decisions/008-image-size-is-inferred-and-said.md
 LARGEST_INFERRED = 96  # pixels: larger images are reduced unless a size is asked for
 SMALLEST_INFERRED = 16  # pixels: the least that LeNet-5, where the ladders start, can take
 
@@ -40,9 +41,7 @@ def infer_form(source: Source, settings: Data, *, lenient: bool) -> tuple[ImageF
     if size is None or channels is None:
         headers, why = _sample_headers(source, limits_of(settings))
         if not headers and not lenient:
-            raise DataError(
-                f"{source.name}: none of the files that were tried is a readable image ({why})"
-            )
+            raise DataError(f"{source.name}: none of the files tried is a readable image ({why})")
         headers = headers or [Header(LARGEST_INFERRED, LARGEST_INFERRED, "RGB")]
         if size is None:
             size, note = _infer_size(headers)

@@ -98,7 +98,8 @@ class PixelRange:
                 "uint8" if self.as_is else f"numbers from {self.low:g} to {self.high:g}, not uint8"
             )
             raise ValueError(
-                f"X is {values.dtype}, but fit saw {seen}: give images of the same type and range"
+                f"X is {values.dtype}, but fit was given {seen}: give images of the same type "
+                "and range"
             )
         if self.as_is:
             return values
@@ -280,7 +281,8 @@ def _square(values: int) -> Shape:
             colour = math.isqrt(values // 3)
             guess = (colour, colour, 3) if 3 * colour * colour == values else "(height, width)"
             raise ValueError(
-                f"X has rows of {values} values, which fill no square: give image_shape={guess}"
+                f"X has rows of {values} values, which do not form a square: give "
+                f"image_shape={guess}"
             )
         side += 1
     return side, side, 1

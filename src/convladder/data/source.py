@@ -16,19 +16,6 @@ Progress = Callable[[str, int, int], None]  # what is done, how much of it, of h
 NAMED_SET = "named set"  # the kind of a built-in one
 PACKED = " in an archive"  # what the kinds of those in archives end with
 
-SPLIT_NAMES: dict[str, Split] = {
-    "train": "train",
-    "training": "train",
-    "val": "validation",
-    "valid": "validation",
-    "validation": "validation",
-    "dev": "validation",
-    "test": "test",
-    "testing": "test",
-    "eval": "test",  # these are the words of Hugging Face's imagefolder
-    "evaluation": "test",
-}
-
 
 @dataclass(frozen=True, slots=True)
 class Record:
@@ -73,7 +60,7 @@ class Listing:
             if record.label in place
         )
         others = tuple(
-            Ignored(record.path, "of a class left out")
+            Ignored(record.path, "in a class left out")
             for record in self.records
             if record.label not in place
         )
@@ -84,6 +71,7 @@ Content = bytes | Values
 Fetch = Callable[[Record], Content]
 
 
+# docs/decisions/019-a-source-gives-bytes-or-pixels.md
 @dataclass(frozen=True)
 class Source:
     """Labelled images, before any is decoded.

@@ -209,7 +209,7 @@ def _check_enough(name: str, groups: Indices, needed: int, places: str) -> None:
             )
         need = "needs one" if places.startswith("each") else "need one each"
         raise DataError(
-            f"class {name!r} has {what} to share out, and {places} {need}: "
-            "add images to it (or raise --limit), or leave it out with --min-images or --classes"
-            + ("; if they are no copies, set --copies exact" if together < images else "")
+            f"class {name!r} has {what} to split, and {places} {need}: add images to it (or raise "
+            "--limit), or leave it out with --min-images or --classes"
+            + ("; if they are not copies, set --copies exact" if together < images else "")
         )

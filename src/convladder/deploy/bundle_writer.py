@@ -24,6 +24,7 @@ from convladder.results.bundle import bundle, container, schema, tensors
 KEPT = f"bundle{bundle.SUFFIX}"  # beside the run's other files
 
 
+# docs/decisions/070-bundles-are-made-when-one-is-wanted.md
 def bundle_of(place: str | Path, on_making: Callable[[], None] = lambda: None) -> Path:
     """Return the file of a bundle: `place` itself, or what is kept in a run's folder, made if need
     be.
@@ -43,8 +44,8 @@ def bundle_of(place: str | Path, on_making: Callable[[], None] = lambda: None) -
             files.write_bytes(kept, content)
         except OSError as error:
             raise RunError(
-                f"the bundle cannot be kept in {path} ({error.strerror}): write it elsewhere, by "
-                f"convladder bundle {path} -o FILE"
+                f"the bundle cannot be written to {path} ({error.strerror}): write it elsewhere "
+                f"with convladder bundle {path} -o FILE"
             ) from None
     return kept
 
@@ -66,7 +67,8 @@ def write(
     outputs.check_file_outside(path, (data.source, data.image_root), "-o")
     if path.exists() and not _is_of(run, path):
         raise RunError(
-            f"{path} is there already, and is no bundle of {run.folder}: name another with -o"
+            f"{path} already exists and is not a bundle of {run.folder}: choose another name "
+            "with -o"
         )
     folders.check_writable(path.absolute().parent)
     files.write_bytes(path, make(run, accuracy))

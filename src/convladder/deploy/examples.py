@@ -7,6 +7,7 @@ Its rules are the product's own: the folder `decoder` reads files (see `standalo
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 from convladder.results.bundle.schema import Contents
@@ -62,8 +63,30 @@ def main(paths):
 if __name__ == "__main__":
     sys.exit(main(sys.argv[1:]) if sys.argv[1:] else __doc__)
 '''
-_BODIES = {
-    "onnx": '''model = onnxruntime.InferenceSession(here / "model.onnx")
+_SILENT = (
+    '\nos.environ["ORT_DISABLE_TELEMETRY"] = "1"  # before the import: it would report to its '
+    "maker\n"
+)
+
+
+@dataclass(frozen=True)
+class Example:
+    """What the example of one format has of its own.
+
+    needs : packages to install. imports, body : code. before : what comes before the imports.
+    """
+
+    needs: str
+    imports: str
+    body: str
+    before: str = ""
+
+
+EXAMPLES = {
+    "onnx": Example(
+        "onnxruntime",
+        "import onnxruntime",
+        '''model = onnxruntime.InferenceSession(here / "model.onnx")
 
 
 def probabilities(pixels):
@@ -71,7 +94,12 @@ def probabilities(pixels):
     coloured = np.broadcast_to(pixels, (*pixels.shape[:2], 3))  # the model takes grey images so, too
     return model.run(None, {"images": np.ascontiguousarray(coloured[None])})[0][0]
 ''',
-    "litert": '''model = Interpreter(str(here / "model.tflite"))
+        _SILENT,
+    ),
+    "litert": Example(
+        "ai-edge-litert",
+        "from ai_edge_litert.interpreter import Interpreter",
+        '''model = Interpreter(str(here / "model.tflite"))
 model.allocate_tensors()
 (given,), (found,) = model.get_input_details(), model.get_output_details()
 
@@ -82,42 +110,38 @@ def probabilities(pixels):
     model.invoke()
     return model.get_tensor(found["index"])[0]
 ''',
-    "savedmodel": '''model = tf.saved_model.load(here / "model")
+    ),
+    "savedmodel": Example(
+        "tensorflow",
+        "import tensorflow as tf",
+        '''model = tf.saved_model.load(here / "model")
 
 
 def probabilities(pixels):
     """Return the probability of each class, of uint8 pixels (height, width, channels)."""
     return model.serve(np.float32(pixels)[None]).numpy()[0]
 ''',
-    "keras": '''model = keras.saving.load_model(here / "model.keras")
+    ),
+    "keras": Example(
+        "keras tensorflow",
+        "import keras",
+        '''model = keras.saving.load_model(here / "model.keras")
 
 
 def probabilities(pixels):
     """Return the probability of each class, of uint8 pixels (height, width, channels)."""
     return model.predict(np.float32(pixels)[None], verbose=0)[0]
 ''',
+    ),
 }
-_IMPORTS = {
-    "onnx": ("onnxruntime", "import onnxruntime"),
-    "litert": ("ai-edge-litert", "from ai_edge_litert.interpreter import Interpreter"),
-    "savedmodel": ("tensorflow", "import tensorflow as tf"),
-    "keras": ("keras tensorflow", "import keras"),
-}
-_SILENT = (
-    '\nos.environ["ORT_DISABLE_TELEMETRY"] = "1"  # before the import: it would report to its '
-    "maker\n"
-)
 
 
 def example(kind: str) -> str:
     """Return a short program that loads an export of this format and predicts image files."""
-    needs, imports = _IMPORTS[kind]
-    first, before = ("import os\n", _SILENT) if kind == "onnx" else ("", "")
-    return (
-        _HEAD.format(needs=needs, imports=imports, first=first, before=before)
-        + _BODIES[kind]
-        + _TAIL
-    )
+    own = EXAMPLES[kind]
+    first = "import os\n" if own.before else ""
+    head = _HEAD.format(needs=own.needs, imports=own.imports, first=first, before=own.before)
+    return head + own.body + _TAIL
 
 
 def settings(contents: Contents) -> dict[str, Any]:

@@ -18,13 +18,13 @@ from convladder.data.decoding.images import Pixels
 from convladder.deploy import (
     examples,
     file_parity,
-    formats,
     parity,
     parity_images,
+    runtimes,
     standalone_decoder,
 )
 from convladder.deploy.file_parity import FromFiles
-from convladder.deploy.formats import FORMATS
+from convladder.deploy.formats import FORMATS, IN_INT8
 from convladder.deploy.parity import Parity
 from convladder.deploy.parity_images import Named
 from convladder.results.bundle.bundle import Bundle
@@ -72,8 +72,7 @@ def check(kind: str, int8: bool) -> None:
     if kind not in FORMATS:
         raise ExperimentError(unknown_name(kind, FORMATS, "--format"))
     if int8 and not FORMATS[kind].int8:
-        with_it = ", ".join(name for name, each in FORMATS.items() if each.int8)
-        raise ExperimentError(f"--int8 is of {with_it}; {kind} is in float32")
+        raise ExperimentError(f"--int8 is for {', '.join(IN_INT8)}; {kind} stays in float32")
     needed = FORMATS[kind].extra
     if needed:
         extras.require(*needed)
@@ -85,7 +84,7 @@ def check_classes(bundle: Bundle, source: str, class_names: tuple[str, ...]) -> 
     if class_names != own:
         raise DataError(
             f"{source} has the classes {', '.join(class_names)}, and the bundle {', '.join(own)}: "
-            "give the images that it was trained with"
+            "give the images it was trained on"
         )
 
 
@@ -98,8 +97,8 @@ def draw(bundle: Bundle, dataset: SplitDataset) -> Sample:
     check_classes(bundle, bank.source, dataset.class_names)
     if bank.images.shape[1:] != contents.image_form.shape:
         raise DataError(
-            f"the images are {bank.images.shape[1:]}, and the bundle takes "
-            f"{contents.image_form.shape}: give their folder, or load them in its form"
+            f"the images are {bank.images.shape[1:]}, but the bundle needs "
+            f"{contents.image_form.shape}: give their folder, or load them at that size"
         )
     splits = dataset.splits
     test = splits.test[: parity.IMAGES]
@@ -129,10 +128,10 @@ def export(
         model = made / FORMATS[kind].file
         calibration = sample.calibration if int8 else None
         original = call(
-            formats.make, kind, bundle.path.absolute(), model, calibration, sample.images
+            runtimes.make, kind, bundle.path.absolute(), model, calibration, sample.images
         )
-        exported = call(formats.predict_exported, kind, model, sample.images)
-        sizes = formats.size_of(model), bundle.parts[WEIGHTS].bytes
+        exported = call(runtimes.predict_exported, kind, model, sample.images)
+        sizes = runtimes.size_of(model), bundle.parts[WEIGHTS].bytes
         found = parity.measure(
             original, exported, sample.labels, sizes=sizes, bound=bound, int8=int8
         )
@@ -166,9 +165,9 @@ def _complaint(kind: str, found: Parity) -> str:
         return _complaint_of_files(kind, found.files, found.bound)
     what, value = ("mean", found.mean) if found.int8 else ("largest", found.largest)
     return (
-        f"the export as {kind} does not predict what the network predicts: the {what} difference "
+        f"the export as {kind} does not predict what the network predicts. The {what} difference "
         f"of a probability is {value:.2g} on {found.images:,} images, over {found.bound:g} "
-        "(--bound); nothing is kept"
+        "(--bound). The export was not kept"
     )
 
 
@@ -177,6 +176,6 @@ def _complaint_of_files(kind: str, found: FromFiles, bound: float) -> str:
     return (
         f"the example of the export as {kind} does not read {found.files:,} files as convladder "
         f"does ({named}): pixels differ by {found.pixels} of 255 at most, probabilities by "
-        f"{found.largest:.2g} (--bound: {bound:g}); {found.refused} read by one of the two alone, "
-        f"{found.unlike_rule} answered against the threshold; nothing is kept"
+        f"{found.largest:.2g} (--bound: {bound:g}); {found.refused} read by only one of the two, "
+        f"{found.unlike_rule} marked unsure differently. The export was not kept"
     )

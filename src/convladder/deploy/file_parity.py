@@ -157,7 +157,9 @@ def _run(command: Sequence[str]) -> None:
         last = (said.splitlines() or [f"exit status {error.returncode}"])[-1]
         raise ExportError(f"the export's example does not run: {last}") from None
     except subprocess.TimeoutExpired:
-        raise ExportError(f"the export's example does not end within {SECONDS} seconds") from None
+        raise ExportError(
+            f"the export's example does not finish within {SECONDS} seconds"
+        ) from None
 
 
 def _compared(

@@ -67,12 +67,12 @@ def find(
         at = _from_stdin(stdin, limits) if place == STDIN else _at(place, limits, follow=follow)
         if not at.pictures and place == STDIN:
             raise DataError(
-                "standard input is empty: give it an image, or the paths of some, one a line"
+                "standard input is empty: pipe in an image, or paths of images, one per line"
             )
         if not at.pictures:
             passed = f". {at.links}" if at.links else ""
             raise DataError(
-                f"no picture in {place}: give image files, folders, patterns or archives{passed}"
+                f"no image in {place}: give image files, folders, patterns or archives{passed}"
             )
         if at.links:
             say(f"{place}: {at.links}")

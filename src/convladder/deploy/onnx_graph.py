@@ -45,6 +45,7 @@ def with_probabilities(network: keras.Model, temperature: float) -> keras.Model:
     )
 
 
+# docs/decisions/071-conversion-is-tensorflows-whatever-trained.md
 def as_graph(network: keras.Model) -> ModelProto:
     """Return an ONNX graph of a network from `pixels` to `probabilities`, whatever the size of a
     batch.

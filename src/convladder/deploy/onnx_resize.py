@@ -224,6 +224,7 @@ preprocessing (uint8[N, H, W, 3] images) => (float[N, @height, @width, @channels
 """
 
 
+# docs/decisions/068-a-bundles-graph-begins-with-images-of-any-size.md
 def build(form: ImageForm) -> ModelProto:
     """Return the graph from `images`, uint8 `(N, H, W, 3)`, to `pixels`, float32 `(N,
     *form.shape)`, 0 to 255.

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convladder.deploy.file_parity import FromFiles
-from convladder.deploy.formats import Predicted
+from convladder.deploy.runtimes import Predicted
 from convladder.evaluation import mcnemar
 from convladder.evaluation.intervals import Proportion, proportion
 from convladder.evaluation.statistics import Difference
@@ -19,6 +19,7 @@ BOUND = 1e-4  # of the largest difference of a probability, in float32
 BOUND_INT8 = 0.05  # of the mean difference of the largest probability, in int8
 
 
+# docs/decisions/072-an-export-is-compared-in-processes-of-its-own.md
 @dataclass(frozen=True)
 class Parity:
     """An export beside the network that it was made of, on the same images.

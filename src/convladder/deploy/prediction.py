@@ -31,7 +31,7 @@ def open_place(
     if place.is_dir():
         from convladder.deploy import bundle_writer
 
-        said = f"making the bundle of {place}, which is kept there"
+        said = f"making a bundle of {place}, which is saved there"
         place = bundle_writer.bundle_of(
             place, lambda: console.print(said, markup=False, style="dim") if console else None
         )

@@ -16,12 +16,13 @@ from pathlib import Path
 from convladder.core import files
 
 PACKAGE = "decoder"
+# docs/decisions/088-exports-carry-the-decoder-as-copied-source.md
 ENTRIES = "convladder.data.decoding.file_bytes", "convladder.data.decoding.images"
 
 _OWN = re.compile(r"^( *)from convladder((?:\.\w+)*) import (.+)$", re.MULTILINE)
 _ABOUT = '''"""Reads image files as convladder did for training: `images.decode(content, form, limits)`.
 
-Its modules are copies of convladder's (MIT licence), and best left as they are.
+Its modules are copies of convladder's (MIT licence). Do not edit them.
 """
 '''
 
@@ -49,7 +50,7 @@ def modules() -> dict[str, str]:
         name = module.rpartition(".")[2]
         if taken.setdefault(name, module) != module:
             raise ImportError(
-                f"{taken[name]} and {module} cannot lie side by side: rename one of them"
+                f"{taken[name]} and {module} cannot be copied into one folder: rename one of them"
             )
         if name in found:
             continue

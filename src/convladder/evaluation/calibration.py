@@ -156,6 +156,7 @@ def temperature_of(table: pd.DataFrame) -> float:
     return fit_temperature(*_split(table, "validation"))
 
 
+# docs/decisions/018-the-temperature-assumes-one-more-mistake.md
 def fit_temperature(probabilities: Floats, labels: Labels) -> float:
     """Return the temperature that gives the least log loss: above 1 the network was too sure of
     itself.
@@ -200,6 +201,7 @@ def reliability(probabilities: Floats, labels: Labels, bins: int = BINS) -> tupl
     )
 
 
+# docs/decisions/013-the-calibration-errors-interval-mirrors-the-bootstrap.md
 def calibration_error(probabilities: Floats, labels: Labels, seed: int = 0) -> CalibrationError:
     """Return the expected calibration error with its interval; `seed` draws the resamplings."""
     confidence, correct = _confidence(probabilities, labels)

@@ -131,6 +131,7 @@ def _fold_means(by_image: NDArray[np.float64], folds: Folds) -> NDArray[np.float
     return means
 
 
+# docs/decisions/027-cross-validation-is-compared-over-folds.md
 def _corrected_variance(by_fold: NDArray[np.float64]) -> float:
     """Return the variance of the mean of `(K,)`, corrected for the training images that folds
     share.

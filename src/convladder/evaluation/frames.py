@@ -5,6 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 
+# docs/decisions/029-pandas-keeps-texts-as-python-has-them.md
 def keep_any_text() -> None:
     """Let pandas keep texts as Python has them, also where pyarrow is installed, whose texts must
     be UTF-8.

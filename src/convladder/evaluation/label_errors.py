@@ -14,6 +14,7 @@ import pandas as pd
 from convladder.evaluation import predictions
 
 
+# docs/decisions/014-suspected-labels-are-a-ranking.md
 def suspects(table: pd.DataFrame) -> pd.DataFrame:
     """Return the predictions whose label is suspected, the worst first.
 

@@ -73,7 +73,8 @@ def read(path: Path) -> pd.DataFrame:
         raise RunError(f"cannot read the predictions in {path}: {error}") from None
     if not words <= set(columns):
         raise RunError(
-            f"{path} is no table of predictions: it lacks {', '.join(sorted(words - set(columns)))}"
+            f"{path} is not a table of predictions: it lacks "
+            f"{', '.join(sorted(words - set(columns)))}"
         )
     return table
 

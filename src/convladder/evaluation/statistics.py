@@ -80,6 +80,7 @@ class Difference:
     verdict: Verdict = "no comparison"
 
 
+# docs/decisions/006-an-interval-covers-seeds-and-test-images.md
 def estimate(rung: Correct) -> Estimate:
     """Estimate the mean accuracy of a rung from `(seeds, images)`, with a 95 % interval.
 
@@ -204,6 +205,7 @@ def _seed_variance(rung: Correct) -> float:
     return float(rung.mean(axis=1).var(ddof=1)) / len(rung)
 
 
+# docs/decisions/005-seeds-are-compared-as-in-welchs-test.md
 def _welch_degrees(left: Correct, right: Correct) -> float:
     parts = _seed_variance(left), _seed_variance(right)
     weight = parts[0] ** 2 / (len(left) - 1) + parts[1] ** 2 / (len(right) - 1)

@@ -18,14 +18,15 @@ def of_calibration(found: Calibration, networks: int = 1) -> str:
     """
     before, after = found.error, found.error_after
     apart = (
-        f"Confidence and accuracy lie {_size(before.error)} points apart on average "
-        f"(95 % interval {_size(before.low)} to {_size(before.high)}); "
-        f"chance parts those of a calibrated network by up to {_size(before.if_calibrated)}."
+        f"Confidence and accuracy are {_size(before.error)} points apart on average (95 % "
+        f"interval {_size(before.low)} to {_size(before.high)}); up to "
+        f"{_size(before.if_calibrated)} points would be expected by chance even with perfect "
+        "calibration."
     )
     verdict = (
-        f"It is {_kind(found.overconfidence)}."
+        f"The network is {_kind(found.overconfidence)}."
         if before.shown
-        else "No miscalibration can be shown."
+        else "No miscalibration could be detected."
     )
     own = (
         "A temperature of"
@@ -33,20 +34,20 @@ def of_calibration(found: Calibration, networks: int = 1) -> str:
         else f"A temperature for each of the {networks} networks, on average"
     )
     mended = (
-        f"{own} {found.temperature:.2f}, fitted on validation, takes the distance to "
-        f"{_size(after.error)} points ({_size(after.low)} to {_size(after.high)}), "
-        f"and log loss from {found.log_loss:.4f} to {found.log_loss_after:.4f}"
-        f"{'.' if found.log_loss_after < found.log_loss else ': on these images it does not help.'}"
+        f"{own} {found.temperature:.2f}, fitted on validation, brings the gap to "
+        f"{_size(after.error)} points ({_size(after.low)} to {_size(after.high)}), and changes "
+        f"log loss from {found.log_loss:.4f} to {found.log_loss_after:.4f}."
+        f"{'' if found.log_loss_after < found.log_loss else ' On these images it does not help.'}"
     )
     return f"{apart} {verdict} {mended}"
 
 
 def _kind(overconfidence: Gap) -> str:
     if overconfidence.low > 0:
-        return "too sure of itself"
+        return "overconfident"
     if overconfidence.high < 0:
-        return "not sure enough"
-    return "too sure of some images and not sure enough of others"
+        return "underconfident"
+    return "overconfident about some images and underconfident about others"
 
 
 def of_selection(found: Selection) -> str:
@@ -54,30 +55,31 @@ def of_selection(found: Selection) -> str:
     wanted = f"{100 * found.wanted:.3g} %"
     if found.threshold is None:
         return (
-            f"An accuracy of {wanted} was not reached on validation by any threshold: ask for less."
+            f"An accuracy of {wanted} was not reached on validation with any threshold: ask "
+            "for less."
         )
     if found.accuracy.share is None:
         return (
             f"For an accuracy of {wanted} the confidence must be at least {found.threshold:.3f}, "
-            "which that of no test image is."
+            "and no test image reaches that."
         )
     coverage, accuracy = found.coverage, found.accuracy
     return (
-        f"For an accuracy of {wanted}, predict where the confidence is at least "
-        f"{found.threshold:.3f}. That leaves {_percent(coverage)} of the test images, with an "
-        f"accuracy of {_percent(accuracy)}. This tells hard images from easy ones; it does not "
-        "detect images of something else."
+        f"For an accuracy of {wanted}, answer only if the confidence is at least "
+        f"{found.threshold:.3f}. That covers {_percent(coverage)} of the test images, with an "
+        f"accuracy of {_percent(accuracy)}. This separates hard images from easy ones. It does "
+        "not detect images of something else."
     )
 
 
 def of_suspects(suspects: int, images: int, accuracy: float) -> str:
     """Say how many labels a network disputes, and what that is worth."""
     if not suspects:
-        return f"Of {images:,} labels in validation and test the network disputes none."
+        return f"The network disputes none of the {images:,} validation and test labels."
     return (
-        f"Of {images:,} labels in validation and test the network disputes {suspects:,}. It is "
+        f"The network disputes {suspects:,} of the {images:,} validation and test labels. It is "
         f"right on {100 * accuracy:.1f} % of the test images, so many of these are its own "
-        "mistakes: look at the first."
+        "mistakes. Look at the first ones."
     )
 
 

@@ -43,11 +43,11 @@ from convladder.experiments.pretrained.imagenet import Say, silent
 from convladder.experiments.resume import ResumePolicy
 from convladder.experiments.trial import Trial, assist_trial, run_trial
 from convladder.models import shapes
-from convladder.results import folders, locks, outputs, provenance, saved_run
+from convladder.results import folders, locks, migrations, outputs, provenance, saved_run
 from convladder.results.folders import TrialKey
 
 UNSHARED = (
-    "the images made worse cannot be kept for all trials: each trial makes its own, which takes "
+    "the degraded images cannot be kept for all trials: each trial makes its own, which takes "
     "longer"
 )
 RENEW_AFTER = 12  # tasks: Keras's memory grows a little with each fit
@@ -96,7 +96,7 @@ def make_plan(
     ladder.check(changes)
     load, say = cache(load), cache(say)  # each thing is said once
     if "data.fold" in changes:
-        raise ExperimentError("a climb tests every fold in turn: leave data.fold out")
+        raise ExperimentError("a climb tests every fold: leave data.fold out")
     trials: list[Trial] = []
     first: list[list[str]] = []
     for rung in ladder.rungs:
@@ -193,8 +193,8 @@ def train_one(
             _run_one(task, trial.parallel, threads, on_event)
             if trial.parallel.processes > 1 and not folders.is_finished(folder):
                 raise TrainingError(
-                    "another process was stopped: the same commands go on from the newest "
-                    "checkpoint"
+                    "another process was stopped: run the same commands to resume from the "
+                    "newest checkpoint"
                 )
     finally:
         resume.forget_if_empty(unfinished)
@@ -209,7 +209,8 @@ def join(trial: Trial, *, threads: int | None, on_event: OnEvent) -> None:
     task = Task(trial.key, assist_trial, (trial,))
     if not _run_one(task, trial.parallel, threads or cores(), on_event):
         raise TrainingError(
-            "another process was stopped: the same commands go on from the newest checkpoint"
+            "another process was stopped: run the same commands to resume from the newest "
+            "checkpoint"
         )
 
 
@@ -268,7 +269,7 @@ def _earlier_trials(plan: Plan, folder: Path) -> list[TrialKey]:
     """
     if not folders.is_climb(folder):
         return []
-    listed = [TrialKey(*key) for key in files.read_json(folder / "climb.json")["trials"]]
+    listed = [TrialKey(*key) for key in migrations.read_about(folder / "climb.json")["trials"]]
     finished = [key for key in listed if folders.is_finished(folders.trial_folder(folder, key))]
     alike = {(trial.rung, trial.key.fold): trial for trial in plan.trials}
     left_out = sorted({key.rung for key in finished} - {trial.rung for trial in plan.trials})
@@ -304,7 +305,9 @@ def _describe(
     files.write_json(folder / "ladder.json", plan.ladder.to_json())
     kept = not trains and folders.is_climb(folder)
     environment = (
-        files.read_json(folder / "climb.json")["environment"] if kept else engine.environment()
+        migrations.read_about(folder / "climb.json")["environment"]
+        if kept
+        else engine.environment()
     )
     description = {
         "format": folders.FORMAT,
@@ -413,7 +416,8 @@ def _keep_error(path: Path, failed: Failed) -> None:
         files.write_text(path, failed.error + "\n" if plain else failed.details)
     except OSError as error:
         raise RunError(
-            f"cannot write {path} ({error.strerror}): make room, and the same command goes on"
+            f"cannot write {path} ({error.strerror}): free some space and run the same "
+            "command to resume"
         ) from None
 
 

@@ -20,6 +20,7 @@ from convladder.data.dataset import SplitDataset
 from convladder.data.decoding.images import Pixels
 from convladder.evaluation import corruptions
 
+# docs/decisions/016-corruptions-cost-35-predictions-of-1000-test-images.md
 IMAGES = 1000  # test images at most, each in 35 forms
 PIXELS = 20_000_000  # of all of them, at most: 398 images of 224x224
 CHUNK = 64  # images that are corrupted at a time, with a draw of their own

@@ -46,7 +46,7 @@ def load_network(run: saved_run.SavedRun) -> keras.Model:
         )
     except (KeyError, ValueError) as error:
         raise RunError(
-            f"the weights in {run.folder / saved_run.WEIGHTS} do not fit its experiment: {error}"
+            f"the weights in {run.folder / saved_run.WEIGHTS} do not match its settings: {error}"
         ) from None
 
 

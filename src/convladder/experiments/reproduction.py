@@ -73,7 +73,7 @@ def with_splits_of(run: SavedRun, dataset: SplitDataset) -> SplitDataset:
 def _of_its_making(run: SavedRun) -> list[str]:
     """Say what a run was made of that cannot be made again."""
     changes = [
-        f"it was gone on with although {each}" for each in provenance.changes_on_the_way(run.about)
+        f"it was resumed although {each}" for each in provenance.changes_on_the_way(run.about)
     ]
     free = (
         []

@@ -1,6 +1,6 @@
 """What a person asks to be trained, as given: nothing is looked up or loaded yet.
 
-It imports no other room but the lowest, for the command line reads it to say what it takes.
+What it imports is light, since the command line reads it to say what it takes.
 """
 
 from __future__ import annotations
@@ -10,20 +10,17 @@ from dataclasses import MISSING, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from convladder.core import defaults
 from convladder.core.errors import ExperimentError
 from convladder.core.options import option
+from convladder.data.sources.registry import EXPECTED
 
 if TYPE_CHECKING:
     from convladder.core.ladder import Ladder
     from convladder.data.dataset import SplitDataset
     from convladder.results.saved_run import SavedRun
 
-DATA = (
-    "A folder of class folders (or of train/val/test folders of them), a .zip or .tar of it, a "
-    "table of paths and labels (.csv, .jsonl, ...), .npz, .parquet, hf:NAME, or: digits, mnist, "
-    "fashion_mnist, cifar10, cifar100"
-)
-SEEDS = 5  # fewer hardly show what is there
+DATA = f"{EXPECTED[0].upper()}{EXPECTED[1:]}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,7 +31,7 @@ class Request:
     ladder: str | Ladder | None = option(
         None,
         "A built-in ladder or a .toml file",
-        unset="classic, or transfer with --pretrained",
+        unset=f"{defaults.LADDER}, or {defaults.PRETRAINED_LADDER} with --pretrained",
         metavar="NAME|FILE",
     )
     seed: int = option(0, "The seed; of several, the first", kind=int, metavar="N", least=0)
@@ -68,7 +65,7 @@ class Request:
         given = dict(self.changes or {})
         for key in ("seed", "data.source"):
             if key in given:
-                raise ExperimentError(f"changes cannot hold {key}: it is an argument of its own")
+                raise ExperimentError(f"changes cannot set {key}: it has its own argument")
         return given if self.epochs is None else given | {"train.epochs": self.epochs}
 
 
@@ -89,7 +86,7 @@ class ClimbRequest(Request):
     seeds: int | None = option(
         None,
         "Seeds for each rung",
-        unset=f"{SEEDS}, or 1 with --folds",
+        unset=f"{defaults.SEEDS}, or {defaults.SEEDS_OF_FOLDS} with --folds",
         kind=int,
         metavar="N",
         least=1,

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from convladder.core import backend, files
+from convladder.core import backend
 from convladder.core.errors import ConvladderError, RunError
 from convladder.core.experiment import Experiment, difference
 from convladder.core.formatting import written
@@ -18,9 +18,10 @@ from convladder.data.bank.bank import VERSION
 from convladder.data.dataset import SplitDataset
 from convladder.experiments.pretrained.imagenet import Say, silent
 from convladder.experiments.trial import INDIFFERENT, Trial
-from convladder.results import folders, locks, outputs, provenance, saved_run
+from convladder.results import folders, locks, migrations, outputs, provenance, saved_run
 from convladder.results.provenance import DECISIVE
 
+# docs/decisions/040-allow-changed-does-not-reach-images-and-their-split.md
 CHANGEABLE = (
     "train.epochs",
     "train.early_stopping",
@@ -28,7 +29,7 @@ CHANGEABLE = (
     "train.plateau_factor",
 )  # on the way
 # other images, or another split of them, are not: weights may have seen what would be tested then
-OTHERWISE = "this version of convladder finds copies, and so splits images, otherwise"
+OTHERWISE = "this version of convladder finds copies differently, and so makes other splits"
 
 
 @dataclass(frozen=True)
@@ -78,13 +79,13 @@ class ResumePolicy:
         lasting, others = _changes_since(unfinished, trial, threads)
         if lasting:
             raise RunError(
-                f"{unfinished} was begun otherwise, and cannot go on ({'; '.join(lasting)}): "
-                "--fresh starts over"
+                f"{unfinished} was started differently and cannot be resumed "
+                f"({'; '.join(lasting)}): --fresh starts over"
             )
         if others and not self.allow_changed:
             raise RunError(
-                f"{unfinished} was begun otherwise ({'; '.join(others)}): --fresh starts over, "
-                "--allow-changed goes on from where it is, and keeps a record of that"
+                f"{unfinished} was started differently ({'; '.join(others)}): --fresh starts "
+                "over; --allow-changed resumes it and records the change"
             )
         return replace(trial, changed=tuple(others))
 
@@ -105,9 +106,9 @@ def find_alike(
     older: list[Path] = []
     for path in sorted(parent.glob(f"*/{name}"), reverse=True):
         with contextlib.suppress(
-            OSError, ValueError, AttributeError, KeyError, TypeError
-        ):  # it is damaged
-            about = files.read_json(path)
+            OSError, ValueError, KeyError, TypeError, RunError
+        ):  # damaged, or newer
+            about = migrations.read_about(path)
             if about["identity"] == identity and is_split_alike(about["data"]):
                 return path.parent
             if _is_of_older_version(about["data"], dataset):
@@ -120,7 +121,7 @@ def is_split_alike(data: Mapping[str, Any]) -> bool:
     """Whether what a run, a climb or a search says of its data is of a version that splits images
     as this one.
     """
-    return bool(data.get("bank_version") == VERSION)
+    return bool(data["bank_version"] == VERSION)
 
 
 def _is_of_older_version(data: Mapping[str, Any], dataset: SplitDataset) -> bool:
@@ -132,8 +133,7 @@ def _is_of_older_version(data: Mapping[str, Any], dataset: SplitDataset) -> bool
 def _say_of_older(newest_first: list[Path], say: Say) -> None:
     if newest_first:
         left = (
-            f"{newest_first[0]} is of these images too, but cannot be gone on with, and is left "
-            "as it is"
+            f"{newest_first[0]} also uses these images, but cannot be resumed and is left unchanged"
         )
         say(f"{left}: {OTHERWISE}")
 
@@ -154,8 +154,8 @@ def check_finished(run: saved_run.SavedRun, trial: Trial) -> None:
     if changes:
         advice = "choose another --out"
         if changes.keys() <= {*CHANGEABLE}:
-            advice += "; --allow-changed goes on with unfinished runs alone"
-        what = f"{run.folder} is finished, and another run"
+            advice += "; --allow-changed resumes only unfinished runs"
+        what = f"{run.folder} is finished and is a different run"
         raise RunError(f"{what} ({'; '.join(changes.values())}): {advice}")
 
 
@@ -174,13 +174,13 @@ def read_about(folder: Path) -> dict[str, Any] | None:
     if not path.exists():
         return None
     try:
-        about: dict[str, Any] = files.read_json(path)
+        about = migrations.read_about(path)
         Experiment.parse(about["experiment"])
         provenance.last_environment(about)["versions"]
         about["data"]["fingerprint"]
     except (OSError, ValueError, KeyError, TypeError, ConvladderError) as error:
         raise RunError(
-            f"{path} is damaged or of another version ({error}): --fresh starts over"
+            f"{path} is damaged or was written by another version ({error}): --fresh starts over"
         ) from None
     return about
 
@@ -240,7 +240,7 @@ def changes_of(data: Mapping[str, Any], begun: Experiment, trial: Trial) -> dict
     if not is_split_alike(data):
         changes["data"] = OTHERWISE
     elif data["fingerprint"] != trial.dataset.bank.fingerprint:
-        changes["data"] = f"it is of other data, from {data['source']}"
+        changes["data"] = f"it uses other data, from {data['source']}"
     differing = difference(begun, trial.experiment)
     return changes | {
         key: f"{key} was {written(old)} and is now {written(new)}"

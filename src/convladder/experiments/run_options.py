@@ -1,6 +1,6 @@
 """How a command runs: on what, from where it goes on, where it writes, and who is told.
 
-It imports no other room but the lowest, for the command line reads it to say what it takes.
+What it imports is light, since the command line reads it to say what it takes.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from convladder.core.devices import ALONE, Parallel
 from convladder.core.options import option
+from convladder.experiments.ray import ADDRESSES
 
 if TYPE_CHECKING:
     from convladder.experiments.resume import ResumePolicy
@@ -33,7 +34,7 @@ class RunOptions:
     )
     cluster: str | None = option(
         None,
-        "Train on a Ray cluster (an extra): auto, HOST:PORT or ray://HOST:PORT",
+        f"Train on a Ray cluster (an extra): {ADDRESSES}",
         unset="this machine",
         metavar="ADDRESS",
     )

@@ -25,7 +25,15 @@ from convladder.evaluation import metrics, predictions
 from convladder.experiments import artifacts
 from convladder.experiments.corrupted_images import CorruptedImages
 from convladder.experiments.pretrained import backbones
-from convladder.results import folders, locks, model_card, outputs, provenance, saved_run
+from convladder.results import (
+    folders,
+    locks,
+    migrations,
+    model_card,
+    outputs,
+    provenance,
+    saved_run,
+)
 from convladder.results.folders import TrialKey
 from convladder.training.state import frozen_epochs
 
@@ -190,7 +198,7 @@ def _begin(
         "environment": environment,
     }
     if path.exists() and (found or keeper.damaged):
-        earlier = files.read_json(path)
+        earlier = migrations.read_about(path)
         changed, before = list(trial.changed), provenance.last_environment(earlier)["machine"]
         if environment["machine"] != before:
             changed.append(f"the machine was {before} and is now {environment['machine']}")
@@ -232,10 +240,10 @@ def _tell(about: dict[str, Any], emit: Emit) -> None:
         else "from its start"
     )
     if resumed["damaged"]:
-        emit(f"damaged, and not used: {', '.join(resumed['damaged'])}")
-    emit(f"goes on {where}")
+        emit(f"damaged checkpoints, not used: {', '.join(resumed['damaged'])}")
+    emit(f"resumes {where}")
     for change in resumed["changed"]:
-        emit(f"changed since it was begun: {change}")
+        emit(f"changed since it was started: {change}")
 
 
 def _leave(trial: Trial, fitted: FitResult, folder: Path) -> dict[str, Any]:

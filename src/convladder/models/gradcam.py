@@ -21,6 +21,7 @@ from convladder.models.backend import gradient
 from convladder.models.feature_maps import activations
 from convladder.models.shapes import POOL
 
+# docs/decisions/015-heat-maps-come-from-a-layer-with-ten-cells-a-side.md
 LEAST_CELLS = 10  # to a side
 BATCH = 64
 
@@ -76,7 +77,7 @@ def _part(
         with contextlib.suppress(ValueError):  # the way around it begins before it
             after = keras.Model(layer.output, network.output)
             return layer, keras.Model(network.input, layer.output), after
-    raise ValueError(f"every layer of maps in {network.name} has a way around it")
+    raise ValueError(f"every layer of maps in {network.name} can be bypassed")
 
 
 def _place(network: keras.Model, layer: keras.layers.Layer) -> tuple[float, int]:

@@ -54,12 +54,12 @@ def download(name: str, emit: Callable[[str], None]) -> Arrays:
                 str(path) for path in sorted(kept.glob("*.h5")) if not _can_be_opened(path)
             )
             raise ExperimentError(
-                f"a file of weights of {name} is damaged: remove {damaged or f'it from {kept}'}, "
-                f"and the same command fetches it again ({said})"
+                f"a file of weights of {name} is damaged: remove {damaged or f'it from {kept}'} "
+                f"and run the same command to download it again ({said})"
             ) from None
         raise ExperimentError(
-            f"cannot get the ImageNet weights of {name} ({said}): offline, download the file "
-            f"elsewhere and give it with --weights FILE, or put it into {kept}"
+            f"cannot get the ImageNet weights of {name} ({said}): if you are offline, download "
+            f"the file elsewhere and give it with --weights FILE, or put it into {kept}"
         ) from None
     return _named(network)
 
@@ -129,7 +129,7 @@ def _named(network: keras.Model) -> Arrays:
     arrays = {path: np.array(each) for path, each in zip(paths, network.get_weights(), strict=True)}
     if not all(np.isfinite(each).all() for each in arrays.values()):
         raise ExperimentError(
-            f"the weights of {network.name} are not all numbers: take another file of them"
+            f"the weights of {network.name} contain values that are not numbers: use another file"
         )
     variance = arrays.get("normalization_1/variance")
     if variance is not None and np.allclose(variance, keras_applications.DEVIATION, atol=1e-3):
@@ -144,7 +144,7 @@ def _check(path: Path) -> None:
     """Raise ExperimentError where a file is not HDF5, or does not hold all that it says itself."""
     if path.suffix not in (".h5", ".hdf5"):  # as Keras tells them
         raise ExperimentError(
-            f"{path} is no file of weights: expected .h5, as keras.applications has them"
+            f"{path} is not a file of weights: expected .h5, as keras.applications provides"
         )
     if not path.is_file():
         raise ExperimentError(f"there is no file {path}")
@@ -168,7 +168,8 @@ def _check_group(group: h5py.Group, path: Path, seen: set[Any]) -> None:
         circular = isinstance(inside, h5py.Group) and inside.id in seen
         if inside is None or elsewhere or circular:
             raise ExperimentError(
-                f"{path} points at other places ({name}): weights are read from the file itself"
+                f"{path} refers to data elsewhere ({name}): convladder reads weights from the "
+                "file itself only"
             )
         if isinstance(inside, h5py.Group):
             _check_group(inside, path, seen)

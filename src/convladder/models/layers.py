@@ -7,6 +7,7 @@ from typing import Any
 import keras
 
 
+# docs/decisions/059-moving-statistics-are-kept-by-a-layer.md
 class FixedBatchNormalization(keras.layers.BatchNormalization):
     """Keras's layer with moving statistics that stay as they are, while its scale and shift may be
     trained.

@@ -17,6 +17,7 @@ from convladder.models.convnet import Statistics
 Weights = Mapping[str, NDArray[np.float32]]
 
 
+# docs/decisions/058-a-network-with-a-backbone-is-flat.md
 @dataclass(frozen=True)
 class Backbone:
     """What a network takes from another: weights of the layers before the head by their paths, and

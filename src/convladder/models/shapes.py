@@ -44,10 +44,12 @@ def check_channels(settings: Model, channels: int) -> None:
     """Raise ExperimentError where images have colours and the layers are made for grey ones."""
     if settings.channels == 1 and channels != 1:
         raise ExperimentError(
-            "the backbone saw grey images, and these have colours: --set data.channels=1"
+            "the backbone was trained on grey images, but these have colours: give --set "
+            "data.channels=1"
         )
 
 
+# docs/decisions/030-flops-count-two-for-a-multiply-accumulate.md
 def count_flops(settings: Model, shape: tuple[int, int, int], classes: int) -> int:
     """Return the FLOPs for one image `(height, width, channels)`, as `cost.measure` counts a
     network's.

@@ -15,6 +15,7 @@ from convladder.core import files
 from convladder.evaluation import (
     calibration,
     label_errors,
+    metrics,
     mistakes,
     predictions,
     statistics,
@@ -24,7 +25,7 @@ from convladder.report import galleries, plots
 from convladder.report.data_urls import Pictures
 from convladder.report.samples import Sample, read_kept, read_samples
 from convladder.report.templating import write_page
-from convladder.results import model_card, provenance
+from convladder.results import model_card, provenance, standings
 from convladder.results.comparison import RunComparison
 from convladder.results.saved_climb import SavedClimb
 from convladder.results.saved_run import SavedRun
@@ -56,6 +57,7 @@ def write_climb(results: SavedClimb) -> Path:
         data=results.about["data"],
         in_all=_in_all(results.about["data"]),
         environment=results.environment,
+        standings_rows=standings.table(results.standings, "rung"),
         **_predictions_part(results.shown_seed, results.shown, pictures),
     )
 
@@ -86,18 +88,19 @@ def write_run(run: SavedRun) -> Path:
 def write_comparison(comparison: RunComparison, folder: Path) -> Path:
     """Write a comparison's `summary.csv`, `report.html` and `plots/`; return the page's path."""
     lineup, reference = comparison.lineup, comparison.reference
-    standings, found, table = comparison.standings, lineup.robustness, comparison.summary_table()
+    groups, found, table = comparison.standings, lineup.robustness, comparison.summary_table()
     files.write_text(folder / "summary.csv", table.to_csv(index=False, lineterminator="\n"))
     pictures = Pictures(folder)
     return write_page(
         folder,
         "comparison.html",
         comparison=comparison,
-        standings=standings,
-        images=standings[reference].accuracy.images,
+        standings=groups,
+        standings_rows=standings.table(groups, ""),
+        images=groups[reference].accuracy.images,
         signs=plots.VERDICT_SIGNS,
         chart=pictures.add(
-            "comparison", plots.draw_standings(list(standings.values()), comparison.claims)
+            "comparison", plots.draw_standings(list(groups.values()), comparison.claims)
         ),
         bearing={
             name: pictures.add_grid(
@@ -165,6 +168,7 @@ def _predictions_part(pooled: SeedRun, run: SavedRun, pictures: Pictures) -> dic
         "shown_as": trial_name(run),
         "networks": len(pooled.runs),
         "test": test,
+        "measured": metrics.told(test),
         "confusion": pictures.add("confusion", plots.draw_confusion(matrix, list(test["classes"]))),
         "right_samples": [sample for sample in samples if sample.right],
         "wrong_samples": [sample for sample in samples if not sample.right],

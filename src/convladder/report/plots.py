@@ -16,6 +16,7 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from convladder.core.errors import ExperimentError
+from convladder.core.formatting import quantity
 from convladder.evaluation.calibration import Bin
 from convladder.evaluation.robustness import Robustness
 from convladder.evaluation.statistics import Estimate, Verdict
@@ -133,7 +134,7 @@ def draw_curves(runs: Sequence[SavedRun], metric: str, into: Into = None) -> Axe
         )
         kept = history[history["epoch"] == run.metrics["kept_epoch"]]
         axes.plot(kept["epoch"], kept[f"val_{metric}"], "o", color=BLUE, ms=4,
-                  label="epoch kept" if number == 0 else None)  # fmt: skip
+                  label="kept epoch" if number == 0 else None)  # fmt: skip
     axes.set(xlabel="epoch", ylabel=metric)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     if metric == "loss":
@@ -270,19 +271,7 @@ def _draw_rung(axes: Any, row: int, standing: GroupSummary, colour: str) -> None
 
 def _price(standing: GroupSummary) -> str:
     price = standing.price
-    parts = [f"{short(price.parameters)} par.", f"{short(price.flops)} FLOPs"]
+    parts = [f"{quantity(price.parameters)} par.", f"{quantity(price.flops)} FLOPs"]
     if price.train_milliseconds_per_image is not None:
         parts.append(f"{price.train_milliseconds_per_image:.2g} ms")
     return " · ".join(parts)
-
-
-def short(number: float) -> str:
-    """Write a count with three digits and a unit.
-
-    >>> short(350_142)
-    '350k'
-    """
-    for unit, size in (("G", 1e9), ("M", 1e6), ("k", 1e3)):
-        if number >= size:
-            return f"{number / size:.3g}{unit}"
-    return f"{number:.0f}"

@@ -342,10 +342,12 @@ def _show_at_once(console: Console, event: Event) -> None:
         case Failed():
             _show_failure(console, event)
         case Overdue():
-            said = "took too long to save, and was ended: it goes on from the checkpoint before"
+            said = (
+                "took too long to save and was stopped: it will resume from the checkpoint before"
+            )
             console.print(f"{event.key.rung}, {event.key.name}, {said}", markup=False)
         case Stopping():
-            console.print("stopping: what is trained is being saved (once more, and it is not)")
+            console.print("Stopping and saving … press Ctrl-C again to quit without saving.")
         case Started() | Message() | Finished() | Halted():
             pass
         case _:

@@ -32,8 +32,8 @@ def draw_search(
     """
     axes = new_axes(into, height=2.7)
     finished = candidates[candidates["state"] == "finished"]
-    for state, marker, label in (("pruned", "o", "ended early, at its last epoch"), ("failed", "x", "failed"),
-                                 ("unfinished", "s", "not ended")):  # fmt: skip
+    for state, marker, label in (("pruned", "o", "stopped early, at its last epoch"),
+                                 ("failed", "x", "failed"), ("unfinished", "s", "not finished")):  # fmt: skip
         others = candidates[candidates["state"] == state].dropna(subset="validation_accuracy")
         if len(others):
             axes.plot(others["candidate"], others["validation_accuracy"], marker, mfc="none", color=MUTED, ms=4,
@@ -42,7 +42,7 @@ def draw_search(
         best = finished["validation_accuracy"].cummax()
         axes.step(finished["candidate"], best, where="post", color=INK, lw=0.9, label="best so far")
         axes.plot(finished["candidate"], finished["validation_accuracy"], "o", color=BLUE, ms=4.5, mew=0,
-                  label="trained to the end")  # fmt: skip
+                  label="fully trained")  # fmt: skip
     if default is not None:
         axes.axhline(default, color=ORANGE, lw=1.1, ls="--", label="the default")
     if winner is not None:
@@ -106,10 +106,12 @@ def draw_importances(shares: Mapping[str, float], chance: float, into: Into = No
         color=INK,
         lw=1.2,
         ls="--",
-        label="the largest by chance, but for one search in twenty",
+        label="95th percentile under chance",
     )
     axes.set_yticks(range(len(shares)), list(shares), fontsize=8.5)
-    axes.set(ylim=(len(shares) - 0.5, -0.5), xlabel="share in how well candidates did, %")
+    axes.set(
+        ylim=(len(shares) - 0.5, -0.5), xlabel="importance, % of the differences between candidates"
+    )
     axes.grid(visible=False, axis="y")
     _as_percent(axes, which="x")
     axes.legend(loc="lower left", bbox_to_anchor=(0, 1), fontsize=8, borderaxespad=0)

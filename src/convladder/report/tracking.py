@@ -19,6 +19,7 @@ from convladder.core.errors import ConvladderError, ExperimentError
 from convladder.core.experiment import Experiment, flatten
 from convladder.core.extras import require
 from convladder.core.worker_pool import Event, Failed, Finished, Halted, Message, Notice, Started
+from convladder.evaluation import metrics
 from convladder.results import folders
 from convladder.results.folders import TrialKey
 
@@ -30,7 +31,6 @@ EPOCH_FIGURES = (
     "learning_rate",
     "images_per_second",
 )
-TESTED = ("accuracy", "log_loss")
 REASON = 160  # characters of why MLflow cannot be used: it tells of its retries at length
 
 _SQLITE = re.compile(r"sqlite(?:\+\w+)?:///(?:file:)?(?P<file>[^?]+)(?:\?.*)?")
@@ -90,7 +90,10 @@ class TensorBoard:
 
     def __init__(self, folder: Path) -> None:
         self._writer = require("tensorboardX", "tensorboard").SummaryWriter
-        self.where = f"each epoch for TensorBoard: tensorboard --logdir {shlex.quote(str(folder))}"
+        self.where = (
+            "figures of each epoch for TensorBoard: tensorboard --logdir "
+            f"{shlex.quote(str(folder))}"
+        )
         self._folder, self._open = folder, dict[TrialKey, Any]()
 
     def follow(self, event: Event) -> None:
@@ -133,7 +136,7 @@ class MLflow:
         self._experiments, self._place = experiments, place
         try:
             uri = _address(uri, {experiment.data.source for experiment in experiments.values()})
-            self.where = f"each epoch for MLflow: {_to_look_at(uri)}"
+            self.where = f"figures of each epoch for MLflow: {_to_look_at(uri)}"
             with _hushed("mlflow", "alembic"):  # they tell of each step of making a database
                 self._client = client(tracking_uri=uri)
                 found = self._client.get_experiment_by_name(name)
@@ -163,8 +166,8 @@ class MLflow:
                 )
         if isinstance(event, Finished):
             tested = files.read_json(self._place(event.key) / folders.MARKER)["test"]
-            for name in TESTED:
-                self._client.log_metric(run, f"test_{name}", tested[name])
+            for name, value in metrics.measured(tested).items():
+                self._client.log_metric(run, f"test_{name}", value)
             self._client.set_terminated(self._open.pop(event.key), "FINISHED")
         if isinstance(event, Failed):
             self._client.set_tag(run, "error", event.error)
@@ -239,7 +242,8 @@ def _address(given: str, sources: Iterable[str]) -> str:
         return given
     if any(folder.glob("*/meta.yaml")):
         raise ExperimentError(
-            f"{folder} holds plain files of MLflow's, which it keeps no more: give another folder"
+            f"{folder} holds MLflow's old file store, which MLflow no longer supports: give "
+            "another folder"
         )
     database = folder / "mlflow.db"
     _check_database(database, sources)
@@ -253,7 +257,7 @@ def _check_database(database: Path, sources: Iterable[str]) -> None:
         folders.check_outside(database, source, "--mlflow")
     if database.exists() and not _is_of_mlflow(database):
         raise ExperimentError(
-            f"{database} is not a database of MLflow's: give another place with --mlflow"
+            f"{database} is not an MLflow database: give another place with --mlflow"
         )
 
 
@@ -314,7 +318,7 @@ def following(
             except Exception as error:
                 listening.remove(tracker)
                 why = f"{type(error).__name__}: {error}"
-                first(Notice(f"{type(tracker).__name__} is told nothing more ({why})"))
+                first(Notice(f"{type(tracker).__name__} gets no more figures ({why})"))
 
     def on_event(event: Event) -> None:
         first(event)

@@ -39,7 +39,7 @@ class RunComparison:
         runs = find_runs([Path(path) for path in paths])
         if len(runs) < 2:
             given = f"{runs[0].folder} is one" if runs else "none is given"
-            raise RunError(f"a comparison takes two runs or more: {given}")
+            raise RunError(f"a comparison needs two or more runs: {given}")
         groups = group(runs)
         if len(groups) == 1:
             groups = _by_seed(runs)
@@ -47,10 +47,10 @@ class RunComparison:
         lacking = [name for name in groups if name not in self.lineup.groups]
         if lacking:
             raise RunError(
-                f"{lacking[0]} has no seed with a run of every fold, which a comparison takes"
+                f"{lacking[0]} has no seed with a run of every fold: a comparison needs one"
             )
         if len(groups) == 1:
-            raise RunError("a comparison takes two or more: these are the folds of one")
+            raise RunError("a comparison needs two or more experiments: these are the folds of one")
         self.standings = self.lineup.standings
 
     @property
@@ -93,17 +93,17 @@ class RunComparison:
         contents = {(str(data["image_shape"]), data["fingerprint"]) for data in used}
         if len(contents) > len({shape for shape, _ in contents}):
             notes.append(
-                f"The runs were made with different data ({', '.join(sources)}): "
-                "their test images are taken to be the same, since names and labels are."
+                f"The runs name different data ({', '.join(sources)}). Their test images are "
+                "taken to be the same, because names and labels are."
             )
         mixed = provenance.mixed_versions(run.about for run in runs)
         if mixed:
             notes.append(f"The runs were not all made with the same {', '.join(mixed)}.")
         if len(set().union(*self.lineup.recipes.values())) > 1:
             notes.append(
-                "Not all test images were made worse in the same way: they have another size, or "
-                "another version of convladder did it. How well the runs bear that is compared "
-                "only where it was the same."
+                "Not all test images were degraded in the same way: their sizes or the versions "
+                "of convladder differ. Accuracy on degraded images is compared only between runs "
+                "that used the same ones."
             )
         return notes
 
@@ -113,11 +113,16 @@ class RunComparison:
         if len(self.claims) > MOST_SAID:
             sentences = [
                 count_verdicts(
-                    "comparison", f"with {self.reference}", len(self.claims), self.claims
+                    "network" if self.of_networks else "experiment",
+                    f"compared with {self.reference}",
+                    len(self.claims),
+                    self.claims,
                 )
             ]
         if self.of_networks:
-            sentences.append("This is about these very networks: other seeds would make others.")
+            sentences.append(
+                "This compares these trained networks only: other seeds may give other results."
+            )
         return " ".join(sentences)
 
     def summary_table(self) -> pd.DataFrame:
@@ -184,19 +189,21 @@ def _by_seed(runs: Sequence[SavedRun]) -> Groups:
     return groups
 
 
+# docs/decisions/017-single-runs-are-compared-as-networks.md
 def _refuse_repeated_seeds(runs: Sequence[SavedRun]) -> None:
     of_seed: dict[tuple[int, int], SavedRun] = {}
     for run in runs:
         other = of_seed.setdefault((run.seed, run.experiment.data.fold), run)
         if other is not run:
             raise RunError(
-                f"{other.folder} and {run.folder} are one experiment with one seed: leave one out"
+                f"{other.folder} and {run.folder} are the same experiment with the same seed: "
+                "leave one out"
             )
 
 
 def _hint(path: Path) -> str:
     runs = folders.finished_runs(path) if folders.is_climb(path) else []
-    return f": of a climb give rungs, such as {runs[0].parent}" if runs else ""
+    return f": give rungs of the climb, such as {runs[0].parent}" if runs else ""
 
 
 def _without_seed(run: SavedRun) -> str:
@@ -227,5 +234,5 @@ def _sentence(claim: Claim) -> str:
     found, who = claim.difference, f"{claim.name} against {claim.reference}"
     said = f"{who}: {points(found.difference)} points"
     if found.low is None or found.high is None:
-        return f"{said}, which cannot be judged: one of the two has a single seed."
+        return f"{said}. This cannot be judged, because one of the two has a single seed."
     return f"{said} ({points(found.low)} to {points(found.high)}), {found.verdict}."

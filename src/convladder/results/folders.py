@@ -68,19 +68,23 @@ def why_no_run(folder: Path) -> str:
     if is_search(folder):
         tested = finished_runs(folder / "climb")
         named = (
-            f"give a run of its test, such as {tested[-1]}"
+            f"give a run of its final test, such as {tested[-1]}"
             if tested
             else "its winner has not been tested yet"
         )
-        return f"{folder} is a search: {named}"
+        return f"{folder} is a search, not a run: {named}"
     inside = finished_inside(folder)
     if inside:
-        return f"{folder} is not a run but holds {len(inside)}: give one, such as {inside[0]}"
+        return (
+            f"{folder} is not a run, but it holds {len(inside)} runs: give one of them, such as "
+            f"{inside[0]}"
+        )
     if unfinished(folder).is_dir() or folder.name.endswith(UNFINISHED):
-        return f"{folder} is not finished: the same command goes on with it"
+        return f"{folder} is not finished: run the same command again to resume it"
     return f"{folder} is not a finished run: it has no {MARKER}"
 
 
+# docs/decisions/036-an-unfinished-run-lies-beside-its-place.md
 def unfinished(run_folder: Path) -> Path:
     """Return where a run is kept until it is finished: beside its place, as `NAME.unfinished`."""
     return run_folder.with_name(run_folder.name + UNFINISHED)

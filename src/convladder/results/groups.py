@@ -280,7 +280,7 @@ def _in_order(own: SeedRun, first: SeedRun) -> pd.DataFrame:
         shared = len(set(table["path"]) & set(wanted["path"]))
         if shared < max(len(table), len(wanted)):
             raise RunError(
-                f"{own.runs[0].folder} was tested on other images than the runs beside it: of its "
+                f"{own.runs[0].folder} was tested on other images than the other runs: of its "
                 f"{len(table):,} test images {shared:,} are among their {len(wanted):,}"
             )
         table = table.set_index("path").loc[wanted["path"]].reset_index()
@@ -295,9 +295,8 @@ def _in_order(own: SeedRun, first: SeedRun) -> pd.DataFrame:
 
 def _folded_otherwise(pooled: SeedRun) -> RunError:
     return RunError(
-        f"the images of {pooled.runs[0].folder} were folded otherwise than those of the runs "
-        "beside it, so that the networks were trained on other images: choose the same "
-        "data.split_seed and folds"
+        f"{pooled.runs[0].folder} split its images into other folds than the other runs, so its "
+        "networks were trained on other images: train with the same data.split_seed and folds"
     )
 
 

@@ -36,8 +36,8 @@ def locked(folder: Path, name: str = AT_WORK, *, wait: float = MOMENT) -> Iterat
         lock.acquire(timeout=wait)
     except Timeout:
         raise RunError(
-            f"another convladder is at work in {folder}{_named(holder)}: wait for it, or choose "
-            "another --out"
+            f"another convladder process is working in {folder}{_named(holder)}: wait for it, or "
+            "choose another --out"
         ) from None
     except OSError as error:
         raise RunError(

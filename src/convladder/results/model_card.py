@@ -14,7 +14,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from convladder.core import files
 from convladder.core.formatting import percent, short_name
-from convladder.evaluation import calibration, mistakes, predictions, wording
+from convladder.evaluation import calibration, metrics, mistakes, predictions, wording
 from convladder.evaluation.calibration import Calibration
 from convladder.evaluation.intervals import proportion
 from convladder.results import provenance
@@ -61,7 +61,7 @@ def is_reworded(run: SavedRun, earlier: str) -> bool:
 def open_questions(text: str) -> int:
     """Return how many questions of a card nobody has answered yet.
 
-    >>> open_questions("Made by: *who, and whom to ask.* Licence: Apache 2.0.")
+    >>> open_questions("Made by: *who made it?* Licence: Apache 2.0.")
     1
     """
     return len(_BLANK.findall(text))
@@ -110,6 +110,7 @@ def _make(run: SavedRun, calibrated: Calibration, *, ships: bool = False) -> str
         changes=provenance.changes_on_the_way(run.about),
         price=run.metrics["price"],
         test=run.metrics["test"],
+        measured=metrics.told(run.metrics["test"], but="accuracy"),
         accuracy=proportion(int(right.sum()), len(right)),
         classes=mistakes.class_accuracies(test),
         robustness=robustness_of(run),

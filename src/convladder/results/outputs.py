@@ -16,7 +16,7 @@ from typing import Any, Literal
 
 from convladder.core import files
 from convladder.core.errors import RunError
-from convladder.results import folders
+from convladder.results import folders, migrations
 
 Kind = Literal["run", "climb", "search"]
 
@@ -39,6 +39,7 @@ _OLDER_PAGE = (
 _PAGE_HEAD = 1024  # bytes, in which a page says what it is
 
 
+# docs/decisions/082-what-is-ours-is-told-by-content.md
 def kind_of(folder: Path) -> Kind | None:
     """Return what of ours a folder holds; None where it holds nothing of ours.
 
@@ -57,14 +58,14 @@ def check(folder: Path, kind: Kind | None, source: str | None = None) -> None:
         folders.check_outside(folder, source)
     if folder.is_symlink() and not folder.exists():
         raise RunError(
-            f"{folder} is a link to {folder.readlink()}, which is not there: make that folder, "
-            "or choose another --out"
+            f"{folder} is a link to {folder.readlink()}, which does not exist: create that "
+            "folder, or choose another --out"
         )
     found = kind_of(folder)
     if found and found == kind:
         return
     if found:
-        raise RunError(f"{folder} is there already and holds a {found}: choose another --out")
+        raise RunError(f"{folder} already exists and holds a {found}: choose another --out")
     _refuse_others(folder, _others(folder, begun=kind in ("climb", "search")))
 
 
@@ -97,8 +98,8 @@ def check_replaceable(folder: Path) -> None:
     """
     if folders.is_mount_point(folder):
         raise RunError(
-            f"{folder} is a mount point, and a finished folder cannot take its place: "
-            f"give a folder in it with --out, such as {folder / 'run'}"
+            f"{folder} is a mount point, which a finished folder cannot replace: give a folder "
+            f"inside it with --out, such as {folder / 'run'}"
         )
 
 
@@ -109,8 +110,7 @@ def check_run(folder: Path, source: str | None = None) -> None:
     check(folder, "run", source)
     if kind_of(folder) and not folders.is_finished(folder):
         raise RunError(
-            f"{folder} is there already and is not a finished run: remove it, or choose another "
-            "--out"
+            f"{folder} already exists and is not a finished run: remove it, or choose another --out"
         )
     if not folders.is_finished(folder):
         check_replaceable(folder)
@@ -136,9 +136,7 @@ def check_made_here(folder: Path) -> Kind:
     if kind is None:
         there = [name for name in _ABOUT.values() if (folder / name).exists()]
         if there:
-            raise RunError(
-                f"{folder} is not convladder's: its {there[0]} is damaged, or another program's"
-            )
+            raise RunError(f"{folder} was not written by convladder, or its {there[0]} is damaged")
         raise RunError(folders.why_no_run(folder))
     return kind
 
@@ -158,7 +156,7 @@ def check_page(path: Path, *images: str | None) -> None:
     folders.check_file(path)
     if path.exists() and not _is_page(path):
         raise RunError(
-            f"{path} is there already and is not a page of convladder's: give another name, or "
+            f"{path} already exists and was not written by convladder: give another name, or "
             "remove it"
         )
 
@@ -228,13 +226,11 @@ def _tells(path: Path, kind: Kind) -> bool:
         return False
     if not isinstance(environment, dict) or not environment.keys() >= _ENVIRONMENT:
         return False
-    number = about.get("format", 0)
-    if type(number) is int and number > folders.FORMAT:
-        raise RunError(
-            f"{path.parent} is of a newer convladder (format {number}; this one knows "
-            f"{folders.FORMAT}): update convladder, or choose another --out"
-        )
-    return type(number) is int
+    try:
+        migrations.known_format(dict(about), path)
+    except ValueError:
+        return False
+    return True
 
 
 def _read(path: Path) -> Mapping[str, Any]:
@@ -290,12 +286,12 @@ def _refuse_others(folder: Path, others: Iterator[Path]) -> None:
     first = min(names, default=None)
     if first is not None and (folder / EXPORT).is_file():
         raise RunError(
-            f"{folder} has an export already: choose a new or an empty folder with --out"
+            f"{folder} already holds an export: choose a new or an empty folder with --out"
         )
     if first is not None:
         raise RunError(
-            f"{folder} is there already and holds files that are not convladder's, such as "
-            f"{first}: nothing was changed; choose a new or an empty folder with --out"
+            f"{folder} already exists and holds files that convladder did not write, such as "
+            f"{first}. Nothing was changed: choose a new or an empty folder with --out"
         )
 
 

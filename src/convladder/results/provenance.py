@@ -52,6 +52,7 @@ def environment(command: str) -> dict[str, Any]:
     }
 
 
+# docs/decisions/039-a-run-keeps-the-environment-it-was-begun-in.md
 def last_environment(about: Mapping[str, Any]) -> Mapping[str, Any]:
     """Return the environment of the last command that was at work on a run, of which `about` tells."""
     environment: Mapping[str, Any] = [about, *about.get("resumed", [])][-1]["environment"]
@@ -59,8 +60,8 @@ def last_environment(about: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def backend_of(environment: Mapping[str, Any]) -> str:
-    """Return the backend of an environment; before there was a choice, it was TensorFlow."""
-    return str(environment.get("backend", backend.TENSORFLOW))
+    """Return the backend of an environment."""
+    return str(environment["backend"])
 
 
 def versions(packages: Iterable[str] = PACKAGES) -> dict[str, str]:

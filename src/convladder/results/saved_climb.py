@@ -13,9 +13,9 @@ import pandas as pd
 from convladder.core import files
 from convladder.core.errors import RunError
 from convladder.core.ladder import Ladder, ladder_of
-from convladder.evaluation import predictions
+from convladder.evaluation import metrics, predictions
 from convladder.evaluation.robustness import Robustness
-from convladder.results import folders, provenance, saved_run
+from convladder.results import folders, migrations, provenance, saved_run
 from convladder.results.folders import TrialKey
 from convladder.results.groups import PRICES, Claim, GroupComparison, GroupSummary
 from convladder.results.seed_runs import SeedRun
@@ -37,7 +37,7 @@ class SavedClimb:
         self.folder = folder = Path(folder)
         if not folders.is_climb(folder):
             raise RunError(f"{folder} is not a climb: it has no climb.json")
-        self.about: dict[str, Any] = files.read_json(folder / "climb.json")
+        self.about: dict[str, Any] = migrations.read_about(folder / "climb.json")
         self.ladder: Ladder = ladder_of(
             files.read_json(folder / "ladder.json"), str(folder / "ladder.json")
         )
@@ -55,7 +55,7 @@ class SavedClimb:
             )
             what = "no trial" if not self._runs else "no rung with all its folds"
             raise RunError(
-                f"{what} in {folder} is finished{first} (the same climb command goes on with it)"
+                f"{what} in {folder} is finished{first} (run the same climb command to resume)"
             )
 
     @cached_property
@@ -190,7 +190,9 @@ class SavedClimb:
         has no finished run.
         """
         if rung not in self.standings:
-            raise RunError(f"no finished run of {rung!r}: there are {', '.join(self.standings)}")
+            raise RunError(
+                f"{rung!r} has no finished run: the rungs with one are {', '.join(self.standings)}"
+            )
         tables = []
         for each in self.lineup.pooled[rung]:
             table = each.tested.assign(seed=each.seed, fold=each.tested_in)
@@ -206,27 +208,32 @@ class SavedClimb:
             claim.difference.verdict for claim in [*self.against_parent, *self.against_start]
         }
         if verdicts == {"no comparison"}:
-            return f"No comparison can be claimed, and no rung is the winner: {self._lacking()}."
+            return f"No comparison can be made, and no rung wins: {self._lacking()}."
         steps, start = self.steps, self.ladder.rungs[0].name
-        others = len(self.ladder.rungs) - 1
+        others, images = (
+            len(self.ladder.rungs) - 1,
+            next(iter(self.standings.values())).accuracy.images,
+        )
         sentences = []
         if steps:
             sentences.append(
-                count_verdicts("step", "from a rung to the next", len(steps), self.against_parent)
+                count_verdicts(
+                    "step", "from one rung to the next", len(steps), self.against_parent, images
+                )
             )
         if others > 1 or not steps:
-            which = f"with {start}, the start"
-            sentences.append(count_verdicts("comparison", which, others, self.against_start))
+            which = f"compared with {start}"
+            sentences.append(count_verdicts("rung", which, others, self.against_start))
         if self.best:
             sentences.append(f"Best on validation: {self._sentence(self.best)}")
         if not verdicts & {"better", "worse"}:
             sentences.append(
-                f"More {'images' if self.folds else 'seeds or more test images'} would show "
+                f"More {'images' if self.folds else 'seeds or more test images'} would reveal "
                 "smaller differences."
             )
         if any(len(standing.runs) == 2 for standing in self.standings.values()) and not self.folds:
             sentences.append(
-                "Two seeds say next to nothing of their own spread: give three or more."
+                "Two seeds say almost nothing about how much seeds differ. Use three or more."
             )
         sentences += [taken_in(rung) for rung in self.ladder.rungs if rung.takes_in and rung.parent]
         return " ".join(sentences)
@@ -235,22 +242,21 @@ class SavedClimb:
         accuracy = self.standings[name].accuracy
         low, high = (f"{100 * share:.1f}" for share in (accuracy.low, accuracy.high))
         if self.folds:
-            where = f"each image tested once in {self.folds} folds"
+            where = f"every image tested once, in {self.folds} folds"
             return f"{name}, {100 * accuracy.mean:.1f} % ({low} to {high}), {where}."
         alone = (
             ""
             if accuracy.covers_seeds
-            else ": with one seed the interval covers the test images alone"
+            else ". With one seed, the interval covers the choice of test images only"
         )
         return f"{name}, {100 * accuracy.mean:.1f} % on test ({low} to {high}){alone}."
 
     def _lacking(self) -> str:
         single = [name for name, standing in self.standings.items() if len(standing.runs) == 1]
         if len(single) == len(self.standings):
-            return "with one seed of each rung, chance cannot be told from effect"
+            return "with one seed per rung, a real effect cannot be told from chance"
         return (
-            f"it takes two finished seeds of both rungs, and {', '.join(single) or 'a rung'} has "
-            "too few"
+            f"both rungs need two finished seeds, and {', '.join(single) or 'a rung'} has too few"
         )
 
     def trials_table(self) -> pd.DataFrame:
@@ -304,13 +310,14 @@ class SavedClimb:
             predictions.write(self.predictions(rung), place)
 
 
-def _figures(metrics: Mapping[str, Any]) -> dict[str, Any]:
+def _figures(figures: Mapping[str, Any]) -> dict[str, Any]:
     return {
-        "test_accuracy": metrics["test"]["accuracy"],
-        "test_log_loss": metrics["test"]["log_loss"],
-        "validation_accuracy": metrics["validation"]["accuracy"],
-        "validation_log_loss": metrics["validation"]["log_loss"],
-        "kept_epoch": metrics["kept_epoch"],
-        **{name: metrics["price"][name] for name in PRICES},
-        "seconds": metrics["seconds"],
+        **{
+            f"{split}_{name}": value
+            for split in ("test", "validation")
+            for name, value in metrics.measured(figures[split]).items()
+        },
+        "kept_epoch": figures["kept_epoch"],
+        **{name: figures["price"][name] for name in PRICES},
+        "seconds": figures["seconds"],
     }

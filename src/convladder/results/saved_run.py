@@ -39,7 +39,7 @@ from convladder.core.experiment import Experiment
 from convladder.evaluation import corruptions, predictions
 from convladder.evaluation.corruptions import Recipe
 from convladder.evaluation.robustness import Corrupted
-from convladder.results import folders
+from convladder.results import folders, migrations
 
 T = TypeVar("T")
 
@@ -95,7 +95,7 @@ class SavedRun:
         """What `experiment.json` holds beside the experiment: rung, data, environment. Raises
         RunError.
         """
-        return self._read_json("experiment.json")
+        return migrations.read_about(self.folder / folders.ABOUT)
 
     @cached_property
     def experiment(self) -> Experiment:
@@ -139,7 +139,8 @@ class SavedRun:
             )
         except (OSError, ValueError, EOFError, zlib.error) as error:
             raise RunError(
-                f"cannot read {path} ({error}): the run is damaged, or of another version"
+                f"cannot read {path} ({error}): the run is damaged, or was written by another "
+                "version"
             ) from None
 
     @property
@@ -200,8 +201,8 @@ class SavedRun:
             zlib.error,
         ) as error:
             raise RunError(
-                f"cannot read {self.folder / name} ({error}): it is damaged or of another version, "
-                "train the run again"
+                f"cannot read {self.folder / name} ({error}): it is damaged or was written by "
+                "another version; train the run again"
             ) from None
 
 

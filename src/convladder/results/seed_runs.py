@@ -141,9 +141,8 @@ def check_recipes(pooled: Iterable[SeedRun]) -> None:
     for run in runs[1:]:
         if run.corrupted.recipe != runs[0].corrupted.recipe:
             raise RunError(
-                f"the test images of {run.folder} were made worse in another way than those of "
-                f"{runs[0].folder}, by another version of convladder: train one of them again to "
-                "compare that"
+                f"{run.folder} and {runs[0].folder} were tested on differently degraded images, "
+                "by different versions of convladder: train one of them again to compare them"
             )
 
 

@@ -12,11 +12,13 @@ from numpy.typing import NDArray
 
 from convladder.data.decoding.images import Pixels
 
+# docs/decisions/028-a-large-bank-is-read-ahead.md
 AHEAD_FROM = 2**30  # bytes of a bank; a smaller one stays in memory once it was read
 
 Rows = NDArray[np.int32]
 
 
+# docs/decisions/003-the-order-of-an-epoch-is-a-function-of-seed-and-epoch.md
 def epoch_order(seed: int, epoch: int, size: int) -> NDArray[np.int64]:
     """Return the order of an epoch: a permutation that is a function of (seed, epoch)."""
     return np.random.default_rng([seed, epoch]).permutation(size)

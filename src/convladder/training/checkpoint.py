@@ -33,6 +33,7 @@ FORMAT = 1
 _NAME = re.compile(r"checkpoint-(\d{4,})-(\d{6,})\.json")
 
 
+# docs/decisions/035-a-checkpoints-json-file-is-its-pointer.md
 @dataclass(frozen=True)
 class Checkpoint:
     """A training between two steps; `course` is as `TrainingState.to_json` gives it."""
@@ -103,14 +104,14 @@ def read(path: Path) -> Checkpoint:
     try:
         text = path.read_bytes()
         if not text.endswith(b"}\n"):  # a cut so small that it is JSON still
-            raise DamagedCheckpointError("it is cut")
+            raise DamagedCheckpointError("it is truncated")
         told = json.loads(text)
         content, expected = told["checkpoint"], told["sha256"]
         data = path.with_suffix(".safetensors").read_bytes()
         if _sum_of(content) != expected:
-            raise DamagedCheckpointError("its sum is wrong")
+            raise DamagedCheckpointError("its checksum is wrong")
         if hashlib.sha256(data).hexdigest() != content["tensors"]:
-            raise DamagedCheckpointError("the sum of its tensors is wrong")
+            raise DamagedCheckpointError("the checksum of its tensors is wrong")
         if content["format"] != FORMAT:
             raise DamagedCheckpointError(
                 f"its format is {content['format']}, and {FORMAT} is known"

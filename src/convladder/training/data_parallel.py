@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from convladder.core.errors import ExperimentError
 
 
+# docs/decisions/056-one-network-over-several-devices-is-one-program.md
 def data_parallel(count: int) -> keras.distribution.DataParallel:
     """Return Keras's distribution over so many devices of each process.
 

@@ -170,6 +170,7 @@ def _seen_before(
     ) if model.whitening else None
 
 
+# docs/decisions/060-the-optimizer-begins-anew-where-the-backbone-is-unfrozen.md
 def _phases(
     experiment: Experiment,
     dataset: SplitDataset,

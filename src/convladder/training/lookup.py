@@ -11,6 +11,7 @@ from convladder.data.decoding.images import Pixels
 from convladder.training import backend
 
 
+# docs/decisions/001-training-is-fed-indices.md
 class GatherImages(keras.layers.Layer):
     """Turn rows `(batch,)` of a bank into its images, `(batch, height, width, channels)` in
     float32.

@@ -30,6 +30,7 @@ MakeSteps = Callable[[bool], steps.StepFunctions]  # given whether the backbone 
 NAMED = 3  # files of a batch, in a message
 
 
+# docs/decisions/034-the-training-loop-is-our-own.md
 @dataclass
 class Training:
     """A network on its way; `course` says how far, `best` are its weights after the best epoch so
@@ -94,7 +95,9 @@ class Training:
         if {name: tensor.shape for name, tensor in kept.items()} != {
             name: tuple(variable.shape) for name, variable in variables.items()
         }:
-            raise TrainingError("its checkpoint is of another network: start over with --fresh")
+            raise TrainingError(
+                "its checkpoint belongs to another network: start over with --fresh"
+            )
         for name, variable in variables.items():
             variable.assign(kept[name])
         self.best = [
@@ -151,6 +154,7 @@ class Training:
             **course.trained,
             **{f"val_{name}": value for name, value in validated.items()},
             "learning_rate": float(rate),
+            # docs/decisions/078-train-seconds-are-of-the-whole-epoch.md
             "train_seconds": course.seconds,
         }
         if not np.isfinite([row["loss"], row["val_loss"]]).all():

@@ -68,13 +68,14 @@ def joined(
         if not any(sign in str(error) for sign in LOST):
             raise
         raise TrainingError(
-            f"another of the {parallel.processes} processes is gone, or failed "
-            f"({_first_line(error)}): start all of them again, and they go on from the newest "
+            f"another of the {parallel.processes} processes ended or failed "
+            f"({_first_line(error)}): start all of them again, and they resume from the newest "
             "checkpoint"
         ) from error
     _leave()
 
 
+# docs/decisions/057-of-several-processes-one-keeps.md
 class SharedCheckpointer(Checkpointer):
     """A keeper of one process among several: what is kept is with process 0, and asked of all.
 
@@ -134,7 +135,9 @@ def _check_alike(alike: Mapping[str, str], settings: Mapping[str, str]) -> None:
     process, name = differing[0]
     if name == "settings":
         name = ", ".join(sorted(key for which, key in _differing(settings) if which == process))
-    raise TrainingError(f"process {process} has other {name} than process 0: give all the same")
+    raise TrainingError(
+        f"process {process} has another {name} than process 0: give the same to all"
+    )
 
 
 def _differing(alike: Mapping[str, str]) -> list[tuple[int, str]]:

@@ -7,6 +7,7 @@ from typing import Any, assert_never
 import keras
 
 from convladder.core.experiment import Train
+from convladder.core.optimizers import OPTIMIZERS
 
 NOT_DECAYED = [
     "bias",
@@ -49,27 +50,18 @@ def build(
         rate *= factor
     elif after or factor != 1:
         rate = Later(rate, after * steps, factor)
-    common: dict[str, Any] = {"weight_decay": settings.weight_decay or None}
+    kind = OPTIMIZERS[settings.optimizer]
+    given: dict[str, Any] = {name: getattr(settings, name) for name in kind.settings}
+    given = {name: value for name, value in given.items() if value}
     if settings.average_epochs:
-        common |= {"use_ema": True, "ema_momentum": _momentum(settings.average_epochs, steps)}
-    optimizer = _named(settings, rate, common)
+        given |= {"use_ema": True, "ema_momentum": _momentum(settings.average_epochs, steps)}
+    optimizer = getattr(keras.optimizers, kind.keras)(rate, **given)
     if settings.weight_decay:
         optimizer.exclude_from_weight_decay(var_names=NOT_DECAYED)
     return optimizer
 
 
-def _named(settings: Train, rate: Any, common: dict[str, Any]) -> keras.optimizers.Optimizer:
-    match settings.optimizer:
-        case "sgd":
-            return keras.optimizers.SGD(
-                rate, float(settings.momentum), nesterov=settings.nesterov, **common
-            )
-        case "adam" | "adamw":  # Keras's Adam is AdamW where weights decay
-            return keras.optimizers.Adam(rate, **common)
-        case unknown:
-            assert_never(unknown)
-
-
+# docs/decisions/042-averaged-weights-are-kept-by-keras-optimizer.md
 def _momentum(epochs: float, steps: int) -> float:
     """Return the momentum of a moving average whose mean age is so many epochs."""
     return 1 - 1 / max(1.0, epochs * steps)

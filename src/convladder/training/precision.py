@@ -9,6 +9,7 @@ from typing import Literal
 
 import keras
 
+# docs/decisions/032-bfloat16-is-a-setting-not-a-default.md
 POLICIES = {"float32": "float32", "bfloat16": "mixed_bfloat16"}  # Keras's names
 PROCESSOR = Path("/proc/cpuinfo")  # Linux's
 IN_HARDWARE = {

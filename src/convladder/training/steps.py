@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from convladder.training.batches import Prefetcher, Rows
 from convladder.training.losses import TrainingLoss
 
+# docs/decisions/033-what-did-not-make-lenet-5-faster.md
 MOST_STEPS = 64  # a call; with one step a call, LeNet-5 trained at four fifths of the speed
 PREDICTION_BATCH = 256
 CALL_FLOPS = 5e10  # a second or two on one core: so long may a request to stop wait

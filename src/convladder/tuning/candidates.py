@@ -61,6 +61,7 @@ class SearchPlan:
         return hashlib.sha256(content.encode()).hexdigest()
 
 
+# docs/decisions/047-the-default-is-the-first-candidate.md
 class Candidates:
     """The candidates of a study, as the study is whenever it is asked."""
 

@@ -16,13 +16,14 @@ def final_ladder(start: Experiment, candidates: Candidates) -> Ladder:
     tuned = Rung(
         name=TUNED,
         parent=DEFAULT,
-        what=f"Candidate {winner.number} of the search, the best on validation.",
-        why="It was the best of all that were tried, by images that it was not trained on.",
+        what=f"Candidate {winner.number} of the search: the best on validation.",
+        why="It had the best accuracy of all candidates on the validation images.",
         hurts=(
-            "Where the best of many was so by luck: that is why it is trained afresh here, with "
-            "other seeds."
+            "The best of many candidates may just have been lucky. That is why it is trained "
+            "again here, with new seeds."
         ),
         change=candidates.changes(winner),
     )
-    default = Rung(name=DEFAULT, what="What the search began with.")
-    return Ladder("tune", "What the search found, against the default", "", base, (default, tuned))
+    default = Rung(name=DEFAULT, what="The settings that the search started from.")
+    about = "Settings found by the search, compared with the default"
+    return Ladder("tune", about, "", base, (default, tuned))

@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import Any
 
 from convladder.core import files
-from convladder.core.errors import ExperimentError, SearchError
+from convladder.core.errors import ExperimentError, RunError, SearchError
 from convladder.core.experiment import Experiment
 from convladder.experiments import resume
 from convladder.experiments.engines import Engine
 from convladder.experiments.pretrained.imagenet import Say
-from convladder.results import folders, provenance
+from convladder.results import folders, migrations, provenance
 from convladder.tuning.candidates import SearchPlan
 from convladder.tuning.searching import ABOUT, Budget
 
@@ -38,8 +38,8 @@ class SearchRecord:
         before, now = self._about.get(SAMPLER), metadata.version(SAMPLER)
         if before not in (None, now):
             say(
-                f"Optuna was {before} and is now {now}: the candidates from here on may be others "
-                "than they were"
+                f"Optuna was {before} and is now {now}: the next candidates may differ from those "
+                "of an uninterrupted search"
             )
         self.write(**{SAMPLER: now})
 
@@ -49,7 +49,7 @@ class SearchRecord:
         """
         before, changed = self._about["environment"], list(self._about.get("changed", []))
         for change in resume.changed_backend(before) if tried else []:
-            say(f"{change}: candidates of both are compared in this search")
+            say(f"{change}: this search compares candidates from before and after")
             changed += [change] if change not in changed else []
         self.write(environment=engine.environment(), changed=changed)
 
@@ -60,7 +60,7 @@ class SearchRecord:
         before = self._about["seeds"]
         if before not in (None, seeds):
             raise SearchError(
-                f"the winner of {self._path.parent} is tested with {before} seeds, as was settled "
+                f"the winner of {self._path.parent} is tested with {before} seeds. That was fixed "
                 f"before the test images were opened: give --seeds {before}"
             )
         self.write(seeds=seeds)
@@ -72,14 +72,15 @@ def begin(folder: Path, plan: SearchPlan, budget: Budget, *, fresh: bool) -> Sea
     """
     path, before = folder / ABOUT, dict[str, Any]()
     if folders.is_search(folder):
-        before = files.read_json(path)
+        before = migrations.read_about(path)
         if fresh:
             raise SearchError(
                 f"{folder} holds a search: to start over, remove it or choose another --out"
             )
         if before["identity"] != plan.identity or not resume.is_split_alike(before["data"]):
             differing = (
-                "; ".join(_differences(before, plan)) or "it is of another version of convladder"
+                "; ".join(_differences(before, plan))
+                or "it was written by another version of convladder"
             )
             raise SearchError(f"{folder} holds another search ({differing}): choose another --out")
     data = plan.default.dataset.provenance()
@@ -130,6 +131,7 @@ def _count_tested(folder: Path, fingerprint: str) -> int:
         other = path.parent.resolve() != folder.resolve() and folders.is_climb(
             path.parent / "climb"
         )
-        with contextlib.suppress(OSError, ValueError, KeyError, TypeError):  # it is damaged
-            count += other and files.read_json(path)["data"]["fingerprint"] == fingerprint
+        # damaged, or newer
+        with contextlib.suppress(OSError, ValueError, KeyError, TypeError, RunError):
+            count += other and migrations.read_about(path)["data"]["fingerprint"] == fingerprint
     return count

@@ -1,7 +1,6 @@
 """What a person asks to be searched, as given.
 
-It imports no other room but the lowest and what is below, for the command line reads it to say what
-it takes.
+What it imports is light, since the command line reads it to say what it takes.
 """
 
 from __future__ import annotations
@@ -11,8 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from convladder.core import defaults
 from convladder.core.options import option
-from convladder.experiments.request import SEEDS, TrainRequest
+from convladder.experiments.request import TrainRequest
 from convladder.experiments.run_options import RunOptions
 
 if TYPE_CHECKING:
@@ -40,7 +40,11 @@ class TuneRequest(TrainRequest):
         metavar="TIME",
     )
     seeds: int = option(
-        SEEDS, "Seeds of the winner and the default at the end", kind=int, metavar="N", least=1
+        defaults.SEEDS,
+        "Seeds of the winner and the default at the end",
+        kind=int,
+        metavar="N",
+        least=1,
     )
     seed: int = option(0, "The seed of the search", kind=int, metavar="N", least=0)
 

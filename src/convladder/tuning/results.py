@@ -15,7 +15,7 @@ from convladder.core.errors import RunError
 from convladder.core.experiment import Experiment, difference, flatten
 from convladder.core.formatting import percent, plural, points, written
 from convladder.evaluation.intervals import Proportion, proportion
-from convladder.results import folders
+from convladder.results import folders, migrations
 from convladder.results.saved_climb import SavedClimb
 
 DEFAULT, TUNED = "default", "tuned"  # the rungs of the climb that a search ends with
@@ -23,16 +23,16 @@ FIXED_COLUMNS = ("candidate", "state", "validation_accuracy", "epochs", "flops",
 
 
 class SearchResults:
-    """The results of a search's folder. Raises RunError where it is none, or nothing was tried yet."""
+    """The results of a search's folder. Raises RunError if it is none, or nothing was tried yet."""
 
     def __init__(self, folder: str | Path) -> None:
         self.folder = folder = Path(folder)
         if not folders.is_search(folder):
             raise RunError(f"{folder} is not a search: it has no tune.json")
-        self.about: dict[str, Any] = files.read_json(folder / "tune.json")
+        self.about: dict[str, Any] = migrations.read_about(folder / "tune.json")
         if not (folder / "candidates.csv").exists():
             raise RunError(
-                f"no candidate in {folder} is over yet (the same tune command goes on with it)"
+                f"no candidate in {folder} is finished yet (run the same tune command to resume)"
             )
 
     @cached_property
@@ -93,7 +93,7 @@ class SearchResults:
 
     @property
     def winner(self) -> int | None:
-        """The number of the finished candidate of the best validation accuracy; None without any."""
+        """The number of the finished candidate with the best validation accuracy, if any."""
         number: int | None = self.about["winner"]
         return number
 
@@ -118,7 +118,7 @@ class SearchResults:
 
     @property
     def assignments(self) -> str:
-        """The winner's settings as other commands take them: `--set model.padding=same --set ...`."""
+        """The winner's settings as other commands take them: `--set model.padding=same ...`."""
         return " ".join(
             f"--set {shlex.quote(f'{key}={written(new)}')}"
             for key, (_, new) in self.changes.items()
@@ -176,7 +176,7 @@ class SearchResults:
 
     @property
     def test_failure(self) -> str | None:
-        """Why the winner and the default could not be tested; None unless a trial of theirs failed."""
+        """Why the winner and the default could not be tested; None unless a trial failed."""
         for path in sorted((self.folder / "climb" / "trials").glob("*/*.error.txt")):
             return (path.read_text(encoding="utf-8").strip().splitlines() or ["unknown"])[-1]
         return None
@@ -190,13 +190,13 @@ class SearchResults:
     def _of_candidates(self) -> str:
         tried = len(self.candidates)
         parts = {
-            "trained to the end": self.count("finished"),
-            "ended early, others being ahead": self.count("pruned"),
+            "fully trained": self.count("finished"),
+            "stopped early because others were ahead": self.count("pruned"),
             "failed": self.count("failed"),
-            "not ended": self.count("unfinished"),
+            "not finished": self.count("unfinished"),
         }
         listed = ", ".join(f"{count} {what}" for what, count in parts.items() if count)
-        all_there_are = ", all that the space holds" if self.about["exhausted"] else ""
+        all_there_are = ", all there are in the space" if self.about["exhausted"] else ""
         return f"{plural(tried, 'candidate')}{all_there_are}: {listed or 'none'}."
 
     def _of_the_winner(self) -> str:
@@ -204,20 +204,19 @@ class SearchResults:
             seconds = self.about["budget"]["seconds"]
             if seconds and self.about["seconds"] >= seconds and self.count("unfinished"):
                 return (
-                    "The time was up before one was trained to the end: with a longer --time it "
-                    "goes on."
+                    "The time was up before any was fully trained. Give a longer --time to resume."
                 )
-            return "None was trained to the end, so there is no winner."
+            return "None was fully trained, so there is no winner."
         best, default = percent(self.accuracy(self.winner) or 0.0), self.default_accuracy
         if self.tuned is None:
             if len(self.candidates) == 1:
                 return (
-                    f"It is the default ({best} on validation): there is nothing to compare it "
+                    f"It is the default ({best} on validation), so there is nothing to compare it "
                     "with."
                 )
             return (
-                f"None was better on validation than the default ({best}): there is nothing to "
-                "claim, and the test images were not opened."
+                f"None was better on validation than the default ({best}). So there is nothing to "
+                "test, and the test images were not opened."
             )
         beside = "" if default is None else f", the default {percent(default)}"
         chosen = f"Best on validation: candidate {self.winner}, {best}{beside}."
@@ -225,22 +224,22 @@ class SearchResults:
             failed = (
                 f"its test failed ({self.test_failure})"
                 if self.test_failure
-                else "it is still to be tested"
+                else "it has not been tested yet"
             )
-            return f"{chosen} But {failed}: the same command goes on."
+            return f"{chosen} But {failed}: run the same command to resume."
         seeds = "another seed" if self.climb.seeds == "1" else f"{self.climb.seeds} other seeds"
-        return f"{chosen} Trained afresh with {seeds}, {self._claim()}"
+        return f"{chosen} Trained again with {seeds}, {self._claim()}"
 
     def _claim(self) -> str:
         assert self.climb is not None
         if self.climb.failures or self.climb.missing:
-            return "it is not tested to the end: the same command goes on."
+            return "its test is not finished: run the same command to resume."
         (claim,) = self.climb.against_parent
         found = claim.difference
         if found.low is None or found.high is None:
             return (
-                f"{points(found.difference)} points on test; but with one seed nothing can be "
-                "claimed."
+                f"{points(found.difference)} points on test, but one seed is not enough to claim "
+                "a difference."
             )
         by = (
             f"{points(found.difference)} points (95 % interval {points(found.low)} to "
@@ -248,11 +247,11 @@ class SearchResults:
         )
         if found.verdict in ("better", "worse"):
             return f"it is {found.verdict} on test than the default: {by}."
-        return f"no difference from the default on test can be detected: {by}."
+        return f"no detectable difference from the default on test: {by}."
 
     def _of_other_searches(self) -> str:
         others = self.about["tested_before"]
         if not others or self.climb is None:
             return ""
-        had = f"{plural(others, 'other search')} had been tested on these test images"
-        return f"Mind that {had}: who looks often finds a difference some day."
+        had = f"{plural(others, 'other search')} already used these test images"
+        return f"Note: {had}. The more often test images are used, the likelier a false finding."

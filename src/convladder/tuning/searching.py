@@ -39,6 +39,7 @@ ABOUT, JOURNAL, TABLE, IMPORTANCES = (
     "importances.json",
 )
 MOST_SKIPPED = 100  # draws in a row that give no new candidate: the space has no other
+# docs/decisions/048-what-the-machine-fails-is-no-word-on-a-candidate.md
 MOST_FAULTS = 3  # candidates in a row that the machine fails, before a search stops
 KEEP_TIME = 30  # seconds, after which the time that was searched is written down again
 
@@ -54,7 +55,7 @@ class Budget:
 
 
 class Search:
-    """A search in its folder, which the caller has locked. What is there already is gone on with."""
+    """A search in its folder, which the caller has locked. It resumes what is there already."""
 
     def __init__(self, plan: SearchPlan, folder: Path, how: ResumePolicy) -> None:
         self._folder, self._train = folder, plan.default.experiment.train
@@ -115,7 +116,7 @@ class Search:
                 self._keep_time()
 
     def close(self) -> None:
-        """End what is still open: the winner is to be tested, and nothing can be tried after that."""
+        """End what is still open: the winner is tested next, and nothing can be tried then."""
         for trial in self.candidates.open:
             self._study.tell(trial.number, state=TrialState.FAIL)
             if SETTINGS in trial.user_attrs:
@@ -258,7 +259,7 @@ class Search:
 
     @contextlib.contextmanager
     def _ending_in_time(self, budget: Budget, pool: Pool) -> Iterator[None]:
-        """End what runs when the time is up; it is kept, and a longer search would go on with it."""
+        """End what runs when the time is up; it is kept, and a longer search would resume it."""
         if budget.seconds is None:
             yield
             return

@@ -39,10 +39,10 @@ DRAWN_TO_CHECK = 200
 DIGITS = 3  # of a number that is drawn: more would tell nobody anything
 
 _SET_OTHERWISE = {
-    "seed": "the winner is tried with several",
-    "train.epochs": "all candidates are trained as long (--epochs)",
-    "train.deterministic": "it is no matter of accuracy",
-    "train.checkpoint_seconds": "it is no matter of accuracy",
+    "seed": "the winner is trained with several",
+    "train.epochs": "all candidates get the same number of epochs (--epochs)",
+    "train.deterministic": "it does not affect accuracy",
+    "train.checkpoint_seconds": "it does not affect accuracy",
 }
 
 
@@ -118,12 +118,13 @@ class Space:
                 raise SearchError(f"{self.where}: {key}: {said}")
             if drawn and not any(key in each for each in drawn):
                 raise SearchError(
-                    f"{self.where}: {key} is never searched: when {_written(dimension.when)} "
-                    "never holds"
+                    f"{self.where}: {key} is never searched, because when "
+                    f"{_written(dimension.when)} never holds"
                 )
         if not drawn:
             raise SearchError(
-                f"{self.where}: of {DRAWN_TO_CHECK} candidates around this start none can be"
+                f"{self.where}: none of {DRAWN_TO_CHECK} candidates around this start can be "
+                "trained"
             )
 
     def draw(self, trial: optuna.trial.BaseTrial, base: Experiment) -> dict[str, Any]:
@@ -238,7 +239,11 @@ def space_of(values: Mapping[str, Any], where: str) -> Space:
     dimensions: dict[str, Dimension] = {}
     for key, given in _flattened(values, known):
         _check_name(key, where)
-        reason = "images stay as they are" if key.startswith("data.") else _SET_OTHERWISE.get(key)
+        reason = (
+            "a search cannot change the images"
+            if key.startswith("data.")
+            else _SET_OTHERWISE.get(key)
+        )
         if reason:
             raise SearchError(f"{where}: {key} cannot be searched: {reason}")
         try:
@@ -293,7 +298,7 @@ def _check_order(name: str, dimensions: Mapping[str, Dimension], where: str) -> 
     keys = list(dimensions)
     for key, dimension in dimensions.items():
         if name in dimension.when and name in keys and keys.index(name) >= keys.index(key):
-            raise SearchError(f"{where}: {key} looks at {name}, which must stand above it")
+            raise SearchError(f"{where}: {key} looks at {name}, which must be above it")
 
 
 def _alternatives(key: str, wanted: Any) -> list[Any]:

@@ -22,6 +22,7 @@ from convladder.tuning.space import quiet
 
 STUDY = "search"
 REDUCTION = 3  # of a bracket's candidates one in so many goes on, for so many times the epochs
+# docs/decisions/045-hyperband-first-looks-after-a-fifth-of-the-epochs.md
 FIRST_LOOK = 0.2  # of the epochs: earlier, on few images, all are still at chance
 MARKS = (
     "completed_rung_",
@@ -72,6 +73,7 @@ def open_study(path: Path, epochs: int) -> optuna.Study:
         raise RunError(f"{path} is damaged ({error}): choose another --out, or --fresh") from None
 
 
+# docs/decisions/044-optunas-study-is-its-journal-without-a-sampler.md
 def sampler(seed: int, number: int, *, at_random: bool = False) -> optuna.samplers.BaseSampler:
     """Return what draws the settings of this candidate: a function of the seed, its number and what
     came before.
@@ -92,6 +94,7 @@ def sampler(seed: int, number: int, *, at_random: bool = False) -> optuna.sample
     )
 
 
+# docs/decisions/046-importances-are-shown-beside-those-of-chance.md
 def importances(study: optuna.Study) -> tuple[dict[str, float], float]:
     """Estimate each setting's share in how well finished candidates did, and what the largest is by
     chance.

@@ -213,7 +213,7 @@ def test_a_run_predicts_files(run: cl.Run, digits: cl.Dataset, tmp_path: Path) -
     assert table["unsure"].tolist() == [*expected, True, True, True]
     assert "not one of" in table["error"].iloc[5]
     assert "there is no such file" in table["error"].iloc[6]
-    assert "no regular file" in table["error"].iloc[7]
+    assert "not a regular file" in table["error"].iloc[7]
     assert table["predicted"].isna().tolist() == [False] * 5 + [True] * 3
     with pytest.raises(cl.ConvladderError, match="no files to predict"):
         run.predict([])
@@ -356,7 +356,7 @@ def test_a_threshold_that_was_not_reached_is_said(
     )
     monkeypatch.setitem(run.__dict__, "predictions", wrong)
     with pytest.warns(
-        UserWarning, match="not reached on validation by any threshold: ask for less"
+        UserWarning, match="not reached on validation with any threshold: ask for less"
     ):
         table = run.predict(tmp_path / "0.png")
     assert table["unsure"].tolist() == [True]
@@ -390,9 +390,9 @@ def test_rungs_that_were_left_out_are_named_with_the_one_that_stands_for_them(
     said = "more-conv-layers brings max-pooling, same-padding with it, which were left out"
     assert said in climb.headline()
     assert said in climb.reading("more-conv-layers")
-    assert "Two seeds say next to nothing" in climb.headline()
+    assert "Two seeds say almost nothing" in climb.headline()
     page = climb.report().read_text()
-    assert "<b>Not alone:</b> here it brings max-pooling, same-padding with it" in page
+    assert "<b>More than one change:</b> this rung also includes max-pooling, same-padding" in page
 
 
 def test_evaluating_on_images_that_were_trained_on_is_remarked_upon(
@@ -402,10 +402,10 @@ def test_evaluating_on_images_that_were_trained_on_is_remarked_upon(
     seen = sum(counts["train"].values()) + sum(counts["validation"].values())
     run.evaluate("digits")
     assert (
-        f"careful: the run was trained or validated on {seen} of these 1,797"
+        f"warning: the network was trained or validated on {seen} of these 1,797"
         in capsys.readouterr().err
     )
     foreign = np.random.default_rng(0).integers(0, 256, (20, 8, 8), dtype=np.uint8)
     np.savez(tmp_path / "foreign.npz", x=foreign, y=np.tile(["3", "7"], 10))
     run.evaluate(tmp_path / "foreign.npz")
-    assert "careful" not in capsys.readouterr().err
+    assert "warning:" not in capsys.readouterr().err

@@ -243,9 +243,13 @@ def test_one_class_is_an_error() -> None:
 def test_other_images_than_those_of_fit_are_an_error(
     fitted: cl.ConvClassifier, images: Any
 ) -> None:
-    with pytest.raises(ValueError, match=r"shape \(9, 4, 16\), but fit saw images of \(8, 8, 1\)"):
+    with pytest.raises(
+        ValueError, match=r"shape \(9, 4, 16\), but fit was given images of \(8, 8, 1\)"
+    ):
         fitted.predict(images[:9].reshape(9, 4, 16))
-    with pytest.raises(ValueError, match="X is uint8, but fit saw numbers from 0 to 16, not uint8"):
+    with pytest.raises(
+        ValueError, match="X is uint8, but fit was given numbers from 0 to 16, not uint8"
+    ):
         fitted.predict(images.astype(np.uint8))
     with pytest.raises(NotFittedError):
         _ = clone(fitted).network_

@@ -57,7 +57,7 @@ def test_a_size_that_is_none_says_what_is_expected(text: str) -> None:
     ("words", "said"),
     [
         (["--on-leak", "dorp"], "data.on_leak: Input should be 'refuse', 'drop' or 'keep'"),
-        (["--group-pattern", "("], "is no regular expression"),
+        (["--group-pattern", "("], "is not a regular expression"),
         (["--classes", "cat"], "data.classes: expected 2 or more"),
         (["--classes", "cat,cow"], "has no class 'cow': it has cat, dog"),
         (

@@ -200,7 +200,7 @@ def test_another_experiment_in_the_same_folder_is_refused(climbed: Path) -> None
 def test_two_climbs_do_not_work_in_one_folder(climbed: Path) -> None:
     with locks.locked(climbed):
         done = convladder(*SMALL, "--out", "first", cwd=climbed.parent, status=2)
-    assert "another convladder is at work in first" in done.stderr
+    assert "another convladder process is working in first" in done.stderr
 
 
 def test_the_command_is_the_persons(climbed: Path) -> None:
@@ -238,7 +238,7 @@ def test_a_rung_may_change_the_form_of_the_images(climbed: Path) -> None:
     [
         ("data.limit = 100", "would be tested on other images than 'small'"),
         ("data.split_seed = 1", "would be tested on other images than 'small'"),
-        ("seed = 7", "the seed is no change"),
+        ("seed = 7", "a rung cannot change the seed"),
     ],
 )
 def test_a_rung_that_cannot_be_compared_is_refused(tmp_path: Path, change: str, said: str) -> None:
@@ -294,7 +294,7 @@ def test_a_climb_of_one_seed_claims_nothing(climbed: Path) -> None:
     told = json.loads(done.stdout)
     assert [row["parent_verdict"] for row in told["rungs"]] == [None, "no comparison"]
     page = (climbed.parent / "one/report.html").read_text()
-    assert "with one seed of each rung, chance cannot be told from effect" in page
+    assert "with one seed per rung, a real effect cannot be told from chance" in page
     assert "The best rung" not in page
 
 
@@ -321,7 +321,7 @@ def test_a_trial_that_fails_is_shown_and_the_others_go_on(climbed: Path) -> None
     assert list(results.standings) == ["fine"]
     assert [failure.key.rung for failure in results.failures] == ["wild", "wild"]
     page = (climbed.parent / "failing/report.html").read_text()
-    assert "Not complete" in page
+    assert "Not finished" in page
     assert "wild, seed 0, failed" in page
 
 
@@ -369,7 +369,7 @@ def test_a_climb_that_is_stopped_leaves_no_orphan_and_goes_on(
     parent.send_signal(how)
     _, said = parent.communicate(timeout=30)
     status = parent.returncode
-    assert ("the same command goes on" in said) == (how != signal.SIGKILL)
+    assert ("the same command to resume" in said) == (how != signal.SIGKILL)
     assert status == {signal.SIGKILL: -9, signal.SIGINT: 130, signal.SIGTERM: 143}[how]
     assert wait_until(lambda: not any(map(is_alive, workers)), 10)
     (folder,) = tmp_path.glob("climbs/*")
@@ -447,7 +447,7 @@ def test_a_folder_that_is_no_run_is_refused_before_training(tmp_path: Path) -> N
         status=2,
     )
     assert (
-        "keep is there already and holds files that are not convladder's, such as notes.txt"
+        "keep already exists and holds files that convladder did not write, such as notes.txt"
         in done.stderr
     )
     assert files_of(tmp_path) == {"keep/notes.txt"}
@@ -505,11 +505,11 @@ def test_a_run_is_explained(climbed: Path, tmp_path: Path) -> None:
     folder = shutil.copytree(climbed / "trials/max-pooling/seed-0", tmp_path / "run")
     told = convladder("explain", str(folder), "--accuracy", "0.9", cwd=climbed).stdout
     for said in (
-        "taken for",
-        "Confidence and accuracy lie",
+        "predicted as",
+        "Confidence and accuracy are",
         "temperature",
         "accuracy of 90 %",
-        "labels in validation",
+        "validation and test labels",
     ):
         assert said in told
     figures = json.loads(convladder("explain", str(folder), "--json", cwd=climbed).stdout)

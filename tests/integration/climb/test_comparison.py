@@ -70,7 +70,7 @@ def test_single_runs_are_compared_as_networks(rungs: Path) -> None:
     found = cl.compare(rungs / "lenet5/seed-0", rungs / "batch-norm/seed-0")
     assert found.of_networks
     assert found.claims[0].difference.p_value is not None
-    assert "these very networks" in found.headline()
+    assert "these trained networks" in found.headline()
     assert found.corrupted_claims == []
 
 
@@ -131,7 +131,7 @@ def test_without_out_the_page_gets_a_dated_folder(rungs: Path) -> None:
     ("paths", "said"),
     [
         (["lenet5", "nothing"], "there is no folder nothing"),
-        (["lenet5/seed-0"], "takes two runs or more"),
+        (["lenet5/seed-0"], "needs two or more runs"),
         (["lenet5", "lenet5/seed-0"], "lenet5/seed-0 is given twice"),
         (["lenet5", "few"], "of its 10 test images 10 are among their 400"),
         (["lenet5", "again"], "lenet5/seed-0 and again are one experiment with one seed"),
@@ -159,4 +159,4 @@ def test_other_data_of_the_same_names_is_pointed_out(rungs: Path, tmp_path: Path
         tmp_path / "moved", rung="other", right=share_right(0.5, IMAGES, 0), source="elsewhere"
     )
     (note,) = cl.compare(rungs / "lenet5/seed-0", tmp_path / "moved").notes
-    assert note.startswith("The runs were made with different data (pets, elsewhere)")
+    assert note.startswith("The runs name different data (pets, elsewhere)")

@@ -202,7 +202,7 @@ def test_a_full_disk_is_told_before_anything_is_decoded(monkeypatch: pytest.Monk
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(os, "posix_fallocate", fail)
-    with pytest.raises(DataError, match=r"No space left on device.*make room"):
+    with pytest.raises(DataError, match=r"No space left on device.*free some space"):
         banks.open_bank(make_source(pixels_of), FORM)
 
 

@@ -117,8 +117,8 @@ def test_a_bundle_warns_of_a_picture_that_does_not_fit(bundle: Path, odd: dict[s
         said[name] = found.warning or ""
     assert said["sixteen"].startswith("100% of its values are outside 672 to 1,151")
     assert said["ten"].startswith("100% of its values are outside 672 to 1,151")
-    assert said["eight"].startswith("8 bits, and the training images had more")
-    assert "is it of another bit depth?" in said["flat"]
+    assert said["eight"].startswith("it has 8 bits, but the training images had more")
+    assert "does it have another bit depth?" in said["flat"]
     assert "it has values of " in said["flat"]
 
 
@@ -130,21 +130,24 @@ def test_images_to_be_evaluated_are_read_with_the_range_of_the_run(
     said = " ".join(capsys.readouterr().err.split())
     assert "values 672 to 1,151 become black to white" in said
     assert (
-        "careful: 10 of 10 images may not fit the network, such as lying/000.tif: 100% of its "
+        "warning: 10 of 10 images may not fit the network, such as lying/000.tif: 100% of its "
         "values" in said
     )
-    assert said.count("careful") == 1
+    assert said.count("warning:") == 1
     eight = write_stripes(tmp_path / "eight", 1 / 16, np.uint8, count=5)
     run.evaluate(eight)
     said = " ".join(capsys.readouterr().err.split())
-    assert "careful: 10 of 10 images may not fit the network, such as lying/000.tif: 8 bits" in said
+    assert (
+        "warning: 10 of 10 images may not fit the network, such as lying/000.tif: it has 8 bits"
+        in said
+    )
     for path in eight.glob("lying/*"):
         path.unlink()
         shutil.copy(sixteen / "lying" / path.name, path)
     run.evaluate(eight)
     said = " ".join(capsys.readouterr().err.split())
-    assert "careful: 10 of 10 images may not fit the network" in said
-    assert said.count("careful") == 1
+    assert "warning: 10 of 10 images may not fit the network" in said
+    assert said.count("warning:") == 1
 
 
 def test_an_export_is_compared_on_images_of_the_range_of_the_bundle(

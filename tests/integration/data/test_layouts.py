@@ -115,9 +115,8 @@ def test_of_a_hierarchy_the_outer_folders_are_classes_and_it_is_said(
     )
     found = read(source)
     assert found.class_names == ("animal", "plant")
-    assert (
-        "taken as classes (animal, plant), and not those in them (cat, dog, rose, tulip)"
-        in said(found)
+    assert "used as classes (animal, plant), not those inside them (cat, dog, rose, tulip)" in said(
+        found
     )
     assert "--class-level leaf" in said(found)
     assert "taken as classes" not in said(read(source, class_level="top"))
@@ -164,7 +163,7 @@ def test_leaves_in_one_folder_beside_masks(make_folder: MakeFolder) -> None:
     root = make_folder({"images/animal/cat": 5, "images/animal/dog": 5, "masks/cat": 5})
     found = read(str(root), class_level="leaf")
     assert found.class_names == ("cat", "dog")
-    assert found.bank.ignored == {"beside the folders of images": 5}
+    assert found.bank.ignored == {"next to the folders of images": 5}
 
 
 def test_leaves_may_hold_splits(make_folder: MakeFolder) -> None:
@@ -182,7 +181,7 @@ def test_annotations_beside_images_are_no_class(make_folder: MakeFolder) -> None
     for pack in (zipped, tarred):
         packed = read(pack(root))
         assert packed.class_names == ("cat", "dog")
-        assert packed.bank.ignored == {"beside the folders of images": 5}
+        assert packed.bank.ignored == {"next to the folders of images": 5}
         assert "'annotations' lies beside the folder of images and is not read" in said(packed)
 
 
@@ -341,7 +340,7 @@ def test_a_label_pattern_leaves_masks_out(make_folder: MakeFolder, place: Place)
     found = read(place(root), label_pattern=NUMBERED)
     assert found.class_names == ("cat", "dog")
     assert len(found.bank.records) == 10
-    assert found.bank.ignored == {"beside the folders of images": 10}
+    assert found.bank.ignored == {"next to the folders of images": 10}
     assert "'annotations' beside 'images' is no class" in said(found)
 
 
@@ -378,7 +377,7 @@ def test_a_label_pattern_that_finds_nothing_or_is_none_says_so(make_folder: Make
         DataError, match=r"label pattern 'bird' is found in no path, such as 'cat/000.png'"
     ):
         read(str(root), label_pattern="bird")
-    with pytest.raises(ValueError, match="is no regular expression"):
+    with pytest.raises(ValueError, match="is not a regular expression"):
         Data(label_pattern="(")
     with pytest.raises(ValueError, match="exclude each other"):
         Data(label_pattern="a", class_level="leaf")

@@ -286,7 +286,7 @@ def test_addresses_of_images_in_a_folder_that_is_a_link_say_so(tmp_path: Path) -
         .replace("\ncat", "\nhttps://host/cat")
         .replace("\ndog", "\nhttps://host/dog")
     )
-    with pytest.raises(DataError, match=f"the path is an address.*{FOLLOWED}"):
+    with pytest.raises(DataError, match=f"the path is a web address.*{FOLLOWED}"):
         load(str(table))
 
 
@@ -361,7 +361,7 @@ def test_links_are_not_followed_where_there_can_be_none(tmp_path: Path, source: 
     (tmp_path / "set.parquet").write_bytes(b"PAR1")
     where = str(tmp_path / source) if source.startswith("set") else source
     with pytest.raises(
-        DataError, match=r"--follow-links goes with a folder .*and .* is none: leave it out"
+        DataError, match=r"--follow-links is for a folder .*and .* is not one: leave it out"
     ):
         open_source(
             following(Path(where))
@@ -498,7 +498,7 @@ def found_at(*places: Path | str, follow: bool = False) -> tuple[list[str], list
 def test_predict_says_that_links_were_passed_over(store: Path, tmp_path: Path) -> None:
     root = link_files(store, tmp_path / "linked")
     with pytest.raises(
-        DataError, match=f"no picture in .*16 symbolic links were passed over: {FOLLOWED}"
+        DataError, match=f"no image in .*16 symbolic links were not followed: {FOLLOWED}"
     ):
         found_at(root)
     names, said = found_at(root, follow=True)
@@ -507,7 +507,7 @@ def test_predict_says_that_links_were_passed_over(store: Path, tmp_path: Path) -
     write_image(root / "real.png", seed=5)
     names, said = found_at(root)
     assert names == [str(root / "real.png")]
-    assert "16 symbolic links were passed over" in said[0]
+    assert "16 symbolic links were not followed" in said[0]
 
 
 def test_predict_follows_links_that_are_named(store: Path, tmp_path: Path) -> None:
@@ -540,7 +540,7 @@ def test_a_folder_whose_name_has_the_characters_of_patterns(
     assert len(found_at(f"{folder}/*.png")[0]) == 3
     assert len(found_at(f"{folder}/00[01].png")[0]) == 2
     assert len(found_at(f"{folder.parent}/*/00[0].png")[0]) == 2
-    with pytest.raises(DataError, match="no picture in"):
+    with pytest.raises(DataError, match="no image in"):
         found_at(f"{folder}/*.jpg")
 
 

@@ -48,7 +48,7 @@ def test_what_a_network_without_a_range_cannot_predict_is_not_evaluated(
         plain.evaluate(both, quiet=True)
     plain.evaluate(both, out=tmp_path / "out", allow_rejects=True)
     said = " ".join(capsys.readouterr().err.split())
-    assert "careful: 8 of 8 images may not fit the network" in said
+    assert "warning: 8 of 8 images may not fit the network" in said
     table = (tmp_path / "out" / "predictions.csv").read_text()
     assert "lying/001.tif" in table
     assert "lying/000.tif" not in table

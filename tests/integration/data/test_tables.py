@@ -216,7 +216,7 @@ def test_addresses_and_foreign_paths_are_found_by_name_or_say_what_to_do(
     shutil.rmtree(root / "pictures")
     shutil.rmtree(root / "old")
     said = (
-        "some other machine: copy the images here"
+        "another machine. Copy the images here"
         if not written.startswith(("http", "s3", "file"))
         else "address"
     )
@@ -245,7 +245,7 @@ def test_an_address_among_files_is_refused(place: Write) -> None:
     root = place("a.jpg", set_dot_csv="path,label\na.jpg,cat\nhttps://host/b.jpg,dog\n")
     with pytest.raises(
         DataError,
-        match=r"row 3 \(https://host/b.jpg\): the path is an address, .*downloads nothing",
+        match=r"row 3 \(https://host/b.jpg\): the path is a web address, .*does not download",
     ):
         opened(root / "set.csv")
 
@@ -310,9 +310,9 @@ def test_a_document_in_json_is_a_table(place: Write, document: Any) -> None:
         (
             "a.json",
             '{"images": [], "annotations": [], "info": {}}',
-            "is no table in JSON: expected a list of objects",
+            "is not a table in JSON: expected a list of objects",
         ),
-        ("a.json", "3", "is no table in JSON"),
+        ("a.json", "3", "is not a table in JSON"),
         (
             "a.json",
             '[{"image": "a.png", "class": ["cat", "dog"]}]',
@@ -365,7 +365,7 @@ def test_several_classes_of_an_image_are_refused_with_their_number_and_the_first
 ) -> None:
     text = "filename, cat, dog, fox\n1.png, 1, 0, 0\n2.png, 1, 1, 0\n3.png, 0, 1, 1\n"
     root = place("1.png", "2.png", "3.png", set_dot_csv=text)
-    said = r"2 rows have more than one class, the first is row 3 \(2.png: cat, dog\). convladder is for one class"
+    said = r"2 rows have more than one class, the first is row 3 \(2.png: cat, dog\)"
     with pytest.raises(DataError, match=said):
         opened(root / "set.csv")
     (root / "set.csv").write_text(
@@ -483,7 +483,7 @@ def test_an_archive_whose_classes_are_in_a_table_is_to_be_extracted(
             str(root / "packed"), "zip", root if around else root / "set", around
         )
         with pytest.raises(
-            DataError, match=rf"holds a table of the classes \(.*{table}\): extract the archive"
+            DataError, match=rf"holds a table with the classes \(.*{table}\): extract the archive"
         ):
             opened(Path(packed))
 
@@ -555,7 +555,7 @@ def test_a_folder_with_a_table_beside_its_images_names_the_table(place: Write, t
     ]
     (root / table).write_text(text or json.dumps(tasks))
     with pytest.raises(
-        DataError, match=r"has no class folders, but .* says the classes of its images"
+        DataError, match=r"has no class folders, but .* gives the classes of its images"
     ) as raised:
         opened(root)
     path, *options = given_in(str(raised.value))
@@ -588,7 +588,7 @@ def test_a_table_beside_images_that_does_not_say_the_class_is_named_too(place: W
     ):
         opened(root)
     with pytest.raises(
-        DataError, match=r"says the classes of its images\. Did you mean .*set\.csv\?"
+        DataError, match=r"gives the classes of its images\. Did you mean .*set\.csv\?"
     ):
         opened(root, label_column="kind")
     with pytest.raises(DataError, match="--label-column goes with a table"):

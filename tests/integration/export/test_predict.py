@@ -135,7 +135,7 @@ def test_a_place_without_pictures_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     done = predict(STORED, tmp_path / "empty")
     assert done.returncode == 2
-    assert b"no picture in" in done.stderr
+    assert b"no image in" in done.stderr
     assert predict(STORED, tmp_path / "missing.png").returncode == 1
     assert predict(tmp_path / "missing.convladder", tmp_path).returncode == 2
     assert predict(STORED, tmp_path, "--csv", "--json").returncode == 2
@@ -173,7 +173,7 @@ def test_an_archive_that_reaches_outside_is_refused(tmp_path: Path) -> None:
         link = tarfile.TarInfo("link.png")
         link.type, link.linkname = tarfile.SYMTYPE, "/etc/passwd"
         packed.addfile(link)
-    assert b"no picture in" in predict(STORED, tmp_path / "evil.tar").stderr
+    assert b"no image in" in predict(STORED, tmp_path / "evil.tar").stderr
 
 
 def test_images_in_memory() -> None:
@@ -253,7 +253,7 @@ def test_a_run_is_as_good_as_its_bundle(
 
 def reword(run: cl.Run, said: str) -> None:
     card = run.folder / "card.md"
-    card.write_text(card.read_text().replace("*who, and whom to ask.*", said))
+    card.write_text(card.read_text().replace("*who made it, and who answers questions?*", said))
 
 
 def test_a_bundle_is_made_again_by_the_command_that_is_named(run: cl.Run, tmp_path: Path) -> None:
@@ -262,7 +262,8 @@ def test_a_bundle_is_made_again_by_the_command_that_is_named(run: cl.Run, tmp_pa
     others = STORED.read_bytes()
     path.write_bytes(others)
     with pytest.raises(
-        RunError, match=r"is there already, and is no bundle of .*my run: name another with -o"
+        RunError,
+        match=r"already exists and is not a bundle of .*my run: choose another name with -o",
     ):
         copied.bundle(path)
     assert path.read_bytes() == others
@@ -311,6 +312,6 @@ def test_a_backbone_may_be_a_bundle(
     model = begun.experiment.model
     assert (model.backbone, model.filters) == (str(path), (4, 6))
     np.testing.assert_array_equal(begun.weights["conv_1/kernel"], run.weights["conv_1/kernel"])
-    assert "a bundle does not say" in " ".join(capfd.readouterr().err.split())
+    assert "a bundle does not record it" in " ".join(capfd.readouterr().err.split())
     with pytest.raises(BundleError, match="cannot open"):
         cl.train("digits", pretrained="missing.convladder", quiet=True)

@@ -88,7 +88,7 @@ def test_any_file_of_others_is_enough(
     before = snapshot(place)
     assert convladder(*COMMANDS[command], "--out", "one", monkeypatch=monkeypatch) == 2
     assert snapshot(place) == before
-    said = "one is there already and holds files that are not convladder's, such as"
+    said = "one already exists and holds files that convladder did not write, such as"
     assert f"{said} {name.split('/', maxsplit=1)[0]}" in capsys.readouterr().err
 
 
@@ -121,7 +121,7 @@ def test_python_changes_nothing_in_a_folder_of_others(
     [
         (
             ["train", "pets", "--out", "half"],
-            "half.unfinished is there already and holds files that are not",
+            "half.unfinished is there already and holds files that convladder did not write",
         ),
         (["reproduce", "a", "--data", "pets", "--out", "half"], "half.unfinished is there already"),
         (

@@ -13,7 +13,7 @@ import pytest
 from convladder.core import files
 from convladder.results import folders
 
-GONE = "The folder that you are in was deleted"
+GONE = "The current folder was deleted"
 
 
 def run_in_a_deleted_folder(tmp_path: Path, *words: str) -> subprocess.CompletedProcess[str]:

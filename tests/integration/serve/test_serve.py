@@ -67,7 +67,7 @@ def test_a_picture_that_does_not_fit_the_training_images_is_answered_as_unsure_w
     Image.fromarray(np.full((12, 12), 65_535, np.uint16)).save(deep, "PNG")
     files = [("images", ("deep.png", deep.getvalue())), ("images", ("usual.png", picture()))]
     odd, usual = client.post("/v1/predict", files=files).json()["predictions"]
-    assert odd["warning"].startswith("more than 8 bits, which no training image had")
+    assert odd["warning"].startswith("it has more than 8 bits, unlike all training images")
     assert odd["class"] in CLASSES
     assert odd["probability"] > 0.9  # far over the threshold
     assert odd["unsure"]
@@ -553,7 +553,7 @@ def test_json_with_wide_letters_is_refused_before_it_is_unfolded(client: httpx.C
             "/v1/predict", content=body.encode(), headers={"Content-Type": "application/json"}
         )
         assert answer.status_code == 400
-        assert "JSON with images is ASCII" in answer.json()["error"]
+        assert "JSON with images must be ASCII" in answer.json()["error"]
 
 
 def test_an_answer_that_takes_too_long_is_given_up() -> None:
@@ -724,8 +724,8 @@ def test_a_star_lets_pages_of_any_site_ask_and_is_said() -> None:
             assert found.headers["access-control-allow-origin"] == "*"
         elsewhere = {"Host": "evil.example", "Origin": PAGE}
         assert httpx.get(f"{own.url}/v1/model", headers=elsewhere).status_code == 403
-        wait_until(lambda: "pages of any site may ask" in own.said())
-        assert "any page that is open in a browser here may ask" in own.said()
+        wait_until(lambda: "pages of any site may send requests" in own.said())
+        assert "any page open in a browser here may send requests" in own.said()
 
 
 @pytest.mark.parametrize("wrong", ["example.org", "https://a.org/page", "null", "https://", "https://bücher.de",
@@ -759,8 +759,8 @@ def test_where_it_can_be_asked_is_said() -> None:
         assert httpx.get(f"{own.url}/v1/model", headers={"Host": "192.0.2.2"}).status_code == 200
         own.process.send_signal(signal.SIGTERM)
         assert own.process.wait(60) == 0
-    assert "anybody who reaches 0.0.0.0 may ask" in own.said()
-    assert "by this machine's address" in own.said()
+    assert "anyone who can reach 0.0.0.0 may send requests" in own.said()
+    assert "use this machine's address" in own.said()
 
 
 def test_probes_may_ask_for_the_head_alone(client: httpx.Client) -> None:

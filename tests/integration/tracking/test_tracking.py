@@ -233,7 +233,7 @@ def test_a_folder_gets_a_database_of_its_own(
         ("nowhere://", "cannot use MLflow at nowhere://"),
         ("localhost:5000", r"did you mean http://localhost:5000\?"),
         ("mine.db", r"did you mean sqlite:///mine.db\?"),
-        (".", "holds plain files of MLflow's"),
+        (".", "holds MLflow's old file store"),
     ],
 )
 def test_an_address_that_is_none_is_said(

@@ -141,7 +141,8 @@ def test_an_error_that_cannot_be_kept_ends_the_climb(
     assert error.read_text() == "no memory\n"
     Disk(tmp_path, monkeypatch).room = 0
     with pytest.raises(
-        RunError, match=r"cannot write .*seed-0\.error\.txt \(No space left on device\): make room"
+        RunError,
+        match=r"cannot write .*seed-0\.error\.txt \(No space left on device\): free some space",
     ):
         climbing._keep_error(error, failed)
     assert error.read_text() == "no memory\n"
@@ -156,7 +157,7 @@ def test_a_lock_is_held_also_where_its_holder_cannot_be_named(
     monkeypatch.setattr(files, "_write_synced", fail)
     with (
         locks.locked(tmp_path),
-        pytest.raises(RunError, match=r"another convladder is at work in [^(]*: wait"),
+        pytest.raises(RunError, match=r"another convladder process is working in [^(]*: wait"),
     ):
         locks.check_unlocked(tmp_path)
 
@@ -175,4 +176,4 @@ def test_the_command_line_says_it_in_a_line(
     (line,) = capfd.readouterr().err.splitlines()
     assert line.startswith("Error: ")
     assert "report.html" in line
-    assert line.endswith("make room, and the same command goes on")
+    assert line.endswith("free some space and run the same command to resume")

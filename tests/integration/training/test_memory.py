@@ -59,7 +59,7 @@ def test_a_training_that_needs_too_much_fails_with_advice_and_the_next_is_traine
     assert isinstance(failed, Failed)
     assert failed.expected
     assert (
-        "memory ran out: use fewer --jobs, a smaller train.batch_size or smaller images"
+        "out of memory: use fewer --jobs, a smaller train.batch_size or smaller images"
         in failed.error
     )
     assert isinstance(finished, Finished)

@@ -294,9 +294,9 @@ def test_a_backbone_that_was_trained_again_is_refused(
         arrays = {name: file[name] for name in file.files}
     arrays["conv_1/bias"] += 1
     np.savez(folder / saved_run.WEIGHTS, **arrays)
-    with pytest.raises(RunError, match="others than when this was begun"):
+    with pytest.raises(RunError, match="have changed since this was started"):
         backbones.load(experiment.model)
-    with pytest.raises(RunError, match="others than when this was begun"):
+    with pytest.raises(RunError, match="have changed since this was started"):
         backbones.with_backbone(experiment)
     anew = replace(begun, experiment=settle("transfer-frozen", backbone=folder))
     files.write_json(
@@ -441,7 +441,7 @@ def test_images_of_another_size_are_taken_and_of_other_channels_where_they_can_b
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"train.frozen_share": 0.5}, "takes model.pretrained"),
+        ({"train.frozen_share": 0.5}, "needs model.pretrained"),
         ({"model.weights": "a.h5"}, "name its network too"),
         ({"train.frozen_share": 1.5}, "frozen_share"),
     ],
@@ -471,7 +471,7 @@ def test_what_is_taken_from_a_run_is_not_set_otherwise(run: saved_run.SavedRun) 
         ExperimentError, match=r"model\.padding is same here, and valid in the backbone"
     ):
         cl.climb("digits", pretrained=run.folder, changes={"model.padding": "same"}, quiet=True)
-    with pytest.raises(ExperimentError, match="a run has weights of its own"):
+    with pytest.raises(ExperimentError, match="a run has its own weights"):
         cl.climb("digits", pretrained=run.folder, weights="a.h5", quiet=True)
     wider = backbones.changes(str(run.folder), None, {"model.dense": [9]}) | {"model.dense": [9]}
     assert backbones.with_backbone(Experiment().replace(wider)).model.dense == (9,)
@@ -499,6 +499,6 @@ def test_how_to_train_on_a_backbone_can_be_searched(
     ):
         cl.tune("digits", pretrained=run.folder, space={"model.padding": ["same", "valid"]}, **how)
     with pytest.raises(
-        cl.ConvladderError, match=r"transfer: train.frozen_share: .* it takes model\.pretrained"
+        cl.ConvladderError, match=r"transfer: train.frozen_share: .* it needs model\.pretrained"
     ):
         cl.tune("digits", "from-scratch", pretrained=run.folder, out=tmp_path / "none", **how)

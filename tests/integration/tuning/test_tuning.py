@@ -136,8 +136,10 @@ def test_what_was_found_is_told_as_other_commands_take_it(tuned: Tuning) -> None
     page = tuned.report().read_text()
     assert escaping.escape(tuned.assignments) in page
     validated = sum(tuned.about["data"]["counts"]["validation"].values())
-    assert f"of {validated} images on validation right" in page
-    with pytest.raises(RunError, match=r"is a search: give a run of its test, such as .*seed-2"):
+    assert f"of {validated} validation images right" in page
+    with pytest.raises(
+        RunError, match=r"is a search, not a run: give a run of its final test, such as .*seed-2"
+    ):
         cl.Run(tuned.folder)
 
 
@@ -157,8 +159,8 @@ def test_where_time_was_up_before_anything_was_trained_a_longer_one_is_named(
     row = rows.iloc[[0]].assign(state="unfinished", validation_accuracy=None, epochs=0)
     row.to_csv(late / "candidates.csv", index=False)
     found = Tuning(late)
-    assert "with a longer --time it goes on" in found.headline()
-    assert "No candidate has come to the end of an epoch yet." in found.report().read_text()
+    assert "Give a longer --time to resume" in found.headline()
+    assert "No candidate has finished an epoch yet." in found.report().read_text()
 
 
 def test_the_same_command_again_trains_nothing_and_leaves_where_it_was_trained(
@@ -178,7 +180,7 @@ def test_the_same_command_again_trains_nothing_and_leaves_where_it_was_trained(
 def test_more_candidates_are_refused_once_the_winner_was_tested(climbed: Path) -> None:
     done = convladder(*command(climbed, trials=TRIALS + 2), cwd=climbed)
     assert done.returncode == 2
-    assert "has begun: candidates that are tried now would be chosen with knowledge" in done.stderr
+    assert "has started, so no more candidates may be tried" in done.stderr
 
 
 def test_more_seeds_are_refused_once_the_winner_was_tested(climbed: Path) -> None:
@@ -234,9 +236,9 @@ def test_a_search_that_was_killed_comes_to_the_same_candidates(
     )
     done = convladder(*command(tmp_path), cwd=tmp_path)
     assert done.returncode == 0, done.stderr
-    assert f"Optuna was 4.9 and is now {about['optuna']}: the candidates" in done.stderr
+    assert f"Optuna was 4.9 and is now {about['optuna']}: the next candidates" in done.stderr
     changed = "the backend was jax and is now tensorflow"
-    assert f"{changed}: candidates of both are compared" in done.stderr
+    assert f"{changed}: this search compares candidates" in done.stderr
     assert changed in (tmp_path / "tuned/report.html").read_text()
     killed, whole = tmp_path / "tuned", climbed / "tuned"
     assert (killed / "candidates.csv").read_bytes() == (whole / "candidates.csv").read_bytes()
@@ -267,9 +269,9 @@ def test_where_nothing_is_better_the_test_images_stay_closed(tmp_path: Path) -> 
     ("how", "error", "said"),
     [
         ({"trials": 0}, ExperimentError, "trials is a number from 1 on; got 0"),
-        ({"seconds": -1}, ExperimentError, "seconds is a time above 0; got -1"),
-        ({"changes": {"data.folds": 3}}, ExperimentError, "a search has no folds"),
-        ({"ladder": FOLDED}, ExperimentError, "a search has no folds"),
+        ({"seconds": -1}, ExperimentError, "seconds must be above 0; got -1"),
+        ({"changes": {"data.folds": 3}}, ExperimentError, "a search cannot use folds"),
+        ({"ladder": FOLDED}, ExperimentError, "a search cannot use folds"),
         ({"changes": {"data.limit": 300, "data.image_size": (4, 4)}}, ExperimentError, "too small"),
         (
             {"space": {"train.optimizer": ["adam", "rmsprop"]}},
@@ -289,7 +291,7 @@ def test_what_cannot_be_searched_is_said_at_once(
 def test_a_folder_of_something_else_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("mine")
     with pytest.raises(
-        RunError, match="is there already and holds files that are not convladder's"
+        RunError, match="already exists and holds files that convladder did not write"
     ):
         cl.tune("digits", trials=1, changes={"data.limit": 300}, out=tmp_path, quiet=True)
     assert (tmp_path / "notes.txt").read_text() == "mine"

@@ -136,7 +136,7 @@ def test_what_cannot_be_shared_between_trials_is_said_once(tmp_path: Path) -> No
 
 def test_a_climb_of_which_a_node_is_left_out_says_so(tmp_path: Path) -> None:
     text = io.StringIO()
-    said = "n3 (10.0.0.3) is left out, since results could not be compared: it has keras 2"
+    said = "n3 (10.0.0.3) is not used, because its results could not be compared: it has keras 2"
     climbing._take(Notice(said), tmp_path, Plain(Console(file=text, width=200)).follow)
     assert text.getvalue() == f"{said}\n"
 
@@ -202,7 +202,7 @@ def test_a_task_whose_process_died_on_nodes_again_and_again_brings_what_it_wrote
     ends = [lane._take_end(task, node.DIED, EVENTS[5], {}) for _ in range(driver.LOSSES)]
     assert [type(end) for end in ends] == [Message, Message, Died]
     assert ends[-1].details.splitlines() == ["what it wrote", ends[-1].error]
-    assert ends[-1].error == "its process ended; it was lost 3 times, and is not begun again"
+    assert ends[-1].error == "its process ended; the trial was lost 3 times and is not restarted"
 
 
 class Seen(dict[str, bytes]):

@@ -17,7 +17,7 @@ from convladder.results import folders
 from convladder.results.folders import TrialKey
 from deadly import abort, abort_deep, be_killed, chatter, crash, leave
 
-NO_MEMORY = "memory ran out: use fewer --jobs"
+NO_MEMORY = "out of memory: use fewer --jobs"
 BAD_ALLOC = [
     "terminate called after throwing an instance of 'std::bad_alloc'",
     "  what():  std::bad_alloc",
@@ -42,7 +42,7 @@ def test_a_crash_is_told_with_the_words_of_the_library() -> None:
     )
     assert NO_MEMORY not in event.error
     lines = event.details.splitlines()
-    assert lines[:3] == ["the last that it wrote:", "some warning", said]
+    assert lines[:3] == ["its last output:", "some warning", said]
     assert any(line.startswith("Fatal Python error: Aborted") for line in lines), (
         "where Python was is kept too"
     )
@@ -75,9 +75,9 @@ def test_an_exit_is_told_as_one() -> None:
 @pytest.mark.parametrize(
     ("kills", "said"),
     [
-        ([4, 5], "SIGKILL by the system: memory ran out: use fewer"),
-        ([4, 4], "SIGKILL by another program: the system itself has killed none for memory"),
-        ([None, None], "SIGKILL: perhaps memory ran out: use fewer"),
+        ([4, 5], "SIGKILL by the system: out of memory: use fewer"),
+        ([4, 4], "SIGKILL by another program: not the system's out-of-memory killer"),
+        ([None, None], "SIGKILL: possibly out of memory: use fewer"),
     ],
 )
 def test_a_kill_for_memory_is_told_from_another(

@@ -148,7 +148,7 @@ def test_a_worker_that_cannot_be_started_costs_its_task(monkeypatch: pytest.Monk
     events = list(run_tasks([Task(0, double, (1,)), Task(1, double, (1,))], jobs=1))
     (failed,) = [each for each in events if isinstance(each, Failed)]
     assert failed.expected
-    assert "no worker could be started" in failed.error
+    assert "no worker process could be started" in failed.error
     assert results(events) == {1: 2}
 
 
@@ -216,7 +216,7 @@ def test_a_full_disk_is_something_that_a_person_can_put_right() -> None:
         each for each in run_tasks([Task(0, fill_the_disk)], jobs=1) if isinstance(each, Failed)
     ]
     assert failed.expected
-    assert "make room" in failed.error
+    assert "free some space" in failed.error
 
 
 def wait_for_a_halt(emit: Any) -> str:

@@ -57,7 +57,7 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def page(browser: Any, server: Served) -> Any:
     browser.get(server.url)
-    wait(browser, lambda: "classes apart" in browser.find_element(By.ID, "about").text)
+    wait(browser, lambda: "Recognises" in browser.find_element(By.ID, "about").text)
     return browser
 
 
@@ -188,7 +188,7 @@ def test_of_a_server_that_is_gone_no_picture_is_blamed(browser: Any, pictures: P
     give(browser, pictures / "red" / "000.png")
     (entry,) = entries(browser, 1)
     assert entry.find_element(By.TAG_NAME, "h3").text.startswith("No answer")
-    assert "is it still running" in entry.find_element(By.CLASS_NAME, "note").text
+    assert "Is it still running" in entry.find_element(By.CLASS_NAME, "note").text
 
 
 def test_a_token_is_asked_for_and_kept_for_the_session(
@@ -204,11 +204,11 @@ def test_a_token_is_asked_for_and_kept_for_the_session(
         field.send_keys("another-one-of-some-length", Keys.ENTER)
         wait(
             browser,
-            lambda: "does not take this token" in browser.find_element(By.ID, "status").text,
+            lambda: "does not accept this token" in browser.find_element(By.ID, "status").text,
         )
         field.clear()
         field.send_keys("a-token-of-some-length", Keys.ENTER)
-        wait(browser, lambda: "classes apart" in browser.find_element(By.ID, "about").text)
+        wait(browser, lambda: "Recognises" in browser.find_element(By.ID, "about").text)
         give(browser, pictures / "red" / "000.png")
         (entry,) = entries(browser, 1)
         assert entry.find_element(By.TAG_NAME, "h3").text.startswith("red")

@@ -219,7 +219,7 @@ def test_a_node_that_joins_with_other_versions_is_left_out_and_the_other_does_th
         events = list(engine.pool(tasks, renew_after=12).events())
     assert [event.key for event in of_kind(events, Finished)] == [task.key for task in tasks]
     (notice,) = of_kind(events, Notice)
-    assert "is left out, since results could not be compared: " in notice.text
+    assert "is not used, because its results could not be compared: " in notice.text
     assert newcomer.node_ip_address in notice.text
 
 

@@ -94,8 +94,8 @@ def test_a_signal_saves_and_ends_and_the_same_command_goes_on(
         each.resume()
     said = finish(first)
     assert first.returncode == status
-    assert "stopping: what is trained is being saved" in said
-    assert f"kept in runs/{unfinished.name}, and the same command goes on" in said
+    assert "Stopping and saving" in said
+    assert f"saved in runs/{unfinished.name}; run the same command to resume" in said
     stopped, _ = checkpoint.read_newest(unfinished)
     assert position(stopped) > position(before)
     again = start_command(*TRAIN, cwd=tmp_path)
@@ -171,7 +171,7 @@ def test_from_python_it_is_said_where_things_stand_too(tmp_path: Path) -> None:
     process.terminate()
     said = finish(process)
     assert process.returncode == 143
-    assert "and the same command goes on" in said, "a quiet one says that, too"
+    assert "run the same command to resume" in said, "a quiet one says that, too"
 
 
 @pytest.fixture
@@ -204,7 +204,7 @@ def test_an_unfinished_run_can_be_read_and_is_found(begun: tuple[Trial, Path]) -
     longer = replace(trial, experiment=trial.experiment.replace({"train.epochs": 9}))
     assert ResumePolicy().find(folder.parent, longer) is None
     assert ResumePolicy(allow_changed=True).find(folder.parent, longer) == folder
-    with pytest.raises(RunError, match="is not finished: the same command goes on"):
+    with pytest.raises(RunError, match="is not finished: run the same command again to resume"):
         saved_run.SavedRun(folder)
 
 
@@ -256,10 +256,10 @@ def test_the_first_environment_stays_and_the_last_is_compared(
         stopping.setattr(worker, "stop_asked", lambda: True)
         with pytest.raises(Stopped):
             run_trial(allowed, folder, "pytest", said.append)
-    assert said[0].startswith("goes on after 1 epoch and")
-    assert said[1] == f"changed since it was begun: keras was {now['keras']} and is now 99.0"
+    assert said[0].startswith("resumes after 1 epoch and")
+    assert said[1] == f"changed since it was started: keras was {now['keras']} and is now 99.0"
     assert said[2].startswith(
-        f"changed since it was begun: the machine was {first['machine']} and is now "
+        f"changed since it was started: the machine was {first['machine']} and is now "
     )
     assert ResumePolicy().prepare(trial, folder).changed == (), (
         "what was allowed once is not refused"
@@ -333,11 +333,13 @@ def test_a_finished_run_of_other_epochs_says_that_allow_changed_does_not_reach_i
     longer = replace(trial, experiment=trial.experiment.replace({"train.epochs": 3}))
     allowed = ResumePolicy(allow_changed=True)
     with pytest.raises(
-        RunError, match=r"is finished, .* now 3\).* --allow-changed goes on with unfinished runs"
+        RunError, match=r"is finished and .* now 3\).* --allow-changed resumes only unfinished runs"
     ):
         climbing.train_one(longer, folder, threads=1, how=allowed, on_event=print)
     faster = replace(trial, experiment=trial.experiment.replace({"train.learning_rate": 0.1}))
-    with pytest.raises(RunError, match=r"is finished, and another run .*: choose another --out$"):
+    with pytest.raises(
+        RunError, match=r"is finished and is a different run .*: choose another --out$"
+    ):
         climbing.train_one(faster, folder, threads=1, how=allowed, on_event=print)
 
 
@@ -386,7 +388,7 @@ def test_a_command_that_is_refused_leaves_the_run_alone(begun: tuple[Trial, Path
         path.unlink()  # as before the first checkpoint
     with locks.locked(unfinished):
         before = sorted(unfinished.iterdir())
-        with pytest.raises(RunError, match="another convladder is at work"):
+        with pytest.raises(RunError, match="another convladder process is working"):
             climbing.train_one(trial, folder, threads=1, how=ResumePolicy(), on_event=print)
         assert sorted(unfinished.iterdir()) == before
 
@@ -400,8 +402,8 @@ def test_a_checkpoint_that_is_damaged_is_not_gone_on_from_and_that_is_said(
     said: list[Any] = []
     run_trial(trial, folder, "pytest", said.append)
     assert said[:2] == [
-        f"damaged, and not used: {newest.stem}.json",
-        "goes on after 1 epoch and 0 steps",
+        f"damaged checkpoints, not used: {newest.stem}.json",
+        "resumes after 1 epoch and 0 steps",
     ]
     (resumed,) = saved_run.SavedRun(folder).about["resumed"]
     assert (resumed["epoch"], resumed["step"], resumed["damaged"]) == (
@@ -498,12 +500,10 @@ def test_that_an_older_version_split_the_images_otherwise_is_said(
         files.write_json(tmp_path / name / "tune.json", about | {"identity": own})
     assert climbing.find_climb(tmp_path, plan, said.append) is None
     assert searching.find_search(tmp_path, search, said.append) is None
-    told = (
-        f"{tmp_path / 'b'} is of these images too, but cannot be gone on with, and is left as it is"
-    )
+    told = f"{tmp_path / 'b'} also uses these images, but cannot be resumed and is left unchanged"
     assert said == [f"{told}: {resume.OTHERWISE}"] * 2
     with pytest.raises(
-        SearchError, match=r"finds copies, and so splits images, otherwise.*another --out"
+        SearchError, match=r"finds copies differently, and so makes other splits.*another --out"
     ):
         tune._begin(tmp_path / "b", search, searching.Budget(1, None), fresh=False)
     files.write_json(
@@ -532,7 +532,8 @@ def test_a_run_whose_images_an_older_version_split_otherwise_is_told_of_and_refu
     assert ResumePolicy().find(folder.parent, other, said.append) is None
     assert len(said) == 1
     with pytest.raises(
-        RunError, match=r"cannot go on .*finds copies, and so splits images, otherwise.*--fresh"
+        RunError,
+        match=r"cannot be resumed .*finds copies differently, and so makes other splits.*--fresh",
     ):
         ResumePolicy().prepare(trial, folder)
 
@@ -558,7 +559,7 @@ def test_a_lock_names_its_holder_and_ends_with_it(tmp_path: Path) -> None:
     assert holder.stdout is not None
     holder.stdout.readline()
     with pytest.raises(
-        RunError, match=rf"another convladder is at work in .* \(process {holder.pid} on "
+        RunError, match=rf"another convladder process is working in .* \(process {holder.pid} on "
     ):
         locks.check_unlocked(tmp_path)
     holder.kill()

@@ -105,5 +105,5 @@ def test_values_are_built_of_what_is_given() -> None:
 def test_a_request_refuses_changes_that_are_arguments() -> None:
     request = ClimbRequest(data="digits", changes={"data.limit": 9}, epochs=2, folds=3)
     assert request.given == {"data.limit": 9, "train.epochs": 2, "data.folds": 3}
-    with pytest.raises(cl.ConvladderError, match=r"changes cannot hold data\.source"):
+    with pytest.raises(cl.ConvladderError, match=r"changes cannot set data\.source"):
         _ = TrainRequest(data="digits", changes={"data.source": "mnist"}).given

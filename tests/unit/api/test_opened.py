@@ -67,9 +67,9 @@ def test_what_is_open_in_memory_is_not_opened_anew(
     framed: cl.Dataset, change: dict[str, Any]
 ) -> None:
     (name,) = change
-    with pytest.raises(DataError, match=rf"{name} says how images are opened.*give it to load"):
+    with pytest.raises(DataError, match=rf"{name} says how to open images.*give it to load"):
         cl.check(framed, changes=change, quiet=True)
-    with pytest.raises(DataError, match=rf"{name} says how images are opened.*give it to load"):
+    with pytest.raises(DataError, match=rf"{name} says how to open images.*give it to load"):
         cl.train(framed, changes=change, quiet=True)
 
 

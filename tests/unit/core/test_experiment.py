@@ -96,7 +96,7 @@ def test_assignments_read_numbers_lists_truth_and_words() -> None:
 
 @pytest.mark.parametrize("text", ["train.epochs", "=3", ""])
 def test_an_assignment_without_key_or_value_is_refused(text: str) -> None:
-    with pytest.raises(ExperimentError, match="--set takes KEY=VALUE"):
+    with pytest.raises(ExperimentError, match="--set needs KEY=VALUE"):
         parse_assignments([text])
 
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import errno
+import os
 from pathlib import Path
 
 import pytest
@@ -75,6 +76,34 @@ def test_a_disk_that_cannot_be_synced_keeps_no_folder(
         with pytest.raises(OSError, match="Input/output error"):
             write()
     assert list(tmp_path.iterdir()) == []
+
+
+def test_all_of_a_folder_is_on_the_disk_before_it_has_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced: list[int] = []
+    sync = os.fsync
+
+    def record(handle: int) -> None:
+        synced.append(os.fstat(handle).st_ino)
+        sync(handle)
+
+    before: set[int] = set()
+    rename = Path.rename
+
+    def look(self: Path, target: Path) -> Path:
+        before.update(synced)
+        return rename(self, target)
+
+    monkeypatch.setattr(files.os, "fsync", record)
+    monkeypatch.setattr(Path, "rename", look)
+    with files.whole_folder(tmp_path / "made", "whole") as folder:
+        (folder / "inside").mkdir()
+        (folder / "inside" / "deep").write_text("x")
+        (folder / "whole").write_text("x")
+    made = tmp_path / "made"
+    assert {each.stat().st_ino for each in (made, *made.rglob("*"))} <= before
+    assert synced[-1] == tmp_path.stat().st_ino, "its name is on the disk at last"
 
 
 def test_new_folders_are_named_on_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

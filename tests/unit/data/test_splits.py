@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from convladder.core.errors import DataError
 from convladder.data.source import Record
-from convladder.data.splits import Splits, split_records
+from convladder.data.splits import Splits, fold_records, split_records
 
 NAMES = ["a", "b", "c"]
 
@@ -55,3 +55,15 @@ def test_a_class_too_small_is_named() -> None:
         DataError, match=r"class 'b' has 2 images .* train and validation and test need one each"
     ):
         split([10, 2])
+
+
+@pytest.mark.parametrize("folds", [2, 3, 5])
+def test_of_each_fold_every_image_is_in_one_split_and_over_all_folds_tested_once(
+    folds: int,
+) -> None:
+    records = [Record(f"{n}", n % 2) for n in range(60)]
+    parts = fold_records(records, NAMES[:2], np.arange(60), folds=folds, validation=0.2, seed=0)
+    for splits in parts:
+        assert sorted(np.concatenate(list(vars(splits).values()))) == list(range(60))
+        assert len(splits.validation) == round(0.2 * (60 - 60 // folds) / 2) * 2
+    assert sorted(np.concatenate([splits.test for splits in parts])) == list(range(60))

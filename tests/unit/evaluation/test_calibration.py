@@ -148,8 +148,8 @@ def test_the_reading_follows_the_test_images_and_not_the_temperature() -> None:
     found = calibration.assess(made)
     assert found.temperature > 1
     reading = wording.of_calibration(found)
-    assert "It is not sure enough." in reading
-    assert reading.endswith("on these images it does not help.")
+    assert "The network is underconfident." in reading
+    assert reading.endswith("On these images it does not help.")
 
 
 def test_the_interval_stays_within_all_images() -> None:

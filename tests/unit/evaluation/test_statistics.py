@@ -11,7 +11,14 @@ from sklearn.datasets import load_digits
 from sklearn.tree import DecisionTreeClassifier
 
 from convladder.evaluation.intervals import proportion
-from convladder.evaluation.statistics import Difference, compare, estimate, holm, quantile
+from convladder.evaluation.statistics import (
+    Difference,
+    compare,
+    estimate,
+    holm,
+    paired_image_variance,
+    quantile,
+)
 from false_claims import SPREADS, simulate, simulate_ladder
 
 
@@ -238,3 +245,10 @@ def test_a_share_has_the_interval_that_scipy_gives_it(hits: int, images: int) ->
 def test_quantiles_are_those_of_scipy() -> None:
     assert quantile(0.975, 7.3) == stats.t.ppf(0.975, 7.3)
     assert quantile(0.8, math.inf) == stats.norm.ppf(0.8)
+
+
+def test_the_variance_of_images_is_that_of_a_sample() -> None:
+    left, right = np.array([[1, 1, 0, 0], [1, 0, 0, 0]]), np.array([[0, 1, 0, 1], [0, 1, 0, 1]])
+    by_image = [1.0, -0.5, 0.0, -1.0, 1.0, -1.0]  # the last two are Bonett and Price's
+    expected = sum((each + 0.5 / 6) ** 2 for each in by_image) / 5 / 6
+    assert paired_image_variance(left.astype(bool), right.astype(bool)) == pytest.approx(expected)

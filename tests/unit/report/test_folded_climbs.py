@@ -63,7 +63,7 @@ def test_the_page_is_of_all_images_each_predicted_by_the_network_of_its_fold(
     table = pd.concat([run.tested for run in climbed.runs("batch-norm")])
     figures = metrics.compute(table)["test"]
     assert figures["images"] == FOLDS * IMAGES
-    assert f"What follows is of all {FOLDS * IMAGES} images" in text
+    assert f"The sections below show all {FOLDS * IMAGES} images" in text
     assert (
         f"Accuracy {figures['accuracy']:.4f}, log loss {figures['log_loss']:.4f}, on 60 test images"
         in text
@@ -108,8 +108,8 @@ def test_one_rung_alone_has_a_page_without_empty_tables(one_rung: Path) -> None:
     )
     for empty in (
         "What each technique",
-        "Against the start",
-        "Not alone",
+        "Compared with the start",
+        "More than one change",
         "best rung",
         "Holm",
         "than its parent",
@@ -134,7 +134,7 @@ def test_the_page_of_a_comparison_speaks_of_folds(tmp_path: Path) -> None:
     climbed = fold_up(tmp_path / "climb", "lenet5", "max-pooling")
     compared = cl.compare(climbed / "trials/lenet5", climbed / "trials/max-pooling")
     text = words_of(compared.report(tmp_path / "out"))
-    assert "A dot is a fold" in text
+    assert "Each dot is a fold" in text
     assert "A t-test over the 3 folds" in text
     assert "seeds and test images" not in text
 
@@ -170,7 +170,7 @@ def test_hints_name_a_run_that_there_is(one_rung: Path, tmp_path: Path) -> None:
         RunError, match=f"is a climb: give one of its runs, such as {rung}/fold-0-seed-0$"
     ):
         SavedRun(one_rung)
-    with pytest.raises(RunError, match=f"of a climb give rungs, such as {rung}$"):
+    with pytest.raises(RunError, match=f"give rungs of the climb, such as {rung}$"):
         cl.compare(one_rung)
     files.write_json(tmp_path / "climb.json", {})
     with pytest.raises(RunError, match=r"is a climb without a finished run$"):
@@ -190,7 +190,7 @@ def test_a_leak_that_was_kept_is_told_at_the_top(tmp_path: Path) -> None:
         "Mind this. The splits of these data leak, and were kept as they are: 3 of train are copies"
     )
     assert text.index(card) < text.index("What it cost")
-    assert text.count("Mind this.") == 1
+    assert text.count("Warning: train and test overlap.") == 1
 
 
 def test_each_network_has_a_temperature_of_its_own(one_rung: Path) -> None:

@@ -49,7 +49,7 @@ def test_the_course_of_a_search_is_drawn_whatever_came_of_it(states: list[str]) 
     axes = search_plots.draw_search(found, winner=None, default=None)
     labels = axes.get_legend_handles_labels()[1]
     assert ("failed" in labels) == ("failed" in states)
-    assert ("trained to the end" in labels) == ("finished" in states)
+    assert ("fully trained" in labels) == ("finished" in states)
 
 
 def test_what_stays_below_chance_is_not_in_colour() -> None:

@@ -104,7 +104,7 @@ def test_a_command_that_was_stopped_before_it_said_what_it_does_goes_on(tmp_path
     with locks.locked(tmp_path):
         files.write_json(tmp_path / "ladder.json", ladder)
     outputs.check(tmp_path, "climb")
-    with pytest.raises(RunError, match="holds files that are not"):
+    with pytest.raises(RunError, match="holds files that convladder did not write"):
         outputs.check_run(tmp_path)
 
 
@@ -122,7 +122,7 @@ def test_an_older_command_that_was_killed_while_it_wrote_goes_on(tmp_path: Path)
     put(tmp_path / "run.unfinished", of_lock)
     outputs.check_run(tmp_path / "run")
     theirs = put(tmp_path / "theirs", {".lock": "1234", half: "a draft"})  # of another program
-    with pytest.raises(RunError, match="holds files that are not"):
+    with pytest.raises(RunError, match="holds files that convladder did not write"):
         outputs.check(theirs, "climb")
 
 
@@ -176,7 +176,7 @@ def test_a_page_of_ours_is_replaced_and_no_other(place: Path) -> None:
     page.write_bytes(older)
     assert checked.report("check.html").read_bytes() == first
     page.write_text("<!doctype html><title>Check of the month</title>")
-    with pytest.raises(RunError, match="is not a page of convladder's"):
+    with pytest.raises(RunError, match="was not written by convladder"):
         checked.report("check.html")
     assert b"of the month" in page.read_bytes()
 
@@ -288,7 +288,7 @@ def test_a_lock_is_looked_at_without_leaving_one(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
     with locks.locked(tmp_path):
         assert {path.name for path in tmp_path.iterdir()} >= {".convladder-lock"}
-        with pytest.raises(RunError, match="another convladder is at work"):
+        with pytest.raises(RunError, match="another convladder process is working"):
             locks.check_unlocked(tmp_path)
 
 
@@ -327,6 +327,6 @@ def test_mlflow_puts_nothing_among_the_images(place: Path, given: str) -> None:
 def test_a_folder_that_has_an_export_is_told_from_one_of_others(tmp_path: Path) -> None:
     put(tmp_path / "cats-onnx", {"export.json": "{}", "classes.json": "[]"})
     with pytest.raises(
-        RunError, match="has an export already: choose a new or an empty folder with --out"
+        RunError, match="already holds an export: choose a new or an empty folder with --out"
     ):
         outputs.check(tmp_path / "cats-onnx", None, "pets")

@@ -113,7 +113,7 @@ def test_the_same_images_in_other_folds_are_not_compared(tmp_path: Path) -> None
     otherwise = {"data.split_seed": 1}
     make_folds(tmp_path, "second", shares(0.5, 2), changes=otherwise, images_of=[1, 0, 2, 3, 4])
     with pytest.raises(
-        RunError, match=r"second.* were folded otherwise .*: choose the same data.split_seed and"
+        RunError, match=r"second.* into other folds .*: train with the same data.split_seed and"
     ):
         RunComparison([tmp_path / "first", tmp_path / "second"])
 
@@ -121,5 +121,5 @@ def test_the_same_images_in_other_folds_are_not_compared(tmp_path: Path) -> None
 def test_five_folds_are_not_compared_with_ten(tmp_path: Path) -> None:
     five = make_folds(tmp_path, "five", shares(0.9, 1))
     ten = make_folds(tmp_path, "ten", [share_right(0.9, IMAGES // 2, fold) for fold in range(10)])
-    with pytest.raises(RunError, match=r"ten.* were folded otherwise"):
+    with pytest.raises(RunError, match=r"ten.* into other folds"):
         _ = GroupComparison({"five": five, "ten": ten}).standings

@@ -44,7 +44,7 @@ VERSION = 4  # of what a bank holds; part of its key
 LEFTOVER_AGE = (
     7 * 86_400
 )  # seconds: what is younger may be resumed, or another process may be at work
-WAITING, COMPARING = "waiting for another convladder", "looking for copies"  # for people
+WAITING, COMPARING = "waiting for another convladder process", "looking for copies"  # for people
 WAIT = 1.0  # seconds between looks at what another process does
 
 
@@ -171,7 +171,8 @@ class Bank:
             return np.load(self.folder / name, mmap_mode=mmap_mode)
         except FileNotFoundError:
             raise DataError(
-                "the decoded images were deleted meanwhile: the same command makes them again"
+                "the decoded images were deleted in the meantime: run the same command to "
+                "decode them again"
             ) from None
 
     def __getstate__(self) -> dict[str, Any]:
@@ -229,8 +230,8 @@ def open_bank(
         return _with_copies(replace(bank, copies_are=copies_are), report)
     except OSError as error:
         raise DataError(
-            f"cannot write the cache {cache_folder()} ({error.strerror or error}): make room, "
-            "or set CONVLADDER_CACHE to a folder of yours"
+            f"cannot write the cache {cache_folder()} ({error.strerror or error}): free some "
+            "space, or set CONVLADDER_CACHE to a folder that you can write to"
         ) from None
 
 
@@ -349,7 +350,7 @@ def _build(
     bank = _load(folder)
     if bank is None:
         raise DataError(
-            f"the cache {folder} cannot be read back: clear it with `convladder cache --clear`"
+            f"the cache {folder} cannot be read: clear it with `convladder cache --clear`"
         )
     return bank
 
@@ -360,9 +361,9 @@ def _check_room(folder: Path, images: int, form: ImageForm) -> None:
     needed, free = images * math.prod(form.shape) - begun, shutil.disk_usage(folder).free
     if needed > free:
         raise DataError(
-            f"{images:,} images of {form.height}x{form.width} take {needed / 1e9:,.1f} GB decoded, "
-            f"and {cache_folder()} has {free / 1e9:,.1f} GB free: make room, set CONVLADDER_CACHE, "
-            "or give a smaller --image-size or a --limit"
+            f"{images:,} images of {form.height}x{form.width} take {needed / 1e9:,.1f} GB "
+            f"decoded, and {cache_folder()} has {free / 1e9:,.1f} GB free: free some space, set "
+            "CONVLADDER_CACHE, or give a smaller --image-size or a --limit"
         )
 
 

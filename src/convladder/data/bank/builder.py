@@ -38,6 +38,7 @@ from convladder.data.source import Content, Fetch, Progress, Record, Source
 
 READING, STRETCHING = "reading images", "reading images of more than 8 bits"  # for people
 TRAINED_ON = ("", "train")  # splits of a source whose images a range of intensities is found from
+# docs/decisions/022-a-bank-is-built-in-place-a-chunk-at-a-time.md
 CHUNK, LEAST_CHUNK = 512, 8  # images
 CHUNKS = 64  # at least, where there are images enough
 SAMPLE = 8  # images
@@ -225,7 +226,7 @@ def _gather(chunks: Sequence[Chunk], size: int) -> tuple[Built, dict[int, Extrem
         done = read_done(chunk)
         if done is None:
             raise DataError(
-                f"what was decoded into {chunk.folder} was changed meanwhile: try again"
+                f"what was decoded into {chunk.folder} was changed in the meantime: try again"
             )
         facts[list(chunk.rows)] = done.facts
         rejections |= done.rejections

@@ -81,6 +81,6 @@ def check_outside(cache: Path, source: Source) -> None:
         inside = cache.resolve().relative_to(Path(source.name).resolve())
         if not any(part.startswith(".") for part in inside.parts):  # a hidden folder is not read
             raise DataError(
-                f"the cache {cache} lies inside the images ({source.name}): set CONVLADDER_CACHE "
-                "to another folder"
+                f"the cache {cache} is inside the folder of images ({source.name}): set "
+                "CONVLADDER_CACHE to another folder"
             )

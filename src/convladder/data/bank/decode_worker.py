@@ -214,6 +214,7 @@ def _take(contents: Mapping[Record, Content | UnreadableImage], record: Record) 
     return content
 
 
+# docs/decisions/021-images-are-decoded-in-workers-that-leave-a-mark.md
 @contextlib.contextmanager
 def _at_work(chunk: Chunk, *, watched: bool) -> Iterator[Callable[[int], None]]:
     """Yield a function that notes the row where another process can read it, should this one end.

@@ -88,6 +88,7 @@ def views() -> tuple[View, ...]:
     return tuple(View(*place, mirrored) for mirrored in (False, True) for place in places)
 
 
+# docs/decisions/023-near-copies-are-neighbours-that-fit-when-aligned.md
 def propose(small: Pixels, progress: Callable[[int], None] = lambda done: None) -> Candidates:
     """Return the likeliest copies among N images `(N, 16, 16, 3)`, each pair once, the likeliest
     first.

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 Indices = NDArray[np.int64]
 
 
+# docs/decisions/025-copies-are-a-matter-of-groups-and-of-one-form.md
 def group(links: Indices, size: int) -> Indices:
     """Return the number of the group that each of `size` images is in, `(size,)`; links `(n, 2)`
     make groups.

@@ -127,6 +127,7 @@ def _details(thumbnails: Pixels) -> Values:
     return values.reshape(len(values), -1)
 
 
+# docs/decisions/081-pictures-of-one-scene-are-compared-in-what-differs.md
 @dataclass(frozen=True)
 class _Scene:
     """What is common to the pictures of a scene.

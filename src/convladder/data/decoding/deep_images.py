@@ -87,7 +87,7 @@ def mode_of(image: ImageFile.ImageFile) -> str:
         bands, bits = _tag(image, _SAMPLES, 1), _tag(image, _BITS, (8,))
         if _tag(image, _PLANES, 1) == 2 and np.max(bits) > 8 and bands > 1:
             why = (
-                f"{bands} bands of {np.max(bits)} bits, one after the other: save them pixel by "
+                f"{bands} bands of {np.max(bits)} bits, stored band by band: save them pixel by "
                 "pixel"
             )
             raise UnreadableImage("unsupported", why)
@@ -188,7 +188,7 @@ def say_bands(content: bytes) -> str | None:
         return None
     kind = {1: "", 2: ", signed", 3: ", floating-point"}.get(tags.get(_SIGNED, (1,))[0], "")
     found = f"{plural(bands, 'band')} of {np.max(bits)} bits{kind}"
-    return f"a TIFF file of {found}: save those that matter as grey or RGB"
+    return f"a TIFF file of {found}: save the bands that matter as grey or RGB"
 
 
 def _is_sixteen(image: ImageFile.ImageFile) -> bool:

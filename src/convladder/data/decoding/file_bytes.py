@@ -14,7 +14,7 @@ def read_file(path: Path, limits: Limits) -> bytes:
     try:
         status = path.stat()
         if not stat.S_ISREG(status.st_mode):
-            raise UnreadableImage("not-a-file", "it is no regular file")
+            raise UnreadableImage("not-a-file", "it is not a regular file")
         if status.st_size > limits.bytes:
             raise UnreadableImage("too-large", f"over {limits.bytes:,} bytes (data.max_bytes)")
         return path.read_bytes()

@@ -204,7 +204,10 @@ def misfit(
     """
     if trained is None:
         return (
-            f"more than 8 bits, which no training image had: {FULL} became black to white"
+            (
+                f"it has more than 8 bits, unlike all training images: values from {FULL} were "
+                "mapped to black and white"
+            )
             if is_deep
             else None
         )
@@ -212,15 +215,18 @@ def misfit(
         return (
             None
             if trained.mixed
-            else "8 bits, and the training images had more: its brightness may not fit"
+            else (
+                "it has 8 bits, but the training images had more: its brightness may not match "
+                "theirs"
+            )
         )
     if outside > trained.outside + OUTSIDE:
         return (
             f"{outside:.0%} of its values are outside {trained}, the range of the training images"
         )
     if levels * FLAT < trained.levels:
-        usual = f"training images {trained.levels} or more"
-        return f"it takes up {levels} of 256 grey levels, {usual}: is it of another bit depth?"
+        usual = f"training images use {trained.levels} or more"
+        return f"it uses {levels} of 256 grey levels, {usual}: does it have another bit depth?"
     return None
 
 

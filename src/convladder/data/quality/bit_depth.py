@@ -31,7 +31,7 @@ def _tell_range(bank: Bank) -> list[str]:
     modes = _modes(bank)
     dropped = sum("+" in mode for mode in modes)
     notes = (
-        [f"of {plural(dropped, 'TIFF file')} the bands beyond colour are left out"]
+        [f"the bands beyond colour are ignored in {plural(dropped, 'TIFF file')}"]
         if dropped
         else []
     )
@@ -44,7 +44,8 @@ def _tell_range(bank: Bank) -> list[str]:
     low, high = intensity.written(chosen.low), intensity.written(chosen.high)
     return [
         *notes,
-        f"{kinds} images: values {low} to {high} become black to white; data.range chooses others",
+        f"{kinds} images: values from {low} to {high} are mapped to black and white; "
+        "data.range sets another range",
     ]
 
 
@@ -60,7 +61,7 @@ def _tell_unlike(bank: Bank) -> list[str]:
         first, why = next(iter(unlike.items()))
         count = plural(len(unlike), "image")
         notes.append(
-            f"careful: that range does not suit {count}, such as {bank.records[first].path}: {why}"
+            f"warning: that range does not fit {count}, such as {bank.records[first].path}: {why}"
         )
     return notes
 
@@ -73,12 +74,12 @@ def _tell_mixed(bank: Bank, flat: list[int], total: int) -> str:
     count = f"{plural(len(flat), 'image')} {'has' if len(flat) == 1 else 'have'} 8 bits"
     more = f"{total - len(flat):,} have more"
     if intensity.is_mixed(total - len(flat), total):
-        why = "where these differ in brightness, the network may learn that"
-        return f"careful: {count} and stay as they are, {more}: {why}"
+        why = "the network may learn the difference in brightness"
+        return f"warning: {count} and stay unchanged, {more}: {why}"
     first = bank.records[flat[0]].path
     return (
-        f"careful: {count} and had no part in that range, such as {first}; {more}: save all at "
-        "one depth"
+        f"warning: {count} and took no part in setting that range, such as {first}; {more}: "
+        "save all images at one bit depth"
     )
 
 
@@ -92,9 +93,9 @@ def find_unlike(facts: Facts) -> dict[int, str]:
     flat = of_deep & (levels < FEW_LEVELS) & (levels * FLAT < usual)
     cut = of_deep & (facts["outside"] > MOST_OUTSIDE)
     return {
-        int(place): f"{facts['outside'][place]:.0%} of its values lie outside"
+        int(place): f"{facts['outside'][place]:.0%} of its values are outside"
         if cut[place]
-        else f"it takes up {levels[place]} of 256 grey levels, the usual one {usual:.0f}"
+        else f"it uses {levels[place]} of 256 grey levels, a typical image {usual:.0f}"
         for place in np.flatnonzero(flat | cut)
     }
 
@@ -113,7 +114,7 @@ def find_misfits(bank: Bank, form: ImageForm) -> list[str]:
         return []
     first, why = found[0]
     some = f"{len(found):,} of {plural(len(bank.records), 'image')}"
-    return [f"careful: {some} may not fit the network, such as {bank.records[first].path}: {why}"]
+    return [f"warning: {some} may not fit the network, such as {bank.records[first].path}: {why}"]
 
 
 def _deep(facts: Facts) -> NDArray[np.bool_]:

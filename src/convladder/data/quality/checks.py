@@ -146,13 +146,9 @@ class DataCheck:
         )
         kinds = len(self.findings)
         if not kinds:
-            return f"{became} Nothing was found that would spoil what is made from them."
+            return f"{became} No problems found."
         first = self.findings[0]
-        more = (
-            f", and {kinds - 1} other kind{'' if kinds == 2 else 's'} of finding"
-            if kinds > 1
-            else ""
-        )
+        more = f", and {kinds - 1} other problem{'' if kinds == 2 else 's'}" if kinds > 1 else ""
         return f"{became} Found: {first.heading} ({len(first.rows):,}){more}."
 
     def row(self, position: int, detail: str = "") -> dict[str, Any]:
@@ -202,15 +198,15 @@ class DataCheck:
         yield Finding(
             "copies-across-splits",
             "copies in different splits",
-            "The network is tested on what it was trained on. Remove one of each pair, or train "
-            "with --on-leak drop." + self._not_copies,
+            "The network would be tested on images it was trained on. Remove one of each pair, "
+            "or train with --on-leak drop." + self._not_copies,
             self._rows(copied.positions, copied.partners),
         )
         grouped = grouping.find_leaks(self.bank, grouping.named_groups_of(self.bank))
         yield Finding(
             "groups-across-splits",
             "groups in different splits",
-            "Images of one group are alike. Move each group into one split, or train with "
+            "Images of one group look alike. Move each group into one split, or train with "
             "--on-leak drop.",
             tuple(
                 self._pair(left, right, f"group {self.bank.records[left].group}")
@@ -226,7 +222,7 @@ class DataCheck:
         yield Finding(
             "conflicting-labels",
             "copies with different labels",
-            "One of the labels is wrong. Correct it, or remove the image." + self._not_copies,
+            "One of the two labels is wrong. Correct it, or remove the image." + self._not_copies,
             self._rows(left[differ], right[differ]),
         )
 
@@ -242,7 +238,10 @@ class DataCheck:
             yield Finding(
                 code,
                 title,
-                "They count twice. Where convladder cuts the splits itself it keeps them together."
+                (
+                    "These images count twice. When convladder makes the splits itself, it keeps "
+                    "copies together."
+                )
                 + ("" if code == "exact-copies" else self._not_copies),
                 self._rows(left[which], right[which]),
             )
@@ -252,9 +251,7 @@ class DataCheck:
             {"path": each.path, "label": "", "split": "", "detail": f"{each.reason}: {each.detail}"}
             for each in self.bank.rejections
         ]
-        return Finding(
-            "rejected", "files that are no readable images", "Mend or remove them.", tuple(rows)
-        )
+        return Finding("rejected", "unreadable files", "Repair or remove them.", tuple(rows))
 
     def _links(self) -> Finding:
         ignored = count_ignored(self.ignored)
@@ -265,7 +262,7 @@ class DataCheck:
             if each.rule in (LINK, HARD_LINK)
         ]
         said = hint(ignored, packed=packed)
-        return Finding("links", "links that were passed over", f"{said}.", tuple(rows))
+        return Finding("links", "links that were not followed", f"{said}.", tuple(rows))
 
     def _classes(self) -> Iterator[Finding]:
         totals = {name: sum(counts.values()) for name, counts in self.counts.items()}
@@ -273,7 +270,7 @@ class DataCheck:
         yield Finding(
             "one-class",
             "one class only",
-            "A classifier needs two or more.",
+            "A classifier needs two or more classes.",
             tuple(
                 {"label": name, "detail": plural(count, "image")} for name, count in only.items()
             ),
@@ -282,15 +279,15 @@ class DataCheck:
         yield self._untrained()
         yield Finding(
             "few-images",
-            "classes of too few images",
-            f"A class needs {FEWEST} to be split, in groups of their own. Add images, or leave it "
-            "out with --min-images or --classes.",
+            "classes with too few images",
+            f"Splitting a class takes {FEWEST} images that are not copies or of one group. Add "
+            "images, or leave the class out with --min-images or --classes.",
             tuple(self._few(totals)),
         )
         yield Finding(
             "missing-classes",
-            "classes that a split lacks",
-            "What is not tested is not known.",
+            "classes missing from a split",
+            "A class without test images cannot be evaluated.",
             tuple(
                 {"label": name, "split": split, "detail": f"none in {split}"}
                 for name, counts in self.counts.items()
@@ -303,8 +300,9 @@ class DataCheck:
         sentence = f"{most} has {totals[most]:,} images, {least} has {totals[least]:,}"
         yield Finding(
             "imbalance",
-            "classes of very different size",
-            "Rare classes are learned worse: look at their rows, or try --class-weight balanced.",
+            "classes of very different sizes",
+            "Networks learn rare classes less well. Compare the accuracy of each class, or "
+            "try --class-weight balanced.",
             ({"label": least, "detail": sentence},) if uneven else (),
         )
 
@@ -323,8 +321,8 @@ class DataCheck:
         return Finding(
             "untrained-classes",
             "classes without an image to train on",
-            "A class that train lacks could never be predicted. Add images of it there, or leave "
-            "it out with --classes.",
+            "A class without training images is never predicted. Add images of it to train, or "
+            "leave it out with --classes.",
             tuple(rows),
             stops=True,
         )
@@ -342,22 +340,23 @@ class DataCheck:
             yield Finding(
                 kind.replace(" ", "-"),
                 f"{kind} images",
-                "They may be mistakes: look at them.",
+                "These may be mistakes: look at them.",
                 tuple(self.row(int(position)) for position in positions),
             )
         facts = self.bank.facts
         yield Finding(
             "unlike-depth",
             "images of another bit depth",
-            "The range of the others does not suit them: convert them, or set data.range.",
+            "The brightness range of the other images does not fit them. Convert them, or "
+            "set data.range.",
             tuple(
                 self.row(position, why) for position, why in bit_depth.find_unlike(facts).items()
             ),
         )
         yield Finding(
             "misnamed",
-            "files whose name says another format",
-            "They are read by their content; other programs may stumble over them.",
+            "files whose name does not match their format",
+            "convladder reads them by their content. Other programs may fail on them.",
             tuple(
                 self.row(int(position), f"is {facts[position]['format'].decode()}")
                 for position in outliers.find_misnamed(self.bank.records, facts)
@@ -366,7 +365,7 @@ class DataCheck:
         yield Finding(
             "animated",
             "images of several frames or pages",
-            "The first is taken.",
+            "convladder uses the first frame.",
             tuple(
                 self.row(int(position), f"{facts[position]['frames']} frames")
                 for position in outliers.find_animated(facts)

@@ -54,7 +54,7 @@ def name_groups(bank: Bank, pattern: str | None) -> tuple[Bank, list[str]]:
     found = [compiled.search(record.path) for record in bank.records]
     if not any(found):
         raise DataError(
-            f"the group pattern {pattern!r} is found in no path, such as {bank.records[0].path!r}"
+            f"the group pattern {pattern!r} matches no path, such as {bank.records[0].path!r}"
         )
     names = [
         (match.group(1) if compiled.groups else match.group()) if match else "" for match in found
@@ -66,7 +66,7 @@ def name_groups(bank: Bank, pattern: str | None) -> tuple[Bank, list[str]]:
     alone = sum(not record.group for record in records)
     first = next((record.path for record in records if not record.group), "")
     notes = [
-        f"{alone} images are in no group: the pattern finds none in their paths, such as {first}"
+        f"{alone} images are in no group: the pattern does not match their paths, such as {first}"
     ]
     return bank.relabelled(records), notes if alone else []
 
@@ -129,7 +129,7 @@ def describe(bank: Bank, leaks: Leaks) -> str:
     )
     why = "copies of"
     if leaks.copies < len(leaks):
-        why = "copies of, or of one group with," if leaks.copies else "of one group with"
+        why = "copies of, or in one group with," if leaks.copies else "in one group with"
     found = " and ".join(
         f"{count:,} of {split} are {why} images of {other}"
         for (split, other), count in splits.items()

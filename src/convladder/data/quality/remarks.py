@@ -25,10 +25,10 @@ def of_oddities(bank: Bank) -> list[str]:
     animated = len(outliers.find_animated(bank.facts))
     notes = []
     if misnamed:
-        whose = "file whose name says" if misnamed == 1 else "files whose names say"
+        whose = "file whose name suggests" if misnamed == 1 else "files whose names suggest"
         notes.append(f"{misnamed} {whose} another format: read by content")
     if animated:
-        notes.append(f"of {animated} images of several frames the first is taken")
+        notes.append(f"the first frame of {animated} images with several frames is used")
     return notes
 
 
@@ -43,8 +43,8 @@ def of_rejections(bank: Bank, allow: bool) -> str:
     which = f"{listed}: {first}{', …' if count > MOST_NAMED else ''}"
     if count > MOST_REJECTED * total and not allow:
         raise DataError(
-            f"{count} of {total} files in {bank.source} are not readable images ({which}): "
-            "mend or remove them, or go on without them with --allow-rejects"
+            f"{count} of {total} files in {bank.source} are not readable images ({which}): repair "
+            "or remove them, or train without them with --allow-rejects"
         )
     return f"rejected {count} of {total} files ({which})"
 
@@ -80,9 +80,9 @@ def of_scenes(bank: Bank) -> list[str]:
     if not count:
         return []
     return [
-        f"{count:,} images are pictures of one scene, as of a fixed camera. Copies among them "
-        "that were recompressed or cropped may go unseen: if some belong together, name groups "
-        "with --group-pattern or --group-column"
+        f"{count:,} images show one scene, as from a fixed camera. Recompressed or cropped copies "
+        "among them may go unnoticed. If some belong together, name groups with --group-pattern "
+        "or --group-column"
     ]
 
 
@@ -95,8 +95,8 @@ def of_groups(groups: Indices, bank: Bank) -> list[str]:
     many = plural(several, "group")
     return [
         (
-            f"{many} of images that belong together (copies, or of one group) kept "
-            f"together{not_copies(bank)}"
+            f"{many} of images that belong together (copies, or one named group) kept in one "
+            f"split{not_copies(bank)}"
         )
     ]
 
@@ -119,7 +119,8 @@ def refuse_no_train(source: str, records: Sequence[Record]) -> None:
         named = " and ".join(sorted(splits))
         raise DataError(
             f"{source} has {named} images but no 'train' folder or split: add one, or give one "
-            "class folder around all images; `convladder evaluate RUN --data` takes it as it is"
+            "class folder around all images. (`convladder evaluate RUN --data` takes the folder "
+            "as it is.)"
         )
 
 

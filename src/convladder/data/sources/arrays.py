@@ -14,7 +14,8 @@ import numpy as np
 from convladder.core.errors import DataError
 from convladder.data.decoding.images import Header, read_header
 from convladder.data.decoding.intensity import Values
-from convladder.data.source import SPLIT_NAMES, Listing, Record, Source, Split
+from convladder.data.source import Listing, Record, Source, Split
+from convladder.data.split_names import split_of
 
 
 def open_npz(path: Path) -> Source:
@@ -96,22 +97,25 @@ class ArraySet:
                 arrays = {key: file[key] for key in file.files}
         except (OSError, ValueError, TypeError, EOFError, zipfile.BadZipFile) as error:
             reason = (
-                "it is no npz file, or holds Python objects" if "pickle" in str(error) else error
+                "it is not an npz file, or it holds Python objects"
+                if "pickle" in str(error)
+                else error
             )
             raise DataError(f"cannot read {path}: {reason}") from None
         names = tuple(str(name) for name in arrays.pop("class_names", ()))
         parts: dict[Split, tuple[Any, Any]] = {}
         for key, images in arrays.items():
             kind, _, suffix = key.partition("_")
-            if kind == "x" and (not suffix or suffix in SPLIT_NAMES):
+            split = split_of(suffix) if suffix else ""
+            if kind == "x" and split is not None:
                 label_key = f"y_{suffix}" if suffix else "y"
                 if label_key not in arrays:
                     raise DataError(f"{path} has {key!r} but no {label_key!r}")
-                if SPLIT_NAMES.get(suffix, "") in parts:
+                if split in parts:
                     raise DataError(
-                        f"{path} has {key!r} beside another name of the same split: merge them"
+                        f"{path} has {key!r} and another name for the same split: merge them"
                     )
-                parts[SPLIT_NAMES.get(suffix, "")] = (images, arrays[label_key])
+                parts[split] = (images, arrays[label_key])
         if not parts or ("" in parts and len(parts) > 1):
             raise DataError(f"{path} has {', '.join(map(repr, arrays)) or 'no arrays'}: "
                             "expected 'x' and 'y', or 'x_train' and 'y_train' (and 'x_test', …)")  # fmt: skip
@@ -144,7 +148,7 @@ def _checked_images(name: str, split: str, values: Any) -> Values:
             "1 or 3)"
         )
     if not len(images):
-        raise DataError(f"{what} are none: the array is empty")
+        raise DataError(f"{what} are missing: the array is empty")
     return images
 
 
@@ -154,15 +158,17 @@ def _checked_labels(name: str, split: str, values: Any, images: int) -> np.ndarr
     labels: np.ndarray[Any, Any] = np.asarray(values)
     if labels.ndim == 2 and labels.shape[1] > 1:
         raise DataError(
-            f"{what} have shape {labels.shape}: expected one for each image (one-hot: "
+            f"{what} have shape {labels.shape}: expected one label per image (one-hot: "
             "y.argmax(axis=1))"
         )
     labels = labels.reshape(-1)
     if len(labels) != images:
-        raise DataError(f"{what} are {len(labels)}, but the images {images}: expected one for each")
+        raise DataError(
+            f"{what} are {len(labels)}, but there are {images} images: expected one label per image"
+        )
     if labels.dtype.kind == "f":
         if not np.array_equal(labels, np.rint(labels)):  # not a number is unequal to itself
-            raise DataError(f"{what} are not whole numbers: expected integers or texts")
+            raise DataError(f"{what} are not whole numbers: expected integers or strings")
         labels = labels.astype(np.int64)
     return labels
 

@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING, Any
 
 from convladder.core.errors import DataError
 from convladder.core.experiment import Data
-from convladder.data.source import SPLIT_NAMES, Ignored, Listing, Record, Split
+from convladder.data.source import Ignored, Listing, Record, Split
 from convladder.data.sources.folders.layout import name_classes
 from convladder.data.sources.tables.columns import MOST_NAMED, find_column
+from convladder.data.split_names import SPLIT_NAMES, splits_among
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -139,7 +140,7 @@ def _settle_splits(name: str, keys: Iterable[str]) -> dict[str, Split | None]:
     DataError.
     """
     names = list(keys)
-    known = {key: SPLIT_NAMES[key.lower()] for key in names if key.lower() in SPLIT_NAMES}
+    known = splits_among(names)
     if len(names) == 1:
         return {key: "train" if known.get(key) == "train" else "" for key in names}
     if "train" not in known.values() and len(known) < len(names):
@@ -183,7 +184,8 @@ def _number_classes(
     names = [label for label in labels if isinstance(label, str)]
     if names and len(names) < len(labels):
         raise DataError(
-            f"{name} names the classes in some files and only numbers them in others: name all"
+            f"{name} names the classes in some files and only numbers them in others: name "
+            "them in all"
         )
     if not names:
         return {label: number for number, label in enumerate(sorted(labels, key=int))}
@@ -275,8 +277,8 @@ def _label_column(
     column = column or find_column(schema.names, name, "label", None, needed=True)
     if column is None or not _is_label(schema.field(column).type):
         raise DataError(
-            f"{name}: column {column!r} holds {schema.field(column).type}: expected a number, or "
-            "a text, a row (give --label-column for another)"
+            f"{name}: column {column!r} holds {schema.field(column).type}: expected a number or a "
+            "text in each row (give --label-column for another)"
         )
     return column
 

@@ -28,7 +28,6 @@ from convladder.data.sources.parquet import content_of
 if TYPE_CHECKING:
     from datasets import Dataset
 
-PREFIX = "hf:"
 LONGEST_CAUSE = 300  # characters
 
 
@@ -41,9 +40,11 @@ def open_hub(name: str, settings: Data, limits: Limits) -> Source:
     DataError
         The download fails, or the library is not installed.
     """
-    path, _, config = name.removeprefix(PREFIX).partition("@")
+    path, _, config = name.partition(":")[2].partition("@")
     if not path:
-        raise DataError(f"{name!r} names no data set: give hf:OWNER/NAME, such as hf:ylecun/mnist")
+        raise DataError(
+            f"{name!r} does not name a data set: give hf:OWNER/NAME, such as hf:ylecun/mnist"
+        )
     splits = _download(name, path, config)
     table = HubSet(name, splits, settings, limits, _places(path))
     asked = (settings.label_column, settings.split_column, settings.group_column)

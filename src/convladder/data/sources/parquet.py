@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from convladder.core.errors import DataError, UnreadableImage
 from convladder.core.experiment import Data
-from convladder.data.source import SPLIT_NAMES, Ignored, Listing, Record, Source
+from convladder.data.source import Ignored, Listing, Record, Source
 from convladder.data.sources.arrow_columns import (
     Columns,
     Part,
@@ -29,6 +29,7 @@ from convladder.data.sources.arrow_columns import (
 )
 from convladder.data.sources.folders.entries import ignore_rule
 from convladder.data.sources.folders.folder import walk
+from convladder.data.split_names import split_of, splits_among
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -194,7 +195,7 @@ def _arrow_error() -> type[Exception]:
 def _home(path: PurePosixPath) -> str:
     """Return the folder that a set lies in: its files may be in a folder for each split."""
     folder = path.parent
-    return str(folder.parent if folder.name.lower() in SPLIT_NAMES else folder)
+    return str(folder.parent if split_of(folder.name) else folder)
 
 
 def _split_words(paths: Sequence[str]) -> list[str]:
@@ -202,11 +203,9 @@ def _split_words(paths: Sequence[str]) -> list[str]:
     a known one.
     """
     words = [_split_word(PurePosixPath(path)) for path in paths]
-    return words if any(word in SPLIT_NAMES for word in words) else [""] * len(words)
+    return words if splits_among(words) else [""] * len(words)
 
 
 def _split_word(path: PurePosixPath) -> str:
     words = re.split(r"[-_.]", path.name.lower())
-    return next(
-        (word for word in (*words, path.parent.name.lower()) if word in SPLIT_NAMES), words[0]
-    )
+    return next(iter(splits_among([*words, path.parent.name.lower()])), words[0])

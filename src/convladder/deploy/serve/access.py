@@ -113,15 +113,14 @@ class Guard:
         if not self._is_own(name_of(host)):
             return (
                 403,
-                "this server is not asked by that host name: start it with --allow-host and the "
-                "name",
+                "this server does not accept that host name: start it with --allow-host NAME",
             )
         origin = headers.get(b"origin")
         foreign = origin is not None and origin.partition("://")[2] != host
         if (foreign or headers.get(b"sec-fetch-site") == "cross-site") and not self._rules.allow(
             origin
         ):
-            return 403, "a page of another site may not ask: --allow-origin names those that may"
+            return 403, "other sites may not send requests: allow the site with --allow-origin"
         if self._asks_first(scope, headers):
             return None  # browsers send no token with this
         if (
@@ -174,11 +173,11 @@ def origin_of(text: str) -> str:
         return text
     found = urlsplit(text.removesuffix("/"))
     if found.scheme not in ("http", "https") or not found.hostname:
-        raise ValueError("it is no origin of a page")
+        raise ValueError("it is not the origin of a page")
     if ANY in found.hostname:
-        raise ValueError("browsers send whole names: give each of them")
+        raise ValueError("browsers send full names: give each name")
     if found.path or found.query or found.fragment or found.username is not None:
-        raise ValueError("an origin has nothing but these three")
+        raise ValueError("an origin has only these three parts")
     if not text.isascii():
         raise ValueError("browsers send it in ASCII (xn--...)")
     host = f"[{found.hostname}]" if ":" in found.hostname else found.hostname

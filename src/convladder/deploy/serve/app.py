@@ -79,7 +79,7 @@ class Service:
     def check_room(self) -> None:
         """Raise Problem where as many requests are at work as may be."""
         if self.at_work >= self.settings.at_once:
-            raise Problem(503, "too many requests at a time: try again", retry=True)
+            raise Problem(503, "too many requests at once: try again", retry=True)
 
     async def decode(self, images: list[Sent]) -> list[Decoded | UnreadableImage]:
         """Decode images at the same time, as many as there are cores."""
@@ -150,7 +150,7 @@ def create_app(predictor: Predictor, settings: Settings | None = None) -> FastAP
     app = FastAPI(
         title="convladder",
         version=contents.version,
-        summary=f"Tells {len(contents.class_names)} classes of images apart.",
+        summary=f"Recognises {len(contents.class_names)} classes of images.",
         lifespan=lifespan,
         docs_url=None,  # their pages load scripts from elsewhere
         redoc_url=None,
@@ -213,7 +213,7 @@ async def _at_work(service: Service, request: Request) -> AsyncIterator[list[Sen
             503, f"no answer within {service.settings.seconds:g} seconds: try again", retry=True
         ) from None
     except Busy:
-        raise Problem(503, "too many images wait: try again", retry=True) from None
+        raise Problem(503, "too many images are waiting: try again", retry=True) from None
     finally:
         service.budget.give_back(sum(len(image.content) for image in images))
 
@@ -300,7 +300,7 @@ def _add_corrections(app: FastAPI, service: Service) -> None:
         if service.corrections is None:
             raise Problem(404, "corrections are not collected here: serve with --corrections DIR")
         if class_name not in service.predictor.class_names:
-            raise Problem(422, "there is no such class")
+            raise Problem(422, "unknown class")
         async with _at_work(service, request) as images:
             if len(images) > 1:
                 raise Problem(400, "one image at a time")
@@ -362,7 +362,7 @@ def _add_page(app: FastAPI) -> None:
     @app.get("/static/{name}", include_in_schema=False)
     async def asset(name: str) -> Response:
         if name not in assets.KINDS:
-            return JSONResponse({"error": "there is no such file"}, 404)
+            return JSONResponse({"error": "no such file"}, 404)
         return FileResponse(assets.FOLDER / name, media_type=assets.KINDS[name])
 
 

@@ -50,7 +50,7 @@ class Corrections:
                     each.unlink()
             except OSError as error:
                 raise Problem(
-                    507, f"it cannot be kept in {self.folder}: {error.strerror}"
+                    507, f"it cannot be saved in {self.folder}: {error.strerror}"
                 ) from None
             self.count += new - len(earlier)
         return path

@@ -32,10 +32,10 @@ def read(body: bytes, most: int) -> list[bytes]:
     try:
         told = json.loads(body)
     except (ValueError, RecursionError):
-        raise Problem(400, f"the body is no JSON: {FORM}") from None
+        raise Problem(400, f"the body is not JSON: {FORM}") from None
     instances = told.get("instances") if isinstance(told, dict) else None
     if not isinstance(instances, list) or not instances:
-        raise Problem(400, f"the body has no instances: {FORM}")
+        raise Problem(400, f'the body has no "instances": {FORM}')
     if len(instances) > most:
         raise _too_many(most)
     return [_decoded(each, number) for number, each in enumerate(instances)]
@@ -64,9 +64,9 @@ def _decoded(instance: Any, number: int) -> bytes:
     inputs = [each for each in (instance, *named) if isinstance(each, dict) and "b64" in each]
     text = inputs[0]["b64"] if len(inputs) == 1 else None
     if not isinstance(text, str):
-        raise Problem(400, f"instance {number} is no image in base64: {FORM}")
+        raise Problem(400, f"instance {number} is not an image in base64: {FORM}")
     if text.startswith("data:"):
-        raise Problem(400, f"instance {number} is a data URL: send what follows its comma")
+        raise Problem(400, f"instance {number} is a data URL: send only what follows the comma")
     plain = "".join(text.split()).rstrip(
         "="
     )  # as `base64` breaks its lines; some leave the padding out

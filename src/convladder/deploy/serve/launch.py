@@ -59,23 +59,33 @@ def serve(predictor: Predictor, how: ServeOptions, say: Callable[[str], None]) -
     def stop() -> None:
         service.ready = False
         if begun := service.arriving + service.at_work:
-            say(f"{plural(begun, 'request')} will be answered first (Ctrl-C again ends at once)")
+            say(
+                f"{plural(begun, 'request')} will be answered first (press Ctrl-C again to stop "
+                "at once)"
+            )
 
     def tell_where() -> None:
         where = f"http://{own[0] if own else '127.0.0.1'}:{opened.getsockname()[1]}"
-        say(f"serving {predictor.bundle.path} on {where} (Ctrl-C ends it)")
+        say(f"serving {predictor.bundle.path} on {where} (press Ctrl-C to stop)")
         if allowed:
-            say(f"pages of {'any site' if ANY in allowed else ', '.join(allowed)} may ask it")
+            say(
+                f"pages of {'any site' if ANY in allowed else ', '.join(allowed)} may send requests"
+            )
         if everywhere:
-            say("from elsewhere: by this machine's address, or by a name that --allow-host gives")
+            say(
+                "from other machines: use this machine's address, or a name given with --allow-host"
+            )
 
     with server.listening(host, how.port) as opened:
         if token is None and host not in ("127.0.0.1", "localhost", "::1"):
-            say(f"careful: anybody who reaches {host} may ask; --token-file asks for a token")
+            say(
+                f"warning: anyone who can reach {host} may send requests; --token-file requires a "
+                "token"
+            )
         if token is None and ANY in allowed:
             say(
-                "careful: any page that is open in a browser here may ask; --token-file asks for "
-                "a token"
+                "warning: any page open in a browser here may send requests; --token-file "
+                "requires a token"
             )
         server.run(app, opened, stop, tell_where, how.log)
 
@@ -90,7 +100,7 @@ def read_origins(origins: tuple[str, ...]) -> tuple[str, ...]:
             found.append(origin_of(each))
         except ValueError as error:
             raise ExperimentError(
-                "--allow-origin is scheme, host and port of a page, such as "
+                "--allow-origin needs scheme, host and port of a page, such as "
                 f"https://app.example.org, or * for all; got {each!r} ({error})"
             ) from None
     return tuple(found)

@@ -14,24 +14,24 @@ class Measures:
         self._registry = CollectorRegistry()
         self._images = Counter(
             "convladder_images",
-            "Images, by what became of them",
+            "Images, by outcome",
             ["outcome"],
             registry=self._registry,
         )
         self._seconds = Histogram(
             "convladder_request_seconds",
-            "From the first byte read to the answer",
+            "Seconds from the first byte read to the answer",
             buckets=SECONDS,
             registry=self._registry,
         )
         self._waiting = Gauge(
-            "convladder_images_waiting", "Images that wait", registry=self._registry
+            "convladder_images_waiting", "Images waiting", registry=self._registry
         )
         self._arriving = Gauge(
-            "convladder_requests_arriving", "Requests that are being sent", registry=self._registry
+            "convladder_requests_arriving", "Requests being received", registry=self._registry
         )
         self._at_work = Gauge(
-            "convladder_requests_at_work", "Requests at work", registry=self._registry
+            "convladder_requests_at_work", "Requests being answered", registry=self._registry
         )
         self._batches = Gauge(
             "convladder_batches", "Batches since the start", registry=self._registry

@@ -77,7 +77,7 @@ class Budget:
     def take(self, size: int) -> None:
         """Raise Problem where no more can be held."""
         if self.held + size > self._most:
-            raise Problem(503, "too much is being sent at a time: try again", retry=True)
+            raise Problem(503, "too much is being sent at once: try again", retry=True)
         self.held += size
 
     def give_back(self, size: int) -> None:
@@ -154,7 +154,7 @@ async def _unpacked(
             yield part
         return
     if coding not in ("gzip", "deflate"):
-        raise Problem(415, f"bodies come as they are, or in gzip or deflate; got {coding!r}")
+        raise Problem(415, f"bodies must be plain, gzip or deflate; got {coding!r}")
     unpacker = zlib.decompressobj(wbits=zlib.MAX_WBITS | 32 if coding == "gzip" else zlib.MAX_WBITS)
     try:
         async for part in stream:
@@ -162,9 +162,9 @@ async def _unpacked(
             if unpacker.unconsumed_tail:
                 raise _too_large(limits)
             if unpacker.unused_data:
-                raise Problem(400, "something lies behind the end of the compressed body")
+                raise Problem(400, "there is extra data after the end of the compressed body")
         if not unpacker.eof:
-            raise Problem(400, "the compressed body is cut")
+            raise Problem(400, "the compressed body is truncated")
     except zlib.error:
         raise Problem(400, "the compressed body is damaged") from None
 
@@ -178,7 +178,7 @@ async def _images(request: Request, body: bytes, limits: Limits, budget: Budget)
     if (
         not body.isascii() or b"\\u" in body
     ):  # one wide letter makes text of four bytes a letter of all of it
-        raise Problem(400, "JSON with images is ASCII: base64 has no other letters")
+        raise Problem(400, "JSON with images must be ASCII: base64 has no other characters")
     twice = 2 * len(body)  # its text, and that of the images, until they are decoded
     budget.take(twice)
     try:
@@ -213,4 +213,4 @@ async def _files(request: Request, body: bytes, limits: Limits) -> list[Sent]:
 
 
 def _too_large(limits: Limits) -> Problem:
-    return Problem(413, f"what was sent is larger than {limits.bytes // 2**20} MiB")
+    return Problem(413, f"the request is larger than {limits.bytes // 2**20} MiB")

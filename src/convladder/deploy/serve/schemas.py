@@ -15,12 +15,10 @@ PROBLEMS: dict[int | str, dict[str, Any]] = {
     400: {"description": "The body, or the form, cannot be read, or nothing was sent."},
     401: {"description": "The token is missing or wrong."},
     403: {"description": "A foreign host or origin."},
-    404: {"description": "There is nothing of that name, or corrections are not collected."},
+    404: {"description": "Nothing has that name, or corrections are not collected."},
     413: {"description": "More bytes or images than the limit."},
-    415: {"description": "A compression that is not gzip or deflate."},
-    422: {
-        "description": "Nothing that was sent can be read as an image, or a value out of its range."
-    },
+    415: {"description": "A compression other than gzip or deflate."},
+    422: {"description": "Nothing sent could be read as an image, or a value is out of range."},
     431: {"description": "The headers are too large."},
     507: {"description": "No room for corrections."},
     503: {"description": "Busy: try again after the seconds in Retry-After."},

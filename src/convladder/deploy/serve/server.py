@@ -26,6 +26,7 @@ BACKLOG = 1024  # connections that may wait to be taken
 ARRIVAL_RATE = 50_000  # for each so many bytes of it another second
 
 
+# docs/decisions/073-the-server-is-fastapi-on-uvicorn-with-h11.md
 class PatientProtocol(H11Protocol):
     """Closes a connection whose request does not arrive in time: h11 and uvicorn would wait for
     ever.

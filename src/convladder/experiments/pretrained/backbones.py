@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from numpy.typing import NDArray
 
+from convladder.core.defaults import PRETRAINED_LADDER
 from convladder.core.errors import ExperimentError, RunError
 from convladder.core.experiment import Experiment, Model, unknown_name
 from convladder.core.formatting import written
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
     from convladder.models.networks import Backbone
 
 AS_BACKBONE = "backbone"  # the architecture of a ladder that is for any
-LADDER = "transfer"
 HEAD = ("head", "dense", "dropout_dense")
 OF_BACKBONE = ("backbone", "pretrained", "weights", "backbone_sha256")
 BODY = tuple(key for key in Model.model_fields if key not in (*HEAD, *OF_BACKBONE))
@@ -43,12 +43,12 @@ def changes(
     if pretrained is None:
         if weights is not None:
             raise ExperimentError(
-                "--weights are of a network of keras.applications: give --pretrained NAME too"
+                "--weights needs a network of keras.applications: give --pretrained NAME too"
             )
         return {}
     for key in ("model.backbone", "model.weights"):
         if key in given:
-            raise ExperimentError(f"{key} and --pretrained say the same: give one")
+            raise ExperimentError(f"{key} and --pretrained set the same thing: give one of them")
     file = None if weights is None else str(Path(weights).expanduser().absolute())
     if file is not None and pretrained in FAMILIES and not Path(file).is_file():
         raise ExperimentError(f"there is no file {file}: --weights names a .h5 file of weights")
@@ -78,9 +78,7 @@ def moved(
         if place is not None:
             if getattr(model, key) in (None, *FAMILIES):
                 what = "run" if key == "backbone" else "file of weights"
-                raise ExperimentError(
-                    f"it did not begin with a {what} of its own: leave out {place}"
-                )
+                raise ExperimentError(f"it did not start from a {what}: leave out {place}")
             places[f"model.{key}"] = str(Path(place).expanduser().absolute())
     return places
 
@@ -142,7 +140,7 @@ def _taken(model: Model) -> dict[str, Any]:
         return {"architecture": model.backbone}
     if model.weights:
         raise ExperimentError(
-            "--weights are of a network of keras.applications: a run has weights of its own"
+            "--weights is for networks of keras.applications: a run has its own weights"
         )
     return _body(_open_donor(model.backbone))
 
@@ -163,8 +161,8 @@ def _refuse_others(backbone: str, taken: Mapping[str, Any], given: Mapping[str, 
         if key in given and own != value:
             raise ExperimentError(
                 f"model.{key} is {written(own)} here, and {written(value)} in the backbone "
-                f"{backbone}, whose layers are taken as they are: leave out what sets it, an "
-                f"option or the ladder (not {LADDER})"
+                f"{backbone}, whose layers cannot be changed. Leave out the option or the ladder "
+                f"that sets it (not {PRETRAINED_LADDER})"
             )
 
 
@@ -175,8 +173,8 @@ def _refuse_body(name: str, given: Mapping[str, Any]) -> None:
     for key in given:
         if key.removeprefix("model.") in BODY and key.startswith("model."):
             raise ExperimentError(
-                f"{key} is of networks that are made here, and {name} is as it is: of its "
-                f"settings there are {', '.join(f'model.{each}' for each in HEAD)}"
+                f"{key} is for networks that convladder builds, and {name} is fixed. Its settings "
+                f"are {', '.join(f'model.{each}' for each in HEAD)}"
             )
 
 
@@ -192,7 +190,7 @@ def _open_donor(place: str) -> PretrainedSource:
     path = Path(place).expanduser()
     if not path.exists() and path.name == place and not source.is_bundle(path):
         raise ExperimentError(
-            unknown_name(place, FAMILIES, "backbone") + " (a run is given by its folder)"
+            unknown_name(place, FAMILIES, "backbone") + " (to use a run, give its folder)"
         )
     return source.open_donor(path)
 
@@ -231,6 +229,6 @@ def _weights(model: Model) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
 def _check_same(model: Model, sha256: str | None) -> None:
     if model.backbone_sha256 is not None and sha256 != model.backbone_sha256:
         raise RunError(
-            f"the weights of the backbone {model.backbone} are others than when this was begun: "
-            "bring those back, or begin anew with these (--fresh, or another --out)"
+            f"the weights of the backbone {model.backbone} have changed since this was started. "
+            "Restore the old ones, or start over with these (--fresh, or another --out)"
         )

@@ -45,7 +45,8 @@ def find(name: str, file: str | None, say: Say = silent) -> str:
     if known:
         return known
     if file is None:
-        say(f"the ImageNet weights of {name}, some {FAMILIES[name].megabytes:.0f} MB, are fetched")
+        megabytes = FAMILIES[name].megabytes
+        say(f"downloading the ImageNet weights of {name} (about {megabytes:.0f} MB)")
     sha256: str = call(fetch, name, file, on_message=say)
     return sha256
 
@@ -58,7 +59,7 @@ def fetch(name: str, file: str | None, emit: Emit) -> str:
 
     index = _index(name, file)
     with _alone(
-        index, lambda: emit(f"another command fetches the weights of {name}, which is waited for")
+        index, lambda: emit(f"waiting for another command that downloads the weights of {name}")
     ):
         known = _known(index)
         if known:
@@ -81,8 +82,8 @@ def _alone(index: Path, say_so: Callable[[], None]) -> Iterator[None]:
         files.make_folder(index.parent)
     except OSError as error:
         raise ExperimentError(
-            f"cannot write the cache {index.parent} ({error.strerror or error}): make room, or set "
-            "CONVLADDER_CACHE to a folder of yours"
+            f"cannot write the cache {index.parent} ({error.strerror or error}): free some space, "
+            "or set CONVLADDER_CACHE to a folder that you can write to"
         ) from None
     lock = FileLock(index.with_suffix(".lock"))
     try:

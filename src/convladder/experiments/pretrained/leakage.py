@@ -36,20 +36,22 @@ def check_unseen(model: Model, dataset: SplitDataset, say: Say = silent) -> Spli
     for place, run in _ancestors(model):
         seen = _seen_by(run, asked) if run else None
         if run is None:
-            why = "a bundle does not say" if source.is_bundle(place) else "it is not there any more"
+            why = (
+                "a bundle does not record it" if source.is_bundle(place) else "it no longer exists"
+            )
             remarks.append(f"cannot tell what the backbone {place} was trained on: {why}")
         elif seen is None:
             remarks.append(
-                f"cannot tell what {run.folder} was trained on: its images are not in the cache "
-                "any more"
+                f"cannot tell what {run.folder} was trained on: its images are no longer in the "
+                "cache"
             )
         elif seen.any():
             some = f"{seen.sum():,} of the {len(asked):,} test images"
             found = f"the backbone {run.folder} was trained or validated on {some}"
             if dataset.settings.on_leak != "keep":
                 raise DataError(
-                    f"{found}, and figures on them would be too good: take other images, train the "
-                    "backbone without them, or go on all the same with --on-leak keep"
+                    f"{found}, so its test accuracy would be too high. Use other images, train "
+                    "the backbone without them, or train anyway with --on-leak keep"
                 )
             remarks.append(f"kept a leak: {found}")
     for remark in remarks:
@@ -75,7 +77,7 @@ def count_seen(run: saved_run.SavedRun, asked: Facts) -> int | None:
 
 def _seen_by(run: saved_run.SavedRun, asked: Facts) -> NDArray[np.bool_] | None:
     """Return which of these images a run was trained or validated on; None where its own are gone."""
-    own = find_bank(run.about["data"].get("bank", ""))
+    own = find_bank(run.about["data"]["bank"])
     if own is None or not (run.folder / saved_run.SPLITS).exists():
         return None
     trained = set(run.splits.loc[run.splits["split"] != "test", "path"])

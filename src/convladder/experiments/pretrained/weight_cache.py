@@ -39,6 +39,7 @@ def folder() -> Path:
     return cache_folder() / "backbones"
 
 
+# docs/decisions/062-backbone-weights-go-to-a-node-as-its-bank-does.md
 def path_of(sha256: str) -> Path:
     return folder() / f"{sha256}.safetensors"
 
@@ -78,15 +79,15 @@ def read(sha256: str) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
             about = json.loads((file.metadata() or {}).get(_ABOUT, "{}"))
     except OSError as error:
         raise RunError(
-            f"cannot read the weights of the backbone in {path} ({error}): the same command "
-            "fetches them"
+            f"cannot read the weights of the backbone in {path} ({error}): run the same command "
+            "to download them"
         ) from None
     except (SafetensorError, ValueError):
         arrays = {}  # as those of another sum
     if sum_of(arrays, about) != sha256:
         path.unlink(missing_ok=True)
         raise RunError(
-            f"the weights of the backbone in {path} were damaged: the same command fetches them "
-            "again"
+            f"the weights of the backbone in {path} were damaged: run the same command to "
+            "download them again"
         )
     return arrays, about

@@ -22,6 +22,7 @@ from convladder.core.places import cache_folder
 from convladder.data.bank import clearing
 from convladder.data.bank.bank import INDEX, LEFTOVER_AGE
 
+# docs/decisions/051-a-bank-is-sent-in-pieces.md
 PIECE = 16 * 2**20  # bytes
 
 HERE, WANTED, BUSY = "here", "wanted", "busy"  # how it stands with a bank on a machine
@@ -49,7 +50,8 @@ class BankManifest:
             return cls(folder.name, sizes, _sum_of((folder / INDEX).read_bytes()))
         except FileNotFoundError:
             raise DataError(
-                "the decoded images were deleted meanwhile: the same command makes them again"
+                "the decoded images were deleted in the meantime: run the same command to "
+                "decode them again"
             ) from None
 
     @property
@@ -126,7 +128,8 @@ class Receiver:
         damaged = sorted(name for name in found if found[name] != sums[name])
         if damaged:
             raise DataError(
-                f"the images came damaged ({', '.join(damaged)}): the same command sends them again"
+                f"the images arrived damaged ({', '.join(damaged)}): run the same command to "
+                "send them again"
             )
         clearing.remove(self._waybill.folder)  # what is there is of another bank, or damaged
         files.settle(self._building, self._waybill.folder, INDEX)
@@ -143,8 +146,8 @@ class Receiver:
         if needed > free:
             raise DataError(
                 f"the decoded images take {needed / 1e9:,.1f} GB, and {cache_folder()} has "
-                f"{free / 1e9:,.1f} GB free: make room there, or set CONVLADDER_CACHE where the "
-                "node is started"
+                f"{free / 1e9:,.1f} GB free: free some space there, or set CONVLADDER_CACHE where "
+                "the node is started"
             )
         self._building.mkdir()
         for name in self._waybill.sizes:

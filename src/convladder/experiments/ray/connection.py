@@ -20,6 +20,7 @@ from typing import Any
 from convladder.core import backend
 from convladder.core.errors import ClusterError
 from convladder.core.extras import require
+from convladder.experiments.ray import ADDRESSES
 from convladder.results import provenance
 
 EXTRA = "cluster"
@@ -27,6 +28,7 @@ ANSWER_SECONDS = 5.0
 VERSIONS_SECONDS = 120.0  # a node under load may take a while to start a worker
 LOCAL = ("localhost", "127.0.0.1", "::1")
 JOINED_SECONDS = 10  # until Ray gives up finding this machine among the nodes
+# docs/decisions/076-a-head-that-does-not-connect-is-asked-three-times.md
 ATTEMPTS, PAUSE_SECONDS = (
     3,
     5.0,
@@ -73,14 +75,14 @@ def check_address(address: str) -> None:
         return
     found = _ADDRESS.fullmatch(address)
     if not found:
-        raise ClusterError(f"--cluster takes auto, HOST:PORT or ray://HOST:PORT; got {address!r}")
+        raise ClusterError(f"--cluster takes {ADDRESSES}; got {address!r}")
     host = found["host"].strip("[]")
     if host in LOCAL and not found["client"]:
         host = ray.util.get_node_ip_address()  # so Ray takes it
     if not _answers(host, int(found["port"])):
         raise ClusterError(
-            f"no Ray cluster answers at {address}: start one with "
-            "`ray start --head --disable-usage-stats`, and give the address that it names"
+            f"no Ray cluster answers at {address}: start one with `ray start --head "
+            "--disable-usage-stats`, and give the address it prints"
         )
 
 
@@ -136,6 +138,7 @@ def _import_ray() -> Any:
     return require("ray", EXTRA)
 
 
+# docs/decisions/052-a-port-is-greeted-before-ray-is-let-at-it.md
 def _answers(host: str, port: int) -> bool:
     """Whether a server of Ray's kind is there: without one, `ray.init` would try for minutes."""
     try:
@@ -184,8 +187,8 @@ def _known_reason(address: str, said: str) -> str | None:
         )
     if "No node info found" in said:
         return (
-            f"this machine is no node of the cluster at {address}: let it join with "
-            f"`ray start --address={address}`, or connect from outside with ray://HOST:10001"
+            f"this machine is not a node of the cluster at {address}: let it join with `ray start "
+            f"--address={address}`, or connect from outside with ray://HOST:10001"
         )
     return None
 

@@ -56,6 +56,7 @@ NODE_LABEL = "ray.io/node-id"  # which Ray gives each node
 DESERTED = 60.0  # seconds without any processor, after which no more are waited for
 
 
+# docs/decisions/049-on-a-cluster-ray-places-and-watches.md
 class RayPool(Pool):
     """Tasks on a cluster: each is a function of a trial, its run folder, and others, such as
     `trial.run_trial`.
@@ -88,8 +89,8 @@ class RayPool(Pool):
             yield from super().events()
         except ConnectionError as error:
             raise ClusterError(
-                f"the connection to the cluster is lost ({_lines(error)[0]}): the same command "
-                "goes on"
+                f"lost the connection to the cluster ({_lines(error)[0]}): run the same command "
+                "to resume"
             ) from None
 
     @property
@@ -193,9 +194,10 @@ class _NodeLane(Lane):
                 self._host, self._node, self._name = host, node_id, name
             return
         raise ClusterError(
-            f"the nodes of the cluster cannot take trials ({why}): try `import convladder` there"
+            f"the nodes of the cluster cannot run trials ({why}): try `import convladder` there"
         )
 
+    # docs/decisions/063-a-node-with-other-versions-is-left-out-by-name.md
     def _make_host(self) -> Any:
         """Ask for a place, on any node but those that are unfit."""
         unfit = self._common.unfit
@@ -210,7 +212,8 @@ class _NodeLane(Lane):
         if differing and node_id not in self._common.unfit:
             self._common.unfit.add(node_id)
             said = (
-                f"{name} is left out, since results could not be compared: {'; '.join(differing)}"
+                f"{name} is not used, because its results could not be compared: "
+                f"{'; '.join(differing)}"
             )
             self._events.put(Notice(said))
         return not differing
@@ -225,7 +228,7 @@ class _NodeLane(Lane):
                 seen = time.monotonic()
             elif time.monotonic() - seen > DESERTED:
                 raise ClusterError(
-                    "no node of the cluster is left: add nodes, and the same command goes on"
+                    "no node of the cluster is left: add nodes and run the same command to resume"
                 )
         return False
 
@@ -325,10 +328,10 @@ class _NodeLane(Lane):
         self._common.losses[task.key] += 1
         lost = self._common.losses[task.key]
         if lost >= LOSSES:
-            said = f"{why}; it was lost {lost} times, and is not begun again"
+            said = f"{why}; the trial was lost {lost} times and is not restarted"
             return Died(task.key, said, f"{details}\n{said}" if details else said, expected=True)
         self._pending.give_back(task)
-        return Message(task.key, f"{why}; it is trained again, from the last checkpoint that came")
+        return Message(task.key, f"{why}; the trial restarts from the last checkpoint received")
 
     def _send(self, name: str, deliver: Callable[[], bool]) -> None:
         """See to it that the node has what trials need there: the first lane that needs it sends

@@ -183,6 +183,7 @@ def _is_place(folder: Path) -> bool:
     )
 
 
+# docs/decisions/050-events-are-fetched-by-a-call-that-waits.md
 class Host:
     """A place for one trial at a time. Ray makes one where it has a processor free, and ends it
     with its driver.

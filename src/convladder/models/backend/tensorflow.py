@@ -10,6 +10,7 @@ import tensorflow as tf
 from keras import ops
 
 
+# docs/decisions/031-batch-normalisation-is-tensorflows-fused-operation.md
 class BatchNormalization(keras.layers.BatchNormalization):
     """Keras's layer over the last axis of images `(batch, height, width, channels)`, with the same
     weights.

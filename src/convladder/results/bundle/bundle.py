@@ -42,7 +42,7 @@ class Bundle:
         with Container(self.path) as container:
             if container.manifest.files[WEIGHTS] != self.parts[WEIGHTS]:
                 raise BundleError(
-                    f"{self.path} was replaced by another bundle meanwhile: open it anew"
+                    f"{self.path} was replaced by another bundle in the meantime: open it again"
                 )
             return tensors.read(container, self.contents.tensors)
 

@@ -59,7 +59,7 @@ class Manifest(BaseModel):
 
 def refusal(path: object, why: object) -> BundleError:
     """Return the error that says why a file is not taken."""
-    return BundleError(f"{path} is no bundle that can be used: {why}")
+    return BundleError(f"{path} is not a usable bundle: {why}")
 
 
 def pack(parts: Mapping[str, bytes]) -> bytes:
@@ -128,22 +128,22 @@ class Container:
             raise refusal(self.path, error) from None
         if digest.hexdigest() != self.manifest.files[name].sha256:
             raise refusal(
-                self.path, f"{name} is not what the manifest says: it was damaged or changed"
+                self.path, f"{name} does not match the manifest: it was damaged or changed"
             )
 
     def _read_manifest(self) -> Manifest:
         try:
             manifest = Manifest.model_validate_json(self._archive.read(MANIFEST))
         except ValidationError as error:
-            raise ValueError(f"its manifest is none ({error.errors()[0]['msg']})") from None
+            raise ValueError(f"its manifest is not valid ({error.errors()[0]['msg']})") from None
         if manifest.format > FORMAT:
             raise BundleError(
-                f"{self.path} is of a later version of convladder (format {manifest.format}; this "
-                f"reads up to {FORMAT}): pip install --upgrade convladder"
+                f"{self.path} was written by a newer convladder (format {manifest.format}; this "
+                f"one reads up to {FORMAT}): pip install --upgrade convladder"
             )
         found = {name: self._archive.getinfo(name).file_size for name in PARTS[1:]}
         if {name: part.bytes for name, part in manifest.files.items()} != found:
-            raise ValueError("its manifest names other parts, or other sizes")
+            raise ValueError("its manifest lists other parts or other sizes")
         return manifest
 
     def __enter__(self) -> Self:
@@ -164,19 +164,19 @@ def _check_end(file: BinaryIO) -> None:
     file.seek(max(0, size - _END.size))
     last = file.read(_END.size)
     if len(last) < _END.size or not last.startswith(b"PK\5\6"):
-        raise ValueError("it is no zip file, or its end is missing")
+        raise ValueError("it is not a zip file, or its end is missing")
     _, disk, list_disk, parts_here, parts, length, start, comment = _END.unpack(last)
     if (disk, list_disk, parts_here, parts, comment) != (0, 0, len(PARTS), len(PARTS), 0):
-        raise ValueError(f"it has other parts than {', '.join(PARTS)}")
+        raise ValueError(f"its parts are not {', '.join(PARTS)}")
     if length != _LIST_BYTES or start + length + _END.size != size:
-        raise ValueError("its list of parts is not where it should be, or of another length")
+        raise ValueError("its list of parts is in the wrong place, or has the wrong length")
     file.seek(start)
     listed = file.read(length)
     for name in PARTS:
         head, listed = listed[: _LISTED.size], listed[_LISTED.size + len(name) :]
         signature, name_bytes, extra_bytes, comment_bytes = _LISTED.unpack(head)
         if (signature, name_bytes, extra_bytes, comment_bytes) != (b"PK\1\2", len(name), 0, 0):
-            raise ValueError(f"what it lists in the place of {name} is something else")
+            raise ValueError(f"it lists something else in the place of {name}")
 
 
 def _check_parts(archive: zipfile.ZipFile, file: BinaryIO) -> None:
@@ -199,10 +199,10 @@ def _check_parts(archive: zipfile.ZipFile, file: BinaryIO) -> None:
             raise ValueError(f"{name} does not begin where the part before it ends")
         file.seek(place)
         if file.read(_LOCAL.size) != _local_header(part):
-            raise ValueError(f"the header of {name} is another than the list says")
+            raise ValueError(f"the header of {name} does not match the list")
         place += _LOCAL.size + len(name) + part.file_size
     if archive.start_dir != place:
-        raise ValueError("something lies between its parts and their list")
+        raise ValueError("there is extra data between its parts and their list")
 
 
 def _local_header(part: zipfile.ZipInfo) -> bytes:

@@ -35,25 +35,25 @@ def check(content: bytes, classes: int) -> None:
     try:
         model = onnx.load_model_from_string(content)
     except DecodeError:
-        raise ValueError("it is no ONNX graph") from None
+        raise ValueError("it is not an ONNX graph") from None
     _check_ends(model, classes)
     if (
         model.functions
         or model.training_info
         or any(each.domain not in ("", "ai.onnx") for each in model.opset_import)
     ):
-        raise ValueError("it brings operators of its own")
+        raise ValueError("it defines its own operators")
     for node in _nodes(model.graph):
         if node.domain not in ("", "ai.onnx") or node.op_type not in OPERATORS:
             raise ValueError(
-                "it has an operator that no network of convladder has: "
+                "it has an operator that convladder's networks do not use: "
                 f"{node.domain}:{node.op_type}"
             )
     if any(
         tensor.data_location != onnx.TensorProto.DEFAULT or tensor.external_data
         for tensor in _tensors(model.graph)
     ):
-        raise ValueError("its values lie in another file")
+        raise ValueError("its values are stored in another file")
 
 
 def _check_ends(model: ModelProto, classes: int) -> None:
@@ -76,7 +76,7 @@ def _check_ends(model: ModelProto, classes: int) -> None:
     ]
     if len(model.graph.input) != 1 or found != wanted:
         raise ValueError(
-            f"it does not lead from {IMAGES} to the {PROBABILITIES} of {classes} classes"
+            f"it does not compute, from {IMAGES}, the {PROBABILITIES} of {classes} classes"
         )
 
 

@@ -18,6 +18,7 @@ PATCH = 0.25  # of a side is covered at a time
 Map = NDArray[np.float32]
 
 
+# docs/decisions/074-the-servers-evidence-is-occlusion.md
 def occlusion_map(predictor: Predictor, pixels: Pixels, label: int) -> Map:
     """Return where the evidence for a class lies in an image `(height, width, channels)` of the
     bundle's form.

@@ -162,8 +162,8 @@ class Predictor:
         ):
             raise ExperimentError(
                 "images are uint8 of the shape (N, height, width), (N, height, width, 1) or (N, "
-                f"height, width, 3); got {batch.dtype} {batch.shape} (Predictor.decode makes such "
-                "of files and other arrays)"
+                f"height, width, 3); got {batch.dtype} {batch.shape} (Predictor.decode turns "
+                "files and other arrays into these)"
             )
         if not len(batch):
             return self._none()
@@ -178,9 +178,7 @@ class Predictor:
         try:
             found: Probabilities = self._session.run([PROBABILITIES], {IMAGES: part})[0]
         except Exception as error:  # ONNX Runtime's have no base of their own
-            raise BundleError(
-                f"the graph of {self.bundle.path} cannot be computed: {error}"
-            ) from None
+            raise BundleError(f"the graph of {self.bundle.path} fails: {error}") from None
         if found.shape != (len(part), len(self.class_names)) or not np.isfinite(found).all():
             raise BundleError(
                 f"the graph of {self.bundle.path} does not give every image its probabilities"

@@ -141,7 +141,7 @@ class Contents(Strict):
     def _check_experiment(self) -> Self:
         model, data = self.experiment.model, self.experiment.data
         if model.architecture not in (OWN, *FAMILIES):
-            raise ValueError(f"there is no network {model.architecture!r}")
+            raise ValueError(f"there is no architecture {model.architecture!r}")
         for place in (data.source, data.image_root, model.backbone, model.weights):
             if place and any(separator in place for separator in _SEPARATORS):
                 raise ValueError(f"it names a path ({place!r})")

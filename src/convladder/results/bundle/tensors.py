@@ -79,18 +79,18 @@ def check(container: Container, wanted: Mapping[str, Tensor]) -> None:
         name: (t.shape, t.dtype) for name, t in wanted.items()
     }:
         raise _refused(
-            container, "its arrays have other names, shapes or types than bundle.json says"
+            container, "the names, shapes or types of its arrays do not match bundle.json"
         )
     place = 0
     for name, (shape, dtype, start, end) in sorted(found.items(), key=lambda item: item[1][2:]):
         if (start, end) != (place, place + math.prod(shape) * ITEM_BYTES[dtype]):
             raise _refused(
                 container,
-                f"{name!r} does not begin where the array before it ends, or is of another size",
+                f"{name!r} does not start where the array before it ends, or has another size",
             )
         place = end
     if 8 + length + place != size:
-        raise _refused(container, "something lies behind its arrays")
+        raise _refused(container, "there is extra data after its arrays")
 
 
 def _refused(container: Container, why: object) -> BundleError:

@@ -54,7 +54,8 @@ def _check_devices() -> None:
         said = str(error) or f"JAX_PLATFORMS is {os.environ.get('JAX_PLATFORMS')}"
         raise TrainingError(
             f"JAX cannot use this machine's accelerator ({said}): another program, or too many "
-            "--jobs, may have all of its memory; JAX_PLATFORMS=cpu computes on the processor"
+            "--jobs, may be using all of its memory. To use the processor instead, set "
+            "JAX_PLATFORMS=cpu"
         ) from error
 
 
@@ -81,6 +82,7 @@ def be_deterministic() -> None:
     """Do nothing: JAX is told so when its process starts (`convladder.core.backend.environment`)."""
 
 
+# docs/decisions/055-keras-set-random-seed-is-not-called-on-jax.md
 def set_seed(seed: int) -> None:
     """Seed all that layers and initial weights draw from where they are not told another seed.
 
@@ -90,6 +92,7 @@ def set_seed(seed: int) -> None:
     np.random.seed(seed)
 
 
+# docs/decisions/054-on-jax-a-step-is-a-call.md
 class StepFunctions(steps.StepFunctions):
     """Training and validation as functions of JAX, from the values of all variables to their new
     values.

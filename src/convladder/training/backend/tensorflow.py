@@ -43,6 +43,7 @@ def accelerator() -> str | None:
     )
 
 
+# docs/decisions/002-the-bank-is-not-copied.md
 def share_memory(array: Pixels) -> Any:
     """Return a tensor over the same memory, or over a copy where TensorFlow could not compute on
     it.
@@ -55,6 +56,7 @@ def share_memory(array: Pixels) -> Any:
     return tf.constant(array)
 
 
+# docs/decisions/007-determinism-is-on.md
 def be_deterministic() -> None:
     """Make TensorFlow choose operations whose results do not depend on the order of threads."""
     tf.config.experimental.enable_op_determinism()

@@ -295,7 +295,7 @@ def test_in_a_mixed_set_the_range_is_that_of_the_bits_and_it_is_told(tmp_path: P
         4095,
         True,
     )
-    assert "careful: 8 images have 8 bits and stay as they are, 16 have more" in said(root)
+    assert "warning: 8 images have 8 bits and stay unchanged, 16 have more" in said(root)
 
 
 def test_a_stray_image_of_8_bits_leaves_the_range_of_the_others_and_is_told(tmp_path: Path) -> None:
@@ -309,8 +309,8 @@ def test_a_stray_image_of_8_bits_leaves_the_range_of_the_others_and_is_told(tmp_
     assert found is not None
     assert (found.low, found.high, found.mixed) == (alone.low, alone.high, False)
     assert (
-        "careful: 1 image has 8 bits and had no part in that range, such as lying/stray.png"
-        in said(root)
+        "warning: 1 image has 8 bits and took no part in setting that range, such as "
+        "lying/stray.png" in said(root)
     )
     assert "8 bits" in (intensity.misfit(False, 0, 0, found) or "")
     assert [intensity.is_mixed(count, 100) for count in (100, 99, 91, 90, 1)] == [
@@ -339,7 +339,7 @@ def test_pictures_of_another_depth_than_the_others_are_told(tmp_path: Path) -> N
         Image.fromarray(stripes(number, lying=True).astype(np.uint16)).save(
             root / "lying" / f"{number:03}.tif"
         )
-    assert "careful: that range does not suit 2 images, such as lying/000.tif" in said(root)
+    assert "warning: that range does not fit 2 images, such as lying/000.tif" in said(root)
     (finding,) = (
         each for each in check(Data(source=str(root))).findings if each.code == "unlike-depth"
     )

@@ -222,7 +222,7 @@ def test_a_download_that_fails_tells_the_cause_in_one_line(monkeypatch: pytest.M
 
 
 def test_no_name_and_no_extra_say_so(monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(DataError, match="names no data set: give hf:OWNER/NAME"):
+    with pytest.raises(DataError, match="does not name a data set: give hf:OWNER/NAME"):
         open_source(Data(source="hf:"))
     monkeypatch.setitem(sys.modules, "datasets", None)
     with pytest.raises(DataError, match=r"pip install 'convladder\[datasets\]'"):

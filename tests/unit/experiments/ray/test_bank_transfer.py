@@ -86,6 +86,6 @@ def test_a_machine_without_room_says_so(
 ) -> None:
     usage = shutil.disk_usage(waybill.folder.anchor)._replace(free=1000)
     monkeypatch.setattr(shutil, "disk_usage", lambda path: usage)
-    with pytest.raises(DataError, match="make room"):
+    with pytest.raises(DataError, match="free some space"):
         Receiver(waybill).begin()
     monkeypatch.undo()

@@ -20,7 +20,7 @@ from typing import Protocol
 from convladder.core.errors import DataError, UnreadableImage
 from convladder.core.experiment import Data
 from convladder.data.decoding.images import Limits
-from convladder.data.source import PACKED, SPLIT_NAMES, Fetch, Ignored, Listing, Record, Source
+from convladder.data.source import PACKED, Fetch, Ignored, Listing, Record, Source
 from convladder.data.sources.folders.beside import BESIDE, COMPANIONS, HOLDERS
 from convladder.data.sources.folders.entries import (
     HARD_LINK,
@@ -39,6 +39,7 @@ from convladder.data.sources.tables.table_names import (
     overruled,
     table_in,
 )
+from convladder.data.split_names import split_of
 
 SUFFIXES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz")
 MOST_MEMBERS = 5_000_000
@@ -80,7 +81,7 @@ def open_archive(path: Path, settings: Data, limits: Limits) -> Source:
     Raises
     ------
     DataError
-        It is damaged, names a place outside itself, or would unfold beyond all measure.
+        It is damaged, names a path outside itself, or would unfold beyond all measure.
     """
     entries, twice = _read_entries(path)
     table = (
@@ -90,8 +91,8 @@ def open_archive(path: Path, settings: Data, limits: Limits) -> Source:
     )
     if table:
         raise DataError(
-            f"{path} holds a table of the classes ({table}): extract the archive, and give the "
-            "folder in its place"
+            f"{path} holds a table with the classes ({table}): extract the archive and give the "
+            "folder instead"
         )
     unwrapped, beside = _unwrap(path, entries)
     notes = sorted({each.path.partition("/")[0] for each in beside})
@@ -108,7 +109,7 @@ def open_archive(path: Path, settings: Data, limits: Limits) -> Source:
         at_hand=True,
         in_place_order=compressed,
         notes=(
-            *(f"{name!r} lies beside the folder of images and is not read" for name in notes),
+            *(f"{name!r} lies next to the folder of images and is not read" for name in notes),
             *layout.notes,
         ),
     )
@@ -120,7 +121,7 @@ def _lay_out(path: Path, entries: list[Entry], settings: Data, table: str) -> La
     """
     if not table or overruled(settings):
         return lay_out(str(path), entries, settings, packed=True)
-    advice = f"If {table} says the classes, extract the archive, and give the table"
+    advice = f"If {table} lists the classes, extract the archive and give the table"
     try:
         layout = lay_out(str(path), entries, settings, packed=True)
     except DataError as error:
@@ -128,8 +129,8 @@ def _lay_out(path: Path, entries: list[Entry], settings: Data, table: str) -> La
     names = layout.listing.class_names
     if len(names) == 1 or are_no_classes(names):
         raise DataError(
-            f"{path} has no folders of classes but {some(names)}. {advice}. --class-level top "
-            "takes the folders"
+            f"{path} has no class folders but {some(names)}. {advice}. To use the folders as "
+            "classes, give --class-level top"
         )
     return layout
 
@@ -158,7 +159,7 @@ def _read_entries(path: Path) -> tuple[list[Entry], tuple[Ignored, ...]]:
         return _settle(path, _zip_entries(path) if _is_zip(path) else _tar_entries(path))
     except _BROKEN as error:
         said = isinstance(error, OSError) and error.strerror
-        why = said or f"it is damaged or cut ({error or type(error).__name__})"
+        why = said or f"it is damaged or truncated ({error or type(error).__name__})"
         raise DataError(f"cannot read {path}: {why}") from None
 
 
@@ -202,12 +203,12 @@ def _settle(path: Path, found: Iterable[_Member]) -> tuple[list[Entry], tuple[Ig
         unfolded += size
         if number >= MOST_MEMBERS or unfolded > most:
             raise DataError(
-                f"{path} is not read: it has over {MOST_MEMBERS:,} members, or unfolds to over "
+                f"{path} is not read: it has over {MOST_MEMBERS:,} members, or unpacks to over "
                 f"{most:,} bytes"
             )
         name = posixpath.normpath(entry.path)
         if name.startswith(("/", "../")) or name == "..":
-            raise DataError(f"{path} names a place outside itself ({entry.path!r}): it is not read")
+            raise DataError(f"{path} names a path outside itself ({entry.path!r}): it is not read")
         if name == ".":
             continue
         if name in entries and entries[name].kind != "folder":
@@ -265,8 +266,8 @@ def _unwrap(path: Path, entries: list[Entry]) -> tuple[list[Entry], list[Ignored
             and entry.path.split("/", 1)[0] not in beside
         ]
     raise DataError(
-        f"{path} has its folders in over {MOST_AROUND} others, one in the other: pack the class "
-        "folders themselves"
+        f"{path} nests its folders over {MOST_AROUND} levels deep: pack the class folders "
+        "themselves"
     )
 
 
@@ -296,7 +297,7 @@ def _around(entries: list[Entry]) -> tuple[str | None, set[str]]:
     (top,) = folders
     below = [(len(parts), is_folder) for parts, is_folder in seen if parts[0] == top]
     holds = any(depth > 2 or (depth == 2 and is_folder) for depth, is_folder in below)
-    return (None, set()) if top.lower() in SPLIT_NAMES or not holds else (top, beside)
+    return (None, set()) if split_of(top) or not holds else (top, beside)
 
 
 def _zip_entries(path: Path) -> Iterator[_Member]:
@@ -348,7 +349,7 @@ def _check_end(archive: tarfile.TarFile) -> None:
         raise tarfile.ReadError("its end is missing")
     while end:
         if end.count(0) < len(end):
-            raise tarfile.ReadError("it goes on after its end, or a header in it is wrong")
+            raise tarfile.ReadError("there is data after its end, or a header in it is wrong")
         end = file.read(2**20)
 
 
@@ -376,7 +377,7 @@ def _fetch_from_zip(path: Path, version: str, limits: Limits, record: Record) ->
         archive, members = _opened_zip(path, version)
         (number,) = record.place
         if members[number].flag_bits & 1:
-            raise UnreadableImage("encrypted", "it takes a password")
+            raise UnreadableImage("encrypted", "it needs a password")
         with archive.open(members[number]) as file:
             return _read(
                 file, limits.bytes + 1, limits

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 
 from convladder.core.errors import DataError
 from convladder.core.formatting import plural
-from convladder.data.source import SPLIT_NAMES
 from convladder.data.sources.folders.tree import Tree
+from convladder.data.split_names import split_of
 
 HOLDERS = {
     "images",
@@ -37,7 +37,7 @@ COMPANIONS = {
 }
 UNLABELLED_FOLDERS = {"unlabeled", "unlabelled", "unsup", "unsupervised"}
 TEXT_ALONE = "folder of text"  # rules by which what is in these folders is ignored
-BESIDE = "beside the folders of images"
+BESIDE = "next to the folders of images"
 NO_LABEL = "in no class folder, so without a label"
 COPY = "in a second copy of all"
 
@@ -83,7 +83,9 @@ def put_companions_aside(names: Sequence[str], aside: Aside) -> str | None:
     if len(holders) != 1 or not told or any(name.lower() not in COMPANIONS for name in others):
         return None
     if others:
-        aside.put(others, BESIDE, f"{quoted(others)} beside {holders[0]!r} {_are(others)} no class")
+        aside.put(
+            others, BESIDE, f"{quoted(others)} next to {holders[0]!r} {_are(others)} no class"
+        )
     return holders[0]
 
 
@@ -105,7 +107,7 @@ def put_extras_aside(
     """Pass over what lies beside split folders and is known; return the names of what is not."""
     put_known_aside(others, aside)
     for name in others:
-        flat = name.lower() in SPLIT_NAMES and not tree.inside(name)
+        flat = split_of(name) and not tree.inside(name)
         if (flat and tree.files_in(name)) or name.lower() in UNLABELLED_FOLDERS:
             aside.put([name], NO_LABEL, _unlabelled(name, tree.files_below(name)))
     put_copies_aside(tree, list(splits), aside.leave(others), aside)
@@ -116,7 +118,7 @@ def put_known_aside(others: Iterable[str], aside: Aside) -> None:
     """Pass over annotations and masks beside split folders."""
     companions = [name for name in others if name.lower() in COMPANIONS]
     if companions:
-        note = f"{quoted(companions)} beside the split folders {_are(companions)} not read"
+        note = f"{quoted(companions)} next to the split folders {_are(companions)} not read"
         aside.put(companions, BESIDE, note)
 
 
@@ -124,7 +126,7 @@ def _unlabelled(name: str, count: int) -> str:
     verb = "is" if count == 1 else "are"
     return (
         f"{plural(count, 'image')} in {name!r} {verb} in no class folder, so without labels, and "
-        "not used: `convladder predict` takes them"
+        "not used: use `convladder predict` on them"
     )
 
 
@@ -145,8 +147,7 @@ def put_copies_aside(tree: Tree, names: Sequence[str], others: Iterable[str], as
                 f"names: give {tree.root}/{other}, or move it away"
             )
         note = (
-            f"{other!r} holds the folders {quoted(rest)} once more, with the same files: it is "
-            "not read"
+            f"{other!r} holds the folders {quoted(rest)} again, with the same files: it is not read"
         )
         aside.put([other], COPY, note)
 

@@ -41,12 +41,12 @@ def find_labels(tree: Tree, pattern: str) -> tuple[list[Named], list[Ignored], l
     named, left_out = _match(files, re.compile(pattern))
     if not named:
         first = f", such as {files[0].path!r}" if files else ""
-        raise DataError(f"{tree.root}: the label pattern {pattern!r} is found in no path{first}")
+        raise DataError(f"{tree.root}: the label pattern {pattern!r} matches no path{first}")
     notes = list(aside.notes)
     if left_out:
         count, first = plural(len(left_out), "file"), left_out[0].path
         notes.append(
-            f"{count} left out: the label pattern finds nothing in the path, such as {first}"
+            f"{count} left out: the label pattern does not match their paths, such as {first}"
         )
     return named, [*tree.ignored, *passed, *left_out], notes
 
@@ -95,7 +95,7 @@ def hint_at_names(paths: Sequence[str]) -> str:
     if "" in prefixes or not 1 < len(prefixes) <= len(sample) / 2:
         return ""
     return (
-        f"are the classes in the names of the files ({some(prefixes)})? Then give --label-pattern "
+        f"are the classes in the file names ({some(prefixes)})? Then give --label-pattern "
         f"'{NUMBERED}' (data.label_pattern), or a table of paths and labels"
     )
 

@@ -14,10 +14,11 @@ from convladder.core.errors import DataError, UnreadableImage
 from convladder.core.experiment import Data
 from convladder.data.decoding.file_bytes import read_file
 from convladder.data.decoding.images import Limits
-from convladder.data.source import SPLIT_NAMES, Record, Source
+from convladder.data.source import Record, Source
 from convladder.data.sources.folders.entries import Entry, Kind, is_image
 from convladder.data.sources.folders.layout import lay_out
 from convladder.data.sources.folders.links import OPTION, Links, identity, is_link, take_once
+from convladder.data.split_names import split_of
 
 LONGEST_NAMED = 500  # characters of a path in a message
 MOST_LOOKED_AT = (
@@ -58,7 +59,7 @@ def _set_around(root: Path) -> str:
     """Return the folder around a folder of images, where others in it hold images too; else
     nothing.
     """
-    if root.name.lower() in SPLIT_NAMES:
+    if split_of(root.name):
         return ""
     try:
         with os.scandir(root.parent) as scan:
@@ -104,7 +105,7 @@ def fetch_within(root: Path, limits: Limits, record: Record, *, follow: bool = F
     real = os.path.realpath(root / record.path)
     if not follow and not Path(real).is_relative_to(root):
         raise UnreadableImage(
-            "not-a-file", f"it is a link that leads out of {root}: {OPTION} follows it"
+            "not-a-file", f"it is a link that leads out of {root}: use {OPTION} to follow it"
         )
     if not os.path.lexists(real):
         raise UnreadableImage("missing", f"there is no such file below {root}")

@@ -36,7 +36,7 @@ from convladder.data.sources.folders.split_folders import (
 )
 from convladder.data.sources.folders.tree import Tree
 
-NO_CLASS = "beside the class folders"  # the rule by which files are passed over
+NO_CLASS = "next to the class folders"  # the rule by which files are passed over
 
 LayoutKind = Literal[
     "class folder", "split folder", "class folder with splits", "names with labels"
@@ -67,6 +67,7 @@ class _Order:
     name: Callable[[Sequence[str]], Words | None]
 
 
+# docs/decisions/086-folders-name-classes-by-a-list-of-entries-alone.md
 def lay_out(
     root: str,
     entries: Iterable[Entry],
@@ -109,12 +110,13 @@ def _order(tree: Tree, settings: Data, aside: Aside) -> _Order:
         unknown = put_extras_aside(tree, splits, others, aside)
         if unknown:
             raise DataError(
-                f"{tree.root} has split folders ({quoted(splits)}) beside {quoted(unknown)}: move "
-                "one kind away"
+                f"{tree.root} has split folders ({quoted(splits)}) next to {quoted(unknown)}: "
+                "move one kind away"
             )
         if "train" not in splits.values():
             aside.notes.append(
-                f"there is no 'train' folder ({quoted(splits)}): this can test, but not train"
+                f"there is no 'train' folder ({quoted(splits)}): these images can be used to "
+                "test, but not to train"
             )
         for split in splits:
             put_text_aside(tree, aside, split)
@@ -131,9 +133,9 @@ def _order_of_classes(tree: Tree, names: list[str], aside: Aside, *, leaf: bool)
     put_copies_aside(tree, names, names, aside)
     names = aside.leave(names)
     if len(names) == 1 and tree.inside(names[0]) and (not leaf or is_set(tree, names[0])):
-        beside = f" (beside {quoted(aside.rules)})" if holder and aside.rules else ""
+        beside = f" (next to {quoted(aside.rules)})" if holder and aside.rules else ""
         raise DataError(
-            f"{tree.root} holds one folder that has folders itself{beside}: did you mean "
+            f"{tree.root} holds one folder, which holds folders itself{beside}: did you mean "
             f"{tree.root}/{names[0]}?"
         )
     said = hint_at_names(sorted(tree.paths_below(names[0]))) if len(names) == 1 else ""
@@ -143,7 +145,7 @@ def _order_of_classes(tree: Tree, names: list[str], aside: Aside, *, leaf: bool)
     if not splits:
         _tell_of_words(names, aside)
         return _Order("class folder", ("",), lambda parts: _in_class(parts, leaf=leaf))
-    aside.notes.append(f"the folders {quoted(splits)} in the class folders are taken as splits")
+    aside.notes.append(f"the folders {quoted(splits)} in the class folders are used as splits")
     parents = ("", *names)
     if leaf:
         return _Order(
@@ -184,7 +186,9 @@ def _tell_of_words(names: Sequence[str], aside: Aside) -> None:
     words = of_names(names)
     if words and len(words) < len(names):
         verb = "is a class" if len(words) == 1 else "are classes"
-        aside.notes.append(f"{quoted(words)} {verb} here, beside other class folders, and no split")
+        aside.notes.append(
+            f"{quoted(words)} {verb} here, next to other class folders, and not a split"
+        )
 
 
 def _lay_out(tree: Tree, order: _Order, aside: Aside, settings: Data) -> Layout:
@@ -235,7 +239,7 @@ def _shorten(named: list[Named], aside: Aside) -> list[Named]:
         if twins.setdefault(fold(short[path]), path) != path:
             first = twins[fold(short[path])]
             aside.notes.append(
-                f"classes are called by their paths, for {first} and {path} end alike"
+                f"classes are named by their paths, because {first} and {path} end alike"
             )
             return named
     return [(entry, (short[name], split)) for entry, (name, split) in named]
@@ -257,9 +261,9 @@ def _tell_of_level(tree: Tree, order: _Order, aside: Aside, classes: Sequence[st
     if inner:
         outer = sorted(set(classes))
         aside.notes.append(
-            f"the outer folders are taken as classes ({some(outer)}), and not those in them "
-            f"({some(inner)}): --class-level leaf (data.class_level) takes the folders that hold "
-            "the images"
+            f"the outer folders are used as classes ({some(outer)}), not those inside them "
+            f"({some(inner)}). To use the folders that hold the images, give --class-level leaf "
+            "(data.class_level)"
         )
 
 
@@ -338,10 +342,10 @@ def name_classes(root: str, names: Iterable[str]) -> tuple[str, ...]:
         twin = folded.setdefault(fold(name), name)
         if twin != name:
             same_letters = unicodedata.normalize("NFC", twin) == unicodedata.normalize("NFC", name)
-            how = "how their accents are encoded" if same_letters else "case"
+            how = "the encoding of their accents" if same_letters else "case"
             raise DataError(
-                f"{root} has classes {twin!r} and {name!r}, which differ in {how} only: merge or "
-                "rename one"
+                f"{root} has classes {twin!r} and {name!r}, which differ only in {how}: merge "
+                "them or rename one"
             )
     return distinct
 

@@ -19,7 +19,7 @@ OPTION = "--follow-links (data.follow_links)"
 NEVER = "links in an archive are never followed"
 TWICE = "reached twice through links"  # rules by which what is followed is passed over
 CIRCLE = "link to a folder that it lies in"
-KNOWN = "link to a folder that was read already"
+KNOWN = "link to a folder that was already read"
 BROKEN = "link that leads nowhere"
 
 _JUNCTION = 0xA0000003  # Windows's link of folders: Python's lstat calls it a folder
@@ -151,10 +151,10 @@ def hint(ignored: Mapping[str, int], *, packed: bool) -> str:
     were = "was" if count == 1 else "were"
     if packed:
         return (
-            f"{plural(count, 'link')} {were} passed over: {NEVER}; pack it with "
-            "the files themselves (tar --dereference --hard-dereference)"
+            f"{plural(count, 'link')} {were} not followed: {NEVER}; pack the files themselves "
+            "(tar --dereference --hard-dereference)"
         )
-    return f"{plural(count, 'symbolic link')} {were} passed over: {OPTION} follows them"
+    return f"{plural(count, 'symbolic link')} {were} not followed: use {OPTION} to follow them"
 
 
 @contextlib.contextmanager
@@ -175,8 +175,8 @@ def refuse_folder(root: str, path: str, leads_to: LeadsTo, *, packed: bool) -> N
     would = "it would be missing from the data"
     if packed:
         raise DataError(
-            f"{path} in {root} is a link to a folder, and {would}: {NEVER}. "
-            "Pack it with the files themselves (tar --dereference)"
+            f"{path} in {root} is a link to a folder, and {would}: {NEVER}. Pack the files "
+            "themselves (tar --dereference)"
         )
     if leads_to == "nothing":
         raise DataError(

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 
 from convladder.core.errors import DataError
-from convladder.data.source import SPLIT_NAMES, Split
+from convladder.data.source import Split
 from convladder.data.sources.folders.beside import quoted
 from convladder.data.sources.folders.tree import Tree
+from convladder.data.split_names import split_of, splits_among
 
 
 def outer_splits(
@@ -20,7 +21,7 @@ def outer_splits(
     """
     holding = [name for name in names if tree.inside(name)]
     splits = of_names(holding)
-    flat = [name for name in names if name not in holding and name.lower() in SPLIT_NAMES]
+    flat = [name for name in names if name not in holding and split_of(name)]
     _refuse_flat_splits(
         tree, flat, hint_at_names, every=len(flat) == len(names) > 1, beside_splits=bool(splits)
     )
@@ -50,7 +51,7 @@ def _refuse_flat_splits(
     class folders.
     """
     filled = [name for name in flat if tree.files_in(name)]
-    train = [name for name in filled if SPLIT_NAMES[name.lower()] == "train"]
+    train = [name for name in filled if split_of(name) == "train"]
     if not (filled and every) and not (train and beside_splits):
         return
     first = (train or filled)[0]
@@ -80,9 +81,9 @@ def inner_splits(tree: Tree, names: Sequence[str]) -> dict[str, Split]:
             other = next(name for name in names if name not in clean)
             raise DataError(
                 f"{tree.root}/{parted[0]} holds {quoted(of_names(tree.inside(parted[0])))}, which "
-                f"are names of splits, but {other!r} is not parted in this way: bring all class "
-                "folders into one order (CLASS/train, CLASS/test), or rename these folders where "
-                "they are no splits"
+                f"are names of splits, but {other!r} is not split in this way. Arrange all class "
+                "folders alike (CLASS/train, CLASS/test), or rename these folders if they are not "
+                "splits"
             )
         return {}
     for name in names:
@@ -92,9 +93,7 @@ def inner_splits(tree: Tree, names: Sequence[str]) -> dict[str, Split]:
 
 def of_names(names: Iterable[str]) -> dict[str, Split]:
     """Return those of the names that are of splits, with the split of each."""
-    return {
-        name: SPLIT_NAMES[name.lower()] for name in sorted(names) if name.lower() in SPLIT_NAMES
-    }
+    return splits_among(sorted(names))
 
 
 def is_set(tree: Tree, name: str) -> bool:
@@ -118,8 +117,8 @@ def _refuse_several_sets(tree: Tree, parted: Sequence[str]) -> None:
     places = [f"{name}/{inner}" for name in parted for inner in of_names(tree.inside(name))]
     if places and all(tree.inside(place) and not tree.files_in(place) for place in places):
         raise DataError(
-            f"{tree.root} holds several data sets ({quoted(parted[:5])}), each with folders of "
-            f"splits and these with folders of classes: give one, such as {tree.root}/{parted[0]}"
+            f"{tree.root} holds several data sets ({quoted(parted[:5])}), each with split folders "
+            f"that hold class folders: give one, such as {tree.root}/{parted[0]}"
         )
 
 

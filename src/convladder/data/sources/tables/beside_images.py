@@ -80,9 +80,9 @@ def refuse_hidden(root: Path, tables: Sequence[Table], listing: Listing) -> None
     others = [table for table in tables if not table.why_not and not _agree(_sure(table), folders)]
     if others:
         raise DataError(
-            f"{root} has folders that may be classes ({some(names)}), and {others[0].name} says "
-            f"other classes of these images. Give {_either(others)} to read the table, or "
-            "--class-level top (data.class_level) to take the folders"
+            f"{root} has folders that may be classes ({some(names)}), but {others[0].name} gives "
+            f"other classes for these images. Give {_either(others)} to read the table, or "
+            "--class-level top (data.class_level) to use the folders"
         )
 
 
@@ -98,15 +98,15 @@ def refuse_unread(
     ]
     if others:
         raise DataError(
-            f"{root} has no class folders, but {others[0].name} says the classes of its "
-            f"images. Did you mean {_either(others)}?"
+            f"{root} has no class folders, but {others[0].name} gives the classes of its images. "
+            f"Did you mean {_either(others)}?"
         )
     unclear = [table for table in tables if table.why_not]
     if unclear:
         table = unclear[0]
         raise DataError(
             f"{root} has no class folders, but {table.name} names its images. Did you mean "
-            f"{table.given}? It does not say yet where the classes are: {table.why_not}"
+            f"{table.given}? It is not clear yet which column holds the classes: {table.why_not}"
         )
 
 

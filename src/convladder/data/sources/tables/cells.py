@@ -118,7 +118,9 @@ def _read(file: TextIO, path: Path) -> Cells:
     while heading and not heading[-1]:  # every row may end in separators
         heading.pop()
     if not heading:
-        raise ValueError("it has no heading: the first line names the columns, such as path,label")
+        raise ValueError(
+            "it has no header: the first line must name the columns, such as path,label"
+        )
     rows, numbers, blank = [], [], []
     for number, row in lines:
         if not any(row):
@@ -126,8 +128,8 @@ def _read(file: TextIO, path: Path) -> Cells:
             continue
         if any(row[len(heading) :]):
             raise ValueError(
-                f"line {number} has {len(row)} cells, but the heading names {len(heading)} columns "
-                "(a text that holds the separator takes double quotes)"
+                f"line {number} has {len(row)} cells, but the header names {len(heading)} columns "
+                "(put a text that contains the separator in double quotes)"
             )
         rows.append(row)
         numbers.append(number)

@@ -82,7 +82,6 @@ def refuse_several(name: str, rows: Sequence[tuple[int, str, Sequence[str]]]) ->
     counted = "1 row has" if len(several) == 1 else f"{len(several):,} rows have"
     raise DataError(
         f"{name}: {counted} more than one class, the first is row {number} ({readable(path)}: "
-        f"{', '.join(classes)}). convladder is for one class an image: keep one class in each "
-        "row, or leave such rows out (or, where another column says the class, give "
-        "--label-column)"
+        f"{', '.join(classes)}). convladder takes one class per image: keep one class in each "
+        "row, or leave such rows out. If another column holds the class, give --label-column"
     )

@@ -12,7 +12,7 @@ from pathlib import Path
 from xml.parsers import expat
 
 from convladder.core.errors import DataError
-from convladder.data.source import SPLIT_NAMES, Ignored
+from convladder.data.source import Ignored
 from convladder.data.sources.tables.cells import Cells, cells_of_rows
 from convladder.data.sources.tables.columns import refuse_several
 
@@ -20,7 +20,7 @@ CLASS_LIST = (
     "synsets.txt"  # of the ImageNet form: a class a line, which the other files number from 0
 )
 SHAPES = {"box", "polygon", "polyline", "points", "cuboid", "mask", "ellipse", "skeleton"}
-WANTED = "give images a tag each in CVAT, and export them as 'CVAT for images 1.1' or 'ImageNet'"
+WANTED = "give each image one tag in CVAT, and export them as 'CVAT for images 1.1' or 'ImageNet'"
 
 
 @dataclass
@@ -43,7 +43,7 @@ class _Reader:
     def start(self, name: str, attributes: dict[str, str]) -> None:
         if not self._within and name != "annotations":
             raise DataError(
-                f"it is no export of CVAT: it begins with <{name[:60]}> and not with <annotations>"
+                f"it is not an export of CVAT: it starts with <{name[:60]}>, not with <annotations>"
             )
         self._within.append(name)
         if name == "image" and len(self._within) == 2:
@@ -91,8 +91,8 @@ def read_list(path: Path) -> Cells:
         lines = path.read_text(encoding="utf-8-sig", errors="surrogateescape").splitlines()
     except (OSError, ValueError) as error:
         raise DataError(
-            f"cannot read {path} as a list of CVAT's ImageNet form, which has {CLASS_LIST} beside "
-            f"it: {error}"
+            f"cannot read {path} as a list in CVAT's ImageNet format, which has {CLASS_LIST} next "
+            f"to it: {error}"
         ) from None
     rows = []
     for number, line in enumerate(lines, start=1):
@@ -128,9 +128,7 @@ def _refuse_declaration(*declared: object) -> None:
 
 def _known_split(subset: str) -> str:
     """Return the subset that CVAT names, or nothing where it is that of images that are in none."""
-    return (
-        subset if subset.lower() in SPLIT_NAMES else "" if subset.lower() == "default" else subset
-    )
+    return "" if subset.lower() == "default" else subset
 
 
 def _parse_line(path: Path, number: int, line: str) -> tuple[str, list[str]]:
@@ -140,7 +138,7 @@ def _parse_line(path: Path, number: int, line: str) -> tuple[str, list[str]]:
     if line.startswith('"'):
         name, quote, rest = line[1:].partition('"')
         if not quote:
-            raise DataError(f"{path}: line {number} has a quote that does not end")
+            raise DataError(f"{path}: line {number} has a quote that is not closed")
         suffix, _, rest = rest.partition(" ")
         return name + suffix, rest.split()
     name, *rest_of = line.split()
@@ -150,7 +148,7 @@ def _parse_line(path: Path, number: int, line: str) -> tuple[str, list[str]]:
 def _class_of(path: Path, number: int, text: str, classes: list[str]) -> str:
     if not text.isdecimal() or int(text) >= len(classes):
         raise DataError(
-            f"{path}: line {number} has the class {text!r}, but {CLASS_LIST} names "
+            f"{path}: line {number} has the class {text!r}, but {CLASS_LIST} lists "
             f"{len(classes)}, from 0"
         )
     return classes[int(text)].strip()

@@ -114,6 +114,7 @@ def has_drive(path: str) -> bool:
     return bool(_DRIVE.match(path))
 
 
+# docs/decisions/087-a-tables-images-are-looked-for-by-name-only-below-it.md
 def locate(
     name: str, rows: Sequence[tuple[int, str]], root: Path, *, follow: bool = False
 ) -> Located:
@@ -135,8 +136,8 @@ def locate(
     path, place = next((row[1], place) for row, place in zip(rows, found, strict=True) if place)
     return Located(
         places,
-        f"no path of the table is a file as it is written: {count:,} of {len(rows):,} were found "
-        f"by name below {root} ({_shown(path)} is {_shown(place)})",
+        f"none of the paths in the table is a file as written: {count:,} of {len(rows):,} were "
+        f"found by name below {root} ({_shown(path)} is {_shown(place)})",
         of_links,
     )
 
@@ -167,13 +168,13 @@ def why_foreign(paths: Sequence[str]) -> str:
     """Say what to do with paths that are addresses, or that lie on some other machine."""
     if any(ADDRESS.match(path) for path in paths):
         return (
-            "the path is an address, and convladder downloads nothing: download the images into "
-            "one folder, and give it with --image-root (data.image_root); they are then found by "
-            "their names"
+            "the path is a web address, and convladder does not download images. Download them "
+            "into one folder and give it with --image-root (data.image_root): convladder then "
+            "finds them by name"
         )
     return (
-        "the path is that of a file on some other machine: copy the images here, and give their "
-        "folder with --image-root (data.image_root); they are then found by their names"
+        "the path is a file on another machine. Copy the images here and give their folder with "
+        "--image-root (data.image_root): convladder then finds them by name"
     )
 
 
@@ -254,7 +255,7 @@ def _ambiguity(found: Sequence[str], root: Path) -> str:
     one, other = (readable(each) for each in found[:2])
     more = f", or {len(found) - 2} others" if len(found) > 2 else ""
     if posixpath.dirname(found[0]) == posixpath.dirname(found[1]):
-        advice = "write the suffix into the table, or take one of them away"
+        advice = "write the suffix into the table, or remove one of them"
     else:
         folder = readable(str(root / posixpath.dirname(found[0])))
         advice = (

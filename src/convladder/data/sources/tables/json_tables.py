@@ -45,7 +45,7 @@ def read_document(path: Path) -> Cells:
         value = [value]
     rows = _objects(value)
     if not rows or not all(isinstance(row, dict) for row in rows):
-        raise DataError(f"{path} is no table in JSON: expected {EXPECTED}")
+        raise DataError(f"{path} is not a table in JSON: expected {EXPECTED}")
     return _cells(path, list(enumerate(rows, start=1)))
 
 
@@ -65,9 +65,11 @@ def _object(line: str, number: int) -> Mapping[str, Any]:
     try:
         value = json.loads(line)
     except ValueError as error:
-        raise ValueError(f"line {number} is no JSON: {error}") from None
+        raise ValueError(f"line {number} is not JSON: {error}") from None
     if not isinstance(value, dict):
-        raise ValueError(f'line {number} is no object such as {{"path": "1.jpg", "label": "cat"}}')
+        raise ValueError(
+            f'line {number} is not an object such as {{"path": "1.jpg", "label": "cat"}}'
+        )
     return value
 
 

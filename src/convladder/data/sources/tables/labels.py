@@ -72,7 +72,7 @@ def _marked(cells: Cells, paths: Sequence[str], taken: Collection[str]) -> Label
     if len(others) == 1 and len(cells.columns) == 2:
         return Labels(
             _texts(cells, others[0]),
-            f"the class is column {others[0]!r}, the only one beside the path",
+            f"the class is column {others[0]!r}, the only one besides the path",
         )
     find_column(cells.columns, cells.name, "label", None, needed=True)
     raise AssertionError("a column that is needed is found or refused")
@@ -87,7 +87,7 @@ def _of_marks(cells: Cells, paths: Sequence[str], marked: Sequence[str]) -> Labe
         more = f" and {len(without) - MOST_NAMED} more" if len(without) > MOST_NAMED else ""
         raise DataError(
             f"{cells.name}: rows {listed}{more} have no class: expected a 1 in one of the columns "
-            f"{list_names(marked)} (give --label-column where another column says the class)"
+            f"{list_names(marked)} (if another column holds the class, give --label-column)"
         )
     note = f"the classes are the columns that hold 0 and 1: {', '.join(marked[:MOST_NAMED])}"
     return Labels(

@@ -23,5 +23,7 @@ def read(path: Path) -> Cells:
     """Read a file that ends in one of SUFFIXES as a table. Raises DataError."""
     reader = _READERS.get(path.suffix.lower())
     if reader is None:
-        raise DataError(f"{path} is no table: expected a file that ends in {', '.join(SUFFIXES)}")
+        raise DataError(
+            f"{path} is not a table: expected a file that ends in {', '.join(SUFFIXES)}"
+        )
     return reader(path)

@@ -16,7 +16,7 @@ from pathlib import Path
 from convladder.core.errors import DataError
 from convladder.core.experiment import Data
 from convladder.data.decoding.images import Limits
-from convladder.data.source import SPLIT_NAMES, Source
+from convladder.data.source import Source
 from convladder.data.sources.folders.entries import ignore_rule, is_image
 from convladder.data.sources.folders.folder import walk
 from convladder.data.sources.folders.layout import readable
@@ -31,6 +31,7 @@ from convladder.data.sources.tables.table_names import (
     has_class_folders,
 )
 from convladder.data.sources.tables.table_source import UNLISTED, Row, Rows, open_rows, rows_of
+from convladder.data.split_names import split_of, splits_among
 
 
 @dataclass(frozen=True)
@@ -87,7 +88,7 @@ def _find(root: Path) -> list[Part]:
     for name in (*METADATA, *CLASSES):
         if name in files:
             return [Part(root / name)]
-        of_splits = [folder for folder in folders if folder.lower() in SPLIT_NAMES]
+        of_splits = list(splits_among(folders))
         found = [folder for folder in of_splits if (root / folder / name).is_file()]
         if found:
             return [Part(root / folder / name, folder, folder) for folder in found]
@@ -114,7 +115,7 @@ def _look(root: Path) -> tuple[list[str], list[str]]:
 
 def _split_of(name: str) -> str:
     word = name.rpartition(".")[0]
-    return word if word.lower() in SPLIT_NAMES else ""
+    return word if split_of(word) else ""
 
 
 def _is_list(path: Path) -> bool:
@@ -132,7 +133,7 @@ def _join(name: str, parts: Sequence[Part], tables: Sequence[Rows]) -> Rows:
     rows = [
         _placed(row, part) for part, table in zip(parts, tables, strict=True) for row in table.rows
     ]
-    notes = [f"the classes are those of {', '.join(readable(_shown(part)) for part in parts)}"]
+    notes = [f"the classes come from {', '.join(readable(_shown(part)) for part in parts)}"]
     notes += dict.fromkeys(note for table in tables for note in table.notes)
     if not any(row.split for row in rows):
         rows, note = _split_by_folder(rows)
@@ -151,11 +152,11 @@ def _split_by_folder(rows: Sequence[Row]) -> tuple[list[Row], str]:
     train.
     """
     words = [posixpath.normpath(row.path.replace("\\", "/")).split("/")[0] for row in rows]
-    known = {word: SPLIT_NAMES[word.lower()] for word in words if word.lower() in SPLIT_NAMES}
+    known = splits_among(words)
     if not set(words) <= known.keys() or "train" not in known.values() or len(known) < 2:
         return list(rows), ""
     split = [replace(row, split=word) for row, word in zip(rows, words, strict=True)]
-    return split, f"the splits are the folders {', '.join(sorted(known))}"
+    return split, f"the splits come from the folders {', '.join(sorted(known))}"
 
 
 def images_below(root: Path, *, follow: bool) -> Iterator[str]:

@@ -6,9 +6,10 @@ import re
 from collections.abc import Iterable, Sequence
 
 from convladder.core.experiment import Data
-from convladder.data.source import SPLIT_NAMES
 from convladder.data.sources.folders.beside import HOLDERS
 from convladder.data.sources.folders.entries import is_image
+from convladder.data.sources.options import OF_TREES
+from convladder.data.split_names import SPLIT_NAMES
 
 METADATA = (
     "metadata.csv",
@@ -17,7 +18,6 @@ METADATA = (
 CLASSES = ("_classes.csv",)  # of Roboflow's multi-label export, a column a class
 CVAT_XML, CVAT_IMAGES = "annotations.xml", "images"
 
-TREE_OPTIONS = ("class_level", "label_pattern")  # what only folders and archives of them have
 DEEPEST = 2  # folders that such a table lies in: one around it all, and one of a split
 
 _TABLES = (".csv", ".tsv", ".json", ".jsonl", ".ndjson")
@@ -41,7 +41,7 @@ def overruled(settings: Data) -> bool:
     """Whether the settings say how classes are read from paths, so that no table is to be looked
     for.
     """
-    return any(getattr(settings, name) is not None for name in TREE_OPTIONS)
+    return any(getattr(settings, name) is not None for name in OF_TREES)
 
 
 def table_in(paths: Iterable[str]) -> str | None:

@@ -11,16 +11,16 @@ import hashlib
 import os
 import posixpath
 import stat
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from convladder.core.errors import DataError
 from convladder.core.experiment import Data
 from convladder.data.decoding.images import Limits
-from convladder.data.source import SPLIT_NAMES, Ignored, Listing, Record, Source, Split
+from convladder.data.source import Content, Ignored, Listing, Record, Source, Split
 from convladder.data.sources.folders import links
 from convladder.data.sources.folders.folder import fetch_within, state_of
 from convladder.data.sources.folders.layout import is_unicode, name_classes, readable
@@ -29,6 +29,7 @@ from convladder.data.sources.tables.cells import Cells, cells_of
 from convladder.data.sources.tables.columns import MOST_NAMED, find_column
 from convladder.data.sources.tables.label_studio import UNLABELLED
 from convladder.data.sources.tables.labels import find_labels
+from convladder.data.split_names import SPLIT_NAMES, split_of, splits_among
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -63,6 +64,18 @@ def open_manifest(path: Path, settings: Data, limits: Limits) -> Source:
     root = Path(settings.image_root).expanduser() if settings.image_root else path.parent
     rows = rows_of(table_files.read(path), settings)
     return open_rows(rows, str(path), root.resolve(), limits, follow=settings.follow_links)
+
+
+def following(table: Source, settings: Data) -> Source:
+    """Return a table of paths that, if the settings say so, follows links that lead out of its
+    folder, too.
+    """
+    if not settings.follow_links:
+        return table
+    fetch = partial(
+        cast("Callable[..., Content]", table.fetch), follow=True
+    )  # `folder.fetch_within`
+    return replace(table, fetch=fetch, fingerprint=f"{table.fingerprint} links followed")
 
 
 def open_table(
@@ -192,8 +205,8 @@ def _find_places(
     outside = [row for row, place in zip(rows, placed, strict=True) if place is None]
     foreign = [row for row in outside if not _is_here(row.path)]
     where = (
-        f"the path leads out of {root} (give --image-root (data.image_root) if the images lie "
-        "elsewhere)"
+        f"the path leads out of {root} (if the images are elsewhere, give --image-root "
+        "(data.image_root))"
     )
     with links.hinting(of_links):
         _refuse(name, foreign, image_paths.why_foreign([row.path for row in foreign]))
@@ -213,7 +226,7 @@ def _refuse_texts(name: str, rows: Sequence[Row], root: Path) -> None:
     _refuse(
         name,
         strange,
-        f"the path is not UTF-8, and there is no file of these very bytes: {SAVE_AS_UTF8}",
+        f"the path is not UTF-8, and no file has exactly these bytes: {SAVE_AS_UTF8}",
     )
 
 
@@ -225,11 +238,7 @@ def _contradiction(row: Row, earlier: Row) -> str:
     what = next(
         what
         for what, (now, then) in pairs.items()
-        if (
-            SPLIT_NAMES.get(now.lower()) != SPLIT_NAMES.get(then.lower())
-            if what == "split"
-            else now != then
-        )
+        if (split_of(now) != split_of(then) if what == "split" else now != then)
     )
     now, then = pairs[what]
     return (
@@ -242,9 +251,10 @@ def _splits(name: str, rows: Sequence[Row]) -> list[Split]:
     """Return each row's split; empty where none of the rows has one. Raises DataError."""
     if not any(row.split for row in rows):
         return [""] * len(rows)
-    unknown = [row for row in rows if row.split.lower() not in SPLIT_NAMES]
-    _refuse(name, unknown, f"no known split (known are {', '.join(SPLIT_NAMES)})")
-    return [SPLIT_NAMES[row.split.lower()] for row in rows]
+    known = splits_among({row.split for row in rows})
+    unknown = [row for row in rows if row.split not in known]
+    _refuse(name, unknown, f"not a known split (known splits: {', '.join(SPLIT_NAMES)})")
+    return [known[row.split] for row in rows]
 
 
 def _is_here(path: str) -> bool:

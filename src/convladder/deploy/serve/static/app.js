@@ -19,12 +19,12 @@ async function ask(path, options = {}) {
   try {
     answer = await fetch(path, { ...options, headers });
   } catch {
-    throw new Refused(0, "The server does not answer: is it still running?");
+    throw new Refused(0, "The server does not answer. Is it still running?");
   }
   const said = await answer.json().catch(() => ({}));
   if (answer.status === 401) {
     find("#access").hidden = false;
-    throw new Refused(401, token ? "The server does not take this token." : "");
+    throw new Refused(401, token ? "The server does not accept this token." : "");
   }
   if (!answer.ok) throw new Refused(answer.status, said.error ?? "The server could not answer.");
   return said;
@@ -53,8 +53,9 @@ async function begin() {
   const names = model.class_names;
   const listed = names.slice(0, NAMED).join(", ") + (names.length > NAMED ? ", …" : "");
   find("#about").textContent =
-    `It tells ${names.length} classes apart (${listed}), and was right on ${percent(accuracy.share)} ` +
-    `(95 % interval ${range}) of ${accuracy.images.toLocaleString()} test images. It knows nothing else.`;
+    `Recognises ${names.length} classes: ${listed}. It was right on ${percent(accuracy.share)} ` +
+    `of ${accuracy.images.toLocaleString()} test images (95 % interval ${range}). ` +
+    "Anything else will be mistaken for one of these classes.";
   find("#card").textContent = model.card.replace(/<!--[\s\S]*?-->\n?/g, "");
 }
 
@@ -65,8 +66,8 @@ async function predictAll(files) {
     await predictOne(file);
   }
   if (pictures.length <= 1) return;
-  const lost = pictures.length > SHOWN ? `, the last ${SHOWN} of them below` : "";
-  status(`${pictures.length} files were looked at${lost}.`);
+  const lost = pictures.length > SHOWN ? `, the last ${SHOWN} are below` : "";
+  status(`Looked at ${pictures.length} files${lost}.`);
 }
 
 async function predictOne(file) {
@@ -96,8 +97,8 @@ function add(file, found, problem = null) {
     if (model?.corrections) offerCorrection(entry, file);
   } else {
     entry.classList.add("failed");
-    find(".class", entry).textContent = problem.isOfPicture ? "Not a picture that can be read" : "No answer";
-    find(".note", entry).textContent = problem.message || "This server asks for a token, above.";
+    find(".class", entry).textContent = problem.isOfPicture ? "Not a readable picture" : "No answer";
+    find(".note", entry).textContent = problem.message || "This server requires a token: enter it above.";
     find(".buttons", entry).remove();
     find(".picture", entry).remove();
   }
@@ -136,8 +137,8 @@ async function look(entry, file) {
     button.setAttribute("aria-pressed", "true");
     const any = cells.flat().some((cell) => cell > 0);
     note.textContent = any
-      ? `Orange: covering this part lowers the probability of ${name} most.`
-      : `No single part decides: covering any of it does not lower the probability of ${name}.`;
+      ? `Orange marks where covering the picture lowers the probability of ${name} most.`
+      : `No single part decides: covering any part does not lower the probability of ${name}.`;
   } catch (error) {
     note.textContent = error.message;
   } finally {
@@ -169,7 +170,7 @@ function offerCorrection(entry, file) {
     save.disabled = true;
     try {
       const { count } = await send(`/v1/corrections?class=${encodeURIComponent(select.value)}`, file);
-      note.textContent = `Kept as ${select.value}: ${count} ${count === 1 ? "picture" : "pictures"} to add to the images of the next training.`;
+      note.textContent = `Saved as ${select.value}. ${count} ${count === 1 ? "correction is" : "corrections are"} ready for the next training.`;
     } catch (error) {
       note.textContent = error.message;
     } finally {
@@ -189,7 +190,7 @@ async function openCamera() {
   try {
     stream = await navigator.mediaDevices.getUserMedia({ video: { facingMode: "environment" } });
   } catch {
-    status("The camera is not there, or may not be used. (Browsers allow it on localhost and with https.)");
+    status("There is no camera, or the browser does not allow it. (Browsers allow it on localhost and over https.)");
     return;
   }
   find("#video").srcObject = stream;

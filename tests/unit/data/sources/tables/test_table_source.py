@@ -296,10 +296,10 @@ def test_a_file_named_again_with_another_split_or_group_says_which(write: Write)
     [
         ("", "cannot read .*: it has no heading"),
         ("path,label\n", "has no rows"),
-        ("path,label,split\n" + rows(extra=lambda number: ",holdout"), "no known split"),
+        ("path,label,split\n" + rows(extra=lambda number: ",holdout"), "not a known split"),
         (
             "path,label,split\n" + rows(extra=lambda number: ",train" if number else ","),
-            "no known split",
+            "not a known split",
         ),
         ("path,label,split\n" + rows(extra=lambda number: ",test"), "no 'train' folder or split"),
     ],
