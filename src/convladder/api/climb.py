@@ -152,21 +152,21 @@ def climb(
     """Train every rung of a ladder with several seeds; what is finished already is not trained
     again.
 
-    A trial that was stopped, by whatever, goes on where it was, and comes to the same bits as one
-    that was not.
+    If it is interrupted for any reason, the same call resumes it. The result is bit-for-bit
+    identical to that of a climb that was not.
 
     Parameters
     ----------
     data, ladder, epochs, pretrained, weights, changes
         As `train` takes them; changes apply to the start of the ladder.
     rungs
-        Climb these rungs only; None takes all.
+        Train these rungs only; None takes all.
     seeds
         Seeds for each rung; None takes 5, or 1 with `folds`.
     seed
-        The seed; of several, the first.
+        The seed, or the first of several.
     folds
-        Cross-validation: test every image once, in K parts. For small data.
+        Cross-validation: test every image once, in K folds. For small data.
     jobs
         Trials at a time; None takes one a core, or as many as there is memory for.
     cluster
@@ -176,8 +176,8 @@ def climb(
         Where to write: a new or empty folder, or one to resume; None takes a dated one under
         `climbs/`, or that of an earlier climb of the same trials.
     fresh
-        Start over where an unfinished run would go on; finished ones stay. Without `out` that is in
-        a new folder.
+        Start over instead of resuming; finished runs are kept. Without `out` that is in a new
+        folder.
     allow_changed, allow_rejects, quiet
         As `train` takes them.
     tensorboard, mlflow

@@ -57,7 +57,7 @@ def load(
         Set any setting (docs/settings.md) of the data under its dotted key, such as
         `{"data.resize": "crop"}`.
     allow_rejects
-        Go on though more than 1 % of the files are unreadable.
+        Continue even if more than 1 % of the files are unreadable.
     quiet
         Show no progress.
 

@@ -44,11 +44,11 @@ def reproduce(
     data
         Where its images are now; None takes where they were.
     pretrained
-        Where the run is now that it began with; None takes where it was.
+        Where the run that it started from is now; None takes where it was.
     weights
-        Where the file of weights is now that it began with; None takes where it was.
+        Where the file of weights that it started from is now; None takes where it was.
     out
-        Keep the new run there, and go on with it if that was stopped; None keeps nothing.
+        Keep the new run in this folder, and resume one that is there; None keeps nothing.
     quiet
         As `load` takes it.
 

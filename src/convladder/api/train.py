@@ -44,10 +44,10 @@ def train(
     parallel: Parallel = ALONE,
     quiet: bool = False,
 ) -> Run:
-    """Train one rung of a ladder with one seed; open the test images once.
+    """Train one rung of a ladder with one seed. The test set is used once, after training.
 
-    A training that was stopped, by whatever, goes on where it was, and comes to the same bits as
-    one that was not.
+    If it is interrupted for any reason, the same call resumes it. The result is bit-for-bit
+    identical to that of a training that was not.
 
     Parameters
     ----------
@@ -59,15 +59,14 @@ def train(
         A built-in ladder or a .toml file; None takes classic, or transfer with `pretrained`. A
         Ladder is taken as it is.
     seed
-        The seed; of several, the first.
+        The seed, or the first of several.
     epochs
         Epochs of each trial; None takes the ladder's, 20.
     pretrained
-        Start from a network of keras.applications (docs/transfer.md), or from that of a run or a
-        bundle. It is given by its name, and its ImageNet weights are downloaded once; a run is
-        given by its folder.
+        Start from a network of keras.applications (docs/transfer.md), a run or a bundle. A network
+        is given by its name, and its ImageNet weights are downloaded once; a run by its folder.
     weights
-        Of `pretrained` NAME: a .h5 file instead of the download.
+        A .h5 file of weights to use with `pretrained` NAME instead of the download.
     changes
         Set any setting (docs/settings.md) under its dotted key, such as `{"train.learning_rate":
         3e-4}`; they overrule the rung's.
@@ -77,17 +76,17 @@ def train(
         Where to write: a new or empty folder, or one to resume; None takes a dated one under
         `runs/`, or that of an unfinished run of the same.
     fresh
-        Start over where an unfinished run would go on; finished ones stay.
+        Start over instead of resuming; finished runs are kept.
     allow_changed
-        Go on with an unfinished run though versions, threads or epochs changed (recorded).
+        Resume even if versions, threads or epochs changed (recorded in the run).
     allow_rejects, quiet
         As `load` takes them.
     tensorboard
         Write each epoch's figures for TensorBoard (an extra), to `OUT.tensorboard`.
     mlflow
-        Tell MLflow (an extra): http://HOST:PORT, sqlite:///FILE or a folder.
+        Log to MLflow (an extra): http://HOST:PORT, sqlite:///FILE or a folder.
     parallel
-        Train on several devices, or as process 0 of several (on JAX alone); the others call `join`.
+        Train on several devices, or as process 0 of several (on JAX only); the others call `join`.
 
     Returns
     -------

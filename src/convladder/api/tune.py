@@ -70,19 +70,19 @@ def tune(
     data, ladder, epochs, changes
         As `train` takes them, for the experiment that the search begins with, the default.
     rung
-        Where the search begins; None takes the ladder's last.
+        The rung to search from; None takes the ladder's last.
     space
-        Where to search, a .toml; None takes the built-in one, of which `pretrained` has its own.
-        `{setting: choices or range}` is taken, too.
+        What to search, in a .toml file; None takes the built-in one, of which `pretrained` has its
+        own. `{setting: choices or range}` is taken, too.
     pretrained, weights
         As `train` takes them: what is searched then is how to train on a backbone, whose layers
         stay as they are.
     trials
         Candidates to try; None takes 30, or with `seconds` as many as there is time for.
     seconds
-        How long to search, stops not counted; the test comes after it.
+        How long to search, interruptions not counted; the final test takes extra time.
     seeds
-        Seeds of the winner and the default at the end. They follow that of the search.
+        Seeds for the final test of the winner and the default. They follow that of the search.
     seed
         The seed of the search.
     jobs, cluster
@@ -93,8 +93,8 @@ def tune(
     fresh
         Start over in a new folder.
     allow_changed
-        Go on with an unfinished run though versions, threads or epochs changed (recorded). That is
-        of the runs of the winner and the default.
+        Resume even if versions, threads or epochs changed (recorded in the run). This is about the
+        runs of the winner and the default.
     allow_rejects, quiet
         As `train` takes them.
 

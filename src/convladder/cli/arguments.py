@@ -29,7 +29,8 @@ AllowRejects = Annotated[bool, described(RunOptions, "allow_rejects")]
 Out = Annotated[Path | None, described(RunOptions, "out")]
 QuietOption = Annotated[bool, described(RunOptions, "quiet")]
 ClassWeight = Annotated[
-    str | None, typer.Option("--class-weight", metavar="balanced", help="Weigh rare classes up.")
+    str | None,
+    typer.Option("--class-weight", metavar="balanced", help="Give rare classes more weight."),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 

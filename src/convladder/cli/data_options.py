@@ -26,42 +26,42 @@ def _option(kind: Any, flag: str, metavar: str, text: str, **more: Any) -> Any:
 
 
 TABLES = {
-    "path_column": _option(str | None, "--path-column", "NAME", "Of a table: the column of paths."),
+    "path_column": _option(
+        str | None, "--path-column", "NAME", "Column that holds the image paths (tables)."
+    ),
     "label_column": _option(
-        str | None, "--label-column", "NAME", "Of a table: the column of labels."
+        str | None, "--label-column", "NAME", "Column that holds the labels (tables)."
     ),
     "split_column": _option(
-        str | None, "--split-column", "NAME", "Of a table: the column of splits."
+        str | None, "--split-column", "NAME", "Column that holds the splits (tables)."
     ),
     "image_root": _option(
         str | None,
         "--image-root",
         "DIR",
-        "Of a table: the folder of its images; default: its own folder.",
+        "Folder that a table's image paths start from; default: the table's own.",
     ),
     "follow_links": Annotated[
         bool | None,
-        typer.Option(
-            "--follow-links", help="Read what symbolic links lead to.", rich_help_panel=PANEL
-        ),
+        typer.Option("--follow-links", help="Follow symbolic links.", rich_help_panel=PANEL),
     ],
     "class_level": _option(
         str | None,
         "--class-level",
         "top|leaf",
-        "Of folders in folders: which are classes; default: the top ones.",
+        "Which of nested folders are the classes; default: the top ones.",
     ),
     "label_pattern": _option(
         str | None,
         "--label-pattern",
         "REGEX",
-        "What it finds in a path is the class, of files named by class.",
+        "Regular expression that finds the class in an image's path.",
     ),
     "classes": _option(
         str | None,
         "--classes",
         "A,B,C",
-        "Use these classes only; a name that holds a comma in double quotes: '\"tench, Tinca "
+        "Use these classes only. Put a name with a comma in double quotes: '\"tench, Tinca "
         "tinca\",cat'.",
     ),
 }
@@ -70,37 +70,37 @@ READING = TABLES | {
         str | None,
         "--group-column",
         "NAME",
-        "Of a table: the column of groups (patient, video), never parted.",
+        "Column of groups, such as patients or videos, each kept in one split (tables).",
     ),
     "group_pattern": _option(
         str | None,
         "--group-pattern",
         "REGEX",
-        "What it finds in a path is the group, such as 'patient(\\d+)'.",
+        "Regular expression that finds the group in an image's path, such as 'patient(\\d+)'.",
     ),
     "copies": _option(
         str | None,
         "--copies",
         "near|exact|off",
-        "Which images are copies of each other; default: near (also cropped or in other colours).",
+        "Which images count as copies; default: near (also cropped or in other colours).",
     ),
     "image_size": _option(
-        str | None, "--image-size", "N|HxW", "Size in pixels; default: from the images."
+        str | None, "--image-size", "N|HxW", "Image size in pixels; default: from the images."
     ),
 }
 SPLITTING = {
     "min_images": _option(
-        int | None, "--min-images", "N", "Leave out classes of fewer images.", min=1
+        int | None, "--min-images", "N", "Leave out classes with fewer images.", min=1
     ),
     "on_leak": _option(
         str | None,
         "--on-leak",
         "drop|keep|refuse",
-        "Where copies or groups cross the splits; default: refuse.",
+        "What to do if copies or groups cross the splits; default: refuse.",
     ),
     "folds": typed(definitions(ClimbRequest)["folds"], PANEL),
     "limit": _option(
-        int | None, "--limit", "N", "Use a stratified subset of so many images.", min=1
+        int | None, "--limit", "N", "Use a stratified subset of this many images.", min=1
     ),
 }
 

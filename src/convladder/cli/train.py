@@ -28,7 +28,7 @@ from convladder.tuning.request import TuneOptions, TuneRequest
 def climb(request: ClimbRequest, how: RunOptions, *, as_json: AsJson = False) -> None:
     """Train every rung of a ladder with several seeds, and report what each technique brought.
 
-    After a stop, whatever stopped it, the same command goes on where it was.
+    If it is interrupted for any reason, run the same command again to resume.
     """
     _climb(request, how, as_json=as_json)
 
@@ -45,14 +45,15 @@ def train(request: TrainRequest, how: RunOptions, *, as_json: AsJson = False) ->
     """Train one rung with one seed; with --folds, once for each fold, as a climb of this rung
     alone.
 
-    After a stop, whatever stopped it, the same command goes on where it was.
+    If it is interrupted for any reason, run the same command again to resume.
     """
     from convladder.api import train as training
 
     if request.given.get("data.folds"):
         if how.parallel.total > 1:
             raise ExperimentError(
-                "--folds trains one network on one device: leave out --devices and --processes"
+                "with --folds, each network trains on one device: leave out --devices and "
+                "--processes"
             )
         _climb(_in_every_fold(request), replace(how, jobs=how.threads), as_json=as_json)
         return
@@ -104,12 +105,12 @@ def tune(
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Search for better settings, then test once whether what was found is better.
+    """Search for better settings, then test once whether the best are better than the default.
 
-    Validation alone steers it; candidates that fall behind are ended early. The best is then
-    trained afresh with several seeds beside the default, which takes its time too, and compared on
-    test as a rung with its parent. After a stop, whatever stopped it, the same command goes on
-    where it was.
+    Only validation guides the search, and candidates that fall behind are stopped early. The best
+    and the default are then trained again with several seeds, which takes its time too, and are
+    compared once on test. If it is interrupted for any reason, run the same command again to
+    resume.
     """
     from convladder.api import tune as search
 

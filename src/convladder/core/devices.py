@@ -33,7 +33,7 @@ class Parallel:
     )
     processes: int = option(
         1,
-        "Of several hosts that share it: how many",
+        "How many processes share it, on one host or several",
         kind=int,
         metavar="N",
         least=1,
@@ -41,7 +41,7 @@ class Parallel:
     )
     process_id: int = option(
         0,
-        "Which of them this is, from 0",
+        "The number of this process, from 0",
         kind=int,
         metavar="N",
         least=0,
@@ -49,7 +49,7 @@ class Parallel:
     )
     coordinator: str | None = option(
         None,
-        "Where process 0 is found",
+        "The address of process 0",
         metavar="HOST:PORT",
         variable="CONVLADDER_COORDINATOR",
     )

@@ -34,19 +34,18 @@ class Request:
         unset=f"{defaults.LADDER}, or {defaults.PRETRAINED_LADDER} with --pretrained",
         metavar="NAME|FILE",
     )
-    seed: int = option(0, "The seed; of several, the first", kind=int, metavar="N", least=0)
+    seed: int = option(0, "The seed, or the first of several", kind=int, metavar="N", least=0)
     epochs: int | None = option(
         None, "Epochs of each trial", unset="the ladder's, 20", kind=int, metavar="N", least=1
     )
     pretrained: str | Path | None = option(
         None,
-        "Start from a network of keras.applications (docs/transfer.md), or from that of a run or a "
-        "bundle",
+        "Start from a network of keras.applications (docs/transfer.md), a run or a bundle",
         metavar="NAME|RUN",
     )
     weights: str | Path | None = option(
         None,
-        "Of --pretrained NAME: a .h5 file instead of the download",
+        "A .h5 file of weights to use with --pretrained NAME instead of the download",
         kind=Path,
         metavar="FILE",
     )
@@ -81,7 +80,7 @@ class ClimbRequest(Request):
     """The rungs of a ladder, or some, with several seeds, and in every fold if there are any."""
 
     rungs: Sequence[str] | None = option(
-        None, "Climb these rungs only", unset="all", metavar="A,B,C"
+        None, "Train these rungs only", unset="all", metavar="A,B,C"
     )
     seeds: int | None = option(
         None,
@@ -93,7 +92,7 @@ class ClimbRequest(Request):
     )
     folds: int | None = option(
         None,
-        "Cross-validation: test every image once, in K parts",
+        "Cross-validation: test every image once, in K folds",
         kind=int,
         metavar="K",
         least=2,
@@ -115,14 +114,14 @@ class ReproduceRequest:
     )
     pretrained: str | Path | None = option(
         None,
-        "Where the run is now that it began with",
+        "Where the run that it started from is now",
         unset="where it was",
         kind=Path,
         metavar="RUN",
     )
     weights: str | Path | None = option(
         None,
-        "Where the file of weights is now that it began with",
+        "Where the file of weights that it started from is now",
         unset="where it was",
         kind=Path,
         metavar="FILE",

@@ -39,7 +39,7 @@ class RunOptions:
         metavar="ADDRESS",
     )
     allow_rejects: bool = option(
-        False, "Go on though more than 1 % of the files are unreadable", kind=bool
+        False, "Continue even if more than 1 % of the files are unreadable", kind=bool
     )
     out: str | Path | None = option(
         None,
@@ -50,12 +50,12 @@ class RunOptions:
     )
     fresh: bool = option(
         False,
-        "Start over where an unfinished run would go on; finished ones stay",
+        "Start over instead of resuming; finished runs are kept",
         kind=bool,
     )
     allow_changed: bool = option(
         False,
-        "Go on with an unfinished run though versions, threads or epochs changed (recorded)",
+        "Resume even if versions, threads or epochs changed (recorded in the run)",
         kind=bool,
     )
     tensorboard: bool = option(
@@ -63,7 +63,7 @@ class RunOptions:
     )
     mlflow: str | None = option(
         None,
-        "Tell MLflow (an extra): http://HOST:PORT, sqlite:///FILE or a folder",
+        "Log to MLflow (an extra): http://HOST:PORT, sqlite:///FILE or a folder",
         metavar="URI",
     )
     parallel: Parallel = ALONE
@@ -81,4 +81,6 @@ class RunOptions:
 class ReproduceOptions(RunOptions):
     """How a run is trained again."""
 
-    out: str | Path | None = option(None, "Keep the new run there", kind=Path, metavar="DIR")
+    out: str | Path | None = option(
+        None, "Keep the new run in this folder", kind=Path, metavar="DIR"
+    )

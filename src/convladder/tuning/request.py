@@ -25,9 +25,9 @@ TRIALS = 30  # candidates, where neither their number nor a time is given
 class TuneRequest(TrainRequest):
     """A search around one experiment, and the seeds that it ends with."""
 
-    rung: str | None = option(None, "Where the search begins", unset="the ladder's last")
+    rung: str | None = option(None, "The rung to search from", unset="the ladder's last")
     space: str | Path | Mapping[str, Any] | None = option(
-        None, "Where to search, a .toml", unset="the built-in one", metavar="FILE"
+        None, "What to search, in a .toml file", unset="the built-in one", metavar="FILE"
     )
     trials: int | None = option(
         None, "Candidates to try", unset=str(TRIALS), kind=int, metavar="N", least=1
@@ -35,13 +35,13 @@ class TuneRequest(TrainRequest):
     seconds: float | None = option(
         None,
         "How long to search",
-        hint=", such as 30m or 2h; the test comes after it",
+        hint=", such as 30m or 2h; the final test takes extra time",
         flag="--time",
         metavar="TIME",
     )
     seeds: int = option(
         defaults.SEEDS,
-        "Seeds of the winner and the default at the end",
+        "Seeds for the final test of the winner and the default",
         kind=int,
         metavar="N",
         least=1,
