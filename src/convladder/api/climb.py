@@ -160,24 +160,24 @@ def climb(
     data, ladder, epochs, pretrained, weights, changes
         As `train` takes them; changes apply to the start of the ladder.
     rungs
-        Train these rungs only; None takes all.
+        Train only these rungs; None takes all.
     seeds
-        Seeds for each rung; None takes 5, or 1 with `folds`.
+        Seeds per rung; None takes 5, or 1 with `folds`.
     seed
-        The seed, or the first of several.
+        The seed (the first one, if there are several).
     folds
         Cross-validation: test every image once, in K folds. For small data.
     jobs
-        Trials at a time; None takes one a core, or as many as there is memory for.
+        Trials in parallel; None takes one per core, or as many as fit in memory.
     cluster
         Train on a Ray cluster (an extra): auto, HOST:PORT or ray://HOST:PORT; None takes this
         machine.
     out
-        Where to write: a new or empty folder, or one to resume; None takes a dated one under
-        `climbs/`, or that of an earlier climb of the same trials.
+        Where to write: a new or empty folder, or one to resume; None takes a new dated folder
+        under `climbs/`, or that of an earlier climb of the same trials.
     fresh
-        Start over instead of resuming; finished runs are kept. Without `out` that is in a new
-        folder.
+        Start over instead of resuming an unfinished run (finished runs stay). Without `out` that is
+        in a new folder.
     allow_changed, allow_rejects, quiet
         As `train` takes them.
     tensorboard, mlflow
@@ -236,7 +236,7 @@ def climb_request(request: ClimbRequest, how: RunOptions) -> Climb:
     folders.check_outside(folder, source)
     finished = climbing.count_finished(plan, folder)
     if finished:
-        reporter.say(f"{finished} of {len(plan.trials)} trials are finished already in {folder}")
+        reporter.say(f"{finished} of {len(plan.trials)} trials in {folder} are already finished")
     with (
         inputs.going_on(reporter, folder, how.fresh),
         reporter.trials() as display,
@@ -270,7 +270,7 @@ def _part_of(request: ClimbRequest) -> Ladder:
     ladder, rungs = inputs.ladder_of(request), request.rungs
     if isinstance(rungs, str):
         raise ExperimentError(
-            f"rungs are a list of names, such as [{rungs!r}]; got the text {rungs!r}"
+            f"rungs must be a list of names, such as [{rungs!r}]; got the string {rungs!r}"
         )
     return ladder if rungs is None else ladder.part(rungs)
 
@@ -280,8 +280,8 @@ def _folder_of(plan: Plan, source: str, how: RunOptions, say: Say) -> Path:
     found = None if how.fresh else climbing.find_climb(Path("climbs"), plan, say)
     if how.allow_changed and not found:
         raise RunError(
-            "--allow-changed found no climb of these trials under climbs/: say with --out which "
-            "is meant"
+            "--allow-changed found no climb of these trials under climbs/: give the climb with "
+            "--out"
         )
     return found or folders.new_folder("climbs", source)
 

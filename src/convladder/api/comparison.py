@@ -81,8 +81,6 @@ def compare(*runs: str | Path | Run | Sequence[str | Path | Run]) -> Comparison:
     given: list[str | Path | Run] = []
     for run in runs:
         if isinstance(run, Climb):
-            raise ExperimentError(
-                "compare takes runs: of a climb, such as climb.runs('batch-norm')"
-            )
+            raise ExperimentError("compare needs runs, such as climb.runs('batch-norm')")
         given += [run] if isinstance(run, str | Path | Run) else run
     return Comparison([run.folder if isinstance(run, Run) else run for run in given])

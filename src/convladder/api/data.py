@@ -40,10 +40,10 @@ def load(
     Parameters
     ----------
     source
-        A folder of class folders, a .zip or .tar archive of it, a table of paths and labels (.csv,
-        .tsv, .jsonl, .json, .xml or .txt; see docs/data.md), an .npz file, a .parquet file or a
-        folder of them, hf:NAME of the Hugging Face hub, or one of digits, mnist, fashion_mnist,
-        cifar10, cifar100. Or a pandas frame with columns `path` and `label`, and
+        Your images: a folder of class folders, a .zip or .tar archive of it, a table of paths and
+        labels (.csv, .tsv, .jsonl, .json, .xml or .txt; see docs/data.md), an .npz file, a .parquet
+        file or a folder of them, hf:NAME of the Hugging Face hub, or one of digits, mnist,
+        fashion_mnist, cifar10, cifar100. Or a pandas frame with columns `path` and `label`, and
         `split` and `group` if there are, whose paths start in the working folder or in
         `data.image_root`. Or images, `(N, height, width)` or `(N, height, width, channels)`, of
         uint8, or of other numbers, which are brought to 8 bits as `data.range` says.
@@ -54,12 +54,12 @@ def load(
     limit
         Take a stratified subset of so many images.
     changes
-        Set any setting (docs/settings.md) of the data under its dotted key, such as
+        Change any setting (docs/settings.md) of the data under its dotted key, such as
         `{"data.resize": "crop"}`.
     allow_rejects
         Continue even if more than 1 % of the files are unreadable.
     quiet
-        Show no progress.
+        Do not show progress.
 
     Returns
     -------

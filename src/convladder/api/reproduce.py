@@ -42,13 +42,13 @@ def reproduce(
     run
         The folder of a run, or a run.
     data
-        Where its images are now; None takes where they were.
+        Where the images of the run are now, if they have moved.
     pretrained
-        Where the run that it started from is now; None takes where it was.
+        Where the run is now that it started from (`pretrained`), if it has moved.
     weights
-        Where the file of weights that it started from is now; None takes where it was.
+        Where the weights file is now that it started from (`weights`), if it has moved.
     out
-        Keep the new run in this folder, and resume one that is there; None keeps nothing.
+        Save the new run in this folder, or resume the one that is there; None saves nothing.
     quiet
         As `load` takes it.
 
@@ -99,7 +99,7 @@ def _place_of_new(first: Run, request: ReproduceRequest, how: ReproduceOptions) 
     if not how.out:
         return None
     if Path(how.out).resolve() == first.folder.resolve():
-        raise RunError(f"{how.out} is the run itself: choose another --out for the new one")
+        raise RunError(f"{how.out} is the original run: choose another --out for the new one")
     return outputs.place_of(how.out, "run", _source_of(first, request))
 
 
@@ -109,7 +109,7 @@ def _images_of(first: Run, request: ReproduceRequest, reporter: Reporter) -> Spl
         return request.data
     if first.experiment.data.source == in_memory.NAME:
         raise ExperimentError(
-            "the run was made of images in memory: give them, as load returns them, as data"
+            "the run was trained on images in memory: pass them as data, as returned by load"
         )
     where = {"data.source": _source_of(first, request)}
     return inputs.load_dataset(first.experiment.replace(where).data, True, reporter)

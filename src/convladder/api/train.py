@@ -54,37 +54,38 @@ def train(
     data
         A source as `load` takes it, or what `load` returned.
     rung
-        Which rung; None takes the ladder's last.
+        The rung to train; None takes the last of the ladder.
     ladder
         A built-in ladder or a .toml file; None takes classic, or transfer with `pretrained`. A
         Ladder is taken as it is.
     seed
-        The seed, or the first of several.
+        The seed (the first one, if there are several).
     epochs
-        Epochs of each trial; None takes the ladder's, 20.
+        Epochs per trial; None takes those of the ladder, or 20.
     pretrained
-        Start from a network of keras.applications (docs/transfer.md), a run or a bundle. A network
-        is given by its name, and its ImageNet weights are downloaded once; a run by its folder.
+        Start from a network of keras.applications (docs/transfer.md), or from a run or a bundle. A
+        network is given by its name, and its ImageNet weights are downloaded once; a run by its
+        folder.
     weights
-        A .h5 file of weights to use with `pretrained` NAME instead of the download.
+        File of weights (.h5) to use instead of the download (with `pretrained` NAME).
     changes
-        Set any setting (docs/settings.md) under its dotted key, such as `{"train.learning_rate":
+        Change any setting (docs/settings.md) under its dotted key, such as `{"train.learning_rate":
         3e-4}`; they overrule the rung's.
     threads
-        Threads; None takes one a core, or as many as the training was begun with.
+        Number of threads; None takes one per core, or as many as the training was begun with.
     out
-        Where to write: a new or empty folder, or one to resume; None takes a dated one under
-        `runs/`, or that of an unfinished run of the same.
+        Where to write: a new or empty folder, or one to resume; None takes a new dated folder
+        under `runs/`, or that of an unfinished run of the same.
     fresh
-        Start over instead of resuming; finished runs are kept.
+        Start over instead of resuming an unfinished run (finished runs stay).
     allow_changed
         Resume even if versions, threads or epochs changed (recorded in the run).
     allow_rejects, quiet
         As `load` takes them.
     tensorboard
-        Write each epoch's figures for TensorBoard (an extra), to `OUT.tensorboard`.
+        Write the figures of each epoch for TensorBoard (an extra), to `OUT.tensorboard`.
     mlflow
-        Log to MLflow (an extra): http://HOST:PORT, sqlite:///FILE or a folder.
+        Send the figures to MLflow (an extra): http://HOST:PORT, sqlite:///FILE or a folder.
     parallel
         Train on several devices, or as process 0 of several (on JAX only); the others call `join`.
 
@@ -175,7 +176,9 @@ def train_request(request: TrainRequest, how: RunOptions) -> Run:
     """Train as `train` does, which says what is raised."""
     reporter = progress.reporter(quiet=how.quiet)
     if how.parallel.process_id:
-        raise ExperimentError(f"process 0 trains, and process {how.parallel.process_id} calls join")
+        raise ExperimentError(
+            f"only process 0 trains: process {how.parallel.process_id} must call join"
+        )
     inputs.check_counts(threads=how.threads)
     place = outputs.check_at_start(how.out, "run", inputs.name_of(request.data), "runs")
     if place:
@@ -201,12 +204,12 @@ def join_request(request: TrainRequest, how: RunOptions) -> None:
     """Compute as `join` does, which says what is raised."""
     reporter, parallel = progress.reporter(quiet=how.quiet), how.parallel
     if not parallel.process_id:
-        raise ExperimentError("process 0 calls train, and the others join")
+        raise ExperimentError("process 0 must call train: only the other processes call join")
     inputs.check_counts(threads=how.threads)
     trial = _trial_of(request, how, reporter)
     reporter.say(
-        f"process {parallel.process_id} of {parallel.processes} computes for process 0, which "
-        "tells how it goes"
+        f"process {parallel.process_id} of {parallel.processes} works for process 0, which "
+        "shows the progress"
     )
     # figures and texts are those of process 0; a stop is of this one
     climbing.join(trial, threads=how.threads, on_event=progress.Quiet(reporter.console).follow)
@@ -226,7 +229,6 @@ def _folder_of(trial: Trial, how: RunOptions, say: Say) -> Path:
     found = how.resume.find(Path("runs"), trial, say)
     if how.allow_changed and not found:
         raise RunError(
-            "--allow-changed found no unfinished run of this under runs/: say with --out which is "
-            "meant"
+            "--allow-changed found no unfinished run of this under runs/: give the run with --out"
         )
     return found or folders.new_folder("runs", trial.dataset.bank.source)

@@ -70,26 +70,27 @@ def tune(
     data, ladder, epochs, changes
         As `train` takes them, for the experiment that the search begins with, the default.
     rung
-        The rung to search from; None takes the ladder's last.
+        The rung to start from; None takes the last of the ladder.
     space
-        What to search, in a .toml file; None takes the built-in one, of which `pretrained` has its
+        The search space, a .toml file; None takes the built-in one, of which `pretrained` has its
         own. `{setting: choices or range}` is taken, too.
     pretrained, weights
         As `train` takes them: what is searched then is how to train on a backbone, whose layers
         stay as they are.
     trials
-        Candidates to try; None takes 30, or with `seconds` as many as there is time for.
+        Number of candidates to try; None takes 30, or with `seconds` as many as there is time for.
     seconds
-        How long to search, interruptions not counted; the final test takes extra time.
+        How long to search, interruptions not counted; testing the winner takes extra time.
     seeds
-        Seeds for the final test of the winner and the default. They follow that of the search.
+        Number of seeds for the final test of the winner against the default. They follow that of
+        the search.
     seed
-        The seed of the search.
+        Seed of the search.
     jobs, cluster
         As `climb` takes them; candidates are trials, too.
     out
-        Where to write: a new or empty folder, or one to resume; None takes a dated one under
-        `tunes/`, or that of an earlier search of the same.
+        Where to write: a new or empty folder, or one to resume; None takes a new dated folder
+        under `tunes/`, or that of an earlier search of the same.
     fresh
         Start over in a new folder.
     allow_changed

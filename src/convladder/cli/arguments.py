@@ -30,7 +30,9 @@ Out = Annotated[Path | None, described(RunOptions, "out")]
 QuietOption = Annotated[bool, described(RunOptions, "quiet")]
 ClassWeight = Annotated[
     str | None,
-    typer.Option("--class-weight", metavar="balanced", help="Give rare classes more weight."),
+    typer.Option(
+        "--class-weight", metavar="balanced", help='"balanced" gives rare classes more weight.'
+    ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 
@@ -48,11 +50,10 @@ def given_settings(
     assigned = parse_assignments(assignments or [])
     for key, option in (("seed", "--seed"), ("data.source", "the argument DATA")):
         if key in assigned:
-            raise ExperimentError(f"--set does not take {key}: give {option}")
+            raise ExperimentError(f"--set cannot set {key}: use {option}")
     for key in given.keys() & assigned.keys():
-        raise ExperimentError(
-            f"{key} is given twice: by --set, and by --{key.rsplit('.')[-1].replace('_', '-')}"
-        )
+        option = f"--{key.rsplit('.')[-1].replace('_', '-')}"
+        raise ExperimentError(f"{key} is given twice, by --set and by {option}: give it once")
     return given | assigned
 
 
@@ -64,8 +65,6 @@ def interruptible() -> Iterator[None]:
         sys.stdout.flush()
     except KeyboardInterrupt:
         raise typer.Exit(130) from None
-    except (
-        BrokenPipeError
-    ):  # who reads has enough, as `head` has: the status of SIGPIPE, and nothing is said
+    except BrokenPipeError:  # who reads has enough, as `head` has: SIGPIPE's status, and no word
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise typer.Exit(141) from None

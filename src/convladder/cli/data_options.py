@@ -30,7 +30,7 @@ TABLES = {
         str | None, "--path-column", "NAME", "Column that holds the image paths (tables)."
     ),
     "label_column": _option(
-        str | None, "--label-column", "NAME", "Column that holds the labels (tables)."
+        str | None, "--label-column", "NAME", "Column that holds the classes (tables)."
     ),
     "split_column": _option(
         str | None, "--split-column", "NAME", "Column that holds the splits (tables)."
@@ -39,7 +39,7 @@ TABLES = {
         str | None,
         "--image-root",
         "DIR",
-        "Folder that a table's image paths start from; default: the table's own.",
+        "Folder of the images (tables); default: the folder of the table.",
     ),
     "follow_links": Annotated[
         bool | None,
@@ -55,13 +55,13 @@ TABLES = {
         str | None,
         "--label-pattern",
         "REGEX",
-        "Regular expression that finds the class in an image's path.",
+        "Regular expression; its match in a path is the class (for files named by class).",
     ),
     "classes": _option(
         str | None,
         "--classes",
         "A,B,C",
-        "Use these classes only. Put a name with a comma in double quotes: '\"tench, Tinca "
+        "Use only these classes; put names that contain a comma in double quotes: '\"tench, Tinca "
         "tinca\",cat'.",
     ),
 }
@@ -70,13 +70,13 @@ READING = TABLES | {
         str | None,
         "--group-column",
         "NAME",
-        "Column of groups, such as patients or videos, each kept in one split (tables).",
+        "Column that holds the groups (patient, video), which stay in one split (tables).",
     ),
     "group_pattern": _option(
         str | None,
         "--group-pattern",
         "REGEX",
-        "Regular expression that finds the group in an image's path, such as 'patient(\\d+)'.",
+        "Regular expression; its match in a path is the group, such as 'patient(\\d+)'.",
     ),
     "copies": _option(
         str | None,
@@ -151,7 +151,7 @@ def parse_names(text: str) -> list[str]:
         rows = list(csv.reader([text], skipinitialspace=True, strict=True))
     except csv.Error as error:
         raise ExperimentError(
-            "--classes takes names with commas between, in double quotes where a name holds one, "
+            "--classes needs names separated by commas, in double quotes if a name contains one, "
             f"such as '\"tench, Tinca tinca\",cat'; got {text!r} ({error})"
         ) from None
     return [name.strip() for row in rows for name in row if name.strip()]
@@ -162,7 +162,7 @@ def parse_size(text: str) -> tuple[int, int]:
     parts = text.lower().split("x")
     if len(parts) > 2 or not all(part.isdigit() and int(part) > 0 for part in parts):
         raise ExperimentError(
-            f"--image-size takes N or HEIGHTxWIDTH in pixels, such as 64 or 48x64; got {text!r}"
+            f"--image-size needs N or HEIGHTxWIDTH in pixels, such as 64 or 48x64; got {text!r}"
         )
     return int(parts[0]), int(parts[-1])
 
@@ -178,5 +178,5 @@ def parse_time(text: str) -> float:
     hours, minutes, seconds = (int(part or 0) for part in match.groups()) if match else (0, 0, 0)
     total = 3600 * hours + 60 * minutes + seconds
     if not total:
-        raise ExperimentError(f"--time takes a time such as 90s, 30m or 1h30m; got {text!r}")
+        raise ExperimentError(f"--time needs a time such as 90s, 30m or 1h30m; got {text!r}")
     return float(total)

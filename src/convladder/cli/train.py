@@ -42,8 +42,8 @@ def climb(request: ClimbRequest, how: RunOptions, *, as_json: AsJson = False) ->
     "quiet",
 )
 def train(request: TrainRequest, how: RunOptions, *, as_json: AsJson = False) -> None:
-    """Train one rung with one seed; with --folds, once for each fold, as a climb of this rung
-    alone.
+    """Train one rung with one seed. With --folds, train it once per fold, like a climb with only
+    this rung.
 
     If it is interrupted for any reason, run the same command again to resume.
     """
@@ -52,8 +52,7 @@ def train(request: TrainRequest, how: RunOptions, *, as_json: AsJson = False) ->
     if request.given.get("data.folds"):
         if how.parallel.total > 1:
             raise ExperimentError(
-                "with --folds, each network trains on one device: leave out --devices and "
-                "--processes"
+                "--folds trains each network on one device: leave out --devices and --processes"
             )
         _climb(_in_every_fold(request), replace(how, jobs=how.threads), as_json=as_json)
         return
@@ -98,19 +97,18 @@ def tune(
         bool,
         typer.Option(
             "--print-space",
-            help="Print the built-in space, to start your own.",
+            help="Print the built-in space, as a start for your own.",
             callback=_print_space,
             is_eager=True,
         ),
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Search for better settings, then test once whether the best are better than the default.
+    """Search for better settings on validation, then test once whether the winner is better.
 
-    Only validation guides the search, and candidates that fall behind are stopped early. The best
-    and the default are then trained again with several seeds, which takes its time too, and are
-    compared once on test. If it is interrupted for any reason, run the same command again to
-    resume.
+    Candidates that fall behind are stopped early. The best one and the default are then trained
+    again with several new seeds, which takes extra time. They are compared on test like a rung with
+    its parent. If it is interrupted for any reason, run the same command again to resume.
     """
     from convladder.api import tune as search
 
@@ -126,10 +124,9 @@ def tune(
     ReproduceRequest, ReproduceOptions, "run data pretrained weights out as_json quiet"
 )
 def reproduce(request: ReproduceRequest, how: ReproduceOptions, *, as_json: AsJson = False) -> None:
-    """Train a run again from its experiment.json, and say whether its predictions come out the
-    same.
+    """Train a run again from its experiment.json, and check whether the predictions are identical.
 
-    The exit status is 0 where predictions.csv is the same, byte for byte, and 1 where it is not.
+    The exit status is 0 if predictions.csv is identical byte for byte, and 1 if it is not.
     """
     from convladder.api import reproduce as again
 

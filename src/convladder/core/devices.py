@@ -26,14 +26,14 @@ class Parallel:
 
     devices: int = option(
         1,
-        "Devices that share every batch (docs/scaling.md)",
+        "Number of devices that share each batch (docs/scaling.md)",
         kind=int,
         metavar="N",
         least=1,
     )
     processes: int = option(
         1,
-        "How many processes share it, on one host or several",
+        "Number of hosts that share each batch",
         kind=int,
         metavar="N",
         least=1,
@@ -41,7 +41,7 @@ class Parallel:
     )
     process_id: int = option(
         0,
-        "The number of this process, from 0",
+        "Number of this host, from 0",
         kind=int,
         metavar="N",
         least=0,
@@ -49,7 +49,7 @@ class Parallel:
     )
     coordinator: str | None = option(
         None,
-        "The address of process 0",
+        "Address of process 0",
         metavar="HOST:PORT",
         variable="CONVLADDER_COORDINATOR",
     )

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from convladder.data.dataset import SplitDataset
     from convladder.results.saved_run import SavedRun
 
-DATA = f"{EXPECTED[0].upper()}{EXPECTED[1:]}"
+DATA = f"Your images: {EXPECTED}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,24 +34,26 @@ class Request:
         unset=f"{defaults.LADDER}, or {defaults.PRETRAINED_LADDER} with --pretrained",
         metavar="NAME|FILE",
     )
-    seed: int = option(0, "The seed, or the first of several", kind=int, metavar="N", least=0)
+    seed: int = option(
+        0, "The seed (the first one, if there are several)", kind=int, metavar="N", least=0
+    )
     epochs: int | None = option(
-        None, "Epochs of each trial", unset="the ladder's, 20", kind=int, metavar="N", least=1
+        None, "Epochs per trial", unset="those of the ladder, or 20", kind=int, metavar="N", least=1
     )
     pretrained: str | Path | None = option(
         None,
-        "Start from a network of keras.applications (docs/transfer.md), a run or a bundle",
+        "Start from a network of keras.applications (docs/transfer.md), or from a run or a bundle",
         metavar="NAME|RUN",
     )
     weights: str | Path | None = option(
         None,
-        "A .h5 file of weights to use with --pretrained NAME instead of the download",
+        "File of weights (.h5) to use instead of the download (with --pretrained NAME)",
         kind=Path,
         metavar="FILE",
     )
     changes: Mapping[str, Any] | None = option(
         None,
-        "Set any setting (docs/settings.md)",
+        "Change any setting (docs/settings.md)",
         hint=", such as train.learning_rate=3e-4; may be repeated",
         kind=list[str],
         flag="--set",
@@ -72,7 +74,7 @@ class Request:
 class TrainRequest(Request):
     """One rung with one seed."""
 
-    rung: str | None = option(None, "Which rung", unset="the ladder's last")
+    rung: str | None = option(None, "The rung to train", unset="the last of the ladder")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,11 +82,15 @@ class ClimbRequest(Request):
     """The rungs of a ladder, or some, with several seeds, and in every fold if there are any."""
 
     rungs: Sequence[str] | None = option(
-        None, "Train these rungs only", unset="all", metavar="A,B,C"
+        None,
+        "Train only these rungs",
+        hint=", separated by commas",
+        unset="all",
+        metavar="A,B,C",
     )
     seeds: int | None = option(
         None,
-        "Seeds for each rung",
+        "Seeds per rung",
         unset=f"{defaults.SEEDS}, or {defaults.SEEDS_OF_FOLDS} with --folds",
         kind=int,
         metavar="N",
@@ -110,19 +116,17 @@ class ReproduceRequest:
 
     run: str | Path | SavedRun = option(MISSING, "The folder of a run", kind=Path, metavar="RUN")
     data: str | Path | SplitDataset | None = option(
-        None, "Where its images are now", unset="where they were", metavar="DATA"
+        None, "Where the images of the run are now, if they have moved", metavar="DATA"
     )
     pretrained: str | Path | None = option(
         None,
-        "Where the run that it started from is now",
-        unset="where it was",
+        "Where the run is now that it started from (--pretrained), if it has moved",
         kind=Path,
         metavar="RUN",
     )
     weights: str | Path | None = option(
         None,
-        "Where the file of weights that it started from is now",
-        unset="where it was",
+        "Where the weights file is now that it started from (--weights), if it has moved",
         kind=Path,
         metavar="FILE",
     )

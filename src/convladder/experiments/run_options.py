@@ -23,14 +23,20 @@ class RunOptions:
 
     jobs: int | None = option(
         None,
-        "Trials at a time",
-        unset="one a core, or as many as there is memory for",
+        "Trials in parallel",
+        unset="one per core, or as many as fit in memory",
         kind=int,
         metavar="N",
         least=1,
     )
     threads: int | None = option(
-        None, "Threads", unset="one a core", kind=int, flag="--jobs", metavar="N", least=1
+        None,
+        "Number of threads",
+        unset="one per core",
+        kind=int,
+        flag="--jobs",
+        metavar="N",
+        least=1,
     )
     cluster: str | None = option(
         None,
@@ -44,13 +50,13 @@ class RunOptions:
     out: str | Path | None = option(
         None,
         "Where to write: a new or empty folder, or one to resume",
-        unset="a dated one",
+        unset="a new dated folder",
         kind=Path,
         metavar="DIR",
     )
     fresh: bool = option(
         False,
-        "Start over instead of resuming; finished runs are kept",
+        "Start over instead of resuming an unfinished run (finished runs stay)",
         kind=bool,
     )
     allow_changed: bool = option(
@@ -59,15 +65,15 @@ class RunOptions:
         kind=bool,
     )
     tensorboard: bool = option(
-        False, "Write each epoch's figures for TensorBoard (an extra)", kind=bool
+        False, "Write the figures of each epoch for TensorBoard (an extra)", kind=bool
     )
     mlflow: str | None = option(
         None,
-        "Log to MLflow (an extra): http://HOST:PORT, sqlite:///FILE or a folder",
+        "Send the figures to MLflow (an extra): http://HOST:PORT, sqlite:///FILE or a folder",
         metavar="URI",
     )
     parallel: Parallel = ALONE
-    quiet: bool = option(False, "Show no progress", kind=bool, short="-q")
+    quiet: bool = option(False, "Do not show progress", kind=bool, short="-q")
 
     @property
     def resume(self) -> ResumePolicy:
@@ -82,5 +88,5 @@ class ReproduceOptions(RunOptions):
     """How a run is trained again."""
 
     out: str | Path | None = option(
-        None, "Keep the new run in this folder", kind=Path, metavar="DIR"
+        None, "Save the new run in this folder", kind=Path, metavar="DIR"
     )

@@ -25,28 +25,28 @@ TRIALS = 30  # candidates, where neither their number nor a time is given
 class TuneRequest(TrainRequest):
     """A search around one experiment, and the seeds that it ends with."""
 
-    rung: str | None = option(None, "The rung to search from", unset="the ladder's last")
+    rung: str | None = option(None, "The rung to start from", unset="the last of the ladder")
     space: str | Path | Mapping[str, Any] | None = option(
-        None, "What to search, in a .toml file", unset="the built-in one", metavar="FILE"
+        None, "The search space, a .toml file", unset="the built-in one", metavar="FILE"
     )
     trials: int | None = option(
-        None, "Candidates to try", unset=str(TRIALS), kind=int, metavar="N", least=1
+        None, "Number of candidates to try", unset=str(TRIALS), kind=int, metavar="N", least=1
     )
     seconds: float | None = option(
         None,
         "How long to search",
-        hint=", such as 30m or 2h; the final test takes extra time",
+        hint=", such as 30m or 2h; testing the winner takes extra time",
         flag="--time",
         metavar="TIME",
     )
     seeds: int = option(
         defaults.SEEDS,
-        "Seeds for the final test of the winner and the default",
+        "Number of seeds for the final test of the winner against the default",
         kind=int,
         metavar="N",
         least=1,
     )
-    seed: int = option(0, "The seed of the search", kind=int, metavar="N", least=0)
+    seed: int = option(0, "Seed of the search", kind=int, metavar="N", least=0)
 
 
 @dataclass(frozen=True, kw_only=True)
