@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def robustness_table(found: Robustness) -> pd.DataFrame:
-    """Return a row for each corruption and strength, 0 being none: accuracy with its 95 % interval."""
+    """Return the accuracy with its 95 % interval, one row per corruption and strength, 0: none."""
     return pd.DataFrame(
         [
             {

@@ -227,8 +227,7 @@ def serve(
     from convladder.deploy import prediction
     from convladder.deploy.serve import launch
 
-    launch.serve(
-        prediction.open_place(bundle, jobs, errors),
+    how = launch.ServeOptions(
         host=host,
         port=port,
         hosts=tuple(allow_host or ()),
@@ -236,5 +235,6 @@ def serve(
         token_file=token_file,
         corrections=corrections,
         log=log,
-        say=lambda text: errors.print(text, markup=False),
     )
+    predictor = prediction.open_place(bundle, jobs, errors)
+    launch.serve(predictor, how, lambda text: errors.print(text, markup=False))

@@ -78,14 +78,20 @@ def ladder(chosen: Ladder, costs: Mapping[str, Mapping[str, int]], *, json_wante
         output.print("Rungs without costs depend on the backbone (--pretrained).", markup=False)
 
 
+def _bank(bank: Bank, size: int) -> dict[str, Any]:
+    return {
+        "source": bank.source,
+        "images": len(bank.records),
+        "shape": list(bank.form.shape),
+        "bytes": size,
+        "folder": str(bank.folder),
+    }
+
+
 def banks(kept: Sequence[tuple[Bank, int]], cache: Path, *, json_wanted: bool) -> None:
     """Print the decoded data sets in the cache with their sizes."""
     if json_wanted:
-        as_json([
-            {"source": bank.source, "images": len(bank.records), "shape": list(bank.form.shape), "bytes": size,
-             "folder": str(bank.folder)}
-            for bank, size in kept
-        ])  # fmt: skip
+        as_json([_bank(bank, size) for bank, size in kept])
         return
     table = _table("source", ">images", ">shape", ">MB")
     for bank, size in kept:

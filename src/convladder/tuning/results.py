@@ -23,7 +23,7 @@ FIXED_COLUMNS = ("candidate", "state", "validation_accuracy", "epochs", "flops",
 
 
 class SearchResults:
-    """The results of a search's folder. Raises RunError where it has none."""
+    """The results of a search's folder. Raises RunError if it is none, or nothing was tried yet."""
 
     def __init__(self, folder: str | Path) -> None:
         self.folder = folder = Path(folder)
@@ -89,7 +89,7 @@ class SearchResults:
 
     @property
     def winner(self) -> int | None:
-        """The number of the finished candidate of the best validation accuracy, if any."""
+        """The number of the finished candidate with the best validation accuracy, if any."""
         number: int | None = self.about["winner"]
         return number
 
@@ -112,7 +112,7 @@ class SearchResults:
 
     @property
     def assignments(self) -> str:
-        """The winner's settings as commands take them: `--set model.padding=same --set ...`."""
+        """The winner's settings as other commands take them: `--set model.padding=same ...`."""
         return " ".join(
             f"--set {shlex.quote(f'{key}={written(new)}')}"
             for key, (_, new) in self.changes.items()
@@ -166,7 +166,7 @@ class SearchResults:
 
     @property
     def test_failure(self) -> str | None:
-        """Why the winner and the default could not be tested; None where no trial failed."""
+        """Why the winner and the default could not be tested; None unless a trial failed."""
         for path in sorted((self.folder / "climb" / "trials").glob("*/*.error.txt")):
             return (path.read_text(encoding="utf-8").strip().splitlines() or ["unknown"])[-1]
         return None

@@ -53,7 +53,7 @@ class Budget:
 
 
 class Search:
-    """A search in its folder, which the caller has locked. What is there already resumes."""
+    """A search in its folder, which the caller has locked. It resumes what is there already."""
 
     def __init__(self, plan: SearchPlan, folder: Path, how: ResumePolicy) -> None:
         self._folder, self._train = folder, plan.default.experiment.train
@@ -112,7 +112,7 @@ class Search:
                 self._keep_time()
 
     def close(self) -> None:
-        """End what is still open: once the winner is tested, nothing can be tried."""
+        """End what is still open: the winner is tested next, and nothing can be tried then."""
         for trial in self.candidates.open:
             self._study.tell(trial.number, state=TrialState.FAIL)
             self._stored.keep(trial.number)

@@ -131,7 +131,7 @@ def test_the_settings_of_a_loaded_dataset_are_those_of_the_run(run: cl.Run) -> N
 
 
 def test_what_belongs_to_an_argument_is_no_change(digits: cl.Dataset) -> None:
-    with pytest.raises(cl.ConvladderError, match="changes cannot hold seed"):
+    with pytest.raises(cl.ConvladderError, match="changes cannot set seed"):
         cl.train(digits, changes={"seed": 3}, quiet=True)
     with pytest.raises(cl.ConvladderError, match=r"did you mean 'train\.epochs'"):
         cl.climb(digits, changes={"train.epoch": 3}, quiet=True)
@@ -224,7 +224,7 @@ def test_runs_are_compared_and_reported(climb: cl.Climb, folder: Path) -> None:
     assert found.plot().get_xlabel() == "accuracy on test, %"
     assert "max-pooling" in found._repr_html_()
     assert found.report(folder / "compared").is_file()
-    with pytest.raises(cl.ConvladderError, match="compare takes runs"):
+    with pytest.raises(cl.ConvladderError, match="compare needs runs"):
         cl.compare(climb)  # type: ignore[arg-type]
 
 
@@ -280,7 +280,7 @@ def test_results_are_opened_again_by_their_path(run: cl.Run, climb: cl.Climb) ->
         ({"seeds": 0}, "seeds is a number from 1 on; got 0"),
         ({"seeds": [0, 1]}, r"seeds is a number from 1 on; got \[0, 1\]"),
         ({"jobs": -1}, "jobs is a number from 1 on; got -1"),
-        ({"rungs": "lenet5"}, r"rungs are a list of names, such as \['lenet5'\]"),
+        ({"rungs": "lenet5"}, r"rungs must be a list of names, such as \['lenet5'\]"),
     ],
 )
 def test_what_an_argument_cannot_be_is_said(

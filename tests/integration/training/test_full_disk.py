@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from convladder.api import verbs
+from convladder.api import climb as climbs
 from convladder.cli import main
 from convladder.core import files
 from convladder.core.errors import RunError
@@ -164,7 +164,7 @@ def test_the_command_line_says_it_in_a_line(
     def fail(*_: Any, **__: Any) -> None:
         raise OSError(errno.EDQUOT, os.strerror(errno.EDQUOT), str(tmp_path / "report.html"))
 
-    monkeypatch.setattr(verbs, "climb", fail)
+    monkeypatch.setattr(climbs, "climb_request", fail)
     monkeypatch.setattr("sys.argv", ["convladder", "climb", "digits"])
     with pytest.raises(SystemExit) as ended:
         main.main()
