@@ -12,7 +12,7 @@ from sklearn.tree import DecisionTreeClassifier
 
 from convladder.evaluation.intervals import proportion
 from convladder.evaluation.statistics import Difference, compare, estimate, holm, quantile
-from false_claims import SPREADS, simulate, simulate_ladder
+from simulated_ladders import SPREADS, simulate, simulate_ladder
 
 
 def null_claims(
