@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 SIZE ?= usual
 
-.PHONY: help demo test test-jax check docs notebooks bench claims safety cluster format clean
+.PHONY: help demo test test-jax check docs house notebooks bench claims safety cluster format clean
 
 help:
 	@echo "make demo    install, climb the classic ladder on built-in data, say where the report is"
@@ -15,6 +15,7 @@ help:
 	@echo "make safety  kill 200 trainings and a climb, and see whether they come out the same; the price of checkpoints (some 45 minutes)"
 	@echo "make cluster measure what a Ray cluster costs beside one machine, on the loopback (some 10 minutes)"
 	@echo "make docs    make the tables in docs/ from the code"
+	@echo "make house   print how the source is built: sizes, parameters, imports"
 	@echo "make notebooks  run the notebooks and keep their outputs (some minutes)"
 	@echo "make format  put the code in order"
 
@@ -40,6 +41,9 @@ check: .venv/installed-dev
 
 docs: .venv/installed-dev
 	$(BIN)/python docs/make_tables.py
+
+house: .venv/installed-dev
+	$(BIN)/python docs/house.py
 
 notebooks: .venv/installed-dev
 	$(BIN)/python notebooks/run.py
