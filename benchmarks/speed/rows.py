@@ -9,10 +9,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from _harness import imageset
+from _harness.programs import Ratio, Row, Side
 from convladder.core import backend, container_limits
 from convladder.core.formatting import plural
-from speed import imageset
-from speed.harness import Ratio, Row, Side
 
 OURS = "convladder"
 DIRECTORY, ARRAYS, TORCH = "Keras, image_dataset_from_directory", "Keras, fit(x, y)", "PyTorch loop"

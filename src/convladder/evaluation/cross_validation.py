@@ -25,9 +25,9 @@ never taken to be less than what so many images would leave uncertain.
 initial weights: one seed is enough. More seeds make the networks' part of the variance between
 folds smaller, not the images'.
 
-`benchmarks/fold_claims.py` trains ladders without any effect. On 300 images 0 to 3 % of climbs had
-a false claim with unsteady learners, and with that steady one 1 % at five folds and 5 % at ten
-(Student's test over the folds: 3 to 25 %). Intervals of an accuracy covered it in 95 to 100 %
+`benchmarks/claims/fold_claims.py` trains ladders without any effect. On 300 images 0 to 3 % of
+climbs had a false claim with unsteady learners, and with that steady one 1 % at five folds and 5 %
+at ten (Student's test over the folds: 3 to 25 %). Intervals of an accuracy covered it in 95 to 100 %
 (Wilson's for the images: 80 to 94 %). The price is power: a gain that Student's test found in 37 %
 of climbs was found in 14.
 

@@ -18,7 +18,7 @@ generalization of Student's problem when several different population variances 
 Biometrika 34). The images, being many, would add degrees of freedom; but three seeds say too little
 of their own variance to weigh it against that of the images. Nor is the variance pooled over the
 rungs of a climb: one unsteady rung would hide the effects of all others.
-`benchmarks/false_claims.py` compares these ways on ladders without any effect.
+`benchmarks/claims/false_claims.py` compares these ways on ladders without any effect.
 
 The residual of the two-way layout (what is neither the image's nor the seed's) is in both parts and
 not subtracted from either. That is cautious where seeds hardly differ, and a small difference of

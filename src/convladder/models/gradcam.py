@@ -3,7 +3,7 @@
 Selvaraju et al. 2017, "Grad-CAM: visual explanations from deep networks via gradient-based
 localization", ICCV. The maps of the last convolutions here are coarse (8×8 or 2×2), so the heat is
 taken from the deepest one that has 10 cells to a side. On images whose evidence was planted
-(`benchmarks/evidence.py`) more of it lies on that.
+(`benchmarks/claims/evidence.py`) more of it lies on that.
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ from convladder.core.experiment import Model
 from convladder.experiments.inference import load_network
 from convladder.models import convnet, feature_maps, gradcam
 from convladder.results import saved_run
-from evidence import brightness, on_mark, plant
+from planted_marks import brightness, on_mark, plant
 
 pytestmark = [pytest.mark.xdist_group("gradcam")]
 

@@ -16,7 +16,6 @@ import psutil
 import pytest
 
 import convladder as cl
-import kill
 from convladder.core import files, worker
 from convladder.core.devices import Parallel
 from convladder.core.errors import RunError, SearchError
@@ -52,18 +51,6 @@ def wait_for(folder: Path, pattern: str) -> Path:
 def position(found: checkpoint.Checkpoint | None) -> tuple[int, int]:
     assert found is not None
     return found.epoch, found.step
-
-
-def test_killed_trainings_come_out_equal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(kill, "COMMAND_KILLS", 1)
-    monkeypatch.setattr(kill, "COMMAND_EPOCHS", 40)
-    told = kill.measure(trainings=3, jobs=2, seed=1, folder=tmp_path)
-    assert told["differences"] == []
-    assert told["equal"] == 3
-    assert told["kinds"][kill.WRITING] == 1
-    assert told["kinds"][kill.COMMAND] >= 1
-    assert told["orphans"] == 0
-    assert told["went_on"] >= 1
 
 
 @pytest.fixture(scope="module")

@@ -7,9 +7,9 @@ import pandas as pd
 import pytest
 from scipy.special import log_softmax, softmax
 
-from calibration_interval import plant
 from convladder.evaluation import calibration, predictions, wording
 from convladder.evaluation.intervals import proportion
+from planted_logits import plant
 
 
 def table(temperature: float, seed: int = 0) -> pd.DataFrame:

@@ -13,7 +13,7 @@ from scipy import stats
 
 from convladder.evaluation import cross_validation, statistics
 from convladder.evaluation.cross_validation import compare, estimate
-from fold_claims import LEARNERS, QUESTIONS, climb, expected_accuracy, seeds_of
+from folded_ladders import LEARNERS, QUESTIONS, climb, expected_accuracy, seeds_of
 
 
 def rights(shares: list[float], images: int = 1000) -> NDArray[np.bool_]:

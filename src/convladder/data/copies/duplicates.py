@@ -2,7 +2,7 @@
 aligned.
 
 A near duplicate is the same picture, recompressed, resized, in other colours, shifted, cropped,
-scaled by up to a fifth, or mirrored. What that rests on: `benchmarks/duplicates.py`, and
+scaled by up to a fifth, or mirrored. What that rests on: `benchmarks/claims/duplicates.py`, and
 docs/data.md.
 """
 
