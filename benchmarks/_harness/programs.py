@@ -38,11 +38,11 @@ class Side:
     """One of the programs of a row.
 
     program : a file under benchmarks/, or Python's `-c` or `-m`. arguments : "{round}" stands for
-    the round. cache : fresh: convladder's cache is empty at each start; kept: as the run before
-    left it. times : the work is so many trainings, one after another in one process. The program is
-    asked for `made` of
-        them (`--seeds`), and tells the seconds of `each`: every further one is counted as long as
-        the last.
+        the round.
+    cache : fresh: convladder's cache is empty at each start; kept: as the run before left it.
+    times : the work is so many trainings, one after another in one process. The program is asked
+        for `made` of them (`--seeds`), and tells the seconds of `each`: every further one is
+        counted as long as the last.
     together : so many at the same time.
     needs : a package; where it is not installed, the side is left out.
     environment : variables that it finds beside what all have.
@@ -99,13 +99,11 @@ class Row:
     """Some work, who does it, and how they are compared.
 
     kind : recipe: all train the same network in the same way, or make the same images; accuracy:
-    each does what it
-        finds best; wait: what a person waits for, beside something that takes as long as people are
-        used to.
+        each does what it finds best; wait: what a person waits for, beside something that takes as
+        long as people are used to.
     same : figures in which all sides must agree, in each round.
     accuracy_within : how far apart the sides' mean accuracies may be. at_least : what each must
-    reach each time,
-        unless it says that it gave up.
+        reach each time, unless it says that it gave up.
     first : run once before, untimed, with the kept cache.
     memory : look at how much memory each side takes, all of its processes together.
     """

@@ -54,7 +54,7 @@ class Size:
     """How much is measured.
 
     pretraining : images of the eight classes, and epochs. images : of each of the two, with epochs:
-    about as many steps for few as for many.
+        about as many steps for few as for many.
     """
 
     folder: Any

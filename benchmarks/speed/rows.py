@@ -36,7 +36,8 @@ class Size:
     """How much of each work is done.
 
     seeds : of a climb that has eight at full size. kinds : of augmentation, each on so many
-    `augmented` images. same_accuracy : whether it can be compared.
+        `augmented` images.
+    same_accuracy : whether it can be compared.
     """
 
     images: Callable[[Path], Path]

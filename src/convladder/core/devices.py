@@ -18,8 +18,8 @@ class Parallel:
     """One network over several devices, each of which takes its share of every batch; on JAX.
 
     devices : of each process. processes : on one machine or several, each started with the same
-    command but for its own `process_id`, from 0. coordinator : `HOST:PORT`, where the others find
-    process 0.
+        command but for its own `process_id`, from 0. coordinator : `HOST:PORT`, where the others
+        find process 0.
 
     Raises ExperimentError where that cannot be.
     """

@@ -35,7 +35,8 @@ class SplitDataset:
     for people.
 
     settings : what it was loaded by. groups : the number of the group of each record, which is
-    never parted. origin : the source, where the settings' text cannot name it.
+        never parted.
+    origin : the source, where the settings' text cannot name it.
     """
 
     settings: Data

@@ -22,7 +22,7 @@ class Record:
     """One labelled image of a source.
 
     split, group : empty where the source does not say. place : where the source finds it; means
-    nothing to others.
+        nothing to others.
     """
 
     path: str
@@ -77,7 +77,8 @@ class Source:
     """Labelled images, before any is decoded.
 
     name : for people. kind : `class folder`, `split folder`, `table`, `parquet`, `hub`, `arrays`,
-    `named set`, … fingerprint : changes whenever what `listing` or `fetch` return may change.
+        `named set`, …
+    fingerprint : changes whenever what `listing` or `fetch` return may change.
     listing : lists the records; may take long, or download.
     fetch : gives the bytes, or the pixels, of one record, or raises UnreadableImage.
     picklable : whether `fetch` works in another process.

@@ -25,10 +25,12 @@ class Parity:
     """An export beside the network that it was made of, on the same images.
 
     largest, mean : difference of a probability; the mean is of the largest one of each image. same
-    : the share of equal predictions. accuracy_lost : of the original less that of the export, on
-    labelled test images. bytes, original_bytes : of the export, and of the network's weights.
-    milliseconds : for an image, in batches. files : how the export's example and the product read
-    and answer files; None where that was not compared.
+        : the share of equal predictions. accuracy_lost : of the original less that of the export,
+        on labelled test images.
+    bytes, original_bytes : of the export, and of the network's weights. milliseconds : for an
+        image, in batches.
+    files : how the export's example and the product read and answer files; None where that was not
+        compared.
     """
 
     images: int

@@ -45,17 +45,15 @@ class CalibrationError:
     """The expected calibration error on test.
 
     error : mean distance of confidence and accuracy over bins of equally many images (Guo et al.
-    2017). It is
-        biased upwards, since chance alone parts the two in every bin.
+        2017). It is biased upwards, since chance alone parts the two in every bin.
     if_calibrated : what 95 % of perfectly calibrated networks with these confidences would stay
-    below
-        (consistency resampling: Bröcker and Smith 2007, "Increasing the reliability of reliability
-        diagrams").
+        below (consistency resampling: Bröcker and Smith 2007, "Increasing the reliability of
+        reliability diagrams").
     low, high : an interval over other test images, by the basic bootstrap, which mirrors the bias
-    away (Davison
-        and Hinkley 1997, section 5.2); from 0 where the error is not shown. Meant to cover 95 %, it
-        covered the error of networks with planted miscalibration in 84 to 99 % of 150 simulations
-        each, with 300 and 2,000 images; the usual percentile bootstrap in 0 to 96 %.
+        away (Davison and Hinkley 1997, section 5.2); from 0 where the error is not shown. Meant to
+        cover 95 %, it covered the error of networks with planted miscalibration in 84 to 99 % of
+        150 simulations each, with 300 and 2,000 images; the usual percentile bootstrap in 0 to 96
+        %.
     """
 
     error: float
@@ -98,7 +96,8 @@ class Selection:
     validation.
 
     wanted : the accuracy that was asked for. threshold : None where no threshold reached it on
-    validation. coverage : the share of test images that are still predicted. accuracy : on these.
+        validation.
+    coverage : the share of test images that are still predicted. accuracy : on these.
     """
 
     wanted: float

@@ -19,7 +19,7 @@ class Confusion:
     """Images of one class that were taken for another.
 
     rows : where they stand in the table, the surest mistake first. share : of all images of the
-    class.
+        class.
     """
 
     label: str

@@ -42,7 +42,7 @@ class Robustness:
     """Accuracy on corrupted test images, with intervals over seeds and images.
 
     curves : for each corruption the accuracy without it, then in its strengths. mean : over all
-    corruptions and strengths. clean : on the same images as they are.
+        corruptions and strengths. clean : on the same images as they are.
     """
 
     curves: dict[str, tuple[Estimate, ...]]

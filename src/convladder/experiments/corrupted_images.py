@@ -37,7 +37,7 @@ class CorruptedImages:
     form.
 
     rows : of the test split, `(N,)`. bank : holds these images alone. kept : a folder for what
-    `keep` makes.
+        `keep` makes.
     """
 
     rows: NDArray[np.int64]

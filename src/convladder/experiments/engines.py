@@ -24,7 +24,7 @@ class Engine:
     cluster.
 
     make_pool : takes what Pool takes. shares_disk : whether tasks see the folders of this process.
-    about : what is kept of it.
+        about : what is kept of it.
     """
 
     make_pool: Callable[..., Pool]

@@ -20,10 +20,11 @@ class Reproduction:
     """What came of training a run again.
 
     equal : whether `predictions.csv` is the same, byte for byte. images : of validation and test;
-    otherwise : how many of them are of another class now. apart : the largest difference of a
-    probability. circumstances : what may explain a difference: versions, machine or threads are
-    otherwise than when the run was made, or were so when it was gone on with; or its operations
-    were not deterministic.
+        otherwise : how many of them are of another class now. apart : the largest difference of a
+        probability.
+    circumstances : what may explain a difference: versions, machine or threads are otherwise than
+        when the run was made, or were so when it was gone on with; or its operations were not
+        deterministic.
     """
 
     equal: bool

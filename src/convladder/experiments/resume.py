@@ -31,7 +31,7 @@ class ResumePolicy:
     """What is done with what an earlier command has left.
 
     fresh : begin unfinished runs anew, and never touch finished ones. allow_changed : go on with a
-    run that was begun otherwise, and keep a record of it.
+        run that was begun otherwise, and keep a record of it.
     """
 
     fresh: bool = False
@@ -65,7 +65,7 @@ class ResumePolicy:
         """Return the trial, knowing what has changed since it was begun. Nothing is removed yet.
 
         threads : those that a person asked for. Raises RunError where something has changed that
-        may not.
+            may not.
         """
         unfinished = folders.unfinished(run_folder)
         if self.fresh:

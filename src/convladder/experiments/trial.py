@@ -55,7 +55,8 @@ class Trial:
     """One rung with one seed: an experiment, and the images that it names.
 
     shared : where a climb keeps what its trials share. changed : what is otherwise than when it was
-    begun. parallel : the devices and processes that train it.
+        begun.
+    parallel : the devices and processes that train it.
     """
 
     rung: str

@@ -18,8 +18,7 @@ class Family:
     """A network without its top.
 
     mode : how it wants its pixels, as `keras.applications.imagenet_utils` names it; inside: its
-    first layers see
-        to that.
+        first layers see to that.
     least_side : the smallest height and width that it takes.
     parameters : millions of them. flops : thousands for each pixel of an image of 128 × 128.
     """

@@ -136,7 +136,7 @@ def draw_parallel(
     is blue.
 
     first : the settings that are shown first; there are eight at most. Where a setting was not
-    searched, the line goes below its axis.
+        searched, the line goes below its axis.
     """
     axes = new_axes(into, height=3.4)
     if not isinstance(into, Axes):

@@ -52,7 +52,7 @@ class GroupSummary:
     price.
 
     accuracies : of each run on its own test images: a seed, or a fold of one. seed_accuracies : of
-    each seed.
+        each seed.
     """
 
     name: str
@@ -86,7 +86,7 @@ class Claim:
     """One group against another: the difference in accuracy, and in each price.
 
     extra : 0 where the prices of their seeds overlap, which only times do; None where one is not
-    known.
+        known.
     """
 
     name: str

@@ -52,7 +52,7 @@ def check(folder: Path, kind: Kind | None, source: str | None = None) -> None:
     """Raise RunError where a command may not write into a folder, before it writes anything.
 
     kind : what it may hold already, to be resumed; None where it must be new or empty. source : the
-    images.
+        images.
     """
     if source is not None:
         folders.check_outside(folder, source)

@@ -74,7 +74,7 @@ class Features:
 
     pixels : the image, `(H, W, C)`.
     maps : for each layer `(height, width, maps)` from 0 to 255, 255 being the layer's strongest
-    response.
+        response.
     """
 
     pixels: NDArray[np.uint8]

@@ -106,10 +106,10 @@ class RandomOperations(keras.layers.Layer):
     either side.
 
     names : of COLOURS and of GEOMETRIC; whatever else is named leaves an image as it is. All that
-    is geometric is done first and at once, so that pixels are interpolated once; then the others in
-    the order of `names`, in which each is computed once for a batch. What is drawn twice is done
-    once, in the sum of both strengths; where a strength has no direction, without their signs, so
-    that the second draw does not undo the first.
+        is geometric is done first and at once, so that pixels are interpolated once; then the
+        others in the order of `names`, in which each is computed once for a batch. What is drawn
+        twice is done once, in the sum of both strengths; where a strength has no direction, without
+        their signs, so that the second draw does not undo the first.
     """
 
     def __init__(

@@ -36,8 +36,7 @@ class Training:
 
     network : the one that is validated; `steps` knows the one that is trained, if that is another.
     make_steps : makes the graphs for the time in which the backbone is frozen, or is not. They
-    begin anew at that
-        border, since what is trained is other weights then.
+        begin anew at that border, since what is trained is other weights then.
     """
 
     experiment: Experiment

@@ -18,7 +18,8 @@ class TrainingLoss:
     classes.
 
     class_weights : what the loss of an image of each class counts, `(classes,)`; None: all the
-    same. shares : whether targets are shares of each class, `(batch, classes)`, as of mixed images.
+        same.
+    shares : whether targets are shares of each class, `(batch, classes)`, as of mixed images.
     """
 
     def __init__(

@@ -19,8 +19,9 @@ class TrainingState:
     """A training between two of its steps.
 
     history : a row for each epoch that is over. step : how many batches of the running epoch are
-    done. seconds : of training, in the running epoch. trained : its means over the train split,
-    once all of it is done.
+        done.
+    seconds : of training, in the running epoch. trained : its means over the train split, once all
+        of it is done.
     """
 
     history: list[Row] = field(default_factory=list)

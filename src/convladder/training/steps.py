@@ -39,8 +39,8 @@ class StepFunctions(ABC):
     images : from rows `(batch,)` of a bank to its images, changed at random where training.
     network : from images to logits `(batch, classes)`.
     averaged : another such network, which is validated with averages of the weights; None: the
-    trained one is. mixing : what mixes the images of a batch and their shares of each class; None:
-    nothing.
+        trained one is.
+    mixing : what mixes the images of a batch and their shares of each class; None: nothing.
     """
 
     def __init__(

@@ -51,7 +51,7 @@ class Drawing:
     """Draws the candidates of a search.
 
     asked : the trials of Optuna's that are being trained. numbers : theirs, by the keys of their
-    tasks.
+        tasks.
     """
 
     def __init__(

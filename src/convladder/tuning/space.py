@@ -3,10 +3,9 @@
 A space is written in TOML, the built-in one too (`convladder tune --print-space` prints it to start
 from):
 
-    "train.learning_rate" = { low = 1e-4, high = 1e-2, log = true }
-    "train.optimizer" = ["adam", "adamw"]
-    "train.weight_decay" = { low = 1e-4, high = 1e-1, log = true, when = { "train.optimizer" =
-    "adamw" } }
+    "train.learning_rate" = { low = 1e-4, high = 1e-2, log = true } "train.optimizer" = ["adam",
+    "adamw"] "train.weight_decay" = { low = 1e-4, high = 1e-1, log = true, when = {
+    "train.optimizer" = "adamw" } }
 """
 
 from __future__ import annotations

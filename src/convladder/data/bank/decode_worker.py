@@ -52,7 +52,7 @@ class Chunk:
     """Some records of a bank, the rows that their pixels go to, and the folder that it is built in.
 
     measuring : of deep images nothing is decoded yet: their values are found, for one range to be
-    chosen for all.
+        chosen for all.
     """
 
     folder: Path

@@ -48,7 +48,8 @@ class Likeness:
     spread : over how many of 8x8 blocks the contrast is spread; few, of a mast before a plain sky.
     gain : the ratio of the contrasts, 1 or more.
     two_ways : the contrast across the weakest direction, by that across the strongest; 0 of
-    stripes. moved : by how much of a side an edge of one was moved to lie on that of the other.
+        stripes.
+    moved : by how much of a side an edge of one was moved to lie on that of the other.
     places : the scale and the shift of each side, `(N, 4)`; see `compare`.
     """
 

@@ -77,10 +77,9 @@ def find_pairs(
     """Find the duplicates among N images, as a forest: n images of one picture give n - 1 pairs.
 
     Images without a contrast of their own (blank pages), or with one in one direction alone
-    (stripes), are only ever exact duplicates. Where all images of a
-    set look alike, as digits do, near duplicates must be nearer (see `_find_bounds`). Pictures of
-    one scene, as a fixed camera makes them, are compared in what differs from the scene (see
-    `scenes`).
+    (stripes), are only ever exact duplicates. Where all images of a set look alike, as digits do,
+    near duplicates must be nearer (see `_find_bounds`). Pictures of one scene, as a fixed camera
+    makes them, are compared in what differs from the scene (see `scenes`).
 
     Parameters
     ----------

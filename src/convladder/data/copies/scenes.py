@@ -129,7 +129,8 @@ class _Scene:
     """What is common to the pictures of a scene.
 
     known : the mean picture in any brightness, a little moved, enlarged or blurred: `(6, 3072)`,
-    orthonormal. noise : the deviation of each pixel from that, `(3072,)`.
+        orthonormal.
+    noise : the deviation of each pixel from that, `(3072,)`.
     variations : in what ways the pictures vary besides, `(n, 3072)`, orthonormal.
     """
 

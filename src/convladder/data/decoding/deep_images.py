@@ -66,9 +66,9 @@ def mode_of(image: ImageFile.ImageFile) -> str:
     """Return the colours of an image that is not loaded yet: Pillow's mode, or one of 16 bits (see
     COLOUR).
 
-    Pillow's I has 32 bits here; where a file has 16, it is I;16, or I;16S of signed ones.
-    A `+2` behind it says that the file has two bands more, which are left out. Raises
-    UnreadableImage where Pillow would take the bytes of one value for two.
+    Pillow's I has 32 bits here; where a file has 16, it is I;16, or I;16S of signed ones. A `+2`
+    behind it says that the file has two bands more, which are left out. Raises UnreadableImage
+    where Pillow would take the bytes of one value for two.
     """
     if image.format not in HOLDERS:
         return image.mode

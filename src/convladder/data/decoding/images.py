@@ -43,8 +43,9 @@ class ImageForm:
     """The shape that every image is brought to, and how.
 
     dct_scaling : photographs (JPEG) far larger than the form are decoded at a half, a quarter or an
-    eighth. intensity : which values of deep images (of more than 8 bits) become black and white;
-    None where the set has none.
+        eighth.
+    intensity : which values of deep images (of more than 8 bits) become black and white; None where
+        the set has none.
     """
 
     height: int
@@ -89,7 +90,7 @@ class Limits:
     """What a file may be at most; more is rejected as `too-large`.
 
     pixels : of its first frame. Some photographs have 50 million; a decompression bomb has
-    billions.
+        billions.
     """
 
     pixels: int = 100_000_000
@@ -124,8 +125,9 @@ class Picture:
     size yet.
 
     format : told by content, one of `formats.SUFFIXES` or ARRAY. header : what the file says.
-    frames : 1 unless it moves. digest : 64 bits of what was read, a file's bytes or an array,
-    whatever the form. stretched : of a deep image, how it was brought to 8 bits.
+        frames : 1 unless it moves. digest : 64 bits of what was read, a file's bytes or an array,
+        whatever the form.
+    stretched : of a deep image, how it was brought to 8 bits.
     """
 
     image: Image.Image

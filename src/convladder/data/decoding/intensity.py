@@ -54,8 +54,8 @@ class IntensityRange:
     """The values of deep images that become 0 and 255; what lies outside is cut.
 
     mixed : whether a share of the set had 8 bits (see `is_mixed`); these stay as they are. outside
-    : the largest share of values that was cut of an image of the set. levels : nearly all of its
-    images take up so many grey levels or more.
+        : the largest share of values that was cut of an image of the set. levels : nearly all of
+        its images take up so many grey levels or more.
     """
 
     low: float
@@ -192,7 +192,7 @@ def misfit(
     """Say why an image does not fit the set that a network was trained on; None where it does.
 
     outside : the share of its values that were cut. levels : the grey levels that it takes up.
-    trained : the range of the set, if that had deep images.
+        trained : the range of the set, if that had deep images.
     """
     if trained is None:
         return (

@@ -40,8 +40,9 @@ class Rules:
     bring, if any.
 
     addresses : whether it may be asked by any address too: names alone can be pointed here by
-    another site. origins : of the pages of other sites that may ask, such as
-    `https://app.example.org`; ANY is every page.
+        another site.
+    origins : of the pages of other sites that may ask, such as `https://app.example.org`; ANY is
+        every page.
     """
 
     hosts: tuple[str, ...] = LOCAL

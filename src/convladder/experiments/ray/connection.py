@@ -43,7 +43,7 @@ class Connection:
     """A cluster that this process is connected to.
 
     ray : the module. nodes : the names of those that can run a trial, by their ids. processors : of
-    all of them.
+        all of them.
     """
 
     ray: Any

@@ -100,7 +100,8 @@ class _Common:
     """What the lanes of a pool share.
 
     sent : the banks and backbones that nodes have, as (node, name). losses : of each task, by its
-    key. unfit : the ids of nodes that have joined with other versions.
+        key.
+    unfit : the ids of nodes that have joined with other versions.
     """
 
     connection: Connection

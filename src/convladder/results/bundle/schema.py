@@ -76,7 +76,7 @@ class Selection(Strict):
     test.
 
     threshold : of the largest probability; None where none reached it, and every prediction is
-    unsure.
+        unsure.
     """
 
     wanted: Share
@@ -112,7 +112,8 @@ class Contents(Strict):
     """All of a bundle that is not an array.
 
     version : of convladder that made it. trained : when, as ISO 8601. images : the fingerprint of
-    those it was trained with. tensors : the weights by their paths in the network, in its order.
+        those it was trained with. tensors : the weights by their paths in the network, in its
+        order.
     """
 
     version: str = Field(max_length=100)

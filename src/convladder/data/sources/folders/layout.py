@@ -59,7 +59,7 @@ class _Order:
 
     parents : the folders whose folders are classes.
     name : gives the class and the split of the folders that a file is in, None where they name no
-    class.
+        class.
     """
 
     kind: LayoutKind

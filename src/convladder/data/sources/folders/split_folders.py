@@ -17,7 +17,7 @@ def outer_splits(
     """Return the folders around class folders that stand for splits; none where there are none.
 
     hint_at_names : says what the names of files that are in no class folder may mean. Raises
-    DataError.
+        DataError.
     """
     holding = [name for name in names if tree.inside(name)]
     splits = of_names(holding)

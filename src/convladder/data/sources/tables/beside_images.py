@@ -33,7 +33,8 @@ class Table:
     """A table that names images of a folder.
 
     labels : the class that it says of each image. unsure : the images that share a row with
-    another. options : what is to be given with it. why_not : why it says no classes as it is.
+        another.
+    options : what is to be given with it. why_not : why it says no classes as it is.
     """
 
     file: Path

@@ -29,8 +29,10 @@ class Cells:
     """The texts of a table; an empty text where a cell has nothing.
 
     name : for people. numbers : of the rows that hold anything: the lines of a file, the places in
-    a frame. blank : the numbers of the rows that hold nothing. column : gives the texts of the
-    column at a place. passed : what else of the file is no row, and by which rule.
+        a frame.
+    blank : the numbers of the rows that hold nothing. column : gives the texts of the column at a
+        place.
+    passed : what else of the file is no row, and by which rule.
     """
 
     name: str

@@ -41,7 +41,7 @@ def find_labels(
     but the class.
 
     paths : of the rows, for messages. taken : the columns that say something else. Raises
-    DataError.
+        DataError.
     """
     exported = label_studio.is_export(cells.columns)
     column = find_column(cells.columns, cells.name, "label", wanted)
