@@ -24,6 +24,7 @@ from pathlib import Path
 
 import psutil
 
+from limits import HANG
 from recorder import recorded_hosts
 from recorder.recorded_hosts import DNS, Port
 
@@ -183,7 +184,7 @@ class Person:
     def runs(self, *command: object, allowed: Iterable[int] = (0,), **variables: str) -> str:
         """Run a command, remember what it touched, and return what it printed."""
         with self._watching(command, variables) as process:
-            said = process.communicate(timeout=300)[0]
+            said = process.communicate(timeout=HANG)[0]
         assert process.returncode in allowed, said
         return said
 
@@ -201,7 +202,7 @@ class Person:
                 )
                 for each in asked:
                     each.send_signal(signal.SIGTERM)
-                process.communicate(timeout=60)
+                process.communicate(timeout=HANG)
 
     def files(self) -> set[Path]:
         """Return all files outside the folder that is worked in."""

@@ -63,8 +63,9 @@ _ANY = re.compile(
 
 
 def _pages() -> list[Path]:
-    """Return the documents for users; decisions are for developers."""
-    return [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]
+    """Return the documents for users; docs/architecture.md and decisions are for developers."""
+    docs = {*(ROOT / "docs").glob("*.md")} - {ROOT / "docs/architecture.md"}
+    return [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted(docs)]
 
 
 def _sources() -> list[Path]:
@@ -76,13 +77,13 @@ def _sources() -> list[Path]:
 
 
 def _texts(path: Path) -> Iterator[str]:
-    """Yield what a person may read of a file: of Python its strings, and the interface's docs."""
+    """Yield what a person may read of a file: of Python its strings, and what `help` shows."""
     text = path.read_text(encoding="utf-8")
     if path.suffix != ".py":
         yield text
         return
     tree = ast.parse(text)
-    internal = set() if path.parent.name == "api" else set(_docstrings(tree))
+    internal = set() if path.parent.name in ("api", "cli") else set(_docstrings(tree))
     for node in ast.walk(tree):
         if isinstance(node, ast.Constant) and isinstance(node.value, str) and node not in internal:
             yield node.value

@@ -34,10 +34,9 @@ def check(
     *,
     settings: Settings,
 ) -> None:
-    """Read every file, and say what would spoil the figures: broken files, copies, leaks, odd
-    images.
+    """Read every file and report problems: broken files, copies, leaks, odd images.
 
-    The exit status is 0 where all is well, 1 where something was found, 2 where the data cannot be
+    The exit status is 0 if there are no problems, 1 if there are some, and 2 if the data cannot be
     read.
     """
     from convladder.api import verbs
@@ -60,7 +59,7 @@ def cache(
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Show the decoded images that are kept, or delete them. They are made again when needed."""
+    """Show or delete the decoded images in the cache. convladder decodes them again when needed."""
     from convladder.core.places import cache_folder
     from convladder.data.bank import bank
     from convladder.experiments.pretrained import imagenet

@@ -39,8 +39,9 @@ def bundle(
     ] = 0.95,
     as_json: AsJson = False,
 ) -> None:
-    """Make one file of a run that predicts anywhere: the network, its preprocessing, classes,
-    figures and card.
+    """Turn a run into one file that predicts anywhere.
+
+    It holds the network, its preprocessing, its classes, its figures and the model card.
     """
     from convladder.cli import predict_output
     from convladder.deploy import bundle_writer
@@ -100,11 +101,11 @@ def export(
     as_json: AsJson = False,
     quiet: QuietOption = False,
 ) -> None:
-    """Export for another runtime, and measure on a thousand real images that it predicts the same.
+    """Export for another runtime, and check on a thousand real images that predictions agree.
 
-    Leaves a folder with the model, an example that predicts image files with it, and the parity
-    report, also of files. Where predictions differ by more than the bound nothing is left, and the
-    exit status is 2.
+    Writes a folder with the model, an example program that predicts image files, and a parity
+    report. If predictions differ by more than the bound, nothing is written and the exit status is
+    2.
     """
     from convladder.api import exports
     from convladder.cli import predict_output
@@ -140,10 +141,10 @@ def predict(
     jobs: Threads = None,
     quiet: QuietOption = False,
 ) -> None:
-    """Predict images with a bundle; needs no TensorFlow.
+    """Predict images with a bundle. This does not need TensorFlow.
 
-    The exit status is 0 where all were predicted, 1 where files could not be read (they are named,
-    with the reason), 2 where nothing could be done.
+    The exit status is 0 if all images were predicted. It is 1 if some files could not be read (each
+    is named, with the reason), and 2 if nothing could be predicted.
     """
     from convladder.cli import predict_output
     from convladder.deploy import prediction
@@ -222,7 +223,7 @@ def serve(
     jobs: Threads = None,
     log: Annotated[bool, typer.Option("--log", help="Print one line per request.")] = False,
 ) -> None:
-    """Answer predictions over HTTP, and show a page that takes pictures (an extra: serve)."""
+    """Serve predictions over HTTP, with a web page for pictures (needs the extra `serve`)."""
     from convladder.deploy import prediction
     from convladder.deploy.serve import launch
 

@@ -32,11 +32,11 @@ def evaluate(
     *,
     settings: Settings,
 ) -> None:
-    """Show a run's figures, or evaluate its network on other labelled images.
+    """Show the figures of a run, or evaluate its network on other labelled images.
 
-    Without --data these are the figures of its own validation and test images, from its
-    predictions. Of other data, the test split is taken where the source names one, else every
-    image. They are read as the run read its own, unless options say otherwise.
+    Without --data, it shows the figures on the run's own validation and test images. With --data,
+    it evaluates the test split, or every image if there is no test split. convladder reads the
+    other images with the same options as the run's own, unless you give others.
     """
     from convladder.api.run import Run
 
@@ -91,9 +91,7 @@ def explain(
     ] = 0.95,
     as_json: AsJson = False,
 ) -> None:
-    """Say where a run's network errs, whether its probabilities can be believed, and which labels
-    look wrong.
-    """
+    """Show where a network errs, whether to trust its confidence, and which labels look wrong."""
     from convladder.api.run import Run
 
     if not 0 < accuracy <= 1:
@@ -112,10 +110,10 @@ def compare(
     out: Out = None,
     as_json: AsJson = False,
 ) -> None:
-    """Compare runs that were tested on the same images with the first of them.
+    """Compare runs on the same test images with the first of them.
 
-    Runs that differ in nothing but their seed are one group, compared over seeds and test images as
-    in a climb. Single runs are compared as networks, by McNemar's test.
+    Runs that differ only in their seed form one group. Groups are compared over seeds and test
+    images, as in a climb. Single runs are compared as networks, with McNemar's test.
     """
     from convladder.api import verbs
 

@@ -19,7 +19,7 @@ def of_calibration(found: Calibration, networks: int = 1) -> str:
     before, after = found.error, found.error_after
     apart = (
         f"Confidence and accuracy are {_size(before.error)} points apart on average (95 % "
-        f"interval {_size(before.low)} to {_size(before.high)}); up to "
+        f"interval {_size(before.low)} to {_size(before.high)}). Up to "
         f"{_size(before.if_calibrated)} points would be expected by chance even with perfect "
         "calibration."
     )

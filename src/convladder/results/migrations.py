@@ -28,7 +28,7 @@ def read_about(path: Path) -> About:
     try:
         about = files.read_json(path)
         if not isinstance(about, dict):
-            raise ValueError("it holds no JSON object")
+            raise ValueError("it is not a JSON object")
         return _migrate(about, path)
     except (OSError, ValueError, RecursionError) as error:
         raise RunError(f"cannot read {path} ({error}): it is damaged") from None
@@ -50,7 +50,7 @@ def known_format(about: About, path: Path) -> int:
         raise ValueError(f"its format is {number!r}: expected a whole number")
     if number > folders.FORMAT:
         raise RunError(
-            f"{path.parent} is of a newer convladder (format {number}; this one knows "
+            f"{path.parent} was written by a newer convladder (format {number}; this one knows "
             f"{folders.FORMAT}): update convladder, or choose another --out"
         )
     return number

@@ -72,7 +72,7 @@ def _none_detected(noun: str, which: str, claims: Sequence[Claim], images: int |
     if not images or not missed:
         return f"{who}."
     return (
-        f"{who} (differences under ~{100 * missed:.2g} points are easily missed with "
+        f"{who} (differences under ~{100 * missed:.1f} points are easily missed with "
         f"{images:,} test images)."
     )
 

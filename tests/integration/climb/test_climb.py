@@ -25,6 +25,7 @@ from convladder.evaluation import metrics, predictions
 from convladder.results import folders, locks, saved_run
 from convladder.results.saved_climb import SavedClimb
 from images_made import MakeFolder
+from limits import HANG
 from stops import start_command
 
 pytestmark = pytest.mark.xdist_group("climb")
@@ -39,7 +40,7 @@ SMALL = [
 def convladder(*words: str, cwd: Path, status: int = 0) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "convladder", *words]
     done = subprocess.run(
-        command, cwd=cwd, capture_output=True, text=True, timeout=300, check=False
+        command, cwd=cwd, capture_output=True, text=True, timeout=HANG, check=False
     )
     assert done.returncode == status, done.stderr
     assert "Traceback" not in done.stderr
@@ -344,7 +345,7 @@ def is_alive(process: int) -> bool:
         return False
 
 
-def wait_until(condition: object, seconds: float = 120) -> bool:
+def wait_until(condition: object, seconds: float = HANG) -> bool:
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         if condition():  # type: ignore[operator]
@@ -367,7 +368,7 @@ def test_a_climb_that_is_stopped_leaves_no_orphan_and_goes_on(
     workers = children_of(parent.pid)
     assert workers
     parent.send_signal(how)
-    _, said = parent.communicate(timeout=30)
+    _, said = parent.communicate(timeout=HANG)
     status = parent.returncode
     assert ("the same command to resume" in said) == (how != signal.SIGKILL)
     assert status == {signal.SIGKILL: -9, signal.SIGINT: 130, signal.SIGTERM: 143}[how]

@@ -23,6 +23,7 @@ from convladder.data.bank import builder, decode_worker
 from convladder.data.decoding.images import LIMITS, ImageForm, Pixels
 from convladder.data.source import Listing, Record, Source
 from images_made import MakeFolder
+from limits import HANG
 
 FORM = ImageForm(16, 16, 3)
 
@@ -176,7 +177,7 @@ def test_a_waiting_process_is_told_how_far_the_other_is(monkeypatch: pytest.Monk
     def fetch(record: Record) -> Pixels:
         begun.set()
         if record.path.endswith("/20"):
-            assert waiting.wait(30)
+            assert waiting.wait(HANG)
         return pixels_of(record)
 
     source = make_source(fetch, picklable=False)
@@ -190,7 +191,7 @@ def test_a_waiting_process_is_told_how_far_the_other_is(monkeypatch: pytest.Monk
         if done:
             waiting.set()
 
-    assert begun.wait(30)
+    assert begun.wait(HANG)
     bank = banks.open_bank(source, FORM, progress=follow)
     first.join()
     assert len(bank.records) == 40

@@ -27,6 +27,7 @@ from convladder.core.errors import BundleError, ExperimentError, RunError
 from convladder.deploy import bundle_writer
 from convladder.evaluation import predictions
 from convladder.experiments.pretrained import source
+from limits import HANG
 from stored_bundle import CLASSES, STORED, coloured, make_folder
 
 HEAVY = [
@@ -52,7 +53,7 @@ def predict(*words: object, stdin: bytes = b"") -> subprocess.CompletedProcess[b
         "*sys.argv[1:]]\nmain()"
     )
     command = [sys.executable, "-c", code, *map(str, words)]
-    return subprocess.run(command, input=stdin, capture_output=True, timeout=120, check=False)
+    return subprocess.run(command, input=stdin, capture_output=True, timeout=HANG, check=False)
 
 
 @pytest.fixture(scope="module")
@@ -72,7 +73,7 @@ def test_a_picture_that_does_not_fit_the_training_images_is_answered_as_unsure_w
 ) -> None:
     Image.fromarray(np.full((12, 12), 65_535, np.uint16)).save(tmp_path / "deep.png")
     Image.fromarray(coloured(np.random.default_rng(5), 2)).save(tmp_path / "usual.png")
-    why = "more than 8 bits, which no training image had: 0 to 65,535 became black to white"
+    why = "it has more than 8 bits, unlike all training images: values from 0 to 65,535 were"
     lines = predict(STORED, tmp_path).stdout.decode().splitlines()
     assert lines[0].endswith(f"  unsure  warning: {why}")
     assert "warning" not in lines[1]

@@ -12,6 +12,7 @@ import pytest
 
 from convladder.core import files
 from convladder.results import folders
+from limits import HANG
 
 GONE = "The current folder was deleted"
 
@@ -29,7 +30,7 @@ def run_in_a_deleted_folder(tmp_path: Path, *words: str) -> subprocess.Completed
         main()
     """
     command = [sys.executable, "-c", textwrap.dedent(code)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    return subprocess.run(command, capture_output=True, text=True, timeout=HANG, check=False)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows deletes no folder that someone is in")

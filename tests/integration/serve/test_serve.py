@@ -34,6 +34,7 @@ from convladder.deploy.serve.launch import read_origins, read_token
 from convladder.deploy.serve.request_body import Limits
 from convladder.deploy.serve.server import ARRIVAL_SECONDS
 from convladder.results.bundle.occlusion import CELLS, occlusion_map
+from limits import HANG
 from served import Served, served
 from stored_bundle import CLASSES, STORED, coloured
 
@@ -56,7 +57,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
 
 @pytest.fixture
 def client(server: Served) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=server.url, timeout=60) as client:
+    with httpx.Client(base_url=server.url, timeout=HANG) as client:
         yield client
 
 
@@ -201,7 +202,7 @@ def test_what_is_no_image_is_said(client: httpx.Client) -> None:
 
 def curl(*words: object) -> Any:
     done = subprocess.run(
-        ["curl", "-s", *map(str, words)], capture_output=True, timeout=60, check=True
+        ["curl", "-s", *map(str, words)], capture_output=True, timeout=HANG, check=True
     )
     return json.loads(done.stdout)
 
@@ -214,7 +215,7 @@ def test_who_slips_with_curl_is_told_the_command(server: Served, tmp_path: Path,
     assert curl("--data-binary", f"@{path}", place)["predictions"][0]["class"] == "red"
     for where in (place, f"{server.url}/v1/heat", f"{server.url}/v1/corrections?class=red"):
         assert curl("-d", f"@{path}", where)["error"].endswith(
-            "send it by curl --data-binary @FILE"
+            "send it with curl --data-binary @FILE"
         )
     assert "(curl --data-binary @FILE)" in curl("-d", "", place)["error"]
     assert (
@@ -315,7 +316,7 @@ def test_w8_nothing_outside_is_read(server: Served, path: str) -> None:
 
 def raw(server: Served, content: bytes) -> bytes:
     """Send bytes as they are, and return all that comes back."""
-    with socket.create_connection(("127.0.0.1", server.port), timeout=60) as connection:
+    with socket.create_connection(("127.0.0.1", server.port), timeout=HANG) as connection:
         connection.sendall(content)
         return b"".join(iter(lambda: connection.recv(65536), b""))
 
@@ -330,7 +331,7 @@ def test_w1_a_body_over_the_limit_is_refused_as_soon_as_it_is_announced(server: 
 
 def test_w1_a_body_that_is_not_announced_is_read_no_further_than_the_limit(server: Served) -> None:
     sent, piece = 0, b"10000\r\n" + bytes(65536) + b"\r\n"
-    with socket.create_connection(("127.0.0.1", server.port), timeout=60) as connection:
+    with socket.create_connection(("127.0.0.1", server.port), timeout=HANG) as connection:
         connection.sendall(head("Transfer-Encoding: chunked"))
         with contextlib.suppress(OSError):  # it closes
             while sent < 4 * LIMIT:
@@ -355,7 +356,7 @@ def test_w1_nothing_is_kept_of_what_lies_behind_a_compressed_body(server: Served
     packed, more = gzip.compress(picture()), bytes(LIMIT)
     before = psutil.Process(server.process.pid).memory_info().rss
     length = len(packed) + 8 * len(more)
-    with socket.create_connection(("127.0.0.1", server.port), timeout=60) as connection:
+    with socket.create_connection(("127.0.0.1", server.port), timeout=HANG) as connection:
         with contextlib.suppress(OSError):
             connection.sendall(head("Content-Encoding: gzip", f"Content-Length: {length}") + packed)
             for _ in range(8):
@@ -455,7 +456,7 @@ class Slow(cl.Predictor):
 
 def in_process(app: Any) -> httpx.AsyncClient:
     return httpx.AsyncClient(
-        transport=httpx.ASGITransport(app), base_url="http://localhost", timeout=60
+        transport=httpx.ASGITransport(app), base_url="http://localhost", timeout=HANG
     )
 
 
@@ -509,7 +510,7 @@ def test_a_batch_that_fails_does_not_end_the_server() -> None:
         async with (
             app.router.lifespan_context(app),
             httpx.AsyncClient(
-                transport=transport, base_url="http://localhost", timeout=60
+                transport=transport, base_url="http://localhost", timeout=HANG
             ) as client,
         ):
             many = await asyncio.gather(
@@ -579,7 +580,7 @@ def test_w5_a_request_in_flight_is_answered_when_the_end_is_asked_for() -> None:
     body = picture()
     with (
         served(STORED) as own,
-        socket.create_connection(("127.0.0.1", own.port), timeout=60) as connection,
+        socket.create_connection(("127.0.0.1", own.port), timeout=HANG) as connection,
     ):
         connection.sendall(head(f"Content-Length: {len(body)}") + body[:20])
         time.sleep(0.3)
@@ -591,13 +592,13 @@ def test_w5_a_request_in_flight_is_answered_when_the_end_is_asked_for() -> None:
         connection.sendall(body[20:])
         answer = b"".join(iter(lambda: connection.recv(65536), b""))
         assert answer.startswith(b"HTTP/1.1 200")
-        assert own.process.wait(60) == 0
+        assert own.process.wait(HANG) == 0
 
 
 def test_who_ends_it_twice_is_told_what_is_waited_for_and_sees_no_traceback() -> None:
     with (
         served(STORED) as own,
-        socket.create_connection(("127.0.0.1", own.port), timeout=60) as connection,
+        socket.create_connection(("127.0.0.1", own.port), timeout=HANG) as connection,
     ):
         connection.sendall(head("Content-Length: 1000") + b"a beginning")
         while "convladder_requests_arriving 1" not in httpx.get(f"{own.url}/metrics").text:
@@ -605,12 +606,12 @@ def test_who_ends_it_twice_is_told_what_is_waited_for_and_sees_no_traceback() ->
         own.process.send_signal(signal.SIGINT)
         wait_until(lambda: "1 request will be answered first" in own.said())
         own.process.send_signal(signal.SIGINT)
-        own.process.wait(60)
+        own.process.wait(HANG)
         assert "Traceback" not in own.said()
 
 
 def wait_until(condition: Callable[[], bool]) -> None:
-    until = time.monotonic() + 30
+    until = time.monotonic() + HANG
     while not condition():
         assert time.monotonic() < until
         time.sleep(0.05)
@@ -758,7 +759,7 @@ def test_where_it_can_be_asked_is_said() -> None:
     with served(STORED, "--host", "0.0.0.0") as own:
         assert httpx.get(f"{own.url}/v1/model", headers={"Host": "192.0.2.2"}).status_code == 200
         own.process.send_signal(signal.SIGTERM)
-        assert own.process.wait(60) == 0
+        assert own.process.wait(HANG) == 0
     assert "anyone who can reach 0.0.0.0 may send requests" in own.said()
     assert "use this machine's address" in own.said()
 

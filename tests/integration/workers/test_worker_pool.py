@@ -31,6 +31,7 @@ from convladder.core.worker_pool import (
     call,
     run_tasks,
 )
+from limits import HANG
 from slow_tasks import sleep_on
 
 
@@ -221,7 +222,7 @@ def test_a_full_disk_is_something_that_a_person_can_put_right() -> None:
 
 def wait_for_a_halt(emit: Any) -> str:
     """Wait, but not for ever."""
-    until = time.monotonic() + 20
+    until = time.monotonic() + HANG
     while time.monotonic() < until:
         if stop_asked():
             raise Stopped

@@ -18,6 +18,7 @@ from PIL import Image
 from selenium.webdriver.support.ui import Select
 
 from browsing import browser, drop, entries, in_a_browser, wait
+from limits import HANG
 from served import serving
 from stored_bundle import coloured, make_folder
 
@@ -60,7 +61,7 @@ def test_the_story_comes_out_as_it_is_told(place: Path, browser: Any) -> None:
     said = {}
     for step in steps:
         done = subprocess.run(
-            step, cwd=place, capture_output=True, text=True, timeout=600, check=False
+            step, cwd=place, capture_output=True, text=True, timeout=HANG, check=False
         )
         assert done.returncode == 0, done.stderr
         said[step[3] if step[1] == "-m" else "example"] = done.stdout

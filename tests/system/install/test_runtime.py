@@ -17,6 +17,7 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from limits import HANG
 from served import serving
 from stored_bundle import STORED, make_folder
 
@@ -38,7 +39,7 @@ def python(tmp_path_factory: pytest.TempPathFactory) -> Path:
             cwd=ROOT,
             capture_output=True,
             text=True,
-            timeout=600,
+            timeout=HANG,
             check=False,
         )
         if "No matching distribution" in done.stderr or "ConnectionError" in done.stderr:
@@ -52,7 +53,7 @@ def check_predictions(convladder: list[str], tmp_path: Path) -> None:
     picture = make_folder(tmp_path / "new", images=1) / "red" / "000.png"
     command = [*convladder, "predict", STORED, picture]
     done = subprocess.run(
-        command, capture_output=True, text=True, timeout=60, check=False, cwd=tmp_path
+        command, capture_output=True, text=True, timeout=HANG, check=False, cwd=tmp_path
     )
     assert done.returncode == 0, done.stderr
     assert "red" in done.stdout
@@ -70,13 +71,13 @@ def install_lines(dockerfile: str) -> list[list[str]]:
 
 def test_it_predicts_and_serves_without_tensorflow(python: Path, tmp_path: Path) -> None:
     code = f"import importlib.util as u; assert not [n for n in {ABSENT!r} if u.find_spec(n)]"
-    subprocess.run([python, "-c", code], check=True, timeout=60)
+    subprocess.run([python, "-c", code], check=True, timeout=HANG)
     check_predictions([str(python), "-m", "convladder"], tmp_path)
     climbed = subprocess.run(
         [python, "-m", "convladder", "climb", "digits"],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=HANG,
         check=False,
     )
     assert climbed.returncode == 2

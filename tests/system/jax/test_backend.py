@@ -16,6 +16,7 @@ from convladder.core.devices import ALONE
 from convladder.core.errors import ExperimentError
 from convladder.experiments import resume, trial
 from convladder.results import provenance, saved_run
+from limits import HANG
 
 FEW = ["--limit", "200", "--epochs", "1", "--quiet"]
 
@@ -26,7 +27,7 @@ def convladder(
     environment = os.environ | {"KERAS_BACKEND": keras_backend, "JAX_PLATFORMS": platform}
     command = [sys.executable, "-m", "convladder", *words]
     return subprocess.run(
-        command, cwd=cwd, env=environment, capture_output=True, text=True, timeout=600, check=False
+        command, cwd=cwd, env=environment, capture_output=True, text=True, timeout=HANG, check=False
     )
 
 

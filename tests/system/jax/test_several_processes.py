@@ -22,6 +22,7 @@ from convladder.core.experiment import Data, Experiment
 from convladder.data.dataset import load
 from convladder.experiments import trial
 from convladder.results import saved_run
+from limits import HANG
 from stops import start_command
 
 pytest.importorskip("jax")
@@ -55,7 +56,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
         )
         for count, number in (("2", "0"), ("2", "1"), ("1", "0"))
     ]
-    said = [process.communicate(timeout=600)[1] for process in started]
+    said = [process.communicate(timeout=HANG)[1] for process in started]
     assert [process.returncode for process in started] == [0, 0, 0], said
     return folder
 
@@ -130,7 +131,7 @@ def test_the_same_command_in_each_process_trains_one_network(
     for place in places:
         place.mkdir()
     started = [start_command(*words, str(number), cwd=place) for number, place in enumerate(places)]
-    said = [process.communicate(timeout=300)[1] for process in started]
+    said = [process.communicate(timeout=HANG)[1] for process in started]
     assert [process.returncode for process in started] == [0, 0], said
     assert "process 1 of 2 computes for process 0" in said[1]
     environment = saved_run.SavedRun(places[0] / "run").about["environment"]
@@ -181,14 +182,14 @@ def test_in_which_settings_processes_differ_is_said(monkeypatch: pytest.MonkeyPa
 @pytest.mark.parametrize(
     ("given", "said"),
     [
-        ({"devices": 2}, "train on JAX alone: set KERAS_BACKEND=jax"),
+        ({"devices": 2}, "needs JAX: set KERAS_BACKEND=jax"),
         ({"processes": 2}, "2 processes need a coordinator, the HOST:PORT of process 0"),
         (
             {"processes": 2, "process_id": 2, "coordinator": "a:1"},
-            "the id of one of 2 processes is below that; got 2",
+            "the id of one of 2 processes must be below 2; got 2",
         ),
-        ({"coordinator": "a:1"}, "coordinator a:1 is for several processes"),
-        ({"devices": 0}, "devices is a number from 1 on; got 0"),
+        ({"coordinator": "a:1"}, "coordinator a:1 is only for several processes"),
+        ({"devices": 0}, "devices must be 1 or more; got 0"),
     ],
 )
 def test_devices_that_cannot_be_are_refused(
@@ -202,6 +203,6 @@ def test_devices_that_cannot_be_are_refused(
 def test_a_batch_must_be_a_multiple_of_the_devices(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("KERAS_BACKEND", "jax")
     with pytest.raises(
-        ExperimentError, match=r"train\.batch_size 32 cannot be parted among 3 devices"
+        ExperimentError, match=r"train\.batch_size 32 cannot be split among 3 devices"
     ):
         Parallel(devices=3).check_batch(32)

@@ -31,6 +31,7 @@ from convladder.training.state import TrainingState
 from convladder.tuning.candidates import SearchPlan
 from convladder.tuning.searching import Budget, Search
 from convladder.tuning.space import space_of
+from limits import HANG
 
 EPOCHS = 9
 SPACE = {
@@ -381,7 +382,7 @@ def test_the_clock_ends_what_is_silent(
     class Silent(OneWorker):
         def _run(self, key: Any, experiment: Experiment) -> Iterator[Event]:
             yield Started(key)
-            assert halted.wait(timeout=30)
+            assert halted.wait(timeout=HANG)
             yield Halted(key)
 
         def halt(self, key: Any) -> None:

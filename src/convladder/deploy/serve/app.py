@@ -242,11 +242,11 @@ def _add_predictions(app: FastAPI, service: Service) -> None:
     )
     async def predict(
         request: Request,
-        top: Annotated[int, Query(ge=1, le=1000, description="classes of each image")] = 5,
+        top: Annotated[int, Query(ge=1, le=1000, description="number of classes per image")] = 5,
     ) -> schemas.Predictions:
-        """Predict one image, the body, or several, the files of a form, or of JSON in base64.
+        """Predict one image (the body) or several (files of a form, or JSON in base64).
 
-        An image that cannot be read says why.
+        For an unreadable image, the answer says why.
         """
         begun = time.perf_counter()
         async with _at_work(service, request) as images:
@@ -275,8 +275,9 @@ def _add_predictions(app: FastAPI, service: Service) -> None:
 
     @app.post("/v1/heat", openapi_extra=BODY, responses=schemas.PROBLEMS)
     async def heat(request: Request) -> schemas.Heat:
-        """Say where in an image the evidence for its class lies: what is lost when that part is
-        covered.
+        """Show which parts of an image are the evidence for its class.
+
+        Each part is covered in turn, to see how much the probability falls.
         """
         async with _at_work(service, request) as images:
             (decoded,) = await service.decode(images[:1])
@@ -294,9 +295,10 @@ def _add_predictions(app: FastAPI, service: Service) -> None:
 def _add_corrections(app: FastAPI, service: Service) -> None:
     @app.post("/v1/corrections", openapi_extra=BODY, responses=schemas.PROBLEMS)
     async def correct(
-        request: Request, class_name: Annotated[str, Query(alias="class", description="what it is")]
+        request: Request,
+        class_name: Annotated[str, Query(alias="class", description="the correct class")],
     ) -> schemas.Corrected:
-        """Keep an image under its right class, for the next training."""
+        """Save an image under its correct class, for the next training."""
         if service.corrections is None:
             raise Problem(404, "corrections are not collected here: serve with --corrections DIR")
         if class_name not in service.predictor.class_names:
@@ -324,28 +326,26 @@ def _add_corrections(app: FastAPI, service: Service) -> None:
 def _add_state(app: FastAPI, service: Service) -> None:
     @app.get("/v1/model")
     async def model() -> schemas.About:
-        """Say what the bundle is: classes, form, figures with their intervals, threshold, model
-        card.
-        """
+        """Describe the bundle: classes, image form, figures, threshold and model card."""
         return schemas.about(service.predictor.bundle, corrections=service.corrections is not None)
 
     @app.head("/healthz", include_in_schema=False)
     @app.get("/healthz", response_class=PlainTextResponse)
     async def health() -> str:
-        """Answer as long as the process lives."""
+        """Answer as long as the process runs."""
         return "alive\n"
 
     @app.head("/readyz", include_in_schema=False)
     @app.get("/readyz", response_class=PlainTextResponse)
     async def readiness() -> Response:
-        """Answer 200 from the first prediction on until the end is near, else 503."""
+        """Answer 200 while the server can predict, and 503 before that and during shutdown."""
         return PlainTextResponse(
             "ready\n" if service.ready else "not ready\n", 200 if service.ready else 503
         )
 
     @app.get("/metrics", response_class=PlainTextResponse)
     async def metrics() -> Response:
-        """Counts and times, as Prometheus reads them."""
+        """Return counts and times in the format of Prometheus."""
         batcher = service.batcher
         text = service.measures.text(
             batcher.waiting, service.arriving, service.at_work, batcher.batches, batcher.largest

@@ -37,10 +37,10 @@ class Share(Answer):
 
 
 class OfImage(Answer):
-    """What an image is, or why it cannot be read.
+    """The prediction for an image, or why it cannot be read.
 
-    `unsure`: its probability is below the bundle's threshold, or there is a `warning`: why it does
-    not fit the images that the network was trained on.
+    `unsure`: the probability is below the threshold of the bundle, or there is a `warning`.
+    `warning`: why the image does not fit the training images.
     """
 
     name: str = ""
@@ -53,29 +53,27 @@ class OfImage(Answer):
 
 
 class Predictions(Answer):
-    """A prediction an image, in their order."""
+    """One prediction per image, in the order of the images."""
 
     predictions: list[OfImage]
 
 
 class Heat(Answer):
-    """Where the evidence for the class lies, from 0 to 1: a row of cells after the other, from the
-    top.
-    """
+    """The evidence for the class in each cell, from 0 to 1: row by row, from the top."""
 
     class_name: str = Field(alias="class")
     cells: list[list[float]]
 
 
 class Corrected(Answer):
-    """Where in the folder of corrections the image is, and how many there are."""
+    """Where the image was saved in the folder of corrections, and how many there are."""
 
     saved: str
     count: int
 
 
 class About(Answer):
-    """What a bundle is."""
+    """The description of a bundle."""
 
     version: str
     trained: str

@@ -23,6 +23,7 @@ import convladder as cl
 from convladder.core.errors import BundleError
 from convladder.deploy import onnx_resize
 from convladder.results.bundle import container, graph_check, tensors
+from limits import HANG
 from stored_bundle import CLASSES, EXPECTED, STORED, pictures
 
 Parts = dict[str, bytes]
@@ -60,7 +61,7 @@ def refused(path: Path, why: str) -> None:
         with pytest.raises(BundleError, match=why):
             cl.Bundle(path)
         assert tracemalloc.get_traced_memory()[1] < 50e6
-        assert time.process_time() - begun < 1
+        assert time.process_time() - begun < 10
     finally:
         tracemalloc.stop()
 
@@ -371,8 +372,8 @@ def another_input(model: onnx.ModelProto) -> None:
     (foreign_operator_within, "com.microsoft"),
     (endless_loop, "Loop"),
     (function_of_its_own, "its own operators"),
-    (other_classes, "does not lead"),
-    (another_input, "does not lead"),
+    (other_classes, "does not compute"),
+    (another_input, "does not compute"),
 ])  # fmt: skip
 def test_a_graph_that_could_do_more_is_refused(
     write: Callable[..., Path], parts: Parts, change: Callable[[onnx.ModelProto], None], why: str
@@ -445,7 +446,7 @@ def test_a_refusal_stays_below_50_megabytes_in_a_process_of_its_own(
         check=True,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=HANG,
     )
     kilobyte = 1 if sys.platform == "darwin" else 1024
     assert int(done.stdout) * kilobyte < 50e6
