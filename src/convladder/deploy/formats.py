@@ -9,8 +9,8 @@ from dataclasses import dataclass
 class Format:
     """One format: `runtimes` has what makes it and predicts with it, `examples` a program.
 
-    file : the name of the file or folder. extra : what must be installed, and by which extra. int8 :
-    whether it may be in whole numbers of 8 bits.
+    file : the name of the file or folder. extra : what must be installed, and by which extra.
+    int8 : whether it may be in whole numbers of 8 bits.
     """
 
     name: str

@@ -13,6 +13,7 @@ from typing import NamedTuple
 from convladder.core import files
 from convladder.core.errors import RunError
 from convladder.core.experiment import Experiment
+from convladder.core.formatting import plural
 
 ABOUT = "experiment.json"
 MARKER = "metrics.json"  # the last file that a run needs
@@ -70,8 +71,8 @@ def why_no_run(folder: Path) -> str:
     inside = finished_inside(folder)
     if inside:
         return (
-            f"{folder} is not a run, but it holds {len(inside)} runs: give one of them, such as "
-            f"{inside[0]}"
+            f"{folder} is not a run, but it holds {plural(len(inside), 'run')}: give one of them, "
+            f"such as {inside[0]}"
         )
     if unfinished(folder).is_dir() or folder.name.endswith(UNFINISHED):
         return f"{folder} is not finished: run the same command again to resume it"

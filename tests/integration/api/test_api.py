@@ -110,10 +110,10 @@ def test_a_climb_has_its_claims_and_plots(climb: cl.Climb) -> None:
     reading = climb.reading("max-pooling")
     assert reading.startswith("**max-pooling** against lenet5: ")
     assert "with 2 seeds and 30 test images" in reading or "so **" in reading
-    assert reading.endswith("The price: as many parameters, the same FLOPs.")
-    with pytest.raises(cl.ConvladderError, match="'lenet5' has no parent with"):
+    assert reading.endswith("Cost: the same number of parameters, the same number of FLOPs.")
+    with pytest.raises(cl.ConvladderError, match="'lenet5' cannot be compared"):
         climb.reading("lenet5")
-    with pytest.raises(cl.ConvladderError, match="no finished run of 'batch-norm'"):
+    with pytest.raises(cl.ConvladderError, match="'batch-norm' has no finished run"):
         climb.runs("batch-norm")
 
 
@@ -277,9 +277,9 @@ def test_results_are_opened_again_by_their_path(run: cl.Run, climb: cl.Climb) ->
 @pytest.mark.parametrize(
     ("settings", "said"),
     [
-        ({"seeds": 0}, "seeds is a number from 1 on; got 0"),
-        ({"seeds": [0, 1]}, r"seeds is a number from 1 on; got \[0, 1\]"),
-        ({"jobs": -1}, "jobs is a number from 1 on; got -1"),
+        ({"seeds": 0}, "seeds must be 1 or more; got 0"),
+        ({"seeds": [0, 1]}, r"seeds must be 1 or more; got \[0, 1\]"),
+        ({"jobs": -1}, "jobs must be 1 or more; got -1"),
         ({"rungs": "lenet5"}, r"rungs must be a list of names, such as \['lenet5'\]"),
     ],
 )
@@ -291,12 +291,12 @@ def test_what_an_argument_cannot_be_is_said(
 
 
 def test_a_share_is_no_percentage(run: cl.Run) -> None:
-    with pytest.raises(cl.ConvladderError, match=r"a share from 0 to 1, such as 0\.95; got 95"):
+    with pytest.raises(cl.ConvladderError, match=r"between 0 and 1, such as 0\.95; got 95"):
         run.selection(95)
 
 
 def test_nothing_to_compare_is_said() -> None:
-    with pytest.raises(cl.ConvladderError, match="two runs or more: none is given"):
+    with pytest.raises(cl.ConvladderError, match="two or more runs: none is given"):
         cl.compare()
 
 
@@ -376,7 +376,7 @@ def test_what_is_no_part_or_metric_is_said(run: cl.Run, digits: cl.Dataset) -> N
         digits.images("all")  # type: ignore[arg-type]
     with pytest.raises(cl.ConvladderError, match="accuracy or loss; got 'acc'"):
         run.plot_history("acc")  # type: ignore[arg-type]
-    with pytest.raises(cl.ConvladderError, match="predict takes paths of image files; got ndarray"):
+    with pytest.raises(cl.ConvladderError, match="predict needs paths of image files; got ndarray"):
         run.predict(digits.images("test"))  # type: ignore[arg-type]
 
 
@@ -387,7 +387,7 @@ def test_rungs_that_were_left_out_are_named_with_the_one_that_stands_for_them(
     climb = cl.climb(
         digits, rungs=rungs, seeds=2, epochs=1, jobs=1, out=tmp_path / "climb", quiet=True
     )
-    said = "more-conv-layers brings max-pooling, same-padding with it, which were left out"
+    said = "more-conv-layers brings max-pooling, same-padding as well, which were left out"
     assert said in climb.headline()
     assert said in climb.reading("more-conv-layers")
     assert "Two seeds say almost nothing" in climb.headline()

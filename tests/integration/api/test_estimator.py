@@ -211,7 +211,7 @@ def test_parameters_are_stored_as_given() -> None:
         (
             (4, 200),
             {},
-            r"rows of 200 values, which fill no square: give image_shape=\(height, width\)",
+            r"rows of 200 values, which do not form a square: give image_shape=\(height, width\)",
         ),
         ((4, 3072), {}, r"give image_shape=\(32, 32, 3\)"),
         ((4, 64), {"image_shape": (8, 9)}, r"rows of 64 values, but image_shape=\(8, 9\) takes 72"),
@@ -263,7 +263,7 @@ def test_other_images_than_those_of_fit_are_an_error(
         ({"ladder": "clasic"}, "unknown ladder 'clasic': did you mean 'classic'"),
         (
             {"changes": {"seed": 1}},
-            "changes cannot hold seed: X, validation_fraction and random_state say it",
+            "changes cannot set seed: use X, validation_fraction or random_state",
         ),
         ({"changes": {"train.epoch": 1}}, "did you mean 'train.epochs'"),
         ({"validation_fraction": 0.7}, "data.validation: Input should be less than 0.5"),
@@ -313,7 +313,8 @@ def test_images_of_another_range_than_those_of_fit_are_warned_of() -> None:
         warnings.simplefilter("error")
         classifier.predict(images)
     with pytest.warns(
-        UserWarning, match="3 of 5 images do not fit the range that fit saw, 500 to 1099"
+        UserWarning,
+        match="3 of 5 images lie outside the range of the images given to fit, 500 to 1099",
     ):
         classifier.predict(
             np.concatenate([16 * images[:2], images[:2], np.full((1, 8, 8), 600, np.uint16)])

@@ -134,7 +134,7 @@ def test_without_out_the_page_gets_a_dated_folder(rungs: Path) -> None:
         (["lenet5/seed-0"], "needs two or more runs"),
         (["lenet5", "lenet5/seed-0"], "lenet5/seed-0 is given twice"),
         (["lenet5", "few"], "of its 10 test images 10 are among their 400"),
-        (["lenet5", "again"], "lenet5/seed-0 and again are one experiment with one seed"),
+        (["lenet5", "again"], "lenet5/seed-0 and again are the same experiment with the same seed"),
         (["lenet5", "relabelled"], "images of the same names with other labels"),
     ],
 )

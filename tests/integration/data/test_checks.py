@@ -41,7 +41,7 @@ def test_nothing_is_found_where_all_is_well(tmp_path: Path) -> None:
     assert check(Data(source=str(root))).findings == []
     done = convladder("check", str(root))
     assert done.returncode == 0
-    assert "60 files: 60 accepted, 0 rejected, 0 ignored. Nothing was found" in done.stdout
+    assert "60 files: 60 accepted, 0 rejected, 0 ignored. No problems found" in done.stdout
 
 
 def test_images_that_stand_out_are_found(tmp_path: Path) -> None:
@@ -180,7 +180,8 @@ def test_from_python_there_are_tables_and_a_page(tmp_path: Path) -> None:
     assert checked.table()["finding"].tolist() == ["copies-across-splits", "rejected"]
     assert checked.rows("rejected")["detail"].tolist() == ["empty: the file has no bytes"]
     with pytest.raises(
-        cl.ConvladderError, match="nothing was found of 'blank': found was copies-across-splits"
+        cl.ConvladderError,
+        match="there is no finding 'blank': the findings are copies-across-splits",
     ):
         checked.rows("blank")
     page = checked.report(tmp_path / "check.html").read_text()

@@ -168,7 +168,7 @@ def test_a_bundle_that_says_no_range_reads_16_bits_as_ever_and_warns() -> None:
     assert not isinstance(decoded, UnreadableImage)
     assert set(decoded.pixels.ravel()) <= {127, 128}
     assert (decoded.warning or "").startswith(
-        "more than 8 bits, which no training image had: 0 to 65,535 became"
+        "it has more than 8 bits, unlike all training images: values from 0 to 65,535 were"
     )
     plain = predictor.try_to_decode(encode((values // 256).astype(np.uint8)))
     assert not isinstance(plain, UnreadableImage)

@@ -62,7 +62,7 @@ def test_splits_in_each_class_folder_are_splits(make_folder: MakeFolder, place: 
     found = read(place(root))
     assert found.class_names == ("cat", "dog")
     assert found.counts()["test"] == {"cat": 3, "dog": 4}
-    assert "the folders 'test', 'train' in the class folders are taken as splits" in said(found)
+    assert "the folders 'test', 'train' in the class folders are used as splits" in said(found)
 
 
 def test_splits_in_each_class_folder_may_be_named_in_other_words(make_folder: MakeFolder) -> None:
@@ -101,7 +101,7 @@ def test_a_folder_of_mvtec_sets_says_to_give_one(make_folder: MakeFolder) -> Non
         read(str(root))
     with pytest.raises(DataError, match=r"fewer than two classes in train \(none of 'broken'\)"):
         read(str(root / "bottle"))
-    assert "'ground_truth' beside the split folders is not read" in said(
+    assert "'ground_truth' next to the split folders is not read" in said(
         check(Data(source=str(root / "bottle")))
     )
 
@@ -146,7 +146,7 @@ def test_leaves_may_all_be_in_one_folder(make_folder: MakeFolder, place: Place) 
     root = make_folder({"animal/cat": 5, "animal/dog": 5})
     assert read(place(root), class_level="leaf").class_names == ("cat", "dog")
     with pytest.raises(
-        DataError, match=r"holds one folder that has folders itself: did you mean .*/animal\?"
+        DataError, match=r"holds one folder, which holds folders itself: did you mean .*/animal\?"
     ):
         read(str(root))
 
@@ -306,7 +306,7 @@ def test_classes_in_the_names_of_files(make_folder: MakeFolder, place: Place) ->
         write_image(root / f"great_pyrenees_{number}.jpg", seed=100 + number, level=1)
     source = place(root)
     with pytest.raises(
-        DataError, match=r"names of the files \(cat, great_pyrenees\)\?.*--label-pattern"
+        DataError, match=r"file names \(cat, great_pyrenees\)\?.*--label-pattern"
     ) as raised:
         read(source)
     pattern = str(raised.value).split("--label-pattern '")[1].split("' ")[0]
@@ -324,7 +324,7 @@ def test_classes_in_the_names_of_files_of_split_folders(make_folder: MakeFolder)
     assert found.class_names == ("cat", "dog")
     assert found.bank.ignored == {"no label in its path": 2}
     assert (
-        "2 files left out: the label pattern finds nothing in the path, such as test/000.png"
+        "2 files left out: the label pattern does not match their paths, such as test/000.png"
         in said(found)
     )
 
@@ -374,7 +374,7 @@ def test_images_without_classes_beside_masks_name_the_masks_once(make_folder: Ma
 def test_a_label_pattern_that_finds_nothing_or_is_none_says_so(make_folder: MakeFolder) -> None:
     root = make_folder({"cat": 3, "dog": 3})
     with pytest.raises(
-        DataError, match=r"label pattern 'bird' is found in no path, such as 'cat/000.png'"
+        DataError, match=r"label pattern 'bird' matches no path, such as 'cat/000.png'"
     ):
         read(str(root), label_pattern="bird")
     with pytest.raises(ValueError, match="is not a regular expression"):

@@ -146,7 +146,7 @@ def test_links_of_one_class_are_told_wherever_images_are_missing(
 def test_links_among_images_are_told_when_training_goes_on(store: Path) -> None:
     (store / "cat" / "again.png").symlink_to(store / "cat" / "000.png")
     assert any(
-        f"1 symbolic link was passed over: {FOLLOWED}" in note for note in load(str(store)).notes
+        f"1 symbolic link was not followed: {FOLLOWED}" in note for note in load(str(store)).notes
     )
 
 
@@ -444,7 +444,7 @@ def test_a_link_in_a_tar_is_never_followed_and_said_so(store: Path) -> None:
     path = tar_with_links(store, {"cat/link.png": "000.png"})
     notes = load(following(path)).notes
     assert any(
-        "1 link was passed over: links in an archive are never followed" in note for note in notes
+        "1 link was not followed: links in an archive are never followed" in note for note in notes
     )
     assert not any(FOLLOWED in note for note in notes)
 

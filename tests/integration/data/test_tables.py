@@ -303,8 +303,8 @@ def test_a_document_in_json_is_a_table(place: Write, document: Any) -> None:
 @pytest.mark.parametrize(
     ("name", "text", "said"),
     [
-        ("a.jsonl", '{"path": "a.png"\n', "line 1 is no JSON"),
-        ("a.jsonl", '{"path": "a.png", "label": "cat"}\n[1]\n', "line 2 is no object such as"),
+        ("a.jsonl", '{"path": "a.png"\n', "line 1 is not JSON"),
+        ("a.jsonl", '{"path": "a.png", "label": "cat"}\n[1]\n', "line 2 is not an object such as"),
         ("a.jsonl", "", "has no column for the path|has no rows"),
         ("a.json", "[" * 100_000, "cannot read .* as a table in JSON"),
         (
@@ -408,7 +408,7 @@ def test_roboflows_export_is_a_folder_with_a_table_a_split(place: Write) -> None
     assert (
         opened(root)
         .notes[0]
-        .startswith("the classes are those of test/_classes.csv, train/_classes.csv")
+        .startswith("the classes come from test/_classes.csv, train/_classes.csv")
     )
 
 
@@ -445,7 +445,7 @@ def test_metadata_at_the_root_names_the_splits_by_the_folders_of_its_paths(place
     )
     root = place(*names, metadata_dot_csv="file_name,label\n" + lines)
     assert splits(root) == {"train/1.png": "train", "train/2.png": "train", "test/1.png": "test"}
-    assert "the splits are the folders test, train" in opened(root).notes
+    assert "the splits come from the folders test, train" in opened(root).notes
 
 
 def test_metadata_without_a_class_leaves_class_folders_as_they_are(place: Write) -> None:
@@ -457,8 +457,7 @@ def test_metadata_without_a_class_leaves_class_folders_as_they_are(place: Write)
     (root / "metadata.csv").write_text("file_name,label\ncat/1.png,a, cat\n")
     assert found(root) == {"cat/1.png": "cat", "dog/2.png": "dog"}
     assert (
-        "the classes are those of the folders, not of a table: cannot read"
-        in opened(root).notes[-1]
+        "the classes come from the folders, not from a table: cannot read" in opened(root).notes[-1]
     )
     (root / "metadata.csv").write_text("file_name,text,width\n1.png,a cat,3\n")
     shutil.move(root / "cat/1.png", root / "1.png")
@@ -605,7 +604,7 @@ def test_folders_that_are_not_the_classes_of_a_table_must_be_chosen(place: Write
     )
     with pytest.raises(
         DataError,
-        match=r"\(patient0, patient1\), and set\.csv says other classes.*--class-level top",
+        match=r"\(patient0, patient1\), but set\.csv gives other classes.*--class-level top",
     ):
         opened(root)
     assert set(found(root / "set.csv").values()) == {"cat", "dog"}
@@ -651,7 +650,7 @@ def test_an_archive_with_a_table_beside_its_images_says_what_to_do(
     )
     packed = Path(shutil.make_archive(str(root / "packed"), "zip", root / "set"))
     with pytest.raises(
-        DataError, match=r"If train\.csv says the classes, extract the archive, and give the table"
+        DataError, match=r"If train\.csv lists the classes, extract the archive and give the table"
     ):
         opened(packed)
     if folder != ".":
@@ -873,10 +872,13 @@ def test_subsets_of_a_project_of_cvat_are_splits(place: Write) -> None:
         ),
         (
             XML.replace("tag label", "box label").replace("</tag>", "</box>"),
-            "no image with a tag, but shapes: give images a tag",
+            "no image with a tag, but shapes: give each image one tag",
         ),
         ("<annotations><track id='0' label='cat'></track></annotations>", "but tracks of a video"),
-        ("<annotation><object/></annotation>", "is no export of CVAT: it begins with <annotation>"),
+        (
+            "<annotation><object/></annotation>",
+            "is not an export of CVAT: it starts with <annotation>",
+        ),
         (XML[:200], "cannot read .*annotations.xml"),
         (
             XML.replace("<annotations>", '<!DOCTYPE a [<!ENTITY b "cat">]><annotations>', 1),

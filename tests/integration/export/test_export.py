@@ -241,7 +241,7 @@ def test_an_example_with_another_threshold_is_not_kept(
 ) -> None:
     own = examples.settings
     monkeypatch.setattr(examples, "settings", lambda contents: own(contents) | {"threshold": None})
-    with pytest.raises(ExportError, match=r"[1-9]\d* answered against the threshold"):
+    with pytest.raises(ExportError, match=r"[1-9]\d* marked unsure differently"):
         cl.export(STORED, "onnx", data, out=tmp_path / "other", quiet=True)
 
 
@@ -276,7 +276,9 @@ def test_two_modules_of_one_name_are_not_taken_for_one(monkeypatch: pytest.Monke
         "_source",
         lambda module: added if module.endswith(".plots") else own(module) + "\n" + added,
     )
-    with pytest.raises(ImportError, match=r"\w+\.plots and convladder\.\w+\.plots cannot lie side"):
+    with pytest.raises(
+        ImportError, match=r"\w+\.plots and convladder\.\w+\.plots cannot be copied"
+    ):
         standalone_decoder.modules()
 
 
@@ -299,7 +301,7 @@ def test_an_export_that_predicts_otherwise_is_not_kept(data: Path, tmp_path: Pat
 def test_what_cannot_be_exported_is_said(data: Path, tmp_path: Path, make_folder: Any) -> None:
     with pytest.raises(ExperimentError, match="did you mean 'onnx'"):
         cl.export(STORED, "onx", data)
-    with pytest.raises(ExperimentError, match="--int8 is of onnx, litert"):
+    with pytest.raises(ExperimentError, match="--int8 is for onnx, litert"):
         cl.export(STORED, "keras", data, int8=True)
     with pytest.raises(ExperimentError, match="--data"):
         cl.export(STORED, "onnx")

@@ -121,12 +121,12 @@ def test_python_changes_nothing_in_a_folder_of_others(
     [
         (
             ["train", "pets", "--out", "half"],
-            "half.unfinished is there already and holds files that convladder did not write",
+            "half.unfinished already exists and holds files that convladder did not write",
         ),
         (["reproduce", "a", "--data", "pets", "--out", "half"], "half.unfinished is there already"),
         (
             ["bundle", "a", "-o", "theirs/report.html"],
-            "report.html is there already, and is no bundle of a: name",
+            "report.html already exists and is not a bundle of a: choose",
         ),
         (["bundle", "a", "-o", "pets/cat"], "choose a place outside with -o"),
         (
@@ -140,7 +140,7 @@ def test_python_changes_nothing_in_a_folder_of_others(
         ),
         (
             ["check", "pets", "--html", "theirs/index.html"],
-            "theirs/index.html is there already and is not a page",
+            "theirs/index.html already exists and was not written by convladder",
         ),
         (
             ["train", "digits", "--out", "theirs/report.html"],
@@ -153,7 +153,7 @@ def test_python_changes_nothing_in_a_folder_of_others(
         (["check", "pets", "--html", "theirs"], "theirs is a folder: give the name of a file"),
         (
             ["report", "theirs"],
-            "theirs is not convladder's: its experiment.json is damaged, or another program's",
+            "theirs was not written by convladder, or its experiment.json is damaged",
         ),
     ],
 )
@@ -203,7 +203,7 @@ def test_event_files_are_not_put_among_others(place: Path) -> None:
     put(place / "new.tensorboard", {"notes.txt": "mine"})
     before = snapshot(place)
     with pytest.raises(
-        RunError, match=r"new\.tensorboard is there already and holds files .* notes\.txt"
+        RunError, match=r"new\.tensorboard already exists and holds files .* notes\.txt"
     ):
         cl.train("pets", "lenet5", out="new", tensorboard=True, allow_rejects=True, quiet=True)
     assert {name: content for name, content in snapshot(place).items() if name in before} == before

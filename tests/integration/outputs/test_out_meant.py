@@ -94,7 +94,7 @@ def test_the_folder_above_is_known_by_its_own_name(
     monkeypatch.chdir(place / "empty/inner")
     assert outputs.place_of("../new", "run") == Path("../new")
     assert outputs.place_of(".", "run") == place / "empty/inner"
-    with pytest.raises(RunError, match=r"^\.\. is there already and holds files .* such as inner"):
+    with pytest.raises(RunError, match=r"^\.\. already exists and holds files .* such as inner"):
         outputs.place_of("..", "run")
 
 
@@ -142,7 +142,7 @@ def test_a_link_to_nothing_is_refused(command: str, place: Path) -> None:
         "evaluate": lambda: cl.Run("a").evaluate("pets", out="linked", quiet=True),
         "compare": lambda: cl.compare("a", "b").report("linked"),
     }
-    with pytest.raises(RunError, match="linked is a link to gone, which is not there"):
+    with pytest.raises(RunError, match="linked is a link to gone, which does not exist"):
         write[command]()
     assert not (place / "gone").exists()
 

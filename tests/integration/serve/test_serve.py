@@ -215,7 +215,7 @@ def test_who_slips_with_curl_is_told_the_command(server: Served, tmp_path: Path,
     assert curl("--data-binary", f"@{path}", place)["predictions"][0]["class"] == "red"
     for where in (place, f"{server.url}/v1/heat", f"{server.url}/v1/corrections?class=red"):
         assert curl("-d", f"@{path}", where)["error"].endswith(
-            "send it by curl --data-binary @FILE"
+            "send it with curl --data-binary @FILE"
         )
     assert "(curl --data-binary @FILE)" in curl("-d", "", place)["error"]
     assert (

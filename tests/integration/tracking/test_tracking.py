@@ -156,7 +156,7 @@ def test_all_of_mlflows_runs_are_closed_though_one_fails(
             on_event(Started(key))
     runs = client.search_runs([client.get_experiment_by_name("climb").experiment_id])
     assert {run.info.status for run in runs if run.info.run_id not in failing} == {"KILLED"}
-    assert seen[-1] == Notice("MLflow is told nothing more (ConnectionError: no server)")
+    assert seen[-1] == Notice("MLflow gets no more figures (ConnectionError: no server)")
 
 
 def test_all_of_tensorboards_files_are_closed_though_one_fails(tmp_path: Path) -> None:
@@ -194,7 +194,7 @@ def test_one_that_fails_is_told_nothing_more_and_training_goes_on() -> None:
     with following(seen.append, [Broken()], said.append) as on_event:
         on_event(Started("a"))
         on_event(Started("b"))
-    lost = Notice("Broken is told nothing more (ConnectionError: no server)")
+    lost = Notice("Broken gets no more figures (ConnectionError: no server)")
     assert seen == [Started("a"), lost, Started("b")]
     assert said == ["nowhere"]
     assert len(closed) == 1

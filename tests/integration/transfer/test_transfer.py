@@ -279,7 +279,7 @@ def test_where_a_backbone_is_now_can_be_said(
     assert backbones.settled(Experiment(model=there).replace(changes).model)[
         "model.backbone"
     ] == str(lent)
-    with pytest.raises(ExperimentError, match="did not begin with a file of weights of its own"):
+    with pytest.raises(ExperimentError, match="did not start from a file of weights"):
         backbones.moved(there, None, "a.h5")
 
 
@@ -402,7 +402,7 @@ def test_a_backbone_whose_own_backbone_is_gone_or_is_itself_is_said(
     said: list[str] = []
     shutil.rmtree(lent)
     leakage.check_unseen(model, other_digits, said.append)
-    assert f"cannot tell what the backbone {lent} was trained on: it is not there any more" in said
+    assert f"cannot tell what the backbone {lent} was trained on: it no longer exists" in said
     shutil.copytree(run.folder, lent)
     first = np.concatenate([first_digits.splits.train, first_digits.splits.validation])
     facts = first_digits.bank.facts[first]
@@ -414,11 +414,13 @@ def test_a_backbone_whose_own_backbone_is_gone_or_is_itself_is_said(
     model = Experiment().replace(backbones.changes(str(lent), None, {})).model
     said.clear()
     leakage.check_unseen(model, other_digits, said.append)
-    assert f"cannot tell what the backbone {lent} was trained on: it is not there any more" in said
+    assert f"cannot tell what the backbone {lent} was trained on: it no longer exists" in said
 
 
 def test_settings_of_which_a_published_network_takes_no_notice_are_refused() -> None:
-    with pytest.raises(ExperimentError, match=r"model\.filters is of networks that are made here"):
+    with pytest.raises(
+        ExperimentError, match=r"model\.filters is for networks that convladder builds"
+    ):
         backbones.changes("VGG16", None, {"model.filters": [3]})
     assert backbones.changes("VGG16", None, {"model.dense": [3]})
 
@@ -495,7 +497,7 @@ def test_how_to_train_on_a_backbone_can_be_searched(
     assert (found.about["space_from"], len(found.candidates)) == ("transfer", 2)
     assert "train.frozen_share" in found.settings
     with pytest.raises(
-        cl.ConvladderError, match=r"model\.padding cannot be searched: the layers are those of the"
+        cl.ConvladderError, match=r"model\.padding cannot be searched: its layers come from the"
     ):
         cl.tune("digits", pretrained=run.folder, space={"model.padding": ["same", "valid"]}, **how)
     with pytest.raises(

@@ -257,7 +257,7 @@ def test_where_nothing_is_better_the_test_images_stay_closed(tmp_path: Path) -> 
 @pytest.mark.parametrize(
     ("how", "error", "said"),
     [
-        ({"trials": 0}, ExperimentError, "trials is a number from 1 on; got 0"),
+        ({"trials": 0}, ExperimentError, "trials must be 1 or more; got 0"),
         ({"seconds": -1}, ExperimentError, "seconds must be above 0; got -1"),
         ({"changes": {"data.folds": 3}}, ExperimentError, "a search cannot use folds"),
         ({"ladder": FOLDED}, ExperimentError, "a search cannot use folds"),

@@ -49,7 +49,7 @@ CAUSE = DataError("no such folder")
 EVENTS: list[Event] = [
     Started(KEY),
     Message(KEY, EPOCH),
-    Message(KEY, "goes on after 1 epoch"),
+    Message(KEY, "resumes after 1 epoch"),
     Finished(KEY, 0.5),
     Failed(KEY, "no such folder", "", expected=True, cause=CAUSE),
     Died(KEY, "its process ended", "what it wrote", expected=True),
@@ -109,7 +109,7 @@ def test_a_display_shows_what_a_person_must_know(
             follow(display)
     if type(event) in SHOWN:
         assert SHOWN[type(event)] in text.getvalue()
-    if event == Message(KEY, "goes on after 1 epoch"):
+    if event == Message(KEY, "resumes after 1 epoch"):
         assert (event.value in text.getvalue()) == (kind != "quiet")
 
 

@@ -40,7 +40,7 @@ def test_a_crash_is_told_with_the_words_of_the_library() -> None:
     (event,) = died(Task(0, abort, (f"some warning\n{said}\n",)))
     assert event.expected
     assert event.error == (
-        f'its process ended with status -6 (SIGABRT: a library has given up; it said: "{said}")'
+        f'its process ended with status -6 (SIGABRT: a library aborted; its last message: "{said}")'
     )
     assert NO_MEMORY not in event.error
     lines = event.details.splitlines()
@@ -55,14 +55,13 @@ def test_a_crash_is_told_with_the_words_of_the_library() -> None:
 def test_a_crash_for_want_of_memory_is_told_as_that() -> None:
     (event,) = died(Task(0, abort, ("\n".join(BAD_ALLOC) + "\n",)))
     assert NO_MEMORY in event.error
-    assert 'it said: "what():  std::bad_alloc"' in event.error
+    assert 'its last message: "what():  std::bad_alloc"' in event.error
 
 
 def test_a_crash_without_words_is_told_by_its_signal() -> None:
     (event,) = died(Task(0, crash))
     assert (
-        "status -11 (SIGSEGV: a library has crashed without a word, or perhaps memory ran out"
-        in event.error
+        "status -11 (SIGSEGV: a library crashed without a message, or out of memory" in event.error
     )
     assert "in crash" in event.details
 
@@ -70,7 +69,7 @@ def test_a_crash_without_words_is_told_by_its_signal() -> None:
 def test_an_exit_is_told_as_one() -> None:
     (event,) = died(Task(0, leave))
     assert event.error == (
-        'its process ended with status 3 (it ended by itself; it said: "the licence has expired")'
+        'its process ended with status 3 (it exited by itself; its last message: "the licence has expired")'
     )
 
 
@@ -107,7 +106,7 @@ def test_a_worker_that_says_much_is_not_held_up_and_nobody_hears_it(
 
 def test_of_much_that_a_crashed_worker_said_the_last_is_kept() -> None:
     (event,) = died(Task(0, abort, ("".join(f"line {number}\n" for number in range(10_000)),)))
-    assert 'it said: "line 9999"' in event.error
+    assert 'its last message: "line 9999"' in event.error
     lines = event.details.splitlines()
     assert lines[1 : KEPT_LINES + 1] == [
         f"line {number}" for number in range(10_000 - KEPT_LINES, 10_000)
@@ -117,7 +116,7 @@ def test_of_much_that_a_crashed_worker_said_the_last_is_kept() -> None:
 
 def test_words_are_not_lost_behind_a_deep_stack_of_calls() -> None:
     (event,) = died(Task(0, abort_deep, (60, "Check failed: it is wrong\n")))
-    assert 'it said: "Check failed: it is wrong"' in event.error
+    assert 'its last message: "Check failed: it is wrong"' in event.error
     lines = event.details.splitlines()
     assert len(lines) == 1 + 1 + KEPT_LINES + 2
     assert "in abort" in lines[4]
@@ -145,7 +144,7 @@ def test_with_debug_a_person_reads_it_all(
 ) -> None:
     monkeypatch.setenv("CONVLADDER_DEBUG", "1")
     (event,) = died(Task(0, leave))
-    assert "it ended by itself and said nothing" in event.error
+    assert "it exited by itself without a message" in event.error
     assert capfd.readouterr().err == "the licence has expired\n"
 
 
@@ -207,12 +206,12 @@ def test_how_libraries_tell_that_they_got_no_memory_is_known(said: str) -> None:
     ("status", "said"),
     [
         (-signal.SIGILL, "SIGILL: a library uses instructions that this processor does not have"),
-        (-signal.SIGBUS, "SIGBUS: a file in use was cut short, or its disk is full or broken"),
-        (-signal.SIGTERM, "SIGTERM: another program has ended it"),
-        (-60, "signal 60: another program has ended it"),
-        (0xC0000005, "SIGSEGV: a library has crashed without a word"),  # of Windows
+        (-signal.SIGBUS, "SIGBUS: a file in use was truncated, or its disk is full or failing"),
+        (-signal.SIGTERM, "SIGTERM: another program ended it"),
+        (-60, "signal 60: another program ended it"),
+        (0xC0000005, "SIGSEGV: a library crashed without a message"),  # of Windows
         (0xC0000017, NO_MEMORY),
-        (1, "it ended by itself and said nothing"),
+        (1, "it exited by itself without a message"),
     ],
 )
 def test_each_way_to_end_is_told(status: int, said: str) -> None:

@@ -181,14 +181,14 @@ def test_in_which_settings_processes_differ_is_said(monkeypatch: pytest.MonkeyPa
 @pytest.mark.parametrize(
     ("given", "said"),
     [
-        ({"devices": 2}, "train on JAX alone: set KERAS_BACKEND=jax"),
+        ({"devices": 2}, "needs JAX: set KERAS_BACKEND=jax"),
         ({"processes": 2}, "2 processes need a coordinator, the HOST:PORT of process 0"),
         (
             {"processes": 2, "process_id": 2, "coordinator": "a:1"},
-            "the id of one of 2 processes is below that; got 2",
+            "the id of one of 2 processes must be below 2; got 2",
         ),
-        ({"coordinator": "a:1"}, "coordinator a:1 is for several processes"),
-        ({"devices": 0}, "devices is a number from 1 on; got 0"),
+        ({"coordinator": "a:1"}, "coordinator a:1 is only for several processes"),
+        ({"devices": 0}, "devices must be 1 or more; got 0"),
     ],
 )
 def test_devices_that_cannot_be_are_refused(
@@ -202,6 +202,6 @@ def test_devices_that_cannot_be_are_refused(
 def test_a_batch_must_be_a_multiple_of_the_devices(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("KERAS_BACKEND", "jax")
     with pytest.raises(
-        ExperimentError, match=r"train\.batch_size 32 cannot be parted among 3 devices"
+        ExperimentError, match=r"train\.batch_size 32 cannot be split among 3 devices"
     ):
         Parallel(devices=3).check_batch(32)

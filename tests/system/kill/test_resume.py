@@ -266,7 +266,8 @@ def test_an_unfinished_run_that_does_not_say_what_it_is_of_is_refused(
     trial, folder = begun
     (folders.unfinished(folder) / "experiment.json").write_text(damage)
     with pytest.raises(
-        RunError, match=r"experiment\.json is damaged or of another version .*--fresh starts over"
+        RunError,
+        match=r"experiment\.json is damaged or was written by another version .*--fresh starts over",
     ):
         ResumePolicy(allow_changed=True).prepare(trial, folder)
 
@@ -277,7 +278,8 @@ def test_other_images_are_refused(begun: tuple[Trial, Path]) -> None:
     other = replace(trial, dataset=replace(trial.dataset, bank=bank))
     for how in (ResumePolicy(), ResumePolicy(allow_changed=True)):
         with pytest.raises(
-            RunError, match=r"cannot go on \(it is of other data, from digits.*--fresh starts over$"
+            RunError,
+            match=r"cannot be resumed \(it uses other data, from digits.*--fresh starts over$",
         ):
             how.prepare(other, folder)
     faster = replace(other, experiment=trial.experiment.replace({"train.learning_rate": 0.1}))
@@ -515,7 +517,7 @@ def test_a_run_whose_images_an_older_version_split_otherwise_is_told_of_and_refu
     said: list[str] = []
     assert ResumePolicy().find(folder.parent, trial, said.append) is None
     assert len(said) == 1
-    assert "run.unfinished is of these images too, but cannot be gone on with" in said[0]
+    assert "run.unfinished also uses these images, but cannot be resumed" in said[0]
     other = replace(trial, experiment=trial.experiment.replace({"seed": 1}))
     assert ResumePolicy().find(folder.parent, other, said.append) is None
     assert len(said) == 1
@@ -588,5 +590,5 @@ def test_what_cannot_be_made_again_is_said(begun: tuple[Trial, Path]) -> None:
     run_trial(replace(trial, changed=("train.epochs was 1 and is now 2",)), folder, "pytest", print)
     run = saved_run.SavedRun(folder)
     assert reproduction.compare(run, run).circumstances == (
-        "it was gone on with although train.epochs was 1 and is now 2",
+        "it was resumed although train.epochs was 1 and is now 2",
     )

@@ -45,7 +45,7 @@ def framed(make_folder: MakeFolder) -> cl.Dataset:
 )
 def test_an_array_refuses_what_it_has_not(name: str, value: Any) -> None:
     with pytest.raises(
-        DataError, match=rf"^data\.{name} goes with .*, and an array is none: leave it out"
+        DataError, match=rf"^data\.{name} is for .*, and an array is not one: leave it out"
     ):
         cl.load(*arrays(), changes={f"data.{name}": value}, quiet=True)
 

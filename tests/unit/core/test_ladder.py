@@ -94,7 +94,11 @@ def test_what_is_saved_with_a_climb_is_the_ladder() -> None:
         ('name = "slower"', 'name = "wider"', "two rungs are named 'wider'"),
         ("why = ", "because = ", r"rung 'wider'.because: unknown key 'because'"),
         ("[[rung]]", "[[rungs]]", "unknown key 'rungs': did you mean 'rung'"),
-        ("[32, 64]", "[6, 16]", "rung 'wider' changes model.filters, but 'start' has that already"),
+        (
+            "[32, 64]",
+            "[6, 16]",
+            "rung 'wider' changes model.filters, but 'start' has the same values",
+        ),
         ('name = "mine"', "", "name: Field required"),
         ('name = "mine"', "name = ", "not valid TOML"),
         ('name = "wider"', 'name = "../up"', "rung '../up'.name"),
@@ -118,7 +122,7 @@ def test_an_unknown_name_is_refused_with_the_nearest(tmp_path: Path) -> None:
 def test_a_change_that_a_rung_makes_already_is_refused() -> None:
     with pytest.raises(
         LadderError,
-        match=r"rung 'max-pooling' changes model.pooling, but 'lenet5' has that already",
+        match=r"rung 'max-pooling' changes model.pooling, but 'lenet5' has the same values",
     ):
         load_ladder("classic").check({"model.pooling": "max"})
 

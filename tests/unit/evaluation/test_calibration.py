@@ -169,6 +169,6 @@ def test_the_bins_of_the_diagram_are_those_of_the_error() -> None:
 
 def test_a_threshold_that_no_test_image_reaches_is_said() -> None:
     none = calibration.Selection(0.95, 0.93, proportion(0, 8), proportion(0, 0))
-    assert "must be at least 0.930, which that of no test image is" in wording.of_selection(none)
+    assert "must be at least 0.930, and no test image reaches that" in wording.of_selection(none)
     unreached = calibration.Selection(0.95, None, proportion(0, 8), proportion(0, 0))
     assert "not reached on validation" in wording.of_selection(unreached)

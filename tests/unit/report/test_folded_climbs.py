@@ -94,7 +94,9 @@ def test_the_predictions_of_all_folds_are_a_table(one_rung: Path) -> None:
     assert table["fold"].tolist() == np.repeat(range(FOLDS), IMAGES).tolist()
     written = predictions.read(one_rung / "trials/batch-norm/predictions.csv")
     assert written[["path", "predicted"]].equals(table[["path", "predicted"]])
-    with pytest.raises(RunError, match="no finished run of 'lenet5': there are batch-norm"):
+    with pytest.raises(
+        RunError, match="'lenet5' has no finished run: the rungs with one are batch-norm"
+    ):
         cl.Climb(one_rung).predictions("lenet5")
 
 
@@ -103,7 +105,8 @@ def test_one_rung_alone_has_a_page_without_empty_tables(one_rung: Path) -> None:
     assert "<h1>batch-norm, cross-validated in 3 folds</h1>" in page
     headline = SavedClimb(one_rung).headline()
     assert re.fullmatch(
-        r"batch-norm, [\d.]+ % \([\d.]+ to [\d.]+\), each image tested once in 3 folds\.", headline
+        r"batch-norm, [\d.]+ % \([\d.]+ to [\d.]+\), every image tested once, in 3 folds\.",
+        headline,
     )
     for empty in (
         "What each technique",
@@ -185,9 +188,7 @@ def test_a_leak_that_was_kept_is_told_at_the_top(tmp_path: Path) -> None:
     ]
     files.write_json(folder / "climb.json", about)
     text = words_of(cl.Climb(folder).report())
-    card = (
-        "Mind this. The splits of these data leak, and were kept as they are: 3 of train are copies"
-    )
+    card = "Warning: train and test overlap. The splits of these data leak and were kept unchanged: 3 of train are copies"
     assert text.index(card) < text.index("What it cost")
     assert text.count("Warning: train and test overlap.") == 1
 

@@ -70,7 +70,9 @@ def test_each_time_that_a_run_was_resumed_is_brought_along(stored: Path) -> None
 def test_a_newer_format_is_refused_by_name(stored: Path, kind: str, name: str) -> None:
     path = stored / kind / name
     files.write_json(path, files.read_json(path) | {"format": folders.FORMAT + 1})
-    with pytest.raises(RunError, match=rf"{kind} is of a newer convladder .*: update convladder"):
+    with pytest.raises(
+        RunError, match=rf"{kind} was written by a newer convladder .*: update convladder"
+    ):
         opened(kind, stored / kind)
 
 

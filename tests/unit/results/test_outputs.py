@@ -51,15 +51,15 @@ def test_folders_of_ours_are_known_with_a_format_number_and_without(tmp_path: Pa
         assert (outputs.kind_of(climb), outputs.kind_of(run)) == ("climb", "run")
         for about in (climb / "climb.json", run / "experiment.json"):
             files.write_json(about, files.read_json(about) | {"format": folders.FORMAT})
-    with pytest.raises(RunError, match="is there already and holds a climb: choose another --out"):
+    with pytest.raises(RunError, match="already exists and holds a climb: choose another --out"):
         outputs.check_run(climb)
-    with pytest.raises(RunError, match="is there already and holds a run: choose another --out"):
+    with pytest.raises(RunError, match="already exists and holds a run: choose another --out"):
         outputs.check(run, None)
     files.write_json(
         climb / "climb.json", files.read_json(climb / "climb.json") | {"format": folders.FORMAT + 1}
     )
     with pytest.raises(
-        RunError, match=r"is of a newer convladder .format 2; this one knows 1.: update"
+        RunError, match=r"was written by a newer convladder .format 2; this one knows 1.: update"
     ):
         outputs.check(climb, "climb")
 
@@ -308,7 +308,7 @@ def test_a_database_of_others_gets_no_tables_of_mlflow(place: Path, what: str, g
     before = snapshot(place)
     for folder in (place / "theirs", "theirs"):
         with pytest.raises(
-            ExperimentError, match=r"mlflow\.db is not a database of MLflow's: give another place"
+            ExperimentError, match=r"mlflow\.db is not an MLflow database: give another place"
         ):
             cl.climb("pets", mlflow=given.format(folder), quiet=True)
     assert snapshot(place) == before

@@ -1,4 +1,4 @@
-"""The table of changes: each setting turns one on, and what one draws does not hang on the others."""
+"""The table of changes: each setting turns one on, and none draws otherwise for the others."""
 
 from __future__ import annotations
 

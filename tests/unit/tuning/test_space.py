@@ -162,11 +162,11 @@ def test_keys_may_stand_without_quotes() -> None:
         ),
         (
             '"data.resize" = ["pad", "crop"]',
-            "data.resize cannot be searched: images stay as they are",
+            "data.resize cannot be searched: a search cannot change the images",
         ),
         (
             '"train.epochs" = [10, 20]',
-            "train.epochs cannot be searched: all candidates are trained as long",
+            "train.epochs cannot be searched: all candidates get the same number of epochs",
         ),
         ("seed = [1, 2]", "seed cannot be searched"),
         (
@@ -207,7 +207,7 @@ def test_a_space_that_is_wrong_says_where_and_what_to_do(text: str, said: str) -
         ),
         (
             {"train.warmup": {"low": 0.0, "high": 0.2, "when": {"train.schedule": "cosine"}}},
-            'train.warmup is never searched: when train.schedule = "cosine" never holds',
+            'train.warmup is never searched, because when train.schedule = "cosine" never holds',
         ),
         (
             {"train.batch_size": {"low": 0, "high": 64}},

@@ -76,7 +76,7 @@ def _check_ends(model: ModelProto, classes: int) -> None:
     ]
     if len(model.graph.input) != 1 or found != wanted:
         raise ValueError(
-            f"it does not compute, from {IMAGES}, the {PROBABILITIES} of {classes} classes"
+            f"it does not compute the {PROBABILITIES} of {classes} classes from {IMAGES}"
         )
 
 

@@ -204,13 +204,13 @@ def test_twelve_bits_and_the_same_in_sixteen_come_to_the_same_pixels(tmp_path: P
 def test_the_range_is_said_in_a_line(tmp_path: Path) -> None:
     root = write_stripes(tmp_path)
     assert (
-        "16-bit images: values 672 to 1,151 become black to white; data.range chooses others"
+        "16-bit images: values from 672 to 1,151 are mapped to black and white; data.range sets another range"
         in said(root)
     )
     assert "values 0 to 4,095 become" in said(root, range="0,4095")
     assert "values 0 to 65,535 become" in said(root, range="full")
     assert list(check(Data(source=str(root))).notes) == [
-        "16-bit images: values 672 to 1,151 become black to white; data.range chooses others"
+        "16-bit images: values from 672 to 1,151 are mapped to black and white; data.range sets another range"
     ]
 
 
@@ -429,12 +429,12 @@ def test_bands_beyond_colour_are_left_out_and_that_is_told(tmp_path: Path) -> No
         assert read_header(content).mode == "RGB+2"
         assert np.array_equal(decode(content, ImageForm(16, 16, 3)), values[..., :3])
         (tmp_path / name / f"{number}.tif").write_bytes(content)
-    assert "of 20 TIFF files the bands beyond colour are left out" in said(tmp_path)
+    assert "the bands beyond colour are ignored in 20 TIFF files" in said(tmp_path)
 
 
 def test_planes_of_sixteen_bits_are_refused_and_not_misread() -> None:
     content = tiff(np.full((9, 7, 3), 500, np.uint16), planes=True)
-    with pytest.raises(UnreadableImage, match="3 bands of 16 bits, one after the other"):
+    with pytest.raises(UnreadableImage, match="3 bands of 16 bits, stored band by band"):
         decode(content, FORM)
 
 

@@ -92,7 +92,7 @@ def test_groups_from_the_path_are_never_parted(make: Make) -> None:
 
 def test_a_pattern_that_finds_nothing_or_is_none_says_so(make: Make) -> None:
     root = make(filled())
-    with pytest.raises(DataError, match=r"is found in no path, such as 'cat/0\.png'"):
+    with pytest.raises(DataError, match=r"matches no path, such as 'cat/0\.png'"):
         load(Data(source=str(root), group_pattern="patient"))
     with pytest.raises(ExperimentError, match="is not a regular expression"):
         Experiment().replace({"data.group_pattern": "("})
@@ -171,7 +171,7 @@ def test_folds_part_the_images_of_named_splits_anew(make: Make) -> None:
 
 def test_too_many_folds_for_a_class_are_refused(make: Make) -> None:
     with pytest.raises(
-        DataError, match="class 'cat' has 10 images to share out, and each of 12 folds needs one"
+        DataError, match="class 'cat' has 10 images to split, and each of 12 folds needs one"
     ):
         load(Data(source=str(make(filled())), folds=12))
 

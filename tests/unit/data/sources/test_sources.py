@@ -104,9 +104,9 @@ def test_too_many_bad_files_stop_and_name_the_way_on(make_folder: MakeFolder) ->
     [
         ({"cat": 5}, "one class only \\('cat'\\)"),
         ({"cat": 9, "dog": 0}, "no image of class 'dog'"),
-        ({"cat": 9, "dog": 1}, "class 'dog' has 1 image to share out"),
+        ({"cat": 9, "dog": 1}, "class 'dog' has 1 image to split"),
         ({"cat": 9, "Cat": 9}, "differ in case only"),
-        ({"caf\u00e9": 9, "cafe\u0301": 9}, "differ in how their accents are encoded only"),
+        ({"caf\u00e9": 9, "cafe\u0301": 9}, "differ only in the encoding of their accents"),
         (
             {"train/cat": 9, "train/dog": 9, "extra/cat": 9},
             "split folders \\('train'\\) beside 'extra'",
@@ -251,7 +251,10 @@ def test_an_npz_with_x_and_y_in_words(tmp_path: Path) -> None:
             {"x": np.zeros((4, 8, 8), bool), "y": np.arange(4)},
             "bool: expected numbers, such as uint8",
         ),
-        ({"x": np.zeros((4, 8, 8), np.uint8), "y": np.arange(3)}, "labels are 3, but the images 4"),
+        (
+            {"x": np.zeros((4, 8, 8), np.uint8), "y": np.arange(3)},
+            "labels are 3, but there are 4 images",
+        ),
         ({"x": np.zeros((4, 8, 8), np.uint8), "y": np.eye(4)}, r"one-hot: y.argmax\(axis=1\)"),
         (
             {"x": np.zeros((4, 8, 8), np.uint8), "y": np.array([0, 1, np.nan, 1])},

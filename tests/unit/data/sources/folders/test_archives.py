@@ -166,9 +166,7 @@ def test_a_file_and_a_folder_of_one_name_are_both_accounted_for(
 @pytest.mark.parametrize("kind", ["zip", "tar"])
 def test_folders_in_folders_without_end_are_refused(make_folder: MakeFolder, kind: str) -> None:
     path = pack(make_folder({"cat": 2, "dog": 2}), kind, "a/" * 3000)
-    with pytest.raises(
-        DataError, match="in over 16 others, one in the other: pack the class folders"
-    ):
+    with pytest.raises(DataError, match="over 16 levels deep: pack the class folders"):
         load(str(path))
 
 
@@ -178,7 +176,7 @@ def test_a_name_that_is_not_in_the_encoding_that_it_says_is_a_clear_error(
     path = pack(make_folder({"cät": 5, "dog": 5}), "zip")
     path.write_bytes(path.read_bytes().replace("ä".encode(), b"\xe4\xe4"))
     with pytest.raises(
-        DataError, match=r"cannot read .*packed.zip: it is damaged or cut \('utf-8' codec"
+        DataError, match=r"cannot read .*packed.zip: it is damaged or truncated \('utf-8' codec"
     ):
         load(str(path))
 
@@ -241,7 +239,7 @@ def test_a_damaged_archive_says_so(
 ) -> None:
     path = pack(make_folder({"cat": 5, "dog": 5}, size=40), kind)
     path.write_bytes(damage(path.read_bytes()))
-    with pytest.raises(DataError, match=r"cannot read .*packed.*: it is damaged or cut \("):
+    with pytest.raises(DataError, match=r"cannot read .*packed.*: it is damaged or truncated \("):
         load(str(path))
 
 

@@ -119,7 +119,7 @@ def test_a_file_name_that_is_not_utf8(write: Write) -> None:
         ),
         (
             "path,label\nKätzchen.png,cat\n",
-            r"row 2 \(K\\xe4tzchen.png\): the path is not UTF-8, and there is no",
+            r"row 2 \(K\\xe4tzchen.png\): the path is not UTF-8, and no",
         ),
     ],
 )
@@ -268,7 +268,7 @@ def test_a_row_given_twice_counts_once(write: Write) -> None:
         ("images/a/000.png,CAT\n", "differ in case only"),
         (
             "a,b,c,d\n",
-            "cannot read .* as a table: line 14 has 4 cells, but the heading names 2 columns",
+            "cannot read .* as a table: line 14 has 4 cells, but the header names 2 columns",
         ),
         ('"a,b\n', "cannot read .* as a table"),
     ],
@@ -282,7 +282,7 @@ def test_rows_with_a_cell_more_than_the_heading_are_refused(write: Write) -> Non
     text = "path,label\n" + "".join(
         f"{number},{row}\n" for number, row in enumerate(rows().splitlines())
     )
-    with pytest.raises(DataError, match="line 2 has 3 cells, but the heading names 2 columns"):
+    with pytest.raises(DataError, match="line 2 has 3 cells, but the header names 2 columns"):
         load(str(write(text)))
 
 
@@ -297,7 +297,7 @@ def test_a_file_named_again_with_another_split_or_group_says_which(write: Write)
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("", "cannot read .*: it has no heading"),
+        ("", "cannot read .*: it has no header"),
         ("path,label\n", "has no rows"),
         ("path,label,split\n" + rows(extra=lambda number: ",holdout"), "not a known split"),
         (
