@@ -27,9 +27,9 @@ folds smaller, not the images'.
 
 `benchmarks/claims/fold_claims.py` trains ladders without any effect. On 300 images 0 to 3 % of
 climbs had a false claim with unsteady learners, and with that steady one 1 % at five folds and 5 %
-at ten (Student's test over the folds: 3 to 25 %). Intervals of an accuracy covered it in 95 to 100 %
-(Wilson's for the images: 80 to 94 %). The price is power: a gain that Student's test found in 37 %
-of climbs was found in 14.
+at ten (Student's test over the folds: 3 to 25 %). Intervals of an accuracy covered it in 95 to
+100 % (Wilson's for the images: 80 to 94 %). The price is power: a gain that Student's test found in
+37 % of climbs was found in 14.
 
 **What this cannot see.** Luck that all folds share does not show between them. The steady learner's
 false claims grow with the images, as their own part of the variance shrinks: at ten folds 6 % on

@@ -32,8 +32,11 @@ def draw_search(
     """
     axes = new_axes(into, height=2.7)
     finished = candidates[candidates["state"] == "finished"]
-    for state, marker, label in (("pruned", "o", "stopped early, at its last epoch"),
-                                 ("failed", "x", "failed"), ("unfinished", "s", "not finished")):  # fmt: skip
+    for state, marker, label in (
+        ("pruned", "o", "stopped early, at its last epoch"),
+        ("failed", "x", "failed"),
+        ("unfinished", "s", "not finished"),
+    ):
         others = candidates[candidates["state"] == state].dropna(subset="validation_accuracy")
         if len(others):
             axes.plot(
@@ -49,8 +52,15 @@ def draw_search(
     if len(finished):
         best = finished["validation_accuracy"].cummax()
         axes.step(finished["candidate"], best, where="post", color=INK, lw=0.9, label="best so far")
-        axes.plot(finished["candidate"], finished["validation_accuracy"], "o", color=BLUE, ms=4.5, mew=0,
-                  label="fully trained")  # fmt: skip
+        axes.plot(
+            finished["candidate"],
+            finished["validation_accuracy"],
+            "o",
+            color=BLUE,
+            ms=4.5,
+            mew=0,
+            label="fully trained",
+        )
     if default is not None:
         axes.axhline(default, color=ORANGE, lw=1.1, ls="--", label="the default")
     if winner is not None:

@@ -69,7 +69,8 @@ def test_a_crash_without_words_is_told_by_its_signal() -> None:
 def test_an_exit_is_told_as_one() -> None:
     (event,) = died(Task(0, leave))
     assert event.error == (
-        'its process ended with status 3 (it exited by itself; its last message: "the licence has expired")'
+        "its process ended with status 3 (it exited by itself; its last message: "
+        '"the licence has expired")'
     )
 
 

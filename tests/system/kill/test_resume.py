@@ -267,7 +267,7 @@ def test_an_unfinished_run_that_does_not_say_what_it_is_of_is_refused(
     (folders.unfinished(folder) / "experiment.json").write_text(damage)
     with pytest.raises(
         RunError,
-        match=r"experiment\.json is damaged or was written by another version .*--fresh starts over",
+        match=r"experiment\.json is damaged or was written by another version .*--fresh starts",
     ):
         ResumePolicy(allow_changed=True).prepare(trial, folder)
 

@@ -188,7 +188,10 @@ def test_a_leak_that_was_kept_is_told_at_the_top(tmp_path: Path) -> None:
     ]
     files.write_json(folder / "climb.json", about)
     text = words_of(cl.Climb(folder).report())
-    card = "Warning: train and test overlap. The splits of these data leak and were kept unchanged: 3 of train are copies"
+    card = (
+        "Warning: train and test overlap. The splits of these data leak and were kept unchanged: "
+        "3 of train are copies"
+    )
     assert text.index(card) < text.index("What it cost")
     assert text.count("Warning: train and test overlap.") == 1
 
