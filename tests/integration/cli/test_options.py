@@ -62,14 +62,14 @@ def test_a_size_that_is_none_says_what_is_expected(text: str) -> None:
         (["--classes", "cat,cow"], "has no class 'cow': it has cat, dog"),
         (
             ["--folds", "12"],
-            "class 'cat' has 9 images to share out, and each of 12 folds needs one",
+            "class 'cat' has 9 images to split, and each of 12 folds needs one",
         ),
         (
             ["--folds", "3", "--set", "data.folds=4"],
             "data.folds is given twice, by --set and by --folds",
         ),
         (["--min-images", "50"], "lower --min-images"),
-        (["--label-column", "kind"], "--label-column goes with a table"),
+        (["--label-column", "kind"], "--label-column is for a table"),
     ],
 )
 def test_a_wrong_option_is_one_line(make_folder: MakeFolder, words: list[str], said: str) -> None:
@@ -120,5 +120,5 @@ def test_training_with_folds_is_a_climb_of_one_rung(
     runs = sorted(path.name for path in (tmp_path / "out/trials/lenet5").glob("fold-*"))
     assert runs == ["fold-0-seed-0", "fold-1-seed-0", "fold-2-seed-0"]
     page = (tmp_path / "out/report.html").read_text()
-    assert "each image tested once in 3 folds" in page
+    assert "cross-validated in 3 folds" in page
     assert "Nadeau and Bengio 2003" in page

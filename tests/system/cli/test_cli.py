@@ -90,8 +90,8 @@ def test_the_version_is_told() -> None:
         (["climb", "empty"], "has no class folders"),
         (["climb", "single"], "has one class only ('cat')"),
         (["climb", "lonely"], "class 'dog' has 1 image"),
-        (["climb", "hollow"], "no image of class 'dog'"),
-        (["climb", "file.jpg"], "is a file of another kind: give a folder"),
+        (["climb", "hollow"], "no readable image of class 'dog'"),
+        (["climb", "file.jpg"], "is not a kind of file that convladder reads: give a folder"),
         (
             ["climb", "digits", "--rungs", "batchnorm"],
             "unknown rung 'batchnorm': did you mean 'batch-norm'",
@@ -122,13 +122,13 @@ def test_the_version_is_told() -> None:
             ["climb", "digits", "--set", "train.epochs=-1"],
             "train.epochs: Input should be greater than 0",
         ),
-        (["climb", "digits", "--set", "model.pooling=max"], "there is nothing to compare"),
+        (["climb", "digits", "--set", "model.pooling=max"], "there would be nothing to compare"),
         (["climb", "digits", "--image-size", "huge"], "--image-size needs N or HEIGHTxWIDTH"),
         (["climb", "digits", "--image-size", "12"], "the smallest size is 16x16"),
         (["climb", "digits", "--out", "file.jpg"], "cannot write to file.jpg"),
         (["climb", "digits", "--class-weight", "heavy"], "train.class_weight"),
         (["train", "digits", "--rung", "nothing"], "unknown rung 'nothing'"),
-        (["train", "digits", "--devices", "2"], "train on JAX alone: set KERAS_BACKEND=jax"),
+        (["train", "digits", "--devices", "2"], "needs JAX: set KERAS_BACKEND=jax"),
         (["train", "digits", "--image-size", "8"], "the smallest size is 8x8"),
         (["evaluate", "empty"], "is not a finished run"),
         (["report", "empty"], "empty is not a finished run"),
@@ -204,4 +204,7 @@ def test_a_rung_of_a_climb_is_told_from_its_runs(tmp_path: Path) -> None:
     make_run(tmp_path / "lenet5/seed-0", right=share_right(0.5, 20, 0))
     done = convladder("explain", "lenet5", cwd=tmp_path)
     assert done.returncode == 2
-    assert "lenet5 is not a run but holds 1: give one, such as lenet5/seed-0" in done.stderr
+    assert (
+        "lenet5 is not a run, but it holds 1 runs: give one of them, such as lenet5/seed-0"
+        in done.stderr
+    )
