@@ -95,7 +95,7 @@ def test_a_run_is_evaluated_on_other_images(run: cl.Run, folder: Path) -> None:
     figures = run.evaluate("digits", out=folder / "elsewhere", quiet=True)
     assert figures["all"]["images"] == 1797
     assert (folder / "elsewhere/predictions.csv").is_file()
-    with pytest.raises(cl.ConvladderError, match="is there already"):
+    with pytest.raises(cl.ConvladderError, match="already exists"):
         run.evaluate("digits", out=folder / "elsewhere", quiet=True)
 
 

@@ -69,7 +69,7 @@ def test_a_size_that_is_none_says_what_is_expected(text: str) -> None:
             "data.folds is given twice, by --set and by --folds",
         ),
         (["--min-images", "50"], "lower --min-images"),
-        (["--label-column", "kind"], "--label-column goes with a table"),
+        (["--label-column", "kind"], "--label-column is for a table"),
     ],
 )
 def test_a_wrong_option_is_one_line(make_folder: MakeFolder, words: list[str], said: str) -> None:

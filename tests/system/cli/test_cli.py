@@ -90,7 +90,7 @@ def test_the_version_is_told() -> None:
         (["climb", "empty"], "has no class folders"),
         (["climb", "single"], "has one class only ('cat')"),
         (["climb", "lonely"], "class 'dog' has 1 image"),
-        (["climb", "hollow"], "no image of class 'dog'"),
+        (["climb", "hollow"], "no readable image of class 'dog'"),
         (["climb", "file.jpg"], "is not a kind of file that convladder reads: give a folder"),
         (
             ["climb", "digits", "--rungs", "batchnorm"],
@@ -122,7 +122,7 @@ def test_the_version_is_told() -> None:
             ["climb", "digits", "--set", "train.epochs=-1"],
             "train.epochs: Input should be greater than 0",
         ),
-        (["climb", "digits", "--set", "model.pooling=max"], "there is nothing to compare"),
+        (["climb", "digits", "--set", "model.pooling=max"], "there would be nothing to compare"),
         (["climb", "digits", "--image-size", "huge"], "--image-size needs N or HEIGHTxWIDTH"),
         (["climb", "digits", "--image-size", "12"], "the smallest size is 16x16"),
         (["climb", "digits", "--out", "file.jpg"], "cannot write to file.jpg"),
