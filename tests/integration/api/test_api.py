@@ -277,9 +277,9 @@ def test_results_are_opened_again_by_their_path(run: cl.Run, climb: cl.Climb) ->
 @pytest.mark.parametrize(
     ("settings", "said"),
     [
-        ({"seeds": 0}, "seeds is a number from 1 on; got 0"),
-        ({"seeds": [0, 1]}, r"seeds is a number from 1 on; got \[0, 1\]"),
-        ({"jobs": -1}, "jobs is a number from 1 on; got -1"),
+        ({"seeds": 0}, "seeds must be 1 or more; got 0"),
+        ({"seeds": [0, 1]}, r"seeds must be 1 or more; got \[0, 1\]"),
+        ({"jobs": -1}, "jobs must be 1 or more; got -1"),
         ({"rungs": "lenet5"}, r"rungs must be a list of names, such as \['lenet5'\]"),
     ],
 )
@@ -291,12 +291,12 @@ def test_what_an_argument_cannot_be_is_said(
 
 
 def test_a_share_is_no_percentage(run: cl.Run) -> None:
-    with pytest.raises(cl.ConvladderError, match=r"a share from 0 to 1, such as 0\.95; got 95"):
+    with pytest.raises(cl.ConvladderError, match=r"between 0 and 1, such as 0\.95; got 95"):
         run.selection(95)
 
 
 def test_nothing_to_compare_is_said() -> None:
-    with pytest.raises(cl.ConvladderError, match="two runs or more: none is given"):
+    with pytest.raises(cl.ConvladderError, match="two or more runs: none is given"):
         cl.compare()
 
 
