@@ -494,7 +494,7 @@ def test_a_parent_of_other_images_is_not_drawn_beside(tmp_path: Path) -> None:
     rungs += [{"name": "max-pooling", "parent": "lenet5", "change": {"model.pooling": "max"}}]
     (tmp_path / "ladder.json").write_text(json.dumps({"name": "forms", "rung": rungs}))
     trials = [[rung["name"], 0] for rung in rungs]
-    (tmp_path / "climb.json").write_text(json.dumps({"trials": trials}))
+    (tmp_path / "climb.json").write_text(json.dumps({"format": folders.FORMAT, "trials": trials}))
     climbed = cl.Climb(tmp_path)
     assert climbed.parent_robustness("max-pooling") is not None
     assert climbed.parent_robustness("larger") is climbed.parent_robustness("lenet5") is None

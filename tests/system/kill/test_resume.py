@@ -480,12 +480,16 @@ def test_that_an_older_version_split_the_images_otherwise_is_said(
     search = SearchPlan(trial, space_of({"train.learning_rate": [0.1, 0.2]}, "space"))
     older = few_digits.provenance() | {"bank_version": 3}
     about = {
+        "format": folders.FORMAT,
         "default": trial.experiment.model_dump(),
         "space": search.space.to_json(),
         "data": older,
     }
     for name in ("a", "b"):
-        files.write_json(tmp_path / name / "climb.json", {"identity": identity, "data": older})
+        files.write_json(
+            tmp_path / name / "climb.json",
+            {"format": folders.FORMAT, "identity": identity, "data": older},
+        )
         own = search.identity if identity == "this" else identity
         files.write_json(tmp_path / name / "tune.json", about | {"identity": own})
     assert climbing.find_climb(tmp_path, plan, said.append) is None
