@@ -85,7 +85,7 @@ def test_copies_across_splits_come_first_with_both_their_names(tmp_path: Path) -
     (conflict,) = found(checked)["conflicting-labels"].rows
     assert {conflict["path"], conflict["other_path"]} == {"train/cat/flip.png", "test/dog/00.png"}
     assert checked.headline().endswith(
-        "Found: copies in different splits (2), and 1 other kind of finding."
+        "Found: copies in different splits (2), and 1 other problem."
     )
 
 

@@ -129,7 +129,7 @@ def test_a_correction_is_kept_for_the_next_training(
     assert not save.is_enabled()  # what was predicted is no answer
     Select(entry.find_element(By.TAG_NAME, "select")).select_by_visible_text("red")
     save.click()
-    wait(page, lambda: "Kept as red" in entry.find_element(By.CLASS_NAME, "note").text)
+    wait(page, lambda: "Saved as red" in entry.find_element(By.CLASS_NAME, "note").text)
     (kept,) = corrected.glob("*/*.png")
     assert kept.parent.name == "red"
     assert kept.read_bytes() == (pictures / "green" / "000.png").read_bytes()

@@ -70,12 +70,12 @@ def test_the_story_comes_out_as_it_is_told(place: Path, browser: Any) -> None:
     assert said["example"].startswith("new/unknown-1.png  red ")
     with serving([*last, "--port", "0"], cwd=place) as own:
         browser.get(own.url)
-        wait(browser, lambda: "3 classes apart" in browser.find_element("id", "about").text)
+        wait(browser, lambda: "3 classes" in browser.find_element("id", "about").text)
         drop(browser, place / "new" / "unknown-1.png")
         (entry,) = entries(browser, 1)
         assert entry.find_element("tag name", "h3").text.startswith("red")
         Select(entry.find_element("tag name", "select")).select_by_visible_text("red")
         entry.find_element("class name", "save").click()
-        wait(browser, lambda: "Kept as red" in entry.find_element("class name", "note").text)
+        wait(browser, lambda: "Saved as red" in entry.find_element("class name", "note").text)
     assert len(list((place / "corrected" / "red").iterdir())) == 1
     shutil.rmtree(place / "corrected")

@@ -69,7 +69,7 @@ def test_the_page_is_of_all_images_each_predicted_by_the_network_of_its_fold(
         in text
     )
     mistakes = ((table["label"] == "cat") & (table["predicted"] == "dog")).sum()
-    assert f"cat taken for dog : {mistakes} of 30 images" in text
+    assert f"cat predicted as dog : {mistakes} of 30 images" in text
     assert (
         f"of one network: {folders.TrialKey('', 0, climbed.shown.experiment.data.fold).name}"
         in text
@@ -157,13 +157,13 @@ def test_one_rung_is_printed_without_columns_of_a_comparison(
 
 def test_a_reading_counts_folds_not_seeds(tmp_path: Path) -> None:
     climbed = cl.Climb(fold_up(tmp_path, "lenet5", "max-pooling"))
-    assert "with 3 folds and 60 test images" in climbed.reading("max-pooling")
+    assert "With 3 folds and 60 test images" in climbed.reading("max-pooling")
 
 
 def test_a_rung_that_lacks_a_fold_is_said_to_be_left_out(tmp_path: Path) -> None:
     climbed = cl.Climb(fold_up(tmp_path, "lenet5", "max-pooling", unfinished=("max-pooling", 1)))
     assert climbed.left_out == {("max-pooling", 0): 1}
-    assert "max-pooling, seed 0, lacks 1 of 3 folds, and is left out." in words_of(climbed.report())
+    assert "max-pooling, seed 0, lacks 1 of 3 folds and is left out." in words_of(climbed.report())
 
 
 def test_hints_name_a_run_that_there_is(one_rung: Path, tmp_path: Path) -> None:

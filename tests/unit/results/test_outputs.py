@@ -156,7 +156,7 @@ def test_an_unfinished_run_is_known_by_a_checkpoint_where_the_rest_is_damaged(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     unfinished = put(tmp_path / "run.unfinished", {"experiment.json": "{"})
-    with pytest.raises(RunError, match=r"run\.unfinished is there already"):
+    with pytest.raises(RunError, match=r"run\.unfinished already exists"):
         outputs.check_run(tmp_path / "run")
     told = {"sha256": "0", "checkpoint": {"format": 1}}
     files.write_json(unfinished / "checkpoint-0001-000000.json", told)
@@ -259,7 +259,7 @@ def test_what_was_received_in_part_long_ago_is_removed_by_the_next_that_receives
 def test_a_cache_among_the_images_is_refused(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     before = snapshot(place)
     monkeypatch.setenv("CONVLADDER_CACHE", str(place / "pets/cache"))
-    with pytest.raises(DataError, match=r"lies inside the images .* set CONVLADDER_CACHE"):
+    with pytest.raises(DataError, match=r"is inside the folder of images .* set CONVLADDER_CACHE"):
         load("pets")
     assert snapshot(place) == before
 
