@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 SIZE ?= usual
 
-.PHONY: help demo test test-jax check docs notebooks bench claims safety cluster format clean
+.PHONY: help demo test test-jax check docs house notebooks bench claims safety cluster format clean
 
 help:
 	@echo "make demo    install, climb the classic ladder on built-in data, say where the report is"
@@ -15,6 +15,7 @@ help:
 	@echo "make safety  kill 200 trainings and a climb, and see whether they come out the same; the price of checkpoints (some 45 minutes)"
 	@echo "make cluster measure what a Ray cluster costs beside one machine, on the loopback (some 10 minutes)"
 	@echo "make docs    make the tables in docs/ from the code"
+	@echo "make house   print how the source is built: sizes, parameters, imports"
 	@echo "make notebooks  run the notebooks and keep their outputs (some minutes)"
 	@echo "make format  put the code in order"
 
@@ -26,7 +27,7 @@ test: .venv/installed-dev
 
 # what speaks of TensorFlow by name, or does not train, is left out
 JAX_TESTS := tests/system/jax/test_backend.py tests/system/jax/test_several_processes.py tests/integration/training/test_training.py tests/integration/training/test_rungs.py \
-	tests/system/kill/test_resume.py tests/integration/climb/test_climb.py tests/integration/training/test_gradcam.py tests/unit/training/test_augmentation_ops.py tests/unit/models/test_models.py
+	tests/system/kill/test_resume.py benchmarks/tests/test_safety.py::test_killed_trainings_come_out_equal tests/integration/climb/test_climb.py tests/integration/training/test_gradcam.py tests/unit/training/test_augmentation_ops.py tests/unit/models/test_models.py
 
 test-jax: .venv/installed-dev
 	KERAS_BACKEND=jax JAX_PLATFORMS=cpu JAX_COMPILATION_CACHE_DIR=$(CURDIR)/.venv/compiled JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS=0.1 \
@@ -41,30 +42,33 @@ check: .venv/installed-dev
 docs: .venv/installed-dev
 	$(BIN)/python docs/make_tables.py
 
+house: .venv/installed-dev
+	$(BIN)/python docs/house.py
+
 notebooks: .venv/installed-dev
 	$(BIN)/python notebooks/run.py
 
 bench: .venv/installed-dev
-	$(BIN)/python benchmarks/bench.py $(ONLY) --size $(SIZE) $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(MORE),--more) $(if $(OUT),--out $(OUT))
+	$(BIN)/python benchmarks/speed/bench.py $(ONLY) --size $(SIZE) $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(MORE),--more) $(if $(OUT),--out $(OUT))
 
 claims: .venv/installed-dev
-	$(BIN)/python benchmarks/false_claims.py
-	$(BIN)/python benchmarks/fold_claims.py
-	$(BIN)/python benchmarks/calibration_interval.py
-	$(BIN)/python benchmarks/label_errors.py
-	$(BIN)/python benchmarks/evidence.py
-	$(BIN)/python benchmarks/foreign_images.py
-	$(BIN)/python benchmarks/large_bank.py
-	$(BIN)/python benchmarks/duplicates.py
+	$(BIN)/python benchmarks/claims/false_claims.py
+	$(BIN)/python benchmarks/claims/fold_claims.py
+	$(BIN)/python benchmarks/claims/calibration_interval.py
+	$(BIN)/python benchmarks/claims/label_errors.py
+	$(BIN)/python benchmarks/claims/evidence.py
+	$(BIN)/python benchmarks/claims/foreign_images.py
+	$(BIN)/python benchmarks/scaling/large_bank.py
+	$(BIN)/python benchmarks/claims/duplicates.py
 
 safety: .venv/installed-dev
-	$(BIN)/python benchmarks/safety_price.py
-	$(BIN)/python benchmarks/kill.py
-	$(BIN)/python benchmarks/killed_climb.py
+	$(BIN)/python benchmarks/safety/safety_price.py
+	$(BIN)/python benchmarks/safety/kill.py
+	$(BIN)/python benchmarks/safety/killed_climb.py
 	$(BIN)/python benchmarks/page.py
 
 cluster: .venv/installed-dev
-	$(BIN)/python benchmarks/cluster.py
+	$(BIN)/python benchmarks/scaling/cluster.py
 	$(BIN)/python benchmarks/page.py
 
 format: .venv/installed-dev

@@ -11,9 +11,8 @@ import re
 from pathlib import Path
 from typing import Any
 
-import tables
-from speed import results
-from speed.harness import KINDS, Kind
+from _harness import results, tables
+from _harness.programs import KINDS, Kind
 from speed.rows import ROWS
 
 DOCS = Path(__file__).parents[1] / "docs"
@@ -70,12 +69,12 @@ def _circumstances(found: list[dict[str, Any]]) -> list[str]:
 
 COMMANDS = dict.fromkeys(("kills", "killed-climb", "safety-price"), "make safety") | {
     "cluster": "make cluster",
-    "accelerator": "python benchmarks/accelerator.py",
-    "parity": "python benchmarks/parity.py",
-    "load": "python benchmarks/load.py",
-    "hour": "python benchmarks/hour.py",
-    "tuned": "python benchmarks/tuned.py",
-    "transfer": "python benchmarks/transfer.py",
+    "accelerator": "python benchmarks/scaling/accelerator.py",
+    "parity": "python benchmarks/deploy/parity.py",
+    "load": "python benchmarks/deploy/load.py",
+    "hour": "python benchmarks/accuracy/hour.py",
+    "tuned": "python benchmarks/accuracy/tuned.py",
+    "transfer": "python benchmarks/accuracy/transfer.py",
 }
 
 

@@ -14,7 +14,7 @@ import numpy as np
 from PIL import Image
 
 from convladder.core.worker_pool import call
-from convladder.deploy import formats
+from convladder.deploy import runtimes
 
 BUNDLE, KERAS, IMAGES, PICTURE, CLASSES = (
     Path("made.convladder"),
@@ -38,5 +38,5 @@ if not BUNDLE.exists():
     np.save(IMAGES, pixels)
     PICTURE.write_bytes(paths[0].read_bytes())
     CLASSES.write_text(json.dumps(sorted(path.name for path in (asked.folder / "test").iterdir())))
-    call(formats.make, "keras", BUNDLE.absolute(), KERAS.absolute(), None, pixels[:64])
+    call(runtimes.make, "keras", BUNDLE.absolute(), KERAS.absolute(), None, pixels[:64])
 print(json.dumps({"bytes": BUNDLE.stat().st_size}))

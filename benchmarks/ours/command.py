@@ -10,7 +10,7 @@ from typing import Any
 
 
 def run(name: str, folder: str, out: Path, options: list[str]) -> None:
-    """Run `convladder NAME FOLDER --out OUT` with these options; what it prints is not the figures."""
+    """Run `convladder NAME FOLDER --out OUT` with these options; it prints no figures."""
     run_plainly(name, folder, "--quiet", "--on-leak", "keep", "--out", str(out), *options)
 
 

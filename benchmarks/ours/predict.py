@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-import timed
 
 import convladder as cl
+from _harness import timed
 
 images = np.load("images.npy")
 predictor = cl.Predictor.open("made.convladder")

@@ -7,7 +7,8 @@ from __future__ import annotations
 import keras
 import numpy as np
 import tensorflow as tf
-import timed
+
+from _harness import timed
 
 BATCH = 64
 model = keras.saving.load_model("made.keras")

@@ -10,8 +10,9 @@ from pathlib import Path
 
 import keras
 import numpy as np
-import timed
 from PIL import Image
+
+from _harness import timed
 
 parser = argparse.ArgumentParser(description=__doc__)
 parser.add_argument("--picture")

@@ -9,10 +9,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from _harness import imageset
+from _harness.programs import Ratio, Row, Side
 from convladder.core import backend, container_limits
 from convladder.core.formatting import plural
-from speed import imageset
-from speed.harness import Ratio, Row, Side
 
 OURS = "convladder"
 DIRECTORY, ARRAYS, TORCH = "Keras, image_dataset_from_directory", "Keras, fit(x, y)", "PyTorch loop"
@@ -36,7 +36,8 @@ class Size:
     """How much of each work is done.
 
     seeds : of a climb that has eight at full size. kinds : of augmentation, each on so many
-    `augmented` images. same_accuracy : whether it can be compared.
+        `augmented` images.
+    same_accuracy : whether it can be compared.
     """
 
     images: Callable[[Path], Path]

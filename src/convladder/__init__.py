@@ -17,20 +17,20 @@ _silence()
 if TYPE_CHECKING:
     from convladder.api.check import Check as Check
     from convladder.api.climb import Climb as Climb
+    from convladder.api.climb import climb as climb
     from convladder.api.comparison import Comparison as Comparison
+    from convladder.api.comparison import compare as compare
+    from convladder.api.data import check as check
+    from convladder.api.data import load as load
     from convladder.api.dataset import Dataset as Dataset
     from convladder.api.estimator import ConvClassifier as ConvClassifier
     from convladder.api.exports import export as export
+    from convladder.api.reproduce import reproduce as reproduce
     from convladder.api.run import Run as Run
     from convladder.api.search import Tuning as Tuning
+    from convladder.api.train import join as join
+    from convladder.api.train import train as train
     from convladder.api.tune import tune as tune
-    from convladder.api.verbs import check as check
-    from convladder.api.verbs import climb as climb
-    from convladder.api.verbs import compare as compare
-    from convladder.api.verbs import join as join
-    from convladder.api.verbs import load as load
-    from convladder.api.verbs import reproduce as reproduce
-    from convladder.api.verbs import train as train
     from convladder.core.devices import Parallel as Parallel
     from convladder.core.errors import ConvladderError as ConvladderError
     from convladder.core.experiment import Augmentation as Augmentation
@@ -59,15 +59,15 @@ _HOMES = {
     "Run": "convladder.api.run",
     "Rung": "convladder.core.ladder",
     "Tuning": "convladder.api.search",
-    "check": "convladder.api.verbs",
-    "climb": "convladder.api.verbs",
-    "compare": "convladder.api.verbs",
+    "check": "convladder.api.data",
+    "climb": "convladder.api.climb",
+    "compare": "convladder.api.comparison",
     "export": "convladder.api.exports",
-    "join": "convladder.api.verbs",
-    "load": "convladder.api.verbs",
+    "join": "convladder.api.train",
+    "load": "convladder.api.data",
     "load_ladder": "convladder.core.ladder",
-    "reproduce": "convladder.api.verbs",
-    "train": "convladder.api.verbs",
+    "reproduce": "convladder.api.reproduce",
+    "train": "convladder.api.train",
     "tune": "convladder.api.tune",
 }
 

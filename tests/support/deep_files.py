@@ -61,9 +61,12 @@ def tiff(
         )
     colour = 2 if bands - len(extra) == 3 else 1
     tags = [
-        (256, 4, (width,)), (257, 4, (height,)), (258, 3, (bits,) * bands), (259, 3, (8 if deflated else 1,)),
-        (262, 3, (colour,)), (273, 4, offsets), (277, 3, (bands,)), (278, 4, (height,)), (279, 4, sizes),
-        (284, 3, (2 if planes else 1,)), *([(338, 3, extra)] if extra else []), (339, 3, (kind,) * bands),
+        (256, 4, (width,)), (257, 4, (height,)), (258, 3, (bits,) * bands),
+        (259, 3, (8 if deflated else 1,)),
+        (262, 3, (colour,)), (273, 4, offsets), (277, 3, (bands,)),
+        (278, 4, (height,)), (279, 4, sizes),
+        (284, 3, (2 if planes else 1,)),
+        *([(338, 3, extra)] if extra else []), (339, 3, (kind,) * bands),
     ]  # fmt: skip
     return _directory(tags, data)
 

@@ -97,9 +97,8 @@ def make_faults(root: Path) -> Faults:
         )
     odd = _write_odd_modes(dog)
     for number, name in enumerate(WEIRD_NAMES):
-        (dog / name).write_bytes(
-            encode(picture(700 + min(number, 5)))
-        )  # the last two are one picture
+        # the last two are one picture
+        (dog / name).write_bytes(encode(picture(700 + min(number, 5))))
     nameless = os.fsdecode(b"not-utf8-\xe9.png")
     good = len(WEIRD_NAMES)
     if sys.platform == "linux":  # other systems refuse such a name

@@ -25,6 +25,7 @@ THEIRS = {
     ),
     "metrics.json": '{"accuracy": 1}',
     "journal.log": "dear diary\n",
+    "candidates.jsonl": '{"name": "Ada", "votes": 3}\n',
     "trials/lenet5/seed-0/metrics.json": "{}",
     "trials/lenet5/seed-0.unfinished/notes.txt": "x",
     "bundle.convladder": "no bundle",

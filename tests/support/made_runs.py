@@ -59,9 +59,11 @@ def make_run(
     about = {
         "rung": rung,
         "experiment": Experiment().replace(settings).model_dump(),
-        "data": {"source": source, "fingerprint": f"of {source}", "class_names": list(CLASSES), "counts": counts,
+        "data": {"source": source, "fingerprint": f"of {source}",
+                 "class_names": list(CLASSES), "counts": counts,
                  "image_shape": [16, 16, 1], "rejected": [], "kind": "folder", "notes": []},
-        "environment": {"versions": {"keras": "3.15", "convladder": "0.1"}, "time": "2026-11-23T12:00:00",
+        "environment": {"versions": {"keras": "3.15", "convladder": "0.1"},
+                        "time": "2026-11-23T12:00:00",
                         "machine": "a machine", "cores": 1, "system": "a system", "python": "3.12",
                         "command": "convladder train pets"},
     }  # fmt: skip

@@ -23,7 +23,7 @@ HOURS = 1e6
 
 
 def start_command(*command: str, cwd: Path) -> subprocess.Popen[str]:
-    """Start convladder in a process that can be sent signals, and whose standard error can be read."""
+    """Start convladder in a process that takes signals; its standard error can be read."""
     return subprocess.Popen(
         [sys.executable, "-m", "convladder", *command],
         cwd=cwd,

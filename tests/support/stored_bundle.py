@@ -1,7 +1,7 @@
 """A bundle that is stored, so that later versions are known to read those of this one; and how it
 was made.
 
-python tests/support/stored_bundle.py     makes it anew: only where the format changes, and then beside those there
+python tests/support/stored_bundle.py     makes it anew, where the format changes, beside the old
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 `run`, `climb` and `tune` are finished; `stopped-run.unfinished`, `stopped-climb` and `stopped-tune`
 were interrupted.
 
-python tests/support/stored_runs.py     makes them anew: only where the format changes, and then beside those there
+python tests/support/stored_runs.py     makes them anew, where the format changes, beside the old
 """
 
 from __future__ import annotations

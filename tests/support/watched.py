@@ -171,7 +171,7 @@ class Person:
         return self.root.parent / f"{self.root.name}.asked"
 
     def environment(self) -> dict[str, str]:
-        """Return an environment in which nothing says that this is a test, or CI, or to be silent."""
+        """Return an environment in which nothing tells of a test, of CI, or of silence."""
         path = os.pathsep.join(filter(None, [str(RECORDER), os.environ.get("PYTHONPATH")]))
         kept = {name: os.environ[name] for name in KEPT if name in os.environ}
         folders = {"HOME": self.home, "USERPROFILE": self.home, "TMPDIR": self.temporary}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import runpy
 import subprocess
@@ -53,6 +54,26 @@ def test_an_unknown_name_is_an_attribute_error() -> None:
         _ = convladder.nothing
 
 
+def test_no_test_imports_the_benchmarks() -> None:
+    """What both need is in tests/support."""
+    folder = ROOT / "benchmarks"
+    theirs = {path.stem for path in folder.rglob("*.py")} | {path.name for path in folder.iterdir()}
+    found = [
+        f"{path.relative_to(ROOT)}: {name}"
+        for path in sorted((ROOT / "tests").rglob("*.py"))
+        for name in imported(path)
+        if name.partition(".")[0] in theirs
+    ]
+    assert found == []
+
+
+def imported(path: Path) -> list[str]:
+    """Return the full names of the modules that a file imports, wherever in it."""
+    nodes = list(ast.walk(ast.parse(path.read_text(encoding="utf-8"))))
+    plain = [each.name for node in nodes if isinstance(node, ast.Import) for each in node.names]
+    return plain + [node.module or "" for node in nodes if isinstance(node, ast.ImportFrom)]
+
+
 def test_imports_go_one_way() -> None:
     lint = Path(sys.executable).parent / "lint-imports"
     done = subprocess.run([lint], cwd=ROOT, capture_output=True, text=True, check=False)
@@ -65,6 +86,17 @@ def test_the_tables_in_the_docs_are_those_of_the_code(page: str) -> None:
     assert (ROOT / "docs" / page).read_text(encoding="utf-8") == made, "run `make docs`"
 
 
+def test_the_structure_of_the_house_is_printed() -> None:
+    done = subprocess.run(
+        [sys.executable, ROOT / "docs/house.py"], capture_output=True, text=True, check=True
+    )
+    heads = re.findall(r"^## (.+): \d+$", done.stdout, re.MULTILINE)
+    assert len(heads) == 5
+    packages = {path.parent.name for path in ROOT.glob("src/convladder/*/__init__.py")}
+    assert packages <= set(re.findall(r"^\| (\w+) \| \d", done.stdout, re.MULTILINE))
+    assert "- One direction of imports: " in done.stdout
+
+
 def test_the_commands_of_the_readme_are_those_of_the_makefile() -> None:
     readme, makefile = (ROOT / "README.md").read_text(), (ROOT / "Makefile").read_text()
     targets = set(re.findall(r"^(\w+):", makefile, flags=re.MULTILINE))
@@ -73,7 +105,7 @@ def test_the_commands_of_the_readme_are_those_of_the_makefile() -> None:
 
 
 def test_every_convladder_command_in_the_docs_parses() -> None:
-    """Each command is run with --help in place of its values: an option that is gone is an error."""
+    """Each command is run with --help for its values: an option that is gone is an error."""
     texts = [ROOT / "README.md", *(ROOT / "docs").glob("*.md")]
     lines = {
         line.strip()

@@ -1,18 +1,33 @@
-"""A climb, with its table, its plots and its claims in words."""
+"""`climb`: every rung of a ladder, with its table, its plots and its claims in words."""
 
 from __future__ import annotations
 
 import html as escaping
+from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from convladder.api import inputs
+from convladder.api.dataset import Dataset
 from convladder.api.figures import new_figure
 from convladder.api.run import Metric, Run
-from convladder.api.tables import robustness_table, standings_table
-from convladder.core.errors import RunError
-from convladder.results import outputs, verdicts
+from convladder.api.tables import robustness_table
+from convladder.core import backend, defaults
+from convladder.core.errors import ExperimentError, RunError
+from convladder.core.ladder import Ladder
+from convladder.experiments import climbing
+from convladder.experiments.climbing import Plan
+from convladder.experiments.engines import check_address, engine_at
+from convladder.experiments.pretrained.imagenet import Say
+from convladder.experiments.request import ClimbRequest
+from convladder.experiments.run_options import RunOptions
+from convladder.report import progress
+from convladder.report.progress import Reporter
+from convladder.report.tracking import Tracker, Tracking, following
+from convladder.results import folders, locks, outputs, standings, verdicts
 from convladder.results.saved_climb import SavedClimb
 from convladder.results.seed_runs import measure_robustness
 
@@ -56,7 +71,7 @@ class Climb(SavedClimb):
         return f"{said} {verdicts.taken_in(own)}" if own.takes_in else said
 
     def report(self) -> Path:
-        """Write `report.html`, tables and `plots/` into the climb's folder; return the page's path."""
+        """Write `report.html`, tables and `plots/` into the climb's folder; return its path."""
         from convladder.report import pages
 
         outputs.check_made_here(self.folder)
@@ -100,12 +115,179 @@ class Climb(SavedClimb):
 
     def table(self) -> pd.DataFrame:
         """Return one row per rung, as people read it; `summary_table` has every figure in full."""
-        return standings_table(
-            self.standings, self.against_parent, "against its parent, points", "rung"
+        rows = standings.table(
+            self.standings, "rung", self.against_parent, "against its parent, points"
         )
+        return pd.DataFrame(rows)
 
     def __repr__(self) -> str:
         return f"<Climb in {self.folder}: {self.headline()}>"
 
     def _repr_html_(self) -> str:
         return f"<p>{escaping.escape(self.headline())}</p>{self.table().to_html(index=False)}"
+
+
+def climb(
+    data: str | Path | Dataset,
+    ladder: str | Ladder | None = None,
+    *,
+    rungs: Sequence[str] | None = None,
+    seeds: int | None = None,
+    seed: int = 0,
+    folds: int | None = None,
+    epochs: int | None = None,
+    pretrained: str | Path | None = None,
+    weights: str | Path | None = None,
+    changes: Mapping[str, Any] | None = None,
+    jobs: int | None = None,
+    cluster: str | None = None,
+    out: str | Path | None = None,
+    fresh: bool = False,
+    allow_changed: bool = False,
+    allow_rejects: bool = False,
+    tensorboard: bool = False,
+    mlflow: str | None = None,
+    quiet: bool = False,
+) -> Climb:
+    """Train every rung of a ladder with several seeds; what is finished already is not trained
+    again.
+
+    If it is interrupted for any reason, the same call resumes it. The result is bit-for-bit
+    identical to that of a climb that was not.
+
+    Parameters
+    ----------
+    data, ladder, epochs, pretrained, weights, changes
+        As `train` takes them; changes apply to the start of the ladder.
+    rungs
+        Train only these rungs; None takes all.
+    seeds
+        Seeds per rung; None takes 5, or 1 with `folds`.
+    seed
+        The seed (the first one, if there are several).
+    folds
+        Cross-validation: test every image once, in K folds. For small data.
+    jobs
+        Trials in parallel; None takes one per core, or as many as fit in memory.
+    cluster
+        Train on a Ray cluster (an extra): auto, HOST:PORT or ray://HOST:PORT; None takes this
+        machine.
+    out
+        Where to write: a new or empty folder, or one to resume; None takes a new dated folder
+        under `climbs/`, or that of an earlier climb of the same trials.
+    fresh
+        Start over instead of resuming an unfinished run (finished runs stay). Without `out` that is
+        in a new folder.
+    allow_changed, allow_rejects, quiet
+        As `train` takes them.
+    tensorboard, mlflow
+        As `train` takes them; TensorBoard's files go to `OUT/tensorboard`, and each trial is an
+        MLflow run.
+
+    Returns
+    -------
+    Climb
+        The climb, with its claims, runs and plots.
+
+    Raises
+    ------
+    ConvladderError
+        Something that a person can put right. A trial that fails raises nothing: it is in
+        `failures`.
+    """
+    request = ClimbRequest(
+        data=data,
+        ladder=ladder,
+        rungs=rungs,
+        seeds=seeds,
+        seed=seed,
+        folds=folds,
+        epochs=epochs,
+        pretrained=pretrained,
+        weights=weights,
+        changes=changes,
+    )
+    how = RunOptions(
+        jobs=jobs,
+        cluster=cluster,
+        out=out,
+        fresh=fresh,
+        allow_changed=allow_changed,
+        allow_rejects=allow_rejects,
+        tensorboard=tensorboard,
+        mlflow=mlflow,
+        quiet=quiet,
+    )
+    return climb_request(request, how)
+
+
+def climb_request(request: ClimbRequest, how: RunOptions) -> Climb:
+    """Climb as `climb` does, which says what is raised."""
+    reporter, source = progress.reporter(quiet=how.quiet), inputs.name_of(request.data)
+    backend.chosen()
+    place = outputs.check_at_start(how.out, "climb", source, "climbs")
+    if place:
+        locks.check_unlocked(place)
+    inputs.check_counts(seeds=request.seeds, jobs=how.jobs)
+    check_address(how.cluster)
+    tracking = Tracking(how.tensorboard, how.mlflow)
+    plan = _plan_of(request, how, reporter)
+    folder = place or _folder_of(plan, source, how, reporter.say)
+    folders.check_outside(folder, source)
+    finished = climbing.count_finished(plan, folder)
+    if finished:
+        reporter.say(f"{finished} of {len(plan.trials)} trials in {folder} are already finished")
+    with (
+        inputs.going_on(reporter, folder, how.fresh),
+        reporter.trials() as display,
+        following(display.follow, _trackers(tracking, plan, folder), reporter.say) as on_event,
+        engine_at(how.cluster, how.jobs) as engine,
+    ):
+        climbing.climb(
+            plan,
+            folder,
+            engine=engine,
+            how=how.resume,
+            on_weights=display.expect,
+            on_event=on_event,
+        )
+    return Climb(folder)
+
+
+def _plan_of(request: ClimbRequest, how: RunOptions, reporter: Reporter) -> Plan:
+    """Return the trials of a climb, with their images loaded."""
+    ladder, settings = _part_of(request), inputs.start_of(request)
+    inputs.check_data(settings)
+    seeds = request.seeds or defaults.seeds(folds=bool(settings.get("data.folds")))
+    inputs.check_seeds(request.seed, seeds)
+    load = inputs.loader(request.data, how.allow_rejects, reporter)
+    numbers = range(request.seed, request.seed + seeds)
+    return climbing.make_plan(ladder, numbers, settings, load, reporter.say)
+
+
+def _part_of(request: ClimbRequest) -> Ladder:
+    """Return the rungs that are to be climbed."""
+    ladder, rungs = inputs.ladder_of(request), request.rungs
+    if isinstance(rungs, str):
+        raise ExperimentError(
+            f"rungs must be a list of names, such as [{rungs!r}]; got the string {rungs!r}"
+        )
+    return ladder if rungs is None else ladder.part(rungs)
+
+
+def _folder_of(plan: Plan, source: str, how: RunOptions, say: Say) -> Path:
+    """Return the folder of an earlier climb of the same, or a new one."""
+    found = None if how.fresh else climbing.find_climb(Path("climbs"), plan, say)
+    if how.allow_changed and not found:
+        raise RunError(
+            "--allow-changed found no climb of these trials under climbs/: give the climb with "
+            "--out"
+        )
+    return found or folders.new_folder("climbs", source)
+
+
+def _trackers(tracking: Tracking, plan: Plan, folder: Path) -> list[Tracker]:
+    """Return who is told of the trials."""
+    experiments = {trial.key: trial.experiment for trial in plan.trials}
+    place = partial(folders.trial_folder, folder)
+    return tracking.trackers(folder, folder / "tensorboard", experiments, place)

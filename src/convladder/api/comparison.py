@@ -1,16 +1,19 @@
-"""Runs side by side, with their table and their page."""
+"""`compare`: runs side by side, with their table and their page."""
 
 from __future__ import annotations
 
 import html as escaping
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from convladder.api.climb import Climb
 from convladder.api.figures import new_figure
-from convladder.api.tables import standings_table
-from convladder.results import comparison, folders, outputs
+from convladder.api.run import Run
+from convladder.core.errors import ExperimentError
+from convladder.results import comparison, folders, outputs, standings
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -40,7 +43,8 @@ class Comparison(comparison.RunComparison):
 
     def table(self) -> pd.DataFrame:
         """Return one row per group, as people read it; `summary_table` has every figure in full."""
-        return standings_table(self.standings, self.claims, f"against {self.reference}, points")
+        against = f"against {self.reference}, points"
+        return pd.DataFrame(standings.table(self.standings, "name", self.claims, against))
 
     def plot(self, ax: Axes | None = None) -> Axes:
         """Draw the accuracy of each group on test: interval, mean, every seed, price."""
@@ -53,3 +57,30 @@ class Comparison(comparison.RunComparison):
 
     def _repr_html_(self) -> str:
         return f"<p>{escaping.escape(self.headline())}</p>{self.table().to_html(index=False)}"
+
+
+def compare(*runs: str | Path | Run | Sequence[str | Path | Run]) -> Comparison:
+    """Compare runs that were tested on the same images with the first of them.
+
+    Parameters
+    ----------
+    runs
+        Runs, their folders, folders that hold runs, such as `climbs/NAME/trials/batch-norm`, or
+        lists of these. Runs that differ in nothing but their seed are one group.
+
+    Returns
+    -------
+    Comparison
+        What each group is worth against the first, with its table and its report.
+
+    Raises
+    ------
+    RunError
+        A folder holds no run, there are fewer than two, or they were not tested on the same images.
+    """
+    given: list[str | Path | Run] = []
+    for run in runs:
+        if isinstance(run, Climb):
+            raise ExperimentError("compare needs runs, such as climb.runs('batch-norm')")
+        given += [run] if isinstance(run, str | Path | Run) else run
+    return Comparison([run.folder if isinstance(run, Run) else run for run in given])

@@ -18,7 +18,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted
 
-from convladder.core import backend
+from convladder.core import backend, defaults
 from convladder.core.errors import ExperimentError
 from convladder.core.experiment import Experiment
 from convladder.core.ladder import Ladder, load_ladder
@@ -102,7 +102,7 @@ class ConvClassifier(ClassifierMixin, BaseEstimator):
     def __init__(
         self,
         rung: str | None = "dropout-conv",
-        ladder: str | Ladder = "classic",
+        ladder: str | Ladder = defaults.LADDER,
         *,
         image_shape: tuple[int, ...] | None = None,
         epochs: int | None = None,
@@ -244,10 +244,8 @@ class ConvClassifier(ClassifierMixin, BaseEstimator):
         }
         return experiment.replace(settled | ({} if validated else {"train.select": "last"}))
 
-    def _form(self) -> ImageForm:
-        return in_memory.find_form(
-            self.experiment_.data, self.image_shape_, smallest=1
-        )  # settled already
+    def _form(self) -> ImageForm:  # settled already
+        return in_memory.find_form(self.experiment_.data, self.image_shape_, smallest=1)
 
     def _to_images(self, values: NDArray[Any]) -> Pixels:
         rows = self.pixel_range_.pixels(values)
@@ -264,7 +262,7 @@ class ConvClassifier(ClassifierMixin, BaseEstimator):
             warnings.warn(f"{said}, {known.low:g} to {known.high:g}: {asked}", stacklevel=4)
 
     def _keep(self, fitted: FitResult) -> None:
-        """Keep numbers, and build the network anew: the trained one refers to the training images."""
+        """Keep numbers, and build the network anew: the trained one refers to the images."""
         self.weights_ = fitted.network.get_weights()
         self.history_, self.epoch_ = fitted.history, fitted.epoch
         self._statistics = fitted.statistics and (

@@ -56,6 +56,13 @@ def export(
     bound
         The difference of probabilities from which on the export fails: the largest (1e-4), in int8
         the mean of the predicted class (0.05).
+    quiet
+        As `load` takes it.
+
+    Returns
+    -------
+    Exported
+        Where the export is, and how it compares with the network.
 
     Raises
     ------

@@ -6,23 +6,24 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from convladder.api.dataset import Dataset
-from convladder.core import backend
+from convladder.core import backend, defaults
 from convladder.core.devices import Parallel
 from convladder.core.errors import ExperimentError
 from convladder.core.experiment import LARGEST_SEED, Data, Experiment
 from convladder.core.ladder import Ladder, load_ladder
 from convladder.data import dataset as datasets
 from convladder.data import in_memory
+from convladder.data.dataset import SplitDataset
 from convladder.data.source import Source
 from convladder.data.sources import registry
 from convladder.experiments import climbing
 from convladder.experiments.pretrained import backbones
 from convladder.experiments.pretrained.imagenet import Say
+from convladder.experiments.request import ClimbRequest, Request, TrainRequest
 from convladder.report import progress
 from convladder.results import folders
 
@@ -31,7 +32,7 @@ from convladder.results import folders
 def going_on(
     reporter: progress.Reporter, kept: Path | None, fresh: bool = False, *, run: Path | None = None
 ) -> Iterator[None]:
-    """Say, where the block is stopped, how to go on: from what is kept, unless the run is finished."""
+    """Say, where the block is stopped, how to go on from what is kept, unless it is finished."""
     try:
         yield
     except (KeyboardInterrupt, SystemExit):
@@ -48,31 +49,24 @@ def going_on(
         raise
 
 
-@dataclass(frozen=True)
-class Start:
-    """What a single training is of, as a person gives it: see `api.train`."""
+def experiment_of(request: TrainRequest, parallel: Parallel, say: Say) -> tuple[str, Experiment]:
+    """Return the rung that is to be trained, and its experiment, before the data are looked at.
 
-    data: str | Path | Dataset
-    rung: str | None
-    ladder: str | Ladder | None
-    pretrained: str | Path | None
-    weights: str | Path | None
+    What is given overrules the rung. Raises ConvladderError.
+    """
+    backend.chosen()
+    ladder, given = ladder_of(request), request.given | {"seed": request.seed}
+    name = request.rung or ladder.rungs[-1].name
+    check_data(given)
+    begun = data_settings(request.data) | _backbone_of(request)
+    experiment = backbones.with_backbone(ladder.experiment(name, begun).replace(given), say)
+    parallel.check_batch(experiment.train.batch_size)
+    return name, experiment
 
-    def experiment(
-        self, given: dict[str, Any], parallel: Parallel, say: Say
-    ) -> tuple[str, Experiment]:
-        """Return the rung that is to be trained, and its experiment, before the data are looked at.
 
-        `given` overrules the rung. Raises ConvladderError.
-        """
-        backend.chosen()
-        ladder = ladder_of(self.ladder, self.pretrained)
-        name = self.rung or ladder.rungs[-1].name
-        check_data(given)
-        begun = data_settings(self.data) | backbone_of(self.pretrained, self.weights, given)
-        experiment = backbones.with_backbone(ladder.experiment(name, begun).replace(given), say)
-        parallel.check_batch(experiment.train.batch_size)
-        return name, experiment
+def start_of(request: ClimbRequest) -> dict[str, Any]:
+    """Return all settings at the start of a ladder: of the data, of a backbone, and those given."""
+    return data_settings(request.data) | _backbone_of(request) | request.given
 
 
 def check_data(settings: Mapping[str, Any]) -> None:
@@ -109,7 +103,7 @@ def load_dataset(
     reporter: progress.Reporter,
     *,
     source: Source | None = None,
-    like: Dataset | None = None,
+    like: SplitDataset | None = None,
 ) -> Dataset:
     """Decode the images of settings, split them, and say what they are."""
     with reporter.counting() as on_progress:
@@ -147,7 +141,7 @@ def source_of(source: Any, labels: Any, changes: Mapping[str, Any]) -> tuple[Dat
     return settings, registry.open_values(source, labels, settings)
 
 
-def _origin_of(dataset: Dataset, settings: Data) -> Source | None:
+def _origin_of(dataset: SplitDataset, settings: Data) -> Source | None:
     """Return the source in memory that a dataset was loaded from, if the settings are of it. Raises
     DataError.
     """
@@ -158,7 +152,7 @@ def _origin_of(dataset: Dataset, settings: Data) -> Source | None:
 
 
 def loader(
-    data: str | Path | Dataset, allow_rejects: bool, reporter: progress.Reporter
+    data: str | Path | SplitDataset, allow_rejects: bool, reporter: progress.Reporter
 ) -> climbing.Load:
     """Return what gives the images for settings: those that are loaded already, where the settings
     are theirs.
@@ -166,9 +160,9 @@ def loader(
     Where settings differ in the images' form alone, the images and their split are those of the
     first.
     """
-    first = data if isinstance(data, Dataset) else None
+    first = data if isinstance(data, SplitDataset) else None
 
-    def load(settings: Data) -> datasets.SplitDataset:
+    def load(settings: Data) -> SplitDataset:
         nonlocal first
         if first is not None and settings == first.settings:
             return first
@@ -183,26 +177,25 @@ def loader(
     return load
 
 
-def ladder_of(ladder: str | Ladder | None, pretrained: str | Path | None = None) -> Ladder:
-    """Return a ladder that is given by itself, by its name or by its file; None is the usual one."""
-    if ladder is None:
-        ladder = backbones.LADDER if pretrained else "classic"
+def ladder_of(request: Request) -> Ladder:
+    """Return a ladder that is given by itself, its name or its file; None is the usual one."""
+    usual = defaults.ladder(pretrained=bool(request.pretrained))
+    ladder = usual if request.ladder is None else request.ladder
     return ladder if isinstance(ladder, Ladder) else load_ladder(str(ladder))
 
 
-def backbone_of(
-    pretrained: str | Path | None, weights: str | Path | None, given: Mapping[str, Any]
-) -> dict[str, Any]:
+def _backbone_of(request: Request) -> dict[str, Any]:
     """Return what the start of a ladder takes from a backbone."""
-    named, file = (None if each is None else str(each) for each in (pretrained, weights))
-    return backbones.changes(named, file, given)
+    places = (request.pretrained, request.weights)
+    named, file = (None if each is None else str(each) for each in places)
+    return backbones.changes(named, file, request.given)
 
 
-def data_settings(data: str | Path | Dataset) -> dict[str, Any]:
+def data_settings(data: str | Path | SplitDataset) -> dict[str, Any]:
     """Return what the start of a ladder takes from the data: of a loaded dataset, all that it was
     loaded by.
     """
-    if isinstance(data, Dataset):
+    if isinstance(data, SplitDataset):
         return {
             f"data.{key}": value
             for key, value in data.settings
@@ -215,22 +208,9 @@ def data_settings(data: str | Path | Dataset) -> dict[str, Any]:
     return {"data.source": str(data)}
 
 
-def name_of(data: str | Path | Dataset) -> str:
+def name_of(data: str | Path | SplitDataset) -> str:
     """Return the name of the data, before they are opened: of a folder its path."""
     return str(data_settings(data)["data.source"])
-
-
-def changes_of(epochs: int | None, changes: Mapping[str, Any] | None) -> dict[str, Any]:
-    """Return all settings that are given. Raises ExperimentError where one is an argument of its
-    own.
-    """
-    given = dict(changes or {})
-    for key in ("seed", "data.source"):
-        if key in given:
-            raise ExperimentError(f"changes cannot set {key}: it has its own argument")
-    if epochs is not None:
-        given["train.epochs"] = epochs
-    return given
 
 
 def pair(size: int | tuple[int, int] | None) -> tuple[int, int] | None:

@@ -3,26 +3,22 @@
 from __future__ import annotations
 
 import html as escaping
-import tempfile
-import warnings
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import pandas as pd
-from scipy.special import softmax
 
 from convladder.api.figures import new_figure
 from convladder.api.tables import robustness_table
-from convladder.core.container_limits import cores
 from convladder.core.errors import ExperimentError
-from convladder.core.experiment import Experiment
 from convladder.core.worker_pool import call
 from convladder.evaluation import calibration as calibrations
-from convladder.evaluation import label_errors, mistakes, predictions, wording
+from convladder.evaluation import label_errors, mistakes
 from convladder.evaluation.calibration import Calibration, Selection
-from convladder.results import folders, outputs, saved_run
+from convladder.experiments.run_options import RunOptions
+from convladder.results import outputs, saved_run
 from convladder.results.seed_runs import robustness_of, trial_name
 
 if TYPE_CHECKING:
@@ -44,11 +40,24 @@ class Run(saved_run.SavedRun):
         return pages.write_run(self)
 
     def bundle(self, out: str | Path | None = None, accuracy: float = 0.95) -> Path:
-        """Write the run's bundle, one file that predicts anywhere; return its path.
+        """Write the run's bundle, one file that predicts anywhere.
 
-        `accuracy` is wanted of what is predicted surely: it sets the bundle's threshold. By default
-        the file gets the run's name. An earlier bundle of this run is replaced. Raises RunError
-        where `out` is another file, or lies among the images that the run was trained on.
+        Parameters
+        ----------
+        out
+            The file; None gives it the run's name. An earlier bundle of this run is replaced.
+        accuracy
+            Wanted of what is predicted surely: it sets the bundle's threshold.
+
+        Returns
+        -------
+        Path
+            The file.
+
+        Raises
+        ------
+        RunError
+            `out` is another file, or lies among the images that the run was trained on.
         """
         from convladder.deploy import bundle_writer
 
@@ -65,98 +74,66 @@ class Run(saved_run.SavedRun):
     ) -> dict[str, Any]:
         """Evaluate the network on other labelled images; classes are matched by name.
 
-        `changes` are settings of the data that say how to read it, such as `{"data.label_column":
-        "kind"}`; what they leave open is read as the run's own images were, where it can be. Of a
-        source that names a test split this takes the test split, else all. `out` keeps
-        `predictions.csv` and `evaluation.json`. Raises ConvladderError where the source cannot be
-        read or has an unknown class.
-        """
-        from convladder.data.dataset import load_bank
-        from convladder.data.image_size import FORM, as_of_network, form_of_network, range_setting
-        from convladder.data.sources.registry import limits_of, open_like, shared_settings
-        from convladder.experiments.inference import count_seen, evaluate_elsewhere
-        from convladder.report import progress
+        Of a source that names a test split this takes the test split, else all.
 
-        reporter = progress.reporter(quiet=quiet)
-        if out is not None:
-            outputs.check(Path(out), None, str(data))
-            folders.check_writable(Path(out))
-        form = {f"data.{key}": getattr(self.experiment.data, key) for key in FORM}
-        own_form = form_of_network(self.experiment.data, self.network)
-        form["data.range"] = range_setting(own_form)
-        settings = (
-            Experiment().replace(form | {"data.source": str(data)} | dict(changes or {})).data
-        )
-        given = {key.removeprefix("data.") for key in changes or {}}
-        source = open_like(settings, shared_settings(self.experiment.data, given))
-        if "data.range" not in (changes or {}):
-            source = as_of_network(source, own_form, limits_of(settings))
-        with reporter.counting() as on_progress:
-            bank, notes = load_bank(
-                settings,
-                source,
-                allow_rejects=allow_rejects,
-                network=own_form,
-                progress=on_progress,
-            )
-        for note in notes:
-            reporter.say(note, dim=True)
-        seen = count_seen(self, bank)
-        if seen and seen[0]:
-            reporter.say(
-                f"warning: the network was trained or validated on {seen[0]:,} of these "
-                f"{seen[1]:,} images, so these figures are too good. Leave out the data to get "
-                "its figures on unseen images"
-            )
-        with tempfile.TemporaryDirectory() as spare:
-            return evaluate_elsewhere(self, bank, Path(out or spare), threads=cores())
+        Parameters
+        ----------
+        data
+            A folder, a file or a name as `load` takes it.
+        changes
+            Settings of the data that say how to read it, such as `{"data.label_column": "kind"}`;
+            what they leave open is read as the run's own images were, where it can be.
+        out
+            Keep `predictions.csv` and `evaluation.json` there; None keeps nothing.
+        allow_rejects, quiet
+            As `load` takes them.
+
+        Returns
+        -------
+        dict
+            The figures by split.
+
+        Raises
+        ------
+        ConvladderError
+            The source cannot be read or has an unknown class.
+        """
+        from convladder.api import other_images
+
+        how = RunOptions(out=out, allow_rejects=allow_rejects, quiet=quiet)
+        return other_images.evaluate(self, data, changes or {}, how)
 
     def predict(
         self, paths: str | Path | Iterable[str | Path], accuracy: float = 0.95
     ) -> pd.DataFrame:
-        """Predict image files: one row per file, in the given order.
+        """Predict image files.
 
-        The columns are `path`, `predicted`, `confidence` (after temperature), `unsure` (below the
-        threshold that `selection` chooses for the wanted accuracy, or with a warning), `error`, the
-        reason where a file is no image, and `warning`, the reason where one does not fit the images
-        that the network was trained on. Where no threshold reaches that accuracy all are unsure,
-        and a warning says so. Each call starts TensorFlow anew, which takes seconds: give all files
-        at once.
+        Each call starts TensorFlow anew, which takes seconds: give all files at once.
+
+        Parameters
+        ----------
+        paths
+            Files, or one.
+        accuracy
+            Wanted of what is predicted surely. Where no threshold reaches it all are unsure, and a
+            warning says so.
+
+        Returns
+        -------
+        DataFrame
+            One row per file, in the given order. The columns are `path`, `predicted`, `confidence`
+            (after temperature), `unsure` (below the threshold that `selection` chooses, or with a
+            warning), `error`, the reason where a file is no image, and `warning`, the reason where
+            one does not fit the images that the network was trained on.
+
+        Raises
+        ------
+        ExperimentError
+            There are no files, or the accuracy is no share.
         """
-        from convladder.experiments.inference import predict_files
+        from convladder.api import other_images
 
-        given = [paths] if isinstance(paths, str | Path) else list(paths)
-        if not all(isinstance(path, str | Path) for path in given):
-            raise ExperimentError(
-                f"predict needs paths of image files; got {type(given[0]).__name__}"
-            )
-        files = [Path(path) for path in given]
-        if not files:
-            raise ExperimentError("no files to predict: give the path of an image, or several")
-        logits, errors, misfits = call(predict_files, self.folder, files)
-        names, selection = predictions.class_names(self.predictions), self.selection(accuracy)
-        if selection.threshold is None:
-            warnings.warn(wording.of_selection(selection), stacklevel=2)
-        least = np.inf if selection.threshold is None else selection.threshold
-        temperature = calibrations.temperature_of(self.predictions)
-        chances = softmax(
-            logits.astype(np.float64) / temperature, axis=1
-        )  # NaN where a file is no image
-        confidence = chances.max(axis=1)
-        return pd.DataFrame(
-            {
-                "path": [str(path) for path in files],
-                "predicted": [
-                    None if number in errors else names[best]
-                    for number, best in enumerate(chances.argmax(axis=1))
-                ],
-                "confidence": confidence,
-                "unsure": ~(confidence >= least)
-                | [number in misfits for number in range(len(files))],
-                "error": [errors.get(number, "") for number in range(len(files))],
-                "warning": [misfits.get(number, "") for number in range(len(files))],
-            }
-        )
+        return other_images.predict(self, paths, self.selection(accuracy))
 
     def classification_report(self) -> pd.DataFrame:
         """Return precision, recall, F1 and test images: one row per class, then the averages."""
@@ -186,10 +163,22 @@ class Run(saved_run.SavedRun):
         return calibrations.assess(self.predictions)
 
     def selection(self, accuracy: float = 0.95) -> Selection:
-        """Choose a least confidence on validation for a wanted accuracy; judge it on the test
-        images.
+        """Choose a least confidence on validation for a wanted accuracy; judge it on test.
 
-        `accuracy` is a share, above 0 and up to 1. Raises ExperimentError where it is not.
+        Parameters
+        ----------
+        accuracy
+            A share, above 0 and up to 1.
+
+        Returns
+        -------
+        Selection
+            The threshold, and what it leaves.
+
+        Raises
+        ------
+        ExperimentError
+            The accuracy is no share.
         """
         if not 0 < accuracy <= 1:
             raise ExperimentError(

@@ -3,43 +3,38 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import sys
 from collections.abc import Mapping
-from dataclasses import asdict
-from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from convladder.api import inputs, verbs
+from convladder.api import inputs
 from convladder.api.dataset import Dataset
 from convladder.api.search import Tuning
-from convladder.core import files
+from convladder.core import defaults
 from convladder.core.devices import ALONE
-from convladder.core.errors import ExperimentError, RunError, SearchError
-from convladder.core.experiment import Experiment, difference
+from convladder.core.errors import ExperimentError, SearchError
+from convladder.core.experiment import Experiment
 from convladder.core.formatting import plural
-from convladder.core.ladder import Ladder, Rung
-from convladder.experiments import climbing, resume
+from convladder.core.ladder import Ladder
+from convladder.experiments import climbing
 from convladder.experiments.climbing import Plan
-from convladder.experiments.engines import Engine, engine_at
+from convladder.experiments.engines import Engine, check_address, engine_at
 from convladder.experiments.pretrained import backbones, leakage
 from convladder.experiments.pretrained.imagenet import Say
-from convladder.experiments.ray import connection
 from convladder.experiments.resume import ResumePolicy
 from convladder.experiments.trial import Trial
 from convladder.models import shapes
 from convladder.report import progress
-from convladder.results import folders, locks, migrations, outputs, provenance
-from convladder.tuning.results import DEFAULT, TUNED
+from convladder.results import folders, locks, outputs
+from convladder.tuning.request import TRIALS, TuneOptions, TuneRequest
+from convladder.tuning.results import DEFAULT
 from convladder.tuning.space import TRANSFER, USUAL, Space, load_space, space_of
 
 if TYPE_CHECKING:
     from convladder.tuning.candidates import SearchPlan
+    from convladder.tuning.record import SearchRecord
     from convladder.tuning.searching import Budget, Search
-
-SAMPLER = "optuna"  # what draws the candidates; the name of its package
-TRIALS = 30  # candidates, where neither their number nor a time is given
 
 
 def tune(
@@ -52,7 +47,7 @@ def tune(
     weights: str | Path | None = None,
     trials: int | None = None,
     seconds: float | None = None,
-    seeds: int = verbs.SEEDS,
+    seeds: int = defaults.SEEDS,
     seed: int = 0,
     epochs: int | None = None,
     changes: Mapping[str, Any] | None = None,
@@ -72,32 +67,42 @@ def tune(
 
     Parameters
     ----------
-    data, ladder, rung, changes, epochs
-        As `train` takes them: the experiment that the search begins with, the default.
+    data, ladder, epochs, changes
+        As `train` takes them, for the experiment that the search begins with, the default.
+    rung
+        The rung to start from; None takes the last of the ladder.
     space
-        The path of a TOML file, or `{setting: choices or range}`; None takes the built-in one, of
-        which `pretrained` has its own.
+        The search space, a .toml file; None takes the built-in one, of which `pretrained` has its
+        own. `{setting: choices or range}` is taken, too.
     pretrained, weights
         As `train` takes them: what is searched then is how to train on a backbone, whose layers
         stay as they are.
-    trials, seconds
-        How many candidates are tried, and for how long at most, stops not counted; None for both
-        takes 30.
-    seeds, seed
-        With how many seeds the winner and the default are trained again, and the seed of the
-        search. Theirs are those that follow it.
-    jobs
-        Candidates, and then trials, at a time; None takes one a core, or as many as there is memory
-        for.
-    cluster
-        The address of a Ray cluster to train on, as `climb` takes it.
+    trials
+        Number of candidates to try; None takes 30, or with `seconds` as many as there is time for.
+    seconds
+        How long to search, interruptions not counted; testing the winner takes extra time.
+    seeds
+        Number of seeds for the final test of the winner against the default. They follow that of
+        the search.
+    seed
+        Seed of the search.
+    jobs, cluster
+        As `climb` takes them; candidates are trials, too.
     out
-        The search's folder; None takes an earlier search of the same under `tunes/`, or makes a
-        dated one.
+        Where to write: a new or empty folder, or one to resume; None takes a new dated folder
+        under `tunes/`, or that of an earlier search of the same.
     fresh
         Start over in a new folder.
     allow_changed
-        Go on with unfinished trials of the winner and the default although versions differ.
+        Resume even if versions, threads or epochs changed (recorded in the run). This is about the
+        runs of the winner and the default.
+    allow_rejects, quiet
+        As `train` takes them.
+
+    Returns
+    -------
+    Tuning
+        The search, with its candidates, its claim and its plots.
 
     Raises
     ------
@@ -107,50 +112,92 @@ def tune(
     ConvladderError
         Something else that a person can put right.
     """
-    reporter = progress.reporter(quiet=quiet)
-    inputs.check_counts(trials=trials, seeds=seeds, jobs=jobs)
-    inputs.check_seeds(seed, seeds + 1)  # the winner's come after that of the search
-    if seconds is not None and seconds <= 0:
-        raise ExperimentError(f"seconds must be above 0; got {seconds!r}")
-    if cluster:
-        connection.check_address(cluster)
-    place = outputs.check_at_start(out, "search", inputs.name_of(data), "tunes")
-    searched = _space(space, USUAL if pretrained is None else TRANSFER)
-    given = inputs.changes_of(epochs, changes)
-    begun = inputs.Start(data, rung, ladder, pretrained, weights)
-    _, start = begun.experiment(given, ALONE, reporter.say)
-    start = start.replace({"seed": seed})
-    _refuse_folds(start)
-    _refuse_layers(searched, start)
-    searched.check(start)
-    load = inputs.loader(data, allow_rejects, reporter)
-    dataset = leakage.check_unseen(start.model, load(start.data), reporter.say)
-    default = start.replace(dataset.settled())
-    shapes.check_size(default.model, *dataset.bank.form.shape[:2])
+    request = TuneRequest(
+        data=data,
+        rung=rung,
+        ladder=ladder,
+        space=space,
+        pretrained=pretrained,
+        weights=weights,
+        trials=trials,
+        seconds=seconds,
+        seeds=seeds,
+        seed=seed,
+        epochs=epochs,
+        changes=changes,
+    )
+    how = TuneOptions(
+        jobs=jobs,
+        cluster=cluster,
+        out=out,
+        fresh=fresh,
+        allow_changed=allow_changed,
+        allow_rejects=allow_rejects,
+        quiet=quiet,
+    )
+    return tune_request(request, how)
+
+
+def tune_request(request: TuneRequest, how: TuneOptions) -> Tuning:
+    """Search as `tune` does, which says what is raised."""
+    reporter, source = progress.reporter(quiet=how.quiet), inputs.name_of(request.data)
+    _check_numbers(request, how)
+    place = outputs.check_at_start(how.out, "search", source, "tunes")
+    load = inputs.loader(request.data, how.allow_rejects, reporter)
+    default, space = _start_of(request, load, reporter.say)
+    from convladder.tuning import record
     from convladder.tuning.candidates import SearchPlan
+    from convladder.tuning.final_ladder import final_ladder
     from convladder.tuning.searching import Budget, find_search  # with Optuna, which takes a second
 
-    plan = SearchPlan(Trial(DEFAULT, default, dataset), searched)
-    budget = Budget(trials or (None if seconds else TRIALS), seconds)
-    earlier = place or (None if fresh else find_search(Path("tunes"), plan, reporter.say))
-    folder = earlier or folders.new_folder("tunes", start.data.source)
-    outputs.check(folder, "search", start.data.source)
-    how = ResumePolicy(allow_changed=allow_changed)
+    plan = SearchPlan(default, space)
+    budget = Budget(request.trials or (None if request.seconds else TRIALS), request.seconds)
+    earlier = place or (None if how.fresh else find_search(Path("tunes"), plan, reporter.say))
+    folder = earlier or folders.new_folder("tunes", source)
+    outputs.check(folder, "search", source)
     with (
-        inputs.going_on(reporter, folder, fresh),
+        inputs.going_on(reporter, folder, how.fresh),
         locks.locked(folder),
-        engine_at(cluster, jobs) as engine,
+        engine_at(how.cluster, how.jobs) as engine,
     ):
-        about = _begin(folder, plan, budget, fresh=fresh)
-        search = _search(about, plan, folder, budget, how, engine, reporter)
+        kept = record.begin(folder, plan, budget, fresh=how.fresh)
+        search = _search(kept, plan, folder, budget, how.resume, engine, reporter)
         if search.candidates.outcome()["changes"]:
             search.close()
-            about.fix_seeds(seeds)
+            kept.fix_seeds(request.seeds)
             final = climbing.make_plan(
-                _ladder(start, search), range(seed + 1, seed + 1 + seeds), {}, load
+                final_ladder(default.experiment, search.candidates), _seeds(request), {}, load
             )
-            _test(final, folder / "climb", how, engine, reporter)
+            _test(final, folder / "climb", how.resume, engine, reporter)
     return Tuning(folder)
+
+
+def _check_numbers(request: TuneRequest, how: TuneOptions) -> None:
+    """Raise ConvladderError where a number, a time or an address cannot be."""
+    inputs.check_counts(trials=request.trials, seeds=request.seeds, jobs=how.jobs)
+    inputs.check_seeds(request.seed, request.seeds + 1)  # the winner's come after the search's
+    if request.seconds is not None and request.seconds <= 0:
+        raise ExperimentError(f"seconds must be above 0; got {request.seconds!r}")
+    check_address(how.cluster)
+
+
+def _start_of(request: TuneRequest, load: climbing.Load, say: Say) -> tuple[Trial, Space]:
+    """Return the default, with its images loaded, and the space around it."""
+    space = _space(request.space, USUAL if request.pretrained is None else TRANSFER)
+    _, start = inputs.experiment_of(request, ALONE, say)
+    _refuse_folds(start)
+    _refuse_layers(space, start)
+    space.check(start)
+    dataset = leakage.check_unseen(start.model, load(start.data), say)
+    default = start.replace(dataset.settled())
+    shapes.check_size(default.model, *dataset.bank.form.shape[:2])
+    return Trial(DEFAULT, default, dataset), space
+
+
+def _seeds(request: TuneRequest) -> range:
+    """Return the seeds of the winner and the default."""
+    first = request.seed + 1
+    return range(first, first + request.seeds)
 
 
 def _space(space: str | Path | Mapping[str, Any] | None, built_in: str) -> Space:
@@ -177,125 +224,8 @@ def _refuse_layers(space: Space, start: Experiment) -> None:
             )
 
 
-class _About:
-    """What `tune.json` says of a search: what it is of, and what it has come to."""
-
-    def __init__(self, path: Path, about: dict[str, Any]) -> None:
-        self._path, self._about = path, about
-
-    def write(self, **more: Any) -> None:
-        self._about |= more
-        files.write_json(self._path, self._about)
-
-    def settle_sampler(self, say: Say) -> None:
-        """Keep which Optuna draws the candidates, and say where another has drawn those before."""
-        before, now = self._about.get(SAMPLER), metadata.version(SAMPLER)
-        if before not in (None, now):
-            say(
-                f"Optuna was {before} and is now {now}: the next candidates may differ from those "
-                "of an uninterrupted search"
-            )
-        self.write(**{SAMPLER: now})
-
-    def settle_environment(self, engine: Engine, tried: bool, say: Say) -> None:
-        """Keep where what comes is trained, and say in what that is otherwise than what was tried
-        before.
-        """
-        before, changed = self._about["environment"], list(self._about.get("changed", []))
-        for change in resume.changed_backend(before) if tried else []:
-            say(f"{change}: this search compares candidates from before and after")
-            changed += [change] if change not in changed else []
-        self.write(environment=engine.environment(), changed=changed)
-
-    def fix_seeds(self, seeds: int) -> None:
-        """Settle with how many seeds the winner is tested. Raises SearchError where that was with
-        others.
-        """
-        before = self._about["seeds"]
-        if before not in (None, seeds):
-            raise SearchError(
-                f"the winner of {self._path.parent} is tested with {before} seeds. That was fixed "
-                f"before the test images were opened: give --seeds {before}"
-            )
-        self.write(seeds=seeds)
-
-
-def _begin(folder: Path, plan: SearchPlan, budget: Budget, *, fresh: bool) -> _About:
-    """Say in the folder what is searched there. Raises ConvladderError where it holds something
-    else.
-    """
-    from convladder.tuning.searching import ABOUT
-
-    path, before = folder / ABOUT, dict[str, Any]()
-    if folders.is_search(folder):
-        before = migrations.read_about(path)
-        if fresh:
-            raise SearchError(
-                f"{folder} holds a search: to start over, remove it or choose another --out"
-            )
-        if before["identity"] != plan.identity or not resume.is_split_alike(before["data"]):
-            differing = (
-                "; ".join(_differences(before, plan))
-                or "it was written by another version of convladder"
-            )
-            raise SearchError(f"{folder} holds another search ({differing}): choose another --out")
-    data = plan.default.dataset.provenance()
-    begun: dict[str, Any] = {
-        "winner": None,
-        "changes": {},
-        "exhausted": False,
-        "seconds": 0.0,
-        "seeds": None,
-    }
-    begun["environment"] = provenance.environment(provenance.command())
-    about = _About(path, begun | before)
-    about.write(
-        format=folders.FORMAT,
-        identity=plan.identity,
-        default=plan.default.experiment.model_dump(),
-        space=plan.space.to_json(),
-        space_from=plan.space.where,
-        budget=asdict(budget),
-        tested_before=_count_tested(folder, data["fingerprint"]),
-        data=data,
-    )
-    return about
-
-
-def _differences(before: Mapping[str, Any], plan: SearchPlan) -> list[str]:
-    """Say in what a search differs from the one that a folder holds."""
-    try:
-        changes = resume.changes_of(
-            before["data"], Experiment.parse(before["default"]), plan.default
-        )
-    except ExperimentError:  # it has settings that there are no more
-        return []
-    then, now = before["space"], plan.space.to_json()
-    searched = [
-        key for key in {**then, **now} if json.dumps(then.get(key)) != json.dumps(now.get(key))
-    ]
-    others = [f"the space has another line for {key}" for key in searched]
-    if not searched and list(then) != list(now):
-        others = ["the lines of the space are in another order"]
-    return [*changes.values(), *others]
-
-
-def _count_tested(folder: Path, fingerprint: str) -> int:
-    """Return how many other searches beside this one have been tested on the same images."""
-    count = 0
-    for path in folder.parent.glob("*/tune.json"):
-        other = path.parent.resolve() != folder.resolve() and folders.is_climb(
-            path.parent / "climb"
-        )
-        with contextlib.suppress(
-            OSError, ValueError, KeyError, TypeError, RunError
-        ):  # damaged, or newer
-            count += other and migrations.read_about(path)["data"]["fingerprint"] == fingerprint
-    return count
-
-
 def _search(
-    about: _About,
+    kept: SearchRecord,
     plan: SearchPlan,
     folder: Path,
     budget: Budget,
@@ -316,15 +246,15 @@ def _search(
         )
     try:
         if room:
-            about.settle_sampler(reporter.say)
-            about.settle_environment(engine, bool(search.candidates.tried), reporter.say)
+            kept.settle_sampler(reporter.say)
+            kept.settle_environment(engine, bool(search.candidates.tried), reporter.say)
             with reporter.trials() as display:
                 display.expect(
                     search.expected(budget), budget.seconds and budget.seconds - search.seconds
                 )
                 search.run(budget, engine=engine, on_event=display.follow)
     finally:
-        _keep(about, search)
+        _keep(kept, search)
     if search.candidates.are_exhausted:
         tried, refusal = (
             plural(len(search.candidates.tried), "candidate"),
@@ -336,40 +266,14 @@ def _search(
     return search
 
 
-def _keep(about: _About, search: Search) -> None:
-    """Keep what a search has come to; what has ended it must not be hidden by a disk that is full."""
+def _keep(kept: SearchRecord, search: Search) -> None:
+    """Keep what a search has come to; a disk that is full must not hide what has ended it."""
     with contextlib.ExitStack() as stack:
         if sys.exception() is not None:
             stack.enter_context(contextlib.suppress(OSError))
         search.write_table()
         search.write_importances()
-        about.write(**search.candidates.outcome(), seconds=round(search.seconds, 1))
-
-
-def _ladder(start: Experiment, search: Search) -> Ladder:
-    """Return the ladder of two rungs that a search ends with."""
-    base = {key: new for key, (_, new) in difference(Experiment(), start).items() if key != "seed"}
-    winner = search.candidates.winner
-    assert winner is not None
-    tuned = Rung(
-        name=TUNED,
-        parent=DEFAULT,
-        what=f"Candidate {winner.number} of the search: the best on validation.",
-        why="It had the best accuracy of all candidates on the validation images.",
-        hurts=(
-            "The best of many candidates may just have been lucky. That is why it is trained "
-            "again here, with new seeds."
-        ),
-        change=search.candidates.changes(winner),
-    )
-    default = Rung(name=DEFAULT, what="The settings that the search started from.")
-    return Ladder(
-        "tune",
-        "Settings found by the search, compared with the default",
-        "",
-        base,
-        (default, tuned),
-    )
+        kept.write(**search.candidates.outcome(), seconds=round(search.seconds, 1))
 
 
 # docs/decisions/043-a-search-ends-in-a-climb-of-two-rungs.md

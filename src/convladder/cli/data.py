@@ -39,14 +39,14 @@ def check(
     The exit status is 0 if there are no problems, 1 if there are some, and 2 if the data cannot be
     read.
     """
-    from convladder.api import verbs
+    from convladder.api import data as images
     from convladder.results import outputs
 
     given = given_settings(settings, None, None, changes)
     if page:
         outputs.check_page(page, data, given.get("data.image_root"))
     with interruptible():
-        checked = verbs.check(data, changes=given, quiet=quiet)
+        checked = images.check(data, changes=given, quiet=quiet)
     output.check(checked, checked.report(page) if page else None, json_wanted=as_json)
     if checked.findings:
         raise typer.Exit(1)

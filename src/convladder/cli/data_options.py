@@ -1,4 +1,4 @@
-"""The options about data, which several commands share: defined once, and handed over as settings."""
+"""The options about data, which several commands share, handed over as settings."""
 
 from __future__ import annotations
 
@@ -11,7 +11,10 @@ from typing import Annotated, Any, get_type_hints
 
 import typer
 
+from convladder.cli.typer_options import keyword, set_signature, typed
 from convladder.core.errors import ExperimentError
+from convladder.core.options import definitions
+from convladder.experiments.request import ClimbRequest
 
 PANEL = "Data"
 
@@ -23,42 +26,42 @@ def _option(kind: Any, flag: str, metavar: str, text: str, **more: Any) -> Any:
 
 
 TABLES = {
-    "path_column": _option(str | None, "--path-column", "NAME", "Of a table: the column of paths."),
+    "path_column": _option(
+        str | None, "--path-column", "NAME", "Column that holds the image paths (tables)."
+    ),
     "label_column": _option(
-        str | None, "--label-column", "NAME", "Of a table: the column of labels."
+        str | None, "--label-column", "NAME", "Column that holds the classes (tables)."
     ),
     "split_column": _option(
-        str | None, "--split-column", "NAME", "Of a table: the column of splits."
+        str | None, "--split-column", "NAME", "Column that holds the splits (tables)."
     ),
     "image_root": _option(
         str | None,
         "--image-root",
         "DIR",
-        "Of a table: the folder of its images; default: its own folder.",
+        "Folder of the images (tables); default: the folder of the table.",
     ),
     "follow_links": Annotated[
         bool | None,
-        typer.Option(
-            "--follow-links", help="Read what symbolic links lead to.", rich_help_panel=PANEL
-        ),
+        typer.Option("--follow-links", help="Follow symbolic links.", rich_help_panel=PANEL),
     ],
     "class_level": _option(
         str | None,
         "--class-level",
         "top|leaf",
-        "Of folders in folders: which are classes; default: the top ones.",
+        "Which of nested folders are the classes; default: the top ones.",
     ),
     "label_pattern": _option(
         str | None,
         "--label-pattern",
         "REGEX",
-        "What it finds in a path is the class, of files named by class.",
+        "Regular expression; its match in a path is the class (for files named by class).",
     ),
     "classes": _option(
         str | None,
         "--classes",
         "A,B,C",
-        "Use these classes only; a name that holds a comma in double quotes: '\"tench, Tinca "
+        "Use only these classes; put names that contain a comma in double quotes: '\"tench, Tinca "
         "tinca\",cat'.",
     ),
 }
@@ -67,39 +70,37 @@ READING = TABLES | {
         str | None,
         "--group-column",
         "NAME",
-        "Of a table: the column of groups (patient, video), never parted.",
+        "Column that holds the groups (patient, video), which stay in one split (tables).",
     ),
     "group_pattern": _option(
         str | None,
         "--group-pattern",
         "REGEX",
-        "What it finds in a path is the group, such as 'patient(\\d+)'.",
+        "Regular expression; its match in a path is the group, such as 'patient(\\d+)'.",
     ),
     "copies": _option(
         str | None,
         "--copies",
         "near|exact|off",
-        "Which images are copies of each other; default: near (also cropped or in other colours).",
+        "Which images count as copies; default: near (also cropped or in other colours).",
     ),
     "image_size": _option(
-        str | None, "--image-size", "N|HxW", "Size in pixels; default: from the images."
+        str | None, "--image-size", "N|HxW", "Image size in pixels; default: from the images."
     ),
 }
 SPLITTING = {
     "min_images": _option(
-        int | None, "--min-images", "N", "Leave out classes of fewer images.", min=1
+        int | None, "--min-images", "N", "Leave out classes with fewer images.", min=1
     ),
     "on_leak": _option(
         str | None,
         "--on-leak",
         "drop|keep|refuse",
-        "Where copies or groups cross the splits; default: refuse.",
+        "What to do if copies or groups cross the splits; default: refuse.",
     ),
-    "folds": _option(
-        int | None, "--folds", "K", "Cross-validation: test every image once, in K parts.", min=2
-    ),
+    "folds": typed(definitions(ClimbRequest)["folds"], PANEL),
     "limit": _option(
-        int | None, "--limit", "N", "Use a stratified subset of so many images.", min=1
+        int | None, "--limit", "N", "Use a stratified subset of this many images.", min=1
     ),
 }
 
@@ -122,14 +123,7 @@ def data_options(*groups: dict[str, Any]) -> Callable[[Callable[..., None]], Cal
             for name, parameter in inspect.signature(command).parameters.items()
             if name != "settings"
         ]
-        shared = [
-            inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=kind)
-            for name, kind in options.items()
-        ]
-        vars(run)["__signature__"] = inspect.Signature([*own, *shared])
-        run.__annotations__ = {
-            parameter.name: parameter.annotation for parameter in [*own, *shared]
-        }
+        set_signature(run, [*own, *(keyword(name, kind, None) for name, kind in options.items())])
         return run
 
     return decorate
@@ -157,7 +151,7 @@ def parse_names(text: str) -> list[str]:
         rows = list(csv.reader([text], skipinitialspace=True, strict=True))
     except csv.Error as error:
         raise ExperimentError(
-            "--classes takes names with commas between, in double quotes where a name holds one, "
+            "--classes needs names separated by commas, in double quotes if a name contains one, "
             f"such as '\"tench, Tinca tinca\",cat'; got {text!r} ({error})"
         ) from None
     return [name.strip() for row in rows for name in row if name.strip()]
@@ -168,7 +162,7 @@ def parse_size(text: str) -> tuple[int, int]:
     parts = text.lower().split("x")
     if len(parts) > 2 or not all(part.isdigit() and int(part) > 0 for part in parts):
         raise ExperimentError(
-            f"--image-size takes N or HEIGHTxWIDTH in pixels, such as 64 or 48x64; got {text!r}"
+            f"--image-size needs N or HEIGHTxWIDTH in pixels, such as 64 or 48x64; got {text!r}"
         )
     return int(parts[0]), int(parts[-1])
 
@@ -184,5 +178,5 @@ def parse_time(text: str) -> float:
     hours, minutes, seconds = (int(part or 0) for part in match.groups()) if match else (0, 0, 0)
     total = 3600 * hours + 60 * minutes + seconds
     if not total:
-        raise ExperimentError(f"--time takes a time such as 90s, 30m or 1h30m; got {text!r}")
+        raise ExperimentError(f"--time needs a time such as 90s, 30m or 1h30m; got {text!r}")
     return float(total)

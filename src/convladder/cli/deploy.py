@@ -10,6 +10,8 @@ import typer
 
 from convladder.cli.arguments import AsJson, QuietOption, Threads, errors, interruptible
 from convladder.core.errors import ExperimentError, UnreadableImage
+from convladder.core.formatting import either
+from convladder.deploy.formats import FORMATS, IN_INT8
 
 BundleArgument = Annotated[
     Path, typer.Argument(metavar="BUNDLE", help="A .convladder file, or the folder of a run.")
@@ -60,9 +62,7 @@ def export(
     bundle: BundleArgument,
     kind: Annotated[
         str,
-        typer.Option(
-            "--format", metavar="NAME", help="The target format: onnx, litert, savedmodel or keras."
-        ),
+        typer.Option("--format", metavar="NAME", help=f"The target format: {either(FORMATS)}."),
     ],
     data: Annotated[
         str | None,
@@ -74,7 +74,9 @@ def export(
     ] = None,
     int8: Annotated[
         bool,
-        typer.Option("--int8", help="Quantise to 8-bit integers (onnx, litert): a smaller file."),
+        typer.Option(
+            "--int8", help=f"Quantise to 8-bit integers ({', '.join(IN_INT8)}): a smaller file."
+        ),
     ] = False,
     bound: Annotated[
         float | None,
@@ -225,8 +227,7 @@ def serve(
     from convladder.deploy import prediction
     from convladder.deploy.serve import launch
 
-    launch.serve(
-        prediction.open_place(bundle, jobs, errors),
+    how = launch.ServeOptions(
         host=host,
         port=port,
         hosts=tuple(allow_host or ()),
@@ -234,5 +235,6 @@ def serve(
         token_file=token_file,
         corrections=corrections,
         log=log,
-        say=lambda text: errors.print(text, markup=False),
     )
+    predictor = prediction.open_place(bundle, jobs, errors)
+    launch.serve(predictor, how, lambda text: errors.print(text, markup=False))

@@ -78,14 +78,20 @@ def ladder(chosen: Ladder, costs: Mapping[str, Mapping[str, int]], *, json_wante
         output.print("Rungs without costs depend on the backbone (--pretrained).", markup=False)
 
 
+def _bank(bank: Bank, size: int) -> dict[str, Any]:
+    return {
+        "source": bank.source,
+        "images": len(bank.records),
+        "shape": list(bank.form.shape),
+        "bytes": size,
+        "folder": str(bank.folder),
+    }
+
+
 def banks(kept: Sequence[tuple[Bank, int]], cache: Path, *, json_wanted: bool) -> None:
     """Print the decoded data sets in the cache with their sizes."""
     if json_wanted:
-        as_json([
-            {"source": bank.source, "images": len(bank.records), "shape": list(bank.form.shape), "bytes": size,
-             "folder": str(bank.folder)}
-            for bank, size in kept
-        ])  # fmt: skip
+        as_json([_bank(bank, size) for bank, size in kept])
         return
     table = _table("source", ">images", ">shape", ">MB")
     for bank, size in kept:
@@ -163,7 +169,7 @@ def climb(results: SavedClimb, page: Path, *, json_wanted: bool) -> None:
             "failed": failed,
         })  # fmt: skip
         return
-    output.print(_standings(results.standings, results.against_parent, "rung", ">vs. parent"))
+    output.print(_standings(results.standings, results.against_parent, "rung", "vs. parent"))
     alone = len(results.ladder.rungs) == 1
     output.print(f"accuracy on test{'' if alone else '; differences in points'}", style="dim")
     output.print(results.headline(), soft_wrap=True, markup=False)
@@ -200,7 +206,7 @@ def tuning(tuned: Tuning, page: Path, *, json_wanted: bool) -> None:
         )
     if tuned.climb:
         output.print(
-            _standings(tuned.climb.standings, tuned.climb.against_parent, "", ">vs. default")
+            _standings(tuned.climb.standings, tuned.climb.against_parent, "", "vs. default")
         )
         output.print("accuracy on test; differences in points", style="dim")
     output.print(tuned.headline(), soft_wrap=True, markup=False)
@@ -224,7 +230,7 @@ def comparison(compared: Comparison, page: Path, *, json_wanted: bool) -> None:
             }
         )
         return
-    output.print(_standings(compared.standings, compared.claims, "name", ">vs. first"))
+    output.print(_standings(compared.standings, compared.claims, "name", "vs. first"))
     output.print("accuracy on test; differences in points", style="dim")
     for note in compared.notes:
         output.print(note, soft_wrap=True, markup=False)
@@ -235,23 +241,13 @@ def comparison(compared: Comparison, page: Path, *, json_wanted: bool) -> None:
 def _standings(
     standings: Mapping[str, GroupSummary], claims: Iterable[Claim], who: str, against: str
 ) -> Table:
-    differences = {claim.name: claim.difference for claim in claims}
-    compared = (against, "verdict") if differences else ()
-    table = _table(who, ">accuracy", ">95 % interval", *compared, ">parameters", ">MFLOPs")
-    for name, standing in standings.items():
-        accuracy, claim = standing.accuracy, differences.get(name)
-        table.add_row(
-            escape(name),
-            f"{accuracy.mean:.3f}",
-            f"{accuracy.low:.3f}–{accuracy.high:.3f}",
-            *(
-                (f"{100 * claim.difference:+.1f}", claim.verdict)
-                if claim
-                else ("",) * len(compared)
-            ),
-            f"{standing.price.parameters:,}",
-            f"{standing.price.flops / 1e6:,.1f}",
-        )
+    from convladder.results.standings import table as rows_of
+
+    rows = rows_of(standings, who, claims, against, brief=True)
+    figures = [heading for heading in rows[0] if heading not in (who, *_FREE_COLUMNS)]
+    table = _table(*(f">{each}" if each in figures else each for each in rows[0]))
+    for row in rows:
+        table.add_row(*map(escape, row.values()))
     return table
 
 
@@ -369,6 +365,7 @@ def figures(metrics: Mapping[str, Any], *, json_wanted: bool) -> None:
         as_json(metrics)
         return
     from convladder.evaluation.intervals import proportion
+    from convladder.evaluation.metrics import told
 
     for split in ("validation", "test", "all"):
         if split in metrics:
@@ -376,7 +373,7 @@ def figures(metrics: Mapping[str, Any], *, json_wanted: bool) -> None:
             found = proportion(round(row["accuracy"] * row["images"]), row["images"])
             output.print(
                 f"{split}: accuracy {row['accuracy']:.4f} ({found.low:.4f} to {found.high:.4f}), "
-                f"macro F1 {row['macro_average']['f1']:.4f}, log loss {row['log_loss']:.4f} "
+                f"macro F1 {row['macro_average']['f1']:.4f}, {told(row, but='accuracy')} "
                 f"on {row['images']:,} images",
                 soft_wrap=True,
             )

@@ -115,7 +115,7 @@ def compare(
     Runs that differ only in their seed form one group. Groups are compared over seeds and test
     images, as in a climb. Single runs are compared as networks, with McNemar's test.
     """
-    from convladder.api import verbs
+    from convladder.api import comparison
 
-    compared = verbs.compare(*runs)
+    compared = comparison.compare(*runs)
     output.comparison(compared, compared.report(out), json_wanted=as_json)

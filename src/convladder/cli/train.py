@@ -3,179 +3,75 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
-from typing import Annotated, Any
+from dataclasses import fields, replace
+from typing import Annotated
 
 import typer
 
 from convladder.cli import output
-from convladder.cli.arguments import (
-    AllowChanged,
-    AllowRejects,
-    AsJson,
-    Changes,
-    ClassWeight,
-    ClusterOption,
-    Coordinator,
-    DataArgument,
-    Devices,
-    Epochs,
-    Fresh,
-    Jobs,
-    LadderName,
-    MLflowOption,
-    Out,
-    Pretrained,
-    Processes,
-    ProcessId,
-    QuietOption,
-    Seed,
-    Settings,
-    TensorBoardOption,
-    Threads,
-    Weights,
-    given_settings,
-    interruptible,
-)
-from convladder.cli.data_options import READING, SPLITTING, data_options, parse_time
+from convladder.cli.arguments import AsJson, interruptible
+from convladder.cli.data_options import READING, SPLITTING, data_options
+from convladder.cli.request_options import request_options
 from convladder.core.errors import ExperimentError
+from convladder.experiments.request import ClimbRequest, ReproduceRequest, Request, TrainRequest
+from convladder.experiments.run_options import ReproduceOptions, RunOptions
+from convladder.tuning.request import TuneOptions, TuneRequest
 
 
 @data_options(READING, SPLITTING)
-def climb(
-    data: DataArgument,
-    ladder: LadderName = None,
-    rungs: Annotated[
-        str | None,
-        typer.Option("--rungs", metavar="A,B,C", help="Climb these rungs only; default: all."),
-    ] = None,
-    seeds: Annotated[
-        int | None,
-        typer.Option(
-            "--seeds",
-            min=1,
-            metavar="N",
-            help="Seeds for each rung; default: 5, or 1 with --folds.",
-        ),
-    ] = None,
-    seed: Seed = 0,
-    epochs: Epochs = None,
-    pretrained: Pretrained = None,
-    weights: Weights = None,
-    jobs: Jobs = None,
-    cluster: ClusterOption = None,
-    class_weight: ClassWeight = None,
-    changes: Changes = None,
-    allow_rejects: AllowRejects = False,
-    out: Out = None,
-    fresh: Fresh = False,
-    allow_changed: AllowChanged = False,
-    tensorboard: TensorBoardOption = False,
-    mlflow: MLflowOption = None,
-    as_json: AsJson = False,
-    quiet: QuietOption = False,
-    *,
-    settings: Settings,
-) -> None:
+@request_options(
+    ClimbRequest,
+    RunOptions,
+    "data ladder rungs seeds seed epochs pretrained weights jobs cluster class_weight changes "
+    "allow_rejects out fresh allow_changed tensorboard mlflow as_json quiet",
+)
+def climb(request: ClimbRequest, how: RunOptions, *, as_json: AsJson = False) -> None:
     """Train every rung of a ladder with several seeds, and report what each technique brought.
 
-    After a stop, whatever stopped it, the same command goes on where it was.
+    If it is interrupted for any reason, run the same command again to resume.
     """
-    names = None if rungs is None else [name.strip() for name in rungs.split(",") if name.strip()]
-    settings = given_settings(settings, epochs, class_weight, changes)
-    _climb(
-        data,
-        ladder=ladder,
-        rungs=names,
-        seeds=seeds,
-        seed=seed,
-        pretrained=pretrained,
-        weights=weights,
-        changes=settings,
-        jobs=jobs,
-        cluster=cluster,
-        out=out,
-        fresh=fresh,
-        allow_changed=allow_changed,
-        allow_rejects=allow_rejects,
-        tensorboard=tensorboard,
-        mlflow=mlflow,
-        quiet=quiet,
-        as_json=as_json,
-    )
+    _climb(request, how, as_json=as_json)
 
 
 @data_options(READING, SPLITTING)
-def train(
-    data: DataArgument,
-    rung: Annotated[
-        str | None, typer.Option("--rung", help="Which rung; default: the ladder's last.")
-    ] = None,
-    ladder: LadderName = None,
-    seed: Seed = 0,
-    epochs: Epochs = None,
-    pretrained: Pretrained = None,
-    weights: Weights = None,
-    jobs: Threads = None,
-    class_weight: ClassWeight = None,
-    changes: Changes = None,
-    allow_rejects: AllowRejects = False,
-    out: Out = None,
-    fresh: Fresh = False,
-    allow_changed: AllowChanged = False,
-    tensorboard: TensorBoardOption = False,
-    mlflow: MLflowOption = None,
-    devices: Devices = 1,
-    processes: Processes = 1,
-    process_id: ProcessId = 0,
-    coordinator: Coordinator = None,
-    as_json: AsJson = False,
-    quiet: QuietOption = False,
-    *,
-    settings: Settings,
-) -> None:
-    """Train one rung with one seed; with --folds, once for each fold, as a climb of this rung
-    alone.
+@request_options(
+    TrainRequest,
+    RunOptions,
+    "data rung ladder seed epochs pretrained weights threads class_weight changes allow_rejects "
+    "out fresh allow_changed tensorboard mlflow devices processes process_id coordinator as_json "
+    "quiet",
+)
+def train(request: TrainRequest, how: RunOptions, *, as_json: AsJson = False) -> None:
+    """Train one rung with one seed. With --folds, train it once per fold, like a climb with only
+    this rung.
 
-    After a stop, whatever stopped it, the same command goes on where it was.
+    If it is interrupted for any reason, run the same command again to resume.
     """
-    from convladder.api import verbs
-    from convladder.core.devices import Parallel
-    from convladder.core.ladder import load_ladder
+    from convladder.api import train as training
 
-    settings = given_settings(settings, epochs, class_weight, changes)
-    same: dict[str, Any] = {
-        "ladder": ladder,
-        "seed": seed,
-        "pretrained": pretrained,
-        "weights": weights,
-        "changes": settings,
-        "allow_rejects": allow_rejects,
-    }
-    how = same | {
-        "out": out,
-        "fresh": fresh,
-        "allow_changed": allow_changed,
-        "tensorboard": tensorboard,
-        "mlflow": mlflow,
-    }
-    parallel = Parallel(devices, processes, process_id, coordinator)
-    if settings.get("data.folds"):
-        if parallel.total > 1:
+    if request.given.get("data.folds"):
+        if how.parallel.total > 1:
             raise ExperimentError(
-                "--folds trains one network on one device: leave out --devices and --processes"
+                "--folds trains each network on one device: leave out --devices and --processes"
             )
-        named = ladder or ("transfer" if pretrained else "classic")
-        names = [rung or load_ladder(named).rungs[-1].name]
-        _climb(data, rungs=names, seeds=1, jobs=jobs, quiet=quiet, as_json=as_json, **how)
+        _climb(_in_every_fold(request), replace(how, jobs=how.threads), as_json=as_json)
         return
-    if process_id:
+    if how.parallel.process_id:
         with interruptible():
-            verbs.join(data, rung, parallel=parallel, threads=jobs, quiet=quiet, **same)
+            training.join_request(request, how)
         return
     with interruptible():
-        trained = verbs.train(data, rung, threads=jobs, parallel=parallel, quiet=quiet, **how)
+        trained = training.train_request(request, how)
     output.run(trained, trained.report(), json_wanted=as_json)
+
+
+def _in_every_fold(request: TrainRequest) -> ClimbRequest:
+    """Return the climb of one rung with one seed."""
+    from convladder.api import inputs
+
+    rung = request.rung or inputs.ladder_of(request).rungs[-1].name
+    same = {each.name: getattr(request, each.name) for each in fields(Request)}
+    return ClimbRequest(rungs=[rung], seeds=1, **same)
 
 
 def _print_space(wanted: bool) -> None:
@@ -187,147 +83,66 @@ def _print_space(wanted: bool) -> None:
 
 
 @data_options(READING, SPLITTING)
+@request_options(
+    TuneRequest,
+    TuneOptions,
+    "data space print_space trials seconds rung ladder pretrained weights seeds seed epochs jobs "
+    "cluster class_weight changes allow_rejects out fresh allow_changed as_json quiet",
+)
 def tune(
-    data: DataArgument,
-    space: Annotated[
-        str | None,
-        typer.Option(
-            "--space", metavar="FILE", help="Where to search, a .toml; default: built in."
-        ),
-    ] = None,
+    request: TuneRequest,
+    how: TuneOptions,
+    *,
     print_space: Annotated[
         bool,
         typer.Option(
             "--print-space",
-            help="Print the built-in space, to start your own.",
+            help="Print the built-in space, as a start for your own.",
             callback=_print_space,
             is_eager=True,
         ),
     ] = False,
-    trials: Annotated[
-        int | None,
-        typer.Option("--trials", min=1, metavar="N", help="Candidates to try; default: 30."),
-    ] = None,
-    time: Annotated[
-        str | None,
-        typer.Option(
-            "--time",
-            metavar="TIME",
-            help="How long to search, such as 30m or 2h; the test comes after it.",
-        ),
-    ] = None,
-    rung: Annotated[
-        str | None,
-        typer.Option("--rung", help="Where the search begins; default: the ladder's last."),
-    ] = None,
-    ladder: LadderName = None,
-    pretrained: Pretrained = None,
-    weights: Weights = None,
-    seeds: Annotated[
-        int,
-        typer.Option(
-            "--seeds", min=1, metavar="N", help="Seeds of the winner and the default at the end."
-        ),
-    ] = 5,
-    seed: Annotated[
-        int, typer.Option("--seed", min=0, metavar="N", help="The seed of the search.")
-    ] = 0,
-    epochs: Epochs = None,
-    jobs: Jobs = None,
-    cluster: ClusterOption = None,
-    class_weight: ClassWeight = None,
-    changes: Changes = None,
-    allow_rejects: AllowRejects = False,
-    out: Out = None,
-    fresh: Annotated[bool, typer.Option("--fresh", help="Start over in a new folder.")] = False,
-    allow_changed: AllowChanged = False,
     as_json: AsJson = False,
-    quiet: QuietOption = False,
-    *,
-    settings: Settings,
 ) -> None:
-    """Search for better settings, then test once whether what was found is better.
+    """Search for better settings on validation, then test once whether the winner is better.
 
-    Validation alone steers it; candidates that fall behind are ended early. The best is then
-    trained afresh with several seeds beside the default, which takes its time too, and compared on
-    test as a rung with its parent. After a stop, whatever stopped it, the same command goes on
-    where it was.
+    Candidates that fall behind are stopped early. The best one and the default are then trained
+    again with several new seeds, which takes extra time. They are compared on test like a rung with
+    its parent. If it is interrupted for any reason, run the same command again to resume.
     """
-    from convladder.api.tune import tune as search
+    from convladder.api import tune as search
 
     del print_space
     with interruptible():
-        tuned = search(
-            data,
-            rung,
-            ladder=ladder,
-            space=space,
-            pretrained=pretrained,
-            weights=weights,
-            trials=trials,
-            seconds=None if time is None else parse_time(time),
-            seeds=seeds,
-            seed=seed,
-            changes=given_settings(settings, epochs, class_weight, changes),
-            jobs=jobs,
-            cluster=cluster,
-            out=out,
-            fresh=fresh,
-            allow_changed=allow_changed,
-            allow_rejects=allow_rejects,
-            quiet=quiet,
-        )
+        tuned = search.tune_request(request, how)
     output.tuning(tuned, tuned.report(), json_wanted=as_json)
     if tuned.winner is None or tuned.test_failure:
         raise typer.Exit(1)
 
 
-def reproduce(
-    run: Annotated[Path, typer.Argument(metavar="RUN", help="The folder of a run.")],
-    data: Annotated[
-        str | None,
-        typer.Option("--data", metavar="DATA", help="Where its images are now."),
-    ] = None,
-    pretrained: Annotated[
-        Path | None,
-        typer.Option(
-            "--pretrained", metavar="RUN", help="Where the run is now that it began with."
-        ),
-    ] = None,
-    weights: Annotated[
-        Path | None,
-        typer.Option(
-            "--weights", metavar="FILE", help="Where the file of weights is now that it began with."
-        ),
-    ] = None,
-    out: Annotated[
-        Path | None, typer.Option("--out", metavar="DIR", help="Keep the new run there.")
-    ] = None,
-    as_json: AsJson = False,
-    quiet: QuietOption = False,
-) -> None:
-    """Train a run again from its experiment.json, and say whether its predictions come out the
-    same.
+@request_options(
+    ReproduceRequest, ReproduceOptions, "run data pretrained weights out as_json quiet"
+)
+def reproduce(request: ReproduceRequest, how: ReproduceOptions, *, as_json: AsJson = False) -> None:
+    """Train a run again from its experiment.json, and check whether the predictions are identical.
 
-    The exit status is 0 where predictions.csv is the same, byte for byte, and 1 where it is not.
+    The exit status is 0 if predictions.csv is identical byte for byte, and 1 if it is not.
     """
-    from convladder.api import verbs
+    from convladder.api import reproduce as again
 
     with interruptible():
-        reproduced = verbs.reproduce(
-            run, data, pretrained=pretrained, weights=weights, out=out, quiet=quiet
-        )
+        reproduced = again.reproduce_request(request, how)
     output.reproduction(reproduced, json_wanted=as_json)
     if not reproduced.equal:
         raise typer.Exit(1)
 
 
-def _climb(data: str, *, as_json: bool, **how: Any) -> None:
-    """Climb as `api.climb` takes it, and show what came out."""
-    from convladder.api import verbs
+def _climb(request: ClimbRequest, how: RunOptions, *, as_json: bool) -> None:
+    """Climb, and show what came out."""
+    from convladder.api import climb as climbs
 
     with interruptible():
-        climbed = verbs.climb(data, **how)
+        climbed = climbs.climb_request(request, how)
     output.climb(climbed, climbed.report(), json_wanted=as_json)
     if climbed.failures:
         raise typer.Exit(1)

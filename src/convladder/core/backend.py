@@ -21,9 +21,7 @@ PACKAGES = {TENSORFLOW: ("tensorflow", "tensorflow-cpu"), JAX: ("jax", "jaxlib")
 
 
 def chosen() -> str:
-    """Return the name of the backend. Raises ExperimentError where the environment names none that
-    there is.
-    """
+    """Return the name of the backend. Raises ExperimentError for an unknown one."""
     name = os.environ.get(VARIABLE) or TENSORFLOW
     if name not in NAMES:
         raise ExperimentError(f"{VARIABLE} is {TENSORFLOW} (the default) or {JAX}; got {name!r}")
@@ -35,9 +33,7 @@ def chosen() -> str:
 
 
 def environment() -> dict[str, str]:
-    """Return what the environment of a process that computes is to say, beside what it says
-    already.
-    """
+    """Return what to add to the environment of a process that computes."""
     name = chosen()
     if name == TENSORFLOW:
         return {
@@ -47,9 +43,8 @@ def environment() -> dict[str, str]:
         }
     # read when a process starts
     flags = f"{os.environ.get('XLA_FLAGS', '')} --xla_gpu_deterministic_ops=true"
-    sharing = os.environ.get(
-        "XLA_PYTHON_CLIENT_PREALLOCATE", "false"
-    )  # several workers may share an accelerator
+    # several workers may share an accelerator
+    sharing = os.environ.get("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
     return {
         VARIABLE: name,
         "XLA_FLAGS": flags.strip(),
@@ -59,5 +54,5 @@ def environment() -> dict[str, str]:
 
 
 def use_tensorflow() -> None:
-    """Have Keras compute with TensorFlow in this process, which must not have imported Keras yet."""
+    """Have Keras compute with TensorFlow in this process, which has not imported Keras yet."""
     os.environ[VARIABLE] = TENSORFLOW

@@ -38,9 +38,7 @@ def _available() -> int:
 
 
 def memory(groups: Path = GROUPS, own: Path = OWN) -> int | None:
-    """Return how many bytes of memory this process and those it starts may take; None where it is
-    not known.
-    """
+    """Return how many bytes of memory this process and its children may take; None: not known."""
     limit = memory_limit(groups, own)
     try:
         machine = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
@@ -50,9 +48,7 @@ def memory(groups: Path = GROUPS, own: Path = OWN) -> int | None:
 
 
 def processor_quota(groups: Path = GROUPS, own: Path = OWN) -> float | None:
-    """Return how many processors' time this process may use, which need not be whole; None: no
-    limit.
-    """
+    """Return how many processors' time this process may use, not always whole; None: no limit."""
     quotas = [_quota_in(folder) for folder in _folders(groups, own, "cpu")]
     return min((each for each in quotas if each is not None), default=None)
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from convladder.core import backend
 from convladder.core.errors import ExperimentError
+from convladder.core.options import option
 
 COMING = 300  # seconds that the others have to come
 SILENT = 60  # seconds after which a process that says nothing is given up
@@ -17,16 +18,41 @@ class Parallel:
     """One network over several devices, each of which takes its share of every batch; on JAX.
 
     devices : of each process. processes : on one machine or several, each started with the same
-    command but for its own `process_id`, from 0. coordinator : `HOST:PORT`, where the others find
-    process 0.
+        command but for its own `process_id`, from 0. coordinator : `HOST:PORT`, where the others
+        find process 0.
 
     Raises ExperimentError where that cannot be.
     """
 
-    devices: int = 1
-    processes: int = 1
-    process_id: int = 0
-    coordinator: str | None = None
+    devices: int = option(
+        1,
+        "Number of devices that share each batch (docs/scaling.md)",
+        kind=int,
+        metavar="N",
+        least=1,
+    )
+    processes: int = option(
+        1,
+        "Number of hosts that share each batch",
+        kind=int,
+        metavar="N",
+        least=1,
+        variable="CONVLADDER_PROCESSES",
+    )
+    process_id: int = option(
+        0,
+        "Number of this host, from 0",
+        kind=int,
+        metavar="N",
+        least=0,
+        variable="CONVLADDER_PROCESS_ID",
+    )
+    coordinator: str | None = option(
+        None,
+        "Address of process 0",
+        metavar="HOST:PORT",
+        variable="CONVLADDER_COORDINATOR",
+    )
 
     def __post_init__(self) -> None:
         for name, count in (("devices", self.devices), ("processes", self.processes)):
@@ -61,9 +87,7 @@ class Parallel:
         return {} if self.total == 1 else {"devices": self.total, "processes": self.processes}
 
     def explain(self, error: str) -> str:
-        """Return an error of the process that computes, with what it may come of: one that waits in
-        vain dies.
-        """
+        """Return an error of the computing process with its likely cause."""
         if self.processes == 1 or "ended with status" not in error:
             return error
         return (

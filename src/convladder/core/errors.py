@@ -7,7 +7,7 @@
     ├── DataError             a source that cannot be read, or too few images in it
     │   └── UnreadableImage   one file that is not an image; `reason` is its code
     ├── RunError              a folder that is no run, or holds another one
-    ├── BundleError           a file that is no bundle, or has something in it that a bundle does not have
+    ├── BundleError           a file that is no bundle, or holds what a bundle does not have
     ├── ExportError           an export that does not predict what the network predicts
     ├── TrainingError         a training that cannot go on
     └── ClusterError          a cluster that is not there, or whose nodes are of other versions

@@ -17,9 +17,20 @@ import tomllib
 from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, Literal, Self, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    WithJsonSchema,
+    field_validator,
+    model_validator,
+)
 
+from convladder.core import optimizers
 from convladder.core.errors import ExperimentError
+from convladder.core.optimizers import OPTIMIZERS
 
 LARGEST_SEED = 2**32 - 1  # that NumPy and Keras take
 LARGEST = 2**31 - 1  # of a count: TensorFlow's and NumPy's counters have 32 bits in places
@@ -31,6 +42,19 @@ Blocks = Annotated[int, Field(ge=0, le=1000)]
 Side = Annotated[int, Field(gt=0, le=4096)]  # pixels
 Units = Annotated[int, Field(gt=0, le=16384)]
 Probability = Annotated[float, Field(ge=0, lt=1)]
+
+
+def _known_optimizer(name: str) -> str:
+    if name not in OPTIMIZERS:
+        raise ValueError(unknown_name(name, OPTIMIZERS, "optimizer"))
+    return name
+
+
+OptimizerName = Annotated[
+    str,
+    AfterValidator(_known_optimizer),
+    WithJsonSchema({"enum": list(OPTIMIZERS), "type": "string"}),
+]
 
 
 class Settings(BaseModel):
@@ -53,9 +77,7 @@ class Data(Settings):
 
     source: str = Field(
         "digits",
-        description=(
-            "a folder, an archive, a table, a Parquet or npz file, hf:NAME, or a built-in name"
-        ),
+        description="where the images are, as a command takes DATA (docs/data.md)",
     )
     path_column: str | None = Field(
         None, description="column that holds the image paths (tables); none: the usual names"
@@ -199,9 +221,7 @@ class Data(Settings):
 
 
 class Model(Settings):
-    """A growing convolutional network, or a known one; its defaults are LeNet-5 as the notebook
-    trains it.
-    """
+    """A growing convolutional network, or a known one; the defaults are the notebook's LeNet-5."""
 
     architecture: str = Field(
         "convnet",
@@ -369,17 +389,24 @@ class Train(Settings):
             "bfloat16: layers compute with 8 bits of fraction; weights and results stay float32"
         ),
     )
-    optimizer: Literal["adam", "adamw", "sgd"] = "adam"
+    optimizer: OptimizerName = "adam"
     learning_rate: float = Field(
         1e-3, gt=0, description="learning rate; with a schedule, its maximum"
     )
-    momentum: float = Field(0, ge=0, lt=1, description="momentum of sgd")
-    nesterov: bool = Field(False, description="Nesterov momentum, for sgd with momentum")
+    momentum: float = Field(
+        0, ge=0, lt=1, description=f"momentum of {optimizers.takers('momentum')}"
+    )
+    nesterov: bool = Field(
+        False, description=f"Nesterov momentum, for {optimizers.takers('nesterov')} with momentum"
+    )
     weight_decay: float = Field(
         0,
         ge=0,
         lt=1,
-        description="for adamw, sgd: each step shrinks kernels by this share times the rate",
+        description=(
+            f"for {optimizers.takers('weight_decay')}: each step shrinks kernels by this share "
+            "times the rate"
+        ),
     )
     schedule: Literal["constant", "cosine"] = Field(
         "constant", description="cosine: falls to 0 at the last step"
@@ -437,12 +464,12 @@ class Train(Settings):
 
     @model_validator(mode="after")
     def _check_optimizer(self) -> Self:
-        if self.optimizer != "sgd" and (self.momentum or self.nesterov):
-            raise ValueError(f"momentum and nesterov are for optimizer sgd; got {self.optimizer}")
+        given = [name for name in optimizers.SETTINGS if getattr(self, name)]
+        refusal = optimizers.refusal(self.optimizer, given)
+        if refusal:
+            raise ValueError(refusal)
         if self.nesterov and not self.momentum:
             raise ValueError("nesterov needs momentum: set it, such as 0.9")
-        if self.optimizer == "adam" and self.weight_decay:
-            raise ValueError("for Adam with weight decay, use optimizer adamw")
         return self
 
     @model_validator(mode="after")
@@ -509,9 +536,8 @@ class Experiment(Settings):
         return self.parse(values)
 
     def to_json(self) -> str:
-        return json.dumps(
-            self.model_dump(), indent=2
-        )  # unlike pydantic's, this bears names that are not UTF-8
+        # unlike pydantic's, this bears names that are not UTF-8
+        return json.dumps(self.model_dump(), indent=2)
 
 
 def flatten(experiment: Experiment) -> dict[str, Any]:
@@ -564,9 +590,7 @@ def parse_assignments(assignments: Iterable[str]) -> dict[str, Any]:
 
 
 def unknown_name(name: str, valid: Iterable[str], what: str) -> str:
-    """Say that `name` is unknown, with the nearest valid name where one is near, else with all of
-    them.
-    """
+    """Say that `name` is unknown, with the nearest valid name, or with all where none is near."""
     names = list(valid)
     folded = {each.casefold(): each for each in names}
     near = [folded[each] for each in difflib.get_close_matches(name.casefold(), folded, n=1)]
@@ -575,7 +599,7 @@ def unknown_name(name: str, valid: Iterable[str], what: str) -> str:
 
 
 def check_setting(key: str) -> None:
-    """Raise ExperimentError where a dotted key is no setting, and name the one that may be meant."""
+    """Raise ExperimentError where a dotted key is no setting, with the one that may be meant."""
     every = list(flatten(Experiment()))
     if key not in every:
         matching = [name for name in every if name.rsplit(".", 1)[-1] == key.rsplit(".", 1)[-1]]

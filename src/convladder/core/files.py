@@ -17,9 +17,8 @@ from typing import Any
 
 # with which the name begins of what is here for a moment, such as a lock or half a file
 MARK = ".convladder-"
-OF_SYSTEMS = frozenset(
-    {".DS_Store", "desktop.ini", "lost+found", ".gitkeep"}
-)  # a folder with these alone is empty
+# a folder with these alone is empty
+OF_SYSTEMS = frozenset({".DS_Store", "desktop.ini", "lost+found", ".gitkeep"})
 
 _LONGEST = 100  # bytes of a name that its temporary neighbour has too: file systems take 255 in all
 # what was half written by versions that did not mark it: names of ours, and nobody else's
@@ -31,7 +30,7 @@ _OLDER = re.compile(
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write `text` to `path` atomically. Undecodable parts of file names survive (surrogateescape)."""
+    """Write a text atomically. Undecodable parts of file names survive (surrogateescape)."""
     write_bytes(path, text.encode("utf-8", errors="surrogateescape"))
 
 
@@ -45,9 +44,7 @@ def read_json(path: Path) -> Any:
 
 
 def write_bytes(path: Path, data: bytes) -> None:
-    """Write `data` to `path` atomically: after a crash or a power loss there is the old content or
-    the new.
-    """
+    """Write `data` to `path` atomically: after a crash the old content is there, or the new."""
     make_folder(path.parent)
     temporary = _neighbour(path)
     try:
@@ -58,14 +55,27 @@ def write_bytes(path: Path, data: bytes) -> None:
         remove(temporary)
 
 
+def append_line(path: Path, line: str) -> None:
+    """Add a line to a file, on the disk. What a full disk leaves of it is taken back."""
+    is_new, rest = not path.exists(), line.encode() + b"\n"
+    with path.open("ab", buffering=0) as file:
+        size = file.tell()
+        try:
+            while rest:
+                rest = rest[file.write(rest) :]
+            _sync_to_disk(file.fileno())
+        except OSError:
+            file.truncate(size)
+            raise
+    if is_new:
+        sync_folder(path.parent)
+
+
 def make_folder(folder: Path) -> None:
-    """Make a folder and those that it lies in, as far as they are missing, and see to it that they
-    last.
-    """
+    """Make a folder and those that it lies in, where they are missing, so that they last."""
     if not folder.is_dir():
-        if (
-            folder.parent == folder
-        ):  # a drive that is not there, or a working folder that was deleted
+        # a drive that is not there, or a working folder that was deleted
+        if folder.parent == folder:
             raise FileNotFoundError(errno.ENOENT, "there is no such drive or folder", str(folder))
         make_folder(folder.parent)
         folder.mkdir(exist_ok=True)
@@ -127,9 +137,7 @@ def settle(temporary: Path, path: Path, marker: str) -> None:
 
 
 def _is_working_folder(path: Path) -> bool:
-    """Whether a command is at work in a folder: were that replaced, its shell would be left in no
-    folder.
-    """
+    """Whether a command is at work in a folder: its shell would be left in no folder."""
     try:
         return path.samefile(Path.cwd())
     except OSError:
@@ -137,9 +145,7 @@ def _is_working_folder(path: Path) -> bool:
 
 
 def _holds_what_stays(path: Path) -> bool:
-    """Whether a folder has nothing but what systems and Git put into an empty one: it is not ours
-    to remove.
-    """
+    """Whether a folder has only what systems and Git put into an empty one: it is not ours."""
     if not path.is_dir():
         return False
     names = {inside.name for inside in path.iterdir()}
@@ -163,9 +169,7 @@ def _move_into(folder: Path, temporary: Path, marker: str) -> None:
 
 
 def remove_leftovers(*folders: Path) -> None:
-    """Remove what a killed process of ours has left half-written in these folders, not in those
-    below them.
-    """
+    """Remove what a killed process of ours has left half-written directly in these folders."""
     for folder in folders:
         for path in folder.iterdir() if folder.is_dir() else ():
             if is_temporary(path.name):
@@ -179,9 +183,7 @@ def remove_leftovers_of(path: Path) -> None:
 
 
 def is_temporary(name: str) -> bool:
-    """Whether a name in a folder of ours is of something half written: it is marked, or an older
-    one.
-    """
+    """Whether a name in a folder of ours is of something half written, marked or older."""
     return (name.startswith(MARK) and name.endswith(".tmp")) or _OLDER.fullmatch(name) is not None
 
 
@@ -219,9 +221,7 @@ def _sync(file: Path) -> None:
 
 
 def _sync_to_disk(handle: int) -> None:
-    """Have what was written on the disk itself: macOS syncs only as far as the disk's own memory
-    (`man fsync`).
-    """
+    """Sync to the disk itself: macOS syncs only as far as the disk's own memory (`man fsync`)."""
     if sys.platform == "darwin":
         import fcntl
 

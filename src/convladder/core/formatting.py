@@ -37,6 +37,16 @@ def plural(count: int, noun: str) -> str:
     return f"{count:,} {noun}{ending}"
 
 
+def either(names: Iterable[str]) -> str:
+    """Write names of which one is to be chosen.
+
+    >>> either(["onnx", "litert", "keras"]), either(["onnx"])
+    ('onnx, litert or keras', 'onnx')
+    """
+    *others, last = names
+    return f"{', '.join(others)} or {last}" if others else last
+
+
 def listed(names: Iterable[str]) -> str:
     """Write names with commas between as --classes takes them: in double quotes where a name holds
     one.
@@ -80,3 +90,16 @@ def printable(text: str) -> str:
     'cat\\x1b[2J.png'
     """
     return "".join(each if each.isprintable() else ascii(each)[1:-1] for each in text)
+
+
+def quantity(number: float) -> str:
+    """Write a count with three digits and a unit.
+
+    >>> quantity(350_142), quantity(-1.2e6)
+    ('350k', '−1.2M')
+    """
+    sign, size = "−" if number < 0 else "", abs(number)
+    for unit, least in (("G", 1e9), ("M", 1e6), ("k", 1e3)):
+        if size >= least:
+            return f"{sign}{size / least:.3g}{unit}"
+    return f"{sign}{size:.0f}"

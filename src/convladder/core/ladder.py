@@ -90,9 +90,7 @@ class _Text(BaseModel):
 
 @dataclass(frozen=True)
 class Ladder:
-    """An ordered tree of rungs over a base. The first rung is the start; a parent comes before its
-    children.
-    """
+    """A tree of rungs over a base. The first rung is the start; parents come before children."""
 
     name: str
     title: str
@@ -111,9 +109,7 @@ class Ladder:
         )
 
     def experiment(self, name: str, changes: Mapping[str, Any] | None = None) -> Experiment:
-        """Return a rung's experiment: the base, `changes`, then each rung's change from the start
-        up to it.
-        """
+        """Return a rung's experiment: the base, `changes`, then those of the rungs up to it."""
         rung = self.rung(name)
         if rung.parent is None:
             return Experiment().replace(self.base).replace(changes or {}).replace(rung.change)
@@ -177,9 +173,7 @@ class Ladder:
 
 
 def load_ladder(name: str) -> Ladder:
-    """Load a built-in ladder by name, or one's own by the path of its TOML file. Raises
-    LadderError.
-    """
+    """Load a built-in ladder by name, or a TOML file by its path. Raises LadderError."""
     if name in BUILT_IN:
         return parse_ladder(built_in_text(name), name)
     path = Path(name)
@@ -211,9 +205,7 @@ def parse_ladder(text: str, where: str) -> Ladder:
 
 
 def ladder_of(values: Mapping[str, Any], where: str) -> Ladder:
-    """Make a ladder of the values of its file; a rung that names no parent stands on the one before
-    it.
-    """
+    """Make a ladder of its file's values; a rung without a parent stands on the one before."""
     try:
         text = _Text.model_validate(values)
     except ValidationError as error:
@@ -230,9 +222,8 @@ def ladder_of(values: Mapping[str, Any], where: str) -> Ladder:
 
 def _placed(rung: Rung, above: list[str], where: str) -> Rung:
     """Return the rung with its parent, which must stand above it."""
-    if rung.name.casefold() in (
-        name.casefold() for name in above
-    ):  # two folders, or one on some systems
+    # two folders, or one on some systems
+    if rung.name.casefold() in (name.casefold() for name in above):
         raise LadderError(
             f"{where}: two rungs are named {rung.name!r} (upper and lower case count as the same)"
         )

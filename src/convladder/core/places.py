@@ -8,9 +8,7 @@ from pathlib import Path
 
 
 def cache_folder() -> Path:
-    """Return the user's cache folder for convladder; the environment's CONVLADDER_CACHE names
-    another.
-    """
+    """Return convladder's cache folder: the user's, or what CONVLADDER_CACHE names."""
     if own := os.environ.get("CONVLADDER_CACHE"):  # one that is empty would be the working folder
         return Path(own)
     if sys.platform == "win32":

@@ -54,8 +54,7 @@ def silence_onnxruntime(onnxruntime: Any) -> None:
     That is where it was imported before, and on Windows before 1.32, which reads no environment
     there. An event about the process may be under way already.
     """
-    disable = getattr(
-        onnxruntime, "disable_telemetry_events", None
-    )  # none where it is just being imported
+    # none where it is just being imported
+    disable = getattr(onnxruntime, "disable_telemetry_events", None)
     if disable is not None:
         disable()

@@ -51,9 +51,7 @@ def stop_asked() -> bool:
 
 @contextlib.contextmanager
 def saves_when_stopped() -> Iterator[None]:
-    """Leave a request to stop to the block, which asks `stop_asked`; what comes after the block can
-    be lost.
-    """
+    """Leave a request to stop to the block, which asks `stop_asked`; what follows can be lost."""
     _saves.set()
     try:
         yield
@@ -78,9 +76,8 @@ def serve(temporary: str) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
     if sys.stderr is not None:
-        faulthandler.enable(
-            sys.stderr, all_threads=False
-        )  # a crash of a library tells where Python was
+        # a crash of a library tells where Python was
+        faulthandler.enable(sys.stderr, all_threads=False)
     events = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # whatever a library prints must not mix with the events
     tasks: queue.SimpleQueue[bytes] = queue.SimpleQueue()

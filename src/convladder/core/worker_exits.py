@@ -1,4 +1,4 @@
-"""Why a worker process has ended: its exit status, what it wrote last, and what the kernel counts."""
+"""Why a worker has ended: its exit status, what it wrote last, and what the kernel counts."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ class LastLines(threading.Thread):
             self._kept = b""
 
     def of_ended(self) -> list[str]:
-        """Return the last lines of a process that has ended, and where Python was if that is told."""
+        """Return the last lines of a process that has ended, and where Python was, if told."""
         self.join(READING_SECONDS)  # longer where a process that it started still holds the pipe
         with self._lock:
             text = self._kept.decode("utf-8", errors="replace")

@@ -35,7 +35,8 @@ class SplitDataset:
     for people.
 
     settings : what it was loaded by. groups : the number of the group of each record, which is
-    never parted. origin : the source, where the settings' text cannot name it.
+        never parted.
+    origin : the source, where the settings' text cannot name it.
     """
 
     settings: Data
@@ -92,9 +93,7 @@ class SplitDataset:
         }
 
     def each_fold(self) -> list[SplitDataset]:
-        """Return the dataset with each fold as its test split in turn; itself where there are no
-        folds.
-        """
+        """Return the dataset with each fold as its test split in turn; itself without folds."""
         if self.settings.folds is None:
             return [self]
         if self.groups is None:
@@ -128,9 +127,7 @@ class SplitDataset:
 # docs/decisions/079-python-rarely-looks-for-garbage-while-data-is-loaded.md
 @contextlib.contextmanager
 def _rarely_collecting() -> Iterator[None]:
-    """Let Python rarely look for garbage: of hundreds of thousands of records all stay, and looking
-    took 40 %.
-    """
+    """Let Python rarely look for garbage: none is among the records, and looking took 40 %."""
     before = gc.get_threshold()
     gc.set_threshold(before[0] and MANY, *before[1:])  # 0: somebody wants none
     try:
@@ -184,9 +181,7 @@ def load(
 def _split_up(
     settings: Data, bank: Bank, notes: tuple[str, ...], source: Source | None
 ) -> SplitDataset:
-    """Leave out what the settings say, settle what belongs together, and split the rest. Raises
-    DataError.
-    """
+    """Leave out what the settings say, group the rest, and split it. Raises DataError."""
     remarks.refuse_no_train(bank.source, bank.records)
     _refuse_empty_classes(bank, settings)
     bank, decisions = _leave_out_small(bank, settings.min_images)
@@ -214,9 +209,7 @@ def differ_in_form_alone(left: Data, right: Data) -> bool:
 def _take_over(
     like: SplitDataset, settings: Data, bank: Bank, notes: tuple[str, ...]
 ) -> SplitDataset:
-    """Take the images and groups of another dataset, though copies may look otherwise in another
-    form.
-    """
+    """Take the images and groups of another dataset: copies may look otherwise in another form."""
     known = {record.path: position for position, record in enumerate(like.bank.records)}
     kept = [position for position, record in enumerate(bank.records) if record.path in known]
     bank, _ = grouping.name_groups(bank.keep(kept), settings.group_pattern)
@@ -229,9 +222,7 @@ def _take_over(
 def check(
     settings: Data, source: Source | None = None, progress: Progress | None = None
 ) -> DataCheck:
-    """Read every file of a source and say what is wrong with it. Raises DataError where it cannot
-    be read.
-    """
+    """Read every file of a source and say what is wrong. Raises DataError if unreadable."""
     source = source or open_source(settings)
     bank, _ = load_bank(settings, source, lenient=True, progress=progress)
     bank, _ = grouping.name_groups(bank, settings.group_pattern)
@@ -290,9 +281,7 @@ def load_bank(
 
 
 def _refuse_empty_classes(bank: Bank, settings: Data) -> None:
-    """Raise DataError where none of a class's files could be read, unless small classes are to be
-    left out.
-    """
+    """Raise DataError where no file of a class could be read, unless small classes are left out."""
     empty = [
         name
         for name, count in zip(bank.class_names, bank.count_classes(), strict=True)
@@ -323,9 +312,7 @@ def _leave_out_small(bank: Bank, least: int) -> tuple[Bank, list[str]]:
 
 # docs/decisions/024-leaks-are-refused-not-repaired.md
 def _settle_leaks(bank: Bank, settings: Data) -> tuple[Bank, list[str]]:
-    """Do what the settings say where images that belong together lie in different splits of the
-    source.
-    """
+    """Do as the settings say where images that belong together lie in different splits."""
     if settings.folds or not any(record.split for record in bank.records):
         return bank, []
     leaks = grouping.find_leaks(bank, grouping.groups_of(bank))

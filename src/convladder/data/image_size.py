@@ -1,6 +1,4 @@
-"""The form that images are brought to: as the settings say, and what they leave open as the images
-are.
-"""
+"""The form that images are brought to: by the settings, or else by the images."""
 
 from __future__ import annotations
 
@@ -58,16 +56,14 @@ def form_of(settings: Data, height: int, width: int, channels: Literal[1, 3]) ->
 
 
 def range_of(settings: Data) -> IntensityRange | None:
-    """Return the range of deep images that the settings ask for; None where it is found from them."""
+    """Return the range of deep images that the settings give; None where it is to be found."""
     if settings.range == "auto":
         return None
     return FULL if settings.range == "full" else IntensityRange(*settings.range)
 
 
 def form_of_network(settings: Data, network: Mapping[str, Any]) -> ImageForm:
-    """Return the form of the images that a run's network takes, by its settings and its
-    `model.json`.
-    """
+    """Return the form that a run's network takes, by its settings and its `model.json`."""
     found = network.get("intensity")  # those of earlier versions do not say
     chosen = IntensityRange(**found) if found else None
     return replace(form_of(settings, *network["shape"]), intensity=chosen)
@@ -101,9 +97,7 @@ def _fetch_whole(fetch: Fetch, limits: Limits, record: Record) -> Content:
 
 
 def _sample_headers(source: Source, limits: Limits) -> tuple[list[Header], str]:
-    """Return what the source knows of its headers, or those of some of its records, and why one has
-    none.
-    """
+    """Return the source's headers, or those of some records, and why one has none."""
     if source.headers:
         return source.headers(), ""
     records = source.listing().records

@@ -69,9 +69,7 @@ class PixelRange:
         return replace(found, levels=float(levels))
 
     def misfits(self, values: NDArray[Any]) -> NDArray[np.bool_]:
-        """Say which rows have many values outside the range, or take up far fewer grey levels than
-        usual.
-        """
+        """Say which rows have many values out of range, or far fewer grey levels than usual."""
         if self.as_is:
             return np.zeros(len(values), bool)
         outside = ((values < self.low) | (values > self.high)).mean(axis=1)
@@ -173,9 +171,7 @@ def is_one(shape: tuple[int, ...], of_image: Shape) -> bool:
 
 
 def to_images(rows: Pixels, shape: Shape) -> Pixels:
-    """Return flat rows `(N, values)` as images `(N, *shape)`; pixels that a row does not fill are
-    0.
-    """
+    """Return flat rows `(N, values)` as images `(N, *shape)`, filled up with 0."""
     missing = math.prod(shape) - rows.shape[1]
     filled = np.pad(rows, ((0, 0), (0, missing))) if missing else rows
     return filled.reshape(len(rows), *shape)

@@ -16,26 +16,13 @@ Progress = Callable[[str, int, int], None]  # what is done, how much of it, of h
 NAMED_SET = "named set"  # the kind of a built-in one
 PACKED = " in an archive"  # what the kinds of those in archives end with
 
-SPLIT_NAMES: dict[str, Split] = {
-    "train": "train",
-    "training": "train",
-    "val": "validation",
-    "valid": "validation",
-    "validation": "validation",
-    "dev": "validation",
-    "test": "test",
-    "testing": "test",
-    "eval": "test",  # these are the words of Hugging Face's imagefolder
-    "evaluation": "test",
-}
-
 
 @dataclass(frozen=True, slots=True)
 class Record:
     """One labelled image of a source.
 
     split, group : empty where the source does not say. place : where the source finds it; means
-    nothing to others.
+        nothing to others.
     """
 
     path: str
@@ -62,7 +49,7 @@ class Listing:
     ignored: tuple[Ignored, ...] = ()
 
     def of_classes(self, class_names: Iterable[str]) -> Listing:
-        """Return the listing with the records of these classes alone; the others count as ignored."""
+        """Return the listing with the records of these classes; the others count as ignored."""
         wanted = set(class_names)
         labels = [label for label, name in enumerate(self.class_names) if name in wanted]
         kept = tuple(self.class_names[label] for label in labels)
@@ -90,7 +77,8 @@ class Source:
     """Labelled images, before any is decoded.
 
     name : for people. kind : `class folder`, `split folder`, `table`, `parquet`, `hub`, `arrays`,
-    `named set`, … fingerprint : changes whenever what `listing` or `fetch` return may change.
+        `named set`, …
+    fingerprint : changes whenever what `listing` or `fetch` return may change.
     listing : lists the records; may take long, or download.
     fetch : gives the bytes, or the pixels, of one record, or raises UnreadableImage.
     picklable : whether `fetch` works in another process.

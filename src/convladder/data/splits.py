@@ -113,9 +113,7 @@ def _cut(
 
 
 def _sizes(available: int, cuts: dict[str, float]) -> list[int]:
-    """Round the shares so that each cut gets one image at least, and train what is left, one at
-    least.
-    """
+    """Round the shares so that each cut gets an image at least, and so does train."""
     sizes: list[int] = []
     for number, share in enumerate(cuts.values(), start=1):
         reserved = 1 + len(cuts) - number

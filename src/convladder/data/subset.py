@@ -24,9 +24,7 @@ def listing_of(source: Source, classes: Sequence[str] | None) -> Listing:
 
 
 def take_subset(listing: Listing, limit: int | None, seed: int) -> Listing:
-    """Return so many records, a share of each (split, class) by largest remainder; the others count
-    as ignored.
-    """
+    """Return so many records, a share of each (split, class); the others count as ignored."""
     total = len(listing.records)
     if limit is None or limit >= total:
         return listing

@@ -1,6 +1,4 @@
-"""A bundle, made of a run: its network as one graph with what is before and behind it, and what is
-known of it.
-"""
+"""A bundle, made of a run: its network as one graph from images on, and what is known of it."""
 
 from __future__ import annotations
 
@@ -76,9 +74,7 @@ def write(
 
 
 def make(run: saved_run.SavedRun, accuracy: float = model_card.WANTED) -> bytes:
-    """Return the file of a run's bundle; the threshold is that for the wanted accuracy. Raises
-    RunError.
-    """
+    """Return the file of a run's bundle, with its threshold by accuracy. Raises RunError."""
     temperature = calibration.temperature_of(run.predictions)
     selection = calibration.select(run.predictions, accuracy)
     network = call(convert, run.folder, temperature)

@@ -7,13 +7,15 @@ Its rules are the product's own: the folder `decoder` reads files (see `standalo
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 from convladder.results.bundle.schema import Contents
 
 FORMAT = 1  # of export.json
 
-_HEAD = '''"""Predict image files:  python example.py cat.jpg dog.png     needs  pip install {needs} numpy pillow
+_HEAD = '''"""Predict image files:  python example.py cat.jpg dog.png
+Needs:  pip install {needs} numpy pillow
 
 It reads files by the rules of training (folder decoder). It says `unsure` below the threshold
 (export.json), and of a picture that does not fit the training images.
@@ -52,7 +54,8 @@ def main(paths):
     for path in paths:
         try:
             name, probability, unsure, warning = answer(read_file(Path(path), limits))
-            said = f"{name} {probability:.3f}" + "  unsure" * unsure + (f"  warning: {warning}" if warning else "")
+            more = "  unsure" * unsure + (f"  warning: {warning}" if warning else "")
+            said = f"{name} {probability:.3f}{more}"
         except UnreadableImage as error:
             failed, said = 1, f"not read: {error}"
         print(f"{path:{width}}  {said}")
@@ -62,16 +65,43 @@ def main(paths):
 if __name__ == "__main__":
     sys.exit(main(sys.argv[1:]) if sys.argv[1:] else __doc__)
 '''
-_BODIES = {
-    "onnx": '''model = onnxruntime.InferenceSession(here / "model.onnx")
+_SILENT = (
+    '\nos.environ["ORT_DISABLE_TELEMETRY"] = "1"  # before the import: it would report to its '
+    "maker\n"
+)
+
+
+@dataclass(frozen=True)
+class Example:
+    """What the example of one format has of its own.
+
+    needs : packages to install. imports, body : code. before : what comes before the imports.
+    """
+
+    needs: str
+    imports: str
+    body: str
+    before: str = ""
+
+
+EXAMPLES = {
+    "onnx": Example(
+        "onnxruntime",
+        "import onnxruntime",
+        '''model = onnxruntime.InferenceSession(here / "model.onnx")
 
 
 def probabilities(pixels):
     """Return the probability of each class, of uint8 pixels (height, width, channels)."""
-    coloured = np.broadcast_to(pixels, (*pixels.shape[:2], 3))  # the model takes grey images so, too
+    coloured = np.broadcast_to(pixels, (*pixels.shape[:2], 3))  # grey images, too
     return model.run(None, {"images": np.ascontiguousarray(coloured[None])})[0][0]
 ''',
-    "litert": '''model = Interpreter(str(here / "model.tflite"))
+        _SILENT,
+    ),
+    "litert": Example(
+        "ai-edge-litert",
+        "from ai_edge_litert.interpreter import Interpreter",
+        '''model = Interpreter(str(here / "model.tflite"))
 model.allocate_tensors()
 (given,), (found,) = model.get_input_details(), model.get_output_details()
 
@@ -82,42 +112,38 @@ def probabilities(pixels):
     model.invoke()
     return model.get_tensor(found["index"])[0]
 ''',
-    "savedmodel": '''model = tf.saved_model.load(here / "model")
+    ),
+    "savedmodel": Example(
+        "tensorflow",
+        "import tensorflow as tf",
+        '''model = tf.saved_model.load(here / "model")
 
 
 def probabilities(pixels):
     """Return the probability of each class, of uint8 pixels (height, width, channels)."""
     return model.serve(np.float32(pixels)[None]).numpy()[0]
 ''',
-    "keras": '''model = keras.saving.load_model(here / "model.keras")
+    ),
+    "keras": Example(
+        "keras tensorflow",
+        "import keras",
+        '''model = keras.saving.load_model(here / "model.keras")
 
 
 def probabilities(pixels):
     """Return the probability of each class, of uint8 pixels (height, width, channels)."""
     return model.predict(np.float32(pixels)[None], verbose=0)[0]
 ''',
+    ),
 }
-_IMPORTS = {
-    "onnx": ("onnxruntime", "import onnxruntime"),
-    "litert": ("ai-edge-litert", "from ai_edge_litert.interpreter import Interpreter"),
-    "savedmodel": ("tensorflow", "import tensorflow as tf"),
-    "keras": ("keras tensorflow", "import keras"),
-}
-_SILENT = (
-    '\nos.environ["ORT_DISABLE_TELEMETRY"] = "1"  # before the import: it would report to its '
-    "maker\n"
-)
 
 
 def example(kind: str) -> str:
     """Return a short program that loads an export of this format and predicts image files."""
-    needs, imports = _IMPORTS[kind]
-    first, before = ("import os\n", _SILENT) if kind == "onnx" else ("", "")
-    return (
-        _HEAD.format(needs=needs, imports=imports, first=first, before=before)
-        + _BODIES[kind]
-        + _TAIL
-    )
+    own = EXAMPLES[kind]
+    first = "import os\n" if own.before else ""
+    head = _HEAD.format(needs=own.needs, imports=own.imports, first=first, before=own.before)
+    return head + own.body + _TAIL
 
 
 def settings(contents: Contents) -> dict[str, Any]:

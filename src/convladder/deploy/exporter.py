@@ -1,4 +1,4 @@
-"""Export a bundle: made, compared with the network on real images, and only then given its place."""
+"""Export a bundle: made, compared with the network on real images, then given its place."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from convladder.data.decoding.images import Pixels
 from convladder.deploy import (
     examples,
     file_parity,
-    formats,
     parity,
     parity_images,
+    runtimes,
     standalone_decoder,
 )
 from convladder.deploy.file_parity import FromFiles
-from convladder.deploy.formats import FORMATS
+from convladder.deploy.formats import FORMATS, IN_INT8
 from convladder.deploy.parity import Parity
 from convladder.deploy.parity_images import Named
 from convladder.results.bundle.bundle import Bundle
@@ -52,9 +52,7 @@ class Sample:
 
 @dataclass(frozen=True)
 class Exported:
-    """What an export is, and where: a folder with the model, its settings, an example and the
-    parity.
-    """
+    """What an export is, and its folder: model, settings, example and parity."""
 
     folder: Path
     kind: str
@@ -66,14 +64,11 @@ class Exported:
 
 
 def check(kind: str, int8: bool) -> None:
-    """Raise ExperimentError where there is no such format, or no int8 of it, or where its runtime
-    is missing.
-    """
+    """Raise ExperimentError where a format, its int8 or its runtime is missing."""
     if kind not in FORMATS:
         raise ExperimentError(unknown_name(kind, FORMATS, "--format"))
     if int8 and not FORMATS[kind].int8:
-        with_it = ", ".join(name for name, each in FORMATS.items() if each.int8)
-        raise ExperimentError(f"--int8 is for {with_it}; {kind} stays in float32")
+        raise ExperimentError(f"--int8 is for {', '.join(IN_INT8)}; {kind} stays in float32")
     needed = FORMATS[kind].extra
     if needed:
         extras.require(*needed)
@@ -129,10 +124,10 @@ def export(
         model = made / FORMATS[kind].file
         calibration = sample.calibration if int8 else None
         original = call(
-            formats.make, kind, bundle.path.absolute(), model, calibration, sample.images
+            runtimes.make, kind, bundle.path.absolute(), model, calibration, sample.images
         )
-        exported = call(formats.predict_exported, kind, model, sample.images)
-        sizes = formats.size_of(model), bundle.parts[WEIGHTS].bytes
+        exported = call(runtimes.predict_exported, kind, model, sample.images)
+        sizes = runtimes.size_of(model), bundle.parts[WEIGHTS].bytes
         found = parity.measure(
             original, exported, sample.labels, sizes=sizes, bound=bound, int8=int8
         )

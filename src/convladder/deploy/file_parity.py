@@ -1,6 +1,4 @@
-"""Does an export's example read files, and answer, as the product does? It runs in a process of its
-own.
-"""
+"""Does an export's example read files and answer as the product does, in its own process?"""
 
 from __future__ import annotations
 
@@ -145,9 +143,8 @@ def _run(command: Sequence[str]) -> None:
         "TF_CPP_MIN_LOG_LEVEL": "3",
         backend.ONEDNN: "1",
     }
-    computes["PYTHONPATH"] = os.pathsep.join(
-        filter(None, sys.path)
-    )  # as workers: a notebook may have added to it
+    # as workers: a notebook may have added to it
+    computes["PYTHONPATH"] = os.pathsep.join(filter(None, sys.path))
     try:
         subprocess.run(
             command, env=os.environ | computes, capture_output=True, timeout=SECONDS, check=True

@@ -28,9 +28,7 @@ STDIN_NAME = "standard input"
 
 @dataclass(frozen=True)
 class Picture:
-    """A picture before it is read: what it is called, and what fetches its bytes or raises
-    UnreadableImage.
-    """
+    """A picture before it is read: its name, and what fetches it or raises UnreadableImage."""
 
     name: str
     fetch: Callable[[], Content]
@@ -83,9 +81,7 @@ def find(
 def decode_all(
     pictures: Iterable[Picture], decode: Callable[[Content], Outcome], batch: int, threads: int
 ) -> Iterator[list[tuple[Picture, Outcome]]]:
-    """Yield batches of pictures with their pixels, or why they have none; the next is decoded
-    meanwhile.
-    """
+    """Yield batches of pictures with their pixels, or why not; the next is decoded meanwhile."""
     with ThreadPoolExecutor(threads) as pool:
         waiting = iter(pictures)
 
@@ -118,9 +114,8 @@ def _at(place: str, limits: Limits, *, follow: bool) -> Found:
         return _in_archive(path, limits)
     if not os.path.lexists(path) and is_pattern(place):
         found = [_at(str(each), limits, follow=follow) for each in matching(path, follow=follow)]
-        named = {
-            picture.name: picture for at in found for picture in at.pictures
-        }  # a folder, and what is in it
+        # a folder, and what is in it
+        named = {picture.name: picture for at in found for picture in at.pictures}
         return Found(
             list(named.values()), "; ".join(dict.fromkeys(at.links for at in found if at.links))
         )

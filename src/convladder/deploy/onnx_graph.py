@@ -1,6 +1,4 @@
-"""A network as one ONNX graph with what is before it and behind it: from images of any size to
-probabilities.
-"""
+"""A network as one ONNX graph: from images of any size to probabilities."""
 
 from __future__ import annotations
 
@@ -23,9 +21,7 @@ _COUNTED = re.compile(r"(const(?=_)|)(.*?)__\d+(:\d+)?")
 
 
 def graph_of(network: keras.Model, form: ImageForm, temperature: float) -> bytes:
-    """Return the graph from images to probabilities, of a network from the pixels of a form to
-    logits.
-    """
+    """Return the graph from images to probabilities, of a network from pixels to logits."""
     from convladder.models.portable import plain
 
     shipped = with_probabilities(plain(network), temperature)
@@ -47,9 +43,7 @@ def with_probabilities(network: keras.Model, temperature: float) -> keras.Model:
 
 # docs/decisions/071-conversion-is-tensorflows-whatever-trained.md
 def as_graph(network: keras.Model) -> ModelProto:
-    """Return an ONNX graph of a network from `pixels` to `probabilities`, whatever the size of a
-    batch.
-    """
+    """Return an ONNX graph from `pixels` to `probabilities`, for batches of any size."""
     from onnx import compose, load
 
     network(np.zeros((1, *network.input.shape[1:]), np.float32))  # Keras exports what was called
@@ -63,9 +57,7 @@ def as_graph(network: keras.Model) -> ModelProto:
 
 
 def _mend(made: ModelProto) -> None:
-    """Write what ONNX has no operator for with those that it has. Raises ValueError where values
-    are missing.
-    """
+    """Replace what ONNX has no operator for. Raises ValueError where values are missing."""
     from onnx import helper, numpy_helper
 
     network = made.graph
@@ -119,9 +111,7 @@ def _renumber(made: ModelProto) -> None:
 
 
 def joined(before: ModelProto, network: ModelProto, classes: int) -> ModelProto:
-    """Return the graph from `images` to `probabilities`: what comes before a network, then the
-    network.
-    """
+    """Return the graph from `images` to `probabilities`: what precedes a network, then it."""
     from onnx import TensorProto, checker, compose, helper
 
     network.ir_version = before.ir_version

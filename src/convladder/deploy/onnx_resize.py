@@ -180,7 +180,10 @@ preprocessing (uint8[N, H, W, 3] images) => (float[N, @height, @width, @channels
   same_width = Equal (width, form_width)
   same = And (same_height, same_width)
   formed = If (same) <
-    then_branch = as_it_is () => (uint8[N, @height, @width, @channels] kept) { kept = Identity (seen) },
+    then_branch = as_it_is () => (uint8[N, @height, @width, @channels] kept)
+    {
+      kept = Identity (seen)
+    },
     else_branch = resized () => (uint8[N, @height, @width, @channels] padded)
     {
       two = Constant <value = int64 {2}> ()

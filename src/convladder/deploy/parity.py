@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convladder.deploy.file_parity import FromFiles
-from convladder.deploy.formats import Predicted
+from convladder.deploy.runtimes import Predicted
 from convladder.evaluation import mcnemar
 from convladder.evaluation.intervals import Proportion, proportion
 from convladder.evaluation.statistics import Difference
@@ -25,10 +25,12 @@ class Parity:
     """An export beside the network that it was made of, on the same images.
 
     largest, mean : difference of a probability; the mean is of the largest one of each image. same
-    : the share of equal predictions. accuracy_lost : of the original less that of the export, on
-    labelled test images. bytes, original_bytes : of the export, and of the network's weights.
-    milliseconds : for an image, in batches. files : how the export's example and the product read
-    and answer files; None where that was not compared.
+        : the share of equal predictions. accuracy_lost : of the original less that of the export,
+        on labelled test images.
+    bytes, original_bytes : of the export, and of the network's weights. milliseconds : for an
+        image, in batches.
+    files : how the export's example and the product read and answer files; None where that was not
+        compared.
     """
 
     images: int

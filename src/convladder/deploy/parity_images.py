@@ -1,6 +1,4 @@
-"""Image files that programs often read differently, made of real images: an export is tried on
-them.
-"""
+"""Image files that programs often read differently, made of real images for exports."""
 
 from __future__ import annotations
 

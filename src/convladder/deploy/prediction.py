@@ -46,7 +46,7 @@ def find(
     follow: bool = False,
     say: Callable[[str], None] = lambda text: None,
 ) -> list[Picture]:
-    """Return the pictures at these places (see `inputs.find`), but for bundles that lie among them."""
+    """Return the pictures at these places (see `inputs.find`) without bundles among them."""
     found = inputs.find(places, predictor.contents.limits, stdin, follow=follow, say=say)
     return [picture for picture in found if not picture.name.endswith(SUFFIX)]
 
@@ -58,9 +58,7 @@ def predict(
     threads: int | None = None,
     console: Console | None = None,
 ) -> Iterator[tuple[Picture, Outcome]]:
-    """Yield each picture with what is predicted, or why it could not be read; a `console` shows how
-    far it is.
-    """
+    """Yield pictures with what is predicted, or why not read; a `console` shows how far it is."""
     with _bar(console, len(found)) as bar:
         task = bar.add_task("predicting", total=len(found))
         for batch in inputs.decode_all(found, predictor.try_to_decode, BATCH, threads or cores()):

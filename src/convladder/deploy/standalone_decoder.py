@@ -20,7 +20,7 @@ PACKAGE = "decoder"
 ENTRIES = "convladder.data.decoding.file_bytes", "convladder.data.decoding.images"
 
 _OWN = re.compile(r"^( *)from convladder((?:\.\w+)*) import (.+)$", re.MULTILINE)
-_ABOUT = '''"""Reads image files as convladder did for training: `images.decode(content, form, limits)`.
+_ABOUT = '''"""Reads image files as convladder did to train: `images.decode(content, form, limits)`.
 
 Its modules are copies of convladder's (MIT licence). Do not edit them.
 """

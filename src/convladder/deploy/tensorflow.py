@@ -19,9 +19,7 @@ def load_saved_model(path: Path) -> Callable[[Pixels], NDArray[np.float32]]:
 
 
 def to_litert(saved: Path, calibration: Pixels | None) -> bytes:
-    """Return a saved model as LiteRT's flat buffer; with images to calibrate on, in int8 between
-    float32 ends.
-    """
+    """Return a saved model as LiteRT's flat buffer; with images to calibrate on, in int8 inside."""
     converter = tf.lite.TFLiteConverter.from_saved_model(str(saved))
     if calibration is not None:
 

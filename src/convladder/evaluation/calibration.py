@@ -34,9 +34,7 @@ Labels = NDArray[np.integer[Any]]
 
 @dataclass(frozen=True)
 class Bin:
-    """Test images of like confidence: the mean confidence, and the share that was predicted
-    rightly.
-    """
+    """Test images of like confidence: the mean confidence, and the share predicted rightly."""
 
     confidence: float
     accuracy: Proportion
@@ -47,17 +45,15 @@ class CalibrationError:
     """The expected calibration error on test.
 
     error : mean distance of confidence and accuracy over bins of equally many images (Guo et al.
-    2017). It is
-        biased upwards, since chance alone parts the two in every bin.
+        2017). It is biased upwards, since chance alone parts the two in every bin.
     if_calibrated : what 95 % of perfectly calibrated networks with these confidences would stay
-    below
-        (consistency resampling: Bröcker and Smith 2007, "Increasing the reliability of reliability
-        diagrams").
+        below (consistency resampling: Bröcker and Smith 2007, "Increasing the reliability of
+        reliability diagrams").
     low, high : an interval over other test images, by the basic bootstrap, which mirrors the bias
-    away (Davison
-        and Hinkley 1997, section 5.2); from 0 where the error is not shown. Meant to cover 95 %, it
-        covered the error of networks with planted miscalibration in 84 to 99 % of 150 simulations
-        each, with 300 and 2,000 images; the usual percentile bootstrap in 0 to 96 %.
+        away (Davison and Hinkley 1997, section 5.2); from 0 where the error is not shown. Meant to
+        cover 95 %, it covered the error of networks with planted miscalibration in 84 to 99 % of
+        150 simulations each, with 300 and 2,000 images; the usual percentile bootstrap in 0 to 96
+        %.
     """
 
     error: float
@@ -73,9 +69,7 @@ class CalibrationError:
 
 @dataclass(frozen=True)
 class Gap:
-    """Mean confidence less accuracy on test, with its 95 % interval: above 0 the network is too
-    sure of itself.
-    """
+    """Mean confidence less accuracy on test, with its 95 % interval: above 0 is overconfident."""
 
     mean: float
     low: float
@@ -102,7 +96,8 @@ class Selection:
     validation.
 
     wanted : the accuracy that was asked for. threshold : None where no threshold reached it on
-    validation. coverage : the share of test images that are still predicted. accuracy : on these.
+        validation.
+    coverage : the share of test images that are still predicted. accuracy : on these.
     """
 
     wanted: float
@@ -137,7 +132,7 @@ def assess(*tables: pd.DataFrame) -> Calibration:
 
 
 def select(table: pd.DataFrame, wanted: float) -> Selection:
-    """Choose the least threshold that reaches the wanted accuracy on validation; judge it on test."""
+    """Choose the least threshold that gives this accuracy on validation; judge it on test."""
     validation, test = (_split(table, name) for name in ("validation", "test"))
     temperature = fit_temperature(*validation)
     threshold = choose_threshold(
@@ -223,7 +218,7 @@ def calibration_error(probabilities: Floats, labels: Labels, seed: int = 0) -> C
 
 
 def overconfidence(probabilities: Floats, labels: Labels) -> Gap:
-    """Return by how much the mean confidence exceeds the accuracy; Student's interval over images."""
+    """Return the mean confidence less the accuracy, with Student's interval over images."""
     confidence, correct = _confidence(probabilities, labels)
     gaps = confidence - correct
     mean = float(gaps.mean())
@@ -255,9 +250,7 @@ def _confidence(probabilities: Floats, labels: Labels) -> tuple[Floats, NDArray[
 
 
 def _error(gaps: Floats, starts: NDArray[np.int64]) -> float:
-    """Average the distances of confidence and accuracy over bins; `gaps` are in the order of
-    confidence.
-    """
+    """Average the gaps of confidence and accuracy over bins, in the order of confidence."""
     return float(np.abs(np.add.reduceat(gaps, starts)).sum() / len(gaps))
 
 

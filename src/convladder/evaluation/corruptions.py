@@ -9,7 +9,7 @@ these have not, are our own.
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,63 +26,23 @@ VERSION = 1  # of all that `corrupt` does: any change raises it, so that older r
 STRENGTHS = 5
 LARGE = 64  # pixels a side, from which ImageNet-C's severities are taken
 
-# For small images, for large ones. Runs that keep no record were made with this table: to change
-# one of them, make another table, and leave this one as it is.
-_FIRST_SEVERITIES: dict[str, tuple[tuple[float, ...], tuple[float, ...]]] = {
-    "gaussian_noise": (
-        (0.04, 0.06, 0.08, 0.09, 0.10),
-        (0.08, 0.12, 0.18, 0.26, 0.38),
-    ),  # deviation, of 1
-    "gaussian_blur": ((0.4, 0.6, 0.7, 0.8, 1), (1, 2, 3, 4, 6)),  # deviation in pixels
-    "brightness": (
-        (0.05, 0.1, 0.15, 0.2, 0.3),
-        (0.1, 0.2, 0.3, 0.4, 0.5),
-    ),  # added to the value, of 1
-    "contrast": ((0.75, 0.5, 0.4, 0.3, 0.15), (0.4, 0.3, 0.2, 0.1, 0.05)),  # share that is left
-    "jpeg_compression": ((80, 65, 58, 50, 40), (25, 18, 15, 10, 7)),  # quality
-    "shift": ((1 / 16, 2 / 16, 3 / 16, 4 / 16, 5 / 16),) * 2,  # of the side
-    "rotation": ((5, 10, 15, 20, 30),) * 2,  # degrees
-}
-_SEVERITIES = _FIRST_SEVERITIES
-NAMES = tuple(_SEVERITIES)
-
 
 @dataclass(frozen=True)
-class Recipe:
-    """How images were made worse: only what was made by equal recipes is compared.
+class Corruption:
+    """One way to make images worse.
 
-    severities : for each of the names those of its strengths. version : of the code.
+    change : takes images, a severity, and what draws at random. small, large : its severities, for
+    small images and for large ones.
     """
 
-    names: tuple[str, ...]
-    severities: tuple[tuple[float, ...], ...]
-    version: int
+    name: str
+    change: Callable[[Pixels, float, Draw], Pixels]
+    small: tuple[float, ...]
+    large: tuple[float, ...]
 
-
-def recipe(height: int, width: int) -> Recipe:
-    """Return how images of this size are made worse."""
-    large = min(height, width) >= LARGE
-    return Recipe(NAMES, tuple(_SEVERITIES[name][large] for name in NAMES), VERSION)
-
-
-def first_recipe(names: Sequence[str], height: int, width: int) -> Recipe:
-    """Return how images were made worse before runs kept a record of that.
-
-    Raises KeyError for unknown names.
-    """
-    large = min(height, width) >= LARGE
-    return Recipe(tuple(names), tuple(_FIRST_SEVERITIES[name][large] for name in names), 1)
-
-
-def corrupt(images: Pixels, name: str, strength: int, seed: int = 0) -> Pixels:
-    """Return the images `(N, height, width, channels)` made worse in a strength from 1 to 5.
-
-    What is drawn at random depends on seed, corruption and strength alone. Raises ValueError for an
-    unknown name.
-    """
-    severity = recipe(*images.shape[1:3]).severities[NAMES.index(name)][strength - 1]
-    draw = np.random.default_rng([seed, NAMES.index(name), strength])
-    return _CORRUPTIONS[name](images, severity, draw)
+    def severities(self, height: int, width: int) -> tuple[float, ...]:
+        """Return those of its strengths for images of this size."""
+        return self.large if min(height, width) >= LARGE else self.small
 
 
 def _gaussian_noise(images: Pixels, deviation: float, draw: Draw) -> Pixels:
@@ -100,7 +60,7 @@ def _gaussian_blur(images: Pixels, deviation: float, draw: Draw) -> Pixels:
 
 
 def _brightness(images: Pixels, added: float, draw: Draw) -> Pixels:
-    """Add to the value of hue, saturation and value, which scales the channels; black becomes grey."""
+    """Add to the V of HSV, which scales the channels; black becomes grey."""
     del draw
     value = images.max(axis=-1, keepdims=True).astype(np.float32)
     brighter = np.minimum(value + 255 * added, 255)
@@ -127,9 +87,7 @@ def _through_jpeg(image: Pixels, quality: int) -> Pixels:
 
 
 def _shift(images: Pixels, share: float, draw: Draw) -> Pixels:
-    """Shift each image by so much of its sides in one of eight directions; edge pixels are
-    repeated.
-    """
+    """Shift images by a share of their sides in one of eight directions, repeating the edge."""
     directions = np.array([(y, x) for y in (-1, 0, 1) for x in (-1, 0, 1) if (y, x) != (0, 0)])
     height, width = images.shape[1:3]
     step = np.maximum(1, np.rint([share * height, share * width])).astype(int)
@@ -159,12 +117,77 @@ def _cut(values: NDArray[np.floating[Any]]) -> Pixels:
     return pixels
 
 
-_CORRUPTIONS: dict[str, Callable[[Pixels, float, Draw], Pixels]] = {
-    "gaussian_noise": _gaussian_noise,
-    "gaussian_blur": _gaussian_blur,
-    "brightness": _brightness,
-    "contrast": _contrast,
-    "jpeg_compression": _jpeg_compression,
-    "shift": _shift,
-    "rotation": _rotation,
+_SHIFTS = (1 / 16, 2 / 16, 3 / 16, 4 / 16, 5 / 16)  # of the side
+_ANGLES = (5, 10, 15, 20, 30)  # degrees
+
+# A new one goes to the end: what is drawn for each depends on its place.
+CORRUPTIONS = {
+    each.name: each
+    for each in (
+        Corruption(  # deviation, of 1
+            "gaussian_noise",
+            _gaussian_noise,
+            (0.04, 0.06, 0.08, 0.09, 0.10),
+            (0.08, 0.12, 0.18, 0.26, 0.38),
+        ),
+        Corruption(  # deviation in pixels
+            "gaussian_blur", _gaussian_blur, (0.4, 0.6, 0.7, 0.8, 1), (1, 2, 3, 4, 6)
+        ),
+        Corruption(  # added to the value, of 1
+            "brightness", _brightness, (0.05, 0.1, 0.15, 0.2, 0.3), (0.1, 0.2, 0.3, 0.4, 0.5)
+        ),
+        Corruption(  # share that is left
+            "contrast", _contrast, (0.75, 0.5, 0.4, 0.3, 0.15), (0.4, 0.3, 0.2, 0.1, 0.05)
+        ),
+        Corruption(  # quality
+            "jpeg_compression", _jpeg_compression, (80, 65, 58, 50, 40), (25, 18, 15, 10, 7)
+        ),
+        Corruption("shift", _shift, _SHIFTS, _SHIFTS),
+        Corruption("rotation", _rotation, _ANGLES, _ANGLES),
+    )
 }
+NAMES = tuple(CORRUPTIONS)
+# Runs that keep no record were made with these severities: to change some, keep them here.
+_FIRST = dict(CORRUPTIONS)
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How images were made worse: only what was made by equal recipes is compared.
+
+    severities : for each of the names those of its strengths. version : of the code.
+    """
+
+    names: tuple[str, ...]
+    severities: tuple[tuple[float, ...], ...]
+    version: int
+
+
+def recipe(height: int, width: int) -> Recipe:
+    """Return how images of this size are made worse."""
+    return Recipe(NAMES, _severities(CORRUPTIONS, NAMES, height, width), VERSION)
+
+
+def first_recipe(names: Sequence[str], height: int, width: int) -> Recipe:
+    """Return how images were made worse before runs kept a record of that.
+
+    Raises KeyError for unknown names.
+    """
+    return Recipe(tuple(names), _severities(_FIRST, names, height, width), 1)
+
+
+def corrupt(images: Pixels, name: str, strength: int, seed: int = 0) -> Pixels:
+    """Return the images `(N, height, width, channels)` made worse in a strength from 1 to 5.
+
+    What is drawn at random depends on seed, corruption and strength alone. Raises ValueError for an
+    unknown name.
+    """
+    severity = recipe(*images.shape[1:3]).severities[NAMES.index(name)][strength - 1]
+    draw = np.random.default_rng([seed, NAMES.index(name), strength])
+    return CORRUPTIONS[name].change(images, severity, draw)
+
+
+def _severities(
+    known: Mapping[str, Corruption], names: Iterable[str], height: int, width: int
+) -> tuple[tuple[float, ...], ...]:
+    return tuple(known[name].severities(height, width) for name in names)

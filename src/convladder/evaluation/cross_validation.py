@@ -25,11 +25,11 @@ never taken to be less than what so many images would leave uncertain.
 initial weights: one seed is enough. More seeds make the networks' part of the variance between
 folds smaller, not the images'.
 
-`benchmarks/fold_claims.py` trains ladders without any effect. On 300 images 0 to 3 % of climbs had
-a false claim with unsteady learners, and with that steady one 1 % at five folds and 5 % at ten
-(Student's test over the folds: 3 to 25 %). Intervals of an accuracy covered it in 95 to 100 %
-(Wilson's for the images: 80 to 94 %). The price is power: a gain that Student's test found in 37 %
-of climbs was found in 14.
+`benchmarks/claims/fold_claims.py` trains ladders without any effect. On 300 images 0 to 3 % of
+climbs had a false claim with unsteady learners, and with that steady one 1 % at five folds and 5 %
+at ten (Student's test over the folds: 3 to 25 %). Intervals of an accuracy covered it in 95 to
+100 % (Wilson's for the images: 80 to 94 %). The price is power: a gain that Student's test found in
+37 % of climbs was found in 14.
 
 **What this cannot see.** Luck that all folds share does not show between them. The steady learner's
 false claims grow with the images, as their own part of the variance shrinks: at ten folds 6 % on
@@ -133,9 +133,7 @@ def _fold_means(by_image: NDArray[np.float64], folds: Folds) -> NDArray[np.float
 
 # docs/decisions/027-cross-validation-is-compared-over-folds.md
 def _corrected_variance(by_fold: NDArray[np.float64]) -> float:
-    """Return the variance of the mean of `(K,)`, corrected for the training images that folds
-    share.
-    """
+    """Return the variance of the mean of `(K,)`, corrected for what folds share in training."""
     count = len(by_fold)
     ratio = max(1 / (count - 1), LEAST_RATIO)
     return (1 / count + ratio) * float(by_fold.var(ddof=1))

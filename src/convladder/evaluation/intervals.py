@@ -36,7 +36,7 @@ def proportion(hits: int, images: int) -> Proportion:
 
 
 def wilson(mean: float, size: float, quantile: float) -> tuple[float, float]:
-    """Wilson 1927, "Probable inference, the law of succession, and statistical inference", JASA 22."""
+    """Wilson 1927, "Probable inference, the law of succession, ...", JASA 22."""
     shrink = 1 + quantile**2 / size
     centre = (mean + quantile**2 / (2 * size)) / shrink
     reach = quantile / shrink * math.sqrt(mean * (1 - mean) / size + quantile**2 / (4 * size**2))

@@ -46,9 +46,7 @@ def suspects(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def suspected_rows(table: pd.DataFrame, split: str) -> list[int]:
-    """Return where the suspected images of one split stand among that split's rows, the worst
-    first.
-    """
+    """Return the places of a split's suspected images among its rows, the worst first."""
     found = suspects(table)
     rows = np.flatnonzero(table["split"] == split)
     places: list[int] = np.searchsorted(rows, found.index[found["split"] == split]).tolist()

@@ -1,7 +1,9 @@
-"""Figures of one table of predictions; all that scikit-learn's classification report has, and more."""
+"""Figures of a table of predictions: those of scikit-learn's report, and more."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -13,7 +15,71 @@ from convladder.evaluation import predictions
 
 Places = NDArray[np.integer[Any]]  # positions in the list of classes
 
+Chances = NDArray[np.floating[Any]]
+
 TOP_5_FROM = 20  # classes: among fewer, more than a quarter of all guesses are hits
+
+
+@dataclass(frozen=True)
+class Answers:
+    """What was predicted of some images: true and predicted classes `(n,)`, and the probability of
+    each class, `(n, classes)`, none of them 0.
+    """
+
+    labels: Places
+    predicted: Places
+    probabilities: Chances
+
+
+@dataclass(frozen=True)
+class Metric:
+    """One figure of all answers. name : as files have it. title : for people.
+
+    fewest_classes : it says nothing of fewer.
+    """
+
+    name: str
+    title: str
+    measure: Callable[[Answers], float]
+    fewest_classes: int = 1
+
+
+def _accuracy(answers: Answers) -> float:
+    return float(np.mean(answers.labels == answers.predicted))
+
+
+def _log_loss(answers: Answers) -> float:
+    rows = np.arange(len(answers.labels))
+    return float(-np.log(answers.probabilities[rows, answers.labels]).mean())
+
+
+def _top_5_accuracy(answers: Answers) -> float:
+    labels, chances = answers.labels, answers.probabilities
+    classes = np.arange(chances.shape[1])
+    return float(metrics.top_k_accuracy_score(labels, chances, k=5, labels=classes))
+
+
+METRICS = (
+    Metric("accuracy", "accuracy", _accuracy),
+    Metric("log_loss", "log loss", _log_loss),
+    Metric("top_5_accuracy", "top-5 accuracy", _top_5_accuracy, TOP_5_FROM),
+)
+
+
+def measured(figures: Mapping[str, Any]) -> dict[str, float]:
+    """Return the metrics among the figures of a split, under their names; older runs have fewer."""
+    return {each.name: figures[each.name] for each in METRICS if each.name in figures}
+
+
+def told(figures: Mapping[str, Any], *, but: str = "") -> str:
+    """Write the metrics among the figures of a split; `but` names one that is told elsewhere.
+
+    >>> told({"accuracy": 0.9, "log_loss": 0.25, "images": 100})
+    'accuracy 0.9000, log loss 0.2500'
+    """
+    titles = {each.name: each.title for each in METRICS if each.name != but}
+    found = {titles[name]: value for name, value in measured(figures).items() if name in titles}
+    return ", ".join(f"{title} {value:.4f}" for title, value in found.items())
 
 
 def compute(table: pd.DataFrame) -> dict[str, Any]:
@@ -29,20 +95,19 @@ def _of_split(table: pd.DataFrame) -> dict[str, Any]:
     chances = predictions.probabilities(table)
     chances = np.clip(chances / chances.sum(axis=1, keepdims=True), np.finfo(np.float64).eps, 1)
     classes = np.arange(len(names))
-    figures = {
+    answers = Answers(labels, predicted, chances)
+    return {
         "images": len(table),
-        "accuracy": float(np.mean(labels == predicted)),
-        "log_loss": float(-np.log(chances[np.arange(len(table)), labels]).mean()),
+        **{
+            each.name: each.measure(answers)
+            for each in METRICS
+            if len(names) >= each.fewest_classes
+        },
         "classes": dict(zip(names, _by_class(labels, predicted, classes), strict=True)),
         "macro_average": _average("macro", labels, predicted),
         "weighted_average": _average("weighted", labels, predicted),
         "confusion_matrix": metrics.confusion_matrix(labels, predicted, labels=classes).tolist(),
     }
-    if len(names) >= TOP_5_FROM:
-        figures["top_5_accuracy"] = float(
-            metrics.top_k_accuracy_score(labels, chances, k=5, labels=classes)
-        )
-    return figures
 
 
 def _by_class(labels: Places, predicted: Places, classes: Places) -> list[Any]:

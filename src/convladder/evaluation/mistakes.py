@@ -19,7 +19,7 @@ class Confusion:
     """Images of one class that were taken for another.
 
     rows : where they stand in the table, the surest mistake first. share : of all images of the
-    class.
+        class.
     """
 
     label: str
@@ -55,7 +55,7 @@ def confused_pairs(table: pd.DataFrame, most: int = 5) -> list[Confusion]:
 
 
 def most_wrong(table: pd.DataFrame, most: int = 12) -> NDArray[np.int64]:
-    """Return the wrong predictions with the least probability of the true class, the worst first."""
+    """Return the wrong predictions by the probability of the true class, the least first."""
     chances = predictions.probabilities(table)[
         np.arange(len(table)), predictions.positions(table, "label")
     ]

@@ -92,9 +92,7 @@ def probabilities(table: pd.DataFrame) -> NDArray[np.float64]:
 
 
 def positions(table: pd.DataFrame, column: str) -> NDArray[np.int64]:
-    """Return the classes in a column, `label` or `predicted`, as positions in `class_names`,
-    `(N,)`.
-    """
+    """Return the classes in `label` or `predicted` as positions in `class_names`, `(N,)`."""
     place = {name: number for number, name in enumerate(class_names(table))}
     return np.asarray(table[column].map(place), dtype=np.int64)
 

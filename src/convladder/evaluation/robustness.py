@@ -32,9 +32,7 @@ class Corrupted:
     recipe: Recipe
 
     def by_image(self) -> Shares:
-        """Return for each image the share of its corrupted forms that are predicted rightly,
-        `(N,)`.
-        """
+        """Return the share of each image's corrupted forms that are predicted rightly, `(N,)`."""
         shares: Shares = self.correct.mean(axis=(0, 1))
         return shares
 
@@ -44,7 +42,7 @@ class Robustness:
     """Accuracy on corrupted test images, with intervals over seeds and images.
 
     curves : for each corruption the accuracy without it, then in its strengths. mean : over all
-    corruptions and strengths. clean : on the same images as they are.
+        corruptions and strengths. clean : on the same images as they are.
     """
 
     curves: dict[str, tuple[Estimate, ...]]

@@ -18,7 +18,7 @@ generalization of Student's problem when several different population variances 
 Biometrika 34). The images, being many, would add degrees of freedom; but three seeds say too little
 of their own variance to weigh it against that of the images. Nor is the variance pooled over the
 rungs of a climb: one unsteady rung would hide the effects of all others.
-`benchmarks/false_claims.py` compares these ways on ladders without any effect.
+`benchmarks/claims/false_claims.py` compares these ways on ladders without any effect.
 
 The residual of the two-way layout (what is neither the image's nor the seed's) is in both parts and
 not subtracted from either. That is cautious where seeds hardly differ, and a small difference of
@@ -47,9 +47,7 @@ Verdict = Literal["better", "worse", "no detectable difference", "no comparison"
 
 @dataclass(frozen=True)
 class Estimate:
-    """A mean accuracy with its interval. `covers_seeds` is false where it rests on one network
-    only.
-    """
+    """A mean accuracy with its interval; `covers_seeds` is false where it is of one network."""
 
     mean: float
     low: float
@@ -94,9 +92,8 @@ def estimate(rung: Correct) -> Estimate:
     seeds, images = rung.shape
     mean = float(rung.mean())
     effective, degrees = float(images), math.inf
-    if 0 < mean < 1 and not (
-        seeds == 1 and rung.dtype == np.bool_
-    ):  # then it is a plain share of images
+    # then it is a plain share of images
+    if 0 < mean < 1 and not (seeds == 1 and rung.dtype == np.bool_):
         variance = _image_variance(rung.mean(axis=0))
         if seeds > 1:
             variance, degrees = variance + _seed_variance(rung), seeds - 1.0
@@ -141,9 +138,7 @@ def compare(
 
 
 def judge(found: Sequence[Difference], family: int) -> list[Difference]:
-    """Return the differences with p-values corrected by Holm and verdicts; those without a p-value
-    as they are.
-    """
+    """Return the differences with verdicts and p-values corrected by Holm, if they have any."""
     judged = list(found)
     tested = [position for position, each in enumerate(found) if each.p_value is not None]
     corrected = holm([found[position].p_value or 0.0 for position in tested], family)
@@ -159,9 +154,7 @@ def correlate_seeds(
     questions: Sequence[tuple[str, str]],
     seeds: Mapping[str, Sequence[int]],
 ) -> list[Difference]:
-    """Return the differences with the correlation of the seeds, where both rungs of a question have
-    the same.
-    """
+    """Return the differences with the correlation of seeds, where both rungs have the same."""
     return [
         replace(each, seed_correlation=_seed_correlation(rungs[left], rungs[right]))
         if list(seeds[left]) == list(seeds[right])
@@ -193,9 +186,7 @@ def _image_variance(by_image: NDArray[np.float64]) -> float:
 
 
 def paired_image_variance(left: Correct, right: Correct) -> float:
-    """Return the part of the images in the variance of a mean difference, with Bonett and Price's
-    two images.
-    """
+    """Return the part of the images in a difference's variance, by Bonett and Price."""
     by_image = np.concatenate([left.mean(axis=0) - right.mean(axis=0), [1.0, -1.0]])
     return _image_variance(by_image)
 
@@ -223,9 +214,7 @@ def _difference(left: Correct, right: Correct, family: int) -> Difference:
 
 
 def t_test(difference: float, variance: float, degrees: float, family: int) -> Difference:
-    """Test a difference of which the variance was estimated with so many degrees of freedom, not
-    yet corrected.
-    """
+    """Test a difference whose variance has so many degrees of freedom, not yet corrected."""
     error = math.sqrt(variance)
     reach = error * quantile(1 - ALPHA / 2, degrees)
     strict = quantile(1 - ALPHA / (2 * family), degrees)
@@ -253,7 +242,5 @@ def _seed_correlation(left: Correct, right: Correct) -> float | None:
 
 
 def quantile(probability: float, degrees: float) -> float:
-    """Return Student's quantile; with infinitely many degrees of freedom that of the normal
-    distribution.
-    """
+    """Return Student's quantile; with infinite degrees of freedom, the normal one."""
     return float(ndtri(probability) if math.isinf(degrees) else stdtrit(degrees, probability))

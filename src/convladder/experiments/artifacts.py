@@ -1,6 +1,4 @@
-"""What a trial keeps beside its figures: images, where the network looked, its features, and how
-much it bears.
-"""
+"""What a trial keeps beside its figures: images, evidence, features, and how much it bears."""
 
 from __future__ import annotations
 
@@ -68,7 +66,7 @@ def predict_worsened(
 
 
 def _choose(table: pd.DataFrame) -> tuple[NDArray[np.int64], int]:
-    """Return rows of the test predictions, and how many of them, the first, were drawn at random."""
+    """Return rows of the test predictions, and how many, the first, were drawn at random."""
     test = predictions.part(table, "test")
     right = predictions.correct(test)
     draw = np.random.default_rng(0)

@@ -19,7 +19,7 @@ from convladder.core.devices import Parallel
 from convladder.core.errors import ExperimentError, LadderError, RunError, TrainingError
 from convladder.core.experiment import Data, Experiment, Train
 from convladder.core.ladder import Ladder
-from convladder.core.worker_pool import (
+from convladder.core.tasks import (
     Died,
     Event,
     Failed,
@@ -28,11 +28,11 @@ from convladder.core.worker_pool import (
     Message,
     Notice,
     Overdue,
-    Pool,
     Started,
     Stopping,
     Task,
 )
+from convladder.core.worker_pool import Pool
 from convladder.data.dataset import SplitDataset
 from convladder.evaluation import corruptions
 from convladder.experiments import resume

@@ -37,7 +37,7 @@ class CorruptedImages:
     form.
 
     rows : of the test split, `(N,)`. bank : holds these images alone. kept : a folder for what
-    `keep` makes.
+        `keep` makes.
     """
 
     rows: NDArray[np.int64]
@@ -46,21 +46,16 @@ class CorruptedImages:
 
     @classmethod
     def of(cls, dataset: SplitDataset, shared: Path | None = None) -> CorruptedImages:
-        """Draw from the dataset's test split. `shared` is a folder for all datasets of a climb, if
-        it is one.
-        """
+        """Draw from the dataset's test split; `shared` is a climb's folder for all datasets."""
         bank, test = dataset.bank, dataset.splits.test
         most = min(IMAGES, PIXELS // (bank.form.height * bank.form.width))
         rows = np.sort(np.random.default_rng(0).permutation(len(test))[:most])
-        light = replace(
-            bank, records=(), rejections=(), rows=bank.rows[test[rows]]
-        )  # it may be sent to a worker
+        # it may be sent to a worker
+        light = replace(bank, records=(), rejections=(), rows=bank.rows[test[rows]])
         return cls(rows, light, shared and shared / f"{bank.folder.name}-{dataset.settings.fold}")
 
     def batches(self, name: str, strength: int) -> Iterator[tuple[slice, Pixels]]:
-        """Yield all images in one corruption and strength from 1 to 5: parts of `rows` and their
-        pixels.
-        """
+        """Yield all images in one corruption and strength, 1 to 5: parts of `rows`, and pixels."""
         kept = self._read(name)
         for start in range(0, len(self.rows), BATCH):
             part = slice(start, start + BATCH)
@@ -75,9 +70,7 @@ class CorruptedImages:
         return len(corruptions.NAMES) * math.prod(self._shape)
 
     def keep(self, name: str, emit: Emit) -> None:
-        """Put one corruption on the disk; a task for a worker. Raises OSError where there is no
-        room.
-        """
+        """Put one corruption on the disk; a task for a worker. Raises OSError for no room."""
         del emit
         if self.kept is None:
             return
@@ -93,12 +86,13 @@ class CorruptedImages:
             temporary.unlink(missing_ok=True)
 
     def _make(self, name: str, strength: int, part: slice) -> Pixels:
-        starts = range(len(self.rows))[part][::CHUNK]
+        rows = {
+            start // CHUNK: self.bank.rows[start : start + CHUNK]
+            for start in range(len(self.rows))[part][::CHUNK]
+        }
         return np.concatenate([
-            corruptions.corrupt(
-                self.bank.images[self.bank.rows[start : start + CHUNK]], name, strength, seed=start // CHUNK
-            )
-            for start in starts
+            corruptions.corrupt(self.bank.images[some], name, strength, seed=chunk)
+            for chunk, some in rows.items()
         ])  # fmt: skip
 
     def _read(self, name: str) -> Pixels | None:
@@ -112,9 +106,7 @@ class CorruptedImages:
 
 
 def worth_keeping(sets: Iterable[CorruptedImages], folder: Path) -> list[CorruptedImages]:
-    """Return the first of the sets that a climb can keep on the disk; each trial makes the others
-    for itself.
-    """
+    """Return the first sets that a climb can keep on disk; each trial makes the others."""
     room = min(KEPT, shutil.disk_usage(folder).free / ROOM)
     kept = []
     for worsened in sets:

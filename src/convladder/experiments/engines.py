@@ -1,16 +1,16 @@
-"""What runs tasks: the processes of this machine, or a cluster. It is chosen here; nothing above
-asks which.
-"""
+"""What runs tasks: the processes of this machine, or a cluster. Nothing above asks which."""
 
 from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-from convladder.core.worker_pool import Pool, Task, count_workers
+from convladder.core.tasks import Task
+from convladder.core.worker_pool import Pool, count_workers
 from convladder.experiments.ray import connection
 from convladder.experiments.ray.driver import RayPool
 from convladder.results import provenance
@@ -24,7 +24,7 @@ class Engine:
     cluster.
 
     make_pool : takes what Pool takes. shares_disk : whether tasks see the folders of this process.
-    about : what is kept of it.
+        about : what is kept of it.
     """
 
     make_pool: Callable[..., Pool]
@@ -33,26 +33,55 @@ class Engine:
     about: dict[str, Any] = field(default_factory=dict)
 
     def environment(self) -> dict[str, Any]:
-        """Return where this command computes: versions, machine, time, and what there is to say of
-        the engine.
-        """
+        """Return where this command computes: versions, machine, time, and what the engine adds."""
         return provenance.environment(provenance.command()) | self.about | {"jobs": self.jobs}
 
     def pool(self, tasks: Iterable[Task], *, renew_after: int) -> Pool:
         return self.make_pool(tasks, jobs=self.jobs, renew_after=renew_after)
 
 
-@contextlib.contextmanager
-def engine_at(address: str | None, jobs: int | None = None) -> Iterator[Engine]:
+@dataclass(frozen=True)
+class EngineKind:
+    """One kind of engine.
+
+    takes : whether an address is of one. check : raises ConvladderError, in seconds, where none is
+    there. start : yields it, for so many jobs, or None for as many as there is room for.
+    """
+
+    name: str
+    takes: Callable[[str | None], bool]
+    start: Callable[[str | None, int | None], AbstractContextManager[Engine]]
+    check: Callable[[str], None] = lambda address: None
+
+
+def engine_at(address: str | None, jobs: int | None = None) -> AbstractContextManager[Engine]:
     """Yield what runs tasks: the cluster at an address, or else this machine. None as `jobs` takes
     one a core, or as many as there is memory for.
 
     Raises ConvladderError where Ray is not installed, no cluster is there, or its versions differ.
     """
-    if address is None:
-        yield Engine(Pool, jobs or count_workers(TRIAL_MEMORY))
-        return
-    with connection.connected(address) as found:
+    return _kind(address).start(address, jobs)
+
+
+def check_address(address: str | None) -> None:
+    """Raise ConvladderError where no engine is at an address; it takes seconds at most."""
+    if address is not None:
+        _kind(address).check(address)
+
+
+def _kind(address: str | None) -> EngineKind:
+    return next(kind for kind in ENGINES if kind.takes(address))
+
+
+@contextlib.contextmanager
+def _here(address: str | None, jobs: int | None) -> Iterator[Engine]:
+    del address
+    yield Engine(Pool, jobs or count_workers(TRIAL_MEMORY))
+
+
+@contextlib.contextmanager
+def _on_ray(address: str | None, jobs: int | None) -> Iterator[Engine]:
+    with connection.connected(str(address)) as found:
         about = {
             "cluster": {
                 "address": address,
@@ -62,3 +91,10 @@ def engine_at(address: str | None, jobs: int | None = None) -> Iterator[Engine]:
         }
         make_pool = partial(RayPool, found)
         yield Engine(make_pool, jobs or found.processors, shares_disk=False, about=about)
+
+
+# The last takes any address, and says what is wrong with it.
+ENGINES = (
+    EngineKind("this machine", lambda address: address is None, _here),
+    EngineKind("ray", lambda address: True, _on_ray, connection.check_address),
+)

@@ -34,7 +34,7 @@ Logits = NDArray[np.float32]
 
 
 def load_network(run: saved_run.SavedRun) -> keras.Model:
-    """Build the run's network again and give it its weights. Raises RunError where they do not fit."""
+    """Build the run's network with its weights. Raises RunError where they do not fit."""
     about = run.network
     try:
         return restore(
@@ -130,9 +130,7 @@ def count_seen(run: saved_run.SavedRun, bank: Bank) -> tuple[int, int] | None:
 
 
 def evaluated(bank: Bank) -> NDArray[np.int64]:
-    """Return the records of a bank that an evaluation takes: its test split where it names one,
-    else all.
-    """
+    """Return the records of a bank to evaluate: its test split where it has one, else all."""
     tested = np.flatnonzero([record.split == "test" for record in bank.records])
     return tested if len(tested) else np.arange(len(bank.records))
 

@@ -1,6 +1,4 @@
-"""A run beside the same experiment trained again: are the predictions equal, and if not, what else
-differs?
-"""
+"""A run beside the same experiment trained again: are predictions equal, and if not, why?"""
 
 from __future__ import annotations
 
@@ -22,10 +20,11 @@ class Reproduction:
     """What came of training a run again.
 
     equal : whether `predictions.csv` is the same, byte for byte. images : of validation and test;
-    otherwise : how many of them are of another class now. apart : the largest difference of a
-    probability. circumstances : what may explain a difference: versions, machine or threads are
-    otherwise than when the run was made, or were so when it was gone on with; or its operations
-    were not deterministic.
+        otherwise : how many of them are of another class now. apart : the largest difference of a
+        probability.
+    circumstances : what may explain a difference: versions, machine or threads are otherwise than
+        when the run was made, or were so when it was gone on with; or its operations were not
+        deterministic.
     """
 
     equal: bool
@@ -53,9 +52,7 @@ def compare(run: SavedRun, again: SavedRun) -> Reproduction:
 
 
 def with_splits_of(run: SavedRun, dataset: SplitDataset) -> SplitDataset:
-    """Return the dataset split as the run's was. Raises DataError where it is not of the same
-    images.
-    """
+    """Return the dataset split as the run's. Raises DataError for other images."""
     if dataset.bank.fingerprint != run.about["data"]["fingerprint"]:
         raise DataError(
             f"{dataset.bank.source} does not hold the images that {run.folder} was trained on"

@@ -1,6 +1,4 @@
-"""Whether what lies in a folder already is of the trial that is to be put there, and what differs
-if not.
-"""
+"""Whether what lies in a folder is of the trial to be put there, and what differs if not."""
 
 from __future__ import annotations
 
@@ -22,12 +20,8 @@ from convladder.results import folders, locks, migrations, outputs, provenance, 
 from convladder.results.provenance import DECISIVE
 
 # docs/decisions/040-allow-changed-does-not-reach-images-and-their-split.md
-CHANGEABLE = (
-    "train.epochs",
-    "train.early_stopping",
-    "train.plateau",
-    "train.plateau_factor",
-)  # on the way
+# what may change between two sessions
+CHANGEABLE = ("train.epochs", "train.early_stopping", "train.plateau", "train.plateau_factor")
 # other images, or another split of them, are not: weights may have seen what would be tested then
 OTHERWISE = "this version of convladder finds copies differently, and so makes other splits"
 
@@ -37,7 +31,7 @@ class ResumePolicy:
     """What is done with what an earlier command has left.
 
     fresh : begin unfinished runs anew, and never touch finished ones. allow_changed : go on with a
-    run that was begun otherwise, and keep a record of it.
+        run that was begun otherwise, and keep a record of it.
     """
 
     fresh: bool = False
@@ -71,7 +65,7 @@ class ResumePolicy:
         """Return the trial, knowing what has changed since it was begun. Nothing is removed yet.
 
         threads : those that a person asked for. Raises RunError where something has changed that
-        may not.
+            may not.
         """
         unfinished = folders.unfinished(run_folder)
         if self.fresh:
@@ -105,9 +99,8 @@ def find_alike(
     """
     older: list[Path] = []
     for path in sorted(parent.glob(f"*/{name}"), reverse=True):
-        with contextlib.suppress(
-            OSError, ValueError, KeyError, TypeError, RunError
-        ):  # damaged, or newer
+        # damaged, or newer
+        with contextlib.suppress(OSError, ValueError, KeyError, TypeError, RunError):
             about = migrations.read_about(path)
             if about["identity"] == identity and is_split_alike(about["data"]):
                 return path.parent
@@ -118,9 +111,7 @@ def find_alike(
 
 
 def is_split_alike(data: Mapping[str, Any]) -> bool:
-    """Whether what a run, a climb or a search says of its data is of a version that splits images
-    as this one.
-    """
+    """Whether the data of a run, climb or search was split as this version splits images."""
     return bool(data["bank_version"] == VERSION)
 
 
@@ -160,16 +151,14 @@ def check_finished(run: saved_run.SavedRun, trial: Trial) -> None:
 
 
 def threads_of(folder: Path) -> int | None:
-    """Return how many threads a run was trained with last: with others, its bits would be others."""
+    """Return with how many threads a run was trained last: its bits depend on them."""
     about = read_about(folder)
     threads = about and provenance.last_environment(about)["threads"]
     return int(threads) if threads else None
 
 
 def read_about(folder: Path) -> dict[str, Any] | None:
-    """Return what a run is of; None where that was not written. Raises RunError where it cannot be
-    read.
-    """
+    """Return what a run is of; None where not written. Raises RunError where unreadable."""
     path = folder / folders.ABOUT
     if not path.exists():
         return None
@@ -186,9 +175,7 @@ def read_about(folder: Path) -> dict[str, Any] | None:
 
 
 def forget_if_empty(folder: Path) -> None:
-    """Remove an unfinished run that has no checkpoint to go on with, unless another process is at
-    work in it.
-    """
+    """Remove an unfinished run without a checkpoint, unless another process is at work in it."""
     if folder.is_dir():
         with contextlib.suppress(RunError), locks.locked(folder):
             if not _checkpoints(folder):
@@ -202,9 +189,7 @@ def _checkpoints(folder: Path) -> bool:
 def _changes_since(
     unfinished: Path, trial: Trial, threads: int | None
 ) -> tuple[list[str], list[str]]:
-    """Say what has changed since an unfinished run was begun: what it cannot go on with, and the
-    rest.
-    """
+    """Say what has changed since an unfinished run was begun: what hinders, and the rest."""
     if not _checkpoints(unfinished):
         return [], []
     about = read_about(unfinished)
@@ -226,16 +211,12 @@ def _changes_since(
 
 
 def _changes(about: Mapping[str, Any], trial: Trial) -> dict[str, str]:
-    """Say what of the data and of the experiment differs from what a run was begun with, by the
-    setting's key.
-    """
+    """Say what data and settings differ from those a run was begun with, by setting."""
     return changes_of(about["data"], Experiment.parse(about["experiment"]), trial)
 
 
 def changes_of(data: Mapping[str, Any], begun: Experiment, trial: Trial) -> dict[str, str]:
-    """Say in what a trial differs from an experiment that was begun on some data, by the setting's
-    key.
-    """
+    """Say how a trial differs from an experiment begun on some data, by setting."""
     changes = {}
     if not is_split_alike(data):
         changes["data"] = OTHERWISE
@@ -250,7 +231,7 @@ def changes_of(data: Mapping[str, Any], begun: Experiment, trial: Trial) -> dict
 
 
 def changed_backend(environment: Mapping[str, Any]) -> list[str]:
-    """Say what differs of backend and packages; of another backend, the packages are others anyway."""
+    """Say what differs of the backend, or else of the packages."""
     then, chosen = provenance.backend_of(environment), backend.chosen()
     packages = (*DECISIVE, *backend.PACKAGES[chosen]) if then == chosen else DECISIVE
     before, now = environment["versions"], provenance.versions(packages)

@@ -55,7 +55,8 @@ class Trial:
     """One rung with one seed: an experiment, and the images that it names.
 
     shared : where a climb keeps what its trials share. changed : what is otherwise than when it was
-    begun. parallel : the devices and processes that train it.
+        begun.
+    parallel : the devices and processes that train it.
     """
 
     rung: str
@@ -118,9 +119,7 @@ def trained(
 
 
 def assist_trial(trial: Trial, emit: Emit) -> None:
-    """Compute as another process than the first of several that train one network; nothing is
-    written here.
-    """
+    """Compute as any process but the first of several for one network; it writes nothing."""
     from convladder.training import backend
     from convladder.training.checkpointer import Checkpointer
 
@@ -129,14 +128,11 @@ def assist_trial(trial: Trial, emit: Emit) -> None:
 
 
 def _fit(trial: Trial, emit: Emit, keeper: Checkpointer) -> FitResult:
-    """Train, alone or as one of several processes; a request to stop is answered by saving
-    meanwhile.
-    """
+    """Train, alone or as one of several processes; a request to stop is answered by saving."""
     from convladder.training import fit, precision
 
-    backbone = [
-        backbones.load(trial.experiment.model)
-    ]  # handed on: nobody holds it while it trains
+    # handed on: nobody holds it while it trains
+    backbone = [backbones.load(trial.experiment.model)]
     if trial.parallel.total == 1:
         precision.warn(trial.experiment.train.precision, emit)
         with worker.saves_when_stopped():
@@ -146,9 +142,8 @@ def _fit(trial: Trial, emit: Emit, keeper: Checkpointer) -> FitResult:
     with multihost.joined(trial.parallel, _alike(trial), _settings(trial)):
         if trial.parallel.processes > 1:
             keeper = multihost.SharedCheckpointer(keeper, worker.stop_asked)
-        precision.warn(
-            trial.experiment.train.precision, emit
-        )  # not before: it asks for the devices
+        # not before: it asks for the devices
+        precision.warn(trial.experiment.train.precision, emit)
         with worker.saves_when_stopped():
             return fit.fit(
                 trial.experiment, trial.dataset, emit, keeper, backbone.pop(), trial.parallel
@@ -185,9 +180,7 @@ def _stops_alone(trial: Trial) -> Callable[[], bool]:
 def _begin(
     trial: Trial, unfinished: Path, keeper: FileCheckpointer, command: str
 ) -> dict[str, Any]:
-    """Say in the unfinished run's folder what it is of, and when and from where it went on; return
-    that.
-    """
+    """Say in the unfinished run's folder what it is of, and when it resumed; return that."""
     path, found = unfinished / folders.ABOUT, keeper.newest()
     environment = _environment(trial.parallel, command)
     about: dict[str, Any] = {
@@ -216,13 +209,12 @@ def _begin(
 
 
 def _environment(parallel: Parallel, command: str) -> dict[str, Any]:
-    """Return what a result depends on beside the experiment; where one device trains it, that too."""
+    """Return what a result depends on beside the experiment, with the device if it is one."""
     from convladder.training import backend
 
     environment = provenance.environment(command) | parallel.described()
-    device = (
-        backend.accelerator() if parallel.total == 1 else None
-    )  # several are made ready before one asks
+    # several are made ready before one asks
+    device = backend.accelerator() if parallel.total == 1 else None
     if device is not None:
         environment["machine"] += f", {device}"
     return environment
@@ -247,7 +239,7 @@ def _tell(about: dict[str, Any], emit: Emit) -> None:
 
 
 def _leave(trial: Trial, fitted: FitResult, folder: Path) -> dict[str, Any]:
-    """Open the test split; leave all but two files of a run in the folder, and return its figures."""
+    """Open the test split; leave all but two files of a run, and return its figures."""
     from convladder.models import cost
 
     dataset = trial.dataset
@@ -271,9 +263,7 @@ def _leave(trial: Trial, fitted: FitResult, folder: Path) -> dict[str, Any]:
 
 
 def measure_cost(experiment: Experiment, shape: tuple[int, int, int], classes: int) -> Cost:
-    """Return what the experiment's network costs for images of this shape `(height, width,
-    channels)`.
-    """
+    """Return the cost of an experiment's network for images `(height, width, channels)`."""
     from convladder.models import convnet, cost, networks
 
     channels = experiment.model.channels or shape[2]
@@ -312,9 +302,7 @@ def measure_ladder(
 
 
 def augment_images(settings: Augmentation, seed: int, images: Pixels, emit: Emit) -> Pixels:
-    """Return the images `(N, height, width, channels)` as a trial of this seed might see them in
-    training.
-    """
+    """Return images `(N, height, width, channels)` as this seed might see them in training."""
     del emit
     from convladder.training import augmentation
 
@@ -357,10 +345,8 @@ def _write_network(folder: Path, fitted: FitResult, dataset: SplitDataset) -> No
 def _price(
     price: Cost, folder: Path, history: pd.DataFrame, settings: Train, images: int
 ) -> dict[str, float | None]:
-    compiled = [
-        0,
-        frozen_epochs(settings),
-    ]  # in the first epoch, and where the backbone is first trained
+    # in the first epoch, and where the backbone is first trained
+    compiled = [0, frozen_epochs(settings)]
     settled = history["train_seconds"].drop(index=compiled, errors="ignore")
     return {
         "parameters": price.parameters,

@@ -1,6 +1,4 @@
-"""The networks of keras.applications, by name: what is known of each without building it, and so
-without Keras.
-"""
+"""The networks of keras.applications: what is known of each without Keras."""
 
 from __future__ import annotations
 
@@ -20,8 +18,7 @@ class Family:
     """A network without its top.
 
     mode : how it wants its pixels, as `keras.applications.imagenet_utils` names it; inside: its
-    first layers see
-        to that.
+        first layers see to that.
     least_side : the smallest height and width that it takes.
     parameters : millions of them. flops : thousands for each pixel of an image of 128 × 128.
     """
@@ -32,7 +29,7 @@ class Family:
     flops: int
 
     def estimate_flops(self, height: int, width: int) -> int:
-        """Return about how many FLOPs an image takes: they grow with its pixels, but for rounding."""
+        """Return about how many FLOPs an image takes: they grow with its pixels."""
         return 1000 * self.flops * height * width
 
     @property
@@ -86,9 +83,7 @@ FAMILIES: dict[str, Family] = {
 
 
 def find(name: str) -> Family:
-    """Return what is known of a network of keras.applications. Raises ExperimentError where there
-    is none.
-    """
+    """Return what is known of a network of keras.applications. Raises ExperimentError."""
     if name not in FAMILIES:
         raise ExperimentError(unknown_name(name, [OWN, *FAMILIES], "model.architecture"))
     return FAMILIES[name]

@@ -1,6 +1,4 @@
-"""One growing convolutional network; its first setting is LeNet-5 (LeCun et al. 1998), as trained
-today.
-"""
+"""One growing convolutional network; it begins as LeNet-5 (LeCun et al. 1998), trained today."""
 
 from __future__ import annotations
 
@@ -23,7 +21,7 @@ POOLINGS = {"average": layers.AveragePooling2D, "max": layers.MaxPooling2D}
 
 @dataclass(frozen=True)
 class Statistics:
-    """Mean and standard deviation of each channel over the training pixels, on the scale 0 to 255."""
+    """Mean and standard deviation of each channel over the training pixels, 0 to 255."""
 
     mean: tuple[float, ...]
     deviation: tuple[float, ...]
@@ -100,9 +98,7 @@ def _standardizing(statistics: Statistics | None) -> layers.Layer:
 
 
 def _whitened(values: keras.KerasTensor, kernel: NDArray[np.float32] | None) -> keras.KerasTensor:
-    """Look at the values through fixed filters; without a kernel they are blank, as before weights
-    are loaded.
-    """
+    """Look at the values through fixed filters, which are blank without a kernel."""
     initial = "zeros" if kernel is None else keras.initializers.Constant(kernel.tolist())
     filters = 2 * shapes.PATCH**2 * values.shape[-1]
     whitening = layers.Conv2D(

@@ -34,9 +34,7 @@ class Cost:
 
 
 def measure(model: keras.Model) -> Cost:
-    """Add up the cost of the layers of a functional model. Raises UnknownCostError for a kind not
-    known here.
-    """
+    """Add up the cost of a functional model's layers. Raises UnknownCostError for other kinds."""
     macs, other = _count(model)
     trained = sum(math.prod(variable.shape) for variable in model.trainable_variables)
     return Cost(int(model.count_params()), macs, 2 * macs + other, trained)
@@ -138,7 +136,6 @@ _COUNTERS: dict[tuple[Any, ...], Callable[[Any], tuple[int, int]]] = {
     (layers.Activation,): _activation,
     (layers.ReLU,): _rectified,
     (layers.Rescaling, layers.Add, layers.Multiply, "LayerScale"): _each_value(1),
-    (layers.InputLayer, layers.Flatten, layers.Reshape, layers.Concatenate, layers.Dropout, "ReverseChannels"):
-        _each_value(0),
-    (layers.ZeroPadding2D, layers.Cropping2D): _each_value(0),
+    (layers.InputLayer, layers.Flatten, layers.Reshape, layers.Concatenate): _each_value(0),
+    (layers.Dropout, layers.ZeroPadding2D, layers.Cropping2D, "ReverseChannels"): _each_value(0),
 }  # fmt: skip

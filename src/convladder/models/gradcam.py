@@ -3,7 +3,7 @@
 Selvaraju et al. 2017, "Grad-CAM: visual explanations from deep networks via gradient-based
 localization", ICCV. The maps of the last convolutions here are coarse (8×8 or 2×2), so the heat is
 taken from the deepest one that has 10 cells to a side. On images whose evidence was planted
-(`benchmarks/evidence.py`) more of it lies on that.
+(`benchmarks/claims/evidence.py`) more of it lies on that.
 """
 
 from __future__ import annotations
@@ -88,16 +88,13 @@ def _place(network: keras.Model, layer: keras.layers.Layer) -> tuple[float, int]
     """
     if network.name != catalog.OWN:
         return network.input.shape[1] / layer.output.shape[1], 0
-    number, *block = map(
-        int, layer.name.removeprefix("relu_").split("_")
-    )  # a block comes after the pooling
+    # a block comes after the pooling
+    number, *block = map(int, layer.name.removeprefix("relu_").split("_"))
     return POOL ** (number if block else number - 1), _border(network, number)
 
 
 def _border(network: keras.Model, number: int) -> int:
-    """Return how many pixels lie before the first cell of a convolution's map: those that no
-    padding gave back.
-    """
+    """Return how many pixels lie before a map's first cell: those that no padding gave back."""
     convolutions = [network.get_layer(f"conv_{place + 1}") for place in range(number)]
     lost = [
         POOL**place * (layer.kernel_size[0] - 1) / 2 if layer.padding == "valid" else 0
@@ -125,9 +122,7 @@ def _heat(
 
 
 def _spread(heat: Heat, size: tuple[int, int], stride: float, border: int) -> Heat:
-    """Lay maps `(N, h, w)` of cells of `stride` pixels where they lie in the image; the rest stays
-    cold.
-    """
+    """Lay maps `(N, h, w)` of cells of `stride` pixels into the image; the rest stays cold."""
     height, width = (round(cells * stride) for cells in heat.shape[1:])
     large = np.asarray(
         ops.image.resize(heat[..., np.newaxis], (height, width), interpolation="bilinear")[..., 0]

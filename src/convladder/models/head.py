@@ -1,6 +1,4 @@
-"""Both ends of a network, whatever is between: the pixels that come in, and the head that ends in
-logits.
-"""
+"""Both ends of a network, whatever is between: its pixels, and the head with its logits."""
 
 from __future__ import annotations
 
@@ -36,9 +34,7 @@ def open_pixels(
 
 
 def add_head(settings: Model, maps: keras.KerasTensor, classes: int) -> keras.KerasTensor:
-    """Return the logits `(batch, classes)`, in float32, that the head makes of maps `(batch, h, w,
-    maps)`.
-    """
+    """Return the logits `(batch, classes)` of the head over maps `(batch, h, w, maps)`, float32."""
     values = _HEADS[settings.head](name=settings.head)(maps)
     for number, (units, rate) in enumerate(
         zip_longest(settings.dense, settings.dropout_dense), start=1

@@ -1,6 +1,4 @@
-"""Trained weights of the networks of keras.applications: downloaded, or read from a file, under our
-names.
-"""
+"""Trained weights of keras.applications: downloaded, or read from a file, under our names."""
 
 from __future__ import annotations
 
@@ -45,11 +43,12 @@ def download(name: str, emit: Callable[[str], None]) -> Arrays:
             network = getattr(keras.applications, name)(include_top=False, weights="imagenet")
     except Exception as error:  # Keras makes bare ones of some that the network says
         said = " ".join(str(error).split())
+        # HDF5's
         if (
             isinstance(error, OSError)
             and error.errno is None
             and not isinstance(error, TimeoutError)
-        ):  # HDF5's
+        ):
             damaged = ", ".join(
                 str(path) for path in sorted(kept.glob("*.h5")) if not _can_be_opened(path)
             )
@@ -76,9 +75,8 @@ def read(name: str, path: Path) -> Arrays:
     )
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter(
-                "error", UserWarning
-            )  # Keras only warns of layers that the file does not have
+            # Keras only warns of layers that the file does not have
+            warnings.simplefilter("error", UserWarning)
             network.load_weights(path)
     except (ValueError, KeyError, OSError, AttributeError, TypeError, UserWarning) as error:
         said = " ".join(str(error).split())[:200]
@@ -96,9 +94,8 @@ def _telling(folder: Path, megabytes: float, emit: Callable[[str], None]) -> Ite
 
     def tell() -> None:
         while not done.wait(TELL_SECONDS):
-            with contextlib.suppress(
-                FileNotFoundError
-            ):  # one got its name, or was removed, just now
+            # one got its name, or was removed, just now
+            with contextlib.suppress(FileNotFoundError):
                 found = [path.stat() for path in folder.glob("*.h5")]
                 size = sum(each.st_size for each in found if each.st_mtime >= began)
                 emit(f"{size / 1e6:.0f} of some {megabytes:.0f} MB")
@@ -156,9 +153,7 @@ def _check(path: Path) -> None:
 
 
 def _check_group(group: h5py.Group, path: Path, seen: set[Any]) -> None:
-    """Raise ExperimentError where something in a group is elsewhere, or is one that it lies in
-    itself.
-    """
+    """Raise ExperimentError where something in a group is elsewhere, or contains the group."""
     seen = seen | {group.id}
     for name in group:
         link, inside = group.get(name, getlink=True), None

@@ -56,9 +56,7 @@ class LoadedNormalization(layers.Normalization):
 
 @keras.saving.register_keras_serializable("convladder")
 class NamedScale(layers.Layer):
-    """ConvNeXt's `LayerScale`, a factor for each map, whose weight has a name: Keras numbers it as
-    it is made.
-    """
+    """ConvNeXt's `LayerScale`, a factor a map, whose weight has a name where Keras has numbers."""
 
     def __init__(self, init_values: float, projection_dim: int, **settings: Any) -> None:
         super().__init__(**settings)

@@ -20,9 +20,7 @@ Weights = Mapping[str, NDArray[np.float32]]
 # docs/decisions/058-a-network-with-a-backbone-is-flat.md
 @dataclass(frozen=True)
 class Backbone:
-    """What a network takes from another: weights of the layers before the head by their paths, and
-    statistics.
-    """
+    """What a network takes from another: weights before the head, by path, and statistics."""
 
     weights: Weights
     statistics: Statistics | None = None

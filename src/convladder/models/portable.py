@@ -32,9 +32,7 @@ class _StandIn(NamedTuple):
 
 
 def plain(network: keras.Model) -> keras.Model:
-    """Return a copy for prediction: batch normalisation as there, channels turned and scaled by
-    convolutions.
-    """
+    """Return a copy for prediction: its channels are turned and scaled by convolutions."""
     made = keras.models.clone_model(network, clone_function=_copied)
     for layer in network.layers:  # of which some are operations, without weights
         stand_in = _find(layer)

@@ -69,16 +69,14 @@ def count_flops(settings: Model, shape: tuple[int, int, int], classes: int) -> i
     for filters, blocks in zip_longest(settings.filters, settings.residual, fillvalue=0):
         height, width = height - lost, width - lost
         products = settings.kernel_size**2 * channels
-        flops += (
-            height * width * filters * (2 * products + 1 + normalized + 1)
-        )  # with bias and ReLU
+        # with bias and ReLU
+        flops += height * width * filters * (2 * products + 1 + normalized + 1)
         height, width, channels = height // POOL, width // POOL, filters
         values = height * width * channels
         flops += values * POOL**2
         excited = _excited(values, channels, settings.squeeze) if settings.squeeze else 0
-        block = (
-            2 * values * (2 * 9 * channels + 1 + normalized) + 3 * values + excited
-        )  # two ReLU, and the sum
+        # two ReLU, and the sum
+        block = 2 * values * (2 * 9 * channels + 1 + normalized) + 3 * values + excited
         flops += excited * (not settings.residual) + blocks * block
     inputs = height * width * channels
     if settings.head == "average":
@@ -90,6 +88,6 @@ def count_flops(settings: Model, shape: tuple[int, int, int], classes: int) -> i
 
 
 def _excited(values: int, channels: int, ratio: int) -> int:
-    """Return the FLOPs of squeeze and excitation: means, two dense layers, a sigmoid, and weighing."""
+    """Return the FLOPs of squeeze and excitation: means, two dense layers, and weighing."""
     units = max(1, channels // ratio)
     return values + units * (2 * channels + 2) + channels * (2 * units + 1 + 1) + values

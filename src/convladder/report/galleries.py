@@ -54,9 +54,7 @@ def draw_gallery(gallery: Gallery, into: Figure | None = None) -> Grid:
 
 
 def samples_of(run: SavedRun) -> Gallery:
-    """Return the run's sample images with what is true and what was predicted: the right ones, then
-    the wrong.
-    """
+    """Return the run's sample images with true and predicted class, the right ones first."""
     samples = read_samples(run)
     titles = [
         shorten(sample.predicted, 20)
@@ -68,7 +66,7 @@ def samples_of(run: SavedRun) -> Gallery:
 
 
 def heat_of(run: SavedRun) -> Gallery:
-    """Return the run's sample images beside where the network found evidence for what it predicted."""
+    """Return the run's sample images beside where the network found its evidence."""
     pictures, titles, colours = [], [], []
     for sample in read_samples(run):
         pictures += [sample.pixels, sample.heated()]
@@ -87,9 +85,7 @@ def filters_of(run: SavedRun) -> Gallery:
 
 
 def features_of(run: SavedRun) -> Gallery:
-    """Return a test image, then what each layer makes of it; white is the layer's strongest
-    response.
-    """
+    """Return a test image, then what each layer makes of it; white is its strongest response."""
     maps = [np.moveaxis(each, -1, 0) for each in run.features.maps.values()]
     pictures, titles = [run.features.pixels], ["image"]
     columns = 8
@@ -101,9 +97,7 @@ def features_of(run: SavedRun) -> Gallery:
 
 
 def filter_pictures(run: SavedRun) -> list[NDArray[np.uint8]]:
-    """Return the filters of the first convolution as images `(height, width, channels)`; 128 is
-    zero.
-    """
+    """Return the first convolution's filters `(height, width, channels)`; 128 is zero."""
     filters = np.moveaxis(run.features.filters, -1, 0)
     scaled = 128 + 127 * filters / (np.abs(filters).max() or 1.0)
     return list(np.rint(scaled).astype(np.uint8))

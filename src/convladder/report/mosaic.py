@@ -51,7 +51,7 @@ def _lower_edges(gallery: Gallery) -> list[int]:
 def _draw_titles(
     gallery: Gallery, corners: list[tuple[int, int]], shape: tuple[int, int]
 ) -> Pixels:
-    """Return a white canvas, `(height, width, 3)`, with the titles above where the images will be."""
+    """Return a white canvas, `(height, width, 3)`, with titles above the images to come."""
     height, width = shape
     figure = Figure((width / DPI, height / DPI), dpi=DPI, facecolor="white")
     for title, colour, (top, left) in zip(gallery.titles, gallery.inks, corners, strict=True):
@@ -71,9 +71,8 @@ def _paste(canvas: Pixels, pixels: Pixels, top: int, left: int) -> None:
     height, width = pixels.shape[:2]
     scale = SIDE / max(height, width)
     size = max(1, round(scale * width)), max(1, round(scale * height))
-    how = (
-        Image.Resampling.NEAREST if scale >= 3 else Image.Resampling.LANCZOS
-    )  # few pixels are there to be seen
+    # few pixels are there to be seen
+    how = Image.Resampling.NEAREST if scale >= 3 else Image.Resampling.LANCZOS
     scaled = np.asarray(Image.fromarray(drop_grey_axis(pixels)).convert("RGB").resize(size, how))
     top, left = top + (SIDE - size[1]) // 2, left + (SIDE - size[0]) // 2
     canvas[top : top + size[1], left : left + size[0]] = scaled

@@ -1,10 +1,8 @@
-"""The pages of a run, a climb and a comparison, light and dark, with their pictures beside them as
-PNG.
-"""
+"""The pages of a run, a climb and a comparison, light and dark, with their plots as PNG."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,32 +10,20 @@ import numpy as np
 from markupsafe import Markup
 
 from convladder.core import files
-from convladder.evaluation import (
-    calibration,
-    label_errors,
-    mistakes,
-    predictions,
-    statistics,
-    wording,
-)
-from convladder.report import galleries, plots
+from convladder.evaluation import predictions, statistics
+from convladder.report import panels, plots
 from convladder.report.data_urls import Pictures
-from convladder.report.samples import Sample, read_kept, read_samples
+from convladder.report.panels import Subject
 from convladder.report.templating import write_page
-from convladder.results import model_card, provenance
+from convladder.results import model_card, provenance, standings
 from convladder.results.comparison import RunComparison
 from convladder.results.saved_climb import SavedClimb
 from convladder.results.saved_run import SavedRun
-from convladder.results.seed_runs import SeedRun, robustness_of, trial_name
-
-SUSPECTS = 12  # images with suspected labels
-WANTED = (0.9, 0.95, 0.99)  # accuracies for which a threshold is shown
+from convladder.results.seed_runs import SeedRun, robustness_of
 
 
 def write_climb(results: SavedClimb) -> Path:
-    """Write a climb's `results.csv`, `summary.csv`, `report.html` and `plots/`; return the page's
-    path.
-    """
+    """Write a climb's `results.csv`, `summary.csv`, page and `plots/`; return the page's path."""
     results.write_tables()
     pictures = Pictures(results.folder)
     ladder_chart = plots.draw_standings(list(results.standings.values()), results.against_parent)
@@ -56,12 +42,13 @@ def write_climb(results: SavedClimb) -> Path:
         data=results.about["data"],
         in_all=_in_all(results.about["data"]),
         environment=results.environment,
-        **_predictions_part(results.shown_seed, results.shown, pictures),
+        standings_rows=standings.table(results.standings, "rung"),
+        **panels.show(Subject(results.shown_seed, results.shown, pictures)),
     )
 
 
 def write_run(run: SavedRun) -> Path:
-    """Write a run's `report.html` and `plots/`, and renew its model card; return the page's path."""
+    """Write a run's `report.html`, `plots/` and model card; return the page's path."""
     pooled = SeedRun((run,))
     model_card.write(run, pooled.calibrated)
     pictures = Pictures(run.folder)
@@ -79,25 +66,26 @@ def write_run(run: SavedRun) -> Path:
         data=run.about["data"],
         environment=run.about["environment"],
         changes=provenance.changes_on_the_way(run.about),
-        **_predictions_part(pooled, run, pictures),
+        **panels.show(Subject(pooled, run, pictures)),
     )
 
 
 def write_comparison(comparison: RunComparison, folder: Path) -> Path:
     """Write a comparison's `summary.csv`, `report.html` and `plots/`; return the page's path."""
     lineup, reference = comparison.lineup, comparison.reference
-    standings, found, table = comparison.standings, lineup.robustness, comparison.summary_table()
+    groups, found, table = comparison.standings, lineup.robustness, comparison.summary_table()
     files.write_text(folder / "summary.csv", table.to_csv(index=False, lineterminator="\n"))
     pictures = Pictures(folder)
     return write_page(
         folder,
         "comparison.html",
         comparison=comparison,
-        standings=standings,
-        images=standings[reference].accuracy.images,
+        standings=groups,
+        standings_rows=standings.table(groups, ""),
+        images=groups[reference].accuracy.images,
         signs=plots.VERDICT_SIGNS,
         chart=pictures.add(
-            "comparison", plots.draw_standings(list(standings.values()), comparison.claims)
+            "comparison", plots.draw_standings(list(groups.values()), comparison.claims)
         ),
         bearing={
             name: pictures.add_grid(
@@ -127,49 +115,6 @@ def _bearing(results: SavedClimb, pictures: Pictures) -> dict[str, Markup]:
             f"{name}-robustness", plots.draw_robustness(own, results.parent_robustness(name))
         )
         for name, own in found.items()
-    }
-
-
-def _predictions_part(pooled: SeedRun, run: SavedRun, pictures: Pictures) -> dict[str, Any]:
-    """Return what `predictions.html` shows: figures of all test images together, and what one run
-    sees.
-    """
-    for name, gallery in (
-        ("samples", galleries.samples_of(run)),
-        ("heat", galleries.heat_of(run)),
-        ("filters", galleries.filters_of(run)),
-        ("features", galleries.features_of(run)),
-    ):
-        pictures.keep(name, gallery)
-    table, test, kept = pooled.tested, pooled.figures, read_kept(pooled)
-    matrix = np.array(test["confusion_matrix"])
-    samples = read_samples(run)
-
-    def pick(rows: Iterable[int]) -> list[Sample]:
-        return [kept[row] for row in rows if row in kept]
-
-    return {
-        "class_accuracies": mistakes.class_accuracies(table),
-        "pairs": [
-            (pair, pick(pair.rows)[: mistakes.OF_PAIR]) for pair in mistakes.confused_pairs(table)
-        ],
-        "most_wrong": pick(mistakes.most_wrong(table).tolist()),
-        "suspects": pick(label_errors.suspected_rows(pooled.not_trained_on, "test"))[:SUSPECTS],
-        "calibration_reading": wording.of_calibration(pooled.calibrated, len(pooled.runs)),
-        "reliability": pictures.add(
-            "reliability",
-            plots.draw_reliability(pooled.calibrated.bins, pooled.calibrated.bins_after),
-        ),
-        "selections": [calibration.select(run.predictions, wanted) for wanted in WANTED],
-        "shown": run,
-        "shown_as": trial_name(run),
-        "networks": len(pooled.runs),
-        "test": test,
-        "confusion": pictures.add("confusion", plots.draw_confusion(matrix, list(test["classes"]))),
-        "right_samples": [sample for sample in samples if sample.right],
-        "wrong_samples": [sample for sample in samples if not sample.right],
-        "filters": galleries.filter_pictures(run),
-        "features": run.features,
     }
 
 

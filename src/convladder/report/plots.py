@@ -16,6 +16,7 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from convladder.core.errors import ExperimentError
+from convladder.core.formatting import quantity
 from convladder.evaluation.calibration import Bin
 from convladder.evaluation.robustness import Robustness
 from convladder.evaluation.statistics import Estimate, Verdict
@@ -72,9 +73,7 @@ _GRID_MARGINS = {
 def draw_standings(
     standings: Sequence[GroupSummary], claims: Iterable[Claim], into: Into = None
 ) -> Axes:
-    """Draw the accuracy of each on test: interval, mean, seeds as dots, price; coloured by the
-    claims.
-    """
+    """Draw each accuracy on test: interval, mean, seeds as dots, price; coloured by claims."""
     verdicts = {claim.name: claim.difference.verdict for claim in claims}
     axes = new_axes(into, height=0.62 * len(standings) + 0.7)
     beside: Any = {"transform": axes.get_yaxis_transform(), "va": "center"}
@@ -102,9 +101,7 @@ def draw_standings(
 
 @styled
 def draw_curves(runs: Sequence[SavedRun], metric: str, into: Into = None) -> Axes:
-    """Draw a metric (`accuracy` or `loss`) over epochs, train and validation, for every seed (fold)
-    of a rung.
-    """
+    """Draw `accuracy` or `loss` over epochs, train and validation, for every seed of a rung."""
     if metric not in ("accuracy", "loss"):
         raise ExperimentError(f"the metric is accuracy or loss; got {metric!r}")
     axes = new_axes(into, height=2.5)
@@ -138,9 +135,8 @@ def draw_curves(runs: Sequence[SavedRun], metric: str, into: Into = None) -> Axe
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     if metric == "loss":
         axes.set_ylim(bottom=0)
-    axes.legend(
-        loc="lower left", bbox_to_anchor=(0, 1), ncols=3, fontsize=8, borderaxespad=0
-    )  # above all curves
+    # above all curves
+    axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=3, fontsize=8, borderaxespad=0)
     return axes
 
 
@@ -148,9 +144,7 @@ def draw_curves(runs: Sequence[SavedRun], metric: str, into: Into = None) -> Axe
 def draw_confusion(
     matrix: NDArray[np.int64], class_names: Sequence[str], into: Into = None
 ) -> Axes:
-    """Draw a confusion matrix, rows the true classes; shades are shares of the row, figures are
-    counts.
-    """
+    """Draw a confusion matrix, true classes as rows; shades are shares of a row."""
     size = len(class_names)
     axes = new_axes(into, height=max(2.6, min(WIDTH, 0.36 * size + 1.2)))
     shares = matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
@@ -172,7 +166,7 @@ def draw_confusion(
 
 @styled
 def draw_reliability(before: Sequence[Bin], after: Sequence[Bin], into: Into = None) -> Axes:
-    """Draw accuracy against confidence, before and after the temperature; perfect is the diagonal."""
+    """Draw accuracy against confidence, before and after the temperature."""
     axes = new_axes(into, height=3.4)
     axes.plot([0, 1], [0, 1], color=MUTED, lw=1, ls=":", label="perfectly calibrated")
     for bins, colour, marker, label in (
@@ -185,8 +179,18 @@ def draw_reliability(before: Sequence[Bin], after: Sequence[Bin], into: Into = N
             share - [each.accuracy.low for each in bins],
             [each.accuracy.high for each in bins] - share,
         ]
-        axes.errorbar(confidence, share, spread, color=colour, fmt=f"{marker}-", ms=4, lw=1.2, elinewidth=0.9,
-                      alpha=0.85, label=label)  # fmt: skip
+        axes.errorbar(
+            confidence,
+            share,
+            spread,
+            fmt=f"{marker}-",
+            color=colour,
+            alpha=0.85,
+            ms=4,
+            lw=1.2,
+            elinewidth=0.9,
+            label=label,
+        )
     low = min(
         [each.confidence for each in (*before, *after)]
         + [each.accuracy.low for each in (*before, *after)]
@@ -205,9 +209,7 @@ def draw_reliability(before: Sequence[Bin], after: Sequence[Bin], into: Into = N
 def draw_robustness(
     own: Robustness, other: Robustness | None = None, into: Figure | None = None
 ) -> Grid:
-    """Draw accuracy over the strength of each corruption, in a panel each, beside that of another
-    in grey.
-    """
+    """Draw accuracy over each corruption's strength, a panel each, with another's in grey."""
     figure = into or Figure()
     figure.set_size_inches(1.55 * WIDTH, 0.72 * WIDTH)
     columns = -(-len(own.curves) // 2)
@@ -270,19 +272,7 @@ def _draw_rung(axes: Any, row: int, standing: GroupSummary, colour: str) -> None
 
 def _price(standing: GroupSummary) -> str:
     price = standing.price
-    parts = [f"{short(price.parameters)} par.", f"{short(price.flops)} FLOPs"]
+    parts = [f"{quantity(price.parameters)} par.", f"{quantity(price.flops)} FLOPs"]
     if price.train_milliseconds_per_image is not None:
         parts.append(f"{price.train_milliseconds_per_image:.2g} ms")
     return " · ".join(parts)
-
-
-def short(number: float) -> str:
-    """Write a count with three digits and a unit.
-
-    >>> short(350_142)
-    '350k'
-    """
-    for unit, size in (("G", 1e9), ("M", 1e6), ("k", 1e3)):
-        if number >= size:
-            return f"{number / size:.3g}{unit}"
-    return f"{number:.0f}"

@@ -1,5 +1,7 @@
-"""What a person sees while convladder works: live on a terminal, plain lines elsewhere; all on
-standard error.
+"""What a person sees meanwhile: live on a terminal, else plain lines; on standard error.
+
+Rich draws the terminal's. Into a pipe it writes nothing until the end, and in a notebook nothing at
+all without ipywidgets: there lines and a bar are our own.
 """
 
 from __future__ import annotations
@@ -24,7 +26,7 @@ from rich.progress import (
 from rich.table import Table
 
 from convladder.core.formatting import plural
-from convladder.core.worker_pool import (
+from convladder.core.tasks import (
     Event,
     Failed,
     Finished,
@@ -50,9 +52,7 @@ class Display(Protocol):
     """Follows the trials of a climb."""
 
     def expect(self, weights: dict[TrialKey, float], seconds: float | None = None) -> None:
-        """Take note of the trials to come and how much work each is, and in how many seconds all
-        will end.
-        """
+        """Take note of the trials to come, how much work each is, and the seconds for all."""
 
     def follow(self, event: Event) -> None:
         """Show what happened to a trial."""
@@ -104,7 +104,7 @@ class Plain:
 
 
 class _Tally:
-    """Keeps count of a climb: what runs, how many trials have ended, and the share of all the work."""
+    """Keeps count of a climb: what runs, what has ended, and the share of all the work."""
 
     def __init__(self) -> None:
         self.running: dict[TrialKey, dict[str, float]] = {}
@@ -256,9 +256,7 @@ class Reporter:
 
     @contextlib.contextmanager
     def counting(self) -> Iterator[OnProgress]:
-        """Yield a function that takes (what, done, total) and shows it: a bar, or plain lines now
-        and then.
-        """
+        """Yield a function of (what, done, total) that shows it: a bar, or plain lines."""
         if self.quiet:
             yield lambda what, done, total: None
         elif self.console.is_jupyter:
@@ -273,9 +271,12 @@ class Reporter:
             yield _plain_counter(self.console)
         else:
             bar = Progress(
-                TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(),
+                TextColumn("{task.description}"),
+                BarColumn(),
+                MofNCompleteColumn(),
+                TimeRemainingColumn(),
                 console=self.console,
-            )  # fmt: skip
+            )
             with bar:
                 yield _bar_counter(bar)
 
@@ -317,9 +318,7 @@ def _cells(row: dict[str, Any]) -> list[str]:
 
 
 def _came_to(event: Finished | Halted, last: dict[str, float]) -> str:
-    """Say what became of a trial: its figure is of the epoch that is kept, which need not be the
-    last.
-    """
+    """Say what became of a trial; its figure is of the epoch kept, not always the last."""
     if isinstance(event, Halted):
         so_far = (
             f" after epoch {last['epoch']:.0f}, at {last['kept_accuracy']:.3f} on validation"

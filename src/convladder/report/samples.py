@@ -34,9 +34,7 @@ class Sample:
         return self.label == self.predicted
 
     def heated(self) -> NDArray[np.uint8]:
-        """Return the image in grey with the heat over it, dark where the network found nothing,
-        `(H, W, 3)`.
-        """
+        """Return the image in grey with the heat over it, dark where there is none, `(H, W, 3)`."""
         grey = self.pixels.mean(axis=-1, keepdims=True)
         warm = 255 * colormaps["inferno"](self.heat)[..., :3]
         mixed: NDArray[np.uint8] = np.rint(0.4 * grey + 0.6 * warm).astype(np.uint8)
@@ -44,7 +42,7 @@ class Sample:
 
 
 def read_samples(run: SavedRun) -> list[Sample]:
-    """Return the run's random sample of test images with their predictions, the right ones first."""
+    """Return the run's random test images with their predictions, the right ones first."""
     return [
         sample
         for sample, drawn in zip(_all_samples(run).values(), run.samples.drawn, strict=True)
@@ -77,5 +75,5 @@ def _sample(
 
 
 def drop_grey_axis(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Return an image `(H, W, 3)` as it is, and a grey one, `(H, W, 1)` or `(H, W)`, as `(H, W)`."""
+    """Return an image `(H, W, 3)` as it is, and a grey one, in either form, as `(H, W)`."""
     return pixels[..., 0] if pixels.ndim == 3 and pixels.shape[-1] == 1 else pixels

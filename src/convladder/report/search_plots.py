@@ -32,17 +32,35 @@ def draw_search(
     """
     axes = new_axes(into, height=2.7)
     finished = candidates[candidates["state"] == "finished"]
-    for state, marker, label in (("pruned", "o", "stopped early, at its last epoch"),
-                                 ("failed", "x", "failed"), ("unfinished", "s", "not finished")):  # fmt: skip
+    for state, marker, label in (
+        ("pruned", "o", "stopped early, at its last epoch"),
+        ("failed", "x", "failed"),
+        ("unfinished", "s", "not finished"),
+    ):
         others = candidates[candidates["state"] == state].dropna(subset="validation_accuracy")
         if len(others):
-            axes.plot(others["candidate"], others["validation_accuracy"], marker, mfc="none", color=MUTED, ms=4,
-                      mew=0.9, label=label)  # fmt: skip
+            axes.plot(
+                others["candidate"],
+                others["validation_accuracy"],
+                marker,
+                mfc="none",
+                color=MUTED,
+                ms=4,
+                mew=0.9,
+                label=label,
+            )
     if len(finished):
         best = finished["validation_accuracy"].cummax()
         axes.step(finished["candidate"], best, where="post", color=INK, lw=0.9, label="best so far")
-        axes.plot(finished["candidate"], finished["validation_accuracy"], "o", color=BLUE, ms=4.5, mew=0,
-                  label="fully trained")  # fmt: skip
+        axes.plot(
+            finished["candidate"],
+            finished["validation_accuracy"],
+            "o",
+            color=BLUE,
+            ms=4.5,
+            mew=0,
+            label="fully trained",
+        )
     if default is not None:
         axes.axhline(default, color=ORANGE, lw=1.1, ls="--", label="the default")
     if winner is not None:
@@ -62,9 +80,7 @@ def draw_search(
 def draw_candidate_curves(
     histories: Mapping[int, pd.DataFrame], winner: int | None, into: Into = None
 ) -> Axes:
-    """Draw the validation accuracy of each candidate, by its number, over the epochs; the first is
-    the default.
-    """
+    """Draw each candidate's validation accuracy over the epochs; the first is the default."""
     default = 0
     axes = new_axes(into, height=2.7)
     label: str | None = "a candidate"
@@ -130,16 +146,15 @@ def draw_parallel(
     is blue.
 
     first : the settings that are shown first; there are eight at most. Where a setting was not
-    searched, the line goes below its axis.
+        searched, the line goes below its axis.
     """
     axes = new_axes(into, height=3.4)
     if not isinstance(into, Axes):
         axes.figure.set_size_inches(1.55 * WIDTH, 3.4)  # type: ignore[union-attr]
     keys = sorted(space, key=lambda key: [*first, key].index(key))[:MOST_AXES]
     finished = candidates[candidates["state"] == "finished"]
-    finished = finished.sort_values(
-        ["validation_accuracy", "candidate"], ascending=[True, False]
-    )  # the winner last
+    # the winner last
+    finished = finished.sort_values(["validation_accuracy", "candidate"], ascending=[True, False])
     accuracy = finished["validation_accuracy"].to_numpy(float)
     places = [_places(finished[key], space[key]) for key in keys] + [_scaled(accuracy)]
     leading = len(finished) - max(1, round(LEADING * len(finished)))
@@ -176,9 +191,7 @@ def _draw_axis(axes: Axes, column: int, ticks: Mapping[float, str]) -> None:
 
 
 def _places(values: pd.Series[Any], dimension: Mapping[str, Any]) -> NDArray[np.float64]:
-    """Return where values lie on the axis of their setting, from 0 to 1, or below where they are
-    not of it.
-    """
+    """Return where values lie on their setting's axis, 0 to 1, or below where they do not."""
     if "choices" in dimension:
         return np.array([_place_among(dimension["choices"], value) for value in values])
     scale = math.log if dimension.get("log") else float

@@ -93,18 +93,14 @@ def styled(draw: Callable[P, T]) -> Callable[P, T]:
 
 @styled
 def find_edges(figure: Figure) -> Bbox:
-    """Return what a figure takes of the paper, in inches: once, since it takes as long as drawing
-    it.
-    """
+    """Return a figure's size on paper, in inches: once, since it takes as long as drawing."""
     with any_script():
         figure.draw_without_rendering()
         return figure.get_tightbbox().padded(PADDING)
 
 
 def to_svg(figure: Figure, name: str, box: Bbox) -> str:
-    """Return this part of a figure as inline SVG in the page's colours; `name` keeps the ids of two
-    apart.
-    """
+    """Return part of a figure as inline SVG in the page's colours; `name` keeps ids apart."""
     text = io.StringIO()
     with matplotlib.rc_context({**_STYLE, "svg.hashsalt": name}), any_script():
         figure.savefig(text, format="svg", bbox_inches=box, metadata={"Date": None})
@@ -126,9 +122,7 @@ def save_png(figure: Figure, path: Path, box: Bbox) -> None:
 
 @contextlib.contextmanager
 def any_script() -> Iterator[None]:
-    """Draw names in any script with the fonts that are there; a glyph that none has is no reason to
-    complain.
-    """
+    """Draw names in any script with the fonts there are; a missing glyph is no complaint."""
     with matplotlib.rc_context({"font.family": _font_families()}), warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Glyph .* missing from font")
         yield

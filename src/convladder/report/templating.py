@@ -13,9 +13,8 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from PIL import Image
 
 from convladder.core import files
-from convladder.core.formatting import percent, plural, points, short_name, written
+from convladder.core.formatting import percent, plural, points, quantity, short_name, written
 from convladder.evaluation.wording import readable
-from convladder.report import plots
 from convladder.report.samples import drop_grey_axis
 
 PAGE = "report.html"
@@ -59,11 +58,6 @@ def _p_value(value: float | None) -> str:
     return "< 0.001" if value < 0.001 else f"{value:.3f}"
 
 
-def _quantity(number: float) -> str:
-    sign = "−" if number < 0 else ""
-    return sign + plots.short(abs(number))
-
-
 def _data_uri(pixels: np.ndarray[Any, Any]) -> str:
     file = io.BytesIO()
     Image.fromarray(drop_grey_axis(pixels)).save(file, format="PNG")
@@ -75,7 +69,7 @@ _FILTERS: dict[str, Callable[..., str]] = {
     "plural": plural,
     "points": _points,
     "p_value": _p_value,
-    "quantity": _quantity,
+    "quantity": quantity,
     "data_uri": _data_uri,
     "readable": readable,
     "short_name": short_name,

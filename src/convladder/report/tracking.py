@@ -1,6 +1,4 @@
-"""What is trained, told to TensorBoard or MLflow while it happens. Both are extras, and off unless
-asked for.
-"""
+"""What is trained, told to TensorBoard or MLflow meanwhile. Both are extras, off by default."""
 
 from __future__ import annotations
 
@@ -18,7 +16,8 @@ from convladder.core import files
 from convladder.core.errors import ConvladderError, ExperimentError
 from convladder.core.experiment import Experiment, flatten
 from convladder.core.extras import require
-from convladder.core.worker_pool import Event, Failed, Finished, Halted, Message, Notice, Started
+from convladder.core.tasks import Event, Failed, Finished, Halted, Message, Notice, Started
+from convladder.evaluation import metrics
 from convladder.results import folders
 from convladder.results.folders import TrialKey
 
@@ -30,7 +29,6 @@ EPOCH_FIGURES = (
     "learning_rate",
     "images_per_second",
 )
-TESTED = ("accuracy", "log_loss")
 REASON = 160  # characters of why MLflow cannot be used: it tells of its retries at length
 
 _SQLITE = re.compile(r"sqlite(?:\+\w+)?:///(?:file:)?(?P<file>[^?]+)(?:\?.*)?")
@@ -62,9 +60,7 @@ class Tracking:
         experiments: Mapping[TrialKey, Experiment],
         place: Callable[[TrialKey], Path],
     ) -> list[Tracker]:
-        """Return those who are told of what is put into a folder; `events` is where TensorBoard's
-        files go.
-        """
+        """Return those who are told of what is put into a folder; `events` is TensorBoard's."""
         told: list[Tracker] = [TensorBoard(events)] if self.tensorboard else []
         return told + (
             [MLflow(self.mlflow, folder.name, experiments, place)] if self.mlflow else []
@@ -72,9 +68,7 @@ class Tracking:
 
 
 class Tracker(Protocol):
-    """Follows trials, as a display does, and tells another program of them. where : a person finds
-    it there.
-    """
+    """Tells another program of trials, as a display does; a person finds it at `where`."""
 
     where: str
 
@@ -109,9 +103,8 @@ class TensorBoard:
             self._open.pop(event.key).close()
 
     def close(self) -> None:
-        while (
-            self._open
-        ):  # each has a file and a thread: where one cannot be closed, the others can
+        # each has a file and a thread: where one cannot be closed, the others can
+        while self._open:
             with contextlib.suppress(OSError):
                 self._open.popitem()[1].close()
 
@@ -166,8 +159,8 @@ class MLflow:
                 )
         if isinstance(event, Finished):
             tested = files.read_json(self._place(event.key) / folders.MARKER)["test"]
-            for name in TESTED:
-                self._client.log_metric(run, f"test_{name}", tested[name])
+            for name, value in metrics.measured(tested).items():
+                self._client.log_metric(run, f"test_{name}", value)
             self._client.set_terminated(self._open.pop(event.key), "FINISHED")
         if isinstance(event, Failed):
             self._client.set_tag(run, "error", event.error)
@@ -252,7 +245,7 @@ def _address(given: str, sources: Iterable[str]) -> str:
 
 
 def _check_database(database: Path, sources: Iterable[str]) -> None:
-    """Raise ConvladderError where MLflow would write into another's database, or among the images."""
+    """Raise ConvladderError where MLflow would write into another's database or the images."""
     for source in sources:
         folders.check_outside(database, source, "--mlflow")
     if database.exists() and not _is_of_mlflow(database):
@@ -262,9 +255,7 @@ def _check_database(database: Path, sources: Iterable[str]) -> None:
 
 
 def _is_of_mlflow(database: Path) -> bool:
-    """Whether a file is a database of MLflow's, or an empty one: it would add its tables to any
-    other.
-    """
+    """Whether a file is a database of MLflow's, or empty: it would add tables to any other."""
     try:
         with contextlib.closing(
             sqlite3.connect(f"{database.as_uri()}?mode=ro", uri=True)

@@ -1,3 +1,1 @@
-"""What lies on disk when training is done, read without any deep-learning framework: runs, climbs,
-bundles.
-"""
+"""What training leaves on disk, read without a framework: runs, climbs, bundles."""

@@ -1,4 +1,4 @@
-"""Any runs on the same test images against the first of them, without any deep-learning framework."""
+"""Runs on the same test images against the first of them, without a framework."""
 
 from __future__ import annotations
 
@@ -70,9 +70,7 @@ class RunComparison:
 
     @cached_property
     def corrupted_claims(self) -> list[Claim]:
-        """The same on images made worse; of single networks none, nor where the images were not the
-        same.
-        """
+        """The same on corrupted images; None of single networks, or where images differ."""
         if self.of_networks:
             return []
         return self.lineup.robustness_claims(self._pairs)
@@ -217,9 +215,7 @@ def _changes(first: SavedRun, other: SavedRun) -> dict[str, object]:
 
 
 def _told_apart(first: SavedRun, other: SavedRun) -> str:
-    """Name a group whose rung another group has, by what it has other settings in, else by its
-    data.
-    """
+    """Name a group whose rung another has, by its other settings, or else by its data."""
     changes = _changes(first, other)
     shown = ", ".join(f"{key.rsplit('.', 1)[-1]} = {value}" for key, value in changes.items())
     return f"{other.rung} ({shown or other.about['data']['source']})"

@@ -18,18 +18,13 @@ from convladder.core.formatting import plural
 ABOUT = "experiment.json"
 MARKER = "metrics.json"  # the last file that a run needs
 UNFINISHED = ".unfinished"
-MOUNTS = Path(
-    "/proc/self/mountinfo"
-)  # on Linux, with the mounted folder as the fifth word of a line
+# on Linux, with the mounted folder as the fifth word of a line
+MOUNTS = Path("/proc/self/mountinfo")
 LONGEST_NAME = 120  # bytes of the data's name in that of a run
 # of experiment.json, climb.json and tune.json, each of which says so; older ones have no number
 FORMAT = 1
-OLDER_LOCKS = (
-    ".lock",
-    ".lock-holder",
-    ".training-lock",
-    ".training-lock-holder",
-)  # before they had a mark
+# before they had a mark
+OLDER_LOCKS = (".lock", ".lock-holder", ".training-lock", ".training-lock-holder")
 
 
 def is_finished(folder: Path) -> bool:
@@ -46,9 +41,8 @@ def is_search(folder: Path) -> bool:
 
 def finished_inside(folder: Path) -> list[Path]:
     """Return the finished runs in a folder, such as that of a rung in a climb."""
-    inside = (
-        folder.glob("[!.]*") if folder.is_dir() else []
-    )  # what is being written has a dot before its name
+    # what is being written has a dot before its name
+    inside = folder.glob("[!.]*") if folder.is_dir() else []
     return sorted(filter(is_finished, inside))
 
 
@@ -131,9 +125,7 @@ def rung_folder(climb: Path, rung: str) -> Path:
 
 
 def error_file(run_folder: Path) -> Path:
-    """Return where the error of a failed trial is kept: beside the run folder that it did not
-    become.
-    """
+    """Return where a failed trial's error is kept: beside the run folder that is not there."""
     return run_folder.with_name(run_folder.name + ".error.txt")
 
 
@@ -165,9 +157,7 @@ def followed(folder: Path) -> Path:
 
 
 def is_mount_point(folder: Path, mounts: Path = MOUNTS) -> bool:
-    """Whether a disk is mounted at a folder; also where that is a folder of the same disk, if the
-    system tells.
-    """
+    """Whether a disk, or a folder of the same disk, is mounted at a folder, as far as told."""
     if os.path.ismount(folder):
         return True
     with contextlib.suppress(OSError, ValueError, IndexError):

@@ -52,7 +52,7 @@ class GroupSummary:
     price.
 
     accuracies : of each run on its own test images: a seed, or a fold of one. seed_accuracies : of
-    each seed.
+        each seed.
     """
 
     name: str
@@ -86,7 +86,7 @@ class Claim:
     """One group against another: the difference in accuracy, and in each price.
 
     extra : 0 where the prices of their seeds overlap, which only times do; None where one is not
-    known.
+        known.
     """
 
     name: str
@@ -95,7 +95,7 @@ class Claim:
     extra: dict[str, float | None]
 
     def per(self, price: str, unit: float) -> float | None:
-        """Return the gain in accuracy for each `unit` more of a price; None where it costs no more."""
+        """Return the gain in accuracy for each `unit` of a price; None where it costs no more."""
         extra = self.extra[price]
         return self.difference.difference / (extra / unit) if extra and extra > 0 else None
 
@@ -272,9 +272,7 @@ def _asked(pooled: SeedRun) -> tuple[str, ...]:
 
 
 def _in_order(own: SeedRun, first: SeedRun) -> pd.DataFrame:
-    """Return the rows in the order of the first. Raises RunError where they are of other images or
-    folds.
-    """
+    """Return the rows in the first's order. Raises RunError for other images or folds."""
     table, wanted = own.tested.assign(fold=own.tested_in), first.tested
     if table["path"].tolist() != wanted["path"].tolist():
         shared = len(set(table["path"]) & set(wanted["path"]))

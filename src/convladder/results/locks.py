@@ -15,10 +15,8 @@ from convladder.core.errors import RunError
 from convladder.results import folders
 
 MOMENT = 0.2  # seconds
-AT_WORK, TRAINING = (
-    f"{files.MARK}lock",
-    f"{files.MARK}training-lock",
-)  # of a command, and of who trains
+# of a command, and of who trains
+AT_WORK, TRAINING = (f"{files.MARK}lock", f"{files.MARK}training-lock")
 
 
 @contextlib.contextmanager

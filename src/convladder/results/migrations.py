@@ -44,7 +44,7 @@ def _migrate(about: About, path: Path) -> About:
 
 
 def known_format(about: About, path: Path) -> int:
-    """Return the format of what a file says. Raises RunError where it is newer than this version."""
+    """Return the format that a file says. Raises RunError where it is newer than this version."""
     number = about.get("format", 0)
     if type(number) is not int or number < 0:
         raise ValueError(f"its format is {number!r}: expected a whole number")
@@ -57,7 +57,7 @@ def known_format(about: About, path: Path) -> int:
 
 
 def _number(about: About) -> About:
-    """From before there were numbers: there was one backend, and banks had neither name nor version."""
+    """From before the numbers: there was one backend, and banks had no name or version."""
     environments = [about, *about.get("resumed", [])]
     numbered = [
         each | {"environment": {"backend": backend.TENSORFLOW} | each["environment"]}

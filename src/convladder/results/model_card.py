@@ -14,7 +14,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from convladder.core import files
 from convladder.core.formatting import percent, short_name
-from convladder.evaluation import calibration, mistakes, predictions, wording
+from convladder.evaluation import calibration, metrics, mistakes, predictions, wording
 from convladder.evaluation.calibration import Calibration
 from convladder.evaluation.intervals import proportion
 from convladder.results import provenance
@@ -31,9 +31,7 @@ _PART = re.compile(
 
 
 def write(run: SavedRun, calibrated: Calibration | None = None) -> None:
-    """Write the run's card, or renew the figures in the one that is there; `calibrated` where that
-    is known.
-    """
+    """Write the run's card, or renew its figures; `calibrated` where that is known."""
     path, made = run.folder / NAME, _make(run, calibrated or calibration.assess(run.predictions))
     if path.exists():
         made = renew(path.read_bytes().decode("utf-8", errors="surrogateescape"), made)
@@ -41,9 +39,7 @@ def write(run: SavedRun, calibrated: Calibration | None = None) -> None:
 
 
 def without_paths(run: SavedRun) -> str:
-    """Return the run's card, with what people wrote in it, but without the places of files on this
-    machine.
-    """
+    """Return the run's card with what people wrote, but without this machine's places."""
     path, made = run.folder / NAME, _make(run, calibration.assess(run.predictions), ships=True)
     return (
         renew(path.read_text(encoding="utf-8", errors="replace"), made) if path.exists() else made
@@ -110,6 +106,7 @@ def _make(run: SavedRun, calibrated: Calibration, *, ships: bool = False) -> str
         changes=provenance.changes_on_the_way(run.about),
         price=run.metrics["price"],
         test=run.metrics["test"],
+        measured=metrics.told(run.metrics["test"], but="accuracy"),
         accuracy=proportion(int(right.sum()), len(right)),
         classes=mistakes.class_accuracies(test),
         robustness=robustness_of(run),

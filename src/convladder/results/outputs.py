@@ -52,7 +52,7 @@ def check(folder: Path, kind: Kind | None, source: str | None = None) -> None:
     """Raise RunError where a command may not write into a folder, before it writes anything.
 
     kind : what it may hold already, to be resumed; None where it must be new or empty. source : the
-    images.
+        images.
     """
     if source is not None:
         folders.check_outside(folder, source)
@@ -93,9 +93,7 @@ def place_of(out: str | Path, kind: Kind | None, source: str | None = None) -> P
 
 
 def check_replaceable(folder: Path) -> None:
-    """Raise RunError where nothing can be put in the place of a folder: another disk is mounted
-    there.
-    """
+    """Raise RunError where a folder cannot be replaced: another disk is mounted there."""
     if folders.is_mount_point(folder):
         raise RunError(
             f"{folder} is a mount point, which a finished folder cannot replace: give a folder "
@@ -104,9 +102,7 @@ def check_replaceable(folder: Path) -> None:
 
 
 def check_run(folder: Path, source: str | None = None) -> None:
-    """Raise RunError where a run may not be put at `folder`, or be kept beside it while it is not
-    finished.
-    """
+    """Raise RunError where a run may not be at `folder`, or beside it while unfinished."""
     check(folder, "run", source)
     if kind_of(folder) and not folders.is_finished(folder):
         raise RunError(
@@ -181,9 +177,7 @@ def clear_unfinished(folder: Path) -> None:
 
 
 def _place_in_removal(path: Path) -> tuple[bool, bool]:
-    """What a run is of goes after its checkpoints, so that none is without; the locks, which are
-    held, go last.
-    """
+    """What a run is of goes after its checkpoints, so that none lacks it; held locks go last."""
     return path.name.startswith("."), path.name == folders.ABOUT
 
 
@@ -199,9 +193,7 @@ def _is_of_unfinished(name: str) -> bool:
 
 
 def _is_unfinished_run(folder: Path) -> bool:
-    """Whether it is told by what it is of, or where that is damaged, by a checkpoint with its
-    format number.
-    """
+    """Whether it is told by what it is of, or, where damaged, by a checkpoint's format number."""
     return _tells(folder / folders.ABOUT, "run") or any(
         _is_checkpoint(_read(path).get("checkpoint"))
         for path in _entries(folder)
@@ -214,9 +206,7 @@ def _is_checkpoint(told: object) -> bool:
 
 
 def _tells(path: Path, kind: Kind) -> bool:
-    """Whether a JSON file is ours, and of this kind. Raises RunError where it is of a newer
-    version.
-    """
+    """Whether a JSON file is ours, of this kind. Raises RunError for a newer version."""
     about = _read(path)
     data, environment = about.get("data"), about.get("environment")
     holds = {"data": dict, "environment": dict} | _HOLDS[kind]
@@ -255,9 +245,7 @@ def _others(folder: Path, *, begun: bool) -> Iterator[Path]:
 
 
 def _is_beginning(path: Path, *, locked: bool) -> bool:
-    """Whether it is what a stopped command leaves first. locked : an older version's lock lies
-    beside it.
-    """
+    """Whether a stopped command leaves this first; `locked`: beside an older version's lock."""
     name = path.name
     if name.startswith(files.MARK) or _is_older_lock(path):
         return True
@@ -268,9 +256,7 @@ def _is_beginning(path: Path, *, locked: bool) -> bool:
 
 
 def _is_older_lock(path: Path) -> bool:
-    """Whether it is a lock of versions whose locks had no mark: empty, or with the name of a
-    process.
-    """
+    """Whether it is a lock of versions without a mark: empty, or with a process's name."""
     if path.name in folders.OLDER_LOCKS:
         with contextlib.suppress(OSError):
             return not path.is_dir() and (
@@ -296,9 +282,7 @@ def _refuse_others(folder: Path, others: Iterator[Path]) -> None:
 
 
 def _entries(folder: Path) -> list[Path]:
-    """Return what lies in a folder, if there is one. Raises RunError where it is none, or cannot be
-    read.
-    """
+    """Return what lies in a folder, if any. Raises RunError where it is none, or unreadable."""
     try:
         return list(folder.iterdir()) if folder.exists() else []
     except OSError as error:

@@ -15,16 +15,8 @@ from typing import Any
 
 from convladder.core import backend
 
-PACKAGES = (
-    "convladder",
-    "keras",
-    "numpy",
-    "pillow",
-    "scikit-learn",
-    "pandas",
-    "scipy",
-    "optuna",
-)  # and that of Keras
+# beside that of the backend
+PACKAGES = ("convladder", "keras", "numpy", "pillow", "scikit-learn", "pandas", "scipy", "optuna")
 DECISIVE = ("convladder", "keras", "numpy")  # those that results depend on, and the backend's
 
 
@@ -54,7 +46,7 @@ def environment(command: str) -> dict[str, Any]:
 
 # docs/decisions/039-a-run-keeps-the-environment-it-was-begun-in.md
 def last_environment(about: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return the environment of the last command that was at work on a run, of which `about` tells."""
+    """Return the environment of the last command at work on the run that `about` tells of."""
     environment: Mapping[str, Any] = [about, *about.get("resumed", [])][-1]["environment"]
     return environment
 
@@ -65,7 +57,7 @@ def backend_of(environment: Mapping[str, Any]) -> str:
 
 
 def versions(packages: Iterable[str] = PACKAGES) -> dict[str, str]:
-    """Return the versions of those of the packages that are installed, and of those of the backend."""
+    """Return the versions of the packages that are installed, and of the backend's."""
     found = {}
     for package in (*packages, *backend.PACKAGES[backend.chosen()]):
         with contextlib.suppress(metadata.PackageNotFoundError):
@@ -79,9 +71,7 @@ def changes_on_the_way(about: Mapping[str, Any]) -> list[str]:
 
 
 def mixed_versions(abouts: Iterable[Mapping[str, Any]]) -> list[str]:
-    """Return the packages of which not all runs had the same version all the time, given what tells
-    of them.
-    """
+    """Return the packages of which runs had different versions, given what tells of them."""
     seen = _versions_of(abouts)
     return sorted(name for name in set().union(*seen) if len({each.get(name) for each in seen}) > 1)
 

@@ -13,7 +13,7 @@ import pandas as pd
 from convladder.core import files
 from convladder.core.errors import RunError
 from convladder.core.ladder import Ladder, ladder_of
-from convladder.evaluation import predictions
+from convladder.evaluation import metrics, predictions
 from convladder.evaluation.robustness import Robustness
 from convladder.results import folders, migrations, provenance, saved_run
 from convladder.results.folders import TrialKey
@@ -29,9 +29,7 @@ class Failure:
 
 
 class SavedClimb:
-    """The results of a climb's folder. Raises RunError where it is none or nothing in it is
-    finished.
-    """
+    """The results of a climb's folder. Raises RunError where nothing in it is finished."""
 
     def __init__(self, folder: str | Path) -> None:
         self.folder = folder = Path(folder)
@@ -133,9 +131,7 @@ class SavedClimb:
 
     @cached_property
     def best(self) -> str | None:
-        """The rung of the best mean accuracy on validation, of those with two runs or more; None
-        without any.
-        """
+        """The rung of the best mean accuracy on validation, of two runs or more, if any."""
         several = [standing for standing in self.standings.values() if len(standing.runs) > 1]
         if not several:
             return None
@@ -167,17 +163,13 @@ class SavedClimb:
 
     @cached_property
     def shown_seed(self) -> SeedRun:
-        """The runs whose predictions are shown: of the best rung (or the last), the best seed on
-        validation.
-        """
+        """The runs whose predictions are shown: the best seed of the best rung, or the last."""
         pooled = self.lineup.pooled[self.best or list(self.standings)[-1]]
         return max(pooled, key=lambda each: each.validation_accuracy)
 
     @property
     def shown(self) -> saved_run.SavedRun:
-        """The one of them that is shown where it takes a single network: the best fold on
-        validation.
-        """
+        """The one of them that is shown as a single network: the best fold on validation."""
         return max(self.shown_seed.runs, key=lambda run: run.metrics["validation"]["accuracy"])
 
     def predictions(self, rung: str) -> pd.DataFrame:
@@ -277,9 +269,7 @@ class SavedClimb:
         return pd.DataFrame(rows)
 
     def summary_table(self) -> pd.DataFrame:
-        """Return a row a rung, with its claims against its parent and the start: what `summary.csv`
-        holds.
-        """
+        """Return a row a rung with its claims against parent and start, as in `summary.csv`."""
         against = {
             "parent": {claim.name: claim for claim in self.against_parent},
             "start": {claim.name: claim for claim in self.against_start},
@@ -297,9 +287,7 @@ class SavedClimb:
         return pd.DataFrame(rows)
 
     def write_tables(self) -> None:
-        """Write `results.csv` and `summary.csv`, and with folds `trials/<rung>/predictions.csv` of
-        all folds.
-        """
+        """Write `results.csv`, `summary.csv`, and `trials/<rung>/predictions.csv` of folds."""
         for name, table in (
             ("results.csv", self.trials_table()),
             ("summary.csv", self.summary_table()),
@@ -310,13 +298,14 @@ class SavedClimb:
             predictions.write(self.predictions(rung), place)
 
 
-def _figures(metrics: Mapping[str, Any]) -> dict[str, Any]:
+def _figures(figures: Mapping[str, Any]) -> dict[str, Any]:
     return {
-        "test_accuracy": metrics["test"]["accuracy"],
-        "test_log_loss": metrics["test"]["log_loss"],
-        "validation_accuracy": metrics["validation"]["accuracy"],
-        "validation_log_loss": metrics["validation"]["log_loss"],
-        "kept_epoch": metrics["kept_epoch"],
-        **{name: metrics["price"][name] for name in PRICES},
-        "seconds": metrics["seconds"],
+        **{
+            f"{split}_{name}": value
+            for split in ("test", "validation")
+            for name, value in metrics.measured(figures[split]).items()
+        },
+        "kept_epoch": figures["kept_epoch"],
+        **{name: figures["price"][name] for name in PRICES},
+        "seconds": figures["seconds"],
     }

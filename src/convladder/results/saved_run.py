@@ -74,7 +74,7 @@ class Features:
 
     pixels : the image, `(H, W, C)`.
     maps : for each layer `(height, width, maps)` from 0 to 255, 255 being the layer's strongest
-    response.
+        response.
     """
 
     pixels: NDArray[np.uint8]
@@ -92,9 +92,7 @@ class SavedRun:
 
     @cached_property
     def about(self) -> dict[str, Any]:
-        """What `experiment.json` holds beside the experiment: rung, data, environment. Raises
-        RunError.
-        """
+        """What `experiment.json` holds: rung, data, environment. Raises RunError."""
         return migrations.read_about(self.folder / folders.ABOUT)
 
     @cached_property
@@ -107,9 +105,7 @@ class SavedRun:
 
     @property
     def network(self) -> dict[str, Any]:
-        """What its network is for: the `shape` of images, the `class_names`, the `statistics` of
-        its pixels.
-        """
+        """What its network is for: the images' `shape`, `class_names`, and pixel `statistics`."""
         return self._read_json("model.json")
 
     @property

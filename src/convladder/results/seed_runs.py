@@ -1,6 +1,4 @@
-"""Runs that stand for one network: a single one, or in cross-validation the folds of one seed, put
-together.
-"""
+"""Runs that stand for one network: a single one, or the folds of one seed put together."""
 
 from __future__ import annotations
 
@@ -24,9 +22,7 @@ from convladder.results.saved_run import SavedRun
 
 @dataclass(frozen=True)
 class SeedRun:
-    """The runs of one seed: one, or one for each fold, in order. Their test images together are
-    tested once.
-    """
+    """The runs of one seed, one a fold, in order. Their test images are tested together, once."""
 
     runs: tuple[SavedRun, ...]
 
@@ -75,9 +71,7 @@ class SeedRun:
 
     @cached_property
     def calibrated(self) -> Calibration:
-        """How well the probabilities on test agree with the facts, each network after its own
-        temperature.
-        """
+        """How well test probabilities agree with the facts, each network after its temperature."""
         return calibration.assess(*(run.predictions for run in self.runs))
 
     @cached_property
@@ -109,9 +103,7 @@ class SeedRun:
 
 
 def pool(runs: Sequence[SavedRun]) -> tuple[SeedRun, ...]:
-    """Put the runs of each seed together, in the order of the seeds; a seed that lacks a fold is
-    left out.
-    """
+    """Put the runs of each seed together, in order; a seed that lacks a fold is left out."""
     by_seed: dict[int, list[SavedRun]] = {}
     for run in runs:
         by_seed.setdefault(run.seed, []).append(run)

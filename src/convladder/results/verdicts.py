@@ -24,9 +24,7 @@ MOST_NAMED = 3  # rungs in a sentence
 
 
 def of_claim(claim: Claim, standings: Mapping[str, GroupSummary]) -> str:
-    """Say in Markdown what a claim shows, how sure that is, and what the rung costs more than its
-    reference.
-    """
+    """Say in Markdown what a claim shows, how surely, and what more the rung costs."""
     own, reference = standings[claim.name], standings[claim.reference]
     who = f"**{claim.name}** against {claim.reference}"
     return f"{who}: {_difference(claim, own)} Cost: {_price(own, reference)}."

@@ -8,6 +8,8 @@ image by itself.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import keras
@@ -19,61 +21,48 @@ from convladder.training import augmentation_ops
 
 GREY = 128
 OPERATIONS = 2  # of RandAugment, as in the paper
-SEEDED = ("affine", "brightness", "flip", "crop", "erasing", "mixing", "randaugment", "augmix")
+RANDAUGMENT = (*augmentation_ops.GEOMETRIC, *augmentation_ops.COLOURS, "nothing")
+
+Make = Callable[[Augmentation, int], keras.layers.Layer]
+
+
+@dataclass(frozen=True)
+class Change:
+    """One random change of images: a layer, made of the settings and a seed of its own.
+
+    settings : what turns it on, each by itself. stream : which of the seeds is its own; a new one
+    takes the next number, so that what others draw stays as it is.
+    """
+
+    settings: tuple[str, ...]
+    stream: int
+    make: Make
+
+    def is_on(self, settings: Augmentation) -> bool:
+        return any(getattr(settings, name) for name in self.settings)
 
 
 # docs/decisions/041-keras-augmentation-layers-that-draw-for-each-image.md
 def build(settings: Augmentation, seed: int) -> list[keras.layers.Layer]:
     """Return the layers that the settings ask for: none where all are off."""
-    augmenters: list[keras.layers.Layer] = []
     seeds = _seeds(seed)
-    if settings.flip:
-        augmenters.append(keras.layers.RandomFlip("horizontal", seed=seeds["flip"]))
-    if settings.crop:
-        augmenters.append(RandomCrop(settings.crop, seed=seeds["crop"]))
-    if settings.rotation or settings.shift or settings.shear or settings.zoom:
-        augmenters.append(RandomAffine(settings, seed=seeds["affine"]))
-    if settings.brightness:
-        augmenters.append(RandomBrightness(settings.brightness, seed=seeds["brightness"]))
-    if settings.randaugment:
-        names = (*augmentation_ops.GEOMETRIC, *augmentation_ops.COLOURS, "nothing")
-        augmenters.append(
-            augmentation_ops.RandomOperations(
-                names,
-                OPERATIONS,
-                settings.randaugment,
-                seed=seeds["randaugment"],
-                name="randaugment",
-            )
-        )
-    if settings.augmix:
-        augmenters.append(augmentation_ops.AugMix(settings.augmix, seed=seeds["augmix"]))
-    if settings.erasing:
-        scale = (settings.erasing, settings.erasing)
-        augmenters.append(
-            keras.layers.RandomErasing((1.0, 1.0), scale, fill_value=GREY, seed=seeds["erasing"])
-        )
-    return augmenters
+    return [each.make(settings, seeds[each.stream]) for each in OF_IMAGES if each.is_on(settings)]
 
 
 def build_mixing(settings: Augmentation, seed: int) -> keras.layers.Layer | None:
     """Return what mixes `{"images": ..., "labels": shares of each class}` of a batch; None where
     nothing does.
-
-    MixUp (Zhang et al. 2017) or CutMix (Yun et al. 2019).
     """
-    mixing_seed = _seeds(seed)["mixing"]
-    if settings.mixup:
-        return keras.layers.MixUp(settings.mixup, seed=mixing_seed)
-    if settings.cutmix:
-        return keras.layers.CutMix((settings.cutmix, settings.cutmix), seed=mixing_seed)
-    return None
+    seeds = _seeds(seed)
+    found = (each for each in OF_BATCHES if each.is_on(settings))
+    return next((each.make(settings, seeds[each.stream]) for each in found), None)
 
 
-def _seeds(seed: int) -> dict[str, int]:
-    """Return a seed for each of SEEDED; one that is added at its end leaves the others as they are."""
-    state = np.random.SeedSequence([seed, 1]).generate_state(len(SEEDED))
-    return dict(zip(SEEDED, state.tolist(), strict=True))
+def _seeds(seed: int) -> list[int]:
+    """Return a seed for each stream; one more at the end leaves the others as they are."""
+    streams = 1 + max(each.stream for each in (*OF_IMAGES, *OF_BATCHES))
+    seeds: list[int] = np.random.SeedSequence([seed, 1]).generate_state(streams).tolist()
+    return seeds
 
 
 class RandomCrop(keras.layers.Layer):
@@ -95,9 +84,7 @@ class RandomCrop(keras.layers.Layer):
         return images
 
     def _places(self, images: Any, axis: int) -> Any:
-        """Return where along an axis each pixel of a crop is taken from: `(batch, height, 1, 1)` or
-        with width.
-        """
+        """Return where on an axis a crop's pixels are from: `(batch, height, 1, 1)` or width."""
         size = images.shape[axis]
         shift = keras.random.randint(
             (ops.shape(images)[0], 1),
@@ -171,3 +158,47 @@ class RandomAffine(keras.layers.Layer):
             shift=(shift_x, shift_y),
             zoom=(zoom_x, zoom_y),
         )
+
+
+def _erasing(settings: Augmentation, seed: int) -> keras.layers.Layer:
+    scale = (settings.erasing, settings.erasing)
+    return keras.layers.RandomErasing((1.0, 1.0), scale, fill_value=GREY, seed=seed)
+
+
+def _randaugment(settings: Augmentation, seed: int) -> keras.layers.Layer:
+    return augmentation_ops.RandomOperations(
+        RANDAUGMENT, OPERATIONS, settings.randaugment, seed=seed, name="randaugment"
+    )
+
+
+# In the order in which they are done to an image.
+OF_IMAGES = (
+    Change(("flip",), 2, lambda _, seed: keras.layers.RandomFlip("horizontal", seed=seed)),
+    Change(("crop",), 3, lambda settings, seed: RandomCrop(settings.crop, seed=seed)),
+    Change(
+        ("rotation", "shift", "shear", "zoom"),
+        0,
+        lambda settings, seed: RandomAffine(settings, seed=seed),
+    ),
+    Change(
+        ("brightness",),
+        1,
+        lambda settings, seed: RandomBrightness(settings.brightness, seed=seed),
+    ),
+    Change(("randaugment",), 6, _randaugment),
+    Change(
+        ("augmix",),
+        7,
+        lambda settings, seed: augmentation_ops.AugMix(settings.augmix, seed=seed),
+    ),
+    Change(("erasing",), 4, _erasing),
+)
+# MixUp (Zhang et al. 2017) and CutMix (Yun et al. 2019): of two images and their labels.
+OF_BATCHES = (
+    Change(("mixup",), 5, lambda settings, seed: keras.layers.MixUp(settings.mixup, seed=seed)),
+    Change(
+        ("cutmix",),
+        5,
+        lambda settings, seed: keras.layers.CutMix((settings.cutmix, settings.cutmix), seed=seed),
+    ),
+)

@@ -69,9 +69,7 @@ def autocontrast(images: Any, strength: Any) -> Any:
 
 
 def equalize(images: Any, strength: Any) -> Any:
-    """Give each channel a flat histogram: a level becomes the share of pixels that are not
-    brighter.
-    """
+    """Give each channel a flat histogram: a level becomes the share of pixels up to it."""
     del strength
     height, width, channels = images.shape[1:]
     level = ops.cast(images, "int32")
@@ -108,10 +106,10 @@ class RandomOperations(keras.layers.Layer):
     either side.
 
     names : of COLOURS and of GEOMETRIC; whatever else is named leaves an image as it is. All that
-    is geometric is done first and at once, so that pixels are interpolated once; then the others in
-    the order of `names`, in which each is computed once for a batch. What is drawn twice is done
-    once, in the sum of both strengths; where a strength has no direction, without their signs, so
-    that the second draw does not undo the first.
+        is geometric is done first and at once, so that pixels are interpolated once; then the
+        others in the order of `names`, in which each is computed once for a batch. What is drawn
+        twice is done once, in the sum of both strengths; where a strength has no direction, without
+        their signs, so that the second draw does not undo the first.
     """
 
     def __init__(
@@ -184,9 +182,8 @@ class AugMix(keras.layers.Layer):
         if not training:
             return images
         batch = ops.shape(images)[0]
-        shares = keras.random.gamma(
-            (self.chains, batch, 1, 1, 1), 1.0, seed=self.seed_generator
-        )  # Dirichlet(1)
+        # Dirichlet(1)
+        shares = keras.random.gamma((self.chains, batch, 1, 1, 1), 1.0, seed=self.seed_generator)
         shares = shares / ops.sum(shares, axis=0, keepdims=True)
         mixture = sum(
             shares[number] * chain(images, training=True) for number, chain in enumerate(self.chain)

@@ -53,9 +53,7 @@ class Prefetcher:
             )
 
     def pieces(self, rows: Rows, bounds: Iterable[int]) -> Iterator[slice]:
-        """Yield a slice of rows from each bound to the next; the images of a slice are asked for
-        one ahead.
-        """
+        """Yield a slice of rows between bounds; the images of a slice are asked for one ahead."""
         slices = [slice(start, stop) for start, stop in pairwise(bounds) if start < stop]
         for one, following in zip_longest(slices, slices[1:]):
             if one is slices[0]:

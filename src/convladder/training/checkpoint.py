@@ -87,9 +87,7 @@ def write(folder: Path, checkpoint: Checkpoint) -> None:
 
 
 def read_newest(folder: Path) -> tuple[Checkpoint | None, list[Path]]:
-    """Return the newest checkpoint that is whole, if there is one, and the files of newer ones,
-    which are not.
-    """
+    """Return the newest whole checkpoint, if any, and the files of newer, damaged ones."""
     damaged: list[Path] = []
     for path in descriptions(folder):
         try:
@@ -135,9 +133,7 @@ def remove(path: Path) -> None:
 
 
 def descriptions(folder: Path) -> list[Path]:
-    """Return the JSON files of checkpoints, by epoch and step, the newest first; the clock has no
-    say.
-    """
+    """Return the checkpoints' JSON files by epoch and step, the newest first, by no clock."""
     found = [
         (match, path)
         for path in folder.glob("checkpoint-*.json")

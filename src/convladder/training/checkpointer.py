@@ -1,6 +1,4 @@
-"""When a training is kept: at epochs' ends, every so often in long epochs, and when it is asked to
-stop.
-"""
+"""When a training is kept: at epochs' ends, now and then in long ones, and at a stop."""
 
 from __future__ import annotations
 
@@ -45,8 +43,9 @@ class FileCheckpointer(Checkpointer):
     read.
 
     every : seconds between checkpoints within an epoch. asked_to_stop : whether training should end
-    now. damaged : the names of checkpoints that were newer than the newest whole one.
-    seconds_before : of training that went before, as far as they were kept.
+        now.
+    damaged : the names of checkpoints that were newer than the newest whole one. seconds_before :
+        of training that went before, as far as they were kept.
     """
 
     def __init__(

@@ -1,6 +1,4 @@
-"""Images of a batch over several devices, and all else on each of them: Keras's DataParallel, as
-JAX's arrays.
-"""
+"""A batch's images over several devices, all else on each: Keras's DataParallel, in JAX."""
 
 from __future__ import annotations
 
@@ -31,9 +29,7 @@ def data_parallel(count: int) -> keras.distribution.DataParallel:
 
 
 def everywhere() -> jax.sharding.Sharding:
-    """Return where all devices of the distribution have the same; the first device, where none is
-    set.
-    """
+    """Return where all devices have the same; the first device, without a distribution."""
     distribution = keras.distribution.distribution()
     if distribution is None:
         return jax.sharding.SingleDeviceSharding(jax.local_devices()[0])
@@ -43,18 +39,14 @@ def everywhere() -> jax.sharding.Sharding:
 
 
 def on_every_device(array: NDArray[Any]) -> jax.Array:
-    """Return the array on every device of the distribution; each process has its own copy of it
-    already.
-    """
+    """Return the array on every device; each process has its own copy of it already."""
     return jax.make_array_from_callback(
         array.shape, everywhere(), lambda index: np.asarray(array[index])
     )
 
 
 def over_devices(batch: Any) -> Any:
-    """Let each device have its share of a batch; all of it where it cannot be parted evenly, or is
-    on one only.
-    """
+    """Give each device its share of a batch, or all where that is uneven or on one only."""
     distribution = keras.distribution.distribution()
     if distribution is None or len(batch) % distribution.device_mesh.devices.size:
         return batch

@@ -7,10 +7,12 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import keras
 import numpy as np
 import pandas as pd
+from keras import ops
 from numpy.typing import NDArray
 
 from convladder.core.devices import ALONE, Parallel
@@ -31,7 +33,6 @@ from convladder.training import (
     steps,
 )
 from convladder.training.checkpointer import Checkpointer
-from convladder.training.lookup import GatherImages
 from convladder.training.loop import MakeSteps, OnEpoch, Training
 from convladder.training.precision import computing_in
 from convladder.training.state import Row, frozen_epochs
@@ -134,6 +135,25 @@ def predictor(network: keras.Model) -> Predict:
     return backend.predictor(network)
 
 
+# docs/decisions/001-training-is-fed-indices.md
+class GatherImages(keras.layers.Layer):
+    """Turn rows `(batch,)` of a bank into its images `(batch, height, width, channels)`, float32.
+
+    The gather and the cast happen inside the compiled graph.
+    """
+
+    def __init__(self, images: Pixels) -> None:
+        super().__init__(name="lookup", trainable=False, dtype="float32")
+        self._shape = images.shape[1:]
+        self._images = backend.share_memory(images)
+
+    def call(self, rows: Any) -> Any:
+        return ops.cast(ops.take(self._images, rows, axis=0), "float32")
+
+    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
+        return (*input_shape, *self._shape)
+
+
 def _images_of(bank: Bank, augmenters: list[keras.layers.Layer]) -> keras.Model:
     """Return what turns rows of a bank into its images, changed at random where training."""
     rows = keras.Input((), dtype="int32", name="rows")
@@ -155,9 +175,7 @@ def _spread_over(parallel: Parallel) -> contextlib.AbstractContextManager[None]:
 def _seen_before(
     model: Model, dataset: SplitDataset
 ) -> tuple[convnet.Statistics | None, NDArray[np.float32] | None]:
-    """Return what the pixels tell the network before it is trained: statistics, and a kernel that
-    whitens.
-    """
+    """Return what pixels tell the network before training: statistics, a whitening kernel."""
     if model.architecture != catalog.OWN:
         return None, None
     statistics = (
@@ -177,9 +195,7 @@ def _phases(
     network: keras.Model,
     averaged: keras.Model | None,
 ) -> MakeSteps:
-    """Return what makes the graphs that train a network, and validate it or the one that has its
-    averages.
-    """
+    """Return what makes the graphs that train a network and validate it or its averages."""
     settings, train, classes = experiment.train, dataset.splits.train, len(dataset.class_names)
     weights = losses.class_weights(settings, dataset.bank.labels[train], classes)
     mixing = augmentation.build_mixing(experiment.augmentation, experiment.seed)

@@ -17,7 +17,7 @@ SMALLEST = (
 
 
 def channel_statistics(dataset: SplitDataset) -> convnet.Statistics:
-    """Return mean and standard deviation of each channel over the pixels of the train split alone."""
+    """Return mean and standard deviation of each channel over the train split alone."""
     counts = np.zeros((dataset.bank.form.channels, 256), dtype=np.int64)
     rows = dataset.bank.rows[dataset.splits.train]
     for start in range(0, len(rows), CHUNK):
@@ -27,9 +27,8 @@ def channel_statistics(dataset: SplitDataset) -> convnet.Statistics:
     levels = np.arange(256)
     mean = counts @ levels / counts.sum(axis=1)
     variance = counts @ levels**2 / counts.sum(axis=1) - mean**2
-    deviation = np.sqrt(
-        np.maximum(variance, 1.0)
-    )  # a channel of one value is centred, not blown up
+    # a channel of one value is centred, not blown up
+    deviation = np.sqrt(np.maximum(variance, 1.0))
     return convnet.Statistics(tuple(mean.tolist()), tuple(deviation.tolist()))
 
 
@@ -49,9 +48,8 @@ def whitening_kernel(
     total, outer, count = np.zeros(size), np.zeros((size, size)), 0
     for start in range(0, len(rows), CHUNK):
         images = _preprocessed(dataset.bank.images[rows[start : start + CHUNK]], statistics)
-        windows = sliding_window_view(
-            images, (side, side), axis=(1, 2)
-        )  # (N, y, x, channels, side, side)
+        # (N, y, x, channels, side, side)
+        windows = sliding_window_view(images, (side, side), axis=(1, 2))
         patches = windows.transpose(0, 1, 2, 4, 5, 3).reshape(-1, size)
         total, outer, count = (
             total + patches.sum(axis=0),

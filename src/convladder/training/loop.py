@@ -1,6 +1,4 @@
-"""The training loop: epochs of training and validation, which may stop between two calls and go on
-from there.
-"""
+"""The training loop: epochs of training and validation, which can stop between two calls."""
 
 from __future__ import annotations
 
@@ -38,8 +36,7 @@ class Training:
 
     network : the one that is validated; `steps` knows the one that is trained, if that is another.
     make_steps : makes the graphs for the time in which the backbone is frozen, or is not. They
-    begin anew at that
-        border, since what is trained is other weights then.
+        begin anew at that border, since what is trained is other weights then.
     """
 
     experiment: Experiment
@@ -126,9 +123,8 @@ class Training:
                 raise self._not_finite(course.step + error.step) from None
             course.step += len(rows)
             now = time.perf_counter()
-            course.seconds += (
-                now - started
-            )  # also what an epoch takes besides: its order, its images, checkpoints
+            # also what an epoch takes besides: its order, its images, checkpoints
+            course.seconds += now - started
             started = now
             keeper.after_call(self.snapshot)
         course.trained = self.steps.means()
@@ -171,9 +167,7 @@ class Training:
     def _batches(
         self, members: Indices, batch_size: int, skip: int = 0
     ) -> Iterator[tuple[Rows, Rows]]:
-        """Yield the rows and labels of these records as the graphs take them, without the first
-        batches.
-        """
+        """Yield the rows and labels of these records for the graphs, without the first batches."""
         bank = self.dataset.bank
         return steps.batches(
             bank.rows[members].astype(np.int32),
@@ -200,9 +194,7 @@ class Training:
                 assert_never(unknown)
 
     def _not_finite(self, step: int) -> TrainingError:
-        """Return the error of a step of the running epoch whose loss was no number, with files of
-        its batch.
-        """
+        """Return the error of a step whose loss was no number, with the files of its batch."""
         size = self.experiment.train.batch_size
         paths = self.dataset.paths(self._order()[step * size :][:size])
         named = ", ".join(paths[:NAMED]) + (

@@ -18,7 +18,8 @@ class TrainingLoss:
     classes.
 
     class_weights : what the loss of an image of each class counts, `(classes,)`; None: all the
-    same. shares : whether targets are shares of each class, `(batch, classes)`, as of mixed images.
+        same.
+    shares : whether targets are shares of each class, `(batch, classes)`, as of mixed images.
     """
 
     def __init__(
@@ -37,9 +38,7 @@ class TrainingLoss:
         )
 
     def targets(self, labels: Any) -> Any:
-        """Return what the labels `(batch,)` of a batch come to: themselves, or shares of each
-        class.
-        """
+        """Return what a batch's labels `(batch,)` come to: themselves, or shares of each class."""
         return ops.one_hot(labels, self._classes) if self._shares else labels
 
     def __call__(self, targets: Any, logits: Any) -> Any:
@@ -54,9 +53,7 @@ class TrainingLoss:
 def class_weights(
     settings: Train, labels: NDArray[np.int32], classes: int
 ) -> NDArray[np.float32] | None:
-    """Return what the loss of an image of each class counts, `(classes,)`; None where all count the
-    same.
-    """
+    """Return the weight of each class in the loss, `(classes,)`; None where all are equal."""
     if settings.class_weight is None:
         return None
     found = np.unique(labels)

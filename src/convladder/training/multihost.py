@@ -25,13 +25,8 @@ from convladder.training.checkpointer import Checkpointer, Snapshot
 
 LEAVING = 60  # seconds that are waited for the others in the end
 
-LOST = (
-    "Gloo",
-    "NCCL",
-    "UNAVAILABLE",
-    "DEADLINE_EXCEEDED",
-    "CANCELLED",
-)  # in errors, where another is gone
+# in errors, where another is gone
+LOST = ("Gloo", "NCCL", "UNAVAILABLE", "DEADLINE_EXCEEDED", "CANCELLED")
 
 _LARGE = 2**30
 
@@ -48,9 +43,8 @@ def joined(
     To be called before JAX has computed anything. Raises TrainingError where they do not come, are
     not alike, or are lost.
     """
-    jax.config.update(
-        "jax_num_cpu_devices", parallel.devices
-    )  # a processor is as many devices as are asked for
+    # a processor is as many devices as are asked for
+    jax.config.update("jax_num_cpu_devices", parallel.devices)
     if parallel.processes == 1:
         yield
         return
@@ -126,9 +120,7 @@ def _leave() -> None:
 
 
 def _check_alike(alike: Mapping[str, str], settings: Mapping[str, str]) -> None:
-    """Raise TrainingError, in all processes, where one says something else of a name than process
-    0.
-    """
+    """Raise TrainingError, in all processes, where one differs from process 0 in a name."""
     differing = _differing(alike)
     if not differing:
         return

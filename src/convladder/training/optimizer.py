@@ -7,12 +7,10 @@ from typing import Any, assert_never
 import keras
 
 from convladder.core.experiment import Train
+from convladder.core.optimizers import OPTIMIZERS
 
-NOT_DECAYED = [
-    "bias",
-    "gamma",
-    "beta",
-]  # Loshchilov and Hutter decay all; biases and scales are better left
+# Loshchilov and Hutter decay all; biases and scales are better left
+NOT_DECAYED = ["bias", "gamma", "beta"]
 
 
 class Later(keras.optimizers.schedules.LearningRateSchedule):
@@ -49,25 +47,15 @@ def build(
         rate *= factor
     elif after or factor != 1:
         rate = Later(rate, after * steps, factor)
-    common: dict[str, Any] = {"weight_decay": settings.weight_decay or None}
+    kind = OPTIMIZERS[settings.optimizer]
+    given: dict[str, Any] = {name: getattr(settings, name) for name in kind.settings}
+    given = {name: value for name, value in given.items() if value}
     if settings.average_epochs:
-        common |= {"use_ema": True, "ema_momentum": _momentum(settings.average_epochs, steps)}
-    optimizer = _named(settings, rate, common)
+        given |= {"use_ema": True, "ema_momentum": _momentum(settings.average_epochs, steps)}
+    optimizer = getattr(keras.optimizers, kind.keras)(rate, **given)
     if settings.weight_decay:
         optimizer.exclude_from_weight_decay(var_names=NOT_DECAYED)
     return optimizer
-
-
-def _named(settings: Train, rate: Any, common: dict[str, Any]) -> keras.optimizers.Optimizer:
-    match settings.optimizer:
-        case "sgd":
-            return keras.optimizers.SGD(
-                rate, float(settings.momentum), nesterov=settings.nesterov, **common
-            )
-        case "adam" | "adamw":  # Keras's Adam is AdamW where weights decay
-            return keras.optimizers.Adam(rate, **common)
-        case unknown:
-            assert_never(unknown)
 
 
 # docs/decisions/042-averaged-weights-are-kept-by-keras-optimizer.md
@@ -77,9 +65,7 @@ def _momentum(epochs: float, steps: int) -> float:
 
 
 def _rate(settings: Train, steps: int) -> float | keras.optimizers.schedules.LearningRateSchedule:
-    """Return the learning rate, or what gives it for each of so many steps (Loshchilov and Hutter
-    2016).
-    """
+    """Return the learning rate, or its schedule over the steps (Loshchilov and Hutter 2016)."""
     match settings.schedule:
         case "constant":
             return settings.learning_rate

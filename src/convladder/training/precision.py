@@ -12,11 +12,8 @@ import keras
 # docs/decisions/032-bfloat16-is-a-setting-not-a-default.md
 POLICIES = {"float32": "float32", "bfloat16": "mixed_bfloat16"}  # Keras's names
 PROCESSOR = Path("/proc/cpuinfo")  # Linux's
-IN_HARDWARE = {
-    "avx512_bf16",
-    "amx_bf16",
-    "bf16",
-}  # how x86 and Arm say that they multiply in bfloat16
+# how x86 and Arm say that they multiply in bfloat16
+IN_HARDWARE = {"avx512_bf16", "amx_bf16", "bf16"}
 SLOW = (
     "bfloat16 is many times slower than float32 on this processor, which has no instructions for it"
 )
@@ -26,9 +23,7 @@ _told: set[str] = set()
 
 @contextlib.contextmanager
 def computing_in(precision: Literal["float32", "bfloat16"]) -> Iterator[None]:
-    """Let layers that are built meanwhile compute so; their weights are float32 (Micikevicius et
-    al. 2018).
-    """
+    """Let layers built meanwhile compute so; weights are float32 (Micikevicius et al. 2018)."""
     before = keras.config.dtype_policy()
     keras.config.set_dtype_policy(POLICIES[precision])
     try:
@@ -38,16 +33,14 @@ def computing_in(precision: Literal["float32", "bfloat16"]) -> Iterator[None]:
 
 
 def warn(precision: str, say: Callable[[str], None]) -> None:
-    """Tell a person, once in a process, that its processor has to imitate what it is to compute in."""
+    """Tell once in a process that the processor has to imitate what it is to compute in."""
     if precision not in _told and is_imitated(precision):
         say(SLOW)
     _told.add(precision)
 
 
 def is_imitated(precision: str) -> bool:
-    """Whether a processor is to compute so, in many steps, that has no instructions for it as its
-    system says.
-    """
+    """Whether a processor is to compute so, in many steps, without instructions for it."""
     if precision == "float32":
         return False
     able = _abilities()

@@ -1,6 +1,4 @@
-"""How far a training has come, beside what its graphs hold; the rules of its end follow from its
-history alone.
-"""
+"""How far a training has come, beside its graphs; its history alone says when it ends."""
 
 from __future__ import annotations
 
@@ -21,8 +19,9 @@ class TrainingState:
     """A training between two of its steps.
 
     history : a row for each epoch that is over. step : how many batches of the running epoch are
-    done. seconds : of training, in the running epoch. trained : its means over the train split,
-    once all of it is done.
+        done.
+    seconds : of training, in the running epoch. trained : its means over the train split, once all
+        of it is done.
     """
 
     history: list[Row] = field(default_factory=list)
@@ -56,17 +55,13 @@ class TrainingState:
                 assert_never(unknown)
 
     def is_frozen(self, settings: Train) -> bool:
-        """Whether the backbone stays as it is: to the first step after the epochs for which that
-        holds.
-        """
+        """Whether the backbone stays as it is, up to the first step after its frozen epochs."""
         frozen = frozen_epochs(settings)
         at_border = self.epoch == frozen and self.step == 0 and self.trained is None
         return self.epoch < frozen or (at_border and frozen > 0)
 
     def losses_of_phase(self, settings: Train) -> list[float]:
-        """The validation loss of each epoch since the backbone is no longer frozen, or while it
-        still is.
-        """
+        """The validation losses since the backbone is no longer frozen, or while it still is."""
         frozen = frozen_epochs(settings)
         return self.losses[frozen:] if self.epoch > frozen else self.losses
 

@@ -39,8 +39,8 @@ class StepFunctions(ABC):
     images : from rows `(batch,)` of a bank to its images, changed at random where training.
     network : from images to logits `(batch, classes)`.
     averaged : another such network, which is validated with averages of the weights; None: the
-    trained one is. mixing : what mixes the images of a batch and their shares of each class; None:
-    nothing.
+        trained one is.
+    mixing : what mixes the images of a batch and their shares of each class; None: nothing.
     """
 
     def __init__(
@@ -85,9 +85,7 @@ class StepFunctions(ABC):
     def _validate(self, rows: Rows, labels: Rows) -> None: ...
 
     def settle(self) -> None:
-        """Let the averaged network be what the training has come to: its weights' averages, its
-        statistics.
-        """
+        """Let the averaged network be what training has come to: averaged weights, statistics."""
         if self._averaged is not None:
             self.optimizer.finalize_variable_values(self._averaged.trainable_weights)
             pairs = zip(
@@ -107,9 +105,7 @@ class StepFunctions(ABC):
             metric.reset_state()
 
     def variables(self) -> dict[str, keras.Variable]:
-        """Return all that a step reads or writes, by name: weights, seeds, the optimizer's state,
-        the means.
-        """
+        """Return all that a step reads or writes, by name: weights, seeds, optimizer, means."""
         groups: Mapping[str, list[keras.Variable]] = {
             "images": self._drawing(),
             "mixing": self._mixing.variables if self._mixing else [],
@@ -124,7 +120,7 @@ class StepFunctions(ABC):
         }
 
     def _batch(self, rows: Any, labels: Any) -> tuple[Any, Any]:
-        """Return the images of a batch, changed and mixed, and what the network is to say of them."""
+        """Return the images of a batch, changed and mixed, and their labels."""
         images, targets = self._images(rows, training=True), self._training_loss.targets(labels)
         if self._mixing is not None:
             mixed = self._mixing({"images": images, "labels": targets}, training=True)

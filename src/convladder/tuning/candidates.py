@@ -21,21 +21,12 @@ from convladder.experiments.trial import Trial
 from convladder.models import shapes
 from convladder.tuning.space import Space
 
-SETTINGS, ERROR, SKIPPED = (
-    "settings",
-    "error",
-    "skipped",
-)  # what is kept of a trial beside what Optuna keeps
+# what is kept of a trial beside what Optuna keeps
+SETTINGS, ERROR, SKIPPED = ("settings", "error", "skipped")
 SECONDS, EXHAUSTED = "seconds", "exhausted"  # and of the study
 
-COLUMNS = (
-    "candidate",
-    "state",
-    "validation_accuracy",
-    "epochs",
-    "flops",
-    "error",
-)  # and then the settings
+# and then the settings
+COLUMNS = ("candidate", "state", "validation_accuracy", "epochs", "flops", "error")
 
 _STATES = {
     TrialState.COMPLETE: "finished",
@@ -47,9 +38,7 @@ _STATES = {
 
 @dataclass(frozen=True)
 class SearchPlan:
-    """What a search is of: the experiment that it begins with, on its images, and the space around
-    it.
-    """
+    """What a search is of: the experiment that it begins with, its images, and the space."""
 
     default: Trial
     space: Space
@@ -91,7 +80,7 @@ class Candidates:
 
     @property
     def winner(self) -> FrozenTrial | None:
-        """The finished one of the best validation accuracy, the first of several; None without any."""
+        """The finished one of the best validation accuracy, the first of several, if any."""
         return max(self.finished, key=lambda trial: (trial.values[0], -trial.number), default=None)
 
     def state(self, number: int) -> TrialState:
@@ -126,7 +115,7 @@ class Candidates:
         return bool(self._study.user_attrs.get(EXHAUSTED))
 
     def outcome(self) -> dict[str, Any]:
-        """Return the winner, how it differs from the default, and whether the space is exhausted."""
+        """Return the winner, its changes of the default, and whether the space is exhausted."""
         winner = self.winner
         return {
             "winner": winner.number if winner else None,

@@ -1,6 +1,4 @@
-"""One candidate of a search: an experiment that is trained and validated. Its test images stay
-closed.
-"""
+"""One candidate of a search: trained and validated. Its test images stay closed."""
 
 from __future__ import annotations
 

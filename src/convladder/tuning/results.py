@@ -23,7 +23,7 @@ FIXED_COLUMNS = ("candidate", "state", "validation_accuracy", "epochs", "flops",
 
 
 class SearchResults:
-    """The results of a search's folder. Raises RunError where it is none, or nothing was tried yet."""
+    """The results of a search's folder. Raises RunError if it is none, or nothing was tried yet."""
 
     def __init__(self, folder: str | Path) -> None:
         self.folder = folder = Path(folder)
@@ -71,16 +71,12 @@ class SearchResults:
 
     @cached_property
     def importances(self) -> dict[str, float]:
-        """Each setting's share in how well candidates did, the largest first; empty where too few
-        are finished.
-        """
+        """Each setting's share in how well candidates did, the largest first; empty for too few."""
         return dict(self._importances["shares"])
 
     @property
     def chance(self) -> float:
-        """The largest share that chance gives, but for one search in twenty: a share below it says
-        nothing.
-        """
+        """The largest share by chance, but for one search in twenty; less than it says nothing."""
         return float(self._importances["chance"])
 
     @cached_property
@@ -93,15 +89,13 @@ class SearchResults:
 
     @property
     def winner(self) -> int | None:
-        """The number of the finished candidate of the best validation accuracy; None without any."""
+        """The number of the finished candidate with the best validation accuracy, if any."""
         number: int | None = self.about["winner"]
         return number
 
     @property
     def found(self) -> int | None:
-        """The number of the winner where that is not the default; None where the default was not
-        beaten.
-        """
+        """The winner's number, if it is not the default; None where that was not beaten."""
         return self.winner if self.about["changes"] else None
 
     @cached_property
@@ -118,7 +112,7 @@ class SearchResults:
 
     @property
     def assignments(self) -> str:
-        """The winner's settings as other commands take them: `--set model.padding=same --set ...`."""
+        """The winner's settings as other commands take them: `--set model.padding=same ...`."""
         return " ".join(
             f"--set {shlex.quote(f'{key}={written(new)}')}"
             for key, (_, new) in self.changes.items()
@@ -140,9 +134,7 @@ class SearchResults:
 
     @cached_property
     def climb(self) -> SavedClimb | None:
-        """The winner against the default, with several seeds on test; None where neither has been
-        tested yet.
-        """
+        """The winner against the default, with several seeds on test; None before the test."""
         place = self.folder / "climb"
         if not folders.is_climb(place) or not folders.finished_runs(place):
             return None
@@ -162,9 +154,7 @@ class SearchResults:
 
     @property
     def default_accuracy(self) -> float | None:
-        """The validation accuracy of the default, which is the first candidate; None unless it is
-        finished.
-        """
+        """The validation accuracy of the default, the first candidate, once it is finished."""
         return self.accuracy(0)
 
     def accuracy(self, candidate: int) -> float | None:
@@ -176,7 +166,7 @@ class SearchResults:
 
     @property
     def test_failure(self) -> str | None:
-        """Why the winner and the default could not be tested; None unless a trial of theirs failed."""
+        """Why the winner and the default could not be tested; None unless a trial failed."""
         for path in sorted((self.folder / "climb" / "trials").glob("*/*.error.txt")):
             return (path.read_text(encoding="utf-8").strip().splitlines() or ["unknown"])[-1]
         return None

@@ -19,7 +19,8 @@ from optuna.trial import FrozenTrial, TrialState
 
 from convladder.core import files, signals
 from convladder.core.errors import SearchError
-from convladder.core.worker_pool import Event, Failed, Finished, Halted, Message, Pool, Task
+from convladder.core.tasks import Event, Failed, Finished, Halted, Message, Task
+from convladder.core.worker_pool import Pool
 from convladder.experiments.climbing import RENEW_AFTER
 from convladder.experiments.engines import Engine
 from convladder.experiments.pretrained.imagenet import Say, silent
@@ -28,16 +29,13 @@ from convladder.results import folders
 from convladder.results.folders import TrialKey
 from convladder.training import checkpoint
 from convladder.training.state import TrainingState
-from convladder.tuning import storage
 from convladder.tuning.candidates import ERROR, EXHAUSTED, SECONDS, SETTINGS, Candidates, SearchPlan
+from convladder.tuning.importances import importances
 from convladder.tuning.sampler import DEFAULT, Drawing
+from convladder.tuning.storage import StoredStudy
 
-ABOUT, JOURNAL, TABLE, IMPORTANCES = (
-    "tune.json",
-    "journal.log",
-    "candidates.csv",
-    "importances.json",
-)
+ABOUT, DRAWN = "tune.json", "candidates.jsonl"
+TABLE, IMPORTANCES = "candidates.csv", "importances.json"
 MOST_SKIPPED = 100  # draws in a row that give no new candidate: the space has no other
 # docs/decisions/048-what-the-machine-fails-is-no-word-on-a-candidate.md
 MOST_FAULTS = 3  # candidates in a row that the machine fails, before a search stops
@@ -55,16 +53,16 @@ class Budget:
 
 
 class Search:
-    """A search in its folder, which the caller has locked. What is there already is gone on with."""
+    """A search in its folder, which the caller has locked. It resumes what is there already."""
 
     def __init__(self, plan: SearchPlan, folder: Path, how: ResumePolicy) -> None:
         self._folder, self._train = folder, plan.default.experiment.train
-        self._study = storage.open_study(folder / JOURNAL, self._train.epochs)
+        self._stored = StoredStudy(folder / DRAWN, self._train.epochs)
+        self._study = self._stored.study
         self.candidates = Candidates(plan, self._study)
-        self._drawing = Drawing(plan, folder, self._study, self.candidates, how)
-        self._lock = (
-            threading.Lock()
-        )  # tasks are asked for in other threads than events are taken in
+        self._drawing = Drawing(plan, folder, self._stored, self.candidates, how)
+        # tasks are asked for in other threads than events are taken in
+        self._lock = threading.Lock()
         self._before = self._kept = float(self._study.user_attrs.get(SECONDS, 0.0))
         self._started: float | None = None
         self._faults = 0
@@ -82,9 +80,7 @@ class Search:
         return (bool(self.candidates.open) or lacks) and self._is_in_time(budget)
 
     def expected(self, budget: Budget) -> dict[TrialKey, float]:
-        """Return the candidates that are still to be tried, each as much work; none where the
-        number is open.
-        """
+        """Return the candidates to be tried, each as much work; none where the number is open."""
         over = len(self.candidates.tried) - len(self.candidates.open)
         known = len(self.candidates.drawn)
         wanted = range(known, known + budget.trials - over) if budget.trials else ()
@@ -116,9 +112,10 @@ class Search:
                 self._keep_time()
 
     def close(self) -> None:
-        """End what is still open: the winner is to be tested, and nothing can be tried after that."""
+        """End what is still open: the winner is tested next, and nothing can be tried then."""
         for trial in self.candidates.open:
             self._study.tell(trial.number, state=TrialState.FAIL)
+            self._stored.keep(trial.number)
             if SETTINGS in trial.user_attrs:
                 self._drawing.put_away(trial.number)
         self.write_table()
@@ -130,7 +127,7 @@ class Search:
 
     def write_importances(self) -> None:
         """Write `importances.json`: each setting's share, and the largest by chance."""
-        shares, chance = storage.importances(self._study)
+        shares, chance = importances(self._study)
         files.write_json(self._folder / IMPORTANCES, {"shares": shares, "chance": chance})
 
     def _lacks(self, budget: Budget) -> bool:
@@ -154,7 +151,7 @@ class Search:
                 yield task
         if skipped == MOST_SKIPPED:
             with self._lock:
-                self._study.set_user_attr(EXHAUSTED, True)
+                self._stored.note(**{EXHAUSTED: True})
 
     def _resume(self, trial: FrozenTrial) -> Task | None:
         """Return the task of a candidate that an earlier session was at; None where it is over."""
@@ -166,9 +163,7 @@ class Search:
             return task
 
     def _take(self, event: Event, pool: Pool) -> None:
-        """Take what happened to a candidate into the journal. Raises SearchError where the machine
-        fails many.
-        """
+        """Keep what happened to a candidate. Raises SearchError where the machine fails many."""
         if not isinstance(event, Message | Finished | Failed | Halted):
             return
         number = self._drawing.numbers[event.key]
@@ -201,20 +196,18 @@ class Search:
             raise SearchError(said) from failed.cause
 
     def _report(self, number: int, row: Mapping[str, Any]) -> bool:
-        """Report an epoch, and return whether the candidate is to be ended, or trains on though it
-        is over.
-        """
+        """Report an epoch, and return whether the candidate is to be ended, or is over already."""
         if self.candidates.state(number) is not TrialState.RUNNING:
             return True  # on a node, say, that was lost when it was asked to end
         epoch = int(row["epoch"])
         if epoch not in self._reported(number):
             self._drawing.asked[number].report(row["kept_accuracy"], epoch)
-        return self._falls_behind(number)
+        is_over = self._falls_behind(number)
+        self._stored.keep(number)
+        return is_over
 
     def _turns_out_behind(self, number: int) -> bool:
-        """Report what the checkpoint knows and the journal does not, and return whether the
-        candidate is over.
-        """
+        """Report what only the checkpoint knows, and return whether the candidate is over."""
         if self._falls_behind(number):
             return True
         found, _ = checkpoint.read_newest(folders.unfinished(self._drawing.place(number)))
@@ -229,9 +222,7 @@ class Search:
         return False
 
     def _falls_behind(self, number: int) -> bool:
-        """Whether a candidate is behind others that came as far; it is over then. The default never
-        is.
-        """
+        """Whether a candidate is behind others, and so over. The default never is."""
         last = max(self._reported(number), default=0)
         if (
             number == DEFAULT
@@ -248,18 +239,18 @@ class Search:
     def _tell(
         self, number: int, value: float | None = None, *, state: TrialState | None = None
     ) -> None:
-        if (
-            self.candidates.state(number) is TrialState.RUNNING
-        ):  # it may have ended while it was being halted
+        # it may have ended while it was being halted
+        if self.candidates.state(number) is TrialState.RUNNING:
             self._study.tell(self._drawing.asked[number], value, state=state)
+            self._stored.keep(number)
 
     def _keep_time(self) -> None:
         self._kept = self.seconds
-        self._study.set_user_attr(SECONDS, round(self._kept, 3))
+        self._stored.note(**{SECONDS: round(self._kept, 3)})
 
     @contextlib.contextmanager
     def _ending_in_time(self, budget: Budget, pool: Pool) -> Iterator[None]:
-        """End what runs when the time is up; it is kept, and a longer search would go on with it."""
+        """End what runs when the time is up; it is kept, and a longer search would resume it."""
         if budget.seconds is None:
             yield
             return

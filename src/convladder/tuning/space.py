@@ -3,10 +3,9 @@
 A space is written in TOML, the built-in one too (`convladder tune --print-space` prints it to start
 from):
 
-    "train.learning_rate" = { low = 1e-4, high = 1e-2, log = true }
-    "train.optimizer" = ["adam", "adamw"]
-    "train.weight_decay" = { low = 1e-4, high = 1e-1, log = true, when = { "train.optimizer" =
-    "adamw" } }
+    "train.learning_rate" = { low = 1e-4, high = 1e-2, log = true } "train.optimizer" = ["adam",
+    "adamw"] "train.weight_decay" = { low = 1e-4, high = 1e-1, log = true, when = {
+    "train.optimizer" = "adamw" } }
 """
 
 from __future__ import annotations
@@ -47,9 +46,7 @@ _SET_OTHERWISE = {
 
 
 class Dimension(BaseModel):
-    """The values that a setting may take: choices, or a range; `when` says what other settings must
-    be for it.
-    """
+    """The values of a setting: choices, or a range; `when` says on what other settings."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
@@ -104,15 +101,12 @@ class Space:
     dimensions: Mapping[str, Dimension]
 
     def check(self, base: Experiment) -> None:
-        """Raise SearchError where a setting cannot take its values, or is never searched, around
-        `base`.
-        """
+        """Raise SearchError where a setting cannot take its values, or is never searched."""
         drawn = self._drawn_at_random(base)
         for key, dimension in self.dimensions.items():
             refusals = [_refusal(base, key, value) for value in dimension.ends]
-            alone = [
-                each for each in refusals if each.startswith(f"{key}:")
-            ]  # not for what else it stands beside
+            # not for what else it stands beside
+            alone = [each for each in refusals if each.startswith(f"{key}:")]
             if alone or (all(refusals) and not any(key in each for each in drawn)):
                 said = (alone or refusals)[0].removeprefix(f"{key}: ")
                 raise SearchError(f"{self.where}: {key}: {said}")
@@ -152,9 +146,7 @@ class Space:
         return values
 
     def nearest(self, experiment: Experiment) -> dict[str, Any]:
-        """Return what Optuna's trial would choose to come near to an experiment; what is not near
-        is left out.
-        """
+        """Return what a trial of Optuna's would choose near an experiment, as far as it can."""
         settings = flatten(experiment)
         place: dict[str, Any] = {}
         for key, dimension in self.dimensions.items():
@@ -201,9 +193,7 @@ def quiet() -> Iterator[None]:
 
 
 def load_space(name: str | Path | None = None, built_in: str = USUAL) -> Space:
-    """Load a space from the path of its TOML file; None loads the built-in one of a name. Raises
-    SearchError.
-    """
+    """Load a space from a TOML file; None loads the built-in one. Raises SearchError."""
     if name is None:
         return parse_space(built_in_text(built_in), built_in)
     try:
@@ -294,7 +284,7 @@ def _check_name(key: str, where: str) -> None:
 
 
 def _check_order(name: str, dimensions: Mapping[str, Dimension], where: str) -> None:
-    """Raise SearchError where a line looks at a setting that is searched by itself or further down."""
+    """Raise SearchError where a line looks at its own setting, or one further down."""
     keys = list(dimensions)
     for key, dimension in dimensions.items():
         if name in dimension.when and name in keys and keys.index(name) >= keys.index(key):
@@ -302,9 +292,7 @@ def _check_order(name: str, dimensions: Mapping[str, Dimension], where: str) -> 
 
 
 def _alternatives(key: str, wanted: Any) -> list[Any]:
-    """Return the values with which a condition holds: of a setting that is a list itself, lists in
-    a list.
-    """
+    """Return the values for which a condition holds: for a list setting, lists in a list."""
     if not isinstance(wanted, list):
         return [wanted]
     is_a_list = isinstance(flatten(Experiment())[key], tuple)
@@ -312,9 +300,7 @@ def _alternatives(key: str, wanted: Any) -> list[Any]:
 
 
 def is_same(one: Any, other: Any) -> bool:
-    """Whether two values of a setting are the same, however written: 0 and 0.0, lists and tuples,
-    none.
-    """
+    """Whether two values of a setting are the same, however written: 0 and 0.0, lists, none."""
     one, other = (None if value == "none" else value for value in (one, other))
     if isinstance(one, list | tuple) and isinstance(other, list | tuple):
         return len(one) == len(other) and all(map(is_same, one, other))
@@ -326,7 +312,7 @@ def _written(conditions: Mapping[str, Any]) -> str:
 
 
 def _refusal(base: Experiment, key: str, value: Any) -> str:
-    """Return why a setting cannot take a value, all others being as in `base`; empty where it can."""
+    """Return why a setting of `base` cannot take a value; empty where it can."""
     try:
         base.replace({key: _fitting(key, value)})
     except ExperimentError as error:

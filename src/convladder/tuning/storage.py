@@ -1,176 +1,181 @@
-"""What a search keeps on disk: Optuna's journal, a line for whatever happened, which its study is
-made from.
+"""What a search keeps on disk: a line of JSON for whatever became of a candidate.
+
+Optuna's study is in memory, and is made anew from the lines when a search resumes. In a candidate's
+lines only what has changed is told, and the last one holds.
 """
 
 from __future__ import annotations
 
 import json
-import warnings
-from collections.abc import Sequence
+import os
+from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
-import numpy as np
 import optuna
-from optuna.importance import get_param_importances
+from optuna.distributions import distribution_to_json, json_to_distribution
 from optuna.storages import JournalStorage
-from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
-from optuna.storages.journal._storage import JournalOperation
+from optuna.storages.journal import JournalFileBackend
 from optuna.trial import FrozenTrial, TrialState
 
+from convladder.core import files
 from convladder.core.errors import RunError
+from convladder.tuning.candidates import SETTINGS
 from convladder.tuning.space import quiet
 
 STUDY = "search"
 REDUCTION = 3  # of a bracket's candidates one in so many goes on, for so many times the epochs
 # docs/decisions/045-hyperband-first-looks-after-a-fifth-of-the-epochs.md
 FIRST_LOOK = 0.2  # of the epochs: earlier, on few images, all are still at chance
-MARKS = (
-    "completed_rung_",
-    "tpe:",
-)  # what Optuna's pruner and sampler keep of a trial that they are at
-SHUFFLED = 100  # times that accuracies are shuffled, to see what importances chance gives
-FIRST_AT_RANDOM = 10  # candidates
-LEAST_FINISHED = 10  # candidates from which importances are estimated
-CHANCE = 0.95  # share of the shuffles whose largest importance is below the mark
+OLDER = "journal.log"  # Optuna's journal, in which earlier versions kept a search
+
+Fields = dict[str, Any]
 
 
-class _FolderIsLocked(JournalFileOpenLock):
-    """No lock: who opens the journal holds that of its folder. Optuna's own would outlive a killed
-    process.
+# docs/decisions/044-a-search-keeps-lines-of-its-own-and-no-sampler.md
+class StoredStudy:
+    """Optuna's study of a search, whose trials are pruned as by Hyperband (Li et al. 2018).
+
+    The caller holds the folder's lock. A torn last line is dropped, and what it told of is done
+    anew, from the same random numbers.
+
+    study : Optuna's. asked : its trials that were running when the search was stopped.
+
+    Raises
+    ------
+    RunError
+        The file is damaged elsewhere than at its end.
     """
 
-    def acquire(self) -> bool:
-        return True
+    def __init__(self, path: Path, epochs: int) -> None:
+        self._path = path
+        older = path.with_name(OLDER)
+        try:
+            if older.exists() and not path.exists():
+                files.write_text(path, _convert(older))
+            self._kept, attributes = _read(path)
+            self.study = _begin(epochs)
+            self.study.add_trials(map(_trial, self._kept.values()))
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            said = f"{path} is damaged ({error}): choose another --out, or --fresh"
+            raise RunError(said) from None
+        for key, value in attributes.items():
+            self.study.set_user_attr(key, value)
+        self.asked = {trial.number: trial for trial in self._asked_again()}
 
-    def release(self) -> None:
-        pass
+    def keep(self, number: int) -> None:
+        """Write what has become of a candidate since it was last kept, and of those before it."""
+        trials = self.study.get_trials(deepcopy=False)
+        for trial in [*trials[len(self._kept) : number], trials[number]]:
+            self._keep(trial)
+
+    def note(self, **attributes: Any) -> None:
+        """Keep what is known of the search as a whole."""
+        for key, value in attributes.items():
+            self.study.set_user_attr(key, value)
+        files.append_line(self._path, json.dumps({"search": attributes}))
+
+    def _keep(self, trial: FrozenTrial) -> None:
+        known, now = self._kept.get(trial.number, {}), _fields(trial)
+        changed = {key: now[key] for key in now if key not in known or known[key] != now[key]}
+        if changed:
+            files.append_line(self._path, _line(trial.number, changed))
+            self._kept[trial.number] = now
+
+    def _asked_again(self) -> list[optuna.Trial]:
+        """Return the trials that were running; their settings are drawn already."""
+        self.study.sampler = optuna.samplers.RandomSampler()
+        waiting = self.study.get_trials(deepcopy=False, states=(TrialState.WAITING,))
+        return [self.study.ask() for _ in waiting]
 
 
-def open_study(path: Path, epochs: int) -> optuna.Study:
-    """Open the study in a journal, or begin one, whose trials are pruned as by Hyperband (Li et al.
-    2018).
-
-    The caller holds the folder's lock. What a kill or a loss of power has left undone at its end is
-    cut off. Raises RunError where the journal is damaged elsewhere.
-    """
-    _cut_what_is_undone(path)
+def _begin(epochs: int) -> optuna.Study:
     pruner = optuna.pruners.HyperbandPruner(
         min_resource=max(1, round(FIRST_LOOK * epochs)),
         max_resource=epochs,
         reduction_factor=REDUCTION,
     )
-    try:
-        storage = JournalStorage(JournalFileBackend(str(path), _FolderIsLocked(str(path))))
-        with quiet():
-            return optuna.create_study(
-                study_name=STUDY,
-                storage=storage,
-                direction="maximize",
-                pruner=pruner,
-                load_if_exists=True,
-            )
-    except (ValueError, KeyError, TypeError) as error:
-        raise RunError(f"{path} is damaged ({error}): choose another --out, or --fresh") from None
-
-
-# docs/decisions/044-optunas-study-is-its-journal-without-a-sampler.md
-def sampler(seed: int, number: int, *, at_random: bool = False) -> optuna.samplers.BaseSampler:
-    """Return what draws the settings of this candidate: a function of the seed, its number and what
-    came before.
-
-    Tree-structured Parzen estimators (Bergstra et al. 2011), or pure chance. A sampler that lived
-    on would hold random numbers that nobody saves, and a search that was stopped would go on to
-    another end.
-    """
-    own_seed = int(np.random.SeedSequence([seed, number]).generate_state(1)[0])
-    if at_random:
-        return optuna.samplers.RandomSampler(seed=own_seed)
-    return optuna.samplers.TPESampler(
-        seed=own_seed,
-        n_startup_trials=FIRST_AT_RANDOM,
-        n_ei_candidates=24,
-        multivariate=True,
-        constant_liar=True,
-    )
-
-
-# docs/decisions/046-importances-are-shown-beside-those-of-chance.md
-def importances(study: optuna.Study) -> tuple[dict[str, float], float]:
-    """Estimate each setting's share in how well finished candidates did, and what the largest is by
-    chance.
-
-    PED-ANOVA (Watanabe, Bansal and Hutter 2023). Chance is the 95th percentile of the largest share
-    after the accuracies are shuffled among the candidates: where no setting matters, one search in
-    twenty has a larger one. Empty where fewer than ten are finished, or all did equally well.
-    """
-    trials = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
-    finished = [trial for trial in trials if trial.params]
-    values = [float(trial.values[0]) for trial in finished]
-    if len(finished) < LEAST_FINISHED or len(set(values)) == 1:
-        return {}, 0.0
-    draw = np.random.default_rng(len(finished))
-    shuffled = [_importances(finished, draw.permutation(values).tolist()) for _ in range(SHUFFLED)]
-    largest = [max(each.values(), default=0.0) for each in shuffled]
-    return _importances(finished, values), float(np.quantile(largest, CHANCE))
-
-
-def _importances(trials: Sequence[FrozenTrial], values: Sequence[float]) -> dict[str, float]:
     with quiet():
-        study = optuna.create_study(direction="maximize")
-    study.add_trials(
-        optuna.trial.create_trial(
-            params=trial.params, distributions=trial.distributions, value=value
-        )
-        for trial, value in zip(trials, values, strict=True)
-    )
-    with warnings.catch_warnings():
-        warnings.simplefilter(
-            "ignore"
-        )  # that few trials say little is what chance is there to tell
-        return dict(get_param_importances(study))
+        return optuna.create_study(study_name=STUDY, direction="maximize", pruner=pruner)
 
 
-def _cut_what_is_undone(path: Path) -> None:
-    """Cut off a torn last line, a candidate whose settings were being drawn, and a look at one
-    without a decision.
-
-    Each is done anew then, from the same random numbers.
-    """
-    if not path.exists():
-        return
-    with path.open("r+b") as file:
-        lines = file.read().splitlines(keepends=True)
-        whole = [
-            line for line in lines if not _is_remark(line)
-        ]  # one may have come after what was not done
-        while whole and _is_undone(whole[-1]):
-            lines = lines[: lines.index(whole.pop())]
-        file.truncate(sum(map(len, lines)))
-
-
-def _is_remark(line: bytes) -> bool:
-    """Whether a line says something of the study as a whole, such as the time that it took."""
-    return line.endswith(b"\n") and line.startswith(
-        b'{"op_code":%d,' % JournalOperation.SET_STUDY_USER_ATTR
-    )
-
-
-def _is_undone(line: bytes) -> bool:
-    """Whether a line of the journal, being its last, is the beginning of something."""
-    if not line.endswith(b"\n"):
-        return True
-    try:
+def _read(path: Path) -> tuple[dict[int, Fields], Fields]:
+    """Return the fields of each candidate, by its number, and the attributes of the search."""
+    candidates: dict[int, Fields] = {}
+    attributes: Fields = {}
+    for line in _whole_lines(path):
         told = json.loads(line)
-    except ValueError:
-        return False  # damage, which is told when the journal is read
-    begins = told.get("state", TrialState.RUNNING) == TrialState.RUNNING
-    looked_at = any(key.startswith(MARKS) for key in told.get("system_attr", {}))
-    return (
-        told["op_code"] == JournalOperation.SET_TRIAL_PARAM
-        or (
-            told["op_code"]
-            in (JournalOperation.CREATE_TRIAL, JournalOperation.SET_TRIAL_STATE_VALUES)
-            and begins
-        )
-        or (told["op_code"] == JournalOperation.SET_TRIAL_SYSTEM_ATTR and looked_at)
+        if "search" in told:
+            attributes |= told["search"]
+            continue
+        number = told.pop("candidate")
+        if number not in range(len(candidates) + 1):
+            raise ValueError(f"candidate {number} comes before {len(candidates)}")
+        candidates[number] = candidates.get(number, {}) | told
+    return candidates, attributes
+
+
+def _whole_lines(path: Path) -> Sequence[bytes]:
+    """Return the lines of the file, of which a torn last one is cut off."""
+    content = path.read_bytes() if path.exists() else b""
+    whole = content[: content.rfind(b"\n") + 1]
+    if whole != content:
+        os.truncate(path, len(whole))
+    return whole.splitlines()
+
+
+def _line(number: int, fields: Fields) -> str:
+    return json.dumps({"candidate": number, **fields})
+
+
+def _fields(trial: FrozenTrial) -> Fields:
+    """Return what is kept of a trial, as JSON gives it back."""
+    fields = {
+        "state": trial.state.name,
+        "values": trial.values,
+        "params": trial.params,
+        "distributions": {
+            key: json.loads(distribution_to_json(each)) for key, each in trial.distributions.items()
+        },
+        "user_attrs": trial.user_attrs,
+        "system_attrs": trial.system_attrs,
+        "intermediate_values": trial.intermediate_values,
+    }
+    read: Fields = json.loads(json.dumps(fields))
+    return read
+
+
+def _trial(fields: Fields) -> FrozenTrial:
+    """Return the trial of these fields, which waits to be asked for where it was running."""
+    state, epochs = TrialState[fields["state"]], fields["intermediate_values"]
+    drawn = fields["distributions"].items()
+    return optuna.trial.create_trial(
+        state=TrialState.WAITING if state is TrialState.RUNNING else state,
+        values=fields["values"],
+        params=fields["params"],
+        distributions={key: json_to_distribution(json.dumps(each)) for key, each in drawn},
+        user_attrs=fields["user_attrs"],
+        system_attrs=fields["system_attrs"],
+        intermediate_values={int(epoch): value for epoch, value in epochs.items()},
     )
+
+
+def _convert(journal: Path) -> str:
+    """Return the lines of a search that earlier versions kept in Optuna's journal."""
+    storage = JournalStorage(JournalFileBackend(str(journal)))
+    with quiet():
+        if STUDY not in optuna.get_all_study_names(storage):
+            return ""
+        study = optuna.load_study(study_name=STUDY, storage=storage)
+    lines = [_line(trial.number, _fields(trial)) for trial in _begun(study.trials)]
+    if study.user_attrs:
+        lines.append(json.dumps({"search": study.user_attrs}))
+    return "".join(f"{line}\n" for line in lines)
+
+
+def _begun(trials: Iterable[FrozenTrial]) -> list[FrozenTrial]:
+    """Return the trials without those at the end whose settings were not drawn yet."""
+    begun = list(trials)
+    while begun and not begun[-1].state.is_finished() and SETTINGS not in begun[-1].user_attrs:
+        begun.pop()
+    return begun

@@ -95,7 +95,7 @@ def test_a_run_is_evaluated_on_other_images(run: cl.Run, folder: Path) -> None:
     figures = run.evaluate("digits", out=folder / "elsewhere", quiet=True)
     assert figures["all"]["images"] == 1797
     assert (folder / "elsewhere/predictions.csv").is_file()
-    with pytest.raises(cl.ConvladderError, match="is there already"):
+    with pytest.raises(cl.ConvladderError, match="already exists"):
         run.evaluate("digits", out=folder / "elsewhere", quiet=True)
 
 
@@ -140,7 +140,7 @@ def test_what_belongs_to_an_argument_is_no_change(digits: cl.Dataset) -> None:
 def test_a_notebook_gets_a_bar_that_is_renewed_in_place(monkeypatch: pytest.MonkeyPatch) -> None:
     from rich.console import Console
 
-    from convladder.core.worker_pool import Finished, Started
+    from convladder.core.tasks import Finished, Started
     from convladder.report import progress
     from convladder.results.folders import TrialKey
 
@@ -224,7 +224,7 @@ def test_runs_are_compared_and_reported(climb: cl.Climb, folder: Path) -> None:
     assert found.plot().get_xlabel() == "accuracy on test, %"
     assert "max-pooling" in found._repr_html_()
     assert found.report(folder / "compared").is_file()
-    with pytest.raises(cl.ConvladderError, match="compare takes runs"):
+    with pytest.raises(cl.ConvladderError, match="compare needs runs"):
         cl.compare(climb)  # type: ignore[arg-type]
 
 
@@ -280,7 +280,7 @@ def test_results_are_opened_again_by_their_path(run: cl.Run, climb: cl.Climb) ->
         ({"seeds": 0}, "seeds must be 1 or more; got 0"),
         ({"seeds": [0, 1]}, r"seeds must be 1 or more; got \[0, 1\]"),
         ({"jobs": -1}, "jobs must be 1 or more; got -1"),
-        ({"rungs": "lenet5"}, r"rungs are a list of names, such as \['lenet5'\]"),
+        ({"rungs": "lenet5"}, r"rungs must be a list of names, such as \['lenet5'\]"),
     ],
 )
 def test_what_an_argument_cannot_be_is_said(
@@ -365,7 +365,7 @@ def test_a_threshold_that_was_not_reached_is_said(
 def test_results_print_in_a_line(run: cl.Run, climb: cl.Climb, digits: cl.Dataset) -> None:
     assert repr(digits) == "digits: 200 images, 16 × 16 × 1 (height, width, channels)"
     assert repr(run).startswith("<Run max-pooling, seed 0: test accuracy 0.")
-    assert repr(climb).startswith(f"<Climb in {climb.folder}: Of 1 step")
+    assert repr(climb).startswith(f"<Climb in {climb.folder}: max-pooling made no")
     assert repr(cl.compare(climb.runs("lenet5"))).startswith("<Comparison: lenet5, seed 1 against")
 
 

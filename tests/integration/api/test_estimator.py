@@ -48,7 +48,8 @@ SMALL: dict[str, Any] = {
 @pytest.fixture(autouse=True)
 def quick_start() -> Iterator[None]:
     """Spare what is there already from the collection before each fit: most fits here are of 20
-    images, and nearly all of their time is their start."""
+    images, and nearly all of their time is their start.
+    """
     gc.freeze()
     yield
     gc.unfreeze()

@@ -31,7 +31,7 @@ def test_a_class_name_that_holds_a_comma_takes_double_quotes(make_folder: MakeFo
     assert as_settings({"classes": listed(names)})["data.classes"] == names, (
         "as a message writes them"
     )
-    with pytest.raises(ExperimentError, match="in double quotes where a name holds one"):
+    with pytest.raises(ExperimentError, match="in double quotes if a name contains one"):
         as_settings({"classes": '"tench, Tinca'})
     root = make_folder(dict.fromkeys(names, 3))
     done = convladder("check", str(root), "--classes", '"tench, Tinca tinca",cat', "--json")
@@ -49,7 +49,7 @@ def test_each_option_is_a_setting() -> None:
 
 @pytest.mark.parametrize("text", ["0", "x", "3x4x5", "-1", "64px"])
 def test_a_size_that_is_none_says_what_is_expected(text: str) -> None:
-    with pytest.raises(ExperimentError, match="--image-size takes N or HEIGHTxWIDTH"):
+    with pytest.raises(ExperimentError, match="--image-size needs N or HEIGHTxWIDTH"):
         as_settings({"image_size": text})
 
 
@@ -66,7 +66,7 @@ def test_a_size_that_is_none_says_what_is_expected(text: str) -> None:
         ),
         (
             ["--folds", "3", "--set", "data.folds=4"],
-            "data.folds is given twice: by --set, and by --folds",
+            "data.folds is given twice, by --set and by --folds",
         ),
         (["--min-images", "50"], "lower --min-images"),
         (["--label-column", "kind"], "--label-column is for a table"),

@@ -32,7 +32,8 @@ pytestmark = pytest.mark.xdist_group("climb")
 
 # one job: a worker more would have to import TensorFlow too
 SMALL = [
-    "climb", "digits", "--limit", "200", "--rungs", "lenet5,max-pooling", "--seeds", "2", "--epochs", "2",
+    "climb", "digits", "--limit", "200", "--rungs", "lenet5,max-pooling",
+    "--seeds", "2", "--epochs", "2",
     "--jobs", "1",
 ]  # fmt: skip
 
@@ -159,7 +160,7 @@ def test_finished_trials_are_never_trained_again_also_of_a_climb_by_an_older_ver
     more = [*SMALL, "--out", "more"]
     more[more.index("--seeds") + 1] = "3"
     done = convladder(*more, cwd=climbed.parent)
-    assert "4 of 6 trials are finished already" in done.stderr
+    assert "4 of 6 trials in" in done.stderr
     after = {path: path.stat().st_mtime_ns for path in work.glob("trials/*/seed-*/metrics.json")}
     assert len(after) == 6
     assert before.items() <= after.items()
@@ -171,7 +172,7 @@ def test_the_same_command_finds_its_finished_climb(tmp_path: Path) -> None:
     words = [*SMALL[:4], "--rungs", "lenet5", "--seeds", "1", "--epochs", "1"]
     convladder(*words, cwd=tmp_path)
     again = convladder(*words, cwd=tmp_path)
-    assert "1 of 1 trials are finished already" in again.stderr
+    assert "1 of 1 trials in" in again.stderr
     (folder,) = (tmp_path / "climbs").iterdir()
     (run,) = map(saved_run.SavedRun, folder.glob("trials/*/*"))
     assert run.metrics["price"]["train_milliseconds_per_image"] is None, "one epoch compiles too"
@@ -361,7 +362,8 @@ def test_a_climb_that_is_stopped_leaves_no_orphan_and_goes_on(
 ) -> None:
     jobs = "2" if how == signal.SIGKILL else "1"
     command = [
-        "climb", "digits", "--limit", "200", "--rungs", "lenet5", "--seeds", "4", "--epochs", "2", "--jobs", jobs,
+        "climb", "digits", "--limit", "200", "--rungs", "lenet5",
+        "--seeds", "4", "--epochs", "2", "--jobs", jobs,
     ]  # fmt: skip
     parent = start_command(*command, cwd=tmp_path)
     assert wait_until(lambda: list(tmp_path.glob("climbs/*/trials/*/seed-*/metrics.json")))
@@ -379,7 +381,7 @@ def test_a_climb_that_is_stopped_leaves_no_orphan_and_goes_on(
     }
     assert 0 < len(finished) < 4
     done = convladder(*command, cwd=tmp_path)
-    assert f"{len(finished)} of 4 trials are finished already" in done.stderr
+    assert f"{len(finished)} of 4 trials in" in done.stderr
     assert list(tmp_path.glob("climbs/*")) == [folder]
     after = {path: path.stat().st_mtime_ns for path in folder.glob("trials/*/seed-*/metrics.json")}
     assert len(after) == 4
@@ -492,7 +494,7 @@ def test_a_parent_of_other_images_is_not_drawn_beside(tmp_path: Path) -> None:
     rungs += [{"name": "max-pooling", "parent": "lenet5", "change": {"model.pooling": "max"}}]
     (tmp_path / "ladder.json").write_text(json.dumps({"name": "forms", "rung": rungs}))
     trials = [[rung["name"], 0] for rung in rungs]
-    (tmp_path / "climb.json").write_text(json.dumps({"trials": trials}))
+    (tmp_path / "climb.json").write_text(json.dumps({"format": folders.FORMAT, "trials": trials}))
     climbed = cl.Climb(tmp_path)
     assert climbed.parent_robustness("max-pooling") is not None
     assert climbed.parent_robustness("larger") is climbed.parent_robustness("lenet5") is None
@@ -515,7 +517,8 @@ def test_a_run_is_explained(climbed: Path, tmp_path: Path) -> None:
         assert said in told
     figures = json.loads(convladder("explain", str(folder), "--json", cwd=climbed).stdout)
     assert set(figures) == {
-        "classes", "confused_pairs", "calibration", "selection", "robustness", "suspected_labels", "report"
+        "classes", "confused_pairs", "calibration", "selection",
+        "robustness", "suspected_labels", "report"
     }  # fmt: skip
     assert Path(figures["report"]).is_file()
     assert sum(row["images"] for row in figures["classes"].values()) == 30

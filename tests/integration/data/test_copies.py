@@ -51,8 +51,8 @@ def with_copies(tmp_path: Path) -> Path:
         save(scene(number), tmp_path / "set" / "ab"[number % 2] / f"{number:02}.png")
     save(scene(0), tmp_path / "set" / "a" / "same.png")
     save(0.7 * scene(2) + 30, tmp_path / "set" / "a" / "paler.png")
-    save(np.asarray(Image.fromarray(scene(4).astype(np.uint8)).crop((0, 4, 44, 48)).resize((48, 48))),
-         tmp_path / "set" / "a" / "cut.png")  # fmt: skip
+    cut = Image.fromarray(scene(4).astype(np.uint8)).crop((0, 4, 44, 48)).resize((48, 48))
+    save(np.asarray(cut), tmp_path / "set" / "a" / "cut.png")
     return tmp_path / "set"
 
 

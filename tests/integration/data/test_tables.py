@@ -30,7 +30,7 @@ Write = Callable[..., Path]
 
 @pytest.fixture
 def place(tmp_path: Path) -> Write:
-    """Return a function that writes files into a folder: images, where no text is given for them."""
+    """Return a function that writes files into a folder: images, where no text is given."""
 
     def place(*images: str, **texts: str) -> Path:
         for number, name in enumerate(images):
@@ -345,7 +345,10 @@ def test_the_tables_of_isic_have_a_column_a_class(place: Write) -> None:
         "the classes are the columns that hold 0 and 1: MEL, NV, BCC"
         in opened(root / "truth.csv").notes[0]
     )
-    weighted = "image,MEL,NV,score_weight,validation_weight\nISIC_0000000,1.0,0.0,1.0,0.0\nISIC_0000001,0.0,1.0,0.0,1.0\n"
+    weighted = (
+        "image,MEL,NV,score_weight,validation_weight\n"
+        "ISIC_0000000,1.0,0.0,1.0,0.0\nISIC_0000001,0.0,1.0,0.0,1.0\n"
+    )
     (root / "truth.csv").write_text(weighted)
     assert list(found(root / "truth.csv").values()) == ["MEL", "NV"]
 
@@ -821,7 +824,8 @@ XML = """<?xml version="1.0" encoding="utf-8"?>
       <mode>annotation</mode>
       <labels>
         <label><name>cat</name><color>#ff00ff</color><type>tag</type><attributes></attributes></label>
-        <label><name>dog &amp; co</name><color>#00ffff</color><type>tag</type><attributes></attributes></label>
+        <label><name>dog &amp; co</name><color>#00ffff</color><type>tag</type>
+          <attributes></attributes></label>
       </labels>
     </task>
     <dumped>2024-03-01 10:00:00.000000+00:00</dumped>

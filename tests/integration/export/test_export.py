@@ -27,13 +27,14 @@ from convladder.deploy import (
     examples,
     exporter,
     file_parity,
-    formats,
     onnx_graph,
     parity,
     parity_images,
+    runtimes,
     standalone_decoder,
 )
-from convladder.deploy.formats import FORMATS, Predicted
+from convladder.deploy.formats import FORMATS
+from convladder.deploy.runtimes import RUNTIMES, Predicted
 from convladder.results.bundle import graph_check
 from convladder.results.bundle.predictor import Predictor, open_session
 from limits import HANG
@@ -94,19 +95,20 @@ def test_every_network_of_the_ladders_predicts_the_same_in_every_format(
     form = ImageForm(side, side, 3)
     seen = images[:, :side, :side]
     bundle = make_bundle(tmp_path / "x.convladder", NETWORKS[name], form, seen)
-    expected = formats.network_of(bundle).predict_on_batch(seen.astype(np.float32))
+    expected = runtimes.network_of(bundle).predict_on_batch(seen.astype(np.float32))
     assert np.ptp(expected, axis=0).max() > 1e-3  # it looks at the images
     bound = parity.BOUND if name.startswith("transfer") else 1e-5
     for kind, each in FORMATS.items():
         out = tmp_path / each.file
-        each.write(bundle, out, None)
-        np.testing.assert_allclose(each.load(out)(seen), expected, atol=bound, err_msg=kind)
+        RUNTIMES[kind].write(bundle, out, None)
+        found = RUNTIMES[kind].load(out)(seen)
+        np.testing.assert_allclose(found, expected, atol=bound, err_msg=kind)
     if name.startswith("transfer"):
         return  # of 53 layers with weights that were drawn, whole numbers leave nothing
     for kind in ("onnx", "litert"):
         small = tmp_path / f"int8-{FORMATS[kind].file}"
-        FORMATS[kind].write(bundle, small, seen)
-        assert np.abs(FORMATS[kind].load(small)(seen) - expected).mean() < 0.05, kind
+        RUNTIMES[kind].write(bundle, small, seen)
+        assert np.abs(RUNTIMES[kind].load(small)(seen) - expected).mean() < 0.05, kind
 
 
 @pytest.mark.parametrize("architecture", ["ResNet50", "EfficientNetB0", "ConvNeXtTiny"])
@@ -201,7 +203,7 @@ def test_the_example_reads_files_as_the_product_in_every_form(
     bundle = make_bundle(tmp_path / "x.convladder", NETWORKS["own-standardized"], form)
     folder = tmp_path / "export"
     folder.mkdir()
-    FORMATS["onnx"].write(bundle, folder / "model.onnx", None)
+    RUNTIMES["onnx"].write(bundle, folder / "model.onnx", None)
     exporter.write_beside(folder, bundle, "onnx")
     found = file_parity.compare(Predictor(bundle), folder, list(parity_images.make(images[:2])))
     assert (found.pixels, found.refused, found.other_class, found.other_unsure) == (0, 0, 0, 0)

@@ -14,7 +14,7 @@ import pytest
 import convladder as cl
 from convladder.core import files
 from convladder.core.errors import RunError
-from convladder.core.worker_pool import Task
+from convladder.core.tasks import Task
 from convladder.deploy import exporter
 from convladder.experiments import climbing
 from convladder.results import folders, outputs

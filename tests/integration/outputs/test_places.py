@@ -52,9 +52,8 @@ def test_what_needs_no_working_folder_works_without(tmp_path: Path) -> None:
 
 
 def test_a_drive_that_is_not_there_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(
-        Path, "is_dir", lambda self: False
-    )  # as the root of a drive is that has no disk
+    # as the root of a drive is that has no disk
+    monkeypatch.setattr(Path, "is_dir", lambda self: False)
     with pytest.raises(FileNotFoundError, match="no such drive"):
         files.make_folder(Path("/missing/runs"))
 

@@ -107,9 +107,8 @@ def test_images_in_base64_are_answered_as_the_files_are(client: httpx.Client) ->
     files = [("images", ("a file", each)) for each in contents]
     expected = client.post("/v1/predict?top=2", files=files).json()
     found = client.post("/v1/predict?top=2", json=in_base64(*contents)).json()
-    assert list(found) == [
-        "predictions"
-    ]  # as TensorFlow Serving answers: one an instance, in their order
+    # as TensorFlow Serving answers: one an instance, in their order
+    assert list(found) == ["predictions"]
     assert [each.get("class") for each in found["predictions"]] == ["blue", "green", None, "red"]
     named = {"name": ""}
     assert [each | named for each in found["predictions"]] == [
@@ -121,9 +120,8 @@ def test_other_ways_to_write_base64_are_understood(client: httpx.Client) -> None
     content = picture(2)
     plain = base64.b64encode(content).decode()
     ways = [
-        {
-            "b64": base64.encodebytes(content).decode()
-        },  # lines of 76 characters, as the command writes them
+        # lines of 76 characters, as the command writes them
+        {"b64": base64.encodebytes(content).decode()},
         {"b64": base64.urlsafe_b64encode(content).decode().rstrip("=")},
         {"image_bytes": {"b64": plain}, "key": "1"},
     ]
@@ -142,10 +140,12 @@ def test_other_ways_to_write_base64_are_understood(client: httpx.Client) -> None
 
 
 @pytest.mark.parametrize("body", [
-    "", "{", "[1]", "{}", "null", '{"instances": []}', '{"instances": 5}', '{"inputs": [{"b64": "AAAA"}]}',
+    "", "{", "[1]", "{}", "null", '{"instances": []}',
+    '{"instances": 5}', '{"inputs": [{"b64": "AAAA"}]}',
     '{"instances": ["AAAA"]}', '{"instances": [{}]}', '{"instances": [{"b64": 5}]}',
     '{"instances": [{"b64": "*"}]}',
-    '{"instances": [{"b64": "AAAAA"}]}', '{"instances": [{"b64": "caf\u00e9"}]}', '{"instances": [{"b64": ""}]}',
+    '{"instances": [{"b64": "AAAAA"}]}',
+    '{"instances": [{"b64": "caf\u00e9"}]}', '{"instances": [{"b64": ""}]}',
     '{"instances": [{"b64": "data:image/png;base64,AAAA"}]}', '{"instances": [[[0, 1], [2, 3]]]}',
     '{"instances": [{"b64": "' + "A" * 100, b'{"instances": "\xff\xfe"}', "1" * 10_000,
 ])  # fmt: skip
@@ -225,7 +225,8 @@ def test_who_slips_with_curl_is_told_the_command(server: Served, tmp_path: Path,
 
 
 @pytest.mark.parametrize(("method", "path"), [
-    ("POST", "/predict"), ("POST", "/v1"), ("POST", "/"), ("PUT", "/v1/predict"), ("GET", "/v1/predict"),
+    ("POST", "/predict"), ("POST", "/v1"), ("POST", "/"),
+    ("PUT", "/v1/predict"), ("GET", "/v1/predict"),
 ])  # fmt: skip
 def test_who_asks_elsewhere_is_told_where(client: httpx.Client, method: str, path: str) -> None:
     answer = client.request(method, path, content=bytes(5_000_000) if method != "GET" else None)
@@ -304,7 +305,8 @@ def test_w8_a_class_that_is_none_writes_nothing(client: httpx.Client, class_name
 
 
 @pytest.mark.parametrize("path", [
-    "/static/../app.py", "/static/%2e%2e/app.py", "/static/..%2fapp.py", "/static//etc/passwd", "/static/%00",
+    "/static/../app.py", "/static/%2e%2e/app.py", "/static/..%2fapp.py",
+    "/static//etc/passwd", "/static/%00",
     "//etc/passwd", "/static/http://127.0.0.1:1/", "/..%5c..%5cetc", "/static/index.html",
 ])  # fmt: skip
 def test_w8_nothing_outside_is_read(server: Served, path: str) -> None:
@@ -388,7 +390,8 @@ def test_w1_a_compressed_image_is_taken(client: httpx.Client) -> None:
 
 
 @pytest.mark.parametrize("body", [
-    b"", b"--x", b"--x\r\n\r\n", b"--x\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\nvalue\r\n--x--\r\n",
+    b"", b"--x",
+    b"--x\r\n\r\n", b"--x\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\nvalue\r\n--x--\r\n",
     b"--x\r\nContent-Disposition: form-data\r\n\r\n\r\n--x--", b"nothing of a form",
     b"--x\r\n" + b"A: b\r\n" * 5000,
 ])  # fmt: skip
@@ -634,7 +637,8 @@ def test_w6_it_is_ready_after_a_first_prediction_and_not_before() -> None:
 
 @pytest.mark.parametrize("headers", [
     {"Host": "evil.example"}, {"Host": ""}, {"Host": "127.0.0.1.evil.example"}, {"Origin": "null"},
-    {"Origin": "http://evil.example"}, {"Origin": "http://127.0.0.1:1"}, {"Sec-Fetch-Site": "cross-site"},
+    {"Origin": "http://evil.example"}, {"Origin": "http://127.0.0.1:1"},
+    {"Sec-Fetch-Site": "cross-site"},
     {"Origin": "http://evil.example", "Content-Type": "application/x-www-form-urlencoded"},
 ])  # fmt: skip
 def test_w7_a_page_of_another_site_may_not_ask(
@@ -686,9 +690,8 @@ def test_pages_of_an_allowed_origin_may_ask_and_of_no_other() -> None:
             assert "access-control-allow-credentials" not in found.headers
             refused = await post(PAGE, Authorization="")
             assert refused.status_code == 401
-            assert (
-                refused.headers["access-control-allow-origin"] == PAGE
-            )  # so that the page can say why
+            # so that the page can say why
+            assert refused.headers["access-control-allow-origin"] == PAGE
             assert (await post(PAGE, Host="evil.example")).status_code == 403
             for other in (
                 "https://evil.example",

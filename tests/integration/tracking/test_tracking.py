@@ -13,7 +13,7 @@ from mlflow import MlflowClient
 
 import convladder as cl
 from convladder.core.errors import ExperimentError
-from convladder.core.worker_pool import Failed, Finished, Halted, Message, Notice, Started
+from convladder.core.tasks import Failed, Finished, Halted, Message, Notice, Started
 from convladder.report import tracking
 from convladder.report.tracking import MLflow, TensorBoard, following
 from convladder.results.folders import TrialKey

@@ -16,12 +16,12 @@ from typing import Any
 
 import pytest
 
-from convladder.api import verbs
+from convladder.api import climb as climbs
 from convladder.cli import main
 from convladder.core import files
 from convladder.core.errors import RunError
 from convladder.core.experiment import Experiment
-from convladder.core.worker_pool import Failed
+from convladder.core.tasks import Failed
 from convladder.data.dataset import SplitDataset
 from convladder.evaluation import corruptions
 from convladder.experiments import climbing
@@ -30,14 +30,11 @@ from convladder.results import folders, locks, saved_run
 from convladder.training import checkpoint
 
 FULL = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-COURTESIES = (
-    "lock",
-    "-history.csv",
-)  # a lock's file, who holds it, the history so far: done without, if need be
+# a lock's file, who holds it, the history so far: done without, if need be
+COURTESIES = ("lock", "-history.csv")
 
-TEMPORARY = re.compile(
-    r"^\.convladder-|\.[0-9a-f]{8}\.tmp$"
-)  # what a name has until its file is whole
+# what a name has until its file is whole
+TEMPORARY = re.compile(r"^\.convladder-|\.[0-9a-f]{8}\.tmp$")
 FILES_OF_A_RUN = {
     *("experiment.json", "history.csv", "metrics.json", "model.json", "predictions.csv", "card.md"),
     *(
@@ -59,7 +56,7 @@ class FullFile(io.FileIO):
 
 
 class Disk:
-    """Has room for so many files that are opened for writing below a folder, and not for the next."""
+    """Has room for so many files that are opened for writing, and not for the next."""
 
     def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         self.folder, self.room, self.opened, self._real = folder, -1, list[str](), builtins.open
@@ -85,9 +82,8 @@ class Disk:
 
 @pytest.fixture
 def trial(few_digits: SplitDataset, monkeypatch: pytest.MonkeyPatch) -> Trial:
-    monkeypatch.setattr(
-        corruptions, "NAMES", corruptions.NAMES[:1]
-    )  # so that a test takes less long
+    # so that a test takes less long
+    monkeypatch.setattr(corruptions, "NAMES", corruptions.NAMES[:1])
     return Trial(
         "lenet5", Experiment().replace({"train.epochs": 1} | few_digits.settled()), few_digits
     )
@@ -168,7 +164,7 @@ def test_the_command_line_says_it_in_a_line(
     def fail(*_: Any, **__: Any) -> None:
         raise OSError(errno.EDQUOT, os.strerror(errno.EDQUOT), str(tmp_path / "report.html"))
 
-    monkeypatch.setattr(verbs, "climb", fail)
+    monkeypatch.setattr(climbs, "climb_request", fail)
     monkeypatch.setattr("sys.argv", ["convladder", "climb", "digits"])
     with pytest.raises(SystemExit) as ended:
         main.main()

@@ -13,7 +13,7 @@ from convladder.core.experiment import Model
 from convladder.experiments.inference import load_network
 from convladder.models import convnet, feature_maps, gradcam
 from convladder.results import saved_run
-from evidence import brightness, on_mark, plant
+from planted_marks import brightness, on_mark, plant
 
 pytestmark = [pytest.mark.xdist_group("gradcam")]
 
@@ -112,7 +112,7 @@ def test_heat_is_scaled_by_image() -> None:
 
 
 def test_without_padding_the_border_stays_cold() -> None:
-    """A convolution of 5 without padding sees no place whose centre lies two pixels from the edge."""
+    """A convolution of 5 without padding sees no centre that is two pixels from the edge."""
     pixels, classes, _ = plant(5, 3, SIDE, MARK)
     keras.utils.set_random_seed(0)
     heat = gradcam.heat_maps(convnet.build(Model(), (SIDE, SIDE, 1), 4), pixels, classes)

@@ -13,7 +13,8 @@ import pytest
 import tensorflow as tf
 
 from convladder.core.experiment import Experiment
-from convladder.core.worker_pool import Failed, Finished, Task, run_tasks
+from convladder.core.tasks import Failed, Finished, Task
+from convladder.core.worker_pool import run_tasks
 from convladder.data.dataset import load
 from convladder.experiments.trial import Trial, run_trial
 from convladder.training.backend import tensorflow

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from convladder.core import defaults
 from convladder.core import ladder as ladders
 from convladder.core.experiment import Experiment, difference
 from convladder.data.dataset import SplitDataset
@@ -76,7 +77,9 @@ def test_a_rung_trains_goes_on_saves_loads_and_predicts(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(steps, "MOST_STEPS", 1)
-    start = backbones.changes(str(backbone), None, {}) if ladder == backbones.LADDER else {}
+    start = (
+        backbones.changes(str(backbone), None, {}) if ladder == defaults.PRETRAINED_LADDER else {}
+    )
     changed = ladders.load_ladder(ladder).experiment(rung, start | {"train.epochs": 2})
     experiment = backbones.with_backbone(changed.replace(larger_digits.settled()))
     losses = []

@@ -32,7 +32,7 @@ from convladder.experiments.resume import ResumePolicy
 from convladder.models import networks, shapes
 from convladder.models.convnet import Statistics
 from convladder.models.layers import FixedBatchNormalization
-from convladder.results import saved_run
+from convladder.results import folders, saved_run
 from convladder.training import fit, steps
 from convladder.training.checkpointer import FileCheckpointer, Snapshot
 from convladder.training.state import TrainingState, frozen_epochs
@@ -74,7 +74,12 @@ def run_of(experiment: Experiment, dataset: SplitDataset, folder: Path) -> saved
     figures = {"test": {"accuracy": 0.0}}
     trial._write_network(folder, fitted, dataset)
     saved_run.write_splits(folder, dataset.split_table())
-    about = {"rung": "r", "experiment": experiment.model_dump(), "data": dataset.provenance()}
+    about = {
+        "format": folders.FORMAT,
+        "rung": "r",
+        "experiment": experiment.model_dump(),
+        "data": dataset.provenance(),
+    }
     files.write_json(folder / "experiment.json", about)
     files.write_json(folder / "metrics.json", figures)
     return saved_run.SavedRun(folder)
@@ -169,7 +174,7 @@ def test_calling_keras_with_training_false_does_not_keep_moving_statistics_and_o
 
 
 class StopsAtBorder(FileCheckpointer):
-    """Keeps the training when its first epoch is over, and stops it there, but for the second time."""
+    """Keeps the training after its first epoch, and stops it there, but for the second."""
 
     def after_epoch(self, snapshot: Snapshot) -> None:
         is_first = self.newest() is None

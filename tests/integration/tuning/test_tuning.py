@@ -1,4 +1,4 @@
-"""A search that really trains: its claim, its page, its end after a kill, and what it must not see."""
+"""A search that trains: its claim, its page, its end after a kill, what it must not see."""
 
 from __future__ import annotations
 
@@ -16,8 +16,6 @@ import pandas as pd
 import pytest
 
 import convladder as cl
-import page
-import tuned as tuned_benchmark
 from command_line import convladder
 from convladder.api.search import Tuning
 from convladder.core import files
@@ -29,7 +27,6 @@ from convladder.experiments.trial import Trial
 from convladder.results import folders
 from convladder.tuning.objective import run_candidate
 from limits import HANG
-from speed import results
 from stops import start_command
 
 SPACE = """
@@ -83,15 +80,6 @@ def test_the_winner_is_claimed_against_the_default_with_other_seeds_on_test(tune
     best = tuned.candidates[tuned.candidates["state"] == "finished"]["validation_accuracy"].max()
     assert tuned.winner is not None
     assert tuned.accuracy(tuned.winner) == best
-
-
-def test_what_a_search_was_worth_can_be_published(tuned: Tuning, tmp_path: Path) -> None:
-    told = tuned_benchmark.describe(tuned) | {"epochs": EPOCHS, **results.circumstances()}
-    results.write_json(tmp_path / "tuned.json", told)
-    said = page.fill("<!-- table: tuned -->\n<!-- end -->", tmp_path)
-    assert tuned.headline() in said
-    assert tuned.climb is not None
-    assert f": {tuned.climb.against_parent[0].difference.verdict} | | | |" in said
 
 
 def test_what_was_trained_afresh_is_what_was_found(tuned: Tuning) -> None:

@@ -17,7 +17,7 @@ import pytest
 from rich.console import Console
 
 from convladder.core.errors import DataError
-from convladder.core.worker_pool import (
+from convladder.core.tasks import (
     Died,
     Event,
     Failed,

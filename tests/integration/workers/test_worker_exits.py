@@ -1,4 +1,4 @@
-"""Why a worker has ended: a kill for memory, a crash of a library with its own words, or an exit."""
+"""Why a worker has ended: a kill for memory, a crash of a library, or an exit."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from convladder.core import worker_exits
+from convladder.core.tasks import Died, Finished, Task
 from convladder.core.worker_exits import KEPT_LINES, LastLines, kills_for_memory, own_words, reason
-from convladder.core.worker_pool import Died, Finished, Task, run_tasks
+from convladder.core.worker_pool import run_tasks
 from convladder.experiments import climbing
 from convladder.results import folders
 from convladder.results.folders import TrialKey
@@ -68,7 +69,8 @@ def test_a_crash_without_words_is_told_by_its_signal() -> None:
 def test_an_exit_is_told_as_one() -> None:
     (event,) = died(Task(0, leave))
     assert event.error == (
-        'its process ended with status 3 (it exited by itself; its last message: "the licence has expired")'
+        "its process ended with status 3 (it exited by itself; its last message: "
+        '"the licence has expired")'
     )
 
 

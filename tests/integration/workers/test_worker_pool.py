@@ -15,10 +15,9 @@ from typing import Any
 
 import pytest
 
-from convladder.core import worker, worker_pool
+from convladder.core import worker, worker_pool, worker_process
 from convladder.core.errors import ConvladderError, DataError
-from convladder.core.worker import Stopped, stop_asked
-from convladder.core.worker_pool import (
+from convladder.core.tasks import (
     Event,
     Failed,
     Finished,
@@ -28,9 +27,9 @@ from convladder.core.worker_pool import (
     Started,
     Stopping,
     Task,
-    call,
-    run_tasks,
 )
+from convladder.core.worker import Stopped, stop_asked
+from convladder.core.worker_pool import call, run_tasks
 from limits import HANG
 from slow_tasks import sleep_on
 
@@ -136,7 +135,7 @@ def test_workers_end_when_the_caller_stops_listening() -> None:
 
 
 def test_a_worker_that_cannot_be_started_costs_its_task(monkeypatch: pytest.MonkeyPatch) -> None:
-    real = worker_pool._start_worker
+    real = worker_process._start_worker
     starts = iter([OSError(errno.EAGAIN, "Resource temporarily unavailable"), None])
 
     def start(threads: int) -> Any:
@@ -145,7 +144,7 @@ def test_a_worker_that_cannot_be_started_costs_its_task(monkeypatch: pytest.Monk
             raise error
         return real(threads)
 
-    monkeypatch.setattr(worker_pool, "_start_worker", start)
+    monkeypatch.setattr(worker_process, "_start_worker", start)
     events = list(run_tasks([Task(0, double, (1,)), Task(1, double, (1,))], jobs=1))
     (failed,) = [each for each in events if isinstance(each, Failed)]
     assert failed.expected
@@ -231,13 +230,13 @@ def wait_for_a_halt(emit: Any) -> str:
 
 
 def test_a_task_that_is_halted_before_it_was_sent_ends_too(monkeypatch: pytest.MonkeyPatch) -> None:
-    real, halted = worker_pool._start_worker, threading.Event()
+    real, halted = worker_process._start_worker, threading.Event()
 
     def start_late(threads: int) -> Any:
         halted.wait(20)
         return real(threads)
 
-    monkeypatch.setattr(worker_pool, "_start_worker", start_late)
+    monkeypatch.setattr(worker_process, "_start_worker", start_late)
     pool = worker_pool.Pool([Task("long", wait_for_a_halt), Task("next", own_process)], jobs=1)
     events = []
     for event in pool.events():
@@ -319,8 +318,8 @@ def test_where_no_worker_can_be_started_no_folder_is_left(
         assert list(tmp_path.iterdir()), "its folder is there by now"
         raise OSError(errno.EAGAIN, "Resource temporarily unavailable")
 
-    monkeypatch.setattr(worker_pool.tempfile, "tempdir", str(tmp_path))
-    monkeypatch.setattr(worker_pool.subprocess, "Popen", refuse)
+    monkeypatch.setattr(worker_process.tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr(worker_process.subprocess, "Popen", refuse)
     with pytest.raises(OSError, match="Resource temporarily unavailable"):
-        worker_pool._start_worker(1)
+        worker_process._start_worker(1)
     assert list(tmp_path.iterdir()) == []

@@ -103,7 +103,7 @@ def test_the_version_is_told() -> None:
         (["train", "pair", "--out", "pair"], "lies inside the images"),
         (
             ["climb", "digits", "--epochs", "2", "--set", "train.epochs=3"],
-            "is given twice: by --set, and by --epochs",
+            "is given twice, by --set and by --epochs",
         ),
         (
             ["climb", "digits", "--set", "model.filters=(6, 16)"],
@@ -117,13 +117,13 @@ def test_the_version_is_told() -> None:
         (["climb", "digits", "--ladder", "clasic"], "unknown ladder 'clasic'"),
         (["climb", "digits", "--set", "train.epoch=3"], "did you mean 'train.epochs'"),
         (["climb", "digits", "--set", "train.epochs"], "--set needs KEY=VALUE"),
-        (["climb", "digits", "--set", "seed=3"], "--set does not take seed: give --seed"),
+        (["climb", "digits", "--set", "seed=3"], "--set cannot set seed: use --seed"),
         (
             ["climb", "digits", "--set", "train.epochs=-1"],
             "train.epochs: Input should be greater than 0",
         ),
-        (["climb", "digits", "--set", "model.pooling=max"], "there is nothing to compare"),
-        (["climb", "digits", "--image-size", "huge"], "--image-size takes N or HEIGHTxWIDTH"),
+        (["climb", "digits", "--set", "model.pooling=max"], "there would be nothing to compare"),
+        (["climb", "digits", "--image-size", "huge"], "--image-size needs N or HEIGHTxWIDTH"),
         (["climb", "digits", "--image-size", "12"], "the smallest size is 16x16"),
         (["climb", "digits", "--out", "file.jpg"], "cannot write to file.jpg"),
         (["climb", "digits", "--class-weight", "heavy"], "train.class_weight"),

@@ -19,17 +19,8 @@ import loopback
 from convladder.core.errors import ClusterError, DataError
 from convladder.core.experiment import Data, Experiment
 from convladder.core.ladder import load_ladder
-from convladder.core.worker_pool import (
-    Event,
-    Failed,
-    Finished,
-    Halted,
-    Message,
-    Notice,
-    Pool,
-    Started,
-    Task,
-)
+from convladder.core.tasks import Event, Failed, Finished, Halted, Message, Notice, Started, Task
+from convladder.core.worker_pool import Pool
 from convladder.data.dataset import SplitDataset, load
 from convladder.experiments import climbing
 from convladder.experiments.climbing import Plan

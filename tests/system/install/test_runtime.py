@@ -92,7 +92,7 @@ def test_its_size_is_what_the_docs_say(python: Path) -> None:
 
 
 def test_it_imports_no_more_than_is_installed_there(tmp_path: Path) -> None:
-    """What the tests above see of every eighth commit, of all: without an environment of its own."""
+    """What the tests above see, without an environment of its own."""
     here = brought_by(*runtime_packages())
     absent = [
         name

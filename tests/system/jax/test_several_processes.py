@@ -42,9 +42,8 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder of what `one_of_several.py` leaves, of two processes and of one."""
     folder = tmp_path_factory.mktemp("several")
     environment = os.environ | {"KERAS_BACKEND": "jax", "PJRT_NPROC": "1", "JAX_PLATFORMS": "cpu"}
-    environment |= {
-        "JAX_COMPILATION_CACHE_DIR": str(folder / "compiled")
-    }  # the second training is the first's
+    # the second training is the first's
+    environment |= {"JAX_COMPILATION_CACHE_DIR": str(folder / "compiled")}
     environment |= {"JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0.1"}
     meeting = f"127.0.0.1:{free_port()}"
     started = [

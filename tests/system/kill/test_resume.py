@@ -16,13 +16,12 @@ import psutil
 import pytest
 
 import convladder as cl
-import kill
 from convladder.core import files, worker
 from convladder.core.devices import Parallel
 from convladder.core.errors import RunError, SearchError
 from convladder.core.experiment import Experiment
+from convladder.core.tasks import Failed, Started
 from convladder.core.worker import Stopped
-from convladder.core.worker_pool import Failed, Started
 from convladder.data.dataset import SplitDataset
 from convladder.experiments import climbing, reproduction, resume
 from convladder.experiments.resume import ResumePolicy
@@ -52,18 +51,6 @@ def wait_for(folder: Path, pattern: str) -> Path:
 def position(found: checkpoint.Checkpoint | None) -> tuple[int, int]:
     assert found is not None
     return found.epoch, found.step
-
-
-def test_killed_trainings_come_out_equal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(kill, "COMMAND_KILLS", 1)
-    monkeypatch.setattr(kill, "COMMAND_EPOCHS", 40)
-    told = kill.measure(trainings=3, jobs=2, seed=1, folder=tmp_path)
-    assert told["differences"] == []
-    assert told["equal"] == 3
-    assert told["kinds"][kill.WRITING] == 1
-    assert told["kinds"][kill.COMMAND] >= 1
-    assert told["orphans"] == 0
-    assert told["went_on"] >= 1
 
 
 @pytest.fixture(scope="module")
@@ -137,8 +124,8 @@ def test_a_signal_to_every_process_saves_as_well(tmp_path: Path) -> None:
 def test_a_second_signal_quits_at_once(tmp_path: Path) -> None:
     waits = (
         f"import sys\nsys.path.insert(0, {str(Path(__file__).parents[2] / 'support')!r})\n"
-        "from convladder.core import signals, worker_pool\nfrom slow_tasks import sleep_on\n"
-        "pool = worker_pool.Pool([worker_pool.Task(0, sleep_on)], jobs=1)\n"
+        "from convladder.core import signals, tasks, worker_pool\nfrom slow_tasks import sleep_on\n"
+        "pool = worker_pool.Pool([tasks.Task(0, sleep_on)], jobs=1)\n"
         "with signals.answered_gently(pool.stop):\n"
         "    for event in pool.events():\n        print(event, flush=True)"
     )
@@ -280,7 +267,7 @@ def test_an_unfinished_run_that_does_not_say_what_it_is_of_is_refused(
     (folders.unfinished(folder) / "experiment.json").write_text(damage)
     with pytest.raises(
         RunError,
-        match=r"experiment\.json is damaged or was written by another version .*--fresh starts over",
+        match=r"experiment\.json is damaged or was written by another version .*--fresh starts",
     ):
         ResumePolicy(allow_changed=True).prepare(trial, folder)
 
@@ -493,12 +480,16 @@ def test_that_an_older_version_split_the_images_otherwise_is_said(
     search = SearchPlan(trial, space_of({"train.learning_rate": [0.1, 0.2]}, "space"))
     older = few_digits.provenance() | {"bank_version": 3}
     about = {
+        "format": folders.FORMAT,
         "default": trial.experiment.model_dump(),
         "space": search.space.to_json(),
         "data": older,
     }
     for name in ("a", "b"):
-        files.write_json(tmp_path / name / "climb.json", {"identity": identity, "data": older})
+        files.write_json(
+            tmp_path / name / "climb.json",
+            {"format": folders.FORMAT, "identity": identity, "data": older},
+        )
         own = search.identity if identity == "this" else identity
         files.write_json(tmp_path / name / "tune.json", about | {"identity": own})
     assert climbing.find_climb(tmp_path, plan, said.append) is None
@@ -546,9 +537,7 @@ def test_allow_changed_says_where_nothing_is_to_be_gone_on_with(
     call: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(
-        RunError, match=r"--allow-changed found no .* say with --out which is meant"
-    ):
+    with pytest.raises(RunError, match=r"--allow-changed found no .* with --out"):
         call("digits", allow_changed=True, quiet=True)
     assert list(tmp_path.iterdir()) == []
 
@@ -596,7 +585,7 @@ def test_a_run_is_reproduced_or_it_is_said_how_far_it_is_not(tmp_path: Path) -> 
         f"keras was 1.0 and is now {provenance.versions(['keras'])['keras']}",
     )
     assert saved_run.SavedRun(tmp_path / "again").seed == 0
-    with pytest.raises(RunError, match="run is the run itself: choose another --out"):
+    with pytest.raises(RunError, match="run is the original run: choose another --out"):
         cl.reproduce(run, out=run.folder, quiet=True)
 
 

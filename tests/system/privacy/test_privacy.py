@@ -24,7 +24,8 @@ import cores
 import loopback
 from convladder.core import privacy
 from convladder.core.places import cache_folder, keep_libraries_here
-from convladder.core.worker_pool import Died, Finished, Message, Task, call, run_tasks
+from convladder.core.tasks import Died, Finished, Message, Task
+from convladder.core.worker_pool import call, run_tasks
 from convladder.deploy import examples
 from convladder.deploy.formats import FORMATS
 from images_made import write_image
@@ -148,10 +149,8 @@ def others(addresses: Iterable[tuple[str, Port]]) -> set[str]:
 
 
 def test_no_command_leaves_a_file_that_is_not_ours(person: Person) -> None:
-    ours = {
-        person.cache / "convladder",
-        person.cache / "huggingface",
-    }  # the hub's library keeps what it loads
+    # the hub's library keeps what it loads
+    ours = {person.cache / "convladder", person.cache / "huggingface"}
     assert {path for path in person.files() if not ours & set(path.parents)} == set()
 
 
@@ -164,9 +163,8 @@ def test_no_command_writes_or_removes_anything_in_a_folder_that_is_not_ours(pers
     ours |= {person.record}
     written = {path for path in person.written if not ours & {path, *path.parents}}
     bytecode = {path for path in written if "__pycache__" in path.parts}
-    fonts = {
-        path for path in written if "fontconfig" in path.parts
-    }  # the system's list, where it is out of date
+    # the system's list, where it is out of date
+    fonts = {path for path in written if "fontconfig" in path.parts}
     assert written - bytecode - fonts == set()
 
 
@@ -289,9 +287,8 @@ def test_libraries_that_were_imported_before_are_silenced_too(
     assert stopped == [True]
     assert constants.HF_HUB_DISABLE_TELEMETRY
     assert not config.HF_UPDATE_DOWNLOAD_COUNTS
-    monkeypatch.setitem(
-        sys.modules, "onnxruntime", types.ModuleType("onnxruntime")
-    )  # half imported
+    # half imported
+    monkeypatch.setitem(sys.modules, "onnxruntime", types.ModuleType("onnxruntime"))
     privacy.silence({})
 
 

@@ -13,7 +13,8 @@ import convladder
 from convladder.core import worker
 from convladder.core.devices import ALONE
 from convladder.core.errors import ConvladderError, DataError, TrainingError, UnreadableImage
-from convladder.core.worker_pool import Failed, Task, call, run_tasks
+from convladder.core.tasks import Failed, Task
+from convladder.core.worker_pool import call, run_tasks
 from convladder.experiments import climbing
 from convladder.results.folders import TrialKey
 from raising import KeptApart, divide, example, raise_it, raise_unportable, return_unportable

@@ -159,3 +159,20 @@ def test_a_folder_of_someone_else_is_not_replaced(tmp_path: Path) -> None:
     (tmp_path / "made" / "notes.txt").unlink()
     write_whole()
     assert [file.name for file in (tmp_path / "made").iterdir()] == ["whole"]
+
+
+def test_a_line_that_a_full_disk_takes_half_of_is_taken_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "lines"
+    files.append_line(path, "one")
+
+    def full(handle: int) -> None:
+        raise OSError(errno.ENOSPC, "no space")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(files, "_sync_to_disk", full)
+        with pytest.raises(OSError, match="no space"):
+            files.append_line(path, "two")
+    files.append_line(path, "three")
+    assert path.read_text() == "one\nthree\n"

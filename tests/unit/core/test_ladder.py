@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from convladder.core import defaults
 from convladder.core.errors import LadderError
 from convladder.core.ladder import BUILT_IN, built_in_text, load_ladder, parse_ladder
 
@@ -132,3 +133,7 @@ def test_batch_norm_follows_quickly_in_classic_and_as_keras_does_in_notebook() -
         for name in ("classic", "notebook")
     ]
     assert momenta == [0.9, 0.99]
+
+
+def test_the_ladders_that_are_taken_unasked_are_there() -> None:
+    assert {defaults.ladder(pretrained=each) for each in (False, True)} <= set(BUILT_IN)

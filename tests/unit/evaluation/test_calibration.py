@@ -7,9 +7,9 @@ import pandas as pd
 import pytest
 from scipy.special import log_softmax, softmax
 
-from calibration_interval import plant
 from convladder.evaluation import calibration, predictions, wording
 from convladder.evaluation.intervals import proportion
+from planted_logits import plant
 
 
 def table(temperature: float, seed: int = 0) -> pd.DataFrame:
@@ -66,9 +66,8 @@ def test_the_interval_of_the_error_covers_it_in_most_samples(temperature: float)
     for seed in range(30):
         logits, labels = plant(temperature, images=400, seed=seed)
         found.append(calibration.calibration_error(softmax(logits, axis=1), labels))
-    assert (
-        sum(each.low <= truth <= each.high for each in found) >= 23
-    )  # of 30; at 90 %, one in 250 is fewer
+    # of 30; at 90 %, one in 250 is fewer
+    assert sum(each.low <= truth <= each.high for each in found) >= 23
 
 
 def test_the_error_is_what_one_counts_by_hand() -> None:
@@ -83,9 +82,9 @@ def test_the_error_is_what_one_counts_by_hand() -> None:
 
 def test_log_loss_is_that_of_the_softmax() -> None:
     logits, labels = plant(1.0, images=8000)
-    found = calibration.assess(predictions.make_table(
-        ["x"] * 8000, ["validation"] * 4000 + ["test"] * 4000, labels.tolist(), logits, list("abcde")
-    ))  # fmt: skip
+    splits = ["validation"] * 4000 + ["test"] * 4000
+    table = predictions.make_table(["x"] * 8000, splits, labels.tolist(), logits, list("abcde"))
+    found = calibration.assess(table)
     expected = -log_softmax(logits, axis=1)[np.arange(4000, 8000), labels[4000:]].mean()
     assert found.log_loss == pytest.approx(expected, rel=1e-6)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from matplotlib.colors import rgb_to_hsv
@@ -105,8 +107,8 @@ def test_what_runs_without_a_record_were_made_worse_by_is_known(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     assert first_recipe(NAMES, 32, 32) == recipe(32, 32)
-    other = corruptions._FIRST_SEVERITIES | {"rotation": ((1, 2, 3, 4, 5),) * 2}
-    monkeypatch.setattr(corruptions, "_SEVERITIES", other)
+    rotation = replace(corruptions.CORRUPTIONS["rotation"], small=(1, 2, 3, 4, 5))
+    monkeypatch.setitem(corruptions.CORRUPTIONS, "rotation", rotation)
     monkeypatch.setattr(corruptions, "VERSION", 2)
     assert first_recipe(NAMES, 32, 32).version == 1
     assert first_recipe(NAMES, 32, 32).severities[-1] == (5, 10, 15, 20, 30)

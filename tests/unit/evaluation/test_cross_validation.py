@@ -13,7 +13,7 @@ from scipy import stats
 
 from convladder.evaluation import cross_validation, statistics
 from convladder.evaluation.cross_validation import compare, estimate
-from fold_claims import LEARNERS, QUESTIONS, climb, expected_accuracy, seeds_of
+from folded_ladders import LEARNERS, QUESTIONS, climb, expected_accuracy, seeds_of
 
 
 def rights(shares: list[float], images: int = 1000) -> NDArray[np.bool_]:
@@ -148,7 +148,7 @@ def test_folds_of_other_images_are_refused() -> None:
 
 @pytest.mark.parametrize("learner", ["linear, own features", "splits, own features"])
 def test_networks_without_effect_are_rarely_called_better(learner: str) -> None:
-    """They are really trained, on overlapping images. 7 of 60 climbs have a chance of 3 % at 5 %."""
+    """Trained on overlapping images. 7 of 60 climbs have a chance of 3 % at 5 %."""
     draw = np.random.default_rng(3)
     folds = np.arange(100) % 5
     truth = expected_accuracy(LEARNERS[learner], "0", 80, trainings=100)

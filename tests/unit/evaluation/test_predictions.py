@@ -115,3 +115,17 @@ def test_averages_are_over_the_classes_that_occur() -> None:
     ]
     figures = metrics.compute(pd.concat([there, there]))["test"]
     assert figures["accuracy"] == figures["macro_average"]["f1"] == 1.0
+
+
+def test_a_metric_is_added_by_a_row(monkeypatch: pytest.MonkeyPatch) -> None:
+    brier = metrics.Metric(
+        "brier",
+        "Brier score",
+        lambda answers: float((1 - answers.probabilities.max(axis=1)).mean()),
+    )
+    monkeypatch.setattr(metrics, "METRICS", (*metrics.METRICS, brier))
+    figures = metrics.compute(make_table())["test"]
+    assert list(metrics.measured(figures)) == ["accuracy", "log_loss", "brier"]
+    assert metrics.told(figures, but="accuracy").endswith(f"Brier score {figures['brier']:.4f}")
+    older = {name: value for name, value in figures.items() if name != "brier"}
+    assert "Brier" not in metrics.told(older)

@@ -36,7 +36,7 @@ def test_the_mean_is_that_of_all_corruptions_and_strengths() -> None:
 
 
 def test_the_interval_of_the_mean_covers_the_truth() -> None:
-    """Images differ in how easy they are, as real ones do; 200 draws of three seeds and 100 images."""
+    """Images differ in how easy they are; 200 draws of three seeds and 100 images."""
     covered = 0
     for trial in range(200):
         draw = np.random.default_rng(trial)

@@ -19,7 +19,7 @@ from convladder.evaluation.statistics import (
     paired_image_variance,
     quantile,
 )
-from false_claims import SPREADS, simulate, simulate_ladder
+from simulated_ladders import SPREADS, simulate, simulate_ladder
 
 
 def null_claims(

@@ -297,9 +297,8 @@ def test_the_files_of_efficientnet_give_pixels_as_keras_does() -> None:
     """
     normalization = keras.layers.Normalization(axis=3)
     inputs = keras.Input((4, 4, 3))
-    begun = keras.Model(
-        inputs, normalization(keras.layers.Rescaling(1 / 255)(inputs))
-    )  # as EfficientNet begins
+    # as EfficientNet begins
+    begun = keras.Model(inputs, normalization(keras.layers.Rescaling(1 / 255)(inputs)))
     normalization.set_weights(
         [np.array(keras_applications.MEAN), np.array(keras_applications.DEVIATION), np.array(1)]
     )
@@ -309,9 +308,8 @@ def test_the_files_of_efficientnet_give_pixels_as_keras_does() -> None:
     for each in ours.weights:
         each.assign(named[each.path])
     pixels = np.random.default_rng(0).integers(0, 256, (2, 4, 4, 3)).astype(np.float32)
-    theirs = begun(pixels) / np.sqrt(
-        keras_applications.DEVIATION
-    )  # by the layer that it has only with imagenet
+    # by the layer that it has only with imagenet
+    theirs = begun(pixels) / np.sqrt(keras_applications.DEVIATION)
     assert np.allclose(ours(pixels), theirs, atol=1e-4)
     new = keras_applications.renamed(begun, fixed=False)
     assert np.allclose(new(pixels), theirs, atol=1e-4), "the same pixels from scratch"

@@ -33,9 +33,8 @@ def test_lenet5_costs_what_one_counts_by_hand() -> None:
     convolutions = 28 * 28 * 6 * (5 * 5 * 3) + 10 * 10 * 16 * (5 * 5 * 6)
     dense = 5 * 5 * 16 * 120 + 120 * 84 + 84 * 10
     assert price.macs == convolutions + dense
-    values = (
-        28 * 28 * 6 + 10 * 10 * 16
-    )  # bias and ReLU for each, and each is read once by a pooling
+    # bias and ReLU for each, and each is read once by a pooling
+    values = 28 * 28 * 6 + 10 * 10 * 16
     others = 32 * 32 * 3 + 3 * values + 2 * (120 + 84) + 10
     assert price.flops == 2 * price.macs + others
 

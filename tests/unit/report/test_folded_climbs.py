@@ -74,9 +74,8 @@ def test_the_page_is_of_all_images_each_predicted_by_the_network_of_its_fold(
         f"of one network: {folders.TrialKey('', 0, climbed.shown.experiment.data.fold).name}"
         in text
     )
-    assert (
-        "class images cat 30 dog 30 all 60" in text
-    )  # in all splits, of which fold 0 has 10 a class
+    # in all splits, of which fold 0 has 10 a class
+    assert "class images cat 30 dog 30 all 60" in text
 
 
 def test_the_predictions_of_all_folds_are_a_table(one_rung: Path) -> None:
@@ -189,7 +188,10 @@ def test_a_leak_that_was_kept_is_told_at_the_top(tmp_path: Path) -> None:
     ]
     files.write_json(folder / "climb.json", about)
     text = words_of(cl.Climb(folder).report())
-    card = "Warning: train and test overlap. The splits of these data leak and were kept unchanged: 3 of train are copies"
+    card = (
+        "Warning: train and test overlap. The splits of these data leak and were kept unchanged: "
+        "3 of train are copies"
+    )
     assert text.index(card) < text.index("What it cost")
     assert text.count("Warning: train and test overlap.") == 1
 

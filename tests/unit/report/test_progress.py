@@ -7,7 +7,7 @@ import io
 import pytest
 from rich.console import Console
 
-from convladder.core.worker_pool import Event, Finished, Halted, Message
+from convladder.core.tasks import Event, Finished, Halted, Message
 from convladder.report.progress import Plain
 from convladder.results.folders import TrialKey
 

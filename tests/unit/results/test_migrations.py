@@ -1,4 +1,4 @@
-"""What earlier versions wrote is read as if this one had written it; what a newer one wrote is not."""
+"""What earlier versions wrote is read as if this one had; what a newer one wrote is not."""
 
 from __future__ import annotations
 

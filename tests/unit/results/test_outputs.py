@@ -83,7 +83,8 @@ def test_what_is_written_says_its_format(tmp_path: Path, few_digits: Any) -> Non
 
 @pytest.mark.parametrize(
     "text",
-    ["", "{", "[]", "null", "[" * 100_000, '{"format": 1}', '{"trials": [], "data": {}, "environment": {}}',
+    ["", "{", "[]", "null", "[" * 100_000, '{"format": 1}',
+     '{"trials": [], "data": {}, "environment": {}}',
      (
          '{"trials": [], "data": {"source": 1, "fingerprint": 2}, "environment": {"versions": '
          '["convladder"]}}'

@@ -1,4 +1,4 @@
-"""Checkpoints survive: a loss of power at any moment, a full disk at any write, damage to any byte."""
+"""Checkpoints survive a loss of power at any moment, a full disk, and damage to any byte."""
 
 from __future__ import annotations
 

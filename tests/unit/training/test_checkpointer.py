@@ -32,7 +32,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 
 
 class Writes:
-    """A training whose checkpoints take so many seconds; `at` are the times at which one was begun."""
+    """A training whose checkpoints take so many seconds; `at` is when each was begun."""
 
     def __init__(self, clock: Clock, seconds: float) -> None:
         self.clock, self.seconds, self.at = clock, seconds, list[float]()

@@ -1,4 +1,4 @@
-"""A search's course, with workers that come to an accuracy by a formula: nothing is trained here."""
+"""A search's course, with workers that compute accuracies by a formula: none trains."""
 
 from __future__ import annotations
 
@@ -14,12 +14,11 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from optuna.storages.journal import JournalFileBackend
 
 from convladder.core import files
 from convladder.core.errors import SearchError
 from convladder.core.experiment import Experiment
-from convladder.core.worker_pool import Event, Failed, Finished, Halted, Message, Started, Task
+from convladder.core.tasks import Event, Failed, Finished, Halted, Message, Started, Task
 from convladder.data.dataset import SplitDataset
 from convladder.experiments.engines import Engine
 from convladder.experiments.resume import ResumePolicy
@@ -123,7 +122,7 @@ def search(
     dies_at: float = math.inf,
     pool: type[OneWorker] = OneWorker,
 ) -> Search:
-    """Search in the folder, or go on there, until the budget is spent or so many events have come."""
+    """Search in the folder until the budget is spent or so many events have come."""
     folder.mkdir(exist_ok=True)
     opened, events = Search(plan, folder, ResumePolicy()), 0
 
@@ -196,24 +195,24 @@ def test_a_search_that_was_killed_anywhere_comes_to_the_same_end(
     assert not again.has_room(Budget(20, None))
 
 
-def test_a_search_that_was_killed_between_any_two_lines_of_its_journal_comes_to_the_same_end(
+def test_a_search_that_was_killed_between_any_two_lines_that_it_keeps_comes_to_the_same_end(
     tmp_path: Path, few_digits: SplitDataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    plan, append = plan_of(few_digits), JournalFileBackend.append_logs
+    plan, append = plan_of(few_digits), files.append_line
     search(tmp_path / "whole", plan, trials=13)
-    lines = len((tmp_path / "whole/journal.log").read_bytes().splitlines())
+    lines = len((tmp_path / "whole/candidates.jsonl").read_bytes().splitlines())
     for last in [*range(0, 24), *range(24, lines, 11)]:
         written = itertools.count()
 
-        def die_after(self: Any, logs: Any, last: int = last, written: Any = written) -> None:
-            if next(written) == last:
+        def die_after(path: Path, line: str, last: int = last, written: Any = written) -> None:
+            if next(written) >= last:
                 raise KilledError
-            append(self, logs)
+            append(path, line)
 
-        monkeypatch.setattr(JournalFileBackend, "append_logs", die_after)
+        monkeypatch.setattr(files, "append_line", die_after)
         with contextlib.suppress(KilledError):
             search(tmp_path / f"{last}", plan, trials=13)
-        monkeypatch.setattr(JournalFileBackend, "append_logs", append)
+        monkeypatch.setattr(files, "append_line", append)
         search(tmp_path / f"{last}", plan, trials=13)
         assert table(tmp_path / f"{last}").equals(table(tmp_path / "whole")), (
             f"killed after line {last}"
@@ -342,7 +341,7 @@ def test_closing_ends_what_is_open_and_leaves_no_checkpoint(
 def test_a_candidate_that_is_over_and_trains_on_is_halted_again(
     tmp_path: Path, few_digits: SplitDataset
 ) -> None:
-    """As on a node that died when it was asked to end: another goes on, from the last checkpoint."""
+    """As on a node that died when it was asked to end: another resumes from the checkpoint."""
 
     asked: Counter[Any] = Counter()
 
@@ -392,7 +391,7 @@ def test_the_clock_ends_what_is_silent(
     assert len(found.candidates.open) == 1
 
 
-def test_an_epoch_that_the_journal_missed_is_taken_from_the_checkpoint(
+def test_an_epoch_that_was_not_kept_is_taken_from_the_checkpoint(
     tmp_path: Path, few_digits: SplitDataset
 ) -> None:
     plan = plan_of(few_digits)

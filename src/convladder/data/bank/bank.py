@@ -41,9 +41,8 @@ from convladder.data.subset import listing_of, take_subset
 INDEX, FACTS_FILE, PAIRS_FILE = "index.json", "facts.npy", "pairs.npy"
 SCENES_FILE = "scenes.npy"
 VERSION = 4  # of what a bank holds; part of its key
-LEFTOVER_AGE = (
-    7 * 86_400
-)  # seconds: what is younger may be resumed, or another process may be at work
+# seconds: what is younger may be resumed, or another process may be at work
+LEFTOVER_AGE = 7 * 86_400
 WAITING, COMPARING = "waiting for another convladder process", "looking for copies"  # for people
 WAIT = 1.0  # seconds between looks at what another process does
 
@@ -72,9 +71,7 @@ class Bank:
 
     @cached_property
     def images(self) -> Pixels:
-        """The pixels, `(N, height, width, channels)`: a private, copy-on-write memory map. Raises
-        DataError.
-        """
+        """Pixels `(N, height, width, channels)`, a copy-on-write map. Raises DataError."""
         images: Pixels = self._load(PIXELS, mmap_mode="c")
         return images
 
@@ -147,9 +144,7 @@ class Bank:
         return self.copies_are == "near" and not bool(self.pairs["exact"].all())
 
     def count_of_scenes(self) -> int:
-        """Return how many images are pictures of one scene, as of a fixed camera; near copies were
-        looked for.
-        """
+        """Return how many images show one scene, as of a fixed camera, with near copies sought."""
         return (
             int(np.isin(self.rows, self._load(SCENES_FILE)).sum())
             if self.copies_are == "near"

@@ -18,7 +18,8 @@ import numpy as np
 from numpy.lib.format import open_memmap
 
 from convladder.core.errors import DataError, UnreadableImage
-from convladder.core.worker_pool import Failed, Finished, Task, count_workers, run_tasks
+from convladder.core.tasks import Failed, Finished, Task
+from convladder.core.worker_pool import count_workers, run_tasks
 from convladder.data.bank.decode_worker import (
     PIXELS,
     SECONDS,
@@ -45,10 +46,8 @@ SAMPLE = 8  # images
 SENT_BYTES = 32 * 2**20  # of a chunk that is fetched here and sent to a worker
 DECODER_MEMORY = 2**28  # bytes of a worker that decodes images of an ordinary size
 PARALLEL_FROM = 2_000  # images: fewer, if they are small, are decoded sooner than processes start
-LIGHT_PIXELS, LIGHT_BYTES = (
-    1_000_000,
-    2**20,
-)  # what is more is decoded in a process of its own in any case
+# what is more is decoded in a process of its own in any case
+LIGHT_PIXELS, LIGHT_BYTES = (1_000_000, 2**20)
 LIGHT_SCANS = 20  # of a progressive JPEG: each is decoded over all of the image
 
 _START_OF_SCAN = b"\xff\xda"
@@ -96,9 +95,7 @@ def build(
 def _choose_range(
     records: Sequence[Record], extremes: dict[int, Extremes], rejections: Mapping[int, Rejection]
 ) -> IntensityRange:
-    """Return one range for all deep images, from those that are not set apart for validation or
-    test.
-    """
+    """Return one range for all deep images, from those not set apart for validation or test."""
     kept = [row for row in range(len(records)) if row not in rejections]
     own, of_deep = _trained_on(records, kept, extremes.keys())
     mixed = intensity.is_mixed(len(of_deep), len(own))
@@ -108,9 +105,7 @@ def _choose_range(
 def _trained_on(
     records: Sequence[Record], kept: Sequence[int], of_deep: Set[int]
 ) -> tuple[Sequence[int], Sequence[int]]:
-    """Return the rows that are not set apart, and the deep ones of these; of all rows, where these
-    have none.
-    """
+    """Return the rows not set apart, and their deep ones; of all rows, where these have none."""
     for own in ([row for row in kept if records[row].split in TRAINED_ON], kept):
         if found := [row for row in own if row in of_deep]:
             return own, found
@@ -153,9 +148,7 @@ def _decode(
 
 
 def _make_array(path: Path, shape: tuple[int, ...]) -> None:
-    """Make the array with all of its room on the disk, unless one of this shape is there. Raises
-    OSError.
-    """
+    """Make the array with its room on the disk, unless it is there. Raises OSError."""
     with contextlib.suppress(OSError, ValueError):
         if np.load(path, mmap_mode="r").shape == shape:
             return
@@ -193,9 +186,7 @@ def _cut(
 
 
 def chunk_size(images: int) -> int:
-    """Return how many images a chunk has, at most; of few images, chunks are small enough for all
-    processes.
-    """
+    """Return the largest size of a chunk: of few images, small enough for all processes."""
     return min(CHUNK, max(LEAST_CHUNK, images // CHUNKS))
 
 
@@ -257,9 +248,7 @@ class _HeavyError(Exception):
 
 
 def _decode_here(missing: list[Chunk], fetch: Fetch, count: _Counter) -> list[Chunk]:
-    """Decode small images in this process; return the chunks that are left because one was not
-    small.
-    """
+    """Decode small images in this process; return the chunks left once one was not small."""
     for number, chunk in enumerate(missing):
         try:
             decode_chunk(chunk, fetch, {})

@@ -39,9 +39,7 @@ def receiving_of(bank: Path) -> Path:
 
 
 def remove(folder: Path) -> None:
-    """Remove a bank, whole, damaged or begun; a file in it that is none of a bank's stays, and so
-    the folder.
-    """
+    """Remove a bank in any state; a file that is none of a bank's stays, and so the folder."""
     if not folder.is_dir() or folder.is_symlink():
         return
     with contextlib.suppress(OSError):
@@ -60,9 +58,7 @@ def remove_all(banks: Path) -> None:
 
 
 def remove_begun(banks: Path, older_than: float) -> None:
-    """Remove what was begun so long ago, in seconds, and is not finished, unless a process is at
-    work on it.
-    """
+    """Remove what was begun so many seconds ago and is unfinished, unless it is at work."""
     for path in banks.glob(".*"):
         if _BEGUN.fullmatch(path.name):
             with contextlib.suppress(FileNotFoundError, Timeout):
@@ -72,9 +68,7 @@ def remove_begun(banks: Path, older_than: float) -> None:
 
 
 def check_outside(cache: Path, source: Source) -> None:
-    """Raise DataError where the cache lies among the images: what is kept there would be read as
-    data.
-    """
+    """Raise DataError where the cache lies among the images: it would be read as data."""
     if not Path(source.name).is_dir():
         return
     with contextlib.suppress(ValueError):  # it lies elsewhere

@@ -52,7 +52,7 @@ class Chunk:
     """Some records of a bank, the rows that their pixels go to, and the folder that it is built in.
 
     measuring : of deep images nothing is decoded yet: their values are found, for one range to be
-    chosen for all.
+        chosen for all.
     """
 
     folder: Path
@@ -79,9 +79,8 @@ class Chunk:
         return self.folder / f"chunk-{self.number}.trace"
 
     def pixels(self) -> Pixels:
-        return np.asarray(
-            np.load(self.folder / PIXELS, mmap_mode="r+")
-        )  # rows of a plain array cost less
+        # rows of a plain array cost less
+        return np.asarray(np.load(self.folder / PIXELS, mmap_mode="r+"))
 
     def row_at_work(self) -> int | None:
         """Return the row at which decoding ended; None where it had not begun."""
@@ -173,9 +172,7 @@ def decode_chunk(
 
 
 def read_done(chunk: Chunk, pixels: Pixels | None = None) -> Done | None:
-    """Return the result of a chunk; None where it is not done, or not for these pixels, where they
-    are given.
-    """
+    """Return the result of a chunk; None where it is not done, or not for these pixels."""
     try:
         with np.load(chunk.result, allow_pickle=False) as file:
             facts, listed = file["facts"], json.loads(bytes(file["rejections"]).decode())
@@ -230,9 +227,8 @@ def _at_work(chunk: Chunk, *, watched: bool) -> Iterator[Callable[[int], None]]:
             marker.seek(0)
             marker.write(_ROW.pack(row))
             now = time.monotonic()
-            if (
-                watched and now - armed > SECONDS / 20
-            ):  # each time, a thread ends and another starts
+            # each time, a thread ends and another starts
+            if watched and now - armed > SECONDS / 20:
                 faulthandler.dump_traceback_later(SECONDS, exit=True, file=trace)
                 armed = now
 
@@ -246,9 +242,7 @@ def _at_work(chunk: Chunk, *, watched: bool) -> Iterator[Callable[[int], None]]:
 
 @contextlib.contextmanager
 def _memory_limited(chunk: Chunk) -> Iterator[None]:
-    """Let this process take MEMORY more than it has, and the chunk's array; where the system knows
-    how.
-    """
+    """Let this process take MEMORY more than now, and the chunk's array, where that is known."""
     if sys.platform != "linux":
         yield
         return

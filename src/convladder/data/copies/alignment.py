@@ -23,25 +23,17 @@ from convladder.data.decoding.images import Pixels
 
 Values = NDArray[np.float32]
 
-BAND = (
-    1.0,
-    3.0,
-)  # pixels of a thumbnail: the deviations of the two Gaussians whose difference is aligned
+# pixels of a thumbnail: the deviations of the two Gaussians whose difference is aligned
+BAND = (1.0, 3.0)
 FINE = (0.7, 1.5)  # the same of the finest detail
 COARSE = 1.5  # deviation of the Gaussian that leaves the coarse colours
 WINDOW = 7  # pixels to a side
 BLOCKS = 8  # to a side, over which contrast is spread
-SCALES, SHIFT, CONTRASTS = (
-    (0.75, 1.33),
-    0.25,
-    (0.2, 5.0),
-)  # of a side; of it, at most; of one to the other
+# of a side; of it, at most; of one to the other
+SCALES, SHIFT, CONTRASTS = ((0.75, 1.33), 0.25, (0.2, 5.0))
 LONGEST_STEP = np.array([0.06, 0.06, 1.0, 1.0], dtype=np.float32)  # scales, pixels
-STAGES = (
-    (0, 0.25),
-    (2, 0.5),
-    (6, 0.6),
-)  # steps, and the correlation in BAND below which a pair is given up
+# steps, and the correlation in BAND below which a pair is given up
+STAGES = ((0, 0.25), (2, 0.5), (6, 0.6))
 PART = 24  # pairs at once: their values stay in a processor's cache
 _TINY = np.float32(1e-6)
 
@@ -56,7 +48,8 @@ class Likeness:
     spread : over how many of 8x8 blocks the contrast is spread; few, of a mast before a plain sky.
     gain : the ratio of the contrasts, 1 or more.
     two_ways : the contrast across the weakest direction, by that across the strongest; 0 of
-    stripes. moved : by how much of a side an edge of one was moved to lie on that of the other.
+        stripes.
+    moved : by how much of a side an edge of one was moved to lie on that of the other.
     places : the scale and the shift of each side, `(N, 4)`; see `compare`.
     """
 
@@ -96,9 +89,8 @@ def blur(thumbnails: Values, deviation: float) -> Values:
 @cache
 def _blurring(deviation: float, side: int) -> Values:
     """Return what blurs the columns of a thumbnail, `(side, side)`."""
-    from scipy.ndimage import (
-        gaussian_filter1d,
-    )  # a fifth of a second, and a bank that is there needs none of it
+    # a fifth of a second, and a bank that is there needs none of it
+    from scipy.ndimage import gaussian_filter1d
 
     return gaussian_filter1d(np.eye(side, dtype=np.float32), deviation, axis=0, truncate=3)
 
@@ -145,9 +137,7 @@ def _align(still: Values, moved: Values, places: Values) -> tuple[Values, Values
 
 
 def _warp(moved: Values, places: Values) -> tuple[Values, Values]:
-    """Return the thumbnails as seen from places `(n, 4)`, and where they have pixels, `(n, 1, side,
-    side)`.
-    """
+    """Return thumbnails from places `(n, 4)`, and where they have pixels."""
     down, inside_down = _sampling(places[:, 0], places[:, 2], moved.shape[-1])
     right, inside_right = _sampling(places[:, 1], places[:, 3], moved.shape[-1])
     seen = down[:, None] @ moved @ right.transpose(0, 2, 1)[:, None]
@@ -157,9 +147,7 @@ def _warp(moved: Values, places: Values) -> tuple[Values, Values]:
 
 
 def _sampling(scale: Values, shift: Values, side: int) -> tuple[Values, Values]:
-    """Return the weights `(n, side, side)` that interpolate between pixels, and which lie inside,
-    `(n, side)`.
-    """
+    """Return weights `(n, side, side)` between pixels, and which are inside, `(n, side)`."""
     pixels, middle = np.arange(side, dtype=np.float32), np.float32((side - 1) / 2)
     places = middle + scale[:, None] * (pixels - middle) + shift[:, None]
     inside = ((places >= 0) & (places <= side - 1)).astype(np.float32)
@@ -179,9 +167,7 @@ def _dot(left: Values, right: Values) -> Values:
 
 
 def _step(still: Values, moved: Values, places: Values) -> Values:
-    """Return the places after a Gauss-Newton step of scale and shift; the contrast is fitted
-    alongside.
-    """
+    """Return the places after a Gauss-Newton step of scale and shift, with fitted contrast."""
     warped, inside = _warp(moved, places)
     inner = _erode(inside)
     fitted = _dot(still * inner, warped) / np.maximum(_dot(warped * inner, warped), _TINY)
@@ -201,9 +187,7 @@ def _step(still: Values, moved: Values, places: Values) -> Values:
 
 
 def _slopes(warped: Values, weight: Values, places: Values) -> Values:
-    """Return how the warped thumbnails change with each of the four numbers, `(n, 4, 3, side,
-    side)`.
-    """
+    """Return how warped thumbnails change with each of the numbers, `(n, 4, 3, side, side)`."""
     slopes = np.zeros((len(warped), 4, *warped.shape[1:]), dtype=np.float32)
     down, right = slopes[:, 2], slopes[:, 3]
     down[:, :, 1:-1] = (warped[:, :, 2:] - warped[:, :, :-2]) / (2 * places[:, 0, None, None, None])
@@ -243,9 +227,7 @@ def _measure(still: Values, moved: Values, places: Values, band: Values) -> Like
 def _compare_contrasts(
     still: Values, moved: Values, places: Values
 ) -> tuple[Values, Values, Values]:
-    """Return over how many blocks the contrast of both is spread (a participation ratio), its
-    ratio, its ways.
-    """
+    """Return over how many blocks both spread their contrast, its ratio, its ways."""
     warped, inside = _warp(band_pass(moved, BAND), places)
     bands = band_pass(still, BAND)
     ours = bands * inside
@@ -259,9 +241,7 @@ def _compare_contrasts(
 
 
 def _measure_ways(bands: Values, inside: Values) -> Values:
-    """Return the least by the largest eigenvalue of the structure tensors of `(n, 3, side, side)`,
-    inside.
-    """
+    """Return the ratio of eigenvalues of the structure tensors of `(n, 3, side, side)`."""
     inner = _erode(inside)[:, :, :-1, :-1]
     down, right = (
         np.diff(bands, axis=2)[..., :-1] * inner,

@@ -55,14 +55,14 @@ class View:
 
     @property
     def start(self) -> tuple[float, float, float, float]:
-        """Where a pixel of the whole image is in the one that was cropped; see `alignment.align`."""
+        """Where a pixel of the whole image is in the cropped one; see `alignment.align`."""
         scale = 1 - 2 * self.crop / SIDE
         return scale, scale, self.down, self.right
 
 
 @dataclass(frozen=True)
 class Candidates:
-    """Pairs of images that may be copies: `whole` looks like the `view` of `sought`, `(n,)` each."""
+    """Pairs that may be copies: `whole` looks like the `view` of `sought`, `(n,)` each."""
 
     sought: Indices
     whole: Indices
@@ -151,7 +151,7 @@ class _Index:
         self.starts = np.searchsorted(home[self.members], np.arange(len(self.centres) + 1))
 
     def _learn_directions(self) -> Values:
-        """Return what turns the 768 numbers of an image into those that describe it, `(768, 64)`."""
+        """Return what turns the 768 numbers of an image into its description, `(768, 64)`."""
         draw = np.random.default_rng(0)
         rows = np.sort(draw.permutation(len(self.small))[:SAMPLE])
         values = _unit(_centre(self.small[rows]))
@@ -216,9 +216,7 @@ class _Index:
 
 
 def _alike(cosines: Values) -> tuple[Indices, Indices, Values]:
-    """Return the places of what is alike, the best `MOST` + 1 of a row at most, and how much (one
-    is itself).
-    """
+    """Return the places of what is alike, `MOST` + 1 a row (one is itself), and how much."""
     counts = (cosines > LEAST_ALIKE).sum(axis=1)
     crowded = np.flatnonzero(counts > MOST + 1)
     if len(crowded):
@@ -240,9 +238,7 @@ def _centre(small: Pixels) -> Values:
 
 @cache
 def _usual_covariance() -> Values:
-    """Return how the values of images usually vary together, `(768, 768)`: less, the farther apart
-    they are.
-    """
+    """Return how values of images vary together, `(768, 768)`: less, the farther apart."""
     pixels = np.arange(SMALL)
     near = np.exp(-np.abs(pixels[:, None] - pixels) / REACH)
     centring = np.eye(SMALL**2) - 1 / SMALL**2
@@ -276,9 +272,7 @@ def _project(view: View, directions: Values) -> Values:
 
 
 def _cropping(crop: float, shift: float) -> Values:
-    """Return the weights `(16, 16)` that stretch a part of 16 pixels over all of them, by the means
-    of areas.
-    """
+    """Return weights `(16, 16)` that stretch a part of 16 pixels over all, by means of areas."""
     part = SMALL * (1 - 2 * crop / SIDE)
     first = (SMALL - part) / 2 + shift * SMALL / SIDE
     edges = first + np.linspace(0, part, SMALL + 1)

@@ -2,7 +2,7 @@
 aligned.
 
 A near duplicate is the same picture, recompressed, resized, in other colours, shifted, cropped,
-scaled by up to a fifth, or mirrored. What that rests on: `benchmarks/duplicates.py`, and
+scaled by up to a fifth, or mirrored. What that rests on: `benchmarks/claims/duplicates.py`, and
 docs/data.md.
 """
 
@@ -28,15 +28,11 @@ Indices = NDArray[np.int64]
 Thumbnails = Callable[[Indices], Pixels]
 
 LEAST_FINE = 0.79  # correlation of fine detail
-SPREAD, PER_BLOCK = (
-    32,
-    0.004,
-)  # for each block of contrast that a pair has less, so much more is asked
+# for each block of contrast that a pair has less, so much more is asked
+SPREAD, PER_BLOCK = (32, 0.004)
 LEAST_WAYS = 0.08  # of contrast in both directions: stripes fit any others
-LEAST_COARSE, SURE_FINE = (
-    0.9,
-    0.85,
-)  # of coarse colours; it is not asked of pairs with so much fine detail
+# of coarse colours; it is not asked of pairs with so much fine detail
+LEAST_COARSE, SURE_FINE = (0.9, 0.85)
 LEAST_BAND = 0.92  # of all that is compared, where detail was lost
 UNMOVED = 0.05  # of a side by which such a pair may be moved
 LARGE_FINE, LARGE_BAND = 0.75, 0.96  # the same correlations in thumbnails of twice the side
@@ -44,9 +40,8 @@ SURE_BAND = 0.98  # correlation as a whole for which these need not be looked at
 LARGEST_GAIN = 1.5  # ratio of its contrasts
 SPREADS = 7  # by which a near duplicate must be more alike than images that are drawn at random
 NEAREST = 0.994  # correlation that is enough in any set
-LARGER = np.array(
-    [1, 1, 2, 2], dtype=np.float32
-)  # what makes places in a thumbnail those in a large one
+# what makes places in a thumbnail those in a large one
+LARGER = np.array([1, 1, 2, 2], dtype=np.float32)
 LEAST_DEVIATION = 1.0  # grey levels: below, there is no picture to compare
 
 SAMPLE = 1_000  # pairs drawn to see how alike the images are by chance
@@ -82,10 +77,9 @@ def find_pairs(
     """Find the duplicates among N images, as a forest: n images of one picture give n - 1 pairs.
 
     Images without a contrast of their own (blank pages), or with one in one direction alone
-    (stripes), are only ever exact duplicates. Where all images of a
-    set look alike, as digits do, near duplicates must be nearer (see `_find_bounds`). Pictures of
-    one scene, as a fixed camera makes them, are compared in what differs from the scene (see
-    `scenes`).
+    (stripes), are only ever exact duplicates. Where all images of a set look alike, as digits do,
+    near duplicates must be nearer (see `_find_bounds`). Pictures of one scene, as a fixed camera
+    makes them, are compared in what differs from the scene (see `scenes`).
 
     Parameters
     ----------
@@ -140,9 +134,7 @@ def _find_near(
     large: Thumbnails | None,
     progress: Callable[[int, int], None],
 ) -> tuple[list[Pair], NDArray[np.bool_]]:
-    """Return the near duplicates among images of which no two have the same pixels, and which are
-    of a scene.
-    """
+    """Return the near duplicates among images of different pixels, and which are of a scene."""
     size = len(small)
     pairs = propose(small, lambda done: progress(done, 2 * size))
     likeness = _compare(
@@ -278,9 +270,7 @@ class _Bounds:
 
 
 def _are_same(likeness: Likeness, bounds: _Bounds) -> NDArray[np.bool_]:
-    """Whether pairs show the same picture, `(n,)`: by their detail, or as a whole where they were
-    not moved.
-    """
+    """Whether pairs show the same picture, `(n,)`: by detail, or as a whole where not moved."""
     asked = bounds.fine + PER_BLOCK * np.maximum(0, SPREAD - likeness.spread)
     coloured = (likeness.coarse >= LEAST_COARSE) | (likeness.fine >= SURE_FINE)
     detailed = (likeness.fine >= np.minimum(asked, NEAREST)) & coloured
@@ -338,13 +328,10 @@ def _find_bounds(size: int, thumbnails: Thumbnails) -> _Bounds:
 
 
 def _bound_above(correlations: Values, least: float) -> float:
-    """Return what lies far above correlations by chance, by their median and 95 % quantile on
-    Fisher's scale.
-    """
+    """Return what lies far above chance, by median and 95 % quantile on Fisher's scale."""
     if not len(correlations):
         return least
     scaled = np.arctanh(correlations.clip(0, 1 - 1e-6))
-    middle, high = np.quantile(
-        scaled, [0.5, 0.95]
-    )  # the duplicates among them are hardly one in twenty
+    # the duplicates among them are hardly one in twenty
+    middle, high = np.quantile(scaled, [0.5, 0.95])
     return float(np.clip(np.tanh(middle + SPREADS * (high - middle) / 1.645), least, NEAREST))

@@ -28,9 +28,7 @@ def group(links: Indices, size: int) -> Indices:
 
 
 def _flatten(parents: Indices) -> Indices:
-    """Return the root of each image, where each has a parent before it, or is a root and its own
-    parent.
-    """
+    """Return the root of each image; its parent comes before it, or is itself, at a root."""
     while (parents[parents] != parents).any():
         parents = parents[parents]
     return parents

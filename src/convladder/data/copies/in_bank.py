@@ -75,7 +75,7 @@ def find(
 
 
 def find_exact(facts: Facts) -> Pairs:
-    """Return the exact copies by the facts of all rows of a bank, each with the first of its kind."""
+    """Return the exact copies in a bank by the facts of its rows, each with its first."""
     rows = np.flatnonzero(facts["format"] != b"")  # nothing was measured of what was rejected
     first = first_of_each(facts["digest"][rows])
     others = np.flatnonzero(first != np.arange(len(rows)))

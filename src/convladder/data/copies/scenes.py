@@ -36,15 +36,11 @@ STRONG = 3.0  # times the middle variance, that a variation has at least
 BROAD = 3.0  # pixels of a thumbnail: what is coarser is light
 FAR = 3.0  # deviations of its noise, beyond which a pixel shows something else
 SPREADS = 7.0  # above the median that copies must be
-LEAST, DEPENDENT = (
-    0.35,
-    0.45,
-)  # correlation; a bound above this says that the pictures are not independent
+# correlation; a bound above this says that the pictures are not independent
+LEAST, DEPENDENT = (0.35, 0.45)
 BLOCK = 1_024  # pictures that are compared at once
-MOST_WHOLE, SHORT = (
-    20_000,
-    256,
-)  # pictures that are compared as they are; numbers to which more are shortened
+# pictures that are compared as they are; numbers to which more are shortened
+MOST_WHOLE, SHORT = (20_000, 256)
 
 
 def is_scene(members: Indices, labels: NDArray[np.int32]) -> bool:
@@ -133,7 +129,8 @@ class _Scene:
     """What is common to the pictures of a scene.
 
     known : the mean picture in any brightness, a little moved, enlarged or blurred: `(6, 3072)`,
-    orthonormal. noise : the deviation of each pixel from that, `(3072,)`.
+        orthonormal.
+    noise : the deviation of each pixel from that, `(3072,)`.
     variations : in what ways the pictures vary besides, `(n, 3072)`, orthonormal.
     """
 
@@ -177,18 +174,15 @@ def _learn(details: Values) -> _Scene:
     shares, ways = found.U, found.Vh
     variances = found.S**2
     strong = variances > STRONG * np.median(variances)  # all are alike where there is noise alone
-    common = (
-        COMMON * len(details) * (shares**4).sum(axis=0) <= 1
-    )  # of many pictures, not of one and its copies
+    # of many pictures, not of one and its copies
+    common = COMMON * len(details) * (shares**4).sum(axis=0) <= 1
     return replace(
         scene, variations=ways[common & strong][: min(VARIATIONS, len(details) // SPARE)]
     )
 
 
 def _small_changes(mean: Values) -> Values:
-    """Return a picture, and how it changes where it is moved, enlarged or blurred, `(6, 3072)`,
-    orthonormal.
-    """
+    """Return a picture and its changes when moved, enlarged or blurred, orthonormal."""
     picture = mean.reshape(3, SIDE, SIDE)
     down, right = (np.gradient(picture, axis=axis) for axis in (1, 2))
     away = np.arange(SIDE) - (SIDE - 1) / 2
@@ -201,13 +195,10 @@ def _small_changes(mean: Values) -> Values:
 
 
 def _find_bound(left_over: Values) -> float:
-    """Return the correlation that copies must have: so many spreads above what pictures have by
-    chance.
-    """
+    """Return the correlation that copies must have: so many spreads above chance."""
     alike = (left_over @ left_over.T)[np.triu_indices(len(left_over), 1)]
     scaled = np.arctanh(alike.clip(-0.999, 0.999))
     middle = np.median(scaled) if len(scaled) else 0.0
-    spread = (
-        1.4826 * np.median(np.abs(scaled - middle)) if len(scaled) else 0.0
-    )  # copies among them do not move it
+    # copies among them do not move it
+    spread = 1.4826 * np.median(np.abs(scaled - middle)) if len(scaled) else 0.0
     return float(max(LEAST, np.tanh(middle + SPREADS * spread)))

@@ -22,25 +22,16 @@ from convladder.data.decoding.intensity import IntensityRange, Pixels, Stretch, 
 
 Opened = Callable[[], ImageFile.ImageFile]  # opens the same file again
 
-GREY = (
-    "I",
-    "I;16",
-    "I;16L",
-    "I;16B",
-    "I;16N",
-)  # Pillow's modes of whole numbers; I may hold 16 bits or 32
+# Pillow's modes of whole numbers; I may hold 16 bits or 32
+GREY = ("I", "I;16", "I;16L", "I;16B", "I;16N")
 FLOAT = "F"
 HOLDERS = ("PNG", "TIFF", "PPM")  # formats that have colours of 16 bits
 # at the end of what is called RGB;16, RGBA;16, LA;16 here, which Pillow calls RGB, RGBA, LA
 COLOUR = ";16"
 
 _OTHER_ORDER = {"B": "L", "L": "B", "N": "B" if sys.byteorder == "little" else "L"}
-_PLANES, _SAMPLES, _BITS, _SIGNED = (
-    284,
-    277,
-    258,
-    339,
-)  # TIFF 6.0: PlanarConfiguration, SamplesPerPixel, …
+# TIFF 6.0: PlanarConfiguration, SamplesPerPixel, …
+_PLANES, _SAMPLES, _BITS, _SIGNED = (284, 277, 258, 339)
 
 
 def is_deep(mode: str) -> bool:
@@ -75,9 +66,9 @@ def mode_of(image: ImageFile.ImageFile) -> str:
     """Return the colours of an image that is not loaded yet: Pillow's mode, or one of 16 bits (see
     COLOUR).
 
-    Pillow's I has 32 bits here; where a file has 16, it is I;16, or I;16S of signed ones.
-    A `+2` behind it says that the file has two bands more, which are left out. Raises
-    UnreadableImage where Pillow would take the bytes of one value for two.
+    Pillow's I has 32 bits here; where a file has 16, it is I;16, or I;16S of signed ones. A `+2`
+    behind it says that the file has two bands more, which are left out. Raises UnreadableImage
+    where Pillow would take the bytes of one value for two.
     """
     if image.format not in HOLDERS:
         return image.mode
@@ -95,9 +86,8 @@ def mode_of(image: ImageFile.ImageFile) -> str:
         if image.mode not in ("P", "PA", "YCbCr") and bands > known:
             return f"{image.mode}+{bands - known}"
         return "I;16S" if image.mode == "I" and np.max(bits) == 16 else image.mode
-    return (
-        "I;16" if image.mode == "I" else image.mode
-    )  # Pillow widens what these formats have in two bytes
+    # Pillow widens what these formats have in two bytes
+    return "I;16" if image.mode == "I" else image.mode
 
 
 def mode_of_array(values: Values) -> str:
@@ -138,9 +128,7 @@ def values_of(
 
 
 def opacity_of(values: Values) -> Pixels | None:
-    """Return 0 where values are no numbers, and 255 elsewhere; None where all are. Raises
-    UnreadableImage.
-    """
+    """Return 0 for no numbers, else 255; None where all are numbers. Raises UnreadableImage."""
     if values.dtype.kind != "f":
         return None
     known = np.isfinite(values).reshape(*values.shape[:2], -1).all(axis=2)
@@ -173,7 +161,7 @@ def to_eight_bits(
 
 
 def say_bands(content: bytes) -> str | None:
-    """Say what bands a TIFF file has; None of any other file, or where its header cannot be read."""
+    """Say what bands a TIFF file has; None of other files, or where its header is unreadable."""
     from PIL.TiffImagePlugin import ImageFileDirectory_v2
 
     if content[:4] not in (b"II*\0", b"MM\0*"):
@@ -211,9 +199,8 @@ def _colour_values(image: ImageFile.ImageFile, mode: str, content: bytes, again:
     """Return the values of all channels, `(height, width, channels)`."""
     if image.format == "PPM":
         return _binary_values(image.size, again().tile[0], content)
-    if (
-        mode == "LA;16"
-    ):  # there is no other order of these; two bytes of each are four channels of 8 bits
+    # there is no other order of these; two bytes of each are four channels of 8 bits
+    if mode == "LA;16":
         bytewise = again()
         bytewise._mode = "RGBA"
         bytewise.tile = [_with_raw_mode(each, "RGBA") for each in bytewise.tile]

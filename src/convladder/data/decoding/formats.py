@@ -1,6 +1,4 @@
-"""Which image formats are read, told by content; and what is said of a file that is of none of
-them.
-"""
+"""Which image formats are read, told by content, and what is said of any other file."""
 
 from __future__ import annotations
 
@@ -40,17 +38,14 @@ HEIC, HEIC_MODULES = "HEIF", ("pi_heif", "pillow_heif")  # of the extra; the oth
 _READ = {suffix for name in FORMATS for suffix in SUFFIXES[name]}
 _JPEG_START = b"\xff\xd8\xff"
 _HEIC_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
-_TARGA_HEAD = struct.Struct(
-    "<BBB5xxxxxHHBB"
-)  # Truevision's specification 2.0: no mark at the start
+# Truevision's specification 2.0: no mark at the start
+_TARGA_HEAD = struct.Struct("<BBB5xxxxxHHBB")
 _TARGA_END = b"TRUEVISION-XFILE.\0"
 _TARGA_KINDS, _TARGA_BITS = (1, 2, 3, 9, 10, 11), (8, 16, 24, 32)
 
 
 def open_image(content: bytes) -> ImageFile.ImageFile:
-    """Open an image file of a known format. Raises UnreadableImage, and what Pillow raises of a
-    broken one.
-    """
+    """Open an image file. Raises UnreadableImage, and what Pillow raises of a broken one."""
     formats = [FORMATS[0]] if content.startswith(_JPEG_START) else [*FORMATS]
     if "TGA" in formats and not _is_targa(content):
         formats.remove("TGA")
@@ -63,9 +58,7 @@ def open_image(content: bytes) -> ImageFile.ImageFile:
 
 
 def reads_suffix(suffix: str) -> bool:
-    """Whether a suffix, in small letters and with its dot, is that of a format that can be read
-    here.
-    """
+    """Whether a suffix, in small letters with its dot, is of a format that can be read here."""
     return suffix in _READ or (suffix in SUFFIXES[HEIC] and reads_heic())
 
 

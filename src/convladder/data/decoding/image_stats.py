@@ -1,6 +1,4 @@
-"""What is known of an image besides its pixels: measured once, when it is decoded, and kept with
-the bank.
-"""
+"""What is known of an image besides its pixels: measured once, and kept with the bank."""
 
 from __future__ import annotations
 
@@ -27,15 +25,11 @@ FACTS = np.dtype(
         ("content", "u8", (2,)),  # a digest of the pixels in the bank
         ("low", "u1"),  # grey levels that 1 and 99 % of the pixels do not exceed
         ("high", "u1"),
-        (
-            "outside",
-            "f4",
-        ),  # of a deep image, the share of its values that were cut: see `intensity`
+        # of a deep image, the share of its values that were cut: see `intensity`
+        ("outside", "f4"),
         ("deviation", "f4"),  # of the grey levels
-        (
-            "sharpness",
-            "f4",
-        ),  # variance of the Laplacian at no more than SHARPNESS_SIDE pixels to a side
+        # variance of the Laplacian at no more than SHARPNESS_SIDE pixels to a side
+        ("sharpness", "f4"),
     ]
 )
 
@@ -89,9 +83,8 @@ def _measure_greys(facts: Facts, greys: Sequence[Image.Image]) -> None:
     for places in of_size.values():
         same = [greys[place] for place in places]
         levels = np.array([np.asarray(grey) for grey in same])
-        flat = np.sort(
-            levels.reshape(len(places), -1), axis=1, kind="stable"
-        )  # of bytes, a radix sort
+        # of bytes, a radix sort
+        flat = np.sort(levels.reshape(len(places), -1), axis=1, kind="stable")
         facts["low"][places], facts["high"][places] = (
             flat[:, _place(share, flat.shape[1])] for share in (1, 99)
         )
@@ -100,7 +93,7 @@ def _measure_greys(facts: Facts, greys: Sequence[Image.Image]) -> None:
 
 
 def _place(percent: int, size: int) -> int:
-    """Return the place of the value, of so many in order, that this share of them does not exceed."""
+    """Return the place, among so many sorted values, that this share of them does not exceed."""
     return -(-percent * size // 100) - 1
 
 
@@ -125,9 +118,7 @@ def measure_sharpness(greys: Sequence[Image.Image]) -> NDArray[np.float32]:
 
 
 def thumbnails(pixels: Pixels, facts: Facts, form: ImageForm, side: int = SIDE) -> Pixels:
-    """Return images of a bank, `(N, height, width, channels)`, without their padding, as `(N, side,
-    side, 3)`.
-    """
+    """Return images `(N, height, width, channels)` without padding, as `(N, side, side, 3)`."""
     if pixels.shape[1:] == (side, side, 3) and (
         form.resize != "pad" or (facts["height"] == facts["width"]).all()
     ):

@@ -1,6 +1,4 @@
-"""The decoder: the one way from an image file's bytes to pixels, for training, evaluation and
-prediction.
-"""
+"""The decoder: the one way from a file's bytes to pixels, to train, evaluate and predict."""
 
 from __future__ import annotations
 
@@ -45,8 +43,9 @@ class ImageForm:
     """The shape that every image is brought to, and how.
 
     dct_scaling : photographs (JPEG) far larger than the form are decoded at a half, a quarter or an
-    eighth. intensity : which values of deep images (of more than 8 bits) become black and white;
-    None where the set has none.
+        eighth.
+    intensity : which values of deep images (of more than 8 bits) become black and white; None where
+        the set has none.
     """
 
     height: int
@@ -73,9 +72,7 @@ class ImageForm:
         return "L" if self.channels == 1 else "RGB"
 
     def inner_size(self, width: int, height: int) -> tuple[int, int]:
-        """Return the width and height that an image of this size has in the form, before it is
-        padded or cut.
-        """
+        """Return the width and height of such an image in the form, not yet padded or cut."""
         if self.resize == "stretch":
             return self.width, self.height
         scales = self.width / width, self.height / height
@@ -93,7 +90,7 @@ class Limits:
     """What a file may be at most; more is rejected as `too-large`.
 
     pixels : of its first frame. Some photographs have 50 million; a decompression bomb has
-    billions.
+        billions.
     """
 
     pixels: int = 100_000_000
@@ -106,9 +103,7 @@ LIMITS = Limits()
 
 @dataclass(frozen=True)
 class Header:
-    """What a file says of its image before any pixel is decoded. `mode` : as `deep_images.mode_of`
-    has it.
-    """
+    """What a file says of its image before decoding; `mode` is that of `deep_images.mode_of`."""
 
     height: int
     width: int
@@ -130,8 +125,9 @@ class Picture:
     size yet.
 
     format : told by content, one of `formats.SUFFIXES` or ARRAY. header : what the file says.
-    frames : 1 unless it moves. digest : 64 bits of what was read, a file's bytes or an array,
-    whatever the form. stretched : of a deep image, how it was brought to 8 bits.
+        frames : 1 unless it moves. digest : 64 bits of what was read, a file's bytes or an array,
+        whatever the form.
+    stretched : of a deep image, how it was brought to 8 bits.
     """
 
     image: Image.Image
@@ -142,9 +138,7 @@ class Picture:
     stretched: Stretch | None = None
 
     def misfit(self, form: ImageForm) -> str | None:
-        """Say why the image does not fit the range of the images that a form is for; None where it
-        does.
-        """
+        """Say why the image does not fit the range of a form's images; None where it does."""
         if self.stretched is None or form.intensity is None:
             return intensity.misfit(self.header.deep, 0, 0, form.intensity)
         why = intensity.misfit(True, self.stretched.outside, _levels(self.image), form.intensity)
@@ -152,7 +146,7 @@ class Picture:
 
 
 def read_header(content: bytes | Values, limits: Limits = LIMITS) -> Header:
-    """Read the size (as displayed, after EXIF orientation) and the colours. Raises UnreadableImage."""
+    """Read the size (after EXIF orientation) and the colours. Raises UnreadableImage."""
     if not isinstance(content, bytes):
         height, width = content.shape[:2]
         return Header(height, width, deep_images.mode_of_array(content))
@@ -161,9 +155,7 @@ def read_header(content: bytes | Values, limits: Limits = LIMITS) -> Header:
 
 
 def format_of(content: bytes) -> str:
-    """Return the format of an image file, told by its content (see `formats`). Raises
-    UnreadableImage.
-    """
+    """Return the format of an image file by its content (see `formats`). Raises UnreadableImage."""
     with _rejecting(LIMITS), _opened(content, LIMITS) as image:
         return _kind_of(image)
 
@@ -193,9 +185,8 @@ def open_picture(
         if form.dct_scaling:
             _scale_down(image, header, form)
         image.load()
-        if (
-            kind == "PNG" and _PNG_END not in content
-        ):  # Pillow does not mind, if no pixel is missing
+        # Pillow does not mind, if no pixel is missing
+        if kind == "PNG" and _PNG_END not in content:
             raise UnreadableImage("truncated", "the end of the PNG file is missing")
         turn = _TURNS.get(_orientation(image))
         seen, stretched = cast(Image.Image, image), None
@@ -224,7 +215,7 @@ def _open_array(content: NDArray[Any], form: ImageForm, measuring: bool) -> Pict
 
 
 def _levels(image: Image.Image) -> int:
-    """Return how many grey levels an image takes up, the darkest and the brightest hundredth apart."""
+    """Return how many grey levels an image takes up, without its outermost hundredths."""
     counts = np.cumsum((image if image.mode == "L" else image.convert("L")).histogram())
     low, high = (np.searchsorted(counts, share * counts[-1]) for share in (0.01, 0.99))
     return int(high - low)
@@ -254,9 +245,7 @@ def bring_to_form(pixels: Values, form: ImageForm) -> Pixels:
 
 @contextlib.contextmanager
 def _rejecting(limits: Limits) -> Iterator[None]:
-    """Turn whatever a decoder raises on a broken file (and that is almost anything) into
-    UnreadableImage.
-    """
+    """Turn whatever a decoder raises on a broken file, almost anything, into UnreadableImage."""
     try:
         with unhindered(limits.pixels):  # the size is judged below, and odd metadata is no fault
             yield
@@ -287,17 +276,15 @@ def _opened(data: bytes, limits: Limits) -> ImageFile.ImageFile:
 
 
 def _kind_of(image: ImageFile.ImageFile) -> str:
-    return (
-        "JPEG" if image.format == "MPO" else image.format or ""
-    )  # phones put several JPEGs in one file
+    # phones put several JPEGs in one file
+    return "JPEG" if image.format == "MPO" else image.format or ""
 
 
 def _header(image: ImageFile.ImageFile) -> Header:
     mode = deep_images.mode_of(image)  # before the orientation, for which Pillow loads a PNG file
     width, height = image.size
-    if (
-        image.format != "TIFF" and _orientation(image) >= 5
-    ):  # these lie on their side; of TIFF, Pillow knows
+    # these lie on their side; of TIFF, Pillow knows
+    if image.format != "TIFF" and _orientation(image) >= 5:
         width, height = height, width
     return Header(height, width, mode)
 
@@ -315,18 +302,14 @@ def _count_frames(image: Image.Image, limits: Limits) -> int:
 
 
 def _scale_down(image: Image.Image, header: Header, form: ImageForm) -> None:
-    """Let the JPEG decoder leave out detail that resizing would average away; other formats stay as
-    they are.
-    """
+    """Let the JPEG decoder leave out detail that resizing averages away, and no other."""
     inner = form.inner_size(header.width, header.height)
     wanted = inner if (header.width, header.height) == image.size else inner[::-1]
     image.draft(None, (OVERSAMPLING * wanted[0], OVERSAMPLING * wanted[1]))
 
 
 def _orientation(image: Image.Image) -> int:
-    """Return the EXIF orientation, 1 to 8; 1, which is upright, where there is none that can be
-    read.
-    """
+    """Return the EXIF orientation, 1 to 8; 1, which is upright, where none can be read."""
     try:
         value = image.getexif().get(ExifTags.Base.Orientation, 1)
     except Exception:  # a broken EXIF block takes no pixel away
@@ -353,9 +336,8 @@ def fit(picture: Picture, form: ImageForm) -> Pixels:
 
 def _pad(picture: Picture, form: ImageForm) -> Image.Image:
     image = picture.image
-    width, height = form.inner_size(
-        picture.header.width, picture.header.height
-    )  # not of what is scaled down
+    # not of what is scaled down
+    width, height = form.inner_size(picture.header.width, picture.header.height)
     colour = form.background if form.channels == 1 else (form.background,) * 3
     canvas = Image.new(image.mode, (form.width, form.height), colour)
     inside = image.resize((width, height), Image.Resampling.BILINEAR)

@@ -54,8 +54,8 @@ class IntensityRange:
     """The values of deep images that become 0 and 255; what lies outside is cut.
 
     mixed : whether a share of the set had 8 bits (see `is_mixed`); these stay as they are. outside
-    : the largest share of values that was cut of an image of the set. levels : nearly all of its
-    images take up so many grey levels or more.
+        : the largest share of values that was cut of an image of the set. levels : nearly all of
+        its images take up so many grey levels or more.
     """
 
     low: float
@@ -73,9 +73,7 @@ FULL = IntensityRange(0, DEEPEST)
 
 @dataclass(frozen=True)
 class Stretch:
-    """How a deep image was brought to 8 bits: from which values, of which a share was cut as
-    outside.
-    """
+    """How a deep image was brought to 8 bits: from which values, and what share was cut off."""
 
     least: float
     largest: float
@@ -103,9 +101,7 @@ def written(value: float) -> str:
 
 
 def find_extremes(values: Values) -> Extremes:
-    """Return the extremes of an image's values; those that are no numbers do not count. NaN where
-    none is.
-    """
+    """Return the extremes of an image's values, without those that are no numbers, or NaN."""
     bands = [_extremes_of(band[np.newaxis]) for band in _bands(values, overlap=1)]
     found = np.stack([ends for ends, _ in bands])[:, :, 0]
     lows, highs = np.fmin.reduce(found[:, ::2]), np.fmax.reduce(found[:, 1::2])
@@ -170,9 +166,7 @@ def find_range(extremes: Sequence[Extremes], *, mixed: bool) -> IntensityRange:
 
 
 def stretch(values: Values, intensity: IntensityRange) -> Pixels:
-    """Return values as pixels of the same shape, from 0 at the low end of the range to 255 at the
-    high one.
-    """
+    """Return values as pixels, from 0 at the low end of the range to 255 at the high one."""
     table = None
     if values.dtype.kind == "u" and values.dtype.itemsize == 2:
         table = _scaled(np.arange(DEEPEST + 1), intensity)
@@ -185,9 +179,7 @@ def stretch(values: Values, intensity: IntensityRange) -> Pixels:
 
 
 def share_outside(values: Values, intensity: IntensityRange) -> float:
-    """Return the share of the values that are below or above the range; those that are no numbers
-    are neither.
-    """
+    """Return the share of values outside the range, of which those that are no numbers are not."""
     count = sum(
         int(((band < intensity.low) | (band > intensity.high)).sum()) for band in _bands(values)
     )
@@ -200,7 +192,7 @@ def misfit(
     """Say why an image does not fit the set that a network was trained on; None where it does.
 
     outside : the share of its values that were cut. levels : the grey levels that it takes up.
-    trained : the range of the set, if that had deep images.
+        trained : the range of the set, if that had deep images.
     """
     if trained is None:
         return (
@@ -276,9 +268,7 @@ def _bands(values: Values, overlap: int = 0) -> Iterator[Values]:
 
 
 def _extremes_of(images: Values) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-    """Return the four extremes of each of N images, `(4, N)`, and whether their values are whole
-    numbers.
-    """
+    """Return the four extremes of each image, `(4, N)`, and whether its values are whole."""
     whole = np.ones(len(images), bool)
     if images.dtype.kind == "f":
         images = np.where(np.isfinite(images), images, np.nan)
@@ -297,7 +287,7 @@ def _extremes_of(images: Values) -> tuple[NDArray[np.float64], NDArray[np.bool_]
 
 
 def _sample(values: Values) -> Values:
-    """Return some values of an image, `(1, n)`: all of a small one, and the same ones at each call."""
+    """Return some values of an image, `(1, n)`, the same at each call: all of a small one."""
     flat = values.reshape(-1)
     if flat.size > SAMPLED:  # at random: even steps may run along a column
         flat = flat[np.random.default_rng(0).integers(0, flat.size, SAMPLED)]

@@ -1,4 +1,4 @@
-"""The small forms of an image that its copies are found by: a thumbnail, and a smaller one of it."""
+"""The small forms of an image by which its copies are found: a thumbnail, and a smaller one."""
 
 from __future__ import annotations
 

@@ -1,6 +1,4 @@
-"""What a person should know of images of more than 8 bits: their range, and which of them it does
-not suit.
-"""
+"""What to know of images of more than 8 bits: their range, and which it does not suit."""
 
 from __future__ import annotations
 

@@ -1,6 +1,4 @@
-"""What is wrong with a data set: every file accounted for, and whatever would spoil the figures
-made from it.
-"""
+"""What is wrong with a data set: every file, and whatever would spoil its figures."""
 
 from __future__ import annotations
 
@@ -54,7 +52,7 @@ class DataCheck:
 
     @property
     def files(self) -> dict[str, int]:
-        """How many files there are, and what became of them: accepted + rejected + ignored = files."""
+        """How many files there are: accepted + rejected + ignored = files."""
         parts = {
             "accepted": len(self.bank.records),
             "rejected": len(self.bank.rejections),

@@ -72,7 +72,7 @@ def name_groups(bank: Bank, pattern: str | None) -> tuple[Bank, list[str]]:
 
 
 def groups_of(bank: Bank) -> Indices:
-    """Return the number of the group of each image, `(N,)`; an image alone has a number of its own."""
+    """Return the number of each image's group, `(N,)`; an image alone has its own."""
     size = len(bank.records)
     named, copies = named_groups_of(bank), bank.copies
     links = [
@@ -95,9 +95,7 @@ def named_groups_of(bank: Bank) -> Indices:
 
 
 def pair_up(*keys: Indices) -> tuple[Indices, Indices]:
-    """Pair each image, but the first, with the first that has the same keys, each `(N,)`; return
-    both ends.
-    """
+    """Pair each later image with the first of the same keys, each `(N,)`; return both ends."""
     _, first, which = np.unique(np.stack(keys), axis=1, return_index=True, return_inverse=True)
     partners = first[which.reshape(-1)]
     others = np.flatnonzero(partners != np.arange(len(partners)))
@@ -105,9 +103,7 @@ def pair_up(*keys: Indices) -> tuple[Indices, Indices]:
 
 
 def find_leaks(bank: Bank, groups: Indices) -> Leaks:
-    """Find the images whose group also has one in a split that matters more. All must name their
-    split.
-    """
+    """Find the images whose group has one in a split that matters more. All name their split."""
     ranks = np.array([RANK[record.split or "train"] for record in bank.records])
     best = np.full(groups.max(initial=-1) + 1, len(RANK))
     np.minimum.at(best, groups, ranks)
@@ -120,9 +116,7 @@ def find_leaks(bank: Bank, groups: Indices) -> Leaks:
 
 
 def describe(bank: Bank, leaks: Leaks) -> str:
-    """Say how many images of which split are copies of, or of one group with, images of which; name
-    the first.
-    """
+    """Say how many images of a split are copies, or of the group, of others; name the first."""
     ends = list(zip(leaks.positions.tolist(), leaks.partners.tolist(), strict=True))
     splits = Counter(
         (bank.records[left].split or "train", bank.records[right].split) for left, right in ends

@@ -1,6 +1,4 @@
-"""Images that stand out among their own: blank, dark, bright, blurred, long, tiny, misnamed or
-moving.
-"""
+"""Images that stand out: blank, dark, bright, blurred, long, tiny, misnamed or moving."""
 
 from __future__ import annotations
 
@@ -61,7 +59,7 @@ def find_misnamed(records: Sequence[Record], facts: Facts) -> Positions:
 
 
 def find_animated(facts: Facts) -> Positions:
-    """Return the positions of the images of several frames or pages, of which the first is taken."""
+    """Return the positions of images of several frames or pages; the first is taken."""
     return np.flatnonzero(facts["frames"] > 1)
 
 
@@ -74,9 +72,8 @@ def _blurred(facts: Facts) -> NDArray[np.bool_]:
     # detail against contrast: a ship in the fog has little of both, a blurred one lacks the detail
     sharpness = np.log10((facts["sharpness"] + 1.0) / (facts["deviation"] ** 2 + 1.0))
     middle = np.median(sharpness)
-    spread = 1.4826 * np.median(
-        np.abs(sharpness - middle)
-    )  # of a normal distribution, its standard deviation
+    # of a normal distribution, its standard deviation
+    spread = 1.4826 * np.median(np.abs(sharpness - middle))
     low: NDArray[np.bool_] = sharpness < middle - BLURRED * max(spread, 0.05)
     return low & ~_blank(facts)
 

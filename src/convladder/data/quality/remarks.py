@@ -33,9 +33,7 @@ def of_oddities(bank: Bank) -> list[str]:
 
 
 def of_rejections(bank: Bank, allow: bool) -> str:
-    """Say which files were rejected. Raises DataError where they are too many, unless they are
-    allowed.
-    """
+    """Say which files were rejected. Raises DataError for too many, unless they are allowed."""
     count, total = len(bank.rejections), len(bank.rejections) + len(bank.records)
     reasons = Counter(rejection.reason for rejection in bank.rejections)
     listed = ", ".join(f"{number} {reason}" for reason, number in reasons.most_common())
@@ -64,9 +62,7 @@ def of_conflicts(bank: Bank) -> list[str]:
 
 
 def not_copies(bank: Bank) -> str:
-    """Say what to do where images were called copies that are none; nothing where none are near
-    copies.
-    """
+    """Say what to do about false copies; nothing where there are no near copies."""
     return (
         "; if they are different pictures, set --copies exact (data.copies)"
         if bank.has_near_copies

@@ -1,3 +1,1 @@
-"""Where labelled images come from: folders, archives, tables, arrays, Parquet files, the hub,
-built-in sets.
-"""
+"""Where labelled images come from: folders, archives, tables, arrays, Parquet, the hub, names."""

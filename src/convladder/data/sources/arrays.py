@@ -14,7 +14,8 @@ import numpy as np
 from convladder.core.errors import DataError
 from convladder.data.decoding.images import Header, read_header
 from convladder.data.decoding.intensity import Values
-from convladder.data.source import SPLIT_NAMES, Listing, Record, Source, Split
+from convladder.data.source import Listing, Record, Source, Split
+from convladder.data.split_names import split_of
 
 
 def open_npz(path: Path) -> Source:
@@ -105,18 +106,21 @@ class ArraySet:
         parts: dict[Split, tuple[Any, Any]] = {}
         for key, images in arrays.items():
             kind, _, suffix = key.partition("_")
-            if kind == "x" and (not suffix or suffix in SPLIT_NAMES):
+            split = split_of(suffix) if suffix else ""
+            if kind == "x" and split is not None:
                 label_key = f"y_{suffix}" if suffix else "y"
                 if label_key not in arrays:
                     raise DataError(f"{path} has {key!r} but no {label_key!r}")
-                if SPLIT_NAMES.get(suffix, "") in parts:
+                if split in parts:
                     raise DataError(
                         f"{path} has {key!r} and another name for the same split: merge them"
                     )
-                parts[SPLIT_NAMES.get(suffix, "")] = (images, arrays[label_key])
+                parts[split] = (images, arrays[label_key])
         if not parts or ("" in parts and len(parts) > 1):
-            raise DataError(f"{path} has {', '.join(map(repr, arrays)) or 'no arrays'}: "
-                            "expected 'x' and 'y', or 'x_train' and 'y_train' (and 'x_test', …)")  # fmt: skip
+            raise DataError(
+                f"{path} has {', '.join(map(repr, arrays)) or 'no arrays'}: "
+                "expected 'x' and 'y', or 'x_train' and 'y_train' (and 'x_test', …)"
+            )
         return cls(str(path), parts, names or None)
 
     def listing(self) -> Listing:

@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING, Any
 
 from convladder.core.errors import DataError
 from convladder.core.experiment import Data
-from convladder.data.source import SPLIT_NAMES, Ignored, Listing, Record, Split
+from convladder.data.source import Ignored, Listing, Record, Split
 from convladder.data.sources.folders.layout import name_classes
 from convladder.data.sources.tables.columns import MOST_NAMED, find_column
+from convladder.data.split_names import SPLIT_NAMES, splits_among
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -76,9 +77,7 @@ def import_extra(module: str) -> Any:
 
 
 def find_columns(schema: pa.Schema, name: str, settings: Data) -> Columns:
-    """Tell which column is what: the settings say, or the types and the usual names. Raises
-    DataError.
-    """
+    """Tell which column is what, by settings, types and usual names. Raises DataError."""
     features = _features(schema)
     image = _image_column(schema, features, name)
     label = _label_column(schema, features, name, settings.label_column)
@@ -115,9 +114,7 @@ def read_rows(part: Part, table: pa.Table, columns: Columns) -> Iterator[Row]:
 def list_rows(
     name: str, rows: Sequence[Row], declared: Iterable[str], ignored: tuple[Ignored, ...] = ()
 ) -> Listing:
-    """Return the rows as a listing, with the `declared` class names in their order. Raises
-    DataError.
-    """
+    """Return the rows as a listing, with `declared` class names in order. Raises DataError."""
     if not rows:
         raise DataError(f"{name} has no rows")
     splits = _settle_splits(name, dict.fromkeys(row.split for row in rows))
@@ -135,11 +132,9 @@ def list_rows(
 
 
 def _settle_splits(name: str, keys: Iterable[str]) -> dict[str, Split | None]:
-    """Return which split each name stands for; None for those that are none of ours. Raises
-    DataError.
-    """
+    """Return which split each name stands for; None for other names. Raises DataError."""
     names = list(keys)
-    known = {key: SPLIT_NAMES[key.lower()] for key in names if key.lower() in SPLIT_NAMES}
+    known = splits_among(names)
     if len(names) == 1:
         return {key: "train" if known.get(key) == "train" else "" for key in names}
     if "train" not in known.values() and len(known) < len(names):
@@ -162,9 +157,7 @@ def _passed_over(rows: Sequence[Row], splits: Mapping[str, Split | None]) -> dic
 
 
 def _second_names(splits: Mapping[str, Split | None]) -> dict[str, str]:
-    """Return the names for a split that has a plainer one, too: nobody can rename what lies on the
-    hub.
-    """
+    """Return the names of splits with a plainer one, too: the hub's cannot be renamed."""
     known = [(key, split) for key, split in splits.items() if split]
     order = list(SPLIT_NAMES)
     known.sort(key=lambda each: (each[0] != each[1], order.index(each[0].lower()), each[0]))
@@ -226,9 +219,7 @@ def _refuse(name: str, rows: Sequence[Row], what: str) -> None:
 
 
 def _features(schema: pa.Schema) -> dict[str, dict[str, Any]]:
-    """Return what the `datasets` library has noted of the columns; of those it says nothing of,
-    nothing.
-    """
+    """Return what the `datasets` library has noted of the columns, if anything."""
     try:
         noted = json.loads((schema.metadata or {})[b"huggingface"])["info"]["features"]
         return {name: feature for name, feature in noted.items() if isinstance(feature, dict)}
@@ -237,7 +228,7 @@ def _features(schema: pa.Schema) -> dict[str, dict[str, Any]]:
 
 
 def _image_column(schema: pa.Schema, features: Mapping[str, Mapping[str, Any]], name: str) -> str:
-    """Return the first column of structs that have bytes, or of bytes; rather one of a usual name."""
+    """Return the first column of structs with bytes, or of bytes; rather one of a usual name."""
     types = import_extra("pyarrow").types
     others = {
         each

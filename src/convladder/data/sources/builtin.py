@@ -1,6 +1,4 @@
-"""Data sets by name: `digits` comes with scikit-learn; the others are downloaded by Keras and
-cached.
-"""
+"""Data sets by name: `digits` comes with scikit-learn; Keras downloads and caches the others."""
 
 from __future__ import annotations
 
@@ -10,13 +8,13 @@ import sys
 from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
-
-import numpy as np
+from typing import TYPE_CHECKING
 
 from convladder.core.errors import DataError
-from convladder.data.decoding.images import Header
-from convladder.data.source import NAMED_SET, Source
-from convladder.data.sources.arrays import ArraySet
+
+if TYPE_CHECKING:
+    from convladder.data.source import Source
+    from convladder.data.sources.arrays import ArraySet
 
 _CIFAR10 = "airplane automobile bird cat deer dog frog horse ship truck".split()
 _FASHION = "T-shirt/top,Trouser,Pullover,Dress,Coat,Sandal,Shirt,Sneaker,Bag,Ankle boot".split(",")
@@ -31,12 +29,13 @@ _CIFAR100 = (
     "television tiger tractor train trout tulip turtle wardrobe whale willow_tree wolf woman worm"
 ).split()
 
-_DIGITS_HEADER = Header(8, 8, "L")
-_KERAS_SETS = {
-    "mnist": (Header(28, 28, "L"), None),
-    "fashion_mnist": (Header(28, 28, "L"), tuple(_FASHION)),
-    "cifar10": (Header(32, 32, "RGB"), tuple(_CIFAR10)),
-    "cifar100": (Header(32, 32, "RGB"), tuple(_CIFAR100)),
+_Header = tuple[int, int, str]  # height, width, mode
+_DIGITS_HEADER = (8, 8, "L")
+_KERAS_SETS: dict[str, tuple[_Header, tuple[str, ...] | None]] = {
+    "mnist": ((28, 28, "L"), None),
+    "fashion_mnist": ((28, 28, "L"), tuple(_FASHION)),
+    "cifar10": ((32, 32, "RGB"), tuple(_CIFAR10)),
+    "cifar100": ((32, 32, "RGB"), tuple(_CIFAR100)),
 }
 
 NAMES = ("digits", *_KERAS_SETS)
@@ -50,7 +49,10 @@ def open_named(name: str) -> Source:
     return _lazy(name, lambda: _load_keras_set(name, class_names), header)
 
 
-def _lazy(name: str, load: Callable[[], ArraySet], header: Header) -> Source:
+def _lazy(name: str, load: Callable[[], ArraySet], header: _Header) -> Source:
+    from convladder.data.decoding.images import Header
+    from convladder.data.source import NAMED_SET, Source
+
     arrays = cache(load)
     return Source(
         name=name,
@@ -58,14 +60,17 @@ def _lazy(name: str, load: Callable[[], ArraySet], header: Header) -> Source:
         fingerprint=f"{name} 1",
         listing=lambda: arrays().listing(),
         fetch=lambda record: arrays().fetch(record),
-        headers=lambda: [header],
+        headers=lambda: [Header(*header)],
         picklable=False,
     )
 
 
 def _load_digits() -> ArraySet:
     """1,797 handwritten digits of 8x8 pixels in 17 grey levels (UCI, Alpaydin and Kaynak 1998)."""
+    import numpy as np
     from sklearn.datasets import load_digits
+
+    from convladder.data.sources.arrays import ArraySet
 
     digits = load_digits()
     images = np.rint(digits.images * (255 / 16)).astype(np.uint8)
@@ -74,9 +79,7 @@ def _load_digits() -> ArraySet:
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """Let no library write to standard error, not even below Python: TensorFlow greets when it is
-    imported.
-    """
+    """Let no library write to standard error, even below Python: TensorFlow greets on import."""
     sys.stderr.flush()
     with Path(os.devnull).open("w") as nowhere:
         kept = os.dup(2)
@@ -89,6 +92,8 @@ def _quiet() -> Iterator[None]:
 
 
 def _load_keras_set(name: str, class_names: tuple[str, ...] | None) -> ArraySet:
+    from convladder.data.sources.arrays import ArraySet
+
     with _quiet():
         import keras
 

@@ -28,7 +28,6 @@ from convladder.data.sources.parquet import content_of
 if TYPE_CHECKING:
     from datasets import Dataset
 
-PREFIX = "hf:"
 LONGEST_CAUSE = 300  # characters
 
 
@@ -41,7 +40,7 @@ def open_hub(name: str, settings: Data, limits: Limits) -> Source:
     DataError
         The download fails, or the library is not installed.
     """
-    path, _, config = name.removeprefix(PREFIX).partition("@")
+    path, _, config = name.partition(":")[2].partition("@")
     if not path:
         raise DataError(
             f"{name!r} does not name a data set: give hf:OWNER/NAME, such as hf:ylecun/mnist"
@@ -98,9 +97,7 @@ class HubSet:
         return list_rows(self._name, rows, class_names)
 
     def fetch(self, record: Record) -> bytes:
-        """Return the bytes of an image, or of the downloaded file that stands for it. Raises
-        UnreadableImage.
-        """
+        """Return the bytes of an image, or of its file. Raises UnreadableImage."""
         number, row = record.place
         cell = self._images[number][row].column(0)[0].as_py()
         if isinstance(cell, dict) and cell.get("bytes") is None and self._is_ours(cell.get("path")):
@@ -108,7 +105,7 @@ class HubSet:
         return content_of(cell)
 
     def _is_ours(self, path: str | None) -> bool:
-        """Whether a path leads to what was downloaded: a set could name any file of this machine."""
+        """Whether a path leads to what was downloaded: a set could name any file here."""
         normal = Path(os.path.normpath(path or ""))
         return any(normal.is_relative_to(place) for place in self._places)
 

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from convladder.core.errors import DataError, UnreadableImage
 from convladder.core.experiment import Data
-from convladder.data.source import SPLIT_NAMES, Ignored, Listing, Record, Source
+from convladder.data.source import Ignored, Listing, Record, Source
 from convladder.data.sources.arrow_columns import (
     Columns,
     Part,
@@ -29,6 +29,7 @@ from convladder.data.sources.arrow_columns import (
 )
 from convladder.data.sources.folders.entries import ignore_rule
 from convladder.data.sources.folders.folder import walk
+from convladder.data.split_names import split_of, splits_among
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -159,9 +160,7 @@ class _Reader:
         self._batch: Any = None
 
     def read(self, row: int) -> Any:
-        """Return what a row has in the column, as Python has it. Raises LookupError, or what Arrow
-        raises.
-        """
+        """Return what a row has in the column. Raises LookupError, or what Arrow raises."""
         group = bisect_right(self._starts, row) - 1
         if group != self._group or row < self._start:
             options = {"row_groups": [group], "columns": [self._column], "batch_size": ROWS_READ}
@@ -194,19 +193,15 @@ def _arrow_error() -> type[Exception]:
 def _home(path: PurePosixPath) -> str:
     """Return the folder that a set lies in: its files may be in a folder for each split."""
     folder = path.parent
-    return str(folder.parent if folder.name.lower() in SPLIT_NAMES else folder)
+    return str(folder.parent if split_of(folder.name) else folder)
 
 
 def _split_words(paths: Sequence[str]) -> list[str]:
-    """Return what the name of each file, or of its folder, calls its split; nothing where none has
-    a known one.
-    """
+    """Return which split the name of each file or folder tells; nothing where none does."""
     words = [_split_word(PurePosixPath(path)) for path in paths]
-    return words if any(word in SPLIT_NAMES for word in words) else [""] * len(words)
+    return words if splits_among(words) else [""] * len(words)
 
 
 def _split_word(path: PurePosixPath) -> str:
     words = re.split(r"[-_.]", path.name.lower())
-    return next(
-        (word for word in (*words, path.parent.name.lower()) if word in SPLIT_NAMES), words[0]
-    )
+    return next(iter(splits_among([*words, path.parent.name.lower()])), words[0])

@@ -1,80 +1,73 @@
-"""Which kind of source a text names, told by what is there."""
+"""The kinds of sources, and which of them a text names, told by what is there."""
 
 from __future__ import annotations
 
 import contextlib
 import itertools
-from collections.abc import Mapping
-from dataclasses import replace
-from functools import partial
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from convladder.core.errors import DataError
-from convladder.core.experiment import Data
-from convladder.data.decoding.images import Limits
-from convladder.data.source import Content, Source
-from convladder.data.sources.tables.table_names import TREE_OPTIONS, overruled
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from convladder.data.sources.tables.beside_images import Table
-
-EXPECTED = (
-    "a folder of class folders, a .zip or .tar archive of it, a table of paths and labels (.csv, .tsv, \
-.jsonl, .json, .xml or .txt; see docs/data.md), an .npz file, a .parquet file or a folder of them, hf:NAME of the \
-Hugging Face hub"
+from convladder.data.sources import builtin
+from convladder.data.sources.options import (
+    LINKS,
+    OF_PATHS,
+    OF_TABLES,
+    OF_TREES,
+    OPENING,
+    SHARED,
+    TREES,
+    OutOfPlace,
+    given,
+    refuse,
+    refuse_in_memory,
 )
 
-OF_PATHS = ("path_column", "image_root")  # what only tables of paths have
-COLUMNS = ("label_column", "split_column", "group_column")
-TABLE_OPTIONS = (*OF_PATHS, *COLUMNS)
-LINKS = ("follow_links",)  # what only folders and tables have, whose images are files of their own
-OPENING = (*TABLE_OPTIONS, *TREE_OPTIONS, *LINKS, "max_bytes")  # settled once a source is open
-SHARED = (*TREE_OPTIONS, "path_column", *COLUMNS[:2], *LINKS)  # what may hold of other images, too
-OF_TREES = "a folder of images or an archive of it"
-OF_LINKS = "a folder of images or a table of paths"
+if TYPE_CHECKING:  # what a kind takes to be opened is imported then: `--help` does without NumPy
+    from convladder.core.experiment import Data
+    from convladder.data.decoding.images import Limits
+    from convladder.data.source import Source
+
+HUB = "hf:"
 
 
-class OutOfPlace(DataError):
-    """A setting is given that does not go with the source: it would do nothing."""
+@dataclass(frozen=True)
+class SourceKind:
+    """One kind of source.
+
+    expected : how a person gives one. takes : whether a text names one. refuses : the settings that
+    would do nothing with it, the first to be named first.
+    """
+
+    name: str
+    expected: str
+    takes: Callable[[str], bool]
+    open: Callable[[Data], Source]
+    refuses: tuple[str, ...] = ()
 
 
 def open_source(settings: Data) -> Source:
-    """Open what `settings.source` names: a folder, an archive, a table, an npz or Parquet file, a
-    set by name.
+    """Open what `settings.source` names, as one of SOURCES.
 
     Raises
     ------
     DataError
         Nothing of that name is there, or it is none of these.
     """
-    from convladder.data.sources import builtin, huggingface
-
-    text, limits = settings.source, limits_of(settings)
+    text = settings.source
     if not text:
         raise DataError("the name of the data is empty: give a folder, a file or a built-in name")
-    path = Path(text).expanduser()
-    if text in builtin.NAMES:
-        if path.exists():
-            raise DataError(
-                f"{text!r} is both a built-in data set and a path: write ./{text} for the path"
-            )
-        _refuse_table_options(settings, TABLE_OPTIONS)
-        _refuse_tree_options(settings)
-        _refuse_links(settings)
-        return builtin.open_named(text)
-    if text.startswith(huggingface.PREFIX):
-        _refuse_table_options(settings, OF_PATHS)
-        _refuse_tree_options(settings)
-        _refuse_links(settings)
-        return huggingface.open_hub(text, settings, limits)
-    if path.is_dir():
-        return _open_folder(path.resolve(), settings, limits)
-    if path.is_file():
-        return _open_file(_place_of(path), settings, limits)
-    raise DataError(f"no data at {text}: give {EXPECTED}, or one of {', '.join(builtin.NAMES)}")
+    kind = next((each for each in reversed(SOURCES) if each.takes(text)), None)
+    if kind is not None:
+        refuse(settings, kind.refuses)
+        return kind.open(settings)
+    if _path(text).is_file():
+        raise DataError(
+            f"{_place_of(_path(text))} is not a kind of file that convladder reads: give {EXPECTED}"
+        )
+    raise DataError(f"no data at {text}: give {EXPECTED}")
 
 
 def open_like(settings: Data, others: Mapping[str, Any]) -> Source:
@@ -96,23 +89,61 @@ def open_like(settings: Data, others: Mapping[str, Any]) -> Source:
 
 
 def _open_with(settings: Data, others: Mapping[str, Any], links: Mapping[str, Any]) -> Source:
-    """Open what the settings name with others, and with `links` where these go with it. Raises
-    DataError.
-    """
+    """Open what the settings name, with `links` where these go with it. Raises DataError."""
     try:
         return open_source(settings.model_copy(update={**others, **links}))
     except OutOfPlace:
         return open_source(settings.model_copy(update=dict(others)))
 
 
-def shared_settings(trained: Data, given: set[str]) -> dict[str, Any]:
+def shared_settings(trained: Data, own: set[str]) -> dict[str, Any]:
     """Return how a run's images were read, as far as it may hold of others, too, and nothing else
     is given.
     """
-    kept = [name for name in SHARED if name not in given]
-    if not given.isdisjoint(TREE_OPTIONS):
-        kept = [name for name in kept if name not in TREE_OPTIONS]
-    return {name: getattr(trained, name) for name in _given(trained, tuple(kept))}
+    kept = [name for name in SHARED if name not in own]
+    if not own.isdisjoint(OF_TREES):
+        kept = [name for name in kept if name not in OF_TREES]
+    return {name: getattr(trained, name) for name in given(trained, tuple(kept))}
+
+
+def open_values(values: Any, labels: Any, settings: Data) -> Source:
+    """Open a pandas frame of paths and labels, or labelled arrays. Raises DataError."""
+    from convladder.data.sources import arrays
+    from convladder.data.sources.tables import table_source
+
+    if hasattr(values, "columns"):
+        if labels is not None:
+            raise DataError(
+                "the labels of a frame are in its column 'label' (or in data.label_column)"
+            )
+        refuse_in_memory(settings, OF_TREES, TREES, "a frame")
+        root = Path(settings.image_root or ".").expanduser().resolve()
+        return table_source.following(
+            table_source.open_table(values, settings.source, root, settings, limits_of(settings)),
+            settings,
+        )
+    if labels is None:
+        raise DataError("an array of images needs labels: load(images, labels)")
+    refuse_in_memory(settings, OF_TREES, TREES, "an array")
+    refuse_in_memory(settings, (*OF_TABLES, *LINKS), "files or a table of them", "an array")
+    return arrays.open_arrays(settings.source, values, labels)
+
+
+def refuse_reopening(opened: Data, wanted: Data) -> None:
+    """Raise DataError where a setting is to change that opening images in memory has settled."""
+    changed = [name for name in OPENING if getattr(opened, name) != getattr(wanted, name)]
+    if changed:
+        raise DataError(
+            f"data.{changed[0]} says how to open images, but these are already in memory: give it "
+            f"to load, as changes={{'data.{changed[0]}': {getattr(wanted, changed[0])!r}}}"
+        )
+
+
+def limits_of(settings: Data) -> Limits:
+    """Return the limits that the settings set."""
+    from convladder.data.decoding.images import Limits
+
+    return Limits(settings.max_pixels, settings.max_bytes, settings.max_frames)
 
 
 def _place_of(path: Path) -> Path:
@@ -125,156 +156,131 @@ def _place_of(path: Path) -> Path:
     return real if real.suffix.lower() == path.suffix.lower() else path.parent.resolve() / path.name
 
 
-def open_values(values: Any, labels: Any, settings: Data) -> Source:
-    """Open a pandas frame of paths and labels, or an array of images with their labels. Raises
-    DataError.
-    """
-    from convladder.data.sources import arrays
+def _path(text: str) -> Path:
+    return Path(text).expanduser()
+
+
+def _is_folder(text: str) -> bool:
+    return _path(text).is_dir()
+
+
+def _open_folder(settings: Data) -> Source:
+    from convladder.data.sources import folder_contents
+
+    root = _path(settings.source).resolve()
+    return folder_contents.open_folder(root, settings, limits_of(settings))
+
+
+def _is_archive(text: str) -> bool:
+    from convladder.data.sources.folders import archives
+
+    return _path(text).is_file() and archives.is_archive(_place_of(_path(text)))
+
+
+def _open_archive(settings: Data) -> Source:
+    from convladder.data.sources.folders import archives
+
+    place = _place_of(_path(settings.source))
+    return archives.open_archive(place, settings, limits_of(settings))
+
+
+def _is_table(text: str) -> bool:
+    from convladder.data.sources.tables import table_files
+
+    return _has_suffix(text, *table_files.SUFFIXES)
+
+
+def _open_table(settings: Data) -> Source:
     from convladder.data.sources.tables import table_source
 
-    if hasattr(values, "columns"):
-        if labels is not None:
-            raise DataError(
-                "the labels of a frame are in its column 'label' (or in data.label_column)"
-            )
-        _refuse_in_memory(settings, TREE_OPTIONS, OF_TREES, "a frame")
-        root = Path(settings.image_root or ".").expanduser().resolve()
-        return _following(
-            table_source.open_table(values, settings.source, root, settings, limits_of(settings)),
-            settings,
-        )
-    if labels is None:
-        raise DataError("an array of images needs labels: load(images, labels)")
-    _refuse_in_memory(settings, TREE_OPTIONS, OF_TREES, "an array")
-    _refuse_in_memory(settings, (*TABLE_OPTIONS, *LINKS), "files or a table of them", "an array")
-    return arrays.open_arrays(settings.source, values, labels)
+    place = _place_of(_path(settings.source))
+    opened = table_source.open_manifest(place, settings, limits_of(settings))
+    return table_source.following(opened, settings)
 
 
-def refuse_reopening(opened: Data, wanted: Data) -> None:
-    """Raise DataError where a setting of images in memory is to change that was settled when they
-    were opened.
-    """
-    changed = [name for name in OPENING if getattr(opened, name) != getattr(wanted, name)]
-    if changed:
-        raise DataError(
-            f"data.{changed[0]} says how to open images, but these are already in memory: give it "
-            f"to load, as changes={{'data.{changed[0]}': {getattr(wanted, changed[0])!r}}}"
-        )
+def _is_npz(text: str) -> bool:
+    return _has_suffix(text, ".npz")
 
 
-def _refuse_table_options(settings: Data, names: tuple[str, ...]) -> None:
-    """Raise DataError where an option is given that only tables have: it would do nothing."""
-    _refuse_options(settings, names, "a table")
+def _open_npz(settings: Data) -> Source:
+    from convladder.data.sources import arrays
+
+    return arrays.open_npz(_place_of(_path(settings.source)))
 
 
-def _refuse_options(settings: Data, names: tuple[str, ...], goes_with: str) -> None:
-    given = _given(settings, names)
-    if given:
-        option = given[0].replace("_", "-")
-        raise OutOfPlace(
-            f"--{option} is for {goes_with}, and {settings.source} is not one: leave it out"
-        )
+def _is_parquet(text: str) -> bool:
+    return _has_suffix(text, ".parquet")
 
 
-def _refuse_in_memory(settings: Data, names: tuple[str, ...], goes_with: str, what: str) -> None:
-    given = _given(settings, names)
-    if given:
-        raise OutOfPlace(f"data.{given[0]} is for {goes_with}, and {what} is not one: leave it out")
-
-
-def _given(settings: Data, names: tuple[str, ...]) -> list[str]:
-    return [name for name in names if getattr(settings, name) not in (None, False)]
-
-
-def _refuse_tree_options(settings: Data) -> None:
-    _refuse_options(settings, TREE_OPTIONS, OF_TREES)
-
-
-def _refuse_links(settings: Data) -> None:
-    _refuse_options(settings, LINKS, OF_LINKS)
-
-
-def limits_of(settings: Data) -> Limits:
-    """Return the limits that the settings set."""
-    return Limits(settings.max_pixels, settings.max_bytes, settings.max_frames)
-
-
-def _open_folder(root: Path, settings: Data, limits: Limits) -> Source:
+def _open_parquet(settings: Data) -> Source:
     from convladder.data.sources import parquet
-    from convladder.data.sources.tables import beside_images, table_folders
 
-    shards = parquet.find_shards(root, follow=settings.follow_links)
-    if shards:
-        _refuse_table_options(settings, OF_PATHS)
-        _refuse_tree_options(settings)
-        return parquet.open_parquet(str(root), shards, settings)
-    by_paths = overruled(settings)
-    opened, why_not = (None, "") if by_paths else table_folders.open_tables(root, settings, limits)
-    if opened:
-        _refuse_table_options(settings, ("image_root",))
-        return _following(opened, settings)
-    tables = [] if by_paths else beside_images.find_tables(root, settings, metadata=not why_not)
-    if not tables:
-        _refuse_table_options(settings, TABLE_OPTIONS)
-    opened = _open_tree(root, settings, limits, tables, why_not)
-    _refuse_table_options(settings, TABLE_OPTIONS)
-    if not why_not:
-        return opened
-    return replace(
-        opened,
-        notes=(*opened.notes, f"the classes come from the folders, not from a table: {why_not}"),
-    )
+    place = _place_of(_path(settings.source))
+    return parquet.open_parquet(str(place), parquet.Shards(place.parent, (place.name,)), settings)
 
 
-def _open_tree(
-    root: Path, settings: Data, limits: Limits, tables: list[Table], why_not: str
-) -> Source:
-    """Open a folder by its folders, unless tables say other classes; `why_not` is said of one that
-    was tried.
-    """
-    from convladder.data.sources.folders import folder
-    from convladder.data.sources.tables import beside_images
-
-    try:
-        opened = folder.open_folder(root, settings, limits)
-    except DataError as error:
-        beside_images.refuse_unread(root, tables)
-        if not why_not:
-            raise
-        raise DataError(f"{error} ({why_not})") from None
-    beside_images.refuse_hidden(root, tables, opened.listing())
-    return opened
+def _is_of_hub(text: str) -> bool:
+    return text.startswith(HUB)
 
 
-def _following(table: Source, settings: Data) -> Source:
-    """Return a table of paths that, if the settings say so, follows links that lead out of its
-    folder, too.
-    """
-    if not settings.follow_links:
-        return table
-    fetch = partial(
-        cast("Callable[..., Content]", table.fetch), follow=True
-    )  # `folder.fetch_within`
-    return replace(table, fetch=fetch, fingerprint=f"{table.fingerprint} links followed")
+def _open_hub(settings: Data) -> Source:
+    from convladder.data.sources import huggingface
+
+    return huggingface.open_hub(settings.source, settings, limits_of(settings))
 
 
-def _open_file(path: Path, settings: Data, limits: Limits) -> Source:
-    from convladder.data.sources import arrays, parquet
-    from convladder.data.sources.folders import archives
-    from convladder.data.sources.tables import table_files, table_source
+def _is_built_in(text: str) -> bool:
+    return text in builtin.NAMES
 
-    if path.suffix.lower() in table_files.SUFFIXES:
-        _refuse_tree_options(settings)
-        return _following(table_source.open_manifest(path, settings, limits), settings)
-    _refuse_table_options(
-        settings, OF_PATHS if path.suffix.lower() == parquet.SUFFIX else TABLE_OPTIONS
-    )
-    if archives.is_archive(path):
-        return archives.open_archive(path, settings, limits)
-    _refuse_tree_options(settings)
-    _refuse_links(settings)
-    if path.suffix.lower() == ".npz":
-        return arrays.open_npz(path)
-    if path.suffix.lower() == parquet.SUFFIX:
-        return parquet.open_parquet(str(path), parquet.Shards(path.parent, (path.name,)), settings)
-    raise DataError(f"{path} is not a kind of file that convladder reads: give {EXPECTED}")
+
+def _open_built_in(settings: Data) -> Source:
+    text = settings.source
+    if _path(text).exists():
+        raise DataError(
+            f"{text!r} is both a built-in data set and a path: write ./{text} for the path"
+        )
+    return builtin.open_named(text)
+
+
+def _has_suffix(text: str, *suffixes: str) -> bool:
+    path = _path(text)
+    return path.is_file() and _place_of(path).suffix.lower() in suffixes
+
+
+# As people read them. The last are asked first whether a text names one of them.
+SOURCES = (
+    SourceKind("folder", "a folder of class folders", _is_folder, _open_folder),
+    SourceKind(
+        "archive", "a .zip or .tar archive of it", _is_archive, _open_archive, refuses=OF_TABLES
+    ),
+    SourceKind(
+        "table",
+        "a table of paths and labels (.csv, .tsv, .jsonl, .json, .xml or .txt; see docs/data.md)",
+        _is_table,
+        _open_table,
+        refuses=OF_TREES,
+    ),
+    SourceKind("npz", "an .npz file", _is_npz, _open_npz, refuses=(*OF_TABLES, *OF_TREES, *LINKS)),
+    SourceKind(
+        "parquet",
+        "a .parquet file or a folder of them",
+        _is_parquet,
+        _open_parquet,
+        refuses=(*OF_PATHS, *OF_TREES, *LINKS),
+    ),
+    SourceKind(
+        "hub",
+        f"{HUB}NAME of the Hugging Face hub",
+        _is_of_hub,
+        _open_hub,
+        refuses=(*OF_PATHS, *OF_TREES, *LINKS),
+    ),
+    SourceKind(
+        "built-in",
+        f"one of {', '.join(builtin.NAMES)}",
+        _is_built_in,
+        _open_built_in,
+        refuses=(*OF_TABLES, *OF_TREES, *LINKS),
+    ),
+)
+EXPECTED = ", ".join(each.expected for each in SOURCES[:-1]) + f", or {SOURCES[-1].expected}"

@@ -5,22 +5,19 @@ from __future__ import annotations
 import hmac
 import ipaddress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
-
-from convladder.deploy.serve import assets
 
 if TYPE_CHECKING:
     from starlette.responses import Response
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 ANY = "*"  # among origins: pages of any site
-OPEN = (
-    "/healthz",
-    "/readyz",
-    "/",
-    *(f"/static/{name}" for name in assets.KINDS),
-)  # without a token
+STATIC = Path(__file__).parent / "static"
+# the files of the page: these and no others are given out, by name
+ASSETS = {"app.js": "text/javascript", "style.css": "text/css", "icon.svg": "image/svg+xml"}
+OPEN = ("/healthz", "/readyz", "/", *(f"/static/{name}" for name in ASSETS))  # without a token
 LARGEST_HEAD = 16 * 1024  # bytes of a request's headers
 LOCAL = ("127.0.0.1", "localhost", "[::1]")
 HEADERS = (
@@ -43,8 +40,9 @@ class Rules:
     bring, if any.
 
     addresses : whether it may be asked by any address too: names alone can be pointed here by
-    another site. origins : of the pages of other sites that may ask, such as
-    `https://app.example.org`; ANY is every page.
+        another site.
+    origins : of the pages of other sites that may ask, such as `https://app.example.org`; ANY is
+        every page.
     """
 
     hosts: tuple[str, ...] = LOCAL
@@ -149,9 +147,8 @@ def _answer_first(headers: dict[bytes, str]) -> Response:
         "Access-Control-Allow-Headers": "Authorization, Content-Encoding, Content-Type",
         "Access-Control-Max-Age": "600",
     }
-    if (
-        b"access-control-request-private-network" in headers
-    ):  # a page of the internet, of a server in here
+    # a page of the internet, of a server in here
+    if b"access-control-request-private-network" in headers:
         answer["Access-Control-Allow-Private-Network"] = "true"
     return Response(status_code=204, headers=answer)
 

@@ -24,11 +24,11 @@ from convladder.core.container_limits import cores
 from convladder.core.errors import UnreadableImage
 from convladder.data.decoding.images import Limits as ImageLimits
 from convladder.data.decoding.images import Pixels, format_of, read_header
-from convladder.deploy.serve import assets, hints, schemas
-from convladder.deploy.serve.access import Guard, Rules
+from convladder.deploy.serve import schemas
+from convladder.deploy.serve.access import ASSETS, STATIC, Guard, Rules
 from convladder.deploy.serve.batching import QUEUED, Batcher, Busy
 from convladder.deploy.serve.corrections import Corrections
-from convladder.deploy.serve.errors import RETRY_SECONDS, Problem
+from convladder.deploy.serve.errors import RETRY_SECONDS, Problem, hint_of_body, hint_of_place
 from convladder.deploy.serve.measures import Measures
 from convladder.deploy.serve.request_body import BODY, Budget, Limits, Sent, read_images
 from convladder.results.bundle.occlusion import occlusion_map
@@ -40,9 +40,7 @@ MOST_MAPS = 8  # of evidence, that may wait
 
 @dataclass(frozen=True)
 class Settings:
-    """How a bundle is served. `seconds` an answer may take, `at_once` how many requests may be at
-    work.
-    """
+    """How to serve: `seconds` an answer may take, `at_once` how many requests may be at work."""
 
     rules: Rules = field(default_factory=Rules)
     limits: Limits = field(default_factory=Limits)
@@ -109,9 +107,7 @@ class Service:
         return self.predictor.try_to_decode(content, self.image_limits)
 
     async def map_evidence(self, pixels: Pixels, label: int) -> NDArray[np.float32]:
-        """Say where the evidence for a class lies: one map at a time, beside the decoders. Raises
-        Busy.
-        """
+        """Say where the evidence for a class lies, one map at a time. Raises Busy."""
         if self.maps_waiting >= MOST_MAPS:
             raise Busy
         self.maps_waiting += 1
@@ -175,13 +171,13 @@ async def _answer_invalid(request: Request, error: RequestValidationError) -> JS
 
 async def _answer_other(request: Request, error: HTTPException) -> JSONResponse:
     elsewhere = error.status_code in (404, 405)
-    why = hints.of_place(error.status_code, request.method) if elsewhere else str(error.detail)
+    why = hint_of_place(error.status_code, request.method) if elsewhere else str(error.detail)
     return JSONResponse({"error": why}, error.status_code, error.headers)
 
 
 def _unreadable(request: Request, *errors: UnreadableImage) -> Problem:
     """Return the problem where nothing that was sent can be read as an image."""
-    hint = hints.of_body(request.headers.get("content-type", ""))
+    hint = hint_of_body(request.headers.get("content-type", ""))
     return Problem(422, "; ".join(map(str, errors)) + hint)
 
 
@@ -219,9 +215,7 @@ async def _at_work(service: Service, request: Request) -> AsyncIterator[list[Sen
 
 
 async def _arrived(service: Service, request: Request) -> list[Sent]:
-    """Return the images of a request once they are here; slow senders keep no place from others
-    meanwhile.
-    """
+    """Return the images of a request once they are here; slow senders block nobody meanwhile."""
     service.arriving += 1
     try:
         return await read_images(request, service.settings.limits, service.budget)
@@ -306,9 +300,8 @@ def _add_corrections(app: FastAPI, service: Service) -> None:
         async with _at_work(service, request) as images:
             if len(images) > 1:
                 raise Problem(400, "one image at a time")
-            (decoded,) = await service.decode(
-                images
-            )  # what could not be read would stop the next training
+            # what could not be read would stop the next training
+            (decoded,) = await service.decode(images)
             if isinstance(decoded, UnreadableImage):
                 raise _unreadable(request, decoded)
             add, loop, content = (
@@ -357,13 +350,13 @@ def _add_page(app: FastAPI) -> None:
     @app.head("/", include_in_schema=False)
     @app.get("/", include_in_schema=False)
     async def page() -> FileResponse:
-        return FileResponse(assets.PAGE, media_type="text/html")
+        return FileResponse(STATIC / "index.html", media_type="text/html")
 
     @app.get("/static/{name}", include_in_schema=False)
     async def asset(name: str) -> Response:
-        if name not in assets.KINDS:
+        if name not in ASSETS:
             return JSONResponse({"error": "no such file"}, 404)
-        return FileResponse(assets.FOLDER / name, media_type=assets.KINDS[name])
+        return FileResponse(STATIC / name, media_type=ASSETS[name])
 
 
 def service_of(app: Any) -> Service:

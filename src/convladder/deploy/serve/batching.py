@@ -1,6 +1,4 @@
-"""Images of many requests, predicted together: whatever waits when the network is free is its next
-batch.
-"""
+"""Images of many requests, predicted together: all that wait are the next batch."""
 
 from __future__ import annotations
 
@@ -41,9 +39,7 @@ class Batcher:
 
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        """Predict as long as the block runs; before it one image, so that the first request need
-        not wait.
-        """
+        """Predict while the block runs; one image before it, so that no request waits for that."""
         with ThreadPoolExecutor(1) as thread:
             loop = asyncio.get_running_loop()
             blank = np.zeros((1, *self._predictor.form.shape), np.uint8)

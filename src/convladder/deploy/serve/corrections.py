@@ -20,9 +20,7 @@ _RESERVED = frozenset('<>:"|?*\\/%')
 
 
 class Corrections:
-    """A folder with a folder for each class; a picture that is sent twice, or put right anew, is
-    there once.
-    """
+    """A folder with a folder a class; a picture sent twice, or corrected anew, is there once."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -64,8 +62,8 @@ def _holds(path: Path, content: bytes) -> bool:
 def folder_name(class_name: str) -> str:
     """Return a class's name as that of a folder: what would lead elsewhere, or hide it, is escaped.
 
-    >>> folder_name("cat"), folder_name("../x"), folder_name(".hidden"), folder_name("a/b"), folder_name("con")
-    ('cat', '%2E%2E%2Fx', '%2Ehidden', 'a%2Fb', '%63on')
+    >>> [folder_name(each) for each in ("cat", "../x", ".hidden", "a/b", "con")]
+    ['cat', '%2E%2E%2Fx', '%2Ehidden', 'a%2Fb', '%63on']
     """
     if class_name.partition(".")[0].lower() in _DEVICES:
         return f"%{ord(class_name[0]):02X}{class_name[1:]}"

@@ -67,9 +67,8 @@ def _decoded(instance: Any, number: int) -> bytes:
         raise Problem(400, f"instance {number} is not an image in base64: {FORM}")
     if text.startswith("data:"):
         raise Problem(400, f"instance {number} is a data URL: send only what follows the comma")
-    plain = "".join(text.split()).rstrip(
-        "="
-    )  # as `base64` breaks its lines; some leave the padding out
+    # as `base64` breaks its lines; some leave the padding out
+    plain = "".join(text.split()).rstrip("=")
     try:
         padded = plain + "=" * (-len(plain) % 4)
         return base64.b64decode(padded.replace("-", "+").replace("_", "/"), validate=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 from convladder.core import extras
@@ -16,18 +17,24 @@ LEAST_TOKEN = 16  # characters
 EXTRA = "serve"
 
 
-def serve(
-    predictor: Predictor,
-    *,
-    host: str,
-    port: int,
-    hosts: tuple[str, ...],
-    origins: tuple[str, ...],
-    token_file: Path | None,
-    corrections: Path | None,
-    log: bool,
-    say: Callable[[str], None],
-) -> None:
+@dataclass(frozen=True)
+class ServeOptions:
+    """Where a bundle is served, and to whom.
+
+    hosts : names by which it may be asked, beside those of this machine. origins : of pages that
+    may ask. corrections : where corrected images are collected. log : a line a request.
+    """
+
+    host: str
+    port: int
+    hosts: tuple[str, ...]
+    origins: tuple[str, ...]
+    token_file: Path | None
+    corrections: Path | None
+    log: bool
+
+
+def serve(predictor: Predictor, how: ServeOptions, say: Callable[[str], None]) -> None:
     """Serve a bundle until a signal says otherwise; `say` is told where.
 
     Raises ExperimentError where the extra is missing, the place is taken, the token's file holds
@@ -39,14 +46,14 @@ def serve(
     from convladder.deploy.serve.access import ANY, LOCAL, Rules, name_of
     from convladder.deploy.serve.app import Settings, create_app, service_of
 
-    token = None if token_file is None else read_token(token_file)
-    if corrections is not None:
-        folders.check_writable(corrections, "--corrections")
-    everywhere = host in EVERYWHERE
+    token = None if how.token_file is None else read_token(how.token_file)
+    if how.corrections is not None:
+        folders.check_writable(how.corrections, "--corrections")
+    host, everywhere = how.host, how.host in EVERYWHERE
     own = () if everywhere else (f"[{host}]" if ":" in host else host,)
-    allowed = read_origins(origins)
-    rules = Rules((*LOCAL, *map(name_of, (*own, *hosts))), everywhere, token, allowed)
-    app = create_app(predictor, Settings(rules=rules, corrections=corrections))
+    allowed = read_origins(how.origins)
+    rules = Rules((*LOCAL, *map(name_of, (*own, *how.hosts))), everywhere, token, allowed)
+    app = create_app(predictor, Settings(rules=rules, corrections=how.corrections))
     service = service_of(app)
 
     def stop() -> None:
@@ -69,7 +76,7 @@ def serve(
                 "from other machines: use this machine's address, or a name given with --allow-host"
             )
 
-    with server.listening(host, port) as opened:
+    with server.listening(host, how.port) as opened:
         if token is None and host not in ("127.0.0.1", "localhost", "::1"):
             say(
                 f"warning: anyone who can reach {host} may send requests; --token-file requires a "
@@ -80,7 +87,7 @@ def serve(
                 "warning: any page open in a browser here may send requests; --token-file "
                 "requires a token"
             )
-        server.run(app, opened, stop, tell_where, log)
+        server.run(app, opened, stop, tell_where, how.log)
 
 
 def read_origins(origins: tuple[str, ...]) -> tuple[str, ...]:

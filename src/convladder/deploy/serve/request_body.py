@@ -1,6 +1,4 @@
-"""What a request brings, read no further than its limits: images, raw, in parts or in JSON,
-compressed or not.
-"""
+"""What a request brings, within its limits: images, raw, in parts or JSON, maybe compressed."""
 
 from __future__ import annotations
 
@@ -11,8 +9,8 @@ from collections.abc import AsyncGenerator, AsyncIterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from convladder.deploy.serve import hints, instances
-from convladder.deploy.serve.errors import Problem
+from convladder.deploy.serve import instances
+from convladder.deploy.serve.errors import CURL, Problem
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -102,7 +100,7 @@ async def read_images(request: Request, limits: Limits, budget: Budget) -> list[
     try:
         images = await _images(request, body, limits, budget)
         if not any(image.content for image in images):
-            way = f"send one as the body ({hints.CURL}), or several as a form's files"
+            way = f"send one as the body ({CURL}), or several as a form's files"
             raise Problem(400, f"no image was sent: {way}")
     except BaseException:
         budget.give_back(len(body))
@@ -133,9 +131,7 @@ async def read_body(request: Request, limits: Limits, budget: Budget) -> bytes:
 
 
 async def _discard(stream: AsyncIterator[bytes]) -> None:
-    """Read a little on: a connection that is closed with bytes unread is reset, and the answer with
-    it.
-    """
+    """Read a little on: closing with bytes unread resets the connection, and the answer."""
     left = LINGER
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(LINGER_SECONDS):
@@ -175,16 +171,14 @@ async def _images(request: Request, body: bytes, limits: Limits, budget: Budget)
         return await _files(request, body, limits)
     if not instances.is_json(kind, body):
         return [Sent("", body)]
-    if (
-        not body.isascii() or b"\\u" in body
-    ):  # one wide letter makes text of four bytes a letter of all of it
+    # one wide letter makes text of four bytes a letter of all of it
+    if not body.isascii() or b"\\u" in body:
         raise Problem(400, "JSON with images must be ASCII: base64 has no other characters")
     twice = 2 * len(body)  # its text, and that of the images, until they are decoded
     budget.take(twice)
     try:
-        contents = await asyncio.to_thread(
-            instances.read, body, limits.images
-        )  # others go on meanwhile
+        # others go on meanwhile
+        contents = await asyncio.to_thread(instances.read, body, limits.images)
     finally:
         budget.give_back(twice)
     return [Sent("", content) for content in contents]

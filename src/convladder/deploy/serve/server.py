@@ -1,6 +1,4 @@
-"""The server: uvicorn with connections that must keep moving, and an end that leaves no request
-unanswered.
-"""
+"""The server: uvicorn with connections that must keep moving, and an end after all answers."""
 
 from __future__ import annotations
 
@@ -28,9 +26,7 @@ ARRIVAL_RATE = 50_000  # for each so many bytes of it another second
 
 # docs/decisions/073-the-server-is-fastapi-on-uvicorn-with-h11.md
 class PatientProtocol(H11Protocol):
-    """Closes a connection whose request does not arrive in time: h11 and uvicorn would wait for
-    ever.
-    """
+    """Closes a connection whose request is late: h11 and uvicorn would wait for ever."""
 
     _timer: asyncio.TimerHandle | None = None
     _received = 0
@@ -70,9 +66,7 @@ class PatientProtocol(H11Protocol):
 
 
 class GracefulServer(uvicorn.Server):
-    """Ends at SIGINT or SIGTERM when all requests are answered, with status 0; at a second SIGINT
-    at once.
-    """
+    """Ends at SIGINT or SIGTERM after all answers, with status 0; at a second SIGINT at once."""
 
     def __init__(self, config: uvicorn.Config, on_stop: Callable[[], None]) -> None:
         super().__init__(config)
@@ -118,9 +112,7 @@ def run(
     on_ready: Callable[[], None],
     log: bool,
 ) -> None:
-    """Serve until a signal says otherwise; `on_stop` is called by the signal, `on_ready` when it
-    may be asked.
-    """
+    """Serve until a signal, which calls `on_stop`; `on_ready` is called when it may be asked."""
     config = uvicorn.Config(
         app,
         http=PatientProtocol,

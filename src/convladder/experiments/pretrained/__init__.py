@@ -1,1 +1,1 @@
-"""What a network takes from another: whose layers, which weights, and what images those have seen."""
+"""What a network takes from another: layers, weights, and what images those have seen."""

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from numpy.typing import NDArray
 
+from convladder.core.defaults import PRETRAINED_LADDER
 from convladder.core.errors import ExperimentError, RunError
 from convladder.core.experiment import Experiment, Model, unknown_name
 from convladder.core.formatting import written
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
     from convladder.models.networks import Backbone
 
 AS_BACKBONE = "backbone"  # the architecture of a ladder that is for any
-LADDER = "transfer"
 HEAD = ("head", "dense", "dropout_dense")
 OF_BACKBONE = ("backbone", "pretrained", "weights", "backbone_sha256")
 BODY = tuple(key for key in Model.model_fields if key not in (*HEAD, *OF_BACKBONE))
@@ -113,9 +113,7 @@ def with_backbone(experiment: Experiment, say: Say = silent) -> Experiment:
 
 
 def load(model: Model) -> Backbone | None:
-    """Return what a settled experiment's backbone gives it; None without one. Raises
-    ConvladderError.
-    """
+    """Return what a settled experiment's backbone gives, if any. Raises ConvladderError."""
     from convladder.models.convnet import Statistics
     from convladder.models.networks import Backbone
 
@@ -127,9 +125,7 @@ def load(model: Model) -> Backbone | None:
 
 
 def packed(model: Model) -> bytes:
-    """Return the weights that a settled experiment takes, for the cache of another machine. Raises
-    RunError.
-    """
+    """Return a settled experiment's weights, for another machine's cache. Raises RunError."""
     return weight_cache.packed(*_weights(model))
 
 
@@ -162,14 +158,12 @@ def _refuse_others(backbone: str, taken: Mapping[str, Any], given: Mapping[str, 
             raise ExperimentError(
                 f"model.{key} is {written(own)} here, and {written(value)} in the backbone "
                 f"{backbone}, whose layers cannot be changed. Leave out the option or the ladder "
-                f"that sets it (not {LADDER})"
+                f"that sets it (not {PRETRAINED_LADDER})"
             )
 
 
 def _refuse_body(name: str, given: Mapping[str, Any]) -> None:
-    """Raise ExperimentError where settings are given of which a network of keras.applications takes
-    no notice.
-    """
+    """Raise ExperimentError for settings that a network of keras.applications ignores."""
     for key in given:
         if key.removeprefix("model.") in BODY and key.startswith("model."):
             raise ExperimentError(
@@ -184,9 +178,7 @@ def _place(backbone: str) -> str:
 
 
 def _open_donor(place: str) -> PretrainedSource:
-    """Return what a run or a bundle gives. Raises RunError, BundleError, or ExperimentError for a
-    wrong name.
-    """
+    """Return what a run or bundle gives. Raises RunError, BundleError or ExperimentError."""
     path = Path(place).expanduser()
     if not path.exists() and path.name == place and not source.is_bundle(path):
         raise ExperimentError(
@@ -212,9 +204,7 @@ def _find(model: Model, say: Say) -> str | None:
 
 
 def _weights(model: Model) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
-    """Return what a settled experiment takes from its backbone: from the cache, or from the
-    backbone's run.
-    """
+    """Return what a settled experiment takes from the cache, or from its backbone's run."""
     assert model.backbone is not None
     sha256 = model.backbone_sha256
     if sha256 is None and model.backbone in FAMILIES:

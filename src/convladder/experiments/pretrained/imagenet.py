@@ -3,7 +3,7 @@ the cache.
 
 backbones/<name>.json                the SHA-256 of what is kept of a network's ImageNet weights
 backbones/<name>-<sum of file>.json  the same, of a file of weights
-backbones/<SHA-256>.safetensors      the weights, under the names that they have here (see `weight_cache`)
+backbones/<SHA-256>.safetensors      the weights, under their names here (see `weight_cache`)
 """
 
 from __future__ import annotations
@@ -52,9 +52,7 @@ def find(name: str, file: str | None, say: Say = silent) -> str:
 
 
 def fetch(name: str, file: str | None, emit: Emit) -> str:
-    """Keep the published weights of a network in the cache and return their SHA-256; a task for a
-    worker.
-    """
+    """Keep a network's published weights in the cache; return their SHA-256. A worker's task."""
     from convladder.models import imagenet_weights
 
     index = _index(name, file)
@@ -98,7 +96,7 @@ def _alone(index: Path, say_so: Callable[[], None]) -> Iterator[None]:
 
 
 def clear() -> None:
-    """Delete the published weights that are kept in the cache; they are fetched again when needed."""
+    """Delete the published weights in the cache; they are fetched again when needed."""
     folder = weight_cache.folder()
     for path in folder.iterdir() if folder.is_dir() else ():
         if _is_ours(path):
@@ -106,9 +104,7 @@ def clear() -> None:
 
 
 def _is_ours(path: Path) -> bool:
-    """Whether a file in this folder is of kept weights: a person may have others where the cache
-    is.
-    """
+    """Whether a file in this folder is of kept weights: others may lie where the cache is."""
     if path.is_dir():
         return False
     name, suffix = path.stem, path.suffix
@@ -157,7 +153,5 @@ def _known(index: Path) -> str | None:
 
 
 def _made_by() -> dict[str, Any]:
-    """Return what the names and the values of kept weights depend on, beside the file that they
-    came from.
-    """
+    """Return what kept weights, their names and values, depend on beside their file."""
     return {"format": FORMAT, "keras": metadata.version("keras")}

@@ -76,7 +76,7 @@ def count_seen(run: saved_run.SavedRun, asked: Facts) -> int | None:
 
 
 def _seen_by(run: saved_run.SavedRun, asked: Facts) -> NDArray[np.bool_] | None:
-    """Return which of these images a run was trained or validated on; None where its own are gone."""
+    """Return which of these images a run has learned from; None where its own are gone."""
     own = find_bank(run.about["data"]["bank"])
     if own is None or not (run.folder / saved_run.SPLITS).exists():
         return None

@@ -1,6 +1,4 @@
-"""What a backbone may be taken from, beside keras.applications: a run that was trained here, or a
-bundle.
-"""
+"""What a backbone may come from, beside keras.applications: a run of ours, or a bundle."""
 
 from __future__ import annotations
 
@@ -16,9 +14,8 @@ from convladder.experiments.pretrained import weight_cache
 from convladder.results import saved_run
 from convladder.results.bundle.bundle import SUFFIX, Bundle
 
-Weights = tuple[
-    Mapping[str, NDArray[Any]], Mapping[str, Any]
-]  # by their paths; and the statistics of the pixels
+# by their paths; and the statistics of the pixels
+Weights = tuple[Mapping[str, NDArray[Any]], Mapping[str, Any]]
 
 
 @dataclass(frozen=True)

@@ -72,9 +72,7 @@ class BankManifest:
 
 
 def pieces(folder: Path, waybill: BankManifest) -> Iterator[tuple[str, Bytes]]:
-    """Yield the names of the bank's files and what is in them, in pieces. Raises OSError where they
-    are gone.
-    """
+    """Yield a bank's files in pieces, with their names. Raises OSError where they are gone."""
     for name in waybill.sizes:
         with (folder / name).open("rb") as file:
             while len(piece := np.frombuffer(file.read(PIECE), np.uint8)):

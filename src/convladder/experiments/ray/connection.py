@@ -1,6 +1,4 @@
-"""The way to a Ray cluster: its address, whether it answers, and whether its nodes have what the
-driver has.
-"""
+"""The way to a Ray cluster: its address, whether it answers, and what its nodes have."""
 
 from __future__ import annotations
 
@@ -20,6 +18,7 @@ from typing import Any
 from convladder.core import backend
 from convladder.core.errors import ClusterError
 from convladder.core.extras import require
+from convladder.experiments.ray import ADDRESSES
 from convladder.results import provenance
 
 EXTRA = "cluster"
@@ -28,10 +27,8 @@ VERSIONS_SECONDS = 120.0  # a node under load may take a while to start a worker
 LOCAL = ("localhost", "127.0.0.1", "::1")
 JOINED_SECONDS = 10  # until Ray gives up finding this machine among the nodes
 # docs/decisions/076-a-head-that-does-not-connect-is-asked-three-times.md
-ATTEMPTS, PAUSE_SECONDS = (
-    3,
-    5.0,
-)  # a head under load fails at times to start what serves a driver from outside
+# a head under load fails at times to start what serves a driver from outside
+ATTEMPTS, PAUSE_SECONDS = (3, 5.0)
 
 _ADDRESS = re.compile(r"(?P<client>ray://)?(?P<host>[\w.-]+|\[[\da-fA-F:]+\]):(?P<port>\d+)")
 # HTTP/2, which gRPC speaks: how a client begins, an empty frame of settings, and the kind of frame
@@ -46,7 +43,7 @@ class Connection:
     """A cluster that this process is connected to.
 
     ray : the module. nodes : the names of those that can run a trial, by their ids. processors : of
-    all of them.
+        all of them.
     """
 
     ray: Any
@@ -64,9 +61,7 @@ class Connection:
 
 
 def check_address(address: str) -> None:
-    """Raise ConvladderError where Ray is not installed, or no cluster answers there; it takes
-    seconds at most.
-    """
+    """Raise ConvladderError, in seconds, where Ray is missing, or no cluster answers there."""
     ray = _import_ray()
     if address == "auto":
         address = os.environ.get("RAY_ADDRESS") or address  # as Ray does
@@ -74,7 +69,7 @@ def check_address(address: str) -> None:
         return
     found = _ADDRESS.fullmatch(address)
     if not found:
-        raise ClusterError(f"--cluster takes auto, HOST:PORT or ray://HOST:PORT; got {address!r}")
+        raise ClusterError(f"--cluster takes {ADDRESSES}; got {address!r}")
     host = found["host"].strip("[]")
     if host in LOCAL and not found["client"]:
         host = ray.util.get_node_ip_address()  # so Ray takes it
@@ -106,9 +101,7 @@ def connected(address: str) -> Iterator[Connection]:
 
 
 def teller() -> Callable[[tuple[str, ...]], dict[str, str]]:
-    """Return a function that says which versions there are where it runs, also where convladder is
-    not.
-    """
+    """Return a function that says which versions its place has, even without convladder."""
 
     def tell(
         packages: tuple[str, ...],
@@ -274,6 +267,6 @@ def _signals_as_they_are() -> Iterator[None]:
 
 @contextlib.contextmanager
 def _hushed() -> Iterator[None]:
-    """Keep what Ray prints about nodes that die, at length, from standard output, where results go."""
+    """Keep what Ray prints of dying nodes from standard output, where results go."""
     with Path(os.devnull).open("w") as nowhere, contextlib.redirect_stdout(nowhere):
         yield

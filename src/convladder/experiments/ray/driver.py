@@ -23,22 +23,21 @@ import numpy as np
 from convladder.core import worker
 from convladder.core.errors import ClusterError, ConvladderError
 from convladder.core.experiment import Model
-from convladder.core.worker_pool import (
+from convladder.core.lanes import Lane, Pending
+from convladder.core.tasks import (
     Died,
     Event,
     Events,
     Failed,
     Finished,
     Halted,
-    Lane,
     Message,
     Notice,
     Overdue,
-    Pending,
-    Pool,
     Started,
     Task,
 )
+from convladder.core.worker_pool import Pool
 from convladder.experiments.pretrained import backbones
 from convladder.experiments.ray import node
 from convladder.experiments.ray.bank_transfer import BUSY, WANTED, BankManifest, pieces
@@ -82,9 +81,7 @@ class RayPool(Pool):
         return _NodeLane(self._common, pending, events, threads, renew_after)
 
     def events(self) -> Iterator[Event]:
-        """Run the tasks as `Pool` does. Raises ClusterError where the connection is lost, or all
-        nodes are.
-        """
+        """Run the tasks as `Pool` does. Raises ClusterError where connection or nodes are lost."""
         try:
             yield from super().events()
         except ConnectionError as error:
@@ -103,7 +100,8 @@ class _Common:
     """What the lanes of a pool share.
 
     sent : the banks and backbones that nodes have, as (node, name). losses : of each task, by its
-    key. unfit : the ids of nodes that have joined with other versions.
+        key.
+    unfit : the ids of nodes that have joined with other versions.
     """
 
     connection: Connection
@@ -170,9 +168,7 @@ class _NodeLane(Lane):
         return self._host is not None and not self._ending
 
     def _settle(self) -> None:
-        """Wait for a place, until there is nothing left to take. Raises ClusterError where nodes
-        have none.
-        """
+        """Wait for a place while tasks are left. Raises ClusterError where nodes have none."""
         lost = 0
         while lost < LOSSES:
             host = self._make_host()
@@ -205,9 +201,7 @@ class _NodeLane(Lane):
         return self._hosts.options(**where).remote(*self._settings)
 
     def _is_fit(self, node_id: str, name: str, versions: Versions) -> bool:
-        """Whether a node has what this machine has; one that has joined with something else is left
-        out.
-        """
+        """Whether a node has what this machine has; one with something else is left out."""
         differing = self._common.connection.compare(name, versions)
         if differing and node_id not in self._common.unfit:
             self._common.unfit.add(node_id)
@@ -248,9 +242,8 @@ class _NodeLane(Lane):
         except Exception as error:
             self._leave()  # what goes on there is of no use any more
             event = Failed(task.key, *worker.describe(error))
-        if isinstance(event, Finished) and folders.is_finished(
-            folder
-        ):  # a candidate's stays until it is told
+        # a candidate's stays until it is told
+        if isinstance(event, Finished) and folders.is_finished(folder):
             outputs.remove_unfinished(unfinished)
         if event is not None:
             self._events.put(event)
@@ -354,9 +347,7 @@ class _NodeLane(Lane):
             lock.release()
 
     def _deliver(self, folder: Path) -> bool:
-        """Send a bank, unless it is there; return whether it is now, and not where this lane is
-        ended.
-        """
+        """Send a bank unless it is there; return whether it is now, unless this lane is ended."""
         waybill = self._common.waybill(folder)
         while (state := self._get(self._host.begin_receiving.remote(waybill))) == BUSY:
             time.sleep(WAIT)

@@ -29,7 +29,7 @@ from filelock import FileLock, Timeout
 
 from convladder.core import backend, files, worker
 from convladder.core.places import cache_folder
-from convladder.core.worker_pool import (
+from convladder.core.tasks import (
     Died,
     Event,
     Failed,
@@ -38,11 +38,11 @@ from convladder.core.worker_pool import (
     Message,
     Notice,
     Overdue,
-    Pool,
     Started,
     Stopping,
     Task,
 )
+from convladder.core.worker_pool import Pool
 from convladder.experiments.pretrained import weight_cache
 from convladder.experiments.ray.bank_transfer import BankManifest, Bytes, Receiver
 from convladder.experiments.ray.connection import packages, teller
@@ -71,9 +71,7 @@ def read_folder(folder: Path, pattern: str = "[!.]*") -> Contents:
 
 
 def write_unfinished(folder: Path, contents: Contents) -> None:
-    """Put an unfinished run into a folder, in such an order that it can be gone on with at any
-    moment.
-    """
+    """Put an unfinished run into a folder, so that it can resume at any moment."""
     for name in sorted(contents, key=_rank):
         files.write_bytes(folder / name, contents[name])
     if not any(name.startswith("checkpoint-") and name.endswith(".json") for name in contents):
@@ -84,7 +82,7 @@ def write_unfinished(folder: Path, contents: Contents) -> None:
 
 
 def write_finished(folder: Path, contents: Contents) -> None:
-    """Put what a task has left into its folder: a run as a whole, and anything else file by file."""
+    """Put what a task has left into its folder: a run as a whole, all else file by file."""
     if folders.MARKER not in contents:
         for name, content in contents.items():
             files.write_bytes(folder / name, content)
@@ -104,9 +102,7 @@ def newest_checkpoint(folder: Path) -> Contents:
 
 
 def _rank(name: str) -> int:
-    """What a checkpoint is of comes first, then its tensors, and the JSON file, by which it counts,
-    last.
-    """
+    """What a checkpoint is of comes first, then tensors, then the JSON by which it counts."""
     if not name.startswith("checkpoint-"):
         return 0
     return 2 if name.endswith(".json") else 1
@@ -152,9 +148,8 @@ class _Errand:
 
 def environment() -> dict[str, str]:
     """Return what of this process's environment holds for workers, wherever they are."""
-    return {
-        backend.VARIABLE: backend.chosen()
-    }  # whatever the shell says in which a node was started
+    # whatever the shell says in which a node was started
+    return {backend.VARIABLE: backend.chosen()}
 
 
 def _places() -> Path:
@@ -164,18 +159,15 @@ def _places() -> Path:
 def remove_abandoned() -> None:
     """Remove what hosts that were killed have left on this machine."""
     for lock in _places().glob(f"*/{LOCK}"):
-        with contextlib.suppress(
-            Timeout, OSError
-        ):  # hosts start together: another may just remove it, too
+        # hosts start together: another may just remove it, too
+        with contextlib.suppress(Timeout, OSError):
             if _is_place(lock.parent):
                 with FileLock(lock, timeout=0):
                     shutil.rmtree(lock.parent, ignore_errors=True)
 
 
 def _is_place(folder: Path) -> bool:
-    """Whether an errand made a folder: it has 16 hexadecimal digits for a name, and nothing else in
-    it.
-    """
+    """Whether an errand made a folder: 16 hexadecimal digits, and nothing else in it."""
     made = {LOCK, "run", f"run{folders.UNFINISHED}"}
     named = re.fullmatch("[0-9a-f]{16}", folder.name) is not None
     return named and all(

@@ -1,6 +1,4 @@
-"""What networks ask of the library that Keras computes with; which of the two modules has it is
-chosen here.
-"""
+"""What networks ask of the library that Keras computes with; its module is chosen here."""
 
 from __future__ import annotations
 

@@ -1,6 +1,4 @@
-"""What networks ask of JAX by name: gradients. Its compiler makes one of the operations of batch
-normalisation.
-"""
+"""What networks ask of JAX by name: gradients. Its compiler fuses batch normalisation."""
 
 from __future__ import annotations
 

@@ -34,9 +34,8 @@ class BatchNormalization(keras.layers.BatchNormalization):
         )
         values = ops.cast(ops.prod(ops.shape(inputs)[:-1]), "float32")
         self._move(self.moving_mean, mean)
-        self._move(
-            self.moving_variance, variance * (values - 1) / values
-        )  # the operation gives the sample's
+        # the operation gives the sample's
+        self._move(self.moving_variance, variance * (values - 1) / values)
         return outputs
 
     def _move(self, moving: keras.Variable, value: Any) -> None:

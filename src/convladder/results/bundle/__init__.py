@@ -2,7 +2,7 @@
 and used.
 
     manifest.json         the size and the SHA-256 of each other part
-    bundle.json           classes, the form of images, temperature, threshold, figures, the experiment: `schema`
+    bundle.json           classes, form, temperature, threshold, figures, experiment: `schema`
     card.md               the model card
     weights.safetensors   the weights of the network, to go on from
     model.onnx            pixels of any size in, probabilities out

@@ -23,13 +23,14 @@ MANIFEST, CONTENTS, CARD, WEIGHTS, MODEL = PARTS = (
     "model.onnx",
 )
 FORMAT = 1  # of this version; those before it are read too
+# bytes of each part
 LARGEST = {
     MANIFEST: 2**16,
     CONTENTS: 2**24,
     CARD: 2**22,
     WEIGHTS: 2**31 - 2**24,
     MODEL: 2**31 - 2**24,
-}  # bytes
+}
 
 _NO_DATE = (1980, 1, 1, 0, 0, 0)
 _END = struct.Struct("<4s4H2LH")  # of a zip file: PKWARE's APPNOTE 4.3.16
@@ -180,9 +181,7 @@ def _check_end(file: BinaryIO) -> None:
 
 
 def _check_parts(archive: zipfile.ZipFile, file: BinaryIO) -> None:
-    """Raise ValueError unless a bundle's parts lie one after the other, uncompressed, none too
-    large.
-    """
+    """Raise ValueError unless a bundle's parts lie in a row, uncompressed, none too large."""
     place = 0
     for name, part in zip(PARTS, archive.infolist(), strict=True):
         if part.filename != name:

@@ -38,7 +38,8 @@ def _covered(pixels: Pixels, row: int) -> Pixels:
     """Return a copy of the image for each cell of a row, with the patch around it covered.
 
     One that is brighter or darker would be something to see itself: on planted evidence this puts
-    more on it (`benchmarks/evidence.py`). The mean colour would be evidence where colours are.
+    more on it (`benchmarks/claims/evidence.py`). The mean colour would be evidence where colours
+    are.
     """
     height, width = pixels.shape[:2]
     grey = round(float(pixels.mean()))

@@ -47,18 +47,15 @@ class Prediction:
 
 
 def open_session(graph: bytes, threads: int, name: str) -> Any:
-    """Return ONNX Runtime's session of a graph that was checked. Raises BundleError where that
-    refuses it.
-    """
+    """Return ONNX Runtime's session of a checked graph. Raises BundleError on refusal."""
     import onnxruntime
 
     silence_onnxruntime(onnxruntime)
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3  # errors
     options.intra_op_num_threads = threads
-    options.add_session_config_entry(
-        "session.load_model_format", "ONNX"
-    )  # by content it may take another
+    # by content it may take another
+    options.add_session_config_entry("session.load_model_format", "ONNX")
     try:
         return onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # its exceptions have no base of their own
@@ -70,9 +67,7 @@ Outcome = Prediction | UnreadableImage  # of an image file
 
 @dataclass(frozen=True)
 class Decoded:
-    """An image's pixels in the bundle's form, and why they may not fit those that the network was
-    trained on.
-    """
+    """An image's pixels in the bundle's form, and why they may not fit the training images."""
 
     pixels: Pixels
     warning: str | None = None
@@ -95,17 +90,13 @@ class Predictor:
         return cls(Bundle(path), threads)
 
     def decode(self, content: bytes | Values) -> Pixels:
-        """Decode an image file's bytes as training did, `(height, width, channels)`. Raises
-        UnreadableImage.
-        """
+        """Decode a file as training did: `(height, width, channels)`. Raises UnreadableImage."""
         return decode(content, self.form, self.contents.limits)
 
     def try_to_decode(
         self, content: bytes | Values, limits: Limits | None = None
     ) -> Decoded | UnreadableImage:
-        """Decode as `decode` does, or return what stands in the way; `limits` may be narrower than
-        its own.
-        """
+        """Decode as `decode` does, or return what hinders; `limits` may be narrower."""
         try:
             picture = open_picture(content, self.form, limits or self.contents.limits)
             return Decoded(fit(picture, self.form), picture.misfit(self.form))
@@ -172,9 +163,7 @@ class Predictor:
         return np.concatenate([self._compute(part) for part in parts])
 
     def _compute(self, part: Pixels) -> Probabilities:
-        """Return what the graph makes of images. Raises BundleError where these are no
-        probabilities.
-        """
+        """Return what the graph makes of images. Raises BundleError for no probabilities."""
         try:
             found: Probabilities = self._session.run([PROBABILITIES], {IMAGES: part})[0]
         except Exception as error:  # ONNX Runtime's have no base of their own

@@ -24,9 +24,7 @@ class Strict(BaseModel):
 
 
 class Intensity(Strict):
-    """The values of deep images that become black and white: see
-    `data.decoding.intensity.IntensityRange`.
-    """
+    """The values of deep images that become black and white: see `intensity.IntensityRange`."""
 
     low: float
     high: float
@@ -78,7 +76,7 @@ class Selection(Strict):
     test.
 
     threshold : of the largest probability; None where none reached it, and every prediction is
-    unsure.
+        unsure.
     """
 
     wanted: Share
@@ -104,7 +102,7 @@ class Tensor(Strict):
 
 
 class Statistics(Strict):
-    """Mean and standard deviation of each channel over the training pixels, on the scale 0 to 255."""
+    """Mean and standard deviation of each channel over the training pixels, 0 to 255."""
 
     mean: tuple[float, ...]
     deviation: tuple[float, ...]
@@ -114,7 +112,8 @@ class Contents(Strict):
     """All of a bundle that is not an array.
 
     version : of convladder that made it. trained : when, as ISO 8601. images : the fingerprint of
-    those it was trained with. tensors : the weights by their paths in the network, in its order.
+        those it was trained with. tensors : the weights by their paths in the network, in its
+        order.
     """
 
     version: str = Field(max_length=100)

@@ -34,9 +34,8 @@ def pack(arrays: Mapping[str, NDArray[Any]]) -> bytes:
     """Return a safetensors file of arrays."""
     from safetensors.numpy import save
 
-    return save(
-        {name: np.array(array, order="C") for name, array in arrays.items()}
-    )  # a scalar stays one
+    # a scalar stays one
+    return save({name: np.array(array, order="C") for name, array in arrays.items()})
 
 
 def describe(arrays: Mapping[str, NDArray[Any]]) -> dict[str, Tensor]:
@@ -60,9 +59,7 @@ def read(container: Container, wanted: Mapping[str, Tensor]) -> Arrays:
 
 
 def check(container: Container, wanted: Mapping[str, Tensor]) -> None:
-    """Raise BundleError unless the header names the wanted arrays, one after the other and to the
-    very end.
-    """
+    """Raise BundleError unless the header names the wanted arrays, in a row to the very end."""
     size = container.manifest.files[WEIGHTS].bytes
     length = int.from_bytes(container.head(WEIGHTS, 8), "little")
     if size < 8 or length > min(LARGEST_HEADER, size - 8):

@@ -1,6 +1,4 @@
-"""What training asks of JAX by name: compiled functions from state to state, the bank's memory, its
-errors.
-"""
+"""What training asks of JAX by name: compiled functions, the bank's memory, its errors."""
 
 from __future__ import annotations
 
@@ -31,9 +29,7 @@ Values = list[Any]
 
 @contextlib.contextmanager
 def device_errors() -> Iterator[None]:
-    """Raise MemoryError where JAX finds no memory in the block, TrainingError where it has no
-    device at all.
-    """
+    """Raise MemoryError where JAX finds no memory, TrainingError where it has no device."""
     try:
         yield
     except (
@@ -79,7 +75,7 @@ def share_memory(array: Pixels) -> keras.Variable:
 
 
 def be_deterministic() -> None:
-    """Do nothing: JAX is told so when its process starts (`convladder.core.backend.environment`)."""
+    """Do nothing: JAX is told so when its process starts (`core.backend.environment`)."""
 
 
 # docs/decisions/055-keras-set-random-seed-is-not-called-on-jax.md
@@ -116,9 +112,8 @@ class StepFunctions(steps.StepFunctions):
     def settle(self) -> None:
         super().settle()
         for variable in self._averaged.variables if self._averaged else []:
-            variable.assign(
-                jnp.copy(variable.value)
-            )  # the next call gives the memory of what was assigned away
+            # the next call gives the memory of what was assigned away
+            variable.assign(jnp.copy(variable.value))
 
     def _drawing(self) -> list[keras.Variable]:
         return [variable for variable in self._images.variables if variable.name != BANK]
@@ -126,9 +121,8 @@ class StepFunctions(steps.StepFunctions):
     def _train(self, rows: Rows, labels: Rows) -> None:
         fixed, state = _values(self._fixed()), [_values(group) for group in self._state()]
         done, finite = np.int32(0), np.bool_(True)
-        for batch in zip(
-            rows, labels, strict=True
-        ):  # each waits for the one before, and this for none
+        # each waits for the one before, and this for none
+        for batch in zip(rows, labels, strict=True):
             done, finite, state = self._train_graph(fixed, state, done, finite, *batch)
         for variables, values in zip(self._state(), state, strict=True):
             _assign(variables, values)
@@ -137,17 +131,15 @@ class StepFunctions(steps.StepFunctions):
 
     def _validate(self, rows: Rows, labels: Rows) -> None:
         size = rows.shape[1]
-        self._widest = max(
-            self._widest, size
-        )  # one size is compiled, and what fills it up does not count
+        # one size is compiled, and what fills it up does not count
+        self._widest = max(self._widest, size)
         places = ((0, 0), (0, self._widest - size))
         given = [_values(self._validated().variables), _values(self._fixed())]
         counts, means = np.arange(self._widest) < size, _values(self._figures())
         for batch in zip(np.pad(rows, places), np.pad(labels, places), strict=True):
             means = self._validate_graph(given, means, counts, *batch)
-        _assign(
-            self._figures(), jax.block_until_ready(means)
-        )  # several processes do one thing at a time
+        # several processes do one thing at a time
+        _assign(self._figures(), jax.block_until_ready(means))
 
     def _fixed(self) -> list[keras.Variable]:
         """Return what steps read and never write: the bank."""
@@ -170,9 +162,7 @@ class StepFunctions(steps.StepFunctions):
     def _train_on(
         self, fixed: Values, state: Any, done: Any, finite: Any, rows: Any, labels: Any
     ) -> tuple[Any, Any, Any]:
-        """Return how many steps went well, whether all did, and the state after them: that before
-        what did not.
-        """
+        """Return how many steps went well, whether all did, and the state after the good ones."""
         loss, after = self._train_batch(fixed, state, rows, labels)
         finite = finite & jnp.isfinite(loss)
         kept = jax.tree.map(lambda new, old: jnp.where(finite, new, old), after, state)

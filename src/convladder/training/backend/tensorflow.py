@@ -113,9 +113,7 @@ class StepFunctions(steps.StepFunctions):
             self._take(self._loss(labels[step], logits), labels[step], logits)
 
     def _checked(self, loss: Any) -> Any:
-        """Return the loss, having counted its step; a step waits for the count of the one before
-        it.
-        """
+        """Return the loss, its step counted; a step waits for the count of the one before."""
         with tf.control_dependencies([self._done.read_value()]):
             finite = tf.debugging.check_numerics(loss, NOT_FINITE)
         with tf.control_dependencies([finite]):

@@ -209,9 +209,8 @@ def test_threads_that_decode_at_the_same_time_leave_warnings_and_limits_as_they_
 
 def test_what_pillow_warns_of_is_neither_told_nor_a_fault() -> None:
     data = bytearray(encode(gradient(), "TIFF"))
-    exif = encode(
-        gradient(), "JPEG", exif=b"Exif\0\0II*\0\x08\0\0\0\x05\0"
-    )  # it ends before its five entries
+    # it ends before its five entries
+    exif = encode(gradient(), "JPEG", exif=b"Exif\0\0II*\0\x08\0\0\0\x05\0")
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         with pytest.raises(UserWarning):

@@ -203,15 +203,14 @@ def test_twelve_bits_and_the_same_in_sixteen_come_to_the_same_pixels(tmp_path: P
 
 def test_the_range_is_said_in_a_line(tmp_path: Path) -> None:
     root = write_stripes(tmp_path)
-    assert (
-        "16-bit images: values from 672 to 1,151 are mapped to black and white; data.range sets another range"
-        in said(root)
+    note = (
+        "16-bit images: values from 672 to 1,151 are mapped to black and white; "
+        "data.range sets another range"
     )
+    assert note in said(root)
     assert "values from 0 to 4,095 are" in said(root, range="0,4095")
     assert "values from 0 to 65,535 are" in said(root, range="full")
-    assert list(check(Data(source=str(root))).notes) == [
-        "16-bit images: values from 672 to 1,151 are mapped to black and white; data.range sets another range"
-    ]
+    assert list(check(Data(source=str(root))).notes) == [note]
 
 
 def test_a_chosen_range_is_taken(tmp_path: Path) -> None:

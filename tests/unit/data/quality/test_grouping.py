@@ -102,7 +102,8 @@ def test_a_leak_across_named_splits_is_refused_with_the_way_out(make: Make) -> N
     root = make(filled(("train/", "test/")) | {"train/cat/again.png": 20})
     with pytest.raises(
         DataError,
-        match=r"leak: 1 of train are copies of images of test .train/cat/again.png and .*0.png.*--on-leak drop",
+        match=r"leak: 1 of train are copies of images of test "
+        r".train/cat/again.png and .*0.png.*--on-leak drop",
     ):
         load(str(root))
 

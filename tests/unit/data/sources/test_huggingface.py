@@ -202,7 +202,10 @@ def test_a_folder_of_parquet_files_through_the_library(tmp_path: Path) -> None:
 
 
 def test_a_set_that_is_not_there_says_what_to_do() -> None:
-    said = r"could not load hf:owner/none \(.+\): check the connection and the name .*@CONFIG.*HF_TOKEN"
+    said = (
+        r"could not load hf:owner/none \(.+\): check the connection and the name "
+        r".*@CONFIG.*HF_TOKEN"
+    )
     with pytest.raises(DataError, match=said):
         open_source(Data(source="hf:owner/none"))
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import sys
 from pathlib import Path
@@ -14,6 +15,7 @@ from convladder.data.dataset import SplitDataset, load
 from convladder.data.sources import builtin
 from convladder.data.sources.folders.folder import walk
 from convladder.data.sources.registry import open_source
+from convladder.data.split_names import SPLIT_NAMES
 from images_made import MakeFolder, write_image
 
 
@@ -134,7 +136,10 @@ def test_empty_folders_and_wrong_paths_say_so(tmp_path: Path) -> None:
 
 def test_the_folder_of_one_class_says_that_its_parent_may_be_meant(make_folder: MakeFolder) -> None:
     root = make_folder({"cat": 3, "dog": 3})
-    said = rf"holds images, but it has no class folders \(did you mean {root}, of which this is one class\?\)"
+    said = (
+        r"holds images, but it has no class folders "
+        rf"\(did you mean {root}, of which this is one class\?\)"
+    )
     with pytest.raises(DataError, match=said):
         load(str(root / "cat"))
 
@@ -287,9 +292,9 @@ def test_digits_come_enlarged_and_said_so() -> None:
 def test_keras_sets_are_read_through_keras(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     import keras
 
-    header, class_names = builtin._KERAS_SETS[name]
+    (height, width, mode), class_names = builtin._KERAS_SETS[name]
     classes = len(class_names or range(10))
-    shape = (header.height, header.width) if header.grey else (header.height, header.width, 3)
+    shape = (height, width) if mode == "L" else (height, width, 3)
     draw = np.random.default_rng(0)
 
     def make(count: int) -> tuple[np.ndarray, np.ndarray]:
@@ -325,3 +330,19 @@ def test_the_image_size_is_inferred_from_the_images(make_folder: MakeFolder) -> 
     dataset = load(str(root))
     assert dataset.bank.form.shape == (96, 96, 3)
     assert "96x96 (the images are of different sizes" in dataset.notes[0]
+
+
+def test_a_split_is_named_alike_wherever_it_is_named(tmp_path: Path) -> None:
+    """In an array file as in folders and tables: by all its names, in any case."""
+    pixels, labels = np.zeros((4, 8, 8), np.uint8), np.array([0, 1, 0, 1])
+    arrays = {"x_Training": pixels, "y_Training": labels, "x_EVAL": pixels, "y_EVAL": labels}
+    np.savez(tmp_path / "set.npz", **arrays)
+    source = open_source(Data(source=str(tmp_path / "set.npz")))
+    assert {record.split for record in source.listing().records} == {"train", "test"}
+
+
+def test_the_docs_name_all_names_of_splits() -> None:
+    page = (Path(__file__).parents[4] / "docs/data.md").read_text(encoding="utf-8")
+    (line,) = (line for line in page.splitlines() if "Their names, in any case" in line)
+    names = re.findall(r"`(\w+)`", line.partition("Their names")[2])
+    assert names == list(SPLIT_NAMES)

@@ -12,7 +12,7 @@ import pytest
 
 from convladder.core import files
 from convladder.core.experiment import Data, Experiment
-from convladder.core.worker_pool import Task
+from convladder.core.tasks import Task
 from convladder.data.dataset import load
 from convladder.experiments.ray import node
 from convladder.experiments.ray.node import (

@@ -384,9 +384,8 @@ def test_a_graph_that_could_do_more_is_refused(
 def test_a_graph_that_another_parser_would_take_is_read_as_what_was_checked(
     write: Callable[..., Path], parts: Parts
 ) -> None:
-    marked = (
-        b"\x12\x06abORTM" + parts[container.MODEL]
-    )  # by content, ONNX Runtime takes it for its own format
+    # by content, ONNX Runtime takes it for its own format
+    marked = b"\x12\x06abORTM" + parts[container.MODEL]
     predictor = cl.Predictor.open(write(model=marked))
     np.testing.assert_allclose(
         predictor.probabilities(pictures()), json.loads(EXPECTED.read_text()), atol=1e-5
@@ -435,7 +434,8 @@ def test_a_refusal_stays_below_50_megabytes_in_a_process_of_its_own(
     huge = parts | {container.WEIGHTS: (2**60).to_bytes(8, "little") + bytes(200_000_000)}
     path.write_bytes(container.pack(huge))
     code = (
-        "import resource, sys\nimport convladder as cl\nfrom convladder.core.errors import BundleError\n"
+        "import resource, sys\nimport convladder as cl\n"
+        "from convladder.core.errors import BundleError\n"
         "cl.Bundle(sys.argv[2])\n"  # what it imports is not counted
         "before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
         "try: cl.Bundle(sys.argv[1])\nexcept BundleError: pass\nelse: raise SystemExit('taken')\n"
@@ -478,9 +478,8 @@ def test_the_graph_brings_images_to_form_as_pillow_does(resize: Any, channels: A
         apart = np.abs(
             session.run(None, {"images": image[np.newaxis]})[0][0] - bring_to_form(image, form)
         )
-        assert (
-            apart.max() <= 1
-        )  # Pillow 13 begins with the other pass where images are far too tall
+        # Pillow 13 begins with the other pass where images are far too tall
+        assert apart.max() <= 1
         exact += apart.max() == 0
     assert exact > len(sides) / 2
 

@@ -20,7 +20,7 @@ from typing import Protocol
 from convladder.core.errors import DataError, UnreadableImage
 from convladder.core.experiment import Data
 from convladder.data.decoding.images import Limits
-from convladder.data.source import PACKED, SPLIT_NAMES, Fetch, Ignored, Listing, Record, Source
+from convladder.data.source import PACKED, Fetch, Ignored, Listing, Record, Source
 from convladder.data.sources.folders.beside import BESIDE, COMPANIONS, HOLDERS
 from convladder.data.sources.folders.entries import (
     HARD_LINK,
@@ -39,6 +39,7 @@ from convladder.data.sources.tables.table_names import (
     overruled,
     table_in,
 )
+from convladder.data.split_names import split_of
 
 SUFFIXES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz")
 MOST_MEMBERS = 5_000_000
@@ -115,9 +116,7 @@ def open_archive(path: Path, settings: Data, limits: Limits) -> Source:
 
 
 def _lay_out(path: Path, entries: list[Entry], settings: Data, table: str) -> Layout:
-    """Lay out the entries. Raises DataError where their folders are no classes, but a table may say
-    some.
-    """
+    """Lay out the entries. Raises DataError where folders are no classes and no table may be."""
     if not table or overruled(settings):
         return lay_out(str(path), entries, settings, packed=True)
     advice = f"If {table} lists the classes, extract the archive and give the table"
@@ -296,7 +295,7 @@ def _around(entries: list[Entry]) -> tuple[str | None, set[str]]:
     (top,) = folders
     below = [(len(parts), is_folder) for parts, is_folder in seen if parts[0] == top]
     holds = any(depth > 2 or (depth == 2 and is_folder) for depth, is_folder in below)
-    return (None, set()) if top.lower() in SPLIT_NAMES or not holds else (top, beside)
+    return (None, set()) if split_of(top) or not holds else (top, beside)
 
 
 def _zip_entries(path: Path) -> Iterator[_Member]:
@@ -378,9 +377,8 @@ def _fetch_from_zip(path: Path, version: str, limits: Limits, record: Record) ->
         if members[number].flag_bits & 1:
             raise UnreadableImage("encrypted", "it needs a password")
         with archive.open(members[number]) as file:
-            return _read(
-                file, limits.bytes + 1, limits
-            )  # the size that is written there may be a lie
+            # the size that is written there may be a lie
+            return _read(file, limits.bytes + 1, limits)
 
 
 def _fetch_from_tar(path: Path, version: str, limits: Limits, record: Record) -> bytes:

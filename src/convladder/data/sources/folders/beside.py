@@ -1,6 +1,4 @@
-"""What lies beside the images and is no class: text, masks, images without labels, a second copy of
-it all.
-"""
+"""What lies beside the images and is no class: text, masks, unlabelled images, second copies."""
 
 from __future__ import annotations
 
@@ -9,16 +7,11 @@ from dataclasses import dataclass, field
 
 from convladder.core.errors import DataError
 from convladder.core.formatting import plural
-from convladder.data.source import SPLIT_NAMES
 from convladder.data.sources.folders.tree import Tree
+from convladder.data.split_names import split_of
 
-HOLDERS = {
-    "images",
-    "image",
-    "imgs",
-    "img",
-    "jpegimages",
-}  # usual names of what annotations lie beside
+# usual names of what annotations lie beside
+HOLDERS = {"images", "image", "imgs", "img", "jpegimages"}
 COMPANIONS = {
     "annotation",
     "annotations",
@@ -74,9 +67,7 @@ def put_text_aside(tree: Tree, aside: Aside, parent: str = "") -> None:
 
 
 def put_companions_aside(names: Sequence[str], aside: Aside) -> str | None:
-    """Pass over annotations and masks beside the one folder of images; return its name, None
-    without such.
-    """
+    """Pass over annotations and masks beside the one folder of images; return its name, if any."""
     holders = [name for name in names if name.lower() in HOLDERS]
     others = [name for name in names if name not in holders]
     told = others or aside.rules
@@ -90,9 +81,7 @@ def put_companions_aside(names: Sequence[str], aside: Aside) -> str | None:
 
 
 def refuse_bare(tree: Tree, holder: str | None, aside: Aside) -> None:
-    """Raise DataError where the one folder of images, beside what was put aside, has no class
-    folders.
-    """
+    """Raise DataError where the one folder of images has no class folders."""
     if holder and not tree.inside(holder):
         raise DataError(
             f"{tree.root} has {holder!r} beside {quoted(aside.rules)}, and no class folders: put "
@@ -107,7 +96,7 @@ def put_extras_aside(
     """Pass over what lies beside split folders and is known; return the names of what is not."""
     put_known_aside(others, aside)
     for name in others:
-        flat = name.lower() in SPLIT_NAMES and not tree.inside(name)
+        flat = split_of(name) and not tree.inside(name)
         if (flat and tree.files_in(name)) or name.lower() in UNLABELLED_FOLDERS:
             aside.put([name], NO_LABEL, _unlabelled(name, tree.files_below(name)))
     put_copies_aside(tree, list(splits), aside.leave(others), aside)
@@ -131,9 +120,7 @@ def _unlabelled(name: str, count: int) -> str:
 
 
 def put_copies_aside(tree: Tree, names: Sequence[str], others: Iterable[str], aside: Aside) -> None:
-    """Pass over a folder that holds all of the others once more. Raises DataError where it holds
-    other images.
-    """
+    """Pass over a folder that repeats the others. Raises DataError where its images differ."""
     for other in others:
         if len(tree.inside(other)) < len(names) - 1:  # of many classes, each is looked at
             continue

@@ -1,6 +1,4 @@
-"""What lies in a tree of files, on a disk or in an archive, and what of it is passed over whatever
-it holds.
-"""
+"""What lies in a tree of files, on disk or in an archive, and what is always passed over."""
 
 from __future__ import annotations
 
@@ -30,9 +28,8 @@ _SIDECARS = {
 }
 
 Kind = Literal["file", "folder", "link", "hard link", "other"]
-LeadsTo = Literal[
-    "", "file", "folder", "above", "nothing"
-]  # above: to a folder that the link lies in
+# above: to a folder that the link lies in
+LeadsTo = Literal["", "file", "folder", "above", "nothing"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,13 +68,11 @@ def ignore_rule(entry: Entry) -> str | None:
 
 
 def suffix_of(path: str) -> str:
-    """Return what follows the last dot of a path's name, with the dot, in small letters; nothing of
-    `.name`.
-    """
+    """Return a path's suffix from its last dot on, in small letters; nothing of `.name`."""
     name, dot, suffix = path.rpartition("/")[2].rpartition(".")
     return f".{suffix}".lower() if dot and name.strip(".") else ""
 
 
 def is_image(path: str) -> bool:
-    """Whether a name is that of an image that can be read; many images have other names, or none."""
+    """Whether a name is that of a readable image; many images have other names, or none."""
     return reads_suffix(suffix_of(path))

@@ -52,9 +52,7 @@ def find_labels(tree: Tree, pattern: str) -> tuple[list[Named], list[Ignored], l
 
 
 def _put_aside(tree: Tree) -> Aside:
-    """Pass over what would otherwise be read as images of the same names once more. Raises
-    DataError.
-    """
+    """Pass over second images of the same names. Raises DataError."""
     aside, names = Aside(), tree.inside("")
     splits = of_names(names)
     put_text_aside(tree, aside)
@@ -67,9 +65,7 @@ def _put_aside(tree: Tree) -> Aside:
 
 
 def _match(files: Sequence[Entry], pattern: re.Pattern[str]) -> tuple[list[Named], list[Ignored]]:
-    """Return the files that have a class in their path, with their splits, and those that have
-    none.
-    """
+    """Return the files with a class in their path and their splits, and the other files."""
     splits = of_names({entry.parts[0] for entry in files if "/" in entry.path})
     if any(entry.parts[0] not in splits for entry in files) or "train" not in splits.values():
         splits = {}
@@ -86,9 +82,7 @@ def _match(files: Sequence[Entry], pattern: re.Pattern[str]) -> tuple[list[Named
 
 
 def hint_at_names(paths: Sequence[str]) -> str:
-    """Say how classes that are in the names of files may be read; nothing where the names do not
-    look so.
-    """
+    """Say how classes in file names may be read; nothing where the names do not look so."""
     sample = paths[:: max(1, len(paths) // SAMPLE)]
     found = [match.group(1) if (match := re.search(NUMBERED, path)) else "" for path in sample]
     prefixes = set(found)

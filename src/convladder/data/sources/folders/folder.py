@@ -14,10 +14,11 @@ from convladder.core.errors import DataError, UnreadableImage
 from convladder.core.experiment import Data
 from convladder.data.decoding.file_bytes import read_file
 from convladder.data.decoding.images import Limits
-from convladder.data.source import SPLIT_NAMES, Record, Source
+from convladder.data.source import Record, Source
 from convladder.data.sources.folders.entries import Entry, Kind, is_image
 from convladder.data.sources.folders.layout import lay_out
 from convladder.data.sources.folders.links import OPTION, Links, identity, is_link, take_once
+from convladder.data.split_names import split_of
 
 LONGEST_NAMED = 500  # characters of a path in a message
 MOST_LOOKED_AT = (
@@ -38,9 +39,8 @@ def open_folder(root: Path, settings: Data, limits: Limits) -> Source:
         identities = {path: identity(each) for path, each in status.items()}
         listing, told = take_once(listing, entries, identities)
         notes += told
-    digest = hashlib.sha256(
-        repr(listing.class_names).encode()
-    )  # what is ignored is not in the bank
+    # what is ignored is not in the bank
+    digest = hashlib.sha256(repr(listing.class_names).encode())
     for record in listing.records:
         digest.update(repr((record, *state_of(status[record.path]))).encode())
     return Source(
@@ -55,10 +55,8 @@ def open_folder(root: Path, settings: Data, limits: Limits) -> Source:
 
 
 def _set_around(root: Path) -> str:
-    """Return the folder around a folder of images, where others in it hold images too; else
-    nothing.
-    """
-    if root.name.lower() in SPLIT_NAMES:
+    """Return the folder around a folder of images, if others in it hold images, too."""
+    if split_of(root.name):
         return ""
     try:
         with os.scandir(root.parent) as scan:
@@ -89,9 +87,7 @@ def state_of(status: os.stat_result) -> tuple[int, ...]:
 
 
 def fetch_file(root: Path, limits: Limits, record: Record) -> bytes:
-    """Return the bytes of a regular file below `root`; nothing else is opened. Raises
-    UnreadableImage.
-    """
+    """Return the bytes of a regular file below `root`, no other. Raises UnreadableImage."""
     return read_file(root / record.path, limits)
 
 

@@ -59,7 +59,7 @@ class _Order:
 
     parents : the folders whose folders are classes.
     name : gives the class and the split of the folders that a file is in, None where they name no
-    class.
+        class.
     """
 
     kind: LayoutKind
@@ -99,9 +99,7 @@ def lay_out(
 
 
 def _order(tree: Tree, settings: Data, aside: Aside) -> _Order:
-    """Decide which folders are splits and which are classes; put aside what is neither. Raises
-    DataError.
-    """
+    """Decide which folders are splits or classes; put others aside. Raises DataError."""
     names = aside.leave(tree.inside(""))
     splits = outer_splits(tree, names, hint_at_names)
     leaf = settings.class_level == "leaf"
@@ -172,9 +170,7 @@ def _around_split(parts: Sequence[str], splits: dict[str, Split]) -> Words | Non
 
 
 def _leaf_splits(tree: Tree, aside: Aside) -> dict[str, Split]:
-    """Return the folders that hold the images, in folders of classes, where all of them are named
-    for splits.
-    """
+    """Return the folders of images in class folders, where all are named for splits."""
     holders = {entry.path.rpartition("/")[0] for entry in tree.files}
     holders = {folder for folder in holders if folder.split("/")[0] not in aside.rules}
     splits = of_names({folder.rpartition("/")[2] for folder in holders})
@@ -217,9 +213,7 @@ def _lay_out(tree: Tree, order: _Order, aside: Aside, settings: Data) -> Layout:
 
 
 def _named(folder: str, order: _Order, aside: Aside) -> tuple[str | None, Words | None]:
-    """Return the rule by which a folder is passed over, if any, or the class and split that it
-    stands for.
-    """
+    """Return the rule by which a folder is passed over, or its class and split."""
     if not folder:
         return None, None
     parts = folder.split("/")
@@ -229,9 +223,7 @@ def _named(folder: str, order: _Order, aside: Aside) -> tuple[str | None, Words 
 
 
 def _shorten(named: list[Named], aside: Aside) -> list[Named]:
-    """Call classes by the folder that holds their images, unless two folders would then be one
-    class.
-    """
+    """Call classes by the folder of their images, unless two folders would be one class."""
     paths = {name for _, (name, _) in named}
     short = {path: path.rpartition("/")[2] for path in paths}
     twins: dict[str, str] = {}
@@ -283,9 +275,7 @@ def _list(
 
 
 def _refuse_links(tree: Tree, parents: Iterable[str], *, packed: bool) -> None:
-    """Raise DataError where a link that is not followed stands for a folder in one of these; `*` is
-    any.
-    """
+    """Raise DataError where an unfollowed link stands for a folder in one of these; `*` is any."""
     wanted = set(parents)
     for entry in tree.links:
         parent = entry.path.rpartition("/")[0]
@@ -297,9 +287,7 @@ def _refuse_links(tree: Tree, parents: Iterable[str], *, packed: bool) -> None:
 
 
 def _refuse_detection(tree: Tree, splits: Iterable[str], aside: Aside) -> None:
-    """Raise DataError where each split has one folder of images and no classes, as sets of boxes
-    do.
-    """
+    """Raise DataError where each split is one folder of images without classes, as for boxes."""
     names = {name for split in splits for name in aside.leave(tree.inside(split), split)}
     if len(names) == 1 and names <= HOLDERS:
         raise DataError(
@@ -333,9 +321,7 @@ def _advice(place: str) -> str:
 
 
 def name_classes(root: str, names: Iterable[str]) -> tuple[str, ...]:
-    """Return the distinct names in order. Raises DataError where two differ in case or encoding
-    only.
-    """
+    """Return distinct names in order. Raises DataError where two differ in case or encoding."""
     distinct = tuple(sorted(set(names)))
     folded: dict[str, str] = {}
     for name in distinct:
@@ -360,7 +346,7 @@ def is_unicode(text: str) -> bool:
 
 
 def readable(name: str) -> str:
-    """Return a name that can be written: bytes that are not UTF-8 become escapes, such as `\\xe9`."""
+    """Return a name that can be written: bytes that are not UTF-8 are escaped, as `\\xe9`."""
     return (
         name
         if is_unicode(name)

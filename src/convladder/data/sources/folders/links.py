@@ -1,6 +1,4 @@
-"""Symbolic links among images: which are followed, how circles end, and what is said of those
-passed over.
-"""
+"""Symbolic links among images: which are followed, how circles end, what is said of others."""
 
 from __future__ import annotations
 
@@ -28,7 +26,7 @@ Identity = tuple[int, int]  # device and number of a file
 
 
 def is_link(status: os.stat_result) -> bool:
-    """Whether what `lstat` said is of a link, or of a junction, which is Windows's link of folders."""
+    """Whether `lstat` told of a link, or of a junction, which is Windows's link of folders."""
     return stat.S_ISLNK(status.st_mode) or getattr(status, "st_reparse_tag", 0) == _JUNCTION
 
 
@@ -44,15 +42,11 @@ class Links:
         self._read: set[tuple[str, Identity]] = set()
 
     def resolve(self, place: Path, path: str) -> tuple[Entry, os.stat_result | None]:
-        """Return the entry of the link at `place`, and the status of what it leads to, if it is
-        followed.
-        """
+        """Return the entry of the link at `place`, and its target's status, if it is followed."""
         try:
             status = place.stat()
-        except (
-            OSError,
-            ValueError,
-        ):  # it leads nowhere, in a circle of links, or to where nobody may look
+        # it leads nowhere, in a circle of links, or to where nobody may look
+        except (OSError, ValueError):
             return self._broken(path), None
         if stat.S_ISDIR(status.st_mode):
             return self._folder(place, path, status)
@@ -144,7 +138,7 @@ def _told_of_apart(
 
 
 def hint(ignored: Mapping[str, int], *, packed: bool) -> str:
-    """Say how many links were passed over, and how they can be read; nothing where there were none."""
+    """Say how many links were passed over, and how they can be read; nothing for none."""
     count = ignored.get(LINK, 0) + ignored.get(HARD_LINK, 0)
     if not count:
         return ""
@@ -159,9 +153,7 @@ def hint(ignored: Mapping[str, int], *, packed: bool) -> str:
 
 @contextlib.contextmanager
 def hinting(said: str) -> Iterator[None]:
-    """Add what is said of links to any DataError of the block, for it may be why images are
-    missing.
-    """
+    """Add what is said of links to a DataError of the block: images may be missing for them."""
     try:
         yield
     except DataError as error:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 
 from convladder.core.errors import DataError
-from convladder.data.source import SPLIT_NAMES, Split
+from convladder.data.source import Split
 from convladder.data.sources.folders.beside import quoted
 from convladder.data.sources.folders.tree import Tree
+from convladder.data.split_names import split_of, splits_among
 
 
 def outer_splits(
@@ -16,11 +17,11 @@ def outer_splits(
     """Return the folders around class folders that stand for splits; none where there are none.
 
     hint_at_names : says what the names of files that are in no class folder may mean. Raises
-    DataError.
+        DataError.
     """
     holding = [name for name in names if tree.inside(name)]
     splits = of_names(holding)
-    flat = [name for name in names if name not in holding and name.lower() in SPLIT_NAMES]
+    flat = [name for name in names if name not in holding and split_of(name)]
     _refuse_flat_splits(
         tree, flat, hint_at_names, every=len(flat) == len(names) > 1, beside_splits=bool(splits)
     )
@@ -46,11 +47,9 @@ def _refuse_flat_splits(
     every: bool,
     beside_splits: bool,
 ) -> None:
-    """Raise DataError where the images of split folders, or of the one for training, are in no
-    class folders.
-    """
+    """Raise DataError where split folders, or the training one, hold images and no classes."""
     filled = [name for name in flat if tree.files_in(name)]
-    train = [name for name in filled if SPLIT_NAMES[name.lower()] == "train"]
+    train = [name for name in filled if split_of(name) == "train"]
     if not (filled and every) and not (train and beside_splits):
         return
     first = (train or filled)[0]
@@ -92,9 +91,7 @@ def inner_splits(tree: Tree, names: Sequence[str]) -> dict[str, Split]:
 
 def of_names(names: Iterable[str]) -> dict[str, Split]:
     """Return those of the names that are of splits, with the split of each."""
-    return {
-        name: SPLIT_NAMES[name.lower()] for name in sorted(names) if name.lower() in SPLIT_NAMES
-    }
+    return splits_among(sorted(names))
 
 
 def is_set(tree: Tree, name: str) -> bool:
@@ -114,7 +111,7 @@ def _is_parted(tree: Tree, name: str) -> bool:
 
 
 def _refuse_several_sets(tree: Tree, parted: Sequence[str]) -> None:
-    """Raise DataError where folders hold split folders of class folders, as those of MVTec AD do."""
+    """Raise DataError where folders hold split folders of class folders, as in MVTec AD."""
     places = [f"{name}/{inner}" for name in parted for inner in of_names(tree.inside(name))]
     if places and all(tree.inside(place) and not tree.files_in(place) for place in places):
         raise DataError(

@@ -1,6 +1,4 @@
-"""A tree of files as its layout is read: what is in the first levels of folders, and what was
-passed over.
-"""
+"""A tree of files as its layout is read: the first levels, and what was passed over."""
 
 from __future__ import annotations
 
@@ -68,9 +66,7 @@ class Tree:
         return self._direct[folder]
 
     def has_text_alone(self, folder: str) -> bool:
-        """Whether a folder has text and nothing that may be an image: one that is empty may be a
-        class.
-        """
+        """Whether a folder has text and no possible image: an empty one may be a class."""
         return bool(self._texts[folder]) and not self._below[folder] and not self._links[folder]
 
     def paths_below(self, folder: str) -> set[str]:
@@ -88,9 +84,7 @@ def _levels(folder: str) -> list[str]:
 
 
 def _nest(folders: Sequence[str], holders: Iterable[str]) -> dict[str, list[str]]:
-    """Return the names in each folder of the first levels; archives name few folders, but files in
-    them.
-    """
+    """Return the names in each folder of the first levels; archives name files rather."""
     every = {known for folder in folders for known in _levels(folder)} | set(holders)
     inside: dict[str, list[str]] = {}
     for folder in sorted(every, key=lambda path: path.split("/")):

@@ -1,6 +1,4 @@
-"""Tables that lie with folders of images and say other classes than these: a person must say which
-is meant.
-"""
+"""Tables that lie with folders of images and say other classes: a person must choose."""
 
 from __future__ import annotations
 
@@ -35,7 +33,8 @@ class Table:
     """A table that names images of a folder.
 
     labels : the class that it says of each image. unsure : the images that share a row with
-    another. options : what is to be given with it. why_not : why it says no classes as it is.
+        another.
+    options : what is to be given with it. why_not : why it says no classes as it is.
     """
 
     file: Path
@@ -69,9 +68,7 @@ def find_tables(root: Path, settings: Data, *, metadata: bool) -> list[Table]:
 
 
 def refuse_hidden(root: Path, tables: Sequence[Table], listing: Listing) -> None:
-    """Raise DataError where tables say other classes than the folders, as which the images were
-    listed.
-    """
+    """Raise DataError where tables say other classes than the folders that were listed."""
     names = listing.class_names
     folders = {record.path: names[record.label] for record in listing.records}
     if len(names) < 2 or are_no_classes(names):
@@ -175,9 +172,7 @@ def _table(
 
 
 def _labelled(table: Table, rows: Sequence[Row], root: Path, images: Sequence[str]) -> Table | None:
-    """Return a table with the classes of the images in its folder, or else of all; None where it
-    has but one.
-    """
+    """Return a table with the classes of its folder's images, or of all; None for one class."""
     file = table.file
     paths, inside = [row.path for row in rows], file.parent.relative_to(root).as_posix()
     near = [_from(inside, found) for found in image_paths.find_named(paths, _below(inside, images))]

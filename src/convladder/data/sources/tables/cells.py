@@ -1,4 +1,4 @@
-"""The cells of a table as texts: of a CSV or TSV file as programs write them, or of a pandas frame."""
+"""The cells of a table as texts: of a CSV or TSV file, or of a pandas frame."""
 
 from __future__ import annotations
 
@@ -20,9 +20,8 @@ if TYPE_CHECKING:
 
 SUFFIXES = {".csv": ",", ".tsv": "\t"}
 
-_SEPARATOR_LINE = re.compile(
-    r'"?sep=(.)"?\s*', re.IGNORECASE
-)  # a first line that Excel writes and takes
+# a first line that Excel writes and takes
+_SEPARATOR_LINE = re.compile(r'"?sep=(.)"?\s*', re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -30,8 +29,10 @@ class Cells:
     """The texts of a table; an empty text where a cell has nothing.
 
     name : for people. numbers : of the rows that hold anything: the lines of a file, the places in
-    a frame. blank : the numbers of the rows that hold nothing. column : gives the texts of the
-    column at a place. passed : what else of the file is no row, and by which rule.
+        a frame.
+    blank : the numbers of the rows that hold nothing. column : gives the texts of the column at a
+        place.
+    passed : what else of the file is no row, and by which rule.
     """
 
     name: str
@@ -43,9 +44,7 @@ class Cells:
 
 
 def read_cells(path: Path) -> Cells:
-    """Read a CSV or TSV file: UTF-8, or UTF-16 that says so by its byte-order mark. Raises
-    DataError.
-    """
+    """Read a CSV or TSV file, in UTF-8 or UTF-16 with a byte-order mark. Raises DataError."""
     try:
         with path.open(encoding=encoding_of(path), errors="surrogateescape", newline="") as file:
             return _read(file, path)
@@ -73,9 +72,7 @@ def cells_of_rows(
     passed: tuple[Ignored, ...] = (),
     columns: Sequence[str] | None = None,
 ) -> Cells:
-    """Take the cells of numbered rows, each with the values of its columns, of whatever kind they
-    are.
-    """
+    """Take the cells of numbered rows, each with the values of its columns, of any kind."""
     names = columns or tuple(dict.fromkeys(str(key) for _, row in rows for key in row))
     texts = [
         (number, {str(key): text_of(value) for key, value in row.items()}) for number, row in rows
@@ -143,9 +140,7 @@ def _read(file: TextIO, path: Path) -> Cells:
 
 
 def _separator(file: TextIO, path: Path) -> tuple[str, int]:
-    """Return what separates the cells, for a .csv may use semicolons or tabs, and how many lines
-    say so alone.
-    """
+    """Return what separates the cells, also of a .csv, and how many lines say so alone."""
     heading = file.readline()
     said = _SEPARATOR_LINE.fullmatch(heading)
     if said:

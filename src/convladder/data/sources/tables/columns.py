@@ -48,9 +48,7 @@ class NoColumn(DataError):
 def find_column(
     columns: Sequence[str], name: str, role: str, wanted: str | None, *, needed: bool = False
 ) -> str | None:
-    """Return the column for a role: the wanted one, or one of a usual name, in any case. Raises
-    DataError.
-    """
+    """Return the column for a role: the wanted one, or one of a usual name. Raises DataError."""
     if wanted is not None:
         if wanted not in columns:
             raise DataError(f"{name} has no column {wanted!r}: it has {list_names(columns)}")
@@ -72,9 +70,7 @@ def list_names(columns: Sequence[str]) -> str:
 
 
 def refuse_several(name: str, rows: Sequence[tuple[int, str, Sequence[str]]]) -> None:
-    """Raise DataError where a row has more than one class; a row is its number, its path and its
-    classes.
-    """
+    """Raise DataError where a row (its number, path and classes) has more than one class."""
     several = [row for row in rows if len(row[2]) > 1]
     if not several:
         return

@@ -12,7 +12,7 @@ from pathlib import Path
 from xml.parsers import expat
 
 from convladder.core.errors import DataError
-from convladder.data.source import SPLIT_NAMES, Ignored
+from convladder.data.source import Ignored
 from convladder.data.sources.tables.cells import Cells, cells_of_rows
 from convladder.data.sources.tables.columns import refuse_several
 
@@ -83,9 +83,7 @@ def read_xml(path: Path) -> Cells:
 
 
 def read_list(path: Path) -> Cells:
-    """Read a list of the ImageNet form: a line an image, with the numbers of its classes. Raises
-    DataError.
-    """
+    """Read a list in ImageNet's form: an image and its class numbers a line. Raises DataError."""
     try:
         classes = (path.parent / CLASS_LIST).read_text(encoding="utf-8-sig").splitlines()
         lines = path.read_text(encoding="utf-8-sig", errors="surrogateescape").splitlines()
@@ -128,15 +126,11 @@ def _refuse_declaration(*declared: object) -> None:
 
 def _known_split(subset: str) -> str:
     """Return the subset that CVAT names, or nothing where it is that of images that are in none."""
-    return (
-        subset if subset.lower() in SPLIT_NAMES else "" if subset.lower() == "default" else subset
-    )
+    return "" if subset.lower() == "default" else subset
 
 
 def _parse_line(path: Path, number: int, line: str) -> tuple[str, list[str]]:
-    """Return the name of an image and what follows it; where it has spaces, all but its suffix is
-    in quotes.
-    """
+    """Return an image's name and what follows; one with spaces is in quotes, but for its suffix."""
     if line.startswith('"'):
         name, quote, rest = line[1:].partition('"')
         if not quote:

@@ -26,14 +26,13 @@ from convladder.data.sources.folders.layout import readable
 MOST_FILES = 2_000_000  # that are looked at: more are no data set, but a whole disk
 ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
 _DRIVE = re.compile(r"[A-Za-z]:[\\/]")
-_UPLOADED = re.compile(
-    r"[0-9a-f]{8}-(?=.)"
-)  # what Label Studio puts before the name of an uploaded file
+# what Label Studio puts before the name of an uploaded file
+_UPLOADED = re.compile(r"[0-9a-f]{8}-(?=.)")
 
 
 @dataclass(frozen=True, slots=True)
 class Tail:
-    """What the path of an image must end in: the last `least` of these parts, the more the better."""
+    """What an image's path must end in: the last `least` of these parts, or more of them."""
 
     parts: tuple[str, ...]
     least: int
@@ -53,15 +52,12 @@ class Located:
 
 @dataclass
 class _Files:
-    """The files below a root whose name, or name without suffix, is wanted: their paths by that
-    name.
-    """
+    """The files below a root whose name, with or without suffix, is wanted, by that name."""
 
     by_name: dict[str, list[str]] = field(default_factory=dict)
     by_stem: dict[str, list[str]] = field(default_factory=dict)
-    linked: dict[str, links.Identity] = field(
-        default_factory=dict
-    )  # what those that a link leads to are
+    # what those that a link leads to are
+    linked: dict[str, links.Identity] = field(default_factory=dict)
     unlinked: dict[str, links.Identity] = field(default_factory=dict)
     passed_over: int = 0  # links to folders
 
@@ -87,9 +83,7 @@ class _Files:
             (self.linked if entry.linked else self.unlinked)[entry.path] = identity
 
     def _distinct(self, paths: Sequence[str]) -> list[str]:
-        """Return the paths without those that lead, through links, to a file that is among them
-        already.
-        """
+        """Return the paths without those that lead, through links, to a file among them."""
         kept = [path for path in paths if path not in self.linked]
         seen = {self.unlinked[path] for path in kept}
         for path in paths:
@@ -103,8 +97,8 @@ def is_foreign(path: str) -> bool:
     """Whether a path can be no file of the table's folder: an address, or where a file is on some
     machine.
 
-    >>> is_foreign("https://host/1.jpg"), is_foreign(r"C:\\\\cats\\\\1.jpg"), is_foreign("cats/1.jpg")
-    (True, True, False)
+    >>> [is_foreign(each) for each in ("https://host/1.jpg", r"C:\\\\1.jpg", "cats/1.jpg")]
+    [True, True, False]
     """
     return bool(ADDRESS.match(path)) or has_drive(path) or path.startswith(("/", "\\"))
 
@@ -193,9 +187,7 @@ def _tails(path: str) -> list[Tail]:
 
 
 def _parts_of_address(path: str) -> tuple[str, ...]:
-    """Return the parts of the path in an address, also of one that Label Studio serves; none where
-    it is none.
-    """
+    """Return the parts of the path in an address, also in one of Label Studio's, if any."""
     try:
         address = urlsplit(path)
     except ValueError:  # such as http://[
@@ -221,9 +213,8 @@ def _find_files(root: Path, wanted: set[str], *, follow: bool) -> _Files:
                 "with --image-root"
             )
         passed = entry.kind == "link" and entry.rule == LINK
-        if entry.kind == "file" or (
-            passed and entry.leads_to == "file"
-        ):  # whoever reads that one judges it
+        # whoever reads that one judges it
+        if entry.kind == "file" or (passed and entry.leads_to == "file"):
             files.add(entry, links.identity(status), wanted)
         elif passed and entry.leads_to == "folder":
             files.passed_over += 1

@@ -1,6 +1,4 @@
-"""What Label Studio exports of image classification: tasks (JSON), or a row an annotation
-(JSON-MIN, CSV).
-"""
+"""What Label Studio exports of image classification: tasks (JSON), or rows (JSON-MIN, CSV)."""
 
 from __future__ import annotations
 
@@ -57,9 +55,7 @@ def rows_of(tasks: Sequence[Task]) -> tuple[list[Task], list[Ignored]]:
 
 
 def question_columns(columns: Iterable[str], taken: Iterable[str]) -> list[str]:
-    """Return the columns of an export that may hold answers: neither its own nor `taken` for
-    something else.
-    """
+    """Return the columns of an export that may hold answers: not its own, nor `taken`."""
     others = OWN_COLUMNS | set(taken)
     return [column for column in columns if column not in others]
 
@@ -67,8 +63,10 @@ def question_columns(columns: Iterable[str], taken: Iterable[str]) -> list[str]:
 def choices_in(text: str) -> list[str]:
     """Return the classes that a cell holds: one, none, or several, which are written as JSON.
 
-    >>> choices_in("cat"), choices_in('{"choices": ["cat", "dog"]}'), choices_in('["cat"]'), choices_in("")
-    (['cat'], ['cat', 'dog'], ['cat'], [])
+    >>> choices_in("cat"), choices_in('{"choices": ["cat", "dog"]}'), choices_in("")
+    (['cat'], ['cat', 'dog'], [])
+    >>> choices_in('["cat"]')
+    ['cat']
     """
     if text[:1] in ("[", "{"):
         try:

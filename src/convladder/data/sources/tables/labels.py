@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from convladder.core.errors import DataError
-from convladder.data.sources.tables import label_studio, onehot
+from convladder.data.sources.tables import label_studio
 from convladder.data.sources.tables.cells import Cells
 from convladder.data.sources.tables.columns import (
     MOST_NAMED,
@@ -14,6 +14,11 @@ from convladder.data.sources.tables.columns import (
     list_names,
     refuse_several,
 )
+
+# of tables with a column for each class and a 1 in one of them, as those of ISIC and Roboflow
+ONES, ZEROS = {"1", "1.0", "true"}, {"", "0", "0.0", "false"}
+# what stands beside the classes, in the ISIC challenges and in tables of fastai and of folds
+NO_CLASSES = {"score_weight", "validation_weight", "is_train", "is_valid", "is_test", "fold"}
 
 
 @dataclass(frozen=True)
@@ -36,7 +41,7 @@ def find_labels(
     but the class.
 
     paths : of the rows, for messages. taken : the columns that say something else. Raises
-    DataError.
+        DataError.
     """
     exported = label_studio.is_export(cells.columns)
     column = find_column(cells.columns, cells.name, "label", wanted)
@@ -62,11 +67,9 @@ def _question(cells: Cells, taken: Collection[str]) -> str:
 
 
 def _marked(cells: Cells, paths: Sequence[str], taken: Collection[str]) -> Labels:
-    """Return the labels of a table without a column of a usual name. Raises DataError where there
-    are none.
-    """
+    """Return the labels of a table without a usual column. Raises DataError for none."""
     others = [column for column in cells.columns if column and column not in taken]
-    marked = onehot.class_columns({column: _texts(cells, column) for column in others})
+    marked = _class_columns({column: _texts(cells, column) for column in others})
     if marked:
         return _of_marks(cells, paths, marked)
     if len(others) == 1 and len(cells.columns) == 2:
@@ -79,7 +82,7 @@ def _marked(cells: Cells, paths: Sequence[str], taken: Collection[str]) -> Label
 
 
 def _of_marks(cells: Cells, paths: Sequence[str], marked: Sequence[str]) -> Labels:
-    classes = onehot.classes_of({column: _texts(cells, column) for column in marked})
+    classes = _classes_of({column: _texts(cells, column) for column in marked})
     refuse_several(cells.name, list(zip(cells.numbers, paths, classes, strict=True)))
     without = [number for number, found in zip(cells.numbers, classes, strict=True) if not found]
     if without:
@@ -93,6 +96,30 @@ def _of_marks(cells: Cells, paths: Sequence[str], marked: Sequence[str]) -> Labe
     return Labels(
         [found[0] for found in classes], note + (", …" if len(marked) > MOST_NAMED else "")
     )
+
+
+def _class_columns(columns: Mapping[str, Sequence[str]]) -> list[str]:
+    """Return the columns that hold nothing but 0 and 1, where these are two or more; else none."""
+    found = [
+        name
+        for name, texts in columns.items()
+        if name.lower() not in NO_CLASSES and _is_marked({text.lower() for text in set(texts)})
+    ]
+    return found if len(found) > 1 else []
+
+
+def _classes_of(columns: Mapping[str, Sequence[str]]) -> list[list[str]]:
+    """Return the names of the columns that have a 1, for each row."""
+    rows = zip(*columns.values(), strict=True)
+    return [
+        [name for name, text in zip(columns, row, strict=True) if text.lower() in ONES]
+        for row in rows
+    ]
+
+
+def _is_marked(values: set[str]) -> bool:
+    """Whether a column may mark a class; one that is empty in all rows marks none."""
+    return values <= ONES | ZEROS and values != {""}
 
 
 def _texts(cells: Cells, column: str) -> list[str]:

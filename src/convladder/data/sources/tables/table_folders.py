@@ -16,7 +16,7 @@ from pathlib import Path
 from convladder.core.errors import DataError
 from convladder.core.experiment import Data
 from convladder.data.decoding.images import Limits
-from convladder.data.source import SPLIT_NAMES, Source
+from convladder.data.source import Source
 from convladder.data.sources.folders.entries import ignore_rule, is_image
 from convladder.data.sources.folders.folder import walk
 from convladder.data.sources.folders.layout import readable
@@ -31,13 +31,12 @@ from convladder.data.sources.tables.table_names import (
     has_class_folders,
 )
 from convladder.data.sources.tables.table_source import UNLISTED, Row, Rows, open_rows, rows_of
+from convladder.data.split_names import split_of, splits_among
 
 
 @dataclass(frozen=True)
 class Part:
-    """A table of a folder: the folder below the root that its paths start in, and the split that it
-    is.
-    """
+    """A table of a folder: the folder below the root where its paths start, and its split."""
 
     file: Path
     inside: str = ""
@@ -87,7 +86,7 @@ def _find(root: Path) -> list[Part]:
     for name in (*METADATA, *CLASSES):
         if name in files:
             return [Part(root / name)]
-        of_splits = [folder for folder in folders if folder.lower() in SPLIT_NAMES]
+        of_splits = list(splits_among(folders))
         found = [folder for folder in of_splits if (root / folder / name).is_file()]
         if found:
             return [Part(root / folder / name, folder, folder) for folder in found]
@@ -114,7 +113,7 @@ def _look(root: Path) -> tuple[list[str], list[str]]:
 
 def _split_of(name: str) -> str:
     word = name.rpartition(".")[0]
-    return word if word.lower() in SPLIT_NAMES else ""
+    return word if split_of(word) else ""
 
 
 def _is_list(path: Path) -> bool:
@@ -147,11 +146,9 @@ def _placed(row: Row, part: Part) -> Row:
 
 
 def _split_by_folder(rows: Sequence[Row]) -> tuple[list[Row], str]:
-    """Take the first folder of each path for its split, where all are names of splits, and one is
-    train.
-    """
+    """Take each path's first folder for its split, if all are split names, and one is train."""
     words = [posixpath.normpath(row.path.replace("\\", "/")).split("/")[0] for row in rows]
-    known = {word: SPLIT_NAMES[word.lower()] for word in words if word.lower() in SPLIT_NAMES}
+    known = splits_among(words)
     if not set(words) <= known.keys() or "train" not in known.values() or len(known) < 2:
         return list(rows), ""
     split = [replace(row, split=word) for row, word in zip(rows, words, strict=True)]

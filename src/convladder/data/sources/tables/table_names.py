@@ -6,18 +6,16 @@ import re
 from collections.abc import Iterable, Sequence
 
 from convladder.core.experiment import Data
-from convladder.data.source import SPLIT_NAMES
 from convladder.data.sources.folders.beside import HOLDERS
 from convladder.data.sources.folders.entries import is_image
+from convladder.data.sources.options import OF_TREES
+from convladder.data.split_names import SPLIT_NAMES
 
-METADATA = (
-    "metadata.csv",
-    "metadata.jsonl",
-)  # of the `datasets` library, which wants a column file_name
+# of the `datasets` library, which wants a column file_name
+METADATA = ("metadata.csv", "metadata.jsonl")
 CLASSES = ("_classes.csv",)  # of Roboflow's multi-label export, a column a class
 CVAT_XML, CVAT_IMAGES = "annotations.xml", "images"
 
-TREE_OPTIONS = ("class_level", "label_pattern")  # what only folders and archives of them have
 DEEPEST = 2  # folders that such a table lies in: one around it all, and one of a split
 
 _TABLES = (".csv", ".tsv", ".json", ".jsonl", ".ndjson")
@@ -38,16 +36,12 @@ _NO_CLASS_WORDS = {
 
 
 def overruled(settings: Data) -> bool:
-    """Whether the settings say how classes are read from paths, so that no table is to be looked
-    for.
-    """
-    return any(getattr(settings, name) is not None for name in TREE_OPTIONS)
+    """Whether the settings say how paths tell classes, so that no table is looked for."""
+    return any(getattr(settings, name) is not None for name in OF_TREES)
 
 
 def table_in(paths: Iterable[str]) -> str | None:
-    """Return the table among the files of a tree that says their classes, where folders do not;
-    else None.
-    """
+    """Return the table in a tree that says the classes, where folders do not; else None."""
     files, tables = list(paths), {*METADATA, *CLASSES, CVAT_XML}
     near = [
         each for each in files if each.count("/") <= DEEPEST and each.rpartition("/")[2] in tables
@@ -77,15 +71,13 @@ def table_in(paths: Iterable[str]) -> str | None:
 
 
 def may_be_table(paths: Iterable[str]) -> str:
-    """Return the first file of a tree that may be a table, by its name; nothing where there is
-    none.
-    """
+    """Return the first file of a tree that may be a table, by its name; or nothing."""
     near = (path for path in sorted(paths) if path.count("/") <= DEEPEST and "/." not in f"/{path}")
     return next((path for path in near if path.lower().endswith(_TABLES)), "")
 
 
 def are_no_classes(names: Iterable[str]) -> bool:
-    """Whether all names are of what holds images, such as `images`, `train_images` or `test-jpg`."""
+    """Whether all names are of folders of images, such as `images` or `train_images`."""
     words = [word for name in names for word in re.findall(r"[^\W\d_]+", name.lower())]
     return set(words) <= _NO_CLASS_WORDS and bool(words)
 

@@ -11,16 +11,16 @@ import hashlib
 import os
 import posixpath
 import stat
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from convladder.core.errors import DataError
 from convladder.core.experiment import Data
 from convladder.data.decoding.images import Limits
-from convladder.data.source import SPLIT_NAMES, Ignored, Listing, Record, Source, Split
+from convladder.data.source import Content, Ignored, Listing, Record, Source, Split
 from convladder.data.sources.folders import links
 from convladder.data.sources.folders.folder import fetch_within, state_of
 from convladder.data.sources.folders.layout import is_unicode, name_classes, readable
@@ -29,6 +29,7 @@ from convladder.data.sources.tables.cells import Cells, cells_of
 from convladder.data.sources.tables.columns import MOST_NAMED, find_column
 from convladder.data.sources.tables.label_studio import UNLABELLED
 from convladder.data.sources.tables.labels import find_labels
+from convladder.data.split_names import SPLIT_NAMES, split_of, splits_among
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -50,7 +51,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Rows:
-    """The rows of a table, what of it is no row, and what a person should know of how it was read."""
+    """The rows of a table, what of it is no row, and what to know of how it was read."""
 
     name: str
     rows: tuple[Row, ...]
@@ -63,6 +64,18 @@ def open_manifest(path: Path, settings: Data, limits: Limits) -> Source:
     root = Path(settings.image_root).expanduser() if settings.image_root else path.parent
     rows = rows_of(table_files.read(path), settings)
     return open_rows(rows, str(path), root.resolve(), limits, follow=settings.follow_links)
+
+
+def following(table: Source, settings: Data) -> Source:
+    """Return a table of paths that, if the settings say so, follows links that lead out of its
+    folder, too.
+    """
+    if not settings.follow_links:
+        return table
+    fetch = partial(
+        cast("Callable[..., Content]", table.fetch), follow=True
+    )  # `folder.fetch_within`
+    return replace(table, fetch=fetch, fingerprint=f"{table.fingerprint} links followed")
 
 
 def open_table(
@@ -177,9 +190,7 @@ def _list(table: Rows, root: Path, *, follow: bool) -> tuple[Listing, image_path
 def _find_places(
     name: str, rows: Sequence[Row], root: Path, *, follow: bool
 ) -> image_paths.Located:
-    """Return where the image of each row is below `root`, and how it was found if not where its
-    path says.
-    """
+    """Return where each image is below `root`, and how it was found if not by its path."""
     placed = [_place(row.path, root) for row in rows]
     of_links = ""
     if not any(place is not None and _is_file(root / place) for place in placed):
@@ -225,11 +236,7 @@ def _contradiction(row: Row, earlier: Row) -> str:
     what = next(
         what
         for what, (now, then) in pairs.items()
-        if (
-            SPLIT_NAMES.get(now.lower()) != SPLIT_NAMES.get(then.lower())
-            if what == "split"
-            else now != then
-        )
+        if (split_of(now) != split_of(then) if what == "split" else now != then)
     )
     now, then = pairs[what]
     return (
@@ -242,9 +249,10 @@ def _splits(name: str, rows: Sequence[Row]) -> list[Split]:
     """Return each row's split; empty where none of the rows has one. Raises DataError."""
     if not any(row.split for row in rows):
         return [""] * len(rows)
-    unknown = [row for row in rows if row.split.lower() not in SPLIT_NAMES]
+    known = splits_among({row.split for row in rows})
+    unknown = [row for row in rows if row.split not in known]
     _refuse(name, unknown, f"not a known split (known splits: {', '.join(SPLIT_NAMES)})")
-    return [SPLIT_NAMES[row.split.lower()] for row in rows]
+    return [known[row.split] for row in rows]
 
 
 def _is_here(path: str) -> bool:

@@ -209,7 +209,10 @@ def test_where_all_files_are_missing_the_folder_that_was_tried_is_named(
         "path,label\n"
         + rows().replace("images/a", "elsewhere/a").replace("images/b", "elsewhere/b")
     )
-    said = rf"none of its files is below {tmp_path}, such as elsewhere/a/000.png: .*--image-root \(data.image_root\)"
+    said = (
+        rf"none of its files is below {tmp_path}, such as elsewhere/a/000.png: "
+        r".*--image-root \(data.image_root\)"
+    )
     with pytest.raises(DataError, match=said):
         load(str(path))
 

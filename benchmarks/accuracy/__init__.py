@@ -1,0 +1,1 @@
+"""What techniques, searches and borrowed weights bring in accuracy."""

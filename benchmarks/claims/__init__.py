@@ -1,0 +1,1 @@
+"""Whether what convladder claims holds where the truth is known."""

@@ -1,0 +1,1 @@
+"""What leaves convladder: exports that predict the same, and a server under load."""

@@ -1,0 +1,1 @@
+"""Whether what is killed comes out the same, and what that costs."""

@@ -1,0 +1,1 @@
+"""How fast convladder is beside the programs that people have now."""
