@@ -29,7 +29,7 @@ from convladder.data.decoding.pillow import unhindered
 from faults import TURNS, bomb
 
 FORM = ImageForm(12, 16, 3)
-HEIC = Path(__file__).with_name("fixtures") / "gradient.heic"
+HEIC = Path(__file__).parents[3] / "fixtures" / "gradient.heic"
 
 
 def gradient(height: int = 12, width: int = 16) -> Image.Image:
