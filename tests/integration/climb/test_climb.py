@@ -411,7 +411,7 @@ def test_train_and_evaluate(make_folder: MakeFolder, tmp_path: Path) -> None:
     told = json.loads(convladder(*words[:-2], "--json", cwd=tmp_path).stdout)
     assert told == json.loads((tmp_path / "elsewhere/evaluation.json").read_text())
     done = convladder(*words[:-1], "run", cwd=tmp_path, status=2)
-    assert "run is there already" in done.stderr
+    assert "run already exists" in done.stderr
     table = predictions.read(tmp_path / "elsewhere/predictions.csv")
     assert len(table) == 8
     assert predictions.class_names(table) == ["<b>bright & co", "dark"]

@@ -132,7 +132,7 @@ def test_the_same_command_in_each_process_trains_one_network(
     started = [start_command(*words, str(number), cwd=place) for number, place in enumerate(places)]
     said = [process.communicate(timeout=HANG)[1] for process in started]
     assert [process.returncode for process in started] == [0, 0], said
-    assert "process 1 of 2 computes for process 0" in said[1]
+    assert "process 1 of 2 works for process 0" in said[1]
     environment = saved_run.SavedRun(places[0] / "run").about["environment"]
     assert (environment["processes"], environment["devices"]) == (2, 2)
     assert list(places[1].iterdir()) == []
@@ -173,7 +173,7 @@ def test_in_which_settings_processes_differ_is_said(monkeypatch: pytest.MonkeyPa
         multihost.multihost_utils, "process_allgather", lambda own: np.stack([next(firsts), own])
     )
     with pytest.raises(
-        TrainingError, match=r"^process 1 has other seed, train\.epochs than process 0: give all"
+        TrainingError, match=r"^process 1 has another seed, train\.epochs than process 0: give the"
     ):
         multihost._check_alike(trial._alike(other), trial._settings(other))
 
