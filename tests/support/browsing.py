@@ -12,6 +12,8 @@ from selenium import webdriver
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.ui import WebDriverWait
 
+from limits import HANG
+
 BROWSER, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
 QUIET = (
     "--headless=new", "--no-sandbox", "--disable-gpu",
@@ -42,7 +44,7 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
 
 
 def wait(browser: Any, condition: Any) -> Any:
-    return WebDriverWait(browser, 60).until(lambda _: condition())
+    return WebDriverWait(browser, HANG).until(lambda _: condition())
 
 
 def entries(page: Any, count: int) -> list[Any]:

@@ -128,7 +128,7 @@ def test_images_to_be_evaluated_are_read_with_the_range_of_the_run(
     sixteen = write_stripes(tmp_path / "sixteen", 16, count=5)
     run.evaluate(sixteen)
     said = " ".join(capsys.readouterr().err.split())
-    assert "values 672 to 1,151 become black to white" in said
+    assert "values from 672 to 1,151 are mapped to black and white" in said
     assert (
         "warning: 10 of 10 images may not fit the network, such as lying/000.tif: 100% of its "
         "values" in said
