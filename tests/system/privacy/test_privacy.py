@@ -27,7 +27,6 @@ from convladder.core.places import cache_folder, keep_libraries_here
 from convladder.core.tasks import Died, Finished, Message, Task
 from convladder.core.worker_pool import call, run_tasks
 from convladder.deploy import examples
-from convladder.deploy.formats import FORMATS
 from images_made import write_image
 from recorder.recorded_hosts import VARIABLE, Port, is_here, read
 from stored_bundle import STORED
@@ -61,6 +60,7 @@ COMMANDS = {
     "predict b.convladder images": set(),
     "cache --clear": set(),
 }
+EXPORTED = ("onnx", "litert", "keras")  # `savedmodel` loads what `keras` does
 FOUND = {"check": (0, 1)}  # exit statuses of those that may find something
 
 # a connection and a look-up past Python
@@ -106,7 +106,7 @@ def person(tmp_path_factory: pytest.TempPathFactory) -> Person:
     person.runs(*convladder(*jax), KERAS_BACKEND="jax")
     # as in any script, Keras and Matplotlib under it would keep their files in the home
     kept_here = {"KERAS_HOME": str(person.work / "k"), "MPLCONFIGDIR": str(person.work / "m")}
-    for kind in FORMATS:
+    for kind in EXPORTED:
         person.runs(sys.executable, f"{kind}/example.py", PICTURE, **kept_here)
     serve = convladder("serve", STORED, "--port", "0", "--corrections", "corrected")
     with person.running(*serve) as process:
