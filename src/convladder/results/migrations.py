@@ -69,4 +69,5 @@ def _number(about: About) -> About:
     return current
 
 
+# docs/decisions/090-an-older-folder-is-brought-up-to-date-in-memory.md
 STEPS: tuple[Step, ...] = (_number,)
