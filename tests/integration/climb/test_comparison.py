@@ -117,7 +117,7 @@ def test_a_page_and_a_table_are_written(rungs: Path) -> None:
     assert page.count("<svg") == 2
     assert pd.read_csv(rungs / "out/summary.csv")["reference_verdict"].tolist()[1] == "better"
     assert (
-        "is there already"
+        "already exists"
         in compare("lenet5", "batch-norm", "--out", "out", cwd=rungs, status=2).stderr
     )
 

@@ -186,7 +186,7 @@ def test_a_waiting_process_is_told_how_far_the_other_is(monkeypatch: pytest.Monk
     seen: list[int] = []
 
     def follow(what: str, done: int, total: int) -> None:
-        assert (what, total) == ("waiting for another convladder", 40)
+        assert (what, total) == ("waiting for another convladder process", 40)
         seen.append(done)
         if done:
             waiting.set()

@@ -63,7 +63,7 @@ def test_pictures_of_a_fixed_camera_are_trained_on_and_it_is_said_what_cannot_be
     assert len(dataset.bank.pairs) == 0
     assert sum(map(len, vars(dataset.splits).values())) == 40
     (said,) = (note for note in dataset.notes if "one scene" in note)
-    assert said.startswith("40 images are pictures of one scene, as of a fixed camera.")
+    assert said.startswith("40 images show one scene, as from a fixed camera.")
     checked = check(Data(source=str(fixed_camera)))
     assert said in checked.notes
     assert [finding.code for finding in checked.findings] == []

@@ -103,8 +103,10 @@ def test_training_stops_at_so_many_rejections_and_names_the_way_on(faults: Fault
         load(str(faults.root))
     dataset = load(str(faults.root), allow_rejects=True)
     assert len(dataset.bank.records) == faults.accepted
-    assert any("1 file whose name says another format" in note for note in dataset.notes)
-    assert any("of 3 images of several frames the first is taken" in note for note in dataset.notes)
+    assert any("another format: read by content" in note for note in dataset.notes)
+    assert any(
+        "the first frame of 3 images with several frames is used" in note for note in dataset.notes
+    )
 
 
 def test_the_command_prints_all_of_it_and_says_by_its_status_that_something_was_found(

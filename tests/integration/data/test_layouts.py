@@ -176,13 +176,13 @@ def test_leaves_may_hold_splits(make_folder: MakeFolder) -> None:
 
 def test_annotations_beside_images_are_no_class(make_folder: MakeFolder) -> None:
     root = make_folder({"images/cat": 5, "images/dog": 5, "annotations/trimaps": 5})
-    with pytest.raises(DataError, match=r"\(beside 'annotations'\): did you mean .*/images\?"):
+    with pytest.raises(DataError, match=r"\(next to 'annotations'\): did you mean .*/images\?"):
         read(str(root))
     for pack in (zipped, tarred):
         packed = read(pack(root))
         assert packed.class_names == ("cat", "dog")
         assert packed.bank.ignored == {"next to the folders of images": 5}
-        assert "'annotations' lies beside the folder of images and is not read" in said(packed)
+        assert "'annotations' lies next to the folder of images and is not read" in said(packed)
 
 
 @EVERYWHERE
@@ -261,7 +261,7 @@ def test_a_second_copy_of_all_is_not_read(make_folder: MakeFolder, place: Place)
         shutil.copytree(root / split, inner / split)
     found = read(place(root))
     assert found.bank.ignored == {"in a second copy of all": 18}
-    assert "'pets' holds the folders 'test', 'train' once more" in said(found)
+    assert "'pets' holds the folders 'test', 'train' again" in said(found)
     write_image(inner / "train" / "cat" / "new.png", seed=5)
     with pytest.raises(
         DataError, match=r"'pets' holds folders of the same names: give .*pets, or move it away"
@@ -341,7 +341,7 @@ def test_a_label_pattern_leaves_masks_out(make_folder: MakeFolder, place: Place)
     assert found.class_names == ("cat", "dog")
     assert len(found.bank.records) == 10
     assert found.bank.ignored == {"next to the folders of images": 10}
-    assert "'annotations' beside 'images' is no class" in said(found)
+    assert "'annotations' next to 'images' is no class" in said(found)
 
 
 def test_a_label_pattern_keeps_the_splits_beside_masks(make_folder: MakeFolder) -> None:
@@ -362,7 +362,7 @@ def test_a_label_pattern_takes_no_second_copy(make_folder: MakeFolder) -> None:
         shutil.copytree(root / kind, root / "all" / kind)
     found = read(str(root), label_pattern=r"(cat|dog|bird)/")
     assert len(found.bank.records) == 15
-    assert "'all' holds the folders 'bird', 'cat', 'dog' once more" in said(found)
+    assert "'all' holds the folders 'bird', 'cat', 'dog' again" in said(found)
 
 
 def test_images_without_classes_beside_masks_name_the_masks_once(make_folder: MakeFolder) -> None:

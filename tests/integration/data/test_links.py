@@ -146,7 +146,8 @@ def test_links_of_one_class_are_told_wherever_images_are_missing(
 def test_links_among_images_are_told_when_training_goes_on(store: Path) -> None:
     (store / "cat" / "again.png").symlink_to(store / "cat" / "000.png")
     assert any(
-        f"1 symbolic link was not followed: {FOLLOWED}" in note for note in load(str(store)).notes
+        f"1 symbolic link was not followed: use {FOLLOWED}" in note
+        for note in load(str(store)).notes
     )
 
 
@@ -267,7 +268,7 @@ def kaggle(root: Path) -> Path:
 def test_ids_of_images_in_a_folder_that_is_a_link(tmp_path: Path) -> None:
     table = kaggle(tmp_path)
     with pytest.raises(
-        DataError, match=f"none of its files is below.*1 symbolic link was passed over.*{FOLLOWED}"
+        DataError, match=f"none of its files is below.*1 symbolic link was not followed.*{FOLLOWED}"
     ):
         load(str(table))
     dataset = load(following(table))
@@ -482,7 +483,7 @@ def test_a_tar_of_hard_links_says_why_images_are_missing(store: Path) -> None:
             member = tarfile.TarInfo(f"dog/{number}.png")
             member.type, member.linkname = tarfile.LNKTYPE, f"cat/{number:03}.png"
             tar.addfile(member)
-    with pytest.raises(DataError, match=r"3 links were passed over.*--hard-dereference"):
+    with pytest.raises(DataError, match=r"3 links were not followed.*--hard-dereference"):
         load(str(path))
 
 
@@ -497,7 +498,7 @@ def found_at(*places: Path | str, follow: bool = False) -> tuple[list[str], list
 def test_predict_says_that_links_were_passed_over(store: Path, tmp_path: Path) -> None:
     root = link_files(store, tmp_path / "linked")
     with pytest.raises(
-        DataError, match=f"no image in .*16 symbolic links were not followed: {FOLLOWED}"
+        DataError, match=f"no image in .*16 symbolic links were not followed: use {FOLLOWED}"
     ):
         found_at(root)
     names, said = found_at(root, follow=True)

@@ -927,7 +927,7 @@ def test_the_imagenet_form_of_cvat_is_class_folders_or_lists(place: Write) -> No
         opened(root / "default.txt")
     (root / "default.txt").write_text("1.jpg 2\n")
     with pytest.raises(
-        DataError, match=r"line 1 has the class '2', but synsets.txt names 2, from 0"
+        DataError, match=r"line 1 has the class '2', but synsets.txt lists 2, from 0"
     ):
         opened(root / "default.txt")
     for name in ("default.txt", "synsets.txt"):
@@ -951,7 +951,7 @@ def test_lists_of_the_imagenet_form_are_splits(place: Write) -> None:
 
 def test_a_text_file_that_is_no_list_says_what_is_expected(place: Write) -> None:
     root = place("1.jpg", notes_dot_txt="hello\n")
-    with pytest.raises(DataError, match=r"which has synsets\.txt beside it"):
+    with pytest.raises(DataError, match=r"which has synsets\.txt next to it"):
         opened(root / "notes.txt")
 
 

@@ -235,7 +235,7 @@ def test_offline_the_error_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> N
         (PermissionError(13, "no"), "cannot get the ImageNet weights"),
         (
             OSError("Unable to synchronously open file (truncated file)"),
-            "is damaged: remove .*/half.h5, and",
+            "is damaged: remove .*/half.h5 and",
         ),
     ],
 )

@@ -200,10 +200,10 @@ def test_a_space_that_is_wrong_says_where_and_what_to_do(text: str, said: str) -
 @pytest.mark.parametrize(
     ("values", "said"),
     [
-        ({"train.optimizer": ["adam", "adagrad"]}, "mine.toml: train.optimizer: Input should be"),
+        ({"train.optimizer": ["adam", "adagrad"]}, "mine.toml: train.optimizer: unknown optimizer"),
         (
             {"train.momentum": [0.5, 0.9]},
-            "train.momentum: train: momentum and",
+            "train.momentum: train: momentum is for optimizer sgd",
         ),
         (
             {"train.warmup": {"low": 0.0, "high": 0.2, "when": {"train.schedule": "cosine"}}},
