@@ -77,7 +77,7 @@ class ProcessLane(Lane):
         try:
             process = self._hand_over(task)
         except OSError as error:  # no memory, or too many processes
-            said = f"no worker could be started ({error}): use fewer --jobs"
+            said = f"no worker process could be started ({error}): use fewer --jobs"
             self._events.put(Failed(task.key, said, said, expected=True))
         else:
             if process is not None:
@@ -137,7 +137,7 @@ class ProcessLane(Lane):
         if not self._ending:
             kills = None if before is None or now is None else now - before
             error = worker_exits.reason(status, lines, kills)
-            details = "\n".join(["the last that it wrote:", *lines, "", error]) if lines else error
+            details = "\n".join(["its last output:", *lines, "", error]) if lines else error
             self._events.put(Died(task.key, error, details, expected=True))
 
     def _end_worker(self) -> None:

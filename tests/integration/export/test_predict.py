@@ -73,7 +73,10 @@ def test_a_picture_that_does_not_fit_the_training_images_is_answered_as_unsure_w
 ) -> None:
     Image.fromarray(np.full((12, 12), 65_535, np.uint16)).save(tmp_path / "deep.png")
     Image.fromarray(coloured(np.random.default_rng(5), 2)).save(tmp_path / "usual.png")
-    why = "it has more than 8 bits, unlike all training images: values from 0 to 65,535 were"
+    why = (
+        "it has more than 8 bits, unlike all training images: "
+        "values from 0 to 65,535 were mapped to black and white"
+    )
     lines = predict(STORED, tmp_path).stdout.decode().splitlines()
     assert lines[0].endswith(f"  unsure  warning: {why}")
     assert "warning" not in lines[1]

@@ -123,7 +123,7 @@ def test_python_changes_nothing_in_a_folder_of_others(
             ["train", "pets", "--out", "half"],
             "half.unfinished already exists and holds files that convladder did not write",
         ),
-        (["reproduce", "a", "--data", "pets", "--out", "half"], "half.unfinished is there already"),
+        (["reproduce", "a", "--data", "pets", "--out", "half"], "half.unfinished already exists"),
         (
             ["bundle", "a", "-o", "theirs/report.html"],
             "report.html already exists and is not a bundle of a: choose",

@@ -61,7 +61,7 @@ EVENTS: list[Event] = [
 SHOWN = {  # whoever is quiet too
     Failed: "lenet5, seed 0, failed: no such folder",
     Died: "lenet5, seed 0, failed: its process ended",
-    Stopping: "stopping: ",
+    Stopping: "Stopping and saving",
     Overdue: "lenet5, seed 0, took too long to save",
     Notice: "there is less memory than before",
 }

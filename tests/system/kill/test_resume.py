@@ -295,7 +295,7 @@ def test_another_split_is_refused_as_weights_have_seen_what_would_be_tested(
     trial, folder = begun
     for changes in ({"data.split_seed": 1}, {"data.validation": 0.2}, {"data.folds": 2}):
         other = replace(trial, experiment=trial.experiment.replace(changes))
-        with pytest.raises(RunError, match="cannot go on"):
+        with pytest.raises(RunError, match="cannot be resumed"):
             ResumePolicy(allow_changed=True).prepare(other, folder)
 
 
@@ -311,7 +311,7 @@ def test_what_the_checkpoint_holds_cannot_be_changed_on_the_way(begun: tuple[Tri
     trial, folder = begun
     for changes in ({"train.learning_rate": 0.1}, {"train.select": "last"}, {"seed": 1}):
         other = replace(trial, experiment=trial.experiment.replace(changes))
-        with pytest.raises(RunError, match=r"cannot go on .* is now .*: --fresh starts over$"):
+        with pytest.raises(RunError, match=r"cannot be resumed .* is now .*: --fresh starts over$"):
             ResumePolicy(allow_changed=True).prepare(other, folder)
 
 

@@ -83,7 +83,7 @@ READ_IN = {
     "ORT_DISABLE_TELEMETRY": ("onnxruntime", "capi/onnxruntime_pybind11_state*"),
     "HF_HUB_DISABLE_TELEMETRY": ("huggingface_hub", "constants.py"),
     "HF_XET_TELEMETRY_ENABLED": ("hf_xet", "hf_xet.*"),
-    "HF_UPDATE_DOWNLOAD_COUNTS": ("datasets", "core/experiment.py"),
+    "HF_UPDATE_DOWNLOAD_COUNTS": ("datasets", "config.py"),
     "MLFLOW_DISABLE_TELEMETRY": ("mlflow", "environment_variables.py"),
     "RAY_USAGE_STATS_ENABLED": ("ray", "_common/usage/usage_constants.py"),
     "RAY_USAGE_STATS_REPORT_URL": ("ray", "_common/usage/usage_lib.py"),
