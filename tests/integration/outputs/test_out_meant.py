@@ -160,7 +160,7 @@ def test_an_export_is_put_where_a_link_leads_and_into_the_working_folder(
 
     make_run(place / "a", right=share_right(0.5, 20, 0))
     monkeypatch.setattr(exports.exporter, "export", export)
-    monkeypatch.setattr(exports.making, "bundle_of", lambda folder: b"")
+    monkeypatch.setattr(exports.bundle_writer, "bundle_of", lambda folder: b"")
     monkeypatch.setattr(exports, "Bundle", bytes)
     monkeypatch.setattr(exports, "_sample", lambda *given: None)
     (place / "linked").symlink_to("empty")

@@ -458,10 +458,11 @@ def test_a_climb_that_cannot_be_read_is_not_found(tmp_path: Path, few_digits: Sp
     plan = climbing.Plan(None, (Trial("lenet5", Experiment(), few_digits),), "this")
     files.write_text(tmp_path / "a/climb.json", "{")
     files.write_json(
-        tmp_path / "b/climb.json", {"identity": "this", "data": few_digits.provenance()}
+        tmp_path / "b/climb.json",
+        {"format": folders.FORMAT, "identity": "this", "data": few_digits.provenance()},
     )
     files.write_text(tmp_path / "c/climb.json", "[]")
-    files.write_text(tmp_path / "d/climb.json", '{"identity": "this"}')
+    files.write_text(tmp_path / "d/climb.json", '{"format": 1, "identity": "this"}')
     assert climbing.find_climb(tmp_path, plan) == tmp_path / "b"
 
 
@@ -469,8 +470,7 @@ def test_a_climb_that_cannot_be_read_is_not_found(tmp_path: Path, few_digits: Sp
 def test_that_an_older_version_split_the_images_otherwise_is_said(
     identity: str, tmp_path: Path, few_digits: SplitDataset
 ) -> None:
-    from convladder.api import tune
-    from convladder.tuning import searching
+    from convladder.tuning import record, searching
     from convladder.tuning.candidates import SearchPlan
     from convladder.tuning.space import space_of
 
@@ -499,13 +499,18 @@ def test_that_an_older_version_split_the_images_otherwise_is_said(
     with pytest.raises(
         SearchError, match=r"finds copies differently, and so makes other splits.*another --out"
     ):
-        tune._begin(tmp_path / "b", search, searching.Budget(1, None), fresh=False)
+        record.begin(tmp_path / "b", search, searching.Budget(1, None), fresh=False)
     files.write_json(
         tmp_path / "c/climb.json",
-        {"identity": "this", "data": older | {"source": "x", "fingerprint": "y"}},
+        {
+            "format": folders.FORMAT,
+            "identity": "this",
+            "data": older | {"source": "x", "fingerprint": "y"},
+        },
     )
     files.write_json(
-        tmp_path / "a/climb.json", {"identity": "this", "data": few_digits.provenance()}
+        tmp_path / "a/climb.json",
+        {"format": folders.FORMAT, "identity": "this", "data": few_digits.provenance()},
     )
     assert climbing.find_climb(tmp_path, plan, said.append) == tmp_path / "a"
     assert len(said) == 2
