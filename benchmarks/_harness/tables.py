@@ -155,7 +155,7 @@ def of_kills(folder: Path) -> str:
     ]
     lines += [f"| workers that outlived their command by ten seconds | {told['orphans']} |"]
     lines += [
-        f"| trainings that went on from a checkpoint, and were not begun anew | {told['went_on']} |"
+        f"| trainings that went on from a checkpoint, and were not restarted | {told['went_on']} |"
     ]
     lines += [f"| trainings that came out equal | **{told['equal']} of {told['trainings']}** |"]
     return "\n".join(lines) + f"\n\n{results.as_line(told)}"

@@ -78,7 +78,7 @@ class Outcome:
     """What came of a training's kills: how many hit it, and of what kind they were; what differs in
     the end.
 
-    went_on : whether it went on from a checkpoint, and was not begun anew.
+    went_on : whether it went on from a checkpoint, and was not restarted.
     """
 
     kind: str
