@@ -1,6 +1,6 @@
 """Tasks over persistent worker processes: a task is a function of a module, and its arguments.
 
-Each worker is a fresh interpreter that is told of tasks through pipes (`worker_process`, `worker`).
+Each worker is a fresh interpreter that takes tasks through pipes (`worker_process`, `worker`).
 Three things follow:
 
 - A script needs no `if __name__ == "__main__"` guard, and a notebook works: nothing of the caller's

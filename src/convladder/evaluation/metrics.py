@@ -72,7 +72,7 @@ def measured(figures: Mapping[str, Any]) -> dict[str, float]:
 
 
 def told(figures: Mapping[str, Any], *, but: str = "") -> str:
-    """Write the metrics among the figures of a split; `but` names one that is told elsewhere.
+    """Write the metrics among the figures of a split; `but` names one to leave out.
 
     >>> told({"accuracy": 0.9, "log_loss": 0.25, "images": 100})
     'accuracy 0.9000, log loss 0.2500'

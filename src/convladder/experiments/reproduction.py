@@ -23,7 +23,7 @@ class Reproduction:
         otherwise : how many of them are of another class now. apart : the largest difference of a
         probability.
     circumstances : what may explain a difference: versions, machine or threads are otherwise than
-        when the run was made, or were so when it was gone on with; or its operations were not
+        when the run was made, or were so when it was resumed; or its operations were not
         deterministic.
     """
 
@@ -87,8 +87,7 @@ def _content(run: SavedRun) -> bytes:
 def _differences(then: dict[str, Any], now: dict[str, Any]) -> list[str]:
     before, after = (
         each["versions"]
-        | {key: each[key] for key in ("python", "machine", "threads")}
-        | {"backend": provenance.backend_of(each)}
+        | {key: each[key] for key in ("python", "machine", "threads", "backend")}
         | {count: each.get(count, 1) for count in ("devices", "processes")}
         for each in (then, now)
     )

@@ -100,7 +100,7 @@ def find_alike(
     older: list[Path] = []
     for path in sorted(parent.glob(f"*/{name}"), reverse=True):
         # damaged, or newer
-        with contextlib.suppress(OSError, ValueError, KeyError, TypeError, RunError):
+        with contextlib.suppress(KeyError, TypeError, RunError):
             about = migrations.read_about(path)
             if about["identity"] == identity and is_split_alike(about["data"]):
                 return path.parent
@@ -232,7 +232,7 @@ def changes_of(data: Mapping[str, Any], begun: Experiment, trial: Trial) -> dict
 
 def changed_backend(environment: Mapping[str, Any]) -> list[str]:
     """Say what differs of the backend, or else of the packages."""
-    then, chosen = provenance.backend_of(environment), backend.chosen()
+    then, chosen = environment["backend"], backend.chosen()
     packages = (*DECISIVE, *backend.PACKAGES[chosen]) if then == chosen else DECISIVE
     before, now = environment["versions"], provenance.versions(packages)
     changed = [

@@ -26,7 +26,7 @@ Dimensions = Mapping[str, Mapping[str, Any]]  # as a space writes them
 def draw_search(
     candidates: pd.DataFrame, winner: int | None, default: float | None, into: Into = None
 ) -> Axes:
-    """Draw the validation accuracy of each candidate in its turn, and the best so far.
+    """Draw the validation accuracy of the candidates in order, and the best so far.
 
     default : the default's accuracy, for a line beside them.
     """

@@ -113,9 +113,10 @@ class MLflow:
     """Makes an MLflow run of each trial, with its settings, the figures of each epoch, and those of
     the test.
 
-    A trial that is gone on with goes on in its run. uri : a server, a database, or a folder, in
-    which a database is made. experiments : of the trials that may be told of. place : where their
-    run folders are, by their keys.
+    A trial that resumes keeps its run.
+
+    uri : a server, a database, or a folder, in which a database is made.
+    experiments : of the trials to send. place : where their run folders are, by their keys.
     """
 
     def __init__(

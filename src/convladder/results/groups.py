@@ -203,8 +203,8 @@ class GroupComparison:
         )
 
     def robustness_claims(self, pairs: Sequence[Pair]) -> list[Claim]:
-        """Do what `claims` does for the accuracy on images made worse, meant over corruptions and
-        strengths.
+        """Do what `claims` does for the accuracy on degraded images, averaged over corruptions
+        and strengths.
 
         A pair that was not asked about the same images in the same way is left out too.
         """

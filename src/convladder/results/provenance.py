@@ -51,11 +51,6 @@ def last_environment(about: Mapping[str, Any]) -> Mapping[str, Any]:
     return environment
 
 
-def backend_of(environment: Mapping[str, Any]) -> str:
-    """Return the backend of an environment."""
-    return str(environment["backend"])
-
-
 def versions(packages: Iterable[str] = PACKAGES) -> dict[str, str]:
     """Return the versions of the packages that are installed, and of the backend's."""
     found = {}
@@ -66,7 +61,7 @@ def versions(packages: Iterable[str] = PACKAGES) -> dict[str, str]:
 
 
 def changes_on_the_way(about: Mapping[str, Any]) -> list[str]:
-    """Say what had changed whenever a run was gone on with, of which `about` tells."""
+    """Say what had changed each time that the run of `about` was resumed."""
     return [change for each in about.get("resumed", []) for change in each["changed"]]
 
 

@@ -22,7 +22,7 @@ Snapshot = Callable[[], Checkpoint]
 
 
 class Checkpointer:
-    """Keeps nothing, for a training that is begun anew each time."""
+    """Keeps nothing, for a training that starts over each time."""
 
     def newest(self) -> Checkpoint | None:
         """Return where to go on."""

@@ -132,6 +132,6 @@ def _count_tested(folder: Path, fingerprint: str) -> int:
             path.parent / "climb"
         )
         # damaged, or newer
-        with contextlib.suppress(OSError, ValueError, KeyError, TypeError, RunError):
+        with contextlib.suppress(KeyError, TypeError, RunError):
             count += other and migrations.read_about(path)["data"]["fingerprint"] == fingerprint
     return count

@@ -244,7 +244,7 @@ class _Counter:
 
 
 class _HeavyError(Exception):
-    """An image that had better be decoded in a process that can be ended."""
+    """An image to be decoded in a process that can be ended."""
 
 
 def _decode_here(missing: list[Chunk], fetch: Fetch, count: _Counter) -> list[Chunk]:

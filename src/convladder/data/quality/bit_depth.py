@@ -12,7 +12,7 @@ from convladder.data.decoding.image_stats import Facts
 from convladder.data.decoding.images import ImageForm
 
 FEW_LEVELS, FLAT = 16, 4  # grey levels; times fewer than the usual deep image has
-MOST_OUTSIDE = 0.5  # of an image's values may be cut before that is told
+MOST_OUTSIDE = 0.5  # of an image's values may be cut before a note says so
 
 
 def describe(bank: Bank, network: ImageForm | None = None) -> list[str]:
