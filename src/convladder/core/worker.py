@@ -31,6 +31,7 @@ from convladder.core.places import keep_libraries_here
 Emit = Callable[[Any], None]
 
 STOP, HALT = b"", b"halt"  # in the place of a pickled task
+TASK_MARK = b"\n\x1ea task begins\x1e\n"  # in what a worker writes, where somebody reads that
 NO_MEMORY = "out of memory: use fewer --jobs, a smaller train.batch_size or smaller images"
 
 _LENGTH = struct.Struct(">Q")
@@ -63,10 +64,11 @@ def saves_when_stopped() -> Iterator[None]:
             _end()
 
 
-def serve(temporary: str) -> None:
+def serve(temporary: str, *, marks_tasks: bool) -> None:
     """Be a worker. It ends with its parent, or as that says: a queue that signals every process is
     not for it.
 
+    marks_tasks : write TASK_MARK to standard error before each task.
     Its temporary files go into a folder of its own, which it removes. TensorFlow leaves some for
     each network that it compiles. It removes them when a process ends by itself, as no worker does.
     """
@@ -90,9 +92,17 @@ def serve(temporary: str) -> None:
             write(events, data)
 
     while True:
-        outcome = _outcome(tasks.get(), emit)
+        outcome = _outcome(_next(tasks, marks_tasks), emit)
         with sending:
             write(events, outcome)
+
+
+def _next(tasks: queue.SimpleQueue[bytes], marks_tasks: bool) -> bytes:
+    task = tasks.get()
+    if marks_tasks:
+        with contextlib.suppress(OSError):
+            os.write(2, TASK_MARK)
+    return task
 
 
 def send(stream: BinaryIO, value: Any) -> None:

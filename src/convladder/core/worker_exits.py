@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import BinaryIO
 
-from convladder.core.worker import NO_MEMORY
+from convladder.core.worker import NO_MEMORY, TASK_MARK
 
 KEPT_BYTES = 65_536  # of what a worker has written, the last
 KEPT_LINES = 20  # of its own, the last, and as many of where Python was
@@ -61,16 +61,14 @@ class LastLines(threading.Thread):
                 with self._lock:
                     self._kept = (self._kept + data)[-KEPT_BYTES:]
 
-    def forget(self) -> None:
-        """Forget what was written so far: it is of another task."""
-        with self._lock:
-            self._kept = b""
-
     def of_ended(self) -> list[str]:
-        """Return the last lines of a process that has ended, and where Python was, if told."""
+        """Return the last lines of a process that has ended, and where Python was, if told.
+
+        Lines of its earlier tasks, before the last TASK_MARK, are left out.
+        """
         self.join(READING_SECONDS)  # longer where a process that it started still holds the pipe
         with self._lock:
-            text = self._kept.decode("utf-8", errors="replace")
+            text = self._kept.rpartition(TASK_MARK)[2].decode("utf-8", errors="replace")
         lines = [_printable(line) for line in re.split(r"[\r\n]+", text)]
         own, where = _parted(
             [line for line in lines if line.strip() and not line.startswith(_NOISE)]

@@ -100,8 +100,6 @@ class ProcessLane(Lane):
                 written = cast("BinaryIO | None", self._worker.stderr)
                 self._lines = LastLines(written) if written else None
             process = self._worker
-        if self._lines:
-            self._lines.forget()
         # a dead one is found out by reading from it
         with self._sending, contextlib.suppress(OSError):
             self._sent = task
@@ -160,6 +158,7 @@ class ProcessLane(Lane):
 def _start_worker(threads: int) -> subprocess.Popen[bytes]:
     environment = dict(os.environ) | dict.fromkeys(THREAD_VARIABLES, str(threads))
     environment |= backend.environment()
+    shown = bool(os.environ.get("CONVLADDER_DEBUG"))
     temporary = tempfile.mkdtemp(prefix="convladder-worker-")
     try:
         process = subprocess.Popen(
@@ -167,11 +166,12 @@ def _start_worker(threads: int) -> subprocess.Popen[bytes]:
                 sys.executable,
                 "-P",
                 "-c",
-                f"from convladder.core.worker import serve; serve({temporary!r})",
+                "from convladder.core.worker import serve; "
+                f"serve({temporary!r}, marks_tasks={not shown})",
             ],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            stderr=None if os.environ.get("CONVLADDER_DEBUG") else subprocess.PIPE,
+            stderr=None if shown else subprocess.PIPE,
             env=environment | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
             start_new_session=True,  # a terminal's Ctrl-C is for the parent to act on
         )

@@ -227,7 +227,10 @@ def test_a_file_of_many_scans_is_no_light_one() -> None:
     assert builder._is_heavy(b"\xff\xd8" + b"\xff\xda" * 1000, LIMITS)
 
 
-def test_clearing_the_cache_leaves_a_build_at_work_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_clearing_the_cache_leaves_a_build_at_work_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CONVLADDER_CACHE", str(tmp_path))  # other tests still need theirs
     monkeypatch.setattr(builder, "PARALLEL_FROM", 10**9)
 
     def fetch(record: Record) -> Pixels:

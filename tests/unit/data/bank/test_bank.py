@@ -144,8 +144,10 @@ def test_a_limit_takes_the_same_share_of_every_class(make_folder: MakeFolder) ->
     assert len(load(Data(source=source, limit=1000)).bank.records) == 120
 
 
-def test_banks_are_listed_and_cleared(make_folder: MakeFolder) -> None:
-    banks.clear_banks()
+def test_banks_are_listed_and_cleared(
+    make_folder: MakeFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CONVLADDER_CACHE", str(tmp_path / "cache"))  # other tests need theirs
     root = make_folder({"cat": 5, "dog": 5})
     load(str(root))
     ((bank, size),) = banks.list_banks()
