@@ -285,9 +285,7 @@ class ConvClassifier(ClassifierMixin, BaseEstimator):
 
 @contextlib.contextmanager
 def _caller_undisturbed() -> Iterator[None]:
-    """Give Python and NumPy their random states back, and keep TensorFlow from warning of
-    retracing.
-    """
+    """Restore the random states of Python and NumPy, and silence TensorFlow about retracing."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # if it is not loaded yet
     states = random.getstate(), np.random.get_state()
     logger = logging.getLogger("tensorflow")

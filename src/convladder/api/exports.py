@@ -1,6 +1,4 @@
-"""Export a run or a bundle for other runtimes, and measure on real images that it predicts the
-same.
-"""
+"""Export a network for other runtimes, and measure on real images that it predicts the same."""
 
 from __future__ import annotations
 
@@ -100,9 +98,7 @@ def export(
 
 
 def _place(out: str | Path, run: Run | None, data: str | Path | Dataset | None) -> Path:
-    """Return where the export is to be put. Raises RunError where that is not empty, or among the
-    images.
-    """
+    """Return where to put the export. Raises RunError where that is not empty or among images."""
     source = run.experiment.data.source if run and data is None else inputs.name_of(data or "")
     folder = outputs.place_of(out, None, source)
     outputs.check_replaceable(folder)
@@ -112,9 +108,7 @@ def _place(out: str | Path, run: Run | None, data: str | Path | Dataset | None) 
 def _sample(
     bundle: Bundle, run: Run | None, data: str | Path | Dataset | None, reporter: progress.Reporter
 ) -> Sample:
-    """Take images of a run or a bundle, in its form and split as they were, and some of their
-    files.
-    """
+    """Take images of a run or a bundle, in its form and split, and some of their files."""
     if isinstance(data, Dataset):
         return exporter.draw(bundle, data)
     dataset, source = _images(bundle, run, data, reporter)
@@ -160,9 +154,7 @@ def _images(
 def _as_they_were(
     dataset: Dataset, bundle: Bundle, run: Run | None, reporter: progress.Reporter
 ) -> Dataset:
-    """Return the images split as the run has split them; say so where they are others than the
-    bundle's.
-    """
+    """Return the images split as in the run; warn if they are not those of the bundle."""
     if not run and dataset.bank.fingerprint != bundle.contents.images:
         reporter.say(
             "warning: these images differ from those the network was trained on. Some test "

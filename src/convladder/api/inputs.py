@@ -1,6 +1,4 @@
-"""What a person gives, made into settings, ladders and images; and what is said when all that is
-stopped.
-"""
+"""What a person gives, made into settings, ladders and images; and what is said at a stop."""
 
 from __future__ import annotations
 
@@ -70,9 +68,7 @@ def start_of(request: ClimbRequest) -> dict[str, Any]:
 
 
 def check_data(settings: Mapping[str, Any]) -> None:
-    """Raise ExperimentError where a setting of the data cannot be, before a ladder puts it down to
-    a rung.
-    """
+    """Raise ExperimentError where a setting of the data cannot be, before a rung is blamed."""
     Experiment().replace({key: value for key, value in settings.items() if key.startswith("data.")})
 
 
@@ -142,9 +138,7 @@ def source_of(source: Any, labels: Any, changes: Mapping[str, Any]) -> tuple[Dat
 
 
 def _origin_of(dataset: SplitDataset, settings: Data) -> Source | None:
-    """Return the source in memory that a dataset was loaded from, if the settings are of it. Raises
-    DataError.
-    """
+    """Return a dataset's source in memory, if the settings are of it. Raises DataError."""
     if dataset.origin is None or settings.source != dataset.settings.source:
         return None
     registry.refuse_reopening(dataset.settings, settings)
@@ -154,8 +148,7 @@ def _origin_of(dataset: SplitDataset, settings: Data) -> Source | None:
 def loader(
     data: str | Path | SplitDataset, allow_rejects: bool, reporter: progress.Reporter
 ) -> climbing.Load:
-    """Return what gives the images for settings: those that are loaded already, where the settings
-    are theirs.
+    """Return what gives the images for settings: the loaded ones, where the settings are theirs.
 
     Where settings differ in the images' form alone, the images and their split are those of the
     first.
@@ -192,9 +185,7 @@ def _backbone_of(request: Request) -> dict[str, Any]:
 
 
 def data_settings(data: str | Path | SplitDataset) -> dict[str, Any]:
-    """Return what the start of a ladder takes from the data: of a loaded dataset, all that it was
-    loaded by.
-    """
+    """Return what the start of a ladder takes from the data: how a loaded dataset was loaded."""
     if isinstance(data, SplitDataset):
         return {
             f"data.{key}": value

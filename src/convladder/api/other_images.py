@@ -1,6 +1,4 @@
-"""A run's network on other images than it was trained with: evaluated where they are labelled,
-predicted where they are not.
-"""
+"""A run's network on other images: evaluated with their labels, predicted without."""
 
 from __future__ import annotations
 

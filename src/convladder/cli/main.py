@@ -134,9 +134,7 @@ def main() -> NoReturn:
 
 
 def _working_folder_is_gone() -> bool:
-    """Whether paths that are relative lead nowhere, as in a terminal whose folder was deleted
-    elsewhere.
-    """
+    """Whether relative paths lead nowhere, as in a terminal whose folder was deleted elsewhere."""
     try:
         return not Path.cwd().exists()
     except OSError:

@@ -1,6 +1,4 @@
-"""What a command prints as its result: a table for people, or JSON for programs, on standard
-output.
-"""
+"""What a command prints as its result: a table for people, or JSON for programs."""
 
 from __future__ import annotations
 
@@ -285,9 +283,7 @@ def reproduction(reproduced: Reproduction, *, json_wanted: bool) -> None:
 
 
 def explanation(run: Run, page: Path, accuracy: float, *, json_wanted: bool) -> None:
-    """Print where a run errs: classes, pairs, calibration, threshold, robustness and suspected
-    labels.
-    """
+    """Print where a run errs: classes, pairs, calibration, threshold, robustness, labels."""
     classes, pairs, suspects = run.class_accuracies(), run.confused_pairs(), run.suspected_labels()
     calibration, selection = run.calibration(), run.selection(accuracy)
     if json_wanted:

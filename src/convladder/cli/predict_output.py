@@ -1,6 +1,4 @@
-"""What `bundle` and `predict` print: predictions as they come, as lines for people, CSV, or JSON
-lines.
-"""
+"""What `bundle` and `predict` print: predictions as lines for people, CSV, or JSON lines."""
 
 from __future__ import annotations
 
@@ -130,8 +128,9 @@ def writer(kind: Format, stream: TextIO, names: Sequence[str], top: int) -> Writ
 
 
 def neutral(cell: str) -> str:
-    """Return a cell that no spreadsheet takes for a formula
-    (https://owasp.org/www-community/attacks/CSV_Injection).
+    """Return a cell that no spreadsheet takes for a formula.
+
+    See https://owasp.org/www-community/attacks/CSV_Injection.
 
     >>> neutral("=cmd()"), neutral("cat")
     ("'=cmd()", 'cat')

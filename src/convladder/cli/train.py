@@ -42,8 +42,7 @@ def climb(request: ClimbRequest, how: RunOptions, *, as_json: AsJson = False) ->
     "quiet",
 )
 def train(request: TrainRequest, how: RunOptions, *, as_json: AsJson = False) -> None:
-    """Train one rung with one seed. With --folds, train it once per fold, like a climb with only
-    this rung.
+    """Train one rung with one seed. With --folds, train once per fold, like a climb of one rung.
 
     If it is interrupted for any reason, run the same command again to resume.
     """

@@ -568,8 +568,7 @@ def takes_fractions(key: str) -> bool:
 
 
 def parse_assignments(assignments: Iterable[str]) -> dict[str, Any]:
-    """Read `key=value` texts; a value is TOML where it can be (`3e-4`, `true`, `[32, 64]`), else
-    text.
+    """Read `key=value` texts; a value is TOML if it can be (`3e-4`, `true`, `[32, 64]`), else text.
 
     >>> parse_assignments(["train.learning_rate=3e-4", "model.padding=same"])
     {'train.learning_rate': 0.0003, 'model.padding': 'same'}

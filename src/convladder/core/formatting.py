@@ -48,8 +48,7 @@ def either(names: Iterable[str]) -> str:
 
 
 def listed(names: Iterable[str]) -> str:
-    """Write names with commas between as --classes takes them: in double quotes where a name holds
-    one.
+    """Write names as --classes takes them: with commas between, and in quotes if a name has one.
 
     >>> print(listed(["cat", "tench, Tinca tinca"]))
     cat, "tench, Tinca tinca"

@@ -41,8 +41,7 @@ BUILT_IN = ("classic", "modern", "notebook", "transfer")
 
 
 class Rung(BaseModel):
-    """A named change against a parent, and its card: what it is, why, its cost, when it hurts, its
-    source.
+    """A named change against a parent, and its card: what, why, cost, when it hurts, source.
 
     takes_in : rungs that were left out between the two, whose changes are this one's too.
     """

@@ -21,8 +21,7 @@ def cache_folder() -> Path:
 
 
 def keep_libraries_here() -> None:
-    """Let Keras and Matplotlib keep their files in our cache, where they have no folder of their
-    own yet.
+    """Let Keras and Matplotlib keep their files in our cache, unless they have their own folders.
 
     They would make one in the user's home. A folder that is there is used as ever: it may hold
     downloaded weights, or settings. This is for processes that are convladder's alone, before they

@@ -1,5 +1,4 @@
-"""The worker's side of `worker_pool`: run the tasks that come on standard input, until it ends or
-says to stop.
+"""The worker's side of `worker_pool`: run the tasks that come on standard input, to its end.
 
 What goes through the pipes is pickled, with its length before it. A request to stop ends the
 process at once, but for a task within `saves_when_stopped`: it looks at `stop_asked`, saves what it
@@ -65,8 +64,7 @@ def saves_when_stopped() -> Iterator[None]:
 
 
 def serve(temporary: str, *, marks_tasks: bool) -> None:
-    """Be a worker. It ends with its parent, or as that says: a queue that signals every process is
-    not for it.
+    """Be a worker until the parent ends or says so. Signals to every process are not for it.
 
     marks_tasks : write TASK_MARK to standard error before each task.
     Its temporary files go into a folder of its own, which it removes. TensorFlow leaves some for

@@ -31,11 +31,11 @@ MANY = 100_000  # objects more than were freed, before Python looks for garbage
 
 @dataclass(frozen=True)
 class SplitDataset:
-    """A bank and its split. `notes` and `decisions` say what was inferred or left out, in sentences
-    for people.
+    """A bank and its split.
 
-    settings : what it was loaded by. groups : the number of the group of each record, which is
-        never parted.
+    settings : what it was loaded by.
+    notes, decisions : what was inferred or left out, in sentences for people.
+    groups : the number of each record's group, which is kept in one split.
     origin : the source, where the settings' text cannot name it.
     """
 

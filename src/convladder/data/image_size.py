@@ -78,8 +78,7 @@ def range_setting(form: ImageForm) -> str | tuple[float, float]:
 
 
 def as_of_network(source: Source, form: ImageForm, limits: Limits) -> Source:
-    """Return a source whose images are read or rejected as a prediction by a network of this form
-    does it.
+    """Return a source whose images are read or rejected as by a network of this form.
 
     Without a range, whole numbers are read as 16 bits, and floats are rejected.
     """

@@ -51,8 +51,7 @@ class PixelRange:
         shape: Shape | None = None,
         wanted: tuple[float, float] | None = None,
     ) -> PixelRange:
-        """Return the range for rows `(N, values)` of images of this shape; the `wanted` one, if
-        any.
+        """Return the range for rows `(N, values)` of this shape; the `wanted` one, if any.
 
         It is as of deep image files (see `intensity.find_ends`); of rows that fill no image, the
         least value and the largest.
@@ -86,8 +85,7 @@ class PixelRange:
         return levels
 
     def pixels(self, values: NDArray[Any]) -> Pixels:
-        """Return the values as pixels of the same shape, rounded; what lies outside the range is
-        clipped.
+        """Return the values as pixels of the same shape, rounded and clipped to the range.
 
         Raises ValueError if the values are uint8 and the range is not, or the other way round.
         """

@@ -38,9 +38,9 @@ HARD = 2  # classes of whose images hard files are made
 
 @dataclass(frozen=True)
 class Sample:
-    """Real images `(N, height, width, channels)`, labels of the first, which test, and others to
-    calibrate on.
+    """Real images `(N, height, width, channels)`; the first are labelled, and test the export.
 
+    labels : of the first images, `(n,)`. calibration : other images, to calibrate on.
     files : some of them as they lie on the disk, where they do.
     """
 
@@ -113,8 +113,7 @@ def export(
     int8: bool = False,
     bound: float | None = None,
 ) -> Exported:
-    """Export a bundle in a format of FORMATS into a folder, which is there in the end or not at
-    all.
+    """Export a bundle in a format of FORMATS into a folder, which is written whole or not at all.
 
     Raises ExportError where the export does not predict what the network predicts, with what
     differs.

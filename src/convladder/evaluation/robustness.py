@@ -1,4 +1,4 @@
-"""How much accuracy is left when images are made worse.
+"""How much accuracy is left when images are degraded.
 
 The same test images are corrupted in the same way for every network, so that rungs can be compared
 image by image.
@@ -21,10 +21,10 @@ Shares = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Corrupted:
-    """Which test images one network predicts rightly after they were corrupted.
+    """Which test images one network predicts correctly after they were corrupted.
 
     rows : of the test predictions, `(N,)`. correct : `(corruptions, strengths, N)`, in the order of
-    the recipe. recipe : how they were made worse.
+    the recipe. recipe : how they were degraded.
     """
 
     rows: NDArray[np.int64]
@@ -32,7 +32,7 @@ class Corrupted:
     recipe: Recipe
 
     def by_image(self) -> Shares:
-        """Return the share of each image's corrupted forms that are predicted rightly, `(N,)`."""
+        """Return the share of each image's corrupted forms that are predicted correctly, `(N,)`."""
         shares: Shares = self.correct.mean(axis=(0, 1))
         return shares
 
@@ -55,8 +55,7 @@ def measure(
     clean: NDArray[np.bool_],
     estimate: Callable[[Correct], Estimate] = statistics.estimate,
 ) -> Robustness:
-    """Measure a rung on the corrupted images of each seed; `clean` is `(seeds, N)`, for the same
-    images.
+    """Measure a rung on each seed's corrupted images; `clean` is `(seeds, N)`, for the same images.
 
     All were corrupted by one recipe. `estimate` gives the interval of `(seeds, N)`.
     """

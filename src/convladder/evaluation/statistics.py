@@ -62,9 +62,9 @@ class Difference:
     """One rung less another, in accuracy.
 
     `low`, `high` and `p_value` stand for this comparison alone; `p_corrected` and `verdict` for the
-    family that it was asked in. `detectable` is the least true difference that would have been
-    called in four of five such climbs. All but `difference` are None where seeds (or folds) are too
-    few. `seed_correlation` is between the accuracies of equal seeds, where both rungs have the same
+    family that it was asked in. `detectable` is the smallest true difference that four of five such
+    climbs would have found. All but `difference` are None where seeds (or folds) are too few.
+    `seed_correlation` is between the accuracies of equal seeds, where both rungs have the same
     three or more.
     """
 

@@ -22,8 +22,7 @@ SAMPLES = 12  # of right and of wrong test images each
 
 
 def take_samples(network: keras.Model, table: pd.DataFrame, dataset: SplitDataset) -> Samples:
-    """Take test images at random, half right and half wrong as far as there are any, and the
-    telling mistakes.
+    """Take test images at random, half right and half wrong if possible, and telling mistakes.
 
     `table` holds the network's predictions. With each goes where the network found evidence for
     what it predicted.

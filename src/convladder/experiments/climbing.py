@@ -1,6 +1,4 @@
-"""A climb: every rung of a ladder with several seeds, over worker processes; what is finished stays
-so.
-"""
+"""A climb: the rungs of a ladder with several seeds, over workers; what is finished stays."""
 
 from __future__ import annotations
 
@@ -59,9 +57,7 @@ Load = Callable[[Data], SplitDataset]
 
 @dataclass(frozen=True)
 class Plan:
-    """What a climb comes to: its trials, in the ladder's order, and a hash of all that they depend
-    on.
-    """
+    """A climb's trials, in the ladder's order, and a hash of all that they depend on."""
 
     ladder: Ladder
     trials: tuple[Trial, ...]
@@ -126,8 +122,7 @@ def climb(
     on_weights: OnWeights,
     on_event: OnEvent,
 ) -> list[Failed]:
-    """Train the missing trials, the costliest first, in single-threaded workers; return those that
-    failed.
+    """Train the missing trials, the costliest first, in single-threaded workers; return failures.
 
     A trial that fails leaves its error beside the other runs, and the others go on. `on_weights` is
     told once how much work each missing trial is, `on_event` whatever happens to one.
@@ -294,9 +289,7 @@ def _earlier_trials(plan: Plan, folder: Path) -> list[TrialKey]:
 def _describe(
     plan: Plan, folder: Path, earlier: list[TrialKey], engine: Engine, *, trains: bool
 ) -> None:
-    """Say what the climb is of; a command that trains nothing leaves where its figures come from as
-    it is.
-    """
+    """Say what the climb is of; a command that trains nothing leaves the environment as it is."""
     place = {rung.name: number for number, rung in enumerate(plan.ladder.rungs)}
     trials = sorted(
         [*(trial.key for trial in plan.trials), *earlier],
@@ -320,9 +313,7 @@ def _describe(
 
 
 def _remove_leftovers(folder: Path) -> None:
-    """Remove what a killed climb has left half-written, where climbs write; other folders inside
-    are not ours.
-    """
+    """Remove what a killed climb left half-written where climbs write, and no other folders."""
     trials = folder / "trials"
     files.remove_leftovers(
         folder, folder / "plots", *trials.glob("*"), *trials.glob(f"*/*{folders.UNFINISHED}")
@@ -331,9 +322,7 @@ def _remove_leftovers(folder: Path) -> None:
 
 @contextlib.contextmanager
 def _shared_folder(folder: Path) -> Iterator[Path]:
-    """Yield a folder for what trials share; where this is killed, the next climb removes it as a
-    leftover.
-    """
+    """Yield a folder for what trials share; after a kill the next climb removes it."""
     shared = folder / f"{files.MARK}shared.tmp"
     shared.mkdir()
     try:
@@ -422,9 +411,7 @@ def _keep_error(path: Path, failed: Failed) -> None:
 
 
 def _weigh(trials: Sequence[Trial]) -> dict[TrialKey, float]:
-    """Return how much work each trial is. Raises ExperimentError where images are too small for a
-    network.
-    """
+    """Return how much work each trial is. Raises ExperimentError where images are too small."""
     return {
         trial.key: _flops(trial) * _passes(trial.experiment.train) * len(trial.dataset.splits.train)
         for trial in trials
@@ -432,8 +419,7 @@ def _weigh(trials: Sequence[Trial]) -> dict[TrialKey, float]:
 
 
 def _passes(settings: Train) -> float:
-    """Return how much work an image is in all epochs, beside a training without frozen layers for
-    one epoch.
+    """Return how much work an image is in all its epochs; a whole one counts 1.
 
     The way back through a network takes about twice as long as the way through it; of frozen layers
     there is none.
@@ -457,9 +443,7 @@ def identity_of(trials: Sequence[Trial]) -> str:
 
 
 def _what_it_is(experiment: Experiment) -> Experiment:
-    """Return the experiment without what changes nothing: how often it is kept, and where its
-    backbone lies.
-    """
+    """Return the experiment without what changes no result: checkpoints, the backbone's place."""
     same: dict[str, Any] = {"train.checkpoint_seconds": Train().checkpoint_seconds}
     if experiment.model.backbone_sha256:
         same |= {"model.backbone": "anywhere", "model.weights": None}

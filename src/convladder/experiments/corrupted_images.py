@@ -1,4 +1,4 @@
-"""Test images made worse in every corruption and strength.
+"""Test images degraded by every corruption in every strength.
 
 They are the same for every network that is tested on them, so a climb makes them once, on the disk.
 """

@@ -118,8 +118,9 @@ def predict_files(
 
 
 def count_seen(run: saved_run.SavedRun, bank: Bank) -> tuple[int, int] | None:
-    """Return how many of the images to be evaluated the run was trained or validated on, and of how
-    many.
+    """Return how many of the images to evaluate the run was trained on, and of how many.
+
+    Images that it was validated on count, too.
 
     Told by their files and by their decoded pixels; None where the images that the run was made of
     are not in the cache any more.

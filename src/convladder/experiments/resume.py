@@ -30,16 +30,15 @@ OTHERWISE = "this version of convladder finds copies differently, and so makes o
 class ResumePolicy:
     """What is done with what an earlier command has left.
 
-    fresh : begin unfinished runs anew, and never touch finished ones. allow_changed : go on with a
-        run that was begun otherwise, and keep a record of it.
+    fresh : start unfinished runs over, and never touch finished ones.
+    allow_changed : resume a run that was started differently, and keep a record of it.
     """
 
     fresh: bool = False
     allow_changed: bool = False
 
     def find(self, parent: Path, trial: Trial, say: Say = silent) -> Path | None:
-        """Return where the newest unfinished run of this trial under `parent` is to be put, if
-        there is one.
+        """Return the place of this trial's newest unfinished run under `parent`, if any.
 
         What may be changed on the way does not count where that is allowed. Where there is none,
         `say` is told of one by a version that split the images otherwise.
@@ -84,7 +83,7 @@ class ResumePolicy:
         return replace(trial, changed=tuple(others))
 
     def clear(self, run_folder: Path) -> None:
-        """Remove what lies unfinished of a run that is to begin anew: all but its locks."""
+        """Remove what lies unfinished of a run that is to start over: all but its locks."""
         if self.fresh:
             outputs.clear_unfinished(folders.unfinished(run_folder))
 
@@ -130,8 +129,7 @@ def _say_of_older(newest_first: list[Path], say: Say) -> None:
 
 
 def take_finished(run: saved_run.SavedRun, trial: Trial) -> None:
-    """Let a finished run stand for the trial, and remove what a kill may have left of its
-    checkpoints.
+    """Let a finished run stand for the trial, and remove checkpoints that a kill left.
 
     Raises RunError where it is not of this trial.
     """

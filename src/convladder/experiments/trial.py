@@ -97,8 +97,7 @@ def run_trial(trial: Trial, folder: Path, command: str, emit: Emit) -> float:
 def trained(
     trial: Trial, unfinished: Path, command: str, emit: Emit
 ) -> Iterator[tuple[FitResult, dict[str, Any], float]]:
-    """Train, or go on from what lies in `unfinished`, which nobody else works in until the block
-    ends.
+    """Train, or resume what lies in `unfinished`, where nobody else works until the block ends.
 
     Yields the trained network, what it is of, and the seconds of training that went before.
     """
@@ -280,8 +279,7 @@ def measure_ladder(
     changes: Mapping[str, Any],
     emit: Emit,
 ) -> dict[str, dict[str, int]]:
-    """Return the cost (see `Cost`) of each rung for images of this shape, or of the size that it
-    names.
+    """Return the cost (see `Cost`) of each rung for images of this shape or of its own size.
 
     `changes` apply to the start of the ladder. The cost is empty where it depends on a backbone
     that is not named.

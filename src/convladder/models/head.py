@@ -20,8 +20,7 @@ _OF_HEAD = re.compile(r"flatten|average|(dropout_)?dense_\d+|logits")
 def open_pixels(
     settings: Model, shape: tuple[int, int, int]
 ) -> tuple[keras.KerasTensor, keras.KerasTensor]:
-    """Return the input for images of this shape, and the same with as many channels as the layers
-    want.
+    """Return the input for images of this shape, and the same in the channels the layers want.
 
     Raises ExperimentError where they want grey images and these have colours.
     """

@@ -27,8 +27,10 @@ Values = dict[str, Any]
 
 @dataclass(frozen=True)
 class Subject:
-    """What panels are of: `pooled` for figures of all test images together, `run` for what one
-    network sees. `pictures` takes what they draw.
+    """What panels are of.
+
+    `pooled` is for figures of all test images together, `run` for what one network sees. `pictures`
+    takes what they draw.
     """
 
     pooled: SeedRun

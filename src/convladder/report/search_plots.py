@@ -142,8 +142,7 @@ def draw_parallel(
     first: Sequence[str] = (),
     into: Into = None,
 ) -> Axes:
-    """Draw each finished candidate as a line over its settings and its accuracy; the best quarter
-    is blue.
+    """Draw each finished candidate as a line over settings and accuracy; the best quarter is blue.
 
     first : the settings that are shown first; there are eight at most. Where a setting was not
         searched, the line goes below its axis.

@@ -110,8 +110,7 @@ class TensorBoard:
 
 
 class MLflow:
-    """Makes an MLflow run of each trial, with its settings, the figures of each epoch, and those of
-    the test.
+    """Makes an MLflow run of each trial: its settings, each epoch's figures, and the test's.
 
     A trial that resumes keeps its run.
 

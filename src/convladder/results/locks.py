@@ -21,8 +21,9 @@ AT_WORK, TRAINING = (f"{files.MARK}lock", f"{files.MARK}training-lock")
 
 @contextlib.contextmanager
 def locked(folder: Path, name: str = AT_WORK, *, wait: float = MOMENT) -> Iterator[None]:
-    """Keep other processes from working in a folder, which is made. Raises RunError where one does,
-    and names it.
+    """Keep other processes from working in a folder, which is made.
+
+    Raises RunError where one does, and names it.
 
     The lock is the operating system's: it ends with the process that holds it, whatever ended that.
     `wait` is for how many seconds another may still hold it: a moment, since to see whether it is

@@ -118,7 +118,7 @@ class SavedClimb:
 
     @cached_property
     def corrupted_against_parent(self) -> list[Claim]:
-        """The same steps in accuracy on images made worse: a family of their own."""
+        """The same steps in accuracy on degraded images: a family of their own."""
         return self.lineup.robustness_claims(self.steps)
 
     @cached_property
@@ -139,7 +139,7 @@ class SavedClimb:
 
     @property
     def folds(self) -> int | None:
-        """Into how many folds the images were parted; None without cross-validation."""
+        """Into how many folds the images were split; None without cross-validation."""
         return self.lineup.folds
 
     @property
@@ -173,8 +173,7 @@ class SavedClimb:
         return max(self.shown_seed.runs, key=lambda run: run.metrics["validation"]["accuracy"])
 
     def predictions(self, rung: str) -> pd.DataFrame:
-        """Return what the networks of a rung made of the test images: a row for each image and
-        seed.
+        """Return what a rung's networks made of the test images: one row per image and seed.
 
         With folds an image has been predicted by the one network of a seed that was not trained on
         it, and `fold` says which that is. The other columns are `seed`, `path`, `split`, `label`,
@@ -252,7 +251,7 @@ class SavedClimb:
         )
 
     def trials_table(self) -> pd.DataFrame:
-        """Return a row a trial, failed ones too: what `results.csv` holds."""
+        """Return one row per trial, failed ones too: what `results.csv` holds."""
         errors = {failure.key: failure.error for failure in self.failures}
         rows = []
         for key in self._keys:
@@ -269,7 +268,7 @@ class SavedClimb:
         return pd.DataFrame(rows)
 
     def summary_table(self) -> pd.DataFrame:
-        """Return a row a rung with its claims against parent and start, as in `summary.csv`."""
+        """Return one row per rung with its claims against parent and start, as in `summary.csv`."""
         against = {
             "parent": {claim.name: claim for claim in self.against_parent},
             "start": {claim.name: claim for claim in self.against_start},

@@ -1,15 +1,15 @@
 """The run folder: what a finished trial leaves on disk, and how it is read.
 
     experiment.json   the experiment; the data's provenance; versions, machine and time
-    history.csv       a row an epoch
-    splits.csv.gz     a row an image: its path, and in which split it was
-    predictions.csv   a row an image of validation and test
-    metrics.json      every figure, derived from predictions.csv, and the price
+    history.csv       one row per epoch
+    splits.csv.gz     one row per image: its path, and in which split it was
+    predictions.csv   one row per image of validation and test
+    metrics.json      every figure, derived from predictions.csv, and the cost
     model.json        what the network is built from, beside its weights
     weights.npz       the weights
     samples.npz       some test images as the network saw them, right and wrong, and where it looked
     features.npz      the first filters, and what each layer makes of an image
-    corrupted.npz     which test images it predicts rightly when made worse, and how that was done
+    corrupted.npz     which degraded test images it predicts correctly, and how they were made
     card.md           the model card; a person's own words in it stay
     report.html, plots/
     bundle.convladder what ships of it, once that was wanted
@@ -54,9 +54,9 @@ SPLITS = "splits.csv.gz"
 
 @dataclass(frozen=True)
 class Samples:
-    """Test images as the network saw them: pixels `(N, H, W, C)` and their rows in the test
-    predictions.
+    """Test images as the network saw them.
 
+    pixels : `(N, H, W, C)`. rows : of them in the test predictions, `(N,)`.
     drawn : which of them were drawn at random; the others are there to show mistakes.
     heat : where the network found evidence for what it predicted, `(N, H, W)` from 0 to 255.
     """
@@ -69,9 +69,9 @@ class Samples:
 
 @dataclass(frozen=True)
 class Features:
-    """The filters of the first convolution `(h, w, C, filters)`, and what each layer makes of a
-    test image.
+    """The first convolution's filters, and what each layer makes of a test image.
 
+    filters : `(h, w, C, filters)`.
     pixels : the image, `(H, W, C)`.
     maps : for each layer `(height, width, maps)` from 0 to 255, 255 being the layer's strongest
         response.
@@ -203,7 +203,7 @@ class SavedRun:
 
 
 def write_splits(folder: Path, rows: list[tuple[str, str]]) -> None:
-    """Write what `Run` reads back as `splits`: the path and the split of each image."""
+    """Write what `SavedRun` reads back as `splits`: the path and the split of each image."""
     table = pd.DataFrame(rows, columns=["path", "split"])
     text = table.to_csv(index=False, lineterminator="\n", quoting=csv.QUOTE_NONNUMERIC)
     data = text.encode("utf-8", errors="surrogateescape")
@@ -211,7 +211,7 @@ def write_splits(folder: Path, rows: list[tuple[str, str]]) -> None:
 
 
 def write_arrays(folder: Path, samples: Samples, features: Features, corrupted: Corrupted) -> None:
-    """Write what `Run` reads back as `samples`, `features` and `corrupted`."""
+    """Write what `SavedRun` reads back as `samples`, `features` and `corrupted`."""
     np.savez_compressed(folder / SAMPLES, **vars(samples))
     arrays: dict[str, Any] = {
         "pixels": features.pixels,

@@ -25,8 +25,7 @@ def epoch_order(seed: int, epoch: int, size: int) -> NDArray[np.int64]:
 
 
 class Prefetcher:
-    """Asks the system for images before they are read, where a bank is so large that memory may not
-    hold it.
+    """Asks the system for images ahead of time, where memory may not hold the whole bank.
 
     Shuffled images lie anywhere in the file: else each would be waited for, and its neighbours read
     in vain.

@@ -1,5 +1,4 @@
-"""Checkpoints: all that a training is between two of its steps, in files that are whole or not
-there.
+"""Checkpoints: all that a training is between two steps, in files that are whole or absent.
 
     checkpoint-0003-000128.safetensors   the tensors: after three epochs and 128 steps
     checkpoint-0003-000128.json          the rest, with the SHA-256 sums of both

@@ -39,8 +39,7 @@ class Checkpointer:
 
 
 class FileCheckpointer(Checkpointer):
-    """Keeps the checkpoints of a training in a folder, and its history beside them for people to
-    read.
+    """Keeps a training's checkpoints in a folder, and its history next to them for people.
 
     every : seconds between checkpoints within an epoch. asked_to_stop : whether training should end
         now.

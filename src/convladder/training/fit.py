@@ -45,7 +45,7 @@ class FitResult:
     """A trained network and how it got there.
 
     network : from pixels 0 to 255 to logits, in float32 whatever it was trained in.
-    history : a row an epoch: `epoch` (from 1), `loss`, `accuracy`, `val_loss`, `val_accuracy`,
+    history : one row per epoch: `epoch` (from 1), `loss`, `accuracy`, `val_loss`, `val_accuracy`,
         `learning_rate`, `train_seconds`. The training figures are means over the epoch while it
         ran.
     epoch : the one whose weights the network has.
@@ -127,8 +127,9 @@ def predict_logits(network: keras.Model, bank: Bank, indices: Indices) -> NDArra
 
 
 def predictor(network: keras.Model) -> Predict:
-    """Return what turns a batch of images `(N, height, width, channels)`, 0 to 255, into logits
-    `(N, classes)`.
+    """Return what turns a batch of images into logits `(N, classes)`.
+
+    The images are `(N, height, width, channels)`, from 0 to 255.
 
     It compiles once for each size of batch, or for a few.
     """

@@ -14,8 +14,7 @@ from convladder.core.experiment import Train
 
 
 class TrainingLoss:
-    """The mean cross-entropy of a batch, with smoothed labels (Szegedy et al. 2015) and weights of
-    classes.
+    """Mean cross-entropy of a batch, with smoothed labels (Szegedy et al. 2015) and class weights.
 
     class_weights : what the loss of an image of each class counts, `(classes,)`; None: all the
         same.

@@ -1,5 +1,4 @@
-"""What a search knows: the trials of Optuna's study as candidates, experiments with their
-validation accuracy.
+"""What a search knows: the trials of Optuna's study as candidates with their accuracy.
 
 The first candidate is the default, whatever the space.
 """
@@ -124,7 +123,7 @@ class Candidates:
         }
 
     def table(self) -> pd.DataFrame:
-        """Return a row a candidate; a setting that its conditions left out is empty."""
+        """Return one row per candidate; a setting that its conditions left out is empty."""
         columns = [*COLUMNS, *self._plan.space.dimensions]
         return pd.DataFrame([self._row(trial) for trial in self.tried], columns=columns)
 

@@ -44,9 +44,7 @@ class SearchRecord:
         self.write(**{SAMPLER: now})
 
     def settle_environment(self, engine: Engine, tried: bool, say: Say) -> None:
-        """Keep where what comes is trained, and say in what that is otherwise than what was tried
-        before.
-        """
+        """Keep where what comes is trained, and say what differs from what was tried before."""
         before, changed = self._about["environment"], list(self._about.get("changed", []))
         for change in resume.changed_backend(before) if tried else []:
             say(f"{change}: this search compares candidates from before and after")
@@ -54,9 +52,7 @@ class SearchRecord:
         self.write(environment=engine.environment(), changed=changed)
 
     def fix_seeds(self, seeds: int) -> None:
-        """Settle with how many seeds the winner is tested. Raises SearchError where that was with
-        others.
-        """
+        """Settle the number of seeds of the winner's test. Raises SearchError for another one."""
         before = self._about["seeds"]
         if before not in (None, seeds):
             raise SearchError(
@@ -67,9 +63,7 @@ class SearchRecord:
 
 
 def begin(folder: Path, plan: SearchPlan, budget: Budget, *, fresh: bool) -> SearchRecord:
-    """Say in the folder what is searched there. Raises ConvladderError where it holds something
-    else.
-    """
+    """Say in the folder what is searched there. Raises ConvladderError where it is another."""
     path, before = folder / ABOUT, dict[str, Any]()
     if folders.is_search(folder):
         before = migrations.read_about(path)

@@ -37,8 +37,9 @@ class SearchResults:
 
     @cached_property
     def candidates(self) -> pd.DataFrame:
-        """A row a candidate: number, state, validation accuracy, epochs, FLOPs, error, and a column
-        a setting.
+        """One row per candidate, one column per setting and figure.
+
+        The figures are its number, state, validation accuracy, epochs, FLOPs and error.
 
         The state is finished, pruned (ended early, since others did better), failed or unfinished;
         a setting that was not searched for this candidate is None.
@@ -141,7 +142,7 @@ class SearchResults:
         return SavedClimb(place)
 
     def history(self, candidate: int) -> pd.DataFrame | None:
-        """Return the history of a candidate, a row an epoch; None where it has none."""
+        """Return the history of a candidate, one row per epoch; None where it has none."""
         place = self.folder / "candidates" / f"{candidate:04}"
         for folder in (place, folders.unfinished(place)):
             if (folder / "history.csv").exists():

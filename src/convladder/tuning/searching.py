@@ -1,5 +1,4 @@
-"""A search: candidates over worker processes, steered by validation alone; the test images stay
-closed.
+"""A search: candidates over workers, steered by validation alone; it opens no test images.
 
 Optuna draws the settings of each candidate from a space and says, epoch by epoch, which to go on
 with.

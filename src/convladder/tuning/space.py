@@ -122,10 +122,9 @@ class Space:
             )
 
     def draw(self, trial: optuna.trial.BaseTrial, base: Experiment) -> dict[str, Any]:
-        """Let a trial of Optuna's choose a value for each setting that is searched; return
-        `{setting: value}`.
+        """Let Optuna's trial choose each searched setting's value; return `{setting: value}`.
 
-        A setting that is not searched for want of its condition is as in a plain experiment,
+        A setting that is not searched because its condition is not met is as in a plain experiment,
         whatever `base` has.
         """
         plain, settings = flatten(Experiment()), flatten(base)

@@ -1,5 +1,4 @@
-"""The bank: a source's decoded images as one uint8 array on disk, shared by all trials as a memory
-map.
+"""The bank: decoded images as one uint8 array on disk, which all trials share as a memory map.
 
 A bank is keyed by all that it was made from, and lies in the user's cache. It is safe to delete.
 """
@@ -113,8 +112,7 @@ class Bank:
 
     @cached_property
     def copies(self) -> NDArray[np.int64]:
-        """The number of the picture that each image is a copy of, exact or near, `(N,)`. Raises
-        DataError.
+        """The number of the picture that each image is a copy of, `(N,)`. Raises DataError.
 
         Two are copies also where both are of a third that is not among the records any more.
         """
@@ -124,8 +122,7 @@ class Bank:
 
     @cached_property
     def pairs(self) -> Pairs:
-        """The copies that were found, by record number, of dtype PAIRS: of n images of a picture n
-        - 1 pairs.
+        """The copies found, of dtype PAIRS: for n images of one picture n - 1 pairs.
 
         Raises DataError.
         """
@@ -188,8 +185,7 @@ def open_bank(
     copies_are: CopyKind = "near",
     progress: Progress | None = None,
 ) -> Bank:
-    """Return the bank of a source in a form, built first where the cache has none, and with its
-    copies found.
+    """Return the bank of a source in a form, with its copies found; build it if the cache has none.
 
     The form of the bank says the range of its deep images; where the given one says none, it is
     found from them. `classes` leaves out all others. `limit` takes a subset of so many records,

@@ -74,8 +74,7 @@ def build(
     limits: Limits,
     progress: Progress,
 ) -> Built:
-    """Decode the records into `images.npy` in the folder, which may hold what an earlier build has
-    done.
+    """Decode the records into `images.npy` in the folder, and continue an earlier build there.
 
     Where the form says no range for deep images, these are measured first, and then decoded with
     one range for all. Raises DataError where a source cannot give its images.

@@ -1,5 +1,4 @@
-"""What is removed from the cache: banks, and what was begun of them. Whatever else lies in that
-folder stays.
+"""What is removed from the cache: banks, finished or not. All else in that folder stays.
 
 A person may have pointed CONVLADDER_CACHE at a folder of theirs. So what is ours is told by names
 that nobody else gives: a bank's is a part of a SHA-256 sum, and only files that a bank consists of

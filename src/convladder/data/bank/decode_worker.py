@@ -1,5 +1,4 @@
-"""One chunk of a bank: decode its images into the shared array, and leave a file that says it is
-done.
+"""One chunk of a bank: decode its images into the shared array, and mark it as done.
 
 This may run in a process that can be ended: the chunk's marker says which image was at work then.
 """

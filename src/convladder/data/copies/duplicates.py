@@ -1,5 +1,4 @@
-"""Exact and near duplicates among many images: neighbours are proposed, and judged after they were
-aligned.
+"""Exact and near duplicates among many images: neighbours are proposed, aligned and judged.
 
 A near duplicate is the same picture, recompressed, resized, in other colours, shifted, cropped,
 scaled by up to a fifth, or mirrored. What that rests on: `benchmarks/claims/duplicates.py`, and
@@ -166,8 +165,7 @@ def _links(pairs: Candidates) -> Indices:
 def _find_in_scene(
     members: Indices, pairs: Candidates, likeness: Likeness, thumbnails: Thumbnails
 ) -> list[Pair] | None:
-    """Return the copies of pictures that resemble each other, of those that are seen from one
-    place, or mirrored.
+    """Return the copies among alike pictures that are seen from one place, or mirrored.
 
     None where they are no exposures of one scene. Pictures that are seen from places of few others,
     by a camera that moves, are no copies here.
@@ -286,8 +284,7 @@ def _compare(
     still: Thumbnails | None = None,
     progress: Callable[[float], None] = lambda share: None,
 ) -> Likeness:
-    """Compare pairs from where they are thought to fit, `(n, 4)`; by themselves from where their
-    views say.
+    """Compare pairs from where they should fit, `(n, 4)`, or else from where their views say.
 
     `still` returns the thumbnails of the whole images, if these are others.
     """

@@ -38,8 +38,7 @@ def find(
     labels: NDArray[np.int32],
     progress: Callable[[int, int], None],
 ) -> tuple[Pairs, Indices]:
-    """Return the exact and near copies of a bank, as a forest, and the rows of pictures of one
-    scene.
+    """Return the exact and near copies of a bank as a forest, and the rows of one scene.
 
     Parameters
     ----------

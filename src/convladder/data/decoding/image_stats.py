@@ -98,8 +98,7 @@ def _place(percent: int, size: int) -> int:
 
 
 def measure_sharpness(greys: Sequence[Image.Image]) -> NDArray[np.float32]:
-    """Return the variances of the Laplacian, `(N,)`, of N grey images of one size; 0 below 3 pixels
-    to a side.
+    """Return the variances of the Laplacian, `(N,)`, of N grey images; 0 below 3 pixels a side.
 
     Pech-Pacheco et al. 2000, "Diatom autofocusing in brightfield microscopy: a comparative study",
     ICPR.

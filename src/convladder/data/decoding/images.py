@@ -121,8 +121,7 @@ class Header:
 
 @dataclass(frozen=True)
 class Picture:
-    """An image as it is meant to be seen: upright, in the colours of a form, but not brought to its
-    size yet.
+    """An image as it is meant to be seen: upright, in a form's colours, not yet in its size.
 
     format : told by content, one of `formats.SUFFIXES` or ARRAY. header : what the file says.
         frames : 1 unless it moves. digest : 64 bits of what was read, a file's bytes or an array,

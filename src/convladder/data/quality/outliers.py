@@ -27,8 +27,7 @@ _OF_SUFFIX = {suffix: name for name, suffixes in SUFFIXES.items() for suffix in 
 
 
 def find_oddities(facts: Facts) -> dict[str, Positions]:
-    """Return the positions of the images of each kind that stand out; an image may be of several
-    kinds.
+    """Return the positions of images of each kind that stand out; one may be of several kinds.
 
     What is usual is taken from the data set itself, so that drawings are not called bright for
     being drawings of lines, nor portraits long for being upright.

@@ -37,8 +37,9 @@ def open_npz(path: Path) -> Source:
 
 
 def open_arrays(name: str, images: Any, labels: Any) -> Source:
-    """Open images `(N, H, W)` or `(N, H, W, C)` and labels `(N,)`, integers or texts. Raises
-    DataError.
+    """Open images `(N, H, W)` or `(N, H, W, C)` with labels `(N,)`. Raises DataError.
+
+    The labels are integers or texts.
 
     Those of uint8 are taken as they are; of others one range is brought to 8 bits, as of deep image
     files.

@@ -48,8 +48,9 @@ def open_folder(root: Path, settings: Data, limits: Limits) -> Source:
 def _open_tree(
     root: Path, settings: Data, limits: Limits, tables: list[Table], why_not: str
 ) -> Source:
-    """Open a folder by its folders, unless tables say other classes; `why_not` is said of one that
-    was tried.
+    """Open a folder by its folders, unless tables say other classes.
+
+    `why_not` says what was wrong with a table that was tried.
     """
     try:
         opened = folder.open_folder(root, settings, limits)

@@ -32,8 +32,7 @@ LONGEST_CAUSE = 300  # characters
 
 
 def open_hub(name: str, settings: Data, limits: Limits) -> Source:
-    """Open `hf:OWNER/NAME`, or `hf:OWNER/NAME@CONFIG`; it is downloaded where the hub's cache has
-    it not.
+    """Open `hf:OWNER/NAME` or `hf:OWNER/NAME@CONFIG`; download it unless the hub's cache has it.
 
     Raises
     ------
@@ -61,8 +60,7 @@ def open_hub(name: str, settings: Data, limits: Limits) -> Source:
 
 
 class HubSet:
-    """Images in the splits of a downloaded set; the place of one is the number of its split and of
-    its row.
+    """Images in the splits of a downloaded set; a place is a split's number and a row's.
 
     places : the folders that files may be read from, where the set has paths in place of bytes.
     """

@@ -56,8 +56,7 @@ class Rules:
 
 
 class Guard:
-    """Answers 403 to a foreign host or origin (so a page of another site would ask), 401 without
-    the token.
+    """Answers 403 to a foreign host or origin, as of another page, and 401 without the token.
 
     Pages of the origins that are allowed get the headers of CORS with every answer, also with a
     refusal.

@@ -22,7 +22,7 @@ class ServeOptions:
     """Where a bundle is served, and to whom.
 
     hosts : names by which it may be asked, beside those of this machine. origins : of pages that
-    may ask. corrections : where corrected images are collected. log : a line a request.
+    may ask. corrections : where corrected images are collected. log : one line per request.
     """
 
     host: str

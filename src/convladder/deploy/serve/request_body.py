@@ -91,8 +91,7 @@ class Sent:
 
 
 async def read_images(request: Request, limits: Limits, budget: Budget) -> list[Sent]:
-    """Return the images of a request: its body, the files of a form, or those in JSON. Raises
-    Problem.
+    """Return the images of a request: its body, a form's files, or in JSON. Raises Problem.
 
     The caller gives their bytes back to the budget.
     """

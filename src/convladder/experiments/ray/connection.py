@@ -82,8 +82,7 @@ def check_address(address: str) -> None:
 
 @contextlib.contextmanager
 def connected(address: str) -> Iterator[Connection]:
-    """Connect to the cluster while the block runs, or use the connection that the caller has made
-    with ray.init.
+    """Connect to the cluster while the block runs, or use the caller's own ray.init.
 
     Raises ClusterError where there is none, or where a node has other versions than this machine.
     """

@@ -57,8 +57,7 @@ DESERTED = 60.0  # seconds without any processor, after which no more are waited
 
 # docs/decisions/049-on-a-cluster-ray-places-and-watches.md
 class RayPool(Pool):
-    """Tasks on a cluster: each is a function of a trial, its run folder, and others, such as
-    `trial.run_trial`.
+    """Tasks on a cluster: functions of a trial, its run folder and others, as `trial.run_trial`.
 
     A task that is lost `LOSSES` times with its node, or with its process, has failed.
     """
@@ -327,8 +326,7 @@ class _NodeLane(Lane):
         return Message(task.key, f"{why}; the trial restarts from the last checkpoint received")
 
     def _send(self, name: str, deliver: Callable[[], bool]) -> None:
-        """See to it that the node has what trials need there: the first lane that needs it sends
-        it.
+        """See to it that the node has what trials need: the first lane that needs it sends it.
 
         Raises ClusterError where it cannot take that: it would fail all trials that it is given.
         """

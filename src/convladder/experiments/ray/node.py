@@ -1,5 +1,4 @@
-"""A node's side of `driver`: a place for one trial at a time, and what goes between it and the
-driver.
+"""A node's side of `driver`: a place for one trial at a time, and what it exchanges.
 
 A host hands its trials to a worker process of the same kind, and by the same code, as on one
 machine: what a trial is does not depend on where it runs. Nodes do not share the driver's disk. So
@@ -177,8 +176,9 @@ def _is_place(folder: Path) -> bool:
 
 # docs/decisions/050-events-are-fetched-by-a-call-that-waits.md
 class Host:
-    """A place for one trial at a time. Ray makes one where it has a processor free, and ends it
-    with its driver.
+    """A place for one trial at a time, which Ray makes on a free processor.
+
+    It ends with its driver.
 
     Its methods are called in several threads: `listen` waits while others come.
     """
@@ -233,8 +233,7 @@ class Host:
         weight_cache.keep(sha256, content.tobytes())
 
     def run(self, task: Task, unfinished: Contents, every: float) -> None:
-        """Begin a task whose arguments are a trial, its run folder, and others; or go on from what
-        is unfinished.
+        """Begin a task on a trial, its run folder and others, or resume an unfinished one.
 
         `every` is for how many seconds may be lost with this node.
         """

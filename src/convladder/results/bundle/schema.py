@@ -72,8 +72,7 @@ class Measured(Strict):
 
 
 class Selection(Strict):
-    """Predict only from a threshold on: chosen on validation for the accuracy wanted, judged on
-    test.
+    """Predict only from a threshold on: chosen on validation for an accuracy, judged on test.
 
     threshold : of the largest probability; None where none reached it, and every prediction is
         unsure.

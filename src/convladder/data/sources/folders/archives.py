@@ -75,8 +75,7 @@ def is_archive(path: Path) -> bool:
 
 
 def open_archive(path: Path, settings: Data, limits: Limits) -> Source:
-    """Open an archive whose content is laid out as a folder may be; a single folder around it all
-    is passed.
+    """Open an archive that is laid out as a folder may be; a single folder around it is skipped.
 
     Raises
     ------
@@ -134,8 +133,7 @@ def _lay_out(path: Path, entries: list[Entry], settings: Data, table: str) -> La
 
 
 def open_files(path: Path, limits: Limits) -> tuple[list[Record], Fetch, int]:
-    """Return the files of an archive, whatever folders they are in, what fetches them, and the
-    number of links.
+    """Return an archive's files in whatever folders, what fetches them, and the number of links.
 
     They come in the order in which they lie; what `lay_out` passes over is left out. Raises
     DataError.
@@ -241,8 +239,7 @@ def _aim(entries: dict[str, Entry], targets: dict[str, str]) -> list[Entry]:
 
 
 def _unwrap(path: Path, entries: list[Entry]) -> tuple[list[Entry], list[Ignored]]:
-    """Take away the folder that is around all others, as long as there is one that holds folders
-    itself.
+    """Take away the folder around all others, while there is one that holds folders itself.
 
     Annotations and masks beside a folder of images are passed over, and returned as such.
     """
@@ -270,8 +267,7 @@ def _unwrap(path: Path, entries: list[Entry]) -> tuple[list[Entry], list[Ignored
 
 
 def _around(entries: list[Entry]) -> tuple[str | None, set[str]]:
-    """Return the folder that is around all others, or None, and those that are beside it and hold
-    no classes.
+    """Return the folder around all others, or None, and those next to it that hold no classes.
 
     Plain files and folders of text may lie beside it, and annotations beside one of images.
     """

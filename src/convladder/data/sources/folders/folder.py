@@ -92,8 +92,7 @@ def fetch_file(root: Path, limits: Limits, record: Record) -> bytes:
 
 
 def fetch_within(root: Path, limits: Limits, record: Record, *, follow: bool = False) -> bytes:
-    """Do what `fetch_file` does, but follow no link that leads out of `root`, unless `follow` says
-    so.
+    """Do what `fetch_file` does, but follow links out of `root` only if `follow` says so.
 
     `root` is no link itself. Raises UnreadableImage.
     """

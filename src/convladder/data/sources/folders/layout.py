@@ -1,5 +1,4 @@
-"""What a tree of files means: class folders, folders of splits around or in them, and what is
-passed over.
+"""What a tree of files means: folders of classes and of splits, and what is ignored.
 
 The tree may lie on a disk or in an archive. Every entry that is no folder ends as a record or as
 ignored.

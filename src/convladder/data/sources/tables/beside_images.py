@@ -200,8 +200,7 @@ def _from(inside: str, images: Iterable[str]) -> list[str]:
 def _column_of_paths(
     cells: Cells, images: Sequence[str], settings: Data
 ) -> tuple[str | None, bool]:
-    """Return the column that names images, if there is one, and whether it is found without being
-    named.
+    """Return the column that names images, if any, and whether it is found without its name.
 
     A column of no usual name counts only where it has the whole names of files. Raises DataError.
     """
@@ -223,8 +222,7 @@ def _names(cells: Cells, column: str, names: set[str]) -> bool:
 
 
 def _place(stem: str, named: Sequence[Sequence[str]]) -> str:
-    """Return the folder that has one image of each row, where the names of several folders are
-    alike.
+    """Return the folder with one image of each row, where several folders have alike names.
 
     Of several such folders the one that is called as the table; none where that does not tell.
     """

@@ -94,8 +94,7 @@ class _Files:
 
 
 def is_foreign(path: str) -> bool:
-    """Whether a path can be no file of the table's folder: an address, or where a file is on some
-    machine.
+    """Whether a path cannot be in the table's folder: an address, or a place on some machine.
 
     >>> [is_foreign(each) for each in ("https://host/1.jpg", r"C:\\\\1.jpg", "cats/1.jpg")]
     [True, True, False]
@@ -112,8 +111,7 @@ def has_drive(path: str) -> bool:
 def locate(
     name: str, rows: Sequence[tuple[int, str]], root: Path, *, follow: bool = False
 ) -> Located:
-    """Look for the images of numbered paths below `root`; no places are returned where none is
-    there.
+    """Look for the images of numbered paths below `root`; return no places if none is there.
 
     Links to folders are followed where `follow` says so. Raises DataError where one may be two
     files, or where two are one file.

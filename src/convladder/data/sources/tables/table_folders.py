@@ -1,5 +1,4 @@
-"""Folders that a table says the classes of: Hugging Face's imagefolder, Roboflow's and CVAT's
-exports.
+"""Folders whose classes a table says: exports of Hugging Face, Roboflow and CVAT.
 
 The table lies in the folder, or one lies in each folder of a split; its paths are relative to where
 it lies.
@@ -44,8 +43,7 @@ class Part:
 
 
 def open_tables(root: Path, settings: Data, limits: Limits) -> tuple[Source | None, str]:
-    """Open a folder by its tables; None, and why, where it has none, or where its folders may be
-    the classes.
+    """Open a folder by its tables; None, and why, if it has none or its folders may be classes.
 
     Raises DataError.
     """

@@ -1,5 +1,4 @@
-"""Tables as sources: a row an image, with its path and its class, in files of several forms or a
-pandas frame.
+"""Tables as sources: one row per image with its path and class, in files or a pandas frame.
 
 Every row ends as a record or as ignored; a row whose file is missing is a record that will be
 rejected.
@@ -67,9 +66,7 @@ def open_manifest(path: Path, settings: Data, limits: Limits) -> Source:
 
 
 def following(table: Source, settings: Data) -> Source:
-    """Return a table of paths that, if the settings say so, follows links that lead out of its
-    folder, too.
-    """
+    """Return a table of paths; it follows links out of its folder if the settings say so."""
     if not settings.follow_links:
         return table
     fetch = partial(
