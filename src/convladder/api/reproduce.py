@@ -34,8 +34,7 @@ def reproduce(
     out: str | Path | None = None,
     quiet: bool = False,
 ) -> Reproduction:
-    """Train a run again from its `experiment.json`, and say whether its predictions come out the
-    same.
+    """Train a run again from its `experiment.json`, and say if the predictions are the same.
 
     Parameters
     ----------

@@ -139,8 +139,7 @@ def join(
     allow_rejects: bool = False,
     quiet: bool = False,
 ) -> None:
-    """Compute in one of several processes that train one network, of which process 0 calls `train`
-    meanwhile.
+    """Help process 0, which calls `train`, to train one network on several processes.
 
     Nothing is written here; images, settings and versions must be those of process 0. Ends when the
     training does.

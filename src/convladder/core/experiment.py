@@ -484,7 +484,17 @@ class Train(Settings):
 
 
 class Experiment(Settings):
-    """Everything that a trial depends on: data, model, augmentation, training and seed."""
+    """Everything that a trial depends on: data, model, augmentation, training and seed.
+
+    docs/settings.md describes every setting.
+
+    Attributes
+    ----------
+    data, model, augmentation, train
+        The groups of settings.
+    seed
+        Seed for initial weights, order, augmentation and dropout.
+    """
 
     data: Data = Data()
     model: Model = Model()
@@ -511,6 +521,16 @@ class Experiment(Settings):
     def parse(cls, values: Mapping[str, Any] | str) -> Self:
         """Make an experiment of nested values or of JSON text.
 
+        Parameters
+        ----------
+        values
+            Groups of settings by name, or JSON text of these; what is missing has its default.
+
+        Returns
+        -------
+        Experiment
+            The experiment, checked.
+
         Raises
         ------
         ExperimentError
@@ -526,9 +546,22 @@ class Experiment(Settings):
             raise ExperimentError("; ".join(map(_explain, error.errors()))) from None
 
     def replace(self, changes: Mapping[str, Any]) -> Self:
-        """Return the experiment with the dotted keys of `changes` set to their values.
+        """Return the experiment with some settings changed.
 
-        The text `none` clears a setting that may be empty. Raises ExperimentError.
+        Parameters
+        ----------
+        changes
+            New values under their dotted keys; the text `none` clears a setting that may be empty.
+
+        Returns
+        -------
+        Experiment
+            The experiment, checked.
+
+        Raises
+        ------
+        ExperimentError
+            A key is unknown or a value is out of its range.
         """
         values = self.model_dump()
         for key, value in changes.items():
@@ -537,6 +570,13 @@ class Experiment(Settings):
 
     def to_json(self) -> str:
         # unlike pydantic's, this bears names that are not UTF-8
+        """Return the experiment as JSON text.
+
+        Returns
+        -------
+        str
+            All settings, which `parse` reads.
+        """
         return json.dumps(self.model_dump(), indent=2)
 
 

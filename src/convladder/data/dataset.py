@@ -52,10 +52,17 @@ class SplitDataset:
 
     @property
     def class_names(self) -> tuple[str, ...]:
+        """The names of the classes, in the order of the labels."""
         return self.bank.class_names
 
     def counts(self) -> dict[str, dict[str, int]]:
-        """Return the number of images by split and class name."""
+        """Return the number of images by split and class.
+
+        Returns
+        -------
+        dict
+            Such as `["test"]["cat"]`.
+        """
         return {
             part: dict(
                 zip(
@@ -70,11 +77,28 @@ class SplitDataset:
         }
 
     def paths(self, indices: Indices) -> list[str]:
-        """Return the paths of these records."""
+        """Return the paths of some images.
+
+        Parameters
+        ----------
+        indices
+            Their numbers in the bank, `(n,)`.
+
+        Returns
+        -------
+        list of str
+            The paths, in the given order.
+        """
         return [self.bank.records[index].path for index in indices]
 
     def split_table(self) -> list[tuple[str, str]]:
-        """Return the path and the split of each record, in their order."""
+        """Return the path and the split of each image, in the bank's order.
+
+        Returns
+        -------
+        list of tuple
+            `(path, split)`; the split is empty if the image is in none.
+        """
         split = np.full(len(self.bank.records), "", dtype=object)
         for part, indices in vars(self.splits).items():
             split[indices] = part
@@ -83,7 +107,13 @@ class SplitDataset:
         ]
 
     def settled(self) -> dict[str, Any]:
-        """Return the settings that were left to the data, as changes to an experiment."""
+        """Return the settings that were left to the data, as changes to an experiment.
+
+        Returns
+        -------
+        dict
+            The settings under their dotted keys, such as `data.image_size`.
+        """
         form = self.bank.form
         return {
             "data.source": self.bank.source,
@@ -93,7 +123,18 @@ class SplitDataset:
         }
 
     def each_fold(self) -> list[SplitDataset]:
-        """Return the dataset with each fold as its test split in turn; itself without folds."""
+        """Return the dataset with each fold as its test split in turn.
+
+        Returns
+        -------
+        list of SplitDataset
+            One per fold; itself if there are no folds.
+
+        Raises
+        ------
+        DataError
+            Images in memory have no groups that folds could keep together.
+        """
         if self.settings.folds is None:
             return [self]
         if self.groups is None:
@@ -107,7 +148,13 @@ class SplitDataset:
         ]
 
     def provenance(self) -> dict[str, Any]:
-        """Return what a report says of the data."""
+        """Return what a report says of the data.
+
+        Returns
+        -------
+        dict
+            Plain values: source, fingerprint, classes, counts, rejected files and notes.
+        """
         return {
             "source": self.bank.source,
             "kind": self.bank.kind,

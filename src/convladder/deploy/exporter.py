@@ -60,6 +60,7 @@ class Exported:
 
     @property
     def model(self) -> Path:
+        """The file or folder that the other runtime reads."""
         return self.folder / FORMATS[self.kind].file
 
 

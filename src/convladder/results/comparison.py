@@ -106,7 +106,13 @@ class RunComparison:
         return notes
 
     def headline(self) -> str:
-        """Say in a sentence for each other group what was shown."""
+        """Say in a sentence for each other group what was shown.
+
+        Returns
+        -------
+        str
+            The sentences.
+        """
         sentences = [_sentence(claim) for claim in self.claims]
         if len(self.claims) > MOST_SAID:
             sentences = [
@@ -124,7 +130,14 @@ class RunComparison:
         return " ".join(sentences)
 
     def summary_table(self) -> pd.DataFrame:
-        """Return one row per group, with every figure: what `summary.csv` holds."""
+        """Return one row per group, with every figure: what `summary.csv` holds.
+
+        Returns
+        -------
+        DataFrame
+            Accuracies and differences are shares, from 0 to 1; columns of the claims begin with
+            `reference_`.
+        """
         claims = {claim.name: claim.difference for claim in self.claims}
         rows = []
         for name, standing in self.standings.items():

@@ -92,38 +92,86 @@ class SavedRun:
 
     @cached_property
     def about(self) -> dict[str, Any]:
-        """What `experiment.json` holds: rung, data, environment. Raises RunError."""
+        """What `experiment.json` holds: rung, data, environment.
+
+        Raises
+        ------
+        RunError
+            A file of the run is missing or damaged.
+        """
         return migrations.read_about(self.folder / folders.ABOUT)
 
     @cached_property
     def experiment(self) -> Experiment:
+        """All settings, as trained.
+
+        Raises
+        ------
+        RunError
+            A file of the run is missing or damaged.
+        ExperimentError
+            The run has a setting that this version of convladder does not know.
+        """
         return Experiment.parse(self.about["experiment"])
 
     @cached_property
     def metrics(self) -> dict[str, Any]:
+        """The figures by split, and the cost: what `metrics.json` holds.
+
+        Raises
+        ------
+        RunError
+            A file of the run is missing or damaged.
+        """
         return self._read_json("metrics.json")
 
     @property
     def network(self) -> dict[str, Any]:
-        """What its network is for: the images' `shape`, `class_names`, and pixel `statistics`."""
+        """What its network is for: `shape` of the images, `class_names`, and pixel `statistics`.
+
+        Raises
+        ------
+        RunError
+            A file of the run is missing or damaged.
+        """
         return self._read_json("model.json")
 
     @property
     def weights(self) -> dict[str, NDArray[Any]]:
-        """The weights of its network, by their paths. Raises RunError."""
+        """The weights of its network, by their paths.
+
+        Raises
+        ------
+        RunError
+            A file of the run is missing or damaged.
+        """
         return self._read(WEIGHTS, dict)
 
     @cached_property
     def history(self) -> pd.DataFrame:
+        """One row per epoch: loss and accuracy on train and validation, learning rate, seconds."""
         return pd.read_csv(self.folder / "history.csv")
 
     @cached_property
     def predictions(self) -> pd.DataFrame:
+        """One row per image of validation and test: path, split, label, prediction, probabilities.
+
+        Raises
+        ------
+        RunError
+            A file of the run is missing or damaged.
+        """
         return predictions.read(self.folder / "predictions.csv")
 
     @cached_property
     def splits(self) -> pd.DataFrame:
-        """The path and the split of every image that the run was made of. Raises RunError."""
+        """The path and the split of every image that the run was made of.
+
+        Raises
+        ------
+        RunError
+            A file of the run is missing or damaged.
+        """
         path = self.folder / SPLITS
         try:
             return pd.read_csv(
@@ -146,16 +194,37 @@ class SavedRun:
 
     @cached_property
     def samples(self) -> Samples:
+        """Some test images as the network saw them, and where it looked.
+
+        Raises
+        ------
+        RunError
+            A file of the run is missing or damaged.
+        """
         return self._read(SAMPLES, lambda arrays: Samples(**arrays))
 
     @cached_property
     def features(self) -> Features:
+        """The first filters, and what each layer makes of an image.
+
+        Raises
+        ------
+        RunError
+            A file of the run is missing or damaged.
+        """
         return self._read(
             FEATURES, lambda arrays: Features(arrays.pop("pixels"), arrays.pop("filters"), arrays)
         )
 
     @cached_property
     def corrupted(self) -> Corrupted:
+        """Which degraded test images it predicts correctly.
+
+        Raises
+        ------
+        RunError
+            A file of the run is missing or damaged.
+        """
         return self._read(CORRUPTED, self._corrupted_of)
 
     def _corrupted_of(self, arrays: dict[str, Any]) -> Corrupted:
@@ -170,10 +239,24 @@ class SavedRun:
 
     @property
     def rung(self) -> str:
+        """The name of the rung that was trained.
+
+        Raises
+        ------
+        RunError
+            A file of the run is missing or damaged.
+        """
         return str(self.about["rung"])
 
     @property
     def seed(self) -> int:
+        """The seed that it was trained with.
+
+        Raises
+        ------
+        RunError
+            A file of the run is missing or damaged.
+        """
         return self.experiment.seed
 
     def _read_json(self, name: str) -> dict[str, Any]:

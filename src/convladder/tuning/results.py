@@ -67,7 +67,23 @@ class SearchResults:
         return Experiment.parse(self.about["default"])
 
     def default_of(self, setting: str) -> Any:
-        """Return what the default has for a setting, under its dotted key."""
+        """Return what the default has for a setting.
+
+        Parameters
+        ----------
+        setting
+            Its dotted key, such as `train.learning_rate`.
+
+        Returns
+        -------
+        object
+            The value.
+
+        Raises
+        ------
+        ExperimentError
+            The search has a setting that this version of convladder does not know.
+        """
         return flatten(self.default)[setting]
 
     @cached_property
@@ -142,7 +158,18 @@ class SearchResults:
         return SavedClimb(place)
 
     def history(self, candidate: int) -> pd.DataFrame | None:
-        """Return the history of a candidate, one row per epoch; None where it has none."""
+        """Return the history of a candidate.
+
+        Parameters
+        ----------
+        candidate
+            Its number, from 0.
+
+        Returns
+        -------
+        DataFrame or None
+            One row per epoch; None if it has none.
+        """
         place = self.folder / "candidates" / f"{candidate:04}"
         for folder in (place, folders.unfinished(place)):
             if (folder / "history.csv").exists():
@@ -150,7 +177,18 @@ class SearchResults:
         return None
 
     def count(self, state: str) -> int:
-        """Return how many candidates are in this state."""
+        """Return how many candidates are in a state.
+
+        Parameters
+        ----------
+        state
+            `finished`, `pruned`, `failed` or `unfinished`.
+
+        Returns
+        -------
+        int
+            Their number.
+        """
         return int((self.candidates["state"] == state).sum())
 
     @property
@@ -159,7 +197,18 @@ class SearchResults:
         return self.accuracy(0)
 
     def accuracy(self, candidate: int) -> float | None:
-        """Return the validation accuracy of a candidate; None unless it is finished."""
+        """Return the validation accuracy of a candidate.
+
+        Parameters
+        ----------
+        candidate
+            Its number, from 0.
+
+        Returns
+        -------
+        float or None
+            From 0 to 1; None unless it is finished.
+        """
         for row in self.candidates.to_dict("records"):
             if row["candidate"] == candidate and row["state"] == "finished":
                 return float(row["validation_accuracy"])
@@ -173,7 +222,18 @@ class SearchResults:
         return None
 
     def headline(self) -> str:
-        """Say in a few sentences what the search has shown."""
+        """Say in a few sentences what the search has shown.
+
+        Returns
+        -------
+        str
+            The sentences.
+
+        Raises
+        ------
+        ConvladderError
+            A file of the search or of its climb is missing or damaged.
+        """
         return " ".join(
             filter(None, [self._of_candidates(), self._of_the_winner(), self._of_other_searches()])
         )

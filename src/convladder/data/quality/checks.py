@@ -119,7 +119,13 @@ class DataCheck:
         )
 
     def as_json(self) -> dict[str, Any]:
-        """Return all of it in plain values."""
+        """Return all of it in plain values.
+
+        Returns
+        -------
+        dict
+            What `convladder check --json` prints.
+        """
         ignored: dict[str, list[str]] = {}
         for each in self.ignored:
             ignored.setdefault(each.rule, []).append(each.path)
@@ -136,7 +142,13 @@ class DataCheck:
         }
 
     def headline(self) -> str:
-        """Say in two sentences what became of the files and what was found."""
+        """Say in two sentences what became of the files and what was found.
+
+        Returns
+        -------
+        str
+            The sentences.
+        """
         files = self.files
         became = (
             f"{files['files']:,} files: {files['accepted']:,} accepted, {files['rejected']:,} "
@@ -150,7 +162,20 @@ class DataCheck:
         return f"{became} Found: {first.heading} ({len(first.rows):,}){more}."
 
     def row(self, position: int, detail: str = "") -> dict[str, Any]:
-        """Return what a finding says of one image."""
+        """Return what a finding says of one image.
+
+        Parameters
+        ----------
+        position
+            The image's number in the bank, from 0.
+        detail
+            What this finding adds.
+
+        Returns
+        -------
+        dict
+            `path`, `label`, `split`, `detail` and `position`.
+        """
         record = self.bank.records[position]
         return {
             "path": record.path,

@@ -54,9 +54,9 @@ BODY = {  # of requests, as OpenAPI describes it
 
 @dataclass(frozen=True)
 class Limits:
-    """bytes : of a body, unpacked. images : of a request. in_flight : bytes of all requests that
-    are at work.
+    """How much may be asked at once.
 
+    bytes : of a body, unpacked. images : of a request. in_flight : bytes of all requests at work.
     pixels : of an image, where the bundle does not say less.
     """
 
