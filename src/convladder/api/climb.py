@@ -51,7 +51,7 @@ class Climb(SavedClimb):
     RunError
         The folder holds no climb, or nothing in it is finished.
     LadderError
-        The climb's `ladder.json` is damaged.
+        The climb's `ladder.json` holds no ladder.
     """
 
     @property

@@ -41,8 +41,6 @@ class PlottedRun(SavedRun):
         ------
         ExperimentError
             There is no such metric.
-        RunError
-            A file of the run is missing or damaged.
         """
         from convladder.report import plots
 

@@ -81,6 +81,8 @@ class SearchResults:
 
         Raises
         ------
+        KeyError
+            There is no such setting.
         ExperimentError
             The search has a setting that this version of convladder does not know.
         """
