@@ -8,8 +8,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from convladder.core.experiment import Data
 from convladder.core.ladder import load_ladder
+from convladder.core.settings.data import Data
 from convladder.data.dataset import load
 from convladder.experiments.trial import measure_cost
 from convladder.training.fit import fit

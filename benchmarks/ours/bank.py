@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 
-from convladder.core.experiment import Data
+from convladder.core.settings.data import Data
 from convladder.data.dataset import load
 
 parser = argparse.ArgumentParser(description=__doc__)

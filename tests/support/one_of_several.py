@@ -16,7 +16,8 @@ from typing import Any
 import numpy as np
 
 from convladder.core.devices import ALONE, Parallel
-from convladder.core.experiment import Data, Experiment
+from convladder.core.experiment import Experiment
+from convladder.core.settings.data import Data
 from convladder.core.worker import Stopped
 from convladder.data.dataset import load
 from convladder.models import gradcam

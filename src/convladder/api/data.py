@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from convladder.api import inputs
 from convladder.api.check import Check
 from convladder.api.dataset import Dataset
-from convladder.core.experiment import Data
+from convladder.core.settings.data import Data
 from convladder.data import dataset as datasets
 from convladder.report import progress
 

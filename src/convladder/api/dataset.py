@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from convladder.api.figures import new_figure
 from convladder.core.errors import DataError
-from convladder.core.experiment import Augmentation
+from convladder.core.settings.augmentation import Augmentation
 from convladder.core.worker_pool import call
 from convladder.data import dataset as datasets
 from convladder.experiments.trial import augment_images

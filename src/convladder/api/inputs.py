@@ -13,8 +13,9 @@ from convladder.api.dataset import Dataset
 from convladder.core import backend, defaults
 from convladder.core.devices import Parallel
 from convladder.core.errors import ExperimentError
-from convladder.core.experiment import LARGEST_SEED, Data, Experiment
+from convladder.core.experiment import LARGEST_SEED, Experiment
 from convladder.core.ladder import Ladder, load_ladder
+from convladder.core.settings.data import Data
 from convladder.data import dataset as datasets
 from convladder.data import in_memory
 from convladder.data.dataset import SplitDataset

@@ -16,7 +16,8 @@ from scipy.special import softmax
 
 from convladder.core.container_limits import cores
 from convladder.core.errors import ExperimentError
-from convladder.core.experiment import Data, Experiment
+from convladder.core.experiment import Experiment
+from convladder.core.settings.data import Data
 from convladder.core.worker_pool import call
 from convladder.data.bank.bank import Bank
 from convladder.data.dataset import load_bank

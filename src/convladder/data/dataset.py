@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from convladder.core.errors import DataError
-from convladder.core.experiment import Data
 from convladder.core.formatting import plural
+from convladder.core.settings.data import Data
 from convladder.data.bank.bank import VERSION, Bank, open_bank
 from convladder.data.decoding.images import ImageForm
 from convladder.data.image_size import FORM, infer_form

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from convladder.core.experiment import Data
+from convladder.core.settings.data import Data
 from convladder.data.bank.bank import Bank
 from convladder.data.dataset import SplitDataset
 from convladder.data.decoding import intensity

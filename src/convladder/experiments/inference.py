@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from convladder.core import files
 from convladder.core.errors import ExperimentError, RunError, UnreadableImage
-from convladder.core.experiment import Model
+from convladder.core.settings.model import Model
 from convladder.core.worker import Emit
 from convladder.core.worker_pool import call
 from convladder.data.bank.bank import Bank

@@ -16,7 +16,8 @@ from keras import ops
 from numpy.typing import NDArray
 
 from convladder.core.devices import ALONE, Parallel
-from convladder.core.experiment import Experiment, Model
+from convladder.core.experiment import Experiment
+from convladder.core.settings.model import Model
 from convladder.data.bank.bank import Bank
 from convladder.data.dataset import SplitDataset
 from convladder.data.decoding.images import Pixels

@@ -22,13 +22,8 @@ from typing import TYPE_CHECKING, Any, Self
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
 from convladder.core.errors import ExperimentError, SearchError
-from convladder.core.experiment import (
-    Experiment,
-    check_setting,
-    flatten,
-    takes_fractions,
-    unknown_name,
-)
+from convladder.core.experiment import Experiment, check_setting, flatten, takes_fractions
+from convladder.core.formatting import unknown_name
 
 if TYPE_CHECKING:
     import optuna

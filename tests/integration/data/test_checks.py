@@ -10,7 +10,7 @@ from PIL import Image, ImageFilter
 
 import convladder as cl
 from command_line import convladder
-from convladder.core.experiment import Data
+from convladder.core.settings.data import Data
 from convladder.data.dataset import check
 from convladder.data.quality.checks import DataCheck, Finding
 from faults import picture

@@ -17,7 +17,7 @@ import convladder as cl
 from convladder.api import exports
 from convladder.api.run import Run
 from convladder.core.errors import UnreadableImage
-from convladder.core.experiment import Data
+from convladder.core.settings.data import Data
 from convladder.data.dataset import load
 from convladder.data.decoding import intensity
 from convladder.data.decoding.images import decode

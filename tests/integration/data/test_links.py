@@ -16,7 +16,7 @@ import pytest
 import convladder as cl
 from command_line import convladder
 from convladder.core.errors import DataError
-from convladder.core.experiment import Data
+from convladder.core.settings.data import Data
 from convladder.data.dataset import check, load
 from convladder.data.decoding.images import LIMITS
 from convladder.data.quality.checks import DataCheck

@@ -16,7 +16,7 @@ import pytest
 
 from command_line import convladder
 from convladder.core.errors import DataError
-from convladder.core.experiment import Data
+from convladder.core.settings.data import Data
 from convladder.data.dataset import check, load
 from convladder.data.decoding import formats
 from convladder.data.source import Source

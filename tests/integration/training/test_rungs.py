@@ -26,7 +26,7 @@ LADDER_AND_RUNG = pytest.mark.parametrize(("ladder", "rung"), RUNGS)
 @pytest.fixture(scope="module")
 def larger_digits() -> SplitDataset:
     """Digits at 24x24, which every network takes; two batches of 32 in train."""
-    from convladder.core.experiment import Data
+    from convladder.core.settings.data import Data
     from convladder.data.dataset import load
 
     dataset = load(Data(source="digits", limit=150, image_size=(24, 24)))

@@ -26,7 +26,7 @@ from convladder.data.sources.options import (
 )
 
 if TYPE_CHECKING:  # what a kind takes to be opened is imported then: `--help` does without NumPy
-    from convladder.core.experiment import Data
+    from convladder.core.settings.data import Data
     from convladder.data.decoding.images import Limits
     from convladder.data.source import Source
 

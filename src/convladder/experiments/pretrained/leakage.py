@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convladder.core.errors import DataError
-from convladder.core.experiment import Model
+from convladder.core.settings.model import Model
 from convladder.data.bank.bank import find_bank
 from convladder.data.dataset import SplitDataset
 from convladder.data.decoding.image_stats import Facts

@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from convladder.core.errors import DataError
-from convladder.core.experiment import Data
+from convladder.core.settings.data import Data
 from convladder.data.bank import bank as banks
 from convladder.data.bank import builder
 from convladder.data.dataset import load

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from convladder.core.errors import DataError, ExperimentError, UnreadableImage
-from convladder.core.experiment import Data, Experiment
+from convladder.core.experiment import Experiment
+from convladder.core.settings.data import Data
 from convladder.data.bank import builder
 from convladder.data.bank.bank import Bank
 from convladder.data.dataset import check, load

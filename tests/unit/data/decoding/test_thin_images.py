@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from convladder.core.experiment import Data
+from convladder.core.settings.data import Data
 from convladder.data import in_memory
 from convladder.data.dataset import load
 from convladder.data.decoding.intensity import (

@@ -10,8 +10,9 @@ from PIL import Image
 import convladder as cl
 from convladder.api import inputs
 from convladder.core.errors import DataError, ExperimentError
-from convladder.core.experiment import Data, Experiment
+from convladder.core.experiment import Experiment
 from convladder.core.ladder import Ladder, Rung
+from convladder.core.settings.data import Data
 from convladder.data.dataset import SplitDataset, load
 from convladder.experiments import climbing
 from convladder.report import progress

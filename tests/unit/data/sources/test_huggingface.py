@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from convladder.core.errors import DataError, UnreadableImage
-from convladder.core.experiment import Data
+from convladder.core.settings.data import Data
 from convladder.data.dataset import load
 from convladder.data.source import Listing
 from convladder.data.sources.registry import open_source

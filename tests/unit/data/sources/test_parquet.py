@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 from convladder.core.errors import DataError, UnreadableImage
-from convladder.core.experiment import Data
+from convladder.core.settings.data import Data
 from convladder.data.dataset import load, load_bank
 from convladder.data.source import Listing, Record
 from convladder.data.sources.parquet import find_shards

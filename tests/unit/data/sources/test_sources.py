@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from convladder.core.errors import DataError
-from convladder.core.experiment import Data
+from convladder.core.settings.data import Data
 from convladder.data.dataset import SplitDataset, load
 from convladder.data.sources import builtin
 from convladder.data.sources.folders.folder import walk

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from convladder.core import files
-from convladder.core.experiment import Data, Experiment
+from convladder.core.experiment import Experiment
+from convladder.core.settings.data import Data
 from convladder.core.tasks import Task
 from convladder.data.dataset import load
 from convladder.experiments.ray import node

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Protocol
 
 from convladder.core.errors import DataError, UnreadableImage
-from convladder.core.experiment import Data
+from convladder.core.settings.data import Data
 from convladder.data.decoding.images import Limits
 from convladder.data.source import PACKED, Fetch, Ignored, Listing, Record, Source
 from convladder.data.sources.folders.beside import BESIDE, COMPANIONS, HOLDERS

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from convladder.core.errors import DataError
-from convladder.core.experiment import Data
+from convladder.core.settings.data import Data
 from convladder.data.source import Ignored, Listing, Record, Split, count_ignored
 from convladder.data.sources.folders import links
 from convladder.data.sources.folders.beside import (

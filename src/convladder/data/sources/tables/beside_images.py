@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from convladder.core.errors import DataError
-from convladder.core.experiment import Data
+from convladder.core.settings.data import Data
 from convladder.data.source import Listing
 from convladder.data.sources.folders.entries import is_image
 from convladder.data.sources.folders.file_names import some

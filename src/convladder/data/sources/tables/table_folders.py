@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from convladder.core.errors import DataError
-from convladder.core.experiment import Data
+from convladder.core.settings.data import Data
 from convladder.data.decoding.images import Limits
 from convladder.data.source import Source
 from convladder.data.sources.folders.entries import ignore_rule, is_image

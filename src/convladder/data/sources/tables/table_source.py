@@ -18,7 +18,7 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, cast
 
 from convladder.core.errors import DataError
-from convladder.core.experiment import Data
+from convladder.core.settings.data import Data
 from convladder.data.decoding.images import Limits
 from convladder.data.source import Content, Ignored, Listing, Record, Source, Split
 from convladder.data.sources.folders import links

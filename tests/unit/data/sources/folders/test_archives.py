@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from convladder.core.errors import DataError
-from convladder.core.experiment import Data
+from convladder.core.settings.data import Data
 from convladder.data.bank.bank import Bank
 from convladder.data.dataset import check, load
 from convladder.data.sources.folders import archives
