@@ -14,7 +14,7 @@ from convladder.core.errors import DataError
 from convladder.core.settings.data import Data
 from convladder.data.bank.bank import Bank
 from convladder.data.dataset import check, load
-from convladder.data.sources.folders import archives
+from convladder.data.sources.folders import archive_entries
 from images_made import MakeFolder
 
 KINDS = ["zip", "tar", "tar.gz", "tar.bz2", "tar.xz"]
@@ -223,7 +223,7 @@ def test_an_archive_that_unfolds_beyond_measure_is_refused(
     else:
         with tarfile.open(path, "w:gz") as tar:
             tar.add(root / "cat" / "bomb.png", "cat/bomb.png")
-    monkeypatch.setattr(archives, "EXPANSION_FROM", 1_000_000)
+    monkeypatch.setattr(archive_entries, "EXPANSION_FROM", 1_000_000)
     with pytest.raises(DataError, match="unpacks to over"):
         load(str(path))
 
