@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from convladder.cli import output
+from convladder.cli import data_output
 from convladder.cli.arguments import (
     AsJson,
     Changes,
@@ -47,7 +47,7 @@ def check(
         outputs.check_page(page, data, given.get("data.image_root"))
     with interruptible():
         checked = images.check(data, changes=given, quiet=quiet)
-    output.check(checked, checked.report(page) if page else None, json_wanted=as_json)
+    data_output.check(checked, checked.report(page) if page else None, json_wanted=as_json)
     if checked.findings:
         raise typer.Exit(1)
 
@@ -68,4 +68,4 @@ def cache(
         imagenet.clear()
         count, size = bank.clear_banks()
         errors.print(f"deleted {count} decoded data sets, {size / 1e6:,.1f} MB", markup=False)
-    output.banks(list(bank.list_banks()), cache_folder(), json_wanted=as_json)
+    data_output.banks(list(bank.list_banks()), cache_folder(), json_wanted=as_json)

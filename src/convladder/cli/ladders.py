@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from convladder.cli import output
+from convladder.cli import ladders_output
 from convladder.cli.arguments import AsJson, Pretrained
 from convladder.cli.data_options import parse_size
 from convladder.core.errors import ExperimentError
@@ -44,7 +44,7 @@ def ladder(
     if toml and name is None:
         raise ExperimentError(f"--toml needs the name of a ladder: {', '.join(ladders.BUILT_IN)}")
     if name is None:
-        output.ladders(
+        ladders_output.ladders(
             [ladders.load_ladder(each) for each in ladders.BUILT_IN], json_wanted=as_json
         )
     elif toml:
@@ -66,4 +66,4 @@ def ladder(
         costs = call(
             measure_ladder, chosen, shape, classes, start
         )  # a worker keeps TensorFlow quiet
-        output.ladder(chosen, costs, json_wanted=as_json)
+        ladders_output.ladder(chosen, costs, json_wanted=as_json)
