@@ -14,7 +14,7 @@ from convladder.cli.output import new_table, output, print_json, print_report_pa
 if TYPE_CHECKING:
     from convladder.api.check import Check
     from convladder.data.bank.bank import Bank
-    from convladder.data.quality.checks import Finding
+    from convladder.data.quality.findings import Finding
 
 
 MOST_PROPERTIES = 8

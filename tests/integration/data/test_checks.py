@@ -12,7 +12,8 @@ import convladder as cl
 from command_line import convladder
 from convladder.core.settings.data import Data
 from convladder.data.dataset import check
-from convladder.data.quality.checks import DataCheck, Finding
+from convladder.data.quality.checks import DataCheck
+from convladder.data.quality.findings import Finding
 from faults import picture
 from images_made import MakeFolder, write_image
 
