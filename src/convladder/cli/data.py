@@ -61,11 +61,11 @@ def cache(
 ) -> None:
     """Show or delete the decoded images in the cache. convladder decodes them again when needed."""
     from convladder.core.places import cache_folder
-    from convladder.data.bank import bank
+    from convladder.data.bank.cache import clear_banks, list_banks
     from convladder.experiments.pretrained import imagenet
 
     if clear:
         imagenet.clear()
-        count, size = bank.clear_banks()
+        count, size = clear_banks()
         errors.print(f"deleted {count} decoded data sets, {size / 1e6:,.1f} MB", markup=False)
-    data_output.banks(list(bank.list_banks()), cache_folder(), json_wanted=as_json)
+    data_output.banks(list(list_banks()), cache_folder(), json_wanted=as_json)

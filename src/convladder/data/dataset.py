@@ -13,7 +13,8 @@ import numpy as np
 from convladder.core.errors import DataError
 from convladder.core.formatting import plural
 from convladder.core.settings.data import Data
-from convladder.data.bank.bank import VERSION, Bank, open_bank
+from convladder.data.bank.bank import VERSION, Bank
+from convladder.data.bank.cache import open_bank
 from convladder.data.decoding.images import ImageForm
 from convladder.data.image_size import FORM, infer_form
 from convladder.data.quality import bit_depth, grouping, remarks

@@ -278,10 +278,10 @@ def test_a_damaged_tar_loses_nothing_without_a_word(
 def test_many_files_in_an_archive_are_read_by_processes(
     make_folder: MakeFolder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from convladder.data.bank import builder
+    from convladder.data.bank import chunk_decoding, chunks
 
-    monkeypatch.setattr(builder, "PARALLEL_FROM", 0)
-    monkeypatch.setattr(builder, "CHUNK", 5)
+    monkeypatch.setattr(chunk_decoding, "PARALLEL_FROM", 0)
+    monkeypatch.setattr(chunks, "CHUNK", 5)
     root = make_folder({"cat": 12, "dog": 12})
     expected = load(str(root)).bank.fingerprint
     for kind in ("zip", "tar", "tar.gz"):
