@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from convladder.data.dataset import SplitDataset, load
+from convladder.data.dataset import SplitDataset
+from convladder.data.loading import load
 from images_made import MakeFolder, write_image
 
 

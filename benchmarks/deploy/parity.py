@@ -30,7 +30,7 @@ from _harness import imageset, results
 from convladder.core import backend
 from convladder.core.ladder import load_ladder
 from convladder.core.settings.data import Data
-from convladder.data.dataset import load
+from convladder.data.loading import load
 from convladder.deploy import exporter, parity, runtimes
 from convladder.deploy.exporter import Sample
 from convladder.deploy.formats import FORMATS

@@ -10,7 +10,7 @@ import numpy as np
 
 from convladder.core.ladder import load_ladder
 from convladder.core.settings.data import Data
-from convladder.data.dataset import load
+from convladder.data.loading import load
 from convladder.experiments.trial import measure_cost
 from convladder.training.fit import fit
 

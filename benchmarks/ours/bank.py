@@ -6,7 +6,7 @@ import argparse
 import json
 
 from convladder.core.settings.data import Data
-from convladder.data.dataset import load
+from convladder.data.loading import load
 
 parser = argparse.ArgumentParser(description=__doc__)
 parser.add_argument("folder")

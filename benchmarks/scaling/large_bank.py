@@ -28,8 +28,9 @@ from convladder.core.experiment import Experiment
 from convladder.core.settings.data import Data
 from convladder.core.worker import Emit
 from convladder.core.worker_pool import call
-from convladder.data.dataset import SplitDataset, load
+from convladder.data.dataset import SplitDataset
 from convladder.data.in_memory import MemoryBank
+from convladder.data.loading import load
 
 IMAGES, SIDE = 50_000, 64
 

@@ -19,7 +19,7 @@ from convladder.core.devices import ALONE, Parallel
 from convladder.core.experiment import Experiment
 from convladder.core.settings.data import Data
 from convladder.core.worker import Stopped
-from convladder.data.dataset import load
+from convladder.data.loading import load
 from convladder.models import gradcam
 from convladder.training import fit, multihost
 from convladder.training.checkpointer import Checkpointer, FileCheckpointer

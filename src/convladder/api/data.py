@@ -16,7 +16,7 @@ from convladder.api import inputs
 from convladder.api.check import Check
 from convladder.api.dataset import Dataset
 from convladder.core.settings.data import Data
-from convladder.data import dataset as datasets
+from convladder.data import loading
 from convladder.report import progress
 
 if TYPE_CHECKING:
@@ -106,4 +106,4 @@ def check(
     """
     settings, opened = inputs.source_of(source, labels, changes or {})
     with progress.reporter(quiet=quiet).counting() as on_progress:
-        return Check(**vars(datasets.check(settings, opened, progress=on_progress)))
+        return Check(**vars(loading.check(settings, opened, progress=on_progress)))

@@ -154,7 +154,7 @@ def test_two_processes_build_a_bank_once(make_folder: MakeFolder, tmp_path: Path
     root = make_folder({"cat": 30, "dog": 30})
     code = (
         "import sys, time\nfrom convladder.data.bank import decode_worker\nfrom "
-        "convladder.data.dataset import load\n"
+        "convladder.data.loading import load\n"
         "decode = decode_worker.open_picture\n"
         "def slowly(*words, **options):\n"
         "    time.sleep(0.02)\n    print('decoded', flush=True)\n    return decode(*words, "

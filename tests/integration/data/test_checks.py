@@ -11,7 +11,7 @@ from PIL import Image, ImageFilter
 import convladder as cl
 from command_line import convladder
 from convladder.core.settings.data import Data
-from convladder.data.dataset import check
+from convladder.data.loading import check
 from convladder.data.quality.checks import DataCheck
 from convladder.data.quality.findings import Finding
 from faults import picture

@@ -25,7 +25,8 @@ from convladder.core.ladder import load_ladder
 from convladder.core.settings.data import Data
 from convladder.core.settings.train import Train
 from convladder.core.worker import Stopped
-from convladder.data.dataset import SplitDataset, load
+from convladder.data.dataset import SplitDataset
+from convladder.data.loading import load
 from convladder.experiments import trial
 from convladder.experiments.climbing import make_plan
 from convladder.experiments.inference import load_network

@@ -22,7 +22,8 @@ from convladder.core.ladder import load_ladder
 from convladder.core.settings.data import Data
 from convladder.core.tasks import Event, Failed, Finished, Halted, Message, Notice, Started, Task
 from convladder.core.worker_pool import Pool
-from convladder.data.dataset import SplitDataset, load
+from convladder.data.dataset import SplitDataset
+from convladder.data.loading import load
 from convladder.experiments import climbing
 from convladder.experiments.climbing import Plan
 from convladder.experiments.engines import Engine, engine_at

@@ -20,7 +20,7 @@ from convladder.core.devices import Parallel
 from convladder.core.errors import ExperimentError, TrainingError
 from convladder.core.experiment import Experiment
 from convladder.core.settings.data import Data
-from convladder.data.dataset import load
+from convladder.data.loading import load
 from convladder.experiments import trial
 from convladder.results import saved_run
 from limits import HANG

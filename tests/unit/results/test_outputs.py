@@ -16,7 +16,7 @@ from convladder.core import files
 from convladder.core.errors import DataError, ExperimentError, RunError
 from convladder.core.ladder import load_ladder
 from convladder.data.bank import cache
-from convladder.data.dataset import load
+from convladder.data.loading import load
 from convladder.deploy.serve.corrections import Corrections
 from convladder.experiments import climbing, resume
 from convladder.experiments.pretrained import imagenet

@@ -17,7 +17,6 @@ from convladder.core.experiment import Experiment
 from convladder.core.settings.data import Data
 from convladder.data.bank import builder, chunk_decoding
 from convladder.data.bank.bank import Bank
-from convladder.data.dataset import check, load
 from convladder.data.decoding import deep_images, intensity
 from convladder.data.decoding.images import ImageForm, decode, open_picture, read_header
 from convladder.data.decoding.intensity import (
@@ -27,6 +26,7 @@ from convladder.data.decoding.intensity import (
     find_range,
     stretch,
 )
+from convladder.data.loading import check, load
 from convladder.data.quality.bit_depth import describe
 from deep_files import encode, png16, stripes, tiff, write_stripes
 

@@ -14,7 +14,7 @@ from PIL import Image
 
 from convladder.core.errors import DataError, UnreadableImage
 from convladder.core.settings.data import Data
-from convladder.data.dataset import load, load_bank
+from convladder.data.loading import load, load_bank
 from convladder.data.source import Listing, Record
 from convladder.data.sources.parquet import find_shards
 from convladder.data.sources.registry import open_source

@@ -11,7 +11,8 @@ import pytest
 
 from convladder.core.errors import DataError
 from convladder.core.settings.data import Data
-from convladder.data.dataset import SplitDataset, load
+from convladder.data.dataset import SplitDataset
+from convladder.data.loading import load
 from convladder.data.sources import builtin
 from convladder.data.sources.folders.folder import walk
 from convladder.data.sources.registry import open_source

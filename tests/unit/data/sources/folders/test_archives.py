@@ -13,7 +13,7 @@ import pytest
 from convladder.core.errors import DataError
 from convladder.core.settings.data import Data
 from convladder.data.bank.bank import Bank
-from convladder.data.dataset import check, load
+from convladder.data.loading import check, load
 from convladder.data.sources.folders import archive_entries
 from images_made import MakeFolder
 
