@@ -11,7 +11,7 @@ from convladder.core.settings.data import Data
 from convladder.data.bank.bank import Bank
 from convladder.data.bank.cache import open_bank
 from convladder.data.dataset import SplitDataset, split_bank
-from convladder.data.decoding.images import ImageForm
+from convladder.data.decoding.image_form import ImageForm
 from convladder.data.image_size import FORM, infer_form
 from convladder.data.quality import bit_depth, grouping, remarks
 from convladder.data.quality.checks import DataCheck

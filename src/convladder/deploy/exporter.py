@@ -14,7 +14,7 @@ from convladder.core.errors import DataError, ExperimentError, ExportError
 from convladder.core.formatting import unknown_name
 from convladder.core.worker_pool import call
 from convladder.data.dataset import SplitDataset
-from convladder.data.decoding.images import Pixels
+from convladder.data.decoding.image_form import Pixels
 from convladder.deploy import (
     examples,
     file_parity,

@@ -13,7 +13,8 @@ from typing import BinaryIO
 
 from convladder.core.errors import DataError, UnreadableImage
 from convladder.data.decoding.file_bytes import read_file
-from convladder.data.decoding.images import Limits, read_header
+from convladder.data.decoding.image_form import Limits
+from convladder.data.decoding.images import read_header
 from convladder.data.source import Content
 from convladder.data.sources.folders import archives
 from convladder.data.sources.folders.entries import LINK, ignore_rule

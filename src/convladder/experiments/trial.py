@@ -22,7 +22,7 @@ from convladder.core.settings.augmentation import Augmentation
 from convladder.core.settings.train import Train
 from convladder.core.worker import Emit
 from convladder.data.dataset import SplitDataset
-from convladder.data.decoding.images import Pixels
+from convladder.data.decoding.image_form import Pixels
 from convladder.evaluation import metrics, predictions
 from convladder.experiments import artifacts
 from convladder.experiments.corrupted_images import CorruptedImages

@@ -20,7 +20,7 @@ from convladder.core.experiment import Experiment
 from convladder.core.settings.model import Model
 from convladder.data.bank.bank import Bank
 from convladder.data.dataset import SplitDataset
-from convladder.data.decoding.images import Pixels
+from convladder.data.decoding.image_form import Pixels
 from convladder.data.splits import Indices
 from convladder.models import catalog, convnet, networks
 from convladder.models.networks import Backbone

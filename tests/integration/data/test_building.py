@@ -20,7 +20,7 @@ from convladder.core.errors import DataError
 from convladder.core.places import cache_folder
 from convladder.data.bank import cache as banks
 from convladder.data.bank import chunk_decoding, chunks, decode_worker
-from convladder.data.decoding.images import LIMITS, ImageForm, Pixels
+from convladder.data.decoding.image_form import LIMITS, ImageForm, Pixels
 from convladder.data.source import Listing, Record, Source
 from images_made import MakeFolder
 from limits import HANG

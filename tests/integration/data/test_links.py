@@ -17,7 +17,7 @@ import convladder as cl
 from command_line import convladder
 from convladder.core.errors import DataError
 from convladder.core.settings.data import Data
-from convladder.data.decoding.images import LIMITS
+from convladder.data.decoding.image_form import LIMITS
 from convladder.data.loading import check, load
 from convladder.data.quality.checks import DataCheck
 from convladder.data.sources.folders.folder import walk

@@ -22,7 +22,7 @@ from convladder.core.errors import DataError, ExperimentError, ExportError
 from convladder.core.experiment import Experiment, flatten
 from convladder.core.ladder import BUILT_IN, load_ladder
 from convladder.data.decoding import images as images_module
-from convladder.data.decoding.images import ImageForm
+from convladder.data.decoding.image_form import ImageForm
 from convladder.deploy import (
     examples,
     exporter,

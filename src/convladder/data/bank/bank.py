@@ -23,8 +23,8 @@ from convladder.data.bank.decode_worker import PIXELS, Rejection
 from convladder.data.copies import in_bank
 from convladder.data.copies.groups import group
 from convladder.data.copies.in_bank import PAIRS, Pairs
+from convladder.data.decoding.image_form import ImageForm, Pixels
 from convladder.data.decoding.image_stats import Facts
-from convladder.data.decoding.images import ImageForm, Pixels
 from convladder.data.source import Record
 
 INDEX, FACTS_FILE, PAIRS_FILE = "index.json", "facts.npy", "pairs.npy"

@@ -22,8 +22,8 @@ from convladder.data.bank.chunk_decoding import decode_all
 from convladder.data.bank.chunks import cut
 from convladder.data.bank.decode_worker import PIXELS, Chunk, Rejection, read_done
 from convladder.data.decoding import deep_images, intensity
+from convladder.data.decoding.image_form import ImageForm, Limits
 from convladder.data.decoding.image_stats import FACTS, Facts
-from convladder.data.decoding.images import ImageForm, Limits
 from convladder.data.decoding.intensity import Extremes, IntensityRange
 from convladder.data.source import Progress, Record, Source
 

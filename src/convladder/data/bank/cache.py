@@ -37,7 +37,7 @@ from convladder.data.bank.chunks import chunk_size
 from convladder.data.bank.clearing import building_of
 from convladder.data.bank.decode_worker import PIXELS
 from convladder.data.copies import in_bank
-from convladder.data.decoding.images import LIMITS, ImageForm, Limits
+from convladder.data.decoding.image_form import LIMITS, ImageForm, Limits
 from convladder.data.source import Listing, Progress, Source, count_ignored
 from convladder.data.subset import listing_of, take_subset
 

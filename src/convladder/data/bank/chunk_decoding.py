@@ -21,7 +21,8 @@ from convladder.data.bank.decode_worker import (
     decode_sent,
     fetch_all,
 )
-from convladder.data.decoding.images import Limits, read_header
+from convladder.data.decoding.image_form import Limits
+from convladder.data.decoding.images import read_header
 from convladder.data.source import Content, Fetch, Record, Source
 
 DECODER_MEMORY = 2**28  # bytes of a worker that decodes images of an ordinary size

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from convladder.core.errors import UnreadableImage
 from convladder.data.bank.decode_worker import Chunk, fetch_all, read_done
-from convladder.data.decoding.images import ImageForm, Limits
+from convladder.data.decoding.image_form import ImageForm, Limits
 from convladder.data.source import Record, Source
 
 # docs/decisions/022-a-bank-is-built-in-place-a-chunk-at-a-time.md

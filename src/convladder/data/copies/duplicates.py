@@ -21,7 +21,7 @@ from convladder.data.copies import scenes
 from convladder.data.copies.alignment import Likeness, Values, compare
 from convladder.data.copies.candidates import Candidates, propose, views
 from convladder.data.copies.groups import first_of_each, group, members_of
-from convladder.data.decoding.images import Pixels
+from convladder.data.decoding.image_form import Pixels
 
 Hashes = NDArray[np.uint64]
 Indices = NDArray[np.int64]

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from convladder.core.container_limits import cores
 from convladder.data.copies.duplicates import find_pairs
 from convladder.data.copies.groups import first_of_each
+from convladder.data.decoding.image_form import ImageForm, Pixels
 from convladder.data.decoding.image_stats import Facts, thumbnails
-from convladder.data.decoding.images import ImageForm, Pixels
 from convladder.data.decoding.thumbnails import (
     LARGE_SIDE,
     LEAST_LARGE,

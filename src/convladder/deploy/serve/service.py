@@ -15,8 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convladder.core.errors import UnreadableImage
-from convladder.data.decoding.images import Limits as ImageLimits
-from convladder.data.decoding.images import Pixels, read_header
+from convladder.data.decoding.image_form import Limits as ImageLimits
+from convladder.data.decoding.image_form import Pixels
+from convladder.data.decoding.images import read_header
 from convladder.deploy.serve.access import Rules
 from convladder.deploy.serve.batching import QUEUED, Batcher, Busy
 from convladder.deploy.serve.corrections import Corrections

@@ -15,7 +15,8 @@ from convladder.core.errors import DataError
 from convladder.core.settings.data import Data
 from convladder.data.bank import cache as banks
 from convladder.data.bank import chunk_decoding, chunks
-from convladder.data.decoding.images import ImageForm, decode
+from convladder.data.decoding.image_form import ImageForm
+from convladder.data.decoding.images import decode
 from convladder.data.loading import load
 from convladder.data.sources.registry import open_source
 from faults import TURNS, picture

@@ -18,7 +18,8 @@ from convladder.core.settings.data import Data
 from convladder.data.bank import builder, chunk_decoding
 from convladder.data.bank.bank import Bank
 from convladder.data.decoding import deep_images, intensity
-from convladder.data.decoding.images import ImageForm, decode, open_picture, read_header
+from convladder.data.decoding.image_form import ImageForm
+from convladder.data.decoding.images import decode, open_picture, read_header
 from convladder.data.decoding.intensity import (
     FULL,
     IntensityRange,

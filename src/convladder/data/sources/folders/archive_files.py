@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Protocol
 
 from convladder.core.errors import UnreadableImage
-from convladder.data.decoding.images import Limits
+from convladder.data.decoding.image_form import Limits
 from convladder.data.source import Fetch, Record
 from convladder.data.sources.folders.archive_entries import BROKEN, is_zip
 

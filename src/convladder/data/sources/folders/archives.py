@@ -8,7 +8,7 @@ from pathlib import Path
 
 from convladder.core.errors import DataError
 from convladder.core.settings.data import Data
-from convladder.data.decoding.images import Limits
+from convladder.data.decoding.image_form import Limits
 from convladder.data.source import PACKED, Fetch, Ignored, Listing, Record, Source
 from convladder.data.sources.folders.archive_entries import read_entries
 from convladder.data.sources.folders.archive_files import fetch_from, is_compressed_tar, version_of
