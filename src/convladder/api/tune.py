@@ -29,7 +29,8 @@ from convladder.report import progress
 from convladder.results import folders, locks, outputs
 from convladder.tuning.request import TRIALS, TuneOptions, TuneRequest
 from convladder.tuning.results import DEFAULT
-from convladder.tuning.space import TRANSFER, USUAL, Space, load_space, space_of
+from convladder.tuning.space import Space
+from convladder.tuning.space_file import TRANSFER, USUAL, load_space, space_of
 
 if TYPE_CHECKING:
     from convladder.tuning.candidates import SearchPlan

@@ -76,7 +76,7 @@ def _in_every_fold(request: TrainRequest) -> ClimbRequest:
 
 def _print_space(wanted: bool) -> None:
     if wanted:
-        from convladder.tuning.space import built_in_text
+        from convladder.tuning.space_file import built_in_text
 
         sys.stdout.buffer.write(built_in_text().encode())  # UTF-8, also where a console is not
         raise typer.Exit
