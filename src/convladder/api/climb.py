@@ -14,7 +14,6 @@ from convladder.api import inputs
 from convladder.api.dataset import Dataset
 from convladder.api.figures import new_figure
 from convladder.api.run import Metric, Run
-from convladder.api.tables import robustness_table
 from convladder.core import backend, defaults
 from convladder.core.errors import ExperimentError, RunError
 from convladder.core.ladder import Ladder
@@ -98,7 +97,7 @@ class Climb(SavedClimb):
         Raises RunError where the images of its seeds were not degraded in the same way.
         """
         self.runs(rung)
-        return robustness_table(measure_robustness(self.lineup.pooled[rung]))
+        return measure_robustness(self.lineup.pooled[rung]).table()
 
     def plot_robustness(self, rung: str) -> Grid:
         """Draw a rung's accuracy over the strength of each corruption, beside its parent's in grey.

@@ -11,7 +11,6 @@ import numpy as np
 import pandas as pd
 
 from convladder.api.figures import new_figure
-from convladder.api.tables import robustness_table
 from convladder.core.errors import ExperimentError
 from convladder.core.worker_pool import call
 from convladder.evaluation import calibration as calibrations
@@ -272,7 +271,7 @@ class Run(saved_run.SavedRun):
         """Return the accuracy under each corruption: a row for each of its strengths, 0 being none
         at all.
         """
-        return robustness_table(robustness_of(self))
+        return robustness_of(self).table()
 
     def plot_robustness(self) -> Grid:
         """Draw the accuracy over the strength of each corruption."""

@@ -32,12 +32,12 @@ class Tuning(SearchResults):
         """Write `report.html` and `plots/` into the search's folder, and the climb's; return the
         page's path.
         """
-        from convladder.report import search_page
+        from convladder.report import pages
 
         outputs.check_made_here(self.folder)
         if self.climb:
             self.climb.report()
-        return search_page.write_search(self)
+        return pages.write_search(self)
 
     def plot_search(self, ax: Axes | None = None) -> Axes:
         """Draw the validation accuracy of each candidate in order, and the best so far."""

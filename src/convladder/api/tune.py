@@ -147,8 +147,7 @@ def tune_request(request: TuneRequest, how: TuneOptions) -> Tuning:
     load = inputs.loader(request.data, how.allow_rejects, reporter)
     default, space = _start_of(request, load, reporter.say)
     from convladder.tuning import record
-    from convladder.tuning.candidates import SearchPlan
-    from convladder.tuning.final_ladder import final_ladder
+    from convladder.tuning.candidates import SearchPlan, final_ladder
     from convladder.tuning.searching import Budget, find_search  # with Optuna, which takes a second
 
     plan = SearchPlan(default, space)
