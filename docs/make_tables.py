@@ -10,8 +10,9 @@ from textwrap import fill
 
 from pydantic_core import PydanticUndefined
 
-from convladder.core.experiment import LARGEST, LARGEST_AMOUNT, Experiment, Settings
+from convladder.core.experiment import Experiment
 from convladder.core.ladder import BUILT_IN, Ladder, load_ladder
+from convladder.core.settings.base import LARGEST, LARGEST_AMOUNT, Settings
 from convladder.experiments.pretrained.backbones import AS_BACKBONE
 from convladder.experiments.trial import measure_cost
 

@@ -33,17 +33,17 @@ if TYPE_CHECKING:
     from convladder.api.tune import tune as tune
     from convladder.core.devices import Parallel as Parallel
     from convladder.core.errors import ConvladderError as ConvladderError
-    from convladder.core.experiment import Augmentation as Augmentation
     from convladder.core.experiment import Experiment as Experiment
     from convladder.core.ladder import Ladder as Ladder
     from convladder.core.ladder import Rung as Rung
     from convladder.core.ladder import load_ladder as load_ladder
+    from convladder.core.settings.augmentation import Augmentation as Augmentation
     from convladder.experiments.reproduction import Reproduction as Reproduction
     from convladder.results.bundle.bundle import Bundle as Bundle
     from convladder.results.bundle.predictor import Predictor as Predictor
 
 _HOMES = {
-    "Augmentation": "convladder.core.experiment",
+    "Augmentation": "convladder.core.settings.augmentation",
     "Bundle": "convladder.results.bundle.bundle",
     "Check": "convladder.api.check",
     "Climb": "convladder.api.climb",

@@ -15,7 +15,6 @@ from convladder.api.dataset import Dataset
 from convladder.api.figures import new_figure
 from convladder.api.run import Run
 from convladder.api.run_plots import Metric
-from convladder.api.tables import robustness_table
 from convladder.core import backend, defaults
 from convladder.core.errors import ExperimentError, RunError
 from convladder.core.ladder import Ladder
@@ -215,7 +214,7 @@ class Climb(SavedClimb):
             way.
         """
         self.runs(rung)
-        return robustness_table(measure_robustness(self.lineup.pooled[rung]))
+        return measure_robustness(self.lineup.pooled[rung]).table()
 
     def plot_robustness(self, rung: str) -> Grid:
         """Draw a rung's accuracy over the strength of each corruption, and its parent's in grey.

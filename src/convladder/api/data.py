@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 from convladder.api import inputs
 from convladder.api.check import Check
 from convladder.api.dataset import Dataset
-from convladder.core.experiment import Data
-from convladder.data import dataset as datasets
+from convladder.core.settings.data import Data
+from convladder.data import loading
 from convladder.report import progress
 
 if TYPE_CHECKING:
@@ -111,4 +111,4 @@ def check(
     """
     settings, opened = inputs.source_of(source, labels, changes or {})
     with progress.reporter(quiet=quiet).counting() as on_progress:
-        return Check(**vars(datasets.check(settings, opened, progress=on_progress)))
+        return Check(**vars(loading.check(settings, opened, progress=on_progress)))

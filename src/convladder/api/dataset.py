@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from convladder.api.figures import new_figure
 from convladder.core.errors import DataError
-from convladder.core.experiment import Augmentation
+from convladder.core.settings.augmentation import Augmentation
 from convladder.core.worker_pool import call
-from convladder.data import dataset as datasets
+from convladder.data.dataset import SplitDataset
 from convladder.experiments.trial import augment_images
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ Part = Literal["train", "validation", "test"]
 
 
 @dataclass(frozen=True, repr=False)
-class Dataset(datasets.SplitDataset):
+class Dataset(SplitDataset):
     """Labelled images, decoded and split; with pictures of them.
 
     Attributes

@@ -23,7 +23,7 @@ from convladder.core.errors import ExperimentError
 from convladder.core.experiment import Experiment
 from convladder.core.ladder import Ladder, load_ladder
 from convladder.data import image_size, in_memory
-from convladder.data.decoding.images import ImageForm, Pixels
+from convladder.data.decoding.image_form import ImageForm, Pixels
 from convladder.experiments.pretrained import backbones
 from convladder.models import shapes
 

@@ -10,7 +10,7 @@ from convladder.api import inputs
 from convladder.api.dataset import Dataset
 from convladder.api.run import Run
 from convladder.core.errors import DataError, ExperimentError, UnreadableImage
-from convladder.core.experiment import Data
+from convladder.core.settings.data import Data
 from convladder.data.image_size import as_of_network, range_setting
 from convladder.data.source import Source
 from convladder.data.sources import registry

@@ -11,10 +11,10 @@ from convladder.api.dataset import Dataset
 from convladder.core import backend, defaults
 from convladder.core.devices import Parallel
 from convladder.core.errors import ExperimentError
-from convladder.core.experiment import LARGEST_SEED, Data, Experiment
+from convladder.core.experiment import LARGEST_SEED, Experiment
 from convladder.core.ladder import Ladder, load_ladder
-from convladder.data import dataset as datasets
-from convladder.data import in_memory
+from convladder.core.settings.data import Data
+from convladder.data import in_memory, loading
 from convladder.data.dataset import SplitDataset
 from convladder.data.source import Source
 from convladder.data.sources import registry
@@ -103,7 +103,7 @@ def load_dataset(
 ) -> Dataset:
     """Decode the images of settings, split them, and say what they are."""
     with reporter.counting() as on_progress:
-        loaded = datasets.load(
+        loaded = loading.load(
             settings,
             source,
             like=like,
@@ -159,7 +159,7 @@ def loader(
         nonlocal first
         if first is not None and settings == first.settings:
             return first
-        alike = first is not None and datasets.differ_in_form_alone(settings, first.settings)
+        alike = first is not None and loading.differ_in_form_alone(settings, first.settings)
         origin = None if first is None else _origin_of(first, settings)
         loaded = load_dataset(
             settings, allow_rejects, reporter, source=origin, like=first if alike else None

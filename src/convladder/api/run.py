@@ -10,7 +10,6 @@ from typing import Any
 import pandas as pd
 
 from convladder.api.run_plots import PlottedRun
-from convladder.api.tables import robustness_table
 from convladder.core.errors import ExperimentError
 from convladder.core.worker_pool import call
 from convladder.evaluation import calibration as calibrations
@@ -346,7 +345,7 @@ class Run(PlottedRun):
         RunError
             A file of the run is missing or damaged.
         """
-        return robustness_table(robustness_of(self))
+        return robustness_of(self).table()
 
     def __repr__(self) -> str:
         accuracy = self.metrics["test"]["accuracy"]

@@ -21,6 +21,7 @@ from convladder.experiments.trial import Trial
 from convladder.report import progress
 from convladder.report.progress import Reporter
 from convladder.report.tracking import Tracking, following
+from convladder.report.trial_displays import Quiet
 from convladder.results import folders, locks, outputs
 
 
@@ -211,7 +212,7 @@ def join_request(request: TrainRequest, how: RunOptions) -> None:
         "shows the progress"
     )
     # figures and texts are those of process 0; a stop is of this one
-    climbing.join(trial, threads=how.threads, on_event=progress.Quiet(reporter.console).follow)
+    climbing.join(trial, threads=how.threads, on_event=Quiet(reporter.console).follow)
 
 
 def _trial_of(request: TrainRequest, how: RunOptions, reporter: Reporter) -> Trial:

@@ -29,7 +29,8 @@ from convladder.report import progress
 from convladder.results import folders, locks, outputs
 from convladder.tuning.request import TRIALS, TuneOptions, TuneRequest
 from convladder.tuning.results import DEFAULT
-from convladder.tuning.space import TRANSFER, USUAL, Space, load_space, space_of
+from convladder.tuning.space import Space
+from convladder.tuning.space_file import TRANSFER, USUAL, load_space, space_of
 
 if TYPE_CHECKING:
     from convladder.tuning.candidates import SearchPlan
@@ -146,8 +147,7 @@ def tune_request(request: TuneRequest, how: TuneOptions) -> Tuning:
     load = inputs.loader(request.data, how.allow_rejects, reporter)
     default, space = _start_of(request, load, reporter.say)
     from convladder.tuning import record
-    from convladder.tuning.candidates import SearchPlan
-    from convladder.tuning.final_ladder import final_ladder
+    from convladder.tuning.candidates import SearchPlan, final_ladder
     from convladder.tuning.searching import Budget, find_search  # with Optuna, which takes a second
 
     plan = SearchPlan(default, space)

@@ -35,7 +35,8 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from convladder.core.errors import ExperimentError, LadderError
-from convladder.core.experiment import Experiment, difference, unknown_name
+from convladder.core.experiment import Experiment, difference
+from convladder.core.formatting import unknown_name
 
 BUILT_IN = ("classic", "modern", "notebook", "transfer")
 

@@ -22,10 +22,8 @@ def answered_gently(on_first: Callable[[], None]) -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    handlers = {number: signal.getsignal(number) for number in ENDING}
-    before = {
-        number: each for number, each in handlers.items() if each not in (signal.SIG_IGN, None)
-    }
+    handlers = [(number, signal.getsignal(number)) for number in ENDING]
+    before = {number: each for number, each in handlers if each not in (signal.SIG_IGN, None)}
     asked: list[signal.Signals] = []
 
     def restore() -> None:

@@ -11,10 +11,12 @@ from typing import Any, Literal
 import numpy as np
 
 from convladder.core.errors import DataError, UnreadableImage
-from convladder.core.experiment import Data
+from convladder.core.settings.data import Data
 from convladder.data.decoding import deep_images
-from convladder.data.decoding.images import Header, ImageForm, Limits, read_header
+from convladder.data.decoding.image_form import ImageForm, Limits
+from convladder.data.decoding.images import read_header
 from convladder.data.decoding.intensity import FULL, IntensityRange
+from convladder.data.decoding.picture import Header
 from convladder.data.source import Content, Fetch, Record, Source
 from convladder.data.sources.registry import limits_of
 

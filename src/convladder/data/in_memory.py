@@ -15,11 +15,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from convladder.core.experiment import Data
+from convladder.core.settings.data import Data
 from convladder.data.bank.bank import Bank
 from convladder.data.dataset import SplitDataset
 from convladder.data.decoding import intensity
-from convladder.data.decoding.images import ImageForm, Pixels, bring_to_form
+from convladder.data.decoding.image_form import ImageForm, Pixels
+from convladder.data.decoding.images import bring_to_form
 from convladder.data.image_size import form_of
 from convladder.data.source import Record
 from convladder.data.splits import Splits

@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 
 from convladder.core import extras, files
 from convladder.core.errors import DataError, ExperimentError, ExportError
-from convladder.core.experiment import unknown_name
+from convladder.core.formatting import unknown_name
 from convladder.core.worker_pool import call
 from convladder.data.dataset import SplitDataset
-from convladder.data.decoding.images import Pixels
+from convladder.data.decoding.image_form import Pixels
 from convladder.deploy import (
     examples,
     file_parity,

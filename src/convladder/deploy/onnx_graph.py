@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from convladder.data.decoding.images import ImageForm
+from convladder.data.decoding.image_form import ImageForm
 from convladder.deploy import onnx_resize
 from convladder.results.bundle import graph_check
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from convladder.data.decoding.images import ImageForm
+from convladder.data.decoding.image_form import ImageForm
 
 if TYPE_CHECKING:
     from onnx import ModelProto

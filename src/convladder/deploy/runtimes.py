@@ -21,7 +21,7 @@ from convladder.core.container_limits import cores
 from convladder.core.errors import BundleError
 from convladder.core.privacy import silence_onnxruntime
 from convladder.core.worker import Emit
-from convladder.data.decoding.images import Pixels
+from convladder.data.decoding.image_form import Pixels
 from convladder.deploy.onnx_graph import with_probabilities
 from convladder.experiments import inference
 from convladder.results.bundle.bundle import Bundle

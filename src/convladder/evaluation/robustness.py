@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from convladder.evaluation import statistics
@@ -48,6 +49,25 @@ class Robustness:
     curves: dict[str, tuple[Estimate, ...]]
     mean: Estimate
     clean: Estimate
+
+    def table(self) -> pd.DataFrame:
+        """Return the accuracy with its 95 % interval: a row for each corruption and strength.
+
+        A strength of 0 is none at all.
+        """
+        return pd.DataFrame(
+            [
+                {
+                    "corruption": name,
+                    "strength": strength,
+                    "accuracy": at.mean,
+                    "low": at.low,
+                    "high": at.high,
+                }
+                for name, curve in self.curves.items()
+                for strength, at in enumerate(curve)
+            ]
+        )
 
 
 def measure(

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from convladder.data.dataset import SplitDataset
-from convladder.data.decoding.images import Pixels
+from convladder.data.decoding.image_form import Pixels
 from convladder.evaluation import corruptions, label_errors, mistakes, predictions
 from convladder.evaluation.robustness import Corrupted
 from convladder.experiments.corrupted_images import CorruptedImages

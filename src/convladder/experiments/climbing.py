@@ -15,8 +15,10 @@ from convladder.core import files, signals
 from convladder.core.container_limits import cores
 from convladder.core.devices import Parallel
 from convladder.core.errors import ExperimentError, LadderError, RunError, TrainingError
-from convladder.core.experiment import Data, Experiment, Train
+from convladder.core.experiment import Experiment
 from convladder.core.ladder import Ladder
+from convladder.core.settings.data import Data
+from convladder.core.settings.train import Train
 from convladder.core.tasks import (
     Died,
     Event,

@@ -15,12 +15,14 @@ import pandas as pd
 
 from convladder.core import files, worker
 from convladder.core.devices import ALONE, Parallel
-from convladder.core.experiment import Augmentation, Experiment, Train, flatten
+from convladder.core.experiment import Experiment, flatten
 from convladder.core.formatting import plural
 from convladder.core.ladder import Ladder
+from convladder.core.settings.augmentation import Augmentation
+from convladder.core.settings.train import Train
 from convladder.core.worker import Emit
 from convladder.data.dataset import SplitDataset
-from convladder.data.decoding.images import Pixels
+from convladder.data.decoding.image_form import Pixels
 from convladder.evaluation import metrics, predictions
 from convladder.experiments import artifacts
 from convladder.experiments.corrupted_images import CorruptedImages

@@ -8,7 +8,7 @@ from itertools import zip_longest
 import keras
 from keras import layers
 
-from convladder.core.experiment import Model
+from convladder.core.settings.model import Model
 from convladder.models import shapes
 
 WHITENING = "whitening"  # the name of the layer that is never trained

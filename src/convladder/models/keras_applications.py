@@ -14,7 +14,7 @@ import keras
 import numpy as np
 from keras import layers, ops
 
-from convladder.core.experiment import Model
+from convladder.core.settings.model import Model
 from convladder.models import catalog, head, shapes
 from convladder.models.layers import FixedBatchNormalization
 

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convladder.core.errors import ExperimentError
-from convladder.core.experiment import Model
+from convladder.core.settings.model import Model
 from convladder.models import catalog, convnet, head, keras_applications
 from convladder.models.convnet import Statistics
 

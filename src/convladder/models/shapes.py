@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import zip_longest
 
 from convladder.core.errors import ExperimentError
-from convladder.core.experiment import Model
+from convladder.core.settings.model import Model
 from convladder.models import catalog
 
 POOL = 2

@@ -14,7 +14,7 @@ import numpy as np
 
 from convladder.evaluation import calibration, label_errors, metrics, mistakes, wording
 from convladder.report import galleries, plots
-from convladder.report.data_urls import Pictures
+from convladder.report.pictures import Pictures
 from convladder.report.samples import Sample, read_kept, read_samples
 from convladder.results.saved_run import SavedRun
 from convladder.results.seed_runs import SeedRun, trial_name

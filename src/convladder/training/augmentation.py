@@ -16,7 +16,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from convladder.core.experiment import Augmentation
+from convladder.core.settings.augmentation import Augmentation
 from convladder.training import augmentation_ops
 
 GREY = 128

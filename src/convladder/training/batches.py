@@ -10,7 +10,7 @@ from itertools import pairwise, zip_longest
 import numpy as np
 from numpy.typing import NDArray
 
-from convladder.data.decoding.images import Pixels
+from convladder.data.decoding.image_form import Pixels
 
 # docs/decisions/028-a-large-bank-is-read-ahead.md
 AHEAD_FROM = 2**30  # bytes of a bank; a smaller one stays in memory once it was read

@@ -10,7 +10,7 @@ from keras import ops
 from numpy.typing import NDArray
 from sklearn.utils.class_weight import compute_class_weight
 
-from convladder.core.experiment import Train
+from convladder.core.settings.train import Train
 
 
 class TrainingLoss:

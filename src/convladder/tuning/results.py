@@ -19,7 +19,6 @@ from convladder.results import folders, migrations
 from convladder.results.saved_climb import SavedClimb
 
 DEFAULT, TUNED = "default", "tuned"  # the rungs of the climb that a search ends with
-FIXED_COLUMNS = ("candidate", "state", "validation_accuracy", "epochs", "flops", "error")
 
 
 class SearchResults:

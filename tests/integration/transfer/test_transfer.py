@@ -20,10 +20,13 @@ from PIL import Image
 import convladder as cl
 from convladder.core import files
 from convladder.core.errors import ConvladderError, DataError, ExperimentError, RunError
-from convladder.core.experiment import Data, Experiment, Train
+from convladder.core.experiment import Experiment
 from convladder.core.ladder import load_ladder
+from convladder.core.settings.data import Data
+from convladder.core.settings.train import Train
 from convladder.core.worker import Stopped
-from convladder.data.dataset import SplitDataset, load
+from convladder.data.dataset import SplitDataset
+from convladder.data.loading import load
 from convladder.experiments import trial
 from convladder.experiments.climbing import make_plan
 from convladder.experiments.inference import load_network

@@ -32,8 +32,10 @@ from convladder.core.tasks import (
 )
 from convladder.experiments import climbing
 from convladder.experiments.ray import driver, node
-from convladder.report import progress
-from convladder.report.progress import Display, InNotebook, Plain, Quiet, Reporter
+from convladder.report import notebook_bar
+from convladder.report.notebook_bar import InNotebook
+from convladder.report.progress import Reporter
+from convladder.report.trial_displays import Display, Plain, Quiet
 from convladder.results import folders
 from convladder.results.folders import TrialKey
 
@@ -86,7 +88,7 @@ def test_every_kind_of_event_is_tried_here() -> None:
 def test_a_display_shows_what_a_person_must_know(
     kind: str, event: Event, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(progress, "_Place", Nowhere)
+    monkeypatch.setattr(notebook_bar, "Place", Nowhere)
     text = io.StringIO()
     console = Console(
         file=text,

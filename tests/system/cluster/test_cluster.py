@@ -17,11 +17,13 @@ import pytest
 import cores
 import loopback
 from convladder.core.errors import ClusterError, DataError
-from convladder.core.experiment import Data, Experiment
+from convladder.core.experiment import Experiment
 from convladder.core.ladder import load_ladder
+from convladder.core.settings.data import Data
 from convladder.core.tasks import Event, Failed, Finished, Halted, Message, Notice, Started, Task
 from convladder.core.worker_pool import Pool
-from convladder.data.dataset import SplitDataset, load
+from convladder.data.dataset import SplitDataset
+from convladder.data.loading import load
 from convladder.experiments import climbing
 from convladder.experiments.climbing import Plan
 from convladder.experiments.engines import Engine, engine_at

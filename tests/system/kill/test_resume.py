@@ -472,7 +472,7 @@ def test_that_an_older_version_split_the_images_otherwise_is_said(
 ) -> None:
     from convladder.tuning import record, searching
     from convladder.tuning.candidates import SearchPlan
-    from convladder.tuning.space import space_of
+    from convladder.tuning.space_file import space_of
 
     said: list[str] = []
     trial = Trial("lenet5", Experiment().replace(few_digits.settled()), few_digits)

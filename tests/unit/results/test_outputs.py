@@ -15,8 +15,8 @@ import convladder as cl
 from convladder.core import files
 from convladder.core.errors import DataError, ExperimentError, RunError
 from convladder.core.ladder import load_ladder
-from convladder.data.bank import bank
-from convladder.data.dataset import load
+from convladder.data.bank import cache
+from convladder.data.loading import load
 from convladder.deploy.serve.corrections import Corrections
 from convladder.experiments import climbing, resume
 from convladder.experiments.pretrained import imagenet
@@ -216,7 +216,7 @@ def test_clearing_a_cache_leaves_what_a_person_keeps_there(
     ours |= {f"banks/.{name}.{state}/images.npy": "x" for state in ("building", "receiving")}
     put(theirs, ours)
     node.remove_abandoned()
-    assert bank.clear_banks()[0] == 1
+    assert cache.clear_banks()[0] == 1
     imagenet.clear()
     after = {
         path: content for path, content in snapshot(theirs).items() if not path.endswith(".lock")
@@ -236,10 +236,10 @@ def test_what_is_on_its_way_from_another_machine_is_cleared_unless_somebody_is_a
     receiver = bank_transfer.Receiver(waybill)
     assert receiver.begin() == bank_transfer.WANTED
     begun = place / f"elsewhere/banks/.{source.name}.receiving"
-    bank.clear_banks()
+    cache.clear_banks()
     assert begun.is_dir()
     receiver._lock.release()  # as the system does for one that was killed
-    bank.clear_banks()
+    cache.clear_banks()
     assert not begun.exists()
 
 

@@ -24,9 +24,11 @@ import numpy as np
 from convladder.core import files
 from convladder.core.errors import UnreadableImage
 from convladder.core.worker import Emit
+from convladder.data.decoding.image_form import ImageForm, Limits, Pixels
 from convladder.data.decoding.image_stats import FACTS, Facts, digest_content, measure
-from convladder.data.decoding.images import ImageForm, Limits, Picture, Pixels, fit, open_picture
+from convladder.data.decoding.images import open_picture
 from convladder.data.decoding.intensity import Extremes, UnknownRange
+from convladder.data.decoding.picture import Picture, fit
 from convladder.data.source import Content, Fetch, Record
 
 PIXELS = "images.npy"

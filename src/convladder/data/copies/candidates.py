@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convladder.core.container_limits import cores
-from convladder.data.decoding.images import Pixels
+from convladder.data.decoding.image_form import Pixels
 from convladder.data.decoding.thumbnails import SIDE, SMALL
 
 Indices = NDArray[np.int64]

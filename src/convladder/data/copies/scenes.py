@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from convladder.data.copies.alignment import Values, blur, colours_first
 from convladder.data.copies.groups import first_of_each, group
-from convladder.data.decoding.images import Pixels
+from convladder.data.decoding.image_form import Pixels
 from convladder.data.decoding.thumbnails import SIDE
 
 Indices = NDArray[np.int64]

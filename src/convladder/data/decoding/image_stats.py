@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from convladder.data.decoding.images import ImageForm, Picture, Pixels
+from convladder.data.decoding.image_form import ImageForm, Pixels
+from convladder.data.decoding.picture import Picture
 from convladder.data.decoding.thumbnails import SIDE, make_thumbnails
 
 FACTS = np.dtype(

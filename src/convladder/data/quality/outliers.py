@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from convladder.data.decoding.formats import SUFFIXES
 from convladder.data.decoding.image_stats import Facts
-from convladder.data.decoding.images import ARRAY
+from convladder.data.decoding.picture import ARRAY
 from convladder.data.source import Record
 from convladder.data.sources.folders.entries import suffix_of
 

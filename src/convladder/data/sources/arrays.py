@@ -12,8 +12,9 @@ from typing import Any
 import numpy as np
 
 from convladder.core.errors import DataError
-from convladder.data.decoding.images import Header, read_header
+from convladder.data.decoding.images import read_header
 from convladder.data.decoding.intensity import Values
+from convladder.data.decoding.picture import Header
 from convladder.data.source import Listing, Record, Source, Split
 from convladder.data.split_names import split_of
 

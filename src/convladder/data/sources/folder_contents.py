@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from convladder.core.errors import DataError
-from convladder.core.experiment import Data
-from convladder.data.decoding.images import Limits
+from convladder.core.settings.data import Data
+from convladder.data.decoding.image_form import Limits
 from convladder.data.source import Source
 from convladder.data.sources import parquet
 from convladder.data.sources.folders import folder

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from convladder.core.errors import DataError
-from convladder.core.experiment import Data
+from convladder.core.settings.data import Data
 from convladder.data.decoding.file_bytes import read_file
-from convladder.data.decoding.images import Limits
+from convladder.data.decoding.image_form import Limits
 from convladder.data.source import Listing, Record, Source
 from convladder.data.sources.arrow_columns import (
     Columns,

@@ -26,8 +26,8 @@ from convladder.data.sources.options import (
 )
 
 if TYPE_CHECKING:  # what a kind takes to be opened is imported then: `--help` does without NumPy
-    from convladder.core.experiment import Data
-    from convladder.data.decoding.images import Limits
+    from convladder.core.settings.data import Data
+    from convladder.data.decoding.image_form import Limits
     from convladder.data.source import Source
 
 HUB = "hf:"
@@ -138,7 +138,7 @@ def refuse_reopening(opened: Data, wanted: Data) -> None:
 
 def limits_of(settings: Data) -> Limits:
     """Return the limits that the settings set."""
-    from convladder.data.decoding.images import Limits
+    from convladder.data.decoding.image_form import Limits
 
     return Limits(settings.max_pixels, settings.max_bytes, settings.max_frames)
 

@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 
 from convladder.core.defaults import PRETRAINED_LADDER
 from convladder.core.errors import ExperimentError, RunError
-from convladder.core.experiment import Experiment, Model, unknown_name
-from convladder.core.formatting import written
+from convladder.core.experiment import Experiment
+from convladder.core.formatting import unknown_name, written
+from convladder.core.settings.model import Model
 from convladder.experiments.pretrained import imagenet, source, weight_cache
 from convladder.experiments.pretrained.imagenet import Say, silent
 from convladder.experiments.pretrained.source import PretrainedSource

@@ -19,7 +19,8 @@ from convladder.core import files
 from convladder.core.errors import DataError
 from convladder.core.places import cache_folder
 from convladder.data.bank import clearing
-from convladder.data.bank.bank import INDEX, LEFTOVER_AGE
+from convladder.data.bank.bank import INDEX
+from convladder.data.bank.cache import LEFTOVER_AGE
 
 # docs/decisions/051-a-bank-is-sent-in-pieces.md
 PIECE = 16 * 2**20  # bytes

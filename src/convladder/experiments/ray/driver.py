@@ -22,8 +22,8 @@ import numpy as np
 
 from convladder.core import worker
 from convladder.core.errors import ClusterError, ConvladderError
-from convladder.core.experiment import Model
 from convladder.core.lanes import Lane, Pending
+from convladder.core.settings.model import Model
 from convladder.core.tasks import (
     Died,
     Event,

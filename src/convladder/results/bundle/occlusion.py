@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from convladder.data.decoding.images import Pixels
+from convladder.data.decoding.image_form import Pixels
 from convladder.results.bundle.predictor import Predictor
 
 CELLS = 12  # to a side of the map

@@ -13,8 +13,10 @@ from numpy.typing import NDArray
 from convladder.core.container_limits import cores
 from convladder.core.errors import BundleError, ExperimentError, UnreadableImage
 from convladder.core.privacy import silence_onnxruntime
-from convladder.data.decoding.images import Limits, Pixels, decode, fit, open_picture
+from convladder.data.decoding.image_form import Limits, Pixels
+from convladder.data.decoding.images import decode, open_picture
 from convladder.data.decoding.intensity import Values
+from convladder.data.decoding.picture import fit
 from convladder.results.bundle.bundle import Bundle
 from convladder.results.bundle.container import refusal
 from convladder.results.bundle.graph_check import IMAGES, PROBABILITIES

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from convladder.core.experiment import Experiment
-from convladder.data.decoding.images import ImageForm, Limits
+from convladder.data.decoding.image_form import ImageForm, Limits
 from convladder.data.decoding.intensity import IntensityRange
 from convladder.models.catalog import FAMILIES, OWN
 

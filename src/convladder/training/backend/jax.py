@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convladder.core.errors import TrainingError
-from convladder.data.decoding.images import Pixels
+from convladder.data.decoding.image_form import Pixels
 from convladder.training import data_parallel, steps
 from convladder.training.batches import Prefetcher, Rows
 from convladder.training.steps import PREDICTION_BATCH, NotFiniteError

@@ -12,7 +12,7 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from convladder.data.decoding.images import Pixels
+from convladder.data.decoding.image_form import Pixels
 from convladder.training import steps
 from convladder.training.batches import Prefetcher, Rows
 from convladder.training.steps import PREDICTION_BATCH, NotFiniteError

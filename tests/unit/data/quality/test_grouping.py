@@ -10,9 +10,11 @@ from PIL import Image
 import convladder as cl
 from convladder.api import inputs
 from convladder.core.errors import DataError, ExperimentError
-from convladder.core.experiment import Data, Experiment
+from convladder.core.experiment import Experiment
 from convladder.core.ladder import Ladder, Rung
-from convladder.data.dataset import SplitDataset, load
+from convladder.core.settings.data import Data
+from convladder.data.dataset import SplitDataset
+from convladder.data.loading import load
 from convladder.experiments import climbing
 from convladder.report import progress
 from faults import picture

@@ -11,9 +11,10 @@ from pathlib import Path
 import pytest
 
 from convladder.core import files
-from convladder.core.experiment import Data, Experiment
+from convladder.core.experiment import Experiment
+from convladder.core.settings.data import Data
 from convladder.core.tasks import Task
-from convladder.data.dataset import load
+from convladder.data.loading import load
 from convladder.experiments.ray import node
 from convladder.experiments.ray.node import (
     newest_checkpoint,

@@ -10,11 +10,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from convladder.core.errors import DataError
-from convladder.core.experiment import Data
+from convladder.core.settings.data import Data
 from convladder.data.source import Listing
+from convladder.data.sources.folders.class_names import readable
 from convladder.data.sources.folders.entries import is_image
 from convladder.data.sources.folders.file_names import some
-from convladder.data.sources.folders.layout import readable
 from convladder.data.sources.tables import image_paths, table_files
 from convladder.data.sources.tables.cells import Cells
 from convladder.data.sources.tables.columns import find_column

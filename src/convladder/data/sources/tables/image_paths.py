@@ -19,9 +19,9 @@ from convladder.core.errors import DataError
 from convladder.core.formatting import printable
 from convladder.data.decoding.formats import reads_suffix
 from convladder.data.sources.folders import links
+from convladder.data.sources.folders.class_names import readable
 from convladder.data.sources.folders.entries import LINK, Entry, suffix_of
 from convladder.data.sources.folders.folder import walk
-from convladder.data.sources.folders.layout import readable
 
 MOST_FILES = 2_000_000  # that are looked at: more are no data set, but a whole disk
 ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")

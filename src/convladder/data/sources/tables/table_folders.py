@@ -13,12 +13,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from convladder.core.errors import DataError
-from convladder.core.experiment import Data
-from convladder.data.decoding.images import Limits
+from convladder.core.settings.data import Data
+from convladder.data.decoding.image_form import Limits
 from convladder.data.source import Source
+from convladder.data.sources.folders.class_names import readable
 from convladder.data.sources.folders.entries import ignore_rule, is_image
 from convladder.data.sources.folders.folder import walk
-from convladder.data.sources.folders.layout import readable
 from convladder.data.sources.tables import table_files
 from convladder.data.sources.tables.columns import NoColumn
 from convladder.data.sources.tables.cvat import CLASS_LIST

@@ -17,12 +17,12 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, cast
 
 from convladder.core.errors import DataError
-from convladder.core.experiment import Data
-from convladder.data.decoding.images import Limits
+from convladder.core.settings.data import Data
+from convladder.data.decoding.image_form import Limits
 from convladder.data.source import Content, Ignored, Listing, Record, Source, Split
 from convladder.data.sources.folders import links
+from convladder.data.sources.folders.class_names import is_unicode, name_classes, readable
 from convladder.data.sources.folders.folder import fetch_within, state_of
-from convladder.data.sources.folders.layout import is_unicode, name_classes, readable
 from convladder.data.sources.tables import image_paths, table_files
 from convladder.data.sources.tables.cells import Cells, cells_of
 from convladder.data.sources.tables.columns import MOST_NAMED, find_column
