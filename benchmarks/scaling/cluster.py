@@ -33,7 +33,7 @@ import loopback
 from _harness import results
 from convladder.core.ladder import load_ladder
 from convladder.core.tasks import Task
-from convladder.experiments import climbing
+from convladder.experiments import climb_plan
 from convladder.experiments.engines import Engine, engine_at
 from convladder.experiments.ray.bank_transfer import BankManifest
 from convladder.experiments.ray.driver import _NodeLane
@@ -110,7 +110,7 @@ def send(nodes: loopback.Nodes, images: int) -> dict[str, Any]:
     pixels = draw.integers(0, 256, (images, 32, 32, 3), np.uint8)
     dataset = cl.load(pixels, np.arange(images) % 10, quiet=True)
     ladder = load_ladder("classic").part(["lenet5"])
-    (trial,) = climbing.make_plan(
+    (trial,) = climb_plan.make_plan(
         ladder, [0], {"data.source": dataset.settings.source}, lambda data: dataset
     ).trials
     waybill = BankManifest.of(dataset.bank.folder)

@@ -18,7 +18,7 @@ from convladder.data import in_memory
 from convladder.data.dataset import SplitDataset
 from convladder.data.source import Source
 from convladder.data.sources import registry
-from convladder.experiments import climbing
+from convladder.experiments.climb_plan import Load
 from convladder.experiments.pretrained import backbones
 from convladder.experiments.pretrained.imagenet import Say
 from convladder.experiments.request import ClimbRequest, Request, TrainRequest
@@ -147,8 +147,9 @@ def _origin_of(dataset: SplitDataset, settings: Data) -> Source | None:
 
 def loader(
     data: str | Path | SplitDataset, allow_rejects: bool, reporter: progress.Reporter
-) -> climbing.Load:
-    """Return what gives the images for settings: the loaded ones, where the settings are theirs.
+) -> Load:
+    """Return what gives the images for settings: those that are loaded already, where the settings
+    are theirs.
 
     Where settings differ in the images' form alone, the images and their split are those of the
     first.

@@ -17,8 +17,8 @@ from convladder.core.errors import ExperimentError, SearchError
 from convladder.core.experiment import Experiment
 from convladder.core.formatting import plural
 from convladder.core.ladder import Ladder
-from convladder.experiments import climbing
-from convladder.experiments.climbing import Plan
+from convladder.experiments import climb_plan, climbing
+from convladder.experiments.climb_plan import Plan
 from convladder.experiments.engines import Engine, check_address, engine_at
 from convladder.experiments.pretrained import backbones, leakage
 from convladder.experiments.pretrained.imagenet import Say
@@ -165,7 +165,7 @@ def tune_request(request: TuneRequest, how: TuneOptions) -> Tuning:
         if search.candidates.outcome()["changes"]:
             search.close()
             kept.fix_seeds(request.seeds)
-            final = climbing.make_plan(
+            final = climb_plan.make_plan(
                 final_ladder(default.experiment, search.candidates), _seeds(request), {}, load
             )
             _test(final, folder / "climb", how.resume, engine, reporter)
@@ -181,7 +181,7 @@ def _check_numbers(request: TuneRequest, how: TuneOptions) -> None:
     check_address(how.cluster)
 
 
-def _start_of(request: TuneRequest, load: climbing.Load, say: Say) -> tuple[Trial, Space]:
+def _start_of(request: TuneRequest, load: climb_plan.Load, say: Say) -> tuple[Trial, Space]:
     """Return the default, with its images loaded, and the space around it."""
     space = _space(request.space, USUAL if request.pretrained is None else TRANSFER)
     _, start = inputs.experiment_of(request, ALONE, say)

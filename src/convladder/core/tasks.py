@@ -99,4 +99,5 @@ class Notice:
 
 
 Event = Started | Message | Finished | Failed | Halted | Stopping | Overdue | Notice
+OnEvent = Callable[[Event], None]
 Events = queue.SimpleQueue[Event | BaseException | None]

@@ -16,7 +16,7 @@ from convladder.core import files
 from convladder.core.errors import ConvladderError, ExperimentError
 from convladder.core.experiment import Experiment, flatten
 from convladder.core.extras import require
-from convladder.core.tasks import Event, Failed, Finished, Halted, Message, Notice, Started
+from convladder.core.tasks import Event, Failed, Finished, Halted, Message, Notice, OnEvent, Started
 from convladder.evaluation import metrics
 from convladder.results import folders
 from convladder.results.folders import TrialKey
@@ -33,8 +33,6 @@ REASON = 160  # characters of why MLflow cannot be used: it tells of its retries
 
 _SQLITE = re.compile(r"sqlite(?:\+\w+)?:///(?:file:)?(?P<file>[^?]+)(?:\?.*)?")
 _HOST = re.compile(r"[\w.-]{2,}:\d+")  # and its port
-
-OnEvent = Callable[[Event], None]
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,7 @@ from convladder.core.ladder import load_ladder
 from convladder.core.worker import Stopped
 from convladder.data.dataset import SplitDataset, load
 from convladder.experiments import trial
-from convladder.experiments.climbing import make_plan
+from convladder.experiments.climb_plan import make_plan
 from convladder.experiments.inference import load_network
 from convladder.experiments.pretrained import backbones, leakage, source
 from convladder.experiments.resume import ResumePolicy

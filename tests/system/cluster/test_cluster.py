@@ -22,8 +22,8 @@ from convladder.core.ladder import load_ladder
 from convladder.core.tasks import Event, Failed, Finished, Halted, Message, Notice, Started, Task
 from convladder.core.worker_pool import Pool
 from convladder.data.dataset import SplitDataset, load
-from convladder.experiments import climbing
-from convladder.experiments.climbing import Plan
+from convladder.experiments import climb_plan, climbing
+from convladder.experiments.climb_plan import Plan
 from convladder.experiments.engines import Engine, engine_at
 from convladder.experiments.pretrained import backbones
 from convladder.experiments.ray import connection, driver
@@ -64,7 +64,7 @@ def digits(own_cache: Path) -> SplitDataset:
 def plan(digits: SplitDataset) -> Plan:
     """Two trials: one rung, two seeds."""
     ladder = load_ladder("classic").part(["lenet5"])
-    return climbing.make_plan(ladder, range(2), CHANGES, lambda data: digits)
+    return climb_plan.make_plan(ladder, range(2), CHANGES, lambda data: digits)
 
 
 @pytest.fixture(scope="module", autouse=True)
