@@ -36,7 +36,7 @@ from convladder.core.tasks import Task
 from convladder.experiments import climb_plan
 from convladder.experiments.engines import Engine, engine_at
 from convladder.experiments.ray.bank_transfer import BankManifest
-from convladder.experiments.ray.driver import _NodeLane
+from convladder.experiments.ray.driver import NodeLane
 from convladder.experiments.trial import run_trial
 from convladder.results import folders
 
@@ -130,12 +130,13 @@ def _deliver(engine: Engine, folder: Path, nodes: loopback.Nodes) -> float:
     for number in range(len(nodes.by_id)):
         shutil.rmtree(nodes.cache(number) / "banks" / folder.name, ignore_errors=True)
     (lane,) = engine.pool([], renew_after=1)._lanes
-    assert isinstance(lane, _NodeLane)
-    lane._settle()
+    assert isinstance(lane, NodeLane)
+    place = lane._common.places.find(lambda: False, print)
+    assert place
     began = time.perf_counter()
-    lane._deliver(folder)
+    lane._common.deliveries.deliver_bank(folder, place, lambda: False)
     took = time.perf_counter() - began
-    lane.kill()
+    place.leave()
     return took
 
 

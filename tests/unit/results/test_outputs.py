@@ -20,7 +20,7 @@ from convladder.data.dataset import load
 from convladder.deploy.serve.corrections import Corrections
 from convladder.experiments import climb_folder, climb_plan, resume
 from convladder.experiments.pretrained import imagenet
-from convladder.experiments.ray import bank_transfer, node
+from convladder.experiments.ray import bank_transfer, node_task
 from convladder.results import folders, locks, outputs
 from convladder.results.folders import TrialKey
 from foreign import THEIRS, put, snapshot
@@ -215,7 +215,7 @@ def test_clearing_a_cache_leaves_what_a_person_keeps_there(
     }
     ours |= {f"banks/.{name}.{state}/images.npy": "x" for state in ("building", "receiving")}
     put(theirs, ours)
-    node.remove_abandoned()
+    node_task.remove_abandoned()
     assert bank.clear_banks()[0] == 1
     imagenet.clear()
     after = {
