@@ -23,6 +23,7 @@ from convladder.results.provenance import DECISIVE
 # what may change between two sessions
 CHANGEABLE = ("train.epochs", "train.early_stopping", "train.plateau", "train.plateau_factor")
 # other images, or another split of them, are not: weights may have seen what would be tested then
+FRESH = "--fresh starts over"
 OTHERWISE = "this version of convladder finds copies differently, and so makes other splits"
 
 
@@ -73,12 +74,12 @@ class ResumePolicy:
         if lasting:
             raise RunError(
                 f"{unfinished} was started differently and cannot be resumed "
-                f"({'; '.join(lasting)}): --fresh starts over"
+                f"({'; '.join(lasting)}): {FRESH}"
             )
         if others and not self.allow_changed:
             raise RunError(
-                f"{unfinished} was started differently ({'; '.join(others)}): --fresh starts "
-                "over; --allow-changed resumes it and records the change"
+                f"{unfinished} was started differently ({'; '.join(others)}): {FRESH}; "
+                "--allow-changed resumes it and records the change"
             )
         return replace(trial, changed=tuple(others))
 
@@ -156,19 +157,22 @@ def threads_of(folder: Path) -> int | None:
 
 
 def read_about(folder: Path) -> dict[str, Any] | None:
-    """Return what a run is of; None where not written. Raises RunError where unreadable."""
+    """Return what a run is of; None where not written. Raises RunError where unusable."""
     path = folder / folders.ABOUT
     if not path.exists():
         return None
+    about = migrations.read_about(path, FRESH)
     try:
-        about = migrations.read_about(path)
         Experiment.parse(about["experiment"])
         provenance.last_environment(about)["versions"]
         about["data"]["fingerprint"]
-    except (OSError, ValueError, KeyError, TypeError, ConvladderError) as error:
+    except ConvladderError as error:
         raise RunError(
-            f"{path} is damaged or was written by another version ({error}): --fresh starts over"
+            f"{path} does not fit this version of convladder ({error}): resume it with the version "
+            "that wrote it, or start over with --fresh"
         ) from None
+    except migrations.DAMAGE as error:
+        raise migrations.damaged(path, error, FRESH) from None
     return about
 
 

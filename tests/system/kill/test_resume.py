@@ -264,19 +264,58 @@ def test_the_first_environment_stays_and_the_last_is_compared(
     assert provenance.last_environment(about)["versions"]["keras"] == "99.0"
 
 
+def refusal(trial: Trial, folder: Path) -> str:
+    """Return what is said of an unfinished run that cannot be resumed."""
+    with pytest.raises(RunError) as raised:
+        ResumePolicy(allow_changed=True).prepare(trial, folder)
+    return str(raised.value)
+
+
 @pytest.mark.parametrize(
-    "damage", ["", "{", "[]", '{"experiment": {}, "environment": {"versions": {}}}']
+    ("damage", "why"),
+    [
+        ("", "Expecting value: line 1 column 1 (char 0)"),
+        ("[]", "it is not a JSON object"),
+        ('{"format": 1, "environment": {"versions": {}}}', "it lacks 'experiment'"),
+        ('{"environment": {"versions": {}}}', "it lacks 'data'"),
+        (
+            '{"format": 1, "experiment": {}, "environment": 3}',
+            "it holds something else than convladder writes",
+        ),
+    ],
 )
-def test_an_unfinished_run_that_does_not_say_what_it_is_of_is_refused(
-    begun: tuple[Trial, Path], damage: str
+def test_an_unfinished_run_that_does_not_say_what_it_is_of_is_called_damaged_once(
+    begun: tuple[Trial, Path], damage: str, why: str
 ) -> None:
     trial, folder = begun
-    (folders.unfinished(folder) / "experiment.json").write_text(damage)
-    with pytest.raises(
-        RunError,
-        match=r"experiment\.json is damaged or was written by another version .*--fresh starts",
-    ):
-        ResumePolicy(allow_changed=True).prepare(trial, folder)
+    path = folders.unfinished(folder) / "experiment.json"
+    path.write_text(damage)
+    assert refusal(trial, folder) == f"{path} is damaged ({why}): --fresh starts over"
+
+
+def test_an_unfinished_run_of_a_newer_version_is_not_to_be_started_over(
+    begun: tuple[Trial, Path],
+) -> None:
+    trial, folder = begun
+    path = folders.unfinished(folder) / "experiment.json"
+    files.write_json(path, files.read_json(path) | {"format": folders.FORMAT + 1})
+    said = refusal(trial, folder)
+    assert said.startswith(f"{path.parent} was written by a newer convladder (format ")
+    assert said.endswith("): update convladder, or choose another --out")
+
+
+def test_an_unfinished_run_with_settings_that_there_are_no_more_names_them(
+    begun: tuple[Trial, Path],
+) -> None:
+    trial, folder = begun
+    path = folders.unfinished(folder) / "experiment.json"
+    about = files.read_json(path)
+    about["experiment"]["train"]["warp"] = 9
+    files.write_json(path, about)
+    said = refusal(trial, folder)
+    assert said.startswith(f"{path} does not fit this version of convladder (")
+    assert "train: unknown setting 'warp'" in said
+    assert said.endswith("): resume it with the version that wrote it, or start over with --fresh")
 
 
 def test_other_images_are_refused(begun: tuple[Trial, Path]) -> None:
