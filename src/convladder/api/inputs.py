@@ -22,7 +22,7 @@ from convladder.experiments.climb_plan import Load
 from convladder.experiments.pretrained import backbones
 from convladder.experiments.pretrained.imagenet import Say
 from convladder.experiments.request import ClimbRequest, Request, TrainRequest
-from convladder.report import progress
+from convladder.report import progress, telling
 from convladder.results import folders
 
 
@@ -43,7 +43,7 @@ def going_on(
             said = f"saved in {kept}; run {same} to resume"
         else:
             said = "nothing was saved yet; run the same command to start again"
-        reporter.console.print(f"stopped; {said}", markup=False)
+        telling.tell(reporter.console, f"stopped; {said}")
         raise
 
 

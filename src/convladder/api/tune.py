@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
+import logging
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -30,6 +30,8 @@ from convladder.results import folders, locks, outputs
 from convladder.tuning.request import TRIALS, TuneOptions, TuneRequest
 from convladder.tuning.results import DEFAULT
 from convladder.tuning.space import TRANSFER, USUAL, Space, load_space, space_of
+
+_logger = logging.getLogger(__name__)
 
 if TYPE_CHECKING:
     from convladder.tuning.candidates import SearchPlan
@@ -268,12 +270,15 @@ def _search(
 
 def _keep(kept: SearchRecord, search: Search) -> None:
     """Keep what a search has come to; a disk that is full must not hide what has ended it."""
-    with contextlib.ExitStack() as stack:
-        if sys.exception() is not None:
-            stack.enter_context(contextlib.suppress(OSError))
+    is_ended = sys.exception() is not None
+    try:
         search.write_table()
         search.write_importances()
         kept.write(**search.candidates.outcome(), seconds=round(search.seconds, 1))
+    except OSError as error:
+        if not is_ended:
+            raise
+        _logger.warning("what the search has found so far was not written down (%s)", error)
 
 
 # docs/decisions/043-a-search-ends-in-a-climb-of-two-rungs.md

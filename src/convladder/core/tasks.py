@@ -32,6 +32,10 @@ class Message:
     value: Any
 
 
+class WarningText(str):
+    """A text for people, said with `emit`, that warns; any other informs."""
+
+
 @dataclass(frozen=True)
 class Finished:
     key: Any

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -18,6 +19,8 @@ from convladder.experiments.pretrained.imagenet import Say, silent
 from convladder.experiments.trial import INDIFFERENT, Trial
 from convladder.results import folders, locks, migrations, outputs, provenance, saved_run
 from convladder.results.provenance import DECISIVE
+
+_logger = logging.getLogger(__name__)
 
 # docs/decisions/040-allow-changed-does-not-reach-images-and-their-split.md
 # what may change between two sessions
@@ -47,17 +50,18 @@ class ResumePolicy:
         older: list[Path] = []
         every = [] if self.fresh else parent.glob(f"*{folders.UNFINISHED}")
         for folder in sorted(every, reverse=True):
-            with contextlib.suppress(RunError):  # it is of another version
+            try:
                 about = read_about(folder)
-                if about is None or about.get("rung") != trial.rung:
-                    continue
-                changed = _changes(about, trial).keys() - {
-                    *(CHANGEABLE if self.allow_changed else ())
-                }
-                if not changed:
-                    return folders.finished(folder)
-                if changed == {"data"} and _is_of_older_version(about["data"], trial.dataset):
-                    older.append(folder)
+            except RunError as error:  # damaged, or of another version
+                _logger.info("not resumed: %s", error)
+                continue
+            if about is None or about.get("rung") != trial.rung:
+                continue
+            changed = _changes(about, trial).keys() - {*(CHANGEABLE if self.allow_changed else ())}
+            if not changed:
+                return folders.finished(folder)
+            if changed == {"data"} and _is_of_older_version(about["data"], trial.dataset):
+                older.append(folder)
         _say_of_older(older, say)
         return None
 
@@ -99,13 +103,14 @@ def find_alike(
     """
     older: list[Path] = []
     for path in sorted(parent.glob(f"*/{name}"), reverse=True):
-        # damaged, or newer
-        with contextlib.suppress(KeyError, TypeError, RunError):
+        try:
             about = migrations.read_about(path)
             if about["identity"] == identity and is_split_alike(about["data"]):
                 return path.parent
             if _is_of_older_version(about["data"], dataset):
                 older.append(path.parent)
+        except (KeyError, TypeError, RunError) as error:  # damaged, or newer
+            _logger.info("%s is passed over (%s)", path.parent, error)
     _say_of_older(older, say)
     return None
 

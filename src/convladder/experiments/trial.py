@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import logging
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from convladder.core.devices import ALONE, Parallel
 from convladder.core.experiment import Augmentation, Experiment, Train, flatten
 from convladder.core.formatting import plural
 from convladder.core.ladder import Ladder
+from convladder.core.tasks import WarningText
 from convladder.core.worker import Emit
 from convladder.data.dataset import SplitDataset
 from convladder.data.decoding.images import Pixels
@@ -36,6 +38,8 @@ from convladder.results import (
 )
 from convladder.results.folders import TrialKey
 from convladder.training.state import frozen_epochs
+
+_logger = logging.getLogger(__name__)
 
 if TYPE_CHECKING:
     import keras
@@ -216,6 +220,8 @@ def _environment(parallel: Parallel, command: str) -> dict[str, Any]:
     device = backend.accelerator() if parallel.total == 1 else None
     if device is not None:
         environment["machine"] += f", {device}"
+    elif parallel.total == 1:
+        _logger.debug("no accelerator is used: this trial computes on the processor")
     return environment
 
 
@@ -231,10 +237,11 @@ def _tell(about: dict[str, Any], emit: Emit) -> None:
         else "from its start"
     )
     if resumed["damaged"]:
-        emit(f"damaged checkpoints, not used: {', '.join(resumed['damaged'])}")
+        names = ", ".join(resumed["damaged"])
+        emit(WarningText(f"damaged checkpoints, not used: {names}"))
     emit(f"resumes {where}")
     for change in resumed["changed"]:
-        emit(f"changed since it was started: {change}")
+        emit(WarningText(f"changed since it was started: {change}"))
 
 
 def _leave(trial: Trial, fitted: FitResult, folder: Path) -> dict[str, Any]:

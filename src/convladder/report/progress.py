@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import contextlib
 import html
+import logging
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Protocol, assert_never
+from typing import Any, Protocol
 
 from rich.console import Console, Group
 from rich.live import Live
@@ -32,12 +33,10 @@ from convladder.core.tasks import (
     Finished,
     Halted,
     Message,
-    Notice,
-    Overdue,
     Started,
-    Stopping,
 )
 from convladder.data.source import Progress as OnProgress
+from convladder.report.telling import came_to, tell, tell_of
 from convladder.results.folders import TrialKey
 
 PLAIN_SECONDS = 10  # between plain lines of one bank
@@ -68,8 +67,7 @@ class Quiet:
         """Nothing is shown."""
 
     def follow(self, event: Event) -> None:
-        if not isinstance(event, Message):
-            _show_at_once(self._console, event)
+        tell_of(event, None if isinstance(event, Message) else self._console)
 
 
 class Plain:
@@ -93,14 +91,12 @@ class Plain:
             self._last[event.key] = event.value
         if isinstance(event, ENDED):
             self._ended += 1
-        _show_at_once(self._console, event)
+        tell_of(event, self._console)
         last = self._last.pop(event.key, {}) if isinstance(event, ENDED) else {}
         if isinstance(event, Finished | Halted):
             count = f"[{self._ended}/{self._expected}] " if self._expected else ""
-            came_to = _came_to(event, last)
-            self._console.print(
-                f"{count}{event.key.rung}, {event.key.name}: {came_to}", markup=False
-            )
+            said = f"{event.key.rung}, {event.key.name}: {came_to(event, last)}"
+            self._console.print(f"{count}{said}", markup=False)
 
 
 class _Tally:
@@ -162,7 +158,7 @@ class Lively:
 
     def follow(self, event: Event) -> None:
         self._tally.follow(event)
-        _show_at_once(self._console, event)
+        tell_of(event, self._console)
         self._redraw()
 
     def _redraw(self) -> None:
@@ -190,7 +186,7 @@ class InNotebook:
 
     def follow(self, event: Event) -> None:
         self._tally.follow(event)
-        _show_at_once(self._console, event)
+        tell_of(event, self._console)
         running = ", ".join(f"{key.rung} {key.name}" for key in self._tally.running)
         self._place.show_bar(
             self._tally.share, f"{self._tally.ended} of {self._tally.trials} trials; {running}"
@@ -234,8 +230,9 @@ class Reporter:
     quiet: bool = False
 
     def say(self, text: str, *, dim: bool = False) -> None:
-        if not self.quiet:
-            self.console.print(text, markup=False, style="dim" if dim else None)
+        """Tell what is no result; a warning begins with that word."""
+        level = logging.WARNING if text.startswith("warning:") else logging.INFO
+        tell(None if self.quiet else self.console, text, level, "dim" if dim else None)
 
     @contextlib.contextmanager
     def trials(self) -> Iterator[Display]:
@@ -315,45 +312,3 @@ def _cells(row: dict[str, Any]) -> list[str]:
         return ["starting", "", ""]
     epoch = f"{row['epoch']:.0f}/{row['epochs']:.0f}"
     return [epoch, f"{row['val_accuracy']:.3f}", f"{row['images_per_second']:,.0f}"]
-
-
-def _came_to(event: Finished | Halted, last: dict[str, float]) -> str:
-    """Say what became of a trial; its figure is of the epoch kept, not always the last."""
-    if isinstance(event, Halted):
-        so_far = (
-            f" after epoch {last['epoch']:.0f}, at {last['kept_accuracy']:.3f} on validation"
-            if last
-            else ""
-        )
-        return f"ended{so_far}"
-    if isinstance(event.value, float):
-        return f"validation accuracy {event.value:.3f}"
-    return f"cannot be trained: {event.value}"
-
-
-def _show_at_once(console: Console, event: Event) -> None:
-    """Show what is told of besides a trial's figures and its end."""
-    match event:
-        case Message(value=str()):
-            console.print(f"{event.key.rung}, {event.key.name}: {event.value}", markup=False)
-        case Notice():
-            console.print(event.text, markup=False)
-        case Failed():
-            _show_failure(console, event)
-        case Overdue():
-            said = (
-                "took too long to save and was stopped: it will resume from the checkpoint before"
-            )
-            console.print(f"{event.key.rung}, {event.key.name}, {said}", markup=False)
-        case Stopping():
-            console.print("Stopping and saving … press Ctrl-C again to quit without saving.")
-        case Started() | Message() | Finished() | Halted():
-            pass
-        case _:
-            assert_never(event)
-
-
-def _show_failure(console: Console, event: Failed) -> None:
-    console.print(
-        f"{event.key.rung}, {event.key.name}, failed: {event.error}", style="red", markup=False
-    )

@@ -9,6 +9,7 @@ import contextlib
 import hashlib
 import io
 import json
+import logging
 import math
 import shutil
 import sys
@@ -36,6 +37,8 @@ from convladder.data.decoding.image_stats import Facts
 from convladder.data.decoding.images import LIMITS, ImageForm, Limits, Pixels
 from convladder.data.source import Listing, Progress, Record, Source, count_ignored
 from convladder.data.subset import listing_of, take_subset
+
+_logger = logging.getLogger(__name__)
 
 INDEX, FACTS_FILE, PAIRS_FILE = "index.json", "facts.npy", "pairs.npy"
 SCENES_FILE = "scenes.npy"
@@ -256,6 +259,7 @@ def _alone(folder: Path, total: int, report: Progress) -> Iterator[None]:
         try:
             lock.acquire(timeout=WAIT)
         except Timeout:
+            _logger.info("waiting for another process that decodes the same images")
             done = chunk_size(total) * len(list(building_of(folder).glob("chunk-*.npz")))
             report(WAITING, min(done, total), total)
         else:
@@ -303,7 +307,10 @@ def _load(folder: Path) -> Bank | None:
             ignored=index["ignored"],
             fingerprint=index["fingerprint"],
         )
-    except (OSError, ValueError, TypeError, KeyError):
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        _logger.info("the decoded images in %s are not used (%r)", folder, error)
         return None
 
 

@@ -21,6 +21,8 @@ from convladder.core.extras import require
 from convladder.experiments.ray import ADDRESSES
 from convladder.experiments.ray.node_versions import Versions, ask_versions, differences
 
+_logger = logging.getLogger(__name__)
+
 EXTRA = "cluster"
 ANSWER_SECONDS = 5.0
 # docs/privacy.md: without the address, a head tells Ray's makers that it does not report
@@ -126,6 +128,7 @@ def _connect(ray: Any, address: str) -> None:
         known = _known_reason(address, said)
         if known or attempt == ATTEMPTS:
             raise ClusterError(known or _other_reason(address, said))
+        _logger.info("connecting to %s failed (%s): trying again", address, said.strip())
         time.sleep(PAUSE_SECONDS)
 
 

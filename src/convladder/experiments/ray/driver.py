@@ -29,6 +29,7 @@ from convladder.core.tasks import (
     Overdue,
     Started,
     Task,
+    WarningText,
 )
 from convladder.core.worker_pool import Pool
 from convladder.experiments.ray import node
@@ -218,7 +219,8 @@ class NodeLane(Lane):
             said = f"{why}; the trial was lost {lost} times and is not restarted"
             return Died(task.key, said, f"{details}\n{said}" if details else said, expected=True)
         self._pending.give_back(task)
-        return Message(task.key, f"{why}; the trial restarts from the last checkpoint received")
+        said = f"{why}; the trial restarts from the last checkpoint received"
+        return Message(task.key, WarningText(said))
 
     def _leave(self) -> None:
         with self._lock:

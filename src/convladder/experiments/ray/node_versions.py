@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from convladder.core import backend
 from convladder.core.errors import ClusterError
 from convladder.results import provenance
+
+_logger = logging.getLogger(__name__)
 
 ANSWER_SECONDS = 120.0  # a node under load may take a while to start a worker
 
@@ -21,7 +24,6 @@ def teller() -> Callable[[tuple[str, ...]], dict[str, str]]:
     def tell(
         packages: tuple[str, ...],
     ) -> dict[str, str]:  # pickled by value, since it has no name in a module
-        import contextlib
         import platform
         from importlib import metadata
 
@@ -54,8 +56,10 @@ def ask_versions(ray: Any, nodes: list[str]) -> dict[str, Versions]:
         )
     found = {}
     for each in done:
-        with contextlib.suppress(ray.exceptions.RayError):
+        try:
             found[asked[each]] = ray.get(each)
+        except ray.exceptions.RayError as error:
+            _logger.warning("a node of the cluster is not used, since it was lost (%s)", error)
     return found
 
 
