@@ -13,7 +13,7 @@ from pydantic_core import PydanticUndefined
 from convladder.core.experiment import LARGEST, LARGEST_AMOUNT, Experiment, Settings
 from convladder.core.ladder import BUILT_IN, Ladder, load_ladder
 from convladder.experiments.pretrained.backbones import AS_BACKBONE
-from convladder.experiments.trial import measure_cost
+from convladder.experiments.preview import measure_cost
 
 HERE = Path(__file__).parent
 NOTE = "<!-- made by `make docs`; edit the code instead -->\n"

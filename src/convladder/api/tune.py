@@ -31,12 +31,13 @@ from convladder.tuning.request import TRIALS, TuneOptions, TuneRequest
 from convladder.tuning.results import DEFAULT
 from convladder.tuning.space import TRANSFER, USUAL, Space, load_space, space_of
 
-_logger = logging.getLogger(__name__)
-
 if TYPE_CHECKING:
     from convladder.tuning.candidates import SearchPlan
     from convladder.tuning.record import SearchRecord
     from convladder.tuning.searching import Budget, Search
+
+
+_logger = logging.getLogger(__name__)
 
 
 def tune(

@@ -58,7 +58,7 @@ def ladder(
     else:
         from convladder.core.worker_pool import call
         from convladder.experiments.pretrained import backbones
-        from convladder.experiments.trial import measure_ladder
+        from convladder.experiments.preview import measure_ladder
 
         chosen = ladders.load_ladder(name)
         shape = (*parse_size(image_size), channels)

@@ -10,7 +10,7 @@ from keras import layers
 from convladder.core.errors import ExperimentError
 from convladder.core.experiment import Experiment, Model
 from convladder.core.ladder import load_ladder
-from convladder.experiments.trial import measure_cost
+from convladder.experiments.preview import measure_cost
 from convladder.models import convnet, cost, shapes
 
 CIFAR = (32, 32, 3)
