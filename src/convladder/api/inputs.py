@@ -148,8 +148,7 @@ def _origin_of(dataset: SplitDataset, settings: Data) -> Source | None:
 def loader(
     data: str | Path | SplitDataset, allow_rejects: bool, reporter: progress.Reporter
 ) -> Load:
-    """Return what gives the images for settings: those that are loaded already, where the settings
-    are theirs.
+    """Return what gives the images for settings: the loaded ones, where the settings are theirs.
 
     Where settings differ in the images' form alone, the images and their split are those of the
     first.

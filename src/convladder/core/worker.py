@@ -69,8 +69,7 @@ def saves_when_stopped() -> Iterator[None]:
 
 
 def serve(temporary: str, *, marks_tasks: bool, log_level: int) -> None:
-    """Be a worker. It ends with its parent, or as that says: a queue that signals every process is
-    not for it.
+    """Be a worker until the parent ends or says so. Signals to every process are not for it.
 
     marks_tasks : write TASK_MARK to standard error before each task. log_level : from which on the
         parent is sent what is logged.

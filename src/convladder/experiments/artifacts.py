@@ -1,6 +1,4 @@
-"""What a trial leaves in its run folder: its network, predictions, images and evidence, features,
-figures, and how much it bears.
-"""
+"""What a trial leaves in its run folder: network, predictions, images, evidence, figures."""
 
 from __future__ import annotations
 
@@ -58,8 +56,7 @@ def leave(
 
 
 def _take_samples(network: keras.Model, table: pd.DataFrame, dataset: SplitDataset) -> Samples:
-    """Take test images at random, half right and half wrong as far as there are any, and the
-    telling mistakes.
+    """Take test images at random, half right and half wrong if possible, and telling mistakes.
 
     `table` holds the network's predictions. With each goes where the network found evidence for
     what it predicted.

@@ -1,6 +1,4 @@
-"""The folder of a climb: what is finished in it and what is missing, what it says of itself, and
-the errors of trials that failed.
-"""
+"""The folder of a climb: what is finished or missing in it, what it is of, and its errors."""
 
 from __future__ import annotations
 
@@ -82,9 +80,7 @@ def earlier_trials(plan: Plan, folder: Path) -> list[TrialKey]:
 def describe(
     plan: Plan, folder: Path, earlier: list[TrialKey], engine: Engine, *, trains: bool
 ) -> None:
-    """Say what the climb is of; a command that trains nothing leaves where its figures come from as
-    it is.
-    """
+    """Say what the climb is of; a command that trains nothing leaves the environment as it is."""
     place = {rung.name: number for number, rung in enumerate(plan.ladder.rungs)}
     trials = sorted(
         [*(trial.key for trial in plan.trials), *earlier],
@@ -108,9 +104,7 @@ def describe(
 
 
 def remove_leftovers(folder: Path) -> None:
-    """Remove what a killed climb has left half-written, where climbs write; other folders inside
-    are not ours.
-    """
+    """Remove what a killed climb left half-written where climbs write, and no other folders."""
     trials = folder / "trials"
     files.remove_leftovers(
         folder, folder / "plots", *trials.glob("*"), *trials.glob(f"*/*{folders.UNFINISHED}")

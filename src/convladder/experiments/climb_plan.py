@@ -23,9 +23,7 @@ Load = Callable[[Data], SplitDataset]
 
 @dataclass(frozen=True)
 class Plan:
-    """What a climb comes to: its trials, in the ladder's order, and a hash of all that they depend
-    on.
-    """
+    """A climb's trials, in the ladder's order, and a hash of all that they depend on."""
 
     ladder: Ladder
     trials: tuple[Trial, ...]
@@ -90,9 +88,7 @@ def identity_of(trials: Sequence[Trial]) -> str:
 
 
 def weigh(trials: Sequence[Trial]) -> dict[TrialKey, float]:
-    """Return how much work each trial is. Raises ExperimentError where images are too small for a
-    network.
-    """
+    """Return how much work each trial is. Raises ExperimentError where images are too small."""
     return {
         trial.key: _flops(trial) * _passes(trial.experiment.train) * len(trial.dataset.splits.train)
         for trial in trials
@@ -100,9 +96,7 @@ def weigh(trials: Sequence[Trial]) -> dict[TrialKey, float]:
 
 
 def _what_it_is(experiment: Experiment) -> Experiment:
-    """Return the experiment without what changes nothing: how often it is kept, and where its
-    backbone lies.
-    """
+    """Return the experiment without what changes no result: checkpoints, the backbone's place."""
     same: dict[str, Any] = {"train.checkpoint_seconds": Train().checkpoint_seconds}
     if experiment.model.backbone_sha256:
         same |= {"model.backbone": "anywhere", "model.weights": None}
@@ -110,8 +104,7 @@ def _what_it_is(experiment: Experiment) -> Experiment:
 
 
 def _passes(settings: Train) -> float:
-    """Return how much work an image is in all epochs, beside a training without frozen layers for
-    one epoch.
+    """Return how much work an image is in all its epochs; a whole one counts 1.
 
     The way back through a network takes about twice as long as the way through it; of frozen layers
     there is none.

@@ -35,8 +35,7 @@ def measure_ladder(
     changes: Mapping[str, Any],
     emit: Emit,
 ) -> dict[str, dict[str, int]]:
-    """Return the cost (see `Cost`) of each rung for images of this shape, or of the size that it
-    names.
+    """Return the cost (see `Cost`) of each rung for images of this shape or of its own size.
 
     `changes` apply to the start of the ladder. The cost is empty where it depends on a backbone
     that is not named.

@@ -1,6 +1,4 @@
-"""One trial by itself, in a worker process with several threads: trained here, or together with
-other processes.
-"""
+"""One trial by itself, in a worker with several threads: here, or with other processes."""
 
 from __future__ import annotations
 
