@@ -14,7 +14,7 @@ from convladder.core.experiment import Experiment
 from convladder.core.ladder import BUILT_IN, Ladder, load_ladder
 from convladder.core.settings.base import LARGEST, LARGEST_AMOUNT, Settings
 from convladder.experiments.pretrained.backbones import AS_BACKBONE
-from convladder.experiments.trial import measure_cost
+from convladder.experiments.preview import measure_cost
 
 HERE = Path(__file__).parent
 NOTE = "<!-- made by `make docs`; edit the code instead -->\n"

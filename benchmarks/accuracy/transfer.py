@@ -37,7 +37,7 @@ from convladder.core.worker import Emit
 from convladder.core.worker_pool import Pool
 from convladder.data import loading
 from convladder.evaluation import statistics
-from convladder.experiments.climbing import make_plan
+from convladder.experiments.climb_plan import make_plan
 from convladder.experiments.pretrained import backbones
 from convladder.experiments.trial import Trial
 

@@ -7,12 +7,14 @@ does at once is to keep the libraries that it stands on from reporting to their 
 
 from __future__ import annotations
 
+import logging as _logging
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from convladder.core.privacy import silence as _silence
 
 _silence()
+_logging.getLogger(__name__).addHandler(_logging.NullHandler())  # whoever imports this decides
 
 if TYPE_CHECKING:
     from convladder.api.check import Check as Check

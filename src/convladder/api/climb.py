@@ -18,8 +18,8 @@ from convladder.api.run_plots import Metric
 from convladder.core import backend, defaults
 from convladder.core.errors import ExperimentError, RunError
 from convladder.core.ladder import Ladder
-from convladder.experiments import climbing
-from convladder.experiments.climbing import Plan
+from convladder.experiments import climb_folder, climb_plan, climbing
+from convladder.experiments.climb_plan import Plan
 from convladder.experiments.engines import check_address, engine_at
 from convladder.experiments.pretrained.imagenet import Say
 from convladder.experiments.request import ClimbRequest
@@ -375,7 +375,7 @@ def climb_request(request: ClimbRequest, how: RunOptions) -> Climb:
     plan = _plan_of(request, how, reporter)
     folder = place or _folder_of(plan, source, how, reporter.say)
     folders.check_outside(folder, source)
-    finished = climbing.count_finished(plan, folder)
+    finished = climb_folder.count_finished(plan, folder)
     if finished:
         reporter.say(f"{finished} of {len(plan.trials)} trials in {folder} are already finished")
     with (
@@ -403,7 +403,7 @@ def _plan_of(request: ClimbRequest, how: RunOptions, reporter: Reporter) -> Plan
     inputs.check_seeds(request.seed, seeds)
     load = inputs.loader(request.data, how.allow_rejects, reporter)
     numbers = range(request.seed, request.seed + seeds)
-    return climbing.make_plan(ladder, numbers, settings, load, reporter.say)
+    return climb_plan.make_plan(ladder, numbers, settings, load, reporter.say)
 
 
 def _part_of(request: ClimbRequest) -> Ladder:
@@ -418,7 +418,7 @@ def _part_of(request: ClimbRequest) -> Ladder:
 
 def _folder_of(plan: Plan, source: str, how: RunOptions, say: Say) -> Path:
     """Return the folder of an earlier climb of the same, or a new one."""
-    found = None if how.fresh else climbing.find_climb(Path("climbs"), plan, say)
+    found = None if how.fresh else climb_folder.find_climb(Path("climbs"), plan, say)
     if how.allow_changed and not found:
         raise RunError(
             "--allow-changed found no climb of these trials under climbs/: give the climb with "

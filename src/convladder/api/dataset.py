@@ -15,7 +15,7 @@ from convladder.core.errors import DataError
 from convladder.core.settings.augmentation import Augmentation
 from convladder.core.worker_pool import call
 from convladder.data.dataset import SplitDataset
-from convladder.experiments.trial import augment_images
+from convladder.experiments.preview import augment_images
 
 if TYPE_CHECKING:
     from convladder.report.style import Grid

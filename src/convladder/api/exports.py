@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,6 +22,8 @@ from convladder.experiments import reproduction
 from convladder.report import progress
 from convladder.results import folders, outputs
 from convladder.results.bundle.bundle import SUFFIX, Bundle
+
+_logger = logging.getLogger(__name__)
 
 FILES = 24  # of the user's, that the example is tried on
 
@@ -171,10 +174,13 @@ def _files_of(source: Source) -> tuple[Named, ...]:
     chosen = records[:: max(1, len(records) // FILES)][:FILES]
     found = []
     for record in sorted(chosen, key=lambda each: each.place if source.in_place_order else ()):
-        with contextlib.suppress(UnreadableImage):
+        try:
             content = source.fetch(record)
-            if isinstance(content, bytes):
-                found.append((record.path, content))
+        except UnreadableImage as error:
+            _logger.debug("%s is not compared (%s)", record.path, error)
+            continue
+        if isinstance(content, bytes):
+            found.append((record.path, content))
     return tuple(found)
 
 

@@ -18,11 +18,11 @@ from convladder.data import in_memory, loading
 from convladder.data.dataset import SplitDataset
 from convladder.data.source import Source
 from convladder.data.sources import registry
-from convladder.experiments import climbing
+from convladder.experiments.climb_plan import Load
 from convladder.experiments.pretrained import backbones
 from convladder.experiments.pretrained.imagenet import Say
 from convladder.experiments.request import ClimbRequest, Request, TrainRequest
-from convladder.report import progress
+from convladder.report import progress, telling
 from convladder.results import folders
 
 
@@ -43,7 +43,7 @@ def going_on(
             said = f"saved in {kept}; run {same} to resume"
         else:
             said = "nothing was saved yet; run the same command to start again"
-        reporter.console.print(f"stopped; {said}", markup=False)
+        telling.tell(reporter.console, f"stopped; {said}")
         raise
 
 
@@ -147,7 +147,7 @@ def _origin_of(dataset: SplitDataset, settings: Data) -> Source | None:
 
 def loader(
     data: str | Path | SplitDataset, allow_rejects: bool, reporter: progress.Reporter
-) -> climbing.Load:
+) -> Load:
     """Return what gives the images for settings: the loaded ones, where the settings are theirs.
 
     Where settings differ in the images' form alone, the images and their split are those of the

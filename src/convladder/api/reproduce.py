@@ -12,7 +12,7 @@ from convladder.core import backend
 from convladder.core.errors import ExperimentError, RunError
 from convladder.data import in_memory
 from convladder.data.dataset import SplitDataset
-from convladder.experiments import climbing, reproduction, resume
+from convladder.experiments import reproduction, resume, single_training
 from convladder.experiments.pretrained import backbones
 from convladder.experiments.reproduction import Reproduction
 from convladder.experiments.request import ReproduceRequest
@@ -87,7 +87,7 @@ def reproduce_request(request: ReproduceRequest, how: ReproduceOptions) -> Repro
             reporter.trials() as display,
         ):
             threads = resume.threads_of(first.folder)
-            again = climbing.train_one(
+            again = single_training.train_one(
                 trial, folder, threads=threads, how=ResumePolicy(), on_event=display.follow
             )
         return reproduction.compare(first, again)

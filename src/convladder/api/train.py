@@ -12,7 +12,7 @@ from convladder.api.run import Run
 from convladder.core.devices import ALONE, Parallel
 from convladder.core.errors import ExperimentError, RunError
 from convladder.core.ladder import Ladder
-from convladder.experiments import climbing
+from convladder.experiments import single_training
 from convladder.experiments.pretrained import leakage
 from convladder.experiments.pretrained.imagenet import Say
 from convladder.experiments.request import TrainRequest
@@ -196,7 +196,9 @@ def train_request(request: TrainRequest, how: RunOptions) -> Run:
         reporter.trials() as display,
         following(display.follow, trackers, reporter.say) as on_event,
     ):
-        climbing.train_one(trial, folder, threads=how.threads, how=how.resume, on_event=on_event)
+        single_training.train_one(
+            trial, folder, threads=how.threads, how=how.resume, on_event=on_event
+        )
     return Run(folder)
 
 
@@ -212,7 +214,7 @@ def join_request(request: TrainRequest, how: RunOptions) -> None:
         "shows the progress"
     )
     # figures and texts are those of process 0; a stop is of this one
-    climbing.join(trial, threads=how.threads, on_event=Quiet(reporter.console).follow)
+    single_training.join(trial, threads=how.threads, on_event=Quiet(reporter.console).follow)
 
 
 def _trial_of(request: TrainRequest, how: RunOptions, reporter: Reporter) -> Trial:

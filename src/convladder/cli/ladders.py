@@ -74,7 +74,7 @@ def _measure(
     """Return what each rung costs, as far as that is known without its backbone."""
     from convladder.core.worker_pool import call
     from convladder.experiments.pretrained import backbones
-    from convladder.experiments.trial import measure_ladder
+    from convladder.experiments.preview import measure_ladder
 
     start = backbones.changes(pretrained, None, {})
     # a worker keeps TensorFlow quiet

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 from pathlib import Path
+
+_logger = logging.getLogger(__name__)
 
 
 def cache_folder() -> Path:
@@ -29,7 +32,8 @@ def keep_libraries_here() -> None:
     """
     try:
         ours = cache_folder().absolute()
-    except (RuntimeError, OSError):  # no home is known, or the working folder is gone
+    except (RuntimeError, OSError) as error:  # no home is known, or the working folder is gone
+        _logger.debug("libraries keep their files where they always do (%s)", error)
         return
     for variable, name, theirs in (
         ("KERAS_HOME", "keras", _keras_folders()),

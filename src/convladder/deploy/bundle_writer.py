@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,8 @@ from convladder.evaluation.intervals import Proportion, proportion
 from convladder.models.catalog import FAMILIES
 from convladder.results import folders, model_card, outputs, saved_run
 from convladder.results.bundle import bundle, container, schema, tensors
+
+_logger = logging.getLogger(__name__)
 
 KEPT = f"bundle{bundle.SUFFIX}"  # beside the run's other files
 
@@ -109,7 +112,8 @@ def _read(path: Path) -> tuple[schema.Contents, str] | None:
     try:
         with container.Container(path) as opened:
             return bundle.read_contents(opened), bundle.read_card(opened)
-    except BundleError:
+    except BundleError as error:
+        _logger.debug("what is there is made anew (%s)", error)
         return None
 
 

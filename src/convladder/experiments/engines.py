@@ -15,6 +15,7 @@ from convladder.experiments.ray import connection
 from convladder.experiments.ray.driver import RayPool
 from convladder.results import provenance
 
+RENEW_AFTER = 12  # tasks: Keras's memory grows a little with each fit
 TRIAL_MEMORY = 3 * 2**28  # bytes of a worker that trains; small networks take half of it
 
 
@@ -35,7 +36,7 @@ class Engine:
         """Return where this command computes: versions, machine, time, and what the engine adds."""
         return provenance.environment(provenance.command()) | self.about | {"jobs": self.jobs}
 
-    def pool(self, tasks: Iterable[Task], *, renew_after: int) -> Pool:
+    def pool(self, tasks: Iterable[Task], *, renew_after: int = RENEW_AFTER) -> Pool:
         return self.make_pool(tasks, jobs=self.jobs, renew_after=renew_after)
 
 

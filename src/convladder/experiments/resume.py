@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -19,10 +20,13 @@ from convladder.experiments.trial import INDIFFERENT, Trial
 from convladder.results import folders, locks, migrations, outputs, provenance, saved_run
 from convladder.results.provenance import DECISIVE
 
+_logger = logging.getLogger(__name__)
+
 # docs/decisions/040-allow-changed-does-not-reach-images-and-their-split.md
 # what may change between two sessions
 CHANGEABLE = ("train.epochs", "train.early_stopping", "train.plateau", "train.plateau_factor")
 # other images, or another split of them, are not: weights may have seen what would be tested then
+FRESH = "--fresh starts over"
 OTHERWISE = "this version of convladder finds copies differently, and so makes other splits"
 
 
@@ -46,17 +50,18 @@ class ResumePolicy:
         older: list[Path] = []
         every = [] if self.fresh else parent.glob(f"*{folders.UNFINISHED}")
         for folder in sorted(every, reverse=True):
-            with contextlib.suppress(RunError):  # it is of another version
+            try:
                 about = read_about(folder)
-                if about is None or about.get("rung") != trial.rung:
-                    continue
-                changed = _changes(about, trial).keys() - {
-                    *(CHANGEABLE if self.allow_changed else ())
-                }
-                if not changed:
-                    return folders.finished(folder)
-                if changed == {"data"} and _is_of_older_version(about["data"], trial.dataset):
-                    older.append(folder)
+            except RunError as error:  # damaged, or of another version
+                _logger.info("not resumed: %s", error)
+                continue
+            if about is None or about.get("rung") != trial.rung:
+                continue
+            changed = _changes(about, trial).keys() - {*(CHANGEABLE if self.allow_changed else ())}
+            if not changed:
+                return folders.finished(folder)
+            if changed == {"data"} and _is_of_older_version(about["data"], trial.dataset):
+                older.append(folder)
         _say_of_older(older, say)
         return None
 
@@ -73,12 +78,12 @@ class ResumePolicy:
         if lasting:
             raise RunError(
                 f"{unfinished} was started differently and cannot be resumed "
-                f"({'; '.join(lasting)}): --fresh starts over"
+                f"({'; '.join(lasting)}): {FRESH}"
             )
         if others and not self.allow_changed:
             raise RunError(
-                f"{unfinished} was started differently ({'; '.join(others)}): --fresh starts "
-                "over; --allow-changed resumes it and records the change"
+                f"{unfinished} was started differently ({'; '.join(others)}): {FRESH}; "
+                "--allow-changed resumes it and records the change"
             )
         return replace(trial, changed=tuple(others))
 
@@ -98,13 +103,14 @@ def find_alike(
     """
     older: list[Path] = []
     for path in sorted(parent.glob(f"*/{name}"), reverse=True):
-        # damaged, or newer
-        with contextlib.suppress(KeyError, TypeError, RunError):
+        try:
             about = migrations.read_about(path)
             if about["identity"] == identity and is_split_alike(about["data"]):
                 return path.parent
             if _is_of_older_version(about["data"], dataset):
                 older.append(path.parent)
+        except (KeyError, TypeError, RunError) as error:  # damaged, or newer
+            _logger.info("%s is passed over (%s)", path.parent, error)
     _say_of_older(older, say)
     return None
 
@@ -156,19 +162,22 @@ def threads_of(folder: Path) -> int | None:
 
 
 def read_about(folder: Path) -> dict[str, Any] | None:
-    """Return what a run is of; None where not written. Raises RunError where unreadable."""
+    """Return what a run is of; None where not written. Raises RunError where unusable."""
     path = folder / folders.ABOUT
     if not path.exists():
         return None
+    about = migrations.read_about(path, FRESH)
     try:
-        about = migrations.read_about(path)
         Experiment.parse(about["experiment"])
         provenance.last_environment(about)["versions"]
         about["data"]["fingerprint"]
-    except (OSError, ValueError, KeyError, TypeError, ConvladderError) as error:
+    except ConvladderError as error:
         raise RunError(
-            f"{path} is damaged or was written by another version ({error}): --fresh starts over"
+            f"{path} does not fit this version of convladder ({error}): resume it with the version "
+            "that wrote it, or start over with --fresh"
         ) from None
+    except migrations.DAMAGE as error:
+        raise migrations.damaged(path, error, FRESH) from None
     return about
 
 

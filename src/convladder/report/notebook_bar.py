@@ -8,7 +8,8 @@ import time
 from rich.console import Console
 
 from convladder.core.tasks import Event
-from convladder.report.trial_displays import Tally, show_at_once
+from convladder.report.telling import tell_of
+from convladder.report.trial_displays import Tally
 from convladder.results.folders import TrialKey
 
 NOTEBOOK_SECONDS = 0.2  # between two pictures of a bar
@@ -26,7 +27,7 @@ class InNotebook:
 
     def follow(self, event: Event) -> None:
         self._tally.follow(event)
-        show_at_once(self._console, event)
+        tell_of(event, self._console)
         running = ", ".join(f"{key.rung} {key.name}" for key in self._tally.running)
         self._place.show_bar(
             self._tally.share, f"{self._tally.ended} of {self._tally.trials} trials; {running}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ from rich.progress import (
 
 from convladder.data.source import Progress as OnProgress
 from convladder.report.notebook_bar import InNotebook, Place
+from convladder.report.telling import tell
 from convladder.report.trial_displays import Display, Lively, Plain, Quiet
 
 PLAIN_SECONDS = 10  # between plain lines of one bank
@@ -33,8 +35,9 @@ class Reporter:
     quiet: bool = False
 
     def say(self, text: str, *, dim: bool = False) -> None:
-        if not self.quiet:
-            self.console.print(text, markup=False, style="dim" if dim else None)
+        """Tell what is no result; a warning begins with that word."""
+        level = logging.WARNING if text.startswith("warning:") else logging.INFO
+        tell(None if self.quiet else self.console, text, level, "dim" if dim else None)
 
     @contextlib.contextmanager
     def trials(self) -> Iterator[Display]:

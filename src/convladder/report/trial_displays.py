@@ -6,7 +6,7 @@ Rich draws the live one. Into a pipe it writes nothing until the end: there line
 from __future__ import annotations
 
 import time
-from typing import Any, Protocol, assert_never
+from typing import Any, Protocol
 
 from rich.console import Console, Group
 from rich.live import Live
@@ -20,11 +20,9 @@ from convladder.core.tasks import (
     Finished,
     Halted,
     Message,
-    Notice,
-    Overdue,
     Started,
-    Stopping,
 )
+from convladder.report.telling import came_to, tell_of
 from convladder.results.folders import TrialKey
 
 TRAINING = 0.9  # share of a trial; the rest is its test, the corrupted images and the files
@@ -52,8 +50,7 @@ class Quiet:
         """Nothing is shown."""
 
     def follow(self, event: Event) -> None:
-        if not isinstance(event, Message):
-            show_at_once(self._console, event)
+        tell_of(event, None if isinstance(event, Message) else self._console)
 
 
 class Plain:
@@ -77,14 +74,12 @@ class Plain:
             self._last[event.key] = event.value
         if isinstance(event, ENDED):
             self._ended += 1
-        show_at_once(self._console, event)
+        tell_of(event, self._console)
         last = self._last.pop(event.key, {}) if isinstance(event, ENDED) else {}
         if isinstance(event, Finished | Halted):
             count = f"[{self._ended}/{self._expected}] " if self._expected else ""
-            came_to = _came_to(event, last)
-            self._console.print(
-                f"{count}{event.key.rung}, {event.key.name}: {came_to}", markup=False
-            )
+            said = f"{event.key.rung}, {event.key.name}: {came_to(event, last)}"
+            self._console.print(f"{count}{said}", markup=False)
 
 
 class Tally:
@@ -146,7 +141,7 @@ class Lively:
 
     def follow(self, event: Event) -> None:
         self._tally.follow(event)
-        show_at_once(self._console, event)
+        tell_of(event, self._console)
         self._redraw()
 
     def _redraw(self) -> None:
@@ -167,45 +162,3 @@ def _cells(row: dict[str, Any]) -> list[str]:
         return ["starting", "", ""]
     epoch = f"{row['epoch']:.0f}/{row['epochs']:.0f}"
     return [epoch, f"{row['val_accuracy']:.3f}", f"{row['images_per_second']:,.0f}"]
-
-
-def _came_to(event: Finished | Halted, last: dict[str, float]) -> str:
-    """Say what became of a trial; its figure is of the epoch kept, not always the last."""
-    if isinstance(event, Halted):
-        so_far = (
-            f" after epoch {last['epoch']:.0f}, at {last['kept_accuracy']:.3f} on validation"
-            if last
-            else ""
-        )
-        return f"ended{so_far}"
-    if isinstance(event.value, float):
-        return f"validation accuracy {event.value:.3f}"
-    return f"cannot be trained: {event.value}"
-
-
-def show_at_once(console: Console, event: Event) -> None:
-    """Show what is told of besides a trial's figures and its end."""
-    match event:
-        case Message(value=str()):
-            console.print(f"{event.key.rung}, {event.key.name}: {event.value}", markup=False)
-        case Notice():
-            console.print(event.text, markup=False)
-        case Failed():
-            _show_failure(console, event)
-        case Overdue():
-            said = (
-                "took too long to save and was stopped: it will resume from the checkpoint before"
-            )
-            console.print(f"{event.key.rung}, {event.key.name}, {said}", markup=False)
-        case Stopping():
-            console.print("Stopping and saving … press Ctrl-C again to quit without saving.")
-        case Started() | Message() | Finished() | Halted():
-            pass
-        case _:
-            assert_never(event)
-
-
-def _show_failure(console: Console, event: Failed) -> None:
-    console.print(
-        f"{event.key.rung}, {event.key.name}, failed: {event.error}", style="red", markup=False
-    )

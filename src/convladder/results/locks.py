@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import platform
 from collections.abc import Iterator
@@ -13,6 +14,8 @@ from filelock import FileLock, Timeout
 from convladder.core import files
 from convladder.core.errors import RunError
 from convladder.results import folders
+
+_logger = logging.getLogger(__name__)
 
 MOMENT = 0.2  # seconds
 # of a command, and of who trains
@@ -32,7 +35,11 @@ def locked(folder: Path, name: str = AT_WORK, *, wait: float = MOMENT) -> Iterat
     folders.check_writable(folder)
     lock, holder = FileLock(folder / name), folder / f"{name}-holder"
     try:
-        lock.acquire(timeout=wait)
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            _logger.info("waiting for the lock of %s, for %g s at most", folder, wait)
+            lock.acquire(timeout=wait)
     except Timeout:
         raise RunError(
             f"another convladder process is working in {folder}{_named(holder)}: wait for it, or "
@@ -43,8 +50,10 @@ def locked(folder: Path, name: str = AT_WORK, *, wait: float = MOMENT) -> Iterat
             f"cannot lock {folder / name} ({error.strerror}): choose another --out"
         ) from None
     try:
-        with contextlib.suppress(OSError):  # of a full disk the work itself will tell
+        try:
             files.write_text(holder, f"process {os.getpid()} on {platform.node()}")
+        except OSError as error:  # of a full disk the work itself will tell
+            _logger.debug("cannot say in %s who works there (%s)", holder, error)
         yield
     finally:
         try:

@@ -13,6 +13,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import logging
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -25,6 +26,8 @@ from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
 from convladder.core import files
+
+_logger = logging.getLogger(__name__)
 
 KEPT = 2
 FORMAT = 1
@@ -91,7 +94,8 @@ def read_newest(folder: Path) -> tuple[Checkpoint | None, list[Path]]:
     for path in descriptions(folder):
         try:
             return read(path), damaged
-        except DamagedCheckpointError:
+        except DamagedCheckpointError as error:
+            _logger.debug("%s is damaged (%s), and an older one is looked for", path, error)
             damaged.append(path)
     return None, damaged
 

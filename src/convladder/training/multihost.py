@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import logging
 from collections.abc import Callable, Iterator, Mapping
 
 import jax
@@ -21,6 +22,8 @@ from convladder.core.errors import TrainingError
 from convladder.core.worker import Stopped
 from convladder.training.checkpoint import Checkpoint
 from convladder.training.checkpointer import Checkpointer, Snapshot
+
+_logger = logging.getLogger(__name__)
 
 LEAVING = 60  # seconds that are waited for the others in the end
 
@@ -113,8 +116,10 @@ def _meet(parallel: Parallel) -> None:
 
 
 def _leave() -> None:
-    with contextlib.suppress(jax.errors.JaxRuntimeError):  # another may be gone already
+    try:
         jax.distributed.shutdown()
+    except jax.errors.JaxRuntimeError as error:  # another may be gone already
+        _logger.debug("the other processes were not there at the end (%s)", error)
 
 
 def _check_alike(alike: Mapping[str, str], settings: Mapping[str, str]) -> None:

@@ -16,7 +16,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from convladder.core.experiment import Experiment, difference, flatten
 from convladder.core.ladder import Ladder, Rung
-from convladder.experiments import climbing
+from convladder.experiments import climb_plan
 from convladder.experiments.trial import Trial
 from convladder.models import shapes
 from convladder.tuning.results import DEFAULT, TUNED
@@ -47,7 +47,7 @@ class SearchPlan:
     @property
     def identity(self) -> str:
         """A hash of all that the candidates depend on, their number aside."""
-        content = json.dumps([climbing.identity_of([self.default]), self.space.to_json()])
+        content = json.dumps([climb_plan.identity_of([self.default]), self.space.to_json()])
         return hashlib.sha256(content.encode()).hexdigest()
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
+import logging
 from collections.abc import Mapping
 from dataclasses import asdict
 from importlib import metadata
@@ -19,6 +19,8 @@ from convladder.experiments.pretrained.imagenet import Say
 from convladder.results import folders, migrations, provenance
 from convladder.tuning.candidates import SearchPlan
 from convladder.tuning.searching import ABOUT, Budget
+
+_logger = logging.getLogger(__name__)
 
 SAMPLER = "optuna"  # what draws the candidates; the name of its package
 
@@ -106,7 +108,8 @@ def _differences(before: Mapping[str, Any], plan: SearchPlan) -> list[str]:
         changes = resume.changes_of(
             before["data"], Experiment.parse(before["default"]), plan.default
         )
-    except ExperimentError:  # it has settings that there are no more
+    except ExperimentError as error:  # it has settings that there are no more
+        _logger.debug("cannot say in what two searches differ (%s)", error)
         return []
     then, now = before["space"], plan.space.to_json()
     searched = [
@@ -125,7 +128,8 @@ def _count_tested(folder: Path, fingerprint: str) -> int:
         other = path.parent.resolve() != folder.resolve() and folders.is_climb(
             path.parent / "climb"
         )
-        # damaged, or newer
-        with contextlib.suppress(KeyError, TypeError, RunError):
+        try:
             count += other and migrations.read_about(path)["data"]["fingerprint"] == fingerprint
+        except (KeyError, TypeError, RunError) as error:  # damaged, or newer
+            _logger.info("%s is not counted (%s)", path.parent, error)
     return count

@@ -11,7 +11,7 @@ from convladder.core.errors import ExperimentError
 from convladder.core.experiment import Experiment
 from convladder.core.ladder import load_ladder
 from convladder.core.settings.model import Model
-from convladder.experiments.trial import measure_cost
+from convladder.experiments.preview import measure_cost
 from convladder.models import convnet, cost, shapes
 
 CIFAR = (32, 32, 3)

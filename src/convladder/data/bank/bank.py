@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -25,6 +26,8 @@ from convladder.data.copies.in_bank import PAIRS, Pairs
 from convladder.data.decoding.image_form import ImageForm, Pixels
 from convladder.data.decoding.image_stats import Facts
 from convladder.data.source import Record
+
+_logger = logging.getLogger(__name__)
 
 INDEX, FACTS_FILE, PAIRS_FILE = "index.json", "facts.npy", "pairs.npy"
 SCENES_FILE = "scenes.npy"
@@ -174,7 +177,10 @@ def read_bank(folder: Path) -> Bank | None:
             ignored=index["ignored"],
             fingerprint=index["fingerprint"],
         )
-    except (OSError, ValueError, TypeError, KeyError):
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        _logger.info("the decoded images in %s are not used (%r)", folder, error)
         return None
 
 

@@ -6,6 +6,7 @@ import contextlib
 import hashlib
 import io
 import json
+import logging
 import math
 import shutil
 import sys
@@ -43,6 +44,8 @@ from convladder.data.subset import listing_of, take_subset
 
 # seconds: what is younger may be resumed, or another process may be at work
 LEFTOVER_AGE = 7 * 86_400
+_logger = logging.getLogger(__name__)
+
 WAITING = "waiting for another convladder process"  # for people
 COMPARING = "looking for copies"
 WAIT = 1.0  # seconds between looks at what another process does
@@ -154,6 +157,7 @@ def _alone(folder: Path, total: int, report: Progress) -> Iterator[None]:
             lock.acquire(timeout=WAIT)
         except Timeout:
             done = chunk_size(total) * len(list(building_of(folder).glob("chunk-*.npz")))
+            _logger.info("waiting for another process that decodes the same images")
             report(WAITING, min(done, total), total)
         else:
             break

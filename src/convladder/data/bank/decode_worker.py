@@ -9,6 +9,7 @@ import contextlib
 import faulthandler
 import io
 import json
+import logging
 import math
 import struct
 import sys
@@ -30,6 +31,8 @@ from convladder.data.decoding.images import open_picture
 from convladder.data.decoding.intensity import Extremes, UnknownRange
 from convladder.data.decoding.picture import Picture, fit
 from convladder.data.source import Content, Fetch, Record
+
+_logger = logging.getLogger(__name__)
 
 PIXELS = "images.npy"
 SECONDS = 60.0  # that one image may take; photographs take a tenth of one
@@ -178,7 +181,10 @@ def read_done(chunk: Chunk, pixels: Pixels | None = None) -> Done | None:
         with np.load(chunk.result, allow_pickle=False) as file:
             facts, listed = file["facts"], json.loads(bytes(file["rejections"]).decode())
             extremes = {int(row): Extremes(*values) for row, *values in file["extremes"].tolist()}
-    except (OSError, ValueError, KeyError, zipfile.BadZipFile):
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+        _logger.debug("%s is not used (%r): its images are decoded again", chunk.result, error)
         return None
     rejections = {row: Rejection(*rest) for row, *rest in listed}
     if len(facts) != len(chunk.rows) or facts.dtype != FACTS:
