@@ -71,6 +71,11 @@ CHANGES: dict[str, Any] = {
         f"augmentation.{kind}": 0.1 for kind in ("brightness", "rotation", "shift", "shear", "zoom")
     },
 }
+ENVIRONMENT = {
+    "TF_CPP_MIN_LOG_LEVEL": "3",
+    "CUDA_VISIBLE_DEVICES": "-1",
+    **dict.fromkeys(worker_process.THREAD_VARIABLES, "1"),
+}
 
 
 @dataclass
@@ -237,11 +242,9 @@ def start_command(run: Path) -> subprocess.Popen[str]:
 
 
 def _start(*arguments: str) -> subprocess.Popen[str]:
-    quiet = {"TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "-1"}
-    one_thread = dict.fromkeys(worker_process.THREAD_VARIABLES, "1")
     return subprocess.Popen(
         [sys.executable, *arguments],
-        env=os.environ | quiet | one_thread,
+        env=os.environ | ENVIRONMENT,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         text=True,

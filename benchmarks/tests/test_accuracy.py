@@ -12,6 +12,8 @@ import page
 from _harness import results
 from accuracy import hour, modern, transfer, tuned
 
+pytestmark = pytest.mark.usefixtures("in_this_process")
+
 
 def test_the_modern_ladder_is_measured_against_the_notebook(tmp_path: Path) -> None:
     modern.main(["--smallest", "--out", str(tmp_path)])

@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
+
+import pytest
 
 import page
 from deploy import load, parity
+
+pytestmark = pytest.mark.usefixtures("in_this_process")
 
 
 def test_the_server_is_loaded_beside_keras(tmp_path: Path) -> None:
@@ -21,8 +27,14 @@ def test_the_server_is_loaded_beside_keras(tmp_path: Path) -> None:
     assert "| convladder | 64 |" in page.fill("<!-- table: load -->\n<!-- end -->", tmp_path)
 
 
-def test_parity_is_measured_of_a_trained_network_and_of_a_family(tmp_path: Path) -> None:
-    networks = ["classic/lenet5", "MobileNetV3Small"]
+def test_parity_is_measured_of_a_trained_network_and_of_a_family(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def threads(jobs: int, *of_processes: Any, **more: Any) -> ThreadPoolExecutor:
+        return ThreadPoolExecutor(jobs)
+
+    monkeypatch.setattr(parity, "ProcessPoolExecutor", threads)
+    networks = ["classic/lenet5", "MobileNet"]
     parity.main(["--smallest", "--out", str(tmp_path), "--only", *networks])
     told = json.loads((tmp_path / "parity.json").read_text())["networks"]
     assert [len(told[name]) for name in networks] == [6, 4]

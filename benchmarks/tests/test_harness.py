@@ -142,6 +142,11 @@ def test_a_side_whose_library_is_missing_is_left_out_and_one_that_fails_is_not(
         run(Side("broken", "-c", ("import no_such_library",)), tmp_path)
 
 
+def test_a_program_finds_what_the_benchmarks_share(tmp_path: Path) -> None:
+    finds = "import json; from _harness import timed; print(json.dumps({'rounds': timed.ROUNDS}))"
+    assert run(Side("finds", "-c", (finds,)), tmp_path)["rounds"] > 0
+
+
 def test_memory_of_programs_together_is_counted(tmp_path: Path) -> None:
     holds = (
         "import time; held = bytearray(200_000_000); held[::4096] = b'x' * len(held[::4096]); "

@@ -9,21 +9,31 @@ from pathlib import Path
 
 import pytest
 
+import in_process
 from _harness import imageset, results
 from speed import bench, precision
 from speed.rows import ROWS, SIZES
 
 
+@pytest.fixture(scope="module")
+def measured(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of what `make bench` keeps, with every row at its smallest."""
+    out = tmp_path_factory.mktemp("measured")
+    with in_process.everything():
+        bench.main(["--size", "smallest", "--out", str(out)])
+    return out
+
+
 @pytest.mark.parametrize("name", ROWS)
-def test_every_row_runs_at_its_smallest_and_does_the_same_work(name: str, tmp_path: Path) -> None:
-    bench.main([name, "--size", "smallest", "--out", str(tmp_path)])
-    summary = json.loads((tmp_path / f"{name}.json").read_text())
+def test_every_row_runs_at_its_smallest_and_does_the_same_work(name: str, measured: Path) -> None:
+    summary = json.loads((measured / f"{name}.json").read_text())
     assert summary["differences"] == []
-    measured = [ratio for ratio in summary["ratios"] if ratio["rounds"]]
-    assert measured
-    assert all(ratio["median"] > 0 for ratio in measured)
+    ratios = [ratio for ratio in summary["ratios"] if ratio["rounds"]]
+    assert ratios
+    assert all(ratio["median"] > 0 for ratio in ratios)
 
 
+@pytest.mark.usefixtures("in_this_process")
 def test_precision_compares_each_rung_in_both(tmp_path: Path) -> None:
     precision.main(["--smallest", "--out", str(tmp_path)])
     (told,) = json.loads((tmp_path / "precision.json").read_text())["rungs"]
