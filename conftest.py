@@ -18,7 +18,7 @@ import pytest
 import cores
 
 # fixtures of a module that take seconds to make
-COSTLY = {"climbed", "climb", "run", "network", "fitted", "person"}
+COSTLY = {"climbed", "climb", "run", "network", "fitted", "person", "measured"}
 
 
 @pytest.hookimpl(tryfirst=True)  # before xdist looks for groups
