@@ -66,7 +66,7 @@ def test_what_a_search_was_worth_can_be_published(tmp_path: Path) -> None:
     )
     told = tuned.describe(found) | {"epochs": 2, **results.circumstances()}
     results.write_json(tmp_path / "tuned.json", told)
-    said = page.fill("<!-- table: tuned -->\n<!-- end -->", tmp_path)
+    said = " ".join(page.fill("<!-- table: tuned -->\n<!-- end -->", tmp_path).split())
     assert found.headline() in said
     assert found.climb is not None
     assert f": {found.climb.against_parent[0].difference.verdict} | | | |" in said
