@@ -10,6 +10,7 @@ import contextlib
 import os
 import pickle
 import runpy
+import signal
 import subprocess
 import sys
 import threading
@@ -79,6 +80,7 @@ def run_python(
     cwd: Path | str = ".",
 ) -> int:
     """Run what Python would with these words, and return the status that it would end with."""
+    answer = signal.getsignal(signal.SIGTERM)
     with (
         mock.patch.dict(os.environ, dict(env), clear=True),
         mock.patch.object(sys, "path", [str(Path(words[0]).parent), *sys.path]),
@@ -94,6 +96,8 @@ def run_python(
         except Exception:
             traceback.print_exc()
             return 1
+        finally:
+            signal.signal(signal.SIGTERM, answer)
     return 0
 
 

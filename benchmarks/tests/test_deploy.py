@@ -34,7 +34,7 @@ def test_parity_is_measured_of_a_trained_network_and_of_a_family(
         return ThreadPoolExecutor(jobs)
 
     monkeypatch.setattr(parity, "ProcessPoolExecutor", threads)
-    networks = ["classic/lenet5", "MobileNet"]
+    networks = ["classic/lenet5", "MobileNetV3Small"]
     parity.main(["--smallest", "--out", str(tmp_path), "--only", *networks])
     told = json.loads((tmp_path / "parity.json").read_text())["networks"]
     assert [len(told[name]) for name in networks] == [6, 4]
