@@ -17,11 +17,13 @@ import numpy as np
 import pandas as pd
 
 from convladder.core.errors import RunError
-from convladder.evaluation import cross_validation, predictions, statistics
+from convladder.evaluation import cross_validation, moderation, predictions, statistics
+from convladder.evaluation.components import Correct, components
 from convladder.evaluation.corruptions import Recipe
 from convladder.evaluation.cross_validation import Folds
+from convladder.evaluation.moderation import Spread
 from convladder.evaluation.robustness import Robustness
-from convladder.evaluation.statistics import Correct, Difference
+from convladder.evaluation.statistics import Difference
 from convladder.results.saved_run import SavedRun
 from convladder.results.seed_runs import SeedRun, measure_robustness, pool
 
@@ -238,6 +240,11 @@ class GroupComparison:
         return {price: _extra(*(_prices(group, price) for group in groups)) for price in PRICES}
 
     @cached_property
+    def _spreads(self) -> dict[str, Spread]:
+        """How much the seeds of each group differ, as far as all groups know."""
+        return moderation.spreads({name: components(each) for name, each in self.correct.items()})
+
+    @cached_property
     def _asked(self) -> dict[str, set[tuple[str, ...]]]:
         return {name: {_asked(each) for each in self.pooled[name]} for name in self.corrupted}
 
@@ -256,7 +263,7 @@ class GroupComparison:
         return GroupSummary(
             name,
             runs,
-            statistics.estimate(correct)
+            statistics.estimate(correct, self._spreads.get(name))
             if self.folds is None
             else cross_validation.estimate(correct, self.tested_in),
             tuple(run.metrics["test"]["accuracy"] for run in runs),
