@@ -94,6 +94,7 @@ def compare(
     questions: Sequence[tuple[str, str]],
     seeds: Mapping[str, Sequence[int]],
     family: int | None = None,
+    margin: float | None = None,
     *,
     folds: Folds | Mapping[str, Folds],
 ) -> list[Difference]:
@@ -116,7 +117,7 @@ def compare(
         _find(parts[left], parts[right], folds[left] if isinstance(folds, Mapping) else folds)
         for left, right in questions
     ]
-    judged = statistics.judge(found, family or len(questions))
+    judged = statistics.judge(found, family or len(questions), margin)
     return statistics.correlate_seeds(judged, rungs, questions, seeds)
 
 

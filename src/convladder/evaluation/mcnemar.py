@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 
 import numpy as np
-from scipy.special import bdtr, ndtri
+from scipy.special import bdtr, ndtr, ndtri
 
 from convladder.evaluation.components import Correct
 from convladder.evaluation.statistics import Difference, Finding, judge
@@ -23,6 +23,7 @@ def compare(
     questions: Sequence[tuple[str, str]],
     seeds: Mapping[str, Sequence[int]] | None = None,
     family: int | None = None,
+    margin: float | None = None,
 ) -> list[Difference]:
     """Compare the first network with the second of each question; the questions are one family.
 
@@ -35,14 +36,19 @@ def compare(
     """
     del seeds
     found = [_find(networks[left][0], networks[right][0]) for left, right in questions]
-    return judge(found, family or len(questions))
+    return judge(found, family or len(questions), margin)
 
 
 def _find(left: Correct, right: Correct) -> Finding:
     images = len(left)
     gained, lost = int(np.sum(left > right)), int(np.sum(left < right))
-    interval = partial(_interval, gained, lost, images)
-    return Finding((gained - lost) / images, _mid_p(gained, lost), interval)
+    centre, error = _bonett_price(gained, lost, images)
+    return Finding(
+        (gained - lost) / images,
+        _mid_p(gained, lost),
+        partial(_interval, centre, error),
+        lambda margin: float(ndtr((abs(centre) - margin) / error)),
+    )
 
 
 def _mid_p(gained: int, lost: int) -> float:
@@ -54,8 +60,12 @@ def _mid_p(gained: int, lost: int) -> float:
     return float(bdtr(fewer, both, 0.5) + less_likely)
 
 
-def _interval(gained: int, lost: int, images: int, misses: float) -> tuple[float, float]:
+def _bonett_price(gained: int, lost: int, images: int) -> tuple[float, float]:
+    """Return the difference and its standard error, with two more images that differ."""
     up, down = (gained + 1) / (images + 2), (lost + 1) / (images + 2)
-    error = math.sqrt((up + down - (up - down) ** 2) / (images + 2))
+    return up - down, math.sqrt((up + down - (up - down) ** 2) / (images + 2))
+
+
+def _interval(centre: float, error: float, misses: float) -> tuple[float, float]:
     reach = float(ndtri(1 - misses / 2)) * error
-    return max(-1.0, up - down - reach), min(1.0, up - down + reach)
+    return max(-1.0, centre - reach), min(1.0, centre + reach)

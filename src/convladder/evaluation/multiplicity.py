@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -16,15 +16,30 @@ Interval = Callable[[float], tuple[float, float]]  # by how often it may miss, s
 
 @dataclass(frozen=True)
 class InFamily:
-    """What a family makes of one of its questions: `decided` is whether the difference is called.
+    """What a family makes of one of its questions.
 
-    The interval is one of several that all hold in 95 of 100 such families.
+    decided : whether the difference is called. equal : whether it is called smaller than a margin,
+    either way; a called difference may be, too. The interval is one of several that all hold in 95
+    of 100 such families.
     """
 
     p_corrected: float
     low: float
     high: float
     decided: bool
+    p_equal: float | None = None
+
+    @property
+    def equal(self) -> bool:
+        return self.p_equal is not None and self.p_equal < ALPHA
+
+
+@dataclass(frozen=True)
+class Margin:
+    """How small a difference counts for nothing, and the p-values of being at least as large."""
+
+    size: float
+    p_values: Sequence[float]
 
 
 def holm(p_values: Sequence[float], family: int | None = None) -> list[float]:
@@ -51,8 +66,12 @@ def judge(
     p_values: Sequence[float],
     intervals: Sequence[Interval],
     family: int,
+    margin: Margin | None = None,
 ) -> list[InFamily]:
     """Judge the differences of a family together.
+
+    Whether they are smaller than a margin is a second family, with Holm's procedure of its own: one
+    for both would pass on to equalities what called differences leave, and call too many.
 
     An interval never contradicts its verdict: it leaves out zero where the difference is called,
     and holds zero where it is not. That of a called difference ends at zero at the nearest. The
@@ -60,18 +79,27 @@ def judge(
     simultaneous lower confidence bounds for the Holm procedure", Statistics in Medicine 27).
     """
     corrected = holm(p_values, family)
-    called = [p_corrected < ALPHA for p_corrected in corrected]
-    left = family - sum(called)
+    equal = holm(margin.p_values, family) if margin else [None] * len(corrected)
+    left = family - sum(p_corrected < ALPHA for p_corrected in corrected)
     judged = []
-    for difference, p_corrected, decided, interval in zip(
-        differences, corrected, called, intervals, strict=True
+    for difference, interval, p_corrected, p_equal in zip(
+        differences, intervals, corrected, equal, strict=True
     ):
-        low, high = interval(ALPHA / (family if decided else left))
-        if not decided:
-            low, high = min(low, 0.0), max(high, 0.0)
-        elif difference > 0:
-            low = max(low, 0.0)
-        else:
-            high = min(high, 0.0)
-        judged.append(InFamily(p_corrected, low, high, decided))
+        decided = p_corrected < ALPHA
+        bounds = interval(ALPHA / (family if decided else left))
+        found = InFamily(p_corrected, *_consistent(bounds, difference, decided), decided, p_equal)
+        if margin and found.equal:
+            low, high = max(found.low, -margin.size), min(found.high, margin.size)
+            found = replace(found, low=low, high=high)
+        judged.append(found)
     return judged
+
+
+def _consistent(
+    bounds: tuple[float, float], difference: float, decided: bool
+) -> tuple[float, float]:
+    """Let an interval end at zero where the difference is called, and hold zero where it is not."""
+    low, high = bounds
+    if not decided:
+        return min(low, 0.0), max(high, 0.0)
+    return (max(low, 0.0), high) if difference > 0 else (low, min(high, 0.0))

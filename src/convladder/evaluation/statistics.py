@@ -41,12 +41,12 @@ from convladder.evaluation.components import (
 from convladder.evaluation.intervals import wilson
 from convladder.evaluation.mixture import Mixture, of_parts, welch
 from convladder.evaluation.moderation import Spread, seed_part
-from convladder.evaluation.multiplicity import ALPHA, Interval
+from convladder.evaluation.multiplicity import ALPHA, InFamily, Interval, Margin
 
 POWER = 0.8
 NORMAL = of_parts(1.0).reach(ALPHA / 2)  # 1.96
 
-Verdict = Literal["better", "worse", "no detectable difference", "no comparison"]
+Verdict = Literal["better", "worse", "equal", "undecided", "no comparison"]
 
 
 @dataclass(frozen=True)
@@ -68,9 +68,10 @@ class Difference:
     `low`, `high` and `p_value` stand for this comparison alone; `p_corrected`, `verdict`,
     `family_low` and `family_high` for the family that it was asked in: all intervals of a family
     hold at once in 95 of 100. `detectable` is the least true difference that would have been called
-    in four of five such climbs. All but `difference` are None where seeds (or folds) are too few.
-    `seed_correlation` is between the accuracies of equal seeds, where both rungs have the same
-    three or more.
+    in four of five such climbs. `p_equal` is that of a true difference of at least `margin`, either
+    way, corrected for the family; both are None where no margin was asked for. All but `difference`
+    are None where seeds (or folds) are too few. `seed_correlation` is between the accuracies of
+    equal seeds, where both rungs have the same three or more.
     """
 
     difference: float
@@ -81,6 +82,8 @@ class Difference:
     family_low: float | None = None
     family_high: float | None = None
     detectable: float | None = None
+    margin: float | None = None
+    p_equal: float | None = None
     seed_correlation: float | None = None
     verdict: Verdict = "no comparison"
 
@@ -90,12 +93,14 @@ class Finding:
     """A difference before its family is known.
 
     interval : its interval by how often that may miss; None where nothing can be said.
+    p_equal : the p-value of a true difference of at least a margin, either way.
     detectable : the least difference that is found in four of five, by the size of the family.
     """
 
     difference: float
     p_value: float = 1.0
     interval: Interval | None = None
+    p_equal: Callable[[float], float] | None = None
     detectable: Callable[[int], float] | None = None
 
 
@@ -132,6 +137,7 @@ def compare(
     questions: Sequence[tuple[str, str]],
     seeds: Mapping[str, Sequence[int]],
     family: int | None = None,
+    margin: float | None = None,
 ) -> list[Difference]:
     """Compare the first rung with the second of each question; the questions are one family.
 
@@ -145,6 +151,11 @@ def compare(
     family
         How many questions were to be asked, where not all of them can be: p-values are corrected
         for so many, so that they do not hang on which trials failed.
+    margin
+        How small a difference in accuracy counts for nothing, such as 0.01. With it, differences
+        may be called equal, by two one-sided tests (Schuirmann 1987, "A comparison of the two
+        one-sided tests procedure and the power approach for assessing the equivalence of average
+        bioavailability", Journal of Pharmacokinetics and Biopharmaceutics 15).
 
     Returns
     -------
@@ -159,22 +170,25 @@ def compare(
     parts = {name: components(rung) for name, rung in rungs.items()}
     known = moderation.spreads(parts)
     found = [_find(parts[left], parts[right], known, (left, right)) for left, right in questions]
-    return correlate_seeds(judge(found, family or len(questions)), rungs, questions, seeds)
+    judged = judge(found, family or len(questions), margin)
+    return correlate_seeds(judged, rungs, questions, seeds)
 
 
-def judge(found: Sequence[Finding], family: int) -> list[Difference]:
+def judge(found: Sequence[Finding], family: int, margin: float | None = None) -> list[Difference]:
     """Return the differences with verdicts, p-values and intervals of their family, if any."""
     tested = [each for each in found if each.interval]
+    equal = [each.p_equal(margin) for each in tested if each.p_equal and margin]
     in_family = iter(
         multiplicity.judge(
             [each.difference for each in tested],
             [each.p_value for each in tested],
             [each.interval for each in tested if each.interval],
             family,
+            Margin(margin, equal) if margin else None,
         )
     )
     return [
-        _judged(each, each.interval, next(in_family), family)
+        _judged(each, each.interval, next(in_family), family, margin)
         if each.interval
         else Difference(each.difference)
         for each in found
@@ -182,12 +196,9 @@ def judge(found: Sequence[Finding], family: int) -> list[Difference]:
 
 
 def _judged(
-    found: Finding, interval: Interval, judged: multiplicity.InFamily, family: int
+    found: Finding, interval: Interval, judged: InFamily, family: int, margin: float | None
 ) -> Difference:
     low, high = interval(ALPHA)
-    verdict: Verdict = "no detectable difference"
-    if judged.decided:
-        verdict = "better" if found.difference > 0 else "worse"
     return Difference(
         found.difference,
         low,
@@ -197,8 +208,16 @@ def _judged(
         judged.low,
         judged.high,
         found.detectable(family) if found.detectable else None,
-        verdict=verdict,
+        margin,
+        judged.p_equal,
+        verdict=_verdict(found.difference, judged),
     )
+
+
+def _verdict(difference: float, judged: InFamily) -> Verdict:
+    if judged.decided:
+        return "better" if difference > 0 else "worse"
+    return "equal" if judged.equal else "undecided"
 
 
 def correlate_seeds(
@@ -222,6 +241,7 @@ def find(difference: float, spread: Mixture) -> Finding:
         difference,
         spread.p_value(difference),
         partial(_interval, difference, spread),
+        partial(_p_equal, difference, spread),
         partial(_detectable, spread),
     )
 
@@ -244,6 +264,11 @@ def _find(
 def _interval(difference: float, spread: Mixture, misses: float) -> tuple[float, float]:
     reach = spread.reach(misses / 2)
     return max(-1.0, difference - reach), min(1.0, difference + reach)
+
+
+def _p_equal(difference: float, spread: Mixture, margin: float) -> float:
+    """Return the larger p-value of two one-sided tests."""
+    return spread.tail(margin - abs(difference))
 
 
 def _detectable(spread: Mixture, family: int) -> float:

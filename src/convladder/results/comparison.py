@@ -15,7 +15,7 @@ from convladder.evaluation import mcnemar
 from convladder.results import folders, provenance
 from convladder.results.groups import Claim, GroupComparison
 from convladder.results.saved_run import SavedRun
-from convladder.results.verdicts import count_verdicts
+from convladder.results.verdicts import count_verdicts, in_words
 
 Groups = dict[str, list[SavedRun]]
 MOST_SAID = 3  # comparisons with a sentence each
@@ -27,7 +27,7 @@ class RunComparison:
 
     Runs that differ in nothing but their seed are one group, unless that is all there is to
     compare. Where every group is a single run, the *networks* are compared (McNemar's test), else
-    what they were made by (Welch's, over seeds and images, as in a climb).
+    what they were made by (over seeds and images, as in a climb).
 
     Raises
     ------
@@ -229,6 +229,7 @@ def _free(name: str, taken: Mapping[str, object]) -> str:
 def _sentence(claim: Claim) -> str:
     found, who = claim.difference, f"{claim.name} against {claim.reference}"
     said = f"{who}: {points(found.difference)} points"
-    if found.low is None or found.high is None:
+    if found.family_low is None or found.family_high is None:
         return f"{said}. This cannot be judged, because one of the two has a single seed."
-    return f"{said} ({points(found.low)} to {points(found.high)}), {found.verdict}."
+    bounds = f"{points(found.family_low)} to {points(found.family_high)}"
+    return f"{said} ({bounds}), {in_words(found)}."

@@ -227,10 +227,8 @@ class SavedClimb:
         if self.best:
             sentences.append(f"Best on validation: {self._sentence(self.best)}")
         if not verdicts & {"better", "worse"}:
-            sentences.append(
-                f"More {'images' if self.folds else 'seeds or more test images'} would reveal "
-                "smaller differences."
-            )
+            more = "images" if self.folds else "test images, folds (--folds 5) or seeds"
+            sentences.append(f"More {more} would find smaller differences.")
         if any(len(standing.runs) == 2 for standing in self.standings.values()) and not self.folds:
             sentences.append(
                 "Two seeds say almost nothing about how much seeds differ. Use three or more."

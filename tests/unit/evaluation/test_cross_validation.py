@@ -86,7 +86,7 @@ def test_p_values_are_corrected_for_the_whole_family() -> None:
     )
     assert alone.p_corrected == alone.p_value
     assert in_family.p_corrected == pytest.approx(4 * in_family.p_value)  # type: ignore[operator]
-    assert (alone.verdict, in_family.verdict) == ("better", "no detectable difference")
+    assert (alone.verdict, in_family.verdict) == ("better", "undecided")
 
 
 def test_one_fold_claims_nothing() -> None:
@@ -99,7 +99,7 @@ def test_one_fold_claims_nothing() -> None:
 def test_two_folds_are_not_sure_of_a_difference_that_one_of_them_lacks() -> None:
     rungs = {"a": rights([0.68, 0.60]), "b": rights([0.60, 0.60])}
     (claim,) = compare(rungs, QUESTION, ONE_SEED, folds=fold_numbers(2))
-    assert claim.verdict == "no detectable difference"
+    assert claim.verdict == "undecided"
     assert claim.low is not None
     assert claim.low < 0
 
@@ -111,7 +111,7 @@ def test_two_rungs_that_agree_everywhere_are_not_equal_for_certain() -> None:
     assert claim.difference == 0
     assert claim.low is not None
     assert claim.low < -0.01
-    assert claim.verdict == "no detectable difference"
+    assert claim.verdict == "undecided"
 
 
 def test_all_right_is_not_perfect_for_certain() -> None:

@@ -164,7 +164,7 @@ def test_two_rungs_that_agree_everywhere_are_not_equal_for_certain() -> None:
     assert claim.difference == 0
     assert claim.low is not None
     assert claim.low < -0.01
-    assert claim.verdict == "no detectable difference"
+    assert claim.verdict == "undecided"
 
 
 def test_all_right_is_not_perfect_for_certain() -> None:
