@@ -1,6 +1,6 @@
 """How often does a climb claim what is not there, and what does it find? Compares ways to judge.
 
-    python benchmarks/claims/false_claims.py [CLIMBS]
+    python benchmarks/claims/false_claims.py [--climbs N] [--ways ours,before] [--only unsteady]
 
 Each simulated climb has nine rungs of equal accuracy, each tested against the one before it and
 against the first. Images differ in difficulty, rungs differ in which images they find hard, and
@@ -15,16 +15,20 @@ differences of 1, 2 and 4 points that are called rightly where every second step
 
 from __future__ import annotations
 
+import argparse
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 
+sys.path.insert(0, str(Path(__file__).parents[1]))
 sys.path.insert(0, str(Path(__file__).parents[2] / "tests/support"))
 
+import page
+from _harness import results
 from convladder.evaluation import statistics
 from convladder.evaluation.components import (
     Components,
@@ -39,6 +43,7 @@ from simulated_ladders import SPREADS, Population
 
 RUNGS = 9
 GAINS = (1.0, 2.0, 4.0)  # points
+HEADS = ("data", "seeds", "spread of seeds, points", "way", "false, covers, all, finds 1, 2, 4")
 Questions = Sequence[tuple[str, str]]
 Ladder = Mapping[str, Correct]
 Way = Callable[[Ladder, Questions], list[Difference]]
@@ -103,6 +108,22 @@ WAYS: dict[str, Way] = {
 
 
 @dataclass(frozen=True)
+class Row:
+    """What came of a setting, judged in one way: shares as `judge` returns them."""
+
+    data: str
+    seeds: int
+    spread: str
+    way: str
+    shares: list[float]
+
+    def as_line(self) -> str:
+        """Return the row as text."""
+        shares = " ".join(f"{share:6.1%}" for share in self.shares)
+        return f"{self.data} | {self.seeds:2} | {self.spread:22} | {self.way:7} | {shares}"
+
+
+@dataclass(frozen=True)
 class Setting:
     """What is simulated: data, seeds, and how much these differ."""
 
@@ -129,12 +150,16 @@ class Setting:
         return {str(number): rung for number, rung in enumerate(drawn)}
 
 
-def settings() -> Iterator[Setting]:
-    """Yield what is simulated, the usual first."""
+def alike() -> Iterator[Setting]:
+    """Yield ladders whose rungs' seeds differ alike."""
     for data in DATA:
         for seeds in (3, 5, 8):
             for points in (0.15, 0.5, 1.0):
                 yield Setting(data, seeds, points)
+
+
+def unsteady() -> Iterator[Setting]:
+    """Yield ladders of which some rungs are far less steady than others."""
     for seeds in (2, 3, 5, 12):
         for spreads in ("tenfold", "two levels", "one unsteady"):
             yield Setting("1,670 images, accuracy 0.58", seeds, 3.0, spreads)
@@ -173,26 +198,45 @@ def holds_zero(low: float | None, high: float | None) -> bool:
     return low is None or high is None or low <= 0 <= high
 
 
-def main(climbs: int = 300) -> None:
+SETTINGS = {"alike": alike, "unsteady": unsteady}
+
+
+def main() -> None:
     """Print the table."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--climbs", type=int, default=300, metavar="N")
+    parser.add_argument("--ways", default=",".join(WAYS), help="of %(default)s")
+    parser.add_argument("--only", choices=SETTINGS, help="how seeds differ")
+    parser.add_argument("--keep", action="store_true", help="put the table into docs/verdicts.md")
+    given = parser.parse_args()
+    ways = {name: WAYS[name] for name in given.ways.split(",")}
+    only = [given.only] if given.only else SETTINGS
+    rows = measure([each for name in only for each in SETTINGS[name]()], ways, given.climbs)
+    if given.keep:
+        told = {"climbs": given.climbs, "rungs": RUNGS, "comparisons": len(FAMILY)}
+        told |= {"rows": [vars(row) for row in rows], **results.circumstances()}
+        results.write_json(results.RESULTS / "verdicts.json", told)
+        page.write()
+
+
+def measure(settings: Iterable[Setting], ways: Mapping[str, Way], climbs: int) -> list[Row]:
+    """Simulate each setting, and return and print a row for each way."""
     print(f"{climbs} climbs each; {RUNGS} rungs, {len(FAMILY)} comparisons")
-    print("seeds  spread of seeds, points     way     false  covers    all | finds 1, 2, 4 points")
-    data = ""
-    for setting in settings():
-        if setting.data != data:
-            print(data := setting.data)
+    print(" | ".join(HEADS))
+    rows = []
+    for setting in settings:
         draw = np.random.default_rng(1)
-        figures: dict[str, list[list[float]]] = {way: [] for way in WAYS}
+        figures: dict[str, list[list[float]]] = {way: [] for way in ways}
         for _ in range(climbs):
             rungs = setting.draw(draw)
-            for name, way in WAYS.items():
+            for name, way in ways.items():
                 figures[name].append(judge(way, rungs))
-        for name, rows in figures.items():
-            false, covers, together, *found = np.mean(rows, axis=0)
-            shares = f"{false:6.1%} {covers:7.1%} {together:6.1%} | "
-            shares += " ".join(f"{share:6.1%}" for share in found)
-            print(f"{setting.seeds:5}  {setting.name:26}  {name:7} {shares}", flush=True)
+        for name, found in figures.items():
+            shares = [float(share) for share in np.mean(found, axis=0)]
+            rows.append(Row(setting.data, setting.seeds, setting.name, name, shares))
+            print(rows[-1].as_line(), flush=True)
+    return rows
 
 
 if __name__ == "__main__":
-    main(*map(int, sys.argv[1:]))
+    main()

@@ -61,6 +61,7 @@ def holm(p_values: Sequence[float], family: int | None = None) -> list[float]:
     return corrected
 
 
+# docs/decisions/093-the-comparisons-of-a-page-are-one-family.md
 def judge(
     differences: Sequence[float],
     p_values: Sequence[float],

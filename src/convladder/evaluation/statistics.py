@@ -256,7 +256,7 @@ def _find(
         return Finding(difference)
     first, second = (known[name] for name in question)
     parts = [seed_part(left, first), seed_part(right, second)]
-    # docs/decisions/005-seeds-are-compared-as-in-welchs-test.md
+    # docs/decisions/005-what-seeds-may-vary-by-is-integrated-over.md
     seeds = parts if first.moderated and second.moderated else [welch(parts)]
     return find(difference, of_parts(paired_image_variance(left, right), *seeds))
 
