@@ -74,6 +74,11 @@ class Gap:
     low: float
     high: float
 
+    @property
+    def excludes_zero(self) -> bool:
+        """Whether the network is over- or underconfident on the whole."""
+        return self.low > 0 or self.high < 0
+
 
 @dataclass(frozen=True)
 class Calibration:
