@@ -32,16 +32,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_configure() -> None:
-    """Give each process that runs tests a core of its own: a second worker of a climb costs an
-    import of Keras.
-    """
+    """Give each process that runs tests one core: a second worker would import Keras once more."""
     cores.pin(os.environ.get("PYTEST_XDIST_WORKER", ""))
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
-    """Refuse a pytest with which xdist parts the tests of a group: each process would make what
-    they share.
-    """
+    """Refuse a pytest with which xdist splits groups: each process would make what they share."""
     grouped = [item for item in session.items if item.get_closest_marker("xdist_group")]
     if getattr(session.config.option, "loadgroup", False) and not all(
         "@" in item.nodeid for item in grouped

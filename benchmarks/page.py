@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from textwrap import fill as wrap
 from typing import Any
 
 from _harness import results, tables
@@ -36,7 +37,19 @@ _TABLE = re.compile(r"(<!-- table: ([\w-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 def fill(text: str, folder: Path) -> str:
     """Return the page's text with the tables made from the results in a folder."""
-    return _TABLE.sub(lambda found: f"{found[1]}\n{_table(found[2], folder)}\n\n{found[3]}", text)
+    return _TABLE.sub(
+        lambda found: f"{found[1]}\n{_wrapped(_table(found[2], folder))}\n\n{found[3]}", text
+    )
+
+
+def _wrapped(text: str) -> str:
+    """Wrap what is neither a row of a table nor a picture at 100 columns."""
+    return "\n".join(
+        line
+        if line.startswith(("|", "!["))
+        else wrap(line, 100, break_long_words=False, break_on_hyphens=False)
+        for line in text.split("\n")
+    )
 
 
 def _table(name: str, folder: Path) -> str:

@@ -10,10 +10,11 @@ from textwrap import fill
 
 from pydantic_core import PydanticUndefined
 
-from convladder.core.experiment import LARGEST, LARGEST_AMOUNT, Experiment, Settings
+from convladder.core.experiment import Experiment
 from convladder.core.ladder import BUILT_IN, Ladder, load_ladder
+from convladder.core.settings.base import LARGEST, LARGEST_AMOUNT, Settings
 from convladder.experiments.pretrained.backbones import AS_BACKBONE
-from convladder.experiments.trial import measure_cost
+from convladder.experiments.preview import measure_cost
 
 HERE = Path(__file__).parent
 NOTE = "<!-- made by `make docs`; edit the code instead -->\n"
@@ -100,13 +101,11 @@ def ladders_page() -> str:
 
 
 def _ladder(ladder: Ladder) -> list[str]:
-    rows = [f"## {ladder.name}: {ladder.title}\n", f"{ladder.about.strip()}\n"]
+    about = "\n\n".join(map(_wrapped, ladder.about.strip().split("\n\n")))
+    rows = [f"## {ladder.name}: {ladder.title}\n", f"{about}\n"]
     if ladder.base:
-        rows.append(
-            "All its rungs set: "
-            + ", ".join(f"`{key} = {_plain(v)}`" for key, v in ladder.base.items())
-            + ".\n"
-        )
+        settings = ", ".join(f"`{key} = {_plain(value)}`" for key, value in ladder.base.items())
+        rows.append(_wrapped(f"All its rungs set: {settings}.") + "\n")
     rows += ["| rung | parent | change | parameters | MFLOPs |", "|---|---|---|---|---|"]
     for rung in ladder.rungs:
         experiment = ladder.experiment(rung.name)
@@ -117,14 +116,18 @@ def _ladder(ladder: Ladder) -> list[str]:
         rows.append(f"| {rung.name} | {rung.parent or ''} | {change} | {cost} |")
     rows.append("")
     for rung in ladder.rungs:
-        rows.append(f"**{rung.name}.** {rung.what} *Why:* {rung.why}")
+        rows.append(_wrapped(f"**{rung.name}.** {rung.what} *Why:* {rung.why}"))
         rows += [
-            f"*{title}:* {text}"
+            _wrapped(f"*{title}:* {text}")
             for title, text in (("Cost", rung.cost), ("When it hurts", rung.hurts))
             if text
         ]
-        rows.append(f"*Source:* {rung.source}.\n")
+        rows.append(_wrapped(f"*Source:* {rung.source}.") + "\n")
     return rows
+
+
+def _wrapped(text: str, indent: str = "") -> str:
+    return fill(text, 100, subsequent_indent=indent, break_on_hyphens=False)
 
 
 def _plain(value: object) -> str:
@@ -145,7 +148,7 @@ def decisions_page() -> str:
         if room is None:
             raise ValueError(f"{path}: line 3 must begin with `Room: NAME.`")
         line = f"- [{number}]({path.name}) {title}"
-        by_room[room[1]].append(fill(line, 100, subsequent_indent="  ", break_on_hyphens=False))
+        by_room[room[1]].append(_wrapped(line, indent="  "))
     rows = ["<!-- made by `make docs` from the files here -->\n", "# Decisions\n", DECISIONS]
     for room, decisions in by_room.items():
         if decisions:

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from convladder.data.dataset import SplitDataset, load
+from convladder.data.dataset import SplitDataset
+from convladder.data.loading import load
 from images_made import MakeFolder, write_image
 
 
@@ -35,6 +36,6 @@ def make_folder(tmp_path: Path) -> MakeFolder:
 def few_digits(own_cache: Path) -> SplitDataset:
     """300 of scikit-learn's handwritten digits, split."""
     assert own_cache.exists()
-    from convladder.core.experiment import Data
+    from convladder.core.settings.data import Data
 
     return load(Data(source="digits", limit=300))

@@ -7,7 +7,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from convladder.data.decoding.images import Header, Pixels
+from convladder.data.decoding.image_form import Pixels
+from convladder.data.decoding.picture import Header
 from convladder.data.source import Listing, Record, Source
 
 CLASSES = 10

@@ -21,7 +21,7 @@ from PIL import Image
 from sklearn.datasets import load_sample_images
 
 from _harness.generated import CLASSES, draw_image
-from convladder.data.bank.bank import cache_folder
+from convladder.core.places import cache_folder
 
 ARRAYS = "arrays.npz"
 QUALITY = 90  # of the JPEG files

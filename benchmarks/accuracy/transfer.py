@@ -35,9 +35,9 @@ from convladder.core import container_limits, defaults
 from convladder.core.tasks import Failed, Finished, Task
 from convladder.core.worker import Emit
 from convladder.core.worker_pool import Pool
-from convladder.data import dataset as datasets
+from convladder.data import loading
 from convladder.evaluation import statistics
-from convladder.experiments.climbing import make_plan
+from convladder.experiments.climb_plan import make_plan
 from convladder.experiments.pretrained import backbones
 from convladder.experiments.trial import Trial
 
@@ -116,7 +116,7 @@ def trials_of(
                 "train.epochs": epochs,
                 "train.select": "last",
             }
-            plan = make_plan(ladder, [seed], changes, datasets.load)
+            plan = make_plan(ladder, [seed], changes, loading.load)
             yield from ((images, trial) for trial in plan.trials)
 
 

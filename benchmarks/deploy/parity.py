@@ -28,9 +28,9 @@ sys.path.insert(0, str(Path(__file__).parents[2] / "tests/support"))
 import convladder as cl
 from _harness import imageset, results
 from convladder.core import backend
-from convladder.core.experiment import Data
 from convladder.core.ladder import load_ladder
-from convladder.data.dataset import load
+from convladder.core.settings.data import Data
+from convladder.data.loading import load
 from convladder.deploy import exporter, parity, runtimes
 from convladder.deploy.exporter import Sample
 from convladder.deploy.formats import FORMATS

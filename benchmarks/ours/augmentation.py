@@ -8,10 +8,10 @@ from dataclasses import replace
 
 import numpy as np
 
-from convladder.core.experiment import Data
 from convladder.core.ladder import load_ladder
-from convladder.data.dataset import load
-from convladder.experiments.trial import measure_cost
+from convladder.core.settings.data import Data
+from convladder.data.loading import load
+from convladder.experiments.preview import measure_cost
 from convladder.training.fit import fit
 
 parser = argparse.ArgumentParser(description=__doc__)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 import json
 
-from convladder.core.experiment import Data
-from convladder.data.dataset import load
+from convladder.core.settings.data import Data
+from convladder.data.loading import load
 
 parser = argparse.ArgumentParser(description=__doc__)
 parser.add_argument("folder")

@@ -110,7 +110,7 @@ def train(run: Path, fatal: float) -> None:
 
     Prints how many such operations there were.
     """
-    from convladder.data.dataset import load
+    from convladder.data.loading import load
     from convladder.experiments import trial
     from convladder.training import checkpointer, steps
 

@@ -27,7 +27,8 @@ from convladder.core.experiment import Experiment
 from convladder.core.ladder import load_ladder
 from convladder.core.worker import Emit
 from convladder.core.worker_pool import call
-from convladder.data.dataset import SplitDataset, load
+from convladder.data.dataset import SplitDataset
+from convladder.data.loading import load
 
 WAYS: dict[str, dict[str, Any]] = {
     "plain": {"kept": False, "deterministic": False},

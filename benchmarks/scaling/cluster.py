@@ -33,10 +33,10 @@ import loopback
 from _harness import results
 from convladder.core.ladder import load_ladder
 from convladder.core.tasks import Task
-from convladder.experiments import climbing
+from convladder.experiments import climb_plan
 from convladder.experiments.engines import Engine, engine_at
 from convladder.experiments.ray.bank_transfer import BankManifest
-from convladder.experiments.ray.driver import _NodeLane
+from convladder.experiments.ray.driver import NodeLane
 from convladder.experiments.trial import run_trial
 from convladder.results import folders
 
@@ -110,7 +110,7 @@ def send(nodes: loopback.Nodes, images: int) -> dict[str, Any]:
     pixels = draw.integers(0, 256, (images, 32, 32, 3), np.uint8)
     dataset = cl.load(pixels, np.arange(images) % 10, quiet=True)
     ladder = load_ladder("classic").part(["lenet5"])
-    (trial,) = climbing.make_plan(
+    (trial,) = climb_plan.make_plan(
         ladder, [0], {"data.source": dataset.settings.source}, lambda data: dataset
     ).trials
     waybill = BankManifest.of(dataset.bank.folder)
@@ -130,12 +130,13 @@ def _deliver(engine: Engine, folder: Path, nodes: loopback.Nodes) -> float:
     for number in range(len(nodes.by_id)):
         shutil.rmtree(nodes.cache(number) / "banks" / folder.name, ignore_errors=True)
     (lane,) = engine.pool([], renew_after=1)._lanes
-    assert isinstance(lane, _NodeLane)
-    lane._settle()
+    assert isinstance(lane, NodeLane)
+    place = lane._common.places.find(lambda: False, print)
+    assert place
     began = time.perf_counter()
-    lane._deliver(folder)
+    lane._common.deliveries.deliver_bank(folder, place, lambda: False)
     took = time.perf_counter() - began
-    lane.kill()
+    place.leave()
     return took
 
 

@@ -24,11 +24,13 @@ sys.path.insert(0, str(Path(__file__).parents[1]))  # benchmarks/
 
 from _harness.generated import open_generated
 from convladder.core.container_limits import cores
-from convladder.core.experiment import Data, Experiment
+from convladder.core.experiment import Experiment
+from convladder.core.settings.data import Data
 from convladder.core.worker import Emit
 from convladder.core.worker_pool import call
-from convladder.data.dataset import SplitDataset, load
+from convladder.data.dataset import SplitDataset
 from convladder.data.in_memory import MemoryBank
+from convladder.data.loading import load
 
 IMAGES, SIDE = 50_000, 64
 

@@ -32,7 +32,7 @@ def measure(rung: str, changes: dict[str, Any]) -> dict[str, float]:
     os.environ.update(backend.environment())  # as a worker has it
     from convladder.core.experiment import Experiment
     from convladder.core.ladder import load_ladder
-    from convladder.data.dataset import load
+    from convladder.data.loading import load
     from convladder.training import fit
 
     experiment = load_ladder("classic").experiment(rung, {"data.source": "digits"}).replace(changes)

@@ -7,12 +7,14 @@ does at once is to keep the libraries that it stands on from reporting to their 
 
 from __future__ import annotations
 
+import logging as _logging
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from convladder.core.privacy import silence as _silence
 
 _silence()
+_logging.getLogger(__name__).addHandler(_logging.NullHandler())  # whoever imports this decides
 
 if TYPE_CHECKING:
     from convladder.api.check import Check as Check
@@ -33,17 +35,17 @@ if TYPE_CHECKING:
     from convladder.api.tune import tune as tune
     from convladder.core.devices import Parallel as Parallel
     from convladder.core.errors import ConvladderError as ConvladderError
-    from convladder.core.experiment import Augmentation as Augmentation
     from convladder.core.experiment import Experiment as Experiment
     from convladder.core.ladder import Ladder as Ladder
     from convladder.core.ladder import Rung as Rung
     from convladder.core.ladder import load_ladder as load_ladder
+    from convladder.core.settings.augmentation import Augmentation as Augmentation
     from convladder.experiments.reproduction import Reproduction as Reproduction
     from convladder.results.bundle.bundle import Bundle as Bundle
     from convladder.results.bundle.predictor import Predictor as Predictor
 
 _HOMES = {
-    "Augmentation": "convladder.core.experiment",
+    "Augmentation": "convladder.core.settings.augmentation",
     "Bundle": "convladder.results.bundle.bundle",
     "Check": "convladder.api.check",
     "Climb": "convladder.api.climb",

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from convladder.core.experiment import Experiment
-from convladder.data.decoding.images import ImageForm, Pixels
+from convladder.data.decoding.image_form import ImageForm, Pixels
 from convladder.deploy import onnx_graph
 from convladder.results.bundle import container, schema, tensors
 from convladder.results.bundle.bundle import Bundle

@@ -16,9 +16,10 @@ from typing import Any
 import numpy as np
 
 from convladder.core.devices import ALONE, Parallel
-from convladder.core.experiment import Data, Experiment
+from convladder.core.experiment import Experiment
+from convladder.core.settings.data import Data
 from convladder.core.worker import Stopped
-from convladder.data.dataset import load
+from convladder.data.loading import load
 from convladder.models import gradcam
 from convladder.training import fit, multihost
 from convladder.training.checkpointer import Checkpointer, FileCheckpointer

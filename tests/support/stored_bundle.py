@@ -14,7 +14,7 @@ import numpy as np
 from PIL import Image
 
 import convladder as cl
-from convladder.data.decoding.images import Pixels
+from convladder.data.decoding.image_form import Pixels
 
 STORED = Path(__file__).parents[1] / "fixtures" / "format-1.convladder"
 EXPECTED = STORED.with_suffix(".json")  # the probabilities of `pictures`

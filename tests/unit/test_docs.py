@@ -10,9 +10,11 @@ import pytest
 ROOT = Path(__file__).parents[2]
 DECISIONS = ROOT / "docs" / "decisions"
 PAGES = [
-    *(ROOT / name for name in ("README.md", "CONTRIBUTING.md")),
+    *(ROOT / name for name in ("README.md", "CHANGELOG.md", "CONTRIBUTING.md")),
     *sorted((ROOT / "docs").rglob("*.md")),
+    *sorted((ROOT / "benchmarks").glob("*.md")),
 ]
+COLUMNS = 100  # as in code
 CODE = [
     *(ROOT / name for name in ("pyproject.toml", "Makefile", "docs/make_tables.py")),
     *(
@@ -45,6 +47,23 @@ def test_every_decision_has_a_number_of_its_own_and_is_listed() -> None:
 def test_every_local_link_leads_somewhere(page: Path) -> None:
     links = _links(page.read_text(encoding="utf-8"))
     assert [link for link in links if not _leads_somewhere(page, link)] == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_no_line_of_prose_is_wider_than_those_of_code(page: Path) -> None:
+    assert [line for line in _prose(page.read_text("utf-8")) if len(line) > COLUMNS] == []
+
+
+def test_tables_code_and_the_targets_of_links_may_be_wider() -> None:
+    wide = "w" * (COLUMNS + 1)
+    page = f"{wide}\n| {wide} |\n```\n{wide}\n```\n    {wide}\n- [here]({wide}): {wide}"
+    assert [line for line in _prose(page) if len(line) > COLUMNS] == [wide, f"- [here](): {wide}"]
+
+
+def _prose(text: str) -> list[str]:
+    """Return the lines that are neither of a table nor of code, without the targets of links."""
+    prose = re.sub(r"^```.*?^```$|^(?: *\||    ).*?$", "", text, flags=re.DOTALL | re.MULTILINE)
+    return re.sub(r"\]\([^)\s]+\)", "]()", prose).splitlines()
 
 
 def _links(text: str) -> list[str]:

@@ -122,3 +122,29 @@ def test_every_convladder_command_in_the_docs_parses() -> None:
         words = line.partition("#")[0].split()[1:]
         known = {option for parameter in commands[words[0]].params for option in parameter.opts}
         assert {word for word in words if word.startswith("-")} <= known, line
+
+
+# the reporter's; and what Ray keeps in its log of a node
+WRITERS = {"report/progress.py": {"Console"}, "experiments/ray/node.py": {"traceback.print_exc"}}
+
+
+def _writes(tree: ast.AST) -> set[str]:
+    """Return by what a module writes to the terminal."""
+    used = {ast.unparse(node.func) for node in ast.walk(tree) if isinstance(node, ast.Call)}
+    streams = ("sys.stdout.write", "sys.stderr.write", "sys.stdout.buffer", "sys.stderr.buffer")
+    return {
+        each
+        for each in used
+        if each in ("print", "Console", "traceback.print_exc") or each.startswith(streams)
+    }
+
+
+def test_the_command_line_alone_writes_to_the_terminal() -> None:
+    package = ROOT / "src/convladder"
+    found = {
+        path.relative_to(package).as_posix(): writes
+        for path in package.rglob("*.py")
+        if (writes := _writes(ast.parse(path.read_text(encoding="utf-8"))))
+    }
+    elsewhere = {name: writes for name, writes in found.items() if not name.startswith("cli/")}
+    assert elsewhere == WRITERS

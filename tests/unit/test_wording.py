@@ -1,4 +1,4 @@
-"""What users read holds no phrase that nobody says; CONTRIBUTING.md has the rules behind it."""
+"""What people read holds no phrase that nobody says; CONTRIBUTING.md has the rules behind it."""
 
 from __future__ import annotations
 
@@ -62,9 +62,7 @@ _ANY = re.compile(
 
 
 def _pages() -> list[Path]:
-    """Return the documents for users; docs/architecture.md and decisions are for developers."""
-    docs = {*(ROOT / "docs").glob("*.md")} - {ROOT / "docs/architecture.md"}
-    return [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted(docs)]
+    return [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
 
 
 def _sources() -> list[Path]:
@@ -74,24 +72,14 @@ def _sources() -> list[Path]:
 
 
 def _texts(path: Path) -> Iterator[str]:
-    """Yield what a person may read of a file: of Python its strings, and what `help` shows."""
+    """Yield what a person may read of a file: of Python its strings, docstrings among them."""
     text = path.read_text(encoding="utf-8")
     if path.suffix != ".py":
         yield text
         return
-    tree = ast.parse(text)
-    internal = set() if path.parent.name in ("api", "cli") else set(_docstrings(tree))
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Constant) and isinstance(node.value, str) and node not in internal:
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
             yield node.value
-
-
-def _docstrings(tree: ast.Module) -> Iterator[ast.expr]:
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
-            first = node.body[0] if node.body else None
-            if isinstance(first, ast.Expr):
-                yield first.value
 
 
 def _found(text: str) -> list[str]:
@@ -99,11 +87,11 @@ def _found(text: str) -> list[str]:
 
 
 @pytest.mark.parametrize("page", _pages(), ids=lambda page: page.name)
-def test_pages_for_users_hold_no_phrase_that_nobody_says(page: Path) -> None:
+def test_the_docs_hold_no_phrase_that_nobody_says(page: Path) -> None:
     assert [f"{each!r}: say {SAY[each]!r}" for each in _found(page.read_text("utf-8"))] == []
 
 
-def test_the_source_says_nothing_to_users_that_nobody_says() -> None:
+def test_the_source_says_nothing_that_nobody_says() -> None:
     found = [
         f"{path.relative_to(ROOT)} has {each!r}: say {SAY[each]!r}"
         for path in _sources()

@@ -1,6 +1,4 @@
-"""What Python offers: verbs such as `train` and `climb`, and what they return: tables, plots,
-notebook.
-"""
+"""What Python offers: verbs such as `train` and `climb`, and what they return."""
 
 from convladder.evaluation.frames import keep_any_text
 

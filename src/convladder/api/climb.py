@@ -13,13 +13,13 @@ import pandas as pd
 from convladder.api import inputs
 from convladder.api.dataset import Dataset
 from convladder.api.figures import new_figure
-from convladder.api.run import Metric, Run
-from convladder.api.tables import robustness_table
+from convladder.api.run import Run
+from convladder.api.run_plots import Metric
 from convladder.core import backend, defaults
 from convladder.core.errors import ExperimentError, RunError
 from convladder.core.ladder import Ladder
-from convladder.experiments import climbing
-from convladder.experiments.climbing import Plan
+from convladder.experiments import climb_folder, climb_plan, climbing
+from convladder.experiments.climb_plan import Plan
 from convladder.experiments.engines import check_address, engine_at
 from convladder.experiments.pretrained.imagenet import Say
 from convladder.experiments.request import ClimbRequest
@@ -38,19 +38,53 @@ if TYPE_CHECKING:
 
 
 class Climb(SavedClimb):
-    """A climb: its claims, its runs, its plots and its report."""
+    """A climb: its claims, its runs, its plots and its report.
+
+    Parameters
+    ----------
+    folder
+        The climb's folder, such as `climbs/NAME`.
+
+    Raises
+    ------
+    RunError
+        The folder holds no climb, or nothing in it is finished.
+    LadderError
+        The climb's `ladder.json` holds no ladder.
+    """
 
     @property
     def best_run(self) -> Run:
-        """The run that the report shows: of the best rung by validation, the best seed (and fold)
-        by validation.
+        """The run that the report shows: the best on validation of the best rung.
 
-        With one seed of each no rung can be called the best: then it is the run of the last.
+        That is the best seed, and with folds the best fold. With one seed per rung, no rung can be
+        called the best: then it is the run of the last.
+
+        Raises
+        ------
+        RunError
+            A file of the climb's runs is missing or damaged.
         """
         return Run(self.shown.folder)
 
     def runs(self, rung: str) -> list[Run]:
-        """Return the finished runs of a rung, by seed. Raises RunError where it has none."""
+        """Return the finished runs of a rung, by seed.
+
+        Parameters
+        ----------
+        rung
+            The rung's name.
+
+        Returns
+        -------
+        list of Run
+            One per seed, with folds one per seed and fold.
+
+        Raises
+        ------
+        RunError
+            The rung has no finished run.
+        """
         if rung not in self.standings:
             raise RunError(
                 f"{rung!r} has no finished run: the rungs with one are {', '.join(self.standings)}"
@@ -58,9 +92,25 @@ class Climb(SavedClimb):
         return [Run(run.folder) for run in self.standings[rung].runs]
 
     def reading(self, rung: str) -> str:
-        """Say in Markdown what the climb has shown of a rung against its parent, and at what price.
+        """Say in Markdown what the climb has shown of a rung against its parent, and at what cost.
 
-        Raises RunError where the rung has no parent, or either has no finished run.
+        The difference in accuracy comes with its interval and a corrected p-value: Welch's test
+        over seeds and test images (Welch 1947, Biometrika 34; Gallas 2006, Academic Radiology 13).
+
+        Parameters
+        ----------
+        rung
+            The rung's name.
+
+        Returns
+        -------
+        str
+            A few sentences.
+
+        Raises
+        ------
+        RunError
+            The rung has no parent, or one of the two has no finished run.
         """
         self.runs(rung)
         claims = {claim.name: claim for claim in self.against_parent}
@@ -71,14 +121,41 @@ class Climb(SavedClimb):
         return f"{said} {verdicts.taken_in(own)}" if own.takes_in else said
 
     def report(self) -> Path:
-        """Write `report.html`, tables and `plots/` into the climb's folder; return its path."""
+        """Write `report.html`, tables and `plots/` into the climb's folder.
+
+        Returns
+        -------
+        Path
+            The page.
+
+        Raises
+        ------
+        RunError
+            The folder was not written by convladder, or a file of its runs is missing or damaged.
+        """
         from convladder.report import pages
 
         outputs.check_made_here(self.folder)
         return pages.write_climb(self)
 
     def plot_ladder(self, ax: Axes | None = None) -> Axes:
-        """Draw each rung's accuracy on test: interval, mean, every seed (or fold), price."""
+        """Draw each rung's accuracy on test: interval, mean, every seed (or fold), and cost.
+
+        Parameters
+        ----------
+        ax
+            Matplotlib axes to draw into; None makes a new figure.
+
+        Returns
+        -------
+        Axes
+            What was drawn on, for changes of your own.
+
+        Raises
+        ------
+        RunError
+            A file of the climb's runs is missing or damaged.
+        """
         from convladder.report import plots
 
         return plots.draw_standings(
@@ -86,26 +163,80 @@ class Climb(SavedClimb):
         )
 
     def plot_history(self, rung: str, metric: Metric = "accuracy", ax: Axes | None = None) -> Axes:
-        """Draw a metric over the epochs for every seed (and fold) of a rung."""
+        """Draw a metric over the epochs for every seed (and fold) of a rung.
+
+        Parameters
+        ----------
+        rung
+            The rung's name.
+        metric
+            `accuracy` or `loss`.
+        ax
+            Matplotlib axes to draw into; None makes a new figure.
+
+        Returns
+        -------
+        Axes
+            What was drawn on, for changes of your own.
+
+        Raises
+        ------
+        ExperimentError
+            There is no such metric.
+        RunError
+            The rung has no finished run, or a file of its runs is missing or damaged.
+        """
         from convladder.report import plots
 
         return plots.draw_curves(self.runs(rung), metric, ax or new_figure())
 
     def robustness(self, rung: str) -> pd.DataFrame:
-        """Return a rung's accuracy under each corruption: a row for each of its strengths.
+        """Return a rung's accuracy on test under each corruption.
 
-        A strength of 0 is none at all.
-        Raises RunError where the images of its seeds were not degraded in the same way.
+        Names and severities are those of ImageNet-C (Hendrycks, Dietterich 2019, "Benchmarking
+        neural network robustness to common corruptions and perturbations", ICLR).
+
+        Parameters
+        ----------
+        rung
+            The rung's name.
+
+        Returns
+        -------
+        DataFrame
+            One row per `corruption` and `strength`, from 0 (none) to 5: `accuracy` with its 95 %
+            interval from `low` to `high`, from 0 to 1.
+
+        Raises
+        ------
+        RunError
+            The rung has no finished run, or the images of its seeds were not degraded in the same
+            way.
         """
         self.runs(rung)
-        return robustness_table(measure_robustness(self.lineup.pooled[rung]))
+        return measure_robustness(self.lineup.pooled[rung]).table()
 
     def plot_robustness(self, rung: str) -> Grid:
-        """Draw a rung's accuracy over the strength of each corruption, beside its parent's in grey.
+        """Draw a rung's accuracy over the strength of each corruption, and its parent's in grey.
 
-        The parent is left out where its images have another size or number of channels, or were
-        degraded in another way. Raises RunError where those of the rung's seeds were not
-        degraded in the same way.
+        The parent is left out if its images have another size or number of channels, or were
+        degraded in another way.
+
+        Parameters
+        ----------
+        rung
+            The rung's name.
+
+        Returns
+        -------
+        ndarray
+            The axes, one per corruption, `(rows, columns)`.
+
+        Raises
+        ------
+        RunError
+            The rung has no finished run, or the images of its seeds were not degraded in the same
+            way.
         """
         from convladder.report import plots
 
@@ -114,7 +245,18 @@ class Climb(SavedClimb):
         return plots.draw_robustness(own, self.parent_robustness(rung), new_figure())
 
     def table(self) -> pd.DataFrame:
-        """Return one row per rung, as people read it; `summary_table` has every figure in full."""
+        """Return one row per rung, as people read it; `summary_table` has every figure in full.
+
+        Returns
+        -------
+        DataFrame
+            Texts: accuracy, difference from the parent in points, verdict and cost.
+
+        Raises
+        ------
+        RunError
+            A file of the climb's runs is missing or damaged.
+        """
         rows = standings.table(
             self.standings, "rung", self.against_parent, "against its parent, points"
         )
@@ -149,8 +291,7 @@ def climb(
     mlflow: str | None = None,
     quiet: bool = False,
 ) -> Climb:
-    """Train every rung of a ladder with several seeds; what is finished already is not trained
-    again.
+    """Train every rung of a ladder with several seeds; what is finished is not trained again.
 
     If it is interrupted for any reason, the same call resumes it. The result is bit-for-bit
     identical to that of a climb that was not.
@@ -234,7 +375,7 @@ def climb_request(request: ClimbRequest, how: RunOptions) -> Climb:
     plan = _plan_of(request, how, reporter)
     folder = place or _folder_of(plan, source, how, reporter.say)
     folders.check_outside(folder, source)
-    finished = climbing.count_finished(plan, folder)
+    finished = climb_folder.count_finished(plan, folder)
     if finished:
         reporter.say(f"{finished} of {len(plan.trials)} trials in {folder} are already finished")
     with (
@@ -262,7 +403,7 @@ def _plan_of(request: ClimbRequest, how: RunOptions, reporter: Reporter) -> Plan
     inputs.check_seeds(request.seed, seeds)
     load = inputs.loader(request.data, how.allow_rejects, reporter)
     numbers = range(request.seed, request.seed + seeds)
-    return climbing.make_plan(ladder, numbers, settings, load, reporter.say)
+    return climb_plan.make_plan(ladder, numbers, settings, load, reporter.say)
 
 
 def _part_of(request: ClimbRequest) -> Ladder:
@@ -277,7 +418,7 @@ def _part_of(request: ClimbRequest) -> Ladder:
 
 def _folder_of(plan: Plan, source: str, how: RunOptions, say: Say) -> Path:
     """Return the folder of an earlier climb of the same, or a new one."""
-    found = None if how.fresh else climbing.find_climb(Path("climbs"), plan, say)
+    found = None if how.fresh else climb_folder.find_climb(Path("climbs"), plan, say)
     if how.allow_changed and not found:
         raise RunError(
             "--allow-changed found no climb of these trials under climbs/: give the climb with "

@@ -20,14 +20,40 @@ if TYPE_CHECKING:
 
 
 class Comparison(comparison.RunComparison):
-    """Groups of runs against the first: claims, table, plot and report."""
+    """Groups of runs against the first: claims, table, plot and report.
+
+    Runs that differ in nothing but their seed are one group, unless that is all there is to
+    compare. If every group is a single run, the networks are compared (McNemar's test), else what
+    they were made by (Welch's test, over seeds and test images, as in a climb).
+
+    Parameters
+    ----------
+    paths
+        Folders of runs, or folders that hold runs.
+
+    Raises
+    ------
+    RunError
+        A folder is no run, there are fewer than two, or they were not tested on the same images.
+    """
 
     def report(self, out: str | Path | None = None) -> Path:
-        """Write `report.html`, `summary.csv` and `plots/` into a new folder; return the page's
-        path.
+        """Write `report.html`, `summary.csv` and `plots/` into a new folder.
 
-        `out` names the folder; None makes a dated one under `comparisons/`. Raises RunError where
-        it is not empty.
+        Parameters
+        ----------
+        out
+            The folder; None makes a dated one under `comparisons/`.
+
+        Returns
+        -------
+        Path
+            The page.
+
+        Raises
+        ------
+        RunError
+            `out` is not empty or cannot be written, or lies among the images of a run.
         """
         from convladder.report import pages
 
@@ -42,12 +68,29 @@ class Comparison(comparison.RunComparison):
             outputs.check(folder, None, source)
 
     def table(self) -> pd.DataFrame:
-        """Return one row per group, as people read it; `summary_table` has every figure in full."""
+        """Return one row per group, as people read it; `summary_table` has every figure in full.
+
+        Returns
+        -------
+        DataFrame
+            Texts: accuracy, difference from the first group in points, verdict and cost.
+        """
         against = f"against {self.reference}, points"
         return pd.DataFrame(standings.table(self.standings, "name", self.claims, against))
 
     def plot(self, ax: Axes | None = None) -> Axes:
-        """Draw the accuracy of each group on test: interval, mean, every seed, price."""
+        """Draw the accuracy of each group on test: interval, mean, every seed, and cost.
+
+        Parameters
+        ----------
+        ax
+            Matplotlib axes to draw into; None makes a new figure.
+
+        Returns
+        -------
+        Axes
+            What was drawn on, for changes of your own.
+        """
         from convladder.report import plots
 
         return plots.draw_standings(list(self.standings.values()), self.claims, ax or new_figure())
@@ -77,6 +120,8 @@ def compare(*runs: str | Path | Run | Sequence[str | Path | Run]) -> Comparison:
     ------
     RunError
         A folder holds no run, there are fewer than two, or they were not tested on the same images.
+    ExperimentError
+        A climb is given in the place of runs.
     """
     given: list[str | Path | Run] = []
     for run in runs:

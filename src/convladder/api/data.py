@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 from convladder.api import inputs
 from convladder.api.check import Check
 from convladder.api.dataset import Dataset
-from convladder.core.experiment import Data
-from convladder.data import dataset as datasets
+from convladder.core.settings.data import Data
+from convladder.data import loading
 from convladder.report import progress
 
 if TYPE_CHECKING:
@@ -70,6 +70,8 @@ def load(
     ------
     DataError
         The source cannot be read, has too few images in a class, or too many unreadable files.
+    ExperimentError
+        A setting does not exist, or cannot have that value.
     """
     given = {"data.image_size": inputs.pair(image_size), "data.limit": limit}
     known = {key: value for key, value in given.items() if value is not None} | dict(changes or {})
@@ -86,8 +88,9 @@ def check(
     changes: Mapping[str, Any] | None = None,
     quiet: bool = False,
 ) -> Check:
-    """Read every file, and say what would spoil figures made from them: broken files, copies,
-    leaks, odd images.
+    """Read every file, and say what would spoil figures made from them.
+
+    That is broken files, copies, leaks and odd images.
 
     Parameters
     ----------
@@ -103,7 +106,9 @@ def check(
     ------
     DataError
         The source cannot be read.
+    ExperimentError
+        A setting does not exist, or cannot have that value.
     """
     settings, opened = inputs.source_of(source, labels, changes or {})
     with progress.reporter(quiet=quiet).counting() as on_progress:
-        return Check(**vars(datasets.check(settings, opened, progress=on_progress)))
+        return Check(**vars(loading.check(settings, opened, progress=on_progress)))

@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 
 from convladder.api.figures import new_figure
 from convladder.core.errors import DataError
-from convladder.core.experiment import Augmentation
+from convladder.core.settings.augmentation import Augmentation
 from convladder.core.worker_pool import call
-from convladder.data import dataset as datasets
-from convladder.experiments.trial import augment_images
+from convladder.data.dataset import SplitDataset
+from convladder.experiments.preview import augment_images
 
 if TYPE_CHECKING:
     from convladder.report.style import Grid
@@ -24,20 +24,64 @@ Part = Literal["train", "validation", "test"]
 
 
 @dataclass(frozen=True, repr=False)
-class Dataset(datasets.SplitDataset):
-    """Labelled images, decoded and split; with pictures of them."""
+class Dataset(SplitDataset):
+    """Labelled images, decoded and split; with pictures of them.
+
+    Attributes
+    ----------
+    settings
+        The settings that it was loaded by.
+    bank
+        The decoded images.
+    splits
+        Train, validation and test: the numbers of their images in the bank.
+    notes, decisions
+        What was inferred or left out, in sentences.
+    groups
+        The number of each image's group, which is kept in one split, `(N,)`.
+    origin
+        The source, if the images were given in memory.
+    """
 
     def images(self, part: Part = "train") -> NDArray[np.uint8]:
-        """Return a split's pixels, `(N, height, width, channels)` from 0 to 255.
+        """Return a split's pixels.
 
-        `part` is `train`, `validation` or `test`; for any other it raises DataError, as `labels`
-        does.
+        Parameters
+        ----------
+        part
+            `train`, `validation` or `test`.
+
+        Returns
+        -------
+        ndarray
+            uint8 `(N, height, width, channels)`, from 0 to 255.
+
+        Raises
+        ------
+        DataError
+            There is no such split.
         """
         pixels: NDArray[np.uint8] = self.bank.images[self.bank.rows[self._indices(part)]]
         return pixels
 
     def labels(self, part: Part = "train") -> NDArray[np.int32]:
-        """Return a split's labels, `(N,)`: places in `class_names`."""
+        """Return a split's labels.
+
+        Parameters
+        ----------
+        part
+            `train`, `validation` or `test`.
+
+        Returns
+        -------
+        ndarray
+            int32 `(N,)`: places in `class_names`.
+
+        Raises
+        ------
+        DataError
+            There is no such split.
+        """
         labels: NDArray[np.int32] = self.bank.labels[self._indices(part)]
         return labels
 
@@ -48,14 +92,29 @@ class Dataset(datasets.SplitDataset):
         return splits[part]
 
     def table(self) -> pd.DataFrame:
-        """Return the number of images: one row per class, one column per split."""
+        """Return the number of images.
+
+        Returns
+        -------
+        DataFrame
+            One row per class, one column per split.
+        """
         return pd.DataFrame(self.counts())
 
     def plot_images(self, each: int = 6, classes: int = 20) -> Grid:
-        """Draw the first training images, one row per class; return the axes, `(classes,
-        each)`.
+        """Draw the first training images, one row per class.
 
-        A class of fewer images shows them again.
+        Parameters
+        ----------
+        each
+            Number of images per class. A class with fewer shows them again.
+        classes
+            Number of classes, at most.
+
+        Returns
+        -------
+        ndarray
+            The axes, `(classes, each)`.
         """
         from convladder.report import galleries
         from convladder.report.style import shorten
@@ -70,7 +129,24 @@ class Dataset(datasets.SplitDataset):
     def plot_augmentation(
         self, settings: Augmentation, *, images: int = 3, each: int = 5, seed: int = 0
     ) -> Grid:
-        """Draw some training images, each as it is and as a trial sees it in its first epochs."""
+        """Draw some training images, each as it is and as a trial sees it in its first epochs.
+
+        Parameters
+        ----------
+        settings
+            The random changes, such as `Augmentation(rotation=10)`.
+        images
+            Number of images.
+        each
+            Number of changed forms of each image.
+        seed
+            The trial's seed.
+
+        Returns
+        -------
+        ndarray
+            The axes, `(images, 1 + each)`.
+        """
         from convladder.report import galleries
 
         originals = self.images()[:images]

@@ -23,7 +23,7 @@ from convladder.core.errors import ExperimentError
 from convladder.core.experiment import Experiment
 from convladder.core.ladder import Ladder, load_ladder
 from convladder.data import image_size, in_memory
-from convladder.data.decoding.images import ImageForm, Pixels
+from convladder.data.decoding.image_form import ImageForm, Pixels
 from convladder.experiments.pretrained import backbones
 from convladder.models import shapes
 
@@ -76,14 +76,26 @@ class ConvClassifier(ClassifierMixin, BaseEstimator):
 
     Attributes
     ----------
-    classes_ : the labels, sorted.
-    n_features_in_ : values to an image. `feature_names_in_`: of a data frame's columns.
-    image_shape_ : (height, width, channels) of the images in `X`.
-    pixel_range_ : what became the pixels 0 and 255.
-    experiment_ : all settings, as trained.
-    history_ : one row per epoch, as a pandas frame; `epoch_` is the one that was kept.
-    weights_ : the network's, as NumPy arrays. They are what a pickle holds.
-    network_ : the Keras model, from pixels 0 to 255 to logits.
+    classes_
+        The labels, sorted.
+    n_features_in_
+        Number of values per image.
+    feature_names_in_
+        The columns of a data frame, if it was given one.
+    image_shape_
+        (height, width, channels) of the images in `X`.
+    pixel_range_
+        What became the pixels 0 and 255.
+    experiment_
+        All settings, as trained.
+    history_
+        One row per epoch, as a pandas frame.
+    epoch_
+        The epoch whose weights were kept, from 1.
+    weights_
+        The network's weights, as NumPy arrays. They are what a pickle holds.
+    network_
+        The Keras model, from pixels 0 to 255 to logits.
 
     Notes
     -----
@@ -123,7 +135,19 @@ class ConvClassifier(ClassifierMixin, BaseEstimator):
         self.random_state = random_state
 
     def fit(self, X: ArrayLike, y: ArrayLike) -> Self:
-        """Train on images `X` and their labels `y` `(N,)`, which may be texts or numbers.
+        """Train on images and their labels.
+
+        Parameters
+        ----------
+        X
+            Images `(N, height, width)`, `(N, height, width, channels)` or flat rows `(N, values)`.
+        y
+            Labels `(N,)`, texts or numbers.
+
+        Returns
+        -------
+        ConvClassifier
+            Itself, trained.
 
         Raises
         ------
@@ -153,12 +177,17 @@ class ConvClassifier(ClassifierMixin, BaseEstimator):
         return self
 
     def predict(self, X: ArrayLike) -> NDArray[Any]:
-        """Return the likeliest class of each image, `(N,)`."""
-        probabilities = self.predict_proba(X)
-        return np.asarray(self.classes_[probabilities.argmax(axis=1)])
+        """Return the likeliest class of each image.
 
-    def predict_proba(self, X: ArrayLike) -> NDArray[np.float64]:
-        """Return the probability of each class, `(N, classes)` in the order of `classes_`.
+        Parameters
+        ----------
+        X
+            Images of the shape that `fit` was given, `(N, ...)`.
+
+        Returns
+        -------
+        ndarray
+            Classes `(N,)`.
 
         Raises
         ------
@@ -166,6 +195,33 @@ class ConvClassifier(ClassifierMixin, BaseEstimator):
             The images have another shape or type than those of `fit`.
         NotFittedError
             `fit` has not been called.
+        ConvladderError
+            The environment names a backend of Keras that convladder does not use.
+        """
+        probabilities = self.predict_proba(X)
+        return np.asarray(self.classes_[probabilities.argmax(axis=1)])
+
+    def predict_proba(self, X: ArrayLike) -> NDArray[np.float64]:
+        """Return the probability of each class.
+
+        Parameters
+        ----------
+        X
+            Images of the shape that `fit` was given, `(N, ...)`.
+
+        Returns
+        -------
+        ndarray
+            float64 `(N, classes)`, in the order of `classes_`.
+
+        Raises
+        ------
+        ValueError
+            The images have another shape or type than those of `fit`.
+        NotFittedError
+            `fit` has not been called.
+        ConvladderError
+            The environment names a backend of Keras that convladder does not use.
         """
         check_is_fitted(self, "weights_")
         rows, shape = in_memory.unfold(X)
@@ -285,9 +341,7 @@ class ConvClassifier(ClassifierMixin, BaseEstimator):
 
 @contextlib.contextmanager
 def _caller_undisturbed() -> Iterator[None]:
-    """Give Python and NumPy their random states back, and keep TensorFlow from warning of
-    retracing.
-    """
+    """Restore the random states of Python and NumPy, and silence TensorFlow about retracing."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # if it is not loaded yet
     states = random.getstate(), np.random.get_state()
     logger = logging.getLogger("tensorflow")

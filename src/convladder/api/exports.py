@@ -1,10 +1,9 @@
-"""Export a run or a bundle for other runtimes, and measure on real images that it predicts the
-same.
-"""
+"""Export a network for other runtimes, and measure on real images that it predicts the same."""
 
 from __future__ import annotations
 
 import contextlib
+import logging
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,7 +11,7 @@ from convladder.api import inputs
 from convladder.api.dataset import Dataset
 from convladder.api.run import Run
 from convladder.core.errors import DataError, ExperimentError, UnreadableImage
-from convladder.core.experiment import Data
+from convladder.core.settings.data import Data
 from convladder.data.image_size import as_of_network, range_setting
 from convladder.data.source import Source
 from convladder.data.sources import registry
@@ -23,6 +22,8 @@ from convladder.experiments import reproduction
 from convladder.report import progress
 from convladder.results import folders, outputs
 from convladder.results.bundle.bundle import SUFFIX, Bundle
+
+_logger = logging.getLogger(__name__)
 
 FILES = 24  # of the user's, that the example is tried on
 
@@ -100,9 +101,7 @@ def export(
 
 
 def _place(out: str | Path, run: Run | None, data: str | Path | Dataset | None) -> Path:
-    """Return where the export is to be put. Raises RunError where that is not empty, or among the
-    images.
-    """
+    """Return where to put the export. Raises RunError where that is not empty or among images."""
     source = run.experiment.data.source if run and data is None else inputs.name_of(data or "")
     folder = outputs.place_of(out, None, source)
     outputs.check_replaceable(folder)
@@ -112,9 +111,7 @@ def _place(out: str | Path, run: Run | None, data: str | Path | Dataset | None) 
 def _sample(
     bundle: Bundle, run: Run | None, data: str | Path | Dataset | None, reporter: progress.Reporter
 ) -> Sample:
-    """Take images of a run or a bundle, in its form and split as they were, and some of their
-    files.
-    """
+    """Take images of a run or a bundle, in its form and split, and some of their files."""
     if isinstance(data, Dataset):
         return exporter.draw(bundle, data)
     dataset, source = _images(bundle, run, data, reporter)
@@ -160,9 +157,7 @@ def _images(
 def _as_they_were(
     dataset: Dataset, bundle: Bundle, run: Run | None, reporter: progress.Reporter
 ) -> Dataset:
-    """Return the images split as the run has split them; say so where they are others than the
-    bundle's.
-    """
+    """Return the images split as in the run; warn if they are not those of the bundle."""
     if not run and dataset.bank.fingerprint != bundle.contents.images:
         reporter.say(
             "warning: these images differ from those the network was trained on. Some test "
@@ -179,10 +174,13 @@ def _files_of(source: Source) -> tuple[Named, ...]:
     chosen = records[:: max(1, len(records) // FILES)][:FILES]
     found = []
     for record in sorted(chosen, key=lambda each: each.place if source.in_place_order else ()):
-        with contextlib.suppress(UnreadableImage):
+        try:
             content = source.fetch(record)
-            if isinstance(content, bytes):
-                found.append((record.path, content))
+        except UnreadableImage as error:
+            _logger.debug("%s is not compared (%s)", record.path, error)
+            continue
+        if isinstance(content, bytes):
+            found.append((record.path, content))
     return tuple(found)
 
 

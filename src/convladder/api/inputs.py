@@ -1,6 +1,4 @@
-"""What a person gives, made into settings, ladders and images; and what is said when all that is
-stopped.
-"""
+"""What a person gives, made into settings, ladders and images; and what is said at a stop."""
 
 from __future__ import annotations
 
@@ -13,18 +11,18 @@ from convladder.api.dataset import Dataset
 from convladder.core import backend, defaults
 from convladder.core.devices import Parallel
 from convladder.core.errors import ExperimentError
-from convladder.core.experiment import LARGEST_SEED, Data, Experiment
+from convladder.core.experiment import LARGEST_SEED, Experiment
 from convladder.core.ladder import Ladder, load_ladder
-from convladder.data import dataset as datasets
-from convladder.data import in_memory
+from convladder.core.settings.data import Data
+from convladder.data import in_memory, loading
 from convladder.data.dataset import SplitDataset
 from convladder.data.source import Source
 from convladder.data.sources import registry
-from convladder.experiments import climbing
+from convladder.experiments.climb_plan import Load
 from convladder.experiments.pretrained import backbones
 from convladder.experiments.pretrained.imagenet import Say
 from convladder.experiments.request import ClimbRequest, Request, TrainRequest
-from convladder.report import progress
+from convladder.report import progress, telling
 from convladder.results import folders
 
 
@@ -45,7 +43,7 @@ def going_on(
             said = f"saved in {kept}; run {same} to resume"
         else:
             said = "nothing was saved yet; run the same command to start again"
-        reporter.console.print(f"stopped; {said}", markup=False)
+        telling.tell(reporter.console, f"stopped; {said}")
         raise
 
 
@@ -70,9 +68,7 @@ def start_of(request: ClimbRequest) -> dict[str, Any]:
 
 
 def check_data(settings: Mapping[str, Any]) -> None:
-    """Raise ExperimentError where a setting of the data cannot be, before a ladder puts it down to
-    a rung.
-    """
+    """Raise ExperimentError where a setting of the data cannot be, before a rung is blamed."""
     Experiment().replace({key: value for key, value in settings.items() if key.startswith("data.")})
 
 
@@ -107,7 +103,7 @@ def load_dataset(
 ) -> Dataset:
     """Decode the images of settings, split them, and say what they are."""
     with reporter.counting() as on_progress:
-        loaded = datasets.load(
+        loaded = loading.load(
             settings,
             source,
             like=like,
@@ -142,9 +138,7 @@ def source_of(source: Any, labels: Any, changes: Mapping[str, Any]) -> tuple[Dat
 
 
 def _origin_of(dataset: SplitDataset, settings: Data) -> Source | None:
-    """Return the source in memory that a dataset was loaded from, if the settings are of it. Raises
-    DataError.
-    """
+    """Return a dataset's source in memory, if the settings are of it. Raises DataError."""
     if dataset.origin is None or settings.source != dataset.settings.source:
         return None
     registry.refuse_reopening(dataset.settings, settings)
@@ -153,9 +147,8 @@ def _origin_of(dataset: SplitDataset, settings: Data) -> Source | None:
 
 def loader(
     data: str | Path | SplitDataset, allow_rejects: bool, reporter: progress.Reporter
-) -> climbing.Load:
-    """Return what gives the images for settings: those that are loaded already, where the settings
-    are theirs.
+) -> Load:
+    """Return what gives the images for settings: the loaded ones, where the settings are theirs.
 
     Where settings differ in the images' form alone, the images and their split are those of the
     first.
@@ -166,7 +159,7 @@ def loader(
         nonlocal first
         if first is not None and settings == first.settings:
             return first
-        alike = first is not None and datasets.differ_in_form_alone(settings, first.settings)
+        alike = first is not None and loading.differ_in_form_alone(settings, first.settings)
         origin = None if first is None else _origin_of(first, settings)
         loaded = load_dataset(
             settings, allow_rejects, reporter, source=origin, like=first if alike else None
@@ -192,9 +185,7 @@ def _backbone_of(request: Request) -> dict[str, Any]:
 
 
 def data_settings(data: str | Path | SplitDataset) -> dict[str, Any]:
-    """Return what the start of a ladder takes from the data: of a loaded dataset, all that it was
-    loaded by.
-    """
+    """Return what the start of a ladder takes from the data: how a loaded dataset was loaded."""
     if isinstance(data, SplitDataset):
         return {
             f"data.{key}": value

@@ -1,6 +1,4 @@
-"""A run's network on other images than it was trained with: evaluated where they are labelled,
-predicted where they are not.
-"""
+"""A run's network on other images: evaluated with their labels, predicted without."""
 
 from __future__ import annotations
 
@@ -16,11 +14,12 @@ from scipy.special import softmax
 
 from convladder.core.container_limits import cores
 from convladder.core.errors import ExperimentError
-from convladder.core.experiment import Data, Experiment
+from convladder.core.experiment import Experiment
+from convladder.core.settings.data import Data
 from convladder.core.worker_pool import call
 from convladder.data.bank.bank import Bank
-from convladder.data.dataset import load_bank
 from convladder.data.image_size import FORM, as_of_network, form_of_network, range_setting
+from convladder.data.loading import load_bank
 from convladder.data.sources.registry import limits_of, open_like, shared_settings
 from convladder.evaluation import calibration, predictions, wording
 from convladder.evaluation.calibration import Selection

@@ -12,7 +12,7 @@ from convladder.core import backend
 from convladder.core.errors import ExperimentError, RunError
 from convladder.data import in_memory
 from convladder.data.dataset import SplitDataset
-from convladder.experiments import climbing, reproduction, resume
+from convladder.experiments import reproduction, resume, single_training
 from convladder.experiments.pretrained import backbones
 from convladder.experiments.reproduction import Reproduction
 from convladder.experiments.request import ReproduceRequest
@@ -34,8 +34,7 @@ def reproduce(
     out: str | Path | None = None,
     quiet: bool = False,
 ) -> Reproduction:
-    """Train a run again from its `experiment.json`, and say whether its predictions come out the
-    same.
+    """Train a run again from its `experiment.json`, and say if the predictions are the same.
 
     Parameters
     ----------
@@ -88,7 +87,7 @@ def reproduce_request(request: ReproduceRequest, how: ReproduceOptions) -> Repro
             reporter.trials() as display,
         ):
             threads = resume.threads_of(first.folder)
-            again = climbing.train_one(
+            again = single_training.train_one(
                 trial, folder, threads=threads, how=ResumePolicy(), on_event=display.follow
             )
         return reproduction.compare(first, again)

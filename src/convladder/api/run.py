@@ -5,35 +5,48 @@ from __future__ import annotations
 import html as escaping
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any
 
-import numpy as np
 import pandas as pd
 
-from convladder.api.figures import new_figure
-from convladder.api.tables import robustness_table
+from convladder.api.run_plots import PlottedRun
 from convladder.core.errors import ExperimentError
 from convladder.core.worker_pool import call
 from convladder.evaluation import calibration as calibrations
 from convladder.evaluation import label_errors, mistakes
 from convladder.evaluation.calibration import Calibration, Selection
 from convladder.experiments.run_options import RunOptions
-from convladder.results import outputs, saved_run
+from convladder.results import outputs
 from convladder.results.seed_runs import robustness_of, trial_name
 
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
 
-    from convladder.report.style import Grid
+class Run(PlottedRun):
+    """A finished trial: its figures as frames, its plots and its report.
 
-Metric = Literal["accuracy", "loss"]
+    Parameters
+    ----------
+    folder
+        The run's folder, such as `runs/NAME`, or one of a climb's trials.
 
-
-class Run(saved_run.SavedRun):
-    """A finished trial: its figures as frames, its plots and its report."""
+    Raises
+    ------
+    RunError
+        The folder holds no finished run.
+    """
 
     def report(self) -> Path:
-        """Write `report.html` and `plots/` into the run's folder; return the page's path."""
+        """Write `report.html` and `plots/` into the run's folder.
+
+        Returns
+        -------
+        Path
+            The page.
+
+        Raises
+        ------
+        RunError
+            The folder was not written by convladder, or a file in it is missing or damaged.
+        """
         from convladder.report import pages
 
         outputs.check_made_here(self.folder)
@@ -47,7 +60,8 @@ class Run(saved_run.SavedRun):
         out
             The file; None gives it the run's name. An earlier bundle of this run is replaced.
         accuracy
-            Wanted of what is predicted surely: it sets the bundle's threshold.
+            The share of correct answers, above 0 and up to 1, that those not marked unsure should
+            have. It sets the bundle's threshold.
 
         Returns
         -------
@@ -57,7 +71,10 @@ class Run(saved_run.SavedRun):
         Raises
         ------
         RunError
-            `out` is another file, or lies among the images that the run was trained on.
+            `out` is another file, or lies among the images that the run was trained on; or a file
+            of the run is missing or damaged.
+        ExperimentError
+            The accuracy is no such share.
         """
         from convladder.deploy import bundle_writer
 
@@ -74,7 +91,7 @@ class Run(saved_run.SavedRun):
     ) -> dict[str, Any]:
         """Evaluate the network on other labelled images; classes are matched by name.
 
-        Of a source that names a test split this takes the test split, else all.
+        If the source names a test split, this takes the test split, else all images.
 
         Parameters
         ----------
@@ -84,19 +101,20 @@ class Run(saved_run.SavedRun):
             Settings of the data that say how to read it, such as `{"data.label_column": "kind"}`;
             what they leave open is read as the run's own images were, where it can be.
         out
-            Keep `predictions.csv` and `evaluation.json` there; None keeps nothing.
+            Keep `predictions.csv` and `evaluation.json` in this folder; None keeps nothing.
         allow_rejects, quiet
             As `load` takes them.
 
         Returns
         -------
         dict
-            The figures by split.
+            The figures by split, such as `["test"]["accuracy"]`, from 0 to 1.
 
         Raises
         ------
         ConvladderError
-            The source cannot be read or has an unknown class.
+            The source cannot be read or has an unknown class, `out` cannot be written, or a file of
+            the run is missing or damaged.
         """
         from convladder.api import other_images
 
@@ -115,28 +133,41 @@ class Run(saved_run.SavedRun):
         paths
             Files, or one.
         accuracy
-            Wanted of what is predicted surely. Where no threshold reaches it all are unsure, and a
-            warning says so.
+            The share of correct answers, above 0 and up to 1, that those not marked unsure should
+            have. If no threshold reaches it, all are unsure, and a warning says so.
 
         Returns
         -------
         DataFrame
             One row per file, in the given order. The columns are `path`, `predicted`, `confidence`
-            (after temperature), `unsure` (below the threshold that `selection` chooses, or with a
-            warning), `error`, the reason where a file is no image, and `warning`, the reason where
-            one does not fit the images that the network was trained on.
+            (from 0 to 1, after temperature), `unsure` (below the threshold that `selection`
+            chooses, or with a warning), `error`, the reason why a file is no image, and `warning`,
+            the reason why one does not fit the images that the network was trained on.
 
         Raises
         ------
         ExperimentError
-            There are no files, or the accuracy is no share.
+            There are no files, or the accuracy is no such share.
+        RunError
+            A file of the run is missing or damaged.
         """
         from convladder.api import other_images
 
         return other_images.predict(self, paths, self.selection(accuracy))
 
     def classification_report(self) -> pd.DataFrame:
-        """Return precision, recall, F1 and test images: one row per class, then the averages."""
+        """Return precision, recall and F1 on test: one row per class, then the averages.
+
+        Returns
+        -------
+        DataFrame
+            `precision`, `recall` and `f1`, from 0 to 1, and the number of `images`.
+
+        Raises
+        ------
+        RunError
+            A file of the run is missing or damaged.
+        """
         test = self.metrics["test"]
         averages = {
             "macro average": test["macro_average"],
@@ -145,20 +176,40 @@ class Run(saved_run.SavedRun):
         return pd.DataFrame.from_dict(test["classes"] | averages, orient="index")
 
     def architecture(self) -> pd.DataFrame:
-        """Return one row per layer: its name, its output shape and its number of parameters."""
+        """Return the layers of the network.
+
+        Returns
+        -------
+        DataFrame
+            One row per layer: `layer`, its `output` shape without the batch, and its number of
+            `parameters`.
+
+        Raises
+        ------
+        RunError
+            A file of the run is missing or damaged.
+        """
         from convladder.experiments.inference import list_layers
 
         return pd.DataFrame(call(list_layers, self.folder))
 
-    def plot_history(self, metric: Metric = "accuracy", ax: Axes | None = None) -> Axes:
-        """Draw a metric, `accuracy` or `loss`, over the epochs, on train and on validation."""
-        from convladder.report import plots
-
-        return plots.draw_curves([self], metric, ax or new_figure())
-
     def calibration(self) -> Calibration:
-        """Return how well the probabilities on test agree with the facts, before and after a
-        temperature.
+        """Return how well confidence on test agrees with accuracy, before and after temperature.
+
+        The temperature is fitted on validation (Guo et al. 2017, "On calibration of modern neural
+        networks", ICML).
+
+        Returns
+        -------
+        Calibration
+            The temperature, and each figure before and after it: the expected calibration error,
+            the log loss, and ten `bins` of images by confidence. `overconfidence` is the mean
+            confidence less the accuracy.
+
+        Raises
+        ------
+        RunError
+            A file of the run is missing or damaged.
         """
         return calibrations.assess(self.predictions)
 
@@ -173,12 +224,15 @@ class Run(saved_run.SavedRun):
         Returns
         -------
         Selection
-            The threshold, and what it leaves.
+            The threshold, the share of test images that are still predicted with it, and the
+            accuracy on these, each with its 95 % interval.
 
         Raises
         ------
         ExperimentError
-            The accuracy is no share.
+            The accuracy is no such share.
+        RunError
+            A file of the run is missing or damaged.
         """
         if not 0 < accuracy <= 1:
             raise ExperimentError(
@@ -187,17 +241,42 @@ class Run(saved_run.SavedRun):
         return calibrations.select(self.predictions, accuracy)
 
     def class_accuracies(self) -> pd.DataFrame:
-        """Return the test accuracy of each class with its 95 % interval: one row per class."""
+        """Return the test accuracy of each class with its 95 % interval (Wilson 1927).
+
+        Returns
+        -------
+        DataFrame
+            One row per class: `share`, `low` and `high`, from 0 to 1, and the number of `images`.
+
+        Raises
+        ------
+        RunError
+            A file of the run is missing or damaged.
+        """
         found = mistakes.class_accuracies(self.tested)
         return pd.DataFrame.from_dict(
             {name: vars(share) for name, share in found.items()}, orient="index"
         )
 
     def confused_pairs(self, most: int = 10) -> pd.DataFrame:
-        """Return which class was taken for which on test, the most frequent first.
+        """Return which classes it confuses on test, the most frequent pair first.
 
-        `share` is `mistakes` of the `images` of the class, with its 95 % interval from `low` to
-        `high`.
+        Parameters
+        ----------
+        most
+            Number of pairs.
+
+        Returns
+        -------
+        DataFrame
+            One row per pair: the true `class`, the `predicted` one, and their `mistakes`. `share`
+            is these among the `images` of the class, with its 95 % interval from `low` to `high`
+            (Wilson 1927).
+
+        Raises
+        ------
+        RunError
+            A file of the run is missing or damaged.
         """
         pairs = mistakes.confused_pairs(self.tested, most)
         return pd.DataFrame(
@@ -210,75 +289,63 @@ class Run(saved_run.SavedRun):
         )
 
     def most_wrong(self, most: int = 12) -> pd.DataFrame:
-        """Return the test predictions with the least probability of the true class, the worst
-        first.
+        """Return the biggest mistakes on test: the true class had the least probability.
+
+        Parameters
+        ----------
+        most
+            Number of images.
+
+        Returns
+        -------
+        DataFrame
+            One row per image, the biggest mistake first, with the columns of `predictions`.
+
+        Raises
+        ------
+        RunError
+            A file of the run is missing or damaged.
         """
         return self.tested.iloc[mistakes.most_wrong(self.tested, most)]
 
     def suspected_labels(self) -> pd.DataFrame:
         """Return the validation and test images whose label the network disputes, the worst first.
 
-        Look at them: where its accuracy is low, most disputes are the network's own mistakes.
+        They are found by confident learning (Northcutt, Jiang, Chuang 2021, "Confident learning:
+        estimating uncertainty in dataset labels", JAIR 70). Look at them: if the network's accuracy
+        is low, most disputes are its own mistakes.
+
+        Returns
+        -------
+        DataFrame
+            One row per image: `path`, `split`, `label`, the `suggested` class, and `margin`: the
+            probability of the label less that of the likeliest other class.
+
+        Raises
+        ------
+        RunError
+            A file of the run is missing or damaged.
         """
         return label_errors.suspects(self.predictions)
 
-    def plot_reliability(self, ax: Axes | None = None) -> Axes:
-        """Draw accuracy against confidence on test, before and after the temperature fitted on
-        validation.
-        """
-        from convladder.report import plots
-
-        found = self.calibration()
-        return plots.draw_reliability(found.bins, found.bins_after, ax or new_figure())
-
-    def plot_confusion(self, ax: Axes | None = None) -> Axes:
-        """Draw the confusion matrix of the test images, rows the true classes."""
-        from convladder.report import plots
-
-        test = self.metrics["test"]
-        return plots.draw_confusion(
-            np.array(test["confusion_matrix"]), list(test["classes"]), ax or new_figure()
-        )
-
-    def plot_samples(self) -> Grid:
-        """Draw test images that were predicted correctly and wrongly; return the grid's axes."""
-        from convladder.report import galleries
-
-        return galleries.draw_gallery(galleries.samples_of(self), new_figure())
-
-    def plot_heat(self) -> Grid:
-        """Draw the images of `plot_samples` beside where the network found evidence for what it
-        predicted.
-        """
-        from convladder.report import galleries
-
-        return galleries.draw_gallery(galleries.heat_of(self), new_figure())
-
-    def plot_filters(self) -> Grid:
-        """Draw the filters of the first convolution; middle grey is a weight of zero."""
-        from convladder.report import galleries
-
-        return galleries.draw_gallery(galleries.filters_of(self), new_figure())
-
-    def plot_features(self) -> Grid:
-        """Draw a test image and what each layer makes of it; white is the layer's strongest
-        response.
-        """
-        from convladder.report import galleries
-
-        return galleries.draw_gallery(galleries.features_of(self), new_figure())
-
     def robustness(self) -> pd.DataFrame:
-        """Return the accuracy under each corruption: a row for each of its strengths, 0 being none
-        at all.
+        """Return the accuracy on test under each corruption.
+
+        Names and severities are those of ImageNet-C (Hendrycks, Dietterich 2019, "Benchmarking
+        neural network robustness to common corruptions and perturbations", ICLR).
+
+        Returns
+        -------
+        DataFrame
+            One row per `corruption` and `strength`, from 0 (none) to 5: `accuracy` with its 95 %
+            interval from `low` to `high`, from 0 to 1.
+
+        Raises
+        ------
+        RunError
+            A file of the run is missing or damaged.
         """
-        return robustness_table(robustness_of(self))
-
-    def plot_robustness(self) -> Grid:
-        """Draw the accuracy over the strength of each corruption."""
-        from convladder.report import plots
-
-        return plots.draw_robustness(robustness_of(self), into=new_figure())
+        return robustness_of(self).table()
 
     def __repr__(self) -> str:
         accuracy = self.metrics["test"]["accuracy"]

@@ -18,29 +18,58 @@ if TYPE_CHECKING:
 
 
 class Tuning(SearchResults):
-    """A search: its candidates, its claim, its plots and its report."""
+    """A search: its candidates, its claim, its plots and its report.
+
+    Parameters
+    ----------
+    folder
+        The search's folder, such as `tunes/NAME`.
+
+    Raises
+    ------
+    RunError
+        The folder holds no search, or no candidate is finished yet.
+    """
 
     @cached_property
     def climb(self) -> Climb | None:
-        """The winner against the default, with several seeds on test; None where neither has been
-        tested yet.
-        """
+        """The winner against the default, with several seeds on test; None before the test."""
         results = super().climb
         return Climb(results.folder) if results else None
 
     def report(self) -> Path:
-        """Write `report.html` and `plots/` into the search's folder, and the climb's; return the
-        page's path.
+        """Write `report.html` and `plots/` into the search's folder, and into its climb's.
+
+        Returns
+        -------
+        Path
+            The page of the search.
+
+        Raises
+        ------
+        ConvladderError
+            The folder was not written by convladder, or a file in it is missing or damaged.
         """
-        from convladder.report import search_page
+        from convladder.report import pages
 
         outputs.check_made_here(self.folder)
         if self.climb:
             self.climb.report()
-        return search_page.write_search(self)
+        return pages.write_search(self)
 
     def plot_search(self, ax: Axes | None = None) -> Axes:
-        """Draw the validation accuracy of each candidate in order, and the best so far."""
+        """Draw the validation accuracy of each candidate in order, and the best so far.
+
+        Parameters
+        ----------
+        ax
+            Matplotlib axes to draw into; None makes a new figure.
+
+        Returns
+        -------
+        Axes
+            What was drawn on, for changes of your own.
+        """
         from convladder.report import search_plots
 
         return search_plots.draw_search(
@@ -50,7 +79,22 @@ class Tuning(SearchResults):
     def plot_importances(self, ax: Axes | None = None) -> Axes:
         """Draw how much each setting mattered, and what chance alone reaches.
 
-        Raises SearchError where fewer than ten candidates are finished.
+        Importances are those of PED-ANOVA (Watanabe, Bansal, Hutter 2023).
+
+        Parameters
+        ----------
+        ax
+            Matplotlib axes to draw into; None makes a new figure.
+
+        Returns
+        -------
+        Axes
+            What was drawn on, for changes of your own.
+
+        Raises
+        ------
+        SearchError
+            Fewer than ten candidates are finished.
         """
         from convladder.report import search_plots
 
@@ -62,7 +106,18 @@ class Tuning(SearchResults):
         return search_plots.draw_importances(self.importances, self.chance, ax or new_figure())
 
     def plot_parallel(self, ax: Axes | None = None) -> Axes:
-        """Draw each finished candidate as a line over its settings and its accuracy."""
+        """Draw each finished candidate as a line over its settings and its accuracy.
+
+        Parameters
+        ----------
+        ax
+            Matplotlib axes to draw into; None makes a new figure.
+
+        Returns
+        -------
+        Axes
+            What was drawn on, for changes of your own.
+        """
         from convladder.report import search_plots
 
         first, space = list(self.importances), self.about["space"]

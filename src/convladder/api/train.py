@@ -12,7 +12,7 @@ from convladder.api.run import Run
 from convladder.core.devices import ALONE, Parallel
 from convladder.core.errors import ExperimentError, RunError
 from convladder.core.ladder import Ladder
-from convladder.experiments import climbing
+from convladder.experiments import single_training
 from convladder.experiments.pretrained import leakage
 from convladder.experiments.pretrained.imagenet import Say
 from convladder.experiments.request import TrainRequest
@@ -21,6 +21,7 @@ from convladder.experiments.trial import Trial
 from convladder.report import progress
 from convladder.report.progress import Reporter
 from convladder.report.tracking import Tracking, following
+from convladder.report.trial_displays import Quiet
 from convladder.results import folders, locks, outputs
 
 
@@ -139,8 +140,7 @@ def join(
     allow_rejects: bool = False,
     quiet: bool = False,
 ) -> None:
-    """Compute in one of several processes that train one network, of which process 0 calls `train`
-    meanwhile.
+    """Help process 0, which calls `train`, to train one network on several processes.
 
     Nothing is written here; images, settings and versions must be those of process 0. Ends when the
     training does.
@@ -196,7 +196,9 @@ def train_request(request: TrainRequest, how: RunOptions) -> Run:
         reporter.trials() as display,
         following(display.follow, trackers, reporter.say) as on_event,
     ):
-        climbing.train_one(trial, folder, threads=how.threads, how=how.resume, on_event=on_event)
+        single_training.train_one(
+            trial, folder, threads=how.threads, how=how.resume, on_event=on_event
+        )
     return Run(folder)
 
 
@@ -212,7 +214,7 @@ def join_request(request: TrainRequest, how: RunOptions) -> None:
         "shows the progress"
     )
     # figures and texts are those of process 0; a stop is of this one
-    climbing.join(trial, threads=how.threads, on_event=progress.Quiet(reporter.console).follow)
+    single_training.join(trial, threads=how.threads, on_event=Quiet(reporter.console).follow)
 
 
 def _trial_of(request: TrainRequest, how: RunOptions, reporter: Reporter) -> Trial:

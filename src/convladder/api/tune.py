@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
+import logging
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -17,8 +17,8 @@ from convladder.core.errors import ExperimentError, SearchError
 from convladder.core.experiment import Experiment
 from convladder.core.formatting import plural
 from convladder.core.ladder import Ladder
-from convladder.experiments import climbing
-from convladder.experiments.climbing import Plan
+from convladder.experiments import climb_plan, climbing
+from convladder.experiments.climb_plan import Plan
 from convladder.experiments.engines import Engine, check_address, engine_at
 from convladder.experiments.pretrained import backbones, leakage
 from convladder.experiments.pretrained.imagenet import Say
@@ -29,12 +29,16 @@ from convladder.report import progress
 from convladder.results import folders, locks, outputs
 from convladder.tuning.request import TRIALS, TuneOptions, TuneRequest
 from convladder.tuning.results import DEFAULT
-from convladder.tuning.space import TRANSFER, USUAL, Space, load_space, space_of
+from convladder.tuning.space import Space
+from convladder.tuning.space_file import TRANSFER, USUAL, load_space, space_of
 
 if TYPE_CHECKING:
     from convladder.tuning.candidates import SearchPlan
     from convladder.tuning.record import SearchRecord
     from convladder.tuning.searching import Budget, Search
+
+
+_logger = logging.getLogger(__name__)
 
 
 def tune(
@@ -146,8 +150,7 @@ def tune_request(request: TuneRequest, how: TuneOptions) -> Tuning:
     load = inputs.loader(request.data, how.allow_rejects, reporter)
     default, space = _start_of(request, load, reporter.say)
     from convladder.tuning import record
-    from convladder.tuning.candidates import SearchPlan
-    from convladder.tuning.final_ladder import final_ladder
+    from convladder.tuning.candidates import SearchPlan, final_ladder
     from convladder.tuning.searching import Budget, find_search  # with Optuna, which takes a second
 
     plan = SearchPlan(default, space)
@@ -165,7 +168,7 @@ def tune_request(request: TuneRequest, how: TuneOptions) -> Tuning:
         if search.candidates.outcome()["changes"]:
             search.close()
             kept.fix_seeds(request.seeds)
-            final = climbing.make_plan(
+            final = climb_plan.make_plan(
                 final_ladder(default.experiment, search.candidates), _seeds(request), {}, load
             )
             _test(final, folder / "climb", how.resume, engine, reporter)
@@ -181,7 +184,7 @@ def _check_numbers(request: TuneRequest, how: TuneOptions) -> None:
     check_address(how.cluster)
 
 
-def _start_of(request: TuneRequest, load: climbing.Load, say: Say) -> tuple[Trial, Space]:
+def _start_of(request: TuneRequest, load: climb_plan.Load, say: Say) -> tuple[Trial, Space]:
     """Return the default, with its images loaded, and the space around it."""
     space = _space(request.space, USUAL if request.pretrained is None else TRANSFER)
     _, start = inputs.experiment_of(request, ALONE, say)
@@ -268,12 +271,15 @@ def _search(
 
 def _keep(kept: SearchRecord, search: Search) -> None:
     """Keep what a search has come to; a disk that is full must not hide what has ended it."""
-    with contextlib.ExitStack() as stack:
-        if sys.exception() is not None:
-            stack.enter_context(contextlib.suppress(OSError))
+    is_ended = sys.exception() is not None
+    try:
         search.write_table()
         search.write_importances()
         kept.write(**search.candidates.outcome(), seconds=round(search.seconds, 1))
+    except OSError as error:
+        if not is_ended:
+            raise
+        _logger.warning("what the search has found so far was not written down (%s)", error)
 
 
 # docs/decisions/043-a-search-ends-in-a-climb-of-two-rungs.md

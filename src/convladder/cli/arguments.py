@@ -40,9 +40,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON."
 def given_settings(
     settings: Settings, epochs: int | None, class_weight: str | None, assignments: list[str] | None
 ) -> Settings:
-    """Return all settings that are given, by options and by --set. Raises ExperimentError where one
-    is twice.
-    """
+    """Return the settings given by options and by --set. Raises ExperimentError if twice."""
     from convladder.core.experiment import parse_assignments
 
     changes = settings | {"train.epochs": epochs, "train.class_weight": class_weight}

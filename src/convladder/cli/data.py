@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from convladder.cli import output
+from convladder.cli import data_output
 from convladder.cli.arguments import (
     AsJson,
     Changes,
@@ -47,7 +47,7 @@ def check(
         outputs.check_page(page, data, given.get("data.image_root"))
     with interruptible():
         checked = images.check(data, changes=given, quiet=quiet)
-    output.check(checked, checked.report(page) if page else None, json_wanted=as_json)
+    data_output.check(checked, checked.report(page) if page else None, json_wanted=as_json)
     if checked.findings:
         raise typer.Exit(1)
 
@@ -61,11 +61,11 @@ def cache(
 ) -> None:
     """Show or delete the decoded images in the cache. convladder decodes them again when needed."""
     from convladder.core.places import cache_folder
-    from convladder.data.bank import bank
+    from convladder.data.bank.cache import clear_banks, list_banks
     from convladder.experiments.pretrained import imagenet
 
     if clear:
         imagenet.clear()
-        count, size = bank.clear_banks()
+        count, size = clear_banks()
         errors.print(f"deleted {count} decoded data sets, {size / 1e6:,.1f} MB", markup=False)
-    output.banks(list(bank.list_banks()), cache_folder(), json_wanted=as_json)
+    data_output.banks(list(list_banks()), cache_folder(), json_wanted=as_json)

@@ -106,9 +106,7 @@ SPLITTING = {
 
 
 def data_options(*groups: dict[str, Any]) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Give a command the options of these groups; it gets them as `data`, `{"data.key": value}` of
-    those given.
-    """
+    """Give a command the options of these groups; it gets those given as `data`."""
     options = {name: kind for group in groups for name, kind in group.items()}
 
     def decorate(command: Callable[..., None]) -> Callable[..., None]:
@@ -130,9 +128,7 @@ def data_options(*groups: dict[str, Any]) -> Callable[[Callable[..., None]], Cal
 
 
 def as_settings(given: dict[str, Any]) -> dict[str, Any]:
-    """Return the options that were given as settings under their dotted keys. Raises
-    ExperimentError.
-    """
+    """Return the options given, as settings under dotted keys. Raises ExperimentError."""
     settings = {f"data.{name}": value for name, value in given.items() if value is not None}
     if "data.classes" in settings:
         settings["data.classes"] = parse_names(settings["data.classes"])
@@ -168,8 +164,9 @@ def parse_size(text: str) -> tuple[int, int]:
 
 
 def parse_time(text: str) -> float:
-    """Read a time such as `90s`, `30m` or `1h30m` as seconds; a number alone is seconds. Raises
-    ExperimentError.
+    """Read a time such as `90s`, `30m` or `1h30m` as seconds. Raises ExperimentError.
+
+    A number alone is seconds.
 
     >>> parse_time("1h30m"), parse_time("90")
     (5400.0, 90.0)

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import sys
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from convladder.cli import output
+from convladder.cli import ladders_output
 from convladder.cli.arguments import AsJson, Pretrained
 from convladder.cli.data_options import parse_size
 from convladder.core.errors import ExperimentError
+
+if TYPE_CHECKING:
+    from convladder.core.ladder import Ladder
 
 
 def ladder(
@@ -41,29 +44,39 @@ def ladder(
 
     if channels not in (1, 3):
         raise ExperimentError(f"--channels must be 1 (grey) or 3 (RGB); got {channels}")
-    if toml and name is None:
-        raise ExperimentError(f"--toml needs the name of a ladder: {', '.join(ladders.BUILT_IN)}")
-    if name is None:
-        output.ladders(
-            [ladders.load_ladder(each) for each in ladders.BUILT_IN], json_wanted=as_json
-        )
-    elif toml:
-        if name not in ladders.BUILT_IN:
-            raise ExperimentError(
-                f"--toml prints a built-in ladder ({', '.join(ladders.BUILT_IN)}); got {name!r}"
-            )
-        sys.stdout.buffer.write(
-            ladders.built_in_text(name).encode()
-        )  # UTF-8, also where a console is not
+    if toml:
+        sys.stdout.buffer.write(_text_of(name).encode())  # UTF-8, also where a console is not
+    elif name is None:
+        loaded = [ladders.load_ladder(each) for each in ladders.BUILT_IN]
+        ladders_output.ladders(loaded, json_wanted=as_json)
     else:
-        from convladder.core.worker_pool import call
-        from convladder.experiments.pretrained import backbones
-        from convladder.experiments.trial import measure_ladder
+        chosen, shape = ladders.load_ladder(name), (*parse_size(image_size), channels)
+        costs = _measure(chosen, shape, classes, pretrained)
+        ladders_output.ladder(chosen, costs, json_wanted=as_json)
 
-        chosen = ladders.load_ladder(name)
-        shape = (*parse_size(image_size), channels)
-        start = backbones.changes(pretrained, None, {})
-        costs = call(
-            measure_ladder, chosen, shape, classes, start
-        )  # a worker keeps TensorFlow quiet
-        output.ladder(chosen, costs, json_wanted=as_json)
+
+def _text_of(name: str | None) -> str:
+    """Return the file of a built-in ladder. Raises ExperimentError."""
+    from convladder.core.ladder import BUILT_IN, built_in_text
+
+    if name is None:
+        raise ExperimentError(f"--toml needs the name of a ladder: {', '.join(BUILT_IN)}")
+    if name not in BUILT_IN:
+        raise ExperimentError(
+            f"--toml prints a built-in ladder ({', '.join(BUILT_IN)}); got {name!r}"
+        )
+    return built_in_text(name)
+
+
+def _measure(
+    chosen: Ladder, shape: tuple[int, int, int], classes: int, pretrained: str | None
+) -> dict[str, dict[str, int]]:
+    """Return what each rung costs, as far as that is known without its backbone."""
+    from convladder.core.worker_pool import call
+    from convladder.experiments.pretrained import backbones
+    from convladder.experiments.preview import measure_ladder
+
+    start = backbones.changes(pretrained, None, {})
+    # a worker keeps TensorFlow quiet
+    costs: dict[str, dict[str, int]] = call(measure_ladder, chosen, shape, classes, start)
+    return costs

@@ -13,7 +13,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from convladder.cli import data, deploy, ladders, results, train
+from convladder.cli import data, deploy, ladders, logs, results, train
 from convladder.cli.arguments import errors
 from convladder.core.errors import ConvladderError, is_full_disk
 from convladder.core.formatting import printable
@@ -105,6 +105,7 @@ def _options(
 def main() -> NoReturn:
     """Run the command line; a fault that a person can put right is one line and exit status 2."""
     keep_libraries_here()
+    logs.show()
     signal.signal(signal.SIGTERM, _stop)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
@@ -134,9 +135,7 @@ def main() -> NoReturn:
 
 
 def _working_folder_is_gone() -> bool:
-    """Whether paths that are relative lead nowhere, as in a terminal whose folder was deleted
-    elsewhere.
-    """
+    """Whether relative paths lead nowhere, as in a terminal whose folder was deleted elsewhere."""
     try:
         return not Path.cwd().exists()
     except OSError:

@@ -1,6 +1,4 @@
-"""What `bundle` and `predict` print: predictions as they come, as lines for people, CSV, or JSON
-lines.
-"""
+"""What `bundle` and `predict` print: predictions as lines for people, CSV, or JSON lines."""
 
 from __future__ import annotations
 
@@ -8,7 +6,7 @@ import csv
 import json
 import shlex
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TextIO
 
@@ -30,50 +28,55 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 
 def bundle(path: Path, run: Path, *, json_wanted: bool) -> None:
     """Print what the bundle of a run is, and how to use it."""
-    from convladder.results import model_card
-
     opened = Bundle(path)
-    contents, size = opened.contents, path.stat().st_size
     if json_wanted:
-        told = contents.model_dump(mode="json", exclude={"tensors", "experiment"}) | {
-            "path": str(path),
-            "bytes": size,
-        }
+        contents = opened.contents.model_dump(mode="json", exclude={"tensors", "experiment"})
+        told = contents | {"path": str(path), "bytes": path.stat().st_size}
         sys.stdout.write(json.dumps(told, indent=2) + "\n")
         return
-    accuracy, selection = contents.figures.accuracy, contents.selection
-    form = contents.image_form
-    lines = [
-        (
-            f"{path}: {size / 1e6:.1f} MB, {len(contents.class_names)} classes, images of "
-            f"{form.height}x{form.width}"
-        ),
+    lines = [*_figures(opened), *_open_questions(opened, run)]
+    lines.append(f"predict with it: convladder predict {shlex.quote(str(path))} IMAGES")
+    sys.stdout.write("\n".join(lines) + "\n")
+
+
+def _figures(opened: Bundle) -> Iterator[str]:
+    """Say how large a bundle is, how well it predicts, and what it makes of deep images."""
+    contents, size = opened.contents, opened.path.stat().st_size
+    accuracy, selection, form = contents.figures.accuracy, contents.selection, contents.image_form
+    yield (
+        f"{opened.path}: {size / 1e6:.1f} MB, {len(contents.class_names)} classes, images of "
+        f"{form.height}x{form.width}"
+    )
+    yield (
         f"test: accuracy {accuracy.share:.4f} ({accuracy.low:.4f} to {accuracy.high:.4f}) "
-        f"on {accuracy.images:,} images",
-    ]
+        f"on {accuracy.images:,} images"
+    )
     if selection.threshold is None:
-        lines.append(
+        yield (
             f"no threshold reached an accuracy of {selection.wanted:g} on validation: every "
             "answer will be unsure"
         )
     else:
-        lines.append(
+        yield (
             f"unsure below a probability of {selection.threshold:.3f}, for an accuracy of "
             f"{selection.wanted:g}"
         )
     if form.intensity is not None:
-        lines.append(f"of more than 8 bits, values {form.intensity} become black to white")
-    if open_questions := model_card.open_questions(opened.card):
-        again = f"convladder bundle {shlex.quote(str(run))} -o {shlex.quote(str(path))}"
-        again += (
-            "" if selection.wanted == model_card.WANTED else f" --accuracy {selection.wanted:g}"
-        )
-        lines.append(
-            f"its model card has {plural(open_questions, 'question')} open: answer them in "
+        yield f"of more than 8 bits, values {form.intensity} become black to white"
+
+
+def _open_questions(opened: Bundle, run: Path) -> Iterator[str]:
+    """Say how the open questions of a model card are answered, if there are any."""
+    from convladder.results import model_card
+
+    count, wanted = model_card.open_questions(opened.card), opened.contents.selection.wanted
+    if count:
+        again = f"convladder bundle {shlex.quote(str(run))} -o {shlex.quote(str(opened.path))}"
+        again += "" if wanted == model_card.WANTED else f" --accuracy {wanted:g}"
+        yield (
+            f"its model card has {plural(count, 'question')} open: answer them in "
             f"{shlex.quote(str(run / model_card.NAME))}, then: {again}"
         )
-    lines.append(f"predict with it: convladder predict {shlex.quote(str(path))} IMAGES")
-    sys.stdout.write("\n".join(lines) + "\n")
 
 
 def export(exported: Exported, *, json_wanted: bool) -> None:
@@ -130,8 +133,9 @@ def writer(kind: Format, stream: TextIO, names: Sequence[str], top: int) -> Writ
 
 
 def neutral(cell: str) -> str:
-    """Return a cell that no spreadsheet takes for a formula
-    (https://owasp.org/www-community/attacks/CSV_Injection).
+    """Return a cell that no spreadsheet takes for a formula.
+
+    See https://owasp.org/www-community/attacks/CSV_Injection.
 
     >>> neutral("=cmd()"), neutral("cat")
     ("'=cmd()", 'cat')

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from convladder.cli import output
+from convladder.cli import explanation_output, results_output
 from convladder.cli.arguments import AllowRejects, AsJson, Out, QuietOption, Settings, interruptible
 from convladder.cli.data_options import TABLES, data_options
 from convladder.core.errors import ExperimentError
@@ -46,13 +46,13 @@ def evaluate(
         )
     trained = Run(run)
     if data is None:
-        output.figures(trained.metrics, json_wanted=as_json)
+        results_output.figures(trained.metrics, json_wanted=as_json)
         return
     with interruptible():
         figures = trained.evaluate(
             data, changes=settings, out=out, allow_rejects=allow_rejects, quiet=quiet
         )
-    output.figures(figures, json_wanted=as_json)
+    results_output.figures(figures, json_wanted=as_json)
 
 
 def report(
@@ -70,13 +70,13 @@ def report(
     kind = outputs.check_made_here(folder)
     if kind == "search":
         tuned = Tuning(folder)
-        output.tuning(tuned, tuned.report(), json_wanted=as_json)
+        results_output.tuning(tuned, tuned.report(), json_wanted=as_json)
     elif kind == "climb":
         climbed = Climb(folder)
-        output.climb(climbed, climbed.report(), json_wanted=as_json)
+        results_output.climb(climbed, climbed.report(), json_wanted=as_json)
     else:
         run = Run(folder)
-        output.run(run, run.report(), json_wanted=as_json)
+        results_output.run(run, run.report(), json_wanted=as_json)
 
 
 def explain(
@@ -97,7 +97,7 @@ def explain(
     if not 0 < accuracy <= 1:
         raise ExperimentError(f"--accuracy must be between 0 and 1, such as 0.95; got {accuracy:g}")
     explained = Run(run)
-    output.explanation(explained, explained.report(), accuracy, json_wanted=as_json)
+    explanation_output.explanation(explained, explained.report(), accuracy, json_wanted=as_json)
 
 
 def compare(
@@ -118,4 +118,4 @@ def compare(
     from convladder.api import comparison
 
     compared = comparison.compare(*runs)
-    output.comparison(compared, compared.report(out), json_wanted=as_json)
+    results_output.comparison(compared, compared.report(out), json_wanted=as_json)

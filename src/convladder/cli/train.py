@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from convladder.cli import output
+from convladder.cli import results_output
 from convladder.cli.arguments import AsJson, interruptible
 from convladder.cli.data_options import READING, SPLITTING, data_options
 from convladder.cli.request_options import request_options
@@ -42,8 +42,7 @@ def climb(request: ClimbRequest, how: RunOptions, *, as_json: AsJson = False) ->
     "quiet",
 )
 def train(request: TrainRequest, how: RunOptions, *, as_json: AsJson = False) -> None:
-    """Train one rung with one seed. With --folds, train it once per fold, like a climb with only
-    this rung.
+    """Train one rung with one seed. With --folds, train once per fold, like a climb of one rung.
 
     If it is interrupted for any reason, run the same command again to resume.
     """
@@ -62,7 +61,7 @@ def train(request: TrainRequest, how: RunOptions, *, as_json: AsJson = False) ->
         return
     with interruptible():
         trained = training.train_request(request, how)
-    output.run(trained, trained.report(), json_wanted=as_json)
+    results_output.run(trained, trained.report(), json_wanted=as_json)
 
 
 def _in_every_fold(request: TrainRequest) -> ClimbRequest:
@@ -76,7 +75,7 @@ def _in_every_fold(request: TrainRequest) -> ClimbRequest:
 
 def _print_space(wanted: bool) -> None:
     if wanted:
-        from convladder.tuning.space import built_in_text
+        from convladder.tuning.space_file import built_in_text
 
         sys.stdout.buffer.write(built_in_text().encode())  # UTF-8, also where a console is not
         raise typer.Exit
@@ -115,7 +114,7 @@ def tune(
     del print_space
     with interruptible():
         tuned = search.tune_request(request, how)
-    output.tuning(tuned, tuned.report(), json_wanted=as_json)
+    results_output.tuning(tuned, tuned.report(), json_wanted=as_json)
     if tuned.winner is None or tuned.test_failure:
         raise typer.Exit(1)
 
@@ -132,7 +131,7 @@ def reproduce(request: ReproduceRequest, how: ReproduceOptions, *, as_json: AsJs
 
     with interruptible():
         reproduced = again.reproduce_request(request, how)
-    output.reproduction(reproduced, json_wanted=as_json)
+    results_output.reproduction(reproduced, json_wanted=as_json)
     if not reproduced.equal:
         raise typer.Exit(1)
 
@@ -143,6 +142,6 @@ def _climb(request: ClimbRequest, how: RunOptions, *, as_json: bool) -> None:
 
     with interruptible():
         climbed = climbs.climb_request(request, how)
-    output.climb(climbed, climbed.report(), json_wanted=as_json)
+    results_output.climb(climbed, climbed.report(), json_wanted=as_json)
     if climbed.failures:
         raise typer.Exit(1)

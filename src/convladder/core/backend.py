@@ -1,5 +1,4 @@
-"""Which library Keras computes with: TensorFlow, or JAX where the environment says
-`KERAS_BACKEND=jax`.
+"""Which library Keras computes with: TensorFlow, or JAX if `KERAS_BACKEND=jax` is set.
 
 It imports neither. What speaks to one of them by name is chosen in `models/backend.py` and
 `training/backend.py`.

@@ -17,11 +17,23 @@ SILENT = 60  # seconds after which a process that says nothing is given up
 class Parallel:
     """One network over several devices, each of which takes its share of every batch; on JAX.
 
-    devices : of each process. processes : on one machine or several, each started with the same
-        command but for its own `process_id`, from 0. coordinator : `HOST:PORT`, where the others
-        find process 0.
+    Parameters
+    ----------
+    devices
+        Number of devices of each process.
+    processes
+        Number of processes, on one machine or several, each started with the same command but for
+        its own `process_id`.
+    process_id
+        Number of this process, from 0.
+    coordinator
+        `HOST:PORT`, where the others find process 0.
 
-    Raises ExperimentError where that cannot be.
+    Raises
+    ------
+    ExperimentError
+        That cannot be: a number is too small, the coordinator is missing, or Keras does not run on
+        JAX.
     """
 
     devices: int = option(
@@ -83,11 +95,28 @@ class Parallel:
         return self.devices * self.processes
 
     def described(self) -> dict[str, int]:
-        """Return what of it belongs to the environment of a run, on which its bits depend."""
+        """Return what of it belongs to the environment of a run, on which its bits depend.
+
+        Returns
+        -------
+        dict
+            `devices` in all and `processes`; empty for one device.
+        """
         return {} if self.total == 1 else {"devices": self.total, "processes": self.processes}
 
     def explain(self, error: str) -> str:
-        """Return an error of the computing process with its likely cause."""
+        """Return an error of the computing process with its likely cause.
+
+        Parameters
+        ----------
+        error
+            What the process said.
+
+        Returns
+        -------
+        str
+            The same, with advice if another process may have been lost.
+        """
         if self.processes == 1 or "ended with status" not in error:
             return error
         return (
@@ -97,7 +126,18 @@ class Parallel:
         )
 
     def check_batch(self, size: int) -> None:
-        """Raise ExperimentError where a batch of this size cannot be parted evenly."""
+        """Check that a batch can be split evenly among the devices.
+
+        Parameters
+        ----------
+        size
+            Images per batch.
+
+        Raises
+        ------
+        ExperimentError
+            It cannot.
+        """
         if size % self.total:
             raise ExperimentError(
                 f"train.batch_size {size} cannot be split among {self.total} devices: set a "

@@ -37,7 +37,13 @@ class ConvladderError(Exception):
         return _restored, (type(self), self.args, dict(self.__dict__))
 
     def copied(self) -> Self:
-        """Return the same error without its traceback, whose frames hold much."""
+        """Return the same error without its traceback, whose frames hold much.
+
+        Returns
+        -------
+        ConvladderError
+            An error of the same class.
+        """
         return _restored(type(self), self.args, dict(self.__dict__))
 
 

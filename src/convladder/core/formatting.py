@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import json
 from collections.abc import Iterable
 from pathlib import PurePath, PureWindowsPath
@@ -48,8 +49,7 @@ def either(names: Iterable[str]) -> str:
 
 
 def listed(names: Iterable[str]) -> str:
-    """Write names with commas between as --classes takes them: in double quotes where a name holds
-    one.
+    """Write names as --classes takes them: with commas between, and in quotes if a name has one.
 
     >>> print(listed(["cat", "tench, Tinca tinca"]))
     cat, "tench, Tinca tinca"
@@ -103,3 +103,12 @@ def quantity(number: float) -> str:
         if size >= least:
             return f"{sign}{size / least:.3g}{unit}"
     return f"{sign}{size:.0f}"
+
+
+def unknown_name(name: str, valid: Iterable[str], what: str) -> str:
+    """Say that `name` is unknown, with the nearest valid name, or with all where none is near."""
+    names = list(valid)
+    folded = {each.casefold(): each for each in names}
+    near = [folded[each] for each in difflib.get_close_matches(name.casefold(), folded, n=1)]
+    hint = f"did you mean {near[0]!r}?" if near else f"choose from {', '.join(names)}"
+    return f"unknown {what} {name!r}: {hint}"

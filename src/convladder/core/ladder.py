@@ -35,16 +35,27 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from convladder.core.errors import ExperimentError, LadderError
-from convladder.core.experiment import Experiment, difference, unknown_name
+from convladder.core.experiment import Experiment, difference
+from convladder.core.formatting import unknown_name
 
 BUILT_IN = ("classic", "modern", "notebook", "transfer")
 
 
 class Rung(BaseModel):
-    """A named change against a parent, and its card: what it is, why, its cost, when it hurts, its
-    source.
+    """A named change against a parent, and its card.
 
-    takes_in : rungs that were left out between the two, whose changes are this one's too.
+    Attributes
+    ----------
+    name
+        Letters, digits, `.`, `_` and `-`.
+    parent
+        The rung that it changes; None at the start of a ladder.
+    change
+        The settings that it changes, under their dotted keys.
+    what, why, cost, hurts, source
+        Its card: what it is, why it should help, its cost, when it hurts, and where it is from.
+    takes_in
+        Rungs that were left out between the two, whose changes are this one's too.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -90,7 +101,17 @@ class _Text(BaseModel):
 
 @dataclass(frozen=True)
 class Ladder:
-    """A tree of rungs over a base. The first rung is the start; parents come before children."""
+    """A tree of rungs over a base.
+
+    Attributes
+    ----------
+    name, title, about
+        What it is called, and what it is about.
+    base
+        Changes to the default experiment, for every rung, under their dotted keys.
+    rungs
+        The first is the start; parents come before children.
+    """
 
     name: str
     title: str
@@ -99,7 +120,23 @@ class Ladder:
     rungs: tuple[Rung, ...]
 
     def rung(self, name: str) -> Rung:
-        """Return the rung of that name. Raises LadderError."""
+        """Return the rung of that name.
+
+        Parameters
+        ----------
+        name
+            Its name.
+
+        Returns
+        -------
+        Rung
+            The rung.
+
+        Raises
+        ------
+        LadderError
+            The ladder has no such rung.
+        """
         for rung in self.rungs:
             if rung.name == name:
                 return rung
@@ -109,17 +146,51 @@ class Ladder:
         )
 
     def experiment(self, name: str, changes: Mapping[str, Any] | None = None) -> Experiment:
-        """Return a rung's experiment: the base, `changes`, then those of the rungs up to it."""
+        """Return a rung's experiment: the base, `changes`, then those of the rungs up to it.
+
+        Parameters
+        ----------
+        name
+            The rung's name.
+        changes
+            Settings under their dotted keys, for the start of the ladder.
+
+        Returns
+        -------
+        Experiment
+            All settings.
+
+        Raises
+        ------
+        LadderError
+            The ladder has no such rung.
+        ExperimentError
+            A setting does not exist, or cannot have that value.
+        """
         rung = self.rung(name)
         if rung.parent is None:
             return Experiment().replace(self.base).replace(changes or {}).replace(rung.change)
         return self.experiment(rung.parent, changes).replace(rung.change)
 
     def part(self, names: Iterable[str]) -> Ladder:
-        """Return the ladder with these rungs alone; each one's parent is its nearest ancestor among
-        them.
+        """Return the ladder with these rungs alone.
 
-        Raises LadderError for a name that is no rung.
+        Each one's parent is its nearest ancestor among them.
+
+        Parameters
+        ----------
+        names
+            Names of rungs.
+
+        Returns
+        -------
+        Ladder
+            The rungs, in the order of this ladder.
+
+        Raises
+        ------
+        LadderError
+            The ladder has no such rung, or no names are given.
         """
         wanted = {self.rung(name).name for name in names}
         if not wanted:
@@ -139,7 +210,18 @@ class Ladder:
         return Ladder(self.name, self.title, self.about, self.base, tuple(rungs))
 
     def check(self, changes: Mapping[str, Any] | None = None) -> None:
-        """Raise LadderError if a rung changes nothing, or makes an experiment that cannot be."""
+        """Check that every rung changes something, and makes an experiment that can be.
+
+        Parameters
+        ----------
+        changes
+            Settings under their dotted keys, for the start of the ladder.
+
+        Raises
+        ------
+        LadderError
+            A rung does not; the message names it.
+        """
         for rung in self.rungs:
             if "seed" in rung.change:
                 raise LadderError(
@@ -163,6 +245,13 @@ class Ladder:
                 )
 
     def to_json(self) -> dict[str, Any]:
+        """Return the ladder in plain values, as a TOML file has them.
+
+        Returns
+        -------
+        dict
+            `name`, `title`, `about`, `base` and the list `rung`.
+        """
         return {
             "name": self.name,
             "title": self.title,
@@ -173,7 +262,23 @@ class Ladder:
 
 
 def load_ladder(name: str) -> Ladder:
-    """Load a built-in ladder by name, or a TOML file by its path. Raises LadderError."""
+    """Load a ladder.
+
+    Parameters
+    ----------
+    name
+        A built-in ladder's name, or the path of a TOML file.
+
+    Returns
+    -------
+    Ladder
+        The ladder, checked.
+
+    Raises
+    ------
+    LadderError
+        There is no such ladder, or its file is wrong.
+    """
     if name in BUILT_IN:
         return parse_ladder(built_in_text(name), name)
     path = Path(name)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 from pathlib import Path
+
+_logger = logging.getLogger(__name__)
 
 
 def cache_folder() -> Path:
@@ -21,8 +24,7 @@ def cache_folder() -> Path:
 
 
 def keep_libraries_here() -> None:
-    """Let Keras and Matplotlib keep their files in our cache, where they have no folder of their
-    own yet.
+    """Let Keras and Matplotlib keep their files in our cache, unless they have their own folders.
 
     They would make one in the user's home. A folder that is there is used as ever: it may hold
     downloaded weights, or settings. This is for processes that are convladder's alone, before they
@@ -30,7 +32,8 @@ def keep_libraries_here() -> None:
     """
     try:
         ours = cache_folder().absolute()
-    except (RuntimeError, OSError):  # no home is known, or the working folder is gone
+    except (RuntimeError, OSError) as error:  # no home is known, or the working folder is gone
+        _logger.debug("libraries keep their files where they always do (%s)", error)
         return
     for variable, name, theirs in (
         ("KERAS_HOME", "keras", _keras_folders()),

@@ -14,8 +14,7 @@ ENDING = (signal.SIGINT, signal.SIGTERM)
 # docs/decisions/037-a-signal-is-answered-by-the-parent.md
 @contextlib.contextmanager
 def answered_gently(on_first: Callable[[], None]) -> Iterator[None]:
-    """While the block runs, call `on_first` at the first signal to end, which acts when the block
-    is over.
+    """While the block runs, call `on_first` at the first signal to end; act on it after the block.
 
     A second signal acts at once. Elsewhere than in the main thread, signals act as they would
     without this.
@@ -23,10 +22,8 @@ def answered_gently(on_first: Callable[[], None]) -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    handlers = {number: signal.getsignal(number) for number in ENDING}
-    before = {
-        number: each for number, each in handlers.items() if each not in (signal.SIG_IGN, None)
-    }
+    handlers = [(number, signal.getsignal(number)) for number in ENDING]
+    before = {number: each for number, each in handlers if each not in (signal.SIG_IGN, None)}
     asked: list[signal.Signals] = []
 
     def restore() -> None:

@@ -32,6 +32,10 @@ class Message:
     value: Any
 
 
+class WarningText(str):
+    """A text for people, said with `emit`, that warns; any other informs."""
+
+
 @dataclass(frozen=True)
 class Finished:
     key: Any
@@ -99,4 +103,5 @@ class Notice:
 
 
 Event = Started | Message | Finished | Failed | Halted | Stopping | Overdue | Notice
+OnEvent = Callable[[Event], None]
 Events = queue.SimpleQueue[Event | BaseException | None]

@@ -1,5 +1,4 @@
-"""The worker's side of `worker_pool`: run the tasks that come on standard input, until it ends or
-says to stop.
+"""The worker's side of `worker_pool`: run the tasks that come on standard input, to its end.
 
 What goes through the pipes is pickled, with its length before it. A request to stop ends the
 process at once, but for a task within `saves_when_stopped`: it looks at `stop_asked`, saves what it
@@ -12,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import faulthandler
+import logging
 import os
 import pickle
 import queue
@@ -23,10 +23,14 @@ import tempfile
 import threading
 import traceback
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any, BinaryIO, NoReturn
 
+from convladder.core import logs
 from convladder.core.errors import ConvladderError, is_full_disk
 from convladder.core.places import keep_libraries_here
+
+_logger = logging.getLogger(__name__)
 
 Emit = Callable[[Any], None]
 
@@ -64,11 +68,11 @@ def saves_when_stopped() -> Iterator[None]:
             _end()
 
 
-def serve(temporary: str, *, marks_tasks: bool) -> None:
-    """Be a worker. It ends with its parent, or as that says: a queue that signals every process is
-    not for it.
+def serve(temporary: str, *, marks_tasks: bool, log_level: int) -> None:
+    """Be a worker until the parent ends or says so. Signals to every process are not for it.
 
-    marks_tasks : write TASK_MARK to standard error before each task.
+    marks_tasks : write TASK_MARK to standard error before each task. log_level : from which on the
+        parent is sent what is logged.
     Its temporary files go into a folder of its own, which it removes. TensorFlow leaves some for
     each network that it compiles. It removes them when a process ends by itself, as no worker does.
     """
@@ -86,11 +90,13 @@ def serve(temporary: str, *, marks_tasks: bool) -> None:
     threading.Thread(target=_read_tasks, args=(sys.stdin.buffer, tasks), daemon=True).start()
     sending = threading.Lock()  # a task may tell how far it is in a thread of its own
 
-    def emit(value: Any) -> None:
-        data = pickle.dumps(("message", value))
+    def tell(kind: str, value: Any) -> None:
+        data = pickle.dumps((kind, value))
         with sending:
             write(events, data)
 
+    emit = partial(tell, "message")
+    logs.forward(log_level, partial(tell, "logged"))
     while True:
         outcome = _outcome(_next(tasks, marks_tasks), emit)
         with sending:
@@ -194,6 +200,7 @@ def _portable(error: ConvladderError) -> ConvladderError | None:
     try:
         copy: ConvladderError = pickle.loads(pickle.dumps(error))
     except Exception:  # whatever a class of someone else's raises there
+        _logger.debug("an error goes to the parent as text alone", exc_info=True)
         return None
     return copy
 

@@ -99,7 +99,7 @@ def own_words(lines: Sequence[str]) -> str:
 
 
 def kills_for_memory(root: Path = Path("/")) -> int | None:
-    """Return how many processes the kernel has killed for want of memory, of those that share ours.
+    """Return how many processes that share our memory the kernel has killed because it lacked any.
 
     None where no kernel tells. `root` is where `proc` and `sys` are.
     """

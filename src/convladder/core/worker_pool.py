@@ -143,8 +143,9 @@ def call(
     threads: int = 1,
     on_message: Callable[[Any], None] = lambda value: None,
 ) -> Any:
-    """Call the function in a worker process of its own and return its value; what it emits goes to
-    `on_message`.
+    """Call the function in a worker of its own, and return its value.
+
+    What it emits goes to `on_message`.
 
     Raises the ConvladderError that the function raised, and for any other exception RuntimeError
     with its traceback.

@@ -7,6 +7,7 @@ and writes pickled events to its standard output.
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import pickle
 import shutil
@@ -17,10 +18,12 @@ import threading
 import weakref
 from typing import Any, BinaryIO, cast
 
-from convladder.core import backend, worker, worker_exits
+from convladder.core import backend, logs, worker, worker_exits
 from convladder.core.lanes import Lane, Pending
 from convladder.core.tasks import Died, Events, Failed, Finished, Halted, Message, Started, Task
 from convladder.core.worker_exits import LastLines
+
+_logger = logging.getLogger(__name__)
 
 THREAD_VARIABLES = (
     "OMP_NUM_THREADS",
@@ -90,6 +93,7 @@ class ProcessLane(Lane):
         Raises OSError where no worker can be started.
         """
         if self._worker is not None and self._served == self._renew_after:
+            _logger.debug("worker process %d is renewed", self._worker.pid)
             self._end_worker()
         with self._lock:
             if self._ending:
@@ -120,6 +124,9 @@ class ProcessLane(Lane):
             if kind == "message":
                 self._events.put(Message(task.key, *content))
                 continue
+            if kind == "logged":
+                logs.log_again(*content)
+                continue
             if kind != "stopped":
                 self._events.put((Finished if kind == "finished" else Failed)(task.key, *content))
             elif not self._ending:
@@ -132,6 +139,7 @@ class ProcessLane(Lane):
         lines = self._lines.of_ended() if self._lines else []
         before, now = self._kills, worker_exits.kills_for_memory()
         self._end_worker()
+        _logger.debug("worker process %d ended with status %d", process.pid, status)
         if not self._ending:
             kills = None if before is None or now is None else now - before
             error = worker_exits.reason(status, lines, kills)
@@ -158,7 +166,7 @@ class ProcessLane(Lane):
 def _start_worker(threads: int) -> subprocess.Popen[bytes]:
     environment = dict(os.environ) | dict.fromkeys(THREAD_VARIABLES, str(threads))
     environment |= backend.environment()
-    shown = bool(os.environ.get("CONVLADDER_DEBUG"))
+    shown = logs.is_debugging()
     temporary = tempfile.mkdtemp(prefix="convladder-worker-")
     try:
         process = subprocess.Popen(
@@ -167,7 +175,7 @@ def _start_worker(threads: int) -> subprocess.Popen[bytes]:
                 "-P",
                 "-c",
                 "from convladder.core.worker import serve; "
-                f"serve({temporary!r}, marks_tasks={not shown})",
+                f"serve({temporary!r}, marks_tasks={not shown}, log_level={logs.level()})",
             ],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,

@@ -11,10 +11,12 @@ from typing import Any, Literal
 import numpy as np
 
 from convladder.core.errors import DataError, UnreadableImage
-from convladder.core.experiment import Data
+from convladder.core.settings.data import Data
 from convladder.data.decoding import deep_images
-from convladder.data.decoding.images import Header, ImageForm, Limits, read_header
+from convladder.data.decoding.image_form import ImageForm, Limits
+from convladder.data.decoding.images import read_header
 from convladder.data.decoding.intensity import FULL, IntensityRange
+from convladder.data.decoding.picture import Header
 from convladder.data.source import Content, Fetch, Record, Source
 from convladder.data.sources.registry import limits_of
 
@@ -78,8 +80,7 @@ def range_setting(form: ImageForm) -> str | tuple[float, float]:
 
 
 def as_of_network(source: Source, form: ImageForm, limits: Limits) -> Source:
-    """Return a source whose images are read or rejected as a prediction by a network of this form
-    does it.
+    """Return a source whose images are read or rejected as by a network of this form.
 
     Without a range, whole numbers are read as 16 bits, and floats are rejected.
     """

@@ -15,11 +15,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from convladder.core.experiment import Data
+from convladder.core.settings.data import Data
 from convladder.data.bank.bank import Bank
 from convladder.data.dataset import SplitDataset
 from convladder.data.decoding import intensity
-from convladder.data.decoding.images import ImageForm, Pixels, bring_to_form
+from convladder.data.decoding.image_form import ImageForm, Pixels
+from convladder.data.decoding.images import bring_to_form
 from convladder.data.image_size import form_of
 from convladder.data.source import Record
 from convladder.data.splits import Splits
@@ -51,8 +52,7 @@ class PixelRange:
         shape: Shape | None = None,
         wanted: tuple[float, float] | None = None,
     ) -> PixelRange:
-        """Return the range for rows `(N, values)` of images of this shape; the `wanted` one, if
-        any.
+        """Return the range for rows `(N, values)` of this shape; the `wanted` one, if any.
 
         It is as of deep image files (see `intensity.find_ends`); of rows that fill no image, the
         least value and the largest.
@@ -86,8 +86,7 @@ class PixelRange:
         return levels
 
     def pixels(self, values: NDArray[Any]) -> Pixels:
-        """Return the values as pixels of the same shape, rounded; what lies outside the range is
-        clipped.
+        """Return the values as pixels of the same shape, rounded and clipped to the range.
 
         Raises ValueError if the values are uint8 and the range is not, or the other way round.
         """

@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from convladder.data.decoding.images import Header
 from convladder.data.decoding.intensity import Values
+from convladder.data.decoding.picture import Header
 
 Split = Literal["", "train", "validation", "test"]
 Progress = Callable[[str, int, int], None]  # what is done, how much of it, of how much

@@ -1,7 +1,7 @@
 """The split: train, validation and test, fixed before anything else looks at the images.
 
-Images that belong together (a group: one patient, one video, copies of one picture) are never
-parted.
+Images that belong together (a group: one patient, one video, copies of one picture) are kept in one
+split.
 """
 
 from __future__ import annotations
@@ -66,10 +66,10 @@ def fold_records(
     validation: float,
     seed: int,
 ) -> list[Splits]:
-    """For each fold test its images, and cut the share `validation` of the others; each image is in
-    one fold.
+    """For each fold test its images, and cut the share `validation` of the others.
 
-    Splits that the records name are not kept: cross-validation makes its own.
+    Each image is in one fold. Splits that the records name are not kept: cross-validation makes its
+    own.
 
     Raises
     ------
@@ -124,8 +124,7 @@ def _sizes(available: int, cuts: dict[str, float]) -> list[int]:
 def _share_out(
     labels: NDArray[np.int64], groups: Indices, quotas: NDArray[np.float64], seed: int
 ) -> Indices:
-    """Return the part of each image, `(N,)`, so that the parts come near their quotas `(parts,
-    classes)`.
+    """Return the part of each image, `(N,)`; parts come near their quotas `(parts, classes)`.
 
     First the groups of several images, the largest first, each to the part where it does least
     harm; then the single images of each class, to what is missing then.
@@ -176,8 +175,7 @@ def _best_part(have: Counts, counts: Indices, quotas: NDArray[np.float64], left:
 
 
 def _apportion(quota: NDArray[np.float64], have: Indices, images: int, totals: Indices) -> Indices:
-    """Share out so many images of one class by what each part still lacks; one at least where it
-    has none.
+    """Share out so many images of a class by what each part lacks; at least one if it has none.
 
     Largest remainders; of equal ones the part that has least in all comes first.
     """

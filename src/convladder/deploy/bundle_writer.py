@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -19,13 +20,14 @@ from convladder.models.catalog import FAMILIES
 from convladder.results import folders, model_card, outputs, saved_run
 from convladder.results.bundle import bundle, container, schema, tensors
 
+_logger = logging.getLogger(__name__)
+
 KEPT = f"bundle{bundle.SUFFIX}"  # beside the run's other files
 
 
 # docs/decisions/070-bundles-are-made-when-one-is-wanted.md
 def bundle_of(place: str | Path, on_making: Callable[[], None] = lambda: None) -> Path:
-    """Return the file of a bundle: `place` itself, or what is kept in a run's folder, made if need
-    be.
+    """Return the file of a bundle: `place` itself, or that of a run's folder, made if need be.
 
     It is made anew where it is of another training, or the run's card was edited since. `on_making`
     is called before that, which takes a while. Raises RunError where a folder is no run, or is
@@ -51,8 +53,7 @@ def bundle_of(place: str | Path, on_making: Callable[[], None] = lambda: None) -
 def write(
     run: saved_run.SavedRun, out: Path | None = None, accuracy: float = model_card.WANTED
 ) -> Path:
-    """Write a run's bundle to a file, by default one of the run's name in this folder; return its
-    path.
+    """Write a run's bundle to a file, by default in this folder under its name; return the path.
 
     An earlier bundle of the same run is replaced. Raises RunError where another file is there
     already, where it would lie among the run's images, or where the run is damaged.
@@ -111,7 +112,8 @@ def _read(path: Path) -> tuple[schema.Contents, str] | None:
     try:
         with container.Container(path) as opened:
             return bundle.read_contents(opened), bundle.read_card(opened)
-    except BundleError:
+    except BundleError as error:
+        _logger.debug("what is there is made anew (%s)", error)
         return None
 
 

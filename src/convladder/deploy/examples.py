@@ -30,7 +30,9 @@ import numpy as np
 
 from decoder.errors import UnreadableImage
 from decoder.file_bytes import read_file
-from decoder.images import ImageForm, Limits, fit, open_picture
+from decoder.image_form import ImageForm, Limits
+from decoder.images import open_picture
+from decoder.picture import fit
 
 here = Path(__file__).parent
 export = json.loads((here / "export.json").read_text("utf-8"))

@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 
 from convladder.core import extras, files
 from convladder.core.errors import DataError, ExperimentError, ExportError
-from convladder.core.experiment import unknown_name
+from convladder.core.formatting import unknown_name
 from convladder.core.worker_pool import call
 from convladder.data.dataset import SplitDataset
-from convladder.data.decoding.images import Pixels
+from convladder.data.decoding.image_form import Pixels
 from convladder.deploy import (
     examples,
     file_parity,
@@ -38,9 +38,9 @@ HARD = 2  # classes of whose images hard files are made
 
 @dataclass(frozen=True)
 class Sample:
-    """Real images `(N, height, width, channels)`, labels of the first, which test, and others to
-    calibrate on.
+    """Real images `(N, height, width, channels)`; the first are labelled, and test the export.
 
+    labels : of the first images, `(n,)`. calibration : other images, to calibrate on.
     files : some of them as they lie on the disk, where they do.
     """
 
@@ -60,6 +60,7 @@ class Exported:
 
     @property
     def model(self) -> Path:
+        """The file or folder that the other runtime reads."""
         return self.folder / FORMATS[self.kind].file
 
 
@@ -113,8 +114,7 @@ def export(
     int8: bool = False,
     bound: float | None = None,
 ) -> Exported:
-    """Export a bundle in a format of FORMATS into a folder, which is there in the end or not at
-    all.
+    """Export a bundle in a format of FORMATS into a folder, which is written whole or not at all.
 
     Raises ExportError where the export does not predict what the network predicts, with what
     differs.

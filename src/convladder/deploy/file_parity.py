@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from convladder.core import backend
 from convladder.core.errors import ExportError, UnreadableImage
-from convladder.data.decoding.images import Pixels
+from convladder.data.decoding.image_form import Pixels
 from convladder.deploy.parity_images import Named
 from convladder.results.bundle.predictor import Prediction, Predictor
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import itertools
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -13,17 +14,18 @@ from typing import BinaryIO
 
 from convladder.core.errors import DataError, UnreadableImage
 from convladder.data.decoding.file_bytes import read_file
-from convladder.data.decoding.images import Limits, read_header
+from convladder.data.decoding.image_form import Limits
+from convladder.data.decoding.images import read_header
 from convladder.data.source import Content
 from convladder.data.sources.folders import archives
 from convladder.data.sources.folders.entries import LINK, ignore_rule
 from convladder.data.sources.folders.folder import walk
 from convladder.data.sources.folders.links import hint, identity
-from convladder.deploy.patterns import is_pattern, matching
 from convladder.results.bundle.predictor import Decoded
 
 STDIN = "-"
 STDIN_NAME = "standard input"
+EVERY = "**"  # in a pattern, stands for the folder itself and for all folders below it
 
 
 @dataclass(frozen=True)
@@ -162,3 +164,41 @@ def _lines(content: bytes) -> list[str]:
     """Return the lines of a text; none where it is no text."""
     text = os.fsdecode(content)
     return [] if "\0" in text else [line.rstrip("\r") for line in text.split("\n") if line]
+
+
+def is_pattern(text: str) -> bool:
+    """Whether a text has characters that stand for others."""
+    return glob.has_magic(text)
+
+
+def matching(pattern: Path, *, follow: bool = False) -> list[Path]:
+    """Return the paths that match a pattern, in order, each once.
+
+    A part of it that is the name of something there stands for that, whatever characters it has: a
+    folder may be called `[examples]`. `**` goes through links of folders if `follow` says so, and
+    never in circles.
+    """
+    found = [Path(pattern.anchor)]
+    parts = pattern.parts[1:] if pattern.anchor else pattern.parts
+    for part in parts:
+        found = list(dict.fromkeys(_step(found, part, follow=follow)))
+    return sorted(each for each in found if os.path.lexists(each))
+
+
+def _step(places: Iterable[Path], part: str, *, follow: bool) -> Iterator[Path]:
+    for place in places:
+        if part == EVERY:
+            yield from _below(place, follow=follow)
+        elif os.path.lexists(place / part) or not is_pattern(part):
+            yield place / part
+        else:
+            yield from (place / name for name in glob.glob(part, root_dir=place))  # noqa: PTH207
+
+
+def _below(place: Path, *, follow: bool) -> Iterator[Path]:
+    if not place.is_dir():
+        return
+    yield place
+    for entry, _ in walk(place, "", follow=follow):
+        if entry.kind == "folder" and ignore_rule(entry) is None:
+            yield place / entry.path

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from convladder.data.decoding.images import ImageForm
+from convladder.data.decoding.image_form import ImageForm
 from convladder.deploy import onnx_resize
 from convladder.results.bundle import graph_check
 
@@ -82,8 +82,7 @@ def _mend(made: ModelProto) -> None:
 
 
 def _renumber(made: ModelProto) -> None:
-    """Count names in the order of the graph, and put values in theirs: tf2onnx counts otherwise
-    each time.
+    """Number names and values in the order of the graph: tf2onnx numbers them otherwise each time.
 
     Of values that are equal it keeps one, by chance that of the one name or the other: all are
     `const` here.

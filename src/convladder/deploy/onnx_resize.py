@@ -1,5 +1,4 @@
-"""The first part of a bundle's graph: decoded images of any size become the pixels that the network
-wants.
+"""The first part of a bundle's graph: images of any size become the network's pixels.
 
 It computes what `data.decoding.images.bring_to_form` has Pillow compute, to the last bit: bilinear,
 with a triangle that is widened where images are reduced, coefficients of 22 bits after the point,
@@ -13,7 +12,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from convladder.data.decoding.images import ImageForm
+from convladder.data.decoding.image_form import ImageForm
 
 if TYPE_CHECKING:
     from onnx import ModelProto
@@ -229,8 +228,9 @@ preprocessing (uint8[N, H, W, 3] images) => (float[N, @height, @width, @channels
 
 # docs/decisions/068-a-bundles-graph-begins-with-images-of-any-size.md
 def build(form: ImageForm) -> ModelProto:
-    """Return the graph from `images`, uint8 `(N, H, W, 3)`, to `pixels`, float32 `(N,
-    *form.shape)`, 0 to 255.
+    """Return the graph from `images`, uint8 `(N, H, W, 3)`, to the network's `pixels`.
+
+    These are float32 `(N, *form.shape)`, from 0 to 255.
 
     Images that have the form's size already are not touched.
     """

@@ -77,8 +77,7 @@ def measure(
     bound: float | None,
     int8: bool,
 ) -> Parity:
-    """Compare what both predict of the same images; `labels` are those of the first of them, which
-    test.
+    """Compare what both predict of the same images; `labels` are those of the first, which test.
 
     `sizes` are the bytes of the export, and of the weights.
     """

@@ -23,8 +23,7 @@ MANY = 4 * BATCH  # pictures for which there is a bar
 def open_place(
     place: Path, threads: int | None = None, console: Console | None = None
 ) -> Predictor:
-    """Make a bundle ready, or that of a run's folder; `console` is told where it must be made
-    first.
+    """Make a bundle ready, or a run's; tell `console` if it must be made first.
 
     Raises ConvladderError.
     """

@@ -21,7 +21,7 @@ from convladder.core.container_limits import cores
 from convladder.core.errors import BundleError
 from convladder.core.privacy import silence_onnxruntime
 from convladder.core.worker import Emit
-from convladder.data.decoding.images import Pixels
+from convladder.data.decoding.image_form import Pixels
 from convladder.deploy.onnx_graph import with_probabilities
 from convladder.experiments import inference
 from convladder.results.bundle.bundle import Bundle
@@ -37,9 +37,7 @@ Predict = Callable[[Pixels], Probabilities]
 
 @dataclass(frozen=True)
 class Runtime:
-    """What writes an export of a bundle, in int8 where it is given images to calibrate on, and what
-    predicts with it.
-    """
+    """What writes an export, in int8 if given images to calibrate on, and what predicts with it."""
 
     write: Callable[[Bundle, Path, Pixels | None], None]
     load: Callable[[Path], Predict]
@@ -47,8 +45,9 @@ class Runtime:
 
 @dataclass(frozen=True)
 class Predicted:
-    """What a network made of images, `(N, classes)`, and the milliseconds that one took in batches
-    of BATCH.
+    """What a network made of images, `(N, classes)`, and its milliseconds per image.
+
+    Images are predicted in batches of BATCH.
     """
 
     probabilities: Probabilities
@@ -58,8 +57,7 @@ class Predicted:
 def make(
     kind: str, bundle: Path, out: Path, calibration: Pixels | None, images: Pixels, emit: Emit
 ) -> Predicted:
-    """Make an export, and predict images with the network that was trained, in Keras; a task for a
-    worker.
+    """Make an export, and predict images with the trained network in Keras; a task for a worker.
 
     With `calibration`, images `(N, height, width, channels)` too, the export is in int8.
     """
@@ -78,9 +76,7 @@ def predict_exported(kind: str, path: Path, images: Pixels, emit: Emit) -> Predi
 
 
 def network_of(bundle: Bundle) -> keras.Model:
-    """Build a bundle's network, from pixels to probabilities. Raises BundleError where its weights
-    do not fit.
-    """
+    """Build a bundle's network, up to probabilities. Raises BundleError if weights do not fit."""
     contents = bundle.contents
     try:
         network = inference.restore(

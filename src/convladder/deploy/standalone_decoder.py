@@ -1,5 +1,4 @@
-"""The decoder as a package of its own, which needs neither convladder nor more than numpy and
-Pillow.
+"""The decoder as a package of its own, which needs only numpy and Pillow.
 
 Exports carry it, so that files are read there by the very rules of training. Its modules are those
 of convladder, word for word but for the places that they import each other from: there is no
@@ -37,8 +36,7 @@ def write(folder: Path) -> None:
 
 
 def modules() -> dict[str, str]:
-    """Return the texts of the modules by their names: the decoder, and all of convladder that it
-    imports.
+    """Return the texts of the modules by name: the decoder, and all that it imports of convladder.
 
     Raises ImportError where two modules have one name: side by side, one would be lost.
     """

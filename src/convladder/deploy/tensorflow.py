@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from convladder.data.decoding.images import Pixels
+from convladder.data.decoding.image_form import Pixels
 
 
 def load_saved_model(path: Path) -> Callable[[Pixels], NDArray[np.float32]]:

@@ -1,8 +1,8 @@
-"""Does a probability mean what it says, and when had the network better say that it is unsure?
+"""Does a probability mean what it says, and when should the network say that it is unsure?
 
 The *confidence* of a prediction is the probability of the predicted class. A network is calibrated
-if, of the images with a confidence of 0.8, eight in ten are predicted rightly (Guo et al. 2017, "On
-calibration of modern neural networks", ICML). What is fitted here is fitted on validation and
+if, of the images with a confidence of 0.8, eight in ten are predicted correctly (Guo et al. 2017,
+"On calibration of modern neural networks", ICML). What is fitted here is fitted on validation and
 judged on test.
 
 None of this detects images of something else: a network can be sure of a picture of no class that
@@ -33,7 +33,7 @@ Labels = NDArray[np.integer[Any]]
 
 @dataclass(frozen=True)
 class Bin:
-    """Test images of like confidence: the mean confidence, and the share predicted rightly."""
+    """Test images of like confidence: the mean confidence, and the share predicted correctly."""
 
     confidence: float
     accuracy: Proportion
@@ -96,8 +96,7 @@ class Calibration:
 
 @dataclass(frozen=True)
 class Selection:
-    """Predict only where the confidence, after temperature, reaches a threshold chosen on
-    validation.
+    """Predict only if the confidence, after temperature, reaches a threshold of validation.
 
     wanted : the accuracy that was asked for. threshold : None where no threshold reached it on
         validation.
@@ -157,8 +156,7 @@ def temperature_of(table: pd.DataFrame) -> float:
 
 # docs/decisions/018-the-temperature-assumes-one-more-mistake.md
 def fit_temperature(probabilities: Floats, labels: Labels) -> float:
-    """Return the temperature that gives the least log loss: above 1 the network was too sure of
-    itself.
+    """Return the temperature with the least log loss; above 1 the network was overconfident.
 
     `probabilities` are `(N, classes)`, `labels` `(N,)`. Of the label's weight one part in N + 2 is
     shared out to the other classes, as if one more image might have been wrong: without a single

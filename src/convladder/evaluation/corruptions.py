@@ -1,4 +1,4 @@
-"""Images made worse in five strengths: noise, blur, brightness, contrast, JPEG, shift and rotation.
+"""Images degraded in five strengths: noise, blur, brightness, contrast, JPEG, shift and rotation.
 
 Names and severities are those of ImageNet-C, and for images under 64 pixels a side those of
 CIFAR-10-C: Hendrycks and Dietterich 2019, "Benchmarking neural network robustness to common
@@ -21,7 +21,7 @@ from scipy import ndimage
 Pixels = NDArray[np.uint8]  # (N, height, width, channels)
 Draw = np.random.Generator
 
-# docs/decisions/089-how-images-are-made-worse-is-part-of-what-is-compared.md
+# docs/decisions/089-how-images-are-degraded-is-part-of-what-is-compared.md
 VERSION = 1  # of all that `corrupt` does: any change raises it, so that older runs are told apart
 STRENGTHS = 5
 LARGE = 64  # pixels a side, from which ImageNet-C's severities are taken
@@ -29,7 +29,7 @@ LARGE = 64  # pixels a side, from which ImageNet-C's severities are taken
 
 @dataclass(frozen=True)
 class Corruption:
-    """One way to make images worse.
+    """One way to degrade images.
 
     change : takes images, a severity, and what draws at random. small, large : its severities, for
     small images and for large ones.
@@ -153,7 +153,7 @@ _FIRST = dict(CORRUPTIONS)
 
 @dataclass(frozen=True)
 class Recipe:
-    """How images were made worse: only what was made by equal recipes is compared.
+    """How images were degraded: only what was made by equal recipes is compared.
 
     severities : for each of the names those of its strengths. version : of the code.
     """
@@ -164,12 +164,12 @@ class Recipe:
 
 
 def recipe(height: int, width: int) -> Recipe:
-    """Return how images of this size are made worse."""
+    """Return how images of this size are degraded."""
     return Recipe(NAMES, _severities(CORRUPTIONS, NAMES, height, width), VERSION)
 
 
 def first_recipe(names: Sequence[str], height: int, width: int) -> Recipe:
-    """Return how images were made worse before runs kept a record of that.
+    """Return how images were degraded before runs kept a record of that.
 
     Raises KeyError for unknown names.
     """
@@ -177,7 +177,7 @@ def first_recipe(names: Sequence[str], height: int, width: int) -> Recipe:
 
 
 def corrupt(images: Pixels, name: str, strength: int, seed: int = 0) -> Pixels:
-    """Return the images `(N, height, width, channels)` made worse in a strength from 1 to 5.
+    """Return the images `(N, height, width, channels)` degraded in a strength from 1 to 5.
 
     What is drawn at random depends on seed, corruption and strength alone. Raises ValueError for an
     unknown name.

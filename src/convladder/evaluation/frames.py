@@ -7,8 +7,7 @@ import pandas as pd
 
 # docs/decisions/029-pandas-keeps-texts-as-python-has-them.md
 def keep_any_text() -> None:
-    """Let pandas keep texts as Python has them, also where pyarrow is installed, whose texts must
-    be UTF-8.
+    """Let pandas keep texts as Python has them; those of pyarrow must be UTF-8.
 
     It is a setting of the whole process; one that somebody chose is left as it is.
     """

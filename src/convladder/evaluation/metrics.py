@@ -22,8 +22,10 @@ TOP_5_FROM = 20  # classes: among fewer, more than a quarter of all guesses are 
 
 @dataclass(frozen=True)
 class Answers:
-    """What was predicted of some images: true and predicted classes `(n,)`, and the probability of
-    each class, `(n, classes)`, none of them 0.
+    """What was predicted of n images.
+
+    Their true and predicted classes `(n,)`, and the probability of each class, `(n, classes)`, none
+    of them 0.
     """
 
     labels: Places

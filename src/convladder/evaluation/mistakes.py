@@ -29,7 +29,7 @@ class Confusion:
 
 
 def class_accuracies(table: pd.DataFrame) -> dict[str, Proportion]:
-    """Return for each class the share of its images that were predicted rightly."""
+    """Return for each class the share of its images that were predicted correctly."""
     right, labels = predictions.correct(table), table["label"].to_numpy()
     members = {name: right[labels == name] for name in predictions.class_names(table)}
     return {

@@ -1,6 +1,6 @@
 """The table of predictions: the one thing from which every figure is derived.
 
-A row an image: `path`, `split`, `label`, `predicted`, and a column `p:<class>` for each class.
+One row per image: `path`, `split`, `label`, `predicted`, and a column `p:<class>` for each class.
 """
 
 from __future__ import annotations
@@ -103,6 +103,6 @@ def part(table: pd.DataFrame, split: str) -> pd.DataFrame:
 
 
 def correct(table: pd.DataFrame) -> NDArray[np.bool_]:
-    """Return which rows are predicted rightly, `(N,)`."""
+    """Return which rows are predicted correctly, `(N,)`."""
     right: NDArray[np.bool_] = (table["label"] == table["predicted"]).to_numpy(dtype=bool)
     return right

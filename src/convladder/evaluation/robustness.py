@@ -1,4 +1,4 @@
-"""How much accuracy is left when images are made worse.
+"""How much accuracy is left when images are degraded.
 
 The same test images are corrupted in the same way for every network, so that rungs can be compared
 image by image.
@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from convladder.evaluation import statistics
@@ -22,10 +23,10 @@ Shares = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Corrupted:
-    """Which test images one network predicts rightly after they were corrupted.
+    """Which test images one network predicts correctly after they were corrupted.
 
     rows : of the test predictions, `(N,)`. correct : `(corruptions, strengths, N)`, in the order of
-    the recipe. recipe : how they were made worse.
+    the recipe. recipe : how they were degraded.
     """
 
     rows: NDArray[np.int64]
@@ -33,7 +34,7 @@ class Corrupted:
     recipe: Recipe
 
     def by_image(self) -> Shares:
-        """Return the share of each image's corrupted forms that are predicted rightly, `(N,)`."""
+        """Return the share of each image's corrupted forms that are predicted correctly, `(N,)`."""
         shares: Shares = self.correct.mean(axis=(0, 1))
         return shares
 
@@ -50,14 +51,32 @@ class Robustness:
     mean: Estimate
     clean: Estimate
 
+    def table(self) -> pd.DataFrame:
+        """Return the accuracy with its 95 % interval: a row for each corruption and strength.
+
+        A strength of 0 is none at all.
+        """
+        return pd.DataFrame(
+            [
+                {
+                    "corruption": name,
+                    "strength": strength,
+                    "accuracy": at.mean,
+                    "low": at.low,
+                    "high": at.high,
+                }
+                for name, curve in self.curves.items()
+                for strength, at in enumerate(curve)
+            ]
+        )
+
 
 def measure(
     seeds: Sequence[Corrupted],
     clean: NDArray[np.bool_],
     estimate: Callable[[Correct], Estimate] = statistics.estimate,
 ) -> Robustness:
-    """Measure a rung on the corrupted images of each seed; `clean` is `(seeds, N)`, for the same
-    images.
+    """Measure a rung on each seed's corrupted images; `clean` is `(seeds, N)`, for the same images.
 
     All were corrupted by one recipe. `estimate` gives the interval of `(seeds, N)`.
     """

@@ -1,4 +1,4 @@
-"""Test images made worse in every corruption and strength.
+"""Test images degraded by every corruption in every strength.
 
 They are the same for every network that is tested on them, so a climb makes them once, on the disk.
 """
@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from convladder.core.worker import Emit
 from convladder.data.bank.bank import Bank
 from convladder.data.dataset import SplitDataset
-from convladder.data.decoding.images import Pixels
+from convladder.data.decoding.image_form import Pixels
 from convladder.evaluation import corruptions
 
 # docs/decisions/016-corruptions-cost-35-predictions-of-1000-test-images.md

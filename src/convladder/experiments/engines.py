@@ -15,13 +15,13 @@ from convladder.experiments.ray import connection
 from convladder.experiments.ray.driver import RayPool
 from convladder.results import provenance
 
+RENEW_AFTER = 12  # tasks: Keras's memory grows a little with each fit
 TRIAL_MEMORY = 3 * 2**28  # bytes of a worker that trains; small networks take half of it
 
 
 @dataclass(frozen=True)
 class Engine:
-    """What runs tasks, so many `jobs` at a time: the processes of this machine, or those of a
-    cluster.
+    """What runs tasks, so many `jobs` at a time: this machine's processes, or a cluster's.
 
     make_pool : takes what Pool takes. shares_disk : whether tasks see the folders of this process.
         about : what is kept of it.
@@ -36,7 +36,7 @@ class Engine:
         """Return where this command computes: versions, machine, time, and what the engine adds."""
         return provenance.environment(provenance.command()) | self.about | {"jobs": self.jobs}
 
-    def pool(self, tasks: Iterable[Task], *, renew_after: int) -> Pool:
+    def pool(self, tasks: Iterable[Task], *, renew_after: int = RENEW_AFTER) -> Pool:
         return self.make_pool(tasks, jobs=self.jobs, renew_after=renew_after)
 
 
@@ -55,8 +55,9 @@ class EngineKind:
 
 
 def engine_at(address: str | None, jobs: int | None = None) -> AbstractContextManager[Engine]:
-    """Yield what runs tasks: the cluster at an address, or else this machine. None as `jobs` takes
-    one a core, or as many as there is memory for.
+    """Yield what runs tasks: the cluster at an address, or else this machine.
+
+    With None as `jobs` there is one job per core, or as many as fit in memory.
 
     Raises ConvladderError where Ray is not installed, no cluster is there, or its versions differ.
     """

@@ -12,13 +12,14 @@ from numpy.typing import NDArray
 
 from convladder.core import files
 from convladder.core.errors import ExperimentError, RunError, UnreadableImage
-from convladder.core.experiment import Model
+from convladder.core.settings.model import Model
 from convladder.core.worker import Emit
 from convladder.core.worker_pool import call
 from convladder.data.bank.bank import Bank
 from convladder.data.decoding.file_bytes import read_file
-from convladder.data.decoding.images import Pixels, open_picture
-from convladder.data.decoding.images import fit as fit_to
+from convladder.data.decoding.image_form import Pixels
+from convladder.data.decoding.images import open_picture
+from convladder.data.decoding.picture import fit as fit_to
 from convladder.data.image_size import form_of_network
 from convladder.data.sources.registry import limits_of
 from convladder.evaluation import metrics, predictions
@@ -118,8 +119,9 @@ def predict_files(
 
 
 def count_seen(run: saved_run.SavedRun, bank: Bank) -> tuple[int, int] | None:
-    """Return how many of the images to be evaluated the run was trained or validated on, and of how
-    many.
+    """Return how many of the images to evaluate the run was trained on, and of how many.
+
+    Images that it was validated on count, too.
 
     Told by their files and by their decoded pixels; None where the images that the run was made of
     are not in the cache any more.

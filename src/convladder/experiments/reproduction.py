@@ -19,12 +19,19 @@ from convladder.results.saved_run import SavedRun
 class Reproduction:
     """What came of training a run again.
 
-    equal : whether `predictions.csv` is the same, byte for byte. images : of validation and test;
-        otherwise : how many of them are of another class now. apart : the largest difference of a
-        probability.
-    circumstances : what may explain a difference: versions, machine or threads are otherwise than
-        when the run was made, or were so when it was resumed; or its operations were not
-        deterministic.
+    Attributes
+    ----------
+    equal
+        Whether `predictions.csv` is the same, byte for byte.
+    images
+        Number of validation and test images.
+    otherwise
+        How many of them are predicted as another class now.
+    apart
+        The largest difference of a probability.
+    circumstances
+        What may explain a difference: versions, machine or threads that differ from those of the
+        run, or differed when it was resumed; or operations that were not deterministic.
     """
 
     equal: bool

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -19,10 +20,13 @@ from convladder.experiments.trial import INDIFFERENT, Trial
 from convladder.results import folders, locks, migrations, outputs, provenance, saved_run
 from convladder.results.provenance import DECISIVE
 
+_logger = logging.getLogger(__name__)
+
 # docs/decisions/040-allow-changed-does-not-reach-images-and-their-split.md
 # what may change between two sessions
 CHANGEABLE = ("train.epochs", "train.early_stopping", "train.plateau", "train.plateau_factor")
 # other images, or another split of them, are not: weights may have seen what would be tested then
+FRESH = "--fresh starts over"
 OTHERWISE = "this version of convladder finds copies differently, and so makes other splits"
 
 
@@ -30,16 +34,15 @@ OTHERWISE = "this version of convladder finds copies differently, and so makes o
 class ResumePolicy:
     """What is done with what an earlier command has left.
 
-    fresh : begin unfinished runs anew, and never touch finished ones. allow_changed : go on with a
-        run that was begun otherwise, and keep a record of it.
+    fresh : start unfinished runs over, and never touch finished ones.
+    allow_changed : resume a run that was started differently, and keep a record of it.
     """
 
     fresh: bool = False
     allow_changed: bool = False
 
     def find(self, parent: Path, trial: Trial, say: Say = silent) -> Path | None:
-        """Return where the newest unfinished run of this trial under `parent` is to be put, if
-        there is one.
+        """Return the place of this trial's newest unfinished run under `parent`, if any.
 
         What may be changed on the way does not count where that is allowed. Where there is none,
         `say` is told of one by a version that split the images otherwise.
@@ -47,17 +50,18 @@ class ResumePolicy:
         older: list[Path] = []
         every = [] if self.fresh else parent.glob(f"*{folders.UNFINISHED}")
         for folder in sorted(every, reverse=True):
-            with contextlib.suppress(RunError):  # it is of another version
+            try:
                 about = read_about(folder)
-                if about is None or about.get("rung") != trial.rung:
-                    continue
-                changed = _changes(about, trial).keys() - {
-                    *(CHANGEABLE if self.allow_changed else ())
-                }
-                if not changed:
-                    return folders.finished(folder)
-                if changed == {"data"} and _is_of_older_version(about["data"], trial.dataset):
-                    older.append(folder)
+            except RunError as error:  # damaged, or of another version
+                _logger.info("not resumed: %s", error)
+                continue
+            if about is None or about.get("rung") != trial.rung:
+                continue
+            changed = _changes(about, trial).keys() - {*(CHANGEABLE if self.allow_changed else ())}
+            if not changed:
+                return folders.finished(folder)
+            if changed == {"data"} and _is_of_older_version(about["data"], trial.dataset):
+                older.append(folder)
         _say_of_older(older, say)
         return None
 
@@ -74,17 +78,17 @@ class ResumePolicy:
         if lasting:
             raise RunError(
                 f"{unfinished} was started differently and cannot be resumed "
-                f"({'; '.join(lasting)}): --fresh starts over"
+                f"({'; '.join(lasting)}): {FRESH}"
             )
         if others and not self.allow_changed:
             raise RunError(
-                f"{unfinished} was started differently ({'; '.join(others)}): --fresh starts "
-                "over; --allow-changed resumes it and records the change"
+                f"{unfinished} was started differently ({'; '.join(others)}): {FRESH}; "
+                "--allow-changed resumes it and records the change"
             )
         return replace(trial, changed=tuple(others))
 
     def clear(self, run_folder: Path) -> None:
-        """Remove what lies unfinished of a run that is to begin anew: all but its locks."""
+        """Remove what lies unfinished of a run that is to start over: all but its locks."""
         if self.fresh:
             outputs.clear_unfinished(folders.unfinished(run_folder))
 
@@ -99,13 +103,14 @@ def find_alike(
     """
     older: list[Path] = []
     for path in sorted(parent.glob(f"*/{name}"), reverse=True):
-        # damaged, or newer
-        with contextlib.suppress(KeyError, TypeError, RunError):
+        try:
             about = migrations.read_about(path)
             if about["identity"] == identity and is_split_alike(about["data"]):
                 return path.parent
             if _is_of_older_version(about["data"], dataset):
                 older.append(path.parent)
+        except (KeyError, TypeError, RunError) as error:  # damaged, or newer
+            _logger.info("%s is passed over (%s)", path.parent, error)
     _say_of_older(older, say)
     return None
 
@@ -130,8 +135,7 @@ def _say_of_older(newest_first: list[Path], say: Say) -> None:
 
 
 def take_finished(run: saved_run.SavedRun, trial: Trial) -> None:
-    """Let a finished run stand for the trial, and remove what a kill may have left of its
-    checkpoints.
+    """Let a finished run stand for the trial, and remove checkpoints that a kill left.
 
     Raises RunError where it is not of this trial.
     """
@@ -158,19 +162,22 @@ def threads_of(folder: Path) -> int | None:
 
 
 def read_about(folder: Path) -> dict[str, Any] | None:
-    """Return what a run is of; None where not written. Raises RunError where unreadable."""
+    """Return what a run is of; None where not written. Raises RunError where unusable."""
     path = folder / folders.ABOUT
     if not path.exists():
         return None
+    about = migrations.read_about(path, FRESH)
     try:
-        about = migrations.read_about(path)
         Experiment.parse(about["experiment"])
         provenance.last_environment(about)["versions"]
         about["data"]["fingerprint"]
-    except (OSError, ValueError, KeyError, TypeError, ConvladderError) as error:
+    except ConvladderError as error:
         raise RunError(
-            f"{path} is damaged or was written by another version ({error}): --fresh starts over"
+            f"{path} does not fit this version of convladder ({error}): resume it with the version "
+            "that wrote it, or start over with --fresh"
         ) from None
+    except migrations.DAMAGE as error:
+        raise migrations.damaged(path, error, FRESH) from None
     return about
 
 

@@ -4,26 +4,21 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import logging
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-import pandas as pd
-
 from convladder.core import files, worker
 from convladder.core.devices import ALONE, Parallel
-from convladder.core.experiment import Augmentation, Experiment, Train, flatten
+from convladder.core.experiment import Experiment, flatten
 from convladder.core.formatting import plural
-from convladder.core.ladder import Ladder
+from convladder.core.tasks import WarningText
 from convladder.core.worker import Emit
 from convladder.data.dataset import SplitDataset
-from convladder.data.decoding.images import Pixels
-from convladder.evaluation import metrics, predictions
 from convladder.experiments import artifacts
-from convladder.experiments.corrupted_images import CorruptedImages
 from convladder.experiments.pretrained import backbones
 from convladder.results import (
     folders,
@@ -35,14 +30,12 @@ from convladder.results import (
     saved_run,
 )
 from convladder.results.folders import TrialKey
-from convladder.training.state import frozen_epochs
 
 if TYPE_CHECKING:
-    import keras
-
-    from convladder.models.cost import Cost
     from convladder.training.checkpointer import Checkpointer, FileCheckpointer
     from convladder.training.fit import FitResult
+
+_logger = logging.getLogger(__name__)
 
 ORPHAN_SECONDS = 10  # that the worker of a killed climb may need to notice
 # settings that change nothing of what comes out: the fingerprint speaks for the data, wherever they
@@ -84,7 +77,7 @@ def run_trial(trial: Trial, folder: Path, command: str, emit: Emit) -> float:
         trained(trial, unfinished, command, emit) as (fitted, about, seconds_before),
         folders.writing(folder) as new,
     ):
-        figures = _leave(trial, fitted, new)
+        figures = artifacts.leave(fitted, trial.dataset, trial.experiment.train, trial.shared, new)
         files.write_json(new / folders.ABOUT, about)
         figures["seconds"] = round(time.perf_counter() - started + seconds_before, 3)
         files.write_json(new / folders.MARKER, figures)
@@ -97,8 +90,7 @@ def run_trial(trial: Trial, folder: Path, command: str, emit: Emit) -> float:
 def trained(
     trial: Trial, unfinished: Path, command: str, emit: Emit
 ) -> Iterator[tuple[FitResult, dict[str, Any], float]]:
-    """Train, or go on from what lies in `unfinished`, which nobody else works in until the block
-    ends.
+    """Train, or resume what lies in `unfinished`, where nobody else works until the block ends.
 
     Yields the trained network, what it is of, and the seconds of training that went before.
     """
@@ -217,6 +209,8 @@ def _environment(parallel: Parallel, command: str) -> dict[str, Any]:
     device = backend.accelerator() if parallel.total == 1 else None
     if device is not None:
         environment["machine"] += f", {device}"
+    elif parallel.total == 1:
+        _logger.debug("no accelerator is used: this trial computes on the processor")
     return environment
 
 
@@ -232,129 +226,8 @@ def _tell(about: dict[str, Any], emit: Emit) -> None:
         else "from its start"
     )
     if resumed["damaged"]:
-        emit(f"damaged checkpoints, not used: {', '.join(resumed['damaged'])}")
+        names = ", ".join(resumed["damaged"])
+        emit(WarningText(f"damaged checkpoints, not used: {names}"))
     emit(f"resumes {where}")
     for change in resumed["changed"]:
-        emit(f"changed since it was started: {change}")
-
-
-def _leave(trial: Trial, fitted: FitResult, folder: Path) -> dict[str, Any]:
-    """Open the test split; leave all but two files of a run, and return its figures."""
-    from convladder.models import cost
-
-    dataset = trial.dataset
-    _write_network(folder, fitted, dataset)
-    fitted.history.to_csv(folder / "history.csv", index=False, lineterminator="\n")
-    written = predictions.write(_predict(fitted.network, dataset), folder / "predictions.csv")
-    saved_run.write_splits(folder, dataset.split_table())
-    samples = artifacts.take_samples(fitted.network, written, dataset)
-    features = artifacts.take_features(fitted.network, samples)
-    corrupted = artifacts.predict_worsened(
-        fitted.network, dataset, CorruptedImages.of(dataset, trial.shared)
-    )
-    saved_run.write_arrays(folder, samples, features, corrupted)
-    figures: dict[str, Any] = metrics.compute(written)
-    figures["kept_epoch"] = fitted.epoch
-    settings, images = trial.experiment.train, len(dataset.splits.train)
-    figures["price"] = _price(
-        cost.measure(fitted.network), folder, fitted.history, settings, images
-    )
-    return figures
-
-
-def measure_cost(experiment: Experiment, shape: tuple[int, int, int], classes: int) -> Cost:
-    """Return the cost of an experiment's network for images `(height, width, channels)`."""
-    from convladder.models import convnet, cost, networks
-
-    channels = experiment.model.channels or shape[2]
-    blank = convnet.Statistics((0.0,) * channels, (1.0,) * channels)
-    network = networks.build(experiment.model, shape, classes, blank)
-    networks.freeze(network, experiment.train.frozen_share == 1)
-    return cost.measure(network)
-
-
-def measure_ladder(
-    ladder: Ladder,
-    shape: tuple[int, int, int],
-    classes: int,
-    changes: Mapping[str, Any],
-    emit: Emit,
-) -> dict[str, dict[str, int]]:
-    """Return the cost (see `Cost`) of each rung for images of this shape, or of the size that it
-    names.
-
-    `changes` apply to the start of the ladder. The cost is empty where it depends on a backbone
-    that is not named.
-    """
-    del emit
-    costs: dict[str, dict[str, int]] = {}
-    for rung in ladder.rungs:
-        experiment = ladder.experiment(rung.name, changes)
-        if experiment.model.architecture == backbones.AS_BACKBONE:
-            costs[rung.name] = {}
-            continue
-        height, width = experiment.data.image_size or shape[:2]
-        cost = measure_cost(
-            experiment, (height, width, experiment.data.channels or shape[2]), classes
-        )
-        costs[rung.name] = vars(cost)  # plain, so that the caller need not import Keras to read it
-    return costs
-
-
-def augment_images(settings: Augmentation, seed: int, images: Pixels, emit: Emit) -> Pixels:
-    """Return images `(N, height, width, channels)` as this seed might see them in training."""
-    del emit
-    from convladder.training import augmentation
-
-    changed: Any = images.astype(np.float32)
-    for layer in augmentation.build(settings, seed):
-        changed = layer(changed, training=True)
-    pixels: Pixels = np.rint(np.asarray(changed)).astype(np.uint8)
-    return pixels
-
-
-def _predict(network: keras.Model, dataset: SplitDataset) -> pd.DataFrame:
-    from convladder.training import fit
-
-    parts = {"validation": dataset.splits.validation, "test": dataset.splits.test}
-    indices = np.concatenate(list(parts.values()))
-    return predictions.make_table(
-        [dataset.bank.records[index].path for index in indices],
-        [split for split, members in parts.items() for _ in members],
-        dataset.bank.labels[indices].tolist(),
-        fit.predict_logits(network, dataset.bank, indices),
-        dataset.class_names,
-    )
-
-
-def _write_network(folder: Path, fitted: FitResult, dataset: SplitDataset) -> None:
-    arrays: dict[str, Any] = {each.path: np.asarray(each.value) for each in fitted.network.weights}
-    np.savez(folder / saved_run.WEIGHTS, **arrays)
-    statistics = fitted.statistics
-    files.write_json(
-        folder / "model.json",
-        {
-            "shape": dataset.bank.form.shape,
-            "class_names": dataset.class_names,
-            "statistics": [statistics.mean, statistics.deviation] if statistics else None,
-            "intensity": dataset.bank.form.intensity and vars(dataset.bank.form.intensity),
-        },
-    )
-
-
-def _price(
-    price: Cost, folder: Path, history: pd.DataFrame, settings: Train, images: int
-) -> dict[str, float | None]:
-    # in the first epoch, and where the backbone is first trained
-    compiled = [0, frozen_epochs(settings)]
-    settled = history["train_seconds"].drop(index=compiled, errors="ignore")
-    return {
-        "parameters": price.parameters,
-        "trained_parameters": price.trained,
-        "macs": price.macs,
-        "flops": price.flops,
-        "bytes": (folder / saved_run.WEIGHTS).stat().st_size,
-        "train_milliseconds_per_image": round(1000 * settled.median() / images, 6)
-        if len(settled)
-        else None,
-    }
+        emit(WarningText(f"changed since it was started: {change}"))

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from convladder.core.errors import ExperimentError
-from convladder.core.experiment import unknown_name
+from convladder.core.formatting import unknown_name
 
 OWN = "convnet"  # the network that the settings describe
 

@@ -11,7 +11,7 @@ import numpy as np
 from keras import layers
 from numpy.typing import NDArray
 
-from convladder.core.experiment import Model
+from convladder.core.settings.model import Model
 from convladder.models import head, shapes
 from convladder.models.backend import BatchNormalization
 from convladder.models.layers import FixedBatchNormalization

@@ -41,8 +41,7 @@ def feature_maps(network: keras.Model, pixels: NDArray[np.uint8]) -> dict[str, N
 
 
 def activations(network: keras.Model) -> list[keras.layers.Layer]:
-    """Return the layers of maps whose values speak for something: of our networks every ReLU after
-    a convolution.
+    """Return the layers with telling maps: in our networks every ReLU after a convolution.
 
     Of others all activations whose maps have more than one cell; without any, all such layers.
     """

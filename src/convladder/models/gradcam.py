@@ -81,8 +81,7 @@ def _part(
 
 
 def _place(network: keras.Model, layer: keras.layers.Layer) -> tuple[float, int]:
-    """Return how many pixels to a side a cell of the layer's map stands for, and how many lie
-    before the first.
+    """Return how many pixels a side a cell of the layer's map covers, and how many precede it.
 
     In a network of keras.applications the map is laid over the whole image.
     """

@@ -8,7 +8,7 @@ from itertools import zip_longest
 import keras
 from keras import layers
 
-from convladder.core.experiment import Model
+from convladder.core.settings.model import Model
 from convladder.models import shapes
 
 WHITENING = "whitening"  # the name of the layer that is never trained
@@ -20,8 +20,7 @@ _OF_HEAD = re.compile(r"flatten|average|(dropout_)?dense_\d+|logits")
 def open_pixels(
     settings: Model, shape: tuple[int, int, int]
 ) -> tuple[keras.KerasTensor, keras.KerasTensor]:
-    """Return the input for images of this shape, and the same with as many channels as the layers
-    want.
+    """Return the input for images of this shape, and the same in the channels the layers want.
 
     Raises ExperimentError where they want grey images and these have colours.
     """

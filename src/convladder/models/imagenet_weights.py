@@ -30,8 +30,7 @@ Arrays = dict[str, NDArray[Any]]
 
 
 def download(name: str, emit: Callable[[str], None]) -> Arrays:
-    """Return the ImageNet weights of a network without its top, which Keras downloads once and
-    keeps.
+    """Return a network's ImageNet weights without its top; Keras downloads them once.
 
     `emit` is told every few seconds how much is there. Raises ExperimentError where they cannot be
     had, with what to do.

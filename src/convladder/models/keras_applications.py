@@ -1,5 +1,4 @@
-"""The networks of keras.applications as all networks here: from pixels to logits, with a head of
-one's own.
+"""The networks of keras.applications, from pixels to logits, with a head of one's own.
 
 Each wants its pixels in another way, which is inside here. Layers that Keras numbers as they are
 made are given names of their own, so that weights can be told by these.
@@ -15,7 +14,7 @@ import keras
 import numpy as np
 from keras import layers, ops
 
-from convladder.core.experiment import Model
+from convladder.core.settings.model import Model
 from convladder.models import catalog, head, shapes
 from convladder.models.layers import FixedBatchNormalization
 
@@ -33,8 +32,7 @@ class ReverseChannels(layers.Layer):
 
 @keras.saving.register_keras_serializable("convladder")
 class LoadedNormalization(layers.Normalization):
-    """Keras's layer whose mean and variance are those among its weights, also after these were
-    assigned.
+    """Keras's layer whose mean and variance are among its weights, also after assignment.
 
     They begin as those of ImageNet, so that a network with new weights sees its pixels as a trained
     one does.
@@ -77,8 +75,9 @@ class NamedScale(layers.Layer):
 
 
 def build(settings: Model, shape: tuple[int, int, int], classes: int) -> keras.Model:
-    """Build a network of keras.applications, with new weights, from pixels 0 to 255 to logits
-    `(batch, classes)`.
+    """Build a network of keras.applications with new weights, from pixels to logits.
+
+    Pixels are from 0 to 255, logits `(batch, classes)`.
 
     Of a backbone that was trained the layers before the head are as in prediction, also in
     training: no dropout, and moving statistics that stay.

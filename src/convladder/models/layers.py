@@ -9,8 +9,7 @@ import keras
 
 # docs/decisions/059-moving-statistics-are-kept-by-a-layer.md
 class FixedBatchNormalization(keras.layers.BatchNormalization):
-    """Keras's layer with moving statistics that stay as they are, while its scale and shift may be
-    trained.
+    """Keras's layer whose moving statistics stay, while its scale and shift may be trained.
 
     `base(inputs, training=False)` in a functional model, which Keras's guide to transfer learning
     advises, does not do that in Keras 3.15: where the model around it is called with

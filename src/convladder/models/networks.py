@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convladder.core.errors import ExperimentError
-from convladder.core.experiment import Model
+from convladder.core.settings.model import Model
 from convladder.models import catalog, convnet, head, keras_applications
 from convladder.models.convnet import Statistics
 
@@ -33,8 +33,9 @@ def build(
     statistics: Statistics | None = None,
     whitening: NDArray[np.float32] | None = None,
 ) -> keras.Model:
-    """Build the network from pixels 0 to 255 `(batch, height, width, channels)` to logits `(batch,
-    classes)`.
+    """Build the network from pixels 0 to 255 to logits.
+
+    Pixels are `(batch, height, width, channels)`, logits `(batch, classes)`.
 
     See `convnet.build` for `statistics` and `whitening`, and for the errors.
     """
@@ -44,8 +45,7 @@ def build(
 
 
 def take(network: keras.Model, settings: Model, backbone: Backbone) -> None:
-    """Give the layers before the head their weights: of a backbone that is not pretrained, the
-    whitening's alone.
+    """Give the layers before the head their weights; of an untrained backbone only the whitening's.
 
     Raises ExperimentError where the backbone has other layers.
     """

@@ -1,5 +1,4 @@
-"""A network that others can read, and that computes the same: of Keras's own layers alone, without
-grouped ones.
+"""The same network for other readers: Keras's own layers alone, none of them grouped.
 
 Who opens a `.keras` file needs Keras then, and no code of ours. What tf2onnx and LiteRT cannot
 convert is written otherwise: a convolution of as many groups as channels, as in ConvNeXt, which

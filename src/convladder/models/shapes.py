@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import zip_longest
 
 from convladder.core.errors import ExperimentError
-from convladder.core.experiment import Model
+from convladder.core.settings.model import Model
 from convladder.models import catalog
 
 POOL = 2
@@ -51,8 +51,7 @@ def check_channels(settings: Model, channels: int) -> None:
 
 # docs/decisions/030-flops-count-two-for-a-multiply-accumulate.md
 def count_flops(settings: Model, shape: tuple[int, int, int], classes: int) -> int:
-    """Return the FLOPs for one image `(height, width, channels)`, as `cost.measure` counts a
-    network's.
+    """Return the FLOPs for one image `(height, width, channels)`, as `cost.measure` counts.
 
     Of a network of keras.applications this is an estimate, from its FLOPs at another size.
     """

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from convladder.data.decoding.images import Pixels
+from convladder.data.decoding.image_form import Pixels
 from convladder.data.quality.checks import DataCheck
 from convladder.data.source import count_ignored
 from convladder.report.templating import write_file

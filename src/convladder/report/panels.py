@@ -14,7 +14,7 @@ import numpy as np
 
 from convladder.evaluation import calibration, label_errors, metrics, mistakes, wording
 from convladder.report import galleries, plots
-from convladder.report.data_urls import Pictures
+from convladder.report.pictures import Pictures
 from convladder.report.samples import Sample, read_kept, read_samples
 from convladder.results.saved_run import SavedRun
 from convladder.results.seed_runs import SeedRun, trial_name
@@ -27,8 +27,10 @@ Values = dict[str, Any]
 
 @dataclass(frozen=True)
 class Subject:
-    """What panels are of: `pooled` for figures of all test images together, `run` for what one
-    network sees. `pictures` takes what they draw.
+    """What panels are of.
+
+    `pooled` is for figures of all test images together, `run` for what one network sees. `pictures`
+    takes what they draw.
     """
 
     pooled: SeedRun

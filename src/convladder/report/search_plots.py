@@ -19,6 +19,12 @@ MOST_AXES = 8  # of the parallel coordinates: more cannot be read
 BELOW = -0.12  # where what was not searched lies on its axis
 LEADING = 0.25  # share of the finished candidates that is drawn in colour
 
+UNFINISHED = (  # states of candidates, with a marker and a label for each
+    ("pruned", "o", "stopped early, at its last epoch"),
+    ("failed", "x", "failed"),
+    ("unfinished", "s", "not finished"),
+)
+
 Dimensions = Mapping[str, Mapping[str, Any]]  # as a space writes them
 
 
@@ -31,49 +37,39 @@ def draw_search(
     default : the default's accuracy, for a line beside them.
     """
     axes = new_axes(into, height=2.7)
+    _draw_unfinished(axes, candidates)
     finished = candidates[candidates["state"] == "finished"]
-    for state, marker, label in (
-        ("pruned", "o", "stopped early, at its last epoch"),
-        ("failed", "x", "failed"),
-        ("unfinished", "s", "not finished"),
-    ):
-        others = candidates[candidates["state"] == state].dropna(subset="validation_accuracy")
-        if len(others):
-            axes.plot(
-                others["candidate"],
-                others["validation_accuracy"],
-                marker,
-                mfc="none",
-                color=MUTED,
-                ms=4,
-                mew=0.9,
-                label=label,
-            )
     if len(finished):
-        best = finished["validation_accuracy"].cummax()
-        axes.step(finished["candidate"], best, where="post", color=INK, lw=0.9, label="best so far")
-        axes.plot(
-            finished["candidate"],
-            finished["validation_accuracy"],
-            "o",
-            color=BLUE,
-            ms=4.5,
-            mew=0,
-            label="fully trained",
-        )
+        _draw_finished(axes, finished)
     if default is not None:
         axes.axhline(default, color=ORANGE, lw=1.1, ls="--", label="the default")
     if winner is not None:
-        row = finished.set_index("candidate").loc[winner]
-        axes.plot(
-            [winner], [row["validation_accuracy"]], "o", mfc="none", color=BLUE, ms=10, mew=1.4
-        )
+        best = finished.set_index("candidate").loc[winner]["validation_accuracy"]
+        axes.plot([winner], [best], "o", mfc="none", color=BLUE, ms=10, mew=1.4)
     axes.set(xlabel="candidate", ylabel="accuracy on validation, %")
     _as_percent(axes)
     axes.xaxis.set_major_locator(MaxNLocator(8, integer=True))
     if axes.get_legend_handles_labels()[0]:
         axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=2, fontsize=8, borderaxespad=0)
     return axes
+
+
+def _draw_unfinished(axes: Axes, candidates: pd.DataFrame) -> None:
+    """Draw what was stopped or failed, in grey, where it came to an accuracy."""
+    for state, marker, label in UNFINISHED:
+        found = candidates[candidates["state"] == state].dropna(subset="validation_accuracy")
+        if len(found):
+            numbers, accuracies = found["candidate"], found["validation_accuracy"]
+            look: dict[str, Any] = {"mfc": "none", "color": MUTED, "ms": 4, "mew": 0.9}
+            axes.plot(numbers, accuracies, marker, label=label, **look)
+
+
+def _draw_finished(axes: Axes, finished: pd.DataFrame) -> None:
+    """Draw what was fully trained, and the best so far as a line."""
+    numbers, accuracies = finished["candidate"], finished["validation_accuracy"]
+    best = accuracies.cummax()
+    axes.step(numbers, best, where="post", color=INK, lw=0.9, label="best so far")
+    axes.plot(numbers, accuracies, "o", color=BLUE, ms=4.5, mew=0, label="fully trained")
 
 
 @styled
@@ -142,8 +138,7 @@ def draw_parallel(
     first: Sequence[str] = (),
     into: Into = None,
 ) -> Axes:
-    """Draw each finished candidate as a line over its settings and its accuracy; the best quarter
-    is blue.
+    """Draw each finished candidate as a line over settings and accuracy; the best quarter is blue.
 
     first : the settings that are shown first; there are eight at most. Where a setting was not
         searched, the line goes below its axis.
@@ -157,16 +152,7 @@ def draw_parallel(
     finished = finished.sort_values(["validation_accuracy", "candidate"], ascending=[True, False])
     accuracy = finished["validation_accuracy"].to_numpy(float)
     places = [_places(finished[key], space[key]) for key in keys] + [_scaled(accuracy)]
-    leading = len(finished) - max(1, round(LEADING * len(finished)))
-    for row, number in enumerate(finished["candidate"]):
-        is_winner, leads = number == winner, row >= leading
-        axes.plot(
-            range(len(places)),
-            [place[row] for place in places],
-            color=BLUE if leads else MUTED,
-            alpha=1 if is_winner else 0.55 if leads else 0.35,
-            lw=2.4 if is_winner else 1.1,
-        )
+    _draw_lines(axes, finished["candidate"], places, winner)
     for column, key in enumerate(keys):
         _draw_axis(axes, column, _ticks(space[key]))
     if len(accuracy):
@@ -181,6 +167,25 @@ def draw_parallel(
     axes.grid(visible=False)
     axes.spines["bottom"].set_visible(False)
     return axes
+
+
+def _draw_lines(
+    axes: Axes,
+    candidates: pd.Series[Any],
+    places: Sequence[NDArray[np.float64]],
+    winner: int | None,
+) -> None:
+    """Draw a line for each candidate, from the worst to the best."""
+    leading = len(candidates) - max(1, round(LEADING * len(candidates)))
+    for row, number in enumerate(candidates):
+        is_winner, leads = number == winner, row >= leading
+        axes.plot(
+            range(len(places)),
+            [place[row] for place in places],
+            color=BLUE if leads else MUTED,
+            alpha=1 if is_winner else 0.55 if leads else 0.35,
+            lw=2.4 if is_winner else 1.1,
+        )
 
 
 def _draw_axis(axes: Axes, column: int, ticks: Mapping[float, str]) -> None:

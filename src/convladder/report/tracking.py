@@ -16,10 +16,12 @@ from convladder.core import files
 from convladder.core.errors import ConvladderError, ExperimentError
 from convladder.core.experiment import Experiment, flatten
 from convladder.core.extras import require
-from convladder.core.tasks import Event, Failed, Finished, Halted, Message, Notice, Started
+from convladder.core.tasks import Event, Failed, Finished, Halted, Message, Notice, OnEvent, Started
 from convladder.evaluation import metrics
 from convladder.results import folders
 from convladder.results.folders import TrialKey
+
+_logger = logging.getLogger(__name__)
 
 EPOCH_FIGURES = (
     "loss",
@@ -33,8 +35,6 @@ REASON = 160  # characters of why MLflow cannot be used: it tells of its retries
 
 _SQLITE = re.compile(r"sqlite(?:\+\w+)?:///(?:file:)?(?P<file>[^?]+)(?:\?.*)?")
 _HOST = re.compile(r"[\w.-]{2,}:\d+")  # and its port
-
-OnEvent = Callable[[Event], None]
 
 
 @dataclass(frozen=True)
@@ -105,13 +105,15 @@ class TensorBoard:
     def close(self) -> None:
         # each has a file and a thread: where one cannot be closed, the others can
         while self._open:
-            with contextlib.suppress(OSError):
-                self._open.popitem()[1].close()
+            key, writer = self._open.popitem()
+            try:
+                writer.close()
+            except OSError as error:
+                _logger.debug("the figures of %s may lack the last (%s)", key, error)
 
 
 class MLflow:
-    """Makes an MLflow run of each trial, with its settings, the figures of each epoch, and those of
-    the test.
+    """Makes an MLflow run of each trial: its settings, each epoch's figures, and the test's.
 
     A trial that resumes keeps its run.
 
@@ -322,5 +324,7 @@ def following(
         lost = [tracker for tracker in trackers if tracker not in listening]
         tell(lambda tracker: tracker.close())
         for tracker in lost:
-            with contextlib.suppress(Exception):  # that it fails has been said
+            try:
                 tracker.close()
+            except Exception:  # that it fails has been said
+                _logger.debug("%s cannot be closed", type(tracker).__name__, exc_info=True)

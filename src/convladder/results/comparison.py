@@ -106,7 +106,13 @@ class RunComparison:
         return notes
 
     def headline(self) -> str:
-        """Say in a sentence for each other group what was shown."""
+        """Say in a sentence for each other group what was shown.
+
+        Returns
+        -------
+        str
+            The sentences.
+        """
         sentences = [_sentence(claim) for claim in self.claims]
         if len(self.claims) > MOST_SAID:
             sentences = [
@@ -124,7 +130,14 @@ class RunComparison:
         return " ".join(sentences)
 
     def summary_table(self) -> pd.DataFrame:
-        """Return a row a group, with every figure: what `summary.csv` holds."""
+        """Return one row per group, with every figure: what `summary.csv` holds.
+
+        Returns
+        -------
+        DataFrame
+            Accuracies and differences are shares, from 0 to 1; columns of the claims begin with
+            `reference_`.
+        """
         claims = {claim.name: claim.difference for claim in self.claims}
         rows = []
         for name, standing in self.standings.items():
@@ -140,8 +153,7 @@ class RunComparison:
 
 
 def find_runs(paths: Sequence[Path]) -> list[SavedRun]:
-    """Return the runs at the paths: run folders, or folders that hold them, such as a rung's in a
-    climb.
+    """Return the runs at the paths: run folders, or folders of them, such as a climb's rung.
 
     Raises RunError where a path is neither, or a run is there twice.
     """
@@ -160,8 +172,7 @@ def find_runs(paths: Sequence[Path]) -> list[SavedRun]:
 
 
 def group(runs: Sequence[SavedRun]) -> Groups:
-    """Put runs together that differ in nothing but their seed; name each group so that it can be
-    told apart.
+    """Group runs that differ in nothing but their seed, under names that tell groups apart.
 
     Raises RunError where two runs do not even differ in that: the second would count as new
     evidence, and is none.

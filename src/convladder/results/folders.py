@@ -130,8 +130,7 @@ def error_file(run_folder: Path) -> Path:
 
 
 def new_folder(parent: str, name: str) -> Path:
-    """Return a dated path under `parent` that nothing has yet, such as
-    `runs/2026-11-23-140500-digits`.
+    """Return an unused dated path under `parent`, such as `runs/2026-11-23-140500-digits`.
 
     A long name is cut: names have 255 bytes at most, and what is written beside the folder takes
     some of them.
@@ -148,8 +147,7 @@ def new_folder(parent: str, name: str) -> Path:
 
 
 def followed(folder: Path) -> Path:
-    """Return the folder that a path means: what a link leads to, and of `.` or `..` the folder with
-    its name.
+    """Return the folder that a path means: what a link leads to, and of `.` or `..` the named one.
 
     Another path is left as it was given.
     """
@@ -168,8 +166,7 @@ def is_mount_point(folder: Path, mounts: Path = MOUNTS) -> bool:
 
 
 def check_writable(folder: Path, option: str = "--out") -> None:
-    """Make the folder if it is missing. Raises RunError where nothing can be written, before any
-    work.
+    """Make the folder if it is missing. Raises RunError where nobody can write, before any work.
 
     `option` is how the folder was given.
     """

@@ -1,5 +1,4 @@
-"""Networks side by side: groups of runs that were tested on the same images, and what can be
-claimed of them.
+"""Networks side by side: groups of runs on the same test images, and claims about them.
 
 A group is a rung of a climb, or whatever else is compared; its runs are its seeds. Every figure
 comes from the runs' `predictions.csv` and `corrupted.npz`, prices from their `metrics.json`.
@@ -50,8 +49,7 @@ PRICES = tuple(field.name for field in fields(Price))
 
 @dataclass(frozen=True)
 class GroupSummary:
-    """One group: its runs by seed, its accuracy on test with an interval, on validation, and its
-    price.
+    """One group: runs by seed, accuracy on test with an interval, on validation, and cost.
 
     accuracies : of each run on its own test images: a seed, or a fold of one. seed_accuracies : of
         each seed.
@@ -103,8 +101,7 @@ class Claim:
 
 
 class GroupComparison:
-    """Groups of runs. Raises RunError, when first asked, where they were not tested on the same
-    images.
+    """Groups of runs. Raises RunError, at the first question, if their test images differ.
 
     In cross-validation the runs of one seed, a run a fold, count as one network that was tested on
     every image; a seed that lacks a fold is left out, and a group without any whole seed too.
@@ -146,9 +143,9 @@ class GroupComparison:
 
     @cached_property
     def corrupted(self) -> dict[str, Correct]:
-        """For each group `(seeds, images)`: how often was the image right when it was made worse?
+        """For each group `(seeds, images)`: how often was the image right when it was degraded?
 
-        A group is left out whose seeds had them made worse in several ways, by several versions of
+        A group is left out whose seeds had them degraded in several ways, by several versions of
         convladder.
         """
         return {
@@ -159,14 +156,14 @@ class GroupComparison:
 
     @cached_property
     def recipes(self) -> dict[str, frozenset[Recipe]]:
-        """For each group how its test images were made worse: in one way, as a rule."""
+        """For each group how its test images were degraded: in one way, as a rule."""
         return {
             name: frozenset(recipe for each in pooled for recipe in each.recipes)
             for name, pooled in self.pooled.items()
         }
 
     def asked_alike(self, name: str, reference: str) -> bool:
-        """Whether two groups were asked about the same images made worse in the same way.
+        """Whether two groups were asked about the same images, degraded in the same way.
 
         They were not where their images have another size or number of channels: severities depend
         on that. Nor where versions of convladder made them that do it otherwise.
@@ -178,13 +175,13 @@ class GroupComparison:
     def robustness(self) -> dict[str, Robustness]:
         """For each group its accuracy under each corruption and strength.
 
-        A group is left out whose seeds had their images made worse in several ways.
+        A group is left out whose seeds had their images degraded in several ways.
         """
         return {name: measure_robustness(self.pooled[name]) for name in self.corrupted}
 
     @cached_property
     def robustness_by_recipe(self) -> list[dict[str, Robustness]]:
-        """The same, apart for each way to make images worse.
+        """The same, apart for each way to degrade images.
 
         Only those of one way stand side by side.
         """
@@ -205,8 +202,9 @@ class GroupComparison:
         )
 
     def robustness_claims(self, pairs: Sequence[Pair]) -> list[Claim]:
-        """Do what `claims` does for the accuracy on degraded images, averaged over corruptions
-        and strengths.
+        """Do what `claims` does for the mean accuracy on degraded images.
+
+        The mean is over all corruptions and strengths.
 
         A pair that was not asked about the same images in the same way is left out too.
         """

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import platform
 from collections.abc import Iterator
@@ -14,6 +15,8 @@ from convladder.core import files
 from convladder.core.errors import RunError
 from convladder.results import folders
 
+_logger = logging.getLogger(__name__)
+
 MOMENT = 0.2  # seconds
 # of a command, and of who trains
 AT_WORK, TRAINING = (f"{files.MARK}lock", f"{files.MARK}training-lock")
@@ -21,8 +24,9 @@ AT_WORK, TRAINING = (f"{files.MARK}lock", f"{files.MARK}training-lock")
 
 @contextlib.contextmanager
 def locked(folder: Path, name: str = AT_WORK, *, wait: float = MOMENT) -> Iterator[None]:
-    """Keep other processes from working in a folder, which is made. Raises RunError where one does,
-    and names it.
+    """Keep other processes from working in a folder, which is made.
+
+    Raises RunError where one does, and names it.
 
     The lock is the operating system's: it ends with the process that holds it, whatever ended that.
     `wait` is for how many seconds another may still hold it: a moment, since to see whether it is
@@ -31,7 +35,11 @@ def locked(folder: Path, name: str = AT_WORK, *, wait: float = MOMENT) -> Iterat
     folders.check_writable(folder)
     lock, holder = FileLock(folder / name), folder / f"{name}-holder"
     try:
-        lock.acquire(timeout=wait)
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            _logger.info("waiting for the lock of %s, for %g s at most", folder, wait)
+            lock.acquire(timeout=wait)
     except Timeout:
         raise RunError(
             f"another convladder process is working in {folder}{_named(holder)}: wait for it, or "
@@ -42,8 +50,10 @@ def locked(folder: Path, name: str = AT_WORK, *, wait: float = MOMENT) -> Iterat
             f"cannot lock {folder / name} ({error.strerror}): choose another --out"
         ) from None
     try:
-        with contextlib.suppress(OSError):  # of a full disk the work itself will tell
+        try:
             files.write_text(holder, f"process {os.getpid()} on {platform.node()}")
+        except OSError as error:  # of a full disk the work itself will tell
+            _logger.debug("cannot say in %s who works there (%s)", holder, error)
         yield
     finally:
         try:

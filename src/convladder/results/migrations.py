@@ -18,29 +18,42 @@ from convladder.results import folders
 About = dict[str, Any]
 Step = Callable[[About], About]
 
+RESTORE = "restore it from a copy, or train again"
+# what comes of a file that is not what convladder writes
+DAMAGE = (ValueError, KeyError, TypeError, AttributeError, RecursionError)
 
-def read_about(path: Path) -> About:
+
+def read_about(path: Path, advice: str = RESTORE) -> About:
     """Read what a run, a climb or a search says of itself, in today's format.
 
-    Raises RunError where the file cannot be read or is damaged, or where its format is newer than
-    those that this version knows.
+    `advice` is what to do where it is damaged. Raises RunError where the file cannot be read or is
+    damaged, or where its format is newer than those that this version knows.
     """
     try:
-        about = files.read_json(path)
+        about: About = files.read_json(path)
         if not isinstance(about, dict):
             raise ValueError("it is not a JSON object")
-        return _migrate(about, path)
-    except (OSError, ValueError, RecursionError) as error:
-        raise RunError(f"cannot read {path} ({error}): it is damaged") from None
-
-
-def _migrate(about: About, path: Path) -> About:
-    for step in STEPS[known_format(about, path) :]:
-        try:
+        for step in STEPS[known_format(about, path) :]:
             about = step(about)
-        except (KeyError, TypeError, AttributeError) as error:
-            raise ValueError(f"it is not what convladder writes: {error!r}") from None
+    except OSError as error:
+        raise RunError(
+            f"cannot read {path} ({error.strerror}): check its permissions and its disk"
+        ) from None
+    except DAMAGE as error:
+        raise damaged(path, error, advice) from None
     return about
+
+
+def damaged(path: Path, error: Exception, advice: str) -> RunError:
+    """Return the error for a file that is not what convladder writes, of which this was found."""
+    match error:
+        case KeyError():
+            why = f"it lacks {error}"
+        case TypeError() | AttributeError():
+            why = "it holds something else than convladder writes"
+        case _:
+            why = str(error)
+    return RunError(f"{path} is damaged ({why}): {advice}")
 
 
 def known_format(about: About, path: Path) -> int:

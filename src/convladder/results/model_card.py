@@ -64,8 +64,7 @@ def open_questions(text: str) -> int:
 
 
 def renew(kept: str, made: str) -> str:
-    """Return the kept card with the marked parts of the one just made, in the kept card's line
-    endings.
+    """Return the kept card with the marked parts of the new one, in its own line endings.
 
     A part that was taken out stays out.
 

@@ -9,6 +9,7 @@ by which command it was made. All is checked before anything is locked, tried or
 from __future__ import annotations
 
 import contextlib
+import logging
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
@@ -17,6 +18,8 @@ from typing import Any, Literal
 from convladder.core import files
 from convladder.core.errors import RunError
 from convladder.results import folders, migrations
+
+_logger = logging.getLogger(__name__)
 
 Kind = Literal["run", "climb", "search"]
 
@@ -163,9 +166,11 @@ def remove_unfinished(folder: Path) -> None:
         return
     made = [path for path in folder.iterdir() if _is_of_unfinished(path.name)]
     for path in sorted(made, key=_place_in_removal):
-        with contextlib.suppress(OSError):
+        try:
             files.remove_any(path)
-    with contextlib.suppress(OSError):
+        except OSError as error:
+            _logger.debug("%s stays (%s)", path, error)
+    with contextlib.suppress(OSError):  # what a person has put there stays, and so the folder
         folder.rmdir()
 
 

@@ -96,7 +96,26 @@ class SavedClimb:
         return self.lineup.standings
 
     def parent_robustness(self, name: str) -> Robustness | None:
-        """Return the robustness of a rung's parent; None unless both were asked alike."""
+        """Return the robustness of a rung's parent.
+
+        Parameters
+        ----------
+        name
+            The rung's name.
+
+        Returns
+        -------
+        Robustness or None
+            None if it has no parent with a finished run, or if the images of the two were not
+            degraded in the same way.
+
+        Raises
+        ------
+        LadderError
+            The ladder has no such rung.
+        RunError
+            A file of the climb's runs is missing or damaged.
+        """
         parent = self.ladder.rung(name).parent
         if (
             parent is None
@@ -147,7 +166,7 @@ class SavedClimb:
 
     @property
     def folds(self) -> int | None:
-        """Into how many folds the images were parted; None without cross-validation."""
+        """Into how many folds the images were split; None without cross-validation."""
         return self.lineup.folds
 
     @property
@@ -181,13 +200,24 @@ class SavedClimb:
         return max(self.shown_seed.runs, key=lambda run: run.metrics["validation"]["accuracy"])
 
     def predictions(self, rung: str) -> pd.DataFrame:
-        """Return what the networks of a rung made of the test images: a row for each image and
-        seed.
+        """Return what a rung's networks made of the test images.
 
-        With folds an image has been predicted by the one network of a seed that was not trained on
-        it, and `fold` says which that is. The other columns are `seed`, `path`, `split`, `label`,
-        `predicted` and the probability of each class, `p:<class>`. Raises RunError where the rung
-        has no finished run.
+        Parameters
+        ----------
+        rung
+            The rung's name.
+
+        Returns
+        -------
+        DataFrame
+            One row per image and seed: `seed`, `path`, `split`, `label`, `predicted`, and the
+            probability of each class, `p:<class>`. With folds, `fold` says which network of a seed
+            predicted an image: the one that was not trained on it.
+
+        Raises
+        ------
+        RunError
+            The rung has no finished run, or a file of its runs is missing or damaged.
         """
         if rung not in self.standings:
             raise RunError(
@@ -201,7 +231,18 @@ class SavedClimb:
         return pd.concat(tables, ignore_index=True)
 
     def headline(self) -> str:
-        """Say in a few sentences what the climb has shown."""
+        """Say in a few sentences what the climb has shown.
+
+        Returns
+        -------
+        str
+            The sentences.
+
+        Raises
+        ------
+        RunError
+            A file of the climb's runs is missing or damaged.
+        """
         if len(self.ladder.rungs) == 1:
             return self._sentence(self.ladder.rungs[0].name)
         verdicts = {
@@ -266,7 +307,19 @@ class SavedClimb:
         )
 
     def trials_table(self) -> pd.DataFrame:
-        """Return a row a trial, failed ones too: what `results.csv` holds."""
+        """Return one row per trial, failed ones too: what `results.csv` holds.
+
+        Returns
+        -------
+        DataFrame
+            `rung`, `seed`, with folds `fold`, `status`, `error`, and the figures and costs of those
+            that are finished; times are in seconds.
+
+        Raises
+        ------
+        RunError
+            A file of the climb's runs is missing or damaged.
+        """
         errors = {failure.key: failure.error for failure in self.failures}
         rows = []
         for key in self._keys:
@@ -283,7 +336,19 @@ class SavedClimb:
         return pd.DataFrame(rows)
 
     def summary_table(self) -> pd.DataFrame:
-        """Return a row a rung with its claims against parent and start, as in `summary.csv`."""
+        """Return one row per rung with its claims against parent and start, as in `summary.csv`.
+
+        Returns
+        -------
+        DataFrame
+            Accuracies and differences are shares, from 0 to 1; columns of the claims begin with
+            `parent_` and `start_`.
+
+        Raises
+        ------
+        RunError
+            A file of the climb's runs is missing or damaged.
+        """
         against = {
             "parent": {claim.name: claim for claim in self.against_parent},
             "start": {claim.name: claim for claim in self.against_start},
@@ -301,7 +366,13 @@ class SavedClimb:
         return pd.DataFrame(rows)
 
     def write_tables(self) -> None:
-        """Write `results.csv`, `summary.csv`, and `trials/<rung>/predictions.csv` of folds."""
+        """Write `results.csv`, `summary.csv`, and `trials/<rung>/predictions.csv` of folds.
+
+        Raises
+        ------
+        RunError
+            A file of the climb's runs is missing or damaged.
+        """
         for name, table in (
             ("results.csv", self.trials_table()),
             ("summary.csv", self.summary_table()),

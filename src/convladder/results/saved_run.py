@@ -1,15 +1,15 @@
 """The run folder: what a finished trial leaves on disk, and how it is read.
 
     experiment.json   the experiment; the data's provenance; versions, machine and time
-    history.csv       a row an epoch
-    splits.csv.gz     a row an image: its path, and in which split it was
-    predictions.csv   a row an image of validation and test
-    metrics.json      every figure, derived from predictions.csv, and the price
+    history.csv       one row per epoch
+    splits.csv.gz     one row per image: its path, and in which split it was
+    predictions.csv   one row per image of validation and test
+    metrics.json      every figure, derived from predictions.csv, and the cost
     model.json        what the network is built from, beside its weights
     weights.npz       the weights
     samples.npz       some test images as the network saw them, right and wrong, and where it looked
     features.npz      the first filters, and what each layer makes of an image
-    corrupted.npz     which test images it predicts rightly when made worse, and how that was done
+    corrupted.npz     which degraded test images it predicts correctly, and how they were made
     card.md           the model card; a person's own words in it stay
     report.html, plots/
     bundle.convladder what ships of it, once that was wanted
@@ -54,9 +54,9 @@ SPLITS = "splits.csv.gz"
 
 @dataclass(frozen=True)
 class Samples:
-    """Test images as the network saw them: pixels `(N, H, W, C)` and their rows in the test
-    predictions.
+    """Test images as the network saw them.
 
+    pixels : `(N, H, W, C)`. rows : of them in the test predictions, `(N,)`.
     drawn : which of them were drawn at random; the others are there to show mistakes.
     heat : where the network found evidence for what it predicted, `(N, H, W)` from 0 to 255.
     """
@@ -69,9 +69,9 @@ class Samples:
 
 @dataclass(frozen=True)
 class Features:
-    """The filters of the first convolution `(h, w, C, filters)`, and what each layer makes of a
-    test image.
+    """The first convolution's filters, and what each layer makes of a test image.
 
+    filters : `(h, w, C, filters)`.
     pixels : the image, `(H, W, C)`.
     maps : for each layer `(height, width, maps)` from 0 to 255, 255 being the layer's strongest
         response.
@@ -92,38 +92,86 @@ class SavedRun:
 
     @cached_property
     def about(self) -> dict[str, Any]:
-        """What `experiment.json` holds: rung, data, environment. Raises RunError."""
+        """What `experiment.json` holds: rung, data, environment.
+
+        Raises
+        ------
+        RunError
+            A file of the run is missing or damaged.
+        """
         return migrations.read_about(self.folder / folders.ABOUT)
 
     @cached_property
     def experiment(self) -> Experiment:
+        """All settings, as trained.
+
+        Raises
+        ------
+        RunError
+            A file of the run is missing or damaged.
+        ExperimentError
+            The run has a setting that this version of convladder does not know.
+        """
         return Experiment.parse(self.about["experiment"])
 
     @cached_property
     def metrics(self) -> dict[str, Any]:
+        """The figures by split, and the cost: what `metrics.json` holds.
+
+        Raises
+        ------
+        RunError
+            A file of the run is missing or damaged.
+        """
         return self._read_json("metrics.json")
 
     @property
     def network(self) -> dict[str, Any]:
-        """What its network is for: the images' `shape`, `class_names`, and pixel `statistics`."""
+        """What its network is for: `shape` of the images, `class_names`, and pixel `statistics`.
+
+        Raises
+        ------
+        RunError
+            A file of the run is missing or damaged.
+        """
         return self._read_json("model.json")
 
     @property
     def weights(self) -> dict[str, NDArray[Any]]:
-        """The weights of its network, by their paths. Raises RunError."""
+        """The weights of its network, by their paths.
+
+        Raises
+        ------
+        RunError
+            A file of the run is missing or damaged.
+        """
         return self._read(WEIGHTS, dict)
 
     @cached_property
     def history(self) -> pd.DataFrame:
+        """One row per epoch: loss and accuracy on train and validation, learning rate, seconds."""
         return pd.read_csv(self.folder / "history.csv")
 
     @cached_property
     def predictions(self) -> pd.DataFrame:
+        """One row per image of validation and test: path, split, label, prediction, probabilities.
+
+        Raises
+        ------
+        RunError
+            A file of the run is missing or damaged.
+        """
         return predictions.read(self.folder / "predictions.csv")
 
     @cached_property
     def splits(self) -> pd.DataFrame:
-        """The path and the split of every image that the run was made of. Raises RunError."""
+        """The path and the split of every image that the run was made of.
+
+        Raises
+        ------
+        RunError
+            A file of the run is missing or damaged.
+        """
         path = self.folder / SPLITS
         try:
             return pd.read_csv(
@@ -146,16 +194,37 @@ class SavedRun:
 
     @cached_property
     def samples(self) -> Samples:
+        """Some test images as the network saw them, and where it looked.
+
+        Raises
+        ------
+        RunError
+            A file of the run is missing or damaged.
+        """
         return self._read(SAMPLES, lambda arrays: Samples(**arrays))
 
     @cached_property
     def features(self) -> Features:
+        """The first filters, and what each layer makes of an image.
+
+        Raises
+        ------
+        RunError
+            A file of the run is missing or damaged.
+        """
         return self._read(
             FEATURES, lambda arrays: Features(arrays.pop("pixels"), arrays.pop("filters"), arrays)
         )
 
     @cached_property
     def corrupted(self) -> Corrupted:
+        """Which degraded test images it predicts correctly.
+
+        Raises
+        ------
+        RunError
+            A file of the run is missing or damaged.
+        """
         return self._read(CORRUPTED, self._corrupted_of)
 
     def _corrupted_of(self, arrays: dict[str, Any]) -> Corrupted:
@@ -170,10 +239,24 @@ class SavedRun:
 
     @property
     def rung(self) -> str:
+        """The name of the rung that was trained.
+
+        Raises
+        ------
+        RunError
+            A file of the run is missing or damaged.
+        """
         return str(self.about["rung"])
 
     @property
     def seed(self) -> int:
+        """The seed that it was trained with.
+
+        Raises
+        ------
+        RunError
+            A file of the run is missing or damaged.
+        """
         return self.experiment.seed
 
     def _read_json(self, name: str) -> dict[str, Any]:
@@ -203,7 +286,7 @@ class SavedRun:
 
 
 def write_splits(folder: Path, rows: list[tuple[str, str]]) -> None:
-    """Write what `Run` reads back as `splits`: the path and the split of each image."""
+    """Write what `SavedRun` reads back as `splits`: the path and the split of each image."""
     table = pd.DataFrame(rows, columns=["path", "split"])
     text = table.to_csv(index=False, lineterminator="\n", quoting=csv.QUOTE_NONNUMERIC)
     data = text.encode("utf-8", errors="surrogateescape")
@@ -211,7 +294,7 @@ def write_splits(folder: Path, rows: list[tuple[str, str]]) -> None:
 
 
 def write_arrays(folder: Path, samples: Samples, features: Features, corrupted: Corrupted) -> None:
-    """Write what `Run` reads back as `samples`, `features` and `corrupted`."""
+    """Write what `SavedRun` reads back as `samples`, `features` and `corrupted`."""
     np.savez_compressed(folder / SAMPLES, **vars(samples))
     arrays: dict[str, Any] = {
         "pixels": features.pixels,

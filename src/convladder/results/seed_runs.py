@@ -76,7 +76,7 @@ class SeedRun:
 
     @cached_property
     def recipes(self) -> frozenset[Recipe]:
-        """How its test images were made worse.
+        """How its test images were degraded.
 
         In one way, unless its folds are of several versions of convladder.
         """
@@ -84,8 +84,7 @@ class SeedRun:
 
     @cached_property
     def corrupted(self) -> Corrupted:
-        """Which of the test images were right when they were made worse; rows are those of
-        `tested`.
+        """Which degraded test images were predicted correctly; rows are those of `tested`.
 
         Raises RunError where that was not in one way.
         """
@@ -123,12 +122,12 @@ def trial_name(run: SavedRun) -> str:
 
 
 def robustness_of(run: SavedRun) -> Robustness:
-    """Measure how much accuracy one run keeps on its own test images when they are made worse."""
+    """Measure how much accuracy one run keeps on its own test images when they are degraded."""
     return measure_robustness([SeedRun((run,))])
 
 
 def check_recipes(pooled: Iterable[SeedRun]) -> None:
-    """Raise RunError where the test images of runs were not made worse in one way."""
+    """Raise RunError where the test images of runs were not degraded in one way."""
     runs = [run for each in pooled for run in each.runs]
     for run in runs[1:]:
         if run.corrupted.recipe != runs[0].corrupted.recipe:
@@ -139,9 +138,9 @@ def check_recipes(pooled: Iterable[SeedRun]) -> None:
 
 
 def measure_robustness(seeds: Sequence[SeedRun]) -> Robustness:
-    """Measure how much accuracy networks of one kind keep when the test images are made worse.
+    """Measure how much accuracy networks of one kind keep when the test images are degraded.
 
-    Raises RunError where these were not made worse in one way.
+    Raises RunError where these were not degraded in one way.
     """
     check_recipes(seeds)
     first = seeds[0]

@@ -64,7 +64,7 @@ def table(
     *,
     brief: bool = False,
 ) -> list[dict[str, str]]:
-    """Return a row a group: its accuracy, with claims its difference, and its price.
+    """Return one row per group: its accuracy, with claims its difference, and its cost.
 
     who, against : head the names and the differences. brief : leave out what takes room.
     """

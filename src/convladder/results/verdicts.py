@@ -44,8 +44,7 @@ def taken_in(rung: Rung) -> str:
 def count_verdicts(
     noun: str, which: str, asked: int, claims: Sequence[Claim], images: int | None = None
 ) -> str:
-    """Say how many of the comparisons asked for came to which verdict, and name the few that
-    differ.
+    """Say how many of the comparisons came to which verdict, and name the few that differ.
 
     images : the number of test images, to say which differences these are too few for.
     """

@@ -16,7 +16,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from convladder.core.experiment import Augmentation
+from convladder.core.settings.augmentation import Augmentation
 from convladder.training import augmentation_ops
 
 GREY = 128
@@ -50,9 +50,7 @@ def build(settings: Augmentation, seed: int) -> list[keras.layers.Layer]:
 
 
 def build_mixing(settings: Augmentation, seed: int) -> keras.layers.Layer | None:
-    """Return what mixes `{"images": ..., "labels": shares of each class}` of a batch; None where
-    nothing does.
-    """
+    """Return what mixes `{"images": ..., "labels": class shares}` of a batch; None for nothing."""
     seeds = _seeds(seed)
     found = (each for each in OF_BATCHES if each.is_on(settings))
     return next((each.make(settings, seeds[each.stream]) for each in found), None)
@@ -121,8 +119,7 @@ class RandomBrightness(keras.layers.Layer):
 
 
 class RandomAffine(keras.layers.Layer):
-    """Rotate, shear, zoom and shift each image about its centre, all at once; edge pixels are
-    repeated.
+    """Rotate, shear, zoom and shift images about their centres, all at once; repeat edge pixels.
 
     The draws are uniform: the angle within `rotation` degrees, the tangent of the shear within
     `shear`, a factor within 1 ± `zoom` for each axis, and a shift within `shift` of the width and

@@ -1,5 +1,4 @@
-"""What may be done to an image, each image of a batch in its own strength, and draws of several at
-a time.
+"""What may be done to images, each in its own strength, and draws of several at a time.
 
 An operation takes images `(batch, height, width, channels)` from 0 to 255 and strengths `(batch, 1,
 1, 1)` from -1 to 1, and returns images; those without a direction take the strength without its
@@ -102,8 +101,7 @@ UNDIRECTED = frozenset({"posterize", "solarize"})
 
 
 class RandomOperations(keras.layers.Layer):
-    """Do several operations to each image, each drawn for it from `names`, in the same strength to
-    either side.
+    """Do several operations to each image, drawn from `names`, in one strength to either side.
 
     names : of COLOURS and of GEOMETRIC; whatever else is named leaves an image as it is. All that
         is geometric is done first and at once, so that pixels are interpolated once; then the
@@ -158,8 +156,7 @@ class RandomOperations(keras.layers.Layer):
 
 
 class AugMix(keras.layers.Layer):
-    """Blend each image with a random mixture of three chains of up to three operations (Hendrycks
-    et al. 2019).
+    """Blend each image with three chains of up to three operations (Hendrycks et al. 2019).
 
     The paper's second part, a loss that holds the predictions of several such images together, is
     not here.

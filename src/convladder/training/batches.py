@@ -10,7 +10,7 @@ from itertools import pairwise, zip_longest
 import numpy as np
 from numpy.typing import NDArray
 
-from convladder.data.decoding.images import Pixels
+from convladder.data.decoding.image_form import Pixels
 
 # docs/decisions/028-a-large-bank-is-read-ahead.md
 AHEAD_FROM = 2**30  # bytes of a bank; a smaller one stays in memory once it was read
@@ -25,8 +25,7 @@ def epoch_order(seed: int, epoch: int, size: int) -> NDArray[np.int64]:
 
 
 class Prefetcher:
-    """Asks the system for images before they are read, where a bank is so large that memory may not
-    hold it.
+    """Asks the system for images ahead of time, where memory may not hold the whole bank.
 
     Shuffled images lie anywhere in the file: else each would be waited for, and its neighbours read
     in vain.

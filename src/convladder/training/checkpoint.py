@@ -1,5 +1,4 @@
-"""Checkpoints: all that a training is between two of its steps, in files that are whole or not
-there.
+"""Checkpoints: all that a training is between two steps, in files that are whole or absent.
 
     checkpoint-0003-000128.safetensors   the tensors: after three epochs and 128 steps
     checkpoint-0003-000128.json          the rest, with the SHA-256 sums of both
@@ -14,6 +13,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import logging
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -26,6 +26,8 @@ from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
 from convladder.core import files
+
+_logger = logging.getLogger(__name__)
 
 KEPT = 2
 FORMAT = 1
@@ -92,7 +94,8 @@ def read_newest(folder: Path) -> tuple[Checkpoint | None, list[Path]]:
     for path in descriptions(folder):
         try:
             return read(path), damaged
-        except DamagedCheckpointError:
+        except DamagedCheckpointError as error:
+            _logger.debug("%s is damaged (%s), and an older one is looked for", path, error)
             damaged.append(path)
     return None, damaged
 

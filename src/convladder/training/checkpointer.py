@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
+import logging
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -14,6 +14,8 @@ from convladder.core import files
 from convladder.core.worker import Stopped
 from convladder.training import checkpoint
 from convladder.training.checkpoint import Checkpoint
+
+_logger = logging.getLogger(__name__)
 
 HISTORY = "history.csv"
 PRICE = 0.01  # at most this share of the time goes into checkpoints, but for the first and the last
@@ -39,8 +41,7 @@ class Checkpointer:
 
 
 class FileCheckpointer(Checkpointer):
-    """Keeps the checkpoints of a training in a folder, and its history beside them for people to
-    read.
+    """Keeps a training's checkpoints in a folder, and its history next to them for people.
 
     every : seconds between checkpoints within an epoch. asked_to_stop : whether training should end
         now.
@@ -90,9 +91,11 @@ class FileCheckpointer(Checkpointer):
         self._cost = self._last - started
 
     def _write_history(self, rows: list[dict[str, Any]]) -> None:
-        with contextlib.suppress(OSError):  # it is for people to read; somebody may have it open
-            text = pd.DataFrame(rows).to_csv(index=False, lineterminator="\n")
+        text = pd.DataFrame(rows).to_csv(index=False, lineterminator="\n")
+        try:
             files.write_text(self._folder / HISTORY, text)
+        except OSError as error:  # it is for people to read; somebody may have it open
+            _logger.debug("cannot write %s (%s)", self._folder / HISTORY, error)
 
     def _waited(self) -> float:
         return time.monotonic() - self._last

@@ -16,10 +16,11 @@ from keras import ops
 from numpy.typing import NDArray
 
 from convladder.core.devices import ALONE, Parallel
-from convladder.core.experiment import Experiment, Model
+from convladder.core.experiment import Experiment
+from convladder.core.settings.model import Model
 from convladder.data.bank.bank import Bank
 from convladder.data.dataset import SplitDataset
-from convladder.data.decoding.images import Pixels
+from convladder.data.decoding.image_form import Pixels
 from convladder.data.splits import Indices
 from convladder.models import catalog, convnet, networks
 from convladder.models.networks import Backbone
@@ -38,6 +39,7 @@ from convladder.training.precision import computing_in
 from convladder.training.state import Row, frozen_epochs
 
 Predict = Callable[[Pixels], NDArray[np.float32]]
+Build = Callable[[], keras.Model]
 
 
 @dataclass(frozen=True)
@@ -45,7 +47,7 @@ class FitResult:
     """A trained network and how it got there.
 
     network : from pixels 0 to 255 to logits, in float32 whatever it was trained in.
-    history : a row an epoch: `epoch` (from 1), `loss`, `accuracy`, `val_loss`, `val_accuracy`,
+    history : one row per epoch: `epoch` (from 1), `loss`, `accuracy`, `val_loss`, `val_accuracy`,
         `learning_rate`, `train_seconds`. The training figures are means over the epoch while it
         ran.
     epoch : the one whose weights the network has.
@@ -89,32 +91,53 @@ def fit(
     backend.set_seed(experiment.seed)
     if settings.deterministic:
         backend.be_deterministic()
-    model, shape, classes = experiment.model, dataset.bank.form.shape, len(dataset.class_names)
-    statistics, kernel = (
-        _seen_before(model, dataset) if backbone is None else (backbone.statistics, None)
-    )
-    build = partial(networks.build, model, shape, classes, statistics, kernel)
+    statistics, build = _builder(experiment.model, dataset, backbone)
     with _spread_over(parallel):
-        with computing_in(settings.precision):
-            trained = build()
-            network = build() if settings.average_epochs else trained
-        if backbone is not None:
-            networks.take(trained, model, backbone)
-            networks.take(network, model, backbone)
-            backbone = None  # the networks have its weights: they need not be held twice
+        trained, network = _build_to_train(experiment, build, backbone)
+        backbone = None  # the networks have its weights: they need not be held twice
         averaged = None if network is trained else network
-        training = Training(
-            experiment, dataset, network, _phases(experiment, dataset, trained, averaged)
-        )
+        phases = _phases(experiment, dataset, trained, averaged)
+        training = Training(experiment, dataset, network, phases)
         training.run(partial(_tell, on_epoch, experiment, dataset), keeper or Checkpointer())
         if settings.select == "best":
             network.set_weights(training.best)
     if settings.precision != "float32" or parallel.total > 1:
-        in_training, network = network, build()  # in all bits, and on one device
-        networks.freeze(network, settings.frozen_share == 1)
-        network.set_weights(in_training.get_weights())
+        network = _build_to_predict(network, build, frozen=settings.frozen_share == 1)
     course = training.course
     return FitResult(network, statistics, pd.DataFrame(course.history), course.kept_epoch(settings))
+
+
+def _builder(
+    model: Model, dataset: SplitDataset, backbone: Backbone | None
+) -> tuple[convnet.Statistics | None, Build]:
+    """Return the statistics of the pixels, and what builds the network with them."""
+    statistics, kernel = (
+        _seen_before(model, dataset) if backbone is None else (backbone.statistics, None)
+    )
+    shape, classes = dataset.bank.form.shape, len(dataset.class_names)
+    return statistics, partial(networks.build, model, shape, classes, statistics, kernel)
+
+
+def _build_to_train(
+    experiment: Experiment, build: Build, backbone: Backbone | None
+) -> tuple[keras.Model, keras.Model]:
+    """Return the network that is trained, and the one that is kept: itself, or its averages."""
+    settings, model = experiment.train, experiment.model
+    with computing_in(settings.precision):
+        trained = build()
+        kept = build() if settings.average_epochs else trained
+    if backbone is not None:
+        networks.take(trained, model, backbone)
+        networks.take(kept, model, backbone)
+    return trained, kept
+
+
+def _build_to_predict(in_training: keras.Model, build: Build, *, frozen: bool) -> keras.Model:
+    """Return the network with all bits of its numbers, and on one device."""
+    network = build()
+    networks.freeze(network, frozen)
+    network.set_weights(in_training.get_weights())
+    return network
 
 
 def predict_logits(network: keras.Model, bank: Bank, indices: Indices) -> NDArray[np.float32]:
@@ -127,8 +150,9 @@ def predict_logits(network: keras.Model, bank: Bank, indices: Indices) -> NDArra
 
 
 def predictor(network: keras.Model) -> Predict:
-    """Return what turns a batch of images `(N, height, width, channels)`, 0 to 255, into logits
-    `(N, classes)`.
+    """Return what turns a batch of images into logits `(N, classes)`.
+
+    The images are `(N, height, width, channels)`, from 0 to 255.
 
     It compiles once for each size of batch, or for a few.
     """

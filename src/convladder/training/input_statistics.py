@@ -35,8 +35,7 @@ def channel_statistics(dataset: SplitDataset) -> convnet.Statistics:
 def whitening_kernel(
     dataset: SplitDataset, statistics: convnet.Statistics | None
 ) -> NDArray[np.float32]:
-    """Return the kernel `(2, 2, channels, 8 * channels)` that whitens patches of 2x2 preprocessed
-    pixels.
+    """Return the kernel `(2, 2, channels, 8 * channels)` that whitens patches of 2x2 pixels.
 
     Its filters are the directions in which patches of train images vary, divided by how much they
     do, and the same with the other sign (Jordan 2024, "94% on CIFAR-10 in 3.29 seconds on a single

@@ -31,12 +31,11 @@ NAMED = 3  # files of a batch, in a message
 # docs/decisions/034-the-training-loop-is-our-own.md
 @dataclass
 class Training:
-    """A network on its way; `course` says how far, `best` are its weights after the best epoch so
-    far.
+    """A network in training; `course` says how far it is, `best` are its best weights so far.
 
     network : the one that is validated; `steps` knows the one that is trained, if that is another.
-    make_steps : makes the graphs for the time in which the backbone is frozen, or is not. They
-        begin anew at that border, since what is trained is other weights then.
+    make_steps : makes the graphs for the time in which the backbone is frozen, or is not. New ones
+        start at that border, since what is trained is other weights then.
     """
 
     experiment: Experiment

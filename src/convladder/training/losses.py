@@ -10,12 +10,11 @@ from keras import ops
 from numpy.typing import NDArray
 from sklearn.utils.class_weight import compute_class_weight
 
-from convladder.core.experiment import Train
+from convladder.core.settings.train import Train
 
 
 class TrainingLoss:
-    """The mean cross-entropy of a batch, with smoothed labels (Szegedy et al. 2015) and weights of
-    classes.
+    """Mean cross-entropy of a batch, with smoothed labels (Szegedy et al. 2015) and class weights.
 
     class_weights : what the loss of an image of each class counts, `(classes,)`; None: all the
         same.

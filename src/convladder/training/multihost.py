@@ -1,5 +1,4 @@
-"""Several processes that train one network, by JAX's distributed runtime: who is there, what they
-agree on.
+"""Several processes that train one network, by JAX's distributed runtime: how they agree.
 
 Process 0 has the checkpoints and gives them to the others; all go on from the same one, and stop at
 the same call.
@@ -10,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import logging
 from collections.abc import Callable, Iterator, Mapping
 
 import jax
@@ -23,6 +23,8 @@ from convladder.core.worker import Stopped
 from convladder.training.checkpoint import Checkpoint
 from convladder.training.checkpointer import Checkpointer, Snapshot
 
+_logger = logging.getLogger(__name__)
+
 LEAVING = 60  # seconds that are waited for the others in the end
 
 # in errors, where another is gone
@@ -35,8 +37,7 @@ _LARGE = 2**30
 def joined(
     parallel: Parallel, alike: Mapping[str, str], settings: Mapping[str, str]
 ) -> Iterator[None]:
-    """Compute with the other processes in the block, once it is seen that what they say of `alike`
-    is the same.
+    """Compute with the other processes in the block, once all say the same of `alike`.
 
     `settings` are looked at one by one where what stands under that name there is not.
 
@@ -115,8 +116,10 @@ def _meet(parallel: Parallel) -> None:
 
 
 def _leave() -> None:
-    with contextlib.suppress(jax.errors.JaxRuntimeError):  # another may be gone already
+    try:
         jax.distributed.shutdown()
+    except jax.errors.JaxRuntimeError as error:  # another may be gone already
+        _logger.debug("the other processes were not there at the end (%s)", error)
 
 
 def _check_alike(alike: Mapping[str, str], settings: Mapping[str, str]) -> None:
@@ -133,8 +136,7 @@ def _check_alike(alike: Mapping[str, str], settings: Mapping[str, str]) -> None:
 
 
 def _differing(alike: Mapping[str, str]) -> list[tuple[int, str]]:
-    """Return in which processes what is said of which names is not what process 0 says: the first
-    name first.
+    """Return which processes differ from process 0 about which names: the first name first.
 
     All are to ask at once.
     """

@@ -6,8 +6,8 @@ from typing import Any, assert_never
 
 import keras
 
-from convladder.core.experiment import Train
 from convladder.core.optimizers import OPTIMIZERS
+from convladder.core.settings.train import Train
 
 # Loshchilov and Hutter decay all; biases and scales are better left
 NOT_DECAYED = ["bias", "gamma", "beta"]

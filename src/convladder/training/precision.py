@@ -9,6 +9,8 @@ from typing import Literal
 
 import keras
 
+from convladder.core.tasks import WarningText
+
 # docs/decisions/032-bfloat16-is-a-setting-not-a-default.md
 POLICIES = {"float32": "float32", "bfloat16": "mixed_bfloat16"}  # Keras's names
 PROCESSOR = Path("/proc/cpuinfo")  # Linux's
@@ -35,7 +37,7 @@ def computing_in(precision: Literal["float32", "bfloat16"]) -> Iterator[None]:
 def warn(precision: str, say: Callable[[str], None]) -> None:
     """Tell once in a process that the processor has to imitate what it is to compute in."""
     if precision not in _told and is_imitated(precision):
-        say(SLOW)
+        say(WarningText(SLOW))
     _told.add(precision)
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, assert_never
 
-from convladder.core.experiment import Train
+from convladder.core.settings.train import Train
 
 LEAST_PROGRESS = 1e-4  # that a plateau must be left by, as in Keras
 

@@ -1,5 +1,4 @@
-"""What trains and validates a network, several batches a call; `backend` has it for TensorFlow and
-for JAX.
+"""What trains and validates a network, several batches a call; `backend` has both libraries.
 
 A loop of our own and not Keras's `fit`, since training must be able to stop and go on between any
 two calls: `fit` begins with whole epochs, and keeps what its callbacks have seen where nobody can
@@ -152,8 +151,9 @@ def batches(
     steps: int = MOST_STEPS,
     skip: int = 0,
 ) -> Iterator[tuple[Rows, Rows]]:
-    """Yield rows and their labels as batches `(steps, batch)`, so many steps at a time; a short
-    last one alone.
+    """Yield rows and labels as batches `(steps, batch)`, several steps at a time.
+
+    A short last batch comes alone.
 
     skip : so many batches are left out at the start.
     """

@@ -1,5 +1,4 @@
-"""What a search knows: the trials of Optuna's study as candidates, experiments with their
-validation accuracy.
+"""What a search knows: the trials of Optuna's study as candidates with their accuracy.
 
 The first candidate is the default, whatever the space.
 """
@@ -16,9 +15,11 @@ import pandas as pd
 from optuna.trial import FrozenTrial, TrialState
 
 from convladder.core.experiment import Experiment, difference, flatten
-from convladder.experiments import climbing
+from convladder.core.ladder import Ladder, Rung
+from convladder.experiments import climb_plan
 from convladder.experiments.trial import Trial
 from convladder.models import shapes
+from convladder.tuning.results import DEFAULT, TUNED
 from convladder.tuning.space import Space
 
 # what is kept of a trial beside what Optuna keeps
@@ -46,7 +47,7 @@ class SearchPlan:
     @property
     def identity(self) -> str:
         """A hash of all that the candidates depend on, their number aside."""
-        content = json.dumps([climbing.identity_of([self.default]), self.space.to_json()])
+        content = json.dumps([climb_plan.identity_of([self.default]), self.space.to_json()])
         return hashlib.sha256(content.encode()).hexdigest()
 
 
@@ -124,7 +125,7 @@ class Candidates:
         }
 
     def table(self) -> pd.DataFrame:
-        """Return a row a candidate; a setting that its conditions left out is empty."""
+        """Return one row per candidate; a setting that its conditions left out is empty."""
         columns = [*COLUMNS, *self._plan.space.dimensions]
         return pd.DataFrame([self._row(trial) for trial in self.tried], columns=columns)
 
@@ -144,3 +145,24 @@ class Candidates:
         return dict(zip(COLUMNS, figures, strict=True)) | {
             key: json.dumps(settings[key]) for key in searched
         }
+
+
+def final_ladder(start: Experiment, candidates: Candidates) -> Ladder:
+    """Return the ladder of two rungs that a search ends with."""
+    base = {key: new for key, (_, new) in difference(Experiment(), start).items() if key != "seed"}
+    winner = candidates.winner
+    assert winner is not None
+    tuned = Rung(
+        name=TUNED,
+        parent=DEFAULT,
+        what=f"Candidate {winner.number} of the search: the best on validation.",
+        why="It had the best accuracy of all candidates on the validation images.",
+        hurts=(
+            "The best of many candidates may just have been lucky. That is why it is trained "
+            "again here, with new seeds."
+        ),
+        change=candidates.changes(winner),
+    )
+    default = Rung(name=DEFAULT, what="The settings that the search started from.")
+    about = "Settings found by the search, compared with the default"
+    return Ladder("tune", about, "", base, (default, tuned))

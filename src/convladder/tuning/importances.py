@@ -19,8 +19,7 @@ CHANCE = 0.95  # share of the shuffles whose largest importance is below the mar
 
 # docs/decisions/046-importances-are-shown-beside-those-of-chance.md
 def importances(study: optuna.Study) -> tuple[dict[str, float], float]:
-    """Estimate each setting's share in how well finished candidates did, and what the largest is by
-    chance.
+    """Estimate each setting's share in how well candidates did, and the largest by chance.
 
     PED-ANOVA (Watanabe, Bansal and Hutter 2023). Chance is the 95th percentile of the largest share
     after the accuracies are shuffled among the candidates: where no setting matters, one search in

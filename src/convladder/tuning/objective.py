@@ -14,8 +14,7 @@ HISTORY = "history.csv"
 
 
 def run_candidate(trial: Trial, folder: Path, command: str, emit: Emit) -> float | str:
-    """Train the trial, and return the validation accuracy of the epoch kept, or why it cannot be
-    trained.
+    """Train the trial, and return the validation accuracy of the epoch kept, or why it cannot be.
 
     A task for a worker. Leaves experiment and history in the folder. As `trial.run_trial` does, it
     goes on from where it was.

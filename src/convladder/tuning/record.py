@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
+import logging
 from collections.abc import Mapping
 from dataclasses import asdict
 from importlib import metadata
@@ -19,6 +19,8 @@ from convladder.experiments.pretrained.imagenet import Say
 from convladder.results import folders, migrations, provenance
 from convladder.tuning.candidates import SearchPlan
 from convladder.tuning.searching import ABOUT, Budget
+
+_logger = logging.getLogger(__name__)
 
 SAMPLER = "optuna"  # what draws the candidates; the name of its package
 
@@ -44,9 +46,7 @@ class SearchRecord:
         self.write(**{SAMPLER: now})
 
     def settle_environment(self, engine: Engine, tried: bool, say: Say) -> None:
-        """Keep where what comes is trained, and say in what that is otherwise than what was tried
-        before.
-        """
+        """Keep where what comes is trained, and say what differs from what was tried before."""
         before, changed = self._about["environment"], list(self._about.get("changed", []))
         for change in resume.changed_backend(before) if tried else []:
             say(f"{change}: this search compares candidates from before and after")
@@ -54,9 +54,7 @@ class SearchRecord:
         self.write(environment=engine.environment(), changed=changed)
 
     def fix_seeds(self, seeds: int) -> None:
-        """Settle with how many seeds the winner is tested. Raises SearchError where that was with
-        others.
-        """
+        """Settle the number of seeds of the winner's test. Raises SearchError for another one."""
         before = self._about["seeds"]
         if before not in (None, seeds):
             raise SearchError(
@@ -67,9 +65,7 @@ class SearchRecord:
 
 
 def begin(folder: Path, plan: SearchPlan, budget: Budget, *, fresh: bool) -> SearchRecord:
-    """Say in the folder what is searched there. Raises ConvladderError where it holds something
-    else.
-    """
+    """Say in the folder what is searched there. Raises ConvladderError where it is another."""
     path, before = folder / ABOUT, dict[str, Any]()
     if folders.is_search(folder):
         before = migrations.read_about(path)
@@ -112,7 +108,8 @@ def _differences(before: Mapping[str, Any], plan: SearchPlan) -> list[str]:
         changes = resume.changes_of(
             before["data"], Experiment.parse(before["default"]), plan.default
         )
-    except ExperimentError:  # it has settings that there are no more
+    except ExperimentError as error:  # it has settings that there are no more
+        _logger.debug("cannot say in what two searches differ (%s)", error)
         return []
     then, now = before["space"], plan.space.to_json()
     searched = [
@@ -131,7 +128,8 @@ def _count_tested(folder: Path, fingerprint: str) -> int:
         other = path.parent.resolve() != folder.resolve() and folders.is_climb(
             path.parent / "climb"
         )
-        # damaged, or newer
-        with contextlib.suppress(KeyError, TypeError, RunError):
+        try:
             count += other and migrations.read_about(path)["data"]["fingerprint"] == fingerprint
+        except (KeyError, TypeError, RunError) as error:  # damaged, or newer
+            _logger.info("%s is not counted (%s)", path.parent, error)
     return count

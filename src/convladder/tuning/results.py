@@ -20,7 +20,6 @@ from convladder.results.saved_climb import SavedClimb
 from convladder.results.verdicts import in_words
 
 DEFAULT, TUNED = "default", "tuned"  # the rungs of the climb that a search ends with
-FIXED_COLUMNS = ("candidate", "state", "validation_accuracy", "epochs", "flops", "error")
 
 
 class SearchResults:
@@ -38,8 +37,9 @@ class SearchResults:
 
     @cached_property
     def candidates(self) -> pd.DataFrame:
-        """A row a candidate: number, state, validation accuracy, epochs, FLOPs, error, and a column
-        a setting.
+        """One row per candidate, one column per setting and figure.
+
+        The figures are its number, state, validation accuracy, epochs, FLOPs and error.
 
         The state is finished, pruned (ended early, since others did better), failed or unfinished;
         a setting that was not searched for this candidate is None.
@@ -67,7 +67,25 @@ class SearchResults:
         return Experiment.parse(self.about["default"])
 
     def default_of(self, setting: str) -> Any:
-        """Return what the default has for a setting, under its dotted key."""
+        """Return what the default has for a setting.
+
+        Parameters
+        ----------
+        setting
+            Its dotted key, such as `train.learning_rate`.
+
+        Returns
+        -------
+        object
+            The value.
+
+        Raises
+        ------
+        KeyError
+            There is no such setting.
+        ExperimentError
+            The search has a setting that this version of convladder does not know.
+        """
         return flatten(self.default)[setting]
 
     @cached_property
@@ -142,7 +160,18 @@ class SearchResults:
         return SavedClimb(place)
 
     def history(self, candidate: int) -> pd.DataFrame | None:
-        """Return the history of a candidate, a row an epoch; None where it has none."""
+        """Return the history of a candidate.
+
+        Parameters
+        ----------
+        candidate
+            Its number, from 0.
+
+        Returns
+        -------
+        DataFrame or None
+            One row per epoch; None if it has none.
+        """
         place = self.folder / "candidates" / f"{candidate:04}"
         for folder in (place, folders.unfinished(place)):
             if (folder / "history.csv").exists():
@@ -150,7 +179,18 @@ class SearchResults:
         return None
 
     def count(self, state: str) -> int:
-        """Return how many candidates are in this state."""
+        """Return how many candidates are in a state.
+
+        Parameters
+        ----------
+        state
+            `finished`, `pruned`, `failed` or `unfinished`.
+
+        Returns
+        -------
+        int
+            Their number.
+        """
         return int((self.candidates["state"] == state).sum())
 
     @property
@@ -159,7 +199,18 @@ class SearchResults:
         return self.accuracy(0)
 
     def accuracy(self, candidate: int) -> float | None:
-        """Return the validation accuracy of a candidate; None unless it is finished."""
+        """Return the validation accuracy of a candidate.
+
+        Parameters
+        ----------
+        candidate
+            Its number, from 0.
+
+        Returns
+        -------
+        float or None
+            From 0 to 1; None unless it is finished.
+        """
         for row in self.candidates.to_dict("records"):
             if row["candidate"] == candidate and row["state"] == "finished":
                 return float(row["validation_accuracy"])
@@ -173,7 +224,18 @@ class SearchResults:
         return None
 
     def headline(self) -> str:
-        """Say in a few sentences what the search has shown."""
+        """Say in a few sentences what the search has shown.
+
+        Returns
+        -------
+        str
+            The sentences.
+
+        Raises
+        ------
+        ConvladderError
+            A file of the search or of its climb is missing or damaged.
+        """
         return " ".join(
             filter(None, [self._of_candidates(), self._of_the_winner(), self._of_other_searches()])
         )

@@ -28,8 +28,7 @@ FIRST_AT_RANDOM = 10  # candidates
 
 # docs/decisions/044-a-search-keeps-lines-of-its-own-and-no-sampler.md
 def sampler(seed: int, number: int, *, at_random: bool = False) -> optuna.samplers.BaseSampler:
-    """Return what draws the settings of this candidate: a function of the seed, its number and what
-    came before.
+    """Return what draws a candidate's settings from the seed, its number and what came before.
 
     Tree-structured Parzen estimators (Bergstra et al. 2011), or pure chance. A sampler that lived
     on would hold random numbers that nobody saves, and a search that was stopped would go on to

@@ -1,5 +1,4 @@
-"""A search: candidates over worker processes, steered by validation alone; the test images stay
-closed.
+"""A search: candidates over workers, steered by validation alone; it opens no test images.
 
 Optuna draws the settings of each candidate from a space and says, epoch by epoch, which to go on
 with.
@@ -10,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,9 +18,8 @@ from optuna.trial import FrozenTrial, TrialState
 
 from convladder.core import files, signals
 from convladder.core.errors import SearchError
-from convladder.core.tasks import Event, Failed, Finished, Halted, Message, Task
+from convladder.core.tasks import Event, Failed, Finished, Halted, Message, OnEvent, Task
 from convladder.core.worker_pool import Pool
-from convladder.experiments.climbing import RENEW_AFTER
 from convladder.experiments.engines import Engine
 from convladder.experiments.pretrained.imagenet import Say, silent
 from convladder.experiments.resume import ResumePolicy, find_alike
@@ -40,8 +38,6 @@ MOST_SKIPPED = 100  # draws in a row that give no new candidate: the space has n
 # docs/decisions/048-what-the-machine-fails-is-no-word-on-a-candidate.md
 MOST_FAULTS = 3  # candidates in a row that the machine fails, before a search stops
 KEEP_TIME = 30  # seconds, after which the time that was searched is written down again
-
-OnEvent = Callable[[Event], None]
 
 
 @dataclass(frozen=True)
@@ -99,7 +95,7 @@ class Search:
         Raises SearchError where the machine fails several in a row.
         """
         self._started = time.monotonic()
-        pool = engine.pool(self._tasks(budget), renew_after=RENEW_AFTER)
+        pool = engine.pool(self._tasks(budget))
         try:
             with signals.answered_gently(pool.stop), self._ending_in_time(budget, pool):
                 for event in pool.events():

@@ -42,7 +42,7 @@ def test_a_class_name_that_holds_a_comma_takes_double_quotes(make_folder: MakeFo
 
 
 def test_each_option_is_a_setting() -> None:
-    from convladder.core.experiment import Data
+    from convladder.core.settings.data import Data
 
     assert {*READING, *SPLITTING} <= set(Data.model_fields)
 

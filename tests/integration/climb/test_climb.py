@@ -457,7 +457,7 @@ def test_a_folder_that_is_no_run_is_refused_before_training(tmp_path: Path) -> N
 
 
 def test_evaluating_the_same_images_gives_the_same_predictions(climbed: Path) -> None:
-    from convladder.data.dataset import load
+    from convladder.data.loading import load
     from convladder.experiments.inference import load_network
     from convladder.training import fit
 

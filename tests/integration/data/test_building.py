@@ -18,9 +18,9 @@ import pytest
 
 from convladder.core.errors import DataError
 from convladder.core.places import cache_folder
-from convladder.data.bank import bank as banks
-from convladder.data.bank import builder, decode_worker
-from convladder.data.decoding.images import LIMITS, ImageForm, Pixels
+from convladder.data.bank import cache as banks
+from convladder.data.bank import chunk_decoding, chunks, decode_worker
+from convladder.data.decoding.image_form import LIMITS, ImageForm, Pixels
 from convladder.data.source import Listing, Record, Source
 from images_made import MakeFolder
 from limits import HANG
@@ -41,8 +41,8 @@ def make_source(fetch: Callable[[Record], Pixels], images: int = 40, **more: obj
 
 @pytest.fixture(autouse=True)
 def in_small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(builder, "CHUNK", 8)
-    monkeypatch.setattr(builder, "PARALLEL_FROM", 0)
+    monkeypatch.setattr(chunks, "CHUNK", 8)
+    monkeypatch.setattr(chunk_decoding, "PARALLEL_FROM", 0)
 
 
 def hang_at(path: str, record: Record) -> Pixels:
@@ -96,7 +96,7 @@ def test_a_decoder_that_hangs_is_ended(monkeypatch: pytest.MonkeyPatch, tmp_path
 
 
 def test_an_interrupted_build_goes_on_where_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(builder, "PARALLEL_FROM", 10**9)
+    monkeypatch.setattr(chunk_decoding, "PARALLEL_FROM", 10**9)
     fetched: list[str] = []
 
     def fetch(record: Record, *, until: int) -> Pixels:
@@ -117,7 +117,7 @@ def test_an_interrupted_build_goes_on_where_it_was(monkeypatch: pytest.MonkeyPat
 
 
 def test_a_chunk_whose_pixels_were_damaged_is_done_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(builder, "PARALLEL_FROM", 10**9)
+    monkeypatch.setattr(chunk_decoding, "PARALLEL_FROM", 10**9)
 
     def stop_late(record: Record) -> Pixels:
         if record.path.endswith("/30"):
@@ -154,7 +154,7 @@ def test_two_processes_build_a_bank_once(make_folder: MakeFolder, tmp_path: Path
     root = make_folder({"cat": 30, "dog": 30})
     code = (
         "import sys, time\nfrom convladder.data.bank import decode_worker\nfrom "
-        "convladder.data.dataset import load\n"
+        "convladder.data.loading import load\n"
         "decode = decode_worker.open_picture\n"
         "def slowly(*words, **options):\n"
         "    time.sleep(0.02)\n    print('decoded', flush=True)\n    return decode(*words, "
@@ -170,7 +170,7 @@ def test_two_processes_build_a_bank_once(make_folder: MakeFolder, tmp_path: Path
 
 
 def test_a_waiting_process_is_told_how_far_the_other_is(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(builder, "PARALLEL_FROM", 10**9)
+    monkeypatch.setattr(chunk_decoding, "PARALLEL_FROM", 10**9)
     monkeypatch.setattr(banks, "WAIT", 0.02)
     begun, waiting = threading.Event(), threading.Event()
 
@@ -208,30 +208,31 @@ def test_a_full_disk_is_told_before_anything_is_decoded(monkeypatch: pytest.Monk
 
 
 def test_large_contents_are_sent_in_small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(builder, "CHUNK", 512)
-    monkeypatch.setattr(builder, "SENT_BYTES", 5 * 16 * 16 * 3)
+    monkeypatch.setattr(chunks, "CHUNK", 512)
+    monkeypatch.setattr(chunks, "SENT_BYTES", 5 * 16 * 16 * 3)
     held = []
-    fetch_all = builder.fetch_all
-    monkeypatch.setattr(
-        builder,
-        "fetch_all",
-        lambda fetch, records: held.append(len(records)) or fetch_all(fetch, records),
-    )
+    fetch_all = decode_worker.fetch_all
+    for module in (chunks, chunk_decoding):
+        monkeypatch.setattr(
+            module,
+            "fetch_all",
+            lambda fetch, records: held.append(len(records)) or fetch_all(fetch, records),
+        )
     bank = banks.open_bank(make_source(pixels_of, picklable=False), FORM)
     assert len(bank.records) == 40
-    assert max(held) <= builder.SAMPLE
+    assert max(held) <= chunks.SAMPLE
 
 
 def test_a_file_of_many_scans_is_no_light_one() -> None:
-    assert not builder._is_heavy(b"\xff\xd8" + b"\xff\xda" * 10, LIMITS)
-    assert builder._is_heavy(b"\xff\xd8" + b"\xff\xda" * 1000, LIMITS)
+    assert not chunk_decoding._is_heavy(b"\xff\xd8" + b"\xff\xda" * 10, LIMITS)
+    assert chunk_decoding._is_heavy(b"\xff\xd8" + b"\xff\xda" * 1000, LIMITS)
 
 
 def test_clearing_the_cache_leaves_a_build_at_work_alone(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("CONVLADDER_CACHE", str(tmp_path))  # other tests still need theirs
-    monkeypatch.setattr(builder, "PARALLEL_FROM", 10**9)
+    monkeypatch.setattr(chunk_decoding, "PARALLEL_FROM", 10**9)
 
     def fetch(record: Record) -> Pixels:
         if record.path.endswith("/20"):
@@ -253,5 +254,5 @@ def test_a_source_that_fails_says_so() -> None:
 def test_few_images_are_cut_into_small_chunks_so_that_all_processes_have_some(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(builder, "CHUNK", 512)
-    assert [builder.chunk_size(images) for images in (5, 60, 6_400, 1_000_000)] == [8, 8, 100, 512]
+    monkeypatch.setattr(chunks, "CHUNK", 512)
+    assert [chunks.chunk_size(images) for images in (5, 60, 6_400, 1_000_000)] == [8, 8, 100, 512]

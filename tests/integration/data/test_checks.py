@@ -10,9 +10,10 @@ from PIL import Image, ImageFilter
 
 import convladder as cl
 from command_line import convladder
-from convladder.core.experiment import Data
-from convladder.data.dataset import check
-from convladder.data.quality.checks import DataCheck, Finding
+from convladder.core.settings.data import Data
+from convladder.data.loading import check
+from convladder.data.quality.checks import DataCheck
+from convladder.data.quality.findings import Finding
 from faults import picture
 from images_made import MakeFolder, write_image
 

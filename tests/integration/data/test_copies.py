@@ -12,10 +12,10 @@ from PIL import Image
 from scipy.ndimage import gaussian_filter
 
 from convladder.core.errors import DataError
-from convladder.core.experiment import Data
+from convladder.core.settings.data import Data
 from convladder.data.bank.bank import PAIRS_FILE
 from convladder.data.copies import in_bank
-from convladder.data.dataset import check, load
+from convladder.data.loading import check, load
 
 SIDE = 48
 

@@ -17,11 +17,11 @@ import convladder as cl
 from convladder.api import exports
 from convladder.api.run import Run
 from convladder.core.errors import UnreadableImage
-from convladder.core.experiment import Data
-from convladder.data.dataset import load
+from convladder.core.settings.data import Data
 from convladder.data.decoding import intensity
 from convladder.data.decoding.images import decode
 from convladder.data.decoding.intensity import IntensityRange
+from convladder.data.loading import load
 from convladder.data.quality import bit_depth
 from convladder.report import progress
 from convladder.results.bundle.bundle import Bundle

@@ -10,8 +10,8 @@ import pytest
 
 from command_line import convladder
 from convladder.core.errors import DataError
-from convladder.core.experiment import Data
-from convladder.data.dataset import check, load
+from convladder.core.settings.data import Data
+from convladder.data.loading import check, load
 from convladder.data.quality.checks import DataCheck
 from convladder.evaluation import predictions
 from faults import WEIRD_NAMES, Faults, make_faults

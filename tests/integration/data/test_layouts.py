@@ -13,8 +13,9 @@ import pytest
 
 from command_line import convladder
 from convladder.core.errors import ConvladderError, DataError
-from convladder.core.experiment import Data
-from convladder.data.dataset import SplitDataset, check, load, load_bank
+from convladder.core.settings.data import Data
+from convladder.data.dataset import SplitDataset
+from convladder.data.loading import check, load, load_bank
 from convladder.data.quality.checks import DataCheck
 from convladder.data.sources.folders.file_names import NUMBERED
 from convladder.data.sources.registry import open_source

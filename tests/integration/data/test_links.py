@@ -16,9 +16,9 @@ import pytest
 import convladder as cl
 from command_line import convladder
 from convladder.core.errors import DataError
-from convladder.core.experiment import Data
-from convladder.data.dataset import check, load
-from convladder.data.decoding.images import LIMITS
+from convladder.core.settings.data import Data
+from convladder.data.decoding.image_form import LIMITS
+from convladder.data.loading import check, load
 from convladder.data.quality.checks import DataCheck
 from convladder.data.sources.folders.folder import walk
 from convladder.data.sources.registry import open_like, open_source, shared_settings

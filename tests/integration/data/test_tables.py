@@ -16,9 +16,9 @@ import pytest
 
 from command_line import convladder
 from convladder.core.errors import DataError
-from convladder.core.experiment import Data
-from convladder.data.dataset import check, load
+from convladder.core.settings.data import Data
 from convladder.data.decoding import formats
+from convladder.data.loading import check, load
 from convladder.data.source import Source
 from convladder.data.sources.folders.entries import is_image
 from convladder.data.sources.registry import open_source, open_values

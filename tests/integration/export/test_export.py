@@ -22,7 +22,7 @@ from convladder.core.errors import DataError, ExperimentError, ExportError
 from convladder.core.experiment import Experiment, flatten
 from convladder.core.ladder import BUILT_IN, load_ladder
 from convladder.data.decoding import images as images_module
-from convladder.data.decoding.images import ImageForm
+from convladder.data.decoding.image_form import ImageForm
 from convladder.deploy import (
     examples,
     exporter,
@@ -113,7 +113,7 @@ def test_every_network_of_the_ladders_predicts_the_same_in_every_format(
 
 @pytest.mark.parametrize("architecture", ["ResNet50", "EfficientNetB0", "ConvNeXtTiny"])
 def test_what_others_read_is_of_layers_that_they_have(architecture: str) -> None:
-    from convladder.core.experiment import Model
+    from convladder.core.settings.model import Model
     from convladder.models import networks as any_network
     from convladder.models.portable import plain
 

@@ -16,7 +16,7 @@ from convladder.core import files
 from convladder.core.errors import RunError
 from convladder.core.tasks import Task
 from convladder.deploy import exporter
-from convladder.experiments import climbing
+from convladder.experiments import single_training
 from convladder.results import folders, outputs
 from foreign import put, snapshot
 from images_made import MakeFolder
@@ -36,7 +36,7 @@ def place(tmp_path: Path, make_folder: MakeFolder, monkeypatch: pytest.MonkeyPat
 
     make_folder({"cat": 6, "dog": 6}, at="pets")
     (tmp_path / "empty").mkdir()
-    monkeypatch.setattr(climbing, "_run_one", run_at_once)
+    monkeypatch.setattr(single_training, "_run_one", run_at_once)
     monkeypatch.chdir(tmp_path)
     return tmp_path
 

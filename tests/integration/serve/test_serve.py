@@ -28,11 +28,12 @@ from PIL import Image
 import convladder as cl
 from convladder.core.errors import ExperimentError
 from convladder.deploy.serve.access import LOCAL, Rules
-from convladder.deploy.serve.app import Settings, create_app, service_of
+from convladder.deploy.serve.app import create_app
 from convladder.deploy.serve.corrections import Corrections
 from convladder.deploy.serve.launch import read_origins, read_token
 from convladder.deploy.serve.request_body import Limits
 from convladder.deploy.serve.server import ARRIVAL_SECONDS
+from convladder.deploy.serve.service import Settings, service_of
 from convladder.results.bundle.occlusion import CELLS, occlusion_map
 from limits import HANG
 from served import Served, served

@@ -24,7 +24,7 @@ from convladder.core.experiment import Experiment
 from convladder.core.tasks import Failed
 from convladder.data.dataset import SplitDataset
 from convladder.evaluation import corruptions
-from convladder.experiments import climbing
+from convladder.experiments import climb_folder
 from convladder.experiments.trial import Trial, run_trial
 from convladder.results import folders, locks, saved_run
 from convladder.training import checkpoint
@@ -133,14 +133,14 @@ def test_an_error_that_cannot_be_kept_ends_the_climb(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     failed, error = Failed("lenet5", "no memory", "", expected=True), tmp_path / "seed-0.error.txt"
-    climbing._keep_error(error, failed)
+    climb_folder._keep_error(error, failed)
     assert error.read_text() == "no memory\n"
     Disk(tmp_path, monkeypatch).room = 0
     with pytest.raises(
         RunError,
         match=r"cannot write .*seed-0\.error\.txt \(No space left on device\): free some space",
     ):
-        climbing._keep_error(error, failed)
+        climb_folder._keep_error(error, failed)
     assert error.read_text() == "no memory\n"
 
 

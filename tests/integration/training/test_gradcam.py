@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import convladder as cl
-from convladder.core.experiment import Model
+from convladder.core.settings.model import Model
 from convladder.experiments.inference import load_network
 from convladder.models import convnet, feature_maps, gradcam
 from convladder.results import saved_run

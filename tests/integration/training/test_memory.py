@@ -15,7 +15,7 @@ import tensorflow as tf
 from convladder.core.experiment import Experiment
 from convladder.core.tasks import Failed, Finished, Task
 from convladder.core.worker_pool import run_tasks
-from convladder.data.dataset import load
+from convladder.data.loading import load
 from convladder.experiments.trial import Trial, run_trial
 from convladder.training.backend import tensorflow
 

@@ -26,8 +26,8 @@ LADDER_AND_RUNG = pytest.mark.parametrize(("ladder", "rung"), RUNGS)
 @pytest.fixture(scope="module")
 def larger_digits() -> SplitDataset:
     """Digits at 24x24, which every network takes; two batches of 32 in train."""
-    from convladder.core.experiment import Data
-    from convladder.data.dataset import load
+    from convladder.core.settings.data import Data
+    from convladder.data.loading import load
 
     dataset = load(Data(source="digits", limit=150, image_size=(24, 24)))
     return replace(dataset, splits=replace(dataset.splits, train=dataset.splits.train[:64]))

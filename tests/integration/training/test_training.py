@@ -13,8 +13,11 @@ import pytest
 from numpy.typing import NDArray
 
 from convladder.core.errors import ExperimentError, TrainingError
-from convladder.core.experiment import Augmentation, Experiment, Model, Train
+from convladder.core.experiment import Experiment
 from convladder.core.optimizers import OPTIMIZERS
+from convladder.core.settings.augmentation import Augmentation
+from convladder.core.settings.model import Model
+from convladder.core.settings.train import Train
 from convladder.data.dataset import SplitDataset
 from convladder.data.in_memory import MemoryBank
 from convladder.models import convnet

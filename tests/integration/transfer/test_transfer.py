@@ -20,15 +20,19 @@ from PIL import Image
 import convladder as cl
 from convladder.core import files
 from convladder.core.errors import ConvladderError, DataError, ExperimentError, RunError
-from convladder.core.experiment import Data, Experiment, Train
+from convladder.core.experiment import Experiment
 from convladder.core.ladder import load_ladder
+from convladder.core.settings.data import Data
+from convladder.core.settings.train import Train
 from convladder.core.worker import Stopped
-from convladder.data.dataset import SplitDataset, load
-from convladder.experiments import trial
-from convladder.experiments.climbing import make_plan
+from convladder.data.dataset import SplitDataset
+from convladder.data.loading import load
+from convladder.experiments import artifacts
+from convladder.experiments.climb_plan import make_plan
 from convladder.experiments.inference import load_network
 from convladder.experiments.pretrained import backbones, leakage, source
 from convladder.experiments.resume import ResumePolicy
+from convladder.experiments.trial import Trial
 from convladder.models import networks, shapes
 from convladder.models.convnet import Statistics
 from convladder.models.layers import FixedBatchNormalization
@@ -72,7 +76,7 @@ def run_of(experiment: Experiment, dataset: SplitDataset, folder: Path) -> saved
     fitted = fit.fit(experiment, dataset, backbone=backbones.load(experiment.model))
     folder.mkdir()
     figures = {"test": {"accuracy": 0.0}}
-    trial._write_network(folder, fitted, dataset)
+    artifacts._write_network(folder, fitted, dataset)
     saved_run.write_splits(folder, dataset.split_table())
     about = {
         "format": folders.FORMAT,
@@ -294,7 +298,7 @@ def test_a_backbone_that_was_trained_again_is_refused(
     folder = tmp_path / "lent"
     shutil.copytree(run.folder, folder)
     experiment = settle("transfer-frozen", backbone=folder)
-    begun = trial.Trial("transfer-frozen", experiment, other_digits)
+    begun = Trial("transfer-frozen", experiment, other_digits)
     with np.load(folder / saved_run.WEIGHTS) as file:
         arrays = {name: file[name] for name in file.files}
     arrays["conv_1/bias"] += 1

@@ -8,7 +8,6 @@ import io
 import queue
 import weakref
 from collections import Counter
-from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, get_args
@@ -32,8 +31,12 @@ from convladder.core.tasks import (
 )
 from convladder.experiments import climbing
 from convladder.experiments.ray import driver, node
-from convladder.report import progress
-from convladder.report.progress import Display, InNotebook, Plain, Quiet, Reporter
+from convladder.experiments.ray.node_places import LOSSES, Place
+from convladder.experiments.ray.node_task import NodeTask
+from convladder.report import notebook_bar
+from convladder.report.notebook_bar import InNotebook
+from convladder.report.progress import Reporter
+from convladder.report.trial_displays import Display, Plain, Quiet
 from convladder.results import folders
 from convladder.results.folders import TrialKey
 
@@ -45,13 +48,12 @@ EPOCH = {
     "kept_accuracy": 0.5,
     "images_per_second": 9.0,
 }
-CAUSE = DataError("no such folder")
 EVENTS: list[Event] = [
     Started(KEY),
     Message(KEY, EPOCH),
     Message(KEY, "resumes after 1 epoch"),
     Finished(KEY, 0.5),
-    Failed(KEY, "no such folder", "", expected=True, cause=CAUSE),
+    Failed(KEY, "no such folder", "", expected=True, cause=DataError("no such folder")),
     Died(KEY, "its process ended", "what it wrote", expected=True),
     Halted(KEY),
     Stopping(),
@@ -86,7 +88,7 @@ def test_every_kind_of_event_is_tried_here() -> None:
 def test_a_display_shows_what_a_person_must_know(
     kind: str, event: Event, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(progress, "_Place", Nowhere)
+    monkeypatch.setattr(notebook_bar, "Place", Nowhere)
     text = io.StringIO()
     console = Console(
         file=text,
@@ -146,60 +148,56 @@ def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> node.Host:
     """A node's side that is at a task, without a worker."""
     monkeypatch.setenv("CONVLADDER_CACHE", str(tmp_path))
     host = object.__new__(node.Host)
-    host._said, host._errand = queue.SimpleQueue(), node._Errand(Task(KEY, print), every=60)
+    host._said, host._at = queue.SimpleQueue(), NodeTask(Task(KEY, print), every=60)
     return host
 
 
-@pytest.mark.parametrize(
-    ("event", "kind"),
-    [
-        (Message(KEY, EPOCH), node.MESSAGE),
-        (Finished(KEY, 0.5), node.FINISHED),
-        (EVENTS[4], node.FAILED),
-        (EVENTS[5], node.DIED),
-        (Halted(KEY), node.HALTED),
-        (Overdue(KEY), node.OVERDUE),
-        (Notice("less memory"), node.NOTICE),
-        (Started(KEY), None),  # which the driver says once, however often a trial is lost
-        (Stopping(), None),  # which it is the driver that asks for
-    ],
-)
-def test_a_node_passes_on_what_happens_there(
-    event: Event, kind: str | None, host: node.Host
-) -> None:
+def said_of(event: Event) -> list[node.Said]:
+    """Return what a node is to say of an event."""
+    match event:
+        case Message() | Notice():
+            return [event]
+        case Finished() | Failed() | Halted() | Overdue():
+            return [node.Ended(event, {})]
+        case Started() | Stopping():  # which the driver tells of itself
+            return []
+
+
+@pytest.mark.parametrize("event", EVENTS, ids=lambda event: type(event).__name__)
+def test_a_node_passes_on_what_happens_there(event: Event, host: node.Host) -> None:
     host._take(event)
-    said = [] if host._said.empty() else [host._said.get_nowait()[0]]
-    assert said == ([kind] if kind else [])
+    said = [] if host._said.empty() else [host._said.get_nowait()]
+    assert said == said_of(event)
 
 
-def lane_at(place: Any) -> Any:
-    """Return a driver's lane that has a place on a node."""
-    lane = object.__new__(driver._NodeLane)
-    lane._host, lane._name, lane._ending = place, "n3", False
-    lane._ray = SimpleNamespace(
+def place_of(host: Any) -> Place:
+    """Return a place on a node whose host answers at once."""
+    ray = SimpleNamespace(
         get=lambda answer: answer, exceptions=SimpleNamespace(RayTaskError=KeyError)
     )
+    return Place(ray, host, "id", "n3")
+
+
+def a_lane() -> Any:
+    """Return a driver's lane without a cluster."""
+    lane = object.__new__(driver.NodeLane)
+    lane._ending = False
     lane._events, lane._pending = queue.SimpleQueue(), SimpleNamespace(give_back=lambda task: None)
     lane._common = SimpleNamespace(losses=Counter())
     return lane
 
 
 def test_a_driver_takes_a_tasks_end_as_it_came(tmp_path: Path) -> None:
-    lane, task = lane_at(None), Task(KEY, print, (None, tmp_path / "run"))
-    failed = lane._take_end(task, node.FAILED, replace(EVENTS[4], key=None), {})
-    assert failed == EVENTS[4]
-    assert failed.cause is CAUSE
-    assert lane._take_end(task, node.HALTED, None, {}) == Halted(KEY)
-    assert lane._take_end(task, node.OVERDUE, None, {}) == Overdue(KEY)
-    assert lane._take_end(task, node.STOPPED, None, {}) is None
-    assert lane._take_end(task, node.FINISHED, 0.5, {}) == Finished(KEY, 0.5)
+    lane, task = a_lane(), Task(KEY, print, (None, tmp_path / "run"))
+    for event in (EVENTS[4], Halted(KEY), Overdue(KEY), None, Finished(KEY, 0.5)):
+        assert lane._take_end(task, node.Ended(event, {})) is event
 
 
 def test_a_task_whose_process_died_on_nodes_again_and_again_brings_what_it_wrote_last(
     tmp_path: Path,
 ) -> None:
-    lane, task = lane_at(None), Task(KEY, print, (None, tmp_path / "run"))
-    ends = [lane._take_end(task, node.DIED, EVENTS[5], {}) for _ in range(driver.LOSSES)]
+    lane, task = a_lane(), Task(KEY, print, (None, tmp_path / "run"))
+    ends = [lane._take_end(task, node.Ended(EVENTS[5], {})) for _ in range(LOSSES)]
     assert [type(end) for end in ends] == [Message, Message, Died]
     assert ends[-1].details.splitlines() == ["what it wrote", ends[-1].error]
     assert ends[-1].error == "its process ended; the trial was lost 3 times and is not restarted"
@@ -215,10 +213,10 @@ def test_a_driver_does_not_hold_a_checkpoint_that_it_has_written(tmp_path: Path)
     def listen(seconds: float) -> list[node.Said]:
         contents = Seen({"checkpoint-0001-000000.json": b"{}"})
         made.append(weakref.ref(contents))
-        return [(node.MESSAGE, EPOCH), (node.NOTICE, "less memory"), (node.KEPT, contents)]
+        return [Message(KEY, EPOCH), Notice("less memory"), node.Kept(contents)]
 
-    lane = lane_at(SimpleNamespace(listen=SimpleNamespace(remote=listen)))
-    assert lane._listen(Task(KEY, print, (None, tmp_path / "run"))) is None
+    lane, place = a_lane(), place_of(SimpleNamespace(listen=SimpleNamespace(remote=listen)))
+    assert lane._listen(Task(KEY, print, (None, tmp_path / "run")), place) is None
     assert made[0]() is None
     assert [path.name for path in folders.unfinished(tmp_path / "run").iterdir()] == [
         "checkpoint-0001-000000.json"

@@ -17,17 +17,20 @@ import pytest
 import cores
 import loopback
 from convladder.core.errors import ClusterError, DataError
-from convladder.core.experiment import Data, Experiment
+from convladder.core.experiment import Experiment
 from convladder.core.ladder import load_ladder
+from convladder.core.settings.data import Data
 from convladder.core.tasks import Event, Failed, Finished, Halted, Message, Notice, Started, Task
 from convladder.core.worker_pool import Pool
-from convladder.data.dataset import SplitDataset, load
-from convladder.experiments import climbing
-from convladder.experiments.climbing import Plan
+from convladder.data.dataset import SplitDataset
+from convladder.data.loading import load
+from convladder.experiments import climb_plan, climbing
+from convladder.experiments.climb_plan import Plan
 from convladder.experiments.engines import Engine, engine_at
 from convladder.experiments.pretrained import backbones
-from convladder.experiments.ray import connection, driver
+from convladder.experiments.ray import connection, delivery, node_places
 from convladder.experiments.ray.bank_transfer import BankManifest, pieces
+from convladder.experiments.ray.node_versions import Versions
 from convladder.experiments.resume import ResumePolicy
 from convladder.experiments.trial import Trial, run_trial
 from convladder.results import folders, saved_run
@@ -64,7 +67,7 @@ def digits(own_cache: Path) -> SplitDataset:
 def plan(digits: SplitDataset) -> Plan:
     """Two trials: one rung, two seeds."""
     ladder = load_ladder("classic").part(["lenet5"])
-    return climbing.make_plan(ladder, range(2), CHANGES, lambda data: digits)
+    return climb_plan.make_plan(ladder, range(2), CHANGES, lambda data: digits)
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -77,7 +80,7 @@ def deliveries() -> Iterator[list[str]]:
         return pieces(folder, waybill)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(driver, "pieces", note)
+        patch.setattr(delivery, "pieces", note)
         yield sent
 
 
@@ -129,7 +132,7 @@ class NodeKiller(Follower):
             (lane,) = [
                 lane for lane in self.pool._lanes if lane.task and lane.task.key == event.key
             ]
-            self.victim, self.killed = event.key, lane._node
+            self.victim, self.killed = event.key, lane._place.node_id
             self.nodes.kill(self.killed)
 
 
@@ -183,7 +186,7 @@ def test_a_trial_from_outside_the_cluster_whose_process_dies_again_and_again_has
     with engine_at(two_nodes.address_from_outside) as engine:
         events = list(engine.pool([task], renew_after=12).events())
     assert len(of_kind(events, Started)) == 1
-    assert len(of_kind(events, Message)) == driver.LOSSES - 1
+    assert len(of_kind(events, Message)) == node_places.LOSSES - 1
     (failed,) = of_kind(events, Failed)
     assert failed.expected
     assert "status -9" in failed.error
@@ -194,7 +197,7 @@ def test_a_node_that_joins_with_other_versions_is_left_out_and_the_other_does_th
 ) -> None:
     newcomer = list(two_nodes.by_id.values())[1]
 
-    def compare(self: connection.Connection, name: str, versions: connection.Versions) -> list[str]:
+    def compare(self: connection.Connection, name: str, versions: Versions) -> list[str]:
         return [f"{name} has keras 2"] if newcomer.node_ip_address in name else []
 
     monkeypatch.setattr(connection.Connection, "compare", compare)
@@ -217,10 +220,10 @@ def test_a_node_that_joins_with_other_versions_is_left_out_and_the_other_does_th
 def test_a_node_that_cannot_take_the_images_is_named(
     two_nodes: Nodes, plan: Plan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def deliver(self: Any, folder: Path) -> bool:
+    def deliver(*given: Any) -> bool:
         raise DataError("make room there")
 
-    monkeypatch.setattr(driver._NodeLane, "_deliver", deliver)
+    monkeypatch.setattr(delivery.Deliveries, "deliver_bank", deliver)
     task = Task("any", run_trial, (plan.trials[0], tmp_path / "run", "a command"))
     with (
         engine_at(two_nodes.address) as engine,

@@ -18,8 +18,9 @@ from numpy.typing import NDArray
 
 from convladder.core.devices import Parallel
 from convladder.core.errors import ExperimentError, TrainingError
-from convladder.core.experiment import Data, Experiment
-from convladder.data.dataset import load
+from convladder.core.experiment import Experiment
+from convladder.core.settings.data import Data
+from convladder.data.loading import load
 from convladder.experiments import trial
 from convladder.results import saved_run
 from limits import HANG

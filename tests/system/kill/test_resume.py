@@ -23,7 +23,14 @@ from convladder.core.experiment import Experiment
 from convladder.core.tasks import Failed, Started
 from convladder.core.worker import Stopped
 from convladder.data.dataset import SplitDataset
-from convladder.experiments import climbing, reproduction, resume
+from convladder.experiments import (
+    climb_folder,
+    climb_plan,
+    climbing,
+    reproduction,
+    resume,
+    single_training,
+)
 from convladder.experiments.resume import ResumePolicy
 from convladder.experiments.trial import Trial, run_trial
 from convladder.results import folders, locks, provenance, saved_run
@@ -257,19 +264,58 @@ def test_the_first_environment_stays_and_the_last_is_compared(
     assert provenance.last_environment(about)["versions"]["keras"] == "99.0"
 
 
+def refusal(trial: Trial, folder: Path) -> str:
+    """Return what is said of an unfinished run that cannot be resumed."""
+    with pytest.raises(RunError) as raised:
+        ResumePolicy(allow_changed=True).prepare(trial, folder)
+    return str(raised.value)
+
+
 @pytest.mark.parametrize(
-    "damage", ["", "{", "[]", '{"experiment": {}, "environment": {"versions": {}}}']
+    ("damage", "why"),
+    [
+        ("", "Expecting value: line 1 column 1 (char 0)"),
+        ("[]", "it is not a JSON object"),
+        ('{"format": 1, "environment": {"versions": {}}}', "it lacks 'experiment'"),
+        ('{"environment": {"versions": {}}}', "it lacks 'data'"),
+        (
+            '{"format": 1, "experiment": {}, "environment": 3}',
+            "it holds something else than convladder writes",
+        ),
+    ],
 )
-def test_an_unfinished_run_that_does_not_say_what_it_is_of_is_refused(
-    begun: tuple[Trial, Path], damage: str
+def test_an_unfinished_run_that_does_not_say_what_it_is_of_is_called_damaged_once(
+    begun: tuple[Trial, Path], damage: str, why: str
 ) -> None:
     trial, folder = begun
-    (folders.unfinished(folder) / "experiment.json").write_text(damage)
-    with pytest.raises(
-        RunError,
-        match=r"experiment\.json is damaged or was written by another version .*--fresh starts",
-    ):
-        ResumePolicy(allow_changed=True).prepare(trial, folder)
+    path = folders.unfinished(folder) / "experiment.json"
+    path.write_text(damage)
+    assert refusal(trial, folder) == f"{path} is damaged ({why}): --fresh starts over"
+
+
+def test_an_unfinished_run_of_a_newer_version_is_not_to_be_started_over(
+    begun: tuple[Trial, Path],
+) -> None:
+    trial, folder = begun
+    path = folders.unfinished(folder) / "experiment.json"
+    files.write_json(path, files.read_json(path) | {"format": folders.FORMAT + 1})
+    said = refusal(trial, folder)
+    assert said.startswith(f"{path.parent} was written by a newer convladder (format ")
+    assert said.endswith("): update convladder, or choose another --out")
+
+
+def test_an_unfinished_run_with_settings_that_there_are_no_more_names_them(
+    begun: tuple[Trial, Path],
+) -> None:
+    trial, folder = begun
+    path = folders.unfinished(folder) / "experiment.json"
+    about = files.read_json(path)
+    about["experiment"]["train"]["warp"] = 9
+    files.write_json(path, about)
+    said = refusal(trial, folder)
+    assert said.startswith(f"{path} does not fit this version of convladder (")
+    assert "train: unknown setting 'warp'" in said
+    assert said.endswith("): resume it with the version that wrote it, or start over with --fresh")
 
 
 def test_other_images_are_refused(begun: tuple[Trial, Path]) -> None:
@@ -325,12 +371,12 @@ def test_a_finished_run_of_other_epochs_says_that_allow_changed_does_not_reach_i
     with pytest.raises(
         RunError, match=r"is finished and .* now 3\).* --allow-changed resumes only unfinished runs"
     ):
-        climbing.train_one(longer, folder, threads=1, how=allowed, on_event=print)
+        single_training.train_one(longer, folder, threads=1, how=allowed, on_event=print)
     faster = replace(trial, experiment=trial.experiment.replace({"train.learning_rate": 0.1}))
     with pytest.raises(
         RunError, match=r"is finished and is a different run .*: choose another --out$"
     ):
-        climbing.train_one(faster, folder, threads=1, how=allowed, on_event=print)
+        single_training.train_one(faster, folder, threads=1, how=allowed, on_event=print)
 
 
 def test_checkpoints_that_do_not_say_what_they_are_of_are_refused(
@@ -368,7 +414,9 @@ def test_fresh_begins_anew_and_replaces_nothing_finished(begun: tuple[Trial, Pat
     run_trial(trial, folder, "pytest", print)
     assert "resumed" not in saved_run.SavedRun(folder).about
     with pytest.raises(RunError, match="is finished: to start over, remove it"):
-        climbing.train_one(trial, folder, threads=1, how=ResumePolicy(fresh=True), on_event=print)
+        single_training.train_one(
+            trial, folder, threads=1, how=ResumePolicy(fresh=True), on_event=print
+        )
 
 
 def test_a_command_that_is_refused_leaves_the_run_alone(begun: tuple[Trial, Path]) -> None:
@@ -379,7 +427,7 @@ def test_a_command_that_is_refused_leaves_the_run_alone(begun: tuple[Trial, Path
     with locks.locked(unfinished):
         before = sorted(unfinished.iterdir())
         with pytest.raises(RunError, match="another convladder process is working"):
-            climbing.train_one(trial, folder, threads=1, how=ResumePolicy(), on_event=print)
+            single_training.train_one(trial, folder, threads=1, how=ResumePolicy(), on_event=print)
         assert sorted(unfinished.iterdir()) == before
 
 
@@ -455,7 +503,7 @@ def test_an_error_of_before_is_forgotten_when_its_trial_is_begun_again(tmp_path:
 
 
 def test_a_climb_that_cannot_be_read_is_not_found(tmp_path: Path, few_digits: SplitDataset) -> None:
-    plan = climbing.Plan(None, (Trial("lenet5", Experiment(), few_digits),), "this")
+    plan = climb_plan.Plan(None, (Trial("lenet5", Experiment(), few_digits),), "this")
     files.write_text(tmp_path / "a/climb.json", "{")
     files.write_json(
         tmp_path / "b/climb.json",
@@ -463,7 +511,7 @@ def test_a_climb_that_cannot_be_read_is_not_found(tmp_path: Path, few_digits: Sp
     )
     files.write_text(tmp_path / "c/climb.json", "[]")
     files.write_text(tmp_path / "d/climb.json", '{"format": 1, "identity": "this"}')
-    assert climbing.find_climb(tmp_path, plan) == tmp_path / "b"
+    assert climb_folder.find_climb(tmp_path, plan) == tmp_path / "b"
 
 
 @pytest.mark.parametrize("identity", ["this", "of another version"])
@@ -472,11 +520,11 @@ def test_that_an_older_version_split_the_images_otherwise_is_said(
 ) -> None:
     from convladder.tuning import record, searching
     from convladder.tuning.candidates import SearchPlan
-    from convladder.tuning.space import space_of
+    from convladder.tuning.space_file import space_of
 
     said: list[str] = []
     trial = Trial("lenet5", Experiment().replace(few_digits.settled()), few_digits)
-    plan = climbing.Plan(None, (trial,), "this")
+    plan = climb_plan.Plan(None, (trial,), "this")
     search = SearchPlan(trial, space_of({"train.learning_rate": [0.1, 0.2]}, "space"))
     older = few_digits.provenance() | {"bank_version": 3}
     about = {
@@ -492,7 +540,7 @@ def test_that_an_older_version_split_the_images_otherwise_is_said(
         )
         own = search.identity if identity == "this" else identity
         files.write_json(tmp_path / name / "tune.json", about | {"identity": own})
-    assert climbing.find_climb(tmp_path, plan, said.append) is None
+    assert climb_folder.find_climb(tmp_path, plan, said.append) is None
     assert searching.find_search(tmp_path, search, said.append) is None
     told = f"{tmp_path / 'b'} also uses these images, but cannot be resumed and is left unchanged"
     assert said == [f"{told}: {resume.OTHERWISE}"] * 2
@@ -512,7 +560,7 @@ def test_that_an_older_version_split_the_images_otherwise_is_said(
         tmp_path / "a/climb.json",
         {"format": folders.FORMAT, "identity": "this", "data": few_digits.provenance()},
     )
-    assert climbing.find_climb(tmp_path, plan, said.append) == tmp_path / "a"
+    assert climb_folder.find_climb(tmp_path, plan, said.append) == tmp_path / "a"
     assert len(said) == 2
 
 

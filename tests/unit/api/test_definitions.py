@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import MISSING, fields
 from typing import Any
 
@@ -22,6 +22,7 @@ from convladder.experiments.request import (
 )
 from convladder.experiments.run_options import ReproduceOptions, RunOptions
 from convladder.tuning.request import TuneOptions, TuneRequest
+from numpydoc_sections import sections_of
 
 VERBS: dict[str, tuple[Callable[..., Any], type, type]] = {
     "train": (cl.train, TrainRequest, RunOptions),
@@ -34,17 +35,6 @@ VERBS: dict[str, tuple[Callable[..., Any], type, type]] = {
 COMMANDS = get_command(app).commands  # type: ignore[attr-defined]
 DEFINED_AS = {"source": "data"}
 REFERENCE = re.compile(r"[Aa]s `(\w+)` takes")
-
-
-def entries_of(verb: Callable[..., Any]) -> Iterator[tuple[str, str]]:
-    """Yield the parameters of a docstring in numpydoc's form, each with its text in one line."""
-    doc = inspect.getdoc(verb) or ""
-    (section,) = re.findall(
-        r"^Parameters\n-+\n(.*?)(?=\n\n\w+\n---)", doc, re.DOTALL | re.MULTILINE
-    )
-    for names, text in re.findall(r"^(\S.*)\n((?:    .*\n?)+)", section, re.MULTILINE):
-        for name in names.split(", "):
-            yield name, " ".join(text.split())
 
 
 @pytest.mark.parametrize("name", ["train", "join", "climb", "tune", "reproduce"])
@@ -63,7 +53,7 @@ def test_a_signature_is_that_of_the_definitions(name: str) -> None:
 @pytest.mark.parametrize("name", VERBS)
 def test_a_docstring_says_what_help_says(name: str) -> None:
     verb, *values = VERBS[name]
-    defined, entries = definitions(*values), dict(entries_of(verb))
+    defined, entries = definitions(*values), sections_of(verb)["Parameters"]
     assert set(entries) == set(inspect.signature(verb).parameters)
     for parameter, text in entries.items():
         key = DEFINED_AS.get(parameter, parameter)

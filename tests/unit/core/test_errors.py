@@ -15,7 +15,7 @@ from convladder.core.devices import ALONE
 from convladder.core.errors import ConvladderError, DataError, TrainingError, UnreadableImage
 from convladder.core.tasks import Failed, Task
 from convladder.core.worker_pool import call, run_tasks
-from convladder.experiments import climbing
+from convladder.experiments import single_training
 from convladder.results.folders import TrialKey
 from raising import KeptApart, divide, example, raise_it, raise_unportable, return_unportable
 
@@ -89,7 +89,7 @@ def test_what_a_single_training_raises_is_what_its_worker_has_raised() -> None:
     for kind in (DataError, KeptApart):
         task = Task(TrialKey("lenet5", 0), raise_it, (kind,))
         with pytest.raises(kind) as raised:
-            climbing._run_one(task, ALONE, 1, lambda event: None)
+            single_training._run_one(task, ALONE, 1, lambda event: None)
         assert alike(raised.value, example(kind))
 
 

@@ -12,11 +12,11 @@ from convladder.core.errors import ExperimentError
 from convladder.core.experiment import (
     LARGEST_SEED,
     Experiment,
-    Settings,
     difference,
     flatten,
     parse_assignments,
 )
+from convladder.core.settings.base import Settings
 from convladder.training import augmentation
 from convladder.training.batches import epoch_order
 

@@ -19,8 +19,9 @@ from keras.src.utils import file_utils
 import convladder as cl
 from convladder.core import files
 from convladder.core.errors import ExperimentError, RunError
-from convladder.core.experiment import Experiment, Model
+from convladder.core.experiment import Experiment
 from convladder.core.ladder import load_ladder
+from convladder.core.settings.model import Model
 from convladder.experiments.pretrained import backbones, imagenet, weight_cache
 from convladder.models import (
     cost,

@@ -8,9 +8,10 @@ import pytest
 from keras import layers
 
 from convladder.core.errors import ExperimentError
-from convladder.core.experiment import Experiment, Model
+from convladder.core.experiment import Experiment
 from convladder.core.ladder import load_ladder
-from convladder.experiments.trial import measure_cost
+from convladder.core.settings.model import Model
+from convladder.experiments.preview import measure_cost
 from convladder.models import convnet, cost, shapes
 
 CIFAR = (32, 32, 3)

@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 
 import convladder as cl
-from convladder.cli import output
+from convladder.cli import results_output
 from convladder.core import files
 from convladder.core.errors import ExperimentError, RunError
 from convladder.core.ladder import load_ladder
@@ -144,14 +144,14 @@ def test_the_page_of_a_comparison_speaks_of_folds(tmp_path: Path) -> None:
 def test_the_json_of_a_climb_has_its_folds(
     one_rung: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    output.climb(SavedClimb(one_rung), one_rung / "report.html", json_wanted=True)
+    results_output.climb(SavedClimb(one_rung), one_rung / "report.html", json_wanted=True)
     assert json.loads(capsys.readouterr().out)["folds"] == FOLDS
 
 
 def test_one_rung_is_printed_without_columns_of_a_comparison(
     one_rung: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    output.climb(SavedClimb(one_rung), one_rung / "report.html", json_wanted=False)
+    results_output.climb(SavedClimb(one_rung), one_rung / "report.html", json_wanted=False)
     assert "verdict" not in capsys.readouterr().out
 
 

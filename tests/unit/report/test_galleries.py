@@ -6,7 +6,7 @@ import numpy as np
 from PIL import Image
 
 from convladder.report.galleries import Gallery, draw_gallery
-from convladder.report.mosaic import GAP, SIDE, save_gallery
+from convladder.report.pictures import GAP, SIDE, save_gallery
 
 RED = np.full((32, 32, 3), (255, 0, 0), np.uint8)
 GREY = np.full((5, 5, 1), 128, np.uint8)

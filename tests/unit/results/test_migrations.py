@@ -77,10 +77,40 @@ def test_a_newer_format_is_refused_by_name(stored: Path, kind: str, name: str) -
 
 
 @pytest.mark.parametrize(("kind", "name"), KINDS)
-@pytest.mark.parametrize("content", [[], {"format": "1"}, {"format": -1}, {"data": {}}])
+@pytest.mark.parametrize(
+    ("content", "why"),
+    [
+        ([], "it is not a JSON object"),
+        ({"format": "1"}, "its format is '1': expected a whole number"),
+        ({"format": -1}, "its format is -1: expected a whole number"),
+        ({"data": {}}, "it lacks 'environment'"),
+        (
+            {"environment": 3, "data": {}},
+            "it holds something else than convladder writes",
+        ),
+    ],
+)
 def test_what_convladder_does_not_write_is_said_to_be_damaged(
-    stored: Path, kind: str, name: str, content: Any
+    stored: Path, kind: str, name: str, content: Any, why: str
 ) -> None:
-    files.write_json(stored / kind / name, content)
-    with pytest.raises(RunError, match=rf"{kind}.{name} .*it is damaged"):
+    path = stored / kind / name
+    files.write_json(path, content)
+    with pytest.raises(RunError) as raised:
         opened(kind, stored / kind)
+    advice = "restore it from a copy, or train again"
+    assert str(raised.value) == f"{path} is damaged ({why}): {advice}"
+
+
+def test_a_file_that_cannot_be_read_is_not_called_damaged(
+    stored: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = stored / "run" / "experiment.json"
+
+    def refuse(path: Path) -> Any:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(files, "read_json", refuse)
+    with pytest.raises(RunError) as raised:
+        opened("run", stored / "run")
+    said = f"cannot read {path} (Permission denied): check its permissions and its disk"
+    assert str(raised.value) == said

@@ -15,12 +15,12 @@ import convladder as cl
 from convladder.core import files
 from convladder.core.errors import DataError, ExperimentError, RunError
 from convladder.core.ladder import load_ladder
-from convladder.data.bank import bank
-from convladder.data.dataset import load
+from convladder.data.bank import cache
+from convladder.data.loading import load
 from convladder.deploy.serve.corrections import Corrections
-from convladder.experiments import climbing, resume
+from convladder.experiments import climb_folder, climb_plan, resume
 from convladder.experiments.pretrained import imagenet
-from convladder.experiments.ray import bank_transfer, node
+from convladder.experiments.ray import bank_transfer, node_task
 from convladder.results import folders, locks, outputs
 from convladder.results.folders import TrialKey
 from foreign import THEIRS, put, snapshot
@@ -73,9 +73,9 @@ def test_what_is_written_says_its_format(tmp_path: Path, few_digits: Any) -> Non
     trial = Trial(
         "lenet5", Experiment().replace({"train.epochs": 1} | few_digits.settled()), few_digits
     )
-    plan = climbing.Plan(load_ladder("classic").part(["lenet5"]), (trial,), "identity")
+    plan = climb_plan.Plan(load_ladder("classic").part(["lenet5"]), (trial,), "identity")
     with engine_at(None, 1) as engine:
-        climbing._describe(plan, tmp_path, [], engine, trains=True)
+        climb_folder.describe(plan, tmp_path, [], engine, trains=True)
     assert files.read_json(tmp_path / "climb.json")["format"] == folders.FORMAT
     assert outputs.kind_of(tmp_path) == "climb"
     assert ResumePolicy().find(tmp_path, trial) is None
@@ -113,7 +113,7 @@ def test_an_older_command_that_was_killed_while_it_wrote_goes_on(tmp_path: Path)
     half = ".ladder.json.0123abcd.tmp"
     climb = put(tmp_path / "climb", {".lock": "", half: "{"})
     outputs.check(climb, "climb")
-    climbing._remove_leftovers(climb)
+    climb_folder.remove_leftovers(climb)
     assert not (climb / half).exists()
     outputs.check(put(tmp_path / "search", {".lock": "", ".tune.json.0123abcd.tmp": ""}), "search")
     of_lock = {
@@ -215,8 +215,8 @@ def test_clearing_a_cache_leaves_what_a_person_keeps_there(
     }
     ours |= {f"banks/.{name}.{state}/images.npy": "x" for state in ("building", "receiving")}
     put(theirs, ours)
-    node.remove_abandoned()
-    assert bank.clear_banks()[0] == 1
+    node_task.remove_abandoned()
+    assert cache.clear_banks()[0] == 1
     imagenet.clear()
     after = {
         path: content for path, content in snapshot(theirs).items() if not path.endswith(".lock")
@@ -236,10 +236,10 @@ def test_what_is_on_its_way_from_another_machine_is_cleared_unless_somebody_is_a
     receiver = bank_transfer.Receiver(waybill)
     assert receiver.begin() == bank_transfer.WANTED
     begun = place / f"elsewhere/banks/.{source.name}.receiving"
-    bank.clear_banks()
+    cache.clear_banks()
     assert begun.is_dir()
     receiver._lock.release()  # as the system does for one that was killed
-    bank.clear_banks()
+    cache.clear_banks()
     assert not begun.exists()
 
 

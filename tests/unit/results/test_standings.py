@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import convladder as cl
-from convladder.cli import output
+from convladder.cli import results_output
 from convladder.core.ladder import load_ladder
 from convladder.results import standings
 from convladder.results.folders import TrialKey
@@ -49,7 +49,7 @@ def test_the_page_shows_the_same_figures(climbed: cl.Climb) -> None:
 def test_a_terminal_shows_what_there_is_room_for(
     climbed: cl.Climb, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    output.climb(climbed, Path("report.html"), json_wanted=False)
+    results_output.climb(climbed, Path("report.html"), json_wanted=False)
     shown = capsys.readouterr().out.splitlines()[:3]
     table = climbed.table()
     brief = ["rung", "test accuracy", "95 % interval", "verdict", "parameters", "FLOPs"]

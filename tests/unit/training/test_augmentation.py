@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from convladder.core.experiment import Augmentation
+from convladder.core.settings.augmentation import Augmentation
 from convladder.training import augmentation
 from convladder.training.augmentation import OF_BATCHES, OF_IMAGES
 

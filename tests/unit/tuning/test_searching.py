@@ -29,7 +29,7 @@ from convladder.training.checkpoint import Checkpoint
 from convladder.training.state import TrainingState
 from convladder.tuning.candidates import SearchPlan
 from convladder.tuning.searching import Budget, Search
-from convladder.tuning.space import space_of
+from convladder.tuning.space_file import space_of
 from limits import HANG
 
 EPOCHS = 9

@@ -11,7 +11,8 @@ import pytest
 from convladder.core.errors import SearchError
 from convladder.core.experiment import Experiment, takes_fractions
 from convladder.core.ladder import load_ladder
-from convladder.tuning.space import Space, load_space, parse_space, space_of
+from convladder.tuning.space import Space
+from convladder.tuning.space_file import load_space, parse_space, space_of
 
 optuna.logging.set_verbosity(optuna.logging.ERROR)
 

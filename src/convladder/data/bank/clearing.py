@@ -1,5 +1,4 @@
-"""What is removed from the cache: banks, and what was begun of them. Whatever else lies in that
-folder stays.
+"""What is removed from the cache: banks, finished or not. All else in that folder stays.
 
 A person may have pointed CONVLADDER_CACHE at a folder of theirs. So what is ours is told by names
 that nobody else gives: a bank's is a part of a SHA-256 sum, and only files that a bank consists of
@@ -9,6 +8,7 @@ are removed from it.
 from __future__ import annotations
 
 import contextlib
+import logging
 import re
 import time
 from pathlib import Path
@@ -18,6 +18,8 @@ from filelock import FileLock, Timeout
 from convladder.core import files
 from convladder.core.errors import DataError
 from convladder.data.source import Source
+
+_logger = logging.getLogger(__name__)
 
 BUILDING, RECEIVING = ".building", ".receiving"  # from images, and from another machine
 
@@ -42,11 +44,13 @@ def remove(folder: Path) -> None:
     """Remove a bank in any state; a file that is none of a bank's stays, and so the folder."""
     if not folder.is_dir() or folder.is_symlink():
         return
-    with contextlib.suppress(OSError):
+    try:
         for path in folder.iterdir():
             if _FILE.fullmatch(path.name) or files.is_temporary(path.name):
                 path.unlink(missing_ok=True)
         folder.rmdir()
+    except OSError as error:
+        _logger.debug("%s stays (%s)", folder, error)
 
 
 def remove_all(banks: Path) -> None:

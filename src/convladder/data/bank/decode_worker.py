@@ -1,5 +1,4 @@
-"""One chunk of a bank: decode its images into the shared array, and leave a file that says it is
-done.
+"""One chunk of a bank: decode its images into the shared array, and mark it as done.
 
 This may run in a process that can be ended: the chunk's marker says which image was at work then.
 """
@@ -10,6 +9,7 @@ import contextlib
 import faulthandler
 import io
 import json
+import logging
 import math
 import struct
 import sys
@@ -25,10 +25,14 @@ import numpy as np
 from convladder.core import files
 from convladder.core.errors import UnreadableImage
 from convladder.core.worker import Emit
+from convladder.data.decoding.image_form import ImageForm, Limits, Pixels
 from convladder.data.decoding.image_stats import FACTS, Facts, digest_content, measure
-from convladder.data.decoding.images import ImageForm, Limits, Picture, Pixels, fit, open_picture
+from convladder.data.decoding.images import open_picture
 from convladder.data.decoding.intensity import Extremes, UnknownRange
+from convladder.data.decoding.picture import Picture, fit
 from convladder.data.source import Content, Fetch, Record
+
+_logger = logging.getLogger(__name__)
 
 PIXELS = "images.npy"
 SECONDS = 60.0  # that one image may take; photographs take a tenth of one
@@ -177,7 +181,10 @@ def read_done(chunk: Chunk, pixels: Pixels | None = None) -> Done | None:
         with np.load(chunk.result, allow_pickle=False) as file:
             facts, listed = file["facts"], json.loads(bytes(file["rejections"]).decode())
             extremes = {int(row): Extremes(*values) for row, *values in file["extremes"].tolist()}
-    except (OSError, ValueError, KeyError, zipfile.BadZipFile):
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+        _logger.debug("%s is not used (%r): its images are decoded again", chunk.result, error)
         return None
     rejections = {row: Rejection(*rest) for row, *rest in listed}
     if len(facts) != len(chunk.rows) or facts.dtype != FACTS:

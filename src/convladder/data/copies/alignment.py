@@ -19,7 +19,7 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
-from convladder.data.decoding.images import Pixels
+from convladder.data.decoding.image_form import Pixels
 
 Values = NDArray[np.float32]
 

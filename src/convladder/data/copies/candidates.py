@@ -1,5 +1,4 @@
-"""Propose which images may be copies of each other: the nearest neighbours of each, whole, cropped
-and mirrored.
+"""Propose which images may be copies: the nearest neighbours, whole, cropped and mirrored.
 
 An image is described by 64 numbers: its 16x16 colours, each colour less its mean, on the directions
 in which the images of the set differ most, of which the strongest count less. Copies that were
@@ -21,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convladder.core.container_limits import cores
-from convladder.data.decoding.images import Pixels
+from convladder.data.decoding.image_form import Pixels
 from convladder.data.decoding.thumbnails import SIDE, SMALL
 
 Indices = NDArray[np.int64]
@@ -90,8 +89,7 @@ def views() -> tuple[View, ...]:
 
 # docs/decisions/023-near-copies-are-neighbours-that-fit-when-aligned.md
 def propose(small: Pixels, progress: Callable[[int], None] = lambda done: None) -> Candidates:
-    """Return the likeliest copies among N images `(N, 16, 16, 3)`, each pair once, the likeliest
-    first.
+    """Return the likeliest copies of N images `(N, 16, 16, 3)`, each pair once, likeliest first.
 
     `progress` is told how many images were sought.
     """

@@ -1,5 +1,4 @@
-"""Exact and near duplicates among many images: neighbours are proposed, and judged after they were
-aligned.
+"""Exact and near duplicates among many images: neighbours are proposed, aligned and judged.
 
 A near duplicate is the same picture, recompressed, resized, in other colours, shifted, cropped,
 scaled by up to a fifth, or mirrored. What that rests on: `benchmarks/claims/duplicates.py`, and
@@ -9,45 +8,34 @@ docs/data.md.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from convladder.core.container_limits import cores
 from convladder.data.copies import scenes
-from convladder.data.copies.alignment import Likeness, Values, compare
+from convladder.data.copies.alignment import Likeness
 from convladder.data.copies.candidates import Candidates, propose, views
-from convladder.data.copies.groups import first_of_each, group, members_of
-from convladder.data.decoding.images import Pixels
+from convladder.data.copies.groups import Indices, first_of_each, group, members_of
+from convladder.data.copies.judging import (
+    UNMOVED,
+    Bounds,
+    Thumbnails,
+    are_same,
+    compare_pairs,
+    find_bounds,
+)
+from convladder.data.decoding.image_form import Pixels
 
 Hashes = NDArray[np.uint64]
-Indices = NDArray[np.int64]
-Thumbnails = Callable[[Indices], Pixels]
 
-LEAST_FINE = 0.79  # correlation of fine detail
-# for each block of contrast that a pair has less, so much more is asked
-SPREAD, PER_BLOCK = (32, 0.004)
-LEAST_WAYS = 0.08  # of contrast in both directions: stripes fit any others
-# of coarse colours; it is not asked of pairs with so much fine detail
-LEAST_COARSE, SURE_FINE = (0.9, 0.85)
-LEAST_BAND = 0.92  # of all that is compared, where detail was lost
-UNMOVED = 0.05  # of a side by which such a pair may be moved
-LARGE_FINE, LARGE_BAND = 0.75, 0.96  # the same correlations in thumbnails of twice the side
+LARGE = Bounds(fine=0.75, band=0.96)  # in thumbnails of twice the side
 SURE_BAND = 0.98  # correlation as a whole for which these need not be looked at
-LARGEST_GAIN = 1.5  # ratio of its contrasts
-SPREADS = 7  # by which a near duplicate must be more alike than images that are drawn at random
-NEAREST = 0.994  # correlation that is enough in any set
 # what makes places in a thumbnail those in a large one
 LARGER = np.array([1, 1, 2, 2], dtype=np.float32)
 LEAST_DEVIATION = 1.0  # grey levels: below, there is no picture to compare
-
-SAMPLE = 1_000  # pairs drawn to see how alike the images are by chance
-FEWEST = 10  # images for that
 MOST_VIEWS = 20  # of a scene, from each of which many pictures are seen
-BATCH = 480  # pairs whose pixels are compared at once
 
 
 @dataclass(frozen=True)
@@ -78,7 +66,7 @@ def find_pairs(
 
     Images without a contrast of their own (blank pages), or with one in one direction alone
     (stripes), are only ever exact duplicates. Where all images of a set look alike, as digits do,
-    near duplicates must be nearer (see `_find_bounds`). Pictures of one scene, as a fixed camera
+    near duplicates must be nearer (see `find_bounds`). Pictures of one scene, as a fixed camera
     makes them, are compared in what differs from the scene (see `scenes`).
 
     Parameters
@@ -137,15 +125,15 @@ def _find_near(
     """Return the near duplicates among images of different pixels, and which are of a scene."""
     size = len(small)
     pairs = propose(small, lambda done: progress(done, 2 * size))
-    likeness = _compare(
+    likeness = compare_pairs(
         pairs, thumbnails, progress=lambda share: progress(size + round(share * size), 2 * size)
     )
-    same = _are_same(likeness, _find_bounds(size, thumbnails))
+    same = are_same(likeness, find_bounds(size, thumbnails))
     pairs, likeness = pairs.take(same), likeness.take(same)
     if large is not None:
-        finer = _compare(pairs, large, likeness.places * LARGER)
+        finer = compare_pairs(pairs, large, likeness.places * LARGER)
         sure = (likeness.band >= SURE_BAND) & (likeness.moved <= UNMOVED)
-        same = sure | _are_same(finer, _Bounds(LARGE_FINE, LARGE_BAND))
+        same = sure | are_same(finer, LARGE)
         pairs, likeness = pairs.take(same), finer.take(same)
     of_scenes = np.zeros(size, dtype=np.bool_)
     found: list[Pair] = []
@@ -166,8 +154,7 @@ def _links(pairs: Candidates) -> Indices:
 def _find_in_scene(
     members: Indices, pairs: Candidates, likeness: Likeness, thumbnails: Thumbnails
 ) -> list[Pair] | None:
-    """Return the copies of pictures that resemble each other, of those that are seen from one
-    place, or mirrored.
+    """Return the copies among alike pictures that are seen from one place, or mirrored.
 
     None where they are no exposures of one scene. Pictures that are seen from places of few others,
     by a camera that moves, are no copies here.
@@ -201,12 +188,12 @@ def _seen_from_there(
     view = next(number for number, view in enumerate(views()) if view.mirrored == mirrored)
     places, views_of = np.arange(len(members)), np.full(len(members), view)
     pairs = Candidates(places, places, views_of, np.zeros(len(members), np.float32))
-    likeness = _compare(
+    likeness = compare_pairs(
         pairs,
         lambda wanted: thumbnails(members[wanted]),
         still=lambda wanted: np.broadcast_to(middle, (len(wanted), *middle.shape)),
     )
-    return members[_are_same(likeness, _Bounds()) & (likeness.moved <= UNMOVED)]
+    return members[are_same(likeness, Bounds()) & (likeness.moved <= UNMOVED)]
 
 
 def _copies_in_view(plain: Indices, mirrored: Indices, thumbnails: Thumbnails) -> list[Pair] | None:
@@ -259,79 +246,3 @@ def _as_forest(pairs: list[Pair], size: int) -> Iterator[Pair]:
         if left != right:
             parents[max(left, right)] = min(left, right)
             yield pair
-
-
-@dataclass(frozen=True)
-class _Bounds:
-    """The least correlations of near duplicates in a set."""
-
-    fine: float = LEAST_FINE
-    band: float = LEAST_BAND
-
-
-def _are_same(likeness: Likeness, bounds: _Bounds) -> NDArray[np.bool_]:
-    """Whether pairs show the same picture, `(n,)`: by detail, or as a whole where not moved."""
-    asked = bounds.fine + PER_BLOCK * np.maximum(0, SPREAD - likeness.spread)
-    coloured = (likeness.coarse >= LEAST_COARSE) | (likeness.fine >= SURE_FINE)
-    detailed = (likeness.fine >= np.minimum(asked, NEAREST)) & coloured
-    as_a_whole = (likeness.band >= bounds.band) & (likeness.gain <= LARGEST_GAIN)
-    as_a_whole &= (likeness.moved <= UNMOVED) & (likeness.coarse >= LEAST_COARSE)
-    return (detailed | as_a_whole) & (likeness.two_ways >= LEAST_WAYS)
-
-
-def _compare(
-    pairs: Candidates,
-    thumbnails: Thumbnails,
-    starts: Values | None = None,
-    still: Thumbnails | None = None,
-    progress: Callable[[float], None] = lambda share: None,
-) -> Likeness:
-    """Compare pairs from where they are thought to fit, `(n, 4)`; by themselves from where their
-    views say.
-
-    `still` returns the thumbnails of the whole images, if these are others.
-    """
-    if starts is None:
-        starts = np.array([view.start for view in views()], dtype=np.float32)[pairs.view]
-
-    def of_part(start: int) -> Likeness:
-        part = pairs.take(slice(start, start + BATCH))
-        moved = thumbnails(part.sought)
-        moved = np.where(part.mirrored[:, None, None, None], moved[:, :, ::-1], moved)
-        return compare((still or thumbnails)(part.whole), moved, starts[start : start + BATCH])
-
-    found = [Likeness.of(0)]
-    with ThreadPoolExecutor(cores()) as threads:  # NumPy computes without holding Python's lock
-        for part in threads.map(of_part, range(0, len(pairs.alike), BATCH)):
-            found.append(part)
-            progress(min(1.0, (len(found) - 1) * BATCH / len(pairs.alike)))
-    return Likeness(
-        *(np.concatenate([vars(part)[name] for part in found]) for name in vars(found[0]))
-    )
-
-
-def _find_bounds(size: int, thumbnails: Thumbnails) -> _Bounds:
-    """Return how alike near duplicates in this set must be.
-
-    Random pairs show how alike its images are by chance. Those that look the same are left out:
-    they may be of one scene. Photographs leave the bounds as they are; on scikit-learn's digits
-    more is asked.
-    """
-    if size < FEWEST:
-        return _Bounds()
-    left, right = np.random.default_rng(0).integers(0, size, (2, SAMPLE))
-    apart = np.flatnonzero(left != right)
-    whole, none = np.zeros(len(apart), np.int64), np.zeros(len(apart), np.float32)
-    likeness = _compare(Candidates(left[apart], right[apart], whole, none), thumbnails)
-    chance = likeness.take(~_are_same(likeness, _Bounds()))
-    return _Bounds(_bound_above(chance.fine, LEAST_FINE), _bound_above(chance.band, LEAST_BAND))
-
-
-def _bound_above(correlations: Values, least: float) -> float:
-    """Return what lies far above chance, by median and 95 % quantile on Fisher's scale."""
-    if not len(correlations):
-        return least
-    scaled = np.arctanh(correlations.clip(0, 1 - 1e-6))
-    # the duplicates among them are hardly one in twenty
-    middle, high = np.quantile(scaled, [0.5, 0.95])
-    return float(np.clip(np.tanh(middle + SPREADS * (high - middle) / 1.645), least, NEAREST))

@@ -12,8 +12,7 @@ Indices = NDArray[np.int64]
 
 # docs/decisions/025-copies-are-a-matter-of-groups-and-of-one-form.md
 def group(links: Indices, size: int) -> Indices:
-    """Return the number of the group that each of `size` images is in, `(size,)`; links `(n, 2)`
-    make groups.
+    """Return the number of each image's group, `(size,)`; links `(n, 2)` make groups.
 
     SciPy does this too, but to import its graphs takes a fifth of a second, also where the bank is
     in the cache.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -13,8 +14,8 @@ from numpy.typing import NDArray
 from convladder.core.container_limits import cores
 from convladder.data.copies.duplicates import find_pairs
 from convladder.data.copies.groups import first_of_each
+from convladder.data.decoding.image_form import ImageForm, Pixels
 from convladder.data.decoding.image_stats import Facts, thumbnails
-from convladder.data.decoding.images import ImageForm, Pixels
 from convladder.data.decoding.thumbnails import (
     LARGE_SIDE,
     LEAST_LARGE,
@@ -38,8 +39,7 @@ def find(
     labels: NDArray[np.int32],
     progress: Callable[[int, int], None],
 ) -> tuple[Pairs, Indices]:
-    """Return the exact and near copies of a bank, as a forest, and the rows of pictures of one
-    scene.
+    """Return the exact and near copies of a bank as a forest, and the rows of one scene.
 
     Parameters
     ----------
@@ -54,20 +54,11 @@ def find(
     def make(side: int, places: Indices) -> Pixels:
         return thumbnails(images[rows[places]], facts[places], form, side)
 
-    thumbs, small = _reduce(
-        len(rows), lambda places: make(SIDE, places), as_they_are=form.shape == (SIDE, SIDE, 3)
-    )
-    is_large = min(form.height, form.width) >= LEAST_LARGE
+    as_they_are = form.shape == (SIDE, SIDE, 3)
+    thumbs, small = _reduce(len(rows), partial(make, SIDE), as_they_are=as_they_are)
+    large = partial(make, LARGE_SIDE) if min(form.height, form.width) >= LEAST_LARGE else None
     of_scenes: list[Indices] = []
-    found = find_pairs(
-        facts["digest"],
-        small,
-        labels,
-        thumbs,
-        (lambda places: make(LARGE_SIDE, places)) if is_large else None,
-        progress,
-        of_scenes.append,
-    )
+    found = find_pairs(facts["digest"], small, labels, thumbs, large, progress, of_scenes.append)
     of_rows = [
         (rows[pair.left], rows[pair.right], pair.kind == "exact", pair.mirrored) for pair in found
     ]

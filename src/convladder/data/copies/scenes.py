@@ -1,5 +1,4 @@
-"""Pictures of one scene: a fixed camera, a stage, a scanner. They resemble each other, and are no
-copies.
+"""Pictures of one scene, such as a fixed camera's. They are alike, but are no copies.
 
 Such pictures agree in all but what they are taken for: a scratch, a lamp, a part that lies askew.
 So they are compared in what is left when the scene itself is taken off: its mean picture in any
@@ -19,7 +18,7 @@ from numpy.typing import NDArray
 
 from convladder.data.copies.alignment import Values, blur, colours_first
 from convladder.data.copies.groups import first_of_each, group
-from convladder.data.decoding.images import Pixels
+from convladder.data.decoding.image_form import Pixels
 from convladder.data.decoding.thumbnails import SIDE
 
 Indices = NDArray[np.int64]
@@ -44,8 +43,7 @@ MOST_WHOLE, SHORT = (20_000, 256)
 
 
 def is_scene(members: Indices, labels: NDArray[np.int32]) -> bool:
-    """Whether so many pictures that resemble each other are of one scene, rather than copies of one
-    picture.
+    """Whether so many alike pictures are of one scene, rather than copies of one picture.
 
     They are, if there are many of them with several labels, or if they are most of a class: nobody
     labels copies of one picture in several ways, or has a class of little else.
@@ -58,8 +56,7 @@ def is_scene(members: Indices, labels: NDArray[np.int32]) -> bool:
 
 
 def find_copies(members: Indices, thumbnails: Thumbnails) -> list[tuple[int, int, float]] | None:
-    """Return the copies among pictures of one scene: each with the first of its kind, and their
-    correlation.
+    """Return the copies among pictures of a scene: each with its first, and their correlation.
 
     Both are places in `members`. None where what is left of the pictures is not independent, as
     noise is: then they are one picture, recompressed, say, and not exposures of one scene.
@@ -146,8 +143,7 @@ class _Scene:
         return np.where(lengths > 0, left / np.maximum(lengths, 1e-6), 0).astype(np.float32)
 
     def deviations(self, details: Values) -> Values:
-        """Return by how much of its noise each pixel deviates from the mean; 0 where it is
-        something else.
+        """Return by how much of its noise each pixel deviates from the mean; 0 within the noise.
 
         The blur that took the light off has left a halo around what is something else: it is taken
         off too.

@@ -63,8 +63,7 @@ def say_depth(mode: str) -> str:
 
 
 def mode_of(image: ImageFile.ImageFile) -> str:
-    """Return the colours of an image that is not loaded yet: Pillow's mode, or one of 16 bits (see
-    COLOUR).
+    """Return the colours of an image before it is loaded: Pillow's mode, or 16 bits (see COLOUR).
 
     Pillow's I has 32 bits here; where a file has 16, it is I;16, or I;16S of signed ones. A `+2`
     behind it says that the file has two bands more, which are left out. Raises UnreadableImage
@@ -104,8 +103,7 @@ def mode_of_array(values: Values) -> str:
 def values_of(
     image: ImageFile.ImageFile, mode: str, content: bytes, again: Opened
 ) -> tuple[Values, Pixels | None]:
-    """Return the values of a deep image, `(height, width)` or `(height, width, 3)`, and its opacity
-    or None.
+    """Return a deep image's values, `(height, width)` or `(height, width, 3)`, and its opacity.
 
     image : loaded. again : opens it once more.
     """

@@ -6,7 +6,7 @@ import stat
 from pathlib import Path
 
 from convladder.core.errors import UnreadableImage
-from convladder.data.decoding.images import Limits
+from convladder.data.decoding.image_form import Limits
 
 
 def read_file(path: Path, limits: Limits) -> bytes:

@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from convladder.data.decoding.images import ImageForm, Picture, Pixels
+from convladder.data.decoding.image_form import ImageForm, Pixels
+from convladder.data.decoding.picture import Picture
 from convladder.data.decoding.thumbnails import SIDE, make_thumbnails
 
 FACTS = np.dtype(
@@ -98,8 +99,7 @@ def _place(percent: int, size: int) -> int:
 
 
 def measure_sharpness(greys: Sequence[Image.Image]) -> NDArray[np.float32]:
-    """Return the variances of the Laplacian, `(N,)`, of N grey images of one size; 0 below 3 pixels
-    to a side.
+    """Return the variances of the Laplacian, `(N,)`, of N grey images; 0 below 3 pixels a side.
 
     Pech-Pacheco et al. 2000, "Diatom autofocusing in brightfield microscopy: a comparative study",
     ICPR.

@@ -4,27 +4,24 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator
 from functools import partial
-from typing import Any, Literal, cast
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import ExifTags, Image, ImageFile, ImageOps
+from PIL import ExifTags, Image, ImageFile
 
 from convladder.core.errors import UnreadableImage
-from convladder.data.decoding import deep_images, intensity
+from convladder.data.decoding import deep_images
 from convladder.data.decoding.formats import open_image
-from convladder.data.decoding.intensity import IntensityRange, Stretch, UnknownRange, Values
+from convladder.data.decoding.image_form import LIMITS, ImageForm, Limits, Pixels
+from convladder.data.decoding.intensity import UnknownRange, Values
+from convladder.data.decoding.picture import ARRAY, Header, Picture, fit
 from convladder.data.decoding.pillow import unhindered
 
-Pixels = NDArray[np.uint8]
-
-ARRAY = "array"  # the format of pixels that never were a file
-OVERSAMPLING = (
-    3  # a photograph is decoded at this multiple of the wanted size at least, then resized
-)
+# a photograph is decoded at this multiple of the wanted size at least, then resized
+OVERSAMPLING = 3
 
 _PNG_END = b"IEND\xaeB`\x82"
 _TURNS = {
@@ -36,113 +33,6 @@ _TURNS = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
-
-
-@dataclass(frozen=True)
-class ImageForm:
-    """The shape that every image is brought to, and how.
-
-    dct_scaling : photographs (JPEG) far larger than the form are decoded at a half, a quarter or an
-        eighth.
-    intensity : which values of deep images (of more than 8 bits) become black and white; None where
-        the set has none.
-    """
-
-    height: int
-    width: int
-    channels: Literal[1, 3]
-    resize: Literal["pad", "crop", "stretch"] = "pad"
-    background: int = 128
-    dct_scaling: bool = True
-    intensity: IntensityRange | None = None
-
-    @classmethod
-    def read(cls, values: Mapping[str, Any]) -> ImageForm:
-        """Return the form of which these are the values; earlier versions knew of no range."""
-        found = values.get("intensity")
-        return cls(**{**values, "intensity": IntensityRange(**found) if found else None})
-
-    @property
-    def shape(self) -> tuple[int, int, int]:
-        return self.height, self.width, self.channels
-
-    @property
-    def mode(self) -> str:
-        """Pillow's name of the colours."""
-        return "L" if self.channels == 1 else "RGB"
-
-    def inner_size(self, width: int, height: int) -> tuple[int, int]:
-        """Return the width and height of such an image in the form, not yet padded or cut."""
-        if self.resize == "stretch":
-            return self.width, self.height
-        scales = self.width / width, self.height / height
-        scale = min(scales) if self.resize == "pad" else max(scales)
-        inner = max(1, round(width * scale)), max(1, round(height * scale))
-        return (
-            (min(self.width, inner[0]), min(self.height, inner[1]))
-            if self.resize == "pad"
-            else inner
-        )
-
-
-@dataclass(frozen=True)
-class Limits:
-    """What a file may be at most; more is rejected as `too-large`.
-
-    pixels : of its first frame. Some photographs have 50 million; a decompression bomb has
-        billions.
-    """
-
-    pixels: int = 100_000_000
-    bytes: int = 256 * 2**20
-    frames: int = 10_000
-
-
-LIMITS = Limits()
-
-
-@dataclass(frozen=True)
-class Header:
-    """What a file says of its image before decoding; `mode` is that of `deep_images.mode_of`."""
-
-    height: int
-    width: int
-    mode: str
-
-    @property
-    def grey(self) -> bool:
-        return deep_images.is_grey(self.mode)
-
-    @property
-    def deep(self) -> bool:
-        """Whether the image has more than 8 bits."""
-        return deep_images.is_deep(self.mode)
-
-
-@dataclass(frozen=True)
-class Picture:
-    """An image as it is meant to be seen: upright, in the colours of a form, but not brought to its
-    size yet.
-
-    format : told by content, one of `formats.SUFFIXES` or ARRAY. header : what the file says.
-        frames : 1 unless it moves. digest : 64 bits of what was read, a file's bytes or an array,
-        whatever the form.
-    stretched : of a deep image, how it was brought to 8 bits.
-    """
-
-    image: Image.Image
-    format: str
-    header: Header
-    digest: int
-    frames: int = 1
-    stretched: Stretch | None = None
-
-    def misfit(self, form: ImageForm) -> str | None:
-        """Say why the image does not fit the range of a form's images; None where it does."""
-        if self.stretched is None or form.intensity is None:
-            return intensity.misfit(self.header.deep, 0, 0, form.intensity)
-        why = intensity.misfit(True, self.stretched.outside, _levels(self.image), form.intensity)
-        return why and f"{why} (it has values of {self.stretched})"
 
 
 def read_header(content: bytes | Values, limits: Limits = LIMITS) -> Header:
@@ -212,13 +102,6 @@ def _open_array(content: NDArray[Any], form: ImageForm, measuring: bool) -> Pict
     else:
         image = Image.fromarray(flat)
     return Picture(_flatten(image, form), ARRAY, header, _digest(content), stretched=stretched)
-
-
-def _levels(image: Image.Image) -> int:
-    """Return how many grey levels an image takes up, without its outermost hundredths."""
-    counts = np.cumsum((image if image.mode == "L" else image.convert("L")).histogram())
-    low, high = (np.searchsorted(counts, share * counts[-1]) for share in (0.01, 0.99))
-    return int(high - low)
 
 
 def _digest(content: bytes | Values) -> int:
@@ -324,30 +207,3 @@ def _flatten(image: Image.Image, form: ImageForm) -> Image.Image:
         under = Image.new("RGBA", over.size, (*(form.background,) * 3, 255))
         return Image.alpha_composite(under, over).convert(mode)
     return image.convert(mode)
-
-
-def fit(picture: Picture, form: ImageForm) -> Pixels:
-    """Bring an image in the form's colours to its size; return `form.shape`."""
-    image = picture.image
-    if image.size != (form.width, form.height):
-        image = {"pad": _pad, "crop": _crop, "stretch": _stretch}[form.resize](picture, form)
-    return np.asarray(image, dtype=np.uint8).reshape(form.shape)
-
-
-def _pad(picture: Picture, form: ImageForm) -> Image.Image:
-    image = picture.image
-    # not of what is scaled down
-    width, height = form.inner_size(picture.header.width, picture.header.height)
-    colour = form.background if form.channels == 1 else (form.background,) * 3
-    canvas = Image.new(image.mode, (form.width, form.height), colour)
-    inside = image.resize((width, height), Image.Resampling.BILINEAR)
-    canvas.paste(inside, ((form.width - width) // 2, (form.height - height) // 2))
-    return canvas
-
-
-def _crop(picture: Picture, form: ImageForm) -> Image.Image:
-    return ImageOps.fit(picture.image, (form.width, form.height), Image.Resampling.BILINEAR)
-
-
-def _stretch(picture: Picture, form: ImageForm) -> Image.Image:
-    return picture.image.resize((form.width, form.height), Image.Resampling.BILINEAR)

@@ -1,5 +1,4 @@
-"""Which values of deep images become black and white: one range for a whole set, found from it and
-kept.
+"""Which values of deep images become black and white: one range, found and kept for a set.
 
 Deep is what has more than 8 bits: 16-bit and 32-bit integers, and floats. A file of 16 bits seldom
 says how many of them its camera fills; divided by 257, twelve bits come to sixteen grey levels.
@@ -31,8 +30,7 @@ FLAT = 3  # times fewer grey levels than nearly all images of a set: it does not
 
 @dataclass(frozen=True)
 class Extremes:
-    """The least and the largest value of an image, and those that whole squares of 2 x 2 pixels
-    reach.
+    """The least and largest value of an image, and those that squares of 2 x 2 pixels reach.
 
     A dead or hot pixel, or a broken row or column of a sensor, is no square; nor are thin strokes
     or single hits. So `usual_low` and `usual_high` hold eight in ten of the values that differ from
@@ -295,8 +293,7 @@ def _sample(values: Values) -> Values:
 
 
 def _usual_of(rows: Values) -> NDArray[np.float64]:
-    """Return between which values eight in ten of those lie that differ from their row's median,
-    `(2, N)`.
+    """Return the range of eight in ten values that differ from their row's median, `(2, N)`.
 
     Of a row whose values are all the same these are that value.
     """

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from PIL import Image
 
-from convladder.data.decoding.images import Pixels
+from convladder.data.decoding.image_form import Pixels
 
 SIDE, SMALL = 32, 16  # of a thumbnail, and of the smaller one
 LARGE_SIDE = 64  # of a large thumbnail

@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 from convladder.core.formatting import plural
 from convladder.data.bank.bank import Bank
 from convladder.data.decoding import deep_images, intensity
+from convladder.data.decoding.image_form import ImageForm
 from convladder.data.decoding.image_stats import Facts
-from convladder.data.decoding.images import ImageForm
 
 FEW_LEVELS, FLAT = 16, 4  # grey levels; times fewer than the usual deep image has
 MOST_OUTSIDE = 0.5  # of an image's values may be cut before a note says so

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from convladder.data.decoding.formats import SUFFIXES
 from convladder.data.decoding.image_stats import Facts
-from convladder.data.decoding.images import ARRAY
+from convladder.data.decoding.picture import ARRAY
 from convladder.data.source import Record
 from convladder.data.sources.folders.entries import suffix_of
 
@@ -27,8 +27,7 @@ _OF_SUFFIX = {suffix: name for name, suffixes in SUFFIXES.items() for suffix in 
 
 
 def find_oddities(facts: Facts) -> dict[str, Positions]:
-    """Return the positions of the images of each kind that stand out; an image may be of several
-    kinds.
+    """Return the positions of images of each kind that stand out; one may be of several kinds.
 
     What is usual is taken from the data set itself, so that drawings are not called bright for
     being drawings of lines, nor portraits long for being upright.

@@ -12,8 +12,9 @@ from typing import Any
 import numpy as np
 
 from convladder.core.errors import DataError
-from convladder.data.decoding.images import Header, read_header
+from convladder.data.decoding.images import read_header
 from convladder.data.decoding.intensity import Values
+from convladder.data.decoding.picture import Header
 from convladder.data.source import Listing, Record, Source, Split
 from convladder.data.split_names import split_of
 
@@ -37,8 +38,9 @@ def open_npz(path: Path) -> Source:
 
 
 def open_arrays(name: str, images: Any, labels: Any) -> Source:
-    """Open images `(N, H, W)` or `(N, H, W, C)` and labels `(N,)`, integers or texts. Raises
-    DataError.
+    """Open images `(N, H, W)` or `(N, H, W, C)` with labels `(N,)`. Raises DataError.
+
+    The labels are integers or texts.
 
     Those of uint8 are taken as they are; of others one range is brought to 8 bits, as of deep image
     files.

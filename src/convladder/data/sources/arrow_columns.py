@@ -14,9 +14,9 @@ from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
 from convladder.core.errors import DataError
-from convladder.core.experiment import Data
+from convladder.core.settings.data import Data
 from convladder.data.source import Ignored, Listing, Record, Split
-from convladder.data.sources.folders.layout import name_classes
+from convladder.data.sources.folders.class_names import name_classes
 from convladder.data.sources.tables.columns import MOST_NAMED, find_column
 from convladder.data.split_names import SPLIT_NAMES, splits_among
 

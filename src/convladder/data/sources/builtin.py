@@ -50,7 +50,7 @@ def open_named(name: str) -> Source:
 
 
 def _lazy(name: str, load: Callable[[], ArraySet], header: _Header) -> Source:
-    from convladder.data.decoding.images import Header
+    from convladder.data.decoding.picture import Header
     from convladder.data.source import NAMED_SET, Source
 
     arrays = cache(load)

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from convladder.core.errors import DataError
-from convladder.core.experiment import Data
-from convladder.data.decoding.images import Limits
+from convladder.core.settings.data import Data
+from convladder.data.decoding.image_form import Limits
 from convladder.data.source import Source
 from convladder.data.sources import parquet
 from convladder.data.sources.folders import folder
@@ -48,8 +48,9 @@ def open_folder(root: Path, settings: Data, limits: Limits) -> Source:
 def _open_tree(
     root: Path, settings: Data, limits: Limits, tables: list[Table], why_not: str
 ) -> Source:
-    """Open a folder by its folders, unless tables say other classes; `why_not` is said of one that
-    was tried.
+    """Open a folder by its folders, unless tables say other classes.
+
+    `why_not` says what was wrong with a table that was tried.
     """
     try:
         opened = folder.open_folder(root, settings, limits)

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from convladder.core.errors import DataError
-from convladder.core.experiment import Data
+from convladder.core.settings.data import Data
 from convladder.data.decoding.file_bytes import read_file
-from convladder.data.decoding.images import Limits
+from convladder.data.decoding.image_form import Limits
 from convladder.data.source import Listing, Record, Source
 from convladder.data.sources.arrow_columns import (
     Columns,
@@ -32,8 +32,7 @@ LONGEST_CAUSE = 300  # characters
 
 
 def open_hub(name: str, settings: Data, limits: Limits) -> Source:
-    """Open `hf:OWNER/NAME`, or `hf:OWNER/NAME@CONFIG`; it is downloaded where the hub's cache has
-    it not.
+    """Open `hf:OWNER/NAME` or `hf:OWNER/NAME@CONFIG`; download it unless the hub's cache has it.
 
     Raises
     ------
@@ -61,8 +60,7 @@ def open_hub(name: str, settings: Data, limits: Limits) -> Source:
 
 
 class HubSet:
-    """Images in the splits of a downloaded set; the place of one is the number of its split and of
-    its row.
+    """Images in the splits of a downloaded set; a place is a split's number and a row's.
 
     places : the folders that files may be read from, where the set has paths in place of bytes.
     """

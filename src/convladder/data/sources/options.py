@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from convladder.core.errors import DataError
 
 if TYPE_CHECKING:
-    from convladder.core.experiment import Data
+    from convladder.core.settings.data import Data
 
 OF_PATHS = ("path_column", "image_root")  # what only tables of paths have
 COLUMNS = ("label_column", "split_column", "group_column")

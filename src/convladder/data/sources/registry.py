@@ -26,8 +26,8 @@ from convladder.data.sources.options import (
 )
 
 if TYPE_CHECKING:  # what a kind takes to be opened is imported then: `--help` does without NumPy
-    from convladder.core.experiment import Data
-    from convladder.data.decoding.images import Limits
+    from convladder.core.settings.data import Data
+    from convladder.data.decoding.image_form import Limits
     from convladder.data.source import Source
 
 HUB = "hf:"
@@ -71,8 +71,7 @@ def open_source(settings: Data) -> Source:
 
 
 def open_like(settings: Data, others: Mapping[str, Any]) -> Source:
-    """Open what `settings.source` names, with as many settings as can be of those by which others
-    were read.
+    """Open what `settings.source` names, and read it as far as possible as others were read.
 
     Those that do not go with this source, or of which it has nothing, such as a column, are left
     out without a word. Raises DataError.
@@ -97,9 +96,7 @@ def _open_with(settings: Data, others: Mapping[str, Any], links: Mapping[str, An
 
 
 def shared_settings(trained: Data, own: set[str]) -> dict[str, Any]:
-    """Return how a run's images were read, as far as it may hold of others, too, and nothing else
-    is given.
-    """
+    """Return how a run's images were read, as far as it may hold for others and is not given."""
     kept = [name for name in SHARED if name not in own]
     if not own.isdisjoint(OF_TREES):
         kept = [name for name in kept if name not in OF_TREES]
@@ -141,14 +138,13 @@ def refuse_reopening(opened: Data, wanted: Data) -> None:
 
 def limits_of(settings: Data) -> Limits:
     """Return the limits that the settings set."""
-    from convladder.data.decoding.images import Limits
+    from convladder.data.decoding.image_form import Limits
 
     return Limits(settings.max_pixels, settings.max_bytes, settings.max_frames)
 
 
 def _place_of(path: Path) -> Path:
-    """Return where a file is, without links, unless what a link leads to says less of its kind than
-    the link.
+    """Return where a file is, without links, unless a link's name says more of its kind.
 
     Of a download, huggingface_hub keeps each file under a number, and links to it by its name.
     """

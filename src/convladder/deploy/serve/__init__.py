@@ -1,5 +1,4 @@
-"""A bundle behind HTTP: predictions in batches across requests, limits on all that comes in, and a
-page.
+"""A bundle behind HTTP: predictions in batches across requests, limits, and a page.
 
 It needs the extra `serve`, and neither Keras nor pandas.
 """

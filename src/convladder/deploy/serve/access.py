@@ -36,9 +36,9 @@ HEADERS = (
 
 @dataclass(frozen=True)
 class Rules:
-    """hosts : names by which this server is asked, without a port. token : what a request must
-    bring, if any.
+    """Who may ask this server.
 
+    hosts : names by which it is asked, without a port. token : what a request must bring, if any.
     addresses : whether it may be asked by any address too: names alone can be pointed here by
         another site.
     origins : of the pages of other sites that may ask, such as `https://app.example.org`; ANY is
@@ -56,8 +56,7 @@ class Rules:
 
 
 class Guard:
-    """Answers 403 to a foreign host or origin (so a page of another site would ask), 401 without
-    the token.
+    """Answers 403 to a foreign host or origin, as of another page, and 401 without the token.
 
     Pages of the origins that are allowed get the headers of CORS with every answer, also with a
     refusal.

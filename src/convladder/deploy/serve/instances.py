@@ -57,9 +57,7 @@ def _too_many(most: int) -> Problem:
 
 
 def _decoded(instance: Any, number: int) -> bytes:
-    """Return the bytes of an instance: {"b64": "…"}, also where it is one of the inputs that are
-    named.
-    """
+    """Return the bytes of an instance: {"b64": "…"}, also as one of several named inputs."""
     named = list(instance.values()) if isinstance(instance, dict) else []
     inputs = [each for each in (instance, *named) if isinstance(each, dict) and "b64" in each]
     text = inputs[0]["b64"] if len(inputs) == 1 else None

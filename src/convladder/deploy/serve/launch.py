@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from convladder.core import extras
 from convladder.core.errors import ExperimentError
 from convladder.core.formatting import plural
 from convladder.results import folders
 from convladder.results.bundle.predictor import Predictor
+
+if TYPE_CHECKING:
+    from convladder.deploy.serve.access import Rules
 
 EVERYWHERE = ("0.0.0.0", "::")  # as --host: on all addresses of this machine
 LEAST_TOKEN = 16  # characters
@@ -22,7 +26,7 @@ class ServeOptions:
     """Where a bundle is served, and to whom.
 
     hosts : names by which it may be asked, beside those of this machine. origins : of pages that
-    may ask. corrections : where corrected images are collected. log : a line a request.
+    may ask. corrections : where corrected images are collected. log : one line per request.
     """
 
     host: str
@@ -32,6 +36,16 @@ class ServeOptions:
     token_file: Path | None
     corrections: Path | None
     log: bool
+
+    @property
+    def everywhere(self) -> bool:
+        """Whether it is served on all addresses of this machine."""
+        return self.host in EVERYWHERE
+
+    @property
+    def name(self) -> str:
+        """The host as it stands in an address."""
+        return f"[{self.host}]" if ":" in self.host else self.host
 
 
 def serve(predictor: Predictor, how: ServeOptions, say: Callable[[str], None]) -> None:
@@ -43,16 +57,13 @@ def serve(predictor: Predictor, how: ServeOptions, say: Callable[[str], None]) -
     for module in ("fastapi", "uvicorn", "python_multipart", "prometheus_client"):
         extras.require(module, EXTRA)
     from convladder.deploy.serve import server
-    from convladder.deploy.serve.access import ANY, LOCAL, Rules, name_of
-    from convladder.deploy.serve.app import Settings, create_app, service_of
+    from convladder.deploy.serve.app import create_app
+    from convladder.deploy.serve.service import Settings, service_of
 
     token = None if how.token_file is None else read_token(how.token_file)
     if how.corrections is not None:
         folders.check_writable(how.corrections, "--corrections")
-    host, everywhere = how.host, how.host in EVERYWHERE
-    own = () if everywhere else (f"[{host}]" if ":" in host else host,)
-    allowed = read_origins(how.origins)
-    rules = Rules((*LOCAL, *map(name_of, (*own, *how.hosts))), everywhere, token, allowed)
+    rules = _rules_of(how, token)
     app = create_app(predictor, Settings(rules=rules, corrections=how.corrections))
     service = service_of(app)
 
@@ -65,29 +76,52 @@ def serve(predictor: Predictor, how: ServeOptions, say: Callable[[str], None]) -
             )
 
     def tell_where() -> None:
-        where = f"http://{own[0] if own else '127.0.0.1'}:{opened.getsockname()[1]}"
+        own = "127.0.0.1" if how.everywhere else how.name
+        where = f"http://{own}:{opened.getsockname()[1]}"
         say(f"serving {predictor.bundle.path} on {where} (press Ctrl-C to stop)")
-        if allowed:
-            say(
-                f"pages of {'any site' if ANY in allowed else ', '.join(allowed)} may send requests"
-            )
-        if everywhere:
-            say(
-                "from other machines: use this machine's address, or a name given with --allow-host"
-            )
+        for line in _on_others(how, rules):
+            say(line)
 
-    with server.listening(host, how.port) as opened:
-        if token is None and host not in ("127.0.0.1", "localhost", "::1"):
-            say(
-                f"warning: anyone who can reach {host} may send requests; --token-file requires a "
-                "token"
-            )
-        if token is None and ANY in allowed:
-            say(
-                "warning: any page open in a browser here may send requests; --token-file "
-                "requires a token"
-            )
+    with server.listening(how.host, how.port) as opened:
+        for line in _warnings(how, rules):
+            say(line)
         server.run(app, opened, stop, tell_where, how.log)
+
+
+def _rules_of(how: ServeOptions, token: str | None) -> Rules:
+    """Return who may ask. Raises ExperimentError."""
+    from convladder.deploy.serve.access import LOCAL, Rules, name_of
+
+    own = () if how.everywhere else (how.name,)
+    names = (*LOCAL, *map(name_of, (*own, *how.hosts)))
+    return Rules(names, how.everywhere, token, read_origins(how.origins))
+
+
+def _on_others(how: ServeOptions, rules: Rules) -> Iterator[str]:
+    """Say which pages and which machines may ask, beside those of this one."""
+    from convladder.deploy.serve.access import ANY
+
+    if rules.origins:
+        pages = "any site" if ANY in rules.origins else ", ".join(rules.origins)
+        yield f"pages of {pages} may send requests"
+    if how.everywhere:
+        yield "from other machines: use this machine's address, or a name given with --allow-host"
+
+
+def _warnings(how: ServeOptions, rules: Rules) -> Iterator[str]:
+    """Say who may ask without a token that should perhaps not."""
+    from convladder.deploy.serve.access import ANY
+
+    if rules.token is None and how.host not in ("127.0.0.1", "localhost", "::1"):
+        yield (
+            f"warning: anyone who can reach {how.host} may send requests; --token-file requires a "
+            "token"
+        )
+    if rules.token is None and ANY in rules.origins:
+        yield (
+            "warning: any page open in a browser here may send requests; --token-file requires a "
+            "token"
+        )
 
 
 def read_origins(origins: tuple[str, ...]) -> tuple[str, ...]:

@@ -54,9 +54,9 @@ BODY = {  # of requests, as OpenAPI describes it
 
 @dataclass(frozen=True)
 class Limits:
-    """bytes : of a body, unpacked. images : of a request. in_flight : bytes of all requests that
-    are at work.
+    """How much may be asked at once.
 
+    bytes : of a body, unpacked. images : of a request. in_flight : bytes of all requests at work.
     pixels : of an image, where the bundle does not say less.
     """
 
@@ -91,8 +91,7 @@ class Sent:
 
 
 async def read_images(request: Request, limits: Limits, budget: Budget) -> list[Sent]:
-    """Return the images of a request: its body, the files of a form, or those in JSON. Raises
-    Problem.
+    """Return the images of a request: its body, a form's files, or in JSON. Raises Problem.
 
     The caller gives their bytes back to the budget.
     """

@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 
 from convladder.core.defaults import PRETRAINED_LADDER
 from convladder.core.errors import ExperimentError, RunError
-from convladder.core.experiment import Experiment, Model, unknown_name
-from convladder.core.formatting import written
+from convladder.core.experiment import Experiment
+from convladder.core.formatting import unknown_name, written
+from convladder.core.settings.model import Model
 from convladder.experiments.pretrained import imagenet, source, weight_cache
 from convladder.experiments.pretrained.imagenet import Say, silent
 from convladder.experiments.pretrained.source import PretrainedSource
@@ -34,8 +35,7 @@ BODY = tuple(key for key in Model.model_fields if key not in (*HEAD, *OF_BACKBON
 def changes(
     pretrained: str | None, weights: str | None, given: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """Return what `--pretrained` and `--weights` set at the start of a ladder, beside what is
-    `given`.
+    """Return what `--pretrained` and `--weights` set at a ladder's start, beside the `given`.
 
     Of a run these are its model's settings; the head's may be given otherwise. Raises
     ConvladderError.
@@ -68,8 +68,7 @@ def changes(
 def moved(
     model: Model, pretrained: str | Path | None, weights: str | Path | None
 ) -> dict[str, Any]:
-    """Return the changes to a settled experiment whose backbone, or file of weights, lies elsewhere
-    now.
+    """Return the changes to a settled experiment whose backbone or weights file has moved.
 
     Raises ExperimentError where it has none.
     """
@@ -84,8 +83,7 @@ def moved(
 
 
 def settled(model: Model, say: Say = silent) -> dict[str, Any]:
-    """Return what an experiment takes from its backbone, as changes to it: its layers, a SHA-256 of
-    its weights.
+    """Return what an experiment takes from its backbone: layers, and a SHA-256 of its weights.
 
     ImageNet weights are downloaded where they are not there yet; `say` is told. Raises
     ConvladderError where there is no such backbone, or another than the experiment says.

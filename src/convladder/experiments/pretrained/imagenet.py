@@ -1,5 +1,4 @@
-"""Weights that others have published, or that are in a file: fetched once, and kept without code in
-the cache.
+"""Weights that others published, or of a file: fetched once, and cached without code.
 
 backbones/<name>.json                the SHA-256 of what is kept of a network's ImageNet weights
 backbones/<name>-<sum of file>.json  the same, of a file of weights
@@ -35,8 +34,7 @@ def silent(text: str) -> None:
 
 
 def find(name: str, file: str | None, say: Say = silent) -> str:
-    """Return the SHA-256 of the weights of a network of keras.applications, ImageNet's or those in
-    a file.
+    """Return the SHA-256 of the weights of a keras.applications network: ImageNet's or a file's.
 
     They are fetched where they are not kept yet, and `say` is told. Raises ConvladderError where
     that fails.

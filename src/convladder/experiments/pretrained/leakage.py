@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convladder.core.errors import DataError
-from convladder.core.experiment import Model
-from convladder.data.bank.bank import find_bank
+from convladder.core.settings.model import Model
+from convladder.data.bank.cache import find_bank
 from convladder.data.dataset import SplitDataset
 from convladder.data.decoding.image_stats import Facts
 from convladder.experiments.pretrained import source
@@ -25,8 +25,7 @@ from convladder.results import folders, saved_run
 
 
 def check_unseen(model: Model, dataset: SplitDataset, say: Say = silent) -> SplitDataset:
-    """Raise DataError where the backbone has seen test images of the dataset; return that, with
-    what was found.
+    """Return the dataset with what was found. Raises DataError if the backbone saw test images.
 
     Of the backbone's run and of those that it began with. Also where its weights are not
     taken, since what is said of a climb's images is said of its start.
@@ -60,8 +59,7 @@ def check_unseen(model: Model, dataset: SplitDataset, say: Say = silent) -> Spli
 
 
 def count_seen(run: saved_run.SavedRun, asked: Facts) -> int | None:
-    """Return how many of the images of which these are the facts a run, or one that it began with,
-    has seen.
+    """Return how many images with these facts a run has seen, or one that it began with.
 
     These are those that it was trained or validated on. None where the images that it was made of
     are not in the cache any more; of those that it began with, what is known counts.

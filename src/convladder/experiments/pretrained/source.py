@@ -9,7 +9,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from convladder.core.experiment import Model
+from convladder.core.settings.model import Model
 from convladder.experiments.pretrained import weight_cache
 from convladder.results import saved_run
 from convladder.results.bundle.bundle import SUFFIX, Bundle

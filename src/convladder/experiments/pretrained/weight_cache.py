@@ -1,5 +1,7 @@
-"""Weights that are kept in the cache by what they are, without code: those of keras.applications,
-and on the nodes of a cluster those of a backbone that lies on another machine's disk.
+"""Weights that the cache keeps by their content, without code.
+
+Those of keras.applications, and on the nodes of a cluster those of a backbone that lies on another
+machine's disk.
 
 backbones/<SHA-256>.safetensors : arrays by name, and what is said about them.
 """

@@ -1,5 +1,4 @@
-"""A bank on its way to another machine: described, read in pieces, and put together in the cache
-there.
+"""A bank on its way to another machine: described, read in pieces, and cached there.
 
 What carries the pieces is the caller's affair. No more than one piece is in memory on either side.
 """
@@ -20,7 +19,8 @@ from convladder.core import files
 from convladder.core.errors import DataError
 from convladder.core.places import cache_folder
 from convladder.data.bank import clearing
-from convladder.data.bank.bank import INDEX, LEFTOVER_AGE
+from convladder.data.bank.bank import INDEX
+from convladder.data.bank.cache import LEFTOVER_AGE
 
 # docs/decisions/051-a-bank-is-sent-in-pieces.md
 PIECE = 16 * 2**20  # bytes
@@ -32,8 +32,7 @@ Bytes = NDArray[np.uint8]
 
 @dataclass(frozen=True)
 class BankManifest:
-    """A bank as another machine needs to know it: its name in the cache, its files, and the sum of
-    its index.
+    """A bank as another machine must know it: its name, its files, and the sum of its index.
 
     sizes : bytes of each file. The index has the digest of all pixels in it.
     """

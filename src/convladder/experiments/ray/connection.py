@@ -10,20 +10,24 @@ import signal
 import socket
 import threading
 import time
-from collections.abc import Callable, Container, Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from convladder.core import backend
+from convladder.core import privacy
 from convladder.core.errors import ClusterError
 from convladder.core.extras import require
 from convladder.experiments.ray import ADDRESSES
-from convladder.results import provenance
+from convladder.experiments.ray.node_versions import Versions, ask_versions, differences
+
+_logger = logging.getLogger(__name__)
 
 EXTRA = "cluster"
 ANSWER_SECONDS = 5.0
-VERSIONS_SECONDS = 120.0  # a node under load may take a while to start a worker
+# docs/privacy.md: without the address, a head tells Ray's makers that it does not report
+_REPORT_URL = "RAY_USAGE_STATS_REPORT_URL"
+START_HEAD = f"{_REPORT_URL}={privacy.SILENT[_REPORT_URL]} ray start --head --disable-usage-stats"
 LOCAL = ("localhost", "127.0.0.1", "::1")
 JOINED_SECONDS = 10  # until Ray gives up finding this machine among the nodes
 # docs/decisions/076-a-head-that-does-not-connect-is-asked-three-times.md
@@ -34,8 +38,6 @@ _ADDRESS = re.compile(r"(?P<client>ray://)?(?P<host>[\w.-]+|\[[\da-fA-F:]+\]):(?
 # HTTP/2, which gRPC speaks: how a client begins, an empty frame of settings, and the kind of frame
 # that answers
 _GREETING, _SETTINGS = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes((0, 0, 0, 4, 0, 0, 0, 0, 0)), 4
-
-Versions = Mapping[str, str]
 
 
 @dataclass(frozen=True)
@@ -53,7 +55,7 @@ class Connection:
 
     def compare(self, name: str, versions: Versions) -> list[str]:
         """Say in what a node differs from this machine, which may have joined meanwhile."""
-        return _differences({name: versions})
+        return differences({name: versions})
 
     def has_processors(self, besides: Container[str]) -> bool:
         """Whether there is any processor now, free or not, on another node than these."""
@@ -75,15 +77,14 @@ def check_address(address: str) -> None:
         host = ray.util.get_node_ip_address()  # so Ray takes it
     if not _answers(host, int(found["port"])):
         raise ClusterError(
-            f"no Ray cluster answers at {address}: start one with `ray start --head "
-            "--disable-usage-stats`, and give the address it prints"
+            f"no Ray cluster answers at {address}: start one with `{START_HEAD}`, and give "
+            "the address it prints"
         )
 
 
 @contextlib.contextmanager
 def connected(address: str) -> Iterator[Connection]:
-    """Connect to the cluster while the block runs, or use the connection that the caller has made
-    with ray.init.
+    """Connect to the cluster while the block runs, or use the caller's own ray.init.
 
     Raises ClusterError where there is none, or where a node has other versions than this machine.
     """
@@ -98,30 +99,6 @@ def connected(address: str) -> Iterator[Connection]:
     finally:
         if own:
             ray.shutdown()
-
-
-def teller() -> Callable[[tuple[str, ...]], dict[str, str]]:
-    """Return a function that says which versions its place has, even without convladder."""
-
-    def tell(
-        packages: tuple[str, ...],
-    ) -> dict[str, str]:  # pickled by value, since it has no name in a module
-        import contextlib
-        import platform
-        from importlib import metadata
-
-        found = {"python": platform.python_version()}
-        for package in packages:
-            with contextlib.suppress(metadata.PackageNotFoundError):
-                found[package] = metadata.version(package)
-        return found
-
-    return tell
-
-
-def packages() -> tuple[str, ...]:
-    """Return those whose versions must be the same on all nodes."""
-    return (*provenance.DECISIVE, *backend.PACKAGES[backend.chosen()], "ray")
 
 
 def _import_ray() -> Any:
@@ -151,6 +128,7 @@ def _connect(ray: Any, address: str) -> None:
         known = _known_reason(address, said)
         if known or attempt == ATTEMPTS:
             raise ClusterError(known or _other_reason(address, said))
+        _logger.info("connecting to %s failed (%s): trying again", address, said.strip())
         time.sleep(PAUSE_SECONDS)
 
 
@@ -173,10 +151,7 @@ def _known_reason(address: str, said: str) -> str | None:
             "same on all"
         )
     if "Could not find any running Ray" in said:
-        return (
-            "no Ray cluster runs on this machine: start one with `ray start --head "
-            "--disable-usage-stats`"
-        )
+        return f"no Ray cluster runs on this machine: start one with `{START_HEAD}`"
     if "No node info found" in said:
         return (
             f"this machine is not a node of the cluster at {address}: let it join with `ray start "
@@ -204,8 +179,8 @@ def _look_around(ray: Any, address: str) -> Connection:
         each["NodeID"]: f"{each['NodeManagerHostname']} ({each['NodeManagerAddress']})"
         for each in alive
     }
-    found = _ask_versions(ray, list(nodes))
-    if differing := _differences({nodes[each]: versions for each, versions in found.items()}):
+    found = ask_versions(ray, list(nodes))
+    if differing := differences({nodes[each]: versions for each, versions in found.items()}):
         raise ClusterError(
             f"results could not be compared: {'; '.join(differing)}. Install the same on all nodes"
         )
@@ -213,43 +188,9 @@ def _look_around(ray: Any, address: str) -> Connection:
     return Connection(ray, address, nodes, processors)
 
 
-def _ask_versions(ray: Any, nodes: list[str]) -> dict[str, Versions]:
-    """Ask each node; one that is lost meanwhile is left out."""
-    there = ray.util.scheduling_strategies.NodeAffinitySchedulingStrategy
-    tell = ray.remote(num_cpus=0, max_retries=0)(teller())
-    asked = {
-        tell.options(scheduling_strategy=there(each, soft=False)).remote(packages()): each
-        for each in nodes
-    }
-    done, late = ray.wait(list(asked), num_returns=len(asked), timeout=VERSIONS_SECONDS)
-    if late:
-        raise ClusterError(
-            f"{len(late)} of {len(asked)} nodes of the cluster do not answer: see `ray status`"
-        )
-    found = {}
-    for each in done:
-        with contextlib.suppress(ray.exceptions.RayError):
-            found[asked[each]] = ray.get(each)
-    return found
-
-
 def _able_nodes(ray: Any) -> list[dict[str, Any]]:
     """Return what Ray says of each node that is alive and has a processor."""
     return [each for each in ray.nodes() if each["Alive"] and each["Resources"].get("CPU", 0) >= 1]
-
-
-def _differences(found: Mapping[str, Versions]) -> list[str]:
-    """Say in which versions nodes differ from this machine: results could not be compared."""
-    own = teller()(packages())
-    return [
-        (
-            f"{node} has {name} {versions.get(name, 'not installed')}, this machine "
-            f"{own.get(name, 'not installed')}"
-        )
-        for node, versions in found.items()
-        for name in sorted({*own, *versions})
-        if versions.get(name) != own.get(name)
-    ]
 
 
 @contextlib.contextmanager

@@ -12,8 +12,7 @@ from keras import ops
 
 # docs/decisions/031-batch-normalisation-is-tensorflows-fused-operation.md
 class BatchNormalization(keras.layers.BatchNormalization):
-    """Keras's layer over the last axis of images `(batch, height, width, channels)`, with the same
-    weights.
+    """Keras's layer over the last axis of `(batch, height, width, channels)`, with equal weights.
 
     In training, Keras 3 computes it from a dozen operations on all values, which on a CPU took
     longer than the convolutions around it; the results differ in rounding alone (Ioffe and Szegedy

@@ -1,5 +1,4 @@
-"""The bundle: what ships of a run, in one file that cannot disagree with itself, and how it is read
-and used.
+"""The bundle: one file with all that ships of a run, and how it is read and used.
 
     manifest.json         the size and the SHA-256 of each other part
     bundle.json           classes, form, temperature, threshold, figures, experiment: `schema`

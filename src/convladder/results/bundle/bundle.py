@@ -16,10 +16,19 @@ SUFFIX = ".convladder"
 
 
 class Bundle:
-    """What ships of a run. `contents` says all of it that is no array.
+    """What ships of a run: one file, all of it checked, and nothing of it run.
 
-    Raises BundleError where a file is no bundle, is damaged, or has anything in it that a bundle
-    does not have.
+    `contents` says all of it that is no array, `card` is the model card in Markdown.
+
+    Parameters
+    ----------
+    path
+        The file, such as `NAME.convladder`.
+
+    Raises
+    ------
+    BundleError
+        The file is no bundle, is damaged, or has anything in it that a bundle does not have.
     """
 
     def __init__(self, path: str | Path) -> None:
@@ -38,7 +47,13 @@ class Bundle:
 
     @cached_property
     def weights(self) -> tensors.Arrays:
-        """The weights by their paths in the network. Raises BundleError."""
+        """The weights by their paths in the network.
+
+        Raises
+        ------
+        BundleError
+            The file was replaced in the meantime, or is damaged.
+        """
         with Container(self.path) as container:
             if container.manifest.files[WEIGHTS] != self.parts[WEIGHTS]:
                 raise BundleError(

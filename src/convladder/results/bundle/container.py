@@ -155,8 +155,7 @@ class Container:
 
 
 def _check_end(file: BinaryIO) -> None:
-    """Raise ValueError unless a file ends as `pack` ends it, before Python reads the list of its
-    parts.
+    """Raise ValueError unless a file ends as by `pack`, before Python reads the list of its parts.
 
     That is, in a list of just so many parts without extra fields, then the end record: nothing that
     says otherwise (zip64) lies between.

@@ -1,5 +1,4 @@
-"""What a network looked at, without its gradients: what is lost when a part of the image is
-covered.
+"""What a network looked at, without gradients: what is lost when part of the image is covered.
 
 Zeiler, Fergus 2014, "Visualizing and understanding convolutional networks", ECCV, section 4.2.
 """
@@ -9,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from convladder.data.decoding.images import Pixels
+from convladder.data.decoding.image_form import Pixels
 from convladder.results.bundle.predictor import Predictor
 
 CELLS = 12  # to a side of the map
@@ -20,8 +19,9 @@ Map = NDArray[np.float32]
 
 # docs/decisions/074-the-servers-evidence-is-occlusion.md
 def occlusion_map(predictor: Predictor, pixels: Pixels, label: int) -> Map:
-    """Return where the evidence for a class lies in an image `(height, width, channels)` of the
-    bundle's form.
+    """Return where the evidence for a class lies in an image `(height, width, channels)`.
+
+    The image is in the bundle's form.
 
     Each cell of `(CELLS, CELLS)` is by how much the log probability of the class falls when a grey
     patch, as bright as the image on average, covers a quarter of each side around the cell's

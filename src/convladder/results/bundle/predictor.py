@@ -13,8 +13,10 @@ from numpy.typing import NDArray
 from convladder.core.container_limits import cores
 from convladder.core.errors import BundleError, ExperimentError, UnreadableImage
 from convladder.core.privacy import silence_onnxruntime
-from convladder.data.decoding.images import Limits, Pixels, decode, fit, open_picture
+from convladder.data.decoding.image_form import Limits, Pixels
+from convladder.data.decoding.images import decode, open_picture
 from convladder.data.decoding.intensity import Values
+from convladder.data.decoding.picture import fit
 from convladder.results.bundle.bundle import Bundle
 from convladder.results.bundle.container import refusal
 from convladder.results.bundle.graph_check import IMAGES, PROBABILITIES
@@ -39,10 +41,12 @@ class Prediction:
 
     @property
     def class_name(self) -> str:
+        """The most probable class."""
         return self.top[0][0]
 
     @property
     def confidence(self) -> float:
+        """The probability of that class."""
         return self.top[0][1]
 
 
@@ -74,7 +78,20 @@ class Decoded:
 
 
 class Predictor:
-    """A bundle at work: its `class_names`, and probabilities of images."""
+    """A bundle at work: its `class_names`, and probabilities of images.
+
+    Parameters
+    ----------
+    bundle
+        The bundle.
+    threads
+        Number of threads that compute; None takes one per core.
+
+    Raises
+    ------
+    BundleError
+        ONNX Runtime refuses the bundle's graph.
+    """
 
     def __init__(self, bundle: Bundle, threads: int | None = None) -> None:
         """Make ready; `threads` that compute are one a core by default."""
@@ -86,17 +103,64 @@ class Predictor:
 
     @classmethod
     def open(cls, path: str | Path, threads: int | None = None) -> Self:
-        """Open the bundle in a file; `threads` as above. Raises BundleError."""
+        """Open the bundle in a file.
+
+        Parameters
+        ----------
+        path
+            The file.
+        threads
+            Number of threads that compute; None takes one per core.
+
+        Returns
+        -------
+        Predictor
+            The bundle, ready to predict.
+
+        Raises
+        ------
+        BundleError
+            The file is no bundle, is damaged, or has anything in it that a bundle does not have.
+        """
         return cls(Bundle(path), threads)
 
     def decode(self, content: bytes | Values) -> Pixels:
-        """Decode a file as training did: `(height, width, channels)`. Raises UnreadableImage."""
+        """Decode an image as training did.
+
+        Parameters
+        ----------
+        content
+            A file's bytes, or pixels `(H, W)` or `(H, W, C)`.
+
+        Returns
+        -------
+        ndarray
+            uint8 `(height, width, channels)`, in the bundle's form.
+
+        Raises
+        ------
+        UnreadableImage
+            It is no image, or one that cannot be read; `reason` is a short code.
+        """
         return decode(content, self.form, self.contents.limits)
 
     def try_to_decode(
         self, content: bytes | Values, limits: Limits | None = None
     ) -> Decoded | UnreadableImage:
-        """Decode as `decode` does, or return what hinders; `limits` may be narrower."""
+        """Decode an image as `decode` does, or return why that cannot be.
+
+        Parameters
+        ----------
+        content
+            A file's bytes, or pixels `(H, W)` or `(H, W, C)`.
+        limits
+            How large a file may be; None takes the bundle's own limits.
+
+        Returns
+        -------
+        Decoded or UnreadableImage
+            The pixels and a warning if they do not fit the training images; or the error.
+        """
         try:
             picture = open_picture(content, self.form, limits or self.contents.limits)
             return Decoded(fit(picture, self.form), picture.misfit(self.form))
@@ -106,11 +170,25 @@ class Predictor:
             return UnreadableImage("too-large", "there is not enough memory for it")
 
     def probabilities(self, images: Pixels | Sequence[Pixels]) -> Probabilities:
-        """Return the probabilities `(N, classes)` of images, after temperature.
+        """Return the probabilities of images, after temperature.
 
-        `images` are uint8 `(N, H, W)`, `(N, H, W, 1)` or `(N, H, W, 3)` of any size, which the
-        graph brings to the form that the network wants, or a sequence of such without N. Raises
-        ExperimentError where they are not.
+        Parameters
+        ----------
+        images
+            uint8 `(N, H, W)`, `(N, H, W, 1)` or `(N, H, W, 3)` of any size, which the graph brings
+            to the form that the network wants; or a sequence of such without N.
+
+        Returns
+        -------
+        ndarray
+            float32 `(N, classes)`, in the order of `class_names`.
+
+        Raises
+        ------
+        ExperimentError
+            They are not such images.
+        BundleError
+            The graph fails, or gives no probabilities.
         """
         if isinstance(images, np.ndarray):
             return self._run(images)
@@ -125,10 +203,22 @@ class Predictor:
         top: int = 1,
         warnings: Sequence[str | None] | None = None,
     ) -> list[Prediction]:
-        """Say what probabilities `(N, classes)` mean, with so many of the most probable classes
-        each.
+        """Say what probabilities mean.
 
-        `warnings` are those of the images, as they were decoded; an answer with one is unsure.
+        Parameters
+        ----------
+        probabilities
+            `(N, classes)`, as `probabilities` returns them.
+        top
+            Number of the most probable classes to name.
+        warnings
+            Those of the images, as they were decoded, one per image or None; an answer with one is
+            unsure.
+
+        Returns
+        -------
+        list of Prediction
+            One per image.
         """
         threshold = self.contents.selection.threshold
         order = np.argsort(-probabilities, axis=1, kind="stable")[:, :top]

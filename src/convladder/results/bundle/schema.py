@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from convladder.core.experiment import Experiment
-from convladder.data.decoding.images import ImageForm, Limits
+from convladder.data.decoding.image_form import ImageForm, Limits
 from convladder.data.decoding.intensity import IntensityRange
 from convladder.models.catalog import FAMILIES, OWN
 
@@ -72,8 +72,7 @@ class Measured(Strict):
 
 
 class Selection(Strict):
-    """Predict only from a threshold on: chosen on validation for the accuracy wanted, judged on
-    test.
+    """Predict only from a threshold on: chosen on validation for an accuracy, judged on test.
 
     threshold : of the largest probability; None where none reached it, and every prediction is
         unsure.

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from convladder.core.backend import JAX, NAMES, VARIABLE
 from convladder.core.errors import ExperimentError
-from convladder.data.decoding.images import Pixels
+from convladder.data.decoding.image_form import Pixels
 from convladder.training import steps
 from convladder.training.batches import Prefetcher, Rows
 

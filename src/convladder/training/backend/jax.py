@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convladder.core.errors import TrainingError
-from convladder.data.decoding.images import Pixels
+from convladder.data.decoding.image_form import Pixels
 from convladder.training import data_parallel, steps
 from convladder.training.batches import Prefetcher, Rows
 from convladder.training.steps import PREDICTION_BATCH, NotFiniteError
@@ -62,8 +62,9 @@ def accelerator() -> str | None:
 
 
 def share_memory(array: Pixels) -> keras.Variable:
-    """Return the images as a variable, which compiled functions are given and do not hold: of the
-    same memory on a processor, where that can be read so, else a copy on each device.
+    """Return the images as a variable, which compiled functions are given and do not hold.
+
+    On a processor it has the same memory, if that can be read so. Else each device has a copy.
     """
     if keras.distribution.distribution() is not None:
         images = data_parallel.on_every_device(array)
@@ -90,8 +91,7 @@ def set_seed(seed: int) -> None:
 
 # docs/decisions/054-on-jax-a-step-is-a-call.md
 class StepFunctions(steps.StepFunctions):
-    """Training and validation as functions of JAX, from the values of all variables to their new
-    values.
+    """Training and validation as functions of JAX, from all variables' values to new ones.
 
     A step is a call, compiled once for each size of batch: in a compiled loop XLA's convolutions
     are a hundred times as slow on a processor. Nothing waits for a step but the end of several.

@@ -12,7 +12,7 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from convladder.data.decoding.images import Pixels
+from convladder.data.decoding.image_form import Pixels
 from convladder.training import steps
 from convladder.training.batches import Prefetcher, Rows
 from convladder.training.steps import PREDICTION_BATCH, NotFiniteError
@@ -45,8 +45,7 @@ def accelerator() -> str | None:
 
 # docs/decisions/002-the-bank-is-not-copied.md
 def share_memory(array: Pixels) -> Any:
-    """Return a tensor over the same memory, or over a copy where TensorFlow could not compute on
-    it.
+    """Return a tensor over the same memory, or over a copy if TensorFlow needs one.
 
     DLPack asks for a writable array, as a copy-on-write map is, and TensorFlow for memory aligned
     to 64 bytes, as the content of an npy file is; it would end the process otherwise.

@@ -12,11 +12,12 @@ import pytest
 from PIL import Image
 
 from convladder.core.errors import DataError
-from convladder.core.experiment import Data
-from convladder.data.bank import bank as banks
-from convladder.data.bank import builder
-from convladder.data.dataset import load
-from convladder.data.decoding.images import ImageForm, decode
+from convladder.core.settings.data import Data
+from convladder.data.bank import cache as banks
+from convladder.data.bank import chunk_decoding, chunks
+from convladder.data.decoding.image_form import ImageForm
+from convladder.data.decoding.images import decode
+from convladder.data.loading import load
 from convladder.data.sources.registry import open_source
 from faults import TURNS, picture
 from images_made import MakeFolder, write_image
@@ -80,8 +81,8 @@ def test_processes_build_the_same_bank_as_one(
     alone = banks.open_bank(source, form)
     pixels, rejections = np.array(alone.images[alone.rows]), alone.rejections
     banks.clear_banks()
-    monkeypatch.setattr(builder, "PARALLEL_FROM", 0)
-    monkeypatch.setattr(builder, "CHUNK", 7)
+    monkeypatch.setattr(chunk_decoding, "PARALLEL_FROM", 0)
+    monkeypatch.setattr(chunks, "CHUNK", 7)
     seen = []
     together = banks.open_bank(
         source, form, progress=lambda what, done, total: seen.append((what, done, total))

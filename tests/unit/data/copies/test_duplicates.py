@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageEnhance, ImageOps
 from scipy.ndimage import gaussian_filter
 
-from convladder.data.copies import duplicates
+from convladder.data.copies import judging
 from convladder.data.copies.duplicates import Pair, find_pairs
 from convladder.data.copies.groups import group
 from convladder.data.decoding.thumbnails import (
@@ -85,7 +85,7 @@ def test_an_exact_copy_is_told_from_a_near_one() -> None:
         (0, 2, "exact"),
         (1, 3, "near"),
     ]
-    assert pairs[0].distance == 0 < pairs[1].distance < 1 - duplicates.LEAST_FINE
+    assert pairs[0].distance == 0 < pairs[1].distance < 1 - judging.LEAST_FINE
 
 
 @pytest.mark.parametrize(

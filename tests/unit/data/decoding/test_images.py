@@ -16,9 +16,8 @@ from sklearn.datasets import load_sample_images
 from convladder.core.errors import UnreadableImage
 from convladder.data.decoding import formats
 from convladder.data.decoding.formats import FORMATS
+from convladder.data.decoding.image_form import ImageForm, Limits
 from convladder.data.decoding.images import (
-    ImageForm,
-    Limits,
     bring_to_form,
     decode,
     format_of,

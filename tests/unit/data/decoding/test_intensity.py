@@ -13,12 +13,13 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from convladder.core.errors import DataError, ExperimentError, UnreadableImage
-from convladder.core.experiment import Data, Experiment
-from convladder.data.bank import builder
+from convladder.core.experiment import Experiment
+from convladder.core.settings.data import Data
+from convladder.data.bank import builder, chunk_decoding
 from convladder.data.bank.bank import Bank
-from convladder.data.dataset import check, load
 from convladder.data.decoding import deep_images, intensity
-from convladder.data.decoding.images import ImageForm, decode, open_picture, read_header
+from convladder.data.decoding.image_form import ImageForm
+from convladder.data.decoding.images import decode, open_picture, read_header
 from convladder.data.decoding.intensity import (
     FULL,
     IntensityRange,
@@ -26,6 +27,7 @@ from convladder.data.decoding.intensity import (
     find_range,
     stretch,
 )
+from convladder.data.loading import check, load
 from convladder.data.quality.bit_depth import describe
 from deep_files import encode, png16, stripes, tiff, write_stripes
 
@@ -261,19 +263,19 @@ def test_processes_find_the_same_range_and_a_build_goes_on(
 ) -> None:
     root = write_stripes(tmp_path / "set")
     here = bank_of(root)
-    monkeypatch.setattr(builder, "PARALLEL_FROM", 0)
+    monkeypatch.setattr(chunk_decoding, "PARALLEL_FROM", 0)
     monkeypatch.setenv("CONVLADDER_CACHE", str(tmp_path / "cache"))
-    decode_chunks = builder._decode
+    decode_chunks = builder.decode_all
 
     def stopped(chunks: Any, *others: Any) -> None:
         if not chunks[0].measuring:
             raise KeyboardInterrupt
         decode_chunks(chunks, *others)
 
-    monkeypatch.setattr(builder, "_decode", stopped)
+    monkeypatch.setattr(builder, "decode_all", stopped)
     with pytest.raises(KeyboardInterrupt):
         bank_of(root)
-    monkeypatch.setattr(builder, "_decode", decode_chunks)
+    monkeypatch.setattr(builder, "decode_all", decode_chunks)
     again = bank_of(root)
     assert again.form == here.form
     assert again.fingerprint == here.fingerprint

@@ -13,9 +13,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from convladder.core.experiment import Data
+from convladder.core.settings.data import Data
 from convladder.data import in_memory
-from convladder.data.dataset import load
 from convladder.data.decoding.intensity import (
     Extremes,
     find_ends,
@@ -24,6 +23,7 @@ from convladder.data.decoding.intensity import (
     find_range,
     stretch,
 )
+from convladder.data.loading import load
 
 Images = NDArray[Any]
 COUNT, SIDE = 40, 16

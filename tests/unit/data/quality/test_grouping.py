@@ -10,10 +10,12 @@ from PIL import Image
 import convladder as cl
 from convladder.api import inputs
 from convladder.core.errors import DataError, ExperimentError
-from convladder.core.experiment import Data, Experiment
+from convladder.core.experiment import Experiment
 from convladder.core.ladder import Ladder, Rung
-from convladder.data.dataset import SplitDataset, load
-from convladder.experiments import climbing
+from convladder.core.settings.data import Data
+from convladder.data.dataset import SplitDataset
+from convladder.data.loading import load
+from convladder.experiments import climb_plan
 from convladder.report import progress
 from faults import picture
 
@@ -267,7 +269,7 @@ def test_rungs_of_another_form_keep_images_groups_folds_and_what_was_decided(mak
     quiet = progress.reporter(quiet=True)
     for more in ({"data.folds": 3}, {}):
         changes = {"data.source": str(root), "data.group_pattern": r"(p\d+)-"} | more
-        plan = climbing.make_plan(ladder, [0], changes, inputs.loader(str(root), False, quiet))
+        plan = climb_plan.make_plan(ladder, [0], changes, inputs.loader(str(root), False, quiet))
         of_fold: dict[int | None, set[tuple[str, ...]]] = {}
         for trial in plan.trials:
             split = splits_of(trial.dataset)

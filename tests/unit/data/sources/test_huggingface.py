@@ -9,8 +9,8 @@ import pytest
 from PIL import Image
 
 from convladder.core.errors import DataError, UnreadableImage
-from convladder.core.experiment import Data
-from convladder.data.dataset import load
+from convladder.core.settings.data import Data
+from convladder.data.loading import load
 from convladder.data.source import Listing
 from convladder.data.sources.registry import open_source
 from images_made import MakeFolder

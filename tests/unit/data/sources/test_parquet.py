@@ -13,8 +13,8 @@ import pytest
 from PIL import Image
 
 from convladder.core.errors import DataError, UnreadableImage
-from convladder.core.experiment import Data
-from convladder.data.dataset import load, load_bank
+from convladder.core.settings.data import Data
+from convladder.data.loading import load, load_bank
 from convladder.data.source import Listing, Record
 from convladder.data.sources.parquet import find_shards
 from convladder.data.sources.registry import open_source

@@ -12,7 +12,7 @@ import pytest
 
 import convladder as cl
 from convladder.core.errors import DataError
-from convladder.core.experiment import Data
+from convladder.core.settings.data import Data
 from convladder.data.sources import builtin, registry
 from convladder.data.sources.registry import EXPECTED, SOURCES, open_source
 from convladder.data.sources.tables import table_files

@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 
 from convladder.core.errors import DataError
-from convladder.core.experiment import Data
-from convladder.data.dataset import SplitDataset, load
+from convladder.core.settings.data import Data
+from convladder.data.dataset import SplitDataset
+from convladder.data.loading import load
 from convladder.data.sources import builtin
 from convladder.data.sources.folders.folder import walk
 from convladder.data.sources.registry import open_source

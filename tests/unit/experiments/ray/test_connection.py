@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,12 +13,29 @@ import pytest
 from convladder.core.errors import ClusterError, ExperimentError
 from convladder.experiments.ray import connection
 
+ROOT = Path(__file__).parents[4]
+
 pytest.importorskip("ray", reason="the extra 'cluster' is not installed")
 
 
 def test_an_address_at_which_nothing_answers_is_said_at_once() -> None:
     with pytest.raises(ClusterError, match=r"answers at 127\.0\.0\.1:9"):
         connection.check_address("127.0.0.1:9")
+
+
+def test_the_advice_to_start_a_head_sets_all_that_keeps_one_silent() -> None:
+    assert connection.START_HEAD == (
+        "RAY_USAGE_STATS_REPORT_URL=http://127.0.0.1:9 ray start --head --disable-usage-stats"
+    )
+    nowhere = connection._known_reason("auto", "Could not find any running Ray instance")
+    assert f"`{connection.START_HEAD}`" in str(nowhere)
+    with pytest.raises(ClusterError, match=f"`{connection.START_HEAD}`"):
+        connection.check_address("127.0.0.1:9")
+    assert connection.START_HEAD in (ROOT / "docs/privacy.md").read_text(encoding="utf-8")
+    setting, command = connection.START_HEAD.split(" ", 1)
+    scaling = (ROOT / "docs/scaling.md").read_text(encoding="utf-8")
+    assert f"export {setting}\n" in scaling
+    assert set(command.split()) <= set(scaling.split())
 
 
 def test_something_else_than_a_cluster_is_told_from_one(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,23 +11,25 @@ from pathlib import Path
 import pytest
 
 from convladder.core import files
-from convladder.core.experiment import Data, Experiment
+from convladder.core.experiment import Experiment
+from convladder.core.settings.data import Data
 from convladder.core.tasks import Task
-from convladder.data.dataset import load
-from convladder.experiments.ray import node
-from convladder.experiments.ray.node import (
+from convladder.data.loading import load
+from convladder.experiments.ray import node, node_task
+from convladder.experiments.ray.carried_files import (
+    Contents,
     newest_checkpoint,
     read_folder,
-    remove_abandoned,
     write_unfinished,
 )
+from convladder.experiments.ray.node_task import NodeTask, remove_abandoned
 from convladder.experiments.trial import Trial
 from convladder.results import folders, locks
 
 OLD, NEW = "checkpoint-0001-000000", "checkpoint-0002-000000"
 
 
-def checkpoint(name: str) -> node.Contents:
+def checkpoint(name: str) -> Contents:
     return {f"{name}.json": name.encode(), f"{name}.safetensors": name.encode()}
 
 
@@ -38,7 +40,7 @@ def test_an_unfinished_run_can_be_gone_on_with_while_it_is_written(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write_unfinished(tmp_path, ABOUT | checkpoint(OLD))
-    seen: list[node.Contents] = []
+    seen: list[Contents] = []
     write = files.write_bytes
 
     def noting(path: Path, data: bytes) -> None:
@@ -66,8 +68,8 @@ def test_what_a_killed_host_has_left_is_removed_and_what_another_is_at_is_not(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("CONVLADDER_CACHE", str(tmp_path))
-    running = node._Errand(Task("running", print), every=60)
-    killed = node._Errand(Task("killed", print), every=60)
+    running = NodeTask(Task("running", print), every=60)
+    killed = NodeTask(Task("killed", print), every=60)
     killed._lock.release()
     remove_abandoned()
     assert list((tmp_path / "trials").iterdir()) == [running.place]
@@ -79,7 +81,7 @@ def test_hosts_that_start_together_may_remove_the_same(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("CONVLADDER_CACHE", str(tmp_path))
-    places = [node._Errand(Task(name, print), every=60) for name in ("first", "second")]
+    places = [NodeTask(Task(name, print), every=60) for name in ("first", "second")]
     for each in places:
         each._lock.release()
     looked_at: list[Path] = []
@@ -111,7 +113,7 @@ def test_a_task_that_comes_after_a_stop_is_given_back_as_it_came(
         begun,
         every=60,
     )
-    assert host.listen(10) == [(node.STOPPED, None, begun)]
+    assert host.listen(10) == [node.Ended(None, begun)]
 
 
 class Seen(dict[str, bytes]):
@@ -122,16 +124,16 @@ def test_a_checkpoint_that_was_sent_is_not_held(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("CONVLADDER_CACHE", str(tmp_path))
-    errand = node._Errand(Task("any", print), every=0)
+    task = NodeTask(Task("any", print), every=0)
     made: list[weakref.ref[Seen]] = []
 
-    def newest(folder: Path) -> node.Contents:
+    def newest(folder: Path) -> Contents:
         contents = Seen(checkpoint(NEW))
         made.append(weakref.ref(contents))
         return contents
 
-    monkeypatch.setattr(node, "newest_checkpoint", newest)
-    assert errand.checkpoint() == checkpoint(NEW)
-    assert errand.checkpoint() == {}, "it was sent already"
+    monkeypatch.setattr(node_task, "newest_checkpoint", newest)
+    assert task.checkpoint() == checkpoint(NEW)
+    assert task.checkpoint() == {}, "it was sent already"
     assert [each() for each in made] == [None, None]
-    errand.close()
+    task.close()

@@ -457,7 +457,8 @@ def test_a_refusal_stays_below_50_megabytes_in_a_process_of_its_own(
 def test_the_graph_brings_images_to_form_as_pillow_does(resize: Any, channels: Any) -> None:
     import onnxruntime
 
-    from convladder.data.decoding.images import ImageForm, bring_to_form
+    from convladder.data.decoding.image_form import ImageForm
+    from convladder.data.decoding.images import bring_to_form
 
     form = ImageForm(24, 31, channels, resize, 77)
     made = onnx_resize.build(form)

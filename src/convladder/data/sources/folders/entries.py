@@ -34,8 +34,7 @@ LeadsTo = Literal["", "file", "folder", "above", "nothing"]
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A place in a tree: its path below the root with `/`, what it is, and where its content is
-    found.
+    """A place in a tree: its path below the root with `/`, its kind, and where its content is.
 
     leads_to : of a link that is not followed. rule : by which such a link is passed over.
     linked : whether a link that was followed is in the path.

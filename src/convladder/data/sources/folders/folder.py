@@ -11,9 +11,9 @@ from itertools import islice
 from pathlib import Path
 
 from convladder.core.errors import DataError, UnreadableImage
-from convladder.core.experiment import Data
+from convladder.core.settings.data import Data
 from convladder.data.decoding.file_bytes import read_file
-from convladder.data.decoding.images import Limits
+from convladder.data.decoding.image_form import Limits
 from convladder.data.source import Record, Source
 from convladder.data.sources.folders.entries import Entry, Kind, is_image
 from convladder.data.sources.folders.layout import lay_out
@@ -92,8 +92,7 @@ def fetch_file(root: Path, limits: Limits, record: Record) -> bytes:
 
 
 def fetch_within(root: Path, limits: Limits, record: Record, *, follow: bool = False) -> bytes:
-    """Do what `fetch_file` does, but follow no link that leads out of `root`, unless `follow` says
-    so.
+    """Do what `fetch_file` does, but follow links out of `root` only if `follow` says so.
 
     `root` is no link itself. Raises UnreadableImage.
     """

@@ -12,8 +12,7 @@ LEVELS = 3  # of folders that may name a set, a split and a class
 
 
 class Tree:
-    """The entries below a root: the files, sorted by path, the folders of the first levels, and
-    what is ignored.
+    """What is below a root: files by path, the first levels of folders, and what is ignored.
 
     A folder is called by its path; "" is the root.
     """

@@ -10,11 +10,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from convladder.core.errors import DataError
-from convladder.core.experiment import Data
+from convladder.core.settings.data import Data
 from convladder.data.source import Listing
+from convladder.data.sources.folders.class_names import readable
 from convladder.data.sources.folders.entries import is_image
 from convladder.data.sources.folders.file_names import some
-from convladder.data.sources.folders.layout import readable
 from convladder.data.sources.tables import image_paths, table_files
 from convladder.data.sources.tables.cells import Cells
 from convladder.data.sources.tables.columns import find_column
@@ -200,8 +200,7 @@ def _from(inside: str, images: Iterable[str]) -> list[str]:
 def _column_of_paths(
     cells: Cells, images: Sequence[str], settings: Data
 ) -> tuple[str | None, bool]:
-    """Return the column that names images, if there is one, and whether it is found without being
-    named.
+    """Return the column that names images, if any, and whether it is found without its name.
 
     A column of no usual name counts only where it has the whole names of files. Raises DataError.
     """
@@ -223,8 +222,7 @@ def _names(cells: Cells, column: str, names: set[str]) -> bool:
 
 
 def _place(stem: str, named: Sequence[Sequence[str]]) -> str:
-    """Return the folder that has one image of each row, where the names of several folders are
-    alike.
+    """Return the folder with one image of each row, where several folders have alike names.
 
     Of several such folders the one that is called as the table; none where that does not tell.
     """

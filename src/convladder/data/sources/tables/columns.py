@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from convladder.core.errors import DataError
-from convladder.data.sources.folders.layout import readable
+from convladder.data.sources.folders.class_names import readable
 
 MOST_NAMED = 10  # rows or columns in a message
 USUAL_NAMES = {

@@ -1,5 +1,4 @@
-"""What CVAT exports of image classification: tags in "CVAT for images 1.1" (XML), or lists of
-"ImageNet" (text).
+"""What CVAT exports for classification: "CVAT for images 1.1" (XML) or "ImageNet" (text).
 
 The XML is read by an event parser that stops at a document type declaration, which CVAT never
 writes: without one there are no entities to expand and no other files to fetch.
@@ -59,7 +58,7 @@ class _Reader:
 
 
 def read_xml(path: Path) -> Cells:
-    """Read "CVAT for images 1.1": a row an image that has a tag. Raises DataError."""
+    """Read "CVAT for images 1.1": one row per image that has a tag. Raises DataError."""
     found = _parse(path)
     tagged = [
         (number, image) for number, image in enumerate(found.images, start=1) if image.classes

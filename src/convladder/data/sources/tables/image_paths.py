@@ -19,9 +19,9 @@ from convladder.core.errors import DataError
 from convladder.core.formatting import printable
 from convladder.data.decoding.formats import reads_suffix
 from convladder.data.sources.folders import links
+from convladder.data.sources.folders.class_names import readable
 from convladder.data.sources.folders.entries import LINK, Entry, suffix_of
 from convladder.data.sources.folders.folder import walk
-from convladder.data.sources.folders.layout import readable
 
 MOST_FILES = 2_000_000  # that are looked at: more are no data set, but a whole disk
 ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
@@ -94,8 +94,7 @@ class _Files:
 
 
 def is_foreign(path: str) -> bool:
-    """Whether a path can be no file of the table's folder: an address, or where a file is on some
-    machine.
+    """Whether a path cannot be in the table's folder: an address, or a place on some machine.
 
     >>> [is_foreign(each) for each in ("https://host/1.jpg", r"C:\\\\1.jpg", "cats/1.jpg")]
     [True, True, False]
@@ -112,8 +111,7 @@ def has_drive(path: str) -> bool:
 def locate(
     name: str, rows: Sequence[tuple[int, str]], root: Path, *, follow: bool = False
 ) -> Located:
-    """Look for the images of numbered paths below `root`; no places are returned where none is
-    there.
+    """Look for the images of numbered paths below `root`; return no places if none is there.
 
     Links to folders are followed where `follow` says so. Raises DataError where one may be two
     files, or where two are one file.

@@ -31,8 +31,7 @@ def read_lines(path: Path) -> Cells:
 
 
 def read_document(path: Path) -> Cells:
-    """Read a document: objects in a list, columns by their names, labels by paths, or Label
-    Studio's tasks.
+    """Read a document: a list of objects, columns, labels by path, or Label Studio's tasks.
 
     Raises DataError.
     """

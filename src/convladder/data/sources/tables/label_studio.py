@@ -25,7 +25,7 @@ Task = tuple[int, Mapping[str, Any]]  # with its number; so is a row of one
 
 
 def is_export(columns: Iterable[str]) -> bool:
-    """Whether a table of these columns is one of its own, with a row an annotation."""
+    """Whether a table of these columns is one of its own, with one row per annotation."""
     return set(columns) >= MARKS
 
 
@@ -39,8 +39,7 @@ def is_task(value: Any) -> bool:
 
 
 def rows_of(tasks: Sequence[Task]) -> tuple[list[Task], list[Ignored]]:
-    """Return a row for each annotation, with the number of its task, and the tasks that nobody has
-    labelled.
+    """Return one row per annotation with its task's number, and the tasks that nobody labelled.
 
     A row has what was imported, and what was chosen under the name of the question.
     """

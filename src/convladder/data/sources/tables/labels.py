@@ -23,8 +23,7 @@ NO_CLASSES = {"score_weight", "validation_weight", "is_train", "is_valid", "is_t
 
 @dataclass(frozen=True)
 class Labels:
-    """The class of each row, empty where it has none; `note` says where it was found, if that is
-    not plain.
+    """The class of each row, empty if it has none; `note` says where it was found, if not plain.
 
     optional : whether a row without one is passed over, as what nobody has labelled yet.
     """
@@ -37,8 +36,7 @@ class Labels:
 def find_labels(
     cells: Cells, paths: Sequence[str], taken: Collection[str], wanted: str | None
 ) -> Labels:
-    """Return what the wanted column says, or one of a usual name, or whatever else can be nothing
-    but the class.
+    """Return the column wanted, or one of a usual name, or what else can only be the class.
 
     paths : of the rows, for messages. taken : the columns that say something else. Raises
         DataError.

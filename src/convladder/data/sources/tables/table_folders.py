@@ -1,5 +1,4 @@
-"""Folders that a table says the classes of: Hugging Face's imagefolder, Roboflow's and CVAT's
-exports.
+"""Folders whose classes a table says: exports of Hugging Face, Roboflow and CVAT.
 
 The table lies in the folder, or one lies in each folder of a split; its paths are relative to where
 it lies.
@@ -14,12 +13,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from convladder.core.errors import DataError
-from convladder.core.experiment import Data
-from convladder.data.decoding.images import Limits
+from convladder.core.settings.data import Data
+from convladder.data.decoding.image_form import Limits
 from convladder.data.source import Source
+from convladder.data.sources.folders.class_names import readable
 from convladder.data.sources.folders.entries import ignore_rule, is_image
 from convladder.data.sources.folders.folder import walk
-from convladder.data.sources.folders.layout import readable
 from convladder.data.sources.tables import table_files
 from convladder.data.sources.tables.columns import NoColumn
 from convladder.data.sources.tables.cvat import CLASS_LIST
@@ -44,8 +43,7 @@ class Part:
 
 
 def open_tables(root: Path, settings: Data, limits: Limits) -> tuple[Source | None, str]:
-    """Open a folder by its tables; None, and why, where it has none, or where its folders may be
-    the classes.
+    """Open a folder by its tables; None, and why, if it has none or its folders may be classes.
 
     Raises DataError.
     """

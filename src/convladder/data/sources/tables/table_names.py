@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 
-from convladder.core.experiment import Data
+from convladder.core.settings.data import Data
 from convladder.data.sources.folders.beside import HOLDERS
 from convladder.data.sources.folders.entries import is_image
 from convladder.data.sources.options import OF_TREES

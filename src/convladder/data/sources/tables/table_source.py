@@ -1,5 +1,4 @@
-"""Tables as sources: a row an image, with its path and its class, in files of several forms or a
-pandas frame.
+"""Tables as sources: one row per image with its path and class, in files or a pandas frame.
 
 Every row ends as a record or as ignored; a row whose file is missing is a record that will be
 rejected.
@@ -18,12 +17,12 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, cast
 
 from convladder.core.errors import DataError
-from convladder.core.experiment import Data
-from convladder.data.decoding.images import Limits
+from convladder.core.settings.data import Data
+from convladder.data.decoding.image_form import Limits
 from convladder.data.source import Content, Ignored, Listing, Record, Source, Split
 from convladder.data.sources.folders import links
+from convladder.data.sources.folders.class_names import is_unicode, name_classes, readable
 from convladder.data.sources.folders.folder import fetch_within, state_of
-from convladder.data.sources.folders.layout import is_unicode, name_classes, readable
 from convladder.data.sources.tables import image_paths, table_files
 from convladder.data.sources.tables.cells import Cells, cells_of
 from convladder.data.sources.tables.columns import MOST_NAMED, find_column
@@ -67,9 +66,7 @@ def open_manifest(path: Path, settings: Data, limits: Limits) -> Source:
 
 
 def following(table: Source, settings: Data) -> Source:
-    """Return a table of paths that, if the settings say so, follows links that lead out of its
-    folder, too.
-    """
+    """Return a table of paths; it follows links out of its folder if the settings say so."""
     if not settings.follow_links:
         return table
     fetch = partial(

@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 
 from convladder.core.errors import DataError
-from convladder.core.experiment import Data
+from convladder.core.settings.data import Data
 from convladder.data.bank.bank import Bank
-from convladder.data.dataset import check, load
-from convladder.data.sources.folders import archives
+from convladder.data.loading import check, load
+from convladder.data.sources.folders import archive_entries
 from images_made import MakeFolder
 
 KINDS = ["zip", "tar", "tar.gz", "tar.bz2", "tar.xz"]
@@ -223,7 +223,7 @@ def test_an_archive_that_unfolds_beyond_measure_is_refused(
     else:
         with tarfile.open(path, "w:gz") as tar:
             tar.add(root / "cat" / "bomb.png", "cat/bomb.png")
-    monkeypatch.setattr(archives, "EXPANSION_FROM", 1_000_000)
+    monkeypatch.setattr(archive_entries, "EXPANSION_FROM", 1_000_000)
     with pytest.raises(DataError, match="unpacks to over"):
         load(str(path))
 
@@ -278,10 +278,10 @@ def test_a_damaged_tar_loses_nothing_without_a_word(
 def test_many_files_in_an_archive_are_read_by_processes(
     make_folder: MakeFolder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from convladder.data.bank import builder
+    from convladder.data.bank import chunk_decoding, chunks
 
-    monkeypatch.setattr(builder, "PARALLEL_FROM", 0)
-    monkeypatch.setattr(builder, "CHUNK", 5)
+    monkeypatch.setattr(chunk_decoding, "PARALLEL_FROM", 0)
+    monkeypatch.setattr(chunks, "CHUNK", 5)
     root = make_folder({"cat": 12, "dog": 12})
     expected = load(str(root)).bank.fingerprint
     for kind in ("zip", "tar", "tar.gz"):

@@ -10,8 +10,8 @@ import pytest
 
 import convladder as cl
 from convladder.core.errors import DataError
-from convladder.core.experiment import Data
-from convladder.data.dataset import check, load
+from convladder.core.settings.data import Data
+from convladder.data.loading import check, load
 from convladder.data.sources.registry import open_source, open_values
 from convladder.data.sources.tables.columns import USUAL_NAMES
 from images_made import MakeFolder, write_image

@@ -8,7 +8,7 @@ import pytest
 from rich.console import Console
 
 from convladder.core.tasks import Event, Finished, Halted, Message
-from convladder.report.progress import Plain
+from convladder.report.trial_displays import Plain
 from convladder.results.folders import TrialKey
 
 KEY = TrialKey("lenet5", 0)

@@ -1,15 +1,22 @@
-"""A gallery as one picture, pixels side by side: axes for each image take ten times as long."""
+"""The pictures of a page, each as a PNG file beside it: figures, and galleries of images.
+
+A gallery is one picture, pixels side by side: axes for each image take ten times as long.
+"""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 import numpy as np
+from markupsafe import Markup
+from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.transforms import Bbox
 from numpy.typing import NDArray
 from PIL import Image
 
+from convladder.report import style
 from convladder.report.galleries import Gallery
 from convladder.report.samples import drop_grey_axis
 from convladder.report.style import DPI, any_script, drawable, styled
@@ -19,6 +26,29 @@ FONT_SIZE = 7
 _LINE = round(1.25 * FONT_SIZE * DPI / 72)
 
 Pixels = NDArray[np.uint8]
+
+
+class Pictures:
+    """Takes figures, keeps each as a PNG file under `plots/` and gives it back as inline SVG."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder / "plots"
+
+    def add(self, name: str, axes: Axes) -> Markup:
+        figure = axes.figure.figure
+        return self._add(name, figure, style.find_edges(figure))
+
+    def add_grid(self, name: str, grid: style.Grid) -> Markup:
+        """Take a figure whose margins are given."""
+        figure = grid.flat[0].figure
+        return self._add(name, figure, figure.bbox_inches)
+
+    def keep(self, name: str, gallery: Gallery) -> None:
+        save_gallery(gallery, self._folder / f"{name}.png")
+
+    def _add(self, name: str, figure: Figure, box: Bbox) -> Markup:
+        style.save_png(figure, self._folder / f"{name}.png", box)
+        return Markup(style.to_svg(figure, name, box))  # matplotlib has escaped the text in it
 
 
 def save_gallery(gallery: Gallery, path: Path) -> None:

@@ -1,0 +1,142 @@
+"""The folder of a climb: what is finished or missing in it, what it is of, and its errors."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from convladder.core import files
+from convladder.core.errors import RunError
+from convladder.core.tasks import Died, Event, Failed, Started
+from convladder.experiments import resume
+from convladder.experiments.climb_plan import Plan
+from convladder.experiments.engines import Engine
+from convladder.experiments.pretrained.imagenet import Say, silent
+from convladder.experiments.resume import ResumePolicy
+from convladder.experiments.trial import Trial
+from convladder.results import folders, migrations, outputs, saved_run
+from convladder.results.folders import TrialKey
+
+
+def find_climb(parent: Path, plan: Plan, say: Say = silent) -> Path | None:
+    """Return the newest climb under `parent` of the same trials, finished or not."""
+    return resume.find_alike(parent, "climb.json", plan.identity, plan.dataset, say)
+
+
+def missing_trials(plan: Plan, folder: Path, how: ResumePolicy) -> list[Trial]:
+    """Return the trials that are not finished yet.
+
+    Raises RunError where one is of another experiment or other data, or something else is in its
+    place.
+    """
+    missing = []
+    for trial in plan.trials:
+        place = folders.trial_folder(folder, trial.key)
+        outputs.check_run(place)
+        if folders.is_finished(place):
+            resume.take_finished(saved_run.SavedRun(place), trial)
+        else:
+            missing.append(trial)
+    return [how.prepare(trial, folders.trial_folder(folder, trial.key)) for trial in missing]
+
+
+def count_finished(plan: Plan, folder: Path) -> int:
+    """Return how many of the trials are finished."""
+    return sum(
+        folders.is_finished(folders.trial_folder(folder, trial.key)) for trial in plan.trials
+    )
+
+
+def earlier_trials(plan: Plan, folder: Path) -> list[TrialKey]:
+    """Return the finished trials of an earlier climb in the folder that this plan does not have.
+
+    They stay in the results: with fewer seeds than before, none is dropped from sight. Raises
+    RunError where they are of rungs that the plan leaves out.
+    """
+    if not folders.is_climb(folder):
+        return []
+    listed = [TrialKey(*key) for key in migrations.read_about(folder / "climb.json")["trials"]]
+    finished = [key for key in listed if folders.is_finished(folders.trial_folder(folder, key))]
+    alike = {(trial.rung, trial.key.fold): trial for trial in plan.trials}
+    left_out = sorted({key.rung for key in finished} - {trial.rung for trial in plan.trials})
+    if left_out:
+        raise RunError(
+            f"{folder} holds rungs that this command leaves out ({', '.join(left_out)}): "
+            "name them too, or choose another --out"
+        )
+    planned = {trial.key for trial in plan.trials}
+    earlier = [key for key in finished if key not in planned]
+    for key in earlier:
+        if (key.rung, key.fold) not in alike:
+            raise RunError(
+                f"{folder} was made with other --folds than this command: choose another --out"
+            )
+        own = alike[key.rung, key.fold]
+        same = replace(own, experiment=own.experiment.replace({"seed": key.seed}))
+        resume.check_finished(saved_run.SavedRun(folders.trial_folder(folder, key)), same)
+    return earlier
+
+
+def describe(
+    plan: Plan, folder: Path, earlier: list[TrialKey], engine: Engine, *, trains: bool
+) -> None:
+    """Say what the climb is of; a command that trains nothing leaves the environment as it is."""
+    place = {rung.name: number for number, rung in enumerate(plan.ladder.rungs)}
+    trials = sorted(
+        [*(trial.key for trial in plan.trials), *earlier],
+        key=lambda key: (place[key.rung], key[1:]),
+    )
+    files.write_json(folder / "ladder.json", plan.ladder.to_json())
+    kept = not trains and folders.is_climb(folder)
+    environment = (
+        migrations.read_about(folder / "climb.json")["environment"]
+        if kept
+        else engine.environment()
+    )
+    description = {
+        "format": folders.FORMAT,
+        "identity": plan.identity,
+        "trials": [list(key) for key in trials],
+        "data": plan.dataset.provenance(),
+        "environment": environment,
+    }
+    files.write_json(folder / "climb.json", description)
+
+
+def remove_leftovers(folder: Path) -> None:
+    """Remove what a killed climb left half-written where climbs write, and no other folders."""
+    trials = folder / "trials"
+    files.remove_leftovers(
+        folder, folder / "plots", *trials.glob("*"), *trials.glob(f"*/*{folders.UNFINISHED}")
+    )
+
+
+def note_failure(event: Event, folder: Path) -> list[Failed]:
+    """Keep the error of a trial beside its place, until it is begun again; return it."""
+    if not isinstance(event, Started | Failed):
+        return []
+    place = folders.trial_folder(folder, event.key)
+    error = folders.error_file(place)
+    if isinstance(event, Failed):
+        resume.forget_if_empty(folders.unfinished(place))
+        _keep_error(error, event)
+        return [event]
+    error.unlink(missing_ok=True)
+    return []
+
+
+def _keep_error(path: Path, failed: Failed) -> None:
+    """Write the error of a trial: in the last line what it comes to.
+
+    Before that comes where it was, or what its process wrote last.
+
+    Raises RunError where the disk is full, as the next trials would find too.
+    """
+    plain = failed.expected and not isinstance(failed, Died)
+    try:
+        files.write_text(path, failed.error + "\n" if plain else failed.details)
+    except OSError as error:
+        raise RunError(
+            f"cannot write {path} ({error.strerror}): free some space and run the same "
+            "command to resume"
+        ) from None
