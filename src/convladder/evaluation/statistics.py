@@ -67,11 +67,11 @@ class Difference:
 
     `low`, `high` and `p_value` stand for this comparison alone; `p_corrected`, `verdict`,
     `family_low` and `family_high` for the family that it was asked in: all intervals of a family
-    hold at once in 95 of 100. `detectable` is the least true difference that would have been called
-    in four of five such climbs. `p_equal` is that of a true difference of at least `margin`, either
-    way, corrected for the family; both are None where no margin was asked for. All but `difference`
-    are None where seeds (or folds) are too few. `seed_correlation` is between the accuracies of
-    equal seeds, where both rungs have the same three or more.
+    hold at once in 95 of 100. `detectable` is the smallest true difference that would have been
+    called in four of five such climbs. `p_equal` is that of a true difference of at least `margin`,
+    either way, corrected for the family; both are None where no margin was asked for. All but
+    `difference` are None where seeds (or folds) are too few. `seed_correlation` is between the
+    accuracies of equal seeds, where both rungs have the same three or more.
     """
 
     difference: float

@@ -35,7 +35,7 @@ class RunComparison:
         A folder is no run, there are fewer than two, or they were not tested on the same images.
     """
 
-    def __init__(self, paths: Sequence[str | Path]) -> None:
+    def __init__(self, paths: Sequence[str | Path], margin: float | None = None) -> None:
         runs = find_runs([Path(path) for path in paths])
         if len(runs) < 2:
             given = f"{runs[0].folder} is one" if runs else "none is given"
@@ -43,7 +43,7 @@ class RunComparison:
         groups = group(runs)
         if len(groups) == 1:
             groups = _by_seed(runs)
-        self.lineup = GroupComparison(groups)
+        self.lineup = GroupComparison(groups, margin)
         lacking = [name for name in groups if name not in self.lineup.groups]
         if lacking:
             raise RunError(

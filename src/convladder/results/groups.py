@@ -105,9 +105,14 @@ class GroupComparison:
 
     In cross-validation the runs of one seed, a run a fold, count as one network that was tested on
     every image; a seed that lacks a fold is left out, and a group without any whole seed too.
+
+    margin : how many points two groups may differ by and still be called equal.
     """
 
-    def __init__(self, groups: Mapping[str, Sequence[SavedRun]]) -> None:
+    def __init__(
+        self, groups: Mapping[str, Sequence[SavedRun]], margin: float | None = None
+    ) -> None:
+        self._margin = None if margin is None else margin / 100
         self.pooled = {name: found for name, runs in groups.items() if (found := pool(runs))}
         self.groups = {
             name: tuple(run for each in found for run in each.runs)
@@ -227,7 +232,7 @@ class GroupComparison:
         self, tables: Mapping[str, Correct], pairs: Sequence[Pair], compare: Compare, family: int
     ) -> list[Claim]:
         seeds = {name: [each.seed for each in pooled] for name, pooled in self.pooled.items()}
-        differences = compare(tables, pairs, seeds, family=family)
+        differences = compare(tables, pairs, seeds, family=family, margin=self._margin)
         return [
             Claim(name, reference, difference, self._extras(name, reference))
             for (name, reference), difference in zip(pairs, differences, strict=True)

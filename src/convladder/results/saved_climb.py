@@ -88,7 +88,7 @@ class SavedClimb:
         groups: dict[str, list[saved_run.SavedRun]] = {}
         for key, run in self._runs.items():
             groups.setdefault(key.rung, []).append(run)
-        return GroupComparison(groups)
+        return GroupComparison(groups, self.about.get("margin"))
 
     @property
     def standings(self) -> dict[str, GroupSummary]:
