@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import itertools
+import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,6 +29,8 @@ if TYPE_CHECKING:  # what a kind takes to be opened is imported then: `--help` d
     from convladder.core.settings.data import Data
     from convladder.data.decoding.image_form import Limits
     from convladder.data.source import Source
+
+_logger = logging.getLogger(__name__)
 
 HUB = "hf:"
 
@@ -80,9 +82,12 @@ def open_like(settings: Data, others: Mapping[str, Any]) -> Source:
     links = {name: value for name, value in others.items() if name in LINKS}
     for count in range(len(rest), 0, -1):
         for names in itertools.combinations(rest, count):
-            with contextlib.suppress(DataError):
+            try:
                 opened = _open_with(settings, {name: others[name] for name in names}, links)
                 opened.listing()  # some read their columns only then, and keep the listing
+            except DataError as error:
+                _logger.debug("the images are not opened by %s (%s)", ", ".join(names), error)
+            else:
                 return opened
     return _open_with(settings, {}, links)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import posixpath
 import shlex
@@ -21,6 +22,8 @@ from convladder.data.sources.tables.columns import find_column
 from convladder.data.sources.tables.table_folders import images_below
 from convladder.data.sources.tables.table_names import CLASSES, METADATA, are_no_classes
 from convladder.data.sources.tables.table_source import Row, rows_of
+
+_logger = logging.getLogger(__name__)
 
 LARGEST = 2**27  # bytes: what is larger would take long to read, and is seldom a table of classes
 MOST_FOLDERS = 20  # in which tables are looked for, too
@@ -149,7 +152,8 @@ def _look(folder: Path) -> tuple[list[Path], list[Path]]:
 def _cells(file: Path) -> Cells | None:
     try:
         return table_files.read(file)
-    except DataError:
+    except DataError as error:
+        _logger.debug("%s is not looked at (%s)", file, error)
         return None
 
 
@@ -159,7 +163,8 @@ def _table(
     """Return a table that names images; None where it is none, or names but one class."""
     try:
         column, usual = _column_of_paths(cells, images, settings)
-    except DataError:
+    except DataError as error:
+        _logger.debug("%s is not looked at (%s)", file, error)
         return None
     if column is None:
         return None
