@@ -28,6 +28,7 @@ PAGES = tuple(
         "tune",
         "serving",
         "shipping",
+        "verdicts",
     )
 )
 
@@ -88,6 +89,7 @@ COMMANDS = dict.fromkeys(("kills", "killed-climb", "safety-price"), "make safety
     "hour": "python benchmarks/accuracy/hour.py",
     "tuned": "python benchmarks/accuracy/tuned.py",
     "transfer": "python benchmarks/accuracy/transfer.py",
+    "verdicts": "python benchmarks/claims/false_claims.py --keep",
 }
 
 

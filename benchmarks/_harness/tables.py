@@ -376,6 +376,19 @@ def _whole(told: dict[str, Any]) -> str:
     return f"**fails**: {told['failed'][:60]}" if "failed" in told else f"{told['seconds']:.0f} s"
 
 
+def of_verdicts(folder: Path) -> str:
+    told = read(folder, "verdicts")
+    heads = ("data", "seeds", "spread of seeds, points", "judged", "false", "covers", "all")
+    heads += tuple(f"finds {gain}" for gain in (1, 2, 4))
+    lines = [f"| {' | '.join(heads)} |", "|---" * len(heads) + "|"]
+    for each in told["rows"]:
+        shares = " | ".join(f"{100 * share:.1f}" for share in each["shares"])
+        way = "**ours**" if each["way"] == "ours" else each["way"]
+        lines.append(f"| {each['data']} | {each['seeds']} | {each['spread']} | {way} | {shares} |")
+    design = f"All shares in percent, {told['climbs']:,} climbs each"
+    return "\n".join(lines) + f"\n\n{design}. {results.as_line(told)}"
+
+
 MAKERS = {
     "accelerator": of_accelerator,
     "parity": of_parity,
@@ -390,4 +403,5 @@ MAKERS = {
     "safety-price": of_price,
     "cluster": of_cluster,
     "transfer": of_transfer,
+    "verdicts": of_verdicts,
 }

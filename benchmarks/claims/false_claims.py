@@ -1,123 +1,242 @@
-"""How often do ladders without any effect get a false claim? Compares ways to judge few seeds.
+"""How often does a climb claim what is not there, and what does it find? Compares ways to judge.
 
-    python benchmarks/claims/false_claims.py [CLIMBS] [IMAGES]
+    python benchmarks/claims/false_claims.py [--climbs N] [--ways ours,before] [--only unsteady]
 
-Each simulated climb has ten rungs of equal accuracy, each tested against the one before it. Printed
-are, for each way, the share of climbs with a false "better", with any false claim, the share of 95
-% intervals that cover zero, and the mean detectable difference in points (the smaller, the more a
-climb can find).
+Each simulated climb has nine rungs of equal accuracy, each tested against the one before it and
+against the first. Images differ in difficulty, rungs differ in which images they find hard, and
+seeds differ in skill. The ways: as convladder judges ("ours"); with the residual in both parts and
+Welch's degrees of freedom for all of the variance ("before"); by the images alone, as if seeds were
+no sample ("images"); by the seeds alone, as if the test images were all there are ("seeds").
+
+Printed are, for each way: the share of climbs with any false claim; the share of 95 % intervals
+that hold the truth; of climbs in which all intervals of the family do; and the share of true
+differences of 1, 2 and 4 points that are called rightly where every second step has one.
 """
 
 from __future__ import annotations
 
-import math
+import argparse
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
-from scipy import stats
 
+sys.path.insert(0, str(Path(__file__).parents[1]))
 sys.path.insert(0, str(Path(__file__).parents[2] / "tests/support"))
 
+import page
+from _harness import results
 from convladder.evaluation import statistics
-from convladder.evaluation.statistics import ALPHA, POWER, Correct, holm
-from simulated_ladders import SPREADS, simulate_ladder
+from convladder.evaluation.components import (
+    Components,
+    Correct,
+    components,
+    image_variance,
+    paired_image_variance,
+)
+from convladder.evaluation.mixture import SeedPart, of_parts, welch
+from convladder.evaluation.statistics import Difference
+from simulated_ladders import SPREADS, Population
 
-Seeds = Callable[[list[Correct], Correct, Correct], tuple[float, float]]
+RUNGS = 9
+GAINS = (1.0, 2.0, 4.0)  # points
+HEADS = ("data", "seeds", "spread of seeds, points", "way", "false, covers, all, finds 1, 2, 4")
+Questions = Sequence[tuple[str, str]]
+Ladder = Mapping[str, Correct]
+Way = Callable[[Ladder, Questions], list[Difference]]
 
+STEPS = [(str(number), str(number - 1)) for number in range(1, RUNGS)]
+FAMILY = list(dict.fromkeys([*STEPS, *((str(number), "0") for number in range(1, RUNGS))]))
+GAINED = STEPS[::2]  # the steps with a difference, where there are any
 
-def between_seeds(rung: Correct) -> float:
-    """Return the variance of the accuracies of a rung's seeds."""
-    return float(rung.mean(axis=1).var(ddof=1))
-
-
-def own(rungs: list[Correct], left: Correct, right: Correct) -> tuple[float, float]:
-    """Own variances, all degrees of freedom of both rungs."""
-    del rungs
-    return sum(between_seeds(rung) / len(rung) for rung in (left, right)), len(left) + len(
-        right
-    ) - 2
-
-
-def pooled(rungs: list[Correct], left: Correct, right: Correct) -> tuple[float, float]:
-    """The mean variance of all rungs, or the compared rungs' own where it is larger."""
-    mean = float(np.mean([between_seeds(rung) for rung in rungs]))
-    value = max(mean * (1 / len(left) + 1 / len(right)), own(rungs, left, right)[0])
-    return value, sum(len(rung) - 1 for rung in rungs)
-
-
-def with_images(rungs: list[Correct], left: Correct, right: Correct) -> tuple[float, float]:
-    """Own variances; Satterthwaite's degrees of freedom over seeds and images together."""
-    of_seeds, degrees = own(rungs, left, right)
-    of_images = float((left.mean(axis=0) - right.mean(axis=0)).var(ddof=1)) / left.shape[1]
-    weight = of_seeds**2 / degrees + of_images**2 / left.shape[1]
-    return of_seeds, (of_seeds + of_images) ** 2 / weight if weight else math.inf
+DATA = {
+    "270 images, accuracy 0.97": Population(0.97, 270),
+    "1,670 images, accuracy 0.58": Population(0.58, 1_670),
+    "10,000 images, accuracy 0.58": Population(0.58, 10_000),
+}
 
 
-WAYS: dict[str, Seeds] = {"all": own, "pooled": pooled, "with images": with_images}
+def as_shipped(rungs: Ladder, questions: Questions) -> list[Difference]:
+    """Ask `statistics.compare`."""
+    return statistics.compare(rungs, questions, {name: range(len(rungs[name])) for name in rungs})
 
 
-def judge_as_shipped(rungs: list[Correct]) -> tuple[bool, bool, float, float]:
-    """Ask `statistics.compare`, which takes Welch's degrees of freedom."""
-    named = {str(number): rung for number, rung in enumerate(rungs)}
-    seeds = {name: range(len(rung)) for name, rung in named.items()}
-    found = statistics.compare(
-        named, [(str(at), str(at - 1)) for at in range(1, len(rungs))], seeds
-    )
-    verdicts = [each.verdict for each in found]
-    claimed = [verdict in ("better", "worse") for verdict in verdicts]
-    covered = [(each.p_value or 0) >= ALPHA for each in found]
-    detectable = float(np.mean([each.detectable for each in found]))
-    return "better" in verdicts, any(claimed), float(np.mean(covered)), detectable
-
-
-def judge(rungs: list[Correct], seeds: Seeds) -> tuple[bool, bool, float, float]:
-    """Test each rung against the one before: any false better, any false claim, coverage,
-    detectable.
-    """
-    questions = list(zip(rungs[1:], rungs, strict=False))
-    differences, p_values, detectable = [], [], []
+def with_mixture(
+    of_pair: Callable[[Components, Components], tuple[float, list[SeedPart]]],
+    rungs: Ladder,
+    questions: Questions,
+) -> list[Difference]:
+    """Judge by the images' part and the seeds' parts that a way takes of a pair."""
+    parts = {name: components(rung) for name, rung in rungs.items()}
+    found = []
     for left, right in questions:
-        value, degrees = seeds(rungs, left, right)
-        by_image = np.concatenate([left.mean(axis=0) - right.mean(axis=0), [1, -1]])
-        error = math.sqrt(by_image.var(ddof=1) / len(by_image) + value)
-        differences.append(left.mean() - right.mean())
-        p_values.append(2 * float(stats.t.sf(abs(differences[-1]) / error, degrees)))
-        strict = stats.t.ppf(1 - ALPHA / (2 * len(questions)), degrees)
-        detectable.append(error * (strict + stats.t.ppf(POWER, degrees)))
-    claimed = np.array(holm(p_values)) < ALPHA
-    better = claimed & (np.array(differences) > 0)
-    covered = np.array(p_values) >= ALPHA
-    return (
-        bool(better.any()),
-        bool(claimed.any()),
-        float(covered.mean()),
-        float(np.mean(detectable)),
-    )
+        images, seeds = of_pair(parts[left], parts[right])
+        found.append(
+            statistics.find(parts[left].mean - parts[right].mean, of_parts(images, *seeds))
+        )
+    return statistics.judge(found, len(questions))
 
 
-def main(climbs: int = 200, images: int = 2000) -> None:
+def before(left: Components, right: Components) -> tuple[float, list[SeedPart]]:
+    """Count the residual twice, and give all of the variance the seeds' degrees of freedom."""
+    images = image_variance(np.concatenate([left.by_image - right.by_image, [1.0, -1.0]]))
+    parts = [SeedPart(each.between_seeds / each.seeds, each.seeds - 1, 0) for each in (left, right)]
+    seeds = welch(parts)
+    return 0.0, [SeedPart(images + seeds.variance, seeds.degrees, 0)]
+
+
+def images_alone(left: Components, right: Components) -> tuple[float, list[SeedPart]]:
+    """Take the trained networks for all there are."""
+    return paired_image_variance(left, right), []
+
+
+def seeds_alone(left: Components, right: Components) -> tuple[float, list[SeedPart]]:
+    """Take the test images for all there are: Welch's test over the accuracies of seeds."""
+    parts = [SeedPart(each.between_seeds / each.seeds, each.seeds - 1, 0) for each in (left, right)]
+    return 1e-12, [welch(parts)]
+
+
+WAYS: dict[str, Way] = {
+    "ours": as_shipped,
+    "before": partial(with_mixture, before),
+    "images": partial(with_mixture, images_alone),
+    "seeds": partial(with_mixture, seeds_alone),
+}
+
+
+@dataclass(frozen=True)
+class Row:
+    """What came of a setting, judged in one way: shares as `judge` returns them."""
+
+    data: str
+    seeds: int
+    spread: str
+    way: str
+    shares: list[float]
+
+    def as_line(self) -> str:
+        """Return the row as text."""
+        shares = " ".join(f"{share:6.1%}" for share in self.shares)
+        return f"{self.data} | {self.seeds:2} | {self.spread:22} | {self.way:7} | {shares}"
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What is simulated: data, seeds, and how much these differ."""
+
+    data: str
+    seeds: int
+    points: float  # standard deviation of the accuracies of the unsteadiest rung's seeds
+    spreads: str = "equal"
+    diverged: bool = False
+    heavy_tails: bool = False
+
+    @property
+    def name(self) -> str:
+        """Say how seeds differ."""
+        kind = "one seed diverged" if self.diverged else self.spreads
+        kind = "heavy tails" if self.heavy_tails else kind
+        return f"{kind}, {self.points:g}"
+
+    def draw(self, draw: np.random.Generator) -> dict[str, Correct]:
+        """Simulate a climb without any effect."""
+        points = [self.points * share for share in SPREADS[self.spreads][:RUNGS]]
+        drawn = DATA[self.data].draw_ladder(draw, self.seeds, points, heavy_tails=self.heavy_tails)
+        if self.diverged:
+            drawn[int(draw.integers(RUNGS))][0] = draw.random(DATA[self.data].images) < 0.1
+        return {str(number): rung for number, rung in enumerate(drawn)}
+
+
+def alike() -> Iterator[Setting]:
+    """Yield ladders whose rungs' seeds differ alike."""
+    for data in DATA:
+        for seeds in (3, 5, 8):
+            for points in (0.15, 0.5, 1.0):
+                yield Setting(data, seeds, points)
+
+
+def unsteady() -> Iterator[Setting]:
+    """Yield ladders of which some rungs are far less steady than others."""
+    for seeds in (2, 3, 5, 12):
+        for spreads in ("tenfold", "two levels", "one unsteady"):
+            yield Setting("1,670 images, accuracy 0.58", seeds, 3.0, spreads)
+        yield Setting("1,670 images, accuracy 0.58", seeds, 1.0, diverged=True)
+        yield Setting("1,670 images, accuracy 0.58", seeds, 1.0, heavy_tails=True)
+
+
+def judge(way: Way, rungs: Ladder) -> list[float]:
+    """Return: any false claim, intervals that cover, all at once, and gains found, by size.
+
+    A false claim counts also where every second step is true.
+    """
+    null = way(rungs, FAMILY)
+    found, false = [], is_any_called(null)
+    for points in GAINS:
+        claims = dict(zip(FAMILY, way(with_gains(rungs, points / 100), FAMILY), strict=True))
+        found.append(np.mean([claims[pair].verdict == "better" for pair in GAINED]))
+        false |= is_any_called([claims[pair] for pair in STEPS if pair not in GAINED])
+    inside = [holds_zero(each.low, each.high) for each in null]
+    together = [holds_zero(each.family_low, each.family_high) for each in null]
+    return [false, float(np.mean(inside)), all(together), *found]
+
+
+def with_gains(rungs: Ladder, gain: float) -> dict[str, Correct]:
+    """Return the ladder with a true gain at every second step, and the same chance."""
+    return {name: rung + gain * ((int(name) + 1) // 2) for name, rung in rungs.items()}
+
+
+def is_any_called(claims: Sequence[Difference]) -> bool:
+    """Whether any difference is called."""
+    return any(claim.verdict in ("better", "worse") for claim in claims)
+
+
+def holds_zero(low: float | None, high: float | None) -> bool:
+    """Whether an interval holds the truth of a ladder without any effect."""
+    return low is None or high is None or low <= 0 <= high
+
+
+SETTINGS = {"alike": alike, "unsteady": unsteady}
+
+
+def main() -> None:
     """Print the table."""
-    print(f"{climbs} climbs each; accuracy 0.6, {images:,} test images")
-    print(
-        f"{'seeds':5} {'spread':13} {'way':12} {'better':>7} {'any':>7} {'covers':>7} "
-        f"{'detectable':>11}"
-    )
-    for seeds in (2, 3, 5):
-        for name, spreads in SPREADS.items():
-            draw = np.random.default_rng(1)
-            totals = dict.fromkeys(["as shipped", *WAYS], np.zeros(4))
-            for _ in range(climbs):
-                rungs = simulate_ladder(draw, seeds, images, 0.6, spreads)
-                judged = {"as shipped": judge_as_shipped(rungs)}
-                judged |= {way: judge(rungs, rule) for way, rule in WAYS.items()}
-                totals = {way: totals[way] + figures for way, figures in judged.items()}
-            for way, total in totals.items():
-                better, claimed, covers, detectable = total / climbs
-                shares = f"{better:7.1%} {claimed:7.1%} {covers:7.1%} {100 * detectable:9.1f}"
-                print(f"{seeds:5} {name:13} {way:12} {shares}", flush=True)
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--climbs", type=int, default=300, metavar="N")
+    parser.add_argument("--ways", default=",".join(WAYS), help="of %(default)s")
+    parser.add_argument("--only", choices=SETTINGS, help="how seeds differ")
+    parser.add_argument("--keep", action="store_true", help="put the table into docs/verdicts.md")
+    given = parser.parse_args()
+    ways = {name: WAYS[name] for name in given.ways.split(",")}
+    only = [given.only] if given.only else SETTINGS
+    rows = measure([each for name in only for each in SETTINGS[name]()], ways, given.climbs)
+    if given.keep:
+        told = {"climbs": given.climbs, "rungs": RUNGS, "comparisons": len(FAMILY)}
+        told |= {"rows": [vars(row) for row in rows], **results.circumstances()}
+        results.write_json(results.RESULTS / "verdicts.json", told)
+        page.write()
+
+
+def measure(settings: Iterable[Setting], ways: Mapping[str, Way], climbs: int) -> list[Row]:
+    """Simulate each setting, and return and print a row for each way."""
+    print(f"{climbs} climbs each; {RUNGS} rungs, {len(FAMILY)} comparisons")
+    print(" | ".join(HEADS))
+    rows = []
+    for setting in settings:
+        draw = np.random.default_rng(1)
+        figures: dict[str, list[list[float]]] = {way: [] for way in ways}
+        for _ in range(climbs):
+            rungs = setting.draw(draw)
+            for name, way in ways.items():
+                figures[name].append(judge(way, rungs))
+        for name, found in figures.items():
+            shares = [float(share) for share in np.mean(found, axis=0)]
+            rows.append(Row(setting.data, setting.seeds, setting.name, name, shares))
+            print(rows[-1].as_line(), flush=True)
+    return rows
 
 
 if __name__ == "__main__":
-    main(*map(int, sys.argv[1:]))
+    main()

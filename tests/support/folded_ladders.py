@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from sklearn.linear_model import SGDClassifier
 from sklearn.tree import DecisionTreeClassifier, ExtraTreeClassifier
 
+from convladder.evaluation.components import Correct
 from convladder.evaluation.cross_validation import Folds
-from convladder.evaluation.statistics import Correct
 
 STRENGTHS = np.linspace(0.2, 0.6, 6)  # of a rung's features
 STRONGER = 1.3

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html as escaping
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -277,6 +278,7 @@ def climb(
     seeds: int | None = None,
     seed: int = 0,
     folds: int | None = None,
+    margin: float | None = None,
     epochs: int | None = None,
     pretrained: str | Path | None = None,
     weights: str | Path | None = None,
@@ -308,6 +310,9 @@ def climb(
         The seed (the first one, if there are several).
     folds
         Cross-validation: test every image once, in K folds. For small data.
+    margin
+        Call two rungs equal if they differ by less than so many points, such as 1; None takes no
+        rungs are called equal. It is settled when the climb begins.
     jobs
         Trials in parallel; None takes one per core, or as many as fit in memory.
     cluster
@@ -343,6 +348,7 @@ def climb(
         seeds=seeds,
         seed=seed,
         folds=folds,
+        margin=margin,
         epochs=epochs,
         pretrained=pretrained,
         weights=weights,
@@ -370,6 +376,7 @@ def climb_request(request: ClimbRequest, how: RunOptions) -> Climb:
     if place:
         locks.check_unlocked(place)
     inputs.check_counts(seeds=request.seeds, jobs=how.jobs)
+    inputs.check_margin(request.margin)
     check_address(how.cluster)
     tracking = Tracking(how.tensorboard, how.mlflow)
     plan = _plan_of(request, how, reporter)
@@ -403,7 +410,8 @@ def _plan_of(request: ClimbRequest, how: RunOptions, reporter: Reporter) -> Plan
     inputs.check_seeds(request.seed, seeds)
     load = inputs.loader(request.data, how.allow_rejects, reporter)
     numbers = range(request.seed, request.seed + seeds)
-    return climb_plan.make_plan(ladder, numbers, settings, load, reporter.say)
+    plan = climb_plan.make_plan(ladder, numbers, settings, load, reporter.say)
+    return replace(plan, margin=request.margin)
 
 
 def _part_of(request: ClimbRequest) -> Ladder:

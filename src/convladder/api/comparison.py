@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from convladder.api import inputs
 from convladder.api.climb import Climb
 from convladder.api.figures import new_figure
 from convladder.api.run import Run
@@ -24,12 +25,14 @@ class Comparison(comparison.RunComparison):
 
     Runs that differ in nothing but their seed are one group, unless that is all there is to
     compare. If every group is a single run, the networks are compared (McNemar's test), else what
-    they were made by (Welch's test, over seeds and test images, as in a climb).
+    they were made by (over seeds and test images, as in a climb).
 
     Parameters
     ----------
     paths
         Folders of runs, or folders that hold runs.
+    margin
+        Call two groups equal if they differ by less than so many points.
 
     Raises
     ------
@@ -102,7 +105,9 @@ class Comparison(comparison.RunComparison):
         return f"<p>{escaping.escape(self.headline())}</p>{self.table().to_html(index=False)}"
 
 
-def compare(*runs: str | Path | Run | Sequence[str | Path | Run]) -> Comparison:
+def compare(
+    *runs: str | Path | Run | Sequence[str | Path | Run], margin: float | None = None
+) -> Comparison:
     """Compare runs that were tested on the same images with the first of them.
 
     Parameters
@@ -110,6 +115,9 @@ def compare(*runs: str | Path | Run | Sequence[str | Path | Run]) -> Comparison:
     runs
         Runs, their folders, folders that hold runs, such as `climbs/NAME/trials/batch-norm`, or
         lists of these. Runs that differ in nothing but their seed are one group.
+    margin
+        Call two groups equal if they differ by less than so many points, such as 1. Choose it
+        before you look at the results.
 
     Returns
     -------
@@ -121,11 +129,13 @@ def compare(*runs: str | Path | Run | Sequence[str | Path | Run]) -> Comparison:
     RunError
         A folder holds no run, there are fewer than two, or they were not tested on the same images.
     ExperimentError
-        A climb is given in the place of runs.
+        A climb is given in the place of runs, or the margin is no number of points.
     """
+    inputs.check_margin(margin)
     given: list[str | Path | Run] = []
     for run in runs:
         if isinstance(run, Climb):
             raise ExperimentError("compare needs runs, such as climb.runs('batch-norm')")
         given += [run] if isinstance(run, str | Path | Run) else run
-    return Comparison([run.folder if isinstance(run, Run) else run for run in given])
+    folders_given = [run.folder if isinstance(run, Run) else run for run in given]
+    return Comparison(folders_given, margin)

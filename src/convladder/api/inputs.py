@@ -25,6 +25,8 @@ from convladder.experiments.request import ClimbRequest, Request, TrainRequest
 from convladder.report import progress, telling
 from convladder.results import folders
 
+MOST_POINTS = 100  # that two accuracies can differ by
+
 
 @contextlib.contextmanager
 def going_on(
@@ -77,6 +79,15 @@ def check_counts(**counts: int | None) -> None:
     for name, count in counts.items():
         if count is not None and (not isinstance(count, int) or count < 1):
             raise ExperimentError(f"{name} must be 1 or more; got {count!r}")
+
+
+def check_margin(margin: float | None) -> None:
+    """Raise ExperimentError where a margin is no difference that accuracies can have."""
+    if margin is not None and not 0 < margin < MOST_POINTS:
+        raise ExperimentError(
+            f"margin must be a number of points, more than 0 and less than {MOST_POINTS}, such as "
+            f"1; got {margin!r}"
+        )
 
 
 def check_seeds(first: int, count: int) -> None:

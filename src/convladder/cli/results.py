@@ -107,6 +107,14 @@ def compare(
             metavar="RUN...", help="Folders of runs or rungs; the first is the reference."
         ),
     ],
+    margin: Annotated[
+        float | None,
+        typer.Option(
+            "--margin",
+            metavar="POINTS",
+            help="Call two groups equal if they differ by less than so many points, such as 1.",
+        ),
+    ] = None,
     out: Out = None,
     as_json: AsJson = False,
 ) -> None:
@@ -117,5 +125,5 @@ def compare(
     """
     from convladder.api import comparison
 
-    compared = comparison.compare(*runs)
+    compared = comparison.compare(*runs, margin=margin)
     results_output.comparison(compared, compared.report(out), json_wanted=as_json)

@@ -17,11 +17,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy.special import log_softmax, softmax
+from scipy.special import log_softmax, softmax, stdtrit
 
 from convladder.evaluation import predictions
 from convladder.evaluation.intervals import LEVEL, Proportion, proportion
-from convladder.evaluation.statistics import quantile
 
 BINS = 10
 DRAWS = 1000  # of a resampling
@@ -74,6 +73,11 @@ class Gap:
     mean: float
     low: float
     high: float
+
+    @property
+    def excludes_zero(self) -> bool:
+        """Whether the network is over- or underconfident on the whole."""
+        return self.low > 0 or self.high < 0
 
 
 @dataclass(frozen=True)
@@ -222,7 +226,8 @@ def overconfidence(probabilities: Floats, labels: Labels) -> Gap:
     mean = float(gaps.mean())
     if len(gaps) < 2:
         return Gap(mean, -1.0, 1.0)
-    reach = float(quantile((1 + LEVEL) / 2, len(gaps) - 1) * gaps.std(ddof=1) / np.sqrt(len(gaps)))
+    student = float(stdtrit(len(gaps) - 1, (1 + LEVEL) / 2))
+    reach = student * float(gaps.std(ddof=1)) / np.sqrt(len(gaps))
     return Gap(mean, mean - reach, mean + reach)
 
 

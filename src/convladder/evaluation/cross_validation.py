@@ -45,8 +45,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convladder.evaluation import statistics
+from convladder.evaluation.components import (
+    Components,
+    Correct,
+    components,
+    image_variance,
+    paired_image_variance,
+)
 from convladder.evaluation.intervals import wilson
-from convladder.evaluation.statistics import ALPHA, Correct, Difference, Estimate
+from convladder.evaluation.mixture import SeedPart, of_parts
+from convladder.evaluation.multiplicity import ALPHA
+from convladder.evaluation.statistics import NORMAL, Difference, Estimate, Finding
 
 LEAST_RATIO = 1 / 9  # of test to training images, that of ten folds
 
@@ -58,9 +67,8 @@ def estimate(rung: Correct, folds: Folds) -> Estimate:
 
     It is for networks trained on so many images as K - 1 folds have, and covers other training
     images, initial weights and test images. As in `statistics.estimate` it is Wilson's interval at
-    the effective number of images, mean (1 - mean) / variance, with Student's quantile; that number
-    is never more than there are images. One fold is no cross-validation, and `statistics.estimate`
-    answers.
+    the effective number of images, mean (1 - mean) / variance; that number is never more than there
+    are images. One fold is no cross-validation, and `statistics.estimate` answers.
 
     Raises
     ------
@@ -68,16 +76,17 @@ def estimate(rung: Correct, folds: Folds) -> Estimate:
         There are not as many folds named as images were tested.
     """
     _check(rung, folds)
-    by_fold = _fold_means(rung.mean(axis=0), folds)
+    own = components(rung)
+    by_fold = _fold_means(own.by_image, folds)
     if len(by_fold) < 2:
         return statistics.estimate(rung)
-    seeds, images = rung.shape
-    mean = float(rung.mean())
-    variance = _corrected_variance(by_fold)
-    effective = min(images, mean * (1 - mean) / variance) if variance > 0 else images
-    quantile = statistics.quantile(1 - ALPHA / 2, len(by_fold) - 1)
-    low, high = wilson(mean, effective, quantile)
-    return Estimate(mean, low, high, seeds, images, covers_seeds=True)
+    effective = float(own.images)
+    if 0 < own.mean < 1:
+        of_images = image_variance(own.by_image)
+        reach = of_parts(of_images, _training_part(by_fold, of_images)).reach(ALPHA / 2)
+        effective = min(effective, own.mean * (1 - own.mean) / (reach / NORMAL) ** 2)
+    low, high = wilson(own.mean, effective, NORMAL)
+    return Estimate(own.mean, low, high, own.seeds, own.images, covers_seeds=True)
 
 
 def compare(
@@ -85,16 +94,14 @@ def compare(
     questions: Sequence[tuple[str, str]],
     seeds: Mapping[str, Sequence[int]],
     family: int | None = None,
+    margin: float | None = None,
     *,
     folds: Folds | Mapping[str, Folds],
 ) -> list[Difference]:
     """Compare as `statistics.compare` does, by the differences of the folds.
 
-    A t-test of the mean difference over all images (see the module for its variance). The floor of
-    the variance is that of the images' differences with Bonett and Price's two images, so that
-    neither rungs that agree on every image nor folds that tie are certain. With one fold nothing
-    can be claimed; with two hardly anything, as one degree of freedom asks for a difference of 13
-    times its standard error, and for more in a family.
+    With one fold nothing can be claimed; with two hardly anything, as one degree of freedom asks
+    for a difference of 13 times its standard error, and for more in a family.
 
     `folds` are of each image; where not all rungs were tested on the same, for each of its own.
 
@@ -103,25 +110,37 @@ def compare(
     ValueError
         There are not as many folds named as images were tested.
     """
-    family = family or len(questions)
+    for name in {name for question in questions for name in question}:
+        _check(rungs[name], folds[name] if isinstance(folds, Mapping) else folds)
+    parts = {name: components(rung) for name, rung in rungs.items()}
     found = [
-        _difference(
-            rungs[left], rungs[right], folds[left] if isinstance(folds, Mapping) else folds, family
-        )
+        _find(parts[left], parts[right], folds[left] if isinstance(folds, Mapping) else folds)
         for left, right in questions
     ]
-    return statistics.correlate_seeds(statistics.judge(found, family), rungs, questions, seeds)
+    judged = statistics.judge(found, family or len(questions), margin)
+    return statistics.correlate_seeds(judged, rungs, questions, seeds)
 
 
-def _difference(left: Correct, right: Correct, folds: Folds, family: int) -> Difference:
-    _check(left, folds)
-    _check(right, folds)
-    difference = float(left.mean() - right.mean())
-    by_fold = _fold_means(left.mean(axis=0) - right.mean(axis=0), folds)
+def _find(left: Components, right: Components, folds: Folds) -> Finding:
+    by_image = left.by_image - right.by_image
+    by_fold = _fold_means(by_image, folds)
+    difference = left.mean - right.mean
     if len(by_fold) < 2:
-        return Difference(difference)
-    variance = max(_corrected_variance(by_fold), statistics.paired_image_variance(left, right))
-    return statistics.t_test(difference, variance, len(by_fold) - 1, family)
+        return Finding(difference)
+    training = _training_part(by_fold, image_variance(by_image))
+    return statistics.find(difference, of_parts(paired_image_variance(left, right), training))
+
+
+# docs/decisions/027-cross-validation-is-compared-over-folds.md
+def _training_part(by_fold: NDArray[np.float64], of_images: float) -> SeedPart:
+    """Return what training adds to the images' variance of a mean over folds, `(K,)`.
+
+    Images of disjoint folds are independent, and count once. What is left of the variance between
+    folds is scaled for the training images that they share.
+    """
+    count = len(by_fold)
+    scale = 1 / count + max(1 / (count - 1), LEAST_RATIO)
+    return SeedPart(scale * float(by_fold.var(ddof=1)), count - 1, scale * count * of_images)
 
 
 def _fold_means(by_image: NDArray[np.float64], folds: Folds) -> NDArray[np.float64]:
@@ -129,14 +148,6 @@ def _fold_means(by_image: NDArray[np.float64], folds: Folds) -> NDArray[np.float
     _, numbers = np.unique(folds, return_inverse=True)
     means: NDArray[np.float64] = np.bincount(numbers, weights=by_image) / np.bincount(numbers)
     return means
-
-
-# docs/decisions/027-cross-validation-is-compared-over-folds.md
-def _corrected_variance(by_fold: NDArray[np.float64]) -> float:
-    """Return the variance of the mean of `(K,)`, corrected for what folds share in training."""
-    count = len(by_fold)
-    ratio = max(1 / (count - 1), LEAST_RATIO)
-    return (1 / count + ratio) * float(by_fold.var(ddof=1))
 
 
 def _check(rung: Correct, folds: Folds) -> None:

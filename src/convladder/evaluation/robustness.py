@@ -14,8 +14,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from convladder.evaluation import statistics
+from convladder.evaluation.components import Correct
 from convladder.evaluation.corruptions import Recipe
-from convladder.evaluation.statistics import Correct, Estimate
+from convladder.evaluation.statistics import Estimate
 
 Shares = NDArray[np.float64]
 

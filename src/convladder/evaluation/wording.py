@@ -18,14 +18,14 @@ def of_calibration(found: Calibration, networks: int = 1) -> str:
     """
     before, after = found.error, found.error_after
     apart = (
-        f"Confidence and accuracy are {_size(before.error)} points apart on average (95 % "
-        f"interval {_size(before.low)} to {_size(before.high)}). Up to "
+        f"Confidence and accuracy are {_size(before.error)} points apart on average (about "
+        f"{_size(before.low)} to {_size(before.high)}, by bootstrap). Up to "
         f"{_size(before.if_calibrated)} points would be expected by chance even with perfect "
         "calibration."
     )
     verdict = (
         f"The network is {_kind(found.overconfidence)}."
-        if before.shown
+        if before.shown or found.overconfidence.excludes_zero
         else "No miscalibration could be detected."
     )
     own = (

@@ -77,6 +77,24 @@ def earlier_trials(plan: Plan, folder: Path) -> list[TrialKey]:
     return earlier
 
 
+def settle_margin(plan: Plan, folder: Path) -> float | None:
+    """Return the margin of the climb: the one that it began with, if any trial is finished.
+
+    Raises RunError where another is given then: one that is chosen by the results shows nothing.
+    """
+    if not (folders.is_climb(folder) and folders.finished_runs(folder)):
+        return plan.margin
+    about = migrations.read_about(folder / "climb.json")
+    settled: float | None = about.get("margin")
+    if plan.margin not in (None, settled):
+        began = "without a margin" if settled is None else f"with a margin of {settled:g} points"
+        raise RunError(
+            f"the climb in {folder} was begun {began}, and trials are finished: a margin that is "
+            "chosen after that shows nothing. Leave out --margin, or choose another --out"
+        )
+    return settled
+
+
 def describe(
     plan: Plan, folder: Path, earlier: list[TrialKey], engine: Engine, *, trains: bool
 ) -> None:
@@ -97,6 +115,7 @@ def describe(
         "format": folders.FORMAT,
         "identity": plan.identity,
         "trials": [list(key) for key in trials],
+        "margin": settle_margin(plan, folder),
         "data": plan.dataset.provenance(),
         "environment": environment,
     }

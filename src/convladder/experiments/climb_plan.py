@@ -25,11 +25,15 @@ Load = Callable[[Data], SplitDataset]
 
 @dataclass(frozen=True)
 class Plan:
-    """A climb's trials, in the ladder's order, and a hash of all that they depend on."""
+    """A climb's trials, in the ladder's order, and a hash of all that they depend on.
+
+    margin : how many points two rungs may differ by and still be called equal.
+    """
 
     ladder: Ladder
     trials: tuple[Trial, ...]
     identity: str
+    margin: float | None = None
 
     @property
     def dataset(self) -> SplitDataset:

@@ -103,6 +103,13 @@ class ClimbRequest(Request):
         metavar="K",
         least=2,
     )
+    margin: float | None = option(
+        None,
+        "Call two rungs equal if they differ by less than so many points, such as 1",
+        unset="no rungs are called equal",
+        kind=float,
+        metavar="POINTS",
+    )
 
     @property
     def given(self) -> dict[str, Any]:

@@ -40,13 +40,15 @@ from convladder.results.saved_run import SavedRun
 VERDICT_COLOURS: Mapping[Verdict, str] = {
     "better": BLUE,
     "worse": ORANGE,
-    "no detectable difference": MUTED,
+    "equal": INK,
+    "undecided": MUTED,
     "no comparison": MUTED,
 }
 VERDICT_SIGNS: Mapping[Verdict, str] = {
     "better": "▲ better",
     "worse": "▼ worse",
-    "no detectable difference": "≈ no detectable difference",
+    "equal": "= equal",
+    "undecided": "? undecided",
     "no comparison": "no comparison",
 }
 
@@ -54,7 +56,8 @@ VERDICT_SIGNS: Mapping[Verdict, str] = {
 _CHART_SIGNS: Mapping[Verdict, str] = {
     "better": "▲ better",
     "worse": "▼ worse",
-    "no detectable difference": "≈",
+    "equal": "=",
+    "undecided": "?",
     "no comparison": "",
 }
 

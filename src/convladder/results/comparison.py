@@ -15,7 +15,7 @@ from convladder.evaluation import mcnemar
 from convladder.results import folders, provenance
 from convladder.results.groups import Claim, GroupComparison
 from convladder.results.saved_run import SavedRun
-from convladder.results.verdicts import count_verdicts
+from convladder.results.verdicts import count_verdicts, in_words
 
 Groups = dict[str, list[SavedRun]]
 MOST_SAID = 3  # comparisons with a sentence each
@@ -27,7 +27,7 @@ class RunComparison:
 
     Runs that differ in nothing but their seed are one group, unless that is all there is to
     compare. Where every group is a single run, the *networks* are compared (McNemar's test), else
-    what they were made by (Welch's, over seeds and images, as in a climb).
+    what they were made by (over seeds and images, as in a climb).
 
     Raises
     ------
@@ -35,7 +35,7 @@ class RunComparison:
         A folder is no run, there are fewer than two, or they were not tested on the same images.
     """
 
-    def __init__(self, paths: Sequence[str | Path]) -> None:
+    def __init__(self, paths: Sequence[str | Path], margin: float | None = None) -> None:
         runs = find_runs([Path(path) for path in paths])
         if len(runs) < 2:
             given = f"{runs[0].folder} is one" if runs else "none is given"
@@ -43,7 +43,7 @@ class RunComparison:
         groups = group(runs)
         if len(groups) == 1:
             groups = _by_seed(runs)
-        self.lineup = GroupComparison(groups)
+        self.lineup = GroupComparison(groups, margin)
         lacking = [name for name in groups if name not in self.lineup.groups]
         if lacking:
             raise RunError(
@@ -240,6 +240,7 @@ def _free(name: str, taken: Mapping[str, object]) -> str:
 def _sentence(claim: Claim) -> str:
     found, who = claim.difference, f"{claim.name} against {claim.reference}"
     said = f"{who}: {points(found.difference)} points"
-    if found.low is None or found.high is None:
+    if found.family_low is None or found.family_high is None:
         return f"{said}. This cannot be judged, because one of the two has a single seed."
-    return f"{said} ({points(found.low)} to {points(found.high)}), {found.verdict}."
+    bounds = f"{points(found.family_low)} to {points(found.family_high)}"
+    return f"{said} ({bounds}), {in_words(found)}."

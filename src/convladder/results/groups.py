@@ -16,11 +16,13 @@ import numpy as np
 import pandas as pd
 
 from convladder.core.errors import RunError
-from convladder.evaluation import cross_validation, predictions, statistics
+from convladder.evaluation import cross_validation, moderation, predictions, statistics
+from convladder.evaluation.components import Correct, components
 from convladder.evaluation.corruptions import Recipe
 from convladder.evaluation.cross_validation import Folds
+from convladder.evaluation.moderation import Spread
 from convladder.evaluation.robustness import Robustness
-from convladder.evaluation.statistics import Correct, Difference
+from convladder.evaluation.statistics import Difference
 from convladder.results.saved_run import SavedRun
 from convladder.results.seed_runs import SeedRun, measure_robustness, pool
 
@@ -103,9 +105,14 @@ class GroupComparison:
 
     In cross-validation the runs of one seed, a run a fold, count as one network that was tested on
     every image; a seed that lacks a fold is left out, and a group without any whole seed too.
+
+    margin : how many points two groups may differ by and still be called equal.
     """
 
-    def __init__(self, groups: Mapping[str, Sequence[SavedRun]]) -> None:
+    def __init__(
+        self, groups: Mapping[str, Sequence[SavedRun]], margin: float | None = None
+    ) -> None:
+        self._margin = None if margin is None else margin / 100
         self.pooled = {name: found for name, runs in groups.items() if (found := pool(runs))}
         self.groups = {
             name: tuple(run for each in found for run in each.runs)
@@ -225,7 +232,7 @@ class GroupComparison:
         self, tables: Mapping[str, Correct], pairs: Sequence[Pair], compare: Compare, family: int
     ) -> list[Claim]:
         seeds = {name: [each.seed for each in pooled] for name, pooled in self.pooled.items()}
-        differences = compare(tables, pairs, seeds, family=family)
+        differences = compare(tables, pairs, seeds, family=family, margin=self._margin)
         return [
             Claim(name, reference, difference, self._extras(name, reference))
             for (name, reference), difference in zip(pairs, differences, strict=True)
@@ -234,6 +241,11 @@ class GroupComparison:
     def _extras(self, name: str, reference: str) -> dict[str, float | None]:
         groups = self.groups[name], self.groups[reference]
         return {price: _extra(*(_prices(group, price) for group in groups)) for price in PRICES}
+
+    @cached_property
+    def _spreads(self) -> dict[str, Spread]:
+        """How much the seeds of each group differ, as far as all groups know."""
+        return moderation.spreads({name: components(each) for name, each in self.correct.items()})
 
     @cached_property
     def _asked(self) -> dict[str, set[tuple[str, ...]]]:
@@ -254,7 +266,7 @@ class GroupComparison:
         return GroupSummary(
             name,
             runs,
-            statistics.estimate(correct)
+            statistics.estimate(correct, self._spreads.get(name))
             if self.folds is None
             else cross_validation.estimate(correct, self.tested_in),
             tuple(run.metrics["test"]["accuracy"] for run in runs),

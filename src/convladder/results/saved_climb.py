@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -88,7 +88,7 @@ class SavedClimb:
         groups: dict[str, list[saved_run.SavedRun]] = {}
         for key, run in self._runs.items():
             groups.setdefault(key.rung, []).append(run)
-        return GroupComparison(groups)
+        return GroupComparison(groups, self.about.get("margin"))
 
     @property
     def standings(self) -> dict[str, GroupSummary]:
@@ -130,23 +130,31 @@ class SavedClimb:
         """Each rung that has a parent, and the parent: the questions of a climb."""
         return [(rung.name, rung.parent) for rung in self.ladder.rungs if rung.parent]
 
-    @cached_property
-    def against_parent(self) -> list[Claim]:
-        """The claims of the steps whose two rungs have a finished trial: one family of tests."""
-        return self.lineup.claims(self.steps)
+    @property
+    def from_start(self) -> list[tuple[str, str]]:
+        """Each other rung, and the ladder's first."""
+        start = self.ladder.rungs[0].name
+        return [(rung.name, start) for rung in self.ladder.rungs if rung.name != start]
+
+    @property
+    def questions(self) -> list[tuple[str, str]]:
+        """All pairs of rungs that are compared, each once: one family of tests."""
+        return list(dict.fromkeys([*self.steps, *self.from_start]))
 
     @cached_property
-    def corrupted_against_parent(self) -> list[Claim]:
-        """The same steps in accuracy on degraded images: a family of their own."""
-        return self.lineup.robustness_claims(self.steps)
+    def against_parent(self) -> list[Claim]:
+        """The claims of the steps whose two rungs have a finished trial."""
+        return self._claims_of(self.steps)
 
     @cached_property
     def against_start(self) -> list[Claim]:
-        """Each rung against the ladder's first: another family."""
-        start = self.ladder.rungs[0].name
-        return self.lineup.claims(
-            [(rung.name, start) for rung in self.ladder.rungs if rung.name != start]
-        )
+        """The claims of each rung against the ladder's first."""
+        return self._claims_of(self.from_start)
+
+    @cached_property
+    def corrupted_against_parent(self) -> list[Claim]:
+        """The steps in accuracy on degraded images: a family of their own, with its own 5 %."""
+        return self.lineup.robustness_claims(self.steps)
 
     @cached_property
     def best(self) -> str | None:
@@ -260,16 +268,22 @@ class SavedClimb:
         if self.best:
             sentences.append(f"Best on validation: {self._sentence(self.best)}")
         if not verdicts & {"better", "worse"}:
-            sentences.append(
-                f"More {'images' if self.folds else 'seeds or more test images'} would reveal "
-                "smaller differences."
-            )
+            more = "images" if self.folds else "test images, folds (--folds 5) or seeds"
+            sentences.append(f"More {more} would find smaller differences.")
         if any(len(standing.runs) == 2 for standing in self.standings.values()) and not self.folds:
             sentences.append(
                 "Two seeds say almost nothing about how much seeds differ. Use three or more."
             )
         sentences += [taken_in(rung) for rung in self.ladder.rungs if rung.takes_in and rung.parent]
         return " ".join(sentences)
+
+    @cached_property
+    def _claims(self) -> dict[tuple[str, str], Claim]:
+        claims = self.lineup.claims(self.questions)
+        return {(claim.name, claim.reference): claim for claim in claims}
+
+    def _claims_of(self, pairs: Sequence[tuple[str, str]]) -> list[Claim]:
+        return [self._claims[pair] for pair in pairs if pair in self._claims]
 
     def _sentence(self, name: str) -> str:
         accuracy = self.standings[name].accuracy

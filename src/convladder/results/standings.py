@@ -8,6 +8,7 @@ from typing import Generic, TypeVar
 
 from convladder.core.formatting import percent, points, quantity
 from convladder.evaluation.statistics import Difference
+from convladder.results import verdicts
 from convladder.results.groups import Claim, GroupSummary
 
 Told = TypeVar("Told")
@@ -32,9 +33,9 @@ def _time(group: GroupSummary) -> str:
 
 
 def _bounds(difference: Difference) -> str:
-    if difference.low is None or difference.high is None:
+    if difference.family_low is None or difference.family_high is None:
         return ""
-    return f"{points(difference.low)} to {points(difference.high)}"
+    return f"{points(difference.family_low)} to {points(difference.family_high)}"
 
 
 ACCURACY: tuple[Column[GroupSummary], ...] = (
@@ -45,7 +46,7 @@ ACCURACY: tuple[Column[GroupSummary], ...] = (
 DIFFERENCE: tuple[Column[Difference], ...] = (
     Column("difference", lambda found: points(found.difference)),  # headed by what it is against
     Column("interval", _bounds, brief=False),
-    Column("verdict", lambda found: found.verdict),
+    Column("verdict", verdicts.in_words),
 )
 PRICE: tuple[Column[GroupSummary], ...] = (
     Column("parameters", lambda group: f"{group.price.parameters:,}"),

@@ -9,18 +9,20 @@ from convladder.core.formatting import points
 
 if TYPE_CHECKING:
     from convladder.core.ladder import Rung
-    from convladder.evaluation.statistics import Verdict
+    from convladder.evaluation.statistics import Difference
     from convladder.results.groups import Claim, GroupSummary
 
 
-_SAID: Mapping[Verdict, str] = {
-    "better": "better",
-    "worse": "worse",
-    "no detectable difference": "without a detectable difference",
-    "no comparison": "with too few seeds to compare",
-}
+_ORDER = ("better", "worse", "equal", "undecided", "no comparison")
 
 MOST_NAMED = 3  # rungs in a sentence
+
+
+def in_words(found: Difference) -> str:
+    """Return a verdict as people read it: an equality with its margin."""
+    if found.verdict == "equal" and found.margin:
+        return f"equal within ±{_in_points(found.margin)}"
+    return found.verdict
 
 
 def of_claim(claim: Claim, standings: Mapping[str, GroupSummary]) -> str:
@@ -47,48 +49,65 @@ def count_verdicts(
     images : the number of test images, to say which differences these are too few for.
     """
     verdicts = {claim.difference.verdict for claim in claims}
-    if verdicts == {"no detectable difference"} and asked == len(claims):
-        return _none_detected(noun, which, claims, images)
+    if verdicts == {"undecided"} and asked == len(claims):
+        return _none_decided(noun, which, claims, images)
     said = []
-    for verdict, words in _SAID.items():
-        names = [claim.name for claim in claims if claim.difference.verdict == verdict]
-        named = verdict in ("better", "worse") and len(names) <= MOST_NAMED
-        if names:
-            said.append(f"{len(names)} {words}" + (f" ({', '.join(names)})" if named else ""))
+    for verdict in _ORDER:
+        of_it = [claim for claim in claims if claim.difference.verdict == verdict]
+        if of_it:
+            said.append(_some(of_it))
     if asked > len(claims):
         said.append(f"{asked - len(claims)} could not be compared, because trials are not finished")
     return f"Of {asked} {noun}{'' if asked == 1 else 's'} {which}: " + "; ".join(said) + "."
 
 
-def _none_detected(noun: str, which: str, claims: Sequence[Claim], images: int | None) -> str:
+def _some(claims: Sequence[Claim]) -> str:
+    """Say how many came to one verdict, with the names of the few that differ."""
+    found = claims[0].difference
+    if found.verdict == "no comparison":
+        return f"{len(claims)} with too few seeds to compare"
+    named = found.verdict in ("better", "worse") and len(claims) <= MOST_NAMED
+    names = f" ({', '.join(claim.name for claim in claims)})" if named else ""
+    return f"{len(claims)} {in_words(found)}{names}"
+
+
+def _none_decided(noun: str, which: str, claims: Sequence[Claim], images: int | None) -> str:
     if len(claims) == 1:
-        who = f"{claims[0].name} made no detectable difference"
+        who = f"{claims[0].name} is neither better nor worse for sure"
     else:
-        who = f"None of the {len(claims)} {noun}s {which} made a difference we can detect"
-    missed = max(claim.difference.detectable or 0.0 for claim in claims)
-    if not images or not missed:
+        who = f"None of the {len(claims)} {noun}s {which} is decided"
+    least = max(claim.difference.detectable or 0.0 for claim in claims)
+    if not images or not least:
         return f"{who}."
-    return (
-        f"{who} (differences under ~{100 * missed:.1f} points are easily missed with "
-        f"{images:,} test images)."
-    )
+    return f"{who}. {_found_in_four_of_five(least, f'{images:,} test images')}"
 
 
 def _difference(claim: Claim, own: GroupSummary) -> str:
     found = claim.difference
     by = f"{points(found.difference)} points"
     seeds, images = own.accuracy.seeds, own.accuracy.images
-    if found.low is None or found.high is None or found.detectable is None:
+    if found.family_low is None or found.family_high is None or found.detectable is None:
         return f"{by}, but **no comparison** can be made with {_count(seeds, 'seed')}."
-    interval = f"{by} (95 % interval {points(found.low)} to {points(found.high)})"
-    if found.verdict == "no detectable difference":
+    bounds = f"{points(found.family_low)} to {points(found.family_high)}"
+    said = f"{by} (95 % interval {bounds}), so **{in_words(found)}**."
+    if found.verdict == "undecided":
         tested = f"{own.folds} folds" if own.folds else _count(seeds, "seed")
-        return (
-            f"{interval}, so **no detectable difference**. With {tested} and {images:,} test "
-            f"images, a true difference under {100 * found.detectable:.1f} points is likely to be "
-            "missed."
-        )
-    return f"{interval}, so **{found.verdict}** on these images."
+        setup = f"{tested} and {images:,} test images"
+        said += f" {_found_in_four_of_five(found.detectable, setup)}"
+    return said
+
+
+def _found_in_four_of_five(difference: float, setup: str) -> str:
+    return (
+        f"With {setup}, a true difference of {_in_points(difference)} would be found 4 times out "
+        "of 5."
+    )
+
+
+def _in_points(share: float) -> str:
+    """Write a share without its sign, such as `2.5 points`."""
+    number = f"{100 * share:.1f}".removesuffix(".0")
+    return f"{number} point{'' if number == '1' else 's'}"
 
 
 def _count(number: int, noun: str) -> str:

@@ -17,6 +17,7 @@ from convladder.core.formatting import percent, plural, points, written
 from convladder.evaluation.intervals import Proportion, proportion
 from convladder.results import folders, migrations
 from convladder.results.saved_climb import SavedClimb
+from convladder.results.verdicts import in_words
 
 DEFAULT, TUNED = "default", "tuned"  # the rungs of the climb that a search ends with
 
@@ -288,18 +289,20 @@ class SearchResults:
             return "its test is not finished: run the same command to resume."
         (claim,) = self.climb.against_parent
         found = claim.difference
-        if found.low is None or found.high is None:
+        if found.family_low is None or found.family_high is None:
             return (
                 f"{points(found.difference)} points on test, but one seed is not enough to claim "
                 "a difference."
             )
         by = (
-            f"{points(found.difference)} points (95 % interval {points(found.low)} to "
-            f"{points(found.high)})"
+            f"{points(found.difference)} points (95 % interval {points(found.family_low)} to "
+            f"{points(found.family_high)})"
         )
         if found.verdict in ("better", "worse"):
             return f"it is {found.verdict} on test than the default: {by}."
-        return f"no detectable difference from the default on test: {by}."
+        if found.verdict == "equal":
+            return f"it is {in_words(found)} to the default on test: {by}."
+        return f"whether it is better than the default on test is undecided: {by}."
 
     def _of_other_searches(self) -> str:
         others = self.about["tested_before"]

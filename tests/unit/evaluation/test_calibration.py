@@ -172,3 +172,18 @@ def test_a_threshold_that_no_test_image_reaches_is_said() -> None:
     assert "must be at least 0.930, and no test image reaches that" in wording.of_selection(none)
     unreached = calibration.Selection(0.95, None, proportion(0, 8), proportion(0, 0))
     assert "not reached on validation" in wording.of_selection(unreached)
+
+
+def test_words_do_not_deny_what_the_interval_beside_them_shows() -> None:
+    """The error over bins may be chance while the network is too sure on the whole."""
+    error = calibration.CalibrationError(0.02, 0.0, 0.05, if_calibrated=0.03)
+    unsure = calibration.Gap(0.01, -0.01, 0.03)
+
+    def words(gap: calibration.Gap) -> str:
+        return wording.of_calibration(
+            calibration.Calibration(1.2, gap, (), (), error, error, 0.5, 0.4)
+        )
+
+    assert "The network is overconfident." in words(calibration.Gap(0.02, 0.001, 0.04))
+    assert "The network is underconfident." in words(calibration.Gap(-0.02, -0.04, -0.001))
+    assert "No miscalibration could be detected." in words(unsure)

@@ -21,10 +21,11 @@ def compare(both: int, left: int, right: int, neither: int) -> Difference:
     return found
 
 
-def test_the_p_value_is_that_of_the_sign_test_on_the_disputed_images() -> None:
+def test_the_p_value_is_that_of_the_sign_test_on_the_disputed_images_less_half_of_these() -> None:
     found = compare(80, 9, 1, 10)
     assert found.difference == pytest.approx(0.08)
-    assert found.p_value == pytest.approx(2 * (1 + 10) / 2**10)
+    assert found.p_value == pytest.approx((2 * 1 + 10) / 2**10)
+    assert compare(80, 0, 4, 16).p_value == pytest.approx(1 / 2**4)
     assert found.verdict == "better"
 
 
@@ -41,7 +42,7 @@ def test_equal_networks_are_not_called_equal_for_certain() -> None:
     assert (found.difference, found.p_value, found.verdict) == (
         0.0,
         1.0,
-        "no detectable difference",
+        "undecided",
     )
     assert found.low == pytest.approx(-found.high)
     assert found.high > 0.01
@@ -52,10 +53,10 @@ def test_p_values_are_corrected_for_the_family() -> None:
     tables["third"] = tables["left"]
     found = mcnemar.compare(tables, [("left", "right"), ("third", "right")], family=4)
     assert [each.p_corrected for each in found] == [
-        pytest.approx(4 * 22 / 2**10),
-        pytest.approx(4 * 22 / 2**10),
+        pytest.approx(4 * 12 / 2**10),
+        pytest.approx(4 * 12 / 2**10),
     ]
-    assert {each.verdict for each in found} == {"no detectable difference"}
+    assert {each.verdict for each in found} == {"better"}
 
 
 def test_networks_without_a_difference_are_seldom_told_apart_and_the_interval_covers() -> None:
@@ -65,7 +66,7 @@ def test_networks_without_a_difference_are_seldom_told_apart_and_the_interval_co
         ease = draw.beta(4, 2, 300)
         tables = {name: (draw.random((1, 300)) < ease) for name in ("left", "right")}
         (found,) = mcnemar.compare(tables, [("left", "right")])
-        false_claims += found.verdict != "no detectable difference"
+        false_claims += found.verdict != "undecided"
         covered += found.low <= 0 <= found.high
-    assert false_claims <= 24
+    assert false_claims <= 31  # more have a chance of 1 % at 5 %
     assert covered >= 374

@@ -137,7 +137,7 @@ def test_the_page_of_a_comparison_speaks_of_folds(tmp_path: Path) -> None:
     compared = cl.compare(climbed / "trials/lenet5", climbed / "trials/max-pooling")
     text = words_of(compared.report(tmp_path / "out"))
     assert "Each dot is a fold" in text
-    assert "A t-test over the 3 folds" in text
+    assert "The test over the 3 folds" in text
     assert "seeds and test images" not in text
 
 
