@@ -119,7 +119,13 @@ def _passes(settings: Train) -> float:
 
 
 def _flops(trial: Trial) -> int:
-    shape, model = trial.dataset.bank.form.shape, trial.experiment.model
-    shapes.check_size(model, *shape[:2])
-    shapes.check_channels(model, shape[2])
-    return shapes.count_flops(model, shape, len(trial.dataset.class_names))
+    check_images(trial)
+    shape, classes = trial.dataset.bank.form.shape, len(trial.dataset.class_names)
+    return shapes.count_flops(trial.experiment.model, shape, classes)
+
+
+def check_images(trial: Trial) -> None:
+    """Raise ExperimentError where its images do not suit its network, before a worker would."""
+    height, width, channels = trial.dataset.bank.form.shape
+    shapes.check_size(trial.experiment.model, height, width)
+    shapes.check_channels(trial.experiment.model, channels)

@@ -12,6 +12,7 @@ from convladder.core.errors import RunError, TrainingError
 from convladder.core.tasks import Failed, Finished, OnEvent, Stopping, Task
 from convladder.core.worker_pool import Pool
 from convladder.experiments import resume
+from convladder.experiments.climb_plan import check_images
 from convladder.experiments.resume import ResumePolicy
 from convladder.experiments.trial import Trial, assist_trial, run_trial
 from convladder.results import folders, locks, outputs, provenance, saved_run
@@ -30,6 +31,8 @@ def train_one(
     ------
     RunError
         The folder holds something else, or another process is at work in it.
+    ExperimentError
+        The images are too small for the network, or have colours that it does not take.
     ConvladderError
         The trial failed: what it raised, or TrainingError where its process died.
     """
@@ -46,6 +49,7 @@ def train_one(
                 return saved_run.SavedRun(folder)
             files.remove_leftovers(unfinished)
             files.remove_leftovers_of(folder)
+            check_images(trial)
             ready = how.prepare(trial, folder, threads)
             how.clear(folder)
             threads = threads or resume.threads_of(unfinished) or cores()
