@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -31,11 +32,12 @@ in_a_browser = [
 ]
 
 
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+@contextlib.contextmanager
+def opened(folder: Path) -> Iterator[Any]:
+    """Open a browser that keeps its files in this folder."""
     options = webdriver.ChromeOptions()
     options.binary_location = BROWSER or ""
-    for each in (*QUIET, f"--user-data-dir={tmp_path_factory.mktemp('browser')}"):
+    for each in (*QUIET, f"--user-data-dir={folder}"):
         options.add_argument(each)
     options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
     driver = webdriver.Chrome(options, webdriver.ChromeService(DRIVER))

@@ -13,12 +13,10 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.ui import Select
 
-from browsing import browser, drop, entries, in_a_browser, wait
+from browsing import drop, entries, in_a_browser, wait
 from convladder.results.bundle import container
 from served import Served, served
 from stored_bundle import CLASSES, STORED, make_folder
-
-__all__ = ["browser"]  # a fixture
 
 EVIL = '<img src=x onerror="document.title=1">'
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 import re
 import shlex
 import shutil
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -17,28 +16,36 @@ import pytest
 from PIL import Image
 from selenium.webdriver.support.ui import Select
 
-from browsing import browser, drop, entries, in_a_browser, wait
-from limits import HANG
+from browsing import drop, entries, in_a_browser, wait
+from command_line import convladder_here, in_a_process
+from kept_workers import kept_workers
 from served import serving
 from stored_bundle import coloured, make_folder
 
 STORY = Path(__file__).parents[3] / "docs" / "story.md"
 
-__all__ = ["browser"]  # a fixture
-
 pytestmark = in_a_browser
 
 
 def commands() -> list[list[str]]:
-    """Return the commands of the story, as this Python runs them."""
-    found = []
-    for block in re.findall(r"```console\n(.*?)```", STORY.read_text(encoding="utf-8"), re.DOTALL):
-        for line in re.findall(r"^\$ (.*)$", block, re.MULTILINE):
-            program, *words = shlex.split(line)
-            found.append(
-                [sys.executable, *(["-m", "convladder"] if program == "convladder" else []), *words]
-            )
-    return found
+    """Return the commands of the story."""
+    blocks = re.findall(r"```console\n(.*?)```", STORY.read_text(encoding="utf-8"), re.DOTALL)
+    return [
+        shlex.split(line)
+        for block in blocks
+        for line in re.findall(r"^\$ (.*)$", block, re.MULTILINE)
+    ]
+
+
+def run(program: str, *words: str, cwd: Path) -> str:
+    """Run a command of the story, and return what it says."""
+    done = (
+        convladder_here(*words, cwd=cwd)
+        if program == "convladder"
+        else in_a_process(sys.executable, *words, cwd=cwd)
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
 
 
 @pytest.fixture(scope="module")
@@ -55,20 +62,16 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_the_story_comes_out_as_it_is_told(place: Path, browser: Any) -> None:
     *steps, last = commands()
-    assert [each[3] if each[1] == "-m" else "example" for each in (*steps, last)] == [
-        "check", "climb", "bundle", "predict", "export", "example", "serve",
-    ]  # fmt: skip
-    said = {}
-    for step in steps:
-        done = subprocess.run(
-            step, cwd=place, capture_output=True, text=True, timeout=HANG, check=False
-        )
-        assert done.returncode == 0, done.stderr
-        said[step[3] if step[1] == "-m" else "example"] = done.stdout
+    names = [words[0] if program == "convladder" else "example" for program, *words in steps]
+    assert names == ["check", "climb", "bundle", "predict", "export", "example"]
+    with kept_workers():
+        said = {name: run(*step, cwd=place) for name, step in zip(names, steps, strict=True)}
     assert "max-pooling" in said["climb"]
     assert said["predict"].startswith("new/unknown-1.png  red ")
     assert said["example"].startswith("new/unknown-1.png  red ")
-    with serving([*last, "--port", "0"], cwd=place) as own:
+    program, *words = last
+    assert (program, words[0]) == ("convladder", "serve")
+    with serving([sys.executable, "-m", program, *words, "--port", "0"], cwd=place) as own:
         browser.get(own.url)
         wait(browser, lambda: "3 classes" in browser.find_element("id", "about").text)
         drop(browser, place / "new" / "unknown-1.png")

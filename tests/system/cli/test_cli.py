@@ -3,14 +3,16 @@ from __future__ import annotations
 import itertools
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from typer.main import get_command
 
-from command_line import convladder
+from command_line import convladder, convladder_here
 from convladder.cli.main import app
 from images_made import MakeFolder
+from kept_workers import kept_workers
 
 COMMANDS = [
     "check",
@@ -29,6 +31,12 @@ COMMANDS = [
     "compare",
     "cache",
 ]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def workers() -> Iterator[None]:
+    with kept_workers():
+        yield
 
 
 def test_importing_the_package_imports_no_tensorflow() -> None:
@@ -55,7 +63,7 @@ def test_help_names_every_command() -> None:
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_each_command_has_help_with_an_example(command: str) -> None:
-    done = convladder(command, "--help")
+    done = convladder_here(command, "--help")
     assert done.returncode == 0
     assert f"Example:  convladder {command}" in done.stdout
 
@@ -68,7 +76,7 @@ def test_help_fits_eighty_columns(command: str, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setenv("COLUMNS", "80")
     found, lines = (
         get_command(app).commands[command],
-        convladder(command, "--help").stdout.splitlines(),
+        convladder_here(command, "--help").stdout.splitlines(),
     )
     for name in (each.metavar for each in found.params if each.metavar):
         assert any(name in line for line in lines), name
@@ -124,12 +132,15 @@ def test_the_version_is_told() -> None:
         ),
         (["climb", "digits", "--set", "model.pooling=max"], "there would be nothing to compare"),
         (["climb", "digits", "--image-size", "huge"], "--image-size needs N or HEIGHTxWIDTH"),
-        (["climb", "digits", "--image-size", "12"], "the smallest size is 16x16"),
+        (
+            ["climb", "digits", "--limit", "99", "--image-size", "12"],
+            "the smallest size is 16x16",
+        ),
         (["climb", "digits", "--out", "file.jpg"], "cannot write to file.jpg"),
         (["climb", "digits", "--class-weight", "heavy"], "train.class_weight"),
         (["train", "digits", "--rung", "nothing"], "unknown rung 'nothing'"),
         (["train", "digits", "--devices", "2"], "needs JAX: set KERAS_BACKEND=jax"),
-        (["train", "digits", "--image-size", "8"], "the smallest size is 8x8"),
+        (["train", "digits", "--limit", "99", "--image-size", "7"], "the smallest size is 8x8"),
         (["evaluate", "empty"], "is not a finished run"),
         (["report", "empty"], "empty is not a finished run"),
         (["report", "nowhere"], "there is no folder nowhere"),
@@ -146,13 +157,8 @@ def test_a_fault_is_one_line_and_status_2(
     make_folder({"cat": 5, "dog": 0}, at="hollow")
     (tmp_path / "empty").mkdir()
     (tmp_path / "file.jpg").touch()
-    if words == ["train", "digits", "--image-size", "8"]:
-        words = ["train", "digits", "--image-size", "7"]
-    done = (
-        convladder(*words, "--quiet", cwd=tmp_path)
-        if words[0] in ("climb", "train", "evaluate")
-        else convladder(*words, cwd=tmp_path)
-    )
+    quiet = ["--quiet"] if words[0] in ("climb", "train", "evaluate") else []
+    done = convladder_here(*words, *quiet, cwd=tmp_path)
     assert done.returncode == 2, done.stderr
     assert said in done.stderr
     assert done.stderr.startswith("Error: ")
@@ -162,14 +168,14 @@ def test_a_fault_is_one_line_and_status_2(
 
 
 def test_a_wrong_option_is_status_2_without_traceback() -> None:
-    done = convladder("climb", "digits", "--sedes", "3")
+    done = convladder_here("climb", "digits", "--sedes", "3")
     assert done.returncode == 2
     assert "--seeds" in done.stderr
     assert "Traceback" not in done.stderr
 
 
 def test_the_notebook_ladder_is_printed_with_its_parameters() -> None:
-    done = convladder("ladder", "notebook")
+    done = convladder_here("ladder", "notebook")
     assert done.returncode == 0
     assert done.stderr == ""
     found = [
@@ -183,10 +189,10 @@ def test_the_notebook_ladder_is_printed_with_its_parameters() -> None:
 
 
 def test_ladders_are_listed_and_can_be_copied(tmp_path: Path) -> None:
-    assert "notebook" in convladder("ladder").stdout
-    text = convladder("ladder", "classic", "--toml").stdout
+    assert "notebook" in convladder_here("ladder").stdout
+    text = convladder_here("ladder", "classic", "--toml").stdout
     (tmp_path / "mine.toml").write_text(text)
-    assert "augmentation" in convladder("ladder", "mine.toml", cwd=tmp_path).stdout
+    assert "augmentation" in convladder_here("ladder", "mine.toml", cwd=tmp_path).stdout
 
 
 def test_output_can_be_piped_into_a_reader_that_stops() -> None:
@@ -202,7 +208,7 @@ def test_a_rung_of_a_climb_is_told_from_its_runs(tmp_path: Path) -> None:
     from made_runs import make_run, share_right
 
     make_run(tmp_path / "lenet5/seed-0", right=share_right(0.5, 20, 0))
-    done = convladder("explain", "lenet5", cwd=tmp_path)
+    done = convladder_here("explain", "lenet5", cwd=tmp_path)
     assert done.returncode == 2
     assert (
         "lenet5 is not a run, but it holds 1 run: give one of them, such as lenet5/seed-0"

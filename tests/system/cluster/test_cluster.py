@@ -37,6 +37,7 @@ from convladder.results import folders, saved_run
 from convladder.results.folders import TrialKey
 from convladder.results.saved_climb import SavedClimb
 from deadly import die
+from kept_workers import kept_workers
 from loopback import Nodes
 
 pytest.importorskip("ray", reason="the extra 'cluster' is not installed")
@@ -49,6 +50,13 @@ pytestmark = [
 
 CHANGES = {"train.epochs": 200, "train.checkpoint_seconds": 1}
 TIMES = ["seconds", "train_milliseconds_per_image"]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def workers() -> Iterator[None]:
+    """Keep the workers of this machine; those of nodes are the nodes'."""
+    with kept_workers():
+        yield
 
 
 @pytest.fixture(scope="module")

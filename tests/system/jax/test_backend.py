@@ -4,48 +4,27 @@ trained.
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
+from command_line import convladder_here
 from convladder.core import backend
 from convladder.core.devices import ALONE
 from convladder.core.errors import ExperimentError
 from convladder.experiments import resume, trial
-from convladder.results import provenance, saved_run
-from limits import HANG
+from convladder.results import provenance
 
 FEW = ["--limit", "200", "--epochs", "1", "--quiet"]
 
 
-def convladder(
-    *words: str, cwd: Path, keras_backend: str = "jax", platform: str = "cpu"
-) -> subprocess.CompletedProcess[str]:
-    environment = os.environ | {"KERAS_BACKEND": keras_backend, "JAX_PLATFORMS": platform}
-    command = [sys.executable, "-m", "convladder", *words]
-    return subprocess.run(
-        command, cwd=cwd, env=environment, capture_output=True, text=True, timeout=HANG, check=False
-    )
-
-
-def test_a_run_trains_and_reports_on_jax(tmp_path: Path) -> None:
+def test_an_accelerator_that_cannot_be_used_is_told_with_what_to_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     pytest.importorskip("jax")
-    done = convladder("train", "digits", "--rung", "lenet5", *FEW, "--out", "run", cwd=tmp_path)
-    assert done.returncode == 0, done.stderr
-    run = saved_run.SavedRun(tmp_path / "run")
-    assert run.about["environment"]["backend"] == "jax"
-    assert "jaxlib" in run.about["environment"]["versions"]
-    assert not {"tensorflow", "tensorflow-cpu"} & set(run.about["environment"]["versions"])
-    assert run.samples.heat.max() == 255
-    assert (tmp_path / "run/report.html").exists()
-
-
-def test_an_accelerator_that_cannot_be_used_is_told_with_what_to_do(tmp_path: Path) -> None:
-    pytest.importorskip("jax")
-    done = convladder("train", "digits", "--rung", "lenet5", *FEW, cwd=tmp_path, platform="rocm")
+    monkeypatch.setenv("KERAS_BACKEND", "jax")
+    monkeypatch.setenv("JAX_PLATFORMS", "rocm")
+    done = convladder_here("train", "digits", "--rung", "lenet5", *FEW, cwd=tmp_path)
     assert done.returncode == 2
     assert done.stderr.startswith("Error: JAX cannot use this machine's accelerator (")
     assert "set JAX_PLATFORMS=cpu" in done.stderr
@@ -61,8 +40,11 @@ def test_a_run_says_which_accelerator_trained_it(monkeypatch: pytest.MonkeyPatch
     assert trial._environment(ALONE, "pytest")["machine"] == f"{processor}, NVIDIA H200"
 
 
-def test_a_backend_that_is_unknown_is_named_with_those_that_are_known(tmp_path: Path) -> None:
-    done = convladder("climb", "digits", *FEW, cwd=tmp_path, keras_backend="torch")
+def test_a_backend_that_is_unknown_is_named_with_those_that_are_known(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KERAS_BACKEND", "torch")
+    done = convladder_here("climb", "digits", *FEW, cwd=tmp_path)
     assert done.returncode == 2
     assert done.stderr == "Error: KERAS_BACKEND is tensorflow (the default) or jax; got 'torch'\n"
 

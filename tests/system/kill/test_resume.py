@@ -4,10 +4,13 @@ one worker.
 
 from __future__ import annotations
 
+import contextlib
+import shutil
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,6 +19,7 @@ import psutil
 import pytest
 
 import convladder as cl
+from command_line import convladder_here
 from convladder.core import files, worker
 from convladder.core.devices import Parallel
 from convladder.core.errors import RunError, SearchError
@@ -35,10 +39,25 @@ from convladder.experiments.resume import ResumePolicy
 from convladder.experiments.trial import Trial, run_trial
 from convladder.results import folders, locks, provenance, saved_run
 from convladder.training import checkpoint
+from kept_workers import kept_workers
 from limits import HANG
 from stops import start_command
 
-TRAIN = ["train", "digits", "--limit", "300", "--rung", "lenet5", "--epochs", "80", "--jobs", "1"]
+EPOCHS = 120
+TRAIN = ["train", "digits", "--limit", "300", "--rung", "lenet5", "--jobs", "1"]
+TRAIN += ["--epochs", str(EPOCHS)]
+IN_PYTHON = (  # the same
+    f"import convladder as cl\ncl.train('digits', 'lenet5', epochs={EPOCHS}, "
+    "changes={'data.limit': 300}, threads=1, quiet=True)"
+)
+CHECKPOINTS = "runs/*.unfinished/checkpoint-*.json"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def workers() -> Iterator[None]:
+    """Keep the workers of this process; those of commands end with them."""
+    with kept_workers():
+        yield
 
 
 def finish(process: subprocess.Popen[str]) -> str:
@@ -46,13 +65,30 @@ def finish(process: subprocess.Popen[str]) -> str:
     return said
 
 
-def wait_for(folder: Path, pattern: str) -> Path:
+@contextlib.contextmanager
+def paused(
+    process: subprocess.Popen[str], place: Path
+) -> Iterator[tuple[Path, list[psutil.Process]]]:
+    """Once a training has kept another checkpoint, hold its workers while the block runs: it might
+    be done before.
+    """
+    earlier = set(place.glob(CHECKPOINTS))
+    unfinished = wait_for_another(place, earlier).parent
+    workers = psutil.Process(process.pid).children(recursive=True)
+    for each in workers:
+        each.suspend()
+    yield unfinished, workers
+    time.sleep(0.5)  # a signal of the block reaches the process before its workers go on
+    for each in workers:
+        each.resume()
+
+
+def wait_for_another(place: Path, earlier: set[Path]) -> Path:
     for _ in range(int(20 * HANG)):
-        found = sorted(folder.glob(pattern))
-        if found:
-            return found[0]
+        if found := set(place.glob(CHECKPOINTS)) - earlier:
+            return found.pop()
         time.sleep(0.05)
-    raise AssertionError(f"no {pattern}")
+    raise AssertionError("no other checkpoint")
 
 
 def position(found: checkpoint.Checkpoint | None) -> tuple[int, int]:
@@ -60,71 +96,58 @@ def position(found: checkpoint.Checkpoint | None) -> tuple[int, int]:
     return found.epoch, found.step
 
 
-@pytest.fixture(scope="module")
-def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The run of a command that nothing happened to."""
-    folder = tmp_path_factory.mktemp("whole")
-    finish(start_command(*TRAIN, "--out", "run", cwd=folder))
-    return folder / "run"
+def start_python(code: str, cwd: Path) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-c", code], stderr=subprocess.PIPE, cwd=cwd, text=True
+    )
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such signals")
-@pytest.mark.xdist_group("going_on")
-@pytest.mark.parametrize(("how", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_a_signal_saves_and_ends_and_the_same_command_goes_on(
-    tmp_path: Path, whole: Path, how: signal.Signals, status: int
-) -> None:
-    first = start_command(*TRAIN, cwd=tmp_path)
-    unfinished = wait_for(tmp_path, "runs/*.unfinished/checkpoint-*.json").parent
-    workers = psutil.Process(first.pid).children(recursive=True)
-    for each in workers:
-        each.suspend()  # it might be done before the other command has begun
-    before, _ = checkpoint.read_newest(unfinished)
-    refused = start_command(*TRAIN, cwd=tmp_path)
-    assert f"(process {first.pid} on " in finish(refused)
-    assert refused.returncode == 2
-    first.send_signal(how)
-    time.sleep(0.5)
-    for each in workers:
-        each.resume()
-    said = finish(first)
-    assert first.returncode == status
+def test_signals_save_and_end_and_the_same_command_goes_on_to_the_same_bits(tmp_path: Path) -> None:
+    process = start_command(*TRAIN, cwd=tmp_path)
+    with paused(process, tmp_path) as (unfinished, _):
+        before, _ = checkpoint.read_newest(unfinished)
+        refused = start_command(*TRAIN, cwd=tmp_path)
+        assert f"(process {process.pid} on " in finish(refused)
+        assert refused.returncode == 2
+        process.send_signal(signal.SIGINT)
+    said = finish(process)
+    assert process.returncode == 130
     assert "Stopping and saving" in said
     assert f"saved in runs/{unfinished.name}; run the same command to resume" in said
     stopped, _ = checkpoint.read_newest(unfinished)
     assert position(stopped) > position(before)
-    again = start_command(*TRAIN, cwd=tmp_path)
-    assert finish(again) is not None
-    assert again.returncode == 0
+
+    process = start_command(*TRAIN, cwd=tmp_path)
+    with paused(process, tmp_path) as (_, workers):  # of a queue that tells every process
+        before, _ = checkpoint.read_newest(unfinished)
+        for each in (*workers, process):
+            each.terminate()
+    said = finish(process)
+    assert process.returncode == 143
+    assert "failed" not in said
+    stopped, _ = checkpoint.read_newest(unfinished)
+    assert position(stopped) > position(before)
+
+    process = start_python(IN_PYTHON, cwd=tmp_path)
+    with paused(process, tmp_path):
+        process.terminate()
+    assert "run the same command to resume" in finish(process), "a quiet one says that, too"
+    assert process.returncode == 143
+
+    process = start_command(*TRAIN, cwd=tmp_path)
+    finish(process)
+    assert process.returncode == 0
     (folder,) = (tmp_path / "runs").iterdir()
     assert folder == folders.finished(unfinished)
-    assert len(saved_run.SavedRun(folder).about["resumed"]) == 1
+    assert len(saved_run.SavedRun(folder).about["resumed"]) == 3
+    whole = tmp_path / "whole"
+    assert convladder_here(*TRAIN, "--out", str(whole)).returncode == 0
     assert (folder / "predictions.csv").read_bytes() == (whole / "predictions.csv").read_bytes()
     histories = [
         saved_run.SavedRun(each).history.drop(columns="train_seconds") for each in (folder, whole)
     ]
     assert histories[0].equals(histories[1])
-
-
-@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such signals")
-def test_a_signal_to_every_process_saves_as_well(tmp_path: Path) -> None:
-    process = start_command(*TRAIN, "--epochs", "100000", cwd=tmp_path)
-    unfinished = wait_for(tmp_path, "runs/*.unfinished/checkpoint-*.json").parent
-    workers = psutil.Process(process.pid).children(recursive=True)
-    for each in workers:
-        each.suspend()
-    before, _ = checkpoint.read_newest(unfinished)
-    for each in workers:
-        each.terminate()
-    process.terminate()
-    time.sleep(0.5)
-    for each in workers:
-        each.resume()
-    said = finish(process)
-    assert process.returncode == 143
-    assert "failed" not in said
-    found, _ = checkpoint.read_newest(unfinished)
-    assert position(found) > position(before)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such signals")
@@ -152,38 +175,31 @@ def test_a_second_signal_quits_at_once(tmp_path: Path) -> None:
     process.stdout.close()
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such signals")
-def test_from_python_it_is_said_where_things_stand_too(tmp_path: Path) -> None:
-    trains = (
-        "import convladder as cl\n"
-        "cl.train('digits', 'lenet5', epochs=100000, changes={'data.limit': 300}, threads=1, "
-        "quiet=True)"
-    )
-    process = subprocess.Popen(
-        [sys.executable, "-c", trains], stderr=subprocess.PIPE, cwd=tmp_path, text=True
-    )
-    wait_for(tmp_path, "runs/*.unfinished/checkpoint-*.json")
-    process.terminate()
-    said = finish(process)
-    assert process.returncode == 143
-    assert "run the same command to resume" in said, "a quiet one says that, too"
+@pytest.fixture(scope="module")
+def stopped(
+    few_digits: SplitDataset, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Trial, Path]:
+    """A trial that was stopped in its second epoch, and the folder that holds what it has left."""
+    experiment = Experiment().replace({"train.epochs": 2}).replace(few_digits.settled())
+    trial, runs = Trial("lenet5", experiment, few_digits), tmp_path_factory.mktemp("stopped")
+    asked = iter([False] * 3)  # two calls of training, one of validation
+    with pytest.MonkeyPatch.context() as stopping:
+        stopping.setenv("OMP_NUM_THREADS", "1")  # as in a worker
+        stopping.setattr(worker, "stop_asked", lambda: next(asked, True))
+        with pytest.raises(Stopped):
+            run_trial(trial, runs / "run", "pytest", print)
+    return trial, runs
 
 
 @pytest.fixture
 def begun(
-    few_digits: SplitDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    stopped: tuple[Trial, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> tuple[Trial, Path]:
     """A trial that was stopped in its second epoch, and the folder of its run to be."""
     monkeypatch.setenv("OMP_NUM_THREADS", "1")  # as in a worker
-    experiment = Experiment().replace({"train.epochs": 2}).replace(few_digits.settled())
-    trial, folder = Trial("lenet5", experiment, few_digits), tmp_path / "runs/run"
-    folder.parent.mkdir()
-    asked = iter([False] * 3)  # two calls of training, one of validation
-    with monkeypatch.context() as stopping:
-        stopping.setattr(worker, "stop_asked", lambda: next(asked, True))
-        with pytest.raises(Stopped):
-            run_trial(trial, folder, "pytest", print)
-    return trial, folder
+    trial, left = stopped
+    shutil.copytree(left, tmp_path / "runs")
+    return trial, tmp_path / "runs/run"
 
 
 def test_an_unfinished_run_can_be_read_and_is_found(begun: tuple[Trial, Path]) -> None:
@@ -591,7 +607,7 @@ def test_allow_changed_says_where_nothing_is_to_be_gone_on_with(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     with pytest.raises(RunError, match=r"--allow-changed found no .* with --out"):
-        call("digits", allow_changed=True, quiet=True)
+        call("digits", changes={"data.limit": 99}, allow_changed=True, quiet=True)
     assert list(tmp_path.iterdir()) == []
 
 

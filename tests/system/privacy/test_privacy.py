@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import json
 import os
 import re
 import signal
@@ -22,11 +23,13 @@ import pytest
 import asking
 import cores
 import loopback
+import session
 from convladder.core import privacy
 from convladder.core.places import cache_folder, keep_libraries_here
 from convladder.core.tasks import Died, Finished, Message, Task
 from convladder.core.worker_pool import call, run_tasks
 from convladder.deploy import examples
+from convladder.results.saved_run import SavedRun
 from images_made import write_image
 from recorder.recorded_hosts import VARIABLE, Port, is_here, read
 from stored_bundle import STORED
@@ -60,6 +63,10 @@ COMMANDS = {
     "predict b.convladder images": set(),
     "cache --clear": set(),
 }
+# of few layers, since JAX compiles each for some time
+ON_JAX = (
+    "train images --rung lenet5 --epochs 1 --set model.filters=[4] --set model.dense=[] --out j"
+)
 EXPORTED = ("onnx", "litert", "keras")  # `savedmodel` loads what `keras` does
 FOUND = {"check": (0, 1)}  # exit statuses of those that may find something
 
@@ -97,13 +104,12 @@ def person(tmp_path_factory: pytest.TempPathFactory) -> Person:
     """Someone who has run every command, each once, exported examples, a server, and JAX."""
     person = Person(tmp_path_factory.mktemp("person") / "root")
     make_images(person.work)
-    for command, made in COMMANDS.items():
-        before = {path.name for path in person.work.iterdir()}
-        name, *arguments = command.split()
-        person.runs(*convladder(name, *arguments), allowed=FOUND.get(name, (0,)))
-        assert {path.name for path in person.work.iterdir()} - before == made, command
-    jax = "train images --rung lenet5 --epochs 1 --out j".split()
-    person.runs(*convladder(*jax), KERAS_BACKEND="jax")
+    commands = [
+        (command, sorted(made), FOUND.get(command.split()[0], (0,)))
+        for command, made in COMMANDS.items()
+    ]
+    person.runs(sys.executable, session.__file__, json.dumps(commands))
+    person.runs(*convladder(*ON_JAX.split()), KERAS_BACKEND="jax")
     # as in any script, Keras and Matplotlib under it would keep their files in the home
     kept_here = {"KERAS_HOME": str(person.work / "k"), "MPLCONFIGDIR": str(person.work / "m")}
     for kind in EXPORTED:
@@ -170,6 +176,16 @@ def test_no_command_writes_or_removes_anything_in_a_folder_that_is_not_ours(pers
 
 def test_no_command_talks_to_another_host_or_looks_one_up(person: Person) -> None:
     assert others(person.asked | person.reached) == set()
+
+
+def test_what_is_watched_on_jax_trains_and_reports_without_tensorflow(person: Person) -> None:
+    run = SavedRun(person.work / "j")
+    environment = run.about["environment"]
+    assert environment["backend"] == "jax"
+    assert "jaxlib" in environment["versions"]
+    assert not {"tensorflow", "tensorflow-cpu"} & set(environment["versions"])
+    assert run.samples.heat.max() == 255
+    assert (run.folder / "report.html").exists()
 
 
 def test_the_recorder_refuses_each_way_to_ask_in_workers_and_children(tmp_path: Path) -> None:
