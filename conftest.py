@@ -23,8 +23,9 @@ COSTLY = {"climbed", "climb", "run", "network", "fitted", "person", "measured"}
 
 @pytest.hookimpl(tryfirst=True)  # before xdist looks for groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Let those tests that share something costly run in one process, to make it once; where there
-    are several processes, begin with the longest tests, for which one would be waited for at last.
+    """Let those tests that share something costly run in one process, to make it once.
+
+    Of several processes, one would be waited for in the end: the longest tests begin.
     """
     if os.environ.get("PYTEST_XDIST_WORKER"):
         items.sort(key=lambda item: "system" not in item.path.parts)

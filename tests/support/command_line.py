@@ -1,5 +1,6 @@
-"""The command line: as a person runs it, in a process of its own, and in this process, where the
-imports of another tell nothing.
+"""The command line, as a process of its own or in this one.
+
+In this one it saves the imports, where nothing is asked of the process.
 """
 
 from __future__ import annotations

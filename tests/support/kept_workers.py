@@ -1,5 +1,7 @@
-"""Workers that stay for the next pool of their process, where it is no matter how they begin and
-end: most of what a short task takes is a worker's import of Keras.
+"""Workers that stay for the next pool of their process.
+
+For tests to which it is no matter how workers begin and end: most of what a short task takes is a
+worker's import of Keras.
 """
 
 from __future__ import annotations

@@ -69,9 +69,7 @@ def finish(process: subprocess.Popen[str]) -> str:
 def paused(
     process: subprocess.Popen[str], place: Path
 ) -> Iterator[tuple[Path, list[psutil.Process]]]:
-    """Once a training has kept another checkpoint, hold its workers while the block runs: it might
-    be done before.
-    """
+    """Hold the workers of a training in the block, once it has kept another checkpoint."""
     earlier = set(place.glob(CHECKPOINTS))
     unfinished = wait_for_another(place, earlier).parent
     workers = psutil.Process(process.pid).children(recursive=True)
