@@ -38,16 +38,22 @@ SMALL: dict[str, Any] = {
 }
 
 
-def train(folder: Path, parallel: Parallel, keeper: Checkpointer) -> None:
+def train(folder: Path, parallel: Parallel, keeper: Checkpointer) -> Any:
     """Train on 75 images: four batches of 16, and one of 11, which two devices cannot part."""
     dataset = load(Data(source="digits", limit=150))
     few = replace(dataset, splits=replace(dataset.splits, train=dataset.splits.train[:75]))
     fitted = fit.fit(Experiment().replace(SMALL), few, keeper=keeper, parallel=parallel)
-    gradcam.heat_maps(fitted.network, few.bank.images[:2], np.array([0, 1]))
-    fit.predictor(fitted.network)(few.bank.images[:2])
     folder.mkdir(parents=True, exist_ok=True)
     np.savez(folder / "weights.npz", *fitted.network.get_weights())
     fitted.history.drop(columns="train_seconds").to_csv(folder / "history.csv", index=False)
+    return fitted.network
+
+
+def use(network: Any) -> None:
+    """Predict two images, and see where the network looks, as after any training."""
+    images = np.zeros((2, *network.input_shape[1:]), np.uint8)
+    gradcam.heat_maps(network, images, np.array([0, 1]))
+    fit.predictor(network)(images)
 
 
 def keeper_of(folder: Path, parallel: Parallel, calls: int) -> Checkpointer:
@@ -60,14 +66,14 @@ def keeper_of(folder: Path, parallel: Parallel, calls: int) -> Checkpointer:
 
 def train_on_devices(folder: Path, parallel: Parallel) -> None:
     train(folder / "one", ALONE, Checkpointer())
-    train(folder / "devices", parallel, Checkpointer())
+    use(train(folder / "devices", parallel, Checkpointer()))
     modules = {name.partition(".")[0] for name in sys.modules}
     (folder / "modules.txt").write_text("\n".join(sorted(modules)))
 
 
 def train_in_several(folder: Path, parallel: Parallel) -> None:
     own = parallel.process_id
-    train(folder / f"whole-{own}", parallel, keeper_of(folder / "whole", parallel, NEVER))
+    use(train(folder / f"whole-{own}", parallel, keeper_of(folder / "whole", parallel, NEVER)))
     with contextlib.suppress(Stopped):
         train(folder / "never", parallel, keeper_of(folder / "stopped", parallel, 2))
     train(folder / f"stopped-{own}", parallel, keeper_of(folder / "stopped", parallel, NEVER))
