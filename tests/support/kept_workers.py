@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 from unittest import mock
 
-from convladder.core import backend, worker, worker_pool, worker_process
+from convladder.core import backend, logs, worker, worker_pool, worker_process
 from convladder.core.tasks import Event, Failed, Finished
 from convladder.core.worker_process import ProcessLane
 
@@ -108,7 +108,7 @@ class _Keeper:
 def _kind(threads: int) -> Key:
     environment = dict(os.environ) | backend.environment()
     environment.pop("PYTEST_CURRENT_TEST", None)
-    return threads, tuple(sys.path), tuple(sorted(environment.items()))
+    return threads, logs.level(), tuple(sys.path), tuple(sorted(environment.items()))
 
 
 def _moves_here(process: Worker) -> bool:
