@@ -1,16 +1,68 @@
-"""The command line as a person runs it: a process of its own, and what it says."""
+"""The command line and what it says: as a person runs it, or in this process, without the seconds
+that a process takes to start.
+"""
 
 from __future__ import annotations
 
+import contextlib
+import io
+import os
+import signal
 import subprocess
 import sys
+import warnings
+from collections.abc import Iterator
 from pathlib import Path
+from unittest import mock
+
+import pytest
 
 from limits import HANG
 
+Done = subprocess.CompletedProcess[str]
 
-def convladder(*words: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+
+def convladder(*words: str, cwd: Path | None = None) -> Done:
+    """Run a command in a process of its own."""
     command = [sys.executable, "-m", "convladder", *words]
     return subprocess.run(
         command, cwd=cwd, capture_output=True, text=True, timeout=HANG, check=False
     )
+
+
+def convladder_here(*words: str, cwd: Path | None = None) -> Done:
+    """Run a command in this process, for tests of what it says and does to files."""
+    from convladder.cli import main
+
+    said, errors = _stream(), _stream()
+    with (
+        _as_in_its_own(cwd or Path.cwd()),
+        contextlib.redirect_stdout(said),
+        contextlib.redirect_stderr(errors),
+        mock.patch.object(sys, "argv", ["convladder", *words]),
+        pytest.raises(SystemExit) as ended,
+    ):
+        main.main()
+    status = int(ended.value.code or 0)
+    return subprocess.CompletedProcess(words, status, _text(said), _text(errors))
+
+
+@contextlib.contextmanager
+def _as_in_its_own(folder: Path) -> Iterator[None]:
+    """Leave working folder, environment, signals and filters of warnings as they are."""
+    stop = signal.getsignal(signal.SIGTERM)
+    with contextlib.chdir(folder), mock.patch.dict(os.environ), warnings.catch_warnings():
+        warnings.simplefilter("default")
+        try:
+            yield
+        finally:
+            signal.signal(signal.SIGTERM, stop)
+
+
+def _stream() -> io.TextIOWrapper:
+    return io.TextIOWrapper(io.BytesIO(), encoding="utf-8")
+
+
+def _text(stream: io.TextIOWrapper) -> str:
+    stream.flush()
+    return stream.buffer.getvalue().decode()  # type: ignore[attr-defined]
