@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import logging
 import os
 import signal
 import subprocess
@@ -17,6 +18,7 @@ from unittest import mock
 
 import pytest
 
+from convladder.core import logs
 from limits import HANG
 
 Done = subprocess.CompletedProcess[str]
@@ -49,14 +51,17 @@ def convladder_here(*words: str, cwd: Path | None = None) -> Done:
 
 @contextlib.contextmanager
 def _as_in_its_own(folder: Path) -> Iterator[None]:
-    """Leave working folder, environment, signals and filters of warnings as they are."""
-    stop = signal.getsignal(signal.SIGTERM)
+    """Leave working folder, environment, signals, loggers and filters of warnings as they are."""
+    stop, logger = signal.getsignal(signal.SIGTERM), logging.getLogger(logs.PACKAGE)
+    level, handlers = logger.level, list(logger.handlers)
     with contextlib.chdir(folder), mock.patch.dict(os.environ), warnings.catch_warnings():
         warnings.simplefilter("default")
         try:
             yield
         finally:
             signal.signal(signal.SIGTERM, stop)
+            logger.setLevel(level)
+            logger.handlers[:] = handlers
 
 
 def _stream() -> io.TextIOWrapper:
