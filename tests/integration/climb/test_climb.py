@@ -1,6 +1,4 @@
-"""A climb and a run from the command line to the report, on a few digits; all in one worker of the
-suite.
-"""
+"""A climb and a run from the command line to the report, on a few digits."""
 
 from __future__ import annotations
 
@@ -30,8 +28,6 @@ from convladder.results.saved_climb import SavedClimb
 from images_made import MakeFolder
 from limits import HANG
 from stops import start_command
-
-pytestmark = pytest.mark.xdist_group("climb")
 
 # one job: a worker more would have to import TensorFlow too
 SMALL = [
@@ -217,8 +213,8 @@ def test_the_command_is_the_persons(climbed: Path) -> None:
     assert run.about["environment"]["threads"] == "1"
 
 
-def test_a_rung_may_change_the_form_of_the_images(climbed: Path) -> None:
-    (climbed.parent / "sizes.toml").write_text(
+def test_a_rung_may_change_the_form_of_the_images(tmp_path: Path) -> None:
+    (tmp_path / "sizes.toml").write_text(
         'name = "sizes"\n[[rung]]\nname = "small"\n[[rung]]\nname = "large"\n'
         "change = { data.image_size = [24, 24] }\n"
     )
@@ -234,8 +230,8 @@ def test_a_rung_may_change_the_form_of_the_images(climbed: Path) -> None:
         "--epochs",
         "1",
     ]
-    convladder_here(*words, "--jobs", "1", "--out", "sizes", cwd=climbed.parent)
-    standings = SavedClimb(climbed.parent / "sizes").standings
+    convladder_here(*words, "--jobs", "1", "--out", "sizes", cwd=tmp_path)
+    standings = SavedClimb(tmp_path / "sizes").standings
     shapes = [standing.runs[0].about["data"]["image_shape"] for standing in standings.values()]
     assert shapes == [[16, 16, 1], [24, 24, 1]]
     assert standings["large"].price.flops > 2 * standings["small"].price.flops
@@ -295,19 +291,19 @@ def test_the_page_needs_no_network_and_runs_no_script(climbed: Path) -> None:
     assert all(address.startswith(("data:", "#")) for address in page.addresses)
 
 
-def test_a_climb_of_one_seed_claims_nothing(climbed: Path) -> None:
+def test_a_climb_of_one_seed_claims_nothing(tmp_path: Path) -> None:
     one = [*SMALL, "--out", "one", "--json"]
     one[one.index("--seeds") + 1] = "1"
-    done = convladder_here(*one, cwd=climbed.parent)
+    done = convladder_here(*one, cwd=tmp_path)
     told = json.loads(done.stdout)
     assert [row["parent_verdict"] for row in told["rungs"]] == [None, "no comparison"]
-    page = (climbed.parent / "one/report.html").read_text()
+    page = (tmp_path / "one/report.html").read_text()
     assert "with one seed per rung, a real effect cannot be told from chance" in page
     assert "The best rung" not in page
 
 
-def test_a_trial_that_fails_is_shown_and_the_others_go_on(climbed: Path) -> None:
-    (climbed.parent / "mine.toml").write_text(
+def test_a_trial_that_fails_is_shown_and_the_others_go_on(tmp_path: Path) -> None:
+    (tmp_path / "mine.toml").write_text(
         'name = "mine"\n[[rung]]\nname = "fine"\n[[rung]]\nname = "wild"\n'
         'change = { "train.optimizer" = "sgd", "train.learning_rate" = 1e12 }\n'
     )
@@ -323,12 +319,12 @@ def test_a_trial_that_fails_is_shown_and_the_others_go_on(climbed: Path) -> None
         "--epochs",
         "1",
     ]
-    done = convladder_here(*words, "--jobs", "1", "--out", "failing", cwd=climbed.parent, status=1)
+    done = convladder_here(*words, "--jobs", "1", "--out", "failing", cwd=tmp_path, status=1)
     assert "wild, seed 0, failed: the loss was not a number" in done.stderr
-    results = SavedClimb(climbed.parent / "failing")
+    results = SavedClimb(tmp_path / "failing")
     assert list(results.standings) == ["fine"]
     assert [failure.key.rung for failure in results.failures] == ["wild", "wild"]
-    page = (climbed.parent / "failing/report.html").read_text()
+    page = (tmp_path / "failing/report.html").read_text()
     assert "Not finished" in page
     assert "wild, seed 0, failed" in page
 
