@@ -14,6 +14,8 @@ import pytest
 from matplotlib.axes import Axes
 
 import convladder as cl
+from convladder.results.folders import TrialKey
+from made_runs import make_climb, share_right
 
 mpl.use("agg")
 pytestmark = pytest.mark.xdist_group("api")
@@ -381,12 +383,15 @@ def test_what_is_no_part_or_metric_is_said(run: cl.Run, digits: cl.Dataset) -> N
 
 
 def test_rungs_that_were_left_out_are_named_with_the_one_that_stands_for_them(
-    digits: cl.Dataset, tmp_path: Path
+    tmp_path: Path,
 ) -> None:
-    rungs = ["lenet5", "more-conv-layers"]
-    climb = cl.climb(
-        digits, rungs=rungs, seeds=2, epochs=1, jobs=1, out=tmp_path / "climb", quiet=True
-    )
+    ladder = cl.load_ladder("classic").part(["lenet5", "more-conv-layers"])
+    right = {
+        TrialKey(rung.name, seed): share_right(0.7, 30, seed)
+        for rung in ladder.rungs
+        for seed in range(2)
+    }
+    climb = cl.Climb(make_climb(tmp_path / "climb", right, ladder))
     said = "more-conv-layers brings max-pooling, same-padding as well, which were left out"
     assert said in climb.headline()
     assert said in climb.reading("more-conv-layers")

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from command_line import convladder
+from command_line import convladder_here as convladder
 from convladder.cli.data_options import READING, SPLITTING, as_settings
 from convladder.core.errors import ExperimentError
 from convladder.core.formatting import listed

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image, ImageFilter
 
 import convladder as cl
-from command_line import convladder
+from command_line import convladder_here as convladder
 from convladder.core.settings.data import Data
 from convladder.data.loading import check
 from convladder.data.quality.checks import DataCheck

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from command_line import convladder
+from command_line import convladder_here as convladder
 from convladder.core.errors import DataError
 from convladder.core.settings.data import Data
 from convladder.data.loading import check, load

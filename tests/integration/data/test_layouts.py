@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from command_line import convladder
+from command_line import convladder_here as convladder
 from convladder.core.errors import ConvladderError, DataError
 from convladder.core.settings.data import Data
 from convladder.data.dataset import SplitDataset

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 import convladder as cl
-from command_line import convladder
+from command_line import convladder_here as convladder
 from convladder.core.errors import DataError
 from convladder.core.settings.data import Data
 from convladder.data.decoding.image_form import LIMITS

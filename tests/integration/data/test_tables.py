@@ -14,7 +14,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from command_line import convladder
+from command_line import convladder_here as convladder
 from convladder.core.errors import DataError
 from convladder.core.settings.data import Data
 from convladder.data.decoding import formats

@@ -37,6 +37,7 @@ from convladder.deploy.formats import FORMATS
 from convladder.deploy.runtimes import RUNTIMES, Predicted
 from convladder.results.bundle import graph_check
 from convladder.results.bundle.predictor import Predictor, open_session
+from cut_networks import cut
 from limits import HANG
 from made_bundles import make_bundle
 from stored_bundle import STORED, make_folder
@@ -89,8 +90,9 @@ def images() -> Any:
 
 @pytest.mark.parametrize("name", NETWORKS)
 def test_every_network_of_the_ladders_predicts_the_same_in_every_format(
-    name: str, images: Any, tmp_path: Path
+    name: str, images: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    cut("MobileNetV2", monkeypatch)
     side = 32 if name.startswith("transfer") else 20
     form = ImageForm(side, side, 3)
     seen = images[:, :side, :side]
@@ -112,11 +114,14 @@ def test_every_network_of_the_ladders_predicts_the_same_in_every_format(
 
 
 @pytest.mark.parametrize("architecture", ["ResNet50", "EfficientNetB0", "ConvNeXtTiny"])
-def test_what_others_read_is_of_layers_that_they_have(architecture: str) -> None:
+def test_what_others_read_is_of_layers_that_they_have(
+    architecture: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from convladder.core.settings.model import Model
     from convladder.models import networks as any_network
     from convladder.models.portable import plain
 
+    cut(architecture, monkeypatch)
     settings = Model(architecture=architecture, head="average", dense=(), dropout_dense=())
     network = any_network.build(settings, (32, 32, 3), 3)
     for variable in network.weights:
@@ -138,10 +143,45 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return make_folder(tmp_path_factory.mktemp("data") / "colours")
 
 
+@pytest.fixture
+def in_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Make exports, and predict with them, in this process: a worker imports TensorFlow first."""
+    monkeypatch.setattr(
+        exporter, "call", lambda function, *given: function(*given, lambda message: None)
+    )
+
+
+@pytest.fixture(scope="module")
+def hard(data: Path, tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    """Files that are often read differently, and one that is missing."""
+    folder = tmp_path_factory.mktemp("hard")
+    return [*write_hard_files(folder, data), folder / "gone.png"]
+
+
+@pytest.fixture(scope="module")
+def answered(hard: list[Path]) -> str:
+    """What the product answers to them, some of which are cut."""
+    done = answer([sys.executable, "-m", "convladder", "predict", STORED, *hard])
+    assert done.returncode == 1, done.stderr
+    return done.stdout
+
+
+def answer(command: list[Any]) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(command, capture_output=True, text=True, timeout=HANG, check=False)
+
+
 @pytest.mark.parametrize("kind", FORMATS)
 def test_an_export_comes_with_an_example_that_runs_and_its_parity(
-    kind: str, data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    kind: str,
+    data: Path,
+    hard: list[Path],
+    answered: str,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    request: pytest.FixtureRequest,
 ) -> None:
+    if kind != "litert":  # of each format, the example meets the file in a process of its own
+        request.getfixturevalue("in_process")
     exported = cl.export(STORED, kind, data, out=tmp_path / kind, quiet=True)
     assert exported.parity.images == 300
     assert exported.parity.largest <= 1e-5
@@ -164,19 +204,11 @@ def test_an_export_comes_with_an_example_that_runs_and_its_parity(
     said = capsys.readouterr().out
     assert f"parity of the example on {exported.parity.files.files} files" in said
     assert "pixels differ by 0 of 255 at most" in said
-    hard = [*write_hard_files(tmp_path / "hard", data), tmp_path / "gone.png"]
-    example = [sys.executable, exported.folder / "example.py", *hard]
-    product = [sys.executable, "-m", "convladder", "predict", STORED, *hard]
-    found = [
-        subprocess.run(
-            each, capture_output=True, text=True, timeout=HANG, check=False, cwd=tmp_path
-        )
-        for each in (example, product)
-    ]
-    assert [each.returncode for each in found] == [1, 1], found[0].stderr  # some are cut
-    assert found[0].stdout == found[1].stdout
-    lines = found[0].stdout.splitlines()
-    assert "not read: truncated" in found[0].stdout
+    done = answer([sys.executable, exported.folder / "example.py", *hard])
+    assert done.returncode == 1, done.stderr
+    assert done.stdout == answered
+    lines = answered.splitlines()
+    assert "not read: truncated" in answered
     assert lines[-1].endswith("not read: missing: there is no such file")
     assert any(line.endswith("  unsure") for line in lines)
     assert all("  unsure  warning: " in line for line in lines if "16-bit" in line)
@@ -186,7 +218,6 @@ def write_hard_files(folder: Path, data: Path) -> list[Path]:
     """Write the files that are often read differently, and one of which the stored bundle is
     unsure.
     """
-    folder.mkdir()
     red, blue = (np.asarray(Image.open(data / name / "001.png")) for name in ("red", "blue"))
     between = (0.4 * red + 0.6 * blue).astype(np.uint8)
     for name, content in parity_images.make([red, between]):
@@ -225,6 +256,7 @@ def change_decoder(monkeypatch: pytest.MonkeyPatch, added: str) -> None:
     monkeypatch.setattr(standalone_decoder, "modules", lambda: texts)
 
 
+@pytest.mark.usefixtures("in_process")
 def test_an_example_that_reads_files_otherwise_is_not_kept(
     data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -236,6 +268,7 @@ def test_an_example_that_reads_files_otherwise_is_not_kept(
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.usefixtures("in_process")
 def test_an_example_with_another_threshold_is_not_kept(
     data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -245,6 +278,7 @@ def test_an_example_with_another_threshold_is_not_kept(
         cl.export(STORED, "onnx", data, out=tmp_path / "other", quiet=True)
 
 
+@pytest.mark.usefixtures("in_process")
 def test_an_example_that_does_not_run_is_said(
     data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -282,6 +316,7 @@ def test_two_modules_of_one_name_are_not_taken_for_one(monkeypatch: pytest.Monke
         standalone_decoder.modules()
 
 
+@pytest.mark.usefixtures("in_process")
 def test_int8_is_calibrated_and_its_loss_measured(data: Path, tmp_path: Path) -> None:
     exported = cl.export(STORED, "litert", data, out=tmp_path / "int8", int8=True, quiet=True)
     lost = exported.parity.accuracy_lost
@@ -292,6 +327,7 @@ def test_int8_is_calibrated_and_its_loss_measured(data: Path, tmp_path: Path) ->
     assert 0 < exported.parity.mean < 0.05
 
 
+@pytest.mark.usefixtures("in_process")
 def test_an_export_that_predicts_otherwise_is_not_kept(data: Path, tmp_path: Path) -> None:
     with pytest.raises(
         ExportError, match=r"mean difference .* over 1e-09 .*The export was not kept"

@@ -4,6 +4,7 @@ to do.
 
 from __future__ import annotations
 
+import gc
 import sys
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from convladder.core.tasks import Failed, Finished, Task
 from convladder.core.worker_pool import run_tasks
 from convladder.data.loading import load
 from convladder.experiments.trial import Trial, run_trial
+from convladder.training import fit
 from convladder.training.backend import tensorflow
 
 ALLOWED = 300_000_000  # bytes, beside what TensorFlow takes to start
@@ -86,3 +88,18 @@ def test_other_errors_are_left_as_they_are() -> None:
     error = tf.errors.AbortedError(None, None, "Status: 2, message: could not create a primitive")
     with pytest.raises(tf.errors.AbortedError), tensorflow.device_errors():
         raise error
+
+
+def graphs() -> int:
+    gc.collect()
+    return sum(isinstance(each, tf.Graph) for each in gc.get_objects())
+
+
+def test_a_network_that_is_used_no_more_leaves_none_of_its_graphs() -> None:
+    dataset = load(Experiment().replace(FEW).data)
+
+    def train() -> int:
+        fit.fit(Experiment().replace(FEW), dataset)
+        return graphs()
+
+    assert train() == train(), "or every training takes memory for ever"

@@ -16,7 +16,7 @@ import pandas as pd
 import pytest
 
 import convladder as cl
-from command_line import convladder
+from command_line import convladder, convladder_here
 from convladder.api.search import Tuning
 from convladder.core import files
 from convladder.core.errors import ExperimentError, RunError, SearchError
@@ -157,7 +157,7 @@ def test_the_same_command_again_trains_nothing_and_leaves_where_it_was_trained(
 ) -> None:
     before = (climbed / "tuned/candidates.csv").read_bytes()
     trained = [files.read_json(climbed / "tuned" / each)["environment"] for each in ABOUTS]
-    done = convladder(*command(climbed), "--json", cwd=climbed)
+    done = convladder_here(*command(climbed), "--json", cwd=climbed)
     told = json.loads(done.stdout)
     assert "to train" not in done.stderr
     assert len(told["candidates"]) == TRIALS
@@ -167,19 +167,19 @@ def test_the_same_command_again_trains_nothing_and_leaves_where_it_was_trained(
 
 
 def test_more_candidates_are_refused_once_the_winner_was_tested(climbed: Path) -> None:
-    done = convladder(*command(climbed, trials=TRIALS + 2), cwd=climbed)
+    done = convladder_here(*command(climbed, trials=TRIALS + 2), cwd=climbed)
     assert done.returncode == 2
     assert "has started, so no more candidates may be tried" in done.stderr
 
 
 def test_more_seeds_are_refused_once_the_winner_was_tested(climbed: Path) -> None:
-    done = convladder(*command(climbed, seeds=SEEDS + 1), cwd=climbed)
+    done = convladder_here(*command(climbed, seeds=SEEDS + 1), cwd=climbed)
     assert done.returncode == 2
     assert f"give --seeds {SEEDS}" in done.stderr
 
 
 def test_another_search_is_refused_in_its_folder(climbed: Path) -> None:
-    done = convladder(*command(climbed, epochs=EPOCHS + 1), cwd=climbed)
+    done = convladder_here(*command(climbed, epochs=EPOCHS + 1), cwd=climbed)
     assert done.returncode == 2
     assert (
         f"holds another search (train.epochs was {EPOCHS} and is now {EPOCHS + 1}): choose"
@@ -287,6 +287,6 @@ def test_a_folder_of_something_else_is_left_alone(tmp_path: Path) -> None:
 
 
 def test_the_built_in_space_is_printed_to_start_from() -> None:
-    done = convladder("tune", "--print-space")
+    done = convladder_here("tune", "--print-space")
     assert done.returncode == 0
     assert '"train.learning_rate" = { low' in done.stdout

@@ -71,6 +71,8 @@ class StepFunctions(steps.StepFunctions):
 
     def __init__(self, *given: Any, **named: Any) -> None:
         super().__init__(*given, **named)
+        # TensorFlow would keep the graph of a sum over devices for ever, and there is one device
+        self.optimizer._all_reduce_sum_gradients = list
         self._loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
         self._done = tf.Variable(0, trainable=False)  # steps of a call
         batches = tf.TensorSpec((None, None), tf.int32)
