@@ -17,8 +17,6 @@ VARIABLE = "KERAS_BACKEND"
 ONEDNN = "TF_ENABLE_ONEDNN_OPTS"
 TENSORFLOW, JAX = NAMES = ("tensorflow", "jax")
 PACKAGES = {TENSORFLOW: ("tensorflow", "tensorflow-cpu"), JAX: ("jax", "jaxlib")}
-# what Keras, with each, imports where it is installed, and no task of a worker uses
-UNUSED = {TENSORFLOW: ("jax", "matplotlib"), JAX: ("matplotlib",)}
 
 
 def chosen() -> str:

@@ -26,7 +26,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any, BinaryIO, NoReturn
 
-from convladder.core import backend, hidden_packages, logs
+from convladder.core import logs
 from convladder.core.errors import ConvladderError, is_full_disk
 from convladder.core.places import keep_libraries_here
 
@@ -79,7 +79,6 @@ def serve(temporary: str, *, marks_tasks: bool, log_level: int) -> None:
     _temporary.append(temporary)
     os.environ["TMPDIR"] = tempfile.tempdir = temporary
     keep_libraries_here()
-    hidden_packages.hide(backend.UNUSED[backend.chosen()])
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
     if sys.stderr is not None:
