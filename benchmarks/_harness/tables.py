@@ -18,6 +18,12 @@ def read(folder: Path, name: str) -> Any:
     return json.loads((folder / f"{name}.json").read_text())
 
 
+def _verdict(claim: dict[str, Any]) -> str:
+    """Return a verdict in today's word: results that were stored before have another."""
+    verdict: str = claim["verdict"] or ""
+    return verdict.replace("no detectable difference", "undecided")
+
+
 def of_precision(folder: Path) -> str:
     told = read(folder, "precision")
     heads = (
@@ -30,7 +36,7 @@ def of_precision(folder: Path) -> str:
     )
     lines = [f"| {' | '.join(heads)} |", "|---" * len(heads) + "|"]
     lines += [
-        f"| {each['rung']} | {each['accuracy']:.3f} | {_interval(each)} | {each['verdict']} "
+        f"| {each['rung']} | {each['accuracy']:.3f} | {_interval(each)} | {_verdict(each)} "
         f"| {each['speed']:.2f} | {each['slowest']:.2f} to {each['fastest']:.2f} |"
         for each in told["rungs"]
     ]
@@ -65,7 +71,7 @@ def of_modern(folder: Path) -> str:
     lines = [f"| {' | '.join(heads)} |", "|---" * len(heads) + "|"]
     for each in [*told["rungs"], *told["notebook"]]:
         claim = each["difference"]
-        difference = (_interval(claim), claim["verdict"]) if claim else ("", "")
+        difference = (_interval(claim), _verdict(claim)) if claim else ("", "")
         accuracy = _accuracy(each)
         price = (
             f"{each['parameters']:,}",
@@ -121,7 +127,7 @@ def of_tuned(folder: Path) -> str:
         lines.append(f"| {each['rung']} | {accuracy} | {price} |")
     if told["claim"]:
         lines.append(
-            f"| difference | {_interval(told['claim'])}: {told['claim']['verdict']} | | | |"
+            f"| difference | {_interval(told['claim'])}: {_verdict(told['claim'])} | | | |"
         )
     counts = ", ".join(f"{count} {state}" for state, count in told["candidates"].items())
     found = ", ".join(
@@ -230,9 +236,7 @@ def of_transfer(folder: Path) -> str:
         "|---|---|---|---|---|---|",
     ]
     for row in told["rows"]:
-        gain = (
-            f"{_interval(row['gain'])} | {row['gain']['verdict'] or ''}" if row["gain"] else " | "
-        )
+        gain = f"{_interval(row['gain'])} | {_verdict(row['gain'])}" if row["gain"] else " | "
         interval = f"{row['low']:.3f} to {row['high']:.3f}"
         lines.append(
             f"| {row['images']} | {row['rung']} | {row['mean']:.3f} | {interval} | {gain} |"

@@ -75,12 +75,13 @@ def written(value: Any) -> str:
 
 
 def points(difference: float) -> str:
-    """Write a difference of two shares in points, with its sign.
+    """Write a difference of two shares in points, with its sign if it has one.
 
-    >>> points(-0.021)
-    '−2.1'
+    >>> points(-0.021), points(-0.0001)
+    ('−2.1', '0.0')
     """
-    return f"{100 * difference:+.1f}".replace("-", "−")
+    text = f"{100 * difference:+.1f}"
+    return "0.0" if text in ("+0.0", "-0.0") else text.replace("-", "−")
 
 
 def printable(text: str) -> str:

@@ -73,9 +73,9 @@ def _some(claims: Sequence[Claim]) -> str:
 
 def _none_decided(noun: str, which: str, claims: Sequence[Claim], images: int | None) -> str:
     if len(claims) == 1:
-        who = f"{claims[0].name} is neither better nor worse for sure"
+        who = f"Whether {claims[0].name} helps is undecided"
     else:
-        who = f"None of the {len(claims)} {noun}s {which} is decided"
+        who = f"All {len(claims)} {noun}s {which} are undecided"
     least = max(claim.difference.detectable or 0.0 for claim in claims)
     if not images or not least:
         return f"{who}."

@@ -367,7 +367,7 @@ def test_a_threshold_that_was_not_reached_is_said(
 def test_results_print_in_a_line(run: cl.Run, climb: cl.Climb, digits: cl.Dataset) -> None:
     assert repr(digits) == "digits: 200 images, 16 × 16 × 1 (height, width, channels)"
     assert repr(run).startswith("<Run max-pooling, seed 0: test accuracy 0.")
-    assert repr(climb).startswith(f"<Climb in {climb.folder}: max-pooling made no")
+    assert repr(climb).startswith(f"<Climb in {climb.folder}: Whether max-pooling helps is")
     assert repr(cl.compare(climb.runs("lenet5"))).startswith("<Comparison: lenet5, seed 1 against")
 
 
