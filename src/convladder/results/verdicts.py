@@ -29,7 +29,8 @@ def of_claim(claim: Claim, standings: Mapping[str, GroupSummary]) -> str:
     """Say in Markdown what a claim shows, how surely, and what more the rung costs."""
     own, reference = standings[claim.name], standings[claim.reference]
     who = f"**{claim.name}** against {claim.reference}"
-    return f"{who}: {_difference(claim, own)} Cost: {_price(own, reference)}."
+    found, price = _difference(claim, own), _price(own, reference)
+    return f"{who}: {found}{_beats(claim)} Cost: {price}."
 
 
 def taken_in(rung: Rung) -> str:
@@ -95,6 +96,18 @@ def _difference(claim: Claim, own: GroupSummary) -> str:
         setup = f"{tested} and {images:,} test images"
         said += f" {_found_in_four_of_five(found.detectable, setup)}"
     return said
+
+
+def _beats(claim: Claim) -> str:
+    if claim.beats is None:
+        return ""
+    often, low, high = (
+        round(100 * share) for share in (claim.beats.value, claim.beats.low, claim.beats.high)
+    )
+    return (
+        f" Trained once each, it would beat {claim.reference} in {often} of 100 cases (95 % "
+        f"interval {low} to {high})."
+    )
 
 
 def _found_in_four_of_five(difference: float, setup: str) -> str:
