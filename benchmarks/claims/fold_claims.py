@@ -35,8 +35,11 @@ from numpy.typing import NDArray
 sys.path.insert(0, str(Path(__file__).parents[2] / "tests/support"))
 
 from convladder.evaluation import cross_validation, statistics
+from convladder.evaluation.components import Correct
 from convladder.evaluation.cross_validation import Folds
-from convladder.evaluation.statistics import LEVEL, Correct, Difference, Estimate
+from convladder.evaluation.intervals import LEVEL
+from convladder.evaluation.mixture import Mixture, SeedPart, of_parts
+from convladder.evaluation.statistics import Difference, Estimate
 from folded_ladders import LEARNERS, QUESTIONS, Learner, Tables, climb, expected_accuracy, seeds_of
 
 PLANTED = [*QUESTIONS[:-1], ("stronger", "2")]
@@ -60,21 +63,22 @@ def fold_means(by_image: NDArray[np.float64], folds: Folds) -> NDArray[np.float6
 def over_folds(scale: Callable[[int], float]) -> Way:
     """Make Student's test over the folds, with the variance between K folds scaled so."""
 
+    def of_mean(by_image: NDArray[np.float64], folds: Folds) -> Mixture:
+        by_fold = fold_means(by_image, folds)
+        variance = max(scale(len(by_fold)) * float(by_fold.var(ddof=1)), 1e-12)
+        return of_parts(0.0, SeedPart(variance, len(by_fold) - 1, 0.0))
+
     def compare(tables: Tables, questions: Questions, folds: Folds) -> list[Difference]:
         found = []
         for left, right in questions:
-            by_fold = fold_means(tables[left].mean(axis=0) - tables[right].mean(axis=0), folds)
-            variance = max(scale(len(by_fold)) * by_fold.var(ddof=1), 1e-12)
-            found.append(
-                statistics.t_test(by_fold.mean(), variance, len(by_fold) - 1, len(questions))
-            )
+            by_image = tables[left].mean(axis=0) - tables[right].mean(axis=0)
+            found.append(statistics.find(float(by_image.mean()), of_mean(by_image, folds)))
         return statistics.judge(found, len(questions))
 
     def interval(table: Correct, folds: Folds) -> tuple[float, float]:
-        by_fold = fold_means(table.mean(axis=0), folds)
-        error = math.sqrt(scale(len(by_fold)) * by_fold.var(ddof=1))
-        reach = statistics.quantile((1 + LEVEL) / 2, len(by_fold) - 1) * error
-        return by_fold.mean() - reach, by_fold.mean() + reach
+        by_image = table.mean(axis=0)
+        reach = of_mean(by_image, folds).reach((1 - LEVEL) / 2)
+        return float(by_image.mean()) - reach, float(by_image.mean()) + reach
 
     return Way(compare, interval)
 

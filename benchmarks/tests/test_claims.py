@@ -1,0 +1,42 @@
+"""What simulates claims runs through, and tells ways to judge apart."""
+
+from __future__ import annotations
+
+import pytest
+
+from claims import false_claims, fold_claims
+from folded_ladders import LEARNERS
+
+
+def test_every_way_to_judge_a_climb_has_a_row() -> None:
+    setting = false_claims.Setting("270 images, accuracy 0.97", seeds=5, points=0.5)
+    rows = false_claims.measure([setting], false_claims.WAYS, climbs=4)
+    assert [row.way for row in rows] == list(false_claims.WAYS)
+    assert all(0 <= share <= 1 for row in rows for share in row.shares)
+    finds = {row.way: row.shares[-1] for row in rows}
+    assert finds["ours"] > finds["before"] + 0.3
+
+
+def test_gains_are_at_every_second_step() -> None:
+    setting = false_claims.Setting("270 images, accuracy 0.97", seeds=2, points=0.5)
+    rungs = setting.draw(false_claims.np.random.default_rng(0))
+    gained = false_claims.with_gains(rungs, 0.1)
+    steps = [
+        gained[left].mean() - gained[right].mean() - rungs[left].mean() + rungs[right].mean()
+        for left, right in false_claims.STEPS
+    ]
+    assert steps == pytest.approx([0.1, 0] * 4)
+
+
+@pytest.mark.parametrize("kind", false_claims.SETTINGS)
+def test_settings_can_be_drawn(kind: str) -> None:
+    for setting in false_claims.SETTINGS[kind]():
+        if setting.seeds < 4 and "10,000" not in setting.data:
+            drawn = setting.draw(false_claims.np.random.default_rng(0))
+            assert len(drawn) == false_claims.RUNGS
+
+
+def test_every_way_to_judge_folds_has_a_row(capsys: pytest.CaptureFixture[str]) -> None:
+    fold_claims.measure(LEARNERS["linear, own features"], 5, climbs=2, images=60)
+    told = capsys.readouterr().out.splitlines()[1:]
+    assert [line.split()[2] for line in told] == 2 * ["plain", "published", "ours", "no"]
