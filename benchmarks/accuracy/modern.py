@@ -23,7 +23,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))  # benchmarks/
 import convladder as cl
 from _harness import curves, imageset, results
 from _harness.curves import Curve
-from convladder.results.groups import Claim, GroupSummary
+from convladder.results.group_summary import Claim, GroupSummary
 
 NOTEBOOK = "dropout-conv"  # its last network
 NOTEBOOK_EPOCHS = 20

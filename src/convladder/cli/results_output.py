@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from convladder.api.run import Run
     from convladder.api.search import Tuning
     from convladder.experiments.reproduction import Reproduction
-    from convladder.results.groups import Claim, GroupSummary
+    from convladder.results.group_summary import Claim, GroupSummary
     from convladder.results.saved_climb import SavedClimb
 
 

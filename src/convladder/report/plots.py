@@ -34,7 +34,7 @@ from convladder.report.style import (
     shorten,
     styled,
 )
-from convladder.results.groups import Claim, GroupSummary
+from convladder.results.group_summary import Claim, GroupSummary
 from convladder.results.saved_run import SavedRun
 
 VERDICT_COLOURS: Mapping[Verdict, str] = {

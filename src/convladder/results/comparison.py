@@ -13,7 +13,8 @@ from convladder.core.experiment import Experiment, difference
 from convladder.core.formatting import points
 from convladder.evaluation import mcnemar
 from convladder.results import folders, provenance
-from convladder.results.groups import Claim, GroupComparison
+from convladder.results.group_summary import Claim
+from convladder.results.groups import GroupComparison
 from convladder.results.saved_run import SavedRun
 from convladder.results.verdicts import count_verdicts, in_words
 

@@ -7,10 +7,7 @@ comes from the runs' `predictions.csv` and `corrupted.npz`, prices from their `m
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, fields
 from functools import cached_property, partial
-from statistics import median_low
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -24,85 +21,20 @@ from convladder.evaluation.moderation import Spread
 from convladder.evaluation.next_run import Chance, Range
 from convladder.evaluation.robustness import Robustness
 from convladder.evaluation.statistics import Difference
+from convladder.results.group_summary import (
+    PRICES,
+    Claim,
+    GroupSummary,
+    Price,
+    extra_price,
+    median_price,
+    prices_of,
+)
 from convladder.results.saved_run import SavedRun
 from convladder.results.seed_runs import SeedRun, measure_robustness, pool
 
 Pair = tuple[str, str]
 Compare = Callable[..., list[Difference]]  # as statistics.compare
-
-
-@dataclass(frozen=True)
-class Price:
-    """What a group costs, the median over seeds.
-
-    The time is None where one epoch was all, since that compiles too.
-    """
-
-    parameters: int
-    macs: int
-    flops: int
-    bytes: int
-    train_milliseconds_per_image: float | None
-
-
-PRICES = tuple(field.name for field in fields(Price))
-
-
-@dataclass(frozen=True)
-class GroupSummary:
-    """One group: runs by seed, accuracy on test with an interval, on validation, and cost.
-
-    accuracies : of each run on its own test images: a seed, or a fold of one. seed_accuracies : of
-        each seed. next_network : where one more network would land on these test images, in 95 of
-        100 trainings; None with one seed, or with folds.
-    """
-
-    name: str
-    runs: tuple[SavedRun, ...]
-    accuracy: statistics.Estimate
-    accuracies: tuple[float, ...]
-    seed_accuracies: tuple[float, ...]
-    validation_accuracy: float
-    price: Price
-    next_network: Range | None = None
-
-    @property
-    def folds(self) -> int | None:
-        """Into how many folds its images were parted; None where there is one test split."""
-        return self.runs[0].experiment.data.folds
-
-    def figures(self) -> dict[str, Any]:
-        """Return all figures under the names of their columns in `summary.csv`."""
-        return {
-            "seeds": self.accuracy.seeds,
-            "test_images": self.accuracy.images,
-            "accuracy": self.accuracy.mean,
-            "accuracy_low": self.accuracy.low,
-            "accuracy_high": self.accuracy.high,
-            "validation_accuracy": self.validation_accuracy,
-            **vars(self.price),
-        }
-
-
-@dataclass(frozen=True)
-class Claim:
-    """One group against another: the difference in accuracy, and in each price.
-
-    extra : 0 where the prices of their seeds overlap, which only times do; None where one is not
-        known. beats : how often one network of the group is better than one of the other; None
-        where either has one seed, or with folds.
-    """
-
-    name: str
-    reference: str
-    difference: Difference
-    extra: dict[str, float | None]
-    beats: Chance | None = None
-
-    def per(self, price: str, unit: float) -> float | None:
-        """Return the gain in accuracy for each `unit` of a price; None where it costs no more."""
-        extra = self.extra[price]
-        return self.difference.difference / (extra / unit) if extra and extra > 0 else None
 
 
 class GroupComparison:
@@ -252,7 +184,9 @@ class GroupComparison:
 
     def _extras(self, name: str, reference: str) -> dict[str, float | None]:
         groups = self.groups[name], self.groups[reference]
-        return {price: _extra(*(_prices(group, price) for group in groups)) for price in PRICES}
+        return {
+            price: extra_price(*(prices_of(group, price) for group in groups)) for price in PRICES
+        }
 
     def _chance(
         self, left: Correct, right: Correct, spreads: Mapping[str, Spread], pair: Pair
@@ -293,7 +227,7 @@ class GroupComparison:
             tuple(run.metrics["test"]["accuracy"] for run in runs),
             tuple(correct.mean(axis=1).tolist()),
             float(np.mean([run.metrics["validation"]["accuracy"] for run in runs])),
-            Price(**{price: _median(_prices(runs, price)) for price in PRICES}),
+            Price(**{price: median_price(prices_of(runs, price)) for price in PRICES}),
             self._next_network(name),
         )
 
@@ -337,21 +271,3 @@ def _folded_otherwise(pooled: SeedRun) -> RunError:
         f"{pooled.runs[0].folder} split its images into other folds than the other runs, so its "
         "networks were trained on other images: train with the same data.split_seed and folds"
     )
-
-
-def _prices(runs: Sequence[SavedRun], price: str) -> list[float]:
-    """Return the price of each seed that knows it."""
-    prices = [run.metrics["price"][price] for run in runs]
-    return [price for price in prices if price is not None]
-
-
-def _median(values: Sequence[float]) -> Any:
-    return median_low(values) if values else None
-
-
-def _extra(own: Sequence[float], reference: Sequence[float]) -> float | None:
-    if not own or not reference:
-        return None
-    if min(own) <= max(reference) and min(reference) <= max(own):
-        return 0.0
-    return median_low(own) - median_low(reference)

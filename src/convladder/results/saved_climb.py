@@ -17,7 +17,8 @@ from convladder.evaluation import metrics, predictions
 from convladder.evaluation.robustness import Robustness
 from convladder.results import folders, migrations, provenance, saved_run
 from convladder.results.folders import TrialKey
-from convladder.results.groups import PRICES, Claim, GroupComparison, GroupSummary
+from convladder.results.group_summary import PRICES, Claim, GroupSummary
+from convladder.results.groups import GroupComparison
 from convladder.results.seed_runs import SeedRun
 from convladder.results.verdicts import count_verdicts, taken_in
 

@@ -9,7 +9,7 @@ from typing import Generic, TypeVar
 from convladder.core.formatting import percent, points, quantity
 from convladder.evaluation.statistics import Difference
 from convladder.results import verdicts
-from convladder.results.groups import Claim, GroupSummary
+from convladder.results.group_summary import Claim, GroupSummary
 
 Told = TypeVar("Told")
 

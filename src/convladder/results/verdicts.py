@@ -10,7 +10,7 @@ from convladder.core.formatting import points
 if TYPE_CHECKING:
     from convladder.core.ladder import Rung
     from convladder.evaluation.statistics import Difference
-    from convladder.results.groups import Claim, GroupSummary
+    from convladder.results.group_summary import Claim, GroupSummary
 
 
 _ORDER = ("better", "worse", "equal", "undecided", "no comparison")

@@ -130,3 +130,34 @@ def test_runs_are_compared_with_a_margin(judged: cl.Climb) -> None:
     (claim,) = cl.compare(*single, margin=5).claims
     assert claim.difference.verdict == "equal"
     assert np.isclose(claim.difference.margin or 0, 0.05)
+
+
+def test_where_the_next_network_lands_is_told(judged: cl.Climb) -> None:
+    standing = judged.standings["same-padding"]
+    assert standing.next_network is not None
+    assert standing.next_network.low < min(standing.accuracies)
+    assert max(standing.accuracies) < standing.next_network.high
+    page = judged.report().read_text(encoding="utf-8")
+    assert page.count("If you train it once more, expect an accuracy of") == len(RUNGS)
+    row = judged.summary_table().set_index("rung").loc["same-padding"]
+    assert (row["next_low"], row["next_high"]) == tuple(vars(standing.next_network).values())
+
+
+def test_how_often_one_network_beats_one_of_the_parent_is_told(judged: cl.Climb) -> None:
+    found = {claim.name: claim.beats for claim in judged.against_parent}
+    assert found["max-pooling"] is not None
+    assert found["more-conv-layers"] is not None
+    assert found["max-pooling"].value > 0.99
+    assert found["more-conv-layers"].value < 0.01
+    words = (
+        "Trained once each, it would beat lenet5 in 100 of 100 cases (95 % interval 100 to 100)."
+    )
+    assert words in judged.reading("max-pooling")
+
+
+def test_one_network_says_nothing_of_the_next(tmp_path: Path) -> None:
+    right = {TrialKey(rung, 0): share_right(0.6, 100, 0) for rung in RUNGS[:2]}
+    climbed = cl.Climb(make_climb(tmp_path, right, load_ladder("classic").part(RUNGS[:2])))
+    assert climbed.standings["lenet5"].next_network is None
+    assert climbed.against_parent[0].beats is None
+    assert "once more" not in climbed.report().read_text(encoding="utf-8")
