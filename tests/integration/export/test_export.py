@@ -249,10 +249,10 @@ def fit(picture, form):
 """
 
 
-def change_decoder(monkeypatch: pytest.MonkeyPatch, added: str) -> None:
+def change_decoder(monkeypatch: pytest.MonkeyPatch, module: str, added: str) -> None:
     """Let exports carry another decoder than the product's."""
     texts = standalone_decoder.modules()
-    texts["images"] += added
+    texts[module] += added
     monkeypatch.setattr(standalone_decoder, "modules", lambda: texts)
 
 
@@ -260,7 +260,7 @@ def change_decoder(monkeypatch: pytest.MonkeyPatch, added: str) -> None:
 def test_an_example_that_reads_files_otherwise_is_not_kept(
     data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    change_decoder(monkeypatch, OTHERWISE)
+    change_decoder(monkeypatch, "picture", OTHERWISE)
     with pytest.raises(
         ExportError, match=r"does not read .*0-half-transparent.png.*The export was not kept"
     ):
@@ -282,7 +282,7 @@ def test_an_example_with_another_threshold_is_not_kept(
 def test_an_example_that_does_not_run_is_said(
     data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    change_decoder(monkeypatch, "import convladder")
+    change_decoder(monkeypatch, "images", "import convladder")
     with pytest.raises(ExportError, match=r"example does not run: .*convladder"):
         cl.export(STORED, "onnx", data, out=tmp_path / "other", quiet=True)
 
