@@ -25,8 +25,10 @@ class _OnConsole(logging.Handler):
 
 
 def show() -> None:
-    """Show warnings from now on, and all records where a person is debugging."""
-    logger, handler = logging.getLogger(logs.PACKAGE), _OnConsole()
-    handler.addFilter(lambda record: record.name != TOLD)
-    logger.addHandler(handler)
+    """Show warnings from now on, once each, and all records where a person is debugging."""
+    logger = logging.getLogger(logs.PACKAGE)
+    if not any(isinstance(each, _OnConsole) for each in logger.handlers):
+        handler = _OnConsole()
+        handler.addFilter(lambda record: record.name != TOLD)
+        logger.addHandler(handler)
     logger.setLevel(logging.DEBUG if logs.is_debugging() else logging.WARNING)

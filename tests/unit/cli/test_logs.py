@@ -37,6 +37,7 @@ def test_a_command_shows_warnings_alone(
 ) -> None:
     monkeypatch.delenv("CONVLADDER_DEBUG", raising=False)
     logs.show()
+    logs.show()  # a second command in one process says nothing twice
     say()
     assert capsys.readouterr() == ("", "warning: a file [red] is\\x1b[2J damaged\n")
 
