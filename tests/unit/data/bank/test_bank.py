@@ -73,8 +73,9 @@ def test_every_orientation_gives_the_same_bank(tmp_path: Path, suffix: str, turn
 
 
 def test_processes_build_the_same_bank_as_one(
-    make_folder: MakeFolder, monkeypatch: pytest.MonkeyPatch
+    make_folder: MakeFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setenv("CONVLADDER_CACHE", str(tmp_path / "cache"))  # other tests need theirs
     root = make_folder({"cat": 40, "dog": 40})
     (root / "cat" / "bad.jpg").write_bytes(b"x")
     source, form = open_source(Data(source=str(root))), ImageForm(16, 16, 3)
