@@ -39,6 +39,7 @@ folds in 98 and 93 %. So with many images take five folds, or a test set.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -82,9 +83,9 @@ def estimate(rung: Correct, folds: Folds) -> Estimate:
         return statistics.estimate(rung)
     effective = float(own.images)
     if 0 < own.mean < 1:
-        of_images = image_variance(own.by_image)
+        of_images, spread = image_variance(own.by_image), own.mean * (1 - own.mean)
         reach = of_parts(of_images, _training_part(by_fold, of_images)).reach(ALPHA / 2)
-        effective = min(effective, own.mean * (1 - own.mean) / (reach / NORMAL) ** 2)
+        effective = spread / max(reach / NORMAL, math.sqrt(spread / own.images)) ** 2
     low, high = wilson(own.mean, effective, NORMAL)
     return Estimate(own.mean, low, high, own.seeds, own.images, covers_seeds=True)
 

@@ -23,6 +23,7 @@ ladders without any effect, and what they find where there is one.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -126,8 +127,9 @@ def estimate(rung: Correct, spread: Spread | None = None) -> Estimate:
             spread = spread or Spread(own.between_seeds, own.seeds - 1, moderated=False)
             parts = [seed_part(own, spread)]
         reach = of_parts(image_variance(own.by_image), *parts).reach(ALPHA / 2)
-        if reach > 0:
-            effective = own.mean * (1 - own.mean) / (reach / NORMAL) ** 2
+        # seeds that err on other images by chance seem to be surer than all of their answers are
+        surest = math.sqrt(own.mean * (1 - own.mean) / (own.images * own.seeds))
+        effective = own.mean * (1 - own.mean) / max(reach / NORMAL, surest) ** 2
     low, high = wilson(own.mean, effective, NORMAL)
     return Estimate(own.mean, low, high, own.seeds, own.images, covers_seeds=own.seeds > 1)
 

@@ -121,6 +121,13 @@ def test_all_right_is_not_perfect_for_certain() -> None:
     assert interval.low == pytest.approx(wilson.low)
 
 
+def test_seeds_that_err_on_other_images_are_no_surer_than_the_images_are() -> None:
+    right = np.arange(100) % 2 == 0
+    interval = estimate(np.stack([right, ~right]), fold_numbers(5, 20))
+    wilson = stats.binomtest(50, 100).proportion_ci(method="wilson")
+    assert (interval.low, interval.high) == pytest.approx((wilson.low, wilson.high), abs=1e-4)
+
+
 @pytest.mark.parametrize(
     "shares", [[0.8] * 5, [0.4, 0.7, 0.9, 1.0, 1.0], [0.0, 0.0, 0.0, 0.0, 0.1]]
 )

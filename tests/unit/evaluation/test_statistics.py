@@ -175,6 +175,13 @@ def test_all_right_is_not_perfect_for_certain() -> None:
     )
 
 
+def test_seeds_that_err_on_other_images_are_no_surer_than_all_of_their_answers() -> None:
+    right = np.arange(100) % 2 == 0
+    interval = estimate(np.stack([right, ~right]))
+    wilson = stats.binomtest(100, 200).proportion_ci(method="wilson")
+    assert (interval.low, interval.high) == pytest.approx((wilson.low, wilson.high), abs=1e-4)
+
+
 def test_one_seed_has_wilsons_interval() -> None:
     rung = np.array([[True] * 80 + [False] * 20])
     interval = estimate(rung)
