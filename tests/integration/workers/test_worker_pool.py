@@ -10,13 +10,12 @@ import time
 import weakref
 from collections import Counter
 from collections.abc import Iterator
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from convladder.core import backend, worker, worker_pool, worker_process
+from convladder.core import worker, worker_pool, worker_process
 from convladder.core.errors import ConvladderError, DataError
 from convladder.core.tasks import (
     Event,
@@ -324,18 +323,3 @@ def test_where_no_worker_can_be_started_no_folder_is_left(
     with pytest.raises(OSError, match="Resource temporarily unavailable"):
         worker_process._start_worker(1)
     assert list(tmp_path.iterdir()) == []
-
-
-def found_there(packages: tuple[str, ...], emit: Any) -> list[str]:
-    return [package for package in packages if find_spec(package)]
-
-
-@pytest.mark.parametrize("name", backend.NAMES)
-def test_workers_do_not_see_what_keras_would_import_in_vain(
-    name: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    asked = ("jax", "keras", "matplotlib", "tensorflow")
-    here = [package for package in asked if find_spec(package)]
-    monkeypatch.setenv(backend.VARIABLE, name)
-    hidden = {"tensorflow": {"jax", "matplotlib"}, "jax": {"matplotlib"}}[name]
-    assert call(found_there, asked) == [package for package in here if package not in hidden]
