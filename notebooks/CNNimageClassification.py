@@ -18,7 +18,7 @@
 #
 # One training run cannot say what a technique brings: the same network trained twice gives different accuracies, often further
 # apart than two techniques are. So each variant (a *rung*) is trained with several seeds, and each step is read from the
-# **interval** of the difference, not from the wish. "No detectable difference" is a result.
+# **interval** of the difference, not from the wish. *Undecided* is a result.
 #
 # Whatever the text below says of results is computed from the results: it stays true on other images.
 

@@ -95,8 +95,9 @@ class Climb(SavedClimb):
     def reading(self, rung: str) -> str:
         """Say in Markdown what the climb has shown of a rung against its parent, and at what cost.
 
-        The difference in accuracy comes with its interval and a corrected p-value: Welch's test
-        over seeds and test images (Welch 1947, Biometrika 34; Gallas 2006, Academic Radiology 13).
+        The difference in accuracy comes with an interval over seeds and test images, which holds
+        together with those of all other comparisons of the climb (docs/verdicts.md), and with how
+        often one network of the rung would beat one of its parent.
 
         Parameters
         ----------
