@@ -59,6 +59,7 @@ from convladder.evaluation.multiplicity import ALPHA
 from convladder.evaluation.statistics import NORMAL, Difference, Estimate, Finding
 
 LEAST_RATIO = 1 / 9  # of test to training images, that of ten folds
+MOST_FOLDS = 5  # between which shared luck still shows
 
 Folds = NDArray[np.int64]
 
@@ -137,11 +138,13 @@ def _training_part(by_fold: NDArray[np.float64], of_images: float) -> SeedPart:
     """Return what training adds to the images' variance of a mean over folds, `(K,)`.
 
     Images of disjoint folds are independent, and count once. What is left of the variance between
-    folds is scaled for the training images that they share.
+    folds is scaled for the training images that they share. With more than five folds luck that
+    all share is the larger part, and does not show between them: then images count twice.
     """
     count = len(by_fold)
     scale = 1 / count + max(1 / (count - 1), LEAST_RATIO)
-    return SeedPart(scale * float(by_fold.var(ddof=1)), count - 1, scale * count * of_images)
+    residual = scale * count * of_images if count <= MOST_FOLDS else 0.0
+    return SeedPart(scale * float(by_fold.var(ddof=1)), count - 1, residual)
 
 
 def _fold_means(by_image: NDArray[np.float64], folds: Folds) -> NDArray[np.float64]:

@@ -32,7 +32,7 @@ QUESTION = [("a", "b")]
 
 def training_part(by_fold: NDArray[np.float64], images: float, ratio: float) -> SeedPart:
     scale = 1 / len(by_fold) + ratio
-    residual = scale * len(by_fold) * images
+    residual = scale * len(by_fold) * images if len(by_fold) <= 5 else 0.0
     return SeedPart(scale * by_fold.var(ddof=1), len(by_fold) - 1, residual)
 
 
@@ -40,7 +40,7 @@ def training_part(by_fold: NDArray[np.float64], images: float, ratio: float) -> 
 def test_what_folds_differ_by_more_than_their_images_is_nadeau_and_bengios(
     folds: int, ratio: float
 ) -> None:
-    """Images count once. More than ten folds count as ten in what they share."""
+    """Images of five folds count once. More than ten folds count as ten in what they share."""
     shares = {"a": np.linspace(0.6, 0.9, folds), "b": np.full(folds, 0.5)}
     rungs = {name: rights(values.tolist()) for name, values in shares.items()}
     (claim,) = compare(rungs, QUESTION, ONE_SEED, folds=fold_numbers(folds))
