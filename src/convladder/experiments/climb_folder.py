@@ -95,6 +95,23 @@ def settle_margin(plan: Plan, folder: Path) -> float | None:
     return settled
 
 
+def seen_with(folder: Path, seeds: int) -> list[int]:
+    """Return with how many seeds the climb was complete before it was given more.
+
+    Who decides on more seeds by the results looks twice, which nothing pays for yet.
+    """
+    if not folders.is_climb(folder):
+        return []
+    about = migrations.read_about(folder / "climb.json")
+    keys = [TrialKey(*key) for key in about["trials"]]
+    seen, before = set(about.get("seen_with", [])), len({key.seed for key in keys})
+    if before < seeds and all(
+        folders.is_finished(folders.trial_folder(folder, key)) for key in keys
+    ):
+        seen.add(before)
+    return sorted(seen)
+
+
 def describe(
     plan: Plan, folder: Path, earlier: list[TrialKey], engine: Engine, *, trains: bool
 ) -> None:
@@ -116,6 +133,7 @@ def describe(
         "identity": plan.identity,
         "trials": [list(key) for key in trials],
         "margin": settle_margin(plan, folder),
+        "seen_with": seen_with(folder, len({key.seed for key in trials})),
         "data": plan.dataset.provenance(),
         "environment": environment,
     }

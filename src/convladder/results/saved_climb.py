@@ -275,6 +275,12 @@ class SavedClimb:
             sentences.append(
                 "Two seeds say almost nothing about how much seeds differ. Use three or more."
             )
+        if seen := self.about.get("seen_with"):
+            counts = " and ".join(map(str, seen))
+            sentences.append(
+                f"Seeds were added after results with {counts} were there. If that was because of "
+                "these results, false claims are likelier than 5 %."
+            )
         sentences += [taken_in(rung) for rung in self.ladder.rungs if rung.takes_in and rung.parent]
         return " ".join(sentences)
 
