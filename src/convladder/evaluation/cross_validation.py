@@ -40,7 +40,6 @@ five folds 1 and 5 %. So with many images take five folds, or a test set.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -54,10 +53,8 @@ from convladder.evaluation.components import (
     image_variance,
     paired_image_variance,
 )
-from convladder.evaluation.intervals import wilson
 from convladder.evaluation.mixture import SeedPart, of_parts
-from convladder.evaluation.multiplicity import ALPHA
-from convladder.evaluation.statistics import NORMAL, Difference, Estimate, Finding
+from convladder.evaluation.statistics import Difference, Estimate, Finding
 
 LEAST_RATIO = 1 / 9  # of test to training images, that of ten folds
 MOST_FOLDS = 5  # between which shared luck still shows
@@ -83,12 +80,9 @@ def estimate(rung: Correct, folds: Folds) -> Estimate:
     by_fold = _fold_means(own.by_image, folds)
     if len(by_fold) < 2:
         return statistics.estimate(rung)
-    effective = float(own.images)
-    if 0 < own.mean < 1:
-        of_images, spread = image_variance(own.by_image), own.mean * (1 - own.mean)
-        reach = of_parts(of_images, _training_part(by_fold, of_images)).reach(ALPHA / 2)
-        effective = spread / max(reach / NORMAL, math.sqrt(spread / own.images)) ** 2
-    low, high = wilson(own.mean, effective, NORMAL)
+    of_images = image_variance(own.by_image)
+    scatter = of_parts(of_images, _training_part(by_fold, of_images))
+    low, high = statistics.interval_of(own, scatter, own.images)
     return Estimate(own.mean, low, high, own.seeds, own.images, covers_seeds=True)
 
 
@@ -124,12 +118,12 @@ def compare(
     return statistics.correlate_seeds(judged, rungs, questions, seeds)
 
 
-def _find(left: Components, right: Components, folds: Folds) -> Finding:
+def _find(left: Components, right: Components, folds: Folds) -> Finding | Difference:
     by_image = left.by_image - right.by_image
     by_fold = _fold_means(by_image, folds)
     difference = left.mean - right.mean
     if len(by_fold) < 2:
-        return Finding(difference)
+        return Difference(difference)
     training = _training_part(by_fold, image_variance(by_image))
     return statistics.find(difference, of_parts(paired_image_variance(left, right), training))
 

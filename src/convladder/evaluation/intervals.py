@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from scipy.special import ndtri
 
 LEVEL = 0.95  # of every interval
-_QUANTILE = float(ndtri((1 + LEVEL) / 2))
+NORMAL = float(ndtri((1 + LEVEL) / 2))  # 1.96
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ def proportion(hits: int, images: int) -> Proportion:
     if images == 0:
         return Proportion(None, 0.0, 1.0, 0)
     share = hits / images
-    low, high = wilson(share, images, _QUANTILE)
+    low, high = wilson(share, images, NORMAL)
     return Proportion(share, 0.0 if hits == 0 else low, 1.0 if hits == images else high, images)
 
 

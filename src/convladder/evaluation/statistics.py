@@ -39,13 +39,12 @@ from convladder.evaluation.components import (
     image_variance,
     paired_image_variance,
 )
-from convladder.evaluation.intervals import wilson
+from convladder.evaluation.intervals import NORMAL, wilson
 from convladder.evaluation.mixture import Mixture, of_parts, welch
 from convladder.evaluation.moderation import Spread, seed_part
 from convladder.evaluation.multiplicity import ALPHA, InFamily, Interval, Margin
 
 POWER = 0.8
-NORMAL = of_parts(1.0).reach(ALPHA / 2)  # 1.96
 
 Verdict = Literal["better", "worse", "equal", "undecided", "no comparison"]
 
@@ -93,15 +92,15 @@ class Difference:
 class Finding:
     """A difference before its family is known.
 
-    interval : its interval by how often that may miss; None where nothing can be said.
+    interval : its interval by how often that may miss.
     p_equal : the p-value of a true difference of at least a margin, either way.
-    detectable : the least difference that is found in four of five, by the size of the family.
+    detectable : the smallest that is found in four of five, by the size of the family, if known.
     """
 
     difference: float
-    p_value: float = 1.0
-    interval: Interval | None = None
-    p_equal: Callable[[float], float] | None = None
+    p_value: float
+    interval: Interval
+    p_equal: Callable[[float], float]
     detectable: Callable[[int], float] | None = None
 
 
@@ -119,19 +118,30 @@ def estimate(rung: Correct, spread: Spread | None = None) -> Estimate:
     spread : the rung's of `moderation.spreads`; without it, its own.
     """
     own = components(rung)
-    effective = float(own.images)
+    parts = []
+    if own.seeds > 1:
+        spread = spread or Spread(own.between_seeds, own.seeds - 1, moderated=False)
+        parts = [seed_part(own, spread)]
     # one network's is a plain share of images
-    if 0 < own.mean < 1 and not (own.seeds == 1 and rung.dtype == np.bool_):
-        parts = []
-        if own.seeds > 1:
-            spread = spread or Spread(own.between_seeds, own.seeds - 1, moderated=False)
-            parts = [seed_part(own, spread)]
-        reach = of_parts(image_variance(own.by_image), *parts).reach(ALPHA / 2)
-        # seeds that err on other images by chance seem to be surer than all of their answers are
-        surest = math.sqrt(own.mean * (1 - own.mean) / (own.images * own.seeds))
-        effective = own.mean * (1 - own.mean) / max(reach / NORMAL, surest) ** 2
-    low, high = wilson(own.mean, effective, NORMAL)
+    plain = own.seeds == 1 and rung.dtype == np.bool_
+    scatter = None if plain else of_parts(image_variance(own.by_image), *parts)
+    # seeds that err on other images by chance seem to be surer than all of their answers are
+    low, high = interval_of(own, scatter, own.images * own.seeds)
     return Estimate(own.mean, low, high, own.seeds, own.images, covers_seeds=own.seeds > 1)
+
+
+def interval_of(rung: Components, scatter: Mixture | None, most: int) -> tuple[float, float]:
+    """Return Wilson's interval at the effective number of images.
+
+    scatter : of the mean about its truth; None for a plain share of the images. most : as how many
+        images the mean may count at the most.
+    """
+    spread = rung.mean * (1 - rung.mean)
+    effective = float(rung.images)
+    if scatter is not None and spread > 0:
+        error = scatter.reach(ALPHA / 2) / NORMAL
+        effective = spread / max(error, math.sqrt(spread / most)) ** 2
+    return wilson(rung.mean, effective, NORMAL)
 
 
 def compare(
@@ -176,31 +186,31 @@ def compare(
     return correlate_seeds(judged, rungs, questions, seeds)
 
 
-def judge(found: Sequence[Finding], family: int, margin: float | None = None) -> list[Difference]:
-    """Return the differences with verdicts, p-values and intervals of their family, if any."""
-    tested = [each for each in found if each.interval]
-    equal = [each.p_equal(margin) for each in tested if each.p_equal and margin]
+def judge(
+    found: Sequence[Finding | Difference], family: int, margin: float | None = None
+) -> list[Difference]:
+    """Return the differences with verdicts, p-values and intervals of their family.
+
+    Those that nothing could be found about are returned as they are.
+    """
+    tested = [each for each in found if isinstance(each, Finding)]
     in_family = iter(
         multiplicity.judge(
             [each.difference for each in tested],
             [each.p_value for each in tested],
-            [each.interval for each in tested if each.interval],
+            [each.interval for each in tested],
             family,
-            Margin(margin, equal) if margin else None,
+            Margin(margin, [each.p_equal(margin) for each in tested]) if margin else None,
         )
     )
     return [
-        _judged(each, each.interval, next(in_family), family, margin)
-        if each.interval
-        else Difference(each.difference)
+        each if isinstance(each, Difference) else _judged(each, next(in_family), family, margin)
         for each in found
     ]
 
 
-def _judged(
-    found: Finding, interval: Interval, judged: InFamily, family: int, margin: float | None
-) -> Difference:
-    low, high = interval(ALPHA)
+def _judged(found: Finding, judged: InFamily, family: int, margin: float | None) -> Difference:
+    low, high = found.interval(ALPHA)
     return Difference(
         found.difference,
         low,
@@ -250,12 +260,12 @@ def find(difference: float, spread: Mixture) -> Finding:
 
 def _find(
     left: Components, right: Components, known: Mapping[str, Spread], question: tuple[str, str]
-) -> Finding:
+) -> Finding | Difference:
     if left.images != right.images:
         raise ValueError(f"the rungs were tested on {left.images} and on {right.images} images")
     difference = left.mean - right.mean
     if min(left.seeds, right.seeds) < 2:
-        return Finding(difference)
+        return Difference(difference)
     first, second = (known[name] for name in question)
     parts = [seed_part(left, first), seed_part(right, second)]
     # docs/decisions/005-what-seeds-may-vary-by-is-integrated-over.md
