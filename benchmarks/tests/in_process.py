@@ -10,18 +10,17 @@ import contextlib
 import os
 import pickle
 import runpy
-import signal
 import subprocess
 import sys
 import threading
 import traceback
-import warnings
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, TextIO
 from unittest import mock
 
 from _harness import programs
+from command_line import as_in_its_own
 from convladder.core import worker, worker_pool
 from convladder.core.lanes import Lane, Pending
 from convladder.core.tasks import Events, Failed, Finished, Message, Started, Task
@@ -80,14 +79,12 @@ def run_python(
     cwd: Path | str = ".",
 ) -> int:
     """Run what Python would with these words, and return the status that it would end with."""
-    answer = signal.getsignal(signal.SIGTERM)
     with (
+        as_in_its_own(Path(cwd)),
         mock.patch.dict(os.environ, dict(env), clear=True),
         mock.patch.object(sys, "path", [str(Path(words[0]).parent), *sys.path]),
-        contextlib.chdir(cwd),
         contextlib.redirect_stdout(stdout),
         contextlib.redirect_stderr(stderr or sys.stderr),
-        warnings.catch_warnings(action="default"),  # no errors of them, as tests make
     ):
         try:
             _run_main(*words)
@@ -96,8 +93,6 @@ def run_python(
         except Exception:
             traceback.print_exc()
             return 1
-        finally:
-            signal.signal(signal.SIGTERM, answer)
     return 0
 
 

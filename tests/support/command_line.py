@@ -41,7 +41,7 @@ def convladder_here(*words: str, cwd: Path | None = None) -> Done:
 
     said, errors = _stream(), _stream()
     with (
-        _as_in_its_own(cwd or Path.cwd()),
+        as_in_its_own(cwd or Path.cwd()),
         contextlib.redirect_stdout(said),
         contextlib.redirect_stderr(errors),
         mock.patch.object(sys, "argv", ["convladder", *words]),
@@ -53,7 +53,7 @@ def convladder_here(*words: str, cwd: Path | None = None) -> Done:
 
 
 @contextlib.contextmanager
-def _as_in_its_own(folder: Path) -> Iterator[None]:
+def as_in_its_own(folder: Path) -> Iterator[None]:
     """Leave working folder, environment, signals, loggers and filters of warnings as they are."""
     stop, logger = signal.getsignal(signal.SIGTERM), logging.getLogger(logs.PACKAGE)
     level, handlers = logger.level, list(logger.handlers)
