@@ -132,7 +132,7 @@ def describe(
         "format": folders.FORMAT,
         "identity": plan.identity,
         "trials": [list(key) for key in trials],
-        "margin": settle_margin(plan, folder),
+        "margin": plan.margin,
         "seen_with": seen_with(folder, len({key.seed for key in trials})),
         "data": plan.dataset.provenance(),
         "environment": environment,

@@ -68,7 +68,7 @@ def climb(
     with locks.locked(folder):
         missing = climb_folder.missing_trials(plan, folder, how)
         earlier = climb_folder.earlier_trials(plan, folder)
-        climb_folder.settle_margin(plan, folder)
+        plan = replace(plan, margin=climb_folder.settle_margin(plan, folder))
         climb_folder.remove_leftovers(folder)
         weights = weigh(missing)
         on_weights(weights)

@@ -73,7 +73,7 @@ class Claim:
 
     extra : 0 where the prices of their seeds overlap, which only times do; None where one is not
         known. beats : how often one network of the group is better than one of the other; None
-        where either has one seed, or with folds.
+        where either has one seed, with folds, and on degraded images.
     """
 
     name: str

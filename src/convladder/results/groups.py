@@ -7,6 +7,7 @@ comes from the runs' `predictions.csv` and `corrupted.npz`, prices from their `m
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property, partial
 
 import numpy as np
@@ -14,7 +15,7 @@ import pandas as pd
 
 from convladder.core.errors import RunError
 from convladder.evaluation import cross_validation, moderation, next_run, predictions, statistics
-from convladder.evaluation.components import Correct, components
+from convladder.evaluation.components import Components, Correct, components
 from convladder.evaluation.corruptions import Recipe
 from convladder.evaluation.cross_validation import Folds
 from convladder.evaluation.moderation import Spread
@@ -139,9 +140,10 @@ class GroupComparison:
         A pair of which a group has no run is left out, but counts in the family.
         """
         known = [pair for pair in pairs if set(pair) <= set(self.groups)]
-        return self._claims(
+        claims = self._claims(
             self.correct, known, compare or self._comparison(self.tested_in), len(pairs)
         )
+        return [replace(claim, beats=self._chance(claim)) for claim in claims]
 
     def robustness_claims(self, pairs: Sequence[Pair]) -> list[Claim]:
         """Do what `claims` does for the mean accuracy on degraded images.
@@ -170,15 +172,8 @@ class GroupComparison:
     ) -> list[Claim]:
         seeds = {name: [each.seed for each in pooled] for name, pooled in self.pooled.items()}
         differences = compare(tables, pairs, seeds, family=family, margin=self._margin)
-        spreads = _spreads_of(tables)
         return [
-            Claim(
-                name,
-                reference,
-                difference,
-                self._extras(name, reference),
-                self._chance(tables[name], tables[reference], spreads, (name, reference)),
-            )
+            Claim(name, reference, difference, self._extras(name, reference))
             for (name, reference), difference in zip(pairs, differences, strict=True)
         ]
 
@@ -188,19 +183,22 @@ class GroupComparison:
             price: extra_price(*(prices_of(group, price) for group in groups)) for price in PRICES
         }
 
-    def _chance(
-        self, left: Correct, right: Correct, spreads: Mapping[str, Spread], pair: Pair
-    ) -> Chance | None:
+    def _chance(self, claim: Claim) -> Chance | None:
         """Return how often a network of the first group beats one of the second."""
-        if self.folds is not None or not set(pair) <= set(spreads):
+        own, other = claim.name, claim.reference
+        parts, spreads = self._components, self._spreads
+        if self.folds is not None or not {own, other} <= set(spreads):
             return None
-        own, other = (spreads[name] for name in pair)
-        return next_run.chance_of_beating(components(left), components(right), own, other)
+        return next_run.chance_of_beating(parts[own], parts[other], spreads[own], spreads[other])
+
+    @cached_property
+    def _components(self) -> dict[str, Components]:
+        return {name: components(each) for name, each in self.correct.items()}
 
     @cached_property
     def _spreads(self) -> dict[str, Spread]:
         """How much the seeds of each group differ, as far as all groups know."""
-        return _spreads_of(self.correct)
+        return moderation.spreads(self._components)
 
     @cached_property
     def _asked(self) -> dict[str, set[tuple[str, ...]]]:
@@ -234,11 +232,7 @@ class GroupComparison:
     def _next_network(self, name: str) -> Range | None:
         if self.folds is not None or name not in self._spreads:
             return None
-        return next_run.predict_accuracy(components(self.correct[name]), self._spreads[name])
-
-
-def _spreads_of(tables: Mapping[str, Correct]) -> dict[str, Spread]:
-    return moderation.spreads({name: components(each) for name, each in tables.items()})
+        return next_run.predict_accuracy(self._components[name], self._spreads[name])
 
 
 def _asked(pooled: SeedRun) -> tuple[str, ...]:
