@@ -29,7 +29,7 @@ sys.path.insert(0, str(Path(__file__).parents[2] / "tests/support"))
 
 import page
 from _harness import results
-from convladder.evaluation import statistics
+from convladder.evaluation import differences, statistics
 from convladder.evaluation.components import (
     Components,
     Correct,
@@ -37,8 +37,8 @@ from convladder.evaluation.components import (
     image_variance,
     paired_image_variance,
 )
+from convladder.evaluation.differences import Difference
 from convladder.evaluation.mixture import SeedPart, of_parts, welch
-from convladder.evaluation.statistics import Difference
 from simulated_ladders import SPREADS, Population
 
 RUNGS = 9
@@ -75,9 +75,9 @@ def with_mixture(
     for left, right in questions:
         images, seeds = of_pair(parts[left], parts[right])
         found.append(
-            statistics.find(parts[left].mean - parts[right].mean, of_parts(images, *seeds))
+            differences.find(parts[left].mean - parts[right].mean, of_parts(images, *seeds))
         )
-    return statistics.judge(found, len(questions))
+    return differences.judge(found, len(questions))
 
 
 def before(left: Components, right: Components) -> tuple[float, list[SeedPart]]:

@@ -34,12 +34,13 @@ from numpy.typing import NDArray
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "tests/support"))
 
-from convladder.evaluation import cross_validation, statistics
+from convladder.evaluation import cross_validation, differences, statistics
 from convladder.evaluation.components import Correct
 from convladder.evaluation.cross_validation import Folds
+from convladder.evaluation.differences import Difference
 from convladder.evaluation.intervals import LEVEL
 from convladder.evaluation.mixture import Mixture, SeedPart, of_parts
-from convladder.evaluation.statistics import Difference, Estimate
+from convladder.evaluation.statistics import Estimate
 from folded_ladders import LEARNERS, QUESTIONS, Learner, Tables, climb, expected_accuracy, seeds_of
 
 PLANTED = [*QUESTIONS[:-1], ("stronger", "2")]
@@ -72,8 +73,8 @@ def over_folds(scale: Callable[[int], float]) -> Way:
         found = []
         for left, right in questions:
             by_image = tables[left].mean(axis=0) - tables[right].mean(axis=0)
-            found.append(statistics.find(float(by_image.mean()), of_mean(by_image, folds)))
-        return statistics.judge(found, len(questions))
+            found.append(differences.find(float(by_image.mean()), of_mean(by_image, folds)))
+        return differences.judge(found, len(questions))
 
     def interval(table: Correct, folds: Folds) -> tuple[float, float]:
         by_image = table.mean(axis=0)

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from convladder.deploy.file_parity import FromFiles
 from convladder.deploy.runtimes import Predicted
 from convladder.evaluation import mcnemar
+from convladder.evaluation.differences import Difference
 from convladder.evaluation.intervals import Proportion, proportion
-from convladder.evaluation.statistics import Difference
 
 IMAGES = 1000
 BOUND = 1e-4  # of the largest difference of a probability, in float32

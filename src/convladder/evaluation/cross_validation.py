@@ -41,6 +41,7 @@ five folds 1 and 5 %. So with many images take five folds, or a test set.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -53,8 +54,9 @@ from convladder.evaluation.components import (
     image_variance,
     paired_image_variance,
 )
+from convladder.evaluation.differences import Difference, Finding, find, judge
 from convladder.evaluation.mixture import SeedPart, of_parts
-from convladder.evaluation.statistics import Difference, Estimate, Finding
+from convladder.evaluation.statistics import Estimate
 
 LEAST_RATIO = 1 / 9  # of test to training images, that of ten folds
 MOST_FOLDS = 5  # between which shared luck still shows
@@ -107,25 +109,40 @@ def compare(
     ValueError
         There are not as many folds named as images were tested.
     """
+    judged = judge(find_each(rungs, questions, folds), family or len(questions), margin)
+    return statistics.correlate_seeds(judged, rungs, questions, seeds)
+
+
+def find_each(
+    rungs: Mapping[str, Correct],
+    questions: Sequence[tuple[str, str]],
+    folds: Folds | Mapping[str, Folds],
+) -> list[Finding | Difference]:
+    """Return what is found about each question, before its family is known.
+
+    Raises
+    ------
+    ValueError
+        There are not as many folds named as images were tested.
+    """
     for name in {name for question in questions for name in question}:
         _check(rungs[name], folds[name] if isinstance(folds, Mapping) else folds)
     parts = {name: components(rung) for name, rung in rungs.items()}
-    found = [
+    return [
         _find(parts[left], parts[right], folds[left] if isinstance(folds, Mapping) else folds)
         for left, right in questions
     ]
-    judged = statistics.judge(found, family or len(questions), margin)
-    return statistics.correlate_seeds(judged, rungs, questions, seeds)
 
 
 def _find(left: Components, right: Components, folds: Folds) -> Finding | Difference:
     by_image = left.by_image - right.by_image
     by_fold = _fold_means(by_image, folds)
-    difference = left.mean - right.mean
+    difference, seeds = left.mean - right.mean, min(left.seeds, right.seeds)
     if len(by_fold) < 2:
-        return Difference(difference)
+        return Difference(difference, seeds=seeds)
     training = _training_part(by_fold, image_variance(by_image))
-    return statistics.find(difference, of_parts(paired_image_variance(left, right), training))
+    scatter = of_parts(paired_image_variance(left, right), training)
+    return replace(find(difference, scatter), seeds=seeds)
 
 
 # docs/decisions/027-cross-validation-is-compared-over-folds.md

@@ -15,7 +15,7 @@ import numpy as np
 from scipy.special import bdtr, ndtr, ndtri
 
 from convladder.evaluation.components import Correct
-from convladder.evaluation.statistics import Difference, Finding, judge
+from convladder.evaluation.differences import Difference, Finding, judge
 
 
 def compare(

@@ -24,14 +24,12 @@ ladders without any effect, and what they find where there is one.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
-from typing import Literal
 
 import numpy as np
 
-from convladder.evaluation import moderation, multiplicity
+from convladder.evaluation import moderation
 from convladder.evaluation.components import (
     Components,
     Correct,
@@ -39,14 +37,12 @@ from convladder.evaluation.components import (
     image_variance,
     paired_image_variance,
 )
+from convladder.evaluation.differences import Difference, Finding, find, judge
 from convladder.evaluation.intervals import NORMAL, wilson
 from convladder.evaluation.mixture import Mixture, of_parts, welch
 from convladder.evaluation.moderation import Spread, seed_part
-from convladder.evaluation.multiplicity import ALPHA, InFamily, Interval, Margin
-
-POWER = 0.8
-
-Verdict = Literal["better", "worse", "equal", "undecided", "no comparison"]
+from convladder.evaluation.multiplicity import ALPHA
+from convladder.evaluation.prospects import Variance
 
 
 @dataclass(frozen=True)
@@ -59,49 +55,6 @@ class Estimate:
     seeds: int
     images: int
     covers_seeds: bool
-
-
-@dataclass(frozen=True)
-class Difference:
-    """One rung less another, in accuracy.
-
-    `low`, `high` and `p_value` stand for this comparison alone; `p_corrected`, `verdict`,
-    `family_low` and `family_high` for the family that it was asked in: all intervals of a family
-    hold at once in 95 of 100. `detectable` is the smallest true difference that would have been
-    called in four of five such climbs. `p_equal` is that of a true difference of at least `margin`,
-    either way, corrected for the family; both are None where no margin was asked for. All but
-    `difference` are None where seeds (or folds) are too few. `seed_correlation` is between the
-    accuracies of equal seeds, where both rungs have the same three or more.
-    """
-
-    difference: float
-    low: float | None = None
-    high: float | None = None
-    p_value: float | None = None
-    p_corrected: float | None = None
-    family_low: float | None = None
-    family_high: float | None = None
-    detectable: float | None = None
-    margin: float | None = None
-    p_equal: float | None = None
-    seed_correlation: float | None = None
-    verdict: Verdict = "no comparison"
-
-
-@dataclass(frozen=True)
-class Finding:
-    """A difference before its family is known.
-
-    interval : its interval by how often that may miss.
-    p_equal : the p-value of a true difference of at least a margin, either way.
-    detectable : the smallest that is found in four of five, by the size of the family, if known.
-    """
-
-    difference: float
-    p_value: float
-    interval: Interval
-    p_equal: Callable[[float], float]
-    detectable: Callable[[int], float] | None = None
 
 
 # docs/decisions/006-an-interval-covers-seeds-and-test-images.md
@@ -179,57 +132,23 @@ def compare(
     ValueError
         Two rungs are not over equally many images.
     """
-    parts = {name: components(rung) for name, rung in rungs.items()}
-    known = moderation.spreads(parts)
-    found = [_find(parts[left], parts[right], known, (left, right)) for left, right in questions]
-    judged = judge(found, family or len(questions), margin)
+    judged = judge(find_each(rungs, questions), family or len(questions), margin)
     return correlate_seeds(judged, rungs, questions, seeds)
 
 
-def judge(
-    found: Sequence[Finding | Difference], family: int, margin: float | None = None
-) -> list[Difference]:
-    """Return the differences with verdicts, p-values and intervals of their family.
+def find_each(
+    rungs: Mapping[str, Correct], questions: Sequence[tuple[str, str]]
+) -> list[Finding | Difference]:
+    """Return what is found about each question, before its family is known.
 
-    Those that nothing could be found about are returned as they are.
+    Raises
+    ------
+    ValueError
+        Two rungs are not over equally many images.
     """
-    tested = [each for each in found if isinstance(each, Finding)]
-    in_family = iter(
-        multiplicity.judge(
-            [each.difference for each in tested],
-            [each.p_value for each in tested],
-            [each.interval for each in tested],
-            family,
-            Margin(margin, [each.p_equal(margin) for each in tested]) if margin else None,
-        )
-    )
-    return [
-        each if isinstance(each, Difference) else _judged(each, next(in_family), family, margin)
-        for each in found
-    ]
-
-
-def _judged(found: Finding, judged: InFamily, family: int, margin: float | None) -> Difference:
-    low, high = found.interval(ALPHA)
-    return Difference(
-        found.difference,
-        low,
-        high,
-        found.p_value,
-        judged.p_corrected,
-        judged.low,
-        judged.high,
-        found.detectable(family) if found.detectable else None,
-        margin,
-        judged.p_equal,
-        verdict=_verdict(found.difference, judged),
-    )
-
-
-def _verdict(difference: float, judged: InFamily) -> Verdict:
-    if judged.decided:
-        return "better" if difference > 0 else "worse"
-    return "equal" if judged.equal else "undecided"
+    parts = {name: components(rung) for name, rung in rungs.items()}
+    known = moderation.spreads(parts)
+    return [_find(parts[left], parts[right], known, (left, right)) for left, right in questions]
 
 
 def correlate_seeds(
@@ -247,44 +166,34 @@ def correlate_seeds(
     ]
 
 
-def find(difference: float, spread: Mixture) -> Finding:
-    """Return what a difference shows that scatters so about the truth."""
-    return Finding(
-        difference,
-        spread.p_value(difference),
-        partial(_interval, difference, spread),
-        partial(_p_equal, difference, spread),
-        partial(_detectable, spread),
-    )
-
-
 def _find(
     left: Components, right: Components, known: Mapping[str, Spread], question: tuple[str, str]
 ) -> Finding | Difference:
     if left.images != right.images:
         raise ValueError(f"the rungs were tested on {left.images} and on {right.images} images")
-    difference = left.mean - right.mean
-    if min(left.seeds, right.seeds) < 2:
-        return Difference(difference)
+    difference, seeds = left.mean - right.mean, min(left.seeds, right.seeds)
+    if seeds < 2:
+        return Difference(difference, seeds=seeds)
     first, second = (known[name] for name in question)
     parts = [seed_part(left, first), seed_part(right, second)]
     # docs/decisions/005-what-seeds-may-vary-by-is-integrated-over.md
-    seeds = parts if first.moderated and second.moderated else [welch(parts)]
-    return find(difference, of_parts(paired_image_variance(left, right), *seeds))
+    parts = parts if first.moderated and second.moderated else [welch(parts)]
+    of_images = paired_image_variance(left, right)
+    return replace(
+        find(difference, of_parts(of_images, *parts)),
+        seeds=seeds,
+        variance=_variance(of_images, (left, first), (right, second)),
+    )
 
 
-def _interval(difference: float, spread: Mixture, misses: float) -> tuple[float, float]:
-    reach = spread.reach(misses / 2)
-    return max(-1.0, difference - reach), min(1.0, difference + reach)
-
-
-def _p_equal(difference: float, spread: Mixture, margin: float) -> float:
-    """Return the larger p-value of two one-sided tests."""
-    return spread.tail(margin - abs(difference))
-
-
-def _detectable(spread: Mixture, family: int) -> float:
-    return min(1.0, spread.reach(ALPHA / (2 * family)) + spread.reach(1 - POWER))
+def _variance(of_images: float, *rungs: tuple[Components, Spread]) -> Variance:
+    """Return how the variance of a difference comes about: the residual is in the images' part."""
+    of_seed = sum(max(spread.variance, rung.residual) for rung, spread in rungs)
+    residual = sum(rung.residual for rung, _ in rungs)
+    in_means = sum(rung.residual / rung.seeds for rung, _ in rungs)
+    fewest = min(rung.seeds for rung, _ in rungs)
+    images = rungs[0][0].images
+    return Variance(max(of_images - in_means, 0.0), of_seed, residual, images, fewest)
 
 
 def _seed_correlation(left: Correct, right: Correct) -> float | None:

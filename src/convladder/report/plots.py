@@ -18,8 +18,9 @@ from numpy.typing import NDArray
 from convladder.core.errors import ExperimentError
 from convladder.core.formatting import quantity
 from convladder.evaluation.calibration import Bin
+from convladder.evaluation.differences import Verdict
 from convladder.evaluation.robustness import Robustness
-from convladder.evaluation.statistics import Estimate, Verdict
+from convladder.evaluation.statistics import Estimate
 from convladder.evaluation.wording import readable
 from convladder.report.style import (
     BLUE,

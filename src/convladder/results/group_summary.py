@@ -7,8 +7,9 @@ from dataclasses import dataclass, fields
 from statistics import median_low
 from typing import Any
 
+from convladder.evaluation.differences import Difference
 from convladder.evaluation.next_run import Chance, Range
-from convladder.evaluation.statistics import Difference, Estimate
+from convladder.evaluation.statistics import Estimate
 from convladder.results.saved_run import SavedRun
 
 

@@ -18,10 +18,10 @@ from convladder.evaluation import cross_validation, moderation, next_run, predic
 from convladder.evaluation.components import Components, Correct, components
 from convladder.evaluation.corruptions import Recipe
 from convladder.evaluation.cross_validation import Folds
+from convladder.evaluation.differences import Difference
 from convladder.evaluation.moderation import Spread
 from convladder.evaluation.next_run import Chance, Range
 from convladder.evaluation.robustness import Robustness
-from convladder.evaluation.statistics import Difference
 from convladder.results.group_summary import (
     PRICES,
     Claim,

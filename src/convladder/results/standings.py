@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Generic, TypeVar
 
 from convladder.core.formatting import percent, points, quantity
-from convladder.evaluation.statistics import Difference
+from convladder.evaluation.differences import Difference
 from convladder.results import verdicts
 from convladder.results.group_summary import Claim, GroupSummary
 

@@ -9,7 +9,7 @@ from convladder.core.formatting import points
 
 if TYPE_CHECKING:
     from convladder.core.ladder import Rung
-    from convladder.evaluation.statistics import Difference
+    from convladder.evaluation.differences import Difference
     from convladder.results.group_summary import Claim, GroupSummary
 
 

@@ -13,6 +13,7 @@ from scipy import stats
 
 from convladder.evaluation import cross_validation, statistics
 from convladder.evaluation.cross_validation import compare, estimate
+from convladder.evaluation.differences import Difference
 from convladder.evaluation.mixture import SeedPart, of_parts
 from folded_ladders import LEARNERS, QUESTIONS, climb, expected_accuracy, seeds_of
 
@@ -92,7 +93,7 @@ def test_p_values_are_corrected_for_the_whole_family() -> None:
 def test_one_fold_claims_nothing() -> None:
     rungs = {"a": rights([0.9]), "b": rights([0.1])}
     (claim,) = compare(rungs, QUESTION, ONE_SEED, folds=fold_numbers(1))
-    assert claim == statistics.Difference(pytest.approx(0.8))
+    assert claim == Difference(pytest.approx(0.8), seeds=1)
     assert estimate(rungs["a"], fold_numbers(1)) == statistics.estimate(rungs["a"])
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from convladder.evaluation import mcnemar
-from convladder.evaluation.statistics import Difference
+from convladder.evaluation.differences import Difference
 
 
 def networks(both: int, left: int, right: int, neither: int) -> dict[str, np.ndarray]:

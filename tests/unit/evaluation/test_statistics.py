@@ -8,8 +8,9 @@ from scipy import stats
 from sklearn.datasets import load_digits
 from sklearn.tree import DecisionTreeClassifier
 
+from convladder.evaluation.differences import Difference
 from convladder.evaluation.intervals import proportion
-from convladder.evaluation.statistics import Difference, compare, estimate
+from convladder.evaluation.statistics import compare, estimate
 from simulated_ladders import SPREADS, Population, simulate
 
 RUNGS = 6

@@ -11,7 +11,7 @@ import pytest
 import convladder as cl
 from convladder.core.errors import ExperimentError, RunError
 from convladder.core.ladder import load_ladder
-from convladder.evaluation.statistics import Difference
+from convladder.evaluation.differences import Difference
 from convladder.experiments import climb_folder
 from convladder.experiments.climb_plan import Plan
 from convladder.results import verdicts

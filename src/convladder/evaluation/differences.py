@@ -1,0 +1,137 @@
+"""Differences between two rungs: what is found about each, and what their family makes of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Literal
+
+from convladder.evaluation import multiplicity
+from convladder.evaluation.mixture import Mixture
+from convladder.evaluation.multiplicity import ALPHA, InFamily, Interval, Margin
+from convladder.evaluation.prospects import POWER, Variance
+
+Verdict = Literal["better", "worse", "equal", "undecided", "no comparison"]
+
+
+@dataclass(frozen=True)
+class Difference:
+    """One rung less another, in accuracy.
+
+    `low`, `high` and `p_value` stand for this comparison alone; `p_corrected`, `verdict`,
+    `family_low` and `family_high` for the family that it was asked in: all intervals of a family
+    hold at once in 95 of 100. `detectable` is the smallest true difference that would have been
+    called in four of five such climbs. `p_equal` is that of a true difference of at least `margin`,
+    either way, corrected for the family; both are None where no margin was asked for. All but
+    `difference` are None where seeds (or folds) are too few. `seeds` is of how many seeds of each
+    rung it is made: the fewer, where they are not equally many. `seed_correlation` is between the
+    accuracies of equal seeds, where both rungs have the same three or more.
+    """
+
+    difference: float
+    low: float | None = None
+    high: float | None = None
+    p_value: float | None = None
+    p_corrected: float | None = None
+    family_low: float | None = None
+    family_high: float | None = None
+    detectable: float | None = None
+    margin: float | None = None
+    p_equal: float | None = None
+    seeds: int | None = None
+    seed_correlation: float | None = None
+    verdict: Verdict = "no comparison"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A difference before its family is known.
+
+    interval : its interval by how often that may miss.
+    p_equal : the p-value of a true difference of at least a margin, either way.
+    detectable : the smallest that is found in four of five, by how often one that is not there may
+        be called; None where it is not known.
+    seeds : of how many of each rung it is made. variance : what its variance would be with other
+        numbers of seeds and images; None where that is not known.
+    """
+
+    difference: float
+    p_value: float
+    interval: Interval
+    p_equal: Callable[[float], float]
+    detectable: Callable[[float], float | None] = lambda misses: None
+    seeds: int | None = None
+    variance: Variance | None = None
+
+
+def judge(
+    found: Sequence[Finding | Difference], family: int, margin: float | None = None
+) -> list[Difference]:
+    """Return the differences with verdicts, p-values and intervals of their family.
+
+    Those that nothing could be found about are returned as they are.
+    """
+    tested = [each for each in found if isinstance(each, Finding)]
+    in_family = iter(
+        multiplicity.judge(
+            [each.difference for each in tested],
+            [each.p_value for each in tested],
+            [each.interval for each in tested],
+            family,
+            Margin(margin, [each.p_equal(margin) for each in tested]) if margin else None,
+        )
+    )
+    return [
+        each if isinstance(each, Difference) else _judged(each, next(in_family), family, margin)
+        for each in found
+    ]
+
+
+def _judged(found: Finding, judged: InFamily, family: int, margin: float | None) -> Difference:
+    low, high = found.interval(ALPHA)
+    return Difference(
+        found.difference,
+        low,
+        high,
+        found.p_value,
+        judged.p_corrected,
+        judged.low,
+        judged.high,
+        found.detectable(ALPHA / family),
+        margin,
+        judged.p_equal,
+        found.seeds,
+        verdict=_verdict(found.difference, judged),
+    )
+
+
+def _verdict(difference: float, judged: InFamily) -> Verdict:
+    if judged.decided:
+        return "better" if difference > 0 else "worse"
+    return "equal" if judged.equal else "undecided"
+
+
+def find(difference: float, spread: Mixture) -> Finding:
+    """Return what a difference shows that scatters so about the truth."""
+    return Finding(
+        difference,
+        spread.p_value(difference),
+        partial(_interval, difference, spread),
+        partial(_p_equal, difference, spread),
+        partial(_detectable, spread),
+    )
+
+
+def _interval(difference: float, spread: Mixture, misses: float) -> tuple[float, float]:
+    reach = spread.reach(misses / 2)
+    return max(-1.0, difference - reach), min(1.0, difference + reach)
+
+
+def _p_equal(difference: float, spread: Mixture, margin: float) -> float:
+    """Return the larger p-value of two one-sided tests."""
+    return spread.tail(margin - abs(difference))
+
+
+def _detectable(spread: Mixture, misses: float) -> float:
+    return min(1.0, spread.reach(misses / 2) + spread.reach(1 - POWER))
