@@ -18,6 +18,7 @@ from convladder.api.run import Run
 from convladder.api.run_plots import Metric
 from convladder.core import backend, defaults
 from convladder.core.errors import ExperimentError, RunError
+from convladder.core.formatting import plural
 from convladder.core.ladder import Ladder
 from convladder.experiments import climb_folder, climb_plan, climbing
 from convladder.experiments.climb_plan import Plan
@@ -306,7 +307,8 @@ def climb(
     rungs
         Train only these rungs; None takes all.
     seeds
-        Seeds per rung; None takes 5, or 1 with `folds`.
+        Train every rung with so many seeds; None takes 3, then up to 12 where more can decide a
+        comparison; 1 with `folds`.
     seed
         The seed (the first one, if there are several).
     folds
@@ -385,7 +387,7 @@ def climb_request(request: ClimbRequest, how: RunOptions) -> Climb:
     folders.check_outside(folder, source)
     finished = climb_folder.count_finished(plan, folder)
     if finished:
-        reporter.say(f"{finished} of {len(plan.trials)} trials in {folder} are already finished")
+        reporter.say(f"{plural(finished, 'trial')} in {folder} already finished")
     with (
         inputs.going_on(reporter, folder, how.fresh),
         reporter.trials() as display,
@@ -407,11 +409,12 @@ def _plan_of(request: ClimbRequest, how: RunOptions, reporter: Reporter) -> Plan
     """Return the trials of a climb, with their images loaded."""
     ladder, settings = _part_of(request), inputs.start_of(request)
     inputs.check_data(settings)
-    seeds = request.seeds or defaults.seeds(folds=bool(settings.get("data.folds")))
-    inputs.check_seeds(request.seed, seeds)
+    folds, single = bool(settings.get("data.folds")), len(ladder.rungs) == 1
+    counts = (request.seeds,) if request.seeds else defaults.looks(folds=folds, single=single)
+    inputs.check_seeds(request.seed, counts[-1])
     load = inputs.loader(request.data, how.allow_rejects, reporter)
-    numbers = range(request.seed, request.seed + seeds)
-    plan = climb_plan.make_plan(ladder, numbers, settings, load, reporter.say)
+    numbers = range(request.seed, request.seed + counts[-1])
+    plan = climb_plan.make_plan(ladder, numbers, settings, load, reporter.say, counts)
     return replace(plan, margin=request.margin)
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 LADDER = "classic"
 PRETRAINED_LADDER = "transfer"  # with a backbone
-SEEDS = 5  # fewer hardly show what is there
+SEEDS = 5  # where their number is fixed: fewer hardly show what is there
+LOOKS = (3, 5, 8, 12)  # seeds at which a climb looks whether more would decide anything
 SEEDS_OF_FOLDS = 1  # folds vary the images as well
 
 
@@ -13,6 +14,11 @@ def ladder(*, pretrained: bool) -> str:
     return PRETRAINED_LADDER if pretrained else LADDER
 
 
-def seeds(*, folds: bool) -> int:
-    """Return how many seeds a rung is trained with, in cross-validation or without."""
-    return SEEDS_OF_FOLDS if folds else SEEDS
+def looks(*, folds: bool, single: bool) -> tuple[int, ...]:
+    """Return at how many seeds a climb looks at its results, in cross-validation or without.
+
+    single : whether it is of one rung, which there is nothing to decide about.
+    """
+    if folds:
+        return (SEEDS_OF_FOLDS,)
+    return (SEEDS,) if single else LOOKS

@@ -11,24 +11,42 @@ from typing import Any
 
 from convladder.core.tasks import Events, Task
 
+WAIT = 0.05  # seconds until a task is asked for again, where there was none yet
+
 
 class Pending:
-    """Hands out tasks to several threads."""
+    """Hands out tasks to several threads.
 
-    def __init__(self, tasks: Iterable[Task]) -> None:
+    tasks : where one is None, there is no task now, but more may come.
+    """
+
+    def __init__(self, tasks: Iterable[Task | None]) -> None:
         self._tasks = iter(tasks)
         self._lock = threading.Lock()
         self._returned: deque[Task] = deque()
         self._is_exhausted = False
+        self._closed = threading.Event()
 
     def take(self) -> Task | None:
-        """Return the next task, those that were given back first; None where there is no more."""
-        with contextlib.suppress(IndexError):
-            return self._returned.popleft()
-        with self._lock:
-            task = next(self._tasks, None)
-            self._is_exhausted = task is None
-            return task
+        """Return the next task, those that were given back first; None where there is no more.
+
+        It waits while there is none yet.
+        """
+        while True:
+            with contextlib.suppress(IndexError):
+                return self._returned.popleft()
+            with self._lock:
+                try:
+                    task = next(self._tasks)
+                except StopIteration:
+                    self._is_exhausted = True
+                    return None
+            if task is not None or self._closed.wait(WAIT):
+                return task
+
+    def close(self) -> None:
+        """Let nobody wait for tasks that are to come."""
+        self._closed.set()
 
     def give_back(self, task: Task) -> None:
         """Let another have a task that could not be done."""

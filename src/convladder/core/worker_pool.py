@@ -56,18 +56,24 @@ def run_tasks(
 class Pool:
     """Tasks in `jobs` worker processes of `threads` threads each.
 
-    Tasks start in the given order; each is taken from an iterator when a worker is free for it. A
-    worker is replaced after `renew_after` tasks.
+    Tasks start in the given order; each is taken from an iterator when a worker is free for it.
+    Where it gives None, there is none now: it is asked again. A worker is replaced after
+    `renew_after` tasks.
     """
 
     def __init__(
-        self, tasks: Iterable[Task], *, jobs: int, threads: int = 1, renew_after: int | None = None
+        self,
+        tasks: Iterable[Task | None],
+        *,
+        jobs: int,
+        threads: int = 1,
+        renew_after: int | None = None,
     ) -> None:
         jobs = min(jobs, len(tasks)) if isinstance(tasks, Sized) else jobs
-        pending = Pending(tasks)
+        self._pending = Pending(tasks)
         self._events: Events = queue.SimpleQueue()
         self._lanes = [
-            self._make_lane(pending, self._events, threads, renew_after)
+            self._make_lane(self._pending, self._events, threads, renew_after)
             for _ in range(max(1, jobs))
         ]
 
@@ -78,6 +84,7 @@ class Pool:
                 lane.start()
             yield from self._until_all_have_ended()
         finally:
+            self._pending.close()
             for lane in self._lanes:
                 lane.kill()
             for lane in self._lanes:
@@ -120,6 +127,7 @@ class Pool:
                 yield event
             if isinstance(event, Stopping):
                 deadline = min(deadline, time.monotonic() + self._patience)
+                self._pending.close()
                 for lane in self._lanes:
                     lane.stop()
         for lane in self._lanes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,8 +15,16 @@ from convladder.experiments.engines import Engine
 from convladder.experiments.pretrained.imagenet import Say, silent
 from convladder.experiments.resume import ResumePolicy
 from convladder.experiments.trial import Trial
-from convladder.results import folders, migrations, outputs, saved_run
+from convladder.results import (
+    folders,
+    migrations,
+    outputs,
+    planned_looks,
+    questions,
+    saved_run,
+)
 from convladder.results.folders import TrialKey
+from convladder.results.planned_looks import PlannedLook
 
 
 def find_climb(parent: Path, plan: Plan, say: Say = silent) -> Path | None:
@@ -23,14 +32,14 @@ def find_climb(parent: Path, plan: Plan, say: Say = silent) -> Path | None:
     return resume.find_alike(parent, "climb.json", plan.identity, plan.dataset, say)
 
 
-def missing_trials(plan: Plan, folder: Path, how: ResumePolicy) -> list[Trial]:
-    """Return the trials that are not finished yet.
+def missing_trials(trials: Iterable[Trial], folder: Path, how: ResumePolicy) -> list[Trial]:
+    """Return those of the trials that are not finished yet.
 
     Raises RunError where one is of another experiment or other data, or something else is in its
     place.
     """
     missing = []
-    for trial in plan.trials:
+    for trial in trials:
         place = folders.trial_folder(folder, trial.key)
         outputs.check_run(place)
         if folders.is_finished(place):
@@ -95,32 +104,38 @@ def settle_margin(plan: Plan, folder: Path) -> float | None:
     return settled
 
 
-def seen_with(folder: Path, seeds: int) -> list[int]:
-    """Return with how many seeds the climb was complete before it was given more.
+# docs/decisions/094-seeds-are-spent-where-they-decide.md
+def settle_looks(plan: Plan, folder: Path) -> list[PlannedLook]:
+    """Return when the climb looks at its results: as it began with, if any trial is finished.
 
-    Who decides on more seeds by the results looks twice, which nothing pays for yet.
+    Seeds that the plan has beyond those are for looks that were not planned.
     """
-    if not folders.is_climb(folder):
-        return []
+    family = len(questions.family(plan.ladder))
+    if not (folders.is_climb(folder) and folders.finished_runs(folder)):
+        return planned_looks.plan(plan.counts, plan.seeds, plan.rungs, family)
     about = migrations.read_about(folder / "climb.json")
-    keys = [TrialKey(*key) for key in about["trials"]]
-    seen, before = set(about.get("seen_with", [])), len({key.seed for key in keys})
-    if before < seeds and all(
-        folders.is_finished(folders.trial_folder(folder, key)) for key in keys
-    ):
-        seen.add(before)
-    return sorted(seen)
+    settled = planned_looks.with_rungs(planned_looks.from_json(about["looks"]), plan.rungs)
+    if len(plan.counts) == 1:
+        return planned_looks.give_all(settled, plan.seeds, plan.rungs)
+    most = {*settled[-1].seeds}
+    for count in plan.counts:
+        if {*plan.seeds[:count]} > most:
+            settled = planned_looks.extend(settled, plan.seeds[:count])
+    return settled
 
 
 def describe(
-    plan: Plan, folder: Path, earlier: list[TrialKey], engine: Engine, *, trains: bool
+    plan: Plan,
+    folder: Path,
+    trials: Sequence[TrialKey],
+    looks: Sequence[PlannedLook],
+    engine: Engine,
+    *,
+    trains: bool,
 ) -> None:
     """Say what the climb is of; a command that trains nothing leaves the environment as it is."""
-    place = {rung.name: number for number, rung in enumerate(plan.ladder.rungs)}
-    trials = sorted(
-        [*(trial.key for trial in plan.trials), *earlier],
-        key=lambda key: (place[key.rung], key[1:]),
-    )
+    place = {rung: number for number, rung in enumerate(plan.rungs)}
+    trials = sorted({*trials}, key=lambda key: (place[key.rung], key[1:]))
     files.write_json(folder / "ladder.json", plan.ladder.to_json())
     kept = not trains and folders.is_climb(folder)
     environment = (
@@ -133,7 +148,7 @@ def describe(
         "identity": plan.identity,
         "trials": [list(key) for key in trials],
         "margin": plan.margin,
-        "seen_with": seen_with(folder, len({key.seed for key in trials})),
+        "looks": [look.to_json() for look in looks],
         "data": plan.dataset.provenance(),
         "environment": environment,
     }

@@ -27,18 +27,27 @@ Load = Callable[[Data], SplitDataset]
 class Plan:
     """A climb's trials, in the ladder's order, and a hash of all that they depend on.
 
+    seeds : those that a rung may have. counts : how many of them it has at each look at the
+        results; after the first, only rungs get more that these may decide something about.
     margin : how many points two rungs may differ by and still be called equal.
     """
 
     ladder: Ladder
     trials: tuple[Trial, ...]
     identity: str
+    seeds: tuple[int, ...] = ()
+    counts: tuple[int, ...] = ()
     margin: float | None = None
 
     @property
     def dataset(self) -> SplitDataset:
         """The images of the ladder's start."""
         return self.trials[0].dataset
+
+    @property
+    def rungs(self) -> tuple[str, ...]:
+        """The names of the rungs, in order."""
+        return tuple(rung.name for rung in self.ladder.rungs)
 
 
 def make_plan(
@@ -47,11 +56,13 @@ def make_plan(
     changes: Mapping[str, Any],
     load: Load,
     say: Say = silent,
+    counts: Sequence[int] = (),
 ) -> Plan:
     """Resolve the experiment of every rung and seed; `changes` apply to the start of the ladder.
 
     `load` is called once for each way in which the rungs want their images. `say` is told of what
-    is fetched for a backbone, and of what that has seen.
+    is fetched for a backbone, and of what that has seen. `counts` is how many seeds there are at
+    each look; without it there is one look, at all seeds.
 
     Raises
     ------
@@ -82,7 +93,11 @@ def make_plan(
         for each in folds:
             settled = experiment.replace(each.settled())
             trials += [Trial(rung.name, settled.replace({"seed": seed}), each) for seed in seeds]
-    return Plan(ladder, tuple(trials), identity_of(trials))
+    counts = tuple(counts) or (len(seeds),)
+    identity = identity_of(trials)
+    if len(counts) > 1:
+        identity = hashlib.sha256(f"{identity} {counts}".encode()).hexdigest()
+    return Plan(ladder, tuple(trials), identity, tuple(seeds), counts)
 
 
 def identity_of(trials: Sequence[Trial]) -> str:

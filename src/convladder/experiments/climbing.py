@@ -24,13 +24,14 @@ from convladder.core.tasks import (
     Task,
 )
 from convladder.evaluation import corruptions
-from convladder.experiments import climb_folder
+from convladder.experiments import climb_folder, looking
 from convladder.experiments.climb_plan import Plan, weigh
 from convladder.experiments.corrupted_images import CorruptedImages, worth_keeping
 from convladder.experiments.engines import Engine
 from convladder.experiments.resume import ResumePolicy
+from convladder.experiments.rounds import Rounds
 from convladder.experiments.trial import Trial, run_trial
-from convladder.results import folders, locks, outputs, provenance
+from convladder.results import folders, locks, outputs, planned_looks, provenance
 from convladder.results.folders import TrialKey
 
 UNSHARED = (
@@ -52,8 +53,9 @@ def climb(
 ) -> list[Failed]:
     """Train the missing trials, the costliest first, in single-threaded workers; return failures.
 
-    A trial that fails leaves its error beside the other runs, and the others go on. `on_weights` is
-    told once how much work each missing trial is, `on_event` whatever happens to one.
+    They come in rounds, one for each look at the results. A trial that fails leaves its error
+    beside the other runs, and the others go on. `on_weights` is told for each round how much work
+    each of its trials is, `on_event` whatever happens to one.
 
     Raises
     ------
@@ -66,23 +68,91 @@ def climb(
     """
     outputs.check(folder, "climb")
     with locks.locked(folder):
-        missing = climb_folder.missing_trials(plan, folder, how)
-        earlier = climb_folder.earlier_trials(plan, folder)
-        plan = replace(plan, margin=climb_folder.settle_margin(plan, folder))
-        climb_folder.remove_leftovers(folder)
-        weights = weigh(missing)
-        on_weights(weights)
-        for trial in missing:
-            how.clear(folders.trial_folder(folder, trial.key))
-        climb_folder.describe(plan, folder, earlier, engine, trains=bool(missing))
-        order = sorted(missing, key=lambda trial: -weights[trial.key])
-        failed, tell = [], _told_once(on_event)
-        with _shared_folder(folder) if engine.shares_disk else contextlib.nullcontext() as shared:
-            pool = engine.pool(_tasks(order, folder, shared))
+        return _Climbing(plan, folder, engine, how).run(on_weights, _told_once(on_event))
+
+
+class _Climbing:
+    """A climb at work in its folder, which is locked."""
+
+    def __init__(self, plan: Plan, folder: Path, engine: Engine, how: ResumePolicy) -> None:
+        self._folder, self._engine, self._how = folder, engine, how
+        self._failed: list[Failed] = []
+        self._looks = climb_folder.settle_looks(plan, folder)
+        self._plan = replace(plan, margin=climb_folder.settle_margin(plan, folder))
+        self._missing = self._find_missing()
+        self._earlier = climb_folder.earlier_trials(plan, folder)
+
+    def run(self, on_weights: OnWeights, on_event: OnEvent) -> list[Failed]:
+        """Train round after round; return the failures."""
+        weigh(self._missing)  # raises where images do not suit a network
+        climb_folder.remove_leftovers(self._folder)
+        for trial in self._missing:
+            self._how.clear(folders.trial_folder(self._folder, trial.key))
+        self._describe(trains=bool(self._missing))
+        if not self._missing:
+            self._look_on(on_event)
+        shares = self._engine.shares_disk
+        with _shared_folder(self._folder) if shares else contextlib.nullcontext() as shared:
+            rounds = Rounds()
+            pool = self._engine.pool(rounds)
+            rounds.begin(self._tasks(shared, on_weights))
             with signals.answered_gently(pool.stop):
                 for event in pool.events():
-                    failed += _take(event, folder, tell)
-        return failed
+                    self._failed += _take(event, self._folder, on_event)
+                    if rounds.has_ended(event):
+                        self._look_on(on_event)
+                        rounds.begin(self._tasks(shared, on_weights))
+        return self._failed
+
+    def _find_missing(self) -> list[Trial]:
+        """Return the trials of the looks so far that are neither finished nor failed just now."""
+        failed = {each.key for each in self._failed}
+        trials = [trial for trial in self._wanted() if trial.key not in failed]
+        return climb_folder.missing_trials(trials, self._folder, self._how)
+
+    def _look_on(self, on_event: OnEvent) -> None:
+        """Look at the results until there are trials to train, or no look is left."""
+        while self._look(on_event) and not self._missing:
+            pass
+
+    def _look(self, on_event: OnEvent) -> bool:
+        """Look at the results once; return whether another look may follow."""
+        self._missing = []
+        place = planned_looks.undecided(self._looks)
+        if place is None:
+            return False
+        new = {*self._looks[place].seeds} - {*self._looks[place - 1].seeds}
+        if not new & {*self._plan.seeds}:  # this command is for fewer
+            return False
+        self._looks, said = looking.decide(
+            self._plan.ladder, self._folder, self._looks, self._known(), self._plan.margin
+        )
+        on_event(Notice(said))
+        self._missing = self._find_missing()
+        self._describe(trains=True)
+        return True
+
+    def _known(self) -> list[TrialKey]:
+        """Return the trials of the looks so far, and those of earlier commands."""
+        return list(dict.fromkeys([*(trial.key for trial in self._wanted()), *self._earlier]))
+
+    def _wanted(self) -> list[Trial]:
+        """Return the trials of the looks so far, finished or not."""
+        seeds = planned_looks.seeds_by_rung(self._looks)
+        return [trial for trial in self._plan.trials if trial.key.seed in seeds[trial.rung]]
+
+    def _describe(self, *, trains: bool) -> None:
+        climb_folder.describe(
+            self._plan, self._folder, self._known(), self._looks, self._engine, trains=trains
+        )
+
+    def _tasks(self, shared: Path | None, on_weights: OnWeights) -> list[Task]:
+        """Return what is to be done in a round, the costliest trials first."""
+        weights = weigh(self._missing)
+        if weights:
+            on_weights(weights)
+        order = sorted(self._missing, key=lambda trial: -weights[trial.key])
+        return _tasks(order, self._folder, shared)
 
 
 @contextlib.contextmanager
@@ -108,10 +178,13 @@ def _tasks(trials: Sequence[Trial], folder: Path, shared: Path | None) -> list[T
 
 def _sharing(trials: Sequence[Trial], shared: Path) -> list[Task]:
     of_images = {(trial.dataset.bank.folder, trial.key.fold): trial.dataset for trial in trials}
-    sets = worth_keeping(
-        (CorruptedImages.of(dataset, shared) for dataset in of_images.values()), shared
-    )
-    return [Task(None, each.keep, (name,)) for each in sets for name in corruptions.NAMES]
+    sets = [CorruptedImages.of(dataset, shared) for dataset in of_images.values()]
+    new = [each for each in sets if each.kept and not each.kept.exists()]  # in this climb's rounds
+    return [
+        Task(None, each.keep, (name,))
+        for each in worth_keeping(new, shared)
+        for name in corruptions.NAMES
+    ]
 
 
 def _take(event: Event, folder: Path, on_event: OnEvent) -> list[Failed]:

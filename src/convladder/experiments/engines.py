@@ -36,7 +36,7 @@ class Engine:
         """Return where this command computes: versions, machine, time, and what the engine adds."""
         return provenance.environment(provenance.command()) | self.about | {"jobs": self.jobs}
 
-    def pool(self, tasks: Iterable[Task], *, renew_after: int = RENEW_AFTER) -> Pool:
+    def pool(self, tasks: Iterable[Task | None], *, renew_after: int = RENEW_AFTER) -> Pool:
         return self.make_pool(tasks, jobs=self.jobs, renew_after=renew_after)
 
 

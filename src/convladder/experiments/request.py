@@ -90,8 +90,11 @@ class ClimbRequest(Request):
     )
     seeds: int | None = option(
         None,
-        "Seeds per rung",
-        unset=f"{defaults.SEEDS}, or {defaults.SEEDS_OF_FOLDS} with --folds",
+        "Train every rung with so many seeds",
+        unset=(
+            f"{defaults.LOOKS[0]}, then up to {defaults.LOOKS[-1]} where more can decide a "
+            f"comparison; {defaults.SEEDS_OF_FOLDS} with --folds"
+        ),
         kind=int,
         metavar="N",
         least=1,

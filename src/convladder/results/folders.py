@@ -22,7 +22,7 @@ UNFINISHED = ".unfinished"
 MOUNTS = Path("/proc/self/mountinfo")
 LONGEST_NAME = 120  # bytes of the data's name in that of a run
 # of experiment.json, climb.json and tune.json, each of which says so; older ones have no number
-FORMAT = 1
+FORMAT = 2
 # before they had a mark
 OLDER_LOCKS = (".lock", ".lock-holder", ".training-lock", ".training-lock-holder")
 

@@ -14,14 +14,24 @@ import numpy as np
 import pandas as pd
 
 from convladder.core.errors import RunError
-from convladder.evaluation import cross_validation, moderation, next_run, predictions, statistics
+from convladder.evaluation import (
+    cross_validation,
+    differences,
+    looks,
+    moderation,
+    next_run,
+    predictions,
+    statistics,
+)
 from convladder.evaluation.components import Components, Correct, components
 from convladder.evaluation.corruptions import Recipe
 from convladder.evaluation.cross_validation import Folds
 from convladder.evaluation.differences import Difference
+from convladder.evaluation.looks import FindEach, Look
 from convladder.evaluation.moderation import Spread
 from convladder.evaluation.next_run import Chance, Range
 from convladder.evaluation.robustness import Robustness
+from convladder.results import planned_looks
 from convladder.results.group_summary import (
     PRICES,
     Claim,
@@ -31,11 +41,12 @@ from convladder.results.group_summary import (
     median_price,
     prices_of,
 )
+from convladder.results.planned_looks import PlannedLook
 from convladder.results.saved_run import SavedRun
 from convladder.results.seed_runs import SeedRun, measure_robustness, pool
 
 Pair = tuple[str, str]
-Compare = Callable[..., list[Difference]]  # as statistics.compare
+Compare = Callable[..., list[Difference]]  # as mcnemar.compare
 
 
 class GroupComparison:
@@ -44,13 +55,17 @@ class GroupComparison:
     In cross-validation the runs of one seed, a run a fold, count as one network that was tested on
     every image; a seed that lacks a fold is left out, and a group without any whole seed too.
 
-    margin : how many points two groups may differ by and still be called equal.
+    margin : how many points two groups may differ by and still be called equal. planned : when one
+        looked at them with how many seeds, of which verdicts take account; None for a single look.
     """
 
     def __init__(
-        self, groups: Mapping[str, Sequence[SavedRun]], margin: float | None = None
+        self,
+        groups: Mapping[str, Sequence[SavedRun]],
+        margin: float | None = None,
+        planned: Sequence[PlannedLook] | None = None,
     ) -> None:
-        self._margin = None if margin is None else margin / 100
+        self._margin, self._planned = None if margin is None else margin / 100, planned
         self.pooled = {name: found for name, runs in groups.items() if (found := pool(runs))}
         self.groups = {
             name: tuple(run for each in found for run in each.runs)
@@ -140,9 +155,8 @@ class GroupComparison:
         A pair of which a group has no run is left out, but counts in the family.
         """
         known = [pair for pair in pairs if set(pair) <= set(self.groups)]
-        claims = self._claims(
-            self.correct, known, compare or self._comparison(self.tested_in), len(pairs)
-        )
+        compare = compare or partial(self._over_looks, self._finder(self.tested_in))
+        claims = self._claims(self.correct, known, compare, len(pairs))
         return [replace(claim, beats=self._chance(claim)) for claim in claims]
 
     def robustness_claims(self, pairs: Sequence[Pair]) -> list[Claim]:
@@ -156,25 +170,43 @@ class GroupComparison:
             pair for pair in pairs if set(pair) <= set(self.corrupted) and self.asked_alike(*pair)
         ]
         firsts = {name: self.pooled[name][0] for name in self.corrupted}
-        compare = self._comparison(
+        find = self._finder(
             {name: one.tested_in[one.corrupted.rows] for name, one in firsts.items()}
         )
-        return self._claims(self.corrupted, known, compare, len(pairs))
+        return self._claims(self.corrupted, known, partial(self._over_looks, find), len(pairs))
 
-    def _comparison(self, tested_in: Folds | Mapping[str, Folds]) -> Compare:
+    def looks(self, tables: Mapping[str, Correct]) -> list[Look]:
+        """Return what there was to see of tables at each look."""
+        if self._planned is None:
+            return [Look(tables, frozenset(tables), 1.0)]
+        return planned_looks.as_seen(self._planned, tables, self._seeds)
+
+    def _finder(self, tested_in: Folds | Mapping[str, Folds]) -> FindEach:
         """Return the test that fits these runs."""
         if self.folds is None:
-            return statistics.compare
-        return partial(cross_validation.compare, folds=tested_in)
+            return statistics.find_each
+        return partial(cross_validation.find_each, folds=tested_in)
+
+    def _over_looks(
+        self,
+        find: FindEach,
+        tables: Mapping[str, Correct],
+        pairs: Sequence[Pair],
+        seeds: Mapping[str, Sequence[int]],
+        family: int,
+        margin: float | None,
+    ) -> list[Difference]:
+        found = looks.find_each(self.looks(tables), pairs, find)
+        judged = differences.judge(found, family, margin)
+        return statistics.correlate_seeds(judged, tables, pairs, seeds)
 
     def _claims(
         self, tables: Mapping[str, Correct], pairs: Sequence[Pair], compare: Compare, family: int
     ) -> list[Claim]:
-        seeds = {name: [each.seed for each in pooled] for name, pooled in self.pooled.items()}
-        differences = compare(tables, pairs, seeds, family=family, margin=self._margin)
+        found = compare(tables, pairs, self._seeds, family=family, margin=self._margin)
         return [
             Claim(name, reference, difference, self._extras(name, reference))
-            for (name, reference), difference in zip(pairs, differences, strict=True)
+            for (name, reference), difference in zip(pairs, found, strict=True)
         ]
 
     def _extras(self, name: str, reference: str) -> dict[str, float | None]:
@@ -190,6 +222,10 @@ class GroupComparison:
         if self.folds is not None or not {own, other} <= set(spreads):
             return None
         return next_run.chance_of_beating(parts[own], parts[other], spreads[own], spreads[other])
+
+    @cached_property
+    def _seeds(self) -> dict[str, list[int]]:
+        return {name: [each.seed for each in pooled] for name, pooled in self.pooled.items()}
 
     @cached_property
     def _components(self) -> dict[str, Components]:

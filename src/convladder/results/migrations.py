@@ -13,7 +13,8 @@ from typing import Any
 
 from convladder.core import backend, files
 from convladder.core.errors import RunError
-from convladder.results import folders
+from convladder.results import folders, planned_looks
+from convladder.results.folders import TrialKey
 
 About = dict[str, Any]
 Step = Callable[[About], About]
@@ -82,5 +83,20 @@ def _number(about: About) -> About:
     return current
 
 
+def _settle_looks(about: About) -> About:
+    """From before climbs kept their looks: at the seeds that they had, and had had before."""
+    current = about | {"format": 2}
+    if not isinstance(about.get("trials"), list):
+        return current
+    keys = [TrialKey(*key) for key in about["trials"]]
+    rungs = tuple(dict.fromkeys(key.rung for key in keys))
+    seeds = tuple(sorted({key.seed for key in keys}))
+    counts = [*current.pop("seen_with", []), len(seeds)]
+    settled = planned_looks.plan(counts[:1], seeds, rungs, len(rungs))
+    for count in counts[1:]:
+        settled = planned_looks.give_all(settled, seeds[:count], rungs)
+    return current | {"looks": [look.to_json() for look in settled]}
+
+
 # docs/decisions/090-an-older-folder-is-brought-up-to-date-in-memory.md
-STEPS: tuple[Step, ...] = (_number,)
+STEPS: tuple[Step, ...] = (_number, _settle_looks)

@@ -15,10 +15,11 @@ from convladder.core.errors import RunError
 from convladder.core.ladder import Ladder, ladder_of
 from convladder.evaluation import metrics, predictions
 from convladder.evaluation.robustness import Robustness
-from convladder.results import folders, migrations, provenance, saved_run
+from convladder.results import folders, migrations, planned_looks, provenance, questions, saved_run
 from convladder.results.folders import TrialKey
 from convladder.results.group_summary import PRICES, Claim, GroupSummary
 from convladder.results.groups import GroupComparison
+from convladder.results.planned_looks import PlannedLook
 from convladder.results.seed_runs import SeedRun
 from convladder.results.verdicts import count_verdicts, taken_in
 
@@ -89,7 +90,12 @@ class SavedClimb:
         groups: dict[str, list[saved_run.SavedRun]] = {}
         for key, run in self._runs.items():
             groups.setdefault(key.rung, []).append(run)
-        return GroupComparison(groups, self.about.get("margin"))
+        return GroupComparison(groups, self.about.get("margin"), self.looks)
+
+    @cached_property
+    def looks(self) -> list[PlannedLook]:
+        """When the climb looks at its results, and the share of the 5 % that each look spends."""
+        return planned_looks.from_json(self.about["looks"])
 
     @property
     def standings(self) -> dict[str, GroupSummary]:
@@ -129,18 +135,17 @@ class SavedClimb:
     @property
     def steps(self) -> list[tuple[str, str]]:
         """Each rung that has a parent, and the parent: the questions of a climb."""
-        return [(rung.name, rung.parent) for rung in self.ladder.rungs if rung.parent]
+        return questions.steps(self.ladder)
 
     @property
     def from_start(self) -> list[tuple[str, str]]:
         """Each other rung, and the ladder's first."""
-        start = self.ladder.rungs[0].name
-        return [(rung.name, start) for rung in self.ladder.rungs if rung.name != start]
+        return questions.from_start(self.ladder)
 
     @property
     def questions(self) -> list[tuple[str, str]]:
         """All pairs of rungs that are compared, each once: one family of tests."""
-        return list(dict.fromkeys([*self.steps, *self.from_start]))
+        return questions.family(self.ladder)
 
     @cached_property
     def against_parent(self) -> list[Claim]:
@@ -275,11 +280,11 @@ class SavedClimb:
             sentences.append(
                 "Two seeds say almost nothing about how much seeds differ. Use three or more."
             )
-        if seen := self.about.get("seen_with"):
-            counts = " and ".join(map(str, seen))
+        if further := [look for look in self.looks if not look.planned]:
+            counts = " and ".join(str(len(look.seeds)) for look in further)
             sentences.append(
-                f"Seeds were added after results with {counts} were there. If that was because of "
-                "these results, false claims are likelier than 5 %."
+                f"Looks with {counts} seeds were not planned when the climb began. They need "
+                "larger differences, so that false claims stay as rare."
             )
         sentences += [taken_in(rung) for rung in self.ladder.rungs if rung.takes_in and rung.parent]
         return " ".join(sentences)

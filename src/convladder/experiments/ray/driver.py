@@ -56,7 +56,7 @@ class RayPool(Pool):
     def __init__(
         self,
         connection: Connection,
-        tasks: Iterable[Task],
+        tasks: Iterable[Task | None],
         *,
         jobs: int,
         threads: int = 1,
