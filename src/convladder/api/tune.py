@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import sys
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -51,7 +52,8 @@ def tune(
     weights: str | Path | None = None,
     trials: int | None = None,
     seconds: float | None = None,
-    seeds: int = defaults.SEEDS,
+    seeds: int | None = None,
+    margin: float | None = None,
     seed: int = 0,
     epochs: int | None = None,
     changes: Mapping[str, Any] | None = None,
@@ -86,8 +88,11 @@ def tune(
     seconds
         How long to search, interruptions not counted; testing the winner takes extra time.
     seeds
-        Number of seeds for the final test of the winner against the default. They follow that of
-        the search.
+        Number of seeds for the final test of the winner against the default; None takes 3, then up
+        to 12 if more can decide it. They follow that of the search.
+    margin
+        Call winner and default equal if they differ by less than so many points, such as 1; None
+        takes they are not called equal.
     seed
         Seed of the search.
     jobs, cluster
@@ -126,6 +131,7 @@ def tune(
         trials=trials,
         seconds=seconds,
         seeds=seeds,
+        margin=margin,
         seed=seed,
         epochs=epochs,
         changes=changes,
@@ -167,10 +173,11 @@ def tune_request(request: TuneRequest, how: TuneOptions) -> Tuning:
         search = _search(kept, plan, folder, budget, how.resume, engine, reporter)
         if search.candidates.outcome()["changes"]:
             search.close()
-            kept.fix_seeds(request.seeds)
-            final = climb_plan.make_plan(
-                final_ladder(default.experiment, search.candidates), _seeds(request), {}, load
-            )
+            counts = kept.fix_seeds(request.seeds)
+            ladder = final_ladder(default.experiment, search.candidates)
+            seeds = range(request.seed + 1, request.seed + 1 + counts[-1])
+            final = climb_plan.make_plan(ladder, seeds, {}, load, counts=counts)
+            final = replace(final, margin=request.margin)
             _test(final, folder / "climb", how.resume, engine, reporter)
     return Tuning(folder)
 
@@ -178,7 +185,9 @@ def tune_request(request: TuneRequest, how: TuneOptions) -> Tuning:
 def _check_numbers(request: TuneRequest, how: TuneOptions) -> None:
     """Raise ConvladderError where a number, a time or an address cannot be."""
     inputs.check_counts(trials=request.trials, seeds=request.seeds, jobs=how.jobs)
-    inputs.check_seeds(request.seed, request.seeds + 1)  # the winner's come after the search's
+    inputs.check_margin(request.margin)
+    most = request.seeds or defaults.LOOKS[-1]
+    inputs.check_seeds(request.seed, most + 1)  # the winner's come after the search's
     if request.seconds is not None and request.seconds <= 0:
         raise ExperimentError(f"seconds must be above 0; got {request.seconds!r}")
     check_address(how.cluster)
@@ -195,12 +204,6 @@ def _start_of(request: TuneRequest, load: climb_plan.Load, say: Say) -> tuple[Tr
     default = start.replace(dataset.settled())
     shapes.check_size(default.model, *dataset.bank.form.shape[:2])
     return Trial(DEFAULT, default, dataset), space
-
-
-def _seeds(request: TuneRequest) -> range:
-    """Return the seeds of the winner and the default."""
-    first = request.seed + 1
-    return range(first, first + request.seeds)
 
 
 def _space(space: str | Path | Mapping[str, Any] | None, built_in: str) -> Space:

@@ -85,8 +85,8 @@ def _print_space(wanted: bool) -> None:
 @request_options(
     TuneRequest,
     TuneOptions,
-    "data space print_space trials seconds rung ladder pretrained weights seeds seed epochs jobs "
-    "cluster class_weight changes allow_rejects out fresh allow_changed as_json quiet",
+    "data space print_space trials seconds rung ladder pretrained weights seeds margin seed epochs "
+    "jobs cluster class_weight changes allow_rejects out fresh allow_changed as_json quiet",
 )
 def tune(
     request: TuneRequest,

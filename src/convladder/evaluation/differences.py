@@ -12,6 +12,9 @@ from convladder.evaluation.mixture import Mixture
 from convladder.evaluation.multiplicity import ALPHA, InFamily, Interval, Margin
 from convladder.evaluation.prospects import POWER, Variance
 
+MOST_SEEDS = 50  # that are told of as needed; and so many times the test images:
+MOST_IMAGES = 50
+
 Verdict = Literal["better", "worse", "equal", "undecided", "no comparison"]
 
 
@@ -26,7 +29,9 @@ class Difference:
     either way, corrected for the family; both are None where no margin was asked for. All but
     `difference` are None where seeds (or folds) are too few. `seeds` is of how many seeds of each
     rung it is made: the fewer, where they are not equally many. `seed_correlation` is between the
-    accuracies of equal seeds, where both rungs have the same three or more.
+    accuracies of equal seeds, where both rungs have the same three or more. If an undecided
+    difference is as large as it looks, `seeds_needed` or `images_needed` would show it in four of
+    five climbs; None where no number, or none that anyone could train or collect, is enough.
     """
 
     difference: float
@@ -40,6 +45,8 @@ class Difference:
     margin: float | None = None
     p_equal: float | None = None
     seeds: int | None = None
+    seeds_needed: int | None = None
+    images_needed: int | None = None
     seed_correlation: float | None = None
     verdict: Verdict = "no comparison"
 
@@ -90,6 +97,8 @@ def judge(
 
 def _judged(found: Finding, judged: InFamily, family: int, margin: float | None) -> Difference:
     low, high = found.interval(ALPHA)
+    verdict = _verdict(found.difference, judged)
+    seeds_needed, images_needed = _needed(found, family) if verdict == "undecided" else (None, None)
     return Difference(
         found.difference,
         low,
@@ -102,7 +111,23 @@ def _judged(found: Finding, judged: InFamily, family: int, margin: float | None)
         margin,
         judged.p_equal,
         found.seeds,
-        verdict=_verdict(found.difference, judged),
+        seeds_needed,
+        images_needed,
+        verdict=verdict,
+    )
+
+
+def _needed(found: Finding, family: int) -> tuple[int | None, int | None]:
+    """Return the numbers of seeds and of images that would show the difference that was seen."""
+    if found.variance is None:
+        return None, None
+    level = ALPHA / family
+    seeds = found.variance.seeds_for(found.difference, level)
+    images = found.variance.images_for(found.difference, level)
+    most = MOST_IMAGES * found.variance.images
+    return (
+        seeds if seeds is not None and seeds <= MOST_SEEDS else None,
+        images if images is not None and images <= most else None,
     )
 
 

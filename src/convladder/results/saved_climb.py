@@ -98,6 +98,11 @@ class SavedClimb:
         return planned_looks.from_json(self.about["looks"])
 
     @property
+    def looked(self) -> list[int]:
+        """With how many seeds the climb has looked at its results, or is about to."""
+        return [len(look.seeds) for look in self.looks if look.rungs]
+
+    @property
     def standings(self) -> dict[str, GroupSummary]:
         """How each rung that has a finished trial stands, in the ladder's order."""
         return self.lineup.standings
@@ -274,7 +279,7 @@ class SavedClimb:
         if self.best:
             sentences.append(f"Best on validation: {self._sentence(self.best)}")
         if not verdicts & {"better", "worse"}:
-            more = "images" if self.folds else "test images, folds (--folds 5) or seeds"
+            more = "images" if self.folds else "test images, or folds (--folds 5),"
             sentences.append(f"More {more} would find smaller differences.")
         if any(len(standing.runs) == 2 for standing in self.standings.values()) and not self.folds:
             sentences.append(

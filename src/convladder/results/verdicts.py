@@ -86,7 +86,7 @@ def _none_decided(noun: str, which: str, claims: Sequence[Claim], images: int | 
 def _difference(claim: Claim, own: GroupSummary) -> str:
     found = claim.difference
     by = f"{points(found.difference)} points"
-    seeds, images = own.accuracy.seeds, own.accuracy.images
+    seeds, images = found.seeds or own.accuracy.seeds, own.accuracy.images
     if found.family_low is None or found.family_high is None or found.detectable is None:
         return f"{by}, but **no comparison** can be made with {_count(seeds, 'seed')}."
     bounds = f"{points(found.family_low)} to {points(found.family_high)}"
@@ -94,8 +94,20 @@ def _difference(claim: Claim, own: GroupSummary) -> str:
     if found.verdict == "undecided":
         tested = f"{own.folds} folds" if own.folds else _count(seeds, "seed")
         setup = f"{tested} and {images:,} test images"
-        said += f" {_found_in_four_of_five(found.detectable, setup)}"
+        said += f" {_found_in_four_of_five(found.detectable, setup)}{_needed(found)}"
     return said
+
+
+def _needed(found: Difference) -> str:
+    """Say what would decide a difference that is as large as it looks."""
+    ways = []
+    if found.seeds_needed:
+        ways.append(f"{found.seeds_needed} seeds")
+    if found.images_needed:
+        ways.append(f"{found.images_needed:,} test images")
+    if not ways:
+        return ""
+    return f" One as large as this would be found with {' or with '.join(ways)}."
 
 
 def _beats(claim: Claim) -> str:

@@ -10,9 +10,10 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from convladder.core import files
+from convladder.core import defaults, files
 from convladder.core.errors import ExperimentError, RunError, SearchError
 from convladder.core.experiment import Experiment
+from convladder.core.formatting import either
 from convladder.experiments import resume
 from convladder.experiments.engines import Engine
 from convladder.experiments.pretrained.imagenet import Say
@@ -53,15 +54,25 @@ class SearchRecord:
             changed += [change] if change not in changed else []
         self.write(environment=engine.environment(), changed=changed)
 
-    def fix_seeds(self, seeds: int) -> None:
-        """Settle the number of seeds of the winner's test. Raises SearchError for another one."""
-        before = self._about["seeds"]
-        if before not in (None, seeds):
+    def fix_seeds(self, seeds: int | None) -> tuple[int, ...]:
+        """Settle with how many seeds the winner is tested, and return that for each look.
+
+        seeds : as a person asks; None for what was settled before, or else the usual looks. Raises
+            SearchError where another number was settled.
+        """
+        before = self._about["seeds"]  # a number, or that of each look
+        settled = before if isinstance(before, list) else [before]
+        if before is None:
+            settled = list(defaults.LOOKS) if seeds is None else [seeds]
+        elif seeds is not None and settled != [seeds]:
+            advice = "leave out --seeds" if len(settled) > 1 else f"give --seeds {before}"
+            seeds_then = f"{either(map(str, settled))} seeds"
             raise SearchError(
-                f"the winner of {self._path.parent} is tested with {before} seeds. That was fixed "
-                f"before the test images were opened: give --seeds {before}"
+                f"the winner of {self._path.parent} is tested with {seeds_then}. That was fixed "
+                f"before the test images were opened: {advice}"
             )
-        self.write(seeds=seeds)
+        self.write(seeds=settled if len(settled) > 1 else settled[0])
+        return tuple(settled)
 
 
 def begin(folder: Path, plan: SearchPlan, budget: Budget, *, fresh: bool) -> SearchRecord:

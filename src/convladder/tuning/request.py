@@ -39,12 +39,20 @@ class TuneRequest(TrainRequest):
         flag="--time",
         metavar="TIME",
     )
-    seeds: int = option(
-        defaults.SEEDS,
+    seeds: int | None = option(
+        None,
         "Number of seeds for the final test of the winner against the default",
+        unset=f"{defaults.LOOKS[0]}, then up to {defaults.LOOKS[-1]} if more can decide it",
         kind=int,
         metavar="N",
         least=1,
+    )
+    margin: float | None = option(
+        None,
+        "Call winner and default equal if they differ by less than so many points, such as 1",
+        unset="they are not called equal",
+        kind=float,
+        metavar="POINTS",
     )
     seed: int = option(0, "Seed of the search", kind=int, metavar="N", least=0)
 

@@ -59,7 +59,7 @@ def test_folders_of_ours_are_known_with_a_format_number_and_without(tmp_path: Pa
         climb / "climb.json", files.read_json(climb / "climb.json") | {"format": folders.FORMAT + 1}
     )
     with pytest.raises(
-        RunError, match=r"was written by a newer convladder .format 2; this one knows 1.: update"
+        RunError, match=r"was written by a newer convladder .format 3; this one knows 2.: update"
     ):
         outputs.check(climb, "climb")
 
@@ -75,7 +75,7 @@ def test_what_is_written_says_its_format(tmp_path: Path, few_digits: Any) -> Non
     )
     plan = climb_plan.Plan(load_ladder("classic").part(["lenet5"]), (trial,), "identity")
     with engine_at(None, 1) as engine:
-        climb_folder.describe(plan, tmp_path, [], engine, trains=True)
+        climb_folder.describe(plan, tmp_path, [trial.key], [], engine, trains=True)
     assert files.read_json(tmp_path / "climb.json")["format"] == folders.FORMAT
     assert outputs.kind_of(tmp_path) == "climb"
     assert ResumePolicy().find(tmp_path, trial) is None

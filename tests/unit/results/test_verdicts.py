@@ -91,7 +91,7 @@ def test_the_page_shows_both_intervals_and_says_what_they_hold_for(judged: cl.Cl
 
 def test_the_margin_is_settled_before_there_are_results(judged: cl.Climb) -> None:
     def settle(margin: float | None) -> float | None:
-        plan = Plan(judged.ladder, (), "", margin)
+        plan = Plan(judged.ladder, (), "", margin=margin)
         return climb_folder.settle_margin(plan, judged.folder)
 
     assert settle(None) == settle(1.0) == 1.0
@@ -102,7 +102,7 @@ def test_the_margin_is_settled_before_there_are_results(judged: cl.Climb) -> Non
 
 
 def test_a_new_climb_takes_the_margin_that_is_given(tmp_path: Path) -> None:
-    plan = Plan(load_ladder("classic"), (), "", 2.0)
+    plan = Plan(load_ladder("classic"), (), "", margin=2.0)
     assert climb_folder.settle_margin(plan, tmp_path / "new") == 2.0
 
 
@@ -161,25 +161,3 @@ def test_one_network_says_nothing_of_the_next(tmp_path: Path) -> None:
     assert climbed.standings["lenet5"].next_network is None
     assert climbed.against_parent[0].beats is None
     assert "once more" not in climbed.report().read_text(encoding="utf-8")
-
-
-def test_a_climb_remembers_that_it_was_given_more_seeds_after_its_results(
-    judged: cl.Climb, tmp_path: Path
-) -> None:
-    assert climb_folder.seen_with(judged.folder, 3) == []
-    assert climb_folder.seen_with(judged.folder, 5) == [3]
-    assert climb_folder.seen_with(tmp_path / "new", 5) == []
-    about = json.loads((judged.folder / "climb.json").read_text())
-    more = climb_of(tmp_path / "more")
-    assert "Seeds were added" not in more.headline()
-    (more.folder / "climb.json").write_text(json.dumps(about | {"seen_with": [2]}))
-    assert climb_folder.seen_with(more.folder, 3) == [2]
-    assert climb_folder.seen_with(more.folder, 5) == [2, 3]
-    assert "Seeds were added after results with 2 were there." in cl.Climb(more.folder).headline()
-
-
-def test_an_unfinished_climb_was_not_seen(tmp_path: Path) -> None:
-    right = {TrialKey("lenet5", seed): share_right(0.6, 50, seed) for seed in range(2)}
-    right[TrialKey("lenet5", 2)] = share_right(0.6, 0, 2)
-    folder = make_climb(tmp_path, right, load_ladder("classic").part(["lenet5"]))
-    assert climb_folder.seen_with(folder, 5) == []

@@ -1,0 +1,134 @@
+"""When a climb looks at its results, and what was to be seen then."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from convladder.results import migrations, planned_looks
+from convladder.results.planned_looks import PlannedLook
+
+RUNGS = ("a", "b", "c")
+SEEDS = tuple(range(12))
+
+
+def plan(*counts: int) -> list[PlannedLook]:
+    return planned_looks.plan(counts, SEEDS, RUNGS, 5)
+
+
+def counts_of(looks: list[PlannedLook]) -> list[int]:
+    return [len(look.seeds) for look in looks]
+
+
+def test_a_new_climb_begins_with_all_rungs_and_decides_the_rest_later() -> None:
+    looks = plan(3, 5, 8)
+    assert counts_of(looks) == [3, 5, 8]
+    assert [look.rungs for look in looks] == [RUNGS, None, None]
+    assert all(look.planned and 0 < look.share < 1 for look in looks)
+    assert planned_looks.undecided(looks) == 1
+
+
+def test_one_look_keeps_a_part_back_for_others() -> None:
+    (look,) = plan(5)
+    assert look.share == pytest.approx(0.85)
+    assert planned_looks.undecided([look]) is None
+
+
+def test_more_seeds_for_all_are_a_look_that_was_not_planned() -> None:
+    looks = planned_looks.give_all(plan(5), SEEDS[:8], RUNGS)
+    again = planned_looks.give_all(looks, SEEDS, RUNGS)
+    assert counts_of(again) == [5, 8, 12]
+    assert [look.share for look in again] == pytest.approx([0.85, 0.075, 0.0375])
+    assert [look.planned for look in again] == [True, False, False]
+    assert again[-1].rungs == RUNGS
+
+
+def test_fewer_or_as_many_seeds_change_nothing() -> None:
+    looks = plan(5)
+    assert planned_looks.give_all(looks, SEEDS[:3], RUNGS) == looks
+    assert planned_looks.give_all(looks, SEEDS[:5], RUNGS) == looks
+
+
+def test_a_look_that_was_planned_costs_no_more_where_all_rungs_come_to_it() -> None:
+    looks = plan(3, 5, 8)
+    looks[1] = PlannedLook(looks[1].seeds, looks[1].share, ())
+    given = planned_looks.give_all(looks, SEEDS[:8], RUNGS)
+    assert counts_of(given) == [3, 5, 8]
+    assert [look.rungs for look in given] == [RUNGS, (), RUNGS]
+    assert [look.share for look in given] == [look.share for look in looks]
+
+
+def test_a_look_between_others_stands_where_its_seeds_belong() -> None:
+    given = planned_looks.give_all(plan(3, 8), SEEDS[:5], RUNGS)
+    assert counts_of(given) == [3, 5, 8]
+    assert [look.planned for look in given] == [True, False, True]
+
+
+def test_other_seeds_are_added_to_those_that_were_there() -> None:
+    given = planned_looks.give_all(planned_looks.plan([2], (0, 1), RUNGS, 5), (7, 8, 9), RUNGS)
+    assert given[-1].seeds == (0, 1, 7, 8, 9)
+
+
+def test_rungs_keep_the_seeds_of_the_last_look_that_they_came_to() -> None:
+    looks = plan(2, 3, 4)
+    looks[1] = PlannedLook(looks[1].seeds, looks[1].share, ("a", "c"))
+    assert planned_looks.seeds_by_rung(looks) == {"a": (0, 1, 2), "b": (0, 1), "c": (0, 1, 2)}
+    looks[2] = PlannedLook(looks[2].seeds, looks[2].share, ())
+    assert planned_looks.undecided(looks) is None
+
+
+def seen(looks: list[PlannedLook], **seeds: list[int]) -> list[Any]:
+    tables = {rung: np.array([[seed % 2 == 0] * 4 for seed in own]) for rung, own in seeds.items()}
+    return [
+        ({rung: len(table) for rung, table in look.rungs.items()}, set(look.asked))
+        for look in planned_looks.as_seen(looks, tables, seeds)
+    ]
+
+
+def test_what_was_seen_at_a_look_are_the_seeds_of_then() -> None:
+    looks = plan(2, 3)
+    looks[1] = PlannedLook(looks[1].seeds, looks[1].share, ("a", "c"))
+    found = seen(looks, a=[0, 1, 2], b=[0, 1], c=[0, 1, 2])
+    assert found == [
+        ({"a": 2, "b": 2, "c": 2}, {"a", "b", "c"}),
+        ({"a": 3, "b": 2, "c": 3}, {"a", "c"}),
+    ]
+
+
+def test_seeds_of_a_later_command_do_not_change_what_an_earlier_look_has_shown() -> None:
+    looks = plan(2, 3)
+    looks[1] = PlannedLook(looks[1].seeds, looks[1].share, ("a", "c"))
+    given = planned_looks.give_all(looks, SEEDS[:5], RUNGS)
+    found = seen(given, a=[0, 1, 2, 3, 4], b=[0, 1, 2, 3, 4], c=[0, 1, 2, 3, 4])
+    assert found[:2] == seen(looks, a=[0, 1, 2], b=[0, 1], c=[0, 1, 2])
+    assert found[2] == ({"a": 5, "b": 5, "c": 5}, {"a", "b", "c"})
+
+
+def test_a_look_at_which_nothing_is_finished_yet_asks_nothing() -> None:
+    looks = plan(2, 3)
+    looks[1] = PlannedLook(looks[1].seeds, looks[1].share, ("a", "c"))
+    assert len(seen(looks, a=[0, 1], b=[0, 1], c=[0, 1])) == 1
+    (_, (_, asked)) = seen(looks, a=[0, 1, 2], b=[0, 1], c=[0, 1])
+    assert asked == {"a"}
+
+
+def test_looks_are_read_as_they_are_written() -> None:
+    looks = plan(3, 5)
+    assert planned_looks.from_json([look.to_json() for look in looks]) == looks
+
+
+def test_a_climb_from_before_there_were_looks_has_had_those_that_it_tells_of() -> None:
+    trials = [[rung, seed, None] for rung in RUNGS for seed in range(5)]
+    about = {"format": 1, "trials": trials, "seen_with": [3]}
+    current = migrations.STEPS[1](about)
+    looks = planned_looks.from_json(current["looks"])
+    assert counts_of(looks) == [3, 5]
+    assert [look.share for look in looks] == pytest.approx([0.85, 0.075])
+    assert {look.rungs for look in looks} == {RUNGS}
+    assert "seen_with" not in current
+
+
+def test_what_is_no_climb_has_no_looks() -> None:
+    assert "looks" not in migrations.STEPS[1]({"format": 1, "trials": 30})
