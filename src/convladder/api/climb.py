@@ -278,6 +278,7 @@ def climb(
     *,
     rungs: Sequence[str] | None = None,
     seeds: int | None = None,
+    seconds: float | None = None,
     seed: int = 0,
     folds: int | None = None,
     margin: float | None = None,
@@ -309,6 +310,8 @@ def climb(
     seeds
         Train every rung with so many seeds; None takes 3, then up to 12 where more can decide a
         comparison; 1 with `folds`.
+    seconds
+        How long the climb may take: it gets as many seeds as fit; None takes as long as it takes.
     seed
         The seed (the first one, if there are several).
     folds
@@ -349,6 +352,7 @@ def climb(
         ladder=ladder,
         rungs=rungs,
         seeds=seeds,
+        seconds=seconds,
         seed=seed,
         folds=folds,
         margin=margin,
@@ -380,6 +384,7 @@ def climb_request(request: ClimbRequest, how: RunOptions) -> Climb:
         locks.check_unlocked(place)
     inputs.check_counts(seeds=request.seeds, jobs=how.jobs)
     inputs.check_margin(request.margin)
+    inputs.check_seconds(request.seconds)
     check_address(how.cluster)
     tracking = Tracking(how.tensorboard, how.mlflow)
     plan = _plan_of(request, how, reporter)
@@ -411,11 +416,16 @@ def _plan_of(request: ClimbRequest, how: RunOptions, reporter: Reporter) -> Plan
     inputs.check_data(settings)
     folds, single = bool(settings.get("data.folds")), len(ladder.rungs) == 1
     counts = (request.seeds,) if request.seeds else defaults.looks(folds=folds, single=single)
+    if request.seconds is not None:
+        if request.seeds or folds:
+            given = "--seeds" if request.seeds else "--folds"
+            raise ExperimentError(f"--time chooses how many seeds there are: leave out {given}")
+        counts = defaults.LOOKS_IN_TIME
     inputs.check_seeds(request.seed, counts[-1])
     load = inputs.loader(request.data, how.allow_rejects, reporter)
     numbers = range(request.seed, request.seed + counts[-1])
     plan = climb_plan.make_plan(ladder, numbers, settings, load, reporter.say, counts)
-    return replace(plan, margin=request.margin)
+    return replace(plan, margin=request.margin, seconds=request.seconds)
 
 
 def _part_of(request: ClimbRequest) -> Ladder:

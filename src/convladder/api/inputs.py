@@ -90,6 +90,12 @@ def check_margin(margin: float | None) -> None:
         )
 
 
+def check_seconds(seconds: float | None) -> None:
+    """Raise ExperimentError where a time is none."""
+    if seconds is not None and not seconds > 0:
+        raise ExperimentError(f"seconds must be above 0; got {seconds!r}")
+
+
 def check_seeds(first: int, count: int) -> None:
     """Raise ExperimentError where one of so many seeds cannot be: before any of them is trained."""
     if not isinstance(first, int) or first < 0:

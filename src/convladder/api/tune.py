@@ -188,8 +188,7 @@ def _check_numbers(request: TuneRequest, how: TuneOptions) -> None:
     inputs.check_margin(request.margin)
     most = request.seeds or defaults.LOOKS[-1]
     inputs.check_seeds(request.seed, most + 1)  # the winner's come after the search's
-    if request.seconds is not None and request.seconds <= 0:
-        raise ExperimentError(f"seconds must be above 0; got {request.seconds!r}")
+    inputs.check_seconds(request.seconds)
     check_address(how.cluster)
 
 

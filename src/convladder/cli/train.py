@@ -22,8 +22,8 @@ from convladder.tuning.request import TuneOptions, TuneRequest
 @request_options(
     ClimbRequest,
     RunOptions,
-    "data ladder rungs seeds seed margin epochs pretrained weights jobs cluster class_weight "
-    "changes allow_rejects out fresh allow_changed tensorboard mlflow as_json quiet",
+    "data ladder rungs seeds seconds seed margin epochs pretrained weights jobs cluster "
+    "class_weight changes allow_rejects out fresh allow_changed tensorboard mlflow as_json quiet",
 )
 def climb(request: ClimbRequest, how: RunOptions, *, as_json: AsJson = False) -> None:
     """Train every rung of a ladder with several seeds, and report what each technique brought.

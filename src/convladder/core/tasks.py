@@ -96,10 +96,11 @@ class Overdue:
 
 @dataclass(frozen=True)
 class Notice:
-    """What a person should know, of no task."""
+    """What a person should know, of no task. `warns`: it is not as it should be."""
 
     text: str
     key: None = None
+    warns: bool = True
 
 
 Event = Started | Message | Finished | Failed | Halted | Stopping | Overdue | Notice

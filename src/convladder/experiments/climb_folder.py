@@ -14,6 +14,7 @@ from convladder.experiments.climb_plan import Plan
 from convladder.experiments.engines import Engine
 from convladder.experiments.pretrained.imagenet import Say, silent
 from convladder.experiments.resume import ResumePolicy
+from convladder.experiments.time_limit import TimeLimit
 from convladder.experiments.trial import Trial
 from convladder.results import (
     folders,
@@ -115,6 +116,8 @@ def settle_looks(plan: Plan, folder: Path) -> list[PlannedLook]:
         return planned_looks.plan(plan.counts, plan.seeds, plan.rungs, family)
     about = migrations.read_about(folder / "climb.json")
     settled = planned_looks.with_rungs(planned_looks.from_json(about["looks"]), plan.rungs)
+    if plan.seconds is not None and about["time_is_up"] and about["seconds"] >= plan.seconds:
+        return settled
     if len(plan.counts) == 1:
         return planned_looks.give_all(settled, plan.seeds, plan.rungs)
     most = {*settled[-1].seeds}
@@ -122,6 +125,13 @@ def settle_looks(plan: Plan, folder: Path) -> list[PlannedLook]:
         if {*plan.seeds[:count]} > most:
             settled = planned_looks.extend(settled, plan.seeds[:count])
     return settled
+
+
+def spent_seconds(folder: Path) -> float:
+    """Return how long the climb has taken so far, as far as it was written down."""
+    if not folders.is_climb(folder):
+        return 0.0
+    return float(migrations.read_about(folder / "climb.json")["seconds"] or 0.0)
 
 
 def describe(
@@ -132,6 +142,7 @@ def describe(
     engine: Engine,
     *,
     trains: bool,
+    limit: TimeLimit | None = None,
 ) -> None:
     """Say what the climb is of; a command that trains nothing leaves the environment as it is."""
     place = {rung: number for number, rung in enumerate(plan.rungs)}
@@ -149,6 +160,8 @@ def describe(
         "trials": [list(key) for key in trials],
         "margin": plan.margin,
         "looks": [look.to_json() for look in looks],
+        "seconds": round(limit.spent, 1) if limit else None,
+        "time_is_up": bool(limit and limit.is_up),
         "data": plan.dataset.provenance(),
         "environment": environment,
     }

@@ -29,7 +29,8 @@ class Plan:
 
     seeds : those that a rung may have. counts : how many of them it has at each look at the
         results; after the first, only rungs get more that these may decide something about.
-    margin : how many points two rungs may differ by and still be called equal.
+    margin : how many points two rungs may differ by and still be called equal. seconds : how long
+        it may take, from the first command on.
     """
 
     ladder: Ladder
@@ -38,6 +39,7 @@ class Plan:
     seeds: tuple[int, ...] = ()
     counts: tuple[int, ...] = ()
     margin: float | None = None
+    seconds: float | None = None
 
     @property
     def dataset(self) -> SplitDataset:

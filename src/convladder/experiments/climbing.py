@@ -30,8 +30,9 @@ from convladder.experiments.corrupted_images import CorruptedImages, worth_keepi
 from convladder.experiments.engines import Engine
 from convladder.experiments.resume import ResumePolicy
 from convladder.experiments.rounds import Rounds
+from convladder.experiments.time_limit import TimeLimit
 from convladder.experiments.trial import Trial, run_trial
-from convladder.results import folders, locks, outputs, planned_looks, provenance
+from convladder.results import folders, locks, outputs, planned_looks, provenance, questions
 from convladder.results.folders import TrialKey
 
 UNSHARED = (
@@ -79,6 +80,7 @@ class _Climbing:
         self._failed: list[Failed] = []
         self._looks = climb_folder.settle_looks(plan, folder)
         self._plan = replace(plan, margin=climb_folder.settle_margin(plan, folder))
+        self._limit = TimeLimit(plan.seconds, climb_folder.spent_seconds(folder))
         self._missing = self._find_missing()
         self._earlier = climb_folder.earlier_trials(plan, folder)
 
@@ -86,8 +88,6 @@ class _Climbing:
         """Train round after round; return the failures."""
         weigh(self._missing)  # raises where images do not suit a network
         climb_folder.remove_leftovers(self._folder)
-        for trial in self._missing:
-            self._how.clear(folders.trial_folder(self._folder, trial.key))
         self._describe(trains=bool(self._missing))
         if not self._missing:
             self._look_on(on_event)
@@ -96,13 +96,30 @@ class _Climbing:
             rounds = Rounds()
             pool = self._engine.pool(rounds)
             rounds.begin(self._tasks(shared, on_weights))
-            with signals.answered_gently(pool.stop):
+            with signals.answered_gently(pool.stop), self._limit.ending(pool.stop):
                 for event in pool.events():
-                    self._failed += _take(event, self._folder, on_event)
+                    self._take(event, on_event)
                     if rounds.has_ended(event):
                         self._look_on(on_event)
                         rounds.begin(self._tasks(shared, on_weights))
+        if self._limit.is_set:
+            self._note_time()
         return self._failed
+
+    def _take(self, event: Event, on_event: OnEvent) -> None:
+        if isinstance(event, Stopping) and self._limit.has_stopped:
+            event = Notice("The time is up: saving what is being trained …", warns=False)
+        self._failed += _take(event, self._folder, on_event)
+
+    def _note_time(self) -> None:
+        """Write down how long it took. Where the time is up, the last look is at what there is."""
+        if self._limit.is_up and self._missing:
+            self._looks = planned_looks.cut_short(self._looks, self._is_finished)
+        self._describe(trains=True)
+
+    def _is_finished(self, rung: str, seed: int) -> bool:
+        keys = [trial.key for trial in self._plan.trials if trial.key[:2] == (rung, seed)]
+        return all(folders.is_finished(folders.trial_folder(self._folder, key)) for key in keys)
 
     def _find_missing(self) -> list[Trial]:
         """Return the trials of the looks so far that are neither finished nor failed just now."""
@@ -124,17 +141,32 @@ class _Climbing:
         new = {*self._looks[place].seeds} - {*self._looks[place - 1].seeds}
         if not new & {*self._plan.seeds}:  # this command is for fewer
             return False
+        if place == 1 and self._limit.is_set:
+            counts = self._limit.within([len(look.seeds) for look in self._looks])
+            family = len(questions.family(self._plan.ladder))
+            self._looks = planned_looks.replan(self._looks, counts, family)
+            if len(counts) == 1:
+                return False
         self._looks, said = looking.decide(
             self._plan.ladder, self._folder, self._looks, self._known(), self._plan.margin
         )
-        on_event(Notice(said))
+        on_event(Notice(said, warns=False))
         self._missing = self._find_missing()
         self._describe(trains=True)
         return True
 
     def _known(self) -> list[TrialKey]:
-        """Return the trials of the looks so far, and those of earlier commands."""
-        return list(dict.fromkeys([*(trial.key for trial in self._wanted()), *self._earlier]))
+        """Return the trials of the looks so far, and whatever else is finished."""
+        wanted = {trial.key for trial in self._wanted()}
+        return [
+            *(
+                trial.key
+                for trial in self._plan.trials
+                if trial.key in wanted
+                or folders.is_finished(folders.trial_folder(self._folder, trial.key))
+            ),
+            *self._earlier,
+        ]
 
     def _wanted(self) -> list[Trial]:
         """Return the trials of the looks so far, finished or not."""
@@ -143,15 +175,32 @@ class _Climbing:
 
     def _describe(self, *, trains: bool) -> None:
         climb_folder.describe(
-            self._plan, self._folder, self._known(), self._looks, self._engine, trains=trains
+            self._plan,
+            self._folder,
+            self._known(),
+            self._looks,
+            self._engine,
+            trains=trains,
+            limit=self._limit if self._limit.is_set else None,
         )
 
     def _tasks(self, shared: Path | None, on_weights: OnWeights) -> list[Task]:
-        """Return what is to be done in a round, the costliest trials first."""
+        """Return what is to be done in a round, the costliest trials first.
+
+        Where the time may be up at any moment, seeds are done one after another: what all rungs
+        have can be compared.
+        """
         weights = weigh(self._missing)
-        if weights:
-            on_weights(weights)
-        order = sorted(self._missing, key=lambda trial: -weights[trial.key])
+        if self._limit.is_up or not weights:
+            return []
+        on_weights(weights)
+        for trial in self._missing:
+            self._how.clear(folders.trial_folder(self._folder, trial.key))
+        one_by_one = self._limit.is_set
+        order = sorted(
+            self._missing,
+            key=lambda trial: (one_by_one and trial.key.seed, -weights[trial.key]),
+        )
         return _tasks(order, self._folder, shared)
 
 

@@ -99,6 +99,14 @@ class ClimbRequest(Request):
         metavar="N",
         least=1,
     )
+    seconds: float | None = option(
+        None,
+        "How long the climb may take: it gets as many seeds as fit",
+        hint=", such as 30m or 2h",
+        unset="as long as it takes",
+        flag="--time",
+        metavar="TIME",
+    )
     folds: int | None = option(
         None,
         "Cross-validation: test every image once, in K folds",

@@ -47,7 +47,7 @@ def tell_of(event: Event, console: Console | None) -> None:
             level = logging.WARNING if warns else logging.INFO
             tell(console, f"{event.key.rung}, {event.key.name}: {event.value}", level)
         case Notice():
-            tell(console, event.text, logging.WARNING)
+            tell(console, event.text, logging.WARNING if event.warns else logging.INFO)
         case Failed():
             said = f"{event.key.rung}, {event.key.name}, failed: {event.error}"
             tell(console, said, logging.ERROR, style="red")

@@ -20,6 +20,7 @@ from convladder.core.tasks import (
     Finished,
     Halted,
     Message,
+    Notice,
     Started,
 )
 from convladder.report.telling import came_to, tell_of
@@ -50,7 +51,8 @@ class Quiet:
         """Nothing is shown."""
 
     def follow(self, event: Event) -> None:
-        tell_of(event, None if isinstance(event, Message) else self._console)
+        informs = isinstance(event, Message) or (isinstance(event, Notice) and not event.warns)
+        tell_of(event, None if informs else self._console)
 
 
 class Plain:

@@ -6,7 +6,7 @@ written down when it is decided, so that a climb that resumes goes on as it woul
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -139,6 +139,33 @@ def give_all(
 def with_rungs(settled: Sequence[PlannedLook], rungs: tuple[str, ...]) -> list[PlannedLook]:
     """Return the looks with all of these rungs in the first."""
     return [replace(settled[0], rungs=rungs), *settled[1:]]
+
+
+def replan(settled: Sequence[PlannedLook], counts: Sequence[int], family: int) -> list[PlannedLook]:
+    """Return the looks with fewer of those that were planned. Nothing may have been seen yet."""
+    rungs = settled[0].rungs or ()
+    return plan(counts, settled[-1].seeds, rungs, family)
+
+
+def cut_short(
+    settled: Sequence[PlannedLook], is_finished: Callable[[str, int], bool]
+) -> list[PlannedLook]:
+    """Return the looks where no more is trained: the last is at what all its rungs have finished.
+
+    It spends what the last planned look would have spent. How much is finished must not depend on
+    results.
+    """
+    place = max(place for place, look in enumerate(settled) if look.rungs)
+    look, before = settled[place], settled[place - 1].seeds if place else ()
+    seeds = tuple(
+        seed
+        for seed in look.seeds
+        if seed in before or all(is_finished(rung, seed) for rung in look.rungs or ())
+    )
+    if seeds == before:
+        return list(settled[:place]) or [look]
+    share = settled[-1].share if place else 1 - looks.RESERVE
+    return [*settled[:place], replace(look, seeds=seeds, share=share)]
 
 
 def undecided(settled: Sequence[PlannedLook]) -> int | None:

@@ -285,6 +285,8 @@ class SavedClimb:
             sentences.append(
                 "Two seeds say almost nothing about how much seeds differ. Use three or more."
             )
+        if self.about["time_is_up"] and self.looks[-1].rungs:
+            sentences.append("The climb ended because its time was up.")
         if further := [look for look in self.looks if not look.planned]:
             counts = " and ".join(str(len(look.seeds)) for look in further)
             sentences.append(
