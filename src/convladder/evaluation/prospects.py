@@ -41,6 +41,8 @@ class Variance:
         now, bound = -float(ndtri(p_value / 2)), -float(ndtri(level / 2))
         if ratio >= 1:
             return float(now > bound)
+        if ratio <= 0:  # no variance would be left: what is seen then is the truth
+            return float(now > 0)
         return float(ndtr((now / math.sqrt(ratio) - bound) / math.sqrt(1 - ratio)))
 
     def seeds_for(self, difference: float, level: float) -> int | None:
