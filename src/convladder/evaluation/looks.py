@@ -21,6 +21,7 @@ Journal of the Royal Statistical Society B 51).
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache, partial
@@ -29,7 +30,6 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtr
-from scipy.stats import norm
 
 from convladder.evaluation.components import Correct
 from convladder.evaluation.differences import Difference, Finding
@@ -38,6 +38,7 @@ from convladder.evaluation.multiplicity import ALPHA
 RESERVE = 0.15  # of the 5 %, for looks that nobody planned
 POINTS = 1201  # of the grid that the distribution between looks is computed on
 WIDEST = 8.0  # standard deviations that it reaches out to
+STEP = 2 * WIDEST / (POINTS - 1)  # between its points
 
 Grid = NDArray[np.float64]
 
@@ -92,7 +93,7 @@ def planned_shares(counts: Sequence[int], family: int) -> list[float]:
         The numbers of seeds do not grow.
 
     >>> [round(share, 2) for share in planned_shares([3, 5, 8, 12], 15)]
-    [0.21, 0.18, 0.26, 0.37]
+    [0.21, 0.18, 0.27, 0.38]
     >>> planned_shares([5], 15)
     [0.85]
     """
@@ -133,16 +134,17 @@ def find_each(
 def over_looks(seen: Sequence[Seen]) -> Finding:
     """Return what all looks at a question, in order, have shown.
 
-    The difference is that of the last look, with the most seeds. Only where its sign is not that of
-    the look that has shown most, that look's is taken.
+    The difference is that of the last look, with the most seeds. Only where another look has called
+    it, and the other way, that look's is taken.
     """
     strongest = min(seen, key=lambda each: each.found.p_value / each.share)
+    p_value = min(1.0, strongest.found.p_value / strongest.share)
     last = seen[-1]
-    if last.found.difference * strongest.found.difference < 0:
+    if p_value < ALPHA and last.found.difference * strongest.found.difference <= 0:
         last = strongest
     return Finding(
         last.found.difference,
-        min(1.0, strongest.found.p_value / strongest.share),
+        p_value,
         partial(_common_interval, tuple(seen), last.found),
         partial(_least_p_equal, tuple(seen)),
         partial(_detectable, last),
@@ -178,13 +180,13 @@ def _shares(counts: tuple[int, ...], family: int) -> tuple[float, ...]:
     level = ALPHA / family
     times = np.array(counts) / counts[-1]
     grid = np.linspace(-WIDEST, WIDEST, POINTS)
-    density, spent, shares = norm.pdf(grid), 0.0, []
+    density, spent, shares = _normal(grid), 0.0, []
     for number, time in enumerate(times):
         if number:
             density = _until(grid, density, times[number - 1] / time)
         bound = _bound(grid, density, level * time - spent)
         shares.append(float(2 * ndtr(-bound) / level))
-        density = np.where(np.abs(grid) < bound, density, 0.0)
+        density = density * np.clip((bound - np.abs(grid)) / STEP + 0.5, 0.0, 1.0)
         spent = level * time
     return tuple(shares) if len(shares) > 1 else (1.0,)
 
@@ -192,13 +194,18 @@ def _shares(counts: tuple[int, ...], family: int) -> tuple[float, ...]:
 def _until(grid: Grid, density: Grid, ratio: float) -> Grid:
     """Return the density of z at the next look. `ratio`: the information then, over that now."""
     mean, deviation = np.sqrt(ratio), np.sqrt(1 - ratio)
-    steps = norm.pdf((grid[:, np.newaxis] - mean * grid) / deviation) / deviation
-    moved: Grid = steps @ density * (grid[1] - grid[0])
+    steps = _normal((grid[:, np.newaxis] - mean * grid) / deviation) / deviation
+    moved: Grid = steps @ density * STEP
     return moved
+
+
+def _normal(values: Grid) -> Grid:
+    density: Grid = np.exp(-np.square(values) / 2) / math.sqrt(math.tau)
+    return density
 
 
 def _bound(grid: Grid, density: Grid, spend: float) -> float:
     """Return the |z| that is exceeded with this probability."""
     outward = slice(len(grid) // 2, None)
-    tails = 2 * np.cumsum(density[::-1])[::-1][outward] * (grid[1] - grid[0])
+    tails = 2 * STEP * (np.cumsum(density[::-1])[::-1] - density / 2)[outward]
     return float(np.interp(-spend, -tails, grid[outward]))

@@ -10,7 +10,8 @@ Statistics 33).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -20,6 +21,8 @@ from scipy.special import gammaincinv, ndtr, ndtri
 
 NODES = 28  # of the integral over each variance
 WIDEST = 4.5  # standard deviations on the probit scale that the nodes reach out to
+TINY = float(np.finfo(float).tiny)
+PRECISION = 1e-9  # of a probability whose distance is looked for
 STEADY = 1e5  # degrees of freedom from which on a variance counts as known
 
 
@@ -58,13 +61,34 @@ class Mixture:
         >>> of_parts(1.0).reach(0.025).__round__(3)
         1.96
         """
-        low, high = 0.0, float(self.deviations.max()) * max(1.0, -float(ndtri(tail)))
-        for _ in range(200):
-            middle = (low + high) / 2
-            low, high = (middle, high) if self.tail(middle) > tail else (low, middle)
-            if high - low <= 1e-9 * high:
-                break
-        return high
+        if tail >= 0.5:
+            return 0.0
+        high = float(self.deviations.max()) * max(1.0, -float(ndtri(tail)))
+        while self.tail(high / 2) <= tail:
+            high /= 2
+        return _root(lambda distance: math.log(max(self.tail(distance), TINY) / tail), high)
+
+
+def _root(excess: Callable[[float], float], high: float) -> float:
+    """Return where a falling function is zero between half of `high` and there.
+
+    It is the Illinois algorithm (Dowell and Jarratt 1971, "A modified regula falsi method for
+    computing the root of an equation", BIT 11).
+    """
+    low = high / 2
+    at_low, at_high = excess(low), excess(high)
+    found, at_found = high, at_high
+    for _ in range(100):
+        if abs(at_found) < PRECISION or at_low <= at_high:
+            break
+        found = high + at_high * (high - low) / (at_low - at_high)
+        at_found, before = excess(found), at_found
+        again = at_found * before > 0  # on the same side as the last
+        if at_found > 0:
+            low, at_low, at_high = found, at_found, at_high / 2 if again else at_high
+        else:
+            high, at_high, at_low = found, at_found, at_low / 2 if again else at_low
+    return found
 
 
 def of_parts(images: float, *seeds: SeedPart) -> Mixture:
@@ -78,7 +102,7 @@ def of_parts(images: float, *seeds: SeedPart) -> Mixture:
         more = np.maximum(part.variance / nodes - part.residual, 0.0)
         variances = np.add.outer(variances, more).ravel()
         weights = np.multiply.outer(weights, own).ravel()
-    return Mixture(np.sqrt(np.maximum(variances, np.finfo(float).tiny)), weights)
+    return Mixture(np.sqrt(np.maximum(variances, TINY)), weights)
 
 
 def welch(parts: Sequence[SeedPart]) -> SeedPart:
@@ -104,4 +128,4 @@ def _chi_square_nodes(degrees: float) -> tuple[NDArray[np.float64], NDArray[np.f
     probits = WIDEST * nodes
     weights = weights * np.exp(-(probits**2) / 2)
     values = gammaincinv(degrees / 2, ndtr(probits)) * 2 / degrees
-    return np.maximum(values, np.finfo(float).tiny), weights / weights.sum()
+    return np.maximum(values, TINY), weights / weights.sum()

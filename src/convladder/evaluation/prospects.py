@@ -41,7 +41,7 @@ class Variance:
         now, bound = -float(ndtri(p_value / 2)), -float(ndtri(level / 2))
         if ratio >= 1:
             return float(now > bound)
-        if ratio <= 0:  # seeds are all that makes it uncertain, and there are ever more
+        if ratio <= 0:  # no variance would be left: what is seen then is the truth
             return float(now > 0)
         return float(ndtr((now / math.sqrt(ratio) - bound) / math.sqrt(1 - ratio)))
 

@@ -146,7 +146,13 @@ def find_each(
     ValueError
         Two rungs are not over equally many images.
     """
-    parts = {name: components(rung) for name, rung in rungs.items()}
+    return find_among({name: components(rung) for name, rung in rungs.items()}, questions)
+
+
+def find_among(
+    parts: Mapping[str, Components], questions: Sequence[tuple[str, str]]
+) -> list[Finding | Difference]:
+    """Return what `find_each` does, of rungs whose variance is parted already."""
     known = moderation.spreads(parts)
     return [_find(parts[left], parts[right], known, (left, right)) for left, right in questions]
 

@@ -46,3 +46,15 @@ def test_nothing_that_varies_is_sure() -> None:
     found = of_parts(0.0)
     assert found.p_value(0.01) == 0
     assert found.p_value(0.0) == pytest.approx(1)
+
+
+@pytest.mark.parametrize("tail", [0.4, 0.025, 0.05 / 150, 1e-9])
+@pytest.mark.parametrize("degrees", [1, 4, 1e5])
+@pytest.mark.parametrize("images", [1e-9, 1e-4, 1.0])
+def test_so_far_it_reaches_as_its_tail_says(tail: float, degrees: float, images: float) -> None:
+    found = of_parts(images, SeedPart(1e-4, degrees, 5e-5), SeedPart(1e-6, degrees, 0.0))
+    assert found.tail(found.reach(tail)) == pytest.approx(tail, rel=1e-6)
+
+
+def test_a_tail_of_more_than_half_reaches_nowhere() -> None:
+    assert of_parts(1.0).reach(0.5) == pytest.approx(0, abs=1e-6)
