@@ -23,7 +23,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 from itertools import pairwise
 
@@ -129,6 +129,35 @@ def find_each(
             else:
                 bare[question] = found
     return [over_looks(seen[each]) if seen[each] else bare[each] for each in questions]
+
+
+def with_all_seeds(found: Difference, difference: float) -> Difference:
+    """Return what looks have shown, with the difference of all seeds that the rungs have by now.
+
+    A rung may have more seeds than at the last look at a question. Its intervals are widened to
+    hold that difference. Where it would contradict the verdict, nothing is changed.
+    """
+    if not _fits(found, difference):
+        return found
+    bounds = {
+        name: end(bound, difference)
+        for end, names in ((min, ("low", "family_low")), (max, ("high", "family_high")))
+        for name in names
+        if (bound := getattr(found, name)) is not None
+    }
+    return replace(found, difference=difference, **bounds)
+
+
+def _fits(found: Difference, difference: float) -> bool:
+    match found.verdict:
+        case "better":
+            return difference > 0
+        case "worse":
+            return difference < 0
+        case "equal":
+            return found.margin is not None and abs(difference) < found.margin
+        case _:
+            return True
 
 
 def over_looks(seen: Sequence[Seen]) -> Finding:

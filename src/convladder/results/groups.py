@@ -197,7 +197,12 @@ class GroupComparison:
         margin: float | None,
     ) -> list[Difference]:
         found = looks.find_each(self.looks(tables), pairs, find)
-        judged = differences.judge(found, family, margin)
+        judged = [
+            looks.with_all_seeds(each, float(tables[own].mean() - tables[other].mean()))
+            for each, (own, other) in zip(
+                differences.judge(found, family, margin), pairs, strict=True
+            )
+        ]
         return statistics.correlate_seeds(judged, tables, pairs, seeds)
 
     def _claims(

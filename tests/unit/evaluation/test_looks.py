@@ -9,7 +9,7 @@ import pytest
 from scipy import stats
 
 from convladder.evaluation import looks, statistics
-from convladder.evaluation.differences import Finding, find, judge
+from convladder.evaluation.differences import Difference, Finding, Verdict, find, judge
 from convladder.evaluation.looks import Look, Seen, find_each, further_share, over_looks
 from convladder.evaluation.mixture import of_parts
 from convladder.evaluation.multiplicity import ALPHA
@@ -171,3 +171,30 @@ def test_what_nothing_can_be_said_of_is_as_it_is_at_the_last_look() -> None:
     (found,) = find_each(seen, [("a", "b")], statistics.find_each)
     assert not isinstance(found, Finding)
     assert (found.verdict, found.seeds) == ("no comparison", 1)
+
+
+@pytest.mark.parametrize(
+    ("verdict", "difference", "fits"),
+    [
+        ("better", 0.02, True),
+        ("better", -0.001, False),
+        ("worse", -0.02, True),
+        ("worse", 0.001, False),
+        ("equal", 0.004, True),
+        ("equal", 0.02, False),
+        ("undecided", 0.2, True),
+    ],
+)
+def test_more_seeds_move_a_difference_but_never_against_its_verdict(
+    verdict: Verdict, difference: float, fits: bool
+) -> None:
+    found = Difference(
+        0.003, -0.009, 0.01, family_low=-0.01, family_high=0.02, margin=0.01, verdict=verdict
+    )
+    moved = looks.with_all_seeds(found, difference)
+    if not fits:
+        assert moved == found
+        return
+    assert moved.difference == difference
+    assert (moved.low, moved.high) == (min(-0.009, difference), max(0.01, difference))
+    assert (moved.family_low, moved.family_high) == (min(-0.01, difference), max(0.02, difference))

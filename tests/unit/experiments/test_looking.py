@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 import convladder as cl
 from convladder.core import files
 from convladder.core.ladder import load_ladder
+from convladder.evaluation import looks, statistics
+from convladder.evaluation.differences import Finding
 from convladder.experiments import looking
 from convladder.results import planned_looks
 from convladder.results.folders import TrialKey
@@ -34,17 +36,17 @@ def results(shares: dict[str, float], seeds: int) -> dict[TrialKey, NDArray[np.b
 def decide(
     folder: Path, right: dict[TrialKey, NDArray[np.bool_]], missing: tuple[TrialKey, ...] = ()
 ) -> tuple[list[PlannedLook], str]:
-    looks = planned_looks.plan([3, 5, 8, 12], tuple(range(12)), RUNGS, 3)
+    planned = planned_looks.plan([3, 5, 8, 12], tuple(range(12)), RUNGS, 3)
     climb = make_climb(folder, right, LADDER)
-    return looking.decide(LADDER, climb, looks, [*right, *missing], None)
+    return looking.decide(LADDER, climb, planned, [*right, *missing], None)
 
 
 def test_rungs_without_an_open_question_get_no_more_seeds(tmp_path: Path) -> None:
     """The second is far better than the first; the third is a little better than the second."""
     right = results({"lenet5": 0.6, "max-pooling": 0.9, "same-padding": 0.912}, 3)
-    looks, said = decide(tmp_path, right)
-    assert looks[1].rungs == ("max-pooling", "same-padding")
-    assert [look.rungs for look in looks[2:]] == [None, None]
+    decided, said = decide(tmp_path, right)
+    assert decided[1].rungs == ("max-pooling", "same-padding")
+    assert [look.rungs for look in decided[2:]] == [None, None]
     assert said == (
         "After 3 seeds: 2 of 3 comparisons decided, 1 open. Next: 5 seeds for max-pooling, "
         "same-padding."
@@ -52,17 +54,17 @@ def test_rungs_without_an_open_question_get_no_more_seeds(tmp_path: Path) -> Non
 
 
 def test_a_climb_ends_where_all_is_decided(tmp_path: Path) -> None:
-    looks, said = decide(tmp_path, results(dict(zip(RUNGS, (0.6, 0.75, 0.9), strict=True)), 3))
-    assert looks[1].rungs == ()
-    assert planned_looks.undecided(looks) is None
+    decided, said = decide(tmp_path, results(dict(zip(RUNGS, (0.6, 0.75, 0.9), strict=True)), 3))
+    assert decided[1].rungs == ()
+    assert planned_looks.undecided(decided) is None
     assert said == "After 3 seeds: 3 of 3 comparisons decided. Next: nothing, the climb ends."
 
 
 def test_a_climb_ends_where_more_seeds_would_decide_nothing(tmp_path: Path) -> None:
     same = {seed: share_right(0.8, IMAGES, seed) for seed in range(3)}
     right = {TrialKey(rung, seed): same[seed] for rung in RUNGS for seed in range(3)}
-    looks, said = decide(tmp_path, right)
-    assert looks[1].rungs == ()
+    decided, said = decide(tmp_path, right)
+    assert decided[1].rungs == ()
     assert "0 of 3 comparisons decided" in said
     assert said.endswith("Next: nothing, the climb ends.")
 
@@ -71,13 +73,13 @@ def test_a_rung_of_which_a_trial_failed_gets_no_more_seeds(tmp_path: Path) -> No
     right = results({"lenet5": 0.6, "max-pooling": 0.9, "same-padding": 0.912}, 3)
     failed = TrialKey("same-padding", 2)
     del right[failed]
-    looks, _ = decide(tmp_path, right, missing=(failed,))
-    assert looks[1].rungs == ()
+    decided, _ = decide(tmp_path, right, missing=(failed,))
+    assert decided[1].rungs == ()
 
 
 def test_where_nothing_is_finished_nothing_goes_on(tmp_path: Path) -> None:
-    looks = planned_looks.plan([3, 5], tuple(range(5)), RUNGS, 3)
-    decided, _ = looking.decide(LADDER, tmp_path, looks, [TrialKey("lenet5", 0)], None)
+    planned = planned_looks.plan([3, 5], tuple(range(5)), RUNGS, 3)
+    decided, _ = looking.decide(LADDER, tmp_path, planned, [TrialKey("lenet5", 0)], None)
     assert decided[1].rungs == ()
 
 
@@ -88,10 +90,11 @@ def called_early(tmp_path: Path) -> cl.Climb:
     for seed in (3, 4):
         del right[TrialKey("lenet5", seed)]
     climb = make_climb(tmp_path / "climb", right, LADDER)
-    looks = planned_looks.plan([3, 5], tuple(range(5)), RUNGS, 3)
-    looks[1] = PlannedLook(looks[1].seeds, looks[1].share, RUNGS[1:])
+    planned = planned_looks.plan([3, 5], tuple(range(5)), RUNGS, 3)
+    planned[1] = PlannedLook(planned[1].seeds, planned[1].share, RUNGS[1:])
     about = files.read_json(climb / "climb.json") | {"format": 2}
-    about |= {"looks": [look.to_json() for look in looks]}
+    about |= {"looks": [look.to_json() for look in planned]}
+    about |= {"seconds": None, "time_is_up": False}
     about["data"] |= {"bank": "", "bank_version": 0}
     about["environment"] |= {"backend": "tensorflow"}
     files.write_json(climb / "climb.json", about)
@@ -104,8 +107,24 @@ def test_a_comparison_is_of_the_seeds_that_both_rungs_had(called_early: cl.Climb
     assert found["same-padding"].seeds == 5
     tables = called_early.lineup.correct
     first = tables["max-pooling"][:3].mean() - tables["lenet5"].mean()
-    assert found["max-pooling"].difference == pytest.approx(first)
-    assert called_early.standings["max-pooling"].accuracy.seeds == 5
+    (question,) = looks.find_each(
+        called_early.lineup.looks(tables), [("max-pooling", "lenet5")], statistics.find_each
+    )
+    assert isinstance(question, Finding)
+    assert question.difference == pytest.approx(first)
+
+
+def test_the_difference_that_is_shown_is_of_all_seeds_as_the_accuracies_are(
+    called_early: cl.Climb,
+) -> None:
+    (claim,) = [each for each in called_early.against_parent if each.name == "max-pooling"]
+    own, other = called_early.standings["max-pooling"], called_early.standings["lenet5"]
+    assert (own.accuracy.seeds, other.accuracy.seeds) == (5, 3)
+    found = claim.difference
+    assert found.difference == pytest.approx(own.accuracy.mean - other.accuracy.mean)
+    assert found.family_low is not None
+    assert found.family_high is not None
+    assert found.family_low <= found.difference <= found.family_high
 
 
 def test_the_page_tells_of_the_looks(called_early: cl.Climb) -> None:
