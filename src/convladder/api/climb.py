@@ -18,7 +18,6 @@ from convladder.api.run import Run
 from convladder.api.run_plots import Metric
 from convladder.core import backend, defaults
 from convladder.core.errors import ExperimentError, RunError
-from convladder.core.formatting import plural
 from convladder.core.ladder import Ladder
 from convladder.experiments import climb_folder, climb_plan, climbing
 from convladder.experiments.climb_plan import Plan
@@ -392,7 +391,8 @@ def climb_request(request: ClimbRequest, how: RunOptions) -> Climb:
     folders.check_outside(folder, source)
     finished = climb_folder.count_finished(plan, folder)
     if finished:
-        reporter.say(f"{plural(finished, 'trial')} in {folder} already finished")
+        of_all = f" of {len(plan.trials)}" if len(plan.counts) == 1 else ""
+        reporter.say(f"{finished}{of_all} trials in {folder} are already finished")
     with (
         inputs.going_on(reporter, folder, how.fresh),
         reporter.trials() as display,

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import assert_never
 
 from convladder.core import files, signals
+from convladder.core.errors import RunError
 from convladder.core.tasks import (
     Event,
     Failed,
@@ -39,6 +40,8 @@ UNSHARED = (
     "the degraded images cannot be kept for all trials: each trial makes its own, which takes "
     "longer"
 )
+
+LEAST_SEEDS = 2  # that two rungs are compared with
 
 OnWeights = Callable[[dict[TrialKey, float]], None]
 
@@ -113,8 +116,16 @@ class _Climbing:
 
     def _note_time(self) -> None:
         """Write down how long it took. Where the time is up, the last look is at what there is."""
-        if self._limit.is_up and self._missing:
-            self._looks = planned_looks.cut_short(self._looks, self._is_finished)
+        missing = self._find_missing() if self._limit.is_up else []
+        if missing:
+            cut = planned_looks.cut_short(self._looks, self._is_finished)
+            if len(cut[0].seeds) < LEAST_SEEDS:
+                self._describe(trains=True)
+                raise RunError(
+                    f"the time was up before every rung had {LEAST_SEEDS} seeds: give the same "
+                    "command a longer --time to resume"
+                )
+            self._looks = cut
         self._describe(trains=True)
 
     def _is_finished(self, rung: str, seed: int) -> bool:

@@ -162,8 +162,8 @@ def cut_short(
         for seed in look.seeds
         if seed in before or all(is_finished(rung, seed) for rung in look.rungs or ())
     )
-    if seeds == before:
-        return list(settled[:place]) or [look]
+    if seeds == before and place:
+        return list(settled[:place])
     share = settled[-1].share if place else 1 - looks.RESERVE
     return [*settled[:place], replace(look, seeds=seeds, share=share)]
 

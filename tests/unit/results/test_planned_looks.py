@@ -132,3 +132,22 @@ def test_a_climb_from_before_there_were_looks_has_had_those_that_it_tells_of() -
 
 def test_what_is_no_climb_has_no_looks() -> None:
     assert "looks" not in migrations.STEPS[1]({"format": 1, "trials": 30})
+
+
+def test_a_look_that_time_cut_short_is_at_what_all_its_rungs_have_finished() -> None:
+    looks = plan(2, 5, 8)
+    looks[1] = PlannedLook(looks[1].seeds, looks[1].share, ("a", "c"))
+    cut = planned_looks.cut_short(looks, lambda rung, seed: seed < (3 if rung == "a" else 4))
+    assert [(look.seeds, look.rungs) for look in cut] == [((0, 1), RUNGS), ((0, 1, 2), ("a", "c"))]
+    assert cut[1].share == looks[-1].share
+    assert planned_looks.cut_short(looks, lambda rung, seed: seed < 2) == looks[:1]
+
+
+def test_a_first_look_that_time_cut_short_spends_all_that_was_planned() -> None:
+    (look,) = planned_looks.cut_short(plan(3, 5), lambda rung, seed: seed < 2)
+    assert (look.seeds, look.share) == ((0, 1), pytest.approx(0.85))
+
+
+def test_looks_are_planned_anew_where_time_is_for_fewer() -> None:
+    looks = planned_looks.replan(plan(3, 5, 8, 12), [3, 5], 5)
+    assert looks == planned_looks.plan([3, 5], SEEDS, RUNGS, 5)

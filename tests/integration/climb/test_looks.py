@@ -1,0 +1,121 @@
+"""A climb that looks at its results on the way: killed, resumed, given more seeds, out of time."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import convladder as cl
+from convladder.core import defaults, files
+from convladder.core.errors import ExperimentError, RunError
+from convladder.evaluation import stopping
+from convladder.experiments import looking
+
+SMALL: dict[str, Any] = {
+    "rungs": ["lenet5", "max-pooling"],
+    "epochs": 1,
+    "changes": {"model.filters": [4], "model.dense": [8]},
+    "jobs": 1,
+    "quiet": True,
+}
+
+
+@pytest.fixture(scope="module")
+def images() -> cl.Dataset:
+    return cl.load("digits", limit=160, changes={"data.classes": ["0", "1"]})
+
+
+@pytest.fixture(scope="module")
+def patch() -> Iterator[pytest.MonkeyPatch]:
+    """Look at two, three and four seeds, and give up nothing: what is undecided goes on."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(defaults, "LOOKS", (2, 3, 4))
+        patch.setattr(stopping, "FUTILE", 0.0)
+        yield patch
+
+
+@pytest.fixture(scope="module")
+def whole(
+    images: cl.Dataset, patch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
+) -> cl.Climb:
+    del patch
+    return cl.climb(images, out=tmp_path_factory.mktemp("looks") / "whole", **SMALL)
+
+
+def looks_of(folder: Path) -> list[tuple[list[int], list[str] | None]]:
+    about = files.read_json(folder / "climb.json")
+    return [(look["seeds"], look["rungs"]) for look in about["looks"]]
+
+
+def predictions_of(folder: Path) -> dict[str, bytes]:
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes()
+        for path in sorted(folder.glob("trials/*/*/predictions.csv"))
+    }
+
+
+def test_rungs_with_an_open_question_get_more_seeds(whole: cl.Climb) -> None:
+    (claim,) = whole.against_parent
+    expected = 4 if claim.difference.verdict == "undecided" else claim.difference.seeds
+    assert whole.standings["lenet5"].accuracy.seeds == expected == claim.difference.seeds
+    assert looks_of(whole.folder)[0] == ([0, 1], ["lenet5", "max-pooling"])
+    assert whole.missing == 0
+
+
+def test_a_climb_killed_at_a_look_decides_the_same_afterwards(
+    whole: cl.Climb, images: cl.Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    decide, calls = looking.decide, itertools.count()
+
+    def killed(*arguments: Any) -> Any:
+        if next(calls) == 1:
+            raise RuntimeError("killed")
+        return decide(*arguments)
+
+    monkeypatch.setattr(looking, "decide", killed)
+    folder = whole.folder.with_name("killed")
+    with pytest.raises(RuntimeError, match="killed"):
+        cl.climb(images, out=folder, **SMALL)
+    again = cl.climb(images, out=folder, **SMALL)
+    assert looks_of(folder) == looks_of(whole.folder)
+    assert predictions_of(folder) == predictions_of(whole.folder)
+    assert again.headline() == whole.headline()
+
+
+def test_a_finished_climb_is_left_as_it_is(whole: cl.Climb, images: cl.Dataset) -> None:
+    before = looks_of(whole.folder)
+    written = {path: path.stat().st_mtime_ns for path in whole.folder.glob("trials/*/*/*")}
+    cl.climb(images, out=whole.folder, **SMALL)
+    assert looks_of(whole.folder) == before
+    assert {path: path.stat().st_mtime_ns for path in written} == written
+
+
+def test_more_seeds_afterwards_are_paid_for(
+    images: cl.Dataset, tmp_path: Path, patch: pytest.MonkeyPatch
+) -> None:
+    del patch
+    cl.climb(images, out=tmp_path / "fixed", seeds=2, **SMALL)
+    more = cl.climb(images, out=tmp_path / "fixed", seeds=3, **SMALL)
+    assert [(look.planned, look.share) for look in more.looks] == [
+        (True, pytest.approx(0.85)),
+        (False, pytest.approx(0.075)),
+    ]
+    assert "Looks with 3 seeds were not planned" in more.headline()
+
+
+def test_a_climb_ends_when_its_time_is_up(images: cl.Dataset, tmp_path: Path) -> None:
+    with pytest.raises(RunError, match=r"before every rung had 2 seeds: .* a longer --time"):
+        cl.climb(images, out=tmp_path / "short", seconds=0.01, **SMALL)
+    climbed = cl.climb(images, out=tmp_path / "short", seconds=600, **SMALL)
+    assert climbed.missing == 0
+    assert 0 < files.read_json(climbed.folder / "climb.json")["seconds"] < 600
+
+
+@pytest.mark.parametrize("more", [{"seeds": 3}, {"folds": 5}])
+def test_a_time_chooses_the_seeds_itself(images: cl.Dataset, more: dict[str, int]) -> None:
+    with pytest.raises(ExperimentError, match="--time chooses how many seeds there are"):
+        cl.climb(images, seconds=60, **more, **SMALL)
