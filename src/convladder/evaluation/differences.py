@@ -60,7 +60,8 @@ class Finding:
     detectable : the smallest that is found in four of five, by how often one that is not there may
         be called; None where it is not known.
     seeds : of how many of each rung it is made. variance : what its variance would be with other
-        numbers of seeds and images; None where that is not known.
+        numbers of seeds and images; None where that is not known. alone : the interval that holds
+        in 95 of 100, where that is not the one of `interval`.
     """
 
     difference: float
@@ -70,6 +71,7 @@ class Finding:
     detectable: Callable[[float], float | None] = lambda misses: None
     seeds: int | None = None
     variance: Variance | None = None
+    alone: tuple[float, float] | None = None
 
 
 def judge(
@@ -96,8 +98,10 @@ def judge(
 
 
 def _judged(found: Finding, judged: InFamily, family: int, margin: float | None) -> Difference:
-    low, high = found.interval(ALPHA)
     verdict = _verdict(found.difference, judged)
+    low, high = found.alone or found.interval(ALPHA)
+    if judged.decided:
+        low, high = (max(low, 0.0), high) if found.difference > 0 else (low, min(high, 0.0))
     seeds_needed, images_needed = _needed(found, family) if verdict == "undecided" else (None, None)
     return Difference(
         found.difference,
