@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from convladder.api.dataset import Dataset as Dataset
     from convladder.api.estimator import ConvClassifier as ConvClassifier
     from convladder.api.exports import export as export
+    from convladder.api.planning import Planning as Planning
+    from convladder.api.planning import plan as plan
     from convladder.api.reproduce import reproduce as reproduce
     from convladder.api.run import Run as Run
     from convladder.api.search import Tuning as Tuning
@@ -56,6 +58,7 @@ _HOMES = {
     "Experiment": "convladder.core.experiment",
     "Ladder": "convladder.core.ladder",
     "Parallel": "convladder.core.devices",
+    "Planning": "convladder.api.planning",
     "Predictor": "convladder.results.bundle.predictor",
     "Reproduction": "convladder.experiments.reproduction",
     "Run": "convladder.api.run",
@@ -68,6 +71,7 @@ _HOMES = {
     "join": "convladder.api.train",
     "load": "convladder.api.data",
     "load_ladder": "convladder.core.ladder",
+    "plan": "convladder.api.planning",
     "reproduce": "convladder.api.reproduce",
     "train": "convladder.api.train",
     "tune": "convladder.api.tune",
@@ -85,6 +89,7 @@ __all__ = [
     "Experiment",
     "Ladder",
     "Parallel",
+    "Planning",
     "Predictor",
     "Reproduction",
     "Run",
@@ -97,6 +102,7 @@ __all__ = [
     "join",
     "load",
     "load_ladder",
+    "plan",
     "reproduce",
     "train",
     "tune",

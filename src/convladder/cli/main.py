@@ -13,7 +13,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from convladder.cli import data, deploy, ladders, logs, results, train
+from convladder.cli import data, deploy, ladders, logs, planning, results, train
 from convladder.cli.arguments import errors
 from convladder.core.errors import ConvladderError, is_full_disk
 from convladder.core.formatting import printable
@@ -42,6 +42,11 @@ def _add(command: Callable[..., None], example: str) -> None:
 
 
 _add(data.check, "Example:  convladder check path/to/images --html check.html")
+_add(
+    planning.plan,
+    "Example:  convladder plan path/to/images     or, by what was trained:  convladder plan "
+    "climbs/2026-01-31-120000-cats",
+)
 _add(
     train.climb,
     "Example:  convladder climb path/to/images --rungs lenet5,max-pooling --seeds 4 --epochs 10"

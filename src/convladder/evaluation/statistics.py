@@ -44,6 +44,8 @@ from convladder.evaluation.moderation import Spread, seed_part
 from convladder.evaluation.multiplicity import ALPHA
 from convladder.evaluation.prospects import Variance
 
+LEAST_SEEDS = 2  # of each rung, to tell how much seeds differ
+
 
 @dataclass(frozen=True)
 class Estimate:
@@ -178,7 +180,7 @@ def _find(
     if left.images != right.images:
         raise ValueError(f"the rungs were tested on {left.images} and on {right.images} images")
     difference, seeds = left.mean - right.mean, min(left.seeds, right.seeds)
-    if seeds < 2:
+    if seeds < LEAST_SEEDS:
         return Difference(difference, seeds=seeds)
     first, second = (known[name] for name in question)
     parts = [seed_part(left, first), seed_part(right, second)]

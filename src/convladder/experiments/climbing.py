@@ -25,6 +25,7 @@ from convladder.core.tasks import (
     Task,
 )
 from convladder.evaluation import corruptions
+from convladder.evaluation.statistics import LEAST_SEEDS
 from convladder.experiments import climb_folder, looking
 from convladder.experiments.climb_plan import Plan, weigh
 from convladder.experiments.corrupted_images import CorruptedImages, worth_keeping
@@ -40,8 +41,6 @@ UNSHARED = (
     "the degraded images cannot be kept for all trials: each trial makes its own, which takes "
     "longer"
 )
-
-LEAST_SEEDS = 2  # that two rungs are compared with
 
 OnWeights = Callable[[dict[TrialKey, float]], None]
 

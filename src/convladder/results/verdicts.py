@@ -21,7 +21,7 @@ MOST_NAMED = 3  # rungs in a sentence
 def in_words(found: Difference) -> str:
     """Return a verdict as people read it: an equality with its margin."""
     if found.verdict == "equal" and found.margin:
-        return f"equal within ±{_in_points(found.margin)}"
+        return f"equal within ±{in_points(found.margin)}"
     return found.verdict
 
 
@@ -124,12 +124,12 @@ def _beats(claim: Claim) -> str:
 
 def _found_in_four_of_five(difference: float, setup: str) -> str:
     return (
-        f"With {setup}, a true difference of {_in_points(difference)} would be found 4 times out "
+        f"With {setup}, a true difference of {in_points(difference)} would be found 4 times out "
         "of 5."
     )
 
 
-def _in_points(share: float) -> str:
+def in_points(share: float) -> str:
     """Write a share without its sign, such as `2.5 points`."""
     number = f"{100 * share:.1f}".removesuffix(".0")
     return f"{number} point{'' if number == '1' else 's'}"

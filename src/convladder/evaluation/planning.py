@@ -1,0 +1,70 @@
+"""What a climb would find, by its numbers of seeds and of test images, before anything is trained.
+
+Without results, two guesses stand for them: the accuracy, and how much seeds differ. How many
+images two networks answer differently follows from the accuracy, as it did in real climbs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from convladder.evaluation.looks import RESERVE
+from convladder.evaluation.mixture import SeedPart, of_parts, welch
+from convladder.evaluation.moderation import LEAST_RUNGS
+from convladder.evaluation.multiplicity import ALPHA
+from convladder.evaluation.prospects import POWER, Variance
+
+# Variances over those of an answer that is right by chance alone, accuracy * (1 - accuracy).
+# Between seeds of one network 0.37 (digits) and 0.46 (CIFAR-10) of it were measured.
+RESIDUAL = 0.4
+OWN = 0.08  # which images a rung finds hard that others do not
+SHARED_DEGREES = 4.0  # that the rungs of a ladder add to what a rung says of its seeds' spread
+
+
+def guess(accuracy: float, spread: float, images: int) -> Variance:
+    """Return how a difference of two rungs varies with one seed each.
+
+    Parameters
+    ----------
+    accuracy
+        Of both, from 0 to 1.
+    spread
+        The standard deviation of the accuracies of a rung's seeds, from 0 to 1, that is not of the
+        finite test set.
+    images
+        The number of test images.
+    """
+    of_answer = accuracy * (1 - accuracy) / images
+    residual = 2 * RESIDUAL * of_answer
+    return Variance(2 * OWN * of_answer, 2 * spread**2 + residual, residual, images, 1)
+
+
+def typical(variances: Sequence[Variance]) -> Variance:
+    """Return the one whose differences are in the middle of those that a climb had."""
+    return sorted(variances, key=lambda each: each.at(each.seeds))[len(variances) // 2]
+
+
+def detectable(variance: Variance, seeds: int, images: int, rungs: int, family: int) -> float:
+    """Return the smallest true difference that would be found in four climbs of five.
+
+    Parameters
+    ----------
+    variance
+        How a difference varies.
+    seeds, images
+        Of the climb: seeds of each rung, two or more, and test images.
+    rungs
+        Five or more inform each other about how much seeds differ.
+    family
+        How many comparisons there are.
+    """
+    smaller = variance.images / images
+    residual = variance.residual * smaller
+    of_seed = variance.of_seed - variance.residual + residual
+    several = rungs >= LEAST_RUNGS
+    degrees = seeds - 1 + (SHARED_DEGREES if several else 0)
+    parts = 2 * [SeedPart(of_seed / 2 / seeds, degrees, residual / 2 / seeds)]
+    of_images = variance.of_images * smaller + residual / seeds
+    scatter = of_parts(of_images, *(parts if several else [welch(parts)]))
+    level = (1 - RESERVE) * ALPHA / family
+    return min(1.0, scatter.reach(level / 2) + scatter.reach(1 - POWER))
