@@ -23,7 +23,7 @@ import command_line
 import convladder as cl
 from command_line import Done
 from convladder.evaluation import metrics, predictions
-from convladder.results import folders, locks, saved_run
+from convladder.results import folders, locks, planned_looks, saved_run
 from convladder.results.saved_climb import SavedClimb
 from images_made import MakeFolder
 from limits import HANG
@@ -496,7 +496,10 @@ def test_a_parent_of_other_images_is_not_drawn_beside(tmp_path: Path) -> None:
     rungs += [{"name": "max-pooling", "parent": "lenet5", "change": {"model.pooling": "max"}}]
     (tmp_path / "ladder.json").write_text(json.dumps({"name": "forms", "rung": rungs}))
     trials = [[rung["name"], 0] for rung in rungs]
-    (tmp_path / "climb.json").write_text(json.dumps({"format": folders.FORMAT, "trials": trials}))
+    looks = planned_looks.plan([1], (0,), tuple(rung["name"] for rung in rungs), 3)
+    about = {"format": folders.FORMAT, "trials": trials, "time_is_up": False}
+    about |= {"looks": [look.to_json() for look in looks]}
+    (tmp_path / "climb.json").write_text(json.dumps(about))
     climbed = cl.Climb(tmp_path)
     assert climbed.parent_robustness("max-pooling") is not None
     assert climbed.parent_robustness("larger") is climbed.parent_robustness("lenet5") is None
