@@ -310,7 +310,8 @@ def climb(
         Train every rung with so many seeds; None takes 3, then up to 12 where more can decide a
         comparison; 1 with `folds`.
     seconds
-        How long the climb may take: it gets as many seeds as fit; None takes as long as it takes.
+        How long the climb may take in all; None takes as long as it takes. It gets as many seeds as
+        fit.
     seed
         The seed (the first one, if there are several).
     folds
@@ -414,18 +415,26 @@ def _plan_of(request: ClimbRequest, how: RunOptions, reporter: Reporter) -> Plan
     """Return the trials of a climb, with their images loaded."""
     ladder, settings = _part_of(request), inputs.start_of(request)
     inputs.check_data(settings)
-    folds, single = bool(settings.get("data.folds")), len(ladder.rungs) == 1
-    counts = (request.seeds,) if request.seeds else defaults.looks(folds=folds, single=single)
-    if request.seconds is not None:
-        if request.seeds or folds:
-            given = "--seeds" if request.seeds else "--folds"
-            raise ExperimentError(f"--time chooses how many seeds there are: leave out {given}")
-        counts = defaults.LOOKS_IN_TIME
+    counts = _counts(request, ladder, settings)
     inputs.check_seeds(request.seed, counts[-1])
     load = inputs.loader(request.data, how.allow_rejects, reporter)
     numbers = range(request.seed, request.seed + counts[-1])
     plan = climb_plan.make_plan(ladder, numbers, settings, load, reporter.say, counts)
     return replace(plan, margin=request.margin, seconds=request.seconds)
+
+
+def _counts(request: ClimbRequest, ladder: Ladder, settings: Mapping[str, Any]) -> tuple[int, ...]:
+    """Return at how many seeds a climb looks at its results."""
+    folds = bool(ladder.experiment(ladder.rungs[0].name, settings).data.folds)
+    single = len(ladder.rungs) == 1
+    if request.seconds is None:
+        return (request.seeds,) if request.seeds else defaults.looks(folds=folds, single=single)
+    if request.seeds or folds:
+        given = "--seeds" if request.seeds else "--folds"
+        raise ExperimentError(f"--time chooses how many seeds there are: leave out {given}")
+    if single:
+        raise ExperimentError("--time is for rungs that are compared: for one, give --seeds")
+    return defaults.LOOKS_IN_TIME
 
 
 def _part_of(request: ClimbRequest) -> Ladder:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -92,8 +93,9 @@ def check_margin(margin: float | None) -> None:
 
 def check_seconds(seconds: float | None) -> None:
     """Raise ExperimentError where a time is none."""
-    if seconds is not None and not seconds > 0:
-        raise ExperimentError(f"seconds must be above 0; got {seconds!r}")
+    is_number = isinstance(seconds, int | float) and math.isfinite(seconds) and seconds > 0
+    if seconds is not None and not is_number:
+        raise ExperimentError(f"seconds must be a number above 0; got {seconds!r}")
 
 
 def check_seeds(first: int, count: int) -> None:

@@ -9,11 +9,8 @@ from typing import Literal
 
 from convladder.evaluation import multiplicity
 from convladder.evaluation.mixture import Mixture
-from convladder.evaluation.multiplicity import ALPHA, InFamily, Interval, Margin
+from convladder.evaluation.multiplicity import ALPHA, PLANNED, InFamily, Interval, Margin
 from convladder.evaluation.prospects import POWER, Variance
-
-MOST_SEEDS = 50  # that are told of as needed; and so many times the test images:
-MOST_IMAGES = 50
 
 Verdict = Literal["better", "worse", "equal", "undecided", "no comparison"]
 
@@ -88,7 +85,7 @@ def judge(
             [each.p_value for each in tested],
             [each.interval for each in tested],
             family,
-            Margin(margin, [each.p_equal(margin) for each in tested]) if margin else None,
+            Margin(margin, [_p_equal_within(each, margin) for each in tested]) if margin else None,
         )
     )
     return [
@@ -97,9 +94,15 @@ def judge(
     ]
 
 
+def _p_equal_within(found: Finding, margin: float) -> float:
+    """Return the p-value of no equality; what looks larger than the margin now is not equal."""
+    return found.p_equal(margin) if abs(found.difference) < margin else 1.0
+
+
 def _judged(found: Finding, judged: InFamily, family: int, margin: float | None) -> Difference:
     verdict = _verdict(found.difference, judged)
-    low, high = found.alone or found.interval(ALPHA)
+    alone = found.alone if family > 1 else None
+    low, high = alone or found.interval(ALPHA)
     if judged.decided:
         low, high = (max(low, 0.0), high) if found.difference > 0 else (low, min(high, 0.0))
     seeds_needed, images_needed = _needed(found, family) if verdict == "undecided" else (None, None)
@@ -125,13 +128,10 @@ def _needed(found: Finding, family: int) -> tuple[int | None, int | None]:
     """Return the numbers of seeds and of images that would show the difference that was seen."""
     if found.variance is None:
         return None, None
-    level = ALPHA / family
-    seeds = found.variance.seeds_for(found.difference, level)
-    images = found.variance.images_for(found.difference, level)
-    most = MOST_IMAGES * found.variance.images
+    level = PLANNED * ALPHA / family
     return (
-        seeds if seeds is not None and seeds <= MOST_SEEDS else None,
-        images if images is not None and images <= most else None,
+        found.variance.seeds_for(found.difference, level),
+        found.variance.images_for(found.difference, level),
     )
 
 

@@ -35,9 +35,8 @@ from scipy.special import ndtr
 
 from convladder.evaluation.components import Correct
 from convladder.evaluation.differences import Difference, Finding
-from convladder.evaluation.multiplicity import ALPHA
+from convladder.evaluation.multiplicity import ALPHA, PLANNED
 
-RESERVE = 0.15  # of the 5 %, for looks that nobody planned
 POINTS = 1201  # of the grid that the distribution between looks is computed on
 WIDEST = 8.0  # standard deviations that it reaches out to
 STEP = 2 * WIDEST / (POINTS - 1)  # between its points
@@ -101,7 +100,7 @@ def planned_shares(counts: Sequence[int], family: int) -> list[float]:
     """
     if any(later <= earlier for earlier, later in pairwise(counts)):
         raise ValueError(f"each look must have more seeds than the last; got {list(counts)}")
-    return [(1 - RESERVE) * share for share in _shares(tuple(counts), family)]
+    return [PLANNED * share for share in _shares(tuple(counts), family)]
 
 
 def further_share(number: int) -> float:
@@ -110,7 +109,7 @@ def further_share(number: int) -> float:
     >>> further_share(1), further_share(2)
     (0.075, 0.0375)
     """
-    return float(RESERVE * 2.0**-number)
+    return float((1 - PLANNED) * 2.0**-number)
 
 
 def find_each(
@@ -119,7 +118,7 @@ def find_each(
     """Return what all looks together have shown of each question, before its family is known.
 
     Of a question that no look has found anything about, such as one with one seed, the difference
-    at the last look is returned; one that was never asked is in no list of questions.
+    at the last look is returned, and of one that was never asked none.
     """
     seen: dict[Question, list[Seen]] = {question: [] for question in questions}
     bare: dict[Question, Difference] = {}
@@ -130,15 +129,19 @@ def find_each(
                 seen[question].append(Seen(found, look.share))
             else:
                 bare[question] = found
-    return [over_looks(seen[each]) if seen[each] else bare[each] for each in questions]
+    unknown = Difference(0.0)
+    return [over_looks(seen[each]) if seen[each] else bare.get(each, unknown) for each in questions]
 
 
 def with_all_seeds(found: Difference, difference: float) -> Difference:
     """Return what looks have shown, with the difference of all seeds that the rungs have by now.
 
     A rung may have more seeds than at the last look at a question. Its intervals are widened to
-    hold that difference. Where it would contradict the verdict, nothing is changed.
+    hold that difference, and what the other one would need is left out. Where it would contradict
+    the verdict, nothing is changed.
     """
+    if math.isclose(found.difference, difference, abs_tol=1e-12):
+        return found
     if not _fits(found, difference):
         return found
     bounds = {
@@ -147,7 +150,7 @@ def with_all_seeds(found: Difference, difference: float) -> Difference:
         for name in names
         if (bound := getattr(found, name)) is not None
     }
-    return replace(found, difference=difference, **bounds)
+    return replace(found, difference=difference, seeds_needed=None, images_needed=None, **bounds)
 
 
 def _fits(found: Difference, difference: float) -> bool:

@@ -10,6 +10,7 @@ import numpy as np
 from convladder.evaluation.intervals import LEVEL
 
 ALPHA = 1 - LEVEL
+PLANNED = 0.85  # of it, for looks that are planned; the rest is for those that nobody planned
 
 Interval = Callable[[float], tuple[float, float]]  # by how often it may miss, such as 0.05
 

@@ -7,12 +7,11 @@ images two networks answer differently follows from the accuracy, as it did in r
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
-from convladder.evaluation.looks import RESERVE
-from convladder.evaluation.mixture import SeedPart, of_parts, welch
 from convladder.evaluation.moderation import LEAST_RUNGS
-from convladder.evaluation.multiplicity import ALPHA
-from convladder.evaluation.prospects import POWER, Variance
+from convladder.evaluation.multiplicity import ALPHA, PLANNED
+from convladder.evaluation.prospects import Variance
 
 # Variances over those of an answer that is right by chance alone, accuracy * (1 - accuracy).
 # Between seeds of one network 0.37 (digits) and 0.46 (CIFAR-10) of it were measured.
@@ -58,13 +57,9 @@ def detectable(variance: Variance, seeds: int, images: int, rungs: int, family: 
     family
         How many comparisons there are.
     """
-    smaller = variance.images / images
-    residual = variance.residual * smaller
-    of_seed = variance.of_seed - variance.residual + residual
-    several = rungs >= LEAST_RUNGS
-    degrees = seeds - 1 + (SHARED_DEGREES if several else 0)
-    parts = 2 * [SeedPart(of_seed / 2 / seeds, degrees, residual / 2 / seeds)]
-    of_images = variance.of_images * smaller + residual / seeds
-    scatter = of_parts(of_images, *(parts if several else [welch(parts)]))
-    level = (1 - RESERVE) * ALPHA / family
-    return min(1.0, scatter.reach(level / 2) + scatter.reach(1 - POWER))
+    shared = variance.shared
+    if rungs < LEAST_RUNGS:
+        shared = None
+    elif shared is None:
+        shared = SHARED_DEGREES
+    return replace(variance, shared=shared).detectable(seeds, images, PLANNED * ALPHA / family)

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import math
+from bisect import bisect_left
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 
-import numpy as np
 from scipy.special import ndtr, ndtri
 
+from convladder.evaluation.mixture import SeedPart, of_parts, welch
+
 POWER = 0.8  # what "would be found" means: in four climbs of five
+MOST_SEEDS = 50  # that are told of as needed; and so many times the test images:
+MOST_IMAGES = 50
 
 
 @dataclass(frozen=True)
@@ -17,7 +23,8 @@ class Variance:
 
     of_images : what is left with ever more seeds. of_seed : what a single seed of each rung adds,
         with the `residual`, which is the part of it that more images would make smaller. images,
-        seeds : of how many these are estimated.
+        seeds : of how many these are estimated. shared : degrees of freedom that other rungs add to
+        what a rung's seeds say of their spread; None where there are too few to add any.
     """
 
     of_images: float
@@ -25,6 +32,7 @@ class Variance:
     residual: float
     images: int
     seeds: int
+    shared: float | None = None
 
     def at(self, seeds: float) -> float:
         """Return it with so many seeds of each rung; infinity is a number, too."""
@@ -45,25 +53,47 @@ class Variance:
             return float(now > 0)
         return float(ndtr((now / math.sqrt(ratio) - bound) / math.sqrt(1 - ratio)))
 
-    def seeds_for(self, difference: float, level: float) -> int | None:
-        """Return with how many seeds a true difference is found in four climbs of five.
+    def detectable(self, seeds: int, images: int, level: float) -> float:
+        """Return the smallest true difference that is called in four climbs of five.
 
-        None where no number of seeds is enough, on so many images.
+        With so many seeds, two or more, and test images, where p-values below the level are called.
         """
-        room = _largest(difference, level) - self.of_images
-        return math.ceil(self.of_seed / room) if room > 0 else None
+        return _detectable(self, seeds, images, level)
+
+    def seeds_for(self, difference: float, level: float) -> int | None:
+        """Return with how many seeds, more than there are, a true difference is found.
+
+        In four climbs of five. None where no number that anyone would train is enough.
+        """
+        return _first(
+            range(self.seeds + 1, MOST_SEEDS + 1),
+            lambda seeds: self.detectable(seeds, self.images, level) <= abs(difference),
+        )
 
     def images_for(self, difference: float, level: float) -> int | None:
-        """Return with how many test images it is found, with the seeds that there are.
+        """Return with how many test images, more than there are, it is found.
 
-        None where no number of images is enough, with so many seeds.
+        None where no number that anyone would collect is enough, with these seeds.
         """
-        room = _largest(difference, level) - (self.of_seed - self.residual) / self.seeds
-        of_images = self.of_images + self.residual / self.seeds
-        return math.ceil(of_images * self.images / room) if room > 0 else None
+        return _first(
+            range(self.images + 1, MOST_IMAGES * self.images + 1),
+            lambda images: self.detectable(self.seeds, images, level) <= abs(difference),
+        )
 
 
-def _largest(difference: float, level: float) -> float:
-    """Return the largest variance with which a true difference is found in four of five."""
-    reach = -float(ndtri(level / 2)) + float(ndtri(POWER))
-    return float(np.square(difference / reach))
+def _first(numbers: range, is_enough: Callable[[int], bool]) -> int | None:
+    """Return the first number that is enough, where all larger ones are too."""
+    place = bisect_left(numbers, True, key=is_enough)
+    return numbers[place] if place < len(numbers) else None
+
+
+@lru_cache(maxsize=4096)
+def _detectable(variance: Variance, seeds: int, images: int, level: float) -> float:
+    smaller = variance.images / images
+    residual = variance.residual * smaller
+    of_seed = variance.of_seed - variance.residual + residual
+    degrees = seeds - 1 + (variance.shared or 0.0)
+    parts = 2 * [SeedPart(of_seed / 2 / seeds, degrees, residual / 2 / seeds)]
+    of_images = variance.of_images * smaller + residual / seeds
+    scatter = of_parts(of_images, *([welch(parts)] if variance.shared is None else parts))
+    return min(1.0, scatter.reach(level / 2) + scatter.reach(1 - POWER))

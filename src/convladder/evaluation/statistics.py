@@ -201,7 +201,16 @@ def _variance(of_images: float, *rungs: tuple[Components, Spread]) -> Variance:
     in_means = sum(rung.residual / rung.seeds for rung, _ in rungs)
     fewest = min(rung.seeds for rung, _ in rungs)
     images = rungs[0][0].images
-    return Variance(max(of_images - in_means, 0.0), of_seed, residual, images, fewest)
+    shared = min(max(spread.degrees - rung.seeds + 1, 0.0) for rung, spread in rungs)
+    moderated = all(spread.moderated for _, spread in rungs)
+    return Variance(
+        max(of_images - in_means, 0.0),
+        of_seed,
+        residual,
+        images,
+        fewest,
+        shared if moderated else None,
+    )
 
 
 def _seed_correlation(left: Correct, right: Correct) -> float | None:

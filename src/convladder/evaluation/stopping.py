@@ -39,6 +39,8 @@ class Family:
 
 def outlooks(seen: Sequence[Look], family: Family, find: FindEach) -> dict[Question, Outlook]:
     """Return what is to be expected of each question after the looks so far."""
+    if not seen:
+        return dict.fromkeys(family.questions, "stopped")
     asked = [each for each in family.questions if any(look.asked >= {*each} for look in seen)]
     found = looks.find_each(seen, asked, find)
     judged = dict(zip(asked, judge(found, len(family.questions), family.margin), strict=True))

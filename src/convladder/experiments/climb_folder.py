@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from convladder.core import files
@@ -14,7 +15,6 @@ from convladder.experiments.climb_plan import Plan
 from convladder.experiments.engines import Engine
 from convladder.experiments.pretrained.imagenet import Say, silent
 from convladder.experiments.resume import ResumePolicy
-from convladder.experiments.time_limit import TimeLimit
 from convladder.experiments.trial import Trial
 from convladder.results import (
     folders,
@@ -92,7 +92,7 @@ def settle_margin(plan: Plan, folder: Path) -> float | None:
 
     Raises RunError where another is given then: one that is chosen by the results shows nothing.
     """
-    if not (folders.is_climb(folder) and folders.finished_runs(folder)):
+    if not _has_begun(folder):
         return plan.margin
     about = migrations.read_about(folder / "climb.json")
     settled: float | None = about.get("margin")
@@ -109,29 +109,59 @@ def settle_margin(plan: Plan, folder: Path) -> float | None:
 def settle_looks(plan: Plan, folder: Path) -> list[PlannedLook]:
     """Return when the climb looks at its results: as it began with, if any trial is finished.
 
-    Seeds that the plan has beyond those are for looks that were not planned.
+    Seeds that the plan has beyond those are for looks that were not planned; a limit of time adds
+    none. Raises RunError where the plan's rungs or seeds do not go with what there is.
     """
-    family = len(questions.family(plan.ladder))
-    if not (folders.is_climb(folder) and folders.finished_runs(folder)):
+    if not _has_begun(folder):
+        family = len(questions.family(plan.ladder))
         return planned_looks.plan(plan.counts, plan.seeds, plan.rungs, family)
-    about = migrations.read_about(folder / "climb.json")
-    settled = planned_looks.with_rungs(planned_looks.from_json(about["looks"]), plan.rungs)
-    if plan.seconds is not None and about["time_is_up"] and about["seconds"] >= plan.seconds:
-        return settled
+    settled = planned_looks.from_json(migrations.read_about(folder / "climb.json")["looks"])
+    added = [rung for rung in plan.rungs if rung not in (settled[0].rungs or ())]
+    if added and any(look.rungs for look in settled[1:]):
+        raise RunError(
+            f"the climb in {folder} has compared its rungs already, so {added[0]} cannot be added: "
+            "choose another --out"
+        )
+    settled = planned_looks.with_rungs(settled, plan.rungs)
+    settled = planned_looks.reopen(settled, partial(_is_begun, folder))
     if len(plan.counts) == 1:
         return planned_looks.give_all(settled, plan.seeds, plan.rungs)
-    most = {*settled[-1].seeds}
-    for count in plan.counts:
-        if {*plan.seeds[:count]} > most:
+    if not {*settled[0].seeds} <= {*plan.seeds}:
+        raise RunError(
+            f"the climb in {folder} was begun with seed {settled[0].seeds[0]}: give --seed "
+            f"{settled[0].seeds[0]}, --seeds with the number of seeds to add, or another --out"
+        )
+    for count in () if plan.seconds else plan.counts:
+        if {*plan.seeds[:count]} > {*settled[-1].seeds}:
             settled = planned_looks.extend(settled, plan.seeds[:count])
     return settled
 
 
-def spent_seconds(folder: Path) -> float:
-    """Return how long the climb has taken so far, as far as it was written down."""
-    if not folders.is_climb(folder):
-        return 0.0
-    return float(migrations.read_about(folder / "climb.json")["seconds"] or 0.0)
+def _has_begun(folder: Path) -> bool:
+    """Whether a trial of a climb in the folder is finished."""
+    return folders.is_climb(folder) and bool(folders.finished_runs(folder))
+
+
+def _is_begun(folder: Path, rung: str, seed: int) -> bool:
+    """Whether a trial of a rung with this seed is finished, or was being trained."""
+    return any(folders.rung_folder(folder, rung).glob(f"*seed-{seed}*"))
+
+
+@dataclass(frozen=True)
+class Spent:
+    """What a climb has taken so far. fits_time : its looks may still be fitted to a time."""
+
+    seconds: float
+    time_is_up: bool
+    fits_time: bool
+
+
+def spent(plan: Plan, folder: Path) -> Spent:
+    """Return what the climb has taken so far, as it was written down."""
+    if not _has_begun(folder):
+        return Spent(0.0, time_is_up=False, fits_time=plan.seconds is not None)
+    about = migrations.read_about(folder / "climb.json")
+    return Spent(about["seconds"], about["time_is_up"], about["fits_time"])
 
 
 def describe(
@@ -142,7 +172,7 @@ def describe(
     engine: Engine,
     *,
     trains: bool,
-    limit: TimeLimit | None = None,
+    taken: Spent,
 ) -> None:
     """Say what the climb is of; a command that trains nothing leaves the environment as it is."""
     place = {rung: number for number, rung in enumerate(plan.rungs)}
@@ -160,8 +190,7 @@ def describe(
         "trials": [list(key) for key in trials],
         "margin": plan.margin,
         "looks": [look.to_json() for look in looks],
-        "seconds": round(limit.spent, 1) if limit else None,
-        "time_is_up": bool(limit and limit.is_up),
+        **asdict(taken),
         "data": plan.dataset.provenance(),
         "environment": environment,
     }

@@ -27,6 +27,7 @@ from convladder.core.tasks import (
 from convladder.evaluation import corruptions
 from convladder.evaluation.statistics import LEAST_SEEDS
 from convladder.experiments import climb_folder, looking
+from convladder.experiments.climb_folder import Spent
 from convladder.experiments.climb_plan import Plan, weigh
 from convladder.experiments.corrupted_images import CorruptedImages, worth_keeping
 from convladder.experiments.engines import Engine
@@ -82,54 +83,69 @@ class _Climbing:
         self._failed: list[Failed] = []
         self._looks = climb_folder.settle_looks(plan, folder)
         self._plan = replace(plan, margin=climb_folder.settle_margin(plan, folder))
-        self._limit = TimeLimit(plan.seconds, climb_folder.spent_seconds(folder))
+        before = climb_folder.spent(plan, folder)
+        self._limit = TimeLimit(plan.seconds, before.seconds)
+        self._time_is_up, self._fits_time = before.time_is_up, before.fits_time
         self._missing = self._find_missing()
         self._earlier = climb_folder.earlier_trials(plan, folder)
+        self._trains = bool(self._missing)
 
     def run(self, on_weights: OnWeights, on_event: OnEvent) -> list[Failed]:
         """Train round after round; return the failures."""
         weigh(self._missing)  # raises where images do not suit a network
         climb_folder.remove_leftovers(self._folder)
-        self._describe(trains=bool(self._missing))
+        self._describe()
         if not self._missing:
             self._look_on(on_event)
+        if self._missing and not self._limit.is_up:
+            self._train(on_weights, on_event)
+        if self._limit.is_up and not self._time_is_up:
+            self._end_in_time()
+        self._describe()
+        return self._failed
+
+    def _train(self, on_weights: OnWeights, on_event: OnEvent) -> None:
         shares = self._engine.shares_disk
         with _shared_folder(self._folder) if shares else contextlib.nullcontext() as shared:
-            rounds = Rounds()
+            rounds = Rounds(most=len(self._plan.trials))
             pool = self._engine.pool(rounds)
             rounds.begin(self._tasks(shared, on_weights))
-            with signals.answered_gently(pool.stop), self._limit.ending(pool.stop):
-                for event in pool.events():
-                    self._take(event, on_event)
-                    if rounds.has_ended(event):
-                        self._look_on(on_event)
-                        rounds.begin(self._tasks(shared, on_weights))
-        if self._limit.is_set:
-            self._note_time()
-        return self._failed
+            try:
+                with signals.answered_gently(pool.stop), self._limit.ending(pool.stop):
+                    for event in pool.events():
+                        self._take(event, on_event)
+                        if rounds.has_ended(event):
+                            self._look_on(on_event)
+                            rounds.begin(self._tasks(shared, on_weights))
+            finally:
+                with contextlib.suppress(OSError):  # a full disk must not hide what has ended it
+                    self._describe()
 
     def _take(self, event: Event, on_event: OnEvent) -> None:
         if isinstance(event, Stopping) and self._limit.has_stopped:
             event = Notice("The time is up: saving what is being trained …", warns=False)
         self._failed += _take(event, self._folder, on_event)
 
-    def _note_time(self) -> None:
-        """Write down how long it took. Where the time is up, the last look is at what there is."""
-        missing = self._find_missing() if self._limit.is_up else []
-        if missing:
-            cut = planned_looks.cut_short(self._looks, self._is_finished)
-            if len(cut[0].seeds) < LEAST_SEEDS:
-                self._describe(trains=True)
-                raise RunError(
-                    f"the time was up before every rung had {LEAST_SEEDS} seeds: give the same "
-                    "command a longer --time to resume"
-                )
-            self._looks = cut
-        self._describe(trains=True)
+    def _end_in_time(self) -> None:
+        """Let the last look be at what there is, since the time is up. Raises RunError if too few.
 
-    def _is_finished(self, rung: str, seed: int) -> bool:
+        A rung whose trials fail does not keep the others from being compared.
+        """
+        cut = planned_looks.cut_short(self._looks, self._has_ended)
+        if len(cut[0].seeds) < LEAST_SEEDS:
+            raise RunError(
+                f"the time was up before every rung had {LEAST_SEEDS} seeds: give the same command "
+                "a longer --time to resume"
+            )
+        self._looks, self._time_is_up, self._fits_time = cut, True, False
+
+    def _has_ended(self, rung: str, seed: int) -> bool:
+        failed = {each.key for each in self._failed}
         keys = [trial.key for trial in self._plan.trials if trial.key[:2] == (rung, seed)]
-        return all(folders.is_finished(folders.trial_folder(self._folder, key)) for key in keys)
+        return all(
+            key in failed or folders.is_finished(folders.trial_folder(self._folder, key))
+            for key in keys
+        )
 
     def _find_missing(self) -> list[Trial]:
         """Return the trials of the looks so far that are neither finished nor failed just now."""
@@ -146,24 +162,33 @@ class _Climbing:
         """Look at the results once; return whether another look may follow."""
         self._missing = []
         place = planned_looks.undecided(self._looks)
-        if place is None:
+        if place is None or self._limit.is_up:
             return False
         new = {*self._looks[place].seeds} - {*self._looks[place - 1].seeds}
         if not new & {*self._plan.seeds}:  # this command is for fewer
             return False
-        if place == 1 and self._limit.is_set:
-            counts = self._limit.within([len(look.seeds) for look in self._looks])
-            family = len(questions.family(self._plan.ladder))
-            self._looks = planned_looks.replan(self._looks, counts, family)
-            if len(counts) == 1:
-                return False
-        self._looks, said = looking.decide(
-            self._plan.ladder, self._folder, self._looks, self._known(), self._plan.margin
-        )
-        on_event(Notice(said, warns=False))
+        if self._fits_time and self._limit.is_set:
+            self._fit_time(on_event)
+        if place < len(self._looks):
+            self._looks, said = looking.decide(
+                self._plan.ladder, self._folder, self._looks, self._known(), self._plan.margin
+            )
+            on_event(Notice(said, warns=False))
         self._missing = self._find_missing()
-        self._describe(trains=True)
-        return True
+        self._trains |= bool(self._missing)
+        self._describe()
+        return place < len(self._looks)
+
+    def _fit_time(self, on_event: OnEvent) -> None:
+        """Plan as many looks as there is time for, before the first is held."""
+        planned = [len(look.seeds) for look in self._looks]
+        counts = self._limit.within(planned)
+        family = len(questions.family(self._plan.ladder))
+        self._looks = planned_looks.replan(self._looks, counts, family)
+        self._fits_time = False
+        if len(counts) == 1:
+            said = f"After {planned[0]} seeds: there is no time for a look at {planned[1]}."
+            on_event(Notice(said, warns=False))
 
     def _known(self) -> list[TrialKey]:
         """Return the trials of the looks so far, and whatever else is finished."""
@@ -183,15 +208,16 @@ class _Climbing:
         seeds = planned_looks.seeds_by_rung(self._looks)
         return [trial for trial in self._plan.trials if trial.key.seed in seeds[trial.rung]]
 
-    def _describe(self, *, trains: bool) -> None:
+    def _describe(self) -> None:
+        taken = Spent(round(self._limit.spent, 1), self._time_is_up, self._fits_time)
         climb_folder.describe(
             self._plan,
             self._folder,
             self._known(),
             self._looks,
             self._engine,
-            trains=trains,
-            limit=self._limit if self._limit.is_set else None,
+            trains=self._trains,
+            taken=taken,
         )
 
     def _tasks(self, shared: Path | None, on_weights: OnWeights) -> list[Task]:

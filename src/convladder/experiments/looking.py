@@ -28,15 +28,13 @@ def decide(
 ) -> tuple[list[PlannedLook], str]:
     """Decide the next look: return the looks, and what the last one has shown in a sentence.
 
-    Rungs of which a trial is not finished, since it failed, get no more seeds.
+    A rung with a trial that failed goes on with those that it has, if they are two or more.
     """
     place = planned_looks.undecided(settled)
-    if place is None:
-        return list(settled), ""
+    assert place is not None
     finished = [key for key in trials if folders.is_finished(folders.trial_folder(folder, key))]
     found = _outlooks(ladder, folder, settled, finished, margin)
-    failed = {key.rung for key in {*trials} - {*finished}}
-    worth = stopping.going_on({pair: each for pair, each in found.items() if not failed & {*pair}})
+    worth = stopping.going_on(found)
     rungs = tuple(rung.name for rung in ladder.rungs if rung.name in worth)
     decided = [*settled[:place], replace(settled[place], rungs=rungs), *settled[place + 1 :]]
     counts = [len(settled[each].seeds) for each in (place - 1, place, -1)]
@@ -53,14 +51,17 @@ def in_words(
     seeds, further, most = counts_of_seeds
     counts = Counter(found.values())
     said = [f"{counts['decided']} of {plural(len(found), 'comparison')} decided"]
-    if counts["seeds cannot help"]:
-        said.append(f"{counts['seeds cannot help']} that need more test images, not seeds")
-    if too_close := counts["too close"] + counts["stopped"]:
-        said.append(f"{too_close} too close for {most} seeds")
-    if rungs:
-        said.append(f"{counts['open']} open")
+    told: tuple[tuple[Outlook, str], ...] = (
+        ("open", "open"),
+        ("too close", f"too close for {most} seeds"),
+        ("seeds cannot help", "in need of more test images, not seeds"),
+        ("stopped", "given up before, or without two seeds"),
+    )
+    for outlook, words in told:
+        if counts[outlook]:
+            said.append(f"{counts[outlook]} {words}")
     following = f"{further} seeds for {', '.join(rungs)}" if rungs else "nothing, the climb ends"
-    return f"After {seeds} seeds: {', '.join(said)}. Next: {following}."
+    return f"After {seeds} seeds: {'; '.join(said)}. Next: {following}."
 
 
 def _outlooks(

@@ -101,8 +101,8 @@ class ClimbRequest(Request):
     )
     seconds: float | None = option(
         None,
-        "How long the climb may take: it gets as many seeds as fit",
-        hint=", such as 30m or 2h",
+        "How long the climb may take in all",
+        hint=", such as 30m or 2h: it gets as many seeds as fit",
         unset="as long as it takes",
         flag="--time",
         metavar="TIME",

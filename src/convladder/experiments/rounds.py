@@ -10,12 +10,19 @@ from convladder.core.tasks import Event, Failed, Finished, Halted, Stopping, Tas
 
 
 class Rounds:
-    """The tasks of a pool whose workers stay until the last round has ended."""
+    """The tasks of a pool whose workers stay until the last round has ended.
 
-    def __init__(self) -> None:
+    most : tasks in a round, so that a pool makes no more lanes than are of use.
+    """
+
+    def __init__(self, most: int) -> None:
+        self._most = most
         self._tasks: deque[Task] = deque()
         self._running: set[Any] = set()
         self._is_over = False
+
+    def __len__(self) -> int:
+        return self._most
 
     def __iter__(self) -> Iterator[Task | None]:
         while True:

@@ -22,7 +22,7 @@ class TimeLimit:
 
     @property
     def spent(self) -> float:
-        """Return the seconds so far, those of earlier commands included."""
+        """The seconds so far, those of earlier commands included."""
         return self._before + time.monotonic() - self._began
 
     @property

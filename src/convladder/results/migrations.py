@@ -88,7 +88,7 @@ def _settle_looks(about: About) -> About:
     current = about | {"format": 2}
     if not isinstance(about.get("trials"), list):
         return current
-    current |= {"seconds": None, "time_is_up": False}
+    current |= {"seconds": 0.0, "time_is_up": False, "fits_time": False}
     keys = [TrialKey(*key) for key in about["trials"]]
     rungs = tuple(dict.fromkeys(key.rung for key in keys))
     seeds = tuple(sorted({key.seed for key in keys}))

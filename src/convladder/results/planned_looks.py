@@ -13,6 +13,7 @@ from typing import Any
 from convladder.evaluation import looks
 from convladder.evaluation.components import Correct
 from convladder.evaluation.looks import Look
+from convladder.evaluation.multiplicity import PLANNED
 
 Seeds = tuple[int, ...]
 
@@ -69,8 +70,7 @@ def as_seen(
 ) -> list[Look]:
     """Return what there was to see at each look: of each rung the seeds that it had.
 
-    Of a look whose trials are not all finished it is what there is so far. A rung that has nothing
-    new is not asked about again.
+    A rung that has nothing new, since its trials failed, is not asked about again.
 
     Parameters
     ----------
@@ -111,13 +111,14 @@ def plan(
 def extend(settled: Sequence[PlannedLook], seeds: Seeds) -> list[PlannedLook]:
     """Return the looks with one more, which was not planned, where none is at all of these seeds.
 
-    It stands where its number of seeds belongs. Seeds that a look had before are kept.
+    It stands where its number of seeds belongs. Seeds that all rungs have are kept.
     """
     at = next((place for place, look in enumerate(settled) if {*look.seeds} >= {*seeds}), None)
     if at is not None and {*settled[at].seeds} == {*seeds}:
         return list(settled)
-    last = settled[-1].seeds if at is None else ()
-    every = last + tuple(seed for seed in seeds if seed not in last)
+    had = list(seeds_by_rung(settled).values())
+    common = tuple(seed for seed in had[0] if all(seed in own for own in had))
+    every = common + tuple(seed for seed in seeds if seed not in common)
     share = looks.further_share(1 + sum(not look.planned for look in settled))
     place = len(settled) if at is None else at
     return [*settled[:place], PlannedLook(every, share, planned=False), *settled[place:]]
@@ -148,24 +149,43 @@ def replan(settled: Sequence[PlannedLook], counts: Sequence[int], family: int) -
 
 
 def cut_short(
-    settled: Sequence[PlannedLook], is_finished: Callable[[str, int], bool]
+    settled: Sequence[PlannedLook], has_ended: Callable[[str, int], bool]
 ) -> list[PlannedLook]:
-    """Return the looks where no more is trained: the last is at what all its rungs have finished.
+    """Return the looks where no more is trained: the last is at what all its rungs have by now.
 
-    It spends what the last planned look would have spent. How much is finished must not depend on
-    results.
+    It spends what the last planned look would have spent, unless it was not planned itself. How
+    much has ended must not depend on results, and nobody may have looked at it.
     """
     place = max(place for place, look in enumerate(settled) if look.rungs)
     look, before = settled[place], settled[place - 1].seeds if place else ()
     seeds = tuple(
         seed
         for seed in look.seeds
-        if seed in before or all(is_finished(rung, seed) for rung in look.rungs or ())
+        if seed in before or all(has_ended(rung, seed) for rung in look.rungs or ())
     )
     if seeds == before and place:
         return list(settled[:place])
-    share = settled[-1].share if place else 1 - looks.RESERVE
-    return [*settled[:place], replace(look, seeds=seeds, share=share)]
+    if look.planned:
+        look = replace(look, share=settled[-1].share if place else PLANNED)
+    return [*settled[:place], replace(look, seeds=seeds)]
+
+
+def reopen(
+    settled: Sequence[PlannedLook], has_begun: Callable[[str, int], bool]
+) -> list[PlannedLook]:
+    """Return the looks with the last decision open again, if nothing has come of it yet.
+
+    What failed when it was made may be finished by now. Else the same is decided again.
+    """
+    decided = [place for place, look in enumerate(settled) if look.rungs is not None]
+    place = decided[-1]
+    look, before = settled[place], settled[place - 1].seeds
+    begun = any(
+        has_begun(rung, seed) for rung in look.rungs or () for seed in {*look.seeds} - {*before}
+    )
+    if place == 0 or begun:
+        return list(settled)
+    return [*settled[:place], replace(look, rungs=None), *settled[place + 1 :]]
 
 
 def undecided(settled: Sequence[PlannedLook]) -> int | None:

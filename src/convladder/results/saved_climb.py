@@ -12,6 +12,7 @@ import pandas as pd
 
 from convladder.core import files
 from convladder.core.errors import RunError
+from convladder.core.formatting import plural
 from convladder.core.ladder import Ladder, ladder_of
 from convladder.evaluation import metrics, predictions
 from convladder.evaluation.robustness import Robustness
@@ -90,17 +91,33 @@ class SavedClimb:
         groups: dict[str, list[saved_run.SavedRun]] = {}
         for key, run in self._runs.items():
             groups.setdefault(key.rung, []).append(run)
-        return GroupComparison(groups, self.about.get("margin"), self.looks)
+        return GroupComparison(groups, self.about.get("margin"), self.complete_looks)
 
     @cached_property
     def looks(self) -> list[PlannedLook]:
         """When the climb looks at its results, and the share of the 5 % that each look spends."""
         return planned_looks.from_json(self.about["looks"])
 
+    @cached_property
+    def complete_looks(self) -> list[PlannedLook]:
+        """The looks whose trials are all finished, or failed: verdicts rest on no others."""
+        open_keys = {*self._keys} - {*self._runs} - {failure.key for failure in self.failures}
+        return [
+            look
+            for look in self.looks
+            if look.rungs
+            and not any(key.rung in look.rungs and key.seed in look.seeds for key in open_keys)
+        ]
+
     @property
     def looked(self) -> list[int]:
-        """With how many seeds the climb has looked at its results, or is about to."""
-        return [len(look.seeds) for look in self.looks if look.rungs]
+        """With how many seeds the climb has looked at its results."""
+        return [len(look.seeds) for look in self.complete_looks]
+
+    @property
+    def spends_where_open(self) -> bool:
+        """Whether rungs got more seeds only where a comparison was open."""
+        return any(len(look.rungs or ()) < len(self.ladder.rungs) for look in self.complete_looks)
 
     @property
     def standings(self) -> dict[str, GroupSummary]:
@@ -285,9 +302,9 @@ class SavedClimb:
             sentences.append(
                 "Two seeds say almost nothing about how much seeds differ. Use three or more."
             )
-        if self.about["time_is_up"] and self.looks[-1].rungs:
+        if self.about["time_is_up"]:
             sentences.append("The climb ended because its time was up.")
-        if further := [look for look in self.looks if not look.planned]:
+        if further := [look for look in self.complete_looks if not look.planned]:
             counts = " and ".join(str(len(look.seeds)) for look in further)
             sentences.append(
                 f"Looks with {counts} seeds were not planned when the climb began. They need "
@@ -318,6 +335,9 @@ class SavedClimb:
         return f"{name}, {100 * accuracy.mean:.1f} % on test ({low} to {high}){alone}."
 
     def _lacking(self) -> str:
+        if not self.complete_looks:
+            seeds = len(self.looks[0].seeds)
+            return f"trials are missing for the first look, which is at {plural(seeds, 'seed')}"
         single = [name for name, standing in self.standings.items() if len(standing.runs) == 1]
         if len(single) == len(self.standings):
             return "with one seed per rung, a real effect cannot be told from chance"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -17,36 +18,54 @@ PART = Variance(of_images=2e-5, of_seed=3e-4, residual=1e-4, images=1000, seeds=
 LEVEL = 0.01
 
 
-def power(difference: float, variance: float) -> float:
-    """Return how often a true difference is called at the level, the right way."""
-    return float(stats.norm.sf(stats.norm.isf(LEVEL / 2) - difference / math.sqrt(variance)))
-
-
-def with_images(images: int) -> float:
-    """Return the variance with other images, and as many seeds."""
-    smaller = PART.images / images
-    of_seeds = (PART.of_seed - PART.residual) / PART.seeds
-    return (PART.of_images + PART.residual / PART.seeds) * smaller + of_seeds
-
-
 def test_seeds_take_their_part_and_leave_that_of_the_images() -> None:
     assert PART.at(5) == pytest.approx(8e-5)
     assert PART.at(10) == pytest.approx(5e-5)
     assert PART.at(math.inf) == PART.of_images
 
 
-@pytest.mark.parametrize("difference", [0.02, 0.04])
-def test_with_so_many_seeds_it_is_found_in_four_of_five(difference: float) -> None:
-    seeds = PART.seeds_for(difference, LEVEL)
+@pytest.mark.parametrize("difference", [0.03, 0.035])
+@pytest.mark.parametrize("shared", [None, 0.0, 20.0])
+def test_so_many_seeds_or_images_are_just_enough(difference: float, shared: float | None) -> None:
+    variance = replace(PART, shared=shared)
+    seeds = variance.seeds_for(difference, LEVEL)
     assert seeds is not None
-    assert power(difference, PART.at(seeds)) >= 0.8
-    assert seeds == 1 or power(difference, PART.at(seeds - 1)) < 0.8
+    assert seeds > PART.seeds
+    assert variance.detectable(seeds, 1000, LEVEL) <= difference
+    if seeds > PART.seeds + 1:
+        assert variance.detectable(seeds - 1, 1000, LEVEL) > difference
+    images = variance.images_for(difference, LEVEL)
+    if images is not None:
+        assert variance.detectable(5, images, LEVEL) <= difference
+        assert images == 1001 or variance.detectable(5, images - 1, LEVEL) > difference
 
 
-def test_with_so_many_images_it_is_found_in_four_of_five() -> None:
-    images = PART.images_for(0.025, LEVEL)
-    assert images is not None
-    assert power(0.025, with_images(images)) >= 0.8 > power(0.025, with_images(images - 1))
+def test_what_is_detectable_is_what_the_test_of_a_real_table_detects() -> None:
+    drawn = Population(0.8, 600).draw_ladder(np.random.default_rng(0), 6, [1.0] * 6)
+    ladder = {str(number): table for number, table in enumerate(drawn)}
+    (found,) = statistics.find_each(ladder, [("1", "0")])
+    assert isinstance(found, Finding)
+    assert found.variance is not None
+    detected = found.detectable(LEVEL)
+    assert found.variance.detectable(6, 600, LEVEL) == pytest.approx(detected, rel=0.05)
+
+
+def test_rungs_that_inform_each_other_detect_more() -> None:
+    alone, some, many = (
+        replace(PART, shared=shared).detectable(3, 1000, LEVEL) for shared in (0.0, 4.0, 40.0)
+    )
+    assert alone > some > many
+
+
+def test_what_is_undecided_never_needs_what_it_has_already() -> None:
+    draw = np.random.default_rng(5)
+    for _ in range(40):
+        left, right = Population(0.7, 300).draw_ladder(draw, 2, [1.0] * 2)
+        (claim,) = statistics.compare(
+            {"a": left, "b": right}, [("a", "b")], {"a": range(2), "b": range(2)}
+        )
+        assert claim.seeds_needed is None or claim.seeds_needed > 2
+        assert claim.images_needed is None or claim.images_needed > 300
 
 
 def test_what_no_number_is_enough_for() -> None:

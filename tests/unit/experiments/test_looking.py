@@ -48,7 +48,7 @@ def test_rungs_without_an_open_question_get_no_more_seeds(tmp_path: Path) -> Non
     assert decided[1].rungs == ("max-pooling", "same-padding")
     assert [look.rungs for look in decided[2:]] == [None, None]
     assert said == (
-        "After 3 seeds: 2 of 3 comparisons decided, 1 open. Next: 5 seeds for max-pooling, "
+        "After 3 seeds: 2 of 3 comparisons decided; 1 open. Next: 5 seeds for max-pooling, "
         "same-padding."
     )
 
@@ -69,12 +69,22 @@ def test_a_climb_ends_where_more_seeds_would_decide_nothing(tmp_path: Path) -> N
     assert said.endswith("Next: nothing, the climb ends.")
 
 
-def test_a_rung_of_which_a_trial_failed_gets_no_more_seeds(tmp_path: Path) -> None:
+def test_a_rung_of_which_a_trial_failed_goes_on_with_the_others(tmp_path: Path) -> None:
     right = results({"lenet5": 0.6, "max-pooling": 0.9, "same-padding": 0.912}, 3)
     failed = TrialKey("same-padding", 2)
     del right[failed]
     decided, _ = decide(tmp_path, right, missing=(failed,))
+    assert "same-padding" in (decided[1].rungs or ())
+
+
+def test_a_rung_with_a_single_seed_gets_no_more(tmp_path: Path) -> None:
+    right = results({"lenet5": 0.6, "max-pooling": 0.9, "same-padding": 0.912}, 3)
+    failed = tuple(TrialKey("same-padding", seed) for seed in (1, 2))
+    for key in failed:
+        del right[key]
+    decided, said = decide(tmp_path, right, missing=failed)
     assert decided[1].rungs == ()
+    assert "2 given up before, or without two seeds" in said
 
 
 def test_where_nothing_is_finished_nothing_goes_on(tmp_path: Path) -> None:
@@ -94,7 +104,7 @@ def called_early(tmp_path: Path) -> cl.Climb:
     planned[1] = PlannedLook(planned[1].seeds, planned[1].share, RUNGS[1:])
     about = files.read_json(climb / "climb.json") | {"format": 2}
     about |= {"looks": [look.to_json() for look in planned]}
-    about |= {"seconds": None, "time_is_up": False}
+    about |= {"seconds": 0.0, "time_is_up": False, "fits_time": False}
     about["data"] |= {"bank": "", "bank_version": 0}
     about["environment"] |= {"backend": "tensorflow"}
     files.write_json(climb / "climb.json", about)

@@ -12,7 +12,7 @@ def task(key: str | None) -> Task:
 
 
 def test_a_round_ends_with_the_last_of_its_tasks() -> None:
-    rounds = Rounds()
+    rounds = Rounds(most=3)
     rounds.begin([task(None), task("a"), task("b")])
     assert not rounds.has_ended(Finished(None, None))
     assert not rounds.has_ended(Message("a", "said"))
@@ -22,7 +22,7 @@ def test_a_round_ends_with_the_last_of_its_tasks() -> None:
 
 
 def test_between_rounds_there_is_nothing_yet() -> None:
-    rounds = Rounds()
+    rounds = Rounds(most=3)
     tasks = iter(rounds)
     rounds.begin([task("a")])
     assert next(tasks) == task("a")
@@ -34,7 +34,7 @@ def test_between_rounds_there_is_nothing_yet() -> None:
 
 
 def test_after_a_signal_no_round_follows() -> None:
-    rounds = Rounds()
+    rounds = Rounds(most=3)
     rounds.begin([task("a")])
     assert not rounds.has_ended(Stopping())
     assert not rounds.has_ended(Finished("a", None))
@@ -42,7 +42,7 @@ def test_after_a_signal_no_round_follows() -> None:
 
 
 def test_who_waits_for_a_task_takes_one_that_was_given_back() -> None:
-    rounds = Rounds()
+    rounds = Rounds(most=3)
     rounds.begin([task("a")])
     pending = Pending(rounds)
     taken = pending.take()
@@ -53,6 +53,6 @@ def test_who_waits_for_a_task_takes_one_that_was_given_back() -> None:
 
 
 def test_who_waits_is_let_go_where_no_task_will_come() -> None:
-    pending = Pending(Rounds())
+    pending = Pending(Rounds(most=3))
     pending.close()
     assert pending.take() is None

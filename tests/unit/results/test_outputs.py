@@ -75,7 +75,8 @@ def test_what_is_written_says_its_format(tmp_path: Path, few_digits: Any) -> Non
     )
     plan = climb_plan.Plan(load_ladder("classic").part(["lenet5"]), (trial,), "identity")
     with engine_at(None, 1) as engine:
-        climb_folder.describe(plan, tmp_path, [trial.key], [], engine, trains=True)
+        taken = climb_folder.Spent(1.0, time_is_up=False, fits_time=False)
+        climb_folder.describe(plan, tmp_path, [trial.key], [], engine, trains=True, taken=taken)
     assert files.read_json(tmp_path / "climb.json")["format"] == folders.FORMAT
     assert outputs.kind_of(tmp_path) == "climb"
     assert ResumePolicy().find(tmp_path, trial) is None

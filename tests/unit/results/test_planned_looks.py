@@ -71,6 +71,13 @@ def test_other_seeds_are_added_to_those_that_were_there() -> None:
     assert given[-1].seeds == (0, 1, 7, 8, 9)
 
 
+def test_seeds_that_only_some_rungs_have_are_none_of_a_look_of_all() -> None:
+    looks = plan(2, 3, 8)
+    looks[1] = PlannedLook(looks[1].seeds, looks[1].share, ("a", "c"))
+    given = planned_looks.give_all(looks, (100, 101), RUNGS)
+    assert given[-1].seeds == (0, 1, 100, 101)
+
+
 def test_rungs_keep_the_seeds_of_the_last_look_that_they_came_to() -> None:
     looks = plan(2, 3, 4)
     looks[1] = PlannedLook(looks[1].seeds, looks[1].share, ("a", "c"))
@@ -151,3 +158,21 @@ def test_a_first_look_that_time_cut_short_spends_all_that_was_planned() -> None:
 def test_looks_are_planned_anew_where_time_is_for_fewer() -> None:
     looks = planned_looks.replan(plan(3, 5, 8, 12), [3, 5], 5)
     assert looks == planned_looks.plan([3, 5], SEEDS, RUNGS, 5)
+
+
+def test_a_look_that_was_not_planned_keeps_its_share_where_time_cuts_it_short() -> None:
+    looks = planned_looks.extend(planned_looks.extend(plan(3), SEEDS[:5]), SEEDS[:8])
+    looks[1] = PlannedLook(looks[1].seeds, looks[1].share, RUNGS, planned=False)
+    cut = planned_looks.cut_short(looks, lambda rung, seed: seed < 4)
+    assert [len(look.seeds) for look in cut] == [3, 4]
+    assert cut[1].share == looks[1].share
+
+
+def test_the_last_decision_is_open_again_until_something_has_come_of_it() -> None:
+    looks = plan(2, 3, 4)
+    looks[1] = PlannedLook(looks[1].seeds, looks[1].share, ("a", "c"))
+    assert planned_looks.reopen(looks, lambda rung, seed: False)[1].rungs is None
+    assert planned_looks.reopen(looks, lambda rung, seed: (rung, seed) == ("c", 2)) == looks
+    ended = [looks[0], PlannedLook(looks[1].seeds, looks[1].share, ()), looks[2]]
+    assert planned_looks.reopen(ended, lambda rung, seed: True)[1].rungs is None
+    assert planned_looks.reopen(plan(3), lambda rung, seed: False) == plan(3)
