@@ -258,7 +258,7 @@ def test_where_nothing_is_better_the_test_images_stay_closed(tmp_path: Path) -> 
     ("how", "error", "said"),
     [
         ({"trials": 0}, ExperimentError, "trials must be 1 or more; got 0"),
-        ({"seconds": -1}, ExperimentError, "seconds must be above 0; got -1"),
+        ({"seconds": -1}, ExperimentError, "seconds must be a number above 0; got -1"),
         ({"changes": {"data.folds": 3}}, ExperimentError, "a search cannot use folds"),
         ({"ladder": FOLDED}, ExperimentError, "a search cannot use folds"),
         ({"changes": {"data.limit": 300, "data.image_size": (4, 4)}}, ExperimentError, "too small"),
