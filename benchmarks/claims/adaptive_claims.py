@@ -149,8 +149,7 @@ class Tables:
 class Ladder:
     """Rungs of which some are better: their accuracies are moved, and their chance is the same.
 
-    gains : of each rung over the first. bounded : whether intervals are asked for; verdicts do not
-        need them, and they take most of the time.
+    gains : of each rung over the first. bounded : whether its intervals are looked at.
     """
 
     tables: Tables
@@ -173,21 +172,34 @@ class Ladder:
         unknown = [each for each in questions if each not in known]
         if unknown:
             parts = {name: self._moved(name, table) for name, table in rungs.items()}
-            found = map(self._kept, statistics.find_among(parts, unknown))
+            found = map(_kept, statistics.find_among(parts, unknown))
             known.update(zip(unknown, found, strict=True))
         return [known[each] for each in questions]
+
+    def find_without_intervals(
+        self, rungs: Mapping[str, Correct], questions: Sequence[Question]
+    ) -> list[Finding | Difference]:
+        """Return the same for verdicts, which need no intervals: they take most of the time."""
+        return [
+            replace(found, interval=_anything) if isinstance(found, Finding) else found
+            for found in self.find(rungs, questions)
+        ]
 
     def _moved(self, name: str, table: Correct) -> Components:
         parts, gain = self.tables.parts(table), self.gains[name]
         return replace(parts, mean=parts.mean + gain, by_image=parts.by_image + gain)
 
-    def _kept(self, found: Finding | Difference) -> Finding | Difference:
-        if isinstance(found, Difference):
-            return found
-        interval = cache(found.interval) if self.bounded else _anything
-        return replace(
-            found, interval=interval, p_equal=cache(found.p_equal), detectable=lambda misses: None
-        )
+
+def _kept(found: Finding | Difference) -> Finding | Difference:
+    """Return what was found, with its answers kept."""
+    if isinstance(found, Difference):
+        return found
+    return replace(
+        found,
+        interval=cache(found.interval),
+        p_equal=cache(found.p_equal),
+        detectable=lambda misses: None,
+    )
 
 
 def _anything(misses: float) -> tuple[float, float]:
@@ -265,10 +277,13 @@ def climb(design: Design, ladder: Ladder, margin: float | None = None) -> Climb:
         seeds |= dict.fromkeys(going, count)
         seen.append(Look(ladder.tables.cut(seeds), going, share))
         if design.selects:
-            going = stopping.going_on(stopping.outlooks(seen, family, ladder.find))
+            going = stopping.going_on(
+                stopping.outlooks(seen, family, ladder.find_without_intervals)
+            )
         if not going:
             break
-    found = looks.find_each(seen, FAMILY, ladder.find)
+    find = ladder.find if ladder.bounded else ladder.find_without_intervals
+    found = looks.find_each(seen, FAMILY, find)
     claims = judge(found, len(FAMILY), margin)
     return Climb(ladder, dict(zip(FAMILY, claims, strict=True)), seen[-1].rungs)
 
