@@ -26,6 +26,7 @@ ladder, and climbs in which a true difference of just the margin is called equal
 from __future__ import annotations
 
 import argparse
+import json
 import math
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -61,6 +62,7 @@ LADDERS = {
 MARGIN = 1.0  # point
 MARGINAL = {"null": LADDERS["null"], "mixed": MIXED, "at the margin": (MARGIN, -MARGIN) * 4}
 COVERED = ("null", "mixed")  # ladders whose intervals are looked at
+HEADS = ("false", "covers", "all", "rungs", "finds", "trials", "equal", "falsely equal")
 LESS = 0.0001  # than this, accuracies do not differ
 
 
@@ -352,6 +354,11 @@ class Row:
     design: str
     means: dict[str, float]
 
+    @property
+    def of(self) -> tuple[str, str, str]:
+        """The setting and the design."""
+        return self.data, self.spread, self.design
+
     def as_line(self) -> str:
         """Return the row as text."""
         cells = [f"{name} {self._told(name)}" for name in HEADS if self._told(name)]
@@ -363,18 +370,6 @@ class Row:
         if name in ("false", "falsely equal"):
             values = [max(values)] if values else []
         return " ".join(f"{scale * value:{form}}" for value in values)
-
-
-HEADS = (
-    "false",
-    "covers",
-    "all",
-    "rungs",
-    "finds",
-    "trials",
-    "equal",
-    "falsely equal",
-)
 
 
 def alike() -> Iterator[Simulated]:
@@ -434,9 +429,18 @@ def main() -> None:
     only = [given.only] if given.only else SETTINGS
     rows = measure([each for name in only for each in SETTINGS[name]()], designs, given.climbs)
     if given.keep:
-        told = {"climbs": given.climbs, "rungs": RUNGS, "comparisons": len(FAMILY)}
-        told |= {"rows": [vars(row) for row in rows], **results.circumstances()}
-        results.write_json(results.RESULTS / "adaptive.json", told)
+        keep(rows, given.climbs)
+
+
+def keep(rows: Sequence[Row], climbs: int) -> None:
+    """Write the rows; those of other settings stay, where they are of as many climbs."""
+    path = results.RESULTS / "adaptive.json"
+    told = json.loads(path.read_text()) if path.exists() else {}
+    kept = [Row(**each) for each in told.get("rows", [])] if told.get("climbs") == climbs else []
+    every = {each.of: each for each in [*kept, *rows]}
+    told = {"climbs": climbs, "rungs": RUNGS, "comparisons": len(FAMILY)}
+    told |= {"rows": [vars(each) for each in every.values()], **results.circumstances()}
+    results.write_json(path, told)
 
 
 if __name__ == "__main__":
