@@ -59,8 +59,7 @@ LADDERS = {
     "4": (4.0, 0.0) * 4,
     "mixed": MIXED,
 }
-MARGIN = 1.0  # point
-MARGINAL = {"null": LADDERS["null"], "mixed": MIXED, "at the margin": (MARGIN, -MARGIN) * 4}
+MARGINS = (1.0, 2.0)  # points
 COVERED = ("null", "mixed")  # ladders whose intervals are looked at
 HEADS = ("false", "covers", "all", "rungs", "finds", "trials", "equal", "falsely equal")
 LESS = 0.0001  # than this, accuracies do not differ
@@ -117,7 +116,10 @@ class Simulated:
     @property
     def ladders(self) -> Mapping[str, tuple[float, ...]]:
         """The points of each step, by the name of the ladder."""
-        return MARGINAL if self.margin else LADDERS
+        if self.margin is None:
+            return LADDERS
+        steps = (100 * self.margin, -100 * self.margin) * 4
+        return {"null": LADDERS["null"], "mixed": MIXED, "at the margin": steps}
 
 
 class Tables:
@@ -390,7 +392,8 @@ def unsteady() -> Iterator[Simulated]:
 
 def margin() -> Iterator[Simulated]:
     """Yield ladders whose differences may be called equal."""
-    yield Simulated(Setting("10,000 images, accuracy 0.58", MOST, 0.5), MARGIN / 100)
+    for points in MARGINS:
+        yield Simulated(Setting("10,000 images, accuracy 0.58", MOST, 0.5), points / 100)
 
 
 SETTINGS = {"alike": alike, "unsteady": unsteady, "margin": margin}
