@@ -26,6 +26,7 @@ ladder, and climbs in which a true difference of just the margin is called equal
 from __future__ import annotations
 
 import argparse
+import json
 import math
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -58,9 +59,9 @@ LADDERS = {
     "4": (4.0, 0.0) * 4,
     "mixed": MIXED,
 }
-MARGIN = 1.0  # point
-MARGINAL = {"null": LADDERS["null"], "mixed": MIXED, "at the margin": (MARGIN, -MARGIN) * 4}
+MARGINS = (1.0, 2.0)  # points
 COVERED = ("null", "mixed")  # ladders whose intervals are looked at
+HEADS = ("false", "covers", "all", "rungs", "finds", "trials", "equal", "falsely equal")
 LESS = 0.0001  # than this, accuracies do not differ
 
 
@@ -115,7 +116,10 @@ class Simulated:
     @property
     def ladders(self) -> Mapping[str, tuple[float, ...]]:
         """The points of each step, by the name of the ladder."""
-        return MARGINAL if self.margin else LADDERS
+        if self.margin is None:
+            return LADDERS
+        steps = (100 * self.margin, -100 * self.margin) * 4
+        return {"null": LADDERS["null"], "mixed": MIXED, "at the margin": steps}
 
 
 class Tables:
@@ -149,8 +153,7 @@ class Tables:
 class Ladder:
     """Rungs of which some are better: their accuracies are moved, and their chance is the same.
 
-    gains : of each rung over the first. bounded : whether intervals are asked for; verdicts do not
-        need them, and they take most of the time.
+    gains : of each rung over the first. bounded : whether its intervals are looked at.
     """
 
     tables: Tables
@@ -173,21 +176,34 @@ class Ladder:
         unknown = [each for each in questions if each not in known]
         if unknown:
             parts = {name: self._moved(name, table) for name, table in rungs.items()}
-            found = map(self._kept, statistics.find_among(parts, unknown))
+            found = map(_kept, statistics.find_among(parts, unknown))
             known.update(zip(unknown, found, strict=True))
         return [known[each] for each in questions]
+
+    def find_without_intervals(
+        self, rungs: Mapping[str, Correct], questions: Sequence[Question]
+    ) -> list[Finding | Difference]:
+        """Return the same for verdicts, which need no intervals: they take most of the time."""
+        return [
+            replace(found, interval=_anything) if isinstance(found, Finding) else found
+            for found in self.find(rungs, questions)
+        ]
 
     def _moved(self, name: str, table: Correct) -> Components:
         parts, gain = self.tables.parts(table), self.gains[name]
         return replace(parts, mean=parts.mean + gain, by_image=parts.by_image + gain)
 
-    def _kept(self, found: Finding | Difference) -> Finding | Difference:
-        if isinstance(found, Difference):
-            return found
-        interval = cache(found.interval) if self.bounded else _anything
-        return replace(
-            found, interval=interval, p_equal=cache(found.p_equal), detectable=lambda misses: None
-        )
+
+def _kept(found: Finding | Difference) -> Finding | Difference:
+    """Return what was found, with its answers kept."""
+    if isinstance(found, Difference):
+        return found
+    return replace(
+        found,
+        interval=cache(found.interval),
+        p_equal=cache(found.p_equal),
+        detectable=lambda misses: None,
+    )
 
 
 def _anything(misses: float) -> tuple[float, float]:
@@ -265,10 +281,13 @@ def climb(design: Design, ladder: Ladder, margin: float | None = None) -> Climb:
         seeds |= dict.fromkeys(going, count)
         seen.append(Look(ladder.tables.cut(seeds), going, share))
         if design.selects:
-            going = stopping.going_on(stopping.outlooks(seen, family, ladder.find))
+            going = stopping.going_on(
+                stopping.outlooks(seen, family, ladder.find_without_intervals)
+            )
         if not going:
             break
-    found = looks.find_each(seen, FAMILY, ladder.find)
+    find = ladder.find if ladder.bounded else ladder.find_without_intervals
+    found = looks.find_each(seen, FAMILY, find)
     claims = judge(found, len(FAMILY), margin)
     return Climb(ladder, dict(zip(FAMILY, claims, strict=True)), seen[-1].rungs)
 
@@ -337,6 +356,11 @@ class Row:
     design: str
     means: dict[str, float]
 
+    @property
+    def of(self) -> tuple[str, str, str]:
+        """The setting and the design."""
+        return self.data, self.spread, self.design
+
     def as_line(self) -> str:
         """Return the row as text."""
         cells = [f"{name} {self._told(name)}" for name in HEADS if self._told(name)]
@@ -348,18 +372,6 @@ class Row:
         if name in ("false", "falsely equal"):
             values = [max(values)] if values else []
         return " ".join(f"{scale * value:{form}}" for value in values)
-
-
-HEADS = (
-    "false",
-    "covers",
-    "all",
-    "rungs",
-    "finds",
-    "trials",
-    "equal",
-    "falsely equal",
-)
 
 
 def alike() -> Iterator[Simulated]:
@@ -380,7 +392,8 @@ def unsteady() -> Iterator[Simulated]:
 
 def margin() -> Iterator[Simulated]:
     """Yield ladders whose differences may be called equal."""
-    yield Simulated(Setting("10,000 images, accuracy 0.58", MOST, 0.5), MARGIN / 100)
+    for points in MARGINS:
+        yield Simulated(Setting("10,000 images, accuracy 0.58", MOST, 0.5), points / 100)
 
 
 SETTINGS = {"alike": alike, "unsteady": unsteady, "margin": margin}
@@ -419,9 +432,18 @@ def main() -> None:
     only = [given.only] if given.only else SETTINGS
     rows = measure([each for name in only for each in SETTINGS[name]()], designs, given.climbs)
     if given.keep:
-        told = {"climbs": given.climbs, "rungs": RUNGS, "comparisons": len(FAMILY)}
-        told |= {"rows": [vars(row) for row in rows], **results.circumstances()}
-        results.write_json(results.RESULTS / "adaptive.json", told)
+        keep(rows, given.climbs)
+
+
+def keep(rows: Sequence[Row], climbs: int) -> None:
+    """Write the rows; those of other settings stay, where they are of as many climbs."""
+    path = results.RESULTS / "adaptive.json"
+    told = json.loads(path.read_text()) if path.exists() else {}
+    kept = [Row(**each) for each in told.get("rows", [])] if told.get("climbs") == climbs else []
+    every = {each.of: each for each in [*kept, *rows]}
+    told = {"climbs": climbs, "rungs": RUNGS, "comparisons": len(FAMILY)}
+    told |= {"rows": [vars(each) for each in every.values()], **results.circumstances()}
+    results.write_json(path, told)
 
 
 if __name__ == "__main__":

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -66,3 +69,20 @@ def test_seeds_with_heavy_tails_have_another_accuracy() -> None:
     assert exact == 0.58
     assert heavy == pytest.approx(0.58, abs=0.001)
     assert heavy != exact
+
+
+def test_rows_of_other_settings_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(adaptive_claims.results, "RESULTS", tmp_path)
+    first, second, anew = (
+        adaptive_claims.Row("data", spread, "adaptive", {"rungs": value})
+        for spread, value in (("equal", 0.1), ("tenfold", 0.2), ("equal", 0.3))
+    )
+    for rows, climbs, expected in (
+        ([first, second], 10, [0.1, 0.2]),
+        ([anew], 10, [0.3, 0.2]),
+        ([first], 20, [0.1]),
+    ):
+        adaptive_claims.keep(rows, climbs)
+        told = json.loads((tmp_path / "adaptive.json").read_text())
+        assert [each["means"]["rungs"] for each in told["rows"]] == expected
+        assert told["climbs"] == climbs

@@ -37,6 +37,17 @@ class Family:
     margin: float | None = None
 
 
+@dataclass(frozen=True)
+class _Levels:
+    """Below what p-value a difference will be called at the last look, and called equal.
+
+    These are families of their own, and Holm's procedure passes on what each has decided.
+    """
+
+    called: float
+    equal: float
+
+
 def outlooks(seen: Sequence[Look], family: Family, find: FindEach) -> dict[Question, Outlook]:
     """Return what is to be expected of each question after the looks so far."""
     if not seen:
@@ -44,14 +55,13 @@ def outlooks(seen: Sequence[Look], family: Family, find: FindEach) -> dict[Quest
     asked = [each for each in family.questions if any(look.asked >= {*each} for look in seen)]
     found = looks.find_each(seen, asked, find)
     judged = dict(zip(asked, judge(found, len(family.questions), family.margin), strict=True))
-    left = len(family.questions) - sum(
-        each.verdict in ("better", "worse") for each in judged.values()
-    )
-    level = family.share * ALPHA / left if left else ALPHA
+    called = [each.verdict in ("better", "worse") for each in judged.values()]
+    equal = [each.p_equal is not None and each.p_equal < ALPHA for each in judged.values()]
+    levels = _Levels(_last_level(family, called), _last_level(family, equal))
     now = [each for each in asked if seen[-1].asked >= {*each}]
     latest = dict(zip(now, find(seen[-1].rungs, now), strict=True))
     return {
-        each: _outlook(judged.get(each), latest.get(each), family, level)
+        each: _outlook(judged.get(each), latest.get(each), family, levels)
         for each in family.questions
     }
 
@@ -63,25 +73,29 @@ def going_on(found: Mapping[Question, Outlook]) -> frozenset[str]:
     )
 
 
+def _last_level(family: Family, decided: Sequence[bool]) -> float:
+    return family.share * ALPHA / max(len(family.questions) - sum(decided), 1)
+
+
 def _outlook(
-    judged: Difference | None, latest: Finding | Difference | None, family: Family, level: float
+    judged: Difference | None, latest: Finding | Difference | None, family: Family, levels: _Levels
 ) -> Outlook:
     if judged is not None and judged.verdict in ("better", "worse", "equal"):
         return "decided"
     if not isinstance(latest, Finding):
         return "stopped"
-    if _chance(latest, family.seeds, level, family.margin) >= FUTILE:
+    if _chance(latest, family.seeds, levels, family.margin) >= FUTILE:
         return "open"
-    can_help = _chance(latest, math.inf, level, family.margin) >= FUTILE
+    can_help = _chance(latest, math.inf, levels, family.margin) >= FUTILE
     return "too close" if can_help else "seeds cannot help"
 
 
-def _chance(found: Finding, seeds: float, level: float, margin: float | None) -> float:
+def _chance(found: Finding, seeds: float, levels: _Levels, margin: float | None) -> float:
     """Return how likely a question is decided with so many seeds: called, or called equal."""
     if found.variance is None:
         return 0.0
-    called = found.variance.chance(found.p_value, seeds, level)
+    called = found.variance.chance(found.p_value, seeds, levels.called)
     if margin is None:
         return called
     one_sided = 2 * found.p_equal(margin)
-    return max(called, found.variance.chance(min(one_sided, 1.0), seeds, 2 * level))
+    return max(called, found.variance.chance(min(one_sided, 1.0), seeds, 2 * levels.equal))

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from convladder.evaluation import statistics
 from convladder.evaluation.components import Correct
-from convladder.evaluation.differences import Finding
+from convladder.evaluation.differences import Finding, find
 from convladder.evaluation.looks import Look, Question, planned_shares
+from convladder.evaluation.mixture import of_parts
+from convladder.evaluation.prospects import Variance
 from convladder.evaluation.stopping import Family, Outlook, going_on, outlooks
 from simulated_ladders import simulate
 
@@ -119,6 +122,22 @@ def test_the_fewer_questions_are_left_the_more_may_be_decided() -> None:
     alone = outlooks(seen, Family([ASKED], 12, SHARES[-1]), statistics.find_each)
     of_many = outlooks(seen, Family([ASKED, *others], 12, SHARES[-1]), statistics.find_each)
     assert (alone[ASKED], of_many[ASKED]) == ("open", "too close")
+
+
+def test_equality_is_a_family_of_its_own_which_called_differences_leave_as_it_was() -> None:
+    """At the last look nothing is open: what it did not decide, these looks do not."""
+    variance = Variance(0.0, 12e-4, 1e-4, 1000, 12)
+    shown = {(str(number), "b"): 0.9 for number in range(8)} | {ASKED: 0.0}
+    seen = [Look(dict.fromkeys("ab01234567", table(0.9)), frozenset("ab01234567"), 0.85)]
+    found = outlooks(
+        seen,
+        Family(list(shown), 12, 0.85, margin=0.022),
+        lambda rungs, questions: [
+            replace(find(shown[each], of_parts(1e-4)), variance=variance) for each in questions
+        ],
+    )
+    assert found.pop(ASKED) == "too close"
+    assert set(found.values()) == {"decided"}
 
 
 def test_where_seeds_are_all_that_varies_ever_more_of_them_decide() -> None:
