@@ -53,6 +53,7 @@ bench: .venv/installed-dev
 
 claims: .venv/installed-dev
 	$(BIN)/python benchmarks/claims/false_claims.py
+	$(BIN)/python benchmarks/claims/adaptive_claims.py
 	$(BIN)/python benchmarks/claims/fold_claims.py
 	$(BIN)/python benchmarks/claims/calibration_interval.py
 	$(BIN)/python benchmarks/claims/label_errors.py

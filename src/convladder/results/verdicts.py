@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 _ORDER = ("better", "worse", "equal", "undecided", "no comparison")
 
 MOST_NAMED = 3  # rungs in a sentence
+ALIKE = 1.25  # times as large, differences are told as one
 
 
 def in_words(found: Difference) -> str:
@@ -77,10 +78,17 @@ def _none_decided(noun: str, which: str, claims: Sequence[Claim], images: int | 
         who = f"Whether {claims[0].name} helps is undecided"
     else:
         who = f"All {len(claims)} {noun}s {which} are undecided"
-    least = max(claim.difference.detectable or 0.0 for claim in claims)
-    if not images or not least:
+    detectable = [claim.difference.detectable for claim in claims if claim.difference.detectable]
+    if not images or len(detectable) < len(claims):
         return f"{who}."
-    return f"{who}. {_found_in_four_of_five(least, f'{images:,} test images')}"
+    setup = f"{images:,} test images"
+    if max(detectable) < ALIKE * min(detectable):
+        return f"{who}. {_found_in_four_of_five(max(detectable), setup)}"
+    low, high = f"{100 * min(detectable):.1f}", in_points(max(detectable))
+    return (
+        f"{who}. With {setup} and the seeds of each, true differences of {low} to {high} would be "
+        "found 4 times out of 5."
+    )
 
 
 def _difference(claim: Claim, own: GroupSummary) -> str:
