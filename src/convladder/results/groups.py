@@ -149,6 +149,25 @@ class GroupComparison:
             found.setdefault(recipe, {})[name] = own
         return list(found.values())
 
+    def best_with_other_seeds(self) -> float | None:
+        """Return the accuracy on test of the best group on validation, less the luck of the choice.
+
+        The best is chosen by the other seeds, for each seed, which then says how good it is (leave
+        one out). Seeds that choose and report at once are too good: what luck they have in training
+        is in both. None where no two groups have two seeds.
+        """
+        found = []
+        for seed in {each.seed for pooled in self.pooled.values() for each in pooled}:
+            others = {
+                name: [each.validation_accuracy for each in pooled if each.seed != seed]
+                for name, pooled in self.pooled.items()
+                if seed in self._seeds[name] and len(pooled) > 1
+            }
+            if len(others) > 1:
+                best = max(others, key=lambda name: float(np.mean(others[name])))
+                found.append(self.correct[best][self._seeds[best].index(seed)].mean())
+        return float(np.mean(found)) if found else None
+
     def claims(self, pairs: Sequence[Pair], compare: Compare | None = None) -> list[Claim]:
         """Compare the first group of each pair with the second: one family of questions.
 

@@ -294,7 +294,7 @@ class SavedClimb:
             which = f"compared with {start}"
             sentences.append(count_verdicts("rung", which, others, self.against_start))
         if self.best:
-            sentences.append(f"Best on validation: {self._sentence(self.best)}")
+            sentences.append(f"Best on validation: {self._sentence(self.best)}{self._luck()}")
         if not verdicts & {"better", "worse"}:
             more = "images" if self.folds else "test images, or folds (--folds 5),"
             sentences.append(f"More {more} would find smaller differences.")
@@ -333,6 +333,16 @@ class SavedClimb:
             else ". With one seed, the interval covers the choice of test images only"
         )
         return f"{name}, {100 * accuracy.mean:.1f} % on test ({low} to {high}){alone}."
+
+    def _luck(self) -> str:
+        """Say how good the best is without the luck of having been chosen."""
+        without = None if self.folds else self.lineup.best_with_other_seeds()
+        if without is None or len(self.standings) < 2:
+            return ""
+        return (
+            f" Chosen and tested by different seeds, the best has {100 * without:.1f} %, without "
+            "the luck of the choice."
+        )
 
     def _lacking(self) -> str:
         if not self.complete_looks:

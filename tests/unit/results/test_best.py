@@ -1,0 +1,43 @@
+"""The rung that is the best on validation, and how good it is without the luck of the choice."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from convladder.core import files
+from convladder.core.ladder import load_ladder
+from convladder.results.folders import TrialKey, trial_folder
+from convladder.results.saved_climb import SavedClimb
+from made_runs import make_climb, share_right
+
+
+def test_the_best_is_too_good_where_the_same_seeds_choose_and_report(tmp_path: Path) -> None:
+    """Six equal rungs, whose seeds are lucky on validation and on test alike."""
+    rungs = tuple(rung.name for rung in load_ladder("classic").rungs[:6])
+    draw = np.random.default_rng(0)
+    luck = {TrialKey(rung, seed): draw.normal(0, 0.05) for rung in rungs for seed in range(3)}
+    right = {key: draw.random(2000) < 0.8 + own for key, own in luck.items()}
+    climb = SavedClimb(make_climb(tmp_path, right, load_ladder("classic").part(rungs)))
+    for key, own in luck.items():
+        path = trial_folder(climb.folder, key) / "metrics.json"
+        figures = files.read_json(path)
+        figures["validation"]["accuracy"] = 0.8 + own
+        files.write_json(path, figures)
+    climb = SavedClimb(climb.folder)
+    assert climb.best is not None
+    chosen = climb.standings[climb.best].accuracy.mean
+    without = climb.lineup.best_with_other_seeds()
+    assert without is not None
+    assert chosen > 0.82
+    assert abs(without - 0.8) < chosen - 0.8
+    assert f"the best has {100 * without:.1f} %, without the luck" in climb.headline()
+
+
+def test_a_single_seed_cannot_choose_without_itself(tmp_path: Path) -> None:
+    right = {TrialKey(rung, 0): share_right(0.8, 100, 0) for rung in ("lenet5", "max-pooling")}
+    ladder = load_ladder("classic").part(["lenet5", "max-pooling"])
+    climb = SavedClimb(make_climb(tmp_path, right, ladder))
+    assert climb.lineup.best_with_other_seeds() is None
+    assert "luck" not in climb.headline()
