@@ -29,6 +29,10 @@ class Difference:
     accuracies of equal seeds, where both rungs have the same three or more. If an undecided
     difference is as large as it looks, `seeds_needed` or `images_needed` would show it in four of
     five climbs; None where no number, or none that anyone could train or collect, is enough.
+    `chance_better` and `chance_worse` are how probable it is that the true difference is larger
+    than the margin (or zero), either way, if all differences were as likely beforehand (as Benavoli
+    et al. 2017, "Time for a change: a tutorial for comparing multiple classifiers through Bayesian
+    analysis", JMLR 18).
     """
 
     difference: float
@@ -44,6 +48,8 @@ class Difference:
     seeds: int | None = None
     seeds_needed: int | None = None
     images_needed: int | None = None
+    chance_better: float | None = None
+    chance_worse: float | None = None
     seed_correlation: float | None = None
     verdict: Verdict = "no comparison"
 
@@ -58,7 +64,8 @@ class Finding:
         be called; None where it is not known.
     seeds : of how many of each rung it is made. variance : what its variance would be with other
         numbers of seeds and images; None where that is not known. alone : the interval that holds
-        in 95 of 100, where that is not the one of `interval`.
+        in 95 of 100, where that is not the one of `interval`. exceeds : how probable it is that the
+        true difference is larger than a bound, if all were as likely beforehand.
     """
 
     difference: float
@@ -69,6 +76,7 @@ class Finding:
     seeds: int | None = None
     variance: Variance | None = None
     alone: tuple[float, float] | None = None
+    exceeds: Callable[[float], float] | None = None
 
 
 def judge(
@@ -120,6 +128,8 @@ def _judged(found: Finding, judged: InFamily, family: int, margin: float | None)
         found.seeds,
         seeds_needed,
         images_needed,
+        found.exceeds(margin or 0.0) if found.exceeds else None,
+        1 - found.exceeds(-(margin or 0.0)) if found.exceeds else None,
         verdict=verdict,
     )
 
@@ -149,6 +159,7 @@ def find(difference: float, spread: Mixture) -> Finding:
         partial(_interval, difference, spread),
         partial(_p_equal, difference, spread),
         partial(_detectable, spread),
+        exceeds=partial(_exceeds, difference, spread),
     )
 
 
@@ -160,6 +171,10 @@ def _interval(difference: float, spread: Mixture, misses: float) -> tuple[float,
 def _p_equal(difference: float, spread: Mixture, margin: float) -> float:
     """Return the larger p-value of two one-sided tests."""
     return spread.tail(margin - abs(difference))
+
+
+def _exceeds(difference: float, spread: Mixture, bound: float) -> float:
+    return spread.tail(bound - difference)
 
 
 def _detectable(spread: Mixture, misses: float) -> float:

@@ -185,6 +185,7 @@ def over_looks(seen: Sequence[Seen]) -> Finding:
         last.found.seeds,
         last.found.variance,
         last.found.interval(ALPHA),
+        last.found.exceeds,
     )
 
 

@@ -149,24 +149,31 @@ class GroupComparison:
             found.setdefault(recipe, {})[name] = own
         return list(found.values())
 
-    def best_with_other_seeds(self) -> float | None:
-        """Return the accuracy on test of the best group on validation, less the luck of the choice.
+    def luck_of_choice(self) -> float | None:
+        """Estimate how much too good the best group on validation looks on test.
 
-        The best is chosen by the other seeds, for each seed, which then says how good it is (leave
-        one out). Seeds that choose and report at once are too good: what luck they have in training
-        is in both. None where no two groups have two seeds.
+        Seeds that choose and report at once have their luck in training in both. So for each seed
+        that all groups have, the others choose the best, and this one says how good it is (leave
+        one out). What all of them together choose and report is better by that luck. None with
+        fewer than two such seeds.
         """
-        found = []
-        for seed in {each.seed for pooled in self.pooled.values() for each in pooled}:
-            others = {
-                name: [each.validation_accuracy for each in pooled if each.seed != seed]
-                for name, pooled in self.pooled.items()
-                if seed in self._seeds[name] and len(pooled) > 1
-            }
-            if len(others) > 1:
-                best = max(others, key=lambda name: float(np.mean(others[name])))
-                found.append(self.correct[best][self._seeds[best].index(seed)].mean())
-        return float(np.mean(found)) if found else None
+        common = set.intersection(*map(set, self._seeds.values()))
+        if len(common) < statistics.LEAST_SEEDS:
+            return None
+        together = self._chosen(common, common)
+        apart = [self._chosen(common - {seed}, {seed}) for seed in common]
+        return together - float(np.mean(apart))
+
+    def _chosen(self, by: set[int], tested: set[int]) -> float:
+        """Return the accuracy on test, with some seeds, of the best on validation of others."""
+        best = max(
+            self.pooled,
+            key=lambda name: np.mean(
+                [each.validation_accuracy for each in self.pooled[name] if each.seed in by]
+            ),
+        )
+        rows = [row for row, seed in enumerate(self._seeds[best]) if seed in tested]
+        return float(self.correct[best][rows].mean())
 
     def claims(self, pairs: Sequence[Pair], compare: Compare | None = None) -> list[Claim]:
         """Compare the first group of each pair with the second: one family of questions.

@@ -22,7 +22,9 @@ from convladder.results.group_summary import PRICES, Claim, GroupSummary
 from convladder.results.groups import GroupComparison
 from convladder.results.planned_looks import PlannedLook
 from convladder.results.seed_runs import SeedRun
-from convladder.results.verdicts import count_verdicts, taken_in
+from convladder.results.verdicts import count_verdicts, in_points, taken_in
+
+LEAST_LUCK = 0.0005  # that is told: less is written as no points
 
 
 @dataclass(frozen=True)
@@ -335,14 +337,11 @@ class SavedClimb:
         return f"{name}, {100 * accuracy.mean:.1f} % on test ({low} to {high}){alone}."
 
     def _luck(self) -> str:
-        """Say how good the best is without the luck of having been chosen."""
-        without = None if self.folds else self.lineup.best_with_other_seeds()
-        if without is None or len(self.standings) < 2:
+        """Say how much too good the best looks, since its own seeds have chosen it."""
+        luck = None if self.folds or len(self.standings) < 2 else self.lineup.luck_of_choice()
+        if luck is None or luck < LEAST_LUCK:
             return ""
-        return (
-            f" Chosen and tested by different seeds, the best has {100 * without:.1f} %, without "
-            "the luck of the choice."
-        )
+        return f" That is probably {in_points(luck)} too high: the same seeds have chosen it."
 
     def _lacking(self) -> str:
         if not self.complete_looks:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 _ORDER = ("better", "worse", "equal", "undecided", "no comparison")
 
 MOST_NAMED = 3  # rungs in a sentence
+LEAST_CHANCE = 0.01  # that is told as a number
 ALIKE = 1.25  # times as large, differences are told as one
 
 
@@ -31,7 +32,7 @@ def of_claim(claim: Claim, standings: Mapping[str, GroupSummary]) -> str:
     own, reference = standings[claim.name], standings[claim.reference]
     who = f"**{claim.name}** against {claim.reference}"
     found, price = _difference(claim, own), _price(own, reference)
-    return f"{who}: {found}{_beats(claim)} Cost: {price}."
+    return f"{who}: {found}{_chances(claim.difference)}{_beats(claim)} Cost: {price}."
 
 
 def taken_in(rung: Rung) -> str:
@@ -116,6 +117,22 @@ def _needed(found: Difference) -> str:
     if not ways:
         return ""
     return f" One as large as this would be found with {' or with '.join(ways)}."
+
+
+def _chances(found: Difference) -> str:
+    """Say how probable it is that the true difference is larger than the margin, either way."""
+    if found.chance_better is None or found.chance_worse is None:
+        return ""
+    by = f" by more than {in_points(found.margin)}" if found.margin else ""
+    better, worse = (_percent(chance) for chance in (found.chance_better, found.chance_worse))
+    return f" Taken alone, it is better{by} with a probability of {better}, worse{by} with {worse}."
+
+
+def _percent(chance: float) -> str:
+    """Write a probability without claiming to be certain."""
+    if chance < LEAST_CHANCE:
+        return "less than 1 %"
+    return "more than 99 %" if chance > 1 - LEAST_CHANCE else f"{100 * chance:.0f} %"
 
 
 def _beats(claim: Claim) -> str:

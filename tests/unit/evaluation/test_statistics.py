@@ -261,3 +261,22 @@ def test_a_share_has_the_interval_that_scipy_gives_it(hits: int, images: int) ->
         stats.binomtest(hits, images).proportion_ci(method="wilson"),
     )
     assert (found.low, found.high) == pytest.approx((wilson.low, wilson.high), rel=1e-12, abs=0)
+
+
+@pytest.mark.parametrize("margin", [None, 0.01])
+def test_chances_of_better_and_worse_come_from_the_same_distribution_as_the_test(
+    margin: float | None,
+) -> None:
+    drawn = Population(0.8, 500).draw_ladder(np.random.default_rng(3), 4, [1.0] * 2)
+    tables = {"a": drawn[0], "b": drawn[1]}
+    seeds = {name: range(4) for name in tables}
+    (forth,) = compare(tables, [("a", "b")], seeds, margin=margin)
+    (back,) = compare(tables, [("b", "a")], seeds, margin=margin)
+    assert forth.chance_better is not None
+    assert forth.chance_worse is not None
+    assert forth.chance_better == pytest.approx(back.chance_worse)
+    within = 1 - forth.chance_better - forth.chance_worse
+    assert within == pytest.approx(0, abs=1e-9) if margin is None else 0 < within < 1
+    if margin is None:
+        smaller = min(forth.chance_better, forth.chance_worse)
+        assert 2 * smaller == pytest.approx(forth.p_value)

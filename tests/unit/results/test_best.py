@@ -28,16 +28,29 @@ def test_the_best_is_too_good_where_the_same_seeds_choose_and_report(tmp_path: P
     climb = SavedClimb(climb.folder)
     assert climb.best is not None
     chosen = climb.standings[climb.best].accuracy.mean
-    without = climb.lineup.best_with_other_seeds()
-    assert without is not None
+    luck = climb.lineup.luck_of_choice()
+    assert luck is not None
     assert chosen > 0.82
-    assert abs(without - 0.8) < chosen - 0.8
-    assert f"the best has {100 * without:.1f} %, without the luck" in climb.headline()
+    assert abs(chosen - luck - 0.8) < chosen - 0.8
+    assert f"{100 * luck:.1f} points too high: the same seeds have chosen it" in climb.headline()
+
+
+def test_seeds_that_only_some_rungs_have_choose_nothing(tmp_path: Path) -> None:
+    ladder = load_ladder("classic").part(["lenet5", "max-pooling"])
+    right = {
+        TrialKey(rung, seed): share_right(share, 500, seed)
+        for rung, share, seeds in (("lenet5", 0.6, 5), ("max-pooling", 0.9, 2))
+        for seed in range(seeds)
+    }
+    climb = SavedClimb(make_climb(tmp_path, right, ladder))
+    luck = climb.lineup.luck_of_choice()
+    assert luck is not None
+    assert abs(luck) < 1e-12
 
 
 def test_a_single_seed_cannot_choose_without_itself(tmp_path: Path) -> None:
     right = {TrialKey(rung, 0): share_right(0.8, 100, 0) for rung in ("lenet5", "max-pooling")}
     ladder = load_ladder("classic").part(["lenet5", "max-pooling"])
     climb = SavedClimb(make_climb(tmp_path, right, ladder))
-    assert climb.lineup.best_with_other_seeds() is None
-    assert "luck" not in climb.headline()
+    assert climb.lineup.luck_of_choice() is None
+    assert "too high" not in climb.headline()
