@@ -35,6 +35,11 @@ def choose_threshold(confidence: Floats, correct: NDArray[np.bool_], wanted: flo
     control"; Geifman and El-Yaniv 2017, "Selective classification for deep neural networks").
     Where testing begins depends on the number of images alone.
 
+    In simulations with 270 to 5,000 images (`benchmarks/claims/threshold_claims.py`), the accuracy
+    was below the wanted one in 0 to 2.8 % of networks, and in up to 6.6 % where the best of 20
+    epochs was chosen on the same images. With a Bonferroni correction in the place of the order,
+    34 % of the images were answered, in the place of 39 %.
+
     Parameters
     ----------
     confidence
@@ -66,7 +71,8 @@ def threshold_as_seen(
     """Return the least confidence above which the share of correct predictions is as wanted.
 
     It is the best of many, so on new images the accuracy is below the wanted one about every
-    second time. None where no threshold that keeps at least ten images reaches it.
+    second time: in 49 to 83 % of simulated networks. None where no threshold that keeps at least
+    ten images reaches it.
     """
     order = np.argsort(-confidence, kind="stable")
     accuracy = np.cumsum(correct[order]) / np.arange(1, len(order) + 1)
