@@ -68,7 +68,7 @@ def test_a_better_network_and_more_images_keep_more() -> None:
         return 0.0 if threshold is None else float((confidence >= threshold).mean())
 
     assert coverage(400, 0.92) == coverage(28, 0.99) == 0
-    assert coverage(4000, 0.92) == coverage(400, 0.96) == 1
+    assert coverage(40_000, 0.92) == coverage(400, 0.96) == 1
 
 
 def test_a_failed_test_ends_the_search() -> None:
