@@ -88,7 +88,7 @@ run.suspected_labels().head()
 # ## Ship
 #
 # The run's folder is the classifier: its weights, every setting, its figures, and a model card that waits for your words. It predicts
-# any image file, and says *unsure* if its confidence is below the threshold for the accuracy that you want on validation (if there is none, it is unsure
+# any image file, and says *unsure* if its confidence is below the threshold that gives the accuracy you want (if validation shows none, it is unsure
 # of all, and warns). Here are some of the test images.
 
 # %%

@@ -84,7 +84,7 @@ def main(data: str = "digits", limit: str = "") -> None:
         }
         accuracy, selections = (
             run.metrics["test"]["accuracy"],
-            [run.selection(wanted) for wanted in WANTED],
+            [run.selection(wanted, as_seen=True) for wanted in WANTED],
         )
     print(
         f"{data} without its last two classes; the classic ladder's dropout-conv, test accuracy "

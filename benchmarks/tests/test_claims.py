@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from claims import false_claims, fold_claims
+from claims import false_claims, fold_claims, threshold_claims
 from folded_ladders import LEARNERS
 
 
@@ -40,3 +40,20 @@ def test_every_way_to_judge_folds_has_a_row(capsys: pytest.CaptureFixture[str]) 
     fold_claims.measure(LEARNERS["linear, own features"], 5, climbs=2, images=60)
     told = capsys.readouterr().out.splitlines()[1:]
     assert [line.split()[2] for line in told] == 2 * ["plain", "published", "ours", "no"]
+
+
+@pytest.mark.parametrize("kind", [*threshold_claims.KINDS, threshold_claims.HARDEST])
+def test_every_way_to_choose_a_threshold_has_a_row(kind: str) -> None:
+    rows = list(threshold_claims.measure(kind, images=200, networks=4))
+    named = [(wanted, way) for wanted in threshold_claims.WANTED for way in threshold_claims.WAYS]
+    assert [(row.wanted, row.way) for row in rows] == named
+    assert all(0 <= row.below <= row.given <= 1 for row in rows)
+    assert all(0 <= row.covers <= row.given for row in rows)
+
+
+@pytest.mark.parametrize("kind", threshold_claims.KINDS)
+def test_scores_are_drawn_with_the_accuracy_that_is_taken_as_known(kind: str) -> None:
+    scores = threshold_claims.KINDS[kind]
+    probabilities, labels = scores.draw(threshold_claims.np.random.default_rng(0), 20_000)
+    accuracy = (probabilities.argmax(axis=1) == labels).mean()
+    assert accuracy == pytest.approx(scores.others[1].mean(), abs=0.015)

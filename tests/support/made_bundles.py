@@ -55,7 +55,15 @@ def make_bundle(
         class_names=class_names,
         form=schema.Form(**vars(form)),
         temperature=TEMPERATURE,
-        selection=schema.Selection(wanted=0.95, threshold=0.5, coverage=some, accuracy=some),
+        selection=schema.Selection(
+            wanted=0.95,
+            threshold=0.5,
+            coverage=some,
+            accuracy=some,
+            basis="guaranteed",
+            validation=100,
+            as_seen=schema.Kept(threshold=0.4, coverage=some, accuracy=some),
+        ),
         figures=schema.Figures(
             accuracy=some, log_loss=0.3, parameters=network.count_params(), flops=1
         ),

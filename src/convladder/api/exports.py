@@ -18,6 +18,7 @@ from convladder.data.sources import registry
 from convladder.deploy import bundle_writer, exporter
 from convladder.deploy.exporter import Exported, Sample
 from convladder.deploy.parity_images import Named
+from convladder.evaluation import wording
 from convladder.experiments import reproduction
 from convladder.report import progress
 from convladder.results import folders, outputs
@@ -88,6 +89,8 @@ def export(
         if isinstance(place, Bundle)
         else Bundle(bundle_writer.bundle_of(run.folder if run else Path(str(place))))
     )
+    if said := wording.of_doubt(bundle.contents.selection):
+        reporter.say(said, dim=True)
     folder = place_of_out or _place(_name(bundle, run, kind, int8), run, data)
     was_there = folder.is_dir()
     folders.check_writable(folder)

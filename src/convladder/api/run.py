@@ -52,7 +52,9 @@ class Run(PlottedRun):
         outputs.check_made_here(self.folder)
         return pages.write_run(self)
 
-    def bundle(self, out: str | Path | None = None, accuracy: float = 0.95) -> Path:
+    def bundle(
+        self, out: str | Path | None = None, accuracy: float = 0.95, *, as_seen: bool = False
+    ) -> Path:
         """Write the run's bundle, one file that predicts anywhere.
 
         Parameters
@@ -62,6 +64,9 @@ class Run(PlottedRun):
         accuracy
             The share of correct answers, above 0 and up to 1, that those not marked unsure should
             have. It sets the bundle's threshold.
+        as_seen
+            Whether to take the threshold as seen on validation, without a guarantee: see
+            `selection`.
 
         Returns
         -------
@@ -78,7 +83,8 @@ class Run(PlottedRun):
         """
         from convladder.deploy import bundle_writer
 
-        return bundle_writer.write(self, None if out is None else Path(out), accuracy)
+        path = None if out is None else Path(out)
+        return bundle_writer.write(self, path, accuracy, as_seen=as_seen)
 
     def evaluate(
         self,
@@ -122,7 +128,11 @@ class Run(PlottedRun):
         return other_images.evaluate(self, data, changes or {}, how)
 
     def predict(
-        self, paths: str | Path | Iterable[str | Path], accuracy: float = 0.95
+        self,
+        paths: str | Path | Iterable[str | Path],
+        accuracy: float = 0.95,
+        *,
+        as_seen: bool = False,
     ) -> pd.DataFrame:
         """Predict image files.
 
@@ -134,7 +144,10 @@ class Run(PlottedRun):
             Files, or one.
         accuracy
             The share of correct answers, above 0 and up to 1, that those not marked unsure should
-            have. If no threshold reaches it, all are unsure, and a warning says so.
+            have. If validation shows no threshold for it, all are unsure, and a warning says so.
+        as_seen
+            Whether to take the threshold as seen on validation, without a guarantee: see
+            `selection`.
 
         Returns
         -------
@@ -153,7 +166,7 @@ class Run(PlottedRun):
         """
         from convladder.api import other_images
 
-        return other_images.predict(self, paths, self.selection(accuracy))
+        return other_images.predict(self, paths, self.selection(accuracy, as_seen=as_seen))
 
     def classification_report(self) -> pd.DataFrame:
         """Return precision, recall and F1 on test: one row per class, then the averages.
@@ -213,19 +226,27 @@ class Run(PlottedRun):
         """
         return calibrations.assess(self.predictions)
 
-    def selection(self, accuracy: float = 0.95) -> Selection:
+    def selection(self, accuracy: float = 0.95, *, as_seen: bool = False) -> Selection:
         """Choose a least confidence on validation for a wanted accuracy; judge it on test.
+
+        By default it is guaranteed: in 95 of 100 networks, the accuracy above it is at least the
+        wanted one (Angelopoulos et al. 2021, "Learn then test").
 
         Parameters
         ----------
         accuracy
             A share, above 0 and up to 1.
+        as_seen
+            Whether to take the least confidence that gave the accuracy on validation. It has no
+            margin for chance: on new images, about every second such threshold gives less.
 
         Returns
         -------
         Selection
             The threshold, the share of test images that are still predicted with it, and the
-            accuracy on these, each with its 95 % interval.
+            accuracy on these, each with its 95 % interval. The threshold is None if the validation
+            images show none. `basis` says how it was chosen. `as_seen` has the same of the
+            threshold as seen on validation.
 
         Raises
         ------
@@ -238,7 +259,7 @@ class Run(PlottedRun):
             raise ExperimentError(
                 f"the wanted accuracy must be between 0 and 1, such as 0.95; got {accuracy:g}"
             )
-        return calibrations.select(self.predictions, accuracy)
+        return calibrations.select(self.predictions, accuracy, as_seen=as_seen)
 
     def class_accuracies(self) -> pd.DataFrame:
         """Return the test accuracy of each class with its 95 % interval (Wilson 1927).

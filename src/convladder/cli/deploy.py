@@ -37,6 +37,16 @@ def bundle(
             help='Accuracy that answers not marked "unsure" should have (sets the threshold).',
         ),
     ] = 0.95,
+    as_seen: Annotated[
+        bool,
+        typer.Option(
+            "--as-seen",
+            help=(
+                "Take the threshold as seen on validation, without a guarantee. Default: one "
+                "that gives the accuracy in 95 of 100 networks."
+            ),
+        ),
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Turn a run into one file that predicts anywhere.
@@ -54,7 +64,7 @@ def bundle(
             f"{run} is a file, possibly already a bundle: give the folder of a run"
         )
     with interruptible():
-        made = bundle_writer.write(saved_run.SavedRun(run), out, accuracy)
+        made = bundle_writer.write(saved_run.SavedRun(run), out, accuracy, as_seen=as_seen)
     predict_output.bundle(made, run, json_wanted=as_json)
 
 

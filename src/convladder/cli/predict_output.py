@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal, TextIO
 
 from convladder.core.errors import UnreadableImage
 from convladder.core.formatting import plural, printable
+from convladder.evaluation import wording
 from convladder.results.bundle.bundle import Bundle
 from convladder.results.bundle.predictor import BATCH, Outcome
 
@@ -51,16 +52,7 @@ def _figures(opened: Bundle) -> Iterator[str]:
         f"test: accuracy {accuracy.share:.4f} ({accuracy.low:.4f} to {accuracy.high:.4f}) "
         f"on {accuracy.images:,} images"
     )
-    if selection.threshold is None:
-        yield (
-            f"no threshold reached an accuracy of {selection.wanted:g} on validation: every "
-            "answer will be unsure"
-        )
-    else:
-        yield (
-            f"unsure below a probability of {selection.threshold:.3f}, for an accuracy of "
-            f"{selection.wanted:g}"
-        )
+    yield wording.of_threshold(selection)
     if form.intensity is not None:
         yield f"of more than 8 bits, values {form.intensity} become black to white"
 
@@ -73,6 +65,7 @@ def _open_questions(opened: Bundle, run: Path) -> Iterator[str]:
     if count:
         again = f"convladder bundle {shlex.quote(str(run))} -o {shlex.quote(str(opened.path))}"
         again += "" if wanted == model_card.WANTED else f" --accuracy {wanted:g}"
+        again += " --as-seen" if opened.contents.selection.basis == "as-seen" else ""
         yield (
             f"its model card has {plural(count, 'question')} open: answer them in "
             f"{shlex.quote(str(run / model_card.NAME))}, then: {again}"

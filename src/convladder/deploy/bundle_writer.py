@@ -51,12 +51,17 @@ def bundle_of(place: str | Path, on_making: Callable[[], None] = lambda: None) -
 
 
 def write(
-    run: saved_run.SavedRun, out: Path | None = None, accuracy: float = model_card.WANTED
+    run: saved_run.SavedRun,
+    out: Path | None = None,
+    accuracy: float = model_card.WANTED,
+    *,
+    as_seen: bool = False,
 ) -> Path:
     """Write a run's bundle to a file, by default in this folder under its name; return the path.
 
-    An earlier bundle of the same run is replaced. Raises RunError where another file is there
-    already, where it would lie among the run's images, or where the run is damaged.
+    `accuracy` and `as_seen` choose its threshold: see `calibration.select`. An earlier
+    bundle of the same run is replaced. Raises RunError where another file is there already, where
+    it would lie among the run's images, or where the run is damaged.
     """
     name = run.folder.resolve().name
     path = out or Path(f"{name}{bundle.SUFFIX}")
@@ -70,14 +75,16 @@ def write(
             "with -o"
         )
     folders.check_writable(path.absolute().parent)
-    files.write_bytes(path, make(run, accuracy))
+    files.write_bytes(path, make(run, accuracy, as_seen=as_seen))
     return path
 
 
-def make(run: saved_run.SavedRun, accuracy: float = model_card.WANTED) -> bytes:
+def make(
+    run: saved_run.SavedRun, accuracy: float = model_card.WANTED, *, as_seen: bool = False
+) -> bytes:
     """Return the file of a run's bundle, with its threshold by accuracy. Raises RunError."""
     temperature = calibration.temperature_of(run.predictions)
-    selection = calibration.select(run.predictions, accuracy)
+    selection = calibration.select(run.predictions, accuracy, as_seen=as_seen)
     network = call(convert, run.folder, temperature)
     arrays = run.weights
     contents = _contents(run, temperature, selection, arrays)
@@ -92,10 +99,11 @@ def make(run: saved_run.SavedRun, accuracy: float = model_card.WANTED) -> bytes:
 
 
 def _is_current(run: saved_run.SavedRun, path: Path) -> bool:
-    """Whether a file is a bundle of a run, and has the words that its card has now."""
+    """Whether a file is a bundle of a run in today's format, with the words of its card."""
     told = _read(path)
     return (
         told is not None
+        and told[2] == container.FORMAT
         and _is_trained_as(run, told[0])
         and not model_card.is_reworded(run, told[1])
     )
@@ -107,11 +115,11 @@ def _is_of(run: saved_run.SavedRun, path: Path) -> bool:
     return told is not None and _is_trained_as(run, told[0])
 
 
-def _read(path: Path) -> tuple[schema.Contents, str] | None:
-    """Return what a bundle says of itself, and its card; None where none can be read."""
+def _read(path: Path) -> tuple[schema.Contents, str, int] | None:
+    """Return what a bundle says of itself, its card and its format; None where it is none."""
     try:
         with container.Container(path) as opened:
-            return bundle.read_contents(opened), bundle.read_card(opened)
+            return bundle.read_contents(opened), bundle.read_card(opened), opened.manifest.format
     except BundleError as error:
         _logger.debug("what is there is made anew (%s)", error)
         return None
@@ -154,12 +162,7 @@ def _contents(
         class_names=tuple(network["class_names"]),
         form=schema.Form.of(form_of_network(run.experiment.data, network)),
         temperature=temperature,
-        selection=schema.Selection(
-            wanted=selection.wanted,
-            threshold=selection.threshold,
-            coverage=_measured(selection.coverage),
-            accuracy=_measured(selection.accuracy),
-        ),
+        selection=_selection(selection),
         figures=schema.Figures(
             accuracy=_measured(proportion(int(right.sum()), len(right))),
             log_loss=run.metrics["test"]["log_loss"],
@@ -172,6 +175,24 @@ def _contents(
         tensors=tensors.describe(arrays),
         experiment=_without_paths(run.experiment),
     )
+
+
+def _selection(found: calibration.Selection) -> schema.Selection:
+    return schema.Selection(
+        wanted=found.wanted,
+        basis=found.basis,
+        validation=found.validation,
+        as_seen=schema.Kept(**_kept(found.as_seen)) if found.as_seen else None,
+        **_kept(found),
+    )
+
+
+def _kept(found: calibration.Kept | calibration.Selection) -> dict[str, Any]:
+    return {
+        "threshold": found.threshold,
+        "coverage": _measured(found.coverage),
+        "accuracy": _measured(found.accuracy),
+    }
 
 
 def _measured(share: Proportion) -> schema.Measured:

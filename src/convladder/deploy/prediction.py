@@ -14,6 +14,7 @@ from convladder.core.container_limits import cores
 from convladder.core.errors import UnreadableImage
 from convladder.deploy import inputs
 from convladder.deploy.inputs import Picture
+from convladder.evaluation import wording
 from convladder.results.bundle.bundle import SUFFIX
 from convladder.results.bundle.predictor import BATCH, Outcome, Predictor
 
@@ -25,6 +26,8 @@ def open_place(
 ) -> Predictor:
     """Make a bundle ready, or a run's; tell `console` if it must be made first.
 
+    `console` is also told where the bundle's threshold is not guaranteed.
+
     Raises ConvladderError.
     """
     if place.is_dir():
@@ -34,7 +37,10 @@ def open_place(
         place = bundle_writer.bundle_of(
             place, lambda: console.print(said, markup=False, style="dim") if console else None
         )
-    return Predictor.open(place, threads)
+    predictor = Predictor.open(place, threads)
+    if console and (said := wording.of_doubt(predictor.contents.selection)):
+        console.print(said, markup=False, style="dim")
+    return predictor
 
 
 def find(

@@ -19,13 +19,13 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.special import log_softmax, softmax, stdtrit
 
-from convladder.evaluation import predictions
+from convladder.evaluation import predictions, thresholds
 from convladder.evaluation.intervals import LEVEL, Proportion, proportion
+from convladder.evaluation.thresholds import Basis
 
 BINS = 10
 DRAWS = 1000  # of a resampling
 TEMPERATURES = (0.05, 20.0)
-FEWEST = 10  # validation images that must be kept for a threshold to be trusted
 
 Floats = NDArray[np.float64]
 Labels = NDArray[np.integer[Any]]
@@ -95,18 +95,37 @@ class Calibration:
 
 
 @dataclass(frozen=True)
+class Kept:
+    """What a threshold keeps: the share of test images, and the accuracy on these."""
+
+    threshold: float | None
+    coverage: Proportion
+    accuracy: Proportion
+
+
+@dataclass(frozen=True)
 class Selection:
     """Predict only if the confidence, after temperature, reaches a threshold of validation.
 
-    wanted : the accuracy that was asked for. threshold : None where no threshold reached it on
-        validation.
+    wanted : the accuracy that was asked for. threshold : None where validation shows none.
     coverage : the share of test images that are still predicted. accuracy : on these.
+    basis : how the threshold was chosen, "guaranteed" or "as-seen" (`evaluation.thresholds`).
+    validation : the number of validation images. as_seen : beside a guaranteed threshold, the one
+        as seen on validation, without a guarantee.
     """
 
     wanted: float
     threshold: float | None
     coverage: Proportion
     accuracy: Proportion
+    basis: Basis
+    validation: int
+    as_seen: Kept | None
+
+    @property
+    def fewest(self) -> int | None:
+        """How many validation images it takes at least to show the accuracy."""
+        return thresholds.fewest_images(self.wanted)
 
 
 def assess(*tables: pd.DataFrame) -> Calibration:
@@ -134,19 +153,23 @@ def assess(*tables: pd.DataFrame) -> Calibration:
     )
 
 
-def select(table: pd.DataFrame, wanted: float) -> Selection:
-    """Choose the least threshold that gives this accuracy on validation; judge it on test."""
+def select(table: pd.DataFrame, wanted: float, *, as_seen: bool = False) -> Selection:
+    """Choose a threshold for this accuracy on validation; judge it on test.
+
+    It is the guaranteed one, or with `as_seen` the one as seen on validation.
+    """
     validation, test = (_split(table, name) for name in ("validation", "test"))
     temperature = fit_temperature(*validation)
-    threshold = choose_threshold(
-        *_confidence(apply_temperature(validation[0], temperature), validation[1]), wanted
+    seen, tested = (
+        _confidence(apply_temperature(probabilities, temperature), labels)
+        for probabilities, labels in (validation, test)
     )
-    confidence, correct = _confidence(apply_temperature(test[0], temperature), test[1])
-    kept = confidence >= (np.inf if threshold is None else threshold)
-    coverage = proportion(int(kept.sum()), len(kept))
-    return Selection(
-        wanted, threshold, coverage, proportion(int(correct[kept].sum()), int(kept.sum()))
-    )
+    found = _keep(thresholds.threshold_as_seen(*seen, wanted), *tested)
+    beside = None if as_seen else found
+    if not as_seen:
+        found = _keep(thresholds.choose_threshold(*seen, wanted), *tested)
+    basis: Basis = "as-seen" if as_seen else "guaranteed"
+    return Selection(wanted, **vars(found), basis=basis, validation=len(seen[0]), as_seen=beside)
 
 
 def temperature_of(table: pd.DataFrame) -> float:
@@ -231,18 +254,6 @@ def overconfidence(probabilities: Floats, labels: Labels) -> Gap:
     return Gap(mean, mean - reach, mean + reach)
 
 
-def choose_threshold(confidence: Floats, correct: NDArray[np.bool_], wanted: float) -> float | None:
-    """Return the least confidence above which the share of right predictions is as wanted.
-
-    None where no threshold that keeps at least ten images reaches it.
-    """
-    order = np.argsort(-confidence, kind="stable")
-    accuracy = np.cumsum(correct[order]) / np.arange(1, len(order) + 1)
-    ends = np.append(np.diff(confidence[order]) != 0, True)  # equal confidences stay together
-    reached = np.flatnonzero(ends & (accuracy >= wanted) & (np.arange(1, len(order) + 1) >= FEWEST))
-    return float(confidence[order][reached[-1]]) if len(reached) else None
-
-
 def _split(table: pd.DataFrame, name: str) -> tuple[Floats, Labels]:
     rows = predictions.part(table, name)
     return predictions.probabilities(rows), predictions.positions(rows, "label")
@@ -250,6 +261,17 @@ def _split(table: pd.DataFrame, name: str) -> tuple[Floats, Labels]:
 
 def _confidence(probabilities: Floats, labels: Labels) -> tuple[Floats, NDArray[np.bool_]]:
     return probabilities.max(axis=1), probabilities.argmax(axis=1) == labels
+
+
+def _keep(threshold: float | None, confidence: Floats, correct: NDArray[np.bool_]) -> Kept:
+    """Judge a threshold on test; None keeps no image."""
+    kept = confidence >= (np.inf if threshold is None else threshold)
+    images = int(kept.sum())
+    return Kept(
+        threshold,
+        proportion(images, len(kept)),
+        proportion(int(correct[kept].sum()), images),
+    )
 
 
 def _error(gaps: Floats, starts: NDArray[np.int64]) -> float:

@@ -2,13 +2,36 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from convladder.core.formatting import percent
 
 if TYPE_CHECKING:
-    from convladder.evaluation.calibration import Calibration, Gap, Selection
+    from convladder.evaluation.calibration import Calibration, Gap, Kept, Selection
     from convladder.evaluation.intervals import Proportion
+    from convladder.evaluation.thresholds import Basis
+
+_ONLY_HARD = (
+    "This separates hard images from easy ones. It does not detect images of something else."
+)
+
+_HELP = (
+    "Make the bundle with more validation images, a lower --accuracy, or --as-seen (the threshold "
+    "as seen on validation, without a guarantee)"
+)
+
+
+class Threshold(Protocol):
+    """A threshold of a network, or of a bundle, with how it was chosen."""
+
+    @property
+    def wanted(self) -> float: ...
+    @property
+    def threshold(self) -> float | None: ...
+    @property
+    def basis(self) -> Basis: ...
+    @property
+    def validation(self) -> int | None: ...
 
 
 def of_calibration(found: Calibration, networks: int = 1) -> str:
@@ -52,23 +75,83 @@ def _kind(overconfidence: Gap) -> str:
 
 def of_selection(found: Selection) -> str:
     """Say which confidence a wanted accuracy takes, and what it leaves of the test images."""
-    wanted = f"{100 * found.wanted:.3g} %"
+    wanted, seen = f"{100 * found.wanted:.3g} %", _as_seen(found)
+    if found.basis == "as-seen":
+        return f"{seen} {_ONLY_HARD}" if found.threshold is not None else seen
     if found.threshold is None:
-        return (
-            f"An accuracy of {wanted} was not reached on validation with any threshold: ask "
-            "for less."
-        )
-    if found.accuracy.share is None:
-        return (
-            f"For an accuracy of {wanted} the confidence must be at least {found.threshold:.3f}, "
-            "and no test image reaches that."
-        )
-    coverage, accuracy = found.coverage, found.accuracy
-    return (
+        return f"{_not_shown(found)} {seen}"
+    said = (
         f"For an accuracy of {wanted}, answer only if the confidence is at least "
-        f"{found.threshold:.3f}. That covers {_percent(coverage)} of the test images, with an "
-        f"accuracy of {_percent(accuracy)}. This separates hard images from easy ones. It does "
-        "not detect images of something else."
+        f"{found.threshold:.3f}. A threshold that is chosen so gives the accuracy in 95 of 100 "
+        "networks."
+    )
+    return f"{said} {_on_test(found)} {seen} {_ONLY_HARD}"
+
+
+def of_threshold(found: Threshold) -> str:
+    """Say in a line which answers are unsure, and what that is worth."""
+    wanted = f"an accuracy of {found.wanted:g}"
+    if found.basis == "guaranteed":
+        return (
+            f"unsure below a probability of {found.threshold:.3f}, for {wanted} (guaranteed in 95 "
+            "of 100 networks)"
+            if found.threshold is not None
+            else f"{wanted} cannot be shown on {found.validation:,} validation images: every "
+            f"answer is unsure. {_HELP}"
+        )
+    if found.threshold is None:
+        return f"no threshold reached {wanted} on validation: every answer is unsure"
+    older = (
+        "" if found.validation is not None else ". Make the bundle again to get a guaranteed one"
+    )
+    return (
+        f"unsure below a probability of {found.threshold:.3f}, for {wanted} as seen on "
+        f"validation, without a guarantee{older}"
+    )
+
+
+def of_doubt(found: Threshold) -> str:
+    """Say what a user must know of a threshold that is not guaranteed; else nothing."""
+    if found.threshold is None:
+        return f"warning: {of_threshold(found)}"
+    return of_threshold(found) if found.basis == "as-seen" else ""
+
+
+def _not_shown(found: Selection) -> str:
+    """Say that no threshold is guaranteed, and what to do."""
+    said = (
+        f"An accuracy of {100 * found.wanted:.3g} % could not be shown on "
+        f"{found.validation:,} validation images."
+    )
+    if found.fewest is None:
+        return f"{said} No number of images shows it: ask for a lower accuracy."
+    need = ""
+    if found.validation < found.fewest:
+        need = f" It takes at least {found.fewest:,}, all predicted correctly."
+    return f"{said}{need} Use more validation images, or ask for a lower accuracy."
+
+
+def _as_seen(found: Selection) -> str:
+    """Say which confidence gave a wanted accuracy on validation, and that nothing guarantees it."""
+    kept = found.as_seen or found
+    if kept.threshold is None:
+        return (
+            f"An accuracy of {100 * found.wanted:.3g} % was not reached on validation with any "
+            "threshold: ask for less."
+        )
+    return (
+        f"As seen on validation, a confidence of at least {kept.threshold:.3f} gives an accuracy "
+        f"of {100 * found.wanted:.3g} %. That is no guarantee: on new images, about every second "
+        f"such threshold gives less. {_on_test(kept)}"
+    )
+
+
+def _on_test(found: Kept | Selection) -> str:
+    if found.accuracy.share is None:
+        return "No test image reaches it."
+    return (
+        f"On test it covers {_percent(found.coverage)} of the images, with an accuracy of "
+        f"{_percent(found.accuracy)}."
     )
 
 

@@ -81,7 +81,11 @@ def test_a_run_has_its_tables_and_plots(run: cl.Run) -> None:
     architecture = run.architecture()
     assert architecture["parameters"].sum() == run.metrics["price"]["parameters"]
     assert architecture.iloc[0].tolist() == ["pixels", "16 × 16 × 1", 0]
-    assert run.report().name == "report.html"
+    page = run.report()
+    assert page.name == "report.html"
+    said = page.read_text()
+    assert "cannot be shown on 30 validation images, it takes at least 299" in said
+    assert said.count('"text">guaranteed<') == said.count('"text">as seen on validation<') == 3
 
 
 def test_plots_take_the_callers_axes(run: cl.Run, climb: cl.Climb) -> None:
@@ -173,6 +177,10 @@ def test_a_run_explains_itself(run: cl.Run) -> None:
     assert set(run.most_wrong(100)["path"]) == set(wrong["path"])
     assert set(run.suspected_labels()["split"]) <= {"validation", "test"}
     assert run.selection(0.5).wanted == 0.5
+    guaranteed, seen = run.selection(0.95), run.selection(0.95, as_seen=True)
+    assert (guaranteed.basis, guaranteed.threshold) == ("guaranteed", None)  # of 30 images
+    assert guaranteed.as_seen is not None
+    assert (seen.basis, seen.threshold) == ("as-seen", guaranteed.as_seen.threshold)
     assert run.calibration().log_loss == pytest.approx(run.metrics["test"]["log_loss"], rel=1e-6)
     assert run.plot_reliability().get_xlabel() == "confidence"
 
@@ -358,7 +366,8 @@ def test_a_threshold_that_was_not_reached_is_said(
     )
     monkeypatch.setitem(run.__dict__, "predictions", wrong)
     with pytest.warns(
-        UserWarning, match="not reached on validation with any threshold: ask for less"
+        UserWarning,
+        match="could not be shown on 30 validation images.*not reached on validation with any",
     ):
         table = run.predict(tmp_path / "0.png")
     assert table["unsure"].tolist() == [True]

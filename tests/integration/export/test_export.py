@@ -188,6 +188,8 @@ def test_an_export_comes_with_an_example_that_runs_and_its_parity(
     assert exported.parity.same.share == 1
     assert exported.parity.accuracy_lost.difference == 0
     told = json.loads((exported.folder / "parity.json").read_text())
+    settings = json.loads((exported.folder / "export.json").read_text())
+    assert (settings["threshold_basis"], settings["accuracy_wanted"]) == ("as-seen", 0.95)
     assert told["holds"]
     assert told["bytes"] == exported.parity.bytes > 1000
     assert exported.parity.files is not None

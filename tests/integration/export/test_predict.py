@@ -27,6 +27,7 @@ from convladder.core.errors import BundleError, ExperimentError, RunError
 from convladder.deploy import bundle_writer
 from convladder.evaluation import predictions
 from convladder.experiments.pretrained import source
+from convladder.results.bundle import container
 from limits import HANG
 from stored_bundle import CLASSES, STORED, coloured, make_folder
 
@@ -233,7 +234,7 @@ def test_a_bundle_predicts_what_the_evaluation_predicted(run: cl.Run, tmp_path: 
     cooled = np.log(predictions.probabilities(tested)) / predictor.contents.temperature
     expected = np.exp(cooled) / np.exp(cooled).sum(axis=1, keepdims=True)
     np.testing.assert_allclose(predictor.probabilities(pixels), expected, atol=1e-5)
-    frame = run.predict([root / name for name in tested["path"]])
+    frame = run.predict([root / name for name in tested["path"]], accuracy=0.2)
     np.testing.assert_allclose(
         frame["confidence"], predictor.probabilities(pixels).max(axis=1), atol=1e-5
     )
@@ -253,6 +254,56 @@ def test_a_run_is_as_good_as_its_bundle(
     assert str(run.folder) not in bundle.card
     assert bundle.card.startswith("# Model card")
     assert bundle.contents.figures.accuracy.share == pytest.approx(run.metrics["test"]["accuracy"])
+
+
+def test_a_bundles_threshold_is_the_guaranteed_one_unless_the_other_is_asked_for(
+    run: cl.Run, tmp_path: Path
+) -> None:
+    path, wanted = tmp_path / "my.convladder", run.selection(0.2)
+    assert wanted.threshold is not None
+    for as_seen, chosen in ((False, wanted), (True, wanted.as_seen)):
+        assert chosen is not None
+        found = cl.Bundle(run.bundle(path, 0.2, as_seen=as_seen)).contents.selection
+        assert found.threshold == chosen.threshold
+        assert found.coverage.share == chosen.coverage.share
+        assert found.basis == ("as-seen" if as_seen else "guaranteed")
+        assert found.validation == wanted.validation
+        assert (found.as_seen is None) is as_seen
+    words = ("bundle", str(run.folder), "-o", str(path), "--accuracy", "0.2")
+    assert "0.2 (guaranteed in 95 of 100 networks)" in convladder(*words).stdout
+    said = convladder(*words, "--as-seen").stdout
+    assert "0.2 as seen on validation, without a guarantee" in said
+    assert "--accuracy 0.2 --as-seen" in said  # the command that makes it again
+
+
+def test_where_nothing_is_guaranteed_every_answer_is_unsure_and_it_is_said(
+    run: cl.Run, tmp_path: Path
+) -> None:
+    image = next(Path(run.experiment.data.source).rglob("*.png"))
+    path = run.bundle(tmp_path / "my.convladder", 1.0)
+    done = predict(path, image)
+    assert done.stdout.decode().strip().endswith("unsure")
+    said = " ".join(done.stderr.decode().split())
+    assert "warning: an accuracy of 1 cannot be shown on" in said
+    assert "a lower --accuracy, or --as-seen" in said
+    assert not predict(path, image, "--quiet").stderr
+
+
+def test_the_threshold_of_an_older_bundle_is_named_as_what_it_is(folder: Path) -> None:
+    said = " ".join(predict(STORED, folder).stderr.decode().split())
+    assert "as seen on validation, without a guarantee. Make the bundle again" in said
+    assert "as seen" not in predict(STORED, folder, "--quiet").stderr.decode()
+
+
+def test_a_bundle_that_a_run_keeps_is_made_anew_if_its_format_is_older(
+    run: cl.Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copied = cl.Run(shutil.copytree(run.folder, tmp_path / "copied"))
+    monkeypatch.setattr(container, "FORMAT", 1)
+    copied.bundle(copied.folder / bundle_writer.KEPT, as_seen=True)
+    monkeypatch.undo()
+    kept = cl.Bundle(bundle_writer.bundle_of(copied.folder))
+    assert kept.contents.selection.basis == "guaranteed"
 
 
 def reword(run: cl.Run, said: str) -> None:

@@ -240,6 +240,8 @@ def test_the_model_its_health_and_its_measures(client: httpx.Client) -> None:
     assert model["class_names"] == ["blue", "green", "red"]
     assert model["figures"]["accuracy"]["low"] < 1
     assert model["card"].startswith("# Model card")
+    assert model["selection"]["basis"] == "as-seen"  # of a bundle of format 1
+    assert "as seen on validation, without a guarantee" in model["unsure"]
     assert client.get("/healthz").text == "alive\n"
     assert client.get("/readyz").status_code == 200
     client.post("/v1/predict", content=picture())

@@ -8,7 +8,6 @@ import pytest
 from scipy.special import log_softmax, softmax
 
 from convladder.evaluation import calibration, predictions, wording
-from convladder.evaluation.intervals import proportion
 from planted_logits import plant
 
 
@@ -90,19 +89,19 @@ def test_log_loss_is_that_of_the_softmax() -> None:
 
 
 def test_a_threshold_gives_the_wanted_accuracy_on_images_that_it_has_not_seen() -> None:
-    reached = [calibration.select(table(2.0, seed), 0.9) for seed in range(1, 6)]
-    for selection in reached:
-        assert selection.threshold is not None
-        assert selection.accuracy.share == pytest.approx(0.9, abs=0.025)
-        assert 0 < selection.coverage.low < selection.coverage.high < 1
-
-
-def test_a_threshold_is_the_least_that_reaches_what_is_wanted() -> None:
-    confidence = np.linspace(0.5, 1, 20)
-    correct = np.array([False] * 8 + [True] * 12)
-    assert calibration.choose_threshold(confidence, correct, 1.0) == confidence[8]
-    assert calibration.choose_threshold(confidence, correct, 12 / 14) == confidence[6]
-    assert calibration.choose_threshold(confidence, ~correct, 0.99) is None
+    for seed in range(1, 6):
+        guaranteed = calibration.select(table(2.0, seed), 0.8)
+        seen = calibration.select(table(2.0, seed), 0.8, as_seen=True)
+        assert guaranteed.threshold is not None
+        assert seen.threshold is not None
+        assert guaranteed.threshold > seen.threshold
+        assert guaranteed.accuracy.share is not None
+        assert guaranteed.accuracy.share > 0.8
+        assert seen.accuracy.share == pytest.approx(0.8, abs=0.025)
+        assert 0 < guaranteed.coverage.low < guaranteed.coverage.high < 1
+        assert guaranteed.as_seen == calibration.Kept(seen.threshold, seen.coverage, seen.accuracy)
+        assert (guaranteed.basis, seen.basis, seen.as_seen) == ("guaranteed", "as-seen", None)
+        assert guaranteed.validation == 4000
 
 
 def test_what_cannot_be_reached_keeps_no_image() -> None:
@@ -114,6 +113,8 @@ def test_what_cannot_be_reached_keeps_no_image() -> None:
     selection = calibration.select(guesses, 0.99)
     assert selection.threshold is None
     assert (selection.coverage.share, selection.accuracy.share) == (0.0, None)
+    assert selection.as_seen is not None
+    assert selection.as_seen.threshold is None
 
 
 def test_without_a_mistake_on_validation_the_temperature_stays_within_reason() -> None:
@@ -165,13 +166,6 @@ def test_the_bins_of_the_diagram_are_those_of_the_error() -> None:
         each.accuracy.images * abs(each.confidence - (each.accuracy.share or 0)) for each in bins
     ) / len(labels)
     assert weighted == pytest.approx(calibration.calibration_error(probabilities, labels).error)
-
-
-def test_a_threshold_that_no_test_image_reaches_is_said() -> None:
-    none = calibration.Selection(0.95, 0.93, proportion(0, 8), proportion(0, 0))
-    assert "must be at least 0.930, and no test image reaches that" in wording.of_selection(none)
-    unreached = calibration.Selection(0.95, None, proportion(0, 8), proportion(0, 0))
-    assert "not reached on validation" in wording.of_selection(unreached)
 
 
 def test_words_do_not_deny_what_the_interval_beside_them_shows() -> None:

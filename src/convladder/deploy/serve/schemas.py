@@ -7,6 +7,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from convladder.core.errors import UnreadableImage
+from convladder.evaluation import wording
 from convladder.results.bundle.bundle import Bundle
 from convladder.results.bundle.predictor import Prediction
 from convladder.results.bundle.schema import Figures, Form, Selection
@@ -73,7 +74,10 @@ class Corrected(Answer):
 
 
 class About(Answer):
-    """The description of a bundle."""
+    """The description of a bundle.
+
+    `unsure`: which answers are unsure, and what the threshold is worth, in words.
+    """
 
     version: str
     trained: str
@@ -81,6 +85,7 @@ class About(Answer):
     class_names: tuple[str, ...]
     form: Form
     selection: Selection
+    unsure: str
     figures: Figures
     temperature: float
     card: str
@@ -115,6 +120,7 @@ def about(bundle: Bundle, *, corrections: bool) -> About:
         class_names=contents.class_names,
         form=contents.form,
         selection=contents.selection,
+        unsure=wording.of_threshold(contents.selection),
         figures=contents.figures,
         temperature=contents.temperature,
         card=bundle.card,

@@ -71,17 +71,28 @@ class Measured(Strict):
     images: int = Field(ge=0)
 
 
-class Selection(Strict):
-    """Predict only from a threshold on: chosen on validation for an accuracy, judged on test.
+class Kept(Strict):
+    """A threshold of the largest probability, and what it keeps of the test images."""
 
-    threshold : of the largest probability; None where none reached it, and every prediction is
-        unsure.
-    """
-
-    wanted: Share
     threshold: Share | None
     coverage: Measured
     accuracy: Measured
+
+
+class Selection(Kept):
+    """Predict only from a threshold on: chosen on validation for an accuracy, judged on test.
+
+    threshold : None where validation shows none, and every prediction is unsure.
+    basis : how it was chosen: "guaranteed" holds in 95 of 100 networks, "as-seen" has no margin.
+        Bundles of format 1 do not say it, and have the latter.
+    validation : the number of validation images, from format 2 on.
+    as_seen : beside a guaranteed one, the threshold as seen on validation.
+    """
+
+    wanted: Share
+    basis: Literal["guaranteed", "as-seen"] = "as-seen"
+    validation: int | None = Field(None, ge=0)
+    as_seen: Kept | None = None
 
 
 class Figures(Strict):

@@ -70,6 +70,8 @@ def test_a_bundle_of_the_first_format_is_read_and_predicts_as_it_did() -> None:
     predictor = cl.Predictor.open(STORED)
     assert predictor.class_names == CLASSES
     assert predictor.contents.figures.accuracy.images > 20
+    selection = predictor.contents.selection
+    assert (selection.basis, selection.validation, selection.as_seen) == ("as-seen", None, None)
     np.testing.assert_allclose(
         predictor.probabilities(pictures()), json.loads(EXPECTED.read_text()), atol=1e-5
     )
@@ -221,7 +223,7 @@ def test_nothing_hides_between_the_list_and_the_end(tmp_path: Path) -> None:
 def test_a_later_format_is_named(
     tmp_path: Path, parts: Parts, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(container, "FORMAT", 2)
+    monkeypatch.setattr(container, "FORMAT", container.FORMAT + 1)
     content = container.pack(parts)
     monkeypatch.undo()
     path = tmp_path / "later.convladder"

@@ -55,7 +55,8 @@ async function begin() {
   find("#about").textContent =
     `Recognises ${names.length} classes: ${listed}. It was right on ${percent(accuracy.share)} ` +
     `of ${accuracy.images.toLocaleString()} test images (95 % interval ${range}). ` +
-    "Anything else will be mistaken for one of these classes.";
+    "Anything else will be mistaken for one of these classes. " +
+    `${model.unsure[0].toUpperCase()}${model.unsure.slice(1)}.`;
   find("#card").textContent = model.card.replace(/<!--[\s\S]*?-->\n?/g, "");
 }
 
