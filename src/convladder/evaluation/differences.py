@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Literal
 
@@ -102,6 +102,23 @@ def judge(
     ]
 
 
+def with_needs(
+    judged: Sequence[Difference], found: Sequence[Finding | Difference], family: int
+) -> list[Difference]:
+    """Return the differences with how many seeds or images the undecided ones would need."""
+    level = PLANNED * ALPHA / family
+    return [
+        replace(
+            difference,
+            seeds_needed=finding.variance.seeds_for(finding.difference, level),
+            images_needed=finding.variance.images_for(finding.difference, level),
+        )
+        if difference.verdict == "undecided" and isinstance(finding, Finding) and finding.variance
+        else difference
+        for difference, finding in zip(judged, found, strict=True)
+    ]
+
+
 def _p_equal_within(found: Finding, margin: float) -> float:
     """Return the p-value of no equality; what looks larger than the margin now is not equal."""
     return found.p_equal(margin) if abs(found.difference) < margin else 1.0
@@ -113,7 +130,6 @@ def _judged(found: Finding, judged: InFamily, family: int, margin: float | None)
     low, high = alone or found.interval(ALPHA)
     if judged.decided:
         low, high = (max(low, 0.0), high) if found.difference > 0 else (low, min(high, 0.0))
-    seeds_needed, images_needed = _needed(found, family) if verdict == "undecided" else (None, None)
     return Difference(
         found.difference,
         low,
@@ -126,22 +142,9 @@ def _judged(found: Finding, judged: InFamily, family: int, margin: float | None)
         margin,
         judged.p_equal,
         found.seeds,
-        seeds_needed,
-        images_needed,
-        found.exceeds(margin or 0.0) if found.exceeds else None,
-        1 - found.exceeds(-(margin or 0.0)) if found.exceeds else None,
+        chance_better=found.exceeds(margin or 0.0) if found.exceeds else None,
+        chance_worse=1 - found.exceeds(-(margin or 0.0)) if found.exceeds else None,
         verdict=verdict,
-    )
-
-
-def _needed(found: Finding, family: int) -> tuple[int | None, int | None]:
-    """Return the numbers of seeds and of images that would show the difference that was seen."""
-    if found.variance is None:
-        return None, None
-    level = PLANNED * ALPHA / family
-    return (
-        found.variance.seeds_for(found.difference, level),
-        found.variance.images_for(found.difference, level),
     )
 
 

@@ -41,6 +41,8 @@ POINTS = 1201  # of the grid that the distribution between looks is computed on
 WIDEST = 8.0  # standard deviations that it reaches out to
 STEP = 2 * WIDEST / (POINTS - 1)  # between its points
 
+RESERVE = round(1 - PLANNED, 2)
+
 Grid = NDArray[np.float64]
 
 
@@ -109,7 +111,7 @@ def further_share(number: int) -> float:
     >>> further_share(1), further_share(2)
     (0.075, 0.0375)
     """
-    return float((1 - PLANNED) * 2.0**-number)
+    return float(RESERVE * 2.0**-number)
 
 
 def find_each(

@@ -223,11 +223,11 @@ class GroupComparison:
         margin: float | None,
     ) -> list[Difference]:
         found = looks.find_each(self.looks(tables), pairs, find)
+        judged = differences.judge(found, family, margin)
+        judged = differences.with_needs(judged, found, family)
         judged = [
             looks.with_all_seeds(each, float(tables[own].mean() - tables[other].mean()))
-            for each, (own, other) in zip(
-                differences.judge(found, family, margin), pairs, strict=True
-            )
+            for each, (own, other) in zip(judged, pairs, strict=True)
         ]
         return statistics.correlate_seeds(judged, tables, pairs, seeds)
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from convladder.evaluation import planning, statistics
-from convladder.evaluation.differences import Difference, Finding
+from convladder.evaluation.differences import Finding, judge, with_needs
 from convladder.evaluation.prospects import Variance
 from simulated_ladders import Population
 
@@ -83,10 +83,8 @@ def test_a_difference_is_told_what_it_needs_only_where_it_is_undecided(
     margin: float | None, verdict: str
 ) -> None:
     drawn = Population(0.9, 400).draw_ladder(np.random.default_rng(4), 4, [1, 1])
-    tables = dict(zip("ab", drawn, strict=True))
-    seeds = {name: range(4) for name in tables}
-    (claim,) = statistics.compare(tables, [("b", "a")], seeds, margin=margin)
-    assert isinstance(claim, Difference)
+    found = statistics.find_each(dict(zip("ab", drawn, strict=True)), [("b", "a")])
+    (claim,) = with_needs(judge(found, 1, margin), found, 1)
     assert claim.verdict == verdict
     if verdict != "undecided":
         assert claim.seeds_needed is claim.images_needed is None

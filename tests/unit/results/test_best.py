@@ -10,6 +10,7 @@ from convladder.core import files
 from convladder.core.ladder import load_ladder
 from convladder.results.folders import TrialKey, trial_folder
 from convladder.results.saved_climb import SavedClimb
+from convladder.results.verdicts import in_points
 from made_runs import make_climb, share_right
 
 
@@ -32,7 +33,7 @@ def test_the_best_is_too_good_where_the_same_seeds_choose_and_report(tmp_path: P
     assert luck is not None
     assert chosen > 0.82
     assert abs(chosen - luck - 0.8) < chosen - 0.8
-    assert f"{100 * luck:.1f} points too high: the same seeds have chosen it" in climb.headline()
+    assert f"{in_points(luck)} too high: the same seeds have chosen it" in climb.headline()
 
 
 def test_seeds_that_only_some_rungs_have_choose_nothing(tmp_path: Path) -> None:
