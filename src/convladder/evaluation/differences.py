@@ -106,7 +106,7 @@ def with_needs(
     judged: Sequence[Difference], found: Sequence[Finding | Difference], family: int
 ) -> list[Difference]:
     """Return the differences with how many seeds or images the undecided ones would need."""
-    level = PLANNED * ALPHA / family
+    level = PLANNED * ALPHA / max(family, 1)  # a climb of one rung asks nothing
     return [
         replace(
             difference,

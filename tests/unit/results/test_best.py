@@ -55,3 +55,10 @@ def test_a_single_seed_cannot_choose_without_itself(tmp_path: Path) -> None:
     climb = SavedClimb(make_climb(tmp_path, right, ladder))
     assert climb.lineup.luck_of_choice() is None
     assert "too high" not in climb.headline()
+
+
+def test_a_climb_of_one_rung_asks_nothing(tmp_path: Path) -> None:
+    right = {TrialKey("lenet5", seed): share_right(0.8, 100, seed) for seed in range(3)}
+    climb = SavedClimb(make_climb(tmp_path, right, load_ladder("classic").part(["lenet5"])))
+    assert climb.questions == climb.against_parent == climb.against_start == []
+    assert climb.headline().startswith("lenet5, ")
