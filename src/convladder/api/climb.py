@@ -317,8 +317,8 @@ def climb(
     folds
         Cross-validation: test every image once, in K folds. For small data.
     margin
-        Call two rungs equal if they differ by less than so many points, such as 1; None takes no
-        rungs are called equal. It is settled when the climb begins.
+        Call two rungs equal if their difference is shown to be less than so many points, such as 1;
+        None takes no rungs are called equal. It is settled when the climb begins.
     jobs
         Trials in parallel; None takes one per core, or as many as fit in memory.
     cluster

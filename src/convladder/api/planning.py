@@ -127,9 +127,10 @@ def plan(
         Something that a person can put right.
     """
     if isinstance(data, str | Path) and folders.is_climb(Path(data)):
-        if ladder is not None or accuracy is not None or spread is not None:
+        if any(each is not None for each in (ladder, accuracy, spread)) or changes:
             raise ExperimentError(
-                f"{data} is a climb, which has its own ladder, accuracy and spread: leave them out"
+                f"{data} is a climb, which has its own ladder, images, accuracy and spread: leave "
+                "them out"
             )
         return _of_climb(SavedClimb(data))
     accuracy = ACCURACY if accuracy is None else accuracy
@@ -138,8 +139,12 @@ def plan(
         raise ExperimentError(
             f"accuracy and spread must be between 0 and 1; got {accuracy:g} and {spread:g}"
         )
+    if changes and (isinstance(data, Dataset) or changes.get("data.folds")):
+        raise ExperimentError("a plan takes changes of images that it loads, and no folds")
     usual = defaults.ladder(pretrained=False) if ladder is None else ladder
     climbed = usual if isinstance(usual, Ladder) else load_ladder(str(usual))
+    if not questions.family(climbed):
+        raise ExperimentError("a plan needs a ladder of two rungs or more: there is no comparison")
     dataset = data if isinstance(data, Dataset) else load(str(data), changes=changes, quiet=quiet)
     images = len(dataset.splits.test)
     return Planning(
@@ -157,7 +162,8 @@ def _of_climb(climb: SavedClimb) -> Planning:
     """Return the plan of a climb by its own results."""
     if climb.folds:
         raise RunError(f"{climb.folder} is a cross-validation: a plan is for climbs with seeds")
-    pairs = [pair for pair in climb.questions if {*pair} <= {*climb.standings}]
+    asked = climb.steps or climb.questions
+    pairs = [pair for pair in asked if {*pair} <= {*climb.standings}]
     found = statistics.find_each(climb.lineup.correct, pairs)
     variances = [
         each.variance for each in found if isinstance(each, Finding) and each.variance is not None
@@ -170,6 +176,6 @@ def _of_climb(climb: SavedClimb) -> Planning:
         len(climb.ladder.rungs),
         len(climb.questions),
         variance.images,
-        "measured in this climb",
+        "measured in this climb, for the step in the middle",
         variance,
     )

@@ -91,7 +91,7 @@ def tune(
         Number of seeds for the final test of the winner against the default; None takes 3, then up
         to 12 if more can decide it. They follow that of the search.
     margin
-        Call winner and default equal if they differ by less than so many points, such as 1; None
+        Call both equal if their difference is shown to be less than so many points, such as 1; None
         takes they are not called equal.
     seed
         Seed of the search.

@@ -9,7 +9,10 @@ import typer
 from convladder.cli.arguments import AsJson, QuietOption, Settings
 from convladder.cli.data_options import READING, SPLITTING, data_options
 from convladder.cli.output import new_table, output, print_json
+from convladder.core.errors import ExperimentError
 from convladder.core.formatting import plural
+
+LEAST_PERCENT, MOST_PERCENT = 1, 100  # less is a share that was taken for a percentage
 
 
 @data_options(READING, SPLITTING)
@@ -36,7 +39,10 @@ def plan(
         typer.Option(
             "--spread",
             metavar="POINTS",
-            help="How much seeds will differ, as a standard deviation; default: 1.",
+            help=(
+                "The standard deviation of accuracy between trainings, in points; default: 1. 0.5 "
+                "is steady, 2 is unsteady."
+            ),
         ),
     ] = None,
     as_json: AsJson = False,
@@ -51,6 +57,8 @@ def plan(
     """
     from convladder.api import planning
 
+    if accuracy is not None and not LEAST_PERCENT < accuracy < MOST_PERCENT:
+        raise ExperimentError(f"--accuracy is in percent, such as 80; got {accuracy:g}")
     planned = planning.plan(
         data,
         ladder,
@@ -81,7 +89,7 @@ def plan(
         shown.add_row(str(seeds), *(f"{points:.1f} points" for points in row))
     output.print(shown)
     output.print(
-        f"smallest true difference that 4 climbs out of 5 would find; {planned.rungs} rungs, "
+        f"the smallest true difference that 4 climbs out of 5 would find; {planned.rungs} rungs, "
         f"{plural(planned.comparisons, 'comparison')}; {planned.assumed}",
         markup=False,
     )

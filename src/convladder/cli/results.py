@@ -112,7 +112,10 @@ def compare(
         typer.Option(
             "--margin",
             metavar="POINTS",
-            help="Call two groups equal if they differ by less than so many points, such as 1.",
+            help=(
+                "Call two groups equal if their difference is shown to be less than so many "
+                "points, such as 1."
+            ),
         ),
     ] = None,
     out: Out = None,

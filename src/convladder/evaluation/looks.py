@@ -152,7 +152,11 @@ def with_all_seeds(found: Difference, difference: float) -> Difference:
         for name in names
         if (bound := getattr(found, name)) is not None
     }
-    return replace(found, difference=difference, seeds_needed=None, images_needed=None, **bounds)
+    moved = replace(found, difference=difference, seeds_needed=None, images_needed=None, **bounds)
+    chance = found.chance_better
+    if chance is None or (chance > 1 / 2) == (difference > 0):
+        return moved
+    return replace(moved, chance_better=None, chance_worse=None)
 
 
 def _fits(found: Difference, difference: float) -> bool:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from convladder.core import defaults
 from convladder.evaluation.moderation import LEAST_RUNGS
 from convladder.evaluation.multiplicity import ALPHA, PLANNED
 from convladder.evaluation.prospects import Variance
@@ -39,8 +40,8 @@ def guess(accuracy: float, spread: float, images: int) -> Variance:
 
 
 def typical(variances: Sequence[Variance]) -> Variance:
-    """Return the one whose differences are in the middle of those that a climb had."""
-    return sorted(variances, key=lambda each: each.at(each.seeds))[len(variances) // 2]
+    """Return the one in the middle of those that a climb had, with as many seeds for each."""
+    return sorted(variances, key=lambda each: each.at(defaults.SEEDS))[len(variances) // 2]
 
 
 def detectable(variance: Variance, seeds: int, images: int, rungs: int, family: int) -> float:

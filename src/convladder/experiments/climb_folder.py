@@ -106,8 +106,10 @@ def settle_margin(plan: Plan, folder: Path) -> float | None:
 
 
 # docs/decisions/094-seeds-are-spent-where-they-decide.md
-def settle_looks(plan: Plan, folder: Path) -> list[PlannedLook]:
+def settle_looks(plan: Plan, folder: Path, *, has_time: bool = True) -> list[PlannedLook]:
     """Return when the climb looks at its results: as it began with, if any trial is finished.
+
+    has_time : whether anything more can be trained; else all decisions stay as they are.
 
     Seeds that the plan has beyond those are for looks that were not planned; a limit of time adds
     none. Raises RunError where the plan's rungs or seeds do not go with what there is.
@@ -117,16 +119,18 @@ def settle_looks(plan: Plan, folder: Path) -> list[PlannedLook]:
         return planned_looks.plan(plan.counts, plan.seeds, plan.rungs, family)
     settled = planned_looks.from_json(migrations.read_about(folder / "climb.json")["looks"])
     added = [rung for rung in plan.rungs if rung not in (settled[0].rungs or ())]
-    if added and any(look.rungs for look in settled[1:]):
+    if added and any(look.rungs is not None for look in settled[1:]):
         raise RunError(
             f"the climb in {folder} has compared its rungs already, so {added[0]} cannot be added: "
             "choose another --out"
         )
     settled = planned_looks.with_rungs(settled, plan.rungs)
-    settled = planned_looks.reopen(settled, partial(_is_begun, folder))
+    if has_time:
+        settled = planned_looks.reopen(settled, partial(_is_begun, folder))
     if len(plan.counts) == 1:
         return planned_looks.give_all(settled, plan.seeds, plan.rungs)
-    if not {*settled[0].seeds} <= {*plan.seeds}:
+    first, own = {*settled[0].seeds}, {*plan.seeds}
+    if not (first <= own or own <= first):
         raise RunError(
             f"the climb in {folder} was begun with seed {settled[0].seeds[0]}: give --seed "
             f"{settled[0].seeds[0]}, --seeds with the number of seeds to add, or another --out"
@@ -158,9 +162,10 @@ class Spent:
 
 def spent(plan: Plan, folder: Path) -> Spent:
     """Return what the climb has taken so far, as it was written down."""
-    if not _has_begun(folder):
-        return Spent(0.0, time_is_up=False, fits_time=plan.seconds is not None)
-    about = migrations.read_about(folder / "climb.json")
+    about = migrations.read_about(folder / "climb.json") if folders.is_climb(folder) else None
+    if about is None or not _has_begun(folder):
+        seconds = about["seconds"] if about else 0.0
+        return Spent(seconds, time_is_up=False, fits_time=plan.seconds is not None)
     return Spent(about["seconds"], about["time_is_up"], about["fits_time"])
 
 

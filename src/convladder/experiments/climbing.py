@@ -43,6 +43,10 @@ UNSHARED = (
     "longer"
 )
 
+NO_LOOK_LEFT = (
+    "all looks of this climb are over: more time adds none, and --seeds N adds seeds to every rung"
+)
+
 OnWeights = Callable[[dict[TrialKey, float]], None]
 
 
@@ -81,12 +85,13 @@ class _Climbing:
     def __init__(self, plan: Plan, folder: Path, engine: Engine, how: ResumePolicy) -> None:
         self._folder, self._engine, self._how = folder, engine, how
         self._failed: list[Failed] = []
-        self._looks = climb_folder.settle_looks(plan, folder)
-        self._plan = replace(plan, margin=climb_folder.settle_margin(plan, folder))
         before = climb_folder.spent(plan, folder)
         self._limit = TimeLimit(plan.seconds, before.seconds)
-        self._time_is_up, self._fits_time = before.time_is_up, before.fits_time
+        self._looks = climb_folder.settle_looks(plan, folder, has_time=not self._limit.is_up)
+        self._plan = replace(plan, margin=climb_folder.settle_margin(plan, folder))
         self._missing = self._find_missing()
+        self._time_is_up = before.time_is_up and not self._missing
+        self._fits_time = before.fits_time
         self._earlier = climb_folder.earlier_trials(plan, folder)
         self._trains = bool(self._missing)
 
@@ -99,6 +104,8 @@ class _Climbing:
             self._look_on(on_event)
         if self._missing and not self._limit.is_up:
             self._train(on_weights, on_event)
+        elif self._limit.is_set and planned_looks.undecided(self._looks) is None:
+            on_event(Notice(NO_LOOK_LEFT, warns=False))
         if self._limit.is_up and not self._time_is_up:
             self._end_in_time()
         self._describe()
@@ -164,10 +171,11 @@ class _Climbing:
         place = planned_looks.undecided(self._looks)
         if place is None or self._limit.is_up:
             return False
+        fits_time, self._fits_time = self._fits_time, False  # a look is held now
         new = {*self._looks[place].seeds} - {*self._looks[place - 1].seeds}
         if not new & {*self._plan.seeds}:  # this command is for fewer
             return False
-        if self._fits_time and self._limit.is_set:
+        if fits_time and self._limit.is_set and place == 1:
             self._fit_time(on_event)
         if place < len(self._looks):
             self._looks, said = looking.decide(
@@ -176,6 +184,7 @@ class _Climbing:
             on_event(Notice(said, warns=False))
         self._missing = self._find_missing()
         self._trains |= bool(self._missing)
+        self._time_is_up &= not self._missing
         self._describe()
         return place < len(self._looks)
 
@@ -185,23 +194,28 @@ class _Climbing:
         counts = self._limit.within(planned)
         family = len(questions.family(self._plan.ladder))
         self._looks = planned_looks.replan(self._looks, counts, family)
-        self._fits_time = False
         if len(counts) == 1:
             said = f"After {planned[0]} seeds: there is no time for a look at {planned[1]}."
             on_event(Notice(said, warns=False))
 
     def _known(self) -> list[TrialKey]:
-        """Return the trials of the looks so far, and whatever else is finished."""
-        wanted = {trial.key for trial in self._wanted()}
-        return [
-            *(
-                trial.key
-                for trial in self._plan.trials
-                if trial.key in wanted
-                or folders.is_finished(folders.trial_folder(self._folder, trial.key))
-            ),
-            *self._earlier,
+        """Return the trials of the looks so far, of all commands, and whatever else is finished.
+
+        A look is complete when all of its trials are, whichever command asked for them.
+        """
+        folds = dict.fromkeys(trial.key.fold for trial in self._plan.trials)
+        decided = [
+            TrialKey(rung, seed, fold)
+            for rung, seeds in planned_looks.seeds_by_rung(self._looks).items()
+            for seed in seeds
+            for fold in folds
         ]
+        finished = [
+            trial.key
+            for trial in self._plan.trials
+            if folders.is_finished(folders.trial_folder(self._folder, trial.key))
+        ]
+        return list(dict.fromkeys([*decided, *finished, *self._earlier]))
 
     def _wanted(self) -> list[Trial]:
         """Return the trials of the looks so far, finished or not."""

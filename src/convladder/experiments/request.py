@@ -102,7 +102,7 @@ class ClimbRequest(Request):
     seconds: float | None = option(
         None,
         "How long the climb may take in all",
-        hint=", such as 30m or 2h: it gets as many seeds as fit",
+        hint=", such as 30m or 2h: it gets as many seeds as fit (in the place of --seeds)",
         unset="as long as it takes",
         flag="--time",
         metavar="TIME",
@@ -116,7 +116,8 @@ class ClimbRequest(Request):
     )
     margin: float | None = option(
         None,
-        "Call two rungs equal if they differ by less than so many points, such as 1",
+        "Call two rungs equal if their difference is shown to be less than so many points, such "
+        "as 1",
         unset="no rungs are called equal",
         kind=float,
         metavar="POINTS",

@@ -153,12 +153,13 @@ class GroupComparison:
         """Estimate how much too good the best group on validation looks on test.
 
         Seeds that choose and report at once have their luck in training in both. So for each seed
-        that all groups have, the others choose the best, and this one says how good it is (leave
-        one out). What all of them together choose and report is better by that luck. None with
-        fewer than two such seeds.
+        the others choose the best, and this one says how good it is (leave one out). What all of
+        them together choose and report is better by that luck. None where not all groups have the
+        same seeds, two or more.
         """
-        common = set.intersection(*map(set, self._seeds.values()))
-        if len(common) < statistics.LEAST_SEEDS:
+        common = {*next(iter(self._seeds.values()))}
+        alike = all({*own} == common for own in self._seeds.values())
+        if len(common) < statistics.LEAST_SEEDS or not alike:
             return None
         together = self._chosen(common, common)
         apart = [self._chosen(common - {seed}, {seed}) for seed in common]

@@ -113,15 +113,20 @@ def extend(settled: Sequence[PlannedLook], seeds: Seeds) -> list[PlannedLook]:
 
     It stands where its number of seeds belongs. Seeds that all rungs have are kept.
     """
-    at = next((place for place, look in enumerate(settled) if {*look.seeds} >= {*seeds}), None)
-    if at is not None and {*settled[at].seeds} == {*seeds}:
+    every = with_common(settled, seeds)
+    at = next((place for place, look in enumerate(settled) if {*look.seeds} >= {*every}), None)
+    if at is not None and {*settled[at].seeds} == {*every}:
         return list(settled)
-    had = list(seeds_by_rung(settled).values())
-    common = tuple(seed for seed in had[0] if all(seed in own for own in had))
-    every = common + tuple(seed for seed in seeds if seed not in common)
     share = looks.further_share(1 + sum(not look.planned for look in settled))
     place = len(settled) if at is None else at
     return [*settled[:place], PlannedLook(every, share, planned=False), *settled[place:]]
+
+
+def with_common(settled: Sequence[PlannedLook], seeds: Seeds) -> Seeds:
+    """Return the seeds that all rungs have already, and then these."""
+    had = list(seeds_by_rung(settled).values())
+    common = tuple(seed for seed in had[0] if all(seed in own for own in had))
+    return common + tuple(seed for seed in seeds if seed not in common)
 
 
 def give_all(
@@ -132,7 +137,8 @@ def give_all(
     if all({*had.get(rung, ())} >= {*seeds} for rung in rungs):
         return list(settled)
     found = extend(settled, seeds)
-    place = next(place for place, look in enumerate(found) if {*look.seeds} >= {*seeds})
+    every = {*with_common(settled, seeds)}
+    place = next(place for place, look in enumerate(found) if {*look.seeds} >= every)
     skipped = [look if look.rungs else replace(look, rungs=()) for look in found[:place]]
     return [*skipped, replace(found[place], rungs=rungs), *found[place + 1 :]]
 
@@ -157,6 +163,8 @@ def cut_short(
     much has ended must not depend on results, and nobody may have looked at it.
     """
     place = max(place for place, look in enumerate(settled) if look.rungs)
+    if any(look.rungs is not None for look in settled[place + 1 :]):  # it was looked at
+        return list(settled[: place + 1])
     look, before = settled[place], settled[place - 1].seeds if place else ()
     seeds = tuple(
         seed

@@ -12,19 +12,24 @@ import pandas as pd
 
 from convladder.core import files
 from convladder.core.errors import RunError
-from convladder.core.formatting import plural
 from convladder.core.ladder import Ladder, ladder_of
 from convladder.evaluation import metrics, predictions
 from convladder.evaluation.robustness import Robustness
-from convladder.results import folders, migrations, planned_looks, provenance, questions, saved_run
+from convladder.results import (
+    folders,
+    headline,
+    migrations,
+    planned_looks,
+    provenance,
+    questions,
+    saved_run,
+)
 from convladder.results.folders import TrialKey
 from convladder.results.group_summary import PRICES, Claim, GroupSummary
 from convladder.results.groups import GroupComparison
 from convladder.results.planned_looks import PlannedLook
 from convladder.results.seed_runs import SeedRun
-from convladder.results.verdicts import count_verdicts, in_points, taken_in
-
-LEAST_LUCK = 0.0005  # that is told: less is written as no points
+from convladder.results.verdicts import needs
 
 
 @dataclass(frozen=True)
@@ -176,6 +181,12 @@ class SavedClimb:
         """The claims of the steps whose two rungs have a finished trial."""
         return self._claims_of(self.steps)
 
+    @property
+    def needs(self) -> str:
+        """What would decide the steps that are undecided, in words; empty where none is."""
+        undecided = any(each.difference.verdict == "undecided" for each in self.against_parent)
+        return needs(self.against_parent) if undecided and not self.folds else ""
+
     @cached_property
     def against_start(self) -> list[Claim]:
         """The claims of each rung against the ladder's first."""
@@ -273,47 +284,7 @@ class SavedClimb:
         RunError
             A file of the climb's runs is missing or damaged.
         """
-        if len(self.ladder.rungs) == 1:
-            return self._sentence(self.ladder.rungs[0].name)
-        verdicts = {
-            claim.difference.verdict for claim in [*self.against_parent, *self.against_start]
-        }
-        if verdicts == {"no comparison"}:
-            return f"No comparison can be made, and no rung wins: {self._lacking()}."
-        steps, start = self.steps, self.ladder.rungs[0].name
-        others, images = (
-            len(self.ladder.rungs) - 1,
-            next(iter(self.standings.values())).accuracy.images,
-        )
-        sentences = []
-        if steps:
-            sentences.append(
-                count_verdicts(
-                    "step", "from one rung to the next", len(steps), self.against_parent, images
-                )
-            )
-        if others > 1 or not steps:
-            which = f"compared with {start}"
-            sentences.append(count_verdicts("rung", which, others, self.against_start))
-        if self.best:
-            sentences.append(f"Best on validation: {self._sentence(self.best)}{self._luck()}")
-        if not verdicts & {"better", "worse"}:
-            more = "images" if self.folds else "test images, or folds (--folds 5),"
-            sentences.append(f"More {more} would find smaller differences.")
-        if any(len(standing.runs) == 2 for standing in self.standings.values()) and not self.folds:
-            sentences.append(
-                "Two seeds say almost nothing about how much seeds differ. Use three or more."
-            )
-        if self.about["time_is_up"]:
-            sentences.append("The climb ended because its time was up.")
-        if further := [look for look in self.complete_looks if not look.planned]:
-            counts = " and ".join(str(len(look.seeds)) for look in further)
-            sentences.append(
-                f"Looks with {counts} seeds were not planned when the climb began. They need "
-                "larger differences, so that false claims stay as rare."
-            )
-        sentences += [taken_in(rung) for rung in self.ladder.rungs if rung.takes_in and rung.parent]
-        return " ".join(sentences)
+        return headline.of_climb(self)
 
     @cached_property
     def _claims(self) -> dict[tuple[str, str], Claim]:
@@ -322,37 +293,6 @@ class SavedClimb:
 
     def _claims_of(self, pairs: Sequence[tuple[str, str]]) -> list[Claim]:
         return [self._claims[pair] for pair in pairs if pair in self._claims]
-
-    def _sentence(self, name: str) -> str:
-        accuracy = self.standings[name].accuracy
-        low, high = (f"{100 * share:.1f}" for share in (accuracy.low, accuracy.high))
-        if self.folds:
-            where = f"every image tested once, in {self.folds} folds"
-            return f"{name}, {100 * accuracy.mean:.1f} % ({low} to {high}), {where}."
-        alone = (
-            ""
-            if accuracy.covers_seeds
-            else ". With one seed, the interval covers the choice of test images only"
-        )
-        return f"{name}, {100 * accuracy.mean:.1f} % on test ({low} to {high}){alone}."
-
-    def _luck(self) -> str:
-        """Say how much too good the best looks, since its own seeds have chosen it."""
-        luck = None if self.folds or len(self.standings) < 2 else self.lineup.luck_of_choice()
-        if luck is None or luck < LEAST_LUCK:
-            return ""
-        return f" That is probably {in_points(luck)} too high: the same seeds have chosen it."
-
-    def _lacking(self) -> str:
-        if not self.complete_looks:
-            seeds = len(self.looks[0].seeds)
-            return f"trials are missing for the first look, which is at {plural(seeds, 'seed')}"
-        single = [name for name, standing in self.standings.items() if len(standing.runs) == 1]
-        if len(single) == len(self.standings):
-            return "with one seed per rung, a real effect cannot be told from chance"
-        return (
-            f"both rungs need two finished seeds, and {', '.join(single) or 'a rung'} has too few"
-        )
 
     def trials_table(self) -> pd.DataFrame:
         """Return one row per trial, failed ones too: what `results.csv` holds.

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from convladder.core.formatting import points
+from convladder.evaluation.prospects import MOST_IMAGES, MOST_SEEDS
 
 if TYPE_CHECKING:
     from convladder.core.ladder import Rung
@@ -64,6 +65,40 @@ def count_verdicts(
     return f"Of {asked} {noun}{'' if asked == 1 else 's'} {which}: " + "; ".join(said) + "."
 
 
+def on_degraded(claims: Sequence[Claim]) -> str:
+    """Name the steps that are better or worse on degraded images; empty where there are none."""
+    said = []
+    for verdict in ("better", "worse"):
+        names = [claim.name for claim in claims if claim.difference.verdict == verdict]
+        if names:
+            said.append(f"{len(names)} {verdict} ({', '.join(names[:MOST_NAMED])}{_more(names)})")
+    return f"On degraded images, of {len(claims)} steps: {'; '.join(said)}." if said else ""
+
+
+def _more(names: Sequence[str]) -> str:
+    return " and others" if len(names) > MOST_NAMED else ""
+
+
+def needs(claims: Sequence[Claim]) -> str:
+    """Say what would decide the undecided, each if it is as large as it looks."""
+    undecided = [claim for claim in claims if claim.difference.verdict == "undecided"]
+    ways = {claim.name: _ways(claim.difference) for claim in undecided}
+    told = [f"{name}: {' or '.join(own)}" for name, own in ways.items() if own]
+    said = []
+    if told:
+        said.append(
+            "If a difference is as large as it looks, this would show it 4 times out of 5. "
+            f"{'; '.join(told)}."
+        )
+    if not all(ways.values()):
+        which = "The others are" if told else "They are"
+        said.append(
+            f"{which} too small for {MOST_SEEDS} seeds, and for {MOST_IMAGES} times as many test "
+            "images."
+        )
+    return " ".join(said)
+
+
 def _some(claims: Sequence[Claim]) -> str:
     """Say how many came to one verdict, with the names of the few that differ."""
     found = claims[0].difference
@@ -109,14 +144,17 @@ def _difference(claim: Claim, own: GroupSummary) -> str:
 
 def _needed(found: Difference) -> str:
     """Say what would decide a difference that is as large as it looks."""
+    ways = _ways(found)
+    return f" One as large as this would be found with {' or with '.join(ways)}." if ways else ""
+
+
+def _ways(found: Difference) -> list[str]:
     ways = []
     if found.seeds_needed:
         ways.append(f"{found.seeds_needed} seeds")
     if found.images_needed:
         ways.append(f"{found.images_needed:,} test images")
-    if not ways:
-        return ""
-    return f" One as large as this would be found with {' or with '.join(ways)}."
+    return ways
 
 
 def _chances(found: Difference) -> str:
@@ -125,7 +163,10 @@ def _chances(found: Difference) -> str:
         return ""
     by = f" by more than {in_points(found.margin)}" if found.margin else ""
     better, worse = (_percent(chance) for chance in (found.chance_better, found.chance_worse))
-    return f" Taken alone, it is better{by} with a probability of {better}, worse{by} with {worse}."
+    return (
+        f" If this were the only comparison, it would be better{by} with a probability of "
+        f"{better}, worse{by} with {worse}."
+    )
 
 
 def _percent(chance: float) -> str:

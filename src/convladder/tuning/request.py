@@ -49,7 +49,7 @@ class TuneRequest(TrainRequest):
     )
     margin: float | None = option(
         None,
-        "Call winner and default equal if they differ by less than so many points, such as 1",
+        "Call both equal if their difference is shown to be less than so many points, such as 1",
         unset="they are not called equal",
         kind=float,
         metavar="POINTS",

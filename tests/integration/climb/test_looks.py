@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -119,3 +120,47 @@ def test_a_climb_ends_when_its_time_is_up(images: cl.Dataset, tmp_path: Path) ->
 def test_a_time_chooses_the_seeds_itself(images: cl.Dataset, more: dict[str, int]) -> None:
     with pytest.raises(ExperimentError, match="--time chooses how many seeds there are"):
         cl.climb(images, seconds=60, **more, **SMALL)
+
+
+def test_fewer_seeds_do_not_make_a_look_complete(images: cl.Dataset, tmp_path: Path) -> None:
+    climbed = cl.climb(images, out=tmp_path / "five", seeds=3, **SMALL)
+    folder = climbed.folder
+    shutil.rmtree(folder / "trials/lenet5/seed-2")  # as if it had been stopped before
+    assert cl.Climb(folder).complete_looks == []
+    fewer = cl.climb(images, out=folder, seeds=2, **SMALL)
+    assert fewer.complete_looks == []
+    assert fewer.missing == 1
+    assert "trials are missing for the first look, which is at 3 seeds" in fewer.headline()
+    (claim,) = fewer.against_parent
+    assert claim.difference.verdict == "no comparison"
+    again = cl.climb(images, out=folder, seeds=3, **SMALL)
+    assert again.looked == [3]
+    assert again.headline() == climbed.headline()
+
+
+def test_more_time_adds_no_look_and_that_is_said(
+    images: cl.Dataset, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    loud = SMALL | {"quiet": False}
+    cl.climb(images, out=tmp_path / "fixed", seeds=2, **SMALL)
+    cl.climb(images, out=tmp_path / "fixed", seconds=3600, **loud)
+    assert "more time adds none, and --seeds N adds seeds" in capsys.readouterr().err
+
+
+def test_other_seeds_or_rungs_than_those_of_the_looks_are_refused(
+    whole: cl.Climb, images: cl.Dataset
+) -> None:
+    with pytest.raises(RunError, match="was begun with seed 0: give --seed 0"):
+        cl.climb(images, out=whole.folder, seed=100, **SMALL)
+    more = SMALL | {"rungs": ["lenet5", "max-pooling", "same-padding"]}
+    with pytest.raises(RunError, match="so same-padding cannot be added"):
+        cl.climb(images, out=whole.folder, **more)
+
+
+def test_after_more_seeds_than_usual_the_usual_command_is_no_other_climb(
+    images: cl.Dataset, tmp_path: Path, patch: pytest.MonkeyPatch
+) -> None:
+    del patch
+    cl.climb(images, out=tmp_path / "many", seeds=5, **SMALL)
+    again = cl.climb(images, out=tmp_path / "many", **SMALL)
+    assert again.looked == [5]

@@ -54,7 +54,7 @@ def test_before_anything_is_trained_the_images_and_guesses_are_all_there_is(
 def test_a_climb_says_itself_how_much_seeds_and_images_differ(tmp_path: Path) -> None:
     planned = cl.plan(made(tmp_path / "climb", 4))
     assert (planned.rungs, planned.comparisons, planned.images) == (2, 1, 500)
-    assert planned.assumed == "measured in this climb"
+    assert planned.assumed == "measured in this climb, for the step in the middle"
     (points,) = planned.table(seeds=[4], images=[500]).to_numpy().ravel()
     (claim,) = cl.Climb(tmp_path / "climb").against_parent
     assert claim.difference.detectable is not None
@@ -69,6 +69,10 @@ def test_what_cannot_be_planned_is_said(images: cl.Dataset, tmp_path: Path) -> N
         cl.plan(climb, accuracy=0.9)
     with pytest.raises(ExperimentError, match="must be between 0 and 1; got 80"):
         cl.plan(images, accuracy=80)
+    with pytest.raises(ExperimentError, match="two rungs or more"):
+        cl.plan(images, load_ladder("classic").part(["lenet5"]))
+    with pytest.raises(ExperimentError, match="and no folds"):
+        cl.plan("digits", changes={"data.folds": 5})
     with pytest.raises(ExperimentError, match="2 seeds or more"):
         cl.plan(images).table(seeds=[1])
 
@@ -78,8 +82,15 @@ def test_the_command_prints_a_table_or_json(tmp_path: Path) -> None:
     shown = convladder_here("plan", str(climb), cwd=tmp_path).stdout
     assert "500 test images" in shown
     assert "5,000 test images" in shown
-    assert "2 rungs, 1 comparison; measured in this climb" in shown
+    assert "2 rungs, 1 comparison; measured in this climb" in shown.replace("\n", " ")
     told = json.loads(convladder_here("plan", str(climb), "--json", cwd=tmp_path).stdout)
     assert told["test_images"] == 500
     assert len(told["detectable_points"]) == 20
     assert told["detectable_points"][0]["seeds"] == 3
+
+
+@pytest.mark.parametrize("given", ["0.8", "100", "1"])
+def test_the_command_takes_percent(tmp_path: Path, given: str) -> None:
+    done = convladder_here("plan", "digits", "--accuracy", given, cwd=tmp_path)
+    assert done.returncode == 2
+    assert f"--accuracy is in percent, such as 80; got {given}" in done.stderr

@@ -176,3 +176,18 @@ def test_the_last_decision_is_open_again_until_something_has_come_of_it() -> Non
     ended = [looks[0], PlannedLook(looks[1].seeds, looks[1].share, ()), looks[2]]
     assert planned_looks.reopen(ended, lambda rung, seed: True)[1].rungs is None
     assert planned_looks.reopen(plan(3), lambda rung, seed: False) == plan(3)
+
+
+def test_time_that_is_up_gives_nothing_to_a_look_that_was_held() -> None:
+    looks = plan(3, 5, 8)
+    looks[1] = PlannedLook(looks[1].seeds, looks[1].share, ())
+    assert planned_looks.cut_short(looks, lambda rung, seed: True) == looks[:1]
+
+
+def test_a_look_with_the_seeds_of_a_planned_one_is_that_one() -> None:
+    looks = plan(3, 5, 8)
+    looks[1] = PlannedLook(looks[1].seeds, looks[1].share, ())
+    given = planned_looks.give_all(looks, (3, 4), RUNGS)
+    assert counts_of(given) == [3, 5, 8]
+    assert given[1].rungs == RUNGS
+    assert all(look.planned for look in given)

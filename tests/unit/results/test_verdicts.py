@@ -11,11 +11,12 @@ import pytest
 import convladder as cl
 from convladder.core.errors import ExperimentError, RunError
 from convladder.core.ladder import load_ladder
-from convladder.evaluation.differences import Difference
+from convladder.evaluation.differences import Difference, Verdict
 from convladder.experiments import climb_folder
 from convladder.experiments.climb_plan import Plan
 from convladder.results import verdicts
 from convladder.results.folders import TrialKey
+from convladder.results.group_summary import Claim
 from made_runs import make_climb, share_right
 
 RUNGS = ("lenet5", "max-pooling", "same-padding", "more-conv-layers")
@@ -161,3 +162,32 @@ def test_one_network_says_nothing_of_the_next(tmp_path: Path) -> None:
     assert climbed.standings["lenet5"].next_network is None
     assert climbed.against_parent[0].beats is None
     assert "once more" not in climbed.report().read_text(encoding="utf-8")
+
+
+def claim_of(name: str, verdict: Verdict, **more: int | None) -> Claim:
+    return Claim(name, "parent", Difference(0.01, verdict=verdict, **more), {})
+
+
+def test_what_undecided_steps_need_is_told_by_name() -> None:
+    claims = [
+        claim_of("a", "undecided", seeds_needed=20, images_needed=1400),
+        claim_of("b", "better"),
+        claim_of("c", "undecided", images_needed=9000),
+        claim_of("d", "undecided"),
+    ]
+    assert verdicts.needs(claims) == (
+        "If a difference is as large as it looks, this would show it 4 times out of 5. a: 20 seeds "
+        "or 1,400 test images; c: 9,000 test images. The others are too small for 50 seeds, and "
+        "for 50 times as many test images."
+    )
+    assert verdicts.needs(claims[3:]).startswith("They are too small for 50 seeds")
+    assert verdicts.needs(claims[1:2]) == ""
+
+
+def test_steps_that_are_better_or_worse_on_degraded_images_are_named() -> None:
+    claims = [claim_of(name, "better") for name in "abcd"]
+    claims += [claim_of("e", "worse"), claim_of("f", "undecided")]
+    assert verdicts.on_degraded(claims) == (
+        "On degraded images, of 6 steps: 4 better (a, b, c and others); 1 worse (e)."
+    )
+    assert verdicts.on_degraded(claims[5:]) == ""

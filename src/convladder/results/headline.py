@@ -1,0 +1,92 @@
+"""The first sentences about a climb: what it has shown."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from convladder.core.formatting import plural
+from convladder.results.verdicts import count_verdicts, in_points, on_degraded, taken_in
+
+if TYPE_CHECKING:
+    from convladder.results.saved_climb import SavedClimb
+
+LEAST_LUCK = 0.0005  # that is told: less is written as no points
+
+
+def of_climb(climb: SavedClimb) -> str:
+    """Say in a few sentences what a climb has shown."""
+    if len(climb.ladder.rungs) == 1:
+        return _accuracy(climb, climb.ladder.rungs[0].name)
+    claims = [*climb.against_parent, *climb.against_start]
+    verdicts = {claim.difference.verdict for claim in claims}
+    if verdicts == {"no comparison"}:
+        return f"No comparison can be made, and no rung wins: {_lacking(climb)}."
+    sentences = [*_verdicts(climb)]
+    if climb.best:
+        sentences.append(f"Best on validation: {_accuracy(climb, climb.best)}{_luck(climb)}")
+    if not verdicts & {"better", "worse"}:
+        more = "images" if climb.folds else "test images, or folds (--folds 5),"
+        sentences.append(f"More {more} would find smaller differences.")
+    return " ".join([*sentences, *_circumstances(climb)])
+
+
+def _verdicts(climb: SavedClimb) -> Iterator[str]:
+    """Yield how many comparisons came to which verdict."""
+    steps, others = climb.steps, len(climb.ladder.rungs) - 1
+    images = next(iter(climb.standings.values())).accuracy.images
+    if steps:
+        which = "from one rung to the next"
+        yield count_verdicts("step", which, len(steps), climb.against_parent, images)
+    if others > 1 or not steps:
+        which = f"compared with {climb.ladder.rungs[0].name}"
+        yield count_verdicts("rung", which, others, climb.against_start)
+    if degraded := on_degraded(climb.corrupted_against_parent):
+        yield degraded
+
+
+def _circumstances(climb: SavedClimb) -> Iterator[str]:
+    """Yield what a reader should know of how the climb went."""
+    if any(len(standing.runs) == 2 for standing in climb.standings.values()) and not climb.folds:
+        yield "Two seeds say almost nothing about how much seeds differ. Use three or more."
+    if climb.about["time_is_up"]:
+        yield "The climb ended because its time was up."
+    if further := [look for look in climb.complete_looks if not look.planned]:
+        counts = " and ".join(str(len(look.seeds)) for look in further)
+        yield (
+            f"Looks with {counts} seeds were not planned when the climb began. They need larger "
+            "differences, so that false claims stay as rare."
+        )
+    yield from (taken_in(rung) for rung in climb.ladder.rungs if rung.takes_in and rung.parent)
+
+
+def _accuracy(climb: SavedClimb, name: str) -> str:
+    accuracy = climb.standings[name].accuracy
+    low, high = (f"{100 * share:.1f}" for share in (accuracy.low, accuracy.high))
+    if climb.folds:
+        where = f"every image tested once, in {climb.folds} folds"
+        return f"{name}, {100 * accuracy.mean:.1f} % ({low} to {high}), {where}."
+    alone = (
+        ""
+        if accuracy.covers_seeds
+        else ". With one seed, the interval covers the choice of test images only"
+    )
+    return f"{name}, {100 * accuracy.mean:.1f} % on test ({low} to {high}){alone}."
+
+
+def _luck(climb: SavedClimb) -> str:
+    """Say how much too good the best looks, since its own seeds have chosen it."""
+    luck = None if climb.folds or len(climb.standings) < 2 else climb.lineup.luck_of_choice()
+    if luck is None or luck < LEAST_LUCK:
+        return ""
+    return f" That is about {in_points(luck)} too high: the same seeds have chosen it."
+
+
+def _lacking(climb: SavedClimb) -> str:
+    if not climb.complete_looks:
+        seeds = plural(len(climb.looks[0].seeds), "seed")
+        return f"trials are missing for the first look, which is at {seeds}"
+    single = [name for name, standing in climb.standings.items() if len(standing.runs) == 1]
+    if len(single) == len(climb.standings):
+        return "with one seed per rung, a real effect cannot be told from chance"
+    return f"both rungs need two finished seeds, and {', '.join(single) or 'a rung'} has too few"
