@@ -207,6 +207,7 @@ class _Climbing:
         decided = [
             TrialKey(rung, seed, fold)
             for rung, seeds in planned_looks.seeds_by_rung(self._looks).items()
+            if rung in self._plan.rungs
             for seed in seeds
             for fold in folds
         ]
