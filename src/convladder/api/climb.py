@@ -455,7 +455,21 @@ def _folder_of(plan: Plan, source: str, how: RunOptions, say: Say) -> Path:
             "--allow-changed found no climb of these trials under climbs/: give the climb with "
             "--out"
         )
+    if found is None and not how.fresh and len(plan.counts) > 1:
+        _say_of_fixed(plan, say)
     return found or folders.new_folder("climbs", source)
+
+
+def _say_of_fixed(plan: Plan, say: Say) -> None:
+    """Tell of an earlier climb of the same with as many seeds for every rung as was usual once."""
+    seeds = plan.seeds[: defaults.SEEDS]
+    trials = [trial for trial in plan.trials if trial.key.seed in seeds]
+    fixed = replace(plan, identity=climb_plan.identity_of(trials))
+    if found := climb_folder.find_climb(Path("climbs"), fixed):
+        say(
+            f"{found} is a climb of these rungs with {len(seeds)} seeds each: to resume it, give "
+            f"--seeds {len(seeds)}"
+        )
 
 
 def _trackers(tracking: Tracking, plan: Plan, folder: Path) -> list[Tracker]:

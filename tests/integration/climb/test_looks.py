@@ -164,3 +164,22 @@ def test_after_more_seeds_than_usual_the_usual_command_is_no_other_climb(
     cl.climb(images, out=tmp_path / "many", seeds=5, **SMALL)
     again = cl.climb(images, out=tmp_path / "many", **SMALL)
     assert again.looked == [5]
+
+
+def test_a_climb_with_a_fixed_number_of_seeds_is_told_of(
+    images: cl.Dataset,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    patch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """As versions before this one made them, where nothing else was asked."""
+    del patch
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(defaults, "SEEDS", 2)
+    fixed = cl.climb(images, seeds=2, **SMALL)
+    other = cl.climb(images, **SMALL | {"quiet": False})
+    assert other.folder != fixed.folder
+    said = " ".join(capsys.readouterr().err.split())
+    assert f"{fixed.folder} is a climb of these rungs with 2 seeds each" in said
+    assert "to resume it, give --seeds 2" in said
