@@ -7,6 +7,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -158,10 +159,17 @@ def test_an_export_is_put_where_a_link_leads_and_into_the_working_folder(
             (made / exporter.PARITY).write_text("{}")
         return folder
 
+    class Made:
+        contents = SimpleNamespace(selection=None)
+
+        def __init__(self, content: bytes) -> None:
+            assert content == b""
+
     make_run(place / "a", right=share_right(0.5, 20, 0))
     monkeypatch.setattr(exports.exporter, "export", export)
     monkeypatch.setattr(exports.bundle_writer, "bundle_of", lambda folder: b"")
-    monkeypatch.setattr(exports, "Bundle", bytes)
+    monkeypatch.setattr(exports, "Bundle", Made)
+    monkeypatch.setattr(exports.wording, "of_doubt", lambda selection: "")
     monkeypatch.setattr(exports, "_sample", lambda *given: None)
     (place / "linked").symlink_to("empty")
     monkeypatch.chdir(place / ("empty" if out == "." else ""))
