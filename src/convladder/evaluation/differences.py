@@ -110,8 +110,8 @@ def with_needs(
     return [
         replace(
             difference,
-            seeds_needed=finding.variance.seeds_for(finding.difference, level),
-            images_needed=finding.variance.images_for(finding.difference, level),
+            seeds_needed=finding.variance.seeds_for(difference.difference, level),
+            images_needed=finding.variance.images_for(difference.difference, level),
         )
         if difference.verdict == "undecided" and isinstance(finding, Finding) and finding.variance
         else difference

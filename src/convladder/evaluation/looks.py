@@ -139,8 +139,7 @@ def with_all_seeds(found: Difference, difference: float) -> Difference:
     """Return what looks have shown, with the difference of all seeds that the rungs have by now.
 
     A rung may have more seeds than at the last look at a question. Its intervals are widened to
-    hold that difference, and what the other one would need is left out. Where it would contradict
-    the verdict, nothing is changed.
+    hold that difference. Where it would contradict the verdict, nothing is changed.
     """
     if math.isclose(found.difference, difference, abs_tol=1e-12):
         return found
@@ -152,7 +151,7 @@ def with_all_seeds(found: Difference, difference: float) -> Difference:
         for name in names
         if (bound := getattr(found, name)) is not None
     }
-    moved = replace(found, difference=difference, seeds_needed=None, images_needed=None, **bounds)
+    moved = replace(found, difference=difference, **bounds)
     chance = found.chance_better
     if chance is None or (chance > 1 / 2) == (difference > 0):
         return moved

@@ -225,11 +225,11 @@ class GroupComparison:
     ) -> list[Difference]:
         found = looks.find_each(self.looks(tables), pairs, find)
         judged = differences.judge(found, family, margin)
-        judged = differences.with_needs(judged, found, family)
         judged = [
             looks.with_all_seeds(each, float(tables[own].mean() - tables[other].mean()))
             for each, (own, other) in zip(judged, pairs, strict=True)
         ]
+        judged = differences.with_needs(judged, found, family)
         return statistics.correlate_seeds(judged, tables, pairs, seeds)
 
     def _claims(

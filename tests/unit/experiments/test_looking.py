@@ -13,6 +13,7 @@ from convladder.core import files
 from convladder.core.ladder import load_ladder
 from convladder.evaluation import looks, statistics
 from convladder.evaluation.differences import Finding
+from convladder.evaluation.multiplicity import ALPHA, PLANNED
 from convladder.experiments import looking
 from convladder.results import planned_looks
 from convladder.results.folders import TrialKey
@@ -161,3 +162,18 @@ def test_looks_that_were_not_planned_are_told(called_early: cl.Climb) -> None:
     about["looks"][1] |= {"planned": False, "share": 0.075}
     files.write_json(path, about)
     assert "Looks with 5 seeds were not planned" in cl.Climb(called_early.folder).headline()
+
+
+def test_what_a_difference_needs_is_of_the_difference_that_is_shown(
+    called_early: cl.Climb,
+) -> None:
+    (claim,) = [each for each in called_early.against_parent if each.name == "same-padding"]
+    pair = (claim.name, claim.reference)
+    tables = called_early.lineup.correct
+    (found,) = looks.find_each(called_early.lineup.looks(tables), [pair], statistics.find_each)
+    assert isinstance(found, Finding)
+    assert found.variance is not None
+    level = PLANNED * ALPHA / len(called_early.questions)
+    shown = claim.difference.difference
+    assert claim.difference.seeds_needed == found.variance.seeds_for(shown, level)
+    assert claim.difference.images_needed == found.variance.images_for(shown, level)
