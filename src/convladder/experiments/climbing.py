@@ -147,17 +147,19 @@ class _Climbing:
         self._looks, self._time_is_up, self._fits_time = cut, True, False
 
     def _has_ended(self, rung: str, seed: int) -> bool:
-        failed = {each.key for each in self._failed}
         keys = [trial.key for trial in self._plan.trials if trial.key[:2] == (rung, seed)]
         return all(
-            key in failed or folders.is_finished(folders.trial_folder(self._folder, key))
+            key in self._failed_keys or folders.is_finished(folders.trial_folder(self._folder, key))
             for key in keys
         )
 
+    @property
+    def _failed_keys(self) -> set[TrialKey]:
+        return {each.key for each in self._failed}
+
     def _find_missing(self) -> list[Trial]:
         """Return the trials of the looks so far that are neither finished nor failed just now."""
-        failed = {each.key for each in self._failed}
-        trials = [trial for trial in self._wanted() if trial.key not in failed]
+        trials = [trial for trial in self._wanted() if trial.key not in self._failed_keys]
         return climb_folder.missing_trials(trials, self._folder, self._how)
 
     def _look_on(self, on_event: OnEvent) -> None:
@@ -177,16 +179,17 @@ class _Climbing:
             return False
         if fits_time and self._limit.is_set and place == 1:
             self._fit_time(on_event)
-        if place < len(self._looks):
-            self._looks, said = looking.decide(
-                self._plan.ladder, self._folder, self._looks, self._known(), self._plan.margin
-            )
-            on_event(Notice(said, warns=False))
+        if place == len(self._looks):
+            return False
+        self._looks, said = looking.decide(
+            self._plan.ladder, self._folder, self._looks, self._known(), self._plan.margin
+        )
+        on_event(Notice(said, warns=False))
         self._missing = self._find_missing()
         self._trains |= bool(self._missing)
         self._time_is_up &= not self._missing
         self._describe()
-        return place < len(self._looks)
+        return True
 
     def _fit_time(self, on_event: OnEvent) -> None:
         """Plan as many looks as there is time for, before the first is held."""
@@ -194,6 +197,7 @@ class _Climbing:
         counts = self._limit.within(planned)
         family = len(questions.family(self._plan.ladder))
         self._looks = planned_looks.replan(self._looks, counts, family)
+        self._describe()
         if len(counts) == 1:
             said = f"After {planned[0]} seeds: there is no time for a look at {planned[1]}."
             on_event(Notice(said, warns=False))

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
-import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+
+from convladder.core.timers import calling_after
 
 GOING_ON = 0.55  # of the rungs get more seeds after a look, measured on simulated ladders
 
@@ -50,21 +51,11 @@ class TimeLimit:
             if count == first or self.spent + GOING_ON * each * (count - first) <= self._seconds
         ]
 
-    @contextlib.contextmanager
-    def ending(self, stop: Callable[[], None]) -> Iterator[None]:
+    def ending(self, stop: Callable[[], None]) -> AbstractContextManager[None]:
         """Call `stop` when the time is up, if the block has not ended by then."""
-        if self._seconds is None:
-            yield
-            return
 
         def end() -> None:
             self.has_stopped = True
             stop()
 
-        timer = threading.Timer(max(0.0, self._seconds - self.spent), end)
-        timer.daemon = True
-        timer.start()
-        try:
-            yield
-        finally:
-            timer.cancel()
+        return calling_after(None if self._seconds is None else self._seconds - self.spent, end)

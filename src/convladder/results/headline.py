@@ -11,7 +11,7 @@ from convladder.results.verdicts import count_verdicts, in_points, on_degraded, 
 if TYPE_CHECKING:
     from convladder.results.saved_climb import SavedClimb
 
-LEAST_LUCK = 0.0005  # that is told: less is written as no points
+LEAST_LUCK = 0.0005  # less would be written as no points
 
 
 def of_climb(climb: SavedClimb) -> str:

@@ -184,8 +184,7 @@ class SavedClimb:
     @property
     def needs(self) -> str:
         """What would decide the steps that are undecided, in words; empty where none is."""
-        undecided = any(each.difference.verdict == "undecided" for each in self.against_parent)
-        return needs(self.against_parent) if undecided and not self.folds else ""
+        return "" if self.folds else needs(self.against_parent)
 
     @cached_property
     def against_start(self) -> list[Claim]:

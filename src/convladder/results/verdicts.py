@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 _ORDER = ("better", "worse", "equal", "undecided", "no comparison")
 
 MOST_NAMED = 3  # rungs in a sentence
-LEAST_CHANCE = 0.01  # that is told as a number
+LEAST_CHANCE = 0.01  # less is not written as a number
 ALIKE = 1.25  # times as large, differences are told as one
 
 

@@ -6,10 +6,10 @@ with.
 
 from __future__ import annotations
 
-import contextlib
 import threading
 import time
 from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from optuna.trial import FrozenTrial, TrialState
 from convladder.core import files, signals
 from convladder.core.errors import SearchError
 from convladder.core.tasks import Event, Failed, Finished, Halted, Message, OnEvent, Task
+from convladder.core.timers import calling_after
 from convladder.core.worker_pool import Pool
 from convladder.experiments.engines import Engine
 from convladder.experiments.pretrained.imagenet import Say, silent
@@ -244,12 +245,8 @@ class Search:
         self._kept = self.seconds
         self._stored.note(**{SECONDS: round(self._kept, 3)})
 
-    @contextlib.contextmanager
-    def _ending_in_time(self, budget: Budget, pool: Pool) -> Iterator[None]:
+    def _ending_in_time(self, budget: Budget, pool: Pool) -> AbstractContextManager[None]:
         """End what runs when the time is up; it is kept, and a longer search would resume it."""
-        if budget.seconds is None:
-            yield
-            return
 
         def end() -> None:
             with self._lock:  # not while one is drawn
@@ -257,13 +254,7 @@ class Search:
             for key in running:
                 pool.halt(key)
 
-        timer = threading.Timer(max(0.0, budget.seconds - self.seconds), end)
-        timer.daemon = True
-        timer.start()
-        try:
-            yield
-        finally:
-            timer.cancel()
+        return calling_after(None if budget.seconds is None else budget.seconds - self.seconds, end)
 
 
 def find_search(parent: Path, plan: SearchPlan, say: Say = silent) -> Path | None:
