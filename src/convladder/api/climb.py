@@ -284,6 +284,7 @@ def climb(
     epochs: int | None = None,
     pretrained: str | Path | None = None,
     weights: str | Path | None = None,
+    metric: str | None = None,
     changes: Mapping[str, Any] | None = None,
     jobs: int | None = None,
     cluster: str | None = None,
@@ -302,7 +303,7 @@ def climb(
 
     Parameters
     ----------
-    data, ladder, epochs, pretrained, weights, changes
+    data, ladder, epochs, pretrained, weights, metric, changes
         As `train` takes them; changes apply to the start of the ladder.
     rungs
         Train only these rungs; None takes all.
@@ -317,8 +318,9 @@ def climb(
     folds
         Cross-validation: test every image once, in K folds. For small data.
     margin
-        Call two rungs equal if their difference is shown to be less than so many points, such as 1;
-        None takes no rungs are called equal. It is settled when the climb begins.
+        Call two rungs equal if their difference is shown to be less than so many points, such as 1
+        (auroc, log-loss and brier have no points: such as 0.01); None takes no rungs are called
+        equal. It is settled when the climb begins.
     jobs
         Trials in parallel; None takes one per core, or as many as fit in memory.
     cluster
@@ -359,6 +361,7 @@ def climb(
         epochs=epochs,
         pretrained=pretrained,
         weights=weights,
+        metric=metric,
         changes=changes,
     )
     how = RunOptions(

@@ -77,7 +77,7 @@ _GRID_MARGINS = {
 def draw_standings(
     standings: Sequence[GroupSummary], claims: Iterable[Claim], into: Into = None
 ) -> Axes:
-    """Draw each accuracy on test: interval, mean, seeds as dots, price; coloured by claims."""
+    """Draw each metric on test: interval, mean, seeds as dots, price; coloured by claims."""
     verdicts = {claim.name: claim.difference.verdict for claim in claims}
     axes = new_axes(into, height=0.62 * len(standings) + 0.7)
     beside: Any = {"transform": axes.get_yaxis_transform(), "va": "center"}
@@ -95,10 +95,14 @@ def draw_standings(
             **beside,
         )
         axes.text(1, row - 0.38, _price(standing), ha="right", color=MUTED, size=7.5, **beside)
-    axes.set(ylim=(len(standings) - 0.45, -0.75), yticks=[], xlabel="accuracy on test, %")
+    metric = standings[0].metric
+    label = f"{metric.title} on test{metric.axis_unit}"
+    if metric.lower_is_better:
+        label += " (less is better)"
+    axes.set(ylim=(len(standings) - 0.45, -0.75), yticks=[], xlabel=label)
     axes.grid(visible=False, axis="y")
     axes.xaxis.set_major_locator(MaxNLocator(6, steps=[1, 2, 5, 10]))
-    axes.xaxis.set_major_formatter(lambda share, _: f"{100 * share:.3g}")
+    axes.xaxis.set_major_formatter(lambda value, _: f"{metric.per_unit * value:.3g}")
     axes.tick_params(labelsize=8.5)
     return axes
 
@@ -253,9 +257,9 @@ def _draw_decline(axes: Axes, curve: Sequence[Estimate], colour: str, line: str)
 
 
 def _draw_rung(axes: Any, row: int, standing: GroupSummary, colour: str) -> None:
-    accuracy = standing.accuracy
+    found = standing.estimate
     axes.plot(
-        [accuracy.low, accuracy.high],
+        [found.low, found.high],
         [row, row],
         color=colour,
         lw=5,
@@ -263,15 +267,15 @@ def _draw_rung(axes: Any, row: int, standing: GroupSummary, colour: str) -> None
         solid_capstyle="round",
     )
     axes.plot(
-        standing.accuracies,
-        [row] * len(standing.accuracies),
+        standing.run_values,
+        [row] * len(standing.run_values),
         "o",
         color=colour,
         ms=3.5,
         alpha=0.6,
         mew=0,
     )
-    axes.plot([accuracy.mean] * 2, [row - 0.17, row + 0.17], color=colour, lw=2)
+    axes.plot([found.mean] * 2, [row - 0.17, row + 0.17], color=colour, lw=2)
 
 
 def _price(standing: GroupSummary) -> str:

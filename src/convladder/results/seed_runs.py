@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from convladder.core.errors import RunError
+from convladder.core.metrics import Metric
 from convladder.evaluation import calibration, cross_validation, predictions, robustness
 from convladder.evaluation.calibration import Calibration
 from convladder.evaluation.corruptions import Recipe
@@ -34,10 +35,9 @@ class SeedRun:
     def folds(self) -> int | None:
         return self.runs[0].experiment.data.folds
 
-    @property
-    def validation_accuracy(self) -> float:
-        """The mean of the runs' accuracies on validation."""
-        return float(np.mean([run.metrics["validation"]["accuracy"] for run in self.runs]))
+    def on_validation(self, metric: Metric) -> float:
+        """Return the mean of the runs' values of a metric on validation."""
+        return float(np.mean([run.measure(metric, "validation") for run in self.runs]))
 
     @cached_property
     def tested(self) -> pd.DataFrame:
