@@ -15,7 +15,6 @@ from convladder.api import inputs
 from convladder.api.dataset import Dataset
 from convladder.api.figures import new_figure
 from convladder.api.run import Run
-from convladder.api.run_plots import Metric
 from convladder.core import backend, defaults
 from convladder.core.errors import ExperimentError, RunError
 from convladder.core.ladder import Ladder
@@ -164,7 +163,7 @@ class Climb(SavedClimb):
             list(self.standings.values()), self.against_parent, ax or new_figure()
         )
 
-    def plot_history(self, rung: str, metric: Metric = "accuracy", ax: Axes | None = None) -> Axes:
+    def plot_history(self, rung: str, metric: str = "accuracy", ax: Axes | None = None) -> Axes:
         """Draw a metric over the epochs for every seed (and fold) of a rung.
 
         Parameters
@@ -172,7 +171,7 @@ class Climb(SavedClimb):
         rung
             The rung's name.
         metric
-            `accuracy` or `loss`.
+            `accuracy` or `loss`, or what the climb is judged by, such as `macro-f1`.
         ax
             Matplotlib axes to draw into; None makes a new figure.
 

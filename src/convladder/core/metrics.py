@@ -26,6 +26,11 @@ class Metric:
     of_class: str | None = None
 
     @property
+    def kind(self) -> str:
+        """Its name without the class."""
+        return self.name.partition("@")[0]
+
+    @property
     def column(self) -> str:
         """Its name in tables and files, such as `macro_f1`."""
         return self.name.replace("-", "_")

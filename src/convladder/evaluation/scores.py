@@ -38,8 +38,8 @@ def score(metric: Metric, answers: Answers, folds: NDArray[np.int64] | None = No
         not ranked among each other: the area under a curve is that of each fold.
     """
     if metric.of_class is not None:
-        kind = metric.name.partition("@")[0]
-        return _OF_CLASS[kind](*_members(answers, answers.class_names.index(metric.of_class)))
+        place = answers.class_names.index(metric.of_class)
+        return _OF_CLASS[metric.kind](*_members(answers, place))
     if metric.name == "auroc" and folds is not None:
         return _by_fold(answers, folds)
     of_all: Floats = _OVERALL[metric.name](answers)

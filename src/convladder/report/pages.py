@@ -9,6 +9,7 @@ from typing import Any
 from markupsafe import Markup
 
 from convladder.core import files
+from convladder.core.metrics import Metric
 from convladder.report import panels, plots, search_plots
 from convladder.report.panels import Subject
 from convladder.report.pictures import Pictures
@@ -59,10 +60,10 @@ def write_run(run: SavedRun) -> Path:
         run.folder,
         "run.html",
         standing=GroupComparison({run.rung: [run]}).standings[run.rung],
-        curves={
-            metric: pictures.add(metric, plots.draw_curves([run], metric))
-            for metric in ("accuracy", "loss")
-        },
+        curves=[
+            pictures.add(name, plots.draw_curves([run], metric))
+            for name, metric in _histories(run.experiment.judged_by)
+        ],
         robustness=own,
         bearing=pictures.add_grid("robustness", plots.draw_robustness(own)),
         data=run.about["data"],
@@ -99,14 +100,19 @@ def write_comparison(comparison: RunComparison, folder: Path) -> Path:
     )
 
 
-def _curves(results: SavedClimb, pictures: Pictures) -> dict[str, dict[str, Markup]]:
+def _curves(results: SavedClimb, pictures: Pictures) -> dict[str, list[Markup]]:
     return {
-        name: {
-            metric: pictures.add(f"{name}-{metric}", plots.draw_curves(standing.runs, metric))
-            for metric in ("accuracy", "loss")
-        }
+        name: [
+            pictures.add(f"{name}-{which}", plots.draw_curves(standing.runs, metric))
+            for which, metric in _histories(standing.metric)
+        ]
         for name, standing in results.standings.items()
     }
+
+
+def _histories(metric: Metric) -> list[tuple[str, str]]:
+    """Return what is drawn over the epochs: how its file is named, and the metric."""
+    return [(metric.kind, metric.name), ("loss", "loss")]
 
 
 def _bearing(results: SavedClimb, pictures: Pictures) -> dict[str, Markup]:

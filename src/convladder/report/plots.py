@@ -16,7 +16,7 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from convladder.core.errors import ExperimentError
-from convladder.core.formatting import quantity
+from convladder.core.formatting import either, quantity
 from convladder.evaluation.calibration import Bin
 from convladder.evaluation.differences import Verdict
 from convladder.evaluation.robustness import Robustness
@@ -109,9 +109,15 @@ def draw_standings(
 
 @styled
 def draw_curves(runs: Sequence[SavedRun], metric: str, into: Into = None) -> Axes:
-    """Draw `accuracy` or `loss` over epochs, train and validation, for every seed of a rung."""
-    if metric not in ("accuracy", "loss"):
-        raise ExperimentError(f"the metric is accuracy or loss; got {metric!r}")
+    """Draw a metric over epochs, on train and validation, for every seed of a rung.
+
+    metric : `accuracy` or `loss`, or the one that the runs are judged by, known on validation only.
+    """
+    judged_by = runs[0].experiment.judged_by
+    drawn = {"accuracy": "accuracy", "loss": "loss", judged_by.name: judged_by.title}
+    if metric not in drawn:
+        raise ExperimentError(f"the metric is {either(drawn)}; got {metric!r}")
+    column = judged_by.column if metric == judged_by.name else metric
     axes = new_axes(into, height=2.5)
     each = (
         "" if len(runs) == 1 else ", each fold" if runs[0].experiment.data.folds else ", each seed"
@@ -119,27 +125,28 @@ def draw_curves(runs: Sequence[SavedRun], metric: str, into: Into = None) -> Axe
     for number, run in enumerate(runs):
         history = run.history
         label = (f"train{each}", "validation") if number == 0 else (None, None)
+        if column in history:
+            axes.plot(
+                history["epoch"],
+                history[column],
+                color=ORANGE,
+                alpha=0.75,
+                lw=1.1,
+                ls="--",
+                label=label[0],
+            )
         axes.plot(
             history["epoch"],
-            history[metric],
-            color=ORANGE,
-            alpha=0.75,
-            lw=1.1,
-            ls="--",
-            label=label[0],
-        )
-        axes.plot(
-            history["epoch"],
-            history[f"val_{metric}"],
+            history[f"val_{column}"],
             color=BLUE,
             alpha=0.75,
             lw=1.4,
             label=label[1],
         )
         kept = history[history["epoch"] == run.metrics["kept_epoch"]]
-        axes.plot(kept["epoch"], kept[f"val_{metric}"], "o", color=BLUE, ms=4,
+        axes.plot(kept["epoch"], kept[f"val_{column}"], "o", color=BLUE, ms=4,
                   label="kept epoch" if number == 0 else None)  # fmt: skip
-    axes.set(xlabel="epoch", ylabel=metric)
+    axes.set(xlabel="epoch", ylabel=drawn[metric])
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     if metric == "loss":
         axes.set_ylim(bottom=0)
