@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from claims import false_claims, fold_claims, threshold_claims
+from claims import false_claims, fold_claims, metric_claims, threshold_claims
+from convladder.core.metrics import metric_named
 from folded_ladders import LEARNERS
 
 
@@ -34,6 +35,21 @@ def test_settings_can_be_drawn(kind: str) -> None:
         if setting.seeds < 4 and "10,000" not in setting.data:
             drawn = setting.draw(false_claims.np.random.default_rng(0))
             assert len(drawn) == false_claims.RUNGS
+
+
+def test_metrics_are_judged_as_the_truth_is() -> None:
+    """Few climbs of small ladders: the whole is too long for a test."""
+    metrics = [metric_named(name) for name in metric_claims.NAMES]
+    setting = metric_claims.Setting("3 classes", (25, 50, 125), 2.0, seeds=3)
+    found = metric_claims.measure(setting, metrics, climbs=12)
+    assert list(found) == list(metric_claims.NAMES)
+    for name, shares in found.items():
+        outcome = metric_claims.Outcome(*shares)
+        assert outcome.false_null <= 0.25, name
+        assert outcome.covers >= 0.85, name
+        assert outcome.covers_difference >= 0.9, name
+    finds = {name: metric_claims.Outcome(*shares).finds for name, shares in found.items()}
+    assert finds["accuracy"] > finds["recall@c0"], "a rare class says less than all images"
 
 
 def test_every_way_to_judge_folds_has_a_row(capsys: pytest.CaptureFixture[str]) -> None:
