@@ -458,6 +458,25 @@ def of_metrics(folder: Path) -> str:
     return "\n".join(lines) + f"\n\n{design}. {results.as_line(told)}"
 
 
+def of_real(folder: Path) -> str:
+    told = read(folder, "real")
+    heads = ("metric", "rungs", "seeds", "false", "differences", "covers", "networks")
+    lines = [f"| {' | '.join(heads)} |", "|---" * len(heads) + "|"]
+    for row in told["rows"]:
+        shares = " | ".join(
+            f"{100 * row[name]:.1f}" for name in ("false", "covers_difference", "covers")
+        )
+        named = " | ".join(str(row[name]) for name in ("metric", "rungs", "seeds"))
+        lines.append(f"| {named} | {shares} | {row['networks']:.0f} |")
+    climbs = told["climbs"]
+    error = 100 * math.sqrt(0.05 * 0.95 / climbs)
+    design = (
+        f"In percent; {told['seeds']} seeds of LeNet-5, {told['images']} test images of the "
+        f"digits; {climbs:,} climbs each, so that a share of 5 % is known to {error:.1f} points"
+    )
+    return "\n".join(lines) + f"\n\n{design}. {results.as_line(told)}"
+
+
 def _is_of(row: Mapping[str, Any], design: str) -> bool:
     return row["design"] == design and "margin" not in row["spread"]
 
@@ -469,6 +488,7 @@ def _mean(rows: Sequence[Mapping[str, float]], name: str) -> float:
 MAKERS = {
     "adaptive": of_adaptive,
     "metrics": of_metrics,
+    "real": of_real,
     "accelerator": of_accelerator,
     "parity": of_parity,
     "load": of_load,

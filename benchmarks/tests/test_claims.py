@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from claims import false_claims, fold_claims, metric_claims, threshold_claims
+from claims import false_claims, fold_claims, metric_claims, real_claims, threshold_claims
 from convladder.core.metrics import metric_named
 from folded_ladders import LEARNERS
 
@@ -50,6 +50,22 @@ def test_metrics_are_judged_as_the_truth_is() -> None:
         assert outcome.covers_difference >= 0.9, name
     finds = {name: metric_claims.Outcome(*shares).finds for name, shares in found.items()}
     assert finds["accuracy"] > finds["recall@c0"], "a rare class says less than all images"
+
+
+def test_groups_of_one_networks_seeds_are_rungs_of_which_none_is_better() -> None:
+    """The answers are simulated: training is what takes long."""
+    setting = metric_claims.Setting("3 classes", (60, 60, 60), 2.0, seeds=30)
+    draw, labels = metric_claims.np.random.default_rng(3), setting.labels()
+    (pool,) = setting.draw(draw, [setting.skill], setting.seeds, labels)
+    designs = list(real_claims.designs(seeds=30))
+    assert {design.rungs for design in designs} == {3, 5, 9}
+    for design in designs:
+        for name in ("accuracy", "brier") if design.rungs == 3 else ("accuracy",):
+            row = real_claims.measure(pool, metric_named(name), design, climbs=20)
+            assert row.false <= 0.2
+            assert row.covers_difference > 0.9
+            assert design.rungs * design.counts[0] <= row.networks
+            assert row.networks <= design.rungs * design.counts[-1]
 
 
 def test_every_way_to_judge_folds_has_a_row(capsys: pytest.CaptureFixture[str]) -> None:
