@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from convladder.report.style import Grid
 
 
-
 class PlottedRun(SavedRun):
     """A finished trial, with its plots."""
 
