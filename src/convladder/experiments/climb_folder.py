@@ -9,7 +9,7 @@ from pathlib import Path
 
 from convladder.core import files
 from convladder.core.errors import RunError
-from convladder.core.tasks import Died, Event, Failed, Started
+from convladder.core.tasks import Died, Event, Failed, Finished
 from convladder.experiments import resume
 from convladder.experiments.climb_plan import Plan
 from convladder.experiments.engines import Engine
@@ -211,8 +211,11 @@ def remove_leftovers(folder: Path) -> None:
 
 
 def note_failure(event: Event, folder: Path) -> list[Failed]:
-    """Keep the error of a trial beside its place, until it is begun again; return it."""
-    if not isinstance(event, Started | Failed):
+    """Keep the error of a trial beside its place, until it has ended well; return it.
+
+    So what was compared without it stays compared if it is begun again and interrupted.
+    """
+    if not isinstance(event, Finished | Failed):
         return []
     place = folders.trial_folder(folder, event.key)
     error = folders.error_file(place)

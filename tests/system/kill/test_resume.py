@@ -24,7 +24,7 @@ from convladder.core import files, worker
 from convladder.core.devices import Parallel
 from convladder.core.errors import RunError, SearchError
 from convladder.core.experiment import Experiment
-from convladder.core.tasks import Failed, Started
+from convladder.core.tasks import Failed, Finished, Halted, Started, Validated
 from convladder.core.worker import Stopped
 from convladder.data.dataset import SplitDataset
 from convladder.experiments import (
@@ -507,12 +507,16 @@ def test_what_is_being_written_is_no_run_yet(begun: tuple[Trial, Path]) -> None:
     assert folders.finished_inside(folder.parent) == []
 
 
-def test_an_error_of_before_is_forgotten_when_its_trial_is_begun_again(tmp_path: Path) -> None:
+def test_an_error_of_before_is_forgotten_when_its_trial_has_ended_well(tmp_path: Path) -> None:
+    """Not when it is begun again: what was compared without it would be so no more."""
     key = folders.TrialKey("lenet5", 0)
     error = folders.error_file(folders.trial_folder(tmp_path, key))
     climbing._take(Failed(key, "no memory", "", expected=True), tmp_path, print)
     assert error.exists()
     climbing._take(Started(key), tmp_path, print)
+    climbing._take(Halted(key), tmp_path, print)
+    assert error.exists()
+    climbing._take(Finished(key, Validated(0.5, "accuracy")), tmp_path, print)
     assert not error.exists()
 
 
