@@ -90,6 +90,7 @@ COMMANDS = dict.fromkeys(("kills", "killed-climb", "safety-price"), "make safety
     "tuned": "python benchmarks/accuracy/tuned.py",
     "transfer": "python benchmarks/accuracy/transfer.py",
     "verdicts": "python benchmarks/claims/false_claims.py --keep",
+    "folds-or-seeds": "python benchmarks/claims/folds_or_seeds.py --keep",
     "adaptive": "python benchmarks/claims/adaptive_claims.py --keep",
 }
 
