@@ -333,7 +333,8 @@ class Row:
         )
         return (
             f"{self.images:6,} | {self.learner:8} {100 * self.spread:4.2f} | {self.rungs} | "
-            f"{self.design:16} | {self.trainings:4.1f} | {error} | false {100 * self.false:4.1f} | finds {finds}{told}"
+            f"{self.design:16} | {self.trainings:4.1f} | {error} | false {100 * self.false:4.1f} | "
+            f"finds {finds}{told}"
         )
 
 

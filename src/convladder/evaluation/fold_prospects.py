@@ -20,11 +20,11 @@ from numpy.typing import NDArray
 from scipy.optimize import brentq
 from scipy.special import ndtr
 
+from convladder.core.defaults import FOLDS
 from convladder.evaluation.cross_validation import training_part
 from convladder.evaluation.mixture import SeedPart, chi_square_nodes, of_parts
 from convladder.evaluation.prospects import POWER, Variance
 
-FOLDS = 5  # that are advised: with more, luck that all folds share hides between them
 MOST_SEEDS = 10  # in each fold, that are told of as needed
 PRECISION = 1e-6  # of a difference that is looked for
 

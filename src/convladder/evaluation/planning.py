@@ -83,7 +83,7 @@ def equal_within_in_folds(variance: Variance, folded: Folded, family: int) -> fl
 
 def level(family: int) -> float:
     """Return what p-values are called below in so many comparisons, at a single look."""
-    return PLANNED * ALPHA / max(family, 1)
+    return PLANNED * ALPHA / max(family, 1)  # a climb of one rung asks nothing
 
 
 def _of_ladder(variance: Variance, rungs: int) -> Variance:

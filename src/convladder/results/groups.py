@@ -19,6 +19,7 @@ from convladder.evaluation import (
     differences,
     looks,
     moderation,
+    needs,
     next_run,
     predictions,
     statistics,
@@ -57,6 +58,7 @@ class GroupComparison:
 
     margin : how many points two groups may differ by and still be called equal. planned : when one
         looked at them with how many seeds, of which verdicts take account; None for a single look.
+    images_in_folds : how many images folds would test; None where folds are not possible.
     """
 
     def __init__(
@@ -64,7 +66,9 @@ class GroupComparison:
         groups: Mapping[str, Sequence[SavedRun]],
         margin: float | None = None,
         planned: Sequence[PlannedLook] | None = None,
+        images_in_folds: int | None = None,
     ) -> None:
+        self._images_in_folds = images_in_folds
         self._margin, self._planned = None if margin is None else margin / 100, planned
         self.pooled = {name: found for name, runs in groups.items() if (found := pool(runs))}
         self.groups = {
@@ -182,7 +186,9 @@ class GroupComparison:
         A pair of which a group has no run is left out, but counts in the family.
         """
         known = [pair for pair in pairs if set(pair) <= set(self.groups)]
-        compare = compare or partial(self._over_looks, self._finder(self.tested_in))
+        compare = compare or partial(
+            self._over_looks, self._finder(self.tested_in), self._images_in_folds
+        )
         claims = self._claims(self.correct, known, compare, len(pairs))
         return [replace(claim, beats=self._chance(claim)) for claim in claims]
 
@@ -200,7 +206,9 @@ class GroupComparison:
         find = self._finder(
             {name: one.tested_in[one.corrupted.rows] for name, one in firsts.items()}
         )
-        return self._claims(self.corrupted, known, partial(self._over_looks, find), len(pairs))
+        return self._claims(
+            self.corrupted, known, partial(self._over_looks, find, None), len(pairs)
+        )
 
     def looks(self, tables: Mapping[str, Correct]) -> list[Look]:
         """Return what there was to see of tables at each look."""
@@ -217,6 +225,7 @@ class GroupComparison:
     def _over_looks(
         self,
         find: FindEach,
+        images_in_folds: int | None,
         tables: Mapping[str, Correct],
         pairs: Sequence[Pair],
         seeds: Mapping[str, Sequence[int]],
@@ -229,7 +238,7 @@ class GroupComparison:
             looks.with_all_seeds(each, float(tables[own].mean() - tables[other].mean()))
             for each, (own, other) in zip(judged, pairs, strict=True)
         ]
-        judged = differences.with_needs(judged, found, family)
+        judged = needs.with_needs(judged, found, family, images_in_folds)
         return statistics.correlate_seeds(judged, tables, pairs, seeds)
 
     def _claims(

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from convladder.core.formatting import plural
+from convladder.results import advice
 from convladder.results.verdicts import count_verdicts, in_points, on_degraded, taken_in
 
 if TYPE_CHECKING:
@@ -26,8 +27,7 @@ def of_climb(climb: SavedClimb) -> str:
     if climb.best:
         sentences.append(f"Best on validation: {_accuracy(climb, climb.best)}{_luck(climb)}")
     if not verdicts & {"better", "worse"}:
-        more = "images" if climb.folds else "test images, or folds (--folds 5),"
-        sentences.append(f"More {more} would find smaller differences.")
+        sentences.append(advice.of_undecided(climb))
     return " ".join([*sentences, *_circumstances(climb)])
 
 
