@@ -48,17 +48,26 @@ def of_undecided(climb: SavedClimb) -> str:
     """Say what would find smaller differences, in a climb that has called none."""
     if climb.folds:
         return "More images would find smaller differences."
+    differences = [each.difference for each in (*climb.against_parent, *climb.against_start)]
+    more = ["seeds"] if any(each.seeds_needed for each in differences) else []
+    if not more or any(each.images_needed for each in differences):
+        more.append("test images")
+    said = [f"More {' or '.join(more)} would find smaller differences.", _folds_would(climb)]
+    return " ".join(filter(None, said))
+
+
+def _folds_would(climb: SavedClimb) -> str:
+    """Say what folds would find, where a comparison needs them; else nothing."""
     claims = [*climb.against_parent, *climb.against_start]
     seeds = [each for claim in claims if (each := claim.difference.fold_seeds_needed)]
     variance, images = typical_variance(climb), climb.images_in_folds
     if not seeds or variance is None or images is None:
-        return "More test images would find smaller differences."
+        return ""
     folded = Folded(FOLDS, min(seeds), images)
     found = planning.detectable_in_folds(variance, folded, len(climb.questions))
-    how = in_folds(min(seeds), climb.pace)
     return (
-        f"More test images would find smaller differences. So would {how}: true differences of "
-        f"about {100 * found:.1f} points, 4 times out of 5."
+        f"A new climb with {_options(folded.seeds)} would find true differences of about "
+        f"{100 * found:.1f} points 4 times out of 5. It takes {_cost(folded.seeds, climb.pace)}."
     )
 
 
@@ -89,15 +98,20 @@ def ways(found: Difference, pace: Pace | None = None) -> list[str]:
         took = f" ({pace.of_seeds(found.seeds_needed)})" if pace else ""
         told.append(f"{found.seeds_needed} seeds{took}")
     if found.fold_seeds_needed:
-        told.append(in_folds(found.fold_seeds_needed, pace))
+        seeds = found.fold_seeds_needed
+        told.append(f"a new climb with {_options(seeds)} ({_cost(seeds, pace)})")
     if found.images_needed:
         told.append(f"{found.images_needed:,} test images")
     return told
 
 
-def in_folds(seeds: int, pace: Pace | None = None) -> str:
-    """Name the options of a climb in folds, with what it takes of each rung."""
-    options = f"--folds {FOLDS}" + (f" --seeds {seeds}" if seeds > 1 else "")
-    took = f", {pace.of_each(FOLDS * seeds)}" if pace else ""
-    each = f"{plural(FOLDS * seeds, 'training')} of each rung"
-    return f"a new climb with {options} ({each}{took})"
+def _options(seeds: int) -> str:
+    """Name the options of a climb in folds, with so many seeds in each."""
+    return f"--folds {FOLDS}" + (f" --seeds {seeds}" if seeds > 1 else "")
+
+
+def _cost(seeds: int, pace: Pace | None) -> str:
+    """Say what a climb in folds takes of each rung."""
+    trainings = FOLDS * seeds
+    took = f", {pace.of_each(trainings)}" if pace else ""
+    return f"{plural(trainings, 'training')} of each rung{took}"

@@ -91,7 +91,7 @@ def test_folds_are_advised_where_the_images_have_no_test_split(tmp_path: Path) -
     assert claim.difference.fold_seeds_needed is not None
     assert claim.difference.seeds_needed is None
     for said in (climbed.needs, climbed.reading("max-pooling"), climbed.headline()):
-        assert "a new climb with --folds 5" in said
+        assert "new climb with --folds 5" in said
         assert "of each rung, about " in said
         assert " seeds (" not in said
     assert "true differences of about" in climbed.headline()
@@ -116,6 +116,20 @@ def test_folds_are_not_advised_where_they_are_not_possible(
     for said in (climbed.needs, climbed.reading("max-pooling"), climbed.headline()):
         assert "--folds" not in said
     assert "More test images would find smaller differences." in climbed.headline()
+
+
+def test_seeds_are_named_first_where_they_would_decide(tmp_path: Path) -> None:
+    """Seeds scatter by three points, and the images are many."""
+    runs = {
+        TrialKey(rung, seed): share_right(share + 0.03 * (-1) ** seed, 2000, 5 * number + seed)
+        for number, (rung, share) in enumerate(zip(RUNGS, (0.6, 0.66), strict=True))
+        for seed in range(4)
+    }
+    climbed = cl.Climb(make_climb(tmp_path, runs, load_ladder("classic").part(RUNGS)))
+    assert climbed.against_parent[0].difference.seeds_needed is not None
+    assert "More seeds would find smaller differences." in climbed.headline()
+    assert "max-pooling: " in climbed.needs
+    assert " of training)" in climbed.needs
 
 
 def test_a_climb_in_folds_does_not_advise_folds(tmp_path: Path) -> None:
