@@ -155,7 +155,8 @@ def _remarks(planned: Planning) -> Iterator[str]:
             f"{plural(planned.images, 'test image')}."
         )
     rungs, pairs = plural(planned.rungs, "rung"), plural(planned.comparisons, "comparison")
-    yield f"This is for {rungs}, {pairs}. Fewer rungs (--rungs) find smaller differences."
+    fewer = " Fewer rungs (--rungs) find smaller differences." if planned.rungs > 2 else ""
+    yield f"This is for {rungs}, {pairs}.{fewer}"
     yield f"How much seeds and images differ is {planned.assumed}."
     yield from _of_folds(planned)
     yield from _of_margin(planned)
