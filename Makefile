@@ -55,6 +55,8 @@ claims: .venv/installed-dev
 	$(BIN)/python benchmarks/claims/false_claims.py
 	$(BIN)/python benchmarks/claims/adaptive_claims.py
 	$(BIN)/python benchmarks/claims/fold_claims.py
+	$(BIN)/python benchmarks/claims/folds_or_seeds.py
+	$(BIN)/python benchmarks/claims/moderated_folds.py
 	$(BIN)/python benchmarks/claims/calibration_interval.py
 	$(BIN)/python benchmarks/claims/threshold_claims.py
 	$(BIN)/python benchmarks/claims/label_errors.py

@@ -91,6 +91,7 @@ COMMANDS = dict.fromkeys(("kills", "killed-climb", "safety-price"), "make safety
     "tuned": "python benchmarks/accuracy/tuned.py",
     "transfer": "python benchmarks/accuracy/transfer.py",
     "verdicts": "python benchmarks/claims/false_claims.py --keep",
+    "folds-or-seeds": "python benchmarks/claims/folds_or_seeds.py --keep",
     "adaptive": "python benchmarks/claims/adaptive_claims.py --keep",
     "real": "python benchmarks/claims/real_claims.py --keep",
     "metrics": "python benchmarks/claims/metric_claims.py --keep",

@@ -118,7 +118,7 @@ class Climb(SavedClimb):
         if rung not in claims:
             raise RunError(f"{rung!r} cannot be compared: its parent has no finished run")
         own = self.ladder.rung(rung)
-        said = verdicts.of_claim(claims[rung], self.standings)
+        said = verdicts.of_claim(claims[rung], self.standings, self.pace)
         return f"{said} {verdicts.taken_in(own)}" if own.takes_in else said
 
     def report(self) -> Path:

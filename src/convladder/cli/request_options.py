@@ -15,11 +15,12 @@ from convladder.core.options import build, definitions
 Command = Callable[..., None]
 
 
-def _parse_rungs(text: str) -> list[str]:
+def parse_rungs(text: str) -> list[str]:
+    """Return the names of rungs that commas part."""
     return [name.strip() for name in text.split(",") if name.strip()]
 
 
-READERS: dict[str, Callable[[str], Any]] = {"rungs": _parse_rungs, "seconds": parse_time}
+READERS: dict[str, Callable[[str], Any]] = {"rungs": parse_rungs, "seconds": parse_time}
 
 
 def request_options(request: type, how: type, names: str) -> Callable[[Command], Command]:

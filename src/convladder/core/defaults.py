@@ -7,6 +7,7 @@ PRETRAINED_LADDER = "transfer"  # with a backbone
 SEEDS = 5  # where their number is fixed: fewer hardly show what is there
 LOOKS = (3, 5, 8, 12)  # seeds at which a climb looks whether more would decide anything
 LOOKS_IN_TIME = (*LOOKS, 20)  # where a time is given, as far as that lasts
+FOLDS = 5  # that are advised: with more, luck that all folds share hides between them
 SEEDS_OF_FOLDS = 1  # folds vary the images as well
 
 

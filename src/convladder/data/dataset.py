@@ -133,7 +133,8 @@ class SplitDataset:
         Returns
         -------
         dict
-            Plain values: source, fingerprint, classes, counts, rejected files and notes.
+            Plain values: source, fingerprint, classes, counts, the splits that the source names,
+            rejected files and notes.
         """
         return {
             "source": self.bank.source,
@@ -142,6 +143,7 @@ class SplitDataset:
             "bank": self.bank.folder.name,
             "class_names": list(self.class_names),
             "counts": self.counts(),
+            "own_splits": sorted({record.split for record in self.bank.records} - {""}),
             "image_shape": list(self.bank.form.shape),
             "intensity": self.bank.form.intensity and vars(self.bank.form.intensity),
             "rejected": [vars(rejection) for rejection in self.bank.rejections],

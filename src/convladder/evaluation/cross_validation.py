@@ -150,18 +150,21 @@ def _find(left: Components, right: Components, folds: Folds) -> Finding | Differ
     return replace(find(difference, scatter, left.scale.most), seeds=seeds)
 
 
-# docs/decisions/027-cross-validation-is-compared-over-folds.md
 def _training_part(by_fold: NDArray[np.float64], of_images: float) -> SeedPart:
-    """Return what training adds to the images' variance of a mean over folds, `(K,)`.
+    return training_part(float(by_fold.var(ddof=1)), len(by_fold), of_images)
+
+
+# docs/decisions/027-cross-validation-is-compared-over-folds.md
+def training_part(between_folds: float, count: int, of_images: float) -> SeedPart:
+    """Return what training adds to the images' variance of a mean over folds.
 
     Images of disjoint folds are independent, and count once. What is left of the variance between
-    folds is scaled for the training images that they share. With more than five folds luck that
-    all share is the larger part, and does not show between them: then images count twice.
+    so many folds is scaled for the training images that they share. With more than five folds luck
+    that all share is the larger part, and does not show between them: then images count twice.
     """
-    count = len(by_fold)
     scale = 1 / count + max(1 / (count - 1), LEAST_RATIO)
     residual = scale * count * of_images if count <= MOST_FOLDS else 0.0
-    return SeedPart(scale * float(by_fold.var(ddof=1)), count - 1, residual)
+    return SeedPart(scale * between_folds, count - 1, residual)
 
 
 def _fold_means(by_image: NDArray[np.float64], folds: Folds) -> NDArray[np.float64]:

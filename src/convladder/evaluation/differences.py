@@ -9,7 +9,7 @@ from typing import Literal
 
 from convladder.evaluation import multiplicity
 from convladder.evaluation.mixture import Mixture
-from convladder.evaluation.multiplicity import ALPHA, PLANNED, InFamily, Interval, Margin
+from convladder.evaluation.multiplicity import ALPHA, InFamily, Interval, Margin
 from convladder.evaluation.prospects import POWER, Variance
 
 Verdict = Literal["better", "worse", "equal", "undecided", "no comparison"]
@@ -28,7 +28,9 @@ class Difference:
     rung it is made: the fewer, where they are not equally many. `seed_correlation` is between the
     accuracies of equal seeds, where both rungs have the same three or more. If an undecided
     difference is as large as it looks, `seeds_needed` or `images_needed` would show it in four of
-    five climbs; None where no number, or none that anyone could train or collect, is enough.
+    five climbs; None where no number, or none that anyone could train or collect, is enough. In the
+    place of `seeds_needed` stands `fold_seeds_needed`, seeds in each of five folds, where folds are
+    possible and take no more trainings than the seeds that are lacking.
     `chance_better` and `chance_worse` are how probable it is that the true difference is larger
     than the margin (or zero), either way, if all differences were as likely beforehand (as Benavoli
     et al. 2017, "Time for a change: a tutorial for comparing multiple classifiers through Bayesian
@@ -48,6 +50,7 @@ class Difference:
     seeds: int | None = None
     seeds_needed: int | None = None
     images_needed: int | None = None
+    fold_seeds_needed: int | None = None
     chance_better: float | None = None
     chance_worse: float | None = None
     seed_correlation: float | None = None
@@ -114,23 +117,6 @@ def judge(
     return [
         each if isinstance(each, Difference) else _judged(each, next(in_family), family, margin)
         for each in found
-    ]
-
-
-def with_needs(
-    judged: Sequence[Difference], found: Sequence[Finding | Difference], family: int
-) -> list[Difference]:
-    """Return the differences with how many seeds or images the undecided ones would need."""
-    level = PLANNED * ALPHA / max(family, 1)  # a climb of one rung asks nothing
-    return [
-        replace(
-            difference,
-            seeds_needed=finding.variance.seeds_for(difference.difference, level),
-            images_needed=finding.variance.images_for(difference.difference, level),
-        )
-        if difference.verdict == "undecided" and isinstance(finding, Finding) and finding.variance
-        else difference
-        for difference, finding in zip(judged, found, strict=True)
     ]
 
 

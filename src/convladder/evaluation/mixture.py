@@ -98,7 +98,7 @@ def of_parts(images: float, *seeds: SeedPart) -> Mixture:
     """
     variances, weights = np.array([images]), np.ones(1)
     for part in seeds:
-        nodes, own = _chi_square_nodes(min(part.degrees, STEADY))
+        nodes, own = chi_square_nodes(min(part.degrees, STEADY))
         more = np.maximum(part.variance / nodes - part.residual, 0.0)
         variances = np.add.outer(variances, more).ravel()
         weights = np.multiply.outer(weights, own).ravel()
@@ -118,7 +118,7 @@ def welch(parts: Sequence[SeedPart]) -> SeedPart:
 
 
 @lru_cache(maxsize=1024)
-def _chi_square_nodes(degrees: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def chi_square_nodes(degrees: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return nodes and weights of the mean of a function of chi-square / degrees.
 
     They are Gauss and Legendre's on the probit scale, so that small values are seen, which stand

@@ -10,6 +10,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from convladder.core import defaults
+from convladder.evaluation import fold_prospects
+from convladder.evaluation.fold_prospects import Folded
 from convladder.evaluation.moderation import LEAST_RUNGS
 from convladder.evaluation.multiplicity import ALPHA, PLANNED
 from convladder.evaluation.prospects import Variance
@@ -58,9 +60,37 @@ def detectable(variance: Variance, seeds: int, images: int, rungs: int, family: 
     family
         How many comparisons there are.
     """
+    return _of_ladder(variance, rungs).detectable(seeds, images, level(family))
+
+
+def detectable_in_folds(variance: Variance, folded: Folded, family: int) -> float:
+    """Do what `detectable` does for folds, in which rungs say nothing of each other."""
+    return fold_prospects.detectable(variance, folded, level(family))
+
+
+def equal_within(variance: Variance, seeds: int, images: int, rungs: int, family: int) -> float:
+    """Return the smallest margin within which equal rungs are called equal, in four climbs of five.
+
+    Parameters as of `detectable`.
+    """
+    return _of_ladder(variance, rungs).equal_within(seeds, images, level(family))
+
+
+def equal_within_in_folds(variance: Variance, folded: Folded, family: int) -> float:
+    """Do what `equal_within` does for folds."""
+    return fold_prospects.equal_within(variance, folded, level(family))
+
+
+def level(family: int) -> float:
+    """Return what p-values are called below in so many comparisons, at a single look."""
+    return PLANNED * ALPHA / max(family, 1)  # a climb of one rung asks nothing
+
+
+def _of_ladder(variance: Variance, rungs: int) -> Variance:
+    """Return it as so many rungs know of it, five or more of which inform each other."""
     shared = variance.shared
     if rungs < LEAST_RUNGS:
         shared = None
     elif shared is None:
         shared = SHARED_DEGREES
-    return replace(variance, shared=shared).detectable(seeds, images, PLANNED * ALPHA / family)
+    return replace(variance, shared=shared)

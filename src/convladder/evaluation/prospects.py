@@ -10,7 +10,7 @@ from functools import lru_cache
 
 from scipy.special import ndtr, ndtri
 
-from convladder.evaluation.mixture import SeedPart, of_parts, welch
+from convladder.evaluation.mixture import Mixture, SeedPart, of_parts, welch
 
 POWER = 0.8  # what "would be found" means: in four climbs of five
 MOST_SEEDS = 50  # that are told of as needed; and so many times the test images:
@@ -61,6 +61,15 @@ class Variance:
         """
         return _detectable(self, seeds, images, level)
 
+    def equal_within(self, seeds: int, images: int, level: float) -> float:
+        """Return the smallest margin within which what is equal is called so in four of five.
+
+        With so many seeds, two or more, and test images, where one-sided p-values below the level
+        are called.
+        """
+        scatter = _scatter(self, seeds, images)
+        return min(self.most, scatter.reach(level) + scatter.reach((1 - POWER) / 2))
+
     def seeds_for(self, difference: float, level: float) -> int | None:
         """Return with how many seeds, more than there are, a true difference is found.
 
@@ -103,11 +112,16 @@ def _two_digits(above: int, most: int) -> tuple[int, ...]:
 
 @lru_cache(maxsize=4096)
 def _detectable(variance: Variance, seeds: int, images: int, level: float) -> float:
+    scatter = _scatter(variance, seeds, images)
+    return min(variance.most, scatter.reach(level / 2) + scatter.reach(1 - POWER))
+
+
+def _scatter(variance: Variance, seeds: int, images: int) -> Mixture:
+    """Return how a difference would scatter about the truth."""
     smaller = variance.images / images
     residual = variance.residual * smaller
     of_seed = variance.of_seed - variance.residual + residual
     degrees = seeds - 1 + (variance.shared or 0.0)
     parts = 2 * [SeedPart(of_seed / 2 / seeds, degrees, residual / 2 / seeds)]
     of_images = variance.of_images * smaller + residual / seeds
-    scatter = of_parts(of_images, *([welch(parts)] if variance.shared is None else parts))
-    return min(variance.most, scatter.reach(level / 2) + scatter.reach(1 - POWER))
+    return of_parts(of_images, *([welch(parts)] if variance.shared is None else parts))

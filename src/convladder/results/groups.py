@@ -21,6 +21,7 @@ from convladder.evaluation import (
     looks,
     mcnemar,
     moderation,
+    needs,
     next_run,
     predictions,
     scores,
@@ -62,7 +63,8 @@ class GroupComparison:
 
     margin : how many points two groups may differ by and still be called equal. planned : when one
         looked at them with how many seeds, of which verdicts take account; None for a single look.
-        metric : by which they are judged; None: as their experiments say.
+        metric : by which they are judged; None: as their experiments say. images_in_folds : how
+        many images folds would test; None where folds are not possible.
     """
 
     def __init__(
@@ -71,9 +73,10 @@ class GroupComparison:
         margin: float | None = None,
         planned: Sequence[PlannedLook] | None = None,
         metric: Metric | None = None,
+        images_in_folds: int | None = None,
     ) -> None:
         self.metric = metric or _metric_of(groups)
-        self._planned = planned
+        self._planned, self._images_in_folds = planned, images_in_folds
         self.margin = None if margin is None else margin / self.metric.per_unit
         self.pooled = {name: found for name, runs in groups.items() if (found := pool(runs))}
         self.groups = {
@@ -208,7 +211,7 @@ class GroupComparison:
         A pair of which a group has no run is left out, but counts in the family.
         """
         known = [pair for pair in pairs if set(pair) <= set(self.groups)]
-        compare = partial(self._over_looks, self.find_each)
+        compare = partial(self._over_looks, self.find_each, self._images_in_folds)
         claims = self._claims(self.scores, known, compare, len(pairs), self.metric)
         return [replace(claim, beats=self._chance(claim)) for claim in claims]
 
@@ -224,7 +227,8 @@ class GroupComparison:
         known = [pair for pair in pairs if set(pair) <= set(self.groups)]
         found = []
         for metric in metrics:
-            compare = partial(self._over_looks, self._finder(self.tested_in, self._scale(metric)))
+            find = self._finder(self.tested_in, self._scale(metric))
+            compare = partial(self._over_looks, find, None)
             family = len(metrics) * len(pairs)
             found += self._claims(self.scores_in(metric), known, compare, family, metric)
         return found
@@ -243,7 +247,7 @@ class GroupComparison:
         find = self._finder(
             {name: one.tested_in[one.corrupted.rows] for name, one in firsts.items()}
         )
-        compare = partial(self._over_looks, find)
+        compare = partial(self._over_looks, find, None)
         return self._claims(self.corrupted, known, compare, len(pairs), ACCURACY)
 
     def looks(self, tables: Mapping[str, Correct]) -> list[Look]:
@@ -268,6 +272,7 @@ class GroupComparison:
     def _over_looks(
         self,
         find: FindEach,
+        images_in_folds: int | None,
         tables: Mapping[str, Correct],
         pairs: Sequence[Pair],
         seeds: Mapping[str, Sequence[int]],
@@ -280,7 +285,7 @@ class GroupComparison:
             looks.with_all_seeds(each, float(tables[own].mean() - tables[other].mean()))
             for each, (own, other) in zip(judged, pairs, strict=True)
         ]
-        judged = differences.with_needs(judged, found, family)
+        judged = needs.with_needs(judged, found, family, images_in_folds)
         return statistics.correlate_seeds(judged, tables, pairs, seeds)
 
     def _claims(

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from convladder.core.formatting import plural
 from convladder.core.metrics import ACCURACY
+from convladder.results import advice
 from convladder.results.verdicts import count_verdicts, name_decided, taken_in
 
 if TYPE_CHECKING:
@@ -27,8 +28,7 @@ def of_climb(climb: SavedClimb) -> str:
     if climb.best:
         sentences.append(f"Best on validation: {_value(climb, climb.best)}{_luck(climb)}")
     if not verdicts & {"better", "worse"}:
-        more = "images" if climb.folds else "test images, or folds (--folds 5),"
-        sentences.append(f"More {more} would find smaller differences.")
+        sentences.append(advice.of_undecided(climb))
     return " ".join([*sentences, *_circumstances(climb)])
 
 

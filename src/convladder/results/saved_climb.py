@@ -17,6 +17,7 @@ from convladder.core.metrics import BRIER, LOG_LOSS
 from convladder.evaluation import metrics, predictions
 from convladder.evaluation.robustness import Robustness
 from convladder.results import (
+    advice,
     folders,
     headline,
     migrations,
@@ -25,12 +26,13 @@ from convladder.results import (
     questions,
     saved_run,
 )
+from convladder.results.advice import images_in_folds
 from convladder.results.folders import TrialKey
 from convladder.results.group_summary import PRICES, Claim, GroupSummary
 from convladder.results.groups import GroupComparison
+from convladder.results.pace import Pace
 from convladder.results.planned_looks import PlannedLook
 from convladder.results.seed_runs import SeedRun
-from convladder.results.verdicts import needs
 
 
 @dataclass(frozen=True)
@@ -99,7 +101,8 @@ class SavedClimb:
         groups: dict[str, list[saved_run.SavedRun]] = {}
         for key, run in self._runs.items():
             groups.setdefault(key.rung, []).append(run)
-        return GroupComparison(groups, self.about.get("margin"), self.complete_looks)
+        margin, in_folds = self.about.get("margin"), self.images_in_folds
+        return GroupComparison(groups, margin, self.complete_looks, images_in_folds=in_folds)
 
     @cached_property
     def looks(self) -> list[PlannedLook]:
@@ -185,7 +188,18 @@ class SavedClimb:
     @property
     def needs(self) -> str:
         """What would decide the steps that are undecided, in words; empty where none is."""
-        return "" if self.folds else needs(self.against_parent)
+        return "" if self.folds else advice.needs(self.against_parent, self.pace)
+
+    @cached_property
+    def images_in_folds(self) -> int | None:
+        """How many images folds would test; None where they are not possible, or used already."""
+        folded = any(key.fold is not None for key in self._keys)
+        return None if folded else images_in_folds(self.about["data"])
+
+    @cached_property
+    def pace(self) -> Pace:
+        """How long further trainings take, by those that this climb has done."""
+        return Pace.of(self.standings, self.about["environment"])
 
     @cached_property
     def against_start(self) -> list[Claim]:

@@ -6,12 +6,13 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from convladder.core.metrics import Metric
-from convladder.evaluation.prospects import MOST_IMAGES, MOST_SEEDS
+from convladder.results import advice
 
 if TYPE_CHECKING:
     from convladder.core.ladder import Rung
     from convladder.evaluation.differences import Difference
     from convladder.results.group_summary import Claim, GroupSummary
+    from convladder.results.pace import Pace
 
 
 _ORDER = ("better", "worse", "equal", "undecided", "no comparison")
@@ -28,11 +29,11 @@ def in_words(found: Difference, metric: Metric) -> str:
     return found.verdict
 
 
-def of_claim(claim: Claim, standings: Mapping[str, GroupSummary]) -> str:
+def of_claim(claim: Claim, standings: Mapping[str, GroupSummary], pace: Pace | None = None) -> str:
     """Say in Markdown what a claim shows, how surely, and what more the rung costs."""
     own, reference = standings[claim.name], standings[claim.reference]
     who = f"**{claim.name}** against {claim.reference}"
-    found, price = _difference(claim, own), _price(own, reference)
+    found, price = _difference(claim, own, pace), _price(own, reference)
     return f"{who}: {found}{_chances(claim)}{_beats(claim)} Cost: {price}."
 
 
@@ -82,26 +83,6 @@ def _more(names: Sequence[str]) -> str:
     return " and others" if len(names) > MOST_NAMED else ""
 
 
-def needs(claims: Sequence[Claim]) -> str:
-    """Say what would decide the undecided, each if it is as large as it looks."""
-    undecided = [claim for claim in claims if claim.difference.verdict == "undecided"]
-    ways = {claim.name: _ways(claim.difference) for claim in undecided}
-    told = [f"{name}: {' or '.join(own)}" for name, own in ways.items() if own]
-    said = []
-    if told:
-        said.append(
-            "If a difference is as large as it looks, this would show it 4 times out of 5. "
-            f"{'; '.join(told)}."
-        )
-    if not all(ways.values()):
-        which = "The others are" if told else "They are"
-        said.append(
-            f"{which} too small for {MOST_SEEDS} seeds, and for {MOST_IMAGES} times as many test "
-            "images."
-        )
-    return " ".join(said)
-
-
 def _some(claims: Sequence[Claim]) -> str:
     """Say how many came to one verdict, with the names of the few that differ."""
     found = claims[0].difference
@@ -130,7 +111,7 @@ def _none_decided(noun: str, which: str, claims: Sequence[Claim], images: int | 
     )
 
 
-def _difference(claim: Claim, own: GroupSummary) -> str:
+def _difference(claim: Claim, own: GroupSummary, pace: Pace | None) -> str:
     found, metric = claim.difference, claim.metric
     by = f"{metric.write_difference(found.difference)}{metric.unit}"
     seeds, images = found.seeds or own.estimate.seeds, own.estimate.images
@@ -142,23 +123,14 @@ def _difference(claim: Claim, own: GroupSummary) -> str:
         tested = f"{own.folds} folds" if own.folds else _count(seeds, "seed")
         setup = f"{tested} and {images:,} test images"
         smallest = metric.write_size(found.detectable)
-        said += f" {_found_in_four_of_five(smallest, setup)}{_needed(found)}"
+        said += f" {_found_in_four_of_five(smallest, setup)}{_needed(found, pace)}"
     return said
 
 
-def _needed(found: Difference) -> str:
+def _needed(found: Difference, pace: Pace | None) -> str:
     """Say what would decide a difference that is as large as it looks."""
-    ways = _ways(found)
+    ways = advice.ways(found, pace)
     return f" One as large as this would be found with {' or with '.join(ways)}." if ways else ""
-
-
-def _ways(found: Difference) -> list[str]:
-    ways = []
-    if found.seeds_needed:
-        ways.append(f"{found.seeds_needed} seeds")
-    if found.images_needed:
-        ways.append(f"{found.images_needed:,} test images")
-    return ways
 
 
 def _chances(claim: Claim) -> str:

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from convladder.evaluation import planning, statistics
-from convladder.evaluation.differences import Finding, judge, with_needs
+from convladder.evaluation.differences import Finding, judge
+from convladder.evaluation.needs import with_needs
 from convladder.evaluation.prospects import Variance
 from simulated_ladders import Population
 
@@ -88,3 +89,23 @@ def test_a_difference_is_told_what_it_needs_only_where_it_is_undecided(
     assert claim.verdict == verdict
     if verdict != "undecided":
         assert claim.seeds_needed is claim.images_needed is None
+
+
+@pytest.mark.parametrize("rungs", [2, 9])
+def test_equal_rungs_are_called_equal_within_the_margin_that_is_planned(rungs: int) -> None:
+    """Of 60 climbs, each of one question. Seeds of two rungs alone scatter, so the bounds are."""
+    draw, called = np.random.default_rng(3), []
+    truth = planning.guess(POPULATION.accuracy, 0.005, POPULATION.images)
+    for _ in range(60):
+        drawn = POPULATION.draw_ladder(draw, 8, [0.5] * rungs)
+        ladder = {str(rung): table for rung, table in enumerate(drawn)}
+        found = statistics.find_each(ladder, [("1", "0")])
+        (one,) = found
+        assert isinstance(one, Finding)
+        assert one.variance is not None
+        margin = planning.equal_within(one.variance, 8, POPULATION.images, rungs, 1)
+        (claim,) = judge(found, 1, margin)
+        called.append(claim.p_equal is not None and claim.p_equal < 0.05 * 0.85)
+    assert 0.6 < np.mean(called) < 0.95
+    few, many = (planning.equal_within(truth, each, 800, rungs, 1) for each in (3, 20))
+    assert many < few

@@ -10,7 +10,8 @@ import pytest
 from scipy import stats
 
 from convladder.evaluation import statistics
-from convladder.evaluation.differences import Finding, judge, with_needs
+from convladder.evaluation.differences import Finding, judge
+from convladder.evaluation.needs import with_needs
 from convladder.evaluation.prospects import Variance
 from simulated_ladders import Population
 

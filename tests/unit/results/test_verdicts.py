@@ -169,22 +169,6 @@ def claim_of(name: str, verdict: Verdict, **more: int | None) -> Claim:
     return Claim(name, "parent", Difference(0.01, verdict=verdict, **more), {})
 
 
-def test_what_undecided_steps_need_is_told_by_name() -> None:
-    claims = [
-        claim_of("a", "undecided", seeds_needed=20, images_needed=1400),
-        claim_of("b", "better"),
-        claim_of("c", "undecided", images_needed=9000),
-        claim_of("d", "undecided"),
-    ]
-    assert verdicts.needs(claims) == (
-        "If a difference is as large as it looks, this would show it 4 times out of 5. a: 20 seeds "
-        "or 1,400 test images; c: 9,000 test images. The others are too small for 50 seeds, and "
-        "for 50 times as many test images."
-    )
-    assert verdicts.needs(claims[3:]).startswith("They are too small for 50 seeds")
-    assert verdicts.needs(claims[1:2]) == ""
-
-
 def test_steps_that_are_better_or_worse_on_degraded_images_are_named() -> None:
     claims = [claim_of(name, "better") for name in "abcd"]
     claims += [claim_of("e", "worse"), claim_of("f", "undecided")]
