@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from claims import false_claims, fold_claims, threshold_claims
+from claims import curve_claims, false_claims, fold_claims, threshold_claims
 from folded_ladders import LEARNERS
 
 
@@ -57,3 +57,35 @@ def test_scores_are_drawn_with_the_accuracy_that_is_taken_as_known(kind: str) ->
     probabilities, labels = scores.draw(threshold_claims.np.random.default_rng(0), 20_000)
     accuracy = (probabilities.argmax(axis=1) == labels).mean()
     assert accuracy == pytest.approx(scores.others[1].mean(), abs=0.015)
+
+
+@pytest.mark.parametrize("size", curve_claims.SIZES[2:4])
+@pytest.mark.parametrize("kind", ["area 0.83", "area 0.97", "some others are hard"])
+def test_bands_of_curves_hold_the_truth(kind: str, size: curve_claims.Size) -> None:
+    """Fewer than 44 of 50 bands hold in 1 of 200 cases if 95 of 100 do."""
+    found = curve_claims.measure(curve_claims.Case(curve_claims.RUNGS[kind], size), rungs=50)
+    assert {*found} == {"ROC", "precision-recall", "areas"}
+    for shares in found.values():
+        assert curve_claims.np.nanmean(shares) >= 0.88
+
+
+def test_the_bootstrap_is_compared_on_the_same_points() -> None:
+    case = curve_claims.Case(curve_claims.RUNGS["area 0.83"], curve_claims.SIZES[2])
+    found = curve_claims.measure(case, rungs=3, draws=20)
+    assert len(found["images"]) == len(found["both"]) == len(curve_claims.FALSE)
+
+
+@pytest.mark.parametrize("kind", curve_claims.RUNGS)
+@pytest.mark.parametrize("seeds", [1, 3])
+def test_the_true_curve_is_that_of_many_images_and_seeds(kind: str, seeds: int) -> None:
+    rungs, images, near = (1, 40_000, 0.02) if seeds == 1 else (40, 4000, 0.06)
+    size = curve_claims.Size(seeds, images, images)
+    case = curve_claims.Case(curve_claims.RUNGS[kind], size)
+    draw = curve_claims.np.random.default_rng(0)
+    drawn = [case.draw(draw) for _ in range(rungs)]
+    false = curve_claims.np.array(curve_claims.FALSE)
+    rates = curve_claims.np.mean([each.true_rates(false) for each in drawn], axis=0)
+    assert rates == pytest.approx(case.true_rates, abs=near)
+    areas = curve_claims.np.mean([each.areas().mean() for each in drawn])
+    precisions = curve_claims.np.mean([each.precisions().mean() for each in drawn])
+    assert [areas, precisions] == pytest.approx(list(case.areas), abs=near)
