@@ -99,10 +99,10 @@ climb.plot_history("lenet5");
 
 # %%
 start = climb.standings["lenet5"]
-accuracies = ", ".join(f"{100 * accuracy:.1f}" for accuracy in start.seed_accuracies)
+accuracies = ", ".join(f"{100 * accuracy:.1f}" for accuracy in start.seed_values)
 Markdown(
-    f"Test accuracy of each seed, %: {accuracies}. Mean **{100 * start.accuracy.mean:.1f} %** "
-    f"(95 % interval {100 * start.accuracy.low:.1f} to {100 * start.accuracy.high:.1f})."
+    f"Test accuracy of each seed, %: {accuracies}. Mean **{100 * start.estimate.mean:.1f} %** "
+    f"(95 % interval {100 * start.estimate.low:.1f} to {100 * start.estimate.high:.1f})."
 )
 
 # %% [markdown]

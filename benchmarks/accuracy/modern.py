@@ -36,7 +36,7 @@ def describe(standing: GroupSummary, claim: Claim | None, parent: str | None) ->
     epochs = min(map(len, histories))
     seconds = np.mean([history["train_seconds"][:epochs].cumsum() for history in histories], axis=0)
     validated = np.mean([history["val_accuracy"][:epochs] for history in histories], axis=0)
-    accuracy, difference = standing.accuracy, claim.difference if claim else None
+    accuracy, difference = standing.estimate, claim.difference if claim else None
     return {
         "rung": standing.name,
         "parent": parent,

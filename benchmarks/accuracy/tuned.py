@@ -34,7 +34,7 @@ def describe(found: cl.Tuning) -> dict[str, Any]:
     if found.climb is None:
         return told
     for name, standing in found.climb.standings.items():
-        accuracy, price = standing.accuracy, standing.price
+        accuracy, price = standing.estimate, standing.price
         told["rungs"].append(
             {
                 "rung": name,

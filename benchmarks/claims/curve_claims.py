@@ -157,7 +157,7 @@ def bootstrap(
     ranking: Ranking, draws: int, draw: np.random.Generator, *, seeds: bool
 ) -> tuple[Floats, Floats]:
     """Return the percentile bootstrap's intervals of the true positive rates at FALSE."""
-    own, others = ranking.scores[:, ranking.members], ranking.scores[:, ~ranking.members]
+    own, others = ranking.certainties[:, ranking.members], ranking.certainties[:, ~ranking.members]
     every, rates = np.arange(len(own)), []
     for _ in range(draws):
         taken = draw.choice(every, len(every)) if seeds else every

@@ -48,7 +48,7 @@ def compare(folder: Path) -> list[dict[str, Any]]:
         {
             "rung": name,
             **_speed(found, name),
-            "accuracy": found.standings[name].accuracy.mean,
+            "accuracy": found.standings[name].estimate.mean,
             "difference": claim.difference.difference,
             "low": claim.difference.low,
             "high": claim.difference.high,

@@ -119,7 +119,7 @@ def make_climb(
                 seed=key.seed,
                 right=np.array(right),
                 prefix="" if key.fold is None else f"{key.fold}-",
-                changes=dict(ladder.rung(key.rung).change) | own,
+                changes=ladder.base | dict(ladder.rung(key.rung).change) | own,
             )
             data = run.about["data"]
     files.write_json(folder / "ladder.json", ladder.to_json())

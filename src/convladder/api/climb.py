@@ -15,7 +15,6 @@ from convladder.api import inputs
 from convladder.api.dataset import Dataset
 from convladder.api.figures import new_figure
 from convladder.api.run import Run
-from convladder.api.run_plots import Metric
 from convladder.core import backend, defaults
 from convladder.core.errors import ExperimentError, RunError
 from convladder.core.ladder import Ladder
@@ -164,7 +163,7 @@ class Climb(SavedClimb):
             list(self.standings.values()), self.against_parent, ax or new_figure()
         )
 
-    def plot_history(self, rung: str, metric: Metric = "accuracy", ax: Axes | None = None) -> Axes:
+    def plot_history(self, rung: str, metric: str = "accuracy", ax: Axes | None = None) -> Axes:
         """Draw a metric over the epochs for every seed (and fold) of a rung.
 
         Parameters
@@ -172,7 +171,7 @@ class Climb(SavedClimb):
         rung
             The rung's name.
         metric
-            `accuracy` or `loss`.
+            `accuracy` or `loss`, or what the climb is judged by, such as `macro-f1`.
         ax
             Matplotlib axes to draw into; None makes a new figure.
 
@@ -358,6 +357,7 @@ def climb(
     epochs: int | None = None,
     pretrained: str | Path | None = None,
     weights: str | Path | None = None,
+    metric: str | None = None,
     changes: Mapping[str, Any] | None = None,
     jobs: int | None = None,
     cluster: str | None = None,
@@ -376,7 +376,7 @@ def climb(
 
     Parameters
     ----------
-    data, ladder, epochs, pretrained, weights, changes
+    data, ladder, epochs, pretrained, weights, metric, changes
         As `train` takes them; changes apply to the start of the ladder.
     rungs
         Train only these rungs; None takes all.
@@ -391,8 +391,9 @@ def climb(
     folds
         Cross-validation: test every image once, in K folds. For small data.
     margin
-        Call two rungs equal if their difference is shown to be less than so many points, such as 1;
-        None takes no rungs are called equal. It is settled when the climb begins.
+        Call two rungs equal if their difference is shown to be less than so many points, such as 1
+        (auroc, log-loss and brier have no points: such as 0.01); None takes no rungs are called
+        equal. It is settled when the climb begins.
     jobs
         Trials in parallel; None takes one per core, or as many as fit in memory.
     cluster
@@ -433,6 +434,7 @@ def climb(
         epochs=epochs,
         pretrained=pretrained,
         weights=weights,
+        metric=metric,
         changes=changes,
     )
     how = RunOptions(

@@ -33,6 +33,8 @@ class Comparison(comparison.RunComparison):
         Folders of runs, or folders that hold runs.
     margin
         Call two groups equal if they differ by less than so many points.
+    metric
+        What they are judged by; None takes what they were trained for.
 
     Raises
     ------
@@ -106,7 +108,9 @@ class Comparison(comparison.RunComparison):
 
 
 def compare(
-    *runs: str | Path | Run | Sequence[str | Path | Run], margin: float | None = None
+    *runs: str | Path | Run | Sequence[str | Path | Run],
+    metric: str | None = None,
+    margin: float | None = None,
 ) -> Comparison:
     """Compare runs that were tested on the same images with the first of them.
 
@@ -115,9 +119,12 @@ def compare(
     runs
         Runs, their folders, folders that hold runs, such as `climbs/NAME/trials/batch-norm`, or
         lists of these. Runs that differ in nothing but their seed are one group.
+    metric
+        What they are judged by, as `climb` takes it; None takes what they were trained for. Choose
+        it before you look at the results.
     margin
-        Call two groups equal if they differ by less than so many points, such as 1. Choose it
-        before you look at the results.
+        Call two groups equal if they differ by less than so many points, such as 1 (auroc, log-loss
+        and brier have no points: such as 0.01). Choose it before you look at the results.
 
     Returns
     -------
@@ -138,4 +145,4 @@ def compare(
             raise ExperimentError("compare needs runs, such as climb.runs('batch-norm')")
         given += [run] if isinstance(run, str | Path | Run) else run
     folders_given = [run.folder if isinstance(run, Run) else run for run in given]
-    return Comparison(folders_given, margin)
+    return Comparison(folders_given, margin, metric)

@@ -14,15 +14,15 @@ from convladder.api.dataset import Dataset
 from convladder.core import defaults
 from convladder.core.errors import ExperimentError, RunError
 from convladder.core.ladder import Ladder, load_ladder
+from convladder.core.metrics import ACCURACY
 from convladder.evaluation import planning, statistics
 from convladder.evaluation.differences import Finding
 from convladder.evaluation.prospects import Variance
 from convladder.results import folders, questions
 from convladder.results.saved_climb import SavedClimb
-from convladder.results.verdicts import in_points
 
 MORE_IMAGES = (1, 2, 4, 10)  # times the test images that there are
-ACCURACY, SPREAD = 0.8, 0.01  # that are guessed where nothing was trained
+LIKELY, SPREAD = 0.8, 0.01  # accuracy and spread that are guessed where nothing was trained
 
 
 @dataclass(frozen=True)
@@ -133,7 +133,7 @@ def plan(
                 "them out"
             )
         return _of_climb(SavedClimb(data))
-    accuracy = ACCURACY if accuracy is None else accuracy
+    accuracy = LIKELY if accuracy is None else accuracy
     spread = SPREAD if spread is None else spread
     if not (0 < accuracy < 1 and 0 <= spread < 1):
         raise ExperimentError(
@@ -153,7 +153,7 @@ def plan(
         len(questions.family(climbed)),
         images,
         f"guessed: an accuracy of {100 * accuracy:g} %, and a standard deviation of "
-        f"{in_points(spread)} between seeds",
+        f"{ACCURACY.write_size(spread)} between seeds",
         planning.guess(accuracy, spread, images),
     )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -17,19 +17,17 @@ if TYPE_CHECKING:
 
     from convladder.report.style import Grid
 
-Metric = Literal["accuracy", "loss"]
-
 
 class PlottedRun(SavedRun):
     """A finished trial, with its plots."""
 
-    def plot_history(self, metric: Metric = "accuracy", ax: Axes | None = None) -> Axes:
+    def plot_history(self, metric: str = "accuracy", ax: Axes | None = None) -> Axes:
         """Draw a metric over the epochs, on train and on validation.
 
         Parameters
         ----------
         metric
-            `accuracy` or `loss`.
+            `accuracy` or `loss`, or what the run is judged by, such as `macro-f1`.
         ax
             Matplotlib axes to draw into; None makes a new figure.
 

@@ -69,11 +69,20 @@ class Tuning(SearchResults):
         -------
         Axes
             What was drawn on, for changes of your own.
+
+        Raises
+        ------
+        ExperimentError
+            The search has a setting that this version of convladder does not know.
         """
         from convladder.report import search_plots
 
         return search_plots.draw_search(
-            self.candidates, self.found, self.default_accuracy, ax or new_figure()
+            self.candidates,
+            self.metric,
+            self.found,
+            self.default_on_validation,
+            ax or new_figure(),
         )
 
     def plot_importances(self, ax: Axes | None = None) -> Axes:
@@ -95,6 +104,8 @@ class Tuning(SearchResults):
         ------
         SearchError
             Fewer than ten candidates are finished.
+        ExperimentError
+            The search has a setting that this version of convladder does not know.
         """
         from convladder.report import search_plots
 
@@ -117,12 +128,17 @@ class Tuning(SearchResults):
         -------
         Axes
             What was drawn on, for changes of your own.
+
+        Raises
+        ------
+        ExperimentError
+            The search has a setting that this version of convladder does not know.
         """
         from convladder.report import search_plots
 
         first, space = list(self.importances), self.about["space"]
         return search_plots.draw_parallel(
-            self.candidates, space, self.found, first, ax or new_figure()
+            self.candidates, self.metric, space, self.found, first, ax or new_figure()
         )
 
     def __repr__(self) -> str:

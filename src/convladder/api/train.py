@@ -12,7 +12,7 @@ from convladder.api.run import Run
 from convladder.core.devices import ALONE, Parallel
 from convladder.core.errors import ExperimentError, RunError
 from convladder.core.ladder import Ladder
-from convladder.experiments import single_training
+from convladder.experiments import climb_plan, single_training
 from convladder.experiments.pretrained import leakage
 from convladder.experiments.pretrained.imagenet import Say
 from convladder.experiments.request import TrainRequest
@@ -34,6 +34,7 @@ def train(
     epochs: int | None = None,
     pretrained: str | Path | None = None,
     weights: str | Path | None = None,
+    metric: str | None = None,
     changes: Mapping[str, Any] | None = None,
     threads: int | None = None,
     out: str | Path | None = None,
@@ -69,6 +70,10 @@ def train(
         folder.
     weights
         File of weights (.h5) to use instead of the download (with `pretrained` NAME).
+    metric
+        What networks are judged by: accuracy, balanced-accuracy, macro-f1, auroc, log-loss, brier,
+        or recall@CLASS, precision@CLASS, f1@CLASS; None takes accuracy. Other than accuracy, it
+        also says which epoch is kept.
     changes
         Change any setting (docs/settings.md) under its dotted key, such as `{"train.learning_rate":
         3e-4}`; they overrule the rung's.
@@ -109,6 +114,7 @@ def train(
         epochs=epochs,
         pretrained=pretrained,
         weights=weights,
+        metric=metric,
         changes=changes,
     )
     how = RunOptions(
@@ -135,6 +141,7 @@ def join(
     epochs: int | None = None,
     pretrained: str | Path | None = None,
     weights: str | Path | None = None,
+    metric: str | None = None,
     changes: Mapping[str, Any] | None = None,
     threads: int | None = None,
     allow_rejects: bool = False,
@@ -147,7 +154,7 @@ def join(
 
     Parameters
     ----------
-    data, rung, ladder, seed, epochs, pretrained, weights, changes, threads
+    data, rung, ladder, seed, epochs, pretrained, weights, metric, changes, threads
         As `train` takes them; `data` may lie elsewhere.
     parallel, allow_rejects, quiet
         As `train` takes them.
@@ -166,6 +173,7 @@ def join(
         epochs=epochs,
         pretrained=pretrained,
         weights=weights,
+        metric=metric,
         changes=changes,
     )
     how = RunOptions(threads=threads, allow_rejects=allow_rejects, parallel=parallel, quiet=quiet)
@@ -222,6 +230,7 @@ def _trial_of(request: TrainRequest, how: RunOptions, reporter: Reporter) -> Tri
     name, experiment = inputs.experiment_of(request, how.parallel, reporter.say)
     dataset = inputs.loader(request.data, how.allow_rejects, reporter)(experiment.data)
     dataset = leakage.check_unseen(experiment.model, dataset, reporter.say)
+    climb_plan.check_metric(experiment, [dataset])
     settled = experiment.replace(dataset.settled())
     return Trial(name, settled, dataset, parallel=how.parallel)
 

@@ -56,6 +56,7 @@ def tune(
     margin: float | None = None,
     seed: int = 0,
     epochs: int | None = None,
+    metric: str | None = None,
     changes: Mapping[str, Any] | None = None,
     jobs: int | None = None,
     cluster: str | None = None,
@@ -73,7 +74,7 @@ def tune(
 
     Parameters
     ----------
-    data, ladder, epochs, changes
+    data, ladder, epochs, metric, changes
         As `train` takes them, for the experiment that the search begins with, the default.
     rung
         The rung to start from; None takes the last of the ladder.
@@ -91,8 +92,9 @@ def tune(
         Number of seeds for the final test of the winner against the default; None takes 3, then up
         to 12 if more can decide it. They follow that of the search.
     margin
-        Call both equal if their difference is shown to be less than so many points, such as 1; None
-        takes they are not called equal.
+        Call both equal if their difference is shown to be less than so many points, such as 1
+        (auroc, log-loss and brier have no points: such as 0.01); None takes they are not called
+        equal.
     seed
         Seed of the search.
     jobs, cluster
@@ -134,6 +136,7 @@ def tune(
         margin=margin,
         seed=seed,
         epochs=epochs,
+        metric=metric,
         changes=changes,
     )
     how = TuneOptions(
@@ -200,6 +203,7 @@ def _start_of(request: TuneRequest, load: climb_plan.Load, say: Say) -> tuple[Tr
     _refuse_layers(space, start)
     space.check(start)
     dataset = leakage.check_unseen(start.model, load(start.data), say)
+    climb_plan.check_metric(start, [dataset])
     default = start.replace(dataset.settled())
     shapes.check_size(default.model, *dataset.bank.form.shape[:2])
     return Trial(DEFAULT, default, dataset), space

@@ -107,6 +107,14 @@ def compare(
             metavar="RUN...", help="Folders of runs or rungs; the first is the reference."
         ),
     ],
+    metric: Annotated[
+        str | None,
+        typer.Option(
+            "--metric",
+            metavar="METRIC",
+            help="What they are judged by, such as macro-f1 (default: what they were trained for).",
+        ),
+    ] = None,
     margin: Annotated[
         float | None,
         typer.Option(
@@ -128,5 +136,5 @@ def compare(
     """
     from convladder.api import comparison
 
-    compared = comparison.compare(*runs, margin=margin)
+    compared = comparison.compare(*runs, metric=metric, margin=margin)
     results_output.comparison(compared, compared.report(out), json_wanted=as_json)

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from convladder.api.comparison import Comparison
     from convladder.api.run import Run
     from convladder.api.search import Tuning
+    from convladder.core.metrics import Metric
     from convladder.experiments.reproduction import Reproduction
     from convladder.results.group_summary import Claim, GroupSummary
     from convladder.results.saved_climb import SavedClimb
@@ -31,6 +32,7 @@ def climb(results: SavedClimb, page: Path, *, json_wanted: bool) -> None:
         print_json({
             "folder": str(results.folder),
             "report": str(page),
+            "metric": results.lineup.metric.name,
             "folds": results.folds,
             "rungs": rows,
             "failed": failed,
@@ -38,7 +40,7 @@ def climb(results: SavedClimb, page: Path, *, json_wanted: bool) -> None:
         return
     output.print(_standings(results.standings, results.against_parent, "rung", "vs. parent"))
     alone = len(results.ladder.rungs) == 1
-    output.print(f"accuracy on test{'' if alone else '; differences in points'}", style="dim")
+    output.print(_units(results.lineup.metric, compared=not alone), style="dim")
     output.print(results.headline(), soft_wrap=True, markup=False)
     print_report_path(page)
 
@@ -52,6 +54,7 @@ def tuning(tuned: Tuning, page: Path, *, json_wanted: bool) -> None:
         print_json({
             "folder": str(tuned.folder),
             "report": str(page),
+            "metric": tuned.metric.name,
             "winner": tuned.winner,
             "changes": {key: new for key, (_, new) in tuned.changes.items()},
             "run": str(tuned.tuned_run) if tuned.tuned_run else None,
@@ -75,7 +78,7 @@ def tuning(tuned: Tuning, page: Path, *, json_wanted: bool) -> None:
         output.print(
             _standings(tuned.climb.standings, tuned.climb.against_parent, "", "vs. default")
         )
-        output.print("accuracy on test; differences in points", style="dim")
+        output.print(_units(tuned.metric), style="dim")
     output.print(tuned.headline(), soft_wrap=True, markup=False)
     if tuned.tuned_run:
         output.print(
@@ -91,6 +94,7 @@ def comparison(compared: Comparison, page: Path, *, json_wanted: bool) -> None:
         print_json(
             {
                 "report": str(page),
+                "metric": compared.lineup.metric.name,
                 "reference": compared.reference,
                 "groups": rows,
                 "notes": compared.notes,
@@ -98,11 +102,19 @@ def comparison(compared: Comparison, page: Path, *, json_wanted: bool) -> None:
         )
         return
     output.print(_standings(compared.standings, compared.claims, "name", "vs. first"))
-    output.print("accuracy on test; differences in points", style="dim")
+    output.print(_units(compared.lineup.metric), style="dim")
     for note in compared.notes:
         output.print(note, soft_wrap=True, markup=False)
     output.print(compared.headline(), soft_wrap=True, markup=False)
     print_report_path(page)
+
+
+def _units(metric: Metric, *, compared: bool = True) -> str:
+    """Say what the figures of a table are."""
+    said = f"{metric.title} on test"
+    if metric.lower_is_better:
+        said += ", less is better"
+    return f"{said}; differences in points" if compared and metric.is_share else said
 
 
 def _standings(

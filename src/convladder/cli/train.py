@@ -22,7 +22,7 @@ from convladder.tuning.request import TuneOptions, TuneRequest
 @request_options(
     ClimbRequest,
     RunOptions,
-    "data ladder rungs seeds seconds seed margin epochs pretrained weights jobs cluster "
+    "data ladder rungs seeds seconds seed metric margin epochs pretrained weights jobs cluster "
     "class_weight changes allow_rejects out fresh allow_changed tensorboard mlflow as_json quiet",
 )
 def climb(request: ClimbRequest, how: RunOptions, *, as_json: AsJson = False) -> None:
@@ -37,9 +37,9 @@ def climb(request: ClimbRequest, how: RunOptions, *, as_json: AsJson = False) ->
 @request_options(
     TrainRequest,
     RunOptions,
-    "data rung ladder seed epochs pretrained weights threads class_weight changes allow_rejects "
-    "out fresh allow_changed tensorboard mlflow devices processes process_id coordinator as_json "
-    "quiet",
+    "data rung ladder seed metric epochs pretrained weights threads class_weight changes "
+    "allow_rejects out fresh allow_changed tensorboard mlflow devices processes process_id "
+    "coordinator as_json quiet",
 )
 def train(request: TrainRequest, how: RunOptions, *, as_json: AsJson = False) -> None:
     """Train one rung with one seed. With --folds, train once per fold, like a climb of one rung.
@@ -85,8 +85,9 @@ def _print_space(wanted: bool) -> None:
 @request_options(
     TuneRequest,
     TuneOptions,
-    "data space print_space trials seconds rung ladder pretrained weights seeds margin seed epochs "
-    "jobs cluster class_weight changes allow_rejects out fresh allow_changed as_json quiet",
+    "data space print_space trials seconds rung ladder pretrained weights seeds metric margin "
+    "seed epochs jobs cluster class_weight changes allow_rejects out fresh allow_changed as_json "
+    "quiet",
 )
 def tune(
     request: TuneRequest,

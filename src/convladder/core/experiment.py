@@ -12,12 +12,13 @@ from __future__ import annotations
 import json
 import tomllib
 from collections.abc import Iterable, Mapping
-from typing import Any, Self, get_args
+from typing import Annotated, Any, Self, get_args
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import AfterValidator, Field, ValidationError, model_validator
 
 from convladder.core.errors import ExperimentError
 from convladder.core.formatting import unknown_name
+from convladder.core.metrics import Metric, find_metric, metric_named
 from convladder.core.settings.augmentation import Augmentation
 from convladder.core.settings.base import Settings
 from convladder.core.settings.data import Data
@@ -25,6 +26,13 @@ from convladder.core.settings.model import Model
 from convladder.core.settings.train import Train
 
 LARGEST_SEED = 2**32 - 1  # that NumPy and Keras take
+
+
+def _known_metric(name: str) -> str:
+    try:
+        return metric_named(name).name
+    except ExperimentError as error:
+        raise ValueError(str(error)) from None
 
 
 class Experiment(Settings):
@@ -36,6 +44,8 @@ class Experiment(Settings):
     ----------
     data, model, augmentation, train
         The groups of settings.
+    metric
+        What networks are judged by, such as `macro-f1` or `recall@cat`.
     seed
         Seed for initial weights, order, augmentation and dropout.
     """
@@ -44,6 +54,13 @@ class Experiment(Settings):
     model: Model = Model()
     augmentation: Augmentation = Augmentation()
     train: Train = Train()
+    metric: Annotated[str, AfterValidator(_known_metric)] = Field(
+        "accuracy",
+        description=(
+            "what networks are judged by: on test, and on validation if epochs or settings are "
+            "chosen"
+        ),
+    )
     seed: int = Field(
         0,
         ge=0,
@@ -60,6 +77,13 @@ class Experiment(Settings):
         if self.model.weights and not self.model.backbone:
             raise ValueError("model.weights is for a backbone: name its network too (--pretrained)")
         return self
+
+    @property
+    def judged_by(self) -> Metric:
+        """The metric that networks are judged by."""
+        found = find_metric(self.metric)
+        assert found is not None  # it was checked
+        return found
 
     @classmethod
     def parse(cls, values: Mapping[str, Any] | str) -> Self:

@@ -80,8 +80,17 @@ def points(difference: float) -> str:
     >>> points(-0.021), points(-0.0001)
     ('−2.1', '0.0')
     """
-    text = f"{100 * difference:+.1f}"
-    return "0.0" if text in ("+0.0", "-0.0") else text.replace("-", "−")
+    return signed(100 * difference, 1)
+
+
+def signed(number: float, digits: int) -> str:
+    """Write a number with so many digits after the point, and with its sign if it has one.
+
+    >>> signed(-0.0312, 3), signed(-0.0001, 3)
+    ('−0.031', '0.000')
+    """
+    text = f"{number:+.{digits}f}"
+    return text.replace("-", "−") if float(text) else text[1:]
 
 
 def printable(text: str) -> str:

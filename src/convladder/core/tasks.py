@@ -5,7 +5,7 @@ from __future__ import annotations
 import queue
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Self
 
 from convladder.core.errors import ConvladderError
 
@@ -34,6 +34,20 @@ class Message:
 
 class WarningText(str):
     """A text for people, said with `emit`, that warns; any other informs."""
+
+
+class Validated(float):
+    """What a network came to on validation, by the metric of this `title`."""
+
+    title: str
+
+    def __new__(cls, value: float, title: str) -> Self:
+        found = super().__new__(cls, value)
+        found.title = title
+        return found
+
+    def __reduce__(self) -> tuple[type[Validated], tuple[float, str]]:
+        return Validated, (float(self), self.title)
 
 
 @dataclass(frozen=True)

@@ -9,22 +9,44 @@ the variance over images and in that over seeds, so it is subtracted from one of
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-Correct = NDArray[np.bool_] | NDArray[np.float64]  # right or not, or how often of several times
+Correct = NDArray[np.bool_] | NDArray[np.float64]  # right or not, or another score of an image
 
 # Below so many images a single one counts as a whole image in the variance of a difference.
 FEW_IMAGES = 50
 
 
 @dataclass(frozen=True)
-class Components:
-    """What a rung's table `(seeds, images)` says of its accuracy.
+class Scale:
+    """How far one image moves a metric, and where the metric ends.
 
-    by_image : the share of seeds that were right, `(images,)`.
+    weight : by how many of all images it moves where one answer turns from wrong to right.
+    bounded : it lies between 0 and 1. stepped : it moves by nothing less.
+    """
+
+    weight: float = 1.0
+    bounded: bool = True
+    stepped: bool = True
+
+    @property
+    def most(self) -> float:
+        """The largest difference that there can be."""
+        return 1.0 if self.bounded else math.inf
+
+
+SHARE = Scale()  # of accuracy
+
+
+@dataclass(frozen=True)
+class Components:
+    """What a rung's table `(seeds, images)` says of its accuracy, or of another metric.
+
+    by_image : the share of seeds that were right, or the mean of another score, `(images,)`.
     between_seeds : the variance of the accuracies of its seeds; 0 with one seed.
     residual : the part of `between_seeds` that comes from the finite test set alone.
     """
@@ -35,9 +57,15 @@ class Components:
     by_image: NDArray[np.float64]
     between_seeds: float
     residual: float
+    scale: Scale = SHARE
+
+    @property
+    def step(self) -> float:
+        """By how much one image moves the mean."""
+        return self.scale.weight / self.images
 
 
-def components(rung: Correct) -> Components:
+def components(rung: Correct, scale: Scale = SHARE) -> Components:
     """Part the variance of a table `(seeds, images)` as in a two-way layout."""
     seeds, images = rung.shape
     table = np.asarray(rung, dtype=np.float64)
@@ -49,7 +77,7 @@ def components(rung: Correct) -> Components:
         left_over = table - by_seed[:, np.newaxis] - by_image + mean
         degrees = (seeds - 1) * max(images - 1, 1)
         residual = float(np.square(left_over).sum()) / degrees / images
-    return Components(seeds, images, mean, by_image, between, residual)
+    return Components(seeds, images, mean, by_image, between, residual, scale)
 
 
 def image_variance(by_image: NDArray[np.float64]) -> float:
@@ -64,8 +92,13 @@ def paired_image_variance(left: Components, right: Components) -> float:
     image are then not called equal for certain (Bonett and Price 2012, "Adjusted Wald confidence
     interval for a difference of binomial proportions based on paired data", Journal of Educational
     and Behavioral Statistics 37). With one seed they differ by a whole image. With k seeds each
-    they differ by 1 / k, the least that such means differ by.
+    they differ by 1 / k, the least that such means differ by. Where an image counts for more than
+    one of all, as in the recall of a class, so do these. Where a metric moves without steps, none
+    are added, unless the rungs do agree on every image.
     """
+    by_image = left.by_image - right.by_image
+    if not left.scale.stepped and by_image.any():
+        return image_variance(by_image)
     few = left.images < FEW_IMAGES
-    step = 1.0 if few else float((left.seeds * right.seeds) ** -0.5)
-    return image_variance(np.concatenate([left.by_image - right.by_image, [step, -step]]))
+    step = left.scale.weight * (1.0 if few else float((left.seeds * right.seeds) ** -0.5))
+    return image_variance(np.concatenate([by_image, [step, -step]]))

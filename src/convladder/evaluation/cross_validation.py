@@ -48,8 +48,10 @@ from numpy.typing import NDArray
 
 from convladder.evaluation import statistics
 from convladder.evaluation.components import (
+    SHARE,
     Components,
     Correct,
+    Scale,
     components,
     image_variance,
     paired_image_variance,
@@ -64,7 +66,7 @@ MOST_FOLDS = 5  # between which shared luck still shows
 Folds = NDArray[np.int64]
 
 
-def estimate(rung: Correct, folds: Folds) -> Estimate:
+def estimate(rung: Correct, folds: Folds, scale: Scale = SHARE) -> Estimate:
     """Estimate the mean accuracy of a rung from `(seeds, images)`, with a 95 % interval.
 
     It is for networks trained on so many images as K - 1 folds have, and covers other training
@@ -78,10 +80,10 @@ def estimate(rung: Correct, folds: Folds) -> Estimate:
         There are not as many folds named as images were tested.
     """
     _check(rung, folds)
-    own = components(rung)
+    own = components(rung, scale)
     by_fold = _fold_means(own.by_image, folds)
     if len(by_fold) < 2:
-        return statistics.estimate(rung)
+        return statistics.estimate(rung, scale=scale)
     of_images = image_variance(own.by_image)
     scatter = of_parts(of_images, _training_part(by_fold, of_images))
     low, high = statistics.interval_of(own, scatter, own.images)
@@ -117,8 +119,11 @@ def find_each(
     rungs: Mapping[str, Correct],
     questions: Sequence[tuple[str, str]],
     folds: Folds | Mapping[str, Folds],
+    scale: Scale = SHARE,
 ) -> list[Finding | Difference]:
     """Return what is found about each question, before its family is known.
+
+    scale : of the metric, if it is not accuracy.
 
     Raises
     ------
@@ -127,7 +132,7 @@ def find_each(
     """
     for name in {name for question in questions for name in question}:
         _check(rungs[name], folds[name] if isinstance(folds, Mapping) else folds)
-    parts = {name: components(rung) for name, rung in rungs.items()}
+    parts = {name: components(rung, scale) for name, rung in rungs.items()}
     return [
         _find(parts[left], parts[right], folds[left] if isinstance(folds, Mapping) else folds)
         for left, right in questions
@@ -142,7 +147,7 @@ def _find(left: Components, right: Components, folds: Folds) -> Finding | Differ
         return Difference(difference, seeds=seeds)
     training = _training_part(by_fold, image_variance(by_image))
     scatter = of_parts(paired_image_variance(left, right), training)
-    return replace(find(difference, scatter), seeds=seeds)
+    return replace(find(difference, scatter, left.scale.most), seeds=seeds)
 
 
 # docs/decisions/027-cross-validation-is-compared-over-folds.md

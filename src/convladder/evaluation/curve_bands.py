@@ -26,6 +26,7 @@ seeds (Owen 2007, "The pigeonhole bootstrap", Annals of Applied Statistics 1).
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -69,7 +70,7 @@ def precision_recall(ranking: Ranking, *, banded: bool = True) -> Curve:
     return Curve(1 - RATES[::-1], *(_precision(ranking, recall, each) for each in specificities))
 
 
-def mean_curve(curves: list[Curve]) -> Curve:
+def mean_curve(curves: Sequence[Curve]) -> Curve:
     """Return the average of curves over the same x, without a band."""
     return Curve(curves[0].x, np.mean([each.y for each in curves], axis=0), *_no_band())
 

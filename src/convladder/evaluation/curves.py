@@ -1,14 +1,15 @@
 """ROC and precision-recall curves of each class against the rest, and the areas under them.
 
-**An area's interval** covers seeds and test images as that of an accuracy does (`statistics`), from
-what each image adds to it (`ranking`). Where nearly all images are ranked rightly, a small class
-shows too little of how the rest may vary. So an area is known no better than the share of SURENESS
-times as many images as the class has (or the rest, where that is smaller).
+**An area's interval** covers seeds and test images as that of an accuracy does (`statistics`), by
+the scores of the images (`evaluation.scores`). Where nearly all images are ranked rightly, a small
+class shows too little of how others would vary. So an area is known no better than the share of
+SURENESS times as many images as the class has, or the rest if that is smaller.
 
-**Folds.** The test images of all folds are ranked together, as if the probabilities of their
-networks meant the same. That can make a curve worse than that of each network (Forman and Scholz
-2010, "Apples-to-apples in cross-validation studies", SIGKDD Explorations 12). Folds share training
-images, too. No interval here is known to hold for both, and none is given.
+**Folds.** Each network ranks the test images of its own fold. Curves and areas are averages over
+folds, as in the metric `auroc`. Probabilities of several networks are not ranked among each other
+(Forman and Scholz 2010, "Apples-to-apples in cross-validation studies: pitfalls in classifier
+performance measurement", SIGKDD Explorations 12). There are no bands and intervals: folds share
+training images, and how that widens a band is not known.
 """
 
 from __future__ import annotations
@@ -21,8 +22,10 @@ import numpy as np
 import pandas as pd
 
 from convladder.core.errors import ExperimentError
+from convladder.core.formatting import unknown_name
 from convladder.evaluation import curve_bands, predictions
 from convladder.evaluation.components import components, image_variance
+from convladder.evaluation.cross_validation import Folds
 from convladder.evaluation.curve_bands import Curve, seed_parts
 from convladder.evaluation.mixture import of_parts
 from convladder.evaluation.ranking import LEAST, Floats, Ranking
@@ -36,7 +39,7 @@ SURENESS = 4.0
 class Area:
     """An area under the ROC curve, or an average precision: the mean over seeds.
 
-    low, high : its 95 % interval; None with folds.
+    low, high : its 95 % interval; None of folds.
     """
 
     mean: float
@@ -62,8 +65,8 @@ class ClassCurves:
 class Curves:
     """The curves of networks that were tested on the same images.
 
-    tables : the predictions of the test images, one table per seed. folded : whether the images are
-    those of the folds of a cross-validation.
+    tables : the predictions of the test images, one table per seed. folds : in which fold each
+    image was tested, `(images,)`; None without a cross-validation.
 
     Raises
     ------
@@ -71,13 +74,16 @@ class Curves:
         The tables are not about the same images in the same order.
     """
 
-    def __init__(self, tables: Sequence[pd.DataFrame], *, folded: bool = False) -> None:
+    def __init__(self, tables: Sequence[pd.DataFrame], folds: Folds | None = None) -> None:
         if any(each["path"].tolist() != tables[0]["path"].tolist() for each in tables):
             raise ValueError("the tables of predictions are not about the same images")
-        self.seeds, self.images, self.folded = len(tables), len(tables[0]), folded
+        self.seeds, self.images, self.folded = len(tables), len(tables[0]), folds is not None
         self.classes = predictions.class_names(tables[0])
         self._chances = np.stack([predictions.probabilities(each) for each in tables])
         self._labels = predictions.positions(tables[0], "label")
+        self._tested = (
+            [slice(None)] if folds is None else [folds == each for each in np.unique(folds)]
+        )
 
     @property
     def areas(self) -> dict[str, tuple[Area, Area]]:
@@ -115,14 +121,11 @@ class Curves:
 
     @cached_property
     def macro_average(self) -> ClassCurves | None:
-        """The average over classes, each counting alike; None of fewer than three."""
+        """The average over classes, each counting alike; None of fewer than three. No bands."""
         if len(self.areas) < 3:
             return None
-        numbers = [self.classes.index(name) for name in self.areas]
-        rocs = [curve_bands.roc(self._ranking(each), banded=False) for each in numbers]
-        recalls = [
-            curve_bands.precision_recall(self._ranking(each), banded=False) for each in numbers
-        ]
+        drawn = [self._without_bands(self._rankings(name)) for name in self.areas]
+        rocs, recalls = zip(*drawn, strict=True)
         _, roc_area, average_precision = self._areas
         return ClassCurves(
             "macro average",
@@ -135,59 +138,83 @@ class Curves:
 
     def _of_class(self, name: str) -> ClassCurves:
         if name not in self.classes:
-            raise ExperimentError(
-                f"there is no class {name!r}: the classes are {', '.join(self.classes)}"
-            )
+            raise ExperimentError(unknown_name(name, self.classes, "class"))
         if name not in self.areas:
             raise ExperimentError(
                 f"the class {name!r} has no curve: that takes at least {LEAST} test images of it, "
                 f"and {LEAST} of other classes"
             )
-        ranking = self._ranking(self.classes.index(name))
+        rankings = self._rankings(name)
+        if self.folded:
+            roc, precision_recall = self._without_bands(rankings)
+        else:
+            roc = curve_bands.roc(rankings[0])
+            precision_recall = curve_bands.precision_recall(rankings[0])
+        share = float((self._labels == self.classes.index(name)).mean())
         roc_area, average_precision = self.areas[name]
-        return ClassCurves(
-            name,
-            ranking.images[0] / self.images,
-            curve_bands.roc(ranking, banded=not self.folded),
-            roc_area,
-            curve_bands.precision_recall(ranking, banded=not self.folded),
-            average_precision,
-        )
+        return ClassCurves(name, share, roc, roc_area, precision_recall, average_precision)
 
-    def _ranking(self, number: int) -> Ranking:
-        return Ranking(self._chances[..., number], self._labels == number)
+    def _rankings(self, name: str) -> list[Ranking]:
+        """Return how the images are ranked: those of each fold, if it has enough of the class."""
+        place = self.classes.index(name)
+        found = [
+            Ranking(self._chances[:, tested, place], self._labels[tested] == place)
+            for tested in self._tested
+        ]
+        return [each for each in found if each.fewer >= LEAST]
+
+    def _without_bands(self, rankings: Sequence[Ranking]) -> tuple[Curve, Curve]:
+        """Return the ROC and the precision-recall curve, averaged over folds."""
+        return (
+            curve_bands.mean_curve([curve_bands.roc(each, banded=False) for each in rankings]),
+            curve_bands.mean_curve(
+                [curve_bands.precision_recall(each, banded=False) for each in rankings]
+            ),
+        )
 
     @cached_property
     def _areas(self) -> tuple[dict[str, tuple[Area, Area]], Area, Area]:
         """The areas of each class, and their averages over classes."""
+        return self._areas_over_folds() if self.folded else self._areas_of_all()
+
+    def _areas_of_all(self) -> tuple[dict[str, tuple[Area, Area]], Area, Area]:
         found, over_fewer = {}, 0.0
         sums = np.zeros((2, self.seeds, self.images))
-        for number, name in enumerate(self.classes):
-            ranking = self._ranking(number)
-            if ranking.fewer >= LEAST:
-                added = ranking.areas(), ranking.precisions()
-                found[name] = (
-                    self._area(added[0], ranking.fewer),
-                    self._area(added[1], ranking.fewer),
-                )
-                sums += added
+        for name in self.classes:
+            for ranking in self._rankings(name):
+                scores = ranking.areas(), ranking.precisions()
+                roc, precision = (interval_of_area(each, ranking.fewer) for each in scores)
+                found[name] = roc, precision
+                sums += scores
                 over_fewer += 1 / ranking.fewer
         count = max(len(found), 1)
         fewer = count**2 / over_fewer if found else LEAST
-        roc_area, precision = (self._area(each / count, fewer) for each in sums)
-        return found, roc_area, precision
+        roc, precision = (interval_of_area(each / count, fewer) for each in sums)
+        return found, roc, precision
 
-    def _area(self, added: Floats, fewer: float) -> Area:
-        if self.folded:
-            return Area(float(added.mean()), None, None)
-        return interval_of_area(added, fewer)
+    def _areas_over_folds(self) -> tuple[dict[str, tuple[Area, Area]], Area, Area]:
+        means = {}
+        for name in self.classes:
+            if rankings := self._rankings(name):
+                each = [
+                    (ranking.areas().mean(), ranking.precisions().mean()) for ranking in rankings
+                ]
+                sizes = [ranking.members.size for ranking in rankings]
+                means[name] = np.average(each, axis=0, weights=sizes)
+        found = {name: (_known(roc), _known(precision)) for name, (roc, precision) in means.items()}
+        roc, precision = np.mean(list(means.values()), axis=0) if means else (np.nan, np.nan)
+        return found, _known(roc), _known(precision)
 
 
-def interval_of_area(added: Floats, fewer: float) -> Area:
-    """Return the area to which images add this, `(seeds, images)`, with its interval.
+def _known(mean: float) -> Area:
+    return Area(float(mean), None, None)
+
+
+def interval_of_area(scores: Floats, fewer: float) -> Area:
+    """Return the area whose scores are these, `(seeds, images)`, with its interval.
 
     fewer : images of the class or of the rest, whichever are fewer.
     """
-    own, most = components(added), round(SURENESS * fewer)
+    own, most = components(scores), round(SURENESS * fewer)
     scatter = of_parts(image_variance(own.by_image), *seed_parts(own, own.residual))
     return Area(own.mean, *interval_of(replace(own, images=most), scatter, most))

@@ -17,7 +17,7 @@ Verdict = Literal["better", "worse", "equal", "undecided", "no comparison"]
 
 @dataclass(frozen=True)
 class Difference:
-    """One rung less another, in accuracy.
+    """One rung less another, in accuracy or another metric.
 
     `low`, `high` and `p_value` stand for this comparison alone; `p_corrected`, `verdict`,
     `family_low` and `family_high` for the family that it was asked in: all intervals of a family
@@ -52,6 +52,21 @@ class Difference:
     chance_worse: float | None = None
     seed_correlation: float | None = None
     verdict: Verdict = "no comparison"
+
+    def turned(self) -> Difference:
+        """Return it for a metric of which less is better; what is better stays better."""
+        return replace(
+            self,
+            difference=-self.difference,
+            low=_minus(self.high),
+            high=_minus(self.low),
+            family_low=_minus(self.family_high),
+            family_high=_minus(self.family_low),
+        )
+
+
+def _minus(number: float | None) -> float | None:
+    return None if number is None else 0.0 - number
 
 
 @dataclass(frozen=True)
@@ -154,21 +169,26 @@ def _verdict(difference: float, judged: InFamily) -> Verdict:
     return "equal" if judged.equal else "undecided"
 
 
-def find(difference: float, spread: Mixture) -> Finding:
-    """Return what a difference shows that scatters so about the truth."""
+def find(difference: float, spread: Mixture, most: float = 1.0) -> Finding:
+    """Return what a difference shows that scatters so about the truth.
+
+    most : the largest difference that there can be.
+    """
     return Finding(
         difference,
         spread.p_value(difference),
-        partial(_interval, difference, spread),
+        partial(_interval, difference, spread, most),
         partial(_p_equal, difference, spread),
-        partial(_detectable, spread),
+        partial(_detectable, spread, most),
         exceeds=partial(_exceeds, difference, spread),
     )
 
 
-def _interval(difference: float, spread: Mixture, misses: float) -> tuple[float, float]:
+def _interval(
+    difference: float, spread: Mixture, most: float, misses: float
+) -> tuple[float, float]:
     reach = spread.reach(misses / 2)
-    return max(-1.0, difference - reach), min(1.0, difference + reach)
+    return max(-most, difference - reach), min(most, difference + reach)
 
 
 def _p_equal(difference: float, spread: Mixture, margin: float) -> float:
@@ -180,5 +200,5 @@ def _exceeds(difference: float, spread: Mixture, bound: float) -> float:
     return spread.tail(bound - difference)
 
 
-def _detectable(spread: Mixture, misses: float) -> float:
-    return min(1.0, spread.reach(misses / 2) + spread.reach(1 - POWER))
+def _detectable(spread: Mixture, most: float, misses: float) -> float:
+    return min(most, spread.reach(misses / 2) + spread.reach(1 - POWER))

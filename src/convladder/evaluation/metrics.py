@@ -8,33 +8,17 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 from sklearn import metrics
 
-from convladder.evaluation import predictions
-
-Places = NDArray[np.integer[Any]]  # positions in the list of classes
-
-Chances = NDArray[np.floating[Any]]
+from convladder.core.metrics import ACCURACY, LOG_LOSS
+from convladder.evaluation import predictions, scores
+from convladder.evaluation.predictions import Answers, Places
 
 TOP_5_FROM = 20  # classes: among fewer, more than a quarter of all guesses are hits
 
 
 @dataclass(frozen=True)
-class Answers:
-    """What was predicted of n images.
-
-    Their true and predicted classes `(n,)`, and the probability of each class, `(n, classes)`, none
-    of them 0.
-    """
-
-    labels: Places
-    predicted: Places
-    probabilities: Chances
-
-
-@dataclass(frozen=True)
-class Metric:
+class Figure:
     """One figure of all answers. name : as files have it. title : for people.
 
     fewest_classes : it says nothing of fewer.
@@ -47,12 +31,11 @@ class Metric:
 
 
 def _accuracy(answers: Answers) -> float:
-    return float(np.mean(answers.labels == answers.predicted))
+    return scores.value(ACCURACY, answers)
 
 
 def _log_loss(answers: Answers) -> float:
-    rows = np.arange(len(answers.labels))
-    return float(-np.log(answers.probabilities[rows, answers.labels]).mean())
+    return scores.value(LOG_LOSS, answers)
 
 
 def _top_5_accuracy(answers: Answers) -> float:
@@ -61,16 +44,16 @@ def _top_5_accuracy(answers: Answers) -> float:
     return float(metrics.top_k_accuracy_score(labels, chances, k=5, labels=classes))
 
 
-METRICS = (
-    Metric("accuracy", "accuracy", _accuracy),
-    Metric("log_loss", "log loss", _log_loss),
-    Metric("top_5_accuracy", "top-5 accuracy", _top_5_accuracy, TOP_5_FROM),
+FIGURES = (
+    Figure("accuracy", "accuracy", _accuracy),
+    Figure("log_loss", "log loss", _log_loss),
+    Figure("top_5_accuracy", "top-5 accuracy", _top_5_accuracy, TOP_5_FROM),
 )
 
 
 def measured(figures: Mapping[str, Any]) -> dict[str, float]:
     """Return the metrics among the figures of a split, under their names; older runs have fewer."""
-    return {each.name: figures[each.name] for each in METRICS if each.name in figures}
+    return {each.name: figures[each.name] for each in FIGURES if each.name in figures}
 
 
 def told(figures: Mapping[str, Any], *, but: str = "") -> str:
@@ -79,7 +62,7 @@ def told(figures: Mapping[str, Any], *, but: str = "") -> str:
     >>> told({"accuracy": 0.9, "log_loss": 0.25, "images": 100})
     'accuracy 0.9000, log loss 0.2500'
     """
-    titles = {each.name: each.title for each in METRICS if each.name != but}
+    titles = {each.name: each.title for each in FIGURES if each.name != but}
     found = {titles[name]: value for name, value in measured(figures).items() if name in titles}
     return ", ".join(f"{title} {value:.4f}" for title, value in found.items())
 
@@ -93,16 +76,14 @@ def compute(table: pd.DataFrame) -> dict[str, Any]:
 
 def _of_split(table: pd.DataFrame) -> dict[str, Any]:
     names = predictions.class_names(table)
-    labels, predicted = (predictions.positions(table, column) for column in ("label", "predicted"))
-    chances = predictions.probabilities(table)
-    chances = np.clip(chances / chances.sum(axis=1, keepdims=True), np.finfo(np.float64).eps, 1)
+    answers = predictions.answers(table)
+    labels, predicted = answers.labels, answers.predicted
     classes = np.arange(len(names))
-    answers = Answers(labels, predicted, chances)
     return {
         "images": len(table),
         **{
             each.name: each.measure(answers)
-            for each in METRICS
+            for each in FIGURES
             if len(names) >= each.fewest_classes
         },
         "classes": dict(zip(names, _by_class(labels, predicted, classes), strict=True)),

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from scipy.special import digamma, fdtrc, polygamma
 
 from convladder.evaluation.components import Components
-from convladder.evaluation.mixture import STEADY, SeedPart
+from convladder.evaluation.mixture import STEADY, TINY, SeedPart
 
 LEAST_RUNGS = 5  # fewer say too little of how spreads differ
 FEW_SEEDS = 5  # below, the spread of spreads is taken larger by so many standard errors:
@@ -67,7 +67,7 @@ def seed_part(rung: Components, spread: Spread) -> SeedPart:
 def _moderate(rungs: Sequence[Components]) -> list[Spread]:
     residual = np.array([max(each.residual, _step(each)) for each in rungs])
     degrees = np.array([each.seeds - 1.0 for each in rungs])
-    # accuracies are multiples of 1 / images: a spread of zero is one that this has rounded away
+    # accuracies are multiples of a step: a spread of zero is one that this has rounded away
     phi = np.array([max(each.between_seeds, _step(each)) for each in rungs]) / residual
     largest = int(phi.argmax())
     others = np.arange(len(rungs)) != largest
@@ -92,8 +92,8 @@ def _towards(prior: _Prior, phi: float, degrees: float, residual: float) -> Spre
 
 
 def _step(rung: Components) -> float:
-    """Return the variance of rounding to whole images."""
-    return 1 / (12 * rung.images**2)
+    """Return the variance of rounding to whole images, or next to none where there are no steps."""
+    return rung.step**2 / 12 if rung.scale.stepped else TINY
 
 
 def _fit(phi: NDArray[np.float64], degrees: NDArray[np.float64]) -> _Prior:

@@ -27,6 +27,10 @@ class Range:
     low: float
     high: float
 
+    def turned(self) -> Range:
+        """Return it for a metric of which less is better, which is never less than zero."""
+        return Range(max(0.0, -self.high), max(0.0, -self.low))
+
 
 @dataclass(frozen=True)
 class Chance:
@@ -37,15 +41,16 @@ class Chance:
     high: float
 
 
-def predict_accuracy(rung: Components, spread: Spread) -> Range:
-    """Return where the accuracy of one more network lies, on the same test images.
+def predict_value(rung: Components, spread: Spread) -> Range:
+    """Return where the accuracy, or score, of one more network lies, on the same test images.
 
     The prediction interval of a normal sample, mean ± t s √(1 + 1/k) (Hahn and Meeker 1991,
     "Statistical intervals: a guide for practitioners").
     """
     variance = spread.variance * (1 + 1 / rung.seeds)
     reach = of_parts(0.0, SeedPart(variance, spread.degrees, 0.0)).reach((1 - LEVEL) / 2)
-    return Range(max(0.0, rung.mean - reach), min(1.0, rung.mean + reach))
+    low, high = rung.mean - reach, rung.mean + reach
+    return Range(max(0.0, low), min(1.0, high)) if rung.scale.bounded else Range(low, high)
 
 
 def chance_of_beating(

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -23,6 +25,40 @@ keep_any_text()
 PREFIX = "p:"
 _DIGITS = "%.8g"
 
+Places = NDArray[np.integer[Any]]  # positions in the list of classes
+
+
+@dataclass(frozen=True)
+class Answers:
+    """What was predicted of n images.
+
+    Their true and predicted classes `(n,)`, and the probability of each class, `(n, classes)`.
+    """
+
+    class_names: Sequence[str]
+    labels: Places
+    predicted: Places
+    probabilities: NDArray[np.float64]
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """How many images each class has."""
+        counted = np.bincount(self.labels, minlength=len(self.class_names))
+        return dict(zip(self.class_names, counted.tolist(), strict=True))
+
+    def of(self, images: NDArray[np.bool_]) -> Answers:
+        """Return those of some of the images; `images` is `(n,)`."""
+        parts = (self.labels[images], self.predicted[images], self.probabilities[images])
+        return Answers(self.class_names, *parts)
+
+
+def answers_of(
+    class_names: Sequence[str], labels: Sequence[int] | Places, logits: NDArray[np.float32]
+) -> Answers:
+    """Return the answers that logits `(N, classes)` are; labels are positions in `class_names`."""
+    chances = softmax(logits.astype(np.float64), axis=1)
+    return Answers(class_names, np.asarray(labels), logits.argmax(axis=1), chances)
+
 
 def make_table(
     paths: Sequence[str],
@@ -32,17 +68,16 @@ def make_table(
     class_names: Sequence[str],
 ) -> pd.DataFrame:
     """Make the table of logits `(N, classes)`; labels are positions in `class_names`."""
-    names = np.array(class_names, dtype=object)
-    probabilities = softmax(logits.astype(np.float64), axis=1)
+    names, found = np.array(class_names, dtype=object), answers_of(class_names, labels, logits)
     table = pd.DataFrame(
         {
             "path": list(paths),
             "split": list(splits),
             "label": names[list(labels)],
-            "predicted": names[logits.argmax(axis=1)],
+            "predicted": names[found.predicted],
         }
     )
-    columns = pd.DataFrame(probabilities, columns=[PREFIX + name for name in class_names])
+    columns = pd.DataFrame(found.probabilities, columns=[PREFIX + name for name in class_names])
     return pd.concat([table, columns], axis=1)
 
 
@@ -95,6 +130,14 @@ def positions(table: pd.DataFrame, column: str) -> NDArray[np.int64]:
     """Return the classes in `label` or `predicted` as positions in `class_names`, `(N,)`."""
     place = {name: number for number, name in enumerate(class_names(table))}
     return np.asarray(table[column].map(place), dtype=np.int64)
+
+
+def answers(table: pd.DataFrame) -> Answers:
+    """Return all rows as arrays."""
+    labels, predicted = (positions(table, column) for column in ("label", "predicted"))
+    chances = probabilities(table)
+    sums = chances.sum(axis=1, keepdims=True)  # not quite 1, as digits are cut off
+    return Answers(class_names(table), labels, predicted, chances / sums)
 
 
 def part(table: pd.DataFrame, split: str) -> pd.DataFrame:

@@ -33,6 +33,7 @@ class Variance:
     images: int
     seeds: int
     shared: float | None = None
+    most: float = 1.0
 
     def at(self, seeds: float) -> float:
         """Return it with so many seeds of each rung; infinity is a number, too."""
@@ -109,4 +110,4 @@ def _detectable(variance: Variance, seeds: int, images: int, level: float) -> fl
     parts = 2 * [SeedPart(of_seed / 2 / seeds, degrees, residual / 2 / seeds)]
     of_images = variance.of_images * smaller + residual / seeds
     scatter = of_parts(of_images, *([welch(parts)] if variance.shared is None else parts))
-    return min(1.0, scatter.reach(level / 2) + scatter.reach(1 - POWER))
+    return min(variance.most, scatter.reach(level / 2) + scatter.reach(1 - POWER))

@@ -5,12 +5,8 @@ that it gives the class. A threshold finds a share of the members (recall, the t
 and lets in a share of the others (the false positive rate). The ROC curve is the one over the
 other.
 
-The area under it, and the average precision, come as tables `(seeds, images)` of what each image
-adds, whose rows have the figures of the seeds as means (the empirical influence function: Hampel
-1974, "The influence curve and its role in robust estimation", JASA 69). So `components` parts their
-variance as it does that of an accuracy. For the area these are the placements of DeLong, DeLong and
-Clarke-Pearson 1988, "Comparing the areas under two or more correlated receiver operating
-characteristic curves", Biometrics 44.
+The area under it and the average precision come as *scores* of the images (`evaluation.scores`), a
+table `(seeds, images)` whose rows have the figures of the seeds as means.
 """
 
 from __future__ import annotations
@@ -20,8 +16,9 @@ from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import rankdata
 from sklearn.metrics import roc_curve
+
+from convladder.evaluation import scores
 
 Floats = NDArray[np.float64]
 Members = NDArray[np.bool_]
@@ -63,12 +60,14 @@ class Corners:
 
 @dataclass(frozen=True)
 class Ranking:
-    """The scores `(seeds, images)` that networks give, and which images are members, `(images,)`.
+    """The probabilities `(seeds, images)` of a class, and which images are members, `(images,)`.
+
+    Whatever else ranks the images as they do is as good.
 
     There are at least LEAST members and LEAST others.
     """
 
-    scores: Floats
+    certainties: Floats
     members: Members
 
     @cached_property
@@ -88,14 +87,14 @@ class Ranking:
 
         Its true positive rate is 1 - the false positive rate, its false positive rate 1 - recall.
         """
-        return _Mirrored(-self.scores, ~self.members, self)
+        return _Mirrored(-self.certainties, ~self.members, self)
 
     @cached_property
     def corners(self) -> list[Corners]:
         """The ROC curve of each seed."""
         return [
-            Corners(*roc_curve(self.members, scores, drop_intermediate=False))
-            for scores in self.scores
+            Corners(*roc_curve(self.members, certainty, drop_intermediate=False))
+            for certainty in self.certainties
         ]
 
     def true_rates(self, false: Floats) -> Floats:
@@ -126,10 +125,10 @@ class Ranking:
         1 is found, 0 is not; between two thresholds it is a share.
         """
         rows = []
-        for each, scores in zip(self.corners, self.scores, strict=True):
+        for each, certainty in zip(self.corners, self.certainties, strict=True):
             corner, way = each.tops.place(self._seen(false))
             high, low = each.tops.thresholds[corner : corner + 2]
-            rows.append((1 - way) * (scores >= high) + way * (scores >= low))
+            rows.append((1 - way) * (certainty >= high) + way * (certainty >= low))
         return np.stack(rows)
 
     def _seen(self, false: float) -> float:
@@ -138,57 +137,15 @@ class Ranking:
         return min(max((false * (others + 1) - 1) / others, 0.0), 1.0)
 
     def areas(self) -> Floats:
-        """Return what each image adds to the areas under the ROC curves, `(seeds, images)`."""
-        members, others = self.images
-        placed = np.empty_like(self.scores)
-        for row, scores in zip(placed, self.scores, strict=True):
-            ranks = rankdata(scores)
-            own, other = scores[self.members], scores[~self.members]
-            row[self.members] = (ranks[self.members] - rankdata(own)) / others
-            row[~self.members] = 1 - (ranks[~self.members] - rankdata(other)) / members
-        return self._as_table(placed, placed[:, self.members].mean(axis=1))
+        """Return the scores of the areas under the ROC curves, `(seeds, images)`."""
+        return np.stack([scores.area(each, self.members) for each in self.certainties])
 
     def precisions(self) -> Floats:
-        """Return what each image adds to the average precisions, `(seeds, images)`.
+        """Return the scores of the average precisions, `(seeds, images)`.
 
         The share of members among the images is taken as given.
         """
-        added, means = np.empty_like(self.scores), np.empty(len(self.scores))
-        for row, scores in enumerate(self.scores):
-            added[row], means[row] = self._precision(scores)
-        return self._as_table(added, means)
-
-    def _precision(self, scores: Floats) -> tuple[Floats, float]:
-        """Return what each image adds to the average precision, up to a constant, and that."""
-        members, others = self.images
-        order = np.argsort(scores)
-        ordered, own = scores[order], self.members[order]
-        first = np.searchsorted(ordered, scores, side="left")  # images that tie go together
-        last = np.searchsorted(ordered, scores, side="right")
-        true = members - _sums(own)[first]
-        false = others - _sums(~own)[first]
-        precision = true / (true + false)
-        # one member more raises the precision at all thresholds up to its score, another lowers it
-        raised = np.where(self.members, false / (true + false) ** 2, 0.0)[order]
-        lowered = np.where(self.members, true / (true + false) ** 2, 0.0)[order]
-        added = np.where(
-            self.members,
-            precision + _sums(raised)[last],
-            -others / members * _sums(lowered)[last],
-        )
-        return added, float(precision[self.members].mean())
-
-    def _as_table(self, added: Floats, means: Floats) -> Floats:
-        """Return a table whose rows have these means, `(seeds,)`.
-
-        Members and others are two samples: each is centred, and counts the more the smaller it is.
-        """
-        table = np.empty_like(added)
-        for group, size in zip((self.members, ~self.members), self.images, strict=True):
-            centred = added[:, group] - added[:, group].mean(axis=1, keepdims=True)
-            weight = len(self.members) / size * np.sqrt(size / (size - 1))
-            table[:, group] = means[:, np.newaxis] + weight * centred
-        return table
+        return np.stack([_precision(each, self.members) for each in self.certainties])
 
 
 @dataclass(frozen=True)
@@ -200,6 +157,26 @@ class _Mirrored(Ranking):
     @cached_property
     def corners(self) -> list[Corners]:
         return [each.mirrored for each in self.origin.corners]
+
+
+def _precision(certainty: Floats, members: Members) -> Floats:
+    order = np.argsort(certainty)
+    ordered = certainty[order]
+    first = np.searchsorted(ordered, certainty, side="left")  # images that tie go together
+    last = np.searchsorted(ordered, certainty, side="right")
+    true = members.sum() - _sums(members[order])[first]
+    false = (~members).sum() - _sums(~members[order])[first]
+    precision = true / (true + false)
+    # one member more raises the precision at all thresholds up to its own, another image lowers it
+    raised = np.where(members, false / (true + false) ** 2, 0.0)[order]
+    lowered = np.where(members, true / (true + false) ** 2, 0.0)[order]
+    of_members = (precision + _sums(raised)[last]) / members.mean()
+    of_others = -_sums(lowered)[last] / members.mean()
+    found = np.where(members, of_members, of_others)
+    for group in (members, ~members):
+        found[group] -= found[group].mean()
+    scored: Floats = found + precision[members].mean()
+    return scored
 
 
 def _sums(values: NDArray[np.generic]) -> Floats:

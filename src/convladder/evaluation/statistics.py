@@ -31,8 +31,10 @@ import numpy as np
 
 from convladder.evaluation import moderation
 from convladder.evaluation.components import (
+    SHARE,
     Components,
     Correct,
+    Scale,
     components,
     image_variance,
     paired_image_variance,
@@ -49,7 +51,10 @@ LEAST_SEEDS = 2  # of each rung, to tell how much seeds differ
 
 @dataclass(frozen=True)
 class Estimate:
-    """A mean accuracy with its interval; `covers_seeds` is false where it is of one network."""
+    """A mean accuracy with its interval; `covers_seeds` is false where it is of one network.
+
+    Or the mean of another metric.
+    """
 
     mean: float
     low: float
@@ -58,9 +63,14 @@ class Estimate:
     images: int
     covers_seeds: bool
 
+    def turned(self) -> Estimate:
+        """Return it for a metric of which less is better, which is never less than zero."""
+        low, high = max(0.0, -self.high), max(0.0, -self.low)
+        return replace(self, mean=-self.mean, low=low, high=high)
+
 
 # docs/decisions/006-an-interval-covers-seeds-and-test-images.md
-def estimate(rung: Correct, spread: Spread | None = None) -> Estimate:
+def estimate(rung: Correct, spread: Spread | None = None, scale: Scale = SHARE) -> Estimate:
     """Estimate the mean accuracy of a rung from `(seeds, images)`, with a 95 % interval.
 
     With two seeds or more the interval covers seeds and test images; with one, the test images
@@ -70,9 +80,10 @@ def estimate(rung: Correct, spread: Spread | None = None) -> Estimate:
     (or wrong) on every image there is no spread to estimate: it is Wilson's interval for the
     images.
 
-    spread : the rung's of `moderation.spreads`; without it, its own.
+    spread : the rung's of `moderation.spreads`; without it, its own. scale : of the metric, if it
+        is not accuracy; an interval of one without bounds is symmetrical.
     """
-    own = components(rung)
+    own = components(rung, scale)
     parts = []
     if own.seeds > 1:
         spread = spread or Spread(own.between_seeds, own.seeds - 1, moderated=False)
@@ -91,11 +102,14 @@ def interval_of(rung: Components, scatter: Mixture | None, most: int) -> tuple[f
     scatter : of the mean about its truth; None for a plain share of the images. most : as how many
         images the mean may count at the most.
     """
+    if scatter is not None and not rung.scale.bounded:
+        reach = scatter.reach(ALPHA / 2)
+        return rung.mean - reach, rung.mean + reach
     spread = rung.mean * (1 - rung.mean)
-    effective = float(rung.images)
+    effective = 1 / rung.step
     if scatter is not None and spread > 0:
         error = scatter.reach(ALPHA / 2) / NORMAL
-        effective = spread / max(error, math.sqrt(spread / most)) ** 2
+        effective = spread / max(error, math.sqrt(spread * rung.scale.weight / most)) ** 2
     return wilson(rung.mean, effective, NORMAL)
 
 
@@ -139,16 +153,18 @@ def compare(
 
 
 def find_each(
-    rungs: Mapping[str, Correct], questions: Sequence[tuple[str, str]]
+    rungs: Mapping[str, Correct], questions: Sequence[tuple[str, str]], scale: Scale = SHARE
 ) -> list[Finding | Difference]:
     """Return what is found about each question, before its family is known.
+
+    scale : of the metric, if it is not accuracy.
 
     Raises
     ------
     ValueError
         Two rungs are not over equally many images.
     """
-    return find_among({name: components(rung) for name, rung in rungs.items()}, questions)
+    return find_among({name: components(rung, scale) for name, rung in rungs.items()}, questions)
 
 
 def find_among(
@@ -157,6 +173,32 @@ def find_among(
     """Return what `find_each` does, of rungs whose variance is parted already."""
     known = moderation.spreads(parts)
     return [_find(parts[left], parts[right], known, (left, right)) for left, right in questions]
+
+
+def compare_networks(
+    networks: Mapping[str, Correct],
+    questions: Sequence[tuple[str, str]],
+    seeds: Mapping[str, Sequence[int]],
+    family: int | None = None,
+    margin: float | None = None,
+    *,
+    scale: Scale,
+) -> list[Difference]:
+    """Compare single networks, `(1, images)` each, on images like these, and no others.
+
+    As `mcnemar.compare` does for accuracy. `seeds` is not used.
+    """
+    del seeds
+    parts = {name: components(each, scale) for name, each in networks.items()}
+    found = [
+        find(
+            parts[left].mean - parts[right].mean,
+            of_parts(paired_image_variance(parts[left], parts[right])),
+            scale.most,
+        )
+        for left, right in questions
+    ]
+    return judge(found, family or len(questions), margin)
 
 
 def correlate_seeds(
@@ -188,7 +230,7 @@ def _find(
     parts = parts if first.moderated and second.moderated else [welch(parts)]
     of_images = paired_image_variance(left, right)
     return replace(
-        find(difference, of_parts(of_images, *parts)),
+        find(difference, of_parts(of_images, *parts), left.scale.most),
         seeds=seeds,
         variance=_variance(of_images, (left, first), (right, second)),
     )
@@ -210,6 +252,7 @@ def _variance(of_images: float, *rungs: tuple[Components, Spread]) -> Variance:
         images,
         fewest,
         shared if moderated else None,
+        rungs[0][0].scale.most,
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -11,9 +12,11 @@ from typing import Any
 from convladder.core.errors import ExperimentError, LadderError
 from convladder.core.experiment import Experiment
 from convladder.core.ladder import Ladder
+from convladder.core.metrics import ACCURACY
 from convladder.core.settings.data import Data
 from convladder.core.settings.train import Train
 from convladder.data.dataset import SplitDataset
+from convladder.evaluation import scores
 from convladder.experiments.pretrained import backbones, leakage
 from convladder.experiments.pretrained.imagenet import Say, silent
 from convladder.experiments.trial import Trial
@@ -86,6 +89,7 @@ def make_plan(
         folds = [leakage.check_unseen(experiment.model, each, say) for each in dataset.each_fold()]
         tested = [each.paths(each.splits.test) for each in folds]
         first = first or tested
+        check_metric(experiment, folds)
         if tested != first:
             raise LadderError(
                 f"rung {rung.name!r} would be tested on other images than {trials[0].rung!r}, and "
@@ -95,6 +99,8 @@ def make_plan(
         for each in folds:
             settled = experiment.replace(each.settled())
             trials += [Trial(rung.name, settled.replace({"seed": seed}), each) for seed in seeds]
+    if len({trial.experiment.metric for trial in trials}) > 1:
+        raise LadderError("the rungs of a ladder must be judged by one metric: set it at the start")
     counts = tuple(counts) or (len(seeds),)
     identity = identity_of(trials)
     if len(counts) > 1:
@@ -104,7 +110,7 @@ def make_plan(
 
 def identity_of(trials: Sequence[Trial]) -> str:
     content = [
-        f"{trial.rung} {trial.dataset.bank.fingerprint} {_what_it_is(trial.experiment).to_json()}"
+        f"{trial.rung} {trial.dataset.bank.fingerprint} {_what_it_is(trial.experiment)}"
         for trial in trials
     ]
     return hashlib.sha256("\n".join(content).encode()).hexdigest()
@@ -118,12 +124,18 @@ def weigh(trials: Sequence[Trial]) -> dict[TrialKey, float]:
     }
 
 
-def _what_it_is(experiment: Experiment) -> Experiment:
-    """Return the experiment without what changes no result: checkpoints, the backbone's place."""
+def _what_it_is(experiment: Experiment) -> str:
+    """Return the experiment without what changes no result: checkpoints, the backbone's place.
+
+    Nor the usual metric, which experiments of earlier versions do not name.
+    """
     same: dict[str, Any] = {"train.checkpoint_seconds": Train().checkpoint_seconds}
     if experiment.model.backbone_sha256:
         same |= {"model.backbone": "anywhere", "model.weights": None}
-    return experiment.replace(same)
+    settings = experiment.replace(same).model_dump()
+    if settings["metric"] == ACCURACY.name:
+        del settings["metric"]
+    return json.dumps(settings, indent=2)
 
 
 def _passes(settings: Train) -> float:
@@ -139,6 +151,15 @@ def _flops(trial: Trial) -> int:
     check_images(trial)
     shape, classes = trial.dataset.bank.form.shape, len(trial.dataset.class_names)
     return shapes.count_flops(trial.experiment.model, shape, classes)
+
+
+def check_metric(experiment: Experiment, datasets: Sequence[SplitDataset]) -> None:
+    """Raise ExperimentError where the images cannot be judged by the experiment's metric."""
+    metric = experiment.judged_by
+    for dataset in datasets:
+        for split in ("validation", "test"):
+            if said := scores.why_not(metric, dataset.counts()[split], split):
+                raise ExperimentError(said)
 
 
 def check_images(trial: Trial) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from convladder.core.formatting import plural
 from convladder.core.ladder import Ladder
-from convladder.evaluation import statistics, stopping
+from convladder.evaluation import stopping
 from convladder.evaluation.looks import Question
 from convladder.evaluation.stopping import Family, Outlook
 from convladder.results import folders, planned_looks, questions
@@ -79,5 +79,5 @@ def _outlooks(
         return {}
     lineup = GroupComparison(groups, margin, settled)
     last = settled[-1]
-    family = Family(questions.family(ladder), len(last.seeds), last.share, margin and margin / 100)
-    return stopping.outlooks(lineup.looks(lineup.correct), family, statistics.find_each)
+    family = Family(questions.family(ladder), len(last.seeds), last.share, lineup.margin)
+    return stopping.outlooks(lineup.looks(lineup.scores), family, lineup.find_each)

@@ -51,6 +51,13 @@ class Request:
         kind=Path,
         metavar="FILE",
     )
+    metric: str | None = option(
+        None,
+        "What networks are judged by: accuracy, balanced-accuracy, macro-f1, auroc, log-loss, "
+        "brier, or recall@CLASS, precision@CLASS, f1@CLASS",
+        unset="accuracy",
+        metavar="METRIC",
+    )
     changes: Mapping[str, Any] | None = option(
         None,
         "Change any setting (docs/settings.md)",
@@ -67,7 +74,8 @@ class Request:
         for key in ("seed", "data.source"):
             if key in given:
                 raise ExperimentError(f"changes cannot set {key}: it has its own argument")
-        return given if self.epochs is None else given | {"train.epochs": self.epochs}
+        arguments = {"train.epochs": self.epochs, "metric": self.metric}
+        return given | {key: value for key, value in arguments.items() if value is not None}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -117,7 +125,7 @@ class ClimbRequest(Request):
     margin: float | None = option(
         None,
         "Call two rungs equal if their difference is shown to be less than so many points, such "
-        "as 1",
+        "as 1 (auroc, log-loss and brier have no points: such as 0.01)",
         unset="no rungs are called equal",
         kind=float,
         metavar="POINTS",

@@ -15,7 +15,7 @@ from convladder.core import files, worker
 from convladder.core.devices import ALONE, Parallel
 from convladder.core.experiment import Experiment, flatten
 from convladder.core.formatting import plural
-from convladder.core.tasks import WarningText
+from convladder.core.tasks import Validated, WarningText
 from convladder.core.worker import Emit
 from convladder.data.dataset import SplitDataset
 from convladder.experiments import artifacts
@@ -65,7 +65,7 @@ class Trial:
 
 
 def run_trial(trial: Trial, folder: Path, command: str, emit: Emit) -> float:
-    """Train, open the test split, and leave a run folder; return the accuracy on validation.
+    """Train, open the test split, and leave a run folder; return the metric on validation.
 
     Each epoch's figures go to `emit`, and texts for people.
     Until it is finished it is kept beside that folder, and goes on from there; so too where it is
@@ -81,9 +81,12 @@ def run_trial(trial: Trial, folder: Path, command: str, emit: Emit) -> float:
         files.write_json(new / folders.ABOUT, about)
         figures["seconds"] = round(time.perf_counter() - started + seconds_before, 3)
         files.write_json(new / folders.MARKER, figures)
-        model_card.write(saved_run.SavedRun(new))
+        run = saved_run.SavedRun(new)
+        model_card.write(run)
+        metric = trial.experiment.judged_by
+        validated = Validated(run.measure(metric, "validation"), metric.title)
     outputs.remove_unfinished(unfinished)
-    return float(figures["validation"]["accuracy"])
+    return validated
 
 
 @contextlib.contextmanager

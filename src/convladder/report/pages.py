@@ -6,17 +6,17 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from markupsafe import Markup
 
 from convladder.core import files
-from convladder.evaluation import predictions, statistics
+from convladder.core.metrics import Metric
 from convladder.report import panels, plots, search_plots
 from convladder.report.panels import Subject
 from convladder.report.pictures import Pictures
 from convladder.report.templating import write_page
 from convladder.results import model_card, provenance, standings
 from convladder.results.comparison import RunComparison
+from convladder.results.groups import GroupComparison
 from convladder.results.saved_climb import SavedClimb
 from convladder.results.saved_run import SavedRun
 from convladder.results.seed_runs import SeedRun, robustness_of
@@ -59,11 +59,11 @@ def write_run(run: SavedRun) -> Path:
     return write_page(
         run.folder,
         "run.html",
-        accuracy=_interval(run),
-        curves={
-            metric: pictures.add(metric, plots.draw_curves([run], metric))
-            for metric in ("accuracy", "loss")
-        },
+        standing=GroupComparison({run.rung: [run]}).standings[run.rung],
+        curves=[
+            pictures.add(name, plots.draw_curves([run], metric))
+            for name, metric in _histories(run.experiment.judged_by)
+        ],
         robustness=own,
         bearing=pictures.add_grid("robustness", plots.draw_robustness(own)),
         data=run.about["data"],
@@ -85,7 +85,7 @@ def write_comparison(comparison: RunComparison, folder: Path) -> Path:
         comparison=comparison,
         standings=groups,
         standings_rows=standings.table(groups, ""),
-        images=groups[reference].accuracy.images,
+        images=groups[reference].estimate.images,
         signs=plots.VERDICT_SIGNS,
         chart=pictures.add(
             "comparison", plots.draw_standings(list(groups.values()), comparison.claims)
@@ -105,14 +105,19 @@ def _subject(results: SavedClimb, pictures: Pictures) -> Subject:
     return Subject(results.shown_seed, results.shown, pictures, seeds)
 
 
-def _curves(results: SavedClimb, pictures: Pictures) -> dict[str, dict[str, Markup]]:
+def _curves(results: SavedClimb, pictures: Pictures) -> dict[str, list[Markup]]:
     return {
-        name: {
-            metric: pictures.add(f"{name}-{metric}", plots.draw_curves(standing.runs, metric))
-            for metric in ("accuracy", "loss")
-        }
+        name: [
+            pictures.add(f"{name}-{which}", plots.draw_curves(standing.runs, metric))
+            for which, metric in _histories(standing.metric)
+        ]
         for name, standing in results.standings.items()
     }
+
+
+def _histories(metric: Metric) -> list[tuple[str, str]]:
+    """Return what is drawn over the epochs: how its file is named, and the metric."""
+    return [(metric.kind, metric.name), ("loss", "loss")]
 
 
 def _bearing(results: SavedClimb, pictures: Pictures) -> dict[str, Markup]:
@@ -133,10 +138,6 @@ def _in_all(data: Mapping[str, Any]) -> dict[str, int]:
     }
 
 
-def _interval(run: SavedRun) -> statistics.Estimate:
-    return statistics.estimate(predictions.correct(run.tested)[np.newaxis])
-
-
 def _steps(results: SavedClimb, name: str) -> int:
     """Return how many steps above its root a rung stands."""
     parent = results.ladder.rung(name).parent
@@ -153,18 +154,23 @@ def write_search(results: SearchResults) -> Path:
         if (history := results.history(int(number))) is not None
     }
     finished = table[table["state"] == "finished"]
-    finished = finished.sort_values(["validation_accuracy", "candidate"], ascending=[False, True])
+    metric = results.metric
+    finished = finished.sort_values(
+        [results.column, "candidate"], ascending=[metric.lower_is_better, True]
+    )
     charts = {}
-    if table["validation_accuracy"].notna().any():
-        charts["search"] = search_plots.draw_search(table, results.found, results.default_accuracy)
+    if table[results.column].notna().any():
+        charts["search"] = search_plots.draw_search(
+            table, metric, results.found, results.default_on_validation
+        )
     if histories:
-        charts["curves"] = search_plots.draw_candidate_curves(histories, results.found)
+        charts["curves"] = search_plots.draw_candidate_curves(histories, metric, results.found)
     if results.importances:
         charts["importances"] = search_plots.draw_importances(results.importances, results.chance)
     if len(finished) > 1:
         first = list(results.importances)
         charts["parallel"] = search_plots.draw_parallel(
-            table, results.about["space"], results.found, first
+            table, metric, results.about["space"], results.found, first
         )
     if climb:
         charts["tuned"] = plots.draw_standings(list(climb.standings.values()), climb.against_parent)

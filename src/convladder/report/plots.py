@@ -16,7 +16,7 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from convladder.core.errors import ExperimentError
-from convladder.core.formatting import quantity
+from convladder.core.formatting import either, quantity
 from convladder.evaluation.calibration import Bin
 from convladder.evaluation.differences import Verdict
 from convladder.evaluation.robustness import Robustness
@@ -77,7 +77,7 @@ _GRID_MARGINS = {
 def draw_standings(
     standings: Sequence[GroupSummary], claims: Iterable[Claim], into: Into = None
 ) -> Axes:
-    """Draw each accuracy on test: interval, mean, seeds as dots, price; coloured by claims."""
+    """Draw each metric on test: interval, mean, seeds as dots, price; coloured by claims."""
     verdicts = {claim.name: claim.difference.verdict for claim in claims}
     axes = new_axes(into, height=0.62 * len(standings) + 0.7)
     beside: Any = {"transform": axes.get_yaxis_transform(), "va": "center"}
@@ -95,19 +95,29 @@ def draw_standings(
             **beside,
         )
         axes.text(1, row - 0.38, _price(standing), ha="right", color=MUTED, size=7.5, **beside)
-    axes.set(ylim=(len(standings) - 0.45, -0.75), yticks=[], xlabel="accuracy on test, %")
+    metric = standings[0].metric
+    label = f"{metric.title} on test{metric.axis_unit}"
+    if metric.lower_is_better:
+        label += " (less is better)"
+    axes.set(ylim=(len(standings) - 0.45, -0.75), yticks=[], xlabel=label)
     axes.grid(visible=False, axis="y")
     axes.xaxis.set_major_locator(MaxNLocator(6, steps=[1, 2, 5, 10]))
-    axes.xaxis.set_major_formatter(lambda share, _: f"{100 * share:.3g}")
+    axes.xaxis.set_major_formatter(lambda value, _: f"{metric.per_unit * value:.3g}")
     axes.tick_params(labelsize=8.5)
     return axes
 
 
 @styled
 def draw_curves(runs: Sequence[SavedRun], metric: str, into: Into = None) -> Axes:
-    """Draw `accuracy` or `loss` over epochs, train and validation, for every seed of a rung."""
-    if metric not in ("accuracy", "loss"):
-        raise ExperimentError(f"the metric is accuracy or loss; got {metric!r}")
+    """Draw a metric over epochs, on train and validation, for every seed of a rung.
+
+    metric : `accuracy` or `loss`, or the one that the runs are judged by, known on validation only.
+    """
+    judged_by = runs[0].experiment.judged_by
+    drawn = {"accuracy": "accuracy", "loss": "loss", judged_by.name: judged_by.title}
+    if metric not in drawn:
+        raise ExperimentError(f"the metric is {either(drawn)}; got {metric!r}")
+    column = judged_by.column if metric == judged_by.name else metric
     axes = new_axes(into, height=2.5)
     each = (
         "" if len(runs) == 1 else ", each fold" if runs[0].experiment.data.folds else ", each seed"
@@ -115,27 +125,28 @@ def draw_curves(runs: Sequence[SavedRun], metric: str, into: Into = None) -> Axe
     for number, run in enumerate(runs):
         history = run.history
         label = (f"train{each}", "validation") if number == 0 else (None, None)
+        if column in history:
+            axes.plot(
+                history["epoch"],
+                history[column],
+                color=ORANGE,
+                alpha=0.75,
+                lw=1.1,
+                ls="--",
+                label=label[0],
+            )
         axes.plot(
             history["epoch"],
-            history[metric],
-            color=ORANGE,
-            alpha=0.75,
-            lw=1.1,
-            ls="--",
-            label=label[0],
-        )
-        axes.plot(
-            history["epoch"],
-            history[f"val_{metric}"],
+            history[f"val_{column}"],
             color=BLUE,
             alpha=0.75,
             lw=1.4,
             label=label[1],
         )
         kept = history[history["epoch"] == run.metrics["kept_epoch"]]
-        axes.plot(kept["epoch"], kept[f"val_{metric}"], "o", color=BLUE, ms=4,
+        axes.plot(kept["epoch"], kept[f"val_{column}"], "o", color=BLUE, ms=4,
                   label="kept epoch" if number == 0 else None)  # fmt: skip
-    axes.set(xlabel="epoch", ylabel=metric)
+    axes.set(xlabel="epoch", ylabel=drawn[metric])
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     if metric == "loss":
         axes.set_ylim(bottom=0)
@@ -253,9 +264,9 @@ def _draw_decline(axes: Axes, curve: Sequence[Estimate], colour: str, line: str)
 
 
 def _draw_rung(axes: Any, row: int, standing: GroupSummary, colour: str) -> None:
-    accuracy = standing.accuracy
+    found = standing.estimate
     axes.plot(
-        [accuracy.low, accuracy.high],
+        [found.low, found.high],
         [row, row],
         color=colour,
         lw=5,
@@ -263,15 +274,15 @@ def _draw_rung(axes: Any, row: int, standing: GroupSummary, colour: str) -> None
         solid_capstyle="round",
     )
     axes.plot(
-        standing.accuracies,
-        [row] * len(standing.accuracies),
+        standing.run_values,
+        [row] * len(standing.run_values),
         "o",
         color=colour,
         ms=3.5,
         alpha=0.6,
         mew=0,
     )
-    axes.plot([accuracy.mean] * 2, [row - 0.17, row + 0.17], color=colour, lw=2)
+    axes.plot([found.mean] * 2, [row - 0.17, row + 0.17], color=colour, lw=2)
 
 
 def _price(standing: GroupSummary) -> str:

@@ -12,6 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
+from convladder.core.metrics import Metric
 from convladder.report.style import BLUE, INK, MUTED, ORANGE, PAGE, WIDTH, Into, new_axes, styled
 from convladder.tuning.space import is_same
 
@@ -30,24 +31,30 @@ Dimensions = Mapping[str, Mapping[str, Any]]  # as a space writes them
 
 @styled
 def draw_search(
-    candidates: pd.DataFrame, winner: int | None, default: float | None, into: Into = None
+    candidates: pd.DataFrame,
+    metric: Metric,
+    winner: int | None,
+    default: float | None,
+    into: Into = None,
 ) -> Axes:
-    """Draw the validation accuracy of the candidates in order, and the best so far.
+    """Draw the candidates' metric on validation in order, and the best so far.
 
-    default : the default's accuracy, for a line beside them.
+    default : the default's, for a line beside them.
     """
     axes = new_axes(into, height=2.7)
-    _draw_unfinished(axes, candidates)
-    finished = candidates[candidates["state"] == "finished"]
+    values = candidates[f"validation_{metric.column}"]
+    _draw_unfinished(axes, candidates.assign(value=values))
+    finished = candidates.assign(value=values)[candidates["state"] == "finished"]
     if len(finished):
-        _draw_finished(axes, finished)
+        _draw_finished(axes, finished, metric)
     if default is not None:
         axes.axhline(default, color=ORANGE, lw=1.1, ls="--", label="the default")
     if winner is not None:
-        best = finished.set_index("candidate").loc[winner]["validation_accuracy"]
+        best = finished.set_index("candidate").loc[winner]["value"]
         axes.plot([winner], [best], "o", mfc="none", color=BLUE, ms=10, mew=1.4)
-    axes.set(xlabel="candidate", ylabel="accuracy on validation, %")
-    _as_percent(axes)
+    axes.set(xlabel="candidate", ylabel=f"{metric.title} on validation{metric.axis_unit}")
+    if metric.is_share:
+        _as_percent(axes)
     axes.xaxis.set_major_locator(MaxNLocator(8, integer=True))
     if axes.get_legend_handles_labels()[0]:
         axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=2, fontsize=8, borderaxespad=0)
@@ -55,36 +62,36 @@ def draw_search(
 
 
 def _draw_unfinished(axes: Axes, candidates: pd.DataFrame) -> None:
-    """Draw what was stopped or failed, in grey, where it came to an accuracy."""
+    """Draw what was stopped or failed, in grey, where it came to a value."""
     for state, marker, label in UNFINISHED:
-        found = candidates[candidates["state"] == state].dropna(subset="validation_accuracy")
+        found = candidates[candidates["state"] == state].dropna(subset="value")
         if len(found):
-            numbers, accuracies = found["candidate"], found["validation_accuracy"]
+            numbers, values = found["candidate"], found["value"]
             look: dict[str, Any] = {"mfc": "none", "color": MUTED, "ms": 4, "mew": 0.9}
-            axes.plot(numbers, accuracies, marker, label=label, **look)
+            axes.plot(numbers, values, marker, label=label, **look)
 
 
-def _draw_finished(axes: Axes, finished: pd.DataFrame) -> None:
+def _draw_finished(axes: Axes, finished: pd.DataFrame, metric: Metric) -> None:
     """Draw what was fully trained, and the best so far as a line."""
-    numbers, accuracies = finished["candidate"], finished["validation_accuracy"]
-    best = accuracies.cummax()
+    numbers, values = finished["candidate"], finished["value"]
+    best = values.cummin() if metric.lower_is_better else values.cummax()
     axes.step(numbers, best, where="post", color=INK, lw=0.9, label="best so far")
-    axes.plot(numbers, accuracies, "o", color=BLUE, ms=4.5, mew=0, label="fully trained")
+    axes.plot(numbers, values, "o", color=BLUE, ms=4.5, mew=0, label="fully trained")
 
 
 @styled
 def draw_candidate_curves(
-    histories: Mapping[int, pd.DataFrame], winner: int | None, into: Into = None
+    histories: Mapping[int, pd.DataFrame], metric: Metric, winner: int | None, into: Into = None
 ) -> Axes:
-    """Draw each candidate's validation accuracy over the epochs; the first is the default."""
-    default = 0
+    """Draw each candidate's metric on validation over the epochs; the first is the default."""
+    default, column = 0, f"val_{metric.column}"
     axes = new_axes(into, height=2.7)
     label: str | None = "a candidate"
     for number, history in histories.items():
         if number not in (winner, default):
             axes.plot(
                 history["epoch"],
-                history["val_accuracy"],
+                history[column],
                 color=MUTED,
                 lw=0.8,
                 alpha=0.6,
@@ -97,11 +104,10 @@ def draw_candidate_curves(
     ):
         if named is not None and named in histories:
             history = histories[named]
-            axes.plot(
-                history["epoch"], history["val_accuracy"], line, color=colour, lw=1.6, label=text
-            )
-    axes.set(xlabel="epoch", ylabel="accuracy on validation, %")
-    _as_percent(axes)
+            axes.plot(history["epoch"], history[column], line, color=colour, lw=1.6, label=text)
+    axes.set(xlabel="epoch", ylabel=f"{metric.title} on validation{metric.axis_unit}")
+    if metric.is_share:
+        _as_percent(axes)
     axes.xaxis.set_major_locator(MaxNLocator(8, integer=True))
     axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=3, fontsize=8, borderaxespad=0)
     return axes
@@ -133,12 +139,13 @@ def draw_importances(shares: Mapping[str, float], chance: float, into: Into = No
 @styled
 def draw_parallel(
     candidates: pd.DataFrame,
+    metric: Metric,
     space: Dimensions,
     winner: int | None,
     first: Sequence[str] = (),
     into: Into = None,
 ) -> Axes:
-    """Draw each finished candidate as a line over settings and accuracy; the best quarter is blue.
+    """Draw each finished candidate as a line over settings and metric; the best quarter is blue.
 
     first : the settings that are shown first; there are eight at most. Where a setting was not
         searched, the line goes below its axis.
@@ -149,18 +156,22 @@ def draw_parallel(
     keys = sorted(space, key=lambda key: [*first, key].index(key))[:MOST_AXES]
     finished = candidates[candidates["state"] == "finished"]
     # the winner last
-    finished = finished.sort_values(["validation_accuracy", "candidate"], ascending=[True, False])
-    accuracy = finished["validation_accuracy"].to_numpy(float)
-    places = [_places(finished[key], space[key]) for key in keys] + [_scaled(accuracy)]
+    column = f"validation_{metric.column}"
+    finished = finished.sort_values(
+        [column, "candidate"], ascending=[not metric.lower_is_better, False]
+    )
+    values = finished[column].to_numpy(float)
+    places = [_places(finished[key], space[key]) for key in keys] + [_scaled(values)]
     _draw_lines(axes, finished["candidate"], places, winner)
-    for column, key in enumerate(keys):
-        _draw_axis(axes, column, _ticks(space[key]))
-    if len(accuracy):
-        ends = {0.0: f"{100 * accuracy.min():.1f}", 1.0: f"{100 * accuracy.max():.1f}"}
-        _draw_axis(axes, len(keys), ends if accuracy.min() < accuracy.max() else {0.5: ends[1.0]})
+    for place, key in enumerate(keys):
+        _draw_axis(axes, place, _ticks(space[key]))
+    if len(values):
+        least, largest = float(values.min()), float(values.max())
+        low, high = (metric.write(each).removesuffix(" %") for each in (least, largest))
+        _draw_axis(axes, len(keys), {0.0: low, 1.0: high} if least < largest else {0.5: high})
     names = [
         *(key.rpartition(".")[2].replace("_", "\n") for key in keys),
-        "accuracy on\nvalidation, %",
+        f"{metric.title} on\nvalidation{metric.axis_unit}",
     ]
     axes.set_xticks(range(len(places)), names, fontsize=8)
     axes.set(yticks=[], xlim=(-0.2, len(places) - 0.4), ylim=(BELOW - 0.06, 1.08))

@@ -23,6 +23,7 @@ from convladder.core.tasks import (
     Overdue,
     Started,
     Stopping,
+    Validated,
     WarningText,
 )
 
@@ -70,13 +71,11 @@ def came_to(event: Finished | Halted, last: dict[str, float]) -> str:
     """Say what became of a trial; its figure is of the epoch kept, not always the last."""
     if isinstance(event, Halted):
         so_far = (
-            f" after epoch {last['epoch']:.0f}, at {last['kept_accuracy']:.3f} on validation"
-            if last
-            else ""
+            f" after epoch {last['epoch']:.0f}, at {last['kept']:.3f} on validation" if last else ""
         )
         return f"ended{so_far}"
-    if isinstance(event.value, float):
-        return f"validation accuracy {event.value:.3f}"
+    if isinstance(event.value, Validated):
+        return f"validation {event.value.title} {event.value:.3f}"
     return f"cannot be trained: {event.value}"
 
 

@@ -10,8 +10,7 @@ import pandas as pd
 
 from convladder.core.errors import RunError
 from convladder.core.experiment import Experiment, difference
-from convladder.core.formatting import points
-from convladder.evaluation import mcnemar
+from convladder.core.metrics import metric_named
 from convladder.results import folders, provenance
 from convladder.results.group_summary import Claim
 from convladder.results.groups import GroupComparison
@@ -36,7 +35,12 @@ class RunComparison:
         A folder is no run, there are fewer than two, or they were not tested on the same images.
     """
 
-    def __init__(self, paths: Sequence[str | Path], margin: float | None = None) -> None:
+    def __init__(
+        self,
+        paths: Sequence[str | Path],
+        margin: float | None = None,
+        metric: str | None = None,
+    ) -> None:
         runs = find_runs([Path(path) for path in paths])
         if len(runs) < 2:
             given = f"{runs[0].folder} is one" if runs else "none is given"
@@ -44,7 +48,8 @@ class RunComparison:
         groups = group(runs)
         if len(groups) == 1:
             groups = _by_seed(runs)
-        self.lineup = GroupComparison(groups, margin)
+        chosen = metric_named(metric) if metric else None
+        self.lineup = GroupComparison(groups, margin, metric=chosen)
         lacking = [name for name in groups if name not in self.lineup.groups]
         if lacking:
             raise RunError(
@@ -67,7 +72,9 @@ class RunComparison:
     @cached_property
     def claims(self) -> list[Claim]:
         """Each other group against the first: one family of tests."""
-        return self.lineup.claims(self._pairs, mcnemar.compare if self.of_networks else None)
+        if self.of_networks:
+            return self.lineup.claims_of_networks(self._pairs)
+        return self.lineup.claims(self._pairs)
 
     @cached_property
     def corrupted_claims(self) -> list[Claim]:
@@ -240,8 +247,9 @@ def _free(name: str, taken: Mapping[str, object]) -> str:
 
 def _sentence(claim: Claim) -> str:
     found, who = claim.difference, f"{claim.name} against {claim.reference}"
-    said = f"{who}: {points(found.difference)} points"
+    metric = claim.metric
+    said = f"{who}: {metric.write_difference(found.difference)}{metric.unit}"
     if found.family_low is None or found.family_high is None:
         return f"{said}. This cannot be judged, because one of the two has a single seed."
-    bounds = f"{points(found.family_low)} to {points(found.family_high)}"
-    return f"{said} ({bounds}), {in_words(found)}."
+    bounds = metric.write_bounds(found.family_low, found.family_high)
+    return f"{said} ({bounds}), {in_words(found, metric)}."

@@ -7,6 +7,7 @@ from dataclasses import dataclass, fields
 from statistics import median_low
 from typing import Any
 
+from convladder.core.metrics import ACCURACY, Metric
 from convladder.evaluation.differences import Difference
 from convladder.evaluation.next_run import Chance, Range
 from convladder.evaluation.statistics import Estimate
@@ -32,19 +33,21 @@ PRICES = tuple(field.name for field in fields(Price))
 
 @dataclass(frozen=True)
 class GroupSummary:
-    """One group: runs by seed, accuracy on test with an interval, on validation, and cost.
+    """One group: runs by seed, its metric on test with an interval, on validation, and cost.
 
-    accuracies : of each run on its own test images: a seed, or a fold of one. seed_accuracies : of
-        each seed. next_network : where one more network would land on these test images, in 95 of
-        100 trainings; None with one seed, or with folds.
+    metric : what it is judged by: accuracy, if nothing else was asked for. run_values : of each run
+        on its own test images: a seed, or a fold of one. seed_values : of each seed. next_network :
+        where one more network would land on these test images, in 95 of 100 trainings; None with
+        one seed, or with folds.
     """
 
     name: str
     runs: tuple[SavedRun, ...]
-    accuracy: Estimate
-    accuracies: tuple[float, ...]
-    seed_accuracies: tuple[float, ...]
-    validation_accuracy: float
+    metric: Metric
+    estimate: Estimate
+    run_values: tuple[float, ...]
+    seed_values: tuple[float, ...]
+    validation: float
     price: Price
     next_network: Range | None = None
 
@@ -56,12 +59,12 @@ class GroupSummary:
     def figures(self) -> dict[str, Any]:
         """Return all figures under the names of their columns in `summary.csv`."""
         return {
-            "seeds": self.accuracy.seeds,
-            "test_images": self.accuracy.images,
-            "accuracy": self.accuracy.mean,
-            "accuracy_low": self.accuracy.low,
-            "accuracy_high": self.accuracy.high,
-            "validation_accuracy": self.validation_accuracy,
+            "seeds": self.estimate.seeds,
+            "test_images": self.estimate.images,
+            self.metric.column: self.estimate.mean,
+            f"{self.metric.column}_low": self.estimate.low,
+            f"{self.metric.column}_high": self.estimate.high,
+            f"validation_{self.metric.column}": self.validation,
             "next_low": self.next_network.low if self.next_network else None,
             "next_high": self.next_network.high if self.next_network else None,
             **vars(self.price),
@@ -70,7 +73,7 @@ class GroupSummary:
 
 @dataclass(frozen=True)
 class Claim:
-    """One group against another: the difference in accuracy, and in each price.
+    """One group against another: the difference in a metric, and in each price.
 
     extra : 0 where the prices of their seeds overlap, which only times do; None where one is not
         known. beats : how often one network of the group is better than one of the other; None
@@ -81,12 +84,13 @@ class Claim:
     reference: str
     difference: Difference
     extra: dict[str, float | None]
+    metric: Metric = ACCURACY
     beats: Chance | None = None
 
     def per(self, price: str, unit: float) -> float | None:
-        """Return the gain in accuracy for each `unit` of a price; None where it costs no more."""
-        extra = self.extra[price]
-        return self.difference.difference / (extra / unit) if extra and extra > 0 else None
+        """Return the gain in the metric for each `unit` of a price; None where it costs no more."""
+        extra, gain = self.extra[price], self.metric.as_score(self.difference.difference)
+        return gain / (extra / unit) if extra and extra > 0 else None
 
 
 def prices_of(runs: Sequence[SavedRun], price: str) -> list[float]:

@@ -14,23 +14,28 @@ import numpy as np
 import pandas as pd
 
 from convladder.core.errors import RunError
+from convladder.core.metrics import ACCURACY, Metric
 from convladder.evaluation import (
     cross_validation,
     differences,
     looks,
+    mcnemar,
     moderation,
     next_run,
     predictions,
+    scores,
     statistics,
 )
-from convladder.evaluation.components import Components, Correct, components
+from convladder.evaluation.components import SHARE, Components, Correct, Scale, components
 from convladder.evaluation.corruptions import Recipe
 from convladder.evaluation.cross_validation import Folds
 from convladder.evaluation.differences import Difference
 from convladder.evaluation.looks import FindEach, Look
 from convladder.evaluation.moderation import Spread
 from convladder.evaluation.next_run import Chance, Range
+from convladder.evaluation.predictions import Answers
 from convladder.evaluation.robustness import Robustness
+from convladder.evaluation.statistics import Estimate
 from convladder.results import planned_looks
 from convladder.results.group_summary import (
     PRICES,
@@ -57,6 +62,7 @@ class GroupComparison:
 
     margin : how many points two groups may differ by and still be called equal. planned : when one
         looked at them with how many seeds, of which verdicts take account; None for a single look.
+        metric : by which they are judged; None: as their experiments say.
     """
 
     def __init__(
@@ -64,8 +70,11 @@ class GroupComparison:
         groups: Mapping[str, Sequence[SavedRun]],
         margin: float | None = None,
         planned: Sequence[PlannedLook] | None = None,
+        metric: Metric | None = None,
     ) -> None:
-        self._margin, self._planned = None if margin is None else margin / 100, planned
+        self.metric = metric or _metric_of(groups)
+        self._planned = planned
+        self.margin = None if margin is None else margin / self.metric.per_unit
         self.pooled = {name: found for name, runs in groups.items() if (found := pool(runs))}
         self.groups = {
             name: tuple(run for each in found for run in each.runs)
@@ -97,6 +106,19 @@ class GroupComparison:
         return {
             name: np.stack([predictions.correct(table) for table in tables])
             for name, tables in self._tables.items()
+        }
+
+    @cached_property
+    def scores(self) -> dict[str, Correct]:
+        """For each group `(seeds, images)`, the means of which are its metric; more is better."""
+        return self.correct if self.metric == ACCURACY else self.scores_in(self.metric)
+
+    def scores_in(self, metric: Metric) -> dict[str, Correct]:
+        """Return the same for another metric."""
+        tested_in = None if self.folds is None else self.tested_in
+        return {
+            name: np.stack([scores.score(metric, each, tested_in) for each in answers])
+            for name, answers in self._answers.items()
         }
 
     @cached_property
@@ -166,25 +188,42 @@ class GroupComparison:
         return together - float(np.mean(apart))
 
     def _chosen(self, by: set[int], tested: set[int]) -> float:
-        """Return the accuracy on test, with some seeds, of the best on validation of others."""
+        """Return the score on test, with some seeds, of the best on validation of others."""
         best = max(
             self.pooled,
             key=lambda name: np.mean(
-                [each.validation_accuracy for each in self.pooled[name] if each.seed in by]
+                [
+                    self.metric.as_score(each.on_validation(self.metric))
+                    for each in self.pooled[name]
+                    if each.seed in by
+                ]
             ),
         )
         rows = [row for row, seed in enumerate(self._seeds[best]) if seed in tested]
-        return float(self.correct[best][rows].mean())
+        return float(self.scores[best][rows].mean())
 
-    def claims(self, pairs: Sequence[Pair], compare: Compare | None = None) -> list[Claim]:
+    def claims(self, pairs: Sequence[Pair]) -> list[Claim]:
         """Compare the first group of each pair with the second: one family of questions.
 
         A pair of which a group has no run is left out, but counts in the family.
         """
         known = [pair for pair in pairs if set(pair) <= set(self.groups)]
-        compare = compare or partial(self._over_looks, self._finder(self.tested_in))
-        claims = self._claims(self.correct, known, compare, len(pairs))
+        compare = partial(self._over_looks, self.find_each)
+        claims = self._claims(self.scores, known, compare, len(pairs), self.metric)
         return [replace(claim, beats=self._chance(claim)) for claim in claims]
+
+    def claims_of_networks(self, pairs: Sequence[Pair]) -> list[Claim]:
+        """Compare groups of a single run each, as networks: other seeds may give other results."""
+        compare = mcnemar.compare
+        if self.metric != ACCURACY:
+            compare = partial(statistics.compare_networks, scale=self._scale(self.metric))
+        return self._claims(self.scores, pairs, compare, len(pairs), self.metric)
+
+    def claims_in(self, metric: Metric, pairs: Sequence[Pair]) -> list[Claim]:
+        """Do what `claims` does for another metric: another family of questions."""
+        known = [pair for pair in pairs if set(pair) <= set(self.groups)]
+        compare = partial(self._over_looks, self._finder(self.tested_in, self._scale(metric)))
+        return self._claims(self.scores_in(metric), known, compare, len(pairs), metric)
 
     def robustness_claims(self, pairs: Sequence[Pair]) -> list[Claim]:
         """Do what `claims` does for the mean accuracy on degraded images.
@@ -200,7 +239,8 @@ class GroupComparison:
         find = self._finder(
             {name: one.tested_in[one.corrupted.rows] for name, one in firsts.items()}
         )
-        return self._claims(self.corrupted, known, partial(self._over_looks, find), len(pairs))
+        compare = partial(self._over_looks, find)
+        return self._claims(self.corrupted, known, compare, len(pairs), ACCURACY)
 
     def looks(self, tables: Mapping[str, Correct]) -> list[Look]:
         """Return what there was to see of tables at each look."""
@@ -208,11 +248,18 @@ class GroupComparison:
             return [Look(tables, frozenset(tables), 1.0)]
         return planned_looks.as_seen(self._planned, tables, self._seeds)
 
-    def _finder(self, tested_in: Folds | Mapping[str, Folds]) -> FindEach:
-        """Return the test that fits these runs."""
+    @property
+    def find_each(self) -> FindEach:
+        """The test that fits these runs and their metric."""
+        return self._finder(self.tested_in, self._scale(self.metric))
+
+    def _finder(self, tested_in: Folds | Mapping[str, Folds], scale: Scale = SHARE) -> FindEach:
         if self.folds is None:
-            return statistics.find_each
-        return partial(cross_validation.find_each, folds=tested_in)
+            return partial(statistics.find_each, scale=scale)
+        return partial(cross_validation.find_each, folds=tested_in, scale=scale)
+
+    def _scale(self, metric: Metric) -> Scale:
+        return scores.scale(metric, next(iter(self._answers.values()))[0])
 
     def _over_looks(
         self,
@@ -233,11 +280,19 @@ class GroupComparison:
         return statistics.correlate_seeds(judged, tables, pairs, seeds)
 
     def _claims(
-        self, tables: Mapping[str, Correct], pairs: Sequence[Pair], compare: Compare, family: int
+        self,
+        tables: Mapping[str, Correct],
+        pairs: Sequence[Pair],
+        compare: Compare,
+        family: int,
+        metric: Metric,
     ) -> list[Claim]:
-        found = compare(tables, pairs, self._seeds, family=family, margin=self._margin)
+        margin = self.margin if metric.is_share == self.metric.is_share else None
+        found = compare(tables, pairs, self._seeds, family=family, margin=margin)
+        if metric.lower_is_better:
+            found = [each.turned() for each in found]
         return [
-            Claim(name, reference, difference, self._extras(name, reference))
+            Claim(name, reference, difference, self._extras(name, reference), metric)
             for (name, reference), difference in zip(pairs, found, strict=True)
         ]
 
@@ -261,12 +316,27 @@ class GroupComparison:
 
     @cached_property
     def _components(self) -> dict[str, Components]:
-        return {name: components(each) for name, each in self.correct.items()}
+        scale = self._scale(self.metric)
+        return {name: components(each, scale) for name, each in self.scores.items()}
 
     @cached_property
     def _spreads(self) -> dict[str, Spread]:
         """How much the seeds of each group differ, as far as all groups know."""
         return moderation.spreads(self._components)
+
+    @cached_property
+    def _answers(self) -> dict[str, list[Answers]]:
+        """The answers to the test images for each run, all in the order of the first.
+
+        Raises RunError where the metric cannot be measured on these images.
+        """
+        found = {
+            name: [predictions.answers(table) for table in tables]
+            for name, tables in self._tables.items()
+        }
+        if said := scores.why_not(self.metric, next(iter(found.values()))[0].counts, "test"):
+            raise RunError(said)
+        return found
 
     @cached_property
     def _asked(self) -> dict[str, set[tuple[str, ...]]]:
@@ -283,24 +353,43 @@ class GroupComparison:
         }
 
     def _standing(self, name: str) -> GroupSummary:
-        runs, correct = self.groups[name], self.correct[name]
+        runs, metric = self.groups[name], self.metric
         return GroupSummary(
             name,
             runs,
-            statistics.estimate(correct, self._spreads.get(name))
-            if self.folds is None
-            else cross_validation.estimate(correct, self.tested_in),
-            tuple(run.metrics["test"]["accuracy"] for run in runs),
-            tuple(correct.mean(axis=1).tolist()),
-            float(np.mean([run.metrics["validation"]["accuracy"] for run in runs])),
+            metric,
+            self._estimate(name),
+            tuple(run.measure(metric, "test") for run in runs),
+            tuple(metric.as_score(seed) for seed in self.scores[name].mean(axis=1).tolist()),
+            float(np.mean([run.measure(metric, "validation") for run in runs])),
             Price(**{price: median_price(prices_of(runs, price)) for price in PRICES}),
             self._next_network(name),
         )
 
+    def _estimate(self, name: str) -> Estimate:
+        table, scale = self.scores[name], self._scale(self.metric)
+        if self.folds is None:
+            found = statistics.estimate(table, self._spreads.get(name), scale)
+        else:
+            found = cross_validation.estimate(table, self.tested_in, scale)
+        return found.turned() if self.metric.lower_is_better else found
+
     def _next_network(self, name: str) -> Range | None:
         if self.folds is not None or name not in self._spreads:
             return None
-        return next_run.predict_accuracy(self._components[name], self._spreads[name])
+        found = next_run.predict_value(self._components[name], self._spreads[name])
+        return found.turned() if self.metric.lower_is_better else found
+
+
+def _metric_of(groups: Mapping[str, Sequence[SavedRun]]) -> Metric:
+    """Return the metric that all runs were trained to be judged by. Raises RunError if several."""
+    metrics = {run.experiment.judged_by for runs in groups.values() for run in runs}
+    if len(metrics) > 1:
+        names = ", ".join(sorted(metric.name for metric in metrics))
+        raise RunError(
+            f"the runs were trained for different metrics ({names}): choose one with --metric"
+        )
+    return metrics.pop() if metrics else ACCURACY
 
 
 def _asked(pooled: SeedRun) -> tuple[str, ...]:

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from convladder.core.formatting import plural
-from convladder.results.verdicts import count_verdicts, in_points, on_degraded, taken_in
+from convladder.core.metrics import ACCURACY
+from convladder.results.verdicts import count_verdicts, on_degraded, taken_in
 
 if TYPE_CHECKING:
     from convladder.results.saved_climb import SavedClimb
@@ -17,14 +18,14 @@ LEAST_LUCK = 0.0005  # less would be written as no points
 def of_climb(climb: SavedClimb) -> str:
     """Say in a few sentences what a climb has shown."""
     if len(climb.ladder.rungs) == 1:
-        return _accuracy(climb, climb.ladder.rungs[0].name)
+        return _value(climb, climb.ladder.rungs[0].name)
     claims = [*climb.against_parent, *climb.against_start]
     verdicts = {claim.difference.verdict for claim in claims}
     if verdicts == {"no comparison"}:
         return f"No comparison can be made, and no rung wins: {_lacking(climb)}."
     sentences = [*_verdicts(climb)]
     if climb.best:
-        sentences.append(f"Best on validation: {_accuracy(climb, climb.best)}{_luck(climb)}")
+        sentences.append(f"Best on validation: {_value(climb, climb.best)}{_luck(climb)}")
     if not verdicts & {"better", "worse"}:
         more = "images" if climb.folds else "test images, or folds (--folds 5),"
         sentences.append(f"More {more} would find smaller differences.")
@@ -34,7 +35,7 @@ def of_climb(climb: SavedClimb) -> str:
 def _verdicts(climb: SavedClimb) -> Iterator[str]:
     """Yield how many comparisons came to which verdict."""
     steps, others = climb.steps, len(climb.ladder.rungs) - 1
-    images = next(iter(climb.standings.values())).accuracy.images
+    images = next(iter(climb.standings.values())).estimate.images
     if steps:
         which = "from one rung to the next"
         yield count_verdicts("step", which, len(steps), climb.against_parent, images)
@@ -60,18 +61,20 @@ def _circumstances(climb: SavedClimb) -> Iterator[str]:
     yield from (taken_in(rung) for rung in climb.ladder.rungs if rung.takes_in and rung.parent)
 
 
-def _accuracy(climb: SavedClimb, name: str) -> str:
-    accuracy = climb.standings[name].accuracy
-    low, high = (f"{100 * share:.1f}" for share in (accuracy.low, accuracy.high))
+def _value(climb: SavedClimb, name: str) -> str:
+    standing = climb.standings[name]
+    found, metric = standing.estimate, standing.metric
+    value = f"{'' if metric == ACCURACY else metric.title + ' '}{metric.write(found.mean)}"
+    bounds = metric.write_range(found.low, found.high).removesuffix(" %")
     if climb.folds:
         where = f"every image tested once, in {climb.folds} folds"
-        return f"{name}, {100 * accuracy.mean:.1f} % ({low} to {high}), {where}."
+        return f"{name}, {value} ({bounds}), {where}."
     alone = (
         ""
-        if accuracy.covers_seeds
+        if found.covers_seeds
         else ". With one seed, the interval covers the choice of test images only"
     )
-    return f"{name}, {100 * accuracy.mean:.1f} % on test ({low} to {high}){alone}."
+    return f"{name}, {value} on test ({bounds}){alone}."
 
 
 def _luck(climb: SavedClimb) -> str:
@@ -79,7 +82,10 @@ def _luck(climb: SavedClimb) -> str:
     luck = None if climb.folds or len(climb.standings) < 2 else climb.lineup.luck_of_choice()
     if luck is None or luck < LEAST_LUCK:
         return ""
-    return f" That is about {in_points(luck)} too high: the same seeds have chosen it."
+    metric = climb.lineup.metric
+    too = "low" if metric.lower_is_better else "high"
+    size = metric.write_size(luck)
+    return f" That is about {size} too {too}: the same seeds have chosen it."
 
 
 def _lacking(climb: SavedClimb) -> str:

@@ -198,11 +198,12 @@ class SavedClimb:
 
     @cached_property
     def best(self) -> str | None:
-        """The rung of the best mean accuracy on validation, of two runs or more, if any."""
+        """The rung that is best on validation in the mean, of two runs or more, if any."""
         several = [standing for standing in self.standings.values() if len(standing.runs) > 1]
         if not several:
             return None
-        return max(several, key=lambda standing: standing.validation_accuracy).name
+        metric = self.lineup.metric
+        return max(several, key=lambda each: metric.as_score(each.validation)).name
 
     @property
     def folds(self) -> int | None:
@@ -212,7 +213,7 @@ class SavedClimb:
     @property
     def seeds(self) -> str:
         """How many seeds the rungs have, such as `3` or `2 to 3`."""
-        counts = [standing.accuracy.seeds for standing in self.standings.values()]
+        counts = [standing.estimate.seeds for standing in self.standings.values()]
         return str(counts[0]) if min(counts) == max(counts) else f"{min(counts)} to {max(counts)}"
 
     @cached_property
@@ -232,12 +233,15 @@ class SavedClimb:
     def shown_seed(self) -> SeedRun:
         """The runs whose predictions are shown: the best seed of the best rung, or the last."""
         pooled = self.lineup.pooled[self.best or list(self.standings)[-1]]
-        return max(pooled, key=lambda each: each.validation_accuracy)
+        metric = self.lineup.metric
+        return max(pooled, key=lambda each: metric.as_score(each.on_validation(metric)))
 
     @property
     def shown(self) -> saved_run.SavedRun:
         """The one of them that is shown as a single network: the best fold on validation."""
-        return max(self.shown_seed.runs, key=lambda run: run.metrics["validation"]["accuracy"])
+        metric = self.lineup.metric
+        of_seed = self.shown_seed.runs
+        return max(of_seed, key=lambda run: metric.as_score(run.measure(metric, "validation")))
 
     def predictions(self, rung: str) -> pd.DataFrame:
         """Return what a rung's networks made of the test images.
@@ -328,8 +332,8 @@ class SavedClimb:
         Returns
         -------
         DataFrame
-            Accuracies and differences are shares, from 0 to 1; columns of the claims begin with
-            `parent_` and `start_`.
+            Accuracies and differences are shares, from 0 to 1, as other metrics are that lie
+            there; columns of the claims begin with `parent_` and `start_`.
 
         Raises
         ------

@@ -36,7 +36,8 @@ from numpy.typing import NDArray
 from convladder.core import files
 from convladder.core.errors import RunError
 from convladder.core.experiment import Experiment
-from convladder.evaluation import corruptions, predictions
+from convladder.core.metrics import Metric
+from convladder.evaluation import corruptions, predictions, scores
 from convladder.evaluation.corruptions import Recipe
 from convladder.evaluation.robustness import Corrupted
 from convladder.results import folders, migrations
@@ -162,6 +163,31 @@ class SavedRun:
             A file of the run is missing or damaged.
         """
         return predictions.read(self.folder / "predictions.csv")
+
+    def measure(self, metric: Metric, split: str) -> float:
+        """Measure a metric.
+
+        Parameters
+        ----------
+        metric
+            Of `core.metrics`.
+        split
+            `validation` or `test`.
+
+        Returns
+        -------
+        float
+            Its value.
+
+        Raises
+        ------
+        RunError
+            A file of the run is missing or damaged.
+        """
+        if metric.column in self.metrics[split]:
+            return float(self.metrics[split][metric.column])
+        table = predictions.part(self.predictions, split)
+        return scores.value(metric, predictions.answers(table))
 
     @cached_property
     def splits(self) -> pd.DataFrame:

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from convladder.core.errors import RunError
+from convladder.core.metrics import Metric
 from convladder.evaluation import calibration, cross_validation, predictions, robustness
 from convladder.evaluation.calibration import Calibration
 from convladder.evaluation.corruptions import Recipe
@@ -37,10 +38,9 @@ class SeedRun:
     def folds(self) -> int | None:
         return self.runs[0].experiment.data.folds
 
-    @property
-    def validation_accuracy(self) -> float:
-        """The mean of the runs' accuracies on validation."""
-        return float(np.mean([run.metrics["validation"]["accuracy"] for run in self.runs]))
+    def on_validation(self, metric: Metric) -> float:
+        """Return the mean of the runs' values of a metric on validation."""
+        return float(np.mean([run.measure(metric, "validation") for run in self.runs]))
 
     @cached_property
     def tested(self) -> pd.DataFrame:
@@ -159,8 +159,9 @@ def measure_curves(seeds: Sequence[SeedRun]) -> Curves:
     """
     from convladder.evaluation.curves import Curves  # with scikit-learn, as above
 
+    folds = seeds[0].tested_in if len(seeds[0].runs) > 1 else None
     try:
-        return Curves([each.tested for each in seeds], folded=len(seeds[0].runs) > 1)
+        return Curves([each.tested for each in seeds], folds)
     except ValueError as error:
         folders = ", ".join(str(each.runs[0].folder) for each in seeds)
         raise RunError(f"{error}: {folders}. Curves are of runs of one rung") from None

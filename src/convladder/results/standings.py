@@ -6,8 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Generic, TypeVar
 
-from convladder.core.formatting import percent, points, quantity
-from convladder.evaluation.differences import Difference
+from convladder.core.formatting import quantity
 from convladder.results import verdicts
 from convladder.results.group_summary import Claim, GroupSummary
 
@@ -24,7 +23,7 @@ class Column(Generic[Told]):
 
 
 def _interval(group: GroupSummary) -> str:
-    return f"{100 * group.accuracy.low:.1f} to {percent(group.accuracy.high)}"
+    return group.metric.write_range(group.estimate.low, group.estimate.high)
 
 
 def _time(group: GroupSummary) -> str:
@@ -32,21 +31,30 @@ def _time(group: GroupSummary) -> str:
     return "–" if time is None else f"{time:.3f}"
 
 
-def _bounds(difference: Difference) -> str:
-    if difference.family_low is None or difference.family_high is None:
+def _difference(claim: Claim) -> str:
+    return claim.metric.write_difference(claim.difference.difference)
+
+
+def _bounds(claim: Claim) -> str:
+    found = claim.difference
+    if found.family_low is None or found.family_high is None:
         return ""
-    return f"{points(difference.family_low)} to {points(difference.family_high)}"
+    return claim.metric.write_bounds(found.family_low, found.family_high)
 
 
-ACCURACY: tuple[Column[GroupSummary], ...] = (
-    Column("test accuracy", lambda group: percent(group.accuracy.mean)),
+def _verdict(claim: Claim) -> str:
+    return verdicts.in_words(claim.difference, claim.metric)
+
+
+VALUE: tuple[Column[GroupSummary], ...] = (
+    Column("test value", lambda group: group.metric.write(group.estimate.mean)),  # headed by metric
     Column("95 % interval", _interval),
-    Column("seeds", lambda group: str(group.accuracy.seeds), brief=False),
+    Column("seeds", lambda group: str(group.estimate.seeds), brief=False),
 )
-DIFFERENCE: tuple[Column[Difference], ...] = (
-    Column("difference", lambda found: points(found.difference)),  # headed by what it is against
+DIFFERENCE: tuple[Column[Claim], ...] = (
+    Column("difference", _difference),  # headed by what it is against
     Column("interval", _bounds, brief=False),
-    Column("verdict", verdicts.in_words),
+    Column("verdict", _verdict),
 )
 PRICE: tuple[Column[GroupSummary], ...] = (
     Column("parameters", lambda group: f"{group.price.parameters:,}"),
@@ -64,17 +72,18 @@ def table(
     *,
     brief: bool = False,
 ) -> list[dict[str, str]]:
-    """Return one row per group: its accuracy, with claims its difference, and its cost.
+    """Return one row per group: its metric, with claims its difference, and its cost.
 
     who, against : head the names and the differences. brief : leave out what takes room.
     """
-    differences = {claim.name: claim.difference for claim in claims}
+    claimed = {claim.name: claim for claim in claims}
+    value, *estimated = VALUE
     first, *others = DIFFERENCE
-    compared = [replace(first, heading=against), *others] if differences else []
+    compared = [replace(first, heading=against), *others] if claimed else []
     return [
         {who: name}
-        | _told(ACCURACY, group, brief)
-        | _told(compared, differences.get(name), brief)
+        | _told([replace(value, heading=f"test {group.metric.title}"), *estimated], group, brief)
+        | _told(compared, claimed.get(name), brief)
         | _told(PRICE, group, brief)
         for name, group in standings.items()
     ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from convladder.core.formatting import points
+from convladder.core.metrics import Metric
 from convladder.evaluation.prospects import MOST_IMAGES, MOST_SEEDS
 
 if TYPE_CHECKING:
@@ -21,10 +21,10 @@ LEAST_CHANCE = 0.01  # less is not written as a number
 ALIKE = 1.25  # times as large, differences are told as one
 
 
-def in_words(found: Difference) -> str:
+def in_words(found: Difference, metric: Metric) -> str:
     """Return a verdict as people read it: an equality with its margin."""
     if found.verdict == "equal" and found.margin:
-        return f"equal within ±{in_points(found.margin)}"
+        return f"equal within ±{metric.write_size(found.margin)}"
     return found.verdict
 
 
@@ -33,7 +33,7 @@ def of_claim(claim: Claim, standings: Mapping[str, GroupSummary]) -> str:
     own, reference = standings[claim.name], standings[claim.reference]
     who = f"**{claim.name}** against {claim.reference}"
     found, price = _difference(claim, own), _price(own, reference)
-    return f"{who}: {found}{_chances(claim.difference)}{_beats(claim)} Cost: {price}."
+    return f"{who}: {found}{_chances(claim)}{_beats(claim)} Cost: {price}."
 
 
 def taken_in(rung: Rung) -> str:
@@ -106,7 +106,7 @@ def _some(claims: Sequence[Claim]) -> str:
         return f"{len(claims)} with too few seeds to compare"
     named = found.verdict in ("better", "worse") and len(claims) <= MOST_NAMED
     names = f" ({', '.join(claim.name for claim in claims)})" if named else ""
-    return f"{len(claims)} {in_words(found)}{names}"
+    return f"{len(claims)} {in_words(found, claims[0].metric)}{names}"
 
 
 def _none_decided(noun: str, which: str, claims: Sequence[Claim], images: int | None) -> str:
@@ -117,28 +117,29 @@ def _none_decided(noun: str, which: str, claims: Sequence[Claim], images: int | 
     detectable = [claim.difference.detectable for claim in claims if claim.difference.detectable]
     if not images or len(detectable) < len(claims):
         return f"{who}."
-    setup = f"{images:,} test images"
+    setup, metric = f"{images:,} test images", claims[0].metric
     if max(detectable) < ALIKE * min(detectable):
-        return f"{who}. {_found_in_four_of_five(max(detectable), setup)}"
-    low, high = f"{100 * min(detectable):.1f}", in_points(max(detectable))
+        return f"{who}. {_found_in_four_of_five(metric.write_size(max(detectable)), setup)}"
+    sizes = metric.write_sizes(min(detectable), max(detectable))
     return (
-        f"{who}. With {setup} and the seeds of each, true differences of {low} to {high} would be "
+        f"{who}. With {setup} and the seeds of each, true differences of {sizes} would be "
         "found 4 times out of 5."
     )
 
 
 def _difference(claim: Claim, own: GroupSummary) -> str:
-    found = claim.difference
-    by = f"{points(found.difference)} points"
-    seeds, images = found.seeds or own.accuracy.seeds, own.accuracy.images
+    found, metric = claim.difference, claim.metric
+    by = f"{metric.write_difference(found.difference)}{metric.unit}"
+    seeds, images = found.seeds or own.estimate.seeds, own.estimate.images
     if found.family_low is None or found.family_high is None or found.detectable is None:
         return f"{by}, but **no comparison** can be made with {_count(seeds, 'seed')}."
-    bounds = f"{points(found.family_low)} to {points(found.family_high)}"
-    said = f"{by} (95 % interval {bounds}), so **{in_words(found)}**."
+    bounds = metric.write_bounds(found.family_low, found.family_high)
+    said = f"{by} (95 % interval {bounds}), so **{in_words(found, metric)}**."
     if found.verdict == "undecided":
         tested = f"{own.folds} folds" if own.folds else _count(seeds, "seed")
         setup = f"{tested} and {images:,} test images"
-        said += f" {_found_in_four_of_five(found.detectable, setup)}{_needed(found)}"
+        smallest = metric.write_size(found.detectable)
+        said += f" {_found_in_four_of_five(smallest, setup)}{_needed(found)}"
     return said
 
 
@@ -157,11 +158,12 @@ def _ways(found: Difference) -> list[str]:
     return ways
 
 
-def _chances(found: Difference) -> str:
+def _chances(claim: Claim) -> str:
     """Say how probable it is that the true difference is larger than the margin, either way."""
+    found = claim.difference
     if found.chance_better is None or found.chance_worse is None:
         return ""
-    by = f" by more than {in_points(found.margin)}" if found.margin else ""
+    by = f" by more than {claim.metric.write_size(found.margin)}" if found.margin else ""
     better, worse = (_percent(chance) for chance in (found.chance_better, found.chance_worse))
     return (
         f" If this were the only comparison, it would be better{by} with a probability of "
@@ -188,17 +190,8 @@ def _beats(claim: Claim) -> str:
     )
 
 
-def _found_in_four_of_five(difference: float, setup: str) -> str:
-    return (
-        f"With {setup}, a true difference of {in_points(difference)} would be found 4 times out "
-        "of 5."
-    )
-
-
-def in_points(share: float) -> str:
-    """Write a share without its sign, such as `2.5 points`."""
-    number = f"{100 * share:.1f}".removesuffix(".0")
-    return f"{number} point{'' if number == '1' else 's'}"
+def _found_in_four_of_five(difference: str, setup: str) -> str:
+    return f"With {setup}, a true difference of {difference} would be found 4 times out of 5."
 
 
 def _count(number: int, noun: str) -> str:

@@ -48,8 +48,8 @@ class FitResult:
 
     network : from pixels 0 to 255 to logits, in float32 whatever it was trained in.
     history : one row per epoch: `epoch` (from 1), `loss`, `accuracy`, `val_loss`, `val_accuracy`,
-        `learning_rate`, `train_seconds`. The training figures are means over the epoch while it
-        ran.
+        `learning_rate`, `train_seconds`, and `val_` with the metric if that is another. The
+        training figures are means over the epoch while it ran.
     epoch : the one whose weights the network has.
     """
 
@@ -71,7 +71,7 @@ def fit(
 
     The experiment's seed fixes initial weights, order, augmentation and dropout. `on_epoch` is
     called with each row of the history, and with `epochs`, their number, `images_per_second`, and
-    `kept_accuracy`, the validation accuracy of the epoch that would be kept if this were the last.
+    `kept`, the metric on validation of the epoch that would be kept if this were the last.
     Training goes on from the keeper's newest checkpoint, to the same bits as if it had never
     stopped. `backbone` is what the experiment's backbone gives, where it has one. Of several
     processes, all call this at the same time.
@@ -104,7 +104,9 @@ def fit(
     if settings.precision != "float32" or parallel.total > 1:
         network = _build_to_predict(network, build, frozen=settings.frozen_share == 1)
     course = training.course
-    return FitResult(network, statistics, pd.DataFrame(course.history), course.kept_epoch(settings))
+    return FitResult(
+        network, statistics, pd.DataFrame(course.history), course.kept_epoch(experiment)
+    )
 
 
 def _builder(

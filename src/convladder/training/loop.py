@@ -13,8 +13,11 @@ from numpy.typing import NDArray
 
 from convladder.core.errors import TrainingError
 from convladder.core.experiment import Experiment
+from convladder.core.metrics import ACCURACY, Metric
 from convladder.data.dataset import SplitDataset
 from convladder.data.splits import Indices
+from convladder.evaluation import scores
+from convladder.evaluation.predictions import answers_of
 from convladder.models import cost
 from convladder.training import steps
 from convladder.training.batches import Prefetcher, Rows, epoch_order
@@ -56,11 +59,11 @@ class Training:
         Raises Stopped where the keeper says so, TrainingError where the loss is no number any more.
         """
         self._go_on_from(keeper.newest())
-        while not self.course.is_over(self.experiment.train):
+        while not self.course.is_over(self.experiment):
             if self.course.trained is None:
                 self._train_epoch(keeper)
             self._end_epoch(self._validate(keeper))
-            on_epoch(self.course.history[-1] | {"kept_accuracy": self.kept["val_accuracy"]})
+            on_epoch(self.course.history[-1] | {"kept": self.kept[f"val_{self.metric.column}"]})
             keeper.after_epoch(self.snapshot)
         keeper.keep(self.snapshot)
         self.steps.settle()
@@ -68,7 +71,12 @@ class Training:
     @property
     def kept(self) -> Row:
         """The row of the history that is of the epoch kept."""
-        return self.course.history[self.course.kept_epoch(self.experiment.train) - 1]
+        return self.course.history[self.course.kept_epoch(self.experiment) - 1]
+
+    @property
+    def metric(self) -> Metric:
+        """By which the network is judged."""
+        return self.experiment.judged_by
 
     def snapshot(self) -> Checkpoint:
         """Return all that the training is now; the tensors are copies."""
@@ -129,13 +137,20 @@ class Training:
         course.trained = self.steps.means()
 
     def _validate(self, keeper: Checkpointer) -> dict[str, float]:
-        """Return mean loss and accuracy over the validation split."""
+        """Return mean loss and accuracy over the validation split, and the metric if another."""
+        members = self.dataset.splits.validation
+        logits = []
         self.steps.reset_means()
         self.steps.settle()
-        for rows, labels in self._batches(self.dataset.splits.validation, steps.PREDICTION_BATCH):
-            self.steps.validate(rows, labels)
+        for rows, labels in self._batches(members, steps.PREDICTION_BATCH):
+            logits.append(self.steps.validate(rows, labels))
             keeper.after_call(self.snapshot)
-        return self.steps.means()
+        found = self.steps.means()
+        if self.metric == ACCURACY:
+            return found
+        labels = self.dataset.bank.labels[members]
+        answers = answers_of(self.dataset.class_names, labels, np.concatenate(logits))
+        return found | {self.metric.column: scores.value(self.metric, answers)}
 
     def _end_epoch(self, validated: dict[str, float]) -> None:
         course, settings, rate = (
@@ -158,7 +173,7 @@ class Training:
                 f"train.learning_rate (it is {float(rate):g})"
             )
         course.end_epoch(row)
-        if settings.select == "best" and course.best_epoch == course.epoch:
+        if settings.select == "best" and course.kept_epoch(self.experiment) == course.epoch:
             self.best = [steps.read(weights) for weights in self.network.weights]
         if settings.plateau and lowers_rate(course.losses_of_phase(settings), settings.plateau):
             rate.assign(rate * settings.plateau_factor)

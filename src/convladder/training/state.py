@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, assert_never
 
+from convladder.core.experiment import Experiment
+from convladder.core.metrics import ACCURACY, Metric
 from convladder.core.settings.train import Train
 
 LEAST_PROGRESS = 1e-4  # that a plateau must be left by, as in Keras
@@ -39,16 +41,21 @@ class TrainingState:
         """The validation loss of each epoch."""
         return [row["val_loss"] for row in self.history]
 
-    @property
-    def best_epoch(self) -> int:
-        """The epoch of least validation loss, from 1; the first of several."""
-        return self.losses.index(min(self.losses)) + 1
+    def best_epoch(self, metric: Metric) -> int:
+        """Return the epoch that is best on validation, from 1; the first of several.
 
-    def kept_epoch(self, settings: Train) -> int:
-        """The epoch, from 1, whose weights are kept if there is no other."""
-        match settings.select:
+        By its loss, or by the metric if that is not accuracy.
+        """
+        found = self.losses
+        if metric != ACCURACY:
+            found = [-metric.as_score(row[f"val_{metric.column}"]) for row in self.history]
+        return found.index(min(found)) + 1
+
+    def kept_epoch(self, experiment: Experiment) -> int:
+        """Return the epoch, from 1, whose weights are kept if there is no other."""
+        match experiment.train.select:
             case "best":
-                return self.best_epoch
+                return self.best_epoch(experiment.judged_by)
             case "last":
                 return self.epoch
             case unknown:
@@ -69,15 +76,17 @@ class TrainingState:
         self.history.append(row)
         self.step, self.seconds, self.trained = 0, 0.0, None
 
-    def is_over(self, settings: Train) -> bool:
+    def is_over(self, experiment: Experiment) -> bool:
         """Whether there are epochs enough, or too many without progress.
 
         Where a backbone is first frozen and then not, the epochs without progress count from there
         on.
         """
+        settings = experiment.train
         frozen = frozen_epochs(settings)
         since = frozen if frozen < settings.epochs else 0
-        waited = self.epoch - max(self.best_epoch, since) if self.history else 0
+        best = self.best_epoch(experiment.judged_by) if self.history else 0
+        waited = self.epoch - max(best, since) if self.history else 0
         return self.epoch >= settings.epochs or waited >= (settings.early_stopping or math.inf)
 
     def to_json(self) -> dict[str, Any]:

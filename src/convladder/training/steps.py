@@ -73,15 +73,18 @@ class StepFunctions(ABC):
         """
         self._train(rows, labels)
 
-    def validate(self, rows: Rows, labels: Rows) -> None:
-        """Take batches `(steps, batch)` into the means, without training on them."""
-        self._validate(rows, labels)
+    def validate(self, rows: Rows, labels: Rows) -> NDArray[np.float32]:
+        """Take batches `(steps, batch)` into the means, without training on them.
+
+        Returns the logits, `(steps * batch, classes)`.
+        """
+        return self._validate(rows, labels)
 
     @abstractmethod
     def _train(self, rows: Rows, labels: Rows) -> None: ...
 
     @abstractmethod
-    def _validate(self, rows: Rows, labels: Rows) -> None: ...
+    def _validate(self, rows: Rows, labels: Rows) -> NDArray[np.float32]: ...
 
     def settle(self) -> None:
         """Let the averaged network be what training has come to: averaged weights, statistics."""

@@ -16,6 +16,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from convladder.core.experiment import Experiment, difference, flatten
 from convladder.core.ladder import Ladder, Rung
+from convladder.core.metrics import Metric
 from convladder.experiments import climb_plan
 from convladder.experiments.trial import Trial
 from convladder.models import shapes
@@ -25,9 +26,6 @@ from convladder.tuning.space import Space
 # what is kept of a trial beside what Optuna keeps
 SETTINGS, ERROR, SKIPPED = ("settings", "error", "skipped")
 SECONDS, EXHAUSTED = "seconds", "exhausted"  # and of the study
-
-# and then the settings
-COLUMNS = ("candidate", "state", "validation_accuracy", "epochs", "flops", "error")
 
 _STATES = {
     TrialState.COMPLETE: "finished",
@@ -81,7 +79,7 @@ class Candidates:
 
     @property
     def winner(self) -> FrozenTrial | None:
-        """The finished one of the best validation accuracy, the first of several, if any."""
+        """The finished one that is best on validation, the first of several, if any."""
         return max(self.finished, key=lambda trial: (trial.values[0], -trial.number), default=None)
 
     def state(self, number: int) -> TrialState:
@@ -126,23 +124,34 @@ class Candidates:
 
     def table(self) -> pd.DataFrame:
         """Return one row per candidate; a setting that its conditions left out is empty."""
-        columns = [*COLUMNS, *self._plan.space.dimensions]
+        columns = [*self._columns, *self._plan.space.dimensions]
         return pd.DataFrame([self._row(trial) for trial in self.tried], columns=columns)
+
+    @property
+    def _metric(self) -> Metric:
+        return self._default.judged_by
+
+    @property
+    def _columns(self) -> tuple[str, ...]:
+        """The columns before those of the settings."""
+        value = f"validation_{self._metric.column}"
+        return ("candidate", "state", value, "epochs", "flops", "error")
 
     def _row(self, trial: FrozenTrial) -> dict[str, Any]:
         epochs = max(trial.intermediate_values, default=0)
         finished = trial.state is TrialState.COMPLETE
-        accuracy = trial.values[0] if finished else trial.intermediate_values.get(epochs)
+        score = trial.values[0] if finished else trial.intermediate_values.get(epochs)
+        value = None if score is None else self._metric.as_score(score)
         dataset, experiment = self._plan.default.dataset, self.experiment(trial)
         flops = shapes.count_flops(
             experiment.model, dataset.bank.form.shape, len(dataset.class_names)
         )
         error = trial.user_attrs.get(ERROR, "")
         state = "failed" if error else _STATES[trial.state]
-        figures = (trial.number, state, accuracy, epochs, flops, error)
+        figures = (trial.number, state, value, epochs, flops, error)
         settings = flatten(experiment)
         searched = [key for key in self._plan.space.dimensions if key in trial.params]
-        return dict(zip(COLUMNS, figures, strict=True)) | {
+        return dict(zip(self._columns, figures, strict=True)) | {
             key: json.dumps(settings[key]) for key in searched
         }
 
@@ -156,7 +165,7 @@ def final_ladder(start: Experiment, candidates: Candidates) -> Ladder:
         name=TUNED,
         parent=DEFAULT,
         what=f"Candidate {winner.number} of the search: the best on validation.",
-        why="It had the best accuracy of all candidates on the validation images.",
+        why="It was the best of all candidates on the validation images.",
         hurts=(
             "The best of many candidates may just have been lucky. That is why it is trained "
             "again here, with new seeds."

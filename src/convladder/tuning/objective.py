@@ -6,6 +6,7 @@ from pathlib import Path
 
 from convladder.core import files
 from convladder.core.errors import TrainingError
+from convladder.core.tasks import Validated
 from convladder.core.worker import Emit
 from convladder.experiments.trial import Trial, trained
 from convladder.results import folders
@@ -14,7 +15,7 @@ HISTORY = "history.csv"
 
 
 def run_candidate(trial: Trial, folder: Path, command: str, emit: Emit) -> float | str:
-    """Train the trial, and return the validation accuracy of the epoch kept, or why it cannot be.
+    """Train the trial, and return its metric on validation in the epoch kept, or why it cannot be.
 
     A task for a worker. Leaves experiment and history in the folder. As `trial.run_trial` does, it
     goes on from where it was.
@@ -27,4 +28,5 @@ def run_candidate(trial: Trial, folder: Path, command: str, emit: Emit) -> float
             files.write_json(folder / folders.ABOUT, about)
     except TrainingError as error:
         return str(error)
-    return float(fitted.history["val_accuracy"].iloc[fitted.epoch - 1])
+    metric = trial.experiment.judged_by
+    return Validated(fitted.history[f"val_{metric.column}"].iloc[fitted.epoch - 1], metric.title)

@@ -49,7 +49,8 @@ class TuneRequest(TrainRequest):
     )
     margin: float | None = option(
         None,
-        "Call both equal if their difference is shown to be less than so many points, such as 1",
+        "Call both equal if their difference is shown to be less than so many points, such as 1 "
+        "(auroc, log-loss and brier have no points: such as 0.01)",
         unset="they are not called equal",
         kind=float,
         metavar="POINTS",

@@ -13,7 +13,8 @@ import pandas as pd
 from convladder.core import files
 from convladder.core.errors import RunError
 from convladder.core.experiment import Experiment, difference, flatten
-from convladder.core.formatting import percent, plural, points, written
+from convladder.core.formatting import plural, written
+from convladder.core.metrics import ACCURACY, Metric
 from convladder.evaluation.intervals import Proportion, proportion
 from convladder.results import folders, migrations
 from convladder.results.saved_climb import SavedClimb
@@ -39,7 +40,8 @@ class SearchResults:
     def candidates(self) -> pd.DataFrame:
         """One row per candidate, one column per setting and figure.
 
-        The figures are its number, state, validation accuracy, epochs, FLOPs and error.
+        The figures are its number, state, accuracy (or other metric) on validation, epochs, FLOPs
+        and error.
 
         The state is finished, pruned (ended early, since others did better), failed or unfinished;
         a setting that was not searched for this candidate is None.
@@ -49,12 +51,22 @@ class SearchResults:
             self.folder / "candidates.csv",
             dtype=texts,
             keep_default_na=False,
-            na_values={"validation_accuracy": [""]},
+            na_values={self.column: [""]},
         )
         for key in self.settings:
             values = [json.loads(text) if text else None for text in table[key]]
             table[key] = pd.Series(values, index=table.index, dtype=object)
         return table
+
+    @property
+    def metric(self) -> Metric:
+        """What candidates are judged by."""
+        return self.default.judged_by
+
+    @property
+    def column(self) -> str:
+        """The column of `candidates` with the metric on validation."""
+        return f"validation_{self.metric.column}"
 
     @property
     def settings(self) -> list[str]:
@@ -108,7 +120,7 @@ class SearchResults:
 
     @property
     def winner(self) -> int | None:
-        """The number of the finished candidate with the best validation accuracy, if any."""
+        """The number of the finished candidate that is best on validation, if any."""
         number: int | None = self.about["winner"]
         return number
 
@@ -145,11 +157,14 @@ class SearchResults:
 
     @property
     def best_share(self) -> Proportion | None:
-        """The best accuracy on validation with its interval; None where none is finished."""
-        if self.winner is None:
+        """The best accuracy on validation with its interval; None where none is finished.
+
+        None also where candidates are judged by another metric.
+        """
+        if self.winner is None or self.metric != ACCURACY:
             return None
         images = sum(self.about["data"]["counts"]["validation"].values())
-        return proportion(round((self.accuracy(self.winner) or 0.0) * images), images)
+        return proportion(round((self.on_validation(self.winner) or 0.0) * images), images)
 
     @cached_property
     def climb(self) -> SavedClimb | None:
@@ -190,16 +205,21 @@ class SearchResults:
         -------
         int
             Their number.
+
+        Raises
+        ------
+        ExperimentError
+            The search has a setting that this version of convladder does not know.
         """
         return int((self.candidates["state"] == state).sum())
 
     @property
-    def default_accuracy(self) -> float | None:
-        """The validation accuracy of the default, the first candidate, once it is finished."""
-        return self.accuracy(0)
+    def default_on_validation(self) -> float | None:
+        """The metric on validation of the default, the first candidate, once it is finished."""
+        return self.on_validation(0)
 
-    def accuracy(self, candidate: int) -> float | None:
-        """Return the validation accuracy of a candidate.
+    def on_validation(self, candidate: int) -> float | None:
+        """Return the accuracy of a candidate on validation, or what else it is judged by.
 
         Parameters
         ----------
@@ -209,11 +229,16 @@ class SearchResults:
         Returns
         -------
         float or None
-            From 0 to 1; None unless it is finished.
+            Its value; None unless it is finished.
+
+        Raises
+        ------
+        ExperimentError
+            The search has a setting that this version of convladder does not know.
         """
         for row in self.candidates.to_dict("records"):
             if row["candidate"] == candidate and row["state"] == "finished":
-                return float(row["validation_accuracy"])
+                return float(row[self.column])
         return None
 
     @property
@@ -260,7 +285,8 @@ class SearchResults:
                     "The time was up before any was fully trained. Give a longer --time to resume."
                 )
             return "None was fully trained, so there is no winner."
-        best, default = percent(self.accuracy(self.winner) or 0.0), self.default_accuracy
+        default, value = self.default_on_validation, self.on_validation(self.winner)
+        best = self._named(value or 0.0)
         if self.tuned is None:
             if len(self.candidates) == 1:
                 return (
@@ -271,7 +297,7 @@ class SearchResults:
                 f"None was better on validation than the default ({best}). So there is nothing to "
                 "test, and the test images were not opened."
             )
-        beside = "" if default is None else f", the default {percent(default)}"
+        beside = "" if default is None else f", the default {self._named(default)}"
         chosen = f"Best on validation: candidate {self.winner}, {best}{beside}."
         if self.climb is None:
             failed = (
@@ -283,25 +309,25 @@ class SearchResults:
         seeds = "another seed" if self.climb.seeds == "1" else f"{self.climb.seeds} other seeds"
         return f"{chosen} Trained again with {seeds}, {self._claim()}"
 
+    def _named(self, value: float) -> str:
+        """Write a value, with the name of its metric where that is not accuracy."""
+        written_value = self.metric.write(value)
+        return written_value if self.metric == ACCURACY else f"{self.metric.title} {written_value}"
+
     def _claim(self) -> str:
         assert self.climb is not None
         if self.climb.failures or self.climb.missing:
             return "its test is not finished: run the same command to resume."
         (claim,) = self.climb.against_parent
-        found = claim.difference
+        found, metric = claim.difference, claim.metric
+        by = f"{metric.write_difference(found.difference)}{metric.unit}"
         if found.family_low is None or found.family_high is None:
-            return (
-                f"{points(found.difference)} points on test, but one seed is not enough to claim "
-                "a difference."
-            )
-        by = (
-            f"{points(found.difference)} points (95 % interval {points(found.family_low)} to "
-            f"{points(found.family_high)})"
-        )
+            return f"{by} on test, but one seed is not enough to claim a difference."
+        by += f" (95 % interval {metric.write_bounds(found.family_low, found.family_high)})"
         if found.verdict in ("better", "worse"):
             return f"it is {found.verdict} on test than the default: {by}."
         if found.verdict == "equal":
-            return f"it is {in_words(found)} to the default on test: {by}."
+            return f"it is {in_words(found, metric)} to the default on test: {by}."
         return f"whether it is better than the default on test is undecided: {by}."
 
     def _of_other_searches(self) -> str:

@@ -53,7 +53,8 @@ class Search:
     """A search in its folder, which the caller has locked. It resumes what is there already."""
 
     def __init__(self, plan: SearchPlan, folder: Path, how: ResumePolicy) -> None:
-        self._folder, self._train = folder, plan.default.experiment.train
+        self._folder, self._default = folder, plan.default.experiment
+        self._train, self._metric = self._default.train, self._default.judged_by
         self._stored = StoredStudy(folder / DRAWN, self._train.epochs)
         self._study = self._stored.study
         self.candidates = Candidates(plan, self._study)
@@ -179,7 +180,7 @@ class Search:
                 self._drawing.asked[number].set_user_attr(ERROR, event.value)
                 self._tell(number, state=TrialState.PRUNED)
             elif isinstance(event, Finished):
-                self._tell(number, event.value)
+                self._tell(number, self._metric.as_score(event.value))
             if self.candidates.state(number) is not TrialState.RUNNING:
                 self._drawing.put_away(number)
                 self.write_table()
@@ -198,7 +199,7 @@ class Search:
             return True  # on a node, say, that was lost when it was asked to end
         epoch = int(row["epoch"])
         if epoch not in self._reported(number):
-            self._drawing.asked[number].report(row["kept_accuracy"], epoch)
+            self._drawing.asked[number].report(self._metric.as_score(row["kept"]), epoch)
         is_over = self._falls_behind(number)
         self._stored.keep(number)
         return is_over
@@ -210,10 +211,10 @@ class Search:
         found, _ = checkpoint.read_newest(folders.unfinished(self._drawing.place(number)))
         rows = found.course["history"] if found else []
         for epoch in range(1, len(rows) + 1):
-            kept = TrainingState(rows[:epoch]).kept_epoch(self._train)
+            kept = TrainingState(rows[:epoch]).kept_epoch(self._default)
             known = epoch in self._reported(number)
             if not known and self._report(
-                number, {"epoch": epoch, "kept_accuracy": rows[kept - 1]["val_accuracy"]}
+                number, {"epoch": epoch, "kept": rows[kept - 1][f"val_{self._metric.column}"]}
             ):
                 return True
         return False

@@ -27,6 +27,7 @@ from convladder.tuning.space import Dimension, Space
 USUAL, TRANSFER = "usual", "transfer"  # the second is for what begins with a backbone
 
 _SET_OTHERWISE = {
+    "metric": "all candidates are judged by one (--metric)",
     "seed": "the winner is trained with several",
     "train.epochs": "all candidates get the same number of epochs (--epochs)",
     "train.deterministic": "it does not affect accuracy",

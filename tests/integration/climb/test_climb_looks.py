@@ -62,7 +62,7 @@ def predictions_of(folder: Path) -> dict[str, bytes]:
 def test_rungs_with_an_open_question_get_more_seeds(whole: cl.Climb) -> None:
     (claim,) = whole.against_parent
     expected = 4 if claim.difference.verdict == "undecided" else claim.difference.seeds
-    assert whole.standings["lenet5"].accuracy.seeds == expected == claim.difference.seeds
+    assert whole.standings["lenet5"].estimate.seeds == expected == claim.difference.seeds
     assert looks_of(whole.folder)[0] == ([0, 1], ["lenet5", "max-pooling"])
     assert whole.missing == 0
 

@@ -14,12 +14,15 @@ from numpy.typing import NDArray
 
 from convladder.core.errors import ExperimentError, TrainingError
 from convladder.core.experiment import Experiment
+from convladder.core.metrics import ACCURACY, metric_named
 from convladder.core.optimizers import OPTIMIZERS
 from convladder.core.settings.augmentation import Augmentation
 from convladder.core.settings.model import Model
 from convladder.core.settings.train import Train
 from convladder.data.dataset import SplitDataset
 from convladder.data.in_memory import MemoryBank
+from convladder.evaluation import scores
+from convladder.evaluation.predictions import answers_of
 from convladder.models import convnet
 from convladder.training import (
     augmentation,
@@ -133,12 +136,16 @@ def test_each_optimizer_is_the_one_of_its_name(name: str) -> None:
     assert made.weight_decay == (decay or None)
 
 
+def made_of(settings: Train) -> Experiment:
+    return Experiment.model_construct(train=settings)
+
+
 @pytest.mark.parametrize(
     ("setting", "use"),
     [
         ("optimizer", lambda settings: optimizer.build(settings, 3)),
         ("schedule", lambda settings: optimizer.build(settings, 3)),
-        ("select", lambda settings: TrainingState().kept_epoch(settings)),
+        ("select", lambda settings: TrainingState().kept_epoch(made_of(settings))),
         ("precision", lambda settings: computing_in(settings.precision).__enter__()),
     ],
 )
@@ -336,6 +343,18 @@ def test_the_best_epoch_by_validation_is_kept_or_the_last(few_digits: SplitDatas
         assert accuracy == pytest.approx(row["val_accuracy"], abs=1e-6)
 
 
+@pytest.mark.parametrize("name", ["macro-f1", "auroc", "brier", "recall@3"])
+def test_the_epoch_kept_is_the_best_by_the_metric(few_digits: SplitDataset, name: str) -> None:
+    metric = metric_named(name)
+    fitted = fit.fit(experiment(metric=name, train__epochs=6), few_digits)
+    values = fitted.history[f"val_{metric.column}"].map(metric.as_score)
+    assert fitted.epoch == values.argmax() + 1
+    validation, bank = few_digits.splits.validation, few_digits.bank
+    logits = fit.predict_logits(fitted.network, bank, validation)
+    answers = answers_of(few_digits.class_names, bank.labels[validation], logits)
+    assert metric.as_score(scores.value(metric, answers)) == pytest.approx(values.max(), abs=1e-6)
+
+
 def test_early_stopping_stops_and_the_plateau_lowers_the_rate(few_digits: SplitDataset) -> None:
     restless = {"train__learning_rate": 0.05, "train__epochs": 30}
     stopped = fit.fit(experiment(**restless, train__early_stopping=2), few_digits)
@@ -361,7 +380,7 @@ def test_the_rules_of_the_end_are_those_of_keras(patience: int) -> None:
     draw = np.random.default_rng(patience)
     for _ in range(20):
         values = np.round(draw.uniform(0, 1, 12), 1).tolist()
-        settings = experiment(train__epochs=12, train__early_stopping=patience).train
+        settings = experiment(train__epochs=12, train__early_stopping=patience)
         stopping = keras.callbacks.EarlyStopping(patience=patience, restore_best_weights=True)
         lowering = keras.callbacks.ReduceLROnPlateau(patience=patience, factor=0.5)
         course, rate = TrainingState(), 1.0
@@ -370,7 +389,7 @@ def test_the_rules_of_the_end_are_those_of_keras(patience: int) -> None:
             course.end_epoch({"val_loss": loss})
             rate *= 0.5 if lowers_rate(course.losses, patience) else 1
             assert rate == pytest.approx(float(lowering.model.optimizer.learning_rate))
-            assert course.best_epoch == stopping.best_epoch + 1
+            assert course.best_epoch(ACCURACY) == stopping.best_epoch + 1
             assert course.is_over(settings) == (stopping.model.stop_training or epoch == 12)
             if stopping.model.stop_training:
                 break

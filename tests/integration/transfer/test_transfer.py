@@ -252,13 +252,14 @@ def test_a_share_of_the_epochs_leaves_one_that_is_not_frozen() -> None:
 
 def test_patience_counts_from_where_the_backbone_is_no_longer_frozen() -> None:
     settings = Train(epochs=10, frozen_share=0.5, early_stopping=2, plateau=2)
+    experiment = Experiment.model_construct(train=settings)
     course = TrainingState(history=[{"val_loss": loss} for loss in (1.0, 2.0, 2.0, 2.0, 2.0)])
-    assert not course.is_over(settings), "what comes next is another training"
+    assert not course.is_over(experiment), "what comes next is another training"
     course.history += [{"val_loss": 2.0}]
-    assert not course.is_over(settings)
+    assert not course.is_over(experiment)
     assert course.losses_of_phase(settings) == [2.0]
     course.history += [{"val_loss": 2.0}]
-    assert course.is_over(settings)
+    assert course.is_over(experiment)
 
 
 def test_a_run_bears_that_its_backbone_is_gone_and_can_be_one_itself(

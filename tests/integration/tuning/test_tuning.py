@@ -79,7 +79,7 @@ def test_the_winner_is_claimed_against_the_default_with_other_seeds_on_test(tune
     assert f"{100 * claim.difference.difference:.1f}".removeprefix("-") in tuned.headline()
     best = tuned.candidates[tuned.candidates["state"] == "finished"]["validation_accuracy"].max()
     assert tuned.winner is not None
-    assert tuned.accuracy(tuned.winner) == best
+    assert tuned.on_validation(tuned.winner) == best
 
 
 def test_what_was_trained_afresh_is_what_was_found(tuned: Tuning) -> None:

@@ -28,6 +28,7 @@ from convladder.core.tasks import (
     Started,
     Stopping,
     Task,
+    Validated,
 )
 from convladder.experiments import climbing
 from convladder.experiments.ray import driver, node
@@ -41,18 +42,19 @@ from convladder.results import folders
 from convladder.results.folders import TrialKey
 
 KEY = TrialKey("lenet5", 0)
+KEPT = Validated(0.5, "accuracy")
 EPOCH = {
     "epoch": 1.0,
     "epochs": 2.0,
     "val_accuracy": 0.5,
-    "kept_accuracy": 0.5,
+    "kept": 0.5,
     "images_per_second": 9.0,
 }
 EVENTS: list[Event] = [
     Started(KEY),
     Message(KEY, EPOCH),
     Message(KEY, "resumes after 1 epoch"),
-    Finished(KEY, 0.5),
+    Finished(KEY, KEPT),
     Failed(KEY, "no such folder", "", expected=True, cause=DataError("no such folder")),
     Died(KEY, "its process ended", "what it wrote", expected=True),
     Halted(KEY),
@@ -189,7 +191,13 @@ def a_lane() -> Any:
 
 def test_a_driver_takes_a_tasks_end_as_it_came(tmp_path: Path) -> None:
     lane, task = a_lane(), Task(KEY, print, (None, tmp_path / "run"))
-    for event in (EVENTS[4], Halted(KEY), Overdue(KEY), None, Finished(KEY, 0.5)):
+    for event in (
+        EVENTS[4],
+        Halted(KEY),
+        Overdue(KEY),
+        None,
+        Finished(KEY, KEPT),
+    ):
         assert lane._take_end(task, node.Ended(event, {})) is event
 
 

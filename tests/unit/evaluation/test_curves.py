@@ -11,7 +11,9 @@ from scipy.special import ndtr, ndtri
 from sklearn.metrics import precision_recall_curve, roc_auc_score, roc_curve
 
 from convladder.core.errors import ExperimentError
-from convladder.evaluation import curve_bands, predictions
+from convladder.core.metrics import metric_named
+from convladder.evaluation import curve_bands, predictions, scores
+from convladder.evaluation.cross_validation import Folds
 from convladder.evaluation.curves import Curves, interval_of_area
 from convladder.evaluation.ranking import Ranking
 
@@ -128,13 +130,31 @@ def test_a_perfect_ranking_is_not_known_to_be_perfect() -> None:
     assert 0.9 < found.low < 0.97  # type: ignore[operator]
 
 
-def test_folds_have_curves_without_bands() -> None:
-    found = Curves(draw_tables(), folded=True)
-    (each,) = found.of_classes(["cat"])
-    assert np.isnan(each.roc.low).all()
-    assert np.isnan(each.precision_recall.high).all()
-    assert (each.roc_area.low, each.average_precision.high) == (None, None)
-    assert each.roc_area == found.areas["cat"][0]
+def test_folds_have_their_average_curve_without_bands() -> None:
+    tables, folds = draw_tables(images=300), np.repeat([0, 1], [100, 200])
+    together = Curves(tables, folds)
+    (found,) = together.of_classes(["cat"])
+    apart = [
+        Curves([each[folds == fold].reset_index() for each in tables]).of_classes(["cat"])[0]
+        for fold in (0, 1)
+    ]
+    assert found.roc.y == pytest.approx(np.mean([each.roc.y for each in apart], axis=0))
+    areas = [each.average_precision.mean for each in apart]
+    assert found.average_precision.mean == pytest.approx((areas[0] + 2 * areas[1]) / 3)
+    assert np.isnan(found.roc.low).all()
+    assert np.isnan(found.precision_recall.high).all()
+    assert (found.roc_area.low, found.average_precision.high) == (None, None)
+
+
+@pytest.mark.parametrize("folds", [None, np.repeat([0, 1, 2], [100, 150, 150])])
+def test_the_average_of_the_areas_is_the_metric_auroc(folds: Folds | None) -> None:
+    tables = draw_tables()
+    told = [
+        scores.value(metric_named("auroc"), predictions.answers(each), folds) for each in tables
+    ]
+    average = Curves(tables, folds).macro_average
+    assert average is not None
+    assert average.roc_area.mean == pytest.approx(np.mean(told))
 
 
 def test_the_same_tables_give_the_same_bands() -> None:
@@ -146,7 +166,7 @@ def test_the_same_tables_give_the_same_bands() -> None:
     ("names", "message"),
     [
         ("cat", r"classes must be a list of names, such as \['cat'\]; got the string 'cat'"),
-        (["cow"], "there is no class 'cow': the classes are ant, bee, cat"),
+        (["horse"], "unknown class 'horse': choose from ant, bee, cat"),
         (["cat"], "the class 'cat' has no curve: that takes at least 2 test images of it"),
     ],
 )

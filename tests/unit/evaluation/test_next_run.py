@@ -8,7 +8,7 @@ from scipy import stats
 
 from convladder.evaluation.components import Components, components
 from convladder.evaluation.moderation import Spread, spreads
-from convladder.evaluation.next_run import chance_of_beating, predict_accuracy
+from convladder.evaluation.next_run import chance_of_beating, predict_value
 from simulated_ladders import DIFFICULTY, simulate
 
 
@@ -22,7 +22,7 @@ def seeds_of(accuracies: list[float]) -> tuple[Components, Spread]:
 def test_the_range_is_the_prediction_interval_of_a_normal_sample() -> None:
     own, spread = seeds_of([0.70, 0.72, 0.71, 0.75])
     reach = stats.t.ppf(0.975, 3) * np.sqrt(spread.variance * 1.25)
-    found = predict_accuracy(own, spread)
+    found = predict_value(own, spread)
     assert found.low == pytest.approx(own.mean - reach, abs=1e-4)
     assert found.high == pytest.approx(own.mean + reach, abs=1e-4)
 
@@ -35,13 +35,13 @@ def test_it_holds_the_next_network_on_the_same_images(rungs: int) -> None:
         difficulty = draw.normal(0, DIFFICULTY, 300)
         tables = [simulate(draw, 4, 0.8, spread=0.1, difficulty=difficulty) for _ in range(rungs)]
         trained = {str(number): components(table[:3]) for number, table in enumerate(tables)}
-        found = predict_accuracy(trained["0"], spreads(trained)["0"])
+        found = predict_value(trained["0"], spreads(trained)["0"])
         held += found.low <= tables[0][3].mean() <= found.high
     assert 182 <= held <= 200
 
 
 def test_it_stays_within_0_and_1() -> None:
-    found = predict_accuracy(*seeds_of([0.99, 0.9, 1.0]))
+    found = predict_value(*seeds_of([0.99, 0.9, 1.0]))
     assert found.high == 1
 
 

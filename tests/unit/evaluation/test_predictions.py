@@ -118,12 +118,12 @@ def test_averages_are_over_the_classes_that_occur() -> None:
 
 
 def test_a_metric_is_added_by_a_row(monkeypatch: pytest.MonkeyPatch) -> None:
-    brier = metrics.Metric(
+    brier = metrics.Figure(
         "brier",
         "Brier score",
         lambda answers: float((1 - answers.probabilities.max(axis=1)).mean()),
     )
-    monkeypatch.setattr(metrics, "METRICS", (*metrics.METRICS, brier))
+    monkeypatch.setattr(metrics, "FIGURES", (*metrics.FIGURES, brier))
     figures = metrics.compute(make_table())["test"]
     assert list(metrics.measured(figures)) == ["accuracy", "log_loss", "brier"]
     assert metrics.told(figures, but="accuracy").endswith(f"Brier score {figures['brier']:.4f}")

@@ -130,9 +130,9 @@ def test_the_difference_that_is_shown_is_of_all_seeds_as_the_accuracies_are(
 ) -> None:
     (claim,) = [each for each in called_early.against_parent if each.name == "max-pooling"]
     own, other = called_early.standings["max-pooling"], called_early.standings["lenet5"]
-    assert (own.accuracy.seeds, other.accuracy.seeds) == (5, 3)
+    assert (own.estimate.seeds, other.estimate.seeds) == (5, 3)
     found = claim.difference
-    assert found.difference == pytest.approx(own.accuracy.mean - other.accuracy.mean)
+    assert found.difference == pytest.approx(own.estimate.mean - other.estimate.mean)
     assert found.family_low is not None
     assert found.family_high is not None
     assert found.family_low <= found.difference <= found.family_high

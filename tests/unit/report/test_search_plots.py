@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 from matplotlib.axes import Axes
 
+from convladder.core.metrics import ACCURACY
 from convladder.report import search_plots
 
 SPACE: dict[str, Any] = {
@@ -29,14 +30,14 @@ def heights(axes: Axes, line: int) -> list[float]:
 
 def test_each_candidate_is_a_line_over_its_settings_and_its_accuracy() -> None:
     found = table(("finished", 0.5, 1e-2, [16, 32], 0.0), ("finished", 0.7, 1e-1, [8, 16], 0.2))
-    axes = search_plots.draw_parallel(found, SPACE, winner=1)
+    axes = search_plots.draw_parallel(found, ACCURACY, SPACE, winner=1)
     assert heights(axes, 0) == [0.5, 1, 0, 0]
     assert heights(axes, 1) == [1, 0, 1, 1]
 
 
 def test_a_default_outside_of_the_space_goes_below_the_axes() -> None:
     found = table(("finished", 0.5, 1e-4, [6, 16], 0.1), ("finished", 0.7, None, None, 0.2))
-    axes = search_plots.draw_parallel(found, SPACE, winner=1)
+    axes = search_plots.draw_parallel(found, ACCURACY, SPACE, winner=1)
     assert heights(axes, 0) == [search_plots.BELOW] * 3 + [0]
     assert heights(axes, 1) == [search_plots.BELOW] * 2 + [1, 1]
 
@@ -46,7 +47,7 @@ def test_a_default_outside_of_the_space_goes_below_the_axes() -> None:
 )
 def test_the_course_of_a_search_is_drawn_whatever_came_of_it(states: list[str]) -> None:
     found = table(*((state, 0.4, 1e-2, [8, 16], 0.0) for state in states))
-    axes = search_plots.draw_search(found, winner=None, default=None)
+    axes = search_plots.draw_search(found, ACCURACY, winner=None, default=None)
     labels = axes.get_legend_handles_labels()[1]
     assert ("failed" in labels) == ("failed" in states)
     assert ("fully trained" in labels) == ("finished" in states)

@@ -22,6 +22,7 @@ from convladder.core.tasks import (
     Overdue,
     Started,
     Stopping,
+    Validated,
     WarningText,
 )
 from convladder.report import telling
@@ -29,12 +30,17 @@ from convladder.report.progress import Plain, Quiet, Reporter
 from convladder.results.folders import TrialKey
 
 KEY = TrialKey("lenet5", 0)
+KEPT = Validated(0.5, "accuracy")
 LOGGED: list[tuple[Event, int | None, str]] = [
     (Started(KEY), None, ""),
     (Message(KEY, {"epoch": 1.0}), None, ""),
     (Message(KEY, "resumes after 1 epoch"), logging.INFO, "resumes after 1 epoch"),
     (Message(KEY, WarningText("was lost")), logging.WARNING, "lenet5, seed 0: was lost"),
-    (Finished(KEY, 0.5), logging.INFO, "lenet5, seed 0: validation accuracy 0.500"),
+    (
+        Finished(KEY, KEPT),
+        logging.INFO,
+        "lenet5, seed 0: validation accuracy 0.500",
+    ),
     (Halted(KEY), logging.INFO, "lenet5, seed 0: ended"),
     (Failed(KEY, "no such folder", "", cause=DataError()), logging.ERROR, "failed: no such folder"),
     (Overdue(KEY), logging.WARNING, "took too long to save"),

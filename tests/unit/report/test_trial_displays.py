@@ -7,16 +7,17 @@ import io
 import pytest
 from rich.console import Console
 
-from convladder.core.tasks import Event, Finished, Halted, Message
+from convladder.core.tasks import Event, Finished, Halted, Message, Validated
 from convladder.report.trial_displays import Plain
 from convladder.results.folders import TrialKey
 
 KEY = TrialKey("lenet5", 0)
+KEPT = Validated(0.8, "accuracy")
 EPOCH = {
     "epoch": 3.0,
     "epochs": 5.0,
     "val_accuracy": 0.7,
-    "kept_accuracy": 0.8,
+    "kept": 0.8,
     "images_per_second": 1.0,
 }
 
@@ -24,8 +25,11 @@ EPOCH = {
 @pytest.mark.parametrize(
     ("events", "said"),
     [
-        ([Message(KEY, EPOCH), Finished(KEY, 0.8)], "validation accuracy 0.800"),
-        ([Finished(KEY, 0.8)], "validation accuracy 0.800"),
+        (
+            [Message(KEY, EPOCH), Finished(KEY, KEPT)],
+            "validation accuracy 0.800",
+        ),
+        ([Finished(KEY, KEPT)], "validation accuracy 0.800"),
         (
             [Finished(KEY, "the loss was not a number")],
             "cannot be trained: the loss was not a number",

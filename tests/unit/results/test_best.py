@@ -8,9 +8,9 @@ import numpy as np
 
 from convladder.core import files
 from convladder.core.ladder import load_ladder
+from convladder.core.metrics import ACCURACY
 from convladder.results.folders import TrialKey, trial_folder
 from convladder.results.saved_climb import SavedClimb
-from convladder.results.verdicts import in_points
 from made_runs import make_climb, share_right
 
 
@@ -28,12 +28,14 @@ def test_the_best_is_too_good_where_the_same_seeds_choose_and_report(tmp_path: P
         files.write_json(path, figures)
     climb = SavedClimb(climb.folder)
     assert climb.best is not None
-    chosen = climb.standings[climb.best].accuracy.mean
+    chosen = climb.standings[climb.best].estimate.mean
     luck = climb.lineup.luck_of_choice()
     assert luck is not None
     assert chosen > 0.82
     assert abs(chosen - luck - 0.8) < chosen - 0.8
-    assert f"{in_points(luck)} too high: the same seeds have chosen it" in climb.headline()
+    assert (
+        f"{ACCURACY.write_size(luck)} too high: the same seeds have chosen it" in climb.headline()
+    )
 
 
 def test_where_some_rungs_have_more_seeds_no_luck_is_told(tmp_path: Path) -> None:

@@ -77,8 +77,8 @@ def test_the_interval_and_the_verdict_are_those_of_overlapping_folds(tmp_path: P
     )
     tables = {"good": np.concatenate(good)[np.newaxis], "bad": np.concatenate(bad)[np.newaxis]}
     folds = np.repeat(np.arange(FOLDS), IMAGES)
-    assert lineup.standings["good"].accuracy == cross_validation.estimate(tables["good"], folds)
-    assert lineup.standings["good"].accuracies == tuple(float(fold.mean()) for fold in good)
+    assert lineup.standings["good"].estimate == cross_validation.estimate(tables["good"], folds)
+    assert lineup.standings["good"].run_values == tuple(float(fold.mean()) for fold in good)
     (claim,) = lineup.claims([("good", "bad")])
     seeds = {"good": [0], "bad": [0]}
     (expected,) = cross_validation.compare(tables, [("good", "bad")], seeds, folds=folds)
@@ -90,7 +90,7 @@ def test_robustness_is_measured_over_all_folds(tmp_path: Path) -> None:
     lineup = GroupComparison({"lenet5": make_folds(tmp_path, "lenet5", shares(0.7, 1))})
     found = lineup.robustness["lenet5"]
     assert found.clean.images == FOLDS * IMAGES
-    assert found.clean.mean == pytest.approx(lineup.standings["lenet5"].accuracy.mean)
+    assert found.clean.mean == pytest.approx(lineup.standings["lenet5"].estimate.mean)
 
 
 def test_folders_of_folds_are_compared(tmp_path: Path) -> None:

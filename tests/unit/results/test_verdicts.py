@@ -11,6 +11,7 @@ import pytest
 import convladder as cl
 from convladder.core.errors import ExperimentError, RunError
 from convladder.core.ladder import load_ladder
+from convladder.core.metrics import ACCURACY
 from convladder.evaluation.differences import Difference, Verdict
 from convladder.experiments import climb_folder
 from convladder.experiments.climb_plan import Plan
@@ -86,7 +87,7 @@ def test_an_interval_beside_a_verdict_never_contradicts_it(judged: cl.Climb) -> 
 
 def test_the_page_shows_both_intervals_and_says_what_they_hold_for(judged: cl.Climb) -> None:
     page = judged.report().read_text(encoding="utf-8")
-    assert "= equal within ±1.0" in page
+    assert "= equal within ±1 point" in page
     assert "hold for all 5 comparisons of clean images on this page together" in page
 
 
@@ -120,7 +121,7 @@ def test_a_margin_that_is_no_difference_is_refused(margin: float) -> None:
 )
 def test_a_margin_is_written_in_points(margin: float, words: str) -> None:
     found = Difference(0.0, margin=margin, verdict="equal")
-    assert verdicts.in_words(found) == f"equal within ±{words}"
+    assert verdicts.in_words(found, ACCURACY) == f"equal within ±{words}"
 
 
 def test_runs_are_compared_with_a_margin(judged: cl.Climb) -> None:
@@ -136,8 +137,8 @@ def test_runs_are_compared_with_a_margin(judged: cl.Climb) -> None:
 def test_where_the_next_network_lands_is_told(judged: cl.Climb) -> None:
     standing = judged.standings["same-padding"]
     assert standing.next_network is not None
-    assert standing.next_network.low < min(standing.accuracies)
-    assert max(standing.accuracies) < standing.next_network.high
+    assert standing.next_network.low < min(standing.run_values)
+    assert max(standing.run_values) < standing.next_network.high
     page = judged.report().read_text(encoding="utf-8")
     assert page.count("If you train it once more, expect an accuracy of") == len(RUNGS)
     row = judged.summary_table().set_index("rung").loc["same-padding"]

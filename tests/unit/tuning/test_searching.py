@@ -82,7 +82,7 @@ class OneWorker:
             yield Failed(key, str(error), "", expected=True)
             return
         for epoch in range(1, EPOCHS + 1 if isinstance(final, float) else 1):
-            yield Message(key, {"epoch": epoch, "kept_accuracy": final * epoch / EPOCHS})
+            yield Message(key, {"epoch": epoch, "kept": final * epoch / EPOCHS})
             if key in self._halted:
                 yield Halted(key)
                 return

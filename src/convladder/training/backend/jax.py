@@ -129,17 +129,20 @@ class StepFunctions(steps.StepFunctions):
         if not finite:
             raise NotFiniteError(int(done))
 
-    def _validate(self, rows: Rows, labels: Rows) -> None:
+    def _validate(self, rows: Rows, labels: Rows) -> NDArray[np.float32]:
         size = rows.shape[1]
         # one size is compiled, and what fills it up does not count
         self._widest = max(self._widest, size)
         places = ((0, 0), (0, self._widest - size))
         given = [_values(self._validated().variables), _values(self._fixed())]
         counts, means = np.arange(self._widest) < size, _values(self._figures())
+        seen = []
         for batch in zip(np.pad(rows, places), np.pad(labels, places), strict=True):
-            means = self._validate_graph(given, means, counts, *batch)
+            means, logits = self._validate_graph(given, means, counts, *batch)
+            seen.append(logits)
         # several processes do one thing at a time
         _assign(self._figures(), jax.block_until_ready(means))
+        return np.concatenate([np.asarray(logits)[:size] for logits in seen])
 
     def _fixed(self) -> list[keras.Variable]:
         """Return what steps read and never write: the bank."""
@@ -194,8 +197,8 @@ class StepFunctions(steps.StepFunctions):
 
     def _validate_on(
         self, given: list[Values], means: Values, counts: Any, rows: Any, labels: Any
-    ) -> Values:
-        """Return the means with those images of a batch that count."""
+    ) -> tuple[Values, Any]:
+        """Return the means with those images of a batch that count, and the logits of all."""
         network, fixed = given
         named = [
             *zip(self._validated().variables, network, strict=True),
@@ -207,7 +210,7 @@ class StepFunctions(steps.StepFunctions):
             logits = self._validated()(images, training=False)
             self._metrics["loss"].update_state(self._losses(labels, logits), sample_weight=counts)
             self._metrics["accuracy"].update_state(labels, logits, sample_weight=counts)
-            return [scope.get_current_value(variable) for variable in self._figures()]
+            return [scope.get_current_value(variable) for variable in self._figures()], logits
 
 
 def predict(model: keras.Model, rows: Rows, ahead: Prefetcher) -> NDArray[np.float32]:

@@ -90,8 +90,9 @@ class StepFunctions(steps.StepFunctions):
                 raise
             raise NotFiniteError(int(self._done)) from None
 
-    def _validate(self, rows: Rows, labels: Rows) -> None:
-        self._validate_graph(rows, labels)
+    def _validate(self, rows: Rows, labels: Rows) -> NDArray[np.float32]:
+        logits: NDArray[np.float32] = self._validate_graph(rows, labels).numpy()
+        return logits
 
     def _train_batches(self, rows: Any, labels: Any) -> None:
         for step in tf.range(tf.shape(rows)[0]):
@@ -106,12 +107,15 @@ class StepFunctions(steps.StepFunctions):
             self.optimizer.apply(tape.gradient(loss, weights), weights)
             self._take(loss, labels[step], logits)
 
-    def _validate_batches(self, rows: Any, labels: Any) -> None:
+    def _validate_batches(self, rows: Any, labels: Any) -> Any:
+        seen = tf.TensorArray(tf.float32, size=tf.shape(rows)[0])
         for step in tf.range(tf.shape(rows)[0]):
             logits = (self._averaged or self.network)(
                 self._images(rows[step], training=False), training=False
             )
             self._take(self._loss(labels[step], logits), labels[step], logits)
+            seen = seen.write(step, logits)
+        return seen.concat()
 
     def _checked(self, loss: Any) -> Any:
         """Return the loss, its step counted; a step waits for the count of the one before."""

@@ -1,0 +1,144 @@
+"""Climbs and comparisons that are judged by another metric than accuracy."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn import metrics
+
+from command_line import convladder_here
+from convladder.core.errors import RunError
+from convladder.core.ladder import load_ladder
+from convladder.core.metrics import metric_named
+from convladder.evaluation import predictions, scores
+from convladder.results.comparison import RunComparison
+from convladder.results.folders import TrialKey
+from convladder.results.groups import GroupComparison
+from convladder.results.saved_climb import SavedClimb
+from made_runs import make_climb, make_run, share_right
+
+RUNGS = ("lenet5", "max-pooling", "same-padding")
+SETTINGS = {"a": {"train.batch_size": 16}, "b": {"train.batch_size": 32}}
+SHARES = dict(zip(RUNGS, (0.6, 0.9, 0.9), strict=True))
+
+
+def judged(tmp_path: Path, name: str) -> SavedClimb:
+    """A climb of three rungs, of which the second is much better than the first."""
+    ladder = load_ladder("classic").part(RUNGS)
+    ladder.base["metric"] = name
+    right = {
+        TrialKey(rung, seed): share_right(SHARES[rung], 400, seed + 10 * place)
+        for place, rung in enumerate(RUNGS)
+        for seed in range(3)
+    }
+    return SavedClimb(make_climb(tmp_path / "climb", right, ladder))
+
+
+@pytest.mark.parametrize(
+    ("name", "low", "high"),
+    [
+        ("macro-f1", 0.55, 0.65),
+        ("balanced-accuracy", 0.55, 0.65),
+        ("auroc", 0.55, 0.65),
+        ("recall@dog", 0.5, 0.7),
+        ("f1@cat", 0.5, 0.7),
+        ("log-loss", 1.2, 2.0),
+        ("brier", 0.6, 0.9),
+    ],
+)
+def test_a_climb_is_judged_by_its_metric(
+    tmp_path: Path, name: str, low: float, high: float
+) -> None:
+    climb, metric = judged(tmp_path, name), metric_named(name)
+    assert climb.lineup.metric == metric
+    start, better = climb.standings["lenet5"], climb.standings["max-pooling"]
+    assert low < start.estimate.mean < high
+    assert 0 < start.estimate.low < start.estimate.mean < start.estimate.high
+    assert np.mean(start.seed_values) == pytest.approx(start.estimate.mean)
+    claim, undecided = climb.against_parent
+    assert (claim.difference.verdict, undecided.difference.verdict) == ("better", "undecided")
+    found = claim.difference.difference
+    assert found == pytest.approx(better.estimate.mean - start.estimate.mean)
+    assert metric.as_score(found) > 0
+    ends = claim.difference.family_low, claim.difference.family_high
+    assert ends[0] < found < ends[1]
+    assert claim.beats is not None
+    assert claim.beats.value > 0.9
+    assert climb.best in ("max-pooling", "same-padding", "lenet5")
+
+
+def test_tables_and_words_have_the_metric(tmp_path: Path) -> None:
+    climb = judged(tmp_path, "log-loss")
+    table = climb.summary_table()
+    assert {"log_loss", "log_loss_low", "log_loss_high", "validation_log_loss"} <= {*table}
+    assert table.set_index("rung")["parent_difference"]["max-pooling"] < 0
+    assert "log loss" in climb.headline()
+    assert "points" not in climb.headline()
+
+
+def test_the_value_of_a_seed_is_that_of_scikit_learn(tmp_path: Path) -> None:
+    climb = judged(tmp_path, "macro-f1")
+    run = climb.standings["lenet5"].runs[0]
+    expected = metrics.f1_score(run.tested["label"], run.tested["predicted"], average="macro")
+    assert climb.standings["lenet5"].seed_values[0] == pytest.approx(expected)
+    assert run.measure(metric_named("macro-f1"), "test") == pytest.approx(expected)
+
+
+def test_runs_are_compared_by_what_is_asked_for(tmp_path: Path) -> None:
+    folders = []
+    for name, share in (("a", 0.6), ("b", 0.9)):
+        for seed in range(3):
+            folders.append(tmp_path / name / f"seed-{seed}")
+            right = share_right(share, 400, seed)
+            make_run(folders[-1], rung=name, seed=seed, right=right, changes=SETTINGS[name])
+    compared = RunComparison(folders, metric="brier")
+    assert compared.claims[0].difference.verdict == "better"
+    assert compared.claims[0].difference.difference < 0
+    single = RunComparison([folders[0], folders[3]], metric="brier")
+    assert single.of_networks
+    assert single.claims[0].difference.verdict == "better"
+    with pytest.raises(RunError, match="there is no class 'fox' for metric recall@fox: cat, dog"):
+        _ = RunComparison(folders, metric="recall@fox").claims
+
+
+def test_networks_that_are_right_alike_are_not_different_in_anything(tmp_path: Path) -> None:
+    """No image differs, and yet nothing is certain of other images."""
+    right = share_right(0.8, 400, 0)
+    for name in ("a", "b"):
+        make_run(tmp_path / name, rung=name, right=right, changes=SETTINGS[name])
+    for metric in ("brier", "auroc", "recall@cat"):
+        (claim,) = RunComparison([tmp_path / "a", tmp_path / "b"], metric=metric).claims
+        assert claim.difference.verdict == "undecided"
+        assert claim.difference.low is not None
+        assert claim.difference.low < 0
+
+
+def test_runs_for_different_metrics_need_a_choice(tmp_path: Path) -> None:
+    runs = {
+        name: [make_run(tmp_path / name, right=share_right(0.7, 50, 0), changes={"metric": name})]
+        for name in ("brier", "auroc")
+    }
+    with pytest.raises(RunError, match=r"for different metrics \(auroc, brier\): choose one with"):
+        GroupComparison(runs)
+
+
+def test_the_command_compares_by_a_metric(tmp_path: Path) -> None:
+    for name, share in (("a", 0.6), ("b", 0.9)):
+        right = share_right(share, 400, 1)
+        make_run(tmp_path / name, rung=name, right=right, changes=SETTINGS[name])
+    done = convladder_here("compare", "a", "b", "--metric", "f1@dog", "--json", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    told: dict[str, Any] = json.loads(done.stdout)
+    assert told["metric"] == "f1@dog"
+    table = predictions.read(tmp_path / "a" / "predictions.csv")
+    answers = predictions.answers(predictions.part(table, "test"))
+    expected = scores.value(metric_named("f1@dog"), answers)
+    assert pd.DataFrame(told["groups"])["f1@dog"][0] == pytest.approx(expected)
+    refused = convladder_here("compare", "a", "b", "--metric", "f2", cwd=tmp_path)
+    assert refused.returncode == 2
+    assert "unknown metric 'f2': choose from accuracy" in refused.stderr
