@@ -196,7 +196,8 @@ def measure(case: Case, rungs: int, draws: int = 0, seed: int = 0) -> dict[str, 
         if draws:
             for name, seeds in (("images", False), ("both", True)):
                 low, high = bootstrap(ranking, draws, draw, seeds=seeds)
-                row[name] = _holds(list(zip(low, high, strict=True)), case.true_rates)
+                held_in = _holds(list(zip(low, high, strict=True)), case.true_rates)
+                row[name] = np.where(np.isnan(row["ROC"]), np.nan, held_in)  # on the same points
         held.append(row)
     return {name: np.mean([row[name] for row in held], axis=0) for name in held[0]}
 
