@@ -29,6 +29,7 @@ PAGES = tuple(
         "serving",
         "shipping",
         "verdicts",
+        "metrics",
     )
 )
 
@@ -91,6 +92,8 @@ COMMANDS = dict.fromkeys(("kills", "killed-climb", "safety-price"), "make safety
     "transfer": "python benchmarks/accuracy/transfer.py",
     "verdicts": "python benchmarks/claims/false_claims.py --keep",
     "adaptive": "python benchmarks/claims/adaptive_claims.py --keep",
+    "real": "python benchmarks/claims/real_claims.py --keep",
+    "metrics": "python benchmarks/claims/metric_claims.py --keep",
 }
 
 

@@ -5,6 +5,7 @@ _harness/results.py.
 from __future__ import annotations
 
 import json
+import math
 import statistics
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -433,6 +434,49 @@ def of_adaptive(folder: Path) -> str:
     return "\n".join(lines) + f"\n\n{design}. {results.as_line(told)}"
 
 
+def of_metrics(folder: Path) -> str:
+    told = read(folder, "metrics")
+    heads = ("metric", "false, most", "covers", "differences", "finds")
+    lines = [f"| {' | '.join(heads)} |", "|---" * len(heads) + "|"]
+    for metric in dict.fromkeys(row["metric"] for row in told["rows"]):
+        rows = [row for row in told["rows"] if row["metric"] == metric]
+        false = max(max(row["false_null"], row["false_mixed"]) for row in rows)
+        spans = [
+            f"{100 * min(shares):.1f} to {100 * max(shares):.1f}"
+            for name in ("covers", "covers_difference")
+            for shares in [[row[name] for row in rows]]
+        ]
+        found = _mean(rows, "finds")
+        name = metric.replace("@c0", " of the rarest class")
+        lines.append(f"| {name} | {100 * false:.1f} | {' | '.join(spans)} | {100 * found:.1f} |")
+    climbs = told["climbs"]
+    error = 100 * math.sqrt(0.05 * 0.95 / climbs)
+    design = (
+        f"In percent; {climbs:,} climbs of each kind and setting, so that a share of 5 % is known "
+        f"to {error:.1f} points"
+    )
+    return "\n".join(lines) + f"\n\n{design}. {results.as_line(told)}"
+
+
+def of_real(folder: Path) -> str:
+    told = read(folder, "real")
+    heads = ("metric", "rungs", "seeds", "false", "differences", "covers", "networks")
+    lines = [f"| {' | '.join(heads)} |", "|---" * len(heads) + "|"]
+    for row in told["rows"]:
+        shares = " | ".join(
+            f"{100 * row[name]:.1f}" for name in ("false", "covers_difference", "covers")
+        )
+        named = " | ".join(str(row[name]) for name in ("metric", "rungs", "seeds"))
+        lines.append(f"| {named} | {shares} | {row['networks']:.0f} |")
+    climbs = told["climbs"]
+    error = 100 * math.sqrt(0.05 * 0.95 / climbs)
+    design = (
+        f"In percent; {told['seeds']} seeds of LeNet-5, {told['images']} test images of the "
+        f"digits; {climbs:,} climbs each, so that a share of 5 % is known to {error:.1f} points"
+    )
+    return "\n".join(lines) + f"\n\n{design}. {results.as_line(told)}"
+
+
 def _is_of(row: Mapping[str, Any], design: str) -> bool:
     return row["design"] == design and "margin" not in row["spread"]
 
@@ -443,6 +487,8 @@ def _mean(rows: Sequence[Mapping[str, float]], name: str) -> float:
 
 MAKERS = {
     "adaptive": of_adaptive,
+    "metrics": of_metrics,
+    "real": of_real,
     "accelerator": of_accelerator,
     "parity": of_parity,
     "load": of_load,

@@ -212,7 +212,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--climbs", type=int, default=200, metavar="N")
     parser.add_argument("--metrics", default=",".join(NAMES), help="of %(default)s")
-    parser.add_argument("--keep", action="store_true", help="put the table into docs/verdicts.md")
+    parser.add_argument("--keep", action="store_true", help="put the table into docs/metrics.md")
     given = parser.parse_args()
     metrics = [metric_named(name) for name in given.metrics.split(",")]
     print(f"{given.climbs} climbs each; {RUNGS} rungs, {len(FAMILY)} comparisons")

@@ -132,6 +132,9 @@ class _Climbing:
         if isinstance(event, Stopping) and self._limit.has_stopped:
             event = Notice("The time is up: saving what is being trained …", warns=False)
         self._failed += _take(event, self._folder, on_event)
+        is_trial = isinstance(event, Finished) and event.key is not None
+        if is_trial and self._limit.is_set:
+            self._describe()  # what a kill would make forgotten: the time that was taken
 
     def _end_in_time(self) -> None:
         """Let the last look be at what there is, since the time is up. Raises RunError if too few.

@@ -219,11 +219,15 @@ class GroupComparison:
             compare = partial(statistics.compare_networks, scale=self._scale(self.metric))
         return self._claims(self.scores, pairs, compare, len(pairs), self.metric)
 
-    def claims_in(self, metric: Metric, pairs: Sequence[Pair]) -> list[Claim]:
-        """Do what `claims` does for another metric: another family of questions."""
+    def claims_in(self, metrics: Sequence[Metric], pairs: Sequence[Pair]) -> list[Claim]:
+        """Do what `claims` does for other metrics: another family of questions, all together."""
         known = [pair for pair in pairs if set(pair) <= set(self.groups)]
-        compare = partial(self._over_looks, self._finder(self.tested_in, self._scale(metric)))
-        return self._claims(self.scores_in(metric), known, compare, len(pairs), metric)
+        found = []
+        for metric in metrics:
+            compare = partial(self._over_looks, self._finder(self.tested_in, self._scale(metric)))
+            family = len(metrics) * len(pairs)
+            found += self._claims(self.scores_in(metric), known, compare, family, metric)
+        return found
 
     def robustness_claims(self, pairs: Sequence[Pair]) -> list[Claim]:
         """Do what `claims` does for the mean accuracy on degraded images.

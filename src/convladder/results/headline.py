@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from convladder.core.formatting import plural
 from convladder.core.metrics import ACCURACY
-from convladder.results.verdicts import count_verdicts, on_degraded, taken_in
+from convladder.results.verdicts import count_verdicts, name_decided, taken_in
 
 if TYPE_CHECKING:
     from convladder.results.saved_climb import SavedClimb
@@ -42,8 +42,16 @@ def _verdicts(climb: SavedClimb) -> Iterator[str]:
     if others > 1 or not steps:
         which = f"compared with {climb.ladder.rungs[0].name}"
         yield count_verdicts("rung", which, others, climb.against_start)
-    if degraded := on_degraded(climb.corrupted_against_parent):
-        yield degraded
+    yield from filter(None, _elsewhere(climb))
+
+
+def _elsewhere(climb: SavedClimb) -> Iterator[str]:
+    """Yield which steps are decided on degraded images, and in how good probabilities are."""
+    yield name_decided(climb.corrupted_against_parent, "On degraded images")
+    of_all = climb.probabilities_against_parent
+    for metric in dict.fromkeys(claim.metric for claim in of_all):
+        claims = [claim for claim in of_all if claim.metric == metric]
+        yield name_decided(claims, f"In {metric.title}")
 
 
 def _circumstances(climb: SavedClimb) -> Iterator[str]:

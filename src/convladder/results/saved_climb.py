@@ -13,6 +13,7 @@ import pandas as pd
 from convladder.core import files
 from convladder.core.errors import RunError
 from convladder.core.ladder import Ladder, ladder_of
+from convladder.core.metrics import BRIER, LOG_LOSS
 from convladder.evaluation import metrics, predictions
 from convladder.evaluation.robustness import Robustness
 from convladder.results import (
@@ -197,6 +198,15 @@ class SavedClimb:
         return self.lineup.robustness_claims(self.steps)
 
     @cached_property
+    def probabilities_against_parent(self) -> list[Claim]:
+        """The steps in how good probabilities are: another family, with its own 5 %.
+
+        By Brier score and log loss, without the one that rungs are judged by.
+        """
+        metrics_of_them = [each for each in (BRIER, LOG_LOSS) if each != self.lineup.metric]
+        return self.lineup.claims_in(metrics_of_them, self.steps)
+
+    @cached_property
     def best(self) -> str | None:
         """The rung that is best on validation in the mean, of two runs or more, if any."""
         several = [standing for standing in self.standings.values() if len(standing.runs) > 1]
@@ -353,6 +363,9 @@ class SavedClimb:
                         f"{which}_{key}": value
                         for key, value in vars(claims[name].difference).items()
                     }
+            for claim in self.probabilities_against_parent:
+                if claim.name == name:
+                    row |= _of_probabilities(claim)
             rows.append(row)
         return pd.DataFrame(rows)
 
@@ -372,6 +385,16 @@ class SavedClimb:
         for rung in self.standings if self.folds else ():
             place = folders.rung_folder(self.folder, rung) / "predictions.csv"
             predictions.write(self.predictions(rung), place)
+
+
+def _of_probabilities(claim: Claim) -> dict[str, Any]:
+    found, prefix = claim.difference, f"parent_{claim.metric.column}"
+    return {
+        f"{prefix}_difference": found.difference,
+        f"{prefix}_family_low": found.family_low,
+        f"{prefix}_family_high": found.family_high,
+        f"{prefix}_verdict": found.verdict,
+    }
 
 
 def _figures(figures: Mapping[str, Any]) -> dict[str, Any]:

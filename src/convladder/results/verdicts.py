@@ -65,14 +65,17 @@ def count_verdicts(
     return f"Of {asked} {noun}{'' if asked == 1 else 's'} {which}: " + "; ".join(said) + "."
 
 
-def on_degraded(claims: Sequence[Claim]) -> str:
-    """Name the steps that are better or worse on degraded images; empty where there are none."""
+def name_decided(claims: Sequence[Claim], where: str) -> str:
+    """Name the steps that are better or worse somewhere else; empty where there are none.
+
+    where : such as `On degraded images`.
+    """
     said = []
     for verdict in ("better", "worse"):
         names = [claim.name for claim in claims if claim.difference.verdict == verdict]
         if names:
             said.append(f"{len(names)} {verdict} ({', '.join(names[:MOST_NAMED])}{_more(names)})")
-    return f"On degraded images, of {len(claims)} steps: {'; '.join(said)}." if said else ""
+    return f"{where}, of {len(claims)} steps: {'; '.join(said)}." if said else ""
 
 
 def _more(names: Sequence[str]) -> str:

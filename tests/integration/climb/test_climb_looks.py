@@ -13,8 +13,9 @@ import pytest
 import convladder as cl
 from convladder.core import defaults, files
 from convladder.core.errors import ExperimentError, RunError
+from convladder.core.tasks import Event, Started
 from convladder.evaluation import stopping
-from convladder.experiments import looking
+from convladder.experiments import climb_folder, looking
 
 SMALL: dict[str, Any] = {
     "rungs": ["lenet5", "max-pooling"],
@@ -114,6 +115,24 @@ def test_a_climb_ends_when_its_time_is_up(images: cl.Dataset, tmp_path: Path) ->
     climbed = cl.climb(images, out=tmp_path / "short", seconds=600, **SMALL)
     assert climbed.missing == 0
     assert 0 < files.read_json(climbed.folder / "climb.json")["seconds"] < 600
+
+
+def test_the_time_taken_outlives_a_kill_between_two_looks(
+    images: cl.Dataset, patch: pytest.MonkeyPatch, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    del patch
+    folder, seen, note = tmp_path / "timed", list[float](), climb_folder.note_failure
+
+    def noting(event: Event, *rest: Any) -> Any:
+        if isinstance(event, Started):
+            seen.append(files.read_json(folder / "climb.json")["seconds"])
+        return note(event, *rest)
+
+    monkeypatch.setattr(climb_folder, "note_failure", noting)
+    cl.climb(images, out=folder, seconds=600, **SMALL)
+    assert seen[0] == 0
+    assert seen == sorted(seen)
+    assert 0 < seen[1] < seen[3], "within the first look, of two rungs and two seeds"
 
 
 @pytest.mark.parametrize("more", [{"seeds": 3}, {"folds": 5}])

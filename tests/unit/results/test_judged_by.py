@@ -142,3 +142,21 @@ def test_the_command_compares_by_a_metric(tmp_path: Path) -> None:
     refused = convladder_here("compare", "a", "b", "--metric", "f2", cwd=tmp_path)
     assert refused.returncode == 2
     assert "unknown metric 'f2': choose from accuracy" in refused.stderr
+
+
+def test_probabilities_are_a_family_of_their_own(tmp_path: Path) -> None:
+    climb = judged(tmp_path, "accuracy")
+    claims = climb.probabilities_against_parent
+    assert [(claim.metric.name, claim.name) for claim in claims] == [
+        (metric, rung) for metric in ("brier", "log-loss") for rung in RUNGS[1:]
+    ]
+    assert [claim.difference.verdict for claim in claims] == ["better", "undecided"] * 2
+    assert "In Brier score, of 2 steps: 1 better (max-pooling)." in climb.headline()
+    table = climb.summary_table().set_index("rung")
+    assert table["parent_brier_verdict"]["max-pooling"] == "better"
+    assert table["parent_log_loss_difference"]["max-pooling"] < 0
+
+
+def test_the_metric_of_the_climb_is_not_asked_about_twice(tmp_path: Path) -> None:
+    climb = judged(tmp_path, "brier")
+    assert {claim.metric.name for claim in climb.probabilities_against_parent} == {"log-loss"}

@@ -188,7 +188,7 @@ def test_what_undecided_steps_need_is_told_by_name() -> None:
 def test_steps_that_are_better_or_worse_on_degraded_images_are_named() -> None:
     claims = [claim_of(name, "better") for name in "abcd"]
     claims += [claim_of("e", "worse"), claim_of("f", "undecided")]
-    assert verdicts.on_degraded(claims) == (
+    assert verdicts.name_decided(claims, "On degraded images") == (
         "On degraded images, of 6 steps: 4 better (a, b, c and others); 1 worse (e)."
     )
-    assert verdicts.on_degraded(claims[5:]) == ""
+    assert verdicts.name_decided(claims[5:], "On degraded images") == ""
