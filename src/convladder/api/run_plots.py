@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -9,7 +10,7 @@ import numpy as np
 from convladder.api.figures import new_figure
 from convladder.evaluation import calibration as calibrations
 from convladder.results.saved_run import SavedRun
-from convladder.results.seed_runs import robustness_of
+from convladder.results.seed_runs import SeedRun, measure_curves, robustness_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -94,6 +95,72 @@ class PlottedRun(SavedRun):
         return plots.draw_confusion(
             np.array(test["confusion_matrix"]), list(test["classes"]), ax or new_figure()
         )
+
+    def plot_roc(self, ax: Axes | None = None, classes: Sequence[str] | None = None) -> Axes:
+        """Draw the ROC curve of each class: recall over the false positive rate, on test.
+
+        Each curve is for one class against all others, with the area under it. At
+        each point, its band holds the network's true curve in 95 of 100 cases. It covers the
+        choice of test images.
+
+        Parameters
+        ----------
+        ax
+            Matplotlib axes to draw into; None makes a new figure.
+        classes
+            Names of the classes to draw. None takes the second of two. Of more it takes the three
+            with the smallest area under the ROC curve, and the average of all.
+
+        Returns
+        -------
+        Axes
+            What was drawn on, for changes of your own.
+
+        Raises
+        ------
+        ExperimentError
+            There is no such class, or it has fewer than two test images.
+        RunError
+            A file of the run is missing or damaged.
+        """
+        from convladder.report import curve_plots
+
+        found = measure_curves([SeedRun((self,))])
+        return curve_plots.draw_roc(found, classes, ax or new_figure())
+
+    def plot_precision_recall(
+        self, ax: Axes | None = None, classes: Sequence[str] | None = None
+    ) -> Axes:
+        """Draw the precision-recall curve of each class, on test.
+
+        Each curve is for one class against all others, with its average precision. At
+        each point, its band holds the network's true curve in 95 of 100 cases. It covers the
+        choice of test images.
+
+        Parameters
+        ----------
+        ax
+            Matplotlib axes to draw into; None makes a new figure.
+        classes
+            Names of the classes to draw. None takes the second of two. Of more it takes the three
+            with the smallest area under the ROC curve, and the average of all.
+
+        Returns
+        -------
+        Axes
+            What was drawn on, for changes of your own.
+
+        Raises
+        ------
+        ExperimentError
+            There is no such class, or it has fewer than two test images.
+        RunError
+            A file of the run is missing or damaged.
+        """
+        from convladder.report import curve_plots
+
+        found = measure_curves([SeedRun((self,))])
+        return curve_plots.draw_precision_recall(found, classes, ax or new_figure())
 
     def plot_samples(self) -> Grid:
         """Draw test images that were predicted correctly and wrongly.

@@ -100,7 +100,7 @@ def _auroc(answers: Answers) -> Floats:
     """One class against the others, in the mean over the classes of the images."""
     places = np.unique(answers.labels)
     areas = [
-        _area(answers.probabilities[:, place], answers.labels == place)
+        area(answers.probabilities[:, place], answers.labels == place)
         for place in places
         if (answers.labels != place).any()
     ]
@@ -143,7 +143,7 @@ def _ratio(numerator: NDArray[np.generic], denominator: NDArray[np.generic]) -> 
     return scores
 
 
-def _area(certainty: Floats, labelled: Members) -> Floats:
+def area(certainty: Floats, labelled: Members) -> Floats:
     """Return the scores of the area under a ROC curve.
 
     An image of the class counts with the share of the others that are ranked below it, and one of
@@ -155,9 +155,9 @@ def _area(certainty: Floats, labelled: Members) -> Floats:
         above = ranks[members] - rankdata(certainty[members])
         placed[members] = above / (~members).sum()
     placed[~labelled] = 1 - placed[~labelled]
-    area = placed[labelled].mean()
+    mean = placed[labelled].mean()
     weights = np.where(labelled, 1 / labelled.mean(), 1 / (~labelled).mean())
-    scores: Floats = area + weights * (placed - area)
+    scores: Floats = mean + weights * (placed - mean)
     return scores
 
 

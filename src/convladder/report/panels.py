@@ -5,19 +5,26 @@ A panel is a row of PANELS and a template `panels/NAME.html`, which is given wha
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 
-from convladder.evaluation import calibration, label_errors, metrics, mistakes, wording
-from convladder.report import galleries, plots
+from convladder.evaluation import (
+    calibration,
+    curve_bands,
+    label_errors,
+    metrics,
+    mistakes,
+    wording,
+)
+from convladder.report import curve_plots, galleries, plots
 from convladder.report.pictures import Pictures
 from convladder.report.samples import Sample, read_kept, read_samples
 from convladder.results.saved_run import SavedRun
-from convladder.results.seed_runs import SeedRun, trial_name
+from convladder.results.seed_runs import SeedRun, measure_curves, trial_name
 
 SUSPECTS = 12  # images with suspected labels
 WANTED = (0.9, 0.95, 0.99)  # accuracies for which a threshold is shown
@@ -30,12 +37,13 @@ class Subject:
     """What panels are of.
 
     `pooled` is for figures of all test images together, `run` for what one network sees. `pictures`
-    takes what they draw.
+    takes what they draw. `seeds` are all of the rung, for what is averaged over them.
     """
 
     pooled: SeedRun
     run: SavedRun
     pictures: Pictures
+    seeds: Sequence[SeedRun]
 
     @cached_property
     def kept(self) -> dict[int, Sample]:
@@ -80,6 +88,18 @@ def _classes(subject: Subject) -> Values:
         "class_accuracies": mistakes.class_accuracies(subject.pooled.tested),
         "measured": metrics.told(subject.pooled.figures),
     }
+
+
+def _ranking(subject: Subject) -> Values:
+    found = measure_curves(subject.seeds)
+    shown: Values = {"ranked": found, "deciding": curve_bands.DECIDING, "roc": None}
+    if found.areas:
+        add = subject.pictures.add
+        shown["roc"] = add("roc", curve_plots.draw_roc(found))
+        shown["precision_recall"] = add(
+            "precision-recall", curve_plots.draw_precision_recall(found)
+        )
+    return shown
 
 
 def _samples(subject: Subject) -> Values:
@@ -139,6 +159,7 @@ def _layers(subject: Subject) -> Values:
 PANELS = (
     Panel("confusion", _confusion),
     Panel("classes", _classes),
+    Panel("ranking", _ranking),
     Panel("samples", _samples),
     Panel("heat", _heat),
     Panel("pairs", _pairs),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -19,6 +19,9 @@ from convladder.evaluation.cross_validation import Folds
 from convladder.evaluation.robustness import Corrupted, Robustness
 from convladder.results.folders import TrialKey
 from convladder.results.saved_run import SavedRun
+
+if TYPE_CHECKING:
+    from convladder.evaluation.curves import Curves
 
 
 @dataclass(frozen=True)
@@ -147,3 +150,18 @@ def measure_robustness(seeds: Sequence[SeedRun]) -> Robustness:
     clean = np.stack([predictions.correct(each.tested)[each.corrupted.rows] for each in seeds])
     estimate = partial(cross_validation.estimate, folds=first.tested_in[first.corrupted.rows])
     return robustness.measure([each.corrupted for each in seeds], clean, estimate)
+
+
+def measure_curves(seeds: Sequence[SeedRun]) -> Curves:
+    """Measure the ROC and precision-recall curves of networks of one kind.
+
+    Raises RunError where they were not tested on the same images.
+    """
+    from convladder.evaluation.curves import Curves  # with scikit-learn, as above
+
+    folds = seeds[0].tested_in if len(seeds[0].runs) > 1 else None
+    try:
+        return Curves([each.tested for each in seeds], folds)
+    except ValueError as error:
+        folders = ", ".join(str(each.runs[0].folder) for each in seeds)
+        raise RunError(f"{error}: {folders}. Curves are of runs of one rung") from None

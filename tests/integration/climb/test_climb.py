@@ -86,6 +86,7 @@ def test_a_climb_leaves_what_the_design_says(climbed: Path) -> None:
     kinds = ("accuracy", "loss", "robustness")
     plots = {f"plots/{rung}-{kind}.png" for rung in ("lenet5", "max-pooling") for kind in kinds}
     one = ("ladder", "confusion", "samples", "reliability", "heat", "filters", "features")
+    one += ("roc", "precision-recall")
     plots |= {f"plots/{name}.png" for name in one}
     top = {"climb.json", "ladder.json", "results.csv", "summary.csv", "report.html"}
     assert files_of(climbed) - {".convladder-lock"} == trials | plots | top
