@@ -57,6 +57,7 @@ claims: .venv/installed-dev
 	$(BIN)/python benchmarks/claims/fold_claims.py
 	$(BIN)/python benchmarks/claims/calibration_interval.py
 	$(BIN)/python benchmarks/claims/threshold_claims.py
+	$(BIN)/python benchmarks/claims/conformal_claims.py
 	$(BIN)/python benchmarks/claims/label_errors.py
 	$(BIN)/python benchmarks/claims/evidence.py
 	$(BIN)/python benchmarks/claims/foreign_images.py

@@ -12,7 +12,14 @@ from typing import Any
 
 import numpy as np
 
-from convladder.evaluation import calibration, label_errors, metrics, mistakes, wording
+from convladder.evaluation import (
+    calibration,
+    label_errors,
+    metrics,
+    mistakes,
+    prediction_sets,
+    wording,
+)
 from convladder.report import galleries, plots
 from convladder.report.pictures import Pictures
 from convladder.report.samples import Sample, read_kept, read_samples
@@ -20,7 +27,7 @@ from convladder.results.saved_run import SavedRun
 from convladder.results.seed_runs import SeedRun, trial_name
 
 SUSPECTS = 12  # images with suspected labels
-WANTED = (0.9, 0.95, 0.99)  # accuracies for which a threshold is shown
+WANTED = (0.9, 0.95, 0.99)  # accuracies for which a threshold is shown, and coverages of sets
 
 Values = dict[str, Any]
 
@@ -127,6 +134,11 @@ def _threshold(subject: Subject) -> Values:
     return {"selections": [calibration.select(table, wanted) for wanted in WANTED]}
 
 
+def _sets(subject: Subject) -> Values:
+    table = subject.run.predictions
+    return {"sets": [prediction_sets.measure(table, wanted) for wanted in WANTED]}
+
+
 def _layers(subject: Subject) -> Values:
     subject.pictures.keep("filters", galleries.filters_of(subject.run))
     subject.pictures.keep("features", galleries.features_of(subject.run))
@@ -145,5 +157,6 @@ PANELS = (
     Panel("suspects", _suspects),
     Panel("calibration", _calibration),
     Panel("threshold", _threshold),
+    Panel("sets", _sets),
     Panel("layers", _layers),
 )
