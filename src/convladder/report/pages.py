@@ -46,7 +46,7 @@ def write_climb(results: SavedClimb) -> Path:
         in_all=_in_all(results.about["data"]),
         environment=results.environment,
         standings_rows=standings.table(results.standings, "rung"),
-        **panels.show(Subject(results.shown_seed, results.shown, pictures)),
+        **panels.show(Subject(results.shown_seed, results.shown, pictures, results.shown_seeds)),
     )
 
 
@@ -69,7 +69,7 @@ def write_run(run: SavedRun) -> Path:
         data=run.about["data"],
         environment=run.about["environment"],
         changes=provenance.changes_on_the_way(run.about),
-        **panels.show(Subject(pooled, run, pictures)),
+        **panels.show(Subject(pooled, run, pictures, (pooled,))),
     )
 
 

@@ -18,13 +18,14 @@ from convladder.evaluation import (
     metrics,
     mistakes,
     prediction_sets,
+    predictions,
     wording,
 )
 from convladder.report import galleries, plots
 from convladder.report.pictures import Pictures
-from convladder.report.samples import Sample, read_kept, read_samples
+from convladder.report.samples import Sample, predicted_as, read_kept, read_samples
 from convladder.results.saved_run import SavedRun
-from convladder.results.seed_runs import SeedRun, trial_name
+from convladder.results.seed_runs import SeedRun, not_trained_on, trial_name
 
 SUSPECTS = 12  # images with suspected labels
 WANTED = (0.9, 0.95, 0.99)  # accuracies for which a threshold is shown, and coverages of sets
@@ -36,13 +37,14 @@ Values = dict[str, Any]
 class Subject:
     """What panels are of.
 
-    `pooled` is for figures of all test images together, `run` for what one network sees. `pictures`
-    takes what they draw.
+    `pooled` is for figures of all test images together, `run` for what one network sees, `seeds`
+    for what all networks of this kind say. `pictures` takes what they draw.
     """
 
     pooled: SeedRun
     run: SavedRun
     pictures: Pictures
+    seeds: tuple[SeedRun, ...]
 
     @cached_property
     def kept(self) -> dict[int, Sample]:
@@ -116,8 +118,15 @@ def _pairs(subject: Subject) -> Values:
 
 
 def _suspects(subject: Subject) -> Values:
-    rows = label_errors.suspected_rows(subject.pooled.not_trained_on, "test")
-    return {"suspects": subject.pick(rows)[:SUSPECTS]}
+    """Those that all seeds dispute together, of which any seed has kept the image."""
+    table = not_trained_on(subject.seeds)
+    kept = {each.path: each for seed in subject.seeds for each in read_kept(seed).values()}
+    test = predictions.part(table, "test").iloc[label_errors.suspected_rows(table, "test")]
+    shown = test[test["path"].isin(kept)].head(SUSPECTS).to_dict("records")
+    return {
+        "suspects": [predicted_as(kept[row["path"]], row) for row in shown],
+        "seeds": len(subject.seeds),
+    }
 
 
 def _calibration(subject: Subject) -> Values:

@@ -342,7 +342,7 @@ def test_a_bundles_prediction_sets_are_of_the_coverage_that_is_asked_for(
     read = predictor.read(
         predictor.probabilities([predictor.decode(each) for each in map(Path.read_bytes, files)])
     )
-    frame = run.predict(files, coverage=0.8)
+    frame = run.predict(files, accuracy=0.2, coverage=0.8)
     assert [each.prediction_set and each.prediction_set.classes for each in read] == list(
         frame["prediction_set"]
     )
@@ -351,7 +351,8 @@ def test_a_bundles_prediction_sets_are_of_the_coverage_that_is_asked_for(
         for label, among in zip(run.tested["label"], frame["prediction_set"], strict=True)
     ]
     assert np.mean(held) == wanted.coverage.share
-    refused = convladder("bundle", str(run.folder), "-o", str(path), "--coverage", "95", status=2)
+    refused = convladder("bundle", str(run.folder), "-o", str(path), "--coverage", "95")
+    assert refused.returncode == 2
     assert "above 0 and below 1, such as 0.95; got 95" in refused.stderr
 
 
