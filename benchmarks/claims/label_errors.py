@@ -1,7 +1,7 @@
 """Flip some labels of a data set, train on it, and count which of the suspected label errors were
 planted: those of one seed, and those of several seeds together.
 
-python benchmarks/claims/label_errors.py [DATA] [SHARE FLIPPED] [IMAGES]
+python benchmarks/claims/label_errors.py [DATA] [SHARE FLIPPED] [IMAGES] [TIMES]
 
 Each time other labels are flipped, and five seeds are trained. Figures of one and of three seeds
 are averaged over all choices of so many of the five.
@@ -23,7 +23,6 @@ import pandas as pd
 import convladder as cl
 from convladder.evaluation import label_errors, predictions
 
-TIMES = 3
 SEEDS = 5
 TOGETHER = (1, 3, 5)
 RUNG = "dropout-conv"
@@ -98,7 +97,7 @@ def _cleanlab(table: pd.DataFrame, way: str) -> pd.Series[str]:
     return table["path"].iloc[rows]
 
 
-def main(data: str = "digits", share: str = "0.05", limit: str = "") -> None:
+def main(data: str = "digits", share: str = "0.05", limit: str = "", times: str = "3") -> None:
     images = cl.load(data, limit=int(limit) if limit else None, quiet=True)
     print(
         f"{data}: {float(share):.0%} of the labels flipped at random; the classic ladder's {RUNG}"
@@ -107,7 +106,7 @@ def main(data: str = "digits", share: str = "0.05", limit: str = "") -> None:
         f"time  {'together':28} test accuracy  planted  suspected  precision  recall  flipped of "
         f"the first {FIRST}"
     )
-    for time in range(TIMES):
+    for time in range(int(times)):
         with tempfile.TemporaryDirectory() as folder:
             planted = plant(images, float(share), time, Path(folder) / "flipped.npz")
             climb = cl.climb(
