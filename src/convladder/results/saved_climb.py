@@ -274,10 +274,10 @@ class SavedClimb:
     def suspected_labels(self, rung: str) -> pd.DataFrame:
         """Return the images whose label a rung's networks dispute together, the worst first.
 
-        Probabilities are averaged over all seeds of the rung, which finds more wrong labels than
-        one network does (docs/insight.md). The images are those of validation and test; with folds
-        all images, each predicted by the networks that were not trained on it. They are found by
-        confident learning (Northcutt, Jiang, Chuang 2021, "Confident learning: estimating
+        Probabilities are averaged over all seeds of the rung, so what a single network gets wrong
+        counts for less (docs/insight.md has figures). The images are those of validation and test;
+        with folds all images, each predicted by the networks that were not trained on it. They are
+        found by confident learning (Northcutt, Jiang, Chuang 2021, "Confident learning: estimating
         uncertainty in dataset labels", JAIR 70).
 
         Parameters
