@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from claims import conformal_claims, false_claims, fold_claims, threshold_claims
+from claims import conformal_claims, false_claims, fold_claims, label_errors, threshold_claims
+from convladder.evaluation import predictions
 from folded_ladders import LEARNERS
 
 
@@ -80,3 +81,23 @@ def test_scores_are_drawn_with_the_accuracy_that_is_taken_as_known(kind: str) ->
     probabilities, labels = scores.draw(threshold_claims.np.random.default_rng(0), 20_000)
     accuracy = (probabilities.argmax(axis=1) == labels).mean()
     assert accuracy == pytest.approx(scores.others[1].max(axis=1).mean(), abs=0.015)
+
+
+def test_suspected_labels_are_counted_for_one_seed_and_for_several() -> None:
+    draw, images = false_claims.np.random.default_rng(0), 400
+    true = draw.integers(3, size=images)
+    flips = draw.random(images) < 0.1
+    given = false_claims.np.where(flips, (true + 1) % 3, true)
+    paths, tables = [f"{number}.png" for number in range(images)], []
+    for _ in range(label_errors.SEEDS):
+        logits = draw.normal(size=(images, 3))
+        logits[false_claims.np.arange(images), true] += 2
+        tables.append(
+            predictions.make_table(paths, ["test"] * images, given.tolist(), logits, list("abc"))
+        )
+    planted = {path for path, flipped in zip(paths, flips, strict=True) if flipped}
+    found = label_errors.find(tables, planted)
+    assert [each for each in found if "seed" in each] == ["1 seed", "3 seeds", "5 seeds"]
+    assert found["5 seeds"].precision > found["1 seed"].precision
+    assert found["5 seeds"].first > found["1 seed"].first
+    assert all(0 < each.recall <= 1 for each in found.values())

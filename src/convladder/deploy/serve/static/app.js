@@ -115,7 +115,7 @@ function add(file, found, problem = null) {
 // Nothing is said where it has one class, or the bundle promises no sets.
 function showSet(place, set) {
   if (!set || set.classes.length < 2) return;
-  const named = set.classes.slice(0, NAMED);
+  const named = set.classes.slice(0, set.classes.length > NAMED + 1 ? NAMED : NAMED + 1);
   const others = set.classes.length - named.length;
   if (others) named.push(`${others} others`);
   const last = named.pop();
