@@ -54,12 +54,15 @@ bench: .venv/installed-dev
 claims: .venv/installed-dev
 	$(BIN)/python benchmarks/claims/false_claims.py
 	$(BIN)/python benchmarks/claims/adaptive_claims.py
+	$(BIN)/python benchmarks/claims/metric_claims.py
+	$(BIN)/python benchmarks/claims/real_claims.py
 	$(BIN)/python benchmarks/claims/fold_claims.py
 	$(BIN)/python benchmarks/claims/folds_or_seeds.py
 	$(BIN)/python benchmarks/claims/moderated_folds.py
 	$(BIN)/python benchmarks/claims/calibration_interval.py
 	$(BIN)/python benchmarks/claims/threshold_claims.py
 	$(BIN)/python benchmarks/claims/curve_claims.py
+	$(BIN)/python benchmarks/claims/conformal_claims.py
 	$(BIN)/python benchmarks/claims/label_errors.py
 	$(BIN)/python benchmarks/claims/evidence.py
 	$(BIN)/python benchmarks/claims/foreign_images.py

@@ -47,15 +47,18 @@ class Scores:
 
     temperature : the logits are the true ones, times this. mislabelled : share of labels that are
     drawn at random. epochs : equally good ones, of which the best on validation is taken.
+    spread : of the true logits. favours : is added to the network's logits of the first class.
     """
 
     temperature: float = 1.0
     mislabelled: float = 0.0
     epochs: int = 1
+    spread: float = SPREAD
+    favours: float = 0.0
 
     def draw(self, draw: np.random.Generator, images: int) -> tuple[Floats, NDArray[Any]]:
         """Return the probabilities that the network gives, and the labels."""
-        true = SPREAD * draw.normal(size=(images, CLASSES))
+        true = self.spread * draw.normal(size=(images, CLASSES))
         likely = -np.sort(-self._true(true), axis=1).cumsum(axis=1)
         shared, own = draw.normal(size=images), draw.normal(size=(self.epochs, images))
         share = ALIKE if self.epochs > 1 else 0.0
@@ -63,13 +66,19 @@ class Scores:
         best = chances[(chances < likely[:, 0]).mean(axis=1).argmax()]
         place = np.minimum((likely < best[:, np.newaxis]).sum(axis=1), CLASSES - 1)
         labels = np.argsort(-true, axis=1)[np.arange(images), place]
-        return softmax(self.temperature * true, axis=1), labels
+        return self._given(true), labels
 
     @cached_property
     def others(self) -> tuple[Floats, Floats]:
-        """The probabilities that the network gives to many other images, and the accuracies."""
-        true = SPREAD * np.random.default_rng(1).normal(size=(MANY, CLASSES))
-        return softmax(self.temperature * true, axis=1), self._true(true).max(axis=1)
+        """The probabilities that the network gives to many other images, and the true ones."""
+        true = self.spread * np.random.default_rng(1).normal(size=(MANY, CLASSES))
+        return self._given(true), self._true(true)
+
+    def _given(self, logits: Floats) -> Floats:
+        heated = self.temperature * logits
+        heated[:, 0] += self.favours
+        given: Floats = softmax(heated, axis=1)
+        return given
 
     def _true(self, logits: Floats) -> Floats:
         known: Floats = softmax(logits, axis=1)
@@ -154,7 +163,8 @@ def _judge(scores: Scores, draw: np.random.Generator, images: int) -> Floats:
     temperature = calibration.fit_temperature(probabilities, labels)
     scaled = calibration.apply_temperature(probabilities, temperature)
     confidence, correct = scaled.max(axis=1), scaled.argmax(axis=1) == labels
-    others, right = scores.others
+    others, truths = scores.others
+    right = truths.max(axis=1)
     sure = calibration.apply_temperature(others, temperature).max(axis=1)
     found = np.zeros((len(WANTED), len(WAYS), 3))
     for row, wanted in enumerate(WANTED):

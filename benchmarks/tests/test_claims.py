@@ -4,8 +4,17 @@ from __future__ import annotations
 
 import pytest
 
-from claims import false_claims, fold_claims, metric_claims, real_claims, threshold_claims
+from claims import (
+    conformal_claims,
+    false_claims,
+    fold_claims,
+    label_errors,
+    metric_claims,
+    real_claims,
+    threshold_claims,
+)
 from convladder.core.metrics import metric_named
+from convladder.evaluation import predictions
 from folded_ladders import LEARNERS
 
 
@@ -83,9 +92,52 @@ def test_every_way_to_choose_a_threshold_has_a_row(kind: str) -> None:
     assert all(0 <= row.covers <= row.given for row in rows)
 
 
+@pytest.mark.parametrize("kind", conformal_claims.KINDS)
+def test_prediction_sets_cover_what_they_promise_on_average(kind: str) -> None:
+    """But for an epoch that was chosen on the same images, which costs a point or two."""
+    rows = list(conformal_claims.measure(kind, images=270, networks=40))
+    named = [(wanted, way) for wanted in conformal_claims.WANTED for way in conformal_claims.WAYS]
+    assert [(row.wanted, row.way) for row in rows] == named
+    for row in rows:
+        if row.way == "ours":
+            assert row.covers >= row.wanted - (0.03 if "epochs" in kind else 0.01)
+            assert row.size >= 1
+    empty = [row for row in rows if row.way == "may be empty"]
+    assert all(row.covers <= row.wanted + 0.015 for row in empty), "no larger than need be"
+
+
+def test_chance_alone_leaves_networks_short_as_theory_has_it() -> None:
+    rows = conformal_claims.measure("calibrated", images=270, networks=150)
+    short = {(row.wanted, row.way): row.short for row in rows}
+    for wanted in (0.9, 0.95):
+        expected = conformal_claims.in_theory(270, wanted)
+        error = (expected * (1 - expected) / 150) ** 0.5
+        assert short[wanted, "may be empty"] == pytest.approx(expected, abs=3 * error)
+
+
 @pytest.mark.parametrize("kind", threshold_claims.KINDS)
 def test_scores_are_drawn_with_the_accuracy_that_is_taken_as_known(kind: str) -> None:
     scores = threshold_claims.KINDS[kind]
     probabilities, labels = scores.draw(threshold_claims.np.random.default_rng(0), 20_000)
     accuracy = (probabilities.argmax(axis=1) == labels).mean()
-    assert accuracy == pytest.approx(scores.others[1].mean(), abs=0.015)
+    assert accuracy == pytest.approx(scores.others[1].max(axis=1).mean(), abs=0.015)
+
+
+def test_suspected_labels_are_counted_for_one_seed_and_for_several() -> None:
+    draw, images = false_claims.np.random.default_rng(0), 400
+    true = draw.integers(3, size=images)
+    flips = draw.random(images) < 0.1
+    given = false_claims.np.where(flips, (true + 1) % 3, true)
+    paths, tables = [f"{number}.png" for number in range(images)], []
+    for _ in range(label_errors.SEEDS):
+        logits = draw.normal(size=(images, 3))
+        logits[false_claims.np.arange(images), true] += 2
+        tables.append(
+            predictions.make_table(paths, ["test"] * images, given.tolist(), logits, list("abc"))
+        )
+    planted = {path for path, flipped in zip(paths, flips, strict=True) if flipped}
+    found = label_errors.find(tables, planted)
+    assert [each for each in found if "seed" in each] == ["1 seed", "3 seeds", "5 seeds"]
+    assert found["5 seeds"].precision > found["1 seed"].precision
+    assert found["5 seeds"].first > found["1 seed"].first
+    assert all(0 < each.recall <= 1 for each in found.values())

@@ -64,6 +64,14 @@ def make_bundle(
             validation=100,
             as_seen=schema.Kept(threshold=0.4, coverage=some, accuracy=some),
         ),
+        prediction_sets=schema.PredictionSets(
+            wanted=0.9,
+            least_probability=0.2,
+            coverage=some,
+            single=some,
+            mean_size=1.5,
+            validation=100,
+        ),
         figures=schema.Figures(
             accuracy=some, log_loss=0.3, parameters=network.count_params(), flops=1
         ),

@@ -85,10 +85,7 @@ class Climb(SavedClimb):
         RunError
             The rung has no finished run.
         """
-        if rung not in self.standings:
-            raise RunError(
-                f"{rung!r} has no finished run: the rungs with one are {', '.join(self.standings)}"
-            )
+        self._check_finished(rung)
         return [Run(run.folder) for run in self.standings[rung].runs]
 
     def reading(self, rung: str) -> str:

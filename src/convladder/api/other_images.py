@@ -21,8 +21,9 @@ from convladder.data.bank.bank import Bank
 from convladder.data.image_size import FORM, as_of_network, form_of_network, range_setting
 from convladder.data.loading import load_bank
 from convladder.data.sources.registry import limits_of, open_like, shared_settings
-from convladder.evaluation import calibration, predictions, wording
+from convladder.evaluation import calibration, conformal, predictions, wording
 from convladder.evaluation.calibration import Selection
+from convladder.evaluation.prediction_sets import PredictionSets
 from convladder.experiments.inference import count_seen, evaluate_elsewhere, predict_files
 from convladder.experiments.run_options import RunOptions
 from convladder.report import progress
@@ -52,7 +53,10 @@ def evaluate(
 
 
 def predict(
-    run: SavedRun, paths: str | Path | Iterable[str | Path], selection: Selection
+    run: SavedRun,
+    paths: str | Path | Iterable[str | Path],
+    selection: Selection,
+    sets: PredictionSets,
 ) -> pd.DataFrame:
     """Predict files as `Run.predict` does, which says what the columns are."""
     files = _files_of(paths)
@@ -61,7 +65,10 @@ def predict(
     temperature = calibration.temperature_of(run.predictions)
     chances = softmax(logits.astype(np.float64) / temperature, axis=1)  # NaN: no image
     confidence, best = chances.max(axis=1), chances.argmax(axis=1)
-    numbers = range(len(files))
+    least, numbers = sets.least_probability, range(len(files))
+    held = (
+        [None] * len(files) if least is None else conformal.possible_classes(chances, names, least)
+    )
     return pd.DataFrame(
         {
             "path": [str(path) for path in files],
@@ -71,6 +78,7 @@ def predict(
             | [each in misfits for each in numbers],
             "error": [errors.get(each, "") for each in numbers],
             "warning": [misfits.get(each, "") for each in numbers],
+            "prediction_set": [None if each in errors else held[each] for each in numbers],
         }
     )
 

@@ -13,8 +13,9 @@ from convladder.api.run_plots import PlottedRun
 from convladder.core.errors import ExperimentError
 from convladder.core.worker_pool import call
 from convladder.evaluation import calibration as calibrations
-from convladder.evaluation import label_errors, mistakes
+from convladder.evaluation import label_errors, mistakes, prediction_sets
 from convladder.evaluation.calibration import Calibration, Selection
+from convladder.evaluation.prediction_sets import PredictionSets
 from convladder.experiments.run_options import RunOptions
 from convladder.results import outputs
 from convladder.results.seed_runs import robustness_of, trial_name
@@ -53,7 +54,12 @@ class Run(PlottedRun):
         return pages.write_run(self)
 
     def bundle(
-        self, out: str | Path | None = None, accuracy: float = 0.95, *, as_seen: bool = False
+        self,
+        out: str | Path | None = None,
+        accuracy: float = 0.95,
+        *,
+        as_seen: bool = False,
+        coverage: float = 0.95,
     ) -> Path:
         """Write the run's bundle, one file that predicts anywhere.
 
@@ -67,6 +73,8 @@ class Run(PlottedRun):
         as_seen
             Whether to take the threshold as seen on validation, without a guarantee: see
             `selection`.
+        coverage
+            Share of images whose prediction set should hold the true class, above 0 and below 1.
 
         Returns
         -------
@@ -79,12 +87,12 @@ class Run(PlottedRun):
             `out` is another file, or lies among the images that the run was trained on; or a file
             of the run is missing or damaged.
         ExperimentError
-            The accuracy is no such share.
+            The accuracy, or the coverage, is no such share.
         """
         from convladder.deploy import bundle_writer
 
         path = None if out is None else Path(out)
-        return bundle_writer.write(self, path, accuracy, as_seen=as_seen)
+        return bundle_writer.write(self, path, accuracy, as_seen=as_seen, coverage=coverage)
 
     def evaluate(
         self,
@@ -133,6 +141,7 @@ class Run(PlottedRun):
         accuracy: float = 0.95,
         *,
         as_seen: bool = False,
+        coverage: float = 0.95,
     ) -> pd.DataFrame:
         """Predict image files.
 
@@ -148,25 +157,31 @@ class Run(PlottedRun):
         as_seen
             Whether to take the threshold as seen on validation, without a guarantee: see
             `selection`.
+        coverage
+            Share of images whose prediction set should hold the true class, above 0 and below 1:
+            see `prediction_sets`.
 
         Returns
         -------
         DataFrame
             One row per file, in the given order. The columns are `path`, `predicted`, `confidence`
             (from 0 to 1, after temperature), `unsure` (below the threshold that `selection`
-            chooses, or with a warning), `error`, the reason why a file is no image, and `warning`,
-            the reason why one does not fit the images that the network was trained on.
+            chooses, or with a warning), `error`, the reason why a file is no image, `warning`,
+            the reason why one does not fit the images that the network was trained on, and
+            `prediction_set`, a tuple of the classes that it may be of, the likeliest first (None
+            where there is no image, or too few validation images to promise any).
 
         Raises
         ------
         ExperimentError
-            There are no files, or the accuracy is no such share.
+            There are no files, or the accuracy or the coverage is no such share.
         RunError
             A file of the run is missing or damaged.
         """
         from convladder.api import other_images
 
-        return other_images.predict(self, paths, self.selection(accuracy, as_seen=as_seen))
+        selection = self.selection(accuracy, as_seen=as_seen)
+        return other_images.predict(self, paths, selection, self.prediction_sets(coverage))
 
     def classification_report(self) -> pd.DataFrame:
         """Return precision, recall and F1 on test: one row per class, then the averages.
@@ -260,6 +275,36 @@ class Run(PlottedRun):
                 f"the wanted accuracy must be between 0 and 1, such as 0.95; got {accuracy:g}"
             )
         return calibrations.select(self.predictions, accuracy, as_seen=as_seen)
+
+    def prediction_sets(self, coverage: float = 0.95) -> PredictionSets:
+        """Choose prediction sets on validation, and measure on test how often they hold the truth.
+
+        The prediction set of an image has all classes that it may be of. The true class is among
+        them in so many of new images like these, averaged over networks and images (split conformal
+        prediction: Sadinle, Lei, Wasserman 2019, "Least ambiguous set-valued classifiers with
+        bounded error levels").
+
+        Parameters
+        ----------
+        coverage
+            Share of images whose prediction set should hold the true class, above 0 and below 1.
+
+        Returns
+        -------
+        PredictionSets
+            `least_probability`, from which on a class belongs to a set (the likeliest one always
+            does); None with too few validation images, of which it takes `fewest`. On test: the
+            `coverage` and the share of images with a `single` class, each with its 95 % interval,
+            and the `mean_size` of sets.
+
+        Raises
+        ------
+        ExperimentError
+            The coverage is no such share.
+        RunError
+            A file of the run is missing or damaged.
+        """
+        return prediction_sets.measure(self.predictions, coverage)
 
     def class_accuracies(self) -> pd.DataFrame:
         """Return the test accuracy of each class with its 95 % interval (Wilson 1927).

@@ -34,6 +34,14 @@ ClassWeight = Annotated[
         "--class-weight", metavar="balanced", help='"balanced" gives rare classes more weight.'
     ),
 ]
+Coverage = Annotated[
+    float,
+    typer.Option(
+        "--coverage",
+        metavar="SHARE",
+        help="Share of images whose prediction set should hold the true class.",
+    ),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 
 

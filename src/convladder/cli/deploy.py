@@ -8,7 +8,14 @@ from typing import Annotated
 
 import typer
 
-from convladder.cli.arguments import AsJson, QuietOption, Threads, errors, interruptible
+from convladder.cli.arguments import (
+    AsJson,
+    Coverage,
+    QuietOption,
+    Threads,
+    errors,
+    interruptible,
+)
 from convladder.core.errors import ExperimentError, UnreadableImage
 from convladder.core.formatting import either
 from convladder.deploy.formats import FORMATS, IN_INT8
@@ -47,6 +54,7 @@ def bundle(
             ),
         ),
     ] = False,
+    coverage: Coverage = 0.95,
     as_json: AsJson = False,
 ) -> None:
     """Turn a run into one file that predicts anywhere.
@@ -55,16 +63,20 @@ def bundle(
     """
     from convladder.cli import predict_output
     from convladder.deploy import bundle_writer
+    from convladder.evaluation import conformal
     from convladder.results import saved_run
 
     if not 0 < accuracy <= 1:
         raise ExperimentError(f"--accuracy must be between 0 and 1, such as 0.95; got {accuracy:g}")
+    conformal.check_coverage(coverage)
     if run.is_file():
         raise ExperimentError(
             f"{run} is a file, possibly already a bundle: give the folder of a run"
         )
     with interruptible():
-        made = bundle_writer.write(saved_run.SavedRun(run), out, accuracy, as_seen=as_seen)
+        made = bundle_writer.write(
+            saved_run.SavedRun(run), out, accuracy, as_seen=as_seen, coverage=coverage
+        )
     predict_output.bundle(made, run, json_wanted=as_json)
 
 
@@ -158,6 +170,7 @@ def predict(
     """
     from convladder.cli import predict_output
     from convladder.deploy import prediction
+    from convladder.evaluation import sets_in_words
 
     if as_csv and as_json:
         raise ExperimentError("--csv and --json exclude each other: give one")
@@ -172,12 +185,17 @@ def predict(
             say=lambda text: errors.print(text, markup=False),
         )
         write = predict_output.writer(kind, sys.stdout, [picture.name for picture in pictures], top)
-        failed = 0
+        failed = ambiguous = 0
         for picture, outcome in prediction.predict(
             predictor, pictures, top, jobs, None if quiet else errors
         ):
             write(picture.name, outcome)
             failed += isinstance(outcome, UnreadableImage)
+            ambiguous += predict_output.is_ambiguous(outcome)
+    sets = predictor.contents.prediction_sets
+    if sets and ambiguous and kind == "lines" and not quiet:
+        said = f"of classes in brackets, {sets_in_words.of_promise(sets.wanted)}"
+        errors.print(said, style="dim", markup=False)
     if failed:
         errors.print(
             f"{failed:,} of {len(pictures):,} could not be read", style="red", markup=False

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +10,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from convladder.cli.output import new_table, output, print_json, print_report_path
-from convladder.evaluation import wording
+from convladder.evaluation import sets_in_words, wording
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -21,16 +21,26 @@ if TYPE_CHECKING:
 MOST_SUSPECTS = 20
 
 
-def explanation(run: Run, page: Path, accuracy: float, *, json_wanted: bool) -> None:
+@dataclass(frozen=True)
+class Wanted:
+    """The accuracy that a threshold should give, and the coverage of prediction sets."""
+
+    accuracy: float
+    coverage: float
+
+
+def explanation(run: Run, page: Path, wanted: Wanted, *, json_wanted: bool) -> None:
     """Print where a run errs: classes, pairs, calibration, threshold, robustness, labels."""
     classes, pairs, suspects = run.class_accuracies(), run.confused_pairs(), run.suspected_labels()
-    calibration, selection = run.calibration(), run.selection(accuracy)
+    calibration, selection = run.calibration(), run.selection(wanted.accuracy)
+    sets = run.prediction_sets(wanted.coverage)
     if json_wanted:
         print_json({
             "classes": classes.to_dict("index"),
             "confused_pairs": pairs.to_dict("records"),
             "calibration": asdict(calibration),
             "selection": asdict(selection),
+            "prediction_sets": asdict(sets),
             "robustness": run.robustness().to_dict("records"),
             "suspected_labels": suspects.to_dict("records"),
             "report": str(page),
@@ -39,6 +49,7 @@ def explanation(run: Run, page: Path, accuracy: float, *, json_wanted: bool) -> 
     blocks: list[Table | str] = [_classes(classes)]
     blocks += [_pairs(pairs)] if len(pairs) else []
     blocks += [wording.of_calibration(calibration), wording.of_selection(selection)]
+    blocks += [sets_in_words.of_sets(sets)]
     blocks += [_robustness(run.robustness())]
     blocks += [
         wording.of_suspects(len(suspects), len(run.predictions), run.metrics["test"]["accuracy"])

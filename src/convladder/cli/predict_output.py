@@ -7,14 +7,15 @@ import json
 import shlex
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TextIO
 
 from convladder.core.errors import UnreadableImage
 from convladder.core.formatting import plural, printable
-from convladder.evaluation import wording
+from convladder.evaluation import conformal, sets_in_words, wording
 from convladder.results.bundle.bundle import Bundle
-from convladder.results.bundle.predictor import BATCH, Outcome
+from convladder.results.bundle.predictor import BATCH, Outcome, Prediction
 
 if TYPE_CHECKING:
     from convladder.deploy.exporter import Exported
@@ -24,6 +25,7 @@ Format = Literal["lines", "csv", "json"]
 Write = Callable[[str, Outcome], None]
 
 LONGEST = 60  # characters that a name is given room for
+BETWEEN = "|"  # the classes of a prediction set in CSV
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 
 
@@ -53,6 +55,8 @@ def _figures(opened: Bundle) -> Iterator[str]:
         f"on {accuracy.images:,} images"
     )
     yield wording.of_threshold(selection)
+    if contents.prediction_sets:
+        yield sets_in_words.of_bundle(contents.prediction_sets)
     if form.intensity is not None:
         yield f"of more than 8 bits, values {form.intensity} become black to white"
 
@@ -66,6 +70,9 @@ def _open_questions(opened: Bundle, run: Path) -> Iterator[str]:
         again = f"convladder bundle {shlex.quote(str(run))} -o {shlex.quote(str(opened.path))}"
         again += "" if wanted == model_card.WANTED else f" --accuracy {wanted:g}"
         again += " --as-seen" if opened.contents.selection.basis == "as-seen" else ""
+        sets = opened.contents.prediction_sets
+        if sets and sets.wanted != conformal.COVERAGE:
+            again += f" --coverage {sets.wanted:g}"
         yield (
             f"its model card has {plural(count, 'question')} open: answer them in "
             f"{shlex.quote(str(run / model_card.NAME))}, then: {again}"
@@ -141,9 +148,25 @@ def _write_line(stream: TextIO, name: str, outcome: Outcome) -> None:
         said = f"not read: {outcome}"
     else:
         said = ", ".join(f"{class_name} {share:.3f}" for class_name, share in outcome.top)
+        said += _among(outcome)
         said += "  unsure" if outcome.unsure else ""
         said += f"  warning: {outcome.warning}" if outcome.warning else ""
     stream.write(f"{printable(name)}  {printable(said)}\n")
+
+
+def is_ambiguous(outcome: Outcome) -> bool:
+    """Whether the prediction set of an image has more than one class."""
+    if isinstance(outcome, UnreadableImage) or outcome.prediction_set is None:
+        return False
+    return len(outcome.prediction_set.classes) > 1
+
+
+def _among(prediction: Prediction) -> str:
+    """Name the prediction set where it has more than one class."""
+    found = prediction.prediction_set
+    if found is None or not is_ambiguous(prediction):
+        return ""
+    return f"  ({100 * found.coverage:g} %: {sets_in_words.of_set(found.classes)})"
 
 
 def _write_json(stream: TextIO, name: str, outcome: Outcome) -> None:
@@ -159,6 +182,7 @@ def _write_json(stream: TextIO, name: str, outcome: Outcome) -> None:
         row |= {"unsure": outcome.unsure, "top": top} | (
             {"warning": outcome.warning} if outcome.warning else {}
         )
+        row |= {"prediction_set": asdict(outcome.prediction_set)} if outcome.prediction_set else {}
     stream.write(json.dumps(row) + "\n")
 
 
@@ -167,12 +191,13 @@ def _csv_writer(stream: TextIO, top: int) -> Write:
     others = [
         f"{column}_{place}" for place in range(2, top + 1) for column in ("class", "probability")
     ]
-    rows.writerow(["path", "class", "probability", "unsure", "error", *others, "warning"])
+    last = ["warning", "prediction_set"]
+    rows.writerow(["path", "class", "probability", "unsure", "error", *others, *last])
 
     def write(name: str, outcome: Outcome) -> None:
         if isinstance(outcome, UnreadableImage):
             rows.writerow(
-                [neutral(name), "", "", "", neutral(str(outcome)), *[""] * len(others), ""]
+                [neutral(name), "", "", "", neutral(str(outcome)), *[""] * len(others), "", ""]
             )
             return
         cells = [cell for named, share in outcome.top for cell in (neutral(named), f"{share:.6f}")]
@@ -184,6 +209,9 @@ def _csv_writer(stream: TextIO, top: int) -> Write:
                 "",
                 *cells[2:],
                 outcome.warning or "",
+                neutral(BETWEEN.join(outcome.prediction_set.classes))
+                if outcome.prediction_set
+                else "",
             ]
         )
 

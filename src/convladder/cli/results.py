@@ -8,7 +8,15 @@ from typing import Annotated
 import typer
 
 from convladder.cli import explanation_output, results_output
-from convladder.cli.arguments import AllowRejects, AsJson, Out, QuietOption, Settings, interruptible
+from convladder.cli.arguments import (
+    AllowRejects,
+    AsJson,
+    Coverage,
+    Out,
+    QuietOption,
+    Settings,
+    interruptible,
+)
 from convladder.cli.data_options import TABLES, data_options
 from convladder.core.errors import ExperimentError
 
@@ -89,15 +97,18 @@ def explain(
             help='Accuracy that answers not marked "unsure" should have.',
         ),
     ] = 0.95,
+    coverage: Coverage = 0.95,
     as_json: AsJson = False,
 ) -> None:
     """Show where a network errs, whether to trust its confidence, and which labels look wrong."""
     from convladder.api.run import Run
+    from convladder.evaluation import conformal
 
     if not 0 < accuracy <= 1:
         raise ExperimentError(f"--accuracy must be between 0 and 1, such as 0.95; got {accuracy:g}")
-    explained = Run(run)
-    explanation_output.explanation(explained, explained.report(), accuracy, json_wanted=as_json)
+    conformal.check_coverage(coverage)
+    explained, wanted = Run(run), explanation_output.Wanted(accuracy, coverage)
+    explanation_output.explanation(explained, explained.report(), wanted, json_wanted=as_json)
 
 
 def compare(

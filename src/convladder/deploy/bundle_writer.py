@@ -14,7 +14,7 @@ from convladder.core.formatting import short_name
 from convladder.core.worker import Emit
 from convladder.core.worker_pool import call
 from convladder.data.image_size import form_of_network
-from convladder.evaluation import calibration, predictions
+from convladder.evaluation import calibration, conformal, prediction_sets, predictions
 from convladder.evaluation.intervals import Proportion, proportion
 from convladder.models.catalog import FAMILIES
 from convladder.results import folders, model_card, outputs, saved_run
@@ -56,12 +56,14 @@ def write(
     accuracy: float = model_card.WANTED,
     *,
     as_seen: bool = False,
+    coverage: float = conformal.COVERAGE,
 ) -> Path:
     """Write a run's bundle to a file, by default in this folder under its name; return the path.
 
-    `accuracy` and `as_seen` choose its threshold: see `calibration.select`. An earlier
-    bundle of the same run is replaced. Raises RunError where another file is there already, where
-    it would lie among the run's images, or where the run is damaged.
+    `accuracy` and `as_seen` choose its threshold: see `calibration.select`. `coverage` is that of
+    its prediction sets. An earlier bundle of the same run is replaced. Raises RunError where
+    another file is there already, where it would lie among the run's images, or where the run is
+    damaged.
     """
     name = run.folder.resolve().name
     path = out or Path(f"{name}{bundle.SUFFIX}")
@@ -75,19 +77,24 @@ def write(
             "with -o"
         )
     folders.check_writable(path.absolute().parent)
-    files.write_bytes(path, make(run, accuracy, as_seen=as_seen))
+    files.write_bytes(path, make(run, accuracy, as_seen=as_seen, coverage=coverage))
     return path
 
 
 def make(
-    run: saved_run.SavedRun, accuracy: float = model_card.WANTED, *, as_seen: bool = False
+    run: saved_run.SavedRun,
+    accuracy: float = model_card.WANTED,
+    *,
+    as_seen: bool = False,
+    coverage: float = conformal.COVERAGE,
 ) -> bytes:
     """Return the file of a run's bundle, with its threshold by accuracy. Raises RunError."""
     temperature = calibration.temperature_of(run.predictions)
     selection = calibration.select(run.predictions, accuracy, as_seen=as_seen)
+    sets = prediction_sets.measure(run.predictions, coverage)
     network = call(convert, run.folder, temperature)
     arrays = run.weights
-    contents = _contents(run, temperature, selection, arrays)
+    contents = _contents(run, temperature, selection, sets, arrays)
     return container.pack(
         {
             container.CONTENTS: contents.model_dump_json(indent=2).encode(),
@@ -149,6 +156,7 @@ def _contents(
     run: saved_run.SavedRun,
     temperature: float,
     selection: calibration.Selection,
+    sets: prediction_sets.PredictionSets,
     arrays: dict[str, Any],
 ) -> schema.Contents:
     network, test = run.network, run.tested
@@ -163,6 +171,7 @@ def _contents(
         form=schema.Form.of(form_of_network(run.experiment.data, network)),
         temperature=temperature,
         selection=_selection(selection),
+        prediction_sets=_prediction_sets(sets),
         figures=schema.Figures(
             accuracy=_measured(proportion(int(right.sum()), len(right))),
             log_loss=run.metrics["test"]["log_loss"],
@@ -185,6 +194,11 @@ def _selection(found: calibration.Selection) -> schema.Selection:
         as_seen=schema.Kept(**_kept(found.as_seen)) if found.as_seen else None,
         **_kept(found),
     )
+
+
+def _prediction_sets(found: prediction_sets.PredictionSets) -> schema.PredictionSets:
+    measured = {"coverage": _measured(found.coverage), "single": _measured(found.single)}
+    return schema.PredictionSets(**vars(found) | measured)
 
 
 def _kept(found: calibration.Kept | calibration.Selection) -> dict[str, Any]:

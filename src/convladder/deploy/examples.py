@@ -1,8 +1,9 @@
 """The example beside each export: it loads the export and predicts image files, without convladder.
 
 Its rules are the product's own: the folder `decoder` reads files (see `standalone_decoder`),
-`export.json` has the form of images, the classes, and the threshold below which an answer is
-*unsure*. One with a warning is so too.
+`export.json` has the form of images, the classes, the threshold below which an answer is *unsure*,
+and the probability from which on a class is in the prediction set. One with a warning is unsure
+too.
 """
 
 from __future__ import annotations
@@ -20,7 +21,8 @@ Needs:  pip install {needs} numpy pillow
 It reads files by the rules of training (folder decoder). It says `unsure` below the threshold
 (export.json), and of a picture that does not fit the training images. In export.json,
 `threshold_basis` is `guaranteed` where the threshold gives the accuracy wanted in 95 of 100
-networks, and `as-seen` where it gave it on validation, without a guarantee.
+networks, and `as-seen` where it gave it on validation, without a guarantee. Classes in brackets are
+the prediction set: the true class is among these in so many percent of images like the test images.
 """
 
 import json
@@ -43,12 +45,30 @@ form, limits = ImageForm.read(export["form"]), Limits(**export["limits"])
 _TAIL = '''
 
 def answer(content):
-    """Say of an image file: its class, the probability, whether that is unsure, and a warning."""
+    """Say of an image file: class, probability, whether unsure, warning, possible classes."""
     picture = open_picture(content, form, limits)
     found = probabilities(fit(picture, form))
     best, threshold = found.argmax(), export["threshold"]
     low, warning = threshold is None or not found[best] >= threshold, picture.misfit(form)
-    return export["classes"][best], found[best], low or bool(warning), warning
+    return export["classes"][best], found[best], low or bool(warning), warning, possible(found)
+
+
+def possible(found):
+    """Return the classes that an image may be of, the likeliest first; none without sets."""
+    sets = export["prediction_sets"]
+    if not sets or sets["least_probability"] is None:
+        return []
+    size = max(1, int((found >= np.float32(sets["least_probability"])).sum()))
+    return [export["classes"][place] for place in np.argsort(-found, kind="stable")[:size]]
+
+
+def among(classes):
+    """Name the possible classes where there is more than one, the first four of many."""
+    if len(classes) < 2:
+        return ""
+    named = classes if len(classes) < 6 else [*classes[:4], f"{len(classes) - 4:,} others"]
+    share = f"{100 * export['prediction_sets']['wanted']:g} %"
+    return f"  ({share}: {', '.join(named[:-1])} or {named[-1]})"
 
 
 def main(paths):
@@ -57,8 +77,9 @@ def main(paths):
     failed, width = 0, min(60, max(map(len, paths), default=0))
     for path in paths:
         try:
-            name, probability, unsure, warning = answer(read_file(Path(path), limits))
-            more = "  unsure" * unsure + (f"  warning: {warning}" if warning else "")
+            name, probability, unsure, warning, classes = answer(read_file(Path(path), limits))
+            more = among(classes)
+            more += "  unsure" * unsure + (f"  warning: {warning}" if warning else "")
             said = f"{name} {probability:.3f}{more}"
         except UnreadableImage as error:
             failed, said = 1, f"not read: {error}"
@@ -163,4 +184,6 @@ def settings(contents: Contents) -> dict[str, Any]:
         "threshold": contents.selection.threshold,
         "threshold_basis": contents.selection.basis,
         "accuracy_wanted": contents.selection.wanted,
+        "prediction_sets": contents.prediction_sets
+        and contents.prediction_sets.model_dump(include={"wanted", "least_probability"}),
     }

@@ -173,5 +173,6 @@ def _complaint_of_files(kind: str, found: FromFiles, bound: float) -> str:
         f"the example of the export as {kind} does not read {found.files:,} files as convladder "
         f"does ({named}): pixels differ by {found.pixels} of 255 at most, probabilities by "
         f"{found.largest:.2g} (--bound: {bound:g}); {found.refused} read by only one of the two, "
-        f"{found.unlike_rule} marked unsure differently. The export was not kept"
+        f"{found.unlike_rule} marked unsure differently or given another prediction set. The "
+        "export was not kept"
     )

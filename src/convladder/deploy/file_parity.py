@@ -44,8 +44,8 @@ def watched(pixels):
 example.probabilities = watched
 for path in sorted(files.glob("*.image")):
     try:
-        name, _, unsure, warning = example.answer(path.read_bytes())
-        answers.append([name, bool(unsure), warning])
+        name, _, unsure, warning, classes = example.answer(path.read_bytes())
+        answers.append([name, bool(unsure), warning, classes])
     except example.UnreadableImage as error:
         answers.append(error.reason)
 np.savez(files / "arrays.npz", **arrays)
@@ -53,7 +53,7 @@ np.savez(files / "arrays.npz", **arrays)
 """
 
 
-Answer = tuple[str, bool, str | None]  # class, whether it is unsure, warning
+Answer = tuple[str, bool, str | None, tuple[str, ...]]  # class, unsure, warning, prediction set
 
 
 @dataclass(frozen=True)
@@ -75,8 +75,8 @@ class FromFiles:
     files : how many were read by either. pixels : the largest difference, of 255. largest, mean :
     difference of a probability; the mean is of the predicted class. other_class, other_unsure :
     answers that differ. refused : files that only one of the two could read. unlike_rule : answers
-    that are not what the example's own probabilities and the threshold say. differing : the files
-    that any of this is about, but for probabilities.
+    that are not what the example's own probabilities, the threshold and the sets say. differing :
+    the files that any of this is about, but for probabilities.
     """
 
     files: int
@@ -112,7 +112,9 @@ def _of_product(predictor: Predictor, content: bytes) -> Outcome:
 
 
 def _said(prediction: Prediction) -> Answer:
-    return prediction.class_name, prediction.unsure, prediction.warning
+    held = prediction.prediction_set
+    classes = held.classes if held else ()
+    return prediction.class_name, prediction.unsure, prediction.warning, classes
 
 
 def _of_example(folder: Path, contents: Sequence[bytes]) -> list[Outcome]:
@@ -131,7 +133,7 @@ def _of_example(folder: Path, contents: Sequence[bytes]) -> list[Outcome]:
                 else Read(
                     arrays[f"pixels-{number}"],
                     arrays[f"found-{number}"],
-                    (each[0], each[1], each[2]),
+                    (each[0], each[1], each[2], tuple(each[3])),
                 )
                 for number, each in enumerate(answers)
             ]

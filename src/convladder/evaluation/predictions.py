@@ -149,3 +149,32 @@ def correct(table: pd.DataFrame) -> NDArray[np.bool_]:
     """Return which rows are predicted correctly, `(N,)`."""
     right: NDArray[np.bool_] = (table["label"] == table["predicted"]).to_numpy(dtype=bool)
     return right
+
+
+def average(tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    """Return what several networks predict together: the mean of their probabilities.
+
+    `predicted` is the class of the largest mean. The rows, one per image, are in the order of the
+    first table. Raises RunError where the tables are of other images, labels or classes.
+    """
+    first = tables[0]
+    rest = [_in_order(table, first) for table in tables[1:]]
+    means = np.mean([probabilities(table) for table in (first, *rest)], axis=0)
+    names = np.array(class_names(first), dtype=object)
+    columns = dict(zip((PREFIX + name for name in names), means.T, strict=True))
+    return first.assign(predicted=names[means.argmax(axis=1)], **columns)
+
+
+def _in_order(table: pd.DataFrame, first: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows in the order of a first table's. Raises RunError where others are there."""
+    images = ["split", "path"]
+    if not table[images].equals(first[images]):
+        wanted = pd.MultiIndex.from_frame(first[images])
+        found = table.set_index(images)
+        if len(found) != len(wanted) or not wanted.isin(found.index).all():
+            raise RunError("predictions of other images cannot be averaged with the first's")
+        table = found.loc[wanted].reset_index()
+    same_labels = table["label"].tolist() == first["label"].tolist()
+    if class_names(table) != class_names(first) or not same_labels:
+        raise RunError("predictions of other classes or labels cannot be averaged with the first's")
+    return table

@@ -46,7 +46,7 @@ def write_climb(results: SavedClimb) -> Path:
         in_all=_in_all(results.about["data"]),
         environment=results.environment,
         standings_rows=standings.table(results.standings, "rung"),
-        **panels.show(_subject(results, pictures)),
+        **panels.show(Subject(results.shown_seed, results.shown, pictures, results.shown_seeds)),
     )
 
 
@@ -69,7 +69,7 @@ def write_run(run: SavedRun) -> Path:
         data=run.about["data"],
         environment=run.about["environment"],
         changes=provenance.changes_on_the_way(run.about),
-        **panels.show(Subject(pooled, run, pictures, [pooled])),
+        **panels.show(Subject(pooled, run, pictures, (pooled,))),
     )
 
 
@@ -98,11 +98,6 @@ def write_comparison(comparison: RunComparison, folder: Path) -> Path:
             if name != reference and lineup.asked_alike(name, reference)
         },
     )
-
-
-def _subject(results: SavedClimb, pictures: Pictures) -> Subject:
-    seeds = results.lineup.pooled[results.shown.rung]
-    return Subject(results.shown_seed, results.shown, pictures, seeds)
 
 
 def _curves(results: SavedClimb, pictures: Pictures) -> dict[str, list[Markup]]:

@@ -5,7 +5,7 @@ A panel is a row of PANELS and a template `panels/NAME.html`, which is given wha
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -18,16 +18,18 @@ from convladder.evaluation import (
     label_errors,
     metrics,
     mistakes,
+    prediction_sets,
+    predictions,
     wording,
 )
 from convladder.report import curve_plots, galleries, plots
 from convladder.report.pictures import Pictures
-from convladder.report.samples import Sample, read_kept, read_samples
+from convladder.report.samples import Sample, predicted_as, read_kept, read_samples
 from convladder.results.saved_run import SavedRun
-from convladder.results.seed_runs import SeedRun, measure_curves, trial_name
+from convladder.results.seed_runs import SeedRun, measure_curves, not_trained_on, trial_name
 
 SUSPECTS = 12  # images with suspected labels
-WANTED = (0.9, 0.95, 0.99)  # accuracies for which a threshold is shown
+WANTED = (0.9, 0.95, 0.99)  # accuracies for which a threshold is shown, and coverages of sets
 
 Values = dict[str, Any]
 
@@ -36,14 +38,14 @@ Values = dict[str, Any]
 class Subject:
     """What panels are of.
 
-    `pooled` is for figures of all test images together, `run` for what one network sees. `pictures`
-    takes what they draw. `seeds` are all of the rung, for what is averaged over them.
+    `pooled` is for figures of all test images together, `run` for what one network sees, `seeds`
+    for what all networks of this kind say. `pictures` takes what they draw.
     """
 
     pooled: SeedRun
     run: SavedRun
     pictures: Pictures
-    seeds: Sequence[SeedRun]
+    seeds: tuple[SeedRun, ...]
 
     @cached_property
     def kept(self) -> dict[int, Sample]:
@@ -129,8 +131,15 @@ def _pairs(subject: Subject) -> Values:
 
 
 def _suspects(subject: Subject) -> Values:
-    rows = label_errors.suspected_rows(subject.pooled.not_trained_on, "test")
-    return {"suspects": subject.pick(rows)[:SUSPECTS]}
+    """Those that all seeds dispute together, of which any seed has kept the image."""
+    table = not_trained_on(subject.seeds)
+    kept = {each.path: each for seed in subject.seeds for each in read_kept(seed).values()}
+    test = predictions.part(table, "test").iloc[label_errors.suspected_rows(table, "test")]
+    shown = test[test["path"].isin(kept)].head(SUSPECTS).to_dict("records")
+    return {
+        "suspects": [predicted_as(kept[row["path"]], row) for row in shown],
+        "seeds": len(subject.seeds),
+    }
 
 
 def _calibration(subject: Subject) -> Values:
@@ -145,6 +154,11 @@ def _calibration(subject: Subject) -> Values:
 def _threshold(subject: Subject) -> Values:
     table = subject.run.predictions
     return {"selections": [calibration.select(table, wanted) for wanted in WANTED]}
+
+
+def _sets(subject: Subject) -> Values:
+    table = subject.run.predictions
+    return {"sets": [prediction_sets.measure(table, wanted) for wanted in WANTED]}
 
 
 def _layers(subject: Subject) -> Values:
@@ -166,5 +180,6 @@ PANELS = (
     Panel("suspects", _suspects),
     Panel("calibration", _calibration),
     Panel("threshold", _threshold),
+    Panel("sets", _sets),
     Panel("layers", _layers),
 )

@@ -14,7 +14,15 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from convladder.core import files
 from convladder.core.formatting import percent, short_name
-from convladder.evaluation import calibration, metrics, mistakes, predictions, wording
+from convladder.evaluation import (
+    calibration,
+    metrics,
+    mistakes,
+    prediction_sets,
+    predictions,
+    sets_in_words,
+    wording,
+)
 from convladder.evaluation.calibration import Calibration
 from convladder.evaluation.intervals import proportion
 from convladder.results import provenance
@@ -111,6 +119,7 @@ def _make(run: SavedRun, calibrated: Calibration, *, ships: bool = False) -> str
         robustness=robustness_of(run),
         calibration=wording.of_calibration(calibrated),
         selection=wording.of_selection(calibration.select(run.predictions, WANTED)),
+        sets=sets_in_words.of_sets(prediction_sets.measure(run.predictions)),
         train_images=sum(trained),
         fewest=min(trained),
         most=max(trained),

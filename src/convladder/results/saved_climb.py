@@ -14,7 +14,7 @@ from convladder.core import files
 from convladder.core.errors import RunError
 from convladder.core.ladder import Ladder, ladder_of
 from convladder.core.metrics import BRIER, LOG_LOSS
-from convladder.evaluation import metrics, predictions
+from convladder.evaluation import label_errors, metrics, predictions
 from convladder.evaluation.robustness import Robustness
 from convladder.results import (
     advice,
@@ -32,7 +32,7 @@ from convladder.results.group_summary import PRICES, Claim, GroupSummary
 from convladder.results.groups import GroupComparison
 from convladder.results.pace import Pace
 from convladder.results.planned_looks import PlannedLook
-from convladder.results.seed_runs import SeedRun
+from convladder.results.seed_runs import SeedRun, not_trained_on
 
 
 @dataclass(frozen=True)
@@ -253,12 +253,16 @@ class SavedClimb:
             "versions": provenance.all_versions(run.about for run in self._runs.values())
         }
 
+    @property
+    def shown_seeds(self) -> tuple[SeedRun, ...]:
+        """All seeds of the rung that is shown: of the best, or the last."""
+        return self.lineup.pooled[self.best or list(self.standings)[-1]]
+
     @cached_property
     def shown_seed(self) -> SeedRun:
-        """The runs whose predictions are shown: the best seed of the best rung, or the last."""
-        pooled = self.lineup.pooled[self.best or list(self.standings)[-1]]
+        """The runs whose predictions are shown: the best seed of the rung that is shown."""
         metric = self.lineup.metric
-        return max(pooled, key=lambda each: metric.as_score(each.on_validation(metric)))
+        return max(self.shown_seeds, key=lambda each: metric.as_score(each.on_validation(metric)))
 
     @property
     def shown(self) -> saved_run.SavedRun:
@@ -287,16 +291,41 @@ class SavedClimb:
         RunError
             The rung has no finished run, or a file of its runs is missing or damaged.
         """
-        if rung not in self.standings:
-            raise RunError(
-                f"{rung!r} has no finished run: the rungs with one are {', '.join(self.standings)}"
-            )
+        self._check_finished(rung)
         tables = []
         for each in self.lineup.pooled[rung]:
             table = each.tested.assign(seed=each.seed, fold=each.tested_in)
             first = ["seed", "fold"] if self.folds else ["seed"]
             tables.append(table[[*first, *each.tested.columns]])
         return pd.concat(tables, ignore_index=True)
+
+    def suspected_labels(self, rung: str) -> pd.DataFrame:
+        """Return the images whose label a rung's networks dispute together, the worst first.
+
+        Probabilities are averaged over all seeds of the rung, so what a single network gets wrong
+        counts for less (docs/insight.md has figures). The images are those of validation and test;
+        with folds all images, each predicted by the networks that were not trained on it. They are
+        found by confident learning (Northcutt, Jiang, Chuang 2021, "Confident learning: estimating
+        uncertainty in dataset labels", JAIR 70).
+
+        Parameters
+        ----------
+        rung
+            The rung's name.
+
+        Returns
+        -------
+        DataFrame
+            One row per image: `path`, `split`, `label`, the `suggested` class, and `margin`: the
+            probability of the label less that of the likeliest other class.
+
+        Raises
+        ------
+        RunError
+            The rung has no finished run, or a file of its runs is missing or damaged.
+        """
+        self._check_finished(rung)
+        return label_errors.suspects(not_trained_on(self.lineup.pooled[rung]))
 
     def headline(self) -> str:
         """Say in a few sentences what the climb has shown.
@@ -312,6 +341,12 @@ class SavedClimb:
             A file of the climb's runs is missing or damaged.
         """
         return headline.of_climb(self)
+
+    def _check_finished(self, rung: str) -> None:
+        if rung not in self.standings:
+            raise RunError(
+                f"{rung!r} has no finished run: the rungs with one are {', '.join(self.standings)}"
+            )
 
     @cached_property
     def _claims(self) -> dict[tuple[str, str], Claim]:

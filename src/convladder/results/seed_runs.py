@@ -104,6 +104,14 @@ class SeedRun:
         return [run.tested for run in self.runs]
 
 
+def not_trained_on(seeds: Sequence[SeedRun]) -> pd.DataFrame:
+    """Average over seeds what networks predict of images that they were not trained on.
+
+    Each image is there once. Raises RunError where the seeds are not of the same images.
+    """
+    return predictions.average([each.not_trained_on for each in seeds])
+
+
 def pool(runs: Sequence[SavedRun]) -> tuple[SeedRun, ...]:
     """Put the runs of each seed together, in order; a seed that lacks a fold is left out."""
     by_seed: dict[int, list[SavedRun]] = {}

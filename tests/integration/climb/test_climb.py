@@ -523,7 +523,7 @@ def test_a_run_is_explained(climbed: Path, tmp_path: Path) -> None:
         assert said in told
     figures = json.loads(convladder_here("explain", str(folder), "--json", cwd=climbed).stdout)
     assert set(figures) == {
-        "classes", "confused_pairs", "calibration", "selection",
+        "classes", "confused_pairs", "calibration", "selection", "prediction_sets",
         "robustness", "suspected_labels", "report"
     }  # fmt: skip
     assert Path(figures["report"]).is_file()

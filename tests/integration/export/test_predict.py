@@ -21,6 +21,7 @@ import pytest
 from PIL import Image
 
 import convladder as cl
+from bundle_with_sets import write_with_sets
 from command_line import convladder
 from convladder.cli import predict_output
 from convladder.core.errors import BundleError, ExperimentError, RunError
@@ -116,6 +117,52 @@ def test_rows_for_programs(folder: Path) -> None:
     lines = predict(STORED, folder / "red", "--json").stdout.decode().splitlines()
     assert [json.loads(line)["path"] for line in lines] == [row["path"] for row in rows]
     assert json.loads(lines[0])["probability"] == pytest.approx(float(rows[0]["probability"]))
+
+
+def test_several_classes_are_named_where_an_image_may_be_of_them(
+    folder: Path, tmp_path: Path
+) -> None:
+    bundle = write_with_sets(tmp_path / "sets.convladder", least_probability=0.0, wanted=0.9)
+    done = predict(bundle, folder / "red")
+    lines = done.stdout.decode().splitlines()
+    assert all("  (90 %: red, " in line and " or " in line for line in lines)
+    said = "the true class is among these in 90 of 100 images like the test images"
+    assert said in " ".join(done.stderr.decode().split())
+    assert said not in predict(bundle, folder / "red", "--quiet").stderr.decode()
+    row = json.loads(predict(bundle, folder / "red", "--json").stdout.splitlines()[0])
+    assert row["prediction_set"]["coverage"] == 0.9
+    assert row["prediction_set"]["classes"][0] == row["class"] == "red"
+    assert sorted(row["prediction_set"]["classes"]) == sorted(CLASSES)
+    rows = csv.DictReader(
+        io.StringIO(predict(bundle, folder / "red", folder / "broken.png", "--csv").stdout.decode())
+    )
+    held = [row["prediction_set"].split("|") for row in rows]
+    assert [sorted(each) for each in held] == [sorted(CLASSES)] * 3 + [[""]]
+
+
+def test_a_single_class_is_no_news(folder: Path, tmp_path: Path) -> None:
+    bundle = write_with_sets(tmp_path / "sets.convladder", least_probability=1.0)
+    done = predict(bundle, folder / "red")
+    assert b"(" not in done.stdout
+    assert b"among these" not in done.stderr
+    row = json.loads(predict(bundle, folder / "red", "--json").stdout.splitlines()[0])
+    assert row["prediction_set"] == {"classes": ["red"], "coverage": 0.95}
+
+
+@pytest.mark.parametrize("kind", ["of an earlier format", "of too few validation images"])
+def test_a_bundle_without_sets_says_nothing_of_them(
+    kind: str, folder: Path, tmp_path: Path
+) -> None:
+    bundle = STORED
+    if kind == "of too few validation images":
+        bundle = write_with_sets(tmp_path / "few.convladder", least_probability=None)
+    assert cl.Predictor.open(STORED).contents.prediction_sets is None
+    for form in ((), ("--json",)):
+        done = predict(bundle, folder / "red", *form)
+        assert done.returncode == 0
+        assert b"(" not in done.stdout
+        assert b"prediction_set" not in done.stdout
+        assert b"among these" not in done.stderr
 
 
 def test_archives_patterns_and_standard_input(folder: Path, tmp_path: Path) -> None:
@@ -274,6 +321,39 @@ def test_a_bundles_threshold_is_the_guaranteed_one_unless_the_other_is_asked_for
     said = convladder(*words, "--as-seen").stdout
     assert "0.2 as seen on validation, without a guarantee" in said
     assert "--accuracy 0.2 --as-seen" in said  # the command that makes it again
+
+
+def test_a_bundles_prediction_sets_are_of_the_coverage_that_is_asked_for(
+    run: cl.Run, tmp_path: Path
+) -> None:
+    path, wanted = tmp_path / "my.convladder", run.prediction_sets(0.8)
+    contents = cl.Bundle(run.bundle(path, coverage=0.8)).contents
+    assert contents.prediction_sets is not None
+    assert contents.prediction_sets.least_probability == wanted.least_probability is not None
+    assert contents.prediction_sets.coverage.share == wanted.coverage.share
+    assert contents.prediction_sets.validation == wanted.validation
+    words = ("bundle", str(run.folder), "-o", str(path), "--coverage", "0.8")
+    said = convladder(*words).stdout
+    assert "among these in 80 of 100 images like the test images" in said
+    assert "--coverage 0.8" in said  # the command that makes it again
+    root = Path(run.experiment.data.source)
+    files = [root / name for name in run.tested["path"]]
+    predictor = cl.Predictor.open(path)
+    read = predictor.read(
+        predictor.probabilities([predictor.decode(each) for each in map(Path.read_bytes, files)])
+    )
+    frame = run.predict(files, accuracy=0.2, coverage=0.8)
+    assert [each.prediction_set and each.prediction_set.classes for each in read] == list(
+        frame["prediction_set"]
+    )
+    held = [
+        label in among
+        for label, among in zip(run.tested["label"], frame["prediction_set"], strict=True)
+    ]
+    assert np.mean(held) == wanted.coverage.share
+    refused = convladder("bundle", str(run.folder), "-o", str(path), "--coverage", "95")
+    assert refused.returncode == 2
+    assert "above 0 and below 1, such as 0.95; got 95" in refused.stderr
 
 
 def test_where_nothing_is_guaranteed_every_answer_is_unsure_and_it_is_said(

@@ -26,6 +26,7 @@ import pytest
 from PIL import Image
 
 import convladder as cl
+from bundle_with_sets import write_with_sets
 from convladder.core.errors import ExperimentError
 from convladder.deploy.serve.access import LOCAL, Rules
 from convladder.deploy.serve.app import create_app
@@ -74,6 +75,7 @@ def test_a_picture_that_does_not_fit_the_training_images_is_answered_as_unsure_w
     assert odd["probability"] > 0.9  # far over the threshold
     assert odd["unsure"]
     assert "warning" not in usual
+    assert "prediction_set" not in usual  # of a bundle of format 1
 
 
 def test_one_image_is_predicted_as_the_bundle_does(client: httpx.Client) -> None:
@@ -242,6 +244,7 @@ def test_the_model_its_health_and_its_measures(client: httpx.Client) -> None:
     assert model["card"].startswith("# Model card")
     assert model["selection"]["basis"] == "as-seen"  # of a bundle of format 1
     assert "as seen on validation, without a guarantee" in model["unsure"]
+    assert model["sets"] is model["prediction_sets"] is None
     assert client.get("/healthz").text == "alive\n"
     assert client.get("/readyz").status_code == 200
     client.post("/v1/predict", content=picture())
@@ -500,6 +503,22 @@ def test_requests_at_the_same_time_share_a_batch() -> None:
     assert classes == [("blue", "green", "red")[place % 3] for place in range(40)]
     batches = next(line for line in measures.splitlines() if line.startswith("convladder_batches "))
     assert float(batches.split()[1]) < 40
+
+
+def test_the_classes_that_an_image_may_be_of_are_answered(tmp_path: Path) -> None:
+    async def ask() -> tuple[Any, Any]:
+        app = create_app(cl.Predictor.open(write_with_sets(tmp_path / "my.convladder", 0.0, 0.9)))
+        async with app.router.lifespan_context(app), in_process(app) as client:
+            asked = await client.post("/v1/predict?top=1", content=picture())
+            return asked.json()["predictions"][0], (await client.get("/v1/model")).json()
+
+    found, model = asyncio.run(ask())
+    assert found["prediction_set"]["coverage"] == 0.9
+    assert found["prediction_set"]["classes"][0] == found["class"]
+    assert sorted(found["prediction_set"]["classes"]) == sorted(CLASSES)
+    assert len(found["top"]) == 1
+    assert "among these in 90 of 100 images like the test images" in model["sets"]
+    assert model["prediction_sets"]["validation"] == 60
 
 
 class Wrong(Slow):

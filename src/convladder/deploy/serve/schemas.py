@@ -7,10 +7,10 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from convladder.core.errors import UnreadableImage
-from convladder.evaluation import wording
+from convladder.evaluation import sets_in_words, wording
 from convladder.results.bundle.bundle import Bundle
 from convladder.results.bundle.predictor import Prediction
-from convladder.results.bundle.schema import Figures, Form, Selection
+from convladder.results.bundle.schema import Figures, Form, PredictionSets, Selection
 
 PROBLEMS: dict[int | str, dict[str, Any]] = {
     400: {"description": "The body, or the form, cannot be read, or nothing was sent."},
@@ -37,11 +37,22 @@ class Share(Answer):
     probability: float
 
 
+class Possible(Answer):
+    """The classes that an image may be of, the most probable first.
+
+    `coverage`: the share of images like the test images whose true class is among them.
+    """
+
+    classes: tuple[str, ...]
+    coverage: float
+
+
 class OfImage(Answer):
     """The prediction for an image, or why it cannot be read.
 
     `unsure`: the probability is below the threshold of the bundle, or there is a `warning`.
-    `warning`: why the image does not fit the training images.
+    `warning`: why the image does not fit the training images. `prediction_set`: the classes that
+    it may be of, if the bundle promises any such set.
     """
 
     name: str = ""
@@ -50,6 +61,7 @@ class OfImage(Answer):
     unsure: bool | None = None
     top: list[Share] = []
     warning: str | None = None
+    prediction_set: Possible | None = None
     error: str | None = None
 
 
@@ -76,7 +88,8 @@ class Corrected(Answer):
 class About(Answer):
     """The description of a bundle.
 
-    `unsure`: which answers are unsure, and what the threshold is worth, in words.
+    `unsure`: which answers are unsure, and what the threshold is worth, in words. `sets`: what its
+    prediction sets are worth, in words; none if the bundle is of an earlier format.
     """
 
     version: str
@@ -86,6 +99,8 @@ class About(Answer):
     form: Form
     selection: Selection
     unsure: str
+    prediction_sets: PredictionSets | None
+    sets: str | None
     figures: Figures
     temperature: float
     card: str
@@ -102,6 +117,7 @@ def prediction(name: str, found: Prediction) -> OfImage:
         unsure=found.unsure,
         top=top,
         warning=found.warning,
+        prediction_set=found.prediction_set and Possible(**vars(found.prediction_set)),
     )
 
 
@@ -121,6 +137,8 @@ def about(bundle: Bundle, *, corrections: bool) -> About:
         form=contents.form,
         selection=contents.selection,
         unsure=wording.of_threshold(contents.selection),
+        prediction_sets=contents.prediction_sets,
+        sets=contents.prediction_sets and sets_in_words.of_bundle(contents.prediction_sets),
         figures=contents.figures,
         temperature=contents.temperature,
         card=bundle.card,

@@ -22,7 +22,7 @@ MANIFEST, CONTENTS, CARD, WEIGHTS, MODEL = PARTS = (
     "weights.safetensors",
     "model.onnx",
 )
-FORMAT = 2  # of this version; those before it are read too
+FORMAT = 3  # of this version; those before it are read too
 # bytes of each part
 LARGEST = {
     MANIFEST: 2**16,

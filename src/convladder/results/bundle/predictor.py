@@ -17,6 +17,7 @@ from convladder.data.decoding.image_form import Limits, Pixels
 from convladder.data.decoding.images import decode, open_picture
 from convladder.data.decoding.intensity import Values
 from convladder.data.decoding.picture import fit
+from convladder.evaluation import conformal
 from convladder.results.bundle.bundle import Bundle
 from convladder.results.bundle.container import refusal
 from convladder.results.bundle.graph_check import IMAGES, PROBABILITIES
@@ -27,17 +28,30 @@ Probabilities = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
+class PredictionSet:
+    """The classes that an image may be of, the most probable first.
+
+    coverage : the share of images like the test images whose true class is among them.
+    """
+
+    classes: tuple[str, ...]
+    coverage: float
+
+
+@dataclass(frozen=True)
 class Prediction:
     """What a bundle says of an image.
 
     top : the most probable classes with their probabilities, the first of them predicted.
     unsure : whether that is below the bundle's threshold, or there is a warning.
     warning : why the image does not fit those that the network was trained on.
+    prediction_set : the classes that the image may be of; None where the bundle promises none.
     """
 
     top: tuple[tuple[str, float], ...]
     unsure: bool
     warning: str | None = None
+    prediction_set: PredictionSet | None = None
 
     @property
     def class_name(self) -> str:
@@ -222,14 +236,25 @@ class Predictor:
         """
         threshold = self.contents.selection.threshold
         order = np.argsort(-probabilities, axis=1, kind="stable")[:, :top]
+        warned, held = warnings or [None] * len(order), self._sets(probabilities)
         found = []
-        for row, best, warning in zip(
-            probabilities, order, warnings or [None] * len(order), strict=True
-        ):
+        for row, best, warning, among in zip(probabilities, order, warned, held, strict=True):
             named = tuple((self.class_names[place], float(row[place])) for place in best)
             low = threshold is None or not row[best[0]] >= threshold
-            found.append(Prediction(named, low or bool(warning), warning))
+            found.append(Prediction(named, low or bool(warning), warning, among))
         return found
+
+    def _sets(self, probabilities: Probabilities) -> list[PredictionSet] | list[None]:
+        """Return the prediction set of each image, if the bundle promises any."""
+        sets = self.contents.prediction_sets
+        if sets is None or sets.least_probability is None:
+            return [None] * len(probabilities)
+        return [
+            PredictionSet(classes, sets.wanted)
+            for classes in conformal.possible_classes(
+                probabilities, self.class_names, sets.least_probability
+            )
+        ]
 
     def _run(self, images: NDArray[Any]) -> Probabilities:
         batch = np.asarray(images)

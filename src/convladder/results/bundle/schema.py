@@ -95,6 +95,23 @@ class Selection(Kept):
     as_seen: Kept | None = None
 
 
+class PredictionSets(Strict):
+    """Sets of the classes that an image may be of: chosen on validation, see `conformal`.
+
+    wanted : the coverage promised. least_probability : that from which on a class belongs to the
+        set of an image; None where there were too few validation images to promise any. coverage :
+        the share of test images whose set holds the true class. single : whose set has one class.
+        mean_size : the mean number of classes. validation : the number of validation images.
+    """
+
+    wanted: float = Field(gt=0, lt=1)
+    least_probability: Share | None
+    coverage: Measured
+    single: Measured
+    mean_size: float | None = Field(ge=1)
+    validation: int = Field(ge=0)
+
+
 class Figures(Strict):
     """What the network came to on the test images, and what it costs: FLOPs for one image."""
 
@@ -122,8 +139,8 @@ class Contents(Strict):
     """All of a bundle that is not an array.
 
     version : of convladder that made it. trained : when, as ISO 8601. images : the fingerprint of
-        those it was trained with. tensors : the weights by their paths in the network, in its
-        order.
+        those it was trained with. prediction_sets : from format 3 on. tensors : the weights by
+        their paths in the network, in its order.
     """
 
     version: str = Field(max_length=100)
@@ -136,6 +153,7 @@ class Contents(Strict):
     form: Form
     temperature: float = Field(gt=0, le=1000)
     selection: Selection
+    prediction_sets: PredictionSets | None = None
     figures: Figures
     statistics: Statistics | None
     tensors: dict[Annotated[str, Field(max_length=500)], Tensor] = Field(max_length=100_000)

@@ -20,6 +20,7 @@ import pytest
 from onnx import TensorProto, helper
 
 import convladder as cl
+from bundle_with_sets import write_with_sets
 from convladder.core.errors import BundleError
 from convladder.deploy import onnx_resize
 from convladder.results.bundle import container, graph_check, tensors
@@ -229,6 +230,38 @@ def test_a_later_format_is_named(
     path = tmp_path / "later.convladder"
     path.write_bytes(content)
     refused(path, "newer convladder.*pip install --upgrade")
+
+
+@pytest.mark.parametrize("earlier", [1, 2])
+def test_an_earlier_format_is_read_and_has_no_prediction_sets(
+    earlier: int, tmp_path: Path, parts: Parts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(container, "FORMAT", earlier)
+    path = tmp_path / "earlier.convladder"
+    path.write_bytes(container.pack(parts))
+    monkeypatch.undo()
+    predictor = cl.Predictor.open(path)
+    assert predictor.contents.prediction_sets is None
+    found = predictor.read(predictor.probabilities(pictures()))
+    assert [each.prediction_set for each in found] == [None] * len(pictures())
+
+
+@pytest.mark.parametrize(
+    ("changes", "why"),
+    [
+        ({"wanted": 1.0}, "prediction_sets.wanted: "),
+        ({"least_probability": 1.5}, "prediction_sets.least_probability"),
+        ({"mean_size": 0.5}, "prediction_sets.mean_size"),
+        ({"more": 1}, "prediction_sets.more: Extra inputs are not permitted"),
+    ],
+)
+def test_prediction_sets_that_cannot_be_are_refused(
+    changes: dict[str, Any], why: str, tmp_path: Path, write: Callable[..., Path]
+) -> None:
+    with container.Container(write_with_sets(tmp_path / "sets.convladder", 0.2)) as opened:
+        contents = json.loads(opened.read(container.CONTENTS))
+    contents["prediction_sets"] |= changes
+    refused(write(bundle=json.dumps(contents).encode()), why)
 
 
 def changed_contents(parts: Parts, *keys: str, value: Any) -> bytes:

@@ -7,6 +7,7 @@ const SHOWN = 100; // entries that are kept
 const NAMED = 12; // classes that are listed
 const find = (selector, within = document) => within.querySelector(selector);
 const status = (text) => { find("#status").textContent = text; };
+const sentence = (text) => `${text[0].toUpperCase()}${text.slice(1)}.`;
 const percent = (share) => `${(100 * share).toFixed(1)} %`;
 
 let model = null;
@@ -56,7 +57,7 @@ async function begin() {
     `Recognises ${names.length} classes: ${listed}. It was right on ${percent(accuracy.share)} ` +
     `of ${accuracy.images.toLocaleString()} test images (95 % interval ${range}). ` +
     "Anything else will be mistaken for one of these classes. " +
-    `${model.unsure[0].toUpperCase()}${model.unsure.slice(1)}.`;
+    sentence(model.unsure) + (model.sets ? ` ${sentence(model.sets)}` : "");
   find("#card").textContent = model.card.replace(/<!--[\s\S]*?-->\n?/g, "");
 }
 
@@ -92,6 +93,7 @@ function add(file, found, problem = null) {
   if (found) {
     find(".class", entry).textContent = found.class;
     find(".unsure", entry).hidden = !found.unsure;
+    showSet(find(".set", entry), found.prediction_set);
     if (found.warning) find(".note", entry).textContent = `Warning: ${found.warning}`;
     find(".bars", entry).append(...found.top.map(bar));
     find(".look", entry).addEventListener("click", () => look(entry, file));
@@ -108,6 +110,19 @@ function add(file, found, problem = null) {
   while (history.children.length > SHOWN) remove(history.lastElementChild);
   find("#nothing").hidden = true;
   find("#clear").hidden = false;
+}
+
+// Nothing is said where it has one class, or the bundle promises no sets.
+function showSet(place, set) {
+  if (!set || set.classes.length < 2) return;
+  const named = set.classes.slice(0, set.classes.length > NAMED + 1 ? NAMED : NAMED + 1);
+  const others = set.classes.length - named.length;
+  if (others) named.push(`${others} others`);
+  const last = named.pop();
+  const share = +(100 * set.coverage).toPrecision(4);
+  place.textContent = `Prediction set, ${share} %: ${named.join(", ")} or ${last}`;
+  place.title = model?.sets ?? "";
+  place.hidden = false;
 }
 
 function bar({ class: name, probability }) {
