@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -14,10 +14,11 @@ from convladder.core import files
 from convladder.core.errors import RunError
 from convladder.core.ladder import Ladder, ladder_of
 from convladder.core.metrics import BRIER, LOG_LOSS
-from convladder.evaluation import label_errors, metrics, predictions
+from convladder.evaluation import label_errors, predictions
 from convladder.evaluation.robustness import Robustness
 from convladder.results import (
     advice,
+    climb_tables,
     folders,
     headline,
     migrations,
@@ -28,7 +29,7 @@ from convladder.results import (
 )
 from convladder.results.advice import images_in_folds
 from convladder.results.folders import TrialKey
-from convladder.results.group_summary import PRICES, Claim, GroupSummary
+from convladder.results.group_summary import Claim, GroupSummary
 from convladder.results.groups import GroupComparison
 from convladder.results.pace import Pace
 from convladder.results.planned_looks import PlannedLook
@@ -370,20 +371,7 @@ class SavedClimb:
         RunError
             A file of the climb's runs is missing or damaged.
         """
-        errors = {failure.key: failure.error for failure in self.failures}
-        rows = []
-        for key in self._keys:
-            row: dict[str, Any] = {"rung": key.rung, "seed": key.seed}
-            row |= {} if key.fold is None else {"fold": key.fold}
-            if key in self._runs:
-                row |= {"status": "finished"} | _figures(self._runs[key].metrics)
-            else:
-                row |= {
-                    "status": "failed" if key in errors else "missing",
-                    "error": errors.get(key, ""),
-                }
-            rows.append(row)
-        return pd.DataFrame(rows)
+        return climb_tables.trials(self._keys, self._runs, self.failures)
 
     def summary_table(self) -> pd.DataFrame:
         """Return one row per rung with its claims against parent and start, as in `summary.csv`.
@@ -399,24 +387,7 @@ class SavedClimb:
         RunError
             A file of the climb's runs is missing or damaged.
         """
-        against = {
-            "parent": {claim.name: claim for claim in self.against_parent},
-            "start": {claim.name: claim for claim in self.against_start},
-        }
-        rows = []
-        for name, standing in self.standings.items():
-            row = {"rung": name, "parent": self.ladder.rung(name).parent} | standing.figures()
-            for which, claims in against.items():
-                if name in claims:
-                    row |= {
-                        f"{which}_{key}": value
-                        for key, value in vars(claims[name].difference).items()
-                    }
-            for claim in self.probabilities_against_parent:
-                if claim.name == name:
-                    row |= _of_probabilities(claim)
-            rows.append(row)
-        return pd.DataFrame(rows)
+        return climb_tables.summary(self)
 
     def write_tables(self) -> None:
         """Write `results.csv`, `summary.csv`, and `trials/<rung>/predictions.csv` of folds.
@@ -434,26 +405,3 @@ class SavedClimb:
         for rung in self.standings if self.folds else ():
             place = folders.rung_folder(self.folder, rung) / "predictions.csv"
             predictions.write(self.predictions(rung), place)
-
-
-def _of_probabilities(claim: Claim) -> dict[str, Any]:
-    found, prefix = claim.difference, f"parent_{claim.metric.column}"
-    return {
-        f"{prefix}_difference": found.difference,
-        f"{prefix}_family_low": found.family_low,
-        f"{prefix}_family_high": found.family_high,
-        f"{prefix}_verdict": found.verdict,
-    }
-
-
-def _figures(figures: Mapping[str, Any]) -> dict[str, Any]:
-    return {
-        **{
-            f"{split}_{name}": value
-            for split in ("test", "validation")
-            for name, value in metrics.measured(figures[split]).items()
-        },
-        "kept_epoch": figures["kept_epoch"],
-        **{name: figures["price"][name] for name in PRICES},
-        "seconds": figures["seconds"],
-    }
