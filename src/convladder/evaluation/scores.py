@@ -31,6 +31,7 @@ Members = NDArray[np.bool_]  # which images are of a class, or are taken to be
 SURELY_WRONG = float(np.finfo(np.float64).eps)  # probabilities are no less in the log loss
 
 
+# docs/decisions/097-any-metric-is-a-mean-of-scores.md
 def score(metric: Metric, answers: Answers, folds: NDArray[np.int64] | None = None) -> Floats:
     """Return the score of each image, `(images,)`; their mean is the metric, higher is better.
 
