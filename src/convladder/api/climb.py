@@ -17,6 +17,7 @@ from convladder.api.figures import new_figure
 from convladder.api.run import Run
 from convladder.core import backend, defaults
 from convladder.core.errors import ExperimentError, RunError
+from convladder.core.experiment import Experiment
 from convladder.core.ladder import Ladder
 from convladder.experiments import climb_folder, climb_plan, climbing
 from convladder.experiments.climb_plan import Plan
@@ -29,7 +30,7 @@ from convladder.report.progress import Reporter
 from convladder.report.tracking import Tracker, Tracking, following
 from convladder.results import folders, locks, outputs, standings, verdicts
 from convladder.results.saved_climb import SavedClimb
-from convladder.results.seed_runs import measure_curves, measure_robustness
+from convladder.results.seed_runs import SeedRun, measure_curves, measure_robustness
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -112,9 +113,11 @@ class Climb(SavedClimb):
         """
         self.runs(rung)
         claims = {claim.name: claim for claim in self.against_parent}
+        own = self.ladder.rung(rung)
+        if own.parent is None:
+            raise RunError(f"{rung!r} has no parent to be compared with: it starts the ladder")
         if rung not in claims:
             raise RunError(f"{rung!r} cannot be compared: its parent has no finished run")
-        own = self.ladder.rung(rung)
         said = verdicts.of_claim(claims[rung], self.standings, self.pace)
         return f"{said} {verdicts.taken_in(own)}" if own.takes_in else said
 
@@ -188,8 +191,18 @@ class Climb(SavedClimb):
 
         return plots.draw_curves(self.runs(rung), metric, ax or new_figure())
 
+    def _seeds_of(self, rung: str | None) -> Sequence[SeedRun]:
+        """Return the seeds of a rung, or of the one that the page shows."""
+        if rung is None:
+            return self.shown_seeds
+        self.runs(rung)
+        return self.lineup.pooled[rung]
+
     def plot_roc(
-        self, rung: str, ax: Axes | None = None, classes: Sequence[str] | None = None
+        self,
+        rung: str | None = None,
+        ax: Axes | None = None,
+        classes: Sequence[str] | None = None,
     ) -> Axes:
         """Draw the ROC curve of each class, averaged over the seeds of a rung.
 
@@ -200,7 +213,7 @@ class Climb(SavedClimb):
         Parameters
         ----------
         rung
-            The rung's name.
+            The rung's name; None takes the one that the page shows.
         ax
             Matplotlib axes to draw into; None makes a new figure.
         classes
@@ -221,12 +234,14 @@ class Climb(SavedClimb):
         """
         from convladder.report import curve_plots
 
-        self.runs(rung)
-        found = measure_curves(self.lineup.pooled[rung])
+        found = measure_curves(self._seeds_of(rung))
         return curve_plots.draw_roc(found, classes, ax or new_figure())
 
     def plot_precision_recall(
-        self, rung: str, ax: Axes | None = None, classes: Sequence[str] | None = None
+        self,
+        rung: str | None = None,
+        ax: Axes | None = None,
+        classes: Sequence[str] | None = None,
     ) -> Axes:
         """Draw the precision-recall curve of each class, averaged over the seeds of a rung.
 
@@ -237,7 +252,7 @@ class Climb(SavedClimb):
         Parameters
         ----------
         rung
-            The rung's name.
+            The rung's name; None takes the one that the page shows.
         ax
             Matplotlib axes to draw into; None makes a new figure.
         classes
@@ -258,8 +273,7 @@ class Climb(SavedClimb):
         """
         from convladder.report import curve_plots
 
-        self.runs(rung)
-        found = measure_curves(self.lineup.pooled[rung])
+        found = measure_curves(self._seeds_of(rung))
         return curve_plots.draw_precision_recall(found, classes, ax or new_figure())
 
     def robustness(self, rung: str) -> pd.DataFrame:
@@ -456,7 +470,6 @@ def climb_request(request: ClimbRequest, how: RunOptions) -> Climb:
     if place:
         locks.check_unlocked(place)
     inputs.check_counts(seeds=request.seeds, jobs=how.jobs)
-    inputs.check_margin(request.margin)
     inputs.check_seconds(request.seconds)
     check_address(how.cluster)
     tracking = Tracking(how.tensorboard, how.mlflow)
@@ -488,7 +501,9 @@ def _plan_of(request: ClimbRequest, how: RunOptions, reporter: Reporter) -> Plan
     """Return the trials of a climb, with their images loaded."""
     ladder, settings = _part_of(request), inputs.start_of(request)
     inputs.check_data(settings)
-    counts = _counts(request, ladder, settings)
+    start = ladder.experiment(ladder.rungs[0].name, settings)
+    inputs.check_margin(request.margin, start.judged_by)
+    counts = _counts(request, start, single=len(ladder.rungs) == 1)
     inputs.check_seeds(request.seed, counts[-1])
     load = inputs.loader(request.data, how.allow_rejects, reporter)
     numbers = range(request.seed, request.seed + counts[-1])
@@ -496,10 +511,9 @@ def _plan_of(request: ClimbRequest, how: RunOptions, reporter: Reporter) -> Plan
     return replace(plan, margin=request.margin, seconds=request.seconds)
 
 
-def _counts(request: ClimbRequest, ladder: Ladder, settings: Mapping[str, Any]) -> tuple[int, ...]:
+def _counts(request: ClimbRequest, start: Experiment, *, single: bool) -> tuple[int, ...]:
     """Return at how many seeds a climb looks at its results."""
-    folds = bool(ladder.experiment(ladder.rungs[0].name, settings).data.folds)
-    single = len(ladder.rungs) == 1
+    folds = bool(start.data.folds)
     if request.seconds is None:
         return (request.seeds,) if request.seeds else defaults.looks(folds=folds, single=single)
     if request.seeds or folds:

@@ -14,6 +14,7 @@ from convladder.api.climb import Climb
 from convladder.api.figures import new_figure
 from convladder.api.run import Run
 from convladder.core.errors import ExperimentError
+from convladder.core.metrics import ACCURACY, metric_named
 from convladder.results import comparison, folders, outputs, standings
 
 if TYPE_CHECKING:
@@ -138,11 +139,13 @@ def compare(
     ExperimentError
         A climb is given in the place of runs, or the margin is no number of points.
     """
-    inputs.check_margin(margin)
+    inputs.check_margin(margin, metric_named(metric) if metric else ACCURACY)
     given: list[str | Path | Run] = []
     for run in runs:
         if isinstance(run, Climb):
             raise ExperimentError("compare needs runs, such as climb.runs('batch-norm')")
         given += [run] if isinstance(run, str | Path | Run) else run
     folders_given = [run.folder if isinstance(run, Run) else run for run in given]
-    return Comparison(folders_given, margin, metric)
+    compared = Comparison(folders_given, margin, metric)
+    inputs.check_margin(margin, compared.lineup.metric)
+    return compared

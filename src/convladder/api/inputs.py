@@ -14,6 +14,7 @@ from convladder.core.devices import Parallel
 from convladder.core.errors import ExperimentError
 from convladder.core.experiment import LARGEST_SEED, Experiment
 from convladder.core.ladder import Ladder, load_ladder
+from convladder.core.metrics import Metric
 from convladder.core.settings.data import Data
 from convladder.data import in_memory, loading
 from convladder.data.dataset import SplitDataset
@@ -25,8 +26,6 @@ from convladder.experiments.pretrained.imagenet import Say
 from convladder.experiments.request import ClimbRequest, Request, TrainRequest
 from convladder.report import progress, telling
 from convladder.results import folders
-
-MOST_POINTS = 100  # that two accuracies can differ by
 
 
 @contextlib.contextmanager
@@ -82,12 +81,16 @@ def check_counts(**counts: int | None) -> None:
             raise ExperimentError(f"{name} must be 1 or more; got {count!r}")
 
 
-def check_margin(margin: float | None) -> None:
-    """Raise ExperimentError where a margin is no difference that accuracies can have."""
-    if margin is not None and not 0 < margin < MOST_POINTS:
+def check_margin(margin: float | None, metric: Metric) -> None:
+    """Raise ExperimentError where a margin is no difference that a metric can have."""
+    most = metric.per_unit * metric.largest
+    if margin is not None and not 0 < margin < most:
+        of_what = "points" if metric.is_share else f"differences in {metric.title}"
+        below = "" if math.isinf(most) else f" and less than {most:g}"
+        example = "1" if metric.is_share else "0.01"
         raise ExperimentError(
-            f"margin must be a number of points, more than 0 and less than {MOST_POINTS}, such as "
-            f"1; got {margin!r}"
+            f"margin must be a number of {of_what}, more than 0{below}, such as {example}; got "
+            f"{margin!r}"
         )
 
 

@@ -52,6 +52,8 @@ class Planning:
         How many images folds would test; None where the images have a test split of their own.
     metric
         What networks are judged by: `name` as `--metric` takes it, `title` for people.
+    is_measured
+        Whether its figures are those of a climb; else they are guessed.
     """
 
     source: str
@@ -64,6 +66,7 @@ class Planning:
     margin: float | None = None
     images_in_folds: int | None = None
     metric: Metric = ACCURACY
+    is_measured: bool = False
 
     def table(self, seeds: Sequence[int] = (), images: Sequence[int] = ()) -> pd.DataFrame:
         """Return the smallest true difference that would be found in four climbs of five.
@@ -301,4 +304,5 @@ def _of_climb(climb: SavedClimb, asked: _Asked) -> Planning:
         asked.margin,
         climb.images_in_folds,
         climb.lineup.metric,
+        is_measured=True,
     )

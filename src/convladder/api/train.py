@@ -12,7 +12,8 @@ from convladder.api.run import Run
 from convladder.core.devices import ALONE, Parallel
 from convladder.core.errors import ExperimentError, RunError
 from convladder.core.ladder import Ladder
-from convladder.experiments import climb_plan, single_training
+from convladder.experiments import single_training
+from convladder.experiments.judging import check_metric
 from convladder.experiments.pretrained import leakage
 from convladder.experiments.pretrained.imagenet import Say
 from convladder.experiments.request import TrainRequest
@@ -230,7 +231,7 @@ def _trial_of(request: TrainRequest, how: RunOptions, reporter: Reporter) -> Tri
     name, experiment = inputs.experiment_of(request, how.parallel, reporter.say)
     dataset = inputs.loader(request.data, how.allow_rejects, reporter)(experiment.data)
     dataset = leakage.check_unseen(experiment.model, dataset, reporter.say)
-    climb_plan.check_metric(experiment, [dataset])
+    check_metric(experiment, [dataset])
     settled = experiment.replace(dataset.settled())
     return Trial(name, settled, dataset, parallel=how.parallel)
 

@@ -21,6 +21,7 @@ from convladder.core.ladder import Ladder
 from convladder.experiments import climb_plan, climbing
 from convladder.experiments.climb_plan import Plan
 from convladder.experiments.engines import Engine, check_address, engine_at
+from convladder.experiments.judging import check_metric
 from convladder.experiments.pretrained import backbones, leakage
 from convladder.experiments.pretrained.imagenet import Say
 from convladder.experiments.resume import ResumePolicy
@@ -188,7 +189,6 @@ def tune_request(request: TuneRequest, how: TuneOptions) -> Tuning:
 def _check_numbers(request: TuneRequest, how: TuneOptions) -> None:
     """Raise ConvladderError where a number, a time or an address cannot be."""
     inputs.check_counts(trials=request.trials, seeds=request.seeds, jobs=how.jobs)
-    inputs.check_margin(request.margin)
     most = request.seeds or defaults.LOOKS[-1]
     inputs.check_seeds(request.seed, most + 1)  # the winner's come after the search's
     inputs.check_seconds(request.seconds)
@@ -199,11 +199,12 @@ def _start_of(request: TuneRequest, load: climb_plan.Load, say: Say) -> tuple[Tr
     """Return the default, with its images loaded, and the space around it."""
     space = _space(request.space, USUAL if request.pretrained is None else TRANSFER)
     _, start = inputs.experiment_of(request, ALONE, say)
+    inputs.check_margin(request.margin, start.judged_by)
     _refuse_folds(start)
     _refuse_layers(space, start)
     space.check(start)
     dataset = leakage.check_unseen(start.model, load(start.data), say)
-    climb_plan.check_metric(start, [dataset])
+    check_metric(start, [dataset])
     default = start.replace(dataset.settled())
     shapes.check_size(default.model, *dataset.bank.form.shape[:2])
     return Trial(DEFAULT, default, dataset), space

@@ -194,7 +194,7 @@ def predict(
             ambiguous += predict_output.is_ambiguous(outcome)
     sets = predictor.contents.prediction_sets
     if sets and ambiguous and kind == "lines" and not quiet:
-        said = f"of classes in brackets, {sets_in_words.of_promise(sets.wanted)}"
+        said = sets_in_words.of_brackets(sets.wanted)
         errors.print(said, style="dim", markup=False)
     if failed:
         errors.print(

@@ -101,8 +101,8 @@ def plan(
         print_json(_as_json(planned))
         return
     output.print(
-        "The smallest true difference between two rungs that 4 climbs out of 5 would find. A rung "
-        "is one step of the ladder: a network with one technique more.",
+        f"The smallest true difference in {planned.metric.title} between two rungs that 4 climbs "
+        "out of 5 would find. A rung is one step of the ladder: a network with one technique more.",
         markup=False,
     )
     output.print(_as_table(planned, planned.table()))
@@ -165,6 +165,11 @@ def _remarks(planned: Planning) -> Iterator[str]:
     fewer = " Fewer rungs (--rungs) find smaller differences." if planned.rungs > 2 else ""
     yield f"This is for {rungs}, {pairs}.{fewer}"
     yield f"How much seeds and images differ is {planned.assumed}."
+    if not planned.is_measured:
+        yield (
+            "Another metric (--metric) of one class rests on the test images of that class alone, "
+            "so it takes larger differences."
+        )
     yield from _of_folds(planned)
     yield from _of_margin(planned)
 
@@ -190,5 +195,5 @@ def _of_margin(planned: Planning) -> Iterator[str]:
     )
     where = " in each fold" if planned.folds else ""
     for images, seeds in planned.seeds_for_margin().items():
-        needed = "more seeds than 50 trainings have" if seeds is None else plural(seeds, "seed")
+        needed = "50 trainings of each rung are too few" if seeds is None else plural(seeds, "seed")
         yield f"  {images:,} test images: {needed}{where if seeds else ''}"

@@ -54,7 +54,9 @@ def evaluate(
         )
     trained = Run(run)
     if data is None:
-        results_output.figures(trained.metrics, json_wanted=as_json)
+        results_output.figures(
+            trained.metrics, json_wanted=as_json, judged_by=trained.experiment.judged_by
+        )
         return
     with interruptible():
         figures = trained.evaluate(
@@ -133,7 +135,7 @@ def compare(
             metavar="POINTS",
             help=(
                 "Call two groups equal if their difference is shown to be less than so many "
-                "points, such as 1."
+                "points, such as 1 (auroc, log-loss and brier have no points: such as 0.01)."
             ),
         ),
     ] = None,

@@ -137,7 +137,7 @@ def run(finished: Run, page: Path, *, json_wanted: bool) -> None:
             {"folder": str(finished.folder), "report": str(page), "metrics": finished.metrics}
         )
         return
-    figures(finished.metrics, json_wanted=False)
+    figures(finished.metrics, json_wanted=False, judged_by=finished.experiment.judged_by)
     print_report_path(page)
 
 
@@ -165,8 +165,10 @@ def reproduction(reproduced: Reproduction, *, json_wanted: bool) -> None:
         )
 
 
-def figures(metrics: Mapping[str, Any], *, json_wanted: bool) -> None:
-    """Print the main figures of each split."""
+def figures(
+    metrics: Mapping[str, Any], *, json_wanted: bool, judged_by: Metric | None = None
+) -> None:
+    """Print the main figures of each split; the metric that was asked for comes first."""
     if json_wanted:
         print_json(metrics)
         return
@@ -177,8 +179,11 @@ def figures(metrics: Mapping[str, Any], *, json_wanted: bool) -> None:
         if split in metrics:
             row = metrics[split]
             found = proportion(round(row["accuracy"] * row["images"]), row["images"])
+            own = judged_by is not None and judged_by.name != "accuracy" and judged_by.column in row
+            first = f"{judged_by.title} {row[judged_by.column]:.4f}, " if own and judged_by else ""
             output.print(
-                f"{split}: accuracy {row['accuracy']:.4f} ({found.low:.4f} to {found.high:.4f}), "
+                f"{split}: {first}accuracy {row['accuracy']:.4f} "
+                f"({found.low:.4f} to {found.high:.4f}), "
                 f"macro F1 {row['macro_average']['f1']:.4f}, {told(row, but='accuracy')} "
                 f"on {row['images']:,} images",
                 soft_wrap=True,

@@ -5,6 +5,8 @@ How they are measured is in `evaluation.scores`.
 
 from __future__ import annotations
 
+import difflib
+import math
 from dataclasses import dataclass
 
 from convladder.core.errors import ExperimentError
@@ -33,7 +35,7 @@ class Metric:
     @property
     def column(self) -> str:
         """Its name in tables and files, such as `macro_f1`."""
-        return self.name.replace("-", "_")
+        return self.kind.replace("-", "_") + self.name.removeprefix(self.kind)
 
     @property
     def unit(self) -> str:
@@ -44,6 +46,11 @@ class Metric:
     def axis_unit(self) -> str:
         """What follows its title along an axis: percent, or nothing."""
         return ", %" if self.is_share else ""
+
+    @property
+    def largest(self) -> float:
+        """The largest difference that there can be."""
+        return {LOG_LOSS.name: math.inf, BRIER.name: 2.0}.get(self.name, 1.0)
 
     @property
     def per_unit(self) -> float:
@@ -124,15 +131,23 @@ OVERALL = {
 }
 OF_CLASS = {"recall": "recall", "precision": "precision", "f1": "F1"}  # by name, the title
 
+SYNONYMS = {"sensitivity": "recall", "tpr": "recall", "ppv": "precision", "dice": "f1"}
+
 KNOWN = (*OVERALL, *(f"{kind}@CLASS" for kind in OF_CLASS))
 
 
 def find_metric(name: str) -> Metric | None:
     """Return the metric of this name, if there is one."""
-    kind, _, of_class = name.partition("@")
-    if kind in OF_CLASS and of_class:
-        return Metric(name, f"{OF_CLASS[kind]} of {of_class}", of_class=of_class)
+    kind, _, class_name = name.partition("@")
+    if kind in OF_CLASS and class_name:
+        return of_class(kind, class_name)
     return OVERALL.get(name)
+
+
+def of_class(kind: str, class_name: str) -> Metric:
+    """Return recall, precision or f1 of a class."""
+    title = f"{OF_CLASS[kind]} of {class_name}"
+    return Metric(f"{kind}@{class_name}", title, of_class=class_name)
 
 
 def metric_named(name: str) -> Metric:
@@ -143,6 +158,12 @@ def metric_named(name: str) -> Metric:
     """
     if found := find_metric(name):
         return found
+    kind, at, class_name = name.partition("@")
+    near = SYNONYMS.get(kind.lower()) or next(
+        iter(difflib.get_close_matches(kind.lower(), OF_CLASS, n=1)), None
+    )
+    if at and near:
+        raise ExperimentError(f"unknown metric {name!r}: did you mean {f'{near}@{class_name}'!r}?")
     if name in OF_CLASS:
         raise ExperimentError(f"{name} is of one class: name it, such as {name}@cat")
     raise ExperimentError(unknown_name(name, KNOWN, "metric"))

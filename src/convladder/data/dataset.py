@@ -127,14 +127,23 @@ class SplitDataset:
             for fold, each in enumerate(splits)
         ]
 
+    @property
+    def _fewest_groups(self) -> int:
+        """How many images the smallest class has that need not stay together."""
+        labels = self.bank.labels
+        groups = np.arange(len(labels)) if self.groups is None else self.groups
+        places = range(len(self.class_names))
+        return min(len(np.unique(groups[labels == place])) for place in places)
+
     def provenance(self) -> dict[str, Any]:
         """Return what a report says of the data.
 
         Returns
         -------
         dict
-            Plain values: source, fingerprint, classes, counts, the splits that the source names,
-            rejected files and notes.
+            Plain values: source, fingerprint, classes, counts, how many images (or groups that stay
+            together) the smallest class has, the splits that the source names, rejected files and
+            notes.
         """
         return {
             "source": self.bank.source,
@@ -143,6 +152,7 @@ class SplitDataset:
             "bank": self.bank.folder.name,
             "class_names": list(self.class_names),
             "counts": self.counts(),
+            "fewest_groups": self._fewest_groups,
             "own_splits": sorted({record.split for record in self.bank.records} - {""}),
             "image_shape": list(self.bank.form.shape),
             "intensity": self.bank.form.intensity and vars(self.bank.form.intensity),

@@ -17,8 +17,10 @@ from numpy.typing import NDArray
 
 Correct = NDArray[np.bool_] | NDArray[np.float64]  # right or not, or another score of an image
 
-# Below so many images a single one counts as a whole image in the variance of a difference.
+# Below so many images, those of a class if it is about one, a single image counts as a whole one in
+# the variance of a difference.
 FEW_IMAGES = 50
+ALIKE = 1e-12  # differences of scores that are rounding alone
 
 
 @dataclass(frozen=True)
@@ -97,8 +99,8 @@ def paired_image_variance(left: Components, right: Components) -> float:
     are added, unless the rungs do agree on every image.
     """
     by_image = left.by_image - right.by_image
-    if not left.scale.stepped and by_image.any():
+    if not left.scale.stepped and not np.allclose(by_image, 0, atol=ALIKE):
         return image_variance(by_image)
-    few = left.images < FEW_IMAGES
+    few = left.images / left.scale.weight < FEW_IMAGES
     step = left.scale.weight * (1.0 if few else float((left.seeds * right.seeds) ** -0.5))
     return image_variance(np.concatenate([by_image, [step, -step]]))

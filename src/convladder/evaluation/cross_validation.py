@@ -66,13 +66,16 @@ MOST_FOLDS = 5  # between which shared luck still shows
 Folds = NDArray[np.int64]
 
 
-def estimate(rung: Correct, folds: Folds, scale: Scale = SHARE) -> Estimate:
+def estimate(
+    rung: Correct, folds: Folds, scale: Scale = SHARE, wrong: float | None = None
+) -> Estimate:
     """Estimate the mean accuracy of a rung from `(seeds, images)`, with a 95 % interval.
 
     It is for networks trained on so many images as K - 1 folds have, and covers other training
     images, initial weights and test images. As in `statistics.estimate` it is Wilson's interval at
     the effective number of images, mean (1 - mean) / variance; that number is never more than there
-    are images. One fold is no cross-validation, and `statistics.estimate` answers.
+    are images. One fold is no cross-validation, and `statistics.estimate` answers, which says what
+    `scale` and `wrong` are.
 
     Raises
     ------
@@ -83,10 +86,12 @@ def estimate(rung: Correct, folds: Folds, scale: Scale = SHARE) -> Estimate:
     own = components(rung, scale)
     by_fold = _fold_means(own.by_image, folds)
     if len(by_fold) < 2:
-        return statistics.estimate(rung, scale=scale)
+        return statistics.estimate(rung, scale=scale, wrong=wrong)
     of_images = image_variance(own.by_image)
-    scatter = of_parts(of_images, _training_part(by_fold, of_images))
-    low, high = statistics.interval_of(own, scatter, own.images)
+    training = _training_part(by_fold, of_images)
+    low, high = statistics.interval_of(own, of_parts(of_images, training), own.images)
+    if wrong is not None:
+        low = min(low, statistics.worse_end(own, wrong, [training]))
     return Estimate(own.mean, low, high, own.seeds, own.images, covers_seeds=True)
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from sklearn import metrics
 
-from convladder.core.metrics import ACCURACY, LOG_LOSS
+from convladder.core.metrics import ACCURACY, LOG_LOSS, Metric
 from convladder.evaluation import predictions, scores
 from convladder.evaluation.predictions import Answers, Places
 
@@ -51,9 +51,10 @@ FIGURES = (
 )
 
 
-def measured(figures: Mapping[str, Any]) -> dict[str, float]:
+def measured(figures: Mapping[str, Any], judged_by: Metric = ACCURACY) -> dict[str, float]:
     """Return the metrics among the figures of a split, under their names; older runs have fewer."""
-    return {each.name: figures[each.name] for each in FIGURES if each.name in figures}
+    names = dict.fromkeys([*(each.name for each in FIGURES), judged_by.column])
+    return {name: figures[name] for name in names if name in figures}
 
 
 def told(figures: Mapping[str, Any], *, but: str = "") -> str:
@@ -67,14 +68,18 @@ def told(figures: Mapping[str, Any], *, but: str = "") -> str:
     return ", ".join(f"{title} {value:.4f}" for title, value in found.items())
 
 
-def compute(table: pd.DataFrame) -> dict[str, Any]:
-    """Return the figures of each split of the table, as JSON knows them."""
+def compute(table: pd.DataFrame, judged_by: Metric = ACCURACY) -> dict[str, Any]:
+    """Return the figures of each split of the table, as JSON knows them.
+
+    judged_by : a metric that is among them where the images can show it.
+    """
     return {
-        split: _of_split(predictions.part(table, split)) for split in dict.fromkeys(table["split"])
+        split: _of_split(predictions.part(table, split), judged_by)
+        for split in dict.fromkeys(table["split"])
     }
 
 
-def _of_split(table: pd.DataFrame) -> dict[str, Any]:
+def _of_split(table: pd.DataFrame, judged_by: Metric) -> dict[str, Any]:
     names = predictions.class_names(table)
     answers = predictions.answers(table)
     labels, predicted = answers.labels, answers.predicted
@@ -86,11 +91,18 @@ def _of_split(table: pd.DataFrame) -> dict[str, Any]:
             for each in FIGURES
             if len(names) >= each.fewest_classes
         },
+        **_judged(answers, judged_by),
         "classes": dict(zip(names, _by_class(labels, predicted, classes), strict=True)),
         "macro_average": _average("macro", labels, predicted),
         "weighted_average": _average("weighted", labels, predicted),
         "confusion_matrix": metrics.confusion_matrix(labels, predicted, labels=classes).tolist(),
     }
+
+
+def _judged(answers: Answers, metric: Metric) -> dict[str, float]:
+    if metric == ACCURACY or scores.why_not(metric, answers.counts, ""):
+        return {}
+    return {metric.column: scores.value(metric, answers)}
 
 
 def _by_class(labels: Places, predicted: Places, classes: Places) -> list[Any]:

@@ -49,6 +49,8 @@ def predict_value(rung: Components, spread: Spread) -> Range:
     """
     variance = spread.variance * (1 + 1 / rung.seeds)
     reach = of_parts(0.0, SeedPart(variance, spread.degrees, 0.0)).reach((1 - LEVEL) / 2)
+    if rung.scale.stepped:  # seeds that are all alike may still differ by an image
+        reach = max(reach, rung.step)
     low, high = rung.mean - reach, rung.mean + reach
     return Range(max(0.0, low), min(1.0, high)) if rung.scale.bounded else Range(low, high)
 

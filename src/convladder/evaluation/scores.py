@@ -21,9 +21,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import rankdata
 
+from convladder.core.formatting import unknown_name
 from convladder.core.metrics import Metric
 from convladder.evaluation.components import SHARE, Scale
-from convladder.evaluation.predictions import Answers
+from convladder.evaluation.predictions import Answers, Places
 
 Floats = NDArray[np.float64]
 Members = NDArray[np.bool_]  # which images are of a class, or are taken to be
@@ -56,7 +57,8 @@ def scale(metric: Metric, answers: Answers) -> Scale:
     """Return how far one image moves the metric; it depends on the true classes alone.
 
     Accuracy moves by one of all images. The recall of a class with ten of 270 images moves by a
-    tenth: the weight is 27. For a mean over classes it is the mean of theirs over the images.
+    tenth: the weight is 27. For a mean over classes it is that of an image of an average class: one
+    of the rarest moves it by more.
     """
     if metric.name == "accuracy":
         return SHARE
@@ -72,16 +74,27 @@ def scale(metric: Metric, answers: Answers) -> Scale:
     return Scale(float(images * inverse.sum() / len(counts) ** 2), stepped=not ranks)
 
 
+def if_wrong(metric: Metric, answers: Answers) -> float | None:
+    """Return the score of an image like these whose class is the runner-up; None for no loss.
+
+    Where few answers are wrong, a loss hangs on those that might be: none is seen of them.
+    """
+    if not metric.lower_is_better:
+        return None
+    runners_up = np.argsort(answers.probabilities, axis=1)[:, -2]
+    wrong = Answers(answers.class_names, runners_up, answers.predicted, answers.probabilities)
+    return float(score(metric, wrong).mean())
+
+
 def why_not(metric: Metric, counts: Mapping[str, int], where: str) -> str:
     """Say why a metric cannot be measured on images, so many of each class; empty where it can."""
     if metric.of_class is not None:
         if metric.of_class not in counts:
-            names = ", ".join(counts)
-            return f"there is no class {metric.of_class!r} for metric {metric.name}: {names}"
+            return f"metric {metric.name}: {unknown_name(metric.of_class, counts, 'class')}"
         if not counts[metric.of_class]:
-            return f"metric {metric.name} needs images of {metric.of_class} among those for {where}"
+            return f"metric {metric.name} needs {where} images of {metric.of_class}: there are none"
     elif metric.name == "auroc" and sum(count > 0 for count in counts.values()) < 2:
-        return f"metric auroc needs images of two classes or more among those for {where}"
+        return f"metric auroc needs {where} images of two classes or more"
     return ""
 
 
@@ -90,11 +103,12 @@ def _accuracy(answers: Answers) -> Floats:
 
 
 def _balanced_accuracy(answers: Answers) -> Floats:
-    return _mean_over_classes(answers, _recall)
+    return _mean_over_classes(answers, _recall, np.unique(answers.labels))
 
 
 def _macro_f1(answers: Answers) -> Floats:
-    return _mean_over_classes(answers, _f1)
+    """Also over classes that are predicted alone, as scikit-learn does."""
+    return _mean_over_classes(answers, _f1, np.union1d(answers.labels, answers.predicted))
 
 
 def _auroc(answers: Answers) -> Floats:
@@ -162,9 +176,10 @@ def area(certainty: Floats, labelled: Members) -> Floats:
     return scores
 
 
-def _mean_over_classes(answers: Answers, of_class: Callable[[Members, Members], Floats]) -> Floats:
-    """Average over the classes that the images have."""
-    found = [of_class(*_members(answers, place)) for place in np.unique(answers.labels)]
+def _mean_over_classes(
+    answers: Answers, of_class: Callable[[Members, Members], Floats], places: Places
+) -> Floats:
+    found = [of_class(*_members(answers, place)) for place in places]
     scores: Floats = np.mean(found, axis=0)
     return scores
 

@@ -61,6 +61,15 @@ def of_promise(coverage: float) -> str:
     return f"the true class is among these in {_of_hundred(coverage)} images like the test images"
 
 
+def of_brackets(coverage: float) -> str:
+    """Explain the classes in brackets behind a prediction."""
+    return (
+        "in brackets: the classes that an image may be of, if it is more than one. Over all images "
+        f"like the test images, with brackets or without, the true class is named in "
+        f"{_of_hundred(coverage)}. Hard classes can be named less often"
+    )
+
+
 def of_sets(found: PredictionSets) -> str:
     """Say what the prediction sets of a network promise, and what they do on test."""
     if found.least_probability is None:

@@ -41,7 +41,7 @@ from convladder.evaluation.components import (
 )
 from convladder.evaluation.differences import Difference, Finding, find, judge
 from convladder.evaluation.intervals import NORMAL, wilson
-from convladder.evaluation.mixture import Mixture, of_parts, welch
+from convladder.evaluation.mixture import Mixture, SeedPart, of_parts, welch
 from convladder.evaluation.moderation import Spread, seed_part
 from convladder.evaluation.multiplicity import ALPHA
 from convladder.evaluation.prospects import Variance
@@ -70,7 +70,12 @@ class Estimate:
 
 
 # docs/decisions/006-an-interval-covers-seeds-and-test-images.md
-def estimate(rung: Correct, spread: Spread | None = None, scale: Scale = SHARE) -> Estimate:
+def estimate(
+    rung: Correct,
+    spread: Spread | None = None,
+    scale: Scale = SHARE,
+    wrong: float | None = None,
+) -> Estimate:
     """Estimate the mean accuracy of a rung from `(seeds, images)`, with a 95 % interval.
 
     With two seeds or more the interval covers seeds and test images; with one, the test images
@@ -81,7 +86,8 @@ def estimate(rung: Correct, spread: Spread | None = None, scale: Scale = SHARE) 
     images.
 
     spread : the rung's of `moderation.spreads`; without it, its own. scale : of the metric, if it
-        is not accuracy; an interval of one without bounds is symmetrical.
+        is not accuracy. wrong : of a loss the score of an image that is answered wrongly: the worse
+        end of its interval allows for one more such image.
     """
     own = components(rung, scale)
     parts = []
@@ -93,7 +99,16 @@ def estimate(rung: Correct, spread: Spread | None = None, scale: Scale = SHARE) 
     scatter = None if plain else of_parts(image_variance(own.by_image), *parts)
     # seeds that err on other images by chance seem to be surer than all of their answers are
     low, high = interval_of(own, scatter, own.images * own.seeds)
+    if wrong is not None:
+        low = min(low, worse_end(own, wrong, parts))
     return Estimate(own.mean, low, high, own.seeds, own.images, covers_seeds=own.seeds > 1)
+
+
+def worse_end(rung: Components, wrong: float, parts: Sequence[SeedPart]) -> float:
+    """Return the lower end of the interval of a mean score, with one more image of this score."""
+    by_image = np.append(rung.by_image, wrong)
+    scatter = of_parts(image_variance(by_image), *parts)
+    return float(by_image.mean()) - scatter.reach(ALPHA / 2)
 
 
 def interval_of(rung: Components, scatter: Mixture | None, most: int) -> tuple[float, float]:

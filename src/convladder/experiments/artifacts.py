@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from convladder.core import files
+from convladder.core.experiment import Experiment
 from convladder.core.settings.train import Train
 from convladder.data.dataset import SplitDataset
 from convladder.data.decoding.image_form import Pixels
@@ -30,7 +31,11 @@ SAMPLES = 12  # of right and of wrong test images each
 
 
 def leave(
-    fitted: FitResult, dataset: SplitDataset, settings: Train, shared: Path | None, folder: Path
+    fitted: FitResult,
+    dataset: SplitDataset,
+    experiment: Experiment,
+    shared: Path | None,
+    folder: Path,
 ) -> dict[str, Any]:
     """Open the test split; leave all but two files of a run, and return its figures.
 
@@ -46,11 +51,11 @@ def leave(
     features = _take_features(fitted.network, samples)
     corrupted = _predict_corrupted(fitted.network, dataset, CorruptedImages.of(dataset, shared))
     saved_run.write_arrays(folder, samples, features, corrupted)
-    figures: dict[str, Any] = metrics.compute(written)
+    figures: dict[str, Any] = metrics.compute(written, experiment.judged_by)
     figures["kept_epoch"] = fitted.epoch
     images = len(dataset.splits.train)
     figures["price"] = _price(
-        cost.measure(fitted.network), folder, fitted.history, settings, images
+        cost.measure(fitted.network), folder, fitted.history, experiment.train, images
     )
     return figures
 

@@ -97,7 +97,8 @@ def settle_margin(plan: Plan, folder: Path) -> float | None:
     about = migrations.read_about(folder / "climb.json")
     settled: float | None = about.get("margin")
     if plan.margin not in (None, settled):
-        began = "without a margin" if settled is None else f"with a margin of {settled:g} points"
+        unit = plan.trials[0].experiment.judged_by.unit
+        began = "without a margin" if settled is None else f"with a margin of {settled:g}{unit}"
         raise RunError(
             f"the climb in {folder} was begun {began}, and trials are finished: a margin that is "
             "chosen after that shows nothing. Leave out --margin, or choose another --out"

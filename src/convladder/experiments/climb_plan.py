@@ -16,7 +16,7 @@ from convladder.core.metrics import ACCURACY
 from convladder.core.settings.data import Data
 from convladder.core.settings.train import Train
 from convladder.data.dataset import SplitDataset
-from convladder.evaluation import scores
+from convladder.experiments.judging import check_metric
 from convladder.experiments.pretrained import backbones, leakage
 from convladder.experiments.pretrained.imagenet import Say, silent
 from convladder.experiments.trial import Trial
@@ -151,15 +151,6 @@ def _flops(trial: Trial) -> int:
     check_images(trial)
     shape, classes = trial.dataset.bank.form.shape, len(trial.dataset.class_names)
     return shapes.count_flops(trial.experiment.model, shape, classes)
-
-
-def check_metric(experiment: Experiment, datasets: Sequence[SplitDataset]) -> None:
-    """Raise ExperimentError where the images cannot be judged by the experiment's metric."""
-    metric = experiment.judged_by
-    for dataset in datasets:
-        for split in ("validation", "test"):
-            if said := scores.why_not(metric, dataset.counts()[split], split):
-                raise ExperimentError(said)
 
 
 def check_images(trial: Trial) -> None:

@@ -77,7 +77,7 @@ def run_trial(trial: Trial, folder: Path, command: str, emit: Emit) -> float:
         trained(trial, unfinished, command, emit) as (fitted, about, seconds_before),
         folders.writing(folder) as new,
     ):
-        figures = artifacts.leave(fitted, trial.dataset, trial.experiment.train, trial.shared, new)
+        figures = artifacts.leave(fitted, trial.dataset, trial.experiment, trial.shared, new)
         files.write_json(new / folders.ABOUT, about)
         figures["seconds"] = round(time.perf_counter() - started + seconds_before, 3)
         files.write_json(new / folders.MARKER, figures)

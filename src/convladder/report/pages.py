@@ -16,10 +16,9 @@ from convladder.report.pictures import Pictures
 from convladder.report.templating import write_page
 from convladder.results import model_card, provenance, standings
 from convladder.results.comparison import RunComparison
-from convladder.results.groups import GroupComparison
 from convladder.results.saved_climb import SavedClimb
 from convladder.results.saved_run import SavedRun
-from convladder.results.seed_runs import SeedRun, robustness_of
+from convladder.results.seed_runs import SeedRun, estimate_of, robustness_of
 from convladder.tuning.results import SearchResults
 
 SHOWN = 10  # of the best candidates of a search
@@ -59,7 +58,8 @@ def write_run(run: SavedRun) -> Path:
     return write_page(
         run.folder,
         "run.html",
-        standing=GroupComparison({run.rung: [run]}).standings[run.rung],
+        metric=run.experiment.judged_by,
+        found=estimate_of(run),
         curves=[
             pictures.add(name, plots.draw_curves([run], metric))
             for name, metric in _histories(run.experiment.judged_by)

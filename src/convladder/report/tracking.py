@@ -31,6 +31,7 @@ EPOCH_FIGURES = (
     "learning_rate",
     "images_per_second",
 )
+_NOT_ALLOWED = re.compile(r"[^\w\-. /]")  # in the name of a figure of MLflow
 REASON = 160  # characters of why MLflow cannot be used: it tells of its retries at length
 
 _SQLITE = re.compile(r"sqlite(?:\+\w+)?:///(?:file:)?(?P<file>[^?]+)(?:\?.*)?")
@@ -96,7 +97,7 @@ class TensorBoard:
                 self._open[event.key] = self._writer(
                     str(self._folder / folders.place_of(event.key))
                 )
-            for name in EPOCH_FIGURES:
+            for name in _figures_of(event.value):
                 self._open[event.key].add_scalar(name, event.value[name], int(event.value["epoch"]))
             self._open[event.key].flush()
         if isinstance(event, Finished | Failed | Halted) and event.key in self._open:
@@ -156,14 +157,15 @@ class MLflow:
             return
         run = self._open[event.key]
         if isinstance(event, Message) and isinstance(event.value, dict):
-            for name in EPOCH_FIGURES:
+            for name in _figures_of(event.value):
                 self._client.log_metric(
-                    run, name, event.value[name], step=int(event.value["epoch"])
+                    run, _allowed(name), event.value[name], step=int(event.value["epoch"])
                 )
         if isinstance(event, Finished):
             tested = files.read_json(self._place(event.key) / folders.MARKER)["test"]
-            for name, value in metrics.measured(tested).items():
-                self._client.log_metric(run, f"test_{name}", value)
+            judged_by = self._experiments[event.key].judged_by
+            for name, value in metrics.measured(tested, judged_by).items():
+                self._client.log_metric(run, _allowed(f"test_{name}"), value)
             self._client.set_terminated(self._open.pop(event.key), "FINISHED")
         if isinstance(event, Failed):
             self._client.set_tag(run, "error", event.error)
@@ -328,3 +330,13 @@ def following(
                 tracker.close()
             except Exception:  # that it fails has been said
                 _logger.debug("%s cannot be closed", type(tracker).__name__, exc_info=True)
+
+
+def _figures_of(row: Mapping[str, Any]) -> list[str]:
+    """Return the names of an epoch's figures: the usual ones, and the metric if it is another."""
+    return list(dict.fromkeys([*EPOCH_FIGURES, *(name for name in row if name.startswith("val_"))]))
+
+
+def _allowed(name: str) -> str:
+    """Return a name as MLflow takes it: that of a class may have anything in it."""
+    return _NOT_ALLOWED.sub("_", name)

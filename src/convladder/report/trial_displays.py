@@ -28,6 +28,7 @@ from convladder.results.folders import TrialKey
 
 TRAINING = 0.9  # share of a trial; the rest is its test, the corrupted images and the files
 
+USUAL = ("val_loss", "val_accuracy")  # of each epoch; another is the metric that was asked for
 ENDED = (Finished, Failed, Halted)
 
 
@@ -150,7 +151,7 @@ class Lively:
         words = f"{self._tally.ended} of {self._tally.trials} trials"
         self._bar.update(self._task, completed=self._tally.share, description=words)
         table = Table(box=None, pad_edge=False, header_style="dim")
-        for heading in ("rung", "trial", "epoch", "val. accuracy", "images/s"):
+        for heading in ("rung", "trial", "epoch", "on validation", "images/s"):
             table.add_column(
                 heading, justify="left" if heading == "rung" else "right", min_width=len(heading)
             )
@@ -163,4 +164,6 @@ def _cells(row: dict[str, Any]) -> list[str]:
     if not row:
         return ["starting", "", ""]
     epoch = f"{row['epoch']:.0f}/{row['epochs']:.0f}"
-    return [epoch, f"{row['val_accuracy']:.3f}", f"{row['images_per_second']:,.0f}"]
+    own = [name for name in row if name.startswith("val_") and name not in USUAL]
+    value = row[own[0] if own else "val_accuracy"]
+    return [epoch, f"{value:.3f}", f"{row['images_per_second']:,.0f}"]

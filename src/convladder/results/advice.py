@@ -25,14 +25,15 @@ def images_in_folds(data: Mapping[str, Any]) -> int | None:
     """Return how many images folds would test, of data as a climb tells of them.
 
     None where the images have a test split of their own, or may have one, and where a class has
-    fewer images than there would be folds.
+    fewer images (or groups that stay together) than there would be folds.
     """
     if "test" in data.get("own_splits", ["test"]):
         return None
     of_classes = Counter[str]()
     for counts in data["counts"].values():
         of_classes.update(counts)
-    return of_classes.total() if min(of_classes.values()) >= FOLDS else None
+    fewest = data.get("fewest_groups", min(of_classes.values()))
+    return of_classes.total() if fewest >= FOLDS else None
 
 
 def typical_variance(climb: SavedClimb) -> Variance | None:
@@ -50,10 +51,10 @@ def of_undecided(climb: SavedClimb) -> str:
         return "More images would find smaller differences."
     differences = [each.difference for each in (*climb.against_parent, *climb.against_start)]
     more = ["seeds"] if any(each.seeds_needed for each in differences) else []
-    if not more or any(each.images_needed for each in differences):
+    if any(each.images_needed for each in differences):
         more.append("test images")
-    said = [f"More {' or '.join(more)} would find smaller differences.", _folds_would(climb)]
-    return " ".join(filter(None, said))
+    said = f"More {' or '.join(more)} would find smaller differences." if more else ""
+    return " ".join(filter(None, [said, _folds_would(climb)]))
 
 
 def _folds_would(climb: SavedClimb) -> str:
@@ -84,10 +85,10 @@ def needs(claims: Sequence[Claim], pace: Pace | None = None) -> str:
             f"{'; '.join(told)}."
         )
     if not all(found.values()):
-        which = "The others are" if told else "They are"
+        which = "The others that are undecided" if told else "The undecided differences"
         said.append(
-            f"{which} too small for {MOST_SEEDS} seeds, and for {MOST_IMAGES} times as many test "
-            "images."
+            f"{which} would need more than {MOST_SEEDS} seeds, or more than {MOST_IMAGES} times as "
+            "many test images."
         )
     return " ".join(said)
 

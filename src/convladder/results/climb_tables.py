@@ -26,7 +26,7 @@ def trials(
         row: dict[str, Any] = {"rung": key.rung, "seed": key.seed}
         row |= {} if key.fold is None else {"fold": key.fold}
         if key in runs:
-            row |= {"status": "finished"} | _figures(runs[key].metrics)
+            row |= {"status": "finished"} | _figures(runs[key])
         else:
             status = "failed" if key in errors else "missing"
             row |= {"status": status, "error": errors.get(key, "")}
@@ -59,12 +59,13 @@ def _of_probabilities(claim: Claim) -> dict[str, Any]:
     }
 
 
-def _figures(figures: Mapping[str, Any]) -> dict[str, Any]:
+def _figures(run: SavedRun) -> dict[str, Any]:
+    figures, metric = run.metrics, run.experiment.judged_by
     return {
         **{
             f"{split}_{name}": value
             for split in ("test", "validation")
-            for name, value in metrics.measured(figures[split]).items()
+            for name, value in metrics.measured(figures[split], metric).items()
         },
         "kept_epoch": figures["kept_epoch"],
         **{name: figures["price"][name] for name in PRICES},

@@ -102,6 +102,13 @@ class RunComparison:
                 f"The runs name different data ({', '.join(sources)}). Their test images are "
                 "taken to be the same, because names and labels are."
             )
+        chosen_by = {run.experiment.judged_by for run in runs} - {self.lineup.metric}
+        if chosen_by:
+            names = ", ".join(sorted(metric.title for metric in chosen_by))
+            notes.append(
+                f"The epochs of the runs were chosen for {names}, and not for the "
+                f"{self.lineup.metric.title} that is compared here."
+            )
         mixed = provenance.mixed_versions(run.about for run in runs)
         if mixed:
             notes.append(f"The runs were not all made with the same {', '.join(mixed)}.")

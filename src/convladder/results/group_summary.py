@@ -38,7 +38,8 @@ class GroupSummary:
     metric : what it is judged by: accuracy, if nothing else was asked for. run_values : of each run
         on its own test images: a seed, or a fold of one. seed_values : of each seed. next_network :
         where one more network would land on these test images, in 95 of 100 trainings; None with
-        one seed, or with folds.
+        one seed, or with folds. accuracy : the mean on test, whatever the metric. tested : on what,
+        such as `120 test images`.
     """
 
     name: str
@@ -49,6 +50,8 @@ class GroupSummary:
     seed_values: tuple[float, ...]
     validation: float
     price: Price
+    accuracy: float
+    tested: str
     next_network: Range | None = None
 
     @property

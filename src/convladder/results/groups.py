@@ -199,7 +199,7 @@ class GroupComparison(TestedGroups):
         family: int,
         metric: Metric,
     ) -> list[Claim]:
-        margin = self.margin if metric.is_share == self.metric.is_share else None
+        margin = self.margin if metric == self.metric else None
         found = compare(tables, pairs, self.seeds, family=family, margin=margin)
         if metric.lower_is_better:
             found = [each.turned() for each in found]
@@ -243,15 +243,18 @@ class GroupComparison(TestedGroups):
             tuple(metric.as_score(seed) for seed in self.scores[name].mean(axis=1).tolist()),
             float(np.mean([run.measure(metric, "validation") for run in runs])),
             Price(**{price: median_price(prices_of(runs, price)) for price in PRICES}),
+            float(self.correct[name].mean()),
+            self.said_of_images(metric),
             self._next_network(name),
         )
 
     def _estimate(self, name: str) -> Estimate:
         table, scale = self.scores[name], self.scale(self.metric)
+        wrong = self.if_wrong(name, self.metric)
         if self.folds is None:
-            found = statistics.estimate(table, self._spreads.get(name), scale)
+            found = statistics.estimate(table, self._spreads.get(name), scale, wrong)
         else:
-            found = cross_validation.estimate(table, self.tested_in, scale)
+            found = cross_validation.estimate(table, self.tested_in, scale, wrong)
         return found.turned() if self.metric.lower_is_better else found
 
     def _next_network(self, name: str) -> Range | None:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from convladder.core.formatting import plural
-from convladder.core.metrics import ACCURACY
+from convladder.core.metrics import ACCURACY, of_class
 from convladder.results import advice
 from convladder.results.verdicts import count_verdicts, name_decided, taken_in
 
@@ -27,18 +27,19 @@ def of_climb(climb: SavedClimb) -> str:
     sentences = [*_verdicts(climb)]
     if climb.best:
         sentences.append(f"Best on validation: {_value(climb, climb.best)}{_luck(climb)}")
+        sentences.append(_price_of_metric(climb, climb.best))
     if not verdicts & {"better", "worse"}:
         sentences.append(advice.of_undecided(climb))
-    return " ".join([*sentences, *_circumstances(climb)])
+    return " ".join(filter(None, [*sentences, *_circumstances(climb)]))
 
 
 def _verdicts(climb: SavedClimb) -> Iterator[str]:
     """Yield how many comparisons came to which verdict."""
     steps, others = climb.steps, len(climb.ladder.rungs) - 1
-    images = next(iter(climb.standings.values())).estimate.images
+    tested = next(iter(climb.standings.values())).tested
     if steps:
         which = "from one rung to the next"
-        yield count_verdicts("step", which, len(steps), climb.against_parent, images)
+        yield count_verdicts("step", which, len(steps), climb.against_parent, tested)
     if others > 1 or not steps:
         which = f"compared with {climb.ladder.rungs[0].name}"
         yield count_verdicts("rung", which, others, climb.against_start)
@@ -83,6 +84,18 @@ def _value(climb: SavedClimb, name: str) -> str:
         else ". With one seed, the interval covers the choice of test images only"
     )
     return f"{name}, {value} on test ({bounds}){alone}."
+
+
+def _price_of_metric(climb: SavedClimb, name: str) -> str:
+    """Say what recall (or precision) was bought with: a network may call every image a class."""
+    metric = climb.lineup.metric
+    other = {"recall": "precision", "precision": "recall"}.get(metric.kind)
+    if other is None or metric.of_class is None:
+        return ""
+    bought = of_class(other, metric.of_class)
+    value = bought.write(climb.lineup.mean_of(name, bought))
+    accuracy = ACCURACY.write(climb.standings[name].accuracy)
+    return f"Its {bought.title} is {value}, and its accuracy {accuracy}."
 
 
 def _luck(climb: SavedClimb) -> str:

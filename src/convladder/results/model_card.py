@@ -14,6 +14,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from convladder.core import files
 from convladder.core.formatting import percent, short_name
+from convladder.core.metrics import ACCURACY
 from convladder.evaluation import (
     calibration,
     metrics,
@@ -103,6 +104,7 @@ def _make(run: SavedRun, calibrated: Calibration, *, ships: bool = False) -> str
     )
     environment.filters |= _FILTERS
     test = run.tested
+    judged_by = run.experiment.judged_by
     right, trained = predictions.correct(test), run.about["data"]["counts"]["train"].values()
     return environment.get_template(NAME).render(
         run=run,
@@ -113,6 +115,8 @@ def _make(run: SavedRun, calibrated: Calibration, *, ships: bool = False) -> str
         changes=provenance.changes_on_the_way(run.about),
         price=run.metrics["price"],
         test=run.metrics["test"],
+        judged_by=None if judged_by == ACCURACY else judged_by,
+        judged_value=run.measure(judged_by, "test"),
         measured=metrics.told(run.metrics["test"], but="accuracy"),
         accuracy=proportion(int(right.sum()), len(right)),
         classes=mistakes.class_accuracies(test),

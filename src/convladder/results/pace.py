@@ -53,7 +53,10 @@ class Pace:
         seconds = sum(self.seconds[rung] * number for rung, number in trainings.items())
         if self.jobs is None:
             return f"about {in_time(seconds)} of training"
-        return f"about {in_time(seconds / self.jobs)} more on the same {self.place}"
+        of_one = (self.seconds[rung] for rung, number in trainings.items() if number)
+        longest = max(of_one, default=0.0)
+        at_least = max(seconds / self.jobs, longest)
+        return f"about {in_time(at_least)} more on the same {self.place}"
 
 
 def in_time(seconds: float) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 import pandas as pd
@@ -223,12 +224,18 @@ class SavedClimb:
 
     @cached_property
     def best(self) -> str | None:
-        """The rung that is best on validation in the mean, of two runs or more, if any."""
+        """The rung that is best on validation in the mean, of two runs or more, if any.
+
+        Of those that are equally good, it is the one with the least log loss on validation.
+        """
         several = [standing for standing in self.standings.values() if len(standing.runs) > 1]
         if not several:
             return None
         metric = self.lineup.metric
-        return max(several, key=lambda each: metric.as_score(each.validation)).name
+        return max(
+            several,
+            key=lambda each: (metric.as_score(each.validation), -_log_loss(each.runs)),
+        ).name
 
     @property
     def folds(self) -> int | None:
@@ -263,7 +270,10 @@ class SavedClimb:
     def shown_seed(self) -> SeedRun:
         """The runs whose predictions are shown: the best seed of the rung that is shown."""
         metric = self.lineup.metric
-        return max(self.shown_seeds, key=lambda each: metric.as_score(each.on_validation(metric)))
+        return max(
+            self.shown_seeds,
+            key=lambda each: (metric.as_score(each.on_validation(metric)), -_log_loss(each.runs)),
+        )
 
     @property
     def shown(self) -> saved_run.SavedRun:
@@ -405,3 +415,8 @@ class SavedClimb:
         for rung in self.standings if self.folds else ():
             place = folders.rung_folder(self.folder, rung) / "predictions.csv"
             predictions.write(self.predictions(rung), place)
+
+
+def _log_loss(runs: Sequence[saved_run.SavedRun]) -> float:
+    """Return the mean log loss on validation."""
+    return fmean(run.measure(LOG_LOSS, "validation") for run in runs)

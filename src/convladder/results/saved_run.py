@@ -184,10 +184,22 @@ class SavedRun:
         RunError
             A file of the run is missing or damaged.
         """
+        key = (metric.name, split)
+        if key not in self._measured:
+            self._measured[key] = self._measure(metric, split)
+        return self._measured[key]
+
+    @cached_property
+    def _measured(self) -> dict[tuple[str, str], float]:
+        return {}
+
+    def _measure(self, metric: Metric, split: str) -> float:
         if metric.column in self.metrics[split]:
             return float(self.metrics[split][metric.column])
-        table = predictions.part(self.predictions, split)
-        return scores.value(metric, predictions.answers(table))
+        answers = predictions.answers(predictions.part(self.predictions, split))
+        if said := scores.why_not(metric, answers.counts, split):
+            raise RunError(f"{self.folder}: {said}")
+        return scores.value(metric, answers)
 
     @cached_property
     def splits(self) -> pd.DataFrame:

@@ -11,12 +11,20 @@ import numpy as np
 import pandas as pd
 
 from convladder.core.errors import RunError
-from convladder.core.metrics import Metric
-from convladder.evaluation import calibration, cross_validation, predictions, robustness
+from convladder.core.metrics import ACCURACY, Metric
+from convladder.evaluation import (
+    calibration,
+    cross_validation,
+    predictions,
+    robustness,
+    scores,
+    statistics,
+)
 from convladder.evaluation.calibration import Calibration
 from convladder.evaluation.corruptions import Recipe
 from convladder.evaluation.cross_validation import Folds
 from convladder.evaluation.robustness import Corrupted, Robustness
+from convladder.evaluation.statistics import Estimate
 from convladder.results.folders import TrialKey
 from convladder.results.saved_run import SavedRun
 
@@ -130,6 +138,21 @@ def pool(runs: Sequence[SavedRun]) -> tuple[SeedRun, ...]:
 def trial_name(run: SavedRun) -> str:
     """Return which run of its rung it is, such as `seed 0` or `fold 2, seed 0`."""
     return TrialKey.of(run.rung, run.experiment).name
+
+
+def estimate_of(run: SavedRun) -> Estimate:
+    """Estimate a run's metric from its own test images, with an interval for the choice of these.
+
+    Raises RunError where the metric cannot be measured on them.
+    """
+    metric, answers = run.experiment.judged_by, predictions.answers(run.tested)
+    if said := scores.why_not(metric, answers.counts, "test"):
+        raise RunError(f"{run.folder}: {said}")
+    if metric == ACCURACY:
+        return statistics.estimate(predictions.correct(run.tested)[np.newaxis])
+    table, wrong = scores.score(metric, answers)[np.newaxis], scores.if_wrong(metric, answers)
+    found = statistics.estimate(table, scale=scores.scale(metric, answers), wrong=wrong)
+    return found.turned() if metric.lower_is_better else found
 
 
 def robustness_of(run: SavedRun) -> Robustness:

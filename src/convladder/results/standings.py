@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Generic, TypeVar
 
-from convladder.core.formatting import quantity
+from convladder.core.formatting import percent, quantity
+from convladder.core.metrics import ACCURACY
 from convladder.results import verdicts
 from convladder.results.group_summary import Claim, GroupSummary
 
@@ -51,6 +52,7 @@ VALUE: tuple[Column[GroupSummary], ...] = (
     Column("95 % interval", _interval),
     Column("seeds", lambda group: str(group.estimate.seeds), brief=False),
 )
+ALSO: Column[GroupSummary] = Column("accuracy", lambda group: percent(group.accuracy))
 DIFFERENCE: tuple[Column[Claim], ...] = (
     Column("difference", _difference),  # headed by what it is against
     Column("interval", _bounds, brief=False),
@@ -78,6 +80,8 @@ def table(
     """
     claimed = {claim.name: claim for claim in claims}
     value, *estimated = VALUE
+    if any(group.metric != ACCURACY for group in standings.values()):
+        estimated = [*estimated, ALSO]
     first, *others = DIFFERENCE
     compared = [replace(first, heading=against), *others] if claimed else []
     return [

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from convladder.core.errors import RunError
+from convladder.core.formatting import plural
 from convladder.core.metrics import Metric
 from convladder.evaluation import predictions, scores
 from convladder.evaluation.components import Correct, Scale
@@ -67,14 +68,32 @@ class TestedGroups:
 
         More is better. Raises RunError where the metric cannot be measured on these images.
         """
-        first = next(iter(self._answers.values()))[0]
-        if said := scores.why_not(metric, first.counts, "test"):
-            raise RunError(said)
+        for tested in self._tested_together():
+            if said := scores.why_not(metric, tested.counts, "test"):
+                raise RunError(said)
         tested_in = None if self.folds is None else self.tested_in
         return {
             name: np.stack([scores.score(metric, each, tested_in) for each in answers])
             for name, answers in self._answers.items()
         }
+
+    def mean_of(self, name: str, metric: Metric) -> float:
+        """Return a metric of a group on test, the mean of its seeds."""
+        return metric.as_score(float(self.scores_in(metric)[name].mean()))
+
+    def said_of_images(self, metric: Metric) -> str:
+        """Say on how many test images a metric rests, such as `120 test images`."""
+        first = next(iter(self._answers.values()))[0]
+        images = f"{plural(len(first.labels), 'test image')}"
+        if metric.of_class is None:
+            return images
+        return f"{images}, {first.counts[metric.of_class]:,} of them {metric.of_class}"
+
+    def if_wrong(self, name: str, metric: Metric) -> float | None:
+        """Return the mean score that a group's networks would get for a wrong answer, of a loss."""
+        if not metric.lower_is_better:
+            return None
+        return float(np.mean([scores.if_wrong(metric, each) for each in self._answers[name]]))
 
     def scale(self, metric: Metric) -> Scale:
         """Return how far one test image moves a metric."""
@@ -137,6 +156,11 @@ class TestedGroups:
             name: [predictions.answers(table) for table in tables]
             for name, tables in self._tables.items()
         }
+
+    def _tested_together(self) -> list[Answers]:
+        """Return the test images that one network has answered: all, or those of each fold."""
+        first = next(iter(self._answers.values()))[0]
+        return [first.of(self.tested_in == fold) for fold in np.unique(self.tested_in)]
 
     @cached_property
     def _asked(self) -> dict[str, set[tuple[str, ...]]]:

@@ -47,15 +47,15 @@ def taken_in(rung: Rung) -> str:
 
 
 def count_verdicts(
-    noun: str, which: str, asked: int, claims: Sequence[Claim], images: int | None = None
+    noun: str, which: str, asked: int, claims: Sequence[Claim], tested: str = ""
 ) -> str:
     """Say how many of the comparisons came to which verdict, and name the few that differ.
 
-    images : the number of test images, to say which differences these are too few for.
+    tested : on what, such as `120 test images`, to say which differences that is too little for.
     """
     verdicts = {claim.difference.verdict for claim in claims}
     if verdicts == {"undecided"} and asked == len(claims):
-        return _none_decided(noun, which, claims, images)
+        return _none_decided(noun, which, claims, tested)
     said = []
     for verdict in _ORDER:
         of_it = [claim for claim in claims if claim.difference.verdict == verdict]
@@ -93,20 +93,20 @@ def _some(claims: Sequence[Claim]) -> str:
     return f"{len(claims)} {in_words(found, claims[0].metric)}{names}"
 
 
-def _none_decided(noun: str, which: str, claims: Sequence[Claim], images: int | None) -> str:
+def _none_decided(noun: str, which: str, claims: Sequence[Claim], tested: str) -> str:
     if len(claims) == 1:
         who = f"Whether {claims[0].name} helps is undecided"
     else:
         who = f"All {len(claims)} {noun}s {which} are undecided"
     detectable = [claim.difference.detectable for claim in claims if claim.difference.detectable]
-    if not images or len(detectable) < len(claims):
+    if not tested or len(detectable) < len(claims):
         return f"{who}."
-    setup, metric = f"{images:,} test images", claims[0].metric
+    metric = claims[0].metric
     if max(detectable) < ALIKE * min(detectable):
-        return f"{who}. {_found_in_four_of_five(metric.write_size(max(detectable)), setup)}"
+        return f"{who}. {_found_in_four_of_five(max(detectable), tested, metric)}"
     sizes = metric.write_sizes(min(detectable), max(detectable))
     return (
-        f"{who}. With {setup} and the seeds of each, true differences of {sizes} would be "
+        f"{who}. With {tested} and the seeds of each, true differences of {sizes} would be "
         "found 4 times out of 5."
     )
 
@@ -114,16 +114,15 @@ def _none_decided(noun: str, which: str, claims: Sequence[Claim], images: int | 
 def _difference(claim: Claim, own: GroupSummary, pace: Pace | None) -> str:
     found, metric = claim.difference, claim.metric
     by = f"{metric.write_difference(found.difference)}{metric.unit}"
-    seeds, images = found.seeds or own.estimate.seeds, own.estimate.images
+    seeds = found.seeds or own.estimate.seeds
     if found.family_low is None or found.family_high is None or found.detectable is None:
         return f"{by}, but **no comparison** can be made with {_count(seeds, 'seed')}."
     bounds = metric.write_bounds(found.family_low, found.family_high)
     said = f"{by} (95 % interval {bounds}), so **{in_words(found, metric)}**."
     if found.verdict == "undecided":
         tested = f"{own.folds} folds" if own.folds else _count(seeds, "seed")
-        setup = f"{tested} and {images:,} test images"
-        smallest = metric.write_size(found.detectable)
-        said += f" {_found_in_four_of_five(smallest, setup)}{_needed(found, pace)}"
+        setup = f"{tested} and {own.tested}"
+        said += f" {_found_in_four_of_five(found.detectable, setup, metric)}{_needed(found, pace)}"
     return said
 
 
@@ -165,8 +164,11 @@ def _beats(claim: Claim) -> str:
     )
 
 
-def _found_in_four_of_five(difference: str, setup: str) -> str:
-    return f"With {setup}, a true difference of {difference} would be found 4 times out of 5."
+def _found_in_four_of_five(difference: float, setup: str, metric: Metric) -> str:
+    if difference >= metric.largest:
+        return f"With {setup}, not even the largest difference would be found 4 times out of 5."
+    size = metric.write_size(difference)
+    return f"With {setup}, a true difference of {size} would be found 4 times out of 5."
 
 
 def _count(number: int, noun: str) -> str:

@@ -44,11 +44,16 @@ class TrainingState:
     def best_epoch(self, metric: Metric) -> int:
         """Return the epoch that is best on validation, from 1; the first of several.
 
-        By its loss, or by the metric if that is not accuracy.
+        By its loss, or by the metric if that is not accuracy: of those that are equally good, by
+        the loss again.
         """
-        found = self.losses
+        found = [(0.0, loss) for loss in self.losses]
         if metric != ACCURACY:
-            found = [-metric.as_score(row[f"val_{metric.column}"]) for row in self.history]
+            values = [row[f"val_{metric.column}"] for row in self.history]
+            found = [
+                (-metric.as_score(value), loss)
+                for value, loss in zip(values, self.losses, strict=True)
+            ]
         return found.index(min(found)) + 1
 
     def kept_epoch(self, experiment: Experiment) -> int:

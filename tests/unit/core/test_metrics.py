@@ -26,6 +26,8 @@ def test_each_known_metric_can_be_named(name: str) -> None:
         ("recall", "recall is of one class: name it, such as recall@cat"),
         ("recall@", "unknown metric 'recall@'"),
         ("size@cat", "unknown metric 'size@cat'"),
+        ("recal@cat", "did you mean 'recall@cat'"),
+        ("sensitivity@cat", "did you mean 'recall@cat'"),
     ],
 )
 def test_an_unknown_metric_is_refused_with_what_is_meant(name: str, said: str) -> None:

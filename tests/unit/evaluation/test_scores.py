@@ -126,9 +126,13 @@ def test_one_image_moves_a_rare_class_most() -> None:
 @pytest.mark.parametrize(
     ("name", "counts", "said"),
     [
-        ("recall@fox", {"cat": 5, "dog": 5}, "there is no class 'fox' for metric recall@fox"),
-        ("f1@dog", {"cat": 5, "dog": 0}, "needs images of dog among those for test"),
-        ("auroc", {"cat": 5, "dog": 0}, "needs images of two classes or more"),
+        (
+            "recall@fox",
+            {"cat": 5, "dog": 5},
+            "metric recall@fox: unknown class 'fox': choose from cat, dog",
+        ),
+        ("f1@dog", {"cat": 5, "dog": 0}, "needs test images of dog: there are none"),
+        ("auroc", {"cat": 5, "dog": 0}, "needs test images of two classes or more"),
         ("auroc", {"cat": 5, "dog": 1}, ""),
         ("recall@dog", {"cat": 5, "dog": 1}, ""),
         ("accuracy", {"cat": 5, "dog": 0}, ""),

@@ -37,9 +37,10 @@ def test_what_undecided_steps_need_is_told_by_name() -> None:
     assert advice.needs(claims) == (
         "If a difference is as large as it looks, this would show it 4 times out of 5. a: 20 seeds "
         "or 1,400 test images; c: 9,000 test images; e: a new climb with --folds 5 (5 trainings of "
-        "each rung). The others are too small for 50 seeds, and for 50 times as many test images."
+        "each rung). The others that are undecided would need more than 50 seeds, or more than 50 "
+        "times as many test images."
     )
-    assert advice.needs(claims[3:4]).startswith("They are too small for 50 seeds")
+    assert advice.needs(claims[3:4]).startswith("The undecided differences would need")
     assert advice.needs(claims[1:2]) == ""
 
 
@@ -142,3 +143,9 @@ def test_a_climb_in_folds_does_not_advise_folds(tmp_path: Path) -> None:
     assert climbed.images_in_folds is None
     assert climbed.needs == ""
     assert "More images would find smaller differences." in climbed.headline()
+
+
+def test_no_time_is_told_that_is_less_than_one_training() -> None:
+    pace = Pace({"a": 600.0, "b": 600.0}, {"a": 3, "b": 3}, jobs=16)
+    assert pace.of_seeds(4) == "about 10 minutes more on the same machine"
+    assert pace.of_seeds(3) == "about 1 minute more on the same machine"

@@ -10,11 +10,13 @@ import pytest
 
 import convladder as cl
 from convladder.core.errors import ExperimentError, RunError
+from convladder.core.experiment import Experiment
 from convladder.core.ladder import load_ladder
 from convladder.core.metrics import ACCURACY
 from convladder.evaluation.differences import Difference, Verdict
 from convladder.experiments import climb_folder
 from convladder.experiments.climb_plan import Plan
+from convladder.experiments.trial import Trial
 from convladder.results import verdicts
 from convladder.results.folders import TrialKey
 from convladder.results.group_summary import Claim
@@ -93,7 +95,8 @@ def test_the_page_shows_both_intervals_and_says_what_they_hold_for(judged: cl.Cl
 
 def test_the_margin_is_settled_before_there_are_results(judged: cl.Climb) -> None:
     def settle(margin: float | None) -> float | None:
-        plan = Plan(judged.ladder, (), "", margin=margin)
+        trial = Trial("lenet5", Experiment(), None)
+        plan = Plan(judged.ladder, (trial,), "", margin=margin)
         return climb_folder.settle_margin(plan, judged.folder)
 
     assert settle(None) == settle(1.0) == 1.0

@@ -77,7 +77,11 @@ class Train(Settings):
         description=("predict with a moving average of the weights over about this many epochs"),
     )
     select: Literal["best", "last"] = Field(
-        "best", description="which epoch to keep; best: lowest validation loss"
+        "best",
+        description=(
+            "which epoch to keep; best: lowest validation loss, or best metric if that is not "
+            "accuracy"
+        ),
     )
     early_stopping: Positive | None = Field(
         None, description="stop after this many epochs without progress"
