@@ -126,6 +126,7 @@ SETTINGS = (
     Setting("2 classes, 30 of 600 images", (30, 570), 2.0, 5),
     Setting("2 classes, 30 of 600 images", (30, 570), 2.0, 12),
     Setting("2 classes, 270 images", (135, 135), 3.5, 5),
+    Setting("2 classes, 270 images, too sure", (135, 135), 4.0, 5, sharpness=8.0),
 )
 
 
@@ -148,6 +149,12 @@ def tables(rungs: Sequence[Sequence[Answers]], metric: Metric) -> dict[str, Floa
     }
 
 
+def wrong_score(metric: Metric, networks: Sequence[Answers]) -> float | None:
+    """Return the mean score that networks would get for a wrong answer; None for no loss."""
+    found = [scores.if_wrong(metric, each) for each in networks]
+    return None if found[0] is None else float(np.mean(found))
+
+
 def climb(
     null: Sequence[Sequence[Answers]],
     mixed: Sequence[Sequence[Answers]],
@@ -161,7 +168,11 @@ def climb(
     stepped = judge(statistics.find_each(better, FAMILY, scale), len(FAMILY))
     verdicts = {pair: each.verdict for pair, each in zip(FAMILY, stepped, strict=True)}
     spreads = moderation.spreads({name: components(each, scale) for name, each in equal.items()})
-    estimates = [statistics.estimate(each, spreads[name], scale) for name, each in equal.items()]
+    wrong = [wrong_score(metric, rung) for rung in null]
+    estimates = [
+        statistics.estimate(each, spreads[name], scale, of_wrong)
+        for (name, each), of_wrong in zip(equal.items(), wrong, strict=True)
+    ]
     called = ("better", "worse")
     return Outcome(
         any(each.verdict in called for each in judged),

@@ -118,7 +118,8 @@ def measure(pool: Sequence[Answers], metric: Metric, design: Design, climbs: int
             for number, group in enumerate(order.reshape(design.rungs, -1))
         }
         scale = scores.scale(metric, drawn[order[0]])
-        found.append(_climb(rungs, design, scale, truth))
+        wrong = scores.if_wrong(metric, drawn[order[0]])
+        found.append(_climb(rungs, design, scale, wrong, truth))
     means = np.mean(found, axis=0).tolist()
     return Row(metric.name, design.rungs, design.name, *means)
 
@@ -129,7 +130,11 @@ def _of_images(answers: Answers, images: NDArray[np.int64]) -> Answers:
 
 
 def _climb(
-    rungs: Mapping[str, Floats], design: Design, scale: Scale, truth: float
+    rungs: Mapping[str, Floats],
+    design: Design,
+    scale: Scale,
+    wrong: float | None,
+    truth: float,
 ) -> tuple[float, ...]:
     """Return what one climb came to, in the order of `Row`."""
     questions, find = design.questions, partial(statistics.find_each, scale=scale)
@@ -149,7 +154,7 @@ def _climb(
     parts = {name: components(each, scale) for name, each in last.items()}
     spreads = moderation.spreads(parts)
     held = [
-        _holds(statistics.estimate(each, spreads[name], scale), truth)
+        _holds(statistics.estimate(each, spreads[name], scale, wrong), truth)
         for name, each in last.items()
     ]
     return (
