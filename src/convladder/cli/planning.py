@@ -159,7 +159,7 @@ def _remarks(planned: Planning) -> Iterator[str]:
     else:
         yield (
             "A seed is one training from another random start. You have "
-            f"{plural(planned.images, 'test image')}."
+            f"{plural(planned.images, 'test image')}. The other columns are for more of them."
         )
     rungs, pairs = plural(planned.rungs, "rung"), plural(planned.comparisons, "comparison")
     fewer = " Fewer rungs (--rungs) find smaller differences." if planned.rungs > 2 else ""

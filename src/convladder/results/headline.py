@@ -48,7 +48,9 @@ def _verdicts(climb: SavedClimb) -> Iterator[str]:
 
 def _elsewhere(climb: SavedClimb) -> Iterator[str]:
     """Yield which steps are decided on degraded images, and in how good probabilities are."""
-    yield name_decided(climb.corrupted_against_parent, "On degraded images")
+    of_accuracy = climb.lineup.metric == ACCURACY
+    where = "On degraded images" if of_accuracy else "In accuracy on degraded images"
+    yield name_decided(climb.corrupted_against_parent, where)
     of_all = climb.probabilities_against_parent
     for metric in dict.fromkeys(claim.metric for claim in of_all):
         claims = [claim for claim in of_all if claim.metric == metric]
