@@ -117,7 +117,7 @@ def test_a_climb_has_its_claims_and_plots(climb: cl.Climb) -> None:
     assert reading.startswith("**max-pooling** against lenet5: ")
     assert "with 2 seeds and 30 test images" in reading or "so **" in reading
     assert reading.endswith("Cost: the same number of parameters, the same number of FLOPs.")
-    with pytest.raises(cl.ConvladderError, match="'lenet5' cannot be compared"):
+    with pytest.raises(cl.ConvladderError, match="'lenet5' has no parent to be compared with"):
         climb.reading("lenet5")
     with pytest.raises(cl.ConvladderError, match="'batch-norm' has no finished run"):
         climb.runs("batch-norm")

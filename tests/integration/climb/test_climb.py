@@ -287,7 +287,7 @@ def test_the_page_needs_no_network_and_runs_no_script(climbed: Path) -> None:
     page = _Page()
     page.feed((climbed / "report.html").read_text(encoding="utf-8"))
     assert "script" not in page.tags
-    assert page.tags.count("svg") == 9
+    assert page.tags.count("svg") == 11
     assert page.addresses
     assert all(address.startswith(("data:", "#")) for address in page.addresses)
 
