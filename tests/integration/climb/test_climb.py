@@ -499,7 +499,7 @@ def test_a_parent_of_other_images_is_not_drawn_beside(tmp_path: Path) -> None:
     trials = [[rung["name"], 0] for rung in rungs]
     looks = planned_looks.plan([1], (0,), tuple(rung["name"] for rung in rungs), 3)
     about = {"format": folders.FORMAT, "trials": trials, "time_is_up": False}
-    about |= {"looks": [look.to_json() for look in looks]}
+    about |= {"looks": [look.to_json() for look in looks], "data": run.about["data"]}
     (tmp_path / "climb.json").write_text(json.dumps(about))
     climbed = cl.Climb(tmp_path)
     assert climbed.parent_robustness("max-pooling") is not None
