@@ -126,7 +126,7 @@ def test_several_classes_are_named_where_an_image_may_be_of_them(
     done = predict(bundle, folder / "red")
     lines = done.stdout.decode().splitlines()
     assert all("  (90 %: red, " in line and " or " in line for line in lines)
-    said = "the true class is among these in 90 of 100 images like the test images"
+    said = "with brackets or without, the true class is named in 90 of 100"
     assert said in " ".join(done.stderr.decode().split())
     assert said not in predict(bundle, folder / "red", "--quiet").stderr.decode()
     row = json.loads(predict(bundle, folder / "red", "--json").stdout.splitlines()[0])
@@ -144,7 +144,7 @@ def test_a_single_class_is_no_news(folder: Path, tmp_path: Path) -> None:
     bundle = write_with_sets(tmp_path / "sets.convladder", least_probability=1.0)
     done = predict(bundle, folder / "red")
     assert b"(" not in done.stdout
-    assert b"among these" not in done.stderr
+    assert b"brackets" not in done.stderr
     row = json.loads(predict(bundle, folder / "red", "--json").stdout.splitlines()[0])
     assert row["prediction_set"] == {"classes": ["red"], "coverage": 0.95}
 
@@ -162,7 +162,7 @@ def test_a_bundle_without_sets_says_nothing_of_them(
         assert done.returncode == 0
         assert b"(" not in done.stdout
         assert b"prediction_set" not in done.stdout
-        assert b"among these" not in done.stderr
+        assert b"brackets" not in done.stderr
 
 
 def test_archives_patterns_and_standard_input(folder: Path, tmp_path: Path) -> None:
