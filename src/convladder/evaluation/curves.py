@@ -6,10 +6,11 @@ class shows too little of how others would vary. So an area is known no better t
 SURENESS times as many images as the class has, or the rest if that is smaller.
 
 **Folds.** Each network ranks the test images of its own fold. Curves and areas are averages over
-folds. So is the metric `auroc`, which also counts a class with a single image. Probabilities of several networks are not ranked among each other
-(Forman and Scholz 2010, "Apples-to-apples in cross-validation studies: pitfalls in classifier
-performance measurement", SIGKDD Explorations 12). There are no bands and intervals: folds share
-training images, and how that widens a band is not known.
+folds. So is the metric `auroc`, which also counts a class with a single image. Probabilities of
+several networks are not ranked among each other (Forman and Scholz 2010, "Apples-to-apples in
+cross-validation studies: pitfalls in classifier performance measurement", SIGKDD Explorations 12).
+There are no bands and intervals: folds share training images, and how that widens a band is not
+known.
 """
 
 from __future__ import annotations
