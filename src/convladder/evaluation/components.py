@@ -17,8 +17,7 @@ from numpy.typing import NDArray
 
 Correct = NDArray[np.bool_] | NDArray[np.float64]  # right or not, or another score of an image
 
-# Below so many images, those of a class if it is about one, a single image counts as a whole one in
-# the variance of a difference.
+# Below so many images a single one counts as a whole image in the variance of a difference.
 FEW_IMAGES = 50
 ALIKE = 1e-12  # differences of scores that are rounding alone
 
@@ -62,6 +61,11 @@ class Components:
     scale: Scale = SHARE
 
     @property
+    def rests_on_few(self) -> bool:
+        """Whether so few images count, those of a class if it is about one."""
+        return self.images / self.scale.weight < FEW_IMAGES
+
+    @property
     def step(self) -> float:
         """By how much one image moves the mean."""
         return self.scale.weight / self.images
@@ -87,7 +91,7 @@ def image_variance(by_image: NDArray[np.float64]) -> float:
     return float(by_image.var(ddof=1)) / len(by_image) if len(by_image) > 1 else 0.0
 
 
-def paired_image_variance(left: Components, right: Components) -> float:
+def paired_image_variance(left: Components, right: Components, *, whole: bool = False) -> float:
     """Return the images' part in the variance of a difference of two rungs.
 
     Two images are added on which the rungs differ, once either way: two rungs that agree on every
@@ -97,10 +101,14 @@ def paired_image_variance(left: Components, right: Components) -> float:
     they differ by 1 / k, the least that such means differ by. Where an image counts for more than
     one of all, as in the recall of a class, so do these. Where a metric moves without steps, none
     are added, unless the rungs do agree on every image.
+
+    whole : let them differ by a whole image in any case. So they do where all test images are few,
+        and where those of a class are few and the rungs agree on all.
     """
     by_image = left.by_image - right.by_image
-    if not left.scale.stepped and not np.allclose(by_image, 0, atol=ALIKE):
+    agree = np.allclose(by_image, 0, atol=ALIKE)
+    if not (left.scale.stepped or agree or whole):
         return image_variance(by_image)
-    few = left.images / left.scale.weight < FEW_IMAGES
-    step = left.scale.weight * (1.0 if few else float((left.seeds * right.seeds) ** -0.5))
+    whole = whole or left.images < FEW_IMAGES or (left.rests_on_few and agree)
+    step = left.scale.weight * (1.0 if whole else float((left.seeds * right.seeds) ** -0.5))
     return image_variance(np.concatenate([by_image, [step, -step]]))

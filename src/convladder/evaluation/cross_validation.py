@@ -152,7 +152,8 @@ def _find(left: Components, right: Components, folds: Folds) -> Finding | Differ
         return Difference(difference, seeds=seeds)
     training = _training_part(by_fold, image_variance(by_image))
     scatter = of_parts(paired_image_variance(left, right), training)
-    return replace(find(difference, scatter, left.scale.most), seeds=seeds)
+    for_equality = statistics.scatter_for_equality(left, right, [training])
+    return replace(find(difference, scatter, left.scale.most, for_equality), seeds=seeds)
 
 
 def _training_part(by_fold: NDArray[np.float64], of_images: float) -> SeedPart:

@@ -155,16 +155,19 @@ def _verdict(difference: float, judged: InFamily) -> Verdict:
     return "equal" if judged.equal else "undecided"
 
 
-def find(difference: float, spread: Mixture, most: float = 1.0) -> Finding:
+def find(
+    difference: float, spread: Mixture, most: float = 1.0, for_equality: Mixture | None = None
+) -> Finding:
     """Return what a difference shows that scatters so about the truth.
 
-    most : the largest difference that there can be.
+    most : the largest difference that there can be. for_equality : how it may scatter, where more
+        care is due to call it small.
     """
     return Finding(
         difference,
         spread.p_value(difference),
         partial(_interval, difference, spread, most),
-        partial(_p_equal, difference, spread),
+        partial(_p_equal, difference, for_equality or spread),
         partial(_detectable, spread, most),
         exceeds=partial(_exceeds, difference, spread),
     )

@@ -210,6 +210,7 @@ def compare_networks(
             parts[left].mean - parts[right].mean,
             of_parts(paired_image_variance(parts[left], parts[right])),
             scale.most,
+            scatter_for_equality(parts[left], parts[right], []),
         )
         for left, right in questions
     ]
@@ -245,10 +246,27 @@ def _find(
     parts = parts if first.moderated and second.moderated else [welch(parts)]
     of_images = paired_image_variance(left, right)
     return replace(
-        find(difference, of_parts(of_images, *parts), left.scale.most),
+        find(
+            difference,
+            of_parts(of_images, *parts),
+            left.scale.most,
+            scatter_for_equality(left, right, parts),
+        ),
         seeds=seeds,
         variance=_variance(of_images, (left, first), (right, second)),
     )
+
+
+def scatter_for_equality(
+    left: Components, right: Components, parts: Sequence[SeedPart]
+) -> Mixture | None:
+    """Return how a difference that rests on few images may scatter; None where it is as for others.
+
+    Few images on which two rungs are alike say little of those on which they may not be.
+    """
+    if not left.rests_on_few:
+        return None
+    return of_parts(paired_image_variance(left, right, whole=True), *parts)
 
 
 def _variance(of_images: float, *rungs: tuple[Components, Spread]) -> Variance:

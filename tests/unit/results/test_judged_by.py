@@ -214,6 +214,30 @@ def test_ten_images_that_are_alike_show_no_equality_within_ten_points(tmp_path: 
     assert claim.difference.verdict == "undecided"
 
 
+@pytest.mark.parametrize(("missed", "verdict"), [(0, "undecided"), (1, "undecided"), (25, "worse")])
+def test_forty_images_show_no_equality_but_may_show_a_difference(
+    tmp_path: Path, missed: int, verdict: str
+) -> None:
+    """Of 80 images 40 are dogs; one seed of the second misses some of them."""
+    groups = {}
+    for name, wrong in (("a", 0), ("b", missed)):
+        right = np.ones((3, 80), bool)
+        right[: 1 if wrong == 1 else 3, 1 : 2 * wrong : 2] = False
+        groups[name] = [
+            make_run(
+                tmp_path / name / str(seed),
+                rung=name,
+                seed=seed,
+                right=right[seed],
+                changes=SETTINGS[name],
+            )
+            for seed in range(3)
+        ]
+    compared = GroupComparison(groups, margin=4, metric=metric_named("recall@dog"))
+    (claim,) = compared.claims([("b", "a")])
+    assert claim.difference.verdict == verdict
+
+
 def test_the_metric_is_among_the_figures_of_each_trial(tmp_path: Path) -> None:
     climb = judged(tmp_path, "auroc")
     for run in climb.lineup.groups["lenet5"]:
