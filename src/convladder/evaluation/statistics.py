@@ -36,6 +36,7 @@ from convladder.evaluation.components import (
     Correct,
     Scale,
     components,
+    counted,
     image_variance,
     paired_image_variance,
 )
@@ -46,6 +47,7 @@ from convladder.evaluation.moderation import Spread, seed_part
 from convladder.evaluation.multiplicity import ALPHA
 from convladder.evaluation.prospects import Variance
 
+LEAST_COUNTED = 2  # images, to tell how much they differ
 LEAST_SEEDS = 2  # of each rung, to tell how much seeds differ
 
 
@@ -96,12 +98,24 @@ def estimate(
         parts = [seed_part(own, spread)]
     # one network's is a plain share of images
     plain = own.seeds == 1 and rung.dtype == np.bool_
-    scatter = None if plain else of_parts(image_variance(own.by_image), *parts)
+    scatter = None if plain else _scatter_of_mean(own, parts)
     # seeds that err on other images by chance seem to be surer than all of their answers are
     low, high = interval_of(own, scatter, own.images * own.seeds)
     if wrong is not None:
         low = min(low, worse_end(own, wrong, parts))
     return Estimate(own.mean, low, high, own.seeds, own.images, covers_seeds=own.seeds > 1)
+
+
+def _scatter_of_mean(rung: Components, parts: Sequence[SeedPart]) -> Mixture:
+    """Return how a mean scatters about its truth.
+
+    The images' part is known from all of them, but of a class with few images from these alone.
+    """
+    of_images, images = image_variance(rung.by_image), counted(rung)
+    if rung.scale.weight <= 1 or not rung.rests_on_few or images < LEAST_COUNTED:
+        return of_parts(of_images, *parts)
+    own = SeedPart(of_images * images / (images - 1), images - 1, 0.0)
+    return of_parts(0.0, own, *parts)
 
 
 def worse_end(rung: Components, wrong: float, parts: Sequence[SeedPart]) -> float:
