@@ -69,13 +69,13 @@ class Metric:
         """
         return percent(value) if self.is_share else f"{value:.3f}"
 
-    def write_range(self, low: float, high: float, between: str = " to ") -> str:
+    def write_range(self, low: float, high: float) -> str:
         """Write an interval of values.
 
         >>> ACCURACY.write_range(0.96, 0.981)
         '96.0 to 98.1 %'
         """
-        return f"{self.write(low).removesuffix(' %')}{between}{self.write(high)}"
+        return f"{self.write(low).removesuffix(' %')} to {self.write(high)}"
 
     def write_difference(self, difference: float) -> str:
         """Write a difference without its unit, with its sign if it has one.

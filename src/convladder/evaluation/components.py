@@ -61,9 +61,14 @@ class Components:
     scale: Scale = SHARE
 
     @property
+    def counted(self) -> float:
+        """How many images count in the mean: those of a class, if it is about one."""
+        return self.images / self.scale.weight
+
+    @property
     def rests_on_few(self) -> bool:
         """Whether so few images count, those of a class if it is about one."""
-        return counted(self) < FEW_IMAGES
+        return self.counted < FEW_IMAGES
 
     @property
     def step(self) -> float:
@@ -89,11 +94,6 @@ def components(rung: Correct, scale: Scale = SHARE) -> Components:
 def image_variance(by_image: NDArray[np.float64]) -> float:
     """Return the variance of the mean over images, `(images,)`."""
     return float(by_image.var(ddof=1)) / len(by_image) if len(by_image) > 1 else 0.0
-
-
-def counted(rung: Components) -> float:
-    """Return how many images count in a rung's mean: those of a class, if it is about one."""
-    return rung.images / rung.scale.weight
 
 
 def paired_image_variance(left: Components, right: Components, *, whole: bool = False) -> float:

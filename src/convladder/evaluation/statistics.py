@@ -36,7 +36,6 @@ from convladder.evaluation.components import (
     Correct,
     Scale,
     components,
-    counted,
     image_variance,
     paired_image_variance,
 )
@@ -111,7 +110,7 @@ def _scatter_of_mean(rung: Components, parts: Sequence[SeedPart]) -> Mixture:
 
     The images' part is known from all of them, but of a class with few images from these alone.
     """
-    of_images, images = image_variance(rung.by_image), counted(rung)
+    of_images, images = image_variance(rung.by_image), rung.counted
     if rung.scale.weight <= 1 or not rung.rests_on_few or images < LEAST_COUNTED:
         return of_parts(of_images, *parts)
     own = SeedPart(of_images * images / (images - 1), images - 1, 0.0)

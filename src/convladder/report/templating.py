@@ -13,7 +13,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from PIL import Image
 
 from convladder.core import files
-from convladder.core.formatting import percent, plural, points, quantity, short_name, written
+from convladder.core.formatting import percent, plural, quantity, short_name, written
 from convladder.evaluation.wording import readable
 from convladder.report.samples import drop_grey_axis
 
@@ -48,10 +48,6 @@ def _short_change(change: Mapping[str, Any]) -> str:
     return _change({key.rsplit(".", 1)[-1]: value for key, value in change.items()})
 
 
-def _points(difference: float | None) -> str:
-    return "" if difference is None else points(difference)
-
-
 def _p_value(value: float | None) -> str:
     if value is None:
         return ""
@@ -67,7 +63,6 @@ def _data_uri(pixels: np.ndarray[Any, Any]) -> str:
 _FILTERS: dict[str, Callable[..., str]] = {
     "percent": percent,
     "plural": plural,
-    "points": _points,
     "p_value": _p_value,
     "quantity": quantity,
     "data_uri": _data_uri,

@@ -71,23 +71,22 @@ class TestedGroups:
         for tested in self._tested_together():
             if said := scores.why_not(metric, tested.counts, "test"):
                 raise RunError(said)
+        return {name: self._scores_of(name, metric) for name in self._answers}
+
+    def _scores_of(self, name: str, metric: Metric) -> Correct:
         tested_in = None if self.folds is None else self.tested_in
-        return {
-            name: np.stack([scores.score(metric, each, tested_in) for each in answers])
-            for name, answers in self._answers.items()
-        }
+        return np.stack([scores.score(metric, each, tested_in) for each in self._answers[name]])
 
     def mean_of(self, name: str, metric: Metric) -> float:
         """Return a metric of a group on test, the mean of its seeds."""
-        return metric.as_score(float(self.scores_in(metric)[name].mean()))
+        return metric.as_score(float(self._scores_of(name, metric).mean()))
 
     def said_of_images(self, metric: Metric) -> str:
         """Say on how many test images a metric rests, such as `120 test images`."""
-        first = next(iter(self._answers.values()))[0]
-        images = f"{plural(len(first.labels), 'test image')}"
+        images = plural(len(self._first.labels), "test image")
         if metric.of_class is None:
             return images
-        return f"{images}, {first.counts[metric.of_class]:,} of them {metric.of_class}"
+        return f"{images}, {self._first.counts[metric.of_class]:,} of them {metric.of_class}"
 
     def if_wrong(self, name: str, metric: Metric) -> float | None:
         """Return the mean score that a group's networks would get for a wrong answer, of a loss."""
@@ -97,7 +96,7 @@ class TestedGroups:
 
     def scale(self, metric: Metric) -> Scale:
         """Return how far one test image moves a metric."""
-        return scores.scale(metric, next(iter(self._answers.values()))[0])
+        return scores.scale(metric, self._first)
 
     @cached_property
     def corrupted(self) -> dict[str, Correct]:
@@ -157,10 +156,14 @@ class TestedGroups:
             for name, tables in self._tables.items()
         }
 
+    @cached_property
+    def _first(self) -> Answers:
+        """The answers of the first run: what only the test images say is the same for all."""
+        return predictions.answers(next(iter(self._tables.values()))[0])
+
     def _tested_together(self) -> list[Answers]:
         """Return the test images that one network has answered: all, or those of each fold."""
-        first = next(iter(self._answers.values()))[0]
-        return [first.of(self.tested_in == fold) for fold in np.unique(self.tested_in)]
+        return [self._first.of(self.tested_in == fold) for fold in np.unique(self.tested_in)]
 
     @cached_property
     def _asked(self) -> dict[str, set[tuple[str, ...]]]:
