@@ -63,31 +63,36 @@ def of_modern(folder: Path) -> str:
     told = read(folder, "modern")
     heads = (
         "rung",
-        "against",
+        "seeds",
         "test accuracy",
+        "against",
         "difference",
         "",
+        "against the start",
         "parameters",
         "MFLOPs",
         "seconds of training",
     )
     lines = [f"| {' | '.join(heads)} |", "|---" * len(heads) + "|"]
     for each in [*told["rungs"], *told["notebook"]]:
-        claim = each["difference"]
-        difference = (_interval(claim), _verdict(claim)) if claim else ("", "")
-        accuracy = _accuracy(each)
+        claim, gained = each["difference"], each["gained"]
+        cells = (
+            each["rung"] if each in told["rungs"] else "**the notebook's last network**",
+            str(each["seeds"]),
+            _accuracy(each),
+            each["parent"] or "",
+            *((_interval(claim), _verdict(claim)) if claim else ("", "")),
+            _verdict(gained) if gained else "",
+        )
         price = (
             f"{each['parameters']:,}",
             f"{each['flops'] / 1e6:,.1f}",
             f"{each['seconds']:,.0f}",
         )
-        name = each["rung"] if each in told["rungs"] else "**the notebook's last network**"
-        lines.append(
-            f"| {' | '.join((name, each['parent'] or '', accuracy, *difference, *price))} |"
-        )
+        lines.append(f"| {' | '.join((*cells, *price))} |")
     design = (
         f"{told['images']['train']:,} images to train on, {told['images']['validation']:,} to "
-        f"validate and {told['images']['test']:,} to test; {plural(told['seeds'], 'seed')} each; "
+        f"validate and {told['images']['test']:,} to test; "
         f"{plural(told['epochs'], 'epoch')} in {told['precision']}, the notebook's network "
         f"{plural(told['notebook_epochs'], 'epoch')} in float32"
     )

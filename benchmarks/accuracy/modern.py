@@ -1,7 +1,7 @@
 """What each technique past the notebook brings, and when: accuracy against seconds of training,
 rung by rung.
 
-python benchmarks/accuracy/modern.py [--images 60000] [--epochs 20] [--seeds 3] [--rungs A,B] [--out
+python benchmarks/accuracy/modern.py [--images 60000] [--epochs 20] [--seeds N] [--rungs A,B] [--out
 benchmarks/results]
 
 The ladder `modern` on the CIFAR-10 folder (see _harness/imageset.py), and the notebook's last
@@ -27,23 +27,28 @@ from convladder.results.group_summary import Claim, GroupSummary
 
 NOTEBOOK = "dropout-conv"  # its last network
 NOTEBOOK_EPOCHS = 20
+NOTEBOOK_SEEDS = 3
 IMAGES = 60_000  # of CIFAR-10, those for testing included
 
 
-def describe(standing: GroupSummary, claim: Claim | None, parent: str | None) -> dict[str, Any]:
+def describe(
+    standing: GroupSummary, against_parent: Claim | None, against_start: Claim | None
+) -> dict[str, Any]:
     """Return what a rung came to, what it costs, and how it got there: the means over its seeds."""
     histories = [run.history for run in standing.runs]
     epochs = min(map(len, histories))
     seconds = np.mean([history["train_seconds"][:epochs].cumsum() for history in histories], axis=0)
     validated = np.mean([history["val_accuracy"][:epochs] for history in histories], axis=0)
-    accuracy, difference = standing.estimate, claim.difference if claim else None
+    accuracy = standing.estimate
     return {
         "rung": standing.name,
-        "parent": parent,
+        "parent": against_parent.reference if against_parent else None,
+        "seeds": len(standing.runs),
         "accuracy": accuracy.mean,
         "low": accuracy.low,
         "high": accuracy.high,
-        "difference": vars(difference) if difference else None,
+        "difference": vars(against_parent.difference) if against_parent else None,
+        "gained": vars(against_start.difference) if against_start else None,
         "parameters": standing.price.parameters,
         "flops": standing.price.flops,
         "seconds": seconds[-1],
@@ -53,9 +58,10 @@ def describe(standing: GroupSummary, claim: Claim | None, parent: str | None) ->
 
 def describe_all(climbed: cl.Climb) -> list[dict[str, Any]]:
     """Return a row a rung."""
-    claims = {claim.name: claim for claim in climbed.against_parent}
+    steps = {claim.name: claim for claim in climbed.against_parent}
+    starts = {claim.name: claim for claim in climbed.against_start}
     return [
-        describe(standing, claims.get(name), climbed.ladder.rung(name).parent)
+        describe(standing, steps.get(name), starts.get(name))
         for name, standing in climbed.standings.items()
     ]
 
@@ -79,9 +85,13 @@ def main(arguments: list[str]) -> None:
         "--images", type=int, default=IMAGES, help="of all 60,000, in the same shares"
     )
     parser.add_argument("--epochs", type=int, default=20)
-    parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument(
-        "--precision", default="bfloat16", help="of the ladder; the notebook's is float32"
+        "--seeds", type=int, help="for every rung; default: as many as can decide a step"
+    )
+    parser.add_argument(
+        "--precision",
+        default="float32",
+        help="of the ladder, bfloat16 for a processor that has it; the notebook's is float32",
     )
     parser.add_argument(
         "--rungs", type=lambda text: text.split(","), help="of the ladder modern; default: all"
@@ -105,7 +115,6 @@ def main(arguments: list[str]) -> None:
             1,
         )
     folder, kept = make(workspace), asked.out if asked.smallest else workspace
-    how = {"seeds": seeds, "quiet": asked.smallest}
     modern = cl.climb(
         folder,
         "modern",
@@ -113,7 +122,8 @@ def main(arguments: list[str]) -> None:
         epochs=epochs,
         changes=changes | {"train.precision": asked.precision},
         out=kept / f"modern-{asked.images}-{epochs}",
-        **how,
+        seeds=seeds,
+        quiet=asked.smallest,
     )
     notebook = cl.climb(
         folder,
@@ -122,13 +132,13 @@ def main(arguments: list[str]) -> None:
         epochs=notebook_epochs,
         changes=changes,
         out=kept / f"notebook-{asked.images}",
-        **how,
+        seeds=seeds or NOTEBOOK_SEEDS,
+        quiet=asked.smallest,
     )
     told = {
         "images": results.count_images(modern.about),
         "epochs": epochs,
         "notebook_epochs": notebook_epochs,
-        "seeds": seeds,
         "precision": asked.precision,
         "rungs": describe_all(modern),
         "notebook": describe_all(notebook),

@@ -22,9 +22,8 @@ def test_the_modern_ladder_is_measured_against_the_notebook(tmp_path: Path) -> N
     assert [each["rung"] for each in told["notebook"]] == ["dropout-conv"]
     assert all(len(each["curve"]) == 2 for each in told["rungs"])
     assert (tmp_path / "modern.png").stat().st_size > 10_000
-    assert "| cosine | classic-top | " in page.fill(
-        "<!-- table: modern -->\n<!-- end -->", tmp_path
-    )
+    assert [each["parent"] for each in told["rungs"]] == [None, "classic-top"]
+    assert "| cosine | 1 | " in page.fill("<!-- table: modern -->\n<!-- end -->", tmp_path)
 
 
 def test_the_best_of_an_hour_is_measured_against_the_notebook(tmp_path: Path) -> None:
